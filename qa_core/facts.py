@@ -1,0 +1,130 @@
+"""The columns of the facts, declared once: the SQLAlchemy tables that questions are asked of, and the Arrow schemas kept in the lake."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import pyarrow as pa
+import sqlalchemy as sa
+
+METADATA = sa.MetaData()
+
+
+class Outcome(StrEnum):
+    """How a contact ended. `UNANSWERED`: the file does not say how; counted with the abandoned, and said so."""
+
+    ANSWERED = "answered"
+    ABANDONED = "abandoned"
+    TIMEOUT = "timeout"
+    OVERFLOW = "overflow"
+    VOICEMAIL = "voicemail"
+    CLOSED = "closed"
+    REFUSED = "refused"
+    FAILED = "failed"
+    UNANSWERED = "unanswered"
+
+
+class Direction(StrEnum):
+    INBOUND = "inbound"
+    OUTBOUND = "outbound"
+    INTERNAL = "internal"
+
+
+NEIGHBOUR_DAYS = 31
+"""`seconds_to_next` and its like are null beyond this many days (DESIGN section 3)."""
+
+CONTACTS = sa.Table(
+    "contacts",
+    METADATA,
+    sa.Column("source_system", sa.Text, nullable=False),
+    sa.Column("contact_id", sa.Text, nullable=False),
+    sa.Column("month", sa.Text, nullable=False),  # partition: YYYY-MM of local_start
+    sa.Column("started_at", sa.DateTime, nullable=False),  # UTC, without zone
+    sa.Column("local_start", sa.DateTime, nullable=False),  # the centre's wall clock
+    sa.Column("direction", sa.Text),
+    sa.Column("channel", sa.Text),
+    sa.Column("queue", sa.Text),
+    sa.Column("reason", sa.Text),
+    sa.Column("advisor_id", sa.Text),
+    sa.Column("team", sa.Text),
+    sa.Column("customer_key", sa.Text),
+    sa.Column("outcome", sa.Text),
+    sa.Column("wait_seconds", sa.Double),
+    sa.Column("talk_seconds", sa.Double),
+    sa.Column("hold_seconds", sa.Double),
+    sa.Column("wrap_seconds", sa.Double),
+    sa.Column("transfers", sa.Integer),
+    sa.Column("declared_resolved", sa.Boolean),
+    sa.Column("seconds_to_next", sa.Double),
+    sa.Column("seconds_since_previous", sa.Double),
+    sa.Column("seconds_to_reached", sa.Double),
+    sa.Column("tracking_number", sa.Text),
+    sa.Column("source", sa.Text),
+    sa.Column("medium", sa.Text),
+    sa.Column("campaign", sa.Text),
+    sa.Column("keyword", sa.Text),
+    sa.Column("landing_page", sa.Text),
+    sa.Column("tracking_match", sa.Text),  # id · number_and_time · null
+    sa.Column("survey_sent", sa.Boolean),
+    sa.Column("csat", sa.Double),
+    sa.Column("csat_scale", sa.Text),  # "1-5": the least and the greatest mark of the scale as given
+    sa.Column("nps", sa.Double),
+    sa.Column("ces", sa.Double),
+    sa.Column("survey_resolved", sa.Boolean),
+    sa.Column("survey_contacts", sa.Integer),
+    sa.Column("survey_comment", sa.Text),
+    sa.Column("recorded", sa.Boolean),
+    sa.Column("notice_played", sa.Boolean),
+    sa.Column("customer_objected", sa.Boolean),
+    sa.Column("stopped_by_advisor", sa.Boolean),
+    sa.Column("private_line", sa.Boolean),
+    sa.Column("recording_purpose", sa.Text),
+    sa.Column("batch_id", sa.Text, nullable=False),
+)
+
+SPEND = sa.Table(
+    "spend",
+    METADATA,
+    sa.Column("day", sa.Date, nullable=False),
+    sa.Column("month", sa.Text, nullable=False),  # partition
+    sa.Column("source", sa.Text),
+    sa.Column("medium", sa.Text),
+    sa.Column("campaign", sa.Text),
+    sa.Column("amount", sa.Double, nullable=False),
+    sa.Column("currency", sa.Text, nullable=False),
+    sa.Column("batch_id", sa.Text, nullable=False),
+)
+
+NEIGHBOURS = ("seconds_to_next", "seconds_since_previous", "seconds_to_reached")
+CONTACT_KEY = ("source_system", "contact_id")
+SPEND_KEY = ("day", "source", "medium", "campaign", "currency")
+
+ANSWERS = sa.Table(
+    # One row per answered criterion of the evaluations that the viewer may see; registered beside the lake per question.
+    # The columns of the evaluation repeat on each of its rows; `is_first` marks one row per evaluation.
+    "answers",
+    METADATA,
+    sa.Column("evaluation_id", sa.Integer, nullable=False),
+    sa.Column("is_first", sa.Boolean, nullable=False),
+    sa.Column("source_system", sa.Text),
+    sa.Column("contact_id", sa.Text),
+    sa.Column("advisor_id", sa.Text),
+    sa.Column("team", sa.Text),
+    sa.Column("local_start", sa.DateTime, nullable=False),
+    sa.Column("evaluator", sa.Text),
+    sa.Column("grid", sa.Text),
+    sa.Column("section", sa.Text),
+    sa.Column("criterion", sa.Text),
+    sa.Column("score", sa.Double),
+    sa.Column("outcome", sa.Text),
+    sa.Column("earned", sa.Double),
+    sa.Column("possible", sa.Double),
+    sa.Column("applied_weight", sa.Double),
+)
+
+_ARROW = {sa.Text: pa.string(), sa.DateTime: pa.timestamp("us"), sa.Date: pa.date32(), sa.Double: pa.float64(), sa.Integer: pa.int32(), sa.Boolean: pa.bool_()}
+
+
+def arrow_schema(table: sa.Table) -> pa.Schema:
+    """The Arrow schema of a declared table, column by column."""
+    return pa.schema([pa.field(column.name, _ARROW[type(column.type)], nullable=bool(column.nullable)) for column in table.columns])

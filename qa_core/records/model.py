@@ -1,0 +1,335 @@
+"""The tables of the records. Times are UTC; names of teams and sites are their keys, as in the lake."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+
+class UtcDateTime(sa.types.TypeDecorator):
+    """A moment: aware UTC in Python, on every database."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a moment without a time zone")
+        return value.astimezone(UTC).replace(tzinfo=None) if dialect.name == "sqlite" else value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
+
+
+def now() -> datetime:
+    """The present moment, in UTC."""
+    return datetime.now(UTC)
+
+
+class Base(DeclarativeBase):
+    metadata = sa.MetaData(
+        naming_convention={
+            "ix": "ix_%(column_0_label)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {datetime: UtcDateTime(), dict[str, Any]: sa.JSON(), list[Any]: sa.JSON(), str: sa.Text()}
+
+
+class Site(Base):
+    __tablename__ = "site"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+
+
+class Team(Base):
+    """A team; without a site it belongs to the part of the centre that no site claims."""
+
+    __tablename__ = "team"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    site_name: Mapped[str | None] = mapped_column(sa.ForeignKey("site.name", onupdate="CASCADE"), index=True)
+
+
+class Advisor(Base):
+    """A person who answers contacts. `advisor_id` is what contacts carry; it may be the name where a file knows no other."""
+
+    __tablename__ = "advisor"
+
+    advisor_id: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    created_by_batch: Mapped[str | None]
+
+    aliases: Mapped[list[AdvisorAlias]] = relationship(back_populates="advisor", cascade="all, delete-orphan")
+    memberships: Mapped[list[Membership]] = relationship(back_populates="advisor", cascade="all, delete-orphan")
+
+
+class AdvisorAlias(Base):
+    """Another spelling, extension or id under which a tool knows the advisor; `key` is its folded form, unique."""
+
+    __tablename__ = "advisor_alias"
+
+    key: Mapped[str] = mapped_column(primary_key=True)
+    alias: Mapped[str]
+    advisor_id: Mapped[str] = mapped_column(sa.ForeignKey("advisor.advisor_id", ondelete="CASCADE", onupdate="CASCADE"), index=True)
+
+    advisor: Mapped[Advisor] = relationship(back_populates="aliases")
+
+
+class Membership(Base):
+    """An advisor's time in a team: from `starts_on` (null: always) until the day before `ends_on` (null: still)."""
+
+    __tablename__ = "membership"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    advisor_id: Mapped[str] = mapped_column(sa.ForeignKey("advisor.advisor_id", ondelete="CASCADE", onupdate="CASCADE"), index=True)
+    team_name: Mapped[str] = mapped_column(sa.ForeignKey("team.name", onupdate="CASCADE"), index=True)
+    starts_on: Mapped[date | None]
+    ends_on: Mapped[date | None]
+
+    advisor: Mapped[Advisor] = relationship(back_populates="memberships")
+
+
+class Account(Base):
+    """A person who may sign in: one role, and what that role is bound to (teams led, sites managed, the advisor they are)."""
+
+    __tablename__ = "account"
+
+    username: Mapped[str] = mapped_column(primary_key=True)
+    display_name: Mapped[str]
+    role: Mapped[str]
+    password_hash: Mapped[str]
+    must_change_password: Mapped[bool] = mapped_column(default=False)
+    active: Mapped[bool] = mapped_column(default=True)
+    demo: Mapped[bool] = mapped_column(default=False)
+    token_version: Mapped[int] = mapped_column(default=1)
+    language: Mapped[str | None]
+    advisor_id: Mapped[str | None] = mapped_column(sa.ForeignKey("advisor.advisor_id", onupdate="CASCADE"))
+    sees_unassigned: Mapped[bool] = mapped_column(default=False)
+    """For a manager: also what belongs to no site (contacts without a team, teams without a site)."""
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+    led_teams: Mapped[list[TeamLead]] = relationship(back_populates="account", cascade="all, delete-orphan")
+    sites: Mapped[list[ManagedSite]] = relationship(back_populates="account", cascade="all, delete-orphan")
+
+
+class TeamLead(Base):
+    """A team that an account leads, from `starts_on` (null: the beginning) until the day before `ends_on`."""
+
+    __tablename__ = "team_lead"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    username: Mapped[str] = mapped_column(sa.ForeignKey("account.username", ondelete="CASCADE"), index=True)
+    team_name: Mapped[str] = mapped_column(sa.ForeignKey("team.name", onupdate="CASCADE"))
+    starts_on: Mapped[date | None]
+    ends_on: Mapped[date | None]
+
+    account: Mapped[Account] = relationship(back_populates="led_teams")
+
+
+class ManagedSite(Base):
+    __tablename__ = "managed_site"
+
+    username: Mapped[str] = mapped_column(sa.ForeignKey("account.username", ondelete="CASCADE"), primary_key=True)
+    site_name: Mapped[str] = mapped_column(sa.ForeignKey("site.name", onupdate="CASCADE"), primary_key=True)
+
+    account: Mapped[Account] = relationship(back_populates="sites")
+
+
+class LoginSession(Base):
+    """A sign-in on one browser. Only hashes are kept: of the 256-bit id in the cookie, and of the browser's own token."""
+
+    __tablename__ = "login_session"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    token_hash: Mapped[str] = mapped_column(unique=True)
+    username: Mapped[str] = mapped_column(sa.ForeignKey("account.username", ondelete="CASCADE"), index=True)
+    token_version: Mapped[int]
+    browser_hash: Mapped[str]
+    browser_name: Mapped[str] = mapped_column(default="")
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    last_seen_at: Mapped[datetime] = mapped_column(default=now)
+    revoked_at: Mapped[datetime | None]
+
+
+class SignInThrottle(Base):
+    """Failures counted per account (`account:…`) and per address (`address:…`), and until when the next try must wait."""
+
+    __tablename__ = "sign_in_throttle"
+
+    key: Mapped[str] = mapped_column(primary_key=True)
+    failures: Mapped[int] = mapped_column(default=0)
+    last_failure_at: Mapped[datetime] = mapped_column(default=now)
+    blocked_until: Mapped[datetime | None]
+
+
+class Grid(Base):
+    """One version of an evaluation grid. A published version is never changed; evaluations are pinned to theirs."""
+
+    __tablename__ = "grid"
+    __table_args__ = (sa.UniqueConstraint("key", "version"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key: Mapped[str]
+    version: Mapped[int] = mapped_column(default=1)
+    title: Mapped[str]
+    content: Mapped[dict[str, Any]]
+    """The grid file of CONTRACT.md section 6, as read."""
+    published_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class Evaluation(Base):
+    """What one evaluator found in one contact, on one version of a grid.
+
+    Scores are 0–100. `team` and `local_day` are those of the contact (of the evaluation, when no contact is named),
+    so that the scope of a reader can be decided here without the lake.
+    """
+
+    __tablename__ = "evaluation"
+    __table_args__ = (sa.Index("ix_evaluation_contact", "source_system", "contact_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    external_key: Mapped[str | None] = mapped_column(unique=True)
+    """Identity of an imported evaluation, so that the same file again changes nothing."""
+    source_system: Mapped[str | None]
+    contact_id: Mapped[str | None]
+    advisor_id: Mapped[str | None] = mapped_column(sa.ForeignKey("advisor.advisor_id", onupdate="CASCADE"), index=True)
+    team: Mapped[str | None]
+    local_day: Mapped[date] = mapped_column(index=True)
+    evaluator: Mapped[str | None]
+    """The username where the evaluator has an account, else the name in the file."""
+    evaluated_at: Mapped[datetime]
+    grid_id: Mapped[int | None] = mapped_column(sa.ForeignKey("grid.id"))
+    grid_name: Mapped[str | None]
+    score: Mapped[float | None]
+    calculated_score: Mapped[float | None]
+    outcome: Mapped[str | None]
+    state: Mapped[str] = mapped_column(default="published")
+    """draft · submitted · published"""
+    purpose: Mapped[str] = mapped_column(default="evaluation")
+    batch_id: Mapped[str | None] = mapped_column(index=True)
+    changed_at: Mapped[datetime] = mapped_column(default=now, onupdate=now)
+
+    answers: Mapped[list[EvaluationAnswer]] = relationship(back_populates="evaluation", cascade="all, delete-orphan", passive_deletes=True)
+
+
+class EvaluationAnswer(Base):
+    """One criterion of one evaluation, with the weight that was really applied (shares that add up to 1)."""
+
+    __tablename__ = "evaluation_answer"
+
+    evaluation_id: Mapped[int] = mapped_column(sa.ForeignKey("evaluation.id", ondelete="CASCADE"), primary_key=True)
+    criterion: Mapped[str] = mapped_column(primary_key=True)
+    section: Mapped[str | None]
+    earned: Mapped[float | None]
+    possible: Mapped[float]
+    applied_weight: Mapped[float]
+    applicable: Mapped[bool] = mapped_column(default=True)
+
+    evaluation: Mapped[Evaluation] = relationship(back_populates="answers")
+
+
+class ImportBatch(Base):
+    """One imported file. It is `started` before the lake is touched and `done` after; a start without an end is resumed."""
+
+    __tablename__ = "import_batch"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    file_name: Mapped[str]
+    digest: Mapped[str] = mapped_column(index=True)
+    system: Mapped[str]
+    profile: Mapped[str]
+    options: Mapped[dict[str, Any]]
+    """The options that change the reading of the file; the same digest with the same options is the same import."""
+    state: Mapped[str] = mapped_column(default="started", index=True)
+    """started · done · failed · undone"""
+    counts: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    mapping: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    decisions: Mapped[list[Any]] = mapped_column(default=list)
+    quarantine: Mapped[str | None]
+    first_day: Mapped[date | None]
+    last_day: Mapped[date | None]
+    actor: Mapped[str]
+    started_at: Mapped[datetime] = mapped_column(default=now)
+    finished_at: Mapped[datetime | None]
+
+
+class WaitingRow(Base):
+    """A survey, tracking or evaluation row whose contact has not come yet; joined when it comes."""
+
+    __tablename__ = "waiting_row"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    batch_id: Mapped[str] = mapped_column(sa.ForeignKey("import_batch.id", ondelete="CASCADE"), index=True)
+    kind: Mapped[str]
+    row_key: Mapped[str] = mapped_column(unique=True)
+    contact_id: Mapped[str | None] = mapped_column(index=True)
+    tracking_number: Mapped[str | None] = mapped_column(index=True)
+    happened_at: Mapped[datetime | None]
+    content: Mapped[dict[str, Any]]
+
+
+class SavedMapping(Base):
+    """A mapping of columns that a person saved under a name, with the options that go with it."""
+
+    __tablename__ = "saved_mapping"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    content: Mapped[dict[str, Any]]
+    saved_by: Mapped[str]
+    saved_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class SettingValue(Base):
+    """A value of a setting and the day from which it holds (null: always). The newest entry for a day wins."""
+
+    __tablename__ = "setting_value"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(index=True)
+    value: Mapped[str]
+    valid_from: Mapped[date | None]
+    set_by: Mapped[str]
+    set_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class Target(Base):
+    """What a KPI should reach, for the whole centre or one value of one dimension, in a period."""
+
+    __tablename__ = "target"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kpi: Mapped[str] = mapped_column(index=True)
+    dimension: Mapped[str | None]
+    dimension_value: Mapped[str | None]
+    starts_on: Mapped[date | None]
+    ends_on: Mapped[date | None]
+    value: Mapped[float]
+    set_by: Mapped[str]
+    set_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class JournalRow(Base):
+    """One act. Written only by `journal.record`, never changed: each row's `mac` seals it and the one before."""
+
+    __tablename__ = "journal"
+
+    seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    at: Mapped[str]
+    actor: Mapped[str] = mapped_column(index=True)
+    action: Mapped[str] = mapped_column(index=True)
+    object: Mapped[str]
+    reason: Mapped[str]
+    mac: Mapped[str]

@@ -1,0 +1,93 @@
+"""Opens the records: one engine per database, sessions that read, and sessions that write one at a time."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from qa_core import home
+from qa_core.errors import Refusal
+
+BUSY_SECONDS = 30
+"""How long a writer waits for another one before it gives up (SQLite)."""
+
+MIGRATIONS = Path(__file__).with_name("migrations")
+
+
+@functools.cache
+def engine_for(url: str) -> sa.Engine:
+    """The engine of that database, made once per process."""
+    parsed = sa.make_url(url)
+    if parsed.get_backend_name() != "sqlite":
+        return sa.create_engine(parsed, pool_pre_ping=True)
+    if parsed.database:
+        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = sa.create_engine(parsed, connect_args={"timeout": BUSY_SECONDS})
+
+    @sa.event.listens_for(engine, "connect")
+    def _configure(connection, _record) -> None:
+        connection.isolation_level = None  # SQLAlchemy's own BEGIN below decides, not the driver
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.execute("PRAGMA synchronous=FULL")
+        cursor.close()
+
+    @sa.event.listens_for(engine, "begin")
+    def _begin(connection) -> None:
+        # A writer takes the lock at once: a reader that turns writer half-way fails instead of waiting.
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get("writes") else "BEGIN")
+
+    return engine
+
+
+@contextmanager
+def reading() -> Iterator[Session]:
+    """A session that sees one consistent state and leaves nothing behind."""
+    with Session(engine_for(home.current().database_url)) as session:
+        yield session
+
+
+@contextmanager
+def writing() -> Iterator[Session]:
+    """A session whose work is committed whole at the end, or not at all. Writers queue."""
+    engine = engine_for(home.current().database_url).execution_options(writes=True)
+    with Session(engine, expire_on_commit=False) as session, session.begin():
+        yield session
+
+
+def migrate() -> None:
+    """Bring the schema to the newest revision; safe to call at every start and from several processes."""
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.set_main_option("sqlalchemy.url", home.current().database_url.replace("%", "%%"))
+    command.upgrade(config, "head")
+
+
+def is_ready() -> bool:
+    """Whether the records exist and are at the newest revision."""
+    from alembic.config import Config
+    from alembic.runtime.migration import MigrationContext
+    from alembic.script import ScriptDirectory
+
+    url = sa.make_url(home.current().database_url)
+    if url.get_backend_name() == "sqlite" and url.database and not Path(url.database).exists():
+        return False
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    with engine_for(home.current().database_url).connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision() == ScriptDirectory.from_config(config).get_current_head()
+
+
+def require_ready() -> None:
+    """Refuse, with the command that helps, when the records were never made."""
+    if not is_ready():
+        raise Refusal("no_records", "There are no records in {folder} yet; run: python -m qa_core init", folder=str(home.current().folder))

@@ -1,0 +1,121 @@
+"""Every setting that changes a number, declared once: its default, its limits, its meaning, and the dated values people chose."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from qa_core import journal
+from qa_core.access import Permission, Viewer
+from qa_core.errors import Misuse
+from qa_core.records.model import SettingValue
+from qa_core.wording import N_
+
+SERVICE_LEVEL_FORMULAS = (
+    "short_abandons_excluded",
+    "early_abandons_credited",
+    "abandons_ignored",
+    "abandons_penalised",
+    "late_abandons_penalised",
+    "short_abandons_credited",
+)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting: `kind` is `number`, `whole` or `choice`; numbers lie between `low` and `high`, inclusive."""
+
+    name: str
+    title: str
+    meaning: str
+    default: float | int | str
+    kind: str
+    low: float | None = None
+    high: float | None = None
+    choices: tuple[str, ...] = ()
+
+    def parse(self, text: str) -> float | int | str:
+        """Read a value as a person writes it. Raises Misuse, naming what would be accepted."""
+        text = str(text).strip()
+        if self.kind == "choice":
+            if text in self.choices:
+                return text
+            raise Misuse("bad_setting", N_("{name} is one of: {choices}."), name=self.name, choices=", ".join(self.choices))
+        try:
+            value = int(text) if self.kind == "whole" else float(text.replace(",", "."))
+        except ValueError:
+            value = None
+        if value is None or not self.low <= value <= self.high:
+            raise Misuse("bad_setting", N_("{name} is a number from {low} to {high}."), name=self.name, low=self.low, high=self.high)
+        return value
+
+
+ALL: tuple[Setting, ...] = (
+    Setting("service_level_seconds", N_("Service level threshold"), N_("A contact answered within this many seconds meets the service level."), 20, "number", 0, 3600),
+    Setting("service_level_formula", N_("Service level formula"), N_("How abandoned contacts count in the service level; the page shows all six side by side."), SERVICE_LEVEL_FORMULAS[0], "choice", choices=SERVICE_LEVEL_FORMULAS),
+    Setting("short_abandon_seconds", N_("Short abandon"), N_("Hanging up within this many seconds is not counted as an abandoned contact."), 5, "number", 0, 600),
+    Setting("first_contact_days", N_("First-contact window"), N_("A further contact by the same customer within this many days means that the first one did not resolve it."), 7, "number", 1, 30),
+    Setting("recovery_hours", N_("Recovery window"), N_("A missed caller who is reached within this many hours is recovered."), 24, "number", 1, 744),
+    Setting("tracking_tolerance_seconds", N_("Call-tracking tolerance"), N_("A tracking row without an id joins a call on the same number that starts within this many seconds."), 120, "number", 0, 3600),
+    Setting("shared_number_contacts_a_day", N_("Shared number"), N_("A number with more contacts a day than this is shared by many people and identifies nobody."), 20, "whole", 2, 10000),
+    Setting("provisional_spend_days", N_("Provisional spend"), N_("Spend of the last days may still arrive; costs of periods that touch them are provisional."), 3, "whole", 0, 60),
+)
+BY_NAME: Mapping[str, Setting] = {setting.name: setting for setting in ALL}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The values in force on one day; read as attributes: `settings.first_contact_days`."""
+
+    values: tuple[tuple[str, Any], ...] = field(default=tuple((setting.name, setting.default) for setting in ALL))
+
+    def __getattr__(self, name: str) -> Any:
+        for key, value in object.__getattribute__(self, "values"):
+            if key == name:
+                return value
+        raise AttributeError(name)
+
+    def with_values(self, **changes: Any) -> Settings:
+        return Settings(tuple((name, changes.get(name, value)) for name, value in self.values))
+
+
+def get_setting(name: str) -> Setting:
+    """The declaration of that setting. Raises Misuse for an unknown name."""
+    if name not in BY_NAME:
+        raise Misuse("unknown_setting", N_("There is no setting {name}. Known: {known}."), name=name, known=", ".join(sorted(BY_NAME)))
+    return BY_NAME[name]
+
+
+def find_pieces(session: Session) -> tuple[tuple[date | None, Settings], ...]:
+    """The dated history as (first day, settings from then on), oldest first; the first day of the first piece is None."""
+    rows = session.execute(sa.select(SettingValue).order_by(SettingValue.id)).scalars().all()
+    rows = [row for row in rows if row.name in BY_NAME]
+    days = sorted({row.valid_from for row in rows if row.valid_from is not None})
+    pieces = []
+    for day in [None, *days]:
+        # The entry with the latest first day holds; among equals, the one entered last.
+        chosen: dict[str, Any] = {}
+        for row in sorted(rows, key=lambda row: (row.valid_from or date.min, row.id)):
+            if row.valid_from is None or (day is not None and row.valid_from <= day):
+                chosen[row.name] = BY_NAME[row.name].parse(row.value)
+        pieces.append((day, Settings().with_values(**chosen)))
+    return tuple(pieces)
+
+
+def current(session: Session) -> Settings:
+    """The settings in force today."""
+    today = date.today()
+    return [settings for first_day, settings in find_pieces(session) if first_day is None or first_day <= today][-1]
+
+
+def set_value(session: Session, viewer: Viewer, name: str, text: str, valid_from: date | None = None) -> None:
+    """Choose a value from that day on (None: for all time), and say so in the journal. Raises Misuse for a bad value."""
+    viewer.require(Permission.MANAGE_SETTINGS)
+    value = get_setting(name).parse(text)
+    session.add(SettingValue(name=name, value=str(value), valid_from=valid_from, set_by=viewer.username))
+    journal.record(session, viewer.username, "setting_changed", f"{name}={value}", reason=f"from {valid_from}" if valid_from else "")
