@@ -1,0 +1,50 @@
+# Two commands on a fresh machine: `make run` and `make test`.
+.DEFAULT_GOAL := help
+.PHONY: help run test check-long bench lint catalogues clean
+
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	command -v $$p >/dev/null && $$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
+VENV := .venv
+BIN := $(VENV)/bin
+PORT ?= 8501
+
+help:
+	@echo "make run         environment, demo centre into an empty store, the app on http://127.0.0.1:$(PORT)"
+	@echo "make test        every test, in a real browser too"
+	@echo "make check-long  mutants, long kill and fuzz loops"
+	@echo "make bench       measurements, printed"
+	@echo "make catalogues  refresh the French and English catalogues from the code"
+
+$(VENV)/.made: requirements.txt
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer, with venv, is needed (Debian: apt install python3 python3-venv)."; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+$(VENV)/.made-dev: requirements-dev.txt $(VENV)/.made
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+run: $(VENV)/.made
+	@$(BIN)/python -m qa_core init
+	@$(BIN)/python -m qa_core demo --if-empty
+	@$(BIN)/streamlit run app.py --server.port $(PORT)
+
+test: $(VENV)/.made-dev
+	@$(BIN)/python tests/e2e/chromium.py || true
+	$(BIN)/python -m pytest -m "not long" -rs
+
+check-long: $(VENV)/.made-dev
+	$(BIN)/python -m pytest -m long -rs
+
+bench: $(VENV)/.made-dev
+	@for file in tests/bench/bench_*.py; do $(BIN)/python $$file || exit 1; done
+
+lint: $(VENV)/.made-dev
+	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+catalogues: $(VENV)/.made
+	$(BIN)/python -m qa_core.locale
+
+clean:
+	rm -rf $(VENV) .pytest_cache .hypothesis

@@ -1,0 +1,120 @@
+"""`kpi`, `kpis` and `score`: numbers on the command line, the same as on the pages."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from qa_core.commands import print_json
+from qa_core.commands.options import parse_day, parse_pairs, read_as
+from qa_core.errors import Misuse, Refusal
+from qa_core.wording import N_, _
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+
+
+def register(app: typer.Typer) -> None:
+    app.command("kpi")(kpi)
+    app.command("kpis")(kpis)
+    app.command("score")(score)
+
+
+def kpi(
+    names: Annotated[list[str], typer.Argument(metavar="NAME…", help="KPIs, by key; `kpis` lists them.")],
+    by: Annotated[list[str] | None, typer.Option("--by", metavar="DIM", help="Cut by a dimension; several cross.")] = None,
+    first: Annotated[str | None, typer.Option("--from", metavar="DATE", help="First day, inclusive.")] = None,
+    last: Annotated[str | None, typer.Option("--to", metavar="DATE", help="Last day, inclusive.")] = None,
+    where: Annotated[list[str] | None, typer.Option("--where", metavar="DIM=VALUE", help="Keep these; the same dimension twice means or; DIM= keeps the missing.")] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Override a setting for this question.")] = None,
+    as_: Annotated[str | None, typer.Option("--as", metavar="USERNAME", help="Read exactly as that person.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Measure KPIs."""
+    from qa_core import query
+    from qa_core.records import store
+    from qa_core.slices import Filters, Period
+
+    store.require_ready()
+    chosen = defaultdict(list)
+    for dimension, value in parse_pairs(where):
+        chosen[dimension].append(value or None)
+    filters = Filters.of(Period(parse_day(first), parse_day(last)), chosen)
+    viewer = read_as(as_)
+    frame = query.measure(viewer, tuple(names), tuple(by or ()), filters, overrides=dict(parse_pairs(set_)))
+    rows = query.to_json(frame, tuple(by or ()))
+    through = query.data_through(viewer)
+    if as_json:
+        print_json({"rows": rows, "data_through": through.isoformat() if through else None})
+    else:
+        _print_rows(rows, through)
+
+
+def kpis(as_json: Json = False) -> None:
+    """The glossary of every KPI."""
+    from qa_core import kpis as declared
+
+    if as_json:
+        print_json([entry.as_json() for entry in declared.ALL])
+        return
+    for entry in declared.ALL:
+        print(f"{entry.key}\n    {_(entry.title)}. {_(entry.meaning)}\n    {_(entry.formula)}")
+
+
+def score(
+    grid: Annotated[Path, typer.Argument(metavar="GRID.toml")],
+    answers: Annotated[Path, typer.Argument(metavar="ANSWERS.json")],
+    as_json: Json = False,
+) -> None:
+    """The arithmetic of one evaluation, without any store."""
+    import tomllib
+
+    from qa_core import scoring
+
+    try:
+        declared = scoring.parse_grid(tomllib.loads(_read(grid)))
+    except tomllib.TOMLDecodeError as error:
+        raise Refusal("bad_grid", N_("{file} is not TOML: {detail}"), file=grid.name, detail=str(error)) from error
+    try:
+        given = json.loads(_read(answers))
+    except json.JSONDecodeError as error:
+        raise Refusal("bad_answers", N_("{file} is not JSON: {detail}"), file=answers.name, detail=str(error)) from error
+    result = scoring.score(declared, given).as_json()
+    if as_json:
+        print_json(result)
+        return
+    shown = lambda value: "–" if value is None else f"{value:g}"  # noqa: E731
+    print(f"{_('score')} {shown(result['score'])} · {_('calculated')} {shown(result['calculated_score'])} · {result['outcome'] or '–'}")
+    for section in result["sections"]:
+        print(f"    {section['name']}: {shown(section['score'])}")
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise Misuse("no_file", N_("{file} cannot be read: {detail}"), file=str(path), detail=error.strerror or "") from error
+    except UnicodeDecodeError as error:
+        raise Refusal("bad_encoding", N_("{file} is not UTF-8 text."), file=path.name) from error
+
+
+def _print_rows(rows: list[dict], through) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from qa_core import figures, kpis as declared
+
+    table = Table(box=None, pad_edge=False)
+    dimensions = list(rows[0]["by"]) if rows else []
+    for heading in (*dimensions, "kpi", "value", "95 %", "n", "status"):
+        table.add_column(heading, justify="left" if heading in (*dimensions, "kpi", "status") else "right")
+    for row in rows:
+        entry = declared.BY_KEY[row["kpi"]]
+        interval = "" if row["low"] is None else f"{figures.show(row['low'], entry.unit)} – {figures.show(row['high'], entry.unit)}"
+        cells = ["–" if value is None else str(value) for value in row["by"].values()]
+        table.add_row(*cells, row["kpi"], figures.show(row["value"], entry.unit), interval, "–" if row["n"] is None else f"{row['n']:,}", row["status"])
+    Console(soft_wrap=True, highlight=False).print(table)
+    print(_("Data through {moment}.", moment=through) if through else _("No data yet."))

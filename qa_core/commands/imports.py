@@ -1,0 +1,126 @@
+"""`import` and `batches`: files of other tools into the stores, and back out."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from qa_core.access import Viewer
+from qa_core.commands import DONE, REFUSED, print_json
+from qa_core.commands.options import parse_day, parse_pairs
+from qa_core.errors import Misuse
+from qa_core.wording import N_, _
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+
+
+def register(app: typer.Typer) -> None:
+    app.command("import")(import_files)
+    batches = typer.Typer(no_args_is_help=True, help="What was imported, and undoing it.")
+    batches.command("list")(list_batches)
+    batches.command("undo")(undo_batch)
+    app.add_typer(batches, name="batches")
+
+
+def import_files(
+    kind: Annotated[str, typer.Argument(metavar="KIND", help="contacts tracking surveys spend advisors evaluations")],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE…")],
+    system: Annotated[str | None, typer.Option(help="Name of the tool that the file comes from; first part of a contact's key.")] = None,
+    profile: Annotated[str | None, typer.Option(help="Read as this profile instead of recognising one.")] = None,
+    save_mapping: Annotated[str | None, typer.Option(help="Keep the mapping under this name.")] = None,
+    map_: Annotated[list[str] | None, typer.Option("--map", metavar="FIELD=COLUMN")] = None,
+    timezone: Annotated[str | None, typer.Option(help="Time zone of local times in the file.")] = None,
+    date_order: Annotated[str | None, typer.Option(metavar="dmy|mdy|ymd")] = None,
+    start_date: Annotated[str | None, typer.Option(metavar="DATE")] = None,
+    sheet: Annotated[str | None, typer.Option()] = None,
+    encoding: Annotated[str | None, typer.Option()] = None,
+    delimiter: Annotated[str | None, typer.Option()] = None,
+    decimal: Annotated[str | None, typer.Option(metavar=",|.")] = None,
+    unit: Annotated[list[str] | None, typer.Option("--unit", metavar="FIELD=s|ms|min|day")] = None,
+    scale: Annotated[list[str] | None, typer.Option("--scale", metavar="FIELD=MIN-MAX")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would happen; write nothing at all.")] = False,
+    as_json: Json = False,
+) -> int:
+    """Import files; each is its own transaction, and a refused one does not stop the next."""
+    from qa_core import ingest
+    from qa_core.ingest.options import ImportOptions
+    from qa_core.records import store
+
+    _require_choice("--date-order", date_order, ("dmy", "mdy", "ymd"))
+    _require_choice("--decimal", decimal, (",", "."))
+    options = ImportOptions(
+        system=system,
+        profile=profile,
+        save_mapping=save_mapping,
+        columns=tuple(parse_pairs(map_)),
+        timezone=timezone,
+        date_order=date_order,
+        start_date=parse_day(start_date),
+        sheet=sheet,
+        encoding=encoding,
+        delimiter=delimiter,
+        decimal=decimal,
+        units=tuple(parse_pairs(unit)),
+        scales=tuple(parse_pairs(scale)),
+        dry_run=dry_run,
+    )
+    if not dry_run:
+        store.require_ready()
+    with show_progress(quiet=as_json) as progress:
+        reports = ingest.run(Viewer.SYSTEM, kind, files, options, progress=progress)
+    if as_json:
+        print_json([report.as_json() for report in reports])
+    for report in reports:
+        print(report.as_text(), file=sys.stderr if as_json or report.is_refused else sys.stdout)
+    return REFUSED if any(report.is_refused for report in reports) else DONE
+
+
+def list_batches(as_json: Json = False) -> None:
+    """Every import so far, newest first."""
+    from qa_core import ingest
+    from qa_core.records import store
+
+    store.require_ready()
+    rows = ingest.find_batches(Viewer.SYSTEM)
+    if as_json:
+        print_json(rows)
+        return
+    for row in rows:
+        print(f"{row['id']}  {row['finished_at'] or row['started_at']:%Y-%m-%d %H:%M}  {row['state']:8} {row['kind']:12} {row['counts'].get('new', 0):>9,} {_('new')}  {row['file']}")
+
+
+def undo_batch(batch: Annotated[str, typer.Argument(metavar="ID")], as_json: Json = False) -> None:
+    """Put back what was there before that import."""
+    from qa_core import ingest
+    from qa_core.records import store
+
+    store.require_ready()
+    restored = ingest.undo(Viewer.SYSTEM, batch)
+    if as_json:
+        print_json(restored)
+    else:
+        print(_("Import {batch} is undone.", batch=batch))
+
+
+def _require_choice(option: str, value: str | None, choices: tuple[str, ...]) -> None:
+    if value is not None and value not in choices:
+        raise Misuse("bad_choice", N_("{option} is one of: {choices}."), option=option, choices=" ".join(choices))
+
+
+@contextmanager
+def show_progress(quiet: bool = False):
+    """Yield `report(step, fraction)`; a bar appears on a terminal, on stderr, once the work has taken a second."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True)
+    bar = Progress(TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"), TimeElapsedColumn(), console=console, transient=True, disable=quiet or not console.is_terminal)
+    with bar:
+        task = bar.add_task("", total=1.0)
+        yield lambda step, fraction: bar.update(task, description=_(step), completed=fraction)
+
+

@@ -1,0 +1,136 @@
+"""Is this centre in good health? One check per thing that can go wrong, each saying what to do."""
+
+from __future__ import annotations
+
+import shutil
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+import sqlalchemy as sa
+
+from qa_core import home, journal, lake, wording
+from qa_core.errors import Refusal
+from qa_core.records import store
+from qa_core.records.model import Account, ImportBatch, now
+from qa_core.access import Role
+from qa_core.wording import N_, _
+
+OK, WARN, BAD = "ok", "warn", "bad"
+LOW_DISK_BYTES = 2 * 1024**3
+FORGOTTEN = timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class Check:
+    """What was looked at, how it is (`ok`, `warn`, `bad`), and what was seen or should be done."""
+
+    name: str
+    state: str
+    detail: str
+
+
+def examine() -> list[Check]:
+    """Look at everything; a check that itself fails is a bad one, never an exception."""
+    return [_guarded(name, check) for name, check in _CHECKS]
+
+
+def is_well(checks: list[Check]) -> bool:
+    """Whether nothing is bad; warnings do not count."""
+    return all(check.state != BAD for check in checks)
+
+
+def _guarded(name: str, check: Callable[[], tuple[str, str]]) -> Check:
+    try:
+        return Check(name, *check())
+    except Refusal as refusal:
+        return Check(name, BAD, wording.say(refusal))
+    except Exception as error:
+        return Check(name, BAD, _("The check failed: {kind}: {detail}", kind=type(error).__name__, detail=str(error)[:200]))
+
+
+def _folder() -> tuple[str, str]:
+    folder = home.current().folder
+    if not folder.exists():
+        return BAD, _("{folder} does not exist; run: python -m qa_core init", folder=folder)
+    free = shutil.disk_usage(folder).free
+    if free < LOW_DISK_BYTES:
+        return WARN, _("Only {free} MB are free in {folder}.", free=free // 1024**2, folder=folder)
+    return OK, str(folder)
+
+
+def _secrets() -> tuple[str, str]:
+    here = home.current()
+    missing = [name for name in home.SECRETS if not (here.secrets_folder / name).exists()]
+    present = [name for name in home.SECRETS if name not in missing]
+    for name in present:
+        home.secret(name)
+    if here.secrets_folder.exists() and here.secrets_folder.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        return WARN, _("{folder} can be entered by other users of this machine; run: chmod 700 {folder}", folder=here.secrets_folder)
+    if "pseudonyms" in missing and lake.version("contacts") >= 0:
+        return BAD, _("The key of the pseudonyms is missing: callers in new files can no longer be linked to those already here. Restore it from a backup.")
+    return OK, ", ".join(present) or _("made on first use")
+
+
+def _records() -> tuple[str, str]:
+    store.require_ready()
+    with store.reading() as session:
+        if session.get_bind().dialect.name == "sqlite":
+            found = session.execute(sa.text("PRAGMA quick_check")).scalar()
+            if found != "ok":
+                return BAD, _("The database is damaged ({found}); restore it from a backup.", found=found)
+        return OK, session.get_bind().dialect.name
+
+
+def _administrator() -> tuple[str, str]:
+    store.require_ready()
+    with store.reading() as session:
+        count = session.scalar(sa.select(sa.func.count()).where(Account.role == Role.ADMIN, Account.active))
+    return (OK, str(count)) if count else (WARN, _("Nobody can manage accounts; run: python -m qa_core init --admin NAME"))
+
+
+def _journal() -> tuple[str, str]:
+    store.require_ready()
+    with store.reading() as session:
+        found = journal.verify(session)
+    return (OK, _("{rows} rows, unbroken.", rows=found.rows)) if found.ok else (BAD, _("Broken at row {seq}: it was changed, moved, or follows a missing one.", seq=found.first_bad))
+
+
+def _lake() -> tuple[str, str]:
+    versions = {name: lake.version(name) for name in ("contacts", "spend")}
+    span = lake.span()
+    return OK, " · ".join(f"{name} v{version}" for name, version in versions.items() if version >= 0) + (f" · {span[0]:%Y-%m-%d} – {span[1]:%Y-%m-%d}" if span else _("empty"))
+
+
+def _imports() -> tuple[str, str]:
+    store.require_ready()
+    with store.reading() as session:
+        forgotten = session.scalar(sa.select(sa.func.count()).where(ImportBatch.state == "started", ImportBatch.started_at < now() - FORGOTTEN))
+        count = session.scalar(sa.select(sa.func.count()).where(ImportBatch.state == "done"))
+    if forgotten:
+        return WARN, _("{count} imports never ended; the next import finishes or undoes them.", count=forgotten)
+    return OK, str(count)
+
+
+def _leftovers() -> tuple[str, str]:
+    folder = home.current().temporary_folder
+    left = list(_files(folder)) if folder.exists() else []
+    old = [path for path in left if path.stat().st_mtime < (now() - FORGOTTEN).timestamp()]
+    return (WARN, _("{count} old temporary files in {folder}; the next import removes them.", count=len(old), folder=folder)) if old else (OK, str(len(left)))
+
+
+def _files(folder) -> Iterator:
+    return (path for path in folder.rglob("*") if path.is_file())
+
+
+_CHECKS: tuple[tuple[str, Callable[[], tuple[str, str]]], ...] = (
+    (N_("folder"), _folder),
+    (N_("secrets"), _secrets),
+    (N_("records"), _records),
+    (N_("administrator"), _administrator),
+    (N_("journal"), _journal),
+    (N_("lake"), _lake),
+    (N_("imports"), _imports),
+    (N_("temporary files"), _leftovers),
+)

@@ -1,0 +1,1 @@
+"""The catalogues of translated messages; `python -m qa_core.locale` refreshes them from the code."""
