@@ -266,7 +266,7 @@ class ImportBatch(Base):
 
 
 class WaitingRow(Base):
-    """A survey, tracking or evaluation row whose contact has not come yet; joined when it comes."""
+    """A survey, tracking or evaluation row whose contact had not come; `joined_by` is the batch that brought it since."""
 
     __tablename__ = "waiting_row"
 
@@ -278,6 +278,21 @@ class WaitingRow(Base):
     tracking_number: Mapped[str | None] = mapped_column(index=True)
     happened_at: Mapped[datetime | None]
     content: Mapped[dict[str, Any]]
+    joined_by: Mapped[str | None] = mapped_column(index=True)
+
+
+class BeforeImage(Base):
+    """What a record was before a batch changed it (null: it did not exist), so that the batch can be undone exactly."""
+
+    __tablename__ = "before_image"
+    __table_args__ = (sa.UniqueConstraint("batch_id", "object", "key"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    batch_id: Mapped[str] = mapped_column(sa.ForeignKey("import_batch.id", ondelete="CASCADE"), index=True)
+    object: Mapped[str]
+    """evaluation · advisor · team · site · grid"""
+    key: Mapped[str]
+    content: Mapped[dict[str, Any] | None] = mapped_column(sa.JSON(none_as_null=True))
 
 
 class SavedMapping(Base):
