@@ -1,0 +1,196 @@
+"""The command line as people script against it: exit codes, one JSON document, one clear line, and the same numbers everywhere."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from qa_core import home
+from qa_core.commands import run
+
+CALLS = """Call Id,Agent,Date,Time,Topic,Answered (Y/N),Resolved,Speed of answer in seconds,AvgTalkDuration,Satisfaction rating
+ID0001,Diane,2026-01-27,9:12:58,Contract,Y,Y,10,0:02:00,5
+ID0002,Becky,2026-01-27,9:30:00,Technical,Y,N,30,0:04:00,2
+ID0003,Stewart,2026-01-27,10:01:00,Contract,N,N,,,
+ID0004,Diane,2026-01-28,11:00:00,Payment,Y,Y,20,0:03:00,4
+"""
+
+
+@pytest.fixture
+def calls(centre: Path, tmp_path: Path) -> Path:
+    file = tmp_path / "calls.csv"
+    file.write_text(CALLS, encoding="utf-8")
+    return file
+
+
+def ask(capsys, *arguments: str) -> tuple[int, object]:
+    """Run a command with --json and return its exit code and its one document."""
+    capsys.readouterr()
+    code = run([*arguments, "--json"])
+    return code, json.loads(capsys.readouterr().out)
+
+
+def test_an_import_accounts_for_every_row_and_the_numbers_follow(calls, capsys):
+    code, [report] = ask(capsys, "import", "contacts", str(calls))
+    assert code == 0
+    assert report["read"] == 4 == report["new"]
+    assert report["quarantine"] is None
+    assert report["mapping"]["contact_id"] == "Call Id"
+
+    code, answer = ask(capsys, "kpi", "received", "answered", "answer_rate", "average_speed_of_answer", "first_contact_resolution_declared", "csat")
+    assert code == 0
+    values = {row["kpi"]: row for row in answer["rows"]}
+    assert values["received"]["value"] == 4
+    assert values["answer_rate"]["value"] == 0.75
+    assert values["average_speed_of_answer"]["value"] == 20
+    assert (values["first_contact_resolution_declared"]["numerator"], values["first_contact_resolution_declared"]["denominator"]) == (2, 3)
+    assert (values["csat"]["numerator"], values["csat"]["n"]) == (2, 3)
+    assert all(row["status"] == "small_sample" or row["kpi"] in ("received", "answered") for row in answer["rows"])
+    assert answer["data_through"].startswith("2026-01-28T11:00:00")
+
+
+def test_the_same_file_again_changes_nothing(calls, capsys):
+    ask(capsys, "import", "contacts", str(calls))
+    code, [report] = ask(capsys, "import", "contacts", str(calls))
+    assert code == 0
+    assert (report["read"], report["new"], report["unchanged"]) == (4, 0, 4)
+
+
+def test_a_refused_file_does_not_stop_the_next_one(calls, tmp_path, capsys):
+    bad = tmp_path / "broken.csv"
+    bad.write_text("Agent,Date and time\nDiane,12:38.9\nBecky,14:02.1\n", encoding="utf-8")
+    code, reports = ask(capsys, "import", "contacts", str(bad), str(calls))
+    assert code == 1
+    assert reports[0]["error"]["code"] and reports[0]["error"]["message"]
+    assert reports[1]["new"] == 4
+
+
+def test_a_dry_run_writes_nothing_at_all(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("QA_HOME", str(tmp_path / "nowhere"))
+    file = tmp_path / "calls.csv"
+    file.write_text(CALLS, encoding="utf-8")
+    code, [report] = ask(capsys, "import", "contacts", str(file), "--dry-run")
+    assert (code, report["new"]) == (0, 4)
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_groups_are_sorted_and_missing_is_null(calls, capsys):
+    ask(capsys, "import", "contacts", str(calls))
+    _, answer = ask(capsys, "kpi", "received", "--by", "day", "--by", "reason")
+    assert [(row["by"]["day"], row["by"]["reason"], row["value"]) for row in answer["rows"]] == [
+        ("2026-01-27", "Contract", 2),
+        ("2026-01-27", "Technical", 1),
+        ("2026-01-28", "Payment", 1),
+    ]
+    _, answer = ask(capsys, "kpi", "received", "--by", "queue")
+    assert [(row["by"]["queue"], row["value"]) for row in answer["rows"]] == [(None, 4)]
+
+
+def test_an_empty_store_has_no_data_and_not_zero(centre, capsys):
+    code, answer = ask(capsys, "kpi", "received", "answer_rate")
+    assert code == 0
+    assert [(row["value"], row["status"]) for row in answer["rows"]] == [(None, "no_data"), (None, "no_data")]
+    assert answer["data_through"] is None
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("fly",),
+        ("kpi", "happiness"),
+        ("kpi", "received", "--by", "moon"),
+        ("kpi", "received", "--set", "gravity=9"),
+        ("kpi", "received", "--from", "2026-13-01"),
+        ("kpi", "received", "--from", "27/01/2026"),
+        ("kpi", "received", "--from", "2026-02-01", "--to", "2026-01-01"),
+        ("kpi", "received", "--where", "moon=full"),
+        ("import", "horoscopes", "x.csv"),
+        ("import", "contacts", "x.csv", "--date-order", "ydm"),
+        ("settings", "set", "gravity=9"),
+        ("settings", "set", "first_contact_days=400"),
+        ("people", "add", "zoe", "--role", "queen"),
+    ],
+)
+def test_wrong_usage_exits_with_two_and_one_clear_line(centre, capsys, arguments):
+    assert run(list(arguments)) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert "Traceback" not in printed.err and printed.err.strip()
+    code, document = ask(capsys, *arguments)
+    assert code == 2 and document["error"]["message"]
+
+
+def test_somebody_may_be_refused_but_is_never_told_why_it_exists(calls, capsys, monkeypatch):
+    ask(capsys, "import", "contacts", str(calls))
+    assert run(["people", "add", "ada", "--role", "admin"]) == 0
+    refused = ask(capsys, "kpi", "received", "--as", "ada")
+    unknown = ask(capsys, "kpi", "received", "--as", "nobody")
+    assert refused[0] == unknown[0] == 1
+    assert refused[1] == unknown[1]
+
+
+def test_an_advisor_reads_their_own_rows_only(calls, capsys):
+    ask(capsys, "import", "contacts", str(calls))
+    assert run(["people", "add", "diane", "--role", "advisor", "--advisor", "Diane"]) == 0
+    _, answer = ask(capsys, "kpi", "received", "--as", "diane")
+    assert answer["rows"][0]["value"] == 2
+    code, _document = ask(capsys, "kpi", "received", "--by", "advisor", "--as", "diane")
+    assert code == 1
+
+
+def test_a_setting_holds_from_its_day_on(calls, capsys):
+    ask(capsys, "import", "contacts", str(calls))
+    _, before = ask(capsys, "kpi", "service_level", "--by", "day")
+    assert [row["numerator"] for row in before["rows"]] == [1, 1]
+    assert run(["settings", "set", "service_level_seconds=5", "--from", "2026-01-28"]) == 0
+    _, after = ask(capsys, "kpi", "service_level", "--by", "day")
+    assert [row["numerator"] for row in after["rows"]] == [1, 0]
+    _, override = ask(capsys, "kpi", "service_level", "--by", "day", "--set", "service_level_seconds=60")
+    assert [row["numerator"] for row in override["rows"]] == [2, 1]
+
+
+def test_the_journal_notices_a_changed_row(calls, capsys):
+    import sqlite3
+
+    ask(capsys, "import", "contacts", str(calls))
+    code, found = ask(capsys, "journal", "verify")
+    assert (code, found["ok"], found["first_bad"]) == (0, True, None)
+    assert found["rows"] >= 1
+    with sqlite3.connect(home.current().folder / "records.sqlite") as records:
+        records.execute("UPDATE journal SET actor = 'somebody else' WHERE seq = 1")
+    code, found = ask(capsys, "journal", "verify")
+    assert (code, found["ok"], found["first_bad"]) == (1, False, 1)
+
+
+def test_secrets_are_made_private_and_a_readable_one_is_refused(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("QA_HOME", str(tmp_path / "centre"))
+    assert run(["init", "--admin", "ada"]) == 0
+    assert "One-time password" in capsys.readouterr().out
+    for name in home.SECRETS:
+        file = home.current().secrets_folder / name
+        assert file.stat().st_mode & 0o777 == 0o600
+        assert len(file.read_bytes()) == 32
+    assert ask(capsys, "doctor")[1]["ok"] is True
+    (home.current().secrets_folder / "journal").chmod(0o644)
+    code, found = ask(capsys, "doctor")
+    assert code == 1 and found["ok"] is False
+
+
+def test_the_glossary_declares_every_kpi(capsys):
+    _, entries = ask(capsys, "kpis")
+    assert {"received", "service_level", "first_contact_resolution", "csat", "evaluation_score", "cost_per_resolved"} <= {entry["key"] for entry in entries}
+    assert all(set(entry) == {"key", "title", "meaning", "formula", "kind", "unit", "better", "needs", "dimensions"} for entry in entries)
+
+
+def test_a_fresh_process_answers_like_this_one(calls):
+    environment = {**os.environ, "PYTHONPATH": str(home.PROJECT)}
+    command = [sys.executable, "-m", "qa_core"]
+    done = subprocess.run([*command, "import", "contacts", str(calls), "--json"], capture_output=True, text=True, env=environment, cwd=calls.parent)
+    assert done.returncode == 0 and json.loads(done.stdout)[0]["new"] == 4
+    done = subprocess.run([*command, "kpi", "received"], capture_output=True, text=True, env=environment, cwd=calls.parent)
+    assert done.returncode == 0 and "4" in done.stdout
