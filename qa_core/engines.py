@@ -1,0 +1,75 @@
+"""Run questions: a SQLAlchemy Core select over the facts becomes a DataFrame, whatever engine answers. Nothing outside this room knows which."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Protocol
+
+import duckdb
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
+
+from qa_core import home, lake
+from qa_core.errors import Refusal
+from qa_core.lake import tables
+from qa_core.wording import N_
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+MEMORY = "300MB"
+DIALECT = postgresql.dialect(paramstyle="numeric_dollar")
+
+
+class Engine(Protocol):
+    """Answers selects over the tables of `facts`."""
+
+    def run(self, statement: sa.Select, arrow: Mapping[str, pa.Table] = {}, first_month: str | None = None, last_month: str | None = None) -> pd.DataFrame:  # noqa: B006
+        """Run one statement. `arrow` are tables of this question alone, by name; the months (`YYYY-MM`, inclusive) bound what is read."""
+
+
+class DuckDbEngine:
+    """DuckDB inside the process, locked to the lake's folder: it opens no other file, loads nothing, and cannot be unlocked."""
+
+    def __init__(self, folder: str, temporary: str) -> None:
+        self.connection = duckdb.connect(
+            config={
+                "memory_limit": MEMORY,
+                "threads": min(4, os.cpu_count() or 1),
+                "temp_directory": temporary,
+                "autoinstall_known_extensions": False,
+                "autoload_known_extensions": False,
+            }
+        )
+        self.connection.execute("SET parquet_metadata_cache = true")
+        self.connection.execute(f"SET allowed_directories = [{tables.quoted(folder.rstrip('/') + '/')}]")
+        self.connection.execute("SET enable_external_access = false")
+        self.connection.execute("SET lock_configuration = true")
+
+    def run(self, statement: sa.Select, arrow: Mapping[str, pa.Table] = {}, first_month: str | None = None, last_month: str | None = None) -> pd.DataFrame:  # noqa: B006
+        """Run one statement on the version of the lake that stands now. Safe from several threads: each question has a cursor of its own."""
+        compiled = statement.compile(dialect=DIALECT, compile_kwargs={"render_postcompile": True})
+        text, parameters = str(compiled), [compiled.params[name] for name in compiled.positiontup or ()]
+        with self.connection.cursor() as cursor:
+            for name in tables.TABLES:
+                if name in text and name not in arrow:
+                    cursor.execute(f"CREATE TEMP VIEW {name} AS {tables.select_from_files(name, lake.files(name, first_month, last_month))}")
+            for name, table in arrow.items():
+                cursor.register(name, table)
+            return cursor.execute(text, parameters).df()
+
+
+def current() -> Engine:
+    """The engine that QA_ENGINE_URL names, made once per process and lake. Raises Refusal for one that is not known."""
+    settings = home.current()
+    if settings.engine_url != "duckdb://":
+        raise Refusal("unknown_engine", N_("QA_ENGINE_URL is {url}, but only duckdb:// is known. Correct it, or leave it out."), url=settings.engine_url)
+    return _duckdb(str(tables.lake_folder()), str(settings.temporary_folder / f"engine-{os.getpid()}"))
+
+
+@functools.cache
+def _duckdb(folder: str, temporary: str) -> DuckDbEngine:
+    return DuckDbEngine(folder, temporary)

@@ -1,0 +1,35 @@
+"""The lake: contacts and spend as Delta tables by month. Writers queue, each change is one commit, readers see old or new."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+
+import duckdb
+
+from qa_core.lake import tables
+from qa_core.lake.merging import MergeResult, commit_result, has_commit, merge_contacts, merge_spend
+from qa_core.lake.tables import version
+
+__all__ = ["MergeResult", "commit_result", "files", "has_commit", "merge_contacts", "merge_spend", "span", "version", "working"]
+
+
+def files(name: str, first_month: str | None = None, last_month: str | None = None) -> list[str]:
+    """The Parquet files of the present version that hold those months (`YYYY-MM`, both inclusive; None is open)."""
+    return tables.snapshot(name).files(first_month, last_month)
+
+
+def span() -> tuple[datetime, datetime] | None:
+    """When the first and the last contact of the whole lake started, in UTC; None while it is empty."""
+    parts = tables.snapshot("contacts").parts
+    return (min(part.first for part in parts), max(part.last for part in parts)) if parts else None
+
+
+@contextmanager
+def working() -> Iterator[duckdb.DuckDBPyConnection]:
+    """A DuckDB connection for those who bring rows in, with views `contacts` and `spend` of the present version. Not for showing people anything."""
+    with tables.scratch() as connection:
+        for name in tables.TABLES:
+            connection.execute(f"CREATE TEMP VIEW {name} AS {tables.select_from_files(name, files(name))}")
+        yield connection

@@ -1,0 +1,178 @@
+"""Merging rows into the facts: new keys come in, known keys take the columns that the file carries, equal rows change nothing."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import date
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+from deltalake import DeltaTable
+from deltalake.transaction import Transaction
+
+from qa_core import facts, home
+from qa_core.lake import tables
+from qa_core.lake.rewriting import KEYS, Progress, Rewrite, commit_with_retries
+
+Rows = Path | str | pa.Table | pa.RecordBatchReader
+LANDED, TAKEN_BACK = 1, 0
+"""What the transaction version of a batch says in the Delta log: its rows are in the lake, or were undone."""
+
+
+@dataclass(frozen=True)
+class MergeResult:
+    """What became of the rows. `missing`: keys that are not in the lake, where none may be created. Days are those of the rows found or made."""
+
+    new: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    missing: int = 0
+    first_day: date | None = None
+    last_day: date | None = None
+
+
+def merge_contacts(rows: Rows, carried: Sequence[str], batch_id: str, create: bool = True, progress: Progress | None = None) -> MergeResult:
+    """Merge contacts, one row per key, in one commit, neighbours included.
+
+    `carried` are the columns that the file carries: they replace what is stored, null included; others keep their value. With `create` the rows
+    hold `started_at`, `local_start` and `month` too, and a changed row takes this batch's id. Without, only known keys are touched and
+    their batch stays. A contact whose start changes moves to its month. `progress` is told the share done.
+    """
+    always = ("started_at", "local_start", "month") if create else ()
+    return _merge("contacts", rows, tuple(dict.fromkeys((*always, *carried))), batch_id, create, progress)
+
+
+def merge_spend(rows: Rows, batch_id: str, progress: Progress | None = None) -> MergeResult:
+    """Merge amounts, one row per day, source, medium, campaign and currency; a known key takes the new amount."""
+    return _merge("spend", rows, ("month", "amount"), batch_id, True, progress)
+
+
+def has_commit(batch_id: str) -> bool:
+    """Whether rows of that batch are in the lake: it landed and was not undone."""
+    return any(_last_transaction(name, batch_id) == LANDED for name in tables.TABLES)
+
+
+def commit_result(batch_id: str) -> MergeResult | None:
+    """What the first commit of a batch that landed did, for whoever was killed before noting it; None when it never landed."""
+    for name in tables.TABLES:
+        if _last_transaction(name, batch_id) != LANDED:
+            continue
+        for entry in reversed(DeltaTable(tables.snapshot(name).folder).history()):
+            if entry.get("batch_id") == batch_id and entry.get("result"):
+                counts = entry["result"]
+                days = {day: date.fromisoformat(counts[day]) if counts[day] else None for day in ("first_day", "last_day")}
+                return MergeResult(**{**counts, **days})
+    return None
+
+
+def _last_transaction(name: str, batch_id: str) -> int | None:
+    base = tables.snapshot(name)
+    return None if base.version < 0 else DeltaTable(base.folder).transaction_version(batch_id)
+
+
+def _merge(name: str, rows: Rows, carried: tuple[str, ...], batch_id: str, create: bool, progress: Progress | None) -> MergeResult:
+    unknown = set(carried) - set(tables.columns_of(name))
+    if unknown:
+        raise ValueError(f"{name} has no column {', '.join(sorted(unknown))}")
+    with _spooled(rows) as source:
+        return commit_with_retries(name, lambda connection, base: _attempt(connection, base, source, carried, batch_id, create, progress))
+
+
+def _attempt(
+    connection: duckdb.DuckDBPyConnection, base: tables.Snapshot, source: Path | pa.Table, carried: tuple[str, ...], batch_id: str, create: bool, progress: Progress | None
+) -> MergeResult:
+    rewrite = Rewrite(connection, base, (*carried, "batch_id") if create else carried, progress)
+    _make_incoming(rewrite, source, carried, batch_id)
+    connection.execute(f"CREATE TEMP VIEW stored AS {tables.select_from_files(base.name, base.files())}")
+    _make_fate(rewrite, carried, create)
+    result = _count(rewrite)
+    if not result.new and not result.updated:
+        # Still committed, so that a batch which changed nothing is known to have been seen.
+        metadata = {}
+    else:
+        metadata = {"undo": _keep_before_image(rewrite)}
+    counts = {**asdict(result), "first_day": str(result.first_day or ""), "last_day": str(result.last_day or "")}
+    rewrite.run([Transaction(batch_id, LANDED)], {"batch_id": batch_id, "result": counts, **metadata})
+    return result
+
+
+def _make_incoming(rewrite: Rewrite, source: Path | pa.Table, carried: Sequence[str], batch_id: str) -> None:
+    name, connection = rewrite.base.name, rewrite.connection
+    if isinstance(source, Path):
+        relation = f"read_parquet({tables.quoted(str(source))})"
+    else:
+        connection.register("given", source)
+        relation = "given"
+    columns = tables.TABLES[name].columns
+    listed = ", ".join(f'CAST("{column}" AS {tables.sql_type(columns[column])}) AS "{column}"' for column in dict.fromkeys((*rewrite.key, *carried)))
+    connection.execute(f"CREATE TEMP VIEW incoming AS SELECT {listed}, {tables.quoted(batch_id)} AS batch_id FROM {relation}")
+    twice = connection.execute(f"SELECT {rewrite.listed('i')} FROM incoming i GROUP BY ALL HAVING count(*) > 1 LIMIT 1").fetchone()
+    if twice:
+        raise ValueError(f"two rows for one key of {name}")
+
+
+def _make_fate(rewrite: Rewrite, carried: Sequence[str], create: bool) -> None:
+    """Decide for each incoming row: new, changed, unchanged, or missing."""
+    name = rewrite.base.name
+    clock = "local_start" if name == "contacts" else "day"
+    has_clock = clock in carried or clock in rewrite.key
+    differs = " OR ".join(f'i."{column}" IS DISTINCT FROM s."{column}"' for column in carried)
+    new_month = "i.month" if "month" in carried else "s.month"
+    day = f"CAST({f'i.{clock}' if has_clock else f's.{clock}'} AS DATE)"
+    status = f"CASE WHEN s.month IS NULL THEN '{'new' if create else 'missing'}' WHEN {differs} THEN 'changed' ELSE 'unchanged' END"
+    rewrite.connection.execute(f"""
+        CREATE TEMP TABLE fate AS
+        SELECT {rewrite.listed('i')}, s.month AS old_month, {new_month} AS new_month, {day} AS fate_day, {status} AS status
+        FROM incoming i LEFT JOIN stored s ON {rewrite.match('i', 's')}
+    """)
+
+
+def _count(rewrite: Rewrite) -> MergeResult:
+    counts = dict.fromkeys(("new", "changed", "unchanged", "missing"), 0)
+    first = last = None
+    for status, number, least, greatest in rewrite.connection.execute("SELECT status, count(*), min(fate_day), max(fate_day) FROM fate GROUP BY status").fetchall():
+        counts[status] = number
+        if status != "missing" and least:
+            first, last = min(first or least, least), max(last or greatest, greatest)
+    rewrite.connection.execute("DELETE FROM fate WHERE status IN ('unchanged', 'missing')")
+    return MergeResult(counts["new"], counts["changed"], counts["unchanged"], counts["missing"], first, last)
+
+
+def _keep_before_image(rewrite: Rewrite) -> str:
+    """Keep what the batch is about to replace, and the keys that it brings, so that it can be undone. Returns the file's name."""
+    image = f"{rewrite.base.name}-{uuid.uuid4().hex}.parquet"
+    folder = tables.lake_folder() / "undo"
+    folder.mkdir(parents=True, exist_ok=True)
+    rewrite.connection.execute(
+        f"COPY (SELECT 'changed' AS status, s.* FROM stored s SEMI JOIN (SELECT * FROM fate WHERE status = 'changed') f ON {rewrite.match('s', 'f')} "
+        f"UNION ALL BY NAME SELECT 'new' AS status, {rewrite.listed('f')} FROM fate f WHERE status = 'new') "
+        f"TO {tables.quoted(str(folder / image))} (FORMAT parquet, COMPRESSION zstd)"
+    )
+    return image
+
+
+@contextmanager
+def _spooled(rows: Rows) -> Iterator[Path | pa.Table]:
+    """The rows in a form that can be read several times: a stream goes through a temporary file."""
+    if isinstance(rows, (str, Path)):
+        yield Path(rows)
+        return
+    if isinstance(rows, pa.Table):
+        yield rows
+        return
+    import pyarrow.parquet
+
+    folder = home.current().temporary_folder
+    folder.mkdir(parents=True, exist_ok=True)
+    spool = folder / f"rows-{uuid.uuid4().hex}.parquet"
+    try:
+        with pyarrow.parquet.ParquetWriter(spool, rows.schema, compression="zstd") as writer:
+            for batch in rows:
+                writer.write_batch(batch)
+        yield spool
+    finally:
+        spool.unlink(missing_ok=True)
