@@ -1,0 +1,170 @@
+"""How a number moves: control limits of a series, whether a change is more than chance, and how it splits over segments. Pure arithmetic."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+
+BASELINE_POINTS = 8
+"""Fewer points than this say nothing about what is usual."""
+RUN = 8
+"""So many points in a row on one side of the centre are a signal (Western Electric, rule 4)."""
+_RANGE_TO_SIGMA = 1.128  # d2 of two neighbours: the mean moving range of a normal series, in standard deviations
+
+
+@dataclass(frozen=True)
+class Control:
+    """What a series is expected to do. `low` and `high` are three standard deviations from the centre, point by point; `sigma` is one.
+
+    `spread` says how much more than chance alone the series wobbles from point to point (1: chance explains it).
+    """
+
+    centre: float
+    sigma: tuple[float | None, ...]
+    low: tuple[float | None, ...]
+    high: tuple[float | None, ...]
+    spread: float = 1.0
+
+
+def control_rate(values: Sequence[float | None], n: Sequence[float | None], baseline: Sequence[bool]) -> Control | None:
+    """Limits of a share by Laney's p′ chart (Laney 2002): the p-chart's limits widened by how much more than chance the series wobbles.
+
+    `baseline` marks the points that say what is usual. None with fewer than eight of them, or when nothing varies.
+    """
+    used = [(value, size) for value, size, keep in zip(values, n, baseline, strict=True) if keep and _is_known(value) and size]
+    if len(used) < BASELINE_POINTS:
+        return None
+    total = sum(size for _, size in used)
+    centre = sum(value * size for value, size in used) / total
+    chance = centre * (1 - centre)
+    if chance <= 0:
+        return None
+    scores = [(value - centre) / math.sqrt(chance / size) for value, size in used]
+    # Laney lets the factor fall below 1; then the limits would promise more than the counts can.
+    spread = max(1.0, _mean_range(scores) / _RANGE_TO_SIGMA)
+    sigma = tuple(spread * math.sqrt(chance / size) if size else None for size in n)
+    return _control(centre, sigma, spread, 0.0, 1.0)
+
+
+def control_mean(values: Sequence[float | None], baseline: Sequence[bool]) -> Control | None:
+    """Limits of single values by the XmR chart (Shewhart; Wheeler): the mean moving range of neighbours. None with fewer than eight points."""
+    used = [value for value, keep in zip(values, baseline, strict=True) if keep and _is_known(value)]
+    if len(used) < BASELINE_POINTS:
+        return None
+    one = _mean_range(used) / _RANGE_TO_SIGMA
+    if one <= 0:
+        return None
+    return _control(sum(used) / len(used), tuple(one for _ in values), 1.0, -math.inf, math.inf)
+
+
+def _control(centre: float, sigma: tuple[float | None, ...], spread: float, least: float, most: float) -> Control:
+    low = tuple(None if one is None else max(least, centre - 3 * one) for one in sigma)
+    high = tuple(None if one is None else min(most, centre + 3 * one) for one in sigma)
+    return Control(centre, sigma, low, high, spread)
+
+
+def _mean_range(values: Sequence[float]) -> float:
+    return sum(abs(second - first) for first, second in zip(values, values[1:], strict=False)) / (len(values) - 1)
+
+
+@dataclass(frozen=True)
+class Signals:
+    """Positions that chance does not explain, and how the series ends: `below` / `above` count the last points in a row beyond that limit,
+    `run` the last points in a row on one side of the centre (negative: below it)."""
+
+    positions: tuple[int, ...]
+    below: int
+    above: int
+    run: int
+
+
+def find_signals(values: Sequence[float | None], control: Control) -> Signals:
+    """Western Electric rules: one point beyond three standard deviations, two of three beyond two, eight in a row on one side."""
+    distances = [
+        (value - control.centre) / sigma if _is_known(value) and sigma else None for value, sigma in zip(values, control.sigma, strict=True)
+    ]
+    # A share's limit cannot pass 0 or 1; a point on such a limit is not beyond it.
+    beyond = [_is_known(value) and low is not None and (value < low or value > high) for value, low, high in zip(values, control.low, control.high, strict=True)]
+    found = {position for position, flag in enumerate(beyond) if flag}
+    for position in range(len(distances)):
+        last = distances[max(0, position - 2) : position + 1]
+        for sign in (1, -1):
+            if distances[position] is not None and sign * distances[position] > 2 and sum(one is not None and sign * one > 2 for one in last) >= 2:
+                found.add(position)
+    length, side = 0, 0
+    for position, one in enumerate(distances):
+        if one is None:
+            continue
+        here = (one > 0) - (one < 0)
+        length = length + 1 if here == side and here else 1
+        side = here
+        if side and length >= RUN:
+            found.add(position)
+    known = [position for position, one in enumerate(distances) if one is not None]
+    below = _ending(known, lambda position: beyond[position] and distances[position] < 0)
+    above = _ending(known, lambda position: beyond[position] and distances[position] > 0)
+    return Signals(tuple(sorted(found)), below, above, side * length)
+
+
+def _ending(known: Sequence[int], holds: Callable[[int], bool]) -> int:
+    count = 0
+    for position in reversed(known):
+        if not holds(position):
+            break
+        count += 1
+    return count
+
+
+def change_interval(now: Sequence[float], before: Sequence[float], spread: float = 1.0) -> tuple[float, float] | None:
+    """The 95 % interval of a difference of two independent values, from their own (value, low, high): MOVER (Newcombe 1998; Zou and Donner 2008).
+
+    `spread` widens it for a series that wobbles more than chance alone. None when an interval is missing.
+    """
+    if not all(_is_known(part) for part in (*now, *before)):
+        return None
+    value, low, high = now
+    earlier, earlier_low, earlier_high = before
+    difference = value - earlier
+    return (
+        difference - spread * math.hypot(value - low, earlier_high - earlier),
+        difference + spread * math.hypot(high - value, earlier - earlier_low),
+    )
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What one segment did to the change of a ratio: by its own rate, and by its share of the whole."""
+
+    segment: Hashable
+    rate: float
+    mix: float
+
+
+def explain_change(before: Mapping[Hashable, tuple[float, float]], now: Mapping[Hashable, tuple[float, float]]) -> list[Effect]:
+    """Split the change of Σ numerator / Σ denominator exactly over segments: segment → (numerator, denominator).
+
+    Rate effect = mean share × Δ rate; mix effect = mean rate × Δ share; a segment absent from one period is all mix. All effects together
+    are the change. Only the sum of the mix effects has a meaning of its own: a share that grows must shrink another.
+    """
+    total_before, total_now = (sum(denominator for _, denominator in side.values()) for side in (before, now))
+    if not total_before or not total_now:
+        return []
+    effects = []
+    for segment in dict.fromkeys([*before, *now]):
+        earlier, later = before.get(segment, (0, 0)), now.get(segment, (0, 0))
+        share_before, share_now = earlier[1] / total_before, later[1] / total_now
+        rate_before = earlier[0] / earlier[1] if earlier[1] else None
+        rate_now = later[0] / later[1] if later[1] else None
+        if rate_before is None and rate_now is None:
+            continue
+        if rate_before is None or rate_now is None:
+            only = rate_now if rate_before is None else rate_before
+            effects.append(Effect(segment, 0.0, only * (share_now - share_before)))
+            continue
+        effects.append(Effect(segment, (share_before + share_now) / 2 * (rate_now - rate_before), (rate_before + rate_now) / 2 * (share_now - share_before)))
+    return effects
+
+
+def _is_known(value: float | None) -> bool:
+    return value is not None and not math.isnan(value)
