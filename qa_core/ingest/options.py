@@ -26,8 +26,8 @@ Progress = Callable[[str, float], None]
 class ImportOptions:
     """The options of an import (CONTRACT.md section 3); None or empty: left to the file.
 
-    `columns` maps fields to columns of the file, `units` fields to one of `UNITS`, `scales` fields to "least-greatest".
-    Raises Misuse when a value could not be meant.
+    `columns` maps fields to columns of the file, `units` fields to one of `UNITS`, `scales` fields to "least-greatest"; pairs
+    will do as well. Raises Misuse when a value could not be meant.
     """
 
     system: str | None = None
@@ -46,6 +46,8 @@ class ImportOptions:
     dry_run: bool = False
 
     def __post_init__(self) -> None:
+        for name in ("columns", "units", "scales"):
+            object.__setattr__(self, name, dict(getattr(self, name)))
         if self.timezone is not None:
             try:
                 ZoneInfo(self.timezone)
