@@ -35,15 +35,18 @@ class MergeResult:
     last_day: date | None = None
 
 
-def merge_contacts(rows: Rows, carried: Sequence[str], batch_id: str, create: bool = True, progress: Progress | None = None) -> MergeResult:
+def merge_contacts(
+    rows: Rows, carried: Sequence[str], batch_id: str, create: bool = True, progress: Progress | None = None, for_new: Sequence[str] = ()
+) -> MergeResult:
     """Merge contacts, one row per key, in one commit, neighbours included.
 
     `carried` are the columns that the file carries: they replace what is stored, null included; others keep their value. With `create` the rows
     hold `started_at`, `local_start` and `month` too, and a changed row takes this batch's id. Without, only known keys are touched and
-    their batch stays. A contact whose start changes moves to its month. `progress` is told the share done.
+    their batch stays. A contact whose start changes moves to its month. `progress` is told the share done. `for_new` are columns of the
+    rows that only new contacts take, such as defaults: they never overwrite what is stored.
     """
     always = ("started_at", "local_start", "month") if create else ()
-    return _merge("contacts", rows, tuple(dict.fromkeys((*always, *carried))), batch_id, create, progress)
+    return _merge("contacts", rows, tuple(dict.fromkeys((*always, *carried))), batch_id, create, progress, tuple(for_new))
 
 
 def merge_spend(rows: Rows, batch_id: str, progress: Progress | None = None) -> MergeResult:
@@ -74,19 +77,28 @@ def _last_transaction(name: str, batch_id: str) -> int | None:
     return None if base.version < 0 else DeltaTable(base.folder).transaction_version(batch_id)
 
 
-def _merge(name: str, rows: Rows, carried: tuple[str, ...], batch_id: str, create: bool, progress: Progress | None) -> MergeResult:
-    unknown = set(carried) - set(tables.columns_of(name))
+def _merge(
+    name: str, rows: Rows, carried: tuple[str, ...], batch_id: str, create: bool, progress: Progress | None, for_new: tuple[str, ...] = ()
+) -> MergeResult:
+    unknown = {*carried, *for_new} - set(tables.columns_of(name))
     if unknown:
         raise ValueError(f"{name} has no column {', '.join(sorted(unknown))}")
     with _spooled(rows) as source:
-        return commit_with_retries(name, lambda connection, base: _attempt(connection, base, source, carried, batch_id, create, progress))
+        return commit_with_retries(name, lambda connection, base: _attempt(connection, base, source, carried, batch_id, create, progress, for_new))
 
 
 def _attempt(
-    connection: duckdb.DuckDBPyConnection, base: tables.Snapshot, source: Path | pa.Table, carried: tuple[str, ...], batch_id: str, create: bool, progress: Progress | None
+    connection: duckdb.DuckDBPyConnection,
+    base: tables.Snapshot,
+    source: Path | pa.Table,
+    carried: tuple[str, ...],
+    batch_id: str,
+    create: bool,
+    progress: Progress | None,
+    for_new: tuple[str, ...],
 ) -> MergeResult:
-    rewrite = Rewrite(connection, base, (*carried, "batch_id") if create else carried, progress)
-    _make_incoming(rewrite, source, carried, batch_id)
+    rewrite = Rewrite(connection, base, (*carried, "batch_id") if create else carried, progress, for_new=for_new)
+    _make_incoming(rewrite, source, (*carried, *for_new), batch_id)
     connection.execute(f"CREATE TEMP VIEW stored AS {tables.select_from_files(base.name, base.files())}")
     _make_fate(rewrite, carried, create)
     result = _count(rewrite)

@@ -37,6 +37,7 @@ class Rewrite:
     carried: Sequence[str]
     progress: Progress | None = None
     adds: list[AddAction] = field(default_factory=list)
+    for_new: Sequence[str] = ()
 
     @property
     def key(self) -> Sequence[str]:
@@ -58,7 +59,7 @@ class Rewrite:
 
     def arriving(self, name: str) -> str:
         """A column of a new row, of `i`."""
-        if name in self.carried or name in self.key:
+        if name in self.carried or name in self.key or name in self.for_new:
             return f'i."{name}"'
         column = tables.TABLES[self.base.name].columns[name]
         return f"CAST(NULL AS {tables.sql_type(column)})"
