@@ -19,7 +19,7 @@ from qa_core.access import Permission
 from qa_core.errors import Misuse
 from qa_core.facts import ANSWERS, CONTACTS, Direction, Outcome
 from qa_core.settings import Settings
-from qa_core.wording import N_
+from qa_core.wording import N_, _
 
 Predicate = sa.ColumnElement[bool]
 Amount = sa.ColumnElement[float]
@@ -37,10 +37,10 @@ class Kind(StrEnum):
 
 class Unit(StrEnum):
     COUNT = "count"
-    SHARE = "share"  # 0–1
+    RATE = "rate"  # 0–1
     SECONDS = "seconds"
     SCORE = "score"  # 0–100
-    POINTS = "points"  # −100…100
+    NPS = "nps"  # −100…100
     RATING = "rating"  # 1–5
     EFFORT = "effort"  # 1–7
     MONEY = "money"
@@ -141,7 +141,21 @@ class Kpi:
     @property
     def is_rate(self) -> bool:
         """Whether the value is a share of n, with a Wilson interval."""
-        return self.unit == Unit.SHARE
+        return self.unit == Unit.RATE
+
+    def as_json(self) -> dict[str, Any]:
+        """The glossary entry, in the language spoken (CONTRACT.md section 3, `kpis --json`)."""
+        return {
+            "key": self.key,
+            "title": _(self.title),
+            "meaning": _(self.meaning),
+            "formula": _(self.formula),
+            "kind": str(self.kind),
+            "unit": str(self.unit),
+            "better": self.better,
+            "needs": str(self.needs),
+            "dimensions": list(self.dimensions),
+        }
 
 
 CONTACT_DIMENSIONS = tuple(dimension.key for dimension in slices.DIMENSIONS if dimension.family != "quality")
@@ -358,7 +372,7 @@ ALL: tuple[Kpi, ...] = (
         N_("The share of received contacts that an advisor answered."),
         N_("answered / received"),
         K.RATIO,
-        U.SHARE,
+        U.RATE,
         "up",
         P.SEE_CALL_STATISTICS,
         CONTACT_DIMENSIONS,
@@ -370,7 +384,7 @@ ALL: tuple[Kpi, ...] = (
         N_("The share of callers who hung up before an answer, those who hung up at once left out."),
         N_("abandoned after more than the short-abandon limit / (received − short abandons)"),
         K.RATIO,
-        U.SHARE,
+        U.RATE,
         "down",
         P.SEE_CALL_STATISTICS,
         CONTACT_DIMENSIONS,
@@ -383,7 +397,7 @@ ALL: tuple[Kpi, ...] = (
         N_("The share of contacts answered within the threshold, by the formula chosen in the settings."),
         N_("answered within the threshold / (answered + abandoned − short abandons), or one of five variants"),
         K.RATIO,
-        U.SHARE,
+        U.RATE,
         "up",
         P.SEE_CALL_STATISTICS,
         CONTACT_DIMENSIONS,
@@ -447,7 +461,7 @@ ALL: tuple[Kpi, ...] = (
         N_("The share of answered contacts that were passed on at least once."),
         N_("answered with at least one transfer / answered with a known number of transfers"),
         K.RATIO,
-        U.SHARE,
+        U.RATE,
         "down",
         P.SEE_CALL_STATISTICS,
         CONTACT_DIMENSIONS,
@@ -459,7 +473,7 @@ ALL: tuple[Kpi, ...] = (
         N_("The share of missed callers who were reached, by a call-back or a new try, within the recovery window."),
         N_("missed callers reached within the recovery window / missed callers, one miss per caller and window"),
         K.RATIO,
-        U.SHARE,
+        U.RATE,
         "up",
         P.SEE_CALL_STATISTICS,
         CONTACT_DIMENSIONS,
@@ -473,7 +487,7 @@ ALL: tuple[Kpi, ...] = (
         N_("The share of known customers who had to contact the centre again within the first-contact window."),
         N_("customers with a further contact within the window / customers known in the period"),
         K.DISTINCT,
-        U.SHARE,
+        U.RATE,
         "down",
         P.SEE_CALL_STATISTICS,
         CONTACT_DIMENSIONS,
@@ -486,7 +500,7 @@ ALL: tuple[Kpi, ...] = (
         N_("The share of first contacts after which the customer did not come back within the window. Nobody is asked; it is seen."),
         N_("answered first contacts without a further contact within the window / answered first contacts whose window is complete"),
         K.RATIO,
-        U.SHARE,
+        U.RATE,
         "up",
         P.SEE_CALL_STATISTICS,
         CONTACT_DIMENSIONS,
@@ -499,7 +513,7 @@ ALL: tuple[Kpi, ...] = (
         N_("The share of answered contacts that the advisor declared resolved, among those with a declaration."),
         N_("answered and declared resolved / answered with a declaration"),
         K.RATIO,
-        U.SHARE,
+        U.RATE,
         "up",
         P.SEE_CALL_STATISTICS,
         CONTACT_DIMENSIONS,
@@ -511,7 +525,7 @@ ALL: tuple[Kpi, ...] = (
         N_("The share of surveyed customers who say that it was resolved, and in one contact."),
         N_("resolved in one contact / customers who answered both questions"),
         K.RATIO,
-        U.SHARE,
+        U.RATE,
         "up",
         P.SEE_SATISFACTION,
         CONTACT_DIMENSIONS,
@@ -523,7 +537,7 @@ ALL: tuple[Kpi, ...] = (
         N_("The share of ratings in the upper quarter of their scale: 4 and 5 of 5, 8 to 10 of 10."),
         N_("ratings of at least minimum + 75 % of the scale / ratings"),
         K.RATIO,
-        U.SHARE,
+        U.RATE,
         "up",
         P.SEE_SATISFACTION,
         CONTACT_DIMENSIONS,
@@ -547,7 +561,7 @@ ALL: tuple[Kpi, ...] = (
         N_("How many more would recommend the centre (9–10) than would not (0–6), in points."),
         N_("100 × (promoters − detractors) / answers"),
         K.STATISTIC,
-        U.POINTS,
+        U.NPS,
         "up",
         P.SEE_SATISFACTION,
         CONTACT_DIMENSIONS,
@@ -571,7 +585,7 @@ ALL: tuple[Kpi, ...] = (
         N_("The share of customers whose effort mark is 5 to 7 of 7."),
         N_("effort marks from 5 to 7 / answers"),
         K.RATIO,
-        U.SHARE,
+        U.RATE,
         "up",
         P.SEE_SATISFACTION,
         CONTACT_DIMENSIONS,
@@ -583,7 +597,7 @@ ALL: tuple[Kpi, ...] = (
         N_("The share of surveys sent that came back with at least one answer."),
         N_("surveys answered / surveys sent"),
         K.RATIO,
-        U.SHARE,
+        U.RATE,
         "up",
         P.SEE_SATISFACTION,
         CONTACT_DIMENSIONS,
@@ -621,7 +635,7 @@ ALL: tuple[Kpi, ...] = (
         N_("The share of evaluations that reached the pass mark without a critical failure."),
         N_("passed / evaluations with an outcome"),
         K.RATIO,
-        U.SHARE,
+        U.RATE,
         "up",
         P.SEE_SCORES,
         tuple(key for key in ALL_DIMENSIONS if key not in ("criterion", "section")),
@@ -634,7 +648,7 @@ ALL: tuple[Kpi, ...] = (
         N_("The share of inbound contacts whose source is known."),
         N_("contacts with a source / contacts"),
         K.RATIO,
-        U.SHARE,
+        U.RATE,
         "up",
         P.SEE_TRACKING,
         CONTACT_DIMENSIONS,
@@ -702,7 +716,7 @@ ALL: tuple[Kpi, ...] = (
         N_("The share of answered contacts that were recorded. Near 100 % it is permanent recording, which the law forbids."),
         N_("recorded / answered, where it is known"),
         K.RATIO,
-        U.SHARE,
+        U.RATE,
         "down",
         P.SEE_CALL_STATISTICS,
         CONTACT_DIMENSIONS,
