@@ -11,16 +11,14 @@ from pathlib import Path
 
 import duckdb
 import pyarrow as pa
-from deltalake import DeltaTable
 from deltalake.transaction import Transaction
 
-from qa_core import facts, home
+from qa_core import home
 from qa_core.lake import tables
-from qa_core.lake.rewriting import KEYS, Progress, Rewrite, commit_with_retries
+from qa_core.lake.rewriting import Progress, Rewrite, commit_with_retries
+from qa_core.lake.undoing import LANDED, image_folder, last_transaction, standing_commits
 
 Rows = Path | str | pa.Table | pa.RecordBatchReader
-LANDED, TAKEN_BACK = 1, 0
-"""What the transaction version of a batch says in the Delta log: its rows are in the lake, or were undone."""
 
 
 @dataclass(frozen=True)
@@ -56,25 +54,17 @@ def merge_spend(rows: Rows, batch_id: str, progress: Progress | None = None) -> 
 
 def has_commit(batch_id: str) -> bool:
     """Whether rows of that batch are in the lake: it landed and was not undone."""
-    return any(_last_transaction(name, batch_id) == LANDED for name in tables.TABLES)
+    return any(last_transaction(tables.snapshot(name), batch_id) == LANDED for name in tables.TABLES)
 
 
 def commit_result(batch_id: str) -> MergeResult | None:
-    """What the first commit of a batch that landed did, for whoever was killed before noting it; None when it never landed."""
+    """What the first commit of a batch that stands in the lake did, for whoever was killed before noting it; None when there is none."""
     for name in tables.TABLES:
-        if _last_transaction(name, batch_id) != LANDED:
-            continue
-        for entry in reversed(DeltaTable(tables.snapshot(name).folder).history()):
-            if entry.get("batch_id") == batch_id and entry.get("result"):
-                counts = entry["result"]
-                days = {day: date.fromisoformat(counts[day]) if counts[day] else None for day in ("first_day", "last_day")}
-                return MergeResult(**{**counts, **days})
+        base = tables.snapshot(name)
+        if last_transaction(base, batch_id) == LANDED:
+            counts = next(entry["result"] for entry in standing_commits(base) if entry["batch_id"] == batch_id)
+            return MergeResult(**{**counts, **{day: date.fromisoformat(counts[day]) if counts[day] else None for day in ("first_day", "last_day")}})
     return None
-
-
-def _last_transaction(name: str, batch_id: str) -> int | None:
-    base = tables.snapshot(name)
-    return None if base.version < 0 else DeltaTable(base.folder).transaction_version(batch_id)
 
 
 def _merge(
@@ -102,11 +92,8 @@ def _attempt(
     connection.execute(f"CREATE TEMP VIEW stored AS {tables.select_from_files(base.name, base.files())}")
     _make_fate(rewrite, carried, create)
     result = _count(rewrite)
-    if not result.new and not result.updated:
-        # Still committed, so that a batch which changed nothing is known to have been seen.
-        metadata = {}
-    else:
-        metadata = {"undo": _keep_before_image(rewrite)}
+    # A batch that changes nothing is committed too, so that it is known to have been seen.
+    metadata = {"undo": _keep_before_image(rewrite)} if result.new or result.updated else {}
     counts = {**asdict(result), "first_day": str(result.first_day or ""), "last_day": str(result.last_day or "")}
     rewrite.run([Transaction(batch_id, LANDED)], {"batch_id": batch_id, "result": counts, **metadata})
     return result
@@ -157,12 +144,11 @@ def _count(rewrite: Rewrite) -> MergeResult:
 def _keep_before_image(rewrite: Rewrite) -> str:
     """Keep what the batch is about to replace, and the keys that it brings, so that it can be undone. Returns the file's name."""
     image = f"{rewrite.base.name}-{uuid.uuid4().hex}.parquet"
-    folder = tables.lake_folder() / "undo"
-    folder.mkdir(parents=True, exist_ok=True)
+    image_folder().mkdir(parents=True, exist_ok=True)
     rewrite.connection.execute(
         f"COPY (SELECT 'changed' AS status, s.* FROM stored s SEMI JOIN (SELECT * FROM fate WHERE status = 'changed') f ON {rewrite.match('s', 'f')} "
         f"UNION ALL BY NAME SELECT 'new' AS status, {rewrite.listed('f')} FROM fate f WHERE status = 'new') "
-        f"TO {tables.quoted(str(folder / image))} (FORMAT parquet, COMPRESSION zstd)"
+        f"TO {tables.quoted(str(image_folder() / image))} (FORMAT parquet, COMPRESSION zstd)"
     )
     return image
 
