@@ -6,6 +6,7 @@ import os
 import secrets
 import stat
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -59,6 +60,11 @@ def current() -> Home:
         country=(os.environ.get("QA_COUNTRY") or "FR").upper(),
         language=os.environ.get("QA_LANGUAGE") or "en",
     )
+
+
+def to_local(moment: datetime) -> datetime:
+    """A moment on the centre's wall clock."""
+    return moment.astimezone(current().zone)
 
 
 def secret(name: str, home: Home | None = None) -> bytes:

@@ -348,3 +348,19 @@ class JournalRow(Base):
     object: Mapped[str]
     reason: Mapped[str]
     mac: Mapped[str]
+
+
+class AccountRequest(Base):
+    """What one administrator asked for an account that decides over others, and a second one has to confirm."""
+
+    __tablename__ = "account_request"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    act: Mapped[str]
+    username: Mapped[str] = mapped_column(index=True)
+    content: Mapped[dict[str, Any]]
+    asked_by: Mapped[str]
+    asked_at: Mapped[datetime] = mapped_column(default=now)
+    decided_by: Mapped[str | None]
+    decided_at: Mapped[datetime | None]
+    confirmed: Mapped[bool | None]

@@ -1,0 +1,37 @@
+"""My account: my password, my language, and where I am signed in."""
+
+import streamlit as st
+
+from qa_core import figures, home, people, sign_in
+from qa_core.ui import gate
+from qa_core.wording import _
+
+signed_in = gate.current_signed_in()
+viewer = signed_in.viewer
+languages = {None: _("As the browser"), "en": "English", "fr": "Français"}
+
+st.title(_("My account"), anchor=False)
+left, right = st.columns(2)
+
+with left:
+    st.subheader(_("Language"), anchor=False)
+    chosen = st.selectbox(_("Language of the pages"), list(languages), index=list(languages).index(viewer.language), format_func=languages.get)
+    if chosen != viewer.language:
+        people.set_language(viewer, chosen)
+        st.rerun()
+
+    st.subheader(_("Where I am signed in"), anchor=False)
+    for own in sign_in.find_sessions(signed_in):
+        with st.container(border=True):
+            st.text(own.browser_name or _("Unknown browser"))
+            st.caption(_("Since {start}, last used {seen}", start=figures.moment(home.to_local(own.created_at)), seen=figures.moment(home.to_local(own.last_seen_at))))
+            if own.is_this_one:
+                st.caption(_("This browser"))
+            elif st.button(_("End this session"), key=f"end_{own.id}"):
+                sign_in.end_session(signed_in, own.id)
+                st.rerun()
+
+with right:
+    st.subheader(_("Password"), anchor=False)
+    if gate.show_password_form():
+        st.success(_("Your password is changed. Your other sessions have ended."))

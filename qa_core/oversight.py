@@ -1,0 +1,65 @@
+"""What the data protection officer reads of the journal: its rows, and whether its seals are unbroken."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from qa_core import downloads, journal
+from qa_core.access import Permission, Viewer
+from qa_core.records import store
+from qa_core.records.model import JournalRow
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One act of the journal."""
+
+    seq: int
+    at: datetime
+    actor: str
+    action: str
+    object: str
+    reason: str
+    seal: str
+
+
+def find_entries(viewer: Viewer, actor: str = "", action: str = "", limit: int | None = 200) -> list[Entry]:
+    """The acts of that actor and kind (empty: of all), newest first."""
+    viewer.require(Permission.SEE_JOURNAL)
+    chosen = sa.select(JournalRow).order_by(JournalRow.seq.desc()).limit(limit)
+    if actor:
+        chosen = chosen.where(JournalRow.actor == actor)
+    if action:
+        chosen = chosen.where(JournalRow.action == action)
+    with store.reading() as session:
+        return [
+            Entry(row.seq, datetime.fromisoformat(row.at), row.actor, row.action, row.object, row.reason, row.mac) for row in session.scalars(chosen)
+        ]
+
+
+def find_values(viewer: Viewer, column: str) -> list[str]:
+    """What stands in the column `actor` or `action`, to filter by."""
+    viewer.require(Permission.SEE_JOURNAL)
+    chosen = {"actor": JournalRow.actor, "action": JournalRow.action}[column]
+    with store.reading() as session:
+        return list(session.scalars(sa.select(chosen).distinct().order_by(chosen)))
+
+
+def verify_journal(viewer: Viewer) -> journal.Verification:
+    """Recompute every seal of the journal, and say in the journal that it was done."""
+    viewer.require(Permission.SEE_JOURNAL)
+    with store.reading() as session:
+        found = journal.verify(session)
+    with store.writing() as session:
+        journal.record(session, viewer.username, "journal_verified", f"{found.rows} rows", reason="ok" if found.ok else f"broken at {found.first_bad}")
+    return found
+
+
+def build_file(viewer: Viewer, actor: str = "", action: str = "") -> downloads.Download:
+    """The journal as a CSV file, seals included, oldest first."""
+    entries = reversed(find_entries(viewer, actor, action, limit=None))
+    rows = ((entry.seq, entry.at.isoformat(), entry.actor, entry.action, entry.object, entry.reason, entry.seal) for entry in entries)
+    return downloads.Download("journal.csv", "text/csv; charset=utf-8", downloads.to_csv(("seq", "at", "actor", "action", "object", "reason", "seal"), rows))

@@ -1,0 +1,60 @@
+"""What the browser says about itself: its cookie, its token, its language, and whether it runs on this machine.
+
+Claims, all of them; `sign_in` decides what they are worth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from urllib.parse import urlsplit
+
+import streamlit as st
+from streamlit.web.server.starlette.starlette_app_utils import decode_xsrf_token_string
+from streamlit.web.server.starlette.starlette_server_config import XSRF_COOKIE_NAME
+
+from qa_core.sign_in import Browser, is_loopback
+from qa_core.wording import LANGUAGES
+
+COOKIE = "ecoute_session"
+LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+PROXY_HEADERS = ("x-forwarded-for", "x-forwarded-host", "x-real-ip", "forwarded", "via")
+
+
+def cookie() -> str | None:
+    """The id in this connection's session cookie."""
+    return st.context.cookies[COOKIE] if COOKIE in st.context.cookies else None
+
+
+def current() -> Browser:
+    """The browser at the other end of this connection."""
+    headers = {name.lower(): value for name, value in st.context.headers.to_dict().items()}
+    address = st.context.ip_address or "127.0.0.1"  # Streamlit says None for this machine
+    return build(st.context.cookies.to_dict(), headers, address)
+
+
+def build(cookies: Mapping[str, str], headers: Mapping[str, str], address: str) -> Browser:
+    """The browser behind a request with those cookies, headers (lower-case names) and address."""
+    token, _at = decode_xsrf_token_string(cookies.get(XSRF_COOKIE_NAME, ""))
+    host = urlsplit(f"//{headers.get('host', '')}").hostname or ""
+    # A proxy on this machine makes every visitor look local: none of its marks may be there, and the name asked for must be this machine's.
+    is_local = is_loopback(address) and host in LOCAL_NAMES and not any(name in headers for name in PROXY_HEADERS)
+    return Browser(token or b"", headers.get("user-agent", ""), address, is_local)
+
+
+def is_secure() -> bool | None:
+    """True over HTTPS, so that the cookie is never sent without it; None over HTTP."""
+    return True if (st.context.url or "").startswith("https:") else None
+
+
+def language() -> str:
+    """The first of our languages that the browser prefers."""
+    return first_known([st.context.locale or "", *(st.context.headers.get("Accept-Language") or "").split(",")])
+
+
+def first_known(wishes: Iterable[str]) -> str:
+    """The first of our languages among wishes such as `fr-CA;q=0.9`; English when there is none."""
+    for wish in wishes:
+        code = wish.strip().split(";")[0].split("-")[0].lower()
+        if code in LANGUAGES:
+            return code
+    return "en"

@@ -1,0 +1,29 @@
+"""The front door: who is looking, which pages are theirs, and the one they asked for. Runs first, on every run."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from qa_core.errors import Refusal
+from qa_core.ui import gate, menu, sidebar
+
+st.set_page_config(page_title="Écoute", page_icon=str(Path(__file__).with_name("icon.svg")), layout="wide")
+
+signed_in = gate.find_signed_in()
+opened = signed_in is not None and not signed_in.must_change_password
+page, entry = menu.choose_page(signed_in.viewer if opened else None)
+
+if signed_in is not None:
+    gate.keep_cookie()
+if opened:
+    sidebar.show(signed_in.viewer)
+    try:
+        if entry is not None and entry.permission is not None:
+            signed_in.viewer.require(entry.permission)
+        page.run()
+    except Refusal as refusal:
+        gate.report_error(refusal)
+elif signed_in is not None:
+    gate.show_password_change()
+else:
+    gate.show_sign_in()

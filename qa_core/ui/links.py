@@ -1,0 +1,21 @@
+"""Links to what is not a page: files that leave the centre, one session and one minute at a time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from qa_core import downloads
+from qa_core.ui import gate
+from qa_core.wording import _
+
+
+def show_download(label: str, kind: str, **parameters: Any) -> None:
+    """A button that makes the link, and the link, good for a minute. Nothing is drawn for who may not have the file."""
+    signed_in = gate.current_signed_in()
+    if not signed_in.viewer.can(downloads.KINDS[kind].permission):
+        return
+    if st.button(label, icon=":material/download:", key=f"prepare_{kind}", width="stretch"):
+        address = f"/download/{downloads.make_ticket(signed_in, kind, **parameters)}"
+        st.link_button(_("Download (one minute)"), address, icon=":material/file_save:", type="primary", width="stretch")

@@ -1,0 +1,123 @@
+"""The menu: every page declared once, with who may open it, ordered by what its reader came for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+import streamlit as st
+
+from qa_core import home
+from qa_core.access import Permission, Role, Viewer
+from qa_core.wording import N_, _
+
+
+@dataclass(frozen=True)
+class MenuPage:
+    """One page: its file under pages/, its title, and the permission it takes (None: whoever is signed in)."""
+
+    file: str
+    title: str
+    icon: str
+    permission: Permission | None = None
+    is_listed: bool = True
+
+    @property
+    def key(self) -> str:
+        """The page's name in addresses: `first_contact` for /first_contact."""
+        return PurePosixPath(self.file).stem
+
+    @property
+    def path(self) -> str:
+        """Where its script lies, for links and `st.switch_page`."""
+        return str(home.PROJECT / "pages" / self.file)
+
+    def is_open_to(self, viewer: Viewer) -> bool:
+        return self.permission is None or viewer.can(self.permission)
+
+
+P = Permission
+MENU: dict[str, tuple[MenuPage, ...]] = {
+    N_("Performance"): (
+        MenuPage("performance/overview.py", N_("Overview"), ":material/dashboard:", P.SEE_CALL_STATISTICS),
+        MenuPage("performance/first_contact.py", N_("First contact"), ":material/task_alt:", P.SEE_CALL_STATISTICS),
+        MenuPage("performance/satisfaction.py", N_("Satisfaction"), ":material/mood:", P.SEE_SATISFACTION),
+    ),
+    N_("Call tracking"): (MenuPage("tracking/sources.py", N_("Sources"), ":material/campaign:", P.SEE_TRACKING),),
+    N_("Quality"): (
+        MenuPage("quality/advisors.py", N_("Advisors"), ":material/groups:", P.SEE_ADVISORS),
+        MenuPage("quality/my_quality.py", N_("My quality"), ":material/person_heart:", P.SEE_OWN_QUALITY),
+    ),
+    N_("Conversations"): (
+        MenuPage("conversations/contacts.py", N_("Contacts"), ":material/call:", P.SEE_CONTACTS),
+        MenuPage("conversations/contact.py", N_("Contact"), ":material/contact_phone:", P.SEE_CONTACTS, is_listed=False),
+    ),
+    N_("Compliance"): (MenuPage("compliance/journal.py", N_("Journal"), ":material/history_edu:", P.SEE_JOURNAL),),
+    N_("Administration"): (
+        MenuPage("admin/imports.py", N_("Imports"), ":material/upload_file:", P.MANAGE_IMPORTS),
+        MenuPage("admin/people.py", N_("People"), ":material/manage_accounts:", P.MANAGE_ACCOUNTS),
+    ),
+    N_("Me"): (MenuPage("account/my_account.py", N_("My account"), ":material/account_circle:"),),
+}
+
+FIRST: dict[Role, str] = {
+    Role.EXECUTIVE: "satisfaction",
+    Role.MANAGER: "first_contact",
+    Role.TEAM_LEAD: "advisors",
+    Role.ADVISOR: "my_quality",
+    Role.EVALUATOR: "my_account",
+    Role.DPO: "journal",
+    Role.ADMIN: "imports",
+}
+"""What each reader came for: it opens first and stands first."""
+
+ROLE_TITLES: dict[Role, str] = {
+    Role.EXECUTIVE: N_("Executive"),
+    Role.MANAGER: N_("Manager"),
+    Role.TEAM_LEAD: N_("Team lead"),
+    Role.EVALUATOR: N_("Evaluator"),
+    Role.ADVISOR: N_("Advisor"),
+    Role.DPO: N_("Data protection officer"),
+    Role.ADMIN: N_("Administrator"),
+}
+
+HOME = "home"
+"""The address `/` only leads on to the reader's first page, so that every page keeps one address for everybody."""
+
+
+def find_page(key: str) -> MenuPage:
+    """The page of that name."""
+    return next(page for pages in MENU.values() for page in pages if page.key == key)
+
+
+def find_sections(viewer: Viewer | None) -> dict[str, list[MenuPage]]:
+    """The pages that this reader may open, their own first; for a stranger all of them, so that addresses survive the sign-in."""
+    sections = {title: [page for page in pages if _exists(page) and (viewer is None or page.is_open_to(viewer))] for title, pages in MENU.items()}
+    first = FIRST.get(viewer.role) if viewer else None
+    # Sorting is stable: what was declared first stays first, but for the reader's own page and its section.
+    ordered = sorted(sections.items(), key=lambda entry: not any(page.key == first for page in entry[1]))
+    return {title: sorted(pages, key=lambda page: page.key != first) for title, pages in ordered if pages}
+
+
+def choose_page(viewer: Viewer | None) -> tuple[st.Page, MenuPage | None]:
+    """Tell Streamlit which pages there are, and return the one asked for (None beside it: the way to the first page)."""
+    sections = find_sections(viewer)
+    made = {page.key: _make(page) for pages in sections.values() for page in pages}
+    listed: dict[str, list[st.Page]] = {"": [st.Page(lambda: _go_to_first(sections), title=_("Écoute"), url_path=HOME, default=True, visibility="hidden")]}
+    for title, pages in sections.items():
+        listed[_(title)] = [made[page.key] for page in pages]
+    chosen = st.navigation(listed, position="sidebar" if viewer else "hidden", expanded=True)
+    entry = next((page for pages in sections.values() for page in pages if made[page.key] is chosen), None)
+    return chosen, entry
+
+
+def _make(page: MenuPage) -> st.Page:
+    return st.Page(page.path, title=_(page.title), icon=page.icon, url_path=page.key, visibility="visible" if page.is_listed else "hidden")
+
+
+def _go_to_first(sections: dict[str, list[MenuPage]]) -> None:
+    st.switch_page(next(page for pages in sections.values() for page in pages).path)
+
+
+def _exists(page: MenuPage) -> bool:
+    return (home.PROJECT / "pages" / page.file).exists()

@@ -1,0 +1,159 @@
+"""What stands around the pages on the wire: security headers, closed addresses, uploads only from those who may, our own downloads."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+import sys
+from pathlib import Path
+
+import streamlit
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from qa_core import downloads, home, oversight, sign_in, wording
+from qa_core.access import Permission
+from qa_core.errors import Refusal
+from qa_core.records import store
+from qa_core.ui import browser
+
+CLOSED = re.compile(r"/_stcore/(metrics|agent(/.*)?|script-health-check)/?")
+UPLOADS = "/_stcore/upload_file/"
+CACHEABLE = ("/static/", "/component/")
+"""Files of Streamlit and of the cookie component: the same for everybody. Nothing else may be kept by a browser or a proxy."""
+
+UPLOADERS = frozenset({Permission.MANAGE_IMPORTS})
+"""Whoever holds one of these may hand files to the server at all; what they do with them is checked again by the writer."""
+
+
+def _shell_script() -> str:
+    # Streamlit's page has one small script of its own; its digest is allowed, so that no other inline script is.
+    page = (Path(streamlit.__file__).parent / "static" / "index.html").read_text(encoding="utf-8")
+    digests = (hashlib.sha256(script.encode()).digest() for script in re.findall(r"<script>(.*?)</script>", page, re.DOTALL))
+    return " ".join(f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests)
+
+
+def _policy(scripts: str, ancestors: str) -> str:
+    return "; ".join(
+        (
+            "default-src 'self'",
+            f"script-src 'self' {scripts}".rstrip(),
+            "style-src 'self' 'unsafe-inline'",
+            "img-src 'self' data: blob:",
+            "font-src 'self' data:",
+            "media-src 'self' blob:",
+            "connect-src 'self'",
+            "worker-src 'self' blob:",
+            "frame-src 'self'",
+            "object-src 'none'",
+            "base-uri 'self'",
+            "form-action 'self'",
+            f"frame-ancestors {ancestors}",
+        )
+    )
+
+
+PAGE_POLICY = _policy(f"'unsafe-eval' 'wasm-unsafe-eval' {_shell_script()}", "'none'")
+COMPONENT_POLICY = _policy("'unsafe-inline'", "'self'")
+
+
+def headers_for(path: str) -> dict[str, str]:
+    """The headers that a response from that address carries."""
+    is_component = path.startswith("/component/")
+    headers = {
+        "Content-Security-Policy": COMPONENT_POLICY if is_component else PAGE_POLICY,
+        "X-Content-Type-Options": "nosniff",
+        "X-Frame-Options": "SAMEORIGIN" if is_component else "DENY",
+        "Referrer-Policy": "same-origin",
+        "Permissions-Policy": "camera=(), microphone=(), geolocation=(), display-capture=()",
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Cross-Origin-Resource-Policy": "same-origin",
+    }
+    if not path.startswith(CACHEABLE):
+        headers["Cache-Control"] = "no-store"
+    return headers
+
+
+class Wall:
+    """ASGI middleware: closed addresses answer 404, uploads need a session that may upload, and every answer carries the headers."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        path = scope["path"]
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in headers_for(path).items():
+                    headers[name] = value
+                if "server" in headers:
+                    del headers["server"]
+            await send(message)
+
+        if CLOSED.fullmatch(path):
+            await PlainTextResponse("Not Found", 404)(scope, receive, send_with_headers)
+        elif path.startswith(UPLOADS) and scope["method"] != "OPTIONS" and not await run_in_threadpool(_may_upload, scope):
+            await PlainTextResponse("Forbidden", 403)(scope, receive, send_with_headers)
+        else:
+            await self.app(scope, receive, send_with_headers)
+
+
+def find_signed_in(request: Request) -> sign_in.SignedIn | None:
+    """The live session behind a plain request, by its cookie and the browser's token; None for a stranger."""
+    here = browser.build(request.cookies, dict(request.headers), request.client.host if request.client else "")
+    return sign_in.resume(request.cookies.get(browser.COOKIE), here)
+
+
+def check_start() -> None:
+    """Make or check the secrets and bring the records up to date; say what is wrong and leave, rather than serve half a centre."""
+    try:
+        for name in home.SECRETS:
+            home.secret(name)
+        store.migrate()
+    except Refusal as refusal:
+        print(wording.say(refusal), file=sys.stderr)
+        raise SystemExit(1) from refusal
+
+
+def _may_upload(scope: Scope) -> bool:
+    try:
+        signed_in = find_signed_in(Request(scope))
+    except Refusal:
+        return False
+    return signed_in is not None and not signed_in.must_change_password and any(signed_in.viewer.can(permission) for permission in UPLOADERS)
+
+
+def _download(request: Request) -> Response:
+    try:
+        signed_in = find_signed_in(request)
+        if signed_in is None or signed_in.must_change_password:
+            return PlainTextResponse("Not Found", 404)
+        made = downloads.open_ticket(signed_in, request.path_params["ticket"])
+    except Refusal as refusal:
+        wording.use(_language(Headers(scope=request.scope)))
+        return PlainTextResponse(wording.say(refusal), 404)
+    return Response(
+        made.content, media_type=made.media_type, headers={"Content-Disposition": f'attachment; filename="{made.file_name}"', "Cache-Control": "no-store"}
+    )
+
+
+def _language(headers: Headers) -> str:
+    return browser.first_known((headers.get("accept-language") or "").split(","))
+
+
+downloads.declare("journal", Permission.SEE_JOURNAL, oversight.build_file)
+
+
+ROUTES = (Route("/download/{ticket}", _download, methods=["GET"]),)
+MIDDLEWARE = (Middleware(Wall),)
