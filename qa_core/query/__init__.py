@@ -1,6 +1,7 @@
 """The door to the facts: every figure, list and single contact that a person sees comes through here, for a `Viewer`, within what they may see."""
 
-from qa_core.query.measuring import data_span, measure
+from qa_core.query.contacts import contact_columns, count_contacts, data_span, data_through, find_contacts, find_values, get_contact
+from qa_core.query.measuring import measure
 from qa_core.query.rows import to_json
 
-__all__ = ["data_span", "measure", "to_json"]
+__all__ = ["contact_columns", "count_contacts", "data_span", "data_through", "find_contacts", "find_values", "get_contact", "measure", "to_json"]

@@ -9,16 +9,19 @@ from datetime import UTC, date, timedelta
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 import sqlalchemy as sa
 
-from qa_core import engines, home, kpis as declared, lake, settings as declared_settings, slices
-from qa_core.access import Role, Viewer
+from qa_core import engines, home, lake, slices
+from qa_core import kpis as declared
+from qa_core import settings as declared_settings
+from qa_core.access import Viewer
 from qa_core.errors import AccessDenied, Refusal
 from qa_core.facts import CONTACTS
 from qa_core.kpis import COMPONENTS, Given, Kpi, Subject
 from qa_core.query import answers, cuts, statements, suppression
 from qa_core.query.cuts import Names
-from qa_core.query.rows import BEFORE, COLUMNS, Row, read_row, settle, to_frame
+from qa_core.query.rows import BEFORE, Row, read_row, settle, to_frame
 from qa_core.query.statements import Question
 from qa_core.records import store
 from qa_core.settings import Settings
@@ -74,21 +77,23 @@ def _check(viewer: Viewer, chosen: tuple[Kpi, ...], by: tuple[str, ...], where: 
 
 
 def _measure(viewer: Viewer, chosen: tuple[Kpi, ...], by: tuple[str, ...], where: Filters, overrides: Mapping[str, str]) -> list[Row]:
-    changed = {name: declared_settings.get_setting(name).parse(text) for name, text in overrides.items()}
-    subjects = [subject for subject in Subject if any(kpi.subject == subject for kpi in chosen)]
+    question = make_question(viewer, by, where, overrides)
+    rows: list[Row] = []
+    for subject in Subject:
+        asked = [kpi for kpi in chosen if kpi.subject == subject]
+        if asked:
+            rows += _costs(question, asked) if subject == Subject.SPEND else _counts(question, subject, asked)
+    return _complete(rows, chosen) if by else rows
+
+
+def make_question(viewer: Viewer, by: tuple[str, ...], where: Filters, overrides: Mapping[str, str] | None = None) -> Question:
+    """Everything a statement needs besides the KPIs: names from the records, and the settings of each day of the period."""
+    changed = {name: declared_settings.get_setting(name).parse(text) for name, text in (overrides or {}).items()}
     with store.reading() as session:
         pieces = declared_settings.find_pieces(session)
         names = Names.load(session, cuts.dimensions_of(by, where))
-        beside = {"answers": answers.load(session)} if Subject.ANSWERS in subjects else {}
     pieces = statements.pieces_within(tuple((first_day, settings.with_values(**changed)) for first_day, settings in pieces), where.period)
-    question = Question(viewer, by, where, names, pieces, _giver())
-    rows: list[Row] = []
-    for subject in subjects:
-        asked = [kpi for kpi in chosen if kpi.subject == subject]
-        rows += _costs(question, asked) if subject == Subject.SPEND else _counts(question, subject, asked, beside)
-    if by:
-        return _complete(rows, chosen)
-    return rows
+    return Question(viewer, by, where, names, pieces, _giver())
 
 
 def _giver() -> Callable[[Settings], Given]:
@@ -97,7 +102,8 @@ def _giver() -> Callable[[Settings], Given]:
     return functools.cache(lambda settings: Given(settings, span, absent))
 
 
-def _counts(question: Question, subject: Subject, asked: list[Kpi], beside: Mapping[str, Any]) -> list[Row]:
+def _counts(question: Question, subject: Subject, asked: list[Kpi]) -> list[Row]:
+    beside = _beside_the_lake(subject)
     frame = engines.current().run(statements.BUILDERS[subject](question, asked), beside, **statements.months_of(question, subject))
     rows = []
     for record in frame.to_dict("records"):
@@ -109,7 +115,7 @@ def _counts(question: Question, subject: Subject, asked: list[Kpi], beside: Mapp
     if not question.by and not rows:
         rows = [read_row(kpi, {}) for kpi in asked]
     if question.viewer.needs_suppression:
-        suppression.hide_small_cells(question, subject, asked, rows, beside)
+        suppression.hide_small_cells(question, subject, asked, rows)
     return rows
 
 
@@ -135,7 +141,7 @@ def _costs(question: Question, asked: list[Kpi]) -> list[Row]:
                 group["currency"] = amount["currency"] if amount else None
             rows += [_cost(question, kpi, amount, counted, group) for kpi in asked]
     if question.viewer.needs_suppression:
-        suppression.hide_small_cells(question, Subject.SPEND, asked, rows, {})
+        suppression.hide_small_cells(question, Subject.SPEND, asked, rows)
     return rows
 
 
@@ -156,13 +162,14 @@ def _cost(question: Question, kpi: Kpi, money: dict[str, Any] | None, contacts: 
 
 
 def _is_provisional(question: Question, money: Mapping[str, Any], contacts: Mapping[str, Any]) -> bool:
-    days, span = question.pieces[-1][1].provisional_spend_days, data_span(question.viewer)
+    days, span = question.pieces[-1][1].provisional_spend_days, lake.span()
     if not days or span is None:
         return False
+    last_day = span[1].replace(tzinfo=UTC).astimezone(home.current().zone).date()
     last_days = [
         pd.Timestamp(side["last_day"]).date() for side in (money, contacts) if side.get("last_day") is not None and side["last_day"] == side["last_day"]
     ]
-    return max(last_days) > span[1] - timedelta(days=days)
+    return max(last_days) > last_day - timedelta(days=days)
 
 
 def _key(question: Question, record: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -236,13 +243,8 @@ def absent_components() -> Mapping[str, tuple[str, ...]]:
     return _absent[key]
 
 
-def data_span(viewer: Viewer) -> tuple[date, date] | None:
-    """The first and the last day of the whole lake, in the centre's time; None while it is empty."""
-    through = lake.span() if _knows_the_centre(viewer) else None
-    return tuple(moment.replace(tzinfo=UTC).astimezone(home.current().zone).date() for moment in through) if through else None
-
-
-def _knows_the_centre(viewer: Viewer) -> bool:
-    if not (viewer.is_system or viewer.role in Role):
-        raise AccessDenied()
-    return True
+def _beside_the_lake(subject: Subject) -> dict[str, pa.Table]:
+    if subject != Subject.ANSWERS:
+        return {}
+    with store.reading() as session:
+        return {"answers": answers.load(session)}

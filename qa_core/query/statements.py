@@ -103,7 +103,7 @@ def on_attributed(question: Question, kpis: Sequence[Kpi]) -> sa.Select:
     columns = [
         sa.func.count().filter(sa.not_(mine)).label("foreign"),
         sa.cast(sa.func.max(CONTACTS.c.local_start), sa.Date).label("last_day"),
-        *(sa.func.count().filter(sa.and_(mine, _parts(question, kpi, CONTACTS.c).counted)).label(f"{kpi.key}__n") for kpi in kpis),
+        *(sa.func.count().filter(sa.and_(mine, parts_of(question, kpi, CONTACTS.c).counted)).label(f"{kpi.key}__n") for kpi in kpis),
     ]
     conditions = [COUNTED_DIRECTION, ATTRIBUTED, *cuts.within(question.where.period, CONTACTS.c), *question.filters(CONTACTS.c)]
     return _grouped(question.groups(CONTACTS.c), columns).where(*conditions)
@@ -153,7 +153,7 @@ def _counted(question: Question, kpis: Sequence[Kpi]) -> list[sa.ColumnElement[A
 def _aggregates(question: Question, kpis: Sequence[Kpi], columns: sa.ColumnCollection) -> list[sa.ColumnElement[Any]]:
     made: list[sa.ColumnElement[Any]] = []
     for kpi in kpis:
-        for suffix, aggregate in _aggregates_of(kpi, _parts(question, kpi, columns), question.by_advisor):
+        for suffix, aggregate in _aggregates_of(kpi, parts_of(question, kpi, columns), question.by_advisor):
             made.append(aggregate.label(f"{kpi.key}__{suffix}"))
     return made
 
@@ -178,11 +178,11 @@ def _aggregates_of(kpi: Kpi, parts: Parts, by_advisor: bool) -> list[tuple[str, 
     return made
 
 
-def _parts(question: Question, kpi: Kpi, columns: sa.ColumnCollection) -> Parts:
+def parts_of(question: Question, kpi: Kpi, columns: sa.ColumnCollection) -> Parts:
     """What rows contribute, each by the settings of its own day."""
     made: dict[Any, Parts] = {}
 
-    def parts_of(settings: Settings) -> Parts:
+    def given(settings: Settings) -> Parts:
         key = tuple(getattr(settings, name) for name in kpi.settings)
         if key not in made:
             made[key] = kpi.parts(question.give(settings))
@@ -190,10 +190,10 @@ def _parts(question: Question, kpi: Kpi, columns: sa.ColumnCollection) -> Parts:
 
     runs = _runs(question.pieces, kpi.settings)
     if len(runs) == 1:
-        return parts_of(runs[0][1])
+        return given(runs[0][1])
     merged: dict[str, Any] = {}
     for field in fields(Parts):
-        values = [getattr(parts_of(settings), field.name) for _, settings in runs]
+        values = [getattr(given(settings), field.name) for _, settings in runs]
         if values[0] is None:
             continue
         if field.name == "notes":
