@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
+import streamlit
+from streamlit.testing.v1 import AppTest
+from streamlit.web.server.starlette.starlette_app_utils import generate_xsrf_token_string
 
+from qa_core import home, passwords, people, sign_in
+from qa_core.access import Viewer
 from qa_core.records import store
 
 
@@ -17,3 +25,50 @@ def centre(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("QA_HOME", str(tmp_path))
     store.migrate()
     return tmp_path
+
+
+PASSWORD = "Violet-Harbour-27-lamps"
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """A browser as Streamlit knows it: what its connection brought along."""
+
+    headers: tuple[tuple[str, str], ...] = (("Host", "localhost:8501"), ("User-Agent", "a test"), ("Accept-Language", "en"))
+    cookies: Mapping[str, str] = field(default_factory=dict)
+    remote_ip: str | None = "127.0.0.1"
+
+
+@pytest.fixture
+def add_person(centre: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """Add an account with `PASSWORD`: `add_person("lea", "manager", sites=("Lyon",))`. Returns its name."""
+    monkeypatch.setattr(passwords, "ROUNDS", 4)  # the cheapest that bcrypt takes: sign-ins in tests need not be slow
+
+    def add(username: str, role: str, **bounds: Any) -> str:
+        people.add(Viewer.SYSTEM, username, role, password=PASSWORD, **bounds)
+        return username
+
+    return add
+
+
+@pytest.fixture
+def open_app(add_person: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
+    """Open the app as that person (None: a stranger), on that page ("overview"; None: where the app leads), with that query.
+
+    The person is signed in for real: a session in the records, its cookie in the browser's connection.
+    """
+    from qa_core.ui import browser, menu
+
+    def open_page(username: str | None, page: str | None = None, **query: str) -> AppTest:
+        cookies = {"_streamlit_xsrf": generate_xsrf_token_string(b"0123456789abcdef")}
+        if username is not None:
+            cookies[browser.COOKIE] = sign_in.sign_in(username, PASSWORD, browser.build(cookies, {"host": "localhost"}, "127.0.0.1"))
+        monkeypatch.setattr("streamlit.runtime.context._get_client_context", lambda: Visitor(cookies=cookies))
+        app = AppTest.from_file(str(home.PROJECT / "qa_core/ui/front_door.py"), default_timeout=60)
+        for name, value in query.items():
+            app.query_params[name] = value
+        app.run()
+        return app if page is None else app.switch_page(menu.find_page(page).path).run()
+
+    yield open_page
+    streamlit.cache_data.clear()

@@ -1,0 +1,84 @@
+"""Every page: strangers meet the sign-in form, run alone it shows nothing, it opens for whoever may, and for nobody else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from qa_core import home
+from qa_core.access import Role, Viewer
+from qa_core.ui import menu
+
+PAGES = [page for pages in menu.MENU.values() for page in pages]
+BOUNDS = {Role.MANAGER: {"sites": ("Lyon",)}, Role.TEAM_LEAD: {"teams": ("Blue",)}, Role.ADVISOR: {"advisor_id": "a1"}}
+
+
+def shown(app: AppTest) -> str:
+    """All the text on the screen."""
+    return " ".join(str(getattr(element, "value", "") or "") for element in app.main)
+
+
+def has_form(app: AppTest) -> bool:
+    return any(widget.label == "Password" for widget in app.text_input)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.key)
+def test_a_stranger_meets_the_sign_in_form_at_every_address(page: menu.MenuPage, open_app: Callable[..., AppTest], add_person: Callable[..., str]) -> None:
+    add_person("root", "admin")
+
+    app = open_app(None, page.key)
+
+    assert has_form(app)
+    assert not app.title and not app.sidebar.button
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.key)
+def test_a_page_run_without_the_front_door_shows_nothing(page: menu.MenuPage, centre: Path) -> None:
+    app = AppTest.from_file(page.path).run()
+
+    assert not app.exception
+    assert len(app.main) == 0
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_each_role_is_led_to_its_first_page_and_opens_all_of_its_pages_and_no_other(
+    role: Role, open_app: Callable[..., AppTest], add_person: Callable[..., str]
+) -> None:
+    add_person("someone", role, **BOUNDS.get(role, {}))
+    viewer = Viewer("someone", role)
+
+    app = open_app("someone")
+    assert not app.exception and not app.error
+    assert app.title[0].value == menu.find_page(menu.FIRST[role]).title
+
+    for page in PAGES:
+        app.switch_page(page.path).run()
+        assert not app.exception, page.key
+        if page.is_open_to(viewer):
+            assert app.title or page.key == "contact", page.key
+        else:
+            # Streamlit says that there is no such page, and leads to the first one.
+            assert not app.title or app.title[0].value == menu.find_page(menu.FIRST[role]).title, page.key
+
+
+def test_every_page_is_in_the_menu_once_and_none_lies_directly_under_pages() -> None:
+    files = sorted(path.relative_to(home.PROJECT / "pages").as_posix() for path in (home.PROJECT / "pages").rglob("*.py"))
+
+    assert files == sorted(page.file for page in PAGES)
+    assert all(file.count("/") == 1 for file in files)
+    assert len({page.key for page in PAGES}) == len(PAGES)
+
+
+def test_each_role_finds_its_own_page_first_in_the_menu() -> None:
+    for role, key in menu.FIRST.items():
+        sections = menu.find_sections(Viewer("someone", role))
+        assert next(iter(sections.values()))[0].key == key
+
+
+def test_an_unknown_role_may_open_only_its_own_account() -> None:
+    sections = menu.find_sections(Viewer("someone", None))
+
+    assert [page.key for pages in sections.values() for page in pages] == ["my_account"]
