@@ -47,7 +47,7 @@ class Kind:
 
 
 KINDS: dict[str, Kind] = {}
-"""Filled by the rooms whose files leave, through `declare`."""
+"""Filled by the rooms whose files leave, through `declare`, when they are loaded: a link is made by the page that loaded its room."""
 
 
 def declare(name: str, permission: Permission, build: Callable[..., Download]) -> None:

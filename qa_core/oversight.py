@@ -35,9 +35,7 @@ def find_entries(viewer: Viewer, actor: str = "", action: str = "", limit: int |
     if action:
         chosen = chosen.where(JournalRow.action == action)
     with store.reading() as session:
-        return [
-            Entry(row.seq, datetime.fromisoformat(row.at), row.actor, row.action, row.object, row.reason, row.mac) for row in session.scalars(chosen)
-        ]
+        return [Entry(row.seq, datetime.fromisoformat(row.at), row.actor, row.action, row.object, row.reason, row.mac) for row in session.scalars(chosen)]
 
 
 def find_values(viewer: Viewer, column: str) -> list[str]:
@@ -63,3 +61,6 @@ def build_file(viewer: Viewer, actor: str = "", action: str = "") -> downloads.D
     entries = reversed(find_entries(viewer, actor, action, limit=None))
     rows = ((entry.seq, entry.at.isoformat(), entry.actor, entry.action, entry.object, entry.reason, entry.seal) for entry in entries)
     return downloads.Download("journal.csv", "text/csv; charset=utf-8", downloads.to_csv(("seq", "at", "actor", "action", "object", "reason", "seal"), rows))
+
+
+downloads.declare("journal", Permission.SEE_JOURNAL, build_file)

@@ -21,9 +21,11 @@ ALL_CLASSES_LENGTH, THREE_CLASSES_LENGTH, PASSPHRASE_WORDS = 12, 14, 7
 
 # The words people reach for when they are told to choose a password, in French and English.
 COMMON_WORDS = frozenset(
-    "password passwords motdepasse azerty azertyuiop qwerty qwertyuiop qwertz bonjour welcome bienvenue administrateur administrator admin soleil doudou "
-    "chouchou loulou marseille iloveyou jetaime letmein changeme changemoi secret abcdefgh abcdefghij abcdefghijkl abcd abcdef test temporary provisoire "
-    "ecoute callcenter centredappels football princess dragon monkey superman batman trustno sunshine company entreprise".split()
+    """
+    password passwords motdepasse azerty azertyuiop qwerty qwertyuiop qwertz bonjour welcome bienvenue administrateur administrator admin soleil doudou
+    chouchou loulou marseille iloveyou jetaime letmein changeme changemoi secret abcdefgh abcdefghij abcdefghijkl abcd abcdef test temporary provisoire
+    ecoute callcenter centredappels football princess dragon monkey superman batman trustno sunshine company entreprise
+    """.split()  # noqa: SIM905
 )
 _LOOKALIKES = str.maketrans("@4301!5$7", "aaeoiisst")
 _ONE_TIME_ALPHABET = "".join(letter for letter in string.ascii_letters + string.digits if letter not in "O0oIl1")

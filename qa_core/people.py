@@ -79,7 +79,9 @@ def get_viewer(session: Session, username: str) -> Viewer:
         led = tuple(TeamSpan(span.team_name, span.starts_on, span.ends_on) for span in sorted(account.led_teams, key=lambda span: span.id))
     if role == Role.MANAGER:
         own = Team.site_name.in_([site.site_name for site in account.sites])
-        managed = tuple(session.scalars(sa.select(Team.name).where(sa.or_(own, Team.site_name.is_(None)) if account.sees_unassigned else own).order_by(Team.name)))
+        managed = tuple(
+            session.scalars(sa.select(Team.name).where(sa.or_(own, Team.site_name.is_(None)) if account.sees_unassigned else own).order_by(Team.name))
+        )
     return Viewer(
         username=account.username,
         role=role,
@@ -357,7 +359,9 @@ def _find_or_make_advisor(session: Session, text: str) -> str:
     if len(named) == 1:
         return named[0]
     if named:
-        raise Refusal("ambiguous_advisor", N_("Several advisors are called {name}; give the identifier of one: {ids}."), name=text, ids=", ".join(sorted(named)))
+        raise Refusal(
+            "ambiguous_advisor", N_("Several advisors are called {name}; give the identifier of one: {ids}."), name=text, ids=", ".join(sorted(named))
+        )
     session.add(Advisor(advisor_id=text, name=text))
     session.flush()
     return text

@@ -24,7 +24,9 @@ with left:
     for own in sign_in.find_sessions(signed_in):
         with st.container(border=True):
             st.text(own.browser_name or _("Unknown browser"))
-            st.caption(_("Since {start}, last used {seen}", start=figures.moment(home.to_local(own.created_at)), seen=figures.moment(home.to_local(own.last_seen_at))))
+            st.caption(
+                _("Since {start}, last used {seen}", start=figures.moment(home.to_local(own.created_at)), seen=figures.moment(home.to_local(own.last_seen_at)))
+            )
             if own.is_this_one:
                 st.caption(_("This browser"))
             elif st.button(_("End this session"), key=f"end_{own.id}"):

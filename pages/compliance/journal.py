@@ -10,7 +10,11 @@ from qa_core.wording import _, ngettext
 viewer = gate.current_viewer(Permission.SEE_JOURNAL)
 
 st.title(_("Journal"), anchor=False)
-st.caption(_("Every sign-in, import, page of personal data, export and change of an account or setting. It holds no content and no score, and is not there to watch workers."))
+st.caption(
+    _(
+        "Every sign-in, import, page of personal data, export and change of an account or setting. It holds no content and no score, and is not there to watch workers."
+    )
+)
 
 who, what, check, export = st.columns([3, 3, 2, 2], vertical_alignment="bottom")
 actor = who.selectbox(_("Person"), ["", *oversight.find_values(viewer, "actor")], format_func=lambda name: name or _("All"), key="actor", bind="query-params")

@@ -17,7 +17,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from qa_core import downloads, home, oversight, sign_in, wording
+from qa_core import downloads, home, sign_in, wording
 from qa_core.access import Permission
 from qa_core.errors import Refusal
 from qa_core.records import store
@@ -150,9 +150,6 @@ def _download(request: Request) -> Response:
 
 def _language(headers: Headers) -> str:
     return browser.first_known((headers.get("accept-language") or "").split(","))
-
-
-downloads.declare("journal", Permission.SEE_JOURNAL, oversight.build_file)
 
 
 ROUTES = (Route("/download/{ticket}", _download, methods=["GET"]),)
