@@ -1,0 +1,82 @@
+"""Wall clocks and UTC: the hour that is missing in March and the one that comes twice in October are found and counted, never lost."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+DAY = 86_400
+EPOCH_DAY = 25_569
+"""1 January 1970 in the day numbers of spreadsheets."""
+_BIN = np.timedelta64(15, "m")
+"""No zone of today changes its offset within a quarter of an hour."""
+FIRST_YEAR, LAST_YEAR = 1970, 2100
+
+
+class Zone:
+    """Turns arrays of local times into UTC and back for one time zone, remembering the offsets it has looked up."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.repeated = 0
+        self.missing = 0
+        self._zone = ZoneInfo(name)
+        self._local: dict[int, tuple[int, int]] = {}
+        self._utc: dict[int, int] = {}
+
+    def to_utc(self, local: np.ndarray) -> np.ndarray:
+        """Local datetime64[us] → UTC. A repeated hour is taken the first time, a missing one as the clock before the change counts on.
+
+        Both are counted in `repeated` and `missing`.
+        """
+        bins, inverse = _bins(local)
+        offsets = np.array([self._local_offsets(int(item)) for item in bins], np.int64).reshape(-1, 2)
+        first, second = offsets[inverse, 0], offsets[inverse, 1]
+        known = ~np.isnat(local)
+        self.repeated += int(((first > second) & known).sum())
+        self.missing += int(((first < second) & known).sum())
+        return local - first.astype("m8[s]")
+
+    def to_local(self, utc: np.ndarray) -> np.ndarray:
+        """UTC datetime64[us] → the wall clock of this zone."""
+        bins, inverse = _bins(utc)
+        offsets = np.array([self._utc_offset(int(item)) for item in bins], np.int64)
+        return utc + offsets[inverse].astype("m8[s]")
+
+    def _local_offsets(self, number: int) -> tuple[int, int]:
+        if number not in self._local:
+            moment = _as_datetime(number)
+            self._local[number] = tuple(int(moment.replace(tzinfo=self._zone, fold=fold).utcoffset().total_seconds()) for fold in (0, 1))
+        return self._local[number]
+
+    def _utc_offset(self, number: int) -> int:
+        if number not in self._utc:
+            self._utc[number] = int(_as_datetime(number).replace(tzinfo=UTC).astimezone(self._zone).utcoffset().total_seconds())
+        return self._utc[number]
+
+
+def _bins(moments: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    numbers = np.where(np.isnat(moments), 0, moments.astype("M8[us]").astype(np.int64) // _BIN.astype("m8[us]").astype(np.int64))
+    return np.unique(numbers, return_inverse=True)
+
+
+def _as_datetime(number: int) -> datetime:
+    return datetime(1970, 1, 1) + timedelta(minutes=15 * number)
+
+
+def combine_day(year: np.ndarray, month: np.ndarray, day: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """datetime64[D], and which of them no calendar has (or lie outside 1970–2100)."""
+    wrong = (month < 1) | (month > 12) | (year < FIRST_YEAR) | (year > LAST_YEAR) | (day < 1)
+    months = (np.where(wrong, FIRST_YEAR, year) - 1970) * 12 + np.where(wrong, 1, month) - 1
+    first = months.astype("M8[M]")
+    days = first.astype("M8[D]") + (np.where(wrong, 1, day) - 1).astype("m8[D]")
+    wrong |= days.astype("M8[M]") != first
+    return np.where(wrong, np.datetime64("NaT", "D"), days), wrong
+
+
+def seconds_of_day(hour: np.ndarray, minute: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """timedelta64[us] since midnight, and which of them no clock shows."""
+    wrong = (hour > 23) | (minute > 59) | (second > 59)
+    return (hour * 3600 + minute * 60 + second).astype("m8[s]").astype("m8[us]"), wrong

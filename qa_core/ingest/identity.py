@@ -1,0 +1,104 @@
+"""Pseudonyms at the door: numbers to E.164, then HMAC; no clear number or name of a customer goes any further."""
+
+from __future__ import annotations
+
+import hmac
+import re
+from functools import cache
+
+import phonenumbers
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from qa_core import home
+from qa_core.ingest.words import simplify
+
+KEY_LENGTH = 32
+SHORTEST_NUMBER = 6
+"""Numbers of fewer digits are extensions, not customers."""
+_WITHHELD = {
+    simplify(word)
+    for word in (
+        "anonymous", "anonyme", "unknown", "inconnu", "inconnue", "private", "privé", "masqué", "numéro masqué", "withheld", "restricted", "blocked", "unavailable", "indisponible",
+        "caché", "hidden", "no caller id", "secret", "s", "0", "00", "000", "0000000000", "99999999", "-1", "confidentiel", "appel masqué", "not available", "id unavailable",
+    )
+}  # fmt: skip
+_DECORATION = "[\\s\u00a0\u202f.\\-/()_]"
+_MASK = "•••"
+
+
+class Pseudonyms:
+    """Customer cells → `customer_key`, for numbers of one country where they do not say another."""
+
+    def __init__(self, country: str, key: bytes) -> None:
+        self.country = country
+        self._key = key
+        self._national = _national_pattern(country)
+
+    @classmethod
+    def current(cls) -> Pseudonyms:
+        """Of this centre: its country, its secret."""
+        here = home.current()
+        return cls(here.country, home.secret("pseudonyms", here))
+
+    def find_key(self, text: str) -> str | None:
+        """The key of one customer as a person or file writes it; None when withheld."""
+        return self.find_keys(pa.array([text], pa.string()))[0].as_py()
+
+    def find_keys(self, values: pa.Array) -> pa.Array:
+        """Cells (empty ones null) → keys, null where withheld."""
+        encoded = values.dictionary_encode()
+        return pc.take(self._find_unique(encoded.dictionary), encoded.indices)
+
+    def _find_unique(self, texts: pa.Array) -> pa.Array:
+        quick = [None] * len(texts)
+        if self._national:
+            code, pattern = self._national
+            bare = pc.replace_substring_regex(texts, _DECORATION, "")
+            quick = [f"tel:+{code}{number}" if number else None for number in pc.struct_field(pc.extract_regex(bare, pattern), "n").to_pylist()]
+        key = self._key
+        identities = [known or self._identify(text) for known, text in zip(quick, texts.to_pylist(), strict=True)]
+        return pa.array([hmac.digest(key, identity.encode(), "sha256").hex()[:KEY_LENGTH] if identity else None for identity in identities], pa.string())
+
+    def _identify(self, text: str) -> str | None:
+        if simplify(text) in _WITHHELD or not text.strip():
+            return None
+        number = find_number(text, self.country)
+        return f"tel:{number}" if number else "id:" + " ".join(text.casefold().split())
+
+
+def find_number(text: str, country: str) -> str | None:
+    """E.164 of a text that is a possible phone number, else None."""
+    if not re.fullmatch(r"\+?[\d\s\u00a0\u202f.\-/()]{6,24}", text.strip()):
+        return None
+    try:
+        number = phonenumbers.parse(text, country)
+    except phonenumbers.NumberParseException:
+        return None
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164) if phonenumbers.is_possible_number(number) else None
+
+
+@cache
+def _national_pattern(country: str) -> tuple[int, str] | None:
+    """What `phonenumbers` would accept for the country's own numbers, as one expression: parsing a million one by one takes twenty seconds.
+
+    None for countries whose prefixes are not that simple.
+    """
+    code = phonenumbers.country_code_for_region(country)
+    metadata = phonenumbers.PhoneMetadata.metadata_for_region(country, None) if code else None
+    if metadata is None or metadata.international_prefix != "00" or metadata.national_prefix != "0" or metadata.national_prefix_for_parsing != "0":
+        return None
+    kinds = (metadata.fixed_line, metadata.mobile)
+    valid = "|".join(kind.national_number_pattern for kind in kinds if kind and kind.national_number_pattern)
+    # A national number of the general form may still start with the digits of the country's code: those go the slow way.
+    return code, rf"^(?:\+{code}|00{code}|0)(?P<n>{valid})$"
+
+
+def is_extension(text: str) -> bool:
+    """Whether a cell is the short number of a desk, or a technical channel, rather than somebody outside."""
+    return text.isdigit() and len(text) < SHORTEST_NUMBER or "/" in text
+
+
+def mask_cell(text: str | None) -> str | None:
+    """What of an identity may be shown in a quarantine: nothing."""
+    return _MASK if text else text

@@ -1,0 +1,517 @@
+"""Dates and times as files spell them: what the whole column says about their order, and the values once that is known."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from qa_core.errors import Refusal
+from qa_core.ingest.clock import DAY, EPOCH_DAY, combine_day, seconds_of_day
+from qa_core.ingest.staged import Decision
+from qa_core.wording import N_
+
+FEW = 0.01
+"""Values that contradict the rest of their column count as faults of theirs, not as evidence, below this share."""
+LEAST_TO_UNDO = 3
+CENTURY_TURNS = 70
+NUMERALS = r"\d+(?:[.,]\d+)?"
+
+_TIME = (
+    r"(?:(?:T|,? +(?:à |at )?|,)(?P<H>\d{1,2}) ?[:hH.] ?(?P<M>\d{2})(?: ?[:mM.] ?(?P<S>\d{2})(?:[.,](?P<f>\d{1,9}))?s?)?(?: ?(?P<ap>[AaPp])\.?[Mm]\.?)?)?"
+    r"(?: ?(?P<z>Z|UTC|GMT|[+-]\d{2}:?\d{2}|[+-]\d{2}))?(?: \([A-Za-z ]+\))?$"
+)
+_DAY_NAME = r"(?:\pL{2,9}\.?,? )?"
+_SHAPES = {
+    "year_first": r"^(?P<y>\d{4})[-/.](?P<b>\d{1,2})[-/.](?P<c>\d{1,2})" + _TIME,
+    "year_last": r"^(?P<a>\d{1,2})[-/. ](?P<b>\d{1,2})[-/. ](?P<y>\d{4})" + _TIME,
+    "short_year": r"^(?P<a>\d{1,2})[-/.](?P<b>\d{1,2})[-/.](?P<c>\d{2})" + _TIME,
+    "named": r"^" + _DAY_NAME + r"(?P<d>\d{1,2})(?:st|nd|rd|th|er)?[ \-/](?P<mon>\pL{3,9})\.?,?[ \-/](?P<y>\d{4}|\d{2})" + _TIME,
+    "named_first": r"^" + _DAY_NAME + r"(?P<mon>\pL{3,9})\.? (?P<d>\d{1,2})(?:st|nd|rd|th)?,? (?P<y>\d{4})" + _TIME,
+    "compact": r"^(?P<y>(?:19|20)\d{2})(?P<b>0[1-9]|1[0-2])(?P<c>0[1-9]|[12]\d|3[01])(?:(?:[T _-]?)(?P<H>[01]\d|2[0-3]):?(?P<M>[0-5]\d):?(?P<S>[0-5]\d))?(?P<f>)(?P<ap>)(?P<z>Z|[+-]\d{2}:?\d{2})?$",
+    "clock": r"^(?P<H>\d{1,2}) ?[:hH] ?(?P<M>\d{2})(?: ?[:mM] ?(?P<S>\d{2})(?:[.,](?P<f>\d{1,9}))?s?)?(?: ?(?P<ap>[AaPp])\.?[Mm]\.?)?(?P<z>)$",
+    "number": r"^(?P<n>\d+(?:[.,]\d+)?)$",
+}
+_DESTROYED = r"^\d{1,2}:\d{2}[.,]\d$"
+_MONTHS = {
+    start: number
+    for number, starts in enumerate(
+        (
+            ("jan",), ("feb", "fev", "fév"), ("mar",), ("apr", "avr"), ("may", "mai"), ("jun", "juin"), ("jul", "juil"),
+            ("aug", "aou", "aoû"), ("sep",), ("oct",), ("nov",), ("dec", "déc"),
+        ),
+        start=1,
+    )
+    for start in starts
+}  # fmt: skip
+ORDERS = {"dmy": ("d", "m", "y"), "mdy": ("m", "d", "y"), "ymd": ("y", "m", "d")}
+ORDER_NAMES = {"dmy": N_("day, month, year"), "mdy": N_("month, day, year"), "ymd": N_("year, month, day")}
+
+
+@dataclass
+class Moments:
+    """What a column of dates or times says, row by row. `day` and `clock` may each be missing (NaT); `fixed`: already UTC."""
+
+    day: np.ndarray  # datetime64[D]
+    clock: np.ndarray  # timedelta64[us] since midnight
+    fixed: np.ndarray  # bool
+    bad: np.ndarray  # bool: there is a value, and it is no date or time
+
+    @property
+    def present(self) -> np.ndarray:
+        return ~np.isnat(self.day) | ~np.isnat(self.clock)
+
+
+@dataclass
+class MomentEvidence:
+    """What was seen of one column, chunk after chunk."""
+
+    field: str
+    column: str
+    counts: dict[str, int] = field(default_factory=dict)
+    places: dict[str, dict[str, dict[int, int]]] = field(default_factory=dict)  # shape → place (a, b, c) → value → rows
+    months: dict[str, set[tuple[int, int, int]]] = field(default_factory=dict)  # shape → (year, first, second) seen
+    with_clock: int = 0
+    with_day: int = 0
+    unread: int = 0
+    destroyed: int = 0
+    example: str = ""
+    numbers: list[float] = field(default_factory=lambda: [np.inf, -np.inf])
+
+    def add(self, values: pa.Array) -> None:
+        """Look at one chunk of cells (empty ones null)."""
+        values = values.drop_null()
+        if not len(values):
+            return
+        self.example = self.example or values[0].as_py()
+        strict = _read_strict(values)
+        if strict is not None:
+            self._add_strict(values, strict)
+            return
+        encoded = values.dictionary_encode()
+        unique, rows = encoded.dictionary, np.bincount(encoded.indices.to_numpy(), minlength=len(encoded.dictionary))
+        destroyed = _matches(unique, _DESTROYED)
+        self.destroyed += int(rows[destroyed].sum())
+        left = ~destroyed
+        for shape, pattern in _SHAPES.items():
+            if not left.any():
+                break
+            groups, matched = _extract(unique, pattern, left)
+            if matched.any():
+                self._add_shape(shape, groups, rows[matched])
+                left &= ~matched
+        self.unread += int(rows[left].sum())
+
+    def _add_strict(self, values: pa.Array, strict: pa.Array) -> None:
+        self.counts["year_first"] = self.counts.get("year_first", 0) + len(values)
+        days = strict.to_numpy(zero_copy_only=False).astype("M8[D]")
+        months = days.astype("M8[M]")
+        self._add_places("year_first", {"c": (days - months.astype("M8[D]")).astype(np.int64) + 1}, np.ones(len(days), np.int64))
+        for month in np.unique(months):
+            of_month = np.unique(days[months == month])
+            year, number = int(str(month)[:4]), int(str(month)[5:7])
+            self.months.setdefault("year_first", set()).update((year, number, int(str(day)[8:10])) for day in of_month)
+        self.with_day += len(values)
+        if int(pc.max(pc.utf8_length(values)).as_py()) > 10:
+            self.with_clock += len(values)
+
+    def _add_shape(self, shape: str, groups: pa.StructArray, rows: np.ndarray) -> None:
+        total = int(rows.sum())
+        self.counts[shape] = self.counts.get(shape, 0) + total
+        if shape == "number":
+            numbers = _floats(groups.field("n"))
+            self.numbers = [min(self.numbers[0], float(numbers.min())), max(self.numbers[1], float(numbers.max()))]
+            return
+        names = {item.name for item in groups.type}
+        places = {name: _integers(groups, name) for name in ("a", "b", "c") if name in names}
+        self._add_places(shape, places, rows)
+        if shape in ("year_first", "year_last"):
+            first, second = ("b", "c") if shape == "year_first" else ("a", "b")
+            seen = np.unique(np.column_stack([_integers(groups, "y"), places[first], places[second]]), axis=0)
+            self.months.setdefault(shape, set()).update(map(tuple, seen.tolist()))
+        if shape == "clock":
+            self.with_clock += total
+        else:
+            self.with_day += total
+            self.with_clock += int(rows[_filled(groups, "H")].sum())
+
+    def _add_places(self, shape: str, places: dict[str, np.ndarray], rows: np.ndarray) -> None:
+        for name, values in places.items():
+            seen = self.places.setdefault(shape, {}).setdefault(name, {})
+            found, inverse = np.unique(values, return_inverse=True)
+            for value, count in zip(found.tolist(), np.bincount(inverse, weights=rows).tolist(), strict=True):
+                seen[value] = seen.get(value, 0) + int(count)
+
+    @property
+    def total(self) -> int:
+        return sum(self.counts.values()) + self.unread + self.destroyed
+
+    def beyond(self, shape: str, place: str, limit: int) -> int:
+        """Rows whose number at that place is greater than `limit`."""
+        return sum(rows for value, rows in self.places.get(shape, {}).get(place, {}).items() if value > limit)
+
+    @property
+    def number_meaning(self) -> str | None:
+        """What plain numbers of the column are: epoch, epoch_ms, serial (days of a spreadsheet), fraction (of a day), or unknown."""
+        low, high = self.numbers
+        if high < low:
+            return None
+        if 0 <= low and high < 1:
+            return "fraction"
+        if low >= 20_000 and high < 80_000:
+            return "serial"
+        if low >= 5e8 and high < 5e9:
+            return "epoch"
+        if low >= 5e11 and high < 5e12:
+            return "epoch_ms"
+        return "unknown"
+
+    @property
+    def has_day(self) -> bool:
+        return self.with_day > 0 or self.number_meaning in ("serial", "epoch", "epoch_ms")
+
+    @property
+    def has_clock(self) -> bool:
+        return self.with_clock > 0 or self.number_meaning in ("serial", "epoch", "epoch_ms", "fraction")
+
+
+@dataclass(frozen=True)
+class MomentReading:
+    """How one column is read."""
+
+    shapes: tuple[str, ...]
+    order: str | None  # of year_last
+    short_order: str | None  # of short_year
+    number: str | None
+    swapped: bool = False
+
+    def read(self, values: pa.Array) -> Moments:
+        """Cells (empty ones null) → dates and times."""
+        length = len(values)
+        strict = _read_strict(values) if "year_first" in self.shapes and not self.swapped else None
+        if strict is not None:
+            return _from_strict(strict, values)
+        result = Moments(np.full(length, "NaT", "M8[D]"), np.full(length, "NaT", "m8[us]"), np.zeros(length, bool), np.zeros(length, bool))
+        encoded = values.dictionary_encode()
+        unique = Moments(*(np.full(len(encoded.dictionary), blank, kind) for blank, kind in (("NaT", "M8[D]"), ("NaT", "m8[us]"), (False, bool), (False, bool))))
+        left = np.ones(len(encoded.dictionary), bool)
+        for shape in self.shapes:
+            groups, matched = _extract(encoded.dictionary, _SHAPES[shape], left)
+            if matched.any():
+                self._fill(unique, shape, groups, matched)
+                left &= ~matched
+        unique.bad |= left
+        present = encoded.indices.is_valid().to_numpy(zero_copy_only=False)
+        chosen = encoded.indices.drop_null().to_numpy()
+        for whole, part in ((result.day, unique.day), (result.clock, unique.clock), (result.fixed, unique.fixed), (result.bad, unique.bad)):
+            whole[present] = part[chosen]
+        return result
+
+    def _fill(self, unique: Moments, shape: str, groups: pa.StructArray, matched: np.ndarray) -> None:
+        if shape == "number":
+            self._fill_numbers(unique, _floats(groups.field("n")), matched)
+            return
+        bad = np.zeros(int(matched.sum()), bool)
+        if shape != "clock":
+            year, month, day = self._find_parts(shape, groups)
+            days, impossible = combine_day(year, month, day)
+            bad |= impossible
+            unique.day[matched] = days
+        filled = _filled(groups, "H")
+        clock, wrong = _find_clock(groups)
+        clock[~filled] = np.timedelta64("NaT")
+        bad |= wrong & filled
+        zone = groups.field("z").to_pylist()
+        if any(zone):
+            fixed = np.array([bool(text) for text in zone]) & filled
+            clock[fixed] -= np.array([_offset_seconds(text) for text in zone], np.int64)[fixed].astype("m8[s]")
+            unique.fixed[matched] = fixed
+        unique.clock[matched] = clock
+        unique.bad[matched] = bad
+        where = np.flatnonzero(matched)[bad]
+        unique.day[where], unique.clock[where] = np.datetime64("NaT"), np.timedelta64("NaT")
+
+    def _find_parts(self, shape: str, groups: pa.StructArray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        if shape in ("named", "named_first"):
+            month = np.array([find_month(name) for name in groups.field("mon").to_pylist()], np.int64)
+            return _whole_year(_integers(groups, "y")), month, _integers(groups, "d")
+        if shape in ("year_first", "compact"):
+            year, month, day = (_integers(groups, name) for name in ("y", "b", "c"))
+            return (year, day, month) if self.swapped and shape == "year_first" else (year, month, day)
+        order = self.order if shape == "year_last" else self.short_order
+        places = ("a", "b", "y") if shape == "year_last" else ("a", "b", "c")
+        parts = dict(zip(ORDERS[order or "dmy"], (_integers(groups, name) for name in places), strict=True))
+        return _whole_year(parts["y"]), parts["m"], parts["d"]
+
+    def _fill_numbers(self, unique: Moments, numbers: np.ndarray, matched: np.ndarray) -> None:
+        if self.number == "fraction":
+            unique.clock[matched] = np.round(numbers * DAY).astype("m8[s]").astype("m8[us]")
+            return
+        if self.number == "serial":
+            # Spreadsheets count days from 30 December 1899 and keep times as fractions that never come out even: to the second.
+            seconds = np.round((numbers - EPOCH_DAY) * DAY)
+        elif self.number in ("epoch", "epoch_ms"):
+            seconds = numbers / (1000 if self.number == "epoch_ms" else 1)
+            unique.fixed[matched] = True
+        else:
+            unique.bad[matched] = True
+            return
+        moments = np.round(seconds * 1e6).astype("M8[us]")
+        unique.day[matched] = moments.astype("M8[D]")
+        unique.clock[matched] = moments - moments.astype("M8[D]").astype("M8[us]")
+
+
+def decide(evidence: MomentEvidence, date_order: str | None, others: tuple[tuple[str, str], ...] = ()) -> tuple[MomentReading, list[Decision]]:
+    """How to read a column, and why. `others`: (column, order) already certain in this file, for a column that alone would be ambiguous.
+
+    Raises Refusal `destroyed_timestamps`, `ambiguous_dates`, `mixed_dates`, `swapped_dates`, `unreadable_dates`.
+    """
+    total = max(1, evidence.total)
+    if evidence.destroyed > FEW * total:
+        raise Refusal(
+            "destroyed_timestamps",
+            N_(
+                "The column {column} holds values such as {example}: a spreadsheet kept minutes and seconds and lost the date and the hour. "
+                "They cannot be recovered; export the file again from its source without opening it in a spreadsheet."
+            ),
+            column=evidence.column,
+            example=evidence.example,
+        )
+    meaning = evidence.number_meaning
+    known = sum(evidence.counts.values()) - (evidence.counts.get("number", 0) if meaning == "unknown" else 0)
+    if evidence.total and known < total / 2:
+        raise Refusal(
+            "unreadable_dates",
+            N_("The column {column}, taken for {field}, holds values such as {example}, which are no dates or times. Name the right column with --map {field}=COLUMN."),
+            options=(f"--map {evidence.field}=COLUMN",),
+            column=evidence.column,
+            field=evidence.field,
+            example=evidence.example,
+        )
+    decisions: list[Decision] = []
+    order = _decide_order(evidence, date_order, others, decisions) if "year_last" in evidence.counts else None
+    short_order = _decide_short_order(evidence, date_order, others, decisions) if "short_year" in evidence.counts else None
+    swapped = bool(order) and _decide_swapped(evidence, order, decisions)
+    if meaning and meaning != "unknown":
+        decisions.append(Decision(evidence.field, NUMBER_MEANINGS[meaning], N_("{column}: numbers from {low} to {high}"), _places(column=evidence.column, low=evidence.numbers[0], high=evidence.numbers[1])))
+    shapes = tuple(sorted(evidence.counts, key=lambda shape: -evidence.counts[shape]))
+    return MomentReading(shapes, order, short_order, meaning, swapped), decisions
+
+
+NUMBER_MEANINGS = {
+    "epoch": N_("seconds since 1970, in UTC"),
+    "epoch_ms": N_("milliseconds since 1970, in UTC"),
+    "serial": N_("day numbers of a spreadsheet"),
+    "fraction": N_("times as a fraction of a day"),
+}
+
+
+def _decide_order(evidence: MomentEvidence, given: str | None, others: tuple[tuple[str, str], ...], decisions: list[Decision]) -> str:
+    first, second = evidence.beyond("year_last", "a", 12), evidence.beyond("year_last", "b", 12)
+    count = evidence.counts["year_last"]
+    if given in ("dmy", "mdy"):
+        decisions.append(_order_decision(evidence, given, N_("as asked for by --date-order")))
+        return given
+    if first and second and min(first, second) > FEW * count:
+        raise Refusal(
+            "mixed_dates",
+            N_(
+                "In the column {column}, {first} dates begin with a number above 12 and {second} have one in the middle: two orders are mixed. "
+                "Correct the file, or say which order is right; the others are then rejected."
+            ),
+            options=("--date-order dmy", "--date-order mdy"),
+            column=evidence.column,
+            first=first,
+            second=second,
+        )
+    if first != second:
+        order = "dmy" if first > second else "mdy"
+        found = N_("{column}: {count} of {total} dates begin with a number above 12") if first > second else N_("{column}: {count} of {total} dates have a number above 12 in the middle")
+        decisions.append(_order_decision(evidence, order, found, count=max(first, second), total=count))
+        return order
+    if all(a == b for _year, a, b in evidence.months.get("year_last", ())):
+        return "dmy"
+    return _borrow_or_ask(evidence, others, decisions)
+
+
+def _borrow_or_ask(evidence: MomentEvidence, others: tuple[tuple[str, str], ...], decisions: list[Decision]) -> str:
+    if len({order for _column, order in others}) == 1:
+        column, order = others[0]
+        decisions.append(_order_decision(evidence, order, N_("{column} alone does not tell; as in the column {other}"), other=column))
+        return order
+    raise Refusal(
+        "ambiguous_dates",
+        N_("In the column {column}, day and month cannot be told apart: no number is above 12 (for example {example}). Say which comes first."),
+        options=("--date-order dmy", "--date-order mdy"),
+        column=evidence.column,
+        example=evidence.example,
+    )
+
+
+def _decide_short_order(evidence: MomentEvidence, given: str | None, others: tuple[tuple[str, str], ...], decisions: list[Decision]) -> str:
+    if given:
+        decisions.append(_order_decision(evidence, given, N_("as asked for by --date-order")))
+        return given
+    count = evidence.counts["short_year"]
+    places = evidence.places["short_year"]
+    limits = {"d": 31, "m": 12, "y": 99}
+    faults = {
+        order: max(sum(rows for value, rows in places[name].items() if value > limits[part] or (part != "y" and not value)) for name, part in zip(("a", "b", "c"), parts, strict=True))
+        for order, parts in ORDERS.items()
+    }
+    possible = [order for order in ORDERS if faults[order] <= FEW * count]
+    if len(possible) > 1:
+        # A file covers few years and many days: the place with as many values as a month has days is not the year.
+        varied = {order: (len(places[("a", "b", "c")[parts.index("y")]]), len(places[("a", "b", "c")[parts.index("d")]])) for order, parts in ORDERS.items() if order in possible}
+        likely = [order for order, (years, days) in varied.items() if years <= 6 and days > 12]
+        possible = likely if len(likely) == 1 else possible
+    if len(possible) == 1:
+        found = N_("{column}: as the other orders give impossible dates or too many years (for example {example})")
+        decisions.append(_order_decision(evidence, possible[0], found, example=evidence.example))
+        return possible[0]
+    if not possible:
+        raise Refusal(
+            "mixed_dates",
+            N_("The dates of the column {column} follow no single order of day, month and year (for example {example}). Correct the file and try again."),
+            options=tuple(f"--date-order {order}" for order in ORDERS),
+            column=evidence.column,
+            example=evidence.example,
+        )
+    return _borrow_or_ask(evidence, tuple(other for other in others if other[1] in possible), decisions)
+
+
+def _decide_swapped(evidence: MomentEvidence, order: str, decisions: list[Decision]) -> bool:
+    """A spreadsheet that expects the other order turns `03/02/2021` into a date (month and day swapped) and leaves `27/01/2021` text.
+
+    The mark is exact: every text has its day above 12, every true date has its day at most 12. Undone when the dates so
+    corrected fall among the texts and as they are do not; refused when that does not tell.
+    """
+    texts, dates = evidence.counts.get("year_last", 0), evidence.counts.get("year_first", 0)
+    day_place, month_place = ("a", "b") if order == "dmy" else ("b", "a")
+    if dates < LEAST_TO_UNDO or texts < LEAST_TO_UNDO:
+        return False
+    if evidence.beyond("year_last", day_place, 12) != texts or evidence.beyond("year_last", month_place, 12) or evidence.beyond("year_first", "c", 12):
+        return False
+    text_months = {(year, b if order == "dmy" else a) for year, a, b in evidence.months["year_last"]}
+    seen = evidence.months["year_first"]
+    as_is, undone = {(year, month) for year, month, _day in seen}, {(year, day) for year, _month, day in seen}
+    if undone <= text_months and not as_is <= text_months:
+        places = _places(column=evidence.column, dates=dates, texts=texts)
+        decisions.append(
+            Decision(
+                evidence.field,
+                N_("a spreadsheet had swapped day and month of the dates it recognised; swapped back"),
+                N_("{column}: {dates} dates with a day up to 12 beside {texts} texts with a day above 12; swapped back they fall in the months of the texts, as they are they do not"),
+                places,
+            )
+        )
+        return True
+    raise Refusal(
+        "swapped_dates",
+        N_(
+            "In the column {column} a spreadsheet has probably swapped day and month: {dates} values are dates with a day up to 12, {texts} are texts with a day above 12. "
+            "It cannot be proved from the file, so nothing was imported. Export it again as CSV without opening it in a spreadsheet."
+        ),
+        column=evidence.column,
+        dates=dates,
+        texts=texts,
+    )
+
+
+def _order_decision(evidence: MomentEvidence, order: str, found: str, **places: Any) -> Decision:
+    return Decision(evidence.field, ORDER_NAMES[order], found, _places(column=evidence.column, **places))
+
+
+def _places(**places: Any) -> tuple[tuple[str, Any], ...]:
+    return tuple(places.items())
+
+
+def find_month(name: str) -> int:
+    """The number of a month by its English or French name, whole or cut short; 0 when it is none."""
+    lowered = name.casefold()
+    return next((number for length in (4, 3) if (number := _MONTHS.get(lowered[:length]))), 0)
+
+
+def parse_day(text: str) -> date | None:
+    """One date written as YYYY-MM-DD."""
+    try:
+        return date.fromisoformat(text.strip())
+    except ValueError:
+        return None
+
+
+def _read_strict(values: pa.Array) -> pa.Array | None:
+    """Arrow's own parser takes one spelling, `2021-01-27 09:12:58`, checks it to the day and is a hundred times faster."""
+    first = next((value.as_py() for value in values if value.is_valid), "")
+    if not re.match(r"\d{4}-\d\d-\d\d", first):
+        return None
+    try:
+        return pc.cast(values, pa.timestamp("us"))
+    except pa.ArrowInvalid:
+        return None
+
+
+def _from_strict(strict: pa.Array, values: pa.Array) -> Moments:
+    moments = strict.to_numpy(zero_copy_only=False).astype("M8[us]")
+    day = moments.astype("M8[D]")
+    clock = moments - day.astype("M8[us]")
+    bare = pc.fill_null(pc.less_equal(pc.utf8_length(values), 10), True).to_numpy(zero_copy_only=False)
+    clock[bare] = np.timedelta64("NaT")
+    return Moments(day, clock, np.zeros(len(day), bool), np.zeros(len(day), bool))
+
+
+def _matches(values: pa.Array, pattern: str) -> np.ndarray:
+    return pc.match_substring_regex(values, pattern).to_numpy(zero_copy_only=False).astype(bool)
+
+
+def _extract(values: pa.Array, pattern: str, left: np.ndarray) -> tuple[pa.StructArray, np.ndarray]:
+    """The groups of the values that match and are still left, and the mask of those values."""
+    groups = pc.extract_regex(values, pattern)
+    matched = groups.is_valid().to_numpy(zero_copy_only=False) & left
+    return groups.filter(pa.array(matched)), matched
+
+
+def _filled(groups: pa.StructArray, name: str) -> np.ndarray:
+    return pc.not_equal(groups.field(name), "").to_numpy(zero_copy_only=False).astype(bool)
+
+
+def _integers(groups: pa.StructArray, name: str) -> np.ndarray:
+    texts = groups.field(name)
+    return pc.cast(pc.if_else(pc.equal(texts, ""), "0", texts), pa.int64()).to_numpy(zero_copy_only=False)
+
+
+def _floats(texts: pa.Array) -> np.ndarray:
+    return pc.cast(pc.replace_substring(texts, ",", "."), pa.float64()).to_numpy(zero_copy_only=False)
+
+
+def _whole_year(years: np.ndarray) -> np.ndarray:
+    return np.where(years < 100, years + np.where(years < CENTURY_TURNS, 2000, 1900), years)
+
+
+def _find_clock(groups: pa.StructArray) -> tuple[np.ndarray, np.ndarray]:
+    hour, minute, second = (_integers(groups, name) for name in ("H", "M", "S"))
+    half = pc.utf8_lower(groups.field("ap")).to_pylist()
+    wrong = np.zeros(len(hour), bool)
+    if any(half):
+        afternoon, twelve = np.array([text == "p" for text in half]), np.array([bool(text) for text in half])
+        wrong |= twelve & ((hour < 1) | (hour > 12))
+        hour = np.where(twelve, hour % 12 + np.where(afternoon, 12, 0), hour)
+    clock, impossible = seconds_of_day(hour, minute, second)
+    fractions = groups.field("f")
+    if pc.any(pc.not_equal(fractions, "")).as_py():
+        padded = pc.utf8_slice_codeunits(pc.binary_join_element_wise(fractions, "000000", ""), 0, 6)
+        clock = clock + pc.cast(padded, pa.int64()).to_numpy(zero_copy_only=False).astype("m8[us]")
+    return clock, wrong | impossible
+
+
+def _offset_seconds(text: str) -> int:
+    if not text or text in ("Z", "UTC", "GMT"):
+        return 0
+    digits = text[1:].replace(":", "")
+    seconds = int(digits[:2]) * 3600 + int(digits[2:] or 0) * 60
+    return -seconds if text[0] == "-" else seconds

@@ -1,0 +1,96 @@
+"""Profiles: what a kind of file carries and how its rows become facts; data and small functions, one file each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from qa_core.errors import Refusal
+from qa_core.wording import N_
+
+if TYPE_CHECKING:
+    from qa_core.ingest.chunks import Chunk, Context
+
+
+class Reads(StrEnum):
+    """What the cells of a field are read as."""
+
+    TEXT = "text"
+    MOMENT = "moment"
+    DURATION = "duration"
+    NUMBER = "number"
+    WHOLE = "whole"
+    MARK = "mark"
+    BOOLEAN = "boolean"
+    OUTCOME = "outcome"
+    DIRECTION = "direction"
+    CHANNEL = "channel"
+    CUSTOMER = "customer"
+    PARTY = "party"
+    CRITERION = "criterion"
+
+
+@dataclass(frozen=True)
+class Field:
+    """One field that a file may carry. `synonyms`: headers by which it is recognised, best first, separated by `|`; its name is one too.
+
+    `low` and `high`: what a number may be at all. `pseudo`: not kept under this name but turned into others.
+    """
+
+    name: str
+    reads: Reads
+    synonyms: str = ""
+    low: float | None = None
+    high: float | None = None
+
+    @property
+    def is_identity(self) -> bool:
+        return self.reads in (Reads.CUSTOMER, Reads.PARTY)
+
+
+@dataclass(frozen=True)
+class Profile:
+    """One form that files take.
+
+    `needs`: groups of fields of which each file has at least one. `settle` is called once, when the whole file has been seen: it
+    decides what the columns are used for. `build` turns one chunk of rows into the columns of `staged.SCHEMAS[kind]`.
+    """
+
+    name: str
+    kind: str
+    fields: tuple[Field, ...]
+    needs: tuple[tuple[str, ...], ...]
+    settle: Callable[[Context], None]
+    build: Callable[[Context, Chunk], Mapping[str, pa.Array]]
+    finish: Callable[[Context], None] | None = None
+
+    def get_field(self, name: str) -> Field | None:
+        return next((item for item in self.fields if item.name == name), None)
+
+
+def find_profiles() -> tuple[Profile, ...]:
+    """Every profile; the first of a kind is its generic one."""
+    from qa_core.ingest.profiles import advisors, contacts, evaluations, spend, surveys, tracking
+
+    return (contacts.PROFILE, tracking.PROFILE, surveys.PROFILE, spend.PROFILE, advisors.PROFILE, evaluations.PROFILE)
+
+
+def get_profile(kind: str, name: str | None) -> Profile:
+    """The profile of that kind and name (default: the generic one). Raises Refusal when there is none."""
+    of_kind = [profile for profile in find_profiles() if profile.kind == kind]
+    for profile in of_kind:
+        if name in (None, profile.name):
+            return profile
+    known = ", ".join(profile.name for profile in of_kind)
+    raise Refusal(
+        "unknown_profile",
+        N_("There is no profile {profile} for {kind}; there is: {known}."),
+        options=tuple(f"--profile {profile.name}" for profile in of_kind),
+        profile=name or kind,
+        kind=kind,
+        known=known or "–",
+    )

@@ -1,0 +1,52 @@
+"""The people who answer: their ids, names, other names, and the team and site they belong to, from when to when."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+import numpy as np
+import pyarrow as pa
+
+from qa_core.ingest.chunks import Chunk, Context
+from qa_core.ingest.profiles import Field, Profile, Reads
+from qa_core.wording import N_
+
+FIELDS = (
+    Field("advisor_id", Reads.TEXT, "agent id|id agent|id conseiller|matricule|employee id|identifiant|id|login|agent code|user id|code agent|numero agent"),
+    Field("name", Reads.TEXT, "agent name|advisor name|nom|nom conseiller|nom agent|nom complet|full name|agent|advisor|conseiller|employee name|nom prenom|nom et prenom|prenom nom"),
+    Field("first_name", Reads.TEXT, "prenom"),
+    Field("last_name", Reads.TEXT, "nom de famille|surname|family name"),
+    Field("aliases", Reads.TEXT, "alias|autres noms|extension|poste|other names|logins|extensions"),
+    Field("team", Reads.TEXT, "equipe|team name|groupe|group|nom equipe|tier|department|departement|service|dept id|nom de l equipe"),
+    Field("site", Reads.TEXT, "centre|plateau|call center id|site name|call center|location|etablissement"),
+    Field("from", Reads.MOMENT, "since|debut|date debut|start date|hire date|date entree|depuis|date d entree|from date|valid from|date arrivee|du"),
+    Field("to", Reads.MOMENT, "until|fin|date fin|end date|date sortie|to date|valid to|jusqu au|date depart|au"),
+)  # fmt: skip
+
+
+def settle(context: Context) -> None:
+    """Join a first and a last name where they stand apart."""
+    if context.has("first_name") and not context.has("last_name") and context.has("name"):
+        context.decide("name", N_("first name, then {column}"))
+    for name in ("from", "to"):
+        if context.has(name) and not context.evidence[name].total:
+            context.leave_out(name, N_("the column {column} is empty"))
+
+
+def build(context: Context, chunk: Chunk) -> Mapping[str, pa.Array]:
+    """One chunk of rows → advisors."""
+    columns: dict[str, pa.Array] = {name: chunk.text(name) for name in ("advisor_id", "team", "site") if context.has(name)}
+    parts = [chunk.text(name).to_pylist() for name in ("first_name", "last_name" if context.has("last_name") else "name") if context.has(name)]
+    if parts:
+        columns["name"] = pa.array([" ".join(filter(None, row)) or None for row in zip(*parts, strict=True)], pa.string())
+    if context.has("aliases"):
+        split = [[part for part in (piece.strip() for piece in re.split(r"[;|,]", text or "")) if part] for text in chunk.text("aliases").to_pylist()]
+        columns["aliases"] = pa.array(split, pa.list_(pa.string()))
+    known = [columns[name].is_valid().to_numpy(zero_copy_only=False) for name in ("advisor_id", "name") if name in columns]
+    chunk.reject(~np.logical_or.reduce(known), "missing_key")
+    columns |= {name: pa.array(chunk.moment(name).day.astype("M8[D]")) for name in ("from", "to") if context.has(name)}
+    return columns
+
+
+PROFILE = Profile("generic", "advisors", FIELDS, (("advisor_id", "name", "last_name"),), settle, build)

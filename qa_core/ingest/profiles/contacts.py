@@ -1,0 +1,300 @@
+"""Contacts as any telephony platform lists them, one row each: recognised by their headers, in French or English."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from qa_core.facts import Direction, Outcome
+from qa_core.ingest.chunks import Chunk, Context, as_moments, as_numbers, as_words
+from qa_core.ingest.clock import Zone
+from qa_core.ingest.identity import is_extension
+from qa_core.ingest.profiles import Field, Profile, Reads
+from qa_core.ingest.profiles.starts import build_moment, build_start, say_clock_changes, settle_start
+from qa_core.ingest.words import CHANNELS, simplify
+from qa_core.wording import N_
+
+HALF_DAY = 43_200
+DAY = 86_400
+_ANSWERING = (Outcome.ANSWERED, Outcome.ABANDONED, Outcome.UNANSWERED, Outcome.VOICEMAIL)
+_NOBODY = {"no server", "no agent", "nobody", "unassigned", "non affecte", "non assigne", "aucun", "none", "system", "systeme"}
+_SURE_TEXTS = ("queue", "reason", "team", "site", "source", "medium", "campaign", "keyword", "landing_page", "tracking_number", "contact_id", "recording_purpose", "survey_comment")
+_TRUTHS = ("declared_resolved", "survey_sent", "survey_resolved", "recorded", "notice_played", "customer_objected", "stopped_by_advisor", "private_line")
+_ZERO_MAY_MEAN_MISSING = ("wait_seconds", "hold_seconds", "wrap_seconds", "csat", "nps", "ces")
+
+FIELDS = (
+    Field("contact_id", Reads.TEXT, "call id|callid|id appel|identifiant appel|contact id|interaction id|conversation id|uniqueid|unique id|linkedid|call uuid|call sid|sid|call ref|call reference|reference appel|n appel|numero appel|numero d appel|appel id|call number|ucid|call key|session id|interaction|id contact|id interaction|id de l appel|ticket id|ticket|numero ticket|id ticket|case id|id"),
+    Field("started_at", Reads.MOMENT, "start time|started at|start|call start|call start time|start date time|start datetime|start timestamp|call timestamp|timestamp|date time|datetime|date heure|date et heure|date heure appel|date et heure appel|date et heure de l appel|horodatage|debut|heure debut|heure de debut|debut appel|date debut|date de debut|call date time|call datetime|date and time|initiation timestamp|created at|created|call started|begin time|begin|offered at|received at|date appel heure|vru entry|call time stamp|setup time|interaction start|opened at"),
+    Field("local_start", Reads.MOMENT, ""),
+    Field("date", Reads.MOMENT, "call date|date appel|date de l appel|jour|day|call day|date of call|date contact|start date|fecha|jour appel|date du jour"),
+    Field("time", Reads.MOMENT, "heure|call time|heure appel|heure de l appel|time of day|time of call|heure contact|hour|hora|heure d appel|heure d arrivee|heure arrivee"),
+    Field("answered_at", Reads.MOMENT, "time answered|answer time|answered at|answered time|heure reponse|heure de reponse|heure decroche|connect time|connected at|date reponse|heure prise en charge|heure de prise en charge|first response at|pickup time|answer timestamp|answered timestamp|connected to agent timestamp"),
+    Field("ended_at", Reads.MOMENT, "end time|ended at|end|call end|call end time|fin|heure fin|heure de fin|fin appel|date fin|date de fin|end date time|end datetime|end timestamp|disconnect time|disconnect timestamp|hangup time|call ended|interaction end|closed at|resolved at"),
+    Field("updated_at", Reads.MOMENT, "last update|last updated|updated|modified at|modified|last modified|date modification|date de modification|mis a jour|mis a jour le|last update timestamp|date mise a jour|derniere modification"),
+    Field("direction", Reads.DIRECTION, "sens|call direction|sens appel|sens de l appel|type d appel|call type|type appel|direction appel|initiation method|call direction type|originating direction"),
+    Field("channel", Reads.CHANNEL, "canal|media|media type|call channel|contact channel|type de media|type media|canal contact|canal de contact|interaction type|channel type"),
+    Field("queue", Reads.TEXT, "queue name|file|file d attente|file attente|service|skill|skill name|competence|groupe|group|call queue|campagne entrante|acd queue|split|hunt group|ring group|last queue|nom de la file|call center|call center id|department|departement|dept"),
+    Field("reason", Reads.TEXT, "topic|motif|motif appel|motif d appel|motif de l appel|motif contact|raison|call reason|contact reason|sujet|theme|categorie|category|issue category|issue type|subject|objet|nature|disposition code|qualification|reason for call|type de demande|call category|wrap up code|wrapup code|issue"),
+    Field("advisor", Reads.TEXT, "agent|advisor id|agent id|conseiller|conseillere|id conseiller|id agent|operateur|operator|operator id|teleconseiller|rep|representative|employee|employee id|collaborateur|matricule|user|utilisateur|username|agent username|assigned to|handled by|traite par|server|login|agent login|matricule conseiller|last agent|agent code"),
+    Field("advisor_name", Reads.TEXT, "agent name|nom agent|nom conseiller|nom du conseiller|nom de l agent|conseiller nom|operator name|rep name|employee name|user name|agent full name|nom teleconseiller"),
+    Field("team", Reads.TEXT, "equipe|agent team|agent group|team name|nom equipe|nom de l equipe|groupe agent|groupe conseiller|equipe conseiller"),
+    Field("site", Reads.TEXT, "centre|plateau|agent site|site name|call centre|nom du site|etablissement"),
+    Field("customer", Reads.CUSTOMER, "customer key|customer id|id client|client|client id|numero client|n client|customer number|customer phone|customer phone number|telephone client|numero telephone|telephone|phone|phone number|numero de telephone|customer|numero appelant|n appelant|contact phone|num client|tel client|msisdn|ani|caller number|caller id|callerid|caller phone|caller phone number|from number|customer endpoint|mobile|email|customer email|account number|account id|identifiant client"),
+    Field("caller", Reads.PARTY, "appelant|calling number|from|src|source number|calling party|calling party number|origine|numero source|caller"),
+    Field("called", Reads.PARTY, "appele|numero appele|called number|to|dst|destination|called party|called party number|destinataire|destination number|callee|numero compose|dialed number"),
+    Field("outcome", Reads.OUTCOME, "statut|status|call outcome|resultat|resultat appel|call status|statut appel|statut de l appel|call result|result|disposition|etat|etat appel|issue appel|fin d appel|call disposition|outcome type|completion|termination"),
+    Field("answered", Reads.OUTCOME, "answered y n|answered yes no|is answered|was answered|repondu|decroche|appel repondu|pris|traite|prise en charge|call answered|appel decroche|reponse|picked up|handled"),
+    Field("abandoned", Reads.BOOLEAN, "abandon|abandonne|is abandoned|was abandoned|appel abandonne|call abandoned|abandoned y n"),
+    Field("wait_seconds", Reads.DURATION, "speed of answer|wait|wait time|waiting time|queue time|queue wait time|attente|temps attente|temps d attente|duree attente|duree d attente|delai de decroche|delai reponse|delai de reponse|time to answer|answer speed|speed to answer|ring time|ringing|ring duration|sonnerie|duree sonnerie|q time|wait duration|hold time in queue|average speed of answer|asa|hold before answer|time in queue|queue duration|temps de sonnerie|queue seconds|holdtime"),
+    Field("talk_seconds", Reads.DURATION, "avg talk duration|talk durations|talk duration|talk time|talk|talking|temps de communication|temps communication|duree communication|duree de communication|duree conversation|duree de conversation|temps de parole|temps de conversation|conversation time|average talk duration|billsec|conv duration|convduration|avg talk time|handling talk|ser time|service time|agent interaction duration|temps conversation|bill sec|talked|acd time"),
+    Field("hold_seconds", Reads.DURATION, "hold time|hold|hold duration|mise en attente|duree mise en attente|temps de mise en attente|temps de garde|garde|customer hold duration|on hold|on hold time"),
+    Field("wrap_seconds", Reads.DURATION, "wrap time|wrap up time|wrap up|wrapup|after call work|acw|acw time|acw seconds|post appel|temps post appel|traitement post appel|after contact work duration|wrapup duration|wrap up duration|clerical time|after call work time|duree post appel|temps de cloture|after work|wrap"),
+    Field("duration", Reads.DURATION, "duree|call duration|duree appel|duree de l appel|duree totale|total duration|length|handle time|aht|dmt|duree traitement|duree de traitement|total time|call length|duration total|total talk|call durations|duree d appel|call time duration"),
+    Field("transfers", Reads.WHOLE, "number of transfers|nb transferts|nombre de transferts|transfer count|nb transfert|transferts|transfers count|n transfers", 0),
+    Field("transferred", Reads.BOOLEAN, "transfere|is transferred|transfer|transfert|was transferred|call transferred|appel transfere"),
+    Field("declared_resolved", Reads.BOOLEAN, "resolved|resolu|resolu oui non|is resolved|resolution|resolution status|fcr|first call resolution|first contact resolution|rpc|resolu au premier appel|resolu au premier contact|statut resolution|solved|issue resolved|probleme resolu|demande resolue|resolved y n|declared resolved|query resolved"),
+    Field("tracking_number", Reads.TEXT, "tracking phone number|numero de tracking|numero suivi|numero de suivi|did|dnis|sda|tracking phone|dialed tracking number|numero trace"),
+    Field("source", Reads.TEXT, "utm source|source trafic|traffic source|provenance|origin source|lead source"),
+    Field("medium", Reads.TEXT, "utm medium|support|medium trafic|moyen"),
+    Field("campaign", Reads.TEXT, "utm campaign|campagne|campaign name|nom de campagne|nom campagne"),
+    Field("keyword", Reads.TEXT, "keywords|utm term|mot cle|mots cles|search term|terme"),
+    Field("landing_page", Reads.TEXT, "landing page url|landing url|page d arrivee|page d atterrissage|url arrivee|page arrivee"),
+    Field("survey_sent", Reads.BOOLEAN, "enquete envoyee|sondage envoye|questionnaire envoye|survey invited"),
+    Field("csat", Reads.MARK, "satisfaction rating|satisfaction|csat score|satisfaction score|note satisfaction|note de satisfaction|customer satisfaction|rating|note client|csat rating|satisfaction client|customer rating|note|score satisfaction|satisfaction level"),
+    Field("nps", Reads.NUMBER, "nps score|recommandation|note nps|likelihood to recommend|note de recommandation|recommend|net promoter score", 0, 10),
+    Field("ces", Reads.MARK, "ces score|effort|note effort|note d effort|customer effort score|customer effort|effort score|effort client"),
+    Field("survey_resolved", Reads.BOOLEAN, "probleme resolu enquete|resolu selon client|resolved by customer|customer says resolved"),
+    Field("survey_contacts", Reads.WHOLE, "nombre de contacts|nb contacts|number of contacts|contacts needed", 0),
+    Field("survey_comment", Reads.TEXT, "verbatim|commentaire client|customer comment|survey verbatim"),
+    Field("recorded", Reads.BOOLEAN, "enregistre|is recorded|recording|enregistrement|appel enregistre|call recorded"),
+    Field("notice_played", Reads.BOOLEAN, "annonce diffusee|message diffuse|annonce|information appelant|notice|annonce jouee"),
+    Field("customer_objected", Reads.BOOLEAN, "opposition|objection|opposition client|client oppose|refus enregistrement|opt out|customer opted out"),
+    Field("stopped_by_advisor", Reads.BOOLEAN, "arret conseiller|stoppe par conseiller|enregistrement coupe|stopped by agent|arrete par le conseiller"),
+    Field("private_line", Reads.BOOLEAN, "ligne privee|appel prive|private|private call|appel personnel"),
+    Field("recording_purpose", Reads.TEXT, "finalite|finalite enregistrement|purpose|finalite de l enregistrement"),
+)  # fmt: skip
+
+
+def settle(context: Context) -> None:
+    """Decide what says when, how it ended and how long it took."""
+    if context.has("started_at", "local_start") and context.evidence["local_start"].total:
+        context.zone = Zone("UTC")
+        context.decide("started_at", N_("taken as UTC, since {other} holds the local time"), other=context.columns["local_start"].header.text)
+    elif context.has("local_start") and not context.has("started_at"):
+        for store in (context.columns, context.evidence, context.readings):
+            store["started_at"] = store["local_start"]
+    context.columns.pop("local_start", None)
+    settle_start(context)
+    for name in ("answered_at", "ended_at", "updated_at"):
+        if context.has(name) and not context.evidence[name].total:
+            context.leave_out(name, N_("the column {column} is empty"))
+    _settle_outcome(context)
+    if not context.has("direction"):
+        context.defaults["direction"] = Direction.INBOUND.value
+        context.decide("direction", N_("inbound"), N_("no column says the direction"))
+    elif any(simplify(word) in ("manque", "manquee", "missed", "appel manque", "missed call") for word in context.evidence["direction"].seen):
+        context.decide("direction", N_("missed calls are inbound, and not answered"), N_("{column}: {seen}"), seen=context.evidence["direction"].show())
+    if not context.has("channel"):
+        context.defaults["channel"] = "phone"
+        context.decide("channel", N_("phone"), N_("no column says the channel"))
+    _settle_talk(context)
+    if context.has("caller") or context.has("called"):
+        context.decide("customer" if not context.has("customer") else "caller", N_("the outside number of caller and called; extensions are advisors, never customers"))
+    if context.has("wait_seconds") is False and context.has("answered_at"):
+        context.decide("wait_seconds", N_("the time from the start to the answer"), N_("computed from {answered}"), answered=context.columns["answered_at"].header.text)
+
+
+def _settle_outcome(context: Context) -> None:
+    for name in ("outcome", "answered"):
+        if not context.has(name):
+            continue
+        evidence = context.evidence[name]
+        meanings = {evidence.known.get(simplify(word)) for word in evidence.seen}
+        if not evidence.total or not meanings & set(_ANSWERING):
+            context.leave_out(name, N_("the column {column} is left aside: its words do not say it"), N_("seen: {seen}"), seen=evidence.show() or "–")
+        else:
+            said = ", ".join(f"{word} → {evidence.known[simplify(word)]}" for word, _count in evidence.seen.most_common(12) if simplify(word) in evidence.known)
+            context.decide("outcome", N_("read as: {said}"), N_("{column}: {seen}"), said=said, seen=evidence.show(), column=context.columns[name].header.text)
+    if context.has("outcome") or context.has("answered"):
+        return
+    if context.has("answered_at"):
+        context.decide("outcome", N_("answered where there is a time of answer, else unanswered"), N_("from {answered}"), answered=context.columns["answered_at"].header.text)
+    elif context.has("talk_seconds") or context.has("duration"):
+        name = "talk_seconds" if context.has("talk_seconds") else "duration"
+        context.decide("outcome", N_("answered where the duration is above zero, unanswered where it is zero"), N_("no column says how contacts ended; from {other}"), other=context.columns[name].header.text)
+    else:
+        context.decide("outcome", N_("not known"), N_("no column says how contacts ended"))
+
+
+def _settle_talk(context: Context) -> None:
+    if context.has("talk_seconds"):
+        return
+    if context.has("answered_at", "ended_at"):
+        context.decide("talk_seconds", N_("the time from the answer to the end"))
+    elif context.has("duration"):
+        context.decide("talk_seconds", N_("the duration of answered contacts is taken as talk time"), N_("{other}: no other column says it"), other=context.columns["duration"].header.text)
+    elif context.has("ended_at"):
+        context.decide("talk_seconds", N_("the time from the start to the end, less the wait"), N_("from {other}"), other=context.columns["ended_at"].header.text)
+
+
+def build(context: Context, chunk: Chunk) -> Mapping[str, pa.Array]:
+    """One chunk of rows → the columns of a contact that the file carries."""
+    own, utc, local = build_start(context, chunk)
+    chunk.reject(np.isnat(own), "missing_start")
+    columns: dict[str, pa.Array] = {"started_at": as_moments(utc), "local_start": as_moments(local)}
+    direction = _build_direction(context, chunk, columns)
+    answer, answer_seconds = _build_after(context, chunk, "answered_at", own)
+    _end, end_seconds = _build_after(context, chunk, "ended_at", own)
+    outcome = _build_outcome(context, chunk, direction, answer)
+    if outcome is not None:
+        columns["outcome"] = as_words(outcome)
+    ended_otherwise = np.zeros(len(chunk), bool) if outcome is None else np.array([item not in (None, Outcome.ANSWERED) for item in outcome], bool)
+    wait = chunk.number("wait_seconds") if context.has("wait_seconds") else answer_seconds
+    if wait is not None:
+        columns["wait_seconds"] = as_numbers(wait)
+    talk = _build_talk(context, chunk, answer_seconds, end_seconds, wait)
+    if talk is not None:
+        columns["talk_seconds"] = as_numbers(np.where(ended_otherwise, np.nan, talk))
+    for name in ("hold_seconds", "wrap_seconds"):
+        if context.has(name):
+            columns[name] = as_numbers(chunk.number(name))
+    _build_transfers(context, chunk, columns)
+    for name in ("csat", "nps", "ces"):
+        if context.has(name):
+            columns[name] = as_numbers(_build_mark(context, chunk, name))
+    if "csat" in columns:
+        columns["csat_scale"] = pc.if_else(pc.is_valid(columns["csat"]), pa.scalar(context.scales["csat"]), pa.scalar(None, pa.string()))
+    if context.has("survey_contacts"):
+        columns["survey_contacts"] = as_numbers(chunk.number("survey_contacts"), pa.int32())
+    columns |= {name: as_words(chunk.word(name), pa.bool_()) for name in _TRUTHS if context.has(name)}
+    columns |= {name: chunk.text(name) for name in _SURE_TEXTS if context.has(name)}
+    if context.has("channel"):
+        columns["channel"] = _read_channel(chunk.text("channel"))
+    if context.has("updated_at"):
+        columns["updated_at"] = as_moments(build_moment(context, chunk, "updated_at")[0])
+    _build_people(context, chunk, direction, columns)
+    return columns
+
+
+def _build_mark(context: Context, chunk: Chunk, name: str) -> np.ndarray:
+    marks = chunk.number(name)
+    if name == "ces" and context.scales[name] != "1-7":
+        low, high = (float(part) for part in context.scales[name].split("-"))
+        return 1 + 6 * (marks - low) / (high - low)
+    return marks
+
+
+def _build_direction(context: Context, chunk: Chunk, columns: dict[str, pa.Array]) -> np.ndarray | None:
+    if not context.has("direction"):
+        return None
+    direction = chunk.word("direction")
+    columns["direction"] = as_words(Direction.INBOUND if item == "missed" else item for item in direction)
+    return direction
+
+
+def _build_after(context: Context, chunk: Chunk, name: str, start: np.ndarray) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """A later moment of the contact: whether it is there, and its seconds after the start; times without a date may pass midnight."""
+    if not context.has(name):
+        return None, None
+    found = chunk.moment(name)
+    dated = ~np.isnat(found.day)
+    moment = np.where(dated, found.day, start.astype("M8[D]")).astype("M8[us]") + found.clock
+    seconds = (moment - start) / np.timedelta64(1, "s")
+    seconds = np.where(~dated & (seconds < -HALF_DAY), seconds + DAY, seconds)
+    chunk.reject(seconds < 0, "negative_duration")
+    return found.present & ~found.bad, seconds
+
+
+def _build_outcome(context: Context, chunk: Chunk, direction: np.ndarray | None, answer: np.ndarray | None) -> np.ndarray | None:
+    outcome = chunk.word("outcome") if context.has("outcome") else None
+    if context.has("answered"):
+        answered = chunk.word("answered")
+        outcome = answered if outcome is None else np.where(outcome == None, answered, outcome)  # noqa: E711
+    elif outcome is None and answer is not None:
+        outcome = np.where(answer, Outcome.ANSWERED, Outcome.UNANSWERED).astype(object)
+    elif outcome is None and (context.has("talk_seconds") or context.has("duration")):
+        duration = chunk.number("talk_seconds" if context.has("talk_seconds") else "duration")
+        outcome = np.full(len(chunk), None, object)
+        outcome[duration > 0], outcome[duration == 0] = Outcome.ANSWERED, Outcome.UNANSWERED
+    if context.has("abandoned"):
+        abandoned = chunk.word("abandoned")
+        outcome = np.full(len(chunk), None, object) if outcome is None else outcome.copy()
+        open_ended = np.array([item in (None, Outcome.UNANSWERED) for item in outcome], bool)
+        outcome[open_ended & (abandoned == True)] = Outcome.ABANDONED  # noqa: E712
+        if not (context.has("outcome") or context.has("answered") or answer is not None):
+            outcome[open_ended & (abandoned == False)] = Outcome.ANSWERED  # noqa: E712
+    if direction is not None and (direction == "missed").any():
+        outcome = np.full(len(chunk), None, object) if outcome is None else outcome.copy()
+        unclear = np.array([item in (None, Outcome.ANSWERED) for item in outcome], bool)
+        outcome[unclear & (direction == "missed")] = Outcome.UNANSWERED
+    return outcome
+
+
+def _build_talk(context: Context, chunk: Chunk, answer: np.ndarray | None, end: np.ndarray | None, wait: np.ndarray | None) -> np.ndarray | None:
+    if context.has("talk_seconds"):
+        return chunk.number("talk_seconds")
+    if answer is not None and end is not None:
+        talk = end - answer
+        chunk.reject(talk < 0, "negative_duration")
+        return talk
+    if context.has("duration"):
+        return chunk.number("duration")
+    if end is not None:
+        return np.maximum(end - np.nan_to_num(wait), 0) if wait is not None else end
+    return None
+
+
+def _build_transfers(context: Context, chunk: Chunk, columns: dict[str, pa.Array]) -> None:
+    if context.has("transfers"):
+        columns["transfers"] = as_numbers(chunk.number("transfers"), pa.int32())
+    elif context.has("transferred"):
+        columns["transfers"] = as_words((None if item is None else int(item) for item in chunk.word("transferred")), pa.int32())
+
+
+def _read_channel(cells: pa.Array) -> pa.Array:
+    encoded = cells.dictionary_encode()
+    known = pa.array([CHANNELS.get(simplify(text), text.casefold()) for text in encoded.dictionary.to_pylist()], pa.string())
+    return pc.take(known, encoded.indices)
+
+
+def _build_people(context: Context, chunk: Chunk, direction: np.ndarray | None, columns: dict[str, pa.Array]) -> None:
+    for name in ("advisor", "advisor_name"):
+        if context.has(name):
+            nobody = pc.is_in(pc.utf8_lower(pc.replace_substring(chunk.text(name), "_", " ")), value_set=pa.array(sorted(_NOBODY)))
+            columns[name] = pc.if_else(nobody, pa.scalar(None, pa.string()), chunk.text(name))
+    if context.has("advisor_name") and not context.has("advisor"):
+        columns["advisor"] = columns.pop("advisor_name")
+    if context.has("customer"):
+        columns["customer_key"] = chunk.customer("customer")
+    elif context.has("caller") or context.has("called"):
+        customer, extension = _find_parties(context, chunk, direction)
+        columns["customer_key"] = context.pseudonyms.find_keys(customer)
+        if "advisor" not in columns:
+            columns["advisor"] = extension
+
+
+def _find_parties(context: Context, chunk: Chunk, direction: np.ndarray | None) -> tuple[pa.Array, pa.Array]:
+    """Of caller and called, who is outside (the customer) and which is a desk (the advisor)."""
+    empty = [None] * len(chunk)
+    callers = chunk.text("caller").to_pylist() if context.has("caller") else empty
+    called = chunk.text("called").to_pylist() if context.has("called") else empty
+    outside, desks = [], []
+    for caller, other, way in zip(callers, called, empty if direction is None else direction, strict=True):
+        parties = (other, caller) if way == Direction.OUTBOUND else (caller, other)
+        outside.append(None if way == Direction.INTERNAL else next((party for party in parties if party and not is_extension(party)), None))
+        desks.append(next((party for party in reversed(parties) if party and is_extension(party) and "/" not in party), None))
+    return pa.array(outside, pa.string()), pa.array(desks, pa.string())
+
+
+def finish(context: Context) -> None:
+    """What can be said only when every row is read."""
+    say_clock_changes(context)
+
+
+ZERO_COLUMNS = _ZERO_MAY_MEAN_MISSING
+"""Columns in which a file may write 0 for contacts that nobody answered; see `read.unwrite_zeros`."""
+
+PROFILE = Profile("generic", "contacts", FIELDS, (("started_at", "date", "local_start", "time"),), settle, build, finish)

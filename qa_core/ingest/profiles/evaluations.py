@@ -1,0 +1,171 @@
+"""Evaluation sheets: long (a row per criterion), wide (a column per criterion), or one mark for the whole with its scale."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from qa_core.errors import Refusal
+from qa_core.ingest.chunks import Chunk, Context, as_moments, as_numbers
+from qa_core.ingest.numbers import NumberReading
+from qa_core.ingest.options import parse_scale
+from qa_core.ingest.profiles import Field, Profile, Reads
+from qa_core.ingest.profiles.starts import build_moment, say_clock_changes
+from qa_core.wording import N_
+
+FIELDS = (
+    Field("evaluation_id", Reads.TEXT, "quality id|id evaluation|numero evaluation|evaluation|eval id|review id|id"),
+    Field("contact_id", Reads.TEXT, "call id|id appel|identifiant appel|interaction id|conversation id|uniqueid|id contact|appel|call|contact|numero appel|id interaction|appel evalue"),
+    Field("advisor", Reads.TEXT, "agent|advisor id|agent id|conseiller|id conseiller|id agent|agent name|nom conseiller|nom agent|advisor name|matricule|teleconseiller|evalue|agent evalue|conseiller evalue"),
+    Field("evaluator", Reads.TEXT, "evaluateur|evaluatrice|reviewer|qa|evaluated by|evalue par|superviseur|supervisor|auditor|analyste|quality analyst|ecouteur|evaluator name|scored by"),
+    Field("evaluated_at", Reads.MOMENT, "evaluation date|date evaluation|date d evaluation|date|evaluated on|review date|date ecoute|date d ecoute|scored at|date de l evaluation|created at|evaluation time"),
+    Field("grid", Reads.TEXT, "grille|scorecard|form|form name|formulaire|grid name|nom grille|template|grille d evaluation|nom de la grille"),
+    Field("section", Reads.TEXT, "rubrique|theme|group|category|categorie|section name|bloc|chapitre"),
+    Field("criterion", Reads.TEXT, "critere|question|item|criteria|criterion name|libelle critere|question text|criteres"),
+    Field("points", Reads.NUMBER, "note obtenue|points obtenus|earned|answer score|points earned|reponse|value|valeur|earned points|resultat", 0),
+    Field("possible", Reads.NUMBER, "points possibles|max|maximum|max points|possible points|bareme|max score|note max|sur|points max|out of", 0),
+    Field("score", Reads.MARK, "quality score|note|note globale|total|total score|score global|evaluation score|note qualite|resultat global|overall score|qa score|score total|score qualite|note finale|final score|note totale"),
+    Field("comment", Reads.TEXT, "commentaire|comments|commentaires|remarque|remarques|observations|feedback"),
+)  # fmt: skip
+_TEXTS = ("evaluation_id", "contact_id", "advisor", "evaluator", "grid", "comment")
+
+
+def find_criteria(context: Context) -> list[str]:
+    """The criteria that a wide sheet has as columns."""
+    return [name for name, column in context.columns.items() if column.field.reads == Reads.CRITERION]
+
+
+def settle(context: Context) -> None:
+    """Decide which of the three forms the file has, and out of how much each criterion is."""
+    if context.has("evaluated_at") and not context.evidence["evaluated_at"].total:
+        context.leave_out("evaluated_at", N_("the column {column} is empty"))
+    if context.has("criterion"):
+        _settle_long(context)
+        return
+    criteria = find_criteria(context)
+    for name in criteria:
+        evidence = context.evidence[name]
+        column = context.columns[name]
+        if not evidence.total or evidence.unread > evidence.total / 2 or evidence.negative:
+            context.leave_out(name, N_("the column {column} is left aside: it holds no marks"))
+            continue
+        context.notes.setdefault("possible", {})[name] = _find_possible(context, name, column.header.out_of, column.header.scale)
+    criteria = find_criteria(context)
+    if len(criteria) > 1 or (criteria and not context.has("score")):
+        context.notes["form"] = "wide"
+        if context.has("score"):
+            context.leave_out("score", N_("the column {column} is a total: the score is computed from its criteria"))
+        return
+    for name in criteria:
+        context.leave_out(name, N_("the column {column} is left aside: {other} is the mark of the whole"), other=context.columns["score"].header.text)
+    if not context.has("score"):
+        raise Refusal(
+            "missing_column",
+            N_("No column is recognised as {field}, and {kind} need one. Seen: {seen}. Say which it is with --map {field}=COLUMN."),
+            options=("--map score=COLUMN", "--map criterion=COLUMN"),
+            field="score",
+            kind="evaluations",
+            seen=", ".join(name for name in context.headers if name),
+        )
+    context.notes["form"] = "score"
+
+
+def _settle_long(context: Context) -> None:
+    context.notes["form"] = "long"
+    for name in find_criteria(context):
+        del context.columns[name]
+    if not context.has("points"):
+        if not context.has("score"):
+            raise Refusal(
+                "missing_column",
+                N_("Each row names a criterion, and no column holds its points. Say which it is with --map points=COLUMN."),
+                options=("--map points=COLUMN",),
+            )
+        # With a criterion on each row, a column called score or note is that of the criterion.
+        context.columns["points"] = context.columns.pop("score")
+        context.evidence["points"] = context.evidence.pop("score")
+        context.readings["points"] = NumberReading(context.readings.pop("score").decimal, 0)
+    context.notes["possible"] = {"": _find_possible(context, "points", None, None)} if not context.has("possible") else {}
+
+
+def _find_possible(context: Context, name: str, out_of: float | None, scale: str | None) -> float:
+    """Out of how much: as asked for, as the header or the cells say, else the greatest mark of the file."""
+    evidence, column = context.evidence[name], context.columns[name]
+    given = context.options.scales.get(name) or context.options.scales.get(column.header.text)
+    if given or scale:
+        possible, found = parse_scale(given or scale)[1], N_("as asked for by --scale") if given else N_("as the header {column} says")
+    elif out_of:
+        possible, found = out_of, N_("as the header {column} says")
+    elif len(evidence.denominators) == 1:
+        possible, found = next(iter(evidence.denominators)), N_("{column}: each mark says out of how much")
+    else:
+        possible, found = evidence.highest if np.isfinite(evidence.highest) and evidence.highest > 0 else 1.0, N_("{column}: the greatest mark of the file; --scale says otherwise")
+    context.decide(name, N_("out of {possible}"), found, possible=f"{possible:g}")
+    context.readings[name] = NumberReading(context.readings[name].decimal, 0, possible)
+    return possible
+
+
+def build(context: Context, chunk: Chunk) -> Mapping[str, pa.Array]:
+    """One chunk of rows → evaluations: one row per criterion, or one per mark."""
+    columns: dict[str, pa.Array] = {name: chunk.text(name) for name in _TEXTS if context.has(name)}
+    if context.has("evaluated_at"):
+        utc, local = build_moment(context, chunk, "evaluated_at")
+        columns |= {"evaluated_at": as_moments(utc), "local_start": as_moments(local)}
+    keys = [columns[name].is_valid().to_numpy(zero_copy_only=False) for name in ("contact_id", "advisor") if name in columns]
+    chunk.reject(~np.logical_or.reduce(keys), "missing_key")
+    form = context.notes["form"]
+    if form == "score":
+        return columns | {"score": as_numbers(_build_score(context, chunk))}
+    if form == "long":
+        return columns | _build_long(context, chunk)
+    return _build_wide(context, chunk, columns)
+
+
+def _build_score(context: Context, chunk: Chunk) -> np.ndarray:
+    low, high = (float(part) for part in context.scales["score"].split("-"))
+    marks = chunk.number("score")
+    chunk.reject(np.isnan(marks), "not_given")
+    return 100 * (marks - low) / (high - low)
+
+
+def _build_long(context: Context, chunk: Chunk) -> dict[str, pa.Array]:
+    points = chunk.number("points")
+    possible = chunk.number("possible") if context.has("possible") else np.where(np.isnan(points), np.nan, context.notes["possible"][""])
+    chunk.reject(chunk.text("criterion").is_null().to_numpy(zero_copy_only=False), "missing_criterion")
+    chunk.reject(points > possible, "off_scale")
+    columns = {"criterion": chunk.text("criterion"), "points": as_numbers(points), "possible": as_numbers(np.where(np.isnan(points), np.nan, possible))}
+    return columns | ({"section": chunk.text("section")} if context.has("section") else {})
+
+
+def _build_wide(context: Context, chunk: Chunk, columns: dict[str, pa.Array]) -> dict[str, pa.Array]:
+    names = find_criteria(context)
+    marks = [chunk.number(name) for name in names]
+    nothing = np.logical_and.reduce([np.isnan(values) for values in marks])
+    chunk.reject(nothing, "not_given")
+    count = len(names)
+    repeated = np.repeat(np.arange(len(chunk)), count)
+    points = np.column_stack(marks).ravel()
+    possible = np.tile(np.array([context.notes["possible"][name] for name in names]), len(chunk))
+    titles = [context.columns[name].header.text for name in names]
+    tall = {name: pc.take(values, pa.array(repeated)) for name, values in columns.items()}
+    return {
+        "line": pa.array(np.repeat(chunk.lines, count), pa.int64()),
+        **tall,
+        "criterion": pa.array(titles * len(chunk), pa.string()),
+        "points": as_numbers(points),
+        "possible": as_numbers(np.where(np.isnan(points), np.nan, possible)),
+    }
+
+
+PROFILE = Profile(
+    "generic",
+    "evaluations",
+    FIELDS,
+    (("contact_id", "advisor"),),
+    settle,
+    build,
+    say_clock_changes,
+)

@@ -1,0 +1,54 @@
+"""What campaigns cost, day by day."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from qa_core.ingest.chunks import Chunk, Context, as_numbers
+from qa_core.ingest.profiles import Field, Profile, Reads
+from qa_core.wording import N_
+
+CURRENCY = "EUR"
+_SIGNS = {"€": "EUR", "$": "USD", "£": "GBP"}
+FIELDS = (
+    Field("day", Reads.MOMENT, "date|jour|date depense|day of spend|spend date|reporting date|date de depense|date start"),
+    Field("source", Reads.TEXT, "utm source|platform|plateforme|provider|regie|canal|channel|network|reseau"),
+    Field("medium", Reads.TEXT, "utm medium|support|type"),
+    Field("campaign", Reads.TEXT, "utm campaign|campagne|campaign name|nom de campagne|nom campagne"),
+    Field("amount", Reads.NUMBER, "cost|cout|spend|depense|montant|amount spent|budget depense|couts|costs|depenses|total cost|prix|montant depense", 0),
+    Field("currency", Reads.TEXT, "devise|monnaie|currency code|code devise"),
+)
+
+
+def settle(context: Context) -> None:
+    """Find the currency where no column says it."""
+    if context.has("currency"):
+        return
+    said = context.columns["amount"].header.currency
+    sign = next((_SIGNS[mark] for mark in re.findall(r"[€$£]", context.evidence["amount"].example)), None)
+    context.notes["currency"] = said or sign or CURRENCY
+    found = N_("as the header {column} says") if said else N_("as the amounts say") if sign else N_("nothing says another")
+    context.decide("currency", N_("amounts in {currency}"), found, currency=context.notes["currency"], column=context.columns["amount"].header.text)
+
+
+def build(context: Context, chunk: Chunk) -> Mapping[str, pa.Array]:
+    """One chunk of rows → spend."""
+    day = chunk.moment("day").day
+    chunk.reject(np.isnat(day), "missing_start")
+    amount = chunk.number("amount")
+    chunk.reject(np.isnan(amount), "missing_amount")
+    columns = {"day": pa.array(day.astype("M8[D]")), "amount": as_numbers(amount)}
+    columns |= {name: chunk.text(name) for name in ("source", "medium", "campaign") if context.has(name)}
+    if context.has("currency"):
+        columns["currency"] = pc.fill_null(pc.utf8_upper(chunk.text("currency")), CURRENCY)
+    else:
+        columns["currency"] = pa.array([context.notes["currency"]] * len(chunk), pa.string())
+    return columns
+
+
+PROFILE = Profile("generic", "spend", FIELDS, (("day",), ("amount",)), settle, build)

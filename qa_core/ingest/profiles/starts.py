@@ -1,0 +1,93 @@
+"""When a row began: from one column or from a date and a time, with the clock changes of the year."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from qa_core.errors import Refusal
+from qa_core.ingest.chunks import Chunk, Context
+from qa_core.wording import N_
+
+MIDNIGHT = np.timedelta64(0, "us")
+
+
+def settle_start(context: Context, name: str = "started_at") -> None:
+    """Decide which columns say when a row began. Raises Refusal `missing_date` when only times of day are there."""
+    for candidate in (name, "date", "time"):
+        evidence = context.evidence.get(candidate)
+        if context.has(candidate) and not evidence.total:
+            context.leave_out(candidate, N_("the column {column} is empty"))
+    whole, day = context.evidence.get(name), context.evidence.get("date")
+    clock = context.evidence.get("time")
+    has_whole, has_day, has_clock = context.has(name), context.has("date"), context.has("time")
+    if has_whole and whole.has_day and whole.has_clock:
+        parts = (name, name)
+    elif has_day and has_clock and clock.has_clock and clock.has_day:
+        parts = ("time", "time")
+    elif has_day and has_clock:
+        parts = ("date", "time")
+    elif has_day and has_whole and not whole.has_day:
+        parts = ("date", name)
+    elif has_whole and whole.has_day:
+        parts = (name, "time" if has_clock else None)
+    elif has_day and day.has_day:
+        parts = ("date", "date" if day.has_clock else None)
+    else:
+        clock_column = "time" if has_clock else name if has_whole else "date"
+        if not context.has(clock_column):
+            raise Refusal("missing_start", N_("The columns that should say when each row began are empty."), options=(f"--map {name}=COLUMN",))
+        if context.options.start_date is None:
+            raise Refusal(
+                "missing_date",
+                N_("The column {column} holds times of day, and no column holds the date. Say which day it is with --start-date, or name the column of the date with --map date=COLUMN."),
+                options=("--start-date YYYY-MM-DD", "--map date=COLUMN"),
+                column=context.columns[clock_column].header.text,
+            )
+        parts = (None, clock_column)
+    context.notes["start"] = parts
+    for spare in ("date", "time", name):
+        if context.has(spare) and spare not in parts:
+            context.leave_out(spare, N_("the column {column} is not needed: {other} says when each row began"), other=context.columns[next(part for part in parts if part)].header.text)
+    if parts[1] is None:
+        context.decide(parts[0], N_("no time of day: each row begins at midnight"))
+    if parts[0] is None:
+        context.decide(parts[1], N_("the day is {day}, as asked for by --start-date"), day=context.options.start_date.isoformat())
+
+
+def build_start(context: Context, chunk: Chunk) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The start in the file's own clock, in UTC, and on the centre's wall clock (datetime64[us], NaT when missing)."""
+    day_name, clock_name = context.notes["start"]
+    days = chunk.moment(day_name).day if day_name else np.full(len(chunk), np.datetime64(context.options.start_date, "D"))
+    clocks = chunk.moment(clock_name).clock if clock_name else np.full(len(chunk), MIDNIGHT)
+    fixed = chunk.moment(clock_name).fixed if clock_name else np.zeros(len(chunk), bool)
+    if clock_name == day_name:
+        # In a column of moments a bare date among them is a start at midnight.
+        clocks = np.where(np.isnat(clocks) & ~np.isnat(days), MIDNIGHT, clocks)
+    own = days.astype("M8[us]") + clocks
+    return own, *to_clocks(context, own, fixed)
+
+
+def to_clocks(context: Context, own: np.ndarray, fixed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Moments of the file → UTC, and the centre's wall clock. `fixed` ones are UTC already."""
+    if fixed.all() and len(fixed):
+        utc = own
+    else:
+        utc = context.zone.to_utc(np.where(fixed, np.datetime64("NaT", "us"), own))
+        utc = np.where(fixed, own, utc)
+    return utc, context.centre.to_local(utc)
+
+
+def build_moment(context: Context, chunk: Chunk, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """A column of whole moments (a bare date is midnight) in UTC and on the centre's wall clock."""
+    found = chunk.moment(name)
+    own = found.day.astype("M8[us]") + np.where(np.isnat(found.clock), MIDNIGHT, found.clock)
+    return to_clocks(context, own, found.fixed)
+
+
+def say_clock_changes(context: Context) -> None:
+    """Report the hours that clock changes made doubtful, once the whole file is read."""
+    zone = context.zone
+    if zone.repeated:
+        context.decide("started_at", N_("an hour that the clocks of {zone} show twice is taken the first time"), N_("{count} values"), zone=zone.name, count=zone.repeated)
+    if zone.missing:
+        context.decide("started_at", N_("an hour that the clocks of {zone} skip is counted on from before the change"), N_("{count} values"), zone=zone.name, count=zone.missing)

@@ -1,0 +1,78 @@
+"""Satisfaction surveys: what customers answered about a contact or a ticket."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from qa_core.ingest.chunks import Chunk, Context, as_moments, as_numbers, as_words
+from qa_core.ingest.profiles import Field, Profile, Reads
+from qa_core.ingest.profiles.starts import build_moment, say_clock_changes
+from qa_core.wording import N_
+
+FIELDS = (
+    Field("contact_id", Reads.TEXT, "call id|id appel|identifiant appel|interaction id|conversation id|uniqueid|id contact|id interaction|appel|contact|numero appel|call"),
+    Field("ticket", Reads.TEXT, "ticket id|id ticket|numero ticket|n ticket|case id|case number|dossier|numero dossier|id dossier"),
+    Field("customer", Reads.CUSTOMER, "customer id|id client|client|telephone|telephone client|phone|phone number|customer phone|numero client|numero de telephone|email|mobile|customer phone number"),
+    Field("answered_at", Reads.MOMENT, "response date|date reponse|date de reponse|responded at|submitted at|completed at|answer date|date|answered|response time|created at|timestamp|horodatage|completion date|date heure|repondu le"),
+    Field("sent_at", Reads.MOMENT, "sent|sent date|date envoi|date d envoi|envoye le|invited at|survey sent at|invitation date"),
+    Field("csat", Reads.MARK, "satisfaction|rating|csat score|score|note|note satisfaction|note de satisfaction|satisfaction rating|satisfaction score|customer satisfaction|note globale|overall satisfaction|csat rating|score satisfaction|satisfaction globale"),
+    Field("nps", Reads.NUMBER, "nps score|recommandation|note nps|recommend|likelihood to recommend|note de recommandation|net promoter score|recommanderiez vous", 0, 10),
+    Field("ces", Reads.MARK, "ces score|effort|note effort|note d effort|customer effort score|effort score|customer effort|effort client"),
+    Field("resolved", Reads.BOOLEAN, "survey resolved|resolu|probleme resolu|issue resolved|was your issue resolved|demande resolue|fcr|resolution|votre demande est elle resolue|is resolved|solved"),
+    Field("contacts", Reads.WHOLE, "survey contacts|number of contacts|nombre de contacts|nb contacts|nombre d appels|contacts needed|how many contacts|nb appels", 0),
+    Field("comment", Reads.TEXT, "survey comment|commentaire|commentaires|comments|verbatim|remarque|feedback|remarques|free text|texte libre"),
+    Field("survey_sent", Reads.BOOLEAN, "enquete envoyee|envoye"),
+)  # fmt: skip
+_ANSWERS = ("csat", "nps", "ces", "survey_resolved", "survey_contacts", "survey_comment")
+
+
+def settle(context: Context) -> None:
+    """Leave out what is empty; refuse what could never be joined."""
+    for name in ("answered_at", "sent_at"):
+        if context.has(name) and not context.evidence[name].total:
+            context.leave_out(name, N_("the column {column} is empty"))
+    if context.has("customer") and not context.has("contact_id") and not context.has("ticket"):
+        context.decide("contact_id", N_("joined by customer and time"), N_("no column names a contact or a ticket"))
+    if not context.has("survey_sent"):
+        context.decide("survey_sent", N_("every row is a survey that was sent"), N_("no column says it"))
+
+
+def build(context: Context, chunk: Chunk) -> Mapping[str, pa.Array]:
+    """One chunk of rows → surveys."""
+    columns: dict[str, pa.Array] = {name: chunk.text(name) for name in ("contact_id", "ticket") if context.has(name)}
+    if context.has("customer"):
+        columns["customer_key"] = chunk.customer("customer")
+    keys = [columns[name].is_valid().to_numpy(zero_copy_only=False) for name in ("contact_id", "ticket", "customer_key") if name in columns]
+    chunk.reject(~np.logical_or.reduce(keys), "missing_key")
+    for name in ("answered_at", "sent_at"):
+        if context.has(name):
+            columns[name] = as_moments(build_moment(context, chunk, name)[0])
+    columns |= {name: as_numbers(chunk.number(name)) for name in ("csat", "nps") if context.has(name)}
+    if context.has("ces"):
+        low, high = (float(part) for part in context.scales["ces"].split("-"))
+        marks = chunk.number("ces")
+        columns["ces"] = as_numbers(marks if (low, high) == (1, 7) else 1 + 6 * (marks - low) / (high - low))
+    if context.has("csat"):
+        columns["csat_scale"] = pc.if_else(pc.is_valid(columns["csat"]), pa.scalar(context.scales["csat"]), pa.scalar(None, pa.string()))
+    if context.has("resolved"):
+        columns["survey_resolved"] = as_words(chunk.word("resolved"), pa.bool_())
+    if context.has("contacts"):
+        columns["survey_contacts"] = as_numbers(chunk.number("contacts"), pa.int32())
+    if context.has("comment"):
+        columns["survey_comment"] = chunk.text("comment")
+    columns["survey_sent"] = _build_sent(context, chunk, columns)
+    return columns
+
+
+def _build_sent(context: Context, chunk: Chunk, columns: Mapping[str, pa.Array]) -> pa.Array:
+    if not context.has("survey_sent"):
+        return pa.array(np.ones(len(chunk), bool))
+    answered = np.logical_or.reduce([columns[name].is_valid().to_numpy(zero_copy_only=False) for name in _ANSWERS if name in columns] or [np.zeros(len(chunk), bool)])
+    return as_words((True if there else said for said, there in zip(chunk.word("survey_sent"), answered, strict=True)), pa.bool_())
+
+
+PROFILE = Profile("generic", "surveys", FIELDS, (("contact_id", "ticket", "customer"), ("csat", "nps", "ces", "resolved", "comment", "sent_at")), settle, build, say_clock_changes)

@@ -1,0 +1,255 @@
+"""From a file to rows of text cells: what it is, its encoding, its delimiter, its sheet; read again from the start as often as asked."""
+
+from __future__ import annotations
+
+import codecs
+import collections
+import csv
+import io
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from qa_core.errors import Refusal
+from qa_core.ingest import workbooks
+from qa_core.ingest.options import ImportOptions
+from qa_core.ingest.staged import Decision
+from qa_core.wording import N_
+
+DELIMITERS = (";", ",", "\t", "|")
+DELIMITER_NAMES = {";": "semicolon", ",": "comma", "\t": "tab", "|": "bar"}
+SAMPLE_LINES = 200
+LONGEST_CELL = 200_000
+BLOCK = 1 << 20
+OTHER_TYPES = (
+    (b"%PDF", "PDF"),
+    (b"\x89PNG", "PNG"),
+    (b"\xff\xd8\xff", "JPEG"),
+    (b"GIF8", "GIF"),
+    (b"RIFF", "WAV"),
+    (b"ID3", "MP3"),
+    (b"OggS", "Ogg"),
+    (b"\x1f\x8b", "gzip"),
+    (b"Rar!", "RAR"),
+    (b"7z\xbc\xaf", "7z"),
+    (b"SQLite format 3", "SQLite"),
+    (b"PAR1", "Parquet"),
+    (b"\x7fELF", "program"),
+    (b"\xd0\xcf\x11\xe0", "XLS"),
+)
+
+csv.field_size_limit(LONGEST_CELL)
+
+
+@dataclass
+class Source:
+    """Rows of one file. `open_text` starts again from the first line; `line_offset` is added to line numbers (sheets that start lower)."""
+
+    open_text: Callable[[], tuple[Iterator[str], Callable[[], float]]]
+    delimiter: str
+    line_offset: int
+    decisions: list[Decision]
+    ends_with_newline: bool = True
+
+    @contextmanager
+    def rows(self) -> Iterator[tuple[Any, Callable[[], float]]]:
+        """A `csv.reader` from the first row, and what share of the file is behind it (0–1). Raises Refusal on a quote never closed."""
+        lines, share = self.open_text()
+        reader = csv.reader(lines, delimiter=self.delimiter, skipinitialspace=self.delimiter != "\t")
+        try:
+            yield reader, share
+        except csv.Error as error:
+            raise Refusal(
+                "unclosed_quote",
+                N_("Near line {line} a cell is longer than {size} characters: a quotation mark is probably opened and never closed. Correct that line and try again."),
+                line=reader.line_num,
+                size=LONGEST_CELL,
+            ) from error
+        finally:
+            close = getattr(lines, "close", None)
+            if close:
+                close()
+
+    def sample(self, count: int) -> list[tuple[int, list[str]]]:
+        """The first rows, each with its line."""
+        with self.rows() as (reader, _share):
+            return [(reader.line_num + self.line_offset, row) for row, _n in zip(reader, range(count), strict=False)]
+
+
+def open_source(path: Path, options: ImportOptions, prefers: Callable[[list[list[str]]], int]) -> Source:
+    """Find out how to read a file. `prefers` scores the first rows of a sheet by how many headers it knows.
+
+    Raises Refusal when the file is empty, of another type, or a workbook beyond the limits.
+    """
+    try:
+        with path.open("rb") as file:
+            start = file.read(8192)
+        size = path.stat().st_size
+    except OSError as error:
+        raise Refusal("unreadable_file", N_("{name} cannot be opened: {reason}."), name=path.name, reason=error.strerror or "unknown") from error
+    if not size:
+        raise Refusal("empty_file", N_("{name} is empty. Export it again and try once more."), name=path.name)
+    if start.startswith(b"PK\x03\x04"):
+        return _open_workbook(path, options, prefers)
+    _refuse_other_types(path, start)
+    return _open_text(path, options, size)
+
+
+def _refuse_other_types(path: Path, start: bytes) -> None:
+    for magic, name in OTHER_TYPES:
+        if start.startswith(magic):
+            raise _wrong_type(path, name)
+    if b"\x00" in start and not start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise _wrong_type(path, "binary")
+    text = start.lstrip(codecs.BOM_UTF8).lstrip()
+    if text[:1] in (b"{", b"["):
+        raise _wrong_type(path, "JSON")
+    if text[:1] == b"<" and text[:200].lower().startswith((b"<html", b"<!doctype", b"<?xml", b"<table")):
+        raise _wrong_type(path, "HTML or XML")
+
+
+def _wrong_type(path: Path, name: str) -> Refusal:
+    return Refusal("wrong_file_type", N_("{name} is a file of type {type}. Export it as CSV or XLSX and import that."), name=path.name, type=name)
+
+
+def _open_workbook(path: Path, options: ImportOptions, prefers: Callable[[list[list[str]]], int]) -> Source:
+    sheet, decisions = workbooks.choose_sheet(path, options.sheet, prefers)
+    first_row, content = workbooks.read_sheet(path, sheet)
+
+    def open_text() -> tuple[Iterator[str], Callable[[], float]]:
+        raw = io.BytesIO(content)
+        return io.TextIOWrapper(raw, encoding="utf-8", newline=""), lambda: raw.tell() / max(1, len(content))
+
+    return Source(open_text, ",", first_row, decisions)
+
+
+def _open_text(path: Path, options: ImportOptions, size: int) -> Source:
+    encoding, decisions = _find_encoding(path, options)
+
+    def open_text() -> tuple[Iterator[str], Callable[[], float]]:
+        raw = path.open("rb")
+        if encoding == "mixed":
+            return _decode_each_line(raw), lambda: raw.tell() / size
+        return io.TextIOWrapper(raw, encoding=encoding, newline=""), lambda: raw.tell() / size
+
+    with path.open("rb") as file:
+        file.seek(-1, io.SEEK_END)
+        ends_with_newline = file.read(1) in (b"\n", b"\r", b"\x00")
+    lines, _share = open_text()
+    sample = [line for line, _n in zip(lines, range(SAMPLE_LINES), strict=False)]
+    lines.close()
+    if not any(line.strip() for line in sample):
+        raise Refusal("empty_file", N_("{name} is empty. Export it again and try once more."), name=path.name)
+    delimiter = _given_delimiter(options.delimiter) or find_delimiter(sample)
+    decisions.append(Decision("file", N_("read as text in {encoding}, cells separated by: {delimiter}"), "", _places(encoding=encoding, delimiter=DELIMITER_NAMES.get(delimiter, delimiter))))
+    return Source(open_text, delimiter, 0, decisions, ends_with_newline)
+
+
+def _places(**places: Any) -> tuple[tuple[str, Any], ...]:
+    return tuple(places.items())
+
+
+def _given_delimiter(name: str | None) -> str | None:
+    if not name:
+        return None
+    named = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "bar": "|", "pipe": "|"}.get(name.lower(), name)
+    if len(named) != 1:
+        raise Refusal("bad_delimiter", N_("The delimiter is one character, or tab; {value} is not."), value=name)
+    return named
+
+
+def find_delimiter(lines: list[str]) -> str:
+    """The delimiter under which the most lines have the same number of cells, the more cells the better; comma when none separates."""
+    best, best_score = ",", 0.0
+    for delimiter in DELIMITERS:
+        try:
+            widths = collections.Counter(len(row) for row in csv.reader(lines, delimiter=delimiter, skipinitialspace=delimiter != "\t") if any(row))
+        except csv.Error:
+            continue
+        widths.pop(1, None)
+        if not widths:
+            continue
+        width, count = max(widths.items(), key=lambda item: (item[1], item[0]))
+        score = count / max(1, len(lines)) * (width - 1) ** 0.5
+        if score > best_score:
+            best, best_score = delimiter, score
+    return best
+
+
+def _find_encoding(path: Path, options: ImportOptions) -> tuple[str, list[Decision]]:
+    with path.open("rb") as file:
+        start = file.read(4)
+    if options.encoding:
+        return _check_encoding(path, options.encoding), []
+    for mark, name in ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16")):
+        if start.startswith(mark):
+            if name == "utf-8-sig" and not _decodes(path, "utf-8"):
+                break
+            return name, []
+    if _decodes(path, "utf-8"):
+        return "utf-8", []
+    good, other = _count_lines_beyond_ascii(path)
+    if not good:
+        return "cp1252", []
+    return "mixed", [
+        Decision(
+            "file",
+            N_("two encodings are mixed: each line is read as UTF-8 where that is possible, else as Windows-1252; --encoding reads the whole in one"),
+            N_("{good} lines are UTF-8, {other} are not"),
+            _places(good=good, other=other),
+        )
+    ]
+
+
+def _check_encoding(path: Path, name: str) -> str:
+    try:
+        codecs.lookup(name)
+    except LookupError as error:
+        raise Refusal("unknown_encoding", N_("{value} is not an encoding; try utf-8 or cp1252."), options=("--encoding utf-8", "--encoding cp1252"), value=name) from error
+    if not _decodes(path, name):
+        raise Refusal(
+            "wrong_encoding",
+            N_("{name} is not written in {value}; leave --encoding out to let it be found."),
+            options=("--encoding utf-8", "--encoding cp1252"),
+            name=path.name,
+            value=name,
+        )
+    return "utf-8-sig" if codecs.lookup(name).name == "utf-8" else name
+
+
+def _decodes(path: Path, encoding: str) -> bool:
+    decoder = codecs.getincrementaldecoder(encoding)()
+    try:
+        with path.open("rb") as file:
+            while block := file.read(BLOCK):
+                decoder.decode(block)
+        # A file cut in the middle of a letter still is in that encoding.
+        return True
+    except UnicodeDecodeError:
+        return False
+
+
+def _count_lines_beyond_ascii(path: Path) -> tuple[int, int]:
+    good = other = 0
+    with path.open("rb") as file:
+        for line in file:
+            if not line.isascii():
+                try:
+                    line.decode("utf-8")
+                    good += 1
+                except UnicodeDecodeError:
+                    other += 1
+    return good, other
+
+
+def _decode_each_line(raw: BinaryIO) -> Iterator[str]:
+    with raw:
+        for number, line in enumerate(raw):
+            if not number:
+                line = line.removeprefix(codecs.BOM_UTF8)
+            try:
+                yield line.decode("utf-8")
+            except UnicodeDecodeError:
+                yield line.decode("cp1252", errors="replace")

@@ -1,0 +1,81 @@
+"""Run alone, in a process with limits: one workbook in, the cells of a sheet out as text. Imports nothing of the project.
+
+Arguments: file, `list` or `rows`, sheet name. Writes one line of JSON, then (for `rows`) the cells as CSV.
+"""
+
+import csv
+import datetime
+import io
+import json
+import resource
+import sys
+
+MEMORY = 1024**3
+CPU_SECONDS = 120
+WIDEST = 2_000
+CELLS = 60_000_000
+SAMPLE_ROWS = 40
+
+
+def as_text(cell):
+    if isinstance(cell, str):
+        return cell.replace("\r\n", " ").replace("\n", " ").replace("\r", " ")
+    if isinstance(cell, bool):
+        return "TRUE" if cell else "FALSE"
+    if isinstance(cell, float):
+        return str(int(cell)) if cell.is_integer() and abs(cell) < 1e15 else repr(cell)
+    if isinstance(cell, datetime.datetime):
+        return cell.isoformat(sep=" ")
+    if isinstance(cell, datetime.timedelta):
+        seconds = cell.total_seconds()
+        sign, seconds = ("-", -seconds) if seconds < 0 else ("", seconds)
+        whole = int(seconds)
+        rest = f"{seconds - whole:.6f}"[1:].rstrip("0").rstrip(".")
+        return f"{sign}{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}{rest}"
+    return str(cell)
+
+
+def main(path, mode, name):
+    import python_calamine
+
+    book = python_calamine.load_workbook(path)
+    names = list(book.sheet_names)
+    if mode == "list":
+        sheets = []
+        for sheet_name in names:
+            sheet = book.get_sheet_by_name(sheet_name)
+            rows = [] if too_large(sheet) else sheet.to_python(skip_empty_area=True, nrows=SAMPLE_ROWS)
+            sheets.append({"name": sheet_name, "rows": [[as_text(cell) for cell in row] for row in rows]})
+        sys.stdout.write(json.dumps({"sheets": sheets}) + "\n")
+        return
+    sheet = book.get_sheet_by_name(name or names[0])
+    if too_large(sheet):
+        sys.stdout.write(json.dumps({"error": "too_large"}) + "\n")
+        return
+    first_row = sheet.start[0] if sheet.start else 0
+    sys.stdout.write(json.dumps({"first_row": first_row, "sheets": names}) + "\n")
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    for row in sheet.to_python(skip_empty_area=True) if sheet.height < 1_000 else skip_rows(sheet.iter_rows(), first_row):
+        writer.writerow([as_text(cell) for cell in row])
+
+
+def skip_rows(rows, first_row):
+    for number, row in enumerate(rows):
+        if number >= first_row:
+            yield row
+
+
+def too_large(sheet):
+    if not sheet.end:
+        return False
+    height, width = sheet.end[0] + 1, sheet.end[1] + 1
+    return width > WIDEST or height * width > CELLS
+
+
+if __name__ == "__main__":
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    sys.stdout = io.TextIOWrapper(sys.stdout.buffer, encoding="utf-8", newline="", write_through=False)
+    main(*sys.argv[1:4])
+    sys.stdout.flush()
