@@ -95,7 +95,7 @@ def get_viewer(session: Session, username: str) -> Viewer:
 
 
 def find_accounts(viewer: Viewer) -> list[dict[str, Any]]:
-    """Every account by name, ready for JSON: username, display_name, role, active, demo, teams, sites, advisor_id, language, must_change_password, created_at."""
+    """Every account by name, ready for JSON: username, display_name, role, active, demo, teams, sites, advisor_id, language, …"""
     viewer.require(Permission.MANAGE_ACCOUNTS)
     with store.reading() as session:
         accounts = session.scalars(sa.select(Account).order_by(Account.username)).all()

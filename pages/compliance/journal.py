@@ -12,7 +12,7 @@ viewer = gate.current_viewer(Permission.SEE_JOURNAL)
 st.title(_("Journal"), anchor=False)
 st.caption(
     _(
-        "Every sign-in, import, page of personal data, export and change of an account or setting. It holds no content and no score, and is not there to watch workers."
+        "Every sign-in, import, page of personal data, export and change of an account or setting. No content, no score; not there to watch workers."
     )
 )
 

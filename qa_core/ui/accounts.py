@@ -8,10 +8,11 @@ from typing import Any
 
 import streamlit as st
 
-from qa_core import figures, home, people, wording
+from qa_core import figures, home, people
 from qa_core.access import Role, Viewer
 from qa_core.errors import Refusal
 from qa_core.people import Act, Wanted
+from qa_core.ui import gate
 from qa_core.ui.menu import ROLE_TITLES
 from qa_core.wording import N_, _
 
@@ -144,7 +145,7 @@ def _do(work: Callable[[], str | None], username: str, proposed: bool = False) -
     try:
         one_time = work()
     except Refusal as refusal:
-        st.error(wording.say(refusal))
+        gate.show_refusal(refusal)
         return
     if proposed:
         st.info(_("Noted. Another administrator has to confirm it on this page."))

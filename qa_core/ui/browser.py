@@ -22,7 +22,7 @@ PROXY_HEADERS = ("x-forwarded-for", "x-forwarded-host", "x-real-ip", "forwarded"
 
 def cookie() -> str | None:
     """The id in this connection's session cookie."""
-    return st.context.cookies[COOKIE] if COOKIE in st.context.cookies else None
+    return st.context.cookies.get(COOKIE)
 
 
 def current() -> Browser:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import logging
+import re
 import secrets
 
 import streamlit as st
@@ -114,7 +115,7 @@ def show_password_form() -> bool:
     try:
         sign_in.change_password(signed_in, browser.current(), current, new)
     except Refusal as refusal:
-        st.error(wording.say(refusal))
+        show_refusal(refusal)
         return False
     return True
 
@@ -135,10 +136,20 @@ def show_sign_out() -> None:
         st.rerun()
 
 
+def show_refusal(refusal: Refusal) -> None:
+    """Say why something cannot be done and what to do next. Names that came from files or people are shown as they are, never as markdown."""
+    st.error(escape(wording.say(refusal)), icon=":material/block:")
+
+
+def escape(text: str) -> str:
+    """A text that markdown shows letter by letter: no link, picture, colour, formula or icon comes of it."""
+    return re.sub(r"([\\`*_{}\[\]()#+.!|~<>$:&-])", r"\\\1", text)
+
+
 def report_error(error: Exception) -> bool:
     """What a person sees of an error: what to do, where we know it; else a number under which the log has the rest."""
     if isinstance(error, Refusal):
-        st.error(wording.say(error), icon=":material/block:")
+        show_refusal(error)
         return True
     number = secrets.token_hex(4)
     LOG.error("error %s", number, exc_info=error)
@@ -163,7 +174,7 @@ def _show_form() -> None:
         try:
             st.session_state[TOKEN] = sign_in.sign_in(username, password, here)
         except Refusal as refusal:
-            st.error(wording.say(refusal))
+            show_refusal(refusal)
             return False
         model.credentials["usernames"][username] = {"name": username}
         return True
