@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import duckdb
@@ -34,18 +35,19 @@ class Engine(Protocol):
 class DuckDbEngine:
     """DuckDB inside the process, locked to the lake's folder: it opens no other file, loads nothing, and cannot be unlocked."""
 
-    def __init__(self, folder: str, temporary: str) -> None:
+    def __init__(self, folder: Path, temporary: Path) -> None:
+        temporary.parent.mkdir(parents=True, exist_ok=True)
         self.connection = duckdb.connect(
             config={
                 "memory_limit": MEMORY,
                 "threads": min(4, os.cpu_count() or 1),
-                "temp_directory": temporary,
+                "temp_directory": str(temporary),
                 "autoinstall_known_extensions": False,
                 "autoload_known_extensions": False,
             }
         )
         self.connection.execute("SET parquet_metadata_cache = true")
-        self.connection.execute(f"SET allowed_directories = [{tables.quoted(folder.rstrip('/') + '/')}]")
+        self.connection.execute(f"SET allowed_directories = [{tables.quoted(f'{folder}/')}]")
         self.connection.execute("SET enable_external_access = false")
         self.connection.execute("SET lock_configuration = true")
 
@@ -67,9 +69,9 @@ def current() -> Engine:
     settings = home.current()
     if settings.engine_url != "duckdb://":
         raise Refusal("unknown_engine", N_("QA_ENGINE_URL is {url}, but only duckdb:// is known. Correct it, or leave it out."), url=settings.engine_url)
-    return _duckdb(str(tables.lake_folder()), str(settings.temporary_folder / f"engine-{os.getpid()}"))
+    return _duckdb(tables.lake_folder(), settings.temporary_folder / f"engine-{os.getpid()}")
 
 
 @functools.cache
-def _duckdb(folder: str, temporary: str) -> DuckDbEngine:
+def _duckdb(folder: Path, temporary: Path) -> DuckDbEngine:
     return DuckDbEngine(folder, temporary)

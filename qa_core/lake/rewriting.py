@@ -23,6 +23,8 @@ from qa_core.wording import N_
 
 KEYS = {"contacts": facts.CONTACT_KEY, "spend": facts.SPEND_KEY}
 ATTEMPTS = 5
+WRITING_SHARE = 0.7
+"""The part of the work that is writing months, as far as progress is told."""
 Result = TypeVar("Result")
 Progress = Callable[[float], None]
 """Told the share of the work that is done, from 0 to 1."""
@@ -68,11 +70,12 @@ class Rewrite:
         """Write and commit. Returns the version that stands afterwards, the same one when nothing changed and nothing is recorded."""
         has_neighbours = self.base.name == "contacts" and self._find_neighbours()
         months = self._find_months(has_neighbours)
+        self._report(1 - WRITING_SHARE if months else 1.0)
         try:
             for done, month in enumerate(months):
                 add = tables.write_part(self.connection, self.base, month, self._select_month(month, has_neighbours))
                 self.adds += [add] if add else []
-                self._report(0.3 + 0.7 * (done + 1) / len(months))
+                self._report(1 - WRITING_SHARE * (len(months) - done - 1) / len(months))
             return tables.commit(self.base, tables.Commit(self.adds, set(months), transactions, metadata))
         except BaseException:
             tables.discard(self.base, self.adds)

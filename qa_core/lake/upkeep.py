@@ -92,7 +92,8 @@ def _vacuum_images(base: tables.Snapshot) -> int:
 
 
 def _remove_dead_scratch() -> None:
-    for folder in home.current().temporary_folder.glob("lake-*-*"):
+    temporary = home.current().temporary_folder
+    for folder in (*temporary.glob("lake-*"), *temporary.glob("engine-*")):
         try:
             os.kill(int(folder.name.split("-")[1]), 0)
         except ProcessLookupError:
