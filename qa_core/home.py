@@ -87,6 +87,11 @@ def secret(name: str, home: Home | None = None) -> bytes:
     return key
 
 
+def has_secret(name: str, home: Home | None = None) -> bool:
+    """Whether that key exists already, so that reading it would write nothing."""
+    return bool(os.environ.get(f"QA_SECRET_{name.upper()}")) or ((home or current()).secrets_folder / name).exists()
+
+
 def write_private(path: Path, content: bytes) -> bool:
     """Create `path` with mode 0600, whole or not at all; False when somebody else made it first."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

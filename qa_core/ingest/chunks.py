@@ -214,4 +214,4 @@ def as_numbers(values: np.ndarray, kind: pa.DataType | None = None) -> pa.Array:
 
 def as_words(values: Iterable[Any], kind: pa.DataType | None = None) -> pa.Array:
     """An object array of texts or truths → Arrow, None null."""
-    return pa.array([None if value is None else value if kind else str(value) for value in values], kind or pa.string())
+    return pa.array(values if isinstance(values, np.ndarray) else list(values), kind or pa.string())

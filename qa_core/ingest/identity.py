@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import re
+import secrets
 from functools import cache
 
 import phonenumbers
@@ -36,9 +37,11 @@ class Pseudonyms:
         self._national = _national_pattern(country)
 
     @classmethod
-    def current(cls) -> Pseudonyms:
-        """Of this centre: its country, its secret."""
+    def current(cls, may_create: bool = True) -> Pseudonyms:
+        """Of this centre: its country, its secret. A dry run may not create the secret, and does with one that is forgotten."""
         here = home.current()
+        if not may_create and not home.has_secret("pseudonyms", here):
+            return cls(here.country, secrets.token_bytes(home.SECRET_BYTES))
         return cls(here.country, home.secret("pseudonyms", here))
 
     def find_key(self, text: str) -> str | None:
@@ -88,10 +91,8 @@ def _national_pattern(country: str) -> tuple[int, str] | None:
     metadata = phonenumbers.PhoneMetadata.metadata_for_region(country, None) if code else None
     if metadata is None or metadata.international_prefix != "00" or metadata.national_prefix != "0" or metadata.national_prefix_for_parsing != "0":
         return None
-    kinds = (metadata.fixed_line, metadata.mobile)
-    valid = "|".join(kind.national_number_pattern for kind in kinds if kind and kind.national_number_pattern)
-    # A national number of the general form may still start with the digits of the country's code: those go the slow way.
-    return code, rf"^(?:\+{code}|00{code}|0)(?P<n>{valid})$"
+    pattern = metadata.general_desc.national_number_pattern if metadata.general_desc else None
+    return (code, rf"^(?:\+{code}|00{code}|0)(?P<n>{pattern})$") if pattern else None
 
 
 def is_extension(text: str) -> bool:

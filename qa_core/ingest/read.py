@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -18,6 +19,7 @@ from qa_core import home
 from qa_core.errors import Refusal
 from qa_core.facts import Outcome
 from qa_core.ingest import mapping, readers, tables, words
+from qa_core.ingest.blocks import Block, read_blocks
 from qa_core.ingest.chunks import Chunk, Context
 from qa_core.ingest.clock import Zone
 from qa_core.ingest.identity import Pseudonyms, mask_cell
@@ -27,7 +29,8 @@ from qa_core.ingest.profiles.contacts import ZERO_COLUMNS
 from qa_core.ingest.staged import SCHEMAS, Decision, Staged
 from qa_core.wording import N_
 
-ROWS_AT_ONCE = 25_000
+SKIPPED = ("footer", "not_given")
+"""Reasons that are no fault of the row: it is skipped, not rejected."""
 SHOWN_OF_A_CELL = 200
 _REJECTED = pa.schema([("line", pa.int64()), ("reason", pa.string()), ("cells", pa.list_(pa.string()))])
 
@@ -48,14 +51,14 @@ def stage(path: Path, kind: str, options: ImportOptions | None = None, progress:
     columns = mapping.recognise(profile, list(header.names), options.columns)
     here = home.current()
     context = Context(
-        profile, options, list(header.names), columns, Zone(options.timezone or here.timezone), Zone(here.timezone), Pseudonyms.current(), list(source.decisions)
+        profile, options, list(header.names), columns, Zone(options.timezone or here.timezone), Zone(here.timezone), Pseudonyms.current(may_create=not options.dry_run), list(source.decisions)
     )
     if header.row:
-        context.decisions.append(Decision("file", N_("the header is on line {line}; the rows above it are titles"), "", (("line", header.line),)))
+        place = header.line + source.line_offset
+        context.decisions.append(Decision("file", N_("the header is on line {line}; the rows above it are titles"), "", (("line", place),)))
     rows = _Rows(source, header, context, progress)
     rows.infer()
-    here.temporary_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    folder = Path(tempfile.mkdtemp(prefix="staged-", dir=here.temporary_folder))
+    folder = _make_folder(here, options)
     staged = Staged(
         kind=kind,
         system=options.system or profile.name,
@@ -84,6 +87,15 @@ def stage(path: Path, kind: str, options: ImportOptions | None = None, progress:
     return staged
 
 
+def _make_folder(here: home.Home, options: ImportOptions) -> Path:
+    """A folder of our own; in a dry run outside the home, which is left as it is. The number tells whether its maker still lives."""
+    name = f"staged-{os.getpid()}-"
+    if options.dry_run:
+        return Path(tempfile.mkdtemp(prefix=name))
+    here.temporary_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return Path(tempfile.mkdtemp(prefix=name, dir=here.temporary_folder))
+
+
 def find_digest(path: Path) -> str:
     """SHA-256 of the file as it is."""
     with path.open("rb") as file:
@@ -102,42 +114,41 @@ class _Rows:
         self._shorter = 0
         self._last_line = self._last_short = -1
 
-    def _blocks(self, half: int) -> Iterator[tuple[np.ndarray, list[list[str]]]]:
-        """Data rows, all as wide as the header, with their lines; other rows are counted or kept as misfits."""
-        width, offset = self.header.width, self.source.line_offset
+    def _blocks(self, half: int) -> Iterator[Block]:
+        """Data rows, all as wide as the header; other rows are counted or kept as misfits."""
+        width = self.header.width
         key = tuple(column.index for name, column in self.context.columns.items() if name in self._key_fields())
-        quick = key[0] if key else 0
         self._skipped, self._misfits, self._read, self._shorter = Counter(), [], 0, 0
-        with self.source.rows() as (reader, share):
-            for _number in range(self.header.row + 1):
-                next(reader)
-            lines: list[int] = []
-            block: list[list[str]] = []
-            row: list[str] = []
-            for row in reader:
-                self._read += 1
-                if len(row) != width or not row[quick]:
-                    found = tables.classify(row, width, key)
-                    if found in ("blank", "note", "footer"):
-                        self._skipped[found] += 1
-                        continue
-                    if found:
-                        self._misfits.append((reader.line_num + offset, found, row))
-                        continue
-                    if len(row) < width:
-                        self._shorter += 1
-                        self._last_short = reader.line_num + offset
-                    row = (row + [""] * (width - len(row)))[:width]
-                block.append(row)
-                lines.append(reader.line_num + offset)
-                if len(block) == ROWS_AT_ONCE:
-                    yield np.array(lines, np.int64), block
-                    self._progress(self._read, (half + share()) / 2)
-                    lines, block = [], []
-            self._last_line = reader.line_num + offset
-            if block:
-                yield np.array(lines, np.int64), block
-            self._progress(self._read, (half + 1) / 2)
+        self._last_line = self._last_short = -1
+        for block in read_blocks(self.source, self.header.line, width):
+            self._read += len(block.lines) + len(block.odd)
+            self._last_line = max(self._last_line, *block.lines[-1:].tolist(), *(line for line, _row in block.odd[-1:]))
+            yield from self._sort_out(block, width, key)
+            self._progress(self._read, (half + block.share) / 2)
+
+    def _sort_out(self, block: Block, width: int, key: tuple[int, ...]) -> Iterator[Block]:
+        doubtful = np.flatnonzero(pc.equal(block.cells[key[0] if key else 0], "").to_numpy(zero_copy_only=False)) if len(block.lines) else []
+        aside = [index for index in doubtful if self._put_aside(int(block.lines[index]), block.row(index), width, key)]
+        if aside:
+            keep = np.ones(len(block.lines), bool)
+            keep[aside] = False
+            block = Block(block.lines[keep], [column.filter(pa.array(keep)) for column in block.cells], block.odd, block.share)
+        padded = [(line, (row + [""] * (width - len(row)))[:width]) for line, row in block.odd if not self._put_aside(line, row, width, key)]
+        if len(block.lines):
+            yield block
+        if padded:
+            yield Block(np.array([line for line, _row in padded], np.int64), [pa.array(list(column), pa.string()) for column in zip(*(row for _line, row in padded), strict=True)], [], block.share)
+
+    def _put_aside(self, line: int, row: list[str], width: int, key: tuple[int, ...]) -> bool:
+        found = tables.classify(row, width, key)
+        if found in ("blank", "note", "footer"):
+            self._skipped[found] += 1
+        elif found:
+            self._misfits.append((line, found, row))
+        elif len(row) < width:
+            self._shorter += 1
+            self._last_short = line
+        return found is not None
 
     def _key_fields(self) -> set[str]:
         return {name for group in self.context.profile.needs for name in group}
@@ -147,11 +158,10 @@ class _Rows:
         context = self.context
         context.start_evidence()
         seen = 0
-        for _lines, block in self._blocks(0):
-            seen += len(block)
-            cells = list(zip(*block, strict=True))
+        for block in self._blocks(0):
+            seen += len(block.lines)
             for name, evidence in context.evidence.items():
-                values = words.clean(list(cells[context.columns[name].index]))
+                values = words.clean(block.cells[context.columns[name].index])
                 is_word = isinstance(evidence, words.WordEvidence)
                 evidence.add(values if is_word else words.without_notes(values))
         if not seen:
@@ -169,24 +179,24 @@ class _Rows:
             refused = stack.enter_context(pq.ParquetWriter(staged.rejected_rows, _REJECTED))
             writer: pq.ParquetWriter | None = None
             used = {column.index for column in context.columns.values()}
-            for lines, block in self._blocks(1):
-                raw = list(zip(*block, strict=True))
-                chunk = Chunk(context, lines, {index: words.clean(list(raw[index])) for index in used})
+            for block in self._blocks(1):
+                chunk = Chunk(context, block.lines, {index: words.clean(block.cells[index]) for index in used})
                 built = context.profile.build(context, chunk)
                 self._refuse_cut_row(chunk)
                 self._count_footers(chunk, block)
-                keep = np.array([reason is None for reason in chunk.reasons], bool)
+                keep = chunk.reasons == None  # noqa: E711 (element by element)
                 table = _as_table(staged.kind, chunk, built)
-                kept = table.filter(pa.array(np.isin(table.column("line").to_numpy(), lines[keep]))) if not keep.all() else table
+                kept = table.filter(pa.array(np.isin(table.column("line").to_numpy(), block.lines[keep]))) if not keep.all() else table
                 kept_lines += int(keep.sum())
                 if writer is None:
                     schema = kept.schema
                     writer = stack.enter_context(pq.ParquetWriter(staged.rows, schema, compression="zstd", compression_level=1))
                 writer.write_table(kept.cast(schema))
-                bad = np.flatnonzero([reason not in (None, "footer", "not_given") for reason in chunk.reasons])
+                skipped = np.isin(chunk.reasons[~keep], SKIPPED)
+                self._skipped.update(chunk.reasons[~keep][skipped].tolist())
+                bad = np.flatnonzero(~keep)[~skipped]
                 reasons.update(chunk.reasons[bad].tolist())
-                self._skipped.update(chunk.reasons[[index for index, reason in enumerate(chunk.reasons) if reason in ("footer", "not_given")]].tolist())
-                self._write_refused(refused, [(int(lines[index]), chunk.reasons[index], block[index]) for index in bad])
+                self._write_refused(refused, [(int(block.lines[index]), chunk.reasons[index], block.row(index)) for index in bad])
             reasons.update(reason for _line, reason, _row in self._misfits)
             self._write_refused(refused, self._misfits)
         if schema is None:
@@ -218,9 +228,9 @@ class _Rows:
         last[-1] = True
         chunk.reject(last, "cut_row")
 
-    def _count_footers(self, chunk: Chunk, block: list[list[str]]) -> None:
+    def _count_footers(self, chunk: Chunk, block: Block) -> None:
         for index in np.flatnonzero(chunk.reasons != None):  # noqa: E711 (element by element)
-            if chunk.reasons[index] != "not_given" and tables.is_footer(block[index]):
+            if chunk.reasons[index] != "not_given" and tables.is_footer(block.row(index)):
                 chunk.reasons[index] = "footer"
 
     def _write_refused(self, writer: pq.ParquetWriter, rows: list[tuple[int, str, list[str]]]) -> None:

@@ -7,8 +7,9 @@ import collections
 import csv
 import io
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -45,21 +46,25 @@ csv.field_size_limit(LONGEST_CELL)
 
 @dataclass
 class Source:
-    """Rows of one file. `open_text` starts again from the first line; `line_offset` is added to line numbers (sheets that start lower)."""
+    """One text or sheet. `open_text` starts again from the first line; `line_offset` is added to line numbers (sheets that start lower).
+
+    `open_bytes` is there when the bytes can be cut at line ends, which is faster.
+    """
 
     open_text: Callable[[], tuple[Iterator[str], Callable[[], float]]]
+    open_bytes: Callable[[], BinaryIO] | None
+    encoding: str
+    size: int
     delimiter: str
     line_offset: int
     decisions: list[Decision]
     ends_with_newline: bool = True
 
     @contextmanager
-    def rows(self) -> Iterator[tuple[Any, Callable[[], float]]]:
-        """A `csv.reader` from the first row, and what share of the file is behind it (0–1). Raises Refusal on a quote never closed."""
-        lines, share = self.open_text()
-        reader = csv.reader(lines, delimiter=self.delimiter, skipinitialspace=self.delimiter != "\t")
+    def explained(self, reader: Any) -> Iterator[None]:
+        """What a `csv.reader` cannot read is a quote never closed."""
         try:
-            yield reader, share
+            yield
         except csv.Error as error:
             raise Refusal(
                 "unclosed_quote",
@@ -67,15 +72,13 @@ class Source:
                 line=reader.line_num,
                 size=LONGEST_CELL,
             ) from error
-        finally:
-            close = getattr(lines, "close", None)
-            if close:
-                close()
 
     def sample(self, count: int) -> list[tuple[int, list[str]]]:
-        """The first rows, each with its line."""
-        with self.rows() as (reader, _share):
-            return [(reader.line_num + self.line_offset, row) for row, _n in zip(reader, range(count), strict=False)]
+        """The first rows, each with the line of the text on which it ends."""
+        lines, _share = self.open_text()
+        reader = csv.reader(lines, delimiter=self.delimiter, skipinitialspace=self.delimiter != "\t")
+        with self.explained(reader), closing(lines):
+            return [(reader.line_num, row) for row in islice(reader, count)]
 
 
 def open_source(path: Path, options: ImportOptions, prefers: Callable[[list[list[str]]], int]) -> Source:
@@ -122,7 +125,7 @@ def _open_workbook(path: Path, options: ImportOptions, prefers: Callable[[list[l
         raw = io.BytesIO(content)
         return io.TextIOWrapper(raw, encoding="utf-8", newline=""), lambda: raw.tell() / max(1, len(content))
 
-    return Source(open_text, ",", first_row, decisions)
+    return Source(open_text, lambda: io.BytesIO(content), "utf-8", len(content), ",", first_row, decisions)
 
 
 def _open_text(path: Path, options: ImportOptions, size: int) -> Source:
@@ -144,7 +147,8 @@ def _open_text(path: Path, options: ImportOptions, size: int) -> Source:
         raise Refusal("empty_file", N_("{name} is empty. Export it again and try once more."), name=path.name)
     delimiter = _given_delimiter(options.delimiter) or find_delimiter(sample)
     decisions.append(Decision("file", N_("read as text in {encoding}, cells separated by: {delimiter}"), "", _places(encoding=encoding, delimiter=DELIMITER_NAMES.get(delimiter, delimiter))))
-    return Source(open_text, delimiter, 0, decisions, ends_with_newline)
+    by_bytes = encoding in ("utf-8", "utf-8-sig", "ascii", "cp1252")
+    return Source(open_text, (lambda: path.open("rb")) if by_bytes else None, encoding.removesuffix("-sig"), size, delimiter, 0, decisions, ends_with_newline)
 
 
 def _places(**places: Any) -> tuple[tuple[str, Any], ...]:
@@ -216,7 +220,8 @@ def _check_encoding(path: Path, name: str) -> str:
             name=path.name,
             value=name,
         )
-    return "utf-8-sig" if codecs.lookup(name).name == "utf-8" else name
+    found = codecs.lookup(name).name
+    return "utf-8-sig" if found == "utf-8" else found
 
 
 def _decodes(path: Path, encoding: str) -> bool:

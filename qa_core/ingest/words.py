@@ -7,6 +7,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 import pyarrow as pa
@@ -30,11 +31,14 @@ def clean(column: list[str] | pa.Array) -> pa.Array:
 
 def without_notes(values: pa.Array) -> pa.Array:
     """The same, where words such as "not scored" stand for a mark, a number or a date that was not given."""
+    if not pc.any(pc.match_substring_regex(values, r"^\pL")).as_py():
+        return values
     encoded = values.dictionary_encode()
     kept = pa.array([None if simplify(text) in _NOT_GIVEN else text for text in encoded.dictionary.to_pylist()], pa.string())
     return pc.take(kept, encoded.indices) if kept.null_count else values
 
 
+@lru_cache(maxsize=20_000)
 def simplify(text: str) -> str:
     """Lower case, without accents; whatever is no letter or digit is one space. `CallID`, `call_id` and `Call Id` are one."""
     spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", text)

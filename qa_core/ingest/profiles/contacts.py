@@ -151,7 +151,7 @@ def build(context: Context, chunk: Chunk) -> Mapping[str, pa.Array]:
     outcome = _build_outcome(context, chunk, direction, answer)
     if outcome is not None:
         columns["outcome"] = as_words(outcome)
-    ended_otherwise = np.zeros(len(chunk), bool) if outcome is None else np.array([item not in (None, Outcome.ANSWERED) for item in outcome], bool)
+    ended_otherwise = np.zeros(len(chunk), bool) if outcome is None else (outcome != None) & (outcome != Outcome.ANSWERED)  # noqa: E711
     wait = chunk.number("wait_seconds") if context.has("wait_seconds") else answer_seconds
     if wait is not None:
         columns["wait_seconds"] = as_numbers(wait)
@@ -191,7 +191,7 @@ def _build_direction(context: Context, chunk: Chunk, columns: dict[str, pa.Array
     if not context.has("direction"):
         return None
     direction = chunk.word("direction")
-    columns["direction"] = as_words(Direction.INBOUND if item == "missed" else item for item in direction)
+    columns["direction"] = as_words(np.where(direction == "missed", Direction.INBOUND, direction))
     return direction
 
 

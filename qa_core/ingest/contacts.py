@@ -1,0 +1,125 @@
+"""The rows of a contacts file on their way into the lake: ids for those without, the newest of each id, advisors and teams by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from qa_core.advisors import Naming, Pair
+from qa_core.ingest.staged import Staged
+from qa_core.ingest.workbench import write_rows
+from qa_core.lake.tables import quoted
+
+NOT_OF_THE_LAKE = frozenset({"line", "contact_id", "ticket", "advisor", "advisor_name", "site", "updated_at", "team", "started_at", "local_start"})
+NOT_OF_THE_ID = frozenset({"line", "contact_id", "csat_scale", "local_start"})
+"""What does not make one row differ from another: the scale is inferred from the column, the wall clock follows from the moment."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Rows ready to merge: one per contact, with the columns that the file carries and those that only a new contact takes."""
+
+    path: Path
+    rows: int
+    carried: tuple[str, ...]
+    for_new: tuple[str, ...] = ()
+
+
+def number_rows(connection: duckdb.DuckDBPyConnection, staged: Staged) -> int:
+    """Give every row its id and keep the newest of each; leaves `keyed` (line, contact_id). Returns how many rows were duplicates.
+
+    A row without an id gets one from its mapped values and its rank among equals: identical rows stay apart, and the same file again
+    gives the same ids.
+    """
+    given = [f'"{name}"' for name in ("contact_id", "ticket") if name in staged.columns]
+    reference = f"coalesce({', '.join(given)})" if given else "CAST(NULL AS VARCHAR)"
+    values = ", ".join(f"""coalesce(CAST("{name}" AS VARCHAR), chr(30))""" for name in sorted(set(staged.columns) - NOT_OF_THE_ID))
+    connection.execute(
+        f"""
+        CREATE TEMP TABLE keyed AS
+        SELECT line, reference AS contact_id FROM (SELECT line, {reference} AS reference FROM staged) WHERE reference IS NOT NULL
+        UNION ALL
+        SELECT line, 'row-' || content || '-' || row_number() OVER (PARTITION BY content ORDER BY line)
+        FROM (SELECT line, substr(sha256(concat_ws(chr(31), {values})), 1, 24) AS content FROM staged WHERE {reference} IS NULL)"""
+    )
+    newest = "s.updated_at DESC NULLS LAST, " if "updated_at" in staged.columns else ""
+    source = "keyed k JOIN staged s USING (line)" if newest else "keyed k"
+    before = connection.execute("SELECT count(*) FROM keyed").fetchone()[0]
+    connection.execute(
+        f"""
+        CREATE TEMP TABLE older AS
+        SELECT line FROM (
+            SELECT k.line, row_number() OVER (PARTITION BY k.contact_id ORDER BY {newest}k.line DESC) AS place
+            FROM {source} WHERE k.contact_id IN (SELECT contact_id FROM keyed GROUP BY contact_id HAVING count(*) > 1)
+        ) WHERE place > 1"""
+    )
+    connection.execute("DELETE FROM keyed WHERE line IN (SELECT line FROM older)")
+    return before - connection.execute("SELECT count(*) FROM keyed").fetchone()[0]
+
+
+def find_pairs(connection: duckdb.DuckDBPyConnection, staged: Staged) -> list[Pair]:
+    """Every advisor that the file names, as (text, name)."""
+    if not {"advisor", "advisor_name"} & set(staged.columns):
+        return []
+    return connection.execute(f"SELECT DISTINCT {_column(staged, 'advisor')}, {_column(staged, 'advisor_name')} FROM staged").fetchall()
+
+
+def find_teams(connection: duckdb.DuckDBPyConnection, staged: Staged) -> dict[str, str | None]:
+    """Every team that the file names, with its site where the file has one."""
+    if "team" not in staged.columns:
+        return {}
+    site = f"max({_column(staged, 'site')})"
+    return dict(connection.execute(f"SELECT team, {site} FROM staged WHERE team IS NOT NULL GROUP BY team").fetchall())
+
+
+def prepare(connection: duckdb.DuckDBPyConnection, staged: Staged, naming: Naming, memberships: pa.Table) -> Prepared:
+    """Write the rows of the lake from `staged` and `keyed`."""
+    own = [name for name in staged.columns if name not in NOT_OF_THE_LAKE]
+    select = {name: f's."{name}"' for name in own}
+    joins = ["FROM staged s JOIN keyed k USING (line)"]
+    carried = [*own]
+    if {"advisor", "advisor_name"} & set(staged.columns):
+        connection.register("names", names_table(naming.ids))
+        joins.append(
+            f"LEFT JOIN names n ON n.advisor = coalesce({_column(staged, 'advisor', 's.')}, '') AND n.advisor_name = coalesce({_column(staged, 'advisor_name', 's.')}, '')"
+        )
+        select["advisor_id"] = "n.advisor_id"
+        carried.append("advisor_id")
+    from_memberships = "advisor_id" in select and bool(set(memberships["advisor_id"].to_pylist()) & set(naming.ids.values()))
+    if from_memberships:
+        connection.register("memberships", memberships)
+        day = "CAST(s.local_start AS DATE)"
+        joins.append(f"LEFT JOIN memberships m ON m.advisor_id = n.advisor_id AND {day} >= m.starts_on AND {day} < m.ends_on")
+    if "team" in staged.columns:
+        select["team"] = "coalesce(s.team, m.team)" if from_memberships else "s.team"
+        carried.append("team")
+    elif from_memberships:
+        # What a file once said of the team stands, as long as the advisor is the same.
+        joins.append(f"LEFT JOIN contacts c ON c.source_system = {quoted(staged.system)} AND c.contact_id = k.contact_id")
+        select["team"] = "CASE WHEN c.advisor_id = n.advisor_id THEN coalesce(c.team, m.team) ELSE m.team END"
+        carried.append("team")
+    for_new = {name: value for name, value in staged.defaults.items() if name not in select}
+    listed = ", ".join(
+        [
+            f"{quoted(staged.system)} AS source_system, k.contact_id, s.started_at, s.local_start, strftime(s.local_start, '%Y-%m') AS month",
+            *(f'{expression} AS "{name}"' for name, expression in select.items()),
+            *(f'{quoted(value)} AS "{name}"' for name, value in for_new.items()),
+        ]
+    )
+    path = staged.folder / "contacts.parquet"
+    rows = write_rows(connection, f"SELECT {listed} {' '.join(joins)}", path)
+    return Prepared(path, rows, tuple(carried), tuple(for_new))
+
+
+def names_table(ids: Mapping[Pair, str]) -> pa.Table:
+    """The advisors of a file as (advisor, advisor_name, advisor_id), empty text where the file has none."""
+    columns = [[pair[0] or "" for pair in ids], [pair[1] or "" for pair in ids], list(ids.values())]
+    return pa.table(columns, schema=pa.schema([(name, pa.string()) for name in ("advisor", "advisor_name", "advisor_id")]))
+
+
+def _column(staged: Staged, name: str, relation: str = "") -> str:
+    return f'{relation}"{name}"' if name in staged.columns else "CAST(NULL AS VARCHAR)"

@@ -1,0 +1,227 @@
+"""Bringing one staged file into the stores, by kind: into the records as started, into the lake in one commit, then done."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+import pyarrow.parquet as pq
+from sqlalchemy.orm import Session
+
+from qa_core import advisors, evaluations, lake, settings
+from qa_core.access import Viewer
+from qa_core.errors import Refusal
+from qa_core.facts import SPEND_KEY
+from qa_core.ingest import arrivals, attaching, batches, contacts, marking, quarantine, waiting
+from qa_core.ingest.options import ImportOptions, Progress
+from qa_core.ingest.quarantine import Rejected
+from qa_core.ingest.report import AccountingError, FileReport
+from qa_core.ingest.staged import Decision, Staged
+from qa_core.ingest.workbench import Comparison, compare, open_bench, write_rows
+from qa_core.lake.tables import quoted
+from qa_core.records import store
+from qa_core.wording import N_
+
+SHOWN_NAMES = 20
+
+
+@dataclass
+class Landing:
+    """One file on its way in. `system`: the system that was named for it, so that its contacts are looked for in no other."""
+
+    viewer: Viewer
+    staged: Staged
+    options: ImportOptions
+    report: FileReport
+    progress: Progress
+    system: str | None = None
+
+    def start(self, merged: int, write: Callable[[Session, str], None], late: list[Rejected] | None = None) -> str:
+        """Check that every row is accounted for, enter the batch as started and write its quarantine. Returns its id."""
+        report = self.report
+        accounted = merged + report.duplicates + report.rejected + report.folded + report.skipped
+        if accounted != report.read:
+            raise AccountingError(f"{report.file}: {report.read} rows read, {accounted} accounted for")
+        batch = batches.start(self.viewer, self.staged, self.options, report, write)
+        report.quarantine = quarantine.write(batch.id, self.staged, late or ())
+        return batch.id
+
+    def finish(self, result: lake.MergeResult | Comparison | None = None) -> None:
+        """Take over what the merge did, and enter the batch as done."""
+        take_result(self.report, result)
+        self.report.require_identity()
+        days = (result.first_day, result.last_day) if isinstance(result, lake.MergeResult) else (None, None)
+        with store.writing() as session:
+            batches.finish(session, self.report.batch_id, self.report.as_counts(), days)
+
+    def decide(self, field: str, decision: str, evidence: str, **params: Any) -> None:
+        self.report.decisions.append(Decision(field, decision, evidence, tuple(params.items())))
+
+    def reject(self, reasons: dict[str, int]) -> None:
+        self.report.reasons = dict(sorted((Counter(self.report.reasons) + Counter(reasons)).items()))
+        self.report.rejected += sum(reasons.values())
+
+    def skip(self, kind: str, rows: int) -> None:
+        if rows:
+            self.report.skipped_kinds[kind] = self.report.skipped_kinds.get(kind, 0) + rows
+
+    def fold(self, kind: str, rows: int) -> None:
+        if rows:
+            self.report.folded_kinds[kind] = self.report.folded_kinds.get(kind, 0) + rows
+
+    def say_writing(self, share: float) -> None:
+        self.progress(N_("Writing"), share)
+
+
+def take_result(report: FileReport, result: Any) -> None:
+    """Count what a merge found new, changed or the same."""
+    if result is not None:
+        report.new, report.updated, report.unchanged = report.new + result.new, report.updated + result.updated, report.unchanged + result.unchanged
+
+
+def land(landing: Landing) -> None:
+    """Bring the file in, or say what would happen in a dry run; fills in the report."""
+    LANDERS[landing.staged.kind](landing)
+
+
+def land_contacts(landing: Landing) -> None:
+    staged, report = landing.staged, landing.report
+    with open_bench(staged.folder, staged) as bench:
+        report.duplicates = contacts.number_rows(bench, staged)
+        with batches.reading_or_empty() as session:
+            naming = advisors.plan_names(session, contacts.find_pairs(bench, staged), contacts.find_teams(bench, staged).items())
+            memberships = advisors.find_memberships(session)
+        _say_created(landing, naming)
+        prepared = contacts.prepare(bench, staged, naming, memberships)
+        if landing.options.dry_run:
+            rows = f"read_parquet({quoted(str(prepared.path))})"
+            take_result(report, compare(bench, "contacts", rows, carried=("started_at", "local_start", *prepared.carried)))
+            return
+    batch_id = landing.start(prepared.rows, lambda session, batch_id: advisors.write_names(session, naming, batch_id))
+    result = lake.merge_contacts(prepared.path, prepared.carried, batch_id, progress=landing.say_writing, for_new=prepared.for_new)
+    joined = arrivals.join_arrived(batch_id, staged.folder) if result.new or result.updated else {}
+    if joined:
+        landing.decide("file", N_("rows that had waited for these contacts joined them"), N_("{joined}"), joined=_list_counts(joined))
+    landing.finish(result)
+
+
+def land_attachments(landing: Landing) -> None:
+    staged, report = landing.staged, landing.report
+    with open_bench(staged.folder, staged) as bench:
+        with batches.reading_or_empty() as session:
+            tolerance = settings.current(session).tracking_tolerance_seconds
+        attached = attaching.attach(bench, staged, tolerance, landing.system)
+        report.duplicates = attached.duplicates
+        landing.reject(attached.doubtful)
+        late = attaching.find_doubtful(bench, staged)
+        waits = attaching.find_waiting(bench, staged, landing.system)
+        landing.skip("unmatched", len(waits))
+        if landing.options.dry_run:
+            take_result(report, compare(bench, "contacts", f"read_parquet({quoted(str(attached.path))})", carried=attached.carried))
+            return
+
+    batch_id = landing.start(attached.rows, lambda session, batch_id: waiting.keep(session, batch_id, waits), late)
+    result = lake.merge_contacts(attached.path, attached.carried, batch_id, create=False, progress=landing.say_writing) if attached.rows else None
+    landing.finish(result)
+
+
+def land_spend(landing: Landing) -> None:
+    staged, report = landing.staged, landing.report
+    with open_bench(staged.folder, staged) as bench:
+        key = {name: f'"{name}"' if name in staged.columns else "CAST(NULL AS VARCHAR)" for name in SPEND_KEY}
+        listed = ", ".join(f'{expression} AS "{name}"' for name, expression in key.items())
+        path = staged.folder / "spend.parquet"
+        rows = write_rows(bench, f"SELECT {listed}, strftime(day, '%Y-%m') AS month, sum(amount) AS amount FROM staged GROUP BY ALL", path)
+        if rows < staged.staged:
+            landing.fold("same_day_and_campaign", staged.staged - rows)
+            landing.decide("amount", N_("amounts of the same day and campaign are added up"), N_("{count} rows"), count=staged.staged - rows)
+        if landing.options.dry_run:
+            take_result(report, compare(bench, "spend", f"read_parquet({quoted(str(path))})", SPEND_KEY, ("amount",)))
+            return
+    batch_id = landing.start(rows, lambda session, batch_id: None)
+    landing.finish(lake.merge_spend(path, batch_id, progress=landing.say_writing))
+
+
+def land_advisors(landing: Landing) -> None:
+    rows = pq.read_table(landing.staged.rows).sort_by("line").to_pylist()
+
+    def write(session: Session, batch_id: str) -> None:
+        directory = advisors.Directory.load(session)
+        counts = Counter(advisors.write_row(session, batch_id, directory, row) for row in rows)
+        take_result(landing.report, Comparison(counts["new"], counts["updated"], counts["unchanged"]))
+        landing.report.require_identity()
+
+    if landing.options.dry_run:
+        with batches.rehearsing(landing.staged.kind) as session:
+            write(session, batches.REHEARSAL)
+        return
+    batch_id = landing.start(len(rows), write)
+    arrivals.fill_teams(batch_id, landing.staged.folder)
+    landing.finish()
+
+
+def land_evaluations(landing: Landing) -> None:
+    staged, report = landing.staged, landing.report
+    with open_bench(staged.folder, staged) as bench:
+        gathered = marking.gather(bench, staged, landing.system)
+        report.duplicates = gathered.duplicates
+        with batches.reading_or_empty() as session:
+            naming = advisors.plan_names(session, {(draft.first.get("advisor"), None) for draft in gathered.drafts})
+            spans = advisors.spans_of(advisors.find_memberships(session))
+        _say_created(landing, naming)
+        for draft in gathered.drafts:
+            landing.fold("criterion", 0 if draft.reason else len(draft.lines) - 1)
+        landing.skip("unmatched", sum(draft.is_waiting for draft in gathered.drafts))
+        refused: list[marking.Draft] = [draft for draft in gathered.drafts if draft.reason]
+        landing.reject(Counter(draft.reason for draft in refused for _line in draft.lines))
+        cells = _cells_of(bench, staged, refused)
+    drafts = [draft for draft in gathered.drafts if draft.reason is None]
+
+    def write(session: Session, batch_id: str) -> None:
+        advisors.write_names(session, naming, batch_id)
+        items = [(draft, marking.build(draft, naming.ids, spans)) for draft in drafts]
+        intake = evaluations.Intake(session, batch_id, [item.external_key for _draft, item in items])
+        counts = Counter(intake.take(item) for draft, item in items if not draft.is_waiting)
+        session.flush()
+        waiting.keep(session, batch_id, [marking.waiting_row(item, landing.system) for draft, item in items if draft.is_waiting])
+        take_result(report, Comparison(counts["new"], counts["updated"], counts["unchanged"]))
+        report.require_identity()
+
+    if landing.options.dry_run:
+        with batches.rehearsing(staged.kind) as session:
+            write(session, batches.REHEARSAL)
+        return
+    landing.start(len([draft for draft in drafts if not draft.is_waiting]), write, cells)
+    landing.finish()
+
+
+LANDERS: dict[str, Callable[[Landing], None]] = {
+    "contacts": land_contacts,
+    "tracking": land_attachments,
+    "surveys": land_attachments,
+    "spend": land_spend,
+    "advisors": land_advisors,
+    "evaluations": land_evaluations,
+}
+
+
+def _say_created(landing: Landing, naming: advisors.Naming) -> None:
+    for field, names in (("advisor", [name for _id, name in naming.created]), ("team", [team for team, _site in naming.teams])):
+        if names:
+            shown = ", ".join(names[:SHOWN_NAMES]) + (" …" if len(names) > SHOWN_NAMES else "")
+            landing.decide(field, N_("created, because nobody of that name was known") if field == "advisor" else N_("created, because no team of that name was known"), N_("{count}: {names}"), count=len(names), names=shown)
+
+
+def _list_counts(counts: dict[str, int]) -> str:
+    return ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items()))
+
+
+def _cells_of(bench: duckdb.DuckDBPyConnection, staged: Staged, refused: list[marking.Draft]) -> list[Rejected]:
+    lines = {line: draft.reason for draft in refused for line in draft.lines}
+    if not lines:
+        return []
+    bench.execute("CREATE OR REPLACE TEMP TABLE doubtful AS SELECT unnest(?) AS line, unnest(?) AS reason", [list(lines), list(lines.values())])
+    return attaching.find_doubtful(bench, staged)

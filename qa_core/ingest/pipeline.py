@@ -1,0 +1,126 @@
+"""From files to the stores: each file is one batch, landed whole or not at all, and every row of it accounted for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+from sqlalchemy.orm import Session
+
+from qa_core import home
+from qa_core.access import Permission, Viewer
+from qa_core.errors import AccessDenied, Misuse, Refusal
+from qa_core.ingest import batches, landing, read, recovery
+from qa_core.ingest.options import KINDS, ImportOptions, Progress
+from qa_core.ingest.report import FileReport
+from qa_core.ingest.staged import Staged
+from qa_core.records import store
+from qa_core.records.model import ImportBatch
+from qa_core.wording import N_
+
+
+def run(viewer: Viewer, kind: str, paths: Iterable[Path | str], options: ImportOptions | None = None, progress: Progress | None = None) -> list[FileReport]:
+    """Import files of one kind and report on each; a refused file does not stop the next. Needs MANAGE_IMPORTS.
+
+    With `options.dry_run` nothing is written, not even a folder. Raises Misuse for an unknown kind.
+    """
+    viewer.require(Permission.MANAGE_IMPORTS)
+    if kind not in KINDS:
+        raise Misuse("unknown_kind", N_("There is no import of {kind}. Known: {known}."), kind=kind, known=", ".join(KINDS))
+    options = options or ImportOptions()
+    if not options.dry_run:
+        store.require_ready()
+    return [_import_file(viewer, kind, Path(path), str(path), options, progress or (lambda step, share: None)) for path in paths]
+
+
+def run_upload(viewer: Viewer, kind: str, path: Path, name: str, options: ImportOptions, progress: Progress | None = None) -> FileReport:
+    """The same for one file that was sent to us: it stands at `path`, and is called `name`."""
+    viewer.require(Permission.MANAGE_IMPORTS)
+    return _import_file(viewer, kind, path, name, options, progress or (lambda step, share: None))
+
+
+def _import_file(viewer: Viewer, kind: str, path: Path, name: str, options: ImportOptions, progress: Progress) -> FileReport:
+    try:
+        return _land(viewer, kind, path, name, options, progress)
+    except (AccessDenied, Misuse):
+        raise
+    except Refusal as refusal:
+        return FileReport(file=name, dry_run=options.dry_run, refusal=refusal)
+
+
+def _land(viewer: Viewer, kind: str, path: Path, name: str, options: ImportOptions, progress: Progress) -> FileReport:
+    if not path.is_file():
+        raise Refusal("no_file", N_("There is no file {path}."), path=name)
+    digest = read.find_digest(path)
+    with batches.reading_or_empty() as session:
+        known = _find_known(session, kind, digest, options, name)
+        saved = batches.find_mapping(session, options.profile, kind) if options.profile else None
+    if known is not None:
+        _save_mapping(viewer, known, options)
+        return known
+    reading = options.with_defaults(saved) if saved else options
+    profile = options.profile if saved else None
+    if saved:
+        reading = replace(reading, profile=None, system=reading.system or profile)
+    staged = read.stage(path, kind, reading, progress=lambda rows, share: progress(N_("Reading"), share))
+    try:
+        report = _open_report(staged, name, profile, options)
+        with ExitStack() as stack:
+            if not options.dry_run:
+                stack.enter_context(batches.one_at_a_time())
+                recovery.finish_interrupted()
+                # Somebody may have brought the same file while we read it.
+                with store.reading() as session:
+                    known = _find_known(session, kind, staged.digest, options, name)
+                if known is not None:
+                    return known
+            landing.land(landing.Landing(viewer, staged, options, report, progress, system=reading.system))
+        report.require_identity()
+        return report
+    finally:
+        staged.discard()
+
+
+def _find_known(session: Session, kind: str, digest: str, options: ImportOptions, name: str) -> FileReport | None:
+    batch = batches.find_done(session, kind, digest, options.as_reading())
+    if batch is None:
+        return None
+    report = batches.recognise(session, batch, name)
+    report.dry_run = options.dry_run
+    return report
+
+
+def _save_mapping(viewer: Viewer, known: FileReport, options: ImportOptions) -> None:
+    if options.save_mapping and not options.dry_run:
+        with store.writing() as session:
+            batches.save_mapping(session, viewer, session.get_one(ImportBatch, known.batch_id), options)
+
+
+def _open_report(staged: Staged, name: str, profile: str | None, options: ImportOptions) -> FileReport:
+    """The part of the report that reading the file has settled."""
+    return FileReport(
+        file=name,
+        system=staged.system,
+        profile=profile or staged.profile,
+        mapping=dict(staged.mapping),
+        read=staged.read,
+        rejected=staged.rejected,
+        reasons=dict(staged.reasons),
+        skipped_kinds=dict(staged.skipped_kinds),
+        folded_kinds=dict(staged.folded_kinds),
+        decisions=list(staged.decisions),
+        dry_run=options.dry_run,
+        dropped=staged.dropped,
+        headers=staged.headers,
+    )
+
+
+def resume() -> list[str]:
+    """Finish or take back what a killed import left half-done; safe at every start. Returns the batches concerned."""
+    store.require_ready()
+    with batches.one_at_a_time():
+        finished = recovery.finish_interrupted()
+    recovery.remove_dead_folders(home.current().temporary_folder)
+    return finished

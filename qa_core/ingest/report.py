@@ -1,0 +1,120 @@
+"""What an import says afterwards: every row of the file accounted for, or why the file was refused."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from qa_core import wording
+from qa_core.errors import Refusal
+from qa_core.ingest.staged import Decision
+from qa_core.wording import _
+
+
+@dataclass
+class FileReport:
+    """The fate of one file (CONTRACT.md section 4); `read = new + updated + unchanged + duplicates + rejected + folded + skipped`."""
+
+    file: str
+    system: str = ""
+    profile: str = ""
+    mapping: dict[str, str] = field(default_factory=dict)
+    read: int = 0
+    new: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    duplicates: int = 0
+    rejected: int = 0
+    folded_kinds: dict[str, int] = field(default_factory=dict)
+    skipped_kinds: dict[str, int] = field(default_factory=dict)
+    reasons: dict[str, int] = field(default_factory=dict)
+    quarantine: Path | None = None
+    decisions: list[Decision] = field(default_factory=list)
+    batch_id: str | None = None
+    """Of the batch written, or of the one that had brought the same file; None in a dry run."""
+    recognised: bool = False
+    dry_run: bool = False
+    refusal: Refusal | None = None
+    dropped: tuple[str, ...] = ()
+    """Columns of the file that are not kept."""
+    headers: tuple[str, ...] = ()
+
+    @property
+    def folded(self) -> int:
+        return sum(self.folded_kinds.values())
+
+    @property
+    def skipped(self) -> int:
+        return sum(self.skipped_kinds.values())
+
+    @property
+    def is_refused(self) -> bool:
+        return self.refusal is not None
+
+    def require_identity(self) -> None:
+        """Raise unless every row read is accounted for exactly once."""
+        accounted = self.new + self.updated + self.unchanged + self.duplicates + self.rejected + self.folded + self.skipped
+        if accounted != self.read or self.rejected != sum(self.reasons.values()):
+            raise AccountingError(f"{self.file}: {self.read} rows read, {accounted} accounted for: {self.as_counts()}")
+
+    def as_counts(self) -> dict[str, Any]:
+        """The figures alone, as a batch keeps them."""
+        names = ("read", "new", "updated", "unchanged", "duplicates", "rejected", "folded", "skipped", "folded_kinds", "skipped_kinds", "reasons")
+        return {name: getattr(self, name) for name in names}
+
+    def take_counts(self, counts: Mapping[str, Any]) -> None:
+        """Take over the figures that a batch kept."""
+        for name in ("read", "new", "updated", "unchanged", "duplicates", "rejected"):
+            setattr(self, name, counts.get(name, 0))
+        for name in ("folded_kinds", "skipped_kinds", "reasons"):
+            setattr(self, name, dict(counts.get(name, {})))
+
+    def as_json(self) -> dict[str, Any]:
+        """The object that `import --json` prints for this file."""
+        if self.refusal is not None:
+            error = {"code": self.refusal.code, "message": wording.say(self.refusal), "options": list(self.refusal.options)}
+            return {"file": self.file, "error": error}
+        return {
+            "file": self.file,
+            "system": self.system,
+            "profile": self.profile,
+            "mapping": self.mapping,
+            **self.as_counts(),
+            "quarantine": str(self.quarantine) if self.quarantine else None,
+            "decisions": [decision.as_json() for decision in self.decisions],
+        }
+
+    def as_text(self) -> str:
+        """The same for a person at a terminal, in the language spoken."""
+        if self.refusal is not None:
+            hint = " " + _("Try: {options}", options=" · ".join(self.refusal.options)) if self.refusal.options else ""
+            return f"{self.file}: {wording.say(self.refusal)}{hint}"
+        counted = (
+            (_("read"), self.read),
+            (_("new"), self.new),
+            (_("updated"), self.updated),
+            (_("unchanged"), self.unchanged),
+            (_("duplicates"), self.duplicates),
+            (_("rejected"), self.rejected),
+            (_("folded"), self.folded),
+            (_("skipped"), self.skipped),
+        )
+        lines = [f"{self.file}: " + " · ".join(f"{count} {name}" for name, count in counted if count or name == counted[0][0])]
+        if self.recognised:
+            lines.append("  " + _("This file had been imported before; nothing was changed."))
+        if self.dry_run:
+            lines.append("  " + _("Dry run: nothing was written."))
+        for decision in (item.as_json() for item in self.decisions):
+            evidence = f" ({decision['evidence']})" if decision["evidence"] else ""
+            lines.append(f"  {decision['field']}: {decision['decision']}{evidence}")
+        for kinds in (self.skipped_kinds, self.reasons):
+            lines.extend(f"  {count} × {code}" for code, count in sorted(kinds.items()))
+        if self.quarantine:
+            lines.append("  " + _("The rejected rows stand in {path}", path=str(self.quarantine)))
+        return "\n".join(lines)
+
+
+class AccountingError(Exception):
+    """Rows of a file were lost or counted twice: a defect of the import, which therefore is not committed."""
