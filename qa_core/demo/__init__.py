@@ -1,0 +1,116 @@
+"""A simulated contact centre, from a seed: filled like any other through imports, and taken away again without a trace."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable
+from dataclasses import asdict
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from qa_core import ingest, journal, people
+from qa_core.access import Permission, Viewer
+from qa_core.demo import accounts, evaluations, filling, seasons, staff
+from qa_core.demo.plan import Plan
+from qa_core.errors import Refusal
+from qa_core.records import store
+from qa_core.records.model import Account, Evaluation, Grid, ImportBatch, now
+from qa_core.wording import N_
+
+__all__ = ["Plan", "build", "is_unfinished", "remove", "sign_ins"]
+
+STEPS = {
+    "contacts": N_("Taking in contacts"),
+    "tracking": N_("Joining the call tracking"),
+    "surveys": N_("Joining the surveys"),
+    "spend": N_("Adding what campaigns cost"),
+    "evaluations": N_("Scoring the evaluations"),
+}
+_FILES = 8
+"""How many files the simulation gives after that of the advisors; for the progress shown only."""
+
+
+def build(
+    viewer: Viewer,
+    months: int = 18,
+    advisors: int = 60,
+    contacts: int = 250_000,
+    seed: int = 7,
+    progress: Callable[[str, float], None] | None = None,
+    plan: Plan | None = None,
+) -> None:
+    """Simulate the centre and import it, with an account per role. `plan` gives the last day too; without it that is yesterday.
+
+    What an earlier build left half-done is taken away first. Raises Refusal when there is a demo centre already.
+    """
+    viewer.require(Permission.MANAGE_IMPORTS)
+    viewer.require(Permission.MANAGE_ACCOUNTS)
+    plan = plan or Plan.until_yesterday(months, advisors, contacts, seed)
+    if is_unfinished():
+        remove(viewer)
+    elif accounts.read():
+        raise Refusal("demo_exists", N_("There is a demo centre already; take it away first with: python -m qa_core demo --remove"))
+    tell = progress or (lambda step, share: None)
+    tell(N_("Hiring the advisors"), 0.0)
+    invited = accounts.invite()
+    accounts.write({"complete": False, "plan": {**asdict(plan), "last_day": plan.last_day.isoformat()}, "sign_ins": invited})
+    calendar = seasons.Calendar(plan)
+    people_of_centre = staff.hire(plan, calendar)
+    filling.take_in(viewer, filling.stage_advisors(plan, people_of_centre))
+    accounts.open_all(viewer, invited, people_of_centre)
+    _publish_grid(viewer)
+    tell(N_("Living through the contacts"), 0.1)
+    for number, staged in enumerate(filling.stage_all(plan, calendar, people_of_centre)):
+        tell(STEPS[staged.kind], 0.2 + 0.8 * number / _FILES)
+        filling.take_in(viewer, staged)
+    accounts.write({**accounts.read(), "complete": True})
+
+
+def remove(viewer: Viewer) -> None:
+    """Take the demo centre away: its accounts, all that its batches brought, and the batches themselves."""
+    viewer.require(Permission.MANAGE_IMPORTS)
+    viewer.require(Permission.MANAGE_ACCOUNTS)
+    people.remove_demo_accounts(viewer)
+    ingest.resume()
+    with store.reading() as session:
+        mine = sa.select(ImportBatch.id).where(ImportBatch.profile == filling.PROFILE, ImportBatch.state == "done")
+        batches = list(session.scalars(mine.order_by(ImportBatch.started_at.desc(), ImportBatch.id.desc())))
+    for batch in batches:
+        ingest.undo(viewer, batch)
+    with store.writing() as session:
+        session.execute(sa.delete(ImportBatch).where(ImportBatch.profile == filling.PROFILE))
+        _remove_grid(session)
+        journal.record(session, viewer.username, "demo_remove")
+    accounts.file().unlink(missing_ok=True)
+
+
+def is_unfinished() -> bool:
+    """Whether a build was interrupted, so that another one has to start afresh."""
+    content = accounts.read()
+    return bool(content) and not content["complete"]
+
+
+def sign_ins() -> list[dict[str, str]]:
+    """The demo accounts that stand, as role, username and password."""
+    with store.reading() as session:
+        standing = set(session.scalars(sa.select(Account.username).where(Account.demo, Account.active)))
+    return [entry for entry in accounts.read().get("sign_ins", []) if entry["username"] in standing]
+
+
+def _publish_grid(viewer: Viewer) -> None:
+    """Publish the starter grid that the evaluations are made on, unless it is there."""
+    content = tomllib.loads(evaluations.GRID_FILE.read_text(encoding="utf-8"))
+    with store.writing() as session:
+        if session.scalar(sa.select(Grid.id).where(Grid.key == evaluations.GRID_KEY)) is None:
+            session.add(Grid(key=evaluations.GRID_KEY, version=1, title=content["title"], content=content, published_at=now()))
+            journal.record(session, viewer.username, "grid_publish", evaluations.GRID_KEY, reason="demo")
+
+
+def _remove_grid(session: Session) -> None:
+    """Remove that grid when nothing was evaluated on it since, and it is as it came."""
+    content = tomllib.loads(evaluations.GRID_FILE.read_text(encoding="utf-8"))
+    grid = session.scalars(sa.select(Grid).where(Grid.key == evaluations.GRID_KEY).order_by(Grid.version)).first()
+    used = grid is not None and session.scalar(sa.select(Evaluation.id).where(Evaluation.grid_id == grid.id).limit(1)) is not None
+    if grid is not None and not used and grid.content == content:
+        session.delete(grid)

@@ -40,8 +40,8 @@ LAST_NAMES = (
     *("Larivière", "Lescure", "Maillard", "Malherbe", "Marchandeau", "Mazerolle", "Meddour", "Montagnac", "Morvand", "Nogaret", "Oudinot", "Pagès"),
     *("Pelissard", "Peyrot", "Quemener", "Rambault", "Rivoal", "Roussillon", "Sabatier", "Santonel", "Tavernel", "Thévenard", "Vauquier", "Verdanne"),
 )
-EVALUATORS = ("evaluator", "Claire Vasseron", "Marc Tillier")
-"""The first is the demo account of that name; the others evaluate without one."""
+EVALUATORS = ("Ève Mazerat", "Claire Vasseron", "Marc Tillier")
+"""The first is the display name of a demo account; the others evaluate without one."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,187 @@
+"""The demo centre in the stores: imported like any other, signed in to, and taken away without a trace."""
+
+from __future__ import annotations
+
+import json
+import stat
+from datetime import date
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from qa_core import demo, lake, passwords, people, query
+from qa_core.access import Permission, Role, Viewer
+from qa_core.demo import accounts
+from qa_core.errors import AccessDenied, Refusal
+from qa_core.records import store
+from qa_core.records.model import Account, Advisor, AdvisorAlias, Base, Evaluation, EvaluationAnswer, Grid, ImportBatch, JournalRow, Membership
+from qa_core.slices import Filters, Period
+
+PLAN = demo.Plan(last_day=date(2026, 11, 22), months=4, advisors=12, contacts=4_000)
+SYSTEM = Viewer.SYSTEM
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small demo centre that the tests below only read."""
+    folder = tmp_path_factory.mktemp("filled")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("QA_HOME", str(folder))
+        store.migrate()
+        demo.build(SYSTEM, plan=PLAN)
+    return folder
+
+
+@pytest.fixture
+def at_home(filled: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("QA_HOME", str(filled))
+    return filled
+
+
+def value(kpi: str, viewer: Viewer = SYSTEM, **options) -> float:
+    return query.measure(viewer, (kpi,), **options)["value"].iloc[0]
+
+
+def viewer_of(role: Role) -> Viewer:
+    name = next(entry["username"] for entry in demo.sign_ins() if entry["role"] == role)
+    with store.reading() as session:
+        return people.get_viewer(session, name)
+
+
+def count(session, *tables) -> list[int]:
+    return [session.scalar(sa.select(sa.func.count()).select_from(table)) for table in tables]
+
+
+def test_the_figures_of_the_centre_are_believable(at_home: Path) -> None:
+    assert 3_000 < value("received") < 4_200
+    assert 0.85 < value("answer_rate") < 0.96
+    assert 0.6 < value("service_level") < 0.9
+    assert 0.68 < value("first_contact_resolution") < 0.84
+    assert 0.83 < value("first_contact_resolution_declared") < 0.94
+    assert 0.05 < value("response_rate") < 0.18
+    assert 75 < value("evaluation_score") < 92
+    assert 0.05 < value("attribution_rate") < 0.3
+    assert value("cost_per_contact") > 0
+
+
+def test_every_part_came_through_a_batch_of_its_own(at_home: Path) -> None:
+    with store.reading() as session:
+        batches = session.scalars(sa.select(ImportBatch)).all()
+    assert {batch.state for batch in batches} == {"done"}
+    assert {batch.kind for batch in batches} == {"contacts", "tracking", "surveys", "spend", "advisors", "evaluations"}
+    assert {batch.system for batch in batches if batch.kind == "contacts"} == {"telephony", "messaging", "helpdesk"}
+
+
+def test_advisors_are_found_by_the_name_that_each_tool_knows_and_are_in_their_team_of_the_day(at_home: Path) -> None:
+    with store.reading() as session:
+        assert session.scalar(sa.select(sa.func.count()).select_from(Advisor)) == PLAN.advisors
+    frame = query.measure(SYSTEM, ("answered",), by=("team",))
+    assert frame["team"].notna().sum() == 6
+    assert frame.loc[frame["team"].isna(), "value"].sum() == 0
+
+
+def test_tracking_is_joined_by_number_and_time_and_by_id(at_home: Path) -> None:
+    with lake.working() as connection:
+        ways = dict(connection.execute("SELECT tracking_match, count(*) FROM contacts WHERE tracking_match IS NOT NULL GROUP BY 1").fetchall())
+    assert ways["number_and_time"] > 50 and ways["id"] > 50
+
+
+def test_evaluations_are_scored_on_the_published_grid(at_home: Path) -> None:
+    with store.reading() as session:
+        grid = session.scalars(sa.select(Grid)).one()
+        evaluations = session.scalars(sa.select(Evaluation)).all()
+        assert grid.key == "customer-service" and grid.published_at
+        assert len(evaluations) > 40
+        assert {evaluation.grid_id for evaluation in evaluations} == {grid.id}
+        assert {evaluation.outcome for evaluation in evaluations} == {"pass", "fail"}
+        assert any(evaluation.evaluator == "evaluator" for evaluation in evaluations)
+        assert session.scalar(sa.select(sa.func.count()).select_from(EvaluationAnswer)) == 11 * len(evaluations)
+
+
+def test_there_is_one_sign_in_per_role_with_a_good_password_in_a_private_file(at_home: Path) -> None:
+    entries = demo.sign_ins()
+    assert sorted(entry["role"] for entry in entries) == sorted(Role)
+    for entry in entries:
+        passwords.check_policy(entry["password"], entry["username"])
+    file = at_home / "secrets" / "demo"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert json.loads(file.read_text())["complete"]
+    with store.reading() as session:
+        assert {account.demo for account in session.scalars(sa.select(Account))} == {True}
+
+
+def test_each_role_finds_something_to_look_at(at_home: Path) -> None:
+    everything = value("received")
+    assert value("received", viewer_of(Role.MANAGER)) == everything
+    assert value("received", viewer_of(Role.EXECUTIVE), where=Filters(Period(date(2026, 8, 1), date(2026, 10, 31)))) > 1_000
+    assert 0 < value("answered", viewer_of(Role.TEAM_LEAD)) < everything / 3
+    assert 0 < value("answered", viewer_of(Role.ADVISOR)) < everything / 10
+    assert value("evaluation_score", viewer_of(Role.ADVISOR)) > 40
+
+
+def test_the_same_plan_fills_two_stores_with_the_same_figures(centre: Path, filled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def figures() -> list:
+        frame = query.measure(SYSTEM, ("received", "first_contact_resolution", "csat", "evaluation_score", "cost_per_contact"), by=("week",))
+        return frame[["week", "kpi", "value", "n"]].to_dict("list")["n"] + [value("nps"), value("average_handle_time")]
+
+    demo.build(SYSTEM, plan=PLAN)
+    here = figures()
+    monkeypatch.setenv("QA_HOME", str(filled))
+    assert figures() == here
+
+
+def test_a_second_centre_is_refused_until_the_first_is_taken_away(at_home: Path) -> None:
+    with pytest.raises(Refusal) as caught:
+        demo.build(SYSTEM, plan=PLAN)
+    assert caught.value.code == "demo_exists"
+
+
+@pytest.mark.parametrize("role", [role for role in Role if role != Role.ADMIN])
+def test_only_who_manages_imports_and_accounts_may_build_or_remove_it(at_home: Path, role: Role) -> None:
+    viewer = viewer_of(role)
+    assert not viewer.can(Permission.MANAGE_IMPORTS)
+    for act in (demo.build, demo.remove):
+        with pytest.raises(AccessDenied):
+            act(viewer)
+
+
+def test_removal_leaves_nothing_but_the_journal(centre: Path) -> None:
+    demo.build(SYSTEM, plan=PLAN)
+    demo.remove(SYSTEM)
+    with lake.working() as connection:
+        assert connection.execute("SELECT (SELECT count(*) FROM contacts), (SELECT count(*) FROM spend)").fetchone() == (0, 0)
+    with store.reading() as session:
+        kept = {table.name for table in Base.metadata.sorted_tables if session.scalar(sa.select(sa.func.count()).select_from(table))}
+    assert kept == {JournalRow.__tablename__}
+    assert demo.sign_ins() == [] and not accounts.file().exists()
+    assert not list((centre / "tmp").glob("*"))
+
+
+def test_removal_leaves_what_people_brought_themselves(centre: Path) -> None:
+    people.add(SYSTEM, "manager", Role.MANAGER, password="Their-own-Passw0rd-7")
+    demo.build(SYSTEM, plan=PLAN)
+    assert "demo-manager" in [entry["username"] for entry in demo.sign_ins()]
+    with store.writing() as session:
+        session.add(Advisor(advisor_id="real", name="Somebody real"))
+    demo.remove(SYSTEM)
+    with store.reading() as session:
+        assert session.scalars(sa.select(Account.username)).all() == ["manager"]
+        assert count(session, Advisor, AdvisorAlias, Membership, ImportBatch, Grid) == [1, 0, 0, 0, 0]
+
+
+def test_a_build_that_was_interrupted_starts_afresh(centre: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Interrupted(BaseException):
+        pass
+
+    def stop(step: str, share: float) -> None:
+        if share > 0.5:
+            raise Interrupted
+
+    with pytest.raises(Interrupted):
+        demo.build(SYSTEM, plan=PLAN, progress=stop)
+    assert demo.is_unfinished()
+    demo.build(SYSTEM, plan=PLAN)
+    assert not demo.is_unfinished()
+    with store.reading() as session:
+        assert count(session, Account, Advisor) == [len(Role), PLAN.advisors]
