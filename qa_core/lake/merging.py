@@ -15,6 +15,7 @@ from deltalake.transaction import Transaction
 
 from qa_core import home
 from qa_core.lake import tables
+from qa_core.lake.neighbours import INPUTS
 from qa_core.lake.rewriting import Progress, Rewrite, commit_with_retries
 from qa_core.lake.undoing import LANDED, image_folder, last_transaction, standing_commits
 
@@ -93,7 +94,7 @@ def _attempt(
     _make_fate(rewrite, carried, create)
     result = _count(rewrite)
     # A batch that changes nothing is committed too, so that it is known to have been seen.
-    metadata = {"undo": _keep_before_image(rewrite)} if result.new or result.updated else {}
+    metadata = {"undo": _keep_before_image(rewrite, result)}
     counts = {**asdict(result), "first_day": str(result.first_day or ""), "last_day": str(result.last_day or "")}
     rewrite.run([Transaction(batch_id, LANDED)], {"batch_id": batch_id, "result": counts, **metadata})
     return result
@@ -123,11 +124,23 @@ def _make_fate(rewrite: Rewrite, carried: Sequence[str], create: bool) -> None:
     new_month = "i.month" if "month" in carried else "s.month"
     day = f"CAST({f'i.{clock}' if has_clock else f's.{clock}'} AS DATE)"
     status = f"CASE WHEN s.month IS NULL THEN '{'new' if create else 'missing'}' WHEN {differs} THEN 'changed' ELSE 'unchanged' END"
+    concerned = _concerned(rewrite) if name == "contacts" and not rewrite.starts_empty else ""
     rewrite.connection.execute(f"""
         CREATE TEMP TABLE fate AS
-        SELECT {rewrite.listed('i')}, s.month AS old_month, {new_month} AS new_month, {day} AS fate_day, {status} AS status
+        SELECT {rewrite.listed('i')}, s.month AS old_month, {new_month} AS new_month, {day} AS fate_day, {status} AS status{concerned}
         FROM incoming i LEFT JOIN stored s ON {rewrite.match('i', 's')}
     """)
+
+
+def _concerned(rewrite: Rewrite) -> str:
+    """The columns of the fate that say whose neighbours may change: of new rows, and of those that change where neighbours look."""
+    touches = " OR ".join(f'i."{name}" IS DISTINCT FROM s."{name}"' for name in INPUTS if name in rewrite.carried) or "false"
+    columns = []
+    for title, name in (("customer", "customer_key"), ("start", "started_at")):
+        after = f'i."{name}"' if name in rewrite.carried else f's."{name}"'
+        columns.append(f'CASE WHEN s.month IS NOT NULL AND ({touches}) THEN s."{name}" END AS before_{title}')
+        columns.append(f"CASE WHEN s.month IS NULL THEN {rewrite.arriving(name)} WHEN {touches} THEN {after} END AS after_{title}")
+    return ", " + ", ".join(columns)
 
 
 def _count(rewrite: Rewrite) -> MergeResult:
@@ -141,16 +154,18 @@ def _count(rewrite: Rewrite) -> MergeResult:
     return MergeResult(counts["new"], counts["changed"], counts["unchanged"], counts["missing"], first, last)
 
 
-def _keep_before_image(rewrite: Rewrite) -> str:
-    """Keep what the batch is about to replace, and the keys that it brings, so that it can be undone. Returns the file's name."""
-    image = f"{rewrite.base.name}-{uuid.uuid4().hex}.parquet"
+def _keep_before_image(rewrite: Rewrite, result: MergeResult) -> list[str]:
+    """Keep what the batch is about to replace, and the keys that it brings, so that it can be undone. Returns the names of the files."""
     image_folder().mkdir(parents=True, exist_ok=True)
-    rewrite.connection.execute(
-        f"COPY (SELECT 'changed' AS status, s.* FROM stored s SEMI JOIN (SELECT * FROM fate WHERE status = 'changed') f ON {rewrite.match('s', 'f')} "
-        f"UNION ALL BY NAME SELECT 'new' AS status, {rewrite.listed('f')} FROM fate f WHERE status = 'new') "
-        f"TO {tables.quoted(str(image_folder() / image))} (FORMAT parquet, COMPRESSION zstd)"
-    )
-    return image
+    select = {
+        "changed": f"SELECT s.* FROM stored s SEMI JOIN (SELECT * FROM fate WHERE status = 'changed') f ON {rewrite.match('s', 'f')}",
+        "new": f"SELECT {rewrite.listed('f')} FROM fate f WHERE status = 'new'",
+    }
+    kept = [status for status, rows in (("changed", result.updated), ("new", result.new)) if rows]
+    names = {status: f"{rewrite.base.name}-{uuid.uuid4().hex}-{status}.parquet" for status in kept}
+    for status, name in names.items():
+        rewrite.connection.execute(f"COPY ({select[status]}) TO {tables.quoted(str(image_folder() / name))} (FORMAT parquet, COMPRESSION zstd)")
+    return list(names.values())
 
 
 @contextmanager

@@ -1,7 +1,9 @@
 """Rewriting months: given what becomes of which row, write the months that change and commit them together, neighbours included.
 
 A writer prepares three things on its connection: the view `stored` (the table as it stands), the view `incoming` (rows by key, with the
-columns that it carries) and the table `fate` (key, `old_month`, `new_month`, `status`: new, changed, deleted or unchanged).
+columns that it carries) and the table `fate` (key, `old_month`, `new_month`, `status`: new, changed or deleted). For contacts, the fate also says
+which customer is concerned, before and after, and when: `before_customer`, `before_start`, `after_customer`, `after_start`; null where
+the neighbours of nobody can change.
 """
 
 from __future__ import annotations
@@ -85,8 +87,13 @@ class Rewrite:
         if self.progress:
             self.progress(share)
 
+    @property
+    def starts_empty(self) -> bool:
+        """Whether nothing was stored, so that every incoming row is new and needs no looking up."""
+        return not self.base.parts
+
     def _find_months(self, has_neighbours: bool) -> list[str]:
-        parts = ["SELECT old_month AS month FROM fate WHERE status <> 'unchanged'", "SELECT new_month FROM fate WHERE status <> 'unchanged'"]
+        parts = ["SELECT old_month AS month FROM fate", "SELECT new_month FROM fate"]
         if has_neighbours:
             parts.append("SELECT month FROM neighbours")
         rows = self.connection.execute(f"SELECT DISTINCT month FROM ({' UNION ALL '.join(parts)}) WHERE month IS NOT NULL ORDER BY month").fetchall()
@@ -99,11 +106,13 @@ class Rewrite:
         arriving = ", ".join(f'{self.arriving(column)} AS "{column}"' for column in columns)
         kept = "".join(f", s.{column}" for column in facts.NEIGHBOURS) if name == "contacts" else ""
         none = "".join(f", CAST(NULL AS DOUBLE) AS {column}" for column in facts.NEIGHBOURS) if name == "contacts" else ""
+        # Where the rows say their month, only those of this one are looked at.
+        incoming = f"(SELECT * FROM incoming WHERE month = {quoted})" if "month" in self.carried else "incoming"
         pieces = []
         if month in self.base.months:
             pieces.append(
                 f"SELECT {staying}{kept} FROM ({tables.select_from_files(name, self.base.files(months=[month]))}) s "
-                f"LEFT JOIN ({self._changes(f'f.old_month = {quoted}')}) i ON {self.match('i', 's')} "
+                f"LEFT JOIN ({self._changes(f'f.old_month = {quoted}', incoming)}) i ON {self.match('i', 's')} "
                 f"WHERE i.is_change IS NULL OR (NOT i.is_deleted AND i.new_month = {quoted})"
             )
         origins = self.connection.execute(f"SELECT DISTINCT old_month FROM fate WHERE status = 'changed' AND new_month = {quoted} AND old_month <> {quoted}").fetchall()
@@ -111,11 +120,13 @@ class Rewrite:
             files = self.base.files(months=[origin for (origin,) in origins])
             pieces.append(
                 f"SELECT {staying}{kept} FROM ({tables.select_from_files(name, files)}) s "
-                f"JOIN ({self._changes(f'f.new_month = {quoted} AND f.old_month <> {quoted}')}) i ON {self.match('i', 's')}"
+                f"JOIN ({self._changes(f'f.new_month = {quoted} AND f.old_month <> {quoted}', incoming)}) i ON {self.match('i', 's')}"
             )
-        if self.connection.execute(f"SELECT 1 FROM fate WHERE status = 'new' AND new_month = {quoted} LIMIT 1").fetchone():
+        if self.starts_empty:
+            pieces.append(f"SELECT {arriving}{none} FROM {incoming} i")
+        elif self.connection.execute(f"SELECT 1 FROM fate WHERE status = 'new' AND new_month = {quoted} LIMIT 1").fetchone():
             fresh = f"SELECT {', '.join(self.key)} FROM fate WHERE status = 'new' AND new_month = {quoted}"
-            pieces.append(f"SELECT {arriving}{none} FROM incoming i SEMI JOIN ({fresh}) f ON {self.match('i', 'f')}")
+            pieces.append(f"SELECT {arriving}{none} FROM {incoming} i SEMI JOIN ({fresh}) f ON {self.match('i', 'f')}")
         rows = " UNION ALL ".join(pieces)
         if not has_neighbours:
             return rows
@@ -125,12 +136,12 @@ class Rewrite:
             f"LEFT JOIN (SELECT * FROM neighbours WHERE month = {quoted}) n ON {self.match('n', 'r')}"
         )
 
-    def _changes(self, condition: str) -> str:
+    def _changes(self, condition: str, incoming: str = "incoming") -> str:
         """The incoming rows that change or delete a stored one, as far as the fate fulfils the condition."""
         carried = ", ".join(f'i."{name}"' for name in self.carried if name not in self.key)
         return (
             f"SELECT {self.listed('f')}{', ' + carried if carried else ''}, true AS is_change, f.status = 'deleted' AS is_deleted, f.new_month FROM fate f "
-            f"LEFT JOIN incoming i ON {self.match('i', 'f')} WHERE f.status IN ('changed', 'deleted') AND {condition}"
+            f"LEFT JOIN {incoming} i ON {self.match('i', 'f')} WHERE f.status IN ('changed', 'deleted') AND {condition}"
         )
 
     def _find_neighbours(self) -> bool:
@@ -138,51 +149,51 @@ class Rewrite:
 
         Looks at every contact of the customers concerned, up to twice the reach around the changes: the outer half only as neighbours.
         """
-        self._make_touched()
-        first, last, customers = self.connection.execute("SELECT min(least_start), max(greatest_start), count(customer_key) FROM touched").fetchone()
-        if not customers:
-            return False
-        near = self.base.files(*_months_around(first, last, 2 * facts.NEIGHBOUR_DAYS))
-        inputs = [name for name in neighbours.INPUTS if name != "customer_key"]
-        staying = ", ".join(f'{self.merged(name)} AS "{name}"' for name in ("customer_key", *inputs))
-        arriving = ", ".join(f'{self.arriving(name)} AS "{name}"' for name in ("customer_key", *inputs))
-        old = ", ".join(f"s.{name} AS old_{name}" for name in facts.NEIGHBOURS)
+        inputs = ("customer_key", *(name for name in neighbours.INPUTS if name != "customer_key"))
+        arriving = ", ".join(f'{self.arriving(name)} AS "{name}"' for name in inputs)
         none = ", ".join(f"CAST(NULL AS DOUBLE) AS old_{name}" for name in facts.NEIGHBOURS)
-        self.connection.execute(f"""
-            CREATE OR REPLACE TEMP VIEW events AS
-            SELECT * FROM (
-                SELECT {self.listed('s')}, CASE WHEN i.is_change THEN i.new_month ELSE s.month END AS month, {staying}, {old}
-                FROM ({tables.select_from_files("contacts", near)}) s LEFT JOIN ({self._changes('true')}) i ON {self.match('i', 's')}
-                WHERE i.is_change IS NULL OR NOT i.is_deleted
-                UNION ALL
-                SELECT {self.listed('i')}, f.new_month, {arriving}, {none} FROM incoming i JOIN (SELECT * FROM fate WHERE status = 'new') f ON {self.match('i', 'f')}
-            ) SEMI JOIN (SELECT customer_key FROM touched) t USING (customer_key)
-        """)
+        if self.starts_empty:
+            events = f"SELECT {self.listed('i')}, month, {arriving}, {none} FROM incoming i WHERE {self.arriving('customer_key')} IS NOT NULL"
+            is_near = "true"
+        else:
+            span = self._make_touched()
+            if span is None:
+                return False
+            near = self.base.files(*_months_around(*span, 2 * facts.NEIGHBOUR_DAYS))
+            staying = ", ".join(f'{self.merged(name)} AS "{name}"' for name in inputs)
+            old = ", ".join(f"s.{name} AS old_{name}" for name in facts.NEIGHBOURS)
+            events = f"""
+                SELECT * FROM (
+                    SELECT {self.listed("s")}, CASE WHEN i.is_change THEN i.new_month ELSE s.month END AS month, {staying}, {old}
+                    FROM ({tables.select_from_files("contacts", near)}) s LEFT JOIN ({self._changes("true")}) i ON {self.match("i", "s")}
+                    WHERE i.is_change IS NULL OR NOT i.is_deleted
+                    UNION ALL
+                    SELECT {self.listed("i")}, f.new_month, {arriving}, {none} FROM incoming i JOIN (SELECT * FROM fate WHERE status = 'new') f ON {self.match("i", "f")}
+                ) SEMI JOIN touched USING (customer_key)"""
+            is_near = f"started_at BETWEEN TIMESTAMP '{span[0]}' - {neighbours.REACH} AND TIMESTAMP '{span[1]}' + {neighbours.REACH}"
+        self.connection.execute(f"CREATE TEMP VIEW events AS {events}")
         changed = " OR ".join(f"{name} IS DISTINCT FROM old_{name}" for name in facts.NEIGHBOURS)
-        reach = f"TIMESTAMP '{first}' - {neighbours.REACH} AND TIMESTAMP '{last}' + {neighbours.REACH}"
         self.connection.execute(f"""
-            CREATE OR REPLACE TEMP TABLE neighbours AS
+            CREATE TEMP TABLE neighbours AS
             SELECT source_system, contact_id, month, {", ".join(facts.NEIGHBOURS)} FROM ({neighbours.select_neighbours("events")})
-            WHERE started_at BETWEEN {reach} AND ({changed})
+            WHERE {is_near} AND ({changed})
         """)
         return True
 
-    def _make_touched(self) -> None:
-        """Make the table `touched`: each customer with a contact that comes, goes, moves or ends differently, before or after the change."""
-        after = {name: f'i."{name}"' if name in self.carried else f's."{name}"' for name in neighbours.INPUTS}
-        differs = " OR ".join(f's."{name}" IS DISTINCT FROM {value}' for name, value in after.items() if name in self.carried) or "false"
-        pieces = [
-            f"SELECT {self.arriving('customer_key')} AS customer_key, {self.arriving('started_at')} AS started_at "
-            f"FROM incoming i SEMI JOIN (SELECT * FROM fate WHERE status = 'new') f ON {self.match('i', 'f')}"
-        ]
-        if self.base.parts and (differs != "false" or self.connection.execute("SELECT 1 FROM fate WHERE status = 'deleted' LIMIT 1").fetchone()):
-            stored = f"FROM stored s JOIN ({self._changes('true')}) i ON {self.match('i', 's')} WHERE (i.is_deleted OR {differs})"
-            pieces += [f"SELECT s.customer_key, s.started_at {stored}", f"SELECT {after['customer_key']}, {after['started_at']} {stored} AND NOT i.is_deleted"]
-        self.connection.execute(f"""
-            CREATE OR REPLACE TEMP TABLE touched AS
-            SELECT customer_key, min(started_at) AS least_start, max(started_at) AS greatest_start FROM ({' UNION ALL '.join(pieces)})
+    def _make_touched(self) -> tuple[datetime, datetime] | None:
+        """Make the table `touched`: each customer with a contact that comes, goes, moves or ends differently. Returns the span of these contacts."""
+        self.connection.execute("""
+            CREATE TEMP TABLE touched AS
+            SELECT customer_key, min(started_at) AS first_start, max(started_at) AS last_start
+            FROM (
+                SELECT before_customer AS customer_key, before_start AS started_at FROM fate
+                UNION ALL
+                SELECT after_customer, after_start FROM fate
+            )
             WHERE customer_key IS NOT NULL GROUP BY customer_key
         """)
+        first, last = self.connection.execute("SELECT min(first_start), max(last_start) FROM touched").fetchone()
+        return None if first is None else (first, last)
 
 
 def _months_around(first: datetime, last: datetime, days: int) -> tuple[str, str]:

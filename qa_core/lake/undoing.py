@@ -30,7 +30,7 @@ def last_transaction(base: tables.Snapshot, batch_id: str) -> int | None:
 
 
 def standing_commits(base: tables.Snapshot) -> list[Mapping[str, Any]]:
-    """The log entries of the batches that landed and were not undone, oldest first; each names its before-image as `undo` if it changed a row."""
+    """The log entries of the batches that landed and were not undone, oldest first; `undo` names the files of their before-images."""
     if base.version < 0:
         return []
     standing, undone = [], set()
@@ -55,7 +55,7 @@ def undo(batch_id: str, progress: Progress | None = None) -> int:
 
 def _attempt(connection: duckdb.DuckDBPyConnection, base: tables.Snapshot, batch_id: str, progress: Progress | None) -> int:
     commits = standing_commits(base)
-    own = [entry["undo"] for entry in commits if entry["batch_id"] == batch_id and "undo" in entry]
+    own = [image for entry in commits if entry["batch_id"] == batch_id for image in entry["undo"]]
     restored = [column for column in tables.columns_of(base.name) if column not in facts.NEIGHBOURS]
     rewrite = Rewrite(connection, base, restored, progress)
     if not all((image_folder() / image).exists() for image in own):
@@ -64,9 +64,11 @@ def _attempt(connection: duckdb.DuckDBPyConnection, base: tables.Snapshot, batch
     _make_before(rewrite, own)
     _refuse_if_changed_since(rewrite, commits, batch_id)
     connection.execute("CREATE TEMP VIEW incoming AS SELECT * EXCLUDE (status) FROM before WHERE status = 'changed'")
+    concerned = ", s.customer_key AS before_customer, s.started_at AS before_start, b.customer_key AS after_customer, b.started_at AS after_start"
     connection.execute(f"""
         CREATE TEMP TABLE fate AS
         SELECT {rewrite.listed('b')}, s.month AS old_month, b.month AS new_month, CASE b.status WHEN 'new' THEN 'deleted' ELSE 'changed' END AS status
+        {concerned if base.name == "contacts" else ""}
         FROM before b JOIN stored s ON {rewrite.match('b', 's')}
     """)
     rows = connection.execute("SELECT count(*) FROM fate").fetchone()[0]
@@ -77,29 +79,33 @@ def _attempt(connection: duckdb.DuckDBPyConnection, base: tables.Snapshot, batch
 
 
 def _make_before(rewrite: Rewrite, images: Sequence[str]) -> None:
-    """Make the view `before`: each row as the oldest image shows it, when a batch took several commits."""
-    if not images:
-        empty = tables.select_from_files(rewrite.base.name, [])
-        rewrite.connection.execute(f"CREATE TEMP VIEW before AS SELECT '' AS status, * FROM ({empty})")
-        return
-    pieces = [f"SELECT *, {number} AS image FROM read_parquet({tables.quoted(str(image_folder() / image))})" for number, image in enumerate(images)]
-    oldest = f"QUALIFY row_number() OVER (PARTITION BY {', '.join(rewrite.key)} ORDER BY image) = 1" if len(pieces) > 1 else ""
-    rewrite.connection.execute(f"CREATE TEMP VIEW before AS SELECT * EXCLUDE (image) FROM ({' UNION ALL BY NAME '.join(pieces)}) {oldest}")
+    """Make the view `before`: what each row was (`status` changed) or that it was not (new); from the first of a batch's commits that touched it."""
+    pieces = [f"SELECT '' AS status, 0 AS image, * FROM ({tables.select_from_files(rewrite.base.name, [])})"]
+    for number, image in enumerate(images):
+        pieces.append(f"SELECT '{status_of(image)}' AS status, {number} AS image, * FROM {read_image(image)}")
+    first = f"QUALIFY row_number() OVER (PARTITION BY {', '.join(rewrite.key)} ORDER BY image) = 1" if len(images) > 1 else ""
+    rewrite.connection.execute(f"CREATE TEMP VIEW before AS SELECT * EXCLUDE (image) FROM ({' UNION ALL BY NAME '.join(pieces)}) {first}")
+
+
+def read_image(image: str) -> str:
+    return f"read_parquet({tables.quoted(str(image_folder() / image))})"
+
+
+def status_of(image: str) -> str:
+    """What a before-image holds: rows as they were before they `changed`, or the keys of `new` ones."""
+    return image.removesuffix(".parquet").rsplit("-", 1)[1]
 
 
 def _refuse_if_changed_since(rewrite: Rewrite, commits: Sequence[Mapping[str, Any]], batch_id: str) -> None:
     first = min((entry["version"] for entry in commits if entry["batch_id"] == batch_id), default=0)
-    for entry in commits:
-        image = image_folder() / entry.get("undo", "")
-        if entry["version"] < first or entry["batch_id"] == batch_id or "undo" not in entry or not image.exists():
-            continue
-        later = f"read_parquet({tables.quoted(str(image))})"
-        changed = rewrite.connection.execute(f"SELECT count(*) FROM {later} l SEMI JOIN before b ON {rewrite.match('l', 'b')}").fetchone()[0]
+    later = [(entry["batch_id"], image) for entry in commits if entry["version"] >= first and entry["batch_id"] != batch_id for image in entry["undo"]]
+    for other, image in later:
+        changed = rewrite.connection.execute(f"SELECT count(*) FROM {read_image(image)} l SEMI JOIN before b ON {rewrite.match('l', 'b')}").fetchone()[0]
         if changed:
             raise Refusal(
                 "changed_since",
                 N_("The import {later} changed {rows} rows of the import {batch} afterwards. Take {later} back first."),
-                later=entry["batch_id"],
+                later=other,
                 rows=changed,
                 batch=batch_id,
             )

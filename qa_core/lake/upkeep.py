@@ -12,7 +12,7 @@ from deltalake import DeltaTable, WriterProperties
 from qa_core import home
 from qa_core.lake import tables
 from qa_core.lake.rewriting import Rewrite, commit_with_retries
-from qa_core.lake.undoing import image_folder, standing_commits
+from qa_core.lake.undoing import image_folder, read_image, standing_commits, status_of
 
 READER_SECONDS = 600
 """A version stays on disk for so long after the next one came: longer than any question takes."""
@@ -34,7 +34,9 @@ def erase(customer_key: str) -> int:
         connection.execute(f"CREATE TEMP VIEW incoming AS {tables.select_from_files('contacts', [])}")
         connection.execute(f"""
             CREATE TEMP TABLE fate AS
-            SELECT {rewrite.listed('s')}, s.month AS old_month, CAST(NULL AS VARCHAR) AS new_month, 'deleted' AS status FROM stored s WHERE customer_key = {customer}
+            SELECT {rewrite.listed('s')}, s.month AS old_month, CAST(NULL AS VARCHAR) AS new_month, 'deleted' AS status,
+                s.customer_key AS before_customer, s.started_at AS before_start, CAST(NULL AS VARCHAR) AS after_customer, CAST(NULL AS TIMESTAMP) AS after_start
+            FROM stored s WHERE customer_key = {customer}
         """)
         # The images go first: were we stopped in between, a second call would still find the contacts and finish.
         _erase_from_images(rewrite, customer)
@@ -48,8 +50,9 @@ def erase(customer_key: str) -> int:
 
 def _erase_from_images(rewrite: Rewrite, customer: str) -> None:
     for image in sorted(image_folder().glob("contacts-*.parquet")):
-        source = f"read_parquet({tables.quoted(str(image))})"
-        condition = f"customer_key = {customer} OR EXISTS (SELECT 1 FROM fate f WHERE {rewrite.match('f', 'i')})"
+        source = read_image(image.name)
+        is_known = f"EXISTS (SELECT 1 FROM fate f WHERE {rewrite.match('f', 'i')})"
+        condition = is_known if status_of(image.name) == "new" else f"customer_key = {customer} OR {is_known}"
         if not rewrite.connection.execute(f"SELECT 1 FROM {source} i WHERE {condition} LIMIT 1").fetchone():
             continue
         draft = image.with_suffix(".draft")
@@ -84,7 +87,7 @@ def _vacuum_table(base: tables.Snapshot) -> int:
 
 def _vacuum_images(base: tables.Snapshot) -> int:
     horizon = time.time() - IMAGE_DAYS * 86400
-    needed = {entry["undo"] for entry in standing_commits(base) if "undo" in entry and entry["timestamp"] / 1000 >= horizon}
+    needed = {image for entry in standing_commits(base) if entry["timestamp"] / 1000 >= horizon for image in entry["undo"]}
     stale = [image for image in image_folder().glob(f"{base.name}-*") if image.name not in needed]
     for image in stale:
         image.unlink(missing_ok=True)
