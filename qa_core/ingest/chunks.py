@@ -21,7 +21,10 @@ from qa_core.wording import N_
 
 MOST_UNKNOWN = 0.1
 _BASIC = ("y", "yes", "oui", "o", "true", "vrai", "1", "1 0", "x", "ok", "t", "n", "no", "non", "false", "faux", "0", "0 0", "f")
-ANSWER_WORDS = {**{word: words.Outcome.ANSWERED if words.YES_NO[word] else words.Outcome.UNANSWERED for word in _BASIC if word in words.YES_NO}, **words.OUTCOMES}
+ANSWER_WORDS = {
+    **{word: words.Outcome.ANSWERED if words.YES_NO[word] else words.Outcome.UNANSWERED for word in _BASIC if word in words.YES_NO},
+    **words.OUTCOMES,
+}
 DIRECTION_WORDS = {**words.DIRECTIONS, **dict.fromkeys(words.MISSED_DIRECTIONS, "missed")}
 WORD_LISTS = {Reads.BOOLEAN: words.YES_NO, Reads.OUTCOME: ANSWER_WORDS, Reads.DIRECTION: DIRECTION_WORDS}
 _MOMENTS, _NUMBERS = (Reads.MOMENT,), (Reads.NUMBER, Reads.WHOLE, Reads.MARK, Reads.CRITERION)

@@ -19,16 +19,33 @@ UNIT_NAMES = {"s": N_("seconds"), "ms": N_("milliseconds"), "min": N_("minutes")
 HOURS_OF_A_CALL = 3
 """A conversation of more hours than this is less likely than minutes and seconds."""
 LONG_CALL = 18_000
-_FULL = re.compile(r"^(?:(?P<date>\d{4}-\d{2}-\d{2}|\d{1,2}/\d{1,2}/\d{4})[ T])?(?P<sign>-?)(?:(?P<days>\d+) days?,? )?(?P<h>\d{1,4}):(?P<m>\d{1,2}):(?P<s>\d{1,2}(?:[.,]\d+)?)(?: ?(?P<half>[AaPp])[Mm])?$")
+_FULL = re.compile(
+    r"^(?:(?P<date>\d{4}-\d{2}-\d{2}|\d{1,2}/\d{1,2}/\d{4})[ T])?(?P<sign>-?)(?:(?P<days>\d+) days?,? )?"
+    r"(?P<h>\d{1,4}):(?P<m>\d{1,2}):(?P<s>\d{1,2}(?:[.,]\d+)?)(?: ?(?P<half>[AaPp])[Mm])?$"
+)
 _PAIR = re.compile(r"^(?P<sign>-?)(?P<x>\d{1,4}):(?P<y>\d{2}(?:[.,]\d+)?)$")
 _WORDS = re.compile(
     r"^(?P<sign>-?)(?:(?P<d>\d+) ?(?:d|j|days?|jours?) ?)?(?:(?P<h>\d+) ?(?:h|hr|hrs|heures?|hours?)\.? ?)?"
-    r"(?:(?P<m>\d+(?:[.,]\d+)?) ?(?:m|min|mins|mn|minutes?|['′])\.? ?)?(?:et |and )?(?:(?P<s>\d+(?:[.,]\d+)?) ?(?:s|sec|secs|secondes?|seconds?|\"|″|'')?\.?)?$",
+    r"(?:(?P<m>\d+(?:[.,]\d+)?) ?(?:m|min|mins|mn|minutes?|['′])\.? ?)?(?:et |and )?"
+    r"(?:(?P<s>\d+(?:[.,]\d+)?) ?(?:s|sec|secs|secondes?|seconds?|\"|″|'')?\.?)?$",
     re.IGNORECASE,
 )
 _ISO = re.compile(r"^(?P<sign>-?)P(?:(?P<d>\d+)D)?T?(?:(?P<h>\d+)H)?(?:(?P<m>\d+)M)?(?:(?P<s>\d+(?:\.\d+)?)S)?$", re.IGNORECASE)
 _MILLI = re.compile(r"^(-?\d+(?:[.,]\d+)?) ?(?:ms|msec|millisecond(?:e)?s?)$", re.IGNORECASE)
-_UNWRITTEN_DAYS = ("1899-12-30", "1899-12-31", "1900-01-00", "1900-01-01", "1970-01-01", "30/12/1899", "12/30/1899", "31/12/1899", "12/31/1899", "01/01/1900", "1/1/1900", "1/0/1900")
+_UNWRITTEN_DAYS = (
+    "1899-12-30",
+    "1899-12-31",
+    "1900-01-00",
+    "1900-01-01",
+    "1970-01-01",
+    "30/12/1899",
+    "12/30/1899",
+    "31/12/1899",
+    "12/31/1899",
+    "01/01/1900",
+    "1/1/1900",
+    "1/0/1900",
+)
 _DESTROYED = re.compile(r"^\d{1,2}:\d{2}\.\d$")
 
 
@@ -137,7 +154,10 @@ def decide(evidence: DurationEvidence, given: str | None, hint: str | None, deci
         destroyed = _DESTROYED.match(evidence.odd_example)
         raise Refusal(
             "unreadable_durations",
-            N_("The column {column}, taken for {field}, holds values such as {example}, which are no durations. Name the right column with --map {field}=COLUMN.")
+            N_(
+                "The column {column}, taken for {field}, holds values such as {example}, which are no durations. Name the right column with --map "
+                "{field}=COLUMN."
+            )
             if not destroyed
             else N_("The column {column} holds values such as {example}, which a spreadsheet has cut. Export the file again from its source."),
             options=(f"--map {evidence.field}=COLUMN",),
@@ -155,9 +175,15 @@ def decide(evidence: DurationEvidence, given: str | None, hint: str | None, deci
         unit, found = given, N_("as asked for by --unit")
     elif hint:
         unit, found = hint, N_("as the header {column} says")
-    elif numbers.fractions and 0 <= numbers.lowest and numbers.highest < 1:
+    elif numbers.fractions and numbers.lowest >= 0 and numbers.highest < 1:
         unit, found = "day", N_("{column}: fractions of a day, from {low} to {high}")
-    elif numbers.lowest >= 0 and numbers.above[100] and numbers.highest > LONG_CALL and not numbers.fractions and numbers.above[100] > 0.9 * (numbers.total - numbers.zeros):
+    elif (
+        numbers.lowest >= 0
+        and numbers.above[100]
+        and numbers.highest > LONG_CALL
+        and not numbers.fractions
+        and numbers.above[100] > 0.9 * (numbers.total - numbers.zeros)
+    ):
         raise Refusal(
             "ambiguous_unit",
             N_("In the column {column} the numbers go up to {high}: more than five hours if they are seconds. Say whether they are seconds or milliseconds."),
@@ -181,14 +207,21 @@ def _decide_pairs(evidence: DurationEvidence, given: str | None, decisions: list
         decisions.append(Decision(evidence.field, N_("minutes and seconds") if given == "s" else N_("hours and minutes"), N_("as asked for by --unit"), places))
         return given == "s"
     if evidence.full:
-        decisions.append(Decision(evidence.field, N_("two numbers are minutes and seconds"), N_("{column}: other values of the column write hours, minutes and seconds"), places))
+        decisions.append(
+            Decision(
+                evidence.field, N_("two numbers are minutes and seconds"), N_("{column}: other values of the column write hours, minutes and seconds"), places
+            )
+        )
         return True
     if evidence.minutes_as_hours:
         decisions.append(Decision(evidence.field, N_("minutes and seconds"), N_("{column}: up to {first} before the colon, too many for hours"), places))
         return True
     raise Refusal(
         "ambiguous_duration",
-        N_("In the column {column}, a value such as {example} may be minutes and seconds, or hours and minutes. Say what the last number is: seconds or minutes."),
+        N_(
+            "In the column {column}, a value such as {example} may be minutes and seconds, or hours and minutes. Say what the last number is: "
+            "seconds or minutes."
+        ),
         options=(f"--unit {evidence.field}=s", f"--unit {evidence.field}=min"),
         column=evidence.column,
         example=evidence.example,

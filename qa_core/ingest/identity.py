@@ -20,8 +20,10 @@ SHORTEST_NUMBER = 6
 _WITHHELD = {
     simplify(word)
     for word in (
-        "anonymous", "anonyme", "unknown", "inconnu", "inconnue", "private", "privé", "masqué", "numéro masqué", "withheld", "restricted", "blocked", "unavailable", "indisponible",
-        "caché", "hidden", "no caller id", "secret", "s", "0", "00", "000", "0000000000", "99999999", "-1", "confidentiel", "appel masqué", "not available", "id unavailable",
+        "anonymous", "anonyme", "unknown", "inconnu", "inconnue", "private", "privé", "masqué", "numéro masqué", "withheld", "restricted", "blocked",
+        "unavailable", "indisponible",
+        "caché", "hidden", "no caller id", "secret", "s", "0", "00", "000", "0000000000", "99999999", "-1", "confidentiel", "appel masqué",
+        "not available", "id unavailable",
     )
 }  # fmt: skip
 _DECORATION = "[\\s\u00a0\u202f.\\-/()_]"
@@ -97,7 +99,7 @@ def _national_pattern(country: str) -> tuple[int, str] | None:
 
 def is_extension(text: str) -> bool:
     """Whether a cell is the short number of a desk, or a technical channel, rather than somebody outside."""
-    return text.isdigit() and len(text) < SHORTEST_NUMBER or "/" in text
+    return (text.isdigit() and len(text) < SHORTEST_NUMBER) or "/" in text
 
 
 def mask_cell(text: str | None) -> str | None:

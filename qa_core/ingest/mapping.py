@@ -134,7 +134,10 @@ def _require_needed(profile: Profile, headers: list[str], found: Mapping[str, Co
     seen = show(headers)
     options = tuple(f"--map {group[0]}=COLUMN" for group in missing)
     if not found:
-        message = N_("None of the columns is recognised as part of {kind}. Seen: {seen}. Say which column is which with --map FIELD=COLUMN, for example --map {field}=COLUMN.")
+        message = N_(
+            "None of the columns is recognised as part of {kind}. Seen: {seen}. Say which column is which with --map FIELD=COLUMN, for example "
+            "--map {field}=COLUMN."
+        )
         raise Refusal("unknown_headers", message, options=options, kind=profile.kind, seen=seen, field=missing[0][0])
     raise Refusal(
         "missing_column",

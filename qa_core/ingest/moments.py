@@ -33,7 +33,8 @@ _SHAPES = {
     "short_year": r"^(?P<a>\d{1,2})[-/.](?P<b>\d{1,2})[-/.](?P<c>\d{2})" + _TIME,
     "named": r"^" + _DAY_NAME + r"(?P<d>\d{1,2})(?:st|nd|rd|th|er)?[ \-/](?P<mon>\pL{3,9})\.?,?[ \-/](?P<y>\d{4}|\d{2})" + _TIME,
     "named_first": r"^" + _DAY_NAME + r"(?P<mon>\pL{3,9})\.? (?P<d>\d{1,2})(?:st|nd|rd|th)?,? (?P<y>\d{4})" + _TIME,
-    "compact": r"^(?P<y>(?:19|20)\d{2})(?P<b>0[1-9]|1[0-2])(?P<c>0[1-9]|[12]\d|3[01])(?:(?:[T _-]?)(?P<H>[01]\d|2[0-3]):?(?P<M>[0-5]\d):?(?P<S>[0-5]\d))?(?P<f>)(?P<ap>)(?P<z>Z|[+-]\d{2}:?\d{2})?$",
+    "compact": r"^(?P<y>(?:19|20)\d{2})(?P<b>0[1-9]|1[0-2])(?P<c>0[1-9]|[12]\d|3[01])"
+    r"(?:(?:[T _-]?)(?P<H>[01]\d|2[0-3]):?(?P<M>[0-5]\d):?(?P<S>[0-5]\d))?(?P<f>)(?P<ap>)(?P<z>Z|[+-]\d{2}:?\d{2})?$",
     "clock": r"^(?P<H>\d{1,2}) ?[:hH] ?(?P<M>\d{2})(?: ?[:mM] ?(?P<S>\d{2})(?:[.,](?P<f>\d{1,9}))?s?)?(?: ?(?P<ap>[AaPp])\.?[Mm]\.?)?(?P<z>)$",
     "number": r"^(?P<n>\d+(?:[.,]\d+)?)$",
 }
@@ -161,7 +162,7 @@ class MomentEvidence:
         low, high = self.numbers
         if high < low:
             return None
-        if 0 <= low and high < 1:
+        if low >= 0 and high < 1:
             return "fraction"
         if low >= 20_000 and high < 80_000:
             return "serial"
@@ -198,7 +199,9 @@ class MomentReading:
             return _from_strict(strict, values)
         result = Moments(np.full(length, "NaT", "M8[D]"), np.full(length, "NaT", "m8[us]"), np.zeros(length, bool), np.zeros(length, bool))
         encoded = values.dictionary_encode()
-        unique = Moments(*(np.full(len(encoded.dictionary), blank, kind) for blank, kind in (("NaT", "M8[D]"), ("NaT", "m8[us]"), (False, bool), (False, bool))))
+        unique = Moments(
+            *(np.full(len(encoded.dictionary), blank, kind) for blank, kind in (("NaT", "M8[D]"), ("NaT", "m8[us]"), (False, bool), (False, bool)))
+        )
         left = np.ones(len(encoded.dictionary), bool)
         for shape in self.shapes:
             groups, matched = _extract(encoded.dictionary, _SHAPES[shape], left)
@@ -287,7 +290,10 @@ def decide(evidence: MomentEvidence, date_order: str | None, others: tuple[tuple
     if evidence.total and known < total / 2:
         raise Refusal(
             "unreadable_dates",
-            N_("The column {column}, taken for {field}, holds values such as {example}, which are no dates or times. Name the right column with --map {field}=COLUMN."),
+            N_(
+                "The column {column}, taken for {field}, holds values such as {example}, which are no dates or times. Name the right column with "
+                "--map {field}=COLUMN."
+            ),
             options=(f"--map {evidence.field}=COLUMN",),
             column=evidence.column,
             field=evidence.field,
@@ -298,7 +304,14 @@ def decide(evidence: MomentEvidence, date_order: str | None, others: tuple[tuple
     short_order = _decide_short_order(evidence, date_order, others, decisions) if "short_year" in evidence.counts else None
     swapped = bool(order) and _decide_swapped(evidence, order, decisions)
     if meaning and meaning != "unknown":
-        decisions.append(Decision(evidence.field, NUMBER_MEANINGS[meaning], N_("{column}: numbers from {low} to {high}"), _places(column=evidence.column, low=evidence.numbers[0], high=evidence.numbers[1])))
+        decisions.append(
+            Decision(
+                evidence.field,
+                NUMBER_MEANINGS[meaning],
+                N_("{column}: numbers from {low} to {high}"),
+                _places(column=evidence.column, low=evidence.numbers[0], high=evidence.numbers[1]),
+            )
+        )
     shapes = tuple(sorted(evidence.counts, key=lambda shape: -evidence.counts[shape]))
     return MomentReading(shapes, order, short_order, meaning, swapped), decisions
 
@@ -331,7 +344,11 @@ def _decide_order(evidence: MomentEvidence, given: str | None, others: tuple[tup
         )
     if first != second:
         order = "dmy" if first > second else "mdy"
-        found = N_("{column}: {count} of {total} dates begin with a number above 12") if first > second else N_("{column}: {count} of {total} dates have a number above 12 in the middle")
+        found = (
+            N_("{column}: {count} of {total} dates begin with a number above 12")
+            if first > second
+            else N_("{column}: {count} of {total} dates have a number above 12 in the middle")
+        )
         decisions.append(_order_decision(evidence, order, found, count=max(first, second), total=count))
         return order
     if all(a == b for _year, a, b in evidence.months.get("year_last", ())):
@@ -361,13 +378,20 @@ def _decide_short_order(evidence: MomentEvidence, given: str | None, others: tup
     places = evidence.places["short_year"]
     limits = {"d": 31, "m": 12, "y": 99}
     faults = {
-        order: max(sum(rows for value, rows in places[name].items() if value > limits[part] or (part != "y" and not value)) for name, part in zip(("a", "b", "c"), parts, strict=True))
+        order: max(
+            sum(rows for value, rows in places[name].items() if value > limits[part] or (part != "y" and not value))
+            for name, part in zip(("a", "b", "c"), parts, strict=True)
+        )
         for order, parts in ORDERS.items()
     }
     possible = [order for order in ORDERS if faults[order] <= FEW * count]
     if len(possible) > 1:
         # A file covers few years and many days: the place with as many values as a month has days is not the year.
-        varied = {order: (len(places[("a", "b", "c")[parts.index("y")]]), len(places[("a", "b", "c")[parts.index("d")]])) for order, parts in ORDERS.items() if order in possible}
+        varied = {
+            order: (len(places[("a", "b", "c")[parts.index("y")]]), len(places[("a", "b", "c")[parts.index("d")]]))
+            for order, parts in ORDERS.items()
+            if order in possible
+        }
         likely = [order for order, (years, days) in varied.items() if years <= 6 and days > 12]
         possible = likely if len(likely) == 1 else possible
     if len(possible) == 1:
@@ -406,7 +430,10 @@ def _decide_swapped(evidence: MomentEvidence, order: str, decisions: list[Decisi
             Decision(
                 evidence.field,
                 N_("a spreadsheet had swapped day and month of the dates it recognised; swapped back"),
-                N_("{column}: {dates} dates with a day up to 12 beside {texts} texts with a day above 12; swapped back they fall in the months of the texts, as they are they do not"),
+                N_(
+                    "{column}: {dates} dates with a day up to 12 beside {texts} texts with a day above 12; swapped back they fall in the months of the "
+                    "texts, as they are they do not"
+                ),
                 places,
             )
         )
@@ -414,7 +441,8 @@ def _decide_swapped(evidence: MomentEvidence, order: str, decisions: list[Decisi
     raise Refusal(
         "swapped_dates",
         N_(
-            "In the column {column} a spreadsheet has probably swapped day and month: {dates} values are dates with a day up to 12, {texts} are texts with a day above 12. "
+            "In the column {column} a spreadsheet has probably swapped day and month: {dates} values are dates with a day up to 12, {texts} "
+            "are texts with a day above 12. "
             "It cannot be proved from the file, so nothing was imported. Export it again as CSV without opening it in a spreadsheet."
         ),
         column=evidence.column,

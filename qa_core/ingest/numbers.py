@@ -104,13 +104,13 @@ class NumberEvidence:
         digits = plain.lstrip("+-")
         if "," in digits:
             head, _comma, tail = digits.rpartition(",")
-            if "." in head or len(tail) != 3 or head.startswith("0") or len(head) > 3 and "," not in head:
+            if "." in head or len(tail) != 3 or head.startswith("0") or (len(head) > 3 and "," not in head):
                 self.comma_decimal += count
             else:
                 self.comma_three += count
         elif "." in digits:
             head, _dot, tail = digits.rpartition(".")
-            three = len(tail) == 3 and 1 <= len(head.replace(".", "")) and not head.startswith("0") and (len(head) <= 3 or "." in head)
+            three = len(tail) == 3 and len(head.replace(".", "")) >= 1 and not head.startswith("0") and (len(head) <= 3 or "." in head)
             self.dot_three_short += count * three
             self.dot_other += count * (not three)
         elif digits:
@@ -145,7 +145,11 @@ def decide_decimal(evidence: NumberEvidence, given: str | None, decisions: list[
         return given
     places = (("column", evidence.column), ("example", evidence.odd_example or evidence.example))
     if evidence.comma_decimal:
-        decisions.append(Decision(evidence.field, N_("the comma separates decimals"), N_("{column}: {count} values such as 1,5"), (*places, ("count", evidence.comma_decimal))))
+        decisions.append(
+            Decision(
+                evidence.field, N_("the comma separates decimals"), N_("{column}: {count} values such as 1,5"), (*places, ("count", evidence.comma_decimal))
+            )
+        )
         return ","
     if evidence.comma_three and (evidence.dot_other or evidence.dot_three_short):
         return "."
@@ -236,7 +240,11 @@ def decide_mark(evidence: NumberEvidence, decimal: str | None, scale: str | None
         low, high = next(((low, high) for low, high in _SCALES if evidence.above[high] <= FEW * readable), (0, 100))
         found = N_("{column}: values from {low} to {high}")
     zero_is_missing = bool(evidence.zeros and low > 0 and not told)
-    decisions.append(Decision(evidence.field, N_("marks from {least} to {greatest}; --scale says otherwise"), found, (*places, ("least", f"{low:g}"), ("greatest", f"{high:g}"))))
+    decisions.append(
+        Decision(
+            evidence.field, N_("marks from {least} to {greatest}; --scale says otherwise"), found, (*places, ("least", f"{low:g}"), ("greatest", f"{high:g}"))
+        )
+    )
     if zero_is_missing:
         note = N_("a mark of 0 lies outside the scale and is read as: no mark")
         decisions.append(Decision(evidence.field, note, N_("{column}: {zeros} zeros"), (*places, ("zeros", evidence.zeros))))

@@ -51,7 +51,14 @@ def stage(path: Path, kind: str, options: ImportOptions | None = None, progress:
     columns = mapping.recognise(profile, list(header.names), options.columns)
     here = home.current()
     context = Context(
-        profile, options, list(header.names), columns, Zone(options.timezone or here.timezone), Zone(here.timezone), Pseudonyms.current(may_create=not options.dry_run), list(source.decisions)
+        profile,
+        options,
+        list(header.names),
+        columns,
+        Zone(options.timezone or here.timezone),
+        Zone(here.timezone),
+        Pseudonyms.current(may_create=not options.dry_run),
+        list(source.decisions),
     )
     if header.row:
         place = header.line + source.line_offset
@@ -127,17 +134,24 @@ class _Rows:
             self._progress(self._read, (half + block.share) / 2)
 
     def _sort_out(self, block: Block, width: int, key: tuple[int, ...]) -> Iterator[Block]:
-        doubtful = np.flatnonzero(pc.equal(block.cells[key[0] if key else 0], "").to_numpy(zero_copy_only=False)) if len(block.lines) else []
-        aside = [index for index in doubtful if self._put_aside(int(block.lines[index]), block.row(index), width, key)]
-        if aside:
-            keep = np.ones(len(block.lines), bool)
-            keep[aside] = False
+        without_key = _is_blank(block.cells[key[0] if key else 0])
+        if without_key.any():
+            blank = np.logical_and.reduce([_is_blank(column) for column in block.cells])
+            self._skipped["blank"] += int(blank.sum())
+            keep = ~blank
+            for index in np.flatnonzero(without_key & keep):
+                keep[index] = not self._put_aside(int(block.lines[index]), block.row(index), width, key)
             block = Block(block.lines[keep], [column.filter(pa.array(keep)) for column in block.cells], block.odd, block.share)
         padded = [(line, (row + [""] * (width - len(row)))[:width]) for line, row in block.odd if not self._put_aside(line, row, width, key)]
         if len(block.lines):
             yield block
         if padded:
-            yield Block(np.array([line for line, _row in padded], np.int64), [pa.array(list(column), pa.string()) for column in zip(*(row for _line, row in padded), strict=True)], [], block.share)
+            yield Block(
+                np.array([line for line, _row in padded], np.int64),
+                [pa.array(list(column), pa.string()) for column in zip(*(row for _line, row in padded), strict=True)],
+                [],
+                block.share,
+            )
 
     def _put_aside(self, line: int, row: list[str], width: int, key: tuple[int, ...]) -> bool:
         found = tables.classify(row, width, key)
@@ -165,7 +179,11 @@ class _Rows:
                 is_word = isinstance(evidence, words.WordEvidence)
                 evidence.add(values if is_word else words.without_notes(values))
         if not seen:
-            raise Refusal("headers_only", N_("The file has headers but no row of data. Seen: {seen}. Export it again with its rows."), seen=mapping.show(list(self.header.names)))
+            raise Refusal(
+                "headers_only",
+                N_("The file has headers but no row of data. Seen: {seen}. Export it again with its rows."),
+                seen=mapping.show(list(self.header.names)),
+            )
         context.notes["mapping"] = {name: column.header.text for name, column in context.columns.items()}
         context.decide_readings()
         context.profile.settle(context)
@@ -200,25 +218,42 @@ class _Rows:
             reasons.update(reason for _line, reason, _row in self._misfits)
             self._write_refused(refused, self._misfits)
         if schema is None:
-            raise Refusal("headers_only", N_("The file has headers but no row of data. Seen: {seen}. Export it again with its rows."), seen=mapping.show(list(self.header.names)))
+            raise Refusal(
+                "headers_only",
+                N_("The file has headers but no row of data. Seen: {seen}. Export it again with its rows."),
+                seen=mapping.show(list(self.header.names)),
+            )
         self._fill_in(staged, schema, kept_lines, reasons)
 
     def _fill_in(self, staged: Staged, schema: pa.Schema, kept: int, reasons: Counter[str]) -> None:
         context = self.context
         staged.read, staged.staged, staged.rejected = self._read, kept, sum(reasons.values())
         staged.reasons = dict(sorted(reasons.items()))
-        staged.skipped_kinds = dict(sorted(self._skipped.items()))
+        staged.skipped_kinds = {name: count for name, count in sorted(self._skipped.items()) if count}
         staged.columns = tuple(name for name in schema.names if name != "line")
         staged.mapping = {name: context.headers[column.index] for name, column in context.columns.items()}
         used = {column.index for column in context.columns.values()}
         staged.dropped = tuple(name for index, name in enumerate(context.headers) if name and index not in used)
         if staged.dropped:
-            context.decisions.append(Decision("file", N_("not kept: {columns}"), N_("no field of {kind} is recognised in them"), (("columns", mapping.show(list(staged.dropped))), ("kind", staged.kind))))
+            context.decisions.append(
+                Decision(
+                    "file",
+                    N_("not kept: {columns}"),
+                    N_("no field of {kind} is recognised in them"),
+                    (("columns", mapping.show(list(staged.dropped))), ("kind", staged.kind)),
+                )
+            )
         hidden = [name for name, column in context.columns.items() if column.field.is_identity]
         if hidden:
-            context.decisions.append(Decision("customer", N_("replaced by pseudonyms: {columns}"), "", (("columns", ", ".join(context.columns[name].header.text for name in hidden)),)))
+            context.decisions.append(
+                Decision(
+                    "customer", N_("replaced by pseudonyms: {columns}"), "", (("columns", ", ".join(context.columns[name].header.text for name in hidden)),)
+                )
+            )
         if self._shorter:
-            context.decisions.append(Decision("file", N_("cells missing at the end of a row are empty"), N_("{count} rows shorter than the header"), (("count", self._shorter),)))
+            context.decisions.append(
+                Decision("file", N_("cells missing at the end of a row are empty"), N_("{count} rows shorter than the header"), (("count", self._shorter),))
+            )
 
     def _refuse_cut_row(self, chunk: Chunk) -> None:
         """A file cut in the middle ends in a row without its end."""
@@ -237,8 +272,13 @@ class _Rows:
         if not rows:
             return
         width = self.header.width
-        shown = {column.index for column in self.context.columns.values() if not column.field.is_identity and column.field.name not in ("survey_comment", "comment")}
-        masked = [[(cell[:SHOWN_OF_A_CELL] if index in shown else mask_cell(cell.strip())) for index, cell in enumerate((row + [""] * width)[:width])] for _line, _reason, row in rows]
+        shown = {
+            column.index for column in self.context.columns.values() if not column.field.is_identity and column.field.name not in ("survey_comment", "comment")
+        }
+        masked = [
+            [(cell[:SHOWN_OF_A_CELL] if index in shown else mask_cell(cell.strip())) for index, cell in enumerate((row + [""] * width)[:width])]
+            for _line, _reason, row in rows
+        ]
         writer.write_table(pa.table([[line for line, _r, _c in rows], [reason for _l, reason, _c in rows], masked], schema=_REJECTED))
 
 
@@ -271,14 +311,22 @@ def unwrite_zeros(staged: Staged, context: Context) -> None:
                 unanswered = _not_answered(batch)
                 for name in emptied:
                     index = batch.schema.get_field_index(name)
-                    batch = batch.set_column(index, batch.schema.field(index), pc.if_else(unanswered, pa.scalar(None, batch.column(index).type), batch.column(index)))
+                    batch = batch.set_column(
+                        index, batch.schema.field(index), pc.if_else(unanswered, pa.scalar(None, batch.column(index).type), batch.column(index))
+                    )
                     if name == "csat":
                         at = batch.schema.get_field_index("csat_scale")
                         batch = batch.set_column(at, batch.schema.field(at), pc.if_else(unanswered, pa.scalar(None, pa.string()), batch.column(at)))
                 writer.write_batch(batch)
     replaced.replace(staged.rows)
     for name in emptied:
-        context.decide(name, N_("0 on contacts that nobody answered is read as: not measured"), N_("{count} unanswered contacts, every one with 0"), count=counts[name][0])
+        context.decide(
+            name, N_("0 on contacts that nobody answered is read as: not measured"), N_("{count} unanswered contacts, every one with 0"), count=counts[name][0]
+        )
+
+
+def _is_blank(cells: pa.Array) -> np.ndarray:
+    return pc.match_substring_regex(cells, r"^\s*$").to_numpy(zero_copy_only=False).astype(bool)
 
 
 def _not_answered(batch: pa.RecordBatch) -> pa.Array:

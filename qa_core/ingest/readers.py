@@ -68,7 +68,10 @@ class Source:
         except csv.Error as error:
             raise Refusal(
                 "unclosed_quote",
-                N_("Near line {line} a cell is longer than {size} characters: a quotation mark is probably opened and never closed. Correct that line and try again."),
+                N_(
+                    "Near line {line} a cell is longer than {size} characters: a quotation mark is probably opened and never closed. Correct that line "
+                    "and try again."
+                ),
                 line=reader.line_num,
                 size=LONGEST_CELL,
             ) from error
@@ -146,7 +149,14 @@ def _open_text(path: Path, options: ImportOptions, size: int) -> Source:
     if not any(line.strip() for line in sample):
         raise Refusal("empty_file", N_("{name} is empty. Export it again and try once more."), name=path.name)
     delimiter = _given_delimiter(options.delimiter) or find_delimiter(sample)
-    decisions.append(Decision("file", N_("read as text in {encoding}, cells separated by: {delimiter}"), "", _places(encoding=encoding, delimiter=DELIMITER_NAMES.get(delimiter, delimiter))))
+    decisions.append(
+        Decision(
+            "file",
+            N_("read as text in {encoding}, cells separated by: {delimiter}"),
+            "",
+            _places(encoding=encoding, delimiter=DELIMITER_NAMES.get(delimiter, delimiter)),
+        )
+    )
     by_bytes = encoding in ("utf-8", "utf-8-sig", "ascii", "cp1252")
     return Source(open_text, (lambda: path.open("rb")) if by_bytes else None, encoding.removesuffix("-sig"), size, delimiter, 0, decisions, ends_with_newline)
 
@@ -211,7 +221,9 @@ def _check_encoding(path: Path, name: str) -> str:
     try:
         codecs.lookup(name)
     except LookupError as error:
-        raise Refusal("unknown_encoding", N_("{value} is not an encoding; try utf-8 or cp1252."), options=("--encoding utf-8", "--encoding cp1252"), value=name) from error
+        raise Refusal(
+            "unknown_encoding", N_("{value} is not an encoding; try utf-8 or cp1252."), options=("--encoding utf-8", "--encoding cp1252"), value=name
+        ) from error
     if not _decodes(path, name):
         raise Refusal(
             "wrong_encoding",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -13,9 +14,11 @@ from qa_core.wording import N_
 
 SAMPLE_ROWS = 60
 FOOTERS = (
-    "total", "totals", "totaux", "total general", "grand total", "somme", "sum", "moyenne", "average", "mean", "count", "nombre total", "sous total", "subtotal", "ensemble", "end of report", "fin du rapport", "fin de l extraction", "generated", "genere", "edite le", "exporte le", "source",
+    "total", "totals", "totaux", "total general", "grand total", "somme", "sum", "moyenne", "average", "mean", "count", "nombre total", "sous total",
+    "subtotal", "ensemble", "end of report", "fin du rapport", "fin de l extraction", "generated", "genere", "edite le", "exporte le", "source",
 )  # fmt: skip
 LEAST_WIDTH_OF_NOTES = 3
+_MOMENT = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{2,4}|\d{1,2}:\d{2}")
 
 
 @dataclass(frozen=True)
@@ -49,10 +52,23 @@ def find_header(sample: list[tuple[int, list[str]]], vocabulary: Mapping[str, tu
     if best is None:
         widest = max(sum(bool(cell) for cell in cells) for _index, _line, cells in filled)
         best = next(item for item in filled if sum(bool(cell) for cell in item[2]) == widest)
+        if _looks_like_data(best[2]):
+            raise Refusal(
+                "no_header",
+                N_("The file has no row of headers: line {line} already holds data. Add a first row that names the columns, in the order of the file."),
+                line=best[1],
+            )
     index, line, cells = best
     while cells and not cells[-1]:
         cells.pop()
     return Header(index, line, _make_unique(cells))
+
+
+def _looks_like_data(cells: list[str]) -> bool:
+    """Whether a row that names nothing known holds a date, a time or mostly numbers."""
+    filled = [cell for cell in cells if cell]
+    numbers = sum(not any(letter.isalpha() for letter in cell) for cell in filled)
+    return any(_MOMENT.search(cell) for cell in filled) or numbers > len(filled) / 2
 
 
 def _looks_like_headers(cells: list[str]) -> bool:

@@ -15,11 +15,47 @@ import pyarrow.compute as pc
 
 from qa_core.facts import Direction, Outcome
 
-_EMPTY = ("null", "none", "nan", "nat", "n/a", "na", "#n/a", "#na", "#ref!", "#value!", "#div/0!", "-", "--", "?", "\\n", "<na>", "nil", "(null)", "n.a.", "nd", "n/d")
+_EMPTY = (
+    "null",
+    "none",
+    "nan",
+    "nat",
+    "n/a",
+    "na",
+    "#n/a",
+    "#na",
+    "#ref!",
+    "#value!",
+    "#div/0!",
+    "-",
+    "--",
+    "?",
+    "\\n",
+    "<na>",
+    "nil",
+    "(null)",
+    "n.a.",
+    "nd",
+    "n/d",
+)
 EMPTY = tuple(spelling for word in _EMPTY for spelling in dict.fromkeys((word, word.upper(), word.capitalize(), word.title())))
 EMPTY = (*dict.fromkeys(("", *EMPTY, "NaN", "NaT", "N/a")),)
 _EMPTY_SET = pa.array(EMPTY, pa.string())
-_NOT_GIVEN = {"not answered", "not scored", "not rated", "not surveyed", "no answer", "no response", "unanswered", "non note", "non notee", "sans reponse", "pas de reponse", "non renseigne", "not available"}
+_NOT_GIVEN = {
+    "not answered",
+    "not scored",
+    "not rated",
+    "not surveyed",
+    "no answer",
+    "no response",
+    "unanswered",
+    "non note",
+    "non notee",
+    "sans reponse",
+    "pas de reponse",
+    "non renseigne",
+    "not available",
+}
 
 
 def clean(column: list[str] | pa.Array) -> pa.Array:
@@ -52,32 +88,40 @@ def _by_word(words: Mapping[object, str]) -> dict[str, object]:
 
 YES_NO = _by_word(
     {
-        True: "y|yes|yep|oui|o|true|t|vrai|1|1.0|x|ok|si|resolved|resolu|solved|closed|cloture|clos|done|completed|fixed|regle|traite|answered|repondu|sent|envoye|recorded|enregistre",
-        False: "n|no|non|false|f|faux|0|0.0|ko|unresolved|non resolu|not resolved|pas resolu|open|ouvert|pending|en cours|escalated|escalade|dropped|unsolved|not solved"
+        True: "y|yes|yep|oui|o|true|t|vrai|1|1.0|x|ok|si|resolved|resolu|solved|closed|cloture|clos|done|completed|fixed|regle|traite|"
+        "answered|repondu|sent|envoye|recorded|enregistre",
+        False: "n|no|non|false|f|faux|0|0.0|ko|unresolved|non resolu|not resolved|pas resolu|open|ouvert|pending|en cours|escalated|"
+        "escalade|dropped|unsolved|not solved"
         "|unanswered|non repondu|not answered|not sent|non envoye|not recorded|failed|en attente",
     }
 )
 
 OUTCOMES = _by_word(
     {
-        Outcome.ANSWERED: "answered|answer|repondu|repondue|decroche|decrochee|pris|prise|prise en charge|traite|traitee|handled|connected|complete|completed|completeagent|completecaller|agent"
-        "|received|recu|transferred|transfere|transferee|success|succes|abouti|aboutie|served|processed|picked up|accepted|accepte|talked|appel repondu|call answered|call completed",
-        Outcome.ABANDONED: "abandoned|abandon|abandonne|abandonnee|hang|hangup|hung up|hang up|raccroche|dropped|lost|perdu|perdue|abandoned in queue|caller hung up|abandon client|appel abandonne|call abandoned|cancel|cancelled|canceled",
+        Outcome.ANSWERED: "answered|answer|repondu|repondue|decroche|decrochee|pris|prise|prise en charge|traite|traitee|handled|connected|"
+        "complete|completed|completeagent|completecaller|agent"
+        "|received|recu|transferred|transfere|transferee|success|succes|abouti|aboutie|served|processed|picked up|accepted|"
+        "accepte|talked|appel repondu|call answered|call completed",
+        Outcome.ABANDONED: "abandoned|abandon|abandonne|abandonnee|hang|hangup|hung up|hang up|raccroche|dropped|lost|perdu|perdue|"
+        "abandoned in queue|caller hung up|abandon client|appel abandonne|call abandoned|cancel|cancelled|canceled",
         Outcome.TIMEOUT: "timeout|time out|timed out|exitwithtimeout|delai depasse|temps depasse|expired|expire",
         Outcome.OVERFLOW: "overflow|overflowed|debordement|deborde|redirected|reroute|reroutee|renvoi|renvoye|deflected|dissuasion|dissuade",
         Outcome.VOICEMAIL: "voicemail|voice mail|messagerie|messagerie vocale|boite vocale|repondeur|message",
         Outcome.CLOSED: "closed|ferme|fermeture|out of opening hours|out of hours|after hours|hors horaires|hors horaire|hors ouverture",
         Outcome.REFUSED: "refused|refuse|rejected|rejete|busy|occupe|declined|line busy|ligne occupee",
         Outcome.FAILED: "failed|fail|failure|echec|error|erreur|congestion|chanunavail|phantom|invalid|dead air|silent",
-        Outcome.UNANSWERED: "unanswered|not answered|no answer|noanswer|non repondu|non repondue|sans reponse|pas de reponse|missed|manque|manquee|non decroche|non decrochee|appel manque|missed call|call unanswered"
+        Outcome.UNANSWERED: "unanswered|not answered|no answer|noanswer|non repondu|non repondue|sans reponse|pas de reponse|missed|manque|manquee|"
+        "non decroche|non decrochee|appel manque|missed call|call unanswered"
         "|call missed|no reply|non abouti|non aboutie|ring no answer|unattended",
     }
 )
 
 DIRECTIONS = _by_word(
     {
-        Direction.INBOUND: "inbound|in|incoming|entrant|entrante|entrants|entree|recu|received|appel entrant|incoming call|inbound call|i|terminating|acd|queue",
-        Direction.OUTBOUND: "outbound|out|outgoing|sortant|sortante|sortants|sortie|emis|made|appel sortant|outgoing call|outbound call|placed|originating|o|outbound api|outbound dial|dialed|callback|rappel",
+        Direction.INBOUND: "inbound|in|incoming|entrant|entrante|entrants|entree|recu|received|appel entrant|incoming call|inbound call|i|"
+        "terminating|acd|queue",
+        Direction.OUTBOUND: "outbound|out|outgoing|sortant|sortante|sortants|sortie|emis|made|appel sortant|outgoing call|outbound call|placed|"
+        "originating|o|outbound api|outbound dial|dialed|callback|rappel",
         Direction.INTERNAL: "internal|interne|local|intra|appel interne|internal call",
     }
 )

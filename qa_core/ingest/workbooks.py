@@ -115,8 +115,14 @@ def _read_within(process: subprocess.Popen[bytes], path: Path) -> bytes:
 
 
 def _too_large(path: Path) -> Refusal:
-    return Refusal("workbook_too_large", N_("{name} unpacks to more than can be read safely, or has cells very far apart. Save the table alone in a new workbook, or as CSV."), name=path.name)
+    return Refusal(
+        "workbook_too_large",
+        N_("{name} unpacks to more than can be read safely, or has cells very far apart. Save the table alone in a new workbook, or as CSV."),
+        name=path.name,
+    )
 
 
 def _damaged(path: Path) -> Refusal:
-    return Refusal("damaged_file", N_("{name} is damaged or was cut short: it cannot be opened as a workbook. Export it again, or save it as CSV."), name=path.name)
+    return Refusal(
+        "damaged_file", N_("{name} is damaged or was cut short: it cannot be opened as a workbook. Export it again, or save it as CSV."), name=path.name
+    )

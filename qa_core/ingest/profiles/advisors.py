@@ -14,7 +14,11 @@ from qa_core.wording import N_
 
 FIELDS = (
     Field("advisor_id", Reads.TEXT, "agent id|id agent|id conseiller|matricule|employee id|identifiant|id|login|agent code|user id|code agent|numero agent"),
-    Field("name", Reads.TEXT, "agent name|advisor name|nom|nom conseiller|nom agent|nom complet|full name|agent|advisor|conseiller|employee name|nom prenom|nom et prenom|prenom nom"),
+    Field(
+        "name",
+        Reads.TEXT,
+        "agent name|advisor name|nom|nom conseiller|nom agent|nom complet|full name|agent|advisor|conseiller|employee name|nom prenom|nom et prenom|prenom nom",
+    ),
     Field("first_name", Reads.TEXT, "prenom"),
     Field("last_name", Reads.TEXT, "nom de famille|surname|family name"),
     Field("aliases", Reads.TEXT, "alias|autres noms|extension|poste|other names|logins|extensions"),
@@ -22,7 +26,7 @@ FIELDS = (
     Field("site", Reads.TEXT, "centre|plateau|call center id|site name|call center|location|etablissement"),
     Field("from", Reads.MOMENT, "since|debut|date debut|start date|hire date|date entree|depuis|date d entree|from date|valid from|date arrivee|du"),
     Field("to", Reads.MOMENT, "until|fin|date fin|end date|date sortie|to date|valid to|jusqu au|date depart|au"),
-)  # fmt: skip
+)
 
 
 def settle(context: Context) -> None:

@@ -18,18 +18,41 @@ from qa_core.wording import N_
 
 FIELDS = (
     Field("evaluation_id", Reads.TEXT, "quality id|id evaluation|numero evaluation|evaluation|eval id|review id|id"),
-    Field("contact_id", Reads.TEXT, "call id|id appel|identifiant appel|interaction id|conversation id|uniqueid|id contact|appel|call|contact|numero appel|id interaction|appel evalue"),
-    Field("advisor", Reads.TEXT, "agent|advisor id|agent id|conseiller|id conseiller|id agent|agent name|nom conseiller|nom agent|advisor name|matricule|teleconseiller|evalue|agent evalue|conseiller evalue"),
-    Field("evaluator", Reads.TEXT, "evaluateur|evaluatrice|reviewer|qa|evaluated by|evalue par|superviseur|supervisor|auditor|analyste|quality analyst|ecouteur|evaluator name|scored by"),
-    Field("evaluated_at", Reads.MOMENT, "evaluation date|date evaluation|date d evaluation|date|evaluated on|review date|date ecoute|date d ecoute|scored at|date de l evaluation|created at|evaluation time"),
+    Field(
+        "contact_id",
+        Reads.TEXT,
+        "call id|id appel|identifiant appel|interaction id|conversation id|uniqueid|id contact|appel|call|contact|numero appel|id interaction|appel evalue",
+    ),
+    Field(
+        "advisor",
+        Reads.TEXT,
+        "agent|advisor id|agent id|conseiller|id conseiller|id agent|agent name|nom conseiller|nom agent|advisor name|matricule|"
+        "teleconseiller|evalue|agent evalue|conseiller evalue",
+    ),
+    Field(
+        "evaluator",
+        Reads.TEXT,
+        "evaluateur|evaluatrice|reviewer|qa|evaluated by|evalue par|superviseur|supervisor|auditor|analyste|quality analyst|ecouteur|evaluator name|scored by",
+    ),
+    Field(
+        "evaluated_at",
+        Reads.MOMENT,
+        "evaluation date|date evaluation|date d evaluation|date|evaluated on|review date|date ecoute|date d ecoute|scored at|date de "
+        "l evaluation|created at|evaluation time",
+    ),
     Field("grid", Reads.TEXT, "grille|scorecard|form|form name|formulaire|grid name|nom grille|template|grille d evaluation|nom de la grille"),
     Field("section", Reads.TEXT, "rubrique|theme|group|category|categorie|section name|bloc|chapitre"),
     Field("criterion", Reads.TEXT, "critere|question|item|criteria|criterion name|libelle critere|question text|criteres"),
     Field("points", Reads.NUMBER, "note obtenue|points obtenus|earned|answer score|points earned|reponse|value|valeur|earned points|resultat", 0),
     Field("possible", Reads.NUMBER, "points possibles|max|maximum|max points|possible points|bareme|max score|note max|sur|points max|out of", 0),
-    Field("score", Reads.MARK, "quality score|note|note globale|total|total score|score global|evaluation score|note qualite|resultat global|overall score|qa score|score total|score qualite|note finale|final score|note totale"),
+    Field(
+        "score",
+        Reads.MARK,
+        "quality score|note|note globale|total|total score|score global|evaluation score|note qualite|resultat global|overall score|"
+        "qa score|score total|score qualite|note finale|final score|note totale",
+    ),
     Field("comment", Reads.TEXT, "commentaire|comments|commentaires|remarque|remarques|observations|feedback"),
-)  # fmt: skip
+)
 _TEXTS = ("evaluation_id", "contact_id", "advisor", "evaluator", "grid", "comment")
 
 
@@ -102,7 +125,10 @@ def _find_possible(context: Context, name: str, out_of: float | None, scale: str
     elif len(evidence.denominators) == 1:
         possible, found = next(iter(evidence.denominators)), N_("{column}: each mark says out of how much")
     else:
-        possible, found = evidence.highest if np.isfinite(evidence.highest) and evidence.highest > 0 else 1.0, N_("{column}: the greatest mark of the file; --scale says otherwise")
+        possible, found = (
+            evidence.highest if np.isfinite(evidence.highest) and evidence.highest > 0 else 1.0,
+            N_("{column}: the greatest mark of the file; --scale says otherwise"),
+        )
     context.decide(name, N_("out of {possible}"), found, possible=f"{possible:g}")
     context.readings[name] = NumberReading(context.readings[name].decimal, 0, possible)
     return possible

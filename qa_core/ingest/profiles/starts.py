@@ -22,7 +22,7 @@ def settle_start(context: Context, name: str = "started_at") -> None:
     has_whole, has_day, has_clock = context.has(name), context.has("date"), context.has("time")
     if has_whole and whole.has_day and whole.has_clock:
         parts = (name, name)
-    elif has_day and has_clock and clock.has_clock and clock.has_day:
+    elif has_clock and clock.has_clock and clock.has_day:
         parts = ("time", "time")
     elif has_day and has_clock:
         parts = ("date", "time")
@@ -39,7 +39,10 @@ def settle_start(context: Context, name: str = "started_at") -> None:
         if context.options.start_date is None:
             raise Refusal(
                 "missing_date",
-                N_("The column {column} holds times of day, and no column holds the date. Say which day it is with --start-date, or name the column of the date with --map date=COLUMN."),
+                N_(
+                    "The column {column} holds times of day, and no column holds the date. Say which day it is with --start-date, or name the column "
+                    "of the date with --map date=COLUMN."
+                ),
                 options=("--start-date YYYY-MM-DD", "--map date=COLUMN"),
                 column=context.columns[clock_column].header.text,
             )
@@ -47,7 +50,11 @@ def settle_start(context: Context, name: str = "started_at") -> None:
     context.notes["start"] = parts
     for spare in ("date", "time", name):
         if context.has(spare) and spare not in parts:
-            context.leave_out(spare, N_("the column {column} is not needed: {other} says when each row began"), other=context.columns[next(part for part in parts if part)].header.text)
+            context.leave_out(
+                spare,
+                N_("the column {column} is not needed: {other} says when each row began"),
+                other=context.columns[next(part for part in parts if part)].header.text,
+            )
     if parts[1] is None:
         context.decide(parts[0], N_("no time of day: each row begins at midnight"))
     if parts[0] is None:
@@ -88,6 +95,14 @@ def say_clock_changes(context: Context) -> None:
     """Report the hours that clock changes made doubtful, once the whole file is read."""
     zone = context.zone
     if zone.repeated:
-        context.decide("started_at", N_("an hour that the clocks of {zone} show twice is taken the first time"), N_("{count} values"), zone=zone.name, count=zone.repeated)
+        context.decide(
+            "started_at", N_("an hour that the clocks of {zone} show twice is taken the first time"), N_("{count} values"), zone=zone.name, count=zone.repeated
+        )
     if zone.missing:
-        context.decide("started_at", N_("an hour that the clocks of {zone} skip is counted on from before the change"), N_("{count} values"), zone=zone.name, count=zone.missing)
+        context.decide(
+            "started_at",
+            N_("an hour that the clocks of {zone} skip is counted on from before the change"),
+            N_("{count} values"),
+            zone=zone.name,
+            count=zone.missing,
+        )

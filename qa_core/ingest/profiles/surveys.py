@@ -14,19 +14,54 @@ from qa_core.ingest.profiles.starts import build_moment, say_clock_changes
 from qa_core.wording import N_
 
 FIELDS = (
-    Field("contact_id", Reads.TEXT, "call id|id appel|identifiant appel|interaction id|conversation id|uniqueid|id contact|id interaction|appel|contact|numero appel|call"),
+    Field(
+        "contact_id",
+        Reads.TEXT,
+        "call id|id appel|identifiant appel|interaction id|conversation id|uniqueid|id contact|id interaction|appel|contact|numero appel|call",
+    ),
     Field("ticket", Reads.TEXT, "ticket id|id ticket|numero ticket|n ticket|case id|case number|dossier|numero dossier|id dossier"),
-    Field("customer", Reads.CUSTOMER, "customer id|id client|client|telephone|telephone client|phone|phone number|customer phone|numero client|numero de telephone|email|mobile|customer phone number"),
-    Field("answered_at", Reads.MOMENT, "response date|date reponse|date de reponse|responded at|submitted at|completed at|answer date|date|answered|response time|created at|timestamp|horodatage|completion date|date heure|repondu le"),
+    Field(
+        "customer",
+        Reads.CUSTOMER,
+        "customer id|id client|client|telephone|telephone client|phone|phone number|customer phone|numero client|numero de telephone|"
+        "email|mobile|customer phone number",
+    ),
+    Field(
+        "answered_at",
+        Reads.MOMENT,
+        "response date|date reponse|date de reponse|responded at|submitted at|completed at|answer date|date|answered|response time|"
+        "created at|timestamp|horodatage|completion date|date heure|repondu le",
+    ),
     Field("sent_at", Reads.MOMENT, "sent|sent date|date envoi|date d envoi|envoye le|invited at|survey sent at|invitation date"),
-    Field("csat", Reads.MARK, "satisfaction|rating|csat score|score|note|note satisfaction|note de satisfaction|satisfaction rating|satisfaction score|customer satisfaction|note globale|overall satisfaction|csat rating|score satisfaction|satisfaction globale"),
-    Field("nps", Reads.NUMBER, "nps score|recommandation|note nps|recommend|likelihood to recommend|note de recommandation|net promoter score|recommanderiez vous", 0, 10),
+    Field(
+        "csat",
+        Reads.MARK,
+        "satisfaction|rating|csat score|score|note|note satisfaction|note de satisfaction|satisfaction rating|satisfaction score|"
+        "customer satisfaction|note globale|overall satisfaction|csat rating|score satisfaction|satisfaction globale",
+    ),
+    Field(
+        "nps",
+        Reads.NUMBER,
+        "nps score|recommandation|note nps|recommend|likelihood to recommend|note de recommandation|net promoter score|recommanderiez vous",
+        0,
+        10,
+    ),
     Field("ces", Reads.MARK, "ces score|effort|note effort|note d effort|customer effort score|effort score|customer effort|effort client"),
-    Field("resolved", Reads.BOOLEAN, "survey resolved|resolu|probleme resolu|issue resolved|was your issue resolved|demande resolue|fcr|resolution|votre demande est elle resolue|is resolved|solved"),
-    Field("contacts", Reads.WHOLE, "survey contacts|number of contacts|nombre de contacts|nb contacts|nombre d appels|contacts needed|how many contacts|nb appels", 0),
+    Field(
+        "resolved",
+        Reads.BOOLEAN,
+        "survey resolved|resolu|probleme resolu|issue resolved|was your issue resolved|demande resolue|fcr|resolution|votre demande "
+        "est elle resolue|is resolved|solved",
+    ),
+    Field(
+        "contacts",
+        Reads.WHOLE,
+        "survey contacts|number of contacts|nombre de contacts|nb contacts|nombre d appels|contacts needed|how many contacts|nb appels",
+        0,
+    ),
     Field("comment", Reads.TEXT, "survey comment|commentaire|commentaires|comments|verbatim|remarque|feedback|remarques|free text|texte libre"),
     Field("survey_sent", Reads.BOOLEAN, "enquete envoyee|envoye"),
-)  # fmt: skip
+)
 _ANSWERS = ("csat", "nps", "ces", "survey_resolved", "survey_contacts", "survey_comment")
 
 
@@ -71,8 +106,18 @@ def build(context: Context, chunk: Chunk) -> Mapping[str, pa.Array]:
 def _build_sent(context: Context, chunk: Chunk, columns: Mapping[str, pa.Array]) -> pa.Array:
     if not context.has("survey_sent"):
         return pa.array(np.ones(len(chunk), bool))
-    answered = np.logical_or.reduce([columns[name].is_valid().to_numpy(zero_copy_only=False) for name in _ANSWERS if name in columns] or [np.zeros(len(chunk), bool)])
+    answered = np.logical_or.reduce(
+        [columns[name].is_valid().to_numpy(zero_copy_only=False) for name in _ANSWERS if name in columns] or [np.zeros(len(chunk), bool)]
+    )
     return as_words((True if there else said for said, there in zip(chunk.word("survey_sent"), answered, strict=True)), pa.bool_())
 
 
-PROFILE = Profile("generic", "surveys", FIELDS, (("contact_id", "ticket", "customer"), ("csat", "nps", "ces", "resolved", "comment", "sent_at")), settle, build, say_clock_changes)
+PROFILE = Profile(
+    "generic",
+    "surveys",
+    FIELDS,
+    (("contact_id", "ticket", "customer"), ("csat", "nps", "ces", "resolved", "comment", "sent_at")),
+    settle,
+    build,
+    say_clock_changes,
+)

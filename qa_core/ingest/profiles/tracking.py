@@ -16,7 +16,11 @@ _TEXTS = ("contact_id", "tracking_number", "source", "medium", "campaign", "keyw
 
 FIELDS = (
     *(field for field in contacts.FIELDS if field.name in _FROM_CONTACTS),
-    Field("customer", Reads.CUSTOMER, "customer phone number|caller number|caller id|caller phone|telephone client|numero appelant|appelant|phone|telephone|from|customer|ani"),
+    Field(
+        "customer",
+        Reads.CUSTOMER,
+        "customer phone number|caller number|caller id|caller phone|telephone client|numero appelant|appelant|phone|telephone|from|customer|ani",
+    ),
 )
 
 
