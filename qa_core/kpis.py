@@ -61,11 +61,12 @@ COMPONENTS = ("talk", "hold", "wrap")
 @dataclass(frozen=True)
 class Given:
     """What a KPI may depend on besides the row: the settings of the row's day, the first and last start in the whole lake (UTC),
-    and for each component of the handling time the source systems that never give it."""
+    for each component of the handling time the source systems that never give it, and the ends of each scale that ratings use."""
 
     settings: Settings
     span: tuple[datetime, datetime] | None = None
     absent_components: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    scales: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     @cached_property
     def short_seconds(self) -> sa.BindParameter[float]:
@@ -137,6 +138,8 @@ class Kpi:
     subject: Subject = Subject.CONTACTS
     settings: tuple[str, ...] = ()
     has_percentiles: bool = False
+    leaves_out: tuple[str, ...] = ()
+    """What is counted beside n because it cannot be judged: `pending`, `unknown_identity`."""
 
     @property
     def is_rate(self) -> bool:
@@ -286,11 +289,6 @@ def _recovered_rate(given: Given) -> Parts:
     )
 
 
-def _scale_end(position: int) -> Amount:
-    return sa.cast(sa.func.split_part(_c.csat_scale, _word("-"), sa.literal_column(str(position))), sa.Double)
-
-
-SCALE_MIN, SCALE_MAX = _scale_end(1), _scale_end(2)
 RATED = sa.and_(_c.csat.is_not(None), _c.csat_scale.is_not(None))
 
 
@@ -298,13 +296,21 @@ def _number(text: str) -> Amount:
     return sa.literal_column(text, sa.Double)
 
 
+def _per_scale(given: Given, make: Callable[[float, float], Any]) -> sa.ColumnElement[Any]:
+    """What `make` gives for the least and the greatest mark of the row's own scale; null for a row without a known scale."""
+    if not given.scales:
+        return sa.cast(sa.null(), sa.Double)
+    return sa.case(*((_c.csat_scale == sa.literal(scale), make(*ends)) for scale, ends in given.scales.items()))
+
+
 def _csat(given: Given) -> Parts:
-    return Parts(counted=RATED, hits=sa.and_(RATED, _c.csat >= SCALE_MIN + _number("0.75") * (SCALE_MAX - SCALE_MIN)))
+    least = _per_scale(given, lambda low, high: sa.literal(low + 0.75 * (high - low), sa.Double))
+    return Parts(counted=RATED, hits=sa.and_(RATED, _c.csat >= least))
 
 
 def _csat_mean(given: Given) -> Parts:
-    amount = sa.case((RATED, _number("1.0") + _number("4.0") * (_c.csat - SCALE_MIN) / (SCALE_MAX - SCALE_MIN)))
-    return Parts(counted=RATED, amount=amount)
+    scaled = _per_scale(given, lambda low, high: 1.0 + (_c.csat - sa.literal(low, sa.Double)) * sa.literal(4.0 / (high - low), sa.Double))
+    return Parts(counted=RATED, amount=scaled)
 
 
 def _nps(given: Given) -> Parts:
@@ -480,6 +486,7 @@ ALL: tuple[Kpi, ...] = (
         _recovered_rate,
         subject=Subject.MISSES,
         settings=("recovery_hours",),
+        leaves_out=("unknown_identity",),
     ),
     Kpi(
         "repeat_caller_rate",
@@ -493,6 +500,7 @@ ALL: tuple[Kpi, ...] = (
         CONTACT_DIMENSIONS,
         _repeat_caller_rate,
         settings=("first_contact_days",),
+        leaves_out=("unknown_identity",),
     ),
     Kpi(
         "first_contact_resolution",
@@ -506,6 +514,7 @@ ALL: tuple[Kpi, ...] = (
         CONTACT_DIMENSIONS,
         _first_contact_resolution,
         settings=("first_contact_days",),
+        leaves_out=("pending", "unknown_identity"),
     ),
     Kpi(
         "first_contact_resolution_declared",

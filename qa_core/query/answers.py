@@ -58,7 +58,7 @@ def _read(session: Session) -> pa.Table:
         .where(Evaluation.state == "published")
     )
     schema = facts.arrow_schema(facts.ANSWERS)
-    columns = list(zip(*session.execute(statement).tuples(), strict=True)) or [()] * len(schema)
+    columns = list(zip(*session.execute(statement), strict=True)) or [()] * len(schema)
     arrays = []
     for field, values in zip(schema, columns, strict=True):
         if field.name == "is_first":

@@ -37,7 +37,7 @@ class Names:
             advisors = {row.advisor_id: f"{row.name} ({row.advisor_id})" if row.name in shared else row.name for row in rows}
         sites = {}
         if "site" in dimensions:
-            sites = dict(session.execute(sa.select(Team.name, Team.site_name).where(Team.site_name.is_not(None))).tuples().all())
+            sites = {row.name: row.site_name for row in session.execute(sa.select(Team.name, Team.site_name).where(Team.site_name.is_not(None)))}
         return Names(advisors, sites)
 
     def advisor_label(self, advisor_id: str | None) -> str | None:

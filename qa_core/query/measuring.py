@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, date, timedelta
 from typing import Any
 
@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from qa_core import engines, home, lake, slices
 from qa_core import kpis as declared
 from qa_core import settings as declared_settings
-from qa_core.access import Viewer
+from qa_core.access import Role, Viewer
 from qa_core.errors import AccessDenied, Refusal
 from qa_core.facts import CONTACTS
 from qa_core.kpis import COMPONENTS, Given, Kpi, Subject
@@ -98,8 +98,8 @@ def make_question(viewer: Viewer, by: tuple[str, ...], where: Filters, overrides
 
 def _giver() -> Callable[[Settings], Given]:
     """Makes what KPIs are given, once per set of settings, so that equal settings are equal parameters."""
-    span, absent = lake.span(), absent_components()
-    return functools.cache(lambda settings: Given(settings, span, absent))
+    span, profile = lake.span(), _profile(home.current().lake_url, lake.version("contacts"))
+    return functools.cache(lambda settings: Given(settings, span, profile.absent_components, profile.scales))
 
 
 def _counts(question: Question, subject: Subject, asked: list[Kpi]) -> list[Row]:
@@ -115,7 +115,7 @@ def _counts(question: Question, subject: Subject, asked: list[Kpi]) -> list[Row]
     if not question.by and not rows:
         rows = [read_row(kpi, {}) for kpi in asked]
     if question.viewer.needs_suppression:
-        suppression.hide_small_cells(question, subject, asked, rows)
+        suppression.hide_small_cells(question, subject, asked, rows, beside)
     return rows
 
 
@@ -125,6 +125,7 @@ def _costs(question: Question, asked: list[Kpi]) -> list[Row]:
     money = engine.run(statements.on_spend(question), **read).to_dict("records")
     contacts = {_key(question, record): record for record in engine.run(statements.on_attributed(question, asked), **read).to_dict("records")}
     currencies = {record["currency"] for record in money}
+    is_part = not (question.viewer.is_system or question.viewer.role == Role.EXECUTIVE)
     cells: dict[tuple[Any, ...], list[dict[str, Any] | None]] = {}
     for record in money:
         cells.setdefault(_key(question, record), []).append(record)
@@ -135,13 +136,15 @@ def _costs(question: Question, asked: list[Kpi]) -> list[Row]:
     rows = []
     for key, amounts in cells.items():
         counted = contacts.get(key, {})
+        if question.by and is_part and not counted.get("mine"):
+            continue  # a campaign that only others had contacts from
         for amount in amounts:
             group = dict(zip(question.by, key, strict=True))
             if len(currencies) > 1:
                 group["currency"] = amount["currency"] if amount else None
             rows += [_cost(question, kpi, amount, counted, group) for kpi in asked]
     if question.viewer.needs_suppression:
-        suppression.hide_small_cells(question, Subject.SPEND, asked, rows)
+        suppression.hide_small_cells(question, Subject.SPEND, asked, rows, {})
     return rows
 
 
@@ -228,19 +231,28 @@ def _monday(day: date) -> date:
     return day - timedelta(days=day.weekday())
 
 
-_absent: dict[tuple[str, int], dict[str, tuple[str, ...]]] = {}
+@dataclass(frozen=True)
+class Profile:
+    """What KPIs must know of the lake as a whole, whoever looks: the components of the handling time that a source system never
+    gives for an answered contact, and the ends of each scale of ratings."""
+
+    absent_components: Mapping[str, tuple[str, ...]]
+    scales: Mapping[str, tuple[float, float]]
 
 
-def absent_components() -> Mapping[str, tuple[str, ...]]:
-    """For talk, hold and wrap, the source systems whose answered contacts never carry it, over the whole lake; kept per version."""
-    key = (home.current().lake_url, lake.version("contacts"))
-    if key not in _absent:
-        counts = [sa.func.count(CONTACTS.c[f"{component}_seconds"]).label(component) for component in COMPONENTS]
-        statement = sa.select(CONTACTS.c.source_system, *counts).where(declared.ANSWERED).group_by(CONTACTS.c.source_system)
-        records = engines.current().run(statement).to_dict("records")
-        _absent.clear()
-        _absent[key] = {component: tuple(record["source_system"] for record in records if not record[component]) for component in COMPONENTS}
-    return _absent[key]
+@functools.lru_cache(maxsize=4)
+def _profile(lake_url: str, version: int) -> Profile:
+    counts = [sa.func.count(CONTACTS.c[f"{component}_seconds"]).filter(declared.ANSWERED).label(component) for component in COMPONENTS]
+    grouped = sa.select(CONTACTS.c.source_system, CONTACTS.c.csat_scale, *counts).group_by(CONTACTS.c.source_system, CONTACTS.c.csat_scale)
+    frame = engines.current().run(grouped)
+    totals = frame.groupby("source_system")[list(COMPONENTS)].sum()
+    absent = {component: tuple(totals.index[totals[component] == 0]) for component in COMPONENTS}
+    return Profile(absent, {scale: _ends(scale) for scale in frame["csat_scale"].dropna().unique()})
+
+
+def _ends(scale: str) -> tuple[float, float]:
+    low, _, high = scale.rpartition("-")
+    return float(low), float(high)
 
 
 def _beside_the_lake(subject: Subject) -> dict[str, pa.Table]:

@@ -55,7 +55,8 @@ def read_row(kpi: Kpi, sums: Mapping[str, Any]) -> Row:
         return None if value is None or value != value else value
 
     row = Row(kpi.key, n=int(get("n") or 0))
-    row.pending, row.unknown_identity = (None if get(name) is None else int(get(name)) for name in ("pending", "unknown_identity"))
+    for name in kpi.leaves_out:
+        setattr(row, name, int(get(name) or 0))
     row.notes = tuple(_notes(kpi, sums))
     evidence = row.n if get("evidence") is None else get("evidence")
     match kpi.kind:

@@ -56,7 +56,9 @@ def on_contacts(question: Question, kpis: Sequence[Kpi]) -> sa.Select:
 
 def on_misses(question: Question, kpis: Sequence[Kpi]) -> sa.Select:
     """Missed contacts, where a caller's further misses within the recovery window of the one before are the same miss."""
-    before = sa.func.lag(CONTACTS.c.started_at).over(partition_by=CONTACTS.c.customer_key, order_by=CONTACTS.c.started_at)
+    before = sa.func.lag(CONTACTS.c.started_at).over(
+        partition_by=CONTACTS.c.customer_key, order_by=(CONTACTS.c.started_at, CONTACTS.c.source_system, CONTACTS.c.contact_id)
+    )
     gap = sa.extract("epoch", CONTACTS.c.started_at - before)
     window = _by_piece(question.pieces, CONTACTS.c.local_start, ("recovery_hours",), lambda settings: question.give(settings).recovery_seconds)
     repeated = sa.and_(CONTACTS.c.customer_key.is_not(None), before.is_not(None), gap <= window).label("is_repeated")
@@ -98,18 +100,21 @@ def on_spend(question: Question) -> sa.Select:
 
 
 def on_attributed(question: Question, kpis: Sequence[Kpi]) -> sa.Select:
-    """The contacts that spend is divided by, and how many of their cell the viewer may not count."""
+    """The contacts that spend is divided by, how many of their cell are the viewer's, and how many the viewer may not count."""
     mine = sa.func.coalesce(question.viewer.scope(CONTACTS), sa.false())
-    columns = [
-        sa.func.count().filter(sa.not_(mine)).label("foreign"),
-        sa.cast(sa.func.max(CONTACTS.c.local_start), sa.Date).label("last_day"),
-        *(sa.func.count().filter(sa.and_(mine, parts_of(question, kpi, CONTACTS.c).counted)).label(f"{kpi.key}__n") for kpi in kpis),
-    ]
+    rows = sa.func.count().filter
+    columns: list[sa.ColumnElement[Any]] = [sa.cast(sa.func.max(CONTACTS.c.local_start), sa.Date).label("last_day")]
+    columns += [rows(mine).label("mine"), rows(sa.not_(mine)).label("foreign")]
+    for kpi in kpis:
+        parts = parts_of(question, kpi, CONTACTS.c)
+        columns.append(rows(sa.and_(mine, parts.counted)).label(f"{kpi.key}__n"))
+        if question.by_advisor:
+            columns.append(rows(sa.and_(mine, parts.behind)).label(f"{kpi.key}__behind"))
     conditions = [COUNTED_DIRECTION, ATTRIBUTED, *cuts.within(question.where.period, CONTACTS.c), *question.filters(CONTACTS.c)]
     return _grouped(question.groups(CONTACTS.c), columns).where(*conditions)
 
 
-BUILDERS = {Subject.CONTACTS: on_contacts, Subject.MISSES: on_misses, Subject.ANSWERS: on_answers}
+BUILDERS = {Subject.CONTACTS: on_contacts, Subject.MISSES: on_misses, Subject.ANSWERS: on_answers, Subject.SPEND: on_attributed}
 
 
 def months_of(question: Question, subject: Subject) -> dict[str, str | None]:
@@ -139,7 +144,8 @@ class _Joined:
         return name != "month" and (name in self._evaluation or name in self._contact)
 
     def __getitem__(self, name: str) -> sa.ColumnElement[Any]:
-        return self._evaluation[name] if name in self._evaluation else self._contact[name]
+        # Both have an outcome: as a dimension it is how the contact ended.
+        return self._evaluation[name] if name in EVALUATION_DIMENSIONS else self._contact[name]
 
 
 def _grouped(groups: list[sa.ColumnElement[Any]], columns: list[sa.ColumnElement[Any]]) -> sa.Select:
@@ -173,7 +179,7 @@ def _aggregates_of(kpi: Kpi, parts: Parts, by_advisor: bool) -> list[tuple[str, 
         made += [("n", rows(parts.counted)), ("hits", rows(parts.hits))]
     if parts.against is not None:
         made.append(("against", rows(parts.against)))
-    made += [(name, rows(test)) for name in ("evidence", "pending", "unknown_identity") if (test := getattr(parts, name)) is not None]
+    made += [(name, rows(test)) for name in ("evidence", *kpi.leaves_out) if (test := getattr(parts, name)) is not None]
     made += [(f"note:{note.code}", rows(note.rows)) for note in parts.notes]
     return made
 

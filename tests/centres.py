@@ -1,0 +1,70 @@
+"""Small centres for tests: contacts from short dicts, landed in a real lake; evaluations, spend and people in real records."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, date, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pyarrow as pa
+
+from qa_core import facts, lake
+from qa_core.records import store
+from qa_core.records.model import Advisor, Evaluation, EvaluationAnswer, Site, Team, now
+
+PARIS = ZoneInfo("Europe/Paris")
+GIVEN = [column.name for column in facts.CONTACTS.columns if column.name not in (*facts.NEIGHBOURS, "batch_id")]
+
+
+def contact(local_start: datetime | str, contact_id: str = "", **columns: Any) -> dict[str, Any]:
+    """One contact at that wall-clock time in Paris; answered and inbound unless said otherwise."""
+    clock = datetime.fromisoformat(local_start) if isinstance(local_start, str) else local_start
+    started_at = clock.replace(tzinfo=PARIS).astimezone(UTC).replace(tzinfo=None)
+    row = dict.fromkeys(GIVEN) | {"source_system": "generic", "contact_id": contact_id, "direction": "inbound", "channel": "phone", "outcome": "answered"}
+    return row | {"started_at": started_at, "local_start": clock, "month": f"{clock:%Y-%m}"} | columns
+
+
+def land(contacts: Iterable[Mapping[str, Any]], batch_id: str = "first") -> None:
+    """Merge contacts into the lake; those without an id are numbered."""
+    rows = [{**row, "contact_id": row["contact_id"] or f"c{position}"} for position, row in enumerate(contacts)]
+    schema = facts.arrow_schema(facts.CONTACTS)
+    table = pa.Table.from_pylist(rows, schema=pa.schema([schema.field(name) for name in GIVEN]))
+    lake.merge_contacts(table, [name for name in GIVEN if name not in (*facts.CONTACT_KEY, "month")], batch_id)
+
+
+def land_spend(rows: Iterable[tuple[str, str | None, str | None, float, str]], batch_id: str = "money") -> None:
+    """Merge spend from (day, source, campaign, amount, currency)."""
+    made = [
+        {"day": date.fromisoformat(day), "month": day[:7], "source": source, "campaign": campaign, "amount": amount, "currency": currency, "batch_id": batch_id}
+        for day, source, campaign, amount, currency in rows
+    ]
+    lake.merge_spend(pa.Table.from_pylist(made, schema=facts.arrow_schema(facts.SPEND)), batch_id)
+
+
+def add_people(advisors: Mapping[str, str] = {}, teams: Mapping[str, str | None] = {}) -> None:  # noqa: B006
+    """Add advisors (id → name) and teams (team → site)."""
+    with store.writing() as session:
+        session.add_all(Site(name=site) for site in sorted({site for site in teams.values() if site}))
+        session.flush()
+        session.add_all(Team(name=team, site_name=site) for team, site in teams.items())
+        session.add_all(Advisor(advisor_id=advisor_id, name=name) for advisor_id, name in advisors.items())
+
+
+def evaluation(of: Mapping[str, Any], score: float | None, answers: Mapping[tuple[str, str], tuple[float | None, float]] = {}, **columns: Any) -> Evaluation:  # noqa: B006
+    """An evaluation of a contact; `answers` are (section, criterion) → (earned, possible)."""
+    made = Evaluation(
+        source_system=of["source_system"],
+        contact_id=of["contact_id"],
+        advisor_id=of["advisor_id"],
+        team=of["team"],
+        local_day=of["local_start"].date(),
+        evaluated_at=now(),
+        score=score,
+        **{"evaluator": "eve", "grid_name": "Service"} | columns,
+    )
+    made.answers = [
+        EvaluationAnswer(section=section, criterion=criterion, earned=earned, possible=possible, applied_weight=0.0, applicable=earned is not None)
+        for (section, criterion), (earned, possible) in answers.items()
+    ]
+    return made

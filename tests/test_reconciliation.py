@@ -1,0 +1,482 @@
+"""Every KPI against an independent count: plain loops over small random centres give what `measure` gives, for each role and each cut."""
+
+from __future__ import annotations
+
+import math
+import random
+import statistics
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from centres import PARIS, add_people, contact, evaluation, land, land_spend
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from qa_core import kpis, query
+from qa_core import settings as declared_settings
+from qa_core.access import Role, TeamSpan, Viewer
+from qa_core.records import store
+from qa_core.records.model import Evaluation, SettingValue
+from qa_core.slices import Filters, Period
+
+FIRST = datetime(2026, 3, 10, 8)  # the clock changes on 29 March
+DAYS = 45
+TEAMS = {"Nord": "Lille", "Sud": "Nice", "Est": "Lille", "Libre": None}
+ADVISORS = {"a1": "Ann", "a2": "Bob", "a3": "Ann", "a4": "Dan"}
+CRITERIA = {("Welcome", "greets"): 2.0, ("Welcome", "names"): 1.0, ("Close", "sums_up"): 3.0}
+Contact = dict[str, Any]
+
+
+# A seed cannot be shrunk: what fails is reported as it was drawn.
+LOOSELY = {"deadline": None, "suppress_health_check": list(HealthCheck), "phases": (Phase.explicit, Phase.generate)}
+
+
+def make_contacts(draw: random.Random, size: int) -> list[Contact]:
+    made = []
+    for position in range(size):
+        # Few moments and few customers, so that equal times and exact windows occur.
+        clock = FIRST + timedelta(hours=draw.randrange(DAYS * 24), seconds=draw.choice((0, 0, 1)))
+        outcome = draw.choice(("answered",) * 6 + ("abandoned", "unanswered", "timeout", "voicemail", "closed", None))
+        answered = outcome == "answered"
+        system = draw.choice(("alpha", "beta"))
+        made.append(
+            contact(
+                clock,
+                f"c{position:03d}",
+                source_system=system,
+                direction=draw.choice(("inbound", "inbound", "inbound", "outbound", None)),
+                channel=draw.choice(("phone", "chat")),
+                queue=draw.choice(("sales", "care", None)),
+                reason=draw.choice(("invoice", "delivery", None)),
+                outcome=outcome,
+                advisor_id=draw.choice(tuple(ADVISORS)) if answered else None,
+                team=draw.choice((*TEAMS, None)),
+                customer_key=draw.choice(("k1", "k2", "k3", "k4", "k5", None)),
+                wait_seconds=draw.choice((0.0, 3.0, 5.0, 5.5, 20.0, 20.25, 60.0, None)),
+                talk_seconds=draw.choice((30.0, 100.0, 200.5, None)) if answered else None,
+                hold_seconds=draw.choice((0.0, 10.0, None)) if answered and system == "alpha" else None,
+                wrap_seconds=draw.choice((5.0, 15.0)) if answered else None,
+                transfers=draw.choice((0, 0, 1, 2, None)),
+                declared_resolved=draw.choice((True, True, False, None)) if answered else None,
+                source=draw.choice(("google", "bing", None)),
+                campaign=draw.choice(("spring", None)),
+                survey_sent=draw.choice((True, True, False, None)),
+                **draw.choice(({"csat": draw.choice((1.0, 4.0, 5.0)), "csat_scale": "1-5"}, {"csat": draw.choice((7.0, 8.0, 9.5)), "csat_scale": "1-10"}, {})),
+                nps=draw.choice((0.0, 6.0, 7.0, 9.0, 10.0, None, None)),
+                ces=draw.choice((1.0, 4.0, 5.0, 7.0, None, None)),
+                survey_resolved=draw.choice((True, False, None)),
+                survey_contacts=draw.choice((1, 2, None)),
+                recorded=draw.choice((True, False, None)),
+            )
+        )
+    return made
+
+
+def make_evaluations(draw: random.Random, contacts: list[Contact]) -> list[Evaluation]:
+    evaluated = [row for row in contacts if row["outcome"] == "answered" and draw.random() < 0.3]
+    again = evaluated[: len(evaluated) // 3]  # two evaluations of one contact
+    made = []
+    for row in evaluated + again:
+        answers = {key: (draw.choice((0.0, possible / 2, possible, None)), possible) for key, possible in CRITERIA.items() if draw.random() < 0.8}
+        answers = {key: (earned, 0.0 if earned is None else possible) for key, (earned, possible) in answers.items()}
+        score = draw.choice((40.0, 72.5, 100.0, None))
+        outcome = draw.choice(("pass", "fail", None))
+        made.append(
+            evaluation(row, score, answers, evaluator=draw.choice(("eve", "max")), outcome=outcome, state=draw.choice(("published", "published", "draft")))
+        )
+    return made
+
+
+class Count:
+    """The KPIs once more, from their definitions, row by row. `rows` are what the viewer may count; `everything` is the whole lake."""
+
+    def __init__(self, everything: list[Contact], settings_of: Callable[[date], declared_settings.Settings]) -> None:
+        self.everything = everything
+        self.settings_of = settings_of
+        starts = [row["started_at"] for row in everything]
+        self.first, self.last = min(starts), max(starts)
+        self.components = {
+            (row["source_system"], name)
+            for row in everything
+            if row["outcome"] == "answered"
+            for name in ("talk", "hold", "wrap")
+            if row[f"{name}_seconds"] is not None
+        }
+
+    def neighbours(self, row: Contact) -> tuple[float | None, float | None]:
+        """Seconds to the next inbound contact, and since the previous answered inbound one, of the same customer and reason."""
+        to_next, since = [], []
+        for other in self.everything:
+            same_reason = other["reason"] == row["reason"] or other["reason"] is None or row["reason"] is None
+            if other is row or other["customer_key"] != row["customer_key"] or row["customer_key"] is None or not is_inbound(other) or not same_reason:
+                continue
+            distance = (other["started_at"] - row["started_at"]).total_seconds()
+            if order(other) > order(row):
+                to_next.append(distance)
+            elif other["outcome"] == "answered":
+                since.append(-distance)
+        return min(to_next, default=None), min(since, default=None)
+
+    def reached(self, row: Contact) -> float | None:
+        after = [
+            (other["started_at"] - row["started_at"]).total_seconds()
+            for other in self.everything
+            if other["customer_key"] == row["customer_key"] and other["outcome"] == "answered" and order(other) > order(row)
+        ]
+        return min(after, default=None)
+
+    def of(self, key: str, rows: list[Contact], seen: list[Contact]) -> dict[str, Any]:
+        """What `measure` must say of these rows; `seen` are all rows in the viewer's scope, whatever the filter."""
+        rows = [row for row in rows if is_inbound(row)]
+        received = [row for row in rows if row["outcome"] != "closed"]
+        answered = [row for row in rows if row["outcome"] == "answered"]
+        abandoned = [row for row in rows if row["outcome"] in ("abandoned", "unanswered")]
+        chosen = lambda row: self.settings_of(row["local_start"].date())  # noqa: E731
+        short = [row for row in abandoned if row["wait_seconds"] is not None and row["wait_seconds"] <= chosen(row).short_abandon_seconds]
+        match key:
+            case "received":
+                return total(received, received)
+            case "answered":
+                return total(answered, received)
+            case "missed":
+                return total([row for row in received if row not in answered], received)
+            case "answer_rate":
+                return ratio(answered, received)
+            case "abandon_rate":
+                return ratio([row for row in abandoned if row not in short], [row for row in received if row not in short])
+            case "service_level":
+                return self.service_level(answered, abandoned, short, chosen)
+            case "average_speed_of_answer":
+                return mean([row["wait_seconds"] for row in answered], percentiles=True)
+            case "average_time_to_abandon":
+                return mean([row["wait_seconds"] for row in abandoned], percentiles=True)
+            case "average_talk_time":
+                return mean([row["talk_seconds"] for row in answered])
+            case "average_handle_time":
+                return mean([self.handled(row) for row in answered], percentiles=True)
+            case "transfer_rate":
+                known = [row for row in answered if row["transfers"] is not None]
+                return ratio([row for row in known if row["transfers"] > 0], known)
+            case "recovered_rate":
+                return self.recovered(rows, seen, chosen)
+            case "repeat_caller_rate":
+                known = [row for row in rows if row["customer_key"]]
+                repeated = {row["customer_key"] for row in known if within(self.neighbours(row)[0], chosen(row).first_contact_days * 86400)}
+                return ratio(list(repeated), list({row["customer_key"] for row in known})) | {"unknown_identity": len(rows) - len(known)}
+            case "first_contact_resolution":
+                return self.first_contact(answered, chosen)
+            case "first_contact_resolution_declared":
+                known = [row for row in answered if row["declared_resolved"] is not None]
+                return ratio([row for row in known if row["declared_resolved"]], known)
+            case "first_contact_resolution_surveyed":
+                known = [row for row in rows if row["survey_resolved"] is not None and row["survey_contacts"] is not None]
+                return ratio([row for row in known if row["survey_resolved"] and row["survey_contacts"] == 1], known)
+            case "csat":
+                known = [row for row in rows if row["csat"] is not None]
+                return ratio([row for row in known if row["csat"] >= {"1-5": 4, "1-10": 7.75}[row["csat_scale"]]], known)
+            case "csat_mean":
+                return mean([row["csat"] if row["csat_scale"] == "1-5" else 1 + (row["csat"] - 1) * 4 / 9 for row in rows if row["csat"] is not None])
+            case "nps":
+                marks = [row["nps"] for row in rows if row["nps"] is not None]
+                balance = sum(mark >= 9 for mark in marks) - sum(mark <= 6 for mark in marks)
+                return {"n": len(marks), "value": 100 * balance / len(marks) if marks else None}
+            case "ces":
+                return mean([row["ces"] for row in rows])
+            case "ces_agree":
+                known = [row for row in rows if row["ces"] is not None]
+                return ratio([row for row in known if row["ces"] >= 5], known)
+            case "response_rate":
+                sent = [row for row in rows if row["survey_sent"]]
+                return ratio([row for row in sent if any(row[name] is not None for name in ("csat", "nps", "ces", "survey_resolved", "survey_contacts"))], sent)
+            case "attribution_rate":
+                return ratio([row for row in rows if row["source"]], rows)
+            case "recording_rate":
+                known = [row for row in answered if row["recorded"] is not None]
+                return ratio([row for row in known if row["recorded"]], known)
+        raise KeyError(key)
+
+    def service_level(self, answered: list[Contact], abandoned: list[Contact], short: list[Contact], chosen: Callable) -> dict[str, Any]:
+        hits = counted = 0
+        for row in answered:
+            if row["wait_seconds"] is not None:
+                counted += 1
+                hits += row["wait_seconds"] <= chosen(row).service_level_seconds
+        for row in abandoned:
+            early = row["wait_seconds"] is not None and row["wait_seconds"] <= chosen(row).service_level_seconds
+            match chosen(row).service_level_formula:
+                case "early_abandons_credited":
+                    counted, hits = counted + 1, hits + early
+                case "abandons_penalised":
+                    counted += 1
+                case "late_abandons_penalised":
+                    counted += not early
+                case "short_abandons_credited":
+                    counted, hits = counted + 1, hits + (row in short)
+                case "short_abandons_excluded":
+                    counted += row not in short
+        waited = any(row["wait_seconds"] is not None for row in answered + abandoned)
+        return {"n": counted, "value": hits / counted if counted and waited else None}
+
+    def handled(self, row: Contact) -> float | None:
+        parts = [row[f"{name}_seconds"] for name in ("talk", "hold", "wrap") if (row["source_system"], name) in self.components]
+        return None if not parts or None in parts else sum(parts)
+
+    def first_contact(self, answered: list[Contact], chosen: Callable) -> dict[str, Any]:
+        counted, hits, pending = 0, 0, 0
+        known = [row for row in answered if row["customer_key"]]
+        for row in known:
+            window = timedelta(days=chosen(row).first_contact_days)
+            to_next, since = self.neighbours(row)
+            if within(since, window.total_seconds()):
+                continue
+            if not self.first + window <= row["started_at"] <= self.last - window:
+                pending += 1
+                continue
+            counted += 1
+            hits += not within(to_next, window.total_seconds())
+        return {"n": counted, "value": hits / counted if counted else None, "pending": pending, "unknown_identity": len(answered) - len(known)}
+
+    def recovered(self, rows: list[Contact], seen: list[Contact], chosen: Callable) -> dict[str, Any]:
+        is_missed = lambda row: is_inbound(row) and row["outcome"] not in ("closed", "answered")  # noqa: E731
+        counted = hits = unknown = 0
+        for row in filter(is_missed, rows):
+            if row["customer_key"] is None:
+                unknown += 1
+                continue
+            window = chosen(row).recovery_hours * 3600
+            before = [other["started_at"] for other in seen if other["customer_key"] == row["customer_key"] and is_missed(other) and order(other) < order(row)]
+            if before and (row["started_at"] - max(before)).total_seconds() <= window:
+                continue
+            counted += 1
+            hits += within(self.reached(row), window)
+        return {"n": counted, "value": hits / counted if counted else None, "unknown_identity": unknown}
+
+
+def order(row: Contact) -> tuple[datetime, str, str]:
+    return row["started_at"], row["source_system"], row["contact_id"]
+
+
+def is_inbound(row: Contact) -> bool:
+    return row["direction"] in (None, "inbound")
+
+
+def within(seconds: float | None, window: float) -> bool:
+    return seconds is not None and seconds <= window
+
+
+def total(rows: list, among: list) -> dict[str, Any]:
+    return {"n": len(rows), "value": len(rows) if among else None}
+
+
+def ratio(hits: list, rows: list) -> dict[str, Any]:
+    return {"n": len(rows), "value": len(hits) / len(rows) if rows else None}
+
+
+def mean(values: list[float | None], percentiles: bool = False) -> dict[str, Any]:
+    known = sorted(value for value in values if value is not None)
+    found: dict[str, Any] = {"n": len(known), "value": statistics.fmean(known) if known else None}
+    if percentiles:
+        found |= {name: interpolated(known, share) if known else None for name, share in (("p50", 0.5), ("p90", 0.9), ("p95", 0.95))}
+    return found
+
+
+def interpolated(ordered: list[float], share: float) -> float:
+    place = share * (len(ordered) - 1)
+    low = math.floor(place)
+    return ordered[low] + (place - low) * (ordered[min(low + 1, len(ordered) - 1)] - ordered[low])
+
+
+CUTS: dict[str, Callable[[Contact], Any]] = {
+    "day": lambda row: row["local_start"].date(),
+    "week": lambda row: row["local_start"].date() - timedelta(days=row["local_start"].weekday()),
+    "month": lambda row: f"{row['local_start']:%Y-%m}",
+    "weekday": lambda row: row["local_start"].isoweekday(),
+    "hour": lambda row: row["local_start"].hour,
+    "advisor": lambda row: {"a1": "Ann (a1)", "a2": "Bob", "a3": "Ann (a3)", "a4": "Dan", None: None}[row["advisor_id"]],
+    "site": lambda row: TEAMS.get(row["team"]),
+} | {
+    name: (lambda row, name=name: row[name])
+    for name in ("direction", "channel", "queue", "reason", "outcome", "team", "source", "medium", "campaign", "keyword", "tracking_number")
+}
+
+SCOPES: dict[str, tuple[Viewer, Callable[[Contact], bool]]] = {
+    "system": (Viewer.SYSTEM, lambda row: True),
+    "manager": (Viewer("m", Role.MANAGER, managed_teams=("Nord", "Est")), lambda row: row["team"] in ("Nord", "Est")),
+    "manager of what is left": (Viewer("r", Role.MANAGER, managed_teams=("Sud",), sees_unassigned=True), lambda row: row["team"] in ("Sud", None)),
+    "team lead": (
+        Viewer("l", Role.TEAM_LEAD, led=(TeamSpan("Nord", date(2026, 3, 20), date(2026, 4, 10)), TeamSpan("Sud"))),
+        lambda row: row["team"] == "Sud" or (row["team"] == "Nord" and date(2026, 3, 20) <= row["local_start"].date() < date(2026, 4, 10)),
+    ),
+    "advisor": (Viewer("v", Role.ADVISOR, advisor_id="a1"), lambda row: row["advisor_id"] == "a1"),
+    "manager of nothing": (Viewer("z", Role.MANAGER), lambda row: False),
+}
+ON_CONTACTS = tuple(kpi.key for kpi in kpis.ALL if kpi.subject in (kpis.Subject.CONTACTS, kpis.Subject.MISSES))
+
+
+@pytest.fixture(scope="module")
+def records(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    folder = tmp_path_factory.mktemp("centre")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("QA_HOME", str(folder))
+        patch.delenv("QA_TIMEZONE", raising=False)
+        store.migrate()
+        add_people(ADVISORS, TEAMS)
+        yield folder
+
+
+def fresh_lake(folder: Path, patch: pytest.MonkeyPatch) -> None:
+    number = sum(1 for _ in folder.glob("lake*"))
+    (folder / f"lake{number}").mkdir()
+    patch.setenv("QA_LAKE_URL", str(folder / f"lake{number}"))
+
+
+def choose_settings(draw: random.Random) -> Callable[[date], declared_settings.Settings]:
+    """Settings that change twice within the centre's days, half of the time."""
+    changes: list[tuple[date | None, str, str]] = [(None, "service_level_formula", draw.choice(declared_settings.SERVICE_LEVEL_FORMULAS))]
+    if draw.random() < 0.5:
+        changes += [
+            (date(2026, 3, 22), "first_contact_days", "3"),
+            (date(2026, 4, 5), "service_level_seconds", "60"),
+            (date(2026, 4, 5), "short_abandon_seconds", "3"),
+        ]
+        changes += [
+            (date(2026, 3, 30), "service_level_formula", draw.choice(declared_settings.SERVICE_LEVEL_FORMULAS)),
+            (date(2026, 3, 22), "recovery_hours", "100"),
+        ]
+    with store.writing() as session:
+        session.query(SettingValue).delete()
+        for day, name, value in changes:
+            declared_settings.set_value(session, Viewer.SYSTEM, name, value, day)
+
+    def on(day: date) -> declared_settings.Settings:
+        chosen = declared_settings.Settings()
+        for first, name, value in sorted(changes, key=lambda change: change[0] or date.min):
+            if first is None or first <= day:
+                chosen = chosen.with_values(**{name: declared_settings.BY_NAME[name].parse(value)})
+        return chosen
+
+    return on
+
+
+def assert_same(row: Any, expected: dict[str, Any], where: str) -> None:
+    for name, value in expected.items():
+        found = getattr(row, name)
+        if value is None:
+            assert found is None or math.isnan(found), f"{where}: {name} is {found}, not missing"
+        else:
+            assert found == pytest.approx(value, rel=1e-9, abs=1e-9), f"{where}: {name}"
+
+
+@given(seed=st.integers(0, 2**32), size=st.integers(1, 120))
+@settings(max_examples=6, **LOOSELY)
+def test_every_kpi_of_every_role_equals_a_plain_count_of_its_own_rows(records: Path, seed: int, size: int) -> None:
+    draw = random.Random(seed)
+    contacts = make_contacts(draw, size)
+    with pytest.MonkeyPatch.context() as patch:
+        fresh_lake(records, patch)
+        count = Count(contacts, choose_settings(draw))
+        land(contacts)
+        period = draw.choice((Period(), Period(date(2026, 3, 15), date(2026, 4, 12)), Period(first_day=date(2026, 4, 1)), Period(last_day=date(2026, 3, 29))))
+        inside = lambda row: (period.first_day or date.min) <= row["local_start"].date() <= (period.last_day or date.max)  # noqa: E731
+        for name, (viewer, may_see) in SCOPES.items():
+            seen = [row for row in contacts if may_see(row)]
+            rows = [row for row in seen if inside(row)]
+            allowed = [key for key in ON_CONTACTS if viewer.can(kpis.BY_KEY[key].needs)]
+            for row in query.measure(viewer, allowed, where=Filters(period)).itertuples():
+                assert_same(row, count.of(row.kpi, rows, seen), f"{name}, {row.kpi}")
+            cuts = [key for key in CUTS if viewer.can_cut_by(key)]
+            for by in (draw.sample(cuts, 1), draw.sample(cuts, 2)):
+                groups: dict[tuple, list[Contact]] = defaultdict(list)
+                for row in rows:
+                    groups[tuple(CUTS[key](row) for key in by)].append(row)
+                frame = query.measure(viewer, allowed, by, Filters(period))
+                found = {tuple(None if value != value else value for value in values) for values in frame[by].itertuples(index=False)} if len(frame) else set()
+                assert found <= set(groups)
+                assert {key for key, members in groups.items() if any(is_inbound(row) and row["outcome"] != "closed" for row in members)} <= found
+                for row in frame.itertuples():
+                    key = tuple(None if getattr(row, one) != getattr(row, one) else getattr(row, one) for one in by)
+                    assert_same(row, count.of(row.kpi, groups[key], seen), f"{name}, {row.kpi} by {dict(zip(by, key, strict=True))}")
+
+
+@given(seed=st.integers(0, 2**32), size=st.integers(1, 120))
+@settings(max_examples=5, **LOOSELY)
+def test_filters_and_cuts_of_evaluations_equal_a_plain_count(records: Path, seed: int, size: int) -> None:
+    draw = random.Random(seed)
+    contacts = make_contacts(draw, size)
+    with pytest.MonkeyPatch.context() as patch:
+        fresh_lake(records, patch)
+        land(contacts)
+        evaluations = make_evaluations(draw, contacts)
+        published = [(one, next(row for row in contacts if row["contact_id"] == one.contact_id)) for one in evaluations if one.state == "published"]
+        scores = [
+            (one.score, one.outcome, row, one.evaluator, {(a.section, a.criterion): (a.earned, a.possible) for a in one.answers}) for one, row in published
+        ]
+        with store.writing() as session:
+            session.query(Evaluation).delete()
+            session.add_all(evaluations)
+        for name, (viewer, may_see) in SCOPES.items():
+            mine = [entry for entry in scores if may_see(entry[2])]
+            for by in (None, *draw.sample([key for key in CUTS if viewer.can_cut_by(key)], 3)):
+                groups: dict[Any, list] = defaultdict(list)
+                for entry in mine:
+                    groups[CUTS[by](entry[2]) if by else None].append(entry)
+                frame = query.measure(viewer, ("evaluation_score", "evaluations", "evaluation_pass_rate"), (by,) if by else ())
+                for row in frame.itertuples():
+                    members = groups[None if by is None or getattr(row, by) != getattr(row, by) else getattr(row, by)]
+                    outcomes = [entry[1] for entry in members if entry[1]]
+                    expected = {
+                        "evaluation_score": mean([entry[0] for entry in members]),
+                        "evaluations": total(members, members),
+                        "evaluation_pass_rate": ratio([outcome for outcome in outcomes if outcome == "pass"], outcomes),
+                    }[row.kpi]
+                    assert_same(row, expected, f"{name}, {row.kpi} by {by}")
+            for row in query.measure(viewer, ("evaluation_score",), ("section",)).itertuples():
+                of_section = [[answers[key] for key in answers if key[0] == row.section] for *_, answers in mine]
+                values = [100 * sum(e or 0 for e, _ in parts) / possible if (possible := sum(p for _, p in parts)) else None for parts in of_section]
+                assert_same(row, mean(values), f"{name}, by section")
+        dead = query.measure(Viewer.SYSTEM, ("evaluations",), where=Filters.of(values={"queue": ["care"], "evaluator": ["eve", "max"]}))
+        assert dead["n"].item() == sum(row["queue"] == "care" for _, row in published)
+
+
+@given(seed=st.integers(0, 2**32), size=st.integers(0, 60))
+@settings(max_examples=5, **LOOSELY)
+def test_costs_divide_each_cell_s_money_by_its_own_contacts(records: Path, seed: int, size: int) -> None:
+    draw = random.Random(seed)
+    contacts = [row for row in make_contacts(draw, size) if draw.random() < 0.9]
+    spend = {
+        (f"2026-03-{day:02d}", draw.choice(("google", "bing", "other")), draw.choice(("spring", None)), "EUR"): float(draw.randrange(1, 90))
+        for day in range(10, 31)
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        fresh_lake(records, patch)
+        if contacts:
+            land(contacts)
+        land_spend((day, source, campaign, amount, currency) for (day, source, campaign, currency), amount in spend.items())
+        kinds = {
+            "cost_per_contact": lambda row: True,
+            "cost_per_answered": lambda row: row["outcome"] == "answered",
+            "cost_per_resolved": lambda row: row["outcome"] == "answered" and row["declared_resolved"] is True,
+        }
+        of_spend = {
+            "source": lambda key: key[1],
+            "campaign": lambda key: key[2],
+            "month": lambda key: key[0][:7],
+            "day": lambda key: date.fromisoformat(key[0]),
+        }
+        for by in (None, "source", "campaign", "month", "day"):
+            money: dict[Any, float] = defaultdict(float)
+            for key, amount in spend.items():
+                money[of_spend[by](key) if by else None] += amount
+            for row in query.measure(Viewer.SYSTEM, tuple(kinds), (by,) if by else ()).itertuples():
+                cell = None if by is None or getattr(row, by) != getattr(row, by) else getattr(row, by)
+                n = sum(is_inbound(one) and one["source"] is not None and kinds[row.kpi](one) and (by is None or CUTS[by](one) == cell) for one in contacts)
+                assert_same(row, {"n": n, "value": money[cell] / n if n and cell in money else None}, f"{row.kpi} by {by}")
+
+
+def test_the_clock_of_the_random_centres_is_that_of_paris() -> None:
+    assert contact("2026-03-29 03:30")["started_at"] == datetime(2026, 3, 29, 1, 30)
+    assert PARIS.key == "Europe/Paris"
