@@ -42,7 +42,6 @@ class DuckDbEngine:
                 "memory_limit": MEMORY,
                 "threads": min(4, os.cpu_count() or 1),
                 "temp_directory": str(temporary),
-                "enable_progress_bar": False,
                 "autoinstall_known_extensions": False,
                 "autoload_known_extensions": False,
             }

@@ -189,12 +189,12 @@ def scratch() -> Iterator[duckdb.DuckDBPyConnection]:
             "threads": min(4, os.cpu_count() or 1),
             "temp_directory": str(temporary),
             "preserve_insertion_order": False,
-            "enable_progress_bar": False,  # after two seconds it would write among what a command prints
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
         }
     )
     try:
+        connection.execute("SET enable_progress_bar = false")  # after two seconds it would write among what a command prints
         yield connection
     finally:
         connection.close()
