@@ -42,7 +42,7 @@ def land_spend(rows: Iterable[tuple[str, str | None, str | None, float, str]], b
     lake.merge_spend(pa.Table.from_pylist(made, schema=facts.arrow_schema(facts.SPEND)), batch_id)
 
 
-def add_people(advisors: Mapping[str, str] = {}, teams: Mapping[str, str | None] = {}) -> None:  # noqa: B006
+def add_people(advisors: Mapping[str, str] = {}, teams: Mapping[str, str | None] = {}) -> None:
     """Add advisors (id → name) and teams (team → site)."""
     with store.writing() as session:
         session.add_all(Site(name=site) for site in sorted({site for site in teams.values() if site}))
@@ -51,7 +51,7 @@ def add_people(advisors: Mapping[str, str] = {}, teams: Mapping[str, str | None]
         session.add_all(Advisor(advisor_id=advisor_id, name=name) for advisor_id, name in advisors.items())
 
 
-def evaluation(of: Mapping[str, Any], score: float | None, answers: Mapping[tuple[str, str], tuple[float | None, float]] = {}, **columns: Any) -> Evaluation:  # noqa: B006
+def evaluation(of: Mapping[str, Any], score: float | None, answers: Mapping[tuple[str, str], tuple[float | None, float]] = {}, **columns: Any) -> Evaluation:
     """An evaluation of a contact; `answers` are (section, criterion) → (earned, possible)."""
     made = Evaluation(
         source_system=of["source_system"],
