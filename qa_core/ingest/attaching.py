@@ -88,7 +88,7 @@ def attach(connection: duckdb.DuckDBPyConnection, staged: Staged, tolerance_seco
 
 def find_doubtful(connection: duckdb.DuckDBPyConnection, staged: Staged) -> list[Rejected]:
     """The rows that could not be joined without a guess, for the quarantine."""
-    rows = connection.execute("SELECT s.*, d.reason AS join_reason FROM staged s JOIN doubtful d USING (line) ORDER BY line").to_arrow_table().to_pylist()
+    rows = connection.sql("SELECT s.*, d.reason AS join_reason FROM staged s JOIN doubtful d USING (line) ORDER BY line").to_arrow_table().to_pylist()
     return [(row["line"], row["join_reason"], _cells(staged, row)) for row in rows]
 
 

@@ -55,7 +55,7 @@ def gather(connection: duckdb.DuckDBPyConnection, staged: Staged, system: str | 
 
     Known by the id in the file, else by contact, advisor, evaluator, moment and grid. The same evaluation twice: the last is kept.
     """
-    rows = connection.execute("SELECT * FROM staged ORDER BY line").to_arrow_table().to_pylist()
+    rows = connection.sql("SELECT * FROM staged ORDER BY line").to_arrow_table().to_pylist()
     _complete_possible(rows)
     is_long = all(row.get("criterion") is not None for row in rows) and len({row["line"] for row in rows}) == len(rows)
     groups: dict[str, list[dict[str, Any]]] = {}
