@@ -54,7 +54,7 @@ def demo(
         centre.remove(Viewer.SYSTEM)
         print(_("The demo centre is gone."))
         return
-    if not if_empty or _is_empty():
+    if not if_empty or _is_empty() or centre.is_unfinished():
         with show_progress() as progress:
             centre.build(Viewer.SYSTEM, months=months, advisors=advisors, contacts=contacts, seed=seed, progress=progress)
     sign_ins = centre.sign_ins()

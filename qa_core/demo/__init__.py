@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from qa_core import ingest, journal, people
+from qa_core import home, ingest, journal, people
 from qa_core.access import Permission, Viewer
 from qa_core.demo import accounts, evaluations, filling, seasons, staff
 from qa_core.demo.plan import Plan
@@ -47,11 +49,50 @@ def build(
     viewer.require(Permission.MANAGE_IMPORTS)
     viewer.require(Permission.MANAGE_ACCOUNTS)
     plan = plan or Plan.until_yesterday(months, advisors, contacts, seed)
-    if is_unfinished():
-        remove(viewer)
-    elif accounts.read():
-        raise Refusal("demo_exists", N_("There is a demo centre already; take it away first with: python -m qa_core demo --remove"))
-    tell = progress or (lambda step, share: None)
+    with _alone():
+        if is_unfinished():
+            _take_away(viewer)
+        elif accounts.read():
+            raise Refusal("demo_exists", N_("There is a demo centre already; take it away first with: python -m qa_core demo --remove"))
+        _fill(viewer, plan, progress or (lambda step, share: None))
+
+
+def remove(viewer: Viewer) -> None:
+    """Take the demo centre away: its accounts, all that its batches brought, and the batches themselves."""
+    viewer.require(Permission.MANAGE_IMPORTS)
+    viewer.require(Permission.MANAGE_ACCOUNTS)
+    with _alone():
+        _take_away(viewer)
+
+
+def is_unfinished() -> bool:
+    """Whether a build was interrupted, or its passwords are lost, so that another one has to start afresh."""
+    content = accounts.read()
+    if content:
+        return not content["complete"]
+    with store.reading() as session:
+        parts = (sa.select(Account.username).where(Account.demo), sa.select(ImportBatch.id).where(ImportBatch.profile == filling.PROFILE))
+        return any(session.scalar(part.limit(1)) is not None for part in parts)
+
+
+def sign_ins() -> list[dict[str, str]]:
+    """The demo accounts that stand, as role, username and password."""
+    with store.reading() as session:
+        standing = set(session.scalars(sa.select(Account.username).where(Account.demo, Account.active)))
+    return [entry for entry in accounts.read().get("sign_ins", []) if entry["username"] in standing]
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Hold the right to build or remove the demo centre: a second one waits, and never takes a build at work for one that was killed."""
+    folder = home.current().folder
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".demo.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _fill(viewer: Viewer, plan: Plan, tell: Callable[[str, float], None]) -> None:
     tell(N_("Hiring the advisors"), 0.0)
     invited = accounts.invite()
     accounts.write({"complete": False, "plan": {**asdict(plan), "last_day": plan.last_day.isoformat()}, "sign_ins": invited})
@@ -67,10 +108,7 @@ def build(
     accounts.write({**accounts.read(), "complete": True})
 
 
-def remove(viewer: Viewer) -> None:
-    """Take the demo centre away: its accounts, all that its batches brought, and the batches themselves."""
-    viewer.require(Permission.MANAGE_IMPORTS)
-    viewer.require(Permission.MANAGE_ACCOUNTS)
+def _take_away(viewer: Viewer) -> None:
     people.remove_demo_accounts(viewer)
     ingest.resume()
     with store.reading() as session:
@@ -83,19 +121,6 @@ def remove(viewer: Viewer) -> None:
         _remove_grid(session)
         journal.record(session, viewer.username, "demo_remove")
     accounts.file().unlink(missing_ok=True)
-
-
-def is_unfinished() -> bool:
-    """Whether a build was interrupted, so that another one has to start afresh."""
-    content = accounts.read()
-    return bool(content) and not content["complete"]
-
-
-def sign_ins() -> list[dict[str, str]]:
-    """The demo accounts that stand, as role, username and password."""
-    with store.reading() as session:
-        standing = set(session.scalars(sa.select(Account.username).where(Account.demo, Account.active)))
-    return [entry for entry in accounts.read().get("sign_ins", []) if entry["username"] in standing]
 
 
 def _publish_grid(viewer: Viewer) -> None:

@@ -49,8 +49,11 @@ def read() -> dict[str, Any]:
 
 
 def write(content: dict[str, Any]) -> None:
-    file().unlink(missing_ok=True)
-    home.write_private(file(), json.dumps(content, ensure_ascii=False, indent=1).encode())
+    """Put that in the file, whole or not at all."""
+    draft = file().with_name("demo.new")
+    draft.unlink(missing_ok=True)
+    home.write_private(draft, json.dumps(content, ensure_ascii=False, indent=1).encode())
+    draft.replace(file())
 
 
 def invite() -> list[dict[str, str]]:

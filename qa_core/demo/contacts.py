@@ -201,7 +201,7 @@ class Simulation:
         hold = np.where(holds, np.round(chance.gamma(1.8, 38, size)), 0)
         wave.hold = np.where(answered & phone, hold, np.nan)
         wrap = np.round(chance.lognormal(np.log(38), 0.7, size) * pace)
-        wave.wrap = np.where(answered & (phone | chat) & (chance.random(size) > 0.03), wrap, np.nan)
+        wave.wrap = np.where(answered & (phone | chat | (wave.channel == MESSAGING)) & (chance.random(size) > 0.03), wrap, np.nan)
         moved = chance.random(size) < np.where(misrouted, 0.5, np.where(chat, 0.03, 0.055))
         transfers = moved * np.where(chance.random(size) < 0.12, 2, 1)
         wave.transfers = np.where(answered & ~written, transfers, 0)
