@@ -371,6 +371,21 @@ def test_vacuum_leaves_the_files_of_the_last_ten_minutes_for_their_readers(centr
     assert stored("outcome") == [("answered",)]
 
 
+def test_merges_clear_away_what_they_replaced_now_and_then(centre: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(upkeep, "READER_SECONDS", 0)
+    for number in range(12):
+        merge(f"b{number}", contact("c1", NOON, wait_seconds=float(number)))
+    assert len(list((centre / "lake" / "contacts").rglob("part-*.parquet"))) <= 3
+    assert stored("wait_seconds") == [(11.0,)]
+
+
+def test_columns_for_new_contacts_leave_known_ones_alone(centre: Path) -> None:
+    merge("b1", {**contact("c1", NOON), "team": "north"})
+    rows = [{**contact(name, NOON), "team": "south"} for name in ("c1", "c2")]
+    lake.merge_contacts(rows_of(*rows), ["customer_key", "direction", "outcome"], "b2", for_new=["team"])
+    assert stored("contact_id", "team", "batch_id") == [("c1", "north", "b1"), ("c2", "south", "b2")]
+
+
 def test_compaction_joins_the_small_files_of_a_month(centre: Path) -> None:
     merge("b1", contact("c1", NOON))
     rows = everything()

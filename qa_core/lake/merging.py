@@ -18,8 +18,13 @@ from qa_core.lake import tables
 from qa_core.lake.neighbours import INPUTS
 from qa_core.lake.rewriting import Progress, Rewrite, commit_with_retries
 from qa_core.lake.undoing import LANDED, image_folder, last_transaction, standing_commits
+from qa_core.lake.upkeep import vacuum
 
 Rows = Path | str | pa.Table | pa.RecordBatchReader
+
+
+COMMITS_BETWEEN_VACUUMS = 10
+"""Each commit leaves the months it replaced behind; a merge clears them away now and then, so that nobody has to remember."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +80,10 @@ def _merge(
     if unknown:
         raise ValueError(f"{name} has no column {', '.join(sorted(unknown))}")
     with _spooled(rows) as source:
-        return commit_with_retries(name, lambda connection, base: _attempt(connection, base, source, carried, batch_id, create, progress, for_new))
+        result = commit_with_retries(name, lambda connection, base: _attempt(connection, base, source, carried, batch_id, create, progress, for_new))
+    if tables.version(name) % COMMITS_BETWEEN_VACUUMS == 0:
+        vacuum()
+    return result
 
 
 def _attempt(
