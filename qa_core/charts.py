@@ -6,7 +6,7 @@ order; never colour alone. Backgrounds are transparent, so that one figure serve
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -62,7 +62,7 @@ def build_trend(
     dark: bool = False,
     currency: str | None = None,
     limits: Limits | None = None,
-    signals: Sequence[int] = (),
+    signals: Mapping[int, str] = {},
     before: Sequence[float | None] | None = None,
     target: float | None = None,
     bounds: tuple[float, float] | None = None,
@@ -71,7 +71,7 @@ def build_trend(
     """One KPI over time: a line with its interval band, control limits, what needs a look, and the earlier period in grey.
 
     `points`: `at` (date, ascending), `value`, `low`, `high`, `n`, and optionally `provisional` (bool): these are dotted.
-    Missing values are gaps. `signals` are positions in `points`. Each point carries its date for drill-down.
+    Missing values are gaps. `signals`: position in `points` → tone (`attention`, `better` or empty). Each point carries its date for drill-down.
     """
     tint, figure = colours(dark), go.Figure()
     points = points.reset_index(drop=True)
@@ -101,16 +101,17 @@ def build_trend(
     reach = provisional | provisional.shift(-1, fill_value=False)
     if provisional.any():
         figure.add_scatter(x=at, y=points["value"].where(reach & known), mode="lines", line={"color": tint.accent, "width": 2, "dash": "dot"}, hoverinfo="skip")
-    flagged = set(signals)
+    paint = {"attention": (tint.attention, "diamond"), "better": (tint.better, "triangle-up"), "": (tint.ink, "circle-open")}
+    marks = [paint[signals[position]] if position in signals else (tint.accent, "circle") for position in range(len(at))]
     text = [_point_text(row, figures.name(grain, day.isoformat()[:7] if grain == "month" else day), unit, currency, provisional[position]) for position, (row, day) in enumerate(zip(points.itertuples(), at, strict=True))]
     figure.add_scatter(
         x=at,
         y=points["value"],
         mode="markers",
         marker={
-            "color": [tint.attention if position in flagged else tint.accent for position in range(len(at))],
-            "symbol": ["diamond" if position in flagged else "circle" for position in range(len(at))],
-            "size": [10 if position in flagged else (5 if len(at) <= 40 else 3.5) for position in range(len(at))],
+            "color": [colour for colour, _symbol in marks],
+            "symbol": [symbol for _colour, symbol in marks],
+            "size": [10 if position in signals else (5 if len(at) <= 40 else 3.5) for position in range(len(at))],
             "line": {"width": 1, "color": tint.paper},
         },
         customdata=[[moment.isoformat()] for moment in at],
@@ -138,7 +139,7 @@ def build_dots(frame: pd.DataFrame, unit: str, *, dark: bool = False, currency: 
             if not figures.is_missing(low):
                 figure.add_shape(type="rect", x0=low, x1=high, y0=row - 0.5, y1=row + 0.5, fillcolor=tint.chance, line_width=0, layer="below")
     if centre is not None:
-        figure.add_vline(x=centre, line={"color": tint.reference, "width": 1})
+        figure.add_vline(x=centre, line={"color": tint.text, "width": 1.2})
     lines_x, lines_y = [], []
     for row, (low, high) in enumerate(zip(frame["low"], frame["high"], strict=True)):
         if not figures.is_missing(low):
@@ -274,6 +275,23 @@ def build_heat(frame: pd.DataFrame, unit: str, *, better: str = "up", dark: bool
     figure.add_heatmap(z=table.to_numpy(), x=[figures.name("hour", hour) for hour in table.columns], y=[figures.name("weekday", weekday) for weekday in table.index], colorscale=scale, showscale=False, xgap=2, ygap=2, text=text, hovertemplate="%{text}<extra></extra>")
     figure.update_yaxes(autorange="reversed", showgrid=False)
     figure.update_xaxes(showgrid=False, type="category")
+    return _dress(figure, tint, height)
+
+
+def build_stretch(parts: Sequence[tuple[str, float]], *, dark: bool = False, height: int = 84) -> go.Figure:
+    """Times one after the other on a single bar: (label, seconds), each written on its part or named on hovering."""
+    tint, figure = colours(dark), go.Figure()
+    total = sum(seconds for _label, seconds in parts) or 1
+    paint = (tint.reference, tint.accent, SERIES[1], SERIES[3])
+    for position, (label, seconds) in enumerate(parts):
+        text = f"{_plain(label)}<br>{figures.duration(seconds)}" if seconds / total > 0.12 else ""
+        figure.add_bar(
+            x=[seconds], y=[0], orientation="h", marker_color=paint[position % len(paint)], text=[text], textposition="inside", insidetextanchor="middle",
+            textfont={"color": tint.paper, "size": 12}, hovertext=[f"{_plain(label)}: {figures.duration(seconds)}"], hoverinfo="text",
+        )  # fmt: skip
+    figure.update_layout(barmode="stack")
+    figure.update_xaxes(visible=False, range=[0, total])
+    figure.update_yaxes(visible=False)
     return _dress(figure, tint, height)
 
 

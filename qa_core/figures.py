@@ -14,6 +14,8 @@ NO_DATA = N_("no data")
 MINUS, NO_BREAK, NARROW = "\u2212", "\u00a0", "\u202f"
 _LOCALES = {"en": "en_GB", "fr": "fr_FR"}
 
+SCALES = {Unit.SCORE: (0, 100), Unit.RATING: (1, 5), Unit.EFFORT: (1, 7)}
+
 
 def _locale() -> str:
     return _LOCALES[language()]
@@ -107,6 +109,9 @@ def interval(low: float | None, high: float | None, unit: str, currency: str | N
     """Both ends of an interval, the unit written once where it is one: 73.5–74.9 %. Empty when there is none."""
     if is_missing(low) or is_missing(high):
         return ""
+    # With two or three values an interval of a mean reaches beyond what the scale has; it then says nothing, and says so.
+    least, most = SCALES.get(unit, (low, high))
+    low, high = max(low, least), min(high, most)
     if unit == Unit.RATE:
         return f"{number(low * 100, 1)}–{percent(high)}"
     joint = " – " if unit in (Unit.SECONDS, Unit.MONEY, Unit.NPS) else "–"
@@ -179,7 +184,7 @@ _NAMES = {"channel": CHANNELS, "outcome": OUTCOMES, "direction": DIRECTIONS}
 def name(dimension: str, key: object) -> str:
     """What one value of a dimension is called; a missing one says so. Names given by the centre stay as they are."""
     if is_missing(key):
-        return _("not known")
+        return _("Not known")
     if dimension in _NAMES:
         return _(_NAMES[dimension][key]) if key in _NAMES[dimension] else str(key)
     if dimension == "weekday":

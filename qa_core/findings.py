@@ -48,8 +48,8 @@ def describe_trend(control: Control | None, signals: Signals | None, grain: str,
         else:
             text = ngettext("Above its average for {n} month", "Above its average for {n} months", n) if monthly else ngettext("Above its average for {n} week", "Above its average for {n} weeks", n)
         return Finding(text, tone_of(signals.run, better))
-    if signals.positions and signals.positions[-1] >= points - RUN:
-        return Finding(_("Back within its limits"))
+    if signals.positions and signals.positions[-1][0] >= points - RUN:
+        return Finding(_("Back within its usual limits"))
     return Finding(_("Within its usual limits"))
 
 
@@ -75,7 +75,7 @@ def describe_effects(effects: Sequence[Effect], names: dict[object, str], change
     return _("{effect} comes from {segment}", effect=figures.change(strongest.rate, unit), segment=names[strongest.segment])
 
 
-def describe_comparison(comparison: Comparison, names: dict[str, str]) -> Finding:
+def describe_comparison(comparison: Comparison, names: dict[str, str], better: str) -> Finding:
     """How many can be told apart at all. `names`: key → name of everybody compared."""
     everybody = len(names)
     apart = [*comparison.below, *comparison.above]
@@ -86,9 +86,11 @@ def describe_comparison(comparison: Comparison, names: dict[str, str]) -> Findin
         return Finding(_("Too little data to compare the {n} advisors", n=everybody))
     if not apart:
         return Finding(ngettext("{n} advisor, and nobody to be told apart from", "The {n} advisors cannot be told apart", everybody))
+    worse = {"up": comparison.below, "down": comparison.above}.get(better, ())
+    tone = "" if better == "neither" else "attention" if worse else "better"
     if alike == 0:
-        return Finding(_("All {n} advisors differ from the rest by more than chance", n=everybody), "attention")
-    return Finding(_("{alike} of {n} advisors cannot be told apart", alike=alike, n=everybody), "attention" if comparison.below else "better")
+        return Finding(_("All {n} advisors differ from the rest by more than chance", n=everybody), tone)
+    return Finding(_("{alike} of {n} advisors cannot be told apart", alike=alike, n=everybody), tone)
 
 
 def name_the_rest(comparison: Comparison, names: dict[str, str], better: str) -> str:

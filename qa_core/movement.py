@@ -44,7 +44,9 @@ def control_rate(values: Sequence[float | None], n: Sequence[float | None], base
     # Laney lets the factor fall below 1; then the limits would promise more than the counts can.
     spread = max(1.0, _mean_range(scores) / _RANGE_TO_SIGMA)
     sigma = tuple(spread * math.sqrt(chance / size) if size else None for size in n)
-    return _control(centre, sigma, spread, 0.0, 1.0)
+    control = _control(centre, sigma, spread, 0.0, 1.0)
+    usual = _without_outliers(values, baseline, control)
+    return control if usual == tuple(baseline) else control_rate(values, n, usual) or control
 
 
 def control_mean(values: Sequence[float | None], baseline: Sequence[bool]) -> Control | None:
@@ -55,7 +57,9 @@ def control_mean(values: Sequence[float | None], baseline: Sequence[bool]) -> Co
     one = _mean_range(used) / _RANGE_TO_SIGMA
     if one <= 0:
         return None
-    return _control(sum(used) / len(used), tuple(one for _ in values), 1.0, -math.inf, math.inf)
+    control = _control(sum(used) / len(used), tuple(one for _ in values), 1.0, -math.inf, math.inf)
+    usual = _without_outliers(values, baseline, control)
+    return control if usual == tuple(baseline) else control_mean(values, usual) or control
 
 
 def _control(centre: float, sigma: tuple[float | None, ...], spread: float, least: float, most: float) -> Control:
@@ -64,23 +68,31 @@ def _control(centre: float, sigma: tuple[float | None, ...], spread: float, leas
     return Control(centre, sigma, low, high, spread)
 
 
+def _without_outliers(values: Sequence[float | None], baseline: Sequence[bool], control: Control) -> tuple[bool, ...]:
+    """The baseline without points beyond its own limits: what had a cause of its own does not say what is usual."""
+    return tuple(
+        keep and not (_is_known(value) and low is not None and not low <= value <= high)
+        for keep, value, low, high in zip(baseline, values, control.low, control.high, strict=True)
+    )
+
+
 def _mean_range(values: Sequence[float]) -> float:
     return sum(abs(second - first) for first, second in zip(values, values[1:], strict=False)) / (len(values) - 1)
 
 
 @dataclass(frozen=True)
 class Signals:
-    """Positions that chance does not explain, and how the series ends: `below` / `above` count the last points in a row beyond that limit,
-    `run` the last points in a row on one side of the centre (negative: below it)."""
+    """Positions that chance does not explain, each with its side of the centre (1 or −1), and how the series ends: `below` / `above` count
+    the last points in a row beyond that limit, `run` the last points in a row on one side of the centre (negative: below it)."""
 
-    positions: tuple[int, ...]
+    positions: tuple[tuple[int, int], ...]
     below: int
     above: int
     run: int
 
 
 def find_signals(values: Sequence[float | None], control: Control) -> Signals:
-    """Western Electric rules: one point beyond three standard deviations, two of three beyond two, eight in a row on one side."""
+    """Western Electric rules: one point beyond three standard deviations, two of three beyond two, and, where the series ends, eight in a row on one side."""
     distances = [
         (value - control.centre) / sigma if _is_known(value) and sigma else None for value, sigma in zip(values, control.sigma, strict=True)
     ]
@@ -99,12 +111,13 @@ def find_signals(values: Sequence[float | None], control: Control) -> Signals:
         here = (one > 0) - (one < 0)
         length = length + 1 if here == side and here else 1
         side = here
-        if side and length >= RUN:
-            found.add(position)
     known = [position for position, one in enumerate(distances) if one is not None]
     below = _ending(known, lambda position: beyond[position] and distances[position] < 0)
     above = _ending(known, lambda position: beyond[position] and distances[position] > 0)
-    return Signals(tuple(sorted(found)), below, above, side * length)
+    if length >= RUN:
+        # Earlier runs have passed; marking them all would bury what needs a look now.
+        found |= set(known[-length:])
+    return Signals(tuple((position, 1 if distances[position] > 0 else -1) for position in sorted(found)), below, above, side * length)
 
 
 def _ending(known: Sequence[int], holds: Callable[[int], bool]) -> int:

@@ -1,7 +1,22 @@
 """The door to the facts: every figure, list and single contact that a person sees comes through here, for a `Viewer`, within what they may see."""
 
 from qa_core.query.contacts import contact_columns, count_contacts, data_span, data_through, find_contacts, find_values, get_contact
+from qa_core.query.currencies import find_currencies
 from qa_core.query.measuring import measure
+from qa_core.query.own import find_own_evaluations, team_medians
 from qa_core.query.rows import to_json
 
-__all__ = ["contact_columns", "count_contacts", "data_span", "data_through", "find_contacts", "find_values", "get_contact", "measure", "to_json"]
+__all__ = [
+    "contact_columns",
+    "count_contacts",
+    "data_span",
+    "data_through",
+    "find_contacts",
+    "find_currencies",
+    "find_own_evaluations",
+    "find_values",
+    "get_contact",
+    "measure",
+    "team_medians",
+    "to_json",
+]

@@ -5,7 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from qa_core.errors import Refusal
-from qa_core.ui import gate, menu, sidebar
+from qa_core.ui import drill, filter_bar, gate, menu, sidebar
 
 st.set_page_config(page_title="Écoute", page_icon=str(Path(__file__).with_name("icon.svg")), layout="wide")
 
@@ -20,6 +20,9 @@ if opened:
     try:
         if entry is not None and entry.permission is not None:
             signed_in.viewer.require(entry.permission)
+        drill.follow()
+        if entry is not None:
+            filter_bar.show(signed_in.viewer, entry.key)
         page.run()
     except Refusal as refusal:
         gate.report_error(refusal)

@@ -1,0 +1,16 @@
+"""Sources: which campaign brings contacts, what becomes of them, and what they cost."""
+
+import streamlit as st
+
+from qa_core.access import Permission
+from qa_core.ui import empty, filter_bar, gate
+from qa_core.ui.views import sources
+from qa_core.wording import _
+
+viewer = gate.current_viewer(Permission.SEE_TRACKING)
+look = filter_bar.current()
+
+st.title(_("Sources"), anchor=False)
+if not empty.is_shown(viewer, look):
+    sources.show_top(viewer, look)
+    sources.show_campaigns(viewer, look)

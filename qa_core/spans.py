@@ -1,0 +1,96 @@
+"""The periods that people choose by name, as days: ending where the data ends, whole months for those who may see no less. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, timedelta
+
+from qa_core.access import Viewer
+from qa_core.slices import Period
+from qa_core.wording import N_
+
+DAYS: Mapping[str, str] = {
+    "7d": N_("Last 7 days"),
+    "28d": N_("Last 28 days"),
+    "91d": N_("Last 13 weeks"),
+    "364d": N_("Last 52 weeks"),
+    "month": N_("This month"),
+    "last_month": N_("Last month"),
+    "all": N_("All data"),
+    "days": N_("Chosen days"),
+}
+MONTHS: Mapping[str, str] = {"1m": N_("Last whole month"), "3m": N_("Last 3 months"), "6m": N_("Last 6 months"), "12m": N_("Last 12 months")}
+COMPARISONS: Mapping[str, str] = {"previous": N_("Period before"), "year": N_("Year before"), "none": N_("Nothing")}
+
+
+def choices(viewer: Viewer) -> Mapping[str, str]:
+    """The periods offered to that viewer: key → title."""
+    return MONTHS if viewer.needs_suppression else DAYS
+
+
+def default(viewer: Viewer) -> str:
+    return "3m" if viewer.needs_suppression else "28d"
+
+
+def build_period(choice: str, last_day: date, first_day: date, chosen: tuple[date, ...] = ()) -> Period:
+    """The days of a choice, for data that goes from `first_day` to `last_day`; `chosen` are the two ends of "chosen days"."""
+    if choice in MONTHS:
+        end = _last_whole_month_end(last_day)
+        return Period(_months_back(end, int(choice[:-1]) - 1), end)
+    if choice == "month":
+        return Period(last_day.replace(day=1), last_day)
+    if choice == "last_month":
+        end = last_day.replace(day=1) - timedelta(days=1)
+        return Period(end.replace(day=1), end)
+    if choice == "days" and chosen:
+        return Period(min(chosen), max(chosen))
+    if choice in ("all", "days"):
+        return Period(first_day, last_day)
+    return Period(last_day - timedelta(days=int(choice[:-1]) - 1), last_day)
+
+
+def build_comparison(choice: str, period: Period) -> Period | None:
+    """What the period is compared with."""
+    return {"previous": period.previous, "year": period.year_before}.get(choice, lambda: None)()
+
+
+def build_trend(period: Period, whole_months: bool) -> tuple[str, Period]:
+    """The grain and the longer period that a trend shows: half a year of weeks before the end, a year for longer periods, months beyond.
+
+    Whole weeks at the front, so that the first point is no stump.
+    """
+    if whole_months:
+        first = min(_months_back(period.last_day, 12), period.first_day)
+        return "month", Period(first, period.last_day)
+    if period.days > 420:
+        return "month", Period(period.first_day.replace(day=1), period.last_day)
+    weeks = 26 if period.days <= 91 else 60
+    monday = period.last_day - timedelta(days=period.last_day.weekday())
+    return "week", Period(monday - timedelta(weeks=weeks - 1), period.last_day)
+
+
+def starts_of(grain: str, period: Period) -> list[date]:
+    """The first day of every week or month of a period, whether or not anything happened in it."""
+    if grain == "month":
+        day, starts = period.first_day.replace(day=1), []
+        while day <= period.last_day:
+            starts.append(day)
+            day = (day + timedelta(days=32)).replace(day=1)
+        return starts
+    monday = period.first_day - timedelta(days=period.first_day.weekday())
+    return [monday + timedelta(weeks=week) for week in range((period.last_day - monday).days // 7 + 1)]
+
+
+def end_of(grain: str, start: date) -> date:
+    """The last day of the week or month that starts then."""
+    return (start + timedelta(days=32)).replace(day=1) - timedelta(days=1) if grain == "month" else start + timedelta(days=6)
+
+
+def _last_whole_month_end(last_day: date) -> date:
+    following = last_day + timedelta(days=1)
+    return last_day if following.day == 1 else last_day.replace(day=1) - timedelta(days=1)
+
+
+def _months_back(end: date, months: int) -> date:
+    position = end.year * 12 + end.month - 1 - months
+    return date(position // 12, position % 12 + 1, 1)

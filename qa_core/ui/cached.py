@@ -1,0 +1,117 @@
+"""Answers kept for a moment: the only place that caches data. Every key holds the viewer and the version of everything asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+import sqlalchemy as sa
+import streamlit as st
+
+from qa_core import home, lake, query
+from qa_core.access import Viewer
+from qa_core.query import answers
+from qa_core.records import store
+from qa_core.records.model import Advisor, SettingValue
+from qa_core.slices import Filters, Period
+
+SECONDS = 300
+"""How long an answer may outlive what the version below does not cover, such as the new name of an advisor."""
+
+
+def measure(
+    viewer: Viewer,
+    kpis: tuple[str, ...],
+    by: tuple[str, ...] = (),
+    where: Filters = Filters(),
+    compare: Period | None = None,
+    overrides: Mapping[str, str] | None = None,
+) -> pd.DataFrame:
+    """`query.measure`, remembered."""
+    return _measure(viewer, version(), kpis, by, where, compare, tuple(sorted((overrides or {}).items())))
+
+
+def headline(viewer: Viewer, kpis: tuple[str, ...], where: Filters, compare: Period | None = None) -> dict[str, Any]:
+    """The rows of `measure` without any cut, by the key of their KPI (the first, where currencies differ)."""
+    rows: dict[str, Any] = {}
+    for row in measure(viewer, kpis, (), where, compare).itertuples():
+        rows.setdefault(row.kpi, row)
+    return rows
+
+
+def find_values(viewer: Viewer, dimension: str, where: Filters = Filters()) -> list[tuple[str | None, int]]:
+    """`query.find_values`, remembered: what may be chosen in a filter, in the viewer's scope."""
+    return _find_values(viewer, version(), dimension, where)
+
+
+def data_through(viewer: Viewer) -> datetime | None:
+    """`query.data_through`, remembered: the last moment that the viewer's data knows, by the centre's clock."""
+    return _data_through(viewer, version())
+
+
+def team_medians(viewer: Viewer, kpis: tuple[str, ...], period: Period) -> dict[str, tuple[float, int]]:
+    """`query.team_medians`, remembered."""
+    return _team_medians(viewer, version(), kpis, period)
+
+
+def find_currency(viewer: Viewer) -> str | None:
+    """The currency of all spend; None where there are several, or none."""
+    found = _find_currencies(viewer, version())
+    return found[0] if len(found) == 1 else None
+
+
+def version() -> tuple[Any, ...]:
+    """What the answers depend on besides the question: which stores, and the state of the lake, the evaluations and the settings."""
+    here = home.current()
+    with store.reading() as session:
+        counters = session.execute(
+            sa.select(sa.select(sa.func.max(SettingValue.id)).scalar_subquery(), sa.select(sa.func.count()).select_from(Advisor).scalar_subquery())
+        ).one()
+        return (here.database_url, here.lake_url, here.timezone, lake.version("contacts"), lake.version("spend"), *map(str, answers.change_counter(session)), *counters)
+
+
+@st.cache_data(ttl=SECONDS, max_entries=500, show_spinner=False)
+def _measure(viewer, version, kpis, by, where, compare, overrides):
+    return query.measure(viewer, kpis, by=by, where=where, compare=compare, overrides=dict(overrides) or None)
+
+
+@st.cache_data(ttl=SECONDS, max_entries=200, show_spinner=False)
+def _find_values(viewer, version, dimension, where):
+    return query.find_values(viewer, dimension, where)
+
+
+@st.cache_data(ttl=SECONDS, max_entries=50, show_spinner=False)
+def _data_through(viewer, version):
+    return query.data_through(viewer)
+
+
+@st.cache_data(ttl=SECONDS, max_entries=100, show_spinner=False)
+def _team_medians(viewer, version, kpis, period):
+    return query.team_medians(viewer, kpis, period)
+
+
+@st.cache_data(ttl=SECONDS, max_entries=200, show_spinner=False)
+def _find_values(viewer, version, dimension, where):
+    return query.find_values(viewer, dimension, where)
+
+
+@st.cache_data(ttl=SECONDS, max_entries=50, show_spinner=False)
+def _data_through(viewer, version):
+    return query.data_through(viewer)
+
+
+@st.cache_data(ttl=SECONDS, max_entries=30, show_spinner=False)
+def _find_contacts(viewer, version, where, limit, offset):
+    return query.find_contacts(viewer, where, limit=limit, offset=offset)
+
+
+@st.cache_data(ttl=SECONDS, max_entries=200, show_spinner=False)
+def _count_contacts(viewer, version, where):
+    return query.count_contacts(viewer, where)
+
+
+@st.cache_data(ttl=SECONDS, max_entries=20, show_spinner=False)
+def _find_currencies(viewer, version):
+    return query.find_currencies(viewer)

@@ -1,0 +1,196 @@
+"""Tiles and chart cards: a value with what it rests on, and a picture under a heading that says what it shows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+from qa_core import figures, findings, movement
+from qa_core.findings import Finding
+from qa_core.kpis import Kpi, get_kpi
+from qa_core.series import Series
+from qa_core.ui.filter_bar import Look
+from qa_core.wording import N_, _, ngettext
+
+SHORT_TITLES: Mapping[str, str] = {
+    "first_contact_resolution": N_("Resolved at first contact"),
+    "first_contact_resolution_declared": N_("Resolved, says the advisor"),
+    "first_contact_resolution_surveyed": N_("Resolved, says the customer"),
+}
+"""Where the title of the glossary is too long for a tile."""
+TABLE_TITLES: Mapping[str, str] = {
+    "received": N_("Contacts"),
+    "average_speed_of_answer": N_("Wait"),
+    "average_handle_time": N_("Handle time"),
+    "first_contact_resolution": N_("Resolved"),
+    "first_contact_resolution_declared": N_("Declared resolved"),
+    "csat": N_("Satisfied"),
+    "nps": N_("NPS"),
+    "ces": N_("CES"),
+    "evaluation_score": N_("Score"),
+    "response_rate": N_("Response"),
+    "cost_per_contact": N_("Per contact"),
+    "cost_per_answered": N_("Per answered"),
+    "cost_per_resolved": N_("Per resolved"),
+}
+"""And for the head of a column."""
+COLOURS = {"better": "green", "attention": "orange", "": "gray"}
+ICONS = {"attention": ":orange[:material/error:] ", "better": ":green[:material/check_circle:] ", "": ""}
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One value ready to show. `delta_tone` is that of the change, where it is more than chance."""
+
+    title: str
+    value: str
+    help: str
+    below: str
+    delta: str = ""
+    delta_up: bool = True
+    delta_tone: str = ""
+    sparkline: tuple[float, ...] = ()
+
+
+def is_dark() -> bool:
+    """Whether the reader's browser shows the dark theme."""
+    return st.context.theme.type == "dark"
+
+
+def title_of(kpi: Kpi) -> str:
+    """The short title of a KPI, in the language spoken."""
+    return _(SHORT_TITLES.get(kpi.key, kpi.title))
+
+
+def column_of(key: str) -> str:
+    """The head of a column for that KPI, in the language spoken."""
+    return _(TABLE_TITLES.get(key, get_kpi(key).title))
+
+
+def build_tile(row: Any, look: Look, series: Series | None = None, extra: str = "") -> Tile:
+    """A tile from a row of `measure`; `extra` is added below."""
+    kpi = get_kpi(row.kpi)
+    currency = look.currency_of(row)
+    help_text = "\n\n".join((f"{_(kpi.title)} – {_(kpi.meaning)}", escape(_(kpi.formula)), *say_notes(row.notes or ())))
+    sparkline = tuple(series.sparkline[-30:]) if series else ()
+    if figures.is_missing(row.value):
+        return Tile(title_of(kpi), f":gray[{_missing(row.status)}]", help_text, _why_missing(row) or "\u00a0", sparkline=sparkline)
+    tile = {"title": title_of(kpi), "value": figures.value(row.value, kpi.unit, currency), "help": help_text, "below": " · ".join(_below(row, kpi, currency, extra)) or "\u00a0"}
+    change = getattr(row, "delta", None)
+    if look.compare and not figures.is_missing(change):
+        interval = movement.change_interval((row.value, row.low, row.high), (row.value_before, row.low_before, row.high_before), series.spread if series else 1.0)
+        tone = findings.describe_change("", change, interval, kpi.unit, kpi.better).tone if interval else ""
+        tile |= {"delta": figures.change(change, kpi.unit, currency), "delta_up": change >= 0, "delta_tone": tone}
+    return Tile(**tile, sparkline=sparkline)
+
+
+def show_tiles(tiles: Sequence[Tile]) -> None:
+    """One row of tiles."""
+    for column, tile in zip(st.columns(len(tiles), gap="small"), tiles, strict=True):
+        with column.container(border=True, gap=None, height="stretch"):
+            st.metric(
+                tile.title,
+                tile.value,
+                tile.delta or None,
+                delta_color=COLOURS[tile.delta_tone],
+                delta_arrow="up" if tile.delta_up else "down",
+                help=tile.help,
+                chart_data=list(tile.sparkline) if len(tile.sparkline) > 2 else None,
+                height="stretch",
+            )
+            st.caption(tile.below)
+
+
+def show_chart(
+    figure: Any,
+    finding: Finding,
+    caption: str,
+    key: str,
+    *,
+    on_select: Callable[[], None] | None = None,
+    alt: str = "",
+) -> None:
+    """A picture in a card: what it shows, what it is drawn from, and the picture; a click on a point opens what is behind it."""
+    with st.container(border=True, height="stretch", gap="xxsmall"):
+        show_heading(finding, caption)
+        st.plotly_chart(
+            figure,
+            theme=None,
+            key=key,
+            on_select=on_select or "ignore",
+            selection_mode="points",
+            config={"displayModeBar": False, "doubleClick": False, "scrollZoom": False},
+            alt=alt or f"{finding.text}. {caption}",
+        )
+
+
+def show_heading(finding: Finding, caption: str = "") -> None:
+    """The two lines above a picture or a table."""
+    st.markdown(f"##### {ICONS[finding.tone]}{escape(finding.text)}")
+    if caption:
+        st.caption(escape(caption))
+
+
+def escape(text: str) -> str:
+    """Names given by people, as text and never as markdown."""
+    for sign in "\\`*_[]<>#$|~":
+        text = text.replace(sign, "\\" + sign)
+    return text.replace("://", ":\u200b//").replace(":material", "material")
+
+
+def _below(row: Any, kpi: Kpi, currency: str | None, extra: str) -> list[str]:
+    parts = []
+    between = figures.interval(row.low, row.high, kpi.unit, currency)
+    if between:
+        parts.append(between)
+    if not figures.is_missing(row.denominator) and not figures.is_missing(row.n):
+        parts.append(f"n\u00a0=\u00a0{figures.number(row.n)}")
+    if not figures.is_missing(row.p50):
+        parts.append(_("median {p50}, p90 {p90}", p50=figures.duration(row.p50), p90=figures.duration(row.p90)))
+    if not figures.is_missing(row.pending) and row.pending:
+        parts.append(_("{n} pending", n=figures.number(row.pending)))
+    if not figures.is_missing(row.unknown_identity) and row.unknown_identity and row.n:
+        parts.append(_("{share} of callers unknown", share=figures.percent(row.unknown_identity / (row.unknown_identity + row.n + (row.pending or 0)), 0)))
+    if row.status == "small_sample":
+        parts.append(_("small sample"))
+    if "provisional_spend" in row.notes:
+        parts.append(_("spend provisional"))
+    return [*parts, extra] if extra else parts
+
+
+def say_notes(notes: Sequence[str]) -> list[str]:
+    """The notes of a value that a reader must know, in words."""
+    said = []
+    for note in notes:
+        code, _colon, detail = note.partition(":")
+        if code == "component_missing":
+            said.append(_("Some sources never give {component}; it is left out there.", component=_(COMPONENTS[detail])))
+        elif code == "waits_missing":
+            said.append(ngettext("{count} contact without a known wait is left out.", "{count} contacts without a known wait are left out.", int(detail), count=figures.number(int(detail))))
+        elif code == "unanswered":
+            said.append(ngettext("{count} contact is counted as abandoned: the file does not say how it ended.", "{count} contacts are counted as abandoned: the file does not say how they ended.", int(detail), count=figures.number(int(detail))))
+        elif code == "provisional_spend":
+            said.append(_("Spend of the last days may still arrive."))
+    return said
+
+
+COMPONENTS = {"talk": N_("talk time"), "hold": N_("hold time"), "wrap": N_("after-contact work")}
+
+
+def _missing(status: str) -> str:
+    if status == "suppressed":
+        return _("hidden")
+    return _("pending") if status == "pending" else _(figures.NO_DATA)
+
+
+def _why_missing(row: Any) -> str:
+    if row.status == "suppressed":
+        return _("Fewer than five advisors or ten contacts stand behind it.")
+    if row.status == "pending":
+        return _("{n} pending: their window is not over yet.", n=figures.number(row.pending))
+    if any(note == "spend_beyond_scope" for note in row.notes or ()):
+        return _("Spend belongs to the whole centre, not to some teams.")
+    return ""

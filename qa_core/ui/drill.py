@@ -1,0 +1,74 @@
+"""From a figure to the contacts behind it: a click narrows the filters and opens the list."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import date
+from typing import Any
+
+import streamlit as st
+
+from qa_core import spans
+from qa_core.access import Permission, Viewer
+from qa_core.slices import Period
+from qa_core.ui import filter_bar, menu
+
+_GO = "drill_to"
+EXTRA = ("advisor", "outcome", "source", "weekday", "hour", "behind")
+"""What the address of the list can say beside the row of filters: further dimensions, and the KPI whose contacts are meant."""
+
+
+def follow() -> None:
+    """Go where a click of this run leads; called by the front door before anything is drawn."""
+    if _GO in st.session_state:
+        page, parameters = st.session_state.pop(_GO)
+        st.switch_page(menu.find_page(page).path, query_params=parameters)
+
+
+def is_open_to(viewer: Viewer) -> bool:
+    """Whether this viewer may see single contacts at all."""
+    return viewer.can(Permission.SEE_CONTACTS)
+
+
+def to_contacts(values: dict[str, Any], behind: str | None = None, period: Period | None = None) -> None:
+    """Callback: narrow the filters to these values and open the contacts, those that the KPI `behind` counts."""
+    row = {dimension: value for dimension, value in values.items() if dimension in filter_bar.PAGES["contacts"]}
+    filter_bar.narrow(row, period)
+    parameters = {dimension: "" if value is None else str(value) for dimension, value in values.items() if dimension not in row}
+    if behind:
+        parameters["behind"] = behind
+    st.session_state[_GO] = ("contacts", parameters)
+
+
+def to_contact(source_system: str, contact_id: str) -> None:
+    """Callback: open one contact in full."""
+    st.session_state[_GO] = ("contact", {"system": source_system, "id": contact_id})
+
+
+def on_point(key: str, dimension: str, behind: str | None = None, grain: str | None = None) -> Callable[[], None]:
+    """The callback of a chart whose points carry the value of a dimension (or, with `grain`, the first day of a week or month)."""
+
+    def open_point() -> None:
+        points = st.session_state[key]["selection"]["points"]
+        data = points[0].get("customdata") if points else None
+        value = data[0] if isinstance(data, list | tuple) and data else data.get("0") if isinstance(data, dict) else data
+        if value is None:
+            return
+        if grain:
+            start = date.fromisoformat(str(value))
+            to_contacts({}, behind, Period(start, spans.end_of(grain, start)))
+        else:
+            to_contacts({dimension: value}, behind)
+
+    return open_point
+
+
+def on_row(key: str, dimension: str, values: Sequence[Any], behind: str | None = None) -> Callable[[], None]:
+    """The callback of a table whose rows stand for these values of a dimension."""
+
+    def open_row() -> None:
+        cells = st.session_state[key]["selection"]["cells"]
+        if cells:
+            to_contacts({dimension: values[cells[0][0]]}, behind)
+
+    return open_row

@@ -1,0 +1,115 @@
+"""The list of contacts behind a figure, page by page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+from qa_core import figures, journal, query, slices
+from qa_core.access import Viewer
+from qa_core.kpis import BY_KEY, Subject
+from qa_core.records import store
+from qa_core.slices import Filters
+from qa_core.ui import cards, drill
+from qa_core.ui.filter_bar import Look
+from qa_core.wording import N_, _, ngettext
+
+PAGE = 100
+ORDERS = {
+    "newest": N_("Newest first"),
+    "oldest": N_("Oldest first"),
+    "longest_wait": N_("Longest wait first"),
+    "longest_talk": N_("Longest talk first"),
+    "lowest_csat": N_("Lowest rating first"),
+}
+SHOWN = ("local_start", "channel", "queue", "reason", "team", "advisor", "outcome", "wait_seconds", "talk_seconds", "csat", "campaign", "customer")
+TITLES = {
+    "local_start": N_("Start"), "channel": N_("Channel"), "queue": N_("Queue"), "reason": N_("Reason"), "team": N_("Team"), "advisor": N_("Advisor"), "outcome": N_("Outcome"),
+    "wait_seconds": N_("Wait"), "talk_seconds": N_("Talk"), "csat": N_("Rating"), "campaign": N_("Campaign"), "customer": N_("Customer"),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the list shows: the row of filters, what the address adds, and the KPI whose contacts are meant."""
+
+    where: Filters
+    extra: tuple[tuple[str, str | None], ...]
+    behind: str | None
+
+
+def read_address(viewer: Viewer, look: Look) -> Asked:
+    """The filters above the page, and those that a click on a figure put into the address; what is unknown there is passed over."""
+    extra = tuple((key, st.query_params[key] or None) for key in drill.EXTRA if key in st.query_params and key in slices.BY_KEY and viewer.can_cut_by(key))
+    behind = st.query_params.get("behind")
+    known = behind in BY_KEY and BY_KEY[behind].subject == Subject.CONTACTS and viewer.can(BY_KEY[behind].needs)
+    where = look.where
+    for dimension, value in extra:
+        where = where.with_value(dimension, value)
+    return Asked(where, extra, behind if known else None)
+
+
+def show_asked(asked: Asked) -> None:
+    """What the click meant, as buttons that take it back."""
+    if not asked.extra and not asked.behind:
+        return
+    with st.container(horizontal=True, gap="xsmall"):
+        if asked.behind:
+            _show_removable("behind", _("Counted in: {title}", title=cards.title_of(BY_KEY[asked.behind])))
+        for dimension, value in asked.extra:
+            _show_removable(dimension, f"{_(slices.get_dimension(dimension).title)}: {figures.name(dimension, value)}")
+
+
+def show_list(viewer: Viewer, asked: Asked) -> None:
+    """The contacts, newest first unless asked otherwise; a click opens one in full."""
+    total = query.count_contacts(viewer, asked.where, asked.behind)
+    pages = max(1, -(-total // PAGE))
+    left, middle, right = st.columns([5, 2, 1], vertical_alignment="bottom")
+    left.markdown(f"##### {ngettext('{count} contact', '{count} contacts', total, count=figures.number(total))}")
+    left.caption(_("Click a line to open the contact."))
+    order = middle.selectbox(_("Order"), list(ORDERS), format_func=lambda key: _(ORDERS[key]), key="order", bind="query-params")
+    page = right.number_input(_("Page of {pages}", pages=figures.number(pages)), 1, max(pages, 1), 1, key="page", bind="query-params")
+    allowed = query.contact_columns(viewer)
+    columns = tuple(name for name in SHOWN if name in allowed)
+    frame = query.find_contacts(viewer, asked.where, (*columns, "source_system", "contact_id"), PAGE, (min(int(page), pages) - 1) * PAGE, order if order in ORDERS else "newest", asked.behind)
+    _note_reading(viewer, asked, page)
+    keys = list(zip(frame["source_system"], frame["contact_id"], strict=True))
+    rows = [{_(TITLES[name]): _cell(name, record[name]) for name in columns} for record in frame.to_dict("records")]
+    _show_rows(rows, keys)
+
+
+def _show_rows(rows: list[dict[str, Any]], keys: list[tuple[str, str]]) -> None:
+    def open_row() -> None:
+        cells = st.session_state["contacts"]["selection"]["cells"]
+        if cells:
+            drill.to_contact(*keys[cells[0][0]])
+
+    config = {_(TITLES["local_start"]): st.column_config.DatetimeColumn(_(TITLES["local_start"]), format="DD/MM/YYYY HH:mm", width=130)}
+    st.dataframe(rows, column_config=config, hide_index=True, key="contacts", on_select=open_row, selection_mode="single-cell", height=560, placeholder="–")
+
+
+def _cell(name: str, value: Any) -> Any:
+    if figures.is_missing(value):
+        return None
+    if name in ("channel", "outcome"):
+        return figures.name(name, value)
+    return figures.duration(value) if name.endswith("_seconds") else value
+
+
+def _show_removable(key: str, label: str) -> None:
+    def remove() -> None:
+        if key in st.query_params:
+            del st.query_params[key]
+
+    st.button(label, icon=":material/close:", key=f"remove_{key}", on_click=remove)
+
+
+def _note_reading(viewer: Viewer, asked: Asked, page: int) -> None:
+    """One row of the journal per page of contacts that was read, not per run of the script."""
+    reading = (asked, page)
+    if st.session_state.get("contacts_read") != reading:
+        st.session_state["contacts_read"] = reading
+        with store.writing() as session:
+            journal.record(session, viewer.username, "contacts_read", f"page {page}")

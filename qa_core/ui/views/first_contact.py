@@ -1,0 +1,98 @@
+"""First contact: three ways to know whether a contact resolved it, why the share moved, who and what brings people back."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from qa_core import charts, figures, slices
+from qa_core.access import Viewer
+from qa_core.findings import Finding
+from qa_core.kpis import get_kpi
+from qa_core.ui import cached, cards, drill, tables
+from qa_core.ui.cards import Tile
+from qa_core.ui.filter_bar import Look
+from qa_core.ui.views import compared, trends
+from qa_core.wording import _
+
+REPEAT = "first_contact_resolution"
+THREE = (REPEAT, "first_contact_resolution_declared", "first_contact_resolution_surveyed")
+WINDOWS = (1, 3, 5, 7, 10, 14, 21, 30)
+
+
+def show_top(viewer: Viewer, look: Look) -> None:
+    """Four tiles, the trend, and why it moved."""
+    rows = cached.headline(viewer, (*THREE, "average_handle_time", "response_rate"), look.where, look.compare)
+    series = trends.read_series(viewer, look, THREE)
+    answered = rows["response_rate"]
+    response = "" if figures.is_missing(answered.value) else _("response rate {rate}", rate=figures.percent(answered.value, 0))
+    tiles = [cards.build_tile(rows[key], look, series[key], response if key == THREE[2] else "") for key in THREE]
+    cards.show_tiles([*tiles, _build_cost(rows[REPEAT], rows["average_handle_time"], look)])
+    left, right = st.columns([3, 2], gap="small")
+    with left:
+        trends.show_trend(viewer, look, series[REPEAT])
+    with right:
+        trends.show_change(viewer, look, REPEAT, "reason", series[REPEAT].spread)
+
+
+def show_who_and_what(viewer: Viewer, look: Look) -> None:
+    """Advisors against what chance would give (where the viewer may see them), reasons and queues."""
+    left, right = st.columns([3, 2], gap="small")
+    with right:
+        _show_table(viewer, look, "reason", _("Reasons that bring people back"))
+        if viewer.can_cut_by("advisor"):
+            _show_table(viewer, look, "queue", _("Queues"))
+    with left:
+        if viewer.can_cut_by("advisor"):
+            compared.show_dots(viewer, look, REPEAT)
+        else:
+            _show_table(viewer, look, "queue", _("Queues"))
+
+
+def show_window(viewer: Viewer, look: Look) -> None:
+    """How the share depends on the window that counts as a repeat."""
+    frame = pd.concat([cached.measure(viewer, (REPEAT,), (), look.where, overrides={"first_contact_days": str(days)}) for days in WINDOWS])
+    if frame["value"].isna().all():
+        return
+    first, last = frame["value"].dropna().iloc[0], frame["value"].dropna().iloc[-1]
+    finding = Finding(_("From {first} within one day to {last} within thirty", first=figures.percent(first), last=figures.percent(last)) if frame["value"].notna().all() else _("The longer the window, the more people come back"))
+    figure = charts.build_curve(WINDOWS, frame, "rate", x_label=_("days until a further contact counts as a new one"), dark=cards.is_dark())
+    cards.show_chart(figure, finding, _("{title} by the length of its window", title=cards.title_of(get_kpi(REPEAT))), "window")
+
+
+def _build_cost(resolved, handle, look: Look) -> Tile:
+    """What repeats cost: repeats × handle time."""
+    title = _("Time spent on repeats")
+    help_text = _("First contacts that were followed by a further one within the window, times the average handle time.")
+    if figures.is_missing(resolved.value) or figures.is_missing(handle.value):
+        return Tile(title, f":gray[{_(figures.NO_DATA)}]", help_text, "\u00a0")
+    repeats = resolved.denominator - resolved.numerator
+    tile = {"title": title, "value": f"{figures.number(repeats * handle.value / 3600)}{figures.NO_BREAK}h", "help": help_text, "below": _("{n} repeated contacts", n=figures.number(repeats))}
+    if look.compare and not figures.is_missing(resolved.value_before) and not figures.is_missing(handle.value_before):
+        hours = (repeats * handle.value - resolved.n_before * (1 - resolved.value_before) * handle.value_before) / 3600
+        tile |= {"delta": ("+" if hours > 0 else "") + f"{figures.number(hours)}{figures.NO_BREAK}h", "delta_up": hours >= 0}
+    return Tile(**tile)
+
+
+def _show_table(viewer: Viewer, look: Look, dimension: str, title: str) -> None:
+    frame = cached.measure(viewer, (REPEAT,), (dimension,), look.where, look.compare)
+    lines = tables.sparklines(cached.measure(viewer, (REPEAT,), (dimension, look.grain), look.trend), dimension, look.grain, REPEAT)
+    rows = [row for row in frame.itertuples() if not figures.is_missing(row.value)]
+    rows.sort(key=lambda row: row.numerator - row.denominator)
+    with st.container(border=True, gap="xxsmall"):
+        clickable = drill.is_open_to(viewer)
+        cards.show_heading(Finding(title), _("Click a line to see its contacts.") if clickable else "")
+        if not rows:
+            st.caption(_(figures.NO_DATA))
+            return
+        values = [None if figures.is_missing(getattr(row, dimension)) else getattr(row, dimension) for row in rows]
+        rate, repeats, change, trend = _("Resolved"), _("Repeats"), _("Change"), _("Trend")
+        head = _(slices.get_dimension(dimension).title)
+        shown = [
+            {head: figures.name(dimension, value), rate: tables.as_share(row.value), repeats: int(row.denominator - row.numerator), **({change: figures.change(row.delta, "rate")} if look.compare else {}), trend: lines.get(value, [])}
+            for value, row in zip(values, rows, strict=True)
+        ]
+        key = f"table_{REPEAT}_{dimension}"
+        config = {head: st.column_config.TextColumn(head, width=112), rate: tables.share_column(rate, 92), repeats: tables.count_column(repeats, 62), change: st.column_config.TextColumn(change, width=64), trend: tables.trend_column(trend, 64)}
+        tables.show(shown, config, key, drill.on_row(key, dimension, values, REPEAT) if clickable else None, height=330)
+

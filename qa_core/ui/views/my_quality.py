@@ -1,0 +1,79 @@
+"""My quality: an advisor's own results, the team's median where it is large enough, and who listened to what, and why."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from qa_core import charts, figures, home, query
+from qa_core.access import Viewer
+from qa_core.findings import Finding
+from qa_core.kpis import get_kpi
+from qa_core.ui import cached, cards, drill
+from qa_core.ui.filter_bar import Look
+from qa_core.ui.views import trends
+from qa_core.wording import N_, _
+
+KPIS = ("evaluation_score", "first_contact_resolution", "csat", "average_handle_time")
+PURPOSES = {"training": N_("training"), "evaluation": N_("evaluation"), "quality": N_("quality of service")}
+
+
+def show_top(viewer: Viewer, look: Look) -> None:
+    """Four tiles with the team's median, and two trends."""
+    rows = cached.headline(viewer, KPIS, look.where, look.compare)
+    series = trends.read_series(viewer, look, KPIS)
+    medians = cached.team_medians(viewer, KPIS, look.where.period)
+    extra = {key: _("team median {value} ({n} advisors)", value=figures.value(value, get_kpi(key).unit), n=count) for key, (value, count) in medians.items()}
+    cards.show_tiles([cards.build_tile(rows[key], look, series[key], extra.get(key, "")) for key in KPIS])
+    left, right = st.columns(2, gap="small")
+    with left:
+        trends.show_trend(viewer, look, series["first_contact_resolution"], title=cards.title_of(get_kpi("first_contact_resolution")))
+    with right:
+        _show_sections(viewer, look)
+
+
+def show_evaluations(viewer: Viewer, look: Look) -> None:
+    """One's own evaluations in the longer period, and who made them."""
+    entries = query.find_own_evaluations(viewer, look.trend.period)
+    with st.container(border=True, gap="xxsmall"):
+        cards.show_heading(Finding(_("My evaluations")), _("Who listened, when and what for, in {period}. Click a line to open the contact.", period=figures.period(look.trend.period)))
+        if not entries:
+            st.caption(_("Nobody evaluated a contact of yours in this period."))
+            return
+
+        def open_row() -> None:
+            cells = st.session_state["my_evaluations"]["selection"]["cells"]
+            entry = entries[cells[0][0]] if cells else None
+            if entry and entry["contact_id"]:
+                drill.to_contact(entry["source_system"], entry["contact_id"])
+
+        rows = [
+            {
+                _("Contact of"): figures.day(entry["local_day"], year=True),
+                _("Score"): figures.value(entry["score"], "score"),
+                _("Outcome"): {"pass": _("passed"), "fail": _("not passed")}.get(entry["outcome"], "–"),
+                _("Grid"): entry["grid"],
+                _("Listened by"): entry["evaluator"],
+                _("Listened on"): figures.day(home.to_local(entry["evaluated_at"]).date(), year=True),
+                _("For"): _(PURPOSES.get(entry["purpose"], entry["purpose"])),
+            }
+            for entry in entries
+        ]
+        st.dataframe(rows, hide_index=True, key="my_evaluations", on_select=open_row, selection_mode="single-cell", height=min(420, 36 * (len(rows) + 1) + 3), row_height=36, placeholder="–")
+    st.caption(_("Écoute is here to help people improve, not to watch them: your colleagues do not see your results, and you see everybody who listened to yours."))
+
+
+def _show_sections(viewer: Viewer, look: Look) -> None:
+    """The parts of the grid, over the longer period: a few evaluations a month say little."""
+    frame = cached.measure(viewer, ("evaluation_score",), ("section",), look.trend)
+    frame = frame[frame["section"].notna() & frame["value"].notna()].sort_values("value", ascending=False)
+    if frame.empty:
+        with st.container(border=True, height="stretch"):
+            cards.show_heading(Finding(_("No evaluation in this period")))
+            st.caption(_("Your evaluator chooses a few contacts a month; what they find appears here."))
+        return
+    frame = frame.assign(key=frame["section"], label=frame["section"])
+    best, worst = frame.iloc[0], frame.iloc[-1]
+    apart = len(frame) > 1 and not figures.is_missing(worst["high"]) and not figures.is_missing(best["low"]) and worst["high"] < best["low"]
+    finding = Finding(_("Strongest: {best}; most to gain: {worst}", best=best["section"], worst=worst["section"]) if apart else _("No part of the grid stands out"))
+    caption = _("Score by part of the grid, 95 % interval, {period}", period=figures.period(look.trend.period))
+    cards.show_chart(charts.build_dots(frame, "score", dark=cards.is_dark(), bounds=(0, 100), row_height=40), finding, caption, "sections")

@@ -1,0 +1,162 @@
+"""Overview: is the centre doing well, and what needs a look?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+from qa_core import charts, figures, findings, movement, slices
+from qa_core.access import Viewer
+from qa_core.findings import Finding
+from qa_core.kpis import get_kpi
+from qa_core.series import Series
+from qa_core.ui import cached, cards, drill, tables
+from qa_core.ui.filter_bar import Look
+from qa_core.ui.views import trends
+from qa_core.wording import _
+
+FIRST = ("received", "answer_rate", "first_contact_resolution", "csat")
+SECOND = ("service_level", "average_speed_of_answer", "average_handle_time", "evaluation_score")
+WATCHED = ("answer_rate", "first_contact_resolution", "csat")
+"""The rates that are watched queue by queue and reason by reason."""
+CAUTION = 1.6
+"""Dozens of cells are tried at once: an interval this much wider (about 99.8 %) keeps chance from filling the list."""
+MOST_ITEMS = 6
+
+
+@dataclass(frozen=True)
+class Item:
+    """Something that moved by more than chance: how far, in steps of its own uncertainty."""
+
+    strength: float
+    text: str
+    tone: str
+    values: tuple[tuple[str, Any], ...]
+    behind: str
+
+
+def read(viewer: Viewer, look: Look) -> tuple[dict[str, Any], Mapping[str, Series]]:
+    """The headline rows and the series that the viewer may see."""
+    keys = tuple(key for key in (*FIRST, *SECOND) if viewer.can(get_kpi(key).needs))
+    return cached.headline(viewer, keys, look.where, look.compare), trends.read_series(viewer, look, keys)
+
+
+def show_top(viewer: Viewer, look: Look, rows: dict[str, Any], series: Mapping[str, Series]) -> None:
+    """Four tiles, then what needs a look beside the trend that matters most."""
+    cards.show_tiles([cards.build_tile(rows[key], look, series[key]) for key in FIRST if key in rows])
+    worst = max(series.values(), key=_concern)
+    left, right = st.columns([3, 2], gap="small")
+    with left:
+        trends.show_trend(viewer, look, worst if _concern(worst) else series["answer_rate"], title=cards.title_of(worst.kpi if _concern(worst) else get_kpi("answer_rate")))
+    with right:
+        _show_items(viewer, look, series)
+
+
+def show_more(viewer: Viewer, look: Look, rows: dict[str, Any], series: Mapping[str, Series]) -> None:
+    """Four more tiles, the queues, and when calls go unanswered."""
+    cards.show_tiles([cards.build_tile(rows[key], look, series[key]) for key in SECOND if key in rows])
+    if not viewer.can_cut_by("hour"):
+        show_cut(viewer, look, "queue", _("Queues"))
+        return
+    left, right = st.columns([3, 2], gap="small")
+    with left:
+        show_cut(viewer, look, "queue", _("Queues"))
+    with right:
+        _show_heat(viewer, look)
+
+
+def _concern(series: Series) -> int:
+    """How much a trend needs a look: points beyond the limit in the bad direction, or a long run there."""
+    if series.finding.tone != "attention" or series.signals is None:
+        return 0
+    return max(series.signals.below, series.signals.above) * 10 + abs(series.signals.run)
+
+
+def _show_items(viewer: Viewer, look: Look, series: Mapping[str, Series]) -> None:
+    """The list of what moved by more than chance, the worse first; each line opens its contacts."""
+    alarms = [one for one in series.values() if one.finding.tone == "attention"][:3]
+    items = _find_items(viewer, look, series) if look.compare else []
+    worse, better = ([item for item in items if item.tone == tone] for tone in ("attention", "better"))
+    with st.container(border=True, height="stretch", gap="xxsmall"):
+        if alarms or worse:
+            cards.show_heading(Finding(_("What needs a look"), "attention"))
+        elif better:
+            cards.show_heading(Finding(_("Nothing needs a look; some things got better"), "better"))
+        else:
+            cards.show_heading(Finding(_("Nothing stands out")))
+        if look.compare:
+            st.caption(_("Beyond the limits, or different from {period} by more than chance. Many queues and reasons are tried, so the bar is high.", period=look.compare_title))
+        else:
+            st.caption(_("Only trends beyond their limits: choose a comparison to look queue by queue."))
+        for one in alarms:
+            st.markdown(f":orange[:material/error:] **{cards.title_of(one.kpi)}** – {one.finding.text}")
+        clickable = drill.is_open_to(viewer)
+        for position, item in enumerate([*worse, *better][: MOST_ITEMS - len(alarms)]):
+            line, button = st.columns([10, 1], vertical_alignment="center", gap="small", wrap=False)
+            line.markdown(cards.ICONS[item.tone] + item.text)
+            if clickable:
+                help_text = _("Open the contacts")
+                button.button("", icon=":material/arrow_forward:", key=f"look_{position}", type="tertiary", help=help_text, on_click=drill.to_contacts, args=(dict(item.values), item.behind))
+
+
+def _find_items(viewer: Viewer, look: Look, series: Mapping[str, Series]) -> list[Item]:
+    keys = tuple(key for key in WATCHED if key in series)
+    items = []
+    for dimension in ("queue", "reason", "channel"):
+        for row in cached.measure(viewer, keys, (dimension,), look.where, look.compare).itertuples():
+            kpi, value = get_kpi(row.kpi), getattr(row, dimension)
+            if figures.is_missing(value) or figures.is_missing(row.delta):
+                continue
+            spread = CAUTION * series[row.kpi].spread
+            interval = movement.change_interval((row.value, row.low, row.high), (row.value_before, row.low_before, row.high_before), spread)
+            tone = findings.describe_change("", row.delta, interval, kpi.unit, kpi.better).tone if interval else ""
+            if not tone:
+                continue
+            title = cards.title_of(kpi)
+            text = _(
+                "**{name}** – {kpi} {change} ({value})",
+                name=cards.escape(figures.name(dimension, value)), kpi=title[0].lower() + title[1:], change=figures.change(row.delta, kpi.unit), value=figures.value(row.value, kpi.unit),
+            )  # fmt: skip
+            items.append(Item(abs(row.delta) / ((interval[1] - interval[0]) / 2), text, tone, ((dimension, value),), row.kpi))
+    return sorted(items, key=lambda item: -item.strength)
+
+
+def show_cut(viewer: Viewer, look: Look, dimension: str, title: str) -> None:
+    """Contacts, answer rate, wait and satisfaction by one dimension."""
+    keys = tuple(key for key in ("received", "answer_rate", "average_speed_of_answer", "first_contact_resolution", "csat") if viewer.can(get_kpi(key).needs))
+    by = tables.wide(cached.measure(viewer, keys, (dimension,), look.where), dimension)
+    ordered = sorted(by, key=lambda value: -(by[value]["received"].n or 0))
+    clickable = drill.is_open_to(viewer)
+    heads = {key: cards.column_of(key) for key in keys}
+    with st.container(border=True, height="stretch", gap="xxsmall"):
+        cards.show_heading(Finding(title), _("Click a line to see its contacts.") if clickable else "")
+        rows = []
+        for value in ordered:
+            line = {_(slices.get_dimension(dimension).title): figures.name(dimension, value)}
+            for key in keys:
+                row = by[value][key]
+                shown = None if figures.is_missing(row.value) else row.value
+                line[heads[key]] = shown if key == "received" else tables.as_share(shown) if tables.is_rate(key) else figures.value(shown, get_kpi(key).unit)
+            rows.append(line)
+        config: dict[str, Any] = {heads[key]: tables.share_column(heads[key], 98) if tables.is_rate(key) else st.column_config.TextColumn(heads[key], width=72) for key in keys}
+        config[heads["received"]] = tables.count_column(heads["received"], 72)
+        key = f"table_overview_{dimension}"
+        tables.show(rows, config, key, drill.on_row(key, dimension, ordered) if clickable else None, height=330)
+        tables.note_definitions(keys, look)
+
+
+def _show_heat(viewer: Viewer, look: Look) -> None:
+    frame = cached.measure(viewer, ("answer_rate",), ("weekday", "hour"), look.where)
+    frame = frame[frame["n"] >= 30]
+    if frame.empty:
+        with st.container(border=True, height="stretch"):
+            cards.show_heading(Finding(_("Too few contacts to say when")))
+        return
+    worst = frame.loc[frame["high"].idxmin()]
+    finding = Finding(_("Most unanswered: {weekday} at {hour}", weekday=figures.name("weekday", worst["weekday"]), hour=figures.name("hour", worst["hour"])))
+    caption = _("Answer rate by weekday and hour; the deeper the colour, the more stay unanswered")
+    cards.show_chart(charts.build_heat(frame, "rate", better="up", dark=cards.is_dark(), height=290), finding, caption, "heat")
+

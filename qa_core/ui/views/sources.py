@@ -1,0 +1,107 @@
+"""Sources: what a campaign brings, from the call to the settled matter, and what that costs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from qa_core import charts, figures
+from qa_core.access import Viewer
+from qa_core.findings import Finding
+from qa_core.kpis import get_kpi
+from qa_core.ui import cached, cards, drill, tables
+from qa_core.ui.filter_bar import Look
+from qa_core.ui.views import trends
+from qa_core.wording import _
+
+TILES = ("attribution_rate", "cost_per_contact", "cost_per_answered", "cost_per_resolved")
+PATH = ("received", "answered", "first_contact_resolution_declared", "csat")
+COSTS = ("spend", "cost_per_contact", "cost_per_resolved")
+
+
+def show_top(viewer: Viewer, look: Look) -> None:
+    """Four tiles, the path from contact to satisfaction, and the cost over time."""
+    rows = cached.headline(viewer, TILES, look.where, look.compare)
+    series = trends.read_series(viewer, look, TILES)
+    cards.show_tiles([cards.build_tile(rows[key], look, series[key]) for key in TILES])
+    left, right = st.columns(2, gap="small")
+    with left:
+        _show_path(viewer, look)
+    with right:
+        shown = series["cost_per_answered"] if series["cost_per_answered"].points["value"].notna().any() else series["attribution_rate"]
+        trends.show_trend(viewer, look, shown, height=240, title=cards.title_of(shown.kpi))
+
+
+def show_campaigns(viewer: Viewer, look: Look) -> None:
+    """One line per campaign (or source, or medium): contacts, how many were answered, settled and happy, and the money."""
+    dimension = st.segmented_control(_("By"), ["campaign", "source", "medium"], default="campaign", required=True, format_func=lambda key: {"campaign": _("Campaign"), "source": _("Source"), "medium": _("Medium")}[key], label_visibility="collapsed", key="sources_by") or "campaign"
+    by = tables.wide(cached.measure(viewer, (*PATH, "answer_rate"), (dimension,), look.where), dimension)
+    costs = tables.wide(cached.measure(viewer, COSTS, (dimension,), look.where), dimension)
+    known = [value for value in by if value is not None]
+    ordered = sorted(known, key=lambda value: -(by[value]["received"].n or 0))
+    titles = {key: cards.column_of(key) for key in (*PATH, "answer_rate", *COSTS)}
+    rows = []
+    for value in ordered:
+        row, money = by[value], costs.get(value, {})
+        rows.append(
+            {
+                {"campaign": _("Campaign"), "source": _("Source"), "medium": _("Medium")}[dimension]: value,
+                titles["received"]: _number(row["received"]),
+                titles["answer_rate"]: tables.as_share(row["answer_rate"].value),
+                titles["first_contact_resolution_declared"]: tables.as_share(row["first_contact_resolution_declared"].value),
+                titles["csat"]: tables.as_share(row["csat"].value),
+                **{titles[key]: _money(money.get(key), look) for key in COSTS},
+            }
+        )
+    clickable = drill.is_open_to(viewer)
+    with st.container(border=True, gap="xxsmall"):
+        share, whole = sum(by[value]["received"].n or 0 for value in known), sum(row["received"].n or 0 for row in by.values())
+        caption = _("{n} of {whole} contacts have a known one.", n=figures.number(share), whole=figures.number(whole))
+        cards.show_heading(Finding(_("What each brings, and what it costs")), caption + (" " + _("Click a line to see its contacts.") if clickable else ""))
+        if not rows:
+            st.caption(_("No contact in this period has a known source. Import the export of your call tracking to see campaigns here."))
+            return
+        config: dict[str, Any] = {titles[key]: tables.share_column(titles[key], 110) for key in ("answer_rate", "first_contact_resolution_declared", "csat")}
+        config[titles["received"]] = tables.count_column(titles["received"], 80)
+        tables.show(rows, config, "table_sources", drill.on_row("table_sources", dimension, ordered) if clickable else None, height=520)
+        tables.note_definitions((*PATH, *COSTS), look)
+
+
+def _show_path(viewer: Viewer, look: Look) -> None:
+    """Only contacts with a known campaign: received → answered → declared resolved; satisfaction among those who were asked."""
+    by = tables.wide(cached.measure(viewer, PATH, ("campaign",), look.where), "campaign")
+    known = [row for value, row in by.items() if value is not None]
+
+    def total(key: str, part: str) -> float | None:
+        found = [getattr(row[key], part) for row in known if not figures.is_missing(getattr(row[key], part))]
+        return sum(found) if found else None
+
+    received, answered = total("received", "n"), total("answered", "n")
+    if not received:
+        with st.container(border=True, height="stretch"):
+            cards.show_heading(Finding(_("No contact in this period has a known campaign")))
+        return
+    resolved, declared = total("first_contact_resolution_declared", "numerator"), total("first_contact_resolution_declared", "denominator")
+    happy, rated = total("csat", "numerator"), total("csat", "denominator")
+    steps = [
+        (_("Received"), received, ""),
+        (_("Answered"), answered, _share(answered, received)),
+        (_("Declared resolved"), resolved, _share(resolved, declared, _("of those declared"))),
+        (_("Satisfied"), happy, _share(happy, rated, _("of {n} who answered a survey", n=figures.number(rated or 0)))),
+    ]
+    missed = received - (answered or 0)
+    finding = Finding(_("{missed} contacts from campaigns were missed, {share} of them", missed=figures.number(missed), share=figures.percent(missed / received)))
+    cards.show_chart(charts.build_funnel(steps, dark=cards.is_dark()), finding, _("Contacts with a known campaign, step by step"), "path")
+
+
+def _share(part: float | None, whole: float | None, of: str = "") -> str:
+    return "" if part is None or not whole else f"{figures.percent(part / whole, 0)} {of}".strip()
+
+
+def _number(row: Any) -> float | None:
+    return None if figures.is_missing(row.value) else row.value
+
+
+def _money(row: Any, look: Look) -> str:
+    return "" if row is None or figures.is_missing(row.value) else figures.value(row.value, get_kpi(row.kpi).unit, look.currency_of(row))
