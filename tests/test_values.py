@@ -282,7 +282,9 @@ def test_cells_that_only_look_filled_are_missing():
 FRENCH = Pseudonyms("FR", b"k" * 32)
 
 
-@pytest.mark.parametrize("spelling", ["0612345678", "06 12 34 56 78", "06.12.34.56.78", "+33612345678", "0033 6 12 34 56 78", "+33 (0)6 12 34 56 78", "612345678"])
+@pytest.mark.parametrize(
+    "spelling", ["0612345678", "06 12 34 56 78", "06.12.34.56.78", "+33612345678", "0033 6 12 34 56 78", "+33 (0)6 12 34 56 78", "612345678"]
+)
 def test_one_number_in_any_spelling_has_one_key(spelling):
     assert FRENCH.find_key(spelling) == FRENCH.find_key("+33 6 12 34 56 78")
     assert "612345678" not in FRENCH.find_key(spelling)

@@ -52,7 +52,7 @@ def _read_bytes(source: Source, file: BinaryIO, line: int, width: int) -> Iterat
         piece += file.readline()
         if piece.count(b'"') % 2:
             # A cell with a line break across the border of two blocks: from here on only a reader with memory will do.
-            rest = io.TextIOWrapper(_Joined(piece, file), encoding=source.encoding, newline="")
+            rest = io.TextIOWrapper(_Joined(piece, file), encoding=source.encoding, errors="replace", newline="")
             yield from _read_rows(source, rest, line, width, lambda: file.tell() / source.size)
             return
         count = piece.count(b"\n") + (not piece.endswith(b"\n"))

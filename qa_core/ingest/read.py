@@ -49,6 +49,8 @@ def stage(path: Path, kind: str, options: ImportOptions | None = None, progress:
     source = readers.open_source(path, options, lambda rows: max((mapping.count_known(row, vocabulary) for row in rows), default=0))
     header = tables.find_header(source.sample(tables.SAMPLE_ROWS), vocabulary, tuple(options.columns.values()))
     columns = mapping.recognise(profile, list(header.names), options.columns)
+    if profile.claim:
+        profile.claim(header.names, columns)
     here = home.current()
     context = Context(
         profile,
@@ -199,8 +201,8 @@ class _Rows:
             used = {column.index for column in context.columns.values()}
             for block in self._blocks(1):
                 chunk = Chunk(context, block.lines, {index: words.clean(block.cells[index]) for index in used})
-                built = context.profile.build(context, chunk)
                 self._refuse_cut_row(chunk)
+                built = context.profile.build(context, chunk)
                 self._count_footers(chunk, block)
                 keep = chunk.reasons == None  # noqa: E711 (element by element)
                 table = _as_table(staged.kind, chunk, built)

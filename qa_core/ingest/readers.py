@@ -136,9 +136,8 @@ def _open_text(path: Path, options: ImportOptions, size: int) -> Source:
 
     def open_text() -> tuple[Iterator[str], Callable[[], float]]:
         raw = path.open("rb")
-        if encoding == "mixed":
-            return _decode_each_line(raw), lambda: raw.tell() / size
-        return io.TextIOWrapper(raw, encoding=encoding, newline=""), lambda: raw.tell() / size
+        lines = _decode_each_line(raw) if encoding == "mixed" else io.TextIOWrapper(raw, encoding=encoding, errors="replace", newline="")
+        return lines, lambda: 1.0 if raw.closed else raw.tell() / size
 
     with path.open("rb") as file:
         file.seek(-1, io.SEEK_END)

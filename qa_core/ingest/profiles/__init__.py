@@ -14,6 +14,7 @@ from qa_core.wording import N_
 
 if TYPE_CHECKING:
     from qa_core.ingest.chunks import Chunk, Context
+    from qa_core.ingest.mapping import Column
 
 
 class Reads(StrEnum):
@@ -38,7 +39,7 @@ class Reads(StrEnum):
 class Field:
     """One field that a file may carry. `synonyms`: headers by which it is recognised, best first, separated by `|`; its name is one too.
 
-    `low` and `high`: what a number may be at all. `pseudo`: not kept under this name but turned into others.
+    `low` and `high`: what a number may be at all.
     """
 
     name: str
@@ -56,8 +57,9 @@ class Field:
 class Profile:
     """One form that files take.
 
-    `needs`: groups of fields of which each file has at least one. `settle` is called once, when the whole file has been seen: it
-    decides what the columns are used for. `build` turns one chunk of rows into the columns of `staged.SCHEMAS[kind]`.
+    `needs`: groups of fields of which each file has at least one. `claim` may take columns that no field names. `settle` is called
+    once, when the whole file has been seen: it decides what the columns are used for. `build` turns one chunk of rows into the
+    columns of `staged.SCHEMAS[kind]`. `finish` is called after the last one.
     """
 
     name: str
@@ -67,6 +69,7 @@ class Profile:
     settle: Callable[[Context], None]
     build: Callable[[Context, Chunk], Mapping[str, pa.Array]]
     finish: Callable[[Context], None] | None = None
+    claim: Callable[[tuple[str, ...], dict[str, Column]], None] | None = None
 
     def get_field(self, name: str) -> Field | None:
         return next((item for item in self.fields if item.name == name), None)

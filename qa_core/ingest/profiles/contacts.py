@@ -505,7 +505,7 @@ def _find_parties(context: Context, chunk: Chunk, direction: np.ndarray | None) 
     called = chunk.text("called").to_pylist() if context.has("called") else empty
     outside, desks = [], []
     for caller, other, way in zip(callers, called, empty if direction is None else direction, strict=True):
-        parties = (other, caller) if way == Direction.OUTBOUND else (caller, other)
+        parties = (other, caller) if way in (Direction.OUTBOUND, Direction.INTERNAL) else (caller, other)
         outside.append(None if way == Direction.INTERNAL else next((party for party in parties if party and not is_extension(party)), None))
         desks.append(next((party for party in reversed(parties) if party and is_extension(party) and "/" not in party), None))
     return pa.array(outside, pa.string()), pa.array(desks, pa.string())

@@ -10,9 +10,10 @@ import pyarrow.compute as pc
 
 from qa_core.errors import Refusal
 from qa_core.ingest.chunks import Chunk, Context, as_moments, as_numbers
+from qa_core.ingest.mapping import Column, build_vocabulary, look_up, parse_header
 from qa_core.ingest.numbers import NumberReading
 from qa_core.ingest.options import parse_scale
-from qa_core.ingest.profiles import Field, Profile, Reads
+from qa_core.ingest.profiles import Field, Profile, Reads, contacts
 from qa_core.ingest.profiles.starts import build_moment, say_clock_changes
 from qa_core.wording import N_
 
@@ -54,6 +55,19 @@ FIELDS = (
     Field("comment", Reads.TEXT, "commentaire|comments|commentaires|remarque|remarques|observations|feedback"),
 )
 _TEXTS = ("evaluation_id", "contact_id", "advisor", "evaluator", "grid", "comment")
+
+
+def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
+    """Take the columns that no field names for criteria; those that prove to hold no marks are left aside later.
+
+    Columns that a list of contacts would have (durations, customers) are none.
+    """
+    vocabulary = build_vocabulary(field for field in contacts.FIELDS if field.name not in ("csat", "reason", "outcome", "declared_resolved", "direction"))
+    taken = {column.index for column in columns.values()}
+    for index, text in enumerate(headers):
+        header = parse_header(text)
+        if text and index not in taken and not look_up(header, vocabulary) and not {"id", "date"} & set(header.words.split()):
+            columns[text] = Column(Field(text, Reads.CRITERION), index, header)
 
 
 def find_criteria(context: Context) -> list[str]:
@@ -194,4 +208,5 @@ PROFILE = Profile(
     settle,
     build,
     say_clock_changes,
+    claim,
 )
