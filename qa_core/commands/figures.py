@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -101,20 +102,22 @@ def _read(path: Path) -> str:
         raise Refusal("bad_encoding", N_("{file} is not UTF-8 text."), file=path.name) from error
 
 
-def _print_rows(rows: list[dict], through) -> None:
+def _print_rows(rows: list[dict], through: datetime | None) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from qa_core import figures, kpis as declared
+    from qa_core import figures
+    from qa_core import kpis as declared
 
     table = Table(box=None, pad_edge=False)
     dimensions = list(rows[0]["by"]) if rows else []
+    texts = (*dimensions, "kpi", "status")
     for heading in (*dimensions, "kpi", "value", "95 %", "n", "status"):
-        table.add_column(heading, justify="left" if heading in (*dimensions, "kpi", "status") else "right")
+        table.add_column(heading, justify="left" if heading in texts else "right")
     for row in rows:
-        entry = declared.BY_KEY[row["kpi"]]
-        interval = "" if row["low"] is None else f"{figures.show(row['low'], entry.unit)} – {figures.show(row['high'], entry.unit)}"
+        unit, currency = declared.BY_KEY[row["kpi"]].unit, row["by"].get("currency")
         cells = ["–" if value is None else str(value) for value in row["by"].values()]
-        table.add_row(*cells, row["kpi"], figures.show(row["value"], entry.unit), interval, "–" if row["n"] is None else f"{row['n']:,}", row["status"])
-    Console(soft_wrap=True, highlight=False).print(table)
-    print(_("Data through {moment}.", moment=through) if through else _("No data yet."))
+        count = "–" if row["n"] is None else figures.number(row["n"])
+        table.add_row(*cells, row["kpi"], figures.value(row["value"], unit, currency), figures.interval(row["low"], row["high"], unit, currency), count, row["status"])
+    Console(width=140, highlight=False).print(table)
+    print(_("Data through {moment}.", moment=figures.moment(through)) if through else _("No data yet."))
