@@ -17,6 +17,9 @@ ROUNDS = 12
 MAXIMUM_BYTES = 72
 """bcrypt reads no further; a longer password would be cut without a word."""
 
+BESIDE_NAME = 8
+"""A password that holds the username needs at least so many characters besides."""
+
 ALL_CLASSES_LENGTH, THREE_CLASSES_LENGTH, PASSPHRASE_WORDS = 12, 14, 7
 
 # The words people reach for when they are told to choose a password, in French and English.
@@ -41,7 +44,7 @@ def check_policy(password: str, username: str) -> None:
     password = normalise(password)
     if len(password.encode()) > MAXIMUM_BYTES:
         raise Refusal("long_password", N_("The password is longer than {bytes} bytes; choose a shorter one."), bytes=MAXIMUM_BYTES)
-    tests = (str.islower, str.isupper, str.isdigit, lambda letter: not letter.isalnum() and not letter.isspace())
+    tests = (str.islower, str.isupper, str.isdigit, lambda letter: not letter.isalnum())
     classes = sum(any(test(letter) for letter in password) for test in tests)
     words = [word for word in re.split(r"[\s\-_.,]+", password) if len(word) > 1]
     long_enough = (
@@ -54,8 +57,8 @@ def check_policy(password: str, username: str) -> None:
             "weak_password",
             N_("Choose 12 characters with small and capital letters, digits and signs; or 14 with three of these kinds; or a phrase of seven different words."),
         )
-    if username and username.casefold() in password.casefold():
-        raise Refusal("password_is_name", N_("The password contains your username; choose another one."))
+    if username.casefold() in password.casefold() and len(password) - len(username) < BESIDE_NAME:
+        raise Refusal("password_is_name", N_("The password is little more than your username; choose another one."))
     if _is_common(password):
         raise Refusal("common_password", N_("This password is one that many people choose; choose a less common one."))
 

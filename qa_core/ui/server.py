@@ -10,7 +10,7 @@ from pathlib import Path
 
 import streamlit
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -135,21 +135,22 @@ def _may_upload(scope: Scope) -> bool:
 
 
 def _download(request: Request) -> Response:
+    # Loaded here, so that every kind of file is known even to a server that has not yet shown the page of the link.
+    from qa_core import exports, oversight  # noqa: F401
+
+    wording.use(browser.first_known((request.headers.get("accept-language") or "").split(",")))
     try:
         signed_in = find_signed_in(request)
         if signed_in is None or signed_in.must_change_password:
             return PlainTextResponse("Not Found", 404)
+        if signed_in.viewer.language:
+            wording.use(signed_in.viewer.language)
         made = downloads.open_ticket(signed_in, request.path_params["ticket"])
     except Refusal as refusal:
-        wording.use(_language(Headers(scope=request.scope)))
         return PlainTextResponse(wording.say(refusal), 404)
     return Response(
         made.content, media_type=made.media_type, headers={"Content-Disposition": f'attachment; filename="{made.file_name}"', "Cache-Control": "no-store"}
     )
-
-
-def _language(headers: Headers) -> str:
-    return browser.first_known((headers.get("accept-language") or "").split(","))
 
 
 ROUTES = (Route("/download/{ticket}", _download, methods=["GET"]),)

@@ -1,0 +1,134 @@
+"""The real server on a free port, and a real Chromium in front of it. Without a browser these tests say so and are skipped."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import chromium
+import pytest
+
+from qa_core import home, passwords, people
+from qa_core.access import Viewer
+from qa_core.records import store
+
+PASSWORD = "Violet-Harbour-27-lamps"
+FLAGS = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync")
+ENVIRONMENT = ("QA_DATABASE_URL", "QA_LAKE_URL", "QA_ENGINE_URL", "QA_TIMEZONE", "QA_COUNTRY", "QA_LANGUAGE")
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server: its address and the folder of its centre."""
+
+    url: str
+    folder: Path
+
+    @property
+    def host(self) -> str:
+        return self.url.removeprefix("http://")
+
+
+@contextmanager
+def serve(folder: Path) -> Iterator[Server]:
+    """The app as `streamlit run app.py` serves it, over the centre in that folder, until the block ends."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = {name: value for name, value in os.environ.items() if name not in ENVIRONMENT} | {"QA_HOME": str(folder)}
+    log = (folder / "server.log").open("w", encoding="utf-8")
+    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
+    process = subprocess.Popen(command, cwd=home.PROJECT, env=environment, stdout=log, stderr=subprocess.STDOUT)
+    try:
+        url = f"http://127.0.0.1:{port}"
+        _wait_for(url, process, folder / "server.log")
+        yield Server(url, folder)
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+        log.close()
+
+
+def _wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    for _ in range(300):
+        if process.poll() is not None:
+            break
+        try:
+            urllib.request.urlopen(f"{url}/_stcore/health", timeout=1).close()
+            return
+        except OSError:
+            time.sleep(0.1)
+    pytest.fail(f"the server did not start:\n{log.read_text(encoding='utf-8')[-3000:]}")
+
+
+@contextmanager
+def living_in(folder: Path) -> Iterator[None]:
+    """Let this process work on the centre in that folder, beside its server."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ENVIRONMENT:
+            patch.delenv(name, raising=False)
+        patch.setenv("QA_HOME", str(folder))
+        patch.setattr(passwords, "ROUNDS", 4)
+        yield
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server over a centre without data, for one file of tests. This process works on the same centre."""
+    folder = tmp_path_factory.mktemp("centre")
+    with living_in(folder):
+        store.migrate()
+        people.add(Viewer.SYSTEM, "root", "admin", password=PASSWORD)
+        with serve(folder) as running:
+            yield running
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """A Chromium: `QA_CHROMIUM`, the system's, or Playwright's own."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install -r requirements-dev.txt")
+    found = chromium.find()
+    if found is None:
+        pytest.skip("no Chromium was found (QA_CHROMIUM, chromium, google-chrome, playwright's own): python tests/e2e/chromium.py installs one")
+    with sync_api.sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=found, args=list(FLAGS))
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def new_page(browser, server: Server) -> Iterator[Callable[..., object]]:
+    """Open a page in a browser of its own, with no cookie: `new_page(locale="fr-FR")`."""
+    contexts = []
+
+    def open_page(**options):
+        contexts.append(browser.new_context(**{"base_url": server.url, "locale": "en-GB", "viewport": {"width": 1440, "height": 900}} | options))
+        page = contexts[-1].new_page()
+        page.set_default_timeout(20_000)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture
+def sign_in_as() -> Callable[..., None]:
+    """Fill in the sign-in form that the page shows, and wait until the person is in."""
+
+    def fill(page, username: str, password: str = PASSWORD, wait: bool = True) -> None:
+        page.get_by_label("Username", exact=True).fill(username)
+        page.get_by_label("Password", exact=True).fill(password)
+        page.get_by_role("button", name="Sign in").click()
+        if wait:
+            page.get_by_role("button", name="Sign out").wait_for()
+
+    return fill

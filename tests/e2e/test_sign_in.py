@@ -1,0 +1,305 @@
+"""The sign-in in a real browser and on the bare wire: what keeps people in, and what keeps everybody else out."""
+
+from __future__ import annotations
+
+import urllib.error
+import urllib.request
+import uuid
+from datetime import timedelta
+
+import pytest
+import raw
+import sqlalchemy as sa
+from conftest import PASSWORD, Server, living_in, serve
+
+from qa_core import people, sign_in
+from qa_core.access import Viewer
+from qa_core.people import Wanted
+from qa_core.records import store
+from qa_core.records.model import LoginSession
+from qa_core.ui import menu
+from qa_core.ui import server as wall
+
+pytestmark = pytest.mark.browser
+
+COOKIE, XSRF = "ecoute_session", "_streamlit_xsrf"
+
+
+def add(role: str, **bounds) -> str:
+    """A new person with `PASSWORD`."""
+    username = f"{role}-{uuid.uuid4().hex[:8]}"
+    people.add(Viewer.SYSTEM, username, role, password=PASSWORD, **bounds)
+    return username
+
+
+def cookies_of(page) -> dict[str, str]:
+    return {cookie["name"]: cookie["value"] for cookie in page.context.cookies()}
+
+
+def wait_for_cookie(page) -> dict[str, str]:
+    for _ in range(100):
+        if COOKIE in cookies_of(page):
+            return cookies_of(page)
+        page.wait_for_timeout(100)
+    raise AssertionError("the cookie was never written")
+
+
+def is_in(page) -> bool:
+    """Whether the page, once drawn, shows somebody signed in."""
+    page.get_by_role("button", name="Sign out").or_(page.get_by_label("Password", exact=True)).first.wait_for()
+    return page.get_by_role("button", name="Sign out").count() > 0
+
+
+def request(server: Server, path: str, method: str = "GET", headers: dict[str, str] | None = None, data: bytes | None = None):
+    ask = urllib.request.Request(server.url + path, method=method, headers=headers or {}, data=data)
+    try:
+        return urllib.request.urlopen(ask, timeout=10)
+    except urllib.error.HTTPError as error:
+        return error
+
+
+def test_a_stranger_signs_in_and_lands_where_they_meant_to_be_and_a_reload_keeps_them(new_page, sign_in_as) -> None:
+    page = new_page()
+    page.goto("/journal?actor=system")
+    sign_in_as(page, add("dpo"))
+
+    page.get_by_role("heading", name="Journal").wait_for()
+    assert page.url.endswith("/journal?actor=system")
+    wait_for_cookie(page)
+
+    page.reload()
+    page.get_by_role("heading", name="Journal").wait_for()
+    assert page.url.endswith("/journal?actor=system")
+
+
+def test_the_bare_address_leads_each_reader_to_their_own_page(new_page, sign_in_as) -> None:
+    page = new_page()
+    page.goto("/")
+    sign_in_as(page, add("dpo"))
+
+    page.get_by_role("heading", name="Journal").wait_for()
+    page.wait_for_url("**/journal")
+
+
+def test_signing_out_ends_the_session_in_every_browser_that_holds_its_cookie(new_page, sign_in_as) -> None:
+    page, copy = new_page(), new_page()
+    page.goto("/my_account")
+    sign_in_as(page, add("evaluator"))
+    wait_for_cookie(page)
+    copy.context.add_cookies(page.context.cookies())
+    copy.goto("/my_account")
+    assert is_in(copy)  # a whole copy of the browser is that browser
+
+    page.get_by_role("button", name="Sign out").click()
+    page.get_by_label("Password", exact=True).wait_for()
+
+    copy.reload()
+    assert not is_in(copy)
+    page.reload()
+    assert not is_in(page)
+
+
+def test_the_cookie_alone_is_worth_nothing_in_another_browser(new_page, sign_in_as, server: Server) -> None:
+    page, thief = new_page(), new_page()
+    page.goto("/my_account")
+    sign_in_as(page, add("evaluator"))
+    token = wait_for_cookie(page)[COOKIE]
+
+    thief.context.add_cookies([{"name": COOKIE, "value": token, "url": server.url}])
+    thief.goto("/my_account")
+    assert not is_in(thief)
+    page.reload()
+    assert is_in(page)
+
+
+def test_a_stolen_session_id_of_the_server_shows_nothing_and_its_owner_comes_back(new_page, sign_in_as, server: Server) -> None:
+    page = new_page()
+    seen_by_owner = []
+    page.on("websocket", lambda socket: seen_by_owner.append(socket.url))
+    page.goto("/journal")
+    username = add("dpo")
+    sign_in_as(page, username)
+    cookies = wait_for_cookie(page)
+    own = raw.visit(server.host, "journal", cookies={XSRF: cookies[XSRF], COOKIE: cookies[COOKIE]})
+    assert not own.met_the_sign_in and username in own.text and own.session_id
+
+    stolen = raw.visit(server.host, "journal", session_id=own.session_id)
+
+    assert stolen.met_the_sign_in and username not in stolen.text
+    page.reload()
+    assert is_in(page)
+
+
+@pytest.mark.parametrize("token", ["", "x", "a" * 43, "eyJhbGciOiJub25lIn0.eyJ1c2VybmFtZSI6InJvb3QifQ.", "' or 1=1 --"])
+def test_a_forged_cookie_meets_the_sign_in(token: str, server: Server) -> None:
+    assert raw.visit(server.host, "people", cookies={COOKIE: token}).met_the_sign_in
+
+
+def test_an_address_of_another_role_leads_to_one_s_own_first_page(server: Server) -> None:
+    username, token = add("dpo"), raw.generate_xsrf_token_string()
+    cookies = {XSRF: token, COOKIE: sign_in.sign_in(username, PASSWORD, wall.browser.build({XSRF: token}, {}, "192.0.2.1"))}
+    for page in (page for pages in menu.MENU.values() for page in pages if page.key not in ("journal", "my_account")):
+        seen = raw.visit(server.host, page.key, cookies=cookies)
+        assert seen.titles == ["Journal"], page.key
+
+
+@pytest.mark.parametrize("age", [{"created_at": sign_in.LONGEST}, {"last_seen_at": sign_in.IDLE}], ids=["after eight hours", "after half an hour unused"])
+def test_an_old_session_meets_the_sign_in(age: dict[str, timedelta], new_page, sign_in_as, server: Server) -> None:
+    page = new_page()
+    page.goto("/my_account")
+    username = add("evaluator")
+    sign_in_as(page, username)
+    wait_for_cookie(page)
+
+    with store.writing() as session:
+        row = session.scalars(sa.select(LoginSession).where(LoginSession.username == username)).one()
+        for name, span in age.items():
+            setattr(row, name, getattr(row, name) - span)
+
+    page.reload()
+    assert not is_in(page)
+
+
+def test_a_closed_account_is_out_at_the_next_click(new_page, sign_in_as) -> None:
+    page = new_page()
+    page.goto("/journal")
+    username = add("dpo")
+    sign_in_as(page, username)
+    page.get_by_role("heading", name="Journal").wait_for()
+
+    people.disable(Viewer.SYSTEM, username)
+    page.get_by_role("button", name="Verify the seals").click()
+
+    page.get_by_label("Password", exact=True).wait_for()
+    assert page.get_by_role("heading", name="Journal").count() == 0
+    with store.reading() as session:
+        assert people.journal.verify(session).ok
+
+
+def test_another_role_counts_at_once(new_page, sign_in_as) -> None:
+    page = new_page()
+    page.goto("/journal")
+    username = add("dpo")
+    sign_in_as(page, username)
+    page.get_by_role("heading", name="Journal").wait_for()
+
+    people.change(Viewer.SYSTEM, username, Wanted("evaluator"))
+    page.reload()
+    sign_in_as(page, username)
+
+    page.get_by_role("heading", name="My account").wait_for()
+    assert page.get_by_role("heading", name="Journal").count() == 0
+
+
+def test_a_one_time_password_opens_nothing_but_the_choice_of_an_own_one(new_page, sign_in_as) -> None:
+    one_time = people.add(Viewer.SYSTEM, f"new-{uuid.uuid4().hex[:8]}", "dpo")
+    with store.reading() as session:
+        username = session.scalars(sa.select(people.Account.username).order_by(people.Account.created_at.desc())).first()
+    page = new_page()
+    page.goto("/journal")
+    sign_in_as(page, username, one_time)
+
+    page.get_by_role("heading", name="Choose your password").wait_for()
+    assert page.get_by_role("heading", name="Journal").count() == 0
+    page.get_by_label("Present password").fill(one_time)
+    page.get_by_label("New password", exact=True).fill("Amber-Lantern-48-boats")
+    page.get_by_label("New password once more").fill("Amber-Lantern-48-boats")
+    page.get_by_role("button", name="Change password").click()
+
+    page.get_by_role("heading", name="Journal").wait_for()
+
+
+def test_a_wrong_password_and_an_unknown_name_say_the_same(new_page, sign_in_as) -> None:
+    page = new_page()
+    page.goto("/journal")
+    told = []
+    for username in (add("dpo"), "nobody-here"):
+        sign_in_as(page, username, "wrong", wait=False)
+        alert = page.get_by_role("alert").first
+        alert.wait_for()
+        told.append(alert.inner_text())
+        page.reload()
+    assert told[0] == told[1] and "wrong" in told[0]
+
+
+def test_a_file_is_taken_from_whoever_may_upload_and_from_nobody_else(new_page, sign_in_as, server: Server) -> None:
+    token = raw.generate_xsrf_token_string()
+    stranger = raw.visit(server.host)
+    address = f"/_stcore/upload_file/{stranger.session_id}/{uuid.uuid4()}"
+    body = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.csv"\r\n\r\na,b\r\n--x--\r\n'
+    plain = {"Content-Type": "multipart/form-data; boundary=x", "X-Xsrftoken": token, "Cookie": f"{XSRF}={token}"}
+
+    assert request(server, address, "PUT", plain, body).status == 403
+
+    for role, expected in (("dpo", 403), ("admin", 400)):  # 400: past the wall, and that session of the server is gone
+        page = new_page()
+        page.goto("/my_account")
+        sign_in_as(page, add(role))
+        cookies = wait_for_cookie(page)
+        signed = {**plain, "X-Xsrftoken": cookies[XSRF], "Cookie": f"{XSRF}={cookies[XSRF]}; {COOKIE}={cookies[COOKIE]}"}
+        assert request(server, address, "PUT", signed, body).status == expected, role
+
+
+def test_the_headers_stand_on_every_answer_and_what_is_closed_is_not_found(server: Server) -> None:
+    for path in ("/", "/journal", "/_stcore/health", "/_stcore/host-config", "/no/such/file"):
+        answer = request(server, path)
+        assert "script-src 'self' 'unsafe-eval' 'wasm-unsafe-eval' 'sha256-" in answer.headers["Content-Security-Policy"], path
+        assert "'unsafe-inline'" not in answer.headers["Content-Security-Policy"].split("script-src")[1].split(";")[0]
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert answer.headers["X-Frame-Options"] == "DENY"
+        assert answer.headers["Cache-Control"] == "no-store"
+    for path in ("/_stcore/metrics", "/_stcore/metrics/", "/_stcore/agent/interact", "/_stcore/agent/openapi.json", "/_stcore/agent/mcp", "/download/x.y"):
+        assert request(server, path).status == 404, path
+    assert request(server, "/_stcore/agent/interact", "POST", data=b"{}").status == 404
+
+
+def test_no_other_host_is_called_and_the_policy_breaks_nothing(new_page, sign_in_as, server: Server) -> None:
+    page = new_page()
+    called, complaints = [], []
+    page.on("request", lambda ask: called.append(ask.url))
+    page.on("console", lambda message: complaints.append(message.text) if "Content Security Policy" in message.text else None)
+    page.goto("/")
+    sign_in_as(page, add("dpo"))
+    wait_for_cookie(page)
+    page.reload()
+    assert is_in(page)
+
+    assert [url for url in called if not url.startswith((server.url, "data:", "blob:"))] == []
+    assert complaints == []
+
+
+def test_a_download_is_one_session_s_for_a_minute(new_page, sign_in_as, server: Server) -> None:
+    page, other = new_page(), new_page()
+    page.goto("/journal")
+    sign_in_as(page, add("dpo"))
+    wait_for_cookie(page)
+    page.get_by_role("button", name="Export").click()
+    link = page.get_by_role("link", name="Download")
+    address = link.get_attribute("href")
+    with page.context.expect_page():
+        link.click()
+    other.goto("/journal")
+    sign_in_as(other, add("dpo"))
+    wait_for_cookie(other)
+
+    assert page.request.get(address).status == 200
+    assert page.request.get(address).text().lstrip("\ufeff").startswith("seq,at,actor")
+    assert other.request.get(address).status == 404
+    assert request(server, address).status == 404
+
+
+@pytest.mark.parametrize("page", [page.key for pages in menu.MENU.values() for page in pages] + [""])
+def test_the_first_visitor_of_a_cold_server_meets_the_sign_in_at_every_address(page: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+    folder = tmp_path_factory.mktemp("cold")
+    with living_in(folder):
+        store.migrate()
+        people.add(Viewer.SYSTEM, "root", "admin", password=PASSWORD)
+        with serve(folder) as cold:
+            seen = raw.visit(cold.host, page, "id=1")
+
+    assert seen.met_the_sign_in and seen.is_hidden_menu
+
+
+def test_the_policy_of_components_is_wider_than_that_of_pages() -> None:
+    assert "'unsafe-inline'" in wall.headers_for("/component/x")["Content-Security-Policy"].split("script-src")[1].split(";")[0]
+    assert "Cache-Control" not in wall.headers_for("/static/js/x.js")

@@ -1,0 +1,68 @@
+"""The settings that the app ships with: what protects, what says nothing to strangers, and one theme in light and dark."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from qa_core import home
+
+CONFIG = tomllib.loads((home.PROJECT / ".streamlit" / "config.toml").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize(
+    ("section", "name", "value"),
+    [
+        ("server", "address", "127.0.0.1"),
+        ("server", "enableCORS", True),
+        ("server", "enableXsrfProtection", True),
+        ("server", "allowedHosts", ["localhost", "127.0.0.1", "::1"]),
+        ("server", "maxUploadSize", 20),
+        ("server", "enableStaticServing", False),
+        ("server", "enableAgentApi", False),
+        ("server", "disconnectedSessionTTL", 30),
+        ("server", "headless", True),
+        ("client", "showErrorDetails", "none"),
+        ("client", "toolbarMode", "minimal"),
+        ("client", "disableDataExport", True),
+        ("browser", "gatherUsageStats", False),
+        ("runner", "magicEnabled", False),
+    ],
+)
+def test_the_app_ships_with_safe_settings(section: str, name: str, value: object) -> None:
+    assert CONFIG[section][name] == value
+
+
+def test_every_setting_is_one_that_streamlit_knows() -> None:
+    from streamlit import config
+
+    flat = {f"{section}.{name}" for section, entries in CONFIG.items() if section != "theme" for name in entries}
+    assert flat <= set(config._config_options_template)
+
+
+def test_both_themes_set_the_same_colours() -> None:
+    light, dark = CONFIG["theme"]["light"], CONFIG["theme"]["dark"]
+
+    assert light.keys() == dark.keys()
+    assert len(light["chartCategoricalColors"]) == len(dark["chartCategoricalColors"])
+
+
+@pytest.mark.parametrize(("wrong", "message"), [("short", "shorter than 32 bytes"), ("open", "can be read by other users")])
+def test_the_server_does_not_start_on_a_weak_secret(wrong: str, message: str, centre: Path) -> None:
+    home.secret("cookie")
+    path = centre / "secrets" / "cookie"
+    if wrong == "short":
+        path.write_bytes(b"short")
+    else:
+        path.chmod(0o644)
+
+    script = "from qa_core.ui import server; server.check_start(); print('served')"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=home.PROJECT, env={**os.environ, "QA_HOME": str(centre)})
+
+    assert done.returncode == 1 and "served" not in done.stdout
+    assert message in done.stderr and "Traceback" not in done.stderr

@@ -1,0 +1,260 @@
+"""Accounts: who they are today, who may change them, and when it takes a second administrator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+
+import pytest
+import sqlalchemy as sa
+
+from qa_core import passwords, people
+from qa_core.access import Permission, Role, TeamSpan, Viewer
+from qa_core.errors import AccessDenied, Misuse, Refusal
+from qa_core.people import Act, Wanted
+from qa_core.records import store
+from qa_core.records.model import Account, JournalRow, Team
+
+
+def viewer_of(username: str) -> Viewer:
+    with store.reading() as session:
+        return people.get_viewer(session, username)
+
+
+def journal_of(username: str) -> list[str]:
+    with store.reading() as session:
+        return list(session.scalars(sa.select(JournalRow.action).where(JournalRow.object == username).order_by(JournalRow.seq)))
+
+
+def account_of(username: str) -> Account:
+    with store.reading() as session:
+        return session.get(Account, username)
+
+
+def test_a_team_lead_leads_from_the_day_given(add_person: Callable[..., str]) -> None:
+    add_person("tom", "team_lead", teams=("Blue",), since=date(2026, 3, 1))
+
+    assert viewer_of("tom").led == (TeamSpan("Blue", date(2026, 3, 1), None),)
+    assert viewer_of("tom").managed_teams == ()
+
+
+def test_a_manager_has_the_teams_that_their_sites_have_today(add_person: Callable[..., str]) -> None:
+    add_person("lea", "manager", sites=("Lyon",))
+    assert viewer_of("lea").managed_teams == ()
+
+    with store.writing() as session:
+        session.add_all([Team(name="Blue", site_name="Lyon"), Team(name="Red")])
+
+    assert viewer_of("lea").managed_teams == ("Blue",)
+    assert not viewer_of("lea").sees_unassigned
+
+
+def test_a_manager_without_a_site_has_what_belongs_to_no_site(add_person: Callable[..., str]) -> None:
+    add_person("lea", "manager", sites=("Lyon",))
+    add_person("max", "manager")
+    with store.writing() as session:
+        session.add_all([Team(name="Blue", site_name="Lyon"), Team(name="Red")])
+
+    assert viewer_of("max").managed_teams == ("Red",)
+    assert viewer_of("max").sees_unassigned
+
+
+def test_bounds_count_only_for_the_role_that_has_them(add_person: Callable[..., str]) -> None:
+    add_person("eve", "evaluator", teams=("Blue",), sites=("Lyon",), advisor_id="a1")
+
+    viewer = viewer_of("eve")
+    assert (viewer.led, viewer.managed_teams, viewer.advisor_id) == ((), (), None)
+
+
+def test_a_closed_account_and_an_unknown_one_are_the_same_nobody(add_person: Callable[..., str]) -> None:
+    add_person("tom", "team_lead")
+    people.disable(Viewer.SYSTEM, "tom")
+
+    for name in ("tom", "nobody"):
+        with pytest.raises(AccessDenied) as refused:
+            viewer_of(name)
+        assert str(refused.value) == "You do not have access to this, or it does not exist."
+
+    people.enable(Viewer.SYSTEM, "tom")
+    assert viewer_of("tom").role == Role.TEAM_LEAD
+
+
+def test_an_account_whose_role_nobody_knows_may_do_nothing(add_person: Callable[..., str]) -> None:
+    add_person("tom", "team_lead")
+    with store.writing() as session:
+        session.get(Account, "tom").role = "emperor"
+
+    assert not any(viewer_of("tom").can(permission) for permission in Permission)
+
+
+@pytest.mark.parametrize("change", ["disable", "enable", "reset", "role"])
+def test_every_change_ends_the_sessions_and_is_in_the_journal(change: str, add_person: Callable[..., str]) -> None:
+    add_person("tom", "team_lead")
+    before = account_of("tom").token_version
+
+    if change == "role":
+        people.change(Viewer.SYSTEM, "tom", Wanted(Role.EVALUATOR))
+    else:
+        getattr(people, change)(Viewer.SYSTEM, "tom")
+
+    assert account_of("tom").token_version == before + 1
+    assert journal_of("tom") == ["account_add", "account_change" if change == "role" else f"account_{change}"]
+
+
+@pytest.mark.parametrize("role", [role for role in Role if role != Role.ADMIN])
+def test_only_an_administrator_manages_accounts(role: Role, centre) -> None:
+    viewer = Viewer("x", role)
+    for attempt in (
+        lambda: people.find_accounts(viewer),
+        lambda: people.add(viewer, "tom", "admin"),
+        lambda: people.change(viewer, "tom", Wanted(Role.ADMIN)),
+        lambda: people.disable(viewer, "tom"),
+        lambda: people.enable(viewer, "tom"),
+        lambda: people.reset(viewer, "tom"),
+        lambda: people.propose(viewer, Act.ADD, "tom", Wanted(Role.ADMIN)),
+        lambda: people.find_requests(viewer),
+        lambda: people.confirm(viewer, 1),
+        lambda: people.decline(viewer, 1),
+        lambda: people.find_teams(viewer),
+        lambda: people.find_sites(viewer),
+        lambda: people.find_advisors(viewer),
+        lambda: people.remove_demo_accounts(viewer),
+    ):
+        with pytest.raises(AccessDenied):
+            attempt()
+    with store.reading() as session:
+        assert session.scalar(sa.select(sa.func.count()).select_from(JournalRow)) == 0
+
+
+def test_nobody_changes_their_own_account(add_person: Callable[..., str]) -> None:
+    add_person("root", "admin")
+    root = viewer_of("root")
+
+    for attempt in (lambda: people.disable(root, "root"), lambda: people.reset(root, "ROOT "), lambda: people.change(root, "root", Wanted(Role.DPO))):
+        with pytest.raises(Refusal) as refused:
+            attempt()
+        assert refused.value.code == "own_account"
+
+
+def test_one_administrator_alone_may_do_all_that_there_is_nobody_to_confirm(add_person: Callable[..., str]) -> None:
+    add_person("root", "admin")
+
+    assert people.add(viewer_of("root"), "dora", "dpo")
+
+
+@pytest.mark.parametrize("role", [Role.DPO, Role.ADMIN, Role.EXECUTIVE])
+def test_who_decides_over_others_takes_a_second_administrator_once_there_are_two(role: Role, add_person: Callable[..., str]) -> None:
+    add_person("root", "admin")
+    add_person("bea", "admin")
+    add_person("old", role)
+    add_person("tom", "team_lead")
+    root, bea = viewer_of("root"), viewer_of("bea")
+
+    for attempt in (
+        lambda: people.add(root, "new", role),
+        lambda: people.change(root, "tom", Wanted(role)),
+        lambda: people.change(root, "old", Wanted(Role.EVALUATOR)),
+        lambda: people.disable(root, "old"),
+        lambda: people.reset(root, "old"),
+    ):
+        with pytest.raises(Refusal) as refused:
+            attempt()
+        assert refused.value.code == "second_administrator"
+
+    people.propose(root, Act.ADD, "new", Wanted(role, display_name="New"))
+    [request] = people.find_requests(bea)
+    assert (request.username, request.role, request.asked_by) == ("new", role, "root")
+    with pytest.raises(Refusal):
+        people.confirm(root, request.id)
+    with pytest.raises(AccessDenied):
+        viewer_of("new")
+
+    one_time = people.confirm(bea, request.id)
+
+    assert viewer_of("new").role == role
+    assert passwords.matches(one_time, account_of("new").password_hash) and account_of("new").must_change_password
+    assert journal_of("new") == ["account_add_asked", "account_add"]
+    with pytest.raises(Refusal):
+        people.confirm(bea, request.id)
+
+
+def test_a_request_that_is_turned_down_changes_nothing(add_person: Callable[..., str]) -> None:
+    add_person("root", "admin")
+    add_person("bea", "admin")
+    people.propose(viewer_of("root"), Act.DISABLE, "bea")
+    [request] = people.find_requests(viewer_of("bea"))
+
+    people.decline(viewer_of("bea"), request.id)
+
+    assert people.find_requests(viewer_of("root")) == []
+    assert viewer_of("bea").role == Role.ADMIN
+
+
+def test_a_lead_who_changes_teams_keeps_sight_of_the_time_they_led(add_person: Callable[..., str]) -> None:
+    add_person("tom", "team_lead", teams=("Blue",), since=date(2025, 1, 1))
+
+    people.change(Viewer.SYSTEM, "tom", Wanted(Role.TEAM_LEAD, teams=("Red",), since=date(2026, 1, 1)))
+
+    assert viewer_of("tom").led == (TeamSpan("Blue", date(2025, 1, 1), date.today()), TeamSpan("Red", date(2026, 1, 1), None))
+
+
+def test_an_advisor_s_account_finds_the_advisor_by_name(add_person: Callable[..., str]) -> None:
+    add_person("adam", "advisor", advisor_id="a17")
+    with store.writing() as session:
+        session.get(people.Advisor, "a17").name = "Adam Roy"
+
+    add_person("adam2", "advisor", advisor_id="adam roy")
+
+    assert viewer_of("adam2").advisor_id == "a17"
+
+
+@pytest.mark.parametrize("name", ["", " ", "a b", "-x", "x" * 81, "a/b", "a\nb", "<b>"])
+def test_a_username_that_a_sign_in_form_could_not_carry_is_refused(name: str, centre) -> None:
+    with pytest.raises(Misuse):
+        people.add(Viewer.SYSTEM, name, "admin")
+
+
+def test_the_same_name_in_capitals_is_the_same_person(add_person: Callable[..., str]) -> None:
+    people.add(Viewer.SYSTEM, "Lea.Martin@centre", "manager")
+
+    assert viewer_of("lea.martin@CENTRE").username == "lea.martin@centre"
+    with pytest.raises(Refusal) as refused:
+        people.add(Viewer.SYSTEM, "LEA.MARTIN@centre", "manager")
+    assert refused.value.code == "username_taken"
+
+
+@pytest.mark.parametrize(
+    "password", ["Violet-Lamp-27", "violet lamp harbour 27", "we listen to help people improve together", "Été-en-forêt-2031", "aB3!" * 3 + "zQ9?"]
+)
+def test_a_good_password_is_taken(password: str) -> None:
+    passwords.check_policy(password, "tom")
+
+
+@pytest.mark.parametrize(
+    ("password", "code"),
+    [
+        ("Violet-27!x", "weak_password"),  # eleven characters
+        ("violetharbourlamps", "weak_password"),  # one kind, not a phrase
+        ("violet27harbour", "weak_password"),  # fifteen, two kinds
+        ("one one one one one one one", "weak_password"),  # one word seven times
+        ("Password-2026!", "common_password"),
+        ("P@ssw0rd-12345", "common_password"),
+        ("Motdepasse!2026", "common_password"),
+        ("aaaaaaaaaaA1!", "common_password"),
+        ("Tom.Martin-2027!", "password_is_name"),
+        ("Aa1!" * 19, "long_password"),  # 76 bytes
+        ("Été1!" * 12, "long_password"),  # 60 characters, 84 bytes
+    ],
+)
+def test_a_poor_password_is_refused_with_its_reason(password: str, code: str) -> None:
+    with pytest.raises(Refusal) as refused:
+        passwords.check_policy(password, "tom.martin")
+    assert refused.value.code == code
+
+
+def test_a_one_time_password_would_pass_the_policy_and_is_never_the_same() -> None:
+    made = {passwords.make_one_time() for _ in range(50)}
+
+    assert len(made) == 50
+    for password in made:
+        passwords.check_policy(password, "tom")
