@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
@@ -20,11 +21,20 @@ from qa_core.records.model import Account, Advisor, AdvisorAlias, Base, Evaluati
 from qa_core.slices import Filters, Period
 
 PLAN = demo.Plan(last_day=date(2026, 11, 22), months=4, advisors=12, contacts=4_000)
+TINY = demo.Plan(last_day=date(2026, 11, 22), months=2, advisors=6, contacts=400)
 SYSTEM = Viewer.SYSTEM
 
 
+@pytest.fixture(scope="module", autouse=True)
+def quick_hashes() -> Iterator[None]:
+    """Seven accounts per centre: the cost of hashing is not what is tested here."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passwords, "ROUNDS", 4)
+        yield
+
+
 @pytest.fixture(scope="module")
-def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def filled(tmp_path_factory: pytest.TempPathFactory, quick_hashes: None) -> Path:
     """A small demo centre that the tests below only read."""
     folder = tmp_path_factory.mktemp("filled")
     with pytest.MonkeyPatch.context() as patch:
@@ -148,7 +158,7 @@ def test_only_who_manages_imports_and_accounts_may_build_or_remove_it(at_home: P
 
 
 def test_removal_leaves_nothing_but_the_journal(centre: Path) -> None:
-    demo.build(SYSTEM, plan=PLAN)
+    demo.build(SYSTEM, plan=TINY)
     demo.remove(SYSTEM)
     with lake.working() as connection:
         assert connection.execute("SELECT (SELECT count(*) FROM contacts), (SELECT count(*) FROM spend)").fetchone() == (0, 0)
@@ -161,7 +171,7 @@ def test_removal_leaves_nothing_but_the_journal(centre: Path) -> None:
 
 def test_removal_leaves_what_people_brought_themselves(centre: Path) -> None:
     people.add(SYSTEM, "manager", Role.MANAGER, password="Their-own-Passw0rd-7")
-    demo.build(SYSTEM, plan=PLAN)
+    demo.build(SYSTEM, plan=TINY)
     assert "demo-manager" in [entry["username"] for entry in demo.sign_ins()]
     with store.writing() as session:
         session.add(Advisor(advisor_id="real", name="Somebody real"))
@@ -171,15 +181,7 @@ def test_removal_leaves_what_people_brought_themselves(centre: Path) -> None:
         assert count(session, Advisor, AdvisorAlias, Membership, ImportBatch, Grid) == [1, 0, 0, 0, 0]
 
 
-def test_a_centre_whose_passwords_are_lost_is_built_afresh(centre: Path) -> None:
-    demo.build(SYSTEM, plan=PLAN)
-    accounts.file().unlink()
-    assert demo.is_unfinished()
-    demo.build(SYSTEM, plan=PLAN)
-    assert len(demo.sign_ins()) == len(Role) and not demo.is_unfinished()
-
-
-def test_a_build_that_was_interrupted_starts_afresh(centre: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_build_that_was_interrupted_starts_afresh_and_so_does_one_whose_passwords_are_lost(centre: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Interrupted(BaseException):
         pass
 
@@ -188,9 +190,11 @@ def test_a_build_that_was_interrupted_starts_afresh(centre: Path, monkeypatch: p
             raise Interrupted
 
     with pytest.raises(Interrupted):
-        demo.build(SYSTEM, plan=PLAN, progress=stop)
+        demo.build(SYSTEM, plan=TINY, progress=stop)
     assert demo.is_unfinished()
-    demo.build(SYSTEM, plan=PLAN)
+    demo.build(SYSTEM, plan=TINY)
     assert not demo.is_unfinished()
+    accounts.file().unlink()
+    assert demo.is_unfinished()  # without its passwords nobody can sign in to it
     with store.reading() as session:
-        assert count(session, Account, Advisor) == [len(Role), PLAN.advisors]
+        assert count(session, Account, Advisor) == [len(Role), TINY.advisors]
