@@ -85,9 +85,9 @@ def find_contacts(
     statement = sa.select(*chosen).where(*conditions).order_by(ORDERS[order], CONTACTS.c.source_system, CONTACTS.c.contact_id)
     frame = engines.current().run(statement.limit(int(limit)).offset(int(offset)), **cuts.months(where.period))
     if "advisor" in wanted:
-        frame["advisor"] = [names.advisor_label(_missing_is_none(key)) for key in frame["advisor"]]
+        frame["advisor"] = _texts(names.advisor_label(_missing_is_none(key)) for key in frame["advisor"])
     if "customer" in wanted:
-        frame["customer"] = [shown_customer(viewer, _missing_is_none(key)) for key in frame["customer"]]
+        frame["customer"] = _texts(shown_customer(viewer, _missing_is_none(key)) for key in frame["customer"])
     return frame
 
 
@@ -213,6 +213,10 @@ def _evaluations(session, viewer: Viewer, source_system: str, contact_id: str) -
         for entry in found:
             del entry["evaluator"]
     return found
+
+
+def _texts(values: Iterable[str | None]) -> pd.Series:
+    return pd.Series(list(values), dtype=object)
 
 
 def _missing_is_none(value: Any) -> Any:

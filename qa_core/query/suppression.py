@@ -1,14 +1,13 @@
 """Small cells of an executive: hidden unless enough advisors and contacts stand behind them, and so that no difference of views gives one back.
 
-The rule: whatever is asked, only what follows from a fixed set of published tables is answered. There is one table for each set of dimensions,
-months among them; a cell is published when it is large enough, all its totals are published, and in each line through it the cells held
-back are, taken together, large enough too (else the smallest published one is held back with them).
+The rule: whatever is asked, only what follows from fixed tables is answered: the total, by month, by one dimension, and by that dimension
+and month. A cell is published when it is large enough, its totals are published, the cells held back in each line are large enough together,
+and no sum of published cells gives it back. Two dimensions at once, months apart, are not published.
 """
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -23,10 +22,11 @@ from qa_core.query.statements import Question
 from qa_core.slices import Filters, Period
 from qa_core.wording import N_
 
-MAXIMUM_DIMENSIONS = 4
-"""Cuts and filters together; each further one doubles the tables that must be weighed against each other."""
+Cell = tuple[Any, str]
+"""A value of the dimension, and a month."""
 
-Cell = tuple[Any, ...]
+ALL = object()
+"""In place of a value: the dimension is not asked for."""
 
 
 @dataclass(frozen=True)
@@ -45,71 +45,123 @@ class Weight:
 
 
 class Published:
-    """Which cells of every table over some dimensions are published, for one KPI."""
+    """Which cells of the four tables are published, for one KPI and one dimension (or none: every cell then has the value `ALL`).
 
-    def __init__(self, dimensions: tuple[str, ...], finest: Mapping[Cell, Weight]) -> None:
-        self.dimensions = dimensions
-        self._tables: dict[tuple[str, ...], dict[Cell, Weight]] = {dimensions: dict(finest)}
-        self._hidden: dict[tuple[str, ...], set[Cell]] = {}
+    The tables of the total and of the months never depend on the dimension, so that answers about different dimensions agree.
+    """
 
-    def table(self, dimensions: tuple[str, ...]) -> dict[Cell, Weight]:
-        """The weights by those dimensions (some of `self.dimensions`, in its order)."""
-        if dimensions not in self._tables:
-            places = [self.dimensions.index(name) for name in dimensions]
-            made: dict[Cell, Weight] = {}
-            for cell, weight in self._tables[self.dimensions].items():
-                key = tuple(cell[place] for place in places)
-                made[key] = made.get(key, Weight()) + weight
-            self._tables[dimensions] = made
-        return self._tables[dimensions]
+    def __init__(self, cells: Mapping[Cell, Weight]) -> None:
+        self.cells = {cell: weight for cell, weight in cells.items() if weight.n or weight.advisors}
+        self.months, self.values = _summed(self.cells, 1), _summed(self.cells, 0)
+        self.hides_all = not sum(self.cells.values(), Weight()).is_safe
+        self.hidden_months = _hold_back(self.months) if not self.hides_all else set(self.months)
+        self.hidden_values = _hold_back(self.values) if not self.hides_all else set(self.values)
+        self.hidden_cells = {cell for cell, weight in self.cells.items() if not weight.is_safe}
+        self._settle()
 
-    def hidden(self, dimensions: tuple[str, ...]) -> set[Cell]:
-        """The cells that are held back; it depends on the tables of these dimensions alone, never on what else is asked."""
-        if dimensions not in self._hidden:
-            self._hidden[dimensions] = self._hold_back(dimensions)
-        return self._hidden[dimensions]
-
-    def _hold_back(self, dimensions: tuple[str, ...]) -> set[Cell]:
-        table = {cell: weight for cell, weight in self.table(dimensions).items() if weight.n or weight.advisors}
-        hidden = {cell for cell, weight in table.items() if not weight.is_safe}
-        lines: list[dict[Cell, list[Cell]]] = []
-        for place in range(len(dimensions)):
-            above = self.hidden(dimensions[:place] + dimensions[place + 1 :])
-            line: dict[Cell, list[Cell]] = {}
-            for cell in table:
-                line.setdefault(cell[:place] + cell[place + 1 :], []).append(cell)
-            hidden |= {cell for total, cells in line.items() if total in above for cell in cells}
-            lines.append({total: cells for total, cells in line.items() if total not in above})
-        changed = True
-        while changed:
-            changed = False
-            for cells in itertools.chain.from_iterable(line.values() for line in lines):
-                changed |= self._complete_line(cells, table, hidden)
-        return hidden
-
-    @staticmethod
-    def _complete_line(cells: list[Cell], table: Mapping[Cell, Weight], hidden: set[Cell]) -> bool:
-        """Hold back one cell more of a line whose hidden cells together are too small; whether that was needed."""
-        held = [cell for cell in cells if cell in hidden]
-        shown = [cell for cell in cells if cell not in hidden]
-        if not held or not shown or sum((table[cell] for cell in held), Weight()).is_safe:
+    def shows(self, value: Any, first_month: str | None, last_month: str | None) -> bool:
+        """Whether the sum over those months follows from published cells."""
+        if self.hides_all or value in self.hidden_values:
             return False
-        hidden.add(min(shown, key=lambda cell: (table[cell].n, tuple(map(str, cell)))))
-        return True
-
-    def shows(self, chosen: Mapping[str, Any], first_month: str | None, last_month: str | None) -> bool:
-        """Whether the cell of those values, over those months, follows from published cells."""
-        names = tuple(name for name in self.dimensions if name in chosen)
-        cell = tuple(chosen[name] for name in names)
-        if cell in self.hidden(names):
-            return False
-        if "month" in chosen or (first_month is None and last_month is None):
+        if first_month is None and last_month is None:
             return True
-        with_months = tuple(name for name in self.dimensions if name in chosen or name == "month")
-        place = with_months.index("month")
-        held = {other[place] for other in self.hidden(with_months) if other[:place] + other[place + 1 :] == cell}
+        held = self.hidden_months if value is ALL else {month for other, month in self.hidden_cells if other == value}
         inside = {month for month in held if (first_month is None or month >= first_month) and (last_month is None or month <= last_month)}
         return not inside or inside == held
+
+    def _settle(self) -> None:
+        """Hold back cells until every line is large enough and nothing small follows from what is left."""
+        while True:
+            self.hidden_cells |= {cell for cell in self.cells if cell[0] in self.hidden_values or cell[1] in self.hidden_months}
+            before = len(self.hidden_cells)
+            for place, above in ((0, self.hidden_values), (1, self.hidden_months)):
+                for line in _lines(self.cells, place, above):
+                    self.hidden_cells |= _hold_back({cell: self.cells[cell] for cell in line}, self.hidden_cells)
+            if len(self.hidden_cells) > before:
+                continue
+            exposed = self._first_exposed()
+            if exposed is None:
+                return
+            self._cover(exposed)
+
+    def _first_exposed(self) -> Cell | None:
+        """A small sum over neighbouring months that the published totals give back: it is the same in every solution of their equations."""
+        unknown = sorted(self.hidden_cells, key=lambda cell: (str(cell[0]), cell[1]))
+        if self.hides_all or all(self.cells[cell].is_safe for cell in unknown):
+            return None
+        import numpy as np
+
+        shown_values, shown_months = set(self.values) - self.hidden_values, set(self.months) - self.hidden_months
+        totals = [[cell[place] == name for cell in unknown] for place, names in ((0, shown_values), (1, shown_months)) for name in names]
+        equations = np.array([*totals, [True] * len(unknown)], dtype=float)
+        _, sizes, directions = np.linalg.svd(equations)
+        moves = directions[int((sizes > 1e-9).sum()) :]
+        for sums in self._sums_of(unknown):
+            for first in range(len(sums)):
+                weight, moved = Weight(), np.zeros(len(moves))
+                for places in sums[first:]:
+                    weight = sum((self.cells[unknown[place]] for place in places), weight)
+                    moved = moved + moves[:, places].sum(axis=1)
+                    if weight.is_safe:
+                        break
+                    if np.abs(moved).max(initial=0.0) < 1e-9:
+                        return unknown[places[0]]
+        return None
+
+    def _sums_of(self, unknown: list[Cell]) -> list[list[list[int]]]:
+        """What a period may add up: the hidden cells of one value month by month, and the hidden months."""
+        of_values: dict[Any, list[list[int]]] = {}
+        of_months: dict[str, list[int]] = {}
+        for place, (value, month) in enumerate(unknown):
+            of_values.setdefault(value, []).append([place])
+            if month in self.hidden_months:
+                of_months.setdefault(month, []).append(place)
+        return [*of_values.values(), [of_months[month] for month in sorted(of_months)]]
+
+    def _cover(self, exposed: Cell) -> None:
+        """Hold back one thing more: the smallest cell in the lines of the exposed one, else its total, else the smallest of all."""
+        shown = {cell: weight for cell, weight in self.cells.items() if cell not in self.hidden_cells}
+        near = {cell: weight for cell, weight in shown.items() if cell[0] == exposed[0] or cell[1] == exposed[1]}
+        if near:
+            self.hidden_cells.add(_smallest(near))
+            return
+        left = {value: weight for value, weight in self.values.items() if value not in self.hidden_values}
+        if exposed[0] in left:
+            self.hidden_values.add(exposed[0])
+        elif shown:
+            self.hidden_cells.add(_smallest(shown))
+        elif left:
+            self.hidden_values.add(_smallest(left))
+        else:
+            self.hides_all = True
+        self.hidden_values |= _hold_back(self.values, self.hidden_values)
+
+
+def _summed(cells: Mapping[Cell, Weight], place: int) -> dict[Any, Weight]:
+    sums: dict[Any, Weight] = {}
+    for cell, weight in cells.items():
+        sums[cell[place]] = sums.get(cell[place], Weight()) + weight
+    return sums
+
+
+def _lines(cells: Mapping[Cell, Weight], place: int, above: set[Any]) -> list[list[Cell]]:
+    """The cells that add up to one total, for each total that is published."""
+    lines: dict[Any, list[Cell]] = {}
+    for cell in cells:
+        lines.setdefault(cell[place], []).append(cell)
+    return [line for total, line in lines.items() if total not in above]
+
+
+def _hold_back(line: Mapping[Any, Weight], hidden: Collection[Any] = ()) -> set[Any]:
+    """What a line hides: what is hidden already, all that is small, and the smallest others until the hidden are large enough together."""
+    held = {key for key, weight in line.items() if key in hidden or not weight.is_safe}
+    while held and len(held) < len(line) and not sum((line[key] for key in held), Weight()).is_safe:
+        held.add(_smallest({key: weight for key, weight in line.items() if key not in held}))
+    return held
+
+
+def _smallest(weights: Mapping[Any, Weight]) -> Any:
+    return min(weights, key=lambda key: (weights[key].n, str(key)))
 
 
 def require_whole_months(period: Period) -> None:
@@ -123,38 +175,43 @@ def require_whole_months(period: Period) -> None:
 def hide_small_cells(question: Question, subject: Subject, asked: list[Kpi], rows: list[Row], beside: Mapping[str, Any]) -> None:
     """Suppress the rows that could show the results of a few people."""
     weighed = [kpi for kpi in asked if not (subject == Subject.SPEND and kpi.kind == Kind.TOTAL)]  # what was spent says nothing of an advisor
-    if not weighed or not rows:
+    keys = {kpi.key for kpi in weighed}
+    concerned = [row for row in rows if row.kpi in keys]
+    if not concerned:
         return
-    published = _weigh(question, subject, weighed, beside)
-    months = cuts.months(question.where.period)
-    filters = [[(dimension, _as_grouped(dimension, value)) for value in chosen] for dimension, chosen in question.where.values]
-    for row in rows:
-        if row.kpi not in published:
-            continue
-        own = {name: value for name, value in row.by.items() if name != "currency"}
-        cells = [dict(values) | own for values in itertools.product(*filters)]
-        if any(not published[row.kpi].shows(cell, **months) for cell in cells):
+    dimensions = cuts.dimensions_of(question.by, question.where) - {"month"}
+    if len(dimensions) > 1:
+        for row in concerned:
+            row.suppress()
+        return
+    dimension = next(iter(dimensions), None)
+    published = _weigh(question, subject, weighed, beside, dimension)
+    chosen = {name: [None if value is None else cuts.parse_value(name, value) for value in given] for name, given in question.where.values}
+    whole = cuts.months(question.where.period)
+    for row in concerned:
+        values = [row.by[dimension]] if dimension in row.by else chosen.get(dimension, [ALL])
+        single = [row.by["month"]] if "month" in row.by else chosen.get("month")
+        spans = [{"first_month": month, "last_month": month} for month in single] if single else [whole]
+        if not all(published[row.kpi].shows(value, **span) for value in values for span in spans):
             row.suppress()
 
 
-def _as_grouped(dimension: str, value: Any) -> Any:
-    return None if value is None else cuts.parse_value(dimension, value)
-
-
-def _weigh(question: Question, subject: Subject, kpis: list[Kpi], beside: Mapping[str, Any]) -> dict[str, Published]:
-    touched = tuple(sorted(cuts.dimensions_of(question.by, question.where)))
-    if len(touched) > MAXIMUM_DIMENSIONS:
-        raise AccessDenied(N_("You see figures by up to {maximum} dimensions at once, filters included."), maximum=MAXIMUM_DIMENSIONS)
-    dimensions = touched if "month" in touched else (*touched, "month")
-    whole = replace(question, by=dimensions, where=Filters(), by_advisor=True)
+def _weigh(question: Question, subject: Subject, kpis: list[Kpi], beside: Mapping[str, Any], dimension: str | None) -> dict[str, Published]:
+    """The weight of every cell over the whole lake, whatever the period asked for."""
+    by = (dimension, "month") if dimension else ("month",)
+    whole = replace(question, by=by, where=Filters(), by_advisor=True)
     frame = engines.current().run(statements.BUILDERS[subject](whole, kpis), beside)
+    months = [cuts.plain("month", value, question.names) for value in frame["by_month"]]
+    values = [cuts.plain(dimension, value, question.names) for value in frame[f"by_{dimension}"]] if dimension else [ALL] * len(frame)
     bits: dict[Any, int] = {}
-    cells: dict[str, dict[Cell, Weight]] = {kpi.key: {} for kpi in kpis}
-    groups = list(zip(*([cuts.plain(name, value, question.names) for value in frame[f"by_{name}"]] for name in dimensions), strict=True))
+    published = {}
     for kpi in kpis:
-        table = cells[kpi.key]
-        for cell, advisor, n, behind in zip(groups, frame["behind_advisor"], frame[f"{kpi.key}__n"], frame[f"{kpi.key}__behind"], strict=True):
+        cells: dict[Cell, Weight] = {}
+        for cell, advisor, n, behind in zip(
+            zip(values, months, strict=True), frame["behind_advisor"], frame[f"{kpi.key}__n"], frame[f"{kpi.key}__behind"], strict=True
+        ):
             known = behind and advisor is not None and advisor == advisor
             bit = 1 << bits.setdefault(advisor, len(bits)) if known else 0
-            table[cell] = table.get(cell, Weight()) + Weight(int(n), bit)
-    return {key: Published(dimensions, table) for key, table in cells.items()}
+            cells[cell] = cells.get(cell, Weight()) + Weight(int(n), bit)
+        published[kpi.key] = Published(cells)
+    return published

@@ -1,0 +1,177 @@
+"""Executives: what few people stand behind is hidden, and nothing that is shown, taken together, gives it back."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from datetime import date, timedelta
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+from centres import add_people, contact, evaluation, land
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from qa_core import query
+from qa_core.access import MINIMUM_ADVISORS, MINIMUM_CONTACTS, Role, Viewer
+from qa_core.errors import AccessDenied
+from qa_core.query.suppression import ALL, Published, Weight
+from qa_core.records import store
+from qa_core.slices import Filters, Period
+
+EXECUTIVE = Viewer("rex", Role.EXECUTIVE)
+
+
+def of_queue(queue: str, advisors: int, each: int, month: int = 5) -> list[dict[str, Any]]:
+    """`each` rated contacts of so many advisors in that queue."""
+    return [
+        contact(f"2026-{month:02d}-{4 + position % 20:02d} 10:00", queue=queue, advisor_id=f"a{advisor}", csat=1.0 + position % 5, csat_scale="1-5")
+        for advisor in range(advisors)
+        for position in range(each)
+    ]
+
+
+def land_all(*groups: list[dict[str, Any]]) -> None:
+    land([{**row, "contact_id": f"c{number}"} for number, row in enumerate(itertools.chain.from_iterable(groups))])
+
+
+def shown(kpi: str, *by: str, where: Filters = Filters()) -> dict[Any, str]:
+    frame = query.measure(EXECUTIVE, (kpi,), by, where)
+    return {(tuple(row[name] for name in by) if len(by) > 1 else row[by[0]] if by else None): row["status"] for row in frame.to_dict("records")}
+
+
+def test_a_cell_of_few_advisors_or_few_contacts_is_hidden_with_all_its_numbers(centre: Path) -> None:
+    land_all(of_queue("large", 8, 10), of_queue("other", 8, 10), of_queue("third", 7, 10), of_queue("few people", 4, 30), of_queue("few contacts", 6, 1))
+    frame = query.measure(EXECUTIVE, ("csat",), ("queue",)).set_index("queue")
+    assert dict(frame["status"]) == {"large": "ok", "other": "ok", "third": "ok", "few people": "suppressed", "few contacts": "suppressed"}
+    hidden = frame.loc["few people"]
+    assert hidden.drop(["kpi", "status", "notes"]).isna().all()
+    assert hidden["notes"] == ()
+
+
+def test_a_single_hidden_cell_takes_another_with_it(centre: Path) -> None:
+    # Alone, "small" would be the total less the others.
+    land_all(of_queue("a", 8, 20), of_queue("b", 8, 10), of_queue("c", 8, 15), of_queue("small", 2, 6))
+    assert shown("csat", "queue") == {"a": "ok", "b": "suppressed", "c": "ok", "small": "suppressed"}
+
+
+def test_a_filter_shows_no_more_than_the_cut(centre: Path) -> None:
+    land_all(of_queue("a", 8, 20), of_queue("b", 8, 10), of_queue("c", 8, 15), of_queue("small", 2, 6))
+    for queues, status in (
+        (["a"], "ok"),
+        (["b"], "suppressed"),
+        (["small"], "suppressed"),
+        (["a", "c"], "ok"),
+        (["a", "b", "c"], "suppressed"),
+        (["small", "a"], "suppressed"),
+    ):
+        assert shown("csat", where=Filters.of(values={"queue": queues})) == {None: status}, queues
+    assert shown("csat") == {None: "ok"}
+
+
+def test_a_period_cannot_cut_out_a_small_month(centre: Path) -> None:
+    land_all(of_queue("a", 8, 20, month=3), of_queue("a", 8, 10, month=4), of_queue("a", 2, 3, month=5), of_queue("a", 8, 15, month=6))
+    assert shown("csat", "month") == {"2026-03": "ok", "2026-04": "suppressed", "2026-05": "suppressed", "2026-06": "ok"}
+    spring = lambda first, last: Filters(Period(date(2026, first, 1), date(2026, last + 1, 1) - timedelta(days=1)))  # noqa: E731
+    assert shown("csat", where=spring(3, 6)) == {None: "ok"}
+    assert shown("csat", where=spring(4, 5)) == {None: "ok"}  # both hidden months together: what the total less the others gives anyway
+    assert shown("csat", where=spring(3, 4)) == {None: "suppressed"}
+    assert shown("csat", where=spring(5, 6)) == {None: "suppressed"}
+
+
+def test_periods_are_whole_months(centre: Path) -> None:
+    land_all(of_queue("a", 8, 20))
+    for period in (Period(date(2026, 5, 2), date(2026, 5, 31)), Period(date(2026, 5, 1), date(2026, 5, 30)), Period(first_day=date(2026, 5, 15))):
+        with pytest.raises(AccessDenied):
+            query.measure(EXECUTIVE, ("csat",), where=Filters(period))
+        with pytest.raises(AccessDenied):
+            query.measure(EXECUTIVE, ("csat",), where=Filters(Period(date(2026, 4, 1), date(2026, 4, 30))), compare=period)
+
+
+def test_scores_are_hidden_by_the_advisors_evaluated(centre: Path) -> None:
+    rows = of_queue("a", 8, 3)
+    land_all(rows)
+    add_people({f"a{advisor}": f"Name {advisor}" for advisor in range(8)})
+    with store.writing() as session:
+        session.add_all(
+            evaluation({**row, "contact_id": f"c{number}"}, 80.0) for number, row in enumerate(rows) if row["advisor_id"] in ("a1", "a2", "a3", "a4")
+        )
+    assert shown("evaluation_score") == {None: "suppressed"}
+    assert shown("received") == {None: "small_sample"}
+
+
+def test_what_was_missed_is_shown_where_enough_advisors_work(centre: Path) -> None:
+    lost = [contact("2026-05-06 10:00", queue="a", outcome="abandoned", wait_seconds=float(30 + position)) for position in range(40)]
+    land_all(of_queue("a", 8, 10), lost)
+    assert shown("missed") == {None: "ok"}
+    assert shown("average_time_to_abandon") == {None: "ok"}
+
+
+def test_filters_offer_an_executive_no_value_that_is_hidden(centre: Path) -> None:
+    land_all(of_queue("a", 8, 20), of_queue("b", 8, 10), of_queue("small", 2, 6))
+    assert query.find_values(EXECUTIVE, "queue") == [("a", 160)]
+    with pytest.raises(AccessDenied):
+        query.find_values(EXECUTIVE, "team")
+
+
+def test_two_dimensions_at_once_are_not_shown_but_a_dimension_by_month_is(centre: Path) -> None:
+    land_all(of_queue("a", 8, 20), of_queue("b", 8, 20))
+    assert shown("csat", "queue", "month") == {("a", "2026-05"): "ok", ("b", "2026-05"): "ok"}
+    assert set(shown("csat", "queue", "channel").values()) == {"suppressed"}
+    assert set(shown("csat", "queue", where=Filters.of(values={"channel": ["phone"]})).values()) == {"suppressed"}
+
+
+def weigh(draw: random.Random) -> dict[tuple[str, str], Weight]:
+    size = draw.choice((2, 3, 4)), draw.choice((2, 3, 4))
+    fill = draw.choice((0.5, 0.9))
+    return {
+        (f"v{value}", f"2026-{month + 1:02d}"): Weight(draw.choice((1, 3, 8, 12, 20, 40)), draw.getrandbits(9) | draw.getrandbits(9) | 1)
+        for value in range(size[0])
+        for month in range(size[1])
+        if draw.random() < fill
+    }
+
+
+@given(st.integers(0, 2**32))
+@settings(max_examples=100, deadline=None)
+def test_no_sum_or_difference_of_published_cells_gives_a_small_one(seed: int) -> None:
+    """The attacker knows every published sum as a linear equation over the cells, and eliminates."""
+    cells = weigh(random.Random(seed))
+    published = Published(cells)
+    months = sorted({month for _, month in cells})
+    values = [ALL, *sorted({value for value, _ in cells})]
+    ranges = [(None, None), *((first, last) for first in months for last in months if first <= last)]
+    equations, small = [], []
+    for value in values:
+        for first, last in ranges:
+            inside = [cell for cell in cells if value in (ALL, cell[0]) and (first is None or first <= cell[1] <= last)]
+            row = [int(cell in inside) for cell in cells]
+            weight = sum((cells[cell] for cell in inside), Weight())
+            if inside and published.shows(value, first, last):
+                assert weight.n >= MINIMUM_CONTACTS and weight.advisors.bit_count() >= MINIMUM_ADVISORS
+                equations.append(row)
+            elif inside and not weight.is_safe:
+                small.append(row)
+    rank = len(reduced(equations))
+    for row in small:
+        assert len(reduced([*equations, row])) > rank, f"{row} follows from what is shown"
+
+
+def reduced(rows: list[list[int]]) -> list[list[Fraction]]:
+    """A basis of the rows, by elimination in exact fractions."""
+    basis: list[list[Fraction]] = []
+    for row in rows:
+        rest = [Fraction(value) for value in row]
+        for known in basis:
+            lead = next(place for place, value in enumerate(known) if value)
+            if rest[lead]:
+                rest = [a - rest[lead] * b / known[lead] for a, b in zip(rest, known, strict=True)]
+        if any(rest):
+            basis.append(rest)
+    return basis
+
+
+def test_the_attacker_of_these_tests_does_find_what_one_hidden_cell_leaves_open() -> None:
+    assert len(reduced([[1, 1, 1], [1, 0, 0], [0, 1, 0]])) == len(reduced([[1, 1, 1], [1, 0, 0], [0, 1, 0], [0, 0, 1]]))
