@@ -28,7 +28,7 @@ DIALECT = postgresql.dialect(paramstyle="numeric_dollar")
 class Engine(Protocol):
     """Answers selects over the tables of `facts`."""
 
-    def run(self, statement: sa.Select, arrow: Mapping[str, pa.Table] = {}, first_month: str | None = None, last_month: str | None = None) -> pd.DataFrame:  # noqa: B006
+    def run(self, statement: sa.Select, arrow: Mapping[str, pa.Table] = {}, first_month: str | None = None, last_month: str | None = None) -> pd.DataFrame:
         """Run one statement. `arrow` are tables of this question alone, by name; the months (`YYYY-MM`, inclusive) bound what is read."""
 
 
@@ -51,7 +51,7 @@ class DuckDbEngine:
         self.connection.execute("SET enable_external_access = false")
         self.connection.execute("SET lock_configuration = true")
 
-    def run(self, statement: sa.Select, arrow: Mapping[str, pa.Table] = {}, first_month: str | None = None, last_month: str | None = None) -> pd.DataFrame:  # noqa: B006
+    def run(self, statement: sa.Select, arrow: Mapping[str, pa.Table] = {}, first_month: str | None = None, last_month: str | None = None) -> pd.DataFrame:
         """Run one statement on the version of the lake that stands now. Safe from several threads: each question has a cursor of its own."""
         compiled = statement.compile(dialect=DIALECT, compile_kwargs={"render_postcompile": True})
         text, parameters = str(compiled), [compiled.params[name] for name in compiled.positiontup or ()]

@@ -87,7 +87,8 @@ def test_an_arrow_table_is_joined_and_seen_by_its_own_question_only(centre: Path
     fill(("c1", JANUARY, 10.0), ("c2", JANUARY, 30.0))
     answers = facts.ANSWERS
     rows = pa.Table.from_pylist(
-        [{"evaluation_id": 1, "is_first": True, "source_system": "generic", "contact_id": "c2", "local_start": JANUARY, "score": 80.0}], schema=facts.arrow_schema(answers)
+        [{"evaluation_id": 1, "is_first": True, "source_system": "generic", "contact_id": "c2", "local_start": JANUARY, "score": 80.0}],
+        schema=facts.arrow_schema(answers),
     )
     statement = sa.select(answers.c.score, C.wait_seconds).join_from(answers, facts.CONTACTS, answers.c.contact_id == C.contact_id)
     engine = engines.current()
@@ -102,7 +103,9 @@ def test_questions_from_several_threads_do_not_mix(centre: Path) -> None:
 
     def ask(number: int) -> int:
         rows = pa.Table.from_pylist([{"evaluation_id": number, "is_first": True, "local_start": JANUARY}], schema=facts.arrow_schema(answers))
-        return int(engine.run(sa.select(answers.c.evaluation_id, C.contact_id).join_from(answers, facts.CONTACTS, sa.true()), {"answers": rows})["evaluation_id"][0])
+        return int(
+            engine.run(sa.select(answers.c.evaluation_id, C.contact_id).join_from(answers, facts.CONTACTS, sa.true()), {"answers": rows})["evaluation_id"][0]
+        )
 
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(ask, range(40))) == list(range(40))
@@ -110,7 +113,9 @@ def test_questions_from_several_threads_do_not_mix(centre: Path) -> None:
 
 def test_the_engine_is_locked_to_the_folder_of_the_lake(centre: Path) -> None:
     connection = engines.current().connection
-    settings = connection.execute("SELECT current_setting('enable_external_access'), current_setting('lock_configuration'), current_setting('allowed_directories')").fetchone()
+    settings = connection.execute(
+        "SELECT current_setting('enable_external_access'), current_setting('lock_configuration'), current_setting('allowed_directories')"
+    ).fetchone()
     assert settings[:2] == (False, True)
     # Its own folder to spill into is the only other one, and holds nothing of anybody else.
     assert sorted(settings[2]) == [f"{centre}/lake/", f"{centre}/tmp/engine-{os.getpid()}/"]

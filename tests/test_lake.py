@@ -157,7 +157,12 @@ def test_reasons_match_when_equal_or_when_either_is_missing(centre: Path) -> Non
         contact("c3", NOON + 2 * MINUTE, reason=None),
         contact("c4", NOON + 3 * MINUTE, reason="bill"),
     )
-    assert stored("contact_id", "seconds_to_next", "seconds_since_previous") == [("c1", 120.0, None), ("c2", 60.0, None), ("c3", 60.0, 60.0), ("c4", None, 60.0)]
+    assert stored("contact_id", "seconds_to_next", "seconds_since_previous") == [
+        ("c1", 120.0, None),
+        ("c2", 60.0, None),
+        ("c3", 60.0, 60.0),
+        ("c4", None, 60.0),
+    ]
 
 
 def test_a_neighbour_counts_up_to_the_31st_day_and_not_a_second_longer(centre: Path) -> None:
@@ -192,7 +197,9 @@ CHANCE = st.fixed_dictionaries(
     {
         "contact_id": st.sampled_from([f"c{number:02}" for number in range(12)]),
         # Few moments, so that ties are common; around the reach of 31 days and the ends of months.
-        "started_at": st.sampled_from([datetime(2026, 1, 31, 23, 59, 59) + timedelta(days=days, seconds=seconds) for days in (0, 1, 30, 31, 45, 62) for seconds in (0, 1)]),
+        "started_at": st.sampled_from(
+            [datetime(2026, 1, 31, 23, 59, 59) + timedelta(days=days, seconds=seconds) for days in (0, 1, 30, 31, 45, 62) for seconds in (0, 1)]
+        ),
         "customer": st.sampled_from(CUSTOMERS),
         "direction": st.sampled_from([None, "inbound", "outbound", "internal"]),
         "reason": st.sampled_from([None, "bill", "move"]),
@@ -203,7 +210,9 @@ CHANCE = st.fixed_dictionaries(
 
 @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(st.lists(CHANCE, min_size=1, max_size=8, unique_by=lambda row: row["contact_id"]), min_size=1, max_size=4), st.randoms(use_true_random=False))
-def test_no_order_of_imports_changes_the_neighbours(tmp_path_factory: pytest.TempPathFactory, batches: list[list[dict[str, Any]]], chance: random.Random) -> None:
+def test_no_order_of_imports_changes_the_neighbours(
+    tmp_path_factory: pytest.TempPathFactory, batches: list[list[dict[str, Any]]], chance: random.Random
+) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("QA_HOME", str(tmp_path_factory.mktemp("lake")))
         last: dict[str, dict[str, Any]] = {}
@@ -229,7 +238,9 @@ def neighbours_by_hand(rows: Iterable[Mapping[str, Any]]) -> list[tuple]:
     ordered = sorted(rows, key=lambda row: (row["started_at"], row["source_system"], row["contact_id"]))
     found = []
     for position, row in enumerate(ordered):
-        others = [(other, place) for place, other in enumerate(ordered) if place != position and row["customer_key"] and other["customer_key"] == row["customer_key"]]
+        others = [
+            (other, place) for place, other in enumerate(ordered) if place != position and row["customer_key"] and other["customer_key"] == row["customer_key"]
+        ]
         after, before = [other for other, place in others if place > position], [other for other, place in others if place < position]
         following = [other for other in after if inbound(other) and reasons_match(row, other)]
         preceding = [other for other in before if inbound(other) and other["outcome"] == "answered" and reasons_match(row, other)]
@@ -280,7 +291,12 @@ def test_undoing_a_batch_of_several_commits_goes_back_before_the_first(centre: P
     merge("b0", contact("c1", NOON))
     before = everything()
     merge("b1", contact("c1", NOON, outcome="abandoned"), contact("c2", NOON))
-    merge("b1", {"source_system": "generic", "contact_id": "c1", "campaign": "spring"}, {"source_system": "generic", "contact_id": "c2", "campaign": "spring"}, create=False)
+    merge(
+        "b1",
+        {"source_system": "generic", "contact_id": "c1", "campaign": "spring"},
+        {"source_system": "generic", "contact_id": "c2", "campaign": "spring"},
+        create=False,
+    )
     lake.undo("b1")
     assert everything() == before
 
@@ -318,7 +334,16 @@ def test_a_file_taken_back_can_come_again_under_the_same_batch(centre: Path) -> 
 
 def test_spend_of_the_same_day_and_campaign_is_replaced_not_added(centre: Path) -> None:
     def spend(amount: float, **given: Any) -> pa.Table:
-        row = {"day": date(2026, 3, 1), "month": "2026-03", "source": "google", "medium": None, "campaign": "spring", "amount": amount, "currency": "EUR", **given}
+        row = {
+            "day": date(2026, 3, 1),
+            "month": "2026-03",
+            "source": "google",
+            "medium": None,
+            "campaign": "spring",
+            "amount": amount,
+            "currency": "EUR",
+            **given,
+        }
         return pa.Table.from_pylist([row], schema=pa.schema([field for field in facts.arrow_schema(facts.SPEND) if field.name != "batch_id"]))
 
     lake.merge_spend(spend(100.0), "p1")

@@ -76,7 +76,7 @@ def read_until_told(home: str, stop: Event, seen: Connection) -> None:
     statement = sa.select(sa.func.count().label("n"), sa.func.min(c.wait_seconds).label("least"), sa.func.max(c.wait_seconds).label("greatest"))
     states = set()
     while not stop.is_set():
-        states.add(tuple(engines.current().run(statement).itertuples(index=False, name=None))[0])
+        states.add(next(iter(engines.current().run(statement).itertuples(index=False, name=None))))
         if len(states) == 1:
             seen.send("started")
     seen.send(states)

@@ -15,7 +15,22 @@ from qa_core.lake.tables import version
 from qa_core.lake.undoing import undo
 from qa_core.lake.upkeep import compact, erase, vacuum
 
-__all__ = ["MergeResult", "Progress", "commit_result", "compact", "erase", "files", "has_commit", "merge_contacts", "merge_spend", "span", "undo", "vacuum", "version", "working"]
+__all__ = [
+    "MergeResult",
+    "Progress",
+    "commit_result",
+    "compact",
+    "erase",
+    "files",
+    "has_commit",
+    "merge_contacts",
+    "merge_spend",
+    "span",
+    "undo",
+    "vacuum",
+    "version",
+    "working",
+]
 
 
 def files(name: str, first_month: str | None = None, last_month: str | None = None) -> list[str]:

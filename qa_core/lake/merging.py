@@ -135,8 +135,8 @@ def _make_fate(rewrite: Rewrite, carried: Sequence[str], create: bool) -> None:
     concerned = _concerned(rewrite) if name == "contacts" and not rewrite.starts_empty else ""
     rewrite.connection.execute(f"""
         CREATE TEMP TABLE fate AS
-        SELECT {rewrite.listed('i')}, s.month AS old_month, {new_month} AS new_month, {day} AS fate_day, {status} AS status{concerned}
-        FROM incoming i LEFT JOIN stored s ON {rewrite.match('i', 's')}
+        SELECT {rewrite.listed("i")}, s.month AS old_month, {new_month} AS new_month, {day} AS fate_day, {status} AS status{concerned}
+        FROM incoming i LEFT JOIN stored s ON {rewrite.match("i", "s")}
     """)
 
 
@@ -154,7 +154,9 @@ def _concerned(rewrite: Rewrite) -> str:
 def _count(rewrite: Rewrite) -> MergeResult:
     counts = dict.fromkeys(("new", "changed", "unchanged", "missing"), 0)
     first = last = None
-    for status, number, least, greatest in rewrite.connection.execute("SELECT status, count(*), min(fate_day), max(fate_day) FROM fate GROUP BY status").fetchall():
+    for status, number, least, greatest in rewrite.connection.execute(
+        "SELECT status, count(*), min(fate_day), max(fate_day) FROM fate GROUP BY status"
+    ).fetchall():
         counts[status] = number
         if status != "missing" and least:
             first, last = min(first or least, least), max(last or greatest, greatest)

@@ -58,7 +58,7 @@ class Rewrite:
     def merged(self, name: str) -> str:
         """A column after the change, of `s` (stored) left joined to `i` (incoming, changed)."""
         if name in self.carried:
-            return f"CASE WHEN i.is_change THEN i.\"{name}\" ELSE s.\"{name}\" END"
+            return f'CASE WHEN i.is_change THEN i."{name}" ELSE s."{name}" END'
         return f's."{name}"'
 
     def arriving(self, name: str) -> str:
@@ -115,7 +115,9 @@ class Rewrite:
                 f"LEFT JOIN ({self._changes(f'f.old_month = {quoted}', incoming)}) i ON {self.match('i', 's')} "
                 f"WHERE i.is_change IS NULL OR (NOT i.is_deleted AND i.new_month = {quoted})"
             )
-        origins = self.connection.execute(f"SELECT DISTINCT old_month FROM fate WHERE status = 'changed' AND new_month = {quoted} AND old_month <> {quoted}").fetchall()
+        origins = self.connection.execute(
+            f"SELECT DISTINCT old_month FROM fate WHERE status = 'changed' AND new_month = {quoted} AND old_month <> {quoted}"
+        ).fetchall()
         if origins:
             files = self.base.files(months=[origin for (origin,) in origins])
             pieces.append(
@@ -130,7 +132,9 @@ class Rewrite:
         rows = " UNION ALL ".join(pieces)
         if not has_neighbours:
             return rows
-        current = ", ".join(f"CASE WHEN n.month IS NOT NULL THEN n.{column} WHEN r.customer_key IS NOT NULL THEN r.{column} END AS {column}" for column in facts.NEIGHBOURS)
+        current = ", ".join(
+            f"CASE WHEN n.month IS NOT NULL THEN n.{column} WHEN r.customer_key IS NOT NULL THEN r.{column} END AS {column}" for column in facts.NEIGHBOURS
+        )
         return (
             f"SELECT r.* EXCLUDE ({', '.join(facts.NEIGHBOURS)}), {current} FROM ({rows}) r "
             f"LEFT JOIN (SELECT * FROM neighbours WHERE month = {quoted}) n ON {self.match('n', 'r')}"

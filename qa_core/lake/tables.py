@@ -173,7 +173,9 @@ def writing(name: str) -> Iterator[None]:
                 break
             except BlockingIOError:
                 if time.monotonic() > deadline:
-                    raise Refusal("lake_busy", N_("Another import has held the lake for over {minutes} minutes. Stop it, then try again."), minutes=WAIT_SECONDS // 60) from None
+                    raise Refusal(
+                        "lake_busy", N_("Another import has held the lake for over {minutes} minutes. Stop it, then try again."), minutes=WAIT_SECONDS // 60
+                    ) from None
                 time.sleep(0.05)
         yield
 

@@ -67,9 +67,9 @@ def _attempt(connection: duckdb.DuckDBPyConnection, base: tables.Snapshot, batch
     concerned = ", s.customer_key AS before_customer, s.started_at AS before_start, b.customer_key AS after_customer, b.started_at AS after_start"
     connection.execute(f"""
         CREATE TEMP TABLE fate AS
-        SELECT {rewrite.listed('b')}, s.month AS old_month, b.month AS new_month, CASE b.status WHEN 'new' THEN 'deleted' ELSE 'changed' END AS status
+        SELECT {rewrite.listed("b")}, s.month AS old_month, b.month AS new_month, CASE b.status WHEN 'new' THEN 'deleted' ELSE 'changed' END AS status
         {concerned if base.name == "contacts" else ""}
-        FROM before b JOIN stored s ON {rewrite.match('b', 's')}
+        FROM before b JOIN stored s ON {rewrite.match("b", "s")}
     """)
     rows = connection.execute("SELECT count(*) FROM fate").fetchone()[0]
     rewrite.run([Transaction(batch_id, TAKEN_BACK)], {"undoes": batch_id})

@@ -34,7 +34,7 @@ def erase(customer_key: str) -> int:
         connection.execute(f"CREATE TEMP VIEW incoming AS {tables.select_from_files('contacts', [])}")
         connection.execute(f"""
             CREATE TEMP TABLE fate AS
-            SELECT {rewrite.listed('s')}, s.month AS old_month, CAST(NULL AS VARCHAR) AS new_month, 'deleted' AS status,
+            SELECT {rewrite.listed("s")}, s.month AS old_month, CAST(NULL AS VARCHAR) AS new_month, 'deleted' AS status,
                 s.customer_key AS before_customer, s.started_at AS before_start, CAST(NULL AS VARCHAR) AS after_customer, CAST(NULL AS TIMESTAMP) AS after_start
             FROM stored s WHERE customer_key = {customer}
         """)
@@ -56,7 +56,9 @@ def _erase_from_images(rewrite: Rewrite, customer: str) -> None:
         if not rewrite.connection.execute(f"SELECT 1 FROM {source} i WHERE {condition} LIMIT 1").fetchone():
             continue
         draft = image.with_suffix(".draft")
-        rewrite.connection.execute(f"COPY (SELECT * FROM {source} i WHERE ({condition}) IS NOT TRUE) TO {tables.quoted(str(draft))} (FORMAT parquet, COMPRESSION zstd)")
+        rewrite.connection.execute(
+            f"COPY (SELECT * FROM {source} i WHERE ({condition}) IS NOT TRUE) TO {tables.quoted(str(draft))} (FORMAT parquet, COMPRESSION zstd)"
+        )
         os.replace(draft, image)
 
 

@@ -95,7 +95,9 @@ def main() -> None:
         print("lake: merging contacts")
         for title, file in (("1,000,000 new", "new"), ("the same changed", "changed"), ("the same again", "changed"), ("a day of 3,000", "day")):
             result, seconds, worked, peak = pool.apply(merge, (str(where / "large"), where / f"{file}.parquet", f"{title}"))
-            print(f"  {title:22} {seconds:6.2f} s (processor {worked:6.2f} s)  peak {peak:4} MB   new {result.new:,} updated {result.updated:,} unchanged {result.unchanged:,}")
+            print(
+                f"  {title:22} {seconds:6.2f} s (processor {worked:6.2f} s)  peak {peak:4} MB   new {result.new:,} updated {result.updated:,} unchanged {result.unchanged:,}"
+            )
         pool.apply(merge, (str(where / "demo"), where / "demo.parquet", "demo"))
         print("engine: questions on 250,000 contacts of 18 months")
         for title, median, worst in pool.apply(ask, (str(where / "demo"),)):
