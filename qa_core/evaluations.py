@@ -147,9 +147,13 @@ def restore(session: Session, batch_id: str, external_keys: Sequence[str] | None
             _put_back(session, found, image.content)
         session.delete(image)
     session.flush()
-    used = sa.select(Evaluation.grid_id).where(Evaluation.grid_id.is_not(None))
-    created = sa.select(sa.cast(BeforeImage.key, sa.Integer)).where(BeforeImage.batch_id == batch_id, BeforeImage.object == "grid")
-    session.execute(sa.delete(Grid).where(Grid.id.in_(created), Grid.id.not_in(used)).execution_options(synchronize_session=False))
+    used = set(session.scalars(sa.select(Evaluation.grid_id).where(Evaluation.grid_id.is_not(None)).distinct()))
+    for image in list(session.scalars(sa.select(BeforeImage).filter_by(batch_id=batch_id, object="grid"))):
+        grid = session.get(Grid, int(image.key))
+        if grid is not None and grid.id not in used:
+            session.delete(grid)
+            session.delete(image)
+    session.flush()
 
 
 def find_later_batch(session: Session, batch_id: str) -> str | None:

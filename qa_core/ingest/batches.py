@@ -80,7 +80,7 @@ def rehearsing(kind: str) -> Iterator[Session]:
 
 def new_id() -> str:
     """An identifier that sorts by time."""
-    return f"{now():%Y%m%d-%H%M%S}-{secrets.token_hex(4)}"
+    return f"{now():%Y%m%d-%H%M%S-%f}-{secrets.token_hex(2)}"
 
 
 def find_done(session: Session, kind: str, digest: str, reading: dict[str, Any]) -> ImportBatch | None:

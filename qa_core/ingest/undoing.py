@@ -53,8 +53,12 @@ def take_back(batch_id: str, actor: str) -> None:
         for part in (*parts, batch_id):
             if lake.has_commit(part):
                 lake.undo(part)
-    except Refusal:
+    except Refusal as refusal:
         _stand_again(batch_id)
+        if "later" in refusal.params:
+            # The lake names the part that stands in the way; a person undoes the batch that it comes from.
+            refusal.params["later"] = next((name for name in refusal.params["later"].split("+") if name != batch_id), batch_id)
+            refusal.params["batch"] = batch_id
         raise
     with store.writing() as session:
         batch = session.get_one(ImportBatch, batch_id)

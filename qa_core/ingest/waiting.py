@@ -100,10 +100,11 @@ def mark_joined(session: Session, rows: list[int], arrived_batch: str) -> None:
 
 
 def find_parts(session: Session, batch_id: str) -> list[str]:
-    """The parts in the lake that an undo of this batch must take back first: its own rows that joined later, and those that joined its contacts."""
+    """The parts in the lake that an undo of this batch must take back first, newest first: its own rows that joined later, and those that
+    joined its contacts. Names sort by time."""
     own = session.scalars(sa.select(WaitingRow.joined_by).where(WaitingRow.batch_id == batch_id, WaitingRow.joined_by.is_not(None)).distinct())
     theirs = session.scalars(sa.select(WaitingRow.batch_id).where(WaitingRow.joined_by == batch_id).distinct())
-    return [*(part_of(batch_id, other) for other in own), *(part_of(other, batch_id) for other in theirs)]
+    return sorted([*(part_of(batch_id, other) for other in own), *(part_of(other, batch_id) for other in theirs)], reverse=True)
 
 
 def release(session: Session, arrived_batch: str) -> None:

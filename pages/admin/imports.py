@@ -1,0 +1,14 @@
+"""Imports: a file becomes figures, after a look at what was understood of it; and any import can be taken back."""
+
+import streamlit as st
+
+from qa_core.access import Permission
+from qa_core.ui import gate, imports
+from qa_core.wording import _
+
+viewer = gate.current_viewer(Permission.MANAGE_IMPORTS)
+
+st.title(_("Imports"), anchor=False)
+imports.show_first_steps(viewer)
+imports.ask_file(viewer)
+imports.show_batches(viewer)

@@ -1,0 +1,58 @@
+"""The Imports page in a real browser: from an empty centre to figures, a misread column put right, and an import taken back."""
+
+from __future__ import annotations
+
+import pytest
+
+from qa_core import lake
+from tests.imported import CALLS, write
+
+pytestmark = pytest.mark.browser
+ODD = "ref,when it was,who,result\nC1,02/03/2026 09:00,Diane,answered\nC2,13/03/2026 09:00,Becky,abandoned\n"
+
+
+def open_imports(new_page, sign_in_as):
+    page = new_page()
+    page.goto("/imports")
+    sign_in_as(page, "root")
+    page.get_by_role("heading", name="Imports", exact=True).wait_for()
+    return page
+
+
+def send(page, path) -> None:
+    page.locator("input[type=file]").set_input_files(str(path))
+
+
+def test_a_first_file_is_rehearsed_imported_and_taken_back(new_page, sign_in_as, server) -> None:
+    page = open_imports(new_page, sign_in_as)
+    page.get_by_text("From nothing to the first figures").wait_for()
+    send(page, write(server.folder, "calls.csv", CALLS))
+    page.get_by_text("Nothing is written yet").wait_for()
+    assert lake.version("contacts") == -1
+    page.get_by_role("button", name="Import these rows").click()
+    page.get_by_text("is imported.").wait_for()
+    with lake.working() as connection:
+        assert connection.execute("SELECT count(*) FROM contacts").fetchone() == (3,)
+    page.get_by_role("button", name="Import another file").click()
+    send(page, server.folder / "calls.csv")
+    page.get_by_text("This file was imported before").wait_for()
+    page.reload()
+    page.get_by_role("heading", name="Imports so far").wait_for()
+    # The first cell of the list's first row is its box; a canvas has no element for it.
+    table = page.get_by_test_id("stDataFrame").last
+    table.scroll_into_view_if_needed()
+    table.click(position={"x": 18, "y": 52})
+    page.get_by_text("Take back everything that this import brought").click()
+    page.get_by_role("button", name="Undo this import").click()
+    page.get_by_text("Undo this import").wait_for(state="detached")
+    with lake.working() as connection:
+        assert connection.execute("SELECT count(*) FROM contacts").fetchone() == (0,)
+
+
+def test_a_file_that_cannot_be_read_says_what_to_do(new_page, sign_in_as, server) -> None:
+    page = open_imports(new_page, sign_in_as)
+    send(page, write(server.folder, "odd.csv", ODD))
+    page.get_by_test_id("stAlert").first.wait_for()
+    assert "Traceback" not in page.content()
+    page.get_by_text("Columns and fields").wait_for()
+    assert page.get_by_role("button", name="Import these rows").count() == 0
