@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from qa_core.errors import Refusal
-from qa_core.ingest import durations, moments, numbers, words
+from qa_core.ingest import date_orders, durations, moments, numbers, words
 from qa_core.ingest.clock import Zone
 from qa_core.ingest.identity import Pseudonyms
 from qa_core.ingest.mapping import Column
@@ -97,7 +97,7 @@ class Context:
         for last in (False, True):
             for name, evidence in list(waiting):
                 try:
-                    reading, decisions = moments.decide(evidence, self.options.date_order, tuple(certain))
+                    reading, decisions = date_orders.decide(evidence, self.options.date_order, tuple(certain))
                 except Refusal as refusal:
                     if refusal.code != "ambiguous_dates" or last:
                         raise

@@ -97,6 +97,11 @@ def _national_pattern(country: str) -> tuple[int, str] | None:
     return (code, rf"^(?:\+{code}|00{code}|0)(?P<n>{pattern})$") if pattern else None
 
 
+def is_withheld(text: str) -> bool:
+    """Whether a cell says that the caller hides the number."""
+    return simplify(text) in _WITHHELD
+
+
 def is_extension(text: str) -> bool:
     """Whether a cell is the short number of a desk, or a technical channel, rather than somebody outside."""
     return (text.isdigit() and len(text) < SHORTEST_NUMBER) or "/" in text

@@ -13,7 +13,7 @@ from qa_core.ingest.chunks import Chunk, Context, as_moments, as_numbers
 from qa_core.ingest.mapping import Column, build_vocabulary, look_up, parse_header
 from qa_core.ingest.numbers import NumberReading
 from qa_core.ingest.options import parse_scale
-from qa_core.ingest.profiles import Field, Profile, Reads, contacts
+from qa_core.ingest.profiles import Field, Profile, Reads, contact_fields
 from qa_core.ingest.profiles.starts import build_moment, say_clock_changes
 from qa_core.wording import N_
 
@@ -62,7 +62,7 @@ def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
 
     Columns that a list of contacts would have (durations, customers) are none.
     """
-    vocabulary = build_vocabulary(field for field in contacts.FIELDS if field.name not in ("csat", "reason", "outcome", "declared_resolved", "direction"))
+    vocabulary = build_vocabulary(field for field in contact_fields.FIELDS if field.name not in ("csat", "reason", "outcome", "declared_resolved", "direction"))
     taken = {column.index for column in columns.values()}
     for index, text in enumerate(headers):
         header = parse_header(text)

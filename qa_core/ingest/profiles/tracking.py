@@ -8,14 +8,14 @@ import numpy as np
 import pyarrow as pa
 
 from qa_core.ingest.chunks import Chunk, Context, as_moments
-from qa_core.ingest.profiles import Field, Profile, Reads, contacts
+from qa_core.ingest.profiles import Field, Profile, Reads, contact_fields
 from qa_core.ingest.profiles.starts import build_start, say_clock_changes, settle_start
 
 _FROM_CONTACTS = ("contact_id", "started_at", "date", "time", "tracking_number", "source", "medium", "campaign", "keyword", "landing_page")
 _TEXTS = ("contact_id", "tracking_number", "source", "medium", "campaign", "keyword", "landing_page")
 
 FIELDS = (
-    *(field for field in contacts.FIELDS if field.name in _FROM_CONTACTS),
+    *(field for field in contact_fields.FIELDS if field.name in _FROM_CONTACTS),
     Field(
         "customer",
         Reads.CUSTOMER,
