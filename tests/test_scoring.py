@@ -151,10 +151,24 @@ def test_a_critical_error_fails_even_where_nothing_applies() -> None:
     assert (result["score"], result["outcome"]) == (None, "fail")
 
 
+def test_a_section_that_does_not_apply_has_nothing_to_lose() -> None:
+    content = grid(section("one", criterion("a", not_applicable=True), criterion("b", bonus=True, critical="customer", fails="section")), section("two", criterion("c")))
+    result = score(content, a="na", b=0, c=1)
+    assert (result["score"], result["outcome"]) == (100.0, "pass")
+    assert result["sections"][0]["score"] is None
+    assert result["failures"] == [{"key": "b", "class": "customer"}]
+
+
 @pytest.mark.parametrize(("mark", "outcome"), [(None, "pass"), (49, "pass"), (50, "pass"), (50.0001, "fail")])
 def test_the_pass_mark_itself_passes(mark: float | None, outcome: str) -> None:
     content = grid(section("s", criterion("a", 2)), **({} if mark is None else {"pass_mark": mark}))
     assert score(content, a=1)["outcome"] == outcome
+
+
+def test_a_section_without_weight_informs_and_counts_nothing() -> None:
+    result = score(grid(section("one", criterion("a", 4)), section("two", criterion("b", 4), weight=0)), a=3, b=0)
+    assert result["score"] == 75.0
+    assert [entry["score"] for entry in result["sections"]] == [75.0, 0.0]
 
 
 def test_the_pass_mark_judges_the_score_after_section_failures() -> None:
@@ -228,6 +242,7 @@ def test_a_bonus_must_be_answered_too() -> None:
         (grid(section("Welcome", criterion("a", text={"de": "x"}))), "a.text"),
         (grid(section("Welcome", criterion("a", critcal="customer"))), "critcal"),
         (grid(section("Welcome", criterion("a"), weight=-1)), "Welcome.weight"),
+        (grid(section("Welcome", criterion("a"), weight=0)), "weight"),
         (grid(section("Welcome", criterion("a")), section("Close", criterion("a"))), "a"),
         (grid(section("Welcome", criterion("a")), section("Welcome", criterion("b"))), "Welcome"),
         (grid(section("Welcome", criterion("a")), method="average"), "method"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
@@ -88,67 +88,60 @@ def score(grid: Grid, answers: Mapping[str, Any]) -> Result:
         if key not in known:
             raise _bad_answer(key, N_("The grid has no criterion {key}; remove the answer or correct its key."))
     points = {criterion.key: _read_answer(criterion, answers) for criterion in grid.criteria}
-    tallies = tuple(_Tally.of(section, points) for section in grid.sections)
-    failures = tuple(Failure(c.key, c.critical) for c in grid.criteria if c.critical and points[c.key] == 0)
-    failed_sections = frozenset(tally.section.name for tally in tallies if tally.has_failed(points))
-
-    calculated = _total(grid, tallies, frozenset())
-    final = _total(grid, tallies, failed_sections)
-    grid_failed = any(c.critical and c.fails == Fails.GRID and points[c.key] == 0 for c in grid.criteria)
+    tallies = _tally(grid, points)
+    lost = [criterion for criterion in grid.criteria if criterion.critical and points[criterion.key] == 0]
+    failing = {criterion.key for criterion in lost if criterion.fails == Fails.SECTION}
+    failed = {section.name for section in grid.sections if any(criterion.key in failing for criterion in section.criteria)}
+    calculated = _total(grid, tallies)
+    final = _total(grid, [replace(tally, earned=Fraction(0)) if tally.section.name in failed else tally for tally in tallies]) if failed else calculated
     return Result(
         score=final,
         calculated_score=calculated,
-        outcome=_outcome(grid, final, grid_failed),
-        sections=tuple(SectionScore(tally.section.name, tally.percent(tally.section.name in failed_sections)) for tally in tallies),
-        answers=_answers(grid, tallies, points),
-        failures=failures,
+        outcome=_outcome(grid, final, any(criterion.fails == Fails.GRID for criterion in lost)),
+        sections=tuple(SectionScore(tally.section.name, tally.percent(tally.section.name in failed)) for tally in tallies),
+        answers=tuple(_weigh(tally, criterion, points[criterion.key]) for tally in tallies for criterion in tally.section.criteria),
+        failures=tuple(Failure(criterion.key, criterion.critical) for criterion in lost),
     )
 
 
 @dataclass(frozen=True)
 class _Tally:
-    """The sums of one section: a bonus adds to earned, never to possible."""
+    """The sums of one section (a bonus adds to earned, never to possible), and its share of the whole: 0 when it does not apply."""
 
     section: Section
     earned: Fraction
     possible: Fraction
-
-    @staticmethod
-    def of(section: Section, points: Mapping[str, Fraction | None]) -> _Tally:
-        applicable = [criterion for criterion in section.criteria if points[criterion.key] is not None]
-        return _Tally(
-            section,
-            earned=sum((points[criterion.key] for criterion in applicable), Fraction(0)),
-            possible=sum((criterion.points for criterion in applicable if not criterion.bonus), Fraction(0)),
-        )
+    share: Fraction
 
     @property
-    def applies(self) -> bool:
-        return self.possible > 0
+    def brought(self) -> Fraction:
+        """What the section adds to the total, 0–1 of the whole; above its share with bonus."""
+        return self.share * self.earned / self.possible if self.share else Fraction(0)
 
     def percent(self, failed: bool) -> Fraction | None:
-        if not self.applies:
+        if not self.possible:
             return None
         return Fraction(0) if failed else HUNDRED * self.earned / self.possible
 
-    def has_failed(self, points: Mapping[str, Fraction | None]) -> bool:
-        return any(c.critical and c.fails == Fails.SECTION and points[c.key] == 0 for c in self.section.criteria)
 
-    def share_base(self, method: Method) -> Fraction:
-        """What the section weighs in the total before shares are taken."""
-        if not self.applies:
-            return Fraction(0)
-        return self.section.weight if method == Method.SECTION_RATIO else self.section.weight * self.possible
+def _tally(grid: Grid, points: Mapping[str, Fraction | None]) -> list[_Tally]:
+    sums = []
+    for section in grid.sections:
+        applicable = [criterion for criterion in section.criteria if points[criterion.key] is not None]
+        earned = sum((points[criterion.key] for criterion in applicable), Fraction(0))
+        possible = sum((criterion.points for criterion in applicable if not criterion.bonus), Fraction(0))
+        # Both methods are one mean of section ratios: points_times_weight weighs a section by weight × possible.
+        counts_as = Fraction(possible > 0) if grid.method == Method.SECTION_RATIO else possible
+        sums.append((section, earned, possible, section.weight * counts_as))
+    whole = sum((weight for *_sums, weight in sums), Fraction(0))
+    return [_Tally(section, earned, possible, weight / whole if whole else Fraction(0)) for section, earned, possible, weight in sums]
 
 
-def _total(grid: Grid, tallies: Sequence[_Tally], failed: frozenset[str]) -> Fraction | None:
-    # Both methods are one mean of section ratios: points_times_weight weighs a section by weight × possible.
-    base = sum((tally.share_base(grid.method) for tally in tallies), Fraction(0))
-    if base == 0:
+def _total(grid: Grid, tallies: Sequence[_Tally]) -> Fraction | None:
+    """The score that these sections come to; None when nothing applies."""
+    if not any(tally.share for tally in tallies):
         return None
-    counted = [tally for tally in tallies if tally.applies and tally.section.name not in failed]
-    reached = sum((tally.share_base(grid.method) * tally.earned / tally.possible for tally in counted), Fraction(0))
-    return min(HUNDRED * reached / base, grid.bonus_cap)
+    return min(HUNDRED * sum(tally.brought for tally in tallies), grid.bonus_cap)
 
 
 def _outcome(grid: Grid, final: Fraction | None, grid_failed: bool) -> str | None:
@@ -159,16 +152,10 @@ def _outcome(grid: Grid, final: Fraction | None, grid_failed: bool) -> str | Non
     return "fail" if grid.pass_mark is not None and final < grid.pass_mark else "pass"
 
 
-def _answers(grid: Grid, tallies: Sequence[_Tally], points: Mapping[str, Fraction | None]) -> tuple[Answer, ...]:
-    base = sum((tally.share_base(grid.method) for tally in tallies), Fraction(0))
-    found = []
-    for tally in tallies:
-        for criterion in tally.section.criteria:
-            earned = points[criterion.key]
-            possible = Fraction(0) if earned is None or criterion.bonus else criterion.points
-            share = tally.share_base(grid.method) / base * possible / tally.possible if possible and base else Fraction(0)
-            found.append(Answer(criterion.key, tally.section.name, earned, possible, share, applicable=earned is not None))
-    return tuple(found)
+def _weigh(tally: _Tally, criterion: Criterion, earned: Fraction | None) -> Answer:
+    possible = Fraction(0) if earned is None or criterion.bonus else criterion.points
+    weight = tally.share * possible / tally.possible if possible else Fraction(0)
+    return Answer(criterion.key, tally.section.name, earned, possible, weight, applicable=earned is not None)
 
 
 def _read_answer(criterion: Criterion, answers: Mapping[str, Any]) -> Fraction | None:

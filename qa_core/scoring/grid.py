@@ -104,6 +104,8 @@ def parse_grid(content: Mapping[str, Any]) -> Grid:
     if pass_mark is not None and not 0 <= pass_mark <= bonus_cap:
         raise _bad_grid("pass_mark", N_("In the grid, {place} must lie between 0 and {limit}, the highest score that can be reached."), limit=float(bonus_cap))
     sections = tuple(_parse_section(section, f"section {number}") for number, section in enumerate(_list_of(content, "section", "section"), start=1))
+    if not any(section.weight for section in sections):
+        raise _bad_grid("weight", N_("In the grid, every section has the {place} 0; at least one must count."))
     _expect_distinct([section.name for section in sections], N_("In the grid, the section name {place} is used twice; give each section its own."))
     _expect_distinct(
         [criterion.key for section in sections for criterion in section.criteria],
