@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 
 from qa_core.errors import Refusal
 from qa_core.ingest.profiles import Field, Profile, Reads
@@ -66,7 +67,8 @@ def parse_header(text: str) -> Header:
     )
 
 
-def build_vocabulary(fields: Iterable[Field]) -> dict[str, tuple[Field, int]]:
+@cache
+def build_vocabulary(fields: tuple[Field, ...]) -> dict[str, tuple[Field, int]]:
     """Simplified header → field, and how good a sign it is (0 the best)."""
     vocabulary: dict[str, tuple[Field, int]] = {}
     for field in fields:

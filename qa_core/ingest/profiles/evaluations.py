@@ -57,12 +57,16 @@ FIELDS = (
 _TEXTS = ("evaluation_id", "contact_id", "advisor", "evaluator", "grid", "comment")
 
 
+_LIKE_CRITERIA = ("csat", "reason", "outcome", "declared_resolved", "direction")
+"""Fields of a contact whose headers a criterion may well have."""
+
+
 def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
     """Take the columns that no field names for criteria; those that prove to hold no marks are left aside later.
 
     Columns that a list of contacts would have (durations, customers) are none.
     """
-    vocabulary = build_vocabulary(field for field in contact_fields.FIELDS if field.name not in ("csat", "reason", "outcome", "declared_resolved", "direction"))
+    vocabulary = build_vocabulary(tuple(field for field in contact_fields.FIELDS if field.name not in _LIKE_CRITERIA))
     taken = {column.index for column in columns.values()}
     for index, text in enumerate(headers):
         header = parse_header(text)
