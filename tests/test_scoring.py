@@ -152,7 +152,8 @@ def test_a_critical_error_fails_even_where_nothing_applies() -> None:
 
 
 def test_a_section_that_does_not_apply_has_nothing_to_lose() -> None:
-    content = grid(section("one", criterion("a", not_applicable=True), criterion("b", bonus=True, critical="customer", fails="section")), section("two", criterion("c")))
+    lost = criterion("b", bonus=True, critical="customer", fails="section")
+    content = grid(section("one", criterion("a", not_applicable=True), lost), section("two", criterion("c")))
     result = score(content, a="na", b=0, c=1)
     assert (result["score"], result["outcome"]) == (100.0, "pass")
     assert result["sections"][0]["score"] is None
