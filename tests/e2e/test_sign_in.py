@@ -5,6 +5,7 @@ from __future__ import annotations
 import urllib.error
 import urllib.request
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -20,8 +21,6 @@ from qa_core.records.model import LoginSession
 from qa_core.ui import menu
 from qa_core.ui import server as wall
 
-pytestmark = pytest.mark.browser
-
 COOKIE, XSRF = "ecoute_session", "_streamlit_xsrf"
 
 
@@ -34,6 +33,13 @@ def add(role: str, **bounds) -> str:
 
 def cookies_of(page) -> dict[str, str]:
     return {cookie["name"]: cookie["value"] for cookie in page.context.cookies()}
+
+
+def open_session(username: str) -> dict[str, str]:
+    """The cookies of a browser in which that person has just signed in."""
+    token = raw.generate_xsrf_token_string()
+    here = wall.browser.build({XSRF: token}, {}, "192.0.2.1")
+    return {XSRF: token, COOKIE: sign_in.sign_in(username, PASSWORD, here)}
 
 
 def wait_for_cookie(page) -> dict[str, str]:
@@ -99,35 +105,26 @@ def test_signing_out_ends_the_session_in_every_browser_that_holds_its_cookie(new
     assert not is_in(page)
 
 
-def test_the_cookie_alone_is_worth_nothing_in_another_browser(new_page, sign_in_as, server: Server) -> None:
-    page, thief = new_page(), new_page()
-    page.goto("/my_account")
-    sign_in_as(page, add("evaluator"))
-    token = wait_for_cookie(page)[COOKIE]
+def test_the_cookie_alone_is_worth_nothing_in_another_browser(server: Server) -> None:
+    cookies = open_session(add("dpo"))
 
-    thief.context.add_cookies([{"name": COOKIE, "value": token, "url": server.url}])
-    thief.goto("/my_account")
-    assert not is_in(thief)
-    page.reload()
-    assert is_in(page)
+    seen = raw.visit(server.host, "journal", cookies={COOKIE: cookies[COOKIE]})  # and a token of its own
+
+    assert seen.met_the_sign_in and seen.titles == []
+    assert raw.visit(server.host, "journal", cookies=cookies).titles == ["Journal"]
 
 
-def test_a_stolen_session_id_of_the_server_shows_nothing_and_its_owner_comes_back(new_page, sign_in_as, server: Server) -> None:
-    page = new_page()
-    seen_by_owner = []
-    page.on("websocket", lambda socket: seen_by_owner.append(socket.url))
-    page.goto("/journal")
+def test_a_stolen_session_id_of_the_server_shows_nothing_and_its_owner_comes_back(server: Server) -> None:
     username = add("dpo")
-    sign_in_as(page, username)
-    cookies = wait_for_cookie(page)
-    own = raw.visit(server.host, "journal", cookies={XSRF: cookies[XSRF], COOKIE: cookies[COOKIE]})
-    assert not own.met_the_sign_in and username in own.text and own.session_id
+    cookies = open_session(username)
+    own = raw.visit(server.host, "journal", cookies=cookies)
+    assert username in own.text and own.session_id
 
     stolen = raw.visit(server.host, "journal", session_id=own.session_id)
 
-    assert stolen.met_the_sign_in and username not in stolen.text
-    page.reload()
-    assert is_in(page)
+    assert stolen.session_id == own.session_id, "the server did resume the session: the attack was a real one"
+    assert stolen.met_the_sign_in and username not in stolen.text and stolen.titles == []
+    assert raw.visit(server.host, "journal", cookies=cookies).titles == ["Journal"]
 
 
 @pytest.mark.parametrize("token", ["", "x", "a" * 43, "eyJhbGciOiJub25lIn0.eyJ1c2VybmFtZSI6InJvb3QifQ.", "' or 1=1 --"])
@@ -136,28 +133,25 @@ def test_a_forged_cookie_meets_the_sign_in(token: str, server: Server) -> None:
 
 
 def test_an_address_of_another_role_leads_to_one_s_own_first_page(server: Server) -> None:
-    username, token = add("dpo"), raw.generate_xsrf_token_string()
-    cookies = {XSRF: token, COOKIE: sign_in.sign_in(username, PASSWORD, wall.browser.build({XSRF: token}, {}, "192.0.2.1"))}
+    cookies = open_session(add("dpo"))
     for page in (page for pages in menu.MENU.values() for page in pages if page.key not in ("journal", "my_account")):
         seen = raw.visit(server.host, page.key, cookies=cookies)
         assert seen.titles == ["Journal"], page.key
 
 
 @pytest.mark.parametrize("age", [{"created_at": sign_in.LONGEST}, {"last_seen_at": sign_in.IDLE}], ids=["after eight hours", "after half an hour unused"])
-def test_an_old_session_meets_the_sign_in(age: dict[str, timedelta], new_page, sign_in_as, server: Server) -> None:
-    page = new_page()
-    page.goto("/my_account")
-    username = add("evaluator")
-    sign_in_as(page, username)
-    wait_for_cookie(page)
+def test_an_old_session_meets_the_sign_in(age: dict[str, timedelta], server: Server) -> None:
+    username = add("dpo")
+    cookies = open_session(username)
+    assert raw.visit(server.host, "journal", cookies=cookies).titles == ["Journal"]
 
     with store.writing() as session:
         row = session.scalars(sa.select(LoginSession).where(LoginSession.username == username)).one()
         for name, span in age.items():
             setattr(row, name, getattr(row, name) - span)
 
-    page.reload()
-    assert not is_in(page)
+    seen = raw.visit(server.host, "journal", cookies=cookies)
+    assert seen.met_the_sign_in and seen.titles == []
 
 
 def test_a_closed_account_is_out_at_the_next_click(new_page, sign_in_as) -> None:
@@ -165,7 +159,9 @@ def test_a_closed_account_is_out_at_the_next_click(new_page, sign_in_as) -> None
     page.goto("/journal")
     username = add("dpo")
     sign_in_as(page, username)
-    page.get_by_role("heading", name="Journal").wait_for()
+    wait_for_cookie(page)
+    page.reload()
+    page.get_by_role("button", name="Verify the seals").wait_for()
 
     people.disable(Viewer.SYSTEM, username)
     page.get_by_role("button", name="Verify the seals").click()
@@ -176,19 +172,15 @@ def test_a_closed_account_is_out_at_the_next_click(new_page, sign_in_as) -> None
         assert people.journal.verify(session).ok
 
 
-def test_another_role_counts_at_once(new_page, sign_in_as) -> None:
-    page = new_page()
-    page.goto("/journal")
+def test_another_role_counts_at_once(server: Server) -> None:
     username = add("dpo")
-    sign_in_as(page, username)
-    page.get_by_role("heading", name="Journal").wait_for()
+    cookies = open_session(username)
+    assert raw.visit(server.host, "journal", cookies=cookies).titles == ["Journal"]
 
     people.change(Viewer.SYSTEM, username, Wanted("evaluator"))
-    page.reload()
-    sign_in_as(page, username)
 
-    page.get_by_role("heading", name="My account").wait_for()
-    assert page.get_by_role("heading", name="Journal").count() == 0
+    assert raw.visit(server.host, "journal", cookies=cookies).met_the_sign_in
+    assert raw.visit(server.host, "journal", cookies=open_session(username)).titles == ["My account"]
 
 
 def test_a_one_time_password_opens_nothing_but_the_choice_of_an_own_one(new_page, sign_in_as) -> None:
@@ -222,22 +214,21 @@ def test_a_wrong_password_and_an_unknown_name_say_the_same(new_page, sign_in_as)
     assert told[0] == told[1] and "wrong" in told[0]
 
 
-def test_a_file_is_taken_from_whoever_may_upload_and_from_nobody_else(new_page, sign_in_as, server: Server) -> None:
-    token = raw.generate_xsrf_token_string()
-    stranger = raw.visit(server.host)
-    address = f"/_stcore/upload_file/{stranger.session_id}/{uuid.uuid4()}"
+def test_a_file_is_taken_from_whoever_may_upload_and_from_nobody_else(server: Server) -> None:
+    address = f"/_stcore/upload_file/{raw.visit(server.host).session_id}/{uuid.uuid4()}"
     body = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.csv"\r\n\r\na,b\r\n--x--\r\n'
-    plain = {"Content-Type": "multipart/form-data; boundary=x", "X-Xsrftoken": token, "Cookie": f"{XSRF}={token}"}
 
-    assert request(server, address, "PUT", plain, body).status == 403
+    def send(cookies: dict[str, str]) -> int:
+        headers = {
+            "Content-Type": "multipart/form-data; boundary=x",
+            "X-Xsrftoken": cookies[XSRF],
+            "Cookie": "; ".join(f"{name}={value}" for name, value in cookies.items()),
+        }
+        return request(server, address, "PUT", headers, body).status
 
-    for role, expected in (("dpo", 403), ("admin", 400)):  # 400: past the wall, and that session of the server is gone
-        page = new_page()
-        page.goto("/my_account")
-        sign_in_as(page, add(role))
-        cookies = wait_for_cookie(page)
-        signed = {**plain, "X-Xsrftoken": cookies[XSRF], "Cookie": f"{XSRF}={cookies[XSRF]}; {COOKIE}={cookies[COOKIE]}"}
-        assert request(server, address, "PUT", signed, body).status == expected, role
+    assert send({XSRF: raw.generate_xsrf_token_string()}) == 403
+    assert send(open_session(add("dpo"))) == 403
+    assert send(open_session(add("admin"))) == 400  # past the wall; that session of the server is over by now
 
 
 def test_the_headers_stand_on_every_answer_and_what_is_closed_is_not_found(server: Server) -> None:
@@ -288,16 +279,17 @@ def test_a_download_is_one_session_s_for_a_minute(new_page, sign_in_as, server: 
     assert request(server, address).status == 404
 
 
-@pytest.mark.parametrize("page", [page.key for pages in menu.MENU.values() for page in pages] + [""])
-def test_the_first_visitor_of_a_cold_server_meets_the_sign_in_at_every_address(page: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_all_at_once_the_first_visitors_of_a_cold_server_meet_the_sign_in_at_every_address(tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("cold")
+    addresses = ["", *(page.key for pages in menu.MENU.values() for page in pages)]
     with living_in(folder):
         store.migrate()
         people.add(Viewer.SYSTEM, "root", "admin", password=PASSWORD)
-        with serve(folder) as cold:
-            seen = raw.visit(cold.host, page, "id=1")
+        with serve(folder) as cold, ThreadPoolExecutor(len(addresses)) as visitors:
+            # Together, so that each of them is there before the server has run the front door for any other.
+            seen = dict(zip(addresses, visitors.map(lambda page: raw.visit(cold.host, page, "id=1"), addresses), strict=True))
 
-    assert seen.met_the_sign_in and seen.is_hidden_menu
+    assert all(visit.met_the_sign_in and visit.is_hidden_menu and visit.titles == [] for visit in seen.values()), seen
 
 
 def test_the_policy_of_components_is_wider_than_that_of_pages() -> None:
