@@ -7,8 +7,11 @@ from dataclasses import dataclass
 
 from qa_core import figures
 from qa_core.movement import RUN, Control, Effect, Signals
-from qa_core.statistics import Comparison
+from qa_core.statistics import CONFIDENCE, Comparison
 from qa_core.wording import _, ngettext
+
+
+SURE = 1 - CONFIDENCE
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,8 @@ def describe_comparison(comparison: Comparison, names: dict[str, str], better: s
         return Finding(_("Nobody to compare with"))
     if comparison.p_value is None:
         return Finding(_("Too little data to compare the {n} advisors", n=everybody))
+    if not apart and comparison.p_value < SURE:
+        return Finding(_("No single one of the {n} advisors stands out", n=everybody))
     if not apart:
         return Finding(ngettext("{n} advisor, and nobody to be told apart from", "The {n} advisors cannot be told apart", everybody))
     worse = {"up": comparison.below, "down": comparison.above}.get(better, ())
@@ -97,6 +102,8 @@ def name_the_rest(comparison: Comparison, names: dict[str, str], better: str) ->
     """Who differs by more than chance, by name; where the rest cannot be told apart, that it is chance."""
     if comparison.p_value is None:
         return ""
+    if not comparison.above and not comparison.below and comparison.p_value < SURE:
+        return _("Together they differ by more than chance, but nobody by enough to be named.")
     if not comparison.above and not comparison.below:
         return _("Chance alone would make them differ as much in {share} of cases.", share=figures.percent(comparison.p_value, 0))
     parts = []

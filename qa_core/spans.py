@@ -10,17 +10,17 @@ from qa_core.slices import Period
 from qa_core.wording import N_
 
 DAYS: Mapping[str, str] = {
-    "7d": N_("Last 7 days"),
-    "28d": N_("Last 28 days"),
-    "91d": N_("Last 13 weeks"),
-    "364d": N_("Last 52 weeks"),
+    "7d": N_("7 days"),
+    "28d": N_("28 days"),
+    "91d": N_("13 weeks"),
+    "364d": N_("52 weeks"),
     "month": N_("This month"),
     "last_month": N_("Last month"),
     "all": N_("All data"),
     "days": N_("Chosen days"),
 }
-MONTHS: Mapping[str, str] = {"1m": N_("Last whole month"), "3m": N_("Last 3 months"), "6m": N_("Last 6 months"), "12m": N_("Last 12 months")}
-COMPARISONS: Mapping[str, str] = {"previous": N_("Period before"), "year": N_("Year before"), "none": N_("Nothing")}
+MONTHS: Mapping[str, str] = {"1m": N_("1 month"), "3m": N_("3 months"), "6m": N_("6 months"), "12m": N_("12 months")}
+COMPARISONS: Mapping[str, str] = {"previous": N_("Previous"), "year": N_("Year before"), "none": N_("Nothing")}
 
 
 def choices(viewer: Viewer) -> Mapping[str, str]:

@@ -1,7 +1,5 @@
 """Overview: is the centre doing well, and what needs a look?"""
 
-import streamlit as st
-
 from qa_core.access import Permission
 from qa_core.ui import empty, filter_bar, gate
 from qa_core.ui.views import overview
@@ -10,7 +8,7 @@ from qa_core.wording import _
 viewer = gate.current_viewer(Permission.SEE_CALL_STATISTICS)
 look = filter_bar.current()
 
-st.title(_("Overview"), anchor=False)
+filter_bar.show_title(_("Overview"))
 if not empty.is_shown(viewer, look):
     rows, series = overview.read(viewer, look)
     if not empty.is_shown(viewer, look, rows["received"].value, rows["received"].status != "suppressed"):

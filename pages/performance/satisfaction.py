@@ -1,7 +1,5 @@
 """Satisfaction: what customers say over time, how sure it is, and how many answered. Never a person."""
 
-import streamlit as st
-
 from qa_core.access import Permission
 from qa_core.ui import empty, filter_bar, gate
 from qa_core.ui.views import satisfaction
@@ -10,7 +8,7 @@ from qa_core.wording import _
 viewer = gate.current_viewer(Permission.SEE_SATISFACTION)
 look = filter_bar.current()
 
-st.title(_("Satisfaction"), anchor=False)
+filter_bar.show_title(_("Satisfaction"))
 if not empty.is_shown(viewer, look):
     satisfaction.show_top(viewer, look)
     satisfaction.show_cuts(viewer, look)

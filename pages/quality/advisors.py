@@ -1,7 +1,5 @@
 """Advisors: side by side, with intervals, and no more difference than there is."""
 
-import streamlit as st
-
 from qa_core.access import Permission
 from qa_core.ui import empty, filter_bar, gate
 from qa_core.ui.views import advisors
@@ -10,7 +8,7 @@ from qa_core.wording import _
 viewer = gate.current_viewer(Permission.SEE_ADVISORS)
 look = filter_bar.current()
 
-st.title(_("Advisors"), anchor=False)
+filter_bar.show_title(_("Advisors"))
 if not empty.is_shown(viewer, look):
     advisors.show_tiles(viewer, look)
     advisors.show_dots(viewer, look)

@@ -1,7 +1,5 @@
 """My quality: my own results, and who listened to my contacts."""
 
-import streamlit as st
-
 from qa_core.access import Permission
 from qa_core.ui import empty, filter_bar, gate
 from qa_core.ui.views import my_quality
@@ -10,7 +8,7 @@ from qa_core.wording import _
 viewer = gate.current_viewer(Permission.SEE_OWN_QUALITY)
 look = filter_bar.current()
 
-st.title(_("My quality"), anchor=False)
+filter_bar.show_title(_("My quality"))
 if not empty.is_shown(viewer, look):
     my_quality.show_top(viewer, look)
     my_quality.show_evaluations(viewer, look)

@@ -10,7 +10,7 @@ from qa_core.wording import _
 viewer = gate.current_viewer(Permission.SEE_TRACKING)
 look = filter_bar.current()
 
-st.title(_("Sources"), anchor=False)
+filter_bar.show_title(_("Sources"))
 if not empty.is_shown(viewer, look):
     sources.show_top(viewer, look)
     sources.show_campaigns(viewer, look)

@@ -10,11 +10,12 @@ import pandas as pd
 import sqlalchemy as sa
 import streamlit as st
 
-from qa_core import home, lake, query
+from qa_core import home, lake, query, settings
 from qa_core.access import Viewer
 from qa_core.query import answers
 from qa_core.records import store
 from qa_core.records.model import Advisor, SettingValue
+from qa_core.settings import Settings
 from qa_core.slices import Filters, Period
 
 SECONDS = 300
@@ -60,6 +61,12 @@ def find_currency(viewer: Viewer) -> str | None:
     """The currency of all spend; None where there are several, or none."""
     found = _find_currencies(viewer, version())
     return found[0] if len(found) == 1 else None
+
+
+def current_settings() -> Settings:
+    """The settings in force today; read anew each time."""
+    with store.reading() as session:
+        return settings.current(session)
 
 
 def version() -> tuple[Any, ...]:

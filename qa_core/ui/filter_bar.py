@@ -26,6 +26,9 @@ PAGES: dict[str, tuple[str, ...]] = {
 """The pages that have the row, and the dimensions they filter by, besides period and comparison."""
 WITHOUT_COMPARISON = frozenset({"contacts"})
 
+WIDTH = 112
+"""Of one field, in pixels: seven in a row beside the menu on a small laptop, three on a phone."""
+
 _LOOK = "look"
 _MISSING = "-"
 """Stands for "not known" among the options."""
@@ -89,6 +92,16 @@ def current() -> Look:
     return st.session_state.get(_LOOK, Look())
 
 
+def show_title(title: str) -> None:
+    """The title of a page, and beside it the days it is about."""
+    look = current()
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        st.title(title, anchor=False, width="content")
+        if look.has_data:
+            compared = _("{period}, compared with {before}", period=look.period_title, before=look.compare_title) if look.compare else look.period_title
+            st.caption(compared, width="content")
+
+
 def show_all_data() -> None:
     """Callback: choose the whole of the data, without filters."""
     clear()
@@ -117,10 +130,10 @@ def _ask_period(viewer: Viewer, first_day: date, last_day: date) -> Period:
     options = [default, *(key for key in titles if key != default)]
     options.sort(key=list(titles).index)
     _understand("period", {key: title for key, title in titles.items()})
-    choice = st.selectbox(_("Period"), options, index=options.index(default), format_func=lambda key: _(titles[key]), key="period", bind="query-params")
+    choice = st.selectbox(_("Period"), options, index=options.index(default), format_func=lambda key: _(titles[key]), key="period", bind="query-params", width=WIDTH)
     chosen: tuple[date, ...] = ()
     if choice == "days":
-        given = st.date_input(_("From – to"), value=(max(first_day, last_day.replace(day=1)), last_day), key="days", bind="query-params", format="DD/MM/YYYY")
+        given = st.date_input(_("From – to"), value=(max(first_day, last_day.replace(day=1)), last_day), key="days", bind="query-params", format="DD/MM/YYYY", width=2 * WIDTH)
         chosen = tuple(given) if isinstance(given, tuple | list) else (given,)
     return spans.build_period(choice if choice in titles else default, last_day, first_day, chosen)
 
@@ -128,7 +141,7 @@ def _ask_period(viewer: Viewer, first_day: date, last_day: date) -> Period:
 def _ask_comparison() -> str:
     titles = spans.COMPARISONS
     _understand("compare", dict(titles))
-    choice = st.selectbox(_("Compare with"), list(titles), format_func=lambda key: _(titles[key]), key="compare", bind="query-params")
+    choice = st.selectbox(_("Compare with"), list(titles), format_func=lambda key: _(titles[key]), key="compare", bind="query-params", width=WIDTH)
     return choice if choice in titles else "previous"
 
 
@@ -141,7 +154,7 @@ def _ask_values(viewer: Viewer, dimension: str) -> tuple[str | None, ...]:
     if held:
         # What is no longer offered (another viewer, a purged queue) must not stay as an invisible filter.
         st.session_state[dimension] = [key for key in held if key in titles]
-    chosen = st.multiselect(_(slices.get_dimension(dimension).title), options, format_func=lambda key: titles.get(key, key), key=dimension, bind="query-params", placeholder=_("All"), wrap=False)
+    chosen = st.multiselect(_(slices.get_dimension(dimension).title), options, format_func=lambda key: titles.get(key, key), key=dimension, bind="query-params", placeholder=_("All"), wrap=False, width=WIDTH)
     return tuple(None if key == _MISSING else key for key in chosen if key in titles)
 
 

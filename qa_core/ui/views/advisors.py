@@ -8,6 +8,7 @@ import streamlit as st
 
 from qa_core import exports, figures
 from qa_core.access import Viewer
+from qa_core.advisors import fold
 from qa_core.findings import Finding
 from qa_core.ui import cached, cards, drill, links, tables
 from qa_core.ui.filter_bar import Look
@@ -29,13 +30,13 @@ def show_dots(viewer: Viewer, look: Look) -> None:
     for pair in (KPIS[:2], KPIS[2:]):
         for column, key in zip(st.columns(2, gap="small"), pair, strict=True):
             with column:
-                compared.show_dots(viewer, look, key)
+                compared.show_dots(viewer, look, key, with_title=True)
 
 
 def show_table(viewer: Viewer, look: Look) -> None:
     """Everybody, by name, with intervals; a click opens the advisor's contacts."""
     by = tables.wide(cached.measure(viewer, (*KPIS, "answered", "evaluations"), ("advisor",), look.where), "advisor")
-    names = sorted((name for name in by if name is not None), key=str.casefold)
+    names = sorted((name for name in by if name is not None), key=fold)
     clickable = drill.is_open_to(viewer)
     with st.container(border=True, gap="xxsmall"):
         cards.show_heading(Finding(_("Side by side")), _("By name, not by rank: value and 95 % interval.") + (" " + _("Click a line to see its contacts.") if clickable else ""))

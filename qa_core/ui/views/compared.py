@@ -30,10 +30,11 @@ def compare(kpi: Kpi, rows: list[Any], names: list[str]) -> Comparison:
     return statistics.compare_means(names, [row.value for row in rows], [row.deviation for row in rows], [int(row.n) for row in rows])
 
 
-def show_dots(viewer: Viewer, look: Look, key: str, dimension: str = "advisor") -> None:
+def show_dots(viewer: Viewer, look: Look, key: str, with_title: bool = False) -> None:
     """One KPI by advisor: dot and interval, the grey bar that chance alone would fill with as many contacts, who stands out and who does not."""
     kpi = get_kpi(key)
     least = LEAST_RATE if kpi.unit == Unit.RATE else LEAST_MEAN
+    dimension = "advisor"
     frame = cached.measure(viewer, (key,), (dimension,), look.where)
     rows = [row for row in frame.itertuples() if not figures.is_missing(getattr(row, dimension)) and not figures.is_missing(row.value) and row.n >= least]
     few = int(((frame["n"] > 0) & (frame["n"] < least) & frame[dimension].notna()).sum())
@@ -45,8 +46,10 @@ def show_dots(viewer: Viewer, look: Look, key: str, dimension: str = "advisor") 
     names = [getattr(row, dimension) for row in rows]
     comparison = compare(kpi, rows, names)
     finding = findings.describe_comparison(comparison, {name: name for name in names}, kpi.better)
+    if with_title:
+        finding = Finding(_("{title}: {finding}", title=cards.title_of(kpi), finding=finding.text[0].lower() + finding.text[1:]), finding.tone)
     drawn, hidden = _choose_rows(rows, comparison, dimension, kpi)
-    caption = _("{title}, 95 % interval; grey: what chance alone would give. {rest}", title=cards.title_of(kpi), rest=findings.name_the_rest(comparison, {name: name for name in names}, kpi.better))
+    caption = _("{start}95 % interval; grey: what chance alone would give. {rest}", start="" if with_title else cards.title_of(kpi) + ", ", rest=findings.name_the_rest(comparison, {name: name for name in names}, kpi.better))
     if hidden:
         caption += " " + ngettext("{n} other is not drawn.", "{n} others are not drawn.", hidden)
     if few:

@@ -46,6 +46,7 @@ def show_course(contact: dict[str, Any]) -> None:
         st.markdown(f"##### {_('{duration} in all', duration=figures.duration(total)) if parts else _('No times known')}")
         if parts:
             st.plotly_chart(charts.build_stretch(parts, dark=cards.is_dark()), theme=None, config={"displayModeBar": False}, alt=", ".join(f"{title} {figures.duration(seconds)}" for title, seconds in parts))
+        st.caption(" · ".join(f"{title} {figures.duration(seconds)}" for title, seconds in parts))
         st.caption(" ".join(_neighbours(contact)))
 
 

@@ -37,7 +37,7 @@ def show_top(viewer: Viewer, look: Look) -> None:
 
 def show_who_and_what(viewer: Viewer, look: Look) -> None:
     """Advisors against what chance would give (where the viewer may see them), reasons and queues."""
-    left, right = st.columns([3, 2], gap="small")
+    left, right = st.columns([4, 3], gap="small")
     with right:
         _show_table(viewer, look, "reason", _("Reasons that bring people back"))
         if viewer.can_cut_by("advisor"):
@@ -56,8 +56,8 @@ def show_window(viewer: Viewer, look: Look) -> None:
         return
     first, last = frame["value"].dropna().iloc[0], frame["value"].dropna().iloc[-1]
     finding = Finding(_("From {first} within one day to {last} within thirty", first=figures.percent(first), last=figures.percent(last)) if frame["value"].notna().all() else _("The longer the window, the more people come back"))
-    figure = charts.build_curve(WINDOWS, frame, "rate", x_label=_("days until a further contact counts as a new one"), dark=cards.is_dark())
-    cards.show_chart(figure, finding, _("{title} by the length of its window", title=cards.title_of(get_kpi(REPEAT))), "window")
+    figure = charts.build_curve(WINDOWS, frame, "rate", here=cached.current_settings().first_contact_days, x_label=_("days within which a further contact counts as a repeat"), dark=cards.is_dark())
+    cards.show_chart(figure, finding, _("{title} by the length of its window; dashed: the window in force", title=cards.title_of(get_kpi(REPEAT))), "window")
 
 
 def _build_cost(resolved, handle, look: Look) -> Tile:
@@ -93,6 +93,6 @@ def _show_table(viewer: Viewer, look: Look, dimension: str, title: str) -> None:
             for value, row in zip(values, rows, strict=True)
         ]
         key = f"table_{REPEAT}_{dimension}"
-        config = {head: st.column_config.TextColumn(head, width=112), rate: tables.share_column(rate, 92), repeats: tables.count_column(repeats, 62), change: st.column_config.TextColumn(change, width=64), trend: tables.trend_column(trend, 64)}
+        config = {head: st.column_config.TextColumn(head, width=112), rate: tables.share_column(rate, 88), repeats: tables.count_column(repeats, 62), change: st.column_config.TextColumn(change, width=64), trend: tables.trend_column(trend, 56)}
         tables.show(shown, config, key, drill.on_row(key, dimension, values, REPEAT) if clickable else None, height=330)
 

@@ -76,4 +76,4 @@ def _show_sections(viewer: Viewer, look: Look) -> None:
     apart = len(frame) > 1 and not figures.is_missing(worst["high"]) and not figures.is_missing(best["low"]) and worst["high"] < best["low"]
     finding = Finding(_("Strongest: {best}; most to gain: {worst}", best=best["section"], worst=worst["section"]) if apart else _("No part of the grid stands out"))
     caption = _("Score by part of the grid, 95 % interval, {period}", period=figures.period(look.trend.period))
-    cards.show_chart(charts.build_dots(frame, "score", dark=cards.is_dark(), bounds=(0, 100), row_height=40), finding, caption, "sections")
+    cards.show_chart(charts.build_dots(frame, "score", dark=cards.is_dark(), bounds=(0, 100), row_height=56), finding, caption, "sections")

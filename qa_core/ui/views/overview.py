@@ -24,7 +24,7 @@ WATCHED = ("answer_rate", "first_contact_resolution", "csat")
 """The rates that are watched queue by queue and reason by reason."""
 CAUTION = 1.6
 """Dozens of cells are tried at once: an interval this much wider (about 99.8 %) keeps chance from filling the list."""
-MOST_ITEMS = 6
+MOST_ITEMS = 5
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def show_top(viewer: Viewer, look: Look, rows: dict[str, Any], series: Mapping[s
     worst = max(series.values(), key=_concern)
     left, right = st.columns([3, 2], gap="small")
     with left:
-        trends.show_trend(viewer, look, worst if _concern(worst) else series["answer_rate"], title=cards.title_of(worst.kpi if _concern(worst) else get_kpi("answer_rate")))
+        trends.show_trend(viewer, look, worst if _concern(worst) else series["answer_rate"], height=300, title=cards.title_of(worst.kpi if _concern(worst) else get_kpi("answer_rate")))
     with right:
         _show_items(viewer, look, series)
 
@@ -88,18 +88,19 @@ def _show_items(viewer: Viewer, look: Look, series: Mapping[str, Series]) -> Non
         else:
             cards.show_heading(Finding(_("Nothing stands out")))
         if look.compare:
-            st.caption(_("Beyond the limits, or different from {period} by more than chance. Many queues and reasons are tried, so the bar is high.", period=look.compare_title))
+            st.caption(_("Beyond the limits, or different from {period} by clearly more than chance", period=look.compare_title))
         else:
-            st.caption(_("Only trends beyond their limits: choose a comparison to look queue by queue."))
+            st.caption(_("Trends beyond their limits; choose a comparison to look queue by queue"))
         for one in alarms:
             st.markdown(f":orange[:material/error:] **{cards.title_of(one.kpi)}** – {one.finding.text}")
         clickable = drill.is_open_to(viewer)
         for position, item in enumerate([*worse, *better][: MOST_ITEMS - len(alarms)]):
-            line, button = st.columns([10, 1], vertical_alignment="center", gap="small", wrap=False)
-            line.markdown(cards.ICONS[item.tone] + item.text)
-            if clickable:
+            with st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="xxsmall"):
+                st.markdown(cards.ICONS[item.tone] + item.text, width="stretch")
+                if not clickable:
+                    continue
                 help_text = _("Open the contacts")
-                button.button("", icon=":material/arrow_forward:", key=f"look_{position}", type="tertiary", help=help_text, on_click=drill.to_contacts, args=(dict(item.values), item.behind))
+                st.button("", icon=":material/arrow_forward:", key=f"look_{position}", type="tertiary", help=help_text, on_click=drill.to_contacts, args=(dict(item.values), item.behind))
 
 
 def _find_items(viewer: Viewer, look: Look, series: Mapping[str, Series]) -> list[Item]:
@@ -115,10 +116,9 @@ def _find_items(viewer: Viewer, look: Look, series: Mapping[str, Series]) -> lis
             tone = findings.describe_change("", row.delta, interval, kpi.unit, kpi.better).tone if interval else ""
             if not tone:
                 continue
-            title = cards.title_of(kpi)
             text = _(
-                "**{name}** – {kpi} {change} ({value})",
-                name=cards.escape(figures.name(dimension, value)), kpi=title[0].lower() + title[1:], change=figures.change(row.delta, kpi.unit), value=figures.value(row.value, kpi.unit),
+                "**{name}** ({dimension}): {kpi} {change}, now {value}",
+                name=cards.escape(figures.name(dimension, value)), dimension=_(slices.get_dimension(dimension).title).lower(), kpi=cards.column_of(row.kpi).lower(), change=figures.change(row.delta, kpi.unit), value=figures.value(row.value, kpi.unit),
             )  # fmt: skip
             items.append(Item(abs(row.delta) / ((interval[1] - interval[0]) / 2), text, tone, ((dimension, value),), row.kpi))
     return sorted(items, key=lambda item: -item.strength)
