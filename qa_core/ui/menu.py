@@ -92,7 +92,7 @@ def find_page(key: str) -> MenuPage:
 
 def find_sections(viewer: Viewer | None) -> dict[str, list[MenuPage]]:
     """The pages that this reader may open, their own first; for a stranger all of them, so that addresses survive the sign-in."""
-    sections = {title: [page for page in pages if _exists(page) and (viewer is None or page.is_open_to(viewer))] for title, pages in MENU.items()}
+    sections = {title: [page for page in pages if viewer is None or page.is_open_to(viewer)] for title, pages in MENU.items()}
     first = FIRST.get(viewer.role) if viewer else None
     # Sorting is stable: what was declared first stays first, but for the reader's own page and its section.
     ordered = sorted(sections.items(), key=lambda entry: not any(page.key == first for page in entry[1]))
@@ -117,7 +117,3 @@ def _make(page: MenuPage) -> st.Page:
 
 def _go_to_first(sections: dict[str, list[MenuPage]]) -> None:
     st.switch_page(next(page for pages in sections.values() for page in pages).path)
-
-
-def _exists(page: MenuPage) -> bool:
-    return (home.PROJECT / "pages" / page.file).exists()

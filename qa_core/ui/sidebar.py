@@ -23,5 +23,5 @@ def show(viewer: Viewer) -> None:
 def _freshness(viewer: Viewer) -> str:
     from qa_core import query
 
-    through = query.data_through(viewer) if hasattr(query, "data_through") else None
+    through = query.data_through(viewer)
     return _("Data through {moment}", moment=figures.moment(through)) if through else _("No data yet")
