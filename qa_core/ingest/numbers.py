@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -136,7 +137,8 @@ def undress(text: str) -> str:
 def parse_number(plain: str, decimal: str) -> float | None:
     """The number; None when it is none. The other of `,` and `.` is taken for a separator of thousands."""
     text = plain.replace("." if decimal == "," else ",", "").replace(decimal, ".")
-    return float(text) if _NUMBER.match(text) else None
+    number = float(text) if _NUMBER.match(text) else math.inf
+    return number if math.isfinite(number) else None
 
 
 def decide_decimal(evidence: NumberEvidence, given: str | None, decisions: list[Decision]) -> str:
