@@ -16,7 +16,20 @@ from qa_core.advisors import fold
 from qa_core.errors import Refusal
 from qa_core.records.model import Account, BeforeImage, Evaluation, EvaluationAnswer, Grid, now
 
-FIELDS = ("source_system", "contact_id", "advisor_id", "team", "local_day", "evaluator", "evaluated_at", "grid_id", "grid_name", "score", "calculated_score", "outcome")
+FIELDS = (
+    "source_system",
+    "contact_id",
+    "advisor_id",
+    "team",
+    "local_day",
+    "evaluator",
+    "evaluated_at",
+    "grid_id",
+    "grid_name",
+    "score",
+    "calculated_score",
+    "outcome",
+)
 UNNAMED_GRID = "Imported"
 READ_AT_ONCE = 5_000
 ANSWER_FIELDS = ("section", "criterion", "earned", "possible", "applied_weight", "applicable")

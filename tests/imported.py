@@ -63,9 +63,19 @@ def find_facts() -> list[tuple[Any, ...]]:
 def find_evaluations() -> list[tuple[Any, ...]]:
     """Every evaluation with its answers, without what numbers and dates the writing alone."""
     with store.reading() as session:
-        columns = (Evaluation.external_key, Evaluation.source_system, Evaluation.contact_id, Evaluation.advisor_id, Evaluation.team, Evaluation.local_day, Evaluation.score)
+        columns = (
+            Evaluation.external_key,
+            Evaluation.source_system,
+            Evaluation.contact_id,
+            Evaluation.advisor_id,
+            Evaluation.team,
+            Evaluation.local_day,
+            Evaluation.score,
+        )
         rows = session.execute(sa.select(*columns).order_by(Evaluation.external_key)).all()
-        answers = sa.select(Evaluation.external_key, EvaluationAnswer.criterion, EvaluationAnswer.earned, EvaluationAnswer.possible).join(EvaluationAnswer.evaluation)
+        answers = sa.select(Evaluation.external_key, EvaluationAnswer.criterion, EvaluationAnswer.earned, EvaluationAnswer.possible).join(
+            EvaluationAnswer.evaluation
+        )
         return [tuple(row) for row in rows] + sorted(tuple(row) for row in session.execute(answers))
 
 
@@ -84,4 +94,6 @@ def find_memberships() -> list[tuple[Any, ...]]:
 
 def find_files(folder: Path) -> dict[str, bytes]:
     """Every file and folder below, with the digest of its content; but SQLite's own index of who reads, which every reader touches."""
-    return {str(path): hashlib.sha256(path.read_bytes()).digest() if path.is_file() else b"" for path in sorted(folder.rglob("*")) if path.suffix != ".sqlite-shm"}
+    return {
+        str(path): hashlib.sha256(path.read_bytes()).digest() if path.is_file() else b"" for path in sorted(folder.rglob("*")) if path.suffix != ".sqlite-shm"
+    }

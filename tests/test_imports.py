@@ -168,7 +168,11 @@ def test_only_who_may_import_can_and_it_is_journalled(centre: Path) -> None:
         if role == Role.ADMIN:
             assert ingest.run(viewer, "contacts", [path])[0].new == 3
             continue
-        for call in (lambda viewer=viewer: ingest.run(viewer, "contacts", [path]), lambda viewer=viewer: ingest.find_batches(viewer), lambda viewer=viewer: ingest.undo(viewer, "x")):
+        for call in (
+            lambda viewer=viewer: ingest.run(viewer, "contacts", [path]),
+            lambda viewer=viewer: ingest.find_batches(viewer),
+            lambda viewer=viewer: ingest.undo(viewer, "x"),
+        ):
             with pytest.raises(AccessDenied):
                 call()
     with store.reading() as session:

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from qa_core.access import Viewer
 from qa_core.ingest.joining import pair_nearest
 from qa_core.records import store
 from qa_core.settings import set_value
-from qa_core.access import Viewer
 from tests.imported import CALLS, SURVEYS, TRACKING, bring, find_contacts, find_evaluations, find_facts, find_memberships, find_waiting
 
 LONG = """contact_id,evaluator,evaluated_at,grid,criterion,points,possible
@@ -83,7 +83,11 @@ def test_an_id_known_in_two_systems_is_rejected_unless_the_system_is_named(centr
 
 def test_a_survey_without_id_joins_the_last_contact_of_its_customer(centre: Path) -> None:
     bring(centre, "contacts", CALLS)
-    report = bring(centre, "surveys", "customer,answered_at,csat\n06 12 34 56 01,2026-03-02 09:08:00,4\n0612345601,2026-03-02 15:00:00,2\n0612345699,2026-03-02 15:00:00,1\n")
+    report = bring(
+        centre,
+        "surveys",
+        "customer,answered_at,csat\n06 12 34 56 01,2026-03-02 09:08:00,4\n0612345601,2026-03-02 15:00:00,2\n0612345699,2026-03-02 15:00:00,1\n",
+    )
     assert (report.updated, report.skipped_kinds) == (2, {"unmatched": 1})
     assert find_contacts("csat") == [("C1", 4.0), ("C2", None), ("C3", 2.0)]
 

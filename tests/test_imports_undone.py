@@ -86,10 +86,17 @@ def test_an_undo_that_would_lose_a_later_import_is_refused_and_changes_nothing(c
     with pytest.raises(Refusal) as refused:
         ingest.undo(Viewer.SYSTEM, first.batch_id)
     assert refused.value.code == "changed_since" and everything() == before
-    bring(centre, "evaluations", MARKS)
-    second = ingest.find_batches(Viewer.SYSTEM)[1]
-    with pytest.raises(Refusal):
-        ingest.undo(Viewer.SYSTEM, second["id"])
+
+
+def test_contacts_that_were_evaluated_since_are_not_taken_away(centre: Path) -> None:
+    calls = bring(centre, "contacts", CALLS)
+    marks = bring(centre, "evaluations", MARKS)
+    with pytest.raises(Refusal) as refused:
+        ingest.undo(Viewer.SYSTEM, calls.batch_id)
+    assert refused.value.params["later"] == marks.batch_id
+    for batch in (marks, calls):
+        ingest.undo(Viewer.SYSTEM, batch.batch_id)
+    assert find_contacts() == [] and find_evaluations() == []
 
 
 def test_what_is_not_standing_cannot_be_undone(centre: Path) -> None:
@@ -154,7 +161,10 @@ def test_an_import_killed_at_that_moment_is_finished_or_taken_back(centre: Path,
     expect_whole(centre, waiting_centre)
 
 
-@pytest.mark.parametrize("place,when", [("qa_core.ingest.undoing.take_back", "before"), ("qa_core.lake.undo", "after"), ("qa_core.ingest.batches.take_back_records", "before")], ids=lambda value: value.split(".")[-1])
+UNDO_MOMENTS = [("qa_core.ingest.undoing.take_back", "before"), ("qa_core.lake.undo", "after"), ("qa_core.ingest.batches.take_back_records", "before")]
+
+
+@pytest.mark.parametrize("place,when", UNDO_MOMENTS, ids=lambda value: value.split(".")[-1])
 def test_an_undo_killed_at_that_moment_is_finished(centre: Path, place: str, when: str) -> None:
     bring(centre, "surveys", SURVEYS)
     before = everything()
@@ -168,7 +178,12 @@ def test_an_undo_killed_at_that_moment_is_finished(centre: Path, place: str, whe
 @pytest.mark.parametrize("seed", range(12))
 def test_an_import_killed_at_any_time_is_finished_or_taken_back(centre: Path, waiting_centre: dict[str, object], seed: int) -> None:
     path = write(centre, "calls.csv", CALLS)
-    child = subprocess.Popen([sys.executable, "-m", "tests.killed_import", "-", "-", "contacts", str(path)], cwd=Path(__file__).parent.parent, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    child = subprocess.Popen(
+        [sys.executable, "-m", "tests.killed_import", "-", "-", "contacts", str(path)],
+        cwd=Path(__file__).parent.parent,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     time.sleep(random.Random(seed).uniform(0.8, 4))
     child.kill()
     child.wait()

@@ -56,13 +56,15 @@ def attach(connection: duckdb.DuckDBPyConnection, staged: Staged, tolerance_seco
     number = _column(staged, "tracking_number") if kind == "tracking" else "CAST(NULL AS VARCHAR)"
     customer = _column(staged, "customer_key") if kind == "surveys" else "CAST(NULL AS VARCHAR)"
     at = _column(staged, moment, "TIMESTAMP")
-    newest = f"{at} DESC NULLS LAST, line DESC" if kind == "surveys" else "line DESC"
-    identity = f"coalesce(reference, 'no id' || chr(31) || coalesce(tracking_number, '') || chr(31) || coalesce(customer_key, '') || chr(31) || coalesce(CAST({at} AS VARCHAR), ''))"
+    newest = "moment DESC NULLS LAST, line DESC" if kind == "surveys" else "line DESC"
+    without_id = (
+        "'no id' || chr(31) || coalesce(tracking_number, '') || chr(31) || coalesce(customer_key, '') || chr(31) || coalesce(CAST(moment AS VARCHAR), '')"
+    )
     connection.execute(
         f"""
         CREATE TEMP TABLE incoming AS
         SELECT line, reference, tracking_number, customer_key, moment FROM (
-            SELECT *, row_number() OVER (PARTITION BY {identity.replace(at, 'moment')} ORDER BY {newest.replace(at, 'moment')}) AS place
+            SELECT *, row_number() OVER (PARTITION BY coalesce(reference, {without_id}) ORDER BY {newest}) AS place
             FROM (SELECT line, {reference} AS reference, {number} AS tracking_number, {customer} AS customer_key, {at} AS moment FROM staged)
         ) WHERE place = 1"""
     )

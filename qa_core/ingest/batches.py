@@ -117,7 +117,10 @@ def start(viewer: Viewer, staged: Staged, options: ImportOptions, report: FileRe
         options=options.as_reading(),
         counts=report.as_counts(),
         mapping=report.mapping,
-        decisions=[{"field": item.field, "decision": item.decision, "evidence": item.evidence, "params": [list(pair) for pair in item.params]} for item in report.decisions],
+        decisions=[
+            {"field": item.field, "decision": item.decision, "evidence": item.evidence, "params": [list(pair) for pair in item.params]}
+            for item in report.decisions
+        ],
         actor=viewer.username,
     )
     with store.writing() as session:
@@ -158,14 +161,19 @@ def take_back_records(session: Session, batch_id: str) -> None:
 
 def names_in_lake(session: Session, batch_id: str) -> tuple[set[str], set[str]]:
     """Of the advisors and teams that the batch created: those that contacts carry."""
-    images = session.execute(sa.select(BeforeImage.object, BeforeImage.key).where(BeforeImage.batch_id == batch_id, BeforeImage.object.in_(("advisor", "team")))).all()
+    images = session.execute(
+        sa.select(BeforeImage.object, BeforeImage.key).where(BeforeImage.batch_id == batch_id, BeforeImage.object.in_(("advisor", "team")))
+    ).all()
     found: tuple[set[str], set[str]] = (set(), set())
     if images:
         with lake.working() as connection:
             for kind, column, names in (("advisor", "advisor_id", found[0]), ("team", "team", found[1])):
                 keys = [key for object, key in images if object == kind]
                 if keys:
-                    names |= {name for (name,) in connection.execute(f"SELECT DISTINCT {column} FROM contacts WHERE {column} IN (SELECT unnest(?))", [keys]).fetchall()}
+                    names |= {
+                        name
+                        for (name,) in connection.execute(f"SELECT DISTINCT {column} FROM contacts WHERE {column} IN (SELECT unnest(?))", [keys]).fetchall()
+                    }
     return found
 
 

@@ -84,9 +84,8 @@ def prepare(connection: duckdb.DuckDBPyConnection, staged: Staged, naming: Namin
     carried = [*own]
     if {"advisor", "advisor_name"} & set(staged.columns):
         connection.register("names", names_table(naming.ids))
-        joins.append(
-            f"LEFT JOIN names n ON n.advisor = coalesce({_column(staged, 'advisor', 's.')}, '') AND n.advisor_name = coalesce({_column(staged, 'advisor_name', 's.')}, '')"
-        )
+        text, name = (f"coalesce({_column(staged, column, 's.')}, '')" for column in ("advisor", "advisor_name"))
+        joins.append(f"LEFT JOIN names n ON n.advisor = {text} AND n.advisor_name = {name}")
         select["advisor_id"] = "n.advisor_id"
         carried.append("advisor_id")
     from_memberships = "advisor_id" in select and bool(set(memberships["advisor_id"].to_pylist()) & set(naming.ids.values()))

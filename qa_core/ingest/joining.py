@@ -110,7 +110,9 @@ def pair_nearest(pairs: list[tuple[int, int, str, str]]) -> tuple[dict[int, tupl
     doubtful: set[int] = set()
     taken: set[tuple[str, str]] = set()
     for _distance, group in groupby(pairs, key=lambda pair: pair[0]):
-        free = [(line, (system, contact)) for _d, line, system, contact in group if line not in joined and line not in doubtful and (system, contact) not in taken]
+        free = [
+            (line, (system, contact)) for _d, line, system, contact in group if line not in joined and line not in doubtful and (system, contact) not in taken
+        ]
         calls_of = Counter(line for line, _key in free)
         rows_of = Counter(key for line, key in free if calls_of[line] == 1)
         for line, key in free:

@@ -13,7 +13,6 @@ from sqlalchemy.orm import Session
 
 from qa_core import advisors, evaluations, lake, settings
 from qa_core.access import Viewer
-from qa_core.errors import Refusal
 from qa_core.facts import SPEND_KEY
 from qa_core.ingest import arrivals, attaching, batches, contacts, marking, quarantine, waiting
 from qa_core.ingest.options import ImportOptions, Progress
@@ -212,7 +211,13 @@ def _say_created(landing: Landing, naming: advisors.Naming) -> None:
     for field, names in (("advisor", [name for _id, name in naming.created]), ("team", [team for team, _site in naming.teams])):
         if names:
             shown = ", ".join(names[:SHOWN_NAMES]) + (" …" if len(names) > SHOWN_NAMES else "")
-            landing.decide(field, N_("created, because nobody of that name was known") if field == "advisor" else N_("created, because no team of that name was known"), N_("{count}: {names}"), count=len(names), names=shown)
+            landing.decide(
+                field,
+                N_("created, because nobody of that name was known") if field == "advisor" else N_("created, because no team of that name was known"),
+                N_("{count}: {names}"),
+                count=len(names),
+                names=shown,
+            )
 
 
 def _list_counts(counts: dict[str, int]) -> str:

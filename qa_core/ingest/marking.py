@@ -98,7 +98,9 @@ def build(draft: Draft, ids: Mapping[Pair, str], teams: advisors.Spans) -> Impor
         evaluator=first.get("evaluator"),
         grid=first.get("grid"),
         score=first.get("score"),
-        marks=tuple(Mark(row["criterion"], row.get("points"), row.get("possible"), row.get("section")) for row in draft.rows if row.get("criterion") is not None),
+        marks=tuple(
+            Mark(row["criterion"], row.get("points"), row.get("possible"), row.get("section")) for row in draft.rows if row.get("criterion") is not None
+        ),
     )
 
 

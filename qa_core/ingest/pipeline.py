@@ -1,4 +1,4 @@
-"""From files to the stores: each file is one batch, landed whole or not at all, and every row of it accounted for."""
+"""From files to the stores and back out: each file is one batch, landed whole or not at all, and every row of it accounted for."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy.orm import Session
 
 from qa_core import home
 from qa_core.access import Permission, Viewer
 from qa_core.errors import AccessDenied, Misuse, Refusal
-from qa_core.ingest import batches, landing, read, recovery
+from qa_core.ingest import batches, landing, read, recovery, undoing
 from qa_core.ingest.options import KINDS, ImportOptions, Progress
 from qa_core.ingest.report import FileReport
 from qa_core.ingest.staged import Staged
@@ -124,3 +125,24 @@ def resume() -> list[str]:
         finished = recovery.finish_interrupted()
     recovery.remove_dead_folders(home.current().temporary_folder)
     return finished
+
+
+def undo(viewer: Viewer, batch_id: str) -> dict[str, Any]:
+    """Put back exactly what stood before that import, waiting rows and evaluations included. Needs MANAGE_IMPORTS.
+
+    Raises Refusal when the batch is unknown or not standing, or when a later import changed the same rows.
+    """
+    viewer.require(Permission.MANAGE_IMPORTS)
+    with batches.one_at_a_time():
+        recovery.finish_interrupted()
+        with store.reading() as session:
+            batch = session.get(ImportBatch, batch_id)
+            if batch is None:
+                raise Refusal("unknown_batch", N_("There is no import {batch}. List them with: python -m qa_core batches list"), batch=batch_id)
+            if batch.state != "done":
+                raise Refusal("not_standing", N_("The import {batch} is {state}; there is nothing to undo."), batch=batch_id, state=batch.state)
+            undoing.require_last(session, batch)
+        with store.writing() as session:
+            session.get_one(ImportBatch, batch_id).state = "undoing"
+        undoing.take_back(batch_id, viewer.username)
+    return {"batch": batch_id, "state": "undone"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import tempfile
@@ -10,7 +11,8 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from qa_core import lake
-from qa_core.ingest import arrivals, batches
+from qa_core.errors import Refusal
+from qa_core.ingest import arrivals, batches, undoing
 from qa_core.records import store
 from qa_core.records.model import ImportBatch
 
@@ -20,13 +22,14 @@ IN_LAKE = frozenset({"contacts", "tracking", "surveys", "spend"})
 
 def finish_interrupted() -> list[str]:
     """Bring every batch that was started or being undone to its end. The caller holds the lock of imports, so that none of them is alive."""
-    from qa_core.ingest import undoing  # it finishes what is interrupted before it starts, too
-
     with store.reading() as session:
-        found = session.execute(sa.select(ImportBatch.id, ImportBatch.state).where(ImportBatch.state.in_(("started", "undoing"))).order_by(ImportBatch.started_at)).all()
+        open_batches = sa.select(ImportBatch.id, ImportBatch.state).where(ImportBatch.state.in_(("started", "undoing")))
+        found = session.execute(open_batches.order_by(ImportBatch.started_at)).all()
     for batch_id, state in found:
         if state == "undoing":
-            undoing.take_back(batch_id, "system")
+            # Refused, it stands again as before; the import that found it so has nothing to do with that.
+            with contextlib.suppress(Refusal):
+                undoing.take_back(batch_id, "system")
         else:
             _finish_or_fail(batch_id)
     return [batch_id for batch_id, _state in found]

@@ -4,45 +4,28 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from qa_core import advisors, evaluations, journal, lake
-from qa_core.access import Permission, Viewer
 from qa_core.errors import Refusal
-from qa_core.ingest import arrivals, batches, marking, recovery, waiting
+from qa_core.ingest import arrivals, batches, marking, waiting
 from qa_core.lake.tables import quoted
 from qa_core.records import store
 from qa_core.records.model import Evaluation, ImportBatch, WaitingRow, now
 from qa_core.wording import N_
 
 
-def undo(viewer: Viewer, batch_id: str) -> dict[str, Any]:
-    """Put back exactly what stood before that import, waiting rows and evaluations included. Needs MANAGE_IMPORTS.
-
-    Raises Refusal when the batch is unknown or not standing, or when a later import changed the same rows.
-    """
-    viewer.require(Permission.MANAGE_IMPORTS)
-    with batches.one_at_a_time():
-        recovery.finish_interrupted()
-        with store.reading() as session:
-            batch = session.get(ImportBatch, batch_id)
-            if batch is None:
-                raise Refusal("unknown_batch", N_("There is no import {batch}. List them with: python -m qa_core batches list"), batch=batch_id)
-            if batch.state != "done":
-                raise Refusal("not_standing", N_("The import {batch} is {state}; there is nothing to undo."), batch=batch_id, state=batch.state)
-            later = evaluations.find_later_batch(session, batch_id) or _find_later_evaluations(session, batch)
-            if batch.kind == "advisors":
-                later = later or advisors.find_later_batch(session, batch_id)
-            if later:
-                raise Refusal("changed_since", N_("The import {later} changed or used what the import {batch} brought. Take {later} back first."), later=later, batch=batch_id)
-        with store.writing() as session:
-            session.get_one(ImportBatch, batch_id).state = "undoing"
-        take_back(batch_id, viewer.username)
-    return {"batch": batch_id, "state": "undone"}
+def require_last(session: Session, batch: ImportBatch) -> None:
+    """Refuse when a later import changed or used in the records what this one brought; of the lake, the lake says so itself."""
+    later = evaluations.find_later_batch(session, batch.id) or _find_later_evaluations(session, batch)
+    if batch.kind == "advisors":
+        later = later or advisors.find_later_batch(session, batch.id)
+    if later:
+        message = N_("The import {later} changed or used what the import {batch} brought. Take {later} back first.")
+        raise Refusal("changed_since", message, later=later, batch=batch.id)
 
 
 def take_back(batch_id: str, actor: str) -> None:
@@ -73,7 +56,10 @@ def _stand_again(batch_id: str) -> None:
     """The undo was refused half-way: what had been taken off its contacts joins them again, and the batch stands as before."""
     with store.writing() as session:
         session.get_one(ImportBatch, batch_id).state = "done"
-        affected = {batch_id, *session.scalars(sa.select(WaitingRow.joined_by).where(WaitingRow.batch_id == batch_id, WaitingRow.joined_by.is_not(None)).distinct())}
+        affected = {
+            batch_id,
+            *session.scalars(sa.select(WaitingRow.joined_by).where(WaitingRow.batch_id == batch_id, WaitingRow.joined_by.is_not(None)).distinct()),
+        }
         values = sa.update(WaitingRow).where(WaitingRow.kind != "evaluations")
         session.execute(values.where(sa.or_(WaitingRow.joined_by == batch_id, WaitingRow.batch_id == batch_id)).values(joined_by=None))
     with tempfile.TemporaryDirectory(prefix="ecoute-") as folder:
@@ -97,6 +83,7 @@ def _find_later_evaluations(session: Session, batch: ImportBatch) -> str | None:
         table = pa.table([list(column) for column in zip(*rows, strict=True)], names=["source_system", "contact_id", "later"])
         connection.register("evaluated", table)
         found = connection.execute(
-            f"SELECT min(e.later) FROM evaluated e JOIN contacts c ON c.source_system = e.source_system AND c.contact_id = e.contact_id WHERE c.batch_id = {quoted(batch.id)}"
+            "SELECT min(e.later) FROM evaluated e JOIN contacts c ON c.source_system = e.source_system AND c.contact_id = e.contact_id "
+            f"WHERE c.batch_id = {quoted(batch.id)}"
         ).fetchone()
     return found[0]

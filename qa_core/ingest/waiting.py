@@ -63,7 +63,9 @@ def _join_batch(batch_id: str, kind: str, arrived_batch: str, folder: Path, tole
     with open_bench(folder) as bench:
         bench.register("incoming", table)
         joining.match(bench, tolerance, system)
-        found = bench.execute("SELECT m.line, m.source_system, m.contact_id, m.how, i.moment FROM matched m JOIN incoming i USING (line) ORDER BY i.moment NULLS FIRST, m.line").fetchall()
+        found = bench.execute(
+            "SELECT m.line, m.source_system, m.contact_id, m.how, i.moment FROM matched m JOIN incoming i USING (line) ORDER BY i.moment NULLS FIRST, m.line"
+        ).fetchall()
     if not found:
         return 0
     part = part_of(batch_id, arrived_batch)

@@ -123,13 +123,17 @@ def show_batches(viewer: Viewer) -> None:
 def _ask_options(viewer: Viewer, kind: str, file_id: str) -> ImportOptions | None:
     with st.expander(_("Say more about the file"), icon=":material/tune:"):
         first, second, third = st.columns(3)
-        system = first.text_input(_("Name of the tool"), help=_("First part of a contact's identity: files of two tools with two names never mix."), key="import_system")
+        system = first.text_input(
+            _("Name of the tool"), help=_("First part of a contact's identity: files of two tools with two names never mix."), key="import_system"
+        )
         saved = first.selectbox(_("Saved mapping"), batches.find_mappings(viewer, kind), index=None, key="import_profile", placeholder=_("none"))
         save_as = first.text_input(_("Save the mapping as"), key="import_save")
         order = second.selectbox(_("Order in dates"), DATE_ORDERS, index=None, key="import_order", placeholder=_("as inferred"), format_func=_order_title)
         decimal = second.selectbox(_("Decimal sign"), DECIMALS, index=None, key="import_decimal", placeholder=_("as inferred"))
         start = second.date_input(_("First day, where rows carry no date"), value=None, key="import_start")
-        timezone = third.selectbox(_("Time zone of the file"), sorted(available_timezones()), index=None, key="import_timezone", placeholder=home.current().timezone)
+        timezone = third.selectbox(
+            _("Time zone of the file"), sorted(available_timezones()), index=None, key="import_timezone", placeholder=home.current().timezone
+        )
         sheet = third.text_input(_("Sheet of the workbook"), key="import_sheet")
         encoding = third.text_input(_("Encoding"), key="import_encoding", placeholder="utf-8, cp1252")
         scale = third.text_input(_("Scale of the ratings"), key="import_scale", placeholder="1-5")
@@ -184,7 +188,9 @@ def _ask_mapping(kind: str, file_id: str, report: FileReport) -> None:
         if report.dropped:
             st.text(_("Not kept: {columns}", columns=", ".join(report.dropped)))
         if st.button(_("Read the file again this way"), icon=":material/refresh:", disabled=chosen == given):
-            st.session_state[key] = {name: header for name, header in chosen.items() if report.mapping.get(name) != header or name in st.session_state.get(key, {})}
+            st.session_state[key] = {
+                name: header for name, header in chosen.items() if report.mapping.get(name) != header or name in st.session_state.get(key, {})
+            }
             st.rerun()
 
 
@@ -193,7 +199,9 @@ def _show_landed() -> None:
     if report.refusal is not None:
         _show_refused(report.refusal)
     else:
-        st.success(_("{file} is imported.", file=gate.escape(report.file)) if not report.recognised else _("This file had been imported before; nothing was changed."))
+        st.success(
+            _("{file} is imported.", file=gate.escape(report.file)) if not report.recognised else _("This file had been imported before; nothing was changed.")
+        )
         _show_report(report)
         st.page_link(menu.find_page("imports").path, label=_("The list below has it, with its quarantine and the way back."), icon=":material/history:")
     if st.button(_("Import another file"), icon=":material/upload_file:"):
@@ -249,7 +257,9 @@ def _show_decisions(decisions: list[dict[str, str]]) -> None:
     if decisions:
         with st.expander(_("What was decided, and why"), icon=":material/rule:"):
             st.dataframe(
-                [{_("Field"): item["field"], _("Decision"): item["decision"], _("Seen in the file"): item["evidence"]} for item in decisions], hide_index=True, width="stretch"
+                [{_("Field"): item["field"], _("Decision"): item["decision"], _("Seen in the file"): item["evidence"]} for item in decisions],
+                hide_index=True,
+                width="stretch",
             )
 
 

@@ -17,7 +17,22 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[2]
-HEADER = ["Call ID", "Start time", "Queue", "Agent", "Caller number", "Outcome", "Wait (s)", "Talk (s)", "Hold (s)", "Wrap (s)", "Transfers", "Resolved", "Reason", "Satisfaction"]
+HEADER = [
+    "Call ID",
+    "Start time",
+    "Queue",
+    "Agent",
+    "Caller number",
+    "Outcome",
+    "Wait (s)",
+    "Talk (s)",
+    "Hold (s)",
+    "Wrap (s)",
+    "Transfers",
+    "Resolved",
+    "Reason",
+    "Satisfaction",
+]
 
 
 def write_calls(path: Path, rows: int, seed: int = 7, share_changed: float = 0.0) -> None:
@@ -32,18 +47,31 @@ def write_calls(path: Path, rows: int, seed: int = 7, share_changed: float = 0.0
             at = start + timedelta(seconds=int(number * 730 * 86400 / rows))
             answered = draw.random() < 0.9
             talk = draw.randint(20, 900) + (60 if change.random() < share_changed else 0)
-            measured = [draw.randint(0, 90), talk, draw.randint(0, 40), draw.randint(5, 120), int(draw.random() < 0.1), draw.choice("YN"), draw.choice(reasons), draw.choice(["", "", "3", "4", "5"])]
+            measured = [
+                draw.randint(0, 90),
+                talk,
+                draw.randint(0, 40),
+                draw.randint(5, 120),
+                int(draw.random() < 0.1),
+                draw.choice("YN"),
+                draw.choice(reasons),
+                draw.choice(["", "", "3", "4", "5"]),
+            ]
             if not answered:
                 measured[1:6], measured[7] = [""] * 5, ""
             caller = f"06{draw.randint(0, 299_999):08d}"
             agent = f"A{draw.randint(1, 250):03d}" if answered else ""
-            writer.writerow([f"C{number:08d}", f"{at:%Y-%m-%d %H:%M:%S}", f"Queue {number % 12}", agent, caller, "Answered" if answered else "Abandoned", *measured])
+            writer.writerow(
+                [f"C{number:08d}", f"{at:%Y-%m-%d %H:%M:%S}", f"Queue {number % 12}", agent, caller, "Answered" if answered else "Abandoned", *measured]
+            )
 
 
 def run_once(label: str, path: Path, home: Path) -> None:
     """Import in a fresh process and print what it took."""
     before = time.perf_counter()
-    done = subprocess.run([sys.executable, __file__, "--import", str(path)], env=os.environ | {"QA_HOME": str(home)}, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, __file__, "--import", str(path)], env=os.environ | {"QA_HOME": str(home)}, capture_output=True, text=True, check=False
+    )
     seconds = time.perf_counter() - before
     print(f"{label:28} {seconds:6.1f} s   {done.stdout.strip() or done.stderr.strip()[-400:]}")
 
