@@ -88,7 +88,8 @@ def score(
         print_json(result)
         return
     shown = lambda value: "–" if value is None else f"{value:g}"  # noqa: E731
-    print(f"{_('score')} {shown(result['score'])} · {_('calculated')} {shown(result['calculated_score'])} · {result['outcome'] or '–'}")
+    titles = (_("score"), _("calculated"))
+    print(f"{titles[0]} {shown(result['score'])} · {titles[1]} {shown(result['calculated_score'])} · {result['outcome'] or '–'}")
     for section in result["sections"]:
         print(f"    {section['name']}: {shown(section['score'])}")
 

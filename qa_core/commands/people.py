@@ -104,7 +104,8 @@ def list_accounts(as_json: Json = False) -> None:
         return
     for row in rows:
         bound = ", ".join([*row["teams"], *row["sites"], *([row["advisor_id"]] if row["advisor_id"] else [])])
-        print(f"{row['username']:20} {row['role']:10} {_('active') if row['active'] else _('disabled'):9} {bound}")
+        state = _("active") if row["active"] else _("disabled")
+        print(f"{row['username']:20} {row['role']:10} {state:9} {bound}")
 
 
 def list_settings(as_json: Json = False) -> None:

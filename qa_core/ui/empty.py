@@ -24,7 +24,7 @@ def is_shown(viewer: Viewer, look: Look, received: float | None = None, asked: b
 
 def _show_no_data(viewer: Viewer) -> None:
     with st.container(border=True):
-        st.markdown(f"#### :material/inbox: {_('No data yet')}")
+        st.markdown("#### :material/inbox: " + _("No data yet"))
         if viewer.can(Permission.MANAGE_IMPORTS):
             st.write(_("Bring in a first file: the export of your telephony platform, as CSV or XLSX. Nothing else is needed to see figures."))
             st.page_link(menu.find_page("imports").path, label=_("Import a file"), icon=":material/upload_file:")
@@ -35,7 +35,7 @@ def _show_no_data(viewer: Viewer) -> None:
 def _show_empty_period(viewer: Viewer, look: Look) -> None:
     span = query.data_span(viewer)
     with st.container(border=True):
-        st.markdown(f"#### :material/event_busy: {_('Nothing in {period}', period=look.period_title)}")
+        st.markdown("#### :material/event_busy: " + _("Nothing in {period}", period=look.period_title))
         if look.where.values:
             st.write(_("No contact fits these filters in this period. The data goes from {first} to {last}.", first=figures.day(span[0], year=True), last=figures.day(span[1], year=True)))
         else:

@@ -43,7 +43,7 @@ def show_course(contact: dict[str, Any]) -> None:
     parts = [(_(title), contact[key]) for key, title in TIMES.items() if contact.get(key)]
     with st.container(border=True, gap="xxsmall"):
         total = sum(seconds for _title, seconds in parts)
-        st.markdown(f"##### {_('{duration} in all', duration=figures.duration(total)) if parts else _('No times known')}")
+        st.markdown("##### " + (_("{duration} in all", duration=figures.duration(total)) if parts else _("No times known")))
         if parts:
             st.plotly_chart(charts.build_stretch(parts, dark=cards.is_dark()), theme=None, config={"displayModeBar": False}, alt=", ".join(f"{title} {figures.duration(seconds)}" for title, seconds in parts))
         st.caption(" · ".join(f"{title} {figures.duration(seconds)}" for title, seconds in parts))
@@ -107,7 +107,7 @@ def _show_recording(contact: dict[str, Any]) -> None:
     lines = [line for line in lines if line]
     if lines:
         with st.container(border=True, gap="xxsmall"):
-            st.markdown(f"##### {_('Recording')}")
+            st.markdown("##### " + _("Recording"))
             for line in lines:
                 st.caption(_(line))
 
@@ -117,11 +117,11 @@ def _show_survey(contact: dict[str, Any]) -> None:
         sent = contact.get("survey_sent")
         if sent is not None:
             with st.container(border=True):
-                st.markdown(f"##### {_('Survey')}")
+                st.markdown("##### " + _("Survey"))
                 st.caption(_("Sent, no answer.") if sent else _("Not asked."))
         return
     with st.container(border=True, gap="xxsmall"):
-        st.markdown(f"##### {_('What the customer said')}")
+        st.markdown("##### " + _("What the customer said"))
         answers = []
         if contact.get("csat") is not None:
             answers.append((N_("Rating"), _("{mark} on {scale}", mark=figures.number(contact["csat"], 0 if float(contact["csat"]).is_integer() else 1), scale=contact.get("csat_scale") or "?")))
@@ -143,7 +143,7 @@ def _show_evaluations(contact: dict[str, Any]) -> None:
     if "evaluations" not in contact:
         return
     with st.container(border=True, gap="xxsmall"):
-        st.markdown(f"##### {_('Evaluations')}")
+        st.markdown("##### " + _("Evaluations"))
         if not contact["evaluations"]:
             st.caption(_("Nobody evaluated this contact."))
         for entry in contact["evaluations"]:

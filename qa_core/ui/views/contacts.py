@@ -67,7 +67,7 @@ def show_list(viewer: Viewer, asked: Asked) -> None:
     total = query.count_contacts(viewer, asked.where, asked.behind)
     pages = max(1, -(-total // PAGE))
     left, middle, right = st.columns([5, 2, 1], vertical_alignment="bottom")
-    left.markdown(f"##### {ngettext('{count} contact', '{count} contacts', total, count=figures.number(total))}")
+    left.markdown("##### " + ngettext("{count} contact", "{count} contacts", total, count=figures.number(total)))
     left.caption(_("Click a line to open the contact."))
     order = middle.selectbox(_("Order"), list(ORDERS), format_func=lambda key: _(ORDERS[key]), key="order", bind="query-params")
     page = right.number_input(_("Page of {pages}", pages=figures.number(pages)), 1, max(pages, 1), 1, key="page", bind="query-params")
