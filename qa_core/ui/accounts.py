@@ -55,7 +55,7 @@ def show_list(known: list[dict[str, Any]]) -> None:
             _("Name"): account["display_name"],
             _("Role"): _role_title(account["role"]),
             _("State"): _state(account),
-            _("Bound to"): ", ".join([*account["teams"], *account["sites"], *filter(None, [account["advisor_id"]])]),
+            _("Bound to"): _bounds(account),
         }
         for account in known
     ]
@@ -158,6 +158,12 @@ def _do(work: Callable[[], str | None], username: str, proposed: bool = False) -
 
 def _role_title(role: str) -> str:
     return _(ROLE_TITLES[Role(role)]) if role in set(Role) else role
+
+
+def _bounds(account: dict[str, Any]) -> str:
+    """What counts for the role; the rest sleeps until the role asks for it."""
+    counting = {Role.TEAM_LEAD: account["teams"], Role.MANAGER: account["sites"] or [_("what belongs to no site")], Role.ADVISOR: [account["advisor_id"] or ""]}
+    return ", ".join(counting.get(account["role"], []))
 
 
 def _state(account: dict[str, Any]) -> str:

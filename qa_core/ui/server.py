@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import logging
 import re
 import sys
+import threading
 from pathlib import Path
 
 import streamlit
@@ -27,6 +29,8 @@ CLOSED = re.compile(r"/_stcore/(metrics|agent(/.*)?|script-health-check)/?")
 UPLOADS = "/_stcore/upload_file/"
 CACHEABLE = ("/static/", "/component/")
 """Files of Streamlit and of the cookie component: the same for everybody. Nothing else may be kept by a browser or a proxy."""
+
+LOG = logging.getLogger("qa_core")
 
 UPLOADERS = frozenset({Permission.MANAGE_IMPORTS})
 """Whoever holds one of these may hand files to the server at all; what they do with them is checked again by the writer."""
@@ -124,6 +128,17 @@ def check_start() -> None:
     except Refusal as refusal:
         print(wording.say(refusal), file=sys.stderr)
         raise SystemExit(1) from refusal
+    # Beside the serving: it waits for an import that another process has under way.
+    threading.Thread(target=_resume_imports, name="resume imports", daemon=True).start()
+
+
+def _resume_imports() -> None:
+    from qa_core import ingest
+
+    try:
+        ingest.resume()
+    except Refusal as refusal:
+        LOG.warning(wording.say(refusal))
 
 
 def _may_upload(scope: Scope) -> bool:
