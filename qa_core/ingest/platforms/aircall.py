@@ -1,0 +1,117 @@
+"""Aircall calls: epochs in seconds, a duration that includes ringing, and why a missed call was missed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+
+from qa_core.ingest.documents import look_up
+from qa_core.ingest.folding import Work, from_epoch, from_iso, record_schema, seconds_between, take_all
+from qa_core.ingest.platforms import Platform
+from qa_core.ingest.sample import Sample
+
+_MISSED = {
+    "out_of_opening_hours": "closed",
+    "short_abandoned": "abandoned",
+    "abandoned_in_ivr": "abandoned",
+    "abandoned_in_classic": "abandoned",
+    "no_available_agent": "unanswered",
+    "agents_did_not_answer": "unanswered",
+}
+
+SCHEMA = record_schema(
+    "contact_id", "started_at", "direction", "queue", "reason", "advisor", "outcome", "wait_seconds", "talk_seconds", "transfers", "tracking_number", "recorded", "customer_key"
+)
+
+
+def recognise(sample: Sample) -> bool:
+    """Every object is a call with its direct link, digits as dialled and number."""
+    return bool(sample.objects) and all({"direction", "started_at", "raw_digits"} <= set(_unwrap(item)) for item in sample.objects)
+
+
+def _unwrap(item: Mapping[str, Any]) -> Mapping[str, Any]:
+    inner = item.get("call") or item.get("data")
+    return inner if isinstance(inner, Mapping) else item
+
+
+def read(work: Work) -> Iterator[pa.Table]:
+    return work.tables(_records(work))
+
+
+def _read_moment(value: Any) -> datetime | None:
+    return from_epoch(value) or from_iso(value)
+
+
+def _records(work: Work) -> Iterator[dict[str, Any]]:
+    for number, wrapped in work.documents():
+        item = _unwrap(wrapped)
+        started = _read_moment(item.get("started_at"))
+        if item.get("id") is None or started is None:
+            work.reject(number, "missing_key" if item.get("id") is None else "missing_start", [str(item.get("id") or ""), str(item.get("started_at") or "")])
+        else:
+            yield _as_record(number, item, started)
+
+
+def _as_record(number: int, item: Mapping[str, Any], started: datetime) -> dict[str, Any]:
+    answered, ended = _read_moment(item.get("answered_at")), _read_moment(item.get("ended_at"))
+    inbound = item.get("direction") == "inbound"
+    outcome = _find_outcome(item, answered, ended)
+    person = item.get("user") or item.get("assigned_to")
+    name = (person.get("name") or person.get("email")) if isinstance(person, Mapping) else person
+    tags = [tag.get("name") for tag in item.get("tags") or () if isinstance(tag, Mapping) and tag.get("name")]
+    return {
+        "line": number,
+        "contact_id": str(item["id"]),
+        "started_at": started,
+        "direction": item.get("direction") if item.get("direction") in ("inbound", "outbound", "internal") else None,
+        "queue": look_up(item, "number.name"),
+        "reason": tags[0] if tags else None,
+        "advisor": name if outcome == "answered" else None,
+        "outcome": outcome,
+        "wait_seconds": seconds_between(started, answered or ended),
+        "talk_seconds": seconds_between(answered, ended),
+        "transfers": int(bool(item.get("transferred_by") or item.get("transferred_to"))) if outcome == "answered" else None,
+        "tracking_number": look_up(item, "number.digits") if inbound else None,
+        "recorded": bool(item.get("recording")),
+        "customer": item.get("raw_digits"),
+    }
+
+
+def _find_outcome(item: Mapping[str, Any], answered: datetime | None, ended: datetime | None) -> str | None:
+    if answered is not None:
+        return "answered"
+    if item.get("missed_call_reason") == "out_of_opening_hours":
+        return "closed"
+    if item.get("voicemail"):
+        return "voicemail"
+    return _MISSED.get(item.get("missed_call_reason"), "unanswered" if ended is not None else None)
+
+
+PLATFORM = Platform(
+    name="aircall",
+    title="Aircall",
+    recognise=recognise,
+    schema=SCHEMA,
+    read=read,
+    fold=take_all,
+    mapping={
+        "contact_id": "id",
+        "started_at": "started_at",
+        "direction": "direction",
+        "queue": "number.name",
+        "reason": "tags",
+        "advisor": "user.name",
+        "outcome": "answered_at, missed_call_reason, voicemail",
+        "wait_seconds": "answered_at",
+        "talk_seconds": "ended_at",
+        "transfers": "transferred_to",
+        "tracking_number": "number.digits",
+        "recorded": "recording",
+        "customer": "raw_digits",
+    },
+    group="contact_id",
+    shown=("id", "started_at"),
+)

@@ -1,0 +1,462 @@
+"""Asterisk's queue_log: one line per event, as the text file or as its table in a database; the events of one call are folded into it."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pa_csv
+
+from qa_core.ingest import moments
+from qa_core.ingest.folding import MOMENT, Bench, Work
+from qa_core.ingest.platforms import Platform
+from qa_core.ingest.sample import Sample
+from qa_core.ingest.words import clean, simplify
+from qa_core.wording import N_
+
+ENTRY, CONNECT = "ENTERQUEUE", "CONNECT"
+COMPLETED = ("COMPLETEAGENT", "COMPLETECALLER")
+TRANSFERS = ("BLINDTRANSFER", "ATTENDEDTRANSFER", "TRANSFER")
+EXITS = {
+    "ABANDON": "abandoned",
+    "EXITWITHTIMEOUT": "timeout",
+    "EXITEMPTY": "overflow",  # no agent is left in the queue, the dial plan sends the caller on
+    "EXITWITHKEY": "overflow",  # the caller chose to leave the queue for something else
+    "AGENTDUMP": "failed",
+    "SYSCOMPAT": "failed",
+}
+"""Events that end the wait in a queue without an answer, and what a contact that ends so is."""
+OF_AGENTS = (
+    "ADDMEMBER", "REMOVEMEMBER", "PAUSE", "UNPAUSE", "PAUSEALL", "UNPAUSEALL", "PAUSEREASON", "PENALTY", "MEMBERPENALTY", "AGENTLOGIN", "AGENTLOGOFF", "AGENTCALLBACKLOGIN",
+    "AGENTCALLBACKLOGOFF", "CONFIGRELOAD", "QUEUESTART", "RINGINUSE", "LOGIN", "LOGOUT", "STARTSESSION", "ENDSESSION", "STARTPAUSE", "ENDPAUSE",
+)  # fmt: skip
+OF_CALLS = (ENTRY, CONNECT, *COMPLETED, *TRANSFERS, *EXITS, "RINGNOANSWER", "RINGCANCELED", "DID")
+NOT_A_CALL = ("", "NONE", "REALTIME", "MANAGER")
+FIELDS = 12
+_WAIT_AT = {CONNECT: 0, **dict.fromkeys(COMPLETED, 0), "ABANDON": 2, "EXITWITHTIMEOUT": 2, "EXITEMPTY": 2, "EXITWITHKEY": 3, "BLINDTRANSFER": 2, "TRANSFER": 2, "ATTENDEDTRANSFER": -3}
+_TALK_AT = {**dict.fromkeys(COMPLETED, 1), "BLINDTRANSFER": 3, "TRANSFER": 3, "ATTENDEDTRANSFER": -2}
+"""Which piece of data says how long the caller waited and talked, from the end for a transfer whose method takes one or two."""
+
+_COLUMNS = {
+    "at": ("time id", "date time", "datetime", "time", "eventdate", "event date", "timestamp", "epoch", "created"),
+    "call": ("callid", "call id", "uniqueid", "unique id"),
+    "queue": ("queuename", "queue name", "queue", "qname"),
+    "agent": ("agent", "qagent", "channel", "interface", "type"),
+    "event": ("event", "verb", "qevent", "action"),
+    "wait": ("htime", "hold time", "holdtime"),
+    "talk": ("ttime", "talk time", "talktime", "calltime"),
+    "data": ("data",),
+}
+_PIECES = tuple((f"data{n}", f"param{n}", f"info{n}", f"arg{n}", f"data {n}", f"param {n}", f"info {n}") for n in range(1, 7))
+
+SCHEMA = pa.schema(
+    [
+        ("line", pa.int64()),
+        ("moment", MOMENT),
+        ("callid", pa.string()),
+        ("queue", pa.string()),
+        ("agent", pa.string()),
+        ("event", pa.string()),
+        ("wait", pa.float64()),
+        ("talk", pa.float64()),
+        ("customer_key", pa.string()),
+        ("did", pa.string()),
+    ]
+)
+
+
+def recognise(sample: Sample) -> bool:
+    """Most lines are `epoch|call|queue|agent|EVENT…`, or a header names call, event and queue or agent."""
+    if _find_columns(sample.rows[0] if sample.lines else []):
+        events = _find_columns(sample.rows[0])["event"]
+        seen = [row[events] for row in sample.rows[1:] if len(row) > events]
+        return sum(event.strip().upper() in (*OF_CALLS, *OF_AGENTS) for event in seen) * 2 > len(seen)
+    lines = [line for line in sample.lines if line.strip()]
+    return bool(lines) and sum(_is_event(line) for line in lines) * 2 > len(lines)
+
+
+def _is_event(line: str) -> bool:
+    cells = line.split("|")
+    stamp = cells[0].strip().lstrip("\ufeff").partition(".")
+    return len(cells) >= 5 and stamp[0].isdigit() and 9 <= len(stamp[0]) <= 10 and (not stamp[2] or stamp[2].isdigit()) and cells[4].strip().isupper()
+
+
+def _find_columns(header: list[str]) -> dict[str, int]:
+    """Where a database export keeps what; empty when the row is not its header."""
+    names = [simplify(name) for name in header]
+    found = {}
+    for field, spellings in _COLUMNS.items():
+        place = next((names.index(spelling) for spelling in spellings if spelling in names), None)
+        if place is not None and place not in found.values():
+            found[field] = place
+    if not {"at", "call", "event"} <= set(found) or not {"queue", "agent"} & set(found):
+        return {}
+    for number, spellings in enumerate(_PIECES):
+        place = next((names.index(simplify(spelling)) for spelling in spellings if simplify(spelling) in names), None)
+        if place is not None:
+            found[f"piece{number}"] = place
+    return found
+
+
+def read(work: Work) -> Iterator[pa.Table]:
+    """Events of calls, block by block; those of agents are counted by their name."""
+    first = next((text for text, _share in work.content.blocks()), "").split("\n", 1)[0].rstrip("\r")
+    delimiter = max(",;\t|", key=first.count)
+    columns = _find_columns([cell.strip().strip('"') for cell in first.split(delimiter)])
+    blocks = _read_table(work, columns, delimiter) if columns else _read_lines(work)
+    last = np.datetime64(0, "us")
+    for lines, fields, pieces in blocks:
+        table = _as_events(work, lines, fields, pieces)
+        if len(table):
+            at = table.column("moment").to_numpy()
+            work.notes["in_order"] = bool(work.notes.get("in_order", True) and at[0] >= last and (np.diff(at) >= np.timedelta64(0, "us")).all())
+            last = at[-1]
+        yield table
+
+
+def _read_lines(work: Work) -> Iterator[tuple[np.ndarray, dict[str, pa.Array], list[pa.Array]]]:
+    number = 0
+    for text, share in work.content.blocks():
+        lines = pc.list_flatten(pc.split_pattern(pa.array([text.removesuffix("\n")], pa.large_string()), "\n")).cast(pa.string())
+        numbers = np.arange(number + 1, number + 1 + len(lines))
+        number += len(lines)
+        work.progress(number, 0.6 * share)
+        lines = pc.utf8_trim(lines, characters=" \r\ufeff")
+        lines, numbers = _without_blank(work, lines, numbers)
+        if not len(lines):
+            continue
+        cells = pc.split_pattern(pc.replace_substring_regex(lines, r"\|+$", ""), "|")
+        offsets, values = cells.offsets.to_numpy(), cells.values
+        widths = np.diff(offsets)
+
+        def cell(place: int, offsets: np.ndarray = offsets, widths: np.ndarray = widths, values: pa.Array = values) -> pa.Array:
+            where = offsets[:-1] + place
+            return values.take(pa.array(where, pa.int64(), mask=widths <= place))
+
+        fields = {name: cell(place) for place, name in enumerate(("at", "call", "queue", "agent", "event"))}
+        good = _check(work, numbers, fields, is_last=share >= 1 and not work.content.ends_with_newline)
+        keep = pa.array(good)
+        pieces = [cell(5 + place).filter(keep) for place in range(FIELDS - 5)]
+        yield numbers[good], {name: values.filter(keep) for name, values in fields.items()}, pieces
+
+
+def _without_blank(work: Work, lines: pa.Array, numbers: np.ndarray) -> tuple[pa.Array, np.ndarray]:
+    filled = pc.not_equal(lines, "").to_numpy(zero_copy_only=False)
+    work.skip("blank", len(lines) - filled.sum())
+    return lines.filter(pa.array(filled)), numbers[filled]
+
+
+def _check(work: Work, numbers: np.ndarray, fields: dict[str, pa.Array], is_last: bool) -> np.ndarray:
+    """Which lines can be read at all: they begin with a moment and have an event. Sets `at` and `event` right."""
+    stamp = pc.fill_null(pc.match_substring_regex(fields["at"], r"^\d{9,10}(\.\d+)?$"), False)
+    event = pc.utf8_upper(pc.utf8_trim_whitespace(pc.fill_null(fields["event"], "")))
+    good = pc.and_(stamp, pc.match_substring_regex(event, r"^[A-Z_]+$")).to_numpy(zero_copy_only=False).copy()
+    fields["event"] = event
+    if is_last and good[-1] and event[-1].as_py() not in (*OF_CALLS, *OF_AGENTS):
+        good[-1] = False
+    for index in np.flatnonzero(~good):
+        cut = is_last and index == len(numbers) - 1
+        work.reject(numbers[index], "cut_row" if cut else "not_an_event", _show(fields, index))
+    seconds = pc.if_else(pa.array(good), fields["at"], pa.scalar("0")).cast(pa.float64()).to_numpy(zero_copy_only=False)
+    fields["at"] = pa.array((np.round(seconds * 1_000_000)).astype(np.int64)).cast(MOMENT)
+    return good
+
+
+def _show(fields: dict[str, pa.Array], index: int) -> list[str]:
+    # What follows the event may be a number of a caller, and of a line that is none every cell.
+    known = fields["event"][index].as_py() in (*OF_CALLS, *OF_AGENTS)
+    return [str(fields[name][index].as_py() or "") if known else "" for name in ("call", "queue", "agent", "event")]
+
+
+def _read_table(work: Work, columns: dict[str, int], delimiter: str) -> Iterator[tuple[np.ndarray, dict[str, pa.Array], list[pa.Array]]]:
+    header, first_of_row, reading = "", 2, None
+    for text, share in work.content.blocks():
+        if not header:
+            header, _newline, text = text.partition("\n")
+            width = len(header.rstrip("\r").split(delimiter))
+        if not text.strip():
+            continue
+        misfits: list[pa_csv.InvalidRow] = []
+        names = [str(place) for place in range(width)]
+        table = pa_csv.read_csv(
+            io.BytesIO(text.encode()),
+            read_options=pa_csv.ReadOptions(column_names=names, use_threads=False),
+            parse_options=pa_csv.ParseOptions(delimiter=delimiter, ignore_empty_lines=False, invalid_row_handler=lambda row: misfits.append(row) or "skip"),
+            convert_options=pa_csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False),
+        ).combine_chunks()
+        for row in misfits:
+            blank = not (row.text or "").strip()
+            work.skip("blank") if blank else work.reject(first_of_row, "too_many_cells" if row.actual_columns > width else "too_few_cells")
+        cells = [clean(column.combine_chunks()) for column in table.columns]
+        numbers = np.arange(first_of_row, first_of_row + len(table))
+        first_of_row += len(table) + len(misfits)
+        work.progress(first_of_row, 0.6 * share)
+        filled = np.zeros(len(table), bool)
+        for column in cells:
+            filled |= column.is_valid().to_numpy(zero_copy_only=False)
+        work.skip("blank", (~filled).sum())
+        keep = pa.array(filled)
+        empty = pa.nulls(len(table), pa.string())
+        fields = {name: cells[place].filter(keep) for name, place in columns.items() if not name.startswith("piece")}
+        fields |= {name: empty.filter(keep) for name in ("queue", "agent") if name not in fields}
+        pieces = [(cells[columns[f"piece{place}"]] if f"piece{place}" in columns else empty).filter(keep) for place in range(6)]
+        pieces = _split_data(fields, pieces)
+        reading = reading or _decide_moments(work, fields["at"])
+        found = reading.read(fields["at"])
+        at = found.day.astype("M8[us]") + np.where(np.isnat(found.clock), np.timedelta64(0, "us"), found.clock)
+        at = np.where(found.fixed, at, work.zone.to_utc(np.where(found.fixed, np.datetime64("NaT", "us"), at)))
+        event = pc.utf8_upper(pc.fill_null(fields["event"], ""))
+        good = ~np.isnat(at) & pc.match_substring_regex(event, r"^[A-Z_]+$").to_numpy(zero_copy_only=False)
+        numbers = numbers[filled]
+        fields |= {"at": pa.array(at, MOMENT), "event": event}
+        for index in np.flatnonzero(~good):
+            work.reject(numbers[index], "impossible_date" if np.isnat(at[index]) else "not_an_event", _show(fields, index))
+        kept = pa.array(good)
+        yield numbers[good], {name: values.filter(kept) for name, values in fields.items()}, [piece.filter(kept) for piece in pieces]
+
+
+def _split_data(fields: dict[str, pa.Array], pieces: list[pa.Array]) -> list[pa.Array]:
+    """Older tables keep all data of an event in one column, as the log writes it."""
+    if "data" not in fields or any(piece.null_count < len(piece) for piece in pieces):
+        return pieces
+    parts = [(text or "").split("|") for text in fields["data"].to_pylist()]
+    return [pa.array([part[place] if len(part) > place and part[place] else None for part in parts], pa.string()) for place in range(6)]
+
+
+def _decide_moments(work: Work, values: pa.Array) -> moments.MomentReading:
+    evidence = moments.MomentEvidence("started_at", "time")
+    evidence.add(values)
+    reading, decisions = moments.decide(evidence, work.options.date_order, ())
+    work.decisions += decisions
+    return reading
+
+
+def _as_events(work: Work, lines: np.ndarray, fields: dict[str, pa.Array], pieces: list[pa.Array]) -> pa.Table:
+    """Events of calls as records; those of agents are counted."""
+    call = pc.fill_null(pc.utf8_trim_whitespace(fields["call"]), "")
+    event = fields["event"]
+    nameless = pc.is_in(pc.utf8_upper(call), value_set=pa.array(NOT_A_CALL)).to_numpy(zero_copy_only=False)
+    of_calls = pc.is_in(event, value_set=pa.array(OF_CALLS)).to_numpy(zero_copy_only=False)
+    of_agents = pc.is_in(event, value_set=pa.array(OF_AGENTS)).to_numpy(zero_copy_only=False)
+    lost = nameless & of_calls & ~pc.is_in(event, value_set=pa.array(["RINGNOANSWER", "RINGCANCELED", "DID"])).to_numpy(zero_copy_only=False)
+    for index in np.flatnonzero(lost):
+        work.reject(lines[index], "missing_call_id", _show(fields, index))
+    skipped = (of_agents | nameless) & ~lost
+    for item in pc.value_counts(event.filter(pa.array(skipped))).to_pylist():
+        work.skip(item["values"].lower(), item["counts"])
+    keep = pa.array(~skipped & ~lost)
+    kept = event.filter(keep)
+    pieces = [piece.filter(keep) for piece in pieces]
+    wait, talk = _pick(kept, pieces, _WAIT_AT), _pick(kept, pieces, _TALK_AT)
+    for name, own in (("wait", wait), ("talk", talk)):
+        if name in fields:
+            given = _as_seconds(fields[name].filter(keep))
+            wanted = pc.is_in(kept, value_set=pa.array(list(_WAIT_AT if name == "wait" else _TALK_AT))).to_numpy(zero_copy_only=False)
+            np.copyto(own, given, where=wanted & np.isnan(own))
+    is_entry = pc.equal(kept, ENTRY)
+    agent = pc.utf8_trim_whitespace(pc.fill_null(fields["agent"].filter(keep), "NONE"))
+    nothing = pa.scalar(None, pa.string())
+    return pa.table(
+        [
+            pa.array(lines).filter(keep),
+            fields["at"].filter(keep),
+            call.filter(keep),
+            _none_as_null(fields["queue"].filter(keep)),
+            _none_as_null(agent),
+            kept,
+            pa.array(wait, pa.float64(), from_pandas=True),
+            pa.array(talk, pa.float64(), from_pandas=True),
+            work.find_keys(pc.if_else(is_entry, pieces[1], nothing)),
+            pc.if_else(pc.equal(kept, "DID"), pieces[0], nothing),
+        ],
+        schema=SCHEMA,
+    )
+
+
+def _none_as_null(values: pa.Array) -> pa.Array:
+    return pc.if_else(pc.is_in(pc.utf8_upper(pc.fill_null(values, "")), value_set=pa.array(["", "NONE", "NULL"])), pa.scalar(None, pa.string()), values)
+
+
+def _pick(event: pa.Array, pieces: list[pa.Array], places: dict[str, int]) -> np.ndarray:
+    """The seconds that each event gives at its own place among its data; NaN where it gives none."""
+    picked = np.full(len(event), np.nan)
+    filled = np.cumsum([piece.is_valid().to_numpy(zero_copy_only=False) for piece in pieces], axis=0)[-1] if len(event) else np.zeros(0, int)
+    wanted: dict[int, list[str]] = {}
+    for name, place in places.items():
+        wanted.setdefault(place, []).append(name)
+    for place, names in wanted.items():
+        rows = pc.is_in(event, value_set=pa.array(names)).to_numpy(zero_copy_only=False)
+        if not rows.any():
+            continue
+        if place >= 0:
+            values = pieces[place].filter(pa.array(rows))
+            picked[rows] = _as_seconds(values)
+            continue
+        # Counted from the last piece of data that is there.
+        for width in np.unique(filled[rows]):
+            if width + place >= 0:
+                own = rows & (filled == width)
+                picked[own] = _as_seconds(pieces[width + place].filter(pa.array(own)))
+    return picked
+
+
+def _as_seconds(values: pa.Array) -> np.ndarray:
+    plain = pc.fill_null(pc.match_substring_regex(values, r"^\d{1,9}(\.\d+)?$"), False)
+    return pc.if_else(plain, values, pa.scalar(None, pa.string())).cast(pa.float64()).to_numpy(zero_copy_only=False)
+
+
+_EXITS = ", ".join(f"'{event}'" for event in EXITS)
+_ANSWERS = ", ".join(f"'{event}'" for event in (CONNECT, *COMPLETED, *TRANSFERS))
+_CLOSINGS = ", ".join(f"'{event}'" for event in (*COMPLETED, *TRANSFERS))
+_TRANSFERS = ", ".join(f"'{event}'" for event in TRANSFERS)
+_OUTCOMES = " ".join(f"WHEN '{event}' THEN '{outcome}'" for event, outcome in EXITS.items())
+
+
+def fold(bench: Bench) -> str:
+    """One row per call. The wait is what the caller waited until the first answer, in every queue; talk is added up over the agents.
+
+    Most calls enter one queue, are answered once at most and end once: they are summed up directly, only the others event by event.
+    """
+    connection = bench.connection
+    _number(bench)
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE calls AS {_CALLS}")
+    loose = bench.counts("SELECT lower(event), count(*) FROM events SEMI JOIN (SELECT callid FROM calls WHERE NOT is_call) USING (callid) GROUP BY 1")
+    for kind, rows in loose.items():
+        bench.work.skip(f"{kind}_without_call", rows)
+    connection.execute("DELETE FROM calls WHERE NOT is_call")
+    kinds = bench.counts("SELECT lower(event), count(*) FROM events GROUP BY 1")
+    first = bench.counts("SELECT lower(first_event), count(*) FROM calls GROUP BY 1")
+    for kind, rows in kinds.items():
+        bench.work.fold(kind, rows - first.get(kind, 0) - loose.get(kind, 0))
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE whole AS {_SIMPLE}")
+    if bench.count("SELECT count(*) FROM calls WHERE NOT is_simple"):
+        connection.execute(f"INSERT INTO whole BY NAME {_WHOLE}")
+    _remember(bench)
+    return (
+        "SELECT line, callid AS contact_id, started_at, 'inbound' AS direction, queue, customer_key, agent AS advisor, outcome, wait_seconds, talk_seconds, "
+        "transfers, did AS tracking_number FROM whole"
+    )
+
+
+def _number(bench: Bench) -> None:
+    """Leaves `events` with the `place` of each in time. The same event twice, as logs put together have it, counts once."""
+    whole = "callid, moment, event, queue, agent, wait, talk, did"
+    ordered = "line" if bench.work.notes.get("in_order", True) else "row_number() OVER (ORDER BY moment, line)"
+    repeated = bench.count(f"SELECT count(*) - count(DISTINCT hash({whole})) FROM records")
+    if not repeated:
+        bench.connection.execute(f"CREATE OR REPLACE TEMP VIEW events AS SELECT *, {ordered} AS place FROM records")
+        return
+    bench.connection.execute("DROP VIEW IF EXISTS events; DROP TABLE IF EXISTS once")
+    bench.connection.execute(f"CREATE TEMP TABLE once AS SELECT * EXCLUDE (copy) FROM (SELECT *, row_number() OVER (PARTITION BY {whole} ORDER BY line) AS copy FROM records) WHERE copy = 1")
+    bench.work.fold("repeated_event", bench.count("SELECT (SELECT count(*) FROM records) - (SELECT count(*) FROM once)"))
+    bench.connection.execute(f"CREATE OR REPLACE TEMP VIEW events AS SELECT *, {ordered} AS place FROM once")
+
+
+_CALLS = f"""
+    SELECT *, is_call AND opening = '{ENTRY}' AND entries = 1 AND connects <= 1 AND closings <= connects AND connects + exits <= 1 AS is_simple
+    FROM (
+        SELECT callid, arg_min(line, place) AS line, arg_min(event, place) AS first_event,
+            arg_min(event, place) FILTER (event NOT IN ('DID', 'RINGNOANSWER', 'RINGCANCELED')) AS opening,
+            min(place) FILTER (event IN ({_ANSWERS})) AS answered_place,
+            bool_or(event = '{ENTRY}' OR event IN ({_ANSWERS}) OR event IN ({_EXITS})) AS is_call,
+            count(*) FILTER (event = '{ENTRY}') AS entries, count(*) FILTER (event = '{CONNECT}') AS connects,
+            count(*) FILTER (event IN ({_CLOSINGS})) AS closings, count(*) FILTER (event IN ({_EXITS})) AS exits,
+            count(*) FILTER (event IN ({_TRANSFERS})) AS transfers,
+            min(moment) FILTER (event = '{ENTRY}') AS entered_at, max(moment) FILTER (event = '{CONNECT}' OR event IN ({_EXITS})) AS left_at,
+            any_value(wait) FILTER (event = '{CONNECT}' OR event IN ({_EXITS})) AS waited,
+            any_value(talk) FILTER (event IN ({_CLOSINGS})) AS talked,
+            any_value(event) FILTER (event IN ({_EXITS})) AS exit,
+            arg_min(customer_key, place) AS customer_key, arg_min(did, place) AS did,
+            arg_max(agent, place) FILTER (event IN ({_ANSWERS}) AND agent IS NOT NULL) AS agent,
+            coalesce(arg_max(queue, place) FILTER (event IN ({_ANSWERS}) AND queue IS NOT NULL), arg_max(queue, place) FILTER (queue IS NOT NULL AND event <> 'DID')) AS queue
+        FROM events GROUP BY callid
+    )"""
+
+_SIMPLE = f"""
+    SELECT line, callid, entered_at AS started_at, queue, customer_key, agent, did, opening,
+        CASE WHEN connects = 1 THEN 'answered' ELSE CASE exit {_OUTCOMES} ELSE 'unanswered' END END AS outcome,
+        CAST(coalesce(waited, greatest(0, date_diff('microsecond', entered_at, left_at) / 1e6)) AS DOUBLE) AS wait_seconds,
+        CASE WHEN connects = 1 THEN talked END AS talk_seconds,
+        CASE WHEN connects = 1 THEN CAST(transfers AS INTEGER) END AS transfers,
+        connects = 1 AND talked IS NULL AS is_open
+    FROM calls WHERE is_simple"""
+
+_WHOLE = f"""
+    WITH numbered AS (
+        SELECT e.*, c.opening, c.answered_place, sum(CASE WHEN event = '{CONNECT}' THEN 1 ELSE 0 END) OVER (PARTITION BY callid ORDER BY e.place) AS leg
+        FROM events e JOIN calls c USING (callid) WHERE NOT c.is_simple
+    ),
+    legs AS (
+        SELECT callid, leg, bool_or(event IN ({_ANSWERS})) AS is_answered, max(talk) FILTER (event IN ({_CLOSINGS})) AS talk,
+            max(CASE WHEN event IN ({_TRANSFERS}) THEN 1 ELSE 0 END) AS transfers
+        FROM numbered GROUP BY callid, leg
+    ),
+    talks AS (
+        SELECT callid, CASE WHEN bool_and(talk IS NOT NULL) FILTER (is_answered) THEN sum(talk) END AS talk_seconds, sum(transfers) AS transfers, bool_or(is_answered) AS is_answered
+        FROM legs GROUP BY callid
+    ),
+    waits AS (
+        SELECT callid,
+            CASE WHEN any_value(opening) = '{ENTRY}' THEN min(moment) FILTER (event = '{ENTRY}')
+                ELSE min(CASE WHEN event = '{ENTRY}' THEN moment WHEN event IN ({_ANSWERS}, {_EXITS}) THEN moment - to_microseconds(CAST(1000000 * (coalesce(wait, 0) + coalesce(talk, 0)) AS BIGINT)) END)
+            END AS started_at,
+            count(*) FILTER (event = '{ENTRY}' AND place < coalesce(answered_place, 9223372036854775807)) AS entries,
+            count(wait) FILTER (is_end) AS known, sum(wait) FILTER (is_end) AS waited, max(moment) FILTER (is_end) AS waited_until,
+            arg_max(event, place) FILTER (event = '{ENTRY}' OR event IN ({_EXITS})) AS last_step
+        FROM (SELECT *, (event IN ({_EXITS}) AND place < coalesce(answered_place, 9223372036854775807)) OR place = answered_place AS is_end FROM numbered)
+        GROUP BY callid
+    )
+    SELECT c.line, callid, w.started_at, c.queue, c.customer_key, c.agent, c.did,
+        CASE WHEN t.is_answered THEN 'answered' ELSE CASE w.last_step {_OUTCOMES} ELSE 'unanswered' END END AS outcome,
+        CASE WHEN w.entries <= 1 AND w.known = 1 OR w.known = w.entries THEN w.waited
+            WHEN t.is_answered OR w.last_step <> '{ENTRY}' THEN greatest(0, date_diff('microsecond', w.started_at, w.waited_until) / 1e6) END AS wait_seconds,
+        CASE WHEN t.is_answered THEN t.talk_seconds END AS talk_seconds,
+        CASE WHEN t.is_answered THEN CAST(t.transfers AS INTEGER) END AS transfers,
+        c.opening, t.talk_seconds IS NULL AND t.is_answered AS is_open
+    FROM calls c JOIN talks t USING (callid) JOIN waits w USING (callid)"""
+
+
+def _remember(bench: Bench) -> None:
+    """Add up over the parts what could only be reconstructed, to be said at the end."""
+    notes = bench.work.notes.setdefault("queue_log", [0, 0, 0])
+    row = bench.connection.execute(f"SELECT count(*) FILTER (outcome = 'unanswered'), count(*) FILTER (is_open), count(*) FILTER (opening <> '{ENTRY}') FROM whole").fetchall()[0]
+    notes[:] = [before + int(found) for before, found in zip(notes, row, strict=True)]
+
+
+def finish(work: Work) -> None:
+    """Say what had to be left open or reconstructed."""
+    unclosed, talking, headless = work.notes["queue_log"]
+    if unclosed:
+        work.decide("outcome", N_("unanswered, since the log does not say how they ended"), N_("{count} calls that entered a queue and never left it"), count=unclosed)
+    if talking:
+        work.decide("talk_seconds", N_("missing where the end of a conversation is missing"), N_("{count} answered calls never closed"), count=talking)
+    if headless:
+        work.decide("started_at", N_("counted back from their durations, since the log begins after they had come"), N_("{count} calls"), count=headless)
+
+
+PLATFORM = Platform(
+    name="asterisk_queue_log",
+    title="Asterisk queue_log",
+    recognise=recognise,
+    schema=SCHEMA,
+    read=read,
+    fold=fold,
+    finish=finish,
+    mapping={
+        "contact_id": "callid",
+        "started_at": "ENTERQUEUE",
+        "queue": "queue",
+        "customer": "ENTERQUEUE: callerid",
+        "advisor": "CONNECT: agent",
+        "outcome": "event",
+        "wait_seconds": "CONNECT: holdtime, ABANDON: waittime",
+        "talk_seconds": "COMPLETEAGENT, COMPLETECALLER: calltime",
+        "transfers": "BLINDTRANSFER, ATTENDEDTRANSFER, TRANSFER",
+        "tracking_number": "DID",
+    },
+    group="callid",
+    shown=("call", "queue", "agent", "event"),
+)

@@ -1,0 +1,43 @@
+"""Cisco UCCX real-time statistics: what a wallboard shows at one moment, which is no record of any contact and no interval of time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pyarrow as pa
+
+from qa_core.errors import Refusal
+from qa_core.ingest.folding import Work, record_schema, take_all
+from qa_core.ingest.platforms import Platform
+from qa_core.ingest.sample import Sample
+from qa_core.wording import N_
+
+
+def recognise(sample: Sample) -> bool:
+    """Every object is an update of one statistic: an id, an operation, and an object named after what it counts."""
+    return sample.has_keys("id", "operation") and all(any(name.endswith(("Stats", "Statistics")) for name in item) for item in sample.objects)
+
+
+def read(work: Work) -> Iterator[pa.Table]:
+    """Refuses: totals since midnight or since the last reset, without any date, would be counted as something that they are not."""
+    raise Refusal(
+        "real_time_statistics",
+        N_(
+            "{name} holds real-time statistics of Cisco UCCX: what a wallboard showed at one moment, without any date. "
+            "Export the historical report Contact Service Queue Activity by Interval and import it as intervals, or the Contact Detail report and import it as contacts."
+        ),
+        options=("import intervals", "import contacts"),
+        name=work.content.name,
+    )
+
+
+PLATFORM = Platform(
+    name="cisco_uccx_statistics",
+    title="Cisco UCCX",
+    recognise=recognise,
+    schema=record_schema("contact_id", "started_at"),
+    read=read,
+    fold=take_all,
+    mapping={},
+    kinds=("contacts", "tracking", "intervals", "surveys", "spend", "advisors", "evaluations"),
+)

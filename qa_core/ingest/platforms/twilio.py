@@ -1,0 +1,148 @@
+"""Twilio call resources: strings for numbers, RFC 2822 dates; the calls that a call dialled are its legs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import pyarrow as pa
+
+from qa_core.errors import Refusal
+from qa_core.ingest.folding import MOMENT, Bench, Work, as_number, find_outside, from_iso
+from qa_core.ingest.platforms import Platform
+from qa_core.ingest.sample import Sample
+from qa_core.wording import N_
+
+_OUTCOMES = {"completed": "answered", "busy": "refused", "no-answer": "unanswered", "canceled": "abandoned", "failed": "failed"}
+
+SCHEMA = pa.schema(
+    [
+        ("line", pa.int64()),
+        ("sid", pa.string()),
+        ("call", pa.string()),
+        ("is_leg", pa.bool_()),
+        ("started_at", MOMENT),
+        ("updated_at", MOMENT),
+        ("direction", pa.string()),
+        ("outcome", pa.string()),
+        ("duration", pa.float64()),
+        ("advisor", pa.string()),
+        ("did", pa.string()),
+        ("customer_key", pa.string()),
+    ]
+)
+
+
+def recognise(sample: Sample) -> bool:
+    """Every object belongs to an account and has a call's sid, or it is a page of another of Twilio's resources."""
+    return sample.has_keys("sid", "account_sid") or sample.has_keys("recordings", "page_size")
+
+
+def read(work: Work) -> Iterator[pa.Table]:
+    return work.tables(_records(work))
+
+
+def _records(work: Work) -> Iterator[dict[str, Any]]:
+    for number, item in work.documents():
+        if "recordings" in item or "call_sid" in item and "direction" not in item:
+            raise Refusal(
+                "not_calls",
+                N_("{name} lists the recordings of Twilio, which say neither who called nor how the call ended. Export its calls (Calls.json) and import those."),
+                name=work.content.name,
+            )
+        started = _read_date(item.get("start_time")) or _read_date(item.get("date_created"))
+        if not item.get("sid") or started is None:
+            work.reject(number, "missing_start" if item.get("sid") else "missing_key", [str(item.get("sid") or ""), str(item.get("start_time") or "")])
+        else:
+            yield _as_record(number, item, started)
+
+
+def _read_date(value: Any) -> datetime | None:
+    if not isinstance(value, str) or not value.strip():
+        return None
+    try:
+        moment = parsedate_to_datetime(value)
+    except (TypeError, ValueError, IndexError):
+        return from_iso(value)
+    return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
+
+
+def _as_record(number: int, item: Mapping[str, Any], started: datetime) -> dict[str, Any]:
+    direction = "inbound" if item.get("direction") == "inbound" else "outbound"
+    outcome = _OUTCOMES.get(item.get("status"))
+    if outcome == "answered" and direction == "outbound" and str(item.get("answered_by") or "").startswith("machine"):
+        outcome = "voicemail"
+    parent = item.get("parent_call_sid") or None
+    target = str(item.get("to") or "")
+    return {
+        "line": number,
+        "sid": str(item["sid"]),
+        "call": parent or str(item["sid"]),
+        "is_leg": parent is not None,
+        "started_at": started,
+        "updated_at": _read_date(item.get("date_updated")),
+        "direction": direction,
+        "outcome": outcome,
+        "duration": as_number(item.get("duration")),
+        "advisor": target.removeprefix("client:") if parent and target and not find_outside(target) else None,
+        "did": target if direction == "inbound" else None,
+        "customer": item.get("from") if direction == "inbound" else item.get("to"),
+    }
+
+
+def fold(bench: Bench) -> str:
+    """One row per call with those it dialled; without any, Twilio's own answer is all there is. A leg whose call is missing stands alone."""
+    connection = bench.connection
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE numbered AS SELECT *, row_number() OVER (PARTITION BY sid ORDER BY updated_at DESC NULLS LAST, line DESC) AS copy FROM records"
+    )
+    connection.execute(
+        """
+        CREATE OR REPLACE TEMP TABLE legs AS
+        SELECT n.* EXCLUDE (call, is_leg), is_leg AND p.sid IS NOT NULL AS is_leg, CASE WHEN is_leg AND p.sid IS NOT NULL THEN n.call ELSE n.sid END AS call
+        FROM numbered n LEFT JOIN (SELECT DISTINCT sid FROM numbered WHERE NOT is_leg) p ON p.sid = n.call"""
+    )
+    alone = bench.count("SELECT count(*) FROM numbered n JOIN legs l USING (line) WHERE n.is_leg AND NOT l.is_leg AND n.copy = 1")
+    if alone:
+        bench.work.decide("contact_id", N_("calls whose parent call is not in this file stand for themselves"), N_("{count} calls"), count=alone)
+    return """
+        SELECT min(line) AS line, call AS contact_id, any_value(started_at) FILTER (NOT is_leg) AS started_at, max(updated_at) AS updated_at,
+            any_value(direction) FILTER (NOT is_leg) AS direction,
+            CASE WHEN bool_or(is_leg) THEN CASE WHEN bool_or(is_leg AND outcome = 'answered' AND duration > 0) THEN 'answered'
+                    WHEN any_value(outcome) FILTER (NOT is_leg) = 'answered' THEN 'unanswered' ELSE any_value(outcome) FILTER (NOT is_leg) END
+                ELSE any_value(outcome) END AS outcome,
+            CASE WHEN bool_or(is_leg AND outcome = 'answered') THEN
+                greatest(0, date_diff('microsecond', any_value(started_at) FILTER (NOT is_leg), min(started_at) FILTER (is_leg AND outcome = 'answered')) / 1e6) END AS wait_seconds,
+            CASE WHEN bool_or(is_leg) THEN sum(duration) FILTER (is_leg AND outcome = 'answered')
+                ELSE any_value(duration) FILTER (outcome = 'answered') END AS talk_seconds,
+            arg_max(advisor, started_at) FILTER (is_leg AND outcome = 'answered' AND advisor IS NOT NULL) AS advisor,
+            any_value(did) FILTER (NOT is_leg) AS tracking_number, any_value(customer_key) FILTER (NOT is_leg) AS customer_key
+        FROM legs WHERE copy = 1 GROUP BY call
+        UNION ALL BY NAME
+        SELECT line, call AS contact_id, started_at, NULL AS updated_at FROM legs WHERE copy > 1"""
+
+
+PLATFORM = Platform(
+    name="twilio",
+    title="Twilio",
+    recognise=recognise,
+    schema=SCHEMA,
+    read=read,
+    fold=fold,
+    mapping={
+        "contact_id": "parent_call_sid, sid",
+        "started_at": "start_time",
+        "updated_at": "date_updated",
+        "direction": "direction",
+        "outcome": "status",
+        "wait_seconds": "start_time",
+        "talk_seconds": "duration",
+        "advisor": "to",
+        "tracking_number": "to",
+        "customer": "from, to",
+    },
+    group="call",
+    shown=("sid", "start_time"),
+)
