@@ -252,6 +252,21 @@ def test_the_scale_of_marks_is_inferred(values, scale, kept):
     assert [None if np.isnan(mark) else mark for mark in reading.read(cells)[0]] == kept
 
 
+def test_effort_is_marked_from_one_to_seven_unless_many_marks_leave_that_open():
+    def decide(values, scale=None):
+        evidence = numbers.NumberEvidence("ces", "Effort")
+        evidence.add(column(values))
+        return numbers.decide_mark(evidence, None, scale, None, [])[1]
+
+    assert decide(["5", "4", "2"]) == "1-7"
+    assert decide(["6", "7", "1"] * 20) == "1-7"
+    assert decide(["8", "10", "1"] * 20) == "1-10"
+    with pytest.raises(Refusal) as refused:
+        decide(["5", "4", "1"] * 20)
+    assert refused.value.options == ("--scale ces=1-5", "--scale ces=1-7")
+    assert decide(["5", "4", "1"] * 20, "1-5") == "1-5"
+
+
 def test_one_mark_off_the_scale_does_not_change_the_scale():
     evidence = numbers.NumberEvidence("csat", "Note")
     values = column(["5", "4", "2", "1"] * 100 + ["9.9"])

@@ -22,6 +22,9 @@ _DRESS = re.compile(r"(?i)^(?:[€$£]|eur|usd|gbp|chf|cad)?\s*([-+]?.*?)\s*(?:[
 _OF = re.compile(r"^([-+]?\d+(?:[.,]\d+)?)\s*(?:/|sur|of|out of)\s*(\d+(?:[.,]\d+)?)$", re.IGNORECASE)
 _NUMBER = re.compile(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?$")
 _SCALES = ((1, 5), (1, 10), (0, 100))
+_EFFORT_SCALES = ((1, 7), (1, 10), (0, 100))
+MANY = 30
+"""So many marks of effort, all in the lower five, were hardly given on a scale to seven."""
 
 
 @dataclass
@@ -36,7 +39,7 @@ class NumberEvidence:
     negative: int = 0
     fractions: int = 0
     zeros: int = 0
-    above: dict[int, int] = field(default_factory=lambda: {1: 0, 5: 0, 10: 0, 100: 0})
+    above: dict[int, int] = field(default_factory=lambda: {1: 0, 5: 0, 7: 0, 10: 0, 100: 0})
     lowest: float = np.inf
     highest: float = -np.inf
     denominators: set[float] = field(default_factory=set)
@@ -239,7 +242,16 @@ def decide_mark(evidence: NumberEvidence, decimal: str | None, scale: str | None
     elif evidence.percents > readable / 2:
         low, high, found = 0, 100, N_("{column}: per cent")
     else:
-        low, high = next(((low, high) for low, high in _SCALES if evidence.above[high] <= FEW * readable), (0, 100))
+        if evidence.field == "ces" and evidence.total >= MANY and not evidence.above[5]:
+            raise Refusal(
+                "ambiguous_scale",
+                N_("The column {column} holds {count} marks of effort from {low} to {high}: on a scale to 5, or to 7? Say it with --scale."),
+                options=("--scale ces=1-5", "--scale ces=1-7"),
+                count=evidence.total,
+                **dict(places),
+            )
+        scales = _EFFORT_SCALES if evidence.field == "ces" else _SCALES
+        low, high = next(((low, high) for low, high in scales if evidence.above[high] <= FEW * readable), (0, 100))
         found = N_("{column}: values from {low} to {high}")
     zero_is_missing = bool(evidence.zeros and low > 0 and not told)
     decisions.append(
