@@ -111,5 +111,5 @@ def name_the_rest(comparison: Comparison, names: dict[str, str], better: str) ->
         parts.append(_("below the rest: {names}", names=figures.listing(names[key] for key in comparison.below)))
     if comparison.above:
         parts.append(_("above the rest: {names}", names=figures.listing(names[key] for key in comparison.above)))
-    text = "; ".join(parts)
+    text = _("{first}; {second}", first=parts[0], second=parts[1]) if len(parts) == 2 else parts[0]
     return text[0].upper() + text[1:] + "."

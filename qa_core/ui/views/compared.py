@@ -56,7 +56,7 @@ def show_dots(viewer: Viewer, look: Look, key: str, with_title: bool = False) ->
         caption += " " + ngettext("{n} with too few values is left out.", "{n} with too few values are left out.", few)
     chart_key = f"dots_{key}"
     figure = charts.build_dots(_frame(kpi, drawn, comparison, dimension, rows), kpi.unit, dark=cards.is_dark(), centre=_centre(rows), bounds=BOUNDS.get(kpi.unit), row_height=22 if len(drawn) <= 16 else 18)
-    cards.show_chart(figure, finding, caption.strip(), chart_key, on_select=drill.on_point(chart_key, dimension, key if kpi.subject == "contacts" else None) if drill.is_open_to(viewer) else None)
+    cards.show_chart(figure, finding, caption[0].upper() + caption[1:].strip(), chart_key, on_select=drill.on_point(chart_key, dimension, key if kpi.subject == "contacts" else None) if drill.is_open_to(viewer) else None)
 
 
 def _centre(rows: list[Any]) -> float:

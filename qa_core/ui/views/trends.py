@@ -31,11 +31,11 @@ def show_trend(viewer: Viewer, look: Look, series: Series, height: int = 270, ti
         finding = findings.Finding(_("{title}: {finding}", title=title, finding=finding.text[0].lower() + finding.text[1:]), finding.tone)
     caption = _("{title} by month", title=cards.title_of(kpi)) if series.grain == "month" else _("{title} by week", title=cards.title_of(kpi))
     if series.points["low"].notna().any():
-        caption += ", " + _("95 % interval")
+        caption += ", " + _("band: 95 % interval")
     if series.control:
         caption += ", " + _("usual level and control limits")
     if series.points["provisional"].any():
-        caption += "; " + _("dotted: provisional")
+        caption = _("{caption}; dotted: provisional", caption=caption)
     figure = charts.build_trend(
         series.points, kpi.unit, grain=series.grain, dark=cards.is_dark(), limits=series.limits, signals=series.flagged, bounds=BOUNDS.get(kpi.unit), height=height, currency=look.currency
     )
