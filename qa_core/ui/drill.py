@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import date
 from typing import Any
 
 import streamlit as st
 
-from qa_core import spans
 from qa_core.access import Permission, Viewer
-from qa_core.slices import Period
 from qa_core.ui import filter_bar, menu
 
 _GO = "drill_to"
-EXTRA = ("advisor", "outcome", "source", "weekday", "hour", "behind")
-"""What the address of the list can say beside the row of filters: further dimensions, and the KPI whose contacts are meant."""
+EXTRA = ("advisor", "outcome", "source", "medium", "week", "month", "weekday", "hour")
+"""What the address of the list can say beside the row of filters; `behind` besides, the KPI whose contacts are meant."""
 
 
 def follow() -> None:
@@ -30,10 +27,13 @@ def is_open_to(viewer: Viewer) -> bool:
     return viewer.can(Permission.SEE_CONTACTS)
 
 
-def to_contacts(values: dict[str, Any], behind: str | None = None, period: Period | None = None) -> None:
-    """Callback: narrow the filters to these values and open the contacts, those that the KPI `behind` counts."""
+def to_contacts(values: dict[str, Any], behind: str | None = None) -> None:
+    """Callback: narrow the filters to these values and open the contacts, those that the KPI `behind` counts.
+
+    A week or month may lie before the period chosen: the list then goes over all data.
+    """
     row = {dimension: value for dimension, value in values.items() if dimension in filter_bar.PAGES["contacts"]}
-    filter_bar.narrow(row, period)
+    filter_bar.narrow(row, whole=bool({"week", "month"} & set(values)))
     parameters = {dimension: "" if value is None else str(value) for dimension, value in values.items() if dimension not in row}
     if behind:
         parameters["behind"] = behind
@@ -54,11 +54,7 @@ def on_point(key: str, dimension: str, behind: str | None = None, grain: str | N
         value = data[0] if isinstance(data, list | tuple) and data else data.get("0") if isinstance(data, dict) else data
         if value is None:
             return
-        if grain:
-            start = date.fromisoformat(str(value))
-            to_contacts({}, behind, Period(start, spans.end_of(grain, start)))
-        else:
-            to_contacts({dimension: value}, behind)
+        to_contacts({grain: str(value)[:7] if grain == "month" else str(value)} if grain else {dimension: value}, behind)
 
     return open_point
 

@@ -63,6 +63,7 @@ class Look:
 def show(viewer: Viewer, page_key: str) -> None:
     """Draw the row for that page and remember what was chosen; called by the front door, before the page runs."""
     st.session_state[_LOOK] = Look()
+    _keep_undrawn(page_key)
     span = query.data_span(viewer)
     if span is None or page_key not in PAGES:
         return
@@ -115,27 +116,39 @@ def clear() -> None:
             st.session_state[dimension] = []
 
 
-def narrow(values: dict[str, Any], period: Period | None = None) -> None:
-    """Callback: add values to the row, as a click on a chart or a table does."""
+def narrow(values: dict[str, Any], whole: bool = False) -> None:
+    """Callback: add values to the row, as a click on a chart or a table does; `whole` takes all data as the period."""
     for dimension, value in values.items():
         st.session_state[dimension] = [_MISSING if value is None else value]
-    if period:
-        st.session_state["period"] = "days"
-        st.session_state["days"] = (period.first_day, period.last_day)
+    if whole:
+        st.session_state["period"] = "all"
+
+
+def _keep_undrawn(page_key: str) -> None:
+    """Streamlit forgets a widget that a run does not draw; the filters of other pages shall be there again when the reader comes back."""
+    drawn = {"period", "from", "to", "compare", *PAGES[page_key]} if page_key in PAGES else set()
+    if page_key in WITHOUT_COMPARISON:
+        drawn.discard("compare")
+    for key in {"period", "from", "to", "compare", *(name for names in PAGES.values() for name in names)} - drawn:
+        if key in st.session_state:
+            st.session_state[key] = st.session_state[key]
 
 
 def _ask_period(viewer: Viewer, first_day: date, last_day: date) -> Period:
     titles = spans.choices(viewer)
     default = spans.default(viewer)
-    options = [default, *(key for key in titles if key != default)]
-    options.sort(key=list(titles).index)
+    options = list(titles)
     _understand("period", {key: title for key, title in titles.items()})
     choice = st.selectbox(_("Period"), options, index=options.index(default), format_func=lambda key: _(titles[key]), key="period", bind="query-params", width=WIDTH)
     chosen: tuple[date, ...] = ()
     if choice == "days":
-        given = st.date_input(_("From – to"), value=(max(first_day, last_day.replace(day=1)), last_day), key="days", bind="query-params", format="DD/MM/YYYY", width=2 * WIDTH)
-        chosen = tuple(given) if isinstance(given, tuple | list) else (given,)
+        ends = (("from", _("From"), max(first_day, last_day.replace(day=1))), ("to", _("To"), last_day))
+        chosen = tuple(_ask_day(key, title, day) for key, title, day in ends)
     return spans.build_period(choice if choice in titles else default, last_day, first_day, chosen)
+
+
+def _ask_day(key: str, title: str, default: date) -> date:
+    return st.date_input(title, value=default, key=key, bind="query-params", format="DD/MM/YYYY", width=WIDTH) or default
 
 
 def _ask_comparison() -> str:
