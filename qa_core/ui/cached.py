@@ -18,6 +18,7 @@ from qa_core.records.model import Advisor, SettingValue
 from qa_core.settings import Settings
 from qa_core.slices import Filters, Period
 
+_VERSION = "data_version"
 SECONDS = 300
 """How long an answer may outlive what the version below does not cover, such as the new name of an advisor."""
 
@@ -70,13 +71,20 @@ def current_settings() -> Settings:
 
 
 def version() -> tuple[Any, ...]:
-    """What the answers depend on besides the question: which stores, and the state of the lake, the evaluations and the settings."""
+    """The version looked up at the start of this run; a run asks a dozen questions of one state."""
+    return st.session_state.get(_VERSION) or look_up_version()
+
+
+def look_up_version() -> tuple[Any, ...]:
+    """Look up, and keep for this run, what the answers depend on besides the question: which stores, and the state of the lake, the evaluations and the settings."""
     here = home.current()
     with store.reading() as session:
-        counters = session.execute(
-            sa.select(sa.select(sa.func.max(SettingValue.id)).scalar_subquery(), sa.select(sa.func.count()).select_from(Advisor).scalar_subquery())
-        ).one()
-        return (here.database_url, here.lake_url, here.timezone, lake.version("contacts"), lake.version("spend"), *map(str, answers.change_counter(session)), *counters)
+        newest_setting = session.scalar(sa.select(sa.func.max(SettingValue.id)))
+        advisors = session.scalar(sa.select(sa.func.count()).select_from(Advisor))
+        counter = answers.change_counter(session)
+    found = (here.database_url, here.lake_url, here.timezone, lake.version("contacts"), lake.version("spend"), *map(str, counter), newest_setting, advisors)
+    st.session_state[_VERSION] = found
+    return found
 
 
 @st.cache_data(ttl=SECONDS, max_entries=500, show_spinner=False)

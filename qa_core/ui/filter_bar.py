@@ -63,6 +63,7 @@ class Look:
 def show(viewer: Viewer, page_key: str) -> None:
     """Draw the row for that page and remember what was chosen; called by the front door, before the page runs."""
     st.session_state[_LOOK] = Look()
+    cached.look_up_version()
     _keep_undrawn(page_key)
     span = query.data_span(viewer)
     if span is None or page_key not in PAGES:

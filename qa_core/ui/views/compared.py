@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
@@ -25,9 +26,15 @@ LEAST_RATE, LEAST_MEAN = 5, 2
 
 def compare(kpi: Kpi, rows: list[Any], names: list[str]) -> Comparison:
     """The members compared on one KPI: rates by their counts, means by their spread."""
+    sizes = tuple(int(row.n) for row in rows)
     if kpi.unit == Unit.RATE:
-        return statistics.compare_rates(names, [int(row.numerator) for row in rows], [int(row.n) for row in rows])
-    return statistics.compare_means(names, [row.value for row in rows], [row.deviation for row in rows], [int(row.n) for row in rows])
+        return _compare_rates(tuple(names), tuple(int(row.numerator) for row in rows), sizes)
+    return _compare_means(tuple(names), tuple(row.value for row in rows), tuple(row.deviation for row in rows), sizes)
+
+
+# Thousands of permutations for the same figures on every run of a page would be most of its time.
+_compare_rates = functools.lru_cache(maxsize=64)(statistics.compare_rates)
+_compare_means = functools.lru_cache(maxsize=64)(statistics.compare_means)
 
 
 def show_dots(viewer: Viewer, look: Look, key: str, with_title: bool = False) -> None:
