@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+N_ = str
+"""Marks a message for the catalogues, as `wording.N_` does, which this room is too low to import."""
+
 
 class Refusal(Exception):
     """Something cannot be done, for a reason that the person can act on.
@@ -31,5 +34,5 @@ class Misuse(Refusal):
 class AccessDenied(Refusal):
     """Forbidden or missing: the two are told apart by nobody but the journal."""
 
-    def __init__(self, message: str = "You do not have access to this, or it does not exist.", **params: Any) -> None:
+    def __init__(self, message: str = N_("You do not have access to this, or it does not exist."), **params: Any) -> None:
         super().__init__("access_denied", message, **params)

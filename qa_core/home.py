@@ -11,6 +11,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from qa_core.errors import Refusal
+from qa_core.wording import N_
 
 PROJECT = Path(__file__).resolve().parent.parent
 SECRETS = ("cookie", "pseudonyms", "recordings", "journal")
@@ -50,7 +51,7 @@ def current() -> Home:
     try:
         ZoneInfo(timezone)
     except (ZoneInfoNotFoundError, ValueError) as error:
-        raise Refusal("unknown_timezone", "QA_TIMEZONE is {value}, which is not a time zone of the IANA list.", value=timezone) from error
+        raise Refusal("unknown_timezone", N_("QA_TIMEZONE is {value}, which is not a time zone of the IANA list."), value=timezone) from error
     return Home(
         folder=folder,
         database_url=os.environ.get("QA_DATABASE_URL") or f"sqlite:///{folder / 'records.sqlite'}",
@@ -79,11 +80,11 @@ def secret(name: str, home: Home | None = None) -> bytes:
         try:
             key = bytes.fromhex(given)
         except ValueError as error:
-            raise Refusal("bad_secret", "The secret {name} in the environment must be hexadecimal.", name=name) from error
+            raise Refusal("bad_secret", N_("The secret {name} in the environment must be hexadecimal."), name=name) from error
     else:
         key = _read_or_make((home or current()).secrets_folder / name)
     if len(key) < SECRET_BYTES:
-        raise Refusal("short_secret", "The secret {name} is shorter than {bytes} bytes; restore it from a backup.", name=name, bytes=SECRET_BYTES)
+        raise Refusal("short_secret", N_("The secret {name} is shorter than {bytes} bytes; restore it from a backup."), name=name, bytes=SECRET_BYTES)
     return key
 
 
@@ -114,5 +115,5 @@ def _read_or_make(path: Path) -> bytes:
     if not path.exists():
         write_private(path, secrets.token_bytes(SECRET_BYTES))
     if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise Refusal("open_secret", "{path} can be read by other users of this machine; run: chmod 600 {path}", path=str(path))
+        raise Refusal("open_secret", N_("{path} can be read by other users of this machine; run: chmod 600 {path}"), path=str(path))
     return path.read_bytes()

@@ -83,5 +83,5 @@ def doctor(as_json: Json = False) -> int:
         print_json({"ok": checks.is_well(found), "checks": [{"name": check.name, "state": check.state, "detail": check.detail} for check in found]})
     else:
         for check in found:
-            print(f"{check.state:5} {check.name}: {check.detail}")
+            print(f"{check.state:5} {_(check.name)}: {check.detail}")
     return DONE if checks.is_well(found) else REFUSED

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from qa_core import home
 from qa_core.errors import Refusal
+from qa_core.wording import N_
 
 BUSY_SECONDS = 30
 """How long a writer waits for another one before it gives up (SQLite)."""
@@ -90,4 +91,4 @@ def is_ready() -> bool:
 def require_ready() -> None:
     """Refuse, with the command that helps, when the records were never made."""
     if not is_ready():
-        raise Refusal("no_records", "There are no records in {folder} yet; run: python -m qa_core init", folder=str(home.current().folder))
+        raise Refusal("no_records", N_("There are no records in {folder} yet; run: python -m qa_core init"), folder=str(home.current().folder))
