@@ -135,9 +135,7 @@ def build_dots(frame: pd.DataFrame, unit: str, *, dark: bool = False, currency: 
     frame = frame.reset_index(drop=True)
     rows = list(range(len(frame)))
     if "chance_low" in frame:
-        for row, (low, high) in enumerate(zip(frame["chance_low"], frame["chance_high"], strict=True)):
-            if not figures.is_missing(low):
-                figure.add_shape(type="rect", x0=low, x1=high, y0=row - 0.5, y1=row + 0.5, fillcolor=tint.chance, line_width=0, layer="below")
+        figure.add_bar(x=frame["chance_high"] - frame["chance_low"], y=rows, base=frame["chance_low"], orientation="h", width=1, marker={"color": tint.chance, "line": {"width": 0}}, hoverinfo="skip")
     if centre is not None:
         figure.add_vline(x=centre, line={"color": tint.text, "width": 1.2})
     lines_x, lines_y = [], []
@@ -212,15 +210,18 @@ def build_waterfall(before: float, after: float, parts: Sequence[tuple[str, floa
         hovertext=[f"<b>{_plain(name)}</b><br>{figure_text}" for name, figure_text in zip(names, text, strict=True)],
         hoverinfo="text",
     )
-    for row in rows[:-1]:
-        figure.add_shape(type="line", x0=edges[min(row, len(edges) - 1)], x1=edges[min(row, len(edges) - 1)], y0=row + 0.34, y1=row + 0.66, line={"color": tint.reference, "width": 1})
+    # Shapes and notes are set at once: added one by one, Plotly checks all of them each time.
+    edge_at = [edges[min(row, len(edges) - 1)] for row in rows]
+    joints = [{"type": "line", "x0": edge_at[row], "x1": edge_at[row], "y0": row + 0.34, "y1": row + 0.66, "line": {"color": tint.reference, "width": 1}} for row in rows[:-1]]
+    notes = []
     for row, (base, length, label) in enumerate(zip(bases, lengths, text, strict=True)):
         # A fall is labelled on its left, anything else on its right; labels stay outside the bars.
-        left = length < 0
-        figure.add_annotation(x=min(base, base + length) if left else max(base, base + length), y=row, text=label, showarrow=False, xanchor="right" if left else "left", xshift=-4 if left else 4, font={"size": 11.5, "color": tint.text})
+        side = {"x": base + length, "xanchor": "right", "xshift": -4} if length < 0 else {"x": base + length, "xanchor": "left", "xshift": 4}
+        notes.append({**side, "y": row, "text": label, "showarrow": False, "font": {"size": 11.5, "color": tint.text}})
     if cut:
-        for row in (0, len(names) - 1):
-            figure.add_annotation(x=floor, y=row, text="≈", textangle=90, showarrow=False, xshift=9, font={"size": 18, "color": tint.paper})
+        mark = {"x": floor, "text": "≈", "textangle": 90, "showarrow": False, "xshift": 9, "font": {"size": 18, "color": tint.paper}}
+        notes += [{**mark, "y": row} for row in (0, len(names) - 1)]
+    figure.update_layout(shapes=joints, annotations=notes)
     figure.update_xaxes(range=[floor, high + span * 0.42], visible=False)
     figure.update_yaxes(range=[len(names) - 0.4, -0.6], tickvals=rows, ticktext=[_cut(name, 24) for name in names], showgrid=False)
     return _dress(figure, tint, height)
@@ -232,9 +233,9 @@ def build_funnel(steps: Sequence[tuple[str, float | None, str]], *, dark: bool =
     rows = list(range(len(steps)))
     lengths = [0 if figures.is_missing(count) else count for _label, count, _note in steps]
     figure.add_bar(x=lengths, y=rows, orientation="h", marker_color=[_fade(tint.accent, 1 - 0.13 * row) for row in rows], width=0.62, hoverinfo="skip")
-    for row, (_label, count, note) in enumerate(steps):
-        text = figures.value(count, Unit.COUNT) + (f" · {note}" if note else "")
-        figure.add_annotation(x=lengths[row], y=row, text=text, showarrow=False, xanchor="left", xshift=6, font={"size": 12, "color": tint.text})
+    said = [figures.value(count, Unit.COUNT) + (f" · {note}" if note else "") for _label, count, note in steps]
+    note = {"showarrow": False, "xanchor": "left", "xshift": 6, "font": {"size": 12, "color": tint.text}}
+    figure.update_layout(annotations=[{**note, "x": lengths[row], "y": row, "text": said[row]} for row in rows])
     figure.update_xaxes(range=[0, max([*lengths, 1]) * 1.55], visible=False)
     figure.update_yaxes(range=[len(steps) - 0.5, -0.5], tickvals=rows, ticktext=[_cut(label) for label, _count, _note in steps], showgrid=False)
     return _dress(figure, tint, height)

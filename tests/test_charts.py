@@ -135,7 +135,7 @@ def test_dots_carry_their_key_and_their_chance_bar() -> None:
 
     assert figure.data[-1].customdata[0][0] == "a"
     assert "<a" not in figure.layout.yaxis.ticktext[0]
-    assert any(shape.type == "rect" and shape.x0 == 0.65 for shape in figure.layout.shapes)
+    assert figure.data[0].base[0] == 0.65 and figure.data[0].x[0] == pytest.approx(0.2)
 
 
 def test_figures_are_transparent_and_change_their_colours_with_the_theme() -> None:
