@@ -276,7 +276,7 @@ def test_what_cannot_be_recognised_is_named_with_what_was_seen(tmp_path):
         (b"Call Id,Date,Time\n,,\n\n", "headers_only"),
         (b"%PDF-1.4 something", "wrong_file_type"),
         (b"\x89PNG\r\n\x1a\n\x00\x00", "wrong_file_type"),
-        (b'{"calls": []}', "wrong_file_type"),
+        (b'{"calls": []}', "empty_file"),
         (b"<html><table></table></html>", "wrong_file_type"),
         (b"\x00\x01\x02\x03", "wrong_file_type"),
         (b"PK\x03\x04 not a zip", "damaged_file"),
@@ -352,7 +352,7 @@ def test_archives_that_are_no_workbook_or_unpack_to_too_much_are_refused(tmp_pat
     assert refuse(bomb).code == "workbook_too_large"
     with zipfile.ZipFile(bomb, "w") as archive:
         archive.writestr("hello.txt", "hello")
-    assert refuse(bomb).code == "wrong_file_type"
+    assert refuse(bomb).code == "unknown_headers"
     whole = make_workbook(tmp_path / "calls.xlsx", {"Sheet1": lay_out(WORKBOOK)}).read_bytes()
     assert refuse(write(tmp_path, whole[: len(whole) // 2], "cut.xlsx")).code == "damaged_file"
 

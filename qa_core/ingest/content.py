@@ -8,7 +8,6 @@ import io
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -22,7 +21,7 @@ BLOCK = 4 << 20
 LARGEST_UNPACKED = 16 << 30
 LARGEST_RATIO = 300
 RATIO_MATTERS_FROM = 32 << 20
-_WORKBOOKS = ("[Content_Types].xml", "mimetype", "xl/workbook.bin", "xl/workbook.xml", "content.xml")
+_WORKBOOKS = ("xl/", "content.xml", "[content_types].xml")
 _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 
 
@@ -43,30 +42,27 @@ class Content:
     def size(self) -> int:
         return self.path.stat().st_size
 
-    @contextmanager
-    def open(self) -> Iterator[tuple[BinaryIO, Callable[[], float]]]:
-        """The bytes from the start, and what share of them is behind (0–1). Raises Refusal where they are damaged or unpack beyond the limits."""
-        with self.path.open("rb") as raw:
+    @cached_property
+    def unpacked_size(self) -> int:
+        """How many bytes it unpacks to, as far as the packing says; for progress alone."""
+        if self.packing == "zip":
+            with zipfile.ZipFile(self.path) as archive:
+                return max(1, archive.getinfo(self.member).file_size)
+        if self.packing == "gzip":
+            with self.path.open("rb") as file:
+                file.seek(-4, io.SEEK_END)
+                return max(self.size, int.from_bytes(file.read(4), "little"))
+        return max(1, self.size)
 
-            def share() -> float:
-                return min(1.0, raw.tell() / max(1, self.size))
-
-            if self.packing is None:
-                yield raw, share
-                return
-            try:
-                if self.packing == "gzip":
-                    with gzip.GzipFile(fileobj=raw) as file:
-                        yield io.BufferedReader(_Limited(file, self), BLOCK), share
-                else:
-                    with zipfile.ZipFile(raw) as archive, archive.open(self.member) as file:
-                        yield io.BufferedReader(_Limited(file, self), BLOCK), share
-            except (zipfile.BadZipFile, gzip.BadGzipFile, EOFError, zlib.error, NotImplementedError, RuntimeError) as error:
-                raise damaged_archive(self.path) from error
+    def open(self) -> BinaryIO:
+        """The bytes from the start. Reading them raises Refusal where they are damaged or unpack beyond the limits."""
+        if self.packing is None:
+            return self.path.open("rb")
+        return io.BufferedReader(_Unpacked(self), BLOCK)
 
     def read_start(self, count: int) -> bytes:
         """The first bytes."""
-        with self.open() as (file, _share):
+        with self.open() as file:
             return file.read(count)
 
     def decode_start(self, start: bytes) -> str | None:
@@ -84,7 +80,11 @@ class Content:
         """The text in blocks of whole lines, and what share is behind each; bytes that are no UTF-8 are read as Windows-1252."""
         mark = next((name for mark, name in _MARKS if self.read_start(4).startswith(mark)), None)
         encoding = self.encoding or mark
-        with self.open() as (file, share):
+        with self.open() as file:
+
+            def share() -> float:
+                return min(1.0, file.tell() / self.unpacked_size)
+
             if encoding:
                 yield from _text_blocks(io.TextIOWrapper(file, encoding=encoding, errors="replace", newline=""), share)
                 return
@@ -100,12 +100,14 @@ class Content:
 
     @cached_property
     def ends_with_newline(self) -> bool:
-        """Whether the last line is finished; known for plain files, taken as true for packed ones, which are checked when unpacked."""
-        if self.packing is not None or not self.size:
-            return True
-        with self.path.open("rb") as file:
-            file.seek(-1, io.SEEK_END)
-            return file.read(1) in (b"\n", b"\r", b"\x00")
+        """Whether the last line is finished."""
+        last = b""
+        with self.open() as file:
+            if self.packing is None and self.size:
+                file.seek(-1, io.SEEK_END)
+            while block := file.read(BLOCK):
+                last = block[-1:]
+        return last in (b"\n", b"\r", b"\x00")
 
 
 def open_content(path: Path, encoding: str | None = None) -> Content:
@@ -124,44 +126,70 @@ def open_content(path: Path, encoding: str | None = None) -> Content:
             entries = [entry for entry in archive.infolist() if not entry.is_dir()]
     except (zipfile.BadZipFile, OSError, ValueError) as error:
         raise damaged_archive(path) from error
-    if any(entry.filename in _WORKBOOKS for entry in entries):
+    if any(entry.filename.lower().startswith(_WORKBOOKS) for entry in entries):
         return Content(path, encoding=encoding)
     files = [entry for entry in entries if not entry.filename.startswith("__MACOSX/") and not entry.filename.rsplit("/", 1)[-1].startswith(".")]
     if len(files) != 1:
         raise Refusal(
             "several_files" if files else "empty_file",
-            N_("{name} holds {count} files: {seen}. Unpack it and import them one by one.") if files else N_("{name} is empty. Export it again and try once more."),
+            N_("{name} holds {count} files: {seen}. Unpack it and import them one by one.")
+            if files
+            else N_("{name} is empty. Export it again and try once more."),
             name=path.name,
             count=len(files),
             seen=", ".join(entry.filename for entry in files[:10]),
         )
     if files[0].flag_bits & 1:
         raise Refusal("locked_file", N_("{name} is locked with a password. Save it without one and import that."), name=path.name)
-    if files[0].file_size > LARGEST_UNPACKED or files[0].file_size > RATIO_MATTERS_FROM and files[0].file_size > LARGEST_RATIO * max(1, files[0].compress_size):
+    if files[0].file_size > LARGEST_UNPACKED or (
+        files[0].file_size > RATIO_MATTERS_FROM and files[0].file_size > LARGEST_RATIO * max(1, files[0].compress_size)
+    ):
         raise too_large_archive(path)
     return Content(path, "zip", files[0].filename, encoding)
 
 
-class _Limited(io.RawIOBase):
+class _Unpacked(io.RawIOBase):
     """An unpacking file that stops when it gives more than could be meant."""
 
-    def __init__(self, file: BinaryIO, content: Content) -> None:
-        self._file, self._content, self._given = file, content, 0
+    def __init__(self, content: Content) -> None:
+        self._content, self._given = content, 0
+        self._raw = content.path.open("rb")
+        self._archive = None
+        if content.packing == "gzip":
+            self._file: BinaryIO = gzip.GzipFile(fileobj=self._raw)
+        else:
+            self._archive = zipfile.ZipFile(self._raw)
+            self._file = self._archive.open(content.member)
 
     def readable(self) -> bool:
         return True
 
+    def tell(self) -> int:
+        return self._given
+
     def readinto(self, buffer: memoryview) -> int:
-        data = self._file.read(len(buffer))
+        try:
+            data = self._file.read(len(buffer))
+        except (zipfile.BadZipFile, gzip.BadGzipFile, EOFError, zlib.error, NotImplementedError, RuntimeError) as error:
+            raise damaged_archive(self._content.path) from error
         buffer[: len(data)] = data
         self._given += len(data)
-        if self._given > LARGEST_UNPACKED or self._given > RATIO_MATTERS_FROM and self._given > LARGEST_RATIO * self._content.size:
+        if self._given > LARGEST_UNPACKED or (self._given > RATIO_MATTERS_FROM and self._given > LARGEST_RATIO * self._content.size):
             raise too_large_archive(self._content.path)
         return len(data)
 
+    def close(self) -> None:
+        self._file.close()
+        if self._archive is not None:
+            self._archive.close()
+        self._raw.close()
+        super().close()
+
 
 def too_large_archive(path: Path) -> Refusal:
-    return Refusal("archive_too_large", N_("{name} unpacks to far more than its size: it is not read. Unpack it yourself and import what it holds."), name=path.name)
+    return Refusal(
+        "archive_too_large", N_("{name} unpacks to far more than its size: it is not read. Unpack it yourself and import what it holds."), name=path.name
+    )
 
 
 def damaged_archive(path: Path) -> Refusal:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from qa_core.errors import Refusal
@@ -12,6 +13,7 @@ from qa_core.wording import N_
 
 LARGEST_VALUE = 64 << 20
 """Characters of one object: more is no contact."""
+MOST_NAMES = 2_000
 _BLANK = " \t\r\n"
 _OF_ONE_RECORD = ("participants", "segments", "sessions", "legs", "metrics", "tags", "comments", "recordings", "attributes", "properties", "fields")
 """Lists inside a record, which are no envelope around records."""
@@ -118,7 +120,12 @@ class Documents:
 
     def _more(self) -> bool:
         if len(self._text) - self._at > LARGEST_VALUE:
-            raise Refusal("json_too_large", N_("{name} holds one value of more than {size} million characters, which no contact is."), name=self._content.name, size=LARGEST_VALUE >> 20)
+            raise Refusal(
+                "json_too_large",
+                N_("{name} holds one value of more than {size} million characters, which no contact is."),
+                name=self._content.name,
+                size=LARGEST_VALUE >> 20,
+            )
         block, self.share = next(self._blocks, ("", 1.0))
         self._text, self._at = self._text[self._at :] + block, 0
         return bool(block)
@@ -146,10 +153,47 @@ class Documents:
             return value
 
     def _no_json(self) -> Refusal:
-        return Refusal("damaged_file", N_("{name} begins like JSON, and is none: something is missing or too much in it. Export it again."), name=self._content.name)
+        return Refusal(
+            "damaged_file", N_("{name} begins like JSON, and is none: something is missing or too much in it. Export it again."), name=self._content.name
+        )
 
     def _cut(self) -> Refusal:
-        return Refusal("damaged_file", N_("{name} is JSON that ends too early or is broken inside: nothing of it is imported. Export it again."), name=self._content.name)
+        return Refusal(
+            "damaged_file", N_("{name} is JSON that ends too early or is broken inside: nothing of it is imported. Export it again."), name=self._content.name
+        )
+
+
+@dataclass(frozen=True)
+class Records:
+    """Records with named values, read again from the start as often as asked."""
+
+    names: tuple[str, ...]
+    count: int
+    read: Callable[[], Iterator[dict[str, str]]]
+    decision: str
+
+
+def open_records(content: Content) -> Records:
+    """The objects of a JSON file as flat records. Raises Refusal where it holds none, or describes data rather than holding it."""
+    names: dict[str, None] = {}
+    count = 0
+    for _number, _envelope, item in Documents(content).objects():
+        if "$schema" in item or ("properties" in item and item.get("type") in ("object", ["object", "null"], ["null", "object"])):
+            raise Refusal(
+                "json_schema", N_("{name} is a JSON schema: it says what calls would look like, and holds none. Import the export itself."), name=content.name
+            )
+        names |= dict.fromkeys(flatten(item))
+        count += 1
+        if len(names) > MOST_NAMES:
+            raise Refusal("json_too_wide", N_("{name} has more than {count} different keys: it is no list of contacts."), name=content.name, count=MOST_NAMES)
+    if not names:
+        raise Refusal("empty_file", N_("{name} is empty. Export it again and try once more."), name=content.name)
+    return Records(
+        tuple(names),
+        count,
+        lambda: (flatten(item) for _number, _envelope, item in Documents(content).objects()),
+        N_("read as JSON: {count} objects, nested keys joined with dots"),
+    )
 
 
 def flatten(item: Mapping[str, Any], before: str = "") -> dict[str, str]:

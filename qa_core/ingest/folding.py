@@ -22,7 +22,7 @@ from qa_core.errors import Refusal
 from qa_core.ingest.clock import FIRST_YEAR, LAST_YEAR, Zone
 from qa_core.ingest.content import Content
 from qa_core.ingest.documents import Documents
-from qa_core.ingest.identity import SHORTEST_NUMBER, Pseudonyms, is_extension, mask_cell
+from qa_core.ingest.identity import Pseudonyms, find_outside, mask_cell
 from qa_core.ingest.options import ImportOptions
 from qa_core.ingest.platforms import Platform
 from qa_core.ingest.staged import SCHEMAS, Decision, Staged
@@ -34,8 +34,6 @@ RECORDS_PER_PART = 1_000_000
 SHOWN_OF_A_CELL = 200
 MEMORY = "350MB"
 _REJECTED = pa.schema([("line", pa.int64()), ("reason", pa.string()), ("cells", pa.list_(pa.string()))])
-_BRACKETED = re.compile(r"<([^<>]*)>")
-_ADDRESS = re.compile(r"^(?:sips?|tel):([^@;]+)", re.IGNORECASE)
 
 Progress = Callable[[int, float], None]
 
@@ -137,19 +135,6 @@ class Work:
         return pc.take(self.pseudonyms.find_keys(outside), encoded.indices)
 
 
-def find_outside(text: str | None) -> str | None:
-    """The number of somebody outside as a caller id, a SIP address or a cell shows it; None for a desk, a channel or a name."""
-    if not text:
-        return None
-    bracketed = _BRACKETED.search(text)
-    plain = bracketed[1] if bracketed else text
-    address = _ADDRESS.match(plain.strip())
-    plain = (address[1] if address else plain).strip()
-    if is_extension(plain) or sum(letter.isdigit() for letter in plain) < SHORTEST_NUMBER:
-        return None
-    return plain
-
-
 @dataclass
 class Bench:
     """What a fold works with: a connection with the view `records`, and the work to count into."""
@@ -165,7 +150,9 @@ class Bench:
         return {str(kind): int(rows) for kind, rows in self.connection.execute(statement).fetchall()}
 
 
-def stage_platform(platform: Platform, content: Content, kind: str, options: ImportOptions, folder: Path, digest: str, progress: Progress | None = None) -> Staged:
+def stage_platform(
+    platform: Platform, content: Content, kind: str, options: ImportOptions, folder: Path, digest: str, progress: Progress | None = None
+) -> Staged:
     """Read an export into `folder`. Raises Refusal when it holds no contact at all."""
     here = home.current()
     centre = Zone(here.timezone)
@@ -178,7 +165,12 @@ def stage_platform(platform: Platform, content: Content, kind: str, options: Imp
         Pseudonyms.current(may_create=not options.dry_run),
         progress or (lambda done, share: None),
     )
-    work.decide("file", N_("recognised as an export of {platform}") if options.profile is None else N_("read as an export of {platform}, as asked for by --profile"), "", platform=platform.title)
+    work.decide(
+        "file",
+        N_("recognised as an export of {platform}") if options.profile is None else N_("read as an export of {platform}, as asked for by --profile"),
+        "",
+        platform=platform.title,
+    )
     records = folder / "records.parquet"
     _write_records(work, records)
     rows = folder / "rows.parquet"
@@ -240,7 +232,15 @@ def _fold(work: Work, records: Path, path: Path, kind: str, folder: Path) -> tup
     parts = max(1, -(-work.records // RECORDS_PER_PART)) if group else 1
     written, writer = 0, None
     known: Counter[str] = Counter()
-    connection = duckdb.connect(config={"memory_limit": MEMORY, "threads": 2, "temp_directory": str(folder / "spill"), "autoinstall_known_extensions": False, "autoload_known_extensions": False})
+    connection = duckdb.connect(
+        config={
+            "memory_limit": MEMORY,
+            "threads": 2,
+            "temp_directory": str(folder / "spill"),
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+        }
+    )
     before = sum(work.skipped.values())
     try:
         with ExitStack() as stack:
@@ -263,7 +263,12 @@ def _fold(work: Work, records: Path, path: Path, kind: str, folder: Path) -> tup
         connection.close()
     work.notes["skipped_records"] = sum(work.skipped.values()) - before
     if writer is None:
-        raise Refusal("no_contacts", N_("{name} is an export of {platform}, but none of its records makes a whole call."), name=work.content.name, platform=work.platform.title)
+        raise Refusal(
+            "no_contacts",
+            N_("{name} is an export of {platform}, but none of its records makes a whole call."),
+            name=work.content.name,
+            platform=work.platform.title,
+        )
     work.fold("leg", work.records - written - sum(work.folded.values()) - work.notes["skipped_records"])
     # A column without any value is one that this export does not carry: it must not empty what other files have brought.
     return written, tuple(name for name in SCHEMAS[kind] if known[name])
@@ -294,9 +299,17 @@ def _say_clock_changes(work: Work) -> None:
         return
     work.decide("started_at", N_("times are on the clock of {zone}; --timezone says another"), "", zone=zone.name)
     if zone.repeated:
-        work.decide("started_at", N_("an hour that the clocks of {zone} show twice is taken the first time"), N_("{count} values"), zone=zone.name, count=zone.repeated)
+        work.decide(
+            "started_at", N_("an hour that the clocks of {zone} show twice is taken the first time"), N_("{count} values"), zone=zone.name, count=zone.repeated
+        )
     if zone.missing:
-        work.decide("started_at", N_("an hour that the clocks of {zone} skip is counted on from before the change"), N_("{count} values"), zone=zone.name, count=zone.missing)
+        work.decide(
+            "started_at",
+            N_("an hour that the clocks of {zone} skip is counted on from before the change"),
+            N_("{count} values"),
+            zone=zone.name,
+            count=zone.missing,
+        )
 
 
 def from_epoch(value: Any, per_second: int = 1) -> datetime | None:

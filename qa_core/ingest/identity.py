@@ -28,6 +28,8 @@ _WITHHELD = {
 }  # fmt: skip
 _DECORATION = "[\\s\u00a0\u202f.\\-/()_]"
 _MASK = "•••"
+_BRACKETED = re.compile(r"<([^<>]*)>|\(([^()]*)\)\s*$")
+_ADDRESS = re.compile(r"^(?:sips?|tel):([^@;]+)", re.IGNORECASE)
 
 
 class Pseudonyms:
@@ -105,6 +107,20 @@ def is_withheld(text: str) -> bool:
 def is_extension(text: str) -> bool:
     """Whether a cell is the short number of a desk, or a technical channel, rather than somebody outside."""
     return (text.isdigit() and len(text) < SHORTEST_NUMBER) or "/" in text
+
+
+def find_outside(text: str | None) -> str | None:
+    """The number of somebody outside as a caller id, a SIP address or a cell shows it; None for a desk, a channel or a name."""
+    if not text:
+        return None
+    bracketed = _BRACKETED.search(text)
+    inner = (bracketed[1] or bracketed[2] or "") if bracketed else ""
+    plain = inner if any(letter.isdigit() for letter in inner) else text
+    address = _ADDRESS.match(plain.strip())
+    plain = (address[1] if address else plain).strip()
+    if is_extension(plain) or sum(letter.isdigit() for letter in plain) < SHORTEST_NUMBER:
+        return None
+    return plain
 
 
 def mask_cell(text: str | None) -> str | None:

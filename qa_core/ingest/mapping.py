@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from qa_core.errors import Refusal
-from qa_core.ingest.profiles import Field, Profile, Reads
+from qa_core.ingest.profiles import Field, Profile, Reads, find_profiles
 from qa_core.ingest.words import simplify
 from qa_core.wording import N_
 
@@ -89,6 +89,13 @@ def count_known(cells: Iterable[str], vocabulary: Mapping[str, tuple[Field, int]
 def look_up(header: Header, vocabulary: Mapping[str, tuple[Field, int]]) -> tuple[Field, int] | None:
     """The field that a header names, exactly or but for its unit."""
     return vocabulary.get(simplify(header.text)) or vocabulary.get(header.words)
+
+
+def recognise_profile(kind: str, rows: Iterable[Iterable[str]]) -> Profile | None:
+    """The profile whose own headers stand together in one of these rows; None when the table is anybody's."""
+    seen = [{parse_header(cell).words for cell in row} | {simplify(cell) for cell in row} for row in rows]
+    signed = (profile for profile in find_profiles() if profile.kind == kind and profile.signature)
+    return next((profile for profile in signed if any(set(profile.signature) <= words for words in seen)), None)
 
 
 def recognise(profile: Profile, headers: list[str], given: Mapping[str, str]) -> dict[str, Column]:

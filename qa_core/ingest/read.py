@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -22,10 +23,14 @@ from qa_core.ingest import mapping, readers, tables, words
 from qa_core.ingest.blocks import Block, read_blocks
 from qa_core.ingest.chunks import Chunk, Context
 from qa_core.ingest.clock import Zone
+from qa_core.ingest.content import Content, open_content
+from qa_core.ingest.folding import stage_platform
 from qa_core.ingest.identity import Pseudonyms, mask_cell
 from qa_core.ingest.options import ImportOptions
+from qa_core.ingest.platforms import Platform, find_platform
 from qa_core.ingest.profiles import get_profile
 from qa_core.ingest.profiles.contacts import ZERO_COLUMNS
+from qa_core.ingest.sample import take_sample
 from qa_core.ingest.staged import SCHEMAS, Decision, Staged
 from qa_core.wording import N_
 
@@ -44,10 +49,19 @@ def stage(path: Path, kind: str, options: ImportOptions | None = None, progress:
     Raises Refusal when the file cannot be read rightly; nothing is left behind then.
     """
     path, options = Path(path), options or ImportOptions()
+    content = open_content(path, options.encoding)
+    # Who says which column is what means a table.
+    platform = None if options.columns else find_platform(take_sample(content), kind, options.profile)
+    if platform is not None:
+        return _stage_platform(platform, content, kind, options, progress)
     profile = get_profile(kind, options.profile)
     vocabulary = mapping.build_vocabulary(profile.fields)
-    source = readers.open_source(path, options, lambda rows: max((mapping.count_known(row, vocabulary) for row in rows), default=0))
-    header = tables.find_header(source.sample(tables.SAMPLE_ROWS), vocabulary, tuple(options.columns.values()))
+    source = readers.open_source(content, options, lambda rows: max((mapping.count_known(row, vocabulary) for row in rows), default=0))
+    sample = source.sample(tables.SAMPLE_ROWS)
+    if options.profile is None:
+        profile = mapping.recognise_profile(kind, [row for _line, row in sample]) or profile
+        vocabulary = mapping.build_vocabulary(profile.fields)
+    header = tables.find_header(sample, vocabulary, tuple(options.columns.values()))
     columns = mapping.recognise(profile, list(header.names), options.columns)
     if profile.claim:
         profile.claim(header.names, columns)
@@ -67,7 +81,7 @@ def stage(path: Path, kind: str, options: ImportOptions | None = None, progress:
         context.decisions.append(Decision("file", N_("the header is on line {line}; the rows above it are titles"), "", (("line", place),)))
     rows = _Rows(source, header, context, progress)
     rows.infer()
-    folder = _make_folder(here, options)
+    folder = make_folder(here, options)
     staged = Staged(
         kind=kind,
         system=options.system or profile.name,
@@ -96,7 +110,16 @@ def stage(path: Path, kind: str, options: ImportOptions | None = None, progress:
     return staged
 
 
-def _make_folder(here: home.Home, options: ImportOptions) -> Path:
+def _stage_platform(platform: Platform, content: Content, kind: str, options: ImportOptions, progress: Progress | None) -> Staged:
+    folder = make_folder(home.current(), options)
+    try:
+        return stage_platform(platform, content, kind, options, folder, find_digest(content.path), progress)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def make_folder(here: home.Home, options: ImportOptions) -> Path:
     """A folder of our own; in a dry run outside the home, which is left as it is. The number tells whether its maker still lives."""
     name = f"staged-{os.getpid()}-"
     if options.dry_run:

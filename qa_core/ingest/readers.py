@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
 from typing import Any, BinaryIO
 
 from qa_core.errors import Refusal
-from qa_core.ingest import workbooks
+from qa_core.ingest import documents, parquet, workbooks
+from qa_core.ingest.content import ZIP, Content
+from qa_core.ingest.documents import Records
 from qa_core.ingest.options import ImportOptions
 from qa_core.ingest.staged import Decision
 from qa_core.wording import N_
@@ -24,6 +25,7 @@ DELIMITER_NAMES = {";": "semicolon", ",": "comma", "\t": "tab", "|": "bar"}
 SAMPLE_LINES = 200
 LONGEST_CELL = 200_000
 BLOCK = 1 << 20
+OLE, PARQUET = b"\xd0\xcf\x11\xe0", b"PAR1"
 OTHER_TYPES = (
     (b"%PDF", "PDF"),
     (b"\x89PNG", "PNG"),
@@ -32,13 +34,10 @@ OTHER_TYPES = (
     (b"RIFF", "WAV"),
     (b"ID3", "MP3"),
     (b"OggS", "Ogg"),
-    (b"\x1f\x8b", "gzip"),
     (b"Rar!", "RAR"),
     (b"7z\xbc\xaf", "7z"),
     (b"SQLite format 3", "SQLite"),
-    (b"PAR1", "Parquet"),
     (b"\x7fELF", "program"),
-    (b"\xd0\xcf\x11\xe0", "XLS"),
 )
 
 csv.field_size_limit(LONGEST_CELL)
@@ -84,69 +83,87 @@ class Source:
             return [(reader.line_num, row) for row in islice(reader, count)]
 
 
-def open_source(path: Path, options: ImportOptions, prefers: Callable[[list[list[str]]], int]) -> Source:
+def open_source(content: Content, options: ImportOptions, prefers: Callable[[list[list[str]]], int]) -> Source:
     """Find out how to read a file. `prefers` scores the first rows of a sheet by how many headers it knows.
 
     Raises Refusal when the file is empty, of another type, or a workbook beyond the limits.
     """
-    try:
-        with path.open("rb") as file:
-            start = file.read(8192)
-        size = path.stat().st_size
-    except OSError as error:
-        raise Refusal("unreadable_file", N_("{name} cannot be opened: {reason}."), name=path.name, reason=error.strerror or "unknown") from error
-    if not size:
-        raise Refusal("empty_file", N_("{name} is empty. Export it again and try once more."), name=path.name)
-    if start.startswith(b"PK\x03\x04"):
-        return _open_workbook(path, options, prefers)
-    _refuse_other_types(path, start)
-    return _open_text(path, options, size)
+    start = content.read_start(8192)
+    if not start:
+        raise Refusal("empty_file", N_("{name} is empty. Export it again and try once more."), name=content.name)
+    if start.startswith((ZIP, OLE)):
+        return _open_workbook(content, options, prefers)
+    if start.startswith(PARQUET):
+        return _open_records(content, parquet.open_records(content))
+    _refuse_other_types(content, start)
+    text = content.decode_start(start)
+    if text is not None and text.lstrip("\ufeff \t\r\n")[:1] in ("{", "["):
+        return _open_records(content, documents.open_records(content))
+    return _open_text(content, options)
 
 
-def _refuse_other_types(path: Path, start: bytes) -> None:
+def _refuse_other_types(content: Content, start: bytes) -> None:
     for magic, name in OTHER_TYPES:
         if start.startswith(magic):
-            raise _wrong_type(path, name)
+            raise wrong_type(content, name)
     if b"\x00" in start and not start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        raise _wrong_type(path, "binary")
+        raise wrong_type(content, "binary")
     text = start.lstrip(codecs.BOM_UTF8).lstrip()
-    if text[:1] in (b"{", b"["):
-        raise _wrong_type(path, "JSON")
     if text[:1] == b"<" and text[:200].lower().startswith((b"<html", b"<!doctype", b"<?xml", b"<table")):
-        raise _wrong_type(path, "HTML or XML")
+        raise wrong_type(content, "HTML or XML")
 
 
-def _wrong_type(path: Path, name: str) -> Refusal:
-    return Refusal("wrong_file_type", N_("{name} is a file of type {type}. Export it as CSV or XLSX and import that."), name=path.name, type=name)
+def wrong_type(content: Content, name: str) -> Refusal:
+    return Refusal("wrong_file_type", N_("{name} is a file of type {type}. Export it as CSV or XLSX and import that."), name=content.name, type=name)
 
 
-def _open_workbook(path: Path, options: ImportOptions, prefers: Callable[[list[list[str]]], int]) -> Source:
-    sheet, decisions = workbooks.choose_sheet(path, options.sheet, prefers)
-    first_row, content = workbooks.read_sheet(path, sheet)
-
-    def open_text() -> tuple[Iterator[str], Callable[[], float]]:
-        raw = io.BytesIO(content)
-        return io.TextIOWrapper(raw, encoding="utf-8", newline=""), lambda: raw.tell() / max(1, len(content))
-
-    return Source(open_text, lambda: io.BytesIO(content), "utf-8", len(content), ",", first_row, decisions)
-
-
-def _open_text(path: Path, options: ImportOptions, size: int) -> Source:
-    encoding, decisions = _find_encoding(path, options)
+def _open_workbook(content: Content, options: ImportOptions, prefers: Callable[[list[list[str]]], int]) -> Source:
+    sheet, decisions = workbooks.choose_sheet(content, options.sheet, prefers)
+    first_row, cells = workbooks.read_sheet(content, sheet)
 
     def open_text() -> tuple[Iterator[str], Callable[[], float]]:
-        raw = path.open("rb")
+        raw = io.BytesIO(cells)
+        return io.TextIOWrapper(raw, encoding="utf-8", newline=""), lambda: raw.tell() / max(1, len(cells))
+
+    return Source(open_text, lambda: io.BytesIO(cells), "utf-8", len(cells), ",", first_row, decisions)
+
+
+def _open_records(content: Content, records: Records) -> Source:
+    """Records with named values as the text of a table: the names on its first line."""
+
+    def lines(written: list[int]) -> Iterator[str]:
+        line = io.StringIO()
+        writer = csv.writer(line, lineterminator="\n")
+        writer.writerow(records.names)
+        for number, record in enumerate(records.read()):
+            yield line.getvalue()
+            line.seek(0)
+            line.truncate()
+            # One line of text is one record, whatever stands in its cells.
+            writer.writerow([" ".join(record[name].splitlines()) if name in record else "" for name in records.names])
+            written[0] = number
+        yield line.getvalue()
+
+    def open_text() -> tuple[Iterator[str], Callable[[], float]]:
+        written = [0]
+        return lines(written), lambda: written[0] / max(1, records.count)
+
+    return Source(open_text, None, "utf-8", content.unpacked_size, ",", 0, [Decision("file", records.decision, "", _places(count=records.count))])
+
+
+def _open_text(content: Content, options: ImportOptions) -> Source:
+    encoding, decisions = _find_encoding(content, options)
+
+    def open_text() -> tuple[Iterator[str], Callable[[], float]]:
+        raw = content.open()
         lines = _decode_each_line(raw) if encoding == "mixed" else io.TextIOWrapper(raw, encoding=encoding, errors="replace", newline="")
-        return lines, lambda: 1.0 if raw.closed else raw.tell() / size
+        return lines, lambda: 1.0 if raw.closed else raw.tell() / content.unpacked_size
 
-    with path.open("rb") as file:
-        file.seek(-1, io.SEEK_END)
-        ends_with_newline = file.read(1) in (b"\n", b"\r", b"\x00")
     lines, _share = open_text()
     sample = [line for line, _n in zip(lines, range(SAMPLE_LINES), strict=False)]
     lines.close()
     if not any(line.strip() for line in sample):
-        raise Refusal("empty_file", N_("{name} is empty. Export it again and try once more."), name=path.name)
+        raise Refusal("empty_file", N_("{name} is empty. Export it again and try once more."), name=content.name)
     delimiter = _given_delimiter(options.delimiter) or find_delimiter(sample)
     decisions.append(
         Decision(
@@ -157,7 +174,8 @@ def _open_text(path: Path, options: ImportOptions, size: int) -> Source:
         )
     )
     by_bytes = encoding in ("utf-8", "utf-8-sig", "ascii", "cp1252")
-    return Source(open_text, (lambda: path.open("rb")) if by_bytes else None, encoding.removesuffix("-sig"), size, delimiter, 0, decisions, ends_with_newline)
+    open_bytes = content.open if by_bytes else None
+    return Source(open_text, open_bytes, encoding.removesuffix("-sig"), content.unpacked_size, delimiter, 0, decisions, content.ends_with_newline)
 
 
 def _places(**places: Any) -> tuple[tuple[str, Any], ...]:
@@ -191,19 +209,19 @@ def find_delimiter(lines: list[str]) -> str:
     return best
 
 
-def _find_encoding(path: Path, options: ImportOptions) -> tuple[str, list[Decision]]:
-    with path.open("rb") as file:
+def _find_encoding(content: Content, options: ImportOptions) -> tuple[str, list[Decision]]:
+    with content.open() as file:
         start = file.read(4)
     if options.encoding:
-        return _check_encoding(path, options.encoding), []
+        return _check_encoding(content, options.encoding), []
     for mark, name in ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16")):
         if start.startswith(mark):
-            if name == "utf-8-sig" and not _decodes(path, "utf-8"):
+            if name == "utf-8-sig" and not _decodes(content, "utf-8"):
                 break
             return name, []
-    if _decodes(path, "utf-8"):
+    if _decodes(content, "utf-8"):
         return "utf-8", []
-    good, other = _count_lines_beyond_ascii(path)
+    good, other = _count_lines_beyond_ascii(content)
     if not good:
         return "cp1252", []
     return "mixed", [
@@ -216,29 +234,29 @@ def _find_encoding(path: Path, options: ImportOptions) -> tuple[str, list[Decisi
     ]
 
 
-def _check_encoding(path: Path, name: str) -> str:
+def _check_encoding(content: Content, name: str) -> str:
     try:
         codecs.lookup(name)
     except LookupError as error:
         raise Refusal(
             "unknown_encoding", N_("{value} is not an encoding; try utf-8 or cp1252."), options=("--encoding utf-8", "--encoding cp1252"), value=name
         ) from error
-    if not _decodes(path, name):
+    if not _decodes(content, name):
         raise Refusal(
             "wrong_encoding",
             N_("{name} is not written in {value}; leave --encoding out to let it be found."),
             options=("--encoding utf-8", "--encoding cp1252"),
-            name=path.name,
+            name=content.name,
             value=name,
         )
     found = codecs.lookup(name).name
     return "utf-8-sig" if found == "utf-8" else found
 
 
-def _decodes(path: Path, encoding: str) -> bool:
+def _decodes(content: Content, encoding: str) -> bool:
     decoder = codecs.getincrementaldecoder(encoding)()
     try:
-        with path.open("rb") as file:
+        with content.open() as file:
             while block := file.read(BLOCK):
                 decoder.decode(block)
         # A file cut in the middle of a letter still is in that encoding.
@@ -247,9 +265,9 @@ def _decodes(path: Path, encoding: str) -> bool:
         return False
 
 
-def _count_lines_beyond_ascii(path: Path) -> tuple[int, int]:
+def _count_lines_beyond_ascii(content: Content) -> tuple[int, int]:
     good = other = 0
-    with path.open("rb") as file:
+    with content.open() as file:
         for line in file:
             if not line.isascii():
                 try:

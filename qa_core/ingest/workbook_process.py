@@ -1,6 +1,6 @@
 """Run alone, in a process with limits: one workbook in, the cells of a sheet out as text. Imports nothing of the project.
 
-Arguments: file, `list` or `rows`, sheet name. Writes one line of JSON, then (for `rows`) the cells as CSV.
+The workbook comes on the standard input. Arguments: `list` or `rows`, sheet name. Writes one line of JSON, then (for `rows`) the cells as CSV.
 """
 
 import csv
@@ -35,10 +35,10 @@ def as_text(cell):
     return str(cell)
 
 
-def main(path, mode, name):
+def main(mode, name):
     import python_calamine
 
-    book = python_calamine.load_workbook(path)
+    book = python_calamine.load_workbook(io.BytesIO(sys.stdin.buffer.read()))
     names = list(book.sheet_names)
     if mode == "list":
         sheets = []
@@ -77,5 +77,5 @@ if __name__ == "__main__":
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     sys.stdout = io.TextIOWrapper(sys.stdout.buffer, encoding="utf-8", newline="", write_through=False)
-    main(*sys.argv[1:4])
+    main(*sys.argv[1:3])
     sys.stdout.flush()

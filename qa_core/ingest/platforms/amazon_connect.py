@@ -70,7 +70,11 @@ def _records(work: Work) -> Iterator[dict[str, Any]]:
     for number, item in work.documents():
         started = from_iso(item.get("InitiationTimestamp"))
         if not item.get("ContactId") or started is None:
-            work.reject(number, "missing_start" if item.get("ContactId") else "missing_key", [str(item.get("ContactId") or ""), str(item.get("InitiationTimestamp") or "")])
+            work.reject(
+                number,
+                "missing_start" if item.get("ContactId") else "missing_key",
+                [str(item.get("ContactId") or ""), str(item.get("InitiationTimestamp") or "")],
+            )
         elif item.get("InitiationMethod") == "MONITOR":
             work.skip("monitoring")
         else:

@@ -9,8 +9,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from qa_core.ingest.folding import MOMENT, Bench, Work, as_number, find_outside, from_iso, mask, seconds_between
-from qa_core.ingest.identity import is_withheld
+from qa_core.ingest.folding import MOMENT, Bench, Work, as_number, from_iso, mask, seconds_between
+from qa_core.ingest.identity import find_outside, is_withheld
 from qa_core.ingest.platforms import Platform
 from qa_core.ingest.sample import Sample
 from qa_core.ingest.words import simplify
@@ -24,11 +24,28 @@ CUSTOM = (
     "uniqueid", "userfield", "sequence",
 )  # fmt: skip
 LEAST_CELLS = 15
-_HEADERS = {"calldate": "start", "start": "start", "answer": "answer", "end": "end", "recordingfile": "recording", "cnum": "src_number", "linkedid": "linkedid", "did": "did"}
+_HEADERS = {
+    "calldate": "start",
+    "start": "start",
+    "answer": "answer",
+    "end": "end",
+    "recordingfile": "recording",
+    "cnum": "src_number",
+    "linkedid": "linkedid",
+    "did": "did",
+}
 _DATE = re.compile(r"^\d{4}-\d{2}-\d{2} \d{1,2}:\d{2}:\d{2}")
 _UNIQUE = re.compile(r"^(?:[\w.-]+-)?\d{9,10}\.\d+$")
 _CHANNEL = re.compile(r"^(?P<peer>[A-Za-z0-9]+/[^/;]+?)(?:-[0-9a-f]{6,}(?:;\d)?|;\d)?$")
-_OUTCOMES = {"ANSWERED": "answered", "ANSWER": "answered", "NO ANSWER": "unanswered", "NOANSWER": "unanswered", "BUSY": "refused", "FAILED": "failed", "CONGESTION": "failed"}
+_OUTCOMES = {
+    "ANSWERED": "answered",
+    "ANSWER": "answered",
+    "NO ANSWER": "unanswered",
+    "NOANSWER": "unanswered",
+    "BUSY": "refused",
+    "FAILED": "failed",
+    "CONGESTION": "failed",
+}
 _FROM_OUTSIDE = re.compile(r"from-(?:trunk|pstn|did)|ext-did|incoming|inbound|entrant", re.IGNORECASE)
 _IDENTITIES = frozenset({0, 1})
 
@@ -148,7 +165,7 @@ def _as_record(number: int, cells: dict[str, str], extra: list[str], work: Work)
 def _find_direction(source: str, target: str, cells: dict[str, str]) -> tuple[str | None, str | None]:
     """Which way the call went, and the number of the party outside. Unknown where neither side shows who it is."""
     caller, called = find_outside(source), find_outside(target)
-    if caller or is_withheld(source) and source or cells.get("did") or _FROM_OUTSIDE.search(cells.get("dcontext", "")):
+    if caller or (is_withheld(source) and source) or cells.get("did") or _FROM_OUTSIDE.search(cells.get("dcontext", "")):
         return "inbound", caller
     if called:
         return "outbound", called

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
-from qa_core.ingest import moments
+from qa_core.ingest import date_orders, moments
 from qa_core.ingest.folding import MOMENT, Bench, Work
 from qa_core.ingest.platforms import Platform
 from qa_core.ingest.sample import Sample
@@ -36,7 +36,17 @@ OF_AGENTS = (
 OF_CALLS = (ENTRY, CONNECT, *COMPLETED, *TRANSFERS, *EXITS, "RINGNOANSWER", "RINGCANCELED", "DID")
 NOT_A_CALL = ("", "NONE", "REALTIME", "MANAGER")
 FIELDS = 12
-_WAIT_AT = {CONNECT: 0, **dict.fromkeys(COMPLETED, 0), "ABANDON": 2, "EXITWITHTIMEOUT": 2, "EXITEMPTY": 2, "EXITWITHKEY": 3, "BLINDTRANSFER": 2, "TRANSFER": 2, "ATTENDEDTRANSFER": -3}
+_WAIT_AT = {
+    CONNECT: 0,
+    **dict.fromkeys(COMPLETED, 0),
+    "ABANDON": 2,
+    "EXITWITHTIMEOUT": 2,
+    "EXITEMPTY": 2,
+    "EXITWITHKEY": 3,
+    "BLINDTRANSFER": 2,
+    "TRANSFER": 2,
+    "ATTENDEDTRANSFER": -3,
+}
 _TALK_AT = {**dict.fromkeys(COMPLETED, 1), "BLINDTRANSFER": 3, "TRANSFER": 3, "ATTENDEDTRANSFER": -2}
 """Which piece of data says how long the caller waited and talked, from the end for a transfer whose method takes one or two."""
 
@@ -180,11 +190,16 @@ def _read_table(work: Work, columns: dict[str, int], delimiter: str) -> Iterator
         if not text.strip():
             continue
         misfits: list[pa_csv.InvalidRow] = []
+
+        def put_aside(row: pa_csv.InvalidRow, misfits: list[pa_csv.InvalidRow] = misfits) -> str:
+            misfits.append(row)
+            return "skip"
+
         names = [str(place) for place in range(width)]
         table = pa_csv.read_csv(
             io.BytesIO(text.encode()),
             read_options=pa_csv.ReadOptions(column_names=names, use_threads=False),
-            parse_options=pa_csv.ParseOptions(delimiter=delimiter, ignore_empty_lines=False, invalid_row_handler=lambda row: misfits.append(row) or "skip"),
+            parse_options=pa_csv.ParseOptions(delimiter=delimiter, ignore_empty_lines=False, invalid_row_handler=put_aside),
             convert_options=pa_csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False),
         ).combine_chunks()
         for row in misfits:
@@ -229,7 +244,7 @@ def _split_data(fields: dict[str, pa.Array], pieces: list[pa.Array]) -> list[pa.
 def _decide_moments(work: Work, values: pa.Array) -> moments.MomentReading:
     evidence = moments.MomentEvidence("started_at", "time")
     evidence.add(values)
-    reading, decisions = moments.decide(evidence, work.options.date_order, ())
+    reading, decisions = date_orders.decide(evidence, work.options.date_order, ())
     work.decisions += decisions
     return reading
 
@@ -350,7 +365,9 @@ def _number(bench: Bench) -> None:
         bench.connection.execute(f"CREATE OR REPLACE TEMP VIEW events AS SELECT *, {ordered} AS place FROM records")
         return
     bench.connection.execute("DROP VIEW IF EXISTS events; DROP TABLE IF EXISTS once")
-    bench.connection.execute(f"CREATE TEMP TABLE once AS SELECT * EXCLUDE (copy) FROM (SELECT *, row_number() OVER (PARTITION BY {whole} ORDER BY line) AS copy FROM records) WHERE copy = 1")
+    bench.connection.execute(
+        f"CREATE TEMP TABLE once AS SELECT * EXCLUDE (copy) FROM (SELECT *, row_number() OVER (PARTITION BY {whole} ORDER BY line) AS copy FROM records) WHERE copy = 1"
+    )
     bench.work.fold("repeated_event", bench.count("SELECT (SELECT count(*) FROM records) - (SELECT count(*) FROM once)"))
     bench.connection.execute(f"CREATE OR REPLACE TEMP VIEW events AS SELECT *, {ordered} AS place FROM once")
 
@@ -378,7 +395,7 @@ _CALLS = f"""
 _SIMPLE = f"""
     SELECT line, callid, entered_at AS started_at, queue, customer_key, agent, did, opening,
         CASE WHEN connects = 1 THEN 'answered' ELSE CASE exit {_OUTCOMES} ELSE 'unanswered' END END AS outcome,
-        CAST(coalesce(waited, greatest(0, date_diff('microsecond', entered_at, left_at) / 1e6)) AS DOUBLE) AS wait_seconds,
+        coalesce(waited, CASE WHEN left_at IS NOT NULL THEN greatest(0, date_diff('microsecond', entered_at, left_at) / 1e6) END) AS wait_seconds,
         CASE WHEN connects = 1 THEN talked END AS talk_seconds,
         CASE WHEN connects = 1 THEN CAST(transfers AS INTEGER) END AS transfers,
         connects = 1 AND talked IS NULL AS is_open
@@ -422,7 +439,9 @@ _WHOLE = f"""
 def _remember(bench: Bench) -> None:
     """Add up over the parts what could only be reconstructed, to be said at the end."""
     notes = bench.work.notes.setdefault("queue_log", [0, 0, 0])
-    row = bench.connection.execute(f"SELECT count(*) FILTER (outcome = 'unanswered'), count(*) FILTER (is_open), count(*) FILTER (opening <> '{ENTRY}') FROM whole").fetchall()[0]
+    row = bench.connection.execute(
+        f"SELECT count(*) FILTER (outcome = 'unanswered'), count(*) FILTER (is_open), count(*) FILTER (opening <> '{ENTRY}') FROM whole"
+    ).fetchall()[0]
     notes[:] = [before + int(found) for before, found in zip(notes, row, strict=True)]
 
 
@@ -430,7 +449,9 @@ def finish(work: Work) -> None:
     """Say what had to be left open or reconstructed."""
     unclosed, talking, headless = work.notes["queue_log"]
     if unclosed:
-        work.decide("outcome", N_("unanswered, since the log does not say how they ended"), N_("{count} calls that entered a queue and never left it"), count=unclosed)
+        work.decide(
+            "outcome", N_("unanswered, since the log does not say how they ended"), N_("{count} calls that entered a queue and never left it"), count=unclosed
+        )
     if talking:
         work.decide("talk_seconds", N_("missing where the end of a conversation is missing"), N_("{count} answered calls never closed"), count=talking)
     if headless:

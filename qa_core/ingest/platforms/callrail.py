@@ -32,9 +32,19 @@ def _records(work: Work) -> Iterator[dict[str, Any]]:
     for number, item in work.documents():
         started = from_iso(item.get("start_time"))
         if started is None:
-            work.reject(number, "missing_start" if not item.get("start_time") else "impossible_date", [str(item.get("id") or ""), str(item.get("start_time") or "")])
+            work.reject(
+                number, "missing_start" if not item.get("start_time") else "impossible_date", [str(item.get("id") or ""), str(item.get("start_time") or "")]
+            )
             continue
-        outcome = "answered" if item.get("answered") is True else "voicemail" if item.get("voicemail") is True else "unanswered" if item.get("answered") is False else None
+        outcome = (
+            "answered"
+            if item.get("answered") is True
+            else "voicemail"
+            if item.get("voicemail") is True
+            else "unanswered"
+            if item.get("answered") is False
+            else None
+        )
         yield {
             "line": number,
             "contact_id": str(item["id"]) if item.get("id") else None,

@@ -8,7 +8,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from qa_core.ingest.folding import MOMENT, Bench, Work, as_number, find_outside, from_epoch, mask, seconds_between
+from qa_core.ingest.folding import MOMENT, Bench, Work, as_number, from_epoch, mask, seconds_between
+from qa_core.ingest.identity import find_outside
 from qa_core.ingest.platforms import Platform
 from qa_core.ingest.sample import Sample
 
@@ -75,7 +76,17 @@ def _as_record(number: int, cells: Mapping[str, str], work: Work) -> dict[str, A
         return None
     dialled, final = cells.get("originalcalledpartynumber") or "", cells.get("finalcalledpartynumber") or ""
     caller, called = find_outside(cells.get("callingpartynumber")), find_outside(final or dialled)
-    direction = "inbound" if caller and not called else "outbound" if called and not caller else "inbound" if caller else "internal" if cells.get("callingpartynumber") else None
+    direction = (
+        "inbound"
+        if caller and not called
+        else "outbound"
+        if called and not caller
+        else "inbound"
+        if caller
+        else "internal"
+        if cells.get("callingpartynumber")
+        else None
+    )
     desk = cells.get("callingpartynumber") if direction == "outbound" else final
     call = ".".join(filter(None, (cells.get("globalcallid_clusterid"), cells.get("globalcallid_callmanagerid"), cells["globalcallid_callid"])))
     talk = as_number(cells.get("duration"))

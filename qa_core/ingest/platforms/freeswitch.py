@@ -10,7 +10,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from qa_core.ingest.folding import MOMENT, Bench, Work, as_number, find_outside, from_epoch, from_iso, mask, seconds_between
+from qa_core.ingest.folding import MOMENT, Bench, Work, as_number, from_epoch, from_iso, mask, seconds_between
+from qa_core.ingest.identity import find_outside
 from qa_core.ingest.platforms import Platform
 from qa_core.ingest.sample import Sample
 from qa_core.ingest.words import simplify
@@ -46,7 +47,15 @@ _OUTCOMES = {
     "USER_BUSY": "refused", "CALL_REJECTED": "refused", "NO_ANSWER": "unanswered", "NO_USER_RESPONSE": "unanswered", "ALLOTTED_TIMEOUT": "timeout",
     "ORIGINATOR_CANCEL": "abandoned", "NORMAL_CLEARING": "unanswered", "ATTENDED_TRANSFER": "answered", "BLIND_TRANSFER": "answered", "LOSE_RACE": "unanswered",
 }  # fmt: skip
-_NUMBERED = {"16": "NORMAL_CLEARING", "17": "USER_BUSY", "18": "NO_USER_RESPONSE", "19": "NO_ANSWER", "21": "CALL_REJECTED", "487": "ORIGINATOR_CANCEL", "602": "ALLOTTED_TIMEOUT"}
+_NUMBERED = {
+    "16": "NORMAL_CLEARING",
+    "17": "USER_BUSY",
+    "18": "NO_USER_RESPONSE",
+    "19": "NO_ANSWER",
+    "21": "CALL_REJECTED",
+    "487": "ORIGINATOR_CANCEL",
+    "602": "ALLOTTED_TIMEOUT",
+}
 
 SCHEMA = pa.schema(
     [
@@ -70,7 +79,9 @@ SCHEMA = pa.schema(
 
 def recognise(sample: Sample) -> bool:
     """The template's places hold stamps, a cause and a uuid; or a header has FreeSWITCH's own names."""
-    if sample.has_headers("caller_id_number", "destination_number", "billsec") and (sample.has_headers("hangup_cause") or sample.has_headers("hangup_cause_id")):
+    if sample.has_headers("caller_id_number", "destination_number", "billsec") and (
+        sample.has_headers("hangup_cause") or sample.has_headers("hangup_cause_id")
+    ):
         return True
     rows = [row for row in sample.rows if any(row)]
     return bool(rows) and sum(_fits_template(row) for row in rows) * 2 > len(rows)

@@ -54,13 +54,22 @@ def _records(work: Work) -> Iterator[dict[str, Any]]:
     for number, item in work.documents():
         started = from_iso(item.get("conversationStart"))
         if not item.get("conversationId") or started is None:
-            work.reject(number, "missing_start" if item.get("conversationId") else "missing_key", [str(item.get("conversationId") or ""), str(item.get("conversationStart") or "")])
+            work.reject(
+                number,
+                "missing_start" if item.get("conversationId") else "missing_key",
+                [str(item.get("conversationId") or ""), str(item.get("conversationStart") or "")],
+            )
             continue
         record = _as_record(number, item, started)
         still_open += record["ended_at"] is None
         yield record
     if still_open:
-        work.decide("talk_seconds", N_("missing for conversations that had not ended: they come again with their end"), N_("{count} without conversationEnd"), count=still_open)
+        work.decide(
+            "talk_seconds",
+            N_("missing for conversations that had not ended: they come again with their end"),
+            N_("{count} without conversationEnd"),
+            count=still_open,
+        )
 
 
 def _sessions(item: Mapping[str, Any], purposes: tuple[str, ...]) -> list[tuple[Mapping[str, Any], Mapping[str, Any]]]:
@@ -99,7 +108,9 @@ def _as_record(number: int, item: Mapping[str, Any], started: Any) -> dict[str, 
         "direction": direction if direction in ("inbound", "outbound") else None,
         "channel": _CHANNELS.get(media),
         "queue": _find_queue(queues if not spoke else spoke[-1:] + queues),
-        "reason": next((part["wrapUpCode"] for _person, session in reversed(agents) for part in reversed(session.get("segments") or []) if part.get("wrapUpCode")), None),
+        "reason": next(
+            (part["wrapUpCode"] for _person, session in reversed(agents) for part in reversed(session.get("segments") or []) if part.get("wrapUpCode")), None
+        ),
         "advisor": last.get("userId"),
         "advisor_name": last.get("participantName"),
         "outcome": outcome,
@@ -108,16 +119,27 @@ def _as_record(number: int, item: Mapping[str, Any], started: Any) -> dict[str, 
         "hold_seconds": (_seconds(agents, "tHeldComplete", "tHeld") or 0.0) if handled else None,
         "wrap_seconds": (_seconds(agents, "tAcw") or 0.0) if handled else None,
         "transfers": int((_seconds(everybody, "nTransferred") or 0.0) * 1000) if outcome == "answered" else None,
-        "tracking_number": next((session["dnis"].removeprefix("tel:") for _person, session in customers if session.get("dnis") and direction == "inbound"), None),
+        "tracking_number": next(
+            (session["dnis"].removeprefix("tel:") for _person, session in customers if session.get("dnis") and direction == "inbound"), None
+        ),
         "recorded": any(session.get("recording") is True for _person, session in everybody) or None,
-        "customer": next((session[name] for _person, session in customers for name in (("ani",) if direction == "inbound" else ("dnis", "ani")) if session.get(name)), None),
+        "customer": next(
+            (session[name] for _person, session in customers for name in (("ani",) if direction == "inbound" else ("dnis", "ani")) if session.get(name)), None
+        ),
     }
 
 
 def _find_queue(sessions: list[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> str | None:
     """The name that a voice queue has, else its id: in a chat the participant bears the name of the person who writes."""
     ids = [part["queueId"] for _person, session in sessions for part in session.get("segments") or () if part.get("queueId")]
-    named = next((person["participantName"] for person, session in sessions if person.get("purpose") == "acd" and session.get("mediaType") == "voice" and person.get("participantName")), None)
+    named = next(
+        (
+            person["participantName"]
+            for person, session in sessions
+            if person.get("purpose") == "acd" and session.get("mediaType") == "voice" and person.get("participantName")
+        ),
+        None,
+    )
     return named or (ids[0] if ids else None)
 
 

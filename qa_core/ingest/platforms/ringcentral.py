@@ -81,10 +81,14 @@ def _as_record(number: int, item: Mapping[str, Any], started: Any) -> dict[str, 
         "updated_at": from_iso(item.get("lastModifiedTime")),
         "direction": "internal" if inside else "inbound" if inbound else "outbound",
         "outcome": outcome,
-        "queue": next((look_up(leg, "to.name") for leg in legs if leg.get("legType") == "Accept" and look_up(leg, "to.extensionNumber") and look_up(leg, "to.name")), None),
+        "queue": next(
+            (look_up(leg, "to.name") for leg in legs if leg.get("legType") == "Accept" and look_up(leg, "to.extensionNumber") and look_up(leg, "to.name")), None
+        ),
         "advisor": (person.get("name") or person.get("extensionNumber")) if outcome == "answered" else None,
         "duration": as_number(item["durationMs"]) / 1000 if as_number(item.get("durationMs")) is not None else as_number(item.get("duration")),
-        "transfers": sum(str(leg.get("action", "")).casefold() in ("transfer", "transferred", "call transfer") for leg in legs) if outcome == "answered" else None,
+        "transfers": sum(str(leg.get("action", "")).casefold() in ("transfer", "transferred", "call transfer") for leg in legs)
+        if outcome == "answered"
+        else None,
         "did": ours.get("phoneNumber") if inbound else None,
         "recorded": bool(item.get("recording")),
         "customer": theirs.get("phoneNumber"),

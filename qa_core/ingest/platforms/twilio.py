@@ -10,7 +10,8 @@ from typing import Any
 import pyarrow as pa
 
 from qa_core.errors import Refusal
-from qa_core.ingest.folding import MOMENT, Bench, Work, as_number, find_outside, from_iso
+from qa_core.ingest.folding import MOMENT, Bench, Work, as_number, from_iso
+from qa_core.ingest.identity import find_outside
 from qa_core.ingest.platforms import Platform
 from qa_core.ingest.sample import Sample
 from qa_core.wording import N_
@@ -46,10 +47,12 @@ def read(work: Work) -> Iterator[pa.Table]:
 
 def _records(work: Work) -> Iterator[dict[str, Any]]:
     for number, item in work.documents():
-        if "recordings" in item or "call_sid" in item and "direction" not in item:
+        if "recordings" in item or ("call_sid" in item and "direction" not in item):
             raise Refusal(
                 "not_calls",
-                N_("{name} lists the recordings of Twilio, which say neither who called nor how the call ended. Export its calls (Calls.json) and import those."),
+                N_(
+                    "{name} lists the recordings of Twilio, which say neither who called nor how the call ended. Export its calls (Calls.json) and import those."
+                ),
                 name=work.content.name,
             )
         started = _read_date(item.get("start_time")) or _read_date(item.get("date_created"))

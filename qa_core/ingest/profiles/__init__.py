@@ -59,7 +59,8 @@ class Profile:
 
     `needs`: groups of fields of which each file has at least one. `claim` may take columns that no field names. `settle` is called
     once, when the whole file has been seen: it decides what the columns are used for. `build` turns one chunk of rows into the
-    columns of `staged.SCHEMAS[kind]`. `finish` is called after the last one.
+    columns of `staged.SCHEMAS[kind]`. `finish` is called after the last one. `signature`: headers (simplified)
+    which together belong to one product only, so that the profile recognises itself.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Profile:
     build: Callable[[Context, Chunk], Mapping[str, pa.Array]]
     finish: Callable[[Context], None] | None = None
     claim: Callable[[tuple[str, ...], dict[str, Column]], None] | None = None
+    signature: tuple[str, ...] = ()
 
     def get_field(self, name: str) -> Field | None:
         return next((item for item in self.fields if item.name == name), None)
@@ -77,22 +79,26 @@ class Profile:
 
 def find_profiles() -> tuple[Profile, ...]:
     """Every profile; the first of a kind is its generic one."""
-    from qa_core.ingest.profiles import advisors, contacts, evaluations, spend, surveys, tracking
+    from qa_core.ingest.profiles import advisors, contacts, evaluations, google_ads_calls, spend, surveys, three_cx, tracking, vocalcom_hermes
 
-    return (contacts.PROFILE, tracking.PROFILE, surveys.PROFILE, spend.PROFILE, advisors.PROFILE, evaluations.PROFILE)
+    generic = (contacts, tracking, surveys, spend, advisors, evaluations)
+    return tuple(module.PROFILE for module in (*generic, three_cx, vocalcom_hermes, google_ads_calls))
 
 
 def get_profile(kind: str, name: str | None) -> Profile:
     """The profile of that kind and name (default: the generic one). Raises Refusal when there is none."""
+    from qa_core.ingest.platforms import find_platforms
+
     of_kind = [profile for profile in find_profiles() if profile.kind == kind]
     for profile in of_kind:
         if name in (None, profile.name):
             return profile
-    known = ", ".join(profile.name for profile in of_kind)
+    names = [profile.name for profile in of_kind] + [platform.name for platform in find_platforms() if kind in platform.kinds]
+    known = ", ".join(names)
     raise Refusal(
         "unknown_profile",
         N_("There is no profile {profile} for {kind}; there is: {known}."),
-        options=tuple(f"--profile {profile.name}" for profile in of_kind),
+        options=tuple(f"--profile {name}" for name in names),
         profile=name or kind,
         kind=kind,
         known=known or "–",

@@ -1,0 +1,47 @@
+"""The call details of Google Ads: contacts that an advert brought, without any number to join them by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pyarrow as pa
+
+from qa_core.ingest.chunks import Chunk, Context
+from qa_core.ingest.profiles import Profile, contacts
+from qa_core.wording import N_
+
+SOURCE, MEDIUM = "google", "cpc"
+_OWN = {
+    "started_at": "start time|start call date time|call start time",
+    "ended_at": "end time|end call date time",
+    "duration": "duration|call duration|call duration seconds",
+    "outcome": "status|call status",
+    "campaign": "campaign|campaign name",
+    "keyword": "keyword|search keyword",
+}
+FIELDS = tuple(replace(field, synonyms=_OWN[field.name]) for field in contacts.FIELDS if field.name in _OWN)
+
+
+def settle(context: Context) -> None:
+    """As any contacts, all from the same source."""
+    contacts.settle(context)
+    context.decide("source", N_("every contact comes from {source} / {medium}"), N_("an export of Google Ads"), source=SOURCE, medium=MEDIUM)
+
+
+def build(context: Context, chunk: Chunk) -> Mapping[str, pa.Array]:
+    """One chunk of rows → contacts."""
+    constant = {name: pa.array([value] * len(chunk), pa.string()) for name, value in (("source", SOURCE), ("medium", MEDIUM))}
+    return {**contacts.build(context, chunk), **constant}
+
+
+PROFILE = Profile(
+    "google_ads_calls",
+    "contacts",
+    FIELDS,
+    (("started_at",),),
+    settle,
+    build,
+    contacts.finish,
+    signature=("start time", "duration", "caller country code", "status"),
+)

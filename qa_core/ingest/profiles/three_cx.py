@@ -1,0 +1,71 @@
+"""The call log of 3CX: newest first, totals below, and calls that talked without being answered by anybody."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+
+from qa_core.facts import Direction
+from qa_core.ingest.chunks import Chunk, Context, as_words
+from qa_core.ingest.identity import find_outside
+from qa_core.ingest.profiles import Field, Profile, Reads, contacts
+from qa_core.wording import N_
+
+_OWN = {
+    "contact_id": "call id|callid|history id",
+    "started_at": "call time|start time",
+    "outcome": "status",
+    "wait_seconds": "ringing",
+    "talk_seconds": "talking",
+    "duration": "total duration",
+    "tracking_number": "did",
+    "reason": "reason",
+    "queue": "queue",
+}
+FIELDS = (
+    *(replace(field, synonyms=_OWN[field.name]) for field in contacts.FIELDS if field.name in _OWN),
+    Field("from_party", Reads.PARTY, "caller id|from|caller"),
+    Field("to_party", Reads.PARTY, "destination|to|callee"),
+)
+
+
+def settle(context: Context) -> None:
+    """As any contacts; the direction follows from who called whom."""
+    contacts.settle(context)
+    context.defaults.pop("direction", None)
+    context.decisions[:] = [item for item in context.decisions if item.field != "direction"]
+    context.decide("direction", N_("inbound when the caller is outside, outbound when only the other side is, internal when neither is"))
+
+
+def build(context: Context, chunk: Chunk) -> Mapping[str, pa.Array]:
+    """One chunk of rows → contacts."""
+    columns = dict(contacts.build(context, chunk))
+    callers = [find_outside(text) for text in chunk.text("from_party").to_pylist()]
+    others = chunk.text("to_party").to_pylist() if context.has("to_party") else [None] * len(chunk)
+    called = [find_outside(text) for text in others]
+    own = chunk.text("from_party").to_pylist()
+    ways, outside, desks = [], [], []
+    for caller, source, target, other in zip(callers, own, called, others, strict=True):
+        way = Direction.INBOUND if caller or not source or not _is_desk(source) else Direction.OUTBOUND if target else Direction.INTERNAL
+        ways.append(way)
+        outside.append(caller if way == Direction.INBOUND else target)
+        desks.append(source if way == Direction.OUTBOUND else other)
+    answered = np.array(columns["outcome"].to_pylist(), object) == "answered" if "outcome" in columns else np.zeros(len(chunk), bool)
+    columns["direction"] = as_words(ways)
+    columns["customer_key"] = context.pseudonyms.find_keys(pa.array(outside, pa.string()))
+    columns["advisor"] = as_words(desk if spoke and not find_outside(desk) else None for desk, spoke in zip(desks, answered, strict=True))
+    return columns
+
+
+def _is_desk(text: str) -> bool:
+    """Whether a cell shows an extension: `101`, `Ext. 101`, `Marie Curie (101)`."""
+    digits = "".join(letter for letter in text if letter.isdigit())
+    return 2 <= len(digits) <= 5
+
+
+PROFILE = Profile(
+    "3cx", "contacts", FIELDS, (("started_at",), ("from_party",)), settle, build, contacts.finish, signature=("call time", "caller id", "ringing", "talking")
+)

@@ -1,0 +1,72 @@
+"""Calls of Vocalcom Hermes: flags for what became of a call, NULL written out, the first and the last of its agents and queues."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+
+from qa_core.facts import Outcome
+from qa_core.ingest.chunks import Chunk, Context, as_words
+from qa_core.ingest.profiles import Field, Profile, Reads, contacts
+
+_OWN = {
+    "contact_id": "id|call id|indice|session id|id session|call guid",
+    "started_at": "call local time|call local time string|local time|start time|start date|call time|date appel|call date time|call universal time",
+    "date": "call date|date",
+    "time": "time|heure",
+    "ended_at": "end time|end date|call end time",
+    "queue": "last queue|queue",
+    "reason": "call status detail|call status text|status text",
+    "advisor": "last agent|agent",
+    "customer": "ani|out tel|phone",
+    "abandoned": "abandon",
+    "wait_seconds": "wait duration",
+    "talk_seconds": "conv duration",
+    "hold_seconds": "hold duration",
+    "wrap_seconds": "wrapup duration",
+    "tracking_number": "dnis",
+    "recorded": "record|recorded",
+}
+_FLAGS = (("closed", Outcome.CLOSED), ("overflow", Outcome.OVERFLOW), ("no_agent", Outcome.UNANSWERED))
+FIELDS = (
+    *(replace(field, synonyms=_OWN[field.name]) for field in contacts.FIELDS if field.name in _OWN),
+    Field("closed", Reads.BOOLEAN, "close|is closed"),
+    Field("overflow", Reads.BOOLEAN, "overflowed"),
+    Field("no_agent", Reads.BOOLEAN, "noagent"),
+    Field("first_agent", Reads.TEXT, ""),
+)
+
+
+def build(context: Context, chunk: Chunk) -> Mapping[str, pa.Array]:
+    """One chunk of rows → contacts. What is not abandoned is answered only where somebody spoke with the caller."""
+    columns = dict(contacts.build(context, chunk))
+    outcome = np.array(columns["outcome"].to_pylist() if "outcome" in columns else [None] * len(chunk), object)
+    spoke = np.zeros(len(chunk), bool)
+    if context.has("talk_seconds"):
+        spoke |= np.nan_to_num(chunk.number("talk_seconds")) > 0
+    elif "advisor" in columns:
+        spoke |= columns["advisor"].is_valid().to_numpy(zero_copy_only=False)
+    silent = (outcome == Outcome.ANSWERED) & ~spoke
+    outcome[silent] = Outcome.UNANSWERED
+    for name, meaning in reversed(_FLAGS):
+        if context.has(name):
+            outcome[~spoke & (chunk.word(name) == True) & (outcome != Outcome.ABANDONED)] = meaning  # noqa: E712 (element by element)
+    columns["outcome"] = as_words(outcome)
+    if "talk_seconds" in columns:
+        columns["talk_seconds"] = pa.array(np.where(spoke, columns["talk_seconds"].to_numpy(zero_copy_only=False), np.nan), pa.float64(), from_pandas=True)
+    return columns
+
+
+PROFILE = Profile(
+    "vocalcom_hermes",
+    "contacts",
+    FIELDS,
+    (("started_at", "date"),),
+    contacts.settle,
+    build,
+    contacts.finish,
+    signature=("ani", "wait duration", "conv duration", "abandon"),
+)
