@@ -1,4 +1,4 @@
-"""Runs one import or undo and dies by SIGKILL at a named moment: `python -m tests.killed_import MODULE.FUNCTION before|after KIND FILE|undo BATCH`."""
+"""Runs an import, an undo or a watch and dies by SIGKILL at a named moment: `… MODULE.FUNCTION before|after KIND FILE | undo BATCH | watch DIR`."""
 
 from __future__ import annotations
 
@@ -6,15 +6,22 @@ import importlib
 import os
 import signal
 import sys
+from pathlib import Path
 
 from qa_core import ingest
 from qa_core.access import Viewer
+from qa_core.ingest.watching import Watch
 
 
 def arm(place: str, when: str) -> None:
     """Die just before or just after that function runs."""
     module_name, _dot, name = place.rpartition(".")
-    module = importlib.import_module(module_name)
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError:
+        # A method: what comes before its name is a class.
+        module_name, _dot, class_name = module_name.rpartition(".")
+        module = getattr(importlib.import_module(module_name), class_name)
     function = getattr(module, name)
 
     def deadly(*args, **kwargs):
@@ -31,5 +38,7 @@ if __name__ == "__main__":
         arm(sys.argv[1], sys.argv[2])
     if sys.argv[3] == "undo":
         ingest.undo(Viewer.SYSTEM, sys.argv[4])
+    elif sys.argv[3] == "watch":
+        Watch(Viewer.SYSTEM, Path(sys.argv[4]), settle=0).look()
     else:
         ingest.run(Viewer.SYSTEM, sys.argv[3], [sys.argv[4]])

@@ -1,4 +1,4 @@
-"""`import` and `batches`: files of other tools into the stores, and back out."""
+"""`import`, `watch` and `batches`: files of other tools into the stores, once or as they come, and back out."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from typing import Annotated
 
 import typer
 
+from qa_core import wording
 from qa_core.access import Viewer
 from qa_core.commands import DONE, REFUSED, print_json
 from qa_core.commands.options import parse_day, parse_pairs
-from qa_core.errors import Misuse
+from qa_core.errors import Misuse, Refusal
 from qa_core.wording import N_, _
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
@@ -24,6 +25,7 @@ def register(app: typer.Typer) -> None:
     batches.command("list")(list_batches)
     batches.command("undo")(undo_batch)
     app.add_typer(batches, name="batches")
+    app.command("watch")(watch_folder)
 
 
 def import_files(
@@ -77,6 +79,54 @@ def import_files(
     for report in reports:
         print(report.as_text(), file=sys.stderr if as_json or report.is_refused else sys.stdout)
     return REFUSED if any(report.is_refused for report in reports) else DONE
+
+
+def watch_folder(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Sub-folders say what files hold: contacts/ tracking/ surveys/ …")],
+    follow: Annotated[list[Path] | None, typer.Option("--follow", metavar="LOG", help="A growing queue_log elsewhere; one in DIR is followed anyway.")] = None,
+    once: Annotated[bool, typer.Option("--once", help="Take what is there, then end.")] = False,
+    every: Annotated[float, typer.Option(min=0.1, help="Seconds between two looks.")] = 5.0,
+    settle: Annotated[float, typer.Option(min=0.0, help="A file is whole when it has not changed for so many seconds.")] = 5.0,
+    keep: Annotated[int | None, typer.Option(min=0, metavar="DAYS", help="Delete files in DIR/.taken, with their clear numbers, after so long.")] = None,
+    system: Annotated[str | None, typer.Option(help="Name of the tool that the files come from, where no import.toml says so.")] = None,
+    profile: Annotated[str | None, typer.Option(help="Read as this profile or saved mapping, where no import.toml says so.")] = None,
+    timezone: Annotated[str | None, typer.Option(help="Time zone of local times in the files.")] = None,
+) -> int:
+    """Import files as they appear in DIR, and what a growing queue_log brings. Ends on SIGINT or SIGTERM, after the file at work.
+
+    Files go to DIR/.taken with their report, or to DIR/.refused with the reason. An import.toml in a folder, or NAME.toml beside a
+    file, may hold: kind, system, profile, timezone, date_order, sheet, encoding, delimiter, decimal, columns, units, scales.
+    """
+    import signal
+    import threading
+
+    from qa_core import ingest
+    from qa_core.ingest.options import ImportOptions
+    from qa_core.ingest.report import FileReport
+    from qa_core.ingest.watching import Watch, watching_alone
+    from qa_core.records import store
+
+    def tell(told: FileReport | Refusal) -> None:
+        failed = isinstance(told, Refusal) or told.is_refused
+        # What was decided stands in the report beside the file.
+        line = wording.say(told) if isinstance(told, Refusal) else told.as_text().splitlines()[0]
+        print(line, file=sys.stderr if failed else sys.stdout, flush=True)
+
+    if not folder.is_dir():
+        raise Misuse("no_folder", N_("There is no folder {path}."), path=str(folder))
+    store.require_ready()
+    ingest.resume()
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda _number, _frame: stop.set())
+    watch = Watch(Viewer.SYSTEM, folder, ImportOptions(system=system, profile=profile, timezone=timezone), tuple(follow or ()), settle, keep, tell)
+    with watching_alone(folder):
+        if once:
+            watch.run_once(stop)
+        else:
+            print(_("Watching {path}. Stop with Ctrl-C.", path=str(folder)), flush=True)
+            watch.run(stop, every)
+    return REFUSED if once and watch.refused else DONE
 
 
 def list_batches(as_json: Json = False) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from qa_core import home
 from qa_core.access import Permission, Viewer
 from qa_core.errors import AccessDenied, Misuse, Refusal
-from qa_core.ingest import batches, landing, read, recovery, undoing
+from qa_core.ingest import batches, landing, obstacles, read, recovery, undoing
 from qa_core.ingest.options import KINDS, ImportOptions, Progress
 from qa_core.ingest.report import FileReport
 from qa_core.ingest.staged import Staged
@@ -43,11 +43,19 @@ def run_upload(viewer: Viewer, kind: str, path: Path, name: str, options: Import
 
 
 def _import_file(viewer: Viewer, kind: str, path: Path, name: str, options: ImportOptions, progress: Progress) -> FileReport:
+    return _or_refused(name, options, lambda: _land(viewer, kind, path, name, options, progress))
+
+
+def _or_refused(name: str, options: ImportOptions, work: Callable[[], FileReport]) -> FileReport:
+    """The report of that work; where the file is refused, or something stands in its way, the report of that."""
     try:
-        return _land(viewer, kind, path, name, options, progress)
+        return work()
     except (AccessDenied, Misuse):
         raise
-    except Refusal as refusal:
+    except Exception as error:
+        refusal = error if isinstance(error, Refusal) else obstacles.find_refusal(error)
+        if refusal is None:
+            raise
         return FileReport(file=name, dry_run=options.dry_run, refusal=refusal)
 
 
@@ -66,6 +74,16 @@ def _land(viewer: Viewer, kind: str, path: Path, name: str, options: ImportOptio
     if saved:
         reading = replace(reading, profile=None, system=reading.system or profile)
     staged = read.stage(path, kind, reading, progress=lambda rows, share: progress(N_("Reading"), share))
+    return _bring(viewer, staged, name, options, progress, reading.system, profile)
+
+
+def run_staged(viewer: Viewer, staged: Staged, name: str, options: ImportOptions) -> FileReport:
+    """Import what was read already, such as the next piece of a log, and remove its temporary files. Needs MANAGE_IMPORTS."""
+    viewer.require(Permission.MANAGE_IMPORTS)
+    return _or_refused(name, options, lambda: _bring(viewer, staged, name, options, lambda step, share: None, options.system, None))
+
+
+def _bring(viewer: Viewer, staged: Staged, name: str, options: ImportOptions, progress: Progress, system: str | None, profile: str | None) -> FileReport:
     try:
         report = _open_report(staged, name, profile, options)
         with ExitStack() as stack:
@@ -74,10 +92,10 @@ def _land(viewer: Viewer, kind: str, path: Path, name: str, options: ImportOptio
                 recovery.finish_interrupted()
                 # Somebody may have brought the same file while we read it.
                 with store.reading() as session:
-                    known = _find_known(session, kind, staged.digest, options, name)
+                    known = _find_known(session, staged.kind, staged.digest, options, name)
                 if known is not None:
                     return known
-            landing.land(landing.Landing(viewer, staged, options, report, progress, system=reading.system))
+            landing.land(landing.Landing(viewer, staged, options, report, progress, system=system))
         report.require_identity()
         return report
     finally:

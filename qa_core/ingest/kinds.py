@@ -1,0 +1,47 @@
+"""Which kind of file this is, when nobody says so: the one whose fields its columns name best; where two fit alike, a question."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from qa_core.errors import Refusal
+from qa_core.ingest import mapping, readers, tables
+from qa_core.ingest.content import open_content
+from qa_core.ingest.options import ImportOptions
+from qa_core.ingest.platforms import find_platforms
+from qa_core.ingest.profiles import find_profiles
+from qa_core.ingest.sample import take_sample
+from qa_core.wording import N_
+
+
+def find_kind(path: Path, options: ImportOptions | None = None) -> str:
+    """The kind of a file by its content alone. Raises Refusal when none fits, or several do."""
+    options = options or ImportOptions()
+    content = open_content(path, options.encoding)
+    sample = take_sample(content)
+    platform = next((item for item in find_platforms() if item.name == options.profile or (options.profile is None and item.recognise(sample))), None)
+    if platform is not None and platform.kinds:
+        return platform.kinds[0]
+    named = next((profile.kind for profile in find_profiles() if profile.name == options.profile), None)
+    if named is not None:
+        return named
+    fits: dict[str, int] = {}
+    for profile in find_profiles():
+        vocabulary = mapping.build_vocabulary(profile.fields)
+        try:
+            source = readers.open_source(content, options, lambda rows, known=vocabulary: max((mapping.count_known(row, known) for row in rows), default=0))
+            header = tables.find_header(source.sample(tables.SAMPLE_ROWS), vocabulary, tuple(options.columns.values()))
+            found = len(mapping.recognise(profile, list(header.names), options.columns))
+        except Refusal:
+            continue
+        fits[profile.kind] = max(found, fits.get(profile.kind, 0))
+    best = max(fits.values(), default=0)
+    kinds = [kind for kind, found in fits.items() if found == best]
+    if len(kinds) == 1:
+        return kinds[0]
+    raise Refusal(
+        "which_kind",
+        N_("It cannot be told what {name} holds: {kinds}. Put it into a folder of that name, such as contacts/, or let its name begin with it."),
+        name=path.name,
+        kinds=", ".join(kinds) or "–",
+    )
