@@ -16,7 +16,7 @@ from typing import BinaryIO
 from qa_core.errors import Refusal
 from qa_core.wording import N_
 
-GZIP, ZIP = b"\x1f\x8b", b"PK\x03\x04"
+GZIP, ZIP, EMPTY_ZIP = b"\x1f\x8b", b"PK\x03\x04", b"PK\x05\x06"
 BLOCK = 4 << 20
 LARGEST_UNPACKED = 16 << 30
 LARGEST_RATIO = 300
@@ -119,6 +119,8 @@ def open_content(path: Path, encoding: str | None = None) -> Content:
         raise Refusal("unreadable_file", N_("{name} cannot be opened: {reason}."), name=path.name, reason=error.strerror or "unknown") from error
     if start.startswith(GZIP):
         return Content(path, "gzip", path.name.removesuffix(".gz"), encoding)
+    if start == EMPTY_ZIP:
+        raise Refusal("empty_file", N_("{name} is empty. Export it again and try once more."), name=path.name)
     if start != ZIP:
         return Content(path, encoding=encoding)
     try:
