@@ -1,7 +1,6 @@
 """Files of other tools become facts: read, understood, checked, joined, and undone again when that was a mistake."""
 
 from qa_core.ingest.batches import find_batches
-from qa_core.ingest.pipeline import resume, run, run_upload
-from qa_core.ingest.undoing import undo
+from qa_core.ingest.pipeline import resume, run, run_upload, undo
 
 __all__ = ["find_batches", "resume", "run", "run_upload", "undo"]
