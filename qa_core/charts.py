@@ -37,8 +37,12 @@ class Colours:
     paper: str
 
 
-LIGHT = Colours("#0072B2", "rgba(0,114,178,.15)", "#D55E00", "#009E73", "#7A868D", "rgba(110,122,130,.20)", "#5A666E", "#1E2A32", "rgba(110,122,130,.18)", "#FAFAF8")
-DARK = Colours("#56B4E9", "rgba(86,180,233,.20)", "#E69F00", "#2BB98F", "#94A0A7", "rgba(150,162,170,.22)", "#AEB9BF", "#E6EAEC", "rgba(150,162,170,.20)", "#14191D")
+LIGHT = Colours(
+    "#0072B2", "rgba(0,114,178,.15)", "#D55E00", "#009E73", "#7A868D", "rgba(110,122,130,.20)", "#5A666E", "#1E2A32", "rgba(110,122,130,.18)", "#FAFAF8"
+)
+DARK = Colours(
+    "#56B4E9", "rgba(86,180,233,.20)", "#E69F00", "#2BB98F", "#94A0A7", "rgba(150,162,170,.22)", "#AEB9BF", "#E6EAEC", "rgba(150,162,170,.20)", "#14191D"
+)
 
 
 def colours(dark: bool) -> Colours:
@@ -82,7 +86,13 @@ def build_trend(
     for start, end in _stretches(known & points["low"].notna() & points["high"].notna()) if "low" in points else ():
         part, days = points.iloc[start:end], at[start:end]
         figure.add_scatter(
-            x=[*days, *reversed(days)], y=[*part["high"], *reversed(part["low"].tolist())], fill="toself", fillcolor=tint.band, line_width=0, mode="lines", hoverinfo="skip"
+            x=[*days, *reversed(days)],
+            y=[*part["high"], *reversed(part["low"].tolist())],
+            fill="toself",
+            fillcolor=tint.band,
+            line_width=0,
+            mode="lines",
+            hoverinfo="skip",
         )
     if limits:
         figure.add_scatter(x=at, y=list(limits.centre), mode="lines", line={"color": tint.reference, "width": 1}, hoverinfo="skip")
@@ -103,7 +113,10 @@ def build_trend(
         figure.add_scatter(x=at, y=points["value"].where(reach & known), mode="lines", line={"color": tint.accent, "width": 2, "dash": "dot"}, hoverinfo="skip")
     paint = {"attention": (tint.attention, "diamond"), "better": (tint.better, "triangle-up"), "": (tint.ink, "circle-open")}
     marks = [paint[signals[position]] if position in signals else (tint.accent, "circle") for position in range(len(at))]
-    text = [_point_text(row, figures.name(grain, day.isoformat()[:7] if grain == "month" else day), unit, currency, provisional[position]) for position, (row, day) in enumerate(zip(points.itertuples(), at, strict=True))]
+    text = [
+        _point_text(row, figures.name(grain, day.isoformat()[:7] if grain == "month" else day), unit, currency, provisional[position])
+        for position, (row, day) in enumerate(zip(points.itertuples(), at, strict=True))
+    ]
     figure.add_scatter(
         x=at,
         y=points["value"],
@@ -125,7 +138,16 @@ def build_trend(
     return _dress(figure, tint, height)
 
 
-def build_dots(frame: pd.DataFrame, unit: str, *, dark: bool = False, currency: str | None = None, centre: float | None = None, bounds: tuple[float, float] | None = None, row_height: int = 22) -> go.Figure:
+def build_dots(
+    frame: pd.DataFrame,
+    unit: str,
+    *,
+    dark: bool = False,
+    currency: str | None = None,
+    centre: float | None = None,
+    bounds: tuple[float, float] | None = None,
+    row_height: int = 22,
+) -> go.Figure:
     """Dots and intervals, one row each, against what chance alone would give.
 
     `frame`: `key`, `label`, `value`, `low`, `high`, `n`, and optionally `chance_low`/`chance_high` (the grey bar of that row) and
@@ -135,7 +157,15 @@ def build_dots(frame: pd.DataFrame, unit: str, *, dark: bool = False, currency: 
     frame = frame.reset_index(drop=True)
     rows = list(range(len(frame)))
     if "chance_low" in frame:
-        figure.add_bar(x=frame["chance_high"] - frame["chance_low"], y=rows, base=frame["chance_low"], orientation="h", width=1, marker={"color": tint.chance, "line": {"width": 0}}, hoverinfo="skip")
+        figure.add_bar(
+            x=frame["chance_high"] - frame["chance_low"],
+            y=rows,
+            base=frame["chance_low"],
+            orientation="h",
+            width=1,
+            marker={"color": tint.chance, "line": {"width": 0}},
+            hoverinfo="skip",
+        )
     if centre is not None:
         figure.add_vline(x=centre, line={"color": tint.text, "width": 1.2})
     lines_x, lines_y = [], []
@@ -167,7 +197,17 @@ def build_dots(frame: pd.DataFrame, unit: str, *, dark: bool = False, currency: 
     return _dress(figure, tint, 46 + row_height * max(len(frame), 2))
 
 
-def build_waterfall(before: float, after: float, parts: Sequence[tuple[str, float, str | None]], unit: str, *, better: str = "up", labels: tuple[str, str], dark: bool = False, height: int = 270) -> go.Figure:
+def build_waterfall(
+    before: float,
+    after: float,
+    parts: Sequence[tuple[str, float, str | None]],
+    unit: str,
+    *,
+    better: str = "up",
+    labels: tuple[str, str],
+    dark: bool = False,
+    height: int = 270,
+) -> go.Figure:
     """Why a value moved: from `before` through each part (label, effect, key for drill-down or None) to `after`.
 
     The axis does not start at zero where that would hide the parts; then its cut is marked on the two totals.
@@ -212,7 +252,10 @@ def build_waterfall(before: float, after: float, parts: Sequence[tuple[str, floa
     )
     # Shapes and notes are set at once: added one by one, Plotly checks all of them each time.
     edge_at = [edges[min(row, len(edges) - 1)] for row in rows]
-    joints = [{"type": "line", "x0": edge_at[row], "x1": edge_at[row], "y0": row + 0.34, "y1": row + 0.66, "line": {"color": tint.reference, "width": 1}} for row in rows[:-1]]
+    joints = [
+        {"type": "line", "x0": edge_at[row], "x1": edge_at[row], "y0": row + 0.34, "y1": row + 0.66, "line": {"color": tint.reference, "width": 1}}
+        for row in rows[:-1]
+    ]
     notes = []
     for row, (base, length, label) in enumerate(zip(bases, lengths, text, strict=True)):
         # A fall is labelled on its left, anything else on its right; labels stay outside the bars.
@@ -241,14 +284,24 @@ def build_funnel(steps: Sequence[tuple[str, float | None, str]], *, dark: bool =
     return _dress(figure, tint, height)
 
 
-def build_curve(xs: Sequence[float], frame: pd.DataFrame, unit: str, *, here: float | None = None, x_label: str = "", dark: bool = False, height: int = 220) -> go.Figure:
+def build_curve(
+    xs: Sequence[float], frame: pd.DataFrame, unit: str, *, here: float | None = None, x_label: str = "", dark: bool = False, height: int = 220
+) -> go.Figure:
     """A value against a setting (`value`, `low`, `high`, in the order of `xs`), with the setting in force marked."""
     tint, figure = colours(dark), go.Figure()
     frame = frame.reset_index(drop=True)
     known = frame["low"].notna()
     if known.any():
         band_x = [x for x, keep in zip(xs, known, strict=True) if keep]
-        figure.add_scatter(x=[*band_x, *reversed(band_x)], y=[*frame["high"][known], *reversed(frame["low"][known].tolist())], fill="toself", fillcolor=tint.band, line_width=0, mode="lines", hoverinfo="skip")
+        figure.add_scatter(
+            x=[*band_x, *reversed(band_x)],
+            y=[*frame["high"][known], *reversed(frame["low"][known].tolist())],
+            fill="toself",
+            fillcolor=tint.band,
+            line_width=0,
+            mode="lines",
+            hoverinfo="skip",
+        )
     figure.add_scatter(
         x=list(xs), y=frame["value"], mode="lines+markers", line={"color": tint.accent, "width": 2.2}, marker={"size": 6},
         text=[_point_text(row, f"{figures.number(x)} {x_label}", unit) for x, row in zip(xs, frame.itertuples(), strict=True)], hovertemplate="%{text}<extra></extra>",
@@ -270,10 +323,23 @@ def build_heat(frame: pd.DataFrame, unit: str, *, better: str = "up", dark: bool
     empty, deep = ("rgba(127,127,127,.08)", tint.attention if better != "neither" else tint.accent)
     scale = [[0, deep], [1, empty]] if better == "up" else [[0, empty], [1, deep]]
     text = [
-        [f"<b>{figures.name('weekday', weekday)} {figures.name('hour', hour)}</b><br>{figures.value(table.loc[weekday, hour], unit)}<br>n = {figures.value(counts.loc[weekday, hour], Unit.COUNT)}" for hour in table.columns]
+        [
+            f"<b>{figures.name('weekday', weekday)} {figures.name('hour', hour)}</b><br>{figures.value(table.loc[weekday, hour], unit)}<br>n = {figures.value(counts.loc[weekday, hour], Unit.COUNT)}"
+            for hour in table.columns
+        ]
         for weekday in table.index
     ]
-    figure.add_heatmap(z=table.to_numpy(), x=[figures.name("hour", hour) for hour in table.columns], y=[figures.name("weekday", weekday) for weekday in table.index], colorscale=scale, showscale=False, xgap=2, ygap=2, text=text, hovertemplate="%{text}<extra></extra>")
+    figure.add_heatmap(
+        z=table.to_numpy(),
+        x=[figures.name("hour", hour) for hour in table.columns],
+        y=[figures.name("weekday", weekday) for weekday in table.index],
+        colorscale=scale,
+        showscale=False,
+        xgap=2,
+        ygap=2,
+        text=text,
+        hovertemplate="%{text}<extra></extra>",
+    )
     figure.update_yaxes(autorange="reversed", showgrid=False)
     figure.update_xaxes(showgrid=False, type="category")
     return _dress(figure, tint, height)

@@ -48,7 +48,11 @@ def _lines(viewer: Viewer, kpis: list[str], by: list[str], where: Filters) -> It
     yield []
     frame = query.measure(viewer, tuple(kpis), tuple(by), where)
     dimensions = [*by, *(["currency"] if "currency" in frame.columns else [])]
-    yield [*(_(slices.get_dimension(key).title) if key in slices.BY_KEY else _("Currency") for key in dimensions), _("KPI"), *(_(title) for title in COLUMNS.values())]
+    yield [
+        *(_(slices.get_dimension(key).title) if key in slices.BY_KEY else _("Currency") for key in dimensions),
+        _("KPI"),
+        *(_(title) for title in COLUMNS.values()),
+    ]
     for record in frame.to_dict("records"):
         groups = [figures.name(key, record[key]) if key in slices.BY_KEY else record[key] for key in dimensions]
         yield [*groups, _(get_kpi(record["kpi"]).title), *("" if figures.is_missing(record[column]) else record[column] for column in COLUMNS)]

@@ -10,7 +10,6 @@ from qa_core.movement import RUN, Control, Effect, Signals
 from qa_core.statistics import CONFIDENCE, Comparison
 from qa_core.wording import _, ngettext
 
-
 SURE = 1 - CONFIDENCE
 
 
@@ -38,18 +37,34 @@ def describe_trend(control: Control | None, signals: Signals | None, grain: str,
         return Finding(_("Too few months to say what is usual") if monthly else _("Too few weeks to say what is usual"))
     if signals.below:
         n = signals.below
-        text = ngettext("Below the limit in the last month", "Below the limit for {n} months", n) if monthly else ngettext("Below the limit in the last week", "Below the limit for {n} weeks", n)
+        text = (
+            ngettext("Below the limit in the last month", "Below the limit for {n} months", n)
+            if monthly
+            else ngettext("Below the limit in the last week", "Below the limit for {n} weeks", n)
+        )
         return Finding(text, tone_of(-1, better))
     if signals.above:
         n = signals.above
-        text = ngettext("Above the limit in the last month", "Above the limit for {n} months", n) if monthly else ngettext("Above the limit in the last week", "Above the limit for {n} weeks", n)
+        text = (
+            ngettext("Above the limit in the last month", "Above the limit for {n} months", n)
+            if monthly
+            else ngettext("Above the limit in the last week", "Above the limit for {n} weeks", n)
+        )
         return Finding(text, tone_of(1, better))
     n = abs(signals.run)
     if n >= RUN:
         if signals.run < 0:
-            text = ngettext("Below its average for {n} month", "Below its average for {n} months", n) if monthly else ngettext("Below its average for {n} week", "Below its average for {n} weeks", n)
+            text = (
+                ngettext("Below its average for {n} month", "Below its average for {n} months", n)
+                if monthly
+                else ngettext("Below its average for {n} week", "Below its average for {n} weeks", n)
+            )
         else:
-            text = ngettext("Above its average for {n} month", "Above its average for {n} months", n) if monthly else ngettext("Above its average for {n} week", "Above its average for {n} weeks", n)
+            text = (
+                ngettext("Above its average for {n} month", "Above its average for {n} months", n)
+                if monthly
+                else ngettext("Above its average for {n} week", "Above its average for {n} weeks", n)
+            )
         return Finding(text, tone_of(signals.run, better))
     if signals.positions and signals.positions[-1][0] >= points - RUN:
         return Finding(_("Back within its usual limits"))

@@ -93,11 +93,11 @@ class Signals:
 
 def find_signals(values: Sequence[float | None], control: Control) -> Signals:
     """Western Electric rules: one point beyond three standard deviations, two of three beyond two, and, where the series ends, eight in a row on one side."""
-    distances = [
-        (value - control.centre) / sigma if _is_known(value) and sigma else None for value, sigma in zip(values, control.sigma, strict=True)
-    ]
+    distances = [(value - control.centre) / sigma if _is_known(value) and sigma else None for value, sigma in zip(values, control.sigma, strict=True)]
     # A share's limit cannot pass 0 or 1; a point on such a limit is not beyond it.
-    beyond = [_is_known(value) and low is not None and (value < low or value > high) for value, low, high in zip(values, control.low, control.high, strict=True)]
+    beyond = [
+        _is_known(value) and low is not None and (value < low or value > high) for value, low, high in zip(values, control.low, control.high, strict=True)
+    ]
     found = {position for position, flag in enumerate(beyond) if flag}
     for position in range(len(distances)):
         last = distances[max(0, position - 2) : position + 1]

@@ -81,7 +81,9 @@ def build_series(frame: pd.DataFrame, kpi: Kpi, grain: str, period: Period, firs
                 "provisional": not missing and (is_cut or waits),
             }
         )
-    points = pd.DataFrame(records, columns=["at", "value", "low", "high", "n", "provisional"]).astype({"value": float, "low": float, "high": float, "n": float, "provisional": bool})
+    points = pd.DataFrame(records, columns=["at", "value", "low", "high", "n", "provisional"]).astype(
+        {"value": float, "low": float, "high": float, "n": float, "provisional": bool}
+    )
     firm = [None if flag or figures.is_missing(value) else value for value, flag in zip(points["value"], points["provisional"], strict=True)]
     sizes = [None if figures.is_missing(n) else n for n in points["n"]]
     before = [start < usual_until and value is not None for start, value in zip(points["at"], firm, strict=True)]

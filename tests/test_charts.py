@@ -106,7 +106,16 @@ def test_advisors_are_said_to_be_alike_when_they_are() -> None:
 
 
 def test_a_trend_leaves_gaps_dots_what_is_provisional_and_carries_its_dates() -> None:
-    points = pd.DataFrame({"at": WEEKS[:4], "value": [0.7, None, 0.8, 0.6], "low": [0.6, None, 0.7, 0.5], "high": [0.8, None, 0.9, 0.7], "n": [10, 0, 10, 10], "provisional": [False, False, False, True]})
+    points = pd.DataFrame(
+        {
+            "at": WEEKS[:4],
+            "value": [0.7, None, 0.8, 0.6],
+            "low": [0.6, None, 0.7, 0.5],
+            "high": [0.8, None, 0.9, 0.7],
+            "n": [10, 0, 10, 10],
+            "provisional": [False, False, False, True],
+        }
+    )
 
     figure = charts.build_trend(points, Unit.RATE, signals={2: "attention"}, bounds=(0, 1))
     line, dotted, marks = figure.data[-3:]
@@ -129,7 +138,19 @@ def test_a_waterfall_ends_where_the_value_is_and_marks_its_cut_axis() -> None:
 
 
 def test_dots_carry_their_key_and_their_chance_bar() -> None:
-    frame = pd.DataFrame({"key": ["a"], "label": ["<a href='x'>Ada</a>"], "value": [0.7], "low": [0.6], "high": [0.8], "n": [50], "chance_low": [0.65], "chance_high": [0.85], "tone": ["attention"]})
+    frame = pd.DataFrame(
+        {
+            "key": ["a"],
+            "label": ["<a href='x'>Ada</a>"],
+            "value": [0.7],
+            "low": [0.6],
+            "high": [0.8],
+            "n": [50],
+            "chance_low": [0.65],
+            "chance_high": [0.85],
+            "tone": ["attention"],
+        }
+    )
 
     figure = charts.build_dots(frame, Unit.RATE, centre=0.75)
 

@@ -14,7 +14,7 @@ from qa_core import home, lake, query, settings
 from qa_core.access import Viewer
 from qa_core.query import answers
 from qa_core.records import store
-from qa_core.records.model import Advisor, SettingValue
+from qa_core.records.model import Advisor, ImportBatch, SettingValue
 from qa_core.settings import Settings
 from qa_core.slices import Filters, Period
 
@@ -53,6 +53,13 @@ def data_through(viewer: Viewer) -> datetime | None:
     return _data_through(viewer, version())
 
 
+def find_freshness(viewer: Viewer) -> tuple[query.Freshness, ...]:
+    """`query.find_freshness`, remembered until the next import."""
+    with store.reading() as session:
+        last = session.execute(sa.select(ImportBatch.id, ImportBatch.state).order_by(ImportBatch.id.desc()).limit(1)).first()
+    return _find_freshness(viewer, (version(), tuple(last or ())))
+
+
 def team_medians(viewer: Viewer, kpis: tuple[str, ...], period: Period) -> dict[str, tuple[float, int]]:
     """`query.team_medians`, remembered."""
     return _team_medians(viewer, version(), kpis, period)
@@ -82,7 +89,7 @@ def look_up_version() -> tuple[Any, ...]:
         newest_setting = session.scalar(sa.select(sa.func.max(SettingValue.id)))
         advisors = session.scalar(sa.select(sa.func.count()).select_from(Advisor))
         counter = answers.change_counter(session)
-    found = (here.database_url, here.lake_url, here.timezone, lake.version("contacts"), lake.version("spend"), *map(str, counter), newest_setting, advisors)
+    found = (here.database_url, here.lake_url, here.timezone, lake.version("contacts"), lake.version("spend"), lake.version("intervals"), *map(str, counter), newest_setting, advisors)
     st.session_state[_VERSION] = found
     return found
 
@@ -100,6 +107,11 @@ def _find_values(viewer, version, dimension, where):
 @st.cache_data(ttl=SECONDS, max_entries=50, show_spinner=False)
 def _data_through(viewer, version):
     return query.data_through(viewer)
+
+
+@st.cache_data(ttl=SECONDS, max_entries=50, show_spinner=False)
+def _find_freshness(viewer, version):
+    return query.find_freshness(viewer)
 
 
 @st.cache_data(ttl=SECONDS, max_entries=100, show_spinner=False)

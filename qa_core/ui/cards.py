@@ -78,10 +78,17 @@ def build_tile(row: Any, look: Look, series: Series | None = None, extra: str = 
     sparkline = tuple(series.sparkline[-30:]) if series else ()
     if figures.is_missing(row.value):
         return Tile(title_of(kpi), f":gray[{_missing(row.status)}]", help_text, _why_missing(row) or "\u00a0", sparkline=sparkline)
-    tile = {"title": title_of(kpi), "value": figures.value(row.value, kpi.unit, currency), "help": help_text, "below": " · ".join(_below(row, kpi, currency, extra)) or "\u00a0"}
+    tile = {
+        "title": title_of(kpi),
+        "value": figures.value(row.value, kpi.unit, currency),
+        "help": help_text,
+        "below": " · ".join(_below(row, kpi, currency, extra)) or "\u00a0",
+    }
     change = getattr(row, "delta", None)
     if look.compare and not figures.is_missing(change):
-        interval = movement.change_interval((row.value, row.low, row.high), (row.value_before, row.low_before, row.high_before), series.spread if series else 1.0)
+        interval = movement.change_interval(
+            (row.value, row.low, row.high), (row.value_before, row.low_before, row.high_before), series.spread if series else 1.0
+        )
         tone = findings.describe_change("", change, interval, kpi.unit, kpi.better).tone if interval else ""
         tile |= {"delta": figures.change(change, kpi.unit, currency), "delta_up": change >= 0, "delta_tone": tone}
     return Tile(**tile, sparkline=sparkline)
@@ -169,9 +176,23 @@ def say_notes(notes: Sequence[str]) -> list[str]:
         if code == "component_missing":
             said.append(_("Some sources never give {component}; it is left out there.", component=_(COMPONENTS[detail])))
         elif code == "waits_missing":
-            said.append(ngettext("{count} contact without a known wait is left out.", "{count} contacts without a known wait are left out.", int(detail), count=figures.number(int(detail))))
+            said.append(
+                ngettext(
+                    "{count} contact without a known wait is left out.",
+                    "{count} contacts without a known wait are left out.",
+                    int(detail),
+                    count=figures.number(int(detail)),
+                )
+            )
         elif code == "unanswered":
-            said.append(ngettext("{count} contact is counted as abandoned: the file does not say how it ended.", "{count} contacts are counted as abandoned: the file does not say how they ended.", int(detail), count=figures.number(int(detail))))
+            said.append(
+                ngettext(
+                    "{count} contact is counted as abandoned: the file does not say how it ended.",
+                    "{count} contacts are counted as abandoned: the file does not say how they ended.",
+                    int(detail),
+                    count=figures.number(int(detail)),
+                )
+            )
         elif code == "provisional_spend":
             said.append(_("Spend of the last days may still arrive."))
     return said

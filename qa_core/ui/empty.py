@@ -37,7 +37,13 @@ def _show_empty_period(viewer: Viewer, look: Look) -> None:
     with st.container(border=True):
         st.markdown("#### :material/event_busy: " + _("Nothing in {period}", period=look.period_title))
         if look.where.values:
-            st.write(_("No contact fits these filters in this period. The data goes from {first} to {last}.", first=figures.day(span[0], year=True), last=figures.day(span[1], year=True)))
+            st.write(
+                _(
+                    "No contact fits these filters in this period. The data goes from {first} to {last}.",
+                    first=figures.day(span[0], year=True),
+                    last=figures.day(span[1], year=True),
+                )
+            )
         else:
             st.write(_("The data goes from {first} to {last}.", first=figures.day(span[0], year=True), last=figures.day(span[1], year=True)))
         with st.container(horizontal=True):

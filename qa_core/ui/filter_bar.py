@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -139,8 +140,10 @@ def _ask_period(viewer: Viewer, first_day: date, last_day: date) -> Period:
     titles = spans.choices(viewer)
     default = spans.default(viewer)
     options = list(titles)
-    _understand("period", {key: title for key, title in titles.items()})
-    choice = st.selectbox(_("Period"), options, index=options.index(default), format_func=lambda key: _(titles[key]), key="period", bind="query-params", width=WIDTH)
+    _understand("period", titles)
+    choice = st.selectbox(
+        _("Period"), options, index=options.index(default), format_func=lambda key: _(titles[key]), key="period", bind="query-params", width=WIDTH
+    )
     chosen: tuple[date, ...] = ()
     if choice == "days":
         ends = (("from", _("From"), max(first_day, last_day.replace(day=1))), ("to", _("To"), last_day))
@@ -154,7 +157,7 @@ def _ask_day(key: str, title: str, default: date) -> date:
 
 def _ask_comparison() -> str:
     titles = spans.COMPARISONS
-    _understand("compare", dict(titles))
+    _understand("compare", titles)
     choice = st.selectbox(_("Compare with"), list(titles), format_func=lambda key: _(titles[key]), key="compare", bind="query-params", width=WIDTH)
     return choice if choice in titles else "previous"
 
@@ -163,16 +166,25 @@ def _ask_values(viewer: Viewer, dimension: str) -> tuple[str | None, ...]:
     found = [value for value, _count in cached.find_values(viewer, dimension)]
     options = [_MISSING if value is None else str(value) for value in found]
     titles = {key: figures.name(dimension, None if key == _MISSING else key) for key in options}
-    _understand(dimension, titles if dimension not in ("channel",) else figures.CHANNELS)
+    _understand(dimension, figures.CHANNELS if dimension == "channel" else titles, many=True)
     held = st.session_state.get(dimension)
     if held:
         # What is no longer offered (another viewer, a purged queue) must not stay as an invisible filter.
         st.session_state[dimension] = [key for key in held if key in titles]
-    chosen = st.multiselect(_(slices.get_dimension(dimension).title), options, format_func=lambda key: titles.get(key, key), key=dimension, bind="query-params", placeholder=_("All"), wrap=False, width=WIDTH)
+    chosen = st.multiselect(
+        _(slices.get_dimension(dimension).title),
+        options,
+        format_func=lambda key: titles.get(key, key),
+        key=dimension,
+        bind="query-params",
+        placeholder=_("All"),
+        wrap=False,
+        width=WIDTH,
+    )
     return tuple(None if key == _MISSING else key for key in chosen if key in titles)
 
 
-def _understand(key: str, titles: dict[str, str]) -> None:
+def _understand(key: str, titles: Mapping[str, str], many: bool = False) -> None:
     """Streamlit keeps the shown title in the address; an address sent by somebody who reads the other language means the same."""
     given = st.query_params.get_all(key)
     if key in st.session_state or not given:
@@ -182,6 +194,5 @@ def _understand(key: str, titles: dict[str, str]) -> None:
         wording.use(language)
         meant |= {_(title): name for name, title in titles.items()}
     wording.use(spoken)
-    shown = [_(titles[meant[text]]) if text in meant else text for text in given]
-    if shown != given:
-        st.query_params[key] = shown
+    if all(text in meant for text in given) and [_(titles[meant[text]]) for text in given] != given:
+        st.session_state[key] = [meant[text] for text in given] if many else meant[given[0]]

@@ -39,7 +39,10 @@ def show_table(viewer: Viewer, look: Look) -> None:
     names = sorted((name for name in by if name is not None), key=fold)
     clickable = drill.is_open_to(viewer)
     with st.container(border=True, gap="xxsmall"):
-        cards.show_heading(Finding(_("Side by side")), _("By name, not by rank: value and 95 % interval.") + (" " + _("Click a line to see its contacts.") if clickable else ""))
+        cards.show_heading(
+            Finding(_("Side by side")),
+            _("By name, not by rank: value and 95 % interval.") + (" " + _("Click a line to see its contacts.") if clickable else ""),
+        )
         rows: list[dict[str, Any]] = []
         for name in names:
             line: dict[str, Any] = {_("Advisor"): name, _("Answered"): by[name]["answered"].value, _("Evaluations"): by[name]["evaluations"].value}

@@ -56,14 +56,31 @@ def show_dots(viewer: Viewer, look: Look, key: str, with_title: bool = False) ->
     if with_title:
         finding = Finding(_("{title}: {finding}", title=cards.title_of(kpi), finding=finding.text[0].lower() + finding.text[1:]), finding.tone)
     drawn, hidden = _choose_rows(rows, comparison, dimension, kpi)
-    caption = _("{start}95 % interval; grey: what chance alone would give. {rest}", start="" if with_title else cards.title_of(kpi) + ", ", rest=findings.name_the_rest(comparison, {name: name for name in names}, kpi.better))
+    caption = _(
+        "{start}95 % interval; grey: what chance alone would give. {rest}",
+        start="" if with_title else cards.title_of(kpi) + ", ",
+        rest=findings.name_the_rest(comparison, {name: name for name in names}, kpi.better),
+    )
     if hidden:
         caption += " " + ngettext("{n} other is not drawn.", "{n} others are not drawn.", hidden)
     if few:
         caption += " " + ngettext("{n} with too few values is left out.", "{n} with too few values are left out.", few)
     chart_key = f"dots_{key}"
-    figure = charts.build_dots(_frame(kpi, drawn, comparison, dimension, rows), kpi.unit, dark=cards.is_dark(), centre=_centre(rows), bounds=BOUNDS.get(kpi.unit), row_height=22 if len(drawn) <= 16 else 18)
-    cards.show_chart(figure, finding, caption[0].upper() + caption[1:].strip(), chart_key, on_select=drill.on_point(chart_key, dimension, key if kpi.subject == "contacts" else None) if drill.is_open_to(viewer) else None)
+    figure = charts.build_dots(
+        _frame(kpi, drawn, comparison, dimension, rows),
+        kpi.unit,
+        dark=cards.is_dark(),
+        centre=_centre(rows),
+        bounds=BOUNDS.get(kpi.unit),
+        row_height=22 if len(drawn) <= 16 else 18,
+    )
+    cards.show_chart(
+        figure,
+        finding,
+        caption[0].upper() + caption[1:].strip(),
+        chart_key,
+        on_select=drill.on_point(chart_key, dimension, key if kpi.subject == "contacts" else None) if drill.is_open_to(viewer) else None,
+    )
 
 
 def _centre(rows: list[Any]) -> float:
@@ -94,5 +111,17 @@ def _frame(kpi: Kpi, drawn: list[Any], comparison: Comparison, dimension: str, r
         name = getattr(row, dimension)
         half = statistics.Z95 * math.sqrt((centre * (1 - centre) if kpi.unit == Unit.RATE else within) / row.n)
         tone = "" if kpi.better == "neither" else "better" if name in good else "attention" if name in bad else ""
-        records.append({"key": name, "label": name, "value": row.value, "low": row.low, "high": row.high, "n": row.n, "chance_low": centre - half, "chance_high": centre + half, "tone": tone})
+        records.append(
+            {
+                "key": name,
+                "label": name,
+                "value": row.value,
+                "low": row.low,
+                "high": row.high,
+                "n": row.n,
+                "chance_low": centre - half,
+                "chance_high": centre + half,
+                "tone": tone,
+            }
+        )
     return pd.DataFrame(records)

@@ -13,8 +13,23 @@ from qa_core.ui import cards
 from qa_core.wording import N_, _, ngettext
 
 TIMES = {"wait_seconds": N_("Wait"), "talk_seconds": N_("Talk"), "hold_seconds": N_("Hold"), "wrap_seconds": N_("After-contact work")}
-PLACES = {"channel": N_("Channel"), "direction": N_("Direction"), "queue": N_("Queue"), "reason": N_("Reason"), "team": N_("Team"), "advisor": N_("Advisor"), "customer": N_("Customer")}
-TRACKING = {"source": N_("Source"), "medium": N_("Medium"), "campaign": N_("Campaign"), "keyword": N_("Keyword"), "tracking_number": N_("Tracking number"), "landing_page": N_("Landing page")}
+PLACES = {
+    "channel": N_("Channel"),
+    "direction": N_("Direction"),
+    "queue": N_("Queue"),
+    "reason": N_("Reason"),
+    "team": N_("Team"),
+    "advisor": N_("Advisor"),
+    "customer": N_("Customer"),
+}
+TRACKING = {
+    "source": N_("Source"),
+    "medium": N_("Medium"),
+    "campaign": N_("Campaign"),
+    "keyword": N_("Keyword"),
+    "tracking_number": N_("Tracking number"),
+    "landing_page": N_("Landing page"),
+}
 MATCHES = {"id": N_("Joined by the contact's id."), "number_and_time": N_("Joined by number and time.")}
 FLAGS = {
     "recorded": (N_("Recorded"), N_("Not recorded")),
@@ -35,7 +50,10 @@ def show_head(contact: dict[str, Any]) -> None:
         if contact.get("transfers"):
             st.badge(ngettext("{n} transfer", "{n} transfers", int(contact["transfers"])), icon=":material/call_split:", color="gray")
         if contact.get("declared_resolved") is not None:
-            st.badge(_("Declared resolved") if contact["declared_resolved"] else _("Declared not resolved"), color="green" if contact["declared_resolved"] else "orange")
+            st.badge(
+                _("Declared resolved") if contact["declared_resolved"] else _("Declared not resolved"),
+                color="green" if contact["declared_resolved"] else "orange",
+            )
 
 
 def show_course(contact: dict[str, Any]) -> None:
@@ -45,7 +63,12 @@ def show_course(contact: dict[str, Any]) -> None:
         total = sum(seconds for _title, seconds in parts)
         st.markdown("##### " + (_("{duration} in all", duration=figures.duration(total)) if parts else _("No times known")))
         if parts:
-            st.plotly_chart(charts.build_stretch(parts, dark=cards.is_dark()), theme=None, config={"displayModeBar": False}, alt=", ".join(f"{title} {figures.duration(seconds)}" for title, seconds in parts))
+            st.plotly_chart(
+                charts.build_stretch(parts, dark=cards.is_dark()),
+                theme=None,
+                config={"displayModeBar": False},
+                alt=", ".join(f"{title} {figures.duration(seconds)}" for title, seconds in parts),
+            )
         st.caption(" · ".join(f"{title} {figures.duration(seconds)}" for title, seconds in parts))
         st.caption(" ".join(_neighbours(contact)))
 
@@ -54,9 +77,20 @@ def show_details(contact: dict[str, Any]) -> None:
     """Place, tracking and recording on the left; survey and evaluations on the right."""
     left, right = st.columns(2, gap="small")
     with left:
-        _show_facts(_("Where and who"), [(title, figures.name(key, contact.get(key)) if key in ("channel", "direction") else contact.get(key)) for key, title in PLACES.items() if key in contact])
+        _show_facts(
+            _("Where and who"),
+            [
+                (title, figures.name(key, contact.get(key)) if key in ("channel", "direction") else contact.get(key))
+                for key, title in PLACES.items()
+                if key in contact
+            ],
+        )
         if any(contact.get(key) for key in TRACKING):
-            _show_facts(_("Where it came from"), [(title, contact.get(key)) for key, title in TRACKING.items() if contact.get(key)], _(MATCHES.get(contact.get("tracking_match"), "")))
+            _show_facts(
+                _("Where it came from"),
+                [(title, contact.get(key)) for key, title in TRACKING.items() if contact.get(key)],
+                _(MATCHES.get(contact.get("tracking_match"), "")),
+            )
         _show_recording(contact)
     with right:
         _show_survey(contact)
@@ -124,7 +158,16 @@ def _show_survey(contact: dict[str, Any]) -> None:
         st.markdown("##### " + _("What the customer said"))
         answers = []
         if contact.get("csat") is not None:
-            answers.append((N_("Rating"), _("{mark} on {scale}", mark=figures.number(contact["csat"], 0 if float(contact["csat"]).is_integer() else 1), scale=contact.get("csat_scale") or "?")))
+            answers.append(
+                (
+                    N_("Rating"),
+                    _(
+                        "{mark} on {scale}",
+                        mark=figures.number(contact["csat"], 0 if float(contact["csat"]).is_integer() else 1),
+                        scale=contact.get("csat_scale") or "?",
+                    ),
+                )
+            )
         if contact.get("nps") is not None:
             answers.append((N_("Would recommend (0–10)"), figures.number(contact["nps"])))
         if contact.get("ces") is not None:

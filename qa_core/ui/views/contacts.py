@@ -73,7 +73,15 @@ def show_list(viewer: Viewer, asked: Asked) -> None:
     page = right.number_input(_("Page of {pages}", pages=figures.number(pages)), 1, max(pages, 1), 1, key="page", bind="query-params")
     allowed = query.contact_columns(viewer)
     columns = tuple(name for name in SHOWN if name in allowed)
-    frame = query.find_contacts(viewer, asked.where, (*columns, "source_system", "contact_id"), PAGE, (min(int(page), pages) - 1) * PAGE, order if order in ORDERS else "newest", asked.behind)
+    frame = query.find_contacts(
+        viewer,
+        asked.where,
+        (*columns, "source_system", "contact_id"),
+        PAGE,
+        (min(int(page), pages) - 1) * PAGE,
+        order if order in ORDERS else "newest",
+        asked.behind,
+    )
     _note_reading(viewer, asked, page)
     keys = list(zip(frame["source_system"], frame["contact_id"], strict=True))
     rows = [{_(TITLES[name]): _cell(name, record[name]) for name in columns} for record in frame.to_dict("records")]

@@ -55,8 +55,19 @@ def show_window(viewer: Viewer, look: Look) -> None:
     if frame["value"].isna().all():
         return
     first, last = frame["value"].dropna().iloc[0], frame["value"].dropna().iloc[-1]
-    finding = Finding(_("From {first} within one day to {last} within thirty", first=figures.percent(first), last=figures.percent(last)) if frame["value"].notna().all() else _("The longer the window, the more people come back"))
-    figure = charts.build_curve(WINDOWS, frame, "rate", here=cached.current_settings().first_contact_days, x_label=_("days within which a further contact counts as a repeat"), dark=cards.is_dark())
+    finding = Finding(
+        _("From {first} within one day to {last} within thirty", first=figures.percent(first), last=figures.percent(last))
+        if frame["value"].notna().all()
+        else _("The longer the window, the more people come back")
+    )
+    figure = charts.build_curve(
+        WINDOWS,
+        frame,
+        "rate",
+        here=cached.current_settings().first_contact_days,
+        x_label=_("days within which a further contact counts as a repeat"),
+        dark=cards.is_dark(),
+    )
     cards.show_chart(figure, finding, _("{title} by the length of its window; dashed: the window in force", title=cards.title_of(get_kpi(REPEAT))), "window")
 
 
@@ -67,7 +78,12 @@ def _build_cost(resolved, handle, look: Look) -> Tile:
     if figures.is_missing(resolved.value) or figures.is_missing(handle.value):
         return Tile(title, f":gray[{_(figures.NO_DATA)}]", help_text, "\u00a0")
     repeats = resolved.denominator - resolved.numerator
-    tile = {"title": title, "value": f"{figures.number(repeats * handle.value / 3600)}{figures.NO_BREAK}h", "help": help_text, "below": _("{n} repeated contacts", n=figures.number(repeats))}
+    tile = {
+        "title": title,
+        "value": f"{figures.number(repeats * handle.value / 3600)}{figures.NO_BREAK}h",
+        "help": help_text,
+        "below": _("{n} repeated contacts", n=figures.number(repeats)),
+    }
     if look.compare and not figures.is_missing(resolved.value_before) and not figures.is_missing(handle.value_before):
         hours = (repeats * handle.value - resolved.n_before * (1 - resolved.value_before) * handle.value_before) / 3600
         tile |= {"delta": ("+" if hours > 0 else "") + f"{figures.number(hours)}{figures.NO_BREAK}h", "delta_up": hours >= 0}
@@ -89,10 +105,21 @@ def _show_table(viewer: Viewer, look: Look, dimension: str, title: str) -> None:
         rate, repeats, change, trend = _("Resolved"), _("Repeats"), _("Change"), _("Trend")
         head = _(slices.get_dimension(dimension).title)
         shown = [
-            {head: figures.name(dimension, value), rate: tables.as_share(row.value), repeats: int(row.denominator - row.numerator), **({change: figures.change(row.delta, "rate")} if look.compare else {}), trend: lines.get(value, [])}
+            {
+                head: figures.name(dimension, value),
+                rate: tables.as_share(row.value),
+                repeats: int(row.denominator - row.numerator),
+                **({change: figures.change(row.delta, "rate")} if look.compare else {}),
+                trend: lines.get(value, []),
+            }
             for value, row in zip(values, rows, strict=True)
         ]
         key = f"table_{REPEAT}_{dimension}"
-        config = {head: st.column_config.TextColumn(head, width=112), rate: tables.share_column(rate, 88), repeats: tables.count_column(repeats, 62), change: st.column_config.TextColumn(change, width=64), trend: tables.trend_column(trend, 56)}
+        config = {
+            head: st.column_config.TextColumn(head, width=112),
+            rate: tables.share_column(rate, 88),
+            repeats: tables.count_column(repeats, 62),
+            change: st.column_config.TextColumn(change, width=64),
+            trend: tables.trend_column(trend, 56),
+        }
         tables.show(shown, config, key, drill.on_row(key, dimension, values, REPEAT) if clickable else None, height=330)
-

@@ -35,7 +35,10 @@ def show_evaluations(viewer: Viewer, look: Look) -> None:
     """One's own evaluations in the longer period, and who made them."""
     entries = query.find_own_evaluations(viewer, look.trend.period)
     with st.container(border=True, gap="xxsmall"):
-        cards.show_heading(Finding(_("My evaluations")), _("Who listened, when and what for, in {period}. Click a line to open the contact.", period=figures.period(look.trend.period)))
+        cards.show_heading(
+            Finding(_("My evaluations")),
+            _("Who listened, when and what for, in {period}. Click a line to open the contact.", period=figures.period(look.trend.period)),
+        )
         if not entries:
             st.caption(_("Nobody evaluated a contact of yours in this period."))
             return
@@ -58,8 +61,19 @@ def show_evaluations(viewer: Viewer, look: Look) -> None:
             }
             for entry in entries
         ]
-        st.dataframe(rows, hide_index=True, key="my_evaluations", on_select=open_row, selection_mode="single-cell", height=min(420, 36 * (len(rows) + 1) + 3), row_height=36, placeholder="–")
-    st.caption(_("Écoute is here to help people improve, not to watch them: your colleagues do not see your results, and you see everybody who listened to yours."))
+        st.dataframe(
+            rows,
+            hide_index=True,
+            key="my_evaluations",
+            on_select=open_row,
+            selection_mode="single-cell",
+            height=min(420, 36 * (len(rows) + 1) + 3),
+            row_height=36,
+            placeholder="–",
+        )
+    st.caption(
+        _("Écoute is here to help people improve, not to watch them: your colleagues do not see your results, and you see everybody who listened to yours.")
+    )
 
 
 def _show_sections(viewer: Viewer, look: Look) -> None:
@@ -74,6 +88,8 @@ def _show_sections(viewer: Viewer, look: Look) -> None:
     frame = frame.assign(key=frame["section"], label=frame["section"])
     best, worst = frame.iloc[0], frame.iloc[-1]
     apart = len(frame) > 1 and not figures.is_missing(worst["high"]) and not figures.is_missing(best["low"]) and worst["high"] < best["low"]
-    finding = Finding(_("Strongest: {best}; most to gain: {worst}", best=best["section"], worst=worst["section"]) if apart else _("No part of the grid stands out"))
+    finding = Finding(
+        _("Strongest: {best}; most to gain: {worst}", best=best["section"], worst=worst["section"]) if apart else _("No part of the grid stands out")
+    )
     caption = _("Score by part of the grid, 95 % interval, {period}", period=figures.period(look.trend.period))
     cards.show_chart(charts.build_dots(frame, "score", dark=cards.is_dark(), bounds=(0, 100), row_height=56), finding, caption, "sections")

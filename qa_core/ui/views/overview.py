@@ -50,7 +50,13 @@ def show_top(viewer: Viewer, look: Look, rows: dict[str, Any], series: Mapping[s
     worst = max(series.values(), key=_concern)
     left, right = st.columns([3, 2], gap="small")
     with left:
-        trends.show_trend(viewer, look, worst if _concern(worst) else series["answer_rate"], height=300, title=cards.title_of(worst.kpi if _concern(worst) else get_kpi("answer_rate")))
+        trends.show_trend(
+            viewer,
+            look,
+            worst if _concern(worst) else series["answer_rate"],
+            height=300,
+            title=cards.title_of(worst.kpi if _concern(worst) else get_kpi("answer_rate")),
+        )
     with right:
         _show_items(viewer, look, series)
 
@@ -100,7 +106,15 @@ def _show_items(viewer: Viewer, look: Look, series: Mapping[str, Series]) -> Non
                 if not clickable:
                     continue
                 help_text = _("Open the contacts")
-                st.button("", icon=":material/arrow_forward:", key=f"look_{position}", type="tertiary", help=help_text, on_click=drill.to_contacts, args=(dict(item.values), item.behind))
+                st.button(
+                    "",
+                    icon=":material/arrow_forward:",
+                    key=f"look_{position}",
+                    type="tertiary",
+                    help=help_text,
+                    on_click=drill.to_contacts,
+                    args=(dict(item.values), item.behind),
+                )
 
 
 def _find_items(viewer: Viewer, look: Look, series: Mapping[str, Series]) -> list[Item]:
@@ -141,7 +155,9 @@ def show_cut(viewer: Viewer, look: Look, dimension: str, title: str) -> None:
                 shown = None if figures.is_missing(row.value) else row.value
                 line[heads[key]] = shown if key == "received" else tables.as_share(shown) if tables.is_rate(key) else figures.value(shown, get_kpi(key).unit)
             rows.append(line)
-        config: dict[str, Any] = {heads[key]: tables.share_column(heads[key], 98) if tables.is_rate(key) else st.column_config.TextColumn(heads[key], width=72) for key in keys}
+        config: dict[str, Any] = {
+            heads[key]: tables.share_column(heads[key], 98) if tables.is_rate(key) else st.column_config.TextColumn(heads[key], width=72) for key in keys
+        }
         config[heads["received"]] = tables.count_column(heads["received"], 72)
         key = f"table_overview_{dimension}"
         tables.show(rows, config, key, drill.on_row(key, dimension, ordered) if clickable else None, height=330)
@@ -159,4 +175,3 @@ def _show_heat(viewer: Viewer, look: Look) -> None:
     finding = Finding(_("Most unanswered: {weekday} at {hour}", weekday=figures.name("weekday", worst["weekday"]), hour=figures.name("hour", worst["hour"])))
     caption = _("Answer rate by weekday and hour; the deeper the colour, the more stay unanswered")
     cards.show_chart(charts.build_heat(frame, "rate", better="up", dark=cards.is_dark(), height=290), finding, caption, "heat")
-

@@ -78,7 +78,12 @@ def _show_table(viewer: Viewer, look: Look, dimension: str) -> None:
     if not rows:
         cards.show_heading(Finding(_("No data in this period")))
         return
-    config = {csat: tables.share_column(csat, 110), response: tables.share_column(response, 100), trend: tables.trend_column(trend, 100), answers: tables.count_column(answers, 70)}
+    config = {
+        csat: tables.share_column(csat, 110),
+        response: tables.share_column(response, 100),
+        trend: tables.trend_column(trend, 100),
+        answers: tables.count_column(answers, 70),
+    }
     tables.show(rows, config, f"table_satisfaction_{dimension}", height=420)
     if hidden:
         st.caption(_("Some lines are hidden: fewer than five advisors or ten contacts stand behind them, or they would give such a line away."))

@@ -35,7 +35,18 @@ def show_top(viewer: Viewer, look: Look) -> None:
 
 def show_campaigns(viewer: Viewer, look: Look) -> None:
     """One line per campaign (or source, or medium): contacts, how many were answered, settled and happy, and the money."""
-    dimension = st.segmented_control(_("By"), ["campaign", "source", "medium"], default="campaign", required=True, format_func=lambda key: {"campaign": _("Campaign"), "source": _("Source"), "medium": _("Medium")}[key], label_visibility="collapsed", key="sources_by") or "campaign"
+    dimension = (
+        st.segmented_control(
+            _("By"),
+            ["campaign", "source", "medium"],
+            default="campaign",
+            required=True,
+            format_func=lambda key: {"campaign": _("Campaign"), "source": _("Source"), "medium": _("Medium")}[key],
+            label_visibility="collapsed",
+            key="sources_by",
+        )
+        or "campaign"
+    )
     by = tables.wide(cached.measure(viewer, (*PATH, "answer_rate"), (dimension,), look.where), dimension)
     costs = tables.wide(cached.measure(viewer, COSTS, (dimension,), look.where), dimension)
     known = [value for value in by if value is not None]
@@ -91,7 +102,9 @@ def _show_path(viewer: Viewer, look: Look) -> None:
         (_("Satisfied"), happy, _share(happy, rated, _("of {n} who answered a survey", n=figures.number(rated or 0)))),
     ]
     missed = received - (answered or 0)
-    finding = Finding(_("{missed} contacts from campaigns were missed, {share} of them", missed=figures.number(missed), share=figures.percent(missed / received)))
+    finding = Finding(
+        _("{missed} contacts from campaigns were missed, {share} of them", missed=figures.number(missed), share=figures.percent(missed / received))
+    )
     cards.show_chart(charts.build_funnel(steps, dark=cards.is_dark()), finding, _("Contacts with a known campaign, step by step"), "path")
 
 

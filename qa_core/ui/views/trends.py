@@ -37,7 +37,15 @@ def show_trend(viewer: Viewer, look: Look, series: Series, height: int = 270, ti
     if series.points["provisional"].any():
         caption = _("{caption}; dotted: provisional", caption=caption)
     figure = charts.build_trend(
-        series.points, kpi.unit, grain=series.grain, dark=cards.is_dark(), limits=series.limits, signals=series.flagged, bounds=BOUNDS.get(kpi.unit), height=height, currency=look.currency
+        series.points,
+        kpi.unit,
+        grain=series.grain,
+        dark=cards.is_dark(),
+        limits=series.limits,
+        signals=series.flagged,
+        bounds=BOUNDS.get(kpi.unit),
+        height=height,
+        currency=look.currency,
     )
     clickable = drill.is_open_to(viewer) and kpi.subject == "contacts"
     cards.show_chart(figure, finding, caption, key, on_select=drill.on_point(key, "", kpi.key, series.grain) if clickable else None)
