@@ -3,7 +3,7 @@
 import streamlit as st
 
 from qa_core.access import Permission
-from qa_core.ui import gate, imports
+from qa_core.ui import freshness, gate, imports
 from qa_core.wording import _
 
 viewer = gate.current_viewer(Permission.MANAGE_IMPORTS)
@@ -11,4 +11,5 @@ viewer = gate.current_viewer(Permission.MANAGE_IMPORTS)
 st.title(_("Imports"), anchor=False)
 imports.show_first_steps(viewer)
 imports.ask_file(viewer)
+freshness.show_table(viewer)
 imports.show_batches(viewer)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from qa_core import figures
 from qa_core.access import Viewer
-from qa_core.ui import gate, menu
+from qa_core.ui import freshness, gate, menu
 from qa_core.wording import _
 
 
@@ -14,14 +13,7 @@ def show(viewer: Viewer) -> None:
     """Draw it into the sidebar, below the pages."""
     with st.sidebar:
         st.markdown(f"#### :material/hearing: {_('Écoute')}")
-        st.caption(_freshness(viewer))
+        freshness.show(viewer)
         st.text(viewer.display_name)
         st.caption(_(menu.ROLE_TITLES[viewer.role]) if viewer.role else _("No role"))
         gate.show_sign_out()
-
-
-def _freshness(viewer: Viewer) -> str:
-    from qa_core import query
-
-    through = query.data_through(viewer)
-    return _("Data through {moment}", moment=figures.moment(through)) if through else _("No data yet")

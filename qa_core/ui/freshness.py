@@ -1,0 +1,67 @@
+"""How fresh the data is: in a word below the menu, source by source behind it, and as a table where files are imported."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+import streamlit as st
+
+from qa_core import figures
+from qa_core.access import Viewer
+from qa_core.query import Freshness
+from qa_core.ui import cached
+from qa_core.wording import N_, _
+
+KINDS = {
+    "contacts": N_("Contacts"),
+    "intervals": N_("Totals"),
+    "tracking": N_("Call tracking"),
+    "surveys": N_("Surveys"),
+    "spend": N_("Spend"),
+    "evaluations": N_("Evaluations"),
+    "advisors": N_("Advisors"),
+}
+
+
+def show(viewer: Viewer) -> None:
+    """The last moment that the data knows; opened, when each source brought something last."""
+    through = cached.data_through(viewer)
+    said = _("Data through {moment}", moment=figures.moment(through)) if through else _("No data yet")
+    sources = cached.find_freshness(viewer)
+    if not sources:
+        st.caption(said)
+        return
+    with st.popover(said, type="tertiary", help=_("When each source brought something last")):
+        for source in reversed(sources):
+            st.text(f"{source.system} · {_kind(source)}")
+            st.caption(_("imported {moment}", moment=figures.moment(source.imported_at)) + (f" · {_newest(source)}" if source.newest else ""))
+
+
+def show_table(viewer: Viewer) -> None:
+    """One row per source, the one that waits longest for news first."""
+    sources = cached.find_freshness(viewer)
+    if not sources:
+        return
+    st.subheader(_("How fresh each source is"), anchor=False)
+    rows = [
+        {
+            _("Tool"): source.system,
+            _("Kind"): _kind(source),
+            _("Last import"): figures.moment(source.imported_at),
+            _("Newest contact or day"): _say(source.newest) if source.newest else "–",
+        }
+        for source in sources
+    ]
+    st.dataframe(rows, hide_index=True, width="stretch")
+
+
+def _kind(source: Freshness) -> str:
+    return _(KINDS[source.kind]) if source.kind in KINDS else source.kind
+
+
+def _newest(source: Freshness) -> str:
+    return _("newest {moment}", moment=_say(source.newest))
+
+
+def _say(newest: datetime | date) -> str:
+    return figures.moment(newest) if isinstance(newest, datetime) else figures.day(newest, year=True)
