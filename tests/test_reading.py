@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from qa_core.errors import Refusal
 from qa_core.ingest import blocks, read
 from qa_core.ingest.options import ImportOptions
+from tests.mutants import mutate
 
 REAL = os.environ.get("QA_REAL_DATA")
 needs_real_files = pytest.mark.skipif(not REAL, reason="QA_REAL_DATA does not name the folder of real files")
@@ -459,38 +460,6 @@ def test_any_table_in_any_dialect_is_read_back_the_same(tmp_path, monkeypatch, d
     for row, (queue, comment) in zip(rows, texts, strict=True):
         assert row["queue"] in (queue.strip() or None, None)
         assert row["survey_comment"] in ((comment.strip() or None), None)
-
-
-def mutate(rng: random.Random, content: bytes) -> bytes:
-    pieces = [
-        b",",
-        b'"',
-        b"\n",
-        b";",
-        b"\x00",
-        b"\xff",
-        b"NULL",
-        b"-1",
-        b"99999999999999999999",
-        b"\r",
-        b"31/02/2024",
-        b"=cmd()",
-        b"\xc3\xa9",
-        b"  ",
-        b"1e999",
-        b"0:99:99",
-    ]
-    changed = bytearray(content)
-    for _ in range(rng.randint(1, 12)):
-        at = rng.randrange(len(changed) + 1)
-        choice = rng.random()
-        if choice < 0.5:
-            changed[at:at] = rng.choice(pieces)
-        elif choice < 0.8:
-            del changed[at : at + rng.randint(1, 30)]
-        else:
-            changed[at : at + 1] = bytes([rng.randrange(256)])
-    return bytes(changed)
 
 
 def run_mutants(folder: Path, count: int, seed: int) -> Counter:
