@@ -11,7 +11,7 @@ from qa_core.wording import N_
 PASSING = frozenset({"store_busy", "lake_busy", "disk_full"})
 """Codes of refusals that say nothing against the file: it is worth another try."""
 
-_FULL = ("no space left", "disk is full", "disk quota exceeded", "file too large", "out of disk space")
+_FULL = ("no space left", "disk is full", "disk quota exceeded", "file too large", "out of disk space", "disk i/o error")
 _BUSY = ("database is locked", "database table is locked", "database is busy", "could not obtain lock", "lock timeout")
 
 
@@ -21,7 +21,8 @@ def find_refusal(error: BaseException) -> Refusal | None:
         text = str(cause).casefold()
         if getattr(cause, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) or any(sign in text for sign in _FULL):
             return Refusal(
-                "disk_full", N_("There is no space left where the stores are. Free some, then import the file again: nothing will be counted twice.")
+                "disk_full",
+                N_("There is no space left where the stores are, or the disk fails. Free some, then import the file again: nothing will be counted twice."),
             )
         if any(sign in text for sign in _BUSY):
             return Refusal("store_busy", N_("Another program holds the records. Import the file again when it is done: nothing will be counted twice."))
