@@ -32,6 +32,7 @@ MOMENT = pa.timestamp("us")
 RECORDS_AT_ONCE = 10_000
 RECORDS_PER_PART = 1_000_000
 SHOWN_OF_A_CELL = 200
+SHOWN_ROWS = 20
 MEMORY = "350MB"
 _REJECTED = pa.schema([("line", pa.int64()), ("reason", pa.string()), ("cells", pa.list_(pa.string()))])
 
@@ -86,6 +87,13 @@ class Work:
         """Write down a decision."""
         self.decisions.append(Decision(field_name, decision, evidence, tuple(places.items())))
 
+    def build(self, number: int, make: Callable[..., Mapping[str, Any]], *arguments: Any) -> Iterator[Mapping[str, Any]]:
+        """The record that `make` gives, or none where an object is not of the shape that its platform writes: it is rejected."""
+        try:
+            yield make(number, *arguments)
+        except (AttributeError, KeyError, TypeError, ValueError):
+            self.reject(number, "unexpected_shape")
+
     def to_file_clock(self, utc: datetime) -> datetime:
         """A moment in UTC on the clock of the export, for platforms that mix epochs with wall clocks."""
         return self.zone.to_local(np.array([utc], "M8[us]"))[0].item()
@@ -114,9 +122,9 @@ class Work:
         columns = []
         for item in schema:
             if item.name == "customer_key":
-                columns.append(self.find_keys(pa.array([record.get(identity) or None for record in block], pa.string())))
+                columns.append(self.find_keys(pa.array([_as_cell(record.get(identity), pa.string()) for record in block], pa.string())))
                 continue
-            values = pa.array([record.get(item.name) for record in block], item.type)
+            values = pa.array([_as_cell(record.get(item.name), item.type) for record in block], item.type)
             if item.type == MOMENT and self.platform.is_local:
                 values = pa.array(self.zone.to_utc(values.to_numpy(zero_copy_only=False).astype("M8[us]")), MOMENT)
             columns.append(values)
@@ -133,6 +141,13 @@ class Work:
             found = pa.array([find_outside(text) for text in texts.filter(doubtful).to_pylist()], pa.string())
             outside = pc.replace_with_mask(texts, doubtful, found)
         return pc.take(self.pseudonyms.find_keys(outside), encoded.indices)
+
+
+def _as_cell(value: Any, kind: pa.DataType) -> Any:
+    """A value as its column takes it; what an export writes in another shape than it should is missing."""
+    if kind == pa.string():
+        return value or None if isinstance(value, str) else str(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+    return value if not isinstance(value, (list, dict, str)) else None
 
 
 @dataclass
@@ -180,6 +195,7 @@ def stage_platform(
     _say_clock_changes(work)
     if platform.finish:
         platform.finish(work)
+    before = _find_some(records, rows) if options.dry_run else {}
     records.unlink()
     seen = work.records + sum(work.skipped.values()) + sum(work.reasons.values()) - work.notes.get("skipped_records", 0)
     return Staged(
@@ -203,7 +219,22 @@ def stage_platform(
         reasons=dict(sorted(work.reasons.items())),
         skipped_kinds=dict(sorted(work.skipped.items())),
         folded_kinds=dict(sorted(work.folded.items())),
+        before=before,
+        pseudonymised=tuple(source for name, source in platform.mapping.items() if name == "customer"),
     )
+
+
+def _find_some(records: Path, rows: Path) -> dict[int, dict[str, str]]:
+    """The record that stands for each of the first contacts, identities masked, to be shown beside what it became."""
+    with pq.ParquetFile(rows) as file:
+        lines = next(file.iter_batches(SHOWN_ROWS, columns=["line"]))["line"].to_pylist()
+    found = pq.read_table(records, filters=[("line", "in", lines)]).to_pylist()
+    return {
+        record["line"]: {
+            name: mask_cell(str(value)) if name == "customer_key" else str(value) for name, value in record.items() if name != "line" and value is not None
+        }
+        for record in found
+    }
 
 
 def _write_records(work: Work, path: Path) -> None:

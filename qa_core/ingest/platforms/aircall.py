@@ -64,7 +64,7 @@ def _records(work: Work) -> Iterator[dict[str, Any]]:
         if item.get("id") is None or started is None:
             work.reject(number, "missing_key" if item.get("id") is None else "missing_start", [str(item.get("id") or ""), str(item.get("started_at") or "")])
         else:
-            yield _as_record(number, item, started)
+            yield from work.build(number, _as_record, item, started)
 
 
 def _as_record(number: int, item: Mapping[str, Any], started: datetime) -> dict[str, Any]:

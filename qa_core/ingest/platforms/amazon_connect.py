@@ -78,7 +78,7 @@ def _records(work: Work) -> Iterator[dict[str, Any]]:
         elif item.get("InitiationMethod") == "MONITOR":
             work.skip("monitoring")
         else:
-            yield _as_record(number, item, started)
+            yield from work.build(number, _as_record, item, started)
 
 
 def _as_record(number: int, item: Mapping[str, Any], started: Any) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
@@ -36,32 +37,29 @@ def _records(work: Work) -> Iterator[dict[str, Any]]:
                 number, "missing_start" if not item.get("start_time") else "impossible_date", [str(item.get("id") or ""), str(item.get("start_time") or "")]
             )
             continue
-        outcome = (
-            "answered"
-            if item.get("answered") is True
-            else "voicemail"
-            if item.get("voicemail") is True
-            else "unanswered"
-            if item.get("answered") is False
-            else None
-        )
-        yield {
-            "line": number,
-            "contact_id": str(item["id"]) if item.get("id") else None,
-            "started_at": started,
-            "direction": item.get("direction") if item.get("direction") in ("inbound", "outbound") else None,
-            "advisor": item.get("agent_email"),
-            "outcome": outcome,
-            "talk_seconds": as_number(item.get("duration")) if outcome == "answered" else None,
-            "tracking_number": item.get("tracking_phone_number"),
-            "source": _first(item, "utm_source", "source", "source_name"),
-            "medium": _first(item, "utm_medium", "medium"),
-            "campaign": _first(item, "utm_campaign", "campaign"),
-            "keyword": _first(item, "utm_term", "keywords"),
-            "landing_page": _first(item, "landing_page_url"),
-            "recorded": bool(item.get("recording")),
-            "customer": item.get("customer_phone_number"),
-        }
+        yield from work.build(number, _as_record, item, started)
+
+
+def _as_record(number: int, item: Mapping[str, Any], started: datetime) -> dict[str, Any]:
+    said = (("answered", "answered", True), ("voicemail", "voicemail", True), ("unanswered", "answered", False))
+    outcome = next((meaning for meaning, name, truth in said if item.get(name) is truth), None)
+    return {
+        "line": number,
+        "contact_id": str(item["id"]) if item.get("id") else None,
+        "started_at": started,
+        "direction": item.get("direction") if item.get("direction") in ("inbound", "outbound") else None,
+        "advisor": item.get("agent_email"),
+        "outcome": outcome,
+        "talk_seconds": as_number(item.get("duration")) if outcome == "answered" else None,
+        "tracking_number": item.get("tracking_phone_number"),
+        "source": _first(item, "utm_source", "source", "source_name"),
+        "medium": _first(item, "utm_medium", "medium"),
+        "campaign": _first(item, "utm_campaign", "campaign"),
+        "keyword": _first(item, "utm_term", "keywords"),
+        "landing_page": _first(item, "landing_page_url"),
+        "recorded": bool(item.get("recording")),
+        "customer": item.get("customer_phone_number"),
+    }
 
 
 def _first(item: Mapping[str, Any], *names: str) -> str | None:

@@ -44,7 +44,7 @@ def _read_start(item: Mapping[str, Any]) -> datetime | None:
             try:
                 parsed = parsedate_to_datetime(item["called_at"])
                 moment = from_epoch(parsed.timestamp()) if parsed.tzinfo else None
-            except (TypeError, ValueError, IndexError):
+            except (TypeError, ValueError, IndexError, OverflowError):
                 moment = None
     return moment
 
@@ -57,7 +57,7 @@ def _records(work: Work) -> Iterator[dict[str, Any]]:
         elif started is None:
             work.reject(number, "missing_start", [str(item.get("id") or ""), str(item.get("called_at") or "")])
         else:
-            yield _as_record(number, item, started, direction)
+            yield from work.build(number, _as_record, item, started, direction)
 
 
 def _as_record(number: int, item: Mapping[str, Any], started: datetime, direction: str) -> dict[str, Any]:

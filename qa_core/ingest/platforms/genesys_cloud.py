@@ -60,9 +60,8 @@ def _records(work: Work) -> Iterator[dict[str, Any]]:
                 [str(item.get("conversationId") or ""), str(item.get("conversationStart") or "")],
             )
             continue
-        record = _as_record(number, item, started)
-        still_open += record["ended_at"] is None
-        yield record
+        still_open += not item.get("conversationEnd")
+        yield from work.build(number, _as_record, item, started)
     if still_open:
         work.decide(
             "talk_seconds",

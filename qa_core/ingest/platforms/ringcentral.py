@@ -62,7 +62,7 @@ def _records(work: Work) -> Iterator[dict[str, Any]]:
         elif not item.get("id") or started is None:
             work.reject(number, "missing_start" if item.get("id") else "missing_key", [str(item.get("id") or ""), str(item.get("startTime") or "")])
         else:
-            yield _as_record(number, item, started)
+            yield from work.build(number, _as_record, item, started)
 
 
 def _as_record(number: int, item: Mapping[str, Any], started: Any) -> dict[str, Any]:

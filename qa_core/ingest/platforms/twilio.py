@@ -59,7 +59,7 @@ def _records(work: Work) -> Iterator[dict[str, Any]]:
         if not item.get("sid") or started is None:
             work.reject(number, "missing_start" if item.get("sid") else "missing_key", [str(item.get("sid") or ""), str(item.get("start_time") or "")])
         else:
-            yield _as_record(number, item, started)
+            yield from work.build(number, _as_record, item, started)
 
 
 def _read_date(value: Any) -> datetime | None:
@@ -67,7 +67,7 @@ def _read_date(value: Any) -> datetime | None:
         return None
     try:
         moment = parsedate_to_datetime(value)
-    except (TypeError, ValueError, IndexError):
+    except (TypeError, ValueError, IndexError, OverflowError):
         return from_iso(value)
     return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
 
