@@ -97,7 +97,8 @@ def facts() -> dict[str, object]:
 
 
 def expect_once(expected: dict[str, object], rows: int) -> None:
-    """Everything stands, once, and nothing half-done is left."""
+    """After a start of the app, everything stands, once, and nothing half-done is left."""
+    ingest.resume()
     assert facts() == expected
     with store.reading() as session:
         batches = session.execute(sa.select(ImportBatch.id, ImportBatch.state, ImportBatch.counts).where(ImportBatch.kind == "contacts")).all()
