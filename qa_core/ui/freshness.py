@@ -31,10 +31,11 @@ def show(viewer: Viewer) -> None:
     if not sources:
         st.caption(said)
         return
-    with st.popover(said, type="tertiary", help=_("When each source brought something last")):
+    with st.popover(said, type="tertiary"), st.container(gap="small"):
         for source in reversed(sources):
-            st.text(f"{source.system} · {_kind(source)}")
-            st.caption(_("imported {moment}", moment=figures.moment(source.imported_at)) + (f" · {_newest(source)}" if source.newest else ""))
+            source_lines = st.container(gap=None)
+            source_lines.text(f"{source.system} · {_kind(source)}")
+            source_lines.caption(_("imported {moment}", moment=figures.moment(source.imported_at)) + (f" · {_newest(source)}" if source.newest else ""))
 
 
 def show_table(viewer: Viewer) -> None:
