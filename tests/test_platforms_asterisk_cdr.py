@@ -23,7 +23,10 @@ def csv_row(
     app: str = "Dial",
 ) -> str:
     """One line as cdr_csv writes it."""
-    return f'"","{src}","{dst}","from-trunk","""Someone"" <{src}>","{channel}","{to}","{app}","sales,t","{start}","{answer}","{end}",40,{billsec},"{disposition}","DOCUMENTATION","{unique}",""'
+    return (
+        f'"","{src}","{dst}","from-trunk","""Someone"" <{src}>","{channel}","{to}","{app}","sales,t","{start}",'
+        f'"{answer}","{end}",40,{billsec},"{disposition}","DOCUMENTATION","{unique}",""'
+    )
 
 
 ANSWERED = csv_row("0612345678", "0187654321", "2026-01-05 10:00:00", "2026-01-05 10:00:10", "2026-01-05 10:00:40", 30, "ANSWERED", "1767603600.10")
@@ -46,7 +49,10 @@ def test_cdr_csv_is_known_by_where_its_dates_stand(centre: Path) -> None:
 
 def test_cdr_custom_with_a_linked_id_makes_one_contact_of_its_legs(centre: Path) -> None:
     def row(src: str, dst: str, to: str, start: str, answer: str, end: str, billsec: int, disposition: str, unique: str) -> str:
-        return f'"""X"" <{src}>","{src}","{dst}","from-pstn","SIP/t-00000001","{to}","Dial","x","{start}","{answer}","{end}","9","{billsec}","{disposition}","DOCUMENTATION","","{unique}","",7,"1767603600.1"'
+        return (
+            f'"""X"" <{src}>","{src}","{dst}","from-pstn","SIP/t-00000001","{to}","Dial","x","{start}","{answer}","{end}",'
+            f'"9","{billsec}","{disposition}","DOCUMENTATION","","{unique}","",7,"1767603600.1"'
+        )
 
     staged, rows = stage(
         centre,
@@ -79,8 +85,10 @@ def test_a_table_with_headers_is_read_by_their_names(centre: Path) -> None:
     staged, rows = stage(
         centre,
         "cdr.csv",
-        "calldate,clid,src,dst,dcontext,channel,dstchannel,lastapp,lastdata,duration,billsec,disposition,amaflags,accountcode,uniqueid,userfield,did,recordingfile,linkedid\n"
-        "2026-01-05 10:00:00,x,0612345678,600,ext-queues,SIP/t-00000001,Local/101@from-queue-00000002;1,Queue,sales,50,30,ANSWERED,3,,1767603600.1,,0187654321,out.wav,1767603600.1\n"
+        "calldate,clid,src,dst,dcontext,channel,dstchannel,lastapp,lastdata,duration,billsec,disposition,amaflags,accountcode,uniqueid,userfield,"
+        "did,recordingfile,linkedid\n"
+        "2026-01-05 10:00:00,x,0612345678,600,ext-queues,SIP/t-00000001,Local/101@from-queue-00000002;1,Queue,sales,50,30,ANSWERED,3,,"
+        "1767603600.1,,0187654321,out.wav,1767603600.1\n"
         "2026-01-05 10:10:00,x,101,0712345678,from-internal,SIP/101-00000004,SIP/t-00000005,Dial,x,20,0,BUSY,3,,1767604200.4,,,,1767604200.4\n"
         "2026-02-30 10:10:00,x,101,0712345678,from-internal,SIP/101-00000004,SIP/t-00000005,Dial,x,20,0,BUSY,3,,1767604200.9,,,,1767604200.9\n",
     )

@@ -69,7 +69,8 @@ def test_twilio_folds_the_calls_that_a_call_dialled(centre: Path) -> None:
     def call(sid: str, at: str, direction: str, status: str, duration: str, parent: str | None = None, to: str = "+33187654321") -> dict[str, Any]:
         moment = f"Mon, 05 Jan 2026 {at} +0000"
         return {
-            "account_sid": "AC1", "sid": sid, "parent_call_sid": parent, "direction": direction, "status": status, "duration": duration, "from": "+33612345678", "to": to,
+            "account_sid": "AC1", "sid": sid, "parent_call_sid": parent, "direction": direction, "status": status, "duration": duration,
+            "from": "+33612345678", "to": to,
             "start_time": moment, "date_updated": moment,
         }  # fmt: skip
 
@@ -180,8 +181,10 @@ CALLRAIL = {
     "page": 1,
     "calls": [
         {
-            "answered": True, "customer_phone_number": "+33612345678", "direction": "inbound", "duration": 60, "id": "CAL1", "start_time": "2026-01-05T05:00:00.119-05:00",
-            "tracking_phone_number": "+33187654321", "voicemail": False, "source": "Google Ads", "medium": "CPC", "campaign": "winter", "keywords": "boiler", "landing_page_url": "https://x/y",
+            "answered": True, "customer_phone_number": "+33612345678", "direction": "inbound", "duration": 60, "id": "CAL1",
+            "start_time": "2026-01-05T05:00:00.119-05:00",
+            "tracking_phone_number": "+33187654321", "voicemail": False, "source": "Google Ads", "medium": "CPC", "campaign": "winter",
+            "keywords": "boiler", "landing_page_url": "https://x/y",
         },
         {"answered": False, "customer_phone_number": None, "id": "CAL2", "start_time": None, "tracking_phone_number": "+33187654321"},
     ],

@@ -1,4 +1,4 @@
-"""Platforms: telephony and tracking tools whose export is not a plain table of contacts; one file each, which recognises its own exports and says what they mean."""
+"""Platforms: tools whose export is no plain table of contacts; one file each, which recognises its own exports and says what they mean."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ class Platform:
     `group`: the column that all records of one contact share. Large files are then folded part by part; None where the records of
     a contact are found only by following them.
     `is_local`: the export writes the wall clock of its server; `Work.tables` turns its moments into UTC.
-    `finish` says what can be said only when everything is folded. `mapping`: field → what of the export it comes from, for the report. `shown`: what a rejected record shows of itself.
+    `finish` says what can be said only when everything is folded. `mapping`: field → what of the export it comes from,
+    for the report. `shown`: what a rejected record shows of itself.
     """
 
     name: str

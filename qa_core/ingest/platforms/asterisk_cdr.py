@@ -16,11 +16,13 @@ from qa_core.ingest.sample import Sample
 from qa_core.ingest.words import simplify
 
 CSV = (
-    "accountcode", "src", "dst", "dcontext", "clid", "channel", "dstchannel", "lastapp", "lastdata", "start", "answer", "end", "duration", "billsec", "disposition", "amaflags",
+    "accountcode", "src", "dst", "dcontext", "clid", "channel", "dstchannel", "lastapp", "lastdata", "start", "answer", "end", "duration", "billsec",
+    "disposition", "amaflags",
     "uniqueid", "userfield",
 )  # fmt: skip
 CUSTOM = (
-    "clid", "src", "dst", "dcontext", "channel", "dstchannel", "lastapp", "lastdata", "start", "answer", "end", "duration", "billsec", "disposition", "amaflags", "accountcode",
+    "clid", "src", "dst", "dcontext", "channel", "dstchannel", "lastapp", "lastdata", "start", "answer", "end", "duration", "billsec", "disposition",
+    "amaflags", "accountcode",
     "uniqueid", "userfield", "sequence",
 )  # fmt: skip
 LEAST_CELLS = 15
@@ -198,11 +200,13 @@ def fold(bench: Bench) -> str:
     """One row per linked id. What several legs talked at the same time counts once; the wait lasts until the first of them was answered."""
     return """
         WITH parts AS (
-            SELECT *, coalesce(answered_at, started_at) AS since, coalesce(answered_at, started_at) + to_microseconds(CAST(1000000 * coalesce(talk, 0) AS BIGINT)) AS until
+            SELECT *, coalesce(answered_at, started_at) AS since,
+                coalesce(answered_at, started_at) + to_microseconds(CAST(1000000 * coalesce(talk, 0) AS BIGINT)) AS until
             FROM records WHERE outcome = 'answered'
         ),
         pieces AS (
-            SELECT call, until, greatest(since, coalesce(max(until) OVER (PARTITION BY call ORDER BY since, line ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), since)) AS since FROM parts
+            SELECT call, until, greatest(since, coalesce(max(until) OVER earlier, since)) AS since FROM parts
+            WINDOW earlier AS (PARTITION BY call ORDER BY since, line ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
         ),
         talks AS (SELECT call, sum(greatest(0, date_diff('microsecond', since, until) / 1e6)) AS talk_seconds FROM pieces GROUP BY call)
         SELECT min(r.line) AS line, arg_min(r.uniqueid, r.line) AS contact_id, min(started_at) AS started_at,
@@ -211,9 +215,11 @@ def fold(bench: Bench) -> str:
             CASE WHEN bool_or(outcome = 'answered') THEN 'answered' WHEN bool_or(outcome = 'voicemail') THEN 'voicemail'
                 WHEN bool_or(outcome = 'abandoned') THEN 'abandoned' ELSE arg_max(outcome, (started_at, r.line)) END AS outcome,
             CASE WHEN bool_or(outcome = 'answered') THEN
-                date_diff('microsecond', min(started_at), min(CASE WHEN outcome = 'answered' THEN coalesce(answered_at, started_at + to_microseconds(CAST(1000000 * (duration - talk) AS BIGINT))) END)) / 1e6
+                date_diff('microsecond', min(started_at),
+                    min(coalesce(answered_at, started_at + to_microseconds(CAST(1000000 * (duration - talk) AS BIGINT)))) FILTER (outcome = 'answered')) / 1e6
                 ELSE max(duration) END AS wait_seconds,
-            CASE WHEN bool_or(outcome = 'answered') AND bool_and(talk IS NOT NULL) FILTER (outcome = 'answered') THEN any_value(t.talk_seconds) END AS talk_seconds,
+            CASE WHEN bool_or(outcome = 'answered') AND bool_and(talk IS NOT NULL) FILTER (outcome = 'answered')
+                THEN any_value(t.talk_seconds) END AS talk_seconds,
             CASE WHEN bool_or(outcome = 'answered') THEN CAST(greatest(0, count(DISTINCT advisor) - 1) AS INTEGER) END AS transfers,
             arg_min(did, (started_at, r.line)) AS tracking_number, bool_or(recorded) AS recorded
         FROM records r LEFT JOIN talks t USING (call) GROUP BY call"""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 import pyarrow as pa
@@ -30,7 +32,8 @@ EXITS = {
 }
 """Events that end the wait in a queue without an answer, and what a contact that ends so is."""
 OF_AGENTS = (
-    "ADDMEMBER", "REMOVEMEMBER", "PAUSE", "UNPAUSE", "PAUSEALL", "UNPAUSEALL", "PAUSEREASON", "PENALTY", "MEMBERPENALTY", "AGENTLOGIN", "AGENTLOGOFF", "AGENTCALLBACKLOGIN",
+    "ADDMEMBER", "REMOVEMEMBER", "PAUSE", "UNPAUSE", "PAUSEALL", "UNPAUSEALL", "PAUSEREASON", "PENALTY", "MEMBERPENALTY", "AGENTLOGIN", "AGENTLOGOFF",
+    "AGENTCALLBACKLOGIN",
     "AGENTCALLBACKLOGOFF", "CONFIGRELOAD", "QUEUESTART", "RINGINUSE", "LOGIN", "LOGOUT", "STARTSESSION", "ENDSESSION", "STARTPAUSE", "ENDPAUSE",
 )  # fmt: skip
 OF_CALLS = (ENTRY, CONNECT, *COMPLETED, *TRANSFERS, *EXITS, "RINGNOANSWER", "RINGCANCELED", "DID")
@@ -129,16 +132,13 @@ def read(work: Work) -> Iterator[pa.Table]:
 
 def _read_lines(work: Work) -> Iterator[tuple[np.ndarray, dict[str, pa.Array], list[pa.Array]]]:
     number = 0
-    for text, share in work.content.blocks():
-        lines = pc.list_flatten(pc.split_pattern(pa.array([text.removesuffix("\n")], pa.large_string()), "\n")).cast(pa.string())
-        numbers = np.arange(number + 1, number + 1 + len(lines))
-        number += len(lines)
+    for count, filled, cells, share in _split_ahead(work):
+        numbers = np.arange(number + 1, number + 1 + count)[filled]
+        number += count
         work.progress(number, 0.6 * share)
-        lines = pc.utf8_trim(lines, characters=" \r\ufeff")
-        lines, numbers = _without_blank(work, lines, numbers)
-        if not len(lines):
+        work.skip("blank", count - len(numbers))
+        if not len(numbers):
             continue
-        cells = pc.split_pattern(pc.replace_substring_regex(lines, r"\|+$", ""), "|")
         offsets, values = cells.offsets.to_numpy(), cells.values
         widths = np.diff(offsets)
 
@@ -153,10 +153,25 @@ def _read_lines(work: Work) -> Iterator[tuple[np.ndarray, dict[str, pa.Array], l
         yield numbers[good], {name: values.filter(keep) for name, values in fields.items()}, pieces
 
 
-def _without_blank(work: Work, lines: pa.Array, numbers: np.ndarray) -> tuple[pa.Array, np.ndarray]:
+def _split_ahead(work: Work) -> Iterator[tuple[int, np.ndarray, pa.ListArray, float]]:
+    """Per block of text its number of lines, which of them are filled, the cells of those, and the share behind; the next block is split meanwhile."""
+    with ThreadPoolExecutor(1) as splitter:
+        waiting: deque[tuple[Future[tuple[int, np.ndarray, pa.ListArray]], float]] = deque()
+        for text, share in work.content.blocks():
+            waiting.append((splitter.submit(_split, text), share))
+            if len(waiting) > 1:
+                done, before = waiting.popleft()
+                yield *done.result(), before
+        for done, before in waiting:
+            yield *done.result(), before
+
+
+def _split(text: str) -> tuple[int, np.ndarray, pa.ListArray]:
+    lines = pc.list_flatten(pc.split_pattern(pa.array([text.removesuffix("\n")], pa.large_string()), "\n")).cast(pa.string())
+    lines = pc.utf8_trim(lines, characters=" \r\ufeff")
     filled = pc.not_equal(lines, "").to_numpy(zero_copy_only=False)
-    work.skip("blank", len(lines) - filled.sum())
-    return lines.filter(pa.array(filled)), numbers[filled]
+    cells = pc.split_pattern(pc.replace_substring_regex(lines.filter(pa.array(filled)), r"\|+$", ""), "|")
+    return len(lines), filled, cells
 
 
 def _check(work: Work, numbers: np.ndarray, fields: dict[str, pa.Array], is_last: bool) -> np.ndarray:
@@ -366,7 +381,8 @@ def _number(bench: Bench) -> None:
         return
     bench.connection.execute("DROP VIEW IF EXISTS events; DROP TABLE IF EXISTS once")
     bench.connection.execute(
-        f"CREATE TEMP TABLE once AS SELECT * EXCLUDE (copy) FROM (SELECT *, row_number() OVER (PARTITION BY {whole} ORDER BY line) AS copy FROM records) WHERE copy = 1"
+        "CREATE TEMP TABLE once AS SELECT * EXCLUDE (copy) "
+        f"FROM (SELECT *, row_number() OVER (PARTITION BY {whole} ORDER BY line) AS copy FROM records) WHERE copy = 1"
     )
     bench.work.fold("repeated_event", bench.count("SELECT (SELECT count(*) FROM records) - (SELECT count(*) FROM once)"))
     bench.connection.execute(f"CREATE OR REPLACE TEMP VIEW events AS SELECT *, {ordered} AS place FROM once")
@@ -388,7 +404,8 @@ _CALLS = f"""
             any_value(event) FILTER (event IN ({_EXITS})) AS exit,
             arg_min(customer_key, place) AS customer_key, arg_min(did, place) AS did,
             arg_max(agent, place) FILTER (event IN ({_ANSWERS}) AND agent IS NOT NULL) AS agent,
-            coalesce(arg_max(queue, place) FILTER (event IN ({_ANSWERS}) AND queue IS NOT NULL), arg_max(queue, place) FILTER (queue IS NOT NULL AND event <> 'DID')) AS queue
+            coalesce(arg_max(queue, place) FILTER (event IN ({_ANSWERS}) AND queue IS NOT NULL),
+                arg_max(queue, place) FILTER (queue IS NOT NULL AND event <> 'DID')) AS queue
         FROM events GROUP BY callid
     )"""
 
@@ -412,13 +429,15 @@ _WHOLE = f"""
         FROM numbered GROUP BY callid, leg
     ),
     talks AS (
-        SELECT callid, CASE WHEN bool_and(talk IS NOT NULL) FILTER (is_answered) THEN sum(talk) END AS talk_seconds, sum(transfers) AS transfers, bool_or(is_answered) AS is_answered
+        SELECT callid, CASE WHEN bool_and(talk IS NOT NULL) FILTER (is_answered) THEN sum(talk) END AS talk_seconds, sum(transfers) AS transfers,
+            bool_or(is_answered) AS is_answered
         FROM legs GROUP BY callid
     ),
     waits AS (
         SELECT callid,
             CASE WHEN any_value(opening) = '{ENTRY}' THEN min(moment) FILTER (event = '{ENTRY}')
-                ELSE min(CASE WHEN event = '{ENTRY}' THEN moment WHEN event IN ({_ANSWERS}, {_EXITS}) THEN moment - to_microseconds(CAST(1000000 * (coalesce(wait, 0) + coalesce(talk, 0)) AS BIGINT)) END)
+                ELSE min(CASE WHEN event = '{ENTRY}' THEN moment WHEN event IN ({_ANSWERS}, {_EXITS})
+                    THEN moment - to_microseconds(CAST(1000000 * (coalesce(wait, 0) + coalesce(talk, 0)) AS BIGINT)) END)
             END AS started_at,
             count(*) FILTER (event = '{ENTRY}' AND place < coalesce(answered_place, 9223372036854775807)) AS entries,
             count(wait) FILTER (is_end) AS known, sum(wait) FILTER (is_end) AS waited, max(moment) FILTER (is_end) AS waited_until,

@@ -14,7 +14,8 @@ from qa_core.ingest.sample import Sample
 from qa_core.wording import N_
 
 SCHEMA = record_schema(
-    "contact_id", "started_at", "direction", "advisor", "outcome", "talk_seconds", "tracking_number", "source", "medium", "campaign", "keyword", "landing_page", "recorded",
+    "contact_id", "started_at", "direction", "advisor", "outcome", "talk_seconds", "tracking_number", "source", "medium", "campaign", "keyword",
+    "landing_page", "recorded",
     "customer_key",
 )  # fmt: skip
 

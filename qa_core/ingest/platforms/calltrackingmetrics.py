@@ -16,13 +16,15 @@ from qa_core.ingest.sample import Sample
 
 _OUTCOMES = {
     "answered": "answered", "completed": "answered", "in-progress": None, "ringing": None, "queued": None, "received": "answered", "no answer": "unanswered",
-    "no-answer": "unanswered", "missed": "unanswered", "hangup": "abandoned", "hang up": "abandoned", "abandon": "abandoned", "abandoned": "abandoned", "canceled": "abandoned",
+    "no-answer": "unanswered", "missed": "unanswered", "hangup": "abandoned", "hang up": "abandoned", "abandon": "abandoned", "abandoned": "abandoned",
+    "canceled": "abandoned",
     "busy": "refused", "blocked": "refused", "failed": "failed", "voicemail": "voicemail",
 }  # fmt: skip
 _NO_CALLS = ("text", "sms", "msg", "form", "chat", "fax")
 
 SCHEMA = record_schema(
-    "contact_id", "started_at", "direction", "reason", "advisor", "outcome", "wait_seconds", "talk_seconds", "hold_seconds", "transfers", "tracking_number", "source", "medium",
+    "contact_id", "started_at", "direction", "reason", "advisor", "outcome", "wait_seconds", "talk_seconds", "hold_seconds", "transfers",
+    "tracking_number", "source", "medium",
     "campaign", "keyword", "landing_page", "recorded", "customer_key",
 )  # fmt: skip
 

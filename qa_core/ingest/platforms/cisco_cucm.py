@@ -119,7 +119,8 @@ def fold(bench: Bench) -> str:
         SELECT min(line) AS line, call AS contact_id, min(started_at) AS started_at, arg_min(direction, (started_at, line)) AS direction,
             CASE WHEN bool_or(outcome = 'answered') THEN 'answered' ELSE arg_max(outcome, (started_at, line)) END AS outcome,
             arg_max(queue, (started_at, line)) AS queue, arg_max(advisor, connected_at) AS advisor,
-            CASE WHEN bool_or(connected_at IS NOT NULL) THEN date_diff('microsecond', min(started_at), min(connected_at)) / 1e6 ELSE max(wait) END AS wait_seconds,
+            CASE WHEN bool_or(connected_at IS NOT NULL) THEN date_diff('microsecond', min(started_at), min(connected_at)) / 1e6 ELSE max(wait) END
+                AS wait_seconds,
             sum(talk) AS talk_seconds,
             CASE WHEN bool_or(outcome = 'answered') THEN CAST(count(DISTINCT advisor) FILTER (outcome = 'answered') - 1 AS INTEGER) END AS transfers,
             arg_min(did, (started_at, line)) AS tracking_number, arg_min(customer_key, (started_at, line)) AS customer_key

@@ -24,7 +24,8 @@ def read(work: Work) -> Iterator[pa.Table]:
         "real_time_statistics",
         N_(
             "{name} holds real-time statistics of Cisco UCCX: what a wallboard showed at one moment, without any date. "
-            "Export the historical report Contact Service Queue Activity by Interval and import it as intervals, or the Contact Detail report and import it as contacts."
+            "Export the historical report Contact Service Queue Activity by Interval and import it as intervals, or the Contact Detail report and "
+            "import it as contacts."
         ),
         options=("import intervals", "import contacts"),
         name=work.content.name,

@@ -17,7 +17,8 @@ from qa_core.ingest.sample import Sample
 from qa_core.ingest.words import simplify
 
 TEMPLATE = (
-    "caller name", "caller", "called", "context", "start", "answer", "end", "duration", "talk", "cause", "uuid", "other uuid", "account", "read codec", "write codec",
+    "caller name", "caller", "called", "context", "start", "answer", "end", "duration", "talk", "cause", "uuid", "other uuid", "account", "read codec",
+    "write codec",
 )  # fmt: skip
 _HEADERS = {
     "caller": "caller id number|caller number|src",
@@ -186,7 +187,8 @@ def fold(bench: Bench) -> str:
             arg_min(direction, (uuid <> call, line)) AS direction,
             CASE WHEN bool_or(outcome = 'answered') THEN 'answered' ELSE arg_min(outcome, (uuid <> call, line)) END AS outcome,
             arg_min(queue, (uuid <> call, line)) AS queue, arg_max(advisor, (started_at, line)) FILTER (advisor IS NOT NULL) AS advisor,
-            CASE WHEN bool_or(outcome = 'answered') THEN min(date_diff('microsecond', first_start, started_at) / 1e6 + wait) FILTER (outcome = 'answered') ELSE max(wait) END AS wait_seconds,
+            CASE WHEN bool_or(outcome = 'answered') THEN
+                min(date_diff('microsecond', first_start, started_at) / 1e6 + wait) FILTER (outcome = 'answered') ELSE max(wait) END AS wait_seconds,
             max(talk) AS talk_seconds, arg_min(did, (uuid <> call, line)) AS tracking_number, bool_or(recorded) AS recorded,
             arg_min(customer_key, (uuid <> call, line)) AS customer_key
         FROM (SELECT *, min(started_at) OVER (PARTITION BY call) AS first_start FROM legs) GROUP BY call"""

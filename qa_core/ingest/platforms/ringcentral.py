@@ -16,9 +16,12 @@ from qa_core.wording import N_
 _OUTCOMES = {
     "accepted": "answered", "call connected": "answered", "received": "answered", "answered not accepted": "answered", "conference call": "answered",
     "missed": "unanswered", "no answer": "unanswered", "ringing": None, "in progress": None, "unknown": None,
-    "voicemail": "voicemail", "busy": "refused", "rejected": "refused", "declined": "refused", "blocked": "refused", "hang up": "abandoned", "abandoned": "abandoned",
-    "call failed": "failed", "call failure": "failed", "internal error": "failed", "no calling credit": "failed", "not allowed": "failed", "restricted number": "failed",
-    "wrong number": "failed", "ip phone offline": "failed", "stopped": "failed", "suspended account": "failed", "international disabled": "failed", "reply": "answered",
+    "voicemail": "voicemail", "busy": "refused", "rejected": "refused", "declined": "refused", "blocked": "refused", "hang up": "abandoned",
+    "abandoned": "abandoned",
+    "call failed": "failed", "call failure": "failed", "internal error": "failed", "no calling credit": "failed", "not allowed": "failed",
+    "restricted number": "failed",
+    "wrong number": "failed", "ip phone offline": "failed", "stopped": "failed", "suspended account": "failed", "international disabled": "failed",
+    "reply": "answered",
     "account suspended": "failed", "partial receive": "failed", "receive error": "failed", "carrier is not active": "failed", "poor line quality": "failed",
 }  # fmt: skip
 
@@ -100,7 +103,8 @@ def fold(bench: Bench) -> str:
     return """
         WITH numbered AS (SELECT *, row_number() OVER (PARTITION BY id ORDER BY updated_at DESC NULLS LAST, line DESC) AS copy FROM records),
         legs AS (SELECT *, first_value(id) OVER (PARTITION BY session ORDER BY started_at, line) AS call FROM numbered)
-        SELECT min(line) AS line, call AS contact_id, min(started_at) AS started_at, max(updated_at) AS updated_at, arg_min(direction, (started_at, line)) AS direction,
+        SELECT min(line) AS line, call AS contact_id, min(started_at) AS started_at, max(updated_at) AS updated_at,
+            arg_min(direction, (started_at, line)) AS direction,
             coalesce(max(outcome) FILTER (outcome = 'answered'), max(outcome) FILTER (outcome = 'voicemail'), arg_max(outcome, (started_at, line))) AS outcome,
             arg_min(queue, (started_at, line)) AS queue,
             arg_max(advisor, (started_at, line)) FILTER (outcome = 'answered' AND advisor IS NOT NULL) AS advisor,

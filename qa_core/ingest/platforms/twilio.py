@@ -51,7 +51,8 @@ def _records(work: Work) -> Iterator[dict[str, Any]]:
             raise Refusal(
                 "not_calls",
                 N_(
-                    "{name} lists the recordings of Twilio, which say neither who called nor how the call ended. Export its calls (Calls.json) and import those."
+                    "{name} lists the recordings of Twilio, which say neither who called nor how the call ended. Export its calls (Calls.json) "
+                    "and import those."
                 ),
                 name=work.content.name,
             )
@@ -99,7 +100,8 @@ def fold(bench: Bench) -> str:
     """One row per call with those it dialled; without any, Twilio's own answer is all there is. A leg whose call is missing stands alone."""
     connection = bench.connection
     connection.execute(
-        "CREATE OR REPLACE TEMP TABLE numbered AS SELECT *, row_number() OVER (PARTITION BY sid ORDER BY updated_at DESC NULLS LAST, line DESC) AS copy FROM records"
+        "CREATE OR REPLACE TEMP TABLE numbered AS SELECT *, row_number() OVER (PARTITION BY sid ORDER BY updated_at DESC NULLS LAST, line DESC) "
+        "AS copy FROM records"
     )
     connection.execute(
         """
@@ -117,7 +119,8 @@ def fold(bench: Bench) -> str:
                     WHEN any_value(outcome) FILTER (NOT is_leg) = 'answered' THEN 'unanswered' ELSE any_value(outcome) FILTER (NOT is_leg) END
                 ELSE any_value(outcome) END AS outcome,
             CASE WHEN bool_or(is_leg AND outcome = 'answered') THEN
-                greatest(0, date_diff('microsecond', any_value(started_at) FILTER (NOT is_leg), min(started_at) FILTER (is_leg AND outcome = 'answered')) / 1e6) END AS wait_seconds,
+                greatest(0, date_diff('microsecond', any_value(started_at) FILTER (NOT is_leg),
+                    min(started_at) FILTER (is_leg AND outcome = 'answered')) / 1e6) END AS wait_seconds,
             CASE WHEN bool_or(is_leg) THEN sum(duration) FILTER (is_leg AND outcome = 'answered')
                 ELSE any_value(duration) FILTER (outcome = 'answered') END AS talk_seconds,
             arg_max(advisor, started_at) FILTER (is_leg AND outcome = 'answered' AND advisor IS NOT NULL) AS advisor,
