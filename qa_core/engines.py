@@ -12,9 +12,10 @@ import duckdb
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
-from qa_core import home, lake
+from qa_core import home, lake, names
 from qa_core.errors import Refusal
 from qa_core.lake import tables
+from qa_core.records import store
 from qa_core.wording import N_
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 MEMORY = "300MB"
+SPELLED_WHEN_READ = {"spend": "campaign", "intervals": "queue"}
 DIALECT = postgresql.dialect(paramstyle="numeric_dollar")
 
 
@@ -58,10 +60,20 @@ class DuckDbEngine:
         with self.connection.cursor() as cursor:
             for name in tables.TABLES:
                 if name in text and name not in arrow:
-                    cursor.execute(f"CREATE TEMP VIEW {name} AS {tables.select_from_files(name, lake.files(name, first_month, last_month))}")
+                    cursor.execute(f"CREATE TEMP VIEW {name} AS {_spelled(name, tables.select_from_files(name, lake.files(name, first_month, last_month)))}")
             for name, table in arrow.items():
                 cursor.register(name, table)
             return cursor.execute(text, parameters).df()
+
+
+def _spelled(table: str, select: str) -> str:
+    """A table of totals with the spellings that the centre keeps: what contacts carry already is part of the key of totals, and so stays as given."""
+    column = SPELLED_WHEN_READ.get(table)
+    if column is None:
+        return select
+    with store.reading() as session:
+        kept = names.find_kept(session)[column]
+    return f'SELECT * REPLACE ({names.spell(column, kept)} AS "{column}") FROM ({select})' if kept else select
 
 
 def current() -> Engine:
@@ -72,6 +84,6 @@ def current() -> Engine:
     return _duckdb(tables.lake_folder(), settings.temporary_folder / f"engine-{os.getpid()}")
 
 
-@functools.cache
+@functools.lru_cache(maxsize=2)  # the lake, and beside it the copy in which an import is tried
 def _duckdb(folder: Path, temporary: Path) -> DuckDbEngine:
     return DuckDbEngine(folder, temporary)

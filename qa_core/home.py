@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import secrets
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -44,8 +47,24 @@ class Home:
         return self.folder / "tmp"
 
 
+_stand_in: ContextVar[Home | None] = ContextVar("stand_in", default=None)
+
+
+@contextmanager
+def standing_in(home: Home) -> Iterator[None]:
+    """Let what this thread does happen in another home, such as a copy made to try something; all others keep theirs."""
+    token = _stand_in.set(home)
+    try:
+        yield
+    finally:
+        _stand_in.reset(token)
+
+
 def current() -> Home:
     """Read the environment. Cheap, so that a test or a second process may point elsewhere at any time."""
+    stand_in = _stand_in.get()
+    if stand_in is not None:
+        return stand_in
     folder = Path(os.environ.get("QA_HOME") or PROJECT / "data").expanduser().resolve()
     timezone = os.environ.get("QA_TIMEZONE") or "Europe/Paris"
     try:

@@ -28,7 +28,7 @@ LOCK_KEY = 7302
 
 REHEARSAL = "rehearsal"
 
-KEPT_IN_MAPPING = ("system", "columns", "timezone", "date_order", "start_date", "sheet", "encoding", "delimiter", "decimal", "units", "scales")
+KEPT_IN_MAPPING = ("system", "columns", "ignored", "timezone", "date_order", "start_date", "sheet", "encoding", "delimiter", "decimal", "units", "scales")
 
 
 @contextmanager
@@ -91,7 +91,7 @@ def find_done(session: Session, kind: str, digest: str, reading: dict[str, Any])
 
 def recognise(session: Session, batch: ImportBatch, file: str) -> FileReport:
     """The report of a file that is known: all that it brought is unchanged, also what has found its contact since."""
-    report = FileReport(file=file, system=batch.system, profile=batch.profile, mapping=dict(batch.mapping), batch_id=batch.id, recognised=True)
+    report = FileReport(file=file, kind=batch.kind, system=batch.system, profile=batch.profile, mapping=dict(batch.mapping), batch_id=batch.id, recognised=True)
     report.take_counts(batch.counts)
     joined = session.scalar(sa.select(sa.func.count()).select_from(WaitingRow).where(WaitingRow.batch_id == batch.id, WaitingRow.joined_by.is_not(None)))
     if joined:

@@ -37,6 +37,8 @@ class Landing:
     report: FileReport
     progress: Progress
     system: str | None = None
+    trial: Callable[[], lake.MergeResult] | None = None
+    """In a dry run: what the import would do to the lake, for whoever tries it on a copy."""
 
     def start(self, merged: int, write: Callable[[Session, str], None], late: list[Rejected] | None = None) -> str:
         """Check that every row is accounted for, enter the batch as started and write its quarantine. Returns its id."""
@@ -98,6 +100,7 @@ def land_contacts(landing: Landing) -> None:
         if landing.options.dry_run:
             rows = f"read_parquet({quoted(str(prepared.path))})"
             take_result(report, compare(bench, "contacts", rows, carried=("started_at", "local_start", *prepared.carried)))
+            landing.trial = lambda: lake.merge_contacts(prepared.path, prepared.carried, batches.REHEARSAL, for_new=prepared.for_new)
             return
     batch_id = landing.start(prepared.rows, lambda session, batch_id: advisors.write_names(session, naming, batch_id))
     result = lake.merge_contacts(prepared.path, prepared.carried, batch_id, progress=landing.say_writing, for_new=prepared.for_new)
@@ -120,6 +123,8 @@ def land_attachments(landing: Landing) -> None:
         landing.skip("unmatched", len(waits))
         if landing.options.dry_run:
             take_result(report, compare(bench, "contacts", f"read_parquet({quoted(str(attached.path))})", carried=attached.carried))
+            if attached.rows:
+                landing.trial = lambda: lake.merge_contacts(attached.path, attached.carried, batches.REHEARSAL, create=False)
             return
 
     batch_id = landing.start(attached.rows, lambda session, batch_id: waiting.keep(session, batch_id, waits), late)

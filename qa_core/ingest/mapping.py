@@ -98,14 +98,14 @@ def recognise_profile(kind: str, rows: Iterable[Iterable[str]]) -> Profile | Non
     return next((profile for profile in signed if any(set(profile.signature) <= words for words in seen)), None)
 
 
-def recognise(profile: Profile, headers: list[str], given: Mapping[str, str]) -> dict[str, Column]:
-    """Field name → column; what the person says (`given`) first, then synonyms, the better sign first.
+def recognise(profile: Profile, headers: list[str], given: Mapping[str, str], ignored: Iterable[str] = ()) -> dict[str, Column]:
+    """Field name → column; what the person says (`given`) first, then synonyms, the better sign first, but for the columns `ignored`.
 
     Raises Refusal `unknown_field`, `unknown_column`, `unknown_headers`, `missing_column`.
     """
     parsed = [parse_header(text) for text in headers]
     found = {name: _find_given(profile, name, column, parsed) for name, column in given.items()}
-    taken = {column.index for column in found.values()}
+    taken = {column.index for column in found.values()} | find_ignored(headers, ignored)
     vocabulary = build_vocabulary(profile.fields)
     hits = [(hit[1], index, hit[0]) for index, header in enumerate(parsed) if index not in taken and (hit := look_up(header, vocabulary))]
     for _rank, index, field in sorted(hits, key=lambda hit: hit[:2]):
@@ -114,6 +114,17 @@ def recognise(profile: Profile, headers: list[str], given: Mapping[str, str]) ->
             taken.add(index)
     _require_needed(profile, headers, found)
     return found
+
+
+def find_ignored(headers: list[str], ignored: Iterable[str]) -> set[int]:
+    """Where the columns stand that a person wants left aside. Raises Refusal for one that the file does not have."""
+    places = set()
+    for name in ignored:
+        like = [index for index, text in enumerate(headers) if text == name] or [index for index, text in enumerate(headers) if simplify(text) == simplify(name)]
+        if not like:
+            raise Refusal("unknown_column", N_("The file has no column {column}. Its columns are: {seen}."), column=name, seen=show(headers))
+        places.update(like)
+    return places
 
 
 def _find_given(profile: Profile, name: str, column: str, parsed: list[Header]) -> Column:

@@ -17,6 +17,8 @@ KINDS = ("contacts", "tracking", "surveys", "spend", "advisors", "evaluations")
 DATE_ORDERS = ("dmy", "mdy", "ymd")
 DECIMALS = (",", ".")
 UNITS = ("s", "ms", "min", "day")
+IGNORE = "ignore"
+"""In the place of a field: the column is left aside."""
 
 Progress = Callable[[str, float], None]
 """Called with the step at work (a gettext message) and the fraction of that step that is done, 0–1."""
@@ -26,7 +28,8 @@ Progress = Callable[[str, float], None]
 class ImportOptions:
     """The options of an import (CONTRACT.md section 3); None or empty: left to the file.
 
-    `columns` maps fields to columns of the file, `units` fields to one of `UNITS`, `scales` fields to "least-greatest"; pairs
+    `columns` maps fields to columns of the file (`ignore` in the place of a field, as often as wanted: a column left aside, kept in
+    `ignored`), `units` fields to one of `UNITS`, `scales` fields to "least-greatest"; pairs
     will do as well. Raises Misuse when a value could not be meant.
     """
 
@@ -34,6 +37,7 @@ class ImportOptions:
     profile: str | None = None
     save_mapping: str | None = None
     columns: Mapping[str, str] = field(default_factory=dict)
+    ignored: tuple[str, ...] = ()
     timezone: str | None = None
     date_order: str | None = None
     start_date: date | None = None
@@ -46,7 +50,11 @@ class ImportOptions:
     dry_run: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("columns", "units", "scales"):
+        pairs = list(self.columns.items() if isinstance(self.columns, Mapping) else self.columns)
+        ignored = (*self.ignored, *(column for name, column in pairs if name == IGNORE))
+        object.__setattr__(self, "ignored", tuple(dict.fromkeys(ignored)))
+        object.__setattr__(self, "columns", {name: column for name, column in pairs if name != IGNORE})
+        for name in ("units", "scales"):
             object.__setattr__(self, name, dict(getattr(self, name)))
         if self.timezone is not None:
             try:
@@ -65,7 +73,7 @@ class ImportOptions:
         """The options that change what is read, for the record of the batch: same digest and same reading, same import."""
         silent = ("dry_run", "save_mapping")
         given = {item.name: getattr(self, item.name) for item in fields(self) if item.name not in silent}
-        return {name: _plain(value) for name, value in given.items() if value not in (None, {})}
+        return {name: _plain(value) for name, value in given.items() if value not in (None, {}, ())}
 
     def with_defaults(self, saved: ImportOptions) -> ImportOptions:
         """These options, completed from a saved mapping; what is said here wins, field by field."""
@@ -73,7 +81,9 @@ class ImportOptions:
         for item in fields(self):
             own, other = getattr(self, item.name), getattr(saved, item.name)
             if isinstance(own, Mapping):
-                changes[item.name] = {**other, **own}
+                changes[item.name] = {**{name: value for name, value in other.items() if value not in self.ignored}, **own}
+            elif isinstance(own, tuple):
+                changes[item.name] = (*other, *own)
             elif own is None:
                 changes[item.name] = other
         return replace(self, **changes)
@@ -90,6 +100,8 @@ def parse_scale(text: str) -> tuple[float, float] | None:
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return list(value)
     return value.isoformat() if isinstance(value, date) else dict(sorted(value.items())) if isinstance(value, Mapping) else value
 
 

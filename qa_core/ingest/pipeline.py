@@ -13,10 +13,11 @@ from sqlalchemy.orm import Session
 from qa_core import home
 from qa_core.access import Permission, Viewer
 from qa_core.errors import AccessDenied, Misuse, Refusal
-from qa_core.ingest import batches, landing, obstacles, read, recovery, undoing
+from qa_core.ingest import batches, examination, landing, obstacles, read, recovery, undoing, uploads
 from qa_core.ingest.options import KINDS, ImportOptions, Progress
 from qa_core.ingest.report import FileReport
 from qa_core.ingest.staged import Staged
+from qa_core.ingest.workbench import open_bench
 from qa_core.records import store
 from qa_core.records.model import ImportBatch
 from qa_core.wording import N_
@@ -95,7 +96,11 @@ def _bring(viewer: Viewer, staged: Staged, name: str, options: ImportOptions, pr
                     known = _find_known(session, staged.kind, staged.digest, options, name)
                 if known is not None:
                     return known
-            landing.land(landing.Landing(viewer, staged, options, report, progress, system=system))
+            coming = landing.Landing(viewer, staged, options, report, progress, system=system)
+            landing.land(coming)
+            if options.dry_run:
+                with open_bench(staged.folder, staged) as bench:
+                    report.examination = examination.examine(bench, staged, coming.trial)
         report.require_identity()
         return report
     finally:
@@ -121,6 +126,7 @@ def _open_report(staged: Staged, name: str, profile: str | None, options: Import
     """The part of the report that reading the file has settled."""
     return FileReport(
         file=name,
+        kind=staged.kind,
         system=staged.system,
         profile=profile or staged.profile,
         mapping=dict(staged.mapping),
@@ -139,6 +145,7 @@ def _open_report(staged: Staged, name: str, profile: str | None, options: Import
 def resume() -> list[str]:
     """Finish or take back what a killed import left half-done; safe at every start. Returns the batches concerned."""
     store.require_ready()
+    uploads.remove_left()
     with batches.one_at_a_time():
         finished = recovery.finish_interrupted()
     recovery.remove_dead_folders(home.current().temporary_folder)

@@ -37,6 +37,7 @@ from qa_core.wording import N_
 SKIPPED = ("footer", "not_given")
 """Reasons that are no fault of the row: it is skipped, not rejected."""
 SHOWN_OF_A_CELL = 200
+SHOWN_ROWS = 20
 _REJECTED = pa.schema([("line", pa.int64()), ("reason", pa.string()), ("cells", pa.list_(pa.string()))])
 
 Progress = Callable[[int, float], None]
@@ -51,7 +52,7 @@ def stage(path: Path, kind: str, options: ImportOptions | None = None, progress:
     path, options = Path(path), options or ImportOptions()
     content = open_content(path, options.encoding)
     # Who says which column is what means a table.
-    platform = None if options.columns else find_platform(take_sample(content), kind, options.profile)
+    platform = None if options.columns or options.ignored else find_platform(take_sample(content), kind, options.profile)
     if platform is not None:
         return _stage_platform(platform, content, kind, options, progress)
     profile = get_profile(kind, options.profile)
@@ -62,9 +63,10 @@ def stage(path: Path, kind: str, options: ImportOptions | None = None, progress:
         profile = mapping.recognise_profile(kind, [row for _line, row in sample]) or profile
         vocabulary = mapping.build_vocabulary(profile.fields)
     header = tables.find_header(sample, vocabulary, tuple(options.columns.values()))
-    columns = mapping.recognise(profile, list(header.names), options.columns)
+    columns = mapping.recognise(profile, list(header.names), options.columns, options.ignored)
+    ignored = mapping.find_ignored(list(header.names), options.ignored)
     if profile.claim:
-        profile.claim(header.names, columns)
+        profile.claim(tuple("" if index in ignored else name for index, name in enumerate(header.names)), columns)
     here = home.current()
     context = Context(
         profile,
@@ -235,6 +237,7 @@ class _Rows:
                     schema = kept.schema
                     writer = stack.enter_context(pq.ParquetWriter(staged.rows, schema, compression="zstd", compression_level=1))
                 writer.write_table(kept.cast(schema))
+                self._keep_some(staged, block, keep)
                 skipped = np.isin(chunk.reasons[~keep], SKIPPED)
                 self._skipped.update(chunk.reasons[~keep][skipped].tolist())
                 bad = np.flatnonzero(~keep)[~skipped]
@@ -259,17 +262,23 @@ class _Rows:
         staged.mapping = {name: context.headers[column.index] for name, column in context.columns.items()}
         used = {column.index for column in context.columns.values()}
         staged.dropped = tuple(name for index, name in enumerate(context.headers) if name and index not in used)
-        if staged.dropped:
+        ignored = mapping.find_ignored(context.headers, context.options.ignored)
+        unknown = [name for index, name in enumerate(context.headers) if name and index not in used | ignored]
+        if ignored:
+            asked = mapping.show([context.headers[index] for index in sorted(ignored)])
+            context.decisions.append(Decision("file", N_("left aside, as asked: {columns}"), "", (("columns", asked),)))
+        if unknown:
             context.decisions.append(
                 Decision(
                     "file",
                     N_("not kept: {columns}"),
                     N_("no field of {kind} is recognised in them"),
-                    (("columns", mapping.show(list(staged.dropped))), ("kind", staged.kind)),
+                    (("columns", mapping.show(unknown)), ("kind", staged.kind)),
                 )
             )
         hidden = [name for name, column in context.columns.items() if column.field.is_identity]
         if hidden:
+            staged.pseudonymised = tuple(context.columns[name].header.text for name in hidden)
             context.decisions.append(
                 Decision(
                     "customer", N_("replaced by pseudonyms: {columns}"), "", (("columns", ", ".join(context.columns[name].header.text for name in hidden)),)
@@ -293,13 +302,25 @@ class _Rows:
             if chunk.reasons[index] != "not_given" and tables.is_footer(block.row(index)):
                 chunk.reasons[index] = "footer"
 
+    def _keep_some(self, staged: Staged, block: Block, keep: np.ndarray) -> None:
+        """The first rows as the file has them, identities masked, to be shown beside what they became."""
+        shown = self._shown_columns()
+        for index in np.flatnonzero(keep)[: SHOWN_ROWS - len(staged.before)]:
+            row = block.row(int(index))
+            staged.before[int(block.lines[index])] = {
+                column.header.text: row[column.index].strip()[:SHOWN_OF_A_CELL] if column.index in shown else mask_cell(row[column.index].strip())
+                for column in self.context.columns.values()
+            }
+
+    def _shown_columns(self) -> set[int]:
+        """Of the columns in use, those that identify nobody."""
+        return {column.index for column in self.context.columns.values() if not column.field.is_identity and column.field.name not in ("survey_comment", "comment")}
+
     def _write_refused(self, writer: pq.ParquetWriter, rows: list[tuple[int, str, list[str]]]) -> None:
         if not rows:
             return
         width = self.header.width
-        shown = {
-            column.index for column in self.context.columns.values() if not column.field.is_identity and column.field.name not in ("survey_comment", "comment")
-        }
+        shown = self._shown_columns()
         masked = [
             [(cell[:SHOWN_OF_A_CELL] if index in shown else mask_cell(cell.strip())) for index, cell in enumerate((row + [""] * width)[:width])]
             for _line, _reason, row in rows

@@ -9,6 +9,8 @@ from typing import Any
 
 from qa_core import wording
 from qa_core.errors import Refusal
+from qa_core.ingest import overriding, reasons
+from qa_core.ingest.examination import Examination
 from qa_core.ingest.staged import Decision
 from qa_core.wording import _
 
@@ -18,6 +20,7 @@ class FileReport:
     """The fate of one file (CONTRACT.md section 4); `read = new + updated + unchanged + duplicates + rejected + folded + skipped`."""
 
     file: str
+    kind: str = ""
     system: str = ""
     profile: str = ""
     mapping: dict[str, str] = field(default_factory=dict)
@@ -40,6 +43,8 @@ class FileReport:
     dropped: tuple[str, ...] = ()
     """Columns of the file that are not kept."""
     headers: tuple[str, ...] = ()
+    examination: Examination | None = None
+    """What a dry run has looked at besides."""
 
     @property
     def folded(self) -> int:
@@ -106,11 +111,17 @@ class FileReport:
             lines.append("  " + _("This file had been imported before; nothing was changed."))
         if self.dry_run:
             lines.append("  " + _("Dry run: nothing was written."))
-        for decision in (item.as_json() for item in self.decisions):
-            evidence = f" ({decision['evidence']})" if decision["evidence"] else ""
-            lines.append(f"  {decision['field']}: {decision['decision']}{evidence}")
-        for kinds in (self.skipped_kinds, self.reasons):
-            lines.extend(f"  {count} × {code}" for code, count in sorted(kinds.items()))
+            lines.append("  " + _("Read as {profile}, of the system {system}.", profile=self.profile, system=self.system))
+            lines.extend(f"  {name} ← {column}" for name, column in self.mapping.items())
+        for decision in self.decisions:
+            said = decision.as_json()
+            evidence = f" ({said['evidence']})" if said["evidence"] else ""
+            option = overriding.find_option(decision, self.kind) if self.dry_run else ""
+            lines.append(f"  {said['field']}: {said['decision']}{evidence}" + (f" [{option}]" if option else ""))
+        for title, kinds in ((_("skipped"), self.skipped_kinds), (_("folded"), self.folded_kinds), (_("rejected"), self.reasons)):
+            lines.extend(f"  {title}: {count} × {reasons.say(code)}" for code, count in sorted(kinds.items()))
+        if self.examination is not None:
+            lines.extend(f"  {line}" for line in self.examination.as_lines())
         if self.quarantine:
             lines.append("  " + _("The rejected rows stand in {path}", path=str(self.quarantine)))
         return "\n".join(lines)

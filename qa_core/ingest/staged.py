@@ -60,6 +60,10 @@ class Staged:
     reasons: dict[str, int] = field(default_factory=dict)
     skipped_kinds: dict[str, int] = field(default_factory=dict)
     folded_kinds: dict[str, int] = field(default_factory=dict)
+    before: dict[int, dict[str, str]] = field(default_factory=dict)
+    """The first rows as the file has them, by line: cells of the columns in use, identities masked."""
+    pseudonymised: tuple[str, ...] = ()
+    """Columns of the file that identify a customer; of them only pseudonyms are kept."""
 
     def discard(self) -> None:
         """Remove the temporary files; call it when the rows are committed or given up."""

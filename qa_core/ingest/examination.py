@@ -1,0 +1,310 @@
+"""The import doctor: what a file would do, seen before anything is written. Rows before and after, overlaps, clock changes, figures."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import date, datetime, time, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow.parquet as pq
+
+from qa_core import figures, home, lake, query
+from qa_core.access import Viewer
+from qa_core.ingest.staged import Staged
+from qa_core.kpis import BY_KEY
+from qa_core.lake import tables
+from qa_core.records import store
+from qa_core.slices import Filters, Period
+from qa_core.wording import _
+
+HEADLINE = ("received", "answer_rate", "first_contact_resolution", "first_contact_resolution_declared", "csat")
+FREE_TEXT = ("survey_comment", "comment")
+MASK = "•••"
+
+Merge = Callable[[], lake.MergeResult]
+"""What the import would do to the lake that stands."""
+
+
+@dataclass(frozen=True)
+class ShownRow:
+    """One row of the file: its cells in the columns that are used, and the values they become; identities masked."""
+
+    line: int
+    before: dict[str, str]
+    after: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class ClockHour:
+    """An hour that the centre's clock showed twice, and how many rows fall into it."""
+
+    start: datetime
+    rows: int
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """Contacts that another source brought for days and queues which this file has too."""
+
+    system: str
+    contacts: int
+    rows: int
+    first_day: date
+    last_day: date
+
+
+@dataclass(frozen=True)
+class Effect:
+    """A headline figure of the file's days, as it stands and as it would be; None where there is no data, `status` says why."""
+
+    kpi: str
+    before: float | None
+    after: float | None
+    n_before: int
+    n_after: int
+    status_before: str
+    status_after: str
+
+    @property
+    def title(self) -> str:
+        """An English gettext message."""
+        return BY_KEY[self.kpi].title
+
+    def say_before(self) -> str:
+        return _say(self.kpi, self.before, self.status_before)
+
+    def say_after(self) -> str:
+        return _say(self.kpi, self.after, self.status_after)
+
+
+@dataclass(frozen=True)
+class Examination:
+    """What a dry run has found besides the counts of the report."""
+
+    rows: tuple[ShownRow, ...] = ()
+    first_day: date | None = None
+    last_day: date | None = None
+    clock_hours: tuple[ClockHour, ...] = ()
+    overlaps: tuple[Overlap, ...] = ()
+    in_period: int = 0
+    """Contacts of the same system that are already there for the file's days."""
+    pseudonymised: tuple[str, ...] = ()
+    dropped: tuple[str, ...] = ()
+    comments: tuple[str, ...] = ()
+    """Columns of free text, which are kept as they are written."""
+    effects: tuple[Effect, ...] = ()
+
+    def as_remarks(self) -> list[str]:
+        """Everything but rows and figures, a sentence each, in the language spoken."""
+        said = []
+        if self.first_day and self.last_day:
+            said.append(_("Days of the file: {period}", period=figures.period(Period(self.first_day, self.last_day))))
+        if self.in_period:
+            said.append(_("Already there for these days, from the same tool: {count} contacts.", count=figures.number(self.in_period)))
+        for overlap in self.overlaps:
+            said.append(
+                _(
+                    "{rows} rows fall on days and queues for which {system} has brought {contacts} contacts already ({period}). If these are the same calls, "
+                    "they would count twice: import one of the two, or give both the same name of the tool.",
+                    rows=figures.number(overlap.rows),
+                    system=overlap.system,
+                    contacts=figures.number(overlap.contacts),
+                    period=figures.period(Period(overlap.first_day, overlap.last_day)),
+                )
+            )
+        for hour in self.clock_hours:
+            said.append(
+                _(
+                    "{rows} rows fall into the hour from {moment}, which the clock showed twice that night.",
+                    rows=figures.number(hour.rows),
+                    moment=figures.moment(hour.start),
+                )
+            )
+        if self.pseudonymised:
+            said.append(_("Personal columns of which only pseudonyms are kept: {columns}", columns=figures.listing(self.pseudonymised)))
+        if self.comments:
+            said.append(_("Free text, kept as it is written: {columns}. Make sure that it names no customer.", columns=figures.listing(self.comments)))
+        if self.dropped:
+            said.append(_("Columns of which nothing is kept: {columns}", columns=figures.listing(self.dropped)))
+        return said
+
+    def as_lines(self) -> list[str]:
+        """The whole for a person at a terminal."""
+        lines = self.as_remarks()
+        for effect in self.effects:
+            lines.append(f"{_(effect.title)}: {effect.say_before()} → {effect.say_after()}")
+        for row in self.rows:
+            lines.append(_("line {line}", line=row.line))
+            lines.append("  < " + " · ".join(f"{name}: {cell}" for name, cell in row.before.items() if cell))
+            lines.append("  > " + " · ".join(f"{name}: {value}" for name, value in row.after.items()))
+        return lines
+
+
+def _say(kpi: str, value: float | None, status: str) -> str:
+    if value is None:
+        return _("window not complete yet") if status == "pending" else _("no data")
+    return figures.value(value, BY_KEY[kpi].unit)
+
+
+def examine(bench: duckdb.DuckDBPyConnection, staged: Staged, merge: Merge | None = None) -> Examination:
+    """Look at a staged file beside the facts that stand. `bench` has `staged` and the tables of the lake; `merge` is tried on a copy."""
+    first, last = _find_days(bench, staged)
+    is_contacts = staged.kind == "contacts" and first is not None
+    return Examination(
+        rows=find_rows(staged),
+        first_day=first,
+        last_day=last,
+        clock_hours=_find_clock_hours(bench, first, last) if first and "local_start" in staged.columns else (),
+        overlaps=_find_overlaps(bench, staged) if is_contacts else (),
+        in_period=_count_in_period(bench, staged, first, last) if is_contacts else 0,
+        pseudonymised=staged.pseudonymised,
+        dropped=staged.dropped,
+        comments=tuple(column for name, column in staged.mapping.items() if name in FREE_TEXT),
+        effects=measure_effects(merge) if merge else (),
+    )
+
+
+def find_rows(staged: Staged) -> tuple[ShownRow, ...]:
+    """The first rows as the file has them and as they were understood."""
+    if not staged.before:
+        return ()
+    lines = list(staged.before)
+    typed: dict[int, dict[str, Any]] = {}
+    with pq.ParquetFile(staged.rows) as file:
+        for batch in file.iter_batches(1000):
+            for row in batch.to_pylist():
+                if row["line"] in staged.before:
+                    typed.setdefault(row["line"], row)
+            if len(typed) == len(lines):
+                break
+    return tuple(ShownRow(line, staged.before[line], _mask(typed[line])) for line in sorted(typed))
+
+
+def _mask(row: dict[str, Any]) -> dict[str, Any]:
+    hidden = {name: MASK for name in FREE_TEXT if row.get(name)}
+    if row.get("customer_key"):
+        hidden["customer_key"] = f"•• {row['customer_key'][-2:]}"
+    return {name: hidden.get(name, value) for name, value in row.items() if name != "line" and value is not None}
+
+
+def _find_days(bench: duckdb.DuckDBPyConnection, staged: Staged) -> tuple[date | None, date | None]:
+    clock = next((name for name in ("local_start", "day", "answered_at") if name in staged.columns), None)
+    if clock is None:
+        return None, None
+    return bench.execute(f"SELECT CAST(min({clock}) AS DATE), CAST(max({clock}) AS DATE) FROM staged").fetchone()
+
+
+def _find_clock_hours(bench: duckdb.DuckDBPyConnection, first: date, last: date) -> tuple[ClockHour, ...]:
+    """The hours that the clock shows twice, within these days, with the rows that fall into them."""
+    zone = home.current().zone
+    hours = []
+    for offset in range((last - first).days + 1):
+        midnight = datetime.combine(first + timedelta(days=offset), time.min)
+        if (midnight + timedelta(days=1)).replace(tzinfo=zone).utcoffset() >= midnight.replace(tzinfo=zone).utcoffset():
+            continue
+        for hour in range(24):
+            start = midnight.replace(hour=hour, minute=30, tzinfo=zone)
+            if start.utcoffset() > start.replace(fold=1).utcoffset():
+                hours.append(start.replace(minute=0, tzinfo=None))
+    counted = [(hour, bench.execute("SELECT count(*) FROM staged WHERE date_trunc('hour', local_start) = ?", [hour]).fetchone()[0]) for hour in hours]
+    return tuple(ClockHour(hour, rows) for hour, rows in counted if rows)
+
+
+def _find_overlaps(bench: duckdb.DuckDBPyConnection, staged: Staged) -> tuple[Overlap, ...]:
+    """Other systems that already have contacts on the same day in the same queue (on the same day, where the file has no queue)."""
+    by_queue = "queue" in staged.columns
+    queue, same = ("queue", "AND c.queue IS NOT DISTINCT FROM d.queue") if by_queue else ("NULL AS queue", "")
+    rows = bench.execute(
+        f"""
+        WITH days AS (SELECT {queue}, CAST(local_start AS DATE) AS day, count(*) AS rows FROM staged GROUP BY ALL),
+        there AS (
+            SELECT source_system, {"queue," if by_queue else ""} CAST(local_start AS DATE) AS day, count(*) AS contacts FROM contacts
+            WHERE source_system <> ? AND month BETWEEN (SELECT strftime(min(day), '%Y-%m') FROM days) AND (SELECT strftime(max(day), '%Y-%m') FROM days)
+            GROUP BY ALL
+        )
+        SELECT c.source_system, sum(c.contacts), sum(d.rows), min(d.day), max(d.day) FROM days d JOIN there c ON c.day = d.day {same}
+        GROUP BY c.source_system ORDER BY c.source_system""",
+        [staged.system],
+    ).fetchall()
+    return tuple(Overlap(system, int(contacts), int(count), first, last) for system, contacts, count, first, last in rows)
+
+
+def _count_in_period(bench: duckdb.DuckDBPyConnection, staged: Staged, first: date, last: date) -> int:
+    counted = "SELECT count(*) FROM contacts WHERE source_system = ? AND CAST(local_start AS DATE) BETWEEN ? AND ?"
+    return bench.execute(counted, [staged.system, first, last]).fetchone()[0]
+
+
+def measure_effects(merge: Merge) -> tuple[Effect, ...]:
+    """The headline figures of the days that the import touches, before and after, through the door of all figures.
+
+    The import is done for this on a copy of the lake, which is thrown away; the stores are only read. These are totals of the whole
+    centre, so the job reads as the system, whoever imports.
+    """
+    with _copied_lake() as copy:
+        with home.standing_in(copy):
+            result = merge()
+            period = Period(result.first_day, result.last_day)
+            after = _measure(period)
+        before = _measure(period) if store.is_ready() else {}
+    return tuple(_compare(key, before.get(key, {}), after[key]) for key in HEADLINE if before.get(key, {}).get("n") or after[key]["n"])
+
+
+def _measure(period: Period) -> dict[str, dict[str, Any]]:
+    frame = query.measure(Viewer.SYSTEM, HEADLINE, where=Filters(period))
+    return {row["kpi"]: row for row in frame.to_dict("records")}
+
+
+def _compare(key: str, before: dict[str, Any], after: dict[str, Any]) -> Effect:
+    def number(row: dict[str, Any]) -> float | None:
+        value = row.get("value")
+        return None if value is None or value != value else float(value)
+
+    return Effect(
+        key,
+        number(before),
+        number(after),
+        int(before.get("n") or 0),
+        int(after.get("n") or 0),
+        str(before.get("status", "no_data")),
+        str(after.get("status", "no_data")),
+    )
+
+
+@contextmanager
+def _copied_lake() -> Iterator[home.Home]:
+    """A home with a copy of the lake, made of links to its files, which no commit ever changes; records as they stand, or empty ones."""
+    here = home.current()
+    folder = Path(tempfile.mkdtemp(prefix=f"ecoute-trial-{os.getpid()}-"))
+    try:
+        copy = replace(here, folder=folder, lake_url=str(folder / "lake"))
+        source = tables.lake_folder()
+        for name in tables.TABLES:
+            log = source / name / "_delta_log"
+            if log.is_dir():
+                shutil.copytree(log, folder / "lake" / name / "_delta_log")
+                with home.standing_in(copy):
+                    parts = tables.snapshot(name).parts
+                for part in parts:
+                    _link(source / name / part.path, folder / "lake" / name / part.path)
+        if not store.is_ready():
+            copy = replace(copy, database_url=f"sqlite:///{folder / 'records.sqlite'}")
+            with home.standing_in(copy):
+                store.migrate()
+        yield copy
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _link(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(source, target)
+    except OSError:  # another file system
+        shutil.copyfile(source, target)
