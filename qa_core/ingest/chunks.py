@@ -19,7 +19,7 @@ from qa_core.ingest.profiles import Profile, Reads
 from qa_core.ingest.staged import Decision
 from qa_core.wording import N_
 
-MOST_UNKNOWN = 0.1
+MOST_UNKNOWN = 0.5
 _BASIC = ("y", "yes", "oui", "o", "true", "vrai", "1", "1 0", "x", "ok", "t", "n", "no", "non", "false", "faux", "0", "0 0", "f")
 ANSWER_WORDS = {
     **{word: words.Outcome.ANSWERED if words.YES_NO[word] else words.Outcome.UNANSWERED for word in _BASIC if word in words.YES_NO},
@@ -83,7 +83,8 @@ class Context:
         for name, column in list(self.columns.items()):
             evidence = self.evidence.get(name)
             if isinstance(evidence, durations.DurationEvidence):
-                self.readings[name] = durations.decide(evidence, self.options.units.get(name), column.header.unit, self.options.decimal, self.decisions)
+                said = self.options.units.get(name), column.header.unit
+                self.readings[name] = durations.decide(evidence, *said, self.options.decimal, self.decisions, column.field.of_many)
             elif isinstance(evidence, numbers.NumberEvidence):
                 self._decide_numbers(name, column, evidence)
             elif isinstance(evidence, words.WordEvidence):
