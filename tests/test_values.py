@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, time, timedelta
+import hmac
+from datetime import UTC, date, datetime, time, timedelta
 
 import numpy as np
 import pyarrow as pa
@@ -214,6 +215,18 @@ def test_utc_to_local_and_back_is_the_same_but_for_the_repeated_hour(at):
     assert back[0] == utc[0] or zone.repeated == 1
 
 
+@given(
+    st.sampled_from(["Europe/Paris", "America/Havana", "Asia/Beirut", "Australia/Lord_Howe", "Africa/Casablanca", "Asia/Kathmandu", "UTC"]),
+    st.lists(st.datetimes(datetime(1970, 1, 2), datetime(2099, 12, 30)), min_size=1, max_size=20),
+)
+@settings(max_examples=100, deadline=None)
+def test_offsets_are_those_of_the_zone(name, seen):
+    zone, whole = Zone(name), [at.replace(microsecond=0) for at in seen]
+    expected = [at.replace(tzinfo=zone._zone).astimezone(UTC).replace(tzinfo=None) for at in whole]
+    assert zone.to_utc(np.array(whole, "M8[us]")).tolist() == expected
+    assert zone.to_local(np.array(whole, "M8[us]")).tolist() == [at.replace(tzinfo=UTC).astimezone(zone._zone).replace(tzinfo=None) for at in whole]
+
+
 def test_a_decimal_comma_is_seen_on_the_whole_column():
     evidence = numbers.NumberEvidence("amount", "Montant")
     values = column(["1 234,50 €", "12,5", "1.234,56", "8"])
@@ -327,6 +340,18 @@ def test_the_quick_way_agrees_with_the_library(country, text):
     pseudonyms, slow = Pseudonyms(country, b"k" * 32), Pseudonyms(country, b"k" * 32)
     slow._national = None
     assert pseudonyms.find_key(text) == slow.find_key(text), find_number(text, country)
+
+
+@pytest.mark.parametrize("secret", [b"k" * 32, b"k" * 64, b"k" * 100])
+def test_a_key_is_the_hmac_of_the_number(secret):
+    assert Pseudonyms("FR", secret).find_key("06 12 34 56 78") == hmac.digest(secret, b"tel:+33612345678", "sha256").hex()[:32]
+
+
+def test_keys_stay_the_same_when_more_cells_come_than_are_remembered(monkeypatch):
+    monkeypatch.setattr("qa_core.ingest.identity.MOST_REMEMBERED", 3)
+    pseudonyms = Pseudonyms("FR", b"k" * 32)
+    for texts in (["a", "b"], ["b", "c", "d"], ["a", "e", "f", "g", "b"]):
+        assert pseudonyms.find_keys(pa.array(texts)).to_pylist() == [FRENCH.find_key(text) for text in texts]
 
 
 def test_keys_keep_the_order_and_the_gaps_of_their_column():

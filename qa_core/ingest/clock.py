@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -11,7 +13,8 @@ DAY = 86_400
 EPOCH_DAY = 25_569
 """1 January 1970 in the day numbers of spreadsheets."""
 _BIN = np.timedelta64(15, "m")
-"""No zone of today changes its offset within a quarter of an hour."""
+"""No zone of today changes its offset within a quarter of an hour, and none changes it twice in a day."""
+_BINS_OF_A_DAY = 96
 FIRST_YEAR, LAST_YEAR = 1970, 2100
 
 
@@ -32,7 +35,7 @@ class Zone:
         Both are counted in `repeated` and `missing`.
         """
         bins, inverse = _bins(local)
-        offsets = np.array([self._local_offsets(int(item)) for item in bins], np.int64).reshape(-1, 2)
+        offsets = _look_up(bins, self._local_offsets).reshape(-1, 2)
         first, second = offsets[inverse, 0], offsets[inverse, 1]
         known = ~np.isnat(local)
         self.repeated += int(((first > second) & known).sum())
@@ -42,7 +45,7 @@ class Zone:
     def to_local(self, utc: np.ndarray) -> np.ndarray:
         """UTC datetime64[us] → the wall clock of this zone."""
         bins, inverse = _bins(utc)
-        offsets = np.array([self._utc_offset(int(item)) for item in bins], np.int64)
+        offsets = _look_up(bins, self._utc_offset)
         return utc + offsets[inverse].astype("m8[s]")
 
     def _local_offsets(self, number: int) -> tuple[int, int]:
@@ -60,6 +63,18 @@ class Zone:
 def _bins(moments: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     numbers = np.where(np.isnat(moments), 0, moments.astype("M8[us]").astype(np.int64) // _BIN.astype("m8[us]").astype(np.int64))
     return np.unique(numbers, return_inverse=True)
+
+
+def _look_up(bins: np.ndarray, offset: Callable[[int], Any]) -> np.ndarray:
+    """The offsets of those quarters of an hour: one for the whole day where its first and the next day's first have the same."""
+    days, inverse = np.unique(bins // _BINS_OF_A_DAY, return_inverse=True)
+    starts = [offset(day * _BINS_OF_A_DAY) for day in days.tolist()]
+    ends = [offset((day + 1) * _BINS_OF_A_DAY) for day in days.tolist()]
+    offsets = np.array(starts, np.int64)[inverse]
+    changing = np.array([start != end for start, end in zip(starts, ends, strict=True)], bool)[inverse]
+    for index in np.flatnonzero(changing).tolist():
+        offsets[index] = offset(int(bins[index]))
+    return offsets
 
 
 def _as_datetime(number: int) -> datetime:
