@@ -64,7 +64,7 @@ CONTACTS = sa.Table(
     sa.Column("campaign", sa.Text),
     sa.Column("keyword", sa.Text),
     sa.Column("landing_page", sa.Text),
-    sa.Column("tracking_match", sa.Text),  # id · number_and_time · null
+    sa.Column("tracking_match", sa.Text),  # id · number_and_time · number · null
     sa.Column("survey_sent", sa.Boolean),
     sa.Column("csat", sa.Double),
     sa.Column("csat_scale", sa.Text),  # "1-5": the least and the greatest mark of the scale as given
@@ -79,6 +79,14 @@ CONTACTS = sa.Table(
     sa.Column("stopped_by_advisor", sa.Boolean),
     sa.Column("private_line", sa.Boolean),
     sa.Column("recording_purpose", sa.Text),
+    # What the source said where the centre says otherwise (merged advisors, spellings, opening hours, shared numbers); null: as it stands.
+    sa.Column("given_queue", sa.Text),
+    sa.Column("given_reason", sa.Text),
+    sa.Column("given_campaign", sa.Text),
+    sa.Column("given_advisor_id", sa.Text),
+    sa.Column("given_team", sa.Text),  # empty: the source gave none
+    sa.Column("given_outcome", sa.Text),
+    sa.Column("given_customer_key", sa.Text),
     sa.Column("batch_id", sa.Text, nullable=False),
 )
 
@@ -95,9 +103,39 @@ SPEND = sa.Table(
     sa.Column("batch_id", sa.Text, nullable=False),
 )
 
+INTERVALS = sa.Table(
+    # Totals of a queue over some minutes, from platforms that export no single contacts. Counts of contacts, sums of seconds; null is not given.
+    "intervals",
+    METADATA,
+    sa.Column("source_system", sa.Text, nullable=False),
+    sa.Column("month", sa.Text, nullable=False),  # partition: YYYY-MM of local_start
+    sa.Column("started_at", sa.DateTime, nullable=False),  # UTC, without zone
+    sa.Column("local_start", sa.DateTime, nullable=False),  # the centre's wall clock
+    sa.Column("length_minutes", sa.Integer, nullable=False),
+    sa.Column("queue", sa.Text),
+    sa.Column("channel", sa.Text),
+    sa.Column("team", sa.Text),
+    sa.Column("received", sa.Integer),
+    sa.Column("answered", sa.Integer),
+    sa.Column("abandoned", sa.Integer),
+    sa.Column("short_abandons", sa.Integer),
+    sa.Column("answered_in_threshold", sa.Integer),
+    sa.Column("threshold_seconds", sa.Double),
+    sa.Column("wait_seconds", sa.Double),  # of the answered
+    sa.Column("abandon_wait_seconds", sa.Double),  # of the abandoned
+    sa.Column("talk_seconds", sa.Double),
+    sa.Column("hold_seconds", sa.Double),
+    sa.Column("wrap_seconds", sa.Double),
+    sa.Column("batch_id", sa.Text, nullable=False),
+)
+
+AS_GIVEN = {name: f"given_{name}" for name in ("queue", "reason", "campaign", "advisor_id", "team", "outcome", "customer_key")}
+"""The columns that the centre's own conventions may change, and where each keeps what the source said, so that every convention can be taken back."""
+
 NEIGHBOURS = ("seconds_to_next", "seconds_since_previous", "seconds_to_reached")
 CONTACT_KEY = ("source_system", "contact_id")
 SPEND_KEY = ("day", "source", "medium", "campaign", "currency")
+INTERVAL_KEY = ("started_at", "length_minutes", "queue", "channel", "team", "source_system")
 
 ANSWERS = sa.Table(
     # One row per answered criterion of the evaluations that the viewer may see; registered beside the lake per question.

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from qa_core import slices
 from qa_core.access import Permission
 from qa_core.errors import Misuse
-from qa_core.facts import ANSWERS, CONTACTS, Direction, Outcome
+from qa_core.facts import ANSWERS, CONTACTS, INTERVALS, Direction, Outcome
 from qa_core.settings import Settings
 from qa_core.wording import N_, _
 
@@ -61,11 +61,12 @@ COMPONENTS = ("talk", "hold", "wrap")
 @dataclass(frozen=True)
 class Given:
     """What a KPI may depend on besides the row: the settings of the row's day, the first and last start in the whole lake (UTC),
-    for each component of the handling time the source systems that never give it, and the ends of each scale that ratings use."""
+    for each component of the handling time the source systems that never give it (their contacts, their intervals), and the ends of each scale that ratings use."""
 
     settings: Settings
     span: tuple[datetime, datetime] | None = None
     absent_components: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    absent_of_intervals: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     scales: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     @cached_property
@@ -122,6 +123,22 @@ class Parts:
 
 
 @dataclass(frozen=True)
+class Sums:
+    """What an interval adds where no contact covers it: totals in place of rows.
+
+    `usable`: the intervals that say enough. `counted` goes to n; `hits` (of a total or ratio) or `amount` (of a mean) to the numerator.
+    `evidence`: contacts without which there is no data (default: those counted). The notes count contacts of intervals, usable or not.
+    """
+
+    usable: Predicate
+    counted: Amount
+    hits: Amount | None = None
+    amount: Amount | None = None
+    evidence: Amount | None = None
+    notes: tuple[tuple[str, Amount], ...] = ()
+
+
+@dataclass(frozen=True)
 class Kpi:
     """One KPI. `better`: `up`, `down` or `neither`; `needs`: the permission to see it; `settings`: the settings that change it."""
 
@@ -140,6 +157,8 @@ class Kpi:
     has_percentiles: bool = False
     leaves_out: tuple[str, ...] = ()
     """What is counted beside n because it cannot be judged: `pending`, `unknown_identity`."""
+    sums: Callable[[Given], Sums] | None = None
+    """What it takes from the intervals of platforms that export only totals; None: nothing."""
 
     @property
     def is_rate(self) -> bool:
@@ -163,6 +182,8 @@ class Kpi:
 
 CONTACT_DIMENSIONS = tuple(dimension.key for dimension in slices.DIMENSIONS if dimension.family != "quality")
 ALL_DIMENSIONS = tuple(dimension.key for dimension in slices.DIMENSIONS)
+INTERVAL_DIMENSIONS = tuple(key for key in CONTACT_DIMENSIONS if key not in ("outcome", "advisor"))
+"""By what intervals can be cut: they are inbound; a reason, source or campaign is missing; how a contact ended, and with whom, they cannot say."""
 SPEND_DIMENSIONS = ("day", "week", "month", "weekday", "source", "medium", "campaign")
 """All that spend and contacts share; a cost cannot be cut, or filtered, by anything else."""
 
@@ -180,6 +201,14 @@ EVALUATED = sa.table(
     "evaluated", *(sa.column(column.name, column.type) for column in ANSWERS.columns if column.name not in ("earned", "possible", "applied_weight"))
 )
 """One row per evaluation, or per evaluation and criterion or section where these are asked for; built likewise."""
+
+NOT_OF_INTERVALS = ("advisor_id", "reason", "source", "medium", "campaign", "keyword", "tracking_number")
+TOTALS = sa.table(
+    "totals",
+    *(sa.column(column.name, column.type) for column in INTERVALS.columns),
+    *(sa.column(name, CONTACTS.c[name].type) for name in ("direction", *NOT_OF_INTERVALS)),
+)
+"""The intervals that no contact covers; query.totals builds it. They are inbound; what else a contact would say is missing."""
 
 COUNTED_DIRECTION = sa.or_(_c.direction.is_(None), _c.direction == _word(Direction.INBOUND))
 """Unless it says otherwise a KPI counts inbound contacts or those without direction; every statement on contacts says so once."""
@@ -253,6 +282,56 @@ def _average_handle_time(given: Given) -> Parts:
     handled = sa.and_(ANSWERED, sa.not_(sa.and_(*silent))) if len(silent) == len(COMPONENTS) else ANSWERED
     amount = sa.case((handled, total))
     return Parts(counted=amount.is_not(None), amount=amount, notes=tuple(notes))
+
+
+_i = TOTALS.c
+_lost = sa.func.coalesce(_i.short_abandons, 0)
+"""Those who hung up at once, as far as the interval knows them: one that does not tell counts them with the abandoned."""
+_shorts_unknown = ("waits_missing", sa.case((sa.and_(_i.short_abandons.is_(None), _i.abandoned.is_not(None)), _i.abandoned), else_=0))
+
+
+def _given(*columns: sa.Column[Any]) -> Predicate:
+    return sa.and_(*(column.is_not(None) for column in columns))
+
+
+def _sum_of(rows: Amount, *needed: sa.Column[Any]) -> Callable[[Given], Sums]:
+    return lambda given: Sums(_given(*needed), counted=rows, hits=rows, evidence=sa.func.coalesce(_i.received, rows))
+
+
+def _abandon_rate_of_intervals(given: Given) -> Sums:
+    return Sums(_given(_i.received, _i.abandoned), counted=_i.received - _lost, hits=_i.abandoned - _lost)
+
+
+def _service_level_of_intervals(given: Given) -> Sums:
+    """By the formulas that need no wait of single callers; an interval counted with another threshold is left out."""
+    within, queued = _i.answered_in_threshold, _i.answered + _i.abandoned
+    formulas: dict[str, tuple[Amount, Amount, tuple[sa.Column[Any], ...]]] = {
+        "abandons_ignored": (within, _i.answered, (_i.answered,)),
+        "abandons_penalised": (within, queued, (_i.answered, _i.abandoned)),
+        "short_abandons_credited": (within + _lost, queued, (_i.answered, _i.abandoned)),
+        "short_abandons_excluded": (within, queued - _lost, (_i.answered, _i.abandoned)),
+    }
+    hits, counted, needed = formulas.get(given.settings.service_level_formula, (within, queued, ()))
+    usable = sa.and_(_given(within, *needed), _i.threshold_seconds == given.level_seconds) if needed else sa.false()
+    left_out = ("totals_left_out", sa.case((sa.func.coalesce(usable, sa.false()), 0), else_=_i.received))
+    notes = (left_out, _shorts_unknown) if "short" in given.settings.service_level_formula else (left_out,)
+    return Sums(usable, counted=counted, hits=hits, evidence=counted, notes=notes)
+
+
+def _mean_of_intervals(amount: sa.Column[float], rows: sa.Column[int]) -> Callable[[Given], Sums]:
+    return lambda given: Sums(_given(amount, rows), counted=rows, amount=amount)
+
+
+def _average_handle_time_of_intervals(given: Given) -> Sums:
+    terms, notes, needed = [], [], []
+    for component in COMPONENTS:
+        column, absent = _i[f"{component}_seconds"], given.absent_of_intervals.get(component, ())
+        lacks = _i.source_system.in_(absent) if absent else sa.false()
+        terms.append(sa.case((lacks, _number("0.0")), else_=column))
+        needed.append(sa.not_(lacks))
+        notes.append((f"component_missing:{component}", sa.case((lacks, _i.answered), else_=0)))
+    total = terms[0] + terms[1] + terms[2]
+    return Sums(sa.and_(_given(_i.answered), total.is_not(None), sa.or_(*needed)), counted=_i.answered, amount=total, notes=tuple(notes))
 
 
 def _first_contact_resolution(given: Given) -> Parts:
@@ -347,6 +426,7 @@ ALL: tuple[Kpi, ...] = (
         P.SEE_CALL_STATISTICS,
         CONTACT_DIMENSIONS,
         _total(RECEIVED, RECEIVED),
+        sums=_sum_of(_i.received, _i.received),
     ),
     Kpi(
         "answered",
@@ -359,6 +439,7 @@ ALL: tuple[Kpi, ...] = (
         P.SEE_CALL_STATISTICS,
         CONTACT_DIMENSIONS,
         _total(ANSWERED, RECEIVED),
+        sums=_sum_of(_i.answered, _i.answered),
     ),
     Kpi(
         "missed",
@@ -371,6 +452,7 @@ ALL: tuple[Kpi, ...] = (
         P.SEE_CALL_STATISTICS,
         CONTACT_DIMENSIONS,
         _total(MISSED, RECEIVED),
+        sums=_sum_of(_i.received - _i.answered, _i.received, _i.answered),
     ),
     Kpi(
         "answer_rate",
@@ -383,6 +465,7 @@ ALL: tuple[Kpi, ...] = (
         P.SEE_CALL_STATISTICS,
         CONTACT_DIMENSIONS,
         _ratio(ANSWERED, RECEIVED),
+        sums=lambda given: Sums(_given(_i.received, _i.answered), counted=_i.received, hits=_i.answered),
     ),
     Kpi(
         "abandon_rate",
@@ -396,6 +479,7 @@ ALL: tuple[Kpi, ...] = (
         CONTACT_DIMENSIONS,
         _abandon_rate,
         settings=("short_abandon_seconds",),
+        sums=_abandon_rate_of_intervals,
     ),
     Kpi(
         "service_level",
@@ -409,6 +493,7 @@ ALL: tuple[Kpi, ...] = (
         CONTACT_DIMENSIONS,
         _service_level,
         settings=("service_level_seconds", "service_level_formula", "short_abandon_seconds"),
+        sums=_service_level_of_intervals,
     ),
     Kpi(
         "average_speed_of_answer",
@@ -422,6 +507,7 @@ ALL: tuple[Kpi, ...] = (
         CONTACT_DIMENSIONS,
         lambda given: _time(ANSWERED, _c.wait_seconds, "waits_missing"),
         has_percentiles=True,
+        sums=_mean_of_intervals(_i.wait_seconds, _i.answered),
     ),
     Kpi(
         "average_time_to_abandon",
@@ -435,6 +521,7 @@ ALL: tuple[Kpi, ...] = (
         CONTACT_DIMENSIONS,
         _average_time_to_abandon,
         has_percentiles=True,
+        sums=_mean_of_intervals(_i.abandon_wait_seconds, _i.abandoned),
     ),
     Kpi(
         "average_handle_time",
@@ -448,6 +535,7 @@ ALL: tuple[Kpi, ...] = (
         CONTACT_DIMENSIONS,
         _average_handle_time,
         has_percentiles=True,
+        sums=_average_handle_time_of_intervals,
     ),
     Kpi(
         "average_talk_time",
@@ -460,6 +548,7 @@ ALL: tuple[Kpi, ...] = (
         P.SEE_CALL_STATISTICS,
         CONTACT_DIMENSIONS,
         lambda given: _time(ANSWERED, _c.talk_seconds),
+        sums=_mean_of_intervals(_i.talk_seconds, _i.answered),
     ),
     Kpi(
         "transfer_rate",

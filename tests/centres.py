@@ -42,6 +42,23 @@ def land_spend(rows: Iterable[tuple[str, str | None, str | None, float, str]], b
     lake.merge_spend(pa.Table.from_pylist(made, schema=facts.arrow_schema(facts.SPEND)), batch_id)
 
 
+def interval(local_start: datetime | str, length_minutes: int = 1440, **columns: Any) -> dict[str, Any]:
+    """The totals of some minutes from that wall-clock time in Paris on; of no queue unless said otherwise."""
+    clock = datetime.fromisoformat(local_start) if isinstance(local_start, str) else local_start
+    started_at = clock.replace(tzinfo=PARIS).astimezone(UTC).replace(tzinfo=None)
+    row = {column.name: None for column in facts.INTERVALS.columns if column.name != "batch_id"} | {"source_system": "acd", "channel": "phone"}
+    return row | {"started_at": started_at, "local_start": clock, "month": f"{clock:%Y-%m}", "length_minutes": length_minutes} | columns
+
+
+def land_intervals(intervals: Iterable[Mapping[str, Any]], batch_id: str = "totals", carried: Iterable[str] | None = None) -> lake.MergeResult:
+    """Merge totals into the lake; `carried`: the columns that the file carries (default: all)."""
+    schema = facts.arrow_schema(facts.INTERVALS)
+    given = [name for name in schema.names if name != "batch_id"]
+    table = pa.Table.from_pylist(list(intervals), schema=pa.schema([schema.field(name) for name in given]))
+    measures = [name for name in given if name not in (*facts.INTERVAL_KEY, "local_start", "month")]
+    return lake.merge_intervals(table, list(measures if carried is None else carried), batch_id)
+
+
 def add_people(advisors: Mapping[str, str] = {}, teams: Mapping[str, str | None] = {}) -> None:
     """Add advisors (id → name) and teams (team → site)."""
     with store.writing() as session:

@@ -29,7 +29,7 @@ def register(app: typer.Typer) -> None:
 
 
 def import_files(
-    kind: Annotated[str, typer.Argument(metavar="KIND", help="contacts tracking surveys spend advisors evaluations")],
+    kind: Annotated[str, typer.Argument(metavar="KIND", help="contacts tracking surveys spend intervals advisors evaluations")],
     files: Annotated[list[Path], typer.Argument(metavar="FILE…")],
     system: Annotated[str | None, typer.Option(help="Name of the tool that the file comes from; first part of a contact's key.")] = None,
     profile: Annotated[str | None, typer.Option(help="Read as this profile instead of recognising one.")] = None,

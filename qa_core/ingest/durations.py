@@ -146,8 +146,10 @@ def read_clocks(values: pa.Array) -> np.ndarray | None:
     return hours * 3600 + minutes * 60 + seconds
 
 
-def decide(evidence: DurationEvidence, given: str | None, hint: str | None, decimal: str | None, decisions: list[Decision]) -> DurationReading:
-    """How to read a column of durations, and why. `given`: the unit asked for; `hint`: the unit that the header says.
+def decide(
+    evidence: DurationEvidence, given: str | None, hint: str | None, decimal: str | None, decisions: list[Decision], of_many: bool = False
+) -> DurationReading:
+    """How to read a column of durations, and why. `given`: the unit asked for; `hint`: the unit that the header says; `of_many`: they are sums.
 
     Raises Refusal `ambiguous_duration`, `ambiguous_unit`, `unreadable_durations`.
     """
@@ -179,7 +181,8 @@ def decide(evidence: DurationEvidence, given: str | None, hint: str | None, deci
     elif numbers.fractions and numbers.lowest >= 0 and numbers.highest < 1:
         unit, found = "day", N_("{column}: fractions of a day, from {low} to {high}")
     elif (
-        numbers.lowest >= 0
+        not of_many
+        and numbers.lowest >= 0
         and numbers.above[100]
         and numbers.highest > LONG_CALL
         and not numbers.fractions

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from qa_core.errors import Misuse
 from qa_core.wording import N_
 
-KINDS = ("contacts", "tracking", "surveys", "spend", "advisors", "evaluations")
+KINDS = ("contacts", "tracking", "surveys", "spend", "intervals", "advisors", "evaluations")
 """What can be imported, as the command line names it."""
 
 DATE_ORDERS = ("dmy", "mdy", "ymd")

@@ -94,6 +94,9 @@ SCHEMAS: dict[str, dict[str, pa.DataType]] = {
         "started_at": MOMENT,
         "local_start": MOMENT,
         **{name: _CONTACT[name] for name in ("tracking_number", "source", "medium", "campaign", "keyword", "landing_page", "customer_key")},
+        # Of a file that gives numbers to campaigns: the first and the last day, both inclusive.
+        "from": pa.date32(),
+        "to": pa.date32(),
     },
     # `answered_at` and `sent_at` in UTC; the file's `resolved`, `contacts`, `comment` are named as in the contact.
     "surveys": {
@@ -114,6 +117,8 @@ SCHEMAS: dict[str, dict[str, pa.DataType]] = {
         "amount": pa.float64(),
         "currency": pa.string(),
     },
+    # Totals: `started_at` in UTC, `local_start` on the centre's wall clock; without `length_minutes` it follows from the starts of the whole file.
+    "intervals": {item.name: item.type for item in facts.arrow_schema(facts.INTERVALS) if item.name not in ("source_system", "month", "batch_id")},
     "advisors": {
         "advisor_id": pa.string(),
         "name": pa.string(),

@@ -18,7 +18,7 @@ MEMORY = "300MB"
 
 @contextmanager
 def open_bench(folder: Path, staged: Staged | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection with views `contacts` and `spend` as they stand, and `staged`. It spills into `folder`, and writes nowhere else."""
+    """A connection with a view per table of the lake as it stands, and `staged`. It spills into `folder`, and writes nowhere else."""
     connection = duckdb.connect(
         config={
             "memory_limit": MEMORY,
@@ -30,7 +30,7 @@ def open_bench(folder: Path, staged: Staged | None = None) -> Iterator[duckdb.Du
         }
     )
     try:
-        for name in ("contacts", "spend"):
+        for name in tables.TABLES:
             connection.execute(f"CREATE VIEW {name} AS {tables.select_from_files(name, tables.snapshot(name).files())}")
         if staged is not None:
             connection.execute(f"CREATE VIEW staged AS SELECT * FROM read_parquet({tables.quoted(str(staged.rows))})")

@@ -1,4 +1,4 @@
-"""The lake: contacts and spend as Delta tables by month. Writers queue, each change is one commit, readers see old or new."""
+"""The lake: contacts, spend and intervals as Delta tables by month. Writers queue, each change is one commit, readers see old or new."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import datetime
 import duckdb
 
 from qa_core.lake import tables
-from qa_core.lake.merging import MergeResult, commit_result, has_commit, merge_contacts, merge_spend
+from qa_core.lake.merging import MergeResult, commit_result, has_commit, merge_contacts, merge_intervals, merge_spend
 from qa_core.lake.rewriting import Progress
 from qa_core.lake.tables import version
 from qa_core.lake.undoing import undo
@@ -24,6 +24,7 @@ __all__ = [
     "files",
     "has_commit",
     "merge_contacts",
+    "merge_intervals",
     "merge_spend",
     "span",
     "undo",
@@ -38,15 +39,15 @@ def files(name: str, first_month: str | None = None, last_month: str | None = No
     return tables.snapshot(name).files(first_month, last_month)
 
 
-def span() -> tuple[datetime, datetime] | None:
-    """When the first and the last contact of the whole lake started, in UTC; None while it is empty."""
-    parts = tables.snapshot("contacts").parts
+def span(name: str = "contacts") -> tuple[datetime, datetime] | None:
+    """When the first and the last contact (or interval) of the whole lake started, in UTC; None while there is none."""
+    parts = tables.snapshot(name).parts
     return (min(part.first for part in parts), max(part.last for part in parts)) if parts else None
 
 
 @contextmanager
 def working() -> Iterator[duckdb.DuckDBPyConnection]:
-    """A DuckDB connection for those who bring rows in, with views `contacts` and `spend` of the present version. Not for showing people anything."""
+    """A DuckDB connection for those who bring rows in, with a view per table of the present version. Not for showing people anything."""
     with tables.scratch() as connection:
         for name in tables.TABLES:
             connection.execute(f"CREATE TEMP VIEW {name} AS {tables.select_from_files(name, files(name))}")

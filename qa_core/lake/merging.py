@@ -40,22 +40,37 @@ class MergeResult:
 
 
 def merge_contacts(
-    rows: Rows, carried: Sequence[str], batch_id: str, create: bool = True, progress: Progress | None = None, for_new: Sequence[str] = ()
+    rows: Rows,
+    carried: Sequence[str],
+    batch_id: str,
+    create: bool = True,
+    progress: Progress | None = None,
+    for_new: Sequence[str] = (),
+    is_derived: bool = False,
 ) -> MergeResult:
     """Merge contacts, one row per key, in one commit, neighbours included.
 
     `carried` are the columns that the file carries: they replace what is stored, null included; others keep their value. With `create` the rows
     hold `started_at`, `local_start` and `month` too, and a changed row takes this batch's id. Without, only known keys are touched and
     their batch stays. A contact whose start changes moves to its month. `progress` is told the share done. `for_new` are columns of the
-    rows that only new contacts take, such as defaults: they never overwrite what is stored.
+    rows that only new contacts take, such as defaults: they never overwrite what is stored. What `is_derived` follows from what is stored
+    anyway: it cannot be undone by itself, and stands in no other batch's way.
     """
     always = ("started_at", "local_start", "month") if create else ()
-    return _merge("contacts", rows, tuple(dict.fromkeys((*always, *carried))), batch_id, create, progress, tuple(for_new))
+    return _merge("contacts", rows, tuple(dict.fromkeys((*always, *carried))), batch_id, create, progress, tuple(for_new), is_derived)
 
 
 def merge_spend(rows: Rows, batch_id: str, progress: Progress | None = None) -> MergeResult:
     """Merge amounts, one row per day, source, medium, campaign and currency; a known key takes the new amount."""
     return _merge("spend", rows, ("month", "amount"), batch_id, True, progress)
+
+
+def merge_intervals(rows: Rows, carried: Sequence[str], batch_id: str, progress: Progress | None = None) -> MergeResult:
+    """Merge totals, one row per start, length, queue, channel, team and system; a known key takes the columns that the file carries.
+
+    The rows hold `local_start` and `month` too.
+    """
+    return _merge("intervals", rows, tuple(dict.fromkeys(("local_start", "month", *carried))), batch_id, True, progress)
 
 
 def has_commit(batch_id: str) -> bool:
@@ -74,13 +89,20 @@ def commit_result(batch_id: str) -> MergeResult | None:
 
 
 def _merge(
-    name: str, rows: Rows, carried: tuple[str, ...], batch_id: str, create: bool, progress: Progress | None, for_new: tuple[str, ...] = ()
+    name: str,
+    rows: Rows,
+    carried: tuple[str, ...],
+    batch_id: str,
+    create: bool,
+    progress: Progress | None,
+    for_new: tuple[str, ...] = (),
+    is_derived: bool = False,
 ) -> MergeResult:
     unknown = {*carried, *for_new} - set(tables.columns_of(name))
     if unknown:
         raise ValueError(f"{name} has no column {', '.join(sorted(unknown))}")
     with _spooled(rows) as source:
-        result = commit_with_retries(name, lambda connection, base: _attempt(connection, base, source, carried, batch_id, create, progress, for_new))
+        result = commit_with_retries(name, lambda connection, base: _attempt(connection, base, source, carried, batch_id, create, progress, for_new, is_derived))
     if tables.version(name) % COMMITS_BETWEEN_VACUUMS == 0:
         vacuum()
     return result
@@ -95,6 +117,7 @@ def _attempt(
     create: bool,
     progress: Progress | None,
     for_new: tuple[str, ...],
+    is_derived: bool,
 ) -> MergeResult:
     rewrite = Rewrite(connection, base, (*carried, "batch_id") if create else carried, progress, for_new=for_new)
     _make_incoming(rewrite, source, (*carried, *for_new), batch_id)
@@ -102,7 +125,7 @@ def _attempt(
     _make_fate(rewrite, carried, create)
     result = _count(rewrite)
     # A batch that changes nothing is committed too, so that it is known to have been seen.
-    metadata = {"undo": _keep_before_image(rewrite, result)}
+    metadata = {"undo": [] if is_derived else _keep_before_image(rewrite, result)}
     counts = {**asdict(result), "first_day": str(result.first_day or ""), "last_day": str(result.last_day or "")}
     rewrite.run([Transaction(batch_id, LANDED)], {"batch_id": batch_id, "result": counts, **metadata})
     return result
@@ -126,7 +149,7 @@ def _make_incoming(rewrite: Rewrite, source: Path | pa.Table, carried: Sequence[
 def _make_fate(rewrite: Rewrite, carried: Sequence[str], create: bool) -> None:
     """Decide for each incoming row: new, changed, unchanged, or missing."""
     name = rewrite.base.name
-    clock = "local_start" if name == "contacts" else "day"
+    clock = "day" if name == "spend" else "local_start"
     has_clock = clock in carried or clock in rewrite.key
     differs = " OR ".join(f'i."{column}" IS DISTINCT FROM s."{column}"' for column in carried)
     new_month = "i.month" if "month" in carried else "s.month"

@@ -23,7 +23,7 @@ from qa_core.errors import Refusal
 from qa_core.lake import neighbours, tables
 from qa_core.wording import N_
 
-KEYS = {"contacts": facts.CONTACT_KEY, "spend": facts.SPEND_KEY}
+KEYS = {"contacts": facts.CONTACT_KEY, "spend": facts.SPEND_KEY, "intervals": facts.INTERVAL_KEY}
 ATTEMPTS = 5
 WRITING_SHARE = 0.7
 """The part of the work that is writing months, as far as progress is told."""
@@ -48,7 +48,7 @@ class Rewrite:
         return KEYS[self.base.name]
 
     def match(self, left: str, right: str) -> str:
-        """The join of two relations on the key; parts of the key of spend may be missing."""
+        """The join of two relations on the key; parts of the key of spend and of intervals may be missing."""
         nullable = {column.name for column in tables.TABLES[self.base.name].columns if column.nullable}
         return " AND ".join(f'{left}."{name}" {"IS NOT DISTINCT FROM" if name in nullable else "="} {right}."{name}"' for name in self.key)
 

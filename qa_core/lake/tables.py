@@ -27,8 +27,8 @@ from qa_core import facts, home
 from qa_core.errors import Refusal
 from qa_core.wording import N_
 
-TABLES: Mapping[str, sa.Table] = {table.name: table for table in (facts.CONTACTS, facts.SPEND)}
-CLOCKS: Mapping[str, str] = {"contacts": "started_at", "spend": "day"}
+TABLES: Mapping[str, sa.Table] = {table.name: table for table in (facts.CONTACTS, facts.SPEND, facts.INTERVALS)}
+CLOCKS: Mapping[str, str] = {"contacts": "started_at", "spend": "day", "intervals": "started_at"}
 """The column each file is sorted by, so that a few days inside a month read little."""
 
 WAIT_SECONDS = 30 * 60

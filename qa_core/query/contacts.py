@@ -13,11 +13,12 @@ from qa_core import engines, home, lake, slices
 from qa_core import kpis as declared
 from qa_core.access import Permission, Role, Viewer
 from qa_core.errors import AccessDenied, Misuse, Refusal
-from qa_core.facts import CONTACTS, NEIGHBOURS
+from qa_core.facts import AS_GIVEN, CONTACTS, NEIGHBOURS
 from qa_core.query import cuts
 from qa_core.query.cuts import Names
 from qa_core.query.measuring import make_question, measure
 from qa_core.query.statements import parts_of
+from qa_core.query.totals import find_totals
 from qa_core.records import store
 from qa_core.records.model import Evaluation, Grid
 from qa_core.slices import Filters
@@ -29,7 +30,7 @@ NEEDS: dict[str, Permission] = {
     **dict.fromkeys(TRACKING, Permission.SEE_TRACKING),
     **dict.fromkeys(SURVEY, Permission.SEE_SATISFACTION),
 }
-NEVER_LISTED = (*NEIGHBOURS, "month", "batch_id", "customer_key", "advisor_id")
+NEVER_LISTED = (*NEIGHBOURS, *AS_GIVEN.values(), "month", "batch_id", "customer_key", "advisor_id")
 COMMENT_READERS = frozenset({Role.MANAGER, Role.TEAM_LEAD, Role.ADVISOR})
 """Those who take part in the contact's follow-up; nobody else reads what a customer wrote."""
 
@@ -133,7 +134,7 @@ def get_contact(viewer: Viewer, source_system: str, contact_id: str) -> dict[str
 
 
 def find_values(viewer: Viewer, dimension: str, where: Filters = Filters()) -> list[tuple[Any, int]]:
-    """The values that a dimension has in the viewer's scope, most frequent first, with their number of contacts (of evaluations for
+    """The values that a dimension has in the viewer's scope, most frequent first, with their number of contacts, single or in intervals (of evaluations for
     the dimensions of quality); None is missing. An executive meets only values that are shown to them."""
     declaration = slices.get_dimension(dimension)
     if not viewer.can_cut_by(dimension):
@@ -150,7 +151,7 @@ def find_values(viewer: Viewer, dimension: str, where: Filters = Filters()) -> l
 
 
 def data_through(viewer: Viewer) -> datetime | None:
-    """When the last contact of the whole lake started, by the centre's clock (with its zone); None while the lake is empty."""
+    """When the last contact or interval of the whole lake started, by the centre's clock (with its zone); None while the lake is empty."""
     span = _whole_span(viewer)
     return _by_the_clock(span[1]) if span else None
 
@@ -171,7 +172,8 @@ def shown_customer(viewer: Viewer, customer_key: str | None) -> str | None:
 def _whole_span(viewer: Viewer) -> tuple[datetime, datetime] | None:
     if not viewer.is_system and viewer.role not in set(Role):
         raise AccessDenied()
-    return lake.span()
+    spans = [span for name in ("contacts", "intervals") if (span := lake.span(name))]
+    return (min(first for first, _ in spans), max(last for _, last in spans)) if spans else None
 
 
 def _by_the_clock(moment: datetime) -> datetime:
@@ -205,8 +207,11 @@ def _count_values(viewer: Viewer, dimension: str, where: Filters) -> list[tuple[
     (group,) = question.groups(CONTACTS.c)
     conditions = [viewer.scope(CONTACTS), *cuts.within(where.period, CONTACTS.c), *question.filters(CONTACTS.c)]
     frame = engines.current().run(sa.select(group, sa.func.count().label("n")).where(*conditions).group_by(group), **cuts.months(where.period))
-    counted = [(cuts.plain(dimension, value, question.names), int(n)) for value, n in zip(frame.iloc[:, 0], frame["n"], strict=True)]
-    return sorted(counted, key=_most_frequent)
+    counted = {cuts.plain(dimension, value, question.names): int(n) for value, n in zip(frame.iloc[:, 0], frame["n"], strict=True)}
+    for record in find_totals(question, (declared.get_kpi("received"),)):
+        value, n = cuts.plain(dimension, record[f"by_{dimension}"], question.names), record["present"]
+        counted[value] = counted.get(value, 0) + (int(n) if n == n else 0)
+    return sorted(counted.items(), key=_most_frequent)
 
 
 def _most_frequent(entry: tuple[Any, int]) -> tuple[bool, int, str]:

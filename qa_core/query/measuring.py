@@ -19,7 +19,7 @@ from qa_core.access import Role, Viewer
 from qa_core.errors import AccessDenied, Refusal
 from qa_core.facts import CONTACTS
 from qa_core.kpis import COMPONENTS, Given, Kpi, Subject
-from qa_core.query import answers, cuts, statements, suppression
+from qa_core.query import answers, cuts, statements, suppression, totals
 from qa_core.query.cuts import Names
 from qa_core.query.rows import BEFORE, Row, read_row, settle, to_frame
 from qa_core.query.statements import Question
@@ -98,15 +98,19 @@ def make_question(viewer: Viewer, by: tuple[str, ...], where: Filters, overrides
 
 def _giver() -> Callable[[Settings], Given]:
     """Makes what KPIs are given, once per set of settings, so that equal settings are equal parameters."""
-    span, profile = lake.span(), _profile(home.current().lake_url, lake.version("contacts"))
-    return functools.cache(lambda settings: Given(settings, span, profile.absent_components, profile.scales))
+    lake_url, span = home.current().lake_url, lake.span()
+    profile, silent = _profile(lake_url, lake.version("contacts")), totals.find_silent(lake_url, lake.version("intervals"))
+    return functools.cache(lambda settings: Given(settings, span, profile.absent_components, silent, profile.scales))
 
 
 def _counts(question: Question, subject: Subject, asked: list[Kpi]) -> list[Row]:
     beside = _beside_the_lake(subject)
     frame = engines.current().run(statements.BUILDERS[subject](question, asked), beside, **statements.months_of(question, subject))
+    records = frame.to_dict("records")
+    if subject == Subject.CONTACTS:
+        records = totals.add_totals(question, asked, records)
     rows = []
-    for record in frame.to_dict("records"):
+    for record in records:
         made = [read_row(kpi, record) for kpi in asked]
         if question.by and not record["present"] and not any(row.n for row in made):
             continue

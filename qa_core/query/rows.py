@@ -16,6 +16,7 @@ from qa_core.kpis import BY_KEY, Kind, Kpi
 SMALL_SAMPLE = 30
 NUMBERS = ("value", "numerator", "denominator", "n", "low", "high", "pending", "unknown_identity", "p50", "p90", "p95")
 COLUMNS = ("kpi", "value", "numerator", "denominator", "n", "low", "high", "status", "pending", "unknown_identity", "p50", "p90", "p95", "notes")
+WITHOUT_COUNT = ("component_missing", "from_totals")
 BEFORE = ("value", "n", "low", "high", "status")
 
 
@@ -99,7 +100,7 @@ def _notes(kpi: Kpi, sums: Mapping[str, Any]) -> list[str]:
     for name, count in sums.items():
         if name.startswith(start) and count and count == count:
             code = name[len(start) :]
-            made.append(code if code.startswith("component_missing") else f"{code}:{int(count)}")
+            made.append(code if code.startswith(WITHOUT_COUNT) else f"{code}:{int(count)}")
     return made
 
 

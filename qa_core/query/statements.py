@@ -51,7 +51,7 @@ def on_contacts(question: Question, kpis: Sequence[Kpi]) -> sa.Select:
     """The contacts: counted once each, whatever else hangs on them."""
     conditions = [question.viewer.scope(CONTACTS), COUNTED_DIRECTION, *cuts.within(question.where.period, CONTACTS.c), *question.filters(CONTACTS.c)]
     present = sa.func.count().filter(RECEIVED).label("present")
-    return _grouped(question.groups(CONTACTS.c), [present, *_aggregates(question, kpis, CONTACTS.c)]).where(*conditions)
+    return grouped(question.groups(CONTACTS.c), [present, *_aggregates(question, kpis, CONTACTS.c)]).where(*conditions)
 
 
 def on_misses(question: Question, kpis: Sequence[Kpi]) -> sa.Select:
@@ -65,7 +65,7 @@ def on_misses(question: Question, kpis: Sequence[Kpi]) -> sa.Select:
     missed = sa.select(*CONTACTS.c, repeated).where(question.viewer.scope(CONTACTS), COUNTED_DIRECTION, MISSED).cte("every_miss")
     misses = sa.select(*(missed.c[column.name] for column in MISSES.c)).where(sa.not_(missed.c.is_repeated)).cte("misses")
     conditions = [*cuts.within(question.where.period, MISSES.c), *question.filters(MISSES.c)]
-    return _grouped(question.groups(MISSES.c), [sa.func.count().label("present"), *_aggregates(question, kpis, MISSES.c)]).where(*conditions).add_cte(misses)
+    return grouped(question.groups(MISSES.c), [sa.func.count().label("present"), *_aggregates(question, kpis, MISSES.c)]).where(*conditions).add_cte(misses)
 
 
 def on_answers(question: Question, kpis: Sequence[Kpi]) -> sa.Select:
@@ -84,10 +84,10 @@ def on_answers(question: Question, kpis: Sequence[Kpi]) -> sa.Select:
         rows = sa.select(*whole, *kept, ANSWERS.c.score).where(*conditions, ANSWERS.c.is_first)
     evaluated = rows.cte("evaluated")
     if touched <= EVALUATION_DIMENSIONS:
-        return _grouped(question.groups(EVALUATED.c), _counted(question, kpis)).select_from(EVALUATED).add_cte(evaluated)
+        return grouped(question.groups(EVALUATED.c), _counted(question, kpis)).select_from(EVALUATED).add_cte(evaluated)
     columns = _Joined(EVALUATED.c, CONTACTS.c)
     joined = EVALUATED.outerjoin(CONTACTS, sa.and_(EVALUATED.c.source_system == CONTACTS.c.source_system, EVALUATED.c.contact_id == CONTACTS.c.contact_id))
-    statement = _grouped(question.groups(columns), _counted(question, kpis)).select_from(joined).add_cte(evaluated)
+    statement = grouped(question.groups(columns), _counted(question, kpis)).select_from(joined).add_cte(evaluated)
     return statement.where(*question.filters(columns, lambda dimension: not own(dimension)))
 
 
@@ -96,7 +96,7 @@ def on_spend(question: Question) -> sa.Select:
     conditions = [*cuts.within(question.where.period, SPEND.c), *question.filters(SPEND.c)]
     groups = [cuts.expression(dimension, SPEND.c, question.names).label(f"by_{dimension}") for dimension in question.by]
     sums = [sa.func.sum(SPEND.c.amount).label("amount"), sa.func.count().label("rows"), sa.func.max(SPEND.c.day).label("last_day")]
-    return _grouped([*groups, SPEND.c.currency], sums).where(*conditions)
+    return grouped([*groups, SPEND.c.currency], sums).where(*conditions)
 
 
 def on_attributed(question: Question, kpis: Sequence[Kpi]) -> sa.Select:
@@ -111,7 +111,7 @@ def on_attributed(question: Question, kpis: Sequence[Kpi]) -> sa.Select:
         if question.by_advisor:
             columns.append(rows(sa.and_(mine, parts.behind)).label(f"{kpi.key}__behind"))
     conditions = [COUNTED_DIRECTION, ATTRIBUTED, *cuts.within(question.where.period, CONTACTS.c), *question.filters(CONTACTS.c)]
-    return _grouped(question.groups(CONTACTS.c), columns).where(*conditions)
+    return grouped(question.groups(CONTACTS.c), columns).where(*conditions)
 
 
 BUILDERS = {Subject.CONTACTS: on_contacts, Subject.MISSES: on_misses, Subject.ANSWERS: on_answers, Subject.SPEND: on_attributed}
@@ -148,7 +148,7 @@ class _Joined:
         return self._evaluation[name] if name in EVALUATION_DIMENSIONS else self._contact[name]
 
 
-def _grouped(groups: list[sa.ColumnElement[Any]], columns: list[sa.ColumnElement[Any]]) -> sa.Select:
+def grouped(groups: list[sa.ColumnElement[Any]], columns: list[sa.ColumnElement[Any]]) -> sa.Select:
     return sa.select(*groups, *columns).group_by(*groups)
 
 
@@ -194,7 +194,7 @@ def parts_of(question: Question, kpi: Kpi, columns: sa.ColumnCollection) -> Part
             made[key] = kpi.parts(question.give(settings))
         return made[key]
 
-    runs = _runs(question.pieces, kpi.settings)
+    runs = runs_of(question.pieces, kpi.settings)
     if len(runs) == 1:
         return given(runs[0][1])
     merged: dict[str, Any] = {}
@@ -204,18 +204,18 @@ def parts_of(question: Question, kpi: Kpi, columns: sa.ColumnCollection) -> Part
             continue
         if field.name == "notes":
             notes = zip(*values, strict=True)
-            merged["notes"] = tuple(Note(same[0].code, _switch(runs, [note.rows for note in same], columns.local_start), same[0].with_count) for same in notes)
+            merged["notes"] = tuple(Note(same[0].code, switch(runs, [note.rows for note in same], columns.local_start), same[0].with_count) for same in notes)
         else:
-            merged[field.name] = values[0] if field.name == "identity" else _switch(runs, values, columns.local_start)
+            merged[field.name] = values[0] if field.name == "identity" else switch(runs, values, columns.local_start)
     return Parts(**merged)
 
 
 def _by_piece(pieces: Pieces, clock: sa.ColumnElement[datetime], names: tuple[str, ...], make: Callable[[Settings], Any]) -> sa.ColumnElement[Any]:
-    runs = _runs(pieces, names)
-    return make(runs[0][1]) if len(runs) == 1 else _switch(runs, [make(settings) for _, settings in runs], clock)
+    runs = runs_of(pieces, names)
+    return make(runs[0][1]) if len(runs) == 1 else switch(runs, [make(settings) for _, settings in runs], clock)
 
 
-def _runs(pieces: Pieces, names: tuple[str, ...]) -> Pieces:
+def runs_of(pieces: Pieces, names: tuple[str, ...]) -> Pieces:
     """The pieces where one of these settings changes; neighbours that agree are one."""
     runs: list[tuple[date | None, Settings]] = []
     for first_day, settings in pieces:
@@ -224,6 +224,6 @@ def _runs(pieces: Pieces, names: tuple[str, ...]) -> Pieces:
     return tuple(runs)
 
 
-def _switch(runs: Pieces, values: Sequence[sa.ColumnElement[Any]], clock: sa.ColumnElement[datetime]) -> sa.ColumnElement[Any]:
+def switch(runs: Pieces, values: Sequence[sa.ColumnElement[Any]], clock: sa.ColumnElement[datetime]) -> sa.ColumnElement[Any]:
     until = [sa.literal(datetime.combine(first_day, time.min)) for first_day, _ in runs[1:]]
     return sa.case(*((clock < moment, value) for moment, value in zip(until, values, strict=False)), else_=values[-1])

@@ -16,7 +16,7 @@ from qa_core import engines
 from qa_core.access import MINIMUM_ADVISORS, MINIMUM_CONTACTS
 from qa_core.errors import AccessDenied
 from qa_core.kpis import Kind, Kpi, Subject
-from qa_core.query import cuts, statements
+from qa_core.query import cuts, statements, totals
 from qa_core.query.rows import Row
 from qa_core.query.statements import Question
 from qa_core.slices import Filters, Period
@@ -197,12 +197,16 @@ def hide_small_cells(question: Question, subject: Subject, asked: list[Kpi], row
 
 
 def _weigh(question: Question, subject: Subject, kpis: list[Kpi], beside: Mapping[str, Any], dimension: str | None) -> dict[str, Published]:
-    """The weight of every cell over the whole lake, whatever the period asked for."""
+    """The weight of every cell over the whole lake, whatever the period asked for.
+
+    Intervals weigh as many contacts as they count, but nobody is known to stand behind them: alone they are never published.
+    """
     by = (dimension, "month") if dimension else ("month",)
     whole = replace(question, by=by, where=Filters(), by_advisor=True)
     frame = engines.current().run(statements.BUILDERS[subject](whole, kpis), beside)
     months = [cuts.plain("month", value, question.names) for value in frame["by_month"]]
     values = [cuts.plain(dimension, value, question.names) for value in frame[f"by_{dimension}"]] if dimension else [ALL] * len(frame)
+    uncounted = _weigh_totals(replace(whole, by_advisor=False), kpis, dimension) if subject == Subject.CONTACTS else {}
     bits: dict[Any, int] = {}
     published = {}
     for kpi in kpis:
@@ -213,5 +217,17 @@ def _weigh(question: Question, subject: Subject, kpis: list[Kpi], beside: Mappin
             known = behind and advisor is not None and advisor == advisor
             bit = 1 << bits.setdefault(advisor, len(bits)) if known else 0
             cells[cell] = cells.get(cell, Weight()) + Weight(int(n), bit)
+        for cell, n in uncounted.get(kpi.key, ()):
+            cells[cell] = cells.get(cell, Weight()) + Weight(n)
         published[kpi.key] = Published(cells)
     return published
+
+
+def _weigh_totals(whole: Question, kpis: list[Kpi], dimension: str | None) -> dict[str, list[tuple[Cell, int]]]:
+    """The cells that intervals add to, and by how many contacts, for each KPI that takes something from them."""
+    found = totals.find_totals(whole, kpis)
+    cells = [
+        (cuts.plain(dimension, record[f"by_{dimension}"], whole.names) if dimension else ALL, cuts.plain("month", record["by_month"], whole.names))
+        for record in found
+    ]
+    return {kpi.key: [(cell, totals.weight_of(kpi, record)) for cell, record in zip(cells, found, strict=True)] for kpi in kpis if kpi.sums}

@@ -33,6 +33,7 @@ KIND_TITLES = {
     "tracking": N_("Call tracking: source and campaign of calls"),
     "surveys": N_("Surveys: what customers answered"),
     "spend": N_("Spend: cost by day and campaign"),
+    "intervals": N_("Totals: calls by half-hour, hour or day"),
     "advisors": N_("Advisors: names, teams, sites"),
     "evaluations": N_("Evaluations: scores of recorded calls"),
 }

@@ -39,7 +39,7 @@ class Reads(StrEnum):
 class Field:
     """One field that a file may carry. `synonyms`: headers by which it is recognised, best first, separated by `|`; its name is one too.
 
-    `low` and `high`: what a number may be at all.
+    `low` and `high`: what a number may be at all. `of_many`: seconds of many contacts together, so that great numbers are no sign of milliseconds.
     """
 
     name: str
@@ -47,6 +47,7 @@ class Field:
     synonyms: str = ""
     low: float | None = None
     high: float | None = None
+    of_many: bool = False
 
     @property
     def is_identity(self) -> bool:
@@ -79,9 +80,9 @@ class Profile:
 
 def find_profiles() -> tuple[Profile, ...]:
     """Every profile; the first of a kind is its generic one."""
-    from qa_core.ingest.profiles import advisors, contacts, evaluations, google_ads_calls, spend, surveys, three_cx, tracking, vocalcom_hermes
+    from qa_core.ingest.profiles import advisors, contacts, evaluations, google_ads_calls, intervals, spend, surveys, three_cx, tracking, vocalcom_hermes
 
-    generic = (contacts, tracking, surveys, spend, advisors, evaluations)
+    generic = (contacts, tracking, surveys, spend, intervals, advisors, evaluations)
     return tuple(module.PROFILE for module in (*generic, three_cx, vocalcom_hermes, google_ads_calls))
 
 

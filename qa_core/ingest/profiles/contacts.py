@@ -76,7 +76,8 @@ def refuse_totals(context: Context) -> None:
     if not context.has("contact_id") and len(totals) > 1:
         raise Refusal(
             "totals_not_contacts",
-            N_("Each row of this file holds totals ({columns}), not one contact. Totals are not contacts; import the list of the calls themselves."),
+            N_("Each row of this file holds totals ({columns}), not one contact. Import it as totals: python -m qa_core import intervals FILE"),
+            options=("import intervals FILE",),
             columns=", ".join(totals),
         )
     if not any(context.has(name) for name in _OF_A_CONTACT):
@@ -205,7 +206,7 @@ def build(context: Context, chunk: Chunk) -> Mapping[str, pa.Array]:
     columns |= {name: as_words(chunk.word(name), pa.bool_()) for name in _TRUTHS if context.has(name)}
     columns |= {name: chunk.text(name) for name in _SURE_TEXTS if context.has(name)}
     if context.has("channel"):
-        columns["channel"] = _read_channel(chunk.text("channel"))
+        columns["channel"] = read_channel(chunk.text("channel"))
     if context.has("updated_at"):
         columns["updated_at"] = as_moments(build_moment(context, chunk, "updated_at")[0])
     _build_people(context, chunk, direction, columns)
@@ -287,7 +288,8 @@ def _build_transfers(context: Context, chunk: Chunk, columns: dict[str, pa.Array
         columns["transfers"] = as_words((None if item is None else int(item) for item in chunk.word("transferred")), pa.int32())
 
 
-def _read_channel(cells: pa.Array) -> pa.Array:
+def read_channel(cells: pa.Array) -> pa.Array:
+    """Channels by the names that we use, others as the file spells them."""
     encoded = cells.dictionary_encode()
     known = pa.array([CHANNELS.get(simplify(text), text.casefold()) for text in encoded.dictionary.to_pylist()], pa.string())
     return pc.take(known, encoded.indices)

@@ -1,0 +1,337 @@
+"""Totals by half-hour, hour or day, as platforms report them that list no single contacts. Averages are multiplied by what they are averages of."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+
+import numpy as np
+import pyarrow as pa
+
+from qa_core.errors import Refusal
+from qa_core.ingest import mapping
+from qa_core.ingest.chunks import Chunk, Context, as_moments, as_numbers
+from qa_core.ingest.durations import DurationEvidence
+from qa_core.ingest.mapping import Column
+from qa_core.ingest.numbers import NumberEvidence, NumberReading
+from qa_core.ingest.profiles import Field, Profile
+from qa_core.ingest.profiles.contacts import read_channel
+from qa_core.ingest.profiles.interval_fields import FIELDS
+from qa_core.ingest.profiles.starts import build_start, say_clock_changes, settle_start, to_clocks
+from qa_core.wording import N_
+
+DAY_MINUTES = 1440
+USUAL_THRESHOLD = 20
+LONG_AVERAGE = 7_200
+"""Nobody waits or talks two hours on average: greater numbers are sums."""
+
+AVERAGES = {
+    "wait_seconds": ("average_wait", "answered"),
+    "abandon_wait_seconds": ("average_abandon_wait", "abandoned"),
+    "talk_seconds": ("average_talk", "answered"),
+    "hold_seconds": ("average_hold", "answered"),
+    "wrap_seconds": ("average_wrap", "answered"),
+}
+"""For each sum of seconds, the field of the average that may stand in its place, and of how many contacts."""
+
+RATES = ("answer_rate", "abandon_rate", "service_level")
+COUNTS = ("received", "answered", "abandoned", "short_abandons", "answered_in_threshold")
+_AVERAGE = re.compile(r"\b(avg|average|mean|moy|moyens?|moyennes?)\b", re.IGNORECASE)
+_TOTAL = re.compile(r"\b(total|totale|sum|somme|cumul\w*|acd|acw)\b", re.IGNORECASE)
+_SECONDS = re.compile(r"(\d{1,4})\s*(?:s|secs?|seconds?|secondes?|sec\.)(?![a-z])", re.IGNORECASE)
+_WITHIN = re.compile(r"\b(ans|answered|answer|handled|acd|acceptable|traites?|repondus?|decroches?|pris|prises?)\b.*\b(within|in|under|sous|en|dans|avant|moins)\b", re.IGNORECASE)
+_ABANDONS = re.compile(r"\b(aban|abandons?|abandoned|abandonn\w*|raccroch\w*)\b", re.IGNORECASE)
+_AFTER = re.compile(r"\b(after|over|above|apres|plus de|au dela)\b|>", re.IGNORECASE)
+_BEFORE = re.compile(r"\b(within|in|under|before|sous|en|dans|avant|moins)\b|<", re.IGNORECASE)
+
+
+def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
+    """Take the columns whose header says a number of seconds, and see which sums are averages by their header."""
+    taken = {column.index for column in columns.values()}
+    found: dict[str, list[tuple[int, int]]] = {}
+    for index, text in enumerate(headers):
+        seconds, plain = find_seconds(text), mapping.simplify(text)
+        if index in taken:
+            continue
+        if _AVERAGE.search(plain):
+            _claim_average(columns, index, text)
+            continue
+        if seconds is None:
+            continue
+        if _ABANDONS.search(plain):
+            name = "long_abandons" if _AFTER.search(plain) or ">" in text else "short_abandons" if _BEFORE.search(plain) or "<" in text else None
+        else:
+            name = "answered_in_threshold" if _WITHIN.search(plain) or "<" in text else None
+        if name and name not in columns:
+            found.setdefault(name, []).append((abs(seconds - USUAL_THRESHOLD), index))
+    for name, candidates in found.items():
+        index = min(candidates)[1]
+        columns[name] = Column(_field(name), index, mapping.parse_header(headers[index]))
+    for name, (average, _of) in AVERAGES.items():
+        if name in columns and _AVERAGE.search(mapping.simplify(columns[name].header.text)):
+            column = columns.pop(name)
+            columns.setdefault(average, replace(column, field=_field(average)))
+    length = columns.get("length_minutes")
+    if length and length.header.words in ("interval", "intervalle") and not columns.keys() & {"start", "time", "hour"}:
+        columns["time"] = replace(columns.pop("length_minutes"), field=_field("time"))
+
+
+def _claim_average(columns: dict[str, Column], index: int, header: str) -> None:
+    """`Avg talk time` and `Temps de communication moyen` are averages of what their other words name."""
+    found = mapping.look_up(mapping.parse_header(_AVERAGE.sub(" ", mapping.simplify(header))), mapping.build_vocabulary(FIELDS))
+    if found and found[0].name in AVERAGES:
+        average = AVERAGES[found[0].name][0]
+        columns.setdefault(average, Column(_field(average), index, mapping.parse_header(header)))
+
+
+def _field(name: str) -> Field:
+    return next(field for field in FIELDS if field.name == name)
+
+
+def find_seconds(header: str) -> int | None:
+    """The number of seconds that a header speaks of: `Service Level (20 Seconds)`."""
+    found = _SECONDS.search(header)
+    return int(found[1]) if found else None
+
+
+def settle(context: Context) -> None:
+    """Decide what is counted, when, and over how long."""
+    if not context.has("received") and not context.has("answered"):
+        raise Refusal(
+            "not_totals",
+            N_("No column counts contacts received or answered, so that this is no file of totals. Seen: {seen}. Name the column with --map received=COLUMN."),
+            options=("--map received=COLUMN", "--map answered=COLUMN"),
+            seen=mapping.show(context.headers),
+        )
+    _settle_start(context)
+    _settle_length(context)
+    _settle_counts(context)
+    _settle_threshold(context)
+    for name in AVERAGES:
+        _settle_seconds(context, name)
+    if context.has("average_handle"):
+        if context.has("wrap_seconds") or context.has("average_wrap"):
+            context.leave_out("average_handle", N_("the column {column} is not needed: its parts are given"))
+        else:
+            context.decide("wrap_seconds", N_("what {other} holds beyond talk and hold"), other=context.columns["average_handle"].header.text)
+    if not context.has("channel"):
+        context.decide("channel", N_("phone"), N_("no column says the channel"))
+
+
+def _settle_start(context: Context) -> None:
+    for name in ("start", "date", "time"):
+        if context.has(name) and not context.evidence[name].total:
+            context.leave_out(name, N_("the column {column} is empty"))
+    if context.columns.keys() & {"start", "date", "time"}:
+        settle_start(context, "start")
+        clock = context.notes["start"][1]
+        context.notes["daily"] = not context.has("hour") and (clock is None or not context.evidence[clock].has_clock)
+    elif context.options.start_date is None:
+        raise Refusal(
+            "missing_date",
+            N_(
+                "No column says which day each row is about. If the rows are consecutive days, say the first one with --start-date; otherwise name the column "
+                "of the date with --map date=COLUMN."
+            ),
+            options=("--start-date YYYY-MM-DD", "--map date=COLUMN"),
+        )
+    else:
+        context.notes["daily"], context.notes["days"] = True, {}
+        context.decide("start", N_("the rows are consecutive days from {day} on, as asked for by --start-date"), day=context.options.start_date.isoformat())
+    if context.notes["daily"]:
+        context.zone = context.centre  # a day is a day, wherever the report was made
+
+
+def _settle_length(context: Context) -> None:
+    evidence: NumberEvidence | None = context.evidence.get("length_minutes")
+    context.notes["length"] = DAY_MINUTES if context.notes["daily"] else 60 if context.has("hour") else None
+    if not context.has("length_minutes"):
+        if context.notes["length"]:
+            context.decide("length_minutes", N_("each row is a day") if context.notes["daily"] else N_("each row is an hour"), N_("no column says how long it is"))
+        return
+    if evidence.lowest != evidence.highest and "length_minutes" not in context.options.columns and not context.columns["length_minutes"].header.text.endswith("_minutes"):
+        context.leave_out("length_minutes", N_("the column {column} is left aside: its numbers are no length"), N_("from {low} to {high}"), low=f"{evidence.lowest:g}", high=f"{evidence.highest:g}")
+    elif evidence.highest > DAY_MINUTES and evidence.lowest == evidence.highest:
+        context.notes["length"] = int(evidence.highest / 60)
+        context.decide("length_minutes", N_("{minutes} minutes, given in seconds"), minutes=context.notes["length"])
+        del context.columns["length_minutes"]
+    else:
+        context.readings["length_minutes"] = replace(context.readings["length_minutes"], low=1, high=DAY_MINUTES, whole=True)
+
+
+def _settle_counts(context: Context) -> None:
+    has = context.has
+    for name in RATES:
+        if has(name):
+            context.readings[name] = _as_share(context.readings[name], context.evidence[name])
+    for rate, count in (("answer_rate", "answered"), ("abandon_rate", "abandoned")):
+        if has(rate) and has(count):
+            context.leave_out(rate, N_("the column {column} is not needed: the counts say it"))
+    for count, rate, given, otherwise in (
+        ("received", "", has("abandoned"), N_("answered and abandoned together")),
+        ("answered", "answer_rate", has("abandoned"), N_("those received less those abandoned")),
+        ("abandoned", "abandon_rate", has("received") and (has("answered") or has("answer_rate")), N_("those received and not answered")),
+    ):
+        if has(count):
+            continue
+        found = N_("the share of those received that {other} says") if rate and has(rate) else otherwise if given else N_("not known")
+        other = context.columns[rate].header.text if rate and has(rate) else ""
+        context.decide(count, found, N_("no column counts them"), other=other)
+    if has("long_abandons"):
+        if has("short_abandons"):
+            context.leave_out("long_abandons", N_("the column {column} is not needed: the counts say it"))
+        else:
+            context.decide("short_abandons", N_("all abandoned less those of {other}"), other=context.columns["long_abandons"].header.text)
+
+
+def _as_share(reading: NumberReading, evidence: NumberEvidence) -> NumberReading:
+    """`94.01%` and `94.01` are hundredths where any value says so or is above one; `0.94` is a share already."""
+    return replace(reading, low=0.0, high=1.0, factor=0.01 if evidence.percents or evidence.highest > 1 else 1.0)
+
+
+def _settle_threshold(context: Context) -> None:
+    if context.has("answered_in_threshold") and context.has("service_level"):
+        context.leave_out("service_level", N_("the column {column} is not needed: the counts say it"))
+    name = next((name for name in ("answered_in_threshold", "service_level") if context.has(name)), None)
+    if name is None:
+        return
+    if name == "service_level":
+        context.decide("answered_in_threshold", N_("{other} of those answered and abandoned, short abandons left out"), other=context.columns[name].header.text)
+    if context.has("threshold_seconds"):
+        return
+    seconds = find_seconds(context.columns[name].header.text)
+    context.notes["threshold"] = np.nan if seconds is None else float(seconds)
+    if seconds is None:
+        context.decide("threshold_seconds", N_("not known, so that the service level leaves these totals out"), N_("neither a column nor a header says it"))
+    else:
+        context.decide("threshold_seconds", N_("{seconds} seconds"), N_("as the header {other} says"), seconds=seconds, other=context.columns[name].header.text)
+
+
+def _settle_seconds(context: Context, name: str) -> None:
+    """Whether a column of seconds holds sums or averages: as its header says, or plain from its size; else a question."""
+    average, of = AVERAGES[name]
+    if context.has(name) and context.has(average):
+        context.leave_out(average, N_("the column {column} is not needed: {other} holds the sums"), other=context.columns[name].header.text)
+    if context.has(average):
+        context.decide(name, N_("the averages of {other}, each times those {of}"), other=context.columns[average].header.text, of=of)
+    elif context.has(name):
+        header = context.columns[name].header
+        evidence: DurationEvidence = context.evidence[name]
+        said = name in context.options.columns or header.text == name or _TOTAL.search(mapping.simplify(header.text))
+        if not said and not (evidence.numbers.total and evidence.numbers.highest > LONG_AVERAGE):
+            raise Refusal(
+                "sum_or_average",
+                N_("The column {column} may hold the sum of each row or its average. Say which it is."),
+                options=(f"--map {name}={header.text}", f"--map {average}={header.text}"),
+                column=header.text,
+            )
+        context.decide(name, N_("sums"), N_("the header {column}") if said else N_("{column}: too great for averages"))
+
+
+def build(context: Context, chunk: Chunk) -> Mapping[str, pa.Array]:
+    """One chunk of rows → intervals."""
+    own, utc, local = _build_start(context, chunk)
+    chunk.reject(np.isnat(own), "missing_start")
+    columns = {"started_at": as_moments(utc), "local_start": as_moments(local)}
+    if context.has("length_minutes"):
+        length = chunk.number("length_minutes")
+        chunk.reject(np.isnan(length), "missing_length")
+        columns["length_minutes"] = as_numbers(length, pa.int32())
+    elif context.notes["length"]:
+        columns["length_minutes"] = pa.array([context.notes["length"]] * len(chunk), pa.int32())
+    columns |= {name: chunk.text(name) for name in ("queue", "team") if context.has(name)}
+    columns["channel"] = read_channel(chunk.text("channel")) if context.has("channel") else pa.array(["phone"] * len(chunk), pa.string())
+    counts = _build_counts(context, chunk)
+    chunk.reject(np.isnan(counts["received"]) & np.isnan(counts["answered"]), "missing_count")
+    chunk.reject(counts["answered"] > counts["received"], "more_answered_than_received")
+    columns |= {name: as_numbers(counts[name], pa.int32()) for name in COUNTS if name in counts}
+    if context.has("threshold_seconds"):
+        columns["threshold_seconds"] = as_numbers(chunk.number("threshold_seconds"))
+    elif "threshold" in context.notes:
+        columns["threshold_seconds"] = as_numbers(np.full(len(chunk), context.notes["threshold"]))
+    seconds = {name: _build_seconds(context, chunk, name, counts) for name in AVERAGES}
+    if context.has("average_handle"):
+        whole = _times(chunk.number("average_handle"), counts["answered"])
+        seconds["wrap_seconds"] = np.maximum(whole - _or_zero(seconds["talk_seconds"]) - _or_zero(seconds["hold_seconds"]), 0)
+    return columns | {name: as_numbers(values) for name, values in seconds.items() if values is not None}
+
+
+def _build_start(context: Context, chunk: Chunk) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    if "days" in context.notes:
+        own = _count_days(context, chunk)
+    else:
+        own = build_start(context, chunk)[0]
+        if context.has("hour"):
+            hours = chunk.number("hour")
+            own = own.astype("M8[D]").astype("M8[us]") + np.where(np.isnan(hours), np.nan, hours * 3_600_000_000).astype("m8[us]")
+            chunk.reject(np.isnan(hours), "missing_start")
+        else:
+            return build_start(context, chunk)
+    return own, *to_clocks(context, own, np.zeros(len(chunk), bool))
+
+
+def _count_days(context: Context, chunk: Chunk) -> np.ndarray:
+    """One day after the other; queue by queue where the file holds several."""
+    parts = [chunk.text(name).to_pylist() for name in ("queue", "channel", "team") if context.has(name)]
+    seen, first = context.notes["days"], context.options.start_date
+    lines = np.append(context.notes.get("last_line", chunk.lines[:1] - 1), chunk.lines)
+    gaps = np.flatnonzero(np.diff(lines) != 1)
+    if len(gaps):
+        raise Refusal(
+            "gap_in_days",
+            N_("Line {line} does not follow the row before it, so that the days cannot be counted on. Name the column of the date with --map date=COLUMN."),
+            options=("--map date=COLUMN",),
+            line=int(lines[gaps[0] + 1]),
+        )
+    context.notes["last_line"] = chunk.lines[-1:]
+    days = []
+    for key in zip(*parts, strict=True) if parts else [()] * len(chunk):
+        days.append(first + timedelta(days=seen.get(key, 0)))
+        seen[key] = seen.get(key, 0) + 1
+    return np.array(days, "M8[D]").astype("M8[us]")
+
+
+def _build_counts(context: Context, chunk: Chunk) -> dict[str, np.ndarray]:
+    given = {name: chunk.number(name) for name in (*COUNTS, "long_abandons", *RATES) if context.has(name)}
+    nothing = np.full(len(chunk), np.nan)
+    received, answered, abandoned = (given.get(name, nothing) for name in ("received", "answered", "abandoned"))
+    if "received" not in given:
+        received = answered + abandoned
+    if "answered" not in given:
+        answered = np.round(given["answer_rate"] * received) if "answer_rate" in given else received - abandoned
+    if "abandoned" not in given:
+        abandoned = np.round(given["abandon_rate"] * received) if "abandon_rate" in given else received - answered
+    counts = {"received": received, "answered": answered, "abandoned": abandoned}
+    if "short_abandons" in given:
+        counts["short_abandons"] = given["short_abandons"]
+    elif "long_abandons" in given:
+        counts["short_abandons"] = abandoned - given["long_abandons"]
+    if "short_abandons" in counts:
+        chunk.reject((counts["short_abandons"] < 0) | (counts["short_abandons"] > abandoned), "more_short_abandons_than_abandoned")
+    if "answered_in_threshold" in given:
+        counts["answered_in_threshold"] = given["answered_in_threshold"]
+    elif "service_level" in given:
+        queued = answered + abandoned - _or_zero(counts.get("short_abandons"))
+        counts["answered_in_threshold"] = np.minimum(np.round(given["service_level"] * queued), answered)
+    return counts
+
+
+def _build_seconds(context: Context, chunk: Chunk, name: str, counts: Mapping[str, np.ndarray]) -> np.ndarray | None:
+    average, of = AVERAGES[name]
+    if context.has(average):
+        return _times(chunk.number(average), counts[of])
+    return chunk.number(name) if context.has(name) else None
+
+
+def _times(averages: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """The sum behind an average; of no contacts it is nothing, whatever the report prints there."""
+    return np.where(rows == 0, 0.0, averages * rows)
+
+
+def _or_zero(values: np.ndarray | None) -> np.ndarray | float:
+    return 0.0 if values is None else np.nan_to_num(values)
+
+
+PROFILE = Profile("generic", "intervals", FIELDS, (("received", "answered"),), settle, build, say_clock_changes, claim)
