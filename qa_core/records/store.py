@@ -79,8 +79,7 @@ def is_ready() -> bool:
     from alembic.runtime.migration import MigrationContext
     from alembic.script import ScriptDirectory
 
-    url = sa.make_url(home.current().database_url)
-    if url.get_backend_name() == "sqlite" and url.database and not Path(url.database).exists():
+    if not has_tables():
         return False
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
@@ -88,7 +87,18 @@ def is_ready() -> bool:
         return MigrationContext.configure(connection).get_current_revision() == ScriptDirectory.from_config(config).get_current_head()
 
 
+def has_tables() -> bool:
+    """Whether records exist at all, of whatever version."""
+    url = sa.make_url(home.current().database_url)
+    if url.get_backend_name() == "sqlite" and url.database and not Path(url.database).exists():
+        return False
+    return sa.inspect(engine_for(home.current().database_url)).has_table("alembic_version")
+
+
 def require_ready() -> None:
-    """Refuse, with the command that helps, when the records were never made."""
-    if not is_ready():
-        raise Refusal("no_records", N_("There are no records in {folder} yet; run: python -m qa_core init"), folder=str(home.current().folder))
+    """Refuse, with the command that helps, when the records were never made or are of an earlier version."""
+    if is_ready():
+        return
+    if has_tables():
+        raise Refusal("old_records", N_("The records in {folder} are of an earlier version; bring them up to date with: python -m qa_core init"), folder=str(home.current().folder))
+    raise Refusal("no_records", N_("There are no records in {folder} yet; run: python -m qa_core init"), folder=str(home.current().folder))
