@@ -132,7 +132,7 @@ def test_objects_come_out_as_they_went_in_however_the_text_is_cut(items: list[di
     }[form]
 
     class Cut(Content):
-        def blocks(self):
+        def pieces(self):
             yield from ((text[at : at + block], 0.5) for at in range(0, len(text), block))
 
     seen = [item for _number, _path, item in Documents(Cut(Path("calls.json"))).objects()]

@@ -18,6 +18,7 @@ from qa_core.wording import N_
 
 GZIP, ZIP, EMPTY_ZIP = b"\x1f\x8b", b"PK\x03\x04", b"PK\x05\x06"
 BLOCK = 4 << 20
+LONGEST_LINE = 16 << 20
 LARGEST_UNPACKED = 16 << 30
 LARGEST_RATIO = 300
 RATIO_MATTERS_FROM = 32 << 20
@@ -76,6 +77,15 @@ class Content:
         except (UnicodeDecodeError, UnicodeError):
             return start.decode("cp1252", errors="replace")
 
+    def pieces(self) -> Iterator[tuple[str, float]]:
+        """The text in pieces of any length, cut anywhere, and what share is behind each."""
+        mark = next((name for mark, name in _MARKS if self.read_start(4).startswith(mark)), None)
+        decoder = codecs.getincrementaldecoder(self.encoding or mark or "utf-8")(errors="replace")
+        with self.open() as file:
+            while block := file.read(BLOCK):
+                yield decoder.decode(block), min(1.0, file.tell() / self.unpacked_size)
+        yield decoder.decode(b"", final=True), 1.0
+
     def blocks(self) -> Iterator[tuple[str, float]]:
         """The text in blocks of whole lines, and what share is behind each; bytes that are no UTF-8 are read as Windows-1252."""
         mark = next((name for mark, name in _MARKS if self.read_start(4).startswith(mark)), None)
@@ -92,6 +102,13 @@ class Content:
             while block := file.read(BLOCK):
                 block = rest + block
                 cut = block.rfind(b"\n") + 1
+                if not cut and len(block) > LONGEST_LINE:
+                    raise Refusal(
+                        "no_lines",
+                        N_("{name} has a line of more than {size} million characters: it is no table and no log."),
+                        name=self.name,
+                        size=LONGEST_LINE >> 20,
+                    )
                 block, rest = (block[:cut], block[cut:]) if cut else (b"", block)
                 if block:
                     yield _decode(block), share()

@@ -27,12 +27,12 @@ class Documents:
         self._content = content
         self._decoder = json.JSONDecoder()
         self._text, self._at = "", 0
-        self._blocks: Iterator[tuple[str, float]] = iter(())
+        self._pieces: Iterator[tuple[str, float]] = iter(())
         self.share = 0.0
 
     def objects(self) -> Iterator[tuple[int, str, dict[str, Any]]]:
         """Every object with its number from 1 on, and the name of the list it stands in ("" at the top)."""
-        self._text, self._at, self._blocks = "", 0, self._content.blocks()
+        self._text, self._at, self._pieces = "", 0, self._content.pieces()
         number = 0
         while self._peek() is not None:
             for envelope, item in self._value("", 0):
@@ -126,7 +126,7 @@ class Documents:
                 name=self._content.name,
                 size=LARGEST_VALUE >> 20,
             )
-        block, self.share = next(self._blocks, ("", 1.0))
+        block, self.share = next(self._pieces, ("", 1.0))
         self._text, self._at = self._text[self._at :] + block, 0
         return bool(block)
 

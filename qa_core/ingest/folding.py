@@ -34,6 +34,7 @@ RECORDS_PER_PART = 1_000_000
 SHOWN_OF_A_CELL = 200
 SHOWN_ROWS = 20
 MEMORY = "350MB"
+_LIKE_A_NUMBER, _LIKE_AN_ID = re.compile(r"^\+?[\d .()/_-]{6,}$"), re.compile(r"^\d{9,10}\.\d+$|^\d{4}-\d\d-\d\d")
 _REJECTED = pa.schema([("line", pa.int64()), ("reason", pa.string()), ("cells", pa.list_(pa.string()))])
 
 Progress = Callable[[int, float], None]
@@ -81,7 +82,7 @@ class Work:
     def reject(self, line: int, reason: str, cells: Iterable[str] = ()) -> None:
         """Refuse one row. `cells`, aligned with the platform's `shown`, must hold no identity."""
         self.reasons[reason] += 1
-        self.refused.append((int(line), reason, [str(cell)[:SHOWN_OF_A_CELL] for cell in cells]))
+        self.refused.append((int(line), reason, [_hide_number(str(cell)[:SHOWN_OF_A_CELL]) for cell in cells]))
 
     def decide(self, field_name: str, decision: str, evidence: str = "", **places: Any) -> None:
         """Write down a decision."""
@@ -143,6 +144,11 @@ class Work:
         return pc.take(self.pseudonyms.find_keys(outside), encoded.indices)
 
 
+def _hide_number(cell: str) -> str:
+    """A cell of a rejected row, which may stand in another column than it should: what could be a phone number is masked."""
+    return mask_cell(cell) if _LIKE_A_NUMBER.match(cell) and not _LIKE_AN_ID.match(cell) else cell
+
+
 def _as_cell(value: Any, kind: pa.DataType) -> Any:
     """A value as its column takes it; what an export writes in another shape than it should is missing."""
     if kind == pa.string():
@@ -187,11 +193,12 @@ def stage_platform(
         platform=platform.title,
     )
     records = folder / "records.parquet"
-    _write_records(work, records)
+    rejected_rows = folder / "rejected.parquet"
+    with pq.ParquetWriter(rejected_rows, _REJECTED) as refused:
+        _write_records(work, records, refused)
+        _write_refused(work, refused)
     rows = folder / "rows.parquet"
     staged_rows, columns = _fold(work, records, rows, kind, folder)
-    rejected_rows = folder / "rejected.parquet"
-    _write_refused(work, rejected_rows)
     _say_clock_changes(work)
     if platform.finish:
         platform.finish(work)
@@ -237,7 +244,7 @@ def _find_some(records: Path, rows: Path) -> dict[int, dict[str, str]]:
     }
 
 
-def _write_records(work: Work, path: Path) -> None:
+def _write_records(work: Work, path: Path, refused: pq.ParquetWriter) -> None:
     writer = None
     with ExitStack() as stack:
         for table in work.platform.read(work):
@@ -245,7 +252,8 @@ def _write_records(work: Work, path: Path) -> None:
                 writer = stack.enter_context(pq.ParquetWriter(path, work.platform.schema, compression="zstd", compression_level=1))
             writer.write_table(table)
             work.records += len(table)
-            work.notes["lines"] = max(work.notes.get("lines", 0), work.records)
+            if len(work.refused) > RECORDS_AT_ONCE:
+                _write_refused(work, refused)
     if not work.records:
         seen = ", ".join(f"{count} × {kind}" for kind, count in (work.skipped + work.reasons).most_common(8)) or "–"
         raise Refusal(
@@ -318,10 +326,12 @@ def _finish(work: Work, table: pa.Table, kind: str) -> pa.Table:
     return pa.table([columns["line"].cast(pa.int64()), *(columns[name].cast(declared[name]) for name in names)], names=["line", *names])
 
 
-def _write_refused(work: Work, path: Path) -> None:
+def _write_refused(work: Work, writer: pq.ParquetWriter) -> None:
     width = len(work.platform.shown)
     cells = [(row + [""] * width)[:width] for _line, _reason, row in work.refused]
-    pq.write_table(pa.table([[line for line, _r, _c in work.refused], [reason for _l, reason, _c in work.refused], cells], schema=_REJECTED), path)
+    if work.refused:
+        writer.write_table(pa.table([[line for line, _r, _c in work.refused], [reason for _l, reason, _c in work.refused], cells], schema=_REJECTED))
+    work.refused.clear()
 
 
 def _say_clock_changes(work: Work) -> None:
