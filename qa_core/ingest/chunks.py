@@ -64,6 +64,10 @@ class Context:
         del self.columns[field_name]
         self.readings.pop(field_name, None)
 
+    def is_needed(self, field_name: str) -> bool:
+        """Whether a file of this kind means nothing without the column of that field."""
+        return any(field_name in group and sum(name in self.columns for name in group) == 1 for group in self.profile.needs)
+
     def start_evidence(self) -> None:
         """Prepare to look at the whole of every column whose reading must be inferred."""
         for name, column in self.columns.items():
@@ -118,7 +122,7 @@ class Context:
         if column.header.out_of:
             evidence.denominators.add(column.header.out_of)
         if evidence.total and evidence.unread > evidence.total / 2 and item.reads != Reads.CRITERION:
-            if name in options.columns:
+            if name in options.columns or self.is_needed(name):
                 raise Refusal(
                     "unreadable_numbers",
                     N_("The column {column}, taken for {field}, holds values such as {example}, which are no numbers."),
@@ -137,7 +141,7 @@ class Context:
     def _decide_words(self, name: str, column: Column, evidence: words.WordEvidence) -> None:
         if evidence.known_share >= 1 - MOST_UNKNOWN:
             return
-        if name in self.options.columns:
+        if name in self.options.columns or self.is_needed(name):
             raise Refusal(
                 "unknown_words",
                 N_("Too many words of the column {column}, taken for {field}, are not known: {seen}."),
