@@ -14,6 +14,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, aliased, selectinload
 
+from qa_core import names as kept_names
 from qa_core.access import Permission, Viewer
 from qa_core.records.model import Account, Advisor, AdvisorAlias, BeforeImage, Evaluation, ManagedSite, Membership, Site, Target, Team, TeamLead
 
@@ -40,10 +41,11 @@ class Directory:
     ids: set[str] = field(default_factory=set)
     by_alias: dict[str, str] = field(default_factory=dict)
     by_name: dict[str, list[str]] = field(default_factory=dict)
+    merged: Mapping[str, str] = field(default_factory=dict)
 
     @staticmethod
     def load(session: Session) -> Directory:
-        directory = Directory()
+        directory = Directory(merged=kept_names.find_kept(session)["advisor"])
         for advisor_id, name in session.execute(sa.select(Advisor.advisor_id, Advisor.name).order_by(Advisor.advisor_id)):
             directory.add(advisor_id, name)
         for key, advisor_id in session.execute(sa.select(AdvisorAlias.key, AdvisorAlias.advisor_id)):
@@ -66,8 +68,8 @@ class Directory:
             if fold(known) in self.by_alias:
                 return self.by_alias[fold(known)]
             named = self.by_name.get(fold(known), [])
-            if len(named) == 1:
-                return named[0]
+            if len({self.merged.get(advisor_id, advisor_id) for advisor_id in named}) == 1:
+                return named[0] if len(named) == 1 else self.merged.get(named[0], named[0])
         if text is not None and name is not None and fold(name) not in shared_names:
             named = [found for found in self.by_name.get(fold(name), []) if fold(found) == fold(name)]
             return named[0] if len(named) == 1 else None

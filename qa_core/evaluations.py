@@ -116,6 +116,7 @@ class Intake:
             self._session.flush()
         for name, value in values.items():
             setattr(found, name, value)
+        found.given_advisor_id = found.given_team = None
         found.batch_id, found.state, found.changed_at = self._batch_id, "published", now()
         found.answers.extend(EvaluationAnswer(**answer) for answer in answers)
         return status
@@ -241,8 +242,10 @@ def _content_for(title: str, marks: Sequence[Mark]) -> dict[str, Any]:
 
 
 def _as_taken(found: Evaluation) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """What the source said, whoever its advisor was merged into since."""
     answers = sorted(({name: getattr(answer, name) for name in ANSWER_FIELDS} for answer in found.answers), key=lambda answer: answer["criterion"])
-    return {name: getattr(found, name) for name in FIELDS}, answers
+    as_given = {"advisor_id": found.given_advisor_id or found.advisor_id, "team": None if found.given_team == "" else found.team}
+    return {name: getattr(found, name) for name in FIELDS} | as_given, answers
 
 
 def _snapshot(found: Evaluation | None) -> dict[str, Any] | None:
@@ -256,6 +259,7 @@ def _snapshot(found: Evaluation | None) -> dict[str, Any] | None:
 def _put_back(session: Session, found: Evaluation, content: Mapping[str, Any]) -> None:
     for name in (*FIELDS, "batch_id", "state"):
         setattr(found, name, content[name])
+    found.given_advisor_id = found.given_team = None
     found.local_day, found.evaluated_at = date.fromisoformat(content["local_day"]), datetime.fromisoformat(content["evaluated_at"])
     found.changed_at = now()
     found.answers.clear()

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from qa_core import journal
 from qa_core.access import Permission, Viewer
 from qa_core.errors import Misuse
-from qa_core.records.model import SettingValue
+from qa_core.records.model import CONVENTIONS, DueWork, SettingValue
 from qa_core.wording import N_
 
 SERVICE_LEVEL_FORMULAS = (
@@ -118,4 +118,6 @@ def set_value(session: Session, viewer: Viewer, name: str, text: str, valid_from
     viewer.require(Permission.MANAGE_SETTINGS)
     value = get_setting(name).parse(text)
     session.add(SettingValue(name=name, value=str(value), valid_from=valid_from, set_by=viewer.username))
+    if name == "shared_number_contacts_a_day":
+        session.merge(DueWork(name=CONVENTIONS))
     journal.record(session, viewer.username, "setting_changed", f"{name}={value}", reason=f"from {valid_from}" if valid_from else "")

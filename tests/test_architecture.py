@@ -17,11 +17,11 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "records",
         "journal passwords",
         "access",
-        "slices facts settings",
+        "slices facts settings names",
         "kpis lake engines",
         "query",
         "figures movement spans findings charts series",
-        "people sign_in downloads exports oversight advisors evaluations ingest demo doctor",
+        "people sign_in downloads exports oversight conventions advisors evaluations ingest demo doctor",
         "ui commands __main__ locale",
     )
 )

@@ -139,6 +139,7 @@ def set_setting(
 ) -> None:
     """Choose a value."""
     from qa_core import settings
+    from qa_core.conventions import changing
     from qa_core.records import store
 
     [(name, value)] = parse_pairs([pair])
@@ -147,6 +148,7 @@ def set_setting(
     with store.writing() as session:
         settings.set_value(session, Viewer.SYSTEM, name, value, first_day)
     print(f"{name} = {value}")
+    changing.follow()
 
 
 def verify_journal(as_json: Json = False) -> int:

@@ -8,7 +8,9 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from qa_core import advisors, lake, settings
-from qa_core.ingest import marking, waiting
+from qa_core.conventions.standing import as_given
+from qa_core.facts import AS_GIVEN
+from qa_core.ingest import applying, marking, waiting
 from qa_core.ingest.workbench import open_bench, write_rows
 from qa_core.records import store
 from qa_core.records.model import BeforeImage, WaitingRow
@@ -23,6 +25,7 @@ def join_arrived(batch_id: str, folder: Path) -> dict[str, int]:
     if marks is not None:
         with open_bench(folder) as bench, store.writing() as session:
             count = marking.join_arrived(session, bench, batch_id, advisors.spans_of(advisors.find_memberships(session)))
+            applying.apply_to_evaluations(session)
         joined |= {"evaluations": count} if count else {}
     return joined
 
@@ -42,9 +45,10 @@ def fill_teams(batch_id: str, folder: Path) -> None:
         day = "CAST(c.local_start AS DATE)"
         rows = write_rows(
             bench,
-            "SELECT c.source_system, c.contact_id, m.team FROM contacts c SEMI JOIN concerned USING (advisor_id) "
-            f"JOIN memberships m ON m.advisor_id = c.advisor_id AND {day} >= m.starts_on AND {day} < m.ends_on WHERE c.team IS NULL",
+            f"SELECT c.source_system, c.contact_id, m.team, CAST(NULL AS VARCHAR) AS {AS_GIVEN['team']} FROM contacts c "
+            f"JOIN memberships m ON m.advisor_id = {as_given('advisor_id')} AND {day} >= m.starts_on AND {day} < m.ends_on "
+            f"WHERE {as_given('team')} IS NULL AND m.advisor_id IN (SELECT advisor_id FROM concerned)",
             path,
         )
     if rows:
-        lake.merge_contacts(path, ("team",), batch_id, create=False)
+        lake.merge_contacts(path, ("team", AS_GIVEN["team"]), batch_id, create=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC
 from pathlib import Path
@@ -11,7 +11,8 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from qa_core import facts
+from qa_core import facts, names
+from qa_core.facts import AS_GIVEN
 from qa_core.ingest import joining
 from qa_core.ingest.quarantine import Rejected
 from qa_core.ingest.staged import Staged
@@ -43,13 +44,14 @@ class Attached:
 def carried_values(kind: str, columns: Iterable[str]) -> tuple[str, ...]:
     """The columns of a contact that such a file writes."""
     own = tuple(name for name in VALUES[kind] if name in set(columns))
-    return (*own, "survey_sent" if kind == "surveys" else "tracking_match")
+    given = (AS_GIVEN["campaign"],) if "campaign" in own else ()
+    return (*own, *given, "survey_sent" if kind == "surveys" else "tracking_match")
 
 
-def attach(connection: duckdb.DuckDBPyConnection, staged: Staged, tolerance_seconds: float, system: str | None) -> Attached:
+def attach(connection: duckdb.DuckDBPyConnection, staged: Staged, tolerance_seconds: float, system: str | None, campaigns: Mapping[str, str] = {}) -> Attached:
     """Join the rows of `staged` to contacts; leaves `incoming`, `matched` and `doubtful` (see joining) without the duplicates.
 
-    The same id twice in the file: the newest is kept, by when it was answered, else the last.
+    The same id twice in the file: the newest is kept, by when it was answered, else the last. `campaigns`: spelling → the name that is kept.
     """
     kind, moment = staged.kind, MOMENTS[staged.kind]
     reference = f"coalesce({_column(staged, 'contact_id')}, {_column(staged, 'ticket')})"
@@ -80,7 +82,7 @@ def attach(connection: duckdb.DuckDBPyConnection, staged: Staged, tolerance_seco
     for table in ("matched", "incoming"):
         connection.execute(f"DELETE FROM {table} WHERE line IN (SELECT line FROM superseded)")
     carried = carried_values(kind, staged.columns)
-    own = ", ".join(_value(staged, name) for name in carried)
+    own = ", ".join(_value(staged, name, campaigns) for name in carried)
     path = staged.folder / "attached.parquet"
     rows = write_rows(connection, f"SELECT m.source_system, m.contact_id, {own} FROM staged s JOIN matched m USING (line)", path)
     kept = connection.execute("SELECT count(*) FROM incoming").fetchone()[0]
@@ -96,7 +98,7 @@ def find_doubtful(connection: duckdb.DuckDBPyConnection, staged: Staged) -> list
 
 def find_waiting(connection: duckdb.DuckDBPyConnection, staged: Staged, system: str | None) -> list[dict[str, Any]]:
     """The rows whose contact has not come, as they are kept in the records."""
-    names = [name for name in carried_values(staged.kind, staged.columns) if name != "tracking_match"]
+    names = [name for name in carried_values(staged.kind, staged.columns) if name not in ("tracking_match", *AS_GIVEN.values())]
     values = ", ".join(_value(staged, name) for name in names)
     rows = connection.execute(
         f"SELECT i.line, i.reference, i.tracking_number AS number, i.customer_key AS customer, i.moment, {{{_struct(names)}}} AS kept "
@@ -123,7 +125,11 @@ def values_table(rows: list[tuple[tuple[str, str], dict[str, Any]]], carried: tu
     return pa.table(columns | {name: pa.array([values[name] for _key, values in rows], types[name]) for name in carried})
 
 
-def _value(staged: Staged, name: str) -> str:
+def _value(staged: Staged, name: str, campaigns: Mapping[str, str] = {}) -> str:
+    if name == "campaign":
+        return f"{names.spell('s.campaign', campaigns)} AS campaign"
+    if name == AS_GIVEN["campaign"]:
+        return f"CASE WHEN s.campaign IS DISTINCT FROM {names.spell('s.campaign', campaigns)} THEN s.campaign END AS {name}"
     if name == "tracking_match":
         return "m.how AS tracking_match"
     if name == "survey_sent":

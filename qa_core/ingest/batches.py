@@ -20,7 +20,7 @@ from qa_core.ingest.options import ImportOptions
 from qa_core.ingest.report import FileReport
 from qa_core.ingest.staged import Decision, Staged
 from qa_core.records import store
-from qa_core.records.model import Base, BeforeImage, ImportBatch, SavedMapping, WaitingRow, now
+from qa_core.records.model import Base, BeforeImage, ImportBatch, SavedMapping, TrackingAssignment, WaitingRow, now
 from qa_core.wording import N_
 
 LOCK_KEY = 7302
@@ -154,6 +154,7 @@ def take_back_records(session: Session, batch_id: str) -> None:
     """Remove from the records all that the batch brought, and put back what it had replaced."""
     evaluations.restore(session, batch_id)
     advisors.restore(session, batch_id, names_in_lake(session, batch_id))
+    session.execute(sa.delete(TrackingAssignment).filter_by(batch_id=batch_id))
     session.execute(sa.delete(WaitingRow).filter_by(batch_id=batch_id))
     session.execute(sa.delete(BeforeImage).filter_by(batch_id=batch_id))
     quarantine.path_of(batch_id).unlink(missing_ok=True)
@@ -167,7 +168,7 @@ def names_in_lake(session: Session, batch_id: str) -> tuple[set[str], set[str]]:
     found: tuple[set[str], set[str]] = (set(), set())
     if images:
         with lake.working() as connection:
-            for kind, column, names in (("advisor", "advisor_id", found[0]), ("team", "team", found[1])):
+            for kind, column, names in (("advisor", "coalesce(given_advisor_id, advisor_id)", found[0]), ("advisor", "advisor_id", found[0]), ("team", "team", found[1])):
                 keys = [key for object, key in images if object == kind]
                 if keys:
                     names |= {

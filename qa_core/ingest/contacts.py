@@ -9,7 +9,11 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
+from qa_core import names
 from qa_core.advisors import Naming, Pair
+from qa_core.conventions.assignments import BY_NUMBER
+from qa_core.conventions.standing import Conventions, as_given
+from qa_core.facts import AS_GIVEN
 from qa_core.ingest.staged import Staged
 from qa_core.ingest.workbench import write_rows
 from qa_core.lake.tables import quoted
@@ -76,8 +80,22 @@ def find_teams(connection: duckdb.DuckDBPyConnection, staged: Staged) -> dict[st
     return dict(connection.execute(f"SELECT team, {site} FROM staged WHERE team IS NOT NULL GROUP BY team").fetchall())
 
 
-def prepare(connection: duckdb.DuckDBPyConnection, staged: Staged, naming: Naming, memberships: pa.Table) -> Prepared:
-    """Write the rows of the lake from `staged` and `keyed`."""
+def find_shared(connection: duckdb.DuckDBPyConnection, staged: Staged, conventions: Conventions) -> bool:
+    """Make the relation of the shared numbers of this file, counted together with what is stored. True when contacts of theirs are stored as
+    those of customers, so that these must follow."""
+    if "customer_key" not in staged.columns:
+        return False
+    stored = as_given("customer_key")
+    others = f"""
+        SELECT {stored}, CAST(c.local_start AS DATE) FROM contacts c
+        WHERE {stored} IN (SELECT customer_key FROM staged) AND NOT (c.source_system = {quoted(staged.system)} AND c.contact_id IN (SELECT contact_id FROM keyed))"""
+    own = "SELECT s.customer_key, CAST(s.local_start AS DATE) AS day FROM staged s JOIN keyed USING (line) WHERE s.customer_key IS NOT NULL"
+    connection.execute(conventions.make_shared(f"{own} UNION ALL {others}"))
+    return connection.execute("SELECT 1 FROM contacts WHERE customer_key IN (SELECT customer_key FROM shared_numbers) LIMIT 1").fetchone() is not None
+
+
+def prepare(connection: duckdb.DuckDBPyConnection, staged: Staged, naming: Naming, memberships: pa.Table, conventions: Conventions) -> Prepared:
+    """Write the rows of the lake from `staged` and `keyed` as the centre's conventions have them; needs `find_shared` before."""
     own = [name for name in staged.columns if name not in NOT_OF_THE_LAKE]
     select = {name: f's."{name}"' for name in own}
     joins = ["FROM staged s JOIN keyed k USING (line)"]
@@ -88,7 +106,9 @@ def prepare(connection: duckdb.DuckDBPyConnection, staged: Staged, naming: Namin
         joins.append(f"LEFT JOIN names n ON n.advisor = {text} AND n.advisor_name = {name}")
         select["advisor_id"] = "n.advisor_id"
         carried.append("advisor_id")
-    from_memberships = "advisor_id" in select and bool(set(memberships["advisor_id"].to_pylist()) & set(naming.ids.values()))
+    merged = conventions.kept.get("advisor", {}) if "advisor_id" in select else {}
+    named = set(naming.ids.values())
+    from_memberships = "advisor_id" in select and bool(set(memberships["advisor_id"].to_pylist()) & (named | {merged.get(one, one) for one in named}))
     if from_memberships:
         connection.register("memberships", memberships)
         day = "CAST(s.local_start AS DATE)"
@@ -99,8 +119,22 @@ def prepare(connection: duckdb.DuckDBPyConnection, staged: Staged, naming: Namin
     elif from_memberships:
         # What a file once said of the team stands, as long as the advisor is the same.
         joins.append(f"LEFT JOIN contacts c ON c.source_system = {quoted(staged.system)} AND c.contact_id = k.contact_id")
-        select["team"] = "CASE WHEN c.advisor_id = n.advisor_id THEN coalesce(c.team, m.team) ELSE m.team END"
+        select["team"] = f"CASE WHEN {as_given('advisor_id')} = n.advisor_id THEN coalesce({as_given('team')}, m.team) ELSE m.team END"
         carried.append("team")
+    if merged and from_memberships:
+        kept = names.spell("n.advisor_id", merged)
+        joins.append(f"LEFT JOIN memberships p ON {kept} <> n.advisor_id AND p.advisor_id = {kept} AND {day} >= p.starts_on AND {day} < p.ends_on")
+        select |= {"team": f"coalesce({select['team']}, p.team)", AS_GIVEN["team"]: f"CASE WHEN {select['team']} IS NULL AND p.team IS NOT NULL THEN '' END"}
+        carried.append(AS_GIVEN["team"])
+    if conventions.has_assignments and {"source", "medium", "campaign"} & set(own):
+        # A campaign that the file itself names goes over the one that followed from the number.
+        joins.append(f"LEFT JOIN contacts t ON t.source_system = {quoted(staged.system)} AND t.contact_id = k.contact_id")
+        said = ", ".join(f's."{name}"' for name in ("source", "medium", "campaign") if name in own)
+        select["tracking_match"] = f"CASE WHEN coalesce({said}) IS NOT NULL THEN nullif(t.tracking_match, '{BY_NUMBER}') ELSE t.tracking_match END"
+        carried.append("tracking_match")
+    changed = conventions.change(select, "s.local_start", _column(staged, "direction", "s."), select.get("team", "CAST(NULL AS VARCHAR)"))
+    carried += [name for name in changed if name not in carried]
+    select |= changed
     for_new = {name: value for name, value in staged.defaults.items() if name not in select}
     listed = ", ".join(
         [

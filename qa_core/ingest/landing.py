@@ -11,11 +11,14 @@ import duckdb
 import pyarrow.parquet as pq
 from sqlalchemy.orm import Session
 
-from qa_core import advisors, evaluations, lake, settings
+from qa_core import advisors, evaluations, lake, names, settings
 from qa_core.access import Viewer
-from qa_core.facts import SPEND_KEY
-from qa_core.ingest import arrivals, attaching, batches, contacts, marking, quarantine, waiting
+from qa_core.conventions import assignments
+from qa_core.conventions.standing import Conventions
+from qa_core.facts import INTERVAL_KEY, SPEND_KEY
+from qa_core.ingest import applying, arrivals, attaching, batches, contacts, intervals, marking, quarantine, waiting
 from qa_core.ingest.options import ImportOptions, Progress
+from qa_core.ingest.profiles import tracking
 from qa_core.ingest.quarantine import Rejected
 from qa_core.ingest.report import AccountingError, FileReport
 from qa_core.ingest.staged import Decision, Staged
@@ -94,20 +97,62 @@ def land_contacts(landing: Landing) -> None:
         report.duplicates = contacts.number_rows(bench, staged)
         with batches.reading_or_empty() as session:
             naming = advisors.plan_names(session, contacts.find_pairs(bench, staged), contacts.find_teams(bench, staged).items())
-            memberships = advisors.find_memberships(session)
+            memberships, conventions = advisors.find_memberships(session), Conventions.load(session)
         _say_created(landing, naming)
-        prepared = contacts.prepare(bench, staged, naming, memberships)
+        conventions = conventions.with_teams(naming.teams)
+        others_follow = contacts.find_shared(bench, staged, conventions) or (conventions.has_assignments and "tracking_number" in staged.columns)
+        prepared = contacts.prepare(bench, staged, naming, memberships, conventions)
+        _say_changed(landing, bench, prepared)
         if landing.options.dry_run:
             rows = f"read_parquet({quoted(str(prepared.path))})"
             take_result(report, compare(bench, "contacts", rows, carried=("started_at", "local_start", *prepared.carried)))
             landing.trial = lambda: lake.merge_contacts(prepared.path, prepared.carried, batches.REHEARSAL, for_new=prepared.for_new)
             return
-    batch_id = landing.start(prepared.rows, lambda session, batch_id: advisors.write_names(session, naming, batch_id))
+
+    def write(session: Session, batch_id: str) -> None:
+        advisors.write_names(session, naming, batch_id)
+        if others_follow:
+            applying.ask(session)
+
+    batch_id = landing.start(prepared.rows, write)
     result = lake.merge_contacts(prepared.path, prepared.carried, batch_id, progress=landing.say_writing, for_new=prepared.for_new)
     joined = arrivals.join_arrived(batch_id, staged.folder) if result.new or result.updated else {}
     if joined:
         landing.decide("file", N_("rows that had waited for these contacts joined them"), N_("{joined}"), joined=_list_counts(joined))
     landing.finish(result)
+    applying.apply_if_due()
+
+
+def land_tracking(landing: Landing) -> None:
+    """Calls with their campaign, or numbers with theirs."""
+    if tracking.are_assignments(landing.staged.columns):
+        land_assignments(landing)
+    else:
+        land_attachments(landing)
+
+
+def land_assignments(landing: Landing) -> None:
+    report = landing.report
+    rows = pq.read_table(landing.staged.rows).sort_by("line").to_pylist()
+    with batches.reading_or_empty() as session:
+        known = assignments.find_known(session)
+    told = {assignments.identity(row): row for row in rows}
+    fresh = [row for identity, row in told.items() if identity not in known]
+    report.duplicates = len(rows) - len(told)
+    take_result(report, Comparison(len(fresh), 0, len(told) - len(fresh)))
+    numbers = len({row["tracking_number"] for row in rows})
+    landing.decide("tracking_number", N_("numbers assigned to campaigns by day; contacts follow their number"), N_("{count} numbers"), count=numbers)
+    if landing.options.dry_run:
+        return
+
+    def write(session: Session, batch_id: str) -> None:
+        assignments.write(session, batch_id, fresh)
+        applying.ask(session)
+
+    landing.start(len(told), write)
+    changed = applying.apply_if_due()
+    landing.decide("campaign", N_("taken from the number and the day of the contact"), N_("{count} contacts"), count=changed)
+    landing.finish()
 
 
 def land_attachments(landing: Landing) -> None:
@@ -115,7 +160,8 @@ def land_attachments(landing: Landing) -> None:
     with open_bench(staged.folder, staged) as bench:
         with batches.reading_or_empty() as session:
             tolerance = settings.current(session).tracking_tolerance_seconds
-        attached = attaching.attach(bench, staged, tolerance, landing.system)
+            kept = names.find_kept(session)
+        attached = attaching.attach(bench, staged, tolerance, landing.system, kept["campaign"])
         report.duplicates = attached.duplicates
         landing.reject(attached.doubtful)
         late = attaching.find_doubtful(bench, staged)
@@ -149,6 +195,24 @@ def land_spend(landing: Landing) -> None:
     landing.finish(lake.merge_spend(path, batch_id, progress=landing.say_writing))
 
 
+def land_intervals(landing: Landing) -> None:
+    staged, report = landing.staged, landing.report
+    with open_bench(staged.folder, staged) as bench:
+        with batches.reading_or_empty() as session:
+            naming = advisors.plan_names(session, (), contacts.find_teams(bench, staged).items())
+        _say_created(landing, naming)
+        prepared = intervals.prepare(bench, staged)
+        report.duplicates = prepared.duplicates
+        if prepared.minutes:
+            landing.decide("length_minutes", N_("{minutes} minutes"), N_("the smallest step between two starts"), minutes=prepared.minutes)
+        if landing.options.dry_run:
+            take_result(report, compare(bench, "intervals", f"read_parquet({quoted(str(prepared.path))})", INTERVAL_KEY, ("local_start", *prepared.carried)))
+            landing.trial = lambda: lake.merge_intervals(prepared.path, prepared.carried, batches.REHEARSAL)
+            return
+    batch_id = landing.start(prepared.rows, lambda session, batch_id: advisors.write_names(session, naming, batch_id))
+    landing.finish(lake.merge_intervals(prepared.path, prepared.carried, batch_id, progress=landing.say_writing))
+
+
 def land_advisors(landing: Landing) -> None:
     rows = pq.read_table(landing.staged.rows).sort_by("line").to_pylist()
 
@@ -157,6 +221,9 @@ def land_advisors(landing: Landing) -> None:
         counts = Counter(advisors.write_row(session, batch_id, directory, row) for row in rows)
         take_result(landing.report, Comparison(counts["new"], counts["updated"], counts["unchanged"]))
         landing.report.require_identity()
+        conventions = Conventions.load(session)
+        if conventions.hours or conventions.kept["advisor"]:
+            applying.ask(session)
 
     if landing.options.dry_run:
         with batches.rehearsing(landing.staged.kind) as session:
@@ -165,6 +232,7 @@ def land_advisors(landing: Landing) -> None:
     batch_id = landing.start(len(rows), write)
     arrivals.fill_teams(batch_id, landing.staged.folder)
     landing.finish()
+    applying.apply_if_due()
 
 
 def land_evaluations(landing: Landing) -> None:
@@ -190,6 +258,7 @@ def land_evaluations(landing: Landing) -> None:
         intake = evaluations.Intake(session, batch_id, [item.external_key for _draft, item in items])
         counts = Counter(intake.take(item) for draft, item in items if not draft.is_waiting)
         session.flush()
+        applying.apply_to_evaluations(session)
         waiting.keep(session, batch_id, [marking.waiting_row(item, landing.system) for draft, item in items if draft.is_waiting])
         take_result(report, Comparison(counts["new"], counts["updated"], counts["unchanged"]))
         report.require_identity()
@@ -204,25 +273,47 @@ def land_evaluations(landing: Landing) -> None:
 
 LANDERS: dict[str, Callable[[Landing], None]] = {
     "contacts": land_contacts,
-    "tracking": land_attachments,
+    "tracking": land_tracking,
     "surveys": land_attachments,
     "spend": land_spend,
+    "intervals": land_intervals,
     "advisors": land_advisors,
     "evaluations": land_evaluations,
 }
 
 
 def _say_created(landing: Landing, naming: advisors.Naming) -> None:
-    for field, names in (("advisor", [name for _id, name in naming.created]), ("team", [team for team, _site in naming.teams])):
-        if names:
-            shown = ", ".join(names[:SHOWN_NAMES]) + (" …" if len(names) > SHOWN_NAMES else "")
+    for field, created in (("advisor", [name for _id, name in naming.created]), ("team", [team for team, _site in naming.teams])):
+        if created:
+            shown = ", ".join(created[:SHOWN_NAMES]) + (" …" if len(created) > SHOWN_NAMES else "")
             landing.decide(
                 field,
                 N_("created, because nobody of that name was known") if field == "advisor" else N_("created, because no team of that name was known"),
                 N_("{count}: {names}"),
-                count=len(names),
+                count=len(created),
                 names=shown,
             )
+
+
+CHANGED: dict[str, tuple[str, str]] = {
+    "given_queue": ("queue", N_("spelled as the centre keeps it")),
+    "given_reason": ("reason", N_("spelled as the centre keeps it")),
+    "given_campaign": ("campaign", N_("spelled as the centre keeps it")),
+    "given_advisor_id": ("advisor", N_("counted with the advisor whom they were merged into")),
+    "given_outcome": ("outcome", N_("closed: nobody answered, outside the opening hours")),
+    "given_customer_key": ("customer", N_("shared numbers identify nobody: more contacts on one day than the setting shared_number_contacts_a_day")),
+}
+"""What an import says of the contacts that the centre's conventions changed, by the column that keeps what was given."""
+
+
+def _say_changed(landing: Landing, bench: duckdb.DuckDBPyConnection, prepared: contacts.Prepared) -> None:
+    rows = f"read_parquet({quoted(str(prepared.path))})"
+    for column, (field, decision) in CHANGED.items():
+        if column in prepared.carried:
+            count, distinct = bench.execute(f"SELECT count({column}), count(DISTINCT {column}) FROM {rows}").fetchone()
+            if count:
+                evidence = N_("{count} contacts of {distinct} numbers") if field == "customer" else N_("{count} contacts")
+                landing.decide(field, decision, evidence, count=count, distinct=distinct)
 
 
 def _list_counts(counts: dict[str, int]) -> str:

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from qa_core import advisors, evaluations
 from qa_core.advisors import Pair
+from qa_core.conventions.standing import as_given
 from qa_core.evaluations import ImportedEvaluation, Mark
 from qa_core.ingest import joining
 from qa_core.ingest.staged import Staged
@@ -214,7 +215,7 @@ def _find_contacts(connection: duckdb.DuckDBPyConnection, drafts: list[Draft], s
     connection.register("incoming", pa.table([list(numbers), list(ids), nothing, nothing, nothing], schema=joining.INCOMING))
     joining.match(connection, 0, system)
     found = connection.execute(
-        "SELECT m.line, c.source_system, c.contact_id, c.started_at, c.local_start, c.advisor_id, c.team "
+        f"SELECT m.line, c.source_system, c.contact_id, c.started_at, c.local_start, {as_given('advisor_id')}, {as_given('team')} "
         "FROM matched m JOIN contacts c ON c.source_system = m.source_system AND c.contact_id = m.contact_id"
     ).fetchall()
     for number, *contact in found:

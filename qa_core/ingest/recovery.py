@@ -12,11 +12,11 @@ import sqlalchemy as sa
 
 from qa_core import lake
 from qa_core.errors import Refusal
-from qa_core.ingest import arrivals, batches, undoing
+from qa_core.ingest import applying, arrivals, batches, undoing
 from qa_core.records import store
 from qa_core.records.model import ImportBatch
 
-IN_LAKE = frozenset({"contacts", "tracking", "surveys", "spend"})
+IN_LAKE = frozenset({"contacts", "tracking", "surveys", "spend", "intervals"})
 """Kinds whose rows stand in the lake; the others are whole as soon as the records are."""
 
 
@@ -32,6 +32,7 @@ def finish_interrupted() -> list[str]:
                 undoing.take_back(batch_id, "system")
         else:
             _finish_or_fail(batch_id)
+    applying.apply_if_due()
     return [batch_id for batch_id, _state in found]
 
 

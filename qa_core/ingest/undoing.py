@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from qa_core import advisors, evaluations, journal, lake
 from qa_core.errors import Refusal
-from qa_core.ingest import arrivals, batches, marking, waiting
+from qa_core.ingest import applying, arrivals, batches, marking, waiting
 from qa_core.lake.tables import quoted
 from qa_core.records import store
 from qa_core.records.model import Evaluation, ImportBatch, WaitingRow, now
@@ -48,8 +48,11 @@ def take_back(batch_id: str, actor: str) -> None:
         marking.release(session, batch_id)
         waiting.release(session, batch_id)
         batches.take_back_records(session, batch_id)
+        # What stood before had been written under the conventions of its time.
+        applying.ask(session)
         batch.state, batch.finished_at, batch.quarantine = "undone", now(), None
         journal.record(session, actor, "import_undone", batch_id, reason=f"{batch.kind}: {batch.file_name}")
+    applying.apply_if_due()
 
 
 def _stand_again(batch_id: str) -> None:

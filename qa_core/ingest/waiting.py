@@ -11,8 +11,8 @@ import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from qa_core import lake
-from qa_core.ingest import attaching, joining
+from qa_core import lake, names
+from qa_core.ingest import applying, attaching, joining
 from qa_core.ingest.workbench import open_bench
 from qa_core.records import store
 from qa_core.records.model import ImportBatch, WaitingRow
@@ -85,11 +85,13 @@ def _build_rows(kind: str, found: list[tuple[Any, ...]]) -> tuple[pa.Table, tupl
             contents |= dict(session.execute(sa.select(WaitingRow.id, WaitingRow.content).where(WaitingRow.id.in_(some))).all())
     # The newest comes last and stays; all rows of one batch carry the same columns.
     newest: dict[tuple[str, str], dict[str, Any]] = {}
+    with store.reading() as session:
+        kept = names.find_kept(session)
     for line, source_system, contact_id, how, _moment in found:
         values = dict(contents[line]["values"])
         if kind == "tracking":
             values["tracking_match"] = how
-        newest[(source_system, contact_id)] = values
+        newest[(source_system, contact_id)] = applying.spell_values(values, kept)
     carried = tuple(next(iter(newest.values())))
     return attaching.values_table(list(newest.items()), carried), carried
 

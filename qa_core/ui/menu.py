@@ -55,6 +55,8 @@ MENU: dict[str, tuple[MenuPage, ...]] = {
     N_("Compliance"): (MenuPage("compliance/journal.py", N_("Journal"), ":material/history_edu:", P.SEE_JOURNAL),),
     N_("Administration"): (
         MenuPage("admin/imports.py", N_("Imports"), ":material/upload_file:", P.MANAGE_IMPORTS),
+        MenuPage("admin/names.py", N_("Names"), ":material/join:", P.MANAGE_ADVISORS),
+        MenuPage("admin/opening_hours.py", N_("Opening hours"), ":material/schedule:", P.MANAGE_SETTINGS),
         MenuPage("admin/people.py", N_("People"), ":material/manage_accounts:", P.MANAGE_ACCOUNTS),
     ),
     N_("Me"): (MenuPage("account/my_account.py", N_("My account"), ":material/account_circle:"),),

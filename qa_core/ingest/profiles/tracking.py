@@ -1,8 +1,10 @@
-"""Call-tracking exports: which campaign, source or number brought a contact."""
+"""Call-tracking exports: which campaign, source or number brought a contact; or which number stood for which campaign, from when to when."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -10,24 +12,54 @@ import pyarrow as pa
 from qa_core.ingest.chunks import Chunk, Context, as_moments
 from qa_core.ingest.profiles import Field, Profile, Reads, contact_fields
 from qa_core.ingest.profiles.starts import build_start, say_clock_changes, settle_start
+from qa_core.wording import N_
+
+if TYPE_CHECKING:
+    from qa_core.ingest.mapping import Column
 
 _FROM_CONTACTS = ("contact_id", "started_at", "date", "time", "tracking_number", "source", "medium", "campaign", "keyword", "landing_page")
 _TEXTS = ("contact_id", "tracking_number", "source", "medium", "campaign", "keyword", "landing_page")
 
 FIELDS = (
     *(field for field in contact_fields.FIELDS if field.name in _FROM_CONTACTS),
+    # Before the caller, whom some exports head `from` too: `claim` tells them apart.
+    Field("from", Reads.MOMENT, "valid from|assigned from|from date|start date|date debut|date de debut|debut|depuis|since|du"),
+    Field("to", Reads.MOMENT, "valid to|valid until|assigned to date|until|to date|end date|date fin|date de fin|fin|jusqu au|au"),
     Field(
         "customer",
         Reads.CUSTOMER,
         "customer phone number|caller number|caller id|caller phone|telephone client|numero appelant|appelant|phone|telephone|from|customer|ani",
     ),
 )
+_STARTS = ("started_at", "date", "time")
+
+
+def are_assignments(columns: Iterable[str]) -> bool:
+    """Whether rows give a number to a campaign for some days, rather than a campaign to a call."""
+    return bool({"from", "to"} & set(columns)) and not {"contact_id", "started_at"} & set(columns)
+
+
+def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
+    """Tell the first and last day of a number from the caller and the called of a call, which some exports head alike."""
+    start = next((name for name in _STARTS if name in columns), None)
+    if "to" in columns and "from" not in columns and start and "time" not in columns and not {"contact_id", "customer"} & set(columns):
+        columns["from"] = columns.pop(start)
+        start = None
+    if "contact_id" not in columns and start is None:
+        return
+    found = columns.pop("from", None)
+    columns.pop("to", None)
+    if found is not None and "customer" not in columns and found.header.words == "from":
+        columns["customer"] = replace(found, field=next(field for field in FIELDS if field.name == "customer"))
 
 
 def settle(context: Context) -> None:
     """A start is needed only where contacts are not named."""
     if context.has("started_at") or context.has("date"):
         settle_start(context)
+    for name in ("from", "to"):
+        if context.has(name) and not context.evidence[name].total:
+            context.leave_out(name, N_("the column {column} is empty"))
 
 
 def build(context: Context, chunk: Chunk) -> Mapping[str, pa.Array]:
@@ -35,6 +67,8 @@ def build(context: Context, chunk: Chunk) -> Mapping[str, pa.Array]:
     columns = {name: chunk.text(name) for name in _TEXTS if context.has(name)}
     named = columns["contact_id"].is_valid().to_numpy(zero_copy_only=False) if "contact_id" in columns else np.zeros(len(chunk), bool)
     by_number = np.zeros(len(chunk), bool)
+    if are_assignments(context.columns):
+        return _build_assignments(context, chunk, columns)
     if "start" in context.notes:
         own, utc, local = build_start(context, chunk)
         columns |= {"started_at": as_moments(utc), "local_start": as_moments(local)}
@@ -46,4 +80,12 @@ def build(context: Context, chunk: Chunk) -> Mapping[str, pa.Array]:
     return columns
 
 
-PROFILE = Profile("generic", "tracking", FIELDS, (("contact_id", "tracking_number"),), settle, build, say_clock_changes)
+def _build_assignments(context: Context, chunk: Chunk, columns: dict[str, pa.Array]) -> Mapping[str, pa.Array]:
+    days = {name: chunk.moment(name).day.astype("M8[D]") for name in ("from", "to") if context.has(name)}
+    chunk.reject(columns["tracking_number"].is_null().to_numpy(zero_copy_only=False), "missing_key")
+    if len(days) == 2:
+        chunk.reject(days["to"] < days["from"], "ends_before_start")
+    return columns | {name: pa.array(values) for name, values in days.items()}
+
+
+PROFILE = Profile("generic", "tracking", FIELDS, (("contact_id", "tracking_number"),), settle, build, say_clock_changes, claim)

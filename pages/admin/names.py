@@ -1,0 +1,18 @@
+"""Names: advisors under several names, extensions and ids, and spellings of queues, reasons and campaigns, counted as one where somebody says so."""
+
+import streamlit as st
+
+from qa_core.access import Permission
+from qa_core.ui import gate, names
+from qa_core.wording import _
+
+viewer = gate.current_viewer(Permission.MANAGE_ADVISORS)
+
+st.title(_("Names"), anchor=False)
+st.caption(_("Names that look alike are only suggested. What you decide holds for past contacts and evaluations and for those to come, and can be undone exactly."))
+
+kind = names.choose_kind()
+names.show_outcome()
+names.show_suggestions(viewer, kind)
+names.ask_merge(viewer, kind)
+names.show_decisions(viewer, kind)

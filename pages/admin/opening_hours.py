@@ -1,0 +1,17 @@
+"""Opening hours: when each site is open, so that contacts nobody answered outside count as closed and not as missed."""
+
+import streamlit as st
+
+from qa_core.access import Permission
+from qa_core.ui import gate, opening_hours
+from qa_core.wording import _
+
+viewer = gate.current_viewer(Permission.MANAGE_SETTINGS)
+
+st.title(_("Opening hours"), anchor=False)
+st.caption(_("Contacts that nobody answered while their site was closed count as closed, past ones too. Without hours, nothing is closed."))
+
+opening_hours.show_outcome()
+site = opening_hours.choose_site(viewer)
+if site is not None:
+    opening_hours.ask_hours(viewer, site)

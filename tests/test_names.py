@@ -1,0 +1,266 @@
+"""Advisors under several names and spellings of queues, reasons and campaigns: suggested, merged where somebody says so, undone exactly."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from qa_core import ingest, journal, query
+from qa_core.access import Role, Viewer
+from qa_core.conventions import naming, suggesting
+from qa_core.errors import AccessDenied, Misuse, Refusal
+from qa_core.ingest import applying
+from qa_core.records import store
+from qa_core.records.model import Advisor, Evaluation, JournalRow
+from tests.imported import bring, find_contacts, find_evaluations, find_facts
+
+PHONE = """contact_id,started_at,advisor,queue,customer,outcome
+P1,2026-03-02 09:00,4012,Billing,0612345601,answered
+P2,2026-03-02 10:00,4012,billing ,0612345602,answered
+P3,2026-03-02 11:00,4013,Sales,0612345603,answered
+"""
+CHAT = """contact_id,started_at,advisor,queue,customer,outcome,channel
+T1,2026-03-03 09:00,Diane Martin,Billing,0612345601,answered,chat
+"""
+PEOPLE = """advisor_id,name,team,site
+D1,Diane Martin,North,Lyon
+"""
+MARKS = """contact_id,advisor,evaluator,evaluated_at,grid,score
+P1,4012,eve,2026-03-05 10:00,Service,80
+"""
+SYSTEM = Viewer.SYSTEM
+
+
+@pytest.fixture
+def folder(centre: Path, tmp_path: Path) -> Path:
+    bring(tmp_path, "advisors", PEOPLE)
+    bring(tmp_path, "contacts", PHONE, system="phone")
+    bring(tmp_path, "contacts", CHAT, system="chat")
+    return tmp_path
+
+
+def test_a_merged_advisor_is_one_person_in_contacts_and_evaluations_with_the_team_that_is_known(folder: Path) -> None:
+    bring(folder, "evaluations", MARKS, scales={"score": "0-100"})
+
+    _number, contacts = naming.merge(SYSTEM, "advisor", "4012", "Diane Martin")
+
+    assert contacts == 2
+    assert find_contacts("advisor_id", "team", "given_advisor_id", where="source_system = 'phone'") == [
+        ("P1", "D1", "North", "4012"),
+        ("P2", "D1", "North", "4012"),
+        ("P3", "4013", None, None),
+    ]
+    with store.reading() as session:
+        assert session.execute(sa.select(Evaluation.advisor_id, Evaluation.team)).all() == [("D1", "North")]
+    rows = query.measure(SYSTEM, ("answered",), ("advisor",))
+    assert dict(zip(rows["advisor"], rows["value"], strict=True)) == {"Diane Martin": 3, "4013": 1}
+
+
+def test_undoing_a_merge_restores_every_fact_exactly(folder: Path) -> None:
+    bring(folder, "evaluations", MARKS, scales={"score": "0-100"})
+    facts, marks = find_facts(), find_evaluations()
+
+    number, _contacts = naming.merge(SYSTEM, "advisor", "4012", "D1")
+    assert find_facts() != facts and find_evaluations() != marks
+
+    assert naming.undo(SYSTEM, number) == 2
+    assert find_facts() == facts
+    assert find_evaluations() == marks
+
+
+def test_contacts_that_come_after_a_merge_follow_it_and_its_undoing(folder: Path) -> None:
+    number, _contacts = naming.merge(SYSTEM, "advisor", "4012", "D1")
+
+    report = bring(folder, "contacts", PHONE.replace("P1", "P9").split("P2")[0], system="phone")
+
+    assert ("advisor", "counted with the advisor whom they were merged into") in {(item.field, item.decision) for item in report.decisions}
+    assert find_contacts("advisor_id", "team", where="contact_id = 'P9'") == [("P9", "D1", "North")]
+    naming.undo(SYSTEM, number)
+    assert find_contacts("advisor_id", "team", where="contact_id = 'P9'") == [("P9", "4012", None)]
+
+
+def test_the_same_file_again_changes_nothing_after_a_merge(folder: Path) -> None:
+    naming.merge(SYSTEM, "advisor", "4012", "D1")
+    naming.merge(SYSTEM, "queue", "billing", "Billing")
+    facts = find_facts()
+
+    report = bring(folder, "contacts", PHONE + "\n", system="phone")
+
+    assert (report.new, report.updated, report.unchanged) == (0, 0, 3)
+    assert find_facts() == facts
+
+
+def test_an_evaluation_that_comes_again_after_a_merge_is_unchanged(folder: Path) -> None:
+    bring(folder, "evaluations", MARKS, scales={"score": "0-100"})
+    naming.merge(SYSTEM, "advisor", "4012", "D1")
+
+    report = bring(folder, "evaluations", MARKS + "\n", scales={"score": "0-100"})
+
+    assert (report.updated, report.unchanged) == (0, 1)
+    with store.reading() as session:
+        assert session.scalars(sa.select(Evaluation.advisor_id)).all() == ["D1"]
+
+
+def test_a_merge_stands_in_the_way_of_no_undone_import_and_holds_after_it(folder: Path) -> None:
+    changed = bring(folder, "contacts", PHONE.replace("P1,2026-03-02 09:00", "P1,2026-03-02 09:30"), system="phone")
+    naming.merge(SYSTEM, "advisor", "4012", "D1")
+
+    ingest.undo(SYSTEM, changed.batch_id)
+
+    assert find_contacts("strftime(local_start, '%H:%M')", "advisor_id", where="contact_id = 'P1'") == [("P1", "09:00", "D1")]
+
+
+def test_merges_may_follow_one_another_and_be_undone_in_any_order(folder: Path) -> None:
+    first, _contacts = naming.merge(SYSTEM, "advisor", "4013", "4012")
+    second, _contacts = naming.merge(SYSTEM, "advisor", "4012", "D1")
+    assert {advisor_id for _contact, advisor_id in find_contacts("advisor_id")} == {"D1"}
+
+    naming.undo(SYSTEM, second)
+    assert find_contacts("advisor_id", where="contact_id = 'P3'") == [("P3", "4012")]
+    naming.undo(SYSTEM, first)
+    assert find_contacts("advisor_id", where="contact_id = 'P3'") == [("P3", "4013")]
+
+
+def test_a_circle_of_names_is_refused(folder: Path) -> None:
+    naming.merge(SYSTEM, "advisor", "4012", "D1")
+
+    for spelling, kept in (("D1", "4012"), ("4012", "D1"), ("D1", "D1")):
+        with pytest.raises(Refusal) as refusal:
+            naming.merge(SYSTEM, "advisor", spelling, kept)
+        assert refusal.value.code == "same_already"
+    with pytest.raises(Refusal) as refusal:
+        naming.merge(SYSTEM, "advisor", "4012", "4013")
+    assert refusal.value.code == "merged_already"
+
+
+def test_what_nobody_knows_is_refused(folder: Path) -> None:
+    with pytest.raises(Refusal) as refusal:
+        naming.merge(SYSTEM, "advisor", "Nobody", "D1")
+    assert refusal.value.code == "unknown_advisor"
+    with pytest.raises(Misuse):
+        naming.merge(SYSTEM, "colour", "red", "rouge")
+    with pytest.raises(Refusal) as refusal:
+        naming.undo(SYSTEM, 99)
+    assert refusal.value.code == "no_decision"
+
+
+def test_people_of_the_same_name_are_suggested_never_merged_and_kept_apart_for_good(folder: Path) -> None:
+    with store.writing() as session:
+        session.add_all([Advisor(advisor_id="S1", name="Sam Petit"), Advisor(advisor_id="S2", name="Sam Petit"), Advisor(advisor_id="S3", name="PETIT Sâm")])
+
+    found = {frozenset((item.spelling, item.kept)): item.evidence for item in suggesting.find_suggestions(SYSTEM, "advisor")}
+    assert found == {frozenset(pair): "same_name" for pair in (("S1", "S2"), ("S1", "S3"), ("S2", "S3"))}
+
+    naming.keep_apart(SYSTEM, "advisor", "S2", "S1")
+    assert frozenset(("S1", "S2")) not in {frozenset((item.spelling, item.kept)) for item in suggesting.find_suggestions(SYSTEM, "advisor")}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "evidence"),
+    [
+        ("Diane Martin", "MARTIN Diané", "same_name"),
+        ("D. Martin", "Diane Martin", "initials"),
+        ("B. Martin", "Diane Martin", None),
+        ("Diane Martin", "Dianne Martin", "similar"),
+        ("Agent 12", "Agent 13", None),
+        ("Diane Martin", "Becky Stone", None),
+    ],
+)
+def test_names_look_alike_when_a_person_would_say_so(centre: Path, one: str, other: str, evidence: str | None) -> None:
+    with store.writing() as session:
+        session.add_all([Advisor(advisor_id="a1", name=one), Advisor(advisor_id="a2", name=other)])
+
+    assert [item.evidence for item in suggesting.find_suggestions(SYSTEM, "advisor")] == ([evidence] if evidence else [])
+
+
+def test_an_alias_that_is_the_id_of_another_is_suggested(folder: Path) -> None:
+    bring(folder, "advisors", "advisor_id,name,aliases\nB7,Becky Stone,ext 77\n")
+    with store.writing() as session:
+        session.add(Advisor(advisor_id="EXT-77", name="Poste"))
+
+    [item] = suggesting.find_suggestions(SYSTEM, "advisor")
+
+    assert ({item.spelling, item.kept}, item.evidence) == ({"B7", "EXT-77"}, "same_alias")
+
+
+def test_tools_that_know_both_speak_against_a_suggestion(folder: Path) -> None:
+    with store.writing() as session:
+        session.execute(sa.update(Advisor).where(Advisor.advisor_id.in_(("4012", "4013"))).values(name="Diane Durand"))
+
+    [item] = [item for item in suggesting.find_suggestions(SYSTEM, "advisor") if {item.spelling, item.kept} == {"4012", "4013"}]
+
+    assert (item.kept, item.together) == ("4012", ("phone",))
+    assert "phone" in suggesting.describe(item)
+
+
+def test_spellings_of_a_queue_are_counted_as_one_and_apart_again(folder: Path) -> None:
+    [item] = suggesting.find_suggestions(SYSTEM, "queue")
+    assert (item.spelling, item.kept) == ("billing", "Billing")
+    facts = find_facts()
+
+    number, contacts = naming.merge(SYSTEM, "queue", item.spelling, item.kept)
+
+    assert contacts == 1
+    rows = query.measure(SYSTEM, ("received",), ("queue",))
+    assert dict(zip(rows["queue"], rows["value"], strict=True)) == {"Billing": 3, "Sales": 1}
+    assert suggesting.find_suggestions(SYSTEM, "queue") == []
+    naming.undo(SYSTEM, number)
+    assert find_facts() == facts
+
+
+def test_a_campaign_is_spelled_alike_in_contacts_tracking_and_spend(folder: Path) -> None:
+    bring(folder, "tracking", "contact_id,source,campaign\nP1,Google,spring 26\nP3,Google,Spring\n")
+    bring(folder, "spend", "day,source,campaign,amount,currency\n2026-03-02,Google,spring 26,30,EUR\n2026-03-02,Google,Spring,50,EUR\n")
+    facts = find_facts()
+
+    number, _contacts = naming.merge(SYSTEM, "campaign", "spring 26", "Spring")
+    bring(folder, "tracking", "contact_id,source,campaign\nP2,Google,spring 26\nP7,Google,spring 26\n")
+    bring(folder, "contacts", "contact_id,started_at,outcome\nP7,2026-03-02 12:00,answered\n", system="phone")
+
+    rows = query.measure(SYSTEM, ("received", "cost_per_contact"), ("campaign",))
+    values = {(row.campaign, row.kpi): row.value for row in rows.itertuples()}
+    assert values[("Spring", "received")] == 4
+    assert values[("Spring", "cost_per_contact")] == 20
+
+    naming.undo(SYSTEM, number)
+    assert [row for row in find_facts() if "P7" not in row and "P2" not in row] == [row for row in facts if "P7" not in row and "P2" not in row]
+    assert find_contacts("campaign", where="campaign IS NOT NULL") == [("P1", "spring 26"), ("P2", "spring 26"), ("P3", "Spring"), ("P7", "spring 26")]
+
+
+def test_a_change_that_was_killed_half_way_is_finished_at_the_next_start(folder: Path) -> None:
+    number, _contacts = naming.merge(SYSTEM, "advisor", "4012", "D1")
+    merged = find_facts()
+    naming.undo(SYSTEM, number)
+    with store.writing() as session:
+        # As a kill between the records and the lake leaves it.
+        session.execute(sa.text("UPDATE name_decision SET undone_at = NULL"))
+        applying.ask(session)
+
+    ingest.resume()
+
+    assert find_facts() == merged
+    assert not applying.is_due()
+
+
+def test_only_administrators_decide_on_names_and_the_journal_keeps_it(folder: Path) -> None:
+    for role in set(Role) - {Role.ADMIN}:
+        for work in (
+            lambda viewer: naming.merge(viewer, "advisor", "4012", "D1"),
+            lambda viewer: naming.keep_apart(viewer, "advisor", "4012", "D1"),
+            lambda viewer: naming.undo(viewer, 1),
+            naming.find_decisions,
+            lambda viewer: naming.find_names(viewer, "queue"),
+            lambda viewer: suggesting.find_suggestions(viewer, "advisor"),
+        ):
+            with pytest.raises(AccessDenied):
+                work(Viewer("someone", role))
+
+    admin = Viewer("root", Role.ADMIN)
+    number, _contacts = naming.merge(admin, "advisor", "4012", "D1")
+    naming.undo(admin, number)
+    with store.reading() as session:
+        acts = session.execute(sa.select(JournalRow.actor, JournalRow.action, JournalRow.object).where(JournalRow.action.like("names_%"))).all()
+        assert acts == [("root", "names_merged", "advisor: 4012"), ("root", "names_undone", "advisor: 4012")]
+        assert journal.verify(session).ok
