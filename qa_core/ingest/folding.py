@@ -199,6 +199,8 @@ def stage_platform(
         _write_refused(work, refused)
     rows = folder / "rows.parquet"
     staged_rows, columns = _fold(work, records, rows, kind, folder)
+    if "customer_key" in columns:
+        work.decide("customer", N_("replaced by pseudonyms: {columns}"), "", columns=platform.mapping["customer"])
     _say_clock_changes(work)
     if platform.finish:
         platform.finish(work)

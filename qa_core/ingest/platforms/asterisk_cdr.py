@@ -14,6 +14,7 @@ from qa_core.ingest.identity import find_outside, is_withheld
 from qa_core.ingest.platforms import Platform
 from qa_core.ingest.sample import Sample
 from qa_core.ingest.words import simplify
+from qa_core.wording import N_
 
 CSV = (
     "accountcode", "src", "dst", "dcontext", "clid", "channel", "dstchannel", "lastapp", "lastdata", "start", "answer", "end", "duration", "billsec",
@@ -92,6 +93,8 @@ def _find_layout(row: list[str]) -> tuple[str, ...] | None:
 
 def read(work: Work) -> Iterator[pa.Table]:
     """Legs, as they were written."""
+    work.decide("direction", N_("inbound when the caller is outside, outbound when only the other side is, internal when neither is"))
+    work.decide("outcome", N_("as the disposition says; a call that its queue alone answered was abandoned, one that the voicemail answered is voicemail"))
     return work.tables(_records(work))
 
 

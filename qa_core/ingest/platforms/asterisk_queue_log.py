@@ -466,6 +466,8 @@ def _remember(bench: Bench) -> None:
 
 def finish(work: Work) -> None:
     """Say what had to be left open or reconstructed."""
+    said = ", ".join(f"{event} → {outcome}" for event, outcome in EXITS.items())
+    work.decide("outcome", N_("answered where an agent was connected, else by how the caller left the queue: {said}"), said=said)
     unclosed, talking, headless = work.notes["queue_log"]
     if unclosed:
         work.decide(
