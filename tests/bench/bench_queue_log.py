@@ -67,9 +67,8 @@ def main() -> None:
         report = run(Viewer.SYSTEM, "contacts", [log])[0]
         seconds = time.perf_counter() - began
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        print(
-            f"queue_log of {report.read:,} lines, {report.new:,} calls: {seconds:.1f} s (aim: under {AIM_SECONDS} s), {memory:.0f} MB at most (aim: {AIM_MEGABYTES})"
-        )
+        aims = f"aims: under {AIM_SECONDS} s and {AIM_MEGABYTES} MB"
+        print(f"queue_log of {report.read:,} lines, {report.new:,} calls: {seconds:.1f} s, {memory:.0f} MB at most ({aims})")
 
 
 if __name__ == "__main__":
