@@ -14,7 +14,7 @@ from qa_core.records.model import Base
 DICTIONARY = (home.PROJECT / "data" / "README.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("table", [facts.CONTACTS, facts.SPEND], ids=lambda table: table.name)
+@pytest.mark.parametrize("table", [facts.CONTACTS, facts.INTERVALS, facts.SPEND], ids=lambda table: table.name)
 def test_every_column_of_the_lake_is_in_the_dictionary(table: sa.Table):
     section = DICTIONARY.split(f"## `{table.name}`")[1].split("\n## ")[0]
     assert [column.name for column in table.columns] == re.findall(r"^\| `(\w+)` \|", section, flags=re.M)
