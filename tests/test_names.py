@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from streamlit.testing.v1 import AppTest
 
 from qa_core import ingest, journal, query
 from qa_core.access import Role, Viewer
@@ -264,3 +266,19 @@ def test_only_administrators_decide_on_names_and_the_journal_keeps_it(folder: Pa
         acts = session.execute(sa.select(JournalRow.actor, JournalRow.action, JournalRow.object).where(JournalRow.action.like("names_%"))).all()
         assert acts == [("root", "names_merged", "advisor: 4012"), ("root", "names_undone", "advisor: 4012")]
         assert journal.verify(session).ok
+
+
+def test_an_administrator_merges_and_undoes_on_the_page(folder: Path, open_app: Callable[..., AppTest], add_person: Callable[..., str]) -> None:
+    add_person("root", "admin")
+    app = open_app("root", "names")
+    app.button_group[0].set_value("queue").run()
+    assert "billing  →  Billing" in [item.value for item in app.text]
+
+    next(button for button in app.button if button.label == "Count as one").click().run()
+
+    assert not app.exception
+    assert app.success[0].value == "Done: 1 contact reads otherwise for it."
+    assert len(find_contacts(where="queue = 'Billing'")) == 3
+    next(button for button in app.button if button.label == "Undo").click().run()
+    assert not app.exception
+    assert len(find_contacts(where="queue = 'Billing'")) == 2

@@ -40,7 +40,9 @@ def find_joined() -> list[tuple[str | None, ...]]:
 
 
 def call_often(times: int, day: str = "2026-03-02", customer: str = "0612345601", first: int = 0) -> str:
-    rows = (f"{day[8:]}-{customer[-2:]}-{number},{day} {9 + number // 60:02d}:{number % 60:02d},{customer},answered\n" for number in range(first, first + times))
+    rows = (
+        f"{day[8:]}-{customer[-2:]}-{number},{day} {9 + number // 60:02d}:{number % 60:02d},{customer},answered\n" for number in range(first, first + times)
+    )
     return "contact_id,started_at,customer,outcome\n" + "".join(rows)
 
 
@@ -123,7 +125,11 @@ def test_assignments_are_told_from_calls(centre: Path, tmp_path: Path) -> None:
 
 
 def test_rows_without_a_number_or_that_end_before_they_begin_are_rejected(centre: Path, tmp_path: Path) -> None:
-    report = bring(tmp_path, "tracking", "tracking_number,campaign,from,to\n,A,2026-03-01,2026-03-02\n0170000001,B,2026-03-02,2026-03-01\n0170000001,C,2026-03-02,2026-03-02\n")
+    report = bring(
+        tmp_path,
+        "tracking",
+        "tracking_number,campaign,from,to\n,A,2026-03-01,2026-03-02\n0170000001,B,2026-03-02,2026-03-01\n0170000001,C,2026-03-02,2026-03-02\n",
+    )
 
     assert report.reasons == {"ends_before_start": 1, "missing_key": 1}
     assert report.new == 1

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from qa_core import query
 from qa_core.access import Role, Viewer
@@ -181,3 +183,19 @@ def test_the_command_line_sets_and_lists_hours(folder: Path, capsys: pytest.Capt
     assert run(["site", "hours", "Lyon", "mon=18-9"]) == 2
     assert run(["site", "hours", "Lyon"]) == 2
     assert run(["site", "hours", "Nantes", "mon=9-18"]) == 1
+
+
+def test_an_administrator_sets_hours_on_the_page(folder: Path, open_app: Callable[..., AppTest], add_person: Callable[..., str]) -> None:
+    bring(folder, "contacts", CALLS)
+    add_person("root", "admin")
+    app = open_app("root", "opening_hours")
+    for field in app.text_input[:5]:
+        field.set_value("09:00 - 18:00")
+
+    next(button for button in app.button if button.label == "Save").click().run()
+
+    assert not app.exception
+    assert app.success[0].value == "Done: 5 contacts read otherwise for it."
+    assert find_closed() == CLOSED
+    [lyon] = [site for site in opening.find_sites(SYSTEM) if site["site"] == "Lyon"]
+    assert {(row["opens_at"], row["closes_at"]) for row in lyon["hours"]} == {("09:00", "18:00")}

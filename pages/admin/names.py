@@ -9,7 +9,9 @@ from qa_core.wording import _
 viewer = gate.current_viewer(Permission.MANAGE_ADVISORS)
 
 st.title(_("Names"), anchor=False)
-st.caption(_("Names that look alike are only suggested. What you decide holds for past contacts and evaluations and for those to come, and can be undone exactly."))
+st.caption(
+    _("Names that look alike are only suggested. What you decide holds for past contacts and evaluations and for those to come, and can be undone exactly.")
+)
 
 kind = names.choose_kind()
 names.show_outcome()

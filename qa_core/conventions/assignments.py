@@ -15,9 +15,7 @@ from qa_core.records.model import TrackingAssignment
 VALUES = ("source", "medium", "campaign")
 BY_NUMBER = "number"
 """What `tracking_match` says of a contact whose campaign follows from its number and its day alone."""
-ASSIGNMENTS = pa.schema(
-    [("tracking_number", pa.string()), *((name, pa.string()) for name in VALUES), ("starts_on", pa.date32()), ("ends_on", pa.date32())]
-)
+ASSIGNMENTS = pa.schema([("tracking_number", pa.string()), *((name, pa.string()) for name in VALUES), ("starts_on", pa.date32()), ("ends_on", pa.date32())])
 
 
 def write(session: Session, batch_id: str, rows: Iterable[Mapping[str, Any]]) -> None:
@@ -59,4 +57,7 @@ def find_table(session: Session, spell_number: Mapping[str, str] = {}) -> pa.Tab
         if starts_on < ends_on:
             cut.append((number(row), *(getattr(row, name) for name in VALUES), starts_on, ends_on))
             following = (number(row), starts_on)
-    return pa.table([pa.array(column, field.type) for column, field in zip(zip(*cut, strict=True) if cut else [[]] * len(ASSIGNMENTS), ASSIGNMENTS, strict=True)], schema=ASSIGNMENTS)
+    return pa.table(
+        [pa.array(column, field.type) for column, field in zip(zip(*cut, strict=True) if cut else [[]] * len(ASSIGNMENTS), ASSIGNMENTS, strict=True)],
+        schema=ASSIGNMENTS,
+    )

@@ -144,7 +144,11 @@ def load_hours(session: Session) -> tuple[SiteHours, ...]:
     for calendar in session.scalars(sa.select(SiteCalendar).where(SiteCalendar.site_name.in_(spans))):
         closed.setdefault(calendar.site_name, set()).update(_find_holidays(calendar.country, calendar.region, years))
     return tuple(
-        SiteHours(site, tuple((first, tuple(found)) for first, found in sorted(versions.items(), key=lambda entry: entry[0] or date.min)), frozenset(closed.get(site, ())))
+        SiteHours(
+            site,
+            tuple((first, tuple(found)) for first, found in sorted(versions.items(), key=lambda entry: entry[0] or date.min)),
+            frozenset(closed.get(site, ())),
+        )
         for site, versions in sorted(spans.items())
     )
 
@@ -181,9 +185,7 @@ def find_sites(viewer: Viewer) -> list[dict[str, Any]]:
         return [
             {
                 "site": site,
-                "hours": [
-                    {"from": row.starts_on, "weekday": row.weekday, "opens_at": row.opens_at, "closes_at": row.closes_at} for row in hours.get(site, ())
-                ],
+                "hours": [{"from": row.starts_on, "weekday": row.weekday, "opens_at": row.opens_at, "closes_at": row.closes_at} for row in hours.get(site, ())],
                 "holidays": "-".join(filter(None, (calendars[site].country, calendars[site].region))) if site in calendars else NO_HOLIDAYS,
                 "closed_days": closed.get(site, []),
             }
@@ -232,4 +234,6 @@ def write_closed_days(session: Session, viewer: Viewer, site: str, days: Iterabl
 def _ensure_site(session: Session, site: str) -> None:
     if session.get(Site, site) is None:
         known = ", ".join(session.scalars(sa.select(Site.name).order_by(Site.name))) or "–"
-        raise Refusal("unknown_site", N_("There is no site {site}. Known: {known}. Sites come with teams: import advisors with team and site."), site=site, known=known)
+        raise Refusal(
+            "unknown_site", N_("There is no site {site}. Known: {known}. Sites come with teams: import advisors with team and site."), site=site, known=known
+        )

@@ -24,6 +24,7 @@ from qa_core.ingest.workbench import open_bench, write_rows
 from qa_core.records import store
 from qa_core.records.model import CONVENTIONS, DueWork, Evaluation
 
+
 def ask(session: Session) -> None:
     """Note, in the transaction of whatever changes a convention, that what is stored must follow."""
     session.merge(DueWork(name=CONVENTIONS))
@@ -87,7 +88,9 @@ def _select_changes(conventions: Conventions) -> str:
     """The contacts that read otherwise than the conventions have it, as they should."""
     kept = names.spell("c.given_or_own_advisor", conventions.kept["advisor"])
     by_number = "c.is_by_number AND a.tracking_number IS NOT NULL"
-    given = {name: f"c.raw_{name}" for name in AS_GIVEN} | {"campaign": f"CASE WHEN {by_number} THEN a.campaign WHEN c.is_by_number THEN NULL ELSE c.raw_campaign END"}
+    given = {name: f"c.raw_{name}" for name in AS_GIVEN} | {
+        "campaign": f"CASE WHEN {by_number} THEN a.campaign WHEN c.is_by_number THEN NULL ELSE c.raw_campaign END"
+    }
     team = "coalesce(c.raw_team, m.team)"
     values = {name: given[name] for name in AS_GIVEN} | dict.fromkeys(AS_GIVEN.values(), "CAST(NULL AS VARCHAR)")
     values |= conventions.change(given, "c.local_start", "c.direction", team)
@@ -118,7 +121,11 @@ def _select_changes(conventions: Conventions) -> str:
 def _register_assignments(bench: duckdb.DuckDBPyConnection, session: Session) -> None:
     """Make the relations `assignments`, by number in one spelling, and `numbers`, which says that spelling for each that contacts carry."""
     known = {row[0] for row in assignments.find_known(session)}
-    carried = {number for (number,) in bench.execute("SELECT DISTINCT tracking_number FROM contacts WHERE tracking_number IS NOT NULL").fetchall()} if known else set()
+    carried = (
+        {number for (number,) in bench.execute("SELECT DISTINCT tracking_number FROM contacts WHERE tracking_number IS NOT NULL").fetchall()}
+        if known
+        else set()
+    )
     spelled = {number: _spell_number(number) for number in known | carried}
     bench.register("assignments", assignments.find_table(session, spelled))
     columns = [pa.array(list(values), pa.string()) for values in (spelled, spelled.values())]
@@ -137,4 +144,3 @@ def spell_values(values: Mapping[str, object], kept: Mapping[str, Mapping[str, s
             shown = kept[name].get(values[name], values[name])
             spelled |= {name: shown, AS_GIVEN[name]: values[name] if shown != values[name] else None}
     return spelled
-

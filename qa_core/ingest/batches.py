@@ -168,7 +168,8 @@ def names_in_lake(session: Session, batch_id: str) -> tuple[set[str], set[str]]:
     found: tuple[set[str], set[str]] = (set(), set())
     if images:
         with lake.working() as connection:
-            for kind, column, names in (("advisor", "coalesce(given_advisor_id, advisor_id)", found[0]), ("advisor", "advisor_id", found[0]), ("team", "team", found[1])):
+            carried = (("advisor", "advisor_id", found[0]), ("advisor", "given_advisor_id", found[0]), ("team", "team", found[1]))
+            for kind, column, names in carried:
                 keys = [key for object, key in images if object == kind]
                 if keys:
                     names |= {
@@ -225,6 +226,14 @@ def find_mappings(viewer: Viewer, kind: str) -> list[str]:
     viewer.require(Permission.MANAGE_IMPORTS)
     with store.reading() as session:
         return list(session.scalars(sa.select(SavedMapping.name).filter_by(kind=kind).order_by(SavedMapping.name)))
+
+
+def list_mappings(viewer: Viewer) -> list[dict[str, Any]]:
+    """Every saved mapping, by kind and name, as plain values. Needs MANAGE_IMPORTS."""
+    viewer.require(Permission.MANAGE_IMPORTS)
+    with store.reading() as session:
+        found = session.scalars(sa.select(SavedMapping).order_by(SavedMapping.kind, SavedMapping.name))
+        return [{"name": item.name, "kind": item.kind, **item.content, "saved_by": item.saved_by, "saved_at": item.saved_at} for item in found]
 
 
 def save_mapping(session: Session, viewer: Viewer, batch: ImportBatch, options: ImportOptions) -> None:

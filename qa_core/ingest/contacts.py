@@ -88,7 +88,8 @@ def find_shared(connection: duckdb.DuckDBPyConnection, staged: Staged, conventio
     stored = as_given("customer_key")
     others = f"""
         SELECT {stored}, CAST(c.local_start AS DATE) FROM contacts c
-        WHERE {stored} IN (SELECT customer_key FROM staged) AND NOT (c.source_system = {quoted(staged.system)} AND c.contact_id IN (SELECT contact_id FROM keyed))"""
+        WHERE {stored} IN (SELECT customer_key FROM staged)
+            AND NOT (c.source_system = {quoted(staged.system)} AND c.contact_id IN (SELECT contact_id FROM keyed))"""
     own = "SELECT s.customer_key, CAST(s.local_start AS DATE) AS day FROM staged s JOIN keyed USING (line) WHERE s.customer_key IS NOT NULL"
     connection.execute(conventions.make_shared(f"{own} UNION ALL {others}"))
     return connection.execute("SELECT 1 FROM contacts WHERE customer_key IN (SELECT customer_key FROM shared_numbers) LIMIT 1").fetchone() is not None

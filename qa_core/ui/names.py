@@ -91,9 +91,7 @@ def _show_decision(item: dict[str, Any], titles: dict[str, str]) -> None:
         with told:
             names = [_title(item[side], titles.get(item[side], item[side])) for side in ("spelling", "kept")]
             st.text(f"  {'→' if item['is_same'] else '≠'}  ".join(names))
-            st.caption(
-                gate.escape(_("decided by {name}, {moment}", name=item["decided_by"], moment=figures.moment(home.to_local(item["decided_at"]))))
-            )
+            st.caption(gate.escape(_("decided by {name}, {moment}", name=item["decided_by"], moment=figures.moment(home.to_local(item["decided_at"])))))
         if undo.button(_("Undo"), key=f"undo:{item['id']}", icon=":material/undo:", width="stretch"):
             _do(lambda viewer: _told(naming.undo(viewer, item["id"])))
 
