@@ -25,6 +25,10 @@ def register(app: typer.Typer) -> None:
     batches.command("list")(list_batches)
     batches.command("undo")(undo_batch)
     app.add_typer(batches, name="batches")
+    mappings = typer.Typer(no_args_is_help=True, help="Mappings kept under a name, for import --profile NAME.")
+    mappings.callback()(lambda: None)
+    mappings.command("list")(list_mappings)
+    app.add_typer(mappings, name="mappings")
     app.command("watch")(watch_folder)
 
 
@@ -141,6 +145,20 @@ def list_batches(as_json: Json = False) -> None:
         return
     for row in rows:
         print(f"{row['id']}  {row['finished_at'] or row['started_at']:%Y-%m-%d %H:%M}  {row['state']:8} {row['kind']:12} {row['counts'].get('new', 0):>9,} {_('new')}  {row['file']}")
+
+
+def list_mappings(as_json: Json = False) -> None:
+    """Every mapping that was kept with import --save-mapping NAME, or on the page."""
+    from qa_core.ingest import batches
+    from qa_core.records import store
+
+    store.require_ready()
+    rows = batches.list_mappings(Viewer.SYSTEM)
+    if as_json:
+        print_json(rows)
+        return
+    for row in rows:
+        print(f"{row['name']}  {row['kind']}  " + " · ".join(f"{field} ← {column}" for field, column in row.get("columns", {}).items()))
 
 
 def undo_batch(batch: Annotated[str, typer.Argument(metavar="ID")], as_json: Json = False) -> None:

@@ -17,6 +17,12 @@ import pyarrow.parquet as pq
 
 from qa_core import figures, home, lake, query
 from qa_core.access import Viewer
+from qa_core.errors import Refusal
+from qa_core.ingest import mapping, readers
+from qa_core.ingest import tables as tables_of_file
+from qa_core.ingest.content import open_content
+from qa_core.ingest.options import ImportOptions
+from qa_core.ingest.profiles import get_profile
 from qa_core.ingest.staged import Staged
 from qa_core.kpis import BY_KEY
 from qa_core.lake import tables
@@ -108,17 +114,6 @@ class Examination:
             said.append(_("Days of the file: {period}", period=figures.period(Period(self.first_day, self.last_day))))
         if self.in_period:
             said.append(_("Already there for these days, from the same tool: {count} contacts.", count=figures.number(self.in_period)))
-        for overlap in self.overlaps:
-            said.append(
-                _(
-                    "{rows} rows fall on days and queues for which {system} has brought {contacts} contacts already ({period}). If these are the same calls, "
-                    "they would count twice: import one of the two, or give both the same name of the tool.",
-                    rows=figures.number(overlap.rows),
-                    system=overlap.system,
-                    contacts=figures.number(overlap.contacts),
-                    period=figures.period(Period(overlap.first_day, overlap.last_day)),
-                )
-            )
         for hour in self.clock_hours:
             said.append(
                 _(
@@ -135,9 +130,25 @@ class Examination:
             said.append(_("Columns of which nothing is kept: {columns}", columns=figures.listing(self.dropped)))
         return said
 
+    def as_warnings(self) -> list[str]:
+        """What might make the figures wrong."""
+        said = []
+        for overlap in self.overlaps:
+            said.append(
+                _(
+                    "{rows} rows fall on days and queues for which {system} has brought {contacts} contacts already ({period}). If these are the same calls, "
+                    "they would count twice: import one of the two, or give both the same name of the tool.",
+                    rows=figures.number(overlap.rows),
+                    system=overlap.system,
+                    contacts=figures.number(overlap.contacts),
+                    period=figures.period(Period(overlap.first_day, overlap.last_day)),
+                )
+            )
+        return said
+
     def as_lines(self) -> list[str]:
         """The whole for a person at a terminal."""
-        lines = self.as_remarks()
+        lines = [*self.as_warnings(), *self.as_remarks()]
         for effect in self.effects:
             lines.append(f"{_(effect.title)}: {effect.say_before()} → {effect.say_after()}")
         for row in self.rows:
@@ -169,6 +180,18 @@ def examine(bench: duckdb.DuckDBPyConnection, staged: Staged, merge: Merge | Non
         comments=tuple(column for name, column in staged.mapping.items() if name in FREE_TEXT),
         effects=measure_effects(merge) if merge else (),
     )
+
+
+def find_columns(path: Path, kind: str, options: ImportOptions) -> tuple[tuple[str, ...], dict[str, str]]:
+    """The headers of a file that could not be read, and the fields that some of them name; nothing where no header is found."""
+    try:
+        vocabulary = mapping.build_vocabulary(get_profile(kind, None).fields)
+        source = readers.open_source(open_content(path, options.encoding), options, lambda rows: max((mapping.count_known(row, vocabulary) for row in rows), default=0))
+        headers = tables_of_file.find_header(source.sample(tables_of_file.SAMPLE_ROWS), vocabulary, tuple(options.columns.values())).names
+    except (Refusal, OSError):
+        return (), {}
+    named = {hit[0].name: text for text in reversed(headers) if text not in options.ignored and (hit := mapping.look_up(mapping.parse_header(text), vocabulary))}
+    return headers, named | {field: column for field, column in options.columns.items() if column in headers}
 
 
 def find_rows(staged: Staged) -> tuple[ShownRow, ...]:

@@ -44,7 +44,10 @@ def run_upload(viewer: Viewer, kind: str, path: Path, name: str, options: Import
 
 
 def _import_file(viewer: Viewer, kind: str, path: Path, name: str, options: ImportOptions, progress: Progress) -> FileReport:
-    return _or_refused(name, options, lambda: _land(viewer, kind, path, name, options, progress))
+    report = _or_refused(name, options, lambda: _land(viewer, kind, path, name, options, progress))
+    if report.is_refused and options.dry_run:
+        report.headers, report.mapping = examination.find_columns(path, kind, options)
+    return report
 
 
 def _or_refused(name: str, options: ImportOptions, work: Callable[[], FileReport]) -> FileReport:

@@ -1,12 +1,9 @@
-"""The parts of the Imports page: a file is sent, rehearsed, corrected where it was misread, brought in, and can be taken back."""
+"""The parts of the Imports page: files are sent, examined, corrected where they were misread, brought in, and can be taken back."""
 
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Callable
-from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -17,16 +14,27 @@ import streamlit as st
 from qa_core import figures, home, ingest, lake
 from qa_core.access import Permission, Viewer
 from qa_core.errors import Refusal
-from qa_core.ingest import batches, quarantine
-from qa_core.ingest.options import DATE_ORDERS, DECIMALS, KINDS, ImportOptions
+from qa_core.ingest import batches, uploads
+from qa_core.ingest.options import DATE_ORDERS, DECIMALS, IGNORE, KINDS, ImportOptions
 from qa_core.ingest.profiles import get_profile
 from qa_core.ingest.report import FileReport
-from qa_core.ui import gate, menu
-from qa_core.wording import N_, _
+from qa_core.ui import gate, import_reports, menu
+from qa_core.wording import N_, _, ngettext
 
-LARGEST_UPLOAD_MB = 400
-SHOWN_ROWS = 100
+LARGEST_UPLOAD_MB = 20
+"""What the server accepts (`server.maxUploadSize` in .streamlit/config.toml), whatever a page says."""
 REHEARSED, LANDED, LIST = "import_rehearsed", "import_landed", "import_batches"
+ANSWERS = {
+    "date-order": "import_order",
+    "sheet": "import_sheet",
+    "encoding": "import_encoding",
+    "decimal": "import_decimal",
+    "delimiter": "import_delimiter",
+    "profile": "import_profile",
+    "timezone": "import_timezone",
+}
+"""Options that a question may offer as its answer, and the widget that holds each."""
+SEVERAL = {"unit": "import_units", "scale": "import_scales"}
 
 KIND_TITLES = {
     "contacts": N_("Contacts: calls, chats, e-mails"),
@@ -38,21 +46,11 @@ KIND_TITLES = {
     "evaluations": N_("Evaluations: scores of recorded calls"),
 }
 STATES = {"done": N_("imported"), "undone": N_("undone"), "failed": N_("failed"), "started": N_("interrupted"), "undoing": N_("interrupted")}
-COUNTS = {
-    "read": N_("Rows read"),
-    "new": N_("New"),
-    "updated": N_("Updated"),
-    "unchanged": N_("Unchanged"),
-    "duplicates": N_("Duplicates"),
-    "rejected": N_("Rejected"),
-    "folded": N_("Folded"),
-    "skipped": N_("Skipped"),
-}
 
 
 def show_first_steps(viewer: Viewer) -> None:
     """On an empty store: the way from nothing to the first figures."""
-    if lake.version("contacts") >= 0 and lake.span() is not None:
+    if lake.span() or lake.span("intervals"):
         return
     with st.container(border=True):
         st.subheader(_("From nothing to the first figures"), anchor=False)
@@ -66,31 +64,45 @@ def show_first_steps(viewer: Viewer) -> None:
 
 
 def ask_file(viewer: Viewer) -> None:
-    """Ask for a file and what may be said about it; rehearse, show, and bring it in when the person says so."""
+    """Ask for files and what may be said about them; examine each, show, and bring them in when the person says so."""
     if LANDED in st.session_state:
         _show_landed()
         return
     left, right = st.columns([1, 1])
     kind = left.selectbox(_("What is in the file?"), KINDS, format_func=lambda key: _(KIND_TITLES[key]), key="import_kind")
-    sent = right.file_uploader(
-        _("File, as CSV or XLSX"), type=["csv", "tsv", "txt", "xlsx", "xlsm", "xlsb", "ods", "xls"], max_upload_size=LARGEST_UPLOAD_MB, key="import_file"
+    left.caption(
+        _(
+            "CSV, XLSX, XLSB, XLS, ODS, JSON, Parquet, or the log of a telephony platform; also as gzip or zip. Up to {size} MB here; a larger one is "
+            "packed first, or imported on the machine itself:",
+            size=LARGEST_UPLOAD_MB,
+        )
     )
-    if sent is None:
+    left.code(f"python -m qa_core import {kind} FILE", language="shell")
+    sent = right.file_uploader(_("Files"), accept_multiple_files=True, max_upload_size=LARGEST_UPLOAD_MB, key="import_file")
+    if not sent:
         st.session_state.pop(REHEARSED, None)
         return
-    options = _ask_options(viewer, kind, sent.file_id)
+    options = _ask_options(viewer, kind)
     if options is None:
         return
-    report = _rehearse(viewer, kind, sent, options)
+    reports = [(file, _rehearse(viewer, kind, file, options)) for file in sent]
+    chosen = 0
+    if len(sent) > 1:
+        import_reports.show_files([report for _file, report in reports])
+        names = [file.name for file in sent]
+        chosen = st.selectbox(_("Look at"), range(len(sent)), format_func=lambda place: names[place], key="import_chosen")
+    file, report = reports[chosen if chosen is not None and chosen < len(reports) else 0]
     if report.refusal is not None:
-        _show_refused(report.refusal)
+        _show_question(kind, file.file_id, report.refusal)
     else:
-        _show_report(report)
-    _ask_mapping(kind, sent.file_id, report)
-    if report.refusal is None and not report.recognised and st.button(_("Import these rows"), type="primary", icon=":material/check:"):
-        with _on_disk(sent) as path:
-            landed = _with_progress(lambda tell: ingest.run_upload(gate.current_viewer(Permission.MANAGE_IMPORTS), kind, path, sent.name, options, tell))
-        st.session_state[LANDED] = landed
+        import_reports.show(report)
+    _ask_mapping(kind, file.file_id, report)
+    coming = [(sent_file, found) for sent_file, found in reports if found.refusal is None and not found.recognised]
+    if not coming:
+        return
+    label = _("Import these rows") if len(sent) == 1 else ngettext("Import {count} file", "Import {count} files", len(coming), count=len(coming))
+    if st.button(label, type="primary", icon=":material/check:"):
+        st.session_state[LANDED] = [_bring(kind, sent_file, options) for sent_file, _found in coming]
         st.session_state.pop(REHEARSED, None)
         st.rerun()
 
@@ -108,7 +120,7 @@ def show_batches(viewer: Viewer) -> None:
             _("File"): batch["file"],
             _("Kind"): batch["kind"],
             _("State"): _(STATES.get(batch["state"], batch["state"])),
-            **{_(COUNTS[name]): batch["counts"].get(name, 0) for name in ("read", "new", "updated", "rejected", "skipped")},
+            **{_(import_reports.COUNTS[name]): batch["counts"].get(name, 0) for name in ("read", "new", "updated", "rejected", "skipped")},
             _("By"): batch["actor"],
         }
         for batch in found
@@ -121,163 +133,186 @@ def show_batches(viewer: Viewer) -> None:
         st.caption(_("Select a row to see what was decided and rejected, or to undo the import."))
 
 
-def _ask_options(viewer: Viewer, kind: str, file_id: str) -> ImportOptions | None:
+def _ask_options(viewer: Viewer, kind: str) -> ImportOptions | None:
+    """What is said about all files at once; the mapping of each is asked below it."""
     with st.expander(_("Say more about the file"), icon=":material/tune:"):
         first, second, third = st.columns(3)
+        saved = batches.find_mappings(viewer, kind)
+        if st.session_state.get("import_profile") not in (None, *saved):
+            saved = [*saved, st.session_state["import_profile"]]
+        profile = first.selectbox(
+            _("Saved mapping"), saved, index=None, key="import_profile", placeholder=_("none"), help=_("On the command line: {option}", option="--profile NAME")
+        )
+        save_as = first.text_input(
+            _("Save the mapping as"),
+            key="import_save",
+            help=_("Kept with the import, under this name; the next file of the same form is read with it. On the command line: {option}", option="--save-mapping NAME"),
+        )
         system = first.text_input(
             _("Name of the tool"), help=_("First part of a contact's identity: files of two tools with two names never mix."), key="import_system"
         )
-        saved = first.selectbox(_("Saved mapping"), batches.find_mappings(viewer, kind), index=None, key="import_profile", placeholder=_("none"))
-        save_as = first.text_input(_("Save the mapping as"), key="import_save")
+        units = first.text_input(_("Units of durations"), key="import_units", placeholder="talk_seconds=min")
         order = second.selectbox(_("Order in dates"), DATE_ORDERS, index=None, key="import_order", placeholder=_("as inferred"), format_func=_order_title)
-        decimal = second.selectbox(_("Decimal sign"), DECIMALS, index=None, key="import_decimal", placeholder=_("as inferred"))
         start = second.date_input(_("First day, where rows carry no date"), value=None, key="import_start")
-        timezone = third.selectbox(
+        timezone = second.selectbox(
             _("Time zone of the file"), sorted(available_timezones()), index=None, key="import_timezone", placeholder=home.current().timezone
         )
+        scales = second.text_input(_("Scales of marks"), key="import_scales", placeholder="csat=1-10")
+        decimal = third.selectbox(_("Decimal sign"), DECIMALS, index=None, key="import_decimal", placeholder=_("as inferred"))
+        delimiter = third.text_input(_("Sign between cells"), key="import_delimiter", placeholder="; , tab |")
         sheet = third.text_input(_("Sheet of the workbook"), key="import_sheet")
         encoding = third.text_input(_("Encoding"), key="import_encoding", placeholder="utf-8, cp1252")
-        scale = third.text_input(_("Scale of the ratings"), key="import_scale", placeholder="1-5")
     try:
         return ImportOptions(
             system=system.strip() or None,
-            profile=saved,
+            profile=profile,
             save_mapping=save_as.strip() or None,
-            columns=st.session_state.get(_mapping_key(kind, file_id), {}),
             timezone=timezone,
             date_order=order,
             start_date=start if isinstance(start, date) else None,
             sheet=sheet.strip() or None,
             encoding=encoding.strip() or None,
+            delimiter=delimiter.strip() or None,
             decimal=decimal,
-            scales={"csat": scale.strip()} if scale.strip() else {},
+            units=_parse_pairs(units, "wait_seconds"),
+            scales=_parse_pairs(scales, "csat"),
         )
     except Refusal as refusal:
         gate.show_refusal(refusal)
         return None
 
 
+def _parse_pairs(text: str, name: str) -> dict[str, str]:
+    """`csat=1-10, nps=0-10` as pairs; a lone value is that of the field `name`."""
+    parts = [part.strip() for part in text.replace(";", ",").split(",") if part.strip()]
+    return dict(part.split("=", 1) if "=" in part else (name, part) for part in parts)
+
+
+def _with_mapping(kind: str, file_id: str, options: ImportOptions) -> ImportOptions:
+    """The options of one file: those of all, and what was said of its columns."""
+    said = st.session_state.get(_mapping_key(kind, file_id), {})
+    return ImportOptions(**{**vars(options), "columns": said.get("columns", {}), "ignored": said.get("ignored", ())})
+
+
 def _rehearse(viewer: Viewer, kind: str, sent: Any, options: ImportOptions) -> FileReport:
     """The dry run of that file under these options, done once and kept while neither changes."""
-    key = json.dumps([sent.file_id, kind, options.as_reading()], sort_keys=True)
-    kept = st.session_state.get(REHEARSED)
-    if kept is None or kept[0] != key:
-        rehearsal = ImportOptions(**{**vars(options), "dry_run": True, "save_mapping": None})
-        with _on_disk(sent) as path:
-            report = _with_progress(lambda tell: ingest.run_upload(viewer, kind, path, sent.name, rehearsal, tell))
-        kept = st.session_state[REHEARSED] = (key, report)
-    return kept[1]
+    own = _with_mapping(kind, sent.file_id, options)
+    kept = st.session_state.setdefault(REHEARSED, {})
+    key = json.dumps([sent.file_id, kind, own.as_reading()], sort_keys=True)
+    if key not in kept:
+        for other in [name for name in kept if json.loads(name)[0] == sent.file_id]:
+            del kept[other]
+        rehearsal = ImportOptions(**{**vars(own), "dry_run": True, "save_mapping": None})
+        with uploads.on_disk(sent.name, sent.getbuffer()) as path:
+            kept[key] = _with_progress(lambda tell: ingest.run_upload(viewer, kind, path, sent.name, rehearsal, tell))
+    return kept[key]
 
 
-def _ask_mapping(kind: str, file_id: str, report: FileReport) -> None:
-    """Which column is which field; the person's word goes over what was recognised."""
-    key = _mapping_key(kind, file_id)
-    fields = [field.name for field in get_profile(kind, None).fields]
-    given = {**report.mapping, **st.session_state.get(key, {})}
-    headers = [header for header in report.headers if header]
-    with st.expander(_("Columns and fields"), icon=":material/table_chart:", expanded=report.is_refused):
-        column = st.column_config.SelectboxColumn(_("Column of the file"), options=headers) if headers else st.column_config.TextColumn(_("Column of the file"))
-        edited = st.data_editor(
-            [{"field": name, "column": header} for name, header in given.items()] or [{"field": None, "column": None}],
-            column_config={"field": st.column_config.SelectboxColumn(_("Field"), options=fields), "column": column},
-            num_rows="dynamic",
-            hide_index=True,
-            width="stretch",
-            key=f"{key}_editor_{len(given)}",
-        )
-        chosen = {row["field"]: row["column"] for row in edited if row.get("field") and row.get("column")}
-        if report.dropped:
-            st.text(_("Not kept: {columns}", columns=", ".join(report.dropped)))
-        if st.button(_("Read the file again this way"), icon=":material/refresh:", disabled=chosen == given):
-            st.session_state[key] = {
-                name: header for name, header in chosen.items() if report.mapping.get(name) != header or name in st.session_state.get(key, {})
-            }
-            st.rerun()
+def _bring(kind: str, sent: Any, options: ImportOptions) -> FileReport:
+    own = _with_mapping(kind, sent.file_id, options)
+    with uploads.on_disk(sent.name, sent.getbuffer()) as path:
+        return _with_progress(lambda tell: ingest.run_upload(gate.current_viewer(Permission.MANAGE_IMPORTS), kind, path, sent.name, own, tell))
 
 
-def _show_landed() -> None:
-    report: FileReport = st.session_state[LANDED]
-    if report.refusal is not None:
-        _show_refused(report.refusal)
-    else:
-        st.success(
-            _("{file} is imported.", file=gate.escape(report.file)) if not report.recognised else _("This file had been imported before; nothing was changed.")
-        )
-        _show_report(report)
-        st.page_link(menu.find_page("imports").path, label=_("The list below has it, with its quarantine and the way back."), icon=":material/history:")
-    if st.button(_("Import another file"), icon=":material/upload_file:"):
-        del st.session_state[LANDED]
-        st.rerun()
-
-
-def _show_refused(refusal: Refusal) -> None:
+def _show_question(kind: str, file_id: str, refusal: Refusal) -> None:
+    """Why the file cannot be read as it is; where the reason is a question, its answers as buttons."""
     gate.show_refusal(refusal)
+    answers = [option for option in refusal.options if _is_answer(option)]
+    if answers:
+        with st.container(horizontal=True):
+            for option in answers:
+                st.button(_say_option(option), key=f"answer_{option}", on_click=_answer, args=(kind, file_id, option))
+    elif any(option.startswith("--start-date") for option in refusal.options):
+        st.caption(_("Give the first day above, under: {title}", title=_("Say more about the file")))
     if refusal.options:
         st.caption(_("On the command line the answer would be one of:"))
         st.code("\n".join(refusal.options), language=None)
 
 
-def _show_report(report: FileReport) -> None:
-    if report.recognised:
-        st.info(_("This file was imported before. Importing it again changes nothing."))
-    elif report.dry_run:
-        st.info(_("Nothing is written yet. This is what the import would do:"))
-    _show_counts(report.as_counts())
-    _show_decisions([decision.as_json() for decision in report.decisions])
-    if report.quarantine and report.quarantine.exists():
-        _show_quarantine(report.quarantine)
+def _is_answer(option: str) -> bool:
+    name, _space, value = option.removeprefix("--").partition(" ")
+    known = name in ANSWERS or (name in SEVERAL or name == "map") and "=" in value
+    # In capitals stands what the person must still fill in.
+    return known and not any(place in value for place in ("COLUMN", "NAME", "DATE", "MIN-MAX", "|"))
 
 
-def _show_counts(counts: dict[str, Any]) -> None:
-    shown = [(name, title) for name, title in COUNTS.items() if counts.get(name) or name in ("read", "new")]
-    for column, (name, title) in zip(st.columns(len(shown)), shown, strict=True):
-        column.metric(_(title), figures.number(counts.get(name, 0)))
-    for kinds, title in ((counts.get("reasons"), N_("Rejected")), (counts.get("skipped_kinds"), N_("Skipped")), (counts.get("folded_kinds"), N_("Folded"))):
-        if kinds:
-            st.text(f"{_(title)}: " + " · ".join(f"{_say_code(code)} {figures.number(count)}" for code, count in kinds.items()))
+def _say_option(option: str) -> str:
+    name, _space, value = option.removeprefix("--").partition(" ")
+    return _order_title(value) if name == "date-order" and value in DATE_ORDERS else value
 
 
-CODES = {
-    "unmatched": N_("waiting for their contact"),
-    "blank": N_("blank rows"),
-    "note": N_("notes"),
-    "footer": N_("totals at the end"),
-    "ambiguous_contact": N_("several contacts could be meant"),
-    "no_contact": N_("nothing says which contact is meant"),
-    "no_date": N_("no date"),
-    "criterion": N_("criteria of one evaluation"),
-    "same_day_and_campaign": N_("same day and campaign, added up"),
-}
+def _answer(kind: str, file_id: str, option: str) -> None:
+    name, _space, value = option.removeprefix("--").partition(" ")
+    if name in ANSWERS:
+        st.session_state[ANSWERS[name]] = value
+    elif name in SEVERAL:
+        before = st.session_state.get(SEVERAL[name], "")
+        st.session_state[SEVERAL[name]] = f"{before}, {value}" if before else value
+    else:
+        field, _equals, column = value.partition("=")
+        said = st.session_state.get(_mapping_key(kind, file_id), {})
+        st.session_state[_mapping_key(kind, file_id)] = {**said, "columns": {**said.get("columns", {}), field: column}}
 
 
-def _say_code(code: str) -> str:
-    return _(CODES[code]) if code in CODES else code
+def _ask_mapping(kind: str, file_id: str, report: FileReport) -> None:
+    """Which column is which field, one row per column of the file; the person's word goes over what was recognised."""
+    key = _mapping_key(kind, file_id)
+    said = st.session_state.get(key, {})
+    if not report.headers:
+        return
+    fields = list(dict.fromkeys(item.name for item in get_profile(kind, None).fields))
+    titles = {IGNORE: _("leave aside")}
+    found = {column: field for field, column in report.mapping.items()}
+    with st.expander(_("Columns and fields"), icon=":material/table_chart:", expanded=report.is_refused):
+        columns = [header for header in report.headers if header]
+        edited = st.data_editor(
+            [{"column": column, "field": found.get(column, titles[IGNORE])} for column in columns],
+            column_config={
+                "column": st.column_config.TextColumn(_("Column of the file"), disabled=True),
+                "field": st.column_config.SelectboxColumn(_("Field"), options=[titles[IGNORE], *dict.fromkeys([*fields, *report.mapping])], required=True),
+            },
+            hide_index=True,
+            width="stretch",
+            key=f"{key}_{json.dumps(said, sort_keys=True)}",
+        )
+        chosen = {row["column"]: row["field"] for row in edited if row.get("field")}
+        changed = {column: field for column, field in chosen.items() if field != found.get(column, titles[IGNORE])}
+        twice = sorted({field for field in chosen.values() if field != titles[IGNORE] and list(chosen.values()).count(field) > 1})
+        if twice:
+            st.warning(_("Two columns cannot be the same field: {fields}", fields=figures.listing(twice)))
+        if st.button(_("Read the file again this way"), icon=":material/refresh:", disabled=not changed or bool(twice)):
+            named = {field: column for field, column in said.get("columns", {}).items() if column not in changed}
+            st.session_state[key] = {
+                "columns": named | {field: column for column, field in changed.items() if field != titles[IGNORE]},
+                "ignored": [column for column in said.get("ignored", ()) if column not in changed]
+                + [column for column, field in changed.items() if field == titles[IGNORE]],
+            }
+            st.rerun()
 
 
-def _show_decisions(decisions: list[dict[str, str]]) -> None:
-    if decisions:
-        with st.expander(_("What was decided, and why"), icon=":material/rule:"):
-            st.dataframe(
-                [{_("Field"): item["field"], _("Decision"): item["decision"], _("Seen in the file"): item["evidence"]} for item in decisions],
-                hide_index=True,
-                width="stretch",
-            )
-
-
-def _show_quarantine(path: Path) -> None:
-    with st.expander(_("Rejected rows"), icon=":material/report:", expanded=True):
-        header, rows = quarantine.read(path, SHOWN_ROWS)
-        st.dataframe([dict(zip(header, row, strict=False)) for row in rows], hide_index=True, width="stretch")
-        st.caption(_("Identities are masked. The whole list is in {path} on the machine that runs this centre.", path=path.name))
+def _show_landed() -> None:
+    reports: list[FileReport] = st.session_state[LANDED]
+    for report in reports:
+        if report.refusal is not None:
+            gate.show_refusal(report.refusal)
+            continue
+        st.success(
+            _("{file} is imported.", file=gate.escape(report.file)) if not report.recognised else _("This file had been imported before; nothing was changed.")
+        )
+        import_reports.show(report)
+    st.page_link(menu.find_page("imports").path, label=_("The list below has it, with its quarantine and the way back."), icon=":material/history:")
+    if st.button(_("Import another file"), icon=":material/upload_file:"):
+        del st.session_state[LANDED]
+        st.rerun()
 
 
 def _show_batch(batch: dict[str, Any]) -> None:
     with st.container(border=True):
         st.text(f"{batch['file']} · {batch['id']}")
-        _show_counts(batch["counts"])
-        _show_decisions(batch["decisions"])
+        import_reports.show_counts(batch["counts"])
+        import_reports.show_decisions(batch["decisions"])
         if batch["quarantine"] and Path(batch["quarantine"]).exists():
-            _show_quarantine(Path(batch["quarantine"]))
+            import_reports.show_quarantine(Path(batch["quarantine"]))
         if batch["state"] == "done":
             sure = st.checkbox(_("Take back everything that this import brought"), key=f"sure_{batch['id']}")
             if st.button(_("Undo this import"), disabled=not sure, icon=":material/undo:", key=f"undo_{batch['id']}"):
@@ -292,18 +327,6 @@ def _undo(batch_id: str) -> None:
         return
     st.session_state.pop(REHEARSED, None)
     st.rerun()
-
-
-@contextmanager
-def _on_disk(sent: Any):
-    """The file that was sent, for as long as it is read; it may hold clear numbers, so it is ours alone and goes away at once."""
-    descriptor, name = tempfile.mkstemp(prefix="ecoute-", suffix=Path(sent.name).suffix.lower())
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(sent.getbuffer())
-        yield Path(name)
-    finally:
-        Path(name).unlink(missing_ok=True)
 
 
 def _with_progress(work: Callable[[Callable[[str, float], None]], FileReport]) -> FileReport:
