@@ -18,6 +18,8 @@ import sqlalchemy as sa
 
 from qa_core import home, ingest, journal, lake
 from qa_core.access import Viewer
+from qa_core.errors import Refusal
+from qa_core.ingest import read
 from qa_core.records import store
 from qa_core.records.model import Advisor, BeforeImage, ImportBatch, WaitingRow
 from tests.imported import CALLS, SURVEYS, TRACKING, bring, find_contacts, find_evaluations, find_facts, find_waiting, write
@@ -69,6 +71,28 @@ def test_two_hundred_damaged_files_crash_nothing_and_break_no_accounting(centre:
 @pytest.mark.long
 def test_two_thousand_damaged_files_crash_nothing_and_break_no_accounting(centre: Path) -> None:
     assert import_mutants(centre, 2_000, seed=5)["landed"] > 600
+
+
+@pytest.mark.long
+def test_ten_thousand_damaged_files_of_every_kind_crash_no_reader(centre: Path) -> None:
+    rng, seen = random.Random(13), Counter()
+    for number in range(10_000):
+        kind, text = DAMAGED[number % len(DAMAGED)]
+        path = centre / "mutant.csv"
+        path.write_bytes(mutate(rng, text.encode()))
+        try:
+            staged = read.stage(path, kind)
+        except Refusal as refused:
+            assert str(refused)
+            seen["refused"] += 1
+            continue
+        except Exception as error:
+            raise AssertionError(f"mutant {number}: {path.read_bytes()!r}") from error
+        kinds = sum(staged.skipped_kinds.values()) + sum(staged.folded_kinds.values())
+        assert staged.read == staged.staged + staged.rejected + kinds and staged.rejected == sum(staged.reasons.values())
+        staged.discard()
+        seen["read"] += 1
+    assert seen["read"] > 3_000 and list(home.current().temporary_folder.glob("staged-*")) == []
 
 
 def write_calls(path: Path, rows: int) -> Path:
@@ -130,8 +154,8 @@ def test_an_import_killed_at_twenty_moments_loses_nothing_and_brings_nothing_twi
         shutil.copytree(tmp_path / "before", centre)
         monkeypatch.setenv("QA_HOME", str(centre))
         process = run_import(str(path))
-        # The first fifth is the start of Python; after the last one nothing is left to kill.
-        time.sleep(seconds * (0.2 + 0.8 * moment / 20))
+        # Before, Python starts and the file is only read; after, nothing is left to kill.
+        time.sleep(seconds * (0.4 + 0.6 * moment / 20))
         process.send_signal(signal.SIGKILL)
         process.communicate()
         with store.reading() as session:
@@ -199,3 +223,8 @@ def test_several_processes_with_the_same_file_bring_it_once_and_with_others_all_
     with store.reading() as session:
         counts = session.scalars(sa.select(ImportBatch.counts).where(ImportBatch.state == "done")).all()
         assert sorted(count["new"] for count in counts) == [3, 3_000] and journal.verify(session).ok
+
+
+def test_a_file_whose_one_needed_column_holds_no_numbers_is_refused(centre: Path) -> None:
+    path = write(centre, "spend.csv", "day,campaign,amount\n2026-03-01,Spring,EUR\n2026-03-02,Spring,EUR\n")
+    assert ingest.run(Viewer.SYSTEM, "spend", [path])[0].refusal.code == "unreadable_numbers"
