@@ -136,7 +136,12 @@ def test_a_file_that_was_sent_is_readable_by_us_alone_and_gone_afterwards(centre
 
 
 def test_a_file_that_a_killed_server_left_behind_is_removed_at_the_next_start(centre: Path) -> None:
-    script = "import os, signal\nfrom qa_core.ingest import uploads\nwith uploads.on_disk('calls.csv', b'0612345601'):\n    os.kill(os.getpid(), signal.SIGKILL)\n"
+    script = """
+import os, signal
+from qa_core.ingest import uploads
+with uploads.on_disk("calls.csv", b"0612345601"):
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
 
     killed = subprocess.run([sys.executable, "-c", script], cwd=home.PROJECT, env=dict(os.environ), check=False)
 

@@ -38,7 +38,7 @@ def import_files(
     system: Annotated[str | None, typer.Option(help="Name of the tool that the file comes from; first part of a contact's key.")] = None,
     profile: Annotated[str | None, typer.Option(help="Read as this profile instead of recognising one.")] = None,
     save_mapping: Annotated[str | None, typer.Option(help="Keep the mapping under this name.")] = None,
-    map_: Annotated[list[str] | None, typer.Option("--map", metavar="FIELD=COLUMN")] = None,
+    map_: Annotated[list[str] | None, typer.Option("--map", metavar="FIELD=COLUMN", help="Which column is which field; ignore=COLUMN leaves one aside.")] = None,
     timezone: Annotated[str | None, typer.Option(help="Time zone of local times in the file.")] = None,
     date_order: Annotated[str | None, typer.Option(metavar="dmy|mdy|ymd")] = None,
     start_date: Annotated[str | None, typer.Option(metavar="DATE")] = None,

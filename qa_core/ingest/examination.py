@@ -33,6 +33,7 @@ from qa_core.wording import _
 HEADLINE = ("received", "answer_rate", "first_contact_resolution", "first_contact_resolution_declared", "csat")
 FREE_TEXT = ("survey_comment", "comment")
 MASK = "•••"
+MOST_COLUMNS = 12
 
 Merge = Callable[[], lake.MergeResult]
 """What the import would do to the lake that stands."""
@@ -127,7 +128,7 @@ class Examination:
         if self.comments:
             said.append(_("Free text, kept as it is written: {columns}. Make sure that it names no customer.", columns=figures.listing(self.comments)))
         if self.dropped:
-            said.append(_("Columns of which nothing is kept: {columns}", columns=figures.listing(self.dropped)))
+            said.append(_("Columns of which nothing is kept: {columns}", columns=mapping.show(list(self.dropped), MOST_COLUMNS)))
         return said
 
     def as_warnings(self) -> list[str]:
@@ -186,11 +187,15 @@ def find_columns(path: Path, kind: str, options: ImportOptions) -> tuple[tuple[s
     """The headers of a file that could not be read, and the fields that some of them name; nothing where no header is found."""
     try:
         vocabulary = mapping.build_vocabulary(get_profile(kind, None).fields)
-        source = readers.open_source(open_content(path, options.encoding), options, lambda rows: max((mapping.count_known(row, vocabulary) for row in rows), default=0))
+        source = readers.open_source(
+            open_content(path, options.encoding), options, lambda rows: max((mapping.count_known(row, vocabulary) for row in rows), default=0)
+        )
         headers = tables_of_file.find_header(source.sample(tables_of_file.SAMPLE_ROWS), vocabulary, tuple(options.columns.values())).names
     except (Refusal, OSError):
         return (), {}
-    named = {hit[0].name: text for text in reversed(headers) if text not in options.ignored and (hit := mapping.look_up(mapping.parse_header(text), vocabulary))}
+    named = {
+        hit[0].name: text for text in reversed(headers) if text not in options.ignored and (hit := mapping.look_up(mapping.parse_header(text), vocabulary))
+    }
     return headers, named | {field: column for field, column in options.columns.items() if column in headers}
 
 

@@ -120,7 +120,9 @@ def find_ignored(headers: list[str], ignored: Iterable[str]) -> set[int]:
     """Where the columns stand that a person wants left aside. Raises Refusal for one that the file does not have."""
     places = set()
     for name in ignored:
-        like = [index for index, text in enumerate(headers) if text == name] or [index for index, text in enumerate(headers) if simplify(text) == simplify(name)]
+        like = [index for index, text in enumerate(headers) if text == name] or [
+            index for index, text in enumerate(headers) if simplify(text) == simplify(name)
+        ]
         if not like:
             raise Refusal("unknown_column", N_("The file has no column {column}. Its columns are: {seen}."), column=name, seen=show(headers))
         places.update(like)
@@ -169,7 +171,7 @@ def _require_needed(profile: Profile, headers: list[str], found: Mapping[str, Co
     )
 
 
-def show(headers: list[str]) -> str:
+def show(headers: list[str], most: int = SHOWN) -> str:
     """The headers as a sentence can carry them."""
-    shown = [text or "–" for text in headers[:SHOWN]]
-    return ", ".join(text[:60] for text in shown) + (" …" if len(headers) > SHOWN else "")
+    shown = [text or "–" for text in headers[:most]]
+    return ", ".join(text[:60] for text in shown) + (f" … (+{len(headers) - most})" if len(headers) > most else "")

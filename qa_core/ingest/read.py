@@ -314,7 +314,9 @@ class _Rows:
 
     def _shown_columns(self) -> set[int]:
         """Of the columns in use, those that identify nobody."""
-        return {column.index for column in self.context.columns.values() if not column.field.is_identity and column.field.name not in ("survey_comment", "comment")}
+        return {
+            column.index for column in self.context.columns.values() if not column.field.is_identity and column.field.name not in ("survey_comment", "comment")
+        }
 
     def _write_refused(self, writer: pq.ParquetWriter, rows: list[tuple[int, str, list[str]]]) -> None:
         if not rows:

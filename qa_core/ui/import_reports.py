@@ -85,7 +85,8 @@ def show_decisions(decisions: list[dict[str, str]], expanded: bool = False) -> N
         if any(item.get("option") for item in decisions):
             rows = [row | {_("Overridden by"): item.get("option", "")} for row, item in zip(rows, decisions, strict=True)]
             st.caption(_("Options are those of the command line; the fields above say the same."))
-        st.dataframe(rows, hide_index=True, width="stretch")
+        narrow = {title: st.column_config.TextColumn(width="medium") for title in (_("Decision"), _("Seen in the file"), _("Overridden by"))}
+        st.dataframe(rows, column_config=narrow, hide_index=True, width="stretch")
 
 
 def show_quarantine(path: Path) -> None:
@@ -94,7 +95,10 @@ def show_quarantine(path: Path) -> None:
         header, rows = quarantine.read(path, SHOWN_ROWS)
         named = [_("Line"), _("Reason"), *header[2:]]
         st.dataframe(
-            [dict(zip(named, (row[0], reasons.say(row[1]), *row[2:]), strict=False)) for row in rows], hide_index=True, width="stretch", height=_height(len(rows))
+            [dict(zip(named, (row[0], reasons.say(row[1]), *row[2:]), strict=False)) for row in rows],
+            hide_index=True,
+            width="stretch",
+            height=_height(len(rows)),
         )
         st.caption(_("Identities are masked. The whole list is in {path} on the machine that runs this centre.", path=path.name))
 

@@ -146,7 +146,10 @@ def _ask_options(viewer: Viewer, kind: str) -> ImportOptions | None:
         save_as = first.text_input(
             _("Save the mapping as"),
             key="import_save",
-            help=_("Kept with the import, under this name; the next file of the same form is read with it. On the command line: {option}", option="--save-mapping NAME"),
+            help=_(
+                "Kept with the import, under this name; the next file of the same form is read with it. On the command line: {option}",
+                option="--save-mapping NAME",
+            ),
         )
         system = first.text_input(
             _("Name of the tool"), help=_("First part of a contact's identity: files of two tools with two names never mix."), key="import_system"
@@ -231,7 +234,7 @@ def _show_question(kind: str, file_id: str, refusal: Refusal) -> None:
 
 def _is_answer(option: str) -> bool:
     name, _space, value = option.removeprefix("--").partition(" ")
-    known = name in ANSWERS or (name in SEVERAL or name == "map") and "=" in value
+    known = name in ANSWERS or ((name in SEVERAL or name == "map") and "=" in value)
     # In capitals stands what the person must still fill in.
     return known and not any(place in value for place in ("COLUMN", "NAME", "DATE", "MIN-MAX", "|"))
 
