@@ -246,18 +246,20 @@ def _find_clock_hours(bench: duckdb.DuckDBPyConnection, first: date, last: date)
 
 
 def _find_overlaps(bench: duckdb.DuckDBPyConnection, staged: Staged) -> tuple[Overlap, ...]:
-    """Other systems that already have contacts on the same day in the same queue (on the same day, where the file has no queue)."""
+    """Other systems that already have contacts of the same day, channel and queue (any queue, where the file has none)."""
     by_queue = "queue" in staged.columns
     queue, same = ("queue", "AND c.queue IS NOT DISTINCT FROM d.queue") if by_queue else ("NULL AS queue", "")
+    channel = "channel" if "channel" in staged.columns else f"{tables.quoted(staged.defaults.get('channel', ''))} AS channel"
     rows = bench.execute(
         f"""
-        WITH days AS (SELECT {queue}, CAST(local_start AS DATE) AS day, count(*) AS rows FROM staged GROUP BY ALL),
+        WITH days AS (SELECT {queue}, {channel}, CAST(local_start AS DATE) AS day, count(*) AS rows FROM staged GROUP BY ALL),
         there AS (
-            SELECT source_system, {"queue," if by_queue else ""} CAST(local_start AS DATE) AS day, count(*) AS contacts FROM contacts
+            SELECT source_system, {"queue," if by_queue else ""} channel, CAST(local_start AS DATE) AS day, count(*) AS contacts FROM contacts
             WHERE source_system <> ? AND month BETWEEN (SELECT strftime(min(day), '%Y-%m') FROM days) AND (SELECT strftime(max(day), '%Y-%m') FROM days)
             GROUP BY ALL
         )
-        SELECT c.source_system, sum(c.contacts), sum(d.rows), min(d.day), max(d.day) FROM days d JOIN there c ON c.day = d.day {same}
+        SELECT c.source_system, sum(c.contacts), sum(d.rows), min(d.day), max(d.day) FROM days d
+        JOIN there c ON c.day = d.day AND coalesce(nullif(d.channel, '') = c.channel, true) {same}
         GROUP BY c.source_system ORDER BY c.source_system""",
         [staged.system],
     ).fetchall()
