@@ -187,6 +187,14 @@ def test_an_alias_that_is_the_id_of_another_is_suggested(folder: Path) -> None:
     assert ({item.spelling, item.kept}, item.evidence) == ({"B7", "EXT-77"}, "same_alias")
 
 
+def test_the_one_whose_team_is_known_is_proposed_to_be_kept(folder: Path) -> None:
+    bring(folder, "contacts", "contact_id,started_at,advisor\nX1,2026-03-04 09:00,D. Martin\nX2,2026-03-04 10:00,D. Martin\n")
+
+    [item] = suggesting.find_suggestions(SYSTEM, "advisor")
+
+    assert (item.spelling, item.kept, item.spelling_use.contacts) == ("D. Martin", "D1", 2)
+
+
 def test_tools_that_know_both_speak_against_a_suggestion(folder: Path) -> None:
     with store.writing() as session:
         session.execute(sa.update(Advisor).where(Advisor.advisor_id.in_(("4012", "4013"))).values(name="Diane Durand"))

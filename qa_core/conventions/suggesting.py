@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from itertools import combinations
 from typing import Any
@@ -18,7 +18,7 @@ from qa_core.access import Permission, Viewer
 from qa_core.advisors import fold
 from qa_core.conventions.standing import as_given
 from qa_core.records import store
-from qa_core.records.model import Advisor, AdvisorAlias, NameDecision
+from qa_core.records.model import Advisor, AdvisorAlias, Membership, NameDecision
 from qa_core.wording import N_, _, ngettext
 
 ALIKE = 0.87
@@ -47,7 +47,7 @@ class Use:
 
 @dataclass(frozen=True)
 class Suggestion:
-    """Two names that may mean the same; `kept` is the one with more contacts. `together`: tools that know both, which speaks against it."""
+    """Two names that may mean the same; `kept` is the one better known. `together`: tools that know both, which speaks against it."""
 
     kind: str
     spelling: str
@@ -73,9 +73,10 @@ def find_suggestions(viewer: Viewer, kind: str) -> list[Suggestion]:
         apart = sa.select(NameDecision.spelling, NameDecision.kept).where(NameDecision.kind == kind, NameDecision.undone_at.is_(None))
         decided = {frozenset(pair) for pair in session.execute(apart)}
         titles = dict(session.execute(sa.select(Advisor.advisor_id, Advisor.name)).all()) if kind == "advisor" else {name: name for name in uses}
+        placed = set(session.scalars(sa.select(Membership.advisor_id))) if kind == "advisor" else set()
         pairs = _pair_advisors(session, titles) if kind == "advisor" else _pair_spellings(titles)
     found = [
-        _suggest(kind, one, other, evidence, titles, uses)
+        _suggest(kind, one, other, evidence, titles, uses, placed)
         for (one, other), evidence in pairs.items()
         if frozenset((one, other)) not in decided and not {one, other} & merged
     ]
@@ -95,9 +96,11 @@ def as_json(item: Suggestion) -> dict[str, Any]:
     return {**asdict(item), "together": item.together}
 
 
-def _suggest(kind: str, one: str, other: str, evidence: str, titles: Mapping[str, str], uses: Mapping[str, Use]) -> Suggestion:
-    # With as many contacts, a person's id that is more than the name is the better one to keep.
-    kept, spelling = sorted((one, other), key=lambda name: (-uses.get(name, Use()).contacts, name == titles[name], name))
+def _suggest(kind: str, one: str, other: str, evidence: str, titles: Mapping[str, str], uses: Mapping[str, Use], placed: Collection[str]) -> Suggestion:
+    # Of an advisor, keep the one whose team is known, then the one with an id of their own; else the name with more contacts.
+    kept, spelling = sorted(
+        (one, other), key=lambda name: (name not in placed, kind == "advisor" and name == titles[name], -uses.get(name, Use()).contacts, name)
+    )
     return Suggestion(kind, spelling, kept, evidence, titles[spelling], titles[kept], uses.get(spelling, Use()), uses.get(kept, Use()))
 
 
@@ -119,7 +122,7 @@ def _pair_advisors(session: Session, titles: Mapping[str, str]) -> dict[tuple[st
     by_title: dict[str, list[str]] = defaultdict(list)
     for advisor_id, name in titles.items():
         by_title[name].append(advisor_id)
-    for name, ids in by_title.items():
+    for ids in by_title.values():
         pairs |= dict.fromkeys(combinations(sorted(ids), 2), SAME_NAME)
     for one, other in _near(by_title):
         if evidence := _compare(one, other, initials=True):
