@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import date, timedelta
 
@@ -20,6 +21,8 @@ DAYS: Mapping[str, str] = {
     "days": N_("Chosen days"),
 }
 MONTHS: Mapping[str, str] = {"1m": N_("1 month"), "3m": N_("3 months"), "6m": N_("6 months"), "12m": N_("12 months")}
+USUAL = "28d"
+MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
 COMPARISONS: Mapping[str, str] = {"previous": N_("Previous"), "year": N_("Year before"), "none": N_("Nothing")}
 
 
@@ -29,11 +32,27 @@ def choices(viewer: Viewer) -> Mapping[str, str]:
 
 
 def default(viewer: Viewer) -> str:
-    return "3m" if viewer.needs_suppression else "28d"
+    """The period where nothing was chosen; only `USUAL` goes without saying in an address, so that a link means the same to every role."""
+    return "3m" if viewer.needs_suppression else USUAL
+
+
+def is_known(choice: str, viewer: Viewer, last_day: date) -> bool:
+    """Whether that viewer may look at this choice, offered or not: also one month by its name (`2026-10`), and the periods offered to others."""
+    if choice in choices(viewer):
+        return True
+    if MONTH.fullmatch(choice):
+        return not viewer.needs_suppression or end_of("month", _first_of(choice)) <= _last_whole_month_end(last_day)
+    return choice in MONTHS
+
+
+def _first_of(month: str) -> date:
+    return date.fromisoformat(f"{month}-01")
 
 
 def build_period(choice: str, last_day: date, first_day: date, chosen: tuple[date, ...] = ()) -> Period:
     """The days of a choice, for data that goes from `first_day` to `last_day`; `chosen` are the two ends of "chosen days"."""
+    if MONTH.fullmatch(choice):
+        return Period(_first_of(choice), end_of("month", _first_of(choice)))
     if choice in MONTHS:
         end = _last_whole_month_end(last_day)
         return Period(_months_back(end, int(choice[:-1]) - 1), end)
@@ -47,6 +66,14 @@ def build_period(choice: str, last_day: date, first_day: date, chosen: tuple[dat
     if choice in ("all", "days"):
         return Period(first_day, last_day)
     return Period(last_day - timedelta(days=int(choice[:-1]) - 1), last_day)
+
+
+def build_span(viewer: Viewer, first_day: date, last_day: date) -> Period | None:
+    """All that this viewer may look at in data of these days: whole months only, for some; None where there is none."""
+    if not viewer.needs_suppression:
+        return Period(first_day, last_day)
+    first, end = first_day.replace(day=1), _last_whole_month_end(last_day)
+    return Period(first, end) if first <= end else None
 
 
 def build_comparison(choice: str, period: Period) -> Period | None:
@@ -84,6 +111,15 @@ def starts_of(grain: str, period: Period) -> list[date]:
 def end_of(grain: str, start: date) -> date:
     """The last day of the week or month that starts then."""
     return (start + timedelta(days=32)).replace(day=1) - timedelta(days=1) if grain == "month" else start + timedelta(days=6)
+
+
+def period_of(grain: str, start: str | None) -> Period | None:
+    """The days of one week (by its Monday, `2026-10-05`) or month (`2026-10`); None for any other dimension or text."""
+    try:
+        first_day = _first_of(start) if grain == "month" else date.fromisoformat(start) if grain == "week" else None
+    except (TypeError, ValueError):
+        return None
+    return Period(first_day, end_of(grain, first_day)) if first_day else None
 
 
 def _last_whole_month_end(last_day: date) -> date:

@@ -4,7 +4,7 @@ import streamlit as st
 
 from qa_core import query
 from qa_core.access import Permission
-from qa_core.ui import gate, menu
+from qa_core.ui import drill, gate
 from qa_core.ui.views import contact as view
 from qa_core.wording import _
 
@@ -13,11 +13,11 @@ viewer = gate.current_viewer(Permission.SEE_CONTACTS)
 if "id" not in st.query_params:
     st.title(_("Contact"), anchor=False)
     st.info(_("Choose a contact in the list."))
-    st.page_link(menu.find_page("contacts").path, label=_("Contacts"), icon=":material/arrow_back:")
+    drill.show_way_back()
 else:
     contact = query.get_contact(viewer, st.query_params.get("system", ""), st.query_params["id"])
     view.note_reading(viewer, contact)
-    st.page_link(menu.find_page("contacts").path, label=_("Contacts"), icon=":material/arrow_back:")
+    drill.show_way_back()
     view.show_head(contact)
     view.show_course(contact)
     view.show_details(contact)

@@ -8,8 +8,9 @@ from qa_core.wording import _
 viewer = gate.current_viewer(Permission.SEE_CONTACTS)
 look = filter_bar.current()
 
-filter_bar.show_title(_("Contacts"))
-if not empty.is_shown(viewer, look):
-    asked = contacts.read_address(viewer, look)
-    contacts.show_asked(asked)
-    contacts.show_list(viewer, asked)
+asked = contacts.read_address(viewer, look)
+filter_bar.show_title(_("Contacts"), asked.where.period)
+contacts.show_asked(asked)
+total = contacts.count(viewer, asked) if look.has_data else 0
+if not empty.is_shown(viewer, look, total):
+    contacts.show_list(viewer, asked, total)

@@ -11,6 +11,5 @@ look = filter_bar.current()
 filter_bar.show_title(_("Overview"))
 if not empty.is_shown(viewer, look):
     rows, series = overview.read(viewer, look)
-    if not empty.is_shown(viewer, look, rows["received"].value, rows["received"].status != "suppressed"):
-        overview.show_top(viewer, look, rows, series)
-        overview.show_more(viewer, look, rows, series)
+    overview.show_top(viewer, look, rows, series)
+    overview.show_more(viewer, look, rows, series)

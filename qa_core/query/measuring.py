@@ -208,7 +208,8 @@ def _beside(frame: pd.DataFrame, before: pd.DataFrame, by: tuple[str, ...], peri
                 side[name] = None
     aligned = before.copy()
     for name in keys:
-        aligned[name] = [_align(name, value, period, compare) for value in before[name]]
+        # As objects: pandas takes an empty column for numbers, which merge with no names.
+        aligned[name] = pd.Series([_align(name, value, period, compare) for value in before[name]], index=before.index, dtype=object)
     wanted = aligned[[*keys, *BEFORE]].rename(columns={name: f"{name}_before" for name in BEFORE})
     joined = frame.merge(wanted, on=keys, how="left")
     joined["status_before"] = joined["status_before"].astype(object).where(joined["status_before"].notna(), "no_data")

@@ -13,6 +13,7 @@ from qa_core.findings import Finding
 from qa_core.kpis import Kpi, get_kpi
 from qa_core.series import Series
 from qa_core.ui.filter_bar import Look
+from qa_core.ui.plain import escape
 from qa_core.wording import N_, _, ngettext
 
 SHORT_TITLES: Mapping[str, str] = {
@@ -141,13 +142,6 @@ def show_heading(finding: Finding, caption: str = "") -> None:
         st.caption(escape(caption))
 
 
-def escape(text: str) -> str:
-    """Names given by people, as text and never as markdown."""
-    for sign in "\\`*_[]<>#$|~":
-        text = text.replace(sign, "\\" + sign)
-    return text.replace("://", ":\u200b//").replace(":material", "material")
-
-
 def _below(row: Any, kpi: Kpi, currency: str | None, extra: str) -> list[str]:
     parts = []
     between = figures.interval(row.low, row.high, kpi.unit, currency)
@@ -193,6 +187,10 @@ def say_notes(notes: Sequence[str]) -> list[str]:
                     count=figures.number(int(detail)),
                 )
             )
+        elif code == "from_totals":
+            said.append(_("Part of it comes from totals by interval, which do not tell single contacts apart."))
+        elif code == "totals_left_out":
+            said.append(ngettext("{count} contact of totals is left out: its platform counts by another threshold, or not by this formula.", "{count} contacts of totals are left out: their platform counts by another threshold, or not by this formula.", int(detail), count=figures.number(int(detail))))
         elif code == "provisional_spend":
             said.append(_("Spend of the last days may still arrive."))
     return said

@@ -9,8 +9,9 @@ import streamlit as st
 
 from qa_core.access import Permission, Viewer
 from qa_core.ui import filter_bar, menu
+from qa_core.wording import _
 
-_GO = "drill_to"
+_GO, _FROM = "drill_to", "drilled_from"
 EXTRA = ("advisor", "outcome", "source", "medium", "week", "month", "weekday", "hour")
 """What the address of the list can say beside the row of filters; `behind` besides, the KPI whose contacts are meant."""
 
@@ -19,6 +20,7 @@ def follow() -> None:
     """Go where a click of this run leads; called by the front door before anything is drawn."""
     if _GO in st.session_state:
         page, parameters = st.session_state.pop(_GO)
+        filter_bar.keep()
         st.switch_page(menu.find_page(page).path, query_params=parameters)
 
 
@@ -28,21 +30,27 @@ def is_open_to(viewer: Viewer) -> bool:
 
 
 def to_contacts(values: dict[str, Any], behind: str | None = None) -> None:
-    """Callback: narrow the filters to these values and open the contacts, those that the KPI `behind` counts.
-
-    A week or month may lie before the period chosen: the list then goes over all data.
-    """
+    """Callback: narrow the filters to these values and open the contacts, those that the KPI `behind` counts."""
     row = {dimension: value for dimension, value in values.items() if dimension in filter_bar.PAGES["contacts"]}
-    filter_bar.narrow(row, whole=bool({"week", "month"} & set(values)))
-    parameters = {dimension: "" if value is None else str(value) for dimension, value in values.items() if dimension not in row}
+    filter_bar.narrow(row)
+    parameters: dict[str, str | list[str]] = {dimension: "" if value is None else str(value) for dimension, value in values.items() if dimension not in row}
     if behind:
         parameters["behind"] = behind
-    st.session_state[_GO] = ("contacts", parameters)
+    row_said = {name: value for name, value in filter_bar.say("contacts").items() if value}
+    st.session_state[_GO] = ("contacts", parameters | row_said)
 
 
-def to_contact(source_system: str, contact_id: str) -> None:
-    """Callback: open one contact in full."""
+def to_contact(page_key: str, source_system: str, contact_id: str) -> None:
+    """Callback: open one contact in full, from that page, which a link there leads back to as it was."""
+    st.session_state[_FROM] = (page_key, {name: st.query_params.get_all(name) for name in st.query_params})
     st.session_state[_GO] = ("contact", {"system": source_system, "id": contact_id})
+
+
+def show_way_back() -> None:
+    """From one contact to where it was opened, with the filters of that page; to the list for who came by a link."""
+    page_key, parameters = st.session_state.get(_FROM, ("contacts", {}))
+    page = menu.find_page(page_key)
+    st.page_link(page.path, label=_(page.title), icon=":material/arrow_back:", query_params=parameters)
 
 
 def on_point(key: str, dimension: str, behind: str | None = None, grain: str | None = None) -> Callable[[], None]:

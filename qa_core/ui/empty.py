@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import streamlit as st
 
-from qa_core import figures, query
+from qa_core import figures, spans
 from qa_core.access import Permission, Viewer
-from qa_core.ui import filter_bar, menu
+from qa_core.ui import cached, filter_bar, menu
 from qa_core.ui.filter_bar import Look
 from qa_core.wording import _
 
 
-def is_shown(viewer: Viewer, look: Look, received: float | None = None, asked: bool = False) -> bool:
-    """Show the way out when there is nothing to see: no data at all, or (`asked`) nothing in the period. True when it was shown."""
+def is_shown(viewer: Viewer, look: Look, count: float | None = None) -> bool:
+    """Show the way out when there is nothing to see: no data at all, or nothing in the period under these filters. True when it was shown.
+
+    `count`: what the page is about, where that is something other than the contacts received.
+    """
     if not look.has_data:
         _show_no_data(viewer)
         return True
-    if asked and not received:
-        _show_empty_period(viewer, look)
-        return True
-    return False
+    if count is None:
+        received = cached.headline(viewer, ("received",), look.where)["received"]
+        count = 1 if received.status == "suppressed" else 0 if figures.is_missing(received.value) else received.value
+    if count:
+        return False
+    _show_empty_period(viewer, look)
+    return True
 
 
 def _show_no_data(viewer: Viewer) -> None:
@@ -33,25 +39,29 @@ def _show_no_data(viewer: Viewer) -> None:
 
 
 def _show_empty_period(viewer: Viewer, look: Look) -> None:
-    span = query.data_span(viewer)
+    last = _find_last_month(viewer, look)
     with st.container(border=True):
         st.markdown("#### :material/event_busy: " + _("Nothing in {period}", period=look.period_title))
-        if look.where.values:
-            st.write(
-                _(
-                    "No contact fits these filters in this period. The data goes from {first} to {last}.",
-                    first=figures.day(span[0], year=True),
-                    last=figures.day(span[1], year=True),
-                )
-            )
+        if last:
+            st.write(_("The last month with contacts is {month}.", month=figures.month(last)))
+        elif look.where.values:
+            st.write(_("No contact fits these filters in any month."))
         else:
-            st.write(_("The data goes from {first} to {last}.", first=figures.day(span[0], year=True), last=figures.day(span[1], year=True)))
+            first_day, last_day = (figures.day(day, year=True) for day in (look.first_day, look.last_day))
+            st.write(_("The data goes from {first} to {last}; none of it is in what you may see.", first=first_day, last=last_day))
         with st.container(horizontal=True):
+            if last:
+                label = _("Show {month}", month=figures.month(last))
+                st.button(label, on_click=filter_bar.choose_period, args=(last,), icon=":material/date_range:", type="primary")
             if look.where.values:
                 st.button(_("Take the filters away"), on_click=filter_bar.clear, icon=":material/filter_alt_off:")
-            st.button(_("Show all data"), on_click=filter_bar.show_all_data, icon=":material/date_range:")
 
 
-def show_nothing(text: str) -> None:
-    """A card's place holder: one grey line."""
-    st.caption(f":material/do_not_disturb_on: {text}")
+def _find_last_month(viewer: Viewer, look: Look) -> str | None:
+    """The last month that has anything under these filters, as `2026-10`."""
+    span = spans.build_span(viewer, look.first_day, look.last_day)
+    if span is None:
+        return None
+    months = cached.measure(viewer, ("received",), ("month",), look.where.with_period(span))
+    filled = months[(months["n"] > 0) | (months["status"] == "suppressed")]
+    return None if filled.empty else str(filled["month"].max())

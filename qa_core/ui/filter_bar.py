@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 import streamlit as st
 
-from qa_core import figures, query, slices, spans, wording
+from qa_core import figures, query, slices, spans
 from qa_core.access import Permission, Viewer
 from qa_core.slices import Filters, Period
-from qa_core.ui import cached
+from qa_core.ui import address, cached
+from qa_core.ui.plain import escape
 from qa_core.wording import _
 
 PAGES: dict[str, tuple[str, ...]] = {
@@ -25,12 +26,14 @@ PAGES: dict[str, tuple[str, ...]] = {
     "contacts": ("channel", "queue", "team", "reason", "campaign"),
 }
 """The pages that have the row, and the dimensions they filter by, besides period and comparison."""
+ALWAYS = ("period", "from", "to", "compare")
 WITHOUT_COMPARISON = frozenset({"contacts"})
 
-WIDTH = 112
-"""Of one field, in pixels: seven in a row beside the menu on a small laptop, three on a phone."""
+MOST_BUTTONS = 14
+"""Up to so many values are buttons; beyond, a list to search in."""
 
 _LOOK = "look"
+_BEFORE = "look_before"
 _MISSING = "-"
 """Stands for "not known" among the options."""
 
@@ -65,15 +68,22 @@ def show(viewer: Viewer, page_key: str) -> None:
     """Draw the row for that page and remember what was chosen; called by the front door, before the page runs."""
     st.session_state[_LOOK] = Look()
     cached.look_up_version()
-    _keep_undrawn(page_key)
+    keep(_drawn(page_key))
+    _widen(page_key)
     span = query.data_span(viewer)
     if span is None or page_key not in PAGES:
+        address.write(page_key, {})
         return
     first_day, last_day = span
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="xsmall", key="filter_bar"):
+    dimensions = [dimension for dimension in PAGES[page_key] if viewer.can_cut_by(dimension)]
+    _take_address(page_key, dimensions)
+    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="filter_bar"):
         period = _ask_period(viewer, first_day, last_day)
         compare_with = "none" if page_key in WITHOUT_COMPARISON else _ask_comparison()
-        values = {dimension: _ask_values(viewer, dimension) for dimension in PAGES[page_key] if viewer.can_cut_by(dimension)}
+        values = {dimension: _ask_values(viewer, dimension) for dimension in dimensions}
+        if any(values.values()):
+            st.button(_("Clear"), icon=":material/filter_alt_off:", type="tertiary", on_click=clear, help=_("Take the filters away"))
+    address.write(page_key, say(page_key))
     compare = spans.build_comparison(compare_with, period)
     where = Filters.of(period, values)
     grain, trend = spans.build_trend(period, viewer.needs_suppression)
@@ -90,25 +100,31 @@ def show(viewer: Viewer, page_key: str) -> None:
     )
 
 
+def _drawn(page_key: str) -> tuple[str, ...]:
+    if page_key not in PAGES:
+        return ()
+    return *(name for name in ALWAYS if name != "compare" or page_key not in WITHOUT_COMPARISON), *PAGES[page_key]
+
+
 def current() -> Look:
     """What the row above the page says."""
     return st.session_state.get(_LOOK, Look())
 
 
-def show_title(title: str) -> None:
-    """The title of a page, and beside it the days it is about."""
+def show_title(title: str, period: Period | None = None) -> None:
+    """The title of a page, and beside it the days it is about: those of the row, or others."""
     look = current()
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         st.title(title, anchor=False, width="content")
-        if look.has_data:
-            compared = _("{period}, compared with {before}", period=look.period_title, before=look.compare_title) if look.compare else look.period_title
-            st.caption(compared, width="content")
+        if look.has_data and period is None and look.compare:
+            st.caption(_("{period}, compared with {before}", period=look.period_title, before=look.compare_title), width="content")
+        elif look.has_data:
+            st.caption(figures.period(period) if period else look.period_title, width="content")
 
 
-def show_all_data() -> None:
-    """Callback: choose the whole of the data, without filters."""
-    clear()
-    st.session_state["period"] = "12m" if "period" in st.session_state and st.session_state["period"] in spans.MONTHS else "all"
+def choose_period(choice: str) -> None:
+    """Callback: choose that period."""
+    st.session_state["period"] = choice
 
 
 def clear() -> None:
@@ -118,81 +134,114 @@ def clear() -> None:
             st.session_state[dimension] = []
 
 
-def narrow(values: dict[str, Any], whole: bool = False) -> None:
-    """Callback: add values to the row, as a click on a chart or a table does; `whole` takes all data as the period."""
-    for dimension, value in values.items():
-        st.session_state[dimension] = [_MISSING if value is None else value]
-    if whole:
-        st.session_state["period"] = "all"
+def narrow(values: dict[str, Any]) -> None:
+    """Callback: add values to the row, as a click on a chart or a table does, until the reader leaves the contacts for another page."""
+    held = {dimension: st.session_state.get(dimension) or [] for dimension in values}
+    chosen = {dimension: [_MISSING if value is None else str(value)] for dimension, value in values.items()}
+    st.session_state[_BEFORE] = (held, chosen)
+    st.session_state.update(chosen)
 
 
-def _keep_undrawn(page_key: str) -> None:
-    """Streamlit forgets a widget that a run does not draw; the filters of other pages shall be there again when the reader comes back."""
-    drawn = {"period", "from", "to", "compare", *PAGES[page_key]} if page_key in PAGES else set()
-    if page_key in WITHOUT_COMPARISON:
-        drawn.discard("compare")
-    for key in {"period", "from", "to", "compare", *(name for names in PAGES.values() for name in names)} - drawn:
+def _widen(page_key: str) -> None:
+    """Undo what a click narrowed, where the reader did not change it since."""
+    if page_key in ("contacts", "contact") or _BEFORE not in st.session_state:
+        return
+    held, chosen = st.session_state.pop(_BEFORE)
+    for dimension, values in chosen.items():
+        if st.session_state.get(dimension) == values:
+            st.session_state[dimension] = held[dimension]
+
+
+def keep(drawn: Collection[str] = ()) -> None:
+    """Hold the row for later, but for what this run draws: Streamlit forgets a widget that a run does not draw."""
+    for key in {*ALWAYS, *(name for names in PAGES.values() for name in names)} - set(drawn):
         if key in st.session_state:
             st.session_state[key] = st.session_state[key]
 
 
+def _take_address(page_key: str, dimensions: Sequence[str]) -> None:
+    """Where the address brings news, the widgets follow it; what it does not say is as usual."""
+    given = address.read(page_key, (*ALWAYS, *dimensions))
+    if given is None:
+        return
+    for key in ("period", "compare"):
+        _set(key, given[key][0] if given.get(key) else None)
+    for key in ("from", "to"):
+        try:
+            _set(key, date.fromisoformat(given[key][0]) if given.get(key) else None)
+        except ValueError:
+            _set(key, None)
+    for key in dimensions:
+        _set(key, given.get(key) or None)
+
+
+def say(page_key: str) -> dict[str, list[str]]:
+    """The row as it stands, as the address of that page says it; empty lists for what is as usual."""
+    held = st.session_state
+    period, compare = held.get("period") or spans.USUAL, held.get("compare") or "previous"
+    return {
+        "period": [] if period == spans.USUAL else [period],
+        **{key: [held[key].isoformat()] if period == "days" and held.get(key) else [] for key in ("from", "to")},
+        **{dimension: list(held.get(dimension) or []) for dimension in PAGES[page_key]},
+        "compare": [] if compare == "previous" or page_key in WITHOUT_COMPARISON else [compare],
+    }
+
+
+def _set(key: str, value: Any) -> None:
+    if value is not None:
+        st.session_state[key] = value
+    elif key in st.session_state:
+        del st.session_state[key]
+
+
 def _ask_period(viewer: Viewer, first_day: date, last_day: date) -> Period:
-    titles = spans.choices(viewer)
-    default = spans.default(viewer)
-    options = list(titles)
-    _understand("period", titles)
-    choice = st.selectbox(
-        _("Period"), options, index=options.index(default), format_func=lambda key: _(titles[key]), key="period", bind="query-params", width=WIDTH
-    )
-    chosen: tuple[date, ...] = ()
-    if choice == "days":
-        ends = (("from", _("From"), max(first_day, last_day.replace(day=1))), ("to", _("To"), last_day))
-        chosen = tuple(_ask_day(key, title, day) for key, title, day in ends)
-    return spans.build_period(choice if choice in titles else default, last_day, first_day, chosen)
+    titles = {key: _(title) for key, title in spans.choices(viewer).items()}
+    held = st.session_state.get("period")
+    if not held or not spans.is_known(held, viewer, last_day):
+        held = st.session_state["period"] = spans.default(viewer)
+    if held not in titles:
+        titles[held] = _(spans.MONTHS[held]) if held in spans.MONTHS else figures.month(date.fromisoformat(f"{held}-01"), year=True)
+    with st.popover(f":material/calendar_month: **{titles[held]}**", help=_("Period")):
+        st.radio(_("Period"), list(titles), format_func=titles.get, key="period")
+        chosen: tuple[date, ...] = ()
+        if held == "days":
+            ends = (("from", _("From"), max(first_day, last_day.replace(day=1))), ("to", _("To"), last_day))
+            chosen = tuple(_ask_day(key, title, day) for key, title, day in ends)
+    return spans.build_period(held, last_day, first_day, chosen)
 
 
 def _ask_day(key: str, title: str, default: date) -> date:
-    return st.date_input(title, value=default, key=key, bind="query-params", format="DD/MM/YYYY", width=WIDTH) or default
+    st.session_state.setdefault(key, default)
+    return st.date_input(title, key=key, format="DD/MM/YYYY") or default
 
 
 def _ask_comparison() -> str:
-    titles = spans.COMPARISONS
-    _understand("compare", titles)
-    choice = st.selectbox(_("Compare with"), list(titles), format_func=lambda key: _(titles[key]), key="compare", bind="query-params", width=WIDTH)
-    return choice if choice in titles else "previous"
+    titles = {key: _(title) for key, title in spans.COMPARISONS.items()}
+    held = st.session_state.get("compare")
+    if held not in titles:
+        held = st.session_state["compare"] = "previous"
+    with st.popover(f":material/compare_arrows: **{titles[held]}**", help=_("Compare with")):
+        st.radio(_("Compare with"), list(titles), format_func=titles.get, key="compare")
+    return held
 
 
 def _ask_values(viewer: Viewer, dimension: str) -> tuple[str | None, ...]:
     found = [value for value, _count in cached.find_values(viewer, dimension)]
-    options = [_MISSING if value is None else str(value) for value in found]
-    titles = {key: figures.name(dimension, None if key == _MISSING else key) for key in options}
-    _understand(dimension, figures.CHANNELS if dimension == "channel" else titles, many=True)
-    held = st.session_state.get(dimension)
-    if held:
-        # What is no longer offered (another viewer, a purged queue) must not stay as an invisible filter.
-        st.session_state[dimension] = [key for key in held if key in titles]
-    chosen = st.multiselect(
-        _(slices.get_dimension(dimension).title),
-        options,
-        format_func=lambda key: titles.get(key, key),
-        key=dimension,
-        bind="query-params",
-        placeholder=_("All"),
-        wrap=False,
-        width=WIDTH,
-    )
-    return tuple(None if key == _MISSING else key for key in chosen if key in titles)
+    titles = {key: figures.name(dimension, None if key == _MISSING else key) for key in (_MISSING if value is None else str(value) for value in found)}
+    # What is no longer offered (another viewer, a purged queue) must not stay as an invisible filter.
+    held = st.session_state[dimension] = [key for key in st.session_state.get(dimension) or [] if key in titles]
+    title = _(slices.get_dimension(dimension).title)
+    with st.popover(_name_chosen(title, [titles[key] for key in held]), disabled=not titles):
+        if len(titles) <= MOST_BUTTONS:
+            st.pills(title, list(titles), format_func=lambda key: escape(titles.get(key, key)), key=dimension, selection_mode="multi")
+        else:
+            st.multiselect(title, list(titles), format_func=lambda key: titles.get(key, key), key=dimension, placeholder=_("All"), width=320)
+    return tuple(None if key == _MISSING else key for key in held)
 
 
-def _understand(key: str, titles: Mapping[str, str], many: bool = False) -> None:
-    """Streamlit keeps the shown title in the address; an address sent by somebody who reads the other language means the same."""
-    given = st.query_params.get_all(key)
-    if key in st.session_state or not given:
-        return
-    spoken, meant = wording.language(), {}
-    for language in wording.LANGUAGES:
-        wording.use(language)
-        meant |= {_(title): name for name, title in titles.items()}
-    wording.use(spoken)
-    if all(text in meant for text in given) and [_(titles[meant[text]]) for text in given] != given:
-        st.session_state[key] = [meant[text] for text in given] if many else meant[given[0]]
+def _name_chosen(title: str, chosen: Sequence[str]) -> str:
+    """The dimension, and what of it was chosen: the first by name, the others counted."""
+    if not chosen:
+        return title
+    first = escape(chosen[0] if len(chosen[0]) <= 24 else chosen[0][:23].rstrip() + "…")
+    return _("{title}: {chosen}", title=title, chosen=f"**{first}**" + (f" +{len(chosen) - 1}" if len(chosen) > 1 else ""))

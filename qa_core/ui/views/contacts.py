@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from qa_core import figures, journal, query, slices
+from qa_core import figures, journal, query, slices, spans
 from qa_core.access import Viewer
 from qa_core.kpis import BY_KEY, Subject
 from qa_core.records import store
@@ -47,7 +47,9 @@ def read_address(viewer: Viewer, look: Look) -> Asked:
     known = behind in BY_KEY and BY_KEY[behind].subject == Subject.CONTACTS and viewer.can(BY_KEY[behind].needs)
     where = look.where
     for dimension, value in extra:
-        where = where.with_value(dimension, value)
+        # A week or month that was clicked on may lie outside the period chosen above.
+        period = spans.period_of(dimension, value)
+        where = where.with_period(period) if period else where.with_value(dimension, value)
     return Asked(where, extra, behind if known else None)
 
 
@@ -62,14 +64,18 @@ def show_asked(asked: Asked) -> None:
             _show_removable(dimension, f"{_(slices.get_dimension(dimension).title)}: {figures.name(dimension, value)}")
 
 
-def show_list(viewer: Viewer, asked: Asked) -> None:
+def count(viewer: Viewer, asked: Asked) -> int:
+    """How many contacts the list has."""
+    return query.count_contacts(viewer, asked.where, asked.behind)
+
+
+def show_list(viewer: Viewer, asked: Asked, total: int) -> None:
     """The contacts, newest first unless asked otherwise; a click opens one in full."""
-    total = query.count_contacts(viewer, asked.where, asked.behind)
     pages = max(1, -(-total // PAGE))
     left, middle, right = st.columns([5, 2, 1], vertical_alignment="bottom")
     left.markdown("##### " + ngettext("{count} contact", "{count} contacts", total, count=figures.number(total)))
     left.caption(_("Click a line to open the contact."))
-    order = middle.selectbox(_("Order"), list(ORDERS), format_func=lambda key: _(ORDERS[key]), key="order", bind="query-params")
+    order = _ask_order(middle)
     page = right.number_input(_("Page of {pages}", pages=figures.number(pages)), 1, max(pages, 1), 1, key="page", bind="query-params")
     allowed = query.contact_columns(viewer)
     columns = tuple(name for name in SHOWN if name in allowed)
@@ -79,7 +85,7 @@ def show_list(viewer: Viewer, asked: Asked) -> None:
         (*columns, "source_system", "contact_id"),
         PAGE,
         (min(int(page), pages) - 1) * PAGE,
-        order if order in ORDERS else "newest",
+        order,
         asked.behind,
     )
     _note_reading(viewer, asked, page)
@@ -88,11 +94,24 @@ def show_list(viewer: Viewer, asked: Asked) -> None:
     _show_rows(rows, keys)
 
 
+def _ask_order(place: Any) -> str:
+    given = st.query_params.get("order")
+    if "order" not in st.session_state and given in ORDERS:
+        st.session_state["order"] = given
+    order = place.selectbox(_("Order"), list(ORDERS), format_func=lambda key: _(ORDERS[key]), key="order")
+    # The key and not the title, which is what Streamlit would bind: the address means the same in every language.
+    if order != "newest":
+        st.query_params["order"] = order
+    elif given:
+        del st.query_params["order"]
+    return order
+
+
 def _show_rows(rows: list[dict[str, Any]], keys: list[tuple[str, str]]) -> None:
     def open_row() -> None:
         cells = st.session_state["contacts"]["selection"]["cells"]
         if cells:
-            drill.to_contact(*keys[cells[0][0]])
+            drill.to_contact("contacts", *keys[cells[0][0]])
 
     config = {_(TITLES["local_start"]): st.column_config.DatetimeColumn(_(TITLES["local_start"]), format="DD/MM/YYYY HH:mm", width=130)}
     st.dataframe(rows, column_config=config, hide_index=True, key="contacts", on_select=open_row, selection_mode="single-cell", height=560, placeholder="–")

@@ -47,7 +47,7 @@ def show_evaluations(viewer: Viewer, look: Look) -> None:
             cells = st.session_state["my_evaluations"]["selection"]["cells"]
             entry = entries[cells[0][0]] if cells else None
             if entry and entry["contact_id"]:
-                drill.to_contact(entry["source_system"], entry["contact_id"])
+                drill.to_contact("my_quality", entry["source_system"], entry["contact_id"])
 
         rows = [
             {

@@ -1,0 +1,94 @@
+"""The row of filters: an address means the same to every reader, whatever their language or role; what it says that is unknown is passed over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+
+import pytest
+from centres import add_people, contact, land
+from streamlit.testing.v1 import AppTest
+
+from qa_core import spans
+from qa_core.access import Role, Viewer
+from qa_core.slices import Period
+
+MANAGER, EXECUTIVE = Viewer("max", Role.MANAGER), Viewer("rex", Role.EXECUTIVE)
+
+
+@pytest.fixture
+def open_overview(open_app: Callable[..., AppTest], add_person: Callable[..., str]) -> Callable[..., AppTest]:
+    """Four contacts of team Nord in two queues; two managers of its site who read different languages."""
+    add_people({"a1": "Ann"}, {"Nord": "Lille"})
+    days = {"2026-09-01 09:00": "Sales", "2026-09-15 09:00": "Billing", "2026-10-20 09:00": "Billing", "2026-10-31 09:00": "Sales"}
+    land([contact(day, team="Nord", advisor_id="a1", queue=queue) for day, queue in days.items()])
+    add_person("max", "manager", sites=("Lille",), language="en")
+    add_person("maude", "manager", sites=("Lille",), language="fr")
+
+    def follow_link(username: str, **query: str) -> AppTest:
+        app = open_app(username, "overview")
+        for name, value in query.items():
+            app.query_params[name] = value
+        return app.run()
+
+    return follow_link
+
+
+def received(app: AppTest) -> str:
+    return app.metric[0].value
+
+
+def test_an_address_means_the_same_in_both_languages(open_overview: Callable[..., AppTest]) -> None:
+    english, french = (open_overview(name, period="91d", queue="Billing", channel="phone", compare="year") for name in ("max", "maude"))
+
+    assert received(english) == received(french) == "2"
+    assert english.title[0].value == "Overview" and french.title[0].value != "Overview"
+    assert dict(english.query_params) == dict(french.query_params) == {"period": "91d", "queue": "Billing", "channel": "phone", "compare": "year"}
+
+
+def test_a_month_is_a_period_by_its_name(open_overview: Callable[..., AppTest]) -> None:
+    assert received(open_overview("max", period="2026-09")) == "2"
+
+
+def test_what_is_usual_goes_without_saying_and_what_is_unknown_is_passed_over(open_overview: Callable[..., AppTest]) -> None:
+    app = open_overview("max", period="fortnight", queue="Nowhere", compare="never")
+
+    assert received(app) == "2"
+    assert not dict(app.query_params)
+
+
+def test_choosing_a_filter_changes_the_address_and_clearing_takes_it_away(open_overview: Callable[..., AppTest]) -> None:
+    app = open_overview("max", period="91d")
+    app.session_state["queue"] = ["Sales"]
+    app.run()
+    assert received(app) == "2" and app.query_params["queue"] == "Sales"
+
+    next(button for button in app.button if button.label == "Clear").click().run()
+
+    assert received(app) == "4" and "queue" not in app.query_params
+
+
+def test_an_empty_period_names_the_last_month_with_contacts_and_leads_there(open_overview: Callable[..., AppTest]) -> None:
+    app = open_overview("max", period="2025-01", queue="Billing")
+    assert any("Oct 2026" in text.value for text in app.markdown)
+
+    next(button for button in app.button if button.label == "Show Oct 2026").click().run()
+
+    assert received(app) == "1"
+
+
+def test_executives_get_whole_months_whatever_the_address_says() -> None:
+    last_day = date(2026, 10, 15)
+    assert spans.is_known("3m", MANAGER, last_day)
+    assert spans.is_known("2026-10", MANAGER, last_day)
+    assert spans.is_known("2026-09", EXECUTIVE, last_day)
+    assert not spans.is_known("2026-10", EXECUTIVE, last_day)
+    assert not spans.is_known("28d", EXECUTIVE, last_day)
+    assert spans.build_span(EXECUTIVE, date(2026, 8, 20), last_day) == Period(date(2026, 8, 1), date(2026, 9, 30))
+
+
+def test_a_week_or_month_that_was_clicked_on_is_its_days() -> None:
+    assert spans.period_of("week", "2026-10-05") == Period(date(2026, 10, 5), date(2026, 10, 11))
+    assert spans.period_of("month", "2026-02") == Period(date(2026, 2, 1), date(2026, 2, 28))
+    assert spans.period_of("week", "tomorrow") is None
+    assert spans.period_of("hour", "9") is None
