@@ -24,7 +24,10 @@ FROM_TOTALS = "from_totals"
 HOUR = 60
 """A longer interval belongs to no hour of the day."""
 
-_COVERED = sa.table("covered", sa.column("day", sa.Date), sa.column("queue", sa.Text))
+_COUNTING_SCHEMA = pa.schema(
+    [*((name, pa.string()) for name in ("source_system", "queue", "channel", "team")), ("day", pa.date32()), ("length_minutes", pa.int32())]
+)
+_COUNTING = sa.table("counting", *(sa.column(name) for name in _COUNTING_SCHEMA.names))
 Record = dict[str, Any]
 
 
@@ -41,10 +44,10 @@ def find_totals(question: Question, kpis: Sequence[Kpi]) -> list[Record]:
         columns += [aggregate.label(f"{kpi.key}__{suffix}") for suffix, aggregate in _aggregates(_sums_of(question, kpi))]
     with store.reading() as session:
         spellings = names.find_kept(session)["queue"]
-    statement = grouped(question.groups(TOTALS.c), columns).add_cte(_uncovered(question, spellings))
+    statement = grouped(question.groups(TOTALS.c), columns).add_cte(_counted(question, spellings))
     statement = statement.where(question.viewer.scope(TOTALS), *question.filters(TOTALS.c))
-    beside = {"covered": _find_covered(home.current().lake_url, lake.version("contacts"))}
-    return engines.current().run(statement, beside, **read).to_dict("records")
+    counting = _find_counting(home.current().lake_url, lake.version("contacts"), lake.version("intervals"), tuple(sorted(spellings.items())))
+    return engines.current().run(statement, {"counting": counting}, **read).to_dict("records")
 
 
 def add_totals(question: Question, kpis: Sequence[Kpi], records: list[Record]) -> list[Record]:
@@ -77,25 +80,16 @@ def _number(value: Any) -> Any:
     return 0 if value is None or value != value else value
 
 
-def _uncovered(question: Question, spellings: Mapping[str, str]) -> sa.CTE:
-    """The intervals of the period that count: no contact covers them, nor, in their own system, an interval that says the same more finely.
-
-    `spellings`: the names of queues that the centre keeps, by the others that files may have.
-    """
-    day = sa.cast(INTERVALS.c.local_start, sa.Date)
-    queue = sa.case(*((INTERVALS.c.queue == spelling, sa.literal(name)) for spelling, name in spellings.items()), else_=INTERVALS.c.queue) if spellings else INTERVALS.c.queue
-    own = [queue.label("queue") if column is INTERVALS.c.queue else column for column in INTERVALS.c]
-    like = (INTERVALS.c.source_system, day, INTERVALS.c.queue, INTERVALS.c.channel, INTERVALS.c.team)
-    shortest = sa.func.min(INTERVALS.c.length_minutes).over(partition_by=like).label("shortest")
-    queues = sa.func.count(INTERVALS.c.queue).over(partition_by=(INTERVALS.c.source_system, day)).label("queues")
-    every = sa.select(*own, day.label("day"), shortest, queues).where(*cuts.within(question.where.period, INTERVALS.c)).cte("every_interval")
-    kept = every.c
-    covered = sa.exists().where(_COVERED.c.day == kept.day, sa.or_(kept.queue.is_(None), _COVERED.c.queue == kept.queue))
-    conditions = [~covered, kept.length_minutes == kept.shortest, sa.or_(kept.queue.is_not(None), kept.queues == 0)]
+def _counted(question: Question, spellings: Mapping[str, str]) -> sa.CTE:
+    """The intervals of the period that count, their queues by the names that the centre keeps."""
+    own = INTERVALS.c
+    same = [own[name].is_not_distinct_from(_COUNTING.c[name]) for name in ("source_system", "queue", "channel", "team", "length_minutes")]
+    conditions = [*cuts.within(question.where.period, own), sa.cast(own.local_start, sa.Date) == _COUNTING.c.day, *same]
     if "hour" in cuts.dimensions_of(question.by, question.where):
-        conditions.append(kept.length_minutes <= HOUR)
+        conditions.append(own.length_minutes <= HOUR)
+    queue = sa.case(spellings, value=own.queue, else_=own.queue).label("queue") if spellings else own.queue
     missing = [sa.cast(sa.null(), TOTALS.c[name].type).label(name) for name in NOT_OF_INTERVALS]
-    columns = [*(kept[column.name] for column in INTERVALS.c), sa.literal_column("'inbound'", sa.Text).label("direction"), *missing]
+    columns = [*(queue if column is own.queue else column for column in own), sa.literal_column("'inbound'", sa.Text).label("direction"), *missing]
     return sa.select(*columns).where(*conditions).cte("totals")
 
 
@@ -128,13 +122,29 @@ def _aggregates(sums: Sums) -> list[tuple[str, sa.ColumnElement[Any]]]:
 
 
 @functools.lru_cache(maxsize=2)
-def _find_covered(lake_url: str, version: int) -> pa.Table:
-    """The days and queues of which single contacts are known, whoever looks: one row each, looked up once per version of the lake."""
-    day = sa.cast(CONTACTS.c.local_start, sa.Date).label("day")
-    frame = engines.current().run(sa.select(day, CONTACTS.c.queue).where(COUNTED_DIRECTION).distinct())
-    days = [value.date() if hasattr(value, "date") else value for value in frame["day"]]
-    queues = [value if isinstance(value, str) else None for value in frame["queue"]]
-    return pa.table({"day": pa.array(days, pa.date32()), "queue": pa.array(queues, pa.string())})
+def _find_counting(lake_url: str, contacts: int, intervals: int, spellings: tuple[tuple[str, str], ...]) -> pa.Table:
+    """Which intervals count, day by day, looked up once per version of the lake, whoever looks: those that no inbound contact covers, nor,
+    in their own system, what says the same more finely: a shorter interval, or, where no queue is named, one of a queue."""
+    kept = dict(spellings)
+    contact_day, day = (sa.cast(table.c.local_start, sa.Date).label("day") for table in (CONTACTS, INTERVALS))
+    covered = {(row["day"], row["queue"]) for row in _run(sa.select(contact_day, CONTACTS.c.queue).where(COUNTED_DIRECTION).distinct())}
+    days = {day for day, _queue in covered}
+    key = (INTERVALS.c.source_system, day, INTERVALS.c.queue, INTERVALS.c.channel, INTERVALS.c.team)
+    found = _run(sa.select(*key, sa.func.min(INTERVALS.c.length_minutes).label("length_minutes")).group_by(*key))
+    with_queues = {(row["source_system"], row["day"]) for row in found if row["queue"] is not None}
+
+    def counts(row: Record) -> bool:
+        if row["queue"] is None:
+            return row["day"] not in days and (row["source_system"], row["day"]) not in with_queues
+        return (row["day"], kept.get(row["queue"], row["queue"])) not in covered
+
+    return pa.Table.from_pylist([row for row in found if counts(row)], schema=_COUNTING_SCHEMA)
+
+
+def _run(statement: sa.Select) -> list[Record]:
+    """The rows of a statement over the whole lake, missing values None and days as dates."""
+    records = engines.current().run(statement).to_dict("records")
+    return [{name: None if value is None or value != value else value.date() if name == "day" else value for name, value in row.items()} for row in records]
 
 
 @functools.lru_cache(maxsize=2)
