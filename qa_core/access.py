@@ -34,6 +34,7 @@ class Permission(StrEnum):
     SEE_EVALUATORS = "see_evaluators"
     SEE_CONTACTS = "see_contacts"
     SEE_OWN_QUALITY = "see_own_quality"
+    SEE_OWN_EVALUATIONS = "see_own_evaluations"
     EXPORT_FIGURES = "export_figures"
     EXPORT_CONTACTS = "export_contacts"
     EDIT_TARGETS = "edit_targets"
@@ -55,7 +56,7 @@ GRANTS: dict[Role, frozenset[Permission]] = {
     Role.TEAM_LEAD: frozenset(
         {P.SEE_CALL_STATISTICS, P.SEE_TRACKING, P.SEE_SATISFACTION, P.SEE_SCORES, P.SEE_TEAMS, P.SEE_ADVISORS, P.SEE_CONTACTS, P.EXPORT_FIGURES, P.EXPORT_CONTACTS}
     ),
-    Role.EVALUATOR: frozenset({P.SEE_SCORES}),
+    Role.EVALUATOR: frozenset({P.SEE_SCORES, P.SEE_OWN_EVALUATIONS}),
     Role.ADVISOR: frozenset({P.SEE_CALL_STATISTICS, P.SEE_SATISFACTION, P.SEE_SCORES, P.SEE_OWN_QUALITY, P.SEE_CONTACTS, P.EXPORT_FIGURES}),
     Role.DPO: frozenset({P.SEE_JOURNAL, P.SEE_HEALTH}),
     Role.ADMIN: frozenset({P.MANAGE_IMPORTS, P.MANAGE_ACCOUNTS, P.MANAGE_ADVISORS, P.MANAGE_SETTINGS, P.SEE_HEALTH}),

@@ -3,6 +3,7 @@
 from qa_core.query.contacts import contact_columns, count_contacts, data_span, data_through, find_contacts, find_values, get_contact
 from qa_core.query.currencies import find_currencies
 from qa_core.query.freshness import Freshness, find_freshness
+from qa_core.query.given import find_given_evaluations
 from qa_core.query.measuring import measure
 from qa_core.query.own import find_own_evaluations, team_medians
 from qa_core.query.rows import to_json
@@ -16,6 +17,7 @@ __all__ = [
     "find_contacts",
     "find_currencies",
     "find_freshness",
+    "find_given_evaluations",
     "find_own_evaluations",
     "find_values",
     "get_contact",

@@ -23,6 +23,7 @@ PAGES: dict[str, tuple[str, ...]] = {
     "sources": ("source", "campaign"),
     "advisors": ("channel", "queue", "team", "reason", "campaign"),
     "my_quality": ("channel", "queue", "reason"),
+    "scores": ("grid",),
     "contacts": ("channel", "queue", "team", "reason", "campaign"),
 }
 """The pages that have the row, and the dimensions they filter by, besides period and comparison."""

@@ -47,6 +47,7 @@ MENU: dict[str, tuple[MenuPage, ...]] = {
     N_("Quality"): (
         MenuPage("quality/advisors.py", N_("Advisors"), ":material/groups:", P.SEE_ADVISORS),
         MenuPage("quality/my_quality.py", N_("My quality"), ":material/person_heart:", P.SEE_OWN_QUALITY),
+        MenuPage("quality/scores.py", N_("Scores"), ":material/grading:", P.SEE_OWN_EVALUATIONS),
     ),
     N_("Conversations"): (
         MenuPage("conversations/contacts.py", N_("Contacts"), ":material/call:", P.SEE_CONTACTS),
@@ -67,7 +68,7 @@ FIRST: dict[Role, str] = {
     Role.MANAGER: "first_contact",
     Role.TEAM_LEAD: "advisors",
     Role.ADVISOR: "my_quality",
-    Role.EVALUATOR: "my_account",
+    Role.EVALUATOR: "scores",
     Role.DPO: "journal",
     Role.ADMIN: "imports",
 }
