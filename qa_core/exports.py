@@ -1,4 +1,4 @@
-"""Figures as a file: one line per group and KPI, under the definitions and the filters that made them."""
+"""Figures and lists of contacts as files, under the definitions and the filters that made them."""
 
 from __future__ import annotations
 
@@ -17,12 +17,28 @@ COLUMNS = {
 }  # fmt: skip
 
 
+CONTACT_COLUMNS = {
+    "local_start": N_("Start"), "channel": N_("Channel"), "queue": N_("Queue"), "reason": N_("Reason"), "team": N_("Team"), "advisor": N_("Advisor"), "outcome": N_("Outcome"),
+    "wait_seconds": N_("Wait"), "talk_seconds": N_("Talk"), "csat": N_("Rating"), "campaign": N_("Campaign"), "customer": N_("Customer"),
+}  # fmt: skip
+"""What a list of contacts shows, on the page and in its file, as far as the reader may see it."""
+MOST_CONTACTS = 5000
+"""A file is for reading and passing on, not for carrying the centre away."""
+
+
 def parameters(kpis: Sequence[str], by: Sequence[str], where: Filters) -> dict[str, Any]:
     """The question as plain values, for a link that asks it again when it is followed."""
+    return {"kpis": list(kpis), "by": list(by), **_filters(where)}
+
+
+def contact_parameters(where: Filters, behind: str | None, order: str) -> dict[str, Any]:
+    """A list of contacts as plain values, for its link."""
+    return {"behind": behind or "", "order": order, **_filters(where)}
+
+
+def _filters(where: Filters) -> dict[str, Any]:
     period = where.period
     return {
-        "kpis": list(kpis),
-        "by": list(by),
         "first_day": period.first_day.isoformat() if period.first_day else "",
         "last_day": period.last_day.isoformat() if period.last_day else "",
         "values": [[dimension, list(chosen)] for dimension, chosen in where.values],
@@ -31,17 +47,55 @@ def parameters(kpis: Sequence[str], by: Sequence[str], where: Filters) -> dict[s
 
 def build_file(viewer: Viewer, kpis: list[str], by: list[str], first_day: str, last_day: str, values: list[list[Any]]) -> downloads.Download:
     """A CSV of the figures, within the viewer's scope; numbers unrounded."""
-    period = Period(date.fromisoformat(first_day) if first_day else None, date.fromisoformat(last_day) if last_day else None)
-    where = Filters.of(period, {dimension: tuple(chosen) for dimension, chosen in values})
+    where = _read_filters(first_day, last_day, values)
     rows = list(_lines(viewer, kpis, by, where))
     name = "-".join(["ecoute", *by, first_day, last_day]).strip("-")
     return downloads.Download(f"{name}.csv", "text/csv; charset=utf-8", downloads.to_csv(rows[0], rows[1:]))
 
 
-def _lines(viewer: Viewer, kpis: list[str], by: list[str], where: Filters) -> Iterator[list[Any]]:
+def build_contacts(viewer: Viewer, behind: str, order: str, first_day: str, last_day: str, values: list[list[Any]]) -> downloads.Download:
+    """A CSV of the contacts of a list, the first `MOST_CONTACTS` of them, with the columns that the viewer may see; durations in seconds."""
+    rows = list(_contact_lines(viewer, _read_filters(first_day, last_day, values), behind or None, order))
+    name = "-".join(["ecoute-contacts", first_day, last_day]).strip("-")
+    return downloads.Download(f"{name}.csv", "text/csv; charset=utf-8", downloads.to_csv(rows[0], rows[1:]))
+
+
+def _read_filters(first_day: str, last_day: str, values: list[list[Any]]) -> Filters:
+    period = Period(date.fromisoformat(first_day) if first_day else None, date.fromisoformat(last_day) if last_day else None)
+    return Filters.of(period, {dimension: tuple(chosen) for dimension, chosen in values})
+
+
+def _say_filters(where: Filters) -> Iterator[list[Any]]:
     yield [_("Period"), figures.period(where.period)]
     for dimension, chosen in where.values:
         yield [_(slices.get_dimension(dimension).title), ", ".join(figures.name(dimension, value) for value in chosen)]
+
+
+def _contact_lines(viewer: Viewer, where: Filters, behind: str | None, order: str) -> Iterator[list[Any]]:
+    yield from _say_filters(where)
+    if behind:
+        kpi = get_kpi(behind)
+        yield [_(kpi.title), _(kpi.meaning), _(kpi.formula)]
+    allowed = query.contact_columns(viewer)
+    columns = [name for name in CONTACT_COLUMNS if name in allowed]
+    frame = query.find_contacts(viewer, where, columns, MOST_CONTACTS, order=order, behind=behind)
+    yield [_("Contacts"), len(frame), _("of"), query.count_contacts(viewer, where, behind)]
+    yield []
+    yield [_("{title} (seconds)", title=_(CONTACT_COLUMNS[name])) if name.endswith("_seconds") else _(CONTACT_COLUMNS[name]) for name in columns]
+    for record in frame.to_dict("records"):
+        yield [_contact_cell(name, record[name]) for name in columns]
+
+
+def _contact_cell(name: str, value: Any) -> Any:
+    if figures.is_missing(value):
+        return ""
+    if name == "local_start":
+        return value.isoformat(sep=" ", timespec="seconds")
+    return figures.name(name, value) if name in ("channel", "outcome") else value
+
+
+def _lines(viewer: Viewer, kpis: list[str], by: list[str], where: Filters) -> Iterator[list[Any]]:
+    yield from _say_filters(where)
     for key in kpis:
         kpi = get_kpi(key)
         yield [_(kpi.title), _(kpi.meaning), _(kpi.formula)]
@@ -59,3 +113,4 @@ def _lines(viewer: Viewer, kpis: list[str], by: list[str], where: Filters) -> It
 
 
 downloads.declare("figures", Permission.EXPORT_FIGURES, build_file)
+downloads.declare("contacts", Permission.EXPORT_CONTACTS, build_contacts)

@@ -11,11 +11,14 @@ from qa_core.ui import gate
 from qa_core.wording import _
 
 
-def show_download(label: str, kind: str, **parameters: Any) -> None:
-    """A button that makes the link, and the link, good for a minute. Nothing is drawn for who may not have the file."""
+def show_download(label: str, kind: str, *, key: str = "", **parameters: Any) -> None:
+    """A button that makes the link, and the link, good for a minute. Nothing is drawn for who may not have the file.
+
+    `key`: tells several buttons of one page apart.
+    """
     signed_in = gate.current_signed_in()
     if not signed_in.viewer.can(downloads.KINDS[kind].permission):
         return
-    if st.button(label, icon=":material/download:", key=f"prepare_{kind}", width="stretch"):
+    if st.button(label, icon=":material/download:", key="_".join(filter(None, ("prepare", kind, key))), width="stretch"):
         address = f"/download/{downloads.make_ticket(signed_in, kind, **parameters)}"
         st.link_button(_("Download (one minute)"), address, icon=":material/file_save:", type="primary", width="stretch")

@@ -56,4 +56,4 @@ def show_table(viewer: Viewer, look: Look) -> None:
         with left:
             tables.note_definitions(KPIS, look)
         with right:
-            links.show_download(_("Export"), "figures", **exports.parameters(KPIS, ("advisor",), look.where))
+            links.show_download(_("Export"), "figures", **exports.parameters((*KPIS, "answered", "evaluations"), ("advisor",), look.where))

@@ -7,12 +7,13 @@ from typing import Any
 
 import streamlit as st
 
-from qa_core import figures, journal, query, slices, spans
-from qa_core.access import Viewer
+from qa_core import exports, figures, journal, query, slices, spans
+from qa_core.access import Permission, Viewer
+from qa_core.exports import CONTACT_COLUMNS
 from qa_core.kpis import BY_KEY, Subject
 from qa_core.records import store
 from qa_core.slices import Filters
-from qa_core.ui import cards, drill
+from qa_core.ui import cards, drill, links
 from qa_core.ui.filter_bar import Look
 from qa_core.wording import N_, _, ngettext
 
@@ -24,11 +25,6 @@ ORDERS = {
     "longest_talk": N_("Longest talk first"),
     "lowest_csat": N_("Lowest rating first"),
 }
-SHOWN = ("local_start", "channel", "queue", "reason", "team", "advisor", "outcome", "wait_seconds", "talk_seconds", "csat", "campaign", "customer")
-TITLES = {
-    "local_start": N_("Start"), "channel": N_("Channel"), "queue": N_("Queue"), "reason": N_("Reason"), "team": N_("Team"), "advisor": N_("Advisor"), "outcome": N_("Outcome"),
-    "wait_seconds": N_("Wait"), "talk_seconds": N_("Talk"), "csat": N_("Rating"), "campaign": N_("Campaign"), "customer": N_("Customer"),
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -78,7 +74,7 @@ def show_list(viewer: Viewer, asked: Asked, total: int) -> None:
     order = _ask_order(middle)
     page = right.number_input(_("Page of {pages}", pages=figures.number(pages)), 1, max(pages, 1), 1, key="page", bind="query-params")
     allowed = query.contact_columns(viewer)
-    columns = tuple(name for name in SHOWN if name in allowed)
+    columns = tuple(name for name in CONTACT_COLUMNS if name in allowed)
     frame = query.find_contacts(
         viewer,
         asked.where,
@@ -90,8 +86,11 @@ def show_list(viewer: Viewer, asked: Asked, total: int) -> None:
     )
     _note_reading(viewer, asked, page)
     keys = list(zip(frame["source_system"], frame["contact_id"], strict=True))
-    rows = [{_(TITLES[name]): _cell(name, record[name]) for name in columns} for record in frame.to_dict("records")]
+    rows = [{_(CONTACT_COLUMNS[name]): _cell(name, record[name]) for name in columns} for record in frame.to_dict("records")]
     _show_rows(rows, keys)
+    links.show_download(_("Export"), "contacts", **exports.contact_parameters(asked.where, asked.behind, order))
+    if total > exports.MOST_CONTACTS and viewer.can(Permission.EXPORT_CONTACTS):
+        st.caption(_("The file has the first {most} in this order.", most=figures.number(exports.MOST_CONTACTS)))
 
 
 def _ask_order(place: Any) -> str:
@@ -113,7 +112,7 @@ def _show_rows(rows: list[dict[str, Any]], keys: list[tuple[str, str]]) -> None:
         if cells:
             drill.to_contact("contacts", *keys[cells[0][0]])
 
-    config = {_(TITLES["local_start"]): st.column_config.DatetimeColumn(_(TITLES["local_start"]), format="DD/MM/YYYY HH:mm", width=130)}
+    config = {_(CONTACT_COLUMNS["local_start"]): st.column_config.DatetimeColumn(_(CONTACT_COLUMNS["local_start"]), format="DD/MM/YYYY HH:mm", width=130)}
     st.dataframe(rows, column_config=config, hide_index=True, key="contacts", on_select=open_row, selection_mode="single-cell", height=560, placeholder="–")
 
 

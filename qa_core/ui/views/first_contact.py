@@ -5,11 +5,11 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from qa_core import charts, figures, slices
+from qa_core import charts, exports, figures, slices
 from qa_core.access import Viewer
 from qa_core.findings import Finding
 from qa_core.kpis import get_kpi
-from qa_core.ui import cached, cards, drill, tables
+from qa_core.ui import cached, cards, drill, links, tables
 from qa_core.ui.cards import Tile
 from qa_core.ui.filter_bar import Look
 from qa_core.ui.views import compared, trends
@@ -123,3 +123,4 @@ def _show_table(viewer: Viewer, look: Look, dimension: str, title: str) -> None:
             trend: tables.trend_column(trend, 56),
         }
         tables.show(shown, config, key, drill.on_row(key, dimension, values, REPEAT) if clickable else None, height=330)
+        links.show_download(_("Export"), "figures", key=dimension, **exports.parameters((REPEAT,), (dimension,), look.where))

@@ -6,11 +6,11 @@ from typing import Any
 
 import streamlit as st
 
-from qa_core import figures, slices
+from qa_core import exports, figures, slices
 from qa_core.access import Viewer
 from qa_core.findings import Finding
 from qa_core.kpis import get_kpi
-from qa_core.ui import cached, cards, tables
+from qa_core.ui import cached, cards, links, tables
 from qa_core.ui.filter_bar import Look
 from qa_core.ui.views import trends
 from qa_core.wording import _
@@ -85,5 +85,6 @@ def _show_table(viewer: Viewer, look: Look, dimension: str) -> None:
         answers: tables.count_column(answers, 70),
     }
     tables.show(rows, config, f"table_satisfaction_{dimension}", height=420)
+    links.show_download(_("Export"), "figures", key=dimension, **exports.parameters(KPIS, (dimension,), look.where))
     if hidden:
         st.caption(_("Some lines are hidden: fewer than five advisors or ten contacts stand behind them, or they would give such a line away."))

@@ -6,11 +6,11 @@ from typing import Any
 
 import streamlit as st
 
-from qa_core import charts, figures
+from qa_core import charts, exports, figures
 from qa_core.access import Viewer
 from qa_core.findings import Finding
 from qa_core.kpis import get_kpi
-from qa_core.ui import cached, cards, drill, tables
+from qa_core.ui import cached, cards, drill, links, tables
 from qa_core.ui.filter_bar import Look
 from qa_core.ui.views import trends
 from qa_core.wording import _
@@ -76,7 +76,11 @@ def show_campaigns(viewer: Viewer, look: Look) -> None:
         config: dict[str, Any] = {titles[key]: tables.share_column(titles[key], 110) for key in ("answer_rate", "first_contact_resolution_declared", "csat")}
         config[titles["received"]] = tables.count_column(titles["received"], 80)
         tables.show(rows, config, "table_sources", drill.on_row("table_sources", dimension, ordered) if clickable else None, height=520)
-        tables.note_definitions((*PATH, *COSTS), look)
+        left, right = st.columns([5, 1])
+        with left:
+            tables.note_definitions((*PATH, *COSTS), look)
+        with right:
+            links.show_download(_("Export"), "figures", key=dimension, **exports.parameters((*PATH, "answer_rate", *COSTS), (dimension,), look.where))
 
 
 def _show_path(viewer: Viewer, look: Look) -> None:
