@@ -1,0 +1,178 @@
+"""What evaluators see of their own evaluations, and figures as a file: equal to the screen, with their definitions, within the scope."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+import pytest
+from centres import add_people, contact, evaluation, land, land_spend
+from streamlit.testing.v1 import AppTest
+
+from qa_core import downloads, exports, figures, query
+from qa_core.access import Permission, Role, TeamSpan, Viewer
+from qa_core.errors import AccessDenied
+from qa_core.kpis import get_kpi
+from qa_core.records import store
+from qa_core.slices import Filters, Period
+
+EVE, MARC = Viewer("eve", Role.EVALUATOR), Viewer("marc", Role.EVALUATOR)
+MANAGER = Viewer("max", Role.MANAGER, managed_teams=("Nord",))
+MAY = Period(date(2026, 5, 1), date(2026, 5, 31))
+
+
+@pytest.fixture
+def listened(centre: Path) -> Path:
+    """Three contacts in May: Eve gave 90 and 70 on two grids, Marc 10; one of Eve's contacts is in no queue."""
+    add_people({"a1": "Ann", "a2": "Bob"}, {"Nord": "Lille", "Sud": "Nice"})
+    rows = [
+        contact("2026-05-04 09:30", "n1", team="Nord", advisor_id="a1", queue="=care", customer_key="customer-one"),
+        contact("2026-05-05 10:00", "n2", team="Nord", advisor_id="a2"),
+        contact("2026-05-06 11:00", "s1", team="Sud", advisor_id="a2", queue="sales"),
+    ]
+    land(rows)
+    with store.writing() as session:
+        session.add(evaluation(rows[0], 90.0, {("Opening", "Greeting"): (4.0, 5.0)}, outcome="pass"))
+        session.add(evaluation(rows[1], 70.0, {("Opening", "Greeting"): (2.0, 5.0)}, outcome="fail", grid_name="Sales"))
+        session.add(evaluation(rows[2], 10.0, evaluator="marc", outcome="fail"))
+        session.add(evaluation(rows[2], 20.0, state="draft"))
+    return centre
+
+
+def test_evaluators_list_what_they_gave_newest_first_without_advisor_or_customer(listened: Path) -> None:
+    found = query.find_given_evaluations(EVE, Filters(MAY))
+
+    assert list(found.columns) == ["day", "grid", "queue", "score", "outcome"]
+    assert found["score"].tolist() == [70.0, 90.0]
+    assert found["queue"].fillna("").tolist() == ["", "=care"]
+    assert query.find_given_evaluations(MARC)["score"].tolist() == [10.0]
+    assert query.find_given_evaluations(EVE, limit=1)["score"].tolist() == [70.0]
+
+
+def test_the_list_of_evaluators_follows_the_period_and_the_grid_like_their_figures(listened: Path) -> None:
+    sales = Filters.of(MAY, {"grid": ["Sales"]})
+
+    assert query.find_given_evaluations(EVE, sales)["score"].tolist() == [70.0]
+    assert query.find_given_evaluations(EVE, Filters(Period(date(2026, 5, 5), date(2026, 5, 5))))["score"].tolist() == [70.0]
+    assert query.measure(EVE, ("evaluation_score",), (), sales)["value"].tolist() == [70.0]
+
+
+def test_count_mean_and_spread_are_of_their_own_evaluations_alone(listened: Path) -> None:
+    score = query.measure(EVE, ("evaluation_score",)).iloc[0]
+
+    assert (score["n"], score["value"], round(score["deviation"], 2)) == (2, 80.0, 14.14)
+    by_criterion = query.measure(EVE, ("evaluation_score",), ("criterion",))
+    assert by_criterion[by_criterion["criterion"] == "Greeting"]["value"].tolist() == [60.0]
+
+
+@pytest.mark.parametrize("viewer", [MANAGER, Viewer("ann", Role.ADVISOR, advisor_id="a1"), Viewer("rex", Role.EXECUTIVE), Viewer("x", None)])
+def test_only_evaluators_have_evaluations_that_they_gave(listened: Path, viewer: Viewer) -> None:
+    with pytest.raises(AccessDenied):
+        query.find_given_evaluations(viewer)
+
+
+@pytest.mark.parametrize("dimension", ["advisor", "team", "evaluator", "queue"])
+def test_evaluators_cannot_single_out_an_advisor(listened: Path, dimension: str) -> None:
+    with pytest.raises(AccessDenied):
+        query.find_given_evaluations(EVE, Filters.of(MAY, {dimension: ["a1"]}))
+
+
+def test_the_page_of_an_evaluator_shows_the_own_scores_and_no_name(listened: Path, open_app: Callable[..., AppTest], add_person: Callable[..., str]) -> None:
+    add_person("eve", "evaluator")
+
+    app = open_app("eve")
+
+    assert not app.exception and not app.error
+    assert app.title[0].value == "Scores"
+    assert [tile.value for tile in app.metric][:3] == ["2", "80.0", "14.1"]
+    shown = app.dataframe[0].value
+    assert shown["Score"].tolist() == ["70.0", "90.0"]
+    assert not {"Ann", "Bob", "a1", "a2"} & {str(cell) for cell in shown.to_numpy().ravel()}
+
+
+def read(content: bytes) -> list[list[str]]:
+    return list(csv.reader(io.StringIO(content.decode("utf-8-sig"))))
+
+
+def test_a_file_of_figures_has_its_period_filters_and_definitions_and_the_values_of_the_screen(listened: Path) -> None:
+    where = Filters.of(MAY, {"queue": ["=care", None]})
+    made = exports.build_file(MANAGER, **exports.parameters(("received", "answer_rate"), ("queue",), where))
+    lines = read(made.content)
+
+    assert lines[1] == ["Queue", "'=care, Not known"]
+    assert [line[0] for line in lines[2:4]] == [get_kpi("received").title, get_kpi("answer_rate").title]
+    shown = query.measure(MANAGER, ("received", "answer_rate"), ("queue",), where)
+    body = lines[6:]
+    assert [float(line[2]) for line in body] == shown["value"].tolist()
+    assert body[0][0] == "'=care"
+
+
+def test_a_file_of_contacts_has_the_list_in_its_order_with_what_the_reader_may_see(listened: Path) -> None:
+    lines = read(exports.build_contacts(MANAGER, **exports.contact_parameters(Filters(MAY), "answer_rate", "oldest")).content)
+
+    assert lines[1][0] == get_kpi("answer_rate").title
+    assert lines[2] == ["Contacts", "2", "of", "2"]
+    head = lines[4]
+    assert [dict(zip(head, line, strict=True))["Advisor"] for line in lines[5:]] == ["Ann", "Bob"]
+    first = dict(zip(head, lines[5], strict=True))
+    assert (first["Start"], first["Queue"], first["Customer"]) == ("2026-05-04 09:30:00", "'=care", "•• ne")
+    led = read(
+        exports.build_contacts(Viewer("lea", Role.TEAM_LEAD, led=(TeamSpan("Nord"),)), **exports.contact_parameters(Filters(MAY), None, "newest")).content
+    )
+    assert "Customer" not in led[3] and len(led) == 6
+
+
+def test_a_file_of_contacts_is_capped_and_says_so(listened: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exports, "MOST_CONTACTS", 1)
+    lines = read(exports.build_contacts(MANAGER, **exports.contact_parameters(Filters(MAY), None, "newest")).content)
+
+    assert lines[1] == ["Contacts", "1", "of", "2"]
+    assert len(lines) == 5
+
+
+def test_what_leaves_takes_its_own_permission() -> None:
+    assert downloads.KINDS["contacts"].permission == Permission.EXPORT_CONTACTS
+    assert downloads.KINDS["figures"].permission == Permission.EXPORT_FIGURES
+
+
+@pytest.mark.parametrize(
+    ("page", "keys"),
+    [
+        ("satisfaction", ["figures_queue", "figures_channel", "figures_reason"]),
+        ("first_contact", ["figures_reason", "figures_queue"]),
+        ("sources", ["figures_campaign"]),
+        ("advisors", ["figures"]),
+        ("contacts", ["contacts"]),
+    ],
+)
+def test_each_table_has_a_file_of_its_own(page: str, keys: list[str], listened: Path, open_app: Callable[..., AppTest], add_person: Callable[..., str]) -> None:
+    known = {"team": "Nord", "advisor_id": "a1", "customer_key": "customer-three", "csat": 4.0, "csat_scale": "1-5", "campaign": "Spring"}
+    # From April to 28 May, so that the window of each first contact is known on both sides.
+    land([contact(f"2026-{day} 09:00", f"at {day}", **known) for day in ("04-01", "05-10", "05-28")], "second")
+    add_person("max", "manager", sites=("Lille",))
+
+    app = open_app("max", page)
+    assert not app.exception and not app.error
+    found = [button for button in app.button if (button.key or "").startswith("prepare_")]
+    assert sorted(button.key for button in found) == sorted(f"prepare_{key}" for key in keys)
+
+    found[0].click().run()
+    assert not app.exception and not app.error
+
+
+def test_the_file_of_campaigns_asks_at_once_what_the_page_asks_in_two_and_gets_the_same(listened: Path) -> None:
+    land([contact("2026-05-01 09:00", "n0", team="Nord", advisor_id="a1", campaign="Spring", source="google", declared_resolved=True)], "second")
+    land_spend([("2026-05-01", "google", "Spring", 12.0, "EUR")])
+    path, costs, director = ("received", "answer_rate"), ("spend", "cost_per_contact"), Viewer("rex", Role.EXECUTIVE)
+    for viewer in (Viewer.SYSTEM, MANAGER, director):
+        lines = read(exports.build_file(viewer, **exports.parameters((*path, *costs), ("campaign",), Filters(MAY))).content)
+        head = next(line for line in lines if "KPI" in line)
+        filed = [dict(zip(head, line, strict=True)) for line in lines[lines.index(head) + 1 :]]
+        shown = [row for kpis in (path, costs) for row in query.measure(viewer, kpis, ("campaign",), Filters(MAY)).to_dict("records")]
+        for row in shown:
+            value = "" if figures.is_missing(row["value"]) else str(row["value"])
+            group = figures.name("campaign", row["campaign"])
+            assert [line["Value"] for line in filed if (line["Campaign"], line["KPI"]) == (group, get_kpi(row["kpi"]).title)] == [value]
