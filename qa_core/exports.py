@@ -13,12 +13,14 @@ from qa_core.slices import Filters, Period
 from qa_core.wording import N_, _
 
 COLUMNS = {
-    "value": N_("Value"), "numerator": N_("Numerator"), "denominator": N_("Denominator"), "n": N_("n"), "low": N_("95 % from"), "high": N_("95 % to"), "status": N_("Status"),
+    "value": N_("Value"), "numerator": N_("Numerator"), "denominator": N_("Denominator"), "n": N_("n"), "low": N_("95 % from"), "high": N_("95 % to"),
+    "status": N_("Status"),
 }  # fmt: skip
 
 
 CONTACT_COLUMNS = {
-    "local_start": N_("Start"), "channel": N_("Channel"), "queue": N_("Queue"), "reason": N_("Reason"), "team": N_("Team"), "advisor": N_("Advisor"), "outcome": N_("Outcome"),
+    "local_start": N_("Start"), "channel": N_("Channel"), "queue": N_("Queue"), "reason": N_("Reason"), "team": N_("Team"), "advisor": N_("Advisor"),
+    "outcome": N_("Outcome"),
     "wait_seconds": N_("Wait"), "talk_seconds": N_("Talk"), "csat": N_("Rating"), "campaign": N_("Campaign"), "customer": N_("Customer"),
 }  # fmt: skip
 """What a list of contacts shows, on the page and in its file, as far as the reader may see it."""
