@@ -1,0 +1,212 @@
+"""Every page of every role in a real browser, over a small demo centre: it opens, says nothing it must not, and leads on."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from conftest import Server, living_in, serve
+
+from qa_core import demo, figures, people, query
+from qa_core.access import Role, Viewer
+from qa_core.records import store
+from qa_core.records.model import Advisor
+from qa_core.slices import Filters
+from qa_core.ui import menu
+
+pytestmark = pytest.mark.browser
+PLAN = demo.Plan.until_yesterday(4, 12, 4_000)
+TITLES = {"first_contact": "First-contact resolution"}
+"""Pages that call themselves otherwise than the menu does."""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server over a small demo centre, for this file of tests, which only read it."""
+    folder: Path = tmp_path_factory.mktemp("centre")
+    with living_in(folder):
+        store.migrate()
+        demo.build(Viewer.SYSTEM, plan=PLAN)
+        with serve(folder) as running:
+            yield running
+
+
+@dataclass
+class Heard:
+    """What the browser complained of, and all that the server sent to it."""
+
+    complaints: list[str] = field(default_factory=list)
+    sent: list[bytes] = field(default_factory=list)
+
+    def listen(self, page) -> None:
+        page.on("console", self._note)
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("websocket", lambda socket: socket.on("framereceived", self._take))
+
+    def names_among(self, names: list[str]) -> list[str]:
+        everything = b"".join(self.sent).decode("utf-8", errors="ignore")
+        return [name for name in names if name in everything]
+
+    def _take(self, payload: str | bytes) -> None:
+        self.sent.append(payload.encode() if isinstance(payload, str) else payload)
+
+    def _note(self, message) -> None:
+        # Streamlit asks below the page's own address first, and finds nothing there.
+        if message.type == "error" and not ("404" in message.text and "/_stcore/" in message.location.get("url", "")):
+            self.complaints.append(f"{message.text} {message.location.get('url', '')}")
+
+
+def sign_in_of(role: Role) -> dict[str, str]:
+    return next(entry for entry in demo.sign_ins() if entry["role"] == role)
+
+
+def viewer_of(role: Role) -> Viewer:
+    with store.reading() as session:
+        return people.get_viewer(session, sign_in_of(role)["username"])
+
+
+def listed_pages(role: Role) -> list[menu.MenuPage]:
+    return [page for pages in menu.find_sections(viewer_of(role)).values() for page in pages if page.is_listed]
+
+
+def names_of_advisors() -> list[str]:
+    with store.reading() as session:
+        return list(session.scalars(sa.select(Advisor.name)))
+
+
+def settle(page) -> None:
+    """Wait until the server has nothing more to say."""
+    page.locator("[data-test-script-state='notRunning']").wait_for(state="attached")
+    page.locator("[data-testid='stSkeleton']").first.wait_for(state="detached")
+
+
+def titles_in_menu(page) -> list[str]:
+    lines = page.get_by_test_id("stSidebarNav").get_by_role("link")
+    lines.first.wait_for()
+    # The first line of each is the name of its icon.
+    return [text.strip().splitlines()[-1] for text in lines.all_inner_texts()]
+
+
+def go_to(page, key: str, title: str) -> None:
+    """Open a page by its line in the menu."""
+    page.get_by_test_id("stSidebarNav").get_by_role("link", name=title, exact=True).click()
+    page.wait_for_url(re.compile(rf"/{key}(\?|$)"))
+    page.get_by_role("heading", level=1, name=TITLES.get(key, title), exact=True).wait_for()
+    settle(page)
+
+
+@pytest.fixture
+def enter(new_page, sign_in_as):
+    """A browser in which that role has signed in at that address, and what is heard in it."""
+
+    def open_for(role: Role, address: str = "/", **options):
+        page, heard = new_page(**options), Heard()
+        heard.listen(page)
+        page.goto(address)
+        entry = sign_in_of(role)
+        sign_in_as(page, entry["username"], entry["password"])
+        settle(page)
+        return page, heard
+
+    return open_for
+
+
+def assert_sound(page) -> None:
+    assert page.get_by_test_id("stException").count() == 0
+    assert page.get_by_text("Something went wrong").count() == 0
+
+
+def assert_fits_a_telephone(page) -> None:
+    """Nothing sticks out to the right at 390 pixels; the page is as wide as before afterwards."""
+    usual = page.viewport_size
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.wait_for_function("document.querySelector('[data-testid=stMain]').clientWidth <= 390")
+    page.wait_for_function("(main => main.scrollWidth <= main.clientWidth)(document.querySelector('[data-testid=stMain]'))", timeout=5_000)
+    page.set_viewport_size(usual)
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_every_page_of_the_menu_opens_without_an_error(enter, role: Role) -> None:
+    page, heard = enter(role)
+    page.wait_for_url(re.compile(rf"/{menu.FIRST[role]}(\?|$)"))
+    page.get_by_role("heading", level=1).first.wait_for()
+    assert_fits_a_telephone(page)
+    mine = listed_pages(role)
+    assert_sound(page)
+    # Streamlit draws no menu of one line.
+    if len(mine) > 1:
+        assert titles_in_menu(page) == [entry.title for entry in mine]
+    for entry in mine[1:]:
+        go_to(page, entry.key, entry.title)
+        assert_sound(page)
+
+    assert heard.complaints == []
+    met = heard.names_among(names_of_advisors())
+    if role == Role.EXECUTIVE:
+        assert met == []
+    if role == Role.MANAGER:
+        assert met  # the same look finds names where they may be seen
+
+
+def test_an_advisor_meets_their_own_contacts_only_and_no_page_about_others(enter) -> None:
+    viewer = viewer_of(Role.ADVISOR)
+    page, heard = enter(Role.ADVISOR, "/contacts?period=all")
+    own = query.count_contacts(viewer, Filters())
+    assert 0 < own < query.count_contacts(Viewer.SYSTEM, Filters())
+    page.get_by_role("heading", name=f"{figures.number(own)} contacts", exact=True).wait_for()
+    settle(page)
+    with store.reading() as session:
+        own_name = session.scalar(sa.select(Advisor.name).where(Advisor.advisor_id == viewer.advisor_id))
+    assert set(heard.names_among(names_of_advisors())) <= {own_name}
+
+    page.goto("/advisors")
+    page.get_by_role("heading", name="Page not found").or_(page.get_by_role("heading", level=1, name="My quality", exact=True)).first.wait_for()
+    assert page.get_by_role("heading", name="Advisors").count() == 0
+
+
+def test_the_filters_of_the_address_survive_a_reload(enter) -> None:
+    channel = query.find_values(viewer_of(Role.MANAGER), "channel")[0][0]
+    address = f"/first_contact?period=91d&channel={channel}"
+    page, _heard = enter(Role.MANAGER, address)
+    for _time in range(2):
+        page.get_by_role("heading", level=1, name="First-contact resolution").wait_for()
+        page.get_by_role("button", name=f"Channel: {figures.name('channel', channel)}").wait_for()
+        page.get_by_role("button", name="13 weeks").wait_for()
+        settle(page)
+        assert page.url.endswith(address)
+        page.reload()
+
+
+def test_a_line_of_a_table_leads_to_its_contacts_and_from_there_to_one_of_them(enter) -> None:
+    page, heard = enter(Role.MANAGER, "/advisors")
+    # A canvas has no element for a cell: the second cell of the first line, under the line of headers.
+    table = page.get_by_test_id("stDataFrame").last
+    table.scroll_into_view_if_needed()
+    table.click(position={"x": 60, "y": 54})
+    page.wait_for_url("**/contacts?*advisor=*")
+    page.get_by_role("button", name=re.compile("^close Advisor: |^Advisor: ")).wait_for()
+    settle(page)
+    page.get_by_test_id("stDataFrame").click(position={"x": 60, "y": 54})
+    page.wait_for_url("**/contact?*id=*")
+    page.get_by_text("Where and who").wait_for()
+    assert_sound(page)
+    page.get_by_role("link", name="Contacts").last.click()
+    page.wait_for_url("**/contacts?*advisor=*")
+    assert heard.complaints == []
+
+
+def test_a_french_browser_reads_french(new_page) -> None:
+    page, entry = new_page(locale="fr-FR"), sign_in_of(Role.MANAGER)
+    page.goto("/first_contact")
+    page.get_by_label("Identifiant", exact=True).fill(entry["username"])
+    page.get_by_label("Mot de passe", exact=True).fill(entry["password"])
+    page.get_by_role("button", name="Se connecter").click()
+    page.get_by_role("heading", level=1, name="Résolution au premier contact", exact=False).wait_for()
+    settle(page)
+    assert titles_in_menu(page)[:5] == ["Premier contact", "Vue d’ensemble", "Satisfaction", "Sources", "Conseillers"]
+    page.get_by_test_id("stSidebarNav").get_by_role("link", name="Conseillers", exact=True).click()
+    page.get_by_role("heading", level=1, name="Conseillers", exact=True).wait_for()
