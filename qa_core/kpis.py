@@ -215,6 +215,8 @@ COUNTED_DIRECTION = sa.or_(_c.direction.is_(None), _c.direction == _word(Directi
 
 RECEIVED = _c.outcome.is_distinct_from(_word(Outcome.CLOSED))
 ANSWERED = _c.outcome == _word(Outcome.ANSWERED)
+KNOWN = sa.and_(RECEIVED, _c.outcome.is_not(None))
+"""Received, and the source says how it ended: without one such contact nobody can say how many were answered."""
 MISSED = sa.and_(RECEIVED, _c.outcome.is_distinct_from(_word(Outcome.ANSWERED)))
 ABANDONED = _c.outcome.in_([_word(Outcome.ABANDONED), _word(Outcome.UNANSWERED)])
 ATTRIBUTED = _c.source.is_not(None)
@@ -235,7 +237,7 @@ _UNSAID = Note("unanswered", _c.outcome == _word(Outcome.UNANSWERED), with_count
 def _abandon_rate(given: Given) -> Parts:
     long = _long(given)
     others = sa.and_(RECEIVED, _c.outcome.is_distinct_from(_word(Outcome.ABANDONED)), _c.outcome.is_distinct_from(_word(Outcome.UNANSWERED)))
-    return Parts(counted=sa.or_(others, long), hits=long, notes=(_UNSAID,))
+    return Parts(counted=sa.or_(others, long), hits=long, evidence=KNOWN, notes=(_UNSAID,))
 
 
 def _service_level(given: Given) -> Parts:
@@ -299,7 +301,7 @@ def _sum_of(rows: Amount, *needed: sa.Column[Any]) -> Callable[[Given], Sums]:
 
 
 def _abandon_rate_of_intervals(given: Given) -> Sums:
-    return Sums(_given(_i.received, _i.abandoned), counted=_i.received - _lost, hits=_i.abandoned - _lost)
+    return Sums(_given(_i.received, _i.abandoned), counted=_i.received - _lost, hits=_i.abandoned - _lost, evidence=_i.received)
 
 
 def _service_level_of_intervals(given: Given) -> Sums:
@@ -403,12 +405,12 @@ def _cost(rows: Predicate) -> Callable[[Given], Parts]:
     return lambda given: Parts(counted=sa.and_(ATTRIBUTED, rows), behind=ATTRIBUTED)
 
 
-def _ratio(hits: Predicate, counted: Predicate) -> Callable[[Given], Parts]:
-    return lambda given: Parts(counted=counted, hits=sa.and_(counted, hits))
+def _ratio(hits: Predicate, counted: Predicate, evidence: Predicate | None = None) -> Callable[[Given], Parts]:
+    return lambda given: Parts(counted=counted, hits=sa.and_(counted, hits), evidence=evidence)
 
 
-def _total(rows: Predicate, among: Predicate) -> Callable[[Given], Parts]:
-    return lambda given: Parts(counted=rows, hits=rows, evidence=among, behind=among)
+def _total(rows: Predicate, among: Predicate, evidence: Predicate | None = None) -> Callable[[Given], Parts]:
+    return lambda given: Parts(counted=rows, hits=rows, evidence=among if evidence is None else evidence, behind=among)
 
 
 P, K, U = Permission, Kind, Unit
@@ -438,7 +440,7 @@ ALL: tuple[Kpi, ...] = (
         "neither",
         P.SEE_CALL_STATISTICS,
         CONTACT_DIMENSIONS,
-        _total(ANSWERED, RECEIVED),
+        _total(ANSWERED, RECEIVED, KNOWN),
         sums=_sum_of(_i.answered, _i.answered),
     ),
     Kpi(
@@ -451,7 +453,7 @@ ALL: tuple[Kpi, ...] = (
         "down",
         P.SEE_CALL_STATISTICS,
         CONTACT_DIMENSIONS,
-        _total(MISSED, RECEIVED),
+        _total(MISSED, RECEIVED, KNOWN),
         sums=_sum_of(_i.received - _i.answered, _i.received, _i.answered),
     ),
     Kpi(
@@ -464,8 +466,8 @@ ALL: tuple[Kpi, ...] = (
         "up",
         P.SEE_CALL_STATISTICS,
         CONTACT_DIMENSIONS,
-        _ratio(ANSWERED, RECEIVED),
-        sums=lambda given: Sums(_given(_i.received, _i.answered), counted=_i.received, hits=_i.answered),
+        _ratio(ANSWERED, RECEIVED, KNOWN),
+        sums=lambda given: Sums(_given(_i.received, _i.answered), counted=_i.received, hits=_i.answered, evidence=_i.received),
     ),
     Kpi(
         "abandon_rate",

@@ -104,6 +104,12 @@ def test_abandoned_leaves_short_abandons_out_of_both_sums(centre: Path) -> None:
     assert measure_one("missed").value == 6
 
 
+def test_without_any_outcome_nobody_says_how_many_were_answered(centre: Path) -> None:
+    land(many(4, outcome=None))
+    assert measure_one("received").value == 4
+    assert [measure_one(key).status for key in ("answered", "missed", "answer_rate", "abandon_rate")] == ["no_data"] * 4
+
+
 def test_answered_of_ten_who_all_hung_up_is_nought_but_of_nobody_no_data(centre: Path) -> None:
     land(many(10, outcome="abandoned"))
     assert (measure_one("answered").value, measure_one("answered").status) == (0, "small_sample")

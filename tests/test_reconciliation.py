@@ -133,6 +133,7 @@ class Count:
         """What `measure` must say of these rows; `seen` are all rows in the viewer's scope, whatever the filter."""
         rows = [row for row in rows if is_inbound(row)]
         received = [row for row in rows if row["outcome"] != "closed"]
+        known = [row for row in received if row["outcome"] is not None]
         answered = [row for row in rows if row["outcome"] == "answered"]
         abandoned = [row for row in rows if row["outcome"] in ("abandoned", "unanswered")]
         chosen = lambda row: self.settings_of(row["local_start"].date())  # noqa: E731
@@ -141,13 +142,13 @@ class Count:
             case "received":
                 return total(received, received)
             case "answered":
-                return total(answered, received)
+                return total(answered, known)
             case "missed":
-                return total([row for row in received if row not in answered], received)
+                return total([row for row in received if row not in answered], known)
             case "answer_rate":
-                return ratio(answered, received)
+                return ratio(answered, received) | ({} if known else {"value": None})
             case "abandon_rate":
-                return ratio([row for row in abandoned if row not in short], [row for row in received if row not in short])
+                return ratio([row for row in abandoned if row not in short], [row for row in received if row not in short]) | ({} if known else {"value": None})
             case "service_level":
                 return self.service_level(answered, abandoned, short, chosen)
             case "average_speed_of_answer":
