@@ -112,7 +112,7 @@ def new_page(browser, server: Server) -> Iterator[Callable[..., object]]:
     def open_page(**options):
         contexts.append(browser.new_context(**{"base_url": server.url, "locale": "en-GB", "viewport": {"width": 1440, "height": 900}} | options))
         page = contexts[-1].new_page()
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(45_000)
         return page
 
     yield open_page

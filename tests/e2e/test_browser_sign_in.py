@@ -180,7 +180,7 @@ def test_another_role_counts_at_once(server: Server) -> None:
     people.change(Viewer.SYSTEM, username, Wanted("evaluator"))
 
     assert raw.visit(server.host, "journal", cookies=cookies).met_the_sign_in
-    assert raw.visit(server.host, "journal", cookies=open_session(username)).titles == ["My account"]
+    assert raw.visit(server.host, "journal", cookies=open_session(username)).titles == ["Scores"]
 
 
 def test_a_one_time_password_opens_nothing_but_the_choice_of_an_own_one(new_page, sign_in_as) -> None:
