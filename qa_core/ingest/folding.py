@@ -25,6 +25,7 @@ from qa_core.ingest.documents import Documents
 from qa_core.ingest.identity import Pseudonyms, find_outside, mask_cell
 from qa_core.ingest.options import ImportOptions
 from qa_core.ingest.platforms import Platform
+from qa_core.ingest.profiles.starts import say_clock_changes
 from qa_core.ingest.staged import SCHEMAS, Decision, Staged
 from qa_core.wording import N_
 
@@ -341,18 +342,7 @@ def _say_clock_changes(work: Work) -> None:
     if not work.platform.is_local:
         return
     work.decide("started_at", N_("times are on the clock of {zone}; --timezone says another"), "", zone=zone.name)
-    if zone.repeated:
-        work.decide(
-            "started_at", N_("an hour that the clocks of {zone} show twice is taken the first time"), N_("{count} values"), zone=zone.name, count=zone.repeated
-        )
-    if zone.missing:
-        work.decide(
-            "started_at",
-            N_("an hour that the clocks of {zone} skip is counted on from before the change"),
-            N_("{count} values"),
-            zone=zone.name,
-            count=zone.missing,
-        )
+    say_clock_changes(work)
 
 
 def from_epoch(value: Any, per_second: int = 1) -> datetime | None:

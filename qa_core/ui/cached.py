@@ -119,26 +119,6 @@ def _team_medians(viewer, version, kpis, period):
     return query.team_medians(viewer, kpis, period)
 
 
-@st.cache_data(ttl=SECONDS, max_entries=200, show_spinner=False)
-def _find_values(viewer, version, dimension, where):
-    return query.find_values(viewer, dimension, where)
-
-
-@st.cache_data(ttl=SECONDS, max_entries=50, show_spinner=False)
-def _data_through(viewer, version):
-    return query.data_through(viewer)
-
-
-@st.cache_data(ttl=SECONDS, max_entries=30, show_spinner=False)
-def _find_contacts(viewer, version, where, limit, offset):
-    return query.find_contacts(viewer, where, limit=limit, offset=offset)
-
-
-@st.cache_data(ttl=SECONDS, max_entries=200, show_spinner=False)
-def _count_contacts(viewer, version, where):
-    return query.count_contacts(viewer, where)
-
-
 @st.cache_data(ttl=SECONDS, max_entries=20, show_spinner=False)
 def _find_currencies(viewer, version):
     return query.find_currencies(viewer)

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Any, Protocol
+
 import numpy as np
 
 from qa_core.errors import Refusal
 from qa_core.ingest.chunks import Chunk, Context
+from qa_core.ingest.clock import Zone
 from qa_core.wording import N_
 
 MIDNIGHT = np.timedelta64(0, "us")
+
+
+class Deciding(Protocol):
+    """What reads a file on some clock and says what it decides: a context of columns, or the work of a platform."""
+
+    zone: Zone
+
+    def decide(self, field_name: str, decision: str, evidence: str = "", **places: Any) -> None: ...
 
 
 def settle_start(context: Context, name: str = "started_at") -> None:
@@ -91,7 +102,7 @@ def build_moment(context: Context, chunk: Chunk, name: str) -> tuple[np.ndarray,
     return to_clocks(context, own, found.fixed)
 
 
-def say_clock_changes(context: Context) -> None:
+def say_clock_changes(context: Deciding) -> None:
     """Report the hours that clock changes made doubtful, once the whole file is read."""
     zone = context.zone
     if zone.repeated:
