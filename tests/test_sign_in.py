@@ -249,6 +249,12 @@ def test_demo_accounts_open_on_this_machine_only(add_person: Callable[..., str])
         ("127.0.0.1", {"host": "centre.example"}, False),
         ("127.0.0.1", {}, False),
         ("", {"host": "localhost"}, False),
+        # A proxy that hands nothing on but the browser's own words, as the commonest one does by default.
+        ("127.0.0.1", {"host": "localhost:8501", "origin": "https://centre.example"}, False),
+        ("127.0.0.1", {"host": "localhost:8501", "referer": "https://centre.example/overview"}, False),
+        ("127.0.0.1", {"host": "localhost:8501", "origin": "null"}, False),
+        ("127.0.0.1", {"host": "localhost:8501", "origin": "http://localhost:8501", "referer": "http://localhost:8501/overview"}, True),
+        ("127.0.0.1", {"host": "[::1"}, False),
     ],
 )
 def test_a_proxy_on_this_machine_does_not_make_the_world_local(address: str, headers: dict[str, str], is_local: bool) -> None:

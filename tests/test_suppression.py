@@ -175,3 +175,43 @@ def reduced(rows: list[list[int]]) -> list[list[Fraction]]:
 
 def test_the_attacker_of_these_tests_does_find_what_one_hidden_cell_leaves_open() -> None:
     assert len(reduced([[1, 1, 1], [1, 0, 0], [0, 1, 0]])) == len(reduced([[1, 1, 1], [1, 0, 0], [0, 1, 0], [0, 0, 1]]))
+
+
+def called_back(queue: str, advisors: int, each: int, day: int) -> list[dict[str, Any]]:
+    """Contacts of known customers on one day of May, each of another customer."""
+    return [
+        contact(f"2026-05-{day:02d} 10:00", queue=queue, advisor_id=f"a{advisor}", customer_key=f"{queue}{advisor}-{position}-{day}")
+        for advisor in range(advisors)
+        for position in range(each)
+    ]
+
+
+def test_what_still_waits_for_its_window_tells_no_small_queue(centre: Path) -> None:
+    # Three contacts of one advisor, all of the last day: nothing to judge yet, but as many as "received" hides.
+    earliest = called_back("a", 1, 1, 1)
+    land_all(
+        earliest,
+        called_back("a", 8, 10, 14),
+        called_back("b", 8, 10, 14),
+        called_back("a", 8, 2, 29),
+        called_back("b", 6, 2, 29),
+        called_back("late", 1, 3, 29),
+    )
+    assert shown("received", "queue")["late"] == "suppressed"
+    frame = query.measure(EXECUTIVE, ("first_contact_resolution",), ("queue",)).set_index("queue")
+    assert frame.loc["late", "status"] == "suppressed" and frame.loc["late"].drop(["kpi", "status", "notes"]).isna().all()
+    # 17 + 12 + 3 wait in all: the count of one of the others has to go with it.
+    assert dict(frame["n"].dropna()) == {"a": 80, "b": 80}
+    assert dict(frame["pending"].dropna()) == {"a": 17}
+    whole = query.measure(EXECUTIVE, ("first_contact_resolution",)).iloc[0]
+    assert (whole["n"], whole["pending"]) == (160, 32)
+
+
+def test_settings_of_a_question_are_those_that_pages_set_side_by_side(centre: Path) -> None:
+    land_all(of_queue("a", 8, 20))
+    query.measure(EXECUTIVE, ("first_contact_resolution",), overrides={"first_contact_days": "14"})
+    query.measure(EXECUTIVE, ("service_level",), overrides={"service_level_formula": "abandons_ignored"})
+    for name, text in (("first_contact_days", "13"), ("service_level_seconds", "19"), ("short_abandon_seconds", "4.99"), ("recovery_hours", "23")):
+        with pytest.raises(AccessDenied):
+            query.measure(EXECUTIVE, ("received",), overrides={name: text})
+        query.measure(Viewer.SYSTEM, ("received",), overrides={name: text})

@@ -50,7 +50,7 @@ def measure(
     """
     chosen = tuple(declared.get_kpi(key) for key in dict.fromkeys(kpis))
     by = tuple(slices.get_dimension(key).key for key in dict.fromkeys(by))
-    _check(viewer, chosen, by, where, compare)
+    _check(viewer, chosen, by, where, compare, overrides or {})
     frame = to_frame(_measure(viewer, chosen, by, where, overrides or {}), by, chosen)
     if compare is None:
         return frame
@@ -58,7 +58,7 @@ def measure(
     return _beside(frame, before, by, where.period, compare)
 
 
-def _check(viewer: Viewer, chosen: tuple[Kpi, ...], by: tuple[str, ...], where: Filters, compare: Period | None) -> None:
+def _check(viewer: Viewer, chosen: tuple[Kpi, ...], by: tuple[str, ...], where: Filters, compare: Period | None, overrides: Mapping[str, str]) -> None:
     for kpi in chosen:
         viewer.require(kpi.needs)
     touched = (*by, *(dimension for dimension, _ in where.values))
@@ -74,6 +74,7 @@ def _check(viewer: Viewer, chosen: tuple[Kpi, ...], by: tuple[str, ...], where: 
     if viewer.needs_suppression:
         for period in (where.period, *([compare] if compare else [])):
             suppression.require_whole_months(period)
+        suppression.require_offered(overrides)
 
 
 def _measure(viewer: Viewer, chosen: tuple[Kpi, ...], by: tuple[str, ...], where: Filters, overrides: Mapping[str, str]) -> list[Row]:

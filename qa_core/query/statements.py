@@ -167,7 +167,8 @@ def _aggregates(question: Question, kpis: Sequence[Kpi], columns: sa.ColumnColle
 def _aggregates_of(kpi: Kpi, parts: Parts, by_advisor: bool) -> list[tuple[str, sa.ColumnElement[Any]]]:
     rows = sa.func.count().filter
     if by_advisor:
-        return [("n", rows(parts.counted)), ("behind", rows(parts.counted if parts.behind is None else parts.behind))]
+        left_out = sa.or_(sa.false(), *(getattr(parts, name) for name in kpi.leaves_out))
+        return [("n", rows(parts.counted)), ("behind", rows(parts.counted if parts.behind is None else parts.behind)), ("left_out", rows(left_out))]
     made: list[tuple[str, sa.ColumnElement[Any]]] = []
     if kpi.kind == Kind.MEAN:
         made += [("n", sa.func.count(parts.amount)), ("sum", sa.func.sum(parts.amount)), ("deviation", sa.func.stddev_samp(parts.amount))]

@@ -7,6 +7,7 @@ and no sum of published cells gives it back. Two dimensions at once, months apar
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -19,6 +20,7 @@ from qa_core.kpis import Kind, Kpi, Subject
 from qa_core.query import cuts, statements, totals
 from qa_core.query.rows import Row
 from qa_core.query.statements import Question
+from qa_core.settings import get_setting
 from qa_core.slices import Filters, Period
 from qa_core.wording import N_
 
@@ -172,6 +174,19 @@ def require_whole_months(period: Period) -> None:
         raise AccessDenied(N_("You see whole calendar months: choose a period from the first day of a month to the last day of one."))
 
 
+def require_offered(overrides: Mapping[str, str]) -> None:
+    """Raise AccessDenied unless every setting has a value that pages show side by side: two thresholds a second apart single contacts out."""
+    for name, text in overrides.items():
+        setting = get_setting(name)
+        if setting.parse(text) not in setting.offered:
+            offered = ", ".join(map(str, setting.offered))
+            raise AccessDenied(
+                N_("You see {name} at these values only: {known}.") if offered else N_("{name} is set for everybody; you cannot change it for one question."),
+                name=name,
+                known=offered,
+            )
+
+
 def hide_small_cells(question: Question, subject: Subject, asked: list[Kpi], rows: list[Row], beside: Mapping[str, Any]) -> None:
     """Suppress the rows that could show the results of a few people."""
     weighed = [kpi for kpi in asked if not (subject == Subject.SPEND and kpi.kind == Kind.TOTAL)]  # what was spent says nothing of an advisor
@@ -185,19 +200,28 @@ def hide_small_cells(question: Question, subject: Subject, asked: list[Kpi], row
             row.suppress()
         return
     dimension = next(iter(dimensions), None)
-    published = _weigh(question, subject, weighed, beside, dimension)
+    published, judged_or_not = _weigh(question, subject, weighed, beside, dimension)
     chosen = {name: [None if value is None else cuts.parse_value(name, value) for value in given] for name, given in question.where.values}
     whole = cuts.months(question.where.period)
     for row in concerned:
         values = [row.by[dimension]] if dimension in row.by else chosen.get(dimension, [ALL])
         single = [row.by["month"]] if "month" in row.by else chosen.get("month")
         spans = [{"first_month": month, "last_month": month} for month in single] if single else [whole]
-        if not all(published[row.kpi].shows(value, **span) for value in values for span in spans):
+        cells = [(value, span) for value in values for span in spans]
+        if not all(published[row.kpi].shows(value, **span) for value, span in cells):
             row.suppress()
+        elif row.kpi in judged_or_not and not all(judged_or_not[row.kpi].shows(value, **span) for value, span in cells):
+            # What is left out beside n would tell how many there are in all.
+            row.pending = row.unknown_identity = None
+            if not row.n:
+                row.suppress()
 
 
-def _weigh(question: Question, subject: Subject, kpis: list[Kpi], beside: Mapping[str, Any], dimension: str | None) -> dict[str, Published]:
-    """The weight of every cell over the whole lake, whatever the period asked for.
+def _weigh(
+    question: Question, subject: Subject, kpis: list[Kpi], beside: Mapping[str, Any], dimension: str | None
+) -> tuple[dict[str, Published], dict[str, Published]]:
+    """The weight of every cell over the whole lake, whatever the period asked for: of what each KPI counts, and, where a KPI leaves contacts out
+    and says how many, of those together with the counted.
 
     Intervals weigh as many contacts as they count, but nobody is known to stand behind them: alone they are never published.
     """
@@ -208,19 +232,23 @@ def _weigh(question: Question, subject: Subject, kpis: list[Kpi], beside: Mappin
     values = [cuts.plain(dimension, value, question.names) for value in frame[f"by_{dimension}"]] if dimension else [ALL] * len(frame)
     uncounted = _weigh_totals(replace(whole, by_advisor=False), kpis, dimension) if subject == Subject.CONTACTS else {}
     bits: dict[Any, int] = {}
-    published = {}
+    published, judged_or_not = {}, {}
     for kpi in kpis:
         cells: dict[Cell, Weight] = {}
-        for cell, advisor, n, behind in zip(
-            zip(values, months, strict=True), frame["behind_advisor"], frame[f"{kpi.key}__n"], frame[f"{kpi.key}__behind"], strict=True
-        ):
-            known = behind and advisor is not None and advisor == advisor
+        together: dict[Cell, Weight] = {}
+        left_out = frame[f"{kpi.key}__left_out"] if kpi.leaves_out else itertools.repeat(0)
+        counts = zip(zip(values, months, strict=True), frame["behind_advisor"], frame[f"{kpi.key}__n"], frame[f"{kpi.key}__behind"], left_out, strict=False)
+        for cell, advisor, n, behind, left in counts:
+            known = (behind or left) and advisor is not None and advisor == advisor
             bit = 1 << bits.setdefault(advisor, len(bits)) if known else 0
-            cells[cell] = cells.get(cell, Weight()) + Weight(int(n), bit)
+            cells[cell] = cells.get(cell, Weight()) + Weight(int(n), bit if behind else 0)
+            together[cell] = together.get(cell, Weight()) + Weight(int(n) + int(left), bit)
         for cell, n in uncounted.get(kpi.key, ()):
             cells[cell] = cells.get(cell, Weight()) + Weight(n)
         published[kpi.key] = Published(cells)
-    return published
+        if kpi.leaves_out:
+            judged_or_not[kpi.key] = Published(together)
+    return published, judged_or_not
 
 
 def _weigh_totals(whole: Question, kpis: list[Kpi], dimension: str | None) -> dict[str, list[tuple[Cell, int]]]:

@@ -35,10 +35,17 @@ def current() -> Browser:
 def build(cookies: Mapping[str, str], headers: Mapping[str, str], address: str) -> Browser:
     """The browser behind a request with those cookies, headers (lower-case names) and address."""
     token, _at = decode_xsrf_token_string(cookies.get(XSRF_COOKIE_NAME, ""))
-    host = urlsplit(f"//{headers.get('host', '')}").hostname or ""
-    # A proxy on this machine makes every visitor look local: none of its marks may be there, and the name asked for must be this machine's.
-    is_local = is_loopback(address) and host in LOCAL_NAMES and not any(name in headers for name in PROXY_HEADERS)
+    # A proxy on this machine makes every visitor look local: none of its marks may be there, and every name asked for must be this machine's.
+    names = [f"//{headers.get('host', '')}", *(headers[name] for name in ("origin", "referer") if name in headers)]
+    is_local = is_loopback(address) and all(_host(name) in LOCAL_NAMES for name in names) and not any(name in headers for name in PROXY_HEADERS)
     return Browser(token or b"", headers.get("user-agent", ""), address, is_local)
+
+
+def _host(url: str) -> str:
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:  # such as "[::1" without its end
+        return ""
 
 
 def is_secure() -> bool | None:

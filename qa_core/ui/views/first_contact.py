@@ -9,6 +9,7 @@ from qa_core import charts, exports, figures, slices
 from qa_core.access import Viewer
 from qa_core.findings import Finding
 from qa_core.kpis import get_kpi
+from qa_core.settings import BY_NAME
 from qa_core.ui import cached, cards, drill, links, tables
 from qa_core.ui.cards import Tile
 from qa_core.ui.filter_bar import Look
@@ -17,7 +18,7 @@ from qa_core.wording import _
 
 REPEAT = "first_contact_resolution"
 THREE = (REPEAT, "first_contact_resolution_declared", "first_contact_resolution_surveyed")
-WINDOWS = (1, 3, 5, 7, 10, 14, 21, 30)
+WINDOWS = BY_NAME["first_contact_days"].offered
 
 
 def show_top(viewer: Viewer, look: Look) -> None:
