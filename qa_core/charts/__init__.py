@@ -1,0 +1,23 @@
+"""A frame of measured values → a Plotly figure. Pure: no data is read and nothing is decided here, only drawn.
+
+One accent colour for data, orange for what needs a look, green for better, grey for reference; series in Okabe–Ito
+order; never colour alone. Backgrounds are transparent, so that one figure serves the page and its cards.
+"""
+
+from qa_core.charts.bars import build_funnel, build_stretch, build_waterfall
+from qa_core.charts.lines import Limits, build_curve, build_trend
+from qa_core.charts.palette import Colours, colours
+from qa_core.charts.rows import build_dots, build_heat
+
+__all__ = [
+    "Colours",
+    "Limits",
+    "build_curve",
+    "build_dots",
+    "build_funnel",
+    "build_heat",
+    "build_stretch",
+    "build_trend",
+    "build_waterfall",
+    "colours",
+]

@@ -1,0 +1,54 @@
+"""What stands on axes and beside points: ranges, ticks and texts, in the language spoken."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+
+from qa_core import figures
+from qa_core.kpis import Unit
+from qa_core.wording import _
+
+
+def say_point(row: object, title: str, unit: str, currency: str | None = None, provisional: bool = False) -> str:
+    """What hovering over a point says: its name, value, interval and number."""
+    parts = [f"<b>{plain(title)}</b>", figures.value(row.value, unit, currency)]
+    between = figures.interval(getattr(row, "low", None), getattr(row, "high", None), unit, currency)
+    if between:
+        parts.append(_("95 % interval {interval}", interval=between))
+    if not figures.is_missing(getattr(row, "n", None)):
+        parts.append(f"n = {figures.number(row.n)}")
+    if provisional:
+        parts.append(_("provisional"))
+    return "<br>".join(parts)
+
+
+def find_range(shown: Sequence[float], bounds: tuple[float, float] | None) -> tuple[float, float]:
+    """The ends of an axis with air around the values, never outside what the unit allows."""
+    if not shown:
+        return (0.0, 1.0)
+    low, high = min(shown), max(shown)
+    air = (high - low) * 0.08 or abs(high) * 0.1 or 1.0
+    low, high = low - air, high + air
+    return (max(low, bounds[0]), min(high, bounds[1])) if bounds and max(low, bounds[0]) < min(high, bounds[1]) else (low, high)
+
+
+def say_tick(value: float, unit: str, currency: str | None, ticks: Sequence[float]) -> str:
+    """A tick of an axis with no more decimals than its neighbours need."""
+    step = min((second - first for first, second in itertools.pairwise(ticks)), default=1)
+    if unit == Unit.RATE:
+        return figures.percent(value, 0 if step >= 0.00999 else 1)
+    if unit == Unit.SECONDS or unit == Unit.MONEY or unit == Unit.COUNT:
+        text = figures.value(value, unit, currency)
+        return text.replace(f"{figures.NO_BREAK}00{figures.NO_BREAK}s", "")
+    return figures.number(value, 0 if step >= 1 else 1 if step >= 0.0999 else 2)
+
+
+def cut(label: str, length: int = 26) -> str:
+    """A name short enough for the side of a chart."""
+    return plain(label if len(label) <= length else label[: length - 1].rstrip() + "…")
+
+
+def plain(text: str) -> str:
+    """Text as text: Plotly reads a few HTML tags, links among them, in every label."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -1,0 +1,58 @@
+"""Colours by their meaning, in both modes, and the dress that every figure wears."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import plotly.graph_objects as go
+
+SERIES = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#666666")
+FONT = "Inter, 'Helvetica Neue', Arial, sans-serif"
+
+
+@dataclass(frozen=True)
+class Colours:
+    """The colours of one mode, by their meaning."""
+
+    accent: str
+    band: str
+    attention: str
+    better: str
+    reference: str
+    chance: str
+    text: str
+    ink: str
+    grid: str
+    paper: str
+
+
+LIGHT = Colours(
+    "#0072B2", "rgba(0,114,178,.15)", "#D55E00", "#009E73", "#7A868D", "rgba(110,122,130,.20)", "#5A666E", "#1E2A32", "rgba(110,122,130,.18)", "#FAFAF8"
+)
+DARK = Colours(
+    "#56B4E9", "rgba(86,180,233,.20)", "#E69F00", "#2BB98F", "#94A0A7", "rgba(150,162,170,.22)", "#AEB9BF", "#E6EAEC", "rgba(150,162,170,.20)", "#14191D"
+)
+
+
+def colours(dark: bool) -> Colours:
+    """The colours of that mode."""
+    return DARK if dark else LIGHT
+
+
+def dress(figure: go.Figure, tint: Colours, height: int) -> go.Figure:
+    """Give the figure what all have in common: no frame, our type, quiet grids, labels that stand upright, hovering in the colours of the mode."""
+    figure.update_xaxes(showline=False, zeroline=False, gridcolor=tint.grid, ticks="", tickangle=0, automargin=True, fixedrange=True)
+    figure.update_yaxes(showline=False, zeroline=False, gridcolor=tint.grid, ticks="", automargin=True, fixedrange=True, ticklabelstandoff=6)
+    return figure.update_layout(
+        template="none",
+        height=height,
+        margin={"l": 6, "r": 12, "t": 8, "b": 6},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        font={"family": FONT, "size": 12, "color": tint.text},
+        showlegend=False,
+        hoverlabel={"font": {"family": FONT, "size": 12.5, "color": tint.ink}, "bgcolor": tint.paper, "bordercolor": tint.reference, "align": "left"},
+        dragmode=False,
+        clickmode="event+select",
+        bargap=0.3,
+    )
