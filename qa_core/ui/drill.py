@@ -11,17 +11,23 @@ from qa_core.access import Permission, Viewer
 from qa_core.ui import filter_bar, menu
 from qa_core.wording import _
 
-_GO, _FROM = "drill_to", "drilled_from"
-EXTRA = ("advisor", "outcome", "source", "medium", "week", "month", "weekday", "hour")
+_GO, _FROM, _LEFT = "drill_to", "drilled_from", "drill_left"
+EXTRA = ("advisor", "outcome", "source", "medium", "week", "month", "weekday", "hour", "half_hour")
 """What the address of the list can say beside the row of filters; `behind` besides, the KPI whose contacts are meant."""
 
 
-def follow() -> None:
-    """Go where a click of this run leads; called by the front door before anything is drawn."""
+def follow(page_key: str) -> None:
+    """Go where a click of this run leads, or take the reader who comes back from there to what they left; called by the front door
+    before anything is drawn."""
     if _GO in st.session_state:
         page, parameters = st.session_state.pop(_GO)
+        st.session_state[_LEFT] = {**st.session_state.get(_LEFT, {}), page_key: (_say(parameters), _address())}
         filter_bar.keep()
         st.switch_page(menu.find_page(page).path, query_params=parameters)
+    # Streamlit enters the new page's parameters into the browser's history under the old page's path: that entry means the page as it was.
+    entered, left = st.session_state.get(_LEFT, {}).get(page_key, ({}, {}))
+    if entered and entered == _address():
+        st.query_params.from_dict(left)
 
 
 def is_open_to(viewer: Viewer) -> bool:
@@ -42,7 +48,7 @@ def to_contacts(values: dict[str, Any], behind: str | None = None) -> None:
 
 def to_contact(page_key: str, source_system: str, contact_id: str) -> None:
     """Callback: open one contact in full, from that page, which a link there leads back to as it was."""
-    st.session_state[_FROM] = (page_key, {name: st.query_params.get_all(name) for name in st.query_params})
+    st.session_state[_FROM] = (page_key, _address())
     st.session_state[_GO] = ("contact", {"system": source_system, "id": contact_id})
 
 
@@ -67,6 +73,20 @@ def on_point(key: str, dimension: str, behind: str | None = None, grain: str | N
     return open_point
 
 
+def on_cell(key: str, dimensions: Sequence[str], behind: str | None = None) -> Callable[[], None]:
+    """The callback of a chart whose points carry one value of each of these dimensions."""
+
+    def open_cell() -> None:
+        points = st.session_state[key]["selection"]["points"]
+        data = points[0].get("customdata") if points else None
+        # Streamlit hands several values of a point back by their place.
+        values = list(data.values()) if isinstance(data, dict) else data
+        if values:
+            to_contacts(dict(zip(dimensions, values, strict=True)), behind)
+
+    return open_cell
+
+
 def on_row(key: str, dimension: str, values: Sequence[Any], behind: str | None = None) -> Callable[[], None]:
     """The callback of a table whose rows stand for these values of a dimension."""
 
@@ -76,3 +96,12 @@ def on_row(key: str, dimension: str, values: Sequence[Any], behind: str | None =
             to_contacts({dimension: values[cells[0][0]]}, behind)
 
     return open_row
+
+
+def _address() -> dict[str, list[str]]:
+    return {name: st.query_params.get_all(name) for name in st.query_params}
+
+
+def _say(parameters: dict[str, str | list[str]]) -> dict[str, list[str]]:
+    """Parameters as the address holds them."""
+    return {name: list(value) if isinstance(value, list) else [value] for name, value in parameters.items()}

@@ -5,7 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from qa_core.errors import Refusal
-from qa_core.ui import drill, filter_bar, gate, menu, sidebar
+from qa_core.ui import cached, drill, filter_bar, gate, menu, sidebar
 
 st.set_page_config(page_title="Écoute", page_icon=str(Path(__file__).with_name("icon.svg")), layout="wide")
 
@@ -16,11 +16,12 @@ page, entry = menu.choose_page(signed_in.viewer if opened else None)
 if signed_in is not None:
     gate.keep_cookie()
 if opened:
+    cached.look_up_version()
     sidebar.show(signed_in.viewer)
     try:
         if entry is not None and entry.permission is not None:
             signed_in.viewer.require(entry.permission)
-        drill.follow()
+        drill.follow(entry.key if entry else menu.HOME)
         if entry is not None:
             filter_bar.show(signed_in.viewer, entry.key)
         page.run()

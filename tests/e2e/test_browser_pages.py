@@ -190,10 +190,17 @@ def test_a_line_of_a_table_leads_to_its_contacts_and_from_there_to_one_of_them(e
     page.wait_for_url("**/contacts?*advisor=*")
     page.get_by_role("button", name=re.compile("^close Advisor: |^Advisor: ")).wait_for()
     settle(page)
+    listed = page.url
     page.get_by_test_id("stDataFrame").click(position={"x": 60, "y": 54})
     page.wait_for_url("**/contact?*id=*")
     page.get_by_text("Where and who").wait_for()
     assert_sound(page)
+    page.go_back()
+    page.wait_for_url(listed)
+    page.get_by_role("button", name=re.compile("^close Advisor: |^Advisor: ")).wait_for()
+    settle(page)
+    page.go_forward()
+    page.get_by_text("Where and who").wait_for()
     page.get_by_role("link", name="Contacts").last.click()
     page.wait_for_url("**/contacts?*advisor=*")
     assert heard.complaints == []

@@ -13,11 +13,13 @@ from qa_core.exports import CONTACT_COLUMNS
 from qa_core.kpis import BY_KEY, Subject
 from qa_core.records import store
 from qa_core.slices import Filters
-from qa_core.ui import cards, drill, links
+from qa_core.ui import address, cards, drill, links
 from qa_core.ui.filter_bar import Look
 from qa_core.wording import N_, _, ngettext
 
 PAGE = 100
+WIDTHS = {"queue": 145, "reason": 120, "team": 95, "advisor": 145, "outcome": 100, "wait_seconds": 95, "talk_seconds": 100, "csat": 65, "campaign": 140}
+"""In pixels: Streamlit measures the first rows alone, which may be empty where later ones are long."""
 ORDERS = {
     "newest": N_("Newest first"),
     "oldest": N_("Oldest first"),
@@ -70,9 +72,10 @@ def show_list(viewer: Viewer, asked: Asked, total: int) -> None:
     pages = max(1, -(-total // PAGE))
     left, middle, right = st.columns([5, 2, 1], vertical_alignment="bottom")
     left.markdown("##### " + ngettext("{count} contact", "{count} contacts", total, count=figures.number(total)))
-    left.caption(_("Click a line to open the contact."))
     order = _ask_order(middle)
-    page = right.number_input(_("Page of {pages}", pages=figures.number(pages)), 1, max(pages, 1), 1, key="page", bind="query-params")
+    page = _ask_page(right, pages, (asked, order))
+    # Between the fields above and the table, whose own buttons appear over what is next to it.
+    st.caption(_("Click a line to open the contact."))
     allowed = query.contact_columns(viewer)
     columns = tuple(name for name in CONTACT_COLUMNS if name in allowed)
     frame = query.find_contacts(
@@ -80,7 +83,7 @@ def show_list(viewer: Viewer, asked: Asked, total: int) -> None:
         asked.where,
         (*columns, "source_system", "contact_id"),
         PAGE,
-        (min(int(page), pages) - 1) * PAGE,
+        (page - 1) * PAGE,
         order,
         asked.behind,
     )
@@ -88,22 +91,34 @@ def show_list(viewer: Viewer, asked: Asked, total: int) -> None:
     keys = list(zip(frame["source_system"], frame["contact_id"], strict=True))
     rows = [{_(CONTACT_COLUMNS[name]): _cell(name, record[name]) for name in columns} for record in frame.to_dict("records")]
     _show_rows(rows, keys)
-    links.show_download(_("Export"), "contacts", **exports.contact_parameters(asked.where, asked.behind, order))
+    said, export = st.columns([5, 1], vertical_alignment="center")
     if total > exports.MOST_CONTACTS and viewer.can(Permission.EXPORT_CONTACTS):
-        st.caption(_("The file has the first {most} in this order.", most=figures.number(exports.MOST_CONTACTS)))
+        said.caption(_("The file has the first {most} in this order.", most=figures.number(exports.MOST_CONTACTS)))
+    with export:
+        links.show_download(_("Export"), "contacts", **exports.contact_parameters(asked.where, asked.behind, order))
 
 
 def _ask_order(place: Any) -> str:
-    given = st.query_params.get("order")
-    if "order" not in st.session_state and given in ORDERS:
-        st.session_state["order"] = given
+    address.take("contacts", "order", ORDERS, "newest")
     order = place.selectbox(_("Order"), list(ORDERS), format_func=lambda key: _(ORDERS[key]), key="order")
-    # The key and not the title, which is what Streamlit would bind: the address means the same in every language.
-    if order != "newest":
-        st.query_params["order"] = order
-    elif given:
-        del st.query_params["order"]
+    address.give("contacts", "order", order, "newest")
     return order
+
+
+def _ask_page(place: Any, pages: int, listed: tuple[Asked, str]) -> int:
+    """Which page of the list; another list, or another order, starts at its first."""
+    if st.session_state.get("contacts_listed", listed) != listed and not address.is_news("contacts", "page"):
+        st.session_state["page"] = "1"
+    st.session_state["contacts_listed"] = listed
+    address.take("contacts", "page", [str(number) for number in range(1, pages + 1)], "1")
+    st.session_state["contacts_page"] = int(st.session_state["page"])
+    page = int(place.number_input(_("Page of {pages}", pages=figures.number(pages)), 1, pages, key="contacts_page", on_change=_turn))
+    address.give("contacts", "page", str(page), "1")
+    return page
+
+
+def _turn() -> None:
+    st.session_state["page"] = str(st.session_state["contacts_page"])
 
 
 def _show_rows(rows: list[dict[str, Any]], keys: list[tuple[str, str]]) -> None:
@@ -112,8 +127,11 @@ def _show_rows(rows: list[dict[str, Any]], keys: list[tuple[str, str]]) -> None:
         if cells:
             drill.to_contact("contacts", *keys[cells[0][0]])
 
-    config = {_(CONTACT_COLUMNS["local_start"]): st.column_config.DatetimeColumn(_(CONTACT_COLUMNS["local_start"]), format="DD/MM/YYYY HH:mm", width=130)}
-    st.dataframe(rows, column_config=config, hide_index=True, key="contacts", on_select=open_row, selection_mode="single-cell", height=560, placeholder="–")
+    widths = {_(CONTACT_COLUMNS[name]): st.column_config.Column(width=width) for name, width in WIDTHS.items()}
+    start = {_(CONTACT_COLUMNS["local_start"]): st.column_config.DatetimeColumn(format="DD/MM/YYYY HH:mm", width=130)}
+    st.dataframe(
+        rows, column_config=widths | start, hide_index=True, key="contacts", on_select=open_row, selection_mode="single-cell", height=560, placeholder="–"
+    )
 
 
 def _cell(name: str, value: Any) -> Any:
