@@ -10,11 +10,11 @@ from datetime import timedelta
 
 import sqlalchemy as sa
 
-from qa_core import home, journal, lake, wording
+from qa_core import home, journal, lake, oversight, wording
+from qa_core.access import Role
 from qa_core.errors import Refusal
 from qa_core.records import store
 from qa_core.records.model import Account, ImportBatch, now
-from qa_core.access import Role
 from qa_core.wording import N_, _
 
 OK, WARN, BAD = "ok", "warn", "bad"
@@ -94,7 +94,7 @@ def _journal() -> tuple[str, str]:
     store.require_ready()
     with store.reading() as session:
         found = journal.verify(session)
-    return (OK, _("{rows} rows, unbroken.", rows=found.rows)) if found.ok else (BAD, _("Broken at row {seq}: it was changed, moved, or follows a missing one.", seq=found.first_bad))
+    return OK if found.ok else BAD, oversight.describe(found)
 
 
 def _lake() -> tuple[str, str]:

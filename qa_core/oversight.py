@@ -11,6 +11,7 @@ from qa_core import downloads, journal
 from qa_core.access import Permission, Viewer
 from qa_core.records import store
 from qa_core.records.model import JournalRow
+from qa_core.wording import _, ngettext
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,15 @@ def verify_journal(viewer: Viewer) -> journal.Verification:
     with store.writing() as session:
         journal.record(session, viewer.username, "journal_verified", f"{found.rows} rows", reason="ok" if found.ok else f"broken at {found.first_bad}")
     return found
+
+
+def describe(found: journal.Verification) -> str:
+    """What a walk over the journal found, in a sentence."""
+    if found.ok:
+        return ngettext("{n} row, unbroken.", "{n} rows, unbroken.", found.rows)
+    if found.is_cut:
+        return _("The end is cut off: row {seq} was written and is not there any more. Compare with a backup.", seq=found.first_bad)
+    return _("Broken at row {seq}: it was changed, moved, or follows a missing one. Compare with your last anchor and a backup.", seq=found.first_bad)
 
 
 def build_file(viewer: Viewer, actor: str = "", action: str = "") -> downloads.Download:

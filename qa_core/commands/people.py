@@ -153,7 +153,7 @@ def set_setting(
 
 def verify_journal(as_json: Json = False) -> int:
     """Recompute every seal of the journal."""
-    from qa_core import journal
+    from qa_core import journal, oversight
     from qa_core.records import store
 
     store.require_ready()
@@ -161,8 +161,6 @@ def verify_journal(as_json: Json = False) -> int:
         found = journal.verify(session)
     if as_json:
         print_json({"rows": found.rows, "ok": found.ok, "first_bad": found.first_bad})
-    elif found.ok:
-        print(_("{rows} rows, unbroken.", rows=found.rows))
     else:
-        print(_("Broken at row {seq}: it was changed, moved, or follows a missing one.", seq=found.first_bad))
+        print(oversight.describe(found))
     return DONE if found.ok else REFUSED
