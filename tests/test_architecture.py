@@ -20,7 +20,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "slices facts settings names",
         "kpis lake engines",
         "query",
-        "figures movement spans findings charts series",
+        "acts figures movement spans half_hours findings charts series",
         "people sign_in downloads exports oversight conventions advisors evaluations ingest demo doctor",
         "ui commands __main__ locale",
     )

@@ -1,0 +1,47 @@
+"""What each act in the journal is called. The journal itself holds codes, which scripts and anchors compare, in no language."""
+
+from __future__ import annotations
+
+from qa_core.wording import N_, _
+
+TITLES = {
+    "sign_in": N_("Signed in"),
+    "sign_in_failed": N_("Sign-in failed"),
+    "sign_out": N_("Signed out"),
+    "session_ended": N_("Session ended"),
+    "password_changed": N_("Password changed"),
+    "language_changed": N_("Language changed"),
+    "contacts_read": N_("List of contacts read"),
+    "contact_read": N_("Contact read"),
+    "export": N_("File exported"),
+    "import": N_("File imported"),
+    "import_failed": N_("Import failed"),
+    "import_undone": N_("Import undone"),
+    "journal_verified": N_("Seals verified"),
+    "names_merged": N_("Names counted as one"),
+    "names_kept_apart": N_("Names kept apart"),
+    "names_undone": N_("Decision on names undone"),
+    "opening_hours_changed": N_("Opening hours changed"),
+    "holidays_changed": N_("Public holidays changed"),
+    "closed_days_changed": N_("Closed days changed"),
+    "setting_changed": N_("Setting changed"),
+    "grid_publish": N_("Grid published"),
+    "demo_remove": N_("Demonstration removed"),
+    "account_add": N_("Account added"),
+    "account_change": N_("Role or bounds changed"),
+    "account_disable": N_("Account closed"),
+    "account_enable": N_("Account opened"),
+    "account_reset": N_("One-time password given"),
+    "account_remove": N_("Account removed"),
+}
+STAGES = {"_asked": N_("{act}: asked for"), "_declined": N_("{act}: turned down")}
+"""Of an act that a second administrator decides on."""
+
+
+def title(action: str) -> str:
+    """The name of an act in the language spoken; one that is not known here keeps its code."""
+    for ending, said in STAGES.items():
+        act = action.removesuffix(ending)
+        if act != action and act in TITLES:
+            return _(said, act=_(TITLES[act]))
+    return _(TITLES[action]) if action in TITLES else action
