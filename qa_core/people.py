@@ -138,7 +138,8 @@ def add(
     demo: bool = False,
     sees_unassigned: bool | None = None,
 ) -> str | None:
-    """Add an account. Without a password a random one is made, returned once, and has to be changed at the first sign-in.
+    """Add an account. Without a password a random one is made, returned once, and has to be changed at the first sign-in
+    within the days of the setting `one_time_password_days`.
 
     Teams and sites that are not known yet are made. Raises Misuse for a bad name or role, Refusal for a name that is taken,
     a weak password, or when a second administrator is needed (then `propose` it).
@@ -307,7 +308,7 @@ def _needs_second(session: Session, viewer: Viewer, account: Account | None, rol
 
 def _apply(session: Session, act: Act, username: str, wanted: Wanted | None, password_hash: str, must_change: bool, demo: bool = False) -> None:
     if act == Act.ADD:
-        account = Account(username=username, display_name="", role="", password_hash=password_hash, must_change_password=must_change, demo=demo)
+        account = Account(username=username, display_name="", role="", password_hash=password_hash, demo=demo)
         session.add(account)
     else:
         account = session.get(Account, username)
@@ -317,7 +318,10 @@ def _apply(session: Session, act: Act, username: str, wanted: Wanted | None, pas
     elif act == Act.ENABLE:
         account.active = True
     elif act == Act.RESET:
-        account.password_hash, account.must_change_password = password_hash, True
+        account.password_hash = password_hash
+    if act in (Act.ADD, Act.RESET):
+        account.must_change_password = must_change
+        account.one_time_since = now() if must_change else None
     if wanted is not None:
         _bind(session, account, wanted)
     session.flush()

@@ -1,4 +1,4 @@
-"""Every setting that changes a number, declared once: its default, its limits, its meaning, and the dated values people chose."""
+"""Every setting that changes a number or a rule, declared once: its default, its limits, its meaning, and the dated values people chose."""
 
 from __future__ import annotations
 
@@ -58,14 +58,74 @@ class Setting:
 
 
 ALL: tuple[Setting, ...] = (
-    Setting("service_level_seconds", N_("Service level threshold"), N_("A contact answered within this many seconds meets the service level."), 20, "number", 0, 3600),
-    Setting("service_level_formula", N_("Service level formula"), N_("How abandoned contacts count in the service level; the page shows all six side by side."), SERVICE_LEVEL_FORMULAS[0], "choice", choices=SERVICE_LEVEL_FORMULAS, offered=SERVICE_LEVEL_FORMULAS),
-    Setting("short_abandon_seconds", N_("Short abandon"), N_("Hanging up within this many seconds is not counted as an abandoned contact."), 5, "number", 0, 600),
-    Setting("first_contact_days", N_("First-contact window"), N_("A further contact by the same customer within this many days means that the first one did not resolve it."), 7, "number", 1, 30, offered=(1, 3, 5, 7, 10, 14, 21, 30)),
+    Setting(
+        "service_level_seconds",
+        N_("Service level threshold"),
+        N_("A contact answered within this many seconds meets the service level."),
+        20,
+        "number",
+        0,
+        3600,
+    ),
+    Setting(
+        "service_level_formula",
+        N_("Service level formula"),
+        N_("How abandoned contacts count in the service level; the page shows all six side by side."),
+        SERVICE_LEVEL_FORMULAS[0],
+        "choice",
+        choices=SERVICE_LEVEL_FORMULAS,
+        offered=SERVICE_LEVEL_FORMULAS,
+    ),
+    Setting(
+        "short_abandon_seconds", N_("Short abandon"), N_("Hanging up within this many seconds is not counted as an abandoned contact."), 5, "number", 0, 600
+    ),
+    Setting(
+        "first_contact_days",
+        N_("First-contact window"),
+        N_("A further contact by the same customer within this many days means that the first one did not resolve it."),
+        7,
+        "number",
+        1,
+        30,
+        offered=(1, 3, 5, 7, 10, 14, 21, 30),
+    ),
     Setting("recovery_hours", N_("Recovery window"), N_("A missed caller who is reached within this many hours is recovered."), 24, "number", 1, 744),
-    Setting("tracking_tolerance_seconds", N_("Call-tracking tolerance"), N_("A tracking row without an id joins a call on the same number that starts within this many seconds."), 120, "number", 0, 3600),
-    Setting("shared_number_contacts_a_day", N_("Shared number"), N_("A number with more contacts a day than this is shared by many people and identifies nobody."), 20, "whole", 2, 10000),
-    Setting("provisional_spend_days", N_("Provisional spend"), N_("Spend of the last days may still arrive; costs of periods that touch them are provisional."), 3, "whole", 0, 60),
+    Setting(
+        "tracking_tolerance_seconds",
+        N_("Call-tracking tolerance"),
+        N_("A tracking row without an id joins a call on the same number that starts within this many seconds."),
+        120,
+        "number",
+        0,
+        3600,
+    ),
+    Setting(
+        "shared_number_contacts_a_day",
+        N_("Shared number"),
+        N_("A number with more contacts a day than this is shared by many people and identifies nobody."),
+        20,
+        "whole",
+        2,
+        10000,
+    ),
+    Setting(
+        "provisional_spend_days",
+        N_("Provisional spend"),
+        N_("Spend of the last days may still arrive; costs of periods that touch them are provisional."),
+        3,
+        "whole",
+        0,
+        60,
+    ),
+    Setting(
+        "one_time_password_days",
+        N_("One-time passwords"),
+        N_("A one-time password that nobody has used for this many days opens nothing any more."),
+        7,
+        "whole",
+        1,
+        90,
+    ),
 )
 BY_NAME: Mapping[str, Setting] = {setting.name: setting for setting in ALL}
 

@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from qa_core import home, journal, passwords, people
+from qa_core import home, journal, passwords, people, settings
 from qa_core.access import Viewer
 from qa_core.errors import AccessDenied, Refusal
 from qa_core.records import store
@@ -26,6 +26,9 @@ from qa_core.wording import N_
 IDLE, LONGEST = timedelta(minutes=30), timedelta(hours=8)
 SEEN_EVERY = timedelta(minutes=1)
 """How exactly the last moment of use is kept: writing it on each run would cost a write each time."""
+
+EXPIRED = "expired one-time password"
+"""Why a sign-in failed, in the journal."""
 
 FAILURES_PER_ACCOUNT, FAILURES_PER_ADDRESS = 5, 50
 FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=30), timedelta(minutes=15)
@@ -77,7 +80,8 @@ def is_loopback(address: str | None) -> bool:
 def sign_in(username: str, password: str, browser: Browser) -> str:
     """Check a password and open a session. Returns the random id for the browser's cookie.
 
-    Raises Refusal, with one message for an unknown name, a wrong password and a closed account alike, after the same time.
+    Raises Refusal, with one message for an unknown name, a wrong password and a closed account alike, after the same time; only who
+    holds a one-time password that has run out is told so.
     """
     username = people.fold(username)
     if not browser.token:
@@ -90,7 +94,8 @@ def sign_in(username: str, password: str, browser: Browser) -> str:
     good = passwords.matches(password, kept)
     with store.writing() as session:
         account = session.get(Account, username)
-        reason = _why_not(account, good and account is not None and account.password_hash == kept, browser)
+        days = settings.current(session).one_time_password_days
+        reason = _why_not(account, good and account is not None and account.password_hash == kept, browser, now() - timedelta(days=days))
         if reason:
             journal.record(session, username if account else "stranger", "sign_in_failed", browser.address, reason)
         else:
@@ -107,6 +112,9 @@ def sign_in(username: str, password: str, browser: Browser) -> str:
             )
             _delete_old(session)
             journal.record(session, account.username, "sign_in", browser.address)
+    if reason == EXPIRED:
+        message = N_("This one-time password is older than {days} days and opens nothing any more. Ask an administrator for a new one.")
+        raise Refusal("old_one_time_password", message, days=days)
     if reason:
         raise Refusal("sign_in_failed", N_("The username or the password is wrong, or the account is closed."))
     return token
@@ -177,13 +185,13 @@ def change_password(signed_in: SignedIn, browser: Browser, current: str, new: st
         if account is None or not account.active or account.password_hash != kept or row is None or row.revoked_at is not None:
             raise AccessDenied()
         _forget_try(session, username, browser)
-        account.password_hash, account.must_change_password = hashed, False
+        account.password_hash, account.must_change_password, account.one_time_since = hashed, False, None
         account.token_version += 1
         row.token_version = account.token_version
         journal.record(session, username, "password_changed", username)
 
 
-def _why_not(account: Account | None, good: bool, browser: Browser) -> str:
+def _why_not(account: Account | None, good: bool, browser: Browser, oldest_one_time: datetime) -> str:
     if account is None:
         return "unknown account"
     if not good:
@@ -192,6 +200,8 @@ def _why_not(account: Account | None, good: bool, browser: Browser) -> str:
         return "closed account"
     if account.demo and not browser.is_local:
         return "demo account from elsewhere"
+    if account.one_time_since is not None and account.one_time_since < oldest_one_time:
+        return EXPIRED
     return ""
 
 

@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 from conftest import PASSWORD
 
-from qa_core import downloads, home, journal, oversight, passwords, people, sign_in
+from qa_core import downloads, home, journal, oversight, passwords, people, settings, sign_in
 from qa_core.access import Role, Viewer
 from qa_core.errors import AccessDenied, Refusal
 from qa_core.people import Wanted
@@ -226,6 +226,29 @@ def test_a_person_ends_their_own_sessions_and_nobody_else_s(add_person: Callable
     sign_in.end_session(tom, sign_in.find_sessions(tom)[0].id)
 
     assert sign_in.resume(second, HERE) is None and sign_in.resume(first, HERE)
+
+
+def test_a_one_time_password_opens_nothing_after_its_days(centre, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(passwords, "ROUNDS", 4)
+    one_time = people.add(Viewer.SYSTEM, "new", "manager")
+    turn_back(Account, timedelta(days=6, hours=23), "one_time_since")
+    assert code_of("new", one_time) == "in"
+    turn_back(Account, timedelta(hours=2), "one_time_since")
+    with pytest.raises(Refusal, match="older than 7 days"):
+        sign_in.sign_in("new", one_time, HERE)
+    assert code_of("new", one_time[:-1]) == "sign_in_failed"
+
+    with store.writing() as session:
+        settings.set_value(session, Viewer.SYSTEM, "one_time_password_days", "8")
+    signed_in = sign_in.resume(sign_in.sign_in("new", one_time, HERE), HERE)
+    sign_in.change_password(signed_in, HERE, one_time, PASSWORD)
+    turn_back(Account, timedelta(days=400), "one_time_since", "created_at")
+    assert code_of("new", PASSWORD) == "in"
+
+    one_time = people.reset(Viewer.SYSTEM, "new")
+    assert code_of("new", one_time) == "in"
+    turn_back(Account, timedelta(days=9), "one_time_since")
+    assert code_of("new", one_time) == "old_one_time_password"
 
 
 def test_demo_accounts_open_on_this_machine_only(add_person: Callable[..., str]) -> None:

@@ -109,6 +109,8 @@ class Account(Base):
     role: Mapped[str]
     password_hash: Mapped[str]
     must_change_password: Mapped[bool] = mapped_column(default=False)
+    one_time_since: Mapped[datetime | None]
+    """When the one-time password was made; null: the person's own."""
     active: Mapped[bool] = mapped_column(default=True)
     demo: Mapped[bool] = mapped_column(default=False)
     token_version: Mapped[int] = mapped_column(default=1)
