@@ -38,6 +38,7 @@ CONTACTS = sa.Table(
     METADATA,
     sa.Column("source_system", sa.Text, nullable=False),
     sa.Column("contact_id", sa.Text, nullable=False),
+    sa.Column("ticket", sa.Text),  # the case that the contact belongs to, as the tool numbers it; several contacts may share one
     sa.Column("month", sa.Text, nullable=False),  # partition: YYYY-MM of local_start
     sa.Column("started_at", sa.DateTime, nullable=False),  # UTC, without zone
     sa.Column("local_start", sa.DateTime, nullable=False),  # the centre's wall clock
@@ -158,6 +159,7 @@ ANSWERS = sa.Table(
     sa.Column("earned", sa.Double),
     sa.Column("possible", sa.Double),
     sa.Column("applied_weight", sa.Double),
+    sa.Column("critical", sa.Text),  # the class of error that an answer of 0 is: customer · business · compliance · null
 )
 
 _ARROW = {sa.Text: pa.string(), sa.DateTime: pa.timestamp("us"), sa.Date: pa.date32(), sa.Double: pa.float64(), sa.Integer: pa.int32(), sa.Boolean: pa.bool_()}

@@ -97,9 +97,9 @@ def change(amount: float | None, unit: str, currency: str | None = None) -> str:
         return ""
     sign = "+" if amount > 0 else ""
     if unit == Unit.RATE:
-        return _("{number} pt", number=sign + number(amount * 100, 1))
+        return _("{number} pt", number=sign + number(amount * 100, 1)).replace(" ", NO_BREAK)
     if unit in (Unit.SCORE, Unit.NPS):
-        return _("{number} pt", number=sign + number(amount, 1))
+        return _("{number} pt", number=sign + number(amount, 1)).replace(" ", NO_BREAK)
     if unit == Unit.MONEY:
         return sign + money(amount, currency)
     return sign + value(amount, unit, currency)
@@ -178,7 +178,8 @@ OUTCOMES = {
     "closed": N_("Outside hours"), "refused": N_("Refused"), "failed": N_("Failed"), "unanswered": N_("Not answered"),
 }  # fmt: skip
 DIRECTIONS = {"inbound": N_("Inbound"), "outbound": N_("Outbound"), "internal": N_("Internal")}
-_NAMES = {"channel": CHANNELS, "outcome": OUTCOMES, "direction": DIRECTIONS}
+MATCHES = {"id": N_("By the contact's id"), "number_and_time": N_("By number and time"), "number": N_("By number")}
+_NAMES = {"channel": CHANNELS, "outcome": OUTCOMES, "direction": DIRECTIONS, "tracking_match": MATCHES}
 
 
 def name(dimension: str, key: object) -> str:

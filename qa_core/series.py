@@ -10,7 +10,7 @@ import pandas as pd
 from qa_core import figures, findings, movement, spans
 from qa_core.charts import Limits
 from qa_core.findings import Finding
-from qa_core.kpis import Kind, Kpi, Unit
+from qa_core.kpis import Kpi, Unit
 from qa_core.movement import Control, Signals
 from qa_core.slices import Period
 
@@ -68,7 +68,7 @@ def build_series(frame: pd.DataFrame, kpi: Kpi, grain: str, period: Period, firs
         row = found.get(start)
         end = spans.end_of(grain, start)
         is_cut = start < first_day or end > min(last_day, period.last_day)
-        value = None if row is None or (is_cut and kpi.kind == Kind.TOTAL) else row.value
+        value = None if row is None or (is_cut and kpi.is_amount) else row.value
         waits = row is not None and not figures.is_missing(row.pending) and row.pending > 0
         missing = figures.is_missing(value)
         records.append(
@@ -88,7 +88,7 @@ def build_series(frame: pd.DataFrame, kpi: Kpi, grain: str, period: Period, firs
     sizes = [None if figures.is_missing(n) else n for n in points["n"]]
     before = [start < usual_until and value is not None for start, value in zip(points["at"], firm, strict=True)]
     baseline = before if sum(before) >= movement.BASELINE_POINTS else [value is not None for value in firm]
-    if kpi.kind == Kind.TOTAL:
+    if kpi.is_amount:
         control = None
     elif kpi.unit == Unit.RATE:
         control = movement.control_rate(firm, sizes, baseline)

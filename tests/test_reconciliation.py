@@ -20,14 +20,16 @@ from qa_core import kpis, query
 from qa_core import settings as declared_settings
 from qa_core.access import Role, TeamSpan, Viewer
 from qa_core.records import store
-from qa_core.records.model import Evaluation, SettingValue
-from qa_core.slices import Filters, Period
+from qa_core.records.model import Evaluation, Grid, SettingValue
+from qa_core.slices import DIMENSIONS, Filters, Period
 
 FIRST = datetime(2026, 3, 10, 8)  # the clock changes on 29 March
 DAYS = 45
 TEAMS = {"Nord": "Lille", "Sud": "Nice", "Est": "Lille", "Libre": None}
 ADVISORS = {"a1": "Ann", "a2": "Bob", "a3": "Ann", "a4": "Dan"}
 CRITERIA = {("Welcome", "greets"): 2.0, ("Welcome", "names"): 1.0, ("Close", "sums_up"): 3.0}
+CRITICAL = {"names": "compliance", "sums_up": "customer"}
+GRID = 1
 Contact = dict[str, Any]
 
 
@@ -63,6 +65,7 @@ def make_contacts(draw: random.Random, size: int) -> list[Contact]:
                 transfers=draw.choice((0, 0, 1, 2, None)),
                 declared_resolved=draw.choice((True, True, False, None)) if answered else None,
                 source=draw.choice(("google", "bing", None)),
+                tracking_match=draw.choice(("id", "number", None)),
                 campaign=draw.choice(("spring", None)),
                 survey_sent=draw.choice((True, True, False, None)),
                 **draw.choice(({"csat": draw.choice((1.0, 4.0, 5.0)), "csat_scale": "1-5"}, {"csat": draw.choice((7.0, 8.0, 9.5)), "csat_scale": "1-10"}, {})),
@@ -86,7 +89,15 @@ def make_evaluations(draw: random.Random, contacts: list[Contact]) -> list[Evalu
         score = draw.choice((40.0, 72.5, 100.0, None))
         outcome = draw.choice(("pass", "fail", None))
         made.append(
-            evaluation(row, score, answers, evaluator=draw.choice(("eve", "max")), outcome=outcome, state=draw.choice(("published", "published", "draft")))
+            evaluation(
+                row,
+                score,
+                answers,
+                evaluator=draw.choice(("eve", "max")),
+                outcome=outcome,
+                state=draw.choice(("published", "published", "draft")),
+                grid_id=draw.choice((GRID, None)),
+            )
         )
     return made
 
@@ -129,6 +140,15 @@ class Count:
         ]
         return min(after, default=None)
 
+    def call_back(self, row: Contact) -> float | None:
+        """Seconds to the next outbound contact to the same customer, whoever made it and however it ended."""
+        after = [
+            (other["started_at"] - row["started_at"]).total_seconds()
+            for other in self.everything
+            if other["customer_key"] == row["customer_key"] and other["direction"] == "outbound" and order(other) > order(row)
+        ]
+        return min(after, default=None)
+
     def of(self, key: str, rows: list[Contact], seen: list[Contact]) -> dict[str, Any]:
         """What `measure` must say of these rows; `seen` are all rows in the viewer's scope, whatever the filter."""
         rows = [row for row in rows if is_inbound(row)]
@@ -162,8 +182,17 @@ class Count:
             case "transfer_rate":
                 known = [row for row in answered if row["transfers"] is not None]
                 return ratio([row for row in known if row["transfers"] > 0], known)
+            case "talk_time":
+                known = [row["talk_seconds"] for row in answered if row["talk_seconds"] is not None]
+                return {"n": len(known), "value": sum(known) if known else None}
             case "recovered_rate":
-                return self.recovered(rows, seen, chosen)
+                return self.recovered(rows, seen, chosen, self.reached)
+            case "call_back_rate":
+                return self.recovered(rows, seen, chosen, self.call_back)
+            case "first_time_callers" | "returning_callers":
+                known = [row for row in rows if row["customer_key"]]
+                mine = {row["customer_key"] for row in known if (row["started_at"] == self.first_start(row)) == (key == "first_time_callers")}
+                return total(list(mine), known) | {"unknown_identity": len(rows) - len(known)}
             case "repeat_caller_rate":
                 known = [row for row in rows if row["customer_key"]]
                 repeated = {row["customer_key"] for row in known if within(self.neighbours(row)[0], chosen(row).first_contact_days * 86400)}
@@ -179,6 +208,10 @@ class Count:
             case "csat":
                 known = [row for row in rows if row["csat"] is not None]
                 return ratio([row for row in known if row["csat"] >= {"1-5": 4, "1-10": 7.75}[row["csat_scale"]]], known)
+            case "csat_if_silent_unhappy" | "csat_if_silent_happy":
+                return self.with_silent(
+                    [row for row in rows if row["csat"] is not None], [row for row in rows if is_silent(row)], key == "csat_if_silent_happy"
+                )
             case "csat_mean":
                 return mean([row["csat"] if row["csat_scale"] == "1-5" else 1 + (row["csat"] - 1) * 4 / 9 for row in rows if row["csat"] is not None])
             case "nps":
@@ -199,6 +232,15 @@ class Count:
                 known = [row for row in answered if row["recorded"] is not None]
                 return ratio([row for row in known if row["recorded"]], known)
         raise KeyError(key)
+
+    def first_start(self, row: Contact) -> datetime:
+        return min(other["started_at"] for other in self.everything if is_inbound(other) and other["customer_key"] == row["customer_key"])
+
+    def with_silent(self, rated: list[Contact], silent: list[Contact], are_happy: bool) -> dict[str, Any]:
+        happy = sum(row["csat"] >= {"1-5": 4, "1-10": 7.75}[row["csat_scale"]] for row in rated)
+        counted = len(rated) + len(silent)
+        known = any(row["survey_sent"] for row in rated)
+        return {"n": counted, "value": (happy + len(silent) * are_happy) / counted if known else None}
 
     def service_level(self, answered: list[Contact], abandoned: list[Contact], short: list[Contact], chosen: Callable) -> dict[str, Any]:
         hits = counted = 0
@@ -241,7 +283,7 @@ class Count:
             hits += not within(to_next, window.total_seconds())
         return {"n": counted, "value": hits / counted if counted else None, "pending": pending, "unknown_identity": len(answered) - len(known)}
 
-    def recovered(self, rows: list[Contact], seen: list[Contact], chosen: Callable) -> dict[str, Any]:
+    def recovered(self, rows: list[Contact], seen: list[Contact], chosen: Callable, until: Callable[[Contact], float | None]) -> dict[str, Any]:
         is_missed = lambda row: is_inbound(row) and row["outcome"] not in ("closed", "answered")  # noqa: E731
         counted = hits = unknown = 0
         for row in filter(is_missed, rows):
@@ -253,12 +295,16 @@ class Count:
             if before and (row["started_at"] - max(before)).total_seconds() <= window:
                 continue
             counted += 1
-            hits += within(self.reached(row), window)
+            hits += within(until(row), window)
         return {"n": counted, "value": hits / counted if counted else None, "unknown_identity": unknown}
 
 
 def order(row: Contact) -> tuple[datetime, str, str]:
     return row["started_at"], row["source_system"], row["contact_id"]
+
+
+def is_silent(row: Contact) -> bool:
+    return row["survey_sent"] is True and all(row[name] is None for name in ("csat", "nps", "ces", "survey_resolved", "survey_contacts"))
 
 
 def is_inbound(row: Contact) -> bool:
@@ -297,11 +343,12 @@ CUTS: dict[str, Callable[[Contact], Any]] = {
     "month": lambda row: f"{row['local_start']:%Y-%m}",
     "weekday": lambda row: row["local_start"].isoweekday(),
     "hour": lambda row: row["local_start"].hour,
+    "half_hour": lambda row: f"{row['local_start'].hour:02d}:{row['local_start'].minute // 30 * 30:02d}",
     "advisor": lambda row: {"a1": "Ann (a1)", "a2": "Bob", "a3": "Ann (a3)", "a4": "Dan", None: None}[row["advisor_id"]],
     "site": lambda row: TEAMS.get(row["team"]),
 } | {
     name: (lambda row, name=name: row[name])
-    for name in ("direction", "channel", "queue", "reason", "outcome", "team", "source", "medium", "campaign", "keyword", "tracking_number")
+    for name in ("direction", "channel", "queue", "reason", "outcome", "team", "source", "medium", "campaign", "keyword", "tracking_number", "tracking_match")
 }
 
 SCOPES: dict[str, tuple[Viewer, Callable[[Contact], bool]]] = {
@@ -315,7 +362,7 @@ SCOPES: dict[str, tuple[Viewer, Callable[[Contact], bool]]] = {
     "advisor": (Viewer("v", Role.ADVISOR, advisor_id="a1"), lambda row: row["advisor_id"] == "a1"),
     "manager of nothing": (Viewer("z", Role.MANAGER), lambda row: False),
 }
-ON_CONTACTS = tuple(kpi.key for kpi in kpis.ALL if kpi.subject in (kpis.Subject.CONTACTS, kpis.Subject.MISSES))
+ON_CONTACTS = tuple(kpi.key for kpi in kpis.ALL if kpi.subject in (kpis.Subject.CONTACTS, kpis.Subject.MISSES, kpis.Subject.CALLERS))
 
 
 @pytest.fixture(scope="module")
@@ -326,6 +373,9 @@ def records(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.delenv("QA_TIMEZONE", raising=False)
         store.migrate()
         add_people(ADVISORS, TEAMS)
+        criteria = [{"key": key, "points": 1.0, **({"critical": CRITICAL[key]} if key in CRITICAL else {})} for _, key in CRITERIA]
+        with store.writing() as session:
+            session.add(Grid(id=GRID, key="service", title="Service", content={"section": [{"name": "All", "criterion": criteria}]}))
         yield folder
 
 
@@ -403,6 +453,46 @@ def test_every_kpi_of_every_role_equals_a_plain_count_of_its_own_rows(records: P
                     assert_same(row, count.of(row.kpi, groups[key], seen), f"{name}, {row.kpi} by {dict(zip(by, key, strict=True))}")
 
 
+ON_EVALUATIONS = tuple(kpi.key for kpi in kpis.ALL if kpi.subject in (kpis.Subject.ANSWERS, kpis.Subject.ADVISORS))
+
+
+def mean_of_means(entries: list[tuple]) -> dict[str, Any]:
+    of_advisor = defaultdict(list)
+    for score, _, row, *_ in entries:
+        if score is not None:
+            of_advisor[row["advisor_id"]].append(score)
+    return mean([statistics.fmean(scores) for scores in of_advisor.values()])
+
+
+def accuracy(entries: list[tuple], name: str) -> dict[str, Any]:
+    """Evaluations without an answer of 0 to a criterion of that class, of those with an answer to one."""
+    applied = []
+    for *_, grid, answers in entries:
+        earned = [mark for (_, key), (mark, _) in answers.items() if grid == GRID and CRITICAL.get(key) == name and mark is not None]
+        if earned:
+            applied.append(min(earned) > 0)
+    return ratio([clean for clean in applied if clean], applied)
+
+
+@given(seed=st.integers(0, 2**32))
+@settings(max_examples=2, **LOOSELY)
+def test_every_kpi_may_be_cut_by_every_dimension_it_names(records: Path, seed: int) -> None:
+    assert set(CUTS) == {dimension.key for dimension in DIMENSIONS if dimension.family != "quality"}
+    draw = random.Random(seed)
+    contacts = make_contacts(draw, 60)
+    with pytest.MonkeyPatch.context() as patch:
+        fresh_lake(records, patch)
+        count = Count(contacts, choose_settings(draw))
+        land(contacts)
+        for by, group_of in CUTS.items():
+            groups: dict[Any, list[Contact]] = defaultdict(list)
+            for row in contacts:
+                groups[group_of(row)].append(row)
+            for row in query.measure(Viewer.SYSTEM, [key for key in ON_CONTACTS if by in kpis.BY_KEY[key].dimensions], (by,)).itertuples():
+                cell = None if getattr(row, by) != getattr(row, by) else getattr(row, by)
+                assert_same(row, count.of(row.kpi, groups[cell], contacts), f"{row.kpi} by {by} = {cell}")
+
+
 @given(seed=st.integers(0, 2**32), size=st.integers(1, 120))
 @settings(max_examples=5, **LOOSELY)
 def test_filters_and_cuts_of_evaluations_equal_a_plain_count(records: Path, seed: int, size: int) -> None:
@@ -413,9 +503,7 @@ def test_filters_and_cuts_of_evaluations_equal_a_plain_count(records: Path, seed
         land(contacts)
         evaluations = make_evaluations(draw, contacts)
         published = [(one, next(row for row in contacts if row["contact_id"] == one.contact_id)) for one in evaluations if one.state == "published"]
-        scores = [
-            (one.score, one.outcome, row, one.evaluator, {(a.section, a.criterion): (a.earned, a.possible) for a in one.answers}) for one, row in published
-        ]
+        scores = [(one.score, one.outcome, row, one.grid_id, {(a.section, a.criterion): (a.earned, a.possible) for a in one.answers}) for one, row in published]
         with store.writing() as session:
             session.query(Evaluation).delete()
             session.add_all(evaluations)
@@ -425,7 +513,7 @@ def test_filters_and_cuts_of_evaluations_equal_a_plain_count(records: Path, seed
                 groups: dict[Any, list] = defaultdict(list)
                 for entry in mine:
                     groups[CUTS[by](entry[2]) if by else None].append(entry)
-                frame = query.measure(viewer, ("evaluation_score", "evaluations", "evaluation_pass_rate"), (by,) if by else ())
+                frame = query.measure(viewer, [key for key in ON_EVALUATIONS if by is None or by in kpis.BY_KEY[key].dimensions], (by,) if by else ())
                 for row in frame.itertuples():
                     members = groups[None if by is None or getattr(row, by) != getattr(row, by) else getattr(row, by)]
                     outcomes = [entry[1] for entry in members if entry[1]]
@@ -433,12 +521,19 @@ def test_filters_and_cuts_of_evaluations_equal_a_plain_count(records: Path, seed
                         "evaluation_score": mean([entry[0] for entry in members]),
                         "evaluations": total(members, members),
                         "evaluation_pass_rate": ratio([outcome for outcome in outcomes if outcome == "pass"], outcomes),
+                        "advisor_mean_score": mean_of_means(members),
+                        "critical_accuracy_customer": accuracy(members, "customer"),
+                        "critical_accuracy_business": accuracy(members, "business"),
+                        "critical_accuracy_compliance": accuracy(members, "compliance"),
                     }[row.kpi]
                     assert_same(row, expected, f"{name}, {row.kpi} by {by}")
             for row in query.measure(viewer, ("evaluation_score",), ("section",)).itertuples():
                 of_section = [[answers[key] for key in answers if key[0] == row.section] for *_, answers in mine]
                 values = [100 * sum(e or 0 for e, _ in parts) / possible if (possible := sum(p for _, p in parts)) else None for parts in of_section]
                 assert_same(row, mean(values), f"{name}, by section")
+            for row in query.measure(viewer, ("critical_accuracy_compliance",), ("criterion",)).itertuples():
+                of_criterion = [(None, None, None, grid, {key: answers[key]}) for *_, grid, answers in mine for key in answers if key[1] == row.criterion]
+                assert_same(row, accuracy(of_criterion, "compliance"), f"{name}, by criterion")
         dead = query.measure(Viewer.SYSTEM, ("evaluations",), where=Filters.of(values={"queue": ["care"], "evaluator": ["eve", "max"]}))
         assert dead["n"].item() == sum(row["queue"] == "care" for _, row in published)
 

@@ -52,6 +52,7 @@ def test_a_day_of_totals_alone_gives_every_figure_that_it_can(centre: Path) -> N
         "average_time_to_abandon": (30.0, 10),
         "average_handle_time": (122.0, 90),
         "average_talk_time": (100.0, 90),
+        "talk_time": (9000, 90),
     }
 
 

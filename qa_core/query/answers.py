@@ -52,6 +52,7 @@ def _read(session: Session) -> pa.Table:
             EvaluationAnswer.earned,
             EvaluationAnswer.possible,
             EvaluationAnswer.applied_weight,
+            Evaluation.grid_id,
         )
         .outerjoin(EvaluationAnswer, EvaluationAnswer.evaluation_id == Evaluation.id)
         .outerjoin(Grid, Grid.id == Evaluation.grid_id)
@@ -59,6 +60,8 @@ def _read(session: Session) -> pa.Table:
     )
     schema = facts.arrow_schema(facts.ANSWERS)
     columns = list(zip(*session.execute(statement), strict=True)) or [()] * len(schema)
+    classes, criteria = _find_critical(session), columns[schema.get_field_index("criterion")]
+    columns[-1] = tuple(classes.get(key) for key in zip(columns[-1], criteria, strict=True))
     arrays = []
     for field, values in zip(schema, columns, strict=True):
         if field.name == "is_first":
@@ -68,3 +71,12 @@ def _read(session: Session) -> pa.Table:
         else:
             arrays.append(pa.array(values, field.type))
     return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def _find_critical(session: Session) -> dict[tuple[int, str], str]:
+    """The class of each critical criterion, by grid and key, as the grid says it."""
+    found = {}
+    for grid_id, content in session.execute(sa.select(Grid.id, Grid.content)):
+        criteria = (criterion for section in content.get("section", ()) for criterion in section.get("criterion", ()))
+        found |= {(grid_id, criterion.get("key")): criterion["critical"] for criterion in criteria if criterion.get("critical")}
+    return found

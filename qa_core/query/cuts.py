@@ -17,6 +17,8 @@ from qa_core.slices import Filters, Period
 from qa_core.wording import N_
 
 Value = str | int | date | None
+HALF_HOURS = tuple(f"{position // 2:02d}:{position % 2 * 30:02d}" for position in range(48))
+"""The half-hours of a day by the clock; the engine counts them, people read them."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ def expression(dimension: str, columns: sa.ColumnCollection, names: Names) -> sa
         if not names.sites:
             return sa.cast(sa.null(), sa.Text)
         return sa.case(*((columns.team == team, sa.literal(site)) for team, site in names.sites.items()))
-    if dimension not in ("day", "week", "month", "weekday", "hour"):
+    if dimension not in ("day", "week", "month", "weekday", "hour", "half_hour"):
         return columns[dimension]
     clock = columns.local_start if "local_start" in columns else columns.day
     match dimension:
@@ -70,6 +72,9 @@ def expression(dimension: str, columns: sa.ColumnCollection, names: Names) -> sa
             return columns.month if "month" in columns else sa.cast(sa.func.date_trunc(sa.literal_column("'month'"), clock), sa.Date)
         case "weekday":
             return sa.cast(sa.extract("isodow", clock), sa.Integer)
+        case "half_hour":
+            second_half = sa.case((sa.extract("minute", clock) >= sa.literal_column("30"), sa.literal_column("1")), else_=sa.literal_column("0"))
+            return sa.cast(sa.extract("hour", clock), sa.Integer) * sa.literal_column("2") + second_half
         case _:
             return sa.cast(sa.extract("hour", clock), sa.Integer)
 
@@ -89,6 +94,8 @@ def predicate(dimension: str, chosen: tuple[Value, ...], columns: sa.ColumnColle
     column = expression(dimension, columns, names)
     if dimension == "month" and isinstance(column.type, sa.Date):
         values = [date.fromisoformat(f"{value}-01") for value in values]
+    if dimension == "half_hour":
+        values = [HALF_HOURS.index(value) for value in values]
     tests = [column.in_(values)] if values else []
     if None in chosen:
         tests.append(column.is_(None))
@@ -96,12 +103,14 @@ def predicate(dimension: str, chosen: tuple[Value, ...], columns: sa.ColumnColle
 
 
 def parse_value(dimension: str, value: Any) -> Value:
-    """A value as the dimension holds it: days and weeks are dates, weekday and hour whole numbers, the others text."""
+    """A value as the dimension holds it: days and weeks are dates, weekday and hour whole numbers, half-hours `HH:MM`, the others text."""
     try:
         if dimension in ("day", "week"):
             return value if isinstance(value, date) else date.fromisoformat(str(value))
         if dimension in ("weekday", "hour"):
             return int(value)
+        if dimension == "half_hour":
+            return HALF_HOURS[HALF_HOURS.index(str(value))]
         if dimension == "month":
             return date.fromisoformat(f"{value}-01").isoformat()[:7]
     except ValueError as error:
@@ -120,10 +129,11 @@ def within(period: Period, columns: sa.ColumnCollection) -> list[sa.ColumnElemen
     return tests
 
 
-def months(period: Period, before: int = 0) -> dict[str, str | None]:
-    """The first and last month of a period, `before` days added in front: what the engine needs to leave files unread."""
+def months(period: Period, before: int = 0, after: int = 0) -> dict[str, str | None]:
+    """The first and last month of a period, `before` days added in front and `after` days behind: what the engine needs to leave files unread."""
     first = period.first_day - timedelta(days=before) if period.first_day else None
-    return {"first_month": f"{first:%Y-%m}" if first else None, "last_month": f"{period.last_day:%Y-%m}" if period.last_day else None}
+    last = period.last_day + timedelta(days=after) if period.last_day else None
+    return {"first_month": f"{first:%Y-%m}" if first else None, "last_month": f"{last:%Y-%m}" if last else None}
 
 
 def plain(dimension: str, value: Any, names: Names) -> Value:
@@ -136,6 +146,8 @@ def plain(dimension: str, value: Any, names: Names) -> Value:
         return value if isinstance(value, str) else f"{value:%Y-%m}"
     if dimension in ("weekday", "hour"):
         return int(value)
+    if dimension == "half_hour":
+        return HALF_HOURS[int(value)]
     return names.advisor_label(value) if dimension == "advisor" else value
 
 

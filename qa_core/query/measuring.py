@@ -262,7 +262,7 @@ def _ends(scale: str) -> tuple[float, float]:
 
 
 def _beside_the_lake(subject: Subject) -> dict[str, pa.Table]:
-    if subject != Subject.ANSWERS:
+    if subject not in (Subject.ANSWERS, Subject.ADVISORS):
         return {}
     with store.reading() as session:
         return {"answers": answers.load(session)}

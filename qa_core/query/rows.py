@@ -61,9 +61,9 @@ def read_row(kpi: Kpi, sums: Mapping[str, Any]) -> Row:
     row.notes = tuple(_notes(kpi, sums))
     evidence = row.n if get("evidence") is None else get("evidence")
     match kpi.kind:
-        case Kind.TOTAL:
+        case _ if kpi.is_amount:
             if evidence:
-                row.value = row.numerator = row.n
+                row.value = row.numerator = row.n if get("sum") is None else float(get("sum"))
         case Kind.MEAN:
             row.denominator = row.n
             if row.n:
@@ -131,7 +131,7 @@ def to_json(frame: pd.DataFrame, by: Sequence[str] = ()) -> list[dict[str, Any]]
         row: dict[str, Any] = {
             "by": {name: _json(record[name]) for name in dimensions if name != "currency" or kpi.unit == "money"},
             "kpi": kpi.key,
-            "value": _whole(record["value"]) if kpi.kind == Kind.TOTAL else _json(record["value"]),
+            "value": _whole(record["value"]) if kpi.is_amount else _json(record["value"]),
             "numerator": _whole(record["numerator"]) if kpi.kind in (Kind.TOTAL, Kind.RATIO, Kind.DISTINCT) else _json(record["numerator"]),
             "denominator": _whole(record["denominator"]),
             "n": _whole(record["n"]),

@@ -11,7 +11,24 @@ import sqlalchemy as sa
 
 from qa_core.access import Viewer
 from qa_core.facts import ANSWERS, CONTACTS, NEIGHBOUR_DAYS, SPEND
-from qa_core.kpis import ATTRIBUTED, COUNTED_DIRECTION, EVALUATED, MISSED, MISSES, RECEIVED, Given, Kind, Kpi, Note, Parts, Subject
+from qa_core.kpis import (
+    ADVISOR_MEANS,
+    ATTRIBUTED,
+    CALLERS,
+    COUNTED_DIRECTION,
+    CRITICAL_CLASSES,
+    EVALUATED,
+    MISSED,
+    MISSES,
+    OUTGOING,
+    RECEIVED,
+    Given,
+    Kind,
+    Kpi,
+    Note,
+    Parts,
+    Subject,
+)
 from qa_core.query import cuts
 from qa_core.query.cuts import Names
 from qa_core.settings import Settings
@@ -54,22 +71,65 @@ def on_contacts(question: Question, kpis: Sequence[Kpi]) -> sa.Select:
     return grouped(question.groups(CONTACTS.c), [present, *_aggregates(question, kpis, CONTACTS.c)]).where(*conditions)
 
 
+def misses_of(question: Question) -> sa.CTE:
+    """The missed contacts in the viewer's scope, where a caller's further misses within the recovery window of the one before are the same miss;
+    each with the call-back that followed, whoever made it. Neither the period nor the filters are applied."""
+    own = sa.and_(question.viewer.scope(CONTACTS), COUNTED_DIRECTION, MISSED)
+    order = (CONTACTS.c.started_at, CONTACTS.c.source_system, CONTACTS.c.contact_id)
+    started_at, same = CONTACTS.c.started_at, {"partition_by": CONTACTS.c.customer_key, "order_by": order}
+    before = sa.func.max(sa.case((own, started_at))).over(**same, rows=(None, -1))
+    called_back = sa.func.min(sa.case((OUTGOING, started_at))).over(**same, rows=(1, None))
+    window = recovery_window(question, CONTACTS.c.local_start)
+    is_known = CONTACTS.c.customer_key.is_not(None)
+    repeated = sa.and_(is_known, before.is_not(None), sa.extract("epoch", started_at - before) <= window).label("is_repeated")
+    seconds = sa.case((is_known, sa.extract("epoch", called_back - started_at))).label("seconds_to_call_back")
+    tries = sa.select(*CONTACTS.c, own.label("is_own"), repeated, seconds).where(sa.or_(own, OUTGOING)).cte("tries")
+    return sa.select(*(tries.c[column.name] for column in MISSES.c)).where(tries.c.is_own, sa.not_(tries.c.is_repeated)).cte("misses")
+
+
 def on_misses(question: Question, kpis: Sequence[Kpi]) -> sa.Select:
-    """Missed contacts, where a caller's further misses within the recovery window of the one before are the same miss."""
-    before = sa.func.lag(CONTACTS.c.started_at).over(
-        partition_by=CONTACTS.c.customer_key, order_by=(CONTACTS.c.started_at, CONTACTS.c.source_system, CONTACTS.c.contact_id)
-    )
-    gap = sa.extract("epoch", CONTACTS.c.started_at - before)
-    window = _by_piece(question.pieces, CONTACTS.c.local_start, ("recovery_hours",), lambda settings: question.give(settings).recovery_seconds)
-    repeated = sa.and_(CONTACTS.c.customer_key.is_not(None), before.is_not(None), gap <= window).label("is_repeated")
-    missed = sa.select(*CONTACTS.c, repeated).where(question.viewer.scope(CONTACTS), COUNTED_DIRECTION, MISSED).cte("every_miss")
-    misses = sa.select(*(missed.c[column.name] for column in MISSES.c)).where(sa.not_(missed.c.is_repeated)).cte("misses")
+    """The missed callers: one miss per caller and recovery window."""
     conditions = [*cuts.within(question.where.period, MISSES.c), *question.filters(MISSES.c)]
-    return grouped(question.groups(MISSES.c), [sa.func.count().label("present"), *_aggregates(question, kpis, MISSES.c)]).where(*conditions).add_cte(misses)
+    return grouped(question.groups(MISSES.c), _counted(question, kpis, MISSES.c)).where(*conditions).add_cte(misses_of(question))
+
+
+def on_callers(question: Question, kpis: Sequence[Kpi]) -> sa.Select:
+    """The contacts, each beside the first that its customer ever had, whoever answered that one and whenever."""
+    firsts = (
+        sa.select(CONTACTS.c.customer_key.label("customer"), sa.func.min(CONTACTS.c.started_at).label("first_start"))
+        .where(COUNTED_DIRECTION, CONTACTS.c.customer_key.is_not(None))
+        .group_by(CONTACTS.c.customer_key)
+        .cte("firsts")
+    )
+    conditions = [question.viewer.scope(CONTACTS), COUNTED_DIRECTION, *cuts.within(question.where.period, CONTACTS.c), *question.filters(CONTACTS.c)]
+    is_first = (CONTACTS.c.started_at == firsts.c.first_start).label("is_first_time")
+    joined = CONTACTS.outerjoin(firsts, CONTACTS.c.customer_key == firsts.c.customer)
+    callers = sa.select(*CONTACTS.c, is_first).select_from(joined).where(*conditions).cte("callers")
+    return grouped(question.groups(CALLERS.c), _counted(question, kpis, CALLERS.c)).add_cte(callers)
 
 
 def on_answers(question: Question, kpis: Sequence[Kpi]) -> sa.Select:
     """The evaluations: each once, or once per criterion or section when these are asked for."""
+    source, columns, statement = _evaluations(question, with_errors=any(kpi.key.startswith("critical_accuracy") for kpi in kpis))
+    return statement(grouped(question.groups(columns), _counted(question, kpis, EVALUATED.c)).select_from(source))
+
+
+def on_advisors(question: Question, kpis: Sequence[Kpi]) -> sa.Select:
+    """The evaluations, averaged advisor by advisor, and then the advisors."""
+    source, columns, statement = _evaluations(question, with_errors=False)
+    groups = question.groups(columns)
+    kept = [EVALUATED.c.advisor_id, sa.func.avg(EVALUATED.c.score).label("score"), sa.func.count(EVALUATED.c.score).label("evaluations")]
+    means = statement(sa.select(*groups, *kept).select_from(source).where(EVALUATED.c.advisor_id.is_not(None)).group_by(*groups, EVALUATED.c.advisor_id))
+    means = means.cte("advisor_means")
+    evaluations = sa.func.sum(ADVISOR_MEANS.c.evaluations)
+    # A small cell is one of few evaluations, not of few advisors alone.
+    weights = [evaluations.label(f"{kpi.key}__{suffix}") for kpi in kpis for suffix in ("n", "behind")]
+    made = [evaluations.label("present"), *(weights if question.by_advisor else _aggregates(question, kpis, ADVISOR_MEANS.c))]
+    return grouped([sa.column(group.name) for group in groups], made).select_from(ADVISOR_MEANS).add_cte(means)
+
+
+def _evaluations(question: Question, with_errors: bool) -> tuple[sa.FromClause, Any, Callable[[sa.Select], sa.Select]]:
+    """What evaluations are read from, the columns to cut them by, and what completes a statement on them."""
     touched = cuts.dimensions_of(question.by, question.where)
     own = EVALUATION_DIMENSIONS.__contains__
     conditions = [question.viewer.scope(ANSWERS), *cuts.within(question.where.period, ANSWERS.c), *question.filters(ANSWERS.c, own)]
@@ -78,17 +138,24 @@ def on_answers(question: Question, kpis: Sequence[Kpi]) -> sa.Select:
     kept = [ANSWERS.c[name] if name in question.by else sa.null().label(name) for name in ("section", "criterion")]
     if parts:
         score = 100.0 * sa.func.sum(ANSWERS.c.earned) / sa.func.nullif(sa.func.sum(ANSWERS.c.possible), 0)
-        rows = sa.select(*whole, *kept, score.label("score")).where(*conditions, ANSWERS.c.criterion.is_not(None))
-        rows = rows.group_by(*whole, *(column for column in kept if isinstance(column, sa.Column)))
+        conditions.append(ANSWERS.c.criterion.is_not(None))
     else:
-        rows = sa.select(*whole, *kept, ANSWERS.c.score).where(*conditions, ANSWERS.c.is_first)
-    evaluated = rows.cte("evaluated")
+        score = sa.func.max(ANSWERS.c.score)
+        if not with_errors:
+            conditions.append(ANSWERS.c.is_first)  # every answer repeats the score
+    errors = [
+        sa.func.max(sa.case((sa.and_(ANSWERS.c.critical == name, ANSWERS.c.earned.is_not(None)), sa.case((ANSWERS.c.earned == 0, 1), else_=0))))
+        for name in CRITICAL_CLASSES
+    ]
+    flags = [(error == 1).label(f"failed_{name}") for error, name in zip(errors, CRITICAL_CLASSES, strict=True)]
+    rows = sa.select(*whole, *kept, score.label("score"), *flags).where(*conditions)
+    evaluated = rows.group_by(*whole, *(column for column in kept if isinstance(column, sa.Column))).cte("evaluated")
     if touched <= EVALUATION_DIMENSIONS:
-        return grouped(question.groups(EVALUATED.c), _counted(question, kpis)).select_from(EVALUATED).add_cte(evaluated)
+        return EVALUATED, EVALUATED.c, lambda statement: statement.add_cte(evaluated)
     columns = _Joined(EVALUATED.c, CONTACTS.c)
     joined = EVALUATED.outerjoin(CONTACTS, sa.and_(EVALUATED.c.source_system == CONTACTS.c.source_system, EVALUATED.c.contact_id == CONTACTS.c.contact_id))
-    statement = grouped(question.groups(columns), _counted(question, kpis)).select_from(joined).add_cte(evaluated)
-    return statement.where(*question.filters(columns, lambda dimension: not own(dimension)))
+    filters = question.filters(columns, lambda dimension: not own(dimension))
+    return joined, columns, lambda statement: statement.add_cte(evaluated).where(*filters)
 
 
 def on_spend(question: Question) -> sa.Select:
@@ -114,12 +181,23 @@ def on_attributed(question: Question, kpis: Sequence[Kpi]) -> sa.Select:
     return grouped(question.groups(CONTACTS.c), columns).where(*conditions)
 
 
-BUILDERS = {Subject.CONTACTS: on_contacts, Subject.MISSES: on_misses, Subject.ANSWERS: on_answers, Subject.SPEND: on_attributed}
+BUILDERS = {
+    Subject.CONTACTS: on_contacts,
+    Subject.MISSES: on_misses,
+    Subject.CALLERS: on_callers,
+    Subject.ANSWERS: on_answers,
+    Subject.ADVISORS: on_advisors,
+    Subject.SPEND: on_attributed,
+}
 
 
 def months_of(question: Question, subject: Subject) -> dict[str, str | None]:
-    """What the engine must read for a statement: misses look back, to know whether they are the first; evaluations find their contact in its month."""
-    return cuts.months(question.where.period, before=NEIGHBOUR_DAYS if subject == Subject.MISSES else 0)
+    """What the engine must read for a statement: misses look back, to know whether they are the first, and ahead, for the call-back; callers look over
+    everything; evaluations find their contact in its month."""
+    if subject == Subject.CALLERS:
+        return cuts.months(Period())
+    around = NEIGHBOUR_DAYS if subject == Subject.MISSES else 0
+    return cuts.months(question.where.period, before=around, after=around)
 
 
 def pieces_within(pieces: Pieces, period: Period) -> Pieces:
@@ -152,8 +230,8 @@ def grouped(groups: list[sa.ColumnElement[Any]], columns: list[sa.ColumnElement[
     return sa.select(*groups, *columns).group_by(*groups)
 
 
-def _counted(question: Question, kpis: Sequence[Kpi]) -> list[sa.ColumnElement[Any]]:
-    return [sa.func.count().label("present"), *_aggregates(question, kpis, EVALUATED.c)]
+def _counted(question: Question, kpis: Sequence[Kpi], columns: sa.ColumnCollection) -> list[sa.ColumnElement[Any]]:
+    return [sa.func.count().label("present"), *_aggregates(question, kpis, columns)]
 
 
 def _aggregates(question: Question, kpis: Sequence[Kpi], columns: sa.ColumnCollection) -> list[sa.ColumnElement[Any]]:
@@ -176,6 +254,8 @@ def _aggregates_of(kpi: Kpi, parts: Parts, by_advisor: bool) -> list[tuple[str, 
             made += [(name, sa.func.percentile_cont(sa.literal_column(str(share))).within_group(parts.amount)) for name, share in PERCENTILES.items()]
     elif kpi.kind == Kind.DISTINCT:
         made += [(name, sa.func.count(sa.distinct(sa.case((test, parts.identity))))) for name, test in (("n", parts.counted), ("hits", parts.hits))]
+    elif parts.amount is not None:
+        made += [("n", sa.func.count(parts.amount)), ("sum", sa.func.sum(parts.amount))]
     else:
         made += [("n", rows(parts.counted)), ("hits", rows(parts.hits))]
     if parts.against is not None:
@@ -211,9 +291,11 @@ def parts_of(question: Question, kpi: Kpi, columns: sa.ColumnCollection) -> Part
     return Parts(**merged)
 
 
-def _by_piece(pieces: Pieces, clock: sa.ColumnElement[datetime], names: tuple[str, ...], make: Callable[[Settings], Any]) -> sa.ColumnElement[Any]:
-    runs = runs_of(pieces, names)
-    return make(runs[0][1]) if len(runs) == 1 else switch(runs, [make(settings) for _, settings in runs], clock)
+def recovery_window(question: Question, clock: sa.ColumnElement[datetime]) -> sa.ColumnElement[float]:
+    """The seconds within which a caller missed at that moment has to be reached."""
+    runs = runs_of(question.pieces, ("recovery_hours",))
+    windows = [question.give(settings).recovery_seconds for _, settings in runs]
+    return windows[0] if len(runs) == 1 else switch(runs, windows, clock)
 
 
 def runs_of(pieces: Pieces, names: tuple[str, ...]) -> Pieces:

@@ -1,0 +1,66 @@
+"""Every KPI, declared once: a declaration feeds the tile, the chart, the table, the export, the glossary and the tests. Ratios are ratios of totals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from qa_core.errors import Misuse
+from qa_core.kpis import call_statistics, first_contact, quality, recording, satisfaction, tracking
+from qa_core.kpis.declaration import COMPONENTS, INTERVAL_DIMENSIONS, Given, Kind, Kpi, Note, Parts, Subject, Sums, Unit
+from qa_core.kpis.rows import (
+    ABANDONED,
+    ADVISOR_MEANS,
+    ANSWERED,
+    ATTRIBUTED,
+    CALLERS,
+    COUNTED_DIRECTION,
+    CRITICAL_CLASSES,
+    EVALUATED,
+    MISSED,
+    MISSES,
+    NOT_OF_INTERVALS,
+    OUTGOING,
+    RECEIVED,
+    TOTALS,
+)
+from qa_core.wording import N_
+
+__all__ = [
+    "ABANDONED",
+    "ADVISOR_MEANS",
+    "ALL",
+    "ANSWERED",
+    "ATTRIBUTED",
+    "BY_KEY",
+    "CALLERS",
+    "COMPONENTS",
+    "COUNTED_DIRECTION",
+    "CRITICAL_CLASSES",
+    "EVALUATED",
+    "INTERVAL_DIMENSIONS",
+    "MISSED",
+    "MISSES",
+    "NOT_OF_INTERVALS",
+    "OUTGOING",
+    "RECEIVED",
+    "TOTALS",
+    "Given",
+    "Kind",
+    "Kpi",
+    "Note",
+    "Parts",
+    "Subject",
+    "Sums",
+    "Unit",
+    "get_kpi",
+]
+
+ALL: tuple[Kpi, ...] = (*call_statistics.ALL, *first_contact.ALL, *satisfaction.ALL, *quality.ALL, *tracking.ALL, *recording.ALL)
+BY_KEY: Mapping[str, Kpi] = {kpi.key: kpi for kpi in ALL}
+
+
+def get_kpi(key: str) -> Kpi:
+    """The declaration of that KPI. Raises Misuse for an unknown name."""
+    if key not in BY_KEY:
+        raise Misuse("unknown_kpi", N_("There is no KPI {name}. Known: {known}."), name=key, known=", ".join(BY_KEY))
+    return BY_KEY[key]

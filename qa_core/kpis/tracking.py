@@ -1,0 +1,56 @@
+"""Call tracking: which sources bring contacts, and what one costs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import sqlalchemy as sa
+
+from qa_core.access import Permission
+from qa_core.facts import CONTACTS
+from qa_core.kpis.declaration import CONTACT_DIMENSIONS, SPEND_DIMENSIONS, Given, Kind, Kpi, Parts, Predicate, Subject, Unit
+from qa_core.kpis.rows import ANSWERED, ATTRIBUTED, EVERY, ratio
+from qa_core.wording import N_
+
+
+def _of_spend(key: str, title: str, meaning: str, formula: str, rows: Predicate = EVERY, kind: Kind = Kind.RATIO, better: str = "down") -> Kpi:
+    parts: Callable[[Given], Parts] = lambda given: Parts(counted=sa.and_(ATTRIBUTED, rows), behind=ATTRIBUTED)  # noqa: E731
+    settings = ("provisional_spend_days",)
+    return Kpi(key, title, meaning, formula, kind, Unit.MONEY, better, parts, Permission.SEE_TRACKING, SPEND_DIMENSIONS, Subject.SPEND, settings)
+
+
+ALL: tuple[Kpi, ...] = (
+    Kpi(
+        "attribution_rate",
+        N_("Attribution rate"),
+        N_("The share of inbound contacts whose source is known."),
+        N_("contacts with a source / contacts"),
+        Kind.RATIO,
+        Unit.RATE,
+        "up",
+        ratio(ATTRIBUTED, EVERY),
+        Permission.SEE_TRACKING,
+        CONTACT_DIMENSIONS,
+    ),
+    _of_spend("spend", N_("Spend"), N_("What the campaigns cost."), N_("Σ amount"), kind=Kind.TOTAL, better="neither"),
+    _of_spend(
+        "cost_per_contact",
+        N_("Cost per contact"),
+        N_("What one inbound contact from a known source cost."),
+        N_("spend / inbound contacts with a source"),
+    ),
+    _of_spend(
+        "cost_per_answered",
+        N_("Cost per answered contact"),
+        N_("What one answered contact from a known source cost."),
+        N_("spend / answered contacts with a source"),
+        ANSWERED,
+    ),
+    _of_spend(
+        "cost_per_resolved",
+        N_("Cost per resolved contact"),
+        N_("What one contact from a known source cost that the advisor declared resolved."),
+        N_("spend / answered contacts with a source that were declared resolved"),
+        sa.and_(ANSWERED, CONTACTS.c.declared_resolved),
+    ),
+)
