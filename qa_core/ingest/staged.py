@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +11,16 @@ from typing import Any
 import pyarrow as pa
 
 from qa_core import facts
-from qa_core.wording import _
+from qa_core.wording import N_, _
+
+
+CODES = frozenset(
+    {
+        *(N_("comma"), N_("semicolon"), N_("tab"), N_("bar")),
+        *(N_("answered"), N_("abandoned"), N_("timeout"), N_("overflow"), N_("voicemail"), N_("closed"), N_("refused"), N_("failed"), N_("unanswered")),
+    }
+)
+"""Words of ours that stand in the places of a decision, beside words of the file, which are never translated."""
 
 
 @dataclass(frozen=True)
@@ -24,8 +34,15 @@ class Decision:
 
     def as_json(self) -> dict[str, str]:
         """In the language spoken, as `import --json` prints it."""
-        places = dict(self.params)
+        places = {name: _say(name, value) for name, value in self.params}
         return {"field": self.field, "decision": _(self.decision).format(**places), "evidence": _(self.evidence).format(**places) if self.evidence else ""}
+
+
+def _say(name: str, value: Any) -> Any:
+    """What stands in a place of a decision: our own words in the language spoken (`comma`, `Y → answered`), the file's as they are."""
+    if name == "delimiter":
+        return _(value) if value in CODES else value
+    return re.sub(r"(?<=→ )\w+", lambda found: _(found[0]) if found[0] in CODES else found[0], value) if name == "said" else value
 
 
 @dataclass
