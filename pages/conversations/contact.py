@@ -20,4 +20,4 @@ else:
     drill.show_way_back()
     view.show_head(contact)
     view.show_course(contact)
-    view.show_details(contact)
+    view.show_details(viewer, contact)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -15,6 +15,9 @@ from qa_core.commands import DONE, REFUSED, print_json
 from qa_core.commands.options import parse_day, parse_pairs
 from qa_core.errors import Misuse, Refusal
 from qa_core.wording import N_, _
+
+LAST = 20
+"""So many imports are listed where nobody asks for more: a watched folder brings hundreds."""
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 
@@ -38,7 +41,9 @@ def import_files(
     system: Annotated[str | None, typer.Option(help="Name of the tool that the file comes from; first part of a contact's key.")] = None,
     profile: Annotated[str | None, typer.Option(help="Read as this profile instead of recognising one.")] = None,
     save_mapping: Annotated[str | None, typer.Option(help="Keep the mapping under this name.")] = None,
-    map_: Annotated[list[str] | None, typer.Option("--map", metavar="FIELD=COLUMN", help="Which column is which field; ignore=COLUMN leaves one aside.")] = None,
+    map_: Annotated[
+        list[str] | None, typer.Option("--map", metavar="FIELD=COLUMN", help="Which column is which field; ignore=COLUMN leaves one aside.")
+    ] = None,
     timezone: Annotated[str | None, typer.Option(help="Time zone of local times in the file.")] = None,
     date_order: Annotated[str | None, typer.Option(metavar="dmy|mdy|ymd")] = None,
     start_date: Annotated[str | None, typer.Option(metavar="DATE")] = None,
@@ -133,18 +138,48 @@ def watch_folder(
     return REFUSED if once and watch.refused else DONE
 
 
-def list_batches(as_json: Json = False) -> None:
-    """Every import so far, newest first."""
+def list_batches(
+    last: Annotated[int, typer.Option(min=0, metavar="N", help="So many of the newest; 0: all. With --json always all.")] = LAST,
+    as_json: Json = False,
+) -> None:
+    """What was imported, newest first."""
     from qa_core import ingest
+    from qa_core.ingest import batches
     from qa_core.records import store
 
     store.require_ready()
-    rows = ingest.find_batches(Viewer.SYSTEM)
     if as_json:
-        print_json(rows)
+        print_json(ingest.find_batches(Viewer.SYSTEM))
         return
+    rows, total = ingest.find_batches(Viewer.SYSTEM, limit=last or None), batches.count_batches(Viewer.SYSTEM)
+    if not rows:
+        print(_("Nothing was imported yet."))
+        return
+    _print_batches(rows)
+    if total > len(rows):
+        print(_("{shown} of {total}; all of them: {command}", shown=len(rows), total=total, command="batches list --last 0"))
+
+
+def _print_batches(rows: list[dict[str, Any]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from qa_core import figures, home
+    from qa_core.ingest.batches import STATES
+
+    counts = {"read": _("Rows read"), "new": _("New"), "updated": _("Updated"), "rejected": _("Rejected")}
+    table = Table(box=None, pad_edge=False)
+    for title in ("ID", _("When"), _("Kind"), _("State")):
+        table.add_column(title)
+    for title in counts.values():
+        table.add_column(title, justify="right")
+    table.add_column(_("File"))
     for row in rows:
-        print(f"{row['id']}  {row['finished_at'] or row['started_at']:%Y-%m-%d %H:%M}  {row['state']:8} {row['kind']:12} {row['counts'].get('new', 0):>9,} {_('new')}  {row['file']}")
+        told = (row["id"], figures.moment(home.to_local(row["finished_at"] or row["started_at"])), row["kind"], _(STATES[row["state"]]))
+        table.add_row(*told, *(figures.number(row["counts"].get(name, 0)) for name in counts), Text(row["file"]))
+    # As wide as it takes: an identifier that is cut cannot be undone.
+    Console(width=1000, highlight=False).print(table)
 
 
 def list_mappings(as_json: Json = False) -> None:
@@ -186,9 +221,15 @@ def show_progress(quiet: bool = False):
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     console = Console(stderr=True)
-    bar = Progress(TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"), TimeElapsedColumn(), console=console, transient=True, disable=quiet or not console.is_terminal)
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+        disable=quiet or not console.is_terminal,
+    )
     with bar:
         task = bar.add_task("", total=1.0)
         yield lambda step, fraction: bar.update(task, description=_(step), completed=fraction)
-
-

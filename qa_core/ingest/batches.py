@@ -6,7 +6,8 @@ import fcntl
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from datetime import date
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,8 @@ LOCK_KEY = 7302
 """Of the advisory lock that holds imports apart where the records are in PostgreSQL."""
 
 REHEARSAL = "rehearsal"
+
+STATES = {"done": N_("imported"), "undone": N_("undone"), "failed": N_("failed"), "started": N_("interrupted"), "undoing": N_("interrupted")}
 
 KEPT_IN_MAPPING = ("system", "columns", "ignored", "timezone", "date_order", "start_date", "sheet", "encoding", "delimiter", "decimal", "units", "scales")
 
@@ -179,11 +182,37 @@ def names_in_lake(session: Session, batch_id: str) -> tuple[set[str], set[str]]:
     return found
 
 
-def find_batches(viewer: Viewer) -> list[dict[str, Any]]:
-    """Every import, newest first, as plain values. Needs MANAGE_IMPORTS."""
+@dataclass(frozen=True)
+class Which:
+    """Which imports are meant: of that kind, begun on that day by the centre's clock, only those with rejected rows or without an end."""
+
+    kind: str | None = None
+    day: date | None = None
+    troubled: bool = False
+
+    def conditions(self) -> list[sa.ColumnElement[bool]]:
+        conditions = [ImportBatch.kind == self.kind] if self.kind else []
+        if self.day is not None:
+            begins, ends = (datetime.combine(day, time(), home.current().zone) for day in (self.day, self.day + timedelta(days=1)))
+            conditions += [ImportBatch.started_at >= begins, ImportBatch.started_at < ends]
+        if self.troubled:
+            conditions.append(sa.or_(ImportBatch.counts["rejected"].as_integer() > 0, ImportBatch.state.not_in(("done", "undone"))))
+        return conditions
+
+
+def count_batches(viewer: Viewer, which: Which = Which()) -> int:
+    """How many imports that are. Needs MANAGE_IMPORTS."""
     viewer.require(Permission.MANAGE_IMPORTS)
     with store.reading() as session:
-        batches = session.scalars(sa.select(ImportBatch).order_by(ImportBatch.started_at.desc(), ImportBatch.id.desc())).all()
+        return session.scalar(sa.select(sa.func.count()).select_from(ImportBatch).where(*which.conditions())) or 0
+
+
+def find_batches(viewer: Viewer, which: Which = Which(), limit: int | None = None, offset: int = 0) -> list[dict[str, Any]]:
+    """Those imports, newest first, as plain values. Needs MANAGE_IMPORTS."""
+    viewer.require(Permission.MANAGE_IMPORTS)
+    newest_first = sa.select(ImportBatch).where(*which.conditions()).order_by(ImportBatch.started_at.desc(), ImportBatch.id.desc())
+    with store.reading() as session:
+        batches = session.scalars(newest_first.limit(limit).offset(offset)).all()
         return [
             {
                 "id": batch.id,

@@ -13,7 +13,7 @@ from qa_core.ingest import overriding, quarantine, reasons
 from qa_core.ingest.examination import Examination
 from qa_core.ingest.report import FileReport
 from qa_core.kpis import BY_KEY
-from qa_core.ui import gate
+from qa_core.ui import gate, tables
 from qa_core.wording import N_, _
 
 SHOWN_ROWS = 100
@@ -41,6 +41,7 @@ def show_files(reports: list[FileReport]) -> None:
             }
             for report in reports
         ],
+        column_config={title: tables.count_column(title) for title in (_(COUNTS[name]) for name in ("read", "new", "updated", "rejected", "skipped"))},
         hide_index=True,
         width="stretch",
         placeholder="–",

@@ -18,7 +18,7 @@ from qa_core.ingest import batches, uploads
 from qa_core.ingest.options import DATE_ORDERS, DECIMALS, IGNORE, KINDS, ImportOptions
 from qa_core.ingest.profiles import get_profile
 from qa_core.ingest.report import FileReport
-from qa_core.ui import gate, import_reports, menu
+from qa_core.ui import freshness, gate, import_reports, menu, tables
 from qa_core.wording import N_, _, ngettext
 
 LARGEST_UPLOAD_MB = 20
@@ -45,7 +45,8 @@ KIND_TITLES = {
     "advisors": N_("Advisors: names, teams, sites"),
     "evaluations": N_("Evaluations: scores of recorded calls"),
 }
-STATES = {"done": N_("imported"), "undone": N_("undone"), "failed": N_("failed"), "started": N_("interrupted"), "undoing": N_("interrupted")}
+PAGE = 25
+"""Imports on one page of their list."""
 
 
 def show_first_steps(viewer: Viewer) -> None:
@@ -108,29 +109,51 @@ def ask_file(viewer: Viewer) -> None:
 
 
 def show_batches(viewer: Viewer) -> None:
-    """Every import so far; one may be looked at and taken back."""
-    found = ingest.find_batches(viewer)
+    """The imports, page by page; one may be looked at and taken back."""
     st.subheader(_("Imports so far"), anchor=False)
-    if not found:
+    if not batches.count_batches(viewer):
         st.caption(_("None yet."))
         return
+    which, page, total = _ask_which(viewer)
+    found = batches.find_batches(viewer, which, PAGE, (page - 1) * PAGE)
+    if not found:
+        st.caption(_("No import fits this choice."))
+        return
+    # Between the fields above and the table, whose own buttons appear over what is next to it.
+    said = ngettext("{count} import, newest first.", "{count} imports, newest first.", total, count=figures.number(total))
+    st.caption(said + " " + _("Select a row to see what was decided and rejected, or to undo the import."))
+    counts = {name: _(import_reports.COUNTS[name]) for name in ("read", "new", "updated", "rejected", "skipped")}
     rows = [
         {
             _("When"): figures.moment(home.to_local(batch["finished_at"] or batch["started_at"])),
             _("File"): batch["file"],
-            _("Kind"): batch["kind"],
-            _("State"): _(STATES.get(batch["state"], batch["state"])),
-            **{_(import_reports.COUNTS[name]): batch["counts"].get(name, 0) for name in ("read", "new", "updated", "rejected", "skipped")},
+            _("Kind"): _(freshness.KINDS[batch["kind"]]),
+            _("State"): _(batches.STATES[batch["state"]]),
+            **{title: batch["counts"].get(name, 0) for name, title in counts.items()},
             _("By"): batch["actor"],
         }
         for batch in found
     ]
-    st.dataframe(rows, hide_index=True, width="stretch", on_select="rerun", selection_mode="single-row", key=LIST)
-    chosen = st.session_state.get(LIST, {}).get("selection", {}).get("rows", [])
-    if chosen and chosen[0] < len(found):
-        _show_batch(found[chosen[0]])
-    else:
-        st.caption(_("Select a row to see what was decided and rejected, or to undo the import."))
+    config = {title: tables.count_column(title) for title in counts.values()}
+    chosen = st.dataframe(
+        rows, column_config=config, hide_index=True, width="stretch", on_select="rerun", selection_mode="single-row", key=f"{LIST}_{page}_{which}"
+    )
+    selected = chosen["selection"]["rows"]
+    if selected and selected[0] < len(found):
+        _show_batch(found[selected[0]])
+
+
+def _ask_which(viewer: Viewer) -> tuple[batches.Which, int, int]:
+    """Which imports are listed, the page of their list, and how many there are."""
+    first, second, third, fourth = st.columns([3, 3, 4, 2], vertical_alignment="bottom")
+    kind = first.selectbox(_("Kind"), KINDS, index=None, format_func=lambda key: _(freshness.KINDS[key]), placeholder=_("All"), key="batches_kind")
+    day = second.date_input(_("Day of the import"), value=None, format="DD/MM/YYYY", key="batches_day")
+    troubled = third.checkbox(_("Only with rejected rows, or failed"), key="batches_troubled")
+    which = batches.Which(kind, day if isinstance(day, date) else None, troubled)
+    total = batches.count_batches(viewer, which)
+    pages = max(1, -(-total // PAGE))
+    page = fourth.number_input(_("Page of {pages}", pages=figures.number(pages)), 1, pages, key=f"batches_page_{which}", disabled=pages == 1)
+    return which, page, total
 
 
 def _ask_options(viewer: Viewer, kind: str) -> ImportOptions | None:

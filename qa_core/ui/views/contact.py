@@ -8,6 +8,8 @@ import streamlit as st
 
 from qa_core import charts, figures, home, journal
 from qa_core.access import Viewer
+from qa_core.query import grids
+from qa_core.query.grids import GridTexts
 from qa_core.records import store
 from qa_core.ui import cards
 from qa_core.wording import N_, _, ngettext
@@ -73,7 +75,7 @@ def show_course(contact: dict[str, Any]) -> None:
         st.caption(" ".join(_neighbours(contact)))
 
 
-def show_details(contact: dict[str, Any]) -> None:
+def show_details(viewer: Viewer, contact: dict[str, Any]) -> None:
     """Place, tracking and recording on the left; survey and evaluations on the right."""
     left, right = st.columns(2, gap="small")
     with left:
@@ -94,7 +96,7 @@ def show_details(contact: dict[str, Any]) -> None:
         _show_recording(contact)
     with right:
         _show_survey(contact)
-        _show_evaluations(contact)
+        _show_evaluations(contact, grids.find_grid_texts(viewer))
         _show_facts(_("Record"), [(N_("System"), contact["source_system"]), (N_("Id"), contact["contact_id"])])
 
 
@@ -182,7 +184,7 @@ def _show_survey(contact: dict[str, Any]) -> None:
             st.text(contact["survey_comment"])
 
 
-def _show_evaluations(contact: dict[str, Any]) -> None:
+def _show_evaluations(contact: dict[str, Any], texts: GridTexts) -> None:
     if "evaluations" not in contact:
         return
     with st.container(border=True, gap="xxsmall"):
@@ -192,5 +194,5 @@ def _show_evaluations(contact: dict[str, Any]) -> None:
         for entry in contact["evaluations"]:
             score = _(figures.NO_DATA) if figures.is_missing(entry["score"]) else _("{score} of 100", score=figures.value(entry["score"], "score"))
             st.markdown(f"**{score}**")
-            by = [str(entry[name]) for name in ("grid", "evaluator") if entry.get(name)]
-            st.text(" · ".join([*by, figures.moment(home.to_local(entry["evaluated_at"]))]))
+            by = [texts.name("grid", entry["grid"]) if entry["grid"] else None, entry.get("evaluator")]
+            st.text(" · ".join([*filter(None, by), figures.moment(home.to_local(entry["evaluated_at"]))]))

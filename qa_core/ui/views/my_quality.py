@@ -8,6 +8,7 @@ from qa_core import charts, figures, home, query
 from qa_core.access import Viewer
 from qa_core.findings import Finding
 from qa_core.kpis import get_kpi
+from qa_core.query import grids
 from qa_core.ui import cached, cards, drill
 from qa_core.ui.filter_bar import Look
 from qa_core.ui.views import trends
@@ -49,12 +50,13 @@ def show_evaluations(viewer: Viewer, look: Look) -> None:
             if entry and entry["contact_id"]:
                 drill.to_contact("my_quality", entry["source_system"], entry["contact_id"])
 
+        texts = grids.find_grid_texts(viewer)
         rows = [
             {
                 _("Contact of"): figures.day(entry["local_day"], year=True),
                 _("Score"): figures.value(entry["score"], "score"),
                 _("Outcome"): {"pass": _("passed"), "fail": _("not passed")}.get(entry["outcome"], "–"),
-                _("Grid"): entry["grid"],
+                _("Grid"): texts.name("grid", entry["grid"]) if entry["grid"] else None,
                 _("Listened by"): entry["evaluator"],
                 _("Listened on"): figures.day(home.to_local(entry["evaluated_at"]).date(), year=True),
                 _("For"): _(PURPOSES.get(entry["purpose"], entry["purpose"])),
@@ -85,11 +87,12 @@ def _show_sections(viewer: Viewer, look: Look) -> None:
             cards.show_heading(Finding(_("No evaluation in this period")))
             st.caption(_("Your evaluator chooses a few contacts a month; what they find appears here."))
         return
-    frame = frame.assign(key=frame["section"], label=frame["section"])
+    texts = grids.find_grid_texts(viewer)
+    frame = frame.assign(key=frame["section"], label=[texts.name("section", key) for key in frame["section"]])
     best, worst = frame.iloc[0], frame.iloc[-1]
     apart = len(frame) > 1 and not figures.is_missing(worst["high"]) and not figures.is_missing(best["low"]) and worst["high"] < best["low"]
     finding = Finding(
-        _("Strongest: {best}; most to gain: {worst}", best=best["section"], worst=worst["section"]) if apart else _("No part of the grid stands out")
+        _("Strongest: {best}; most to gain: {worst}", best=best["label"], worst=worst["label"]) if apart else _("No part of the grid stands out")
     )
     caption = _("Score by part of the grid, 95 % interval, {period}", period=figures.period(look.trend.period))
     cards.show_chart(charts.build_dots(frame, "score", dark=cards.is_dark(), bounds=(0, 100), row_height=56), finding, caption, "sections")

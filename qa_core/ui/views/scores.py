@@ -9,6 +9,7 @@ import streamlit as st
 from qa_core import charts, figures, query
 from qa_core.access import Viewer
 from qa_core.findings import Finding
+from qa_core.query import grids
 from qa_core.ui import cached, cards, tables
 from qa_core.ui.cards import Tile
 from qa_core.ui.filter_bar import Look
@@ -41,13 +42,13 @@ def show_cuts(viewer: Viewer, look: Look) -> None:
 
 def show_last(viewer: Viewer, look: Look) -> None:
     """The last evaluations of the period."""
-    found = query.find_given_evaluations(viewer, look.where)
+    found, texts = query.find_given_evaluations(viewer, look.where), grids.find_grid_texts(viewer)
     with st.container(border=True, gap="xxsmall"):
         cards.show_heading(Finding(_("My last evaluations")), _("By the day of the contact, in {period}; at most fifty.", period=look.period_title))
         rows = [
             {
                 _("Contact of"): figures.day(record["day"].date(), year=True),
-                _("Grid"): figures.name("grid", record["grid"]),
+                _("Grid"): figures.name("grid", None) if figures.is_missing(record["grid"]) else texts.name("grid", record["grid"]),
                 _("Queue"): None if figures.is_missing(record["queue"]) else record["queue"],
                 _("Score"): None if figures.is_missing(record["score"]) else figures.value(record["score"], "score"),
                 _("Outcome"): {"pass": _("passed"), "fail": _("not passed")}.get(record["outcome"]),
@@ -73,6 +74,7 @@ def _show_dots(viewer: Viewer, look: Look, dimension: str, title: str) -> None:
             cards.show_heading(Finding(title))
             st.caption(_(figures.NO_DATA))
         return
-    frame = frame.assign(key=frame[dimension], label=frame[dimension])
+    texts = grids.find_grid_texts(viewer)
+    frame = frame.assign(key=frame[dimension], label=[texts.name(dimension, key) for key in frame[dimension]])
     picture = charts.build_dots(frame, "score", dark=cards.is_dark(), bounds=(0, 100), row_height=40)
     cards.show_chart(picture, Finding(title), _("Mean and 95 % interval, {period}", period=look.period_title), f"scores_{dimension}")

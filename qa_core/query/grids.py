@@ -1,0 +1,37 @@
+"""What grids, their sections and their criteria are called: stored under one name, shown in the language of the reader where the grid has it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import sqlalchemy as sa
+
+from qa_core import wording
+from qa_core.access import Viewer
+from qa_core.records import store
+from qa_core.records.model import Grid
+from qa_core.scoring import parse_grid
+
+
+@dataclass(frozen=True)
+class GridTexts:
+    """Text by dimension (`grid`, `section`, `criterion`) and stored name."""
+
+    by_dimension: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    def name(self, dimension: str, key: str) -> str:
+        """The text; what no grid here declares, such as the criterion of an imported evaluation, keeps its name."""
+        return self.by_dimension.get(dimension, {}).get(key, key)
+
+
+def find_grid_texts(viewer: Viewer) -> GridTexts:
+    """The texts of all grids in the language spoken; the newest version decides where two differ. Open to every reader: no person stands in a grid."""
+    found: dict[str, dict[str, str]] = {"grid": {}, "section": {}, "criterion": {}}
+    spoken = wording.language()
+    with store.reading() as session:
+        contents = session.scalars(sa.select(Grid.content).order_by(Grid.created_at, Grid.id)).all()
+    for grid in map(parse_grid, contents):
+        found["grid"][grid.title] = grid.text.in_language(spoken)
+        found["section"] |= {section.name: section.text.in_language(spoken) for section in grid.sections}
+        found["criterion"] |= {criterion.key: criterion.text.in_language(spoken) for criterion in grid.criteria}
+    return GridTexts(found)
