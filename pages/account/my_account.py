@@ -3,7 +3,7 @@
 import streamlit as st
 
 from qa_core import figures, home, people, sign_in
-from qa_core.ui import gate
+from qa_core.ui import gate, user_agents
 from qa_core.wording import _
 
 signed_in = gate.current_signed_in()
@@ -23,7 +23,7 @@ with left:
     st.subheader(_("Where I am signed in"), anchor=False)
     for own in sign_in.find_sessions(signed_in):
         with st.container(border=True):
-            st.text(own.browser_name or _("Unknown browser"))
+            st.text(user_agents.describe(own.browser_name))
             st.caption(
                 _("Since {start}, last used {seen}", start=figures.moment(home.to_local(own.created_at)), seen=figures.moment(home.to_local(own.last_seen_at)))
             )

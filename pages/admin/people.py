@@ -13,7 +13,7 @@ st.title(_("People"), anchor=False)
 st.caption(_("Every change here is in the journal and ends the sessions of the person at once. Your own account is changed by another administrator."))
 
 waiting = st.container()
-left, right = st.columns([3, 2])
+left, right = st.columns([7, 4])
 chosen = accounts.find_selected(people.find_accounts(viewer))
 # What changes accounts comes before what lists them, so that the list shows how they are now.
 with right:
@@ -24,4 +24,4 @@ with right:
 with waiting:
     accounts.show_requests(viewer)
 with left:
-    accounts.show_list(people.find_accounts(viewer))
+    accounts.show_list(viewer, people.find_accounts(viewer))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import textwrap
 from collections.abc import Sequence
 
 from qa_core import figures
@@ -44,8 +45,10 @@ def say_tick(value: float, unit: str, currency: str | None, ticks: Sequence[floa
     return figures.number(value, 0 if step >= 1 else 1 if step >= 0.0999 else 2)
 
 
-def cut(label: str, length: int = 26) -> str:
-    """A name short enough for the side of a chart."""
+def cut(label: str, length: int = 26, lines: int = 1) -> str:
+    """A name short enough for the side of a chart, on so many lines at most."""
+    if lines > 1:
+        return "<br>".join(map(plain, textwrap.wrap(label, length, max_lines=lines, placeholder="…")))
     return plain(label if len(label) <= length else label[: length - 1].rstrip() + "…")
 
 

@@ -67,7 +67,12 @@ def build_dots(
     low, high = find_range(shown, bounds)
     ticks = figures.nice_ticks(low, high, unit, 4)
     figure.update_xaxes(range=[low, high], tickvals=ticks, ticktext=[say_tick(tick, unit, currency, ticks) for tick in ticks], showgrid=True, side="bottom")
-    figure.update_yaxes(range=[len(frame) - 0.5, -0.5], tickvals=rows, ticktext=[cut(str(label)) for label in frame["label"]], showgrid=False)
+    figure.update_yaxes(
+        range=[len(frame) - 0.5, -0.5],
+        tickvals=rows,
+        ticktext=[cut(str(label), lines=2 if row_height >= 36 else 1) for label in frame["label"]],
+        showgrid=False,
+    )
     return dress(figure, tint, 46 + row_height * max(len(frame), 2))
 
 

@@ -47,20 +47,22 @@ def find_selected(known: list[dict[str, Any]]) -> dict[str, Any] | None:
     return known[rows[0]] if rows and rows[0] < len(known) else None
 
 
-def show_list(known: list[dict[str, Any]]) -> None:
+def show_list(viewer: Viewer, known: list[dict[str, Any]]) -> None:
     """The accounts, one of which may be selected."""
+    advisors = dict(people.find_advisors(viewer))
     rows = [
         {
             _("Username"): account["username"],
             _("Name"): account["display_name"],
             _("Role"): _role_title(account["role"]),
             _("State"): _state(account),
-            _("Bound to"): _bounds(account),
+            _("Bound to"): _bounds(account, advisors),
         }
         for account in known
     ]
-    st.dataframe(rows, hide_index=True, width="stretch", height="content", on_select="rerun", selection_mode="single-row", key=LIST)
     st.caption(_("Select a row to change an account; select none to add one."))
+    widths = {_("Role"): st.column_config.Column(width=190), _("Bound to"): st.column_config.Column(width="medium")}
+    st.dataframe(rows, column_config=widths, hide_index=True, width="stretch", height="content", on_select="rerun", selection_mode="single-row", key=LIST)
 
 
 def show_new(viewer: Viewer) -> None:
@@ -118,17 +120,28 @@ def _ask_bounds(viewer: Viewer, role: Role, key: str, account: dict[str, Any]) -
     since: date | None = None
     if role == Role.TEAM_LEAD:
         known = people.find_teams(viewer)
-        teams = st.multiselect(_("Teams led"), known, default=account.get("teams", []), accept_new_options=True, key=f"teams_{key}")
+        teams = st.multiselect(
+            _("Teams led"), known, default=account.get("teams", []), accept_new_options=True, placeholder=_("Choose or type"), key=f"teams_{key}"
+        )
         since = st.date_input(_("Since (empty: from the beginning)"), value=None, key=f"since_{key}", format="DD/MM/YYYY")
     if role == Role.MANAGER:
-        sites = st.multiselect(_("Sites managed"), people.find_sites(viewer), default=account.get("sites", []), accept_new_options=True, key=f"sites_{key}")
+        known = people.find_sites(viewer)
+        sites = st.multiselect(
+            _("Sites managed"), known, default=account.get("sites", []), accept_new_options=True, placeholder=_("Choose or type"), key=f"sites_{key}"
+        )
         st.caption(_("Without a site, a manager sees what belongs to no site."))
     if role == Role.ADVISOR:
         known = dict(people.find_advisors(viewer))
         present = account.get("advisor_id")
         index = list(known).index(present) if present in known else None
         advisor = st.selectbox(
-            _("Advisor"), list(known), index=index, format_func=lambda key: known.get(key, key), accept_new_options=True, key=f"advisor_{key}"
+            _("Advisor"),
+            list(known),
+            index=index,
+            format_func=lambda key: known.get(key, key),
+            accept_new_options=True,
+            placeholder=_("Choose or type"),
+            key=f"advisor_{key}",
         )
     return Wanted(role, name.strip(), tuple(teams), tuple(sites), advisor, since)
 
@@ -160,9 +173,14 @@ def _role_title(role: str) -> str:
     return _(ROLE_TITLES[Role(role)]) if role in set(Role) else role
 
 
-def _bounds(account: dict[str, Any]) -> str:
+def _bounds(account: dict[str, Any], advisors: dict[str, str]) -> str:
     """What counts for the role; the rest sleeps until the role asks for it."""
-    counting = {Role.TEAM_LEAD: account["teams"], Role.MANAGER: account["sites"] or [_("what belongs to no site")], Role.ADVISOR: [account["advisor_id"] or ""]}
+    advisor = account["advisor_id"] or ""
+    counting = {
+        Role.TEAM_LEAD: account["teams"],
+        Role.MANAGER: account["sites"] or [_("what belongs to no site")],
+        Role.ADVISOR: [f"{advisors[advisor]} ({advisor})" if advisors.get(advisor, advisor) != advisor else advisor],
+    }
     return ", ".join(counting.get(account["role"], []))
 
 

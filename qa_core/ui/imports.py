@@ -122,7 +122,7 @@ def show_batches(viewer: Viewer) -> None:
     # Between the fields above and the table, whose own buttons appear over what is next to it.
     said = ngettext("{count} import, newest first.", "{count} imports, newest first.", total, count=figures.number(total))
     st.caption(said + " " + _("Select a row to see what was decided and rejected, or to undo the import."))
-    counts = {name: _(import_reports.COUNTS[name]) for name in ("read", "new", "updated", "rejected", "skipped")}
+    counts = {name: _(import_reports.COUNTS[name]) for name in ("read", "new", "updated", "rejected")}
     rows = [
         {
             _("When"): figures.moment(home.to_local(batch["finished_at"] or batch["started_at"])),
@@ -134,7 +134,7 @@ def show_batches(viewer: Viewer) -> None:
         }
         for batch in found
     ]
-    config = {title: tables.count_column(title) for title in counts.values()}
+    config = {title: tables.count_column(title, width=100) for title in counts.values()} | {_("File"): st.column_config.Column(width="medium")}
     chosen = st.dataframe(
         rows, column_config=config, hide_index=True, width="stretch", on_select="rerun", selection_mode="single-row", key=f"{LIST}_{page}_{which}"
     )
@@ -148,7 +148,7 @@ def _ask_which(viewer: Viewer) -> tuple[batches.Which, int, int]:
     first, second, third, fourth = st.columns([3, 3, 4, 2], vertical_alignment="bottom")
     kind = first.selectbox(_("Kind"), KINDS, index=None, format_func=lambda key: _(freshness.KINDS[key]), placeholder=_("All"), key="batches_kind")
     day = second.date_input(_("Day of the import"), value=None, format="DD/MM/YYYY", key="batches_day")
-    troubled = third.checkbox(_("Only with rejected rows, or failed"), key="batches_troubled")
+    troubled = third.checkbox(_("Rejected rows or failures only"), key="batches_troubled")
     which = batches.Which(kind, day if isinstance(day, date) else None, troubled)
     total = batches.count_batches(viewer, which)
     pages = max(1, -(-total // PAGE))

@@ -6,8 +6,9 @@ from datetime import date
 from typing import Any
 
 import streamlit as st
+from babel import Locale
 
-from qa_core import home
+from qa_core import home, wording
 from qa_core.access import Permission, Viewer
 from qa_core.conventions import opening, sites
 from qa_core.errors import Refusal
@@ -71,7 +72,10 @@ def _calendars(present: str, is_set: bool) -> list[str]:
 def _calendar_title(calendar: str) -> str:
     if calendar == opening.NO_HOLIDAYS:
         return _("none: open on public holidays")
-    return _("Alsace-Moselle") if calendar == "-".join(opening.ALSACE_MOSELLE) else calendar
+    if calendar == "-".join(opening.ALSACE_MOSELLE):
+        return _("Alsace-Moselle")
+    country, dash, part = calendar.partition("-")
+    return Locale(wording.language()).territories.get(country, country) + dash + part
 
 
 def _save(site: str, written: dict[int, str], starts_on: date | None, calendar: str, closed: str) -> None:

@@ -77,7 +77,8 @@ def show_list(viewer: Viewer, asked: Asked, total: int) -> None:
     # Between the fields above and the table, whose own buttons appear over what is next to it.
     st.caption(_("Click a line to open the contact."))
     allowed = query.contact_columns(viewer)
-    columns = tuple(name for name in CONTACT_COLUMNS if name in allowed)
+    own = ("team", "advisor") if viewer.advisor_id else ()
+    columns = tuple(name for name in CONTACT_COLUMNS if name in allowed and name not in own)
     frame = query.find_contacts(
         viewer,
         asked.where,

@@ -32,7 +32,12 @@ def show_top(viewer: Viewer, look: Look) -> bool:
 
 
 def show_cuts(viewer: Viewer, look: Look) -> None:
-    """The mean score of each criterion and of each grid, with its interval."""
+    """The mean score of each criterion, and of each grid where several were used, with its interval."""
+    grids_given = cached.measure(viewer, ("evaluation_score",), ("grid",), look.where)["grid"].nunique()
+    if grids_given < 2:
+        # The tiles have the mean of the only grid.
+        _show_dots(viewer, look, "criterion", _("Score by criterion"))
+        return
     left, right = st.columns(2, gap="small")
     with left:
         _show_dots(viewer, look, "criterion", _("Score by criterion"))
