@@ -1,5 +1,6 @@
 """The door to the facts: every figure, list and single contact that a person sees comes through here, for a `Viewer`, within what they may see."""
 
+from qa_core.query.callbacks import Recovery, find_recovery
 from qa_core.query.contacts import contact_columns, count_contacts, data_span, data_through, find_contacts, find_values, get_contact
 from qa_core.query.currencies import find_currencies
 from qa_core.query.freshness import Freshness, find_freshness
@@ -7,9 +8,11 @@ from qa_core.query.given import find_given_evaluations
 from qa_core.query.measuring import measure
 from qa_core.query.own import find_own_evaluations, team_medians
 from qa_core.query.rows import to_json
+from qa_core.query.waits import find_service_levels, find_waits
 
 __all__ = [
     "Freshness",
+    "Recovery",
     "contact_columns",
     "count_contacts",
     "data_span",
@@ -19,7 +22,10 @@ __all__ = [
     "find_freshness",
     "find_given_evaluations",
     "find_own_evaluations",
+    "find_recovery",
+    "find_service_levels",
     "find_values",
+    "find_waits",
     "get_contact",
     "measure",
     "team_medians",

@@ -21,8 +21,8 @@ from qa_core.settings import Settings
 FROM_TOTALS = "from_totals"
 """The note of a value to which intervals added: it has no percentiles of theirs, and a mean no confidence interval."""
 
-HOUR = 60
-"""A longer interval belongs to no hour of the day."""
+LONGEST = {"hour": 60, "half_hour": 30}
+"""A longer interval (in minutes) belongs to no hour, or no half-hour, of the day."""
 
 _COUNTING_SCHEMA = pa.schema(
     [*((name, pa.string()) for name in ("source_system", "queue", "channel", "team")), ("day", pa.date32()), ("length_minutes", pa.int32())]
@@ -85,8 +85,7 @@ def _counted(question: Question, spellings: Mapping[str, str]) -> sa.CTE:
     own = INTERVALS.c
     same = [own[name].is_not_distinct_from(_COUNTING.c[name]) for name in ("source_system", "queue", "channel", "team", "length_minutes")]
     conditions = [*cuts.within(question.where.period, own), sa.cast(own.local_start, sa.Date) == _COUNTING.c.day, *same]
-    if "hour" in cuts.dimensions_of(question.by, question.where):
-        conditions.append(own.length_minutes <= HOUR)
+    conditions += [own.length_minutes <= LONGEST[name] for name in sorted(cuts.dimensions_of(question.by, question.where) & LONGEST.keys())]
     queue = sa.case(spellings, value=own.queue, else_=own.queue).label("queue") if spellings else own.queue
     missing = [sa.cast(sa.null(), TOTALS.c[name].type).label(name) for name in NOT_OF_INTERVALS]
     columns = [*(queue if column is own.queue else column for column in own), sa.literal_column("'inbound'", sa.Text).label("direction"), *missing]

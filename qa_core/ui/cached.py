@@ -10,7 +10,7 @@ import pandas as pd
 import sqlalchemy as sa
 import streamlit as st
 
-from qa_core import home, lake, query, settings
+from qa_core import home, lake, query, settings, statistics
 from qa_core.access import Viewer
 from qa_core.query import answers
 from qa_core.records import store
@@ -46,6 +46,21 @@ def headline(viewer: Viewer, kpis: tuple[str, ...], where: Filters, compare: Per
 def find_values(viewer: Viewer, dimension: str, where: Filters = Filters()) -> list[tuple[str | None, int]]:
     """`query.find_values`, remembered: what may be chosen in a filter, in the viewer's scope."""
     return _find_values(viewer, version(), dimension, where)
+
+
+def find_waits(viewer: Viewer, where: Filters) -> pd.DataFrame:
+    """`query.find_waits`, remembered."""
+    return _find_waits(viewer, version(), where)
+
+
+def find_service_levels(viewer: Viewer, thresholds: tuple[float, ...], where: Filters) -> pd.DataFrame:
+    """`query.find_service_levels`, remembered."""
+    return _find_service_levels(viewer, version(), thresholds, where)
+
+
+def find_recovery(viewer: Viewer, where: Filters) -> query.Recovery:
+    """`query.find_recovery`, remembered."""
+    return _find_recovery(viewer, version(), where)
 
 
 def data_through(viewer: Viewer) -> datetime | None:
@@ -102,6 +117,27 @@ def _measure(viewer, version, kpis, by, where, compare, overrides):
 @st.cache_data(ttl=SECONDS, max_entries=200, show_spinner=False)
 def _find_values(viewer, version, dimension, where):
     return query.find_values(viewer, dimension, where)
+
+
+@st.cache_data(ttl=SECONDS, max_entries=100, show_spinner=False)
+def _find_waits(viewer, version, where):
+    return query.find_waits(viewer, where)
+
+
+@st.cache_data(ttl=SECONDS, max_entries=100, show_spinner=False)
+def _find_service_levels(viewer, version, thresholds, where):
+    return query.find_service_levels(viewer, thresholds, where)
+
+
+@st.cache_data(ttl=SECONDS, max_entries=100, show_spinner=False)
+def _find_recovery(viewer, version, where):
+    return query.find_recovery(viewer, where)
+
+
+@st.cache_data(max_entries=200, show_spinner=False)
+def compare_rates(keys: tuple[str, ...], hits: tuple[int, ...], n: tuple[int, ...]) -> statistics.Comparison:
+    """`statistics.compare_rates`, remembered: it follows from its arguments alone."""
+    return statistics.compare_rates(keys, hits, n)
 
 
 @st.cache_data(ttl=SECONDS, max_entries=50, show_spinner=False)

@@ -124,15 +124,20 @@ def show_chart(
     """A picture in a card: what it shows, what it is drawn from, and the picture; a click on a point opens what is behind it."""
     with st.container(border=True, height="stretch", gap="xxsmall"):
         show_heading(finding, caption)
-        st.plotly_chart(
-            figure,
-            theme=None,
-            key=key,
-            on_select=on_select or "ignore",
-            selection_mode="points",
-            config={"displayModeBar": False, "doubleClick": False, "scrollZoom": False},
-            alt=alt or f"{finding.text}. {caption}",
-        )
+        show_figure(figure, key, alt or f"{finding.text}. {caption}", on_select)
+
+
+def show_figure(figure: Any, key: str, alt: str, on_select: Callable[[], None] | None = None) -> None:
+    """The picture of a card that has more than a picture."""
+    st.plotly_chart(
+        figure,
+        theme=None,
+        key=key,
+        on_select=on_select or "ignore",
+        selection_mode="points",
+        config={"displayModeBar": False, "doubleClick": False, "scrollZoom": False},
+        alt=alt,
+    )
 
 
 def show_heading(finding: Finding, caption: str = "") -> None:
@@ -154,7 +159,7 @@ def _below(row: Any, kpi: Kpi, currency: str | None, extra: str) -> list[str]:
     if not figures.is_missing(row.pending) and row.pending:
         parts.append(_("{n} pending", n=figures.number(row.pending)))
     if not figures.is_missing(row.unknown_identity) and row.unknown_identity and row.n:
-        parts.append(_("{share} of callers unknown", share=figures.percent(row.unknown_identity / (row.unknown_identity + row.n + (row.pending or 0)), 0)))
+        parts.append(_("{share} of callers unknown", share=figures.percent(row.unknown_identity / (row.unknown_identity + row.n + (0 if figures.is_missing(row.pending) else row.pending)), 0)))
     if row.status == "small_sample":
         parts.append(_("small sample"))
     if "provisional_spend" in row.notes:

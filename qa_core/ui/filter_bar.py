@@ -18,6 +18,7 @@ from qa_core.wording import _
 
 PAGES: dict[str, tuple[str, ...]] = {
     "overview": ("channel", "queue", "team", "reason", "campaign"),
+    "traffic": ("channel", "queue", "team", "reason", "campaign"),
     "first_contact": ("channel", "queue", "team", "reason", "campaign"),
     "satisfaction": ("channel", "queue", "reason", "campaign"),
     "sources": ("source", "campaign"),
