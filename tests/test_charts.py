@@ -87,7 +87,9 @@ def test_low_is_good_where_the_kpi_says_so() -> None:
 
 def test_a_change_that_chance_explains_is_not_called_a_change() -> None:
     assert findings.describe_change("Satisfaction", -0.021, (-0.05, 0.01), Unit.RATE, "up").text == "Satisfaction: no change that chance would not explain"
-    assert findings.describe_change("Satisfaction", -0.021, (-0.03, -0.01), Unit.RATE, "up") == findings.Finding("Satisfaction fell by 2.1 pt", "attention")
+    assert findings.describe_change("Satisfaction", -0.021, (-0.03, -0.01), Unit.RATE, "up") == findings.Finding(
+        "Satisfaction fell by 2.1\u00a0pt", "attention"
+    )
     assert findings.describe_change("Satisfaction", float("nan"), None, Unit.RATE, "up").text == "Satisfaction: nothing to compare with"
 
 

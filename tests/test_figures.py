@@ -57,8 +57,8 @@ def test_money_loses_its_cents_from_a_thousand_on() -> None:
 
 
 def test_changes_are_signed_and_rates_change_in_points() -> None:
-    assert figures.change(-0.021, Unit.RATE) == "−2.1 pt"
-    assert figures.change(0.0206, Unit.RATE) == "+2.1 pt"
+    assert figures.change(-0.021, Unit.RATE) == "−2.1\u00a0pt"
+    assert figures.change(0.0206, Unit.RATE) == "+2.1\u00a0pt"
     assert figures.change(12, Unit.COUNT) == "+12"
     assert figures.change(None, Unit.RATE) == ""
 

@@ -12,4 +12,3 @@ filter_bar.show_title(_("First-contact resolution"))
 if not empty.is_shown(viewer, look):
     first_contact.show_top(viewer, look)
     first_contact.show_who_and_what(viewer, look)
-    first_contact.show_window(viewer, look)

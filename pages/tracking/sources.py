@@ -1,6 +1,5 @@
 """Sources: which campaign brings contacts, what becomes of them, and what they cost."""
 
-
 from qa_core.access import Permission
 from qa_core.ui import empty, filter_bar, gate
 from qa_core.ui.views import sources

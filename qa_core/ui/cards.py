@@ -17,13 +17,16 @@ from qa_core.ui.plain import escape
 from qa_core.wording import N_, _, ngettext
 
 SHORT_TITLES: Mapping[str, str] = {
+    "average_speed_of_answer": N_("Average wait"),
+    "average_handle_time": N_("Handle time"),
     "first_contact_resolution": N_("Resolved at first contact"),
-    "first_contact_resolution_declared": N_("Resolved, says the advisor"),
-    "first_contact_resolution_surveyed": N_("Resolved, says the customer"),
+    "first_contact_resolution_declared": N_("Declared by advisors"),
+    "first_contact_resolution_surveyed": N_("Confirmed by customers"),
 }
 """Where the title of the glossary is too long for a tile."""
 TABLE_TITLES: Mapping[str, str] = {
     "received": N_("Contacts"),
+    "answer_rate": N_("Answered"),
     "average_speed_of_answer": N_("Wait"),
     "average_handle_time": N_("Handle time"),
     "first_contact_resolution": N_("Resolved"),
@@ -38,6 +41,8 @@ TABLE_TITLES: Mapping[str, str] = {
     "cost_per_resolved": N_("Per resolved"),
 }
 """And for the head of a column."""
+SHORT = 20
+"""So many characters fit on one line of a tile on a phone."""
 COLOURS = {"better": "green", "attention": "orange", "": "gray"}
 ICONS = {"attention": ":orange[:material/error:] ", "better": ":green[:material/check_circle:] ", "": ""}
 
@@ -83,7 +88,7 @@ def build_tile(row: Any, look: Look, series: Series | None = None, extra: str = 
         "title": title_of(kpi),
         "value": figures.value(row.value, kpi.unit, currency),
         "help": help_text,
-        "below": " · ".join(_below(row, kpi, currency, extra)) or "\u00a0",
+        "below": _keep_together(_below(row, kpi, currency, extra)) or figures.NO_BREAK,
     }
     change = getattr(row, "delta", None)
     if look.compare and not figures.is_missing(change):
@@ -96,20 +101,27 @@ def build_tile(row: Any, look: Look, series: Series | None = None, extra: str = 
 
 
 def show_tiles(tiles: Sequence[Tile]) -> None:
-    """One row of tiles."""
-    for column, tile in zip(st.columns(len(tiles), gap="small"), tiles, strict=True):
-        with column.container(border=True, gap=None, height="stretch"):
-            st.metric(
-                tile.title,
-                tile.value,
-                tile.delta or None,
-                delta_color=COLOURS[tile.delta_tone],
-                delta_arrow="up" if tile.delta_up else "down",
-                help=tile.help,
-                chart_data=list(tile.sparkline) if len(tile.sparkline) > 2 else None,
-                height="stretch",
-            )
-            st.caption(tile.below)
+    """One row of tiles; on a phone two side by side."""
+    with st.container(horizontal=True, gap="small"):
+        for tile in tiles:
+            _show_tile(tile)
+
+
+def _show_tile(tile: Tile) -> None:
+    with st.container(border=True, gap=None, height="stretch"):
+        # A metric would cut its own title; and beside a long one, the sign of its help would push the value out of line.
+        st.markdown(f":small[{escape(tile.title)}]")
+        st.metric(
+            tile.title,
+            tile.value,
+            tile.delta or None,
+            delta_color=COLOURS[tile.delta_tone],
+            delta_arrow="up" if tile.delta_up else "down",
+            label_visibility="collapsed",
+            chart_data=list(tile.sparkline) if len(tile.sparkline) > 2 else None,
+            height="stretch",
+        )
+        st.caption(tile.below, help=tile.help)
 
 
 def show_chart(
@@ -147,6 +159,11 @@ def show_heading(finding: Finding, caption: str = "") -> None:
         st.caption(escape(caption))
 
 
+def _keep_together(parts: Sequence[str]) -> str:
+    """The parts with a dot between; lines break between them, not within a short one."""
+    return f"{figures.NO_BREAK}· ".join(part.replace(" ", figures.NO_BREAK) if len(part) <= SHORT else part for part in parts)
+
+
 def _below(row: Any, kpi: Kpi, currency: str | None, extra: str) -> list[str]:
     parts = []
     between = figures.interval(row.low, row.high, kpi.unit, currency)
@@ -159,7 +176,12 @@ def _below(row: Any, kpi: Kpi, currency: str | None, extra: str) -> list[str]:
     if not figures.is_missing(row.pending) and row.pending:
         parts.append(_("{n} pending", n=figures.number(row.pending)))
     if not figures.is_missing(row.unknown_identity) and row.unknown_identity and row.n:
-        parts.append(_("{share} of callers unknown", share=figures.percent(row.unknown_identity / (row.unknown_identity + row.n + (0 if figures.is_missing(row.pending) else row.pending)), 0)))
+        parts.append(
+            _(
+                "{share} of callers unknown",
+                share=figures.percent(row.unknown_identity / (row.unknown_identity + row.n + (0 if figures.is_missing(row.pending) else row.pending)), 0),
+            )
+        )
     if row.status == "small_sample":
         parts.append(_("small sample"))
     if "provisional_spend" in row.notes:
@@ -195,7 +217,14 @@ def say_notes(notes: Sequence[str]) -> list[str]:
         elif code == "from_totals":
             said.append(_("Part of it comes from totals by interval, which do not tell single contacts apart."))
         elif code == "totals_left_out":
-            said.append(ngettext("{count} contact of totals is left out: its platform counts by another threshold, or not by this formula.", "{count} contacts of totals are left out: their platform counts by another threshold, or not by this formula.", int(detail), count=figures.number(int(detail))))
+            said.append(
+                ngettext(
+                    "{count} contact of totals is left out: its platform counts by another threshold, or not by this formula.",
+                    "{count} contacts of totals are left out: their platform counts by another threshold, or not by this formula.",
+                    int(detail),
+                    count=figures.number(int(detail)),
+                )
+            )
         elif code == "provisional_spend":
             said.append(_("Spend of the last days may still arrive."))
     return said

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
@@ -44,12 +44,12 @@ _MISSING = "-"
 class Look:
     """What the person looks at: filters with their period, what it is compared with, and the longer period of the trends."""
 
-    where: Filters = Filters()
+    where: Filters = field(default_factory=Filters)
     compare: Period | None = None
     period_title: str = ""
     compare_title: str = ""
     grain: str = "week"
-    trend: Filters = Filters()
+    trend: Filters = field(default_factory=Filters)
     first_day: date | None = None
     last_day: date | None = None
 
@@ -69,7 +69,6 @@ class Look:
 def show(viewer: Viewer, page_key: str) -> None:
     """Draw the row for that page and remember what was chosen; called by the front door, before the page runs."""
     st.session_state[_LOOK] = Look()
-    cached.look_up_version()
     keep(_drawn(page_key))
     _widen(page_key)
     span = query.data_span(viewer)
@@ -114,14 +113,14 @@ def current() -> Look:
 
 
 def show_title(title: str, period: Period | None = None) -> None:
-    """The title of a page, and beside it the days it is about: those of the row, or others."""
+    """The title of a page, and below it the days it is about: those of the row, or others."""
     look = current()
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        st.title(title, anchor=False, width="content")
+    with st.container(gap=None):
+        st.title(title, anchor=False)
         if look.has_data and period is None and look.compare:
-            st.caption(_("{period}, compared with {before}", period=look.period_title, before=look.compare_title), width="content")
+            st.caption(_("{period}, compared with {before}", period=look.period_title, before=look.compare_title))
         elif look.has_data:
-            st.caption(figures.period(period) if period else look.period_title, width="content")
+            st.caption(figures.period(period) if period else look.period_title)
 
 
 def choose_period(choice: str) -> None:
@@ -203,7 +202,7 @@ def _ask_period(viewer: Viewer, first_day: date, last_day: date) -> Period:
         held = st.session_state["period"] = spans.default(viewer)
     if held not in titles:
         titles[held] = _(spans.MONTHS[held]) if held in spans.MONTHS else figures.month(date.fromisoformat(f"{held}-01"), year=True)
-    with st.popover(f":material/calendar_month: **{titles[held]}**", help=_("Period")):
+    with st.popover(f":material/calendar_month: **{titles[held]}**"):
         st.radio(_("Period"), list(titles), format_func=titles.get, key="period")
         chosen: tuple[date, ...] = ()
         if held == "days":
@@ -222,7 +221,7 @@ def _ask_comparison() -> str:
     held = st.session_state.get("compare")
     if held not in titles:
         held = st.session_state["compare"] = "previous"
-    with st.popover(f":material/compare_arrows: **{titles[held]}**", help=_("Compare with")):
+    with st.popover(f":material/compare_arrows: **{titles[held]}**"):
         st.radio(_("Compare with"), list(titles), format_func=titles.get, key="compare")
     return held
 
@@ -235,7 +234,7 @@ def _ask_values(viewer: Viewer, dimension: str) -> tuple[str | None, ...]:
     title = _(slices.get_dimension(dimension).title)
     with st.popover(_name_chosen(title, [titles[key] for key in held]), disabled=not titles):
         if len(titles) <= MOST_BUTTONS:
-            st.pills(title, list(titles), format_func=lambda key: escape(titles.get(key, key)), key=dimension, selection_mode="multi")
+            st.pills(title, list(titles), format_func=lambda key: escape(titles.get(key, key)), key=dimension, selection_mode="multi", width=320)
         else:
             st.multiselect(title, list(titles), format_func=lambda key: titles.get(key, key), key=dimension, placeholder=_("All"), width=320)
     return tuple(None if key == _MISSING else key for key in held)

@@ -26,8 +26,8 @@ KINDS = {
 def show(viewer: Viewer) -> None:
     """The last moment that the data knows; opened, when each source brought something last."""
     through = cached.data_through(viewer)
-    said = _("Data through {moment}", moment=figures.moment(through)) if through else _("No data yet")
     sources = cached.find_freshness(viewer)
+    said = _("Data through {moment}", moment=figures.moment(through)) if through else _("No contacts yet") if sources else _("No data yet")
     if not sources:
         st.caption(said)
         return

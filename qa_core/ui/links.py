@@ -19,6 +19,7 @@ def show_download(label: str, kind: str, *, key: str = "", **parameters: Any) ->
     signed_in = gate.current_signed_in()
     if not signed_in.viewer.can(downloads.KINDS[kind].permission):
         return
-    if st.button(label, icon=":material/download:", key="_".join(filter(None, ("prepare", kind, key))), width="stretch"):
-        address = f"/download/{downloads.make_ticket(signed_in, kind, **parameters)}"
-        st.link_button(_("Download (one minute)"), address, icon=":material/file_save:", type="primary", width="stretch")
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", width="content"):
+        if st.button(label, icon=":material/download:", key="_".join(filter(None, ("prepare", kind, key))), type="tertiary"):
+            address = f"/download/{downloads.make_ticket(signed_in, kind, **parameters)}"
+            st.link_button(_("Download (one minute)"), address, icon=":material/file_save:")

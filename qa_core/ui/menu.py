@@ -40,7 +40,6 @@ P = Permission
 MENU: dict[str, tuple[MenuPage, ...]] = {
     N_("Performance"): (
         MenuPage("performance/overview.py", N_("Overview"), ":material/dashboard:", P.SEE_CALL_STATISTICS),
-        MenuPage("performance/traffic.py", N_("Traffic"), ":material/bar_chart:", P.SEE_CALL_STATISTICS),
         MenuPage("performance/first_contact.py", N_("First contact"), ":material/task_alt:", P.SEE_CALL_STATISTICS),
         MenuPage("performance/satisfaction.py", N_("Satisfaction"), ":material/mood:", P.SEE_SATISFACTION),
     ),
@@ -73,7 +72,7 @@ FIRST: dict[Role, str] = {
     Role.DPO: "journal",
     Role.ADMIN: "imports",
 }
-"""What each reader came for: it opens first and stands first."""
+"""What each reader came for: it opens first, and its section stands first."""
 
 ROLE_TITLES: dict[Role, str] = {
     Role.EXECUTIVE: N_("Executive"),
@@ -95,19 +94,27 @@ def find_page(key: str) -> MenuPage:
 
 
 def find_sections(viewer: Viewer | None) -> dict[str, list[MenuPage]]:
-    """The pages that this reader may open, their own first; for a stranger all of them, so that addresses survive the sign-in."""
+    """The pages that this reader may open, the section of their own first; for a stranger all of them, so that addresses survive the sign-in."""
     sections = {title: [page for page in pages if viewer is None or page.is_open_to(viewer)] for title, pages in MENU.items()}
     first = FIRST.get(viewer.role) if viewer else None
-    # Sorting is stable: what was declared first stays first, but for the reader's own page and its section.
-    ordered = sorted(sections.items(), key=lambda entry: not any(page.key == first for page in entry[1]))
-    return {title: sorted(pages, key=lambda page: page.key != first) for title, pages in ordered if pages}
+    # Sorting is stable: what was declared first stays first, but for the section of the reader's own page.
+    return {title: pages for title, pages in sorted(sections.items(), key=lambda entry: not any(page.key == first for page in entry[1])) if pages}
+
+
+def find_first(viewer: Viewer | None) -> MenuPage:
+    """The page that opens for this reader when they ask for none."""
+    pages = [page for pages in find_sections(viewer).values() for page in pages]
+    first = FIRST.get(viewer.role) if viewer else None
+    return next((page for page in pages if page.key == first), pages[0])
 
 
 def choose_page(viewer: Viewer | None) -> tuple[st.Page, MenuPage | None]:
     """Tell Streamlit which pages there are, and return the one asked for (None beside it: the way to the first page)."""
     sections = find_sections(viewer)
     made = {page.key: _make(page) for pages in sections.values() for page in pages}
-    listed: dict[str, list[st.Page]] = {"": [st.Page(lambda: _go_to_first(sections), title=_("Écoute"), url_path=HOME, default=True, visibility="hidden")]}
+    listed: dict[str, list[st.Page]] = {
+        "": [st.Page(lambda: st.switch_page(find_first(viewer).path), title=_("Écoute"), url_path=HOME, default=True, visibility="hidden")]
+    }
     for title, pages in sections.items():
         listed[_(title)] = [made[page.key] for page in pages]
     chosen = st.navigation(listed, position="sidebar" if viewer else "hidden", expanded=True)
@@ -117,7 +124,3 @@ def choose_page(viewer: Viewer | None) -> tuple[st.Page, MenuPage | None]:
 
 def _make(page: MenuPage) -> st.Page:
     return st.Page(page.path, title=_(page.title), icon=page.icon, url_path=page.key, visibility="visible" if page.is_listed else "hidden")
-
-
-def _go_to_first(sections: dict[str, list[MenuPage]]) -> None:
-    st.switch_page(next(page for pages in sections.values() for page in pages).path)

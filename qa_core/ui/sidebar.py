@@ -1,18 +1,24 @@
-"""The foot of the menu: the name, how fresh the data is, who is signed in, and the way out."""
+"""What stands around the menu: the name above it; below it how fresh the data is, who is signed in, and the way out."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import streamlit as st
 
 from qa_core.access import Viewer
-from qa_core.ui import freshness, gate, menu
+from qa_core.ui import cards, freshness, gate, menu
 from qa_core.wording import _
+
+LOGO = Path(__file__).with_name("logo.svg").read_text(encoding="utf-8")
+INK = {False: "#1E2A32", True: "#E6EAEC"}
+"""The colour of text in the light and the dark theme: a picture does not take it from the page."""
 
 
 def show(viewer: Viewer) -> None:
-    """Draw it into the sidebar, below the pages."""
+    """Draw it into the sidebar, around the pages."""
+    st.logo(LOGO.replace("currentColor", INK[cards.is_dark()]), size="large")
     with st.sidebar:
-        st.markdown(f"#### :material/hearing: {_('Écoute')}")
         freshness.show(viewer)
         st.text(viewer.display_name)
         st.caption(_(menu.ROLE_TITLES[viewer.role]) if viewer.role else _("No role"))

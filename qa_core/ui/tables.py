@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -26,7 +26,7 @@ def show(
 ) -> None:
     """A table; a click on a cell opens what is behind its row. Keys of the rows are the headers, in order."""
     frame = pd.DataFrame(list(rows))
-    tall = ROW_HEIGHT * (len(frame) + 1) + 3
+    fits = height is None or ROW_HEIGHT * (len(frame) + 1) <= height
     st.dataframe(
         frame,
         column_config=config,
@@ -35,9 +35,14 @@ def show(
         on_select=on_select or "ignore",
         selection_mode="single-cell",
         row_height=ROW_HEIGHT,
-        height=min(tall, height) if height else tall,
+        height="content" if fits else height,
         placeholder="–",
     )
+
+
+def name_column(title: str, width: int | str = 150) -> Any:
+    """What the rows are called; stays in sight where the rest is scrolled sideways."""
+    return st.column_config.TextColumn(title, width=width, pinned=True)
 
 
 def share_column(title: str, width: int | str = "small") -> Any:
@@ -45,8 +50,13 @@ def share_column(title: str, width: int | str = "small") -> Any:
     return st.column_config.ProgressColumn(title, format="%.0f %%", min_value=0, max_value=100, width=width)
 
 
+def percent_column(title: str, width: int | str = "small") -> Any:
+    """A rate as a number, where there is no room for a bar; its values are `as_share`."""
+    return st.column_config.NumberColumn(title, format="%.0f %%", width=width)
+
+
 def as_share(value: float | None) -> float | None:
-    """A rate for `share_column`: in hundredths, since only whole numbers read alike in both languages there."""
+    """A rate for the columns above: in hundredths, since only whole numbers read alike in both languages there."""
     return None if figures.is_missing(value) else 100 * value
 
 
@@ -88,9 +98,19 @@ def wide(frame: pd.DataFrame, dimension: str) -> dict[Any, dict[str, Any]]:
     return table
 
 
-def note_definitions(kpis: Sequence[str], look: Look) -> None:
-    """What the columns mean, on demand."""
-    with st.popover(_("Definitions"), icon=":material/help:", type="tertiary"):
+def largest_first(by: Mapping[Any, Mapping[str, Any]], kpi: str) -> list[Any]:
+    """The values of `wide` by their number of that KPI; those whose number is missing or hidden come last."""
+    return sorted(by, key=lambda value: -1 if figures.is_missing(by[value][kpi].n) else by[value][kpi].n, reverse=True)
+
+
+def show_foot() -> Any:
+    """The line below a table: to be filled with its definitions and its export."""
+    return st.container(horizontal=True, vertical_alignment="center", gap="medium")
+
+
+def note_definitions(kpis: Sequence[str], look: Look, key: str = "") -> None:
+    """What the columns mean, on demand. `key`: tells several on one page apart."""
+    with st.popover(_("Definitions"), icon=":material/help:", type="tertiary", key=f"definitions_{key}" if key else None):
         st.caption(look.period_title)
         for key in kpis:
             kpi = get_kpi(key)

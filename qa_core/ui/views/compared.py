@@ -72,7 +72,7 @@ def show_dots(viewer: Viewer, look: Look, key: str, with_title: bool = False) ->
         dark=cards.is_dark(),
         centre=_centre(rows),
         bounds=BOUNDS.get(kpi.unit),
-        row_height=22 if len(drawn) <= 16 else 18,
+        row_height=min(28, max(18, 440 // len(drawn))),
     )
     cards.show_chart(
         figure,

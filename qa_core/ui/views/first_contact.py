@@ -37,20 +37,22 @@ def show_top(viewer: Viewer, look: Look) -> None:
 
 
 def show_who_and_what(viewer: Viewer, look: Look) -> None:
-    """Advisors against what chance would give (where the viewer may see them), reasons and queues."""
-    left, right = st.columns([4, 3], gap="small")
-    with right:
-        _show_table(viewer, look, "reason", _("Reasons that bring people back"))
-        if viewer.can_cut_by("advisor"):
-            _show_table(viewer, look, "queue", _("Queues"))
+    """Advisors against what chance would give (where the viewer may see them), reasons and queues, and what the window does."""
+    sees_advisors = viewer.can_cut_by("advisor")
+    left, right = st.columns([5, 4] if sees_advisors else 2, gap="small")
     with left:
-        if viewer.can_cut_by("advisor"):
+        if sees_advisors:
             compared.show_dots(viewer, look, REPEAT)
         else:
             _show_table(viewer, look, "queue", _("Queues"))
+        _show_window(viewer, look)
+    with right:
+        _show_table(viewer, look, "reason", _("Reasons that bring people back"), height=400 if sees_advisors else 560)
+        if sees_advisors:
+            _show_table(viewer, look, "queue", _("Queues"))
 
 
-def show_window(viewer: Viewer, look: Look) -> None:
+def _show_window(viewer: Viewer, look: Look) -> None:
     """How the share depends on the window that counts as a repeat."""
     frame = pd.concat([cached.measure(viewer, (REPEAT,), (), look.where, overrides={"first_contact_days": str(days)}) for days in WINDOWS])
     if frame["value"].isna().all():
@@ -91,12 +93,12 @@ def _build_cost(resolved, handle, look: Look) -> Tile:
     return Tile(**tile)
 
 
-def _show_table(viewer: Viewer, look: Look, dimension: str, title: str) -> None:
+def _show_table(viewer: Viewer, look: Look, dimension: str, title: str, height: int = 400) -> None:
     frame = cached.measure(viewer, (REPEAT,), (dimension,), look.where, look.compare)
     lines = tables.sparklines(cached.measure(viewer, (REPEAT,), (dimension, look.grain), look.trend), dimension, look.grain, REPEAT)
     rows = [row for row in frame.itertuples() if not figures.is_missing(row.value)]
     rows.sort(key=lambda row: row.numerator - row.denominator)
-    with st.container(border=True, gap="xxsmall"):
+    with st.container(border=True, height="stretch", gap="xxsmall"):
         clickable = drill.is_open_to(viewer)
         cards.show_heading(Finding(title), _("Click a line to see its contacts.") if clickable else "")
         if not rows:
@@ -117,11 +119,11 @@ def _show_table(viewer: Viewer, look: Look, dimension: str, title: str) -> None:
         ]
         key = f"table_{REPEAT}_{dimension}"
         config = {
-            head: st.column_config.TextColumn(head, width=112),
-            rate: tables.share_column(rate, 88),
+            head: tables.name_column(head, 140),
+            rate: tables.percent_column(rate, 66),
             repeats: tables.count_column(repeats, 62),
-            change: st.column_config.TextColumn(change, width=64),
+            change: st.column_config.TextColumn(change, width=68),
             trend: tables.trend_column(trend, 56),
         }
-        tables.show(shown, config, key, drill.on_row(key, dimension, values, REPEAT) if clickable else None, height=330)
+        tables.show(shown, config, key, drill.on_row(key, dimension, values, REPEAT) if clickable else None, height=height)
         links.show_download(_("Export"), "figures", key=dimension, **exports.parameters((REPEAT,), (dimension,), look.where))

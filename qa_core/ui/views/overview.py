@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,7 +29,7 @@ MOST_ITEMS = 5
 
 @dataclass(frozen=True)
 class Item:
-    """Something that moved by more than chance: how far, in steps of its own uncertainty."""
+    """A rate of one queue, reason or channel against before: how far it moved, in steps of its own uncertainty; without a tone where chance explains it."""
 
     strength: float
     text: str
@@ -67,7 +67,7 @@ def show_more(viewer: Viewer, look: Look, rows: dict[str, Any], series: Mapping[
     if not viewer.can_cut_by("hour"):
         show_cut(viewer, look, "queue", _("Queues"))
         return
-    left, right = st.columns([3, 2], gap="small")
+    left, right = st.columns([5, 3], gap="small")
     with left:
         show_cut(viewer, look, "queue", _("Queues"))
     with right:
@@ -84,19 +84,20 @@ def _concern(series: Series) -> int:
 def _show_items(viewer: Viewer, look: Look, series: Mapping[str, Series]) -> None:
     """The list of what moved by more than chance, the worse first; each line opens its contacts."""
     alarms = [one for one in series.values() if one.finding.tone == "attention"][:3]
-    items = _find_items(viewer, look, series) if look.compare else []
+    cells = _compare_cells(viewer, look, series) if look.compare else []
+    items = sorted((cell for cell in cells if cell is not None and cell.tone), key=lambda item: -item.strength)
     worse, better = ([item for item in items if item.tone == tone] for tone in ("attention", "better"))
+    compared = sum(cell is not None for cell in cells)
     with st.container(border=True, height="stretch", gap="xxsmall"):
         if alarms or worse:
-            cards.show_heading(Finding(_("What needs a look"), "attention"))
+            finding = Finding(_("What needs a look"), "attention")
         elif better:
-            cards.show_heading(Finding(_("Nothing needs a look; some things got better"), "better"))
+            finding = Finding(_("What got better"), "better")
+        elif compared or any(one.signals for one in series.values()):
+            finding = Finding(_("Nothing stands out"))
         else:
-            cards.show_heading(Finding(_("Nothing stands out")))
-        if look.compare:
-            st.caption(_("Beyond the limits, or different from {period} by clearly more than chance", period=look.compare_title))
-        else:
-            st.caption(_("Trends beyond their limits; choose a comparison to look queue by queue"))
+            finding = Finding(_("Too little to say what stands out"))
+        cards.show_heading(finding, _say_what_was_looked_at(look, len(cells), compared))
         for one in alarms:
             st.markdown(f":orange[:material/error:] **{cards.title_of(one.kpi)}** – {one.finding.text}")
         clickable = drill.is_open_to(viewer)
@@ -117,51 +118,70 @@ def _show_items(viewer: Viewer, look: Look, series: Mapping[str, Series]) -> Non
                 )
 
 
-def _find_items(viewer: Viewer, look: Look, series: Mapping[str, Series]) -> list[Item]:
+def _say_what_was_looked_at(look: Look, cells: int, compared: int) -> str:
+    """The limits of the list: what was compared, and how much could not be."""
+    if look.compare is None:
+        return _("Trends beyond their limits; choose a comparison to look queue by queue")
+    return _(
+        "Beyond its limits, or moved by clearly more than chance since {period}; {count} of {whole} rates by queue, reason and channel could be compared",
+        period=look.compare_title,
+        count=figures.number(compared),
+        whole=figures.number(cells),
+    )
+
+
+def _compare_cells(viewer: Viewer, look: Look, series: Mapping[str, Series]) -> Sequence[Item | None]:
+    """Each watched rate by queue, reason and channel against the earlier period; None where there is too little to compare."""
     keys = tuple(key for key in WATCHED if key in series)
-    items = []
+    cells: list[Item | None] = []
     for dimension in ("queue", "reason", "channel"):
         for row in cached.measure(viewer, keys, (dimension,), look.where, look.compare).itertuples():
             kpi, value = get_kpi(row.kpi), getattr(row, dimension)
-            if figures.is_missing(value) or figures.is_missing(row.delta):
+            if figures.is_missing(value):
                 continue
             spread = CAUTION * series[row.kpi].spread
             interval = movement.change_interval((row.value, row.low, row.high), (row.value_before, row.low_before, row.high_before), spread)
-            tone = findings.describe_change("", row.delta, interval, kpi.unit, kpi.better).tone if interval else ""
-            if not tone:
+            if figures.is_missing(row.delta) or interval is None:
+                cells.append(None)
                 continue
             text = _(
-                "**{name}** ({dimension}): {kpi} {change}, now {value}",
-                name=cards.escape(figures.name(dimension, value)), dimension=_(slices.get_dimension(dimension).title).lower(), kpi=cards.column_of(row.kpi).lower(), change=figures.change(row.delta, kpi.unit), value=figures.value(row.value, kpi.unit),
-            )  # fmt: skip
-            items.append(Item(abs(row.delta) / ((interval[1] - interval[0]) / 2), text, tone, ((dimension, value),), row.kpi))
-    return sorted(items, key=lambda item: -item.strength)
+                "{dimension} **{name}**: {kpi} {change}, now {value}",
+                dimension=_(slices.get_dimension(dimension).title),
+                name=cards.escape(figures.name(dimension, value)),
+                kpi=cards.column_of(row.kpi),
+                change=figures.change(row.delta, kpi.unit),
+                value=figures.value(row.value, kpi.unit),
+            )
+            tone = findings.describe_change("", row.delta, interval, kpi.unit, kpi.better).tone
+            cells.append(Item(abs(row.delta) / ((interval[1] - interval[0]) / 2), text, tone, ((dimension, value),), row.kpi))
+    return cells
 
 
 def show_cut(viewer: Viewer, look: Look, dimension: str, title: str) -> None:
     """Contacts, answer rate, wait and satisfaction by one dimension."""
     keys = tuple(key for key in ("received", "answer_rate", "average_speed_of_answer", "first_contact_resolution", "csat") if viewer.can(get_kpi(key).needs))
     by = tables.wide(cached.measure(viewer, keys, (dimension,), look.where), dimension)
-    ordered = sorted(by, key=lambda value: -(by[value]["received"].n or 0))
+    ordered = tables.largest_first(by, "received")
     clickable = drill.is_open_to(viewer)
     heads = {key: cards.column_of(key) for key in keys}
     with st.container(border=True, height="stretch", gap="xxsmall"):
         cards.show_heading(Finding(title), _("Click a line to see its contacts.") if clickable else "")
-        rows = []
+        rows, head = [], _(slices.get_dimension(dimension).title)
         for value in ordered:
-            line = {_(slices.get_dimension(dimension).title): figures.name(dimension, value)}
+            line = {head: figures.name(dimension, value)}
             for key in keys:
                 row = by[value][key]
                 shown = None if figures.is_missing(row.value) else row.value
                 line[heads[key]] = shown if key == "received" else tables.as_share(shown) if tables.is_rate(key) else figures.value(shown, get_kpi(key).unit)
             rows.append(line)
         config: dict[str, Any] = {
-            heads[key]: tables.share_column(heads[key], 98) if tables.is_rate(key) else st.column_config.TextColumn(heads[key], width=72) for key in keys
+            heads[key]: tables.percent_column(heads[key], 74) if tables.is_rate(key) else st.column_config.TextColumn(heads[key], width=60) for key in keys
         }
-        config[heads["received"]] = tables.count_column(heads["received"], 72)
+        config |= {head: tables.name_column(head, 140), heads["received"]: tables.count_column(heads["received"], 68)}
         key = f"table_overview_{dimension}"
         tables.show(rows, config, key, drill.on_row(key, dimension, ordered) if clickable else None, height=330)
-        tables.note_definitions(keys, look)
+        with tables.show_foot():
+            tables.note_definitions(keys, look)
 
 
 def _show_heat(viewer: Viewer, look: Look) -> None:
@@ -174,4 +194,4 @@ def _show_heat(viewer: Viewer, look: Look) -> None:
     worst = frame.loc[frame["high"].idxmin()]
     finding = Finding(_("Most unanswered: {weekday} at {hour}", weekday=figures.name("weekday", worst["weekday"]), hour=figures.name("hour", worst["hour"])))
     caption = _("Answer rate by weekday and hour; the deeper the colour, the more stay unanswered")
-    cards.show_chart(charts.build_heat(frame, "rate", better="up", dark=cards.is_dark(), height=290), finding, caption, "heat")
+    cards.show_chart(charts.build_heat(frame, "rate", better="up", dark=cards.is_dark(), height=245), finding, caption, "heat")

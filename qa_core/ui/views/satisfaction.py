@@ -39,7 +39,6 @@ def show_cuts(viewer: Viewer, look: Look) -> None:
     for tab, dimension in zip(st.tabs([_(slices.get_dimension(dimension).title) for dimension in cuts]), cuts, strict=True):
         with tab:
             _show_table(viewer, look, dimension)
-    tables.note_definitions(KPIS, look)
 
 
 def _say_bounds(csat: Any, response: Any) -> None:
@@ -61,10 +60,11 @@ def _show_table(viewer: Viewer, look: Look, dimension: str) -> None:
     lines = tables.sparklines(cached.measure(viewer, ("csat",), (dimension, look.grain), look.trend), dimension, look.grain, "csat")
     ordered = sorted((value for value in by if not figures.is_missing(by[value]["csat"].value)), key=lambda value: by[value]["csat"].value)
     hidden = sum(by[value]["csat"].status == "suppressed" for value in by)
+    head = _(slices.get_dimension(dimension).title)
     csat, trend, answers, response = cards.column_of("csat"), _("Trend"), _("Ratings"), cards.column_of("response_rate")
     rows = [
         {
-            _(slices.get_dimension(dimension).title): figures.name(dimension, value),
+            head: figures.name(dimension, value),
             csat: tables.as_share(by[value]["csat"].value),
             _("95 % interval"): figures.interval(by[value]["csat"].low, by[value]["csat"].high, "rate"),
             trend: lines.get(value, []),
@@ -79,12 +79,15 @@ def _show_table(viewer: Viewer, look: Look, dimension: str) -> None:
         cards.show_heading(Finding(_("No data in this period")))
         return
     config = {
-        csat: tables.share_column(csat, 110),
-        response: tables.share_column(response, 100),
-        trend: tables.trend_column(trend, 100),
-        answers: tables.count_column(answers, 70),
+        head: tables.name_column(head, 140),
+        csat: tables.share_column(csat, 100),
+        response: tables.percent_column(response, 76),
+        trend: tables.trend_column(trend, 80),
+        answers: tables.count_column(answers, 66),
     }
     tables.show(rows, config, f"table_satisfaction_{dimension}", height=420)
-    links.show_download(_("Export"), "figures", key=dimension, **exports.parameters(KPIS, (dimension,), look.where))
+    with tables.show_foot():
+        tables.note_definitions(KPIS, look, key=dimension)
+        links.show_download(_("Export"), "figures", key=dimension, **exports.parameters(KPIS, (dimension,), look.where))
     if hidden:
         st.caption(_("Some lines are hidden: fewer than five advisors or ten contacts stand behind them, or they would give such a line away."))
