@@ -40,6 +40,7 @@ P = Permission
 MENU: dict[str, tuple[MenuPage, ...]] = {
     N_("Performance"): (
         MenuPage("performance/overview.py", N_("Overview"), ":material/dashboard:", P.SEE_CALL_STATISTICS),
+        MenuPage("performance/traffic.py", N_("Traffic"), ":material/bar_chart:", P.SEE_CALL_STATISTICS),
         MenuPage("performance/first_contact.py", N_("First contact"), ":material/task_alt:", P.SEE_CALL_STATISTICS),
         MenuPage("performance/satisfaction.py", N_("Satisfaction"), ":material/mood:", P.SEE_SATISFACTION),
     ),
