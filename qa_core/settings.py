@@ -1,16 +1,22 @@
-"""Every setting that changes a number or a rule, declared once: its default, its limits, its meaning, and the dated values people chose."""
+"""Every setting that changes a number or a rule, declared once: its default, its limits, its meaning, and the dated values people chose.
+
+A value holds from a day on, until the day of the next one. Where a period spans a change, each contact is judged by the value in force on its
+own day, in the centre's time: thresholds, windows and formulas alike, so that cutting the period at the change gives the same contacts the
+same verdict. A ratio then divides what both rules count, added up. `provisional_spend_days` alone speaks of the period as a whole: the value of
+its last day holds. `query.find_changes` says where a chart must start anew.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from qa_core import journal
+from qa_core import home, journal
 from qa_core.access import Permission, Viewer
 from qa_core.errors import Misuse
 from qa_core.records.model import CONVENTIONS, DueWork, SettingValue
@@ -169,9 +175,27 @@ def find_pieces(session: Session) -> tuple[tuple[date | None, Settings], ...]:
     return tuple(pieces)
 
 
+@dataclass(frozen=True)
+class Version:
+    """A value that somebody chose, and the day from which it holds (None: always)."""
+
+    valid_from: date | None
+    value: float | int | str
+    set_by: str
+    set_at: datetime
+
+
+def find_versions(session: Session) -> dict[str, tuple[Version, ...]]:
+    """The values chosen for each setting, by the day from which they hold; nothing for a setting at its default. Of two for one day, the one entered last."""
+    versions: dict[str, dict[date | None, Version]] = {name: {} for name in BY_NAME}
+    for row in session.scalars(sa.select(SettingValue).where(SettingValue.name.in_(BY_NAME)).order_by(SettingValue.id)):
+        versions[row.name][row.valid_from] = Version(row.valid_from, BY_NAME[row.name].parse(row.value), row.set_by, row.set_at)
+    return {name: tuple(sorted(found.values(), key=lambda version: version.valid_from or date.min)) for name, found in versions.items()}
+
+
 def current(session: Session) -> Settings:
-    """The settings in force today."""
-    today = date.today()
+    """The settings in force today, in the centre's time."""
+    today = datetime.now(home.current().zone).date()
     return [settings for first_day, settings in find_pieces(session) if first_day is None or first_day <= today][-1]
 
 

@@ -21,7 +21,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "kpis lake engines",
         "query",
         "acts figures movement spans half_hours findings charts series",
-        "people sign_in downloads exports oversight conventions advisors evaluations ingest demo doctor",
+        "people sign_in downloads exports oversight conventions advisors evaluations ingest demo doctor targets",
         "ui commands __main__ locale",
     )
 )

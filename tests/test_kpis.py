@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from centres import contact, land
+from centres import add_people, contact, evaluation, land
 
 from qa_core import kpis, query, slices
 from qa_core import settings as declared_settings
-from qa_core.access import GRANTS, Viewer
-from qa_core.errors import Misuse
+from qa_core.access import GRANTS, Role, Viewer
+from qa_core.errors import AccessDenied, Misuse
 from qa_core.records import store
-from qa_core.slices import Filters
+from qa_core.records.model import Grid
+from qa_core.slices import Filters, Period
 
 SERVICE_LEVEL = {
     # ICMI and Call Centre Helper: 1,000 answered, 860 of them within 20 s; 60 abandoned, 20 within 20 s, 10 of these within 5 s
@@ -288,3 +289,151 @@ def test_each_contact_is_judged_by_the_settings_of_its_day(centre: Path) -> None
         declared_settings.set_value(session, Viewer.SYSTEM, "service_level_seconds", "20", date(2026, 5, 15))
     assert measure_one("service_level").numerator == 1
     assert measure_one("service_level", service_level_seconds="70").numerator == 3
+
+
+def test_a_period_that_spans_a_change_adds_up_what_each_rule_counts(centre: Path) -> None:
+    # Before 15 May windows are 7 days and misses recovered within 24 hours, from then on 3 days and 2 hours.
+    frame = [contact("2026-04-01 12:00"), contact("2026-06-30 12:00")]
+    early = [contact("2026-05-04 12:00", customer_key="ann"), contact("2026-05-09 12:00", customer_key="ann")]
+    late = [contact("2026-05-18 12:00", customer_key="bob"), contact("2026-05-23 12:00", customer_key="bob")]
+    missed = [contact(f"2026-05-{day} 09:00", customer_key=f"dan{day}", outcome="abandoned") for day in (10, 20)]
+    reached = [contact(f"2026-05-{day} 14:00", customer_key=f"dan{day}", direction="outbound") for day in (10, 20)]
+    land([*frame, *early, *late, *missed, *reached])
+    with store.writing() as session:
+        declared_settings.set_value(session, Viewer.SYSTEM, "first_contact_days", "3", date(2026, 5, 15))
+        declared_settings.set_value(session, Viewer.SYSTEM, "recovery_hours", "2", date(2026, 5, 15))
+    # ann comes back after five days, within the window of her day; bob after five days too, outside that of his: two first contacts, both resolved.
+    assert (measure_one("first_contact_resolution").numerator, measure_one("first_contact_resolution").denominator) == (2, 3)
+    assert (measure_one("repeat_caller_rate").numerator, measure_one("repeat_caller_rate").denominator) == (1, 4)
+    assert (measure_one("recovered_rate").numerator, measure_one("recovered_rate").denominator) == (1, 2)
+    assert measure_one("recovered_rate", recovery_hours="24").numerator == 2
+    assert measure_one("first_contact_resolution", first_contact_days="7").denominator == 2
+
+
+def test_changes_tell_charts_where_to_start_anew(centre: Path) -> None:
+    with store.writing() as session:
+        for value, day in (("30", None), ("20", date(2026, 5, 15)), ("20", date(2026, 6, 1)), ("60", date(2026, 7, 1))):
+            declared_settings.set_value(session, Viewer.SYSTEM, "service_level_seconds", value, day)
+        declared_settings.set_value(session, Viewer.SYSTEM, "first_contact_days", "3", date(2026, 7, 1))
+        for version, day in ((1, 1), (2, 20)):
+            session.add(Grid(key="service", version=version, title="Service", content={}, published_at=datetime(2026, 6, day, 22, 30, tzinfo=UTC)))
+    found = query.find_changes(Viewer.SYSTEM, Period(date(2026, 5, 1), date(2026, 6, 30)))
+    # 22:30 UTC on 20 June is the 21st in Paris; on 1 June nothing changed but the entry.
+    assert [(change.day, change.name, change.before, change.after, change.is_grid) for change in found] == [
+        (date(2026, 5, 15), "service_level_seconds", 30, 20, False),
+        (date(2026, 6, 21), "service", 1, 2, True),
+    ]
+    assert found[0].kpis == ("service_level",)
+    assert {"evaluation_score", "advisor_mean_score", "critical_accuracy_customer"} <= set(found[1].kpis)
+    assert [change.name for change in query.find_changes(Viewer.SYSTEM, kpis=("first_contact_resolution", "answer_rate"))] == ["first_contact_days"]
+    assert query.find_changes(Viewer("eve", Role.EVALUATOR), Period(date(2026, 7, 1))) == ()
+    with pytest.raises(AccessDenied):
+        query.find_changes(Viewer("dan", Role.DPO))
+
+
+def test_a_missed_caller_may_be_called_back_without_being_reached(centre: Path) -> None:
+    land(
+        [
+            contact("2026-06-10 09:00", customer_key="ann", outcome="abandoned"),
+            contact("2026-06-10 10:00", customer_key="ann", direction="outbound", outcome="failed"),
+            contact("2026-06-10 09:00", customer_key="bob", outcome="abandoned"),
+            contact("2026-06-11 09:00:01", customer_key="bob", direction="outbound"),
+            contact("2026-06-10 09:00", customer_key="eve", outcome="abandoned"),
+            contact("2026-06-10 09:10", customer_key="eve"),
+            contact("2026-06-10 09:00", outcome="abandoned"),
+        ]
+    )
+    row = measure_one("call_back_rate")  # bob's came a second too late, and eve got through by herself
+    assert (row.numerator, row.denominator, row.unknown_identity) == (1, 3, 1)
+    assert (measure_one("recovered_rate").numerator, measure_one("recovered_rate").denominator) == (1, 3)
+
+
+def test_a_call_back_after_the_end_of_the_period_still_counts_for_the_miss_within(centre: Path) -> None:
+    land([contact("2026-05-31 23:30", customer_key="ann", outcome="abandoned"), contact("2026-06-01 08:00", customer_key="ann", direction="outbound")])
+    (row,) = query.measure(Viewer.SYSTEM, ("call_back_rate",), where=Filters(Period(date(2026, 5, 1), date(2026, 5, 31)))).itertuples()
+    assert (row.numerator, row.denominator) == (1, 1)
+
+
+def test_first_time_and_returning_callers_by_source(centre: Path) -> None:
+    land(
+        [
+            contact("2026-04-30 12:00", customer_key="ann", outcome="abandoned"),
+            contact("2026-05-04 12:00", customer_key="ann", source="google"),
+            contact("2026-05-05 12:00", customer_key="ann", source="google"),
+            contact("2026-05-04 12:00", customer_key="bob", source="google"),
+            contact("2026-05-06 12:00", customer_key="bob", source="bing"),
+            contact("2026-05-04 12:00", source="bing"),
+        ]
+    )
+    may = Filters(Period(date(2026, 5, 1), date(2026, 5, 31)))
+    rows = query.to_json(query.measure(Viewer.SYSTEM, ("first_time_callers", "returning_callers"), ("source",), may), ("source",))
+    assert [(row["by"]["source"], row["kpi"], row["value"], row["n"], row["denominator"], row["unknown_identity"]) for row in rows] == [
+        ("bing", "first_time_callers", 0, 0, None, 1),
+        ("bing", "returning_callers", 1, 1, None, 1),
+        ("google", "first_time_callers", 1, 1, None, 0),
+        ("google", "returning_callers", 1, 1, None, 0),  # ann, once
+    ]
+    land(many(3), "strangers")
+    nobody = query.measure(Viewer.SYSTEM, ("first_time_callers",), where=Filters.of(values={"source": [None], "day": ["2026-05-04"]}))
+    assert list(nobody["status"]) == ["no_data"]
+
+
+def test_talk_time_is_the_sum_of_conversations_over_those_that_are_known(centre: Path) -> None:
+    land(many(2, talk_seconds=90.0) + many(1, talk_seconds=None) + many(1, talk_seconds=7.0, outcome="voicemail"))
+    row = measure_one("talk_time")
+    assert (row.value, row.numerator, row.n, row.denominator != row.denominator) == (180.0, 180.0, 2, True)
+    assert measure_one("average_talk_time").value == 90.0
+
+
+def test_the_silent_could_move_satisfaction_between_two_bounds(centre: Path) -> None:
+    land(
+        many(3, survey_sent=True, csat=5.0, csat_scale="1-5")
+        + many(1, survey_sent=True, csat=1.0, csat_scale="1-5")
+        + many(4, survey_sent=True)
+        + many(2, survey_sent=True, nps=9.0)  # answered, but not this question: neither rated nor silent
+        + many(7)
+    )
+    assert [measure_one(key).value for key in ("csat_if_silent_unhappy", "csat", "csat_if_silent_happy")] == [3 / 8, 3 / 4, 7 / 8]
+
+
+def test_without_surveys_known_to_be_sent_nobody_knows_who_was_silent(centre: Path) -> None:
+    land(many(3, csat=5.0, csat_scale="1-5"))
+    assert [measure_one(key).status for key in ("csat_if_silent_unhappy", "csat_if_silent_happy")] == ["no_data", "no_data"]
+
+
+def test_a_critical_error_counts_against_its_class_alone_and_only_where_the_class_applies(centre: Path) -> None:
+    criteria = [
+        {"key": "identity", "critical": "compliance"},
+        {"key": "consent", "critical": "compliance"},
+        {"key": "answer", "critical": "customer"},
+        {"key": "tone"},
+    ]
+    of = contact("2026-05-04 10:00", "c1")
+    marks = [  # identity, consent, answer, tone
+        (1.0, 1.0, 0.0, 0.0),
+        (0.0, 1.0, 1.0, 1.0),
+        (None, 0.5, None, 0.0),
+        (None, None, 1.0, 1.0),
+    ]
+    with store.writing() as session:
+        session.add(Grid(id=1, key="service", title="Service", content={"section": [{"name": "All", "criterion": criteria}]}))
+        session.flush()
+        for given in marks:
+            answers = {("All", entry["key"]): (mark, 0.0 if mark is None else 1.0) for entry, mark in zip(criteria, given, strict=True)}
+            session.add(evaluation(of, 50.0, answers, grid_id=1))
+        session.add(evaluation(of, 50.0, {("All", "identity"): (0.0, 1.0)}))  # of no known grid
+    rows = query.measure(Viewer.SYSTEM, [f"critical_accuracy_{name}" for name in ("customer", "business", "compliance")])
+    assert list(zip(rows["numerator"], rows["n"], rows["status"], strict=True))[::2] == [(2, 3, "small_sample"), (2, 3, "small_sample")]
+    assert rows["status"][1] == "no_data"  # no criterion is critical for the business
+    by = query.measure(Viewer.SYSTEM, ("critical_accuracy_compliance",), ("criterion",)).set_index("criterion")
+    assert (by.loc["identity", "value"], by.loc["consent", "value"], by.loc["tone", "status"]) == (0.5, 1.0, "no_data")
+
+
+def test_the_mean_of_advisors_counts_each_once_and_the_mean_of_evaluations_does_not(centre: Path) -> None:
+    add_people({"a1": "Ann", "a2": "Bob"})
+    ann, bob = (contact("2026-05-04 10:00", advisor, advisor_id=advisor) for advisor in ("a1", "a2"))
+    with store.writing() as session:
+        session.add_all([evaluation(ann, 90.0), evaluation(ann, 80.0), evaluation(ann, 100.0), evaluation(ann, None), evaluation(bob, 50.0)])
+    score, of_advisors = query.measure(Viewer.SYSTEM, ("evaluation_score", "advisor_mean_score")).itertuples()
+    assert (score.value, score.n) == (80.0, 4)
+    assert (of_advisors.value, of_advisors.n, of_advisors.low < 70 < of_advisors.high) == (70.0, 2, True)

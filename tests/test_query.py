@@ -219,6 +219,19 @@ def test_scores_are_cut_by_what_only_the_contact_knows(evaluated: Path) -> None:
     assert values("evaluation_score", where=Filters.of(values={"queue": ["sales"]})) == {None: 90.0}
 
 
+def test_the_mean_of_advisors_is_hidden_from_an_executive_like_the_scores_it_is_made_of(centre: Path) -> None:
+    add_people({f"a{number}": f"Advisor {number}" for number in range(9)})
+    with store.writing() as session:
+        for queue, advisors in (("care", 5), ("sales", 4)):
+            for number in range(advisors):
+                of = contact("2026-05-04 10:00", queue + str(number), advisor_id=f"a{number + (0 if queue == 'care' else 5)}")
+                session.add_all(evaluation(of, 10.0 * number, grid_name=queue) for _ in range(2 if queue == "care" else 3))
+    rows = query.measure(EXECUTIVE, ("advisor_mean_score",), ("grid",)).set_index("grid")
+    assert (rows.loc["care", "status"], rows.loc["sales", "status"]) == ("suppressed", "suppressed")  # the larger one with the small one
+    (whole,) = query.measure(EXECUTIVE, ("advisor_mean_score",)).itertuples()
+    assert (whole.value, whole.n) == (pytest.approx((0 + 10 + 20 + 30 + 40 + 0 + 10 + 20 + 30) / 9), 9)
+
+
 def test_a_new_evaluation_is_seen_at_once(evaluated: Path) -> None:
     with store.writing() as session:
         session.add(evaluation(contact("2026-05-05 11:00", "n3", team="Nord", advisor_id="a2"), 30.0))

@@ -311,7 +311,7 @@ def count(key: str, rows: list[dict[str, Any]], silent: set[tuple[str, str]], ch
                 add(row["wait_seconds"], answered)
             case "average_time_to_abandon":
                 add(row["abandon_wait_seconds"], abandoned)
-            case "average_talk_time":
+            case "average_talk_time" | "talk_time":
                 add(row["talk_seconds"], answered)
             case "average_handle_time":
                 parts = [row[f"{name}_seconds"] for name in ("talk", "hold", "wrap") if (row["source_system"], name) not in silent]

@@ -1,4 +1,4 @@
-"""`people`, `settings` and `journal`: accounts, choices, and who did what."""
+"""`people` and `journal`: accounts, and who did what."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typer
 
 from qa_core.access import Role, Viewer
 from qa_core.commands import DONE, REFUSED, print_json
-from qa_core.commands.options import parse_day, parse_pairs
+from qa_core.commands.options import parse_day
 from qa_core.errors import Misuse
 from qa_core.wording import N_, _
 
@@ -22,11 +22,6 @@ def register(app: typer.Typer) -> None:
     for name, command in (("add", add), ("disable", disable), ("enable", enable), ("reset", reset), ("list", list_accounts)):
         accounts.command(name)(command)
     app.add_typer(accounts, name="people")
-
-    settings = typer.Typer(no_args_is_help=True, help="Settings that change numbers.")
-    settings.command("list")(list_settings)
-    settings.command("set")(set_setting)
-    app.add_typer(settings, name="settings")
 
     journal = typer.Typer(no_args_is_help=True, help="Who did what.")
     journal.command("verify")(verify_journal)
@@ -106,49 +101,6 @@ def list_accounts(as_json: Json = False) -> None:
         bound = ", ".join([*row["teams"], *row["sites"], *([row["advisor_id"]] if row["advisor_id"] else [])])
         state = _("active") if row["active"] else _("disabled")
         print(f"{row['username']:20} {row['role']:10} {state:9} {bound}")
-
-
-def list_settings(as_json: Json = False) -> None:
-    """Every setting with its value today and its history."""
-    from qa_core import settings
-    from qa_core.records import store
-
-    store.require_ready()
-    with store.reading() as session:
-        pieces, today = settings.find_pieces(session), settings.current(session)
-    rows = [
-        {
-            "name": entry.name,
-            "value": getattr(today, entry.name),
-            "default": entry.default,
-            "meaning": _(entry.meaning),
-            "history": [{"from": str(day) if day else None, "value": getattr(piece, entry.name)} for day, piece in pieces],
-        }
-        for entry in settings.ALL
-    ]
-    if as_json:
-        print_json(rows)
-        return
-    for row in rows:
-        print(f"{row['name']} = {row['value']}\n    {row['meaning']}")
-
-
-def set_setting(
-    pair: Annotated[str, typer.Argument(metavar="NAME=VALUE")],
-    first: Annotated[str | None, typer.Option("--from", metavar="DATE", help="The day from which it holds; default: for all time.")] = None,
-) -> None:
-    """Choose a value."""
-    from qa_core import settings
-    from qa_core.conventions import changing
-    from qa_core.records import store
-
-    [(name, value)] = parse_pairs([pair])
-    first_day = parse_day(first)
-    store.require_ready()
-    with store.writing() as session:
-        settings.set_value(session, Viewer.SYSTEM, name, value, first_day)
-    print(f"{name} = {value}")
-    changing.follow()
 
 
 def verify_journal(as_json: Json = False) -> int:

@@ -1,6 +1,7 @@
 """The door to the facts: every figure, list and single contact that a person sees comes through here, for a `Viewer`, within what they may see."""
 
 from qa_core.query.callbacks import Recovery, find_recovery
+from qa_core.query.changes import Change, find_changes
 from qa_core.query.contacts import contact_columns, count_contacts, data_span, data_through, find_contacts, find_values, get_contact
 from qa_core.query.currencies import find_currencies
 from qa_core.query.freshness import Freshness, find_freshness
@@ -11,12 +12,14 @@ from qa_core.query.rows import to_json
 from qa_core.query.waits import find_service_levels, find_waits
 
 __all__ = [
+    "Change",
     "Freshness",
     "Recovery",
     "contact_columns",
     "count_contacts",
     "data_span",
     "data_through",
+    "find_changes",
     "find_contacts",
     "find_currencies",
     "find_freshness",
