@@ -62,7 +62,7 @@ def _folder() -> tuple[str, str]:
 
 def _secrets() -> tuple[str, str]:
     here = home.current()
-    missing = [name for name in home.SECRETS if not (here.secrets_folder / name).exists()]
+    missing = [name for name in home.SECRETS if not home.has_secret(name)]
     present = [name for name in home.SECRETS if name not in missing]
     for name in present:
         home.secret(name)
@@ -80,7 +80,10 @@ def _records() -> tuple[str, str]:
             found = session.execute(sa.text("PRAGMA quick_check")).scalar()
             if found != "ok":
                 return BAD, _("The database is damaged ({found}); restore it from a backup.", found=found)
-        return OK, session.get_bind().dialect.name
+    file = store.file_of(home.current().database_url)
+    if file is not None and file.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        return WARN, _("{file} can be read by other users of this machine; run: chmod 600 {file}*", file=file)
+    return OK, store.engine_for(home.current().database_url).dialect.name
 
 
 def _administrator() -> tuple[str, str]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import sqlalchemy as sa
+from imported import bring, find_contacts
 
-from qa_core import journal, oversight
+from qa_core import doctor, journal, oversight
 from qa_core.records import store
 from qa_core.records.model import JournalRow
 
@@ -63,3 +64,23 @@ def test_the_end_that_is_noted_is_that_of_what_was_committed(centre: Path) -> No
     assert verified() == journal.Verification(2, True, None)
     act("three")
     assert verified().ok and file.read_text().startswith("3 ")
+
+
+def test_a_customer_s_number_in_a_comment_is_kept_nowhere(centre: Path, tmp_path_factory) -> None:
+    folder = tmp_path_factory.mktemp("files")
+    bring(folder, "contacts", "contact_id,started_at,verbatim\nC1,2026-03-02 09:00:00,ring +33 (0)6 12 34 56 01 or ann@example.org\nC2,2026-03-02 09:05:00,\n")
+    bring(folder, "surveys", "contact_id,answered_at,csat,comment\nC2,2026-03-03 09:00:00,2,Rappelez-moi au 06.12.34.56.02 avant le 2026-03-09 : 3 appels\n")
+    bring(folder, "surveys", "contact_id,answered_at,csat,comment\nC9,2026-03-03 09:00:00,2,0612345603\n")
+    assert find_contacts("survey_comment") == [("C1", "ring ••• or •••"), ("C2", "Rappelez-moi au ••• avant le 2026-03-09 : 3 appels")]
+    everything = b"".join(path.read_bytes() for path in centre.rglob("*") if path.is_file())
+    for trace in (b"34 56 01", b"34.56.02", b"0612345603", b"ann@"):
+        assert trace not in everything
+
+
+def test_the_records_are_their_owner_s_alone(centre: Path) -> None:
+    act("one")
+    assert {path.stat().st_mode & 0o077 for path in centre.glob("records.sqlite*")} == {0}
+    assert [check.state for check in doctor.examine() if check.name == "records"] == ["ok"]
+    (centre / "records.sqlite").chmod(0o640)
+    [check] = [check for check in doctor.examine() if check.name == "records"]
+    assert check.state == "warn" and "chmod 600" in check.detail

@@ -15,7 +15,10 @@ from qa_core.errors import Refusal
 from qa_core.wording import N_
 
 BUSY_SECONDS = 30
-"""How long a writer waits for another one before it gives up (SQLite)."""
+"""How long a writer waits for another one before it gives up."""
+
+WRITERS_LOCK = 7303
+"""Of the advisory lock that holds writers apart where the records are in PostgreSQL."""
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 
@@ -25,9 +28,16 @@ def engine_for(url: str) -> sa.Engine:
     """The engine of that database, made once per process."""
     parsed = sa.make_url(url)
     if parsed.get_backend_name() != "sqlite":
-        return sa.create_engine(parsed, pool_pre_ping=True)
-    if parsed.database:
-        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        try:
+            return sa.create_engine(parsed, pool_pre_ping=True)
+        except (ModuleNotFoundError, sa.exc.NoSuchModuleError) as error:
+            message = N_(
+                "QA_DATABASE_URL names a database whose driver is not installed. For PostgreSQL: pip install 'psycopg[binary]', and postgresql+psycopg://…"
+            )
+            raise Refusal("no_driver", message) from error
+    file = file_of(url)
+    if file is not None:
+        file.parent.mkdir(parents=True, exist_ok=True)
     engine = sa.create_engine(parsed, connect_args={"timeout": BUSY_SECONDS})
 
     @sa.event.listens_for(engine, "connect")
@@ -47,10 +57,19 @@ def engine_for(url: str) -> sa.Engine:
     return engine
 
 
+def file_of(url: str) -> Path | None:
+    """The file that holds the records, where they are in SQLite."""
+    parsed = sa.make_url(url)
+    return Path(parsed.database) if parsed.get_backend_name() == "sqlite" and parsed.database else None
+
+
 @contextmanager
 def reading() -> Iterator[Session]:
     """A session that sees one consistent state and leaves nothing behind."""
-    with Session(engine_for(home.current().database_url)) as session:
+    engine = engine_for(home.current().database_url)
+    if engine.dialect.name == "postgresql":
+        engine = engine.execution_options(isolation_level="REPEATABLE READ")
+    with Session(engine) as session:
         yield session
 
 
@@ -59,6 +78,10 @@ def writing() -> Iterator[Session]:
     """A session whose work is committed whole at the end, or not at all. Writers queue."""
     engine = engine_for(home.current().database_url).execution_options(writes=True)
     with Session(engine, expire_on_commit=False) as session, session.begin():
+        if engine.dialect.name == "postgresql":
+            # SQLite has one writer at a time by itself; what is counted or compared before it is written relies on that.
+            session.execute(sa.text(f"SET LOCAL lock_timeout = '{BUSY_SECONDS}s'"))
+            session.execute(sa.select(sa.func.pg_advisory_xact_lock(WRITERS_LOCK)))
         yield session
 
 
@@ -67,6 +90,10 @@ def migrate() -> None:
     from alembic import command
     from alembic.config import Config
 
+    file = file_of(home.current().database_url)
+    if file is not None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch(mode=0o600)
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     config.set_main_option("sqlalchemy.url", home.current().database_url.replace("%", "%%"))
@@ -89,8 +116,8 @@ def is_ready() -> bool:
 
 def has_tables() -> bool:
     """Whether records exist at all, of whatever version."""
-    url = sa.make_url(home.current().database_url)
-    if url.get_backend_name() == "sqlite" and url.database and not Path(url.database).exists():
+    file = file_of(home.current().database_url)
+    if file is not None and not file.exists():
         return False
     return sa.inspect(engine_for(home.current().database_url)).has_table("alembic_version")
 
@@ -100,5 +127,9 @@ def require_ready() -> None:
     if is_ready():
         return
     if has_tables():
-        raise Refusal("old_records", N_("The records in {folder} are of an earlier version; bring them up to date with: python -m qa_core init"), folder=str(home.current().folder))
+        raise Refusal(
+            "old_records",
+            N_("The records in {folder} are of an earlier version; bring them up to date with: python -m qa_core init"),
+            folder=str(home.current().folder),
+        )
     raise Refusal("no_records", N_("There are no records in {folder} yet; run: python -m qa_core init"), folder=str(home.current().folder))

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from qa_core.ingest.chunks import Chunk, Context, as_moments, as_numbers, as_words
+from qa_core.ingest.free_text import mask_contact_details
 from qa_core.ingest.profiles import Field, Profile, Reads
 from qa_core.ingest.profiles.starts import build_moment, say_clock_changes
 from qa_core.wording import N_
@@ -17,7 +18,8 @@ FIELDS = (
     Field(
         "contact_id",
         Reads.TEXT,
-        "call id|id appel|identifiant appel|interaction id|conversation id|uniqueid|id contact|id interaction|appel|contact|numero appel|call",
+        "call id|id appel|identifiant appel|interaction id|conversation id|uniqueid|id contact|id interaction|appel|contact|numero appel|call|"
+        "n appel|ref appel|reference appel",
     ),
     Field("ticket", Reads.TEXT, "ticket id|id ticket|numero ticket|n ticket|case id|case number|dossier|numero dossier|id dossier"),
     Field(
@@ -30,19 +32,23 @@ FIELDS = (
         "answered_at",
         Reads.MOMENT,
         "response date|date reponse|date de reponse|responded at|submitted at|completed at|answer date|date|answered|response time|"
-        "created at|timestamp|horodatage|completion date|date heure|repondu le",
+        "created at|timestamp|horodatage|completion date|date heure|repondu le|"
+        "date enquete",
     ),
     Field("sent_at", Reads.MOMENT, "sent|sent date|date envoi|date d envoi|envoye le|invited at|survey sent at|invitation date"),
     Field(
         "csat",
         Reads.MARK,
         "satisfaction|rating|csat score|score|note|note satisfaction|note de satisfaction|satisfaction rating|satisfaction score|"
-        "customer satisfaction|note globale|overall satisfaction|csat rating|score satisfaction|satisfaction globale",
+        "customer satisfaction|note globale|overall satisfaction|csat rating|score satisfaction|satisfaction globale|"
+        "q1 satisfaction|etes vous satisfait|note globale satisfaction|quel est votre niveau de satisfaction|"
+        "niveau satisfaction|etoiles",
     ),
     Field(
         "nps",
         Reads.NUMBER,
-        "nps score|recommandation|note nps|recommend|likelihood to recommend|note de recommandation|net promoter score|recommanderiez vous",
+        "nps score|recommandation|note nps|recommend|likelihood to recommend|note de recommandation|net promoter score|recommanderiez vous|"
+        "probabilite recommandation|intention recommandation",
         0,
         10,
     ),
@@ -51,15 +57,21 @@ FIELDS = (
         "resolved",
         Reads.BOOLEAN,
         "survey resolved|resolu|probleme resolu|issue resolved|was your issue resolved|demande resolue|fcr|resolution|votre demande "
-        "est elle resolue|is resolved|solved",
+        "est elle resolue|is resolved|solved|"
+        "votre probleme est il resolu|votre probleme a t il ete resolu",
     ),
     Field(
         "contacts",
         Reads.WHOLE,
-        "survey contacts|number of contacts|nombre de contacts|nb contacts|nombre d appels|contacts needed|how many contacts|nb appels",
+        "survey contacts|number of contacts|nombre de contacts|nb contacts|nombre d appels|contacts needed|how many contacts|nb appels|contacts necessaires",
         0,
     ),
-    Field("comment", Reads.TEXT, "survey comment|commentaire|commentaires|comments|verbatim|remarque|feedback|remarques|free text|texte libre"),
+    Field(
+        "comment",
+        Reads.TEXT,
+        "survey comment|commentaire|commentaires|comments|verbatim|remarque|feedback|remarques|free text|texte libre|"
+        "verbatim client|commentaire libre|suggestions|avis",
+    ),
     Field("survey_sent", Reads.BOOLEAN, "enquete envoyee|envoye"),
 )
 _ANSWERS = ("csat", "nps", "ces", "survey_resolved", "survey_contacts", "survey_comment")
@@ -98,7 +110,7 @@ def build(context: Context, chunk: Chunk) -> Mapping[str, pa.Array]:
     if context.has("contacts"):
         columns["survey_contacts"] = as_numbers(chunk.number("contacts"), pa.int32())
     if context.has("comment"):
-        columns["survey_comment"] = chunk.text("comment")
+        columns["survey_comment"] = mask_contact_details(chunk.text("comment"))
     columns["survey_sent"] = _build_sent(context, chunk, columns)
     return columns
 
