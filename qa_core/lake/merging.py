@@ -13,7 +13,6 @@ import duckdb
 import pyarrow as pa
 from deltalake.transaction import Transaction
 
-from qa_core import home
 from qa_core.lake import tables
 from qa_core.lake.neighbours import INPUTS
 from qa_core.lake.rewriting import Progress, Rewrite, commit_with_retries
@@ -29,7 +28,10 @@ COMMITS_BETWEEN_VACUUMS = 10
 
 @dataclass(frozen=True)
 class MergeResult:
-    """What became of the rows. `missing`: keys that are not in the lake, where none may be created. Days are those of the rows found or made."""
+    """What became of the rows. `missing`: keys that are not in the lake, where none may be created.
+
+    Days are those of the rows found or made, before and after.
+    """
 
     new: int = 0
     updated: int = 0
@@ -102,7 +104,9 @@ def _merge(
     if unknown:
         raise ValueError(f"{name} has no column {', '.join(sorted(unknown))}")
     with _spooled(rows) as source:
-        result = commit_with_retries(name, lambda connection, base: _attempt(connection, base, source, carried, batch_id, create, progress, for_new, is_derived))
+        result = commit_with_retries(
+            name, lambda connection, base: _attempt(connection, base, source, carried, batch_id, create, progress, for_new, is_derived)
+        )
     if tables.version(name) % COMMITS_BETWEEN_VACUUMS == 0:
         vacuum()
     return result
@@ -158,7 +162,8 @@ def _make_fate(rewrite: Rewrite, carried: Sequence[str], create: bool) -> None:
     concerned = _concerned(rewrite) if name == "contacts" and not rewrite.starts_empty else ""
     rewrite.connection.execute(f"""
         CREATE TEMP TABLE fate AS
-        SELECT {rewrite.listed("i")}, s.month AS old_month, {new_month} AS new_month, {day} AS fate_day, {status} AS status{concerned}
+        SELECT {rewrite.listed("i")}, s.month AS old_month, {new_month} AS new_month, {status} AS status,
+            least({day}, CAST(s.{clock} AS DATE)) AS first_day, greatest({day}, CAST(s.{clock} AS DATE)) AS last_day{concerned}
         FROM incoming i LEFT JOIN stored s ON {rewrite.match("i", "s")}
     """)
 
@@ -178,7 +183,7 @@ def _count(rewrite: Rewrite) -> MergeResult:
     counts = dict.fromkeys(("new", "changed", "unchanged", "missing"), 0)
     first = last = None
     for status, number, least, greatest in rewrite.connection.execute(
-        "SELECT status, count(*), min(fate_day), max(fate_day) FROM fate GROUP BY status"
+        "SELECT status, count(*), min(first_day), max(last_day) FROM fate GROUP BY status"
     ).fetchall():
         counts[status] = number
         if status != "missing" and least:
@@ -198,6 +203,8 @@ def _keep_before_image(rewrite: Rewrite, result: MergeResult) -> list[str]:
     names = {status: f"{rewrite.base.name}-{uuid.uuid4().hex}-{status}.parquet" for status in kept}
     for status, name in names.items():
         rewrite.connection.execute(f"COPY ({select[status]}) TO {tables.quoted(str(image_folder() / name))} (FORMAT parquet, COMPRESSION zstd)")
+    for path in (*(image_folder() / name for name in names.values()), image_folder()):
+        tables.sync(path)
     return list(names.values())
 
 
@@ -212,13 +219,9 @@ def _spooled(rows: Rows) -> Iterator[Path | pa.Table]:
         return
     import pyarrow.parquet
 
-    folder = home.current().temporary_folder
-    folder.mkdir(parents=True, exist_ok=True)
-    spool = folder / f"rows-{uuid.uuid4().hex}.parquet"
-    try:
+    with tables.scratch_folder() as folder:
+        spool = folder / "rows.parquet"
         with pyarrow.parquet.ParquetWriter(spool, rows.schema, compression="zstd") as writer:
             for batch in rows:
                 writer.write_batch(batch)
         yield spool
-    finally:
-        spool.unlink(missing_ok=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import functools
 import json
 import os
 import re
@@ -181,26 +182,35 @@ def writing(name: str) -> Iterator[None]:
 
 
 @contextmanager
-def scratch() -> Iterator[duckdb.DuckDBPyConnection]:
-    """A DuckDB connection for a writer: little memory, and a folder of its own to spill into, removed at the end."""
+def scratch_folder() -> Iterator[Path]:
+    """A folder for a writer, removed at the end; its number tells whether its maker still lives."""
     temporary = home.current().temporary_folder / f"lake-{os.getpid()}-{uuid.uuid4().hex[:8]}"
     temporary.mkdir(parents=True)
-    connection = duckdb.connect(
-        config={
-            "memory_limit": MEMORY,
-            "threads": min(4, os.cpu_count() or 1),
-            "temp_directory": str(temporary),
-            "preserve_insertion_order": False,
-            "autoinstall_known_extensions": False,
-            "autoload_known_extensions": False,
-        }
-    )
     try:
-        connection.execute("SET enable_progress_bar = false")  # after two seconds it would write among what a command prints
-        yield connection
+        yield temporary
     finally:
-        connection.close()
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextmanager
+def scratch() -> Iterator[duckdb.DuckDBPyConnection]:
+    """A DuckDB connection for a writer: little memory, and a folder of its own to spill into."""
+    with scratch_folder() as temporary:
+        connection = duckdb.connect(
+            config={
+                "memory_limit": MEMORY,
+                "threads": min(4, os.cpu_count() or 1),
+                "temp_directory": str(temporary),
+                "preserve_insertion_order": False,
+                "autoinstall_known_extensions": False,
+                "autoload_known_extensions": False,
+            }
+        )
+        try:
+            connection.execute("SET enable_progress_bar = false")  # after two seconds it would write among what a command prints
+            yield connection
+        finally:
+            connection.close()
 
 
 def quoted(text: str) -> str:
@@ -219,12 +229,32 @@ def sql_type(column: sa.Column) -> str:
 
 
 def select_from_files(name: str, files: Sequence[str]) -> str:
-    """A SELECT of the whole table over those files; typed and empty without files."""
-    table = TABLES[name]
+    """A SELECT of the whole table over those files; typed and empty without files.
+
+    A column that was declared after a file was written is null in its rows.
+    """
     if not files:
-        return "SELECT " + ", ".join(f'CAST(NULL AS {sql_type(column)}) AS "{column.name}"' for column in table.columns) + " WHERE false"
-    listed = ", ".join(f'"{column.name}"' for column in table.columns)
-    return f"SELECT {listed} FROM read_parquet([{', '.join(map(quoted, files))}], hive_partitioning = true, hive_types = {{'month': VARCHAR}})"
+        return _select_from(name, frozenset(columns_of(name)), "") + " WHERE false"
+    alike: dict[frozenset[str], list[str]] = {}
+    for file in files:
+        alike.setdefault(_missing_in(name, file), []).append(file)
+    return " UNION ALL ".join(
+        _select_from(name, missing, f" FROM read_parquet([{', '.join(map(quoted, some))}], hive_partitioning = true, hive_types = {{'month': VARCHAR}})")
+        for missing, some in alike.items()
+    )
+
+
+def _select_from(name: str, missing: frozenset[str], relation: str) -> str:
+    listed = (f'CAST(NULL AS {sql_type(column)}) AS "{column.name}"' if column.name in missing else f'"{column.name}"' for column in TABLES[name].columns)
+    return f"SELECT {', '.join(listed)}{relation}"
+
+
+@functools.lru_cache(maxsize=20_000)  # a file of the lake never changes
+def _missing_in(name: str, file: str) -> frozenset[str]:
+    """The declared columns that a file has not; its month is in its path."""
+    import pyarrow.parquet
+
+    return frozenset(columns_of(name)) - {"month", *pyarrow.parquet.read_schema(file).names}
 
 
 def write_part(connection: duckdb.DuckDBPyConnection, target: Snapshot, month: str, select: str) -> AddAction | None:
@@ -259,6 +289,8 @@ def commit(base: Snapshot, change: Commit) -> int:
     table = DeltaTable(base.folder)
     if table.version() != max(base.version, 0):
         raise CommitFailedError("the table moved on")
+    _add_new_columns(base.name, table)
+    _make_durable(base, change.adds)
     now = int(time.time() * 1000)
     gone = [RemoveAction(part.path, True, now, part.size, {"month": part.month}) for part in base.parts if part.month in change.removed_months]
     table.create_write_transaction(
@@ -268,7 +300,37 @@ def commit(base: Snapshot, change: Commit) -> int:
         partition_by=["month"],
         commit_properties=CommitProperties(custom_metadata=change.metadata, max_commit_retries=0, app_transactions=change.transactions),
     )
-    return version(base.name)
+    number = version(base.name)
+    log = base.folder / "_delta_log"
+    entries = [path for done in range(base.version + 1, number + 1) for path in log.glob(f"{done:020d}*")]
+    for path in (*entries, *log.glob("_last_checkpoint"), log):
+        sync(path)
+    return number
+
+
+def _add_new_columns(name: str, table: DeltaTable) -> None:
+    """Give a table of an earlier version the columns that were declared since, in a commit of its own; its files stay as they are."""
+    known = {item.name for item in table.schema().fields}
+    fresh = [item.with_nullable(True) for item in facts.arrow_schema(TABLES[name]) if item.name not in known]
+    if fresh:
+        table.alter.add_columns(Schema.from_arrow(pa.schema(fresh)).fields, commit_properties=CommitProperties(max_commit_retries=0))
+
+
+def _make_durable(base: Snapshot, adds: Iterable[AddAction]) -> None:
+    """Bring new files to the disk before a commit names them, so that no version points to an empty file after the power failed."""
+    files = [base.folder / add.path for add in adds]
+    folders = {folder: None for file in files for folder in (file.parent, base.folder)}
+    for path in (*files, *folders):
+        sync(path)
+
+
+def sync(path: Path) -> None:
+    """Bring a file, or the names in a folder, to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def discard(base: Snapshot, adds: Iterable[AddAction]) -> None:
