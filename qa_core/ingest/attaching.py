@@ -54,20 +54,23 @@ def attach(connection: duckdb.DuckDBPyConnection, staged: Staged, tolerance_seco
     The same id twice in the file: the newest is kept, by when it was answered, else the last. `campaigns`: spelling → the name that is kept.
     """
     kind, moment = staged.kind, MOMENTS[staged.kind]
-    reference = f"coalesce({_column(staged, 'contact_id')}, {_column(staged, 'ticket')})"
     number = _column(staged, "tracking_number") if kind == "tracking" else "CAST(NULL AS VARCHAR)"
     customer = _column(staged, "customer_key") if kind == "surveys" else "CAST(NULL AS VARCHAR)"
     at = _column(staged, moment, "TIMESTAMP")
     newest = "moment DESC NULLS LAST, line DESC" if kind == "surveys" else "line DESC"
-    without_id = (
-        "'no id' || chr(31) || coalesce(tracking_number, '') || chr(31) || coalesce(customer_key, '') || chr(31) || coalesce(CAST(moment AS VARCHAR), '')"
-    )
+    # One ticket may have several contacts, each with a survey of its own.
+    values = (f"coalesce(CAST({name} AS VARCHAR), '')" for name in ("ticket", "tracking_number", "customer_key", "moment"))
+    without_id = f"concat_ws(chr(31), 'no id', {', '.join(values)})"
     connection.execute(
         f"""
         CREATE TEMP TABLE incoming AS
-        SELECT line, reference, tracking_number, customer_key, moment FROM (
-            SELECT *, row_number() OVER (PARTITION BY coalesce(reference, {without_id}) ORDER BY {newest}) AS place
-            FROM (SELECT line, {reference} AS reference, {number} AS tracking_number, {customer} AS customer_key, {at} AS moment FROM staged)
+        SELECT line, contact_id, ticket, tracking_number, customer_key, moment FROM (
+            SELECT *, row_number() OVER (PARTITION BY coalesce(contact_id, {without_id}) ORDER BY {newest}) AS place
+            FROM (
+                SELECT line, {_column(staged, "contact_id")} AS contact_id, {_column(staged, "ticket")} AS ticket,
+                    {number} AS tracking_number, {customer} AS customer_key, {at} AS moment
+                FROM staged
+            )
         ) WHERE place = 1"""
     )
     joining.match(connection, tolerance_seconds, system)
@@ -101,7 +104,7 @@ def find_waiting(connection: duckdb.DuckDBPyConnection, staged: Staged, system: 
     names = [name for name in carried_values(staged.kind, staged.columns) if name not in ("tracking_match", *AS_GIVEN.values())]
     values = ", ".join(_value(staged, name) for name in names)
     rows = connection.execute(
-        f"SELECT i.line, i.reference, i.tracking_number AS number, i.customer_key AS customer, i.moment, {{{_struct(names)}}} AS kept "
+        f"SELECT i.line, i.contact_id, i.ticket, i.tracking_number AS number, i.customer_key AS customer, i.moment, {{{_struct(names)}}} AS kept "
         f"FROM incoming i JOIN (SELECT line, {values} FROM staged s) s USING (line) "
         "WHERE i.line NOT IN (SELECT line FROM matched) AND i.line NOT IN (SELECT line FROM doubtful) ORDER BY i.line"
     ).fetchall()
@@ -109,12 +112,12 @@ def find_waiting(connection: duckdb.DuckDBPyConnection, staged: Staged, system: 
         {
             "kind": staged.kind,
             "row_key": str(line),
-            "contact_id": reference,
+            "contact_id": contact_id,
             "tracking_number": number,
             "happened_at": moment.replace(tzinfo=UTC) if moment else None,
-            "content": {"customer_key": customer, "system": system, "values": kept},
+            "content": {"ticket": ticket, "customer_key": customer, "system": system, "values": kept},
         }
-        for line, reference, number, customer, moment, kept in rows
+        for line, contact_id, ticket, number, customer, moment, kept in rows
     ]
 
 

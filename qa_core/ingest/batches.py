@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from qa_core import advisors, evaluations, home, journal, lake
 from qa_core.access import Permission, Viewer
-from qa_core.ingest import quarantine
+from qa_core.ingest import attaching, quarantine
 from qa_core.ingest.options import ImportOptions
 from qa_core.ingest.report import FileReport
 from qa_core.ingest.staged import Decision, Staged
@@ -28,6 +28,9 @@ LOCK_KEY = 7302
 """Of the advisory lock that holds imports apart where the records are in PostgreSQL."""
 
 REHEARSAL = "rehearsal"
+
+ON_CONTACTS = {"contacts", *attaching.VALUES}
+"""Kinds that write on the same rows."""
 
 STATES = {"done": N_("imported"), "undone": N_("undone"), "failed": N_("failed"), "started": N_("interrupted"), "undoing": N_("interrupted")}
 
@@ -87,9 +90,33 @@ def new_id() -> str:
 
 
 def find_done(session: Session, kind: str, digest: str, reading: dict[str, Any]) -> ImportBatch | None:
-    """The batch that brought the same content under the same options, if it stands."""
+    """The batch that brought the same content under the same options, if it stands and no later import may have changed its rows."""
     same = sa.select(ImportBatch).filter_by(kind=kind, digest=digest, state="done").order_by(ImportBatch.started_at.desc())
-    return next((batch for batch in session.scalars(same) if batch.options == reading), None)
+    batch = next((batch for batch in session.scalars(same) if batch.options == reading), None)
+    return None if batch is None or _may_be_overwritten(session, batch) else batch
+
+
+def _may_be_overwritten(session: Session, batch: ImportBatch) -> bool:
+    """Whether a later import changed rows of these days and fields. When in doubt it did: reading the file again then tells, and costs time alone."""
+    columns = (ImportBatch.kind, ImportBatch.mapping, ImportBatch.system, ImportBatch.first_day, ImportBatch.last_day)
+    changed = ImportBatch.counts["updated"].as_integer() > 0
+    own = _written_fields(batch.kind, batch.mapping)
+    for kind, mapping, system, first_day, last_day in session.execute(
+        sa.select(*columns).where(ImportBatch.state == "done", ImportBatch.started_at > batch.started_at, changed)
+    ):
+        if kind != batch.kind and not ({kind, batch.kind} <= ON_CONTACTS and own & _written_fields(kind, mapping)):
+            continue
+        is_other_system = kind == batch.kind == "contacts" and system != batch.system and "source_system" not in {*mapping, *batch.mapping}
+        is_apart = None not in (first_day, batch.first_day) and (first_day > batch.last_day or last_day < batch.first_day)
+        if not is_other_system and not is_apart:
+            return True
+    return False
+
+
+def _written_fields(kind: str, mapping: dict[str, str]) -> set[str]:
+    """What a file of that kind may write onto a contact that another kind may write too."""
+    shared = {name for values in attaching.VALUES.values() for name in values}
+    return {attaching.FIELD_NAMES.get(name, name) if kind == "surveys" else name for name in mapping} & shared
 
 
 def recognise(session: Session, batch: ImportBatch, file: str) -> FileReport:

@@ -18,9 +18,10 @@ from qa_core.ingest.staged import Staged
 from qa_core.ingest.workbench import write_rows
 from qa_core.lake.tables import quoted
 
-NOT_OF_THE_LAKE = frozenset({"line", "contact_id", "ticket", "advisor", "advisor_name", "site", "updated_at", "team", "started_at", "local_start"})
-NOT_OF_THE_ID = frozenset({"line", "contact_id", "csat_scale", "local_start"})
-"""What does not make one row differ from another: the scale is inferred from the column, the wall clock follows from the moment."""
+NOT_OF_THE_LAKE = frozenset({"line", "source_system", "contact_id", "advisor", "advisor_name", "site", "updated_at", "team", "started_at", "local_start"})
+NOT_OF_THE_ID = frozenset({"line", "source_system", "contact_id", "ticket", "csat_scale", "local_start"})
+"""What does not make one row differ from another: the scale is inferred from the column, the wall clock follows from the moment, and
+several contacts may belong to one ticket."""
 
 
 @dataclass(frozen=True)
@@ -34,21 +35,21 @@ class Prepared:
 
 
 def number_rows(connection: duckdb.DuckDBPyConnection, staged: Staged) -> int:
-    """Give every row its id and keep the newest of each; leaves `keyed` (line, contact_id). Returns how many rows were duplicates.
+    """Give every row its key and keep the newest of each; leaves `keyed` (line, source_system, contact_id). Returns how many rows were duplicates.
 
     A row without an id gets one from its mapped values and its rank among equals: identical rows stay apart, and the same file again
     gives the same ids.
     """
-    given = [f'"{name}"' for name in ("contact_id", "ticket") if name in staged.columns]
-    reference = f"coalesce({', '.join(given)})" if given else "CAST(NULL AS VARCHAR)"
+    reference = _column(staged, "contact_id")
+    system = system_of(staged)
     values = ", ".join(f"""coalesce(CAST("{name}" AS VARCHAR), chr(30))""" for name in sorted(set(staged.columns) - NOT_OF_THE_ID))
     connection.execute(
         f"""
         CREATE TEMP TABLE keyed AS
-        SELECT line, reference AS contact_id FROM (SELECT line, {reference} AS reference FROM staged) WHERE reference IS NOT NULL
+        SELECT line, {system} AS source_system, {reference} AS contact_id FROM staged WHERE {reference} IS NOT NULL
         UNION ALL
-        SELECT line, 'row-' || content || '-' || row_number() OVER (PARTITION BY content ORDER BY line)
-        FROM (SELECT line, substr(sha256(concat_ws(chr(31), {values})), 1, 24) AS content FROM staged WHERE {reference} IS NULL)"""
+        SELECT line, source_system, 'row-' || content || '-' || row_number() OVER (PARTITION BY source_system, content ORDER BY line)
+        FROM (SELECT line, {system} AS source_system, substr(sha256(concat_ws(chr(31), {values})), 1, 24) AS content FROM staged WHERE {reference} IS NULL)"""
     )
     newest = "s.updated_at DESC NULLS LAST, " if "updated_at" in staged.columns else ""
     source = "keyed k JOIN staged s USING (line)" if newest else "keyed k"
@@ -57,12 +58,18 @@ def number_rows(connection: duckdb.DuckDBPyConnection, staged: Staged) -> int:
         f"""
         CREATE TEMP TABLE older AS
         SELECT line FROM (
-            SELECT k.line, row_number() OVER (PARTITION BY k.contact_id ORDER BY {newest}k.line DESC) AS place
-            FROM {source} WHERE k.contact_id IN (SELECT contact_id FROM keyed GROUP BY contact_id HAVING count(*) > 1)
+            SELECT k.line, row_number() OVER (PARTITION BY k.source_system, k.contact_id ORDER BY {newest}k.line DESC) AS place
+            FROM {source} SEMI JOIN (SELECT source_system, contact_id FROM keyed GROUP BY ALL HAVING count(*) > 1) t
+                ON t.source_system = k.source_system AND t.contact_id = k.contact_id
         ) WHERE place > 1"""
     )
     connection.execute("DELETE FROM keyed WHERE line IN (SELECT line FROM older)")
     return before - connection.execute("SELECT count(*) FROM keyed").fetchone()[0]
+
+
+def system_of(staged: Staged) -> str:
+    """The system that a row of `staged` comes from (SQL): the one that it names itself, else that of the whole file."""
+    return f"coalesce({_column(staged, 'source_system')}, {quoted(staged.system)})"
 
 
 def find_pairs(connection: duckdb.DuckDBPyConnection, staged: Staged) -> list[Pair]:
@@ -88,8 +95,8 @@ def find_shared(connection: duckdb.DuckDBPyConnection, staged: Staged, conventio
     stored = as_given("customer_key")
     others = f"""
         SELECT {stored}, CAST(c.local_start AS DATE) FROM contacts c
-        WHERE {stored} IN (SELECT customer_key FROM staged)
-            AND NOT (c.source_system = {quoted(staged.system)} AND c.contact_id IN (SELECT contact_id FROM keyed))"""
+        ANTI JOIN keyed k ON k.source_system = c.source_system AND k.contact_id = c.contact_id
+        WHERE {stored} IN (SELECT customer_key FROM staged)"""
     own = "SELECT s.customer_key, CAST(s.local_start AS DATE) AS day FROM staged s JOIN keyed USING (line) WHERE s.customer_key IS NOT NULL"
     connection.execute(conventions.make_shared(f"{own} UNION ALL {others}"))
     return connection.execute("SELECT 1 FROM contacts WHERE customer_key IN (SELECT customer_key FROM shared_numbers) LIMIT 1").fetchone() is not None
@@ -119,7 +126,7 @@ def prepare(connection: duckdb.DuckDBPyConnection, staged: Staged, naming: Namin
         carried.append("team")
     elif from_memberships:
         # What a file once said of the team stands, as long as the advisor is the same.
-        joins.append(f"LEFT JOIN contacts c ON c.source_system = {quoted(staged.system)} AND c.contact_id = k.contact_id")
+        joins.append("LEFT JOIN contacts c ON c.source_system = k.source_system AND c.contact_id = k.contact_id")
         select["team"] = f"CASE WHEN {as_given('advisor_id')} = n.advisor_id THEN coalesce({as_given('team')}, m.team) ELSE m.team END"
         carried.append("team")
     if merged and from_memberships:
@@ -129,7 +136,7 @@ def prepare(connection: duckdb.DuckDBPyConnection, staged: Staged, naming: Namin
         carried.append(AS_GIVEN["team"])
     if conventions.has_assignments and {"source", "medium", "campaign"} & set(own):
         # A campaign that the file itself names goes over the one that followed from the number.
-        joins.append(f"LEFT JOIN contacts t ON t.source_system = {quoted(staged.system)} AND t.contact_id = k.contact_id")
+        joins.append("LEFT JOIN contacts t ON t.source_system = k.source_system AND t.contact_id = k.contact_id")
         said = ", ".join(f's."{name}"' for name in ("source", "medium", "campaign") if name in own)
         select["tracking_match"] = f"CASE WHEN coalesce({said}) IS NOT NULL THEN nullif(t.tracking_match, '{BY_NUMBER}') ELSE t.tracking_match END"
         carried.append("tracking_match")
@@ -139,7 +146,7 @@ def prepare(connection: duckdb.DuckDBPyConnection, staged: Staged, naming: Namin
     for_new = {name: value for name, value in staged.defaults.items() if name not in select}
     listed = ", ".join(
         [
-            f"{quoted(staged.system)} AS source_system, k.contact_id, s.started_at, s.local_start, strftime(s.local_start, '%Y-%m') AS month",
+            "k.source_system, k.contact_id, s.started_at, s.local_start, strftime(s.local_start, '%Y-%m') AS month",
             *(f'{expression} AS "{name}"' for name, expression in select.items()),
             *(f'{quoted(value)} AS "{name}"' for name, value in for_new.items()),
         ]

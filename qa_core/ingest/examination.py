@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from qa_core import figures, home, lake, query
 from qa_core.access import Viewer
 from qa_core.errors import Refusal
-from qa_core.ingest import mapping, readers
+from qa_core.ingest import contacts, mapping, readers
 from qa_core.ingest import tables as tables_of_file
 from qa_core.ingest.content import open_content
 from qa_core.ingest.options import ImportOptions
@@ -255,20 +255,24 @@ def _find_overlaps(bench: duckdb.DuckDBPyConnection, staged: Staged) -> tuple[Ov
         WITH days AS (SELECT {queue}, {channel}, CAST(local_start AS DATE) AS day, count(*) AS rows FROM staged GROUP BY ALL),
         there AS (
             SELECT source_system, {"queue," if by_queue else ""} channel, CAST(local_start AS DATE) AS day, count(*) AS contacts FROM contacts
-            WHERE source_system <> ? AND month BETWEEN (SELECT strftime(min(day), '%Y-%m') FROM days) AND (SELECT strftime(max(day), '%Y-%m') FROM days)
+            WHERE source_system NOT IN ({_select_systems(staged)})
+                AND month BETWEEN (SELECT strftime(min(day), '%Y-%m') FROM days) AND (SELECT strftime(max(day), '%Y-%m') FROM days)
             GROUP BY ALL
         )
         SELECT c.source_system, sum(c.contacts), sum(d.rows), min(d.day), max(d.day) FROM days d
         JOIN there c ON c.day = d.day AND coalesce(nullif(d.channel, '') = c.channel, true) {same}
-        GROUP BY c.source_system ORDER BY c.source_system""",
-        [staged.system],
+        GROUP BY c.source_system ORDER BY c.source_system"""
     ).fetchall()
     return tuple(Overlap(system, int(contacts), int(count), first, last) for system, contacts, count, first, last in rows)
 
 
 def _count_in_period(bench: duckdb.DuckDBPyConnection, staged: Staged, first: date, last: date) -> int:
-    counted = "SELECT count(*) FROM contacts WHERE source_system = ? AND CAST(local_start AS DATE) BETWEEN ? AND ?"
-    return bench.execute(counted, [staged.system, first, last]).fetchone()[0]
+    counted = f"SELECT count(*) FROM contacts WHERE source_system IN ({_select_systems(staged)}) AND CAST(local_start AS DATE) BETWEEN ? AND ?"
+    return bench.execute(counted, [first, last]).fetchone()[0]
+
+
+def _select_systems(staged: Staged) -> str:
+    return f"SELECT DISTINCT {contacts.system_of(staged)} FROM staged"
 
 
 def measure_effects(merge: Merge) -> tuple[Effect, ...]:

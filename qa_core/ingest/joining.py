@@ -1,4 +1,4 @@
-"""Which contact a survey or a tracking row speaks of: by id, else by number or customer and time; doubt is never resolved by a guess."""
+"""Which contact a survey or a tracking row speaks of: by id, else by ticket, number or customer and time; doubt is never resolved by a guess."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import pyarrow as pa
 from qa_core.facts import NEIGHBOUR_DAYS
 
 AMBIGUOUS, NOTHING_TO_JOIN_BY = "ambiguous_contact", "no_contact"
-BY_ID, BY_NUMBER, BY_CUSTOMER = "id", "number_and_time", "customer_and_time"
+BY_ID, BY_TICKET, BY_NUMBER, BY_CUSTOMER = "id", "ticket", "number_and_time", "customer_and_time"
 
 INCOMING = pa.schema(
-    [("line", pa.int64()), ("reference", pa.string()), ("tracking_number", pa.string()), ("customer_key", pa.string()), ("moment", pa.timestamp("us"))]
+    [("line", pa.int64()), *((name, pa.string()) for name in ("contact_id", "ticket", "tracking_number", "customer_key")), ("moment", pa.timestamp("us"))]
 )
-"""What the relation `incoming` holds: one row per row of the file that looks for its contact; `reference` is a contact's id or a ticket."""
+"""What the relation `incoming` holds: one row per row of the file that looks for its contact; the first that it gives of these decides."""
 
 
 def match(connection: duckdb.DuckDBPyConnection, tolerance_seconds: float, system: str | None = None) -> None:
@@ -28,10 +28,11 @@ def match(connection: duckdb.DuckDBPyConnection, tolerance_seconds: float, syste
     connection.execute("CREATE OR REPLACE TEMP TABLE doubtful (line BIGINT, reason VARCHAR)")
     connection.execute(
         f"INSERT INTO doubtful SELECT line, '{NOTHING_TO_JOIN_BY}' FROM incoming "
-        "WHERE reference IS NULL AND (moment IS NULL OR (tracking_number IS NULL AND customer_key IS NULL))"
+        "WHERE coalesce(contact_id, ticket) IS NULL AND (moment IS NULL OR (tracking_number IS NULL AND customer_key IS NULL))"
     )
     of_system, values = ("AND c.source_system = ?", [system]) if system else ("", [])
     _match_by_id(connection, of_system, values)
+    _match_by_ticket(connection, of_system, values)
     _match_by_number(connection, tolerance_seconds, of_system, values)
     _match_by_customer(connection, of_system, values)
 
@@ -39,10 +40,30 @@ def match(connection: duckdb.DuckDBPyConnection, tolerance_seconds: float, syste
 def _match_by_id(connection: duckdb.DuckDBPyConnection, of_system: str, values: list[str]) -> None:
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE found AS SELECT i.line, min(c.source_system) AS source_system, min(c.contact_id) AS contact_id, count(*) AS contacts "
-        f"FROM incoming i JOIN contacts c ON c.contact_id = i.reference {of_system} GROUP BY i.line",
+        f"FROM incoming i JOIN contacts c ON c.contact_id = coalesce(i.contact_id, i.ticket) {of_system} GROUP BY i.line",
         values,
     )
     _keep_found(connection, BY_ID)
+
+
+def _match_by_ticket(connection: duckdb.DuckDBPyConnection, of_system: str, values: list[str]) -> None:
+    """Of several contacts of one ticket, the last before the answer; those of two systems that number their tickets alike cannot be told apart."""
+    connection.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE found AS
+        SELECT line, min(source_system) AS source_system, min(contact_id) AS contact_id, count(*) AS contacts
+        FROM (
+            SELECT *, max(before) OVER (PARTITION BY line) AS newest, count(DISTINCT source_system) OVER (PARTITION BY line) AS systems
+            FROM (
+                SELECT i.line, c.source_system, c.contact_id, CASE WHEN c.started_at <= i.moment THEN c.started_at END AS before
+                FROM incoming i JOIN contacts c ON c.ticket = i.ticket {of_system}
+                WHERE i.contact_id IS NULL AND i.line NOT IN (SELECT line FROM matched UNION ALL SELECT line FROM doubtful)
+            )
+        )
+        WHERE newest IS NULL OR systems > 1 OR before = newest GROUP BY line""",
+        values,
+    )
+    _keep_found(connection, BY_TICKET)
 
 
 def _match_by_customer(connection: duckdb.DuckDBPyConnection, of_system: str, values: list[str]) -> None:
@@ -55,7 +76,7 @@ def _match_by_customer(connection: duckdb.DuckDBPyConnection, of_system: str, va
             SELECT i.line, c.source_system, c.contact_id, rank() OVER (PARTITION BY i.line ORDER BY c.started_at DESC) AS place
             FROM incoming i JOIN contacts c ON c.customer_key = i.customer_key
                 AND c.started_at <= i.moment AND c.started_at > i.moment - INTERVAL {NEIGHBOUR_DAYS} DAY {of_system}
-            WHERE i.reference IS NULL AND i.tracking_number IS NULL
+            WHERE coalesce(i.contact_id, i.ticket, i.tracking_number) IS NULL
         )
         WHERE place = 1 GROUP BY line""",
         values,
@@ -75,7 +96,7 @@ def _match_by_number(connection: duckdb.DuckDBPyConnection, tolerance: float, of
         f"""
         WITH slices AS (
             SELECT line, tracking_number, moment, unnest([-1, 0, 1]) + floor(epoch(moment) / {width})::BIGINT AS slice
-            FROM incoming WHERE reference IS NULL AND tracking_number IS NOT NULL AND moment IS NOT NULL
+            FROM incoming WHERE contact_id IS NULL AND tracking_number IS NOT NULL AND moment IS NOT NULL
         ),
         calls AS (
             SELECT c.source_system, c.contact_id, c.tracking_number, c.started_at, floor(epoch(c.started_at) / {width})::BIGINT AS slice

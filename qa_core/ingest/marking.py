@@ -212,7 +212,7 @@ def _find_contacts(connection: duckdb.DuckDBPyConnection, drafts: list[Draft], s
         return
     numbers, ids = zip(*references, strict=True)
     nothing = [None] * len(ids)
-    connection.register("incoming", pa.table([list(numbers), list(ids), nothing, nothing, nothing], schema=joining.INCOMING))
+    connection.register("incoming", pa.table([list(numbers), list(ids), *(nothing for _column in range(4))], schema=joining.INCOMING))
     joining.match(connection, 0, system)
     found = connection.execute(
         f"SELECT m.line, c.source_system, c.contact_id, c.started_at, c.local_start, {as_given('advisor_id')}, {as_given('team')} "

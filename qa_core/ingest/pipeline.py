@@ -76,9 +76,9 @@ def _land(viewer: Viewer, kind: str, path: Path, name: str, options: ImportOptio
     reading = options.with_defaults(saved) if saved else options
     profile = options.profile if saved else None
     if saved:
-        reading = replace(reading, profile=None, system=reading.system or profile)
-    staged = read.stage(path, kind, reading, progress=lambda rows, share: progress(N_("Reading"), share))
-    return _bring(viewer, staged, name, options, progress, reading.system, profile)
+        reading = replace(reading, profile=None)
+    staged = read.stage(path, kind, reading, progress=lambda rows, share: progress(N_("Reading"), share), system=profile)
+    return _bring(viewer, staged, name, options, progress, reading.system or profile, profile)
 
 
 def run_staged(viewer: Viewer, staged: Staged, name: str, options: ImportOptions) -> FileReport:

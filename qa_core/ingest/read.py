@@ -9,6 +9,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -44,8 +45,10 @@ Progress = Callable[[int, float], None]
 """Called with the rows done, and what share of the reading is behind (0–1)."""
 
 
-def stage(path: Path, kind: str, options: ImportOptions | None = None, progress: Progress | None = None) -> Staged:
+def stage(path: Path, kind: str, options: ImportOptions | None = None, progress: Progress | None = None, system: str | None = None) -> Staged:
     """Read one file of that kind. The temporary files of the result are the caller's to `discard()`.
+
+    `system`: where the rows come from when neither the options nor the rows say it; else the profile's name.
 
     Raises Refusal when the file cannot be read rightly; nothing is left behind then.
     """
@@ -54,7 +57,7 @@ def stage(path: Path, kind: str, options: ImportOptions | None = None, progress:
     # Who says which column is what means a table.
     platform = None if options.columns or options.ignored else find_platform(take_sample(content), kind, options.profile)
     if platform is not None:
-        return _stage_platform(platform, content, kind, options, progress)
+        return _stage_platform(platform, content, kind, replace(options, system=options.system or system), progress)
     profile = get_profile(kind, options.profile)
     vocabulary = mapping.build_vocabulary(profile.fields)
     source = readers.open_source(content, options, lambda rows: max((mapping.count_known(row, vocabulary) for row in rows), default=0))
@@ -86,7 +89,7 @@ def stage(path: Path, kind: str, options: ImportOptions | None = None, progress:
     folder = make_folder(here, options)
     staged = Staged(
         kind=kind,
-        system=options.system or profile.name,
+        system=options.system or system or profile.name,
         profile=profile.name,
         file=path,
         digest=find_digest(path),

@@ -91,16 +91,12 @@ MOMENT = pa.timestamp("us")
 _CONTACT = {item.name: item.type for item in facts.arrow_schema(facts.CONTACTS)}
 
 SCHEMAS: dict[str, dict[str, pa.DataType]] = {
-    # In contacts: `customer_key` is the pseudonym already; `advisor` is the file's own text, still to be found among the aliases,
+    # In contacts: `source_system` where the file names one row by row (null: that of the whole file); `customer_key` is the pseudonym
+    # already; `advisor` is the file's own text, still to be found among the aliases,
     # `advisor_name` the name beside it where the file has both; `updated_at` tells which of two rows of one contact is the newer.
     # started_at is UTC, local_start the centre's wall clock; answered_at, ended_at … have already become seconds.
     "contacts": {
-        **{
-            name: kind
-            for name, kind in _CONTACT.items()
-            if name not in (*facts.NEIGHBOURS, "source_system", "month", "advisor_id", "batch_id", "tracking_match")
-        },
-        "ticket": pa.string(),
+        **{name: kind for name, kind in _CONTACT.items() if name not in (*facts.NEIGHBOURS, "month", "advisor_id", "batch_id", "tracking_match")},
         "advisor": pa.string(),
         "advisor_name": pa.string(),
         "site": pa.string(),

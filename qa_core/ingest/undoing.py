@@ -77,7 +77,7 @@ def _find_later_evaluations(session: Session, batch: ImportBatch) -> str | None:
     query = (
         sa.select(Evaluation.source_system, Evaluation.contact_id, Evaluation.batch_id)
         .join(ImportBatch, ImportBatch.id == Evaluation.batch_id)
-        .where(Evaluation.source_system == batch.system, ImportBatch.started_at > batch.started_at)
+        .where(Evaluation.source_system.is_not(None), ImportBatch.started_at > batch.started_at)
     )
     rows = session.execute(query).all()
     if not rows:

@@ -55,11 +55,13 @@ def join_arrived(arrived_batch: str, folder: Path, tolerance_seconds: float) -> 
 
 def _join_batch(batch_id: str, kind: str, arrived_batch: str, folder: Path, tolerance: float) -> int:
     with store.reading() as session:
-        columns = (WaitingRow.id, WaitingRow.contact_id, WaitingRow.tracking_number, WaitingRow.content["customer_key"].as_string(), WaitingRow.happened_at)
+        ticket, customer = (WaitingRow.content[name].as_string() for name in ("ticket", "customer_key"))
+        columns = (WaitingRow.id, WaitingRow.contact_id, ticket, WaitingRow.tracking_number, customer, WaitingRow.happened_at)
         rows = session.execute(sa.select(*columns).where(WaitingRow.batch_id == batch_id, WaitingRow.joined_by.is_(None))).all()
         system = session.scalar(sa.select(WaitingRow.content["system"].as_string()).where(WaitingRow.batch_id == batch_id).limit(1))
-    moments = [row[4].astimezone(UTC).replace(tzinfo=None) if row[4] else None for row in rows]
-    table = pa.table([*(list(column) for column in list(zip(*rows, strict=True))[:4]), moments], schema=joining.INCOMING)
+    *known, happened = zip(*rows, strict=True)
+    moments = [moment.astimezone(UTC).replace(tzinfo=None) if moment else None for moment in happened]
+    table = pa.table([*(list(column) for column in known), moments], schema=joining.INCOMING)
     with open_bench(folder) as bench:
         bench.register("incoming", table)
         joining.match(bench, tolerance, system)

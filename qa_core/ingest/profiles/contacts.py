@@ -15,6 +15,7 @@ from qa_core.ingest.chunks import Chunk, Context, as_moments, as_numbers, as_wor
 from qa_core.ingest.clock import Zone
 from qa_core.ingest.free_text import mask_contact_details
 from qa_core.ingest.identity import is_extension
+from qa_core.ingest.mapping import Column
 from qa_core.ingest.profiles import Profile
 from qa_core.ingest.profiles.contact_fields import FIELDS
 from qa_core.ingest.profiles.starts import build_moment, build_start, say_clock_changes, settle_start
@@ -37,6 +38,8 @@ _SURE_TEXTS = (
     "landing_page",
     "tracking_number",
     "contact_id",
+    "ticket",
+    "source_system",
     "recording_purpose",
     "survey_comment",
 )
@@ -69,6 +72,19 @@ _TOTALS = {
     "nombre d appels", "nb appels", "nombre appels", "appels offerts", "appels perdus", "volume d appels", "answer rate", "taux de decroche",
     "taux d abandon", "abandon rate", "service level",
 }  # fmt: skip
+
+
+def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
+    """Take for the ticket a column that would have named the contact, had not another one."""
+    if "ticket" in columns or "contact_id" not in columns:
+        return
+    field = next(item for item in FIELDS if item.name == "ticket")
+    vocabulary, taken = mapping.build_vocabulary((field,)), {column.index for column in columns.values()}
+    for index, text in enumerate(headers):
+        header = mapping.parse_header(text)
+        if text and index not in taken and mapping.look_up(header, vocabulary):
+            columns["ticket"] = Column(field, index, header)
+            return
 
 
 def refuse_totals(context: Context) -> None:
@@ -105,6 +121,7 @@ def settle(context: Context) -> None:
         if context.has(name) and not context.evidence[name].total:
             context.leave_out(name, N_("the column {column} is empty"))
     _settle_outcome(context)
+    _settle_system(context)
     if not context.has("direction"):
         context.defaults["direction"] = Direction.INBOUND.value
         context.decide("direction", N_("inbound"), N_("no column says the direction"))
@@ -122,6 +139,15 @@ def settle(context: Context) -> None:
         context.decide(
             "wait_seconds", N_("the time from the start to the answer"), N_("computed from {answered}"), answered=context.columns["answered_at"].header.text
         )
+
+
+def _settle_system(context: Context) -> None:
+    if not context.has("source_system"):
+        return
+    if context.options.system:
+        context.leave_out("source_system", N_("{system}, as asked for by --system; the column {column} is left aside"), system=context.options.system)
+    else:
+        context.decide("source_system", N_("the system of each contact, as the column {column} names it"))
 
 
 def _settle_outcome(context: Context) -> None:
@@ -342,4 +368,4 @@ def finish(context: Context) -> None:
 ZERO_COLUMNS = _ZERO_MAY_MEAN_MISSING
 """Columns in which a file may write 0 for contacts that nobody answered; see `read.unwrite_zeros`."""
 
-PROFILE = Profile("generic", "contacts", FIELDS, (("started_at", "date", "local_start", "time"),), settle, build, finish)
+PROFILE = Profile("generic", "contacts", FIELDS, (("started_at", "date", "local_start", "time"),), settle, build, finish, claim)
