@@ -5,6 +5,7 @@ Everything is worked out anew from what the sources said, so that it may be run 
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -68,7 +69,7 @@ def _apply_to_contacts() -> int:
         conventions, memberships = Conventions.load(session), advisors.find_memberships(session)
     scratch = home.current().temporary_folder
     scratch.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="conventions-", dir=scratch) as folder:
+    with tempfile.TemporaryDirectory(prefix=f"staged-{os.getpid()}-", dir=scratch) as folder:
         path = Path(folder) / "contacts.parquet"
         with open_bench(Path(folder)) as bench:
             bench.register("memberships", memberships)

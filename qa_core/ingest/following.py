@@ -118,6 +118,7 @@ class Follower:
     def __init__(self, viewer: Viewer, path: Path, options: ImportOptions | None = None) -> None:
         self.viewer, self.path, self.options = viewer, path.absolute(), options or ImportOptions()
         self._state = home.current().folder / "watching" / f"{hashlib.sha256(str(self.path).encode()).hexdigest()[:16]}.parquet"
+        self._loaded: tuple[int, int] | None = None
         self.mark, self.kept = self._load()
         self.lost = False
         """Whether the log was cut short or removed, so that what was written to it after the last look may be missing."""
@@ -128,6 +129,8 @@ class Follower:
 
         A report with a refusal ends it: the step is not done, and will be tried again.
         """
+        if _look_at(self._state) != self._loaded:  # a customer was erased from it
+            self.mark, self.kept = self._load()
         while not (stop and stop.is_set()):
             found = self._find_next()
             if found is None:
@@ -227,18 +230,48 @@ class Follower:
         landed_at = datetime.now(UTC).timestamp() if landed or self.mark is None else self.mark.landed_at
         self.mark, self.kept = Mark(len(beginning), _digest(beginning), offset + len(data), lines, log.first, landed_at), kept
         self._state.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        draft = self._state.with_suffix(".draft")
-        with draft.open("wb") as file:
-            pq.write_table(kept.replace_schema_metadata({_MARK: json.dumps(asdict(self.mark))}), file)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(self._state)
+        _write(self._state, kept.replace_schema_metadata({_MARK: json.dumps(asdict(self.mark))}))
+        self._loaded = _look_at(self._state)
 
     def _load(self) -> tuple[Mark | None, pa.Table]:
+        self._loaded = _look_at(self._state)
         if not self._state.exists():
             return None, asterisk_queue_log.SCHEMA.empty_table()
         table = pq.read_table(self._state)
         return Mark(**json.loads(table.schema.metadata[_MARK])), table.cast(asterisk_queue_log.SCHEMA)
+
+
+def erase(customer_key: str) -> int:
+    """Take a customer out of what is kept of calls in progress, of every log; the calls stay. Returns the number of events."""
+    erased = 0
+    for state in sorted((home.current().folder / "watching").glob("*.parquet")):
+        table = pq.read_table(state)
+        place = table.schema.get_field_index("customer_key")
+        is_theirs = pc.fill_null(pc.equal(table.column(place), customer_key), False)
+        count = pc.sum(is_theirs).as_py() or 0
+        if count:
+            cleared = pc.if_else(is_theirs, pa.scalar(None, pa.string()), table.column(place))
+            _write(state, table.set_column(place, table.schema.field(place), cleared))
+            erased += count
+    return erased
+
+
+def _write(state: Path, table: pa.Table) -> None:
+    draft = state.with_suffix(".draft")
+    with draft.open("wb") as file:
+        pq.write_table(table, file)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(state)
+
+
+def _look_at(state: Path) -> tuple[int, int] | None:
+    """What tells one state of a log from another; None when there is none."""
+    try:
+        status = state.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_ino, status.st_mtime_ns
 
 
 def find_logs(path: Path) -> list[Log]:

@@ -9,7 +9,7 @@ import time
 import duckdb
 from deltalake import DeltaTable, WriterProperties
 
-from qa_core import home
+from qa_core import facts, home
 from qa_core.lake import tables
 from qa_core.lake.rewriting import Rewrite, commit_with_retries
 from qa_core.lake.undoing import image_folder, read_image, standing_commits, status_of
@@ -17,26 +17,35 @@ from qa_core.lake.undoing import image_folder, read_image, standing_commits, sta
 READER_SECONDS = 600
 """A version stays on disk for so long after the next one came: longer than any question takes."""
 
+SHARED_KEY = facts.AS_GIVEN["customer_key"]
+"""Where the key of a shared number stands, on contacts that have no customer."""
+
 IMAGE_DAYS = 90
 """How long a batch can be undone; a later before-image is never dropped before an earlier one."""
 
 
 def erase(customer_key: str) -> int:
-    """Remove every contact of that customer, from the before-images too. Returns how many contacts there were.
+    """Remove every contact of that customer, and their key from contacts of a number that is shared, which identify nobody and so stay;
+    from the before-images too. Returns how many contacts there were.
 
-    Files of earlier versions still hold them until `vacuum` clears those away, ten minutes later.
+    Files of earlier versions still hold them until `vacuum` clears those away, ten minutes later. Of the other stores,
+    `ingest.erase_customer` takes care.
     """
 
     def attempt(connection: duckdb.DuckDBPyConnection, base: tables.Snapshot) -> int:
-        rewrite = Rewrite(connection, base, ())
+        rewrite = Rewrite(connection, base, (SHARED_KEY,))
         customer = tables.quoted(customer_key)
         connection.execute(f"CREATE TEMP VIEW stored AS {tables.select_from_files('contacts', base.files())}")
-        connection.execute(f"CREATE TEMP VIEW incoming AS {tables.select_from_files('contacts', [])}")
+        connection.execute(f"""
+            CREATE TEMP TABLE incoming AS
+            SELECT {rewrite.listed("s")}, CAST(NULL AS VARCHAR) AS {SHARED_KEY} FROM stored s WHERE {SHARED_KEY} = {customer}
+        """)
         connection.execute(f"""
             CREATE TEMP TABLE fate AS
-            SELECT {rewrite.listed("s")}, s.month AS old_month, CAST(NULL AS VARCHAR) AS new_month, 'deleted' AS status,
+            SELECT {rewrite.listed("s")}, s.month AS old_month, CASE WHEN s.customer_key IS NULL THEN s.month END AS new_month,
+                CASE WHEN s.customer_key IS NULL THEN 'changed' ELSE 'deleted' END AS status,
                 s.customer_key AS before_customer, s.started_at AS before_start, CAST(NULL AS VARCHAR) AS after_customer, CAST(NULL AS TIMESTAMP) AS after_start
-            FROM stored s WHERE customer_key = {customer}
+            FROM stored s WHERE customer_key = {customer} OR {SHARED_KEY} = {customer}
         """)
         # The images go first: were we stopped in between, a second call would still find the contacts and finish.
         _erase_from_images(rewrite, customer)
@@ -50,14 +59,20 @@ def erase(customer_key: str) -> int:
 
 def _erase_from_images(rewrite: Rewrite, customer: str) -> None:
     for image in sorted(image_folder().glob("contacts-*.parquet")):
-        source = read_image(image.name)
-        is_known = f"EXISTS (SELECT 1 FROM fate f WHERE {rewrite.match('f', 'i')})"
-        condition = is_known if status_of(image.name) == "new" else f"customer_key = {customer} OR {is_known}"
-        if not rewrite.connection.execute(f"SELECT 1 FROM {source} i WHERE {condition} LIMIT 1").fetchone():
+        # An image of an earlier version may lack the column of shared numbers.
+        source, kept = f"({tables.select_from_files('contacts', [])} UNION ALL BY NAME SELECT * FROM {read_image(image.name)})", "*"
+        condition = touched = f"EXISTS (SELECT 1 FROM fate f WHERE f.status = 'deleted' AND {rewrite.match('f', 'i')})"
+        if status_of(image.name) == "new":
+            kept = rewrite.listed("i")
+        else:
+            condition += f" OR customer_key = {customer}"
+            touched = f"{condition} OR {SHARED_KEY} = {customer}"
+            kept += f" REPLACE (nullif({SHARED_KEY}, {customer}) AS {SHARED_KEY})"
+        if not rewrite.connection.execute(f"SELECT 1 FROM {source} i WHERE {touched} LIMIT 1").fetchone():
             continue
         draft = image.with_suffix(".draft")
         rewrite.connection.execute(
-            f"COPY (SELECT * FROM {source} i WHERE ({condition}) IS NOT TRUE) TO {tables.quoted(str(draft))} (FORMAT parquet, COMPRESSION zstd)"
+            f"COPY (SELECT {kept} FROM {source} i WHERE ({condition}) IS NOT TRUE) TO {tables.quoted(str(draft))} (FORMAT parquet, COMPRESSION zstd)"
         )
         os.replace(draft, image)
 
