@@ -16,7 +16,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from qa_core import journal, passwords
+from qa_core import journal, names, passwords
 from qa_core.access import Permission, Role, TeamSpan, Viewer
 from qa_core.errors import AccessDenied, Misuse, Refusal
 from qa_core.records import store
@@ -82,13 +82,17 @@ def get_viewer(session: Session, username: str) -> Viewer:
         managed = tuple(
             session.scalars(sa.select(Team.name).where(sa.or_(own, Team.site_name.is_(None)) if account.sees_unassigned else own).order_by(Team.name))
         )
+    advisor_id = account.advisor_id if role == Role.ADVISOR else None
+    if advisor_id is not None:
+        # Merged into another one, an advisor's facts stand under that id; undone, under their own again.
+        advisor_id = names.find_kept(session)["advisor"].get(advisor_id, advisor_id)
     return Viewer(
         username=account.username,
         role=role,
         led=led,
         managed_teams=managed,
         sees_unassigned=role == Role.MANAGER and account.sees_unassigned,
-        advisor_id=account.advisor_id if role == Role.ADVISOR else None,
+        advisor_id=advisor_id,
         display_name=account.display_name or account.username,
         language=account.language,
     )

@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 from streamlit.testing.v1 import AppTest
 
-from qa_core import ingest, journal, query
+from qa_core import ingest, journal, people, query
 from qa_core.access import Role, Viewer
 from qa_core.conventions import naming, suggesting
 from qa_core.errors import AccessDenied, Misuse, Refusal
@@ -252,6 +252,19 @@ def test_a_change_that_was_killed_half_way_is_finished_at_the_next_start(folder:
 
     assert find_facts() == merged
     assert not applying.is_due()
+
+
+def test_an_advisor_who_signs_in_follows_their_merged_name_and_back(folder: Path, add_person: Callable[..., str]) -> None:
+    def count_own() -> int:
+        with store.reading() as session:
+            return query.count_contacts(people.get_viewer(session, "diane"))
+
+    add_person("diane", "advisor", advisor_id="4012")
+    assert count_own() == 2
+    number, _contacts = naming.merge(SYSTEM, "advisor", "4012", "D1")
+    assert count_own() == 3, "two of the telephone, one of the chat"
+    naming.undo(SYSTEM, number)
+    assert count_own() == 2
 
 
 def test_only_administrators_decide_on_names_and_the_journal_keeps_it(folder: Path) -> None:
