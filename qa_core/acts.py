@@ -26,6 +26,8 @@ TITLES = {
     "holidays_changed": N_("Public holidays changed"),
     "closed_days_changed": N_("Closed days changed"),
     "setting_changed": N_("Setting changed"),
+    "target_set": N_("Target set"),
+    "target_removed": N_("Target removed"),
     "grid_publish": N_("Grid published"),
     "demo_remove": N_("Demonstration removed"),
     "account_add": N_("Account added"),

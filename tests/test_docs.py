@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import ast
 import re
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
-from qa_core import facts, home
+from qa_core import acts, facts, home, people
 from qa_core.locale.__main__ import collect, missing, read
 from qa_core.records.model import Base
 
+SOURCES = [path for root in ("qa_core", "pages") for path in sorted((home.PROJECT / root).rglob("*.py"))]
+GETTEXT = {"_": 1, "N_": 1, "ngettext": 2}
+"""The functions that take messages, and how many."""
+SHOWING = {
+    "title", "header", "subheader", "caption", "text", "markdown", "write", "info", "warning", "error", "success", "toast", "metric", "badge", "button",
+    "link_button", "page_link", "checkbox", "toggle", "radio", "selectbox", "multiselect", "pills", "segmented_control", "text_input", "text_area",
+    "number_input", "date_input", "file_uploader", "form_submit_button", "expander", "popover", "spinner", "progress", "print", "Finding", "add_column",
+}  # fmt: skip
+"""What puts its first argument, its label or its help before a person."""
+NO_WORDS = re.compile(r":material/\w+:|:\w+\[|python -m qa_core[\w .-]*|ID")
 DICTIONARY = (home.PROJECT / "data" / "README.md").read_text(encoding="utf-8")
 
 
@@ -28,6 +41,71 @@ def test_every_table_of_the_records_is_in_the_dictionary():
 @pytest.mark.parametrize("language", ["en", "fr"])
 def test_every_message_is_in_the_catalogue(language):
     assert missing(language) == []
+
+
+def calls(path: Path) -> Iterator[tuple[ast.Call, str]]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call):
+            yield node, node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+
+
+def literals(node: ast.expr) -> Iterator[str]:
+    """The pieces of text that a value is put together from, but for what functions give."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        yield node.value
+    elif isinstance(node, ast.JoinedStr | ast.BinOp | ast.IfExp):
+        for part in ast.iter_child_nodes(node):
+            if isinstance(part, ast.expr) and part is not getattr(node, "test", None):
+                yield from literals(part)
+
+
+def place(path: Path, node: ast.AST) -> str:
+    return f"{path.relative_to(home.PROJECT)}:{node.lineno}"
+
+
+def test_no_message_hides_from_the_catalogues():
+    # What collects them reads tokens: it sees nothing within f-strings, and only the first piece of what is put together.
+    collected = {text for entry in collect() if entry.id for text in ((entry.id,) if isinstance(entry.id, str) else entry.id)}
+    hidden = []
+    for path in SOURCES:
+        for call, name in calls(path):
+            for message in call.args[: GETTEXT.get(name, 0)]:
+                is_seen = message.value in collected | {""} if isinstance(message, ast.Constant) else not isinstance(message, ast.JoinedStr | ast.BinOp)
+                hidden += [] if is_seen else [place(path, call)]
+    assert hidden == []
+
+
+def test_no_text_is_shown_that_is_no_message():
+    bare = []
+    for path in SOURCES:
+        if path.relative_to(home.PROJECT).parts[:2] not in (("qa_core", "ui"), ("qa_core", "commands")) and "pages" not in path.parts:
+            continue
+        for call, name in calls(path):
+            if name in SHOWING and not ast.unparse(call.func).startswith("LOG."):
+                told = [*call.args[:1], *(word.value for word in call.keywords if word.arg in ("label", "help"))]
+                shown = (text for argument in told for text in literals(argument))
+                bare += [f"{place(path, call)} {text!r}" for text in shown if re.search(r"[^\W\d_]{2}", NO_WORDS.sub("", text))]
+    assert bare == []
+
+
+def test_a_refusal_says_a_message():
+    bare = []
+    for path in SOURCES:
+        for call, name in calls(path):
+            if name in ("Refusal", "Misuse") and len(call.args) > 1 and isinstance(call.args[1], ast.Constant | ast.JoinedStr | ast.BinOp):
+                bare.append(place(path, call))
+    assert bare == []
+
+
+def test_every_act_of_the_journal_has_a_name():
+    recorded = {f"account_{act}" for act in people.Act}
+    for path in SOURCES:
+        recorded |= {
+            call.args[2].value
+            for call, _name in calls(path)
+            if ast.unparse(call.func) == "journal.record" and len(call.args) > 2 and isinstance(call.args[2], ast.Constant)
+        }
+    assert {"sign_in", "contacts_read"} <= recorded <= set(acts.TITLES)
 
 
 def test_a_translation_keeps_the_places_of_its_message():

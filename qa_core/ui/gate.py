@@ -11,6 +11,7 @@ import functools
 import logging
 import re
 import secrets
+from pathlib import Path
 
 import streamlit as st
 
@@ -22,6 +23,7 @@ from qa_core.ui import browser
 from qa_core.wording import _
 
 LOG = logging.getLogger("qa_core")
+ICON = Path(__file__).with_name("icon.svg").read_text(encoding="utf-8")
 TOKEN = "sign_in_token"
 """In the session's state until the browser's cookie has it too: a cookie is seen only from the next connection on."""
 
@@ -69,16 +71,24 @@ def show_sign_in() -> None:
     """The sign-in form, or what to do first when nobody can sign in yet."""
     _left, middle, _right = st.columns([1, 2, 1])
     with middle:
-        st.header(f":material/hearing: {_('Écoute')}", anchor=False)
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.image(ICON, width=44)
+            st.header(_("Écoute"), anchor=False)
         st.caption(_("Listen to help people improve, not to watch them."))
         if not _are_records_ready():
-            st.info(_("This centre has no records yet. On the machine that runs it:"))
-            st.code("python -m qa_core init --admin NAME", language="shell")
+            _say_first_step(_("This centre has no records yet. On the machine that runs it:"))
         elif not people.has_accounts():
-            st.info(_("Nobody has an account yet. Make the first administrator, on the machine that runs this centre; the command prints a one-time password:"))
-            st.code("python -m qa_core init --admin NAME", language="shell")
+            _say_first_step(
+                _("Nobody has an account yet. Make the first administrator, on the machine that runs this centre; the command prints a one-time password:")
+            )
         else:
             _show_form()
+
+
+def _say_first_step(message: str) -> None:
+    st.info(message)
+    st.code("python -m qa_core init --admin NAME", language="shell")
+    st.caption(_("Then reload this page."))
 
 
 def show_password_change() -> None:

@@ -13,7 +13,7 @@ from qa_core.ingest import overriding, quarantine, reasons
 from qa_core.ingest.examination import Examination
 from qa_core.ingest.report import FileReport
 from qa_core.kpis import BY_KEY
-from qa_core.ui import gate, tables
+from qa_core.ui import fields, gate, tables
 from qa_core.wording import N_, _
 
 SHOWN_ROWS = 100
@@ -72,9 +72,10 @@ def show_counts(counts: dict[str, Any]) -> None:
         for name, title in shown:
             st.metric(_(title), figures.number(counts.get(name, 0)), width="content", border=True)
     kinds = (("reasons", N_("Rejected")), ("skipped_kinds", N_("Skipped")), ("folded_kinds", N_("Folded")))
-    for name, title in kinds:
-        for code, count in (counts.get(name) or {}).items():
-            st.text(_("{title}: {count} × {reason}", title=_(title), count=figures.number(count), reason=reasons.say(code)))
+    with st.container(gap="xxsmall"):
+        for name, title in kinds:
+            for code, count in (counts.get(name) or {}).items():
+                st.text(_("{title}: {count} × {reason}", title=_(title), count=figures.number(count), reason=reasons.say(code)))
 
 
 def show_decisions(decisions: list[dict[str, str]], expanded: bool = False) -> None:
@@ -82,12 +83,20 @@ def show_decisions(decisions: list[dict[str, str]], expanded: bool = False) -> N
     if not decisions:
         return
     with st.expander(_("What was decided, and why"), icon=":material/rule:", expanded=expanded):
-        rows = [{_("Field"): item["field"], _("Decision"): item["decision"], _("Seen in the file"): item["evidence"]} for item in decisions]
-        if any(item.get("option") for item in decisions):
-            rows = [row | {_("Overridden by"): item.get("option", "")} for row, item in zip(rows, decisions, strict=True)]
+        has_options = any(item.get("option") for item in decisions)
+        if has_options:
             st.caption(_("Options are those of the command line; the fields above say the same."))
-        narrow = {title: st.column_config.TextColumn(width="medium") for title in (_("Decision"), _("Seen in the file"), _("Overridden by"))}
-        st.dataframe(rows, column_config=narrow, hide_index=True, width="stretch")
+        # A static table, since its cells break into lines; it reads markdown, which what came from files must not be.
+        rows = [
+            {
+                _("Field"): gate.escape(fields.title(item["field"])),
+                _("Decision"): gate.escape(item["decision"]),
+                _("Seen in the file"): gate.escape(item["evidence"]),
+                **({_("Overridden by"): f"`{item['option']}`" if item.get("option") else ""} if has_options else {}),
+            }
+            for item in decisions
+        ]
+        st.table(rows, border="horizontal", hide_index=True)
 
 
 def show_quarantine(path: Path) -> None:
@@ -149,7 +158,7 @@ def _show_rows(examination: Examination) -> None:
         st.caption(_("As they are understood; times on the clock of the centre, durations in seconds:"))
         names = list(dict.fromkeys(name for row in examination.rows for name in row.after if name != "started_at" or "local_start" not in row.after))
         st.dataframe(
-            [{_("Line"): row.line, **{name: _plain(row.after.get(name)) for name in names}} for row in examination.rows],
+            [{_("Line"): row.line, **{fields.title(name): _plain(name, row.after.get(name)) for name in names}} for row in examination.rows],
             hide_index=True,
             width="stretch",
             height=height,
@@ -161,5 +170,7 @@ def _height(rows: int) -> int:
     return min(TABLE_HEIGHT, ROW_HEIGHT * (rows + 1) + 3)
 
 
-def _plain(value: Any) -> Any:
+def _plain(field: str, value: Any) -> Any:
+    if field in ("outcome", "channel", "direction") and value is not None:
+        return figures.name(field, value)
     return value.strftime("%Y-%m-%d %H:%M:%S") if isinstance(value, datetime) else value

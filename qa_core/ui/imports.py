@@ -18,7 +18,7 @@ from qa_core.ingest import batches, uploads
 from qa_core.ingest.options import DATE_ORDERS, DECIMALS, IGNORE, KINDS, ImportOptions
 from qa_core.ingest.profiles import get_profile
 from qa_core.ingest.report import FileReport
-from qa_core.ui import freshness, gate, import_reports, menu, tables
+from qa_core.ui import fields, freshness, gate, import_reports, tables
 from qa_core.wording import N_, _, ngettext
 
 LARGEST_UPLOAD_MB = 20
@@ -86,6 +86,8 @@ def ask_file(viewer: Viewer) -> None:
     options = _ask_options(viewer, kind)
     if options is None:
         return
+    # Above the report, which is long; what it says decides whether there is a button.
+    action = st.container()
     reports = [(file, _rehearse(viewer, kind, file, options)) for file in sent]
     chosen = 0
     if len(sent) > 1:
@@ -102,7 +104,7 @@ def ask_file(viewer: Viewer) -> None:
     if not coming:
         return
     label = _("Import these rows") if len(sent) == 1 else ngettext("Import {count} file", "Import {count} files", len(coming), count=len(coming))
-    if st.button(label, type="primary", icon=":material/check:"):
+    if action.button(label, type="primary", icon=":material/check:"):
         st.session_state[LANDED] = [_bring(kind, sent_file, options) for sent_file, _found in coming]
         st.session_state.pop(REHEARSED, None)
         st.rerun()
@@ -134,7 +136,7 @@ def show_batches(viewer: Viewer) -> None:
         }
         for batch in found
     ]
-    config = {title: tables.count_column(title, width=100) for title in counts.values()} | {_("File"): st.column_config.Column(width="medium")}
+    config = {title: tables.count_column(title, width=90) for title in counts.values()}
     chosen = st.dataframe(
         rows, column_config=config, hide_index=True, width="stretch", on_select="rerun", selection_mode="single-row", key=f"{LIST}_{page}_{which}"
     )
@@ -250,6 +252,8 @@ def _show_question(kind: str, file_id: str, refusal: Refusal) -> None:
                 st.button(_say_option(option), key=f"answer_{option}", on_click=_answer, args=(kind, file_id, option))
     elif any(option.startswith("--start-date") for option in refusal.options):
         st.caption(_("Give the first day above, under: {title}", title=_("Say more about the file")))
+    elif any(option.startswith("--map") for option in refusal.options):
+        st.caption(_("Say below which column is which field, then have the file read again."))
     if refusal.options:
         st.caption(_("On the command line the answer would be one of:"))
         st.code("\n".join(refusal.options), language=None)
@@ -286,32 +290,36 @@ def _ask_mapping(kind: str, file_id: str, report: FileReport) -> None:
     said = st.session_state.get(key, {})
     if not report.headers:
         return
-    fields = list(dict.fromkeys(item.name for item in get_profile(kind, None).fields))
-    titles = {IGNORE: _("leave aside")}
+    known = dict.fromkeys(item.name for item in get_profile(kind, None).fields)
     found = {column: field for field, column in report.mapping.items()}
     with st.expander(_("Columns and fields"), icon=":material/table_chart:", expanded=report.is_refused):
         columns = [header for header in report.headers if header]
         edited = st.data_editor(
-            [{"column": column, "field": found.get(column, titles[IGNORE])} for column in columns],
+            [{"column": column, "field": found.get(column, IGNORE)} for column in columns],
             column_config={
                 "column": st.column_config.TextColumn(_("Column of the file"), disabled=True),
-                "field": st.column_config.SelectboxColumn(_("Field"), options=[titles[IGNORE], *dict.fromkeys([*fields, *report.mapping])], required=True),
+                "field": st.column_config.SelectboxColumn(
+                    _("Field"),
+                    options=list(dict.fromkeys((IGNORE, *known, *report.mapping))),
+                    format_func=lambda field: _("leave aside") if field == IGNORE else fields.title_and_code(field),
+                    required=True,
+                ),
             },
             hide_index=True,
             width="stretch",
             key=f"{key}_{json.dumps(said, sort_keys=True)}",
         )
         chosen = {row["column"]: row["field"] for row in edited if row.get("field")}
-        changed = {column: field for column, field in chosen.items() if field != found.get(column, titles[IGNORE])}
-        twice = sorted({field for field in chosen.values() if field != titles[IGNORE] and list(chosen.values()).count(field) > 1})
+        changed = {column: field for column, field in chosen.items() if field != found.get(column, IGNORE)}
+        twice = sorted({field for field in chosen.values() if field != IGNORE and list(chosen.values()).count(field) > 1})
         if twice:
-            st.warning(_("Two columns cannot be the same field: {fields}", fields=figures.listing(twice)))
+            st.warning(_("Two columns cannot be the same field: {fields}", fields=figures.listing(map(fields.title, twice))))
         if st.button(_("Read the file again this way"), icon=":material/refresh:", disabled=not changed or bool(twice)):
             named = {field: column for field, column in said.get("columns", {}).items() if column not in changed}
             st.session_state[key] = {
-                "columns": named | {field: column for column, field in changed.items() if field != titles[IGNORE]},
+                "columns": named | {field: column for column, field in changed.items() if field != IGNORE},
                 "ignored": [column for column in said.get("ignored", ()) if column not in changed]
-                + [column for column, field in changed.items() if field == titles[IGNORE]],
+                + [column for column, field in changed.items() if field == IGNORE],
             }
             st.rerun()
 
@@ -326,7 +334,7 @@ def _show_landed() -> None:
             _("{file} is imported.", file=gate.escape(report.file)) if not report.recognised else _("This file had been imported before; nothing was changed.")
         )
         import_reports.show(report)
-    st.page_link(menu.find_page("imports").path, label=_("The list below has it, with its quarantine and the way back."), icon=":material/history:")
+    st.caption(_("The list below has it, with its quarantine and the way back."))
     if st.button(_("Import another file"), icon=":material/upload_file:"):
         del st.session_state[LANDED]
         st.rerun()
