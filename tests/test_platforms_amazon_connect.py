@@ -95,3 +95,20 @@ def test_who_hung_up_before_an_agent_abandoned_and_a_call_back_is_a_contact_of_i
         ("b", "inbound", "overflow", 3.0, None),
         ("b2", "outbound", "answered", 10.0, 60.0),
     ]
+
+
+def test_what_the_interface_for_programs_gives_is_read_like_records(centre: Path) -> None:
+    first = {
+        "Id": "c1",
+        "InitiationMethod": "INBOUND",
+        "Channel": "VOICE",
+        "InitiationTimestamp": 1767607200.0,
+        "DisconnectTimestamp": 1767607500.0,
+        "QueueInfo": {"Id": "q1", "EnqueueTimestamp": 1767607205.0},
+        "AgentInfo": {"Id": "ann", "ConnectedToAgentTimestamp": 1767607225.5},
+    }
+    second = first | {"Id": "c2", "InitiationMethod": "TRANSFER", "InitiationTimestamp": "2026-01-05T10:05:00Z", "InitialContactId": "c1", "AgentInfo": None}
+    staged, rows = stage(centre, "contacts.json", {"Contacts": [first, second]})
+    assert staged.profile == "amazon_connect" and staged.folded_kinds == {"leg": 1}
+    assert pick(rows, "contact_id", "advisor", "outcome", "wait_seconds", "talk_seconds", "transfers") == [("c1", "ann", "answered", 20.5, 274.5, 1)]
+    assert stage(centre, "contact.json", {"Contact": first})[0].profile == "amazon_connect"

@@ -102,3 +102,12 @@ def test_a_table_with_headers_is_read_by_their_names(centre: Path) -> None:
 def test_a_table_of_contacts_is_no_cdr(centre: Path) -> None:
     staged, _rows = stage(centre, "calls.csv", "uniqueid,start,src,billsec\n1.1,2026-01-05 10:00:00,0612345678,30\n")
     assert staged.profile == "generic"
+
+
+def test_a_call_that_begins_before_the_clock_goes_back_has_waited_no_hour_less(centre: Path) -> None:
+    head = "src,dst,channel,dstchannel,start,answer,end,duration,billsec,disposition,uniqueid\n"
+    row = "0612345678,600,PJSIP/trunk-00000001,PJSIP/101-00000002,2026-10-25 02:59:50,2026-10-25 02:00:10,2026-10-25 02:01:10,80,60,ANSWERED,1.1\n"
+    zoned = "0612345678,600,PJSIP/trunk-00000001,PJSIP/101-00000002,2026-01-05 09:00:00+02,2026-01-05 09:00:20+02,,80,60,ANSWERED,1.2\n"
+    _staged, rows = stage(centre, "cdr.csv", head + row + zoned)
+    assert pick(rows, "wait_seconds", "talk_seconds") == [(20.0, 60.0), (20.0, 60.0)]
+    assert str(rows[1]["started_at"]) == "2026-01-05 07:00:00"

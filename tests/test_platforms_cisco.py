@@ -37,3 +37,10 @@ def test_legs_of_a_call_are_one_contact_and_types_are_no_row(centre: Path) -> No
         ("1.503", "internal", None, "4002", "answered", 2.0, 10.0, 0, None),
     ]
     assert str(rows[0]["started_at"]) == "2026-01-05 09:00:00"
+
+
+def test_other_delimiters_are_found(centre: Path) -> None:
+    header, _types = HEADER.splitlines()
+    row = f'1,1,500,{T},"0612345678",0,"0187654321","4001",16,{T + 12},{T + 72},60,"4000"'
+    _staged, rows = stage(centre, "cdr.txt", "\n".join((header, row, "")).replace(",", ";"))
+    assert pick(rows, "contact_id", "outcome", "wait_seconds", "talk_seconds") == [("1.500", "answered", 12.0, 60.0)]

@@ -96,6 +96,20 @@ def test_twilio_folds_the_calls_that_a_call_dialled(centre: Path) -> None:
     ]
 
 
+def test_a_table_of_twilio_calls_folds_them_too(centre: Path) -> None:
+    staged, rows = stage(
+        centre,
+        "calls.csv",
+        "Sid;Parent Call Sid;Direction;Status;Start Time;Duration;From;To\n"
+        "CA1;;inbound;completed;2026-01-05T10:00:00Z;130;+33612345678;+33187654321\n"
+        "CA2;CA1;outbound-dial;completed;2026-01-05T10:00:20Z;110;+33612345678;client:ann\n"
+        "CA3;CA1;outbound-dial;completed;2026-01-05T10:01:20Z;50;+33612345678;client:bob\n",
+    )
+    assert staged.profile == "twilio" and staged.folded_kinds == {"leg": 2}
+    # ann speaks from 10:00:20 to 10:02:10, and bob joins them until the same moment
+    assert pick(rows, "contact_id", "outcome", "wait_seconds", "talk_seconds", "advisor") == [("CA1", "answered", 20.0, 110.0, "bob")]
+
+
 def test_twilio_recordings_are_no_calls(centre: Path) -> None:
     with pytest.raises(Refusal) as refused:
         stage(centre, "recordings.json", {"page_size": 1, "recordings": [{"sid": "RE1", "account_sid": "AC1", "call_sid": "CA1", "duration": "4"}]})
@@ -186,6 +200,8 @@ CALLRAIL = {
             "tracking_phone_number": "+33187654321", "voicemail": False, "source": "Google Ads", "medium": "CPC", "campaign": "winter",
             "keywords": "boiler", "landing_page_url": "https://x/y",
         },
+        {"answered": True, "id": "CAL3", "duration": "00:01:05", "start_time": "2026-01-05T11:00:00Z", "customer_phone_number": None,
+            "tracking_phone_number": "+33187654321"},
         {"answered": False, "customer_phone_number": None, "id": "CAL2", "start_time": None, "tracking_phone_number": "+33187654321"},
     ],
 }  # fmt: skip
@@ -195,14 +211,15 @@ def test_callrail_calls_are_contacts(centre: Path) -> None:
     staged, rows = stage(centre, "calls.json", CALLRAIL)
     assert staged.profile == "callrail" and staged.reasons == {"missing_start": 1}
     assert pick(rows, "contact_id", "outcome", "talk_seconds", "source", "campaign", "keyword") == [
-        ("CAL1", "answered", 60.0, "Google Ads", "winter", "boiler")
+        ("CAL1", "answered", 60.0, "Google Ads", "winter", "boiler"),
+        ("CAL3", "answered", 65.0, None, None, None),
     ]
     assert str(rows[0]["started_at"]) == "2026-01-05 10:00:00.119000"
 
 
 def test_callrail_calls_are_tracking_by_number_and_time(centre: Path) -> None:
     _staged, rows = stage(centre, "calls.json", CALLRAIL, "tracking")
-    assert pick(rows, "contact_id", "tracking_number", "campaign", "medium") == [(None, "+33187654321", "winter", "CPC")]
+    assert pick(rows, "contact_id", "tracking_number", "campaign", "medium") == [(None, "+33187654321", "winter", "CPC"), (None, "+33187654321", None, None)]
 
 
 def test_calltrackingmetrics_reads_epochs_and_skips_texts(centre: Path) -> None:
@@ -234,6 +251,7 @@ def test_calltrackingmetrics_reads_epochs_and_skips_texts(centre: Path) -> None:
                 ),
                 call(2, direction="inbound", dial_status="no answer", talk_time=0, ring_time=20),
                 call(3, direction="msg_inbound"),
+                call(4, direction="inbound", dial_status="answered", unix_time=None),
             ]
         },
     )
@@ -241,7 +259,9 @@ def test_calltrackingmetrics_reads_epochs_and_skips_texts(centre: Path) -> None:
     assert pick(rows, "contact_id", "outcome", "wait_seconds", "talk_seconds", "source", "campaign", "advisor") == [
         ("1", "answered", 8.0, 70.0, "Bing", "brand", "ann@x.fr"),
         ("2", "unanswered", 20.0, None, None, None, None),
+        ("4", "answered", None, None, None, None, None),
     ]
+    assert str(rows[2]["started_at"]) == "2026-01-05 09:00:00"
 
 
 def test_statistics_of_a_wallboard_are_refused_for_contacts_and_intervals(centre: Path) -> None:

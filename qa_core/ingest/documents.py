@@ -15,7 +15,7 @@ LARGEST_VALUE = 64 << 20
 """Characters of one object: more is no contact."""
 MOST_NAMES = 2_000
 _BLANK = " \t\r\n"
-_OF_ONE_RECORD = ("participants", "segments", "sessions", "legs", "metrics", "tags", "comments", "recordings", "attributes", "properties", "fields")
+_OF_ONE_RECORD = ("participants", "segments", "sessions", "legs", "metrics", "tags", "comments", "recordings", "attributes", "properties", "fields", "callflow")
 """Lists inside a record, which are no envelope around records."""
 _RECORD_SIGNS = ("id", "contactid", "conversationid", "callid", "call_id", "sid", "uuid", "sessionid", "contact_id")
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +20,18 @@ import pyarrow.parquet as pq
 
 from qa_core import home
 from qa_core.errors import Refusal
-from qa_core.ingest.clock import FIRST_YEAR, LAST_YEAR, Zone
+from qa_core.ingest import chains
+from qa_core.ingest.clock import Zone
 from qa_core.ingest.content import Content
 from qa_core.ingest.documents import Documents
-from qa_core.ingest.identity import Pseudonyms, find_outside, mask_cell
+from qa_core.ingest.identity import Pseudonyms, find_outside, mask_cell, spell_numbers
 from qa_core.ingest.options import ImportOptions
 from qa_core.ingest.platforms import Platform
 from qa_core.ingest.profiles.starts import say_clock_changes
+from qa_core.ingest.sample import take_sample
 from qa_core.ingest.staged import SCHEMAS, Decision, Staged
+from qa_core.ingest.words import simplify
+from qa_core.lake.tables import quoted
 from qa_core.wording import N_
 
 MOMENT = pa.timestamp("us")
@@ -96,9 +101,15 @@ class Work:
         except (AttributeError, KeyError, TypeError, ValueError):
             self.reject(number, "unexpected_shape")
 
-    def to_file_clock(self, utc: datetime) -> datetime:
-        """A moment in UTC on the clock of the export, for platforms that mix epochs with wall clocks."""
-        return self.zone.to_local(np.array([utc], "M8[us]"))[0].item()
+    @property
+    def system(self) -> str:
+        """The system under whose name the contacts will stand."""
+        return self.options.system or self.platform.name
+
+    @property
+    def is_document(self) -> bool:
+        """Whether the export is JSON."""
+        return take_sample(self.content).is_document
 
     def documents(self) -> Iterator[tuple[int, dict[str, Any]]]:
         """The objects of a JSON export, numbered from 1."""
@@ -107,6 +118,25 @@ class Work:
             if not number % RECORDS_AT_ONCE:
                 self.progress(number, 0.6 * documents.share)
             yield number, item
+
+    def table_rows(self) -> Iterator[tuple[int, dict[str, str]]]:
+        """The rows of a table by line number, their cells by the plain spelling of its headers; blank rows are counted."""
+        header: list[str] = []
+        delimiter, number = ",", 0
+        for text, share in self.content.blocks():
+            for line in text.splitlines():
+                number += 1
+                if not header:
+                    delimiter = max(",;\t|", key=line.count)
+                # Line by line, so that a quote which is never closed costs its own row alone.
+                row = [cell.strip() for cell in next(csv.reader([line], delimiter=delimiter), [])]
+                if not any(row):
+                    self.skip("blank")
+                elif not header:
+                    header = [simplify(cell) for cell in row]
+                else:
+                    yield number, dict(zip(header, row, strict=False))
+            self.progress(number, 0.6 * share)
 
     def tables(self, records: Iterable[Mapping[str, Any]], identity: str = "customer") -> Iterator[pa.Table]:
         """Records as tables of the platform's schema, some thousand at a time; the clear `customer` of each becomes its `customer_key`."""
@@ -126,11 +156,16 @@ class Work:
             if item.name == "customer_key":
                 columns.append(self.find_keys(pa.array([_as_cell(record.get(identity), pa.string()) for record in block], pa.string())))
                 continue
-            values = pa.array([_as_cell(record.get(item.name), item.type) for record in block], item.type)
-            if item.type == MOMENT and self.platform.is_local:
-                values = pa.array(self.zone.to_utc(values.to_numpy(zero_copy_only=False).astype("M8[us]")), MOMENT)
-            columns.append(values)
+            cells = [_as_cell(record.get(item.name), item.type) for record in block]
+            local = item.type == MOMENT and self.platform.is_local
+            columns.append(self._from_file_clock(cells) if local else pa.array(cells, item.type))
         return pa.table(columns, schema=schema)
+
+    def _from_file_clock(self, moments: list[datetime | None]) -> pa.Array:
+        """Moments on the clock of the export as UTC; those that name their zone are sure already."""
+        sure = np.array([moment is not None and moment.tzinfo is not None for moment in moments], bool)
+        values = np.array([moment and moment.replace(tzinfo=None) for moment in moments], "M8[us]")
+        return pa.array(np.where(sure, values, self.zone.to_utc(np.where(sure, np.datetime64("NaT", "us"), values))), MOMENT)
 
     def find_keys(self, values: pa.Array) -> pa.Array:
         """The pseudonyms of the numbers that callers show; null for withheld ones, desks, channels and mere names."""
@@ -199,7 +234,7 @@ def stage_platform(
         _write_records(work, records, refused)
         _write_refused(work, refused)
     rows = folder / "rows.parquet"
-    staged_rows, columns = _fold(work, records, rows, kind, folder)
+    staged_rows, columns, legs = _fold(work, records, rows, kind, folder)
     if "customer_key" in columns:
         work.decide("customer", N_("replaced by pseudonyms: {columns}"), "", columns=platform.mapping["customer"])
     _say_clock_changes(work)
@@ -210,7 +245,7 @@ def stage_platform(
     seen = work.records + sum(work.skipped.values()) + sum(work.reasons.values()) - work.notes.get("skipped_records", 0)
     return Staged(
         kind=kind,
-        system=options.system or platform.name,
+        system=work.system,
         profile=platform.name,
         file=content.path,
         digest=digest,
@@ -231,6 +266,7 @@ def stage_platform(
         folded_kinds=dict(sorted(work.folded.items())),
         before=before,
         pseudonymised=tuple(source for name, source in platform.mapping.items() if name == "customer"),
+        legs=legs,
     )
 
 
@@ -268,9 +304,9 @@ def _write_records(work: Work, path: Path, refused: pq.ParquetWriter) -> None:
         )
 
 
-def _fold(work: Work, records: Path, path: Path, kind: str, folder: Path) -> tuple[int, tuple[str, ...]]:
-    """Fold part by part; returns the rows written and their columns."""
-    group = work.platform.group
+def _fold(work: Work, records: Path, path: Path, kind: str, folder: Path) -> tuple[int, tuple[str, ...], list[dict[str, Any]]]:
+    """Fold part by part; returns the rows written, their columns, and the legs to keep."""
+    group, chain, legs = work.platform.group, work.platform.chain, []
     parts = max(1, -(-work.records // RECORDS_PER_PART)) if group else 1
     written, writer = 0, None
     known: Counter[str] = Counter()
@@ -288,8 +324,13 @@ def _fold(work: Work, records: Path, path: Path, kind: str, folder: Path) -> tup
         with ExitStack() as stack:
             for part in range(parts):
                 where = f"WHERE hash({group}) % {parts} = {part}" if parts > 1 else ""
-                connection.execute(f"CREATE OR REPLACE VIEW records AS SELECT * FROM read_parquet('{str(records).replace(chr(39), chr(39) * 2)}') {where}")
-                result = connection.sql(work.platform.fold(Bench(connection, work)))
+                source = f"read_parquet({quoted(str(records))}) {where}"
+                if chain:
+                    chains.take_up(connection, work, chain, source)
+                else:
+                    connection.execute(f"CREATE OR REPLACE VIEW records AS SELECT * FROM {source}")
+                rows = work.platform.fold(Bench(connection, work))
+                result = connection.sql(chains.select_standing(rows) if chain else rows)
                 for batch in result.to_arrow_reader(50_000):
                     if not len(batch):
                         continue
@@ -300,6 +341,7 @@ def _fold(work: Work, records: Path, path: Path, kind: str, folder: Path) -> tup
                         writer = stack.enter_context(pq.ParquetWriter(path, table.schema, compression="zstd", compression_level=1))
                     writer.write_table(table)
                     written += len(table)
+                legs += chains.find_open(connection, work, chain) if chain else ()
                 work.progress(work.records, 0.6 + 0.4 * (part + 1) / parts)
     finally:
         connection.close()
@@ -313,7 +355,7 @@ def _fold(work: Work, records: Path, path: Path, kind: str, folder: Path) -> tup
         )
     work.fold("leg", work.records - written - sum(work.folded.values()) - work.notes["skipped_records"])
     # A column without any value is one that this export does not carry: it must not empty what other files have brought.
-    return written, tuple(name for name in SCHEMAS[kind] if known[name])
+    return written, tuple(name for name in SCHEMAS[kind] if known[name]), legs
 
 
 def _finish(work: Work, table: pa.Table, kind: str) -> pa.Table:
@@ -321,6 +363,8 @@ def _finish(work: Work, table: pa.Table, kind: str) -> pa.Table:
     started = table.column("started_at").to_numpy().astype("M8[us]")
     columns = {name: table.column(name) for name in table.column_names}
     columns["local_start"] = pa.array(work.centre.to_local(started), MOMENT)
+    if "tracking_number" in columns:
+        columns["tracking_number"] = spell_numbers(columns["tracking_number"].combine_chunks())
     if kind == "tracking" and "tracking_number" in columns:
         # The id of a call in the tracking tool is none of the telephony's: number and time join the two.
         columns["contact_id"] = pc.if_else(pc.is_valid(columns["tracking_number"]), pa.scalar(None, pa.string()), columns["contact_id"])
@@ -343,51 +387,3 @@ def _say_clock_changes(work: Work) -> None:
         return
     work.decide("started_at", N_("times are on the clock of {zone}; --timezone says another"), "", zone=zone.name)
     say_clock_changes(work)
-
-
-def from_epoch(value: Any, per_second: int = 1) -> datetime | None:
-    """A count of seconds (or their parts) since 1970 as UTC without zone; None when it is none, or zero."""
-    try:
-        seconds = float(value) / per_second
-        moment = datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None) if seconds > 0 else None
-    except (TypeError, ValueError, OverflowError, OSError):
-        return None
-    return moment if moment is None or FIRST_YEAR < moment.year < LAST_YEAR else None
-
-
-_ONE_DIGIT = re.compile(r"^(\d{4}-\d{1,2}-)(\d)([T ])")
-
-
-def from_iso(value: Any) -> datetime | None:
-    """ISO 8601 with a zone as UTC without zone, or as it stands without one; None when it is no moment. `2021-04-2T…` will do."""
-    if not isinstance(value, str) or not value.strip():
-        return None
-    text = _ONE_DIGIT.sub(r"\g<1>0\2\3", value.strip())
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    if moment.tzinfo is not None:
-        moment = moment.astimezone(UTC).replace(tzinfo=None)
-    return moment if FIRST_YEAR < moment.year < LAST_YEAR else None
-
-
-def seconds_between(start: datetime | None, end: datetime | None) -> float | None:
-    """How long from one moment to the other; None when either is missing or they are in the wrong order."""
-    if start is None or end is None or end < start:
-        return None
-    return (end - start).total_seconds()
-
-
-def as_number(value: Any) -> float | None:
-    """A number that is not negative, however it is written; None when it is none."""
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        return None
-    return number if 0 <= number < 1e12 else None
-
-
-def mask(cells: Iterable[Any], identities: frozenset[int]) -> list[str]:
-    """Cells for the quarantine, those at `identities` masked."""
-    return [mask_cell(str(cell)) if index in identities and cell else str(cell if cell is not None else "") for index, cell in enumerate(cells)]

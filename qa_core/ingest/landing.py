@@ -111,6 +111,7 @@ def land_contacts(landing: Landing) -> None:
 
     def write(session: Session, batch_id: str) -> None:
         advisors.write_names(session, naming, batch_id)
+        waiting.keep(session, batch_id, staged.legs)
         if others_follow:
             applying.ask(session)
 

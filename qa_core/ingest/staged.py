@@ -81,6 +81,8 @@ class Staged:
     """The first rows as the file has them, by line: cells of the columns in use, identities masked."""
     pseudonymised: tuple[str, ...] = ()
     """Columns of the file that identify a customer; of them only pseudonyms are kept."""
+    legs: list[dict[str, Any]] = field(default_factory=list)
+    """Legs of contacts whose others are not in the file, as they are kept until those come."""
 
     def discard(self) -> None:
         """Remove the temporary files; call it when the rows are committed or given up."""

@@ -15,6 +15,7 @@ from qa_core.errors import Refusal
 from qa_core.wording import N_
 
 if TYPE_CHECKING:
+    from qa_core.ingest.chains import Chain
     from qa_core.ingest.folding import Bench, Work
     from qa_core.ingest.sample import Sample
 
@@ -30,6 +31,7 @@ class Platform:
     of `staged.SCHEMAS`. Records beyond the rows it gives count as folded (`leg`), unless it says otherwise with `Work.fold`.
     `group`: the column that all records of one contact share. Large files are then folded part by part; None where the records of
     a contact are found only by following them.
+    `chain`: how its legs name each other, where they may come in different files; `fold` then leaves the table `roots`.
     `is_local`: the export writes the wall clock of its server; `Work.tables` turns its moments into UTC.
     `finish` says what can be said only when everything is folded. `mapping`: field → what of the export it comes from,
     for the report. `shown`: what a rejected record shows of itself.
@@ -44,6 +46,7 @@ class Platform:
     mapping: Mapping[str, str]
     kinds: tuple[str, ...] = ("contacts",)
     group: str | None = None
+    chain: Chain | None = None
     is_local: bool = False
     finish: Callable[[Work], None] | None = None
     shown: tuple[str, ...] = ()

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
 
+from qa_core.ingest.chains import Chain, find_roots
 from qa_core.ingest.documents import look_up
-from qa_core.ingest.folding import MOMENT, Bench, Work, as_number, from_iso, seconds_between
+from qa_core.ingest.folding import MOMENT, Bench, Work
 from qa_core.ingest.platforms import Platform
 from qa_core.ingest.sample import Sample
+from qa_core.ingest.scalars import as_number, from_epoch, from_iso, seconds_between
 from qa_core.wording import N_
 
 _DIRECTIONS = {
@@ -28,6 +31,7 @@ _DIRECTIONS = {
 }
 _NOT_CHAINED = ("CALLBACK", "MONITOR", "OUTBOUND", "EXTERNAL_OUTBOUND")
 """A call back is a contact of its own, though it names the one it follows."""
+_EARLIER = ("PreviousContactId", "InitialContactId")
 _CHANNELS = {"VOICE": "phone", "CHAT": "chat", "EMAIL": "email", "TASK": "task"}
 _ENDINGS = {"CUSTOMER_DISCONNECT": "abandoned", "TELECOM_PROBLEM": "failed", "EXPIRED": "timeout"}
 
@@ -36,6 +40,7 @@ SCHEMA = pa.schema(
         ("line", pa.int64()),
         ("contact_id", pa.string()),
         ("before", pa.string()),
+        ("first", pa.string()),
         ("after", pa.string()),
         ("started_at", MOMENT),
         ("updated_at", MOMENT),
@@ -59,7 +64,19 @@ SCHEMA = pa.schema(
 
 def recognise(sample: Sample) -> bool:
     """Every object has a contact id and says how and when the contact was initiated."""
-    return sample.has_keys("ContactId", "InitiationTimestamp") and sample.some_have("InitiationMethod")
+    items = [_unwrap(item) for item in sample.objects]
+    names = ({"ContactId", "InitiationTimestamp"}, {"Id", "InitiationMethod", "InitiationTimestamp"})
+    return bool(items) and all(any(wanted <= set(item) for wanted in names) for item in items) and any("InitiationMethod" in item for item in items)
+
+
+def _unwrap(item: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The contact itself, where it was asked for alone."""
+    inner = item.get("Contact")
+    return inner if isinstance(inner, Mapping) else item
+
+
+def _read_moment(value: Any) -> datetime | None:
+    return from_iso(value) or from_epoch(value)
 
 
 def read(work: Work) -> Iterator[pa.Table]:
@@ -67,46 +84,46 @@ def read(work: Work) -> Iterator[pa.Table]:
 
 
 def _records(work: Work) -> Iterator[dict[str, Any]]:
-    for number, item in work.documents():
-        started = from_iso(item.get("InitiationTimestamp"))
-        if not item.get("ContactId") or started is None:
-            work.reject(
-                number,
-                "missing_start" if item.get("ContactId") else "missing_key",
-                [str(item.get("ContactId") or ""), str(item.get("InitiationTimestamp") or "")],
-            )
+    for number, given in work.documents():
+        item = _unwrap(given)
+        own, started = item.get("ContactId") or item.get("Id"), _read_moment(item.get("InitiationTimestamp"))
+        if not own or started is None:
+            work.reject(number, "missing_start" if own else "missing_key", [str(own or ""), str(item.get("InitiationTimestamp") or "")])
         elif item.get("InitiationMethod") == "MONITOR":
             work.skip("monitoring")
         else:
-            yield from work.build(number, _as_record, item, started)
+            yield from work.build(number, _as_record, item, str(own), started)
 
 
-def _as_record(number: int, item: Mapping[str, Any], started: Any) -> dict[str, Any]:
-    own, method = str(item["ContactId"]), item.get("InitiationMethod")
-    agent, queue = item.get("Agent") or {}, item.get("Queue") or {}
-    connected = from_iso(agent.get("ConnectedToAgentTimestamp"))
-    enqueued, dequeued = from_iso(queue.get("EnqueueTimestamp")), from_iso(queue.get("DequeueTimestamp"))
-    wait = as_number(queue.get("Duration"))
+def _as_record(number: int, item: Mapping[str, Any], own: str, started: Any) -> dict[str, Any]:
+    method = item.get("InitiationMethod")
+    agent, queue = item.get("Agent") or item.get("AgentInfo") or {}, item.get("Queue") or item.get("QueueInfo") or {}
+    connected, ended = _read_moment(agent.get("ConnectedToAgentTimestamp")), _read_moment(item.get("DisconnectTimestamp"))
+    enqueued, dequeued = _read_moment(queue.get("EnqueueTimestamp")), _read_moment(queue.get("DequeueTimestamp"))
+    wait, talk = as_number(queue.get("Duration")), as_number(agent.get("AgentInteractionDuration"))
     if wait is None:
-        wait = seconds_between(enqueued, dequeued or connected)
-    before = next((str(item[name]) for name in ("PreviousContactId", "InitialContactId") if item.get(name) and item[name] != own), None)
+        wait = seconds_between(enqueued, dequeued or connected or ended)
+    if talk is None and "AgentInfo" in item:
+        talk = seconds_between(connected, ended)
+    before, first = (None if method in _NOT_CHAINED or item.get(name) in (None, "", own) else str(item[name]) for name in _EARLIER)
     inbound = _DIRECTIONS.get(method) == "inbound"
     recordings = [*(item.get("Recordings") or ()), *([item["Recording"]] if item.get("Recording") else [])]
     return {
         "line": number,
         "contact_id": own,
-        "before": None if method in _NOT_CHAINED else before,
+        "before": before,
+        "first": first,
         "after": item.get("NextContactId") or None,
         "started_at": started,
-        "updated_at": from_iso(item.get("LastUpdateTimestamp")),
+        "updated_at": _read_moment(item.get("LastUpdateTimestamp")),
         "direction": _DIRECTIONS.get(method),
         "channel": _CHANNELS.get(item.get("Channel"), str(item["Channel"]).lower() if item.get("Channel") else None),
-        "queue": queue.get("Name"),
-        "advisor": agent.get("Username"),
+        "queue": queue.get("Name") or queue.get("Id"),
+        "advisor": agent.get("Username") or agent.get("Id"),
         "connected_at": connected,
         "outcome": _find_outcome(item, connected, bool(queue)),
         "wait": wait,
-        "talk": as_number(agent.get("AgentInteractionDuration")),
+        "talk": talk,
         "hold": as_number(agent.get("CustomerHoldDuration")),
         "wrap": as_number(agent.get("AfterContactWorkDuration")),
         "is_transfer": method in ("TRANSFER", "QUEUE_TRANSFER"),
@@ -135,32 +152,27 @@ def fold(bench: Bench) -> str:
         SELECT *, row_number() OVER (PARTITION BY contact_id ORDER BY updated_at DESC NULLS LAST, line DESC) AS copy FROM records"""
     )
     connection.execute("CREATE OR REPLACE TEMP TABLE newest AS SELECT * FROM numbered WHERE copy = 1")
-    connection.execute(
+    find_roots(
+        connection,
         """
-        CREATE OR REPLACE TEMP TABLE links AS
-        SELECT contact_id, min(before) AS before FROM (
-            SELECT n.contact_id, n.before FROM newest n SEMI JOIN newest p ON p.contact_id = n.before
-            UNION ALL
-            SELECT n.contact_id, p.contact_id FROM newest p JOIN newest n ON n.contact_id = p.after WHERE n.before IS NULL AND n.is_transfer
-        ) WHERE before <> contact_id GROUP BY contact_id"""
+        SELECT n.contact_id AS id, coalesce(b.contact_id, f.contact_id, min(p.contact_id) FILTER (n.before IS NULL AND n.is_transfer)) AS before
+        FROM newest n LEFT JOIN newest b ON b.contact_id = n.before LEFT JOIN newest f ON f.contact_id = n.first
+            LEFT JOIN newest p ON p.after = n.contact_id AND p.contact_id <> n.contact_id
+        GROUP BY n.contact_id, b.contact_id, f.contact_id""",
     )
+    # A chain without its beginning stands under the id of that already, so that it is the same contact when the beginning comes.
     connection.execute(
-        """
-        CREATE OR REPLACE TEMP TABLE roots AS
-        WITH RECURSIVE walk AS (
-            SELECT contact_id, contact_id AS root, 0 AS steps FROM newest
-            UNION ALL
-            SELECT w.contact_id, l.before, steps + 1 FROM walk w JOIN links l ON l.contact_id = w.root WHERE steps < 50
-        )
-        SELECT contact_id, arg_max(root, steps) AS root FROM walk GROUP BY contact_id"""
+        "CREATE OR REPLACE TEMP TABLE roots AS SELECT id, coalesce(n.first, n.before, root) AS root FROM roots r JOIN newest n ON n.contact_id = r.root"
     )
-    lost = bench.count("SELECT count(*) FROM newest n WHERE n.before IS NOT NULL AND NOT EXISTS (SELECT 1 FROM links l WHERE l.contact_id = n.contact_id)")
+    lost = bench.count("SELECT count(DISTINCT root) FROM roots WHERE root NOT IN (SELECT contact_id FROM newest)")
     if lost:
-        bench.work.decide("contact_id", N_("transferred contacts whose beginning is not in this file stand for themselves"), N_("{count} contacts"), count=lost)
+        bench.work.decide(
+            "contact_id", N_("contacts whose beginning is not there yet stand under its id: it completes them"), N_("{count} contacts"), count=lost
+        )
     return """
-        WITH legs AS (SELECT n.*, r.root FROM newest n JOIN roots r USING (contact_id)),
+        WITH legs AS (SELECT n.*, r.root FROM newest n JOIN roots r ON r.id = n.contact_id),
         first_answers AS (SELECT root, min(connected_at) AS answered_at FROM legs GROUP BY root)
-        SELECT min(line) AS line, root AS contact_id, min(started_at) AS started_at, max(updated_at) AS updated_at,
+        SELECT min(line) AS line, root AS contact_id, min(started_at) AS started_at, coalesce(max(updated_at), min(started_at)) AS updated_at,
             arg_min(direction, (started_at, line)) AS direction, arg_min(channel, (started_at, line)) AS channel,
             coalesce(arg_max(queue, (started_at, line)) FILTER (connected_at IS NOT NULL), arg_max(queue, (started_at, line))) AS queue,
             arg_max(advisor, connected_at) FILTER (connected_at IS NOT NULL) AS advisor,
@@ -173,7 +185,7 @@ def fold(bench: Bench) -> str:
             arg_min(did, (started_at, line)) AS tracking_number, bool_or(recorded) AS recorded, arg_min(customer_key, (started_at, line)) AS customer_key
         FROM legs JOIN first_answers USING (root) GROUP BY root
         UNION ALL BY NAME
-        SELECT n.line, root AS contact_id, started_at, NULL AS updated_at FROM numbered n JOIN roots USING (contact_id) WHERE copy > 1"""
+        SELECT n.line, root AS contact_id, started_at, NULL AS updated_at FROM numbered n JOIN roots r ON r.id = n.contact_id WHERE copy > 1"""
 
 
 PLATFORM = Platform(
@@ -201,5 +213,6 @@ PLATFORM = Platform(
         "recorded": "Recordings",
         "customer": "CustomerEndpoint.Address",
     },
+    chain=Chain("contact_id", ("before", "first", "after")),
     shown=("ContactId", "InitiationTimestamp"),
 )

@@ -9,10 +9,12 @@ from typing import Any
 
 import pyarrow as pa
 
-from qa_core.ingest.folding import MOMENT, Bench, Work, as_number, from_iso, mask, seconds_between
+from qa_core.ingest.chains import select_talks
+from qa_core.ingest.folding import MOMENT, Bench, Work
 from qa_core.ingest.identity import find_outside, is_withheld
 from qa_core.ingest.platforms import Platform
 from qa_core.ingest.sample import Sample
+from qa_core.ingest.scalars import as_number, from_stamp, mask, seconds_between
 from qa_core.ingest.words import simplify
 from qa_core.wording import N_
 
@@ -131,7 +133,7 @@ def _records(work: Work) -> Iterator[dict[str, Any]]:
 
 def _as_record(number: int, cells: dict[str, str], extra: list[str], work: Work) -> dict[str, Any] | None:
     shown = mask([cells.get("src"), cells.get("dst"), cells.get("start"), cells.get("disposition"), cells.get("uniqueid")], _IDENTITIES)
-    started, answered, ended = (from_iso(cells.get(name)) for name in ("start", "answer", "end"))
+    started, answered, ended = (from_stamp(cells.get(name)) for name in ("start", "answer", "end"))
     if started is None:
         work.reject(number, "missing_start" if not cells.get("start") else "impossible_date", shown)
         return None
@@ -147,6 +149,8 @@ def _as_record(number: int, cells: dict[str, str], extra: list[str], work: Work)
         talk = seconds_between(answered, ended)
     if duration is None:
         duration = seconds_between(started, ended)
+    if answered is not None and seconds_between(started, answered) is None:
+        answered = None  # the clock went back between them: the durations say when
     outcome = _find_outcome(cells)
     return {
         "line": number,
@@ -201,17 +205,9 @@ def _find_queue(cells: dict[str, str]) -> str | None:
 
 def fold(bench: Bench) -> str:
     """One row per linked id. What several legs talked at the same time counts once; the wait lasts until the first of them was answered."""
-    return """
-        WITH parts AS (
-            SELECT *, coalesce(answered_at, started_at) AS since,
-                coalesce(answered_at, started_at) + to_microseconds(CAST(1000000 * coalesce(talk, 0) AS BIGINT)) AS until
-            FROM records WHERE outcome = 'answered'
-        ),
-        pieces AS (
-            SELECT call, until, greatest(since, coalesce(max(until) OVER earlier, since)) AS since FROM parts
-            WINDOW earlier AS (PARTITION BY call ORDER BY since, line ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
-        ),
-        talks AS (SELECT call, sum(greatest(0, date_diff('microsecond', since, until) / 1e6)) AS talk_seconds FROM pieces GROUP BY call)
+    return f"""
+        WITH spoken AS (SELECT *, coalesce(answered_at, started_at) AS since FROM records WHERE outcome = 'answered'),
+        talks AS ({select_talks("spoken", "call")})
         SELECT min(r.line) AS line, arg_min(r.uniqueid, r.line) AS contact_id, min(started_at) AS started_at,
             arg_min(direction, (started_at, r.line)) AS direction, arg_max(queue, (started_at, r.line)) AS queue,
             arg_min(customer_key, (started_at, r.line)) AS customer_key, arg_max(advisor, (started_at, r.line)) FILTER (advisor IS NOT NULL) AS advisor,
@@ -221,8 +217,7 @@ def fold(bench: Bench) -> str:
                 date_diff('microsecond', min(started_at),
                     min(coalesce(answered_at, started_at + to_microseconds(CAST(1000000 * (duration - talk) AS BIGINT)))) FILTER (outcome = 'answered')) / 1e6
                 ELSE max(duration) END AS wait_seconds,
-            CASE WHEN bool_or(outcome = 'answered') AND bool_and(talk IS NOT NULL) FILTER (outcome = 'answered')
-                THEN any_value(t.talk_seconds) END AS talk_seconds,
+            any_value(t.talk_seconds) AS talk_seconds,
             CASE WHEN bool_or(outcome = 'answered') THEN CAST(greatest(0, count(DISTINCT advisor) - 1) AS INTEGER) END AS transfers,
             arg_min(did, (started_at, r.line)) AS tracking_number, bool_or(recorded) AS recorded
         FROM records r LEFT JOIN talks t USING (call) GROUP BY call"""

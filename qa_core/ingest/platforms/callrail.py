@@ -8,9 +8,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from qa_core.ingest.folding import Work, as_number, from_iso, record_schema, take_all
+from qa_core.ingest.folding import Work, record_schema, take_all
 from qa_core.ingest.platforms import Platform
 from qa_core.ingest.sample import Sample
+from qa_core.ingest.scalars import as_number, from_iso
 from qa_core.wording import N_
 
 SCHEMA = record_schema(
@@ -51,7 +52,7 @@ def _as_record(number: int, item: Mapping[str, Any], started: datetime) -> dict[
         "direction": item.get("direction") if item.get("direction") in ("inbound", "outbound") else None,
         "advisor": item.get("agent_email"),
         "outcome": outcome,
-        "talk_seconds": as_number(item.get("duration")) if outcome == "answered" else None,
+        "talk_seconds": _read_duration(item.get("duration")) if outcome == "answered" else None,
         "tracking_number": item.get("tracking_phone_number"),
         "source": _first(item, "utm_source", "source", "source_name"),
         "medium": _first(item, "utm_medium", "medium"),
@@ -61,6 +62,13 @@ def _as_record(number: int, item: Mapping[str, Any], started: datetime) -> dict[
         "recorded": bool(item.get("recording")),
         "customer": item.get("customer_phone_number"),
     }
+
+
+def _read_duration(value: Any) -> float | None:
+    """Seconds, or as a clock shows them: `27`, `00:01:00`."""
+    parts = value.split(":") if isinstance(value, str) else [value]
+    numbers = [as_number(part) for part in parts]
+    return None if None in numbers else sum(number * 60**place for place, number in enumerate(reversed(numbers)))
 
 
 def _first(item: Mapping[str, Any], *names: str) -> str | None:

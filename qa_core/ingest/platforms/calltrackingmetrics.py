@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from email.utils import parsedate_to_datetime
@@ -10,9 +11,10 @@ from typing import Any
 import pyarrow as pa
 
 from qa_core.ingest.documents import look_up
-from qa_core.ingest.folding import Work, as_number, from_epoch, from_iso, record_schema, take_all
+from qa_core.ingest.folding import Work, record_schema, take_all
 from qa_core.ingest.platforms import Platform
 from qa_core.ingest.sample import Sample
+from qa_core.ingest.scalars import as_number, from_epoch, from_iso
 
 _OUTCOMES = {
     "answered": "answered", "completed": "answered", "in-progress": None, "ringing": None, "queued": None, "received": "answered", "no answer": "unanswered",
@@ -42,13 +44,16 @@ def _read_start(item: Mapping[str, Any]) -> datetime | None:
     moment = from_epoch(item.get("unix_time"))
     if moment is None and isinstance(item.get("called_at"), str):
         moment = from_iso(item["called_at"])
-        if moment is None:
-            try:
-                parsed = parsedate_to_datetime(item["called_at"])
-                moment = from_epoch(parsed.timestamp()) if parsed.tzinfo else None
-            except (TypeError, ValueError, IndexError, OverflowError):
-                moment = None
+        for read_date in (parsedate_to_datetime, _read_own_date) if moment is None else ():
+            with contextlib.suppress(TypeError, ValueError, IndexError, OverflowError):
+                parsed = read_date(item["called_at"])
+                moment = moment or (from_epoch(parsed.timestamp()) if parsed.tzinfo else None)
     return moment
+
+
+def _read_own_date(value: str) -> datetime:
+    """As its own reports write it: `2026-03-02 09:00 AM -05:00`."""
+    return datetime.strptime(value, "%Y-%m-%d %I:%M %p %z")
 
 
 def _records(work: Work) -> Iterator[dict[str, Any]]:

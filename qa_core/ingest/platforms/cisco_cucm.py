@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pyarrow as pa
 
-from qa_core.ingest.folding import MOMENT, Bench, Work, as_number, from_epoch, mask, seconds_between
+from qa_core.ingest.folding import MOMENT, Bench, Work
 from qa_core.ingest.identity import find_outside
 from qa_core.ingest.platforms import Platform
 from qa_core.ingest.sample import Sample
+from qa_core.ingest.scalars import as_number, from_epoch, mask, seconds_between
 
 _TYPES = ("INTEGER", "VARCHAR", "UNIQUEIDENTIFIER", "TIMESTAMP", "BIGINT")
 _BUSY, _NUMBER_CHANGED = ("17",), ("1", "3", "22", "28")
@@ -44,31 +44,20 @@ def read(work: Work) -> Iterator[pa.Table]:
 
 
 def _records(work: Work) -> Iterator[dict[str, Any]]:
-    header: list[str] = []
-    number = 0
-    for text, share in work.content.blocks():
-        for line in text.splitlines():
-            number += 1
-            row = [cell.strip() for cell in next(csv.reader([line]), [])]
-            if not any(row):
-                work.skip("blank")
-            elif not header:
-                header = row
-            elif all(not cell or cell.upper().startswith(_TYPES) for cell in row):
-                work.skip("types")
-            else:
-                cells = {name.casefold(): cell for name, cell in zip(header, row, strict=False)}
-                record = _as_record(number, cells, work)
-                if record is not None:
-                    yield record
-        work.progress(number, 0.6 * share)
+    for number, row in work.table_rows():
+        if all(not cell or cell.upper().startswith(_TYPES) for cell in row.values()):
+            work.skip("types")
+            continue
+        record = _as_record(number, {name.replace(" ", ""): cell for name, cell in row.items()}, work)
+        if record is not None:
+            yield record
 
 
 def _as_record(number: int, cells: Mapping[str, str], work: Work) -> dict[str, Any] | None:
-    shown = mask([cells.get("globalcallid_callid"), cells.get("datetimeorigination"), cells.get("callingpartynumber")], frozenset({2}))
+    shown = mask([cells.get("globalcallidcallid"), cells.get("datetimeorigination"), cells.get("callingpartynumber")], frozenset({2}))
     started, connected = from_epoch(cells.get("datetimeorigination")), from_epoch(cells.get("datetimeconnect"))
     ended = from_epoch(cells.get("datetimedisconnect"))
-    if not cells.get("globalcallid_callid"):
+    if not cells.get("globalcallidcallid"):
         work.reject(number, "missing_key", shown)
         return None
     if started is None:
@@ -88,7 +77,7 @@ def _as_record(number: int, cells: Mapping[str, str], work: Work) -> dict[str, A
         else None
     )
     desk = cells.get("callingpartynumber") if direction == "outbound" else final
-    call = ".".join(filter(None, (cells.get("globalcallid_clusterid"), cells.get("globalcallid_callmanagerid"), cells["globalcallid_callid"])))
+    call = ".".join(filter(None, (cells.get("globalcallidclusterid"), cells.get("globalcallidcallmanagerid"), cells["globalcallidcallid"])))
     talk = as_number(cells.get("duration"))
     return {
         "line": number,
@@ -107,7 +96,7 @@ def _as_record(number: int, cells: Mapping[str, str], work: Work) -> dict[str, A
 
 
 def _find_outcome(cells: Mapping[str, str]) -> str:
-    causes = {cells.get("origcause_value"), cells.get("destcause_value")}
+    causes = {cells.get("origcausevalue"), cells.get("destcausevalue")}
     if causes & set(_BUSY):
         return "refused"
     return "failed" if causes & set(_NUMBER_CHANGED) else "unanswered"

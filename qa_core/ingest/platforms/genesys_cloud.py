@@ -7,9 +7,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from qa_core.ingest.folding import MOMENT, Bench, Work, as_number, from_iso
+from qa_core.ingest.folding import MOMENT, Bench, Work
 from qa_core.ingest.platforms import Platform
 from qa_core.ingest.sample import Sample
+from qa_core.ingest.scalars import as_number, from_iso
 from qa_core.wording import N_
 
 _CHANNELS = {"voice": "phone", "callback": "phone", "chat": "chat", "message": "chat", "email": "email", "sms": "sms"}

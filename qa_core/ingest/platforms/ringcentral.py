@@ -8,9 +8,10 @@ from typing import Any
 import pyarrow as pa
 
 from qa_core.ingest.documents import look_up
-from qa_core.ingest.folding import MOMENT, Bench, Work, as_number, from_iso
+from qa_core.ingest.folding import MOMENT, Bench, Work
 from qa_core.ingest.platforms import Platform
 from qa_core.ingest.sample import Sample
+from qa_core.ingest.scalars import as_number, from_iso
 from qa_core.wording import N_
 
 _OUTCOMES = {
@@ -103,7 +104,7 @@ def fold(bench: Bench) -> str:
     return """
         WITH numbered AS (SELECT *, row_number() OVER (PARTITION BY id ORDER BY updated_at DESC NULLS LAST, line DESC) AS copy FROM records),
         legs AS (SELECT *, first_value(id) OVER (PARTITION BY session ORDER BY started_at, line) AS call FROM numbered)
-        SELECT min(line) AS line, call AS contact_id, min(started_at) AS started_at, max(updated_at) AS updated_at,
+        SELECT min(line) AS line, call AS contact_id, min(started_at) AS started_at, coalesce(max(updated_at), min(started_at)) AS updated_at,
             arg_min(direction, (started_at, line)) AS direction,
             coalesce(max(outcome) FILTER (outcome = 'answered'), max(outcome) FILTER (outcome = 'voicemail'), arg_max(outcome, (started_at, line))) AS outcome,
             arg_min(queue, (started_at, line)) AS queue,

@@ -1,4 +1,4 @@
-"""Twilio call resources: strings for numbers, RFC 2822 dates; the calls that a call dialled are its legs."""
+"""Twilio call resources, as JSON or as a table: strings for numbers, RFC 2822 dates; the calls that a call dialled are its legs."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ from typing import Any
 import pyarrow as pa
 
 from qa_core.errors import Refusal
-from qa_core.ingest.folding import MOMENT, Bench, Work, as_number, from_iso
+from qa_core.ingest.chains import Chain, find_roots, select_talks
+from qa_core.ingest.folding import MOMENT, Bench, Work
 from qa_core.ingest.identity import find_outside
 from qa_core.ingest.platforms import Platform
 from qa_core.ingest.sample import Sample
+from qa_core.ingest.scalars import as_number, from_iso
+from qa_core.ingest.words import simplify
 from qa_core.wording import N_
 
 _OUTCOMES = {"completed": "answered", "busy": "refused", "no-answer": "unanswered", "canceled": "abandoned", "failed": "failed"}
@@ -38,7 +41,13 @@ SCHEMA = pa.schema(
 
 def recognise(sample: Sample) -> bool:
     """Every object belongs to an account and has a call's sid, or it is a page of another of Twilio's resources."""
-    return sample.has_keys("sid", "account_sid") or sample.has_keys("recordings", "page_size")
+    return (
+        sample.has_keys("sid", "account_sid")
+        or sample.has_keys("sid", "accountSid")
+        or sample.has_keys("recordings", "page_size")
+        or sample.has_headers("sid", "parent_call_sid", "direction")
+        or sample.has_headers("call_sid", "parent_call_sid", "direction")
+    )
 
 
 def read(work: Work) -> Iterator[pa.Table]:
@@ -46,7 +55,9 @@ def read(work: Work) -> Iterator[pa.Table]:
 
 
 def _records(work: Work) -> Iterator[dict[str, Any]]:
-    for number, item in work.documents():
+    for number, given in work.documents() if work.is_document else work.table_rows():
+        item = {simplify(name).replace(" ", "_"): value for name, value in given.items()}
+        item.setdefault("sid", item.get("call_sid") if "direction" in item else None)
         if "recordings" in item or ("call_sid" in item and "direction" not in item):
             raise Refusal(
                 "not_calls",
@@ -74,8 +85,8 @@ def _read_date(value: Any) -> datetime | None:
 
 
 def _as_record(number: int, item: Mapping[str, Any], started: datetime) -> dict[str, Any]:
-    direction = "inbound" if item.get("direction") == "inbound" else "outbound"
-    outcome = _OUTCOMES.get(item.get("status"))
+    direction = "inbound" if str(item.get("direction") or "").casefold() in ("inbound", "incoming") else "outbound"
+    outcome = _OUTCOMES.get(str(item.get("status") or "").casefold())
     if outcome == "answered" and direction == "outbound" and str(item.get("answered_by") or "").startswith("machine"):
         outcome = "voicemail"
     parent = item.get("parent_call_sid") or None
@@ -97,35 +108,47 @@ def _as_record(number: int, item: Mapping[str, Any], started: datetime) -> dict[
 
 
 def fold(bench: Bench) -> str:
-    """One row per call with those it dialled; without any, Twilio's own answer is all there is. A leg whose call is missing stands alone."""
+    """One row per call with those it dialled; without any, Twilio's own answer is all there is."""
     connection = bench.connection
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE numbered AS SELECT *, row_number() OVER (PARTITION BY sid ORDER BY updated_at DESC NULLS LAST, line DESC) "
         "AS copy FROM records"
     )
+    find_roots(
+        connection,
+        "SELECT n.sid AS id, p.sid AS before FROM numbered n LEFT JOIN numbered p ON p.sid = n.call AND p.sid <> n.sid AND p.copy = 1 WHERE n.copy = 1",
+    )
+    # Calls whose parent is not there yet stand under its sid, so that they are the same contact when it comes.
+    connection.execute("CREATE OR REPLACE TEMP TABLE roots AS SELECT id, n.call AS root FROM roots r JOIN numbered n ON n.sid = r.root AND n.copy = 1")
     connection.execute(
         """
         CREATE OR REPLACE TEMP TABLE legs AS
-        SELECT n.* EXCLUDE (call, is_leg), is_leg AND p.sid IS NOT NULL AS is_leg, CASE WHEN is_leg AND p.sid IS NOT NULL THEN n.call ELSE n.sid END AS call
-        FROM numbered n LEFT JOIN (SELECT DISTINCT sid FROM numbered WHERE NOT is_leg) p ON p.sid = n.call"""
+        SELECT *, bool_or(is_leg) OVER (PARTITION BY call) AS has_legs FROM (
+            SELECT n.* EXCLUDE (call, is_leg), r.root AS call, is_leg AND bool_or(NOT is_leg) OVER (PARTITION BY r.root) AS is_leg
+            FROM numbered n JOIN roots r ON r.id = n.sid
+        )"""
     )
-    alone = bench.count("SELECT count(*) FROM numbered n JOIN legs l USING (line) WHERE n.is_leg AND NOT l.is_leg AND n.copy = 1")
+    alone = bench.count("SELECT count(DISTINCT root) FROM roots WHERE root NOT IN (SELECT sid FROM numbered)")
     if alone:
-        bench.work.decide("contact_id", N_("calls whose parent call is not in this file stand for themselves"), N_("{count} calls"), count=alone)
-    return """
-        SELECT min(line) AS line, call AS contact_id, any_value(started_at) FILTER (NOT is_leg) AS started_at, max(updated_at) AS updated_at,
-            any_value(direction) FILTER (NOT is_leg) AS direction,
+        bench.work.decide(
+            "contact_id", N_("contacts whose beginning is not there yet stand under its id: it completes them"), N_("{count} contacts"), count=alone
+        )
+    return f"""
+        WITH spoken AS (SELECT *, started_at AS since, duration AS talk FROM legs WHERE copy = 1 AND outcome = 'answered' AND is_leg = has_legs),
+        talks AS ({select_talks("spoken", "call")})
+        SELECT min(line) AS line, call AS contact_id, min(started_at) FILTER (NOT is_leg) AS started_at,
+            coalesce(max(updated_at), min(started_at)) AS updated_at,
+            arg_min(direction, started_at) FILTER (NOT is_leg) AS direction,
             CASE WHEN bool_or(is_leg) THEN CASE WHEN bool_or(is_leg AND outcome = 'answered' AND duration > 0) THEN 'answered'
                     WHEN any_value(outcome) FILTER (NOT is_leg) = 'answered' THEN 'unanswered' ELSE any_value(outcome) FILTER (NOT is_leg) END
-                ELSE any_value(outcome) END AS outcome,
+                ELSE coalesce(max(outcome) FILTER (outcome = 'answered'), arg_max(outcome, started_at)) END AS outcome,
             CASE WHEN bool_or(is_leg AND outcome = 'answered') THEN
-                greatest(0, date_diff('microsecond', any_value(started_at) FILTER (NOT is_leg),
+                greatest(0, date_diff('microsecond', min(started_at) FILTER (NOT is_leg),
                     min(started_at) FILTER (is_leg AND outcome = 'answered')) / 1e6) END AS wait_seconds,
-            CASE WHEN bool_or(is_leg) THEN sum(duration) FILTER (is_leg AND outcome = 'answered')
-                ELSE any_value(duration) FILTER (outcome = 'answered') END AS talk_seconds,
+            any_value(t.talk_seconds) AS talk_seconds,
             arg_max(advisor, started_at) FILTER (is_leg AND outcome = 'answered' AND advisor IS NOT NULL) AS advisor,
             any_value(did) FILTER (NOT is_leg) AS tracking_number, any_value(customer_key) FILTER (NOT is_leg) AS customer_key
-        FROM legs WHERE copy = 1 GROUP BY call
+        FROM legs LEFT JOIN talks t USING (call) WHERE copy = 1 GROUP BY call
         UNION ALL BY NAME
         SELECT line, call AS contact_id, started_at, NULL AS updated_at FROM legs WHERE copy > 1"""
 
@@ -149,6 +172,20 @@ PLATFORM = Platform(
         "tracking_number": "to",
         "customer": "from, to",
     },
-    group="call",
+    chain=Chain(
+        "sid",
+        ("call",),
+        {
+            "sid": "contact_id",
+            "call": "contact_id",
+            "is_leg": "false",
+            "started_at": "started_at",
+            "direction": "direction",
+            "outcome": "outcome",
+            "duration": "talk_seconds",
+            "did": "tracking_number",
+            "customer_key": "customer_key",
+        },
+    ),
     shown=("sid", "start_time"),
 )
