@@ -29,6 +29,7 @@ from qa_core.kpis import (
     Parts,
     Subject,
 )
+from qa_core.kpis.rows import number, word
 from qa_core.query import cuts
 from qa_core.query.cuts import Names
 from qa_core.settings import Settings
@@ -71,9 +72,9 @@ def on_contacts(question: Question, kpis: Sequence[Kpi]) -> sa.Select:
     return grouped(question.groups(CONTACTS.c), [present, *_aggregates(question, kpis, CONTACTS.c)]).where(*conditions)
 
 
-def misses_of(question: Question) -> sa.CTE:
+def misses_of(question: Question, with_call_backs: bool = False) -> sa.CTE:
     """The missed contacts in the viewer's scope, where a caller's further misses within the recovery window of the one before are the same miss;
-    each with the call-back that followed, whoever made it. Neither the period nor the filters are applied."""
+    if asked, with the call-back that followed, whoever made it. Neither the period nor the filters are applied."""
     own = sa.and_(question.viewer.scope(CONTACTS), COUNTED_DIRECTION, MISSED)
     order = (CONTACTS.c.started_at, CONTACTS.c.source_system, CONTACTS.c.contact_id)
     started_at, same = CONTACTS.c.started_at, {"partition_by": CONTACTS.c.customer_key, "order_by": order}
@@ -83,14 +84,15 @@ def misses_of(question: Question) -> sa.CTE:
     is_known = CONTACTS.c.customer_key.is_not(None)
     repeated = sa.and_(is_known, before.is_not(None), sa.extract("epoch", started_at - before) <= window).label("is_repeated")
     seconds = sa.case((is_known, sa.extract("epoch", called_back - started_at))).label("seconds_to_call_back")
-    tries = sa.select(*CONTACTS.c, own.label("is_own"), repeated, seconds).where(sa.or_(own, OUTGOING)).cte("tries")
+    tries = sa.select(*CONTACTS.c, own.label("is_own"), repeated, seconds).where(sa.or_(own, OUTGOING) if with_call_backs else own).cte("tries")
     return sa.select(*(tries.c[column.name] for column in MISSES.c)).where(tries.c.is_own, sa.not_(tries.c.is_repeated)).cte("misses")
 
 
 def on_misses(question: Question, kpis: Sequence[Kpi]) -> sa.Select:
     """The missed callers: one miss per caller and recovery window."""
     conditions = [*cuts.within(question.where.period, MISSES.c), *question.filters(MISSES.c)]
-    return grouped(question.groups(MISSES.c), _counted(question, kpis, MISSES.c)).where(*conditions).add_cte(misses_of(question))
+    misses = misses_of(question, with_call_backs=any(kpi.key == "call_back_rate" for kpi in kpis))
+    return grouped(question.groups(MISSES.c), _counted(question, kpis, MISSES.c)).where(*conditions).add_cte(misses)
 
 
 def on_callers(question: Question, kpis: Sequence[Kpi]) -> sa.Select:
@@ -136,26 +138,28 @@ def _evaluations(question: Question, with_errors: bool) -> tuple[sa.FromClause, 
     parts = touched & {"criterion", "section"}
     whole = [column for column in ANSWERS.c if column.name in EVALUATED.c and column.name not in ("is_first", "section", "criterion", "score")]
     kept = [ANSWERS.c[name] if name in question.by else sa.null().label(name) for name in ("section", "criterion")]
-    if parts:
-        score = 100.0 * sa.func.sum(ANSWERS.c.earned) / sa.func.nullif(sa.func.sum(ANSWERS.c.possible), 0)
-        conditions.append(ANSWERS.c.criterion.is_not(None))
+    if not parts and not with_errors:
+        # Every answer repeats what is said of the whole evaluation: its first one is enough.
+        unsaid = [sa.cast(sa.null(), sa.Boolean).label(f"failed_{name}") for name in CRITICAL_CLASSES]
+        rows = sa.select(*whole, *kept, ANSWERS.c.score, *unsaid).where(*conditions, ANSWERS.c.is_first)
     else:
-        score = sa.func.max(ANSWERS.c.score)
-        if not with_errors:
-            conditions.append(ANSWERS.c.is_first)  # every answer repeats the score
-    errors = [
-        sa.func.max(sa.case((sa.and_(ANSWERS.c.critical == name, ANSWERS.c.earned.is_not(None)), sa.case((ANSWERS.c.earned == 0, 1), else_=0))))
-        for name in CRITICAL_CLASSES
-    ]
-    flags = [(error == 1).label(f"failed_{name}") for error, name in zip(errors, CRITICAL_CLASSES, strict=True)]
-    rows = sa.select(*whole, *kept, score.label("score"), *flags).where(*conditions)
-    evaluated = rows.group_by(*whole, *(column for column in kept if isinstance(column, sa.Column))).cte("evaluated")
+        share = 100.0 * sa.func.sum(ANSWERS.c.earned) / sa.func.nullif(sa.func.sum(ANSWERS.c.possible), 0)
+        score = share if parts else sa.func.max(ANSWERS.c.score)
+        rows = sa.select(*whole, *kept, score.label("score"), *_errors()).where(*conditions, *([ANSWERS.c.criterion.is_not(None)] if parts else ()))
+        rows = rows.group_by(*whole, *(column for column in kept if isinstance(column, sa.Column)))
+    evaluated = rows.cte("evaluated")
     if touched <= EVALUATION_DIMENSIONS:
         return EVALUATED, EVALUATED.c, lambda statement: statement.add_cte(evaluated)
     columns = _Joined(EVALUATED.c, CONTACTS.c)
     joined = EVALUATED.outerjoin(CONTACTS, sa.and_(EVALUATED.c.source_system == CONTACTS.c.source_system, EVALUATED.c.contact_id == CONTACTS.c.contact_id))
     filters = question.filters(columns, lambda dimension: not own(dimension))
     return joined, columns, lambda statement: statement.add_cte(evaluated).where(*filters)
+
+
+def _errors() -> list[sa.ColumnElement[bool]]:
+    """Of the answers together, whether one is a critical error of each class; null where the class does not apply."""
+    applies = {name: sa.and_(ANSWERS.c.critical == word(name), ANSWERS.c.earned.is_not(None)) for name in CRITICAL_CLASSES}
+    return [sa.func.bool_or(sa.case((test, ANSWERS.c.earned == number("0.0")))).label(f"failed_{name}") for name, test in applies.items()]
 
 
 def on_spend(question: Question) -> sa.Select:
