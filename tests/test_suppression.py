@@ -215,3 +215,21 @@ def test_settings_of_a_question_are_those_that_pages_set_side_by_side(centre: Pa
         with pytest.raises(AccessDenied):
             query.measure(EXECUTIVE, ("received",), overrides={name: text})
         query.measure(Viewer.SYSTEM, ("received",), overrides={name: text})
+
+
+def test_the_total_of_a_source_gives_back_none_of_its_campaigns(centre: Path) -> None:
+    def of_campaign(source: str, campaign: str, advisors: int, each: int) -> list[dict[str, Any]]:
+        return [{**row, "source": source, "campaign": campaign} for row in of_queue("a", advisors, each)]
+
+    # Google less "autumn" would be "tiny": the smallest campaign of all, "summer", does not help there.
+    land_all(
+        of_campaign("Bing", "summer", 8, 5), of_campaign("Bing", "winter", 8, 30), of_campaign("Google", "autumn", 8, 20), of_campaign("Google", "tiny", 2, 6)
+    )
+    assert shown("csat", "source") == {"Bing": "ok", "Google": "ok"}
+    assert shown("csat", "campaign") == {"autumn": "suppressed", "summer": "ok", "tiny": "suppressed", "winter": "ok"}
+    assert shown("csat", "campaign", "month") == {
+        ("autumn", "2026-05"): "suppressed",
+        ("summer", "2026-05"): "ok",
+        ("tiny", "2026-05"): "suppressed",
+        ("winter", "2026-05"): "ok",
+    }

@@ -2,7 +2,8 @@
 
 The rule: whatever is asked, only what follows from fixed tables is answered: the total, by month, by one dimension, and by that dimension
 and month. A cell is published when it is large enough, its totals are published, the cells held back in each line are large enough together,
-and no sum of published cells gives it back. Two dimensions at once, months apart, are not published.
+and no sum of published cells gives it back; where values make up one value of another dimension, they are such a line too. Two dimensions at once,
+months apart, are not published.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from qa_core import engines
 from qa_core.access import MINIMUM_ADVISORS, MINIMUM_CONTACTS
 from qa_core.errors import AccessDenied
 from qa_core.kpis import Kind, Kpi, Subject
-from qa_core.query import cuts, statements, totals
+from qa_core.query import cuts, nesting, statements, totals
 from qa_core.query.rows import Row
 from qa_core.query.statements import Question
 from qa_core.settings import get_setting
@@ -50,14 +51,17 @@ class Published:
     """Which cells of the four tables are published, for one KPI and one dimension (or none: every cell then has the value `ALL`).
 
     The tables of the total and of the months never depend on the dimension, so that answers about different dimensions agree.
+    `groups`: values that make up one value of another dimension, whose total is therefore known.
     """
 
-    def __init__(self, cells: Mapping[Cell, Weight]) -> None:
+    def __init__(self, cells: Mapping[Cell, Weight], groups: Collection[nesting.Group] = ()) -> None:
+        self.groups = groups
         self.cells = {cell: weight for cell, weight in cells.items() if weight.n or weight.advisors}
         self.months, self.values = _summed(self.cells, 1), _summed(self.cells, 0)
         self.hides_all = not sum(self.cells.values(), Weight()).is_safe
         self.hidden_months = _hold_back(self.months) if not self.hides_all else set(self.months)
-        self.hidden_values = _hold_back(self.values) if not self.hides_all else set(self.values)
+        # The groups first: what they hold back serves the total as well.
+        self.hidden_values = _hold_back(self.values, self._held_in_groups(set())) if not self.hides_all else set(self.values)
         self.hidden_cells = {cell for cell, weight in self.cells.items() if not weight.is_safe}
         self._settle()
 
@@ -74,17 +78,25 @@ class Published:
     def _settle(self) -> None:
         """Hold back cells until every line is large enough and nothing small follows from what is left."""
         while True:
+            self.hidden_values = self._held_in_groups(self.hidden_values)
             self.hidden_cells |= {cell for cell in self.cells if cell[0] in self.hidden_values or cell[1] in self.hidden_months}
             before = len(self.hidden_cells)
             for place, above in ((0, self.hidden_values), (1, self.hidden_months)):
                 for line in _lines(self.cells, place, above):
-                    self.hidden_cells |= _hold_back({cell: self.cells[cell] for cell in line}, self.hidden_cells)
+                    parts = [[cell for cell in line if cell[0] in group] for group in self.groups] if place == 1 else []
+                    for part in (*parts, line):
+                        self.hidden_cells |= _hold_back({cell: self.cells[cell] for cell in part}, self.hidden_cells)
             if len(self.hidden_cells) > before:
                 continue
             exposed = self._first_exposed()
             if exposed is None:
                 return
             self._cover(exposed)
+
+    def _held_in_groups(self, hidden: set[Any]) -> set[Any]:
+        for group in self.groups:
+            hidden = hidden | _hold_back({value: weight for value, weight in self.values.items() if value in group}, hidden)
+        return hidden
 
     def _first_exposed(self) -> Cell | None:
         """A small sum over neighbouring months that the published totals give back: it is the same in every solution of their equations."""
@@ -231,6 +243,7 @@ def _weigh(
     months = [cuts.plain("month", value, question.names) for value in frame["by_month"]]
     values = [cuts.plain(dimension, value, question.names) for value in frame[f"by_{dimension}"]] if dimension else [ALL] * len(frame)
     uncounted = _weigh_totals(replace(whole, by_advisor=False), kpis, dimension) if subject == Subject.CONTACTS else {}
+    groups = nesting.find_groups(dimension)
     bits: dict[Any, int] = {}
     published, judged_or_not = {}, {}
     for kpi in kpis:
@@ -245,9 +258,9 @@ def _weigh(
             together[cell] = together.get(cell, Weight()) + Weight(int(n) + int(left), bit)
         for cell, n in uncounted.get(kpi.key, ()):
             cells[cell] = cells.get(cell, Weight()) + Weight(n)
-        published[kpi.key] = Published(cells)
+        published[kpi.key] = Published(cells, groups)
         if kpi.leaves_out:
-            judged_or_not[kpi.key] = Published(together)
+            judged_or_not[kpi.key] = Published(together, groups)
     return published, judged_or_not
 
 
