@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from qa_core import home
 from qa_core.access import Permission, Viewer
 from qa_core.errors import AccessDenied, Misuse, Refusal
-from qa_core.ingest import batches, examination, landing, obstacles, read, recovery, undoing, uploads
+from qa_core.ingest import batches, landing, obstacles, read, recovery, undoing, uploads
 from qa_core.ingest.options import KINDS, ImportOptions, Progress
 from qa_core.ingest.report import FileReport
 from qa_core.ingest.staged import Staged
@@ -46,6 +46,8 @@ def run_upload(viewer: Viewer, kind: str, path: Path, name: str, options: Import
 def _import_file(viewer: Viewer, kind: str, path: Path, name: str, options: ImportOptions, progress: Progress) -> FileReport:
     report = _or_refused(name, options, lambda: _land(viewer, kind, path, name, options, progress))
     if report.is_refused and options.dry_run:
+        from qa_core.ingest import examination
+
         report.headers, report.mapping = examination.find_columns(path, kind, options)
     return report
 
@@ -102,6 +104,9 @@ def _bring(viewer: Viewer, staged: Staged, name: str, options: ImportOptions, pr
             coming = landing.Landing(viewer, staged, options, report, progress, system=system)
             landing.land(coming)
             if options.dry_run:
+                # Only here: it asks the questions of the pages, whose libraries take longer to load than a known file to recognise.
+                from qa_core.ingest import examination
+
                 with open_bench(staged.folder, staged) as bench:
                     report.examination = examination.examine(bench, staged, coming.trial)
         report.require_identity()

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from qa_core import wording
 from qa_core.errors import Refusal
 from qa_core.ingest import overriding, reasons
-from qa_core.ingest.examination import Examination
 from qa_core.ingest.staged import Decision
 from qa_core.wording import _
+
+if TYPE_CHECKING:
+    from qa_core.ingest.examination import Examination
 
 
 @dataclass
