@@ -104,6 +104,13 @@ def test_taking_a_leg_back_leaves_the_contact_as_it_was(centre: Path) -> None:
     assert find_contacts("talk_seconds") == [("c1", 125.0)]
 
 
+def test_legs_whose_beginning_never_comes_are_a_contact_that_stays_the_same(centre: Path) -> None:
+    leg = json.dumps(TWILIO[1])
+    assert bring(centre, "leg.json", leg).new == 1
+    before = find_contacts(*COLUMNS)
+    assert bring(centre, "leg.json.gz", leg).unchanged == 1 and find_contacts(*COLUMNS) == before
+
+
 def test_a_leg_that_is_missing_for_good_parts_no_contact(centre: Path) -> None:
     report = bring(centre, "both", "\n".join(json.dumps(item) for item in (CONNECT[0], CONNECT[2])))
     assert (report.new, report.folded) == (1, 1) and find_contacts("talk_seconds", "advisor_id") == [("c1", 125.0, "cat")]

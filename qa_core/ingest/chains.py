@@ -159,7 +159,7 @@ def _rebuild(connection: duckdb.DuckDBPyConnection, work: Work, chain: Chain) ->
         for name in chain.named
         for (text,) in connection.execute(
             f"SELECT DISTINCT {name} FROM of_file WHERE {name} NOT IN (SELECT {chain.own} FROM of_file) "
-            f"AND {name} NOT IN (SELECT unnest([{', '.join((chain.own, *chain.named))}]) FROM taken)"
+            f"AND {name} NOT IN (SELECT unnest([{', '.join((chain.own, *chain.named))}]) FROM kept)"
         ).fetchall()
     ]
     if not missing or lake.version("contacts") < 0:
