@@ -126,7 +126,28 @@ def test_a_trend_leaves_gaps_dots_what_is_provisional_and_carries_its_dates() ->
     assert dotted.line.dash == "dot" and dotted.y[3] == 0.6
     assert marks.customdata[0][0] == "2026-06-01"
     assert marks.marker.symbol[2] == "diamond"  # never colour alone
-    assert len([trace for trace in figure.data if trace.fill == "toself"]) == 2
+    assert len([trace for trace in figure.data if trace.fill == "toself"]) == 1  # the last two weeks
+
+
+def test_a_first_week_alone_shows_its_value_and_interval_and_no_empty_months_before() -> None:
+    points = pd.DataFrame({"at": WEEKS, "value": [None] * 11 + [0.8], "low": [None] * 11 + [0.7], "high": [None] * 11 + [0.9], "n": [0] * 11 + [40]})
+
+    figure = charts.build_trend(points.astype({"value": float, "low": float, "high": float}), Unit.RATE, bounds=(0, 1))
+    interval, marks = figure.data[0], figure.data[-1]
+
+    assert list(interval.y) == [0.7, 0.9] and set(interval.x) == {WEEKS[-1]}
+    assert marks.marker.size[-1] == 8
+    assert figure.layout.xaxis.range[0].date() > WEEKS[-2]
+
+
+def test_months_of_two_years_say_the_year_below_the_first_and_each_january() -> None:
+    months = pd.date_range("2025-10-01", periods=13, freq="MS").date
+    points = pd.DataFrame({"at": months, "value": 0.8, "low": 0.7, "high": 0.9, "n": 100})
+
+    axis = charts.build_trend(points, Unit.RATE, grain="month").layout.xaxis
+
+    assert list(axis.ticktext) == ["Oct<br>2025", "Dec", "Feb<br>2026", "Apr", "Jun", "Aug", "Oct"]
+    assert axis.tickangle == 0
 
 
 def test_a_waterfall_ends_where_the_value_is_and_marks_its_cut_axis() -> None:

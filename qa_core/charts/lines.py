@@ -52,6 +52,9 @@ def build_trend(
     shown = [value for name in ("value", "low", "high") if name in points for value in points[name].dropna()]
     for start, end in _stretches(known & points["low"].notna() & points["high"].notna()) if "low" in points else ():
         part, days = points.iloc[start:end], at[start:end]
+        if end - start == 1:  # an interval of its own has no width to fill
+            figure.add_scatter(x=days * 2, y=[*part["low"], *part["high"]], mode="lines", line={"color": tint.band, "width": 6}, hoverinfo="skip")
+            continue
         figure.add_scatter(
             x=[*days, *reversed(days)],
             y=[*part["high"], *reversed(part["low"].tolist())],
@@ -79,6 +82,7 @@ def build_trend(
     if provisional.any():
         figure.add_scatter(x=at, y=points["value"].where(reach & known), mode="lines", line={"color": tint.accent, "width": 2, "dash": "dot"}, hoverinfo="skip")
     paint = {"attention": (tint.attention, "diamond"), "better": (tint.better, "triangle-up"), "": (tint.ink, "circle-open")}
+    alone = {start for start, end in _stretches(known) if end - start == 1}
     marks = [paint[signals[position]] if position in signals else (tint.accent, "circle") for position in range(len(at))]
     text = [
         say_point(row, figures.name(grain, day.isoformat()[:7] if grain == "month" else day), unit, currency, provisional[position])
@@ -91,7 +95,7 @@ def build_trend(
         marker={
             "color": [colour for colour, _symbol in marks],
             "symbol": [symbol for _colour, symbol in marks],
-            "size": [10 if position in signals else (5 if len(at) <= 40 else 3.5) for position in range(len(at))],
+            "size": [10 if position in signals else 8 if position in alone else 5 if len(at) <= 40 else 3.5 for position in range(len(at))],
             "line": {"width": 1, "color": tint.paper},
         },
         cliponaxis=False,  # a mark at 100 % is whole
@@ -102,7 +106,8 @@ def build_trend(
     low, high = find_range(shown, bounds)
     ticks = figures.nice_ticks(low, high, unit)
     figure.update_yaxes(range=[low, high], tickvals=ticks, ticktext=[say_tick(tick, unit, currency, ticks) for tick in ticks])
-    _date_axis(figure, at, grain)
+    # What lies before the first known value is left out, so that a centre's first weeks fill the picture.
+    _date_axis(figure, at[int(known.argmax()) :], grain)
     return dress(figure, tint, height)
 
 

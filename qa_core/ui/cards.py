@@ -41,6 +41,7 @@ TABLE_TITLES: Mapping[str, str] = {
     "cost_per_resolved": N_("Per resolved"),
 }
 """And for the head of a column."""
+NOTHING = ":gray[–]"
 SHORT = 20
 """So many characters fit on one line of a tile on a phone."""
 COLOURS = {"better": "green", "attention": "orange", "": "gray"}
@@ -83,7 +84,7 @@ def build_tile(row: Any, look: Look, series: Series | None = None, extra: str = 
     help_text = "\n\n".join((f"{_(kpi.title)} – {_(kpi.meaning)}", escape(_(kpi.formula)), *say_notes(row.notes or ())))
     sparkline = tuple(series.sparkline[-30:]) if series else ()
     if figures.is_missing(row.value):
-        return Tile(title_of(kpi), f":gray[{_missing(row.status)}]", help_text, _why_missing(row) or "\u00a0", sparkline=sparkline)
+        return Tile(title_of(kpi), _missing(row.status), help_text, _why_missing(row), sparkline=sparkline)
     tile = {
         "title": title_of(kpi),
         "value": figures.value(row.value, kpi.unit, currency),
@@ -234,9 +235,9 @@ COMPONENTS = {"talk": N_("talk time"), "hold": N_("hold time"), "wrap": N_("afte
 
 
 def _missing(status: str) -> str:
-    if status == "suppressed":
-        return _("hidden")
-    return _("pending") if status == "pending" else _(figures.NO_DATA)
+    """In place of a value: one short word, since a tile would cut a longer one."""
+    word = _("hidden") if status == "suppressed" else _("pending") if status == "pending" else ""
+    return f":gray[{word}]" if word else NOTHING
 
 
 def _why_missing(row: Any) -> str:
@@ -246,4 +247,4 @@ def _why_missing(row: Any) -> str:
         return _("{n} pending: their window is not over yet.", n=figures.number(row.pending))
     if any(note == "spend_beyond_scope" for note in row.notes or ()):
         return _("Spend belongs to the whole centre, not to some teams.")
-    return ""
+    return _(figures.NO_DATA)

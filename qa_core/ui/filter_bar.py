@@ -232,11 +232,11 @@ def _ask_values(viewer: Viewer, dimension: str) -> tuple[str | None, ...]:
     # What is no longer offered (another viewer, a purged queue) must not stay as an invisible filter.
     held = st.session_state[dimension] = [key for key in st.session_state.get(dimension) or [] if key in titles]
     title = _(slices.get_dimension(dimension).title)
-    with st.popover(_name_chosen(title, [titles[key] for key in held]), disabled=not titles):
+    with st.popover(_name_chosen(title, [titles[key] for key in held]), disabled=not titles), st.container(width=320):
         if len(titles) <= MOST_BUTTONS:
-            st.pills(title, list(titles), format_func=lambda key: escape(titles.get(key, key)), key=dimension, selection_mode="multi", width=320)
+            st.pills(title, list(titles), format_func=lambda key: escape(titles.get(key, key)), key=dimension, selection_mode="multi")
         else:
-            st.multiselect(title, list(titles), format_func=lambda key: titles.get(key, key), key=dimension, placeholder=_("All"), width=320)
+            st.multiselect(title, list(titles), format_func=lambda key: titles.get(key, key), key=dimension, placeholder=_("All"))
     return tuple(None if key == _MISSING else key for key in held)
 
 

@@ -77,7 +77,8 @@ def sparklines(frame: pd.DataFrame, dimension: str, grain: str, kpi: str) -> dic
         value = getattr(row, dimension)
         if not figures.is_missing(row.value):
             lines.setdefault(None if figures.is_missing(value) else value, []).append(float(row.value))
-    return lines
+    # One value makes no line.
+    return {value: known for value, known in lines.items() if len(known) > 1}
 
 
 def cell(row: Any) -> str:

@@ -46,9 +46,9 @@ def show_dots(viewer: Viewer, look: Look, key: str, with_title: bool = False) ->
     rows = [row for row in frame.itertuples() if not figures.is_missing(getattr(row, dimension)) and not figures.is_missing(row.value) and row.n >= least]
     few = int(((frame["n"] > 0) & (frame["n"] < least) & frame[dimension].notna()).sum())
     if len(rows) < 2:
-        with st.container(border=True, height="stretch"):
-            cards.show_heading(Finding(_("{title}: nobody to compare with", title=cards.title_of(kpi))))
-            st.caption(_("It takes two advisors with at least {n} values each in this period.", n=least))
+        with st.container(border=True, height="stretch", gap="xxsmall"):
+            finding = Finding(_("{title}: nobody to compare with", title=cards.title_of(kpi)))
+            cards.show_heading(finding, _("It takes two advisors with at least {n} values each in this period.", n=least))
         return
     names = [getattr(row, dimension) for row in rows]
     comparison = compare(kpi, rows, names)

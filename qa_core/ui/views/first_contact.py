@@ -55,14 +55,12 @@ def show_who_and_what(viewer: Viewer, look: Look) -> None:
 def _show_window(viewer: Viewer, look: Look) -> None:
     """How the share depends on the window that counts as a repeat."""
     frame = pd.concat([cached.measure(viewer, (REPEAT,), (), look.where, overrides={"first_contact_days": str(days)}) for days in WINDOWS])
-    if frame["value"].isna().all():
+    known = [(days, value) for days, value in zip(WINDOWS, frame["value"], strict=True) if not figures.is_missing(value)]
+    if len(known) < 2:
         return
-    first, last = frame["value"].dropna().iloc[0], frame["value"].dropna().iloc[-1]
-    finding = Finding(
-        _("From {first} within one day to {last} within thirty", first=figures.percent(first), last=figures.percent(last))
-        if frame["value"].notna().all()
-        else _("The longer the window, the more people come back")
-    )
+    # The window of one day is the first to be over.
+    (_days, first), (longest, last) = known[0], known[-1]
+    said = _("From {first} within one day to {last} within {n} days", first=figures.percent(first), last=figures.percent(last), n=longest)
     figure = charts.build_curve(
         WINDOWS,
         frame,
@@ -71,7 +69,9 @@ def _show_window(viewer: Viewer, look: Look) -> None:
         x_label=_("days within which a further contact counts as a repeat"),
         dark=cards.is_dark(),
     )
-    cards.show_chart(figure, finding, _("{title} by the length of its window; dashed: the window in force", title=cards.title_of(get_kpi(REPEAT))), "window")
+    cards.show_chart(
+        figure, Finding(said), _("{title} by the length of its window; dashed: the window in force", title=cards.title_of(get_kpi(REPEAT))), "window"
+    )
 
 
 def _build_cost(resolved, handle, look: Look) -> Tile:
@@ -79,7 +79,7 @@ def _build_cost(resolved, handle, look: Look) -> Tile:
     title = _("Time spent on repeats")
     help_text = _("First contacts that were followed by a further one within the window, times the average handle time.")
     if figures.is_missing(resolved.value) or figures.is_missing(handle.value):
-        return Tile(title, f":gray[{_(figures.NO_DATA)}]", help_text, "\u00a0")
+        return Tile(title, cards.NOTHING, help_text, _(figures.NO_DATA))
     repeats = resolved.denominator - resolved.numerator
     tile = {
         "title": title,
@@ -100,7 +100,7 @@ def _show_table(viewer: Viewer, look: Look, dimension: str, title: str, height: 
     rows.sort(key=lambda row: row.numerator - row.denominator)
     with st.container(border=True, height="stretch", gap="xxsmall"):
         clickable = drill.is_open_to(viewer)
-        cards.show_heading(Finding(title), _("Click a line to see its contacts.") if clickable else "")
+        cards.show_heading(Finding(title), _("Click a line to see its contacts.") if clickable and rows else "")
         if not rows:
             st.caption(_(figures.NO_DATA))
             return

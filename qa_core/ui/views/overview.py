@@ -122,6 +122,11 @@ def _say_what_was_looked_at(look: Look, cells: int, compared: int) -> str:
     """The limits of the list: what was compared, and how much could not be."""
     if look.compare is None:
         return _("Trends beyond their limits; choose a comparison to look queue by queue")
+    if not compared:
+        return _(
+            "It takes {n} weeks or months of data to know what is usual, and an earlier period with enough contacts to compare queues, reasons and channels.",
+            n=movement.BASELINE_POINTS,
+        )
     return _(
         "Beyond its limits, or moved by clearly more than chance since {period}; {count} of {whole} rates by queue, reason and channel could be compared",
         period=look.compare_title,
@@ -165,7 +170,10 @@ def show_cut(viewer: Viewer, look: Look, dimension: str, title: str) -> None:
     clickable = drill.is_open_to(viewer)
     heads = {key: cards.column_of(key) for key in keys}
     with st.container(border=True, height="stretch", gap="xxsmall"):
-        cards.show_heading(Finding(title), _("Click a line to see its contacts.") if clickable else "")
+        cards.show_heading(Finding(title), _("Click a line to see its contacts.") if clickable and ordered else "")
+        if not ordered:
+            st.caption(_(figures.NO_DATA))
+            return
         rows, head = [], _(slices.get_dimension(dimension).title)
         for value in ordered:
             line = {head: figures.name(dimension, value)}

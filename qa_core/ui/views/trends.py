@@ -27,6 +27,12 @@ def read_series(viewer: Viewer, look: Look, kpis: Sequence[str]) -> Mapping[str,
 def show_trend(viewer: Viewer, look: Look, series: Series, height: int = 270, title: str = "") -> None:
     """One KPI over time, under what its series shows. A click on a point opens the contacts of that week."""
     kpi, finding, key = series.kpi, series.finding, f"trend_{series.kpi.key}"
+    if series.points["value"].isna().all():
+        with st.container(border=True, height="stretch", gap="xxsmall"):
+            text = _("Nothing to show in this period")
+            heading = _("{title}: {finding}", title=title, finding=text[0].lower() + text[1:]) if title else text
+            cards.show_heading(findings.Finding(heading), _("No value is known, or all are pending or hidden."))
+        return
     if title:
         finding = findings.Finding(_("{title}: {finding}", title=title, finding=finding.text[0].lower() + finding.text[1:]), finding.tone)
     caption = _("{title} by month", title=cards.title_of(kpi)) if series.grain == "month" else _("{title} by week", title=cards.title_of(kpi))
@@ -57,9 +63,9 @@ def show_change(viewer: Viewer, look: Look, key: str, dimension: str, spread: fl
     title = cards.title_of(kpi)
     whole = cached.headline(viewer, (key,), look.where, look.compare)[key]
     if look.compare is None or figures.is_missing(getattr(whole, "delta", None)):
-        with st.container(border=True, height="stretch"):
-            cards.show_heading(findings.Finding(_("{title}: nothing to compare with", title=title)))
-            st.caption(_("Choose a comparison above, or a period whose earlier one has data."))
+        with st.container(border=True, height="stretch", gap="xxsmall"):
+            finding = findings.Finding(_("{title}: nothing to compare with", title=title))
+            cards.show_heading(finding, _("Choose a comparison above, or a period whose earlier one has data."))
         return
     now, before = (_segments(viewer, key, dimension, where) for where in (look.where, look.where.with_period(look.compare)))
     effects = movement.explain_change(before, now)
