@@ -6,12 +6,15 @@ import json
 import os
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from qa_core import home
+from qa_core.access import Viewer
 from qa_core.commands import run
+from qa_core.ingest import batches
 
 CALLS = """Call Id,Agent,Date,Time,Topic,Answered (Y/N),Resolved,Speed of answer in seconds,AvgTalkDuration,Satisfaction rating
 ID0001,Diane,2026-01-27,9:12:58,Contract,Y,Y,10,0:02:00,5
@@ -59,6 +62,27 @@ def test_the_same_file_again_changes_nothing(calls, capsys):
     code, [report] = ask(capsys, "import", "contacts", str(calls))
     assert code == 0
     assert (report["read"], report["new"], report["unchanged"]) == (4, 0, 4)
+
+
+def test_the_list_of_imports_shows_the_newest_and_says_how_many_there_are(calls, capsys):
+    second = calls.with_name("more.csv")
+    second.write_text(CALLS.replace("ID000", "M").replace("2026-01-28", "2026-02-31"), encoding="utf-8")
+    run(["import", "contacts", str(calls)])
+    run(["import", "contacts", str(second)])
+
+    capsys.readouterr()
+    assert run(["batches", "list", "--last", "1"]) == 0
+    shown = capsys.readouterr().out
+    assert "more.csv" in shown and "calls.csv" not in shown
+    assert "1 of 2; all of them: batches list --last 0" in shown
+    assert len(ask(capsys, "batches", "list", "--last", "1")[1]) == 2
+
+    troubled = batches.Which(troubled=True)
+    assert [row["file"] for row in batches.find_batches(Viewer.SYSTEM, troubled)] == ["more.csv"]
+    assert batches.count_batches(Viewer.SYSTEM, batches.Which(kind="surveys")) == 0
+    today = home.to_local(batches.find_batches(Viewer.SYSTEM)[0]["started_at"]).date()
+    assert batches.count_batches(Viewer.SYSTEM, batches.Which(day=today)) == 2
+    assert batches.count_batches(Viewer.SYSTEM, batches.Which(day=today - timedelta(days=1))) == 0
 
 
 def test_a_refused_file_does_not_stop_the_next_one(calls, tmp_path, capsys):

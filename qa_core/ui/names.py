@@ -12,7 +12,7 @@ from qa_core.access import Permission, Viewer
 from qa_core.conventions import naming, suggesting
 from qa_core.conventions.suggesting import Suggestion
 from qa_core.errors import Refusal
-from qa_core.ui import gate
+from qa_core.ui import address, gate
 from qa_core.wording import N_, _, ngettext
 
 KIND_TITLES = {"advisor": N_("Advisors"), "queue": N_("Queues"), "reason": N_("Reasons"), "campaign": N_("Campaigns")}
@@ -22,10 +22,12 @@ OUTCOME = "names_outcome"
 
 def choose_kind() -> str:
     """Which names are meant."""
+    address.take("names", "kind", KIND_TITLES, "advisor")
     chosen = st.segmented_control(
-        _("Names of"), list(KIND_TITLES), default="advisor", format_func=lambda kind: _(KIND_TITLES[kind]), key="names_kind", label_visibility="collapsed"
+        _("Names of"), list(KIND_TITLES), format_func=lambda kind: _(KIND_TITLES[kind]), key="kind", label_visibility="collapsed", required=True
     )
-    return chosen if chosen in KIND_TITLES else "advisor"
+    address.give("names", "kind", chosen, "advisor")
+    return chosen
 
 
 def show_outcome() -> None:

@@ -12,7 +12,7 @@ from qa_core import home, wording
 from qa_core.access import Permission, Viewer
 from qa_core.conventions import opening, sites
 from qa_core.errors import Refusal
-from qa_core.ui import gate
+from qa_core.ui import address, gate
 from qa_core.wording import N_, _, ngettext
 
 WEEKDAY_TITLES = (N_("Monday"), N_("Tuesday"), N_("Wednesday"), N_("Thursday"), N_("Friday"), N_("Saturday"), N_("Sunday"))
@@ -32,8 +32,12 @@ def choose_site(viewer: Viewer) -> dict[str, Any] | None:
         st.info(_("There is no site yet. Sites come with teams: import advisors with their team and site."))
         return None
     names = [site["site"] for site in known]
-    chosen = st.segmented_control(_("Site"), names, default=names[0], key="opening_site") if len(names) > 1 else names[0]
-    return next((site for site in known if site["site"] == chosen), known[0])
+    if len(names) == 1:
+        return known[0]
+    address.take("opening_hours", "at", names, names[0])
+    chosen = st.segmented_control(_("Site"), names, key="at", required=True)
+    address.give("opening_hours", "at", chosen, names[0])
+    return next(site for site in known if site["site"] == chosen)
 
 
 def ask_hours(viewer: Viewer, site: dict[str, Any]) -> None:
