@@ -7,7 +7,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import numpy as np
 import pyarrow as pa
@@ -40,7 +40,6 @@ _EMPTY = (
 )
 EMPTY = tuple(spelling for word in _EMPTY for spelling in dict.fromkeys((word, word.upper(), word.capitalize(), word.title())))
 EMPTY = (*dict.fromkeys(("", *EMPTY, "NaN", "NaT", "N/a")),)
-_EMPTY_SET = pa.array(EMPTY, pa.string())
 _NOT_GIVEN = {
     "not answered",
     "not scored",
@@ -58,11 +57,17 @@ _NOT_GIVEN = {
 }
 
 
+@cache
+def _empty_set() -> pa.Array:
+    """Made when a file is read: Arrow loads pandas for its first array, which a known file need not wait for."""
+    return pa.array(EMPTY, pa.string())
+
+
 def clean(column: list[str] | pa.Array) -> pa.Array:
     """Cells without the spaces around them; those that say nothing (empty, NULL, NaN …) become null."""
     cells = column if isinstance(column, pa.Array) else pa.array(column, pa.string())
     trimmed = pc.utf8_trim_whitespace(cells)
-    return pc.if_else(pc.is_in(trimmed, value_set=_EMPTY_SET), pa.scalar(None, pa.string()), trimmed)
+    return pc.if_else(pc.is_in(trimmed, value_set=_empty_set()), pa.scalar(None, pa.string()), trimmed)
 
 
 def without_notes(values: pa.Array) -> pa.Array:
