@@ -40,7 +40,7 @@ def count_half_hours(days: Collection[date], zone: ZoneInfo, until: datetime | N
         starts = starts[starts <= until]
     local = starts.tz_convert(zone)
     local = local[np.isin(local.tz_localize(None).normalize().to_numpy(), pd.DatetimeIndex(list(days)).to_numpy())]
-    positions, counts = np.unique((local.dayofweek.to_numpy() + 1) * 48 + local.hour.to_numpy() * 2 + local.minute.to_numpy() // 30, return_counts=True)
+    positions, counts = np.unique((local.day_of_week.to_numpy() + 1) * 48 + local.hour.to_numpy() * 2 + local.minute.to_numpy() // 30, return_counts=True)
     return {
         (position // 48, f"{position % 48 // 2:02d}:{position % 2 * 30:02d}"): count
         for position, count in zip(positions.tolist(), counts.tolist(), strict=True)

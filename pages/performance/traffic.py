@@ -11,7 +11,7 @@ look = filter_bar.current()
 filter_bar.show_title(_("Traffic"))
 if not empty.is_shown(viewer, look):
     clock = traffic.read_clock(viewer, look)
-    traffic.show_top(viewer, look)
+    traffic.show_top(viewer, look, clock)
     traffic.show_when(viewer, look, clock)
     traffic.show_hours(viewer, look, clock)
     waiting.show(viewer, look, clock)

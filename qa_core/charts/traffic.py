@@ -11,13 +11,13 @@ import plotly.graph_objects as go
 from qa_core import figures
 from qa_core.charts.labels import cut, find_range, plain, say_point, say_tick
 from qa_core.charts.lines import build_curve
-from qa_core.charts.palette import colours, dress
+from qa_core.charts.palette import Colours, colours, dress
 from qa_core.kpis import Unit
 from qa_core.wording import N_, _
 
 LEAST_SPREAD = 0.1
 """Rates that differ by less are not painted from the lightest to the deepest colour."""
-MOST_TICKS = 8
+MOST_TICKS = 6
 LABEL_HEIGHT = 15
 
 
@@ -135,11 +135,11 @@ def build_lines(
     if grain in ("hour", "half_hour"):
         _clock_axis(figure, at, grain)
     else:
-        step = max(1, -(-len(at) // 6))
+        step = max(1, -(-len(at) // 5))
         texts = [figures.month(str(one)) if grain == "month" else figures.day(one) for one in at]
         figure.update_xaxes(tickvals=places[::step], ticktext=texts[::step], showgrid=False, range=[-0.5, len(at) - 0.5])
-    figure = dress(figure, tint, height).update_layout(hovermode="closest")
-    return figure.update_layout(margin_r=16 + 7 * max((len(label) for _value, label, _colour in ends), default=0))
+    margin = 16 + 7 * max((len(label) for _value, label, _colour in ends), default=0)
+    return dress(figure, tint, height).update_layout(hovermode="closest", margin_r=margin)
 
 
 def build_waits(frame: pd.DataFrame, width: int, threshold: float, *, dark: bool = False, height: int = 270) -> go.Figure:
@@ -170,10 +170,8 @@ def build_waits(frame: pd.DataFrame, width: int, threshold: float, *, dark: bool
     most = float((frame["answered"] + frame["abandoned"]).max())
     counts = figures.nice_ticks(0, most * 1.05, Unit.COUNT)
     figure.update_yaxes(range=[0, most * 1.05], tickvals=counts, ticktext=[figures.number(tick) for tick in counts])
-    figure = dress(figure, tint, height).update_layout(barmode="stack", showlegend=True)
-    return figure.update_layout(
-        legend={"orientation": "h", "traceorder": "normal", "x": 1, "xanchor": "right", "y": 1, "yanchor": "top", "bgcolor": "rgba(0,0,0,0)"}
-    )
+    legend = {"orientation": "h", "traceorder": "normal", "x": 1, "xanchor": "right", "y": 1, "yanchor": "top", "bgcolor": "rgba(0,0,0,0)"}
+    return dress(figure, tint, height).update_layout(barmode="stack", showlegend=True, legend=legend)
 
 
 def build_threshold_curve(frame: pd.DataFrame, here: float, *, dark: bool = False, height: int = 270) -> go.Figure:
@@ -216,12 +214,11 @@ def times_between(values: Sequence[Hashable], grain: str) -> list[Hashable]:
     return [f"{position // 2:02d}:{position % 2 * 30:02d}" for position in range(first, last + 1)]
 
 
-def _mark_threshold(figure: go.Figure, threshold: float, tint) -> None:
-    figure.add_vline(x=threshold, line={"color": tint.ink, "width": 1.2, "dash": "dash"})
-    text = figures.duration(threshold)
-    figure.add_annotation(
-        x=threshold, y=1, yref="paper", text=text, showarrow=False, xanchor="left", yanchor="top", xshift=4, font={"size": 12, "color": tint.ink}
-    )
+def _mark_threshold(figure: go.Figure, threshold: float, tint: Colours) -> None:
+    line = {"type": "line", "x0": threshold, "x1": threshold, "yref": "paper", "y0": 0, "y1": 1, "line": {"color": tint.ink, "width": 1.2, "dash": "dash"}}
+    place = {"x": threshold, "xanchor": "left", "xshift": 4, "yref": "paper", "y": 1, "yanchor": "top", "showarrow": False}
+    note = {**place, "text": figures.duration(threshold), "font": {"size": 12, "color": tint.ink}}
+    figure.update_layout(shapes=[line], annotations=[note])
 
 
 def _name_ends(figure: go.Figure, ends: list[tuple[float, str, str]], apart: float) -> None:

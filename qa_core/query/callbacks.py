@@ -56,7 +56,7 @@ def find_recovery(viewer: Viewer, where: Filters = Filters()) -> Recovery:
     if span is None:
         return Recovery(0, 0, 0, 0, 0, 0)
     question = make_question(viewer, (), where)
-    miss = misses_of(question).c
+    miss = misses_of(question, with_call_backs=True).c
     window = recovery_window(question, miss.local_start).label("window_seconds")
     key = [miss[name] for name in ("source_system", "contact_id", "customer_key", "started_at", "seconds_to_reached", "seconds_to_call_back")]
     missed = sa.select(*key, window).where(*cuts.within(where.period, miss), *question.filters(miss)).cte("missed")

@@ -35,7 +35,7 @@ HEADINGS: Mapping[str, str] = {
     "abandon_rate": N_("Most give up: {when}, {value}"),
 }
 OF_THE_MISSED = frozenset({"answer_rate", "abandon_rate", "recovered_rate"})
-"""What says nothing about the contacts of one advisor: those that nobody answered are nobody's."""
+"""What says nothing where missed contacts belong to nobody whom the viewer may see: everything there was answered."""
 PER: Mapping[str, str] = {"half_hour": N_("Per half-hour"), "hour": N_("Per hour"), "weekday": N_("Per day")}
 ENOUGH = 30
 """Fewer contacts say nothing about a half-hour."""
@@ -51,6 +51,11 @@ class Clock:
     days: int = 0
     times: Mapping[tuple[int, str], int] = field(default_factory=dict)
     changes: tuple[ClockChange, ...] = ()
+    knows_missed: bool = True
+
+    def keep(self, keys: Iterable[str]) -> tuple[str, ...]:
+        """Of those KPIs, the ones that say something in what the viewer may see."""
+        return tuple(key for key in keys if self.knows_missed or key not in OF_THE_MISSED)
 
     def count(self, at: Any, weekday: int | None = None) -> float:
         """How often that half-hour or hour came, on one weekday or on all."""
@@ -73,21 +78,22 @@ def read_clock(viewer: Viewer, look: Look) -> Clock:
     total = cached.headline(viewer, ("received",), look.where)["received"].n
     by_day = cached.measure(viewer, ("received",), ("day",), slices.Filters(look.where.period))
     days = [day for day, n in zip(by_day["day"], by_day["n"], strict=True) if n]
+    missed = cached.headline(viewer, ("missed",), look.trend)["missed"].value
     zone, period = home.current().zone, look.where.period
     times = half_hours.count_half_hours(days, zone, cached.data_through(viewer))
     within = Period(max(period.first_day, look.first_day), min(period.last_day, look.last_day)) if days else None
     changes = tuple(half_hours.find_clock_changes(within, zone)) if within else ()
-    return Clock(grain, int(total - counts.get(grain, 0)), len(days), times, changes)
+    return Clock(grain, int(total - counts.get(grain, 0)), len(days), times, changes, bool(missed) and not figures.is_missing(missed))
 
 
-def show_top(viewer: Viewer, look: Look) -> None:
-    """Four tiles."""
-    keys = _those_of(viewer, TILES)
+def show_top(viewer: Viewer, look: Look, clock: Clock) -> None:
+    """The tiles."""
+    keys = clock.keep(TILES)
     rows = cached.headline(viewer, keys, look.where, look.compare)
     series = trends.read_series(viewer, look, keys)
     cards.show_tiles([cards.build_tile(rows[key], look, series[key]) for key in keys])
-    if viewer.role == Role.ADVISOR:
-        st.caption(_("These are the contacts that you ended: what nobody answered belongs to no advisor."))
+    if not clock.knows_missed:
+        st.caption(_("Only answered contacts are counted here: those that nobody answered belong to nobody whose contacts you see."))
 
 
 def show_when(viewer: Viewer, look: Look, clock: Clock) -> None:
@@ -97,7 +103,7 @@ def show_when(viewer: Viewer, look: Look, clock: Clock) -> None:
         return
     with st.container(border=True, gap="xxsmall"):
         place = st.container(gap="xxsmall")
-        measures = _those_of(viewer, MEASURES)
+        measures = clock.keep(MEASURES)
         # One advisor's contacts are too few for rates by half-hour: how many there were comes first.
         offered = reversed(measures) if viewer.role == Role.ADVISOR else measures
         measure = choice.ask("measure", _("Measure"), {key: _(MEASURES[key]) for key in offered})
@@ -118,7 +124,7 @@ def show_hours(viewer: Viewer, look: Look, clock: Clock) -> None:
     """Service level and abandonment by hour of the day, where enough contacts came."""
     if not clock.grain:
         return
-    frame = cached.measure(viewer, ("service_level", "abandon_rate"), ("hour",), look.where, look.compare)
+    frame = cached.measure(viewer, clock.keep(("service_level", "abandon_rate")), ("hour",), look.where, look.compare)
     frame = frame[(frame["n"] >= ENOUGH) & frame["value"].notna()]
     if frame.empty:
         with st.container(border=True):
@@ -128,8 +134,8 @@ def show_hours(viewer: Viewer, look: Look, clock: Clock) -> None:
     level, abandoned = (frame[frame["kpi"] == key].set_index("hour").reindex(at) for key in ("service_level", "abandon_rate"))
     lines = [charts.Line(_("Service level"), level)]
     caption = _("Service level by hour of the day; bands: 95 % interval")
-    if "abandon_rate" in _those_of(viewer, OF_THE_MISSED):
-        lines.append(charts.Line(_("Abandoned"), abandoned, "attention", "dash"))
+    if clock.knows_missed:
+        lines.append(charts.Line(_("Abandon rate"), abandoned, "attention", "dash"))
         caption = _("Service level and abandon rate by hour of the day; bands: 95 % interval")
     before = level["value_before"].where(level["n_before"] >= ENOUGH) if look.compare else level["value"].where(False)
     if before.notna().any():
@@ -158,7 +164,7 @@ def show_table(viewer: Viewer, look: Look, clock: Clock) -> None:
         cards.show_heading(Finding(_("Side by side")), _("Click a line to see its contacts.") if clickable else "")
         titles = {key: _(slices.get_dimension(key).title) for key in cuts}
         cut = choice.ask("by", _("Cut by"), titles) if len(cuts) > 1 else cuts[0]
-        keys = _those_of(viewer, ("received", "answer_rate", "service_level", "abandon_rate", "average_speed_of_answer", "recovered_rate"))
+        keys = clock.keep(("received", "answer_rate", "service_level", "abandon_rate", "average_speed_of_answer", "recovered_rate"))
         by = tables.wide(cached.measure(viewer, keys, (cut,), look.where, look.compare), cut)
         values = [value for value in by if by[value]["received"].n]
         values = sorted(values, key=lambda value: -by[value]["received"].n) if cut == "channel" else values
@@ -186,10 +192,6 @@ def find_bad(frame: pd.DataFrame, better: str) -> pd.DataFrame:
     compared = cached.compare_rates(keys, tuple(known["numerator"].astype(int)), tuple(known["denominator"].astype(int)))
     chosen = set(compared.below if better == "up" else compared.above)
     return known[[str(index) in chosen for index in known.index]]
-
-
-def _those_of(viewer: Viewer, keys: Iterable[str]) -> tuple[str, ...]:
-    return tuple(key for key in keys if viewer.role != Role.ADVISOR or key not in OF_THE_MISSED)
 
 
 def _say_why_not(viewer: Viewer) -> None:
@@ -322,7 +324,7 @@ def _say_clock(viewer: Viewer, look: Look, clock: Clock) -> list[str]:
                 count=figures.number(clock.left_out),
             )
         )
-    return lines
+    return [line[0].upper() + line[1:] for line in lines]
 
 
 def _build_line(row: Mapping[str, Any], value: Any, cut: str, look: Look, clock: Clock) -> dict[str, Any]:
@@ -350,5 +352,5 @@ def _columns(head: str) -> dict[str, Any]:
     return {
         head: st.column_config.TextColumn(head, width=110),
         received: tables.count_column(received, 80),
-        **{name: tables.share_column(name, 104) for name in shares},
+        **{name: tables.share_column(name, 116) for name in shares},
     }
