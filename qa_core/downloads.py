@@ -26,7 +26,8 @@ from qa_core.wording import N_
 SECONDS = 60
 """How long a link may be used before it has to be asked for again."""
 
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+"""The wide forms too: some spreadsheets read them as the narrow ones."""
 
 
 @dataclass(frozen=True)

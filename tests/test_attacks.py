@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import sqlalchemy as sa
 from imported import bring, find_contacts
+from streamlit.testing.v1 import AppTest
 
 from qa_core import doctor, journal, oversight
 from qa_core.records import store
@@ -84,3 +86,12 @@ def test_the_records_are_their_owner_s_alone(centre: Path) -> None:
     (centre / "records.sqlite").chmod(0o640)
     [check] = [check for check in doctor.examine() if check.name == "records"]
     assert check.state == "warn" and "chmod 600" in check.detail
+
+
+def test_a_link_in_an_address_is_no_link_on_the_page(add_person: Callable[..., str], open_app: Callable[..., AppTest], tmp_path_factory) -> None:
+    bring(tmp_path_factory.mktemp("files"), "contacts", "contact_id,started_at,source\nC1,2026-03-02 09:00:00,Bing\n")
+    add_person("mia", "manager")
+    app = open_app("mia", "contacts")
+    app.query_params["source"] = "[your session ended](https://elsewhere.example)"
+    labels = [button.label for button in app.run().button if button.key == "remove_source"]
+    assert len(labels) == 1 and "\\[your session ended\\](https:\u200b//elsewhere.example)" in labels[0]

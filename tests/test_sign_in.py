@@ -343,7 +343,7 @@ def test_the_journal_is_read_by_the_data_protection_officer_alone(add_person: Ca
                     read(viewer)
 
 
-@pytest.mark.parametrize("cell", ["=1+1", "+33612345678", "-1", "@SUM(A1)", "\tx", "\rx", "\nx"])
+@pytest.mark.parametrize("cell", ["=1+1", "+33612345678", "-1", "@SUM(A1)", "\tx", "\rx", "\nx", "＝1+1", "＠SUM(1)"])
 def test_no_exported_cell_starts_a_formula(cell: str) -> None:
     assert downloads.escape(cell) == f"'{cell}"
     assert downloads.escape(-1.5) == -1.5

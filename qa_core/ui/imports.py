@@ -249,7 +249,7 @@ def _show_question(kind: str, file_id: str, refusal: Refusal) -> None:
     if answers:
         with st.container(horizontal=True):
             for option in answers:
-                st.button(_say_option(option), key=f"answer_{option}", on_click=_answer, args=(kind, file_id, option))
+                st.button(gate.escape(_say_option(option)), key=f"answer_{option}", on_click=_answer, args=(kind, file_id, option))
     elif any(option.startswith("--start-date") for option in refusal.options):
         st.caption(_("Give the first day above, under: {title}", title=_("Say more about the file")))
     elif any(option.startswith("--map") for option in refusal.options):

@@ -148,7 +148,7 @@ def _show_removable(key: str, label: str) -> None:
         if key in st.query_params:
             del st.query_params[key]
 
-    st.button(label, icon=":material/close:", key=f"remove_{key}", on_click=remove)
+    st.button(cards.escape(label), icon=":material/close:", key=f"remove_{key}", on_click=remove)
 
 
 def _note_reading(viewer: Viewer, asked: Asked, page: int) -> None:
