@@ -117,7 +117,11 @@ FIELDS = (
         "numero entrant|cli|numero presente|ref client|reference client|code client|numero telephone appelant|n telephone|"
         "tel",
     ),
-    Field("caller", Reads.PARTY, "appelant|calling number|from|src|source number|calling party|calling party number|origine|numero source|caller"),
+    Field(
+        "caller",
+        Reads.PARTY,
+        "appelant|id de l appelant|id appelant|calling number|from|src|source number|calling party|calling party number|origine|numero source|caller",
+    ),
     Field(
         "called",
         Reads.PARTY,
