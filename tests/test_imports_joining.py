@@ -177,3 +177,9 @@ def test_the_same_facts_come_from_one_file_or_from_two(centre: Path) -> None:
     bring(centre, "contacts", header + rows[2], system="generic")
     bring(centre, "contacts", header + rows[0])
     assert find_facts() == whole
+
+
+def test_a_tracking_number_in_another_spelling_is_the_same_number(centre: Path) -> None:
+    bring(centre, "contacts", "call id;start time;agent;did\nC1;2026-03-13 09:00:00;Diane;01 23 45 67 89\n")
+    report = bring(centre, "tracking", "tracking_number,started_at,source\n+33123456789,2026-03-13 09:00:20,Google\n")
+    assert find_contacts("source", "tracking_number") == [("C1", "Google", "+33123456789")] and not report.skipped_kinds

@@ -62,7 +62,18 @@ def said(report: ingest.FileReport, field: str) -> list[str]:
 def test_averages_become_sums_and_percentages_become_counts(centre: Path) -> None:
     report = bring(centre, "intervals", DATED)
     assert (report.read, report.new, report.rejected) == (3, 3, 0)
-    columns = ("length_minutes", "received", "answered", "abandoned", "answered_in_threshold", "threshold_seconds", "wait_seconds", "talk_seconds", "queue", "channel")
+    columns = (
+        "length_minutes",
+        "received",
+        "answered",
+        "abandoned",
+        "answered_in_threshold",
+        "threshold_seconds",
+        "wait_seconds",
+        "talk_seconds",
+        "queue",
+        "channel",
+    )
     assert stored(*columns) == [
         (1440, 100, 90, 10, 80, 20.0, 900.0, 9000.0, None, "phone"),
         (1440, 50, 40, 10, 25, 20.0, 800.0, 8000.0, None, "phone"),
@@ -112,7 +123,11 @@ def test_a_french_report_by_hour_is_read_and_its_total_row_is_not(centre: Path) 
     report = bring(centre, "intervals", FRENCH)
     assert (report.new, report.skipped_kinds) == (3, {"footer": 1})
     assert said(report, "length_minutes") == ["60 minutes"]
-    assert stored("received", "answered_in_threshold", "threshold_seconds", "talk_seconds") == [(10, 9, 30.0, 1620.0), (20, 14, 30.0, 2160.0), (1234, 864, 30.0, 144000.0)]
+    assert stored("received", "answered_in_threshold", "threshold_seconds", "talk_seconds") == [
+        (10, 9, 30.0, 1620.0),
+        (20, 14, 30.0, 2160.0),
+        (1234, 864, 30.0, 144000.0),
+    ]
 
 
 def test_what_the_handle_time_holds_beyond_talk_and_hold_is_work_afterwards(centre: Path) -> None:
@@ -133,7 +148,9 @@ def test_field_names_need_no_mapping_and_hold_sums(centre: Path) -> None:
         "start,length_minutes,queue,channel,team,received,answered,abandoned,short_abandons,answered_in_threshold,threshold_seconds,wait_seconds,talk_seconds\n"
         "2025-11-24 09:00,15,care,Tchat,North,10,8,2,1,6,20,80,1600\n",
     )
-    assert stored("length_minutes", "queue", "channel", "team", "short_abandons", "wait_seconds", "talk_seconds") == [(15, "care", "chat", "North", 1, 80.0, 1600.0)]
+    assert stored("length_minutes", "queue", "channel", "team", "short_abandons", "wait_seconds", "talk_seconds") == [
+        (15, "care", "chat", "North", 1, 80.0, 1600.0)
+    ]
 
 
 def test_seconds_that_may_be_sums_or_averages_are_a_question(centre: Path) -> None:
@@ -156,7 +173,11 @@ def test_rows_that_nothing_tells_apart_are_a_question_and_equal_ones_are_duplica
 
 
 def test_impossible_rows_are_rejected_and_the_others_stay(centre: Path) -> None:
-    report = bring(centre, "intervals", "date,queue,offered,answered\n2025-11-24,a,10,9\n2025-11-25,a,10,11\n2025-02-30,a,10,9\n2025-11-27,a,,\n2025-11-28,a,-4,2\n2025-11-29,a,many,2\n")
+    report = bring(
+        centre,
+        "intervals",
+        "date,queue,offered,answered\n2025-11-24,a,10,9\n2025-11-25,a,10,11\n2025-02-30,a,10,9\n2025-11-27,a,,\n2025-11-28,a,-4,2\n2025-11-29,a,many,2\n",
+    )
     assert (report.new, report.reasons) == (1, {"bad_number": 1, "impossible_date": 1, "missing_count": 1, "more_answered_than_received": 1, "off_scale": 1})
 
 
@@ -191,3 +212,30 @@ def test_a_file_known_already_is_recognised(centre: Path) -> None:
 def test_a_day_is_a_day_wherever_the_report_was_made(centre: Path, zone: str) -> None:
     bring(centre, "intervals", DATED, timezone=zone)
     assert str(stored("local_start")[0][0]) == "2024-01-01 00:00:00"
+
+
+def test_ranges_say_when_each_row_begins_and_how_long_it_is(centre: Path) -> None:
+    bring(centre, "intervals", "Date;Tranche horaire;Appels reçus;Appels traités\n13/03/2026;08:00-08:30;10;9\n13/03/2026;10h00 - 10h29;12;10\n")
+    assert [(str(start), minutes) for start, minutes in stored("local_start", "length_minutes")] == [("2026-03-13 08:00:00", 30), ("2026-03-13 10:00:00", 30)]
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+def test_the_hour_that_comes_twice_in_october_is_told_apart_by_the_order_of_the_file(centre: Path, backwards: bool) -> None:
+    rows = [f"25/10/2026;{clock};A;{count};{count}" for count, clock in enumerate(("01:30", "02:00", "02:30", "02:00", "02:30", "03:00"), start=1)]
+    bring(centre, "intervals", "Date;Heure;File;Appels reçus;Appels traités\n" + "\n".join(rows[::-1] if backwards else rows) + "\n")
+    with lake.working() as connection:
+        found = connection.execute(
+            "SELECT strftime(started_at, '%H:%M'), strftime(local_start, '%H:%M'), received FROM intervals ORDER BY started_at"
+        ).fetchall()
+    assert found == [("23:30", "01:30", 1), ("00:00", "02:00", 2), ("00:30", "02:30", 3), ("01:00", "02:00", 4), ("01:30", "02:30", 5), ("02:00", "03:00", 6)]
+
+
+def test_a_total_of_all_queues_beside_them_counts_nobody_twice(centre: Path) -> None:
+    text = "Date;File;Appels reçus;Appels traités\n13/03/2026;A;10;9\n13/03/2026;B;20;19\n13/03/2026;Total;30;28\n"
+    assert bring(centre, "intervals", text).skipped_kinds == {"footer": 1}
+    assert measured("received") == {"received": 30}
+
+
+def test_a_report_of_the_whole_centre_alone_is_no_total_of_others(centre: Path) -> None:
+    bring(centre, "intervals", "Date;File;Appels reçus;Appels traités\n13/03/2026;Toutes les files;30;28\n")
+    assert measured("received") == {"received": 30}

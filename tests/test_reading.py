@@ -375,7 +375,7 @@ def test_tracking_by_id_or_by_number_and_time(tmp_path):
     content = "tracking phone number,start time,utm_source,utm_medium,campagne,keywords,landing page url\n0123456789,2024-01-13T10:00:00.123-05:00,google,cpc,Spring,shoes,https://x.fr/a\n,2024-01-13T10:00:00-05:00,google,cpc,Spring,shoes,\n"
     staged, rows = stage(write(tmp_path, content), "tracking")
     assert values(rows, "tracking_number", "started_at", "source", "campaign", "keyword") == [
-        ("0123456789", datetime(2024, 1, 13, 15, 0, 0, 123000), "google", "Spring", "shoes")
+        ("+33123456789", datetime(2024, 1, 13, 15, 0, 0, 123000), "google", "Spring", "shoes")
     ]
     assert staged.reasons == {"missing_key": 1}
     _staged, rows = stage(write(tmp_path, "call id,source\n7,bing\n"), "tracking")

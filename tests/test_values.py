@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from qa_core.errors import Refusal
 from qa_core.facts import Outcome
-from qa_core.ingest import date_orders, durations, moments, numbers, words
+from qa_core.ingest import date_orders, durations, mark_words, moments, numbers, words
 from qa_core.ingest.chunks import ANSWER_WORDS
 from qa_core.ingest.clock import Zone
 from qa_core.ingest.identity import Pseudonyms, find_number
@@ -357,3 +357,45 @@ def test_keys_stay_the_same_when_more_cells_come_than_are_remembered(monkeypatch
 def test_keys_keep_the_order_and_the_gaps_of_their_column():
     keys = FRENCH.find_keys(pa.array(["0612345678", None, "anonymous", "client 7", "0612345678"])).to_pylist()
     assert keys[0] == keys[4] and keys[1] is None and keys[2] is None and keys[3] not in (None, keys[0])
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("1'05", 65),
+        ("1'234", 1234),
+        ("2'", 120),
+        ("00:00:65", 65),
+        ("00:90:00", 5400),
+        ("1.5h", 5400),
+        ("1.01:00:00", 90_000),
+        ("00.01.05", 65),
+        ("PT1M5.5S", 65.5),
+    ],
+)
+def test_a_duration_is_what_it_says(text: str, seconds: float) -> None:
+    values, bad, _negative = durations.DurationReading().read(pa.array([text]))
+    assert values.tolist() == [seconds] and not bad.any()
+
+
+@pytest.mark.parametrize(
+    ("text", "mark"),
+    [
+        ("Très satisfaite", "5"),
+        ("Plutôt pas satisfait", "2"),
+        ("4 - Satisfait", "4"),
+        ("3 étoiles", "3"),
+        ("★★★☆☆", "3"),
+        ("4 sur 5", None),
+        ("Marseille", None),
+    ],
+)
+def test_marks_in_words_and_stars(text: str, mark: str | None) -> None:
+    assert mark_words.find_mark(text) == mark
+
+
+def test_shares_of_one_are_marks_on_a_hundred():
+    evidence = numbers.NumberEvidence("csat", "Satisfaction")
+    evidence.add(pa.array(["0.8", "1", "0.45"]))
+    reading, scale = numbers.decide_mark(evidence, None, None, None, [])
+    assert (reading.read(pa.array(["0.8", "1"]))[0].tolist(), scale) == ([80, 100], "0-100")

@@ -32,6 +32,16 @@ class Block:
         """One row as its cells."""
         return [column[index].as_py() for column in self.cells]
 
+    def keep(self, rows: np.ndarray, odd: list[tuple[int, list[str]]]) -> Block:
+        """Only these rows (a mask), and these odd ones."""
+        return Block(self.lines[rows], [column.filter(pa.array(rows)) for column in self.cells], odd, self.share)
+
+    def within(self, first: int, last: int) -> Block:
+        """The same with nothing outside these columns."""
+        nothing = pa.array([""] * len(self.lines), pa.string())
+        cells = [column if first <= index < last else nothing for index, column in enumerate(self.cells)]
+        return Block(self.lines, cells, [(line, [""] * first + row[first:last]) for line, row in self.odd], self.share)
+
 
 def read_blocks(source: Source, header_line: int, width: int) -> Iterator[Block]:
     """Every row after the header. `header_line` is the line of the file on which the header ends."""
@@ -92,8 +102,11 @@ def _read_rows(source: Source, lines: Iterator[str], line: int, width: int, shar
     rows: list[list[str]] = []
     odd: list[tuple[int, list[str]]] = []
     offset = line + source.line_offset
+    row: list[str] = []
+    before = last = 0
     with source.explained(reader):
         for row in reader:
+            before, last = last, reader.line_num
             if len(row) == width:
                 rows.append(row)
                 numbers.append(reader.line_num + offset)
@@ -102,6 +115,9 @@ def _read_rows(source: Source, lines: Iterator[str], line: int, width: int, shar
             if len(rows) + len(odd) == ROWS_AT_ONCE:
                 yield _as_block(numbers, rows, odd, width, share())
                 numbers, rows, odd = [], [], []
+    # A cell that holds whole rows at the very end was opened by a quote that nobody closed.
+    if last - before > 1 and width > 1 and row and any(text.count(source.delimiter) == width - 1 for text in row[-1].split("\n")[1:]):
+        raise source.refuse_unclosed(before + 1 + offset)
     if rows or odd:
         yield _as_block(numbers, rows, odd, width, share())
 

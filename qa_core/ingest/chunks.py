@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from qa_core.errors import Refusal
-from qa_core.ingest import date_orders, durations, moments, numbers, words
+from qa_core.ingest import date_orders, durations, mark_words, moments, numbers, words
 from qa_core.ingest.clock import Zone
 from qa_core.ingest.identity import Pseudonyms
 from qa_core.ingest.mapping import Column
@@ -20,13 +20,13 @@ from qa_core.ingest.staged import Decision
 from qa_core.wording import N_
 
 MOST_UNKNOWN = 0.5
-_BASIC = ("y", "yes", "oui", "o", "true", "vrai", "1", "1 0", "x", "ok", "t", "n", "no", "non", "false", "faux", "0", "0 0", "f")
+_BASIC = ("y", "yes", "oui", "o", "true", "vrai", "1", "1 0", "x", "tick", "ok", "t", "cross", "n", "no", "non", "false", "faux", "0", "0 0", "f")
 ANSWER_WORDS = {
     **{word: words.Outcome.ANSWERED if words.YES_NO[word] else words.Outcome.UNANSWERED for word in _BASIC if word in words.YES_NO},
     **words.OUTCOMES,
 }
 DIRECTION_WORDS = {**words.DIRECTIONS, **dict.fromkeys(words.MISSED_DIRECTIONS, "missed")}
-WORD_LISTS = {Reads.BOOLEAN: words.YES_NO, Reads.OUTCOME: ANSWER_WORDS, Reads.DIRECTION: DIRECTION_WORDS}
+WORD_LISTS = {Reads.BOOLEAN: words.YES_NO, Reads.OUTCOME: ANSWER_WORDS, Reads.DIRECTION: DIRECTION_WORDS, Reads.LABEL: {}}
 _MOMENTS, _NUMBERS = (Reads.MOMENT,), (Reads.NUMBER, Reads.WHOLE, Reads.MARK, Reads.CRITERION)
 
 
@@ -81,6 +81,19 @@ class Context:
             elif reads in WORD_LISTS:
                 self.evidence[name] = words.WordEvidence(name, text, WORD_LISTS[reads])
 
+    def look_at(self, name: str, cells: pa.Array) -> None:
+        """Add some thousand cells of a field to what is known of its column."""
+        evidence, values = self.evidence[name], words.clean(cells)
+        evidence.add(values if isinstance(evidence, words.WordEvidence) else self.prepare(name, values))
+
+    def prepare(self, name: str, values: pa.Array) -> pa.Array:
+        """Cells without what stands for "not given"; marks written in words as numbers."""
+        values = words.without_notes(values)
+        if self.columns[name].field.reads == Reads.MARK:
+            values, read = mark_words.read_words(values)
+            self.notes.setdefault("mark_words", {}).setdefault(name, {}).update(read)
+        return values
+
     def decide_readings(self) -> None:
         """Turn evidence into readings. Raises Refusal where the file does not tell."""
         self._decide_moments()
@@ -91,7 +104,7 @@ class Context:
                 self.readings[name] = durations.decide(evidence, *said, self.options.decimal, self.decisions, column.field.of_many)
             elif isinstance(evidence, numbers.NumberEvidence):
                 self._decide_numbers(name, column, evidence)
-            elif isinstance(evidence, words.WordEvidence):
+            elif isinstance(evidence, words.WordEvidence) and evidence.known:
                 self._decide_words(name, column, evidence)
 
     def _decide_moments(self) -> None:
@@ -125,13 +138,18 @@ class Context:
             if name in options.columns or self.is_needed(name):
                 raise Refusal(
                     "unreadable_numbers",
-                    N_("The column {column}, taken for {field}, holds values such as {example}, which are no numbers."),
+                    N_("The column {column}, taken for {field}, holds values such as {example}, which are no numbers. Name the right column with --map."),
+                    options=(f"--map {name}=COLUMN", f"--map ignore={evidence.column}"),
                     column=evidence.column,
                     field=name,
                     example=evidence.odd_example,
                 )
             self.leave_out(name, N_("the column {column} is left aside: it holds no numbers"), N_("such as {example}"), example=evidence.odd_example)
         elif item.reads == Reads.MARK:
+            said = self.notes.get("mark_words", {}).get(name)
+            if said:
+                shown = ", ".join(f"{word} → {mark}" for word, mark in sorted(said.items(), key=lambda item: item[::-1])[:12])
+                self.decide(name, N_("marks in words, read as: {said}"), N_("{column}: {count} spellings"), said=shown, count=len(said))
             scale = options.scales.get(name) or options.scales.get(column.header.text)
             self.readings[name], self.scales[name] = numbers.decide_mark(evidence, options.decimal, scale, column.header.scale, self.decisions)
         else:
@@ -139,6 +157,11 @@ class Context:
             self.readings[name] = numbers.NumberReading(reading.decimal, item.low, item.high, whole=item.reads == Reads.WHOLE)
 
     def _decide_words(self, name: str, column: Column, evidence: words.WordEvidence) -> None:
+        if evidence.is_ticked and (column.field.reads == Reads.BOOLEAN or name == "answered"):
+            self.notes.setdefault("ticked", set()).add(name)
+            self.decide(
+                name, N_("empty means no"), N_("{column} holds nothing but ticks: {seen}, and {count} empty"), seen=evidence.show(), count=evidence.empty
+            )
         if evidence.known_share >= 1 - MOST_UNKNOWN:
             return
         if name in self.options.columns or self.is_needed(name):
@@ -179,7 +202,7 @@ class Chunk:
     def moment(self, name: str) -> moments.Moments:
         """A date or time; impossible ones refuse their rows."""
         if name not in self._values:
-            found = self.context.readings[name].read(words.without_notes(self.text(name)))
+            found = self.context.readings[name].read(self.context.prepare(name, self.text(name)))
             self.reject(found.bad, "impossible_date")
             self._values[name] = found
         return self._values[name]
@@ -188,7 +211,7 @@ class Chunk:
         """A number or a duration in seconds, missing NaN; unreadable or impossible ones refuse their rows."""
         if name not in self._values:
             reading = self.context.readings[name]
-            values, bad, off = reading.read(words.without_notes(self.text(name)))
+            values, bad, off = reading.read(self.context.prepare(name, self.text(name)))
             is_duration = isinstance(reading, durations.DurationReading)
             self.reject(bad, "bad_duration" if is_duration else "bad_number")
             self.reject(off, "negative_duration" if is_duration else "off_scale")
@@ -200,6 +223,8 @@ class Chunk:
         if name not in self._values:
             known = WORD_LISTS[self.context.columns[name].field.reads]
             values, unknown = words.read_words(self.text(name), known)
+            if name in self.context.notes.get("ticked", ()):
+                values[values == None] = known["n"]  # noqa: E711 (element by element)
             self.reject(unknown, "unknown_word")
             self._values[name] = values
         return self._values[name]

@@ -42,6 +42,12 @@ class Zone:
         self.missing += int(((first < second) & known).sum())
         return local - first.astype("m8[s]")
 
+    def find_gains(self, local: np.ndarray) -> np.ndarray:
+        """Seconds by which the second time of a repeated hour lies behind the first, 0 for any other moment."""
+        bins, inverse = _bins(local)
+        offsets = _look_up(bins, self._local_offsets).reshape(-1, 2)
+        return np.where(np.isnat(local), 0, np.maximum(offsets[inverse, 0] - offsets[inverse, 1], 0))
+
     def to_local(self, utc: np.ndarray) -> np.ndarray:
         """UTC datetime64[us] → the wall clock of this zone."""
         bins, inverse = _bins(utc)

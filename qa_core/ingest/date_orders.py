@@ -12,6 +12,8 @@ from qa_core.wording import N_
 FEW = 0.01
 """Values that contradict the rest of their column count as faults of theirs, not as evidence, below this share."""
 LEAST_TO_UNDO = 3
+MOST_OFFSETS = 3
+"""No file comes from more places behind UTC: more "offsets" are the ends of ranges."""
 ORDER_NAMES = {"dmy": N_("day, month, year"), "mdy": N_("month, day, year"), "ymd": N_("year, month, day")}
 
 
@@ -48,7 +50,19 @@ def decide(evidence: MomentEvidence, date_order: str | None, others: tuple[tuple
     decisions: list[Decision] = []
     order = _decide_order(evidence, date_order, others, decisions) if "year_last" in evidence.counts else None
     short_order = _decide_short_order(evidence, date_order, others, decisions) if "short_year" in evidence.counts else None
-    swapped = bool(order) and _decide_swapped(evidence, order, decisions)
+    swapped = _decide_day_before_month(evidence, decisions) or (bool(order) and _decide_swapped(evidence, order, decisions))
+    ranged = len(evidence.behind_utc) > MOST_OFFSETS
+    if evidence.ranges or ranged:
+        decisions.append(
+            Decision(
+                evidence.field, N_("of each range its start"), N_("{column}: such as {example}"), _places(column=evidence.column, example=evidence.example)
+            )
+        )
+    if evidence.unwritten:
+        found = (
+            N_("days before 1901 stand for no day: the time of day counts") if evidence.is_timeless else N_("days before 1901 stand for no date: read as empty")
+        )
+        decisions.append(Decision(evidence.field, found, N_("{column}: {count} values"), _places(column=evidence.column, count=evidence.unwritten)))
     if meaning and meaning != "unknown":
         decisions.append(
             Decision(
@@ -59,12 +73,16 @@ def decide(evidence: MomentEvidence, date_order: str | None, others: tuple[tuple
             )
         )
     shapes = tuple(sorted(evidence.counts, key=lambda shape: -evidence.counts[shape]))
-    return MomentReading(shapes, order, short_order, meaning, swapped), decisions
+    return MomentReading(shapes, order, short_order, meaning, swapped, ranged, evidence.is_timeless), decisions
 
 
 NUMBER_MEANINGS = {
     "epoch": N_("seconds since 1970, in UTC"),
     "epoch_ms": N_("milliseconds since 1970, in UTC"),
+    "epoch_us": N_("microseconds since 1970, in UTC"),
+    "hour": N_("hours of the day"),
+    "hhmm": N_("times written without a sign between hours and minutes"),
+    "hhmmss": N_("times written without a sign between hours and minutes"),
     "serial": N_("day numbers of a spreadsheet"),
     "fraction": N_("times as a fraction of a day"),
 }
@@ -156,6 +174,16 @@ def _decide_short_order(evidence: MomentEvidence, given: str | None, others: tup
             example=evidence.example,
         )
     return _borrow_or_ask(evidence, tuple(other for other in others if other[1] in possible), tuple(possible), decisions)
+
+
+def _decide_day_before_month(evidence: MomentEvidence, decisions: list[Decision]) -> bool:
+    """Whether dates that begin with the year go on with the day: their middle exceeds 12, their end does not."""
+    count, middle = evidence.counts.get("year_first", 0), evidence.beyond("year_first", "b", 12)
+    if not middle or middle <= FEW * count or evidence.beyond("year_first", "c", 12):
+        return False
+    found = N_("{column}: {count} of {total} dates have a number above 12 in the middle")
+    decisions.append(Decision(evidence.field, N_("year, day, month"), found, _places(column=evidence.column, count=middle, total=count)))
+    return True
 
 
 def _decide_swapped(evidence: MomentEvidence, order: str, decisions: list[Decision]) -> bool:

@@ -14,23 +14,25 @@ from qa_core.ingest.numbers import NumberEvidence, convert, decide_decimal, pars
 from qa_core.ingest.staged import Decision
 from qa_core.wording import N_
 
-SECONDS_IN = {"s": 1.0, "ms": 0.001, "min": 60.0, "day": 86_400.0}
-UNIT_NAMES = {"s": N_("seconds"), "ms": N_("milliseconds"), "min": N_("minutes"), "day": N_("days")}
+SECONDS_IN = {"s": 1.0, "ms": 0.001, "min": 60.0, "h": 3_600.0, "day": 86_400.0}
+UNIT_NAMES = {"s": N_("seconds"), "ms": N_("milliseconds"), "min": N_("minutes"), "h": N_("hours"), "day": N_("days")}
 HOURS_OF_A_CALL = 3
 """A conversation of more hours than this is less likely than minutes and seconds."""
 LONG_CALL = 18_000
 _FULL = re.compile(
-    r"^(?:(?P<date>\d{4}-\d{2}-\d{2}|\d{1,2}/\d{1,2}/\d{4})[ T])?(?P<sign>-?)(?:(?P<days>\d+) days?,? )?"
+    r"^(?:(?P<date>\d{4}-\d{2}-\d{2}|\d{1,2}/\d{1,2}/\d{4})[ T])?(?P<sign>-?)(?:(?P<days>\d+)(?: (?:days?|jours?|d|j),? |\.(?=\d\d:)))?"
     r"(?P<h>\d{1,4}):(?P<m>\d{1,2}):(?P<s>\d{1,2}(?:[.,]\d+)?)(?: ?(?P<half>[AaPp])[Mm])?$"
 )
 _PAIR = re.compile(r"^(?P<sign>-?)(?P<x>\d{1,4}):(?P<y>\d{2}(?:[.,]\d+)?)$")
 _WORDS = re.compile(
-    r"^(?P<sign>-?)(?:(?P<d>\d+) ?(?:d|j|days?|jours?) ?)?(?:(?P<h>\d+) ?(?:h|hr|hrs|heures?|hours?)\.? ?)?"
-    r"(?:(?P<m>\d+(?:[.,]\d+)?) ?(?:m|min|mins|mn|minutes?|['′])\.? ?)?(?:et |and )?"
+    r"^(?P<sign>-?)(?:(?P<d>\d+) ?(?:d|j|days?|jours?) ?)?(?:(?P<h>\d+(?:[.,]\d+)?) ?(?:h|hr|hrs|heures?|hours?)\.?,? ?)?(?:et |and )?"
+    r"(?:(?P<m>\d+(?:[.,]\d+)?) ?(?:m|min|mins|mn|mns|minutes?|['’′])\.?,? ?)?(?:et |and )?"
     r"(?:(?P<s>\d+(?:[.,]\d+)?) ?(?:s|sec|secs|secondes?|seconds?|\"|″|'')?\.?)?$",
     re.IGNORECASE,
 )
 _ISO = re.compile(r"^(?P<sign>-?)P(?:(?P<d>\d+)D)?T?(?:(?P<h>\d+)H)?(?:(?P<m>\d+)M)?(?:(?P<s>\d+(?:\.\d+)?)S)?$", re.IGNORECASE)
+_PAIR_IN_HEADER = re.compile(r"(?P<minutes>\bmm?\s*[:.]\s*ss\b)|\b(?:hh?)\s*[:.]\s*mm\b(?!\s*[:.])", re.IGNORECASE)
+_DOTTED = re.compile(r"^(\d{1,4})\.([0-5]\d)\.([0-5]\d)$")
 _MILLI = re.compile(r"^(-?\d+(?:[.,]\d+)?) ?(?:ms|msec|millisecond(?:e)?s?)$", re.IGNORECASE)
 _UNWRITTEN_DAYS = (
     "1899-12-30",
@@ -85,6 +87,7 @@ class DurationEvidence:
         rows = np.bincount(encoded.indices.to_numpy(), minlength=len(encoded.dictionary)).tolist()
         plain: list[str] = []
         for text, count in zip(encoded.dictionary.to_pylist(), rows, strict=True):
+            text = tidy(text)
             pair = _PAIR.match(text)
             if pair:
                 self.pairs += count
@@ -124,6 +127,7 @@ class DurationReading:
         return seconds, bad, negative
 
     def _parse(self, text: str) -> float | None:
+        text = tidy(text)
         number = parse_number(undress(text), self.decimal)
         if number is not None:
             return number * SECONDS_IN[self.unit]
@@ -132,6 +136,11 @@ class DurationReading:
             seconds = int(pair["x"]) * (60 if self.pair_is_minutes else 3600) + _float(pair["y"]) * (1 if self.pair_is_minutes else 60)
             return -seconds if pair["sign"] else seconds
         return _read_full(text) if _FULL.match(text) else _read_words(text)
+
+
+def tidy(text: str) -> str:
+    """A duration with plain single spaces and colons: `00.01:05` stays, `00.01.05` is `00:01:05`."""
+    return _DOTTED.sub(r"\1:\2:\3", " ".join(text.split()))
 
 
 def read_clocks(values: pa.Array) -> np.ndarray | None:
@@ -210,6 +219,11 @@ def _decide_pairs(evidence: DurationEvidence, given: str | None, decisions: list
     if given in ("s", "min"):
         decisions.append(Decision(evidence.field, N_("minutes and seconds") if given == "s" else N_("hours and minutes"), N_("as asked for by --unit"), places))
         return given == "s"
+    said = _PAIR_IN_HEADER.search(evidence.column)
+    if said:
+        found = N_("minutes and seconds") if said["minutes"] else N_("hours and minutes")
+        decisions.append(Decision(evidence.field, found, N_("as the header {column} says"), places))
+        return bool(said["minutes"])
     if evidence.full:
         decisions.append(
             Decision(
@@ -241,7 +255,8 @@ def _read_full(text: str) -> float | None:
     if parts["date"] and parts["date"] not in _UNWRITTEN_DAYS:
         return None
     hours, minutes, seconds = int(parts["h"]), int(parts["m"]), _float(parts["s"])
-    if minutes > 59 or seconds >= 60:
+    # `00:00:65` and `00:90:00` are what they say, as long as nothing greater stands before.
+    if (minutes > 59 and (hours or parts["days"])) or (seconds >= 60 and (hours or minutes or parts["days"])):
         return None
     if parts["half"]:
         # A spreadsheet shows 0:02:23 as 12:02:23 AM.
@@ -257,5 +272,5 @@ def _read_words(text: str) -> float | None:
     parts = _WORDS.match(text) or _ISO.match(text)
     if not parts or not any(parts[name] for name in "dhms"):
         return None
-    total = int(parts["d"] or 0) * 86_400 + int(parts["h"] or 0) * 3600 + _float(parts["m"]) * 60 + _float(parts["s"])
+    total = int(parts["d"] or 0) * 86_400 + _float(parts["h"]) * 3600 + _float(parts["m"]) * 60 + _float(parts["s"])
     return -total if parts["sign"] else total

@@ -17,6 +17,8 @@ from qa_core.ingest.words import simplify
 KEY_LENGTH = 32
 SHORTEST_NUMBER = 6
 """Numbers of fewer digits are extensions, not customers."""
+SHORTEST_WHOLE = 8
+"""Of fewer digits, the number that was called is the short one of a line."""
 _WITHHELD = {
     simplify(word)
     for word in (
@@ -107,6 +109,17 @@ def find_number(text: str, country: str) -> str | None:
     except phonenumbers.NumberParseException:
         return None
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164) if phonenumbers.is_possible_number(number) else None
+
+
+def spell_numbers(values: pa.Array) -> pa.Array:
+    """Numbers of the centre's own lines in one spelling, E.164 where they are whole numbers: `01 23 45 67 89` and `+33123456789` are one."""
+    country = home.current().country
+    encoded = values.dictionary_encode()
+    whole = [
+        text if text is None or sum(sign.isdigit() for sign in text) < SHORTEST_WHOLE else find_number(text, country) for text in encoded.dictionary.to_pylist()
+    ]
+    spelled = [number or text for number, text in zip(whole, encoded.dictionary.to_pylist(), strict=True)]
+    return pc.take(pa.array(spelled, pa.string()), encoded.indices)
 
 
 @cache

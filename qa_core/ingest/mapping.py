@@ -18,6 +18,9 @@ _UNITS = {
     **dict.fromkeys(("min", "mins", "minute", "minutes", "mn"), "min"),
     **dict.fromkeys(("days", "jours"), "day"),
 }
+_HOURS = ("h", "hr", "hrs", "heure", "heures", "hour", "hours")
+_LINKS = frozenset(("d", "de", "du", "des", "l", "la", "le", "les", "of", "the"))
+_COUNTS = frozenset(("nb", "nbr", "nbre", "nombre", "number"))
 _RANGE = re.compile(r"\b(\d{1,3})\s*(?:-|–|à|to)\s*(\d{1,3})\b")
 _OUT_OF = re.compile(r"(?:/|\bsur |\bout of )\s*(\d{1,3})\b")
 _BRACKETS = re.compile(r"[\(\[].*?[\)\]]")
@@ -52,6 +55,10 @@ def parse_header(text: str) -> Header:
     stripped = _OUT_OF.sub(" ", _BRACKETS.sub(" ", text)) if _BRACKETS.sub(" ", text).strip() else text
     words = simplify(stripped).split()
     unit = next((_UNITS[word] for bracket in _BRACKETS.findall(text) for word in simplify(bracket).split() if word in _UNITS), None)
+    if unit is None and any(simplify(bracket) in _HOURS for bracket in _BRACKETS.findall(text)):
+        unit = "h"
+    if len(words) > 2 and words[-1] in _HOURS and words[-2] in ("in", "en"):
+        unit, words = "h", words[:-2]
     if len(words) > 1 and words[-1] in _UNITS:
         unit = _UNITS[words.pop()]
         if len(words) > 1 and words[-1] in ("in", "en"):
@@ -77,7 +84,17 @@ def build_vocabulary(fields: tuple[Field, ...]) -> dict[str, tuple[Field, int]]:
             for words in (simplify(spelling), parsed.words if parsed.unit else ""):
                 if words and words not in vocabulary:
                     vocabulary[words] = (field, rank)
+    for words, found in list(vocabulary.items()):
+        vocabulary.setdefault(_without_links(words), found)
     return vocabulary
+
+
+def _without_links(words: str) -> str:
+    """`temps d attente` and `temps attente`, `nombre d appels recus` and `appels recus` are one."""
+    kept = [word for word in words.split() if word not in _LINKS]
+    if len(kept) > 1 and kept[0] in _COUNTS:
+        return " ".join(kept[1:])
+    return " ".join(kept) if len(kept) > 1 else words
 
 
 def count_known(cells: Iterable[str], vocabulary: Mapping[str, tuple[Field, int]]) -> int:
@@ -88,7 +105,8 @@ def count_known(cells: Iterable[str], vocabulary: Mapping[str, tuple[Field, int]
 
 def look_up(header: Header, vocabulary: Mapping[str, tuple[Field, int]]) -> tuple[Field, int] | None:
     """The field that a header names, exactly or but for its unit."""
-    return vocabulary.get(simplify(header.text)) or vocabulary.get(header.words)
+    whole = simplify(header.text)
+    return vocabulary.get(whole) or vocabulary.get(header.words) or vocabulary.get(_without_links(whole)) or vocabulary.get(_without_links(header.words))
 
 
 def recognise_profile(kind: str, rows: Iterable[Iterable[str]]) -> Profile | None:

@@ -9,14 +9,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from qa_core.ingest.clock import DAY, EPOCH_DAY, combine_day, seconds_of_day
+from qa_core.ingest.clock import DAY, EPOCH_DAY, FIRST_YEAR, LAST_YEAR, combine_day, seconds_of_day
 
 CENTURY_TURNS = 70
 NUMERALS = r"\d+(?:[.,]\d+)?"
 
+_ZONES = {"Z": 0, "UTC": 0, "GMT": 0, "WET": 0, "WEST": 3600, "CET": 3600, "CEST": 7200}
+_HALF = r"(?: ?(?P<ap>[AaPp])\.? ?[Mm]\.?)?"
 _TIME = (
-    r"(?:(?:T|,? +(?:à |at )?|,)(?P<H>\d{1,2}) ?[:hH.] ?(?P<M>\d{2})(?: ?[:mM.] ?(?P<S>\d{2})(?:[.,](?P<f>\d{1,9}))?s?)?(?: ?(?P<ap>[AaPp])\.?[Mm]\.?)?)?"
-    r"(?: ?(?P<z>Z|UTC|GMT|[+-]\d{2}:?\d{2}|[+-]\d{2}))?(?: \([A-Za-z ]+\))?$"
+    r"(?:(?:T|,? +(?:à |at |[-–] )?|,)(?P<H>\d{1,2}) ?[:hH.] ?(?P<M>\d{2})(?: ?[:mM.] ?(?P<S>\d{2})(?:[.,](?P<f>\d{1,9}))?s?)?" + _HALF + ")?"
+    r"(?: ?(?P<z>(?:GMT|UTC)?[+-]\d{2}:?\d{2}|[+-]\d{2}|" + "|".join(sorted(_ZONES, key=len, reverse=True)) + r"))?"
+    r"(?:\[[A-Za-z_/+-]+\])?(?: \([A-Za-zÀ-ÿ’' -]+\))?$"
 )
 _DAY_NAME = r"(?:[A-Za-zÀ-ÿ]{2,9}\.?,? )?"
 _SHAPES = {
@@ -26,11 +29,19 @@ _SHAPES = {
     "named": r"^" + _DAY_NAME + r"(?P<d>\d{1,2})(?:st|nd|rd|th|er)?[ \-/](?P<mon>[A-Za-zÀ-ÿ]{3,9})\.?,?[ \-/](?P<y>\d{4}|\d{2})" + _TIME,
     "named_first": r"^" + _DAY_NAME + r"(?P<mon>[A-Za-zÀ-ÿ]{3,9})\.? (?P<d>\d{1,2})(?:st|nd|rd|th)?,? (?P<y>\d{4})" + _TIME,
     "compact": r"^(?P<y>(?:19|20)\d{2})(?P<b>0[1-9]|1[0-2])(?P<c>0[1-9]|[12]\d|3[01])"
-    r"(?:(?:[T _-]?)(?P<H>[01]\d|2[0-3]):?(?P<M>[0-5]\d):?(?P<S>[0-5]\d))?(?P<f>)(?P<ap>)(?P<z>Z|[+-]\d{2}:?\d{2})?$",
-    "clock": r"^(?P<H>\d{1,2}) ?[:hH] ?(?P<M>\d{2})(?: ?[:mM] ?(?P<S>\d{2})(?:[.,](?P<f>\d{1,9}))?s?)?(?: ?(?P<ap>[AaPp])\.?[Mm]\.?)?(?P<z>)$",
+    r"(?:(?:[T _-]?)(?P<H>[01]\d|2[0-3]):?(?P<M>[0-5]\d):?(?P<S>[0-5]\d)?)?(?P<f>)(?P<ap>)(?P<z>Z|[+-]\d{2}:?\d{2})?$",
+    "clock": r"^(?P<H>\d{1,2}) ?[:hH] ?(?P<M>\d{2})(?: ?[:mM] ?(?P<S>\d{2})(?:[.,](?P<f>\d{1,9}))?s?)?" + _HALF + r"(?P<z>)$",
+    "hour": r"^(?P<H>\d{1,2}) ?[hH](?:eures?|ours?)?(?P<M>)(?P<S>)(?P<f>)(?P<ap>)(?P<z>)$",
     "number": r"^(?P<n>\d+(?:[.,]\d+)?)$",
 }
 _DESTROYED = r"^\d{1,2}:\d{2}[.,]\d$"
+_SPACES = r"[\s\x{00a0}\x{202f}\x{2009}]+"
+_CLOCK = r"\d{1,2} ?(?:[:hH] ?(?:\d{2}(?: ?:\d{2}(?:\.\d+)?)?)?)(?:Z| ?[AaPp]\.?[Mm]\.?)?"
+_RANGE = rf"^(?P<start>(?:.*[ T])?{_CLOCK}) ?(?:-|–|—|à|to|→|>|/) ?(?:[0-9/.-]+[ T])?(?P<end>{_CLOCK})$"
+"""A start together with its end: `08:00-08:30`, `8h à 8h30`, `13/03/2026 08:00 - 13/03/2026 08:30`."""
+_DATED_OFFSET = r"\d[T ]\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)? ?-\d{2}:?\d{2}$"
+_FIRST_WRITTEN = np.datetime64("1901-01-01", "D")
+"""Spreadsheets and databases that have a time and no day write it on a day of 1899 or 1900, or of the year 1; nobody called then."""
 _MONTHS = {
     start: number
     for number, starts in enumerate(
@@ -42,6 +53,9 @@ _MONTHS = {
     )
     for start in starts
 }  # fmt: skip
+CLOCKS = ("clock", "hour")
+_CLOCKS_WITHOUT_SIGNS = {2: "hour", 4: "hhmm", 6: "hhmmss"}
+_EPOCHS = {"epoch": 1, "epoch_ms": 1_000, "epoch_us": 1_000_000}
 ORDERS = {"dmy": ("d", "m", "y"), "mdy": ("m", "d", "y"), "ymd": ("y", "m", "d")}
 
 
@@ -74,6 +88,11 @@ class MomentEvidence:
     destroyed: int = 0
     example: str = ""
     numbers: list[float] = field(default_factory=lambda: [np.inf, -np.inf])
+    clock_faults: dict[int, int] = field(default_factory=lambda: dict.fromkeys(_CLOCKS_WITHOUT_SIGNS, 0))  # numbers that are no clock so written
+    unwritten: int = 0  # rows on a day that stands for none
+    ranges: int = 0
+    range_minutes: set[int] = field(default_factory=set)
+    behind_utc: set[str] = field(default_factory=set)
 
     def add(self, values: pa.Array) -> None:
         """Look at one chunk of cells (empty ones null)."""
@@ -86,7 +105,8 @@ class MomentEvidence:
             self._add_strict(values, strict)
             return
         encoded = values.dictionary_encode()
-        unique, rows = encoded.dictionary, np.bincount(encoded.indices.to_numpy(), minlength=len(encoded.dictionary))
+        unique, rows = _tidy(encoded.dictionary), np.bincount(encoded.indices.to_numpy(), minlength=len(encoded.dictionary))
+        unique = self._add_ranges(unique, rows)
         destroyed = _matches(unique, _DESTROYED)
         self.destroyed += int(rows[destroyed].sum())
         left = ~destroyed
@@ -99,16 +119,27 @@ class MomentEvidence:
                 left &= ~matched
         self.unread += int(rows[left].sum())
 
+    def _add_ranges(self, unique: pa.Array, rows: np.ndarray) -> pa.Array:
+        """The same with only the start of each range."""
+        starts, groups, matched = _cut_ranges(unique)
+        if matched.any():
+            self.ranges += int(rows[matched].sum())
+            ends = [[find_minute(text) for text in groups.field(name).to_pylist()] for name in ("start", "end")]
+            self.range_minutes |= {(end - start) % 1440 for start, end in zip(*ends, strict=True)}
+        return starts
+
     def _add_strict(self, values: pa.Array, strict: pa.Array) -> None:
         self.counts["year_first"] = self.counts.get("year_first", 0) + len(values)
         days = strict.to_numpy(zero_copy_only=False).astype("M8[D]")
+        unwritten = int((days < _FIRST_WRITTEN).sum())
+        self.unwritten += unwritten
         months = days.astype("M8[M]")
         self._add_places("year_first", {"c": (days - months.astype("M8[D]")).astype(np.int64) + 1}, np.ones(len(days), np.int64))
         for month in np.unique(months):
             of_month = np.unique(days[months == month])
             year, number = int(str(month)[:4]), int(str(month)[5:7])
             self.months.setdefault("year_first", set()).update((year, number, int(str(day)[8:10])) for day in of_month)
-        self.with_day += len(values)
+        self.with_day += len(values) - unwritten
         if int(pc.max(pc.utf8_length(values)).as_py()) > 10:
             self.with_clock += len(values)
 
@@ -118,6 +149,8 @@ class MomentEvidence:
         if shape == "number":
             numbers = _floats(groups.field("n"))
             self.numbers = [min(self.numbers[0], float(numbers.min())), max(self.numbers[1], float(numbers.max()))]
+            for digits in self.clock_faults:
+                self.clock_faults[digits] += int(rows[_split_clock(numbers, digits)[1]].sum())
             return
         names = {item.name for item in groups.type}
         places = {name: _integers(groups, name) for name in ("a", "b", "c") if name in names}
@@ -126,11 +159,14 @@ class MomentEvidence:
             first, second = ("b", "c") if shape == "year_first" else ("a", "b")
             seen = np.unique(np.column_stack([_integers(groups, "y"), places[first], places[second]]), axis=0)
             self.months.setdefault(shape, set()).update(map(tuple, seen.tolist()))
-        if shape == "clock":
+        if shape in CLOCKS:
             self.with_clock += total
         else:
-            self.with_day += total
+            unwritten = int(rows[_is_unwritten(groups)].sum())
+            self.unwritten += unwritten
+            self.with_day += total - unwritten
             self.with_clock += int(rows[_filled(groups, "H")].sum())
+            self.behind_utc |= {zone for zone in groups.field("z").to_pylist() if zone and zone.startswith("-")}
 
     def _add_places(self, shape: str, places: dict[str, np.ndarray], rows: np.ndarray) -> None:
         for name, values in places.items():
@@ -155,21 +191,32 @@ class MomentEvidence:
             return None
         if low >= 0 and high < 1:
             return "fraction"
+        if self.field == "time":
+            written = next((digits for digits in _CLOCKS_WITHOUT_SIGNS if high < 24 * 10 ** (digits - 2) and not self.clock_faults[digits]), None)
+            if written:
+                return _CLOCKS_WITHOUT_SIGNS[written]
         if low >= 20_000 and high < 80_000:
             return "serial"
         if low >= 5e8 and high < 5e9:
             return "epoch"
         if low >= 5e11 and high < 5e12:
             return "epoch_ms"
+        if low >= 5e14 and high < 5e15:
+            return "epoch_us"
         return "unknown"
 
     @property
     def has_day(self) -> bool:
-        return self.with_day > 0 or self.number_meaning in ("serial", "epoch", "epoch_ms")
+        return self.with_day > 0 or self.number_meaning in ("serial", *_EPOCHS)
 
     @property
     def has_clock(self) -> bool:
-        return self.with_clock > 0 or self.number_meaning in ("serial", "epoch", "epoch_ms", "fraction")
+        return self.with_clock > 0 or self.number_meaning in ("serial", "fraction", *_EPOCHS, *_CLOCKS_WITHOUT_SIGNS.values())
+
+    @property
+    def is_timeless(self) -> bool:
+        """Whether every day of the column stands for none: what it tells is the time of day."""
+        return self.unwritten > 0 and self.unwritten > (self.with_day + self.unwritten) / 2
 
 
 @dataclass(frozen=True)
@@ -181,21 +228,24 @@ class MomentReading:
     short_order: str | None  # of short_year
     number: str | None
     swapped: bool = False
+    ranged: bool = False  # what looks like an offset behind UTC is the end of a range
+    timeless: bool = False  # a day of 1899 or 1900 stands for no day; else for no moment
 
     def read(self, values: pa.Array) -> Moments:
         """Cells (empty ones null) → dates and times."""
         length = len(values)
         strict = _read_strict(values) if "year_first" in self.shapes and not self.swapped else None
         if strict is not None:
-            return _from_strict(strict, values)
+            return _from_strict(strict, values, self.timeless)
         result = Moments(np.full(length, "NaT", "M8[D]"), np.full(length, "NaT", "m8[us]"), np.zeros(length, bool), np.zeros(length, bool))
         encoded = values.dictionary_encode()
         unique = Moments(
             *(np.full(len(encoded.dictionary), blank, kind) for blank, kind in (("NaT", "M8[D]"), ("NaT", "m8[us]"), (False, bool), (False, bool)))
         )
         left = np.ones(len(encoded.dictionary), bool)
+        texts = _cut_ranges(_tidy(encoded.dictionary), self.ranged)[0]
         for shape in self.shapes:
-            groups, matched = _extract(encoded.dictionary, _SHAPES[shape], left)
+            groups, matched = _extract(texts, _SHAPES[shape], left)
             if matched.any():
                 self._fill(unique, shape, groups, matched)
                 left &= ~matched
@@ -211,12 +261,14 @@ class MomentReading:
             self._fill_numbers(unique, _floats(groups.field("n")), matched)
             return
         bad = np.zeros(int(matched.sum()), bool)
-        if shape != "clock":
+        unwritten = np.zeros(len(bad), bool)
+        if shape not in CLOCKS:
             year, month, day = self._find_parts(shape, groups)
             days, impossible = combine_day(year, month, day)
-            bad |= impossible
+            unwritten = _is_unwritten(groups)
+            bad |= impossible & ~unwritten
             unique.day[matched] = days
-        filled = _filled(groups, "H")
+        filled = _filled(groups, "H") & (~unwritten | self.timeless)
         clock, wrong = _find_clock(groups)
         clock[~filled] = np.timedelta64("NaT")
         bad |= wrong & filled
@@ -246,11 +298,15 @@ class MomentReading:
         if self.number == "fraction":
             unique.clock[matched] = np.round(numbers * DAY).astype("m8[s]").astype("m8[us]")
             return
+        digits = next((digits for digits, name in _CLOCKS_WITHOUT_SIGNS.items() if name == self.number), None)
+        if digits:
+            unique.clock[matched] = _split_clock(numbers, digits)[0]
+            return
         if self.number == "serial":
             # Spreadsheets count days from 30 December 1899 and keep times as fractions that never come out even: to the second.
             seconds = np.round((numbers - EPOCH_DAY) * DAY)
-        elif self.number in ("epoch", "epoch_ms"):
-            seconds = numbers / (1000 if self.number == "epoch_ms" else 1)
+        elif self.number in _EPOCHS:
+            seconds = numbers / _EPOCHS[self.number]
             unique.fixed[matched] = True
         else:
             unique.bad[matched] = True
@@ -277,13 +333,51 @@ def _read_strict(values: pa.Array) -> pa.Array | None:
         return None
 
 
-def _from_strict(strict: pa.Array, values: pa.Array) -> Moments:
+def _from_strict(strict: pa.Array, values: pa.Array, timeless: bool) -> Moments:
     moments = strict.to_numpy(zero_copy_only=False).astype("M8[us]")
     day = moments.astype("M8[D]")
     clock = moments - day.astype("M8[us]")
     bare = pc.fill_null(pc.less_equal(pc.utf8_length(values), 10), True).to_numpy(zero_copy_only=False)
     clock[bare] = np.timedelta64("NaT")
-    return Moments(day, clock, np.zeros(len(day), bool), np.zeros(len(day), bool))
+    unwritten = day < _FIRST_WRITTEN
+    bad = ~unwritten & ~np.isnat(day) & ((day < np.datetime64(str(FIRST_YEAR), "D")) | (day >= np.datetime64(str(LAST_YEAR + 1), "D")))
+    clock[bad | (unwritten & (not timeless))] = np.timedelta64("NaT")
+    day = np.where(bad | unwritten, np.datetime64("NaT", "D"), day)
+    return Moments(day, clock, np.zeros(len(day), bool), bad)
+
+
+def _tidy(texts: pa.Array) -> pa.Array:
+    """The same with one plain space where there were several, or others."""
+    return pc.utf8_trim_whitespace(pc.replace_substring_regex(texts, _SPACES, " "))
+
+
+def _cut_ranges(texts: pa.Array, even_tight: bool = False) -> tuple[pa.Array, pa.StructArray, np.ndarray]:
+    """The starts of ranges, the ranges, and which texts are some. After a date, `08:00-05:00` is an offset unless told otherwise."""
+    groups, matched = _extract(texts, _RANGE, ~_matches(texts, _DATED_OFFSET) | even_tight)
+    if not matched.any():
+        return texts, groups, matched
+    return pc.replace_with_mask(texts, pa.array(matched), groups.field("start")), groups, matched
+
+
+def find_minute(text: str) -> int:
+    """The minute of the day that the clock at the end of a text shows."""
+    hour, minute, half = re.search(r"(\d{1,2}) ?[:hH] ?(\d{2})?(?: ?:\d{2}(?:\.\d+)?)?(?:Z| ?([AaPp])\.?[Mm]\.?)?$", text).groups()
+    hours = int(hour) % 12 + 12 * (half in ("P", "p")) if half else int(hour)
+    return hours * 60 + int(minute or 0)
+
+
+def _is_unwritten(groups: pa.StructArray) -> np.ndarray:
+    if "y" not in {item.name for item in groups.type}:
+        return np.zeros(len(groups), bool)
+    years = groups.field("y")
+    return (_integers(groups, "y") < 1901) & pc.equal(pc.utf8_length(years), 4).to_numpy(zero_copy_only=False)
+
+
+def _split_clock(numbers: np.ndarray, digits: int) -> tuple[np.ndarray, np.ndarray]:
+    """`905` as a clock of four digits, 9:05, and which numbers are none."""
+    whole = np.floor(np.clip(numbers, 0, 10**digits)).astype(np.int64) * 10 ** (6 - digits)
+    clock, wrong = seconds_of_day(whole // 10_000, whole // 100 % 100, whole % 100)
+    return clock, wrong | (numbers != np.floor(numbers)) | (numbers < 0)
 
 
 def _matches(values: pa.Array, pattern: str) -> np.ndarray:
@@ -331,8 +425,9 @@ def _find_clock(groups: pa.StructArray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _offset_seconds(text: str) -> int:
-    if not text or text in ("Z", "UTC", "GMT"):
-        return 0
+    if not text or text in _ZONES:
+        return _ZONES.get(text, 0)
+    text = text.removeprefix("GMT").removeprefix("UTC")
     digits = text[1:].replace(":", "")
     seconds = int(digits[:2]) * 3600 + int(digits[2:] or 0) * 60
     return -seconds if text[0] == "-" else seconds

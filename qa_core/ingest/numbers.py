@@ -17,9 +17,10 @@ from qa_core.ingest.staged import Decision
 from qa_core.wording import N_
 
 FEW = 0.01
-_SPACES = re.compile(r"[\s'\u00a0\u202f\u2009]")
+_SPACES = re.compile(r"[\s\u00a0\u202f\u2009]|['’](?=\d{3}(?!\d))")
 _DRESS = re.compile(r"(?i)^(?:[€$£]|eur|usd|gbp|chf|cad)?\s*([-+]?.*?)\s*(?:[€$£%]|eur|usd|gbp|chf|cad)?$")
 _OF = re.compile(r"^([-+]?\d+(?:[.,]\d+)?)\s*(?:/|sur|of|out of)\s*(\d+(?:[.,]\d+)?)$", re.IGNORECASE)
+_MINUS = str.maketrans("−–", "--")
 _NUMBER = re.compile(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?$")
 _SCALES = ((1, 5), (1, 10), (0, 100))
 _EFFORT_SCALES = ((1, 7), (1, 10), (0, 100))
@@ -134,7 +135,7 @@ def read_plain(values: pa.Array) -> np.ndarray | None:
 
 def undress(text: str) -> str:
     """A number without its currency, per cent sign and spaces."""
-    return _SPACES.sub("", _DRESS.sub(r"\1", text.strip()))
+    return _SPACES.sub("", _DRESS.sub(r"\1", text.strip())).translate(_MINUS)
 
 
 def parse_number(plain: str, decimal: str) -> float | None:
@@ -231,6 +232,7 @@ def decide_mark(evidence: NumberEvidence, decimal: str | None, scale: str | None
     separator = decide_decimal(evidence, decimal, decisions)
     readable = max(1, evidence.total - evidence.unread)
     told = parse_scale(scale) if scale else None
+    factor = 1.0
     places = (("column", evidence.column), ("low", f"{evidence.lowest:g}"), ("high", f"{evidence.highest:g}"))
     if told:
         low, high, found = *told, N_("as asked for by --scale")
@@ -241,6 +243,8 @@ def decide_mark(evidence: NumberEvidence, decimal: str | None, scale: str | None
         low, found = (1 if high <= 10 else 0), N_("{column}: each mark says out of how much")
     elif evidence.percents > readable / 2:
         low, high, found = 0, 100, N_("{column}: per cent")
+    elif evidence.fractions and evidence.lowest >= 0 and evidence.highest <= 1:
+        low, high, found, factor = 0, 100, N_("{column}: shares of one, from {low} to {high}"), 100.0
     else:
         if evidence.field == "ces" and evidence.total >= MANY and not evidence.above[5]:
             raise Refusal(
@@ -262,4 +266,4 @@ def decide_mark(evidence: NumberEvidence, decimal: str | None, scale: str | None
     if zero_is_missing:
         note = N_("a mark of 0 lies outside the scale and is read as: no mark")
         decisions.append(Decision(evidence.field, note, N_("{column}: {zeros} zeros"), (*places, ("zeros", evidence.zeros))))
-    return NumberReading(separator, float(low), float(high), zero_is_missing), f"{low:g}-{high:g}"
+    return NumberReading(separator, float(low), float(high), zero_is_missing, factor=factor), f"{low:g}-{high:g}"

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from qa_core import home
 from qa_core.errors import Refusal
 from qa_core.facts import Outcome
-from qa_core.ingest import mapping, readers, tables, words
+from qa_core.ingest import headers, mapping, readers, tables, words
 from qa_core.ingest.blocks import Block, read_blocks
 from qa_core.ingest.chunks import Chunk, Context
 from qa_core.ingest.clock import Zone
@@ -66,6 +66,9 @@ def stage(path: Path, kind: str, options: ImportOptions | None = None, progress:
         profile = mapping.recognise_profile(kind, [row for _line, row in sample]) or profile
         vocabulary = mapping.build_vocabulary(profile.fields)
     header = tables.find_header(sample, vocabulary, tuple(options.columns.values()))
+    header, seen_beside = headers.choose_table(header, source, vocabulary)
+    if not seen_beside:
+        header, seen_beside = headers.complete(header, sample, vocabulary)
     columns = mapping.recognise(profile, list(header.names), options.columns, options.ignored)
     ignored = mapping.find_ignored(list(header.names), options.ignored)
     if profile.claim:
@@ -79,7 +82,7 @@ def stage(path: Path, kind: str, options: ImportOptions | None = None, progress:
         Zone(options.timezone or here.timezone),
         Zone(here.timezone),
         Pseudonyms.current(may_create=not options.dry_run),
-        list(source.decisions),
+        [*source.decisions, *seen_beside],
     )
     if header.row:
         place = header.line + source.line_offset
@@ -158,12 +161,15 @@ class _Rows:
         self._skipped, self._misfits, self._read, self._shorter = Counter(), [], 0, 0
         self._last_line = self._last_short = -1
         for block in read_blocks(self.source, self.header.line, width):
+            if self.header.span:
+                block = block.within(*self.header.span)
             self._read += len(block.lines) + len(block.odd)
             self._last_line = max(self._last_line, *block.lines[-1:].tolist(), *(line for line, _row in block.odd[-1:]))
             yield from self._sort_out(block, width, key)
             self._progress(self._read, (half + block.share) / 2)
 
     def _sort_out(self, block: Block, width: int, key: tuple[int, ...]) -> Iterator[Block]:
+        block = self._without_headers(block)
         without_key = _is_blank(block.cells[key[0] if key else 0])
         if without_key.any():
             blank = np.logical_and.reduce([_is_blank(column) for column in block.cells])
@@ -171,7 +177,7 @@ class _Rows:
             keep = ~blank
             for index in np.flatnonzero(without_key & keep):
                 keep[index] = not self._put_aside(int(block.lines[index]), block.row(index), width, key)
-            block = Block(block.lines[keep], [column.filter(pa.array(keep)) for column in block.cells], block.odd, block.share)
+            block = block.keep(keep, block.odd)
         padded = [(line, (row + [""] * (width - len(row)))[:width]) for line, row in block.odd if not self._put_aside(line, row, width, key)]
         if len(block.lines):
             yield block
@@ -182,6 +188,28 @@ class _Rows:
                 [],
                 block.share,
             )
+
+    def _without_headers(self, block: Block) -> Block:
+        """The same without the second header row and those that repeat the first."""
+        header, offset = self.header, self.source.line_offset
+        place = next(index for index, name in enumerate(header.raw) if name and header.names[index])
+        suspect = np.isin(block.lines, [line + offset for line in header.second])
+        suspect |= pc.equal(pc.utf8_trim_whitespace(block.cells[place]), header.raw[place]).to_numpy(zero_copy_only=False).astype(bool)
+        keep = np.ones(len(block.lines), bool)
+        for index in np.flatnonzero(suspect):
+            keep[index] = not self._skip_header(int(block.lines[index]), block.row(int(index)))
+        odd = [(line, row) for line, row in block.odd if not self._skip_header(line, row)]
+        return block if keep.all() and len(odd) == len(block.odd) else block.keep(keep, odd)
+
+    def _skip_header(self, line: int, row: list[str]) -> bool:
+        header = self.header
+        first, last = header.span or (0, header.width)
+        kind = header.second.get(line - self.source.line_offset)
+        if kind is None and [cell.strip() for cell in row[first:last]] == [*header.raw, *[""] * header.width][first : min(last, max(len(row), first))]:
+            kind = "header"
+        if kind:
+            self._skipped[kind] += 1
+        return kind is not None
 
     def _put_aside(self, line: int, row: list[str], width: int, key: tuple[int, ...]) -> bool:
         found = tables.classify(row, width, key)
@@ -204,10 +232,8 @@ class _Rows:
         seen = 0
         for block in self._blocks(0):
             seen += len(block.lines)
-            for name, evidence in context.evidence.items():
-                values = words.clean(block.cells[context.columns[name].index])
-                is_word = isinstance(evidence, words.WordEvidence)
-                evidence.add(values if is_word else words.without_notes(values))
+            for name in context.evidence:
+                context.look_at(name, block.cells[context.columns[name].index])
         if not seen:
             raise Refusal(
                 "headers_only",

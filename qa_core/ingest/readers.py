@@ -6,6 +6,7 @@ import codecs
 import collections
 import csv
 import io
+import itertools
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -20,8 +21,19 @@ from qa_core.ingest.options import ImportOptions
 from qa_core.ingest.staged import Decision
 from qa_core.wording import N_
 
-DELIMITERS = (";", ",", "\t", "|")
-DELIMITER_NAMES = {";": "semicolon", ",": "comma", "\t": "tab", "|": "bar"}
+DELIMITERS = (";", ",", "\t", "|", "^", "~")
+DELIMITER_NAMES = {";": "semicolon", ",": "comma", "\t": "tab", "|": "bar", "^": "caret", "~": "tilde"}
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_OLD_ENCODINGS = ("cp1252", "iso8859-15", "mac_roman", "cp850")
+_USUAL = frozenset("éèêëàâäîïôöùûüçœæÉÈÊÀÂÇÎÔŒ€’‘“”«»–…°·áíóúñßåøæÄÖÜ\u00a0")
+_FRENCH = frozenset("éèêàçùôî’")
+FEW_NULS = 0.05
 SAMPLE_LINES = 200
 LONGEST_CELL = 200_000
 BLOCK = 1 << 20
@@ -58,6 +70,14 @@ class Source:
     line_offset: int
     decisions: list[Decision]
     ends_with_newline: bool = True
+
+    def refuse_unclosed(self, line: int) -> Refusal:
+        """The refusal for a quotation mark that swallows the rest of the file."""
+        return Refusal(
+            "unclosed_quote",
+            N_("On line {line} a quotation mark is opened and never closed: the rows behind it would be lost. Correct that line and try again."),
+            line=line,
+        )
 
     @contextmanager
     def explained(self, reader: Any) -> Iterator[None]:
@@ -106,11 +126,18 @@ def _refuse_other_types(content: Content, start: bytes) -> None:
     for magic, name in OTHER_TYPES:
         if start.startswith(magic):
             raise wrong_type(content, name)
-    if b"\x00" in start and not start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+    if start.count(b"\x00") > FEW_NULS * len(start) and not start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) and not _find_wide(start):
         raise wrong_type(content, "binary")
     text = start.lstrip(codecs.BOM_UTF8).lstrip()
     if text[:1] == b"<" and text[:200].lower().startswith((b"<html", b"<!doctype", b"<?xml", b"<table")):
         raise wrong_type(content, "HTML or XML")
+
+
+def _find_wide(start: bytes) -> str | None:
+    """UTF-16 without its mark: in text of Latin letters every second byte is zero."""
+    even, odd = start[0:512:2].count(0), start[1:512:2].count(0)
+    most = 0.8 * len(start[0:512:2])
+    return "utf-16-le" if odd > most and not even else "utf-16-be" if even > most and not odd else None
 
 
 def wrong_type(content: Content, name: str) -> Refusal:
@@ -153,9 +180,16 @@ def _open_records(content: Content, records: Records) -> Source:
 
 def _open_text(content: Content, options: ImportOptions) -> Source:
     encoding, decisions = _find_encoding(content, options)
+    nuls = 0 if encoding.startswith(("utf-16", "utf-32")) else _count_nuls(content)
+    has_nuls = nuls > 0
+    if has_nuls:
+        decisions.append(Decision("file", N_("zero bytes are left out"), N_("{count} zero bytes among the text"), _places(count=nuls)))
+
+    def open_bytes() -> BinaryIO:
+        return io.BufferedReader(_WithoutNuls(content.open())) if has_nuls else content.open()
 
     def open_text() -> tuple[Iterator[str], Callable[[], float]]:
-        raw = content.open()
+        raw = open_bytes()
         lines = _decode_each_line(raw) if encoding == "mixed" else io.TextIOWrapper(raw, encoding=encoding, errors="replace", newline="")
         return lines, lambda: 1.0 if raw.closed else raw.tell() / content.unpacked_size
 
@@ -174,8 +208,9 @@ def _open_text(content: Content, options: ImportOptions) -> Source:
         )
     )
     by_bytes = encoding in ("utf-8", "utf-8-sig", "ascii", "cp1252")
-    open_bytes = content.open if by_bytes else None
-    return Source(open_text, open_bytes, encoding.removesuffix("-sig"), content.unpacked_size, delimiter, 0, decisions, content.ends_with_newline)
+    return Source(
+        open_text, open_bytes if by_bytes else None, encoding.removesuffix("-sig"), content.unpacked_size, delimiter, 0, decisions, content.ends_with_newline
+    )
 
 
 def _places(**places: Any) -> tuple[tuple[str, Any], ...]:
@@ -195,8 +230,11 @@ def find_delimiter(lines: list[str]) -> str:
     """The delimiter under which the most lines have the same number of cells, the more cells the better; comma when none separates."""
     best, best_score = ",", 0.0
     for delimiter in DELIMITERS:
+        # A quote that is never closed spoils its own line, not the sample.
+        pieces = [lines] if all(line.count('"') % 2 == 0 for line in lines) else [[line] for line in lines]
+        rows = itertools.chain.from_iterable(csv.reader(piece, delimiter=delimiter, skipinitialspace=delimiter != "\t") for piece in pieces)
         try:
-            widths = collections.Counter(len(row) for row in csv.reader(lines, delimiter=delimiter, skipinitialspace=delimiter != "\t") if any(row))
+            widths = collections.Counter(len(row) for row in rows if any(row))
         except csv.Error:
             continue
         widths.pop(1, None)
@@ -214,16 +252,19 @@ def _find_encoding(content: Content, options: ImportOptions) -> tuple[str, list[
         start = file.read(4)
     if options.encoding:
         return _check_encoding(content, options.encoding), []
-    for mark, name in ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16")):
+    for mark, name in _MARKS:
         if start.startswith(mark):
             if name == "utf-8-sig" and not _decodes(content, "utf-8"):
                 break
             return name, []
+    wide = _find_wide(content.read_start(512))
+    if wide:
+        return wide, []
     if _decodes(content, "utf-8"):
         return "utf-8", []
     good, other = _count_lines_beyond_ascii(content)
     if not good:
-        return "cp1252", []
+        return _find_old_encoding(content)
     return "mixed", [
         Decision(
             "file",
@@ -232,6 +273,51 @@ def _find_encoding(content: Content, options: ImportOptions) -> tuple[str, list[
             _places(good=good, other=other),
         )
     ]
+
+
+def _find_old_encoding(content: Content) -> tuple[str, list[Decision]]:
+    """Of the encodings of one byte a letter, the one whose letters people write; Windows-1252 where none is better."""
+    beyond = bytes(byte for byte in content.read_start(1 << 20) if byte > 127)
+    usual = {name: sum((letter in _USUAL) + (letter in _FRENCH) for letter in beyond.decode(name, errors="replace")) for name in _OLD_ENCODINGS}
+    best = max(_OLD_ENCODINGS, key=lambda name: usual[name])
+    if best == "cp1252" or usual["cp1252"] == usual[best]:
+        return "cp1252", []
+    places = _places(encoding=best, count=sum(letter in _USUAL for letter in beyond.decode(best, errors="replace")), total=len(beyond))
+    found = N_("{count} of {total} letters beyond ASCII are common ones then; --encoding says otherwise")
+    return best, [Decision("file", N_("read in the encoding {encoding}"), found, places)]
+
+
+def _count_nuls(content: Content) -> int:
+    count = 0
+    with content.open() as file:
+        while block := file.read(BLOCK):
+            count += block.count(b"\x00")
+    return count
+
+
+class _WithoutNuls(io.RawIOBase):
+    """A file without its zero bytes, which a broken export leaves among the text."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+
+    def readable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def readinto(self, buffer: memoryview) -> int:
+        while data := self._file.read(len(buffer)):
+            kept = data.replace(b"\x00", b"")
+            if kept:
+                buffer[: len(kept)] = kept
+                return len(kept)
+        return 0
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
 
 
 def _check_encoding(content: Content, name: str) -> str:

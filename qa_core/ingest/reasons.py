@@ -28,6 +28,7 @@ REJECTED = {
 SKIPPED = {
     "blank": N_("blank rows"),
     "footer": N_("totals and remarks at the end"),
+    "header": N_("header rows, second or repeated"),
     "login": N_("sign-ins of advisors"),
     "monitoring": N_("somebody listening in"),
     "not_given": N_("nothing given: not evaluated, or not answered"),

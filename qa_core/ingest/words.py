@@ -37,6 +37,27 @@ _EMPTY = (
     "n.a.",
     "nd",
     "n/d",
+    "n.d.",
+    "nc",
+    "n/c",
+    "n.c.",
+    "–",
+    "—",
+    "…",
+    "...",
+    "(vide)",
+    "(blank)",
+    "undefined",
+    "#n/d",
+    "#valeur!",
+    "#nombre!",
+    "#num!",
+    "#nom?",
+    "#name?",
+    "#null!",
+    "#nul!",
+    "s/o",
+    "s.o.",
 )
 EMPTY = tuple(spelling for word in _EMPTY for spelling in dict.fromkeys((word, word.upper(), word.capitalize(), word.title())))
 EMPTY = (*dict.fromkeys(("", *EMPTY, "NaN", "NaT", "N/a")),)
@@ -54,7 +75,24 @@ _NOT_GIVEN = {
     "pas de reponse",
     "non renseigne",
     "not available",
+    "non evalue",
+    "non evaluee",
+    "sans note",
+    "pas de note",
+    "sans avis",
+    "sans opinion",
+    "ne se prononce pas",
+    "nsp",
+    "non concerne",
+    "non applicable",
+    "not applicable",
+    "no rating",
+    "no opinion",
 }
+
+
+_AS_TEXT = r"^(?:=\"([^\"]*)\"|'([-+=\d][^']*))$"
+"""How spreadsheets keep a number as text: `="0042"`, `'0042`."""
 
 
 @cache
@@ -67,6 +105,8 @@ def clean(column: list[str] | pa.Array) -> pa.Array:
     """Cells without the spaces around them; those that say nothing (empty, NULL, NaN …) become null."""
     cells = column if isinstance(column, pa.Array) else pa.array(column, pa.string())
     trimmed = pc.utf8_trim_whitespace(cells)
+    if pc.any(pc.match_substring_regex(trimmed, _AS_TEXT)).as_py():
+        trimmed = pc.replace_substring_regex(trimmed, _AS_TEXT, r"\1\2")
     return pc.if_else(pc.is_in(trimmed, value_set=_empty_set()), pa.scalar(None, pa.string()), trimmed)
 
 
@@ -80,10 +120,14 @@ def without_notes(values: pa.Array) -> pa.Array:
     return pc.take(kept, encoded.indices) if kept.null_count else values
 
 
+TICK, CROSS = "tick", "cross"
+_TICKS = {**dict.fromkeys("✓✔☑✅√", TICK), **dict.fromkeys("✗✘✖❌☐", CROSS)}
+
+
 @lru_cache(maxsize=20_000)
 def simplify(text: str) -> str:
     """Lower case, without accents; whatever is no letter or digit is one space. `CallID`, `call_id` and `Call Id` are one."""
-    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", text)
+    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", _TICKS.get(text.strip("\ufe0f \t"), text))
     plain = unicodedata.normalize("NFKD", spaced).encode("ascii", "ignore").decode()
     return " ".join(re.findall(r"[a-z0-9%+]+", plain.casefold()))
 
@@ -94,11 +138,11 @@ def _by_word(words: Mapping[object, str]) -> dict[str, object]:
 
 YES_NO = _by_word(
     {
-        True: "y|yes|yep|oui|o|true|t|vrai|1|1.0|x|ok|si|resolved|resolu|solved|closed|cloture|clos|done|completed|fixed|regle|traite|"
+        True: "y|yes|yep|oui|o|true|t|vrai|1|1.0|x|tick|ok|si|resolved|resolu|solved|closed|cloture|clos|done|completed|fixed|regle|traite|"
         "answered|repondu|sent|envoye|recorded|enregistre",
-        False: "n|no|non|false|f|faux|0|0.0|ko|unresolved|non resolu|not resolved|pas resolu|open|ouvert|pending|en cours|escalated|"
+        False: "n|no|non|false|f|faux|0|0.0|cross|ko|unresolved|non resolu|not resolved|pas resolu|open|ouvert|pending|en cours|escalated|"
         "escalade|dropped|unsolved|not solved"
-        "|unanswered|non repondu|not answered|not sent|non envoye|not recorded|failed|en attente",
+        "|unanswered|non repondu|not answered|not sent|non envoye|not recorded|failed|en attente|non regle|non traite|a rappeler|in progress",
     }
 )
 
@@ -107,18 +151,25 @@ OUTCOMES = _by_word(
         Outcome.ANSWERED: "answered|answer|repondu|repondue|decroche|decrochee|pris|prise|prise en charge|traite|traitee|handled|connected|"
         "complete|completed|completeagent|completecaller|agent"
         "|received|recu|transferred|transfere|transferee|success|succes|abouti|aboutie|served|processed|picked up|accepted|"
-        "accepte|talked|appel repondu|call answered|call completed",
+        "accepte|talked|appel repondu|call answered|call completed|servi|servie|traite agent|traite par agent|traite par conseiller|"
+        "pris en charge|appel traite|appel pris|appel decroche|repondu agent|termine|terminee",
         Outcome.ABANDONED: "abandoned|abandon|abandonne|abandonnee|hang|hangup|hung up|hang up|raccroche|dropped|lost|perdu|perdue|"
-        "abandoned in queue|caller hung up|abandon client|appel abandonne|call abandoned|cancel|cancelled|canceled",
+        "abandoned in queue|caller hung up|abandon client|appel abandonne|call abandoned|cancel|cancelled|canceled|abandon file|abandon en file|"
+        "abandon file d attente|abandon attente|abandon en attente|abandon sonnerie|abandon court|abandon appelant|abandonne en file|raccroche client|"
+        "client raccroche|raccroche en attente",
         Outcome.TIMEOUT: "timeout|time out|timed out|exitwithtimeout|delai depasse|temps depasse|expired|expire",
-        Outcome.OVERFLOW: "overflow|overflowed|debordement|deborde|redirected|reroute|reroutee|renvoi|renvoye|deflected|dissuasion|dissuade",
-        Outcome.VOICEMAIL: "voicemail|voice mail|messagerie|messagerie vocale|boite vocale|repondeur|message",
-        Outcome.CLOSED: "closed|ferme|fermeture|out of opening hours|out of hours|after hours|hors horaires|hors horaire|hors ouverture",
+        Outcome.OVERFLOW: "overflow|overflowed|debordement|deborde|redirected|reroute|reroutee|renvoi|renvoye|deflected|dissuasion|dissuade|dissuadee|debordee|"
+        "saturation|"
+        "renvoye externe|entraide",
+        Outcome.VOICEMAIL: "voicemail|voice mail|messagerie|messagerie vocale|boite vocale|repondeur|message|renvoi messagerie|message vocal|depot message",
+        Outcome.CLOSED: "closed|ferme|fermeture|out of opening hours|out of hours|after hours|hors horaires|hors horaire|hors ouverture|"
+        "hors plage|hors plage horaire|hors plages horaires|hors horaires d ouverture|service ferme|centre ferme|fermee",
         Outcome.REFUSED: "refused|refuse|rejected|rejete|busy|occupe|declined|line busy|ligne occupee",
         Outcome.FAILED: "failed|fail|failure|echec|error|erreur|congestion|chanunavail|phantom|invalid|dead air|silent",
         Outcome.UNANSWERED: "unanswered|not answered|no answer|noanswer|non repondu|non repondue|sans reponse|pas de reponse|missed|manque|manquee|"
         "non decroche|non decrochee|appel manque|missed call|call unanswered"
-        "|call missed|no reply|non abouti|non aboutie|ring no answer|unattended",
+        "|call missed|no reply|non abouti|non aboutie|ring no answer|unattended|non traite|non traitee|non pris|non prise|non servi|appel non repondu|"
+        "appel non decroche",
     }
 )
 
@@ -157,9 +208,11 @@ class WordEvidence:
     known: Mapping[str, object]
     seen: Counter = field(default_factory=Counter)
     most: int = 2_000
+    empty: int = 0
 
     def add(self, values: pa.Array) -> None:
         """Look at one chunk of cells (empty ones null)."""
+        self.empty += values.null_count
         for item in pc.value_counts(values.drop_null()).to_pylist():
             if item["values"] in self.seen or len(self.seen) < self.most:
                 self.seen[item["values"]] += item["counts"]
@@ -175,6 +228,11 @@ class WordEvidence:
     @property
     def known_share(self) -> float:
         return 1 - sum(self.unknown.values()) / self.total if self.total else 1.0
+
+    @property
+    def is_ticked(self) -> bool:
+        """Whether the column holds ticks alone, or nothing: then nothing means no."""
+        return bool(self.seen and self.empty) and all(simplify(word) in (TICK, "x") for word in self.seen)
 
     def show(self, most: int = 6) -> str:
         """The most frequent words, with their counts."""

@@ -14,7 +14,7 @@ from qa_core import home, lake, query, settings, statistics
 from qa_core.access import Viewer
 from qa_core.query import answers
 from qa_core.records import store
-from qa_core.records.model import Advisor, ImportBatch, SettingValue
+from qa_core.records.model import Advisor, ImportBatch, NameDecision, SettingValue
 from qa_core.settings import Settings
 from qa_core.slices import Filters, Period
 
@@ -104,7 +104,9 @@ def look_up_version() -> tuple[Any, ...]:
         newest_setting = session.scalar(sa.select(sa.func.max(SettingValue.id)))
         advisors = session.scalar(sa.select(sa.func.count()).select_from(Advisor))
         counter = answers.change_counter(session)
-    found = (here.database_url, here.lake_url, here.timezone, lake.version("contacts"), lake.version("spend"), lake.version("intervals"), *map(str, counter), newest_setting, advisors)
+        # Names of spend and totals are spelled when they are read: a decision about them changes no table of the lake.
+        names = session.execute(sa.select(sa.func.max(NameDecision.id), sa.func.count(NameDecision.undone_at))).one()
+    found = (here.database_url, here.lake_url, here.timezone, lake.version("contacts"), lake.version("spend"), lake.version("intervals"), *map(str, counter), newest_setting, advisors, *names)
     st.session_state[_VERSION] = found
     return found
 

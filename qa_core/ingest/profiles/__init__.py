@@ -21,6 +21,7 @@ class Reads(StrEnum):
     """What the cells of a field are read as."""
 
     TEXT = "text"
+    LABEL = "label"  # a text whose different values are looked at
     MOMENT = "moment"
     DURATION = "duration"
     NUMBER = "number"

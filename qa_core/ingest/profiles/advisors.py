@@ -13,19 +13,30 @@ from qa_core.ingest.profiles import Field, Profile, Reads
 from qa_core.wording import N_
 
 FIELDS = (
-    Field("advisor_id", Reads.TEXT, "agent id|id agent|id conseiller|matricule|employee id|identifiant|id|login|agent code|user id|code agent|numero agent"),
+    Field(
+        "advisor_id",
+        Reads.TEXT,
+        "agent id|id agent|id conseiller|matricule|employee id|identifiant|id|login|agent code|user id|code agent|numero agent|"
+        "identifiant agent|identifiant conseiller|code conseiller|n agent|matricule rh",
+    ),
     Field(
         "name",
         Reads.TEXT,
-        "agent name|advisor name|nom|nom conseiller|nom agent|nom complet|full name|agent|advisor|conseiller|employee name|nom prenom|nom et prenom|prenom nom",
+        "agent name|advisor name|nom|nom conseiller|nom agent|nom complet|full name|agent|advisor|conseiller|employee name|nom prenom|nom et prenom|prenom nom|"
+        "prenom et nom",
     ),
     Field("first_name", Reads.TEXT, "prenom"),
     Field("last_name", Reads.TEXT, "nom de famille|surname|family name"),
-    Field("aliases", Reads.TEXT, "alias|autres noms|extension|poste|other names|logins|extensions"),
-    Field("team", Reads.TEXT, "equipe|team name|groupe|group|nom equipe|tier|department|departement|service|dept id|nom de l equipe"),
-    Field("site", Reads.TEXT, "centre|plateau|call center id|site name|call center|location|etablissement"),
-    Field("from", Reads.MOMENT, "since|debut|date debut|start date|hire date|date entree|depuis|date d entree|from date|valid from|date arrivee|du"),
-    Field("to", Reads.MOMENT, "until|fin|date fin|end date|date sortie|to date|valid to|jusqu au|date depart|au"),
+    Field("aliases", Reads.TEXT, "alias|autres noms|extension|poste|other names|logins|extensions|n poste"),
+    Field("team", Reads.TEXT, "equipe|team name|groupe|group|nom equipe|tier|department|departement|service|dept id|nom de l equipe|pole"),
+    Field("site", Reads.TEXT, "centre|plateau|call center id|site name|call center|location|etablissement|ville"),
+    Field(
+        "from",
+        Reads.MOMENT,
+        "since|debut|date debut|start date|hire date|date entree|depuis|date d entree|from date|valid from|date arrivee|du|"
+        "date embauche|entree|debut contrat|date debut contrat",
+    ),
+    Field("to", Reads.MOMENT, "until|fin|date fin|end date|date sortie|to date|valid to|jusqu au|date depart|au|sortie|fin contrat|date fin contrat"),
 )
 
 

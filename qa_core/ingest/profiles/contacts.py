@@ -14,7 +14,7 @@ from qa_core.ingest import mapping
 from qa_core.ingest.chunks import Chunk, Context, as_moments, as_numbers, as_words
 from qa_core.ingest.clock import Zone
 from qa_core.ingest.free_text import mask_contact_details
-from qa_core.ingest.identity import is_extension
+from qa_core.ingest.identity import is_extension, spell_numbers
 from qa_core.ingest.mapping import Column
 from qa_core.ingest.profiles import Profile
 from qa_core.ingest.profiles.contact_fields import FIELDS
@@ -234,6 +234,8 @@ def build(context: Context, chunk: Chunk) -> Mapping[str, pa.Array]:
     columns |= {name: chunk.text(name) for name in _SURE_TEXTS if context.has(name)}
     if "survey_comment" in columns:
         columns["survey_comment"] = mask_contact_details(columns["survey_comment"])
+    if "tracking_number" in columns:
+        columns["tracking_number"] = spell_numbers(columns["tracking_number"])
     if context.has("channel"):
         columns["channel"] = read_channel(chunk.text("channel"))
     if context.has("updated_at"):

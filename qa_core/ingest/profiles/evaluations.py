@@ -22,35 +22,42 @@ FIELDS = (
     Field(
         "contact_id",
         Reads.TEXT,
-        "call id|id appel|identifiant appel|interaction id|conversation id|uniqueid|id contact|appel|call|contact|numero appel|id interaction|appel evalue",
+        "call id|id appel|identifiant appel|interaction id|conversation id|uniqueid|id contact|appel|call|contact|numero appel|id interaction|appel evalue|"
+        "n appel|ref appel",
     ),
     Field(
         "advisor",
         Reads.TEXT,
         "agent|advisor id|agent id|conseiller|id conseiller|id agent|agent name|nom conseiller|nom agent|advisor name|matricule|"
-        "teleconseiller|evalue|agent evalue|conseiller evalue",
+        "teleconseiller|evalue|agent evalue|conseiller evalue|"
+        "collaborateur",
     ),
     Field(
         "evaluator",
         Reads.TEXT,
-        "evaluateur|evaluatrice|reviewer|qa|evaluated by|evalue par|superviseur|supervisor|auditor|analyste|quality analyst|ecouteur|evaluator name|scored by",
+        "evaluateur|evaluatrice|reviewer|qa|evaluated by|evalue par|superviseur|supervisor|auditor|analyste|quality analyst|ecouteur|evaluator name|scored by|"
+        "auditeur|qualiticien|qualiticienne|ecoute par|responsable qualite",
     ),
     Field(
         "evaluated_at",
         Reads.MOMENT,
         "evaluation date|date evaluation|date d evaluation|date|evaluated on|review date|date ecoute|date d ecoute|scored at|date de "
-        "l evaluation|created at|evaluation time",
+        "l evaluation|created at|evaluation time|"
+        "evalue le",
     ),
-    Field("grid", Reads.TEXT, "grille|scorecard|form|form name|formulaire|grid name|nom grille|template|grille d evaluation|nom de la grille"),
-    Field("section", Reads.TEXT, "rubrique|theme|group|category|categorie|section name|bloc|chapitre"),
-    Field("criterion", Reads.TEXT, "critere|question|item|criteria|criterion name|libelle critere|question text|criteres"),
+    Field(
+        "grid", Reads.TEXT, "grille|scorecard|form|form name|formulaire|grid name|nom grille|template|grille d evaluation|nom de la grille|modele|grille ecoute"
+    ),
+    Field("section", Reads.TEXT, "rubrique|theme|group|category|categorie|section name|bloc|chapitre|partie"),
+    Field("criterion", Reads.TEXT, "critere|question|item|criteria|criterion name|libelle critere|question text|criteres|point controle"),
     Field("points", Reads.NUMBER, "note obtenue|points obtenus|earned|answer score|points earned|reponse|value|valeur|earned points|resultat", 0),
-    Field("possible", Reads.NUMBER, "points possibles|max|maximum|max points|possible points|bareme|max score|note max|sur|points max|out of", 0),
+    Field("possible", Reads.NUMBER, "points possibles|max|maximum|max points|possible points|bareme|max score|note max|sur|points max|out of|note maximale", 0),
     Field(
         "score",
         Reads.MARK,
         "quality score|note|note globale|total|total score|score global|evaluation score|note qualite|resultat global|overall score|"
-        "qa score|score total|score qualite|note finale|final score|note totale",
+        "qa score|score total|score qualite|note finale|final score|note totale|"
+        "% qualite|taux qualite",
     ),
     Field("comment", Reads.TEXT, "commentaire|comments|commentaires|remarque|remarques|observations|feedback"),
 )

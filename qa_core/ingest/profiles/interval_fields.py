@@ -19,30 +19,36 @@ FIELDS = (
     Field(
         "length_minutes",
         Reads.NUMBER,
-        "interval|intervalle|interval length|length|interval minutes|interval duration|duree intervalle|duree de l intervalle|granularity|granularite|period length",
+        "interval|intervalle|interval length|length|interval minutes|interval duration|duree intervalle|duree de l intervalle|granularity|"
+        "granularite|period length",
         0,
     ),
     Field(
         "queue",
-        Reads.TEXT,
+        Reads.LABEL,
         "queue name|skill name|split skill name|split name|nom de la file|nom file|file d attente|file|service|acd group|vdn name|split skill|skill|split|vq|"
-        "virtual queue|hunt group|competence|activite|application|queue id|skill id|split id|vdn",
+        "virtual queue|hunt group|competence|activite|application|queue id|skill id|split id|vdn|"
+        "libelle file",
     ),
     Field("channel", Reads.TEXT, "canal|media|media type|type de media|contact channel|channel type"),
-    Field("team", Reads.TEXT, "team name|equipe|nom de l equipe|nom equipe|agent group|groupe|groupe d agents|group"),
+    Field("team", Reads.LABEL, "team name|equipe|nom de l equipe|nom equipe|agent group|groupe|groupe d agents|group"),
     Field(
         "received",
         Reads.WHOLE,
         "incoming calls|calls offered|offered calls|offered|calls received|received calls|inbound calls|calls presented|presented calls|presented|"
-        "contacts offered|contacts received|total calls offered|total offered|total received|total incoming calls|appels recus|appels entrants|appels presentes|"
+        "contacts offered|contacts received|total calls offered|total offered|total received|total incoming calls|appels recus|appels entrants|"
+        "appels presentes|"
         "appels offerts|presentes|recus|entrants|offerts|nombre d appels recus|nb appels recus|nombre d appels entrants|nb d appels recus|contacts recus|"
-        "total calls|number of calls|call volume|nombre d appels|nb appels|nb d appels|nombre appels|volume d appels|total appels|calls|appels|volume|llamadas",
+        "total calls|number of calls|call volume|nombre d appels|nb appels|nb d appels|nombre appels|volume d appels|total appels|calls|"
+        "appels|volume|llamadas|"
+        "flux entrant|total appels recus",
         0,
     ),
     Field(
         "answered",
         Reads.WHOLE,
-        "answered calls|calls answered|acd calls|handled calls|calls handled|handled|calls ans|contacts answered|contacts handled|total answered|total handled|"
+        "answered calls|calls answered|acd calls|handled calls|calls handled|handled|calls ans|contacts answered|contacts handled|"
+        "total answered|total handled|"
         "total answered calls|appels traites|appels repondus|appels decroches|appels pris|traites|repondus|decroches|pris|servis|appels servis|"
         "nombre d appels traites|nb appels traites|nombre d appels repondus|nombre d appels decroches|contacts traites|accepted|calls accepted",
         0,
@@ -52,7 +58,8 @@ FIELDS = (
         Reads.WHOLE,
         "abandoned calls|calls abandoned|total aban calls|aban calls|total abandoned calls|total abandoned|abandons|total abandons|abandon calls|"
         "contacts abandoned|lost calls|calls lost|appels abandonnes|abandonnes|appels perdus|perdus|nombre d abandons|nb abandons|nombre d appels abandonnes|"
-        "nb appels abandonnes|nb appels perdus|total aban|aban",
+        "nb appels abandonnes|nb appels perdus|total aban|aban|"
+        "non decroches|appels non repondus|appels manques|non repondus",
         0,
     ),
     Field(
@@ -66,7 +73,8 @@ FIELDS = (
     Field(
         "answered_in_threshold",
         Reads.WHOLE,
-        "answered within threshold|calls answered within threshold|answered in sl|answered within sl|answered within service level|in service level|acceptable|"
+        "answered within threshold|calls answered within threshold|answered in sl|answered within sl|answered within service level|"
+        "in service level|acceptable|"
         "repondus dans le seuil|traites dans le seuil|decroches dans le seuil|appels traites dans le seuil|appels repondus dans les delais",
         0,
     ),
@@ -76,13 +84,18 @@ FIELDS = (
         "threshold|service level threshold|sl threshold|sla threshold|seuil|seuil de niveau de service|seuil de qualite de service|"
         "acceptable level|seuil de decroche",
     ),
-    Field("answer_rate", Reads.NUMBER, "answered rate|percent answered|% answered|answer %|answered %|taux de decroche|taux de reponse|taux de prise en charge"),
+    Field(
+        "answer_rate",
+        Reads.NUMBER,
+        "answered rate|percent answered|% answered|answer %|answered %|taux de decroche|taux de reponse|taux de prise en charge|td|% decroche|taux decroches",
+    ),
     Field("abandon_rate", Reads.NUMBER, "abandonment rate|percent abandoned|% abandoned|abandon %|abandoned %|% aban|taux d abandon|taux d abandons"),
     Field(
         "service_level",
         Reads.NUMBER,
         "sla|sl|service level %|sl %|sla %|% service level|% within service level|percent in service level|niveau de service|qualite de service|qs|tsf|"
-        "service factor|taux de service|service level rate",
+        "service factor|taux de service|service level rate|"
+        "ns|qos|taux qs|sl 20s",
     ),
     Field(
         "wait_seconds",
@@ -95,7 +108,8 @@ FIELDS = (
         "average_wait",
         Reads.DURATION,
         "average speed of answer|avg speed of answer|avg speed of ans|avg speed answer|asa|speed of answer|answer speed|delai moyen de reponse|"
-        "delai moyen de decroche|dmr|vitesse moyenne de reponse|duree moyenne d attente|temps moyen d attente|dma|tma|delai de reponse",
+        "delai moyen de decroche|dmr|vitesse moyenne de reponse|duree moyenne d attente|temps moyen d attente|dma|tma|delai de reponse|"
+        "delai moyen attente|attente moyenne",
     ),
     Field(
         "abandon_wait_seconds",
@@ -112,7 +126,8 @@ FIELDS = (
     Field(
         "talk_seconds",
         Reads.DURATION,
-        "total talk time|total talk|acd time|total acd time|total talk duration|total conversation time|duree totale de communication|temps total de communication|"
+        "total talk time|total talk|acd time|total acd time|total talk duration|total conversation time|duree totale de communication|"
+        "temps total de communication|"
         "talk time|talk duration|talk|conversation time|temps de communication|duree de communication|temps de conversation|duree de conversation|"
         "temps de parole",
         of_many=True,
@@ -120,7 +135,8 @@ FIELDS = (
     Field(
         "average_talk",
         Reads.DURATION,
-        "average talk time|att|duree moyenne de communication|duree moyenne de conversation|dmc|temps moyen de communication|temps moyen de conversation",
+        "average talk time|att|duree moyenne de communication|duree moyenne de conversation|dmc|temps moyen de communication|temps moyen de conversation|"
+        "tmc|communication moyenne",
     ),
     Field(
         "hold_seconds",
@@ -136,7 +152,11 @@ FIELDS = (
         "wrap time|wrap up time|wrapup time|wrap|wrap up|post appel|temps de post appel|temps post appel|post traitement|temps de post traitement",
         of_many=True,
     ),
-    Field("average_wrap", Reads.DURATION, "average wrap time|average acw|duree moyenne de post appel|temps moyen de post appel|dmpa|dmpt"),
+    Field(
+        "average_wrap",
+        Reads.DURATION,
+        "average wrap time|average acw|duree moyenne de post appel|temps moyen de post appel|dmpa|dmpt|acw moyen|post appel moyen",
+    ),
     Field(
         "average_handle",
         Reads.DURATION,

@@ -9,6 +9,7 @@ from datetime import timedelta
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from qa_core.errors import Refusal
 from qa_core.ingest import mapping
@@ -41,7 +42,14 @@ COUNTS = ("received", "answered", "abandoned", "short_abandons", "answered_in_th
 _AVERAGE = re.compile(r"\b(avg|average|mean|moy|moyens?|moyennes?)\b", re.IGNORECASE)
 _TOTAL = re.compile(r"\b(total|totale|sum|somme|cumul\w*|acd|acw)\b", re.IGNORECASE)
 _SECONDS = re.compile(r"(\d{1,4})\s*(?:s|secs?|seconds?|secondes?|sec\.)(?![a-z])", re.IGNORECASE)
-_WITHIN = re.compile(r"\b(ans|answered|answer|handled|acd|acceptable|traites?|repondus?|decroches?|pris|prises?)\b.*\b(within|in|under|sous|en|dans|avant|moins)\b", re.IGNORECASE)
+_WITHIN = re.compile(
+    r"\b(ans|answered|answer|handled|acd|acceptable|traites?|repondus?|decroches?|pris|prises?)\b.*\b(within|in|under|sous|en|dans|avant|moins)\b",
+    re.IGNORECASE,
+)
+_SUMS = re.compile(
+    r"(sous |grand |sub)?tota(l|ux|ls|le)( general| jour| du jour| journee| global)?|ensemble|somme|sum|"
+    r"tou(te)?s( (les )?(files|equipes|services|competences))?|all( queues| teams| skills)?"
+)
 _ABANDONS = re.compile(r"\b(aban|abandons?|abandoned|abandonn\w*|raccroch\w*)\b", re.IGNORECASE)
 _AFTER = re.compile(r"\b(after|over|above|apres|plus de|au dela)\b|>", re.IGNORECASE)
 _BEFORE = re.compile(r"\b(within|in|under|before|sous|en|dans|avant|moins)\b|<", re.IGNORECASE)
@@ -96,6 +104,19 @@ def find_seconds(header: str) -> int | None:
     return int(found[1]) if found else None
 
 
+def _find_sums(context: Context) -> None:
+    """Rows that sum up the others of the file name no queue or team of their own: they are no further contacts."""
+    for name in ("queue", "team"):
+        if not context.has(name):
+            continue
+        seen = context.evidence[name].seen
+        sums = {label for label in seen if _SUMS.fullmatch(mapping.simplify(label))}
+        if sums and len(sums) < len(seen):
+            context.notes.setdefault("sums", {})[name] = sorted(sums)
+            count = sum(seen[label] for label in sums)
+            context.decide(name, N_("rows of {labels} sum up the others and are left out"), N_("{column}: {count} rows"), labels=", ".join(sums), count=count)
+
+
 def settle(context: Context) -> None:
     """Decide what is counted, when, and over how long."""
     if not context.has("received") and not context.has("answered"):
@@ -105,6 +126,7 @@ def settle(context: Context) -> None:
             options=("--map received=COLUMN", "--map answered=COLUMN"),
             seen=mapping.show(context.headers),
         )
+    _find_sums(context)
     _settle_start(context)
     _settle_length(context)
     _settle_counts(context)
@@ -146,19 +168,47 @@ def _settle_start(context: Context) -> None:
 
 def _settle_length(context: Context) -> None:
     evidence: NumberEvidence | None = context.evidence.get("length_minutes")
-    context.notes["length"] = DAY_MINUTES if context.notes["daily"] else 60 if context.has("hour") else None
+    clock = context.evidence.get(context.notes["start"][1]) if "start" in context.notes else None
+    by_hour = context.has("hour") or (clock is not None and clock.number_meaning == "hour")
+    context.notes["length"] = DAY_MINUTES if context.notes["daily"] else 60 if by_hour else None
+    if not context.has("length_minutes") and context.notes["length"] is None:
+        _settle_range(context)
     if not context.has("length_minutes"):
         if context.notes["length"]:
-            context.decide("length_minutes", N_("each row is a day") if context.notes["daily"] else N_("each row is an hour"), N_("no column says how long it is"))
+            said = N_("each row is a day") if context.notes["daily"] else N_("each row is {minutes} minutes")
+            context.decide("length_minutes", said, N_("no column says how long it is"), minutes=context.notes["length"])
         return
-    if evidence.lowest != evidence.highest and "length_minutes" not in context.options.columns and not context.columns["length_minutes"].header.text.endswith("_minutes"):
-        context.leave_out("length_minutes", N_("the column {column} is left aside: its numbers are no length"), N_("from {low} to {high}"), low=f"{evidence.lowest:g}", high=f"{evidence.highest:g}")
+    if (
+        evidence.lowest != evidence.highest
+        and "length_minutes" not in context.options.columns
+        and not context.columns["length_minutes"].header.text.endswith("_minutes")
+    ):
+        context.leave_out(
+            "length_minutes",
+            N_("the column {column} is left aside: its numbers are no length"),
+            N_("from {low} to {high}"),
+            low=f"{evidence.lowest:g}",
+            high=f"{evidence.highest:g}",
+        )
     elif evidence.highest > DAY_MINUTES and evidence.lowest == evidence.highest:
         context.notes["length"] = int(evidence.highest / 60)
         context.decide("length_minutes", N_("{minutes} minutes, given in seconds"), minutes=context.notes["length"])
         del context.columns["length_minutes"]
     else:
         context.readings["length_minutes"] = replace(context.readings["length_minutes"], low=1, high=DAY_MINUTES, whole=True)
+
+
+def _settle_range(context: Context) -> None:
+    """`08:00-08:30` says how long each row is; `08:00-08:29` names its last minute."""
+    evidence = context.evidence[context.notes["start"][1]]
+    lengths = {minutes + 1 if minutes % 5 == 4 else minutes for minutes in evidence.range_minutes}
+    if len(lengths) > 1 and evidence.ranges:
+        raise Refusal(
+            "unknown_length",
+            N_("The starts of the rows do not tell how long each one is. Name the column that says it, in minutes, with --map length_minutes=COLUMN."),
+            options=("--map length_minutes=COLUMN",),
+        )
+    context.notes["length"] = next(iter(lengths), None) or None
 
 
 def _settle_counts(context: Context) -> None:
@@ -233,7 +283,10 @@ def _settle_seconds(context: Context, name: str) -> None:
 def build(context: Context, chunk: Chunk) -> Mapping[str, pa.Array]:
     """One chunk of rows → intervals."""
     own, utc, local = _build_start(context, chunk)
+    for name, sums in context.notes.get("sums", {}).items():
+        chunk.reject(pc.is_in(chunk.text(name), value_set=pa.array(sums)).to_numpy(zero_copy_only=False).astype(bool), "footer")
     chunk.reject(np.isnat(own), "missing_start")
+    utc = _tell_repeated_apart(context, chunk, own, utc)
     columns = {"started_at": as_moments(utc), "local_start": as_moments(local)}
     if context.has("length_minutes"):
         length = chunk.number("length_minutes")
@@ -262,14 +315,49 @@ def _build_start(context: Context, chunk: Chunk) -> tuple[np.ndarray, np.ndarray
     if "days" in context.notes:
         own = _count_days(context, chunk)
     else:
-        own = build_start(context, chunk)[0]
+        own, *clocks = build_start(context, chunk)
         if context.has("hour"):
             hours = chunk.number("hour")
             own = own.astype("M8[D]").astype("M8[us]") + np.where(np.isnan(hours), np.nan, hours * 3_600_000_000).astype("m8[us]")
             chunk.reject(np.isnan(hours), "missing_start")
         else:
-            return build_start(context, chunk)
+            return own, *clocks
     return own, *to_clocks(context, own, np.zeros(len(chunk), bool))
+
+
+def _tell_repeated_apart(context: Context, chunk: Chunk, own: np.ndarray, utc: np.ndarray) -> np.ndarray:
+    """A start that the clocks show twice and that comes twice for one queue: the rows follow each other as the file goes, forwards or backwards."""
+    clock = context.notes.get("start", (None, None))[1]
+    gains = context.zone.find_gains(own)
+    if not gains.any() or (clock and chunk.moment(clock).fixed.any()):
+        return utc
+    labels = [chunk.text(name).to_pylist() if context.has(name) else [None] * len(chunk) for name in ("queue", "channel", "team")]
+    seen, latest = context.notes.setdefault("repeated", {}), {}
+    shifted = utc.copy()
+    for row in np.flatnonzero(~np.isnat(own)):
+        series = tuple(values[row] for values in labels)
+        before = latest.get(series)
+        if not gains[row]:
+            latest[series] = (own[row], before is not None and own[row] < before[0])
+            continue
+        backwards = before is not None and (own[row] < before[0] if not before[1] else True)
+        seen.setdefault((*series, own[row]), []).append((row, backwards))
+    for (*_series, _start), rows in seen.items():
+        if len(rows) > 1:
+            later = rows[0] if rows[0][1] else rows[1]
+            shifted[later[0]] += np.timedelta64(int(gains[later[0]]), "s")
+            context.zone.repeated -= 1
+            context.notes["second_hours"] = context.notes.get("second_hours", 0) + 1
+    seen.clear()
+    return shifted
+
+
+def finish(context: Context) -> None:
+    """What can be said only when every row is read."""
+    say_clock_changes(context)
+    if context.notes.get("second_hours"):
+        found = N_("of two rows for a start that the clocks show twice, the order of the file tells the earlier")
+        context.decide("start", found, N_("{count} starts"), count=context.notes["second_hours"])
 
 
 def _count_days(context: Context, chunk: Chunk) -> np.ndarray:
@@ -334,4 +422,4 @@ def _or_zero(values: np.ndarray | None) -> np.ndarray | float:
     return 0.0 if values is None else np.nan_to_num(values)
 
 
-PROFILE = Profile("generic", "intervals", FIELDS, (("received", "answered"),), settle, build, say_clock_changes, claim)
+PROFILE = Profile("generic", "intervals", FIELDS, (("received", "answered"),), settle, build, finish, claim)

@@ -17,10 +17,16 @@ CURRENCY = "EUR"
 _SIGNS = {"€": "EUR", "$": "USD", "£": "GBP"}
 FIELDS = (
     Field("day", Reads.MOMENT, "date|jour|date depense|day of spend|spend date|reporting date|date de depense|date start"),
-    Field("source", Reads.TEXT, "utm source|platform|plateforme|provider|regie|canal|channel|network|reseau"),
+    Field("source", Reads.TEXT, "utm source|platform|plateforme|provider|regie|canal|channel|network|reseau|levier"),
     Field("medium", Reads.TEXT, "utm medium|support|type"),
     Field("campaign", Reads.TEXT, "utm campaign|campagne|campaign name|nom de campagne|nom campagne"),
-    Field("amount", Reads.NUMBER, "cost|cout|spend|depense|montant|amount spent|budget depense|couts|costs|depenses|total cost|prix|montant depense", 0),
+    Field(
+        "amount",
+        Reads.NUMBER,
+        "cost|cout|spend|depense|montant|amount spent|budget depense|couts|costs|depenses|total cost|prix|montant depense|"
+        "montant ht|montant ttc|investissement|cout total",
+        0,
+    ),
     Field("currency", Reads.TEXT, "devise|monnaie|currency code|code devise"),
 )
 

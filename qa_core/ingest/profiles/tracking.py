@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from qa_core.ingest.chunks import Chunk, Context, as_moments
+from qa_core.ingest.identity import spell_numbers
 from qa_core.ingest.profiles import Field, Profile, Reads, contact_fields
 from qa_core.ingest.profiles.starts import build_start, say_clock_changes, settle_start
 from qa_core.wording import N_
@@ -65,6 +66,8 @@ def settle(context: Context) -> None:
 def build(context: Context, chunk: Chunk) -> Mapping[str, pa.Array]:
     """One chunk of rows → tracking."""
     columns = {name: chunk.text(name) for name in _TEXTS if context.has(name)}
+    if "tracking_number" in columns:
+        columns["tracking_number"] = spell_numbers(columns["tracking_number"])
     named = columns["contact_id"].is_valid().to_numpy(zero_copy_only=False) if "contact_id" in columns else np.zeros(len(chunk), bool)
     by_number = np.zeros(len(chunk), bool)
     if are_assignments(context.columns):
