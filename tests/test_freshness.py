@@ -79,3 +79,13 @@ def test_the_menu_says_how_fresh_the_data_is_and_the_imports_page_lists_the_sour
     assert "How fresh each source is" in [heading.value for heading in app.subheader]
     shown = [text.value for text in app.text]
     assert "pbx · Contacts" in shown and "generic · Surveys" in shown
+
+
+def test_the_menu_knows_of_an_import_on_the_next_run(centre: Path, open_app, add_person) -> None:
+    app = open_app(add_person("ada", "admin"), "imports")
+    assert "No data yet" in [caption.value for caption in app.sidebar.caption]
+
+    bring(centre, "contacts", CALLS)
+    app.run()
+
+    assert "No data yet" not in [caption.value for caption in app.sidebar.caption]

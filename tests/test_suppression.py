@@ -233,3 +233,15 @@ def test_the_total_of_a_source_gives_back_none_of_its_campaigns(centre: Path) ->
         ("tiny", "2026-05"): "suppressed",
         ("winter", "2026-05"): "ok",
     }
+
+
+def test_sources_say_no_sum_of_what_is_partly_hidden_from_an_executive_and_list_hidden_lines_last(centre: Path, open_app, add_person) -> None:
+    spread = {"Spring": (8, 10), "Summer": (8, 12), "Autumn": (7, 10), "Few": (2, 6), "Fewer": (2, 5)}
+    land_all(*([row | {"campaign": name} for row in of_queue("one", *size)] for name, size in spread.items()), of_queue("one", 6, 4, month=6))
+
+    app = open_app(add_person("rex", "executive"), "sources", period="all")
+
+    assert not app.exception
+    assert not [text.value for text in (*app.caption, *app.markdown) if "nan" in text.value.lower()]
+    lines = app.dataframe[-1].value
+    assert list(lines["Contacts"].isna()) == sorted(lines["Contacts"].isna()) and lines["Contacts"].isna().any()
