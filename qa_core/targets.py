@@ -272,7 +272,7 @@ def _in_force(targets: Sequence[Target], scopes: Sequence[Scope], day: date) -> 
 
 def _gap_of_row(record: Mapping[str, Any], targets: Sequence[Target], by: Sequence[str], where: Filters, site_of: Mapping[str, str]) -> Gap | None:
     kpi, chosen, period = get_kpi(record["kpi"]), dict(where.values), where.period
-    if record.get("currency") is not None:
+    if isinstance(record.get("currency"), str):  # spend is in several currencies, and a target says none
         return None
     for dimension in by:
         if dimension in ("day", "week", "month"):
