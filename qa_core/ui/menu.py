@@ -9,6 +9,7 @@ import streamlit as st
 
 from qa_core import home
 from qa_core.access import Permission, Role, Viewer
+from qa_core.errors import AccessDenied
 from qa_core.wording import N_, _
 
 
@@ -116,11 +117,20 @@ def choose_page(viewer: Viewer | None) -> tuple[st.Page, MenuPage | None]:
     listed: dict[str, list[st.Page]] = {
         "": [st.Page(lambda: st.switch_page(find_first(viewer).path), title=_("Écoute"), url_path=HOME, default=True, visibility="hidden")]
     }
+    # An address that somebody else may open is answered in words of ours; Streamlit has only its own, in English.
+    closed = [page for pages in MENU.values() for page in pages if page.key not in made]
+    listed[""] += [st.Page(lambda: _refuse(viewer), title=_("Écoute"), url_path=page.key, visibility="hidden") for page in closed]
     for title, pages in sections.items():
         listed[_(title)] = [made[page.key] for page in pages]
     chosen = st.navigation(listed, position="sidebar" if viewer else "hidden", expanded=True)
     entry = next((page for pages in sections.values() for page in pages if made[page.key] is chosen), None)
     return chosen, entry
+
+
+def _refuse(viewer: Viewer | None) -> None:
+    first = find_first(viewer)
+    st.page_link(first.path, label=_(first.title), icon=":material/arrow_back:")
+    raise AccessDenied()
 
 
 def _make(page: MenuPage) -> st.Page:
