@@ -17,7 +17,7 @@ from qa_core.wording import N_, _
 
 LEAST_SPREAD = 0.1
 """Rates that differ by less are not painted from the lightest to the deepest colour."""
-MOST_TICKS = 6
+MOST_TICKS = 5
 LABEL_HEIGHT = 15
 
 
