@@ -214,6 +214,6 @@ def test_a_french_browser_reads_french(new_page) -> None:
     page.get_by_role("button", name="Se connecter").click()
     page.get_by_role("heading", level=1, name="Résolution au premier contact", exact=False).wait_for()
     settle(page)
-    assert titles_in_menu(page)[:5] == ["Premier contact", "Vue d’ensemble", "Satisfaction", "Sources", "Conseillers"]
+    assert titles_in_menu(page)[:5] == ["Vue d’ensemble", "Trafic", "Premier contact", "Satisfaction", "Sources"]
     page.get_by_test_id("stSidebarNav").get_by_role("link", name="Conseillers", exact=True).click()
     page.get_by_role("heading", level=1, name="Conseillers", exact=True).wait_for()
