@@ -24,8 +24,8 @@ def test_3cx_lists_the_newest_first_and_sums_up_below(centre: Path) -> None:
     assert staged.profile == "3cx" and staged.read == 4 and staged.skipped_kinds == {"footer": 1}
     assert pick(rows, "direction", "outcome", "advisor", "wait_seconds", "talk_seconds", "tracking_number") == [
         ("outbound", "answered", "Ann Lee (101)", 5.0, 60.0, None),
-        ("inbound", "unanswered", None, 30.0, None, "0187654321"),
-        ("inbound", "answered", "Ann Lee (101)", 8.0, 120.0, "0187654321"),
+        ("inbound", "unanswered", None, 30.0, None, "+33187654321"),
+        ("inbound", "answered", "Ann Lee (101)", 8.0, 120.0, "+33187654321"),
     ]
     assert rows[1]["customer_key"] == rows[2]["customer_key"] == Pseudonyms.current().find_key("0612345678")
     assert "0612345678" not in str(staged.decisions)
