@@ -38,8 +38,8 @@ def test_cdr_csv_is_known_by_where_its_dates_stand(centre: Path) -> None:
     staged, rows = stage(centre, "Master.csv", "\n".join([ANSWERED, MISSED, QUEUED]) + "\n")
     assert staged.profile == "asterisk_cdr"
     assert pick(rows, "contact_id", "direction", "queue", "advisor", "outcome", "wait_seconds", "talk_seconds", "tracking_number") == [
-        ("1767603600.10", "inbound", None, "SIP/101", "answered", 10.0, 30.0, "0187654321"),
-        ("1767607200.11", "inbound", None, None, "unanswered", 40.0, None, "0187654321"),
+        ("1767603600.10", "inbound", None, "SIP/101", "answered", 10.0, 30.0, "+33187654321"),
+        ("1767607200.11", "inbound", None, None, "unanswered", 40.0, None, "+33187654321"),
         ("1767610800.12", "inbound", "sales", None, "abandoned", 40.0, None, None),
     ]
     assert str(rows[0]["started_at"]) == "2026-01-05 09:00:00" and str(rows[0]["local_start"]) == "2026-01-05 10:00:00"
@@ -94,7 +94,7 @@ def test_a_table_with_headers_is_read_by_their_names(centre: Path) -> None:
     )
     assert staged.read == 3 and staged.reasons == {"impossible_date": 1}
     assert pick(rows, "direction", "queue", "advisor", "outcome", "wait_seconds", "talk_seconds", "tracking_number", "recorded") == [
-        ("inbound", "sales", "Local/101@from-queue", "answered", 20.0, 30.0, "0187654321", True),
+        ("inbound", "sales", "Local/101@from-queue", "answered", 20.0, 30.0, "+33187654321", True),
         ("outbound", None, None, "refused", 20.0, None, None, False),
     ]
 

@@ -125,7 +125,7 @@ def test_a_log_that_begins_in_the_middle_of_a_call_counts_back_to_its_start(cent
 
 def test_the_number_dialled_is_the_tracking_number(centre: Path) -> None:
     _staged, rows = stage(centre, "queue_log", f"{T}|a.1|q|NONE|DID|0187654321\n{T}|a.1|q|NONE|ENTERQUEUE||0612345678|1\n{T + 3}|a.1|q|NONE|EXITEMPTY|1|1|3\n")
-    assert pick(rows, "tracking_number", "outcome", "wait_seconds") == [("0187654321", "overflow", 3.0)]
+    assert pick(rows, "tracking_number", "outcome", "wait_seconds") == [("+33187654321", "overflow", 3.0)]
 
 
 def test_two_logs_put_together_count_each_event_once(centre: Path) -> None:

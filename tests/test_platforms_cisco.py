@@ -31,8 +31,8 @@ def test_legs_of_a_call_are_one_contact_and_types_are_no_row(centre: Path) -> No
     assert staged.profile == "cisco_cucm"
     assert staged.skipped_kinds == {"types": 1} and staged.folded_kinds == {"leg": 1} and staged.reasons == {"missing_start": 1}
     assert pick(rows, "contact_id", "direction", "queue", "advisor", "outcome", "wait_seconds", "talk_seconds", "transfers", "tracking_number") == [
-        ("1.500", "inbound", "4000", "4002", "answered", 12.0, 90.0, 1, "0187654321"),
-        ("1.501", "inbound", "4000", None, "unanswered", 25.0, None, None, "0187654321"),
+        ("1.500", "inbound", "4000", "4002", "answered", 12.0, 90.0, 1, "+33187654321"),
+        ("1.501", "inbound", "4000", None, "unanswered", 25.0, None, None, "+33187654321"),
         ("1.502", "outbound", None, None, "refused", 3.0, None, None, None),
         ("1.503", "internal", None, "4002", "answered", 2.0, 10.0, 0, None),
     ]

@@ -40,8 +40,8 @@ def test_a_table_with_headers_may_count_microseconds(centre: Path) -> None:
     )
     assert staged.profile == "freeswitch" and staged.reasons == {"impossible_date": 1}
     assert pick(rows, "outcome", "queue", "wait_seconds", "talk_seconds", "tracking_number") == [
-        ("answered", "sales", 10.0, 30.0, "0187654321"),
-        ("refused", "sales", 40.0, None, "0187654321"),
+        ("answered", "sales", 10.0, 30.0, "+33187654321"),
+        ("refused", "sales", 40.0, None, "+33187654321"),
     ]
     assert str(rows[0]["started_at"]) == "2026-01-05 09:00:00"
 
