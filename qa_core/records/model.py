@@ -272,7 +272,8 @@ class ImportBatch(Base):
 
 
 class WaitingRow(Base):
-    """A survey, tracking or evaluation row whose contact had not come; `joined_by` is the batch that brought it since."""
+    """A survey, tracking or evaluation row whose contact had not come; `joined_by` is the batch that brought it since. Or a leg of a contact
+    that may have others in other files."""
 
     __tablename__ = "waiting_row"
 
