@@ -117,8 +117,8 @@ def test_everybody_or_nobody_succeeding_says_nothing_of_a_difference() -> None:
 
 def test_how_many_more_values_narrow_an_interval() -> None:
     # (1.96 · 10 / 2)² = 96.04 → 97 in all
-    assert statistics.more_needed(deviation=10, n=40, half_width=2) == 57
-    assert statistics.more_needed(deviation=10, n=200, half_width=2) == 0
+    assert statistics.more_needed(deviation=10, n=40, difference=2, power=0.5) == 57
+    assert statistics.more_needed(deviation=10, n=200, difference=2, power=0.5) == 0
 
 
 def test_the_heavy_libraries_stay_unloaded_until_they_are_asked() -> None:

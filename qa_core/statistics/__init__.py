@@ -1,0 +1,50 @@
+"""How sure a number is: intervals, estimates shrunk to the group, and which advisors cannot be told apart. Pure arithmetic, no room of the product."""
+
+from qa_core.statistics.comparison import (
+    PERMUTATIONS,
+    Comparison,
+    Member,
+    compare_means,
+    compare_rates,
+    groups_differ_by_chance,
+    holm,
+    means_differ_by_chance,
+    rates_differ_by_chance,
+)
+from qa_core.statistics.funnel import Z998, Funnel, build_funnel
+from qa_core.statistics.intervals import CONFIDENCE, Z95, difference_interval, mean_interval, nps_interval, t_quantile, wilson
+from qa_core.statistics.planning import POWER, detectable, more_needed
+from qa_core.statistics.shrinkage import Shrunk, pooled_variance, shrink_means, shrink_rates
+from qa_core.statistics.standardising import Standard, Sums, standardise
+
+__all__ = [
+    "CONFIDENCE",
+    "PERMUTATIONS",
+    "POWER",
+    "Z95",
+    "Z998",
+    "Comparison",
+    "Funnel",
+    "Member",
+    "Shrunk",
+    "Standard",
+    "Sums",
+    "build_funnel",
+    "compare_means",
+    "compare_rates",
+    "detectable",
+    "difference_interval",
+    "groups_differ_by_chance",
+    "holm",
+    "mean_interval",
+    "means_differ_by_chance",
+    "more_needed",
+    "nps_interval",
+    "pooled_variance",
+    "rates_differ_by_chance",
+    "shrink_means",
+    "shrink_rates",
+    "standardise",
+    "t_quantile",
+    "wilson",
+]

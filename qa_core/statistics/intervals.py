@@ -1,0 +1,57 @@
+"""Intervals: between which values a rate, a mean or a net promoter score lies, 95 % of the time."""
+
+from __future__ import annotations
+
+import functools
+import math
+
+Z95 = 1.959963984540054
+CONFIDENCE = 0.95
+
+
+def wilson(hits: float, n: float) -> tuple[float, float] | None:
+    """The 95 % interval of a rate (Wilson 1927); None for n = 0. Both ends lie in 0–1, and it has a width at 0 and at n of n."""
+    if n <= 0:
+        return None
+    rate, square = hits / n, Z95 * Z95
+    centre = (rate + square / (2 * n)) / (1 + square / n)
+    half = Z95 / (1 + square / n) * math.sqrt(max(0.0, rate * (1 - rate) / n + square / (4 * n * n)))
+    low = 0.0 if hits <= 0 else max(0.0, centre - half)
+    return low, 1.0 if hits >= n else min(1.0, centre + half)
+
+
+def difference_interval(hits: float, n: float, other_hits: float, other_n: float) -> tuple[float, float] | None:
+    """The 95 % interval of a difference of two independent rates (Newcombe 1998, from their Wilson intervals); None where either has no rows."""
+    one, other = wilson(hits, n), wilson(other_hits, other_n)
+    if one is None or other is None:
+        return None
+    rate, other_rate = hits / n, other_hits / other_n
+    difference = rate - other_rate
+    return difference - math.hypot(rate - one[0], other[1] - other_rate), difference + math.hypot(one[1] - rate, other_rate - other[0])
+
+
+def mean_interval(mean: float, deviation: float | None, n: int) -> tuple[float, float] | None:
+    """The 95 % interval of a mean by Student's t; `deviation` is that of the sample (n − 1). None below two values."""
+    if n < 2 or deviation is None or math.isnan(deviation):
+        return None
+    half = t_quantile(n - 1) * deviation / math.sqrt(n)
+    return mean - half, mean + half
+
+
+def nps_interval(promoters: int, passives: int, detractors: int) -> tuple[float, float] | None:
+    """The 95 % interval of a net promoter score in points, by the adjusted Wald method: ¾ promoter, ¾ detractor and 1½ passives
+    are added, so that five of five promoters keep a width. Clipped to −100…100; None without answers."""
+    if promoters + passives + detractors <= 0:
+        return None
+    up, down, n = promoters + 0.75, detractors + 0.75, promoters + passives + detractors + 3.0
+    score = (up - down) / n
+    half = Z95 * math.sqrt(max(0.0, (up + down) / n - score * score) / n)
+    return max(-100.0, 100 * (score - half)), min(100.0, 100 * (score + half))
+
+
+@functools.lru_cache(maxsize=4096)
+def t_quantile(freedom: int) -> float:
+    """The 97.5 % point of Student's t."""
+    from scipy.special import stdtrit
+
+    return float(stdtrit(freedom, 0.5 + CONFIDENCE / 2))
