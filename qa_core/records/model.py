@@ -346,6 +346,78 @@ class Target(Base):
 class JournalRow(Base):
     """One act. Written only by `journal.record`, never changed: each row's `mac` seals it and the one before."""
 
+class Annotation(Base):
+    """What was going on at the centre, or in one site, team or queue, on a day or from one to another (both inclusive), in somebody's words."""
+
+    __tablename__ = "annotation"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    title: Mapped[str]
+    dimension: Mapped[str | None]
+    dimension_value: Mapped[str | None]
+    starts_on: Mapped[date] = mapped_column(index=True)
+    ends_on: Mapped[date]
+    author: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class AlertRule(Base):
+    """When a KPI needs a look: for the whole centre, one value of a dimension, or (`dimension_value` null) each of its values. Ended, not deleted."""
+
+    __tablename__ = "alert_rule"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kpi: Mapped[str]
+    kind: Mapped[str]
+    """threshold · control · target"""
+    grain: Mapped[str]
+    """day · week · month"""
+    dimension: Mapped[str | None]
+    dimension_value: Mapped[str | None]
+    side: Mapped[str | None]
+    """above · below, of a threshold"""
+    threshold: Mapped[float | None]
+    periods: Mapped[int] = mapped_column(default=1)
+    clear_after: Mapped[int] = mapped_column(default=2)
+    created_by: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    ended_by: Mapped[str | None]
+    ended_at: Mapped[datetime | None]
+
+
+class AlertEvent(Base):
+    """A rule that fired for one slice: from the first period to the last that it did, until so many periods were clear."""
+
+    __tablename__ = "alert_event"
+    __table_args__ = (sa.Index("ix_alert_event_state", "state"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    rule_id: Mapped[int] = mapped_column(sa.ForeignKey("alert_rule.id", ondelete="CASCADE"), index=True)
+    dimension_value: Mapped[str | None]
+    first_day: Mapped[date]
+    """Of the first period in which it fired."""
+    starts_on: Mapped[date]
+    ends_on: Mapped[date]
+    """The last period in which it fired; the numbers are of that one."""
+    fired: Mapped[str]
+    """threshold · beyond_limit · two_of_three · run · target"""
+    side: Mapped[int]
+    value: Mapped[float]
+    low: Mapped[float | None]
+    high: Mapped[float | None]
+    n: Mapped[float | None]
+    reference: Mapped[float | None]
+    """The threshold, limit, usual level or target that the value is held against."""
+    first_seen: Mapped[datetime] = mapped_column(default=now)
+    last_seen: Mapped[datetime] = mapped_column(default=now)
+    state: Mapped[str] = mapped_column(default="open")
+    """open · acknowledged · closed"""
+    acknowledged_by: Mapped[str | None]
+    acknowledged_at: Mapped[datetime | None]
+    closed_by: Mapped[str | None]
+    closed_at: Mapped[datetime | None]
+
+
     __tablename__ = "journal"
 
     seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
@@ -448,7 +520,9 @@ CONVENTIONS = "conventions"
 
 
 class DueWork(Base):
-    """Work on the lake that a decision in the records asks for; noted in the decision's own transaction, so that nothing killed is forgotten."""
+ALERTS = "alerts"
+"""The due work of evaluating alert rules, noted where it failed after an import."""
+    """Work that a decision in the records asks for, or that failed; noted in the decision's own transaction, so that nothing killed is forgotten."""
 
     __tablename__ = "due_work"
 
