@@ -216,6 +216,9 @@ class Evaluation(Base):
     score: Mapped[float | None]
     calculated_score: Mapped[float | None]
     outcome: Mapped[str | None]
+    comment: Mapped[str | None]
+    """What the evaluator wrote, contact details masked."""
+    tags: Mapped[list[Any] | None] = mapped_column(sa.JSON(none_as_null=True))
     state: Mapped[str] = mapped_column(default="published")
     """draft · submitted · published"""
     purpose: Mapped[str] = mapped_column(default="evaluation")
@@ -343,9 +346,6 @@ class Target(Base):
     set_at: Mapped[datetime] = mapped_column(default=now)
 
 
-class JournalRow(Base):
-    """One act. Written only by `journal.record`, never changed: each row's `mac` seals it and the one before."""
-
 class Annotation(Base):
     """What was going on at the centre, or in one site, team or queue, on a day or from one to another (both inclusive), in somebody's words."""
 
@@ -417,6 +417,67 @@ class AlertEvent(Base):
     closed_by: Mapped[str | None]
     closed_at: Mapped[datetime | None]
 
+
+class Irritant(Base):
+    """What annoys customers again and again, put on the action list: what it was seen from, who sees to it, and how far they are."""
+
+    __tablename__ = "irritant"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    """repeats · low_ratings · customer_words · evaluator_words · tags"""
+    dimension: Mapped[str | None]
+    """reason · queue · wait; null for words"""
+    dimension_value: Mapped[str | None]
+    terms: Mapped[list[Any]] = mapped_column(default=list)
+    """The one or two terms, as language and stem, or the tag; never a sentence"""
+    shown: Mapped[str] = mapped_column(default="")
+    """The words as they are mostly written"""
+    filters: Mapped[list[Any]] = mapped_column(default=list)
+    """What the page was narrowed to: [dimension, values]"""
+    concerns_unassigned: Mapped[bool] = mapped_column(default=False)
+    """Also what belongs to no team"""
+    state: Mapped[str] = mapped_column(default="new")
+    """new · looked_at · in_hand · solved · set_aside"""
+    owner: Mapped[str | None] = mapped_column(sa.ForeignKey("account.username", ondelete="SET NULL"), index=True)
+    due_on: Mapped[date | None]
+    note: Mapped[str] = mapped_column(default="")
+    version: Mapped[int] = mapped_column(default=1)
+    """Raised by each change: who saved an older one is told"""
+    opened_by: Mapped[str]
+    opened_at: Mapped[datetime] = mapped_column(default=now)
+
+    teams: Mapped[list[IrritantTeam]] = relationship(back_populates="irritant", cascade="all, delete-orphan", passive_deletes=True)
+    steps: Mapped[list[IrritantStep]] = relationship(back_populates="irritant", cascade="all, delete-orphan", passive_deletes=True, order_by="IrritantStep.id")
+
+
+class IrritantTeam(Base):
+    """A team whose contacts an irritant was seen in: who leads or manages it sees the entry."""
+
+    __tablename__ = "irritant_team"
+
+    irritant_id: Mapped[int] = mapped_column(sa.ForeignKey("irritant.id", ondelete="CASCADE"), primary_key=True)
+    team_name: Mapped[str] = mapped_column(sa.ForeignKey("team.name", ondelete="CASCADE", onupdate="CASCADE"), primary_key=True, index=True)
+
+    irritant: Mapped[Irritant] = relationship(back_populates="teams")
+
+
+class IrritantStep(Base):
+    """A state that an irritant came into, when, and by whom."""
+
+    __tablename__ = "irritant_step"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    irritant_id: Mapped[int] = mapped_column(sa.ForeignKey("irritant.id", ondelete="CASCADE"), index=True)
+    state: Mapped[str]
+    taken_by: Mapped[str]
+    taken_at: Mapped[datetime] = mapped_column(default=now)
+
+    irritant: Mapped[Irritant] = relationship(back_populates="steps")
+
+
+class JournalRow(Base):
+    """One act. Written only by `journal.record`, never changed: each row's `mac` seals it and the one before."""
 
     __tablename__ = "journal"
 
@@ -517,11 +578,11 @@ class TrackingAssignment(Base):
 
 CONVENTIONS = "conventions"
 """The due work of bringing all that is stored in line with the conventions of the centre."""
+ALERTS = "alerts"
+"""The due work of evaluating alert rules, noted where it failed after an import."""
 
 
 class DueWork(Base):
-ALERTS = "alerts"
-"""The due work of evaluating alert rules, noted where it failed after an import."""
     """Work that a decision in the records asks for, or that failed; noted in the decision's own transaction, so that nothing killed is forgotten."""
 
     __tablename__ = "due_work"
