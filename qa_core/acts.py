@@ -13,6 +13,7 @@ TITLES = {
     "language_changed": N_("Language changed"),
     "contacts_read": N_("List of contacts read"),
     "contact_read": N_("Contact read"),
+    "advisor_read": N_("Results of an advisor read"),
     "export": N_("File exported"),
     "import": N_("File imported"),
     "import_failed": N_("Import failed"),

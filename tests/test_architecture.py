@@ -20,8 +20,8 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "slices facts settings names",
         "kpis lake engines",
         "query",
-        "acts figures movement spans half_hours findings charts series",
-        "people sign_in downloads exports oversight conventions advisors evaluations ingest demo doctor targets",
+        "acts figures movement spans half_hours findings charts series case_mix",
+        "people sign_in downloads exports oversight conventions advisors evaluations ingest demo doctor targets peers",
         "ui commands __main__ locale",
     )
 )

@@ -11,5 +11,4 @@ look = filter_bar.current()
 filter_bar.show_title(_("Advisors"))
 if not empty.is_shown(viewer, look):
     advisors.show_tiles(viewer, look)
-    advisors.show_dots(viewer, look)
-    advisors.show_table(viewer, look)
+    advisors.show_views(viewer, look)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 import plotly.graph_objects as go
 
@@ -20,11 +22,13 @@ def build_dots(
     centre: float | None = None,
     bounds: tuple[float, float] | None = None,
     row_height: int = 22,
+    breaks: Sequence[int] = (),
 ) -> go.Figure:
     """Dots and intervals, one row each, against what chance alone would give.
 
-    `frame`: `key`, `label`, `value`, `low`, `high`, `n`, and optionally `chance_low`/`chance_high` (the grey bar of that row) and
-    `tone` (`better`, `attention` or empty). Rows are drawn in the order given, the first on top. Dots carry their key.
+    `frame`: `key`, `label`, `value`, `low`, `high`, `n`, and optionally `chance_low`/`chance_high` (the grey bar of that row), `shrunk` (an estimate,
+    drawn as a ring) and `tone` (`better`, `attention` or empty). Rows are drawn in the order given, the first on top. Dots carry their key.
+    `breaks`: the rows above which a line parts groups.
     """
     tint, figure = colours(dark), go.Figure()
     frame = frame.reset_index(drop=True)
@@ -47,6 +51,11 @@ def build_dots(
             lines_x += [low, high, None]
             lines_y += [row, row, None]
     figure.add_scatter(x=lines_x, y=lines_y, mode="lines", line={"color": tint.reference, "width": 1.6}, hoverinfo="skip")
+    for row in breaks:
+        figure.add_hline(y=row - 0.5, line={"color": tint.reference, "width": 1, "dash": "dot"})
+    if "shrunk" in frame:
+        ring = {"symbol": "circle-open", "size": 11, "color": tint.ink, "line": {"width": 1.3}}
+        figure.add_scatter(x=frame["shrunk"], y=rows, mode="markers", marker=ring, hoverinfo="skip")
     tones = frame["tone"].tolist() if "tone" in frame else [""] * len(frame)
     paint = {"better": tint.better, "attention": tint.attention}
     figure.add_scatter(
@@ -63,7 +72,7 @@ def build_dots(
         text=[say_point(row, row.label, unit, currency) for row in frame.itertuples()],
         hovertemplate="%{text}<extra></extra>",
     )
-    shown = [value for name in ("value", "low", "high", "chance_low", "chance_high") if name in frame for value in frame[name].dropna()]
+    shown = [value for name in ("value", "low", "high", "shrunk", "chance_low", "chance_high") if name in frame for value in frame[name].dropna()]
     low, high = find_range(shown, bounds)
     ticks = figures.nice_ticks(low, high, unit, 4)
     figure.update_xaxes(range=[low, high], tickvals=ticks, ticktext=[say_tick(tick, unit, currency, ticks) for tick in ticks], showgrid=True, side="bottom")

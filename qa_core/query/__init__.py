@@ -1,5 +1,6 @@
 """The door to the facts: every figure, list and single contact that a person sees comes through here, for a `Viewer`, within what they may see."""
 
+from qa_core.query.advisors import Advisor, find_advisors, find_evaluations_of, get_advisor
 from qa_core.query.callbacks import Recovery, find_recovery
 from qa_core.query.changes import Change, find_changes
 from qa_core.query.contacts import contact_columns, count_contacts, data_span, data_through, find_contacts, find_values, get_contact
@@ -12,6 +13,7 @@ from qa_core.query.rows import to_json
 from qa_core.query.waits import find_service_levels, find_waits
 
 __all__ = [
+    "Advisor",
     "Change",
     "Freshness",
     "Recovery",
@@ -19,9 +21,11 @@ __all__ = [
     "count_contacts",
     "data_span",
     "data_through",
+    "find_advisors",
     "find_changes",
     "find_contacts",
     "find_currencies",
+    "find_evaluations_of",
     "find_freshness",
     "find_given_evaluations",
     "find_own_evaluations",
@@ -29,6 +33,7 @@ __all__ = [
     "find_service_levels",
     "find_values",
     "find_waits",
+    "get_advisor",
     "get_contact",
     "measure",
     "team_medians",

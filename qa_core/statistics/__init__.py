@@ -11,18 +11,20 @@ from qa_core.statistics.comparison import (
     means_differ_by_chance,
     rates_differ_by_chance,
 )
-from qa_core.statistics.funnel import Z998, Funnel, build_funnel
-from qa_core.statistics.intervals import CONFIDENCE, Z95, difference_interval, mean_interval, nps_interval, t_quantile, wilson
+from qa_core.statistics.funnel import OUTER, Funnel, build_funnel
+from qa_core.statistics.intervals import CONFIDENCE, NORMAL, Z95, difference_interval, mean_interval, nps_interval, t_quantile, weigh_rate, wilson
 from qa_core.statistics.planning import POWER, detectable, more_needed
 from qa_core.statistics.shrinkage import Shrunk, pooled_variance, shrink_means, shrink_rates
-from qa_core.statistics.standardising import Standard, Sums, standardise
+from qa_core.statistics.standardising import FEWEST, Standard, Sums, standardise
 
 __all__ = [
     "CONFIDENCE",
+    "FEWEST",
+    "NORMAL",
+    "OUTER",
     "PERMUTATIONS",
     "POWER",
     "Z95",
-    "Z998",
     "Comparison",
     "Funnel",
     "Member",
@@ -46,5 +48,6 @@ __all__ = [
     "shrink_rates",
     "standardise",
     "t_quantile",
+    "weigh_rate",
     "wilson",
 ]

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Sequence
 
 Z95 = 1.959963984540054
 CONFIDENCE = 0.95
+NORMAL = 1_000_000
+"""So many degrees of freedom are as good as knowing the variance."""
 
 
 def wilson(hits: float, n: float) -> tuple[float, float] | None:
@@ -30,6 +33,19 @@ def difference_interval(hits: float, n: float, other_hits: float, other_n: float
     return difference - math.hypot(rate - one[0], other[1] - other_rate), difference + math.hypot(one[1] - rate, other_rate - other[0])
 
 
+def weigh_rate(hits: Sequence[float], n: Sequence[float], sizes: Sequence[float]) -> tuple[float, float, float] | None:
+    """A rate as it would be if its groups had the sizes of another population (post-stratification), with the 95 % interval that their Wilson
+    intervals give together (MOVER; Zou and Donner 2008). Groups without rows are left out; None where all are."""
+    used = [(h / m, wilson(h, m), size) for h, m, size in zip(hits, n, sizes, strict=True) if m > 0 and size > 0]
+    total = sum(size for _rate, _between, size in used)
+    if not total:
+        return None
+    rate = sum(rate * size for rate, _between, size in used) / total
+    below = math.sqrt(sum((size / total * (one - between[0])) ** 2 for one, between, size in used))
+    above = math.sqrt(sum((size / total * (between[1] - one)) ** 2 for one, between, size in used))
+    return rate, rate - below, rate + above
+
+
 def mean_interval(mean: float, deviation: float | None, n: int) -> tuple[float, float] | None:
     """The 95 % interval of a mean by Student's t; `deviation` is that of the sample (n − 1). None below two values."""
     if n < 2 or deviation is None or math.isnan(deviation):
@@ -50,8 +66,8 @@ def nps_interval(promoters: int, passives: int, detractors: int) -> tuple[float,
 
 
 @functools.lru_cache(maxsize=4096)
-def t_quantile(freedom: int) -> float:
-    """The 97.5 % point of Student's t."""
+def t_quantile(freedom: int, confidence: float = CONFIDENCE) -> float:
+    """How many standard errors Student's t puts on each side: the 97.5 % point for 95 %."""
     from scipy.special import stdtrit
 
-    return float(stdtrit(freedom, 0.5 + CONFIDENCE / 2))
+    return float(stdtrit(freedom, 0.5 + confidence / 2))

@@ -75,6 +75,11 @@ def find_freshness(viewer: Viewer) -> tuple[query.Freshness, ...]:
     return _find_freshness(viewer, (version(), tuple(last or ())))
 
 
+def find_advisors(viewer: Viewer, period: Period, teams: tuple[str | None, ...] | None = None) -> tuple[query.Advisor, ...]:
+    """`query.find_advisors`, remembered."""
+    return _find_advisors(viewer, version(), period, teams)
+
+
 def team_medians(viewer: Viewer, kpis: tuple[str, ...], period: Period) -> dict[str, tuple[float, int]]:
     """`query.team_medians`, remembered."""
     return _team_medians(viewer, version(), kpis, period)
@@ -150,6 +155,11 @@ def _data_through(viewer, version):
 @st.cache_data(ttl=SECONDS, max_entries=50, show_spinner=False)
 def _find_freshness(viewer, version):
     return query.find_freshness(viewer)
+
+
+@st.cache_data(ttl=SECONDS, max_entries=100, show_spinner=False)
+def _find_advisors(viewer, version, period, teams):
+    return query.find_advisors(viewer, period, teams)
 
 
 @st.cache_data(ttl=SECONDS, max_entries=100, show_spinner=False)

@@ -52,6 +52,19 @@ def to_contact(page_key: str, source_system: str, contact_id: str) -> None:
     st.session_state[_GO] = ("contact", {"system": source_system, "id": contact_id})
 
 
+def to_advisor(advisor_id: str, **said: str) -> None:
+    """Callback: open one advisor beside their team, with the row of filters as it stands; `said` goes into the address."""
+    row_said = {name: value for name, value in filter_bar.say("advisor").items() if value}
+    st.session_state[_GO] = ("advisor", {"id": advisor_id, **said} | row_said)
+
+
+def clicked(key: str) -> list[Any]:
+    """The values that the clicked point of a chart carries; none where nothing was clicked."""
+    points = st.session_state[key]["selection"]["points"]
+    data = points[0].get("customdata") if points else None
+    return list(data.values()) if isinstance(data, dict) else list(data) if isinstance(data, list | tuple) else [] if data is None else [data]
+
+
 def show_way_back() -> None:
     """From one contact to where it was opened, with the filters of that page; to the list for who came by a link."""
     page_key, parameters = st.session_state.get(_FROM, ("contacts", {}))

@@ -23,6 +23,7 @@ PAGES: dict[str, tuple[str, ...]] = {
     "satisfaction": ("channel", "queue", "reason", "campaign"),
     "sources": ("source", "campaign"),
     "advisors": ("channel", "queue", "team", "reason", "campaign"),
+    "advisor": ("channel", "queue", "reason", "campaign"),
     "my_quality": ("channel", "queue", "reason"),
     "scores": ("grid",),
     "contacts": ("channel", "queue", "team", "reason", "campaign"),

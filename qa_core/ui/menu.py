@@ -48,6 +48,7 @@ MENU: dict[str, tuple[MenuPage, ...]] = {
     N_("Call tracking"): (MenuPage("tracking/sources.py", N_("Sources"), ":material/campaign:", P.SEE_TRACKING),),
     N_("Quality"): (
         MenuPage("quality/advisors.py", N_("Advisors"), ":material/groups:", P.SEE_ADVISORS),
+        MenuPage("quality/advisor.py", N_("Advisor"), ":material/person:", P.SEE_ADVISORS, is_listed=False),
         MenuPage("quality/my_quality.py", N_("My quality"), ":material/person_heart:", P.SEE_OWN_QUALITY),
         MenuPage("quality/scores.py", N_("Scores"), ":material/grading:", P.SEE_OWN_EVALUATIONS),
     ),

@@ -1,21 +1,25 @@
-"""Advisors side by side: four measures with intervals, and plainly who can be told apart and who cannot."""
+"""Advisors side by side: one measure in depth, all measures, criteria or teams; who can be told apart and who cannot, and never a rank."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import streamlit as st
 
-from qa_core import exports, figures
+from qa_core import exports, figures, peers
 from qa_core.access import Viewer
 from qa_core.advisors import fold
 from qa_core.findings import Finding
-from qa_core.ui import cached, cards, drill, links, tables
+from qa_core.kpis import get_kpi
+from qa_core.ui import cached, cards, choice, drill, links, tables
 from qa_core.ui.filter_bar import Look
-from qa_core.ui.views import compared, trends
-from qa_core.wording import _
+from qa_core.ui.views import compared, criteria, teams, trends
+from qa_core.wording import N_, _
 
 KPIS = ("evaluation_score", "first_contact_resolution", "csat", "average_handle_time")
+MEASURES = ("evaluation_score", "first_contact_resolution", "first_contact_resolution_declared", "csat", "csat_mean", "average_handle_time")
+VIEWS = {"measure": N_("One measure"), "all": N_("All measures"), "criteria": N_("Criteria"), "teams": N_("By team")}
 
 
 def show_tiles(viewer: Viewer, look: Look) -> None:
@@ -25,35 +29,87 @@ def show_tiles(viewer: Viewer, look: Look) -> None:
     cards.show_tiles([cards.build_tile(rows[key], look, series[key]) for key in KPIS])
 
 
-def show_dots(viewer: Viewer, look: Look) -> None:
-    """One card per measure."""
-    for pair in (KPIS[:2], KPIS[2:]):
-        for column, key in zip(st.columns(2, gap="small"), pair, strict=True):
-            with column:
-                compared.show_dots(viewer, look, key, with_title=True)
+def show_views(viewer: Viewer, look: Look) -> None:
+    """One of four ways to look, chosen by the reader; only that one is worked out."""
+    offered = {key: _(title) for key, title in VIEWS.items() if key != "teams" or teams.is_offered(viewer)}
+    chosen = choice.ask("view", _("View"), offered)
+    if chosen == "measure":
+        _show_measure(viewer, look)
+    elif chosen == "all":
+        _show_table(viewer, look)
+    elif chosen == "criteria":
+        criteria.show(viewer, look)
+    else:
+        teams.show(viewer, look)
 
 
-def show_table(viewer: Viewer, look: Look) -> None:
-    """Everybody, by name, with intervals; a click opens the advisor's contacts."""
-    by = tables.wide(cached.measure(viewer, (*KPIS, "answered", "evaluations"), ("advisor",), look.where), "advisor")
+def _show_measure(viewer: Viewer, look: Look) -> None:
+    """Bands of those who cannot be told apart, the funnel, and how much more data it would take."""
+    key = choice.ask("measure", _("Measure"), {key: cards.title_of(get_kpi(key)) for key in MEASURES})
+    group = compared.read_group(viewer, look, key)
+    if group is None:
+        compared.show_nobody(key)
+        return
+    left, right = st.columns([5, 4], gap="small")
+    with left:
+        compared.show_bands(group, on_point(viewer, look, f"dots_{key}"), with_shrunk=True)
+    with right:
+        compared.show_funnel(group, on_point(viewer, look, f"funnel_{key}"))
+    st.caption(" ".join((peers.say_test(group), _say_between(group))))
+    compared.show_needed(group, _("Advisor"), lambda table, names: _on_row(viewer, look, table, names))
+
+
+def _say_between(group: peers.Group) -> str:
+    """How far apart they truly are, as far as it can be known, and what that does to the estimates."""
+    if group.between <= 0:
+        return _("They lie no farther apart than chance puts them: the best estimate of each is that of the group.")
+    amount = figures.change(group.between, group.kpi.unit).lstrip("+")
+    return _("Beyond chance they lie about {amount} apart (one standard deviation); estimates are drawn to the group by what chance did.", amount=amount)
+
+
+def on_point(viewer: Viewer, look: Look, chart: str) -> Callable[[], None]:
+    """The callback of a chart whose points carry the name of an advisor: open their page."""
+    ids = {advisor.name: advisor.advisor_id for advisor in cached.find_advisors(viewer, look.where.period)}
+
+    def open_point() -> None:
+        name = next(iter(drill.clicked(chart)), None)
+        if name in ids:
+            drill.to_advisor(ids[name])
+
+    return open_point
+
+
+def _on_row(viewer: Viewer, look: Look, table: str, names: list[str]) -> Callable[[], None]:
+    ids = {advisor.name: advisor.advisor_id for advisor in cached.find_advisors(viewer, look.where.period)}
+
+    def open_row() -> None:
+        cells = st.session_state[table]["selection"]["cells"]
+        if cells and names[cells[0][0]] in ids:
+            drill.to_advisor(ids[names[cells[0][0]]])
+
+    return open_row
+
+
+def _show_table(viewer: Viewer, look: Look) -> None:
+    """Everybody, by name, with intervals; a click opens the advisor."""
+    shown = (*MEASURES, "answered", "evaluations")
+    by = tables.wide(cached.measure(viewer, shown, ("advisor",), look.where), "advisor")
     names = sorted((name for name in by if name is not None), key=fold)
-    clickable = drill.is_open_to(viewer)
     with st.container(border=True, gap="xxsmall"):
         cards.show_heading(
-            Finding(_("Side by side")),
-            _("By name, not by rank: value and 95 % interval.") + (" " + _("Click a line to see its contacts.") if clickable else ""),
+            Finding(_("Side by side")), _("By name, not by rank: value and 95 % interval.") + " " + _("Click a line to see the advisor beside the team.")
         )
         rows: list[dict[str, Any]] = []
         for name in names:
             line: dict[str, Any] = {_("Advisor"): name, _("Answered"): by[name]["answered"].value, _("Evaluations"): by[name]["evaluations"].value}
-            for key in KPIS:
+            for key in MEASURES:
                 row = by[name][key]
                 line[cards.column_of(key)] = tables.cell(row) if not figures.is_missing(row.value) else _(figures.NO_DATA)
             rows.append(line)
-        config = {title: tables.count_column(title) for title in (_("Answered"), _("Evaluations"))}
-        tables.show(rows, config, "table_advisors", drill.on_row("table_advisors", "advisor", names) if clickable else None, height=640)
+        config = {title: tables.count_column(title) for title in (_("Answered"), _("Evaluations"))} | {_("Advisor"): tables.name_column(_("Advisor"))}
+        tables.show(rows, config, "table_advisors", _on_row(viewer, look, "table_advisors", names), height=640)
         left, right = st.columns([5, 1])
         with left:
-            tables.note_definitions(KPIS, look)
+            tables.note_definitions(MEASURES, look)
         with right:
-            links.show_download(_("Export"), "figures", **exports.parameters((*KPIS, "answered", "evaluations"), ("advisor",), look.where))
+            links.show_download(_("Export"), "figures", **exports.parameters(shown, ("advisor",), look.where))

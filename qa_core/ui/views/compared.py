@@ -1,127 +1,195 @@
-"""People side by side: dots and intervals against chance, and what can honestly be said about who differs."""
+"""People or teams side by side on one KPI: dots in bands against chance, the funnel, and how much more data it would take."""
 
 from __future__ import annotations
 
-import functools
-import math
+from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from qa_core import charts, figures, findings, statistics
+from qa_core import charts, figures, findings, peers, statistics
 from qa_core.access import Viewer
+from qa_core.advisors import fold
 from qa_core.findings import Finding
-from qa_core.kpis import Kpi, Unit, get_kpi
-from qa_core.statistics import Comparison
-from qa_core.ui import cached, cards, drill
+from qa_core.kpis import get_kpi
+from qa_core.peers import Group, Peer
+from qa_core.ui import cached, cards, choice, drill, tables
 from qa_core.ui.filter_bar import Look
 from qa_core.ui.views.trends import BOUNDS
-from qa_core.wording import _, ngettext
+from qa_core.wording import N_, _, ngettext
 
 MOST_ROWS = 24
-LEAST_RATE, LEAST_MEAN = 5, 2
-"""Below so few values nobody is compared: a rate of two says nothing, and one value has no spread."""
+MOST_NAMES = 6
+SHRUNK = N_("Shrunken estimate")
 
 
-def compare(kpi: Kpi, rows: list[Any], names: list[str]) -> Comparison:
-    """The members compared on one KPI: rates by their counts, means by their spread."""
-    sizes = tuple(int(row.n) for row in rows)
-    if kpi.unit == Unit.RATE:
-        return _compare_rates(tuple(names), tuple(int(row.numerator) for row in rows), sizes)
-    return _compare_means(tuple(names), tuple(row.value for row in rows), tuple(row.deviation for row in rows), sizes)
+def read_group(viewer: Viewer, look: Look, key: str, dimension: str = "advisor") -> Group | None:
+    """The members in the viewer's scope compared on one KPI; None where there are fewer than two."""
+    return peers.build_group(get_kpi(key), cached.measure(viewer, (key,), (dimension,), look.where), dimension)
 
 
-# Thousands of permutations for the same figures on every run of a page would be most of its time.
-_compare_rates = functools.lru_cache(maxsize=64)(statistics.compare_rates)
-_compare_means = functools.lru_cache(maxsize=64)(statistics.compare_means)
+def show_nobody(key: str) -> None:
+    """In place of a comparison of fewer than two."""
+    kpi = get_kpi(key)
+    with st.container(border=True, height="stretch", gap="xxsmall"):
+        finding = Finding(_("{title}: nobody to compare with", title=cards.title_of(kpi)))
+        cards.show_heading(finding, _("It takes two advisors with at least {n} values each in this period.", n=peers.least(kpi)))
 
 
 def show_dots(viewer: Viewer, look: Look, key: str, with_title: bool = False) -> None:
     """One KPI by advisor: dot and interval, the grey bar that chance alone would fill with as many contacts, who stands out and who does not."""
-    kpi = get_kpi(key)
-    least = LEAST_RATE if kpi.unit == Unit.RATE else LEAST_MEAN
-    dimension = "advisor"
-    frame = cached.measure(viewer, (key,), (dimension,), look.where)
-    rows = [row for row in frame.itertuples() if not figures.is_missing(getattr(row, dimension)) and not figures.is_missing(row.value) and row.n >= least]
-    few = int(((frame["n"] > 0) & (frame["n"] < least) & frame[dimension].notna()).sum())
-    if len(rows) < 2:
-        with st.container(border=True, height="stretch", gap="xxsmall"):
-            finding = Finding(_("{title}: nobody to compare with", title=cards.title_of(kpi)))
-            cards.show_heading(finding, _("It takes two advisors with at least {n} values each in this period.", n=least))
+    group = read_group(viewer, look, key)
+    if group is None:
+        show_nobody(key)
         return
-    names = [getattr(row, dimension) for row in rows]
-    comparison = compare(kpi, rows, names)
-    finding = findings.describe_comparison(comparison, {name: name for name in names}, kpi.better)
+    counts_contacts = key if group.kpi.subject == "contacts" else None
+    on_select = drill.on_point(f"dots_{key}", "advisor", counts_contacts) if drill.is_open_to(viewer) else None
+    show_bands(group, on_select, with_title=with_title)
+
+
+def show_bands(group: Group, on_select: Callable[[], None] | None, with_title: bool = False, with_shrunk: bool = False, finding: Finding | None = None) -> None:
+    """Dots and intervals, band by band and by name: never an order of merit. `finding`: what to say above, where the members are no advisors."""
+    kpi, names = group.kpi, {peer.name: peer.name for peer in group.peers}
+    finding = finding or findings.describe_comparison(group.comparison, names, kpi.better)
     if with_title:
         finding = Finding(_("{title}: {finding}", title=cards.title_of(kpi), finding=finding.text[0].lower() + finding.text[1:]), finding.tone)
-    drawn, hidden = _choose_rows(rows, comparison, dimension, kpi)
+    drawn, hidden = _choose(group)
     caption = _(
         "{start}95 % interval; grey: what chance alone would give. {rest}",
         start="" if with_title else cards.title_of(kpi) + ", ",
-        rest=findings.name_the_rest(comparison, {name: name for name in names}, kpi.better),
+        rest=findings.name_the_rest(group.comparison, names, kpi.better),
     )
+    if with_shrunk:
+        caption += " " + _("Ring: estimate shrunk to the group.")
     if hidden:
         caption += " " + ngettext("{n} other is not drawn.", "{n} others are not drawn.", hidden)
-    if few:
-        caption += " " + ngettext("{n} with too few values is left out.", "{n} with too few values are left out.", few)
-    chart_key = f"dots_{key}"
+    if group.few:
+        caption += " " + ngettext("{n} with too few values is left out.", "{n} with too few values are left out.", len(group.few))
+    frame = _frame(group, drawn)
     figure = charts.build_dots(
-        _frame(kpi, drawn, comparison, dimension, rows),
+        frame if with_shrunk else frame.drop(columns="shrunk"),
         kpi.unit,
         dark=cards.is_dark(),
-        centre=_centre(rows),
+        centre=group.centre,
         bounds=BOUNDS.get(kpi.unit),
-        row_height=min(28, max(18, 440 // len(drawn))),
+        row_height=_row_height(len(drawn)),
+        breaks=[row for row in range(1, len(drawn)) if drawn[row].band != drawn[row - 1].band],
     )
-    cards.show_chart(
-        figure,
-        finding,
-        caption[0].upper() + caption[1:].strip(),
-        chart_key,
-        on_select=drill.on_point(chart_key, dimension, key if kpi.subject == "contacts" else None) if drill.is_open_to(viewer) else None,
-    )
+    cards.show_chart(figure, finding, caption[0].upper() + caption[1:].strip(), f"dots_{kpi.key}", on_select=on_select)
 
 
-def _centre(rows: list[Any]) -> float:
-    return sum(row.value * row.n for row in rows) / sum(row.n for row in rows)
-
-
-def _choose_rows(rows: list[Any], comparison: Comparison, dimension: str, kpi: Kpi) -> tuple[list[Any], int]:
-    """All, best first; where they are many, those who stand out and the ends of the others."""
-    ordered = sorted(rows, key=lambda row: -row.value if kpi.better != "down" else row.value)
-    if len(ordered) <= MOST_ROWS:
-        return ordered, 0
-    apart = {*comparison.above, *comparison.below}
-    kept = [row for row in ordered if getattr(row, dimension) in apart][:MOST_ROWS]
-    others = [row for row in ordered if getattr(row, dimension) not in apart]
-    room = MOST_ROWS - len(kept)
-    half = room // 2
-    kept += others[:half] + (others[-(room - half) :] if room - half else [])
-    kept.sort(key=ordered.index)
-    return kept, len(ordered) - len(kept)
-
-
-def _frame(kpi: Kpi, drawn: list[Any], comparison: Comparison, dimension: str, rows: list[Any]) -> pd.DataFrame:
-    centre = _centre(rows)
-    within = statistics.pooled_variance([row.deviation for row in rows], [row.n for row in rows])
-    good, bad = (comparison.above, comparison.below) if kpi.better != "down" else (comparison.below, comparison.above)
-    records = []
-    for row in drawn:
-        name = getattr(row, dimension)
-        half = statistics.Z95 * math.sqrt((centre * (1 - centre) if kpi.unit == Unit.RATE else within) / row.n)
-        tone = "" if kpi.better == "neither" else "better" if name in good else "attention" if name in bad else ""
-        records.append(
-            {
-                "key": name,
-                "label": name,
-                "value": row.value,
-                "low": row.low,
-                "high": row.high,
-                "n": row.n,
-                "chance_low": centre - half,
-                "chance_high": centre + half,
-                "tone": tone,
-            }
+def show_funnel(group: Group, on_select: Callable[[], None] | None) -> None:
+    """Value against number of values, between limits that widen where little is known."""
+    beyond = [peer for peer in group.peers if abs(peer.value - group.centre) > group.funnel.half_width(peer.n, statistics.OUTER)]
+    outside = [peer for peer in group.peers if abs(peer.value - group.centre) > group.funnel.half_width(peer.n)]
+    if beyond:
+        text = ngettext("{n} of {all} lies beyond the outer limits", "{n} of {all} lie beyond the outer limits", len(beyond), all=len(group.peers))
+    else:
+        text = _("All lie within the outer limits of the funnel")
+    caption = _("Across: number of values. Dashed: 95 % of values lie within by chance; line: 99.8 %.")
+    if outside:
+        said = {"all": len(group.peers), "by_chance": figures.number(0.05 * len(group.peers), 1)}
+        caption += " " + ngettext(
+            "{n} lies beyond the dashed ones; chance alone would put {by_chance} of {all} there.",
+            "{n} lie beyond the dashed ones; chance alone would put {by_chance} of {all} there.",
+            len(outside),
+            **said,
         )
-    return pd.DataFrame(records)
+    if any(peer.band == "alike" for peer in beyond):
+        caption += " " + _("The funnel looks at each alone, the bands at all at once: only these say who can be told apart.")
+    if group.funnel.spread >= 1.05:
+        spread = figures.number(group.funnel.spread, 1)
+        caption += " " + _("The limits are {spread} times wider than chance alone asks, because they differ that much as a rule.", spread=spread)
+    named = {peer.name for peer in (beyond or [peer for peer in group.peers if peer.band != "alike"])[:MOST_NAMES]}
+    frame = _frame(group, group.peers)
+    rows = min(len(group.peers), MOST_ROWS)
+    figure = charts.build_funnel_plot(
+        frame.assign(is_named=[name in named for name in frame["key"]]),
+        group.funnel,
+        group.kpi.unit,
+        dark=cards.is_dark(),
+        bounds=BOUNDS.get(group.kpi.unit),
+        height=max(300, 46 + rows * _row_height(rows)),
+    )
+    cards.show_chart(figure, Finding(text), caption, f"funnel_{group.kpi.key}", on_select=on_select)
+
+
+def show_needed(group: Group, title: str, on_row: Callable[[str, list[str]], Callable[[], None]] | None) -> None:
+    """Everybody by name: value, interval, shrunken estimate, and how many more values until a difference would show."""
+    kpi = group.kpi
+    sizes = peers.DIFFERENCES[kpi.unit]
+    titles = {f"{size:g}": figures.change(size, kpi.unit).lstrip("+") for size in sizes}
+    counted = _("evaluations") if kpi.subject == "answers" else _("contacts")
+    with st.container(border=True, gap="xxsmall"):
+        top, right = st.columns([3, 2], vertical_alignment="top")
+        with right:
+            size = float(choice.ask("difference", _("Difference to be seen"), titles))
+        missing = [group.more_needed(peer, size) for peer in group.peers]
+        with top:
+            cards.show_heading(Finding(_say_needed(missing, titles[f"{size:g}"], counted)), _explain_needed(group, counted))
+        ordered = sorted(group.peers, key=lambda peer: fold(peer.name))
+        rows = [
+            {
+                title: peer.name,
+                _("Band"): _(peers.BANDS[peer.band]),
+                "n": peer.n,
+                cards.column_of(kpi.key): _with_interval(peer, kpi.unit),
+                _(SHRUNK): figures.value(peer.shrunk, kpi.unit),
+                _("Still needed"): group.more_needed(peer, size),
+                _("Shows today"): "± " + figures.change(group.detectable(peer), kpi.unit).lstrip("+"),
+            }
+            for peer in ordered
+        ]
+        key, names = f"needed_{kpi.key}", [peer.name for peer in ordered]
+        config = {head: tables.count_column(head) for head in ("n", _("Still needed"))} | {title: tables.name_column(title)}
+        tables.show(rows, config, key, on_row(key, names) if on_row else None, height=520)
+
+
+def _say_needed(missing: list[int], difference: str, counted: str) -> str:
+    waiting = [count for count in missing if count]
+    if not waiting:
+        return _("There is enough data to see {difference} in anybody", difference=difference)
+    if len(waiting) == len(missing):
+        least, most = figures.number(min(waiting)), figures.number(max(waiting))
+        return _("To see {difference}, everybody needs more {counted}: {least} to {most}", difference=difference, counted=counted, least=least, most=most)
+    return ngettext("To see {difference}, {n} of {all} needs more {counted}", "To see {difference}, {n} of {all} need more {counted}", len(waiting),
+                    difference=difference, all=len(missing), counted=counted)  # fmt: skip
+
+
+def _explain_needed(group: Group, counted: str) -> str:
+    return " ".join(
+        (
+            _("By name, not by rank; within a band nobody is above anybody else."),
+            _("Still needed: {counted} until a true difference of that size from the group would be seen in 80 % of cases.", counted=counted),
+            _("Shows today: the smallest difference that the present number shows."),
+        )
+    )
+
+
+def _with_interval(peer: Peer, unit: str) -> str:
+    between = figures.interval(peer.low, peer.high, unit)
+    return figures.value(peer.value, unit) + (f"  ({between})" if between else "")
+
+
+def _row_height(rows: int) -> int:
+    return min(28, max(18, 440 // rows))
+
+
+def _choose(group: Group) -> tuple[list[Peer], int]:
+    """All; where they are many, those who stand out and the first of the others by name."""
+    apart = [peer for peer in group.peers if peer.band != "alike"][:MOST_ROWS]
+    others = [peer for peer in group.peers if peer.band == "alike"][: MOST_ROWS - len(apart)]
+    drawn = [peer for peer in group.peers if peer in apart or peer in others]
+    return drawn, len(group.peers) - len(drawn)
+
+
+def _frame(group: Group, chosen: Any) -> pd.DataFrame:
+    records = []
+    for peer in chosen:
+        # As wide as chance alone asks: the funnel beside it has its own, wider limits.
+        half = statistics.Z95 * group.deviation / peer.n**0.5
+        edges = {"chance_low": group.centre - half, "chance_high": group.centre + half}
+        values = {"value": peer.value, "low": peer.low, "high": peer.high, "n": peer.n, "shrunk": peer.shrunk}
+        records.append({"key": peer.name, "label": peer.name, **values, **edges, "tone": group.tone_of(peer)})
+    return pd.DataFrame(records).astype({"low": float, "high": float})

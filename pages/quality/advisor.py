@@ -1,0 +1,25 @@
+"""One advisor beside the colleagues of their team: /advisor?id=…"""
+
+import streamlit as st
+
+from qa_core import query
+from qa_core.access import Permission
+from qa_core.ui import empty, filter_bar, gate
+from qa_core.ui.views import advisor as view
+from qa_core.wording import _
+
+viewer = gate.current_viewer(Permission.SEE_ADVISORS)
+look = filter_bar.current()
+
+view.show_way_back()
+if "id" not in st.query_params:
+    st.title(_("Advisor"), anchor=False)
+    st.info(_("Choose an advisor on the page that shows them side by side."))
+elif not empty.is_shown(viewer, look):
+    advisor = query.get_advisor(viewer, st.query_params["id"], look.where.period)
+    view.note_reading(viewer, advisor)
+    filter_bar.show_title(advisor.name)
+    side = view.read_side(viewer, look, advisor)
+    view.show_case_mix(viewer, side)
+    view.show_course(viewer, look, side)
+    view.show_evaluations(viewer, look, side)

@@ -1,0 +1,121 @@
+"""Members of a group: the funnel of value against number, and criteria by advisor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from qa_core import figures
+from qa_core.charts.labels import cut, find_range, plain, say_point, say_tick
+from qa_core.charts.palette import colours, dress
+from qa_core.kpis import Unit
+from qa_core.statistics import CONFIDENCE, OUTER, Funnel
+
+STEPS = 60
+LEAST_SPREAD = 20.0
+"""Shares that differ by fewer points are not painted from the lightest to the deepest colour."""
+WRITTEN = 14
+"""Up to so many columns the value stands in its cell."""
+
+
+def build_funnel_plot(
+    frame: pd.DataFrame, funnel: Funnel, unit: str, *, dark: bool = False, bounds: tuple[float, float] | None = None, height: int = 330
+) -> go.Figure:
+    """Value against number of values, between the limits of chance: 95 % dashed, 99.8 % drawn out.
+
+    `frame`: `key`, `label`, `value`, `low`, `high`, `n`, `tone`, and `is_named` (its name stands beside it). Points carry their key.
+    """
+    tint, figure = colours(dark), go.Figure()
+    least, most = float(frame["n"].min()), float(frame["n"].max())
+    first, last = max(1.0, least * 0.8), most * 1.06 + 1
+    at = [first + (last - first) * (step / STEPS) ** 2 for step in range(STEPS + 1)]
+    shown = frame["value"].tolist()
+    for confidence, dash, width in ((CONFIDENCE, "dash", 1.0), (OUTER, "solid", 1.3)):
+        for sign in (1, -1):
+            edge = [funnel.centre + sign * funnel.half_width(n, confidence) for n in at]
+            shown.append(funnel.centre + sign * funnel.half_width(least, confidence))
+            figure.add_scatter(x=at, y=edge, mode="lines", line={"color": tint.reference, "width": width, "dash": dash}, hoverinfo="skip")
+    figure.add_hline(y=funnel.centre, line={"color": tint.text, "width": 1.2})
+    paint = {"better": tint.better, "attention": tint.attention}
+    figure.add_scatter(
+        x=frame["n"],
+        y=frame["value"],
+        mode="markers",
+        marker={
+            "color": [paint.get(tone, tint.accent) for tone in frame["tone"]],
+            "symbol": [{"better": "triangle-up", "attention": "diamond"}.get(tone, "circle") for tone in frame["tone"]],
+            "size": [11 if tone else 8.5 for tone in frame["tone"]],
+        },
+        selected={"marker": {"opacity": 1}},
+        unselected={"marker": {"opacity": 1}},
+        cliponaxis=False,
+        customdata=[[key] for key in frame["key"]],
+        text=[say_point(row, row.label, unit) for row in frame.itertuples()],
+        hovertemplate="%{text}<extra></extra>",
+    )
+    note = {"showarrow": False, "yshift": 13, "font": {"size": 11.5, "color": tint.ink}}
+    figure.update_layout(annotations=[{**note, "x": row.n, "y": row.value, "text": cut(row.label, 18)} for row in frame.itertuples() if row.is_named])
+    low, high = find_range(shown, bounds)
+    ticks, sizes = figures.nice_ticks(low, high, unit), figures.nice_ticks(first, last, Unit.COUNT, 4)
+    figure.update_yaxes(range=[low, high], tickvals=ticks, ticktext=[say_tick(tick, unit, None, ticks) for tick in ticks])
+    figure.update_xaxes(range=[first, last], tickvals=sizes, ticktext=[f"n{figures.NO_BREAK}={figures.NO_BREAK}{figures.number(size)}" for size in sizes])
+    return dress(figure, tint, height).update_layout(hovermode="closest")
+
+
+def build_criteria(frame: pd.DataFrame, criteria: Sequence[tuple[str, str]], advisors: Sequence[str], *, dark: bool = False) -> go.Figure:
+    """Criteria down, advisors across, depth of colour for points missed; a cell of too few evaluations is a small ring in its place.
+
+    `frame`: `criterion`, `advisor`, `value` (0–100), `enough`, `text` (for hovering). `criteria`: key and text, in order. Cells carry both keys.
+    """
+    tint, figure = colours(dark), go.Figure()
+    rows, columns = {key: row for row, (key, _text) in enumerate(criteria)}, {name: column for column, name in enumerate(advisors)}
+    table = frame[frame["enough"]].pivot(index="criterion", columns="advisor", values="value").reindex(index=list(rows), columns=list(columns))
+    shown = table.stack().tolist()
+    low, high = (min(shown), max(shown)) if shown else (0.0, 100.0)
+    figure.add_heatmap(
+        z=table.to_numpy(),
+        x=list(range(len(columns))),
+        y=list(range(len(rows))),
+        zmin=min(low, high - LEAST_SPREAD),
+        zmax=high,
+        colorscale=[[0, tint.attention], [1, "rgba(127,127,127,.08)"]],
+        showscale=False,
+        xgap=2,
+        ygap=2,
+        hoverinfo="skip",
+    )
+    is_written = len(columns) <= WRITTEN
+    # Heat maps report no clicks; these points do, and lie on all of its cells.
+    figure.add_scatter(
+        x=[columns[name] for name in frame["advisor"]],
+        y=[rows[key] for key in frame["criterion"]],
+        mode="markers+text" if is_written else "markers",
+        text=[figures.number(value) if enough else "" for value, enough in zip(frame["value"], frame["enough"], strict=True)],
+        textfont={"size": 11.5, "color": tint.ink},
+        marker={
+            "symbol": ["square" if enough else "circle-open" for enough in frame["enough"]],
+            "size": [22 if enough else 6 for enough in frame["enough"]],
+            "color": ["rgba(0,0,0,0)" if enough else tint.reference for enough in frame["enough"]],
+            "line": {"width": [0 if enough else 1.2 for enough in frame["enough"]]},
+        },
+        selected={"marker": {"opacity": 1}},
+        unselected={"marker": {"opacity": 1}},
+        customdata=[[name, key] for name, key in zip(frame["advisor"], frame["criterion"], strict=True)],
+        hovertext=frame["text"].tolist(),
+        hovertemplate="%{hovertext}<extra></extra>",
+    )
+    figure.update_yaxes(
+        range=[len(rows) - 0.5, -0.5], tickvals=list(range(len(rows))), ticktext=[cut(text, lines=2) for _key, text in criteria], showgrid=False
+    )
+    dress(figure, tint, 130 + 34 * max(len(rows), 2)).update_layout(hoverdistance=40, hovermode="closest")
+    names = [plain(name if len(name) <= 18 else name[:17] + "…") for name in advisors]
+    return figure.update_xaxes(
+        range=[-0.5, len(columns) - 0.5],
+        tickvals=list(range(len(columns))),
+        ticktext=names,
+        tickangle=-90 if len(columns) > 5 else 0,
+        showgrid=False,
+        side="top",
+    )
