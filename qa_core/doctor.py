@@ -14,7 +14,7 @@ from qa_core import home, journal, lake, oversight, wording
 from qa_core.access import Role
 from qa_core.errors import Refusal
 from qa_core.records import store
-from qa_core.records.model import Account, ImportBatch, now
+from qa_core.records.model import ALERTS, Account, AlertRule, DueWork, ImportBatch, now
 from qa_core.wording import N_, _
 
 OK, WARN, BAD = "ok", "warn", "bad"
@@ -116,6 +116,16 @@ def _imports() -> tuple[str, str]:
     return OK, str(count)
 
 
+def _alerts() -> tuple[str, str]:
+    store.require_ready()
+    with store.reading() as session:
+        failed = session.get(DueWork, ALERTS)
+        count = session.scalar(sa.select(sa.func.count()).where(AlertRule.ended_at.is_(None)))
+    if failed:
+        return WARN, _("The alert rules could not be evaluated on {day}; run: python -m qa_core alerts evaluate", day=f"{failed.asked_at:%Y-%m-%d}")
+    return OK, str(count)
+
+
 def _leftovers() -> tuple[str, str]:
     folder = home.current().temporary_folder
     left = list(_files(folder)) if folder.exists() else []
@@ -135,5 +145,6 @@ _CHECKS: tuple[tuple[str, Callable[[], tuple[str, str]]], ...] = (
     (N_("journal"), _journal),
     (N_("lake"), _lake),
     (N_("imports"), _imports),
+    (N_("alert rules"), _alerts),
     (N_("temporary files"), _leftovers),
 )

@@ -28,11 +28,14 @@ def tone_of(sign: float, better: str) -> str:
     return "better" if (sign > 0) == (better == "up") else "attention"
 
 
-def describe_trend(control: Control | None, signals: Signals | None, grain: str, better: str, points: int) -> Finding:
-    """How the series ends: beyond its limits, on one side for long, or within what is usual. `points`: how many values are known."""
+def describe_trend(control: Control | None, signals: Signals | None, grain: str, better: str, points: int, is_restarted: bool = False) -> Finding:
+    """How the series ends: beyond its limits, on one side for long, or within what is usual. `points`: how many values are known;
+    `is_restarted`: what is usual is counted anew since the rules changed."""
     monthly = grain == "month"
     if points == 0:
         return Finding(_("No data in this period"))
+    if control is None and is_restarted:
+        return Finding(_("Too short since the rules changed to say what is usual"))
     if control is None or signals is None:
         return Finding(_("Too few months to say what is usual") if monthly else _("Too few weeks to say what is usual"))
     if signals.below:

@@ -27,6 +27,16 @@ class Control:
     spread: float = 1.0
 
 
+@dataclass(frozen=True)
+class Limits:
+    """What a series is expected to do: its centre and, point by point, the control limits around it; counted anew at the positions of `breaks`."""
+
+    centre: tuple[float | None, ...]
+    low: tuple[float | None, ...]
+    high: tuple[float | None, ...]
+    breaks: tuple[int, ...] = ()
+
+
 def control_rate(values: Sequence[float | None], n: Sequence[float | None], baseline: Sequence[bool]) -> Control | None:
     """Limits of a share by Laney's p′ chart (Laney 2002): the p-chart's limits widened by how much more than chance the series wobbles.
 

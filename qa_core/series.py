@@ -1,48 +1,78 @@
-"""A KPI over time, ready to draw: every week or month, what is provisional, what is usual, and what needs a look. Pure."""
+"""A KPI over time, ready to draw: every day, week or month, what is provisional, what is usual, and what needs a look. Pure."""
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
 import pandas as pd
 
 from qa_core import figures, findings, movement, spans
-from qa_core.charts import Limits
 from qa_core.findings import Finding
 from qa_core.kpis import Kpi, Unit
-from qa_core.movement import Control, Signals
+from qa_core.movement import Control, Limits, Signals
 from qa_core.slices import Period
 
 
 @dataclass(frozen=True)
+class Stretch:
+    """The points from `first` up to `end` that one rule holds for, and what is usual there; None where too few points say so."""
+
+    first: int
+    end: int
+    control: Control | None
+    signals: Signals | None
+
+
+@dataclass(frozen=True)
 class Series:
-    """`points`: `at`, `value`, `low`, `high`, `n`, `provisional`, one row per week or month, missing where there is no data."""
+    """`points`: `at`, `value`, `low`, `high`, `n`, `provisional`, one row per day, week or month, missing where there is no data.
+
+    `stretches`: one after each change of the rules behind the number; the last says what is usual now.
+    """
 
     kpi: Kpi
     grain: str
     points: pd.DataFrame
-    control: Control | None
-    signals: Signals | None
+    stretches: tuple[Stretch, ...]
+
+    @property
+    def control(self) -> Control | None:
+        return self.stretches[-1].control
+
+    @property
+    def signals(self) -> Signals | None:
+        return self.stretches[-1].signals
+
+    @property
+    def is_restarted(self) -> bool:
+        return len(self.stretches) > 1
 
     @property
     def limits(self) -> Limits | None:
-        if self.control is None:
+        if not any(stretch.control for stretch in self.stretches):
             return None
-        # Without the provisional points: their few contacts would tear the limits apart.
-        firm = [not flag for flag in self.points["provisional"]]
-        low, high = (tuple(edge if keep else None for edge, keep in zip(edges, firm, strict=True)) for edges in (self.control.low, self.control.high))
-        return Limits(tuple(self.control.centre for _ in firm), low, high)
+        centre, low, high = ([None] * len(self.points) for _ in range(3))
+        for stretch in self.stretches:
+            for position in range(stretch.first, stretch.end) if stretch.control else ():
+                centre[position] = stretch.control.centre
+                # Without the provisional points: their few contacts would tear the limits apart.
+                if not self.points["provisional"].iat[position]:
+                    low[position], high[position] = stretch.control.low[position], stretch.control.high[position]
+        return Limits(tuple(centre), tuple(low), tuple(high), tuple(stretch.first for stretch in self.stretches[1:]))
 
     @property
     def flagged(self) -> dict[int, str]:
         """Positions that chance does not explain, and their tone."""
-        return {position: findings.tone_of(side, self.kpi.better) for position, side in self.signals.positions} if self.signals else {}
+        found = itertools.chain.from_iterable(stretch.signals.positions for stretch in self.stretches if stretch.signals)
+        return {position: findings.tone_of(side, self.kpi.better) for position, side in found}
 
     @property
     def finding(self) -> Finding:
         known = int((self.points["value"].notna() & ~self.points["provisional"]).sum())
-        return findings.describe_trend(self.control, self.signals, self.grain, self.kpi.better, known)
+        return findings.describe_trend(self.control, self.signals, self.grain, self.kpi.better, known, self.is_restarted)
 
     @property
     def spread(self) -> float:
@@ -54,12 +84,14 @@ class Series:
         return [float(value) for value in self.points["value"].dropna()]
 
 
-def build_series(frame: pd.DataFrame, kpi: Kpi, grain: str, period: Period, first_day: date, last_day: date, usual_until: date) -> Series:
+def build_series(
+    frame: pd.DataFrame, kpi: Kpi, grain: str, period: Period, first_day: date, last_day: date, usual_until: date, restarts: Sequence[date] = ()
+) -> Series:
     """The series of one KPI from a frame of `measure` cut by `grain`.
 
     The data goes from `first_day` to `last_day`: a week or month cut short is provisional, and left out for totals, whose fall it
     would fake; so is a value that still waits for its window. What is usual is read from the points before `usual_until`
-    where there are eight, else from all.
+    where there are eight, else from all; and anew from each day of `restarts` on, when the rules behind the number changed.
     """
     rows = frame[frame["kpi"] == kpi.key]
     found = {_start(value): row for value, row in zip(rows[grain], rows.itertuples(), strict=True) if not figures.is_missing(value)}
@@ -84,17 +116,35 @@ def build_series(frame: pd.DataFrame, kpi: Kpi, grain: str, period: Period, firs
     points = pd.DataFrame(records, columns=["at", "value", "low", "high", "n", "provisional"]).astype(
         {"value": float, "low": float, "high": float, "n": float, "provisional": bool}
     )
-    firm = [None if flag or figures.is_missing(value) else value for value, flag in zip(points["value"], points["provisional"], strict=True)]
-    sizes = [None if figures.is_missing(n) else n for n in points["n"]]
-    before = [start < usual_until and value is not None for start, value in zip(points["at"], firm, strict=True)]
-    baseline = before if sum(before) >= movement.BASELINE_POINTS else [value is not None for value in firm]
-    if kpi.is_amount:
-        control = None
-    elif kpi.unit == Unit.RATE:
-        control = movement.control_rate(firm, sizes, baseline)
-    else:
-        control = movement.control_mean(firm, baseline)
-    return Series(kpi, grain, points, control, movement.find_signals(firm, control) if control else None)
+    return Series(kpi, grain, points, tuple(_stretches(kpi, grain, points, usual_until, restarts)))
+
+
+def _stretches(kpi: Kpi, grain: str, points: pd.DataFrame, usual_until: date, restarts: Sequence[date]) -> list[Stretch]:
+    at = list(points["at"])
+    firsts = {next((position for position, start in enumerate(at) if start >= day), len(at)) for day in restarts}
+    edges = sorted({0, len(at)} | firsts)
+    # What lies across a change was judged by two rules, and says of neither what is usual.
+    mixed = {position for position, start in enumerate(at) if any(start < day <= spans.end_of(grain, start) for day in restarts)}
+    found = []
+    for first, end in itertools.pairwise(edges):
+        own = range(first, end)
+        firm = [
+            value if position in own and not flag and not figures.is_missing(value) else None
+            for position, (value, flag) in enumerate(zip(points["value"], points["provisional"], strict=True))
+        ]
+        control = None if kpi.is_amount else _control(kpi, points, firm, usual_until, mixed)
+        found.append(Stretch(first, end, control, movement.find_signals(firm, control) if control else None))
+    return found or [Stretch(0, 0, None, None)]
+
+
+def _control(kpi: Kpi, points: pd.DataFrame, firm: Sequence[float | None], usual_until: date, mixed: set[int]) -> Control | None:
+    known = [value is not None and position not in mixed for position, value in enumerate(firm)]
+    before = [keep and start < usual_until for keep, start in zip(known, points["at"], strict=True)]
+    baseline = before if sum(before) >= movement.BASELINE_POINTS else known
+    if kpi.unit == Unit.RATE:
+        sizes = [None if figures.is_missing(n) else n for n in points["n"]]
+        return movement.control_rate(firm, sizes, baseline)
+    return movement.control_mean(firm, baseline)
 
 
 def _start(value: object) -> date:

@@ -97,7 +97,9 @@ def build_trend(period: Period, whole_months: bool) -> tuple[str, Period]:
 
 
 def starts_of(grain: str, period: Period) -> list[date]:
-    """The first day of every week or month of a period, whether or not anything happened in it."""
+    """The first day of every day, week or month of a period, whether or not anything happened in it."""
+    if grain == "day":
+        return [period.first_day + timedelta(days=number) for number in range(period.days)]
     if grain == "month":
         day, starts = period.first_day.replace(day=1), []
         while day <= period.last_day:
@@ -109,7 +111,9 @@ def starts_of(grain: str, period: Period) -> list[date]:
 
 
 def end_of(grain: str, start: date) -> date:
-    """The last day of the week or month that starts then."""
+    """The last day of the day, week or month that starts then."""
+    if grain == "day":
+        return start
     return (start + timedelta(days=32)).replace(day=1) - timedelta(days=1) if grain == "month" else start + timedelta(days=6)
 
 

@@ -83,7 +83,7 @@ def find_all(viewer: Viewer) -> tuple[Target, ...]:
     """Every target that the viewer may see, by KPI, scope and first day; may be empty. Whoever sets targets sees those they may set."""
     with store.reading() as session:
         found = [target for target in _read(session) if target.kpi in BY_KEY]
-        sites = _sites_of(session, viewer)
+        sites = find_sites(session, viewer)
     seen = [target for target in found if _may_see(viewer, target) or _may_set(viewer, target.scope, sites)]
     return tuple(sorted(seen, key=lambda target: (target.kpi, target.dimension or "", target.name or "", target.starts_on or date.min, target.id)))
 
@@ -123,6 +123,20 @@ def compare(kpi: Kpi, target: float, value: float | None, low: float | None = No
     return Gap(target, value - target, is_met, not (has_interval and low <= target <= high))
 
 
+def find_scopes(viewer: Viewer) -> tuple[Scope, ...]:
+    """What that viewer may set targets for, the widest first; empty for whoever may set none."""
+    if not viewer.can(Permission.EDIT_TARGETS):
+        return ()
+    with store.reading() as session:
+        sites = find_sites(session, viewer)
+        names_of = {"site": session.scalars(sa.select(model.Site.name).order_by(model.Site.name)).all()}
+        names_of["team"] = session.scalars(sa.select(model.Team.name).order_by(model.Team.name)).all()
+    reader = viewer if viewer.can(Permission.SEE_CALL_STATISTICS) else Viewer.SYSTEM
+    names_of["queue"] = sorted(name for name, _count in query.find_values(reader, "queue") if name is not None)
+    scopes: list[Scope] = [CENTRE, *((dimension, name) for dimension, found in names_of.items() for name in found)]
+    return tuple(scope for scope in scopes if _may_set(viewer, scope, sites))
+
+
 def set_target(viewer: Viewer, kpi: str, text: str, dimension: str | None = None, name: str | None = None, period: Period = Period()) -> Target:
     """Say what a KPI should reach, and say so in the journal. The same KPI, scope and days again: the value is replaced.
 
@@ -135,9 +149,9 @@ def set_target(viewer: Viewer, kpi: str, text: str, dimension: str | None = None
     _check_scope(declared, dimension, period)
     with store.writing() as session:
         name = names.find_kept(session)["queue"].get(name, name) if dimension == "queue" else name
-        if not _may_set(viewer, (dimension, name), _sites_of(session, viewer)):
+        if not _may_set(viewer, (dimension, name), find_sites(session, viewer)):
             raise AccessDenied()
-        _require_place(session, dimension, name)
+        require_place(session, dimension, name)
         key = {"kpi": kpi, "dimension": dimension, "dimension_value": name, "starts_on": period.first_day, "ends_on": period.last_day}
         row = session.scalar(sa.select(model.Target).filter_by(**key)) or model.Target(**key)
         row.value, row.set_by, row.set_at = value, viewer.username, model.now()
@@ -152,7 +166,7 @@ def remove(viewer: Viewer, number: int) -> None:
     viewer.require(Permission.EDIT_TARGETS)
     with store.writing() as session:
         row = session.get(model.Target, number)
-        if row is None or not _may_set(viewer, (row.dimension, row.dimension_value), _sites_of(session, viewer)):
+        if row is None or not _may_set(viewer, (row.dimension, row.dimension_value), find_sites(session, viewer)):
             raise AccessDenied()
         session.delete(row)
         journal.record(session, viewer.username, "target_removed", f"{row.kpi} {row.dimension or 'centre'} {row.dimension_value or ''}".strip())
@@ -176,6 +190,21 @@ def parse_value(kpi: Kpi, text: str) -> float:
     raise Misuse("bad_target", N_("A target of {kpi} is a number, not below 0; times are in seconds."), kpi=kpi.key)
 
 
+def require_place(session: Session, dimension: str | None, name: str | None) -> None:
+    """Raise Refusal unless there is that team, site or queue."""
+    if dimension == "team" and session.get(model.Team, name) is None:
+        raise Refusal("unknown_team", N_("There is no team {name}."), name=name)
+    if dimension == "site" and session.get(model.Site, name) is None:
+        raise Refusal("unknown_site", N_("There is no site {name}."), name=name)
+    if dimension == "queue" and name not in dict(query.find_values(Viewer.SYSTEM, "queue")):
+        raise Refusal("unknown_queue", N_("No contact was ever in a queue {name}."), name=name)
+
+
+def find_sites(session: Session, viewer: Viewer) -> frozenset[str]:
+    """The sites whose teams the viewer manages."""
+    return frozenset(session.scalars(sa.select(model.Team.site_name).where(model.Team.name.in_(viewer.managed_teams), model.Team.site_name.is_not(None))))
+
+
 def _check_scope(kpi: Kpi, dimension: str | None, period: Period) -> None:
     if dimension is not None and dimension not in SCOPES:
         raise Misuse("bad_scope", N_("A target is for the whole centre, or for one of: {known}."), known=", ".join(SCOPES))
@@ -184,15 +213,6 @@ def _check_scope(kpi: Kpi, dimension: str | None, period: Period) -> None:
         raise Refusal("cannot_cut", message, kpi=kpi.key, dimension=dimension, known=", ".join(kpi.dimensions))
     if kpi.is_amount and not period.is_bounded:
         raise Misuse("no_period", N_("{kpi} adds up over time: say with --from and --to in which days the target should be reached."), kpi=kpi.key)
-
-
-def _require_place(session: Session, dimension: str | None, name: str | None) -> None:
-    if dimension == "team" and session.get(model.Team, name) is None:
-        raise Refusal("unknown_team", N_("There is no team {name}."), name=name)
-    if dimension == "site" and session.get(model.Site, name) is None:
-        raise Refusal("unknown_site", N_("There is no site {name}."), name=name)
-    if dimension == "queue" and name not in dict(query.find_values(Viewer.SYSTEM, "queue")):
-        raise Refusal("unknown_queue", N_("No contact was ever in a queue {name}."), name=name)
 
 
 def _may_see(viewer: Viewer, target: Target) -> bool:
@@ -211,11 +231,6 @@ def _may_set(viewer: Viewer, scope: Scope, sites: frozenset[str]) -> bool:
     if viewer.role == Role.MANAGER:
         return (dimension == "team" and name in viewer.managed_teams) or (dimension == "site" and name in sites)
     return viewer.role != Role.EXECUTIVE or dimension is None or viewer.can_cut_by(dimension)
-
-
-def _sites_of(session: Session, viewer: Viewer) -> frozenset[str]:
-    """The sites whose teams the viewer manages."""
-    return frozenset(session.scalars(sa.select(model.Team.site_name).where(model.Team.name.in_(viewer.managed_teams), model.Team.site_name.is_not(None))))
 
 
 def _site_of_teams(session: Session) -> dict[str, str]:

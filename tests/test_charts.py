@@ -219,3 +219,34 @@ def test_periods_end_where_the_data_ends() -> None:
 
 def test_a_limit_without_width_is_drawn_as_nothing() -> None:
     assert findings.describe_trend(Control(0.5, (None,), (None,), (None,)), Signals((), 0, 0, 1), "week", "up", 1).text == "Within its usual limits"
+
+
+def test_what_is_usual_is_counted_anew_from_the_week_in_which_a_rule_changed() -> None:
+    steady, higher = [0.75, 0.76, 0.74, 0.75, 0.76, 0.74, 0.75, 0.76], [0.85, 0.86, 0.85, 0.86]
+    frame, kpi = weekly("service_level", steady + higher), BY_KEY["service_level"]
+    span = (Period(FIRST_MONDAY, SUNDAY), FIRST_MONDAY, SUNDAY, SUNDAY)
+    through = build_series(frame, kpi, "week", *span)
+    anew = build_series(frame, kpi, "week", *span, restarts=[WEEKS[8]])
+    across = build_series(frame, kpi, "week", *span, restarts=[WEEKS[7] + timedelta(days=3)])
+    assert through.finding.text == "Above the limit for 4 weeks"
+    assert anew.finding.text == "Too short since the rules changed to say what is usual"
+    assert anew.limits.centre[:8] == pytest.approx([0.75125] * 8) and anew.limits.centre[8:] == (None,) * 4
+    assert across.limits is None, "the week across the change is of neither rule, and seven are too few"
+    line = charts.build_trend(anew.points, kpi.unit, limits=anew.limits).data[1]
+    assert line.y[8] is None and len(line.y) == 13, "the line of what is usual is interrupted there"
+
+
+def test_targets_and_what_went_on_are_drawn_on_their_days_and_said_as_text() -> None:
+    series = series_of("answer_rate", STEADY)
+    goals = [charts.Goal(0.8, last_day=WEEKS[3]), charts.Goal(0.9, first_day=WEEKS[4])]
+    days = ((WEEKS[2], WEEKS[4], "<b>Works</b>"), (WEEKS[2], WEEKS[2], "Strike"), (date(2026, 1, 1), date(2026, 1, 2), "Long ago"))
+    marks = [charts.Mark(*one) for one in days]
+    figure = charts.build_trend(series.points, Unit.RATE, goals=goals, marks=marks)
+    lines = [(trace.x[0], trace.x[1], trace.y[0]) for trace in figure.data if trace.text and str(trace.text).startswith("target")]
+    assert lines == [(WEEKS[0], WEEKS[3], 0.8), (WEEKS[4], WEEKS[-1], 0.9)]
+    [label] = figure.layout.annotations
+    assert label.text == "target 90.0\u202f%" and label.y == 0.9
+    signs = figure.data[-1]
+    assert list(signs.x) == [WEEKS[2]] and list(signs.text) == ["<b>Works</b><br>Strike"]
+    low, high = figure.layout.yaxis.range
+    assert low < 0.75 and high > 0.9

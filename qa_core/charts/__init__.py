@@ -5,14 +5,15 @@ order; never colour alone. Backgrounds are transparent, so that one figure serve
 """
 
 from qa_core.charts.bars import build_funnel, build_stretch, build_waterfall
-from qa_core.charts.lines import Limits, build_curve, build_trend
+from qa_core.charts.lines import Goal, Mark, build_curve, build_trend
 from qa_core.charts.palette import Colours, colours
 from qa_core.charts.peers import build_criteria, build_funnel_plot
 from qa_core.charts.rows import build_dots, build_heat
 
 __all__ = [
     "Colours",
-    "Limits",
+    "Goal",
+    "Mark",
     "build_criteria",
     "build_curve",
     "build_dots",

@@ -12,17 +12,29 @@ import plotly.graph_objects as go
 
 from qa_core import figures
 from qa_core.charts.labels import find_range, say_point, say_tick
-from qa_core.charts.palette import colours, dress
+from qa_core.charts.palette import Colours, colours, dress
 from qa_core.kpis import Unit
+from qa_core.movement import Limits
+from qa_core.wording import _
 
 
 @dataclass(frozen=True)
-class Limits:
-    """What a series is expected to do: its centre and, point by point, the control limits around it."""
+class Goal:
+    """A value to reach from one day to another; None: beyond the picture."""
 
-    centre: tuple[float | None, ...]
-    low: tuple[float | None, ...]
-    high: tuple[float | None, ...]
+    value: float
+    first_day: date | None = None
+    last_day: date | None = None
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Something that happened on these days, for the reader who points at it. `is_change`: the rules behind the number changed then."""
+
+    first_day: date
+    last_day: date
+    text: str
+    is_change: bool = False
 
 
 def build_trend(
@@ -35,11 +47,12 @@ def build_trend(
     limits: Limits | None = None,
     signals: Mapping[int, str] = {},
     before: Sequence[float | None] | None = None,
-    target: float | None = None,
+    goals: Sequence[Goal] = (),
+    marks: Sequence[Mark] = (),
     bounds: tuple[float, float] | None = None,
     height: int = 270,
 ) -> go.Figure:
-    """One KPI over time: a line with its interval band, control limits, what needs a look, and the earlier period in grey.
+    """One KPI over time: a line with its interval band, control limits, what needs a look, the targets and what went on, and the earlier period in grey.
 
     `points`: `at` (date, ascending), `value`, `low`, `high`, `n`, and optionally `provisional` (bool): these are dotted.
     Missing values are gaps. `signals`: position in `points` → tone (`attention`, `better` or empty). Each point carries its date for drill-down.
@@ -65,16 +78,14 @@ def build_trend(
             hoverinfo="skip",
         )
     if limits:
-        figure.add_scatter(x=at, y=list(limits.centre), mode="lines", line={"color": tint.reference, "width": 1}, hoverinfo="skip")
-        for edge in (limits.low, limits.high):
-            figure.add_scatter(x=at, y=list(edge), mode="lines", line={"color": tint.reference, "width": 1, "dash": "dash"}, hoverinfo="skip")
+        for edge, dash in ((limits.centre, "solid"), (limits.low, "dash"), (limits.high, "dash")):
+            xs, ys = _broken(at, edge, limits.breaks)
+            figure.add_scatter(x=xs, y=ys, mode="lines", line={"color": tint.reference, "width": 1, "dash": dash}, hoverinfo="skip")
             shown += [value for value in edge if not figures.is_missing(value)]
     if before is not None and any(not figures.is_missing(value) for value in before):
         figure.add_scatter(x=at, y=list(before), mode="lines", line={"color": tint.reference, "width": 1.3, "dash": "dot"}, hoverinfo="skip", connectgaps=False)
         shown += [value for value in before if not figures.is_missing(value)]
-    if target is not None:
-        figure.add_hline(y=target, line={"color": tint.better, "width": 1, "dash": "longdash"})
-        shown.append(target)
+    shown += [goal.value for goal in _draw_goals(figure, goals, at, unit, tint, currency)]
     firm = points["value"].where(~provisional)
     figure.add_scatter(x=at, y=firm, mode="lines", line={"color": tint.accent, "width": 2.2}, hoverinfo="skip")
     # The dotted end starts at the last firm point, so that the line does not break.
@@ -83,7 +94,7 @@ def build_trend(
         figure.add_scatter(x=at, y=points["value"].where(reach & known), mode="lines", line={"color": tint.accent, "width": 2, "dash": "dot"}, hoverinfo="skip")
     paint = {"attention": (tint.attention, "diamond"), "better": (tint.better, "triangle-up"), "": (tint.ink, "circle-open")}
     alone = {start for start, end in _stretches(known) if end - start == 1}
-    marks = [paint[signals[position]] if position in signals else (tint.accent, "circle") for position in range(len(at))]
+    dots = [paint[signals[position]] if position in signals else (tint.accent, "circle") for position in range(len(at))]
     text = [
         say_point(row, figures.name(grain, day.isoformat()[:7] if grain == "month" else day), unit, currency, provisional[position])
         for position, (row, day) in enumerate(zip(points.itertuples(), at, strict=True))
@@ -93,8 +104,8 @@ def build_trend(
         y=points["value"],
         mode="markers",
         marker={
-            "color": [colour for colour, _symbol in marks],
-            "symbol": [symbol for _colour, symbol in marks],
+            "color": [colour for colour, _symbol in dots],
+            "symbol": [symbol for _colour, symbol in dots],
             "size": [10 if position in signals else 8 if position in alone else 5 if len(at) <= 40 else 3.5 for position in range(len(at))],
             "line": {"width": 1, "color": tint.paper},
         },
@@ -107,8 +118,69 @@ def build_trend(
     ticks = figures.nice_ticks(low, high, unit)
     figure.update_yaxes(range=[low, high], tickvals=ticks, ticktext=[say_tick(tick, unit, currency, ticks) for tick in ticks])
     # What lies before the first known value is left out, so that a centre's first weeks fill the picture.
-    _date_axis(figure, at[int(known.argmax()) :], grain)
+    at = at[int(known.argmax()) :]
+    _date_axis(figure, at, grain)
+    _draw_marks(figure, marks, at, high, tint)
     return dress(figure, tint, height)
+
+
+def _broken(at: Sequence[date], values: Sequence[float | None], breaks: Sequence[int]) -> tuple[list[date], list[float | None]]:
+    """A line that is interrupted before each position of `breaks`."""
+    xs, ys = list(at), list(values)
+    for position in sorted(breaks, reverse=True):
+        xs.insert(position, xs[position])
+        ys.insert(position, None)
+    return xs, ys
+
+
+def _draw_goals(figure: go.Figure, goals: Sequence[Goal], at: Sequence[date], unit: str, tint: Colours, currency: str | None) -> list[Goal]:
+    """Draw the targets that hold on days of the picture, the last with its value; returns those drawn."""
+    drawn = [goal for goal in goals if at and (goal.last_day is None or goal.last_day >= at[0]) and (goal.first_day is None or goal.first_day <= at[-1])]
+    for goal in drawn:
+        ends = [max(goal.first_day or at[0], at[0]), min(goal.last_day or at[-1], at[-1])]
+        text = _("target {value}", value=figures.value(goal.value, unit, currency))
+        figure.add_scatter(
+            x=ends,
+            y=[goal.value] * 2,
+            mode="lines",
+            line={"color": tint.better, "width": 1.4, "dash": "longdash"},
+            text=text,
+            hovertemplate="%{text}<extra></extra>",
+        )
+    if drawn:
+        last = min(drawn[-1].last_day or at[-1], at[-1])
+        figure.add_annotation(x=last, y=drawn[-1].value, text=text, showarrow=False, xanchor="right", yanchor="bottom", font={"size": 11, "color": tint.better})
+    return drawn
+
+
+def _draw_marks(figure: go.Figure, marks: Sequence[Mark], at: Sequence[date], top: float, tint: Colours) -> None:
+    """A thin line on each day on which something happened, a pale stripe over several, and a sign at the top to point at."""
+    signs: dict[date, list[Mark]] = {}
+    for mark in marks:
+        if not at or mark.last_day < at[0]:
+            continue
+        # The last point stands on the first day of its week or month: what came later in it is marked there too.
+        first, last = (min(max(day, at[0]), at[-1]) for day in (mark.first_day, mark.last_day))
+        signs.setdefault(first, []).append(mark)
+        if last > first:
+            figure.add_vrect(x0=first, x1=last, fillcolor=tint.chance, line_width=0, layer="below")
+        figure.add_vline(x=first, line={"color": tint.reference, "width": 1, "dash": "dot"}, layer="below")
+    if not signs:
+        return
+    figure.add_scatter(
+        x=list(signs),
+        y=[top] * len(signs),
+        mode="markers",
+        marker={
+            "symbol": ["diamond-tall" if any(mark.is_change for mark in found) else "triangle-down" for found in signs.values()],
+            "size": 10,
+            "color": tint.reference,
+            "line": {"width": 1, "color": tint.paper},
+        },
+        cliponaxis=False,
+        text=["<br>".join(mark.text for mark in found) for found in signs.values()],
+        hovertemplate="%{text}<extra></extra>",
+    )
 
 
 def build_curve(

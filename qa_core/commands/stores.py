@@ -26,11 +26,15 @@ def init(admin: Annotated[str | None, typer.Option("--admin", metavar="NAME", he
     from qa_core import people
     from qa_core.records import store
 
-    here = home.current()
+    here, is_new = home.current(), not store.has_tables()
     here.folder.mkdir(parents=True, exist_ok=True)
     for name in home.SECRETS:
         home.secret(name)
     store.migrate()
+    if is_new:
+        from qa_core import alerts
+
+        alerts.add_suggested(Viewer.SYSTEM)
     print(_("The stores are ready in {folder}.", folder=here.folder))
     if admin:
         password = people.add(Viewer.SYSTEM, admin, Role.ADMIN)

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from qa_core import home, ingest, journal, people
 from qa_core.access import Permission, Viewer
-from qa_core.demo import accounts, evaluations, filling, seasons, staff
+from qa_core.demo import accounts, evaluations, filling, goals, seasons, staff
 from qa_core.demo.plan import Plan
 from qa_core.errors import Refusal
 from qa_core.records import store
@@ -105,11 +105,12 @@ def _fill(viewer: Viewer, plan: Plan, tell: Callable[[str, float], None]) -> Non
     for number, staged in enumerate(filling.stage_all(plan, calendar, people_of_centre)):
         tell(STEPS[staged.kind], 0.2 + 0.8 * number / _FILES)
         filling.take_in(viewer, staged)
-    accounts.write({**accounts.read(), "complete": True})
+    accounts.write({**accounts.read(), "goals": goals.set_up(viewer, plan), "complete": True})
 
 
 def _take_away(viewer: Viewer) -> None:
     people.remove_demo_accounts(viewer)
+    goals.take_away(viewer, accounts.read().get("goals", {}))
     ingest.resume()
     with store.reading() as session:
         mine = sa.select(ImportBatch.id).where(ImportBatch.profile == filling.PROFILE, ImportBatch.state == "done")

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from qa_core import home
@@ -19,15 +20,23 @@ from qa_core.ingest.report import FileReport
 from qa_core.ingest.staged import Staged
 from qa_core.ingest.workbench import open_bench
 from qa_core.records import store
-from qa_core.records.model import ImportBatch
+from qa_core.records.model import AlertRule, ImportBatch
 from qa_core.wording import N_
 
 
 def run(viewer: Viewer, kind: str, paths: Iterable[Path | str], options: ImportOptions | None = None, progress: Progress | None = None) -> list[FileReport]:
-    """Import files of one kind and report on each; a refused file does not stop the next. Needs MANAGE_IMPORTS.
+    """Import files of one kind and report on each, then evaluate the alert rules; a refused file does not stop the next. Needs MANAGE_IMPORTS.
 
     With `options.dry_run` nothing is written, not even a folder. Raises Misuse for an unknown kind.
     """
+    reports = bring(viewer, kind, paths, options, progress)
+    if any(report.brought_something for report in reports):
+        ring()
+    return reports
+
+
+def bring(viewer: Viewer, kind: str, paths: Iterable[Path | str], options: ImportOptions | None = None, progress: Progress | None = None) -> list[FileReport]:
+    """The same without the alert rules, for who brings file after file and evaluates them now and then."""
     viewer.require(Permission.MANAGE_IMPORTS)
     if kind not in KINDS:
         raise Misuse("unknown_kind", N_("There is no import of {kind}. Known: {known}."), kind=kind, known=", ".join(KINDS))
@@ -38,9 +47,23 @@ def run(viewer: Viewer, kind: str, paths: Iterable[Path | str], options: ImportO
 
 
 def run_upload(viewer: Viewer, kind: str, path: Path, name: str, options: ImportOptions, progress: Progress | None = None) -> FileReport:
-    """The same for one file that was sent to us: it stands at `path`, and is called `name`."""
+    """As `run`, for one file that was sent to us: it stands at `path`, and is called `name`."""
     viewer.require(Permission.MANAGE_IMPORTS)
-    return _import_file(viewer, kind, path, name, options, progress or (lambda step, share: None))
+    report = _import_file(viewer, kind, path, name, options, progress or (lambda step, share: None))
+    if report.brought_something:
+        ring()
+    return report
+
+
+def ring() -> None:
+    """Evaluate the alert rules, if there are any. Never fails: what was imported is imported."""
+    with store.reading() as session:
+        has_rules = session.scalar(sa.select(AlertRule.id).where(AlertRule.ended_at.is_(None)).limit(1)) is not None
+    if has_rules:
+        # Only here: it loads the libraries of the pages.
+        from qa_core import alerts
+
+        alerts.evaluate_after_import()
 
 
 def _import_file(viewer: Viewer, kind: str, path: Path, name: str, options: ImportOptions, progress: Progress) -> FileReport:
@@ -178,4 +201,5 @@ def undo(viewer: Viewer, batch_id: str) -> dict[str, Any]:
         with store.writing() as session:
             session.get_one(ImportBatch, batch_id).state = "undoing"
         undoing.take_back(batch_id, viewer.username)
+    ring()
     return {"batch": batch_id, "state": "undone"}

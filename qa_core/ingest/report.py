@@ -57,6 +57,11 @@ class FileReport:
         return sum(self.skipped_kinds.values())
 
     @property
+    def brought_something(self) -> bool:
+        """Whether figures may read otherwise for it."""
+        return not (self.is_refused or self.dry_run or self.recognised) and bool(self.new or self.updated)
+
+    @property
     def is_refused(self) -> bool:
         return self.refusal is not None
 

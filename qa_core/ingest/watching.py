@@ -47,6 +47,9 @@ REST = 10
 GROWS_FOR = 3600.0
 """A file taken is watched so long: should it grow, somebody was still writing, and it is taken again."""
 
+RING_SECONDS = 600.0
+"""Alert rules are evaluated so often at most while files come and logs grow: they speak of whole days, weeks and months."""
+
 Tell = Callable[[FileReport | Refusal], None]
 
 
@@ -92,6 +95,7 @@ class Watch:
         self._taken: dict[Path, tuple[Path, int, float]] = {}
         self._logs: dict[Path, tuple[Follower, Sight]] = {}
         self._told: set[tuple[str, str]] = set()
+        self._has_news, self._rung = False, -RING_SECONDS
         for path in logs:
             self._follow(path.absolute(), self.options)
 
@@ -99,13 +103,23 @@ class Watch:
         """Look again and again until told to stop; the file at work is finished first."""
         while not stop.is_set():
             self.look(stop)
+            if time.monotonic() - self._rung >= RING_SECONDS:
+                self._ring()
             stop.wait(every)
+        self._ring()
 
     def run_once(self, stop: threading.Event) -> None:
         """Take what is there and at rest, read the logs to their end, and return."""
         self.look(stop)
         stop.wait(self.settle + 0.01)
         self.look(stop)
+        self._ring()
+
+    def _ring(self) -> None:
+        """Evaluate the alert rules on what came since the last time."""
+        if self._has_news:
+            pipeline.ring()
+        self._has_news, self._rung = False, time.monotonic()
 
     def look(self, stop: threading.Event | None = None) -> None:
         """One look: new files are noted, those at rest are taken, logs are read on."""
@@ -156,7 +170,7 @@ class Watch:
             return
         try:
             kind = instructions.kind or _kind_of_mapping(instructions.options.profile) or find_kind(path, instructions.options)
-            report = pipeline.run(self.viewer, kind, [path], instructions.options)[0]
+            report = pipeline.bring(self.viewer, kind, [path], instructions.options)[0]
             refusal = report.refusal
         except Refusal as refused:
             report, refusal = FileReport(file=str(path), refusal=refused), refused
@@ -165,6 +179,7 @@ class Watch:
             refusal = obstacles.find_refusal(error) or Refusal("failed", N_("The import failed unexpectedly ({error})."), error=type(error).__name__)
             report = FileReport(file=str(path), refusal=refusal)
         if refusal is None:
+            self._has_news |= report.brought_something
             self.tell(report)
             self._put_away(path, sight.look, report)
         elif refusal.code == "no_file":
@@ -258,6 +273,7 @@ class Watch:
             for report in follower.catch_up(stop):
                 refusal, landed = report.refusal, True
                 if refusal is None:
+                    self._has_news |= report.brought_something
                     self.tell(report)
         except Exception as error:
             refusal = error if isinstance(error, Refusal) else obstacles.find_refusal(error)

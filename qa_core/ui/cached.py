@@ -10,11 +10,11 @@ import pandas as pd
 import sqlalchemy as sa
 import streamlit as st
 
-from qa_core import home, lake, query, settings, statistics
+from qa_core import alerts, annotations, home, lake, query, settings, statistics, targets
 from qa_core.access import Viewer
 from qa_core.query import answers
 from qa_core.records import store
-from qa_core.records.model import Advisor, ImportBatch, NameDecision, SettingValue
+from qa_core.records.model import Advisor, AlertEvent, Annotation, Grid, ImportBatch, NameDecision, SettingValue, Target
 from qa_core.settings import Settings
 from qa_core.slices import Filters, Period
 
@@ -36,11 +36,39 @@ def measure(
 
 
 def headline(viewer: Viewer, kpis: tuple[str, ...], where: Filters, compare: Period | None = None) -> dict[str, Any]:
-    """The rows of `measure` without any cut, by the key of their KPI (the first, where currencies differ)."""
+    """The rows of `measure` without any cut, with their gap to the target, by the key of their KPI (the first, where currencies differ)."""
     rows: dict[str, Any] = {}
-    for row in measure(viewer, kpis, (), where, compare).itertuples():
+    for row in _headline(viewer, version(), kpis, where, compare, ()).itertuples():
         rows.setdefault(row.kpi, row)
     return rows
+
+
+def find_targets(viewer: Viewer, kpi: str, where: Filters) -> tuple[targets.Step, ...]:
+    """`targets.find`, remembered."""
+    return _find_targets(viewer, version(), kpi, where)
+
+
+def find_notes(viewer: Viewer, where: Filters) -> tuple[annotations.Note, ...]:
+    """`annotations.find`, remembered."""
+    return _find_notes(viewer, version(), where)
+
+
+def find_note_scopes(viewer: Viewer) -> tuple[annotations.Scope, ...]:
+    """`annotations.find_scopes`, remembered."""
+    return _find_note_scopes(viewer, version())
+
+
+def find_changes(viewer: Viewer, period: Period, kpis: tuple[str, ...]) -> tuple[query.Change, ...]:
+    """`query.find_changes`, remembered."""
+    return _find_changes(viewer, version(), period, kpis)
+
+
+def find_alerts(viewer: Viewer) -> tuple[alerts.Event, ...]:
+    """`alerts.find`, remembered: the open ones."""
+    counted = (sa.func.max(AlertEvent.id), sa.func.count(AlertEvent.acknowledged_at), sa.func.count(AlertEvent.closed_at), sa.func.max(AlertEvent.last_seen))
+    with store.reading() as session:
+        state = session.execute(sa.select(*counted)).one()
+    return _find_alerts(viewer, (version(), *state))
 
 
 def find_values(viewer: Viewer, dimension: str, where: Filters = Filters()) -> list[tuple[str | None, int]]:
@@ -103,7 +131,8 @@ def version() -> tuple[Any, ...]:
 
 
 def look_up_version() -> tuple[Any, ...]:
-    """Look up, and keep for this run, what the answers depend on besides the question: which stores, and the state of the lake, the evaluations and the settings."""
+    """Look up, and keep for this run, what the answers depend on besides the question: which stores, and the state of the lake, the evaluations, the settings,
+    the targets and the notes."""
     here = home.current()
     with store.reading() as session:
         newest_setting = session.scalar(sa.select(sa.func.max(SettingValue.id)))
@@ -111,7 +140,10 @@ def look_up_version() -> tuple[Any, ...]:
         counter = answers.change_counter(session)
         # Names of spend and totals are spelled when they are read: a decision about them changes no table of the lake.
         names = session.execute(sa.select(sa.func.max(NameDecision.id), sa.func.count(NameDecision.undone_at))).one()
-    found = (here.database_url, here.lake_url, here.timezone, lake.version("contacts"), lake.version("spend"), lake.version("intervals"), *map(str, counter), newest_setting, advisors, *names)
+        goals = session.execute(sa.select(sa.func.max(Target.id), sa.func.count(Target.id), sa.func.max(Target.set_at))).one()
+        notes = session.execute(sa.select(sa.func.max(Annotation.id), sa.func.count(Annotation.id))).one()
+        grids = session.scalar(sa.select(sa.func.count(Grid.published_at)))
+    found = (here.database_url, here.lake_url, here.timezone, lake.version("contacts"), lake.version("spend"), lake.version("intervals"), *map(str, counter), newest_setting, advisors, *names, *goals, *notes, grids)
     st.session_state[_VERSION] = found
     return found
 
@@ -119,6 +151,36 @@ def look_up_version() -> tuple[Any, ...]:
 @st.cache_data(ttl=SECONDS, max_entries=500, show_spinner=False)
 def _measure(viewer, version, kpis, by, where, compare, overrides):
     return query.measure(viewer, kpis, by=by, where=where, compare=compare, overrides=dict(overrides) or None)
+
+
+@st.cache_data(ttl=SECONDS, max_entries=200, show_spinner=False)
+def _headline(viewer, version, kpis, where, compare, overrides):
+    return targets.add_gaps(viewer, query.measure(viewer, kpis, where=where, compare=compare, overrides=dict(overrides) or None), (), where)
+
+
+@st.cache_data(ttl=SECONDS, max_entries=200, show_spinner=False)
+def _find_targets(viewer, version, kpi, where):
+    return targets.find(viewer, kpi, where)
+
+
+@st.cache_data(ttl=SECONDS, max_entries=100, show_spinner=False)
+def _find_notes(viewer, version, where):
+    return annotations.find(viewer, where)
+
+
+@st.cache_data(ttl=SECONDS, max_entries=50, show_spinner=False)
+def _find_note_scopes(viewer, version):
+    return annotations.find_scopes(viewer)
+
+
+@st.cache_data(ttl=SECONDS, max_entries=200, show_spinner=False)
+def _find_changes(viewer, version, period, kpis):
+    return query.find_changes(viewer, period, kpis)
+
+
+@st.cache_data(ttl=SECONDS, max_entries=50, show_spinner=False)
+def _find_alerts(viewer, version):
+    return alerts.find(viewer)
 
 
 @st.cache_data(ttl=SECONDS, max_entries=200, show_spinner=False)

@@ -133,10 +133,18 @@ def show_chart(
     *,
     on_select: Callable[[], None] | None = None,
     alt: str = "",
+    beside: Callable[[], None] | None = None,
 ) -> None:
-    """A picture in a card: what it shows, what it is drawn from, and the picture; a click on a point opens what is behind it."""
+    """A picture in a card: what it shows, what it is drawn from, and the picture; a click on a point opens what is behind it.
+    `beside` draws what stands right of the heading."""
     with st.container(border=True, height="stretch", gap="xxsmall"):
-        show_heading(finding, caption)
+        if beside is None:
+            show_heading(finding, caption)
+        else:
+            with st.container(horizontal=True, wrap=False, gap="xxsmall"):
+                with st.container(gap="xxsmall"):
+                    show_heading(finding, caption)
+                beside()
         show_figure(figure, key, alt or f"{finding.text}. {caption}", on_select)
 
 
@@ -183,11 +191,25 @@ def _below(row: Any, kpi: Kpi, currency: str | None, extra: str) -> list[str]:
                 share=figures.percent(row.unknown_identity / (row.unknown_identity + row.n + (0 if figures.is_missing(row.pending) else row.pending)), 0),
             )
         )
+    if not figures.is_missing(getattr(row, "target", None)):
+        parts.append(_say_target(row, kpi, currency))
     if row.status == "small_sample":
         parts.append(_("small sample"))
     if "provisional_spend" in row.notes:
         parts.append(_("spend provisional"))
     return [*parts, extra] if extra else parts
+
+
+def _say_target(row: Any, kpi: Kpi, currency: str | None) -> str:
+    """The target, and how far from it; in the colour of what needs a look where it is missed by more than chance."""
+    target, size = figures.value(row.target, kpi.unit, currency), figures.change(abs(row.gap), kpi.unit, currency).lstrip("+")
+    if row.gap > 0:
+        text = _("target {target}, {size} above", target=target, size=size)
+    elif row.gap < 0:
+        text = _("target {target}, {size} below", target=target, size=size)
+    else:
+        text = _("target {target}, reached", target=target)
+    return f":orange[{text}]" if row.is_met is False and row.is_sure else text
 
 
 def say_notes(notes: Sequence[str]) -> list[str]:

@@ -13,7 +13,7 @@ from qa_core.access import Viewer
 from qa_core.findings import Finding
 from qa_core.kpis import get_kpi
 from qa_core.series import Series
-from qa_core.ui import cached, cards, drill, tables
+from qa_core.ui import cached, cards, drill, ringing, tables
 from qa_core.ui.filter_bar import Look
 from qa_core.ui.views import trends
 from qa_core.wording import _
@@ -25,6 +25,7 @@ WATCHED = ("answer_rate", "first_contact_resolution", "csat")
 CAUTION = 1.6
 """Dozens of cells are tried at once: an interval this much wider (about 99.8 %) keeps chance from filling the list."""
 MOST_ITEMS = 5
+MOST_ALERTS = 4
 
 
 @dataclass(frozen=True)
@@ -83,13 +84,15 @@ def _concern(series: Series) -> int:
 
 def _show_items(viewer: Viewer, look: Look, series: Mapping[str, Series]) -> None:
     """The list of what moved by more than chance, the worse first; each line opens its contacts."""
-    alarms = [one for one in series.values() if one.finding.tone == "attention"][:3]
+    rung = cached.find_alerts(viewer)
+    known = {event.rule.kpi for event in rung if event.rule.dimension is None}
+    alarms = [one for one in series.values() if one.finding.tone == "attention" and one.kpi.key not in known][:3]
     cells = _compare_cells(viewer, look, series) if look.compare else []
     items = sorted((cell for cell in cells if cell is not None and cell.tone), key=lambda item: -item.strength)
     worse, better = ([item for item in items if item.tone == tone] for tone in ("attention", "better"))
     compared = sum(cell is not None for cell in cells)
     with st.container(border=True, height="stretch", gap="xxsmall"):
-        if alarms or worse:
+        if rung or alarms or worse:
             finding = Finding(_("What needs a look"), "attention")
         elif better:
             finding = Finding(_("What got better"), "better")
@@ -98,10 +101,11 @@ def _show_items(viewer: Viewer, look: Look, series: Mapping[str, Series]) -> Non
         else:
             finding = Finding(_("Too little to say what stands out"))
         cards.show_heading(finding, _say_what_was_looked_at(look, len(cells), compared))
+        ringing.show_open(viewer, rung[:MOST_ALERTS])
         for one in alarms:
             st.markdown(f":orange[:material/error:] **{cards.title_of(one.kpi)}** – {one.finding.text}")
         clickable = drill.is_open_to(viewer)
-        for position, item in enumerate([*worse, *better][: MOST_ITEMS - len(alarms)]):
+        for position, item in enumerate([*worse, *better][: max(1, MOST_ITEMS - len(alarms) - len(rung[:MOST_ALERTS]))]):
             with st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="xxsmall"):
                 st.markdown(cards.ICONS[item.tone] + item.text, width="stretch")
                 if not clickable:

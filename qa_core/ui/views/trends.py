@@ -10,7 +10,7 @@ from qa_core import charts, figures, findings, movement
 from qa_core.access import Viewer
 from qa_core.kpis import Unit, get_kpi
 from qa_core.series import Series, build_series
-from qa_core.ui import cached, cards, drill
+from qa_core.ui import cached, cards, drill, notes
 from qa_core.ui.filter_bar import Look
 from qa_core.wording import _
 
@@ -21,7 +21,9 @@ MOST_PARTS = 6
 def read_series(viewer: Viewer, look: Look, kpis: Sequence[str]) -> Mapping[str, Series]:
     """The trend of each KPI, with its limits."""
     frame = cached.measure(viewer, tuple(kpis), (look.grain,), look.trend)
-    return {key: build_series(frame, get_kpi(key), look.grain, look.trend.period, look.first_day, look.last_day, look.where.period.first_day) for key in kpis}
+    changes = cached.find_changes(viewer, look.trend.period, tuple(kpis))
+    span = (look.grain, look.trend.period, look.first_day, look.last_day, look.where.period.first_day)
+    return {key: build_series(frame, get_kpi(key), *span, [change.day for change in changes if key in change.kpis]) for key in kpis}
 
 
 def show_trend(viewer: Viewer, look: Look, series: Series, height: int = 270, title: str = "") -> None:
@@ -35,11 +37,14 @@ def show_trend(viewer: Viewer, look: Look, series: Series, height: int = 270, ti
         return
     if title:
         finding = findings.Finding(_("{title}: {finding}", title=title, finding=finding.text[0].lower() + finding.text[1:]), finding.tone)
+    goals = [charts.Goal(step.target.value, step.first_day, step.last_day) for step in cached.find_targets(viewer, kpi.key, look.trend)]
     caption = _("{title} by month", title=cards.title_of(kpi)) if series.grain == "month" else _("{title} by week", title=cards.title_of(kpi))
     if series.points["low"].notna().any():
         caption += ", " + _("band: 95 % interval")
     if series.control:
         caption += ", " + _("usual level and control limits")
+    if goals:
+        caption += ", " + _("target")
     if series.points["provisional"].any():
         caption = _("{caption}; dotted: provisional", caption=caption)
     figure = charts.build_trend(
@@ -49,12 +54,15 @@ def show_trend(viewer: Viewer, look: Look, series: Series, height: int = 270, ti
         dark=cards.is_dark(),
         limits=series.limits,
         signals=series.flagged,
+        goals=goals,
+        marks=notes.find_marks(viewer, look, kpi.key),
         bounds=BOUNDS.get(kpi.unit),
         height=height,
         currency=look.currency,
     )
     clickable = drill.is_open_to(viewer) and kpi.subject == "contacts"
-    cards.show_chart(figure, finding, caption, key, on_select=drill.on_point(key, "", kpi.key, series.grain) if clickable else None)
+    on_select = drill.on_point(key, "", kpi.key, series.grain) if clickable else None
+    cards.show_chart(figure, finding, caption, key, on_select=on_select, beside=lambda: notes.show_popover(viewer, look, key))
 
 
 def show_change(viewer: Viewer, look: Look, key: str, dimension: str, spread: float = 1.0, height: int = 270) -> None:

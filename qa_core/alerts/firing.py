@@ -1,0 +1,72 @@
+"""Whether a rule holds for a series, period by period. Pure: counts small or unfinished periods for nothing, and never looks ahead."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from qa_core import figures, movement
+from qa_core.alerts.rules import Rule, RuleKind
+from qa_core.query.rows import SMALL_SAMPLE
+from qa_core.series import Series
+
+
+@dataclass(frozen=True)
+class Firing:
+    """What fired in one period: `threshold`, `beyond_limit`, `two_of_three`, `run` or `target`; `side`: −1 below, 1 above `reference`."""
+
+    fired: str
+    side: int
+    reference: float | None
+
+
+def find_usable(series: Series) -> list[int]:
+    """The positions that say something: whole periods whose contacts are all judged, and enough of them."""
+    points = series.points
+    enough = series.kpi.is_amount | (points["n"] >= SMALL_SAMPLE)
+    return [position for position, keep in enumerate(points["value"].notna() & ~points["provisional"] & enough) if keep]
+
+
+def find_firings(rule: Rule, series: Series, gaps: Mapping[date, Mapping[str, Any]], usable: Sequence[int]) -> dict[int, Firing]:
+    """Where the rule held, among the last usable positions that decide about an alert. `gaps`: first day of a period → its row of
+    `targets.add_gaps`."""
+    found = {}
+    for number in range(max(0, len(usable) - rule.clear_after - 1), len(usable)):
+        firing = _judge(rule, series, gaps, usable[: number + 1])
+        if firing is not None:
+            found[usable[number]] = firing
+    return found
+
+
+def _judge(rule: Rule, series: Series, gaps: Mapping[date, Mapping[str, Any]], known: Sequence[int]) -> Firing | None:
+    if rule.kind == RuleKind.THRESHOLD:
+        side = 1 if rule.side == "above" else -1
+        last = [float(series.points["value"].iat[position]) for position in known[-rule.periods :]]
+        holds = len(last) == rule.periods and all(side * (value - rule.threshold) > 0 for value in last)
+        return Firing("threshold", side, rule.threshold) if holds else None
+    if rule.kind == RuleKind.TARGET:
+        gap = gaps.get(series.points["at"].iat[known[-1]])
+        missed = gap is not None and gap["is_met"] is False and gap["is_sure"] is True
+        return Firing("target", 1 if gap["gap"] > 0 else -1, float(gap["target"])) if missed else None
+    return _judge_control(series, known[-1])
+
+
+def _judge_control(series: Series, position: int) -> Firing | None:
+    """By the control chart as it stood then: what came later does not count, what is usual does."""
+    stretch = series.stretches[-1]
+    if stretch.control is None or position < stretch.first:
+        return None
+    control, points = stretch.control, series.points
+    values = [
+        float(value) if stretch.first <= place <= position and not flag and not figures.is_missing(value) else None
+        for place, (value, flag) in enumerate(zip(points["value"], points["provisional"], strict=True))
+    ]
+    signals = movement.find_signals(values, control)
+    side = dict(signals.positions).get(position)
+    if side is None or side == {"up": 1, "down": -1}.get(series.kpi.better):
+        return None
+    if signals.below or signals.above:
+        return Firing("beyond_limit", side, (control.high if side > 0 else control.low)[position])
+    return Firing("run" if abs(signals.run) >= movement.RUN else "two_of_three", side, control.centre)

@@ -1,0 +1,38 @@
+"""What the demo centre wants to reach, when its numbers need a look, and what went on there; taken away with it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from qa_core import alerts, annotations, targets
+from qa_core.access import Viewer
+from qa_core.demo.plan import Plan
+from qa_core.demo.seasons import LAUNCH_AGE
+from qa_core.errors import AccessDenied
+
+TARGETS = {"answer_rate": "92%", "service_level": "80%", "first_contact_resolution": "75%", "csat": "70%"}
+LAUNCH = "Nouvelle facture envoyée à tous les clients"
+
+Kept = dict[str, list[int]]
+"""The numbers of what was set up, by kind."""
+
+
+def set_up(viewer: Viewer, plan: Plan) -> Kept:
+    """Set what nobody has set yet, and evaluate the alert rules."""
+    present = {target.kpi for target in targets.find_all(viewer)}
+    goals = [targets.set_target(viewer, kpi, text).id for kpi, text in TARGETS.items() if kpi not in present]
+    launch = plan.last_day - timedelta(days=LAUNCH_AGE)
+    notes = [annotations.add(viewer, LAUNCH, launch).id] if launch >= plan.first_day else []
+    rules = [rule.id for rule in alerts.add_suggested(viewer)]
+    alerts.evaluate(viewer)
+    return {"targets": goals, "notes": notes, "rules": rules}
+
+
+def take_away(viewer: Viewer, kept: Kept) -> None:
+    """Remove what was set up and still stands."""
+    for remove, numbers in ((targets.remove, "targets"), (annotations.remove, "notes"), (alerts.end, "rules")):
+        for number in kept.get(numbers, ()):
+            try:
+                remove(viewer, number)
+            except AccessDenied:
+                continue  # somebody has taken it away before
