@@ -8,7 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from qa_core import figures
-from qa_core.charts.labels import cut, find_range, plain, say_point, say_tick
+from qa_core.charts.labels import cut, find_range, say_point, say_tick
 from qa_core.charts.palette import colours, dress
 from qa_core.kpis import Unit
 from qa_core.statistics import CONFIDENCE, OUTER, Funnel
@@ -16,8 +16,6 @@ from qa_core.statistics import CONFIDENCE, OUTER, Funnel
 STEPS = 60
 LEAST_SPREAD = 20.0
 """Shares that differ by fewer points are not painted from the lightest to the deepest colour."""
-WRITTEN = 14
-"""Up to so many columns the value stands in its cell."""
 
 
 def build_funnel_plot(
@@ -55,8 +53,12 @@ def build_funnel_plot(
         text=[say_point(row, row.label, unit) for row in frame.itertuples()],
         hovertemplate="%{text}<extra></extra>",
     )
-    note = {"showarrow": False, "yshift": 13, "font": {"size": 11.5, "color": tint.ink}}
-    figure.update_layout(annotations=[{**note, "x": row.n, "y": row.value, "text": cut(row.label, 18)} for row in frame.itertuples() if row.is_named])
+    note = {"showarrow": False, "font": {"size": 11.5, "color": tint.ink}}
+    named = sorted((row for row in frame.itertuples() if row.is_named), key=lambda row: -row.n)
+    # To the left and to the right in turn, away from the centre: those who stand out often lie close together.
+    for place, row in enumerate(named):
+        side = {"xanchor": "left" if place % 2 else "right", "yshift": 12 if row.value > funnel.centre else -12}
+        figure.add_annotation(x=row.n, y=row.value, text=cut(row.label, 18), **note, **side)
     low, high = find_range(shown, bounds)
     ticks, sizes = figures.nice_ticks(low, high, unit), figures.nice_ticks(first, last, Unit.COUNT, 4)
     figure.update_yaxes(range=[low, high], tickvals=ticks, ticktext=[say_tick(tick, unit, None, ticks) for tick in ticks])
@@ -64,14 +66,14 @@ def build_funnel_plot(
     return dress(figure, tint, height).update_layout(hovermode="closest")
 
 
-def build_criteria(frame: pd.DataFrame, criteria: Sequence[tuple[str, str]], advisors: Sequence[str], *, dark: bool = False) -> go.Figure:
-    """Criteria down, advisors across, depth of colour for points missed; a cell of too few evaluations is a small ring in its place.
+def build_criteria(frame: pd.DataFrame, advisors: Sequence[str], criteria: Sequence[tuple[str, str]], *, dark: bool = False) -> go.Figure:
+    """Advisors down, criteria across, depth of colour for points missed; a cell of too few evaluations is a small ring in its place.
 
-    `frame`: `criterion`, `advisor`, `value` (0–100), `enough`, `text` (for hovering). `criteria`: key and text, in order. Cells carry both keys.
+    `frame`: `advisor`, `criterion`, `value` (0–100), `enough`, `text` (for hovering). `criteria`: key and text, in order. Cells carry both keys.
     """
     tint, figure = colours(dark), go.Figure()
-    rows, columns = {key: row for row, (key, _text) in enumerate(criteria)}, {name: column for column, name in enumerate(advisors)}
-    table = frame[frame["enough"]].pivot(index="criterion", columns="advisor", values="value").reindex(index=list(rows), columns=list(columns))
+    rows, columns = {name: row for row, name in enumerate(advisors)}, {key: column for column, (key, _text) in enumerate(criteria)}
+    table = frame[frame["enough"]].pivot(index="advisor", columns="criterion", values="value").reindex(index=list(rows), columns=list(columns))
     shown = table.stack().tolist()
     low, high = (min(shown), max(shown)) if shown else (0.0, 100.0)
     figure.add_heatmap(
@@ -86,19 +88,19 @@ def build_criteria(frame: pd.DataFrame, criteria: Sequence[tuple[str, str]], adv
         ygap=2,
         hoverinfo="skip",
     )
-    is_written = len(columns) <= WRITTEN
+    enough = frame["enough"].tolist()
     # Heat maps report no clicks; these points do, and lie on all of its cells.
     figure.add_scatter(
-        x=[columns[name] for name in frame["advisor"]],
-        y=[rows[key] for key in frame["criterion"]],
-        mode="markers+text" if is_written else "markers",
-        text=[figures.number(value) if enough else "" for value, enough in zip(frame["value"], frame["enough"], strict=True)],
-        textfont={"size": 11.5, "color": tint.ink},
+        x=[columns[key] for key in frame["criterion"]],
+        y=[rows[name] for name in frame["advisor"]],
+        mode="markers+text",
+        text=[figures.number(value) if flag else "" for value, flag in zip(frame["value"], enough, strict=True)],
+        textfont={"size": 11, "color": tint.ink},
         marker={
-            "symbol": ["square" if enough else "circle-open" for enough in frame["enough"]],
-            "size": [22 if enough else 6 for enough in frame["enough"]],
-            "color": ["rgba(0,0,0,0)" if enough else tint.reference for enough in frame["enough"]],
-            "line": {"width": [0 if enough else 1.2 for enough in frame["enough"]]},
+            "symbol": ["square" if flag else "circle-open" for flag in enough],
+            "size": [20 if flag else 6 for flag in enough],
+            "color": ["rgba(0,0,0,0)" if flag else tint.reference for flag in enough],
+            "line": {"width": [0 if flag else 1.2 for flag in enough]},
         },
         selected={"marker": {"opacity": 1}},
         unselected={"marker": {"opacity": 1}},
@@ -106,16 +108,7 @@ def build_criteria(frame: pd.DataFrame, criteria: Sequence[tuple[str, str]], adv
         hovertext=frame["text"].tolist(),
         hovertemplate="%{hovertext}<extra></extra>",
     )
-    figure.update_yaxes(
-        range=[len(rows) - 0.5, -0.5], tickvals=list(range(len(rows))), ticktext=[cut(text, lines=2) for _key, text in criteria], showgrid=False
-    )
-    dress(figure, tint, 130 + 34 * max(len(rows), 2)).update_layout(hoverdistance=40, hovermode="closest")
-    names = [plain(name if len(name) <= 18 else name[:17] + "…") for name in advisors]
-    return figure.update_xaxes(
-        range=[-0.5, len(columns) - 0.5],
-        tickvals=list(range(len(columns))),
-        ticktext=names,
-        tickangle=-90 if len(columns) > 5 else 0,
-        showgrid=False,
-        side="top",
-    )
+    figure.update_yaxes(range=[len(rows) - 0.5, -0.5], tickvals=list(range(len(rows))), ticktext=[cut(name, 22) for name in advisors], showgrid=False)
+    dress(figure, tint, 200 + 25 * max(len(rows), 2)).update_layout(hoverdistance=40, hovermode="closest")
+    titles = [cut(text, 28) for _key, text in criteria]
+    return figure.update_xaxes(range=[-0.5, len(columns) - 0.5], tickvals=list(range(len(columns))), ticktext=titles, tickangle=-90, showgrid=False, side="top")

@@ -30,7 +30,7 @@ PAGES: dict[str, tuple[str, ...]] = {
 }
 """The pages that have the row, and the dimensions they filter by, besides period and comparison."""
 ALWAYS = ("period", "from", "to", "compare")
-WITHOUT_COMPARISON = frozenset({"contacts"})
+WITHOUT_COMPARISON = frozenset({"contacts", "advisor"})
 
 MOST_BUTTONS = 14
 """Up to so many values are buttons; beyond, a list to search in."""

@@ -181,12 +181,15 @@ def test_the_filters_of_the_address_survive_a_reload(enter) -> None:
         page.reload()
 
 
-def test_a_line_of_a_table_leads_to_its_contacts_and_from_there_to_one_of_them(enter) -> None:
+def test_a_line_of_a_table_leads_to_the_advisor_their_contacts_and_from_there_to_one_of_them(enter) -> None:
     page, heard = enter(Role.MANAGER, "/advisors")
     # A canvas has no element for a cell: the second cell of the first line, under the line of headers.
     table = page.get_by_test_id("stDataFrame").last
     table.scroll_into_view_if_needed()
     table.click(position={"x": 60, "y": 54})
+    page.wait_for_url("**/advisor?*id=*")
+    settle(page)
+    page.get_by_role("button", name=re.compile("All contacts of ")).click()
     page.wait_for_url("**/contacts?*advisor=*")
     page.get_by_role("button", name=re.compile("^close Advisor: |^Advisor: ")).wait_for()
     settle(page)

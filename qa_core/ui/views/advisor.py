@@ -70,14 +70,16 @@ def show_case_mix(viewer: Viewer, side: Side) -> None:
             kpi, row, standard = get_kpi(key), rows[key], standards.get(key)
             line: dict[str, Any] = {
                 _("Measure"): cards.title_of(kpi),
-                _("Observed"): tables.cell(row) or _(figures.NO_DATA),
-                "n": row.n,
-                _("Expected, same contacts"): figures.value(standard.expected, kpi.unit) if standard else "–",
-                _("Difference"): _say_difference(standard, kpi) if standard else "–",
                 _("Reading"): _read(standard, sides.get(key, 0), kpi),
+                _("Difference"): _say_difference(standard, kpi) if standard else "–",
+                _("Observed"): tables.cell(row) or _(figures.NO_DATA),
+                _("Expected, same contacts"): figures.value(standard.expected, kpi.unit) if standard else "–",
+                "n": row.n,
             }
             table.append(line)
-        tables.show(table, {"n": tables.count_column("n"), _("Measure"): tables.name_column(_("Measure"), 180)}, "case_mix")
+        wide = st.column_config.TextColumn(_("Difference"), width=185)
+        columns = {"n": tables.count_column("n"), _("Measure"): tables.name_column(_("Measure")), _("Difference"): wide}
+        tables.show(table, columns, "case_mix")
         loose = [standard for standard in standards.values() if standard and standard.matched < LEAST_MATCHED]
         if loose:
             share = figures.percent(min(standard.matched for standard in loose), 0)
@@ -165,20 +167,22 @@ def _show_trend(viewer: Viewer, look: Look, side: Side) -> None:
     with st.container(border=True, height="stretch", gap="xxsmall"):
         key = choice.ask("measure", _("Measure"), {key: cards.title_of(get_kpi(key)) for key in MEASURES})
         kpi = get_kpi(key)
-        points = [_points(viewer, look, kpi, where) for where in (side.own, side.others) if where is not None]
+        # A week holds an evaluation or two.
+        grain = "month" if kpi.subject == "answers" else look.grain
+        points = [_points(viewer, look, kpi, grain, where) for where in (side.own, side.others) if where is not None]
         if points[0]["value"].isna().all():
             cards.show_heading(Finding(_("Nothing to show in this period")), _("No value is known, or all are pending or hidden."))
             return
-        by = _("{title} by month", title=cards.title_of(kpi)) if look.grain == "month" else _("{title} by week", title=cards.title_of(kpi))
-        cards.show_heading(Finding(by), _("Band: 95 % interval; grey, dotted: colleagues. Few values a week swing by chance."))
+        by = _("{title} by month", title=cards.title_of(kpi)) if grain == "month" else _("{title} by week", title=cards.title_of(kpi))
+        cards.show_heading(Finding(by), _("Band: 95 % interval; grey, dotted: colleagues. Few values swing by chance."))
         around = points[1]["value"].tolist() if len(points) > 1 else None
-        figure = charts.build_trend(points[0], kpi.unit, grain=look.grain, dark=cards.is_dark(), before=around, bounds=BOUNDS.get(kpi.unit), height=300)
+        figure = charts.build_trend(points[0], kpi.unit, grain=grain, dark=cards.is_dark(), before=around, bounds=BOUNDS.get(kpi.unit), height=360)
         cards.show_figure(figure, f"course_{key}", by)
 
 
-def _points(viewer: Viewer, look: Look, kpi: Kpi, where: Filters) -> pd.DataFrame:
-    frame = cached.measure(viewer, (kpi.key,), (look.grain,), where.with_period(look.trend.period))
-    return series.build_series(frame, kpi, look.grain, look.trend.period, look.first_day, look.last_day, look.where.period.first_day).points
+def _points(viewer: Viewer, look: Look, kpi: Kpi, grain: str, where: Filters) -> pd.DataFrame:
+    frame = cached.measure(viewer, (kpi.key,), (grain,), where.with_period(look.trend.period))
+    return series.build_series(frame, kpi, grain, look.trend.period, look.first_day, look.last_day, look.where.period.first_day).points
 
 
 def _show_criteria(viewer: Viewer, look: Look, side: Side) -> None:

@@ -46,7 +46,7 @@ def show(viewer: Viewer, look: Look) -> None:
         others = len(everybody) - len(names)
         caption += " " + ngettext("{n} other is not drawn: choose a team.", "{n} others are not drawn: choose a team.", others)
     criteria = [(key, texts.name("criterion", key)) for key in keys]
-    figure = charts.build_criteria(shown, criteria, names, dark=cards.is_dark())
+    figure = charts.build_criteria(shown, names, criteria, dark=cards.is_dark())
     cards.show_chart(figure, _find(frame, dict(criteria)), caption, "criteria", on_select=_on_cell(viewer, look))
 
 
