@@ -29,6 +29,8 @@ FIELDS = (
     "score",
     "calculated_score",
     "outcome",
+    "comment",
+    "tags",
 )
 UNNAMED_GRID = "Imported"
 READ_AT_ONCE = 5_000
@@ -60,6 +62,8 @@ class ImportedEvaluation:
     grid: str | None = None
     score: float | None = None
     marks: tuple[Mark, ...] = ()
+    comment: str | None = None
+    tags: tuple[str, ...] = ()
 
 
 class Intake:
@@ -99,6 +103,8 @@ class Intake:
             "evaluated_at": item.evaluated_at,
             "grid_id": grid.id if grid else None,
             "grid_name": grid.title if grid else None,
+            "comment": item.comment,
+            "tags": list(item.tags) or None,
         }
         found = self._known.get(item.external_key)
         if found is not None and _as_taken(found) == (values, answers):
@@ -258,7 +264,7 @@ def _snapshot(found: Evaluation | None) -> dict[str, Any] | None:
 
 def _put_back(session: Session, found: Evaluation, content: Mapping[str, Any]) -> None:
     for name in (*FIELDS, "batch_id", "state"):
-        setattr(found, name, content[name])
+        setattr(found, name, content.get(name))  # older images know no comment
     found.given_advisor_id = found.given_team = None
     found.local_day, found.evaluated_at = date.fromisoformat(content["local_day"]), datetime.fromisoformat(content["evaluated_at"])
     found.changed_at = now()

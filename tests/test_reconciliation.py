@@ -214,6 +214,10 @@ class Count:
                 )
             case "csat_mean":
                 return mean([row["csat"] if row["csat_scale"] == "1-5" else 1 + (row["csat"] - 1) * 4 / 9 for row in rows if row["csat"] is not None])
+            case "unhappy_rate":
+                known = [row for row in rows if row["csat"] is not None or row["nps"] is not None]
+                low = [row for row in known if row["csat"] is not None and row["csat"] <= {"1-5": 2, "1-10": 4}[row["csat_scale"]]]
+                return ratio([row for row in known if row in low or (row["nps"] is not None and row["nps"] <= 6)], known)
             case "nps":
                 marks = [row["nps"] for row in rows if row["nps"] is not None]
                 balance = sum(mark >= 9 for mark in marks) - sum(mark <= 6 for mark in marks)

@@ -16,6 +16,7 @@ from qa_core.access import Permission, Viewer
 from qa_core.demo import accounts, evaluations, filling, goals, seasons, staff
 from qa_core.demo.plan import Plan
 from qa_core.errors import Refusal
+from qa_core.irritants import listing
 from qa_core.records import store
 from qa_core.records.model import Account, Evaluation, Grid, ImportBatch, now
 from qa_core.wording import N_
@@ -120,6 +121,7 @@ def _take_away(viewer: Viewer) -> None:
     with store.writing() as session:
         session.execute(sa.delete(ImportBatch).where(ImportBatch.profile == filling.PROFILE))
         _remove_grid(session)
+        listing.remove_orphans(session)
         journal.record(session, viewer.username, "demo_remove")
     accounts.file().unlink(missing_ok=True)
 

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from qa_core import home, scoring
+from qa_core.demo import remarks
 from qa_core.demo.extracts import Extracts, pick, to_utc
 from qa_core.demo.plan import Plan
 from qa_core.demo.seasons import Calendar
@@ -22,6 +23,9 @@ DAYS_KEPT = 360
 HARDNESS = {"ownership": 0.05, "record": 0.1, "questions": 0.06, "anticipation": 0.62, "close": 0.12, "courtesy": -0.06, "greeting": -0.08, "accuracy": -0.02}
 NEVER_LOST = {"identification": 0.988}
 NOT_APPLICABLE_SHARES = {"identification": 0.12, "questions": 0.15, "hold": 0.62}
+
+
+COMMENTED_SHARE = 0.7
 
 
 def read_grid() -> scoring.Grid:
@@ -42,6 +46,7 @@ def listen(plan: Plan, calendar: Calendar, extracts: Extracts) -> pa.Table:
     level = 0.845 + extracts.staff.scores[advisor] - EVALUATOR_SEVERITY[evaluator] + chance.normal(0, 0.055, len(rows))
     level -= 0.06 * np.exp(-extracts.staff.tenure[calendar.position(extracts.wave.at[rows]), advisor] / 90)
     per_criterion = [_answer(criterion, level, chance) for criterion in read_grid().criteria]
+    comments, tags = remarks.write_evaluators(plan.chance("evaluators"), _find_lacking(per_criterion), COMMENTED_SHARE)
     sections = [(section, criterion) for section in read_grid().sections for criterion in section.criteria]
     parts = []
     for (section, criterion), (points, applicable) in zip(sections, per_criterion, strict=True):
@@ -57,6 +62,8 @@ def listen(plan: Plan, calendar: Calendar, extracts: Extracts) -> pa.Table:
                     "section": pa.array([section.name] * len(rows)),
                     "criterion": pa.array([criterion.key] * len(rows)),
                     "points": pa.array(points, pa.float64(), mask=~applicable),
+                    "comment": pa.array(comments, pa.string()),
+                    "tags": pa.array(tags, pa.string()),
                     "possible": pa.array(np.full(len(rows), float(criterion.points)), pa.float64(), mask=~applicable),
                 }
             )
@@ -86,3 +93,12 @@ def _answer(criterion: scoring.Criterion, level: np.ndarray, chance: np.random.G
         reached = np.full(len(level), NEVER_LOST[criterion.key])
     points = levels[chance.binomial(len(levels) - 1, reached)]
     return points, chance.random(len(level)) >= NOT_APPLICABLE_SHARES.get(criterion.key, 0.0)
+
+
+def _find_lacking(per_criterion: list[tuple[np.ndarray, np.ndarray]]) -> list[list[str]]:
+    """For each evaluation, the criteria that reached no more than half of their points, the worst first."""
+    criteria = read_grid().criteria
+    possible = [float(criterion.points) for criterion in criteria]
+    shares = np.array([np.where(applicable, points / most, 1.0) for most, (points, applicable) in zip(possible, per_criterion, strict=True)])
+    worst = np.argsort(shares, axis=0, kind="stable").T
+    return [[criteria[place].key for place in places if shares[place, row] <= 0.5] for row, places in enumerate(worst)]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from qa_core.demo.contacts import BILLING, CHAT, EMAIL, MESSAGING, PHONE, WITHHELD, Wave
+from qa_core.demo import remarks
+from qa_core.demo.contacts import BILLING, CHAT, EMAIL, MESSAGING, PHONE, WITHHELD
 from qa_core.demo.extracts import Extracts, flag, number, pick, to_utc
 from qa_core.demo.plan import Plan
 from qa_core.demo.seasons import Calendar
@@ -14,24 +15,8 @@ SENT_SHARES = {PHONE: 0.45, EMAIL: 0.5, CHAT: 0.7, MESSAGING: 0.6}
 """How many of the answered contacts of each channel get a survey; the social networks none."""
 ANSWERING_SHARE = 0.112
 
-PLEASED = (
-    "Réponse claire, merci.",
-    "Conseillère très à l'écoute, problème réglé.",
-    "Rapide et efficace.",
-    "Enfin quelqu'un qui explique bien !",
-    "Tout a été fait pendant l'appel.",
-    "Personne aimable et compétente.",
-    "J'ai été rappelé comme promis.",
-)
-ANNOYED = (
-    "Toujours pas réglé, je dois rappeler.",
-    "Trop d'attente avant d'avoir quelqu'un.",
-    "J'ai dû tout réexpliquer.",
-    "On m'a transféré deux fois pour rien.",
-    "Le conseiller n'avait pas la réponse.",
-    "La réponse ne correspond pas à ma question.",
-)
-ANNOYED_BY_BILL = ("Je ne comprends rien à la nouvelle facture.", "Le montant a changé et personne ne sait dire pourquoi.", "Nouvelle facture illisible.")
+COMMENTING_SHARES = (0.6, 0.22)
+"""How many of those who answer write something: of the unhappy, of the others."""
 
 
 def send(plan: Plan, calendar: Calendar, extracts: Extracts) -> pa.Table:
@@ -56,7 +41,9 @@ def send(plan: Plan, calendar: Calendar, extracts: Extracts) -> pa.Table:
     ces = np.clip(np.round(1.3 * mood + 0.1 + chance.normal(0, 0.9, size)), 1, 7)
     agrees = np.where(wave.resolved, chance.random(size) < 0.955, chance.random(size) < 0.2)
     contacts = 1 + wave.depth + (chance.random(size) < 0.03)
-    comment = _comments(calendar, wave, csat, known & (chance.random(size) < 0.24), chance)
+    written = known & (chance.random(size) < np.where(csat <= 3, *COMMENTING_SHARES))
+    in_english = chance.random(size) < remarks.ENGLISH_SHARE
+    comment = remarks.write_customers(plan.chance("remarks"), wave, csat, written, in_english, calendar.trouble[calendar.position(wave.at)])
 
     def given(share: float) -> np.ndarray:
         return known & (chance.random(size) < share)
@@ -86,15 +73,6 @@ def _mood(calendar: Calendar, extracts: Extracts, rows: np.ndarray, chance: np.r
     mood += extracts.staff.pleases[wave.advisor] - 0.25 * (wave.transfers > 0)
     mood -= np.where(wave.reason == BILLING, 0.45, 0.06) * calendar.trouble[calendar.position(wave.at)]
     return mood + chance.normal(0, 0.85, len(rows))
-
-
-def _comments(calendar: Calendar, wave: Wave, csat: np.ndarray, written: np.ndarray, chance: np.random.Generator) -> pa.Array:
-    texts = (*PLEASED, *ANNOYED, *ANNOYED_BY_BILL)
-    of_bill = (wave.reason == BILLING) & (calendar.trouble[calendar.position(wave.at)] > 0.3)
-    pleased = csat >= 4
-    first = np.where(pleased, 0, np.where(of_bill, len(PLEASED) + len(ANNOYED), len(PLEASED)))
-    count = np.where(pleased, len(PLEASED), np.where(of_bill, len(ANNOYED_BY_BILL), len(ANNOYED)))
-    return pick(pa.array(texts), first + (chance.random(len(csat)) * count).astype(int), written)
 
 
 def _where(values: np.ndarray, known: np.ndarray) -> pa.Array:

@@ -15,7 +15,7 @@ from qa_core.access import Viewer
 from qa_core.errors import AccessDenied
 from qa_core.ingest import attaching, batches, following, recovery, uploads
 from qa_core.records import store
-from qa_core.records.model import WaitingRow
+from qa_core.records.model import BeforeImage, Evaluation, WaitingRow, now
 
 Named = set[tuple[str, str | None]]
 """Ids or tickets with their system, and once more with none: a row that names no system may mean any."""
@@ -40,6 +40,8 @@ def erase_customer(viewer: Viewer, customer_key: str) -> Erased:
       imports are undone: `lake.erase`. Files of earlier versions go ten minutes later, with `lake.vacuum`.
     - rows that wait for their contact, or had waited: removed, with what the customer wrote; surveys and tracking rows also where they name
       an erased contact or its ticket without a key. Evaluations that wait hold no key of a customer, and stay: they speak of the advisor.
+    - evaluations of the customer's contacts stay, for the same reason, without the evaluator's comment and tags: here, in their before-images, and
+      where they had waited. The action list of irritants holds single words and counts, never a sentence or a contact.
     - events of calls in progress in a log that is followed (`watching/`): the call stays, without its customer.
     - temporary files (`tmp/`) of imports and uploads that were killed: removed. A file that is being read at this moment lands afterwards, as
       any later file that speaks of the customer would; then erase again.
@@ -58,6 +60,7 @@ def erase_customer(viewer: Viewer, customer_key: str) -> Erased:
             if session.get_bind().dialect.name == "sqlite":
                 session.connection().exec_driver_sql("PRAGMA secure_delete = ON")  # else what is deleted stays in the file, unseen
             waiting = _erase_waiting(session, customer_key, contacts, tickets)
+            _erase_notes(session, contacts)
             journal.record(session, viewer.username, "customer_erased", "imports")
         # Last the contacts: were we stopped before, they would still tell on a second call what waits for them.
         removed = lake.erase(customer_key)
@@ -96,3 +99,19 @@ def _erase_waiting(session: Session, customer_key: str, contacts: Named, tickets
     for row_id in concerned:
         session.execute(sa.delete(WaitingRow).filter_by(id=row_id))
     return len(concerned)
+
+
+def _erase_notes(session: Session, contacts: Named) -> None:
+    """Take away what evaluators wrote of those contacts."""
+    blank = {"comment": None, "tags": None}
+    known = sa.select(Evaluation.id, Evaluation.source_system, Evaluation.contact_id)
+    noted = known.where(sa.or_(Evaluation.comment.is_not(None), Evaluation.tags.is_not(None)))
+    theirs = [number for number, system, contact_id in session.execute(noted).all() if (contact_id, system) in contacts]
+    if theirs:
+        session.execute(sa.update(Evaluation), [{"id": number, **blank, "changed_at": now()} for number in theirs])
+    images = session.scalars(sa.select(BeforeImage).where(BeforeImage.object == "evaluation"))
+    for image in [image for image in images if image.content and (image.content.get("contact_id"), image.content.get("source_system")) in contacts]:
+        image.content = {**image.content, **blank}
+    for row in session.scalars(sa.select(WaitingRow).where(WaitingRow.kind == "evaluations")):
+        if (row.contact_id, row.content.get("system")) in contacts:
+            row.content = {**row.content, "values": {**row.content["values"], **blank}}

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -102,6 +103,8 @@ def build(draft: Draft, ids: Mapping[Pair, str], teams: advisors.Spans) -> Impor
         marks=tuple(
             Mark(row["criterion"], row.get("points"), row.get("possible"), row.get("section")) for row in draft.rows if row.get("criterion") is not None
         ),
+        comment="\n".join(_distinct(row.get("comment") for row in draft.rows)) or None,
+        tags=_distinct(tag.strip() for row in draft.rows for tag in re.split(r"[,;|]", row.get("tags") or "")),
     )
 
 
@@ -168,8 +171,14 @@ def _complete(values: dict[str, Any], contact: dict[str, Any], teams: advisors.S
             "local_day": day,
             "evaluated_at": datetime.fromisoformat(values["evaluated_at"]) if values["evaluated_at"] else contact["started_at"].replace(tzinfo=UTC),
             "marks": tuple(Mark(**mark) for mark in values["marks"]),
+            "tags": tuple(values.get("tags") or ()),
         }
     )
+
+
+def _distinct(texts: Iterable[str | None]) -> tuple[str, ...]:
+    """The texts that there are, each once, in order: a file that has a row per criterion repeats what is said of the whole."""
+    return tuple(dict.fromkeys(text for text in texts if text))
 
 
 def _by_line(rows: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:

@@ -160,6 +160,7 @@ SCHEMAS: dict[str, dict[str, pa.DataType]] = {
         "possible": pa.float64(),
         "score": pa.float64(),
         "comment": pa.string(),
+        "tags": pa.string(),
     },
 }
 """Per kind, every column that `rows` may have, in this order."""

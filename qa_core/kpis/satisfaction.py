@@ -36,6 +36,11 @@ def _csat(given: Given) -> Parts:
     return Parts(counted=RATED, hits=_is_satisfied(given))
 
 
+def _unhappy(given: Given) -> Parts:
+    most = _per_scale(given, lambda low, high: sa.literal(low + (high - low) / 3, sa.Double))
+    return Parts(counted=sa.or_(RATED, _c.nps.is_not(None)), hits=sa.or_(sa.and_(RATED, _c.csat <= most), _c.nps <= number("6.0")))
+
+
 def _csat_with_silent(given: Given, are_happy: bool) -> Parts:
     happy = _is_satisfied(given)
     # Without a rating of a survey known to be sent, nobody can say who was silent.
@@ -90,6 +95,16 @@ ALL: tuple[Kpi, ...] = (
         U.RATING,
         "up",
         _csat_mean,
+    ),
+    _declare(
+        "unhappy_rate",
+        N_("Unhappy customers"),
+        N_("The share of customers whose rating lies in the lowest third of its scale (1 and 2 of 5), or who would not recommend the centre (0–6)."),
+        N_("ratings of at most minimum + 33 % of the scale, or recommendations from 0 to 6 / customers who gave either"),
+        K.RATIO,
+        U.RATE,
+        "down",
+        _unhappy,
     ),
     _declare(
         "nps",

@@ -9,10 +9,12 @@ from qa_core.query.freshness import Freshness, find_freshness
 from qa_core.query.given import find_given_evaluations
 from qa_core.query.measuring import measure
 from qa_core.query.own import find_own_evaluations, team_medians
+from qa_core.query.remarks import find_remarks, may_read_remarks
 from qa_core.query.rows import to_json
-from qa_core.query.waits import find_service_levels, find_waits
+from qa_core.query.waits import UNHAPPY_BANDS, find_service_levels, find_unhappy_by_wait, find_waits
 
 __all__ = [
+    "UNHAPPY_BANDS",
     "Advisor",
     "Change",
     "Freshness",
@@ -30,11 +32,14 @@ __all__ = [
     "find_given_evaluations",
     "find_own_evaluations",
     "find_recovery",
+    "find_remarks",
     "find_service_levels",
+    "find_unhappy_by_wait",
     "find_values",
     "find_waits",
     "get_advisor",
     "get_contact",
+    "may_read_remarks",
     "measure",
     "team_medians",
     "to_json",

@@ -17,6 +17,8 @@ from qa_core.query.measuring import make_question
 from qa_core.query.statements import parts_of
 from qa_core.slices import Filters
 
+UNHAPPY_BANDS = (0, 30, 60, 180, 300, 600)
+"""Where each band of waits starts, in seconds; the last has no end."""
 LONGEST = 1800
 """Longer waits are counted with those of so many seconds."""
 
@@ -52,6 +54,19 @@ def find_service_levels(viewer: Viewer, thresholds: Sequence[float], where: Filt
         low, high = (statistics.wilson(hits, n) if n and counted["evidence"] else None) or (None, None)
         rows.append((threshold, None if low is None else hits / n, low, high, n))
     return pd.DataFrame(rows, columns=["threshold", "value", "low", "high", "n"]).astype(float)
+
+
+def find_unhappy_by_wait(viewer: Viewer, where: Filters = Filters()) -> pd.DataFrame:
+    """How many of the answered customers were unhappy (`unhappy_rate`) by how long they had waited: `from_seconds` (a start of `UNHAPPY_BANDS`),
+    `n`, `hits`, sorted; bands that nobody rated are absent. Raises AccessDenied as `find_waits` does."""
+    viewer.require(Permission.SEE_SATISFACTION)
+    conditions = _conditions(viewer, where)
+    parts = parts_of(make_question(viewer, (), where), get_kpi("unhappy_rate"), CONTACTS.c)
+    starts = [sa.literal_column(str(start)) for start in UNHAPPY_BANDS]
+    band = sa.case(*((CONTACTS.c.wait_seconds >= start, start) for start in reversed(starts[1:])), else_=starts[0]).label("from_seconds")
+    counts = [sa.func.count().filter(rows).label(name) for name, rows in (("n", parts.counted), ("hits", sa.and_(parts.counted, parts.hits)))]
+    statement = sa.select(band, *counts).where(*conditions, ANSWERED, parts.counted, CONTACTS.c.wait_seconds.is_not(None))
+    return engines.current().run(statement.group_by(band).order_by(band), **cuts.months(where.period))
 
 
 def _conditions(viewer: Viewer, where: Filters) -> list[sa.ColumnElement[bool]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import pandas as pd
@@ -12,6 +12,8 @@ import streamlit as st
 
 from qa_core import alerts, annotations, home, lake, query, settings, statistics, targets
 from qa_core.access import Viewer
+from qa_core.irritants import finding
+from qa_core.irritants.subject import Candidate, Count, Subject
 from qa_core.query import answers
 from qa_core.records import store
 from qa_core.records.model import Advisor, AlertEvent, Annotation, Grid, ImportBatch, NameDecision, SettingValue, Target
@@ -89,6 +91,16 @@ def find_service_levels(viewer: Viewer, thresholds: tuple[float, ...], where: Fi
 def find_recovery(viewer: Viewer, where: Filters) -> query.Recovery:
     """`query.find_recovery`, remembered."""
     return _find_recovery(viewer, version(), where)
+
+
+def find_irritants(viewer: Viewer, where: Filters, compare: Period | None) -> tuple[Candidate, ...]:
+    """`irritants.finding.find_candidates`, remembered: counts and single words, never what somebody wrote."""
+    return _find_irritants(viewer, version(), where, compare)
+
+
+def find_follow_up(viewer: Viewer, subject: Subject, filters: Filters, in_hand_on: date) -> tuple[Count | None, Count | None]:
+    """`irritants.finding.find_follow_up`, remembered."""
+    return _find_follow_up(viewer, version(), subject, filters, in_hand_on)
 
 
 def data_through(viewer: Viewer) -> datetime | None:
@@ -201,6 +213,16 @@ def _find_service_levels(viewer, version, thresholds, where):
 @st.cache_data(ttl=SECONDS, max_entries=100, show_spinner=False)
 def _find_recovery(viewer, version, where):
     return query.find_recovery(viewer, where)
+
+
+@st.cache_data(ttl=SECONDS, max_entries=50, show_spinner=False)
+def _find_irritants(viewer, version, where, compare):
+    return finding.find_candidates(viewer, where, compare)
+
+
+@st.cache_data(ttl=SECONDS, max_entries=200, show_spinner=False)
+def _find_follow_up(viewer, version, subject, filters, in_hand_on):
+    return finding.find_follow_up(viewer, subject, filters, in_hand_on)
 
 
 @st.cache_data(max_entries=200, show_spinner=False)

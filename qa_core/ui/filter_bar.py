@@ -21,6 +21,7 @@ PAGES: dict[str, tuple[str, ...]] = {
     "traffic": ("channel", "queue", "team", "reason", "campaign"),
     "first_contact": ("channel", "queue", "team", "reason", "campaign"),
     "satisfaction": ("channel", "queue", "reason", "campaign"),
+    "irritants": ("channel", "queue", "team", "reason", "campaign"),
     "sources": ("source", "campaign"),
     "advisors": ("channel", "queue", "team", "reason", "campaign"),
     "advisor": ("channel", "queue", "reason", "campaign"),

@@ -44,6 +44,7 @@ MENU: dict[str, tuple[MenuPage, ...]] = {
         MenuPage("performance/traffic.py", N_("Traffic"), ":material/bar_chart:", P.SEE_CALL_STATISTICS),
         MenuPage("performance/first_contact.py", N_("First contact"), ":material/task_alt:", P.SEE_CALL_STATISTICS),
         MenuPage("performance/satisfaction.py", N_("Satisfaction"), ":material/mood:", P.SEE_SATISFACTION),
+        MenuPage("performance/irritants.py", N_("Irritants"), ":material/sentiment_stressed:", P.SEE_IRRITANTS),
     ),
     N_("Call tracking"): (MenuPage("tracking/sources.py", N_("Sources"), ":material/campaign:", P.SEE_TRACKING),),
     N_("Quality"): (

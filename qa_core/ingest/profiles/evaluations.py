@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from qa_core.errors import Refusal
 from qa_core.ingest.chunks import Chunk, Context, as_moments, as_numbers
+from qa_core.ingest.free_text import mask_contact_details
 from qa_core.ingest.mapping import Column, build_vocabulary, look_up, parse_header
 from qa_core.ingest.numbers import NumberReading
 from qa_core.ingest.options import parse_scale
@@ -60,8 +61,9 @@ FIELDS = (
         "% qualite|taux qualite",
     ),
     Field("comment", Reads.TEXT, "commentaire|comments|commentaires|remarque|remarques|observations|feedback"),
+    Field("tags", Reads.TEXT, "tag|etiquettes|etiquette|labels|mots cles|keywords"),
 )
-_TEXTS = ("evaluation_id", "contact_id", "advisor", "evaluator", "grid", "comment")
+_TEXTS = ("evaluation_id", "contact_id", "advisor", "evaluator", "grid", "comment", "tags")
 
 
 _LIKE_CRITERIA = ("csat", "reason", "outcome", "declared_resolved", "direction")
@@ -162,6 +164,7 @@ def _find_possible(context: Context, name: str, out_of: float | None, scale: str
 def build(context: Context, chunk: Chunk) -> Mapping[str, pa.Array]:
     """One chunk of rows → evaluations: one row per criterion, or one per mark."""
     columns: dict[str, pa.Array] = {name: chunk.text(name) for name in _TEXTS if context.has(name)}
+    columns |= {name: mask_contact_details(columns[name]) for name in ("comment", "tags") if name in columns}
     if context.has("evaluated_at"):
         utc, local = build_moment(context, chunk, "evaluated_at")
         columns |= {"evaluated_at": as_moments(utc), "local_start": as_moments(local)}

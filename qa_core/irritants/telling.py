@@ -1,0 +1,155 @@
+"""Irritants in words, and the action list as a file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from qa_core import downloads, figures, home, slices
+from qa_core.access import Permission, Viewer
+from qa_core.irritants import finding, listing
+from qa_core.irritants.listing import Entry, State
+from qa_core.irritants.subject import WAIT, Candidate, Count, Kind, Subject
+from qa_core.wording import N_, _
+
+KINDS = {
+    Kind.REPEATS: N_("Customers come back"),
+    Kind.LOW_RATINGS: N_("Low ratings"),
+    Kind.CUSTOMER_WORDS: N_("Words of customers"),
+    Kind.EVALUATOR_WORDS: N_("Words of evaluators"),
+    Kind.TAGS: N_("Tags of evaluators"),
+}
+STATES = {
+    State.NEW: N_("New"),
+    State.LOOKED_AT: N_("Looked at"),
+    State.IN_HAND: N_("In hand"),
+    State.SOLVED: N_("Solved"),
+    State.SET_ASIDE: N_("Set aside"),
+}
+_TITLES = {
+    (Kind.REPEATS, "reason"): N_("Repeats about {name}"),
+    (Kind.REPEATS, "queue"): N_("Repeats in the queue {name}"),
+    (Kind.LOW_RATINGS, "reason"): N_("Low ratings about {name}"),
+    (Kind.LOW_RATINGS, "queue"): N_("Low ratings in the queue {name}"),
+    (Kind.LOW_RATINGS, WAIT): N_("Low ratings after a wait of {name}"),
+    (Kind.CUSTOMER_WORDS, None): N_("Unhappy customers write “{name}”"),
+    (Kind.EVALUATOR_WORDS, None): N_("Evaluators note “{name}”"),
+    (Kind.TAGS, None): N_("Evaluators tag “{name}”"),
+}
+_SHARES = {
+    Kind.REPEATS: N_("{hits} of {n} first contacts were followed by another one: {share}, {other} elsewhere (difference {gap})"),
+    Kind.LOW_RATINGS: N_("{hits} of {n} who answered were unhappy: {share}, {other} elsewhere (difference {gap})"),
+    Kind.CUSTOMER_WORDS: N_("in {hits} of {n} comments of unhappy customers: {share}, {other} of the others’ (difference {gap})"),
+    Kind.EVALUATOR_WORDS: N_("in {hits} of {n} comments on failed or unhappy contacts: {share}, {other} on the others (difference {gap})"),
+    Kind.TAGS: N_("on {hits} of {n} failed or unhappy contacts with tags: {share}, {other} on the others (difference {gap})"),
+}
+
+
+def title(subject: Subject) -> str:
+    """What an irritant is, in one line."""
+    return _(_TITLES[subject.kind, subject.dimension], name=_name(subject))
+
+
+def describe_share(candidate: Candidate) -> str:
+    """How many contacts it concerns, and how that compares with the others."""
+    share = candidate.share
+    said = {"hits": figures.number(share.hits), "n": figures.number(share.n), "share": figures.percent(share.value), "other": figures.percent(share.other)}
+    return _(_SHARES[candidate.subject.kind], **said, gap=_between(share.gap))
+
+
+def describe_change(now: Count | None, before: Count | None) -> str:
+    """How the share moved, with the interval of the change; empty where there is nothing to compare."""
+    interval = now.change_from(before) if now and before else None
+    if interval is None:
+        return ""
+    return _("{change} pts ({between})", change=points(now.share - before.share), between=_between(interval))
+
+
+def describe_places(candidate: Candidate) -> str:
+    """Where it is met most."""
+    said = [f"{_(slices.get_dimension(place.dimension).title)}: {figures.name(place.dimension, place.value)} ({place.contacts})" for place in candidate.places]
+    return " · ".join(said)
+
+
+def describe_along(candidate: Candidate) -> str:
+    """The words that go with it; empty where none do."""
+    words = figures.listing(_("“{name}”", name=shown) for shown in candidate.along) if candidate.along else ""
+    return _("Often with {words}", words=words) if words else ""
+
+
+def points(share: float) -> str:
+    """A difference of two shares in points, with its sign."""
+    text = figures.number(100 * share, 1)
+    return f"+{text}" if share > 0 else text
+
+
+def _between(interval: tuple[float, float]) -> str:
+    return _("{low} to {high} pts", low=points(interval[0]), high=points(interval[1]))
+
+
+def is_better(now: Count | None, before: Count | None) -> bool | None:
+    """Whether the share fell by more than chance; None where chance could explain the change, or nothing can be compared."""
+    interval = now.change_from(before) if now and before else None
+    return None if interval is None or interval[0] <= 0 <= interval[1] else interval[1] < 0
+
+
+def say_count(count: Count | None) -> str:
+    """A share with what it rests on."""
+    if count is None or count.share is None:
+        return "–"
+    return f"{figures.percent(count.share)} ({figures.number(count.hits)}/{figures.number(count.n)})"
+
+
+def build_file(viewer: Viewer) -> downloads.Download:
+    """The action list as CSV, within what the viewer may see."""
+    rows = list(_lines(viewer))
+    return downloads.Download("ecoute-irritants.csv", "text/csv; charset=utf-8", downloads.to_csv(rows[0], rows[1:]))
+
+
+def _lines(viewer: Viewer) -> Iterator[list[Any]]:
+    sees_names = not viewer.needs_suppression
+    yield [
+        _("Irritant"), _("Seen from"), _("State"), *([_("Owner")] if sees_names else []), _("Due"), _("Filters"), _("In hand since"), _("Before"),
+        _("Since"), *([_("Note"), _("Teams")] if sees_names else []), _("History"),
+    ]  # fmt: skip
+    for entry in listing.find_entries(viewer):
+        before, since = finding.find_follow_up(viewer, entry.subject, entry.filters, entry.in_hand_on) if entry.in_hand_on else (None, None)
+        yield [
+            title(entry.subject),
+            _(KINDS[entry.subject.kind]),
+            _(STATES[entry.state]),
+            *([entry.owner_name or ""] if sees_names else []),
+            entry.due_on.isoformat() if entry.due_on else "",
+            say_filters(entry),
+            entry.in_hand_on.isoformat() if entry.in_hand_on else "",
+            before.share if before and before.share is not None else "",
+            since.share if since and since.share is not None else "",
+            *([entry.note, ", ".join(entry.teams)] if sees_names else []),
+            say_history(entry),
+        ]
+
+
+def say_filters(entry: Entry) -> str:
+    """What the page was narrowed to when the entry was made."""
+    said = [(dimension, ", ".join(figures.name(dimension, value) for value in values)) for dimension, values in entry.filters.values]
+    return " · ".join(f"{_(slices.get_dimension(dimension).title)}: {names}" for dimension, names in said)
+
+
+def say_history(entry: Entry) -> str:
+    """The states it went through, oldest first."""
+    return " → ".join(
+        " ".join(filter(None, (_(STATES[step.state]), figures.day(home.to_local(step.at).date(), year=True), f"({step.by})" if step.by else "")))
+        for step in entry.steps
+    )
+
+
+def _name(subject: Subject) -> str:
+    if subject.dimension != WAIT:
+        return subject.shown if subject.dimension is None else figures.name(subject.dimension, subject.value)
+    start, end = finding.find_band(subject.value)
+    if end is None:
+        return _("{duration} and more", duration=figures.duration(start))
+    return _("{low} to {high}", low=figures.duration(start), high=figures.duration(end))
+
+
+downloads.declare("irritants", Permission.EXPORT_FIGURES, build_file)
