@@ -221,16 +221,21 @@ def test_alike_advisors_get_the_group_s_value_and_a_test_in_words(centre: Path) 
 
 
 @pytest.mark.skipif(not REAL, reason="QA_REAL_DATA does not name the folder of real files")
-def test_the_eight_agents_of_the_five_thousand_calls_cannot_be_told_apart(centre: Path) -> None:
+def test_the_page_says_that_the_eight_agents_of_the_five_thousand_calls_cannot_be_told_apart(
+    centre: Path, open_app: Callable[..., AppTest], add_person: Callable[..., str]
+) -> None:
     report = ingest.run(SYSTEM, "contacts", [Path(REAL) / "contacts" / "five_thousand_calls.csv"], ImportOptions())[0]
     assert not report.is_refused
+    add_person("max", "manager", sites=())
 
-    ratings, resolved = group_of("csat_mean"), group_of("first_contact_resolution_declared")
-
-    assert len(ratings.peers) == len(resolved.peers) == 8
-    assert {peer.band for peer in (*ratings.peers, *resolved.peers)} == {"alike"}
-    assert ratings.comparison.p_value == pytest.approx(0.72, abs=0.01)
-    assert resolved.comparison.p_value == pytest.approx(0.99, abs=0.01)
+    for key, p_value, said in (("csat_mean", 0.72, "p\u00a0=\u00a00.72"), ("first_contact_resolution_declared", 0.99, "p\u00a0=\u00a00.99")):
+        group = group_of(key)
+        assert [peer.band for peer in group.peers] == ["alike"] * 8
+        assert group.comparison.p_value == pytest.approx(p_value, abs=0.01)
+        shown = texts_of(opened(open_app("max"), "advisors", measure=key, period="91d"))
+        assert "The 8 advisors cannot be told apart" in shown and said in shown
+    becky = texts_of(opened(open_app("max"), "advisor", id="Becky", period="91d"))
+    assert "No more difference from colleagues than chance explains" in becky and "7 colleagues" in becky
 
 
 def test_agents_of_a_file_whose_ratings_were_dealt_out_evenly_are_all_alike(centre: Path, tmp_path: Path) -> None:

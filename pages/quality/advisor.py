@@ -4,14 +4,14 @@ import streamlit as st
 
 from qa_core import query
 from qa_core.access import Permission
-from qa_core.ui import empty, filter_bar, gate
+from qa_core.ui import drill, empty, filter_bar, gate
 from qa_core.ui.views import advisor as view
 from qa_core.wording import _
 
 viewer = gate.current_viewer(Permission.SEE_ADVISORS)
 look = filter_bar.current()
 
-view.show_way_back()
+drill.show_way_to_advisors()
 if "id" not in st.query_params:
     st.title(_("Advisor"), anchor=False)
     st.info(_("Choose an advisor on the page that shows them side by side."))

@@ -12,6 +12,8 @@ from qa_core.ui import filter_bar, menu
 from qa_core.wording import _
 
 _GO, _FROM, _LEFT = "drill_to", "drilled_from", "drill_left"
+_BESIDE = "advisors_left"
+"""How the advisors were looked at before one of them was opened."""
 EXTRA = ("advisor", "outcome", "source", "medium", "week", "month", "weekday", "hour", "half_hour")
 """What the address of the list can say beside the row of filters; `behind` besides, the KPI whose contacts are meant."""
 
@@ -54,8 +56,15 @@ def to_contact(page_key: str, source_system: str, contact_id: str) -> None:
 
 def to_advisor(advisor_id: str, **said: str) -> None:
     """Callback: open one advisor beside their team, with the row of filters as it stands; `said` goes into the address."""
+    st.session_state[_BESIDE] = {name: value for name, value in _address().items() if name in ("view", "measure", "difference")}
     row_said = {name: value for name, value in filter_bar.say("advisor").items() if value}
     st.session_state[_GO] = ("advisor", {"id": advisor_id, **said} | row_said)
+
+
+def show_way_to_advisors() -> None:
+    """From one advisor to all side by side, as they were looked at, with the filters as they stand."""
+    page, said = menu.find_page("advisors"), {name: value for name, value in filter_bar.say("advisors").items() if value}
+    st.page_link(page.path, label=_(page.title), icon=":material/arrow_back:", query_params=st.session_state.get(_BESIDE, {}) | said)
 
 
 def clicked(key: str) -> list[Any]:

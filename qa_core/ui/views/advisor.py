@@ -16,7 +16,7 @@ from qa_core.query import Advisor, grids
 from qa_core.records import store
 from qa_core.slices import Filters
 from qa_core.statistics import Standard
-from qa_core.ui import cached, cards, choice, drill, filter_bar, menu, tables
+from qa_core.ui import cached, cards, choice, drill, tables
 from qa_core.ui.filter_bar import Look
 from qa_core.ui.views.advisors import MEASURES
 from qa_core.ui.views.trends import BOUNDS
@@ -33,12 +33,6 @@ class Side:
     own: Filters
     others: Filters | None
     colleagues: int
-
-
-def show_way_back() -> None:
-    """To everybody side by side, with the filters as they stand."""
-    page, said = menu.find_page("advisors"), {name: value for name, value in filter_bar.say("advisors").items() if value}
-    st.page_link(page.path, label=_(page.title), icon=":material/arrow_back:", query_params=said)
 
 
 def note_reading(viewer: Viewer, advisor: Advisor) -> None:

@@ -52,11 +52,11 @@ def _show_measure(viewer: Viewer, look: Look) -> None:
         return
     left, right = st.columns([5, 4], gap="small")
     with left:
-        compared.show_bands(group, on_point(viewer, look, f"dots_{key}"), with_shrunk=True)
+        compared.show_bands(group, _on_point(viewer, look, f"dots_{key}", key), with_shrunk=True)
     with right:
-        compared.show_funnel(group, on_point(viewer, look, f"funnel_{key}"))
+        compared.show_funnel(group, _on_point(viewer, look, f"funnel_{key}", key))
     st.caption(" ".join((peers.say_test(group), _say_between(group))))
-    compared.show_needed(group, _("Advisor"), lambda table, names: _on_row(viewer, look, table, names))
+    compared.show_needed(group, _("Advisor"), lambda table, names: _on_row(viewer, look, table, names, key))
 
 
 def _say_between(group: peers.Group) -> str:
@@ -67,27 +67,23 @@ def _say_between(group: peers.Group) -> str:
     return _("Beyond chance they lie about {amount} apart (one standard deviation); estimates are drawn to the group by what chance did.", amount=amount)
 
 
-def on_point(viewer: Viewer, look: Look, chart: str) -> Callable[[], None]:
-    """The callback of a chart whose points carry the name of an advisor: open their page."""
-    ids = {advisor.name: advisor.advisor_id for advisor in cached.find_advisors(viewer, look.where.period)}
-
-    def open_point() -> None:
-        name = next(iter(drill.clicked(chart)), None)
-        if name in ids:
-            drill.to_advisor(ids[name])
-
-    return open_point
+def _on_point(viewer: Viewer, look: Look, chart: str, key: str) -> Callable[[], None]:
+    """The callback of a chart whose points carry the name of an advisor: open their page on that measure."""
+    return lambda: _open(viewer, look, next(iter(drill.clicked(chart)), None), key)
 
 
-def _on_row(viewer: Viewer, look: Look, table: str, names: list[str]) -> Callable[[], None]:
-    ids = {advisor.name: advisor.advisor_id for advisor in cached.find_advisors(viewer, look.where.period)}
-
+def _on_row(viewer: Viewer, look: Look, table: str, names: list[str], key: str = MEASURES[0]) -> Callable[[], None]:
     def open_row() -> None:
         cells = st.session_state[table]["selection"]["cells"]
-        if cells and names[cells[0][0]] in ids:
-            drill.to_advisor(ids[names[cells[0][0]]])
+        _open(viewer, look, names[cells[0][0]] if cells else None, key)
 
     return open_row
+
+
+def _open(viewer: Viewer, look: Look, name: str | None, key: str) -> None:
+    ids = {advisor.name: advisor.advisor_id for advisor in cached.find_advisors(viewer, look.where.period)}
+    if name in ids:
+        drill.to_advisor(ids[name], **({} if key == MEASURES[0] else {"measure": key}))
 
 
 def _show_table(viewer: Viewer, look: Look) -> None:
