@@ -49,7 +49,7 @@ def _filters(where: Filters) -> dict[str, Any]:
 
 def build_file(viewer: Viewer, kpis: list[str], by: list[str], first_day: str, last_day: str, values: list[list[Any]]) -> downloads.Download:
     """A CSV of the figures, within the viewer's scope; numbers unrounded."""
-    where = _read_filters(first_day, last_day, values)
+    where = read_filters(first_day, last_day, values)
     rows = list(_lines(viewer, kpis, by, where))
     name = "-".join(["ecoute", *by, first_day, last_day]).strip("-")
     return downloads.Download(f"{name}.csv", "text/csv; charset=utf-8", downloads.to_csv(rows[0], rows[1:]))
@@ -57,24 +57,24 @@ def build_file(viewer: Viewer, kpis: list[str], by: list[str], first_day: str, l
 
 def build_contacts(viewer: Viewer, behind: str, order: str, first_day: str, last_day: str, values: list[list[Any]]) -> downloads.Download:
     """A CSV of the contacts of a list, the first `MOST_CONTACTS` of them, with the columns that the viewer may see; durations in seconds."""
-    rows = list(_contact_lines(viewer, _read_filters(first_day, last_day, values), behind or None, order))
+    rows = list(_contact_lines(viewer, read_filters(first_day, last_day, values), behind or None, order))
     name = "-".join(["ecoute-contacts", first_day, last_day]).strip("-")
     return downloads.Download(f"{name}.csv", "text/csv; charset=utf-8", downloads.to_csv(rows[0], rows[1:]))
 
 
-def _read_filters(first_day: str, last_day: str, values: list[list[Any]]) -> Filters:
+def read_filters(first_day: str, last_day: str, values: list[list[Any]]) -> Filters:
     period = Period(date.fromisoformat(first_day) if first_day else None, date.fromisoformat(last_day) if last_day else None)
     return Filters.of(period, {dimension: tuple(chosen) for dimension, chosen in values})
 
 
-def _say_filters(where: Filters) -> Iterator[list[Any]]:
+def say_filters(where: Filters) -> Iterator[list[Any]]:
     yield [_("Period"), figures.period(where.period)]
     for dimension, chosen in where.values:
         yield [_(slices.get_dimension(dimension).title), ", ".join(figures.name(dimension, value) for value in chosen)]
 
 
 def _contact_lines(viewer: Viewer, where: Filters, behind: str | None, order: str) -> Iterator[list[Any]]:
-    yield from _say_filters(where)
+    yield from say_filters(where)
     if behind:
         kpi = get_kpi(behind)
         yield [_(kpi.title), _(kpi.meaning), _(kpi.formula)]
@@ -97,7 +97,7 @@ def _contact_cell(name: str, value: Any) -> Any:
 
 
 def _lines(viewer: Viewer, kpis: list[str], by: list[str], where: Filters) -> Iterator[list[Any]]:
-    yield from _say_filters(where)
+    yield from say_filters(where)
     for key in kpis:
         kpi = get_kpi(key)
         yield [_(kpi.title), _(kpi.meaning), _(kpi.formula)]

@@ -6,7 +6,7 @@ import json
 from collections import defaultdict
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,6 +14,9 @@ from qa_core.commands import print_json
 from qa_core.commands.options import parse_day, parse_pairs, read_as
 from qa_core.errors import Misuse, Refusal
 from qa_core.wording import N_, _
+
+if TYPE_CHECKING:
+    from qa_core.query import Explanation
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 
@@ -32,6 +35,7 @@ def kpi(
     where: Annotated[list[str] | None, typer.Option("--where", metavar="DIM=VALUE", help="Keep these; the same dimension twice means or; DIM= keeps the missing.")] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Override a setting for this question.")] = None,
     as_: Annotated[str | None, typer.Option("--as", metavar="USERNAME", help="Read exactly as that person.")] = None,
+    explained: Annotated[bool, typer.Option("--explain", help="Also what is counted and what is left out, the settings and the sources; without --by.")] = False,
     as_json: Json = False,
 ) -> None:
     """Measure KPIs."""
@@ -48,10 +52,27 @@ def kpi(
     frame = query.measure(viewer, tuple(names), tuple(by or ()), filters, overrides=dict(parse_pairs(set_)))
     rows = query.to_json(frame, tuple(by or ()))
     through = query.data_through(viewer)
+    if explained and by:
+        raise Misuse("explained_cut", N_("One value is explained at a time: leave out --by, and choose the value with --where."))
+    told = [query.explain(viewer, name, filters, dict(parse_pairs(set_))) for name in dict.fromkeys(names)] if explained else []
     if as_json:
-        print_json({"rows": rows, "data_through": through.isoformat() if through else None})
+        explanation = {"explanation": [one.as_json() for one in told]} if explained else {}
+        print_json({"rows": rows, "data_through": through.isoformat() if through else None} | explanation)
     else:
         _print_rows(rows, through)
+        for one in told:
+            _print_explanation(one)
+
+
+def _print_explanation(one: Explanation) -> None:
+    from qa_core import explanations, figures
+
+    print(f"\n{_(one.kpi.title)}. {_(one.kpi.formula)}")
+    for title, n in explanations.rows_of(one):
+        print(f"  {figures.number(n):>12}  {title}")
+    for variant in one.variants:
+        value = figures.value(variant.row.value, one.kpi.unit)
+        print(f"  {value:>12}  {explanations.setting_value(str(one.varied), variant.value)}")
 
 
 def kpis(as_json: Json = False) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from qa_core.errors import Misuse
 from qa_core.kpis import call_statistics, first_contact, quality, recording, satisfaction, tracking
-from qa_core.kpis.declaration import COMPONENTS, INTERVAL_DIMENSIONS, Given, Kind, Kpi, Note, Parts, Subject, Sums, Unit
+from qa_core.kpis.declaration import COMPONENTS, INTERVAL_DIMENSIONS, Exclusion, Given, Kind, Kpi, Note, Parts, Subject, Sums, Unit
 from qa_core.kpis.rows import (
     ABANDONED,
     ADVISOR_MEANS,
@@ -44,6 +44,7 @@ __all__ = [
     "OUTGOING",
     "RECEIVED",
     "TOTALS",
+    "Exclusion",
     "Given",
     "Kind",
     "Kpi",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -9,7 +10,18 @@ import sqlalchemy as sa
 
 from qa_core.access import Permission
 from qa_core.facts import CONTACTS, Outcome
-from qa_core.kpis.declaration import COMPONENTS, CONTACT_DIMENSIONS, Amount, Given, Kind, Kpi, Note, Parts, Predicate, Subject, Sums, Unit
+from qa_core.kpis.declaration import COMPONENTS, CONTACT_DIMENSIONS, Amount, Exclusion, Given, Kind, Kpi, Note, Parts, Predicate, Subject, Sums, Unit
+from qa_core.kpis.exclusions import (
+    ANSWERED_ONES,
+    ANSWERED_ONLY,
+    INBOUND,
+    KNOWN_CALLERS,
+    RECEIVED_ONLY,
+    SAME_CUSTOMER,
+    UNKNOWN_CALLER,
+    UNKNOWN_MISSED_CALLER,
+    exclude,
+)
 from qa_core.kpis.rows import (
     ABANDONED,
     ANSWERED,
@@ -46,6 +58,10 @@ def _long(given: Given) -> Predicate:
     return sa.and_(ABANDONED, sa.or_(_c.wait_seconds.is_(None), _c.wait_seconds > given.short_seconds))
 
 
+def _early(given: Given) -> Predicate:
+    return sa.and_(ABANDONED, _c.wait_seconds <= given.level_seconds)
+
+
 def _abandon_rate(given: Given) -> Parts:
     long = _long(given)
     others = sa.and_(RECEIVED, _c.outcome.is_distinct_from(word(Outcome.ABANDONED)), _c.outcome.is_distinct_from(word(Outcome.UNANSWERED)))
@@ -59,7 +75,7 @@ def _abandon_rate_of_intervals(given: Given) -> Sums:
 def _service_level(given: Given) -> Parts:
     timed = sa.and_(ANSWERED, _c.wait_seconds.is_not(None))
     within = sa.and_(ANSWERED, _c.wait_seconds <= given.level_seconds)
-    early = sa.and_(ABANDONED, _c.wait_seconds <= given.level_seconds)
+    early = _early(given)
     late = sa.and_(ABANDONED, sa.or_(_c.wait_seconds.is_(None), _c.wait_seconds > given.level_seconds))
     hits, counted = {
         "early_abandons_credited": lambda: (sa.or_(within, early), sa.or_(timed, ABANDONED)),
@@ -140,9 +156,35 @@ def _callers(rows: Predicate) -> Parts:
     return Parts(counted=rows, hits=rows, identity=CALLERS.c.customer_key, evidence=known, behind=known, unknown_identity=CALLERS.c.customer_key.is_(None))
 
 
+def _abandons_of(formulas: tuple[str, ...], rows: Callable[[Given], Predicate]) -> Callable[[Given], Predicate]:
+    """Abandoned contacts that some formulas of the service level leave out."""
+    return lambda given: rows(given) if given.settings.service_level_formula in formulas else sa.false()
+
+
+SHORT_ABANDON = Exclusion("short_abandon", N_("Hung up within the short-abandon limit"), _short)
+NOT_QUEUED = exclude(
+    "not_queued", N_("Neither answered nor hung up: voicemail, timed out, overflowed …"), sa.not_(sa.func.coalesce(sa.or_(ANSWERED, ABANDONED), sa.false()))
+)
+NOT_ABANDONED = exclude("not_abandoned", NOT_QUEUED.title, sa.not_(sa.func.coalesce(ABANDONED, sa.false())))
+WAIT_UNKNOWN = exclude("wait_unknown", N_("The wait is not known"), _c.wait_seconds.is_(None))
+ANSWERED_WAIT_UNKNOWN = exclude("wait_unknown", N_("Answered, but the wait is not known"), sa.and_(ANSWERED, _c.wait_seconds.is_(None)))
+_ABANDONS_OF_FORMULAS = (
+    Exclusion(SHORT_ABANDON.code, SHORT_ABANDON.title, _abandons_of(("short_abandons_excluded",), _short)),
+    Exclusion("abandoned", N_("Abandoned: this formula ignores them"), _abandons_of(("abandons_ignored",), lambda given: ABANDONED)),
+    Exclusion("early_abandon", N_("Abandoned within the threshold: this formula ignores them"), _abandons_of(("late_abandons_penalised",), _early)),
+)
+HANDLE_TIME_UNKNOWN = Exclusion("component_missing", N_("A part of the handling time is not known"), lambda given: _average_handle_time(given).amount.is_(None))
+TALK_UNKNOWN = exclude("talk_unknown", N_("The talk time is not known"), _c.talk_seconds.is_(None))
+TRANSFERS_UNKNOWN = exclude("transfers_unknown", N_("The number of transfers is not known"), _c.transfers.is_(None))
+_REPEATED_MISS = exclude("repeated_miss", N_("Further tries of a caller within the recovery window: one miss"), MISSES.c.is_repeated)
+_NOT_FIRST_TIME = exclude("not_first_time", N_("The customer had been in contact before"), sa.not_(CALLERS.c.is_first_time))
+_FIRST_TIME = exclude("first_time", N_("The customer's first contact of all"), CALLERS.c.is_first_time)
+
 K, U = Kind, Unit
 _declare = partial(Kpi, needs=Permission.SEE_CALL_STATISTICS, dimensions=CONTACT_DIMENSIONS)
-_of_misses = partial(_declare, subject=Subject.MISSES, settings=("recovery_hours",), leaves_out=("unknown_identity",))
+_of_misses = partial(
+    _declare, subject=Subject.MISSES, settings=("recovery_hours",), leaves_out=("unknown_identity",), exclusions=(_REPEATED_MISS, UNKNOWN_MISSED_CALLER)
+)
 _of_callers = partial(_declare, subject=Subject.CALLERS, leaves_out=("unknown_identity",))
 
 ALL: tuple[Kpi, ...] = (
@@ -156,6 +198,7 @@ ALL: tuple[Kpi, ...] = (
         "neither",
         total(RECEIVED, RECEIVED),
         sums=sum_of_intervals(_i.received, _i.received),
+        exclusions=RECEIVED_ONLY,
     ),
     _declare(
         "answered",
@@ -167,6 +210,7 @@ ALL: tuple[Kpi, ...] = (
         "neither",
         total(ANSWERED, RECEIVED, KNOWN),
         sums=sum_of_intervals(_i.answered, _i.answered),
+        exclusions=ANSWERED_ONLY,
     ),
     _declare(
         "missed",
@@ -178,6 +222,7 @@ ALL: tuple[Kpi, ...] = (
         "down",
         total(MISSED, RECEIVED, KNOWN),
         sums=sum_of_intervals(_i.received - _i.answered, _i.received, _i.answered),
+        exclusions=(*RECEIVED_ONLY, ANSWERED_ONES),
     ),
     _declare(
         "answer_rate",
@@ -189,6 +234,7 @@ ALL: tuple[Kpi, ...] = (
         "up",
         ratio(ANSWERED, RECEIVED, KNOWN),
         sums=lambda given: Sums(are_given(_i.received, _i.answered), counted=_i.received, hits=_i.answered, evidence=_i.received),
+        exclusions=RECEIVED_ONLY,
     ),
     _declare(
         "abandon_rate",
@@ -201,6 +247,7 @@ ALL: tuple[Kpi, ...] = (
         _abandon_rate,
         settings=("short_abandon_seconds",),
         sums=_abandon_rate_of_intervals,
+        exclusions=(*RECEIVED_ONLY, SHORT_ABANDON),
     ),
     _declare(
         "service_level",
@@ -213,6 +260,7 @@ ALL: tuple[Kpi, ...] = (
         _service_level,
         settings=("service_level_seconds", "service_level_formula", "short_abandon_seconds"),
         sums=_service_level_of_intervals,
+        exclusions=(*RECEIVED_ONLY, NOT_QUEUED, ANSWERED_WAIT_UNKNOWN, *_ABANDONS_OF_FORMULAS),
     ),
     _declare(
         "average_speed_of_answer",
@@ -225,6 +273,7 @@ ALL: tuple[Kpi, ...] = (
         lambda given: amount_of(ANSWERED, _c.wait_seconds, "waits_missing"),
         has_percentiles=True,
         sums=mean_of_intervals(_i.wait_seconds, _i.answered),
+        exclusions=(*ANSWERED_ONLY, WAIT_UNKNOWN),
     ),
     _declare(
         "average_time_to_abandon",
@@ -237,6 +286,7 @@ ALL: tuple[Kpi, ...] = (
         _average_time_to_abandon,
         has_percentiles=True,
         sums=mean_of_intervals(_i.abandon_wait_seconds, _i.abandoned),
+        exclusions=(*RECEIVED_ONLY, ANSWERED_ONES, NOT_ABANDONED, WAIT_UNKNOWN),
     ),
     _declare(
         "average_handle_time",
@@ -249,6 +299,7 @@ ALL: tuple[Kpi, ...] = (
         _average_handle_time,
         has_percentiles=True,
         sums=_average_handle_time_of_intervals,
+        exclusions=(*ANSWERED_ONLY, HANDLE_TIME_UNKNOWN),
     ),
     _declare(
         "average_talk_time",
@@ -260,6 +311,7 @@ ALL: tuple[Kpi, ...] = (
         "neither",
         lambda given: amount_of(ANSWERED, _c.talk_seconds),
         sums=mean_of_intervals(_i.talk_seconds, _i.answered),
+        exclusions=(*ANSWERED_ONLY, TALK_UNKNOWN),
     ),
     _declare(
         "talk_time",
@@ -271,6 +323,7 @@ ALL: tuple[Kpi, ...] = (
         "neither",
         lambda given: amount_of(ANSWERED, _c.talk_seconds),
         sums=mean_of_intervals(_i.talk_seconds, _i.answered),
+        exclusions=(*ANSWERED_ONLY, TALK_UNKNOWN),
     ),
     _declare(
         "transfer_rate",
@@ -281,6 +334,7 @@ ALL: tuple[Kpi, ...] = (
         U.RATE,
         "down",
         ratio(_c.transfers >= 1, sa.and_(ANSWERED, _c.transfers.is_not(None))),
+        exclusions=(*ANSWERED_ONLY, TRANSFERS_UNKNOWN),
     ),
     _of_misses(
         "call_back_rate",
@@ -313,6 +367,7 @@ ALL: tuple[Kpi, ...] = (
         _repeat_caller_rate,
         settings=("first_contact_days",),
         leaves_out=("unknown_identity",),
+        exclusions=(*INBOUND, UNKNOWN_CALLER, SAME_CUSTOMER),
     ),
     _of_callers(
         "first_time_callers",
@@ -323,6 +378,7 @@ ALL: tuple[Kpi, ...] = (
         U.COUNT,
         "neither",
         lambda given: _callers(CALLERS.c.is_first_time),
+        exclusions=(*KNOWN_CALLERS, _NOT_FIRST_TIME, SAME_CUSTOMER),
     ),
     _of_callers(
         "returning_callers",
@@ -333,5 +389,6 @@ ALL: tuple[Kpi, ...] = (
         U.COUNT,
         "neither",
         lambda given: _callers(sa.not_(CALLERS.c.is_first_time)),
+        exclusions=(*KNOWN_CALLERS, _FIRST_TIME, SAME_CUSTOMER),
     ),
 )

@@ -137,6 +137,18 @@ class Sums:
 
 
 @dataclass(frozen=True)
+class Exclusion:
+    """Why rows of what a KPI looks at are left out: a code for scripts, the words for people, and the rows, by what the KPI is given.
+
+    `rows` None: further rows of what is counted once, after everything else.
+    """
+
+    code: str
+    title: str
+    rows: Callable[[Given], Predicate] | None
+
+
+@dataclass(frozen=True)
 class Kpi:
     """One KPI. `better`: `up`, `down` or `neither`; `needs`: the permission to see it; `settings`: the settings that change it."""
 
@@ -157,6 +169,9 @@ class Kpi:
     """What is counted beside n because it cannot be judged: `pending`, `unknown_identity`."""
     sums: Callable[[Given], Sums] | None = None
     """What it takes from the intervals of platforms that export only totals; None: nothing."""
+    exclusions: tuple[Exclusion, ...] = ()
+    """What is left out, in order: of a row, the first that applies is the reason. With what is counted they make up everything in the viewer's
+    scope, period and filters: contacts of any direction, missed contacts, evaluations, advisors evaluated."""
 
     @property
     def is_rate(self) -> bool:

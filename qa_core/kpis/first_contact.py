@@ -6,18 +6,25 @@ import sqlalchemy as sa
 
 from qa_core.access import Permission
 from qa_core.facts import CONTACTS
-from qa_core.kpis.declaration import CONTACT_DIMENSIONS, Given, Kind, Kpi, Parts, Predicate, Unit
+from qa_core.kpis.declaration import CONTACT_DIMENSIONS, Exclusion, Given, Kind, Kpi, Parts, Predicate, Unit
+from qa_core.kpis.exclusions import ANSWERED_ONLY, INBOUND, UNKNOWN_CALLER, exclude
 from qa_core.kpis.rows import ANSWERED, ratio
+from qa_core.kpis.satisfaction import NOT_SURVEYED
 from qa_core.wording import N_
 
 _c = CONTACTS.c
 
 
+def _is_complete(given: Given) -> Predicate:
+    """Whether the data reach far enough before and after the contact to judge it."""
+    if not given.span:
+        return sa.false()
+    return _c.started_at.between(sa.literal(given.span[0] + given.window, sa.DateTime), sa.literal(given.span[1] - given.window, sa.DateTime))
+
+
 def _by_repeat(given: Given) -> Parts:
     first = sa.and_(ANSWERED, _c.customer_key.is_not(None), sa.or_(_c.seconds_since_previous.is_(None), _c.seconds_since_previous > given.window_seconds))
-    complete: Predicate = sa.false()
-    if given.span:
-        complete = _c.started_at.between(sa.literal(given.span[0] + given.window, sa.DateTime), sa.literal(given.span[1] - given.window, sa.DateTime))
+    complete = _is_complete(given)
     counted = sa.and_(first, complete)
     return Parts(
         counted=counted,
@@ -28,6 +35,12 @@ def _by_repeat(given: Given) -> Parts:
 
 
 _answered_both = sa.and_(_c.survey_resolved.is_not(None), _c.survey_contacts.is_not(None))
+_NOT_FIRST = Exclusion(
+    "not_first", N_("Not a first contact: the customer was answered within the window before"), lambda given: _c.seconds_since_previous <= given.window_seconds
+)
+_PENDING = Exclusion("pending", N_("The window is not complete in the data"), lambda given: sa.not_(_is_complete(given)))
+_UNDECLARED = exclude("undeclared", N_("The advisor declared nothing"), _c.declared_resolved.is_(None))
+_UNANSWERED_QUESTIONS = exclude("no_answer", N_("The survey does not answer both questions"), sa.not_(_answered_both))
 
 ALL: tuple[Kpi, ...] = (
     Kpi(
@@ -43,6 +56,7 @@ ALL: tuple[Kpi, ...] = (
         CONTACT_DIMENSIONS,
         settings=("first_contact_days",),
         leaves_out=("pending", "unknown_identity"),
+        exclusions=(*ANSWERED_ONLY, UNKNOWN_CALLER, _NOT_FIRST, _PENDING),
     ),
     Kpi(
         "first_contact_resolution_declared",
@@ -55,6 +69,7 @@ ALL: tuple[Kpi, ...] = (
         ratio(_c.declared_resolved, sa.and_(ANSWERED, _c.declared_resolved.is_not(None))),
         Permission.SEE_CALL_STATISTICS,
         CONTACT_DIMENSIONS,
+        exclusions=(*ANSWERED_ONLY, _UNDECLARED),
     ),
     Kpi(
         "first_contact_resolution_surveyed",
@@ -67,5 +82,6 @@ ALL: tuple[Kpi, ...] = (
         ratio(sa.and_(_c.survey_resolved, _c.survey_contacts <= 1), _answered_both),
         Permission.SEE_SATISFACTION,
         CONTACT_DIMENSIONS,
+        exclusions=(*INBOUND, NOT_SURVEYED, _UNANSWERED_QUESTIONS),
     ),
 )

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from qa_core.access import Permission
 from qa_core.kpis.declaration import ALL_DIMENSIONS, WHOLE_EVALUATION_DIMENSIONS, Kind, Kpi, Parts, Subject, Unit
+from qa_core.kpis.exclusions import exclude
 from qa_core.kpis.rows import ADVISOR_MEANS, EVALUATED, EVERY, word
 from qa_core.wording import N_
 
@@ -21,7 +22,8 @@ def _critical_accuracy(name: str, title: str, meaning: str) -> Kpi:
     failed = _e[f"failed_{name}"]
     formula = N_("evaluations without a critical error of the class / evaluations where a criterion of the class applies")
     parts = Parts(counted=failed.is_not(None), hits=sa.not_(failed))
-    return _declare(f"critical_accuracy_{name}", title, meaning, formula, K.RATIO, U.RATE, "up", lambda given: parts)
+    outside = exclude("not_applicable", N_("Evaluations where no criterion of the class applies"), failed.is_(None))
+    return _declare(f"critical_accuracy_{name}", title, meaning, formula, K.RATIO, U.RATE, "up", lambda given: parts, exclusions=(outside,))
 
 
 ALL: tuple[Kpi, ...] = (
@@ -34,6 +36,7 @@ ALL: tuple[Kpi, ...] = (
         U.SCORE,
         "up",
         lambda given: Parts(counted=_e.score.is_not(None), amount=_e.score),
+        exclusions=(exclude("no_score", N_("Evaluations without a score"), _e.score.is_(None)),),
     ),
     _declare(
         "advisor_mean_score",
@@ -46,6 +49,7 @@ ALL: tuple[Kpi, ...] = (
         lambda given: Parts(counted=_m.score.is_not(None), amount=_m.score),
         subject=Subject.ADVISORS,
         dimensions=tuple(key for key in ALL_DIMENSIONS if key != "advisor"),
+        exclusions=(exclude("no_score", N_("Advisors without a score"), _m.score.is_(None)),),
     ),
     _declare(
         "evaluations",
@@ -67,6 +71,7 @@ ALL: tuple[Kpi, ...] = (
         "up",
         lambda given: Parts(counted=_e.outcome.is_not(None), hits=_e.outcome == word("pass")),
         dimensions=WHOLE_EVALUATION_DIMENSIONS,
+        exclusions=(exclude("no_outcome", N_("Evaluations that neither passed nor failed"), _e.outcome.is_(None)),),
     ),
     _critical_accuracy("customer", N_("Free of critical errors for the customer"), N_("The share of evaluations without an error that harms the customer.")),
     _critical_accuracy("business", N_("Free of critical errors for the business"), N_("The share of evaluations without an error that harms the business.")),

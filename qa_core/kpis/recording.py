@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from qa_core.access import Permission
 from qa_core.facts import CONTACTS
 from qa_core.kpis.declaration import CONTACT_DIMENSIONS, Kind, Kpi, Unit
+from qa_core.kpis.exclusions import ANSWERED_ONLY, exclude
 from qa_core.kpis.rows import ANSWERED, ratio
 from qa_core.wording import N_
 
@@ -22,5 +23,6 @@ ALL: tuple[Kpi, ...] = (
         ratio(CONTACTS.c.recorded, sa.and_(ANSWERED, CONTACTS.c.recorded.is_not(None))),
         Permission.SEE_CALL_STATISTICS,
         CONTACT_DIMENSIONS,
+        exclusions=(*ANSWERED_ONLY, exclude("recording_unknown", N_("The source does not say whether it was recorded"), CONTACTS.c.recorded.is_(None))),
     ),
 )

@@ -26,8 +26,9 @@ def _like(name: str, table: sa.Table, without: tuple[str, ...] = (), *columns: s
 
 
 _c = CONTACTS.c
-MISSES = _like("misses", CONTACTS, (), sa.column("seconds_to_call_back", sa.Double))
-"""The missed contacts, one per caller and recovery window; query.statements builds it where it is asked for, and the two below."""
+MISSES = _like("misses", CONTACTS, (), sa.column("seconds_to_call_back", sa.Double), sa.column("is_repeated", sa.Boolean))
+"""The missed contacts, one per caller and recovery window, unless the repeated ones are asked for too; query.statements builds it where it is asked for,
+and the two below."""
 
 CALLERS = _like("callers", CONTACTS, (), sa.column("is_first_time", sa.Boolean))
 """The contacts of known customers, and whether each is the customer's first in the whole lake; null for an unknown customer."""

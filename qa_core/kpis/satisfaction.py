@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from qa_core.access import Permission
 from qa_core.facts import CONTACTS
 from qa_core.kpis.declaration import CONTACT_DIMENSIONS, Given, Kind, Kpi, Parts, Predicate, Unit
+from qa_core.kpis.exclusions import INBOUND, exclude
 from qa_core.kpis.rows import number, ratio
 from qa_core.wording import N_
 
@@ -18,6 +19,13 @@ _c = CONTACTS.c
 RATED = sa.and_(_c.csat.is_not(None), _c.csat_scale.is_not(None))
 RESPONDED = sa.or_(_c.csat.is_not(None), _c.nps.is_not(None), _c.ces.is_not(None), _c.survey_resolved.is_not(None), _c.survey_contacts.is_not(None))
 SILENT = sa.and_(_c.survey_sent, sa.not_(RESPONDED))
+NOT_SURVEYED = exclude("not_surveyed", N_("No survey sent, none answered"), sa.and_(_c.survey_sent.is_distinct_from(sa.true()), sa.not_(RESPONDED)))
+_NOT_SENT = exclude("not_surveyed", N_("No survey is known to be sent"), _c.survey_sent.is_distinct_from(sa.true()))
+_NOT_RATED = exclude("no_rating", N_("Asked, but gave no rating"), sa.not_(RATED))
+_RATED_NOTHING = exclude("no_rating", N_("Answered the survey without a rating"), sa.and_(RESPONDED, sa.not_(RATED)))
+_NO_NPS = exclude("no_answer", N_("Asked, but did not say whether they would recommend the centre"), _c.nps.is_(None))
+_NEITHER = exclude("no_rating", N_("Asked, but gave neither a rating nor a recommendation"), sa.and_(sa.not_(RATED), _c.nps.is_(None)))
+_NO_EFFORT = exclude("no_answer", N_("Asked, but gave no effort mark"), _c.ces.is_(None))
 
 
 def _per_scale(given: Given, make: Callable[[float, float], Any]) -> sa.ColumnElement[Any]:
@@ -65,6 +73,7 @@ ALL: tuple[Kpi, ...] = (
         U.RATE,
         "up",
         _csat,
+        exclusions=(*INBOUND, NOT_SURVEYED, _NOT_RATED),
     ),
     _declare(
         "csat_if_silent_unhappy",
@@ -75,6 +84,7 @@ ALL: tuple[Kpi, ...] = (
         U.RATE,
         "up",
         lambda given: _csat_with_silent(given, are_happy=False),
+        exclusions=(*INBOUND, NOT_SURVEYED, _RATED_NOTHING),
     ),
     _declare(
         "csat_if_silent_happy",
@@ -85,6 +95,7 @@ ALL: tuple[Kpi, ...] = (
         U.RATE,
         "up",
         lambda given: _csat_with_silent(given, are_happy=True),
+        exclusions=(*INBOUND, NOT_SURVEYED, _RATED_NOTHING),
     ),
     _declare(
         "csat_mean",
@@ -95,6 +106,7 @@ ALL: tuple[Kpi, ...] = (
         U.RATING,
         "up",
         _csat_mean,
+        exclusions=(*INBOUND, NOT_SURVEYED, _NOT_RATED),
     ),
     _declare(
         "unhappy_rate",
@@ -105,6 +117,7 @@ ALL: tuple[Kpi, ...] = (
         U.RATE,
         "down",
         _unhappy,
+        exclusions=(*INBOUND, NOT_SURVEYED, _NEITHER),
     ),
     _declare(
         "nps",
@@ -115,6 +128,7 @@ ALL: tuple[Kpi, ...] = (
         U.NPS,
         "up",
         lambda given: Parts(counted=_c.nps.is_not(None), hits=_c.nps >= number("9.0"), against=_c.nps <= number("6.0")),
+        exclusions=(*INBOUND, NOT_SURVEYED, _NO_NPS),
     ),
     _declare(
         "ces",
@@ -125,6 +139,7 @@ ALL: tuple[Kpi, ...] = (
         U.EFFORT,
         "up",
         lambda given: Parts(counted=_c.ces.is_not(None), amount=_c.ces),
+        exclusions=(*INBOUND, NOT_SURVEYED, _NO_EFFORT),
     ),
     _declare(
         "ces_agree",
@@ -135,6 +150,7 @@ ALL: tuple[Kpi, ...] = (
         U.RATE,
         "up",
         ratio(_c.ces >= number("5.0"), _c.ces.is_not(None)),
+        exclusions=(*INBOUND, NOT_SURVEYED, _NO_EFFORT),
     ),
     _declare(
         "response_rate",
@@ -145,5 +161,6 @@ ALL: tuple[Kpi, ...] = (
         U.RATE,
         "up",
         ratio(RESPONDED, _c.survey_sent),
+        exclusions=(*INBOUND, _NOT_SENT),
     ),
 )

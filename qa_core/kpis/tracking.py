@@ -8,15 +8,28 @@ import sqlalchemy as sa
 
 from qa_core.access import Permission
 from qa_core.facts import CONTACTS
-from qa_core.kpis.declaration import CONTACT_DIMENSIONS, SPEND_DIMENSIONS, Given, Kind, Kpi, Parts, Predicate, Subject, Unit
+from qa_core.kpis.declaration import CONTACT_DIMENSIONS, SPEND_DIMENSIONS, Exclusion, Given, Kind, Kpi, Parts, Predicate, Subject, Unit
+from qa_core.kpis.exclusions import INBOUND, NO_SOURCE, NOT_ANSWERED, OUTCOME_UNKNOWN, OUTSIDE_HOURS, exclude
 from qa_core.kpis.rows import ANSWERED, ATTRIBUTED, EVERY, ratio
 from qa_core.wording import N_
 
+UNRESOLVED = exclude("unresolved", N_("Not declared resolved"), CONTACTS.c.declared_resolved.is_distinct_from(sa.true()))
 
-def _of_spend(key: str, title: str, meaning: str, formula: str, rows: Predicate = EVERY, kind: Kind = Kind.RATIO, better: str = "down") -> Kpi:
+
+def _of_spend(
+    key: str,
+    title: str,
+    meaning: str,
+    formula: str,
+    rows: Predicate = EVERY,
+    exclusions: tuple[Exclusion, ...] = (),
+    kind: Kind = Kind.RATIO,
+    better: str = "down",
+) -> Kpi:
     parts: Callable[[Given], Parts] = lambda given: Parts(counted=sa.and_(ATTRIBUTED, rows), behind=ATTRIBUTED)  # noqa: E731
     settings = ("provisional_spend_days",)
-    return Kpi(key, title, meaning, formula, kind, Unit.MONEY, better, parts, Permission.SEE_TRACKING, SPEND_DIMENSIONS, Subject.SPEND, settings)
+    needs = Permission.SEE_TRACKING
+    return Kpi(key, title, meaning, formula, kind, Unit.MONEY, better, parts, needs, SPEND_DIMENSIONS, Subject.SPEND, settings, exclusions=exclusions)
 
 
 ALL: tuple[Kpi, ...] = (
@@ -31,6 +44,7 @@ ALL: tuple[Kpi, ...] = (
         ratio(ATTRIBUTED, EVERY),
         Permission.SEE_TRACKING,
         CONTACT_DIMENSIONS,
+        exclusions=INBOUND,
     ),
     _of_spend("spend", N_("Spend"), N_("What the campaigns cost."), N_("Σ amount"), kind=Kind.TOTAL, better="neither"),
     _of_spend(
@@ -38,6 +52,7 @@ ALL: tuple[Kpi, ...] = (
         N_("Cost per contact"),
         N_("What one inbound contact from a known source cost."),
         N_("spend / inbound contacts with a source"),
+        exclusions=(*INBOUND, NO_SOURCE),
     ),
     _of_spend(
         "cost_per_answered",
@@ -45,6 +60,7 @@ ALL: tuple[Kpi, ...] = (
         N_("What one answered contact from a known source cost."),
         N_("spend / answered contacts with a source"),
         ANSWERED,
+        exclusions=(*INBOUND, NO_SOURCE, OUTSIDE_HOURS, OUTCOME_UNKNOWN, NOT_ANSWERED),
     ),
     _of_spend(
         "cost_per_resolved",
@@ -52,5 +68,6 @@ ALL: tuple[Kpi, ...] = (
         N_("What one contact from a known source cost that the advisor declared resolved."),
         N_("spend / answered contacts with a source that were declared resolved"),
         sa.and_(ANSWERED, CONTACTS.c.declared_resolved),
+        exclusions=(*INBOUND, NO_SOURCE, OUTSIDE_HOURS, OUTCOME_UNKNOWN, NOT_ANSWERED, UNRESOLVED),
     ),
 )

@@ -5,6 +5,7 @@ from qa_core.query.callbacks import Recovery, find_recovery
 from qa_core.query.changes import Change, find_changes
 from qa_core.query.contacts import contact_columns, count_contacts, data_span, data_through, find_contacts, find_values, get_contact
 from qa_core.query.currencies import find_currencies
+from qa_core.query.explaining import Explanation, explain
 from qa_core.query.freshness import Freshness, find_freshness
 from qa_core.query.given import find_given_evaluations
 from qa_core.query.measuring import measure
@@ -17,6 +18,7 @@ __all__ = [
     "UNHAPPY_BANDS",
     "Advisor",
     "Change",
+    "Explanation",
     "Freshness",
     "Recovery",
     "contact_columns",
@@ -24,6 +26,7 @@ __all__ = [
     "data_span",
     "data_through",
     "find_advisors",
+    "explain",
     "find_changes",
     "find_contacts",
     "find_currencies",

@@ -58,6 +58,12 @@ def measure(
     return _beside(frame, before, by, where.period, compare)
 
 
+def find_rows(viewer: Viewer, chosen: Sequence[Kpi], where: Filters, overrides: Mapping[str, str] | None = None) -> list[Row]:
+    """The rows of `measure` without a cut, for declarations at hand; with the same errors."""
+    _check(viewer, tuple(chosen), (), where, None, overrides or {})
+    return _measure(viewer, tuple(chosen), (), where, overrides or {})
+
+
 def _check(viewer: Viewer, chosen: tuple[Kpi, ...], by: tuple[str, ...], where: Filters, compare: Period | None, overrides: Mapping[str, str]) -> None:
     for kpi in chosen:
         viewer.require(kpi.needs)
@@ -105,7 +111,7 @@ def _giver() -> Callable[[Settings], Given]:
 
 
 def _counts(question: Question, subject: Subject, asked: list[Kpi]) -> list[Row]:
-    beside = _beside_the_lake(subject)
+    beside = beside_the_lake(subject)
     frame = engines.current().run(statements.BUILDERS[subject](question, asked), beside, **statements.months_of(question, subject))
     records = frame.to_dict("records")
     if subject == Subject.CONTACTS:
@@ -261,7 +267,8 @@ def _ends(scale: str) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def _beside_the_lake(subject: Subject) -> dict[str, pa.Table]:
+def beside_the_lake(subject: Subject) -> dict[str, pa.Table]:
+    """What a statement on that subject reads besides the lake."""
     if subject not in (Subject.ANSWERS, Subject.ADVISORS):
         return {}
     with store.reading() as session:

@@ -67,14 +67,14 @@ class Question:
 
 def on_contacts(question: Question, kpis: Sequence[Kpi]) -> sa.Select:
     """The contacts: counted once each, whatever else hangs on them."""
-    conditions = [question.viewer.scope(CONTACTS), COUNTED_DIRECTION, *cuts.within(question.where.period, CONTACTS.c), *question.filters(CONTACTS.c)]
+    conditions = [COUNTED_DIRECTION, *conditions_on_contacts(question)]
     present = sa.func.count().filter(RECEIVED).label("present")
     return grouped(question.groups(CONTACTS.c), [present, *_aggregates(question, kpis, CONTACTS.c)]).where(*conditions)
 
 
-def misses_of(question: Question, with_call_backs: bool = False) -> sa.CTE:
+def misses_of(question: Question, with_call_backs: bool = False, with_repeated: bool = False) -> sa.CTE:
     """The missed contacts in the viewer's scope, where a caller's further misses within the recovery window of the one before are the same miss;
-    if asked, with the call-back that followed, whoever made it. Neither the period nor the filters are applied."""
+    if asked, with the call-back that followed, whoever made it, or with those further misses too. Neither the period nor the filters are applied."""
     own = sa.and_(question.viewer.scope(CONTACTS), COUNTED_DIRECTION, MISSED)
     order = (CONTACTS.c.started_at, CONTACTS.c.source_system, CONTACTS.c.contact_id)
     started_at, same = CONTACTS.c.started_at, {"partition_by": CONTACTS.c.customer_key, "order_by": order}
@@ -85,7 +85,8 @@ def misses_of(question: Question, with_call_backs: bool = False) -> sa.CTE:
     repeated = sa.and_(is_known, before.is_not(None), sa.extract("epoch", started_at - before) <= window).label("is_repeated")
     seconds = sa.case((is_known, sa.extract("epoch", called_back - started_at))).label("seconds_to_call_back")
     tries = sa.select(*CONTACTS.c, own.label("is_own"), repeated, seconds).where(sa.or_(own, OUTGOING) if with_call_backs else own).cte("tries")
-    return sa.select(*(tries.c[column.name] for column in MISSES.c)).where(tries.c.is_own, sa.not_(tries.c.is_repeated)).cte("misses")
+    kept = tries.c.is_own if with_repeated else sa.and_(tries.c.is_own, sa.not_(tries.c.is_repeated))
+    return sa.select(*(tries.c[column.name] for column in MISSES.c)).where(kept).cte("misses")
 
 
 def on_misses(question: Question, kpis: Sequence[Kpi]) -> sa.Select:
@@ -97,40 +98,59 @@ def on_misses(question: Question, kpis: Sequence[Kpi]) -> sa.Select:
 
 def on_callers(question: Question, kpis: Sequence[Kpi]) -> sa.Select:
     """The contacts, each beside the first that its customer ever had, whoever answered that one and whenever."""
+    callers = callers_of(question, [COUNTED_DIRECTION, *conditions_on_contacts(question)])
+    return grouped(question.groups(CALLERS.c), _counted(question, kpis, CALLERS.c)).add_cte(callers)
+
+
+def conditions_on_contacts(question: Question) -> list[sa.ColumnElement[bool]]:
+    """Every contact of the viewer's scope, the period and the filters, of any direction."""
+    return [question.viewer.scope(CONTACTS), *cuts.within(question.where.period, CONTACTS.c), *question.filters(CONTACTS.c)]
+
+
+def callers_of(question: Question, conditions: Sequence[sa.ColumnElement[bool]]) -> sa.CTE:
+    """The contacts that fit, and whether each is its customer's first."""
+    known = CONTACTS.c.customer_key.is_not(None)
+    if question.where != Filters():
+        # Of millions of customers few are asked about: the first contacts of the others need not be looked for.
+        known = CONTACTS.c.customer_key.in_(sa.select(CONTACTS.c.customer_key).where(*conditions))
     firsts = (
         sa.select(CONTACTS.c.customer_key.label("customer"), sa.func.min(CONTACTS.c.started_at).label("first_start"))
-        .where(COUNTED_DIRECTION, CONTACTS.c.customer_key.is_not(None))
+        .where(COUNTED_DIRECTION, known)
         .group_by(CONTACTS.c.customer_key)
         .cte("firsts")
     )
-    conditions = [question.viewer.scope(CONTACTS), COUNTED_DIRECTION, *cuts.within(question.where.period, CONTACTS.c), *question.filters(CONTACTS.c)]
     is_first = (CONTACTS.c.started_at == firsts.c.first_start).label("is_first_time")
     joined = CONTACTS.outerjoin(firsts, CONTACTS.c.customer_key == firsts.c.customer)
-    callers = sa.select(*CONTACTS.c, is_first).select_from(joined).where(*conditions).cte("callers")
-    return grouped(question.groups(CALLERS.c), _counted(question, kpis, CALLERS.c)).add_cte(callers)
+    return sa.select(*CONTACTS.c, is_first).select_from(joined).where(*conditions).cte("callers")
 
 
 def on_answers(question: Question, kpis: Sequence[Kpi]) -> sa.Select:
     """The evaluations: each once, or once per criterion or section when these are asked for."""
-    source, columns, statement = _evaluations(question, with_errors=any(kpi.key.startswith("critical_accuracy") for kpi in kpis))
+    source, columns, statement = evaluations_of(question, with_errors=any(kpi.key.startswith("critical_accuracy") for kpi in kpis))
     return statement(grouped(question.groups(columns), _counted(question, kpis, EVALUATED.c)).select_from(source))
 
 
 def on_advisors(question: Question, kpis: Sequence[Kpi]) -> sa.Select:
     """The evaluations, averaged advisor by advisor, and then the advisors."""
-    source, columns, statement = _evaluations(question, with_errors=False)
-    groups = question.groups(columns)
-    kept = [EVALUATED.c.advisor_id, sa.func.avg(EVALUATED.c.score).label("score"), sa.func.count(EVALUATED.c.score).label("evaluations")]
-    means = statement(sa.select(*groups, *kept).select_from(source).where(EVALUATED.c.advisor_id.is_not(None)).group_by(*groups, EVALUATED.c.advisor_id))
-    means = means.cte("advisor_means")
+    means = advisor_means_of(question)
     evaluations = sa.func.sum(ADVISOR_MEANS.c.evaluations)
     # A small cell is one of few evaluations, not of few advisors alone.
     weights = [evaluations.label(f"{kpi.key}__{suffix}") for kpi in kpis for suffix in ("n", "behind")]
     made = [evaluations.label("present"), *(weights if question.by_advisor else _aggregates(question, kpis, ADVISOR_MEANS.c))]
-    return grouped([sa.column(group.name) for group in groups], made).select_from(ADVISOR_MEANS).add_cte(means)
+    groups = [sa.column(f"by_{dimension}") for dimension in question.by] + ([sa.column("behind_advisor")] if question.by_advisor else [])
+    return grouped(groups, made).select_from(ADVISOR_MEANS).add_cte(means)
 
 
-def _evaluations(question: Question, with_errors: bool) -> tuple[sa.FromClause, Any, Callable[[sa.Select], sa.Select]]:
+def advisor_means_of(question: Question) -> sa.CTE:
+    """The mean score of each advisor in each group, and of how many evaluations."""
+    source, columns, statement = evaluations_of(question, with_errors=False)
+    groups = question.groups(columns)
+    kept = [EVALUATED.c.advisor_id, sa.func.avg(EVALUATED.c.score).label("score"), sa.func.count(EVALUATED.c.score).label("evaluations")]
+    means = statement(sa.select(*groups, *kept).select_from(source).where(EVALUATED.c.advisor_id.is_not(None)).group_by(*groups, EVALUATED.c.advisor_id))
+    return means.cte("advisor_means")
+
+
+def evaluations_of(question: Question, with_errors: bool) -> tuple[sa.FromClause, Any, Callable[[sa.Select], sa.Select]]:
     """What evaluations are read from, the columns to cut them by, and what completes a statement on them."""
     touched = cuts.dimensions_of(question.by, question.where)
     own = EVALUATION_DIMENSIONS.__contains__
@@ -196,10 +216,10 @@ BUILDERS = {
 
 
 def months_of(question: Question, subject: Subject) -> dict[str, str | None]:
-    """What the engine must read for a statement: misses look back, to know whether they are the first, and ahead, for the call-back; callers look over
-    everything; evaluations find their contact in its month."""
+    """What the engine must read for a statement: misses look back, to know whether they are the first, and ahead, for the call-back; callers look back
+    to the beginning; evaluations find their contact in its month."""
     if subject == Subject.CALLERS:
-        return cuts.months(Period())
+        return cuts.months(Period(last_day=question.where.period.last_day))
     around = NEIGHBOUR_DAYS if subject == Subject.MISSES else 0
     return cuts.months(question.where.period, before=around, after=around)
 

@@ -65,6 +65,10 @@ class Published:
         self.hidden_cells = {cell for cell, weight in self.cells.items() if not weight.is_safe}
         self._settle()
 
+    @property
+    def hides_nothing(self) -> bool:
+        return not (self.hides_all or self.hidden_values or self.hidden_months or self.hidden_cells)
+
     def shows(self, value: Any, first_month: str | None, last_month: str | None) -> bool:
         """Whether the sum over those months follows from published cells."""
         if self.hides_all or value in self.hidden_values:
@@ -212,14 +216,9 @@ def hide_small_cells(question: Question, subject: Subject, asked: list[Kpi], row
             row.suppress()
         return
     dimension = next(iter(dimensions), None)
-    published, judged_or_not = _weigh(question, subject, weighed, beside, dimension)
-    chosen = {name: [None if value is None else cuts.parse_value(name, value) for value in given] for name, given in question.where.values}
-    whole = cuts.months(question.where.period)
+    published, judged_or_not = weigh(question, subject, weighed, beside, dimension)
     for row in concerned:
-        values = [row.by[dimension]] if dimension in row.by else chosen.get(dimension, [ALL])
-        single = [row.by["month"]] if "month" in row.by else chosen.get("month")
-        spans = [{"first_month": month, "last_month": month} for month in single] if single else [whole]
-        cells = [(value, span) for value in values for span in spans]
+        cells = _cells_of(question, dimension, row.by)
         if not all(published[row.kpi].shows(value, **span) for value, span in cells):
             row.suppress()
         elif row.kpi in judged_or_not and not all(judged_or_not[row.kpi].shows(value, **span) for value, span in cells):
@@ -229,7 +228,23 @@ def hide_small_cells(question: Question, subject: Subject, asked: list[Kpi], row
                 row.suppress()
 
 
-def _weigh(
+def publishes(question: Question, weights: Mapping[Cell, Weight]) -> bool:
+    """Whether what an uncut question adds up is published, of a table whose cells over the whole lake weigh so much."""
+    dimension = next(iter(cuts.dimensions_of((), question.where) - {"month"}), None)
+    published = Published(weights, nesting.find_groups(dimension))
+    return all(published.shows(value, **span) for value, span in _cells_of(question, dimension, {}))
+
+
+def _cells_of(question: Question, dimension: str | None, by: Mapping[str, Any]) -> list[tuple[Any, dict[str, str | None]]]:
+    """The values of the dimension and the spans of months that a row adds up."""
+    chosen = {name: [None if value is None else cuts.parse_value(name, value) for value in given] for name, given in question.where.values}
+    values = [by[dimension]] if dimension in by else chosen.get(dimension, [ALL])
+    single = [by["month"]] if "month" in by else chosen.get("month")
+    spans = [{"first_month": month, "last_month": month} for month in single] if single else [cuts.months(question.where.period)]
+    return [(value, span) for value in values for span in spans]
+
+
+def weigh(
     question: Question, subject: Subject, kpis: list[Kpi], beside: Mapping[str, Any], dimension: str | None
 ) -> tuple[dict[str, Published], dict[str, Published]]:
     """The weight of every cell over the whole lake, whatever the period asked for: of what each KPI counts, and, where a KPI leaves contacts out

@@ -73,6 +73,11 @@ def find_alerts(viewer: Viewer) -> tuple[alerts.Event, ...]:
     return _find_alerts(viewer, (version(), *state))
 
 
+def explain(viewer: Viewer, kpi: str, where: Filters) -> query.Explanation:
+    """`query.explain`, remembered."""
+    return _explain(viewer, version(), kpi, where)
+
+
 def find_values(viewer: Viewer, dimension: str, where: Filters = Filters()) -> list[tuple[str | None, int]]:
     """`query.find_values`, remembered: what may be chosen in a filter, in the viewer's scope."""
     return _find_values(viewer, version(), dimension, where)
@@ -193,6 +198,11 @@ def _find_changes(viewer, version, period, kpis):
 @st.cache_data(ttl=SECONDS, max_entries=50, show_spinner=False)
 def _find_alerts(viewer, version):
     return alerts.find(viewer)
+
+
+@st.cache_data(ttl=SECONDS, max_entries=100, show_spinner=False)
+def _explain(viewer, version, kpi, where):
+    return query.explain(viewer, kpi, where)
 
 
 @st.cache_data(ttl=SECONDS, max_entries=200, show_spinner=False)

@@ -12,6 +12,7 @@ from qa_core import figures, findings, movement
 from qa_core.findings import Finding
 from qa_core.kpis import Kpi, get_kpi
 from qa_core.series import Series
+from qa_core.ui import explaining
 from qa_core.ui.filter_bar import Look
 from qa_core.ui.plain import escape
 from qa_core.wording import N_, _, ngettext
@@ -60,6 +61,8 @@ class Tile:
     delta_up: bool = True
     delta_tone: str = ""
     sparkline: tuple[float, ...] = ()
+    kpi: str = ""
+    """The KPI that can be explained; nothing for what is put together from several."""
 
 
 def is_dark() -> bool:
@@ -84,7 +87,7 @@ def build_tile(row: Any, look: Look, series: Series | None = None, extra: str = 
     help_text = "\n\n".join((f"{_(kpi.title)} – {_(kpi.meaning)}", escape(_(kpi.formula)), *say_notes(row.notes or ())))
     sparkline = tuple(series.sparkline[-30:]) if series else ()
     if figures.is_missing(row.value):
-        return Tile(title_of(kpi), _missing(row.status), help_text, _why_missing(row), sparkline=sparkline)
+        return Tile(title_of(kpi), _missing(row.status), help_text, _why_missing(row), sparkline=sparkline, kpi=kpi.key)
     tile = {
         "title": title_of(kpi),
         "value": figures.value(row.value, kpi.unit, currency),
@@ -98,7 +101,7 @@ def build_tile(row: Any, look: Look, series: Series | None = None, extra: str = 
         )
         tone = findings.describe_change("", change, interval, kpi.unit, kpi.better).tone if interval else ""
         tile |= {"delta": figures.change(change, kpi.unit, currency), "delta_up": change >= 0, "delta_tone": tone}
-    return Tile(**tile, sparkline=sparkline)
+    return Tile(**tile, sparkline=sparkline, kpi=kpi.key)
 
 
 def show_tiles(tiles: Sequence[Tile]) -> None:
@@ -123,6 +126,8 @@ def _show_tile(tile: Tile) -> None:
             height="stretch",
         )
         st.caption(tile.below, help=tile.help)
+        if tile.kpi:
+            explaining.show_link(tile.kpi)
 
 
 def show_chart(

@@ -11,6 +11,7 @@ import streamlit as st
 
 from qa_core import figures, query, slices, spans
 from qa_core.access import Permission, Viewer
+from qa_core.kpis import BY_KEY
 from qa_core.slices import Filters, Period
 from qa_core.ui import address, cached
 from qa_core.ui.plain import escape
@@ -28,15 +29,16 @@ PAGES: dict[str, tuple[str, ...]] = {
     "my_quality": ("channel", "queue", "reason"),
     "scores": ("grid",),
     "contacts": ("channel", "queue", "team", "reason", "campaign"),
+    "explain": ("channel", "queue", "team", "reason", "campaign"),
 }
 """The pages that have the row, and the dimensions they filter by, besides period and comparison."""
 ALWAYS = ("period", "from", "to", "compare")
-WITHOUT_COMPARISON = frozenset({"contacts", "advisor"})
+WITHOUT_COMPARISON = frozenset({"contacts", "explain", "advisor"})
 
 MOST_BUTTONS = 14
 """Up to so many values are buttons; beyond, a list to search in."""
 
-_LOOK = "look"
+_LOOK, _PAGE = "look", "look_page"
 _BEFORE = "look_before"
 _MISSING = "-"
 """Stands for "not known" among the options."""
@@ -71,6 +73,7 @@ class Look:
 def show(viewer: Viewer, page_key: str) -> None:
     """Draw the row for that page and remember what was chosen; called by the front door, before the page runs."""
     st.session_state[_LOOK] = Look()
+    st.session_state[_PAGE] = page_key
     keep(_drawn(page_key))
     _widen(page_key)
     span = query.data_span(viewer)
@@ -78,7 +81,7 @@ def show(viewer: Viewer, page_key: str) -> None:
         address.write(page_key, {})
         return
     first_day, last_day = span
-    dimensions = [dimension for dimension in PAGES[page_key] if viewer.can_cut_by(dimension)]
+    dimensions = [dimension for dimension in PAGES[page_key] if viewer.can_cut_by(dimension) and _fits(viewer, page_key, dimension)]
     _take_address(page_key, dimensions)
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="filter_bar"):
         period = _ask_period(viewer, first_day, last_day)
@@ -101,6 +104,25 @@ def show(viewer: Viewer, page_key: str) -> None:
         last_day=last_day,
         currency=cached.find_currency(viewer) if viewer.can(Permission.SEE_TRACKING) else None,
     )
+
+
+def _fits(viewer: Viewer, page_key: str, dimension: str) -> bool:
+    """Whether what the page shows can be cut by that dimension: a page about one KPI has it in its address. What contacts there are, evaluators
+    are not told."""
+    if page_key != "explain":
+        return True
+    kpi = BY_KEY.get(st.query_params.get("kpi", ""))
+    return viewer.can(Permission.SEE_CALL_STATISTICS) and (kpi is None or dimension in kpi.dimensions)
+
+
+def share() -> dict[str, list[str]]:
+    """What the row of this page says, for a link to the explanation of one of its figures; the period even where it is as usual, so that the other
+    page takes all of it from the link."""
+    page_key = st.session_state.get(_PAGE)
+    if page_key not in PAGES:
+        return {}
+    said = say(page_key) | {"period": [st.session_state.get("period") or spans.USUAL], "compare": []}
+    return {name: values for name, values in said.items() if values}
 
 
 def _drawn(page_key: str) -> tuple[str, ...]:

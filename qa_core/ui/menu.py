@@ -45,6 +45,8 @@ MENU: dict[str, tuple[MenuPage, ...]] = {
         MenuPage("performance/first_contact.py", N_("First contact"), ":material/task_alt:", P.SEE_CALL_STATISTICS),
         MenuPage("performance/satisfaction.py", N_("Satisfaction"), ":material/mood:", P.SEE_SATISFACTION),
         MenuPage("performance/irritants.py", N_("Irritants"), ":material/sentiment_stressed:", P.SEE_IRRITANTS),
+        # Whoever sees figures at all sees scores; each KPI then asks for the permission of its own.
+        MenuPage("performance/explain.py", N_("Explain a number"), ":material/function:", P.SEE_SCORES, is_listed=False),
     ),
     N_("Call tracking"): (MenuPage("tracking/sources.py", N_("Sources"), ":material/campaign:", P.SEE_TRACKING),),
     N_("Quality"): (

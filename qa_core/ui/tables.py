@@ -10,7 +10,7 @@ import streamlit as st
 
 from qa_core import figures
 from qa_core.kpis import Unit, get_kpi
-from qa_core.ui import cards
+from qa_core.ui import cards, explaining
 from qa_core.ui.filter_bar import Look
 from qa_core.wording import _
 
@@ -116,6 +116,7 @@ def note_definitions(kpis: Sequence[str], look: Look, key: str = "") -> None:
         for key in kpis:
             kpi = get_kpi(key)
             st.markdown(f"**{_(kpi.title)}** – {_(kpi.meaning)}  \n{cards.escape(_(kpi.formula))}")
+            explaining.show_link(key)
 
 
 def is_rate(key: str) -> bool:

@@ -13,7 +13,7 @@ from qa_core.exports import CONTACT_COLUMNS
 from qa_core.kpis import BY_KEY, Subject
 from qa_core.records import store
 from qa_core.slices import Filters
-from qa_core.ui import address, cards, drill, links
+from qa_core.ui import address, cards, drill, explaining, links
 from qa_core.ui.filter_bar import Look
 from qa_core.wording import N_, _, ngettext
 
@@ -60,6 +60,8 @@ def show_asked(asked: Asked) -> None:
             _show_removable("behind", _("Counted in: {title}", title=cards.title_of(BY_KEY[asked.behind])))
         for dimension, value in asked.extra:
             _show_removable(dimension, f"{_(slices.get_dimension(dimension).title)}: {figures.name(dimension, value)}")
+        if asked.behind:
+            explaining.show_link(asked.behind, {dimension: (value,) for dimension, value in asked.extra}, _("Explain this number"))
 
 
 def count(viewer: Viewer, asked: Asked) -> int:

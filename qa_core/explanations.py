@@ -1,0 +1,145 @@
+"""What stands behind a value, in words: the same on the page and in its file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, datetime
+from typing import Any
+
+from qa_core import downloads, exports, figures, query
+from qa_core.access import Permission, Viewer
+from qa_core.kpis import Kind, Kpi, Subject, Unit, get_kpi
+from qa_core.query import Explanation
+from qa_core.settings import get_setting
+from qa_core.wording import N_, _, ngettext
+
+FORMULAS = {
+    "short_abandons_excluded": N_("Short abandons left out (usual)"),
+    "early_abandons_credited": N_("Abandons within the threshold count as met"),
+    "abandons_ignored": N_("Answered contacts alone"),
+    "abandons_penalised": N_("Every abandon counts as missed"),
+    "late_abandons_penalised": N_("Abandons after the threshold count as missed"),
+    "short_abandons_credited": N_("Short abandons count as met"),
+}
+_ALL_CONTACTS, _COUNTED_CONTACTS = N_("All contacts, inbound and outbound"), N_("Counted contacts")
+UNIVERSES = {
+    Subject.MISSES: N_("All missed contacts"),
+    Subject.ANSWERS: N_("All published evaluations"),
+    Subject.ADVISORS: N_("All advisors evaluated"),
+}
+COUNTED = {
+    Subject.MISSES: N_("Counted: missed callers, one miss each"),
+    Subject.ANSWERS: N_("Counted evaluations"),
+    Subject.ADVISORS: N_("Counted advisors"),
+}
+KINDS = {
+    "contacts": N_("Contacts"),
+    "intervals": N_("Totals"),
+    "tracking": N_("Call tracking"),
+    "surveys": N_("Surveys"),
+    "spend": N_("Spend"),
+    "evaluations": N_("Evaluations"),
+}
+
+
+def universe_title(kpi: Kpi) -> str:
+    """What all the rows are that the KPI looks at."""
+    if kpi.key == "spend":
+        return _("All entries of spend")
+    return _(UNIVERSES.get(kpi.subject, _ALL_CONTACTS))
+
+
+def counted_title(kpi: Kpi) -> str:
+    """What is counted."""
+    if kpi.kind == Kind.DISTINCT:
+        return _("Counted customers, each once")
+    if kpi.key == "spend":
+        return _("Counted entries")
+    return _(COUNTED.get(kpi.subject, _COUNTED_CONTACTS))
+
+
+def rows_of(explanation: Explanation) -> list[tuple[str, int]]:
+    """What was left out, in order, between all the rows and those counted; reasons that left nothing out are not told. Empty where they are hidden."""
+    if explanation.universe is None or explanation.counted is None:
+        return []
+    kpi, totals = explanation.kpi, explanation.from_totals
+    rows = [(universe_title(kpi), explanation.universe)]
+    rows += [(f"{figures.MINUS} {_(line.title)}", line.n) for line in explanation.excluded if line.n]
+    rows.append((f"= {counted_title(kpi)}", explanation.counted + totals))
+    return [*rows, (_("of which from totals by interval"), totals)] if totals else rows
+
+
+def arithmetic(kpi: Kpi, row: Any, currency: str | None = None) -> str:
+    """Numerator and denominator with the value that they give; nothing for a total, which is its own numerator."""
+    if figures.is_missing(row.value) or figures.is_missing(row.numerator) or not row.denominator:
+        return ""
+    result = figures.value(row.value, kpi.unit, currency)
+    n = figures.number(row.denominator)
+    if kpi.unit == Unit.NPS:
+        return f"100 × {figures.number(row.numerator)} / {n} = {result}"
+    if kpi.unit == Unit.MONEY:
+        return f"{figures.money(row.numerator, currency)} / {n} = {result}"
+    if kpi.unit == Unit.SECONDS:
+        return f"{figures.duration(row.numerator)} / {n} = {result}"
+    return f"{figures.number(row.numerator, 0 if float(row.numerator).is_integer() else 1)} / {n} = {result}"
+
+
+def setting_value(name: str, value: Any) -> str:
+    """The value of a setting with its unit."""
+    if name == "service_level_formula":
+        return _(FORMULAS[value])
+    if name.endswith("_seconds"):
+        return figures.duration(value)
+    if name.endswith("_days"):
+        return ngettext("{count} day", "{count} days", int(value), count=_number(value))
+    if name.endswith("_hours"):
+        return ngettext("{count} hour", "{count} hours", int(value), count=_number(value))
+    return _number(value) if isinstance(value, int | float) else str(value)
+
+
+def since(day: date | None) -> str:
+    """From when on a value holds."""
+    return _("since {day}", day=figures.day(day, year=True)) if day else _("since the beginning")
+
+
+def say_moment(moment: datetime | date | None) -> str:
+    """The newest contact or day of a source."""
+    if moment is None:
+        return "–"
+    return figures.moment(moment) if isinstance(moment, datetime) else figures.day(moment, year=True)
+
+
+def _number(value: float) -> str:
+    return figures.number(value, 0 if float(value).is_integer() else 1)
+
+
+def build_file(viewer: Viewer, kpis: list[str], by: list[str], first_day: str, last_day: str, values: list[list[Any]]) -> downloads.Download:
+    """A CSV of the explanation of one KPI, within the viewer's scope; numbers unrounded."""
+    explanation = query.explain(viewer, get_kpi(kpis[0]).key, exports.read_filters(first_day, last_day, values))
+    rows = list(_lines(explanation))
+    name = "-".join(["ecoute", explanation.kpi.key, first_day, last_day]).strip("-")
+    return downloads.Download(f"{name}.csv", "text/csv; charset=utf-8", downloads.to_csv(rows[0], rows[1:]))
+
+
+def _lines(explanation: Explanation) -> Iterator[list[Any]]:
+    kpi = explanation.kpi
+    yield [_(kpi.title), _(kpi.meaning), _(kpi.formula)]
+    yield from exports.say_filters(explanation.where)
+    yield []
+    yield [_(title) for title in exports.COLUMNS.values()]
+    for row in explanation.rows:
+        yield [getattr(row, name) for name in exports.COLUMNS]
+    yield []
+    yield from ([title, n] for title, n in rows_of(explanation))
+    yield []
+    for entry in explanation.settings:
+        yield [_(get_setting(entry.name).title), setting_value(entry.name, entry.value), since(entry.since)]
+    for variant in explanation.variants:
+        yield [setting_value(str(explanation.varied), variant.value), variant.row.value, variant.row.n]
+    yield []
+    yield [_("Tool"), _("Kind"), _("Rows"), _("Imports"), _("Last import"), _("Newest contact or day")]
+    for source in explanation.sources:
+        yield [source.system, _(KINDS[source.kind]), source.rows, source.batches, figures.moment(source.imported_at), say_moment(source.newest)]
+
+
+downloads.declare("explanation", Permission.EXPORT_FIGURES, build_file)
