@@ -111,10 +111,10 @@ def test_a_tile_says_how_far_its_value_is_from_the_target(open_app: Callable[...
     add_person("lea", "team_lead", teams=("Nord",))
     targets.set_target(SYSTEM, "answer_rate", "80%")
     captions = [caption.value.replace("\u00a0", " ").replace("\u202f", " ") for caption in open_app("lea", "overview").caption]
-    assert any("target 80.0 %, 5.0 pt below" in caption and ":orange" not in caption for caption in captions)
+    assert any("target 80.0 %, 5.0 pt below" in caption and ":orange[" not in caption for caption in captions)
     targets.set_target(SYSTEM, "answer_rate", "95%")
     captions = [caption.value.replace("\u00a0", " ").replace("\u202f", " ") for caption in open_app("lea", "overview").caption]
-    assert any(":orange[target 95.0 %, 20.0 pt below]" in caption for caption in captions)
+    assert any(":orange[:material/error:] target 95.0 %, 20.0 pt below" in caption for caption in captions)
 
 
 def test_targets_are_set_and_removed_on_their_page(open_app: Callable[..., AppTest], add_person: Callable[..., str], two_sites: Path) -> None:

@@ -141,16 +141,16 @@ def _settle(viewer: Viewer, found: Sequence[_Found]) -> Outcome:
             if not one.usable or one.rule.id not in active:
                 continue
             followed.add((one.rule.id, one.name))
-            last = max(one.firings, default=None)
-            if event is None and last == one.usable[-1]:
-                first_day = one.series.points["at"].iat[min(one.firings)]
+            held = firing.find_stretch(one.firings, one.usable, one.rule.clear_after)
+            if event is None and held and held[-1] == one.usable[-1]:
+                first_day = one.series.points["at"].iat[held[0]]
                 event = standing[(one.rule.id, one.name)] = model.AlertEvent(rule_id=one.rule.id, dimension_value=one.name, first_day=first_day, state="open")
                 session.add(event)
                 opened += 1
             if event is None:
                 continue
-            if last is not None and len([position for position in one.usable if position > last]) < one.rule.clear_after:
-                _follow(event, one, last)
+            if held:
+                _follow(event, one, held[-1])
             else:
                 followed.discard((one.rule.id, one.name))
         # What was clear for long enough, and what nothing is known of any more.

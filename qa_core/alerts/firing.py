@@ -30,14 +30,25 @@ def find_usable(series: Series) -> list[int]:
 
 
 def find_firings(rule: Rule, series: Series, gaps: Mapping[date, Mapping[str, Any]], usable: Sequence[int]) -> dict[int, Firing]:
-    """Where the rule held, among the last usable positions that decide about an alert. `gaps`: first day of a period → its row of
-    `targets.add_gaps`."""
-    found = {}
-    for number in range(max(0, len(usable) - rule.clear_after - 1), len(usable)):
-        firing = _judge(rule, series, gaps, usable[: number + 1])
-        if firing is not None:
-            found[usable[number]] = firing
-    return found
+    """Where the rule held, among the usable positions. `gaps`: first day of a period → its row of `targets.add_gaps`."""
+    judged = {position: _judge(rule, series, gaps, usable[: number + 1]) for number, position in enumerate(usable)}
+    return {position: found for position, found in judged.items() if found is not None}
+
+
+def find_stretch(firings: Mapping[int, Firing], usable: Sequence[int], clear_after: int) -> list[int]:
+    """The positions at which the rule held that are one matter with the present: fewer than `clear_after` clear ones lie between any two of them, or
+    between the last and the end."""
+    held: list[int] = []
+    clear = 0
+    for position in reversed(usable):
+        if position in firings:
+            held.insert(0, position)
+            clear = 0
+        else:
+            clear += 1
+            if clear >= clear_after:
+                break
+    return held
 
 
 def _judge(rule: Rule, series: Series, gaps: Mapping[date, Mapping[str, Any]], known: Sequence[int]) -> Firing | None:

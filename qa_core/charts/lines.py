@@ -147,9 +147,10 @@ def _draw_goals(figure: go.Figure, goals: Sequence[Goal], at: Sequence[date], un
             text=text,
             hovertemplate="%{text}<extra></extra>",
         )
-    if drawn:
-        last = min(drawn[-1].last_day or at[-1], at[-1])
-        figure.add_annotation(x=last, y=drawn[-1].value, text=text, showarrow=False, xanchor="right", yanchor="bottom", font={"size": 11, "color": tint.better})
+    if drawn:  # the newest value, above the start of its line: what went on is mostly marked at the other end
+        start = max(drawn[-1].first_day or at[0], at[0])
+        font = {"size": 11, "color": tint.better}
+        figure.add_annotation(x=start, y=drawn[-1].value, text=text, showarrow=False, xanchor="left", yanchor="bottom", font=font)
     return drawn
 
 

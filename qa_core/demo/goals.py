@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import sqlalchemy as sa
+
 from qa_core import alerts, annotations, targets
 from qa_core.access import Viewer
 from qa_core.demo.plan import Plan
 from qa_core.demo.seasons import LAUNCH_AGE
 from qa_core.errors import AccessDenied
+from qa_core.records import store
+from qa_core.records.model import AlertRule
 
 TARGETS = {"answer_rate": "92%", "service_level": "80%", "first_contact_resolution": "75%", "csat": "70%"}
 LAUNCH = "Nouvelle facture envoyée à tous les clients"
@@ -29,10 +33,12 @@ def set_up(viewer: Viewer, plan: Plan) -> Kept:
 
 
 def take_away(viewer: Viewer, kept: Kept) -> None:
-    """Remove what was set up and still stands."""
+    """Remove what was set up and still stands, with all that its rules found."""
     for remove, numbers in ((targets.remove, "targets"), (annotations.remove, "notes"), (alerts.end, "rules")):
         for number in kept.get(numbers, ()):
             try:
                 remove(viewer, number)
             except AccessDenied:
                 continue  # somebody has taken it away before
+    with store.writing() as session:
+        session.execute(sa.delete(AlertRule).where(AlertRule.id.in_(kept.get("rules", ()))))

@@ -206,7 +206,7 @@ def _below(row: Any, kpi: Kpi, currency: str | None, extra: str) -> list[str]:
 
 
 def _say_target(row: Any, kpi: Kpi, currency: str | None) -> str:
-    """The target, and how far from it; in the colour of what needs a look where it is missed by more than chance."""
+    """The target, and how far from it; with the sign of what needs a look where it is missed by more than chance."""
     target, size = figures.value(row.target, kpi.unit, currency), figures.change(abs(row.gap), kpi.unit, currency).lstrip("+")
     if row.gap > 0:
         text = _("target {target}, {size} above", target=target, size=size)
@@ -214,7 +214,7 @@ def _say_target(row: Any, kpi: Kpi, currency: str | None) -> str:
         text = _("target {target}, {size} below", target=target, size=size)
     else:
         text = _("target {target}, reached", target=target)
-    return f":orange[{text}]" if row.is_met is False and row.is_sure else text
+    return ICONS["attention"] + text if row.is_met is False and row.is_sure else text
 
 
 def say_notes(notes: Sequence[str]) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -30,9 +30,9 @@ Scope = tuple[str | None, str | None]
 
 def choose_section(viewer: Viewer) -> str:
     """Targets, alerts or notes, as far as they are the reader's."""
-    titles = {key: title for key, title in SECTIONS.items() if viewer.can(NEEDED[key]) or (key == "alerts" and viewer.can(Permission.MANAGE_ALERTS))}
+    titles = {key: _(title) for key, title in SECTIONS.items() if viewer.can(NEEDED[key]) or (key == "alerts" and viewer.can(Permission.MANAGE_ALERTS))}
     address.take("targets", "about", titles, "targets")
-    chosen = st.segmented_control(_("About"), list(titles), format_func=lambda key: _(titles[key]), key="about", label_visibility="collapsed", required=True)
+    chosen = st.segmented_control(_("About"), list(titles), format_func=titles.get, key="about", label_visibility="collapsed", required=True)
     address.give("targets", "about", chosen, "targets")
     return chosen
 
@@ -66,9 +66,9 @@ def _ask_target(viewer: Viewer, scopes: tuple[Scope, ...]) -> None:
         return
     offered = _offered(viewer)
     with st.form("target_form", border=False):
-        kpi = st.selectbox(_("KPI"), list(offered), format_func=lambda key: _(offered[key].title), key="target_kpi")
+        kpi = _choose(st, _("KPI"), {key: _(kpi.title) for key, kpi in offered.items()}, "target_kpi")
         value = st.text_input(_("Should reach"), placeholder="85 %", help=_("A rate as 85 % or 0.85; times in seconds."), key="target_value")
-        scope = st.selectbox(_("Where?"), scopes, format_func=notes.name_scope, key="target_scope")
+        scope = _choose(st, _("Where?"), {scope: notes.name_scope(scope) for scope in scopes}, "target_scope")
         first, last = st.columns(2)
         from_day = first.date_input(_("From (empty: always)"), value=None, format="DD/MM/YYYY", key="target_from")
         to_day = last.date_input(_("To (empty: open)"), value=None, format="DD/MM/YYYY", key="target_to")
@@ -104,7 +104,7 @@ def _measure_gap(viewer: Viewer, target: Target) -> str:
     if gap.gap is None:
         return ""
     text = _("now {value} ({change})", value=figures.value(row.value, kpi.unit), change=figures.change(gap.gap, kpi.unit))
-    return f":orange[{text}]" if gap.is_met is False and gap.is_sure else text
+    return f":orange[:material/error:] {text}" if gap.is_met is False and gap.is_sure else text
 
 
 def show_alerts(viewer: Viewer) -> None:
@@ -145,20 +145,21 @@ def _show_rules(viewer: Viewer) -> None:
 
 def _ask_rule(viewer: Viewer) -> None:
     offered = _offered(viewer)
-    key = st.selectbox(_("KPI"), list(offered), format_func=lambda key: _(offered[key].title), key="rule_kpi")
-    kind = st.selectbox(_("Needs a look when it is"), list(KINDS), format_func=lambda kind: _(KINDS[kind]), key="rule_kind")
+    key = _choose(st, _("KPI"), {key: _(kpi.title) for key, kpi in offered.items()}, "rule_kpi")
+    kind = _choose(st, _("Needs a look when it is"), {kind: _(title) for kind, title in KINDS.items()}, "rule_kind")
     side, value, periods = None, "", 1
     if kind == RuleKind.THRESHOLD:
         first, second = st.columns(2)
-        side = first.selectbox(_("Side"), list(SIDES), format_func=lambda side: _(SIDES[side]), key="rule_side")
+        side = _choose(first, _("Side"), {side: _(title) for side, title in SIDES.items()}, "rule_side")
         value = second.text_input(_("Value"), help=_("A rate as 85 % or 0.85; times in seconds."), key="rule_value")
         periods = st.number_input(_("Periods in a row"), 1, 12, 1, key="rule_periods")
     dimensions = [dimension for dimension in alerts.DIMENSIONS if dimension in offered[key].dimensions]
     places = [scope for scope in targets.find_scopes(viewer) if scope[0] in dimensions]
-    scope = st.selectbox(_("Where?"), [(None, None), *((dimension, None) for dimension in dimensions), *places], format_func=_name_rule_scope, key="rule_scope")
-    grains = [grain for grain in GRAINS if kind != RuleKind.CONTROL or grain != "day"]
+    scopes = [(None, None), *((dimension, None) for dimension in dimensions), *places]
+    scope = _choose(st, _("Where?"), {scope: _name_rule_scope(scope) for scope in scopes}, "rule_scope")
+    grains = [grain for grain in ("week", "month", "day") if kind != RuleKind.CONTROL or grain != "day"]
     first, second = st.columns(2)
-    grain = first.selectbox(_("By"), grains, index=grains.index("week"), format_func=lambda grain: _(GRAINS[grain]), key="rule_grain")
+    grain = _choose(first, _("By"), {grain: _(GRAINS[grain]) for grain in grains}, "rule_grain")
     clear_after = second.number_input(_("Over after clear periods"), 1, 12, 2, key="rule_clear")
     if st.button(_("Add a rule"), type="primary", key="rule_add"):
         rule = Rule(key, kind, grain, *scope, side, None, int(periods), int(clear_after))
@@ -189,6 +190,10 @@ def show_notes(viewer: Viewer) -> None:
             notes.ask(scopes, "page", datetime.now(home.current().zone).date())
         else:
             st.caption(_("There is no site or team of yours to write about."))
+
+
+def _choose(place: Any, label: str, titles: Mapping[Any, str], key: str) -> Any:
+    return place.selectbox(label, list(titles), format_func=titles.get, key=key)
 
 
 def _offered(viewer: Viewer) -> dict[str, Kpi]:

@@ -50,7 +50,8 @@ def ask(scopes: tuple[Scope, ...], key: str, day: date) -> None:
         left, right = st.columns(2)
         first = left.date_input(_("From"), value=day, format="DD/MM/YYYY", key=f"note_from_{key}")
         last = right.date_input(_("To"), value=None, format="DD/MM/YYYY", key=f"note_to_{key}")
-        scope = st.selectbox(_("Where?"), scopes, format_func=name_scope, key=f"note_scope_{key}") if len(scopes) > 1 else scopes[0]
+        titles = {scope: name_scope(scope) for scope in scopes}
+        scope = st.selectbox(_("Where?"), scopes, format_func=titles.get, key=f"note_scope_{key}") if len(scopes) > 1 else scopes[0]
         sent = st.form_submit_button(_("Add a note"), type="primary")
     if sent and first is not None:
         try:

@@ -52,7 +52,7 @@ def _show_way(viewer: Viewer, event: alerts.Event) -> None:
 def _say_since(event: alerts.Event) -> str:
     grain = event.rule.grain
     first = figures.name(grain, f"{event.first_day:%Y-%m}" if grain == "month" else event.first_day)
-    return gate.escape(_("First seen: {first}. Rule: {rule}.", first=first, rule=alerts.describe_rule(event.rule)))
+    return gate.escape(_("Since: {first}. Rule: {rule}.", first=first, rule=alerts.describe_rule(event.rule)))
 
 
 def _acknowledge(number: int) -> None:

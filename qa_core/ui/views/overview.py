@@ -206,4 +206,4 @@ def _show_heat(viewer: Viewer, look: Look) -> None:
     worst = frame.loc[frame["high"].idxmin()]
     finding = Finding(_("Most unanswered: {weekday} at {hour}", weekday=figures.name("weekday", worst["weekday"]), hour=figures.name("hour", worst["hour"])))
     caption = _("Answer rate by weekday and hour; the deeper the colour, the more stay unanswered")
-    cards.show_chart(charts.build_heat(frame, "rate", better="up", dark=cards.is_dark(), height=245), finding, caption, "heat")
+    cards.show_chart(charts.build_heat(frame, "rate", better="up", dark=cards.is_dark(), height=245), finding, caption, "heat", kpi="answer_rate")
