@@ -139,9 +139,10 @@ def show_chart(
     on_select: Callable[[], None] | None = None,
     alt: str = "",
     beside: Callable[[], None] | None = None,
+    kpi: str = "",
 ) -> None:
     """A picture in a card: what it shows, what it is drawn from, and the picture; a click on a point opens what is behind it.
-    `beside` draws what stands right of the heading."""
+    `beside` draws what stands right of the heading; `kpi`: what it is a picture of, to be explained."""
     with st.container(border=True, height="stretch", gap="xxsmall"):
         if beside is None:
             show_heading(finding, caption)
@@ -151,6 +152,8 @@ def show_chart(
                     show_heading(finding, caption)
                 beside()
         show_figure(figure, key, alt or f"{finding.text}. {caption}", on_select)
+        if kpi:
+            explaining.show_link(kpi)
 
 
 def show_figure(figure: Any, key: str, alt: str, on_select: Callable[[], None] | None = None) -> None:

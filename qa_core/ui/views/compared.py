@@ -76,7 +76,7 @@ def show_bands(group: Group, on_select: Callable[[], None] | None, with_title: b
         row_height=_row_height(len(drawn)),
         breaks=[row for row in range(1, len(drawn)) if drawn[row].band != drawn[row - 1].band],
     )
-    cards.show_chart(figure, finding, caption[0].upper() + caption[1:].strip(), f"dots_{kpi.key}", on_select=on_select)
+    cards.show_chart(figure, finding, caption[0].upper() + caption[1:].strip(), f"dots_{kpi.key}", on_select=on_select, kpi=kpi.key)
 
 
 def show_funnel(group: Group, on_select: Callable[[], None] | None) -> None:
@@ -112,7 +112,7 @@ def show_funnel(group: Group, on_select: Callable[[], None] | None) -> None:
         bounds=BOUNDS.get(group.kpi.unit),
         height=max(300, 46 + rows * _row_height(rows)),
     )
-    cards.show_chart(figure, Finding(text), caption, f"funnel_{group.kpi.key}", on_select=on_select)
+    cards.show_chart(figure, Finding(text), caption, f"funnel_{group.kpi.key}", on_select=on_select, kpi=group.kpi.key)
 
 
 def show_needed(group: Group, title: str, on_row: Callable[[str, list[str]], Callable[[], None]] | None) -> None:

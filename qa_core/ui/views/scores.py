@@ -82,4 +82,4 @@ def _show_dots(viewer: Viewer, look: Look, dimension: str, title: str) -> None:
     texts = grids.find_grid_texts(viewer)
     frame = frame.assign(key=frame[dimension], label=[texts.name(dimension, key) for key in frame[dimension]])
     picture = charts.build_dots(frame, "score", dark=cards.is_dark(), bounds=(0, 100), row_height=40)
-    cards.show_chart(picture, Finding(title), _("Mean and 95 % interval, {period}", period=look.period_title), f"scores_{dimension}")
+    cards.show_chart(picture, Finding(title), _("Mean and 95 % interval, {period}", period=look.period_title), f"scores_{dimension}", kpi="evaluation_score")

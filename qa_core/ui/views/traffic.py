@@ -143,7 +143,7 @@ def show_hours(viewer: Viewer, look: Look, clock: Clock) -> None:
         caption += ", " + _("dotted: service level in {period}", period=look.compare_title)
     figure = charts.build_lines(at, lines, Unit.RATE, "hour", dark=cards.is_dark(), bounds=(0.0, 1.0), height=280)
     on_select = drill.on_point("hours", "hour", "service_level") if drill.is_open_to(viewer) else None
-    cards.show_chart(figure, _describe_hours(level), caption, "hours", on_select=on_select)
+    cards.show_chart(figure, _describe_hours(level), caption, "hours", on_select=on_select, kpi="service_level")
 
 
 def _describe_hours(level: pd.DataFrame) -> Finding:

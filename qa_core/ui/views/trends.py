@@ -62,7 +62,7 @@ def show_trend(viewer: Viewer, look: Look, series: Series, height: int = 270, ti
     )
     clickable = drill.is_open_to(viewer) and kpi.subject == "contacts"
     on_select = drill.on_point(key, "", kpi.key, series.grain) if clickable else None
-    cards.show_chart(figure, finding, caption, key, on_select=on_select, beside=lambda: notes.show_popover(viewer, look, key))
+    cards.show_chart(figure, finding, caption, key, on_select=on_select, beside=lambda: notes.show_popover(viewer, look, key), kpi=kpi.key)
 
 
 def show_change(viewer: Viewer, look: Look, key: str, dimension: str, spread: float = 1.0, height: int = 270) -> None:
@@ -92,7 +92,8 @@ def show_change(viewer: Viewer, look: Look, key: str, dimension: str, spread: fl
     figure = charts.build_waterfall(
         whole.value_before, whole.value, parts, kpi.unit, better=kpi.better, labels=(look.compare_title, look.period_title), dark=cards.is_dark(), height=height
     )
-    cards.show_chart(figure, finding, caption, chart_key, on_select=drill.on_point(chart_key, dimension, key) if drill.is_open_to(viewer) else None)
+    on_select = drill.on_point(chart_key, dimension, key) if drill.is_open_to(viewer) else None
+    cards.show_chart(figure, finding, caption, chart_key, on_select=on_select, kpi=key)
 
 
 def _segments(viewer: Viewer, key: str, dimension: str, where) -> dict:

@@ -79,7 +79,7 @@ def _show_day(viewer: Viewer, look: Look, clock: Clock) -> None:
     )
     figure = charts.build_lines(at, lines, Unit.SECONDS, clock.grain, dark=cards.is_dark())
     on_select = drill.on_point("waits_day", clock.grain, WAIT) if drill.is_open_to(viewer) else None
-    cards.show_chart(figure, finding, caption, "waits_day", on_select=on_select)
+    cards.show_chart(figure, finding, caption, "waits_day", on_select=on_select, kpi=WAIT)
 
 
 def _show_trend(viewer: Viewer, look: Look) -> None:
@@ -107,7 +107,7 @@ def _show_trend(viewer: Viewer, look: Look) -> None:
     at = [f"{day:%Y-%m}" if look.grain == "month" else day for day in tail.points["at"]]
     figure = charts.build_lines(at, lines, Unit.SECONDS, look.grain, dark=cards.is_dark())
     on_select = drill.on_point("waits_trend", look.grain, WAIT) if drill.is_open_to(viewer) else None
-    cards.show_chart(figure, finding, caption, "waits_trend", on_select=on_select)
+    cards.show_chart(figure, finding, caption, "waits_trend", on_select=on_select, kpi=WAIT)
 
 
 def _hide_loose(frame: pd.DataFrame) -> pd.DataFrame:
@@ -181,7 +181,7 @@ def _show_thresholds(viewer: Viewer, look: Look) -> None:
         text = _("{level} within {here}; {goal} within {seconds}", seconds=figures.duration(reached["threshold"].iloc[0]), **said)
     finding = Finding(text)
     caption = _("Answered within x seconds, by the formula of the service level in the settings; dashed: the threshold in force; single contacts only")
-    cards.show_chart(charts.build_threshold_curve(frame, here, dark=cards.is_dark()), finding, caption, "thresholds")
+    cards.show_chart(charts.build_threshold_curve(frame, here, dark=cards.is_dark()), finding, caption, "thresholds", kpi="service_level")
 
 
 def _show_recovery(viewer: Viewer, look: Look, recovery: Recovery) -> None:
@@ -223,7 +223,7 @@ def _show_recovery(viewer: Viewer, look: Look, recovery: Recovery) -> None:
         ]
         finding = _describe_recovery(recovery)
         caption = _("Missed callers, one per caller and window of {hours} hours, by what happened within it", hours=hours)
-        cards.show_chart(charts.build_shares(parts, dark=cards.is_dark()), finding, caption, "recovery")
+        cards.show_chart(charts.build_shares(parts, dark=cards.is_dark()), finding, caption, "recovery", kpi="recovered_rate")
 
 
 def _describe_recovery(recovery: Recovery) -> findings.Finding:
