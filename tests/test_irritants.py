@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 from streamlit.testing.v1 import AppTest
 
-from qa_core import ingest, journal
+from qa_core import commands, ingest, journal
 from qa_core.access import Role, TeamSpan, Viewer
 from qa_core.errors import AccessDenied, Misuse, Refusal
 from qa_core.ingest.identity import Pseudonyms
@@ -20,7 +21,7 @@ from qa_core.irritants.counting import Document, Share
 from qa_core.irritants.listing import Plan, State
 from qa_core.irritants.subject import Kind, Subject
 from qa_core.records import store
-from qa_core.records.model import BeforeImage, Evaluation, Irritant, JournalRow
+from qa_core.records.model import BeforeImage, Evaluation, Irritant, JournalRow, Team, TeamLead
 from qa_core.slices import Filters, Period
 from tests.centres import add_people, contact, evaluation, land
 from tests.imported import bring, find_contacts
@@ -112,7 +113,7 @@ def test_the_words_of_the_unhappy_are_counted_against_those_of_the_others(bills:
     # 7 unhappy customers wrote something, 19 of the others did.
     assert bill.share == Share(6, 7, 1, 19)
     assert (bill.now.hits, bill.now.n) == (6, 26)
-    assert telling.title(bill.subject) == "Unhappy customers write “facture”"
+    assert telling.title(bill.subject) == "“facture” in unhappy comments"
     assert [(place.value, place.contacts) for place in bill.places] == [("invoice", 6)]
 
 
@@ -347,6 +348,26 @@ def test_the_list_shows_eight_weeks_before_and_since_it_was_taken_in_hand(centre
     assert [(count.hits, count.n) for count in counts] == [(6, 8), (1, 5)]
     lines = telling.build_file(viewer).content.decode("utf-8-sig").splitlines()
     assert len(lines) == 2 and "0.75" in lines[1] and "0.2" in lines[1] and "Low ratings about invoice" in lines[1]
+
+
+def test_entries_of_teams_that_are_gone_go_too(people_of_bills: None) -> None:
+    listing.open_entry(MANAGER, BILL, MARCH)
+    both = listing.open_entry(Viewer("mona", Role.MANAGER, managed_teams=("Nord",), sees_unassigned=True), INVOICE, MARCH)
+    listing.open_entry(Viewer("gone", Role.MANAGER, managed_teams=("Sud",), sees_unassigned=True), INVOICE, MARCH.with_value("team", "Sud"))
+    with store.writing() as session:
+        session.execute(sa.delete(TeamLead))
+        session.execute(sa.delete(Team))
+        listing.remove_orphans(session)
+    assert [entry.id for entry in listing.find_entries(Viewer.SYSTEM)] == [both]
+
+
+def test_the_command_line_lists_the_entries_as_that_person_sees_them(people_of_bills: None, capsys: pytest.CaptureFixture[str]) -> None:
+    listing.open_entry(MANAGER, INVOICE, MARCH, owner="leo")
+    assert commands.run(["irritants", "list"]) == 0
+    assert capsys.readouterr().out == "1  Low ratings about invoice: New, leo\n"
+    assert commands.run(["irritants", "list", "--as", "eva", "--json"]) == 0
+    (entry,) = json.loads(capsys.readouterr().out)
+    assert (entry["title"], entry["state"], entry["owner"]) == ("Low ratings about invoice", "new", None)
 
 
 def open_page(open_app: Callable[..., AppTest], username: str) -> AppTest:

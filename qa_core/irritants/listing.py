@@ -174,10 +174,11 @@ def find_owners(viewer: Viewer, entry: Entry) -> dict[str, str]:
 
 
 def remove_orphans(session: Session) -> None:
-    """Take away the entries of teams that are all gone, as those of the demo centre are: nobody sees them any more."""
-    of_nobody = sa.not_(sa.exists().where(model.IrritantTeam.irritant_id == model.Irritant.id))
-    no_team_left = sa.not_(sa.exists(sa.select(model.Team.name)))
-    session.execute(sa.delete(model.Irritant).where(of_nobody, sa.or_(sa.not_(model.Irritant.concerns_unassigned), no_team_left)))
+    """Take away the entries of teams that are all gone, as those of the demo centre are; what concerns no team stays while its author has an account."""
+    team, account = model.IrritantTeam, model.Account
+    no_team = sa.not_(sa.exists().where(team.irritant_id == model.Irritant.id))
+    no_author = sa.not_(sa.exists().where(account.username == model.Irritant.opened_by))
+    session.execute(sa.delete(model.Irritant).where(no_team, sa.or_(sa.not_(model.Irritant.concerns_unassigned), no_author)))
 
 
 def _check(subject: Subject) -> None:

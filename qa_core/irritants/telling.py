@@ -28,13 +28,13 @@ STATES = {
 }
 _TITLES = {
     (Kind.REPEATS, "reason"): N_("Repeats about {name}"),
-    (Kind.REPEATS, "queue"): N_("Repeats in the queue {name}"),
+    (Kind.REPEATS, "queue"): N_("Repeats, queue {name}"),
     (Kind.LOW_RATINGS, "reason"): N_("Low ratings about {name}"),
-    (Kind.LOW_RATINGS, "queue"): N_("Low ratings in the queue {name}"),
+    (Kind.LOW_RATINGS, "queue"): N_("Low ratings, queue {name}"),
     (Kind.LOW_RATINGS, WAIT): N_("Low ratings after a wait of {name}"),
-    (Kind.CUSTOMER_WORDS, None): N_("Unhappy customers write “{name}”"),
-    (Kind.EVALUATOR_WORDS, None): N_("Evaluators note “{name}”"),
-    (Kind.TAGS, None): N_("Evaluators tag “{name}”"),
+    (Kind.CUSTOMER_WORDS, None): N_("“{name}” in unhappy comments"),
+    (Kind.EVALUATOR_WORDS, None): N_("“{name}” noted by evaluators"),
+    (Kind.TAGS, None): N_("“{name}” tagged by evaluators"),
 }
 _SHARES = {
     Kind.REPEATS: N_("{hits} of {n} first contacts were followed by another one: {share}, {other} elsewhere (difference {gap})"),

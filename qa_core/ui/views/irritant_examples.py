@@ -46,7 +46,7 @@ def _show_example(example: Example, key: str) -> None:
     with st.container(gap=None):
         marked = f"**{cards.escape(sentence[start:end])}**" if end else ""
         st.markdown(f"{cards.escape(sentence[:start])}{marked}{cards.escape(sentence[end:])}")
-        where = [figures.moment(example.local_start), example.reason or "", example.queue or ""]
+        where = [figures.moment(example.local_start), example.reason or example.queue]
         st.button(
             cards.escape(" · ".join(filter(None, where))),
             key=f"open_{key}",

@@ -84,7 +84,7 @@ def _show_table(found: Sequence[Candidate], look: Look, listed: dict[str, Entry]
         if cells:
             st.session_state[CHOSEN] = found[cells[0][0]].subject.key
 
-    tables.show(rows, config, TABLE, choose, height=560)
+    tables.show(rows, config, TABLE, choose, height=470)
     st.caption(_("Click a line to see it in full."))
 
 
@@ -105,7 +105,9 @@ def _show_one(viewer: Viewer, look: Look, candidate: Candidate, entry: Entry | N
     if change:
         better = telling.is_better(candidate.now, candidate.before)
         colour = {True: "green", False: "orange", None: "gray"}[better]
-        st.badge(_("{change} against {before}", change=change, before=look.compare_title), color=colour)
+        with st.container(horizontal=True, gap="xsmall", vertical_alignment="center"):
+            st.badge(change, color=colour)
+            st.caption(_("compared with {before}", before=look.compare_title))
     for line in (telling.describe_places(candidate), telling.describe_along(candidate)):
         if line:
             st.caption(cards.escape(line))
