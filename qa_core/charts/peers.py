@@ -55,9 +55,10 @@ def build_funnel_plot(
     )
     note = {"showarrow": False, "font": {"size": 11.5, "color": tint.ink}}
     named = sorted((row for row in frame.itertuples() if row.is_named), key=lambda row: -row.n)
-    # To the left and to the right in turn, away from the centre: those who stand out often lie close together.
+    # Away from the centre and the nearer edge, every other one a line farther: those who stand out often lie close together.
     for place, row in enumerate(named):
-        side = {"xanchor": "left" if place % 2 else "right", "yshift": 12 if row.value > funnel.centre else -12}
+        shift = 12 + place % 2 * 13
+        side = {"xanchor": "right" if row.n > (first + last) / 2 else "left", "yshift": shift if row.value > funnel.centre else -shift}
         figure.add_annotation(x=row.n, y=row.value, text=cut(row.label, 18), **note, **side)
     low, high = find_range(shown, bounds)
     ticks, sizes = figures.nice_ticks(low, high, unit), figures.nice_ticks(first, last, Unit.COUNT, 4)

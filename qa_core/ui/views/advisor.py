@@ -159,7 +159,7 @@ def _read(standard: Standard | None, side: int, kpi: Kpi) -> str:
 
 def _show_trend(viewer: Viewer, look: Look, side: Side) -> None:
     with st.container(border=True, height="stretch", gap="xxsmall"):
-        key = choice.ask("measure", _("Measure"), {key: cards.title_of(get_kpi(key)) for key in MEASURES})
+        key = choice.ask("measure", _("Measure"), {key: cards.title_of(get_kpi(key)) for key in MEASURES}, key="advisor_measure")
         kpi = get_kpi(key)
         # A week holds an evaluation or two.
         grain = "month" if kpi.subject == "answers" else look.grain

@@ -45,7 +45,7 @@ def show_views(viewer: Viewer, look: Look) -> None:
 
 def _show_measure(viewer: Viewer, look: Look) -> None:
     """Bands of those who cannot be told apart, the funnel, and how much more data it would take."""
-    key = choice.ask("measure", _("Measure"), {key: cards.title_of(get_kpi(key)) for key in MEASURES})
+    key = choice.ask("measure", _("Measure"), {key: cards.title_of(get_kpi(key)) for key in MEASURES}, key="advisors_measure")
     group = compared.read_group(viewer, look, key)
     if group is None:
         compared.show_nobody(key)

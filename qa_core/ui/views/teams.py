@@ -27,7 +27,7 @@ def is_offered(viewer: Viewer) -> bool:
 def show(viewer: Viewer, look: Look) -> None:
     """Both ways of averaging, and the bands of teams on one measure."""
     _show_both(viewer, look)
-    key = choice.ask("measure", _("Measure"), {key: cards.title_of(get_kpi(key)) for key in (BOTH[0], *OTHERS)})
+    key = choice.ask("measure", _("Measure"), {key: cards.title_of(get_kpi(key)) for key in (BOTH[0], *OTHERS)}, key="teams_measure")
     group = compared.read_group(viewer, look, key, "team")
     if group is None:
         with st.container(border=True):
