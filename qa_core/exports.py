@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import Any
 
-from qa_core import downloads, figures, query, slices
+from qa_core import downloads, figures, numbers, query, slices
 from qa_core.access import Permission, Viewer
 from qa_core.kpis import get_kpi
 from qa_core.slices import Filters, Period
@@ -38,6 +38,11 @@ def contact_parameters(where: Filters, behind: str | None, order: str) -> dict[s
     return {"behind": behind or "", "order": order, **_filters(where)}
 
 
+def number_parameters(period: Period, loose: bool = False) -> dict[str, Any]:
+    """The history of tracking numbers as plain values, for its link; `loose`: the contacts without a campaign instead."""
+    return {"loose": loose, **{name: _filters(Filters(period))[name] for name in ("first_day", "last_day")}}
+
+
 def _filters(where: Filters) -> dict[str, Any]:
     period = where.period
     return {
@@ -60,6 +65,25 @@ def build_contacts(viewer: Viewer, behind: str, order: str, first_day: str, last
     rows = list(_contact_lines(viewer, read_filters(first_day, last_day, values), behind or None, order))
     name = "-".join(["ecoute-contacts", first_day, last_day]).strip("-")
     return downloads.Download(f"{name}.csv", "text/csv; charset=utf-8", downloads.to_csv(rows[0], rows[1:]))
+
+
+def build_numbers(viewer: Viewer, loose: bool, first_day: str, last_day: str) -> downloads.Download:
+    """A CSV of which number carried which campaign when, or of the numbers with contacts that have no campaign; days as ISO dates, open ends empty."""
+    period = read_filters(first_day, last_day, []).period
+    history = numbers.find_history(viewer, period)
+    if loose:
+        header = [_(slices.get_dimension("tracking_number").title), _("Contacts without a campaign"), _("of"), _("From"), _("Until"), _("Last campaign")]
+        lines = [[one.number, one.contacts, one.among, one.first_day, one.last_day, one.usual.campaign if one.usual else None] for one in history.loose]
+    else:
+        header = [*(_(slices.get_dimension(name).title) for name in ("tracking_number", "source", "medium", "campaign")), _("From"), _("Until")]
+        header += [_("How it is known"), _("In this period"), _("In all")]
+        lines = [
+            [one.number, *one.carried, one.first_day, one.last_day, _("assigned") if one.is_assigned else _("seen on contacts"), one.inside, one.contacts]
+            for one in history.stretches
+        ]
+    rows = [["" if cell is None else cell for cell in line] for line in ([], header, *lines)]
+    name = "-".join(["ecoute-numbers", first_day, last_day]).strip("-")
+    return downloads.Download(f"{name}.csv", "text/csv; charset=utf-8", downloads.to_csv([_("Period"), figures.period(period)], rows))
 
 
 def read_filters(first_day: str, last_day: str, values: list[list[Any]]) -> Filters:
@@ -115,4 +139,5 @@ def _lines(viewer: Viewer, kpis: list[str], by: list[str], where: Filters) -> It
 
 
 downloads.declare("figures", Permission.EXPORT_FIGURES, build_file)
+downloads.declare("numbers", Permission.EXPORT_FIGURES, build_numbers)
 downloads.declare("contacts", Permission.EXPORT_CONTACTS, build_contacts)

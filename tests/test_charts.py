@@ -191,12 +191,6 @@ def test_figures_are_transparent_and_change_their_colours_with_the_theme() -> No
     assert light.data[0].line.color != dark.data[0].line.color
 
 
-def test_a_funnel_says_a_step_that_is_not_known() -> None:
-    figure = charts.build_funnel([("Received", 100, ""), ("Resolved", None, "")])
-
-    assert [note.text for note in figure.layout.annotations] == ["100", "no data"]
-
-
 def test_executives_choose_whole_months_that_have_ended() -> None:
     executive = Viewer("e", Role.EXECUTIVE)
 

@@ -143,7 +143,7 @@ def test_what_leaves_takes_its_own_permission() -> None:
     [
         ("satisfaction", ["figures_queue", "figures_channel", "figures_reason"]),
         ("first_contact", ["figures_reason", "figures_queue"]),
-        ("sources", ["figures_campaign"]),
+        ("sources", ["figures_attribution", "figures_callers", "figures_steps"]),
         ("advisors", ["figures"]),
         ("contacts", ["contacts"]),
     ],

@@ -11,4 +11,7 @@ look = filter_bar.current()
 filter_bar.show_title(_("Sources"))
 if not empty.is_shown(viewer, look):
     sources.show_top(viewer, look)
-    sources.show_campaigns(viewer, look)
+    cut = sources.ask(viewer, look)
+    sources.show_path(viewer, look, cut)
+    sources.show_money(viewer, look, cut)
+    sources.show_numbers(viewer, look)

@@ -4,22 +4,24 @@ One accent colour for data, orange for what needs a look, green for better, grey
 order; never colour alone. Backgrounds are transparent, so that one figure serves the page and its cards.
 """
 
-from qa_core.charts.bars import build_funnel, build_stretch, build_waterfall
+from qa_core.charts.bars import build_stretch, build_waterfall
 from qa_core.charts.lines import Goal, Mark, build_curve, build_trend
 from qa_core.charts.palette import Colours, colours
 from qa_core.charts.peers import build_criteria, build_funnel_plot
 from qa_core.charts.rows import build_dots, build_heat
+from qa_core.charts.spans import DatedSpan, build_spans
 
 __all__ = [
     "Colours",
+    "DatedSpan",
     "Goal",
     "Mark",
     "build_criteria",
     "build_curve",
     "build_dots",
-    "build_funnel",
     "build_funnel_plot",
     "build_heat",
+    "build_spans",
     "build_stretch",
     "build_trend",
     "build_waterfall",

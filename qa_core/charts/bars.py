@@ -9,7 +9,6 @@ import plotly.graph_objects as go
 from qa_core import figures
 from qa_core.charts.labels import cut, plain
 from qa_core.charts.palette import SERIES, colours, dress
-from qa_core.kpis import Unit
 
 
 def build_waterfall(
@@ -82,23 +81,6 @@ def build_waterfall(
     figure.update_layout(shapes=joints, annotations=notes)
     figure.update_xaxes(range=[floor, high + span * 0.42], visible=False)
     figure.update_yaxes(range=[len(names) - 0.4, -0.6], tickvals=rows, ticktext=[cut(name, 24) for name in names], showgrid=False)
-    return dress(figure, tint, height)
-
-
-def build_funnel(steps: Sequence[tuple[str, float | None, str]], *, dark: bool = False, height: int = 240) -> go.Figure:
-    """A path as horizontal bars: (label, count or None, note such as the share of the step before), widest first; unknown steps say so.
-
-    The note stands below its label, where it has room on a phone too.
-    """
-    tint, figure = colours(dark), go.Figure()
-    rows = list(range(len(steps)))
-    lengths = [0 if figures.is_missing(count) else count for _label, count, _note in steps]
-    figure.add_bar(x=lengths, y=rows, orientation="h", marker_color=[_fade(tint.accent, 1 - 0.13 * row) for row in rows], width=0.62, hoverinfo="skip")
-    note = {"showarrow": False, "xanchor": "left", "xshift": 6, "font": {"size": 12, "color": tint.text}}
-    figure.update_layout(annotations=[{**note, "x": lengths[row], "y": row, "text": figures.value(steps[row][1], Unit.COUNT)} for row in rows])
-    figure.update_xaxes(range=[0, max([*lengths, 1]) * 1.3], visible=False)
-    labels = [cut(label) + (f'<br><span style="font-size:11px">{plain(below)}</span>' if below else "") for label, _count, below in steps]
-    figure.update_yaxes(range=[len(steps) - 0.5, -0.5], tickvals=rows, ticktext=labels, showgrid=False)
     return dress(figure, tint, height)
 
 

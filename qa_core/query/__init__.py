@@ -9,6 +9,7 @@ from qa_core.query.explaining import Explanation, explain
 from qa_core.query.freshness import Freshness, find_freshness
 from qa_core.query.given import find_given_evaluations
 from qa_core.query.measuring import measure
+from qa_core.query.numbers import find_number_uses
 from qa_core.query.own import find_own_evaluations, team_medians
 from qa_core.query.remarks import find_remarks, may_read_remarks
 from qa_core.query.rows import to_json
@@ -33,6 +34,7 @@ __all__ = [
     "find_evaluations_of",
     "find_freshness",
     "find_given_evaluations",
+    "find_number_uses",
     "find_own_evaluations",
     "find_recovery",
     "find_remarks",

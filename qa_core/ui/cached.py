@@ -10,7 +10,7 @@ import pandas as pd
 import sqlalchemy as sa
 import streamlit as st
 
-from qa_core import alerts, annotations, home, lake, query, settings, statistics, targets
+from qa_core import alerts, annotations, home, lake, numbers, query, settings, statistics, targets
 from qa_core.access import Viewer
 from qa_core.irritants import finding
 from qa_core.irritants.subject import Candidate, Count, Subject
@@ -106,6 +106,11 @@ def find_irritants(viewer: Viewer, where: Filters, compare: Period | None) -> tu
 def find_follow_up(viewer: Viewer, subject: Subject, filters: Filters, in_hand_on: date) -> tuple[Count | None, Count | None]:
     """`irritants.finding.find_follow_up`, remembered."""
     return _find_follow_up(viewer, version(), subject, filters, in_hand_on)
+
+
+def find_numbers(viewer: Viewer, period: Period) -> numbers.History:
+    """`numbers.find_history`, remembered."""
+    return _find_numbers(viewer, version(), period)
 
 
 def data_through(viewer: Viewer) -> datetime | None:
@@ -233,6 +238,11 @@ def _find_irritants(viewer, version, where, compare):
 @st.cache_data(ttl=SECONDS, max_entries=200, show_spinner=False)
 def _find_follow_up(viewer, version, subject, filters, in_hand_on):
     return finding.find_follow_up(viewer, subject, filters, in_hand_on)
+
+
+@st.cache_data(ttl=SECONDS, max_entries=50, show_spinner=False)
+def _find_numbers(viewer, version, period):
+    return numbers.find_history(viewer, period)
 
 
 @st.cache_data(max_entries=200, show_spinner=False)
