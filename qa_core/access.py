@@ -76,10 +76,10 @@ GRANTS: dict[Role, frozenset[Permission]] = {
     ),
 }
 
-DIMENSION_PERMISSIONS: dict[str, Permission] = {"team": P.SEE_TEAMS, "advisor": P.SEE_ADVISORS, "evaluator": P.SEE_EVALUATORS}
+DIMENSION_PERMISSIONS: dict[str, Permission] = {"team": P.SEE_TEAMS, "advisor": P.SEE_ADVISORS, "evaluator": P.SEE_EVALUATORS, "surveyed": P.SEE_SATISFACTION}
 """Dimensions that name people need a permission; those listed for nobody here are open to whoever sees the KPI."""
 
-EXECUTIVE_DIMENSIONS = frozenset({"week", "month", "channel", "queue", "reason", "direction", "site", "source", "medium", "campaign", "grid"})
+EXECUTIVE_DIMENSIONS = frozenset({"week", "month", "channel", "queue", "reason", "direction", "declared", "surveyed", "site", "source", "medium", "campaign", "grid"})
 """All that an executive may cut or filter by: nothing fine enough to single out a person (ACCESS section 1)."""
 
 MINIMUM_ADVISORS, MINIMUM_CONTACTS = 5, 10

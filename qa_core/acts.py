@@ -13,6 +13,7 @@ TITLES = {
     "language_changed": N_("Language changed"),
     "contacts_read": N_("List of contacts read"),
     "contact_read": N_("Contact read"),
+    "chains_read": N_("Chains of repeats read"),
     "advisor_read": N_("Results of an advisor read"),
     "irritant_read": N_("Examples of an irritant read"),
     "irritant_opened": N_("Irritant put on the action list"),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 
 from qa_core import downloads, figures, numbers, query, slices
 from qa_core.access import Permission, Viewer
 from qa_core.kpis import get_kpi
+from qa_core.settings import get_setting
 from qa_core.slices import Filters, Period
 from qa_core.wording import N_, _
 
@@ -28,14 +29,14 @@ MOST_CONTACTS = 5000
 """A file is for reading and passing on, not for carrying the centre away."""
 
 
-def parameters(kpis: Sequence[str], by: Sequence[str], where: Filters) -> dict[str, Any]:
+def parameters(kpis: Sequence[str], by: Sequence[str], where: Filters, overrides: Mapping[str, str] | None = None) -> dict[str, Any]:
     """The question as plain values, for a link that asks it again when it is followed."""
-    return {"kpis": list(kpis), "by": list(by), **_filters(where)}
+    return {"kpis": list(kpis), "by": list(by), **_filters(where), **({"overrides": dict(overrides)} if overrides else {})}
 
 
-def contact_parameters(where: Filters, behind: str | None, order: str) -> dict[str, Any]:
+def contact_parameters(where: Filters, behind: str | None, order: str, overrides: Mapping[str, str] | None = None) -> dict[str, Any]:
     """A list of contacts as plain values, for its link."""
-    return {"behind": behind or "", "order": order, **_filters(where)}
+    return {"behind": behind or "", "order": order, **_filters(where), **({"overrides": dict(overrides)} if overrides else {})}
 
 
 def number_parameters(period: Period, loose: bool = False) -> dict[str, Any]:
@@ -52,17 +53,21 @@ def _filters(where: Filters) -> dict[str, Any]:
     }
 
 
-def build_file(viewer: Viewer, kpis: list[str], by: list[str], first_day: str, last_day: str, values: list[list[Any]]) -> downloads.Download:
-    """A CSV of the figures, within the viewer's scope; numbers unrounded."""
+def build_file(
+    viewer: Viewer, kpis: list[str], by: list[str], first_day: str, last_day: str, values: list[list[Any]], overrides: Mapping[str, str] = {}
+) -> downloads.Download:
+    """A CSV of the figures, within the viewer's scope; numbers unrounded. `overrides` replace settings, and the file says so."""
     where = read_filters(first_day, last_day, values)
-    rows = list(_lines(viewer, kpis, by, where))
+    rows = list(_lines(viewer, kpis, by, where, overrides))
     name = "-".join(["ecoute", *by, first_day, last_day]).strip("-")
     return downloads.Download(f"{name}.csv", "text/csv; charset=utf-8", downloads.to_csv(rows[0], rows[1:]))
 
 
-def build_contacts(viewer: Viewer, behind: str, order: str, first_day: str, last_day: str, values: list[list[Any]]) -> downloads.Download:
+def build_contacts(
+    viewer: Viewer, behind: str, order: str, first_day: str, last_day: str, values: list[list[Any]], overrides: Mapping[str, str] = {}
+) -> downloads.Download:
     """A CSV of the contacts of a list, the first `MOST_CONTACTS` of them, with the columns that the viewer may see; durations in seconds."""
-    rows = list(_contact_lines(viewer, read_filters(first_day, last_day, values), behind or None, order))
+    rows = list(_contact_lines(viewer, read_filters(first_day, last_day, values), behind or None, order, overrides))
     name = "-".join(["ecoute-contacts", first_day, last_day]).strip("-")
     return downloads.Download(f"{name}.csv", "text/csv; charset=utf-8", downloads.to_csv(rows[0], rows[1:]))
 
@@ -91,21 +96,23 @@ def read_filters(first_day: str, last_day: str, values: list[list[Any]]) -> Filt
     return Filters.of(period, {dimension: tuple(chosen) for dimension, chosen in values})
 
 
-def say_filters(where: Filters) -> Iterator[list[Any]]:
+def say_filters(where: Filters, overrides: Mapping[str, str] = {}) -> Iterator[list[Any]]:
     yield [_("Period"), figures.period(where.period)]
     for dimension, chosen in where.values:
         yield [_(slices.get_dimension(dimension).title), ", ".join(figures.name(dimension, value) for value in chosen)]
+    for name, text in overrides.items():
+        yield [_(get_setting(name).title), text]
 
 
-def _contact_lines(viewer: Viewer, where: Filters, behind: str | None, order: str) -> Iterator[list[Any]]:
-    yield from say_filters(where)
+def _contact_lines(viewer: Viewer, where: Filters, behind: str | None, order: str, overrides: Mapping[str, str]) -> Iterator[list[Any]]:
+    yield from say_filters(where, overrides)
     if behind:
         kpi = get_kpi(behind)
         yield [_(kpi.title), _(kpi.meaning), _(kpi.formula)]
     allowed = query.contact_columns(viewer)
     columns = [name for name in CONTACT_COLUMNS if name in allowed]
-    frame = query.find_contacts(viewer, where, columns, MOST_CONTACTS, order=order, behind=behind)
-    yield [_("Contacts"), len(frame), _("of"), query.count_contacts(viewer, where, behind)]
+    frame = query.find_contacts(viewer, where, columns, MOST_CONTACTS, order=order, behind=behind, overrides=overrides)
+    yield [_("Contacts"), len(frame), _("of"), query.count_contacts(viewer, where, behind, overrides)]
     yield []
     yield [_("{title} (seconds)", title=_(CONTACT_COLUMNS[name])) if name.endswith("_seconds") else _(CONTACT_COLUMNS[name]) for name in columns]
     for record in frame.to_dict("records"):
@@ -120,13 +127,13 @@ def _contact_cell(name: str, value: Any) -> Any:
     return figures.name(name, value) if name in ("channel", "outcome") else value
 
 
-def _lines(viewer: Viewer, kpis: list[str], by: list[str], where: Filters) -> Iterator[list[Any]]:
-    yield from say_filters(where)
+def _lines(viewer: Viewer, kpis: list[str], by: list[str], where: Filters, overrides: Mapping[str, str]) -> Iterator[list[Any]]:
+    yield from say_filters(where, overrides)
     for key in kpis:
         kpi = get_kpi(key)
         yield [_(kpi.title), _(kpi.meaning), _(kpi.formula)]
     yield []
-    frame = query.measure(viewer, tuple(kpis), tuple(by), where)
+    frame = query.measure(viewer, tuple(kpis), tuple(by), where, overrides=overrides)
     dimensions = [*by, *(["currency"] if "currency" in frame.columns else [])]
     yield [
         *(_(slices.get_dimension(key).title) if key in slices.BY_KEY else _("Currency") for key in dimensions),

@@ -8,7 +8,7 @@ from datetime import date, datetime
 
 from qa_core.kpis import Unit
 from qa_core.slices import Period
-from qa_core.wording import N_, _, language
+from qa_core.wording import N_, _, language, ngettext
 
 NO_DATA = N_("no data")
 MINUS, NO_BREAK, NARROW = "\u2212", "\u00a0", "\u202f"
@@ -118,6 +118,11 @@ def interval(low: float | None, high: float | None, unit: str, currency: str | N
     return value(low, unit, currency) + joint + value(high, unit, currency)
 
 
+def days(count: float) -> str:
+    """7 → 7 days; a window may be two and a half."""
+    return ngettext("{n} day", "{n} days", int(count)) if float(count).is_integer() else _("{number} days", number=number(count, 1))
+
+
 def _format(moment: date | datetime, skeleton_en: str, skeleton_fr: str | None = None) -> str:
     from babel.dates import format_date
 
@@ -179,7 +184,9 @@ OUTCOMES = {
 }  # fmt: skip
 DIRECTIONS = {"inbound": N_("Inbound"), "outbound": N_("Outbound"), "internal": N_("Internal")}
 MATCHES = {"id": N_("By the contact's id"), "number_and_time": N_("By number and time"), "number": N_("By number")}
-_NAMES = {"channel": CHANNELS, "outcome": OUTCOMES, "direction": DIRECTIONS, "tracking_match": MATCHES}
+DECLARED = {"yes": N_("Resolved"), "no": N_("Not resolved")}
+SURVEYED = {"yes": N_("Resolved in one contact"), "no": N_("Not in one contact")}
+_NAMES = {"declared": DECLARED, "surveyed": SURVEYED, "channel": CHANNELS, "outcome": OUTCOMES, "direction": DIRECTIONS, "tracking_match": MATCHES}
 
 
 def name(dimension: str, key: object) -> str:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from qa_core import figures
-from qa_core.movement import RUN, Control, Effect, Signals
+from qa_core.movement import RUN, Control, Signals
 from qa_core.statistics import CONFIDENCE, Comparison
 from qa_core.wording import _, ngettext
 
@@ -85,15 +84,6 @@ def describe_change(title: str, amount: float | None, interval: tuple[float, flo
         return Finding(_("{title}: no change that chance would not explain", title=title))
     text = _("{title} rose by {size}", title=title, size=size) if amount > 0 else _("{title} fell by {size}", title=title, size=size)
     return Finding(text, tone_of(amount, better))
-
-
-def describe_effects(effects: Sequence[Effect], names: dict[object, str], change: float, unit: str) -> str:
-    """Which segment did most of a change, in its direction; empty when none stands out."""
-    pulling = [effect for effect in effects if effect.rate * change > 0]
-    if not pulling:
-        return _("The segments themselves hardly moved; what changed is their mix.")
-    strongest = max(pulling, key=lambda effect: abs(effect.rate))
-    return _("{effect} comes from {segment}", effect=figures.change(strongest.rate, unit), segment=names[strongest.segment])
 
 
 def describe_comparison(comparison: Comparison, names: dict[str, str], better: str) -> Finding:

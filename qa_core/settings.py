@@ -39,17 +39,21 @@ class Setting:
     name: str
     title: str
     meaning: str
-    default: float | int | str
+    default: float | int | str | None
     kind: str
     low: float | None = None
     high: float | None = None
     choices: tuple[str, ...] = ()
+    is_optional: bool = False
+    """Whether it may be left without a value: None, written as nothing."""
     offered: tuple[float | int | str, ...] = ()
     """The values that pages set side by side: the only ones that whoever sees large groups alone may put in a question."""
 
-    def parse(self, text: str) -> float | int | str:
+    def parse(self, text: str) -> float | int | str | None:
         """Read a value as a person writes it. Raises Misuse, naming what would be accepted."""
         text = str(text).strip()
+        if self.is_optional and not text:
+            return None
         if self.kind == "choice":
             if text in self.choices:
                 return text
@@ -94,6 +98,16 @@ ALL: tuple[Setting, ...] = (
         1,
         30,
         offered=(1, 3, 5, 7, 10, 14, 21, 30),
+    ),
+    Setting(
+        "cost_per_hour",
+        N_("Cost of an hour"),
+        N_("What an hour of an advisor's time costs, in the currency of the spend; empty: not known, and repeats are counted in hours alone."),
+        None,
+        "number",
+        0,
+        10000,
+        is_optional=True,
     ),
     Setting("recovery_hours", N_("Recovery window"), N_("A missed caller who is reached within this many hours is recovered."), 24, "number", 1, 744),
     Setting(
@@ -180,7 +194,7 @@ class Version:
     """A value that somebody chose, and the day from which it holds (None: always)."""
 
     valid_from: date | None
-    value: float | int | str
+    value: float | int | str | None
     set_by: str
     set_at: datetime
 
@@ -203,7 +217,7 @@ def set_value(session: Session, viewer: Viewer, name: str, text: str, valid_from
     """Choose a value from that day on (None: for all time), and say so in the journal. Raises Misuse for a bad value."""
     viewer.require(Permission.MANAGE_SETTINGS)
     value = get_setting(name).parse(text)
-    session.add(SettingValue(name=name, value=str(value), valid_from=valid_from, set_by=viewer.username))
+    session.add(SettingValue(name=name, value="" if value is None else str(value), valid_from=valid_from, set_by=viewer.username))
     if name == "shared_number_contacts_a_day":
         session.merge(DueWork(name=CONVENTIONS))
     journal.record(session, viewer.username, "setting_changed", f"{name}={value}", reason=f"from {valid_from}" if valid_from else "")

@@ -31,6 +31,8 @@ DIMENSIONS: tuple[Dimension, ...] = (
     Dimension("queue", N_("Queue"), "contact"),
     Dimension("reason", N_("Reason"), "contact"),
     Dimension("outcome", N_("Outcome"), "contact"),
+    Dimension("declared", N_("Declared"), "contact"),
+    Dimension("surveyed", N_("Said by the customer"), "contact"),
     Dimension("site", N_("Site"), "people"),
     Dimension("team", N_("Team"), "people"),
     Dimension("advisor", N_("Advisor"), "people"),

@@ -205,6 +205,16 @@ class Count:
             case "first_contact_resolution_surveyed":
                 known = [row for row in rows if row["survey_resolved"] is not None and row["survey_contacts"] is not None]
                 return ratio([row for row in known if row["survey_resolved"] and row["survey_contacts"] == 1], known)
+            case "repeat_contacts":
+                return total(self.repeats(rows, chosen), [row for row in rows if row["customer_key"]])
+            case "repeat_handle_time":
+                known = [(row, self.handled(row)) for row in self.repeats(answered, chosen)]
+                seconds = [spent for _, spent in known if spent is not None]
+                return {"n": len(seconds), "value": sum(seconds) if seconds else None}
+            case "cost_of_repeats":
+                spent = [(self.handled(row), chosen(row).cost_per_hour) for row in self.repeats(answered, chosen)]
+                costs = [seconds / 3600 * rate for seconds, rate in spent if seconds is not None and rate is not None]
+                return {"n": len(costs), "value": sum(costs) if costs else None}
             case "csat":
                 known = [row for row in rows if row["csat"] is not None]
                 return ratio([row for row in known if row["csat"] >= {"1-5": 4, "1-10": 7.75}[row["csat_scale"]]], known)
@@ -287,6 +297,9 @@ class Count:
             hits += not within(to_next, window.total_seconds())
         return {"n": counted, "value": hits / counted if counted else None, "pending": pending, "unknown_identity": len(answered) - len(known)}
 
+    def repeats(self, rows: list[Contact], chosen: Callable) -> list[Contact]:
+        return [row for row in rows if within(self.neighbours(row)[1], chosen(row).first_contact_days * 86400)]
+
     def recovered(self, rows: list[Contact], seen: list[Contact], chosen: Callable, until: Callable[[Contact], float | None]) -> dict[str, Any]:
         is_missed = lambda row: is_inbound(row) and row["outcome"] not in ("closed", "answered")  # noqa: E731
         counted = hits = unknown = 0
@@ -350,6 +363,10 @@ CUTS: dict[str, Callable[[Contact], Any]] = {
     "half_hour": lambda row: f"{row['local_start'].hour:02d}:{row['local_start'].minute // 30 * 30:02d}",
     "advisor": lambda row: {"a1": "Ann (a1)", "a2": "Bob", "a3": "Ann (a3)", "a4": "Dan", None: None}[row["advisor_id"]],
     "site": lambda row: TEAMS.get(row["team"]),
+    "declared": lambda row: {True: "yes", False: "no", None: None}[row["declared_resolved"]],
+    "surveyed": lambda row: (
+        None if None in (row["survey_resolved"], row["survey_contacts"]) else "yes" if row["survey_resolved"] and row["survey_contacts"] == 1 else "no"
+    ),
 } | {
     name: (lambda row, name=name: row[name])
     for name in ("direction", "channel", "queue", "reason", "outcome", "team", "source", "medium", "campaign", "keyword", "tracking_number", "tracking_match")
@@ -401,6 +418,8 @@ def choose_settings(draw: random.Random) -> Callable[[date], declared_settings.S
         changes += [
             (date(2026, 3, 30), "service_level_formula", draw.choice(declared_settings.SERVICE_LEVEL_FORMULAS)),
             (date(2026, 3, 22), "recovery_hours", "100"),
+            (date(2026, 3, 25), "cost_per_hour", "30"),
+            (date(2026, 4, 6), "cost_per_hour", ""),
         ]
     with store.writing() as session:
         session.query(SettingValue).delete()

@@ -6,6 +6,7 @@ from qa_core import query
 from qa_core.access import Permission
 from qa_core.ui import drill, gate
 from qa_core.ui.views import contact as view
+from qa_core.ui.views import history
 from qa_core.wording import _
 
 viewer = gate.current_viewer(Permission.SEE_CONTACTS)
@@ -20,4 +21,5 @@ else:
     drill.show_way_back()
     view.show_head(contact)
     view.show_course(contact)
+    history.show(viewer, contact)
     view.show_details(viewer, contact)

@@ -10,5 +10,4 @@ look = filter_bar.current()
 
 filter_bar.show_title(_("First-contact resolution"))
 if not empty.is_shown(viewer, look):
-    first_contact.show_top(viewer, look)
-    first_contact.show_who_and_what(viewer, look)
+    first_contact.show(viewer, look)

@@ -5,6 +5,7 @@ order; never colour alone. Backgrounds are transparent, so that one figure serve
 """
 
 from qa_core.charts.bars import build_stretch, build_waterfall
+from qa_core.charts.histories import build_history
 from qa_core.charts.lines import Goal, Mark, build_curve, build_trend
 from qa_core.charts.palette import Colours, colours
 from qa_core.charts.peers import build_criteria, build_funnel_plot
@@ -21,6 +22,7 @@ __all__ = [
     "build_dots",
     "build_funnel_plot",
     "build_heat",
+    "build_history",
     "build_spans",
     "build_stretch",
     "build_trend",

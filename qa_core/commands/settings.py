@@ -51,10 +51,14 @@ def list_settings(as_json: Json = False) -> None:
         print_json(rows)
         return
     for row in rows:
-        print(f"{row['name']} = {row['value']}\n    {row['meaning']}")
+        print(f"{row['name']} = {_say(row['value'])}\n    {row['meaning']}")
         for version in row["history"] if any(version["set_by"] for version in row["history"]) else ():
             since = _("from {day}", day=version["from"]) if version["from"] else _("always")
-            print(f"    {since}: {version['value']}" + (f" ({version['set_by']}, {version['set_at'][:10]})" if version["set_by"] else ""))
+            print(f"    {since}: {_say(version['value'])}" + (f" ({version['set_by']}, {version['set_at'][:10]})" if version["set_by"] else ""))
+
+
+def _say(value: float | int | str | None) -> str:
+    return _("not set") if value is None else str(value)
 
 
 def set_setting(
@@ -71,7 +75,7 @@ def set_setting(
     store.require_ready()
     with store.writing() as session:
         settings.set_value(session, Viewer.SYSTEM, name, value, first_day)
-    print(f"{name} = {value}")
+    print(f"{name} = {value or _('not set')}")
     changing.follow()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from qa_core.errors import Misuse
-from qa_core.kpis import call_statistics, first_contact, quality, recording, satisfaction, tracking
+from qa_core.kpis import call_statistics, first_contact, quality, recording, repeats, satisfaction, tracking
 from qa_core.kpis.declaration import COMPONENTS, INTERVAL_DIMENSIONS, Exclusion, Given, Kind, Kpi, Note, Parts, Subject, Sums, Unit
 from qa_core.kpis.rows import (
     ABANDONED,
@@ -56,7 +56,7 @@ __all__ = [
     "get_kpi",
 ]
 
-ALL: tuple[Kpi, ...] = (*call_statistics.ALL, *first_contact.ALL, *satisfaction.ALL, *quality.ALL, *tracking.ALL, *recording.ALL)
+ALL: tuple[Kpi, ...] = (*call_statistics.ALL, *first_contact.ALL, *repeats.ALL, *satisfaction.ALL, *quality.ALL, *tracking.ALL, *recording.ALL)
 BY_KEY: Mapping[str, Kpi] = {kpi.key: kpi for kpi in ALL}
 
 

@@ -202,7 +202,7 @@ ALL_DIMENSIONS = tuple(dimension.key for dimension in slices.DIMENSIONS)
 CONTACT_DIMENSIONS = tuple(dimension.key for dimension in slices.DIMENSIONS if dimension.family != "quality")
 WHOLE_EVALUATION_DIMENSIONS = tuple(key for key in ALL_DIMENSIONS if key not in ("criterion", "section"))
 """By what something said of a whole evaluation can be cut: not by a part of it."""
-INTERVAL_DIMENSIONS = tuple(key for key in CONTACT_DIMENSIONS if key not in ("outcome", "advisor"))
+INTERVAL_DIMENSIONS = tuple(key for key in CONTACT_DIMENSIONS if key not in ("outcome", "declared", "surveyed", "advisor"))
 """By what intervals can be cut: they are inbound; a reason, source or campaign is missing; how a contact ended, and with whom, they cannot say."""
 SPEND_DIMENSIONS = ("day", "week", "month", "weekday", "source", "medium", "campaign")
 """All that spend and contacts share; a cost cannot be cut, or filtered, by anything else."""

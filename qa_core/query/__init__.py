@@ -2,6 +2,7 @@
 
 from qa_core.query.advisors import Advisor, find_advisors, find_evaluations_of, get_advisor
 from qa_core.query.callbacks import Recovery, find_recovery
+from qa_core.query.chains import Chain, History, Link, find_chains, find_history
 from qa_core.query.changes import Change, find_changes
 from qa_core.query.contacts import contact_columns, count_contacts, data_span, data_through, find_contacts, find_values, get_contact
 from qa_core.query.currencies import find_currencies
@@ -18,9 +19,12 @@ from qa_core.query.waits import UNHAPPY_BANDS, find_service_levels, find_unhappy
 __all__ = [
     "UNHAPPY_BANDS",
     "Advisor",
+    "Chain",
     "Change",
     "Explanation",
     "Freshness",
+    "History",
+    "Link",
     "Recovery",
     "contact_columns",
     "count_contacts",
@@ -28,6 +32,7 @@ __all__ = [
     "data_through",
     "find_advisors",
     "explain",
+    "find_chains",
     "find_changes",
     "find_contacts",
     "find_currencies",
@@ -35,6 +40,7 @@ __all__ = [
     "find_freshness",
     "find_given_evaluations",
     "find_number_uses",
+    "find_history",
     "find_own_evaluations",
     "find_recovery",
     "find_remarks",

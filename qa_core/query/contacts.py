@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -69,11 +69,12 @@ def find_contacts(
     offset: int = 0,
     order: str = "newest",
     behind: str | None = None,
+    overrides: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
     """The contacts in the viewer's scope that match, one row each; may be empty.
 
     `columns`: some of `contact_columns` (default: all). `order`: newest, oldest, longest_wait, longest_talk or lowest_csat.
-    `behind`: only the rows that a KPI on contacts counts in its denominator.
+    `behind`: only the rows that a KPI on contacts counts in its denominator, with settings replaced by `overrides`.
     """
     allowed = contact_columns(viewer)
     wanted = tuple(columns) if columns is not None else allowed
@@ -81,7 +82,7 @@ def find_contacts(
         raise AccessDenied()
     if order not in ORDERS:
         raise Misuse("unknown_order", N_("There is no order {name}. Known: {known}."), name=order, known=", ".join(ORDERS))
-    conditions, names = _conditions(viewer, where, behind, "advisor" in wanted)
+    conditions, names = _conditions(viewer, where, behind, "advisor" in wanted, overrides)
     key = (CONTACTS.c.source_system, CONTACTS.c.contact_id)
     page = sa.select(*key, CONTACTS.c.started_at, CONTACTS.c.month).where(*conditions).order_by(ORDERS[order], *key)
     found = engines.current().run(page.limit(int(limit)).offset(int(offset)), **cuts.months(where.period))
@@ -106,10 +107,10 @@ def _read_page(viewer: Viewer, wanted: tuple[str, ...], found: pd.DataFrame) -> 
     return ordered.loc[list(zip(found["source_system"], found["contact_id"], strict=True))].reset_index(drop=True)
 
 
-def count_contacts(viewer: Viewer, where: Filters = Filters(), behind: str | None = None) -> int:
+def count_contacts(viewer: Viewer, where: Filters = Filters(), behind: str | None = None, overrides: Mapping[str, str] | None = None) -> int:
     """How many contacts `find_contacts` could list."""
     viewer.require(Permission.SEE_CONTACTS)
-    conditions, _ = _conditions(viewer, where, behind)
+    conditions, _ = _conditions(viewer, where, behind, overrides=overrides)
     return int(engines.current().run(sa.select(sa.func.count()).select_from(CONTACTS).where(*conditions), **cuts.months(where.period)).iloc[0, 0])
 
 
@@ -184,14 +185,16 @@ def _column(name: str) -> sa.ColumnElement[Any]:
     return CONTACTS.c[{"advisor": "advisor_id", "customer": "customer_key"}.get(name, name)].label(name)
 
 
-def _conditions(viewer: Viewer, where: Filters, behind: str | None, with_advisors: bool = False) -> tuple[list[sa.ColumnElement[bool]], Names]:
+def _conditions(
+    viewer: Viewer, where: Filters, behind: str | None, with_advisors: bool = False, overrides: Mapping[str, str] | None = None
+) -> tuple[list[sa.ColumnElement[bool]], Names]:
     touched = cuts.dimensions_of((), where)
     for dimension in touched:
         if not viewer.can_cut_by(dimension):
             raise AccessDenied()
         if slices.get_dimension(dimension).family == "quality":
             raise Refusal("cannot_cut", N_("Contacts cannot be chosen by {dimension}."), dimension=dimension)
-    question = make_question(viewer, ("advisor",) if with_advisors else (), where)
+    question = make_question(viewer, ("advisor",) if with_advisors else (), where, overrides)
     conditions = [viewer.scope(CONTACTS), *cuts.within(where.period, CONTACTS.c), *question.filters(CONTACTS.c)]
     if behind is not None:
         kpi = declared.get_kpi(behind)

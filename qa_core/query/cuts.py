@@ -60,6 +60,13 @@ def expression(dimension: str, columns: sa.ColumnCollection, names: Names) -> sa
         if not names.sites:
             return sa.cast(sa.null(), sa.Text)
         return sa.case(*((columns.team == team, sa.literal(site)) for team, site in names.sites.items()))
+    if dimension == "declared":
+        return _yes_or_no(columns["declared_resolved"])
+    if dimension == "surveyed":
+        # Missing unless both questions were answered, as in the KPI: "not resolved" alone would otherwise be an answer.
+        in_one = sa.and_(columns["survey_resolved"], columns["survey_contacts"] <= sa.literal_column("1"))
+        answered_both = sa.and_(columns["survey_resolved"].is_not(None), columns["survey_contacts"].is_not(None))
+        return sa.case((answered_both, _yes_or_no(in_one)))
     if dimension not in ("day", "week", "month", "weekday", "hour", "half_hour"):
         return columns[dimension]
     clock = columns.local_start if "local_start" in columns else columns.day
@@ -77,6 +84,10 @@ def expression(dimension: str, columns: sa.ColumnCollection, names: Names) -> sa
             return sa.cast(sa.extract("hour", clock), sa.Integer) * sa.literal_column("2") + second_half
         case _:
             return sa.cast(sa.extract("hour", clock), sa.Integer)
+
+
+def _yes_or_no(test: sa.ColumnElement[bool]) -> sa.ColumnElement[str]:
+    return sa.case((test, sa.literal_column("'yes'", sa.Text)), (sa.not_(test), sa.literal_column("'no'", sa.Text)))
 
 
 def predicate(dimension: str, chosen: tuple[Value, ...], columns: sa.ColumnCollection, names: Names) -> sa.ColumnElement[bool]:

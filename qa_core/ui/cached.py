@@ -37,10 +37,12 @@ def measure(
     return _measure(viewer, version(), kpis, by, where, compare, tuple(sorted((overrides or {}).items())))
 
 
-def headline(viewer: Viewer, kpis: tuple[str, ...], where: Filters, compare: Period | None = None) -> dict[str, Any]:
+def headline(
+    viewer: Viewer, kpis: tuple[str, ...], where: Filters, compare: Period | None = None, overrides: Mapping[str, str] | None = None
+) -> dict[str, Any]:
     """The rows of `measure` without any cut, with their gap to the target, by the key of their KPI (the first, where currencies differ)."""
     rows: dict[str, Any] = {}
-    for row in _headline(viewer, version(), kpis, where, compare, ()).itertuples():
+    for row in _headline(viewer, version(), kpis, where, compare, tuple(sorted((overrides or {}).items()))).itertuples():
         rows.setdefault(row.kpi, row)
     return rows
 
@@ -111,6 +113,11 @@ def find_follow_up(viewer: Viewer, subject: Subject, filters: Filters, in_hand_o
 def find_numbers(viewer: Viewer, period: Period) -> numbers.History:
     """`numbers.find_history`, remembered."""
     return _find_numbers(viewer, version(), period)
+
+
+def find_chains(viewer: Viewer, where: Filters, overrides: Mapping[str, str] | None = None) -> list[query.Chain]:
+    """`query.find_chains`, remembered."""
+    return _find_chains(viewer, version(), where, tuple(sorted((overrides or {}).items())))
 
 
 def data_through(viewer: Viewer) -> datetime | None:
@@ -243,6 +250,11 @@ def _find_follow_up(viewer, version, subject, filters, in_hand_on):
 @st.cache_data(ttl=SECONDS, max_entries=50, show_spinner=False)
 def _find_numbers(viewer, version, period):
     return numbers.find_history(viewer, period)
+
+
+@st.cache_data(ttl=SECONDS, max_entries=20, show_spinner=False)
+def _find_chains(viewer, version, where, overrides):
+    return query.find_chains(viewer, where, dict(overrides) or None)
 
 
 @st.cache_data(max_entries=200, show_spinner=False)

@@ -14,8 +14,9 @@ from qa_core.wording import _
 _GO, _FROM, _LEFT = "drill_to", "drilled_from", "drill_left"
 _BESIDE = "advisors_left"
 """How the advisors were looked at before one of them was opened."""
-EXTRA = ("advisor", "outcome", "source", "medium", "keyword", "tracking_number", "week", "month", "weekday", "hour", "half_hour")
-"""What the address of the list can say beside the row of filters; `behind` besides, the KPI whose contacts are meant."""
+EXTRA = ("advisor", "outcome", "declared", "surveyed", "source", "medium", "keyword", "tracking_number", "week", "month", "weekday", "hour", "half_hour")
+"""What the address of the list can say beside the row of filters; `behind` besides, the KPI whose contacts are meant, and
+`window`, the days of its first-contact window where they are not those of the settings."""
 
 
 def follow(page_key: str) -> None:
@@ -37,13 +38,15 @@ def is_open_to(viewer: Viewer) -> bool:
     return viewer.can(Permission.SEE_CONTACTS)
 
 
-def to_contacts(values: dict[str, Any], behind: str | None = None) -> None:
-    """Callback: narrow the filters to these values and open the contacts, those that the KPI `behind` counts."""
+def to_contacts(values: dict[str, Any], behind: str | None = None, window: str | None = None) -> None:
+    """Callback: narrow the filters to these values and open the contacts, those that the KPI `behind` counts, by that window in days."""
     row = {dimension: value for dimension, value in values.items() if dimension in filter_bar.PAGES["contacts"]}
     filter_bar.narrow(row)
     parameters: dict[str, str | list[str]] = {dimension: "" if value is None else str(value) for dimension, value in values.items() if dimension not in row}
     if behind:
         parameters["behind"] = behind
+    if window:
+        parameters["window"] = window
     row_said = {name: value for name, value in filter_bar.say("contacts").items() if value}
     st.session_state[_GO] = ("contacts", parameters | row_said)
 
@@ -74,6 +77,11 @@ def clicked(key: str) -> list[Any]:
     return list(data.values()) if isinstance(data, dict) else list(data) if isinstance(data, list | tuple) else [] if data is None else [data]
 
 
+def to_neighbour(source_system: str, contact_id: str) -> None:
+    """Callback: open another contact from one; the way back stays where it led."""
+    st.session_state[_GO] = ("contact", {"system": source_system, "id": contact_id})
+
+
 def show_way_back() -> None:
     """From one contact to where it was opened, with the filters of that page; to the list for who came by a link."""
     page_key, parameters = st.session_state.get(_FROM, ("contacts", {}))
@@ -81,7 +89,7 @@ def show_way_back() -> None:
     st.page_link(page.path, label=_(page.title), icon=":material/arrow_back:", query_params=parameters)
 
 
-def on_point(key: str, dimension: str, behind: str | None = None, grain: str | None = None) -> Callable[[], None]:
+def on_point(key: str, dimension: str, behind: str | None = None, grain: str | None = None, window: str | None = None) -> Callable[[], None]:
     """The callback of a chart whose points carry the value of a dimension (or, with `grain`, the first day of a week or month)."""
 
     def open_point() -> None:
@@ -90,7 +98,7 @@ def on_point(key: str, dimension: str, behind: str | None = None, grain: str | N
         value = data[0] if isinstance(data, list | tuple) and data else data.get("0") if isinstance(data, dict) else data
         if value is None:
             return
-        to_contacts({grain: str(value)[:7] if grain == "month" else str(value)} if grain else {dimension: value}, behind)
+        to_contacts({grain: str(value)[:7] if grain == "month" else str(value)} if grain else {dimension: value}, behind, window)
 
     return open_point
 
@@ -109,13 +117,13 @@ def on_cell(key: str, dimensions: Sequence[str], behind: str | None = None) -> C
     return open_cell
 
 
-def on_row(key: str, dimension: str, values: Sequence[Any], behind: str | None = None) -> Callable[[], None]:
+def on_row(key: str, dimension: str, values: Sequence[Any], behind: str | None = None, window: str | None = None) -> Callable[[], None]:
     """The callback of a table whose rows stand for these values of a dimension."""
 
     def open_row() -> None:
         cells = st.session_state[key]["selection"]["cells"]
         if cells:
-            to_contacts({dimension: values[cells[0][0]]}, behind)
+            to_contacts({dimension: values[cells[0][0]]}, behind, window)
 
     return open_row
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import streamlit as st
 
-from qa_core import exports, figures, journal, query, slices, spans
+from qa_core import exports, figures, journal, query, settings, slices, spans
 from qa_core.access import Permission, Viewer
+from qa_core.errors import Misuse
 from qa_core.exports import CONTACT_COLUMNS
 from qa_core.kpis import BY_KEY, Subject
 from qa_core.records import store
@@ -18,6 +19,7 @@ from qa_core.ui.filter_bar import Look
 from qa_core.wording import N_, _, ngettext
 
 PAGE = 100
+WINDOW = "first_contact_days"
 WIDTHS = {"queue": 145, "reason": 120, "team": 95, "advisor": 145, "outcome": 100, "wait_seconds": 95, "talk_seconds": 100, "csat": 65, "campaign": 140}
 """In pixels: Streamlit measures the first rows alone, which may be empty where later ones are long."""
 ORDERS = {
@@ -36,6 +38,12 @@ class Asked:
     where: Filters
     extra: tuple[tuple[str, str | None], ...]
     behind: str | None
+    window: str | None = None
+    """The first-contact window in days, where it is not that of the settings."""
+
+    @property
+    def overrides(self) -> dict[str, str] | None:
+        return {WINDOW: self.window} if self.window else None
 
 
 def read_address(viewer: Viewer, look: Look) -> Asked:
@@ -48,7 +56,15 @@ def read_address(viewer: Viewer, look: Look) -> Asked:
         # A week or month that was clicked on may lie outside the period chosen above.
         period = spans.period_of(dimension, value)
         where = where.with_period(period) if period else where.with_value(dimension, value)
-    return Asked(where, extra, behind if known else None)
+    window = st.query_params.get("window") if known and WINDOW in BY_KEY[behind].settings else None
+    return Asked(where, extra, behind if known else None, window if _is_window(window) else None)
+
+
+def _is_window(text: str | None) -> bool:
+    try:
+        return text is not None and settings.get_setting(WINDOW).parse(text) is not None
+    except Misuse:
+        return False
 
 
 def show_asked(asked: Asked) -> None:
@@ -58,6 +74,8 @@ def show_asked(asked: Asked) -> None:
     with st.container(horizontal=True, gap="xsmall"):
         if asked.behind:
             _show_removable("behind", _("Counted in: {title}", title=cards.title_of(BY_KEY[asked.behind])))
+        if asked.window:
+            _show_removable("window", f"{_(settings.get_setting(WINDOW).title)}: {figures.days(float(asked.window))}")
         for dimension, value in asked.extra:
             _show_removable(dimension, f"{_(slices.get_dimension(dimension).title)}: {figures.name(dimension, value)}")
         if asked.behind:
@@ -66,7 +84,7 @@ def show_asked(asked: Asked) -> None:
 
 def count(viewer: Viewer, asked: Asked) -> int:
     """How many contacts the list has."""
-    return query.count_contacts(viewer, asked.where, asked.behind)
+    return query.count_contacts(viewer, asked.where, asked.behind, asked.overrides)
 
 
 def show_list(viewer: Viewer, asked: Asked, total: int) -> None:
@@ -89,6 +107,7 @@ def show_list(viewer: Viewer, asked: Asked, total: int) -> None:
         (page - 1) * PAGE,
         order,
         asked.behind,
+        asked.overrides,
     )
     _note_reading(viewer, asked, page)
     keys = list(zip(frame["source_system"], frame["contact_id"], strict=True))
@@ -98,7 +117,7 @@ def show_list(viewer: Viewer, asked: Asked, total: int) -> None:
     if total > exports.MOST_CONTACTS and viewer.can(Permission.EXPORT_CONTACTS):
         said.caption(_("The file has the first {most} in this order.", most=figures.number(exports.MOST_CONTACTS)))
     with export:
-        links.show_download(_("Export"), "contacts", **exports.contact_parameters(asked.where, asked.behind, order))
+        links.show_download(_("Export"), "contacts", **exports.contact_parameters(asked.where, asked.behind, order, asked.overrides))
 
 
 def _ask_order(place: Any) -> str:

@@ -1,129 +1,98 @@
-"""First contact: three ways to know whether a contact resolved it, why the share moved, who and what brings people back."""
+"""First contact: three ways to know whether a contact resolved it, how the share moves and what the window does to it, and who can be told apart."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from qa_core import charts, exports, figures, slices
+from qa_core import charts, figures, peers
 from qa_core.access import Viewer
 from qa_core.findings import Finding
 from qa_core.kpis import get_kpi
-from qa_core.settings import BY_NAME
-from qa_core.ui import cached, cards, drill, links, tables
-from qa_core.ui.cards import Tile
+from qa_core.series import Series
+from qa_core.ui import cached, cards, drill
 from qa_core.ui.filter_bar import Look
-from qa_core.ui.views import compared, trends
+from qa_core.ui.views import agreement, chains, compared, moved, repeats, trends, window
+from qa_core.ui.views.window import SETTING, Window
 from qa_core.wording import _
 
 REPEAT = "first_contact_resolution"
 THREE = (REPEAT, "first_contact_resolution_declared", "first_contact_resolution_surveyed")
-WINDOWS = BY_NAME["first_contact_days"].offered
+SPENT = "repeat_handle_time"
 
 
-def show_top(viewer: Viewer, look: Look) -> None:
-    """Four tiles, the trend, and why it moved."""
-    rows = cached.headline(viewer, (*THREE, "average_handle_time", "response_rate"), look.where, look.compare)
-    series = trends.read_series(viewer, look, THREE)
+def show(viewer: Viewer, look: Look) -> None:
+    """The whole page: how much, how it moves, why the three differ, why it moved, what brings people back, who, and the chains."""
+    tried = window.ask(viewer, look)
+    rows = cached.headline(viewer, (*THREE, "answered", "response_rate", "repeat_contacts", SPENT), look.where, look.compare, tried.overrides)
+    series = trends.read_series(viewer, look, THREE, tried.overrides)
+    _show_tiles(look, rows, series, tried)
+    left, right = st.columns([3, 2], gap="small")
+    with left:
+        trends.show_trend(viewer, look, series[REPEAT], window=tried.tried)
+    with right:
+        _show_window(viewer, look, tried)
+    moved.show(viewer, look, REPEAT, series[REPEAT].spread, tried)
+    left, right = st.columns([2, 1], gap="small")
+    with left:
+        agreement.show(viewer, look, tried)
+    with right:
+        agreement.show_left_out(rows[REPEAT], rows["answered"], tried)
+    left, right = st.columns(2, gap="small")
+    with left:
+        repeats.show(viewer, look, "reason", tried)
+    with right:
+        repeats.show(viewer, look, "queue", tried)
+    if viewer.can_cut_by("advisor") and not viewer.advisor_id:
+        _show_advisors(viewer, look, tried)
+    if drill.is_open_to(viewer):
+        chains.show(viewer, look, tried)
+
+
+def _show_tiles(look: Look, rows: Mapping[str, Any], series: Mapping[str, Series], tried: Window) -> None:
     answered = rows["response_rate"]
     response = "" if figures.is_missing(answered.value) else _("response rate {rate}", rate=figures.percent(answered.value, 0))
     tiles = [cards.build_tile(rows[key], look, series[key], response if key == THREE[2] else "") for key in THREE]
-    cards.show_tiles([*tiles, _build_cost(rows[REPEAT], rows["average_handle_time"], look)])
-    left, right = st.columns([3, 2], gap="small")
-    with left:
-        trends.show_trend(viewer, look, series[REPEAT])
-    with right:
-        trends.show_change(viewer, look, REPEAT, "reason", series[REPEAT].spread)
+    counted = rows["repeat_contacts"]
+    repeated = "" if figures.is_missing(counted.value) else _("{n} repeat contacts", n=figures.number(counted.value))
+    tiles.append(cards.build_tile(rows[SPENT], look, extra=repeated))
+    # What is explained is the number by the settings: another window has another one.
+    cards.show_tiles([replace(tile, kpi="") if tried.tried and tile.kpi in (REPEAT, SPENT) else tile for tile in tiles])
 
 
-def show_who_and_what(viewer: Viewer, look: Look) -> None:
-    """Advisors against what chance would give (where the viewer may see them), reasons and queues, and what the window does."""
-    sees_advisors = viewer.can_cut_by("advisor")
-    left, right = st.columns([5, 4] if sees_advisors else 2, gap="small")
-    with left:
-        if sees_advisors:
-            compared.show_dots(viewer, look, REPEAT)
-        else:
-            _show_table(viewer, look, "queue", _("Queues"))
-        _show_window(viewer, look)
-    with right:
-        _show_table(viewer, look, "reason", _("Reasons that bring people back"), height=400 if sees_advisors else 560)
-        if sees_advisors:
-            _show_table(viewer, look, "queue", _("Queues"))
-
-
-def _show_window(viewer: Viewer, look: Look) -> None:
+def _show_window(viewer: Viewer, look: Look, tried: Window) -> None:
     """How the share depends on the window that counts as a repeat."""
-    frame = pd.concat([cached.measure(viewer, (REPEAT,), (), look.where, overrides={"first_contact_days": str(days)}) for days in WINDOWS])
-    known = [(days, value) for days, value in zip(WINDOWS, frame["value"], strict=True) if not figures.is_missing(value)]
+    windows = sorted({*map(float, SETTING.offered), tried.days})
+    frame = pd.concat([cached.measure(viewer, (REPEAT,), (), look.where, overrides={SETTING.name: f"{days:g}"}) for days in windows])
+    known = [(days, value) for days, value in zip(windows, frame["value"], strict=True) if not figures.is_missing(value)]
     if len(known) < 2:
+        with st.container(border=True, height="stretch", gap="xxsmall"):
+            cards.show_heading(Finding(_("Too short to try other windows")), _("Only contacts whose window is over on both sides can be judged."))
         return
-    # The window of one day is the first to be over.
-    (_days, first), (longest, last) = known[0], known[-1]
-    said = _("From {first} within one day to {last} within {n} days", first=figures.percent(first), last=figures.percent(last), n=longest)
-    figure = charts.build_curve(
-        WINDOWS,
-        frame,
-        "rate",
-        here=cached.current_settings().first_contact_days,
-        x_label=_("days within which a further contact counts as a repeat"),
-        dark=cards.is_dark(),
+    (first, share), (longest, last) = known[0], known[-1]
+    finding = Finding(
+        _(
+            "From {first} within {days} to {last} within {longest}",
+            first=figures.percent(share),
+            days=figures.days(first),
+            last=figures.percent(last),
+            longest=figures.days(longest),
+        )
     )
-    cards.show_chart(
-        figure, Finding(said), _("{title} by the length of its window; dashed: the window in force", title=cards.title_of(get_kpi(REPEAT))), "window"
-    )
+    figure = charts.build_curve(windows, frame, "rate", here=tried.days, x_label=_("window in days"), dark=cards.is_dark(), height=270)
+    caption = _("{title} by the length of its window; dashed: the window of this page", title=cards.title_of(get_kpi(REPEAT)))
+    cards.show_chart(figure, finding, caption, "window_curve")
 
 
-def _build_cost(resolved, handle, look: Look) -> Tile:
-    """What repeats cost: repeats × handle time."""
-    title = _("Time spent on repeats")
-    help_text = _("First contacts that were followed by a further one within the window, times the average handle time.")
-    if figures.is_missing(resolved.value) or figures.is_missing(handle.value):
-        return Tile(title, cards.NOTHING, help_text, _(figures.NO_DATA))
-    repeats = resolved.denominator - resolved.numerator
-    tile = {
-        "title": title,
-        "value": f"{figures.number(repeats * handle.value / 3600)}{figures.NO_BREAK}h",
-        "help": help_text,
-        "below": _("{n} repeated contacts", n=figures.number(repeats)),
-    }
-    if look.compare and not figures.is_missing(resolved.value_before) and not figures.is_missing(handle.value_before):
-        hours = (repeats * handle.value - resolved.n_before * (1 - resolved.value_before) * handle.value_before) / 3600
-        tile |= {"delta": ("+" if hours > 0 else "") + f"{figures.number(hours)}{figures.NO_BREAK}h", "delta_up": hours >= 0}
-    return Tile(**tile)
-
-
-def _show_table(viewer: Viewer, look: Look, dimension: str, title: str, height: int = 400) -> None:
-    frame = cached.measure(viewer, (REPEAT,), (dimension,), look.where, look.compare)
-    lines = tables.sparklines(cached.measure(viewer, (REPEAT,), (dimension, look.grain), look.trend), dimension, look.grain, REPEAT)
-    rows = [row for row in frame.itertuples() if not figures.is_missing(row.value)]
-    rows.sort(key=lambda row: row.numerator - row.denominator)
-    with st.container(border=True, height="stretch", gap="xxsmall"):
-        clickable = drill.is_open_to(viewer)
-        cards.show_heading(Finding(title), _("Click a line to see its contacts.") if clickable and rows else "")
-        if not rows:
-            st.caption(_(figures.NO_DATA))
-            return
-        values = [None if figures.is_missing(getattr(row, dimension)) else getattr(row, dimension) for row in rows]
-        rate, repeats, change, trend = _("Resolved"), _("Repeats"), _("Change"), _("Trend")
-        head = _(slices.get_dimension(dimension).title)
-        shown = [
-            {
-                head: figures.name(dimension, value),
-                rate: tables.as_share(row.value),
-                repeats: int(row.denominator - row.numerator),
-                **({change: figures.change(row.delta, "rate")} if look.compare else {}),
-                trend: lines.get(value, []),
-            }
-            for value, row in zip(values, rows, strict=True)
-        ]
-        key = f"table_{REPEAT}_{dimension}"
-        config = {
-            head: tables.name_column(head, 140),
-            rate: tables.percent_column(rate, 66),
-            repeats: tables.count_column(repeats, 62),
-            change: st.column_config.TextColumn(change, width=68),
-            trend: tables.trend_column(trend, 56),
-        }
-        tables.show(shown, config, key, drill.on_row(key, dimension, values, REPEAT) if clickable else None, height=height)
-        links.show_download(_("Export"), "figures", key=dimension, **exports.parameters((REPEAT,), (dimension,), look.where))
+def _show_advisors(viewer: Viewer, look: Look, tried: Window) -> None:
+    """Advisors against what chance alone would give."""
+    frame = cached.measure(viewer, (REPEAT,), ("advisor",), look.where, overrides=tried.overrides)
+    group = peers.build_group(get_kpi(REPEAT), frame, "advisor")
+    if group is None:
+        compared.show_nobody(REPEAT)
+        return
+    compared.show_bands(group, drill.on_point(f"dots_{REPEAT}", "advisor", REPEAT, window=tried.tried) if drill.is_open_to(viewer) else None)
