@@ -173,6 +173,21 @@ def test_an_executive_sees_no_alert_of_days_weeks_or_few_people(centre: Path) ->
     assert alerts.find(EXECUTIVE) == ()
 
 
+def test_an_executive_is_not_told_what_other_months_say(centre: Path) -> None:
+    """January to October 2025, a hundred contacts on the first and the last day of each month, by seven advisors in turn."""
+    for month, answered in enumerate([*STEADY[:9], 50], 1):
+        last = date(2025, month + 1, 1) - timedelta(days=1)
+        for day in (last.replace(day=1), last):
+            made = [(f"a{number % 7}", "answered" if number < answered else "abandoned") for number in range(100)]
+            land([contact(f"{day} 10:00", f"{day} {n}", queue="care", advisor_id=a, outcome=o, wait_seconds=60.0) for n, (a, o) in enumerate(made)], str(day))
+    alerts.add(SYSTEM, Rule("answer_rate", RuleKind.CONTROL, "month", "queue", clear_after=1))
+    alerts.evaluate(SYSTEM)
+    [whole], [told] = alerts.find(SYSTEM), alerts.find(EXECUTIVE)
+    assert (whole.value, told.value, told.reference, told.first_day) == (0.5, 0.5, None, date(2025, 10, 1))
+    assert whole.reference > 0.8
+    assert alerts.describe(told).endswith("below what is usual") and "at least" in alerts.describe(whole)
+
+
 def test_whoever_looks_after_an_alert_says_so_and_it_rings_no_more(centre: Path) -> None:
     add_people({}, {"Nord": "Lille", "Sud": "Nice"})
     alerts.add(SYSTEM, Rule(**{**vars(BELOW_80), "dimension": "team", "name": "Nord"}))

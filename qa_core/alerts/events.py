@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 import sqlalchemy as sa
@@ -22,7 +22,8 @@ STATES = ("open", "acknowledged", "closed")
 
 @dataclass(frozen=True)
 class Event:
-    """One alert. `period`: the last in which its rule held, of which `value`, `low`, `high` and `n` are; `reference`: what the value is held against;
+    """One alert. `period`: the last in which its rule held, of which `value`, `low`, `high` and `n` are; `reference`: what the value is held against, None
+    where that is hidden;
     `side`: −1 below it, 1 above; `first_day`: of the first period in which it held; `name` None: the whole centre."""
 
     id: int
@@ -111,13 +112,18 @@ SAID = {
 }
 
 
+UNUSUAL = {1: N_("{value} {when}, above what is usual"), -1: N_("{value} {when}, below what is usual")}
+"""Where what is usual is not told."""
+
+
 def describe(event: Event, currency: str | None = None) -> str:
     """What was found, in one line: the value, when, and against what."""
     unit, grain = get_kpi(event.rule.kpi).unit, event.rule.grain
     start = event.period.first_day
     when = figures.name(grain, f"{start:%Y-%m}" if grain == "month" else start)
     value, reference = (figures.value(amount, unit, currency) for amount in (event.value, event.reference))
-    return _(SAID[event.fired, event.side], value=value, when=f"({when})", reference=reference)
+    said = UNUSUAL[event.side] if event.reference is None else SAID[event.fired, event.side]
+    return _(said, value=value, when=f"({when})", reference=reference)
 
 
 def describe_rule(rule: Rule, currency: str | None = None) -> str:
@@ -139,7 +145,14 @@ def _keep_visible(viewer: Viewer, found: Sequence[Event]) -> list[Event]:
     for event in open_to:
         asked.setdefault((event.rule.dimension, event.period), set()).add(event.rule.kpi)
     seen = {(dimension, period): _compare(viewer, sorted(kpis), dimension, period) for (dimension, period), kpis in asked.items()}
-    return [event for event in open_to if (event.rule.kpi, event.name) in seen[event.rule.dimension, event.period]]
+    visible = [event for event in open_to if (event.rule.kpi, event.name) in seen[event.rule.dimension, event.period]]
+    return [_without_history(event) for event in visible] if viewer.needs_suppression else visible
+
+
+def _without_history(event: Event) -> Event:
+    """The alert without what other months say, which may be hidden: what is usual, and since when it is not so."""
+    kept = event.reference if event.rule.kind in (RuleKind.THRESHOLD, RuleKind.TARGET) else None
+    return replace(event, reference=kept, first_day=event.period.first_day)
 
 
 def _may_ask(viewer: Viewer, event: Event) -> bool:
