@@ -15,7 +15,7 @@ from centres import add_people, contact, evaluation, land
 from imported import bring
 from streamlit.testing.v1 import AppTest
 
-from qa_core import case_mix, ingest, peers, query, statistics
+from qa_core import case_mix, charts, ingest, peers, query, statistics
 from qa_core.access import Role, TeamSpan, Viewer
 from qa_core.errors import AccessDenied
 from qa_core.ingest.options import ImportOptions
@@ -372,3 +372,30 @@ def test_a_centre_without_data_says_so_on_both_pages(centre: Path, open_app: Cal
 
     for page, query_parameters in (("advisors", {}), ("advisor", {}), ("advisor", {"id": "a"})):
         assert not opened(open_app("max"), page, **query_parameters).exception
+
+
+# The pictures
+
+
+def test_a_click_in_the_funnel_knows_who_and_the_outer_limits_lie_outside() -> None:
+    funnel = statistics.build_funnel([0.5, 0.7], [100, 100], 0.25)
+    frame = pd.DataFrame({"key": ["Ann", "Bob"], "label": ["Ann", "Bob"], "value": [0.5, 0.7], "n": [100, 100], "tone": ["", ""], "is_named": [False, True]})
+
+    figure = charts.build_funnel_plot(frame, funnel, "rate")
+
+    inner, outer, points = figure.data[0], figure.data[2], figure.data[-1]
+    assert [key for (key,) in points.customdata] == ["Ann", "Bob"]
+    assert all(wide > narrow for wide, narrow in zip(outer.y, inner.y, strict=True))
+    assert [note.text for note in figure.layout.annotations] == ["Bob"]
+
+
+def test_a_cell_of_too_few_evaluations_has_no_colour_and_no_number() -> None:
+    rows = [("Ann", "greets", 80.0, True), ("Ann", "closes", 20.0, False), ("Bob", "greets", 60.0, True)]
+    frame = pd.DataFrame(rows, columns=["advisor", "criterion", "value", "enough"]).assign(text="")
+
+    figure = charts.build_criteria(frame, ["Ann", "Bob"], [("greets", "Greets"), ("closes", "Closes")])
+
+    heat, points = figure.data
+    assert heat.z[0][0] == 80 and math.isnan(heat.z[0][1]) and math.isnan(heat.z[1][1])
+    assert list(points.text) == ["80", "", "60"]
+    assert [tuple(keys) for keys in points.customdata] == [("Ann", "greets"), ("Ann", "closes"), ("Bob", "greets")]

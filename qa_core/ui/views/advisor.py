@@ -23,6 +23,8 @@ from qa_core.ui.views.trends import BOUNDS
 from qa_core.wording import _, ngettext
 
 LEAST_MATCHED = 0.8
+FEW_A_WEEK = 10
+"""With fewer values in most weeks the trend goes by month."""
 
 
 @dataclass(frozen=True)
@@ -161,9 +163,11 @@ def _show_trend(viewer: Viewer, look: Look, side: Side) -> None:
     with st.container(border=True, height="stretch", gap="xxsmall"):
         key = choice.ask("measure", _("Measure"), {key: cards.title_of(get_kpi(key)) for key in MEASURES}, key="advisor_measure")
         kpi = get_kpi(key)
-        # A week holds an evaluation or two.
-        grain = "month" if kpi.subject == "answers" else look.grain
-        points = [_points(viewer, look, kpi, grain, where) for where in (side.own, side.others) if where is not None]
+        wheres = [where for where in (side.own, side.others) if where is not None]
+        # A median of nothing compares as few, too.
+        is_dense = _points(viewer, look, kpi, look.grain, side.own)["n"].median() >= FEW_A_WEEK
+        grain = look.grain if is_dense else "month"
+        points = [_points(viewer, look, kpi, grain, where) for where in wheres]
         if points[0]["value"].isna().all():
             cards.show_heading(Finding(_("Nothing to show in this period")), _("No value is known, or all are pending or hidden."))
             return
