@@ -262,3 +262,11 @@ def test_evaluations_without_a_score_are_left_out_of_the_mean(centre: Path) -> N
         session.add_all([evaluation(rows[0], 80.0), evaluation(rows[1], 60.0), evaluation(rows[2], None)])
     explained = query.explain(SYSTEM, "evaluation_score")
     assert (explained.universe, left_out(explained), explained.counted, explained.row.value) == (3, {"no_score": 1}, 2, 70.0)
+
+
+def test_before_anything_was_imported_the_page_says_so(centre: Path, add_person: Callable[..., str], open_app: Callable[..., AppTest]) -> None:
+    add_person("mia", "executive")
+    app = follow(open_app("mia", "overview"), kpi="service_level")
+    assert not app.exception
+    assert "No data yet" in words(app)
+    assert app.title[0].value == "Service level"

@@ -22,7 +22,8 @@ def show_link(kpi: str, values: Mapping[str, Sequence[str | None]] = {}, label: 
     """A link to the explanation of that KPI under the filters of this page, and these besides."""
     besides = {dimension: ["" if value is None else str(value) for value in chosen] for dimension, chosen in values.items()}
     parameters = {"kpi": kpi, **filter_bar.share(), **besides}
-    st.page_link(menu.find_page(PAGE).path, label=label or f":gray[:small[{_('Explain')}]]", icon=":material/function:", query_params=parameters)
+    said = label or _("Explain")
+    st.page_link(menu.find_page(PAGE).path, label=f":gray[:small[{said}]]", icon=":material/function:", query_params=parameters)
 
 
 def read_kpi() -> Kpi:
