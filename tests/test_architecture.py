@@ -12,7 +12,7 @@ from qa_core import home
 LAYERS: tuple[frozenset[str], ...] = tuple(
     frozenset(layer.split())
     for layer in (
-        "errors wording statistics scoring",
+        "errors wording statistics scoring drivers",
         "home",
         "records",
         "journal passwords",
@@ -20,7 +20,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "slices facts settings names",
         "kpis lake engines",
         "query",
-        "acts figures movement spans half_hours findings charts series case_mix",
+        "acts figures movement spans half_hours findings charts series yearly case_mix",
         "people sign_in downloads exports explanations oversight conventions advisors evaluations ingest demo doctor irritants targets peers alerts annotations numbers peers",
         "ui commands __main__ locale",
     )

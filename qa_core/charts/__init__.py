@@ -6,10 +6,12 @@ order; never colour alone. Backgrounds are transparent, so that one figure serve
 
 from qa_core.charts.bars import build_stretch, build_waterfall
 from qa_core.charts.histories import build_history
+from qa_core.charts.differences import build_differences, say_between
 from qa_core.charts.lines import Goal, Mark, build_curve, build_trend
 from qa_core.charts.palette import Colours, colours
 from qa_core.charts.peers import build_criteria, build_funnel_plot
 from qa_core.charts.rows import build_dots, build_heat
+from qa_core.charts.shares import build_shares
 from qa_core.charts.spans import DatedSpan, build_spans
 
 __all__ = [
@@ -19,13 +21,16 @@ __all__ = [
     "Mark",
     "build_criteria",
     "build_curve",
+    "build_differences",
     "build_dots",
     "build_funnel_plot",
     "build_heat",
     "build_history",
+    "build_shares",
     "build_spans",
     "build_stretch",
     "build_trend",
     "build_waterfall",
     "colours",
+    "say_between",
 ]

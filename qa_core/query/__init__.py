@@ -6,42 +6,47 @@ from qa_core.query.chains import Chain, History, Link, find_chains, find_history
 from qa_core.query.changes import Change, find_changes
 from qa_core.query.contacts import contact_columns, count_contacts, data_span, data_through, find_contacts, find_values, get_contact
 from qa_core.query.currencies import find_currencies
+from qa_core.query.drivers import Drivers, find_drivers
 from qa_core.query.explaining import Explanation, explain
 from qa_core.query.freshness import Freshness, find_freshness
 from qa_core.query.given import find_given_evaluations
 from qa_core.query.measuring import measure
 from qa_core.query.numbers import find_number_uses
 from qa_core.query.own import find_own_evaluations, team_medians
+from qa_core.query.ratings import find_ratings
 from qa_core.query.remarks import find_remarks, may_read_remarks
 from qa_core.query.rows import to_json
 from qa_core.query.waits import UNHAPPY_BANDS, find_service_levels, find_unhappy_by_wait, find_waits
 
 __all__ = [
-    "UNHAPPY_BANDS",
     "Advisor",
     "Chain",
     "Change",
+    "Drivers",
     "Explanation",
     "Freshness",
     "History",
     "Link",
     "Recovery",
+    "UNHAPPY_BANDS",
     "contact_columns",
     "count_contacts",
     "data_span",
     "data_through",
-    "find_advisors",
     "explain",
+    "find_advisors",
     "find_chains",
     "find_changes",
     "find_contacts",
     "find_currencies",
+    "find_drivers",
     "find_evaluations_of",
     "find_freshness",
     "find_given_evaluations",
-    "find_number_uses",
     "find_history",
+    "find_number_uses",
     "find_own_evaluations",
+    "find_ratings",
     "find_recovery",
     "find_remarks",
     "find_service_levels",

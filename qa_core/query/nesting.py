@@ -4,6 +4,7 @@ a total of the inner ones too, and small ones among them must not follow from it
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterable
 from typing import Any
 
 import sqlalchemy as sa
@@ -41,12 +42,12 @@ def _find_all(lake_url: str, version: int, sites: tuple[tuple[str, str], ...]) -
     groups: dict[str, tuple[Group, ...]] = {}
     for inner in DIMENSIONS:
         every = frozenset(values[inner])
-        made = {group for outer in DIMENSIONS if outer != inner for group in _connected(values[inner], values[outer])}
+        made = {group for outer in DIMENSIONS if outer != inner for group in connected(values[inner], values[outer])}
         groups[inner] = tuple(sorted(made - {every}, key=lambda group: sorted(map(str, group))))
     return groups
 
 
-def _connected(inner: list[Any], outer: list[Any]) -> set[Group]:
+def connected(inner: Iterable[Any], outer: Iterable[Any]) -> set[Group]:
     """The inner values that hang together through the outer ones they occur with."""
     members: dict[Any, set[Any]] = {}
     for value, other in set(zip(inner, outer, strict=True)):

@@ -95,6 +95,16 @@ def find_service_levels(viewer: Viewer, thresholds: tuple[float, ...], where: Fi
     return _find_service_levels(viewer, version(), thresholds, where)
 
 
+def find_drivers(viewer: Viewer, where: Filters) -> query.Drivers:
+    """`query.find_drivers`, remembered."""
+    return _find_drivers(viewer, version(), where)
+
+
+def find_ratings(viewer: Viewer, kpi: str, where: Filters) -> pd.DataFrame:
+    """`query.find_ratings`, remembered."""
+    return _find_ratings(viewer, version(), kpi, where)
+
+
 def find_recovery(viewer: Viewer, where: Filters) -> query.Recovery:
     """`query.find_recovery`, remembered."""
     return _find_recovery(viewer, version(), where)
@@ -230,6 +240,16 @@ def _find_waits(viewer, version, where):
 @st.cache_data(ttl=SECONDS, max_entries=100, show_spinner=False)
 def _find_service_levels(viewer, version, thresholds, where):
     return query.find_service_levels(viewer, thresholds, where)
+
+
+@st.cache_data(ttl=SECONDS, max_entries=100, show_spinner=False)
+def _find_drivers(viewer, version, where):
+    return query.find_drivers(viewer, where)
+
+
+@st.cache_data(ttl=SECONDS, max_entries=100, show_spinner=False)
+def _find_ratings(viewer, version, kpi, where):
+    return query.find_ratings(viewer, kpi, where)
 
 
 @st.cache_data(ttl=SECONDS, max_entries=100, show_spinner=False)

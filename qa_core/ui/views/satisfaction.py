@@ -2,57 +2,71 @@
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import date
 
 import streamlit as st
 
-from qa_core import exports, figures, slices
+from qa_core import exports, figures, slices, yearly
 from qa_core.access import Viewer
 from qa_core.findings import Finding
 from qa_core.kpis import get_kpi
-from qa_core.ui import cached, cards, links, tables
+from qa_core.slices import Period
+from qa_core.ui import cached, cards, links, printing, tables
 from qa_core.ui.filter_bar import Look
-from qa_core.ui.views import trends
+from qa_core.ui.views import answers, drivers, response, trends, year_over_year
 from qa_core.wording import _
 
 KPIS = ("csat", "nps", "ces", "response_rate")
+TREND_HEIGHT = 220
 
 
 def show_top(viewer: Viewer, look: Look) -> None:
-    """Four tiles and two trends."""
+    """Four tiles, and each of them over time with the year before."""
     rows = cached.headline(viewer, (*KPIS, "csat_mean"), look.where, look.compare)
     series = trends.read_series(viewer, look, KPIS)
     mean = rows["csat_mean"]
     extra = {"csat": "" if figures.is_missing(mean.value) else _("mean {mean} of 5", mean=figures.value(mean.value, "rating")), "ces": _("of 7")}
     cards.show_tiles([cards.build_tile(rows[key], look, series[key], extra.get(key, "")) for key in KPIS])
+    before = _read_year_before(viewer, look)
     for pair in (("csat", "nps"), ("ces", "response_rate")):
         for column, key in zip(st.columns(2, gap="small"), pair, strict=True):
             with column:
-                trends.show_trend(viewer, look, series[key], title=cards.title_of(get_kpi(key)))
-        if pair[0] == "csat":
-            _say_bounds(rows["csat"], rows["response_rate"])
+                points = [before[key].get(day) for day in series[key].points["at"]]
+                trends.show_trend(viewer, look, series[key], height=TREND_HEIGHT, title=cards.title_of(get_kpi(key)), before=points)
+
+
+def show_why(viewer: Viewer, look: Look) -> None:
+    """What satisfaction goes with, how it stands a year apart, who answered, and what they answered."""
+    left, right = st.columns([5, 4], gap="small")
+    with left:
+        drivers.show(viewer, look)
+    with right:
+        year_over_year.show(viewer, look)
+        response.show(viewer, look)
+    for column, key in zip(st.columns(2, gap="small"), ("csat", "nps"), strict=True):
+        with column:
+            answers.show(viewer, look, key)
+
+
+def _read_year_before(viewer: Viewer, look: Look) -> dict[str, dict[date, float]]:
+    """For each KPI the values a year before, by the week or month of the trend that each stands beside; none from before the data."""
+    trend = look.trend
+    frame = cached.measure(viewer, KPIS, (look.grain,), trend, yearly.a_year_before(look.grain, trend.period))
+    found: dict[str, dict[date, float]] = {key: {} for key in KPIS}
+    for row in frame.itertuples():
+        start = date.fromisoformat(f"{getattr(row, look.grain)}-01"[:10])
+        if not figures.is_missing(row.value_before) and yearly.a_year_before(look.grain, Period(start, start)).first_day >= look.first_day:
+            found[row.kpi][start] = float(row.value_before)
+    return found
 
 
 def show_cuts(viewer: Viewer, look: Look) -> None:
     """Where satisfaction is better or worse: queues, channels, reasons."""
     cuts = ("queue", "channel", "reason")
-    for tab, dimension in zip(st.tabs([_(slices.get_dimension(dimension).title) for dimension in cuts]), cuts, strict=True):
-        with tab:
-            _show_table(viewer, look, dimension)
-
-
-def _say_bounds(csat: Any, response: Any) -> None:
-    """What the silent could change: everybody unhappy, or everybody happy."""
-    if figures.is_missing(csat.value) or figures.is_missing(response.value) or not response.denominator or csat.n > response.denominator:
-        return
-    silent = response.denominator - csat.n
-    low, high = csat.numerator / response.denominator, (csat.numerator + silent) / response.denominator
-    st.caption(
-        _(
-            "{silent} customers were asked and gave no rating. Had they all been unhappy, satisfaction would be {low}; all happy, {high}.",
-            silent=figures.number(silent), low=figures.percent(low, 0), high=figures.percent(high, 0),
-        )
-    )  # fmt: skip
+    with st.container(key=printing.LEFT_OUT):
+        for tab, dimension in zip(st.tabs([_(slices.get_dimension(dimension).title) for dimension in cuts]), cuts, strict=True):
+            with tab:
+                _show_table(viewer, look, dimension)
 
 
 def _show_table(viewer: Viewer, look: Look, dimension: str) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
-from qa_core import charts, findings
+from qa_core import charts, figures, findings
 from qa_core.access import Viewer
 from qa_core.kpis import Unit, get_kpi
 from qa_core.series import Series, build_series
@@ -31,6 +31,7 @@ def show_trend(
     series: Series,
     height: int = 270,
     title: str = "",
+    before: Sequence[float | None] | None = None,
     window: str | None = None,
 ) -> None:
     """One KPI over time, under what its series shows. A click on a point opens the contacts of that week, by that first-contact window in days."""
@@ -51,6 +52,8 @@ def show_trend(
         caption += ", " + _("usual level and control limits")
     if goals:
         caption += ", " + _("target")
+    if before and any(not figures.is_missing(value) for value in before):
+        caption += ", " + _("light: a year before")
     if series.points["provisional"].any():
         caption = _("{caption}; dotted: provisional", caption=caption)
     figure = charts.build_trend(
@@ -60,6 +63,7 @@ def show_trend(
         dark=cards.is_dark(),
         limits=series.limits,
         signals=series.flagged,
+        before=before,
         goals=goals,
         marks=notes.find_marks(viewer, look, kpi.key),
         bounds=BOUNDS.get(kpi.unit),
