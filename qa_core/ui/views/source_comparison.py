@@ -76,7 +76,7 @@ def show_dots(viewer: Viewer, look: Look, by: Mapping[Any, Mapping[str, Any]], d
                 (
                     _("95 % interval; grey: what chance alone would give."),
                     _say_rest(compared),
-                    source_tables.say_coverage(by, dimension),
+                    source_tables.say_basis(viewer, look, by, dimension),
                 ),
             )
         )

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import streamlit as st
 
 from qa_core import charts, exports, figures, slices
-from qa_core.access import Permission, Viewer
+from qa_core.access import Viewer
 from qa_core.findings import Finding
 from qa_core.numbers import GAP, NEVER, UNSEEN, Loose, Stretch
-from qa_core.ui import cached, cards, drill, links, menu, tables
+from qa_core.ui import cached, cards, drill, links, tables
 from qa_core.ui.filter_bar import Look
 from qa_core.wording import N_, _, ngettext
 
@@ -152,8 +152,5 @@ def _show_loose(viewer: Viewer, look: Look, loose: Sequence[Loose]) -> None:
             if listed:
                 named = figures.listing(listed if len(listed) <= 3 else [*listed[:2], _("{n} others", n=len(listed) - 2)])
                 st.markdown(f":small[**{cards.escape(named)}** – {_(ADVICE[why])}]")
-        if viewer.can(Permission.MANAGE_IMPORTS):
-            st.page_link(menu.find_page("imports").path, label=_("Import a file"), icon=":material/upload_file:")
-        else:
-            st.caption(_("An administrator can import assignments: a file with the number, its campaign, and from when until when."))
+        st.caption(_("An administrator can import assignments: a file with the number, its campaign, and from when until when."))
         links.show_download(_("Export"), "numbers", key="loose", **exports.number_parameters(look.where.period, loose=True))

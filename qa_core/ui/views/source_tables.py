@@ -34,7 +34,7 @@ def show_steps(viewer: Viewer, look: Look, by: Mapping[Any, Mapping[str, Any]], 
     lines = [_build_line(figures.name(dimension, value), source_steps.build_path([by[value]], with_missed), head) for value in ordered]
     with st.container(border=True, gap="xxsmall"):
         clickable = drill.is_open_to(viewer)
-        cards.show_heading(Finding(_("Step by step, side by side")), _join(say_coverage(by, dimension), _say_click(clickable)))
+        cards.show_heading(Finding(_("Step by step, side by side")), _join(say_basis(viewer, look, by, dimension), _say_click(clickable)))
         tables.show(lines, _columns(head), "table_sources", drill.on_row("table_sources", dimension, ordered) if clickable else None, height=470)
         _say_hidden(by)
         with tables.show_foot():
@@ -74,7 +74,12 @@ def _columns(head: str) -> dict[str, Any]:
     }
 
 
-def say_coverage(by: Mapping[Any, Mapping[str, Any]], dimension: str) -> str:
+def say_basis(viewer: Viewer, look: Look, by: Mapping[Any, Mapping[str, Any]], dimension: str) -> str:
+    """How many contacts a comparison rests on; the attribution rate where a sum of its own lines would not be one."""
+    return _say_coverage(by, dimension) or say_attribution(viewer, look)
+
+
+def _say_coverage(by: Mapping[Any, Mapping[str, Any]], dimension: str) -> str:
     """How many contacts a comparison is about; nothing where some of its numbers are hidden, since the sum would not be one."""
     counts = {value: row["received"].n for value, row in by.items() if "received" in row}
     if any(figures.is_missing(count) for count in counts.values()):
@@ -227,7 +232,11 @@ def show_callers(viewer: Viewer, look: Look, by: Mapping[Any, Mapping[str, Any]]
         clickable = drill.is_open_to(viewer)
         cards.show_heading(
             _describe_callers(totals),
-            _join(_("Customers, once each; who came for the first time and again is in both columns."), say_coverage(by, dimension), _say_click(clickable)),
+            _join(
+                _("Customers, once each; who came for the first time and again is in both columns."),
+                say_basis(viewer, look, by, dimension),
+                _say_click(clickable),
+            ),
         )
         lines = [
             {
