@@ -5,8 +5,8 @@ order; never colour alone. Backgrounds are transparent, so that one figure serve
 """
 
 from qa_core.charts.bars import build_stretch, build_waterfall
-from qa_core.charts.histories import build_history
 from qa_core.charts.differences import build_differences, say_between
+from qa_core.charts.histories import build_history
 from qa_core.charts.lines import Goal, Mark, build_curve, build_trend
 from qa_core.charts.palette import Colours, colours
 from qa_core.charts.peers import build_criteria, build_funnel_plot

@@ -110,6 +110,16 @@ def find_recovery(viewer: Viewer, where: Filters) -> query.Recovery:
     return _find_recovery(viewer, version(), where)
 
 
+def find_chains(viewer: Viewer, where: Filters, overrides: Mapping[str, str] | None = None) -> list[query.Chain]:
+    """`query.find_chains`, remembered."""
+    return _find_chains(viewer, version(), where, tuple(sorted((overrides or {}).items())))
+
+
+def find_numbers(viewer: Viewer, period: Period) -> numbers.History:
+    """`numbers.find_history`, remembered."""
+    return _find_numbers(viewer, version(), period)
+
+
 def find_irritants(viewer: Viewer, where: Filters, compare: Period | None) -> tuple[Candidate, ...]:
     """`irritants.finding.find_candidates`, remembered: counts and single words, never what somebody wrote."""
     return _find_irritants(viewer, version(), where, compare)
@@ -118,16 +128,6 @@ def find_irritants(viewer: Viewer, where: Filters, compare: Period | None) -> tu
 def find_follow_up(viewer: Viewer, subject: Subject, filters: Filters, in_hand_on: date) -> tuple[Count | None, Count | None]:
     """`irritants.finding.find_follow_up`, remembered."""
     return _find_follow_up(viewer, version(), subject, filters, in_hand_on)
-
-
-def find_numbers(viewer: Viewer, period: Period) -> numbers.History:
-    """`numbers.find_history`, remembered."""
-    return _find_numbers(viewer, version(), period)
-
-
-def find_chains(viewer: Viewer, where: Filters, overrides: Mapping[str, str] | None = None) -> list[query.Chain]:
-    """`query.find_chains`, remembered."""
-    return _find_chains(viewer, version(), where, tuple(sorted((overrides or {}).items())))
 
 
 def data_through(viewer: Viewer) -> datetime | None:
@@ -192,6 +192,11 @@ def _measure(viewer, version, kpis, by, where, compare, overrides):
     return query.measure(viewer, kpis, by=by, where=where, compare=compare, overrides=dict(overrides) or None)
 
 
+@st.cache_data(ttl=SECONDS, max_entries=100, show_spinner=False)
+def _explain(viewer, version, kpi, where):
+    return query.explain(viewer, kpi, where)
+
+
 @st.cache_data(ttl=SECONDS, max_entries=200, show_spinner=False)
 def _headline(viewer, version, kpis, where, compare, overrides):
     return targets.add_gaps(viewer, query.measure(viewer, kpis, where=where, compare=compare, overrides=dict(overrides) or None), (), where)
@@ -220,11 +225,6 @@ def _find_changes(viewer, version, period, kpis):
 @st.cache_data(ttl=SECONDS, max_entries=50, show_spinner=False)
 def _find_alerts(viewer, version):
     return alerts.find(viewer)
-
-
-@st.cache_data(ttl=SECONDS, max_entries=100, show_spinner=False)
-def _explain(viewer, version, kpi, where):
-    return query.explain(viewer, kpi, where)
 
 
 @st.cache_data(ttl=SECONDS, max_entries=200, show_spinner=False)
@@ -257,6 +257,16 @@ def _find_recovery(viewer, version, where):
     return query.find_recovery(viewer, where)
 
 
+@st.cache_data(ttl=SECONDS, max_entries=20, show_spinner=False)
+def _find_chains(viewer, version, where, overrides):
+    return query.find_chains(viewer, where, dict(overrides) or None)
+
+
+@st.cache_data(ttl=SECONDS, max_entries=50, show_spinner=False)
+def _find_numbers(viewer, version, period):
+    return numbers.find_history(viewer, period)
+
+
 @st.cache_data(ttl=SECONDS, max_entries=50, show_spinner=False)
 def _find_irritants(viewer, version, where, compare):
     return finding.find_candidates(viewer, where, compare)
@@ -265,16 +275,6 @@ def _find_irritants(viewer, version, where, compare):
 @st.cache_data(ttl=SECONDS, max_entries=200, show_spinner=False)
 def _find_follow_up(viewer, version, subject, filters, in_hand_on):
     return finding.find_follow_up(viewer, subject, filters, in_hand_on)
-
-
-@st.cache_data(ttl=SECONDS, max_entries=50, show_spinner=False)
-def _find_numbers(viewer, version, period):
-    return numbers.find_history(viewer, period)
-
-
-@st.cache_data(ttl=SECONDS, max_entries=20, show_spinner=False)
-def _find_chains(viewer, version, where, overrides):
-    return query.find_chains(viewer, where, dict(overrides) or None)
 
 
 @st.cache_data(max_entries=200, show_spinner=False)

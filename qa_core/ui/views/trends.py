@@ -50,10 +50,10 @@ def show_trend(
         caption += ", " + _("band: 95 % interval")
     if series.control:
         caption += ", " + _("usual level and control limits")
-    if goals:
-        caption += ", " + _("target")
     if before and any(not figures.is_missing(value) for value in before):
         caption += ", " + _("light: a year before")
+    if goals:
+        caption += ", " + _("target")
     if series.points["provisional"].any():
         caption = _("{caption}; dotted: provisional", caption=caption)
     figure = charts.build_trend(
