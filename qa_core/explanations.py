@@ -13,6 +13,14 @@ from qa_core.query import Explanation
 from qa_core.settings import get_setting
 from qa_core.wording import N_, _, ngettext
 
+FORMULAS = {
+    "short_abandons_excluded": N_("Short abandons left out (usual)"),
+    "early_abandons_credited": N_("Abandons within the threshold count as met"),
+    "abandons_ignored": N_("Answered contacts alone"),
+    "abandons_penalised": N_("Every abandon counts as missed"),
+    "late_abandons_penalised": N_("Abandons after the threshold count as missed"),
+    "short_abandons_credited": N_("Short abandons count as met"),
+}
 _ALL_CONTACTS, _COUNTED_CONTACTS = N_("All contacts, inbound and outbound"), N_("Counted contacts")
 UNIVERSES = {
     Subject.MISSES: N_("All missed contacts"),
@@ -76,11 +84,33 @@ def arithmetic(kpi: Kpi, row: Any, currency: str | None = None) -> str:
     return f"{figures.number(row.numerator, 0 if float(row.numerator).is_integer() else 1)} / {n} = {result}"
 
 
+def setting_value(name: str, value: Any) -> str:
+    """The value of a setting with its unit."""
+    if name == "service_level_formula":
+        return _(FORMULAS[value])
+    if name.endswith("_seconds"):
+        return figures.duration(value)
+    if name.endswith("_days"):
+        return ngettext("{count} day", "{count} days", int(value), count=_number(value))
+    if name.endswith("_hours"):
+        return ngettext("{count} hour", "{count} hours", int(value), count=_number(value))
+    return _number(value) if isinstance(value, int | float) else str(value)
+
+
+def since(day: date | None) -> str:
+    """From when on a value holds."""
+    return _("since {day}", day=figures.day(day, year=True)) if day else _("since the beginning")
+
+
 def say_moment(moment: datetime | date | None) -> str:
     """The newest contact or day of a source."""
     if moment is None:
         return "–"
     return figures.moment(moment) if isinstance(moment, datetime) else figures.day(moment, year=True)
+
+
+def _number(value: float) -> str:
+    return figures.number(value, 0 if float(value).is_integer() else 1)
 
 
 def build_file(viewer: Viewer, kpis: list[str], by: list[str], first_day: str, last_day: str, values: list[list[Any]]) -> downloads.Download:
