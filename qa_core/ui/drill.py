@@ -78,8 +78,8 @@ def clicked(key: str) -> list[Any]:
 
 
 def to_neighbour(source_system: str, contact_id: str) -> None:
-    """Callback: open another contact from one; the way back stays where it led."""
-    st.session_state[_GO] = ("contact", {"system": source_system, "id": contact_id})
+    """Callback on the page of one contact: show another there; the way back stays where it led."""
+    st.query_params.from_dict({"system": source_system, "id": contact_id})
 
 
 def show_way_back() -> None:

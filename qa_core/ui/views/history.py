@@ -69,8 +69,11 @@ def _show_table(viewer: Viewer, history: History, here: int) -> None:
         for place, link in enumerate(history.links)
     ]
 
+    # A table of its own for each contact: a line chosen in one is not chosen in the next.
+    key = f"history_{history.links[here].source_system}_{history.links[here].contact_id}"
+
     def open_row() -> None:
-        cells = st.session_state["history"]["selection"]["cells"]
+        cells = st.session_state[key]["selection"]["cells"]
         if cells and cells[0][0] != here:
             link = history.links[cells[0][0]]
             drill.to_neighbour(link.source_system, link.contact_id)
@@ -78,7 +81,7 @@ def _show_table(viewer: Viewer, history: History, here: int) -> None:
     config = {_("Start"): st.column_config.DatetimeColumn(_("Start"), format="DD/MM/YYYY HH:mm", width=130, pinned=True)}
     widths = {_("From here"): 120, _("Direction"): 90, _("Channel"): 90, _("Queue"): 150, _("Reason"): 130, _("Advisor"): 150, _("Ended"): 170, _("Talk"): 100}
     config |= {title: st.column_config.TextColumn(title, width=width) for title, width in widths.items()}
-    tables.show(rows, config, "history", open_row, height=320)
+    tables.show(rows, config, key, open_row, height=320)
 
 
 def _distance(seconds: float) -> str:
