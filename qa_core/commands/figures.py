@@ -35,7 +35,7 @@ def kpi(
     where: Annotated[list[str] | None, typer.Option("--where", metavar="DIM=VALUE", help="Keep these; the same dimension twice means or; DIM= keeps the missing.")] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Override a setting for this question.")] = None,
     as_: Annotated[str | None, typer.Option("--as", metavar="USERNAME", help="Read exactly as that person.")] = None,
-    explained: Annotated[bool, typer.Option("--explain", help="Also what is counted and what is left out, the settings and the sources; without --by.")] = False,
+    explained: Annotated[bool, typer.Option("--explain", help="Also what is counted, what is left out, settings and sources; without --by.")] = False,
     as_json: Json = False,
 ) -> None:
     """Measure KPIs."""

@@ -63,7 +63,7 @@ def _show_value(viewer: Viewer, look: Look, explanation: Explanation, extra: exp
         for row in explanation.rows:
             currency = row.by.get("currency") or look.currency
             value = figures.value(row.value, kpi.unit, currency)
-            st.metric(_(kpi.title), value if row.value is not None else f":gray[{escape(value)}]", label_visibility="collapsed")
+            st.metric(_(kpi.title), value if row.value is not None else f":gray[{escape(_missing(row.status))}]", label_visibility="collapsed")
             between = figures.interval(row.low, row.high, kpi.unit, currency)
             st.caption(_("95 % interval: {interval}", interval=between) if between else figures.period(explanation.where.period))
             sum_ = explanations.arithmetic(kpi, row, currency)
@@ -79,6 +79,11 @@ def _show_value(viewer: Viewer, look: Look, explanation: Explanation, extra: exp
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             _show_way_to_contacts(viewer, explanation, extra)
             links.show_download(_("Export"), "explanation", **exports.parameters((kpi.key,), (), explanation.where))
+
+
+def _missing(status: str) -> str:
+    """In place of a value."""
+    return _("hidden") if status == "suppressed" else _("pending") if status == "pending" else _(figures.NO_DATA)
 
 
 def _show_way_to_contacts(viewer: Viewer, explanation: Explanation, extra: explaining.Extra) -> None:
@@ -129,7 +134,7 @@ def _show_variants(explanation: Explanation) -> None:
         rows = [
             {
                 _(get_setting(name).title): explanations.setting_value(name, variant.value) + (" ✓" if variant.is_in_force else ""),
-                _(kpi.title): _("pending") if variant.row.status == "pending" else figures.value(variant.row.value, kpi.unit),
+                _(kpi.title): _missing(variant.row.status) if variant.row.value is None else figures.value(variant.row.value, kpi.unit),
                 "95 %": figures.interval(variant.row.low, variant.row.high, kpi.unit),
                 _("n"): variant.row.n,
             }
