@@ -217,6 +217,6 @@ def test_a_french_browser_reads_french(new_page) -> None:
     page.get_by_role("button", name="Se connecter").click()
     page.get_by_role("heading", level=1, name="Résolution au premier contact", exact=False).wait_for()
     settle(page)
-    assert titles_in_menu(page)[:5] == ["Vue d’ensemble", "Trafic", "Premier contact", "Satisfaction", "Sources"]
+    assert titles_in_menu(page)[:6] == ["Vue d’ensemble", "Trafic", "Premier contact", "Satisfaction", "Irritants", "Sources"]
     page.get_by_test_id("stSidebarNav").get_by_role("link", name="Conseillers", exact=True).click()
     page.get_by_role("heading", level=1, name="Conseillers", exact=True).wait_for()
