@@ -347,7 +347,8 @@ def test_the_list_shows_eight_weeks_before_and_since_it_was_taken_in_hand(centre
     counts = finding.find_follow_up(viewer, entry.subject, entry.filters, entry.in_hand_on)
     assert [(count.hits, count.n) for count in counts] == [(6, 8), (1, 5)]
     lines = telling.build_file(viewer).content.decode("utf-8-sig").splitlines()
-    assert len(lines) == 2 and "0.75" in lines[1] and "0.2" in lines[1] and "Low ratings about invoice" in lines[1]
+    assert "0.75" in lines[-1] and "0.2" in lines[-1] and "Low ratings about invoice" in lines[-1]
+    assert lines[-2].startswith("Irritant,") and lines[-3] == ""
 
 
 def test_entries_of_teams_that_are_gone_go_too(people_of_bills: None) -> None:

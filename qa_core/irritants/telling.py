@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from qa_core import downloads, figures, home, slices
+from qa_core import downloads, exports, figures, home, slices
 from qa_core.access import Permission, Viewer
 from qa_core.irritants import finding, listing
 from qa_core.irritants.listing import Entry, State
 from qa_core.irritants.subject import WAIT, Candidate, Count, Kind, Subject
+from qa_core.kpis import Unit
+from qa_core.sheets import Cell, Sheet, make_file, unit_format
 from qa_core.wording import N_, _
 
 KINDS = {
@@ -100,10 +102,10 @@ def say_count(count: Count | None) -> str:
     return f"{figures.percent(count.share)} ({figures.number(count.hits)}/{figures.number(count.n)})"
 
 
-def build_file(viewer: Viewer) -> downloads.Download:
-    """The action list as CSV, within what the viewer may see."""
-    rows = list(_lines(viewer))
-    return downloads.Download("ecoute-irritants.csv", "text/csv; charset=utf-8", downloads.to_csv(rows[0], rows[1:]))
+def build_file(viewer: Viewer, form: str = "csv") -> downloads.Download:
+    """The action list as a file, within what the viewer may see."""
+    header, *rows = _lines(viewer)
+    return make_file(Sheet("ecoute-irritants", header, rows, exports.say_origin(viewer)), form)
 
 
 def _lines(viewer: Viewer) -> Iterator[list[Any]]:
@@ -119,14 +121,18 @@ def _lines(viewer: Viewer) -> Iterator[list[Any]]:
             _(KINDS[entry.subject.kind]),
             _(STATES[entry.state]),
             *([entry.owner_name or ""] if sees_names else []),
-            entry.due_on.isoformat() if entry.due_on else "",
+            entry.due_on,
             say_filters(entry),
-            entry.in_hand_on.isoformat() if entry.in_hand_on else "",
-            before.share if before and before.share is not None else "",
-            since.share if since and since.share is not None else "",
+            entry.in_hand_on,
+            _share(before),
+            _share(since),
             *([entry.note, ", ".join(entry.teams)] if sees_names else []),
             say_history(entry),
         ]
+
+
+def _share(count: Count | None) -> Cell | None:
+    return None if count is None or count.share is None else Cell(count.share, unit_format(Unit.RATE))
 
 
 def say_filters(entry: Entry) -> str:

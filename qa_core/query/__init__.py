@@ -19,6 +19,7 @@ from qa_core.query.rows import to_json
 from qa_core.query.waits import UNHAPPY_BANDS, find_service_levels, find_unhappy_by_wait, find_waits
 
 __all__ = [
+    "UNHAPPY_BANDS",
     "Advisor",
     "Chain",
     "Change",

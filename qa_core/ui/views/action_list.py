@@ -68,7 +68,7 @@ def _show_table(viewer: Viewer, entries: Sequence[Entry]) -> None:
         rows.append(row)
     config = {
         head: st.column_config.TextColumn(head, width=280),
-        state: st.column_config.TextColumn(state, width=90),
+        state: st.column_config.TextColumn(state, width=104),
         owner: st.column_config.TextColumn(owner, width=150),
         due: st.column_config.TextColumn(due, width=110),
         before: st.column_config.TextColumn(before, width=130),

@@ -28,7 +28,11 @@ def show(viewer: Viewer, look: Look, entries: Sequence[Entry]) -> None:
     """The table of what stands out, and beside it the one chosen."""
     found = cached.find_irritants(viewer, look.where, look.compare)
     text = ngettext("{n} irritant stands out", "{n} irritants stand out", len(found)) if found else _("Nothing stands out in this period")
-    caption = _("More contacts than the share of the others would give, and by more than chance. Those that add most come first.")
+    caption = (
+        _("More contacts than the share of the others would give, and by more than chance. Those that add most come first.")
+        if found
+        else _("Of fewer than five contacts, or of no more than chance would give, nothing is said. A longer period may tell more.")
+    )
     if not query.may_read_remarks(viewer):
         caption += " " + _("What comes from the words of customers and evaluators is left out here.")
     if not found:
@@ -76,7 +80,7 @@ def _show_table(found: Sequence[Candidate], look: Look, listed: dict[str, Entry]
         share: tables.percent_column(share, 58),
         other: tables.percent_column(other, 62),
         change: st.column_config.TextColumn(change, width=92),
-        state: st.column_config.TextColumn(state, width=84),
+        state: st.column_config.TextColumn(state, width=100),
     }
 
     def choose() -> None:
