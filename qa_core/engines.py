@@ -14,7 +14,7 @@ from sqlalchemy.dialects import postgresql
 
 from qa_core import home, lake, names
 from qa_core.errors import Refusal
-from qa_core.lake import tables
+from qa_core.lake import memory, tables
 from qa_core.records import store
 from qa_core.wording import N_
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-MEMORY = "300MB"
+MEGABYTES = 300
 SPELLED_WHEN_READ = {"spend": "campaign", "intervals": "queue"}
 DIALECT = postgresql.dialect(paramstyle="numeric_dollar")
 
@@ -37,11 +37,11 @@ class Engine(Protocol):
 class DuckDbEngine:
     """DuckDB inside the process, locked to the lake's folder: it opens no other file, loads nothing, and cannot be unlocked."""
 
-    def __init__(self, folder: Path, temporary: Path) -> None:
+    def __init__(self, folder: Path, temporary: Path, memory_limit: str) -> None:
         temporary.parent.mkdir(parents=True, exist_ok=True)
         self.connection = duckdb.connect(
             config={
-                "memory_limit": MEMORY,
+                "memory_limit": memory_limit,
                 "threads": min(4, os.cpu_count() or 1),
                 "temp_directory": str(temporary),
                 "autoinstall_known_extensions": False,
@@ -81,9 +81,10 @@ def current() -> Engine:
     settings = home.current()
     if settings.engine_url != "duckdb://":
         raise Refusal("unknown_engine", N_("QA_ENGINE_URL is {url}, but only duckdb:// is known. Correct it, or leave it out."), url=settings.engine_url)
-    return _duckdb(tables.lake_folder(), settings.temporary_folder / f"engine-{os.getpid()}")
+    limit = memory.limit_for(tables.snapshot("contacts").rows, MEGABYTES)
+    return _duckdb(tables.lake_folder(), settings.temporary_folder / f"engine-{os.getpid()}", limit)
 
 
 @functools.lru_cache(maxsize=2)  # the lake, and beside it the copy in which an import is tried
-def _duckdb(folder: Path, temporary: Path) -> DuckDbEngine:
-    return DuckDbEngine(folder, temporary)
+def _duckdb(folder: Path, temporary: Path, memory_limit: str) -> DuckDbEngine:
+    return DuckDbEngine(folder, temporary, memory_limit)

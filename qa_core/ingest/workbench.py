@@ -11,17 +11,18 @@ import duckdb
 
 from qa_core.facts import CONTACT_KEY
 from qa_core.ingest.staged import Staged
-from qa_core.lake import tables
+from qa_core.lake import memory, tables
 
-MEMORY = "300MB"
+MEGABYTES = 300
 
 
 @contextmanager
 def open_bench(folder: Path, staged: Staged | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection with a view per table of the lake as it stands, and `staged`. It spills into `folder`, and writes nowhere else."""
+    rows = tables.snapshot("contacts").rows + (staged.staged if staged else 0)
     connection = duckdb.connect(
         config={
-            "memory_limit": MEMORY,
+            "memory_limit": memory.limit_for(rows, MEGABYTES),
             "threads": 2,
             "temp_directory": str(folder / "spill"),
             "preserve_insertion_order": False,

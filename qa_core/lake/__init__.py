@@ -48,7 +48,7 @@ def span(name: str = "contacts") -> tuple[datetime, datetime] | None:
 @contextmanager
 def working() -> Iterator[duckdb.DuckDBPyConnection]:
     """A DuckDB connection for those who bring rows in, with a view per table of the present version. Not for showing people anything."""
-    with tables.scratch() as connection:
+    with tables.scratch(tables.snapshot("contacts").rows) as connection:
         for name in tables.TABLES:
             connection.execute(f"CREATE TEMP VIEW {name} AS {tables.select_from_files(name, files(name))}")
         yield connection

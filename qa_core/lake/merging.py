@@ -105,7 +105,7 @@ def _merge(
         raise ValueError(f"{name} has no column {', '.join(sorted(unknown))}")
     with _spooled(rows) as source:
         result = commit_with_retries(
-            name, lambda connection, base: _attempt(connection, base, source, carried, batch_id, create, progress, for_new, is_derived)
+            name, lambda connection, base: _attempt(connection, base, source, carried, batch_id, create, progress, for_new, is_derived), _count_rows(source)
         )
     if tables.version(name) % COMMITS_BETWEEN_VACUUMS == 0:
         vacuum()
@@ -206,6 +206,12 @@ def _keep_before_image(rewrite: Rewrite, result: MergeResult) -> list[str]:
     for path in (*(image_folder() / name for name in names.values()), image_folder()):
         tables.sync(path)
     return list(names.values())
+
+
+def _count_rows(source: Path | pa.Table) -> int:
+    import pyarrow.parquet
+
+    return source.num_rows if isinstance(source, pa.Table) else pyarrow.parquet.read_metadata(source).num_rows
 
 
 @contextmanager

@@ -206,10 +206,14 @@ def _months_around(first: datetime, last: datetime, days: int) -> tuple[str, str
     return f"{first - margin:%Y-%m}", f"{last + margin:%Y-%m}"
 
 
-def commit_with_retries(name: str, attempt: Callable[[duckdb.DuckDBPyConnection, tables.Snapshot], Result]) -> Result:
-    """Run the attempt on the table as it stands, holding the lock; again from the start when a writer without the lock got between."""
+def commit_with_retries(name: str, attempt: Callable[[duckdb.DuckDBPyConnection, tables.Snapshot], Result], coming: int = 0) -> Result:
+    """Run the attempt on the table as it stands, holding the lock; again from the start when a writer without the lock got between.
+
+    `coming` is how many rows are brought to it, as far as that is known.
+    """
     with tables.writing(name):
         for _attempt in range(ATTEMPTS):
-            with contextlib.suppress(CommitFailedError), tables.scratch() as connection:
-                return attempt(connection, tables.snapshot(name))
+            base = tables.snapshot(name)
+            with contextlib.suppress(CommitFailedError), tables.scratch(base.rows + coming) as connection:
+                return attempt(connection, base)
     raise Refusal("lake_busy", N_("Another program keeps changing the lake. Stop it, then try again."))

@@ -26,6 +26,7 @@ from deltalake.transaction import AddAction, RemoveAction, Transaction
 
 from qa_core import facts, home
 from qa_core.errors import Refusal
+from qa_core.lake import memory
 from qa_core.wording import N_
 
 TABLES: Mapping[str, sa.Table] = {table.name: table for table in (facts.CONTACTS, facts.SPEND, facts.INTERVALS)}
@@ -36,7 +37,7 @@ WAIT_SECONDS = 30 * 60
 """How long a writer waits for another one: longer than the longest import."""
 
 ROWS_PER_GROUP = 50_000
-MEMORY = "400MB"
+MEGABYTES = 400
 LOG_RETENTION = "interval 3650 days"
 """The log names the batch of each commit, and undoing one reads it: it outlives every before-image."""
 
@@ -63,6 +64,11 @@ class Snapshot:
     folder: Path
     version: int = -1
     parts: tuple[Part, ...] = ()
+
+    @property
+    def rows(self) -> int:
+        """How many rows it holds."""
+        return sum(part.rows for part in self.parts)
 
     @property
     def months(self) -> frozenset[str]:
@@ -193,12 +199,12 @@ def scratch_folder() -> Iterator[Path]:
 
 
 @contextmanager
-def scratch() -> Iterator[duckdb.DuckDBPyConnection]:
-    """A DuckDB connection for a writer: little memory, and a folder of its own to spill into."""
+def scratch(rows: int) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A DuckDB connection for a writer of that many rows: as much memory as they take, and a folder of its own to spill into."""
     with scratch_folder() as temporary:
         connection = duckdb.connect(
             config={
-                "memory_limit": MEMORY,
+                "memory_limit": memory.limit_for(rows, MEGABYTES),
                 "threads": min(4, os.cpu_count() or 1),
                 "temp_directory": str(temporary),
                 "preserve_insertion_order": False,
