@@ -71,15 +71,16 @@ GRANTS: dict[Role, frozenset[Permission]] = {
     Role.ADVISOR: frozenset({P.SEE_CALL_STATISTICS, P.SEE_SATISFACTION, P.SEE_SCORES, P.SEE_OWN_QUALITY, P.SEE_CONTACTS, P.EXPORT_FIGURES}),
     Role.DPO: frozenset({P.SEE_JOURNAL, P.SEE_HEALTH}),
     Role.ADMIN: frozenset(
-        {P.MANAGE_IMPORTS, P.MANAGE_ACCOUNTS, P.MANAGE_ADVISORS, P.MANAGE_SETTINGS, P.EDIT_TARGETS, P.SEE_HEALTH}
-        | {P.EDIT_NOTES, P.MANAGE_ALERTS}
+        {P.MANAGE_IMPORTS, P.MANAGE_ACCOUNTS, P.MANAGE_ADVISORS, P.MANAGE_SETTINGS, P.EDIT_TARGETS, P.SEE_HEALTH} | {P.EDIT_NOTES, P.MANAGE_ALERTS}
     ),
 }
 
 DIMENSION_PERMISSIONS: dict[str, Permission] = {"team": P.SEE_TEAMS, "advisor": P.SEE_ADVISORS, "evaluator": P.SEE_EVALUATORS, "surveyed": P.SEE_SATISFACTION}
 """Dimensions that name people need a permission; those listed for nobody here are open to whoever sees the KPI."""
 
-EXECUTIVE_DIMENSIONS = frozenset({"week", "month", "channel", "queue", "reason", "direction", "declared", "surveyed", "site", "source", "medium", "campaign", "grid"})
+EXECUTIVE_DIMENSIONS = frozenset(
+    {"week", "month", "channel", "queue", "reason", "direction", "declared", "surveyed", "site", "source", "medium", "campaign", "grid"}
+)
 """All that an executive may cut or filter by: nothing fine enough to single out a person (ACCESS section 1)."""
 
 MINIMUM_ADVISORS, MINIMUM_CONTACTS = 5, 10
