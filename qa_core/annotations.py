@@ -143,7 +143,7 @@ class _Reach:
 
 
 def _site_of_teams(session: Session) -> dict[str, str | None]:
-    return {team: site for team, site in session.execute(sa.select(model.Team.name, model.Team.site_name))}
+    return {row.name: row.site_name for row in session.scalars(sa.select(model.Team))}
 
 
 def _scope(row: model.Annotation) -> Scope:
