@@ -28,20 +28,22 @@ def show(viewer: Viewer, look: Look) -> None:
             cards.show_heading(Finding(_("Who answered: no rating to weigh")), _("No value is known, or all are pending or hidden."))
         return
     lines = [_line("as_answered", _("As answered"), csat.value, csat.low, csat.high, csat.n)]
-    differing = []
+    differing, compared = [], False
     for dimension in CUTS:
         by = tables.wide(cached.measure(viewer, ("csat", "response_rate", "answered"), (dimension,), look.where), dimension)
         weighed = _weigh(by, csat, rows["answered"])
         title = _(slices.get_dimension(dimension).title)
         if weighed:
             lines.append(_line(dimension, _("Weighed by {dimension}", dimension=title[0].lower() + title[1:]), *weighed, csat.n))
-        if _differs(by):
+        differs = _differs(by)
+        compared = compared or differs is not None
+        if differs:
             differing.append(title[0].lower() + title[1:])
     low, high = rows["csat_if_silent_unhappy"].value, rows["csat_if_silent_happy"].value
     if not figures.is_missing(low) and not figures.is_missing(high):
         lines.append(_line("silent", _("Silent all unhappy – happy"), None, low, high, rows["csat_if_silent_happy"].n))
     figure = charts.build_dots(pd.DataFrame(lines), Unit.RATE, dark=cards.is_dark(), bounds=(0.0, 1.0), row_height=24)
-    cards.show_chart(figure, _conclude(response, low, high), _explain(lines, differing, csat), "response")
+    cards.show_chart(figure, _conclude(response, low, high), _explain(lines, differing if compared else None, csat), "response")
 
 
 def _line(key: str, label: str, value: float | None, low: float | None, high: float | None, n: float) -> dict[str, Any]:
@@ -61,11 +63,11 @@ def _weigh(by: dict[Any, dict[str, Any]], whole: Any, answered: Any) -> tuple[fl
     return statistics.weigh_rate([*hits, whole.numerator - sum(hits)], [*n, whole.n - sum(n)], [*sizes, answered.value - sum(sizes)])
 
 
-def _differs(by: dict[Any, dict[str, Any]]) -> bool:
-    """Whether the response rates differ by more than chance, three cuts tried at once."""
+def _differs(by: dict[Any, dict[str, Any]]) -> bool | None:
+    """Whether the response rates differ by more than chance, three cuts tried at once; None where there are no two to compare."""
     rates = [row["response_rate"] for row in by.values() if not figures.is_missing(row["response_rate"].numerator) and row["response_rate"].n]
     if len(rates) < 2:
-        return False
+        return None
     compared = cached.compare_rates(
         tuple(str(place) for place in range(len(rates))), tuple(int(row.numerator) for row in rates), tuple(int(row.n) for row in rates)
     )
@@ -88,16 +90,17 @@ def _conclude(response: Any, low: float | None, high: float | None) -> Finding:
     )
 
 
-def _explain(lines: list[dict[str, Any]], differing: list[str], csat: Any) -> str:
+def _explain(lines: list[dict[str, Any]], differing: list[str] | None, csat: Any) -> str:
     parts = [
         _(
             "{title}, with 95 % interval; weighed: as if every part of the answered contacts had given as many ratings as it is large.",
             title=_(get_kpi("csat").title),
         )
     ]
-    parts.append(
-        _("Who answers differs by {dimensions}.", dimensions=figures.listing(differing)) if differing else _("Who answers does not differ by more than chance.")
-    )
+    if differing:
+        parts.append(_("Who answers differs by {dimensions}.", dimensions=figures.listing(differing)))
+    elif differing is not None:
+        parts.append(_("Who answers does not differ by more than chance."))
     moved = [line["value"] - csat.value for line in lines[1:] if line["value"] == line["value"]]
     if moved:
         parts.append(_("Weighing moves satisfaction by {change} at most.", change=figures.change(max(moved, key=abs), Unit.RATE)))

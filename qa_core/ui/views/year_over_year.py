@@ -33,7 +33,7 @@ def show(viewer: Viewer, look: Look) -> None:
     where, before = look.where.with_period(paired), paired.year_before()
     together = cached.headline(viewer, KPIS, where, before)
     csat, kpi = together["csat"], get_kpi("csat")
-    finding = findings.describe_change(_("Year over year: satisfaction"), getattr(csat, "delta", None), _interval(csat), kpi.unit, kpi.better)
+    finding = findings.describe_change(_("Satisfaction year over year"), getattr(csat, "delta", None), _interval(csat), kpi.unit, kpi.better)
     months = [row for row in cached.measure(viewer, ("csat",), ("month",), where, before).itertuples() if not figures.is_missing(row.delta)]
     caption = " ".join(part for part in (_explain(paired, together), _say_season(viewer, look)) if part)
     if not months:
