@@ -10,17 +10,10 @@ from qa_core import downloads, exports, figures, query
 from qa_core.access import Permission, Viewer
 from qa_core.kpis import Kind, Kpi, Subject, Unit, get_kpi
 from qa_core.query import Explanation
-from qa_core.settings import get_setting
-from qa_core.wording import N_, _, ngettext
+from qa_core.setting_words import setting_value
+from qa_core.sheets import Sheet, make_file
+from qa_core.wording import N_, _
 
-FORMULAS = {
-    "short_abandons_excluded": N_("Short abandons left out (usual)"),
-    "early_abandons_credited": N_("Abandons within the threshold count as met"),
-    "abandons_ignored": N_("Answered contacts alone"),
-    "abandons_penalised": N_("Every abandon counts as missed"),
-    "late_abandons_penalised": N_("Abandons after the threshold count as missed"),
-    "short_abandons_credited": N_("Short abandons count as met"),
-}
 _ALL_CONTACTS, _COUNTED_CONTACTS = N_("All contacts, inbound and outbound"), N_("Counted contacts")
 UNIVERSES = {
     Subject.MISSES: N_("All missed contacts"),
@@ -84,24 +77,6 @@ def arithmetic(kpi: Kpi, row: Any, currency: str | None = None) -> str:
     return f"{figures.number(row.numerator, 0 if float(row.numerator).is_integer() else 1)} / {n} = {result}"
 
 
-def setting_value(name: str, value: Any) -> str:
-    """The value of a setting with its unit."""
-    if name == "service_level_formula":
-        return _(FORMULAS[value])
-    if name.endswith("_seconds"):
-        return figures.duration(value)
-    if name.endswith("_days"):
-        return ngettext("{count} day", "{count} days", int(value), count=_number(value))
-    if name.endswith("_hours"):
-        return ngettext("{count} hour", "{count} hours", int(value), count=_number(value))
-    return _number(value) if isinstance(value, int | float) else str(value)
-
-
-def since(day: date | None) -> str:
-    """From when on a value holds."""
-    return _("since {day}", day=figures.day(day, year=True)) if day else _("since the beginning")
-
-
 def say_moment(moment: datetime | date | None) -> str:
     """The newest contact or day of a source."""
     if moment is None:
@@ -109,31 +84,21 @@ def say_moment(moment: datetime | date | None) -> str:
     return figures.moment(moment) if isinstance(moment, datetime) else figures.day(moment, year=True)
 
 
-def _number(value: float) -> str:
-    return figures.number(value, 0 if float(value).is_integer() else 1)
-
-
-def build_file(viewer: Viewer, kpis: list[str], by: list[str], first_day: str, last_day: str, values: list[list[Any]]) -> downloads.Download:
-    """A CSV of the explanation of one KPI, within the viewer's scope; numbers unrounded."""
+def build_file(viewer: Viewer, kpis: list[str], by: list[str], first_day: str, last_day: str, values: list[list[Any]], form: str = "csv") -> downloads.Download:
+    """The explanation of one KPI as a file, within the viewer's scope; numbers unrounded."""
     explanation = query.explain(viewer, get_kpi(kpis[0]).key, exports.read_filters(first_day, last_day, values))
-    rows = list(_lines(explanation))
     name = "-".join(["ecoute", explanation.kpi.key, first_day, last_day]).strip("-")
-    return downloads.Download(f"{name}.csv", "text/csv; charset=utf-8", downloads.to_csv(rows[0], rows[1:]))
+    about = exports.about(viewer, explanation.where, (explanation.kpi,))
+    return make_file(Sheet(name, exports.figure_titles(), _rows(viewer, explanation), about), form)
 
 
-def _lines(explanation: Explanation) -> Iterator[list[Any]]:
-    kpi = explanation.kpi
-    yield [_(kpi.title), _(kpi.meaning), _(kpi.formula)]
-    yield from exports.say_filters(explanation.where, {})
-    yield []
-    yield [_(title) for title in exports.COLUMNS.values()]
+def _rows(viewer: Viewer, explanation: Explanation) -> Iterator[list[Any]]:
+    only = exports.find_currency(viewer)
     for row in explanation.rows:
-        yield [getattr(row, name) for name in exports.COLUMNS]
+        yield exports.figure_cells(row, row.by.get("currency") or only)
     yield []
     yield from ([title, n] for title, n in rows_of(explanation))
     yield []
-    for entry in explanation.settings:
-        yield [_(get_setting(entry.name).title), setting_value(entry.name, entry.value), since(entry.since)]
     for variant in explanation.variants:
         yield [setting_value(str(explanation.varied), variant.value), variant.row.value, variant.row.n]
     yield []

@@ -6,10 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from qa_core import downloads, figures, numbers, query, slices
+from qa_core import downloads, figures, home, numbers, query, slices
 from qa_core.access import Permission, Viewer
-from qa_core.kpis import get_kpi
+from qa_core.kpis import Kpi, get_kpi
+from qa_core.records.model import now
+from qa_core.setting_words import setting_value, since
 from qa_core.settings import get_setting
+from qa_core.sheets import DAY, MOMENT, MONTH, Cell, Sheet, make_file, plain, unit_format
 from qa_core.slices import Filters, Period
 from qa_core.wording import N_, _
 
@@ -54,41 +57,68 @@ def _filters(where: Filters) -> dict[str, Any]:
 
 
 def build_file(
-    viewer: Viewer, kpis: list[str], by: list[str], first_day: str, last_day: str, values: list[list[Any]], overrides: Mapping[str, str] = {}
+    viewer: Viewer,
+    kpis: list[str],
+    by: list[str],
+    first_day: str,
+    last_day: str,
+    values: list[list[Any]],
+    overrides: Mapping[str, str] = {},
+    form: str = "csv",
 ) -> downloads.Download:
-    """A CSV of the figures, within the viewer's scope; numbers unrounded. `overrides` replace settings, and the file says so."""
+    """The figures as a file of that form, within the viewer's scope; numbers unrounded. `overrides` replace settings, and the file says so."""
     where = read_filters(first_day, last_day, values)
-    rows = list(_lines(viewer, kpis, by, where, overrides))
+    frame = query.measure(viewer, tuple(kpis), tuple(by), where, overrides=overrides)
+    dimensions = [*by, *(["currency"] if "currency" in frame.columns else [])]
+    header = [*(_(slices.get_dimension(key).title) if key in slices.BY_KEY else _("Currency") for key in dimensions), _("KPI"), *figure_titles()]
+    only = find_currency(viewer)
+    rows = [
+        [*(_group_cell(key, getattr(row, key)) for key in dimensions), _(get_kpi(row.kpi).title), *figure_cells(row, getattr(row, "currency", None) or only)]
+        for row in frame.itertuples(index=False)
+    ]
     name = "-".join(["ecoute", *by, first_day, last_day]).strip("-")
-    return downloads.Download(f"{name}.csv", "text/csv; charset=utf-8", downloads.to_csv(rows[0], rows[1:]))
+    return make_file(Sheet(name, header, rows, about(viewer, where, tuple(map(get_kpi, kpis)), overrides)), form)
 
 
 def build_contacts(
-    viewer: Viewer, behind: str, order: str, first_day: str, last_day: str, values: list[list[Any]], overrides: Mapping[str, str] = {}
+    viewer: Viewer,
+    behind: str,
+    order: str,
+    first_day: str,
+    last_day: str,
+    values: list[list[Any]],
+    overrides: Mapping[str, str] = {},
+    form: str = "csv",
 ) -> downloads.Download:
-    """A CSV of the contacts of a list, the first `MOST_CONTACTS` of them, with the columns that the viewer may see; durations in seconds."""
-    rows = list(_contact_lines(viewer, read_filters(first_day, last_day, values), behind or None, order, overrides))
+    """The contacts of a list, the first `MOST_CONTACTS` of them, with the columns that the viewer may see; durations in seconds."""
+    where, kpis = read_filters(first_day, last_day, values), (get_kpi(behind),) if behind else ()
+    allowed = query.contact_columns(viewer)
+    columns = [name for name in CONTACT_COLUMNS if name in allowed]
+    frame = query.find_contacts(viewer, where, columns, MOST_CONTACTS, order=order, behind=behind or None, overrides=overrides)
+    counted = [_("Contacts"), len(frame), _("of"), query.count_contacts(viewer, where, behind or None, overrides)]
+    titles = [_(CONTACT_COLUMNS[name]) for name in columns]
+    header = [_("{title} (seconds)", title=title) if name.endswith("_seconds") else title for name, title in zip(columns, titles, strict=True)]
+    rows = ([_contact_cell(name, record[name]) for name in columns] for record in frame.to_dict("records"))
     name = "-".join(["ecoute-contacts", first_day, last_day]).strip("-")
-    return downloads.Download(f"{name}.csv", "text/csv; charset=utf-8", downloads.to_csv(rows[0], rows[1:]))
+    return make_file(Sheet(name, header, rows, [*about(viewer, where, kpis, overrides), counted]), form)
 
 
-def build_numbers(viewer: Viewer, loose: bool, first_day: str, last_day: str) -> downloads.Download:
-    """A CSV of which number carried which campaign when, or of the numbers with contacts that have no campaign; days as ISO dates, open ends empty."""
-    period = read_filters(first_day, last_day, []).period
-    history = numbers.find_history(viewer, period)
+def build_numbers(viewer: Viewer, loose: bool, first_day: str, last_day: str, form: str = "csv") -> downloads.Download:
+    """Which number carried which campaign when, or the numbers with contacts that have no campaign; open ends are empty."""
+    where = read_filters(first_day, last_day, [])
+    history = numbers.find_history(viewer, where.period)
     if loose:
-        header = [_(slices.get_dimension("tracking_number").title), _("Contacts without a campaign"), _("of"), _("From"), _("Until"), _("Last campaign")]
-        lines = [[one.number, one.contacts, one.among, one.first_day, one.last_day, one.usual.campaign if one.usual else None] for one in history.loose]
+        header = [_("Number"), _("Contacts without a campaign"), _("of"), _("From"), _("Until"), _("Last campaign")]
+        rows = [[one.number, one.contacts, one.among, one.first_day, one.last_day, one.usual.campaign if one.usual else None] for one in history.loose]
     else:
-        header = [*(_(slices.get_dimension(name).title) for name in ("tracking_number", "source", "medium", "campaign")), _("From"), _("Until")]
+        header = [_("Number"), *(_(slices.get_dimension(name).title) for name in ("source", "medium", "campaign")), _("From"), _("Until")]
         header += [_("How it is known"), _("In this period"), _("In all")]
-        lines = [
+        rows = [
             [one.number, *one.carried, one.first_day, one.last_day, _("assigned") if one.is_assigned else _("seen on contacts"), one.inside, one.contacts]
             for one in history.stretches
         ]
-    rows = [["" if cell is None else cell for cell in line] for line in ([], header, *lines)]
     name = "-".join(["ecoute-numbers", first_day, last_day]).strip("-")
-    return downloads.Download(f"{name}.csv", "text/csv; charset=utf-8", downloads.to_csv([_("Period"), figures.period(period)], rows))
+    return make_file(Sheet(name, header, rows, about(viewer, where)), form)
 
 
 def read_filters(first_day: str, last_day: str, values: list[list[Any]]) -> Filters:
@@ -104,45 +134,64 @@ def say_filters(where: Filters, overrides: Mapping[str, str] = {}) -> Iterator[l
         yield [_(get_setting(name).title), text]
 
 
-def _contact_lines(viewer: Viewer, where: Filters, behind: str | None, order: str, overrides: Mapping[str, str]) -> Iterator[list[Any]]:
+def about(viewer: Viewer, where: Filters, kpis: Sequence[Kpi] = (), overrides: Mapping[str, str] = {}) -> Iterator[list[Any]]:
+    """What a file says of itself: filters, definitions, settings in force, how far the data goes, who exported it when, and what is hidden."""
     yield from say_filters(where, overrides)
-    if behind:
-        kpi = get_kpi(behind)
+    for kpi in kpis:
         yield [_(kpi.title), _(kpi.meaning), _(kpi.formula)]
-    allowed = query.contact_columns(viewer)
-    columns = [name for name in CONTACT_COLUMNS if name in allowed]
-    frame = query.find_contacts(viewer, where, columns, MOST_CONTACTS, order=order, behind=behind, overrides=overrides)
-    yield [_("Contacts"), len(frame), _("of"), query.count_contacts(viewer, where, behind, overrides)]
-    yield []
-    yield [_("{title} (seconds)", title=_(CONTACT_COLUMNS[name])) if name.endswith("_seconds") else _(CONTACT_COLUMNS[name]) for name in columns]
-    for record in frame.to_dict("records"):
-        yield [_contact_cell(name, record[name]) for name in columns]
+    for entry in dict.fromkeys(entry for kpi in kpis for entry in query.find_settings(kpi, where.period, overrides)):
+        if entry.name not in overrides:
+            yield [_(get_setting(entry.name).title), setting_value(entry.name, entry.value), since(entry.since)]
+    yield from say_origin(viewer)
+
+
+def say_origin(viewer: Viewer) -> Iterator[list[Any]]:
+    """How far the data goes, who exported it when, and what is hidden from them."""
+    through = query.data_through(viewer)
+    yield [_("Data through"), figures.moment(through) if through else _(figures.NO_DATA)]
+    yield say_exporter(viewer)
+    if viewer.needs_suppression:
+        yield [_("Hidden"), _("Figures with fewer than five advisors or ten contacts behind them, and others that would give them away.")]
+
+
+def say_exporter(viewer: Viewer) -> list[Any]:
+    """Who exports, and when."""
+    return [_("Exported"), _("{moment} by {name}", moment=figures.moment(home.to_local(now())), name=viewer.username)]
+
+
+def find_currency(viewer: Viewer) -> str | None:
+    """The currency of all spend, as the pages show it; None where there are several, or none, or where the viewer may not know."""
+    found = query.find_currencies(viewer) if viewer.can(Permission.SEE_TRACKING) else ()
+    return found[0] if len(found) == 1 else None
+
+
+def figure_titles() -> list[str]:
+    """The heads of the columns that `figure_cells` fills."""
+    first, *others = COLUMNS.values()
+    return [_(first), _("As shown"), *(_(title) for title in others)]
+
+
+def figure_cells(row: Any, currency: str | None) -> list[Any]:
+    """A row of `measure`: the value unrounded, as the screen writes it, what it is made of, its interval and its status."""
+    unit = get_kpi(row.kpi).unit
+    value, low, high = (None if figures.is_missing(number) else Cell(number, unit_format(unit, currency)) for number in (row.value, row.low, row.high))
+    parts = map(plain, (row.numerator, row.denominator, row.n))
+    return [value, figures.value(value.value, unit, currency) if value else "", *parts, low, high, row.status]
+
+
+def _group_cell(dimension: str, key: Any) -> Any:
+    name = figures.name(dimension, key) if dimension in slices.BY_KEY else key
+    if dimension not in ("day", "week", "month") or figures.is_missing(key):
+        return name
+    return Cell(date.fromisoformat(f"{key}-01"[:10]), MONTH if dimension == "month" else DAY, name)
 
 
 def _contact_cell(name: str, value: Any) -> Any:
     if figures.is_missing(value):
-        return ""
+        return None
     if name == "local_start":
-        return value.isoformat(sep=" ", timespec="seconds")
+        return Cell(value.to_pydatetime(), MOMENT, value.isoformat(sep=" ", timespec="seconds"))
     return figures.name(name, value) if name in ("channel", "outcome") else value
-
-
-def _lines(viewer: Viewer, kpis: list[str], by: list[str], where: Filters, overrides: Mapping[str, str]) -> Iterator[list[Any]]:
-    yield from say_filters(where, overrides)
-    for key in kpis:
-        kpi = get_kpi(key)
-        yield [_(kpi.title), _(kpi.meaning), _(kpi.formula)]
-    yield []
-    frame = query.measure(viewer, tuple(kpis), tuple(by), where, overrides=overrides)
-    dimensions = [*by, *(["currency"] if "currency" in frame.columns else [])]
-    yield [
-        *(_(slices.get_dimension(key).title) if key in slices.BY_KEY else _("Currency") for key in dimensions),
-        _("KPI"),
-        *(_(title) for title in COLUMNS.values()),
-    ]
-    for record in frame.to_dict("records"):
-        groups = [figures.name(key, record[key]) if key in slices.BY_KEY else record[key] for key in dimensions]
-        yield [*groups, _(get_kpi(record["kpi"]).title), *("" if figures.is_missing(record[column]) else record[column] for column in COLUMNS)]
 
 
 downloads.declare("figures", Permission.EXPORT_FIGURES, build_file)

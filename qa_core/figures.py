@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from datetime import date, datetime
+from decimal import ROUND_HALF_UP, Decimal
 
 from qa_core.kpis import Unit
 from qa_core.slices import Period
@@ -30,7 +31,8 @@ def number(value: float, digits: int = 0) -> str:
     """12345.678 → 12,346 or 12 346; the minus is the typographic one."""
     from babel.numbers import format_decimal
 
-    rounded = round(value, digits) + 0.0  # never a negative zero
+    # Halves away from zero, as spreadsheets round what they hold of a number; never a negative zero.
+    rounded = float(Decimal(f"{value:.15g}").quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP)) + 0.0
     pattern = "#,##0" + ("." + "0" * digits if digits else "")
     return format_decimal(rounded, pattern, locale=_locale(), decimal_quantization=True).replace("-", MINUS)
 

@@ -7,10 +7,11 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from qa_core import downloads, journal
+from qa_core import downloads, exports, journal
 from qa_core.access import Permission, Viewer
 from qa_core.records import store
 from qa_core.records.model import JournalRow
+from qa_core.sheets import Sheet, make_file
 from qa_core.wording import _, ngettext
 
 
@@ -66,11 +67,12 @@ def describe(found: journal.Verification) -> str:
     return _("Broken at row {seq}: it was changed, moved, or follows a missing one. Compare with your last anchor and a backup.", seq=found.first_bad)
 
 
-def build_file(viewer: Viewer, actor: str = "", action: str = "") -> downloads.Download:
-    """The journal as a CSV file, seals included, oldest first."""
+def build_file(viewer: Viewer, actor: str = "", action: str = "", form: str = "csv") -> downloads.Download:
+    """The journal as a file, seals included, oldest first; the names of its columns are those of the store, for a program that checks the seals."""
     entries = reversed(find_entries(viewer, actor, action, limit=None))
     rows = ((entry.seq, entry.at.isoformat(), entry.actor, entry.action, entry.object, entry.reason, entry.seal) for entry in entries)
-    return downloads.Download("journal.csv", "text/csv; charset=utf-8", downloads.to_csv(("seq", "at", "actor", "action", "object", "reason", "seal"), rows))
+    about = [] if form == "csv" else [exports.say_exporter(viewer)]
+    return make_file(Sheet("journal", ("seq", "at", "actor", "action", "object", "reason", "seal"), rows, about), form)
 
 
 downloads.declare("journal", Permission.SEE_JOURNAL, build_file)

@@ -78,11 +78,12 @@ class Period:
         return (self.last_day - self.first_day).days + 1
 
     def previous(self) -> Period:
-        """The period of the same length just before; whole months before whole months."""
+        """The period of the same length just before, moved back by whole weeks so that weekdays agree; before whole months, as many whole months."""
         if self.is_whole_months:
             months = (self.last_day.year - self.first_day.year) * 12 + self.last_day.month - self.first_day.month + 1
             return Period(_add_months(self.first_day, -months), self.first_day - timedelta(days=1))
-        return Period(self.first_day - timedelta(days=self.days), self.first_day - timedelta(days=1))
+        back = timedelta(weeks=-(-self.days // 7))
+        return Period(self.first_day - back, self.last_day - back)
 
     def year_before(self) -> Period:
         """The same period a year before: whole months by the calendar, others 364 days back so that weekdays agree."""

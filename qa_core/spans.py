@@ -81,6 +81,11 @@ def build_comparison(choice: str, period: Period) -> Period | None:
     return {"previous": period.previous, "year": period.year_before}.get(choice, lambda: None)()
 
 
+def last_whole_day(last_day: date, today: date) -> date:
+    """The last day that is over, of data that goes to `last_day`: what came in so far today says nothing of a day, week or month."""
+    return min(last_day, today - timedelta(days=1))
+
+
 def build_trend(period: Period, whole_months: bool) -> tuple[str, Period]:
     """The grain and the longer period that a trend shows: half a year of weeks before the end, a year for longer periods, months beyond.
 

@@ -20,8 +20,8 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "slices facts settings names",
         "kpis lake engines",
         "query",
-        "acts figures movement spans half_hours findings charts series yearly case_mix",
-        "people sign_in downloads exports explanations oversight conventions advisors evaluations ingest demo doctor irritants targets alerts annotations numbers peers",
+        "acts figures setting_words movement spans half_hours findings charts series yearly case_mix",
+        "people sign_in downloads sheets exports explanations oversight conventions advisors evaluations ingest demo doctor irritants targets alerts annotations numbers peers",
         "ui commands __main__ locale",
     )
 )

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import csv
 import io
+import zipfile
 from collections.abc import Callable
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
 import pytest
 from centres import add_people, contact, evaluation, land, land_spend
+from python_calamine import CalamineWorkbook
 from streamlit.testing.v1 import AppTest
 
-from qa_core import downloads, exports, figures, query
+from qa_core import downloads, exports, figures, query, sheets
 from qa_core.access import Permission, Role, TeamSpan, Viewer
 from qa_core.errors import AccessDenied
 from qa_core.kpis import get_kpi
@@ -103,9 +105,10 @@ def test_a_file_of_figures_has_its_period_filters_and_definitions_and_the_values
     lines = read(made.content)
 
     assert lines[1] == ["Queue", "'=care, Not known"]
+    assert ["Data through", "6 May 2026, 11:00"] in lines
     assert [line[0] for line in lines[2:4]] == [get_kpi("received").title, get_kpi("answer_rate").title]
     shown = query.measure(MANAGER, ("received", "answer_rate"), ("queue",), where)
-    body = lines[6:]
+    body = lines[lines.index([]) + 2 :]
     assert [float(line[2]) for line in body] == shown["value"].tolist()
     assert body[0][0] == "'=care"
 
@@ -114,23 +117,84 @@ def test_a_file_of_contacts_has_the_list_in_its_order_with_what_the_reader_may_s
     lines = read(exports.build_contacts(MANAGER, **exports.contact_parameters(Filters(MAY), "answer_rate", "oldest")).content)
 
     assert lines[1][0] == get_kpi("answer_rate").title
-    assert lines[2] == ["Contacts", "2", "of", "2"]
-    head = lines[4]
-    assert [dict(zip(head, line, strict=True))["Advisor"] for line in lines[5:]] == ["Ann", "Bob"]
-    first = dict(zip(head, lines[5], strict=True))
+    above = lines.index([])
+    assert lines[above - 1] == ["Contacts", "2", "of", "2"]
+    head = lines[above + 1]
+    assert [dict(zip(head, line, strict=True))["Advisor"] for line in lines[above + 2 :]] == ["Ann", "Bob"]
+    first = dict(zip(head, lines[above + 2], strict=True))
     assert (first["Start"], first["Queue"], first["Customer"]) == ("2026-05-04 09:30:00", "'=care", "•• ne")
     led = read(
         exports.build_contacts(Viewer("lea", Role.TEAM_LEAD, led=(TeamSpan("Nord"),)), **exports.contact_parameters(Filters(MAY), None, "newest")).content
     )
-    assert "Customer" not in led[3] and len(led) == 6
+    assert "Customer" not in led[led.index([]) + 1] and len(led) == led.index([]) + 4
 
 
 def test_a_file_of_contacts_is_capped_and_says_so(listened: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exports, "MOST_CONTACTS", 1)
     lines = read(exports.build_contacts(MANAGER, **exports.contact_parameters(Filters(MAY), None, "newest")).content)
 
-    assert lines[1] == ["Contacts", "1", "of", "2"]
-    assert len(lines) == 5
+    assert lines[lines.index([]) - 1] == ["Contacts", "1", "of", "2"]
+    assert len(lines) == lines.index([]) + 3
+
+
+def open_workbook(content: bytes) -> dict[str, list[list[object]]]:
+    book = CalamineWorkbook.from_filelike(io.BytesIO(content))
+    return {name: book.get_sheet_by_name(name).to_python() for name in book.sheet_names}
+
+
+def test_a_workbook_has_the_values_as_numbers_and_beside_them_what_the_screen_writes(listened: Path) -> None:
+    where = Filters.of(MAY, {"queue": ["=care", None]})
+    asked = exports.parameters(("received", "answer_rate", "average_talk_time"), ("queue",), where)
+    shown = query.measure(MANAGER, ("received", "answer_rate", "average_talk_time"), ("queue",), where)
+    (head, *body), about = open_workbook(exports.build_file(MANAGER, **asked, form="xlsx").content).values()
+
+    assert head == ["Queue", "KPI", "Value", "As shown", "Numerator", "Denominator", "n", "95 % from", "95 % to", "Status"]
+    assert [line[:2] for line in body[:3]] == [["=care", "Contacts received"], ["=care", "Answer rate"], ["=care", "Average talk time"]]
+    assert [line[2] for line in body] == ["" if figures.is_missing(value) else value for value in shown["value"]]
+    assert [line[3] for line in body[:2]] == ["1", "100.0\u202f%"]
+    assert ["Period", "May 2026", ""] in about and ["Queue", "=care, Not known", ""] in about
+    assert ["Answer rate", get_kpi("answer_rate").meaning, get_kpi("answer_rate").formula] in about
+    assert ["Data through", "6 May 2026, 11:00", ""] in about
+    assert [line[1].rsplit(" ", 1)[1] for line in about if line[0] == "Exported"] == ["max"]
+
+
+def test_the_settings_in_force_and_what_is_hidden_stand_in_the_file(listened: Path) -> None:
+    asked = exports.parameters(("first_contact_resolution",), (), Filters(MAY))
+    for form in sheets.FORMS:
+        made = exports.build_file(Viewer("rex", Role.EXECUTIVE), **asked, form=form)
+        told = open_workbook(made.content)["About"] if form == "xlsx" else read(made.content)
+        assert ["First-contact window", "7 days", "since the beginning"] in told
+        assert [line[0] for line in told if line].count("Hidden") == 1
+
+
+def test_a_workbook_of_contacts_has_moments_numbers_and_no_formula(listened: Path) -> None:
+    land(
+        [contact("2026-05-07 08:00:05", "n9", team="Nord", queue="=1+1", campaign="@cmd|' /C calc'!A0", reason="https://example.org", wait_seconds=2.5)],
+        "third",
+    )
+    content = exports.build_contacts(MANAGER, **exports.contact_parameters(Filters(MAY), None, "newest"), form="xlsx").content
+    (head, *body), _about = open_workbook(content).values()
+
+    first = dict(zip(head, body[0], strict=True))
+    assert first["Start"] == datetime(2026, 5, 7, 8, 0, 5) and first["Wait (seconds)"] == 2.5
+    assert (first["Queue"], first["Campaign"], first["Reason"]) == ("=1+1", "@cmd|' /C calc'!A0", "https://example.org")
+    with zipfile.ZipFile(io.BytesIO(content)) as parts:
+        for name in parts.namelist():
+            assert b"<f>" not in parts.read(name) and b"<hyperlink" not in parts.read(name), name
+
+
+def test_days_weeks_and_months_are_dates_in_a_workbook(listened: Path) -> None:
+    for grain, day in (("day", date(2026, 5, 4)), ("week", date(2026, 5, 4)), ("month", date(2026, 5, 1))):
+        (_head, first, *_others), _about = open_workbook(
+            exports.build_file(MANAGER, **exports.parameters(("received",), (grain,), Filters(MAY)), form="xlsx").content
+        ).values()
+        assert first[:3] == [day, "Contacts received", {"day": 1.0, "week": 2.0, "month": 2.0}[grain]]
+
+
+def test_a_share_half_way_reads_alike_on_the_screen_and_in_a_spreadsheet() -> None:
+    # A spreadsheet rounds halves away from zero: 0.0625 as 0.0% is 6.3 %.
+    assert [figures.percent(share) for share in (0.0625, 0.1445, 0.0635)] == ["6.3\u202f%", "14.5\u202f%", "6.4\u202f%"]
+    assert figures.number(-2.5) == "\u22123"
 
 
 def test_what_leaves_takes_its_own_permission() -> None:

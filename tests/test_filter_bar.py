@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date
+from datetime import date, datetime, timedelta
 
 import pytest
-from centres import add_people, contact, land
+from centres import PARIS, add_people, contact, land
 from streamlit.testing.v1 import AppTest
 
-from qa_core import spans
+from qa_core import figures, spans
 from qa_core.access import Role, Viewer
 from qa_core.slices import Period
 
@@ -85,6 +85,33 @@ def test_executives_get_whole_months_whatever_the_address_says() -> None:
     assert not spans.is_known("2026-10", EXECUTIVE, last_day)
     assert not spans.is_known("28d", EXECUTIVE, last_day)
     assert spans.build_span(EXECUTIVE, date(2026, 8, 20), last_day) == Period(date(2026, 8, 1), date(2026, 9, 30))
+
+
+def test_earlier_periods_begin_on_the_same_weekday_and_whole_months_are_set_against_whole_months() -> None:
+    four_weeks = Period(date(2026, 10, 28), date(2026, 11, 24))
+    assert four_weeks.previous() == Period(date(2026, 9, 30), date(2026, 10, 27))
+    assert four_weeks.year_before() == Period(date(2025, 10, 29), date(2025, 11, 25))
+    # A month so far: 24 days from a Sunday on, set against 24 days from the Sunday four weeks before.
+    assert Period(date(2026, 11, 1), date(2026, 11, 24)).previous() == Period(date(2026, 10, 4), date(2026, 10, 27))
+    assert Period(date(2026, 11, 24), date(2026, 11, 24)).previous() == Period(date(2026, 11, 17), date(2026, 11, 17))
+    assert Period(date(2026, 10, 1), date(2026, 10, 31)).previous() == Period(date(2026, 9, 1), date(2026, 9, 30))
+    assert Period(date(2026, 1, 1), date(2026, 3, 31)).previous() == Period(date(2025, 10, 1), date(2025, 12, 31))
+    assert Period(date(2024, 2, 1), date(2024, 2, 29)).year_before() == Period(date(2023, 2, 1), date(2023, 2, 28))
+
+
+def test_today_is_no_whole_day_however_late_it_is() -> None:
+    assert spans.last_whole_day(date(2026, 11, 24), date(2026, 11, 24)) == date(2026, 11, 23)
+    assert spans.last_whole_day(date(2026, 11, 20), date(2026, 11, 24)) == date(2026, 11, 20)
+
+
+def test_a_period_that_is_not_over_says_so_and_its_totals_are_not_set_against_a_whole_one(open_overview: Callable[..., AppTest]) -> None:
+    today = datetime.now(PARIS).replace(hour=9, minute=0, tzinfo=None, microsecond=0)
+    land([contact(today - timedelta(days=back), f"day {back}", team="Nord", queue="Late") for back in (0, 1, 7, 8, 9)], "lately")
+    app = open_overview("max", period="7d", queue="Late")
+
+    until = figures.day((today - timedelta(days=1)).date(), year=True)
+    assert any(f"whole days until {until}, totals are provisional" in text.value for text in app.caption)
+    assert received(app) == "2" and app.metric[0].delta == ""
 
 
 def test_a_week_or_month_that_was_clicked_on_is_its_days() -> None:

@@ -32,7 +32,9 @@ def kpi(
     by: Annotated[list[str] | None, typer.Option("--by", metavar="DIM", help="Cut by a dimension; several cross.")] = None,
     first: Annotated[str | None, typer.Option("--from", metavar="DATE", help="First day, inclusive.")] = None,
     last: Annotated[str | None, typer.Option("--to", metavar="DATE", help="Last day, inclusive.")] = None,
-    where: Annotated[list[str] | None, typer.Option("--where", metavar="DIM=VALUE", help="Keep these; the same dimension twice means or; DIM= keeps the missing.")] = None,
+    where: Annotated[
+        list[str] | None, typer.Option("--where", metavar="DIM=VALUE", help="Keep these; the same dimension twice means or; DIM= keeps the missing.")
+    ] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Override a setting for this question.")] = None,
     as_: Annotated[str | None, typer.Option("--as", metavar="USERNAME", help="Read exactly as that person.")] = None,
     explained: Annotated[bool, typer.Option("--explain", help="Also what is counted, what is left out, settings and sources; without --by.")] = False,
@@ -65,14 +67,14 @@ def kpi(
 
 
 def _print_explanation(one: Explanation) -> None:
-    from qa_core import explanations, figures
+    from qa_core import explanations, figures, setting_words
 
     print(f"\n{_(one.kpi.title)}. {_(one.kpi.formula)}")
     for title, n in explanations.rows_of(one):
         print(f"  {figures.number(n):>12}  {title}")
     for variant in one.variants:
         value = figures.value(variant.row.value, one.kpi.unit)
-        print(f"  {value:>12}  {explanations.setting_value(str(one.varied), variant.value)}")
+        print(f"  {value:>12}  {setting_words.setting_value(str(one.varied), variant.value)}")
 
 
 def kpis(as_json: Json = False) -> None:
@@ -140,6 +142,8 @@ def _print_rows(rows: list[dict], through: datetime | None) -> None:
         unit, currency = declared.BY_KEY[row["kpi"]].unit, row["by"].get("currency")
         cells = ["–" if value is None else str(value) for value in row["by"].values()]
         count = "–" if row["n"] is None else figures.number(row["n"])
-        table.add_row(*cells, row["kpi"], figures.value(row["value"], unit, currency), figures.interval(row["low"], row["high"], unit, currency), count, row["status"])
+        table.add_row(
+            *cells, row["kpi"], figures.value(row["value"], unit, currency), figures.interval(row["low"], row["high"], unit, currency), count, row["status"]
+        )
     Console(width=140, highlight=False).print(table)
     print(_("Data through {moment}.", moment=figures.moment(through)) if through else _("No data yet."))

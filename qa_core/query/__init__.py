@@ -7,7 +7,7 @@ from qa_core.query.changes import Change, find_changes
 from qa_core.query.contacts import contact_columns, count_contacts, data_span, data_through, find_contacts, find_values, get_contact
 from qa_core.query.currencies import find_currencies
 from qa_core.query.drivers import Drivers, find_drivers
-from qa_core.query.explaining import Explanation, explain
+from qa_core.query.explaining import Explanation, explain, find_settings
 from qa_core.query.freshness import Freshness, find_freshness
 from qa_core.query.given import find_given_evaluations
 from qa_core.query.measuring import measure
@@ -33,9 +33,9 @@ __all__ = [
     "count_contacts",
     "data_span",
     "data_through",
+    "explain",
     "find_advisors",
     "find_chains",
-    "explain",
     "find_changes",
     "find_contacts",
     "find_currencies",
@@ -50,6 +50,7 @@ __all__ = [
     "find_recovery",
     "find_remarks",
     "find_service_levels",
+    "find_settings",
     "find_unhappy_by_wait",
     "find_values",
     "find_waits",

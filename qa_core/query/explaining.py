@@ -144,7 +144,7 @@ def explain(viewer: Viewer, kpi: str, where: Filters = Filters(), overrides: Map
     """Explain the value of a KPI over a period and filters, as far as `viewer` may see it. Raises what `measure` raises."""
     asked = declared.get_kpi(kpi)
     varied, values = VARIANTS.get(asked.key, (None, ()))
-    in_force = _find_settings(asked, where.period, overrides or {})
+    in_force = find_settings(asked, where.period, overrides or {})
     now = [entry.value for entry in in_force if entry.name == varied]
     values = tuple(sorted({*values, *now})) if varied and isinstance(values[0], int) else values
     variants = [_vary(asked, str(varied), value, position) for position, value in enumerate(values)]
@@ -311,7 +311,7 @@ def _fold(cells: Mapping[int, Mapping[Cell, Weight]]) -> tuple[frozenset[int], l
     return frozenset(folded), [*([together] if folded else []), *(cells[place] for place in ordered)]
 
 
-def _find_settings(kpi: Kpi, period: Period, overrides: Mapping[str, str]) -> tuple[InForce, ...]:
+def find_settings(kpi: Kpi, period: Period, overrides: Mapping[str, str]) -> tuple[InForce, ...]:
     """The values of the settings that change a KPI, as they follow each other within the period."""
     with store.reading() as session:
         pieces = settings.find_pieces(session)

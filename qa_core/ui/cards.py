@@ -95,7 +95,8 @@ def build_tile(row: Any, look: Look, series: Series | None = None, extra: str = 
         "below": _keep_together(_below(row, kpi, currency, extra)) or figures.NO_BREAK,
     }
     change = getattr(row, "delta", None)
-    if look.compare and not figures.is_missing(change):
+    # Beside a whole period, the total of one that is not over would read as a fall.
+    if look.compare and not figures.is_missing(change) and not (look.is_cut_short and kpi.is_amount):
         interval = movement.change_interval(
             (row.value, row.low, row.high), (row.value_before, row.low_before, row.high_before), series.spread if series else 1.0
         )

@@ -9,9 +9,10 @@ from typing import Any
 
 import streamlit as st
 
-from qa_core import figures, query, slices, spans
+from qa_core import figures, home, query, slices, spans
 from qa_core.access import Permission, Viewer
 from qa_core.kpis import BY_KEY
+from qa_core.records.model import now
 from qa_core.slices import Filters, Period
 from qa_core.ui import address, cached
 from qa_core.ui.plain import escape
@@ -57,12 +58,20 @@ class Look:
     first_day: date | None = None
     last_day: date | None = None
 
+    whole_until: date | None = None
+    """The last day that is over, of those with data."""
+
     currency: str | None = None
     """That of all spend, where there is only one."""
 
     def currency_of(self, row: Any) -> str | None:
         """The currency of a row of `measure`, which says it only where there are several."""
         return getattr(row, "currency", None) or self.currency
+
+    @property
+    def is_cut_short(self) -> bool:
+        """Whether the period goes on beyond the last day that is over, so that its totals are still growing."""
+        return self.whole_until is not None and self.where.period.is_bounded and self.where.period.last_day > self.whole_until
 
     @property
     def has_data(self) -> bool:
@@ -102,6 +111,7 @@ def show(viewer: Viewer, page_key: str) -> None:
         trend=where.with_period(trend),
         first_day=first_day,
         last_day=last_day,
+        whole_until=spans.last_whole_day(last_day, home.to_local(now()).date()),
         currency=cached.find_currency(viewer) if viewer.can(Permission.SEE_TRACKING) else None,
     )
 
@@ -141,10 +151,14 @@ def show_title(title: str, period: Period | None = None) -> None:
     look = current()
     with st.container(gap=None):
         st.title(title, anchor=False)
-        if look.has_data and period is None and look.compare:
-            st.caption(_("{period}, compared with {before}", period=look.period_title, before=look.compare_title))
-        elif look.has_data:
-            st.caption(figures.period(period) if period else look.period_title)
+        if not look.has_data:
+            return
+        said = figures.period(period) if period else look.period_title
+        if period is None and look.compare:
+            said = _("{period}, compared with {before}", period=said, before=look.compare_title)
+        if period is None and look.is_cut_short:
+            said = _("{period}; whole days until {day}, totals are provisional", period=said, day=figures.day(look.whole_until, year=True))
+        st.caption(said)
 
 
 def choose_period(choice: str) -> None:
@@ -246,7 +260,8 @@ def _ask_comparison() -> str:
     if held not in titles:
         held = st.session_state["compare"] = "previous"
     with st.popover(f":material/compare_arrows: **{titles[held]}**"):
-        st.radio(_("Compare with"), list(titles), format_func=titles.get, key="compare")
+        aligned = _("The same days of the week: moved back by whole weeks, a year by 52 of them. Whole months are compared with whole months.")
+        st.radio(_("Compare with"), list(titles), format_func=titles.get, key="compare", help=aligned)
     return held
 
 

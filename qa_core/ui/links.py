@@ -6,13 +6,13 @@ from typing import Any
 
 import streamlit as st
 
-from qa_core import downloads
+from qa_core import downloads, sheets
 from qa_core.ui import gate
 from qa_core.wording import _
 
 
 def show_download(label: str, kind: str, *, key: str = "", **parameters: Any) -> None:
-    """A button that makes the link, and the link, good for a minute. Nothing is drawn for who may not have the file.
+    """A button that makes the links, and the links, one to each form of the file, good for a minute. Nothing is drawn for who may not have it.
 
     `key`: tells several buttons of one page apart.
     """
@@ -21,5 +21,6 @@ def show_download(label: str, kind: str, *, key: str = "", **parameters: Any) ->
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="small", width="content"):
         if st.button(label, icon=":material/download:", key="_".join(filter(None, ("prepare", kind, key))), type="tertiary"):
-            address = f"/download/{downloads.make_ticket(signed_in, kind, **parameters)}"
-            st.link_button(_("Download (one minute)"), address, icon=":material/file_save:")
+            for form in sheets.FORMS:
+                address = f"/download/{downloads.make_ticket(signed_in, kind, **parameters, form=form)}"
+                st.link_button(form.upper(), address, icon=":material/file_save:", help=_("Good for a minute"))

@@ -267,7 +267,7 @@ def test_a_download_is_one_session_s_for_a_minute(new_page, sign_in_as, server: 
     sign_in_as(page, add("dpo"))
     wait_for_cookie(page)
     page.get_by_role("button", name="Export").click()
-    link = page.get_by_role("link", name="Download")
+    link = page.get_by_role("link", name="CSV")
     address = link.get_attribute("href")
     with page.context.expect_page():
         link.click()

@@ -180,7 +180,7 @@ def _show_trend(viewer: Viewer, look: Look, side: Side) -> None:
 
 def _points(viewer: Viewer, look: Look, kpi: Kpi, grain: str, where: Filters) -> pd.DataFrame:
     frame = cached.measure(viewer, (kpi.key,), (grain,), where.with_period(look.trend.period))
-    return series.build_series(frame, kpi, grain, look.trend.period, look.first_day, look.last_day, look.where.period.first_day).points
+    return series.build_series(frame, kpi, grain, look.trend.period, look.first_day, look.whole_until, look.where.period.first_day).points
 
 
 def _show_criteria(viewer: Viewer, look: Look, side: Side) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from qa_core import explanations, exports, figures, slices
+from qa_core import explanations, exports, figures, setting_words, slices
 from qa_core.access import Permission, Viewer
 from qa_core.findings import Finding
 from qa_core.kpis import Kpi
@@ -99,8 +99,8 @@ def _show_settings(viewer: Viewer, explanation: Explanation) -> None:
         cards.show_heading(Finding(_("Settings that change it") if explanation.settings else _("No setting changes it")))
         for entry in explanation.settings:
             setting = get_setting(entry.name)
-            st.markdown(f"{_(setting.title)} – **{escape(explanations.setting_value(entry.name, entry.value))}**", help=_(setting.meaning))
-            st.caption(explanations.since(entry.since))
+            st.markdown(f"{_(setting.title)} – **{escape(setting_words.setting_value(entry.name, entry.value))}**", help=_(setting.meaning))
+            st.caption(setting_words.since(entry.since))
         if explanation.settings and viewer.can(Permission.MANAGE_SETTINGS):
             _show_way_to_settings()
         elif explanation.settings:
@@ -133,7 +133,7 @@ def _show_variants(explanation: Explanation) -> None:
         cards.show_heading(Finding(_("Counted in other ways")), _("The same contacts, by each value of: {setting}", setting=_(get_setting(name).title)))
         rows = [
             {
-                _(get_setting(name).title): explanations.setting_value(name, variant.value) + (" ✓" if variant.is_in_force else ""),
+                _(get_setting(name).title): setting_words.setting_value(name, variant.value) + (" ✓" if variant.is_in_force else ""),
                 _(kpi.title): _missing(variant.row.status) if variant.row.value is None else figures.value(variant.row.value, kpi.unit),
                 "95 %": figures.interval(variant.row.low, variant.row.high, kpi.unit),
                 _("n"): variant.row.n,

@@ -21,7 +21,7 @@ def read_series(viewer: Viewer, look: Look, kpis: Sequence[str], overrides: Mapp
     """The trend of each KPI, with its limits."""
     frame = cached.measure(viewer, tuple(kpis), (look.grain,), look.trend, overrides=overrides)
     changes = [change for change in cached.find_changes(viewer, look.trend.period, tuple(kpis)) if change.name not in (overrides or {})]
-    span = (look.grain, look.trend.period, look.first_day, look.last_day, look.where.period.first_day)
+    span = (look.grain, look.trend.period, look.first_day, look.whole_until, look.where.period.first_day)
     return {key: build_series(frame, get_kpi(key), *span, [change.day for change in changes if key in change.kpis]) for key in kpis}
 
 

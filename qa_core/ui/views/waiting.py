@@ -87,7 +87,13 @@ def _show_trend(viewer: Viewer, look: Look) -> None:
     kpi = get_kpi(WAIT)
     series = {
         name: build_series(
-            frame.assign(value=frame[name], low=None, high=None), kpi, look.grain, look.trend.period, look.first_day, look.last_day, look.where.period.first_day
+            frame.assign(value=frame[name], low=None, high=None),
+            kpi,
+            look.grain,
+            look.trend.period,
+            look.first_day,
+            look.whole_until,
+            look.where.period.first_day,
         )
         for name in PERCENTILES
     }
