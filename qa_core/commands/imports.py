@@ -175,8 +175,9 @@ def _print_batches(rows: list[dict[str, Any]]) -> None:
     for title in counts.values():
         table.add_column(title, justify="right")
     table.add_column(_("File"))
+    states = {key: _(title) for key, title in STATES.items()}
     for row in rows:
-        told = (row["id"], figures.moment(home.to_local(row["finished_at"] or row["started_at"])), row["kind"], _(STATES[row["state"]]))
+        told = (row["id"], figures.moment(home.to_local(row["finished_at"] or row["started_at"])), row["kind"], states[row["state"]])
         table.add_row(*told, *(figures.number(row["counts"].get(name, 0)) for name in counts), Text(row["file"]))
     # As wide as it takes: an identifier that is cut cannot be undone.
     Console(width=1000, highlight=False).print(table)

@@ -125,12 +125,13 @@ def show_batches(viewer: Viewer) -> None:
     said = ngettext("{count} import, newest first.", "{count} imports, newest first.", total, count=figures.number(total))
     st.caption(said + " " + _("Select a row to see what was decided and rejected, or to undo the import."))
     counts = {name: _(import_reports.COUNTS[name]) for name in ("read", "new", "updated", "rejected")}
+    kinds, states = ({key: _(title) for key, title in titles.items()} for titles in (freshness.KINDS, batches.STATES))
     rows = [
         {
             _("When"): figures.moment(home.to_local(batch["finished_at"] or batch["started_at"])),
             _("File"): batch["file"],
-            _("Kind"): _(freshness.KINDS[batch["kind"]]),
-            _("State"): _(batches.STATES[batch["state"]]),
+            _("Kind"): kinds[batch["kind"]],
+            _("State"): states[batch["state"]],
             **{title: batch["counts"].get(name, 0) for name, title in counts.items()},
             _("By"): batch["actor"],
         }
