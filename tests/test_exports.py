@@ -208,7 +208,7 @@ def test_what_leaves_takes_its_own_permission() -> None:
         ("satisfaction", ["figures_queue", "figures_channel", "figures_reason"]),
         ("first_contact", ["figures_reason", "figures_queue"]),
         ("sources", ["figures_attribution", "figures_callers", "figures_steps"]),
-        ("advisors", ["figures"]),
+        ("advisors?view=all", ["figures_all"]),
         ("contacts", ["contacts"]),
     ],
 )
@@ -218,7 +218,11 @@ def test_each_table_has_a_file_of_its_own(page: str, keys: list[str], listened: 
     land([contact(f"2026-{day} 09:00", f"at {day}", **known) for day in ("04-01", "05-10", "05-28")], "second")
     add_person("max", "manager", sites=("Lille",))
 
+    page, _mark, view = page.partition("?view=")
     app = open_app("max", page)
+    if view:
+        app.query_params["view"] = view
+        app.run()
     assert not app.exception and not app.error
     found = [button for button in app.button if (button.key or "").startswith("prepare_")]
     assert sorted(button.key for button in found) == sorted(f"prepare_{key}" for key in keys)

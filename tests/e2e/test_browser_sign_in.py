@@ -136,7 +136,7 @@ def test_an_address_of_another_role_is_answered_with_the_way_to_one_s_own_first_
     cookies = open_session(add("dpo"))
     for page in (page for pages in menu.MENU.values() for page in pages if page.key not in ("journal", "my_account")):
         seen = raw.visit(server.host, page.key, cookies=cookies)
-        assert seen.titles == [] and "You do not have access to this, or it does not exist." in seen.text, page.key
+        assert seen.titles == [] and "You do not have access to this, or it does not exist" in seen.text, page.key
 
 
 @pytest.mark.parametrize("age", [{"created_at": sign_in.LONGEST}, {"last_seen_at": sign_in.IDLE}], ids=["after eight hours", "after half an hour unused"])

@@ -57,6 +57,7 @@ def _show_measure(viewer: Viewer, look: Look) -> None:
         compared.show_funnel(group, _on_point(viewer, look, f"funnel_{key}", key))
     st.caption(" ".join((peers.say_test(group), _say_between(group))))
     compared.show_needed(group, _("Advisor"), lambda table, names: _on_row(viewer, look, table, names, key))
+    links.show_download(_("Export"), "figures", key="measure", **exports.parameters((key,), ("advisor",), look.where))
 
 
 def _say_between(group: peers.Group) -> str:
@@ -108,4 +109,4 @@ def _show_table(viewer: Viewer, look: Look) -> None:
         with left:
             tables.note_definitions(MEASURES, look)
         with right:
-            links.show_download(_("Export"), "figures", **exports.parameters(shown, ("advisor",), look.where))
+            links.show_download(_("Export"), "figures", key="all", **exports.parameters(shown, ("advisor",), look.where))

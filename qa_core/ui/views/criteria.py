@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import streamlit as st
 
-from qa_core import charts, figures
+from qa_core import charts, exports, figures
 from qa_core.access import Viewer
 from qa_core.advisors import fold
 from qa_core.charts.labels import plain
 from qa_core.findings import Finding
 from qa_core.query import grids
-from qa_core.ui import cached, cards, drill
+from qa_core.ui import cached, cards, drill, links
 from qa_core.ui.filter_bar import Look
 from qa_core.wording import _, ngettext
 
@@ -48,6 +48,7 @@ def show(viewer: Viewer, look: Look) -> None:
     criteria = [(key, texts.name("criterion", key)) for key in keys]
     figure = charts.build_criteria(shown, names, criteria, dark=cards.is_dark())
     cards.show_chart(figure, _find(frame, dict(criteria)), caption, "criteria", on_select=_on_cell(viewer, look))
+    links.show_download(_("Export"), "figures", key="criteria", **exports.parameters(("evaluation_score",), ("advisor", "criterion"), look.where))
 
 
 def say_cell(row, criterion: str) -> str:

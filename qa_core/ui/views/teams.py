@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import streamlit as st
 
-from qa_core import figures, findings, peers
+from qa_core import exports, figures, findings, peers
 from qa_core.access import Viewer
 from qa_core.advisors import fold
 from qa_core.findings import Finding
 from qa_core.kpis import get_kpi
 from qa_core.slices import Filters
-from qa_core.ui import cached, cards, choice, drill, tables
+from qa_core.ui import cached, cards, choice, drill, links, tables
 from qa_core.ui.filter_bar import Look
 from qa_core.ui.views import compared
 from qa_core.wording import _
@@ -75,6 +75,7 @@ def _show_both(viewer: Viewer, look: Look) -> None:
         counts = (_("Evaluations"), _("Advisors"), _("Most of one advisor"))
         config = {title: tables.count_column(title) for title in counts} | {_("Team"): tables.name_column(_("Team"))}
         tables.show(rows, config, "table_teams", drill.on_row("table_teams", "team", names) if drill.is_open_to(viewer) else None, height=420)
+        links.show_download(_("Export"), "figures", key="teams", **exports.parameters((*BOTH, "evaluations"), ("team",), look.where))
 
 
 def _explain(widest: tuple[float, str, peers.Uneven] | None) -> str:
