@@ -25,6 +25,7 @@ from qa_core.wording import _
 LOG = logging.getLogger("qa_core")
 ICON = Path(__file__).with_name("icon.svg").read_text(encoding="utf-8")
 TOKEN = "sign_in_token"
+REFUSED = "sign_in_refused"
 """In the session's state until the browser's cookie has it too: a cookie is seen only from the next connection on."""
 
 
@@ -181,10 +182,11 @@ def _show_form() -> None:
     model = authenticator.authentication_controller.authentication_model
 
     def check_credentials(username: str, password: str) -> bool:
+        st.session_state.pop(REFUSED, None)
         try:
             st.session_state[TOKEN] = sign_in.sign_in(username, password, here)
         except Refusal as refusal:
-            show_refusal(refusal)
+            st.session_state[REFUSED] = refusal
             return False
         model.credentials["usernames"][username] = {"name": username}
         return True
@@ -196,6 +198,9 @@ def _show_form() -> None:
         for name in ("authentication_status", "username", "name", "email", "roles", "logout"):
             st.session_state.pop(name, None)
         st.rerun()
+    if REFUSED in st.session_state:
+        # Kept until the next try: the cookie's component may ask for another run at any time, and what one run says is gone in the next.
+        show_refusal(st.session_state[REFUSED])
     if browser.cookie():
         with contextlib.suppress(KeyError):
             cookies.cookie_manager.delete(browser.COOKIE)

@@ -19,6 +19,7 @@ import pytest
 from qa_core import home, passwords, people
 from qa_core.access import Viewer
 from qa_core.records import store
+from qa_core.ui.browser import COOKIE
 
 PASSWORD = "Violet-Harbour-27-lamps"
 FLAGS = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync")
@@ -130,5 +131,9 @@ def sign_in_as() -> Callable[..., None]:
         page.get_by_role("button", name="Sign in").click()
         if wait:
             page.get_by_role("button", name="Sign out").wait_for()
+            # The sign-in ends with runs of its own, until the cookie is there; a click into one of them may be forgotten.
+            page.wait_for_function(f"document.cookie.includes('{COOKIE}')")
+            page.wait_for_timeout(300)
+            page.locator("[data-test-script-state='notRunning']").wait_for(state="attached")
 
     return fill

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from qa_core import lake
-from qa_core.ui.browser import COOKIE
 from tests.imported import CALLS, write
 
 pytestmark = pytest.mark.browser
@@ -16,8 +15,6 @@ def open_imports(new_page, sign_in_as):
     page = new_page()
     page.goto("/imports")
     sign_in_as(page, "root")
-    # The sign-in ends with a run of its own, when the cookie is there; a file that is sent into it may be forgotten.
-    page.wait_for_function(f"document.cookie.includes('{COOKIE}')")
     page.reload()
     page.get_by_role("heading", name="Imports", exact=True).wait_for()
     settle(page)
