@@ -103,7 +103,9 @@ def _journal() -> tuple[str, str]:
 def _lake() -> tuple[str, str]:
     versions = {name: lake.version(name) for name in ("contacts", "intervals", "spend")}
     span = lake.span()
-    return OK, " · ".join(f"{name} v{version}" for name, version in versions.items() if version >= 0) + (f" · {span[0]:%Y-%m-%d} – {span[1]:%Y-%m-%d}" if span else _("empty"))
+    return OK, " · ".join(f"{name} v{version}" for name, version in versions.items() if version >= 0) + (
+        f" · {span[0]:%Y-%m-%d} – {span[1]:%Y-%m-%d}" if span else _("empty")
+    )
 
 
 def _imports() -> tuple[str, str]:

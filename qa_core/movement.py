@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 BASELINE_POINTS = 8
 """Fewer points than this say nothing about what is usual."""
@@ -87,7 +88,7 @@ def _without_outliers(values: Sequence[float | None], baseline: Sequence[bool], 
 
 
 def _mean_range(values: Sequence[float]) -> float:
-    return sum(abs(second - first) for first, second in zip(values, values[1:], strict=False)) / (len(values) - 1)
+    return sum(abs(second - first) for first, second in pairwise(values)) / (len(values) - 1)
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,7 @@ def find_signals(values: Sequence[float | None], control: Control) -> Signals:
             if distances[position] is not None and sign * distances[position] > 2 and sum(one is not None and sign * one > 2 for one in last) >= 2:
                 found.add(position)
     length, side = 0, 0
-    for position, one in enumerate(distances):
+    for one in distances:
         if one is None:
             continue
         here = (one > 0) - (one < 0)

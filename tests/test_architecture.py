@@ -21,7 +21,8 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "kpis lake engines",
         "query",
         "acts figures setting_words movement spans half_hours findings charts series yearly case_mix",
-        "people sign_in downloads sheets exports explanations oversight conventions advisors evaluations ingest demo doctor irritants targets alerts annotations numbers peers",
+        "people sign_in downloads sheets exports explanations oversight conventions advisors evaluations "
+        "ingest demo doctor irritants targets alerts annotations numbers peers",
         "ui commands __main__ locale",
     )
 )

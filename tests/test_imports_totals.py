@@ -24,13 +24,13 @@ UNDATED = """Index,Incoming Calls,Answered Calls,Answer Rate,Abandoned Calls,Ans
 1,100,90,90.00%,10,0:00:10,0:01:40,0:02:45,80.00%
 2,50,40,80.00%,10,0:00:20,0:03:20,0:06:55,50.00%
 3,0,0,,0,0:00:00,0:00:00,0:00:00,
-"""
+"""  # noqa: E501
 HALF_HOURS = """Skill ID,Date,Skill Name,Time,Interval,Calls offered,Calls answered,Calls ans within 20 secs,Avg speed of ans,ACD time,Hold ACD time,ACW time,Total aban calls,Aban calls after 5 secs
 12,11/24/2025,Sales,09:00,30,10,8,6,0:00:15,1600,80,160,2,1
 12,11/24/2025,Sales,09:30,30,12,12,12,0:00:05,20400,0,240,0,0
 13,11/24/2025,Care,09:00,30,20,15,9,0:00:30,4500,150,450,5,3
 13,11/24/2025,Care,09:30,30,0,0,0,,0,0,0,0,0
-"""
+"""  # noqa: E501
 FRENCH = """Rapport par tranche;;;;;;;;
 Date;Tranche horaire;File;Appels reçus;Appels traités;Appels abandonnés;Délai moyen de réponse;DMC;Niveau de service (30 s)
 24/11/2025;08:00;Accueil;10;9;1;00:00:12;00:03:00;90,0 %

@@ -35,7 +35,9 @@ def rows(*keys: str, by: tuple[str, ...] = (), viewer: Viewer = SYSTEM, where: F
 
 
 def values(key: str, *by: str, viewer: Viewer = SYSTEM, where: Filters = Filters()) -> dict[Any, Any]:
-    return {tuple(row["by"].values()) if len(by) > 1 else next(iter(row["by"].values()), None): row["value"] for row in rows(key, by=by, viewer=viewer, where=where)}
+    return {
+        tuple(row["by"].values()) if len(by) > 1 else next(iter(row["by"].values()), None): row["value"] for row in rows(key, by=by, viewer=viewer, where=where)
+    }
 
 
 def test_a_day_of_totals_alone_gives_every_figure_that_it_can(centre: Path) -> None:
@@ -134,7 +136,13 @@ def test_an_hour_of_days_has_no_data(centre: Path) -> None:
 
 
 def test_a_service_level_counted_with_another_threshold_is_left_out_and_said(centre: Path) -> None:
-    land_intervals([interval("2026-05-04", **DAY), interval("2026-05-05", **DAY | {"threshold_seconds": 30.0}), interval("2026-05-06", **DAY | {"threshold_seconds": None})])
+    land_intervals(
+        [
+            interval("2026-05-04", **DAY),
+            interval("2026-05-05", **DAY | {"threshold_seconds": 30.0}),
+            interval("2026-05-06", **DAY | {"threshold_seconds": None}),
+        ]
+    )
     (level,) = rows("service_level")
     assert (level["value"], level["n"], sorted(level["notes"])) == (72 / 98, 98, ["from_totals", "totals_left_out:200"])
     (thirty,) = rows("service_level", service_level_seconds="30")
@@ -274,7 +282,9 @@ def visible(intervals: list[dict[str, Any]], contacts: list[dict[str, Any]]) -> 
     for row in intervals:
         day = row["local_start"].date()
         beside = [other for other in intervals if other["local_start"].date() == day and other["source_system"] == row["source_system"]]
-        finer = [other for other in beside if (other["queue"], other["team"]) == (row["queue"], row["team"]) and other["length_minutes"] < row["length_minutes"]]
+        finer = [
+            other for other in beside if (other["queue"], other["team"]) == (row["queue"], row["team"]) and other["length_minutes"] < row["length_minutes"]
+        ]
         is_covered = day in days if row["queue"] is None else (day, row["queue"]) in covered
         if not (is_covered or finer or (row["queue"] is None and any(other["queue"] for other in beside))):
             kept.append(row)

@@ -22,7 +22,13 @@ def build_app() -> typer.Typer:
     """The whole command line. Families import their rooms inside each command, so that `--help` stays quick."""
     from qa_core.commands import alerts, conventions, figures, imports, irritants, people, settings, stores
 
-    app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None, help="Écoute, the quality dashboard of a contact centre.")
+    app = typer.Typer(
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+        help="Écoute, the quality dashboard of a contact centre.",
+    )
     for family in (stores, imports, figures, settings, alerts, irritants, people, conventions):
         family.register(app)
     return app
@@ -48,7 +54,17 @@ def run(arguments: Sequence[str]) -> int:
     except Exception as error:
         # The detail goes to the log for whoever runs the machine; the person gets a sentence and no traceback.
         logging.getLogger("qa_core").debug("command failed", exc_info=True)
-        return _refuse("failed", _("This failed unexpectedly ({kind}: {detail}). Nothing half-done was kept; run: python -m qa_core doctor", kind=type(error).__name__, detail=_one_line(error)), (), as_json, REFUSED)
+        return _refuse(
+            "failed",
+            _(
+                "This failed unexpectedly ({kind}: {detail}). Nothing half-done was kept; run: python -m qa_core doctor",
+                kind=type(error).__name__,
+                detail=_one_line(error),
+            ),
+            (),
+            as_json,
+            REFUSED,
+        )
 
 
 def print_json(document: Any) -> None:
@@ -67,5 +83,3 @@ def _refuse(code: str, message: str, options: tuple[str, ...], as_json: bool, ex
 
 def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())[:300]
-
-

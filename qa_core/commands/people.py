@@ -46,7 +46,9 @@ def add(
     store.require_ready()
     starts_on = parse_day(since)
     given = sys.stdin.readline().rstrip("\r\n") if password_stdin else None
-    one_time = people.add(Viewer.SYSTEM, name, Role(role), teams=tuple(team or ()), sites=tuple(site or ()), advisor_id=advisor, since=starts_on, password=given)
+    one_time = people.add(
+        Viewer.SYSTEM, name, Role(role), teams=tuple(team or ()), sites=tuple(site or ()), advisor_id=advisor, since=starts_on, password=given
+    )
     print(_("{name} is added.", name=name))
     if one_time:
         print(_("One-time password, shown only now: {password}", password=one_time))

@@ -129,5 +129,3 @@ def _number_by_system(system: np.ndarray) -> pa.Array:
         rows = np.nonzero(system == position)[0]
         ids[rows] = [f"{name[0].upper()}{count:07d}" for count in range(1, len(rows) + 1)]
     return pa.array(ids, pa.string())
-
-

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import duckdb
@@ -42,9 +43,7 @@ def prepare(bench: duckdb.DuckDBPyConnection, staged: Staged) -> Prepared:
     listed = ", ".join(f'{expression} AS "{name}"' for name, expression in key.items())
     kept = ", ".join(f'"{name}"' for name in measures)
     own = ", ".join(f'"{name}"' for name in INTERVAL_KEY)
-    bench.execute(
-        f"CREATE TEMP TABLE keyed AS SELECT {listed}, local_start, strftime(local_start, '%Y-%m') AS month, {kept}, line FROM staged"
-    )
+    bench.execute(f"CREATE TEMP TABLE keyed AS SELECT {listed}, local_start, strftime(local_start, '%Y-%m') AS month, {kept}, line FROM staged")
     bench.execute(
         f"CREATE TEMP TABLE numbered AS SELECT *, row_number() OVER (PARTITION BY {own} ORDER BY line DESC) AS place, "
         f"count(*) OVER (PARTITION BY {own}, {kept}) AS alike, count(*) OVER (PARTITION BY {own}) AS several FROM keyed"
@@ -73,7 +72,7 @@ def _find_minutes(bench: duckdb.DuckDBPyConnection) -> int:
     seconds = [row[0] for row in bench.execute("SELECT DISTINCT epoch(local_start) % 86400 AS second FROM staged ORDER BY second").fetchall()]
     if seconds == [0]:
         return DAY_MINUTES
-    steps = [later - earlier for earlier, later in zip(seconds, seconds[1:], strict=False)]
+    steps = [later - earlier for earlier, later in pairwise(seconds)]
     if not steps or min(steps) % 60:
         raise Refusal(
             "unknown_length",

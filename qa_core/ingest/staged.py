@@ -13,7 +13,6 @@ import pyarrow as pa
 from qa_core import facts
 from qa_core.wording import N_, _
 
-
 CODES = frozenset(
     {
         *(N_("comma"), N_("semicolon"), N_("tab"), N_("bar")),

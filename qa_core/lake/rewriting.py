@@ -172,7 +172,8 @@ class Rewrite:
                     FROM ({tables.select_from_files("contacts", near)}) s LEFT JOIN ({self._changes("true")}) i ON {self.match("i", "s")}
                     WHERE i.is_change IS NULL OR NOT i.is_deleted
                     UNION ALL
-                    SELECT {self.listed("i")}, f.new_month, {arriving}, {none} FROM incoming i JOIN (SELECT * FROM fate WHERE status = 'new') f ON {self.match("i", "f")}
+                    SELECT {self.listed("i")}, f.new_month, {arriving}, {none}
+                    FROM incoming i JOIN (SELECT * FROM fate WHERE status = 'new') f ON {self.match("i", "f")}
                 ) SEMI JOIN touched USING (customer_key)"""
             is_near = f"started_at BETWEEN TIMESTAMP '{span[0]}' - {neighbours.REACH} AND TIMESTAMP '{span[1]}' + {neighbours.REACH}"
         self.connection.execute(f"CREATE TEMP VIEW events AS {events}")

@@ -103,7 +103,9 @@ def _sums_of(question: Question, kpi: Kpi) -> Sums:
         values = [getattr(sums, field.name) for sums in made]
         if field.name == "notes":
             codes = dict.fromkeys(code for notes in values for code, _ in notes)
-            merged["notes"] = tuple((code, switch(runs, [dict(notes).get(code, sa.literal_column("0")) for notes in values], TOTALS.c.local_start)) for code in codes)
+            merged["notes"] = tuple(
+                (code, switch(runs, [dict(notes).get(code, sa.literal_column("0")) for notes in values], TOTALS.c.local_start)) for code in codes
+            )
         elif values[0] is not None:
             merged[field.name] = switch(runs, values, TOTALS.c.local_start)
     return Sums(**merged)

@@ -182,7 +182,21 @@ def look_up_version() -> tuple[Any, ...]:
         goals = session.execute(sa.select(sa.func.max(Target.id), sa.func.count(Target.id), sa.func.max(Target.set_at))).one()
         notes = session.execute(sa.select(sa.func.max(Annotation.id), sa.func.count(Annotation.id))).one()
         grids = session.scalar(sa.select(sa.func.count(Grid.published_at)))
-    found = (here.database_url, here.lake_url, here.timezone, lake.version("contacts"), lake.version("spend"), lake.version("intervals"), *map(str, counter), newest_setting, advisors, *names, *goals, *notes, grids)
+    found = (
+        here.database_url,
+        here.lake_url,
+        here.timezone,
+        lake.version("contacts"),
+        lake.version("spend"),
+        lake.version("intervals"),
+        *map(str, counter),
+        newest_setting,
+        advisors,
+        *names,
+        *goals,
+        *notes,
+        grids,
+    )
     st.session_state[_VERSION] = found
     return found
 

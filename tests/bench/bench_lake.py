@@ -38,7 +38,8 @@ def write_contacts(path: Path, count: int, months: int, first_id: int = 0, start
                 FROM range({first_id}, {first_id + count}) t(i)
             )
             SELECT 'generic' AS source_system, 'c-' || lpad(CAST(i AS VARCHAR), 9, '0') AS contact_id, started_at,
-                started_at + INTERVAL 1 HOUR AS local_start, strftime(started_at + INTERVAL 1 HOUR, '%Y-%m') AS month, 'inbound' AS direction, 'phone' AS channel,
+                started_at + INTERVAL 1 HOUR AS local_start, strftime(started_at + INTERVAL 1 HOUR, '%Y-%m') AS month,
+                'inbound' AS direction, 'phone' AS channel,
                 'queue ' || CAST(floor(u * 6) AS INTEGER) AS queue, CASE WHEN v >= 0.2 THEN 'reason ' || CAST(floor(v * 10) AS INTEGER) END AS reason,
                 'advisor ' || CAST(floor(w * 60) AS INTEGER) AS advisor_id, 'team ' || CAST(floor(w * 6) AS INTEGER) AS team,
                 CASE WHEN u >= 0.05 THEN sha256(CAST(CAST(floor(v * {MILLION} / 3) AS INTEGER) AS VARCHAR)) END AS customer_key,
@@ -96,7 +97,8 @@ def main() -> None:
         for title, file in (("1,000,000 new", "new"), ("the same changed", "changed"), ("the same again", "changed"), ("a day of 3,000", "day")):
             result, seconds, worked, peak = pool.apply(merge, (str(where / "large"), where / f"{file}.parquet", f"{title}"))
             print(
-                f"  {title:22} {seconds:6.2f} s (processor {worked:6.2f} s)  peak {peak:4} MB   new {result.new:,} updated {result.updated:,} unchanged {result.unchanged:,}"
+                f"  {title:22} {seconds:6.2f} s (processor {worked:6.2f} s)  peak {peak:4} MB   "
+                f"new {result.new:,} updated {result.updated:,} unchanged {result.unchanged:,}"
             )
         pool.apply(merge, (str(where / "demo"), where / "demo.parquet", "demo"))
         print("engine: questions on 250,000 contacts of 18 months")

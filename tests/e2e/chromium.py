@@ -31,7 +31,9 @@ def install() -> str | None:
     attempts.append([sys.executable, "-m", "playwright", "install", "chromium"])
     for command in attempts:
         try:
-            subprocess.run(command, check=False, timeout=600, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"})
+            subprocess.run(
+                command, check=False, timeout=600, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+            )
         except (OSError, subprocess.TimeoutExpired):
             continue
         if found := find():

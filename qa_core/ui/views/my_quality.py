@@ -91,8 +91,6 @@ def _show_sections(viewer: Viewer, look: Look) -> None:
     frame = frame.assign(key=frame["section"], label=[texts.name("section", key) for key in frame["section"]])
     best, worst = frame.iloc[0], frame.iloc[-1]
     apart = len(frame) > 1 and not figures.is_missing(worst["high"]) and not figures.is_missing(best["low"]) and worst["high"] < best["low"]
-    finding = Finding(
-        _("Strongest: {best}; most to gain: {worst}", best=best["label"], worst=worst["label"]) if apart else _("No part of the grid stands out")
-    )
+    finding = Finding(_("Strongest: {best}; most to gain: {worst}", best=best["label"], worst=worst["label"]) if apart else _("No part of the grid stands out"))
     caption = _("Score by part of the grid, 95 % interval, {period}", period=figures.period(look.trend.period))
     cards.show_chart(charts.build_dots(frame, "score", dark=cards.is_dark(), bounds=(0, 100), row_height=56), finding, caption, "sections")
