@@ -126,9 +126,9 @@ def _show_tile(tile: Tile) -> None:
             chart_data=list(tile.sparkline) if len(tile.sparkline) > 2 else None,
             height="stretch",
         )
-        st.caption(tile.below, help=tile.help)
+        st.caption(tile.below, help=None if tile.kpi else tile.help)
         if tile.kpi:
-            explaining.show_link(tile.kpi)
+            explaining.show_link(tile.kpi, help_text=tile.help)
 
 
 def show_chart(

@@ -18,12 +18,12 @@ Extra = tuple[tuple[str, tuple[str | None, ...]], ...]
 """Dimensions beside those of the row of filters, and the values kept (None: missing)."""
 
 
-def show_link(kpi: str, values: Mapping[str, Sequence[str | None]] = {}, label: str = "") -> None:
-    """A link to the explanation of that KPI under the filters of this page, and these besides."""
+def show_link(kpi: str, values: Mapping[str, Sequence[str | None]] = {}, label: str = "", help_text: str | None = None) -> None:
+    """A link to the explanation of that KPI under the filters of this page, and these besides; `help_text` shows when it is pointed at."""
     besides = {dimension: ["" if value is None else str(value) for value in chosen] for dimension, chosen in values.items()}
     parameters = {"kpi": kpi, **filter_bar.share(), **besides}
     said = label or _("Explain")
-    st.page_link(menu.find_page(PAGE).path, label=f":gray[:small[{said}]]", icon=":material/function:", query_params=parameters)
+    st.page_link(menu.find_page(PAGE).path, label=f":gray[:small[{said}]]", icon=":material/function:", help=help_text, query_params=parameters)
 
 
 def read_kpi() -> Kpi:
