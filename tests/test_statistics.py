@@ -11,6 +11,7 @@ import sys
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import false_discovery_control, fisher_exact
 
 from qa_core import statistics
 
@@ -119,6 +120,24 @@ def test_how_many_more_values_narrow_an_interval() -> None:
     # (1.96 · 10 / 2)² = 96.04 → 97 in all
     assert statistics.more_needed(deviation=10, n=40, difference=2, power=0.5) == 57
     assert statistics.more_needed(deviation=10, n=200, difference=2, power=0.5) == 0
+
+
+def test_the_lady_who_tastes_tea_may_have_guessed() -> None:
+    # Fisher (1935): three of four cups named right; 16/70 for three and 1/70 for four.
+    assert statistics.exceeds_by_chance(3, 4, 1, 4) == pytest.approx(17 / 70)
+
+
+@given(st.integers(0, 40), st.integers(0, 40), st.integers(0, 40), st.integers(0, 40))
+def test_the_exact_test_is_that_of_scipy(hits: int, misses: int, other_hits: int, other_misses: int) -> None:
+
+    expected = fisher_exact([[hits, misses], [other_hits, other_misses]], alternative="greater").pvalue
+    assert statistics.exceeds_by_chance(hits, hits + misses, other_hits, other_hits + other_misses) == pytest.approx(expected, abs=1e-9)
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=20))
+def test_the_correction_for_many_tests_is_that_of_scipy(chances: list[float]) -> None:
+
+    assert statistics.correct_for_all(chances) == pytest.approx(list(false_discovery_control(chances)))
 
 
 def test_the_heavy_libraries_stay_unloaded_until_they_are_asked() -> None:

@@ -80,10 +80,8 @@ def find_standing_out(shares: Mapping[Key, Share]) -> dict[Key, Share]:
     tried = {key: share for key, share in shares.items() if share.hits >= FEWEST and share.n > 0 and share.other_n > 0}
     if not tried:
         return {}
-    from scipy import stats
-
-    sides = [(share.hits - 1, share.n + share.other_n, share.hits + share.other_hits, share.n) for share in tried.values()]
-    corrected = stats.false_discovery_control(stats.hypergeom.sf(*zip(*sides, strict=True)))
+    chances = [statistics.exceeds_by_chance(share.hits, share.n, share.other_hits, share.other_n) for share in tried.values()]
+    corrected = statistics.correct_for_all(chances)
     return {key: share for (key, share), chance in zip(tried.items(), corrected, strict=True) if chance <= FALSE_FINDINGS and share.gap[0] > 0}
 
 

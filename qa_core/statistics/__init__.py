@@ -11,6 +11,7 @@ from qa_core.statistics.comparison import (
     means_differ_by_chance,
     rates_differ_by_chance,
 )
+from qa_core.statistics.exact import correct_for_all, exceeds_by_chance
 from qa_core.statistics.funnel import OUTER, Funnel, build_funnel
 from qa_core.statistics.intervals import CONFIDENCE, NORMAL, Z95, difference_interval, mean_interval, nps_interval, t_quantile, weigh_rate, wilson
 from qa_core.statistics.planning import POWER, detectable, more_needed
@@ -34,8 +35,10 @@ __all__ = [
     "build_funnel",
     "compare_means",
     "compare_rates",
+    "correct_for_all",
     "detectable",
     "difference_interval",
+    "exceeds_by_chance",
     "groups_differ_by_chance",
     "holm",
     "mean_interval",
