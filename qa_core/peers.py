@@ -89,11 +89,11 @@ def build_group(kpi: Kpi, frame: pd.DataFrame, dimension: str) -> Group | None:
     few = tuple(sorted((getattr(row, dimension) for row in known if row.n < least(kpi)), key=fold))
     if kpi.unit == Unit.RATE:
         hits = tuple(int(row.numerator) for row in rows)
-        comparison, shrunk = _compare_rates(names, hits, sizes), statistics.shrink_rates(hits, sizes)
+        comparison, shrunk = compare_rates(names, hits, sizes), statistics.shrink_rates(hits, sizes)
         within, freedom = shrunk.centre * (1 - shrunk.centre), statistics.NORMAL
     else:
         deviations = tuple(row.deviation for row in rows)
-        comparison, shrunk = _compare_means(names, values, deviations, sizes), statistics.shrink_means(values, deviations, sizes)
+        comparison, shrunk = compare_means(names, values, deviations, sizes), statistics.shrink_means(values, deviations, sizes)
         within, freedom = statistics.pooled_variance(deviations, sizes), sum(sizes) - len(sizes)
     peers = [
         Peer(name, row.value, _known(row.low), _known(row.high), int(row.n), estimate, _band(comparison, name))
@@ -135,8 +135,8 @@ def _known(value: Any) -> float | None:
 
 
 # Thousands of permutations for the same figures on every run of a page would be most of its time.
-_compare_rates = functools.lru_cache(maxsize=64)(statistics.compare_rates)
-_compare_means = functools.lru_cache(maxsize=64)(statistics.compare_means)
+compare_rates = functools.lru_cache(maxsize=64)(statistics.compare_rates)
+compare_means = functools.lru_cache(maxsize=64)(statistics.compare_means)
 
 
 @dataclass(frozen=True)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import date, datetime
-from typing import Any
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import pandas as pd
 import sqlalchemy as sa
 import streamlit as st
 
-from qa_core import alerts, annotations, home, lake, numbers, query, settings, statistics, targets
+from qa_core import alerts, annotations, home, lake, numbers, query, settings, targets
 from qa_core.access import Viewer
 from qa_core.irritants import finding
-from qa_core.irritants.subject import Candidate, Count, Subject
 from qa_core.query import answers
 from qa_core.records import store
 from qa_core.records.model import Advisor, AlertEvent, Annotation, Grid, ImportBatch, NameDecision, SettingValue, Target
@@ -23,139 +23,12 @@ from qa_core.slices import Filters, Period
 _VERSION = "data_version"
 SECONDS = 300
 """How long an answer may outlive what the version below does not cover, such as the new name of an advisor."""
+MOST_ANSWERS = 1000
 
-
-def measure(
-    viewer: Viewer,
-    kpis: tuple[str, ...],
-    by: tuple[str, ...] = (),
-    where: Filters = Filters(),
-    compare: Period | None = None,
-    overrides: Mapping[str, str] | None = None,
-) -> pd.DataFrame:
-    """`query.measure`, remembered."""
-    return _measure(viewer, version(), kpis, by, where, compare, tuple(sorted((overrides or {}).items())))
-
-
-def headline(
-    viewer: Viewer, kpis: tuple[str, ...], where: Filters, compare: Period | None = None, overrides: Mapping[str, str] | None = None
-) -> dict[str, Any]:
-    """The rows of `measure` without any cut, with their gap to the target, by the key of their KPI (the first, where currencies differ)."""
-    rows: dict[str, Any] = {}
-    for row in _headline(viewer, version(), kpis, where, compare, tuple(sorted((overrides or {}).items()))).itertuples():
-        rows.setdefault(row.kpi, row)
-    return rows
-
-
-def find_targets(viewer: Viewer, kpi: str, where: Filters) -> tuple[targets.Step, ...]:
-    """`targets.find`, remembered."""
-    return _find_targets(viewer, version(), kpi, where)
-
-
-def find_notes(viewer: Viewer, where: Filters) -> tuple[annotations.Note, ...]:
-    """`annotations.find`, remembered."""
-    return _find_notes(viewer, version(), where)
-
-
-def find_note_scopes(viewer: Viewer) -> tuple[annotations.Scope, ...]:
-    """`annotations.find_scopes`, remembered."""
-    return _find_note_scopes(viewer, version())
-
-
-def find_changes(viewer: Viewer, period: Period, kpis: tuple[str, ...]) -> tuple[query.Change, ...]:
-    """`query.find_changes`, remembered."""
-    return _find_changes(viewer, version(), period, kpis)
-
-
-def find_alerts(viewer: Viewer) -> tuple[alerts.Event, ...]:
-    """`alerts.find`, remembered: the open ones."""
-    counted = (sa.func.max(AlertEvent.id), sa.func.count(AlertEvent.acknowledged_at), sa.func.count(AlertEvent.closed_at), sa.func.max(AlertEvent.last_seen))
-    with store.reading() as session:
-        state = session.execute(sa.select(*counted)).one()
-    return _find_alerts(viewer, (version(), *state))
-
-
-def explain(viewer: Viewer, kpi: str, where: Filters) -> query.Explanation:
-    """`query.explain`, remembered."""
-    return _explain(viewer, version(), kpi, where)
-
-
-def find_values(viewer: Viewer, dimension: str, where: Filters = Filters()) -> list[tuple[str | None, int]]:
-    """`query.find_values`, remembered: what may be chosen in a filter, in the viewer's scope."""
-    return _find_values(viewer, version(), dimension, where)
-
-
-def find_waits(viewer: Viewer, where: Filters) -> pd.DataFrame:
-    """`query.find_waits`, remembered."""
-    return _find_waits(viewer, version(), where)
-
-
-def find_service_levels(viewer: Viewer, thresholds: tuple[float, ...], where: Filters) -> pd.DataFrame:
-    """`query.find_service_levels`, remembered."""
-    return _find_service_levels(viewer, version(), thresholds, where)
-
-
-def find_drivers(viewer: Viewer, where: Filters) -> query.Drivers:
-    """`query.find_drivers`, remembered."""
-    return _find_drivers(viewer, version(), where)
-
-
-def find_ratings(viewer: Viewer, kpi: str, where: Filters) -> pd.DataFrame:
-    """`query.find_ratings`, remembered."""
-    return _find_ratings(viewer, version(), kpi, where)
-
-
-def find_recovery(viewer: Viewer, where: Filters) -> query.Recovery:
-    """`query.find_recovery`, remembered."""
-    return _find_recovery(viewer, version(), where)
-
-
-def find_chains(viewer: Viewer, where: Filters, overrides: Mapping[str, str] | None = None) -> list[query.Chain]:
-    """`query.find_chains`, remembered."""
-    return _find_chains(viewer, version(), where, tuple(sorted((overrides or {}).items())))
-
-
-def find_numbers(viewer: Viewer, period: Period) -> numbers.History:
-    """`numbers.find_history`, remembered."""
-    return _find_numbers(viewer, version(), period)
-
-
-def find_irritants(viewer: Viewer, where: Filters, compare: Period | None) -> tuple[Candidate, ...]:
-    """`irritants.finding.find_candidates`, remembered: counts and single words, never what somebody wrote."""
-    return _find_irritants(viewer, version(), where, compare)
-
-
-def find_follow_up(viewer: Viewer, subject: Subject, filters: Filters, in_hand_on: date) -> tuple[Count | None, Count | None]:
-    """`irritants.finding.find_follow_up`, remembered."""
-    return _find_follow_up(viewer, version(), subject, filters, in_hand_on)
-
-
-def data_through(viewer: Viewer) -> datetime | None:
-    """`query.data_through`, remembered: the last moment that the viewer's data knows, by the centre's clock."""
-    return _data_through(viewer, version())
-
-
-def find_freshness(viewer: Viewer) -> tuple[query.Freshness, ...]:
-    """`query.find_freshness`, remembered until the next import."""
-    with store.reading() as session:
-        last = session.execute(sa.select(ImportBatch.id, ImportBatch.state).order_by(ImportBatch.id.desc()).limit(1)).first()
-    return _find_freshness(viewer, (version(), tuple(last or ())))
-
-
-def find_advisors(viewer: Viewer, period: Period, teams: tuple[str | None, ...] | None = None) -> tuple[query.Advisor, ...]:
-    """`query.find_advisors`, remembered."""
-    return _find_advisors(viewer, version(), period, teams)
-
-
-def team_medians(viewer: Viewer, kpis: tuple[str, ...], period: Period) -> dict[str, tuple[float, int]]:
-    """`query.team_medians`, remembered."""
-    return _team_medians(viewer, version(), kpis, period)
-
-
-def find_currency(viewer: Viewer) -> str | None:
-    """The currency of all spend; None where there are several, or none."""
-    found = _find_currencies(viewer, version())
-    return found[0] if len(found) == 1 else None
+Asked = ParamSpec("Asked")
+Answer = TypeVar("Answer")
+Question = Callable[Concatenate[Viewer, Asked], Answer]
+_QUESTIONS: dict[str, Callable[..., Any]] = {}
 
 
 def current_settings() -> Settings:
@@ -201,122 +74,77 @@ def look_up_version() -> tuple[Any, ...]:
     return found
 
 
-@st.cache_data(ttl=SECONDS, max_entries=500, show_spinner=False)
-def _measure(viewer, version, kpis, by, where, compare, overrides):
-    return query.measure(viewer, kpis, by=by, where=where, compare=compare, overrides=dict(overrides) or None)
+def _remembered(ask: Question[Asked, Answer], besides: Callable[[], tuple[Any, ...]] = tuple) -> Question[Asked, Answer]:
+    """That question, with its answers remembered; `besides`: what they depend on that the version does not cover."""
+    name, signature = f"{ask.__module__}.{ask.__qualname__}", inspect.signature(ask)
+    _QUESTIONS[name] = ask
+
+    @functools.wraps(ask)
+    def remembered(viewer: Viewer, *given: Asked.args, **named: Asked.kwargs) -> Answer:
+        bound = signature.bind(viewer, *given, **named)
+        bound.apply_defaults()  # said or left unsaid, it is the same question
+        return _answer(name, (*version(), *besides()), *bound.args)
+
+    return remembered
 
 
-@st.cache_data(ttl=SECONDS, max_entries=100, show_spinner=False)
-def _explain(viewer, version, kpi, where):
-    return query.explain(viewer, kpi, where)
+@st.cache_data(ttl=SECONDS, max_entries=MOST_ANSWERS, show_spinner=False)
+def _answer(name: str, version: tuple[Any, ...], *arguments: Any) -> Any:
+    # By its name, which is part of the key: to the cache, questions made above would all be one function.
+    return _QUESTIONS[name](*arguments)
 
 
-@st.cache_data(ttl=SECONDS, max_entries=200, show_spinner=False)
-def _headline(viewer, version, kpis, where, compare, overrides):
-    return targets.add_gaps(viewer, query.measure(viewer, kpis, where=where, compare=compare, overrides=dict(overrides) or None), (), where)
+def _state_of_alerts() -> tuple[Any, ...]:
+    counted = (sa.func.max(AlertEvent.id), sa.func.count(AlertEvent.acknowledged_at), sa.func.count(AlertEvent.closed_at), sa.func.max(AlertEvent.last_seen))
+    with store.reading() as session:
+        return tuple(session.execute(sa.select(*counted)).one())
 
 
-@st.cache_data(ttl=SECONDS, max_entries=200, show_spinner=False)
-def _find_targets(viewer, version, kpi, where):
-    return targets.find(viewer, kpi, where)
+def _last_import() -> tuple[Any, ...]:
+    with store.reading() as session:
+        return tuple(session.execute(sa.select(ImportBatch.id, ImportBatch.state).order_by(ImportBatch.id.desc()).limit(1)).first() or ())
 
 
-@st.cache_data(ttl=SECONDS, max_entries=100, show_spinner=False)
-def _find_notes(viewer, version, where):
-    return annotations.find(viewer, where)
+def _measure_headline(viewer: Viewer, kpis: tuple[str, ...], where: Filters, compare: Period | None, overrides: Mapping[str, str] | None) -> pd.DataFrame:
+    return targets.add_gaps(viewer, query.measure(viewer, kpis, where=where, compare=compare, overrides=overrides), (), where)
 
 
-@st.cache_data(ttl=SECONDS, max_entries=50, show_spinner=False)
-def _find_note_scopes(viewer, version):
-    return annotations.find_scopes(viewer)
+measure = _remembered(query.measure)
+explain = _remembered(query.explain)
+find_values = _remembered(query.find_values)
+find_waits = _remembered(query.find_waits)
+find_service_levels = _remembered(query.find_service_levels)
+find_drivers = _remembered(query.find_drivers)
+find_ratings = _remembered(query.find_ratings)
+find_recovery = _remembered(query.find_recovery)
+find_chains = _remembered(query.find_chains)
+find_advisors = _remembered(query.find_advisors)
+find_changes = _remembered(query.find_changes)
+find_freshness = _remembered(query.find_freshness, _last_import)
+data_through = _remembered(query.data_through)
+team_medians = _remembered(query.team_medians)
+find_targets = _remembered(targets.find)
+find_notes = _remembered(annotations.find)
+find_note_scopes = _remembered(annotations.find_scopes)
+find_alerts = _remembered(alerts.find, _state_of_alerts)
+find_numbers = _remembered(numbers.find_history)
+find_irritants = _remembered(finding.find_candidates)
+find_follow_up = _remembered(finding.find_follow_up)
+_find_currencies = _remembered(query.find_currencies)
+_headline = _remembered(_measure_headline)
 
 
-@st.cache_data(ttl=SECONDS, max_entries=200, show_spinner=False)
-def _find_changes(viewer, version, period, kpis):
-    return query.find_changes(viewer, period, kpis)
+def headline(
+    viewer: Viewer, kpis: tuple[str, ...], where: Filters, compare: Period | None = None, overrides: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """The rows of `measure` without any cut, with their gap to the target, by the key of their KPI (the first, where currencies differ)."""
+    rows: dict[str, Any] = {}
+    for row in _headline(viewer, kpis, where, compare, overrides).itertuples():
+        rows.setdefault(row.kpi, row)
+    return rows
 
 
-@st.cache_data(ttl=SECONDS, max_entries=50, show_spinner=False)
-def _find_alerts(viewer, version):
-    return alerts.find(viewer)
-
-
-@st.cache_data(ttl=SECONDS, max_entries=200, show_spinner=False)
-def _find_values(viewer, version, dimension, where):
-    return query.find_values(viewer, dimension, where)
-
-
-@st.cache_data(ttl=SECONDS, max_entries=100, show_spinner=False)
-def _find_waits(viewer, version, where):
-    return query.find_waits(viewer, where)
-
-
-@st.cache_data(ttl=SECONDS, max_entries=100, show_spinner=False)
-def _find_service_levels(viewer, version, thresholds, where):
-    return query.find_service_levels(viewer, thresholds, where)
-
-
-@st.cache_data(ttl=SECONDS, max_entries=100, show_spinner=False)
-def _find_drivers(viewer, version, where):
-    return query.find_drivers(viewer, where)
-
-
-@st.cache_data(ttl=SECONDS, max_entries=100, show_spinner=False)
-def _find_ratings(viewer, version, kpi, where):
-    return query.find_ratings(viewer, kpi, where)
-
-
-@st.cache_data(ttl=SECONDS, max_entries=100, show_spinner=False)
-def _find_recovery(viewer, version, where):
-    return query.find_recovery(viewer, where)
-
-
-@st.cache_data(ttl=SECONDS, max_entries=20, show_spinner=False)
-def _find_chains(viewer, version, where, overrides):
-    return query.find_chains(viewer, where, dict(overrides) or None)
-
-
-@st.cache_data(ttl=SECONDS, max_entries=50, show_spinner=False)
-def _find_numbers(viewer, version, period):
-    return numbers.find_history(viewer, period)
-
-
-@st.cache_data(ttl=SECONDS, max_entries=50, show_spinner=False)
-def _find_irritants(viewer, version, where, compare):
-    return finding.find_candidates(viewer, where, compare)
-
-
-@st.cache_data(ttl=SECONDS, max_entries=200, show_spinner=False)
-def _find_follow_up(viewer, version, subject, filters, in_hand_on):
-    return finding.find_follow_up(viewer, subject, filters, in_hand_on)
-
-
-@st.cache_data(max_entries=200, show_spinner=False)
-def compare_rates(keys: tuple[str, ...], hits: tuple[int, ...], n: tuple[int, ...]) -> statistics.Comparison:
-    """`statistics.compare_rates`, remembered: it follows from its arguments alone."""
-    return statistics.compare_rates(keys, hits, n)
-
-
-@st.cache_data(ttl=SECONDS, max_entries=50, show_spinner=False)
-def _data_through(viewer, version):
-    return query.data_through(viewer)
-
-
-@st.cache_data(ttl=SECONDS, max_entries=50, show_spinner=False)
-def _find_freshness(viewer, version):
-    return query.find_freshness(viewer)
-
-
-@st.cache_data(ttl=SECONDS, max_entries=100, show_spinner=False)
-def _find_advisors(viewer, version, period, teams):
-    return query.find_advisors(viewer, period, teams)
-
-
-@st.cache_data(ttl=SECONDS, max_entries=100, show_spinner=False)
-def _team_medians(viewer, version, kpis, period):
-    return query.team_medians(viewer, kpis, period)
-
-
-@st.cache_data(ttl=SECONDS, max_entries=20, show_spinner=False)
-def _find_currencies(viewer, version):
-    return query.find_currencies(viewer)
+def find_currency(viewer: Viewer) -> str | None:
+    """The currency of all spend; None where there are several, or none."""
+    found = _find_currencies(viewer)
+    return found[0] if len(found) == 1 else None

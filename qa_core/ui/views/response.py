@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from qa_core import charts, figures, slices, statistics
+from qa_core import charts, figures, peers, slices, statistics
 from qa_core.access import Viewer
 from qa_core.findings import Finding
 from qa_core.kpis import Unit, get_kpi
@@ -68,7 +68,7 @@ def _differs(by: dict[Any, dict[str, Any]]) -> bool | None:
     rates = [row["response_rate"] for row in by.values() if not figures.is_missing(row["response_rate"].numerator) and row["response_rate"].n]
     if len(rates) < 2:
         return None
-    compared = cached.compare_rates(
+    compared = peers.compare_rates(
         tuple(str(place) for place in range(len(rates))), tuple(int(row.numerator) for row in rates), tuple(int(row.n) for row in rates)
     )
     return compared.p_value is not None and compared.p_value * len(CUTS) < 1 - statistics.CONFIDENCE

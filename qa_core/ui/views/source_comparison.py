@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from qa_core import charts, figures, findings, movement, statistics
+from qa_core import charts, figures, findings, movement, peers, statistics
 from qa_core.access import Viewer
 from qa_core.findings import Finding
 from qa_core.kpis import Subject, get_kpi
@@ -50,7 +50,7 @@ def compare(by: Mapping[Any, Mapping[str, Any]], key: str) -> tuple[list[Any], l
     known = [(value, row[key]) for value, row in by.items() if value is not None and key in row]
     known = [(value, row) for value, row in known if not figures.is_missing(row.value) and row.n >= LEAST]
     names, rows = [value for value, _row in known], [row for _value, row in known]
-    compared = cached.compare_rates(tuple(map(str, names)), tuple(int(row.numerator) for row in rows), tuple(int(row.n) for row in rows))
+    compared = peers.compare_rates(tuple(map(str, names)), tuple(int(row.numerator) for row in rows), tuple(int(row.n) for row in rows))
     return names, rows, compared
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from qa_core import exports, figures, half_hours, home, slices
+from qa_core import exports, figures, half_hours, home, peers, slices
 from qa_core.access import Role, Viewer
 from qa_core.charts import traffic as charts
 from qa_core.findings import Finding
@@ -189,7 +189,7 @@ def find_bad(frame: pd.DataFrame, better: str) -> pd.DataFrame:
     """The rows that are worse than all others together by more than chance, all tried at once."""
     known = frame[(frame["n"] >= ENOUGH) & frame["value"].notna()]
     keys = tuple(str(index) for index in known.index)
-    compared = cached.compare_rates(keys, tuple(known["numerator"].astype(int)), tuple(known["denominator"].astype(int)))
+    compared = peers.compare_rates(keys, tuple(known["numerator"].astype(int)), tuple(known["denominator"].astype(int)))
     chosen = set(compared.below if better == "up" else compared.above)
     return known[[str(index) in chosen for index in known.index]]
 
