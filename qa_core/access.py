@@ -95,6 +95,10 @@ class TeamSpan:
     starts_on: date | None = None
     ends_on: date | None = None
 
+    def holds_on(self, day: date) -> bool:
+        """Whether the team is led on that day."""
+        return (self.starts_on is None or self.starts_on <= day) and (self.ends_on is None or day < self.ends_on)
+
 
 @dataclass(frozen=True)
 class Viewer:
@@ -129,6 +133,15 @@ class Viewer:
             return dimension in EXECUTIVE_DIMENSIONS
         needed = DIMENSION_PERMISSIONS.get(dimension)
         return self.role in GRANTS and (needed is None or self.can(needed))
+
+    @property
+    def teams(self) -> frozenset[str]:
+        """The teams that this viewer manages, leads or ever led."""
+        return frozenset((*self.managed_teams, *(span.team for span in self.led)))
+
+    def teams_on(self, day: date) -> frozenset[str]:
+        """The teams that this viewer manages, or leads on that day."""
+        return frozenset((*self.managed_teams, *(span.team for span in self.led if span.holds_on(day))))
 
     @property
     def needs_suppression(self) -> bool:

@@ -16,6 +16,7 @@ from qa_core.access import Permission, Role, Viewer
 from qa_core.errors import AccessDenied, Misuse
 from qa_core.records import model, store
 from qa_core.slices import Filters, Period
+from qa_core.targets import CENTRE, Scope
 from qa_core.wording import N_
 
 SCOPES = ("site", "team", "queue")
@@ -23,9 +24,6 @@ SCOPES = ("site", "team", "queue")
 LONGEST_TITLE = 120
 
 FIGURES = (Permission.SEE_CALL_STATISTICS, Permission.SEE_SATISFACTION, Permission.SEE_SCORES)
-
-Scope = tuple[str | None, str | None]
-CENTRE: Scope = (None, None)
 
 
 @dataclass(frozen=True)
@@ -132,9 +130,7 @@ class _Reach:
         if viewer.is_system or viewer.role == Role.ADMIN:
             return True
         if viewer.role == Role.TEAM_LEAD:
-            today = datetime.now(home.current().zone).date()
-            led = {span.team for span in viewer.led if (span.starts_on or today) <= today and (span.ends_on is None or today < span.ends_on)}
-            return dimension == "team" and name in led
+            return dimension == "team" and name in viewer.teams_on(home.today())
         if dimension == "team":
             return name in viewer.managed_teams
         if dimension == "site":

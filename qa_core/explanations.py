@@ -10,6 +10,7 @@ from qa_core import downloads, exports, figures, query
 from qa_core.access import Permission, Viewer
 from qa_core.kpis import Kind, Kpi, Subject, Unit, get_kpi
 from qa_core.query import Explanation
+from qa_core.query.freshness import SOURCE_TITLES
 from qa_core.setting_words import setting_value
 from qa_core.sheets import Sheet, make_file
 from qa_core.wording import N_, _
@@ -24,14 +25,6 @@ COUNTED = {
     Subject.MISSES: N_("Counted: missed callers, one miss each"),
     Subject.ANSWERS: N_("Counted evaluations"),
     Subject.ADVISORS: N_("Counted advisors"),
-}
-KINDS = {
-    "contacts": N_("Contacts"),
-    "intervals": N_("Totals"),
-    "tracking": N_("Call tracking"),
-    "surveys": N_("Surveys"),
-    "spend": N_("Spend"),
-    "evaluations": N_("Evaluations"),
 }
 
 
@@ -104,7 +97,7 @@ def _rows(viewer: Viewer, explanation: Explanation) -> Iterator[list[Any]]:
     yield []
     yield [_("Tool"), _("Kind"), _("Rows"), _("Imports"), _("Last import"), _("Newest contact or day")]
     for source in explanation.sources:
-        yield [source.system, _(KINDS[source.kind]), source.rows, source.batches, figures.moment(source.imported_at), say_moment(source.newest)]
+        yield [source.system, _(SOURCE_TITLES[source.kind]), source.rows, source.batches, figures.moment(source.imported_at), say_moment(source.newest)]
 
 
 downloads.declare("explanation", Permission.EXPORT_FIGURES, build_file)

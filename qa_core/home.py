@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -80,6 +80,11 @@ def current() -> Home:
         country=(os.environ.get("QA_COUNTRY") or "FR").upper(),
         language=os.environ.get("QA_LANGUAGE") or "en",
     )
+
+
+def today() -> date:
+    """The day that it is on the centre's wall clock."""
+    return datetime.now(current().zone).date()
 
 
 def to_local(moment: datetime) -> datetime:

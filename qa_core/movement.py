@@ -6,6 +6,9 @@ import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
+
+from qa_core import statistics
 
 BASELINE_POINTS = 8
 """Fewer points than this say nothing about what is usual."""
@@ -141,19 +144,14 @@ def _ending(known: Sequence[int], holds: Callable[[int], bool]) -> int:
 
 
 def change_interval(now: Sequence[float], before: Sequence[float], spread: float = 1.0) -> tuple[float, float] | None:
-    """The 95 % interval of a difference of two independent values, from their own (value, low, high): MOVER (Newcombe 1998; Zou and Donner 2008).
+    """`statistics.change_interval` of two measured values; None when one of them, or its interval, is missing."""
+    return statistics.change_interval(now, before, spread) if all(_is_known(part) for part in (*now, *before)) else None
 
-    `spread` widens it for a series that wobbles more than chance alone. None when an interval is missing.
-    """
-    if not all(_is_known(part) for part in (*now, *before)):
-        return None
-    value, low, high = now
-    earlier, earlier_low, earlier_high = before
-    difference = value - earlier
-    return (
-        difference - spread * math.hypot(value - low, earlier_high - earlier),
-        difference + spread * math.hypot(high - value, earlier - earlier_low),
-    )
+
+def interval_of_change(row: Any, spread: float = 1.0) -> tuple[float, float] | None:
+    """`change_interval` of a row of `query.measure` with a comparison; None for one without."""
+    now, before = ([getattr(row, name + suffix, None) for name in ("value", "low", "high")] for suffix in ("", "_before"))
+    return change_interval(now, before, spread)
 
 
 @dataclass(frozen=True)

@@ -209,7 +209,7 @@ def find_versions(session: Session) -> dict[str, tuple[Version, ...]]:
 
 def current(session: Session) -> Settings:
     """The settings in force today, in the centre's time."""
-    today = datetime.now(home.current().zone).date()
+    today = home.today()
     return [settings for first_day, settings in find_pieces(session) if first_day is None or first_day <= today][-1]
 
 

@@ -81,14 +81,14 @@ class Period:
         """The period of the same length just before, moved back by whole weeks so that weekdays agree; before whole months, as many whole months."""
         if self.is_whole_months:
             months = (self.last_day.year - self.first_day.year) * 12 + self.last_day.month - self.first_day.month + 1
-            return Period(_add_months(self.first_day, -months), self.first_day - timedelta(days=1))
+            return Period(add_months(self.first_day, -months), self.first_day - timedelta(days=1))
         back = timedelta(weeks=-(-self.days // 7))
         return Period(self.first_day - back, self.last_day - back)
 
     def year_before(self) -> Period:
         """The same period a year before: whole months by the calendar, others 364 days back so that weekdays agree."""
         if self.is_whole_months:
-            return Period(_add_months(self.first_day, -12), _add_months(self.last_day + timedelta(days=1), -12) - timedelta(days=1))
+            return Period(add_months(self.first_day, -12), add_months(self.last_day + timedelta(days=1), -12) - timedelta(days=1))
         return Period(self.first_day - timedelta(days=364), self.last_day - timedelta(days=364))
 
     @property
@@ -120,6 +120,7 @@ class Filters:
         return Filters.of(self.period, {**dict(self.values), dimension: chosen})
 
 
-def _add_months(day: date, months: int) -> date:
+def add_months(day: date, months: int) -> date:
+    """The same day of the month so many months later; of days that every month has."""
     position = day.year * 12 + day.month - 1 + months
     return date(position // 12, position % 12 + 1, day.day)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import date, timedelta
 
 from qa_core.access import Viewer
-from qa_core.slices import Period
+from qa_core.slices import Period, add_months
 from qa_core.wording import N_
 
 DAYS: Mapping[str, str] = {
@@ -41,7 +41,7 @@ def is_known(choice: str, viewer: Viewer, last_day: date) -> bool:
     if choice in choices(viewer):
         return True
     if MONTH.fullmatch(choice):
-        return not viewer.needs_suppression or end_of("month", _first_of(choice)) <= _last_whole_month_end(last_day)
+        return not viewer.needs_suppression or end_of("month", _first_of(choice)) <= last_whole_month_end(last_day)
     return choice in MONTHS
 
 
@@ -54,8 +54,8 @@ def build_period(choice: str, last_day: date, first_day: date, chosen: tuple[dat
     if MONTH.fullmatch(choice):
         return Period(_first_of(choice), end_of("month", _first_of(choice)))
     if choice in MONTHS:
-        end = _last_whole_month_end(last_day)
-        return Period(_months_back(end, int(choice[:-1]) - 1), end)
+        end = last_whole_month_end(last_day)
+        return Period(add_months(end.replace(day=1), 1 - int(choice[:-1])), end)
     if choice == "month":
         return Period(last_day.replace(day=1), last_day)
     if choice == "last_month":
@@ -72,7 +72,7 @@ def build_span(viewer: Viewer, first_day: date, last_day: date) -> Period | None
     """All that this viewer may look at in data of these days: whole months only, for some; None where there is none."""
     if not viewer.needs_suppression:
         return Period(first_day, last_day)
-    first, end = first_day.replace(day=1), _last_whole_month_end(last_day)
+    first, end = first_day.replace(day=1), last_whole_month_end(last_day)
     return Period(first, end) if first <= end else None
 
 
@@ -92,7 +92,7 @@ def build_trend(period: Period, whole_months: bool) -> tuple[str, Period]:
     Whole weeks at the front, so that the first point is no stump.
     """
     if whole_months:
-        first = min(_months_back(period.last_day, 12), period.first_day)
+        first = min(add_months(period.last_day.replace(day=1), -12), period.first_day)
         return "month", Period(first, period.last_day)
     if period.days > 420:
         return "month", Period(period.first_day.replace(day=1), period.last_day)
@@ -131,11 +131,7 @@ def period_of(grain: str, start: str | None) -> Period | None:
     return Period(first_day, end_of(grain, first_day)) if first_day else None
 
 
-def _last_whole_month_end(last_day: date) -> date:
+def last_whole_month_end(last_day: date) -> date:
+    """The end of the last month that is whole in data that goes to `last_day`."""
     following = last_day + timedelta(days=1)
     return last_day if following.day == 1 else last_day.replace(day=1) - timedelta(days=1)
-
-
-def _months_back(end: date, months: int) -> date:
-    position = end.year * 12 + end.month - 1 - months
-    return date(position // 12, position % 12 + 1, 1)

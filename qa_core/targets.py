@@ -208,9 +208,8 @@ def find_sites(session: Session, viewer: Viewer) -> frozenset[str]:
 def _check_scope(kpi: Kpi, dimension: str | None, period: Period) -> None:
     if dimension is not None and dimension not in SCOPES:
         raise Misuse("bad_scope", N_("A target is for the whole centre, or for one of: {known}."), known=", ".join(SCOPES))
-    if dimension is not None and dimension not in kpi.dimensions:
-        message = N_("{kpi} cannot be cut by {dimension}. It can be cut by: {known}.")
-        raise Refusal("cannot_cut", message, kpi=kpi.key, dimension=dimension, known=", ".join(kpi.dimensions))
+    if dimension is not None:
+        kpi.require_cut(dimension)
     if kpi.is_amount and not period.is_bounded:
         raise Misuse("no_period", N_("{kpi} adds up over time: say with --from and --to in which days the target should be reached."), kpi=kpi.key)
 
@@ -219,9 +218,7 @@ def _may_see(viewer: Viewer, target: Target) -> bool:
     """Whoever sees the KPI sees its targets, but those of other people's teams."""
     if not viewer.can(BY_KEY[target.kpi].needs) or (target.dimension is not None and not viewer.can_cut_by(target.dimension)):
         return False
-    if target.dimension != "team" or viewer.is_system:
-        return True
-    return target.name in viewer.managed_teams or target.name in {span.team for span in viewer.led}
+    return target.dimension != "team" or viewer.is_system or target.name in viewer.teams
 
 
 def _may_set(viewer: Viewer, scope: Scope, sites: frozenset[str]) -> bool:
@@ -306,7 +303,7 @@ def _narrow(period: Period, grain: str, start: Any) -> Period:
 
 
 def _judged_on(period: Period) -> date:
-    today = datetime.now(home.current().zone).date()
+    today = home.today()
     is_over = period.last_day is not None and (period.last_day <= today or (period.first_day is not None and period.first_day > today))
     return period.last_day if is_over else today
 

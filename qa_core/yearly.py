@@ -9,7 +9,7 @@ from datetime import date, timedelta
 import numpy as np
 
 from qa_core import drivers, spans
-from qa_core.slices import Period
+from qa_core.slices import Period, add_months
 
 YEAR = 12
 LEAST_MONTHS = 2 * YEAR
@@ -20,23 +20,23 @@ def a_year_before(grain: str, period: Period) -> Period:
     """The days that stand a year before those of a trend: 52 weeks, or the same calendar months."""
     if grain == "week":
         return Period(period.first_day - timedelta(weeks=52), period.last_day - timedelta(weeks=52))
-    end = spans.end_of("month", _month(period.last_day, -YEAR))
-    last = end if _ends_month(period.last_day) else end.replace(day=min(period.last_day.day, end.day))
-    return Period(_month(period.first_day, -YEAR), last)
+    end = spans.end_of("month", add_months(period.last_day.replace(day=1), -YEAR))
+    last = end if spans.last_whole_month_end(period.last_day) == period.last_day else end.replace(day=min(period.last_day.day, end.day))
+    return Period(add_months(period.first_day.replace(day=1), -YEAR), last)
 
 
 def find_paired(first_day: date, last_day: date, most: int = YEAR) -> Period | None:
     """The last whole months, `most` at most, whose months a year before lie whole in the data too; None where there are none."""
-    first = first_day if first_day.day == 1 else _month(first_day, 1)
-    end = last_day if _ends_month(last_day) else last_day.replace(day=1) - timedelta(days=1)
-    start = max(_month(first, YEAR), _month(end, 1 - most))
+    first = _first_whole_month(first_day)
+    end = spans.last_whole_month_end(last_day)
+    start = max(add_months(first, YEAR), add_months(end.replace(day=1), 1 - most))
     return Period(start, end) if start <= end else None
 
 
 def count_months(first_day: date, last_day: date) -> int:
     """How many whole months lie in the data."""
-    first = first_day if first_day.day == 1 else _month(first_day, 1)
-    end = _month(last_day, 1) if _ends_month(last_day) else last_day.replace(day=1)
+    first = _first_whole_month(first_day)
+    end = spans.last_whole_month_end(last_day) + timedelta(days=1)
     return max(0, (end.year - first.year) * YEAR + end.month - first.month)
 
 
@@ -83,10 +83,5 @@ def find_season(counts: Sequence[tuple[str, float, float]]) -> Season | None:
     return Season(float(fdtrc(len(effects), freedom, joint / wobble)), int(levels.argmax()) + 1, int(levels.argmin()) + 1)
 
 
-def _month(day: date, months: int) -> date:
-    position = day.year * YEAR + day.month - 1 + months
-    return date(position // YEAR, position % YEAR + 1, 1)
-
-
-def _ends_month(day: date) -> bool:
-    return (day + timedelta(days=1)).day == 1
+def _first_whole_month(first_day: date) -> date:
+    return first_day if first_day.day == 1 else add_months(first_day.replace(day=1), 1)

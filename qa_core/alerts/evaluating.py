@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pandas as pd
@@ -86,7 +86,7 @@ def _group(active: Sequence[Rule]) -> list[list[Rule]]:
 def _measure(group: Sequence[Rule], first_day: date, last_day: date) -> Iterator[_Found]:
     dimension, grain = group[0].dimension, group[0].grain
     # Today is not over: whatever came of it until now, more may come.
-    yesterday = datetime.now(home.current().zone).date() - timedelta(days=1)
+    yesterday = home.today() - timedelta(days=1)
     period, last_day = _look_back(grain, last_day), min(last_day, yesterday)
     where, by = Filters(period), (*([dimension] if dimension else []), grain)
     keys = tuple(dict.fromkeys(rule.kpi for rule in group))

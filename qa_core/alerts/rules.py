@@ -161,7 +161,7 @@ def _may_see(viewer: Viewer, rule: Rule) -> bool:
     if not viewer.can(Permission.SEE_ALERTS) or not viewer.can(get_kpi(rule.kpi).needs):
         return False
     if rule.dimension == "team" and rule.name is not None and not viewer.is_system:
-        return rule.name in viewer.managed_teams or rule.name in {span.team for span in viewer.led}
+        return rule.name in viewer.teams
     return rule.dimension is None or viewer.can_cut_by(rule.dimension)
 
 
@@ -173,9 +173,8 @@ def _check(rule: Rule) -> None:
         raise Misuse("bad_grain", N_("A rule looks at one of: {known}."), known=", ".join(GRAINS))
     if rule.dimension is not None and rule.dimension not in DIMENSIONS:
         raise Misuse("bad_scope", N_("A rule is about the whole centre, or one of: {known}."), known=", ".join(DIMENSIONS))
-    if rule.dimension is not None and rule.dimension not in kpi.dimensions:
-        message = N_("{kpi} cannot be cut by {dimension}. It can be cut by: {known}.")
-        raise Refusal("cannot_cut", message, kpi=kpi.key, dimension=rule.dimension, known=", ".join(kpi.dimensions))
+    if rule.dimension is not None:
+        kpi.require_cut(rule.dimension)
     if not (1 <= rule.periods <= MOST_PERIODS and 1 <= rule.clear_after <= MOST_PERIODS):
         raise Misuse("bad_periods", N_("A rule counts 1 to {most} periods."), most=MOST_PERIODS)
     if rule.kind == RuleKind.THRESHOLD and (rule.side not in SIDES or rule.threshold is None):

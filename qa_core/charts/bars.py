@@ -99,8 +99,3 @@ def build_stretch(parts: Sequence[tuple[str, float]], *, dark: bool = False, hei
     figure.update_xaxes(visible=False, range=[0, total])
     figure.update_yaxes(visible=False)
     return dress(figure, tint, height)
-
-
-def _fade(colour: str, strength: float) -> str:
-    red, green, blue = (int(colour[position : position + 2], 16) for position in (1, 3, 5))
-    return f"rgba({red},{green},{blue},{max(strength, 0.35):.2f})"

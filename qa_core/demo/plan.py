@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from zlib import crc32
 
 import numpy as np
@@ -24,7 +24,7 @@ class Plan:
     @staticmethod
     def until_yesterday(months: int = 18, advisors: int = 60, contacts: int = 250_000, seed: int = 7) -> Plan:
         """A centre whose last day is yesterday, so that its launch, its campaigns and its pending contacts are always as old."""
-        return Plan(datetime.now(home.current().zone).date() - timedelta(days=1), months, advisors, contacts, seed)
+        return Plan(home.today() - timedelta(days=1), months, advisors, contacts, seed)
 
     @property
     def first_day(self) -> date:

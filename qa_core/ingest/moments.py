@@ -12,7 +12,6 @@ import pyarrow.compute as pc
 from qa_core.ingest.clock import DAY, EPOCH_DAY, FIRST_YEAR, LAST_YEAR, combine_day, seconds_of_day
 
 CENTURY_TURNS = 70
-NUMERALS = r"\d+(?:[.,]\d+)?"
 
 _ZONES = {"Z": 0, "UTC": 0, "GMT": 0, "WET": 0, "WEST": 3600, "CET": 3600, "CEST": 7200}
 _HALF = r"(?: ?(?P<ap>[AaPp])\.? ?[Mm]\.?)?"

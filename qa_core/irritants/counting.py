@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import TypeVar
 
-from qa_core import movement, statistics
+from qa_core import statistics
 from qa_core.irritants.words import Mention
 
 FEWEST = 5
@@ -46,7 +46,7 @@ class Share:
 
     @property
     def gap(self) -> tuple[float, float]:
-        return change_interval((self.hits, self.n), (self.other_hits, self.other_n))
+        return statistics.difference_interval(self.hits, self.n, self.other_hits, self.other_n)
 
 
 @dataclass(frozen=True)
@@ -66,12 +66,6 @@ class Said:
     unhappy: frozenset[int]
     along: tuple[Terms, ...] = ()
     """What is found with it, in contacts that are nearly all among its own."""
-
-
-def change_interval(now: tuple[int, int], before: tuple[int, int]) -> tuple[float, float]:
-    """The 95 % interval of the difference of two shares, each as (hits, n) with n > 0."""
-    sides = [(hits / n, *statistics.wilson(hits, n)) for hits, n in (now, before)]
-    return movement.change_interval(*sides)
 
 
 def find_standing_out(shares: Mapping[Key, Share]) -> dict[Key, Share]:

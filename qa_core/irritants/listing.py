@@ -66,7 +66,7 @@ class Entry:
 
     @property
     def is_late(self) -> bool:
-        return self.state in OPEN and self.due_on is not None and self.due_on < _today()
+        return self.state in OPEN and self.due_on is not None and self.due_on < home.today()
 
 
 @dataclass(frozen=True)
@@ -229,27 +229,21 @@ def _may_see(viewer: Viewer, row: model.Irritant) -> bool:
     if viewer.is_system or viewer.needs_suppression:
         return True
     teams = {team.team_name for team in row.teams}
-    return bool(teams & _led_or_managed(viewer)) or (row.concerns_unassigned and viewer.sees_unassigned)
+    return bool(teams & viewer.teams_on(home.today())) or (row.concerns_unassigned and viewer.sees_unassigned)
 
 
 def _may_change(viewer: Viewer, row: model.Irritant) -> bool:
     """Who answers for all that an entry concerns, and whoever was given it."""
     if viewer.is_system or not viewer.can(Permission.MANAGE_IRRITANTS):
         return viewer.is_system
-    covers = {team.team_name for team in row.teams} <= _led_or_managed(viewer) and (viewer.sees_unassigned or not row.concerns_unassigned)
+    covers = {team.team_name for team in row.teams} <= viewer.teams_on(home.today()) and (viewer.sees_unassigned or not row.concerns_unassigned)
     return covers or row.owner == viewer.username
-
-
-def _led_or_managed(viewer: Viewer) -> set[str]:
-    today = _today()
-    led = {span.team for span in viewer.led if (span.starts_on is None or span.starts_on <= today) and (span.ends_on is None or span.ends_on > today)}
-    return led | set(viewer.managed_teams)
 
 
 def _teams_of(session: Session, viewer: Viewer) -> tuple[set[str], bool]:
     if viewer.is_system:
         return set(session.scalars(sa.select(model.Team.name))), True
-    return _led_or_managed(viewer), viewer.sees_unassigned
+    return viewer.teams_on(home.today()), viewer.sees_unassigned
 
 
 def _checked_owner(session: Session, owner: str | None, teams: set[str], unassigned: bool) -> str | None:
@@ -259,7 +253,7 @@ def _checked_owner(session: Session, owner: str | None, teams: set[str], unassig
 
 
 def _owners_of(session: Session, teams: set[str], unassigned: bool) -> dict[str, str]:
-    today = _today()
+    today = home.today()
     account, lead = model.Account, model.TeamLead
     known = sa.select(account.username, account.display_name).where(account.active)
     in_force = (sa.or_(lead.starts_on.is_(None), lead.starts_on <= today), sa.or_(lead.ends_on.is_(None), lead.ends_on > today))
@@ -269,7 +263,3 @@ def _owners_of(session: Session, teams: set[str], unassigned: bool) -> dict[str,
     managers = known.where(account.role == Role.MANAGER, sa.or_(manages, account.sees_unassigned) if unassigned else manages)
     found = [*session.execute(leads), *session.execute(managers)]
     return dict(sorted(((username, name or username) for username, name in found), key=lambda entry: entry[1]))
-
-
-def _today() -> date:
-    return datetime.now(home.current().zone).date()

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from qa_core.irritants.counting import Share, change_interval
+from qa_core import statistics
+from qa_core.irritants.counting import Share
 
 
 class Kind(StrEnum):
@@ -53,7 +54,7 @@ class Count:
 
     def change_from(self, before: Count) -> tuple[float, float] | None:
         """The 95 % interval of the change of the share; None where one of the two is missing."""
-        return change_interval((self.hits, self.n), (before.hits, before.n)) if self.n and before.n else None
+        return statistics.difference_interval(self.hits, self.n, before.hits, before.n)
 
 
 @dataclass(frozen=True)

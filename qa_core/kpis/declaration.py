@@ -13,8 +13,9 @@ import sqlalchemy as sa
 
 from qa_core import slices
 from qa_core.access import Permission
+from qa_core.errors import Refusal
 from qa_core.settings import Settings
-from qa_core.wording import _
+from qa_core.wording import N_, _
 
 Predicate = sa.ColumnElement[bool]
 Amount = sa.ColumnElement[float]
@@ -182,6 +183,12 @@ class Kpi:
     def is_amount(self) -> bool:
         """Whether the value grows with the period: totals, and customers counted once each."""
         return self.kind == Kind.TOTAL or (self.kind == Kind.DISTINCT and self.unit == Unit.COUNT)
+
+    def require_cut(self, dimension: str) -> None:
+        """Raise Refusal unless this KPI can be cut, and filtered, by that dimension."""
+        if dimension not in self.dimensions:
+            message = N_("{kpi} cannot be cut by {dimension}. It can be cut by: {known}.")
+            raise Refusal("cannot_cut", message, kpi=self.key, dimension=dimension, known=", ".join(self.dimensions))
 
     def as_json(self) -> dict[str, Any]:
         """The glossary entry, in the language spoken (CONTRACT.md section 3, `kpis --json`)."""

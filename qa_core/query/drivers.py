@@ -28,11 +28,10 @@ DIGITS = 3
 
 @dataclass(frozen=True)
 class Drivers:
-    """`found`: what was compared, the largest difference first. `rated`: the ratings behind it. `is_adjusted`: whether the factors were held
+    """`found`: what was compared, the largest difference first. `is_adjusted`: whether the factors were held
     alike; `is_narrowed`: filters leave nothing that may be shown. `evaluated`: the rated contacts that have an evaluation too, where it is asked."""
 
     found: tuple[Driver, ...] = ()
-    rated: int = 0
     is_adjusted: bool = False
     is_narrowed: bool = False
     evaluated: int | None = None
@@ -57,7 +56,7 @@ def find_drivers(viewer: Viewer, where: Filters = Filters()) -> Drivers:
     told = {factor.key: factor.told for factor in factors}
     found = drivers.find_drivers(cells, told)
     criteria, evaluated = _compare_criteria(question, kpi) if viewer.can(Permission.SEE_SCORES) else ([], None)
-    return Drivers(drivers.settle([*found, *criteria]), int(cells["n"].sum()), _are_adjusted(found), evaluated=evaluated)
+    return Drivers(drivers.settle([*found, *criteria]), _are_adjusted(found), evaluated=evaluated)
 
 
 def _are_adjusted(found: tuple[Driver, ...]) -> bool:
@@ -76,7 +75,7 @@ def _find_in_large_cells(question: Question, kpi: Kpi, factors: list[Factor]) ->
     told = {factor.key: [level for level in kept[factor.key] if factor.told is None or level in factor.told] for factor in factors if factor.key in kept}
     figures = 2 * sum(map(len, told.values()))
     found = drivers.find_drivers(cells, told, adjusts=len(cells) >= CELLS_PER_FIGURE * figures)
-    return Drivers(tuple(_round(driver) for driver in found), int(total["n"]), _are_adjusted(found))
+    return Drivers(tuple(_round(driver) for driver in found), _are_adjusted(found))
 
 
 def _find_shown(question: Question, factor: Factor) -> frozenset[Hashable]:

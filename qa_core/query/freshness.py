@@ -13,6 +13,7 @@ from qa_core.access import Permission, Viewer
 from qa_core.facts import CONTACTS
 from qa_core.records import store
 from qa_core.records.model import Evaluation, ImportBatch
+from qa_core.wording import N_
 
 NEEDS: dict[str, Permission] = {
     "contacts": Permission.SEE_CALL_STATISTICS,
@@ -24,6 +25,17 @@ NEEDS: dict[str, Permission] = {
     "advisors": Permission.MANAGE_IMPORTS,
 }
 """Who is told about a kind of source; whoever keeps the centre running is told about all."""
+
+SOURCE_TITLES = {
+    "contacts": N_("Contacts"),
+    "intervals": N_("Totals"),
+    "tracking": N_("Call tracking"),
+    "surveys": N_("Surveys"),
+    "spend": N_("Spend"),
+    "evaluations": N_("Evaluations"),
+    "advisors": N_("Advisors"),
+}
+"""What a source brings, by its kind."""
 
 KEEPERS = (Permission.MANAGE_IMPORTS, Permission.SEE_HEALTH)
 

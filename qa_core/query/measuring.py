@@ -16,7 +16,7 @@ from qa_core import engines, home, lake, slices
 from qa_core import kpis as declared
 from qa_core import settings as declared_settings
 from qa_core.access import Role, Viewer
-from qa_core.errors import AccessDenied, Refusal
+from qa_core.errors import AccessDenied
 from qa_core.facts import CONTACTS
 from qa_core.kpis import COMPONENTS, Given, Kpi, Subject
 from qa_core.query import answers, cuts, statements, suppression, totals
@@ -26,7 +26,6 @@ from qa_core.query.statements import Question
 from qa_core.records import store
 from qa_core.settings import Settings
 from qa_core.slices import Filters, Period
-from qa_core.wording import N_
 
 
 def measure(
@@ -74,9 +73,7 @@ def _check(viewer: Viewer, chosen: tuple[Kpi, ...], by: tuple[str, ...], where: 
             raise AccessDenied()
     for kpi in chosen:
         for dimension in touched:
-            if dimension not in kpi.dimensions:
-                message = N_("{kpi} cannot be cut by {dimension}. It can be cut by: {known}.")
-                raise Refusal("cannot_cut", message, kpi=kpi.key, dimension=dimension, known=", ".join(kpi.dimensions))
+            kpi.require_cut(dimension)
     if viewer.needs_suppression:
         for period in (where.period, *([compare] if compare else [])):
             suppression.require_whole_months(period)

@@ -13,7 +13,18 @@ from qa_core.statistics.comparison import (
 )
 from qa_core.statistics.exact import correct_for_all, exceeds_by_chance
 from qa_core.statistics.funnel import OUTER, Funnel, build_funnel
-from qa_core.statistics.intervals import CONFIDENCE, NORMAL, Z95, difference_interval, mean_interval, nps_interval, t_quantile, weigh_rate, wilson
+from qa_core.statistics.intervals import (
+    CONFIDENCE,
+    NORMAL,
+    Z95,
+    change_interval,
+    difference_interval,
+    mean_interval,
+    nps_interval,
+    t_quantile,
+    weigh_rate,
+    wilson,
+)
 from qa_core.statistics.planning import POWER, detectable, more_needed
 from qa_core.statistics.shrinkage import Shrunk, pooled_variance, shrink_means, shrink_rates
 from qa_core.statistics.standardising import FEWEST, Standard, Sums, standardise
@@ -33,6 +44,7 @@ __all__ = [
     "Standard",
     "Sums",
     "build_funnel",
+    "change_interval",
     "compare_means",
     "compare_rates",
     "correct_for_all",

@@ -28,9 +28,20 @@ def difference_interval(hits: float, n: float, other_hits: float, other_n: float
     one, other = wilson(hits, n), wilson(other_hits, other_n)
     if one is None or other is None:
         return None
-    rate, other_rate = hits / n, other_hits / other_n
-    difference = rate - other_rate
-    return difference - math.hypot(rate - one[0], other[1] - other_rate), difference + math.hypot(one[1] - rate, other_rate - other[0])
+    return change_interval((hits / n, *one), (other_hits / other_n, *other))
+
+
+def change_interval(now: Sequence[float], before: Sequence[float], spread: float = 1.0) -> tuple[float, float]:
+    """The 95 % interval of a difference of two independent values, from their own (value, low, high): MOVER (Newcombe 1998; Zou and Donner 2008).
+
+    `spread` widens it for a series that wobbles more than chance alone.
+    """
+    (value, low, high), (earlier, earlier_low, earlier_high) = now, before
+    difference = value - earlier
+    return (
+        difference - spread * math.hypot(value - low, earlier_high - earlier),
+        difference + spread * math.hypot(high - value, earlier - earlier_low),
+    )
 
 
 def weigh_rate(hits: Sequence[float], n: Sequence[float], sizes: Sequence[float]) -> tuple[float, float, float] | None:

@@ -97,9 +97,7 @@ def build_tile(row: Any, look: Look, series: Series | None = None, extra: str = 
     change = getattr(row, "delta", None)
     # Beside a whole period, the total of one that is not over would read as a fall.
     if look.compare and not figures.is_missing(change) and not (look.is_cut_short and kpi.is_amount):
-        interval = movement.change_interval(
-            (row.value, row.low, row.high), (row.value_before, row.low_before, row.high_before), series.spread if series else 1.0
-        )
+        interval = movement.interval_of_change(row, series.spread if series else 1.0)
         tone = findings.describe_change("", change, interval, kpi.unit, kpi.better).tone if interval else ""
         tile |= {"delta": figures.change(change, kpi.unit, currency), "delta_up": change >= 0, "delta_tone": tone}
     return Tile(**tile, sparkline=sparkline, kpi=kpi.key)

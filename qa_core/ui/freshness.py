@@ -9,18 +9,9 @@ import streamlit as st
 from qa_core import figures
 from qa_core.access import Viewer
 from qa_core.query import Freshness
+from qa_core.query.freshness import SOURCE_TITLES
 from qa_core.ui import cached
-from qa_core.wording import N_, _
-
-KINDS = {
-    "contacts": N_("Contacts"),
-    "intervals": N_("Totals"),
-    "tracking": N_("Call tracking"),
-    "surveys": N_("Surveys"),
-    "spend": N_("Spend"),
-    "evaluations": N_("Evaluations"),
-    "advisors": N_("Advisors"),
-}
+from qa_core.wording import _
 
 
 def show(viewer: Viewer) -> None:
@@ -57,7 +48,7 @@ def show_table(viewer: Viewer) -> None:
 
 
 def _kind(source: Freshness) -> str:
-    return _(KINDS[source.kind]) if source.kind in KINDS else source.kind
+    return _(SOURCE_TITLES[source.kind]) if source.kind in SOURCE_TITLES else source.kind
 
 
 def _newest(source: Freshness) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from typing import Any
 
 import streamlit as st
@@ -14,7 +13,7 @@ from qa_core.alerts import Rule, RuleKind
 from qa_core.errors import Refusal
 from qa_core.kpis import ALL, Kpi, get_kpi
 from qa_core.slices import Filters, Period
-from qa_core.targets import Target
+from qa_core.targets import Scope, Target
 from qa_core.ui import address, cached, gate, notes, ringing
 from qa_core.wording import N_, _
 
@@ -24,8 +23,6 @@ KINDS = {RuleKind.CONTROL: N_("Beyond what is usual"), RuleKind.TARGET: N_("Miss
 GRAINS = {"day": N_("Day"), "week": N_("Week"), "month": N_("Month")}
 SIDES = {"above": N_("Above"), "below": N_("Below")}
 OUTCOME = "goals_outcome"
-
-Scope = tuple[str | None, str | None]
 
 
 def choose_section(viewer: Viewer) -> str:
@@ -96,7 +93,7 @@ def _say_days(target: Target) -> str:
 def _measure_gap(viewer: Viewer, target: Target) -> str:
     """How far the last weeks (for some: months) are from a target in force."""
     kpi, span = get_kpi(target.kpi), query.data_span(viewer) if viewer.can(get_kpi(target.kpi).needs) else None
-    if span is None or kpi.is_amount or not target.holds_on(datetime.now(home.current().zone).date()):
+    if span is None or kpi.is_amount or not target.holds_on(home.today()):
         return ""
     where = Filters.of(spans.build_period(spans.default(viewer), span[1], span[0]), {target.dimension: [target.name]} if target.dimension else {})
     row = cached.headline(viewer, (kpi.key,), where)[kpi.key]
@@ -187,7 +184,7 @@ def show_notes(viewer: Viewer) -> None:
         st.subheader(_("Add a note"), anchor=False)
         scopes = annotations.find_scopes(viewer)
         if scopes:
-            notes.ask(scopes, "page", datetime.now(home.current().zone).date())
+            notes.ask(scopes, "page", home.today())
         else:
             st.caption(_("There is no site or team of yours to write about."))
 

@@ -18,7 +18,8 @@ from qa_core.ingest import batches, uploads
 from qa_core.ingest.options import DATE_ORDERS, DECIMALS, IGNORE, KINDS, ImportOptions
 from qa_core.ingest.profiles import get_profile
 from qa_core.ingest.report import FileReport
-from qa_core.ui import fields, freshness, gate, import_reports, tables
+from qa_core.query.freshness import SOURCE_TITLES
+from qa_core.ui import fields, gate, import_reports, tables
 from qa_core.wording import N_, _, ngettext
 
 LARGEST_UPLOAD_MB = 20
@@ -125,7 +126,7 @@ def show_batches(viewer: Viewer) -> None:
     said = ngettext("{count} import, newest first.", "{count} imports, newest first.", total, count=figures.number(total))
     st.caption(said + " " + _("Select a row to see what was decided and rejected, or to undo the import."))
     counts = {name: _(import_reports.COUNTS[name]) for name in ("read", "new", "updated", "rejected")}
-    kinds, states = ({key: _(title) for key, title in titles.items()} for titles in (freshness.KINDS, batches.STATES))
+    kinds, states = ({key: _(title) for key, title in titles.items()} for titles in (SOURCE_TITLES, batches.STATES))
     rows = [
         {
             _("When"): figures.moment(home.to_local(batch["finished_at"] or batch["started_at"])),
@@ -149,7 +150,7 @@ def show_batches(viewer: Viewer) -> None:
 def _ask_which(viewer: Viewer) -> tuple[batches.Which, int, int]:
     """Which imports are listed, the page of their list, and how many there are."""
     first, second, third, fourth = st.columns([3, 3, 4, 2], vertical_alignment="bottom")
-    kind = first.selectbox(_("Kind"), KINDS, index=None, format_func=lambda key: _(freshness.KINDS[key]), placeholder=_("All"), key="batches_kind")
+    kind = first.selectbox(_("Kind"), KINDS, index=None, format_func=lambda key: _(SOURCE_TITLES[key]), placeholder=_("All"), key="batches_kind")
     day = second.date_input(_("Day of the import"), value=None, format="DD/MM/YYYY", key="batches_day")
     troubled = third.checkbox(_("Rejected rows or failures only"), key="batches_troubled")
     which = batches.Which(kind, day if isinstance(day, date) else None, troubled)

@@ -9,6 +9,7 @@ from qa_core.access import Permission, Viewer
 from qa_core.findings import Finding
 from qa_core.kpis import Kpi
 from qa_core.query import Explanation
+from qa_core.query.freshness import SOURCE_TITLES
 from qa_core.settings import get_setting
 from qa_core.ui import cached, cards, drill, explaining, links, menu, tables
 from qa_core.ui.filter_bar import Look
@@ -154,7 +155,7 @@ def _show_sources(explanation: Explanation) -> None:
         rows = [
             {
                 _("Tool"): source.system,
-                _("Kind"): _(explanations.KINDS[source.kind]),
+                _("Kind"): _(SOURCE_TITLES[source.kind]),
                 _("Rows"): source.rows,
                 _("Imports"): source.batches,
                 _("Last import"): figures.moment(source.imported_at),

@@ -50,7 +50,7 @@ def show(viewer: Viewer, look: Look, key: str, spread: float, tried: Window) -> 
         before, now = join_hidden([read_segments(cut, dimension) for cut in cuts], whole)
         effects = movement.explain_change(before, now)
         names = {effect.segment: _("Hidden, being small") if effect.segment is HIDDEN else figures.name(dimension, effect.segment) for effect in effects}
-        interval = movement.change_interval((whole.value, whole.low, whole.high), (whole.value_before, whole.low_before, whole.high_before), spread)
+        interval = movement.interval_of_change(whole, spread)
         with heading:
             cards.show_heading(describe(kpi, whole.delta, interval, effects, names, dimension), _say_sum(effects, whole.delta))
         left, right = st.columns(2, gap="small")

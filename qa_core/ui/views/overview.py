@@ -149,7 +149,7 @@ def _compare_cells(viewer: Viewer, look: Look, series: Mapping[str, Series]) -> 
             if figures.is_missing(value):
                 continue
             spread = CAUTION * series[row.kpi].spread
-            interval = movement.change_interval((row.value, row.low, row.high), (row.value_before, row.low_before, row.high_before), spread)
+            interval = movement.interval_of_change(row, spread)
             if figures.is_missing(row.delta) or interval is None:
                 cells.append(None)
                 continue

@@ -237,7 +237,7 @@ def _find_moved(viewer: Viewer, look: Look, rates: tuple[str, ...], dimension: s
     items = []
     for row in tried:
         kpi, value = get_kpi(row.kpi), getattr(row, dimension)
-        between = movement.change_interval((row.value, row.low, row.high), (row.value_before, row.low_before, row.high_before), wider * spread[row.kpi])
+        between = movement.interval_of_change(row, wider * spread[row.kpi])
         tone = findings.describe_change("", row.delta, between, kpi.unit, kpi.better).tone if between else ""
         if not tone:
             continue
@@ -252,7 +252,7 @@ def _find_attribution(viewer: Viewer, look: Look) -> Iterator[Item]:
     if look.compare is None:
         return
     row = cached.headline(viewer, ("attribution_rate",), look.where, look.compare)["attribution_rate"]
-    between = movement.change_interval((row.value, row.low, row.high), (row.value_before, row.low_before, row.high_before))
+    between = movement.interval_of_change(row)
     if between is None or between[0] <= 0 <= between[1] or abs(row.delta) < 0.01:
         return
     said = {"change": figures.change(row.delta, "rate"), "value": figures.percent(row.value)}

@@ -33,7 +33,7 @@ def show(viewer: Viewer, look: Look) -> None:
     where, before = look.where.with_period(paired), paired.year_before()
     together = cached.headline(viewer, KPIS, where, before)
     csat, kpi = together["csat"], get_kpi("csat")
-    finding = findings.describe_change(_("Satisfaction year over year"), getattr(csat, "delta", None), _interval(csat), kpi.unit, kpi.better)
+    finding = findings.describe_change(_("Satisfaction year over year"), getattr(csat, "delta", None), movement.interval_of_change(csat), kpi.unit, kpi.better)
     months = [row for row in cached.measure(viewer, ("csat",), ("month",), where, before).itertuples() if not figures.is_missing(row.delta)]
     caption = " ".join(part for part in (_explain(paired, together), _say_season(viewer, look)) if part)
     if not months:
@@ -43,15 +43,9 @@ def show(viewer: Viewer, look: Look) -> None:
     cards.show_chart(charts.build_differences(_frame(months), kpi.unit, dark=cards.is_dark(), row_height=19), finding, caption, "year_over_year")
 
 
-def _interval(row: Any) -> tuple[float, float] | None:
-    if figures.is_missing(getattr(row, "delta", None)):
-        return None
-    return movement.change_interval((row.value, row.low, row.high), (row.value_before, row.low_before, row.high_before))
-
-
 def _frame(months: list[Any]) -> pd.DataFrame:
     """Newest on top; coloured where chance does not explain the difference, all months tried at once."""
-    between = [_interval(row) or (None, None) for row in months]
+    between = [movement.interval_of_change(row) or (None, None) for row in months]
     sure = holm([_p_value(row.delta, *ends) for row, ends in zip(months, between, strict=True)])
     records = [
         {
@@ -79,7 +73,7 @@ def _explain(paired: Period, together: dict[str, Any]) -> str:
     parts = [_("{months} against the same months a year before, with 95 % interval.", months=figures.period(paired))]
     changes = []
     for key in KPIS:
-        row, between = together[key], _interval(together[key])
+        row, between = together[key], movement.interval_of_change(together[key])
         if between:
             unit = get_kpi(key).unit
             changes.append(f"{cards.column_of(key)} {figures.change(row.delta, unit)} ({charts.say_between(*between, unit)})")
