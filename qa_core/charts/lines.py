@@ -119,7 +119,7 @@ def build_trend(
     figure.update_yaxes(range=[low, high], tickvals=ticks, ticktext=[say_tick(tick, unit, currency, ticks) for tick in ticks])
     # What lies before the first known value is left out, so that a centre's first weeks fill the picture.
     at = at[int(known.argmax()) :]
-    _date_axis(figure, at, grain)
+    date_axis(figure, at, grain)
     _draw_marks(figure, marks, at, high, tint)
     return dress(figure, tint, height)
 
@@ -232,7 +232,7 @@ def _stretches(known: pd.Series) -> list[tuple[int, int]]:
     return runs
 
 
-def _date_axis(figure: go.Figure, at: Sequence[date], grain: str) -> None:
+def date_axis(figure: go.Figure, at: Sequence[date], grain: str) -> None:
     """Ticks that a reader of either language understands; Plotly's own month names stay English."""
     if not at:
         return

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Sequence
 from dataclasses import dataclass
+from datetime import date
 
 import pandas as pd
 import plotly.graph_objects as go
 
 from qa_core import figures
 from qa_core.charts.labels import cut, find_range, plain, say_point, say_tick
-from qa_core.charts.lines import build_curve
+from qa_core.charts.lines import build_curve, date_axis
 from qa_core.charts.palette import Colours, colours, dress
 from qa_core.kpis import Unit
 from qa_core.wording import N_, _
@@ -94,14 +95,15 @@ def build_lines(
     """
     tint, figure = colours(dark), go.Figure()
     paint = {"accent": tint.accent, "attention": tint.attention, "reference": tint.reference}
-    places, ends, shown = list(range(len(at))), [], []
+    is_clock, ends, shown = grain in ("hour", "half_hour"), [], []
+    places = list(range(len(at))) if is_clock else [date.fromisoformat(f"{one}-01"[:10]) for one in at]
     names = [figures.name(grain, one) for one in at]
     for line in lines:
         frame = line.frame.reset_index(drop=True)
         if {"low", "high"} <= set(frame.columns):
             # A gap in the middle would be filled; bands stand where both ends are known, in one piece.
             known = frame[["low", "high"]].notna().all(axis=1)
-            x = [place for place in places if known[place]]
+            x = [place for place, is_known in zip(places, known, strict=True) if is_known]
             figure.add_scatter(
                 x=[*x, *reversed(x)],
                 y=[*frame["high"][known], *reversed(frame["low"][known].tolist())],
@@ -132,12 +134,10 @@ def build_lines(
     ticks = figures.nice_ticks(low, high, unit)
     figure.update_yaxes(range=[low, high], tickvals=ticks, ticktext=[say_tick(tick, unit, None, ticks) for tick in ticks])
     _name_ends(figure, ends, (high - low) / height * LABEL_HEIGHT)
-    if grain in ("hour", "half_hour"):
+    if is_clock:
         _clock_axis(figure, at, grain)
     else:
-        step = max(1, -(-len(at) // 5))
-        texts = [figures.month(str(one)) if grain == "month" else figures.day(one) for one in at]
-        figure.update_xaxes(tickvals=places[::step], ticktext=texts[::step], showgrid=False, range=[-0.5, len(at) - 0.5])
+        date_axis(figure, places, grain)
     margin = 16 + 7 * max((len(label) for _value, label, _colour in ends), default=0)
     return dress(figure, tint, height).update_layout(hovermode="closest", margin_r=margin)
 
