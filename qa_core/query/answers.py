@@ -19,7 +19,7 @@ _kept: dict[str, tuple[tuple[Any, ...], pa.Table]] = {}
 def change_counter(session: Session) -> tuple[Any, ...]:
     """A value that differs after any change of an evaluation."""
     counted = sa.select(sa.func.count(), sa.func.max(Evaluation.id), sa.func.max(Evaluation.changed_at), sa.func.sum(Evaluation.id))
-    return tuple(session.execute(counted.where(Evaluation.state == "published")).one())
+    return tuple(session.execute(counted.where(Evaluation.state == "published", Evaluation.kind == "scored")).one())
 
 
 def load(session: Session) -> pa.Table:
@@ -56,7 +56,7 @@ def _read(session: Session) -> pa.Table:
         )
         .outerjoin(EvaluationAnswer, EvaluationAnswer.evaluation_id == Evaluation.id)
         .outerjoin(Grid, Grid.id == Evaluation.grid_id)
-        .where(Evaluation.state == "published")
+        .where(Evaluation.state == "published", Evaluation.kind == "scored")
     )
     schema = facts.arrow_schema(facts.ANSWERS)
     columns = list(zip(*session.execute(statement), strict=True)) or [()] * len(schema)

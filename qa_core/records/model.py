@@ -188,6 +188,10 @@ class Grid(Base):
     """The grid file of CONTRACT.md section 6, as read."""
     published_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(default=now)
+    created_by: Mapped[str | None]
+    published_by: Mapped[str | None]
+    edition: Mapped[int] = mapped_column(default=1, server_default="1")
+    """Raised each time a draft is saved: who saved an older one is told."""
 
 
 class Evaluation(Base):
@@ -221,7 +225,25 @@ class Evaluation(Base):
     tags: Mapped[list[Any] | None] = mapped_column(sa.JSON(none_as_null=True))
     state: Mapped[str] = mapped_column(default="published")
     """draft · submitted · published"""
+    kind: Mapped[str] = mapped_column(default="scored", server_default="scored")
+    """scored (the only one that numbers are made of) · targeted · calibration · self"""
     purpose: Mapped[str] = mapped_column(default="evaluation")
+    drawn_id: Mapped[int | None] = mapped_column(sa.ForeignKey("drawn_contact.id", ondelete="SET NULL"), index=True)
+    calibration_id: Mapped[int | None] = mapped_column(sa.ForeignKey("calibration.id", ondelete="SET NULL"), index=True)
+    answered_evaluation_id: Mapped[int | None] = mapped_column(sa.ForeignKey("evaluation.id", ondelete="CASCADE"), index=True)
+    """Of a self-evaluation: the evaluation beside which it stands."""
+    draft: Mapped[dict[str, Any] | None] = mapped_column(sa.JSON(none_as_null=True))
+    """While it is a draft: {answers: {key: points or "na"}, comments: {key: text}}, complete or not."""
+    version: Mapped[int] = mapped_column(default=1, server_default="1")
+    """Raised by each change: who saved an older one is told."""
+    started_at: Mapped[datetime | None]
+    seconds_spent: Mapped[float | None]
+    submitted_at: Mapped[datetime | None]
+    publish_on: Mapped[date | None]
+    """The day from which the advisor sees it, where the plan delays it."""
+    published_at: Mapped[datetime | None]
+    acknowledged_at: Mapped[datetime | None]
+    advisor_comment: Mapped[str | None]
     batch_id: Mapped[str | None] = mapped_column(index=True)
     changed_at: Mapped[datetime] = mapped_column(default=now, onupdate=now)
     given_advisor_id: Mapped[str | None]
@@ -244,6 +266,7 @@ class EvaluationAnswer(Base):
     possible: Mapped[float]
     applied_weight: Mapped[float]
     applicable: Mapped[bool] = mapped_column(default=True)
+    comment: Mapped[str | None]
 
     evaluation: Mapped[Evaluation] = relationship(back_populates="answers")
 

@@ -1,0 +1,105 @@
+"""Who may listen, for what, and until when (R7): asked again on every call, so that an accreditation that ends today listens no more tomorrow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from qa_core import home, journal
+from qa_core.access import GRANTS, Permission, Role, Viewer
+from qa_core.compliance import gates
+from qa_core.errors import AccessDenied, Misuse, Refusal
+from qa_core.records import store
+from qa_core.records.listening import Accreditation
+from qa_core.records.model import Account, now
+from qa_core.wording import N_
+
+
+@dataclass(frozen=True)
+class Accredited:
+    """One accreditation as it stands; `holds` on the present day."""
+
+    id: int
+    username: str
+    display_name: str
+    role: str
+    purposes: tuple[str, ...]
+    starts_on: date
+    ends_on: date
+    given_by: str
+    is_ended: bool
+    holds: bool
+
+
+def accredit(viewer: Viewer, username: str, until: date, purposes: Sequence[str] = ()) -> int:
+    """Let that person listen from today through that day, for these purposes (none named: all that the centre entered, or all there are)."""
+    viewer.require(Permission.MANAGE_COMPLIANCE)
+    today = home.today()
+    if until < today:
+        raise Misuse("bad_date", N_("{day} is over: an accreditation ends today or later."), day=until.isoformat())
+    if unknown := [purpose for purpose in purposes if purpose not in gates.PURPOSES]:
+        raise Misuse("unknown_purpose", N_("{purpose} is no purpose. Known: {known}."), purpose=unknown[0], known=", ".join(gates.PURPOSES))
+    with store.writing() as session:
+        account = session.get(Account, username)
+        if account is None:
+            raise AccessDenied()
+        if Permission.LISTEN not in GRANTS.get(Role(account.role), frozenset()) or account.role == Role.ADVISOR:
+            raise Refusal(
+                "role_never_listens", N_("{name} has a role that never listens; only evaluators, team leads and managers are accredited."), name=username
+            )
+        entered = (gates.value_of(session, "purposes") or "").split(",")
+        chosen = list(dict.fromkeys(purposes)) or [purpose for purpose in gates.PURPOSES if purpose in entered] or list(gates.PURPOSES)
+        made = Accreditation(username=username, purposes=chosen, starts_on=today, ends_on=until, given_by=viewer.username)
+        session.add(made)
+        session.flush()
+        journal.record(session, viewer.username, "accredited", username, reason=f"{','.join(chosen)} until {until}")
+        return made.id
+
+
+def end(viewer: Viewer, accreditation_id: int) -> None:
+    """End an accreditation at once."""
+    viewer.require(Permission.MANAGE_COMPLIANCE)
+    with store.writing() as session:
+        found = session.get(Accreditation, accreditation_id)
+        if found is None:
+            raise AccessDenied()
+        if found.ended_at is None:
+            found.ended_at, found.ended_by = now(), viewer.username
+            journal.record(session, viewer.username, "accreditation_ended", found.username)
+
+
+def find_all(viewer: Viewer) -> list[Accredited]:
+    """Every accreditation ever given, those that hold first."""
+    viewer.require(Permission.SEE_COMPLIANCE)
+    today = home.today()
+    with store.reading() as session:
+        rows = session.execute(sa.select(Accreditation, Account.display_name, Account.role).join(Account, Account.username == Accreditation.username)).all()
+    made = [
+        Accredited(
+            row.id, row.username, name, role, tuple(row.purposes), row.starts_on, row.ends_on, row.given_by, row.ended_at is not None, _holds(row, today)
+        )
+        for row, name, role in rows
+    ]
+    return sorted(made, key=lambda item: (not item.holds, item.username, item.ends_on))
+
+
+def is_accredited(session: Session, username: str, purpose: str | None = None) -> bool:
+    """Whether that person may listen today (for that purpose; `targeted` and `calibration` count as quality of service)."""
+    wanted = "quality" if purpose in ("targeted", "calibration") else purpose
+    rows = session.scalars(sa.select(Accreditation).where(Accreditation.username == username, Accreditation.ended_at.is_(None)))
+    return any(_holds(row, home.today()) and (wanted is None or wanted in row.purposes) for row in rows)
+
+
+def require(session: Session, viewer: Viewer, purpose: str | None = None) -> None:
+    """Refuse whoever is not accredited today, unless it is the system."""
+    if not viewer.is_system and not is_accredited(session, viewer.username, purpose):
+        message = N_("You are not accredited to listen for this purpose today. Your data protection officer gives accreditations, for a time.")
+        raise Refusal("not_accredited", message)
+
+
+def _holds(row: Accreditation, day: date) -> bool:
+    return row.ended_at is None and row.starts_on <= day <= row.ends_on

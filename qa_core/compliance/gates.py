@@ -1,0 +1,179 @@
+"""The legal gates: until each has its value, nobody draws, listens or evaluates, and is told what is missing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from qa_core import home, journal
+from qa_core.access import Permission, Viewer
+from qa_core.errors import Misuse, Refusal
+from qa_core.records import store
+from qa_core.records.listening import Accreditation, GateValue
+from qa_core.wording import N_, _
+
+PURPOSES = ("training", "evaluation", "quality")
+"""All that a call may be listened to for; proof of a contract is kept apart and never listened to (R1)."""
+
+PURPOSE_TITLES = {"training": N_("training"), "evaluation": N_("evaluation"), "quality": N_("quality of service"), "proof": N_("proof of a contract")}
+
+
+@dataclass(frozen=True)
+class Gate:
+    """One gate: `kind` is `day`, `purposes` or `months` (from 1 to `highest`); `rule` is its number in the product's list of rules."""
+
+    name: str
+    title: str
+    meaning: str
+    rule: str
+    source: str
+    kind: str
+    example: str
+    highest: int = 0
+
+    def parse(self, text: str) -> str:
+        """The value as it is kept. Raises Misuse, saying what is accepted."""
+        text = text.strip()
+        match self.kind:
+            case "day":
+                try:
+                    day = date.fromisoformat(text)
+                except ValueError as error:
+                    raise Misuse("bad_gate", N_("{name} is a day, written as 2026-11-24."), name=self.name) from error
+                if day > home.today():
+                    raise Misuse("bad_gate", N_("{name} lies in the future: enter it once it has happened."), name=self.name)
+                return day.isoformat()
+            case "purposes":
+                chosen = [word for word in text.replace(";", ",").replace(" ", ",").split(",") if word]
+                if not chosen or set(chosen) - set(PURPOSES):
+                    raise Misuse("bad_gate", N_("{name} is one or more of: {choices}, separated by commas."), name=self.name, choices=", ".join(PURPOSES))
+                return ",".join(word for word in PURPOSES if word in chosen)
+            case _:
+                if not text.isdecimal() or not 1 <= int(text) <= self.highest:
+                    raise Misuse("bad_gate", N_("{name} is a number of months from 1 to {highest}."), name=self.name, highest=self.highest)
+                return str(int(text))
+
+
+ALL: tuple[Gate, ...] = (
+    Gate(
+        "works_council_consulted_on",
+        N_("Works council consulted on"),
+        N_("The staff representatives are informed and consulted before calls are recorded or listened to."),
+        "R4",
+        "Code du travail L2312-38",
+        "day",
+        "2026-01-15",
+    ),
+    Gate(
+        "purposes",
+        N_("Purposes"),
+        N_("What calls are listened to for: training, evaluation, quality of service. Nothing else is allowed."),
+        "R1",
+        "CNIL, 25/04/2022",
+        "purposes",
+        "training,evaluation,quality",
+    ),
+    Gate(
+        "callers_informed_since",
+        N_("Callers informed since"),
+        N_("Since when callers are told at the start that calls may be recorded, what for, and that they may refuse."),
+        "R3",
+        N_("GDPR art. 13 and 21"),
+        "day",
+        "2026-01-15",
+    ),
+    Gate(
+        "recording_retention_months",
+        N_("Recordings kept for (months)"),
+        N_("Recordings are deleted after so many months, six at most."),
+        "R5",
+        "NS-57, délibération 2014-474",
+        "months",
+        "6",
+        6,
+    ),
+    Gate(
+        "analysis_retention_months",
+        N_("Evaluations kept for (months)"),
+        N_("Evaluations, comments and coaching are deleted after so many months, twelve at most."),
+        "R6",
+        "NS-57, délibération 2014-474",
+        "months",
+        "12",
+        12,
+    ),
+)
+BY_NAME = {gate.name: gate for gate in ALL}
+LISTENERS = "accredited_listeners"
+LISTENERS_TITLE = N_("Accredited listeners")
+"""The sixth gate has no value of its own: it opens with the first accreditation (R7)."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A gate as it stands: `value` None while it is closed."""
+
+    gate: Gate
+    value: str | None
+    set_by: str | None = None
+    set_at: datetime | None = None
+
+
+def find_all(viewer: Viewer) -> list[Standing]:
+    """Every gate with its value."""
+    viewer.require(Permission.SEE_COMPLIANCE)
+    with store.reading() as session:
+        newest = _newest(session)
+    return [Standing(gate, row.value, row.set_by, row.set_at) if (row := newest.get(gate.name)) else Standing(gate, None) for gate in ALL]
+
+
+def set_gate(viewer: Viewer, name: str, text: str) -> None:
+    """Enter what a gate asks for, and say so in the journal. Raises Misuse for an unknown gate or a bad value."""
+    viewer.require(Permission.MANAGE_COMPLIANCE)
+    if name not in BY_NAME:
+        raise Misuse("unknown_gate", N_("There is no gate {name}. Known: {known}."), name=name, known=", ".join(BY_NAME))
+    value = BY_NAME[name].parse(text)
+    with store.writing() as session:
+        session.add(GateValue(name=name, value=value, set_by=viewer.username))
+        journal.record(session, viewer.username, "gate_set", f"{name}={value}")
+
+
+def value_of(session: Session, name: str) -> str | None:
+    """What was entered last for that gate; None: nothing."""
+    return session.scalar(sa.select(GateValue.value).where(GateValue.name == name).order_by(GateValue.id.desc()).limit(1))
+
+
+def retention_months(session: Session, name: str) -> int:
+    """How long `recording` or `analysis` documents live: what was entered, else the longest that is allowed."""
+    gate = BY_NAME[f"{name}_retention_months"]
+    return int(value_of(session, gate.name) or gate.highest)
+
+
+def find_missing(session: Session) -> tuple[str, ...]:
+    """The names of the gates that are still closed."""
+    newest = _newest(session)
+    today = home.today()
+    stands = sa.select(Accreditation.id).where(Accreditation.ended_at.is_(None), Accreditation.starts_on <= today, Accreditation.ends_on >= today)
+    listeners = () if session.scalar(stands.limit(1)) else (LISTENERS,)
+    return (*(gate.name for gate in ALL if gate.name not in newest), *listeners)
+
+
+def require_open(session: Session, purpose: str | None = None) -> None:
+    """Refuse, naming what is missing, while a gate is closed; refuse a purpose that was not entered (`targeted` counts as quality of service)."""
+    if missing := find_missing(session):
+        titles = ", ".join(_(BY_NAME[name].title) if name in BY_NAME else _(LISTENERS_TITLE) for name in missing)
+        message = N_(
+            "Listening is not open yet. Still missing: {titles}. Your data protection officer enters them under Compliance, or: "
+            "python -m qa_core gate set NAME=VALUE (accredited_listeners: python -m qa_core accredit NAME --until DATE)"
+        )
+        raise Refusal("gates_closed", message, titles=titles, missing=",".join(missing))
+    wanted = "quality" if purpose == "targeted" else purpose
+    if wanted is not None and wanted not in (value_of(session, "purposes") or "").split(","):
+        raise Refusal("purpose_not_entered", N_("Listening for the purpose {purpose} was not entered among the purposes of this centre."), purpose=wanted)
+
+
+def _newest(session: Session) -> dict[str, GateValue]:
+    return {row.name: row for row in session.scalars(sa.select(GateValue).order_by(GateValue.id))}

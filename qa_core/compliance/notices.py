@@ -1,0 +1,67 @@
+"""Which advisors were informed that calls are recorded and listened to, and when (R4): before that day none of their contacts is drawn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from qa_core import home, journal
+from qa_core.access import Permission, Viewer
+from qa_core.errors import AccessDenied, Misuse
+from qa_core.records import store
+from qa_core.records.listening import AdvisorNotice
+from qa_core.records.model import Advisor, AdvisorAlias
+from qa_core.wording import N_
+
+
+@dataclass(frozen=True)
+class Notice:
+    """An advisor and the day on which they were first informed (None: not yet)."""
+
+    advisor_id: str
+    name: str
+    informed_on: date | None
+
+
+def inform(viewer: Viewer, advisors: list[str], on: date) -> int:
+    """Enter that these advisors (by id, name or alias) were informed on that day. Returns how many. All or none."""
+    viewer.require(Permission.MANAGE_COMPLIANCE)
+    if on > home.today():
+        raise Misuse("bad_date", N_("{day} lies in the future: enter it once it has happened."), day=on.isoformat())
+    with store.writing() as session:
+        found = [_find(session, name) for name in advisors]
+        session.add_all(AdvisorNotice(advisor_id=advisor_id, informed_on=on, entered_by=viewer.username) for advisor_id in found)
+        for advisor_id in found:
+            journal.record(session, viewer.username, "advisor_informed", advisor_id, reason=on.isoformat())
+    return len(found)
+
+
+def find_all(viewer: Viewer) -> list[Notice]:
+    """Every advisor with the day they were informed; those who were not first."""
+    viewer.require(Permission.SEE_COMPLIANCE)
+    with store.reading() as session:
+        known = informed(session)
+        rows = session.execute(sa.select(Advisor.advisor_id, Advisor.name)).all()
+    made = [Notice(advisor_id, name, known.get(advisor_id)) for advisor_id, name in rows]
+    return sorted(made, key=lambda notice: (notice.informed_on is not None, notice.name))
+
+
+def informed(session: Session) -> dict[str, date]:
+    """advisor id → the day they were first informed."""
+    first = sa.select(AdvisorNotice.advisor_id, sa.func.min(AdvisorNotice.informed_on)).group_by(AdvisorNotice.advisor_id)
+    return {advisor_id: day for advisor_id, day in session.execute(first)}
+
+
+def _find(session: Session, name: str) -> str:
+    from qa_core.advisors import fold
+
+    if session.get(Advisor, name) is not None:
+        return name
+    alias = session.scalar(sa.select(AdvisorAlias.advisor_id).where(AdvisorAlias.key == fold(name)))
+    named = alias or session.scalar(sa.select(Advisor.advisor_id).where(Advisor.name == name))
+    if named is None:
+        raise AccessDenied(N_("There is no advisor {name}."), name=name)
+    return named
