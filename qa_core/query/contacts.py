@@ -226,7 +226,7 @@ def _evaluations(session, viewer: Viewer, source_system: str, contact_id: str) -
         sa.select(Evaluation.id, Evaluation.evaluated_at, Evaluation.evaluator, sa.func.coalesce(Grid.title, Evaluation.grid_name).label("grid"))
         .add_columns(Evaluation.score, Evaluation.calculated_score, Evaluation.outcome)
         .outerjoin(Grid, Grid.id == Evaluation.grid_id)
-        .where(viewer.scope(Evaluation.__table__), Evaluation.state == "published")
+        .where(viewer.scope(Evaluation.__table__), Evaluation.state == "published", Evaluation.kind.in_(("scored", "targeted")))
         .where(Evaluation.source_system == source_system, Evaluation.contact_id == contact_id)
         .order_by(Evaluation.evaluated_at)
     )

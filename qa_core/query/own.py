@@ -38,7 +38,7 @@ def find_own_evaluations(viewer: Viewer, period: Period, limit: int = 50) -> lis
         )
         .outerjoin(Grid, Grid.id == Evaluation.grid_id)
         .outerjoin(Account, Account.username == Evaluation.evaluator)
-        .where(viewer.scope(Evaluation.__table__), Evaluation.state == "published", *days)
+        .where(viewer.scope(Evaluation.__table__), Evaluation.state == "published", Evaluation.kind.in_(("scored", "targeted")), *days)
         .order_by(Evaluation.evaluated_at.desc(), Evaluation.id.desc())
         .limit(limit)
     )

@@ -67,7 +67,7 @@ def _find_notes(question: Question) -> pa.Table:
     period, viewer = question.where.period, question.viewer
     if not viewer.can(Permission.SEE_SCORES):
         return _NOTES_SCHEMA.empty_table()
-    conditions = [viewer.scope(Evaluation.__table__), Evaluation.state == "published", Evaluation.contact_id.is_not(None)]
+    conditions = [viewer.scope(Evaluation.__table__), Evaluation.state == "published", Evaluation.kind == "scored", Evaluation.contact_id.is_not(None)]
     conditions += [Evaluation.local_day >= period.first_day] if period.first_day else []
     conditions += [Evaluation.local_day <= period.last_day] if period.last_day else []
     columns = (Evaluation.source_system, Evaluation.contact_id, Evaluation.comment, Evaluation.tags, Evaluation.outcome)
