@@ -1,0 +1,34 @@
+"""A centre that may listen: every gate entered, people accredited, advisors informed; for the tests of the quality cycle."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+from qa_core import home
+from qa_core.access import Viewer
+from qa_core.compliance import accreditations, gates, notices
+
+ENTERED = {
+    "works_council_consulted_on": "2026-01-05",
+    "purposes": "training,evaluation,quality",
+    "callers_informed_since": "2026-01-05",
+    "recording_retention_months": "6",
+    "analysis_retention_months": "12",
+}
+
+
+def open_gates() -> None:
+    """Enter what each gate asks for; the last one opens with the first `accredit`."""
+    for name, value in ENTERED.items():
+        gates.set_gate(Viewer.SYSTEM, name, value)
+
+
+def accredit(*usernames: str, days: int = 30) -> None:
+    """Accredit these people for every purpose, for so many days from today."""
+    for username in usernames:
+        accreditations.accredit(Viewer.SYSTEM, username, home.today() + timedelta(days=days))
+
+
+def inform(*advisors: str, on: str = "2026-01-06") -> None:
+    """Enter that these advisors were informed on that day."""
+    notices.inform(Viewer.SYSTEM, list(advisors), date.fromisoformat(on))
