@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -33,6 +34,21 @@ class Gate:
     kind: str
     example: str
     highest: int = 0
+
+    @property
+    def expects(self) -> str:
+        """What is to be entered, as a message for the catalogues whose places `expects_params` fills."""
+        match self.kind:
+            case "day":
+                return N_("a day, such as {example}")
+            case "purposes":
+                return N_("one or more of {choices}, separated by commas")
+            case _:
+                return N_("a number of months from 1 to {highest}")
+
+    @property
+    def expects_params(self) -> dict[str, str | int]:
+        return {"example": self.example, "choices": ", ".join(PURPOSES), "highest": self.highest}
 
     def parse(self, text: str) -> str:
         """The value as it is kept. Raises Misuse, saying what is accepted."""
@@ -109,6 +125,7 @@ ALL: tuple[Gate, ...] = (
 BY_NAME = {gate.name: gate for gate in ALL}
 LISTENERS = "accredited_listeners"
 LISTENERS_TITLE = N_("Accredited listeners")
+LISTENERS_RULE = "R7"
 """The sixth gate has no value of its own: it opens with the first accreditation (R7)."""
 
 
@@ -132,13 +149,23 @@ def find_all(viewer: Viewer) -> list[Standing]:
 
 def set_gate(viewer: Viewer, name: str, text: str) -> None:
     """Enter what a gate asks for, and say so in the journal. Raises Misuse for an unknown gate or a bad value."""
+    set_gates(viewer, [(name, text)])
+
+
+def set_gates(viewer: Viewer, entered: Sequence[tuple[str, str]]) -> None:
+    """Enter several gates, all or none of them."""
     viewer.require(Permission.MANAGE_COMPLIANCE)
-    if name not in BY_NAME:
-        raise Misuse("unknown_gate", N_("There is no gate {name}. Known: {known}."), name=name, known=", ".join(BY_NAME))
-    value = BY_NAME[name].parse(text)
+    for name, _text in entered:
+        if name == LISTENERS:
+            message = N_("{name} has no value of its own: it opens with the first accreditation. Give one under Compliance, or: {command}")
+            raise Misuse("unknown_gate", message, name=name, command="python -m qa_core accredit NAME --until DATE")
+        if name not in BY_NAME:
+            raise Misuse("unknown_gate", N_("There is no gate {name}. Known: {known}."), name=name, known=", ".join(BY_NAME))
+    values = [(name, BY_NAME[name].parse(text)) for name, text in entered]
     with store.writing() as session:
-        session.add(GateValue(name=name, value=value, set_by=viewer.username))
-        journal.record(session, viewer.username, "gate_set", f"{name}={value}")
+        for name, value in values:
+            session.add(GateValue(name=name, value=value, set_by=viewer.username))
+            journal.record(session, viewer.username, "gate_set", f"{name}={value}")
 
 
 def value_of(session: Session, name: str) -> str | None:
