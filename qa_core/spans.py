@@ -123,12 +123,14 @@ def end_of(grain: str, start: date) -> date:
 
 
 def period_of(grain: str, start: str | None) -> Period | None:
-    """The days of one week (by its Monday, `2026-10-05`) or month (`2026-10`); None for any other dimension or text."""
+    """One day (`2026-10-07`), or the days of one week (by its Monday, `2026-10-05`) or month (`2026-10`); None for any other dimension or text."""
     try:
-        first_day = _first_of(start) if grain == "month" else date.fromisoformat(start) if grain == "week" else None
+        first_day = _first_of(start) if grain == "month" else date.fromisoformat(start) if grain in ("day", "week") else None
     except (TypeError, ValueError):
         return None
-    return Period(first_day, end_of(grain, first_day)) if first_day else None
+    if first_day is None:
+        return None
+    return Period(first_day, first_day if grain == "day" else end_of(grain, first_day))
 
 
 def last_whole_month_end(last_day: date) -> date:

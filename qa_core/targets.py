@@ -83,8 +83,8 @@ def find_all(viewer: Viewer) -> tuple[Target, ...]:
     """Every target that the viewer may see, by KPI, scope and first day; may be empty. Whoever sets targets sees those they may set."""
     with store.reading() as session:
         found = [target for target in _read(session) if target.kpi in BY_KEY]
-        sites = find_sites(session, viewer)
-    seen = [target for target in found if _may_see(viewer, target) or _may_set(viewer, target.scope, sites)]
+        reach = find_reach(session, viewer)
+    seen = [target for target in found if _may_see(viewer, target) or _may_set(viewer, target.scope, reach)]
     return tuple(sorted(seen, key=lambda target: (target.kpi, target.dimension or "", target.name or "", target.starts_on or date.min, target.id)))
 
 
@@ -128,20 +128,20 @@ def find_scopes(viewer: Viewer) -> tuple[Scope, ...]:
     if not viewer.can(Permission.EDIT_TARGETS):
         return ()
     with store.reading() as session:
-        sites = find_sites(session, viewer)
+        reach = find_reach(session, viewer)
         names_of = {"site": session.scalars(sa.select(model.Site.name).order_by(model.Site.name)).all()}
         names_of["team"] = session.scalars(sa.select(model.Team.name).order_by(model.Team.name)).all()
     reader = viewer if viewer.can(Permission.SEE_CALL_STATISTICS) else Viewer.SYSTEM
     names_of["queue"] = sorted(name for name, _count in query.find_values(reader, "queue") if name is not None)
     scopes: list[Scope] = [CENTRE, *((dimension, name) for dimension, found in names_of.items() for name in found)]
-    return tuple(scope for scope in scopes if _may_set(viewer, scope, sites))
+    return tuple(scope for scope in scopes if _may_set(viewer, scope, reach))
 
 
 def set_target(viewer: Viewer, kpi: str, text: str, dimension: str | None = None, name: str | None = None, period: Period = Period()) -> Target:
     """Say what a KPI should reach, and say so in the journal. The same KPI, scope and days again: the value is replaced.
 
-    Managers set targets of their sites and teams, executives of the centre, its sites and queues, administrators all. Raises Misuse for a bad value or
-    scope, Refusal for a place that does not exist or a KPI that cannot be cut so, AccessDenied for what the viewer may not set.
+    Managers set targets of their sites and teams (of all, where they manage the whole centre), executives of the centre, its sites and queues,
+    administrators all. Raises Misuse for a bad value or scope, Refusal for a place that does not exist or a KPI that cannot be cut so, AccessDenied for what the viewer may not set.
     """
     viewer.require(Permission.EDIT_TARGETS)
     declared = get_kpi(kpi)
@@ -149,7 +149,7 @@ def set_target(viewer: Viewer, kpi: str, text: str, dimension: str | None = None
     _check_scope(declared, dimension, period)
     with store.writing() as session:
         name = names.find_kept(session)["queue"].get(name, name) if dimension == "queue" else name
-        if not _may_set(viewer, (dimension, name), find_sites(session, viewer)):
+        if not _may_set(viewer, (dimension, name), find_reach(session, viewer)):
             raise AccessDenied()
         require_place(session, dimension, name)
         key = {"kpi": kpi, "dimension": dimension, "dimension_value": name, "starts_on": period.first_day, "ends_on": period.last_day}
@@ -166,7 +166,7 @@ def remove(viewer: Viewer, number: int) -> None:
     viewer.require(Permission.EDIT_TARGETS)
     with store.writing() as session:
         row = session.get(model.Target, number)
-        if row is None or not _may_set(viewer, (row.dimension, row.dimension_value), find_sites(session, viewer)):
+        if row is None or not _may_set(viewer, (row.dimension, row.dimension_value), find_reach(session, viewer)):
             raise AccessDenied()
         session.delete(row)
         journal.record(session, viewer.username, "target_removed", f"{row.kpi} {row.dimension or 'centre'} {row.dimension_value or ''}".strip())
@@ -200,9 +200,20 @@ def require_place(session: Session, dimension: str | None, name: str | None) -> 
         raise Refusal("unknown_queue", N_("No contact was ever in a queue {name}."), name=name)
 
 
-def find_sites(session: Session, viewer: Viewer) -> frozenset[str]:
-    """The sites whose teams the viewer manages."""
-    return frozenset(session.scalars(sa.select(model.Team.site_name).where(model.Team.name.in_(viewer.managed_teams), model.Team.site_name.is_not(None))))
+@dataclass(frozen=True)
+class Reach:
+    """The sites whose teams a manager manages, and whether these are the whole centre, what belongs to no team included."""
+
+    sites: frozenset[str]
+    is_whole: bool
+
+
+def find_reach(session: Session, viewer: Viewer) -> Reach:
+    """How far that viewer manages."""
+    site_of = dict(session.execute(sa.select(model.Team.name, model.Team.site_name)).tuples().all())
+    managed = set(viewer.managed_teams)
+    sites = frozenset(site for name, site in site_of.items() if name in managed and site is not None)
+    return Reach(sites, bool(site_of) and viewer.sees_unassigned and set(site_of) <= managed)
 
 
 def _check_scope(kpi: Kpi, dimension: str | None, period: Period) -> None:
@@ -221,12 +232,12 @@ def _may_see(viewer: Viewer, target: Target) -> bool:
     return target.dimension != "team" or viewer.is_system or target.name in viewer.teams
 
 
-def _may_set(viewer: Viewer, scope: Scope, sites: frozenset[str]) -> bool:
+def _may_set(viewer: Viewer, scope: Scope, reach: Reach) -> bool:
     dimension, name = scope
     if not viewer.can(Permission.EDIT_TARGETS):
         return False
     if viewer.role == Role.MANAGER:
-        return (dimension == "team" and name in viewer.managed_teams) or (dimension == "site" and name in sites)
+        return reach.is_whole or (dimension == "team" and name in viewer.managed_teams) or (dimension == "site" and name in reach.sites)
     return viewer.role != Role.EXECUTIVE or dimension is None or viewer.can_cut_by(dimension)
 
 

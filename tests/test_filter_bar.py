@@ -117,5 +117,6 @@ def test_a_period_that_is_not_over_says_so_and_its_totals_are_not_set_against_a_
 def test_a_week_or_month_that_was_clicked_on_is_its_days() -> None:
     assert spans.period_of("week", "2026-10-05") == Period(date(2026, 10, 5), date(2026, 10, 11))
     assert spans.period_of("month", "2026-02") == Period(date(2026, 2, 1), date(2026, 2, 28))
+    assert spans.period_of("day", "2026-10-07") == Period(date(2026, 10, 7), date(2026, 10, 7))
     assert spans.period_of("week", "tomorrow") is None
     assert spans.period_of("hour", "9") is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -137,6 +138,15 @@ def test_managers_set_targets_of_their_sites_executives_of_the_organisation_and_
     assert [(target.dimension, target.name) for target in targets.find_all(ADMIN)] == [
         (None, None), ("queue", "care"), ("site", "Lille"), ("team", "Nord"), ("team", "Sud"),
     ]  # fmt: skip
+
+
+def test_a_manager_of_the_whole_centre_sets_its_targets_too(two_sites: Path) -> None:
+    whole = replace(MANAGER, managed_teams=("Nord", "Sud"), sees_unassigned=True)
+    targets.set_target(whole, "answer_rate", "0.9")
+    targets.set_target(whole, "answer_rate", "0.8", "queue", "care")
+    with pytest.raises(AccessDenied):
+        targets.set_target(replace(whole, sees_unassigned=False), "answer_rate", "0.9")
+    assert (None, None) in targets.find_scopes(whole) and (None, None) not in targets.find_scopes(MANAGER)
 
 
 def test_other_people_s_teams_have_targets_that_nobody_else_sees(two_sites: Path) -> None:

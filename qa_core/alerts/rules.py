@@ -77,8 +77,8 @@ SUGGESTED = (
 def find_rules(viewer: Viewer) -> tuple[Rule, ...]:
     """The rules in force that the viewer may change, or whose KPI and places they may see; oldest first."""
     with store.reading() as session:
-        found, bounds = read_rules(session), _find_bounds(session, viewer)
-    own = [replace(rule, is_mine=_may_manage(viewer, rule, bounds)) for rule in found]
+        found, reach = read_rules(session), targets.find_reach(session, viewer)
+    own = [replace(rule, is_mine=_may_manage(viewer, rule, reach)) for rule in found]
     return tuple(rule for rule in own if rule.is_mine or _may_see(viewer, rule))
 
 
@@ -86,8 +86,8 @@ def find_missing(viewer: Viewer) -> tuple[Rule, ...]:
     """The suggested rules that are not in force, for who may add them."""
     present = {_key(rule) for rule in find_rules(viewer)}
     with store.reading() as session:
-        bounds = _find_bounds(session, viewer)
-    return tuple(rule for rule in SUGGESTED if _key(rule) not in present and _may_manage(viewer, rule, bounds))
+        reach = targets.find_reach(session, viewer)
+    return tuple(rule for rule in SUGGESTED if _key(rule) not in present and _may_manage(viewer, rule, reach))
 
 
 def add(viewer: Viewer, rule: Rule) -> Rule:
@@ -99,7 +99,7 @@ def add(viewer: Viewer, rule: Rule) -> Rule:
     viewer.require(Permission.MANAGE_ALERTS)
     _check(rule)
     with store.writing() as session:
-        if not _may_manage(viewer, rule, _find_bounds(session, viewer)):
+        if not _may_manage(viewer, rule, targets.find_reach(session, viewer)):
             raise AccessDenied()
         if rule.name is not None:
             _require_place(session, rule.dimension, rule.name)
@@ -119,7 +119,7 @@ def end(viewer: Viewer, number: int) -> None:
     viewer.require(Permission.MANAGE_ALERTS)
     with store.writing() as session:
         row = session.get(model.AlertRule, number)
-        if row is None or row.ended_at is not None or not _may_manage(viewer, as_rule(row), _find_bounds(session, viewer)):
+        if row is None or row.ended_at is not None or not _may_manage(viewer, as_rule(row), targets.find_reach(session, viewer)):
             raise AccessDenied()
         row.ended_by, row.ended_at = viewer.username, model.now()
         standing = sa.update(model.AlertEvent).where(model.AlertEvent.rule_id == number, model.AlertEvent.state != "closed")
@@ -133,28 +133,15 @@ def read_rules(session: Session) -> list[Rule]:
     return [rule for rule in map(as_rule, rows) if rule.is_known]
 
 
-@dataclass(frozen=True)
-class _Bounds:
-    """A manager's sites, and whether these are the whole centre."""
-
-    sites: frozenset[str]
-    is_whole: bool
-
-
-def _find_bounds(session: Session, viewer: Viewer) -> _Bounds:
-    teams = set(session.scalars(sa.select(model.Team.name)))
-    return _Bounds(targets.find_sites(session, viewer), bool(teams) and viewer.sees_unassigned and teams <= set(viewer.managed_teams))
-
-
-def _may_manage(viewer: Viewer, rule: Rule, bounds: _Bounds) -> bool:
+def _may_manage(viewer: Viewer, rule: Rule, reach: targets.Reach) -> bool:
     if not viewer.can(Permission.MANAGE_ALERTS):
         return False
     if viewer.role != Role.MANAGER:
         return True
     if not viewer.can(get_kpi(rule.kpi).needs):
         return False
-    own = {"team": viewer.managed_teams, "site": bounds.sites}.get(rule.dimension or "", ())
-    return bounds.is_whole or (rule.name is not None and rule.name in own)
+    own = {"team": viewer.managed_teams, "site": reach.sites}.get(rule.dimension or "", ())
+    return reach.is_whole or (rule.name is not None and rule.name in own)
 
 
 def _may_see(viewer: Viewer, rule: Rule) -> bool:

@@ -14,7 +14,7 @@ from qa_core.wording import _
 _GO, _FROM, _LEFT = "drill_to", "drilled_from", "drill_left"
 _BESIDE = "advisors_left"
 """How the advisors were looked at before one of them was opened."""
-EXTRA = ("advisor", "outcome", "declared", "surveyed", "source", "medium", "keyword", "tracking_number", "week", "month", "weekday", "hour", "half_hour")
+EXTRA = ("advisor", "outcome", "declared", "surveyed", "source", "medium", "keyword", "tracking_number", "day", "week", "month", "weekday", "hour", "half_hour")
 """What the address of the list can say beside the row of filters; `behind` besides, the KPI whose contacts are meant, and
 `window`, the days of its first-contact window where they are not those of the settings."""
 

@@ -39,7 +39,7 @@ def _show_way(viewer: Viewer, event: alerts.Event) -> None:
     kpi, values = get_kpi(event.rule.kpi), event.values
     if drill.is_open_to(viewer) and kpi.subject == "contacts" and set(values) <= {*filter_bar.PAGES["contacts"], *drill.EXTRA}:
         start = event.period.first_day
-        span = {} if event.rule.grain == "day" else {event.rule.grain: f"{start:%Y-%m}" if event.rule.grain == "month" else start.isoformat()}
+        span = {event.rule.grain: f"{start:%Y-%m}" if event.rule.grain == "month" else start.isoformat()}
         arguments, key = (values | span, kpi.key), f"rung_{event.id}"
         st.button("", icon=":material/arrow_forward:", key=key, type="tertiary", help=_("Open the contacts"), on_click=drill.to_contacts, args=arguments)
         return
