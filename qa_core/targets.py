@@ -141,7 +141,8 @@ def set_target(viewer: Viewer, kpi: str, text: str, dimension: str | None = None
     """Say what a KPI should reach, and say so in the journal. The same KPI, scope and days again: the value is replaced.
 
     Managers set targets of their sites and teams (of all, where they manage the whole centre), executives of the centre, its sites and queues,
-    administrators all. Raises Misuse for a bad value or scope, Refusal for a place that does not exist or a KPI that cannot be cut so, AccessDenied for what the viewer may not set.
+    administrators all. Raises Misuse for a bad value or scope,
+    Refusal for a place that does not exist or a KPI that cannot be cut so, AccessDenied for what the viewer may not set.
     """
     viewer.require(Permission.EDIT_TARGETS)
     declared = get_kpi(kpi)
