@@ -83,10 +83,7 @@ def score(grid: Grid, answers: Mapping[str, Any]) -> Result:
     """
     if not isinstance(answers, Mapping):
         raise Refusal("bad_answer", N_("The answers must be a table of key and points."))
-    known = {criterion.key for criterion in grid.criteria}
-    for key in answers:
-        if key not in known:
-            raise _bad_answer(key, N_("The grid has no criterion {key}; remove the answer or correct its key."))
+    check(grid, answers)
     points = {criterion.key: _read_answer(criterion, answers) for criterion in grid.criteria}
     tallies = _tally(grid, points)
     lost = [criterion for criterion in grid.criteria if criterion.critical and points[criterion.key] == 0]
@@ -174,6 +171,15 @@ def _read_answer(criterion: Criterion, answers: Mapping[str, Any]) -> Fraction |
     if criterion.levels and value not in criterion.levels:
         raise _bad_answer(criterion.key, N_("The answer to {key} must be one of: {levels}."), levels=", ".join(say_number(level) for level in criterion.levels))
     return value
+
+
+def check(grid: Grid, answers: Mapping[str, Any]) -> None:
+    """Raise Refusal (`bad_answer`) for an answer that the grid does not allow; those still missing are none of its business."""
+    criteria = {criterion.key: criterion for criterion in grid.criteria}
+    for key in answers:
+        if key not in criteria:
+            raise _bad_answer(key, N_("The grid has no criterion {key}; remove the answer or correct its key."))
+        _read_answer(criteria[key], answers)
 
 
 def _decimal(value: Fraction | None) -> float | None:

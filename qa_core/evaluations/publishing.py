@@ -1,0 +1,54 @@
+"""When an evaluation becomes visible: at once, or on the day that its plan puts it off to. Only what its evaluator signed is published (R18)."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from qa_core import home, journal
+from qa_core.access import Viewer
+from qa_core.errors import Refusal
+from qa_core.records import store
+from qa_core.records.model import Evaluation, now
+from qa_core.wording import N_
+
+_published_through: dict[str, date] = {}
+
+
+def publish_or_wait(session: Session, evaluation: Evaluation, actor: str, after_days: int = 0) -> None:
+    """Publish a submitted evaluation, or note the day from which it is to be published."""
+    if after_days > 0:
+        evaluation.publish_on = home.today() + timedelta(days=after_days)
+    else:
+        publish(session, evaluation, actor)
+
+
+def publish(session: Session, evaluation: Evaluation, actor: str) -> None:
+    """Publish one evaluation. Raises Refusal when nobody signed it."""
+    if evaluation.evaluator is None or evaluation.submitted_at is None:
+        raise Refusal("unsigned", N_("An evaluation is published once its evaluator has submitted it."))
+    evaluation.state, evaluation.published_at = "published", now()
+    journal.record(session, actor, "evaluation_published", str(evaluation.id))
+
+
+def publish_due() -> int:
+    """Publish every evaluation whose day has come; returns how many."""
+    due = (Evaluation.state == "submitted", Evaluation.publish_on <= home.today())
+    with store.reading() as session:
+        if session.scalar(sa.select(Evaluation.id).where(*due).limit(1)) is None:
+            return 0
+    with store.writing() as session:
+        found = list(session.scalars(sa.select(Evaluation).where(*due).order_by(Evaluation.id)))
+        for evaluation in found:
+            publish(session, evaluation, Viewer.SYSTEM.username)
+    return len(found)
+
+
+def publish_daily() -> None:
+    """The same, but only once a day in this process: what is put off waits for a later day than the present one."""
+    here, today = home.current().database_url, home.today()
+    if _published_through.get(here) != today:
+        publish_due()
+        _published_through[here] = today

@@ -1,0 +1,64 @@
+"""What an evaluator may know of a contact that is theirs to listen to: when, where and why, never who called nor what they said of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from qa_core import engines
+from qa_core.access import Permission, Viewer
+from qa_core.errors import AccessDenied
+from qa_core.facts import CONTACTS
+from qa_core.records import store
+from qa_core.records.listening import DrawnContact
+from qa_core.records.model import Evaluation
+
+SHOWN = ("local_start", "channel", "queue", "reason", "talk_seconds", "hold_seconds")
+WITHDRAWN = ("customer_objected", "stopped_by_advisor", "private_line")
+"""Any of these, and nobody listens to the contact any more (COMPLIANCE R3, R9)."""
+
+
+@dataclass(frozen=True)
+class AssignedContact:
+    """A contact as its evaluator sees it. `seconds`: talk and hold, None where neither is known; `is_withdrawn`: nobody may listen to it any more."""
+
+    local_start: datetime
+    channel: str | None
+    queue: str | None
+    reason: str | None
+    seconds: float | None
+    is_withdrawn: bool
+
+
+def find_assigned(viewer: Viewer, source_system: str, contact_id: str, local_day: date) -> AssignedContact | None:
+    """The contact of that day, drawn for the viewer or being evaluated by them; None where the lake has it no more. Raises AccessDenied for any other."""
+    viewer.require(Permission.FILL_GRIDS)
+    with store.reading() as session:
+        if not viewer.is_system and not _is_theirs(session, viewer, source_system, contact_id):
+            raise AccessDenied()
+    key = (CONTACTS.c.source_system == source_system, CONTACTS.c.contact_id == contact_id)
+    month = f"{local_day:%Y-%m}"
+    frame = engines.current().run(sa.select(*(CONTACTS.c[name] for name in (*SHOWN, *WITHDRAWN))).where(*key), first_month=month, last_month=month)
+    if frame.empty:
+        return None
+    row: dict[str, Any] = {name: None if value != value else value for name, value in frame.to_dict("records")[0].items()}
+    parts = [row[name] for name in ("talk_seconds", "hold_seconds") if row[name] is not None]
+    start = row["local_start"].to_pydatetime()
+    withdrawn = any(row[name] is True for name in WITHDRAWN)
+    return AssignedContact(start, row["channel"], row["queue"], row["reason"], sum(parts) if parts else None, withdrawn)
+
+
+def _is_theirs(session: Any, viewer: Viewer, source_system: str, contact_id: str) -> bool:
+    drawn = sa.select(DrawnContact.id).where(
+        DrawnContact.source_system == source_system,
+        DrawnContact.contact_id == contact_id,
+        DrawnContact.evaluator == viewer.username,
+        DrawnContact.state != "replaced",
+    )
+    begun = sa.select(Evaluation.id).where(
+        Evaluation.source_system == source_system, Evaluation.contact_id == contact_id, Evaluation.evaluator == viewer.username
+    )
+    return session.scalar(drawn.limit(1)) is not None or session.scalar(begun.limit(1)) is not None
