@@ -67,6 +67,16 @@ def _compare(criterion: Criterion, members: Sequence[Value], tried: int) -> list
         difference = member.mean - others
         is_clear = member.advisor in below and difference + half < 0
         found.append(
-            Gap(member.advisor, criterion, member.mean, others, difference - half, difference + half, (member.mean if estimate is None else estimate) - others, member.n, is_clear)
+            Gap(
+                member.advisor,
+                criterion,
+                member.mean,
+                others,
+                difference - half,
+                difference + half,
+                (member.mean if estimate is None else estimate) - others,
+                member.n,
+                is_clear,
+            )
         )
     return found

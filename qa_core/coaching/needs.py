@@ -128,7 +128,7 @@ def _find_unheard(session: Session, viewer: Viewer, members: Mapping[str, str], 
     heard = sa.select(Evaluation.advisor_id, sa.func.max(Evaluation.evaluated_at)).where(*_theirs(viewer)).group_by(Evaluation.advisor_id)
     came = sa.select(Membership.advisor_id, sa.func.max(Membership.starts_on)).where(Membership.starts_on <= today).group_by(Membership.advisor_id)
     newest = {advisor: home.to_local(at).date() for advisor, at in session.execute(heard)}
-    joined = {advisor: day for advisor, day in session.execute(came)}
+    joined = dict(session.execute(came).all())
     found = []
     for advisor in members:
         since = max(filter(None, (newest.get(advisor), joined.get(advisor))), default=None)
