@@ -41,6 +41,8 @@ TITLES = {
     "alerts_evaluated": N_("Alert rules evaluated"),
     "alerts_failed": N_("Alert rules could not be evaluated"),
     "grid_publish": N_("Grid published"),
+    "grid_draft_saved": N_("Draft of a grid saved"),
+    "grid_draft_deleted": N_("Draft of a grid deleted"),
     "gate_set": N_("Legal gate set"),
     "accredited": N_("Listener accredited"),
     "accreditation_ended": N_("Accreditation ended"),

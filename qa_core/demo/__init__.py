@@ -11,14 +11,14 @@ from dataclasses import asdict
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from qa_core import home, ingest, journal, people
+from qa_core import grids, home, ingest, journal, people
 from qa_core.access import Permission, Viewer
 from qa_core.demo import accounts, evaluations, filling, goals, seasons, staff
 from qa_core.demo.plan import Plan
 from qa_core.errors import Refusal
 from qa_core.irritants import listing
 from qa_core.records import store
-from qa_core.records.model import Account, Evaluation, Grid, ImportBatch, now
+from qa_core.records.model import Account, Evaluation, Grid, ImportBatch
 from qa_core.wording import N_
 
 __all__ = ["Plan", "build", "is_unfinished", "remove", "sign_ins"]
@@ -101,7 +101,8 @@ def _fill(viewer: Viewer, plan: Plan, tell: Callable[[str, float], None]) -> Non
     people_of_centre = staff.hire(plan, calendar)
     filling.take_in(viewer, filling.stage_advisors(plan, people_of_centre))
     accounts.open_all(viewer, invited, people_of_centre)
-    _publish_grid(viewer)
+    # Publishing a grid is a manager's; the demo centre brings its own along.
+    grids.publish_starter(Viewer.SYSTEM, evaluations.GRID_KEY)
     tell(N_("Living through the contacts"), 0.1)
     for number, staged in enumerate(filling.stage_all(plan, calendar, people_of_centre)):
         tell(STEPS[staged.kind], 0.2 + 0.8 * number / _FILES)
@@ -124,15 +125,6 @@ def _take_away(viewer: Viewer) -> None:
         listing.remove_orphans(session)
         journal.record(session, viewer.username, "demo_remove")
     accounts.file().unlink(missing_ok=True)
-
-
-def _publish_grid(viewer: Viewer) -> None:
-    """Publish the starter grid that the evaluations are made on, unless it is there."""
-    content = tomllib.loads(evaluations.GRID_FILE.read_text(encoding="utf-8"))
-    with store.writing() as session:
-        if session.scalar(sa.select(Grid.id).where(Grid.key == evaluations.GRID_KEY)) is None:
-            session.add(Grid(key=evaluations.GRID_KEY, version=1, title=content["title"], content=content, published_at=now()))
-            journal.record(session, viewer.username, "grid_publish", evaluations.GRID_KEY, reason="demo")
 
 
 def _remove_grid(session: Session) -> None:

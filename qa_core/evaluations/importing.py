@@ -143,7 +143,7 @@ class Intake:
         title = item.grid or UNNAMED_GRID
         if title not in self._grids:
             key = re.sub(r"\s+", "-", fold(title))
-            newest = sa.select(Grid).where(sa.or_(Grid.key == key, Grid.title == title)).order_by(Grid.version.desc()).limit(1)
+            newest = sa.select(Grid).where(Grid.published_at.is_not(None), sa.or_(Grid.key == key, Grid.title == title)).order_by(Grid.version.desc()).limit(1)
             grid = self._session.execute(newest).scalar_one_or_none()
             if grid is None:
                 grid = Grid(key=key, version=1, title=title, content=_content_for(title, item.marks), published_at=now())

@@ -25,12 +25,13 @@ class GridTexts:
 
 
 def find_grid_texts(viewer: Viewer) -> GridTexts:
-    """The texts of all grids in the language spoken; the newest version decides where two differ. Open to every reader: no person stands in a grid."""
+    """The texts of all published grids in the language spoken; of two versions the newest decides. Open to every reader: no person stands in a grid."""
     found: dict[str, dict[str, str]] = {"grid": {}, "section": {}, "criterion": {}}
     spoken = wording.language()
     with store.reading() as session:
-        contents = session.scalars(sa.select(Grid.content).order_by(Grid.created_at, Grid.id)).all()
-    for grid in map(parse_grid, contents):
+        contents = session.scalars(sa.select(Grid.content).where(Grid.published_at.is_not(None)).order_by(Grid.created_at, Grid.id)).all()
+    # A grid that came with imported scores alone has no sections, and so no texts.
+    for grid in (parse_grid(content) for content in contents if content.get("section")):
         found["grid"][grid.title] = grid.text.in_language(spoken)
         found["section"] |= {section.name: section.text.in_language(spoken) for section in grid.sections}
         found["criterion"] |= {criterion.key: criterion.text.in_language(spoken) for criterion in grid.criteria}
