@@ -5,10 +5,7 @@ Streamlit's own download addresses need no session and outlive the tab, so nothi
 
 from __future__ import annotations
 
-import base64
 import csv
-import hashlib
-import hmac
 import io
 import json
 import time
@@ -16,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from qa_core import home, journal
+from qa_core import journal, tickets
 from qa_core.access import Permission
 from qa_core.errors import AccessDenied, Refusal
 from qa_core.records import store
@@ -59,19 +56,12 @@ def declare(name: str, permission: Permission, build: Callable[..., Download]) -
 def make_ticket(signed_in: SignedIn, kind: str, **parameters: Any) -> str:
     """A link's end for that download: good for this session and a minute. Raises AccessDenied without the permission."""
     signed_in.viewer.require(KINDS[kind].permission)
-    body = json.dumps({"kind": kind, "with": parameters, "session": signed_in.session_id, "until": int(time.time()) + SECONDS}, separators=(",", ":")).encode()
-    return f"{_encode(body)}.{_encode(_seal(body))}"
+    return tickets.seal("download", {"kind": kind, "with": parameters, "session": signed_in.session_id, "until": int(time.time()) + SECONDS})
 
 
 def open_ticket(signed_in: SignedIn, ticket: str) -> Download:
     """Make the file of that link, and journal it. Raises AccessDenied for a link that is forged or another session's, Refusal for an old one."""
-    try:
-        body, seal = (_decode(part) for part in ticket.split("."))
-    except ValueError as error:
-        raise AccessDenied() from error
-    if not hmac.compare_digest(seal, _seal(body)):
-        raise AccessDenied()
-    asked = json.loads(body)
+    asked = tickets.unseal("download", ticket)
     if asked["session"] != signed_in.session_id or asked["kind"] not in KINDS:
         raise AccessDenied()
     if asked["until"] < time.time():
@@ -96,15 +86,3 @@ def to_csv(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
 def escape(cell: Any) -> Any:
     """A cell that no spreadsheet takes for a formula; numbers stay numbers."""
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA_STARTS) else cell
-
-
-def _seal(body: bytes) -> bytes:
-    return hmac.new(home.secret("cookie"), b"download " + body, hashlib.sha256).digest()
-
-
-def _encode(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).decode().rstrip("=")
-
-
-def _decode(text: str) -> bytes:
-    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))

@@ -15,7 +15,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "errors wording statistics scoring drivers",
         "home",
         "records",
-        "journal passwords",
+        "journal passwords tickets",
         "access",
         "slices facts settings names",
         "kpis lake engines",
