@@ -14,6 +14,7 @@ from qa_core.query.measuring import measure
 from qa_core.query.numbers import find_number_uses
 from qa_core.query.own import find_own_evaluations, team_medians
 from qa_core.query.ratings import find_ratings
+from qa_core.query.recorded import RecordedContact, find_recorded
 from qa_core.query.remarks import find_remarks, may_read_remarks
 from qa_core.query.rows import to_json
 from qa_core.query.waits import UNHAPPY_BANDS, find_service_levels, find_unhappy_by_wait, find_waits
@@ -28,6 +29,7 @@ __all__ = [
     "Freshness",
     "History",
     "Link",
+    "RecordedContact",
     "Recovery",
     "contact_columns",
     "count_contacts",
@@ -47,6 +49,7 @@ __all__ = [
     "find_number_uses",
     "find_own_evaluations",
     "find_ratings",
+    "find_recorded",
     "find_recovery",
     "find_remarks",
     "find_service_levels",

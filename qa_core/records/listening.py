@@ -85,7 +85,7 @@ class Recording(Base):
     stored_at: Mapped[datetime] = mapped_column(default=now)
     deleted_at: Mapped[datetime | None]
     deleted_because: Mapped[str | None]
-    """undone · expired · objected · erased · stopped"""
+    """undone · expired · objected · no_notice · stopped_by_advisor · private_line · erased"""
 
 
 class Playback(Base):

@@ -1,0 +1,24 @@
+"""The audio of contacts: encrypted, kept for a purpose and a time, heard only by who may, and every listening entered."""
+
+from qa_core.recordings.keeping import PURPOSES, delete, delete_expired, delete_forbidden, delete_of, find_expired, has_audio, store_file, sweep, take_back
+from qa_core.recordings.playing import OWN, Playable, Sound, find_playable, make_ticket, open_ticket, require_playable
+
+__all__ = [
+    "OWN",
+    "PURPOSES",
+    "Playable",
+    "Sound",
+    "delete",
+    "delete_expired",
+    "delete_forbidden",
+    "delete_of",
+    "find_expired",
+    "find_playable",
+    "has_audio",
+    "make_ticket",
+    "open_ticket",
+    "require_playable",
+    "store_file",
+    "sweep",
+    "take_back",
+]
