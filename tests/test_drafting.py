@@ -1,0 +1,325 @@
+"""Filling a grid: one owner, nothing lost, one submission, and the rules of listening asked on every call."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import tomllib
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from qa_core import home, people, wording
+from qa_core.access import Viewer
+from qa_core.compliance import accreditations
+from qa_core.errors import AccessDenied, Misuse, Refusal
+from qa_core.evaluations import amending, drafting, publishing
+from qa_core.query import answers as published
+from qa_core.records import store
+from qa_core.records.listening import Accreditation, Draw, DrawnContact, EvaluationRevision, ListeningPlan
+from qa_core.records.model import Account, Evaluation, Grid, JournalRow, now
+from tests import centres, listening
+
+SERVICE = home.PROJECT / "data/scorecards/customer_service.toml"
+BEST = {"greeting": 2, "identification": "na", "listening": 3, "questions": "na", "accuracy": 4, "ownership": 3, "record": 2, "anticipation": 0}
+BEST |= {"courtesy": 3, "hold": "na", "close": 2}
+
+
+def draw(evaluator: str, contact_id: str = "a", publish_after_days: int = 0, advisor_id: str = "A1", purpose: str = "evaluation") -> int:
+    """A contact drawn for that evaluator, of a plan of its own; returns its id."""
+    with store.writing() as session:
+        plan = ListeningPlan(
+            name=f"{evaluator} {contact_id} {purpose}",
+            purpose=purpose,
+            starts_on=date(2026, 3, 1),
+            ends_on=date(2026, 3, 31),
+            grid_key="customer-service",
+            per_advisor=1,
+            maximum_per_advisor=3,
+            created_by="mona",
+            publish_after_days=publish_after_days,
+        )
+        made = Draw(seed=1, lake_version="1", frame=1, frame_digest="", excluded={}, short={}, frame_shares={}, drawn_by="mona", plan=plan)
+        drawn = DrawnContact(position=1, source_system="generic", contact_id=contact_id, advisor_id=advisor_id, team="North", evaluator=evaluator)
+        drawn.local_start, drawn.draw = datetime(2026, 3, 2, 9), made
+        session.add(drawn)
+        session.flush()
+        return drawn.id
+
+
+def viewer_of(username: str) -> Viewer:
+    with store.reading() as session:
+        return people.get_viewer(session, username)
+
+
+def evaluation_of(evaluation_id: int) -> Evaluation:
+    with store.reading() as session:
+        return session.scalars(sa.select(Evaluation).where(Evaluation.id == evaluation_id).options(sa.orm.selectinload(Evaluation.answers))).one()
+
+
+def acts() -> list[str]:
+    with store.reading() as session:
+        return list(session.scalars(sa.select(JournalRow.action).where(JournalRow.action.like("evaluation_%")).order_by(JournalRow.seq)))
+
+
+@pytest.fixture
+def room(centre: Path, add_person) -> None:
+    """Two contacts of Ana, a published grid, Eve and Max accredited to listen."""
+    centres.add_people({"A1": "Ana"}, {"North": None})
+    contacts = [centres.contact("2026-03-02 09:00", key, advisor_id="A1", team="North", talk_seconds=120.0) for key in "ab"]
+    centres.land([*contacts, centres.contact("2026-03-02 10:00", "refused", advisor_id="A1", team="North", customer_objected=True)])
+    for username in ("eve", "max"):
+        add_person(username, "evaluator")
+    listening.open_gates()
+    listening.accredit("eve", "max")
+    with store.writing() as session:
+        content = tomllib.loads(SERVICE.read_text(encoding="utf-8"))
+        session.add(Grid(key="customer-service", title="Customer service", content=content, published_at=now()))
+
+
+def test_an_evaluation_is_saved_as_it_goes_and_signed_once(room) -> None:
+    eve, drawn_id = viewer_of("eve"), draw("eve")
+
+    evaluation_id = drafting.start(eve, drawn_id)
+    assert drafting.start(eve, drawn_id) == evaluation_id
+    version = drafting.save(eve, evaluation_id, 1, {"greeting": 2}, {"greeting": "Warm"})
+    version = drafting.save(eve, evaluation_id, version, BEST | {"close": 1}, {"greeting": "Warm", "close": " "}, "Good", seconds=95)
+    drafting.submit(eve, evaluation_id, version)
+    drafting.submit(eve, evaluation_id, version)  # the second click of two
+
+    made = evaluation_of(evaluation_id)
+    assert (made.state, made.kind, made.evaluator, made.advisor_id, made.team) == ("published", "scored", "eve", "A1", "North")
+    assert (made.local_day, made.grid_name, made.purpose, made.seconds_spent) == (date(2026, 3, 2), "Customer service", "evaluation", 95)
+    # Welcome 2 of 2 · Understanding 3 of 3 · Answer 9 of 9 · Manner and close 4 of 5: 15 + 25 + 40 + 20 × 4/5
+    assert (made.score, made.calculated_score, made.outcome) == (pytest.approx(96), pytest.approx(96), "pass")
+    given = {answer.criterion: answer for answer in made.answers}
+    assert (given["close"].earned, given["close"].possible, given["close"].section) == (1, 2, "Manner and close")
+    assert given["greeting"].applied_weight == pytest.approx(0.15) and given["greeting"].comment == "Warm"
+    assert (given["hold"].applicable, given["hold"].earned, given["hold"].applied_weight) == (False, None, 0)
+    assert sum(answer.applied_weight for answer in made.answers) == pytest.approx(1)
+    assert acts() == ["evaluation_started", "evaluation_submitted", "evaluation_published"]
+    with store.reading() as session:
+        assert session.get(DrawnContact, drawn_id).state == "done"
+    assert drafting.get_draft(eve, evaluation_id).result.score == 96
+
+
+def test_what_is_not_answered_is_named_in_the_language_of_the_reader(room) -> None:
+    eve, evaluation_id = viewer_of("eve"), drafting.start(viewer_of("eve"), draw("eve"))
+    version = drafting.save(eve, evaluation_id, 1, {key: value for key, value in BEST.items() if key not in ("greeting", "record")}, {})
+
+    with pytest.raises(Refusal) as refused:
+        drafting.submit(eve, evaluation_id, version)
+    wording.use("fr")
+    try:
+        with pytest.raises(Refusal) as refused_in_french:
+            drafting.submit(eve, evaluation_id, version)
+    finally:
+        wording.use("en")
+
+    assert refused.value.params["criteria"] == "Greets and introduces themselves · Records the contact for the next colleague"
+    assert refused_in_french.value.params["criteria"] == "Se présente et salue · Trace le contact pour le prochain collègue"
+    with pytest.raises(Refusal, match="one of: 0, 1, 2"):
+        drafting.save(eve, evaluation_id, version, {"greeting": 1.5}, {})
+
+
+def test_a_save_over_an_older_version_is_refused_and_loses_nothing(room) -> None:
+    eve, evaluation_id = viewer_of("eve"), drafting.start(viewer_of("eve"), draw("eve"))
+    drafting.save(eve, evaluation_id, 1, {"greeting": 2}, {"greeting": "First tab"})
+
+    with pytest.raises(Refusal) as refused:
+        drafting.save(eve, evaluation_id, 1, {"greeting": 1}, {"greeting": "Second tab"})
+
+    assert refused.value.code == "changed_meanwhile"
+    stored = drafting.get_draft(eve, evaluation_id)
+    assert (stored.answers, stored.comments, stored.version) == ({"greeting": 2}, {"greeting": "First tab"}, 2)
+    # The same click twice says nothing new, and is no conflict.
+    assert drafting.save(eve, evaluation_id, 1, {"greeting": 2}, {"greeting": "First tab"}) == 2
+
+
+def test_two_evaluators_at_once_and_two_clicks_at_once_make_two_evaluations(room) -> None:
+    drafts = {name: drafting.start(viewer_of(name), draw(name, contact)) for name, contact in (("eve", "a"), ("max", "b"))}
+    failures: list[Exception] = []
+
+    def work(name: str) -> None:
+        try:
+            version = drafting.get_draft(viewer_of(name), drafts[name]).version
+            version = drafting.save(viewer_of(name), drafts[name], version, BEST, {})
+            drafting.submit(viewer_of(name), drafts[name], version)
+        except Exception as failure:
+            failures.append(failure)
+
+    threads = [threading.Thread(target=work, args=(name,)) for name in ("eve", "eve", "max", "max")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert all(isinstance(failure, Refusal) and failure.code in ("changed_meanwhile", "already_submitted") for failure in failures)
+    assert [evaluation_of(evaluation_id).state for evaluation_id in drafts.values()] == ["published", "published"]
+    assert acts().count("evaluation_submitted") == 2 and acts().count("evaluation_published") == 2
+
+
+def test_a_draft_is_its_owners_alone(room, add_person) -> None:
+    evaluation_id = drafting.start(viewer_of("eve"), draw("eve"))
+    add_person("mona", "manager", sees_unassigned=True)
+    add_person("ana", "advisor", advisor_id="A1")
+    other_id = draw("eve", "b")
+
+    for name in ("max", "mona", "ana"):
+        for act in (
+            lambda viewer: drafting.get_draft(viewer, evaluation_id),
+            lambda viewer: drafting.save(viewer, evaluation_id, 1, BEST, {}),
+            lambda viewer: drafting.submit(viewer, evaluation_id, 1),
+            lambda viewer: drafting.start(viewer, other_id),
+        ):
+            with pytest.raises(AccessDenied):
+                act(viewer_of(name))
+    assert evaluation_of(evaluation_id).state == "draft"
+
+
+def test_whoever_may_not_listen_today_goes_no_further(room, monkeypatch) -> None:
+    eve, drawn_id = viewer_of("eve"), draw("eve")
+    evaluation_id = drafting.start(eve, drawn_id)
+
+    def refusals() -> set[str]:
+        codes = set()
+        for act in (
+            lambda: drafting.start(eve, drawn_id),
+            lambda: drafting.get_draft(eve, evaluation_id),
+            lambda: drafting.save(eve, evaluation_id, 1, BEST, {}),
+            lambda: drafting.submit(eve, evaluation_id, 1),
+        ):
+            with pytest.raises(Refusal) as refused:
+                act()
+            codes.add(refused.value.code)
+        return codes
+
+    with store.writing() as session:  # her accreditation ended yesterday
+        session.execute(sa.update(Accreditation).where(Accreditation.username == "eve").values(ends_on=home.today() - timedelta(days=1)))
+    assert refusals() == {"not_accredited"}
+    accreditations.accredit(Viewer.SYSTEM, "eve", home.today(), ["training"])  # for another purpose than the plan's
+    assert refusals() == {"not_accredited"}
+    listening.accredit("eve")
+    with store.writing() as session:
+        session.execute(sa.update(Account).where(Account.username == "eve").values(advisor_id="A1"))
+    assert refusals() == {"own_contact"}
+    with store.writing() as session:
+        session.execute(sa.update(Account).where(Account.username == "eve").values(advisor_id=None))
+        session.execute(sa.update(DrawnContact).where(DrawnContact.id == drawn_id).values(state="replaced"))
+    assert refusals() == {"no_longer_assigned"}
+
+
+def test_a_contact_that_objected_meanwhile_takes_the_draft_away(room) -> None:
+    eve, drawn_id = viewer_of("eve"), draw("eve")
+    evaluation_id = drafting.start(eve, drawn_id)
+    version = drafting.save(eve, evaluation_id, 1, {"greeting": 2}, {"greeting": "Warm"})
+    centres.land([centres.contact("2026-03-02 09:00", "a", advisor_id="A1", team="North", talk_seconds=120.0, customer_objected=True)], "objections")
+
+    with pytest.raises(Refusal) as refused:
+        drafting.save(eve, evaluation_id, version, BEST, {})
+
+    assert refused.value.code == "contact_withdrawn"
+    with store.reading() as session:
+        assert session.get(Evaluation, evaluation_id) is None
+        assert session.get(DrawnContact, drawn_id).state == "replaced"
+    with pytest.raises(Refusal) as never_begun:
+        drafting.start(eve, draw("eve", "refused"))
+    assert never_begun.value.code == "contact_withdrawn"
+
+
+def test_a_plan_may_put_publication_off(room, monkeypatch) -> None:
+    eve = viewer_of("eve")
+    evaluation_id = drafting.start(eve, draw("eve", publish_after_days=2))
+    drafting.submit(eve, evaluation_id, drafting.save(eve, evaluation_id, 1, BEST, {}))
+    today = home.today()
+    with store.reading() as session:
+        before = published.change_counter(session)
+
+    assert (evaluation_of(evaluation_id).state, evaluation_of(evaluation_id).publish_on) == ("submitted", today + timedelta(days=2))
+    assert publishing.publish_due() == 0
+    monkeypatch.setattr(home, "today", lambda: today + timedelta(days=2))
+    assert publishing.publish_due() == 1 and publishing.publish_due() == 0
+    assert evaluation_of(evaluation_id).state == "published" and evaluation_of(evaluation_id).published_at is not None
+    with store.reading() as session:
+        assert published.change_counter(session) != before
+
+
+def test_a_correction_keeps_what_stood_before(room) -> None:
+    eve = viewer_of("eve")
+    evaluation_id = drafting.start(eve, draw("eve"))
+    drafting.submit(eve, evaluation_id, drafting.save(eve, evaluation_id, 1, BEST, {"close": "Good"}, "Fine"))
+    version = evaluation_of(evaluation_id).version
+    with store.reading() as session:
+        before = published.change_counter(session)
+
+    with pytest.raises(Misuse):
+        amending.amend(eve, evaluation_id, version, BEST | {"close": 1}, {}, "Fine", " ")
+    with pytest.raises(Refusal):
+        amending.amend(eve, evaluation_id, version - 1, BEST | {"close": 1}, {}, "Fine", "Heard again")
+    with pytest.raises(AccessDenied):
+        amending.amend(viewer_of("max"), evaluation_id, version, BEST | {"close": 1}, {}, "Fine", "Heard again")
+    assert amending.amend(eve, evaluation_id, version, BEST | {"close": 1}, {}, "Fine", "Heard again") == version + 1
+
+    assert evaluation_of(evaluation_id).score == pytest.approx(96)
+    with store.reading() as session:
+        (kept,) = session.scalars(sa.select(EvaluationRevision))
+        assert published.change_counter(session) != before
+    assert (kept.version, kept.content["score"], kept.reason, kept.replaced_by) == (version, 100, "amended: Heard again", "eve")
+    assert next(answer for answer in kept.content["answers"] if answer["criterion"] == "close")["comment"] == "Good"
+
+
+def test_what_is_written_of_people_is_masked_or_confirmed(room) -> None:
+    eve = viewer_of("eve")
+    evaluation_id = drafting.start(eve, draw("eve"))
+    version = drafting.save(eve, evaluation_id, 1, BEST, {"close": "Call back on 06 12 34 56 78"}, "The customer is in hospital")
+
+    with pytest.raises(Refusal) as refused:
+        drafting.submit(eve, evaluation_id, version)
+    assert refused.value.code == "personal_data"
+    drafting.submit(eve, evaluation_id, version, keeps_personal_data=True)
+    made = evaluation_of(evaluation_id)
+    assert made.comment == "The customer is in hospital"
+    assert {answer.comment for answer in made.answers if answer.comment} == {"Call back on •••"}
+
+
+WRITER = """
+import sys
+from qa_core import people
+from qa_core.evaluations import drafting
+from qa_core.records import store
+
+with store.reading() as session:
+    eve = people.get_viewer(session, "eve")
+version, number = 1, 0
+while True:
+    number += 1
+    version = drafting.save(eve, int(sys.argv[1]), version, {"greeting": number % 3}, {"greeting": f"word {number}"})
+    print(number, flush=True)
+"""
+
+
+def test_a_process_killed_while_it_saves_loses_at_most_the_last_save(room, centre: Path) -> None:
+    evaluation_id = drafting.start(viewer_of("eve"), draw("eve"))
+    for wait in (0, 3, 7):
+        with store.writing() as session:
+            session.execute(sa.update(Evaluation).values(version=1, draft={"answers": {}, "comments": {}}))
+        command = [sys.executable, "-c", WRITER, str(evaluation_id)]
+        writer = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=home.PROJECT, env=os.environ | {"QA_HOME": str(centre)})
+        try:
+            told = [int(writer.stdout.readline()) for _ in range(wait + 1)]
+        finally:
+            writer.send_signal(signal.SIGKILL)
+            told += [int(line) for line in writer.stdout.read().split("\n") if line.strip()]
+            writer.wait()
+
+        stored = drafting.get_draft(viewer_of("eve"), evaluation_id)
+        number = int(stored.comments["greeting"].split()[1])
+        assert number in (told[-1], told[-1] + 1)
+        assert (stored.answers["greeting"], stored.version) == (number % 3, number + 1)
+        assert json.dumps(stored.answers)
