@@ -67,6 +67,8 @@ TITLES = {
     "calibration_agreed": N_("Answers of a calibration agreed on"),
     "recording_played": N_("Recording listened to"),
     "recording_deleted": N_("Recording deleted"),
+    "remark_added": N_("Remark on a recording added"),
+    "remark_removed": N_("Remark on a recording removed"),
     "demo_remove": N_("Demonstration removed"),
     "account_add": N_("Account added"),
     "account_change": N_("Role or bounds changed"),
