@@ -1,0 +1,221 @@
+"""Calibration: blind for everybody until it is closed, beside each other afterwards, and never in a KPI."""
+
+from __future__ import annotations
+
+import tomllib
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from qa_core import calibration, home, people, query
+from qa_core.access import Viewer
+from qa_core.errors import AccessDenied, Refusal
+from qa_core.evaluations import drafting, reading
+from qa_core.records import store
+from qa_core.records.model import Account, Evaluation, Grid, JournalRow, now
+from tests import centres, listening
+
+GRID = """
+title = "Small"
+[[section]]
+name = "All"
+  [[section.criterion]]
+  key = "greeting"
+  text = { fr = "Salue", en = "Greets" }
+  points = 2
+  [[section.criterion]]
+  key = "answer"
+  text = { fr = "Répond", en = "Answers" }
+  points = 8
+  not_applicable = true
+"""
+KEYS = [("generic", "a"), ("generic", "b")]
+
+
+def viewer_of(username: str) -> Viewer:
+    with store.reading() as session:
+        return people.get_viewer(session, username)
+
+
+def submit(username: str, contact_number: int, **answers: Any) -> int:
+    """Score one contact of a round, from its task to the submission."""
+    viewer = viewer_of(username)
+    evaluation_id = calibration.start(viewer, contact_number)
+    version = drafting.save(viewer, evaluation_id, drafting.get_draft(viewer, evaluation_id).version, answers, {})
+    drafting.submit(viewer, evaluation_id, version)
+    return evaluation_id
+
+
+@pytest.fixture
+def room(centre: Path, add_person) -> int:
+    """Two contacts of Ana that may be listened to and three that may not, a grid, three accredited evaluators and one who is not; returns the grid's id."""
+    centres.add_people({"A1": "Ana", "A2": "Ben"}, {"North": "Lyon", "South": "Nice"})
+    at, of = "2026-03-02 09:00", {"advisor_id": "A1", "team": "North"}
+    allowed = [centres.contact(at, key, **of) for key in "ab"]
+    forbidden = [centres.contact(at, "objected", **of, customer_objected=True), centres.contact(at, "early", advisor_id="A2", team="North")]
+    centres.land([*allowed, *forbidden, centres.contact(at, "south", advisor_id="A1", team="South")])
+    for username in ("eve", "max", "zoe", "new"):
+        add_person(username, "evaluator", display_name=username.title())
+    add_person("mona", "manager", sites=("Lyon",))
+    add_person("nico", "manager", sites=("Nice",))
+    listening.open_gates()
+    listening.accredit("eve", "max", "zoe")
+    listening.inform("A1")
+    with store.writing() as session:
+        grid = Grid(key="small", title="Small", content=tomllib.loads(GRID), published_at=now())
+        session.add(grid)
+        session.flush()
+        return grid.id
+
+
+@pytest.fixture
+def opened(room: int) -> int:
+    return calibration.open_round(viewer_of("mona"), "March", room, ["eve", "max", "zoe"], KEYS, home.today() + timedelta(days=7))
+
+
+def contacts_of(number: int) -> list[int]:
+    """The numbers of the contacts of a round, in their order."""
+    return [contact.id for item in calibration.find_rounds(Viewer.SYSTEM) if item.id == number for contact in item.contacts]
+
+
+def test_a_round_is_opened_only_on_what_may_be_listened_to_by_who_may_listen(room: int) -> None:
+    mona = viewer_of("mona")
+    for key in ("objected", "early", "south", "nowhere"):
+        with pytest.raises(Refusal, match=key):
+            calibration.open_round(mona, "March", room, ["eve", "max"], [("generic", key)])
+    with pytest.raises(Refusal, match="new"):
+        calibration.open_round(mona, "March", room, ["eve", "new"], KEYS)
+    with pytest.raises(Refusal, match="two evaluators"):
+        calibration.open_round(mona, "March", room, ["eve"], KEYS)
+    with pytest.raises(AccessDenied):
+        calibration.open_round(viewer_of("eve"), "March", room, ["eve", "max"], KEYS)
+    assert calibration.find_rounds(mona) == ()
+
+
+def test_while_a_gate_is_closed_no_round_is_opened(centre: Path, add_person) -> None:
+    add_person("mona", "manager")
+
+    with pytest.raises(Refusal) as refused:
+        calibration.open_round(viewer_of("mona"), "March", 1, ["eve", "max"], KEYS)
+    assert refused.value.code == "gates_closed"
+
+
+def test_until_it_is_closed_nobody_meets_the_marks_of_another(opened: int) -> None:
+    first, _second = contacts_of(opened)
+    of_eve = submit("eve", first, greeting=2, answer=8)
+    submit("max", first, greeting=0, answer=4)
+
+    for viewer in (*map(viewer_of, ("mona", "eve", "max", "zoe")), Viewer.SYSTEM):
+        with pytest.raises(Refusal) as refused:
+            calibration.get_results(viewer, opened)
+        assert refused.value.code == "round_open"
+    for username in ("mona", "max", "zoe"):
+        with pytest.raises(AccessDenied):
+            drafting.get_draft(viewer_of(username), of_eve)
+        with pytest.raises(AccessDenied):
+            reading.get_evaluation(viewer_of(username), of_eve)
+    assert [task.state for task in calibration.find_worklist(viewer_of("max"))] == ["done", "waiting"]
+    assert [dict(item.finished) for item in calibration.find_rounds(viewer_of("max"))] == [{"max": 1}]
+    assert [dict(item.finished) for item in calibration.find_rounds(viewer_of("mona"))] == [{"eve": 1, "max": 1, "zoe": 0}]
+
+
+def test_who_neither_manages_nor_takes_part_learns_nothing_even_when_it_is_closed(opened: int, add_person) -> None:
+    calibration.close_round(viewer_of("mona"), opened)
+    add_person("lea", "team_lead", teams=("North",))
+    add_person("ana", "advisor", advisor_id="A1")
+
+    assert calibration.find_rounds(viewer_of("new")) == calibration.find_rounds(viewer_of("nico")) == ()
+    for username in ("new", "nico", "lea", "ana"):
+        with pytest.raises(AccessDenied):
+            calibration.get_results(viewer_of(username), opened)
+        with pytest.raises(AccessDenied):
+            calibration.close_round(viewer_of(username), opened)
+    with pytest.raises(AccessDenied):
+        calibration.start(viewer_of("new"), contacts_of(opened)[0])
+
+
+def test_closed_it_shows_everybody_who_took_part_all_marks_and_how_far_apart_they_are(opened: int) -> None:
+    first, second = contacts_of(opened)
+    for username, greeting, answer in (("eve", 2, 8), ("max", 1, 6)):
+        submit(username, first, greeting=greeting, answer=answer)
+    submit("eve", second, greeting=2, answer="na")
+    submit("max", second, greeting=2, answer=5)
+    begun = calibration.start(viewer_of("zoe"), first)
+    calibration.close_round(viewer_of("mona"), opened)
+    found = calibration.get_results(viewer_of("max"), opened)
+
+    assert found.marks[first, "eve"] == {"greeting": 2, "answer": 8} and found.marks[second, "eve"]["answer"] is None
+    # greeting: (2 − 1) + (2 − 0) of 4; answer: 8 − 2 of 8, "na" on one side leaves both sums; together 9 of 12.
+    assert [(item.alignment.value, item.alignment.apart) for item in found.criteria] == [(0.75, 0), (0.75, 1)]
+    assert found.alignment.value == pytest.approx(9 / 12)
+    # eve gave 1 + 0 + 2 points more than max, of 12 that both could give.
+    assert {item.username: item.lean for item in found.evaluators} == {"eve": pytest.approx(0.25), "max": pytest.approx(-0.25), "zoe": None}
+    assert found.round.unfinished == 2
+    with pytest.raises(AccessDenied):  # what zoe had begun is no longer blind, and dropped
+        drafting.get_draft(viewer_of("zoe"), begun)
+    with pytest.raises(Refusal, match="closed"):
+        calibration.start(viewer_of("zoe"), first)
+
+
+def test_against_a_reference_only_the_others_are_apart(opened: int) -> None:
+    first, _second = contacts_of(opened)
+    for username, answer in (("eve", 8), ("max", 4), ("zoe", 6)):
+        submit(username, first, greeting=2, answer=answer)
+    calibration.set_reference(viewer_of("mona"), opened, "eve")
+    calibration.close_round(viewer_of("mona"), opened)
+    found = {item.username: item for item in calibration.get_results(viewer_of("zoe"), opened).evaluators}
+
+    assert found["eve"].alignment.value is None
+    assert found["max"].alignment.value == pytest.approx(6 / 10) and found["zoe"].alignment.value == pytest.approx(8 / 10)
+    assert found["max"].lean == pytest.approx(-4 / 10)
+    with pytest.raises(AccessDenied):
+        calibration.set_reference(viewer_of("mona"), opened, "new")
+
+
+def test_what_was_agreed_on_is_written_down_after_the_closing_by_who_manages(opened: int) -> None:
+    first, _second = contacts_of(opened)
+    with pytest.raises(Refusal, match="still open"):
+        calibration.agree(viewer_of("mona"), first, {"greeting": 2, "answer": 8})
+    calibration.close_round(viewer_of("mona"), opened)
+    with pytest.raises(Refusal, match="between 0 and 2"):
+        calibration.agree(viewer_of("mona"), first, {"greeting": 3, "answer": 8})
+    with pytest.raises(AccessDenied):
+        calibration.agree(viewer_of("eve"), first, {"greeting": 2, "answer": 8})
+    calibration.agree(viewer_of("mona"), first, {"greeting": 2, "answer": "na"}, "Ask 06 12 34 56 78 again")
+    consensus = calibration.get_results(viewer_of("eve"), opened).round.contacts[0].consensus
+
+    assert consensus["answers"] == {"greeting": 2, "answer": "na"} and "12 34" not in consensus["note"]
+    with store.reading() as session:
+        rows = session.execute(sa.select(JournalRow.action, JournalRow.reason).where(JournalRow.action.like("calibration_%"))).all()
+    assert [row.action for row in rows] == ["calibration_opened", "calibration_closed", "calibration_agreed"]
+    assert rows[1].reason == "0 done, 6 missing"
+
+
+def test_no_kpi_moves_by_a_calibration(opened: int) -> None:
+    with store.writing() as session:
+        session.add(centres.evaluation(centres.contact("2026-03-02 09:00", "a", advisor_id="A1", team="North"), 80.0))
+    before = query.measure(Viewer.SYSTEM, ("evaluation_score", "evaluations"))
+    for number in contacts_of(opened):
+        submit("eve", number, greeting=0, answer=0)
+    calibration.close_round(viewer_of("mona"), opened)
+
+    assert query.to_json(query.measure(Viewer.SYSTEM, ("evaluation_score", "evaluations"))) == query.to_json(before)
+    with store.reading() as session:
+        assert set(session.scalars(sa.select(Evaluation.state).where(Evaluation.kind == "calibration"))) == {"submitted"}
+
+
+def test_who_may_no_longer_listen_scores_no_more(opened: int) -> None:
+    first, second = contacts_of(opened)
+    calibration.start(viewer_of("eve"), first)
+    centres.land([centres.contact("2026-03-02 09:00", "b", advisor_id="A1", team="North", customer_objected=True)], batch_id="later")
+    with pytest.raises(Refusal, match="may listen"):
+        calibration.start(viewer_of("eve"), second)
+    with store.writing() as session:
+        session.get(Account, "eve").active = False
+        session.execute(sa.text("UPDATE accreditation SET ended_at = '2026-01-01 00:00:00.000000' WHERE username = 'max'"))
+
+    with pytest.raises(Refusal, match="not accredited"):
+        calibration.start(viewer_of("max"), first)
