@@ -1,7 +1,7 @@
 """Coaching plans: a goal on criteria that an advisor and their team lead agree on, their sessions and remarks, and how it ended.
 
-The only writer of plans and notes; each act is journalled without a word of what was written. Open to the lead of the team and the advisor
-concerned, to read for the manager, and to nobody else.
+The only writer of plans and notes: numbers and addresses of persons are masked in what is written, and each act is journalled without a word
+of it. Open to the lead of the team and the advisor concerned, to read for the manager, and to nobody else.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from qa_core import home, journal
 from qa_core.access import Permission, Role, Viewer
 from qa_core.coaching.members import find_members, find_names
 from qa_core.errors import AccessDenied, Misuse, Refusal
+from qa_core.evaluations import personal_data
 from qa_core.records import store
 from qa_core.records.listening import CoachingNote, CoachingPlan
 from qa_core.records.model import Account, Evaluation, EvaluationAnswer, Grid
@@ -42,6 +43,15 @@ class Note:
     minutes: int | None
     author: str
     written_at: datetime
+
+
+@dataclass(frozen=True)
+class Heard:
+    """An evaluation that a plan may come from."""
+
+    id: int
+    day: date
+    score: float | None
 
 
 @dataclass(frozen=True)
@@ -95,7 +105,7 @@ def open_plan(
     """
     viewer.require(Permission.MANAGE_COACHING)
     today = home.today()
-    goal, starts_on = goal.strip(), starts_on or today
+    goal, starts_on = personal_data.mask(goal).strip(), starts_on or today
     if not goal or len(goal) > LONGEST_GOAL:
         raise Refusal("bad_goal", N_("Say in a few words what the advisor works on (at most {most} characters)."), most=LONGEST_GOAL)
     if due_on is not None and due_on < starts_on:
@@ -126,7 +136,7 @@ def open_plan(
 def add_note(viewer: Viewer, plan_id: int, text: str, minutes: int | None = None) -> None:
     """Write a remark, or with `minutes` a session, on an open plan. For the lead of its team today and the advisor concerned."""
     viewer.require(Permission.SEE_COACHING)
-    text = text.strip()
+    text = personal_data.mask(text).strip()
     if not text or len(text) > LONGEST_NOTE:
         raise Refusal("bad_note", N_("Write what was said or agreed (at most {most} characters)."), most=LONGEST_NOTE)
     if minutes is not None and not 1 <= minutes <= LONGEST_SESSION:
@@ -196,6 +206,16 @@ def find_criteria(viewer: Viewer, advisor_id: str) -> tuple[str, ...]:
         return tuple(_known_criteria(session, viewer, advisor_id))
 
 
+def find_heard(viewer: Viewer, advisor_id: str, evaluations: Sequence[int] | None = None, limit: int = 20) -> tuple[Heard, ...]:
+    """The newest published evaluations of that advisor in the viewer's scope, or those of them that a plan names."""
+    viewer.require(Permission.SEE_COACHING)
+    statement = sa.select(Evaluation.id, Evaluation.local_day, Evaluation.score).where(*_theirs(viewer, advisor_id))
+    if evaluations is not None:
+        statement = statement.where(Evaluation.id.in_(evaluations))
+    with store.reading() as session:
+        return tuple(Heard(*row) for row in session.execute(statement.order_by(Evaluation.local_day.desc(), Evaluation.id.desc()).limit(limit)))
+
+
 def _get(session: Session, viewer: Viewer, plan_id: int) -> CoachingPlan:
     plan = session.scalar(sa.select(CoachingPlan).where(CoachingPlan.id == plan_id, viewer.scope(CoachingPlan.__table__)))
     if plan is None:
@@ -216,10 +236,14 @@ def _require_open(plan: CoachingPlan) -> None:
         raise Refusal("plan_ended", N_("This plan has ended; open another one."))
 
 
+def _theirs(viewer: Viewer, advisor_id: str) -> tuple[sa.ColumnElement[bool], ...]:
+    published = (Evaluation.state == "published", Evaluation.kind.in_(("scored", "targeted")))
+    return (viewer.scope(Evaluation.__table__), Evaluation.advisor_id == advisor_id, *published)
+
+
 def _check_evaluations(session: Session, viewer: Viewer, advisor_id: str, evaluations: Sequence[int]) -> None:
-    theirs = (Evaluation.advisor_id == advisor_id, Evaluation.state == "published", Evaluation.kind.in_(("scored", "targeted")))
-    statement = sa.select(Evaluation.id).where(Evaluation.id.in_(evaluations), *theirs, viewer.scope(Evaluation.__table__))
-    if set(evaluations) - set(session.scalars(statement)):
+    found = session.scalars(sa.select(Evaluation.id).where(Evaluation.id.in_(evaluations), *_theirs(viewer, advisor_id)))
+    if set(evaluations) - set(found):
         raise AccessDenied()
 
 
@@ -233,11 +257,7 @@ def _known_criteria(session: Session, viewer: Viewer, advisor_id: str) -> dict[s
     grids = session.scalars(sa.select(Grid.content).where(Grid.published_at.is_not(None)).order_by(Grid.created_at, Grid.id))
     declared = [criterion.key for content in grids for criterion in parse_grid(content).criteria]
     answered = sa.select(EvaluationAnswer.criterion).join(Evaluation, Evaluation.id == EvaluationAnswer.evaluation_id).distinct()
-    met = session.scalars(
-        answered.where(Evaluation.advisor_id == advisor_id, Evaluation.state == "published", viewer.scope(Evaluation.__table__)).order_by(
-            EvaluationAnswer.criterion
-        )
-    )
+    met = session.scalars(answered.where(*_theirs(viewer, advisor_id)).order_by(EvaluationAnswer.criterion))
     return dict.fromkeys([*declared, *met])
 
 

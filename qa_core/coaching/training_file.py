@@ -20,6 +20,7 @@ from qa_core.records.model import Account, Evaluation, Grid
 from qa_core.sheets import Sheet, make_file
 from qa_core.wording import N_, _
 
+KIND = "training_file"
 HEADER = (N_("Day"), N_("Entry"), N_("Text"), N_("State"), N_("Due"), N_("Minutes"), N_("Criterion"), N_("Points"), N_("Possible"), N_("Score"), N_("By"))
 KINDS = {"scored": N_("Evaluation"), "targeted": N_("Targeted evaluation"), "self": N_("Self-evaluation")}
 OUTCOMES = {"pass": N_("passed"), "fail": N_("not passed")}
@@ -105,4 +106,4 @@ def _evaluation_rows(viewer: Viewer, session: Session, evaluations: list[Evaluat
             yield [day, entry, answer.comment, None, None, None, texts.name("criterion", answer.criterion), points, answer.possible, None, by]
 
 
-downloads.declare("training_file", Permission.SEE_COACHING, build_file)
+downloads.declare(KIND, Permission.SEE_COACHING, build_file)

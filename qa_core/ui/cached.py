@@ -13,9 +13,11 @@ import streamlit as st
 
 from qa_core import alerts, annotations, home, lake, numbers, query, settings, targets
 from qa_core.access import Viewer
+from qa_core.coaching import effect, needs
 from qa_core.irritants import finding
 from qa_core.query import answers
 from qa_core.records import store
+from qa_core.records.listening import CoachingPlan, Dispute
 from qa_core.records.model import Advisor, AlertEvent, Annotation, Grid, ImportBatch, NameDecision, SettingValue, Target
 from qa_core.settings import Settings
 from qa_core.slices import Filters, Period
@@ -105,6 +107,13 @@ def _last_import() -> tuple[Any, ...]:
         return tuple(session.execute(sa.select(ImportBatch.id, ImportBatch.state).order_by(ImportBatch.id.desc()).limit(1)).first() or ())
 
 
+def _state_of_coaching() -> tuple[Any, ...]:
+    plans = (sa.func.max(CoachingPlan.id), sa.func.count(CoachingPlan.id), sa.func.sum(CoachingPlan.version))
+    disputes = (sa.func.max(Dispute.id), sa.func.count(Dispute.id), sa.func.count(Dispute.decided_at))
+    with store.reading() as session:
+        return (*session.execute(sa.select(*plans)).one(), *session.execute(sa.select(*disputes)).one())
+
+
 def _measure_headline(viewer: Viewer, kpis: tuple[str, ...], where: Filters, compare: Period | None, overrides: Mapping[str, str] | None) -> pd.DataFrame:
     return targets.add_gaps(viewer, query.measure(viewer, kpis, where=where, compare=compare, overrides=overrides), (), where)
 
@@ -130,6 +139,8 @@ find_alerts = _remembered(alerts.find, _state_of_alerts)
 find_numbers = _remembered(numbers.find_history)
 find_irritants = _remembered(finding.find_candidates)
 find_follow_up = _remembered(finding.find_follow_up)
+find_needs = _remembered(needs.find_needs, _state_of_coaching)
+find_effect = _remembered(effect.find_effect, _state_of_coaching)
 _find_currencies = _remembered(query.find_currencies)
 _headline = _remembered(_measure_headline)
 

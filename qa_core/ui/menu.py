@@ -52,7 +52,10 @@ MENU: dict[str, tuple[MenuPage, ...]] = {
     N_("Quality"): (
         MenuPage("quality/advisors.py", N_("Advisors"), ":material/groups:", P.SEE_ADVISORS),
         MenuPage("quality/advisor.py", N_("Advisor"), ":material/person:", P.SEE_ADVISORS, is_listed=False),
+        MenuPage("quality/coaching.py", N_("Coaching"), ":material/sports:", P.SEE_COACHING),
         MenuPage("quality/my_quality.py", N_("My quality"), ":material/person_heart:", P.SEE_OWN_QUALITY),
+        MenuPage("quality/evaluation.py", N_("Evaluation"), ":material/rate_review:", P.SEE_EVALUATIONS, is_listed=False),
+        MenuPage("quality/disputes.py", N_("Disputes"), ":material/gavel:", P.DECIDE_DISPUTES),
         MenuPage("quality/scores.py", N_("Scores"), ":material/grading:", P.SEE_OWN_EVALUATIONS),
     ),
     N_("Conversations"): (

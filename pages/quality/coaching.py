@@ -1,0 +1,16 @@
+"""Coaching: who needs what this week, and what advisors and their leads work on."""
+
+import streamlit as st
+
+from qa_core.access import Permission
+from qa_core.ui import gate
+from qa_core.ui.views import coaching
+from qa_core.wording import _
+
+viewer = gate.current_viewer(Permission.SEE_COACHING)
+
+st.title(_("Coaching"), anchor=False)
+coaching.show_outcome()
+if viewer.can(Permission.MANAGE_COACHING):
+    coaching.show_week(viewer)
+coaching.show_plans(viewer)

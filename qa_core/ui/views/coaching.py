@@ -1,0 +1,140 @@
+"""Coaching: the list of the week with the way to a prefilled plan, and the plans with how they stand and what came of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import streamlit as st
+
+from qa_core import figures
+from qa_core.access import Permission, Role, Viewer
+from qa_core.coaching import plans, telling
+from qa_core.coaching.needs import Kind, Need
+from qa_core.coaching.plans import Plan, State
+from qa_core.findings import Finding
+from qa_core.query import grids
+from qa_core.ui import cached, cards, choice, drill, menu, tables
+from qa_core.ui.views import coaching_form, coaching_plan
+from qa_core.wording import N_, _, ngettext
+
+TABLE = "coaching_plans"
+WHICH = {"open": N_("Open"), "ended": N_("Ended")}
+
+
+def show_outcome() -> None:
+    """What came of the last change."""
+    if said := st.session_state.pop(coaching_plan.OUTCOME, None):
+        st.success(said, icon=":material/check:")
+
+
+def show_week(viewer: Viewer) -> None:
+    """Who needs what this week, and for each the way to a plan that is filled from it."""
+    week = cached.find_needs(viewer)
+    texts = grids.find_grid_texts(viewer)
+    with st.container(border=True, gap="small"):
+        n = len(week.needs)
+        finding = (
+            Finding(ngettext("This week: {n} advisor needs you", "This week: {n} advisors need you", n)) if n else Finding(_("Nothing to see to this week"))
+        )
+        cards.show_heading(finding, telling.say_week(week))
+        for need in week.needs:
+            _show_need(need, texts)
+        st.button(_("Open a plan"), icon=":material/add:", on_click=coaching_form.begin, args=(None,), key="open_any")
+    coaching_form.show(viewer, texts)
+
+
+def show_plans(viewer: Viewer) -> None:
+    """The plans in scope, open or ended, and the one that the address names in full."""
+    found, texts = plans.find_plans(viewer), grids.find_grid_texts(viewer)
+    sides = {"open": [plan for plan in found if plan.state == State.OPEN], "ended": [plan for plan in found if plan.state != State.OPEN]}
+    with st.container(border=True, gap="xxsmall"):
+        late = sum(plan.is_overdue for plan in found)
+        text = ngettext("{n} plan open", "{n} plans open", len(sides["open"])) + (" · " + ngettext("{n} overdue", "{n} overdue", late) if late else "")
+        caption = _("The change on the criteria of a plan, with its interval: against matched colleagues where there are some.")
+        if not viewer.can(Permission.SEE_ADVISORS):
+            caption = _("What you and your team lead agreed to work on, and how your scores on it changed. Colleagues see none of it.")
+        cards.show_heading(Finding(text if found else _("No coaching plan yet"), "attention" if late else ""), caption if found else "")
+        if found:
+            which = choice.ask("coaching", _("Plans"), {key: _(title) for key, title in WHICH.items()}, key="coaching_which") if sides["ended"] else "open"
+            if sides[which]:
+                _show_table(viewer, sides[which], texts, which)
+            else:
+                st.caption(_("None."))
+    chosen = _find_chosen(viewer, found)
+    if chosen is not None:
+        coaching_plan.show(viewer, chosen, texts)
+
+
+def show_line(viewer: Viewer, advisor_id: str | None = None) -> None:
+    """On other pages: the open plans of one advisor (None: one's own), each leading to itself. Nothing for whoever has nothing to do with coaching."""
+    if not viewer.can(Permission.SEE_COACHING):
+        return
+    page, texts = menu.find_page("coaching"), grids.find_grid_texts(viewer)
+    for plan in plans.find_plans(viewer, advisor_id, is_open=True):
+        about = figures.listing(texts.name("criterion", key) for key in plan.criteria) or _("Whole score")
+        label = _("Coaching: {goal} – {criteria} ({state})", goal=plan.goal, criteria=about, state=telling.say_state(plan))
+        st.page_link(page.path, label=cards.escape(label), icon=page.icon, query_params={"plan": str(plan.id)})
+
+
+def _show_need(need: Need, texts: grids.GridTexts) -> None:
+    with st.container(border=True, gap="xsmall", key=f"need_{need.advisor_id}"):
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.button(cards.escape(need.advisor), key=f"who_{need.advisor_id}", type="tertiary", on_click=drill.to_advisor, args=(need.advisor_id,))
+            st.caption(cards.escape(need.team))
+        st.markdown("\n".join(f"- {cards.escape(telling.say_reason(reason, texts))}" for reason in need.reasons))
+        with st.container(horizontal=True, gap="small"):
+            for reason in need.reasons:
+                if reason.plan_id is not None:
+                    label = _("Show the plan") if reason.kind == Kind.OVERDUE else _("Show its plan")
+                    st.button(
+                        label,
+                        key=f"plan_{reason.kind}_{reason.plan_id}",
+                        icon=":material/arrow_forward:",
+                        on_click=coaching_plan.choose,
+                        args=(reason.plan_id,),
+                    )
+            if need.criteria:
+                start = {"advisor_id": need.advisor_id, "criteria": need.criteria, "goal": telling.suggest_goal(need, texts)}
+                st.button(
+                    _("Open a plan for this"), key=f"open_{need.advisor_id}", type="primary", icon=":material/add:", on_click=coaching_form.begin, args=(start,)
+                )
+
+
+def _show_table(viewer: Viewer, found: Sequence[Plan], texts: grids.GridTexts, which: str) -> None:
+    who, goal, state, about, held, result = _("Advisor"), _("Goal"), _("State"), _("Criteria"), _("Sessions"), _("Change")
+    rows = []
+    for plan in found:
+        row: dict[str, Any] = {} if viewer.role == Role.ADVISOR else {who: plan.advisor}
+        row |= {
+            goal: plan.goal,
+            state: ("⚠ " if plan.is_overdue else "") + telling.say_state(plan),
+            result: telling.say_result(cached.find_effect(viewer, plan.id)),
+            held: telling.say_progress(plan),
+            about: figures.listing(texts.name("criterion", key) for key in plan.criteria) or _("Whole score"),
+        }
+        rows.append(row)
+    config = {
+        who: tables.name_column(who),
+        goal: st.column_config.TextColumn(goal, width=260),
+        state: st.column_config.TextColumn(state, width=170),
+        result: st.column_config.TextColumn(result, width=210),
+        held: st.column_config.TextColumn(held, width=130),
+        about: st.column_config.TextColumn(about, width=320),
+    }
+    key = f"{TABLE}_{which}"
+
+    def take() -> None:
+        cells = st.session_state[key]["selection"]["cells"]
+        if cells:
+            coaching_plan.choose(found[cells[0][0]].id)
+
+    tables.show(rows, config, key, take, height=300)
+
+
+def _find_chosen(viewer: Viewer, found: Sequence[Plan]) -> Plan | None:
+    """The plan of the address, or the only one there is."""
+    asked = st.query_params.get(coaching_plan.PLAN)
+    if asked is not None:
+        return plans.get_plan(viewer, int(asked) if asked.isdecimal() else 0)
+    return found[0] if len(found) == 1 else None
