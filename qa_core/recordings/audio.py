@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import numpy
     import soundfile
 
 PEAKS = 400
@@ -169,22 +170,22 @@ def _is_cut(log: str) -> bool:
     return any(int(there) < int(promised) < UNKNOWN_LENGTH for promised, there in re.findall(r"data : (\d+) \(should be (\d+)\)", log))
 
 
-def _read_through(sound: soundfile.SoundFile) -> tuple[int, list[float]]:
-    """The frames that can really be read, and the loudest sample of each hundredth of a second."""
+def _read_through(sound: soundfile.SoundFile) -> tuple[int, numpy.ndarray]:
+    """The frames that can really be read, and the loudest sample of each two-hundredth of a second."""
     import numpy
 
-    window, frames = max(sound.samplerate // 100, 1), 0
-    loudest: list[float] = []
-    while len(block := sound.read(window * 500, dtype="float32", always_2d=True)):
+    window, frames = max(sound.samplerate // 200, 1), 0
+    loudest: list[numpy.ndarray] = []
+    while len(block := sound.read(window * 1000, dtype="float32", always_2d=True)):
         frames += len(block)
         if frames > LONGEST_SECONDS * sound.samplerate:
             raise Unfit("too_long")
         loud = numpy.nan_to_num(numpy.abs(block).max(axis=1))
-        loudest.extend(numpy.maximum.reduceat(loud, range(0, len(loud), window)).tolist())
-    return frames, loudest
+        loudest.append(numpy.maximum.reduceat(loud, range(0, len(loud), window)))
+    return frames, numpy.concatenate(loudest or [numpy.empty(0)])
 
 
-def _slices(loudest: list[float]) -> tuple[int, ...]:
+def _slices(loudest: numpy.ndarray) -> tuple[int, ...]:
     count = min(PEAKS, len(loudest))
     edges = [position * len(loudest) // count for position in range(count + 1)]
-    return tuple(min(round(100 * max(loudest[start:end])), 100) for start, end in pairwise(edges))
+    return tuple(min(round(100 * float(loudest[start:end].max())), 100) for start, end in pairwise(edges))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,6 +17,7 @@ from qa_core.access import Permission, Role, Viewer
 from qa_core.compliance import accreditations, gates
 from qa_core.errors import AccessDenied, Refusal
 from qa_core.query import RecordedContact
+from qa_core.recordings import vault
 from qa_core.recordings.keeping import is_over, known_advisor
 from qa_core.records import store
 from qa_core.records.listening import Calibration, CalibrationContact, DrawnContact, Playback, Recording
@@ -132,6 +134,13 @@ def open_ticket(signed_in: SignedIn, ticket: str) -> Sound:
             sound, seconds = _sound(recording), recording.seconds
         _STARTED.ends[asked["id"]] = moment + seconds + SECONDS_BEYOND
         return sound
+
+
+def read(sound: Sound, start: int, end: int) -> Iterator[bytes]:
+    """Those bytes of the clear audio, piece by piece. Raises vault.Damaged, also where the file is shorter or longer than what was kept."""
+    if vault.clear_bytes(sound.file_name) != sound.clear_bytes:
+        raise vault.Damaged(sound.file_name)
+    return vault.read(sound.file_name, start, end)
 
 
 def _require(session: Session, viewer: Viewer, recording_id: int, purpose: str) -> tuple[Recording, RecordedContact]:

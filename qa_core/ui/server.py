@@ -1,4 +1,4 @@
-"""What stands around the pages on the wire: security headers, closed addresses, uploads only from those who may, our own downloads."""
+"""What stands around the pages on the wire: security headers, closed addresses, uploads only from those who may, our own downloads and audio."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import logging
 import re
 import sys
 import threading
+from itertools import chain
 from pathlib import Path
 
 import streamlit
@@ -15,11 +16,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from qa_core import downloads, home, sign_in, wording
+from qa_core import downloads, home, recordings, sign_in, wording
 from qa_core.access import Permission
 from qa_core.errors import Refusal
 from qa_core.records import store
@@ -168,5 +169,43 @@ def _download(request: Request) -> Response:
     )
 
 
-ROUTES = (Route("/download/{ticket}", _download, methods=["GET"]),)
+def _audio(request: Request) -> Response:
+    if request.method != "GET":
+        return PlainTextResponse("Method Not Allowed", 405)
+    wording.use(browser.first_known((request.headers.get("accept-language") or "").split(",")))
+    try:
+        signed_in = find_signed_in(request)
+        if signed_in is None or signed_in.must_change_password:
+            return PlainTextResponse("Not Found", 404)
+        sound = recordings.open_ticket(signed_in, request.path_params["ticket"])
+        span = _find_span(request.headers.get("range"), sound.clear_bytes)
+        if span is None:
+            return PlainTextResponse("Range Not Satisfiable", 416, headers={"Content-Range": f"bytes */{sound.clear_bytes}"})
+        start, end, is_part = span
+        pieces = recordings.read(sound, start, end)
+        first = next(pieces, b"")  # so that a file that is gone or damaged answers before anything is sent
+    except Refusal as refusal:
+        return PlainTextResponse(wording.say(refusal), 404)
+    except (recordings.Damaged, OSError):
+        LOG.exception("a recording cannot be read")
+        return PlainTextResponse("Not Found", 404)
+    headers = {"Accept-Ranges": "bytes", "Content-Length": str(end - start), "Content-Disposition": "inline", "Cache-Control": "no-store"}
+    if is_part:
+        headers["Content-Range"] = f"bytes {start}-{end - 1}/{sound.clear_bytes}"
+    return StreamingResponse(chain([first], pieces), 206 if is_part else 200, headers, sound.media_type)
+
+
+def _find_span(header: str | None, size: int) -> tuple[int, int, bool] | None:
+    """The bytes that a Range asks for, the end not included, and whether that is a part; all where it asks for none, or for several; None: beyond the end."""
+    asked = re.fullmatch(r"\s*bytes\s*=\s*(\d*)\s*-\s*(\d*)\s*", header or "")
+    if asked is None or asked.groups() == ("", ""):
+        return 0, size, False
+    first, last = asked.groups()
+    if not first:
+        return (max(size - int(last), 0), size, True) if int(last) and size else None
+    start, end = int(first), min(int(last) + 1, size) if last else size
+    return (start, end, True) if start < end else None
+
+
+ROUTES = (Route("/download/{ticket}", _download, methods=["GET"]), Route("/audio/{ticket}", _audio, methods=["GET"]))
 MIDDLEWARE = (Middleware(Wall),)
