@@ -9,6 +9,7 @@ viewer = gate.current_viewer(Permission.SEE_OWN_QUALITY)
 look = filter_bar.current()
 
 filter_bar.show_title(_("My quality"))
+news = my_quality.show_news(viewer)
 if not empty.is_shown(viewer, look):
     my_quality.show_top(viewer, look)
-    my_quality.show_evaluations(viewer, look)
+    my_quality.show_evaluations(viewer, look, news)

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session, selectinload
 from qa_core import home, scoring
 from qa_core.access import Permission, Role, Viewer
 from qa_core.errors import AccessDenied, Refusal
+from qa_core.evaluations import completing
 from qa_core.records import store
 from qa_core.records.listening import Dispute, Draw, DrawnContact, EvaluationRevision, ListeningPlan, TimedComment
 from qa_core.records.model import Account, Advisor, Evaluation, EvaluationAnswer, Grid
@@ -212,11 +213,6 @@ def find_plan(session: Session, evaluation: Evaluation) -> scoring.Grid | None:
     return plan if plan and {criterion.key for criterion in plan.criteria} == {answer.criterion for answer in evaluation.answers} else None
 
 
-def answers_of(evaluation: Evaluation) -> dict[str, Any]:
-    """Its answers as `scoring.score` takes them."""
-    return {answer.criterion: answer.earned if answer.applicable else scoring.NOT_APPLICABLE for answer in evaluation.answers}
-
-
 def find_dispute_day(session: Session, evaluation: Evaluation) -> date:
     """The last day on which its advisor may dispute it, by the listening plan that it was drawn for."""
     days = None
@@ -332,7 +328,7 @@ def _read_answer(given: EvaluationAnswer, criterion: scoring.Criterion, disputes
 
 def _score_sections(plan: scoring.Grid, evaluation: Evaluation) -> dict[str, float | None]:
     try:
-        result = scoring.score(plan, answers_of(evaluation))
+        result = scoring.score(plan, completing.answers_of(evaluation))
     except Refusal:  # a draft with answers still missing
         return {}
     return {section.name: None if section.score is None else float(section.score) for section in result.sections}

@@ -50,13 +50,21 @@ def get_advisor(viewer: Viewer, advisor_id: str, period: Period = Period()) -> A
 
 
 def find_evaluations_of(viewer: Viewer, advisor_id: str, where: Filters, criterion: str | None = None, limit: int = 50) -> pd.DataFrame:
-    """The published evaluations of one advisor in the viewer's scope, newest contact first: `source_system`, `contact_id`, `day`, `grid`, `score`,
-    `outcome`, with `evaluator` for who may know; with a criterion only those where it was answered, with `earned` and `possible`."""
+    """The published evaluations of one advisor in the viewer's scope, newest contact first: `evaluation_id`, `source_system`, `contact_id`, `day`, `grid`,
+    `score`, `outcome`, with `evaluator` for who may know; with a criterion only those where it was answered, with `earned` and `possible`."""
     viewer.require(Permission.SEE_ADVISORS)
     viewer.require(Permission.SEE_SCORES)
     own = EVALUATION_DIMENSIONS.__contains__
     question = make_question(viewer, (), where)
-    columns = [ANSWERS.c.source_system, ANSWERS.c.contact_id, ANSWERS.c.local_start.label("day"), ANSWERS.c.grid, ANSWERS.c.score, ANSWERS.c.outcome]
+    columns = [
+        ANSWERS.c.evaluation_id,
+        ANSWERS.c.source_system,
+        ANSWERS.c.contact_id,
+        ANSWERS.c.local_start.label("day"),
+        ANSWERS.c.grid,
+        ANSWERS.c.score,
+        ANSWERS.c.outcome,
+    ]
     if viewer.can(Permission.SEE_EVALUATORS):
         columns.append(ANSWERS.c.evaluator)
     part = ANSWERS.c.is_first

@@ -26,6 +26,8 @@ def find_own_evaluations(viewer: Viewer, period: Period, limit: int = 50) -> lis
     days += [] if period.last_day is None else [Evaluation.local_day <= period.last_day]
     statement = (
         sa.select(
+            Evaluation.id,
+            Evaluation.acknowledged_at,
             Evaluation.source_system,
             Evaluation.contact_id,
             Evaluation.local_day,

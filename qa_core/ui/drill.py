@@ -12,6 +12,8 @@ from qa_core.ui import filter_bar, menu
 from qa_core.wording import _
 
 _GO, _FROM, _LEFT = "drill_to", "drilled_from", "drill_left"
+_READ_FROM = "evaluation_from"
+"""Where an evaluation was opened, apart from where a contact was: each leads to the other."""
 _BESIDE = "advisors_left"
 """How the advisors were looked at before one of them was opened."""
 EXTRA = ("advisor", "outcome", "declared", "surveyed", "source", "medium", "keyword", "tracking_number", "day", "week", "month", "weekday", "hour", "half_hour")
@@ -55,6 +57,24 @@ def to_contact(page_key: str, source_system: str, contact_id: str) -> None:
     """Callback: open one contact in full, from that page, which a link there leads back to as it was."""
     st.session_state[_FROM] = (page_key, _address())
     st.session_state[_GO] = ("contact", {"system": source_system, "id": contact_id})
+
+
+def to_evaluation(page_key: str, evaluation_id: int) -> None:
+    """Callback: open one evaluation in full, from that page, which a link there leads back to as it was."""
+    st.session_state[_READ_FROM] = (page_key, _address())
+    st.session_state[_GO] = ("evaluation", {"id": str(evaluation_id)})
+
+
+def to_draft(evaluation_id: int) -> None:
+    """Callback: open the form that fills an evaluation."""
+    st.session_state[_GO] = ("evaluate", {"id": str(evaluation_id)})
+
+
+def show_way_from_evaluation(viewer: Viewer) -> None:
+    """From one evaluation to where it was opened; for who came by a link, to the first page of theirs."""
+    page_key, parameters = st.session_state.get(_READ_FROM, (menu.find_first(viewer).key, {}))
+    page = menu.find_page(page_key)
+    st.page_link(page.path, label=_(page.title), icon=":material/arrow_back:", query_params=parameters)
 
 
 def to_advisor(advisor_id: str, **said: str) -> None:

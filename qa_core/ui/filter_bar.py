@@ -29,12 +29,13 @@ PAGES: dict[str, tuple[str, ...]] = {
     "advisor": ("channel", "queue", "reason", "campaign"),
     "my_quality": ("channel", "queue", "reason"),
     "scores": ("grid",),
+    "disputes": (),
     "contacts": ("channel", "queue", "team", "reason", "campaign"),
     "explain": ("channel", "queue", "team", "reason", "campaign"),
 }
 """The pages that have the row, and the dimensions they filter by, besides period and comparison."""
 ALWAYS = ("period", "from", "to", "compare")
-WITHOUT_COMPARISON = frozenset({"contacts", "explain", "advisor"})
+WITHOUT_COMPARISON = frozenset({"contacts", "explain", "advisor", "disputes"})
 
 MOST_BUTTONS = 14
 """Up to so many values are buttons; beyond, a list to search in."""

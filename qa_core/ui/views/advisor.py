@@ -100,7 +100,7 @@ def show_evaluations(viewer: Viewer, look: Look, side: Side) -> None:
     frame = query.find_evaluations_of(viewer, side.advisor.advisor_id, side.own.with_period(look.trend.period), criterion)
     with st.container(border=True, gap="xxsmall"):
         title = _("Recent evaluations") if criterion is None else _("Evaluations with: {criterion}", criterion=texts.name("criterion", criterion))
-        cards.show_heading(Finding(title), _("In {period}, newest first. Click a line to open the contact.", period=figures.period(look.trend.period)))
+        cards.show_heading(Finding(title), _("In {period}, newest first. Click a line to read the evaluation.", period=figures.period(look.trend.period)))
         if criterion is not None:
             st.button(_("All criteria"), icon=":material/filter_alt_off:", type="tertiary", on_click=_forget_criterion)
         if frame.empty:
@@ -256,5 +256,5 @@ def _line(entry: dict[str, Any], texts: grids.GridTexts) -> dict[str, Any]:
 def _open(entries: list[dict[str, Any]]) -> None:
     cells = st.session_state["evaluations_of"]["selection"]["cells"]
     entry = entries[cells[0][0]] if cells else None
-    if entry and not figures.is_missing(entry["contact_id"]):
-        drill.to_contact("advisor", entry["source_system"], entry["contact_id"])
+    if entry:
+        drill.to_evaluation("advisor", int(entry["evaluation_id"]))

@@ -11,7 +11,7 @@ from qa_core.access import Viewer
 from qa_core.query import grids
 from qa_core.query.grids import GridTexts
 from qa_core.records import store
-from qa_core.ui import cards
+from qa_core.ui import cards, drill
 from qa_core.wording import N_, _, ngettext
 
 TIMES = {"wait_seconds": N_("Wait"), "talk_seconds": N_("Talk"), "hold_seconds": N_("Hold"), "wrap_seconds": N_("After-contact work")}
@@ -196,3 +196,11 @@ def _show_evaluations(contact: dict[str, Any], texts: GridTexts) -> None:
             st.markdown(f"**{score}**")
             by = [texts.name("grid", entry["grid"]) if entry["grid"] else None, entry.get("evaluator")]
             st.text(" · ".join([*filter(None, by), figures.moment(home.to_local(entry["evaluated_at"]))]))
+            st.button(
+                _("Read the evaluation"),
+                key=f"read_{entry['id']}",
+                icon=":material/rate_review:",
+                type="tertiary",
+                on_click=drill.to_evaluation,
+                args=("contact", entry["id"]),
+            )

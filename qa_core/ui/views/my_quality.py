@@ -6,13 +6,14 @@ import streamlit as st
 
 from qa_core import charts, figures, home, query
 from qa_core.access import Viewer
+from qa_core.evaluations import answering
 from qa_core.findings import Finding
 from qa_core.kpis import get_kpi
 from qa_core.query import grids
 from qa_core.ui import cached, cards, drill
 from qa_core.ui.filter_bar import Look
 from qa_core.ui.views import trends
-from qa_core.wording import N_, _
+from qa_core.wording import N_, _, ngettext
 
 KPIS = ("evaluation_score", "first_contact_resolution", "csat", "average_handle_time")
 PURPOSES = {"training": N_("training"), "evaluation": N_("evaluation"), "quality": N_("quality of service")}
@@ -32,13 +33,25 @@ def show_top(viewer: Viewer, look: Look) -> None:
         _show_sections(viewer, look)
 
 
-def show_evaluations(viewer: Viewer, look: Look) -> None:
+def show_news(viewer: Viewer) -> answering.News:
+    """One line of what waits to be read: new evaluations, and disputes that were decided; nothing where there is neither."""
+    news = answering.find_news(viewer)
+    if news.unread or news.decided:
+        with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
+            if news.unread:
+                _show_new(ngettext("{n} evaluation to read", "{n} evaluations to read", len(news.unread)), ":material/mark_email_unread:", news.unread[0])
+            if news.decided:
+                _show_new(ngettext("{n} answer to your disputes", "{n} answers to your disputes", len(news.decided)), ":material/gavel:", news.decided[0])
+    return news
+
+
+def show_evaluations(viewer: Viewer, look: Look, news: answering.News) -> None:
     """One's own evaluations in the longer period, and who made them."""
     entries = query.find_own_evaluations(viewer, look.trend.period)
     with st.container(border=True, gap="xxsmall"):
         cards.show_heading(
             Finding(_("My evaluations")),
-            _("Who listened, when and what for, in {period}. Click a line to open the contact.", period=figures.period(look.trend.period)),
+            _("Who listened, when and what for, in {period}. Click a line to read it.", period=figures.period(look.trend.period)),
         )
         if not entries:
             st.caption(_("Nobody evaluated a contact of yours in this period."))
@@ -47,13 +60,14 @@ def show_evaluations(viewer: Viewer, look: Look) -> None:
         def open_row() -> None:
             cells = st.session_state["my_evaluations"]["selection"]["cells"]
             entry = entries[cells[0][0]] if cells else None
-            if entry and entry["contact_id"]:
-                drill.to_contact("my_quality", entry["source_system"], entry["contact_id"])
+            if entry:
+                drill.to_evaluation("my_quality", entry["id"])
 
         texts = grids.find_grid_texts(viewer)
         rows = [
             {
                 _("Contact of"): figures.day(entry["local_day"], year=True),
+                _("New"): _("to read") if entry["id"] in news.unread else _("answered") if entry["id"] in news.decided else "",
                 _("Score"): figures.value(entry["score"], "score"),
                 _("Outcome"): {"pass": _("passed"), "fail": _("not passed")}.get(entry["outcome"], "–"),
                 _("Grid"): texts.name("grid", entry["grid"]) if entry["grid"] else None,
@@ -76,6 +90,10 @@ def show_evaluations(viewer: Viewer, look: Look) -> None:
     st.caption(
         _("Écoute is here to help people improve, not to watch them: your colleagues do not see your results, and you see everybody who listened to yours.")
     )
+
+
+def _show_new(label: str, icon: str, evaluation_id: int) -> None:
+    st.button(label, icon=icon, type="tertiary", on_click=drill.to_evaluation, args=("my_quality", evaluation_id), help=_("Opens the newest"))
 
 
 def _show_sections(viewer: Viewer, look: Look) -> None:

@@ -1,0 +1,23 @@
+"""Evaluation: one evaluation in full, and what its advisor and a manager answer to it: /evaluation?id=…"""
+
+import streamlit as st
+
+from qa_core.access import Permission
+from qa_core.ui import drill, gate
+from qa_core.ui.views import evaluation as view
+from qa_core.ui.views import evaluation_answers, evaluation_reply
+from qa_core.wording import _
+
+viewer = gate.current_viewer(Permission.SEE_EVALUATIONS)
+
+drill.show_way_from_evaluation(viewer)
+if "id" not in st.query_params:
+    st.title(_("Evaluation"), anchor=False)
+    st.info(_("Choose an evaluation in a list."))
+else:
+    reading = view.read(viewer, st.query_params["id"])
+    view.show_head(viewer, reading)
+    view.show_recording(viewer, reading)
+    evaluation_answers.show(viewer, reading)
+    evaluation_reply.show(viewer, reading)
+    view.show_history(reading)

@@ -1,0 +1,119 @@
+"""Disputes in lists: those that wait, those that were decided, and how often evaluators and criteria are disputed and changed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import streamlit as st
+
+from qa_core import figures, home
+from qa_core.access import Viewer
+from qa_core.evaluations.disputes import DisputeLine, Outcome, count_outcomes, find_disputes
+from qa_core.findings import Finding
+from qa_core.query import grids
+from qa_core.query.grids import GridTexts
+from qa_core.ui import cards, drill, tables
+from qa_core.ui.filter_bar import Look
+from qa_core.ui.views.evaluation_disputes import DECIDED
+from qa_core.ui.views.evaluation_words import say
+from qa_core.wording import _, ngettext
+
+LATE_DAYS = 7
+"""Beyond so many days a dispute that waits needs a look."""
+
+
+def show_lists(viewer: Viewer) -> None:
+    """The open ones, oldest first, and the decided ones; a click opens the evaluation, where they are decided."""
+    lines, texts = find_disputes(viewer), grids.find_grid_texts(viewer)
+    waiting, decided = [line for line in lines if line.decision is None], [line for line in lines if line.decision is not None]
+    with st.container(border=True, gap="xxsmall"):
+        cards.show_heading(_find(waiting), _("Click a line to open the evaluation; it is decided there, under the criterion.") if waiting else "")
+        if waiting:
+            _show_table(waiting, [_say_waiting(line, texts) for line in waiting], "open_disputes")
+    if decided:
+        with st.container(border=True, gap="xxsmall"):
+            cards.show_heading(Finding(ngettext("{n} decided", "{n} decided", len(decided))), _("Newest decision first."))
+            _show_table(decided, [_say_decided(line, texts) for line in decided], "decided_disputes")
+
+
+def show_outcomes(viewer: Viewer, look: Look) -> None:
+    """How many answers were disputed and changed, by evaluator and by criterion."""
+    outcomes, texts = count_outcomes(viewer, look.where.period), grids.find_grid_texts(viewer)
+    caption = _("Evaluations of contacts in {period}. Changed: share of the decided, with its 95 % interval.", period=look.period_title or _("all data"))
+    if outcomes.by_evaluator is not None:
+        _show_outcomes(outcomes.by_evaluator, [outcome.name for outcome in outcomes.by_evaluator], Finding(_("By evaluator")), caption, _("Evaluator"))
+    disputed = [outcome for outcome in outcomes.by_criterion if outcome.disputed]
+    names = [texts.name("criterion", outcome.key) for outcome in disputed]
+    if disputed:
+        _show_outcomes(disputed, names, Finding(_("By criterion, those disputed")), caption, _("Criterion"))
+
+
+def _find(waiting: Sequence[DisputeLine]) -> Finding:
+    if not waiting:
+        return Finding(_("No dispute waits for a decision"))
+    oldest = max(line.age_days for line in waiting)
+    text = ngettext(
+        "{n} dispute waits for a decision, since {days}", "{n} disputes wait for a decision, the oldest since {days}", len(waiting), days=figures.days(oldest)
+    )
+    return Finding(text, "attention" if oldest > LATE_DAYS else "")
+
+
+def _show_table(lines: Sequence[DisputeLine], rows: list[dict[str, Any]], key: str) -> None:
+    def open_row() -> None:
+        cells = st.session_state[key]["selection"]["cells"]
+        if cells:
+            drill.to_evaluation("disputes", lines[cells[0][0]].evaluation_id)
+
+    tables.show(rows, {}, key, open_row, height=420)
+
+
+def _say_waiting(line: DisputeLine, texts: GridTexts) -> dict[str, Any]:
+    return {
+        _("Waiting"): figures.days(line.age_days),
+        _("Advisor"): line.advisor,
+        _("Criterion"): texts.name("criterion", line.criterion),
+        _("Given"): say(line.original),
+        _("Asked for"): say(line.proposed),
+        _("Team"): line.team,
+        _("Contact of"): figures.day(line.local_day, year=True),
+        _("Listened by"): line.evaluator,
+    }
+
+
+def _say_decided(line: DisputeLine, texts: GridTexts) -> dict[str, Any]:
+    return {
+        _("Decision"): _(DECIDED[line.decision]),
+        _("Advisor"): line.advisor,
+        _("Criterion"): texts.name("criterion", line.criterion),
+        _("Given"): say(line.original),
+        _("Asked for"): say(line.proposed),
+        _("Now"): say(line.decided),
+        _("Decided by"): line.decided_by,
+        _("Decided on"): figures.day(home.to_local(line.decided_at).date(), year=True),
+        _("After"): figures.days(line.age_days),
+        _("Listened by"): line.evaluator,
+    }
+
+
+def _show_outcomes(outcomes: Sequence[Outcome], names: Sequence[str], finding: Finding, caption: str, title: str) -> None:
+    with st.container(border=True, gap="xxsmall"):
+        cards.show_heading(finding, caption)
+        rows = [
+            {
+                title: name,
+                _("Evaluations"): outcome.evaluations,
+                _("Disputed"): outcome.disputed,
+                _("Decided"): outcome.decided,
+                _("Changed"): outcome.changed,
+                _("Share changed"): _say_share(outcome),
+            }
+            for outcome, name in zip(outcomes, names, strict=True)
+        ]
+        tables.show(rows, {title: tables.name_column(title, 220)}, f"outcomes_{title}", height=420)
+
+
+def _say_share(outcome: Outcome) -> str | None:
+    if outcome.share is None:
+        return None
+    return f"{figures.percent(outcome.share, 0)}  ({figures.interval(outcome.low, outcome.high, 'rate')})"
