@@ -13,6 +13,7 @@ from qa_core import home, journal, scoring
 from qa_core.access import Permission, Viewer
 from qa_core.errors import AccessDenied, Refusal
 from qa_core.grids import drafts
+from qa_core.grids.reading import asks_anything
 from qa_core.records import store
 from qa_core.records.model import Grid, now
 from qa_core.scoring.grid import say_number
@@ -34,7 +35,7 @@ def publish(viewer: Viewer, grid_id: int, edition: int) -> int:
         if not plan.title.strip():
             raise Refusal("bad_grid", N_("In the grid, {place} must be a text."), place="title")
         last = _last_version(session, draft.key)
-        if last is not None and scoring.parse_grid(last.content) == plan:
+        if last is not None and asks_anything(last) and scoring.parse_grid(last.content) == plan:
             raise Refusal("nothing_changed", N_("This draft is the same as version {version}; there is nothing to publish."), version=last.version)
         _make_version(session, viewer, draft, plan, (last.version if last else 0) + 1)
         return draft.version
@@ -49,11 +50,12 @@ def publish_starter(viewer: Viewer, key: str) -> int | None:
         return None
     with store.writing() as session:
         found = _last_version(session, key)
-        if found is not None:
+        if found is not None and asks_anything(found):
             return found.id
-        made = Grid(key=key, version=1, title=content["title"], content=content, created_by=viewer.username)
+        version = found.version + 1 if found else 1
+        made = Grid(key=key, version=version, title=content["title"], content=content, created_by=viewer.username)
         session.add(made)
-        _make_version(session, viewer, made, scoring.parse_grid(content), 1)
+        _make_version(session, viewer, made, scoring.parse_grid(content), version)
         return made.id
 
 

@@ -59,7 +59,7 @@ def find_published(viewer: Viewer) -> list[GridVersion]:
     with store.reading() as session:
         rows = session.scalars(sa.select(Grid).where(Grid.published_at.is_not(None)).order_by(Grid.version)).all()
     newest = {row.key: row for row in rows}
-    return sorted((_version_of(row) for row in newest.values() if row.content.get("section")), key=lambda grid: (grid.title, grid.key))
+    return sorted((_version_of(row) for row in newest.values() if asks_anything(row)), key=lambda grid: (grid.title, grid.key))
 
 
 def get_plan(session: Session, grid_id: int) -> scoring.Grid:
@@ -71,9 +71,10 @@ def get_plan(session: Session, grid_id: int) -> scoring.Grid:
 
 
 def newest_published(session: Session, key_or_file_title: str) -> Grid | None:
-    """The newest published version of the grid of that key, else of that title (capitals, accents and dashes aside)."""
+    """The newest published version that can be answered of the grid of that key, else of that title (capitals, accents and dashes aside)."""
     wanted = fold(key_or_file_title)
-    rows = session.scalars(sa.select(Grid).where(Grid.published_at.is_not(None)).order_by(Grid.version.desc(), Grid.id.desc())).all()
+    published = session.scalars(sa.select(Grid).where(Grid.published_at.is_not(None)).order_by(Grid.version.desc(), Grid.id.desc()))
+    rows = [row for row in published if asks_anything(row)]
     for is_meant in (lambda row: row.key == key_or_file_title, lambda row: fold(row.key) == wanted, lambda row: fold(row.title) == wanted):
         if found := next(filter(is_meant, rows), None):
             return found
@@ -108,6 +109,11 @@ def get(viewer: Viewer, grid_id: int) -> Held:
         if row is None:
             raise AccessDenied()
         return _hold(*row)
+
+
+def asks_anything(row: Grid) -> bool:
+    """Whether a published version has criteria; one that came with imported scores alone has none, and nothing is evaluated on it."""
+    return bool(row.content.get("section"))
 
 
 def _with_counts() -> sa.Select[tuple[Grid, int]]:

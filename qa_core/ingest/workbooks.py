@@ -32,9 +32,7 @@ LOCK_SIGN, LOCK_SIGN_WITHIN = "EncryptedPackage".encode("utf-16-le"), 1 << 20
 
 def choose_sheet(content: Content, wanted: str | None, prefers: Callable[[list[list[str]]], int]) -> tuple[str, list[Decision]]:
     """The sheet to read: the one asked for, else the one whose headers are known best (the first of equals)."""
-    _check_archive(content)
-    listing, _rest = _run(content, "list", "")
-    sheets = listing["sheets"]
+    sheets = find_sheets(content)
     names = [sheet["name"] for sheet in sheets]
     if wanted is not None:
         if wanted in names:
@@ -56,6 +54,13 @@ def choose_sheet(content: Content, wanted: str | None, prefers: Callable[[list[l
         return chosen, []
     places = (("sheet", chosen), ("others", others))
     return chosen, [Decision("file", N_("the sheet {sheet} is read; --sheet chooses another"), N_("left aside: {others}"), places)]
+
+
+def find_sheets(content: Content) -> list[dict[str, Any]]:
+    """Every sheet as its `name` and its first `rows`."""
+    _check_archive(content)
+    listing, _rest = _run(content, "list", "")
+    return listing["sheets"]
 
 
 def read_sheet(content: Content, sheet: str) -> tuple[int, bytes]:

@@ -29,7 +29,7 @@ def find_grid_texts(viewer: Viewer) -> GridTexts:
     found: dict[str, dict[str, str]] = {"grid": {}, "section": {}, "criterion": {}}
     spoken = wording.language()
     with store.reading() as session:
-        contents = session.scalars(sa.select(Grid.content).where(Grid.published_at.is_not(None)).order_by(Grid.created_at, Grid.id)).all()
+        contents = session.scalars(sa.select(Grid.content).where(Grid.published_at.is_not(None)).order_by(Grid.published_at, Grid.id)).all()
     # A grid that came with imported scores alone has no sections, and so no texts.
     for grid in (parse_grid(content) for content in contents if content.get("section")):
         found["grid"][grid.title] = grid.text.in_language(spoken)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
@@ -11,7 +12,7 @@ from qa_core.ui import gate
 from qa_core.wording import _
 
 
-def show_download(label: str, kind: str, *, key: str = "", **parameters: Any) -> None:
+def show_download(label: str, kind: str, *, key: str = "", forms: Sequence[str] = tuple(sheets.FORMS), **parameters: Any) -> None:
     """A button that makes the links, and the links, one to each form of the file, good for a minute. Nothing is drawn for who may not have it.
 
     `key`: tells several buttons of one page apart.
@@ -21,6 +22,6 @@ def show_download(label: str, kind: str, *, key: str = "", **parameters: Any) ->
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="small", width="content"):
         if st.button(label, icon=":material/download:", key="_".join(filter(None, ("prepare", kind, key))), type="tertiary"):
-            for form in sheets.FORMS:
+            for form in forms:
                 address = f"/download/{downloads.make_ticket(signed_in, kind, **parameters, form=form)}"
                 st.link_button(form.upper(), address, icon=":material/file_save:", help=_("Good for a minute"))

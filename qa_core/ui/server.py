@@ -33,7 +33,7 @@ CACHEABLE = ("/static/", "/component/")
 
 LOG = logging.getLogger("qa_core")
 
-UPLOADERS = frozenset({Permission.MANAGE_IMPORTS})
+UPLOADERS = frozenset({Permission.MANAGE_IMPORTS, Permission.EDIT_GRIDS})
 """Whoever holds one of these may hand files to the server at all; what they do with them is checked again by the writer."""
 
 
@@ -153,6 +153,7 @@ def _may_upload(scope: Scope) -> bool:
 def _download(request: Request) -> Response:
     # Loaded here, so that every kind of file is known even to a server that has not yet shown the page of the link.
     from qa_core import exports, oversight  # noqa: F401
+    from qa_core.grids import files  # noqa: F401
 
     wording.use(browser.first_known((request.headers.get("accept-language") or "").split(",")))
     try:
