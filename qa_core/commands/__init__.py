@@ -20,7 +20,7 @@ DONE, REFUSED, WRONG_USAGE = 0, 1, 2
 
 def build_app() -> typer.Typer:
     """The whole command line. Families import their rooms inside each command, so that `--help` stays quick."""
-    from qa_core.commands import alerts, compliance, conventions, figures, grids, imports, irritants, people, settings, stores
+    from qa_core.commands import alerts, compliance, conventions, figures, grids, imports, irritants, listening, people, settings, stores
 
     app = typer.Typer(
         no_args_is_help=True,
@@ -29,7 +29,7 @@ def build_app() -> typer.Typer:
         rich_markup_mode=None,
         help="Écoute, the quality dashboard of a contact centre.",
     )
-    for family in (stores, imports, figures, settings, alerts, irritants, people, conventions, compliance, grids):
+    for family in (stores, imports, figures, settings, alerts, irritants, people, conventions, compliance, grids, listening):
         family.register(app)
     return app
 

@@ -1,0 +1,116 @@
+"""`plan` and `draw`: what is listened to, declared in a file and drawn from a seed."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from qa_core.access import Viewer
+from qa_core.commands import print_json
+from qa_core.errors import Misuse, Refusal
+from qa_core.wording import N_, _, ngettext
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+
+
+def register(app: typer.Typer) -> None:
+    plan = typer.Typer(no_args_is_help=True, help="Listening plans: who listens to how much, of whom and why.")
+    plan.command("add")(add_plan)
+    plan.command("list")(list_plans)
+    plan.command("close")(close_plan)
+    app.add_typer(plan, name="plan")
+    app.command("draw")(draw)
+
+
+def add_plan(file: Annotated[Path, typer.Argument(metavar="FILE.toml")], as_json: Json = False) -> None:
+    """Add a plan from a file; data/README.md says what stands in one."""
+    from qa_core import sampling
+    from qa_core.records import store
+
+    store.require_ready()
+    content = _read(file)
+    sampling.add_plan(Viewer.SYSTEM, content)
+    [plan] = [plan for plan in sampling.find_plans(Viewer.SYSTEM) if plan.name == str(content["name"]).strip()]
+    if as_json:
+        print_json(plan.as_json())
+        return
+    print(_("The plan {name} is there. Draw from it with: python -m qa_core draw --plan {name} --seed N", name=plan.name))
+
+
+def list_plans(as_json: Json = False) -> None:
+    """Every plan with its progress."""
+    from qa_core import sampling
+    from qa_core.records import store
+
+    store.require_ready()
+    plans = sampling.find_plans(Viewer.SYSTEM)
+    if as_json:
+        print_json([plan.as_json() for plan in plans])
+        return
+    for plan in plans:
+        print(
+            _(
+                "{name}: {purpose}, {first} – {last}, {n} per advisor; drawn {drawn}, done {done}, overdue {overdue}, missing {short}",
+                name=plan.name + (" " + _("(closed)") if plan.is_closed else ""),
+                purpose=plan.purpose,
+                first=plan.starts_on.isoformat(),
+                last=plan.ends_on.isoformat(),
+                n=plan.per_advisor,
+                drawn=plan.drawn,
+                done=plan.done,
+                overdue=plan.overdue,
+                short=plan.short,
+            )
+        )
+    if not plans:
+        print(_("There are no listening plans. Add one with: python -m qa_core plan add FILE.toml"))
+
+
+def close_plan(name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
+    """Draw no more for a plan; what was drawn stays with its evaluators."""
+    from qa_core import sampling
+    from qa_core.records import store
+
+    store.require_ready()
+    sampling.close(Viewer.SYSTEM, name)
+    print(_("The plan {name} is closed.", name=name))
+
+
+def draw(
+    plan: Annotated[str, typer.Option("--plan", metavar="NAME", help="The plan to draw for.")],
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help="The same plan, seed and contacts give the same list.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be drawn; write nothing.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Draw what a plan still lacks of each advisor, and give it to its evaluators."""
+    from qa_core import sampling
+    from qa_core.query.listening import REASONS
+    from qa_core.records import store
+
+    store.require_ready()
+    result = sampling.draw(Viewer.SYSTEM, plan, seed, dry_run)
+    if as_json:
+        print_json(result.as_json())
+        return
+    drawn, short = len(result.drawn), sum(result.short.values())
+    print(ngettext("{n} contact drawn from {frame}.", "{n} contacts drawn from {frame}.", drawn, frame=result.frame))
+    for reason, count in result.excluded.items():
+        print(f"    {count:>9}  {_(REASONS[reason])}")
+    if short:
+        print(ngettext("{n} is missing:", "{n} are missing:", short))
+        for advisor, missing in result.short.items():
+            print(f"    {missing:>9}  {result.name_of(advisor)}")
+
+
+def _read(file: Path) -> dict:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise Misuse("no_file", N_("{file} cannot be read: {detail}"), file=str(file), detail=error.strerror or "") from error
+    except UnicodeDecodeError as error:
+        raise Refusal("bad_encoding", N_("{file} is not UTF-8 text."), file=file.name) from error
+    except tomllib.TOMLDecodeError as error:
+        raise Refusal("bad_plan", N_("{file} is not TOML: {detail}"), file=file.name, detail=str(error)) from error
