@@ -17,7 +17,7 @@ from qa_core.errors import AccessDenied, Refusal
 from qa_core.evaluations import completing, personal_data, publishing
 from qa_core.query import assigned
 from qa_core.records import store
-from qa_core.records.listening import DrawnContact
+from qa_core.records.listening import Calibration, DrawnContact
 from qa_core.records.model import Account, Evaluation, Grid, now
 from qa_core.wording import N_
 
@@ -249,6 +249,33 @@ def submit(viewer: Viewer, evaluation_id: int, version: int, keeps_personal_data
             publishing.publish_or_wait(session, evaluation, viewer.username, drawn.draw.plan.publish_after_days if drawn else 0)
 
 
+@dataclass(frozen=True)
+class Signed:
+    """One evaluation that the viewer submitted; `published_at` None: it waits for `publish_on`, or is of a calibration."""
+
+    id: int
+    kind: str
+    local_day: date
+    submitted_at: datetime
+    grid: str
+    score: float | None
+    outcome: str | None
+    published_at: datetime | None
+    publish_on: date | None
+
+
+def find_signed(viewer: Viewer, limit: int = 10) -> list[Signed]:
+    """What the viewer submitted last, newest first."""
+    viewer.require(Permission.FILL_GRIDS)
+    columns = (Evaluation.id, Evaluation.kind, Evaluation.local_day, Evaluation.submitted_at, Evaluation.grid_name, Evaluation.score, Evaluation.outcome)
+    statement = sa.select(*columns, Evaluation.published_at, Evaluation.publish_on).where(
+        Evaluation.evaluator == viewer.username, Evaluation.submitted_at.is_not(None), Evaluation.state != "draft"
+    )
+    with store.reading() as session:
+        rows = session.execute(statement.order_by(Evaluation.submitted_at.desc(), Evaluation.id.desc()).limit(limit)).all()
+    return [Signed(*row) for row in rows]
+
+
 def get_plan(session: Session, evaluation: Evaluation) -> scoring.Grid:
     """The grid that an evaluation is pinned to, of its own version. Raises AccessDenied for one that was imported without a grid."""
     grid = session.get(Grid, evaluation.grid_id) if evaluation.grid_id else None
@@ -285,6 +312,9 @@ def require_may_go_on(session: Session, viewer: Viewer, evaluation: Evaluation) 
         drawn = session.get(DrawnContact, evaluation.drawn_id) if evaluation.drawn_id else None
         purpose = CALIBRATION if evaluation.kind == CALIBRATION else evaluation.purpose
         _require_may_listen(session, viewer, purpose, evaluation.advisor_id, drawn)
+    calibration = session.get(Calibration, evaluation.calibration_id) if evaluation.calibration_id else None
+    if calibration is not None and calibration.closed_at is not None:
+        raise Refusal("round_closed", N_("This round of calibration is closed; nothing can be scored in it any more."))
 
 
 def look_at_contact(viewer: Viewer, evaluation_id: int) -> assigned.AssignedContact | None:

@@ -22,6 +22,8 @@ class MenuPage:
     icon: str
     permission: Permission | None = None
     is_listed: bool = True
+    listed_for: tuple[Role, ...] = ()
+    """The only roles in whose menu it stands (none named: all that may open it); others come by a link."""
 
     @property
     def key(self) -> str:
@@ -54,6 +56,7 @@ MENU: dict[str, tuple[MenuPage, ...]] = {
         MenuPage("quality/advisor.py", N_("Advisor"), ":material/person:", P.SEE_ADVISORS, is_listed=False),
         MenuPage("quality/coaching.py", N_("Coaching"), ":material/sports:", P.SEE_COACHING),
         MenuPage("quality/my_quality.py", N_("My quality"), ":material/person_heart:", P.SEE_OWN_QUALITY),
+        MenuPage("quality/evaluate.py", N_("Evaluate"), ":material/headset_mic:", P.FILL_GRIDS, listed_for=(Role.EVALUATOR,)),
         MenuPage("quality/evaluation.py", N_("Evaluation"), ":material/rate_review:", P.SEE_EVALUATIONS, is_listed=False),
         MenuPage("quality/disputes.py", N_("Disputes"), ":material/gavel:", P.DECIDE_DISPUTES),
         MenuPage("quality/scores.py", N_("Scores"), ":material/grading:", P.SEE_OWN_EVALUATIONS),
@@ -78,7 +81,7 @@ FIRST: dict[Role, str] = {
     Role.MANAGER: "first_contact",
     Role.TEAM_LEAD: "advisors",
     Role.ADVISOR: "my_quality",
-    Role.EVALUATOR: "scores",
+    Role.EVALUATOR: "evaluate",
     Role.DPO: "journal",
     Role.ADMIN: "imports",
 }
@@ -121,7 +124,7 @@ def find_first(viewer: Viewer | None) -> MenuPage:
 def choose_page(viewer: Viewer | None) -> tuple[st.Page, MenuPage | None]:
     """Tell Streamlit which pages there are, and return the one asked for (None beside it: the way to the first page)."""
     sections = find_sections(viewer)
-    made = {page.key: _make(page) for pages in sections.values() for page in pages}
+    made = {page.key: _make(page, viewer) for pages in sections.values() for page in pages}
     listed: dict[str, list[st.Page]] = {
         "": [st.Page(lambda: st.switch_page(find_first(viewer).path), title=_("Écoute"), url_path=HOME, default=True, visibility="hidden")]
     }
@@ -141,5 +144,6 @@ def _refuse(viewer: Viewer | None) -> None:
     raise AccessDenied()
 
 
-def _make(page: MenuPage) -> st.Page:
-    return st.Page(page.path, title=_(page.title), icon=page.icon, url_path=page.key, visibility="visible" if page.is_listed else "hidden")
+def _make(page: MenuPage, viewer: Viewer | None) -> st.Page:
+    is_visible = page.is_listed and (not page.listed_for or (viewer is not None and viewer.role in page.listed_for))
+    return st.Page(page.path, title=_(page.title), icon=page.icon, url_path=page.key, visibility="visible" if is_visible else "hidden")

@@ -1,0 +1,361 @@
+"""A grid to fill in: each answer is saved as it is given, the score grows beside it, and what another tab changed meanwhile is shown, never lost."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import streamlit as st
+
+from qa_core import figures, home, scoring, wording
+from qa_core.access import Permission, Viewer
+from qa_core.errors import Refusal
+from qa_core.evaluations import drafting, personal_data
+from qa_core.evaluations.drafting import Draft
+from qa_core.scoring import NOT_APPLICABLE, Criterion, CriticalClass, Fails
+from qa_core.ui import gate
+from qa_core.wording import N_, _
+
+LONGEST_COMMENT = 1000
+IDLE_SECONDS = 300
+"""A longer silence between two answers is no time spent on the evaluation."""
+MOST_BUTTONS = 6
+"""Up to so many whole points are buttons where the grid names no levels; beyond, a number is typed."""
+OVERALL = ""
+"""Stands for the evaluation as a whole among the criteria that comments belong to."""
+
+HARMS = {
+    CriticalClass.CUSTOMER: N_("Critical for the customer"),
+    CriticalClass.BUSINESS: N_("Critical for the business"),
+    CriticalClass.COMPLIANCE: N_("Critical for compliance"),
+}
+FAILS = {Fails.GRID: N_("0 fails the whole evaluation"), Fails.SECTION: N_("0 makes this section count 0")}
+
+
+@dataclasses.dataclass
+class Held:
+    """What this tab holds of a draft: the version it last saved or read, and what went wrong since."""
+
+    version: int
+    seconds: float
+    touched_at: float
+    refusal: Refusal | None = None
+    typed: dict[str, Any] | None = None
+    """What could not be saved over a newer version: {answers, comments, comment}."""
+
+
+def show(draft: Draft) -> None:
+    """The form, section by section. Call `show_standing` beside it for the score."""
+    held = _hold(draft)
+    if held.refusal is not None and held.typed is None:
+        gate.show_refusal(held.refusal)
+        held.refusal = None
+    if held.typed is not None:
+        _show_conflict(draft, held)
+        return
+    for section in draft.plan.sections:
+        _show_section(draft, section)
+    with st.container(border=True, gap="xsmall"):
+        st.markdown("##### " + _("The contact as a whole"))
+        _ask_comment(draft, OVERALL, _("What you would say to the advisor: what was good, what to try next time"))
+
+
+def show_standing(draft: Draft) -> None:
+    """How far the grid is answered and what that comes to, with the critical errors."""
+    answers = draft.answers
+    missing = sum(answers.get(criterion.key) is None for criterion in draft.plan.criteria)
+    whole = len(draft.plan.criteria)
+    with st.container(border=True, gap="xxsmall"):
+        result = _score_so_far(draft)
+        if result is None or result.score is None:
+            st.markdown("### –")
+        else:
+            colour = "" if result.outcome is None or missing else "green" if result.outcome == "pass" else "red"
+            score = figures.value(float(result.score), "score", short=True)
+            st.markdown(f"### :{colour}[{score}]" if colour else f"### {score}")
+        said = _("Score") if not missing else _("Score so far")
+        if draft.plan.pass_mark is not None:
+            said = f"{said} · {_('pass mark {mark}', mark=figures.number(float(draft.plan.pass_mark)))}"
+        st.caption(said)
+        answered = _("{n} of {all} answered", n=whole - missing, all=whole)
+        st.progress((whole - missing) / whole, text=answered)
+        for failure in result.failures if result else ():
+            criterion = next(item for item in draft.plan.criteria if item.key == failure.key)
+            st.markdown(f":red[:material/report:] {_(HARMS[failure.critical])}: {gate.escape(_say(criterion.text))}. {_(FAILS[criterion.fails])}.")
+        st.caption(_("{minutes} min spent · saved {time}", minutes=int(draft.seconds_spent // 60), time=f"{home.to_local(draft.saved_at):%H:%M:%S}"))
+
+
+def version_held(draft: Draft) -> int:
+    """The version that this tab shows, to be submitted."""
+    return _hold(draft).version
+
+
+def has_conflict(draft: Draft) -> bool:
+    """Whether what was typed here could not be saved over what is stored."""
+    return _hold(draft).typed is not None
+
+
+def find_kinds(draft: Draft) -> list[str]:
+    """The titles of the kinds of personal data that the comments seem to hold, in the language spoken."""
+    texts = [*draft.comments.values(), draft.comment]
+    kinds = dict.fromkeys(found.kind for text in texts for found in personal_data.find_personal_data(text))
+    return [_(personal_data.KINDS[kind]) for kind in kinds]
+
+
+def forget(draft_id: int) -> None:
+    """Let go of what this tab holds of a draft."""
+    for name in [name for name in st.session_state if str(name).startswith(_prefix(draft_id))]:
+        del st.session_state[name]
+
+
+def _prefix(draft_id: int) -> str:
+    return f"grid_{draft_id}_"
+
+
+def _key(draft_id: int, kind: str, criterion: str) -> str:
+    return f"{_prefix(draft_id)}{kind}_{criterion}"
+
+
+def _hold(draft: Draft) -> Held:
+    """What this tab holds; what is stored is shown as soon as it is newer and nothing here is unsaved."""
+    name = f"{_prefix(draft.id)}held"
+    held = st.session_state.get(name)
+    if held is None:
+        held = st.session_state[name] = Held(draft.version, draft.seconds_spent, time.time())
+        _fill(draft)
+    elif held.typed is None and held.version != draft.version:
+        held.version = draft.version
+        _fill(draft)
+    else:
+        # Streamlit forgets what belongs to widgets that another page did not draw.
+        _fill(draft, only_missing=True)
+    return held
+
+
+def _fill(draft: Draft, only_missing: bool = False) -> None:
+    for criterion in draft.plan.criteria:
+        value = draft.answers.get(criterion.key)
+        wanted = {_key(draft.id, "comment", criterion.key): draft.comments.get(criterion.key, "")}
+        if _is_number(criterion):
+            wanted[_key(draft.id, "answer", criterion.key)] = None if value in (None, NOT_APPLICABLE) else float(value)
+            wanted[_key(draft.id, "na", criterion.key)] = value == NOT_APPLICABLE
+        else:
+            wanted[_key(draft.id, "answer", criterion.key)] = _code(value)
+        for name, content in wanted.items():
+            if not only_missing or name not in st.session_state:
+                st.session_state[name] = content
+    overall = _key(draft.id, "comment", OVERALL)
+    if not only_missing or overall not in st.session_state:
+        st.session_state[overall] = draft.comment
+
+
+def _show_section(draft: Draft, section: scoring.Section) -> None:
+    with st.container(border=True, gap="small"):
+        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", gap="small", wrap=False):
+            st.markdown(f"##### {gate.escape(_say(section.text))}", width="content")
+            result = _score_so_far(draft)
+            score = next((part.score for part in result.sections if part.name == section.name), None) if result else None
+            st.markdown("" if score is None else f"**{figures.value(float(score), 'score', short=True)}**", width="content")
+        for criterion in section.criteria:
+            _show_criterion(draft, criterion)
+
+
+def _show_criterion(draft: Draft, criterion: Criterion) -> None:
+    with st.container(gap="xxsmall", key=_key(draft.id, "box", criterion.key)):
+        st.markdown(f"**{gate.escape(_say(criterion.text))}**", help=gate.escape(_say(criterion.help)) if criterion.help else None)
+        if criterion.critical:
+            st.caption(f":red[:material/report:] {_(HARMS[criterion.critical])} · {_(FAILS[criterion.fails])}")
+        if criterion.bonus:
+            st.caption(f":green[:material/add_circle:] {_('Bonus: adds points, never takes any away')}")
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            _ask_answer(draft, criterion)
+            comment = draft.comments.get(criterion.key, "")
+            with st.popover(_("Comment"), icon=":material/chat:" if comment else ":material/add_comment:", type="tertiary"):
+                _ask_comment(draft, criterion.key, _say(criterion.text))
+        if comment:
+            st.text(comment)
+            _warn(comment)
+
+
+def _ask_answer(draft: Draft, criterion: Criterion) -> None:
+    name, label = _key(draft.id, "answer", criterion.key), _say(criterion.text)
+    if _is_number(criterion):
+        is_na = criterion.not_applicable and st.session_state.get(_key(draft.id, "na", criterion.key))
+        points = float(criterion.points)
+        st.number_input(
+            label,
+            min_value=0.0,
+            max_value=points,
+            step=1.0,
+            format="%g",
+            key=name,
+            placeholder=_("0 to {points}", points=_code(criterion.points)),
+            label_visibility="collapsed",
+            disabled=bool(is_na),
+            width=140,
+            on_change=_save,
+            args=(draft.id, draft.plan),
+        )
+        if criterion.not_applicable:
+            st.checkbox(_("Not applicable"), key=_key(draft.id, "na", criterion.key), on_change=_save, args=(draft.id, draft.plan))
+        return
+    options = [_code(level) for level in _levels(criterion)] + ([NOT_APPLICABLE] if criterion.not_applicable else [])
+    stored = st.session_state.get(name)
+    if stored is not None and stored not in options:
+        options.append(stored)
+    st.segmented_control(
+        label,
+        options,
+        format_func=lambda code: _say_level(criterion, code),
+        key=name,
+        label_visibility="collapsed",
+        on_change=_save,
+        args=(draft.id, draft.plan),
+    )
+
+
+def _ask_comment(draft: Draft, criterion: str, label: str) -> None:
+    st.text_area(
+        label,
+        key=_key(draft.id, "comment", criterion),
+        max_chars=LONGEST_COMMENT,
+        height=96,
+        help=_("Only what the work needs: no names, numbers or health of customers. Numbers and addresses are masked."),
+        on_change=_save,
+        args=(draft.id, draft.plan),
+    )
+    if criterion == OVERALL:
+        _warn(draft.comment)
+
+
+def _warn(text: str) -> None:
+    kinds = dict.fromkeys(_(personal_data.KINDS[found.kind]) for found in personal_data.find_personal_data(text))
+    if kinds:
+        st.caption(f":orange[:material/warning:] {_('This seems to hold personal data: {kinds}.', kinds=figures.listing(kinds))}")
+
+
+def _typed(draft_id: int, plan: scoring.Grid) -> dict[str, Any]:
+    """What the widgets hold, as `drafting.save` takes it."""
+    answers: dict[str, Any] = {}
+    for criterion in plan.criteria:
+        given = st.session_state.get(_key(draft_id, "answer", criterion.key))
+        if st.session_state.get(_key(draft_id, "na", criterion.key)) or given == NOT_APPLICABLE:
+            answers[criterion.key] = NOT_APPLICABLE
+        elif given is not None:
+            points = float(given)
+            answers[criterion.key] = int(points) if points.is_integer() else points
+    comments = {criterion.key: st.session_state.get(_key(draft_id, "comment", criterion.key)) or "" for criterion in plan.criteria}
+    return {"answers": answers, "comments": comments, "comment": st.session_state.get(_key(draft_id, "comment", OVERALL)) or ""}
+
+
+def _save(draft_id: int, plan: scoring.Grid) -> None:
+    """Callback of each answer and comment: keep everything as it stands now."""
+    viewer, held = gate.current_viewer(Permission.FILL_GRIDS), st.session_state[f"{_prefix(draft_id)}held"]
+    _write(viewer, draft_id, held, _typed(draft_id, plan))
+
+
+def _write(viewer: Viewer, draft_id: int, held: Held, typed: dict[str, Any]) -> None:
+    moment = time.time()
+    held.seconds += min(moment - held.touched_at, IDLE_SECONDS)
+    held.touched_at = moment
+    try:
+        held.version = drafting.save(viewer, draft_id, held.version, **typed, seconds=held.seconds)
+    except Refusal as refusal:
+        held.refusal = refusal
+        held.typed = typed if refusal.code == drafting.CHANGED_MEANWHILE else None
+        return
+    held.typed = held.refusal = None
+    for criterion, text in ((OVERALL, typed["comment"]), *typed["comments"].items()):
+        # As it was kept: without what is masked.
+        if _key(draft_id, "comment", criterion) in st.session_state:
+            st.session_state[_key(draft_id, "comment", criterion)] = personal_data.mask(text)
+
+
+def _show_conflict(draft: Draft, held: Held) -> None:
+    """What is stored beside what was typed here, to choose from answer by answer."""
+    differing = list(_differences(draft, held.typed or {}))
+    with st.container(border=True, gap="small"):
+        st.markdown("##### " + _("Changed in two places"))
+        st.caption(_("This evaluation was changed in another tab while you went on here. Nothing is lost: choose what counts."))
+        for kind, key, label, stored, typed in differing:
+            st.radio(
+                label,
+                ["typed", "stored"],
+                format_func=lambda side, stored=stored, typed=typed: (
+                    _("Here: {value}", value=gate.escape(typed)) if side == "typed" else _("There: {value}", value=gate.escape(stored))
+                ),
+                key=_key(draft.id, f"choice_{kind}", key),
+            )
+        st.button(_("Keep what I chose"), type="primary", key=f"{_prefix(draft.id)}settle", on_click=_settle, args=(draft, [item[:2] for item in differing]))
+
+
+def _differences(draft: Draft, typed: dict[str, Any]) -> Iterator[tuple[str, str, str, str, str]]:
+    """(kind, criterion, its text, what is stored, what was typed) of each answer and comment that differs."""
+    for criterion in draft.plan.criteria:
+        text = _say(criterion.text)
+        stored, here = draft.answers.get(criterion.key), typed["answers"].get(criterion.key)
+        if stored != here:
+            yield "answer", criterion.key, text, _say_level(criterion, _code(stored)), _say_level(criterion, _code(here))
+        written, here = draft.comments.get(criterion.key, ""), personal_data.mask(typed["comments"].get(criterion.key, "")).strip()
+        if written != here:
+            yield "comment", criterion.key, _("Comment: {criterion}", criterion=text), written or "–", here or "–"
+    here = personal_data.mask(typed["comment"]).strip()
+    if draft.comment != here:
+        yield "comment", OVERALL, _("The contact as a whole"), draft.comment or "–", here or "–"
+
+
+def _settle(draft: Draft, differing: list[tuple[str, str]]) -> None:
+    viewer, held = gate.current_viewer(Permission.FILL_GRIDS), st.session_state[f"{_prefix(draft.id)}held"]
+    typed = held.typed
+    answers, comments, comment = dict(draft.answers), dict(draft.comments), draft.comment
+    for kind, key in differing:
+        if st.session_state.get(_key(draft.id, f"choice_{kind}", key)) != "typed":
+            continue
+        if kind == "answer":
+            answers[key] = typed["answers"].get(key)
+        elif key == OVERALL:
+            comment = typed["comment"]
+        else:
+            comments[key] = typed["comments"].get(key, "")
+    held.version = draft.version
+    _write(viewer, draft.id, held, {"answers": answers, "comments": comments, "comment": comment})
+    if held.typed is None:
+        kept = drafting.get_draft(viewer, draft.id)
+        held.version = kept.version
+        _fill(kept)
+
+
+def _score_so_far(draft: Draft) -> scoring.Result | None:
+    """What the answers given come to, as if the grid asked nothing else; None without any."""
+    answers = {key: value for key, value in draft.answers.items() if value is not None}
+    parts = (dataclasses.replace(part, criteria=tuple(item for item in part.criteria if item.key in answers)) for part in draft.plan.sections)
+    sections = tuple(part for part in parts if part.criteria)
+    return scoring.score(dataclasses.replace(draft.plan, sections=sections), answers) if sections else None
+
+
+def _levels(criterion: Criterion) -> list[Any]:
+    return sorted(criterion.levels) if criterion.levels else list(range(int(criterion.points) + 1))
+
+
+def _is_number(criterion: Criterion) -> bool:
+    return not criterion.levels and (criterion.points.denominator != 1 or criterion.points >= MOST_BUTTONS)
+
+
+def _code(value: Any) -> str | None:
+    return None if value is None else value if value == NOT_APPLICABLE else f"{float(value):g}"
+
+
+def _say_level(criterion: Criterion, code: str | None) -> str:
+    if code is None:
+        return _("no answer")
+    if code == NOT_APPLICABLE:
+        return _("N/A")
+    if criterion.points == 1 and code in ("0", "1"):
+        return _("Yes") if code == "1" else _("No")
+    return figures.number(float(code), 0 if float(code).is_integer() else 1)
+
+
+def _say(text: scoring.Text | None) -> str:
+    return text.in_language(wording.language()) if text else ""
