@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from qa_core import grids, home, ingest, journal, people
 from qa_core.access import Permission, Viewer
-from qa_core.demo import accounts, evaluations, filling, goals, seasons, staff
+from qa_core.demo import accounts, coaching, evaluations, filling, goals, irritants, listening, recordings, seasons, staff
 from qa_core.demo.plan import Plan
 from qa_core.errors import Refusal
 from qa_core.irritants import listing
@@ -107,13 +107,23 @@ def _fill(viewer: Viewer, plan: Plan, tell: Callable[[str, float], None]) -> Non
     for number, staged in enumerate(filling.stage_all(plan, calendar, people_of_centre)):
         tell(STEPS[staged.kind], 0.2 + 0.8 * number / _FILES)
         filling.take_in(viewer, staged)
+    listening.open_for_listening(viewer, plan, people_of_centre, invited)
+    recordings.record_calls(viewer, plan, people_of_centre)
+    coaching.set_up(viewer, plan, people_of_centre, invited)
+    irritants.set_up(plan, invited)
     accounts.write({**accounts.read(), "goals": goals.set_up(viewer, plan), "complete": True})
 
 
 def _take_away(viewer: Viewer) -> None:
+    with store.writing() as session:
+        coaching.take_away(session)
+        irritants.take_away(session)
     people.remove_demo_accounts(viewer)
     goals.take_away(viewer, accounts.read().get("goals", {}))
     ingest.resume()
+    with store.writing() as session:
+        recordings.take_away(session)
+        listening.close(session)
     with store.reading() as session:
         mine = sa.select(ImportBatch.id).where(ImportBatch.profile == filling.PROFILE, ImportBatch.state == "done")
         batches = list(session.scalars(mine.order_by(ImportBatch.started_at.desc(), ImportBatch.id.desc())))
