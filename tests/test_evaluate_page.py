@@ -1,0 +1,76 @@
+"""The page where grids are filled: what waits, answers that are there after a reload, one submission, and two tabs that lose nothing."""
+
+from __future__ import annotations
+
+import pytest
+
+from qa_core.evaluations import drafting
+from tests.test_drafting import BEST, draw, evaluation_of, room, viewer_of
+
+__all__ = ["room"]
+
+
+def answer(app, evaluation_id: int, criterion: str, code: str):
+    return app.segmented_control(key=f"grid_{evaluation_id}_answer_{criterion}").set_value(code).run()
+
+
+def opened(app, evaluation_id: int):
+    app.query_params["id"] = str(evaluation_id)
+    return app.run()
+
+
+def texts(app) -> str:
+    return "\n".join(str(element.value) for kind in ("markdown", "caption", "text", "success", "error", "info", "warning") for element in app.get(kind))
+
+
+def test_a_contact_is_taken_from_the_list_answered_reloaded_and_submitted(room, open_app) -> None:
+    drawn_id = draw("eve")
+    app = open_app("eve")  # an evaluator comes for this page first
+
+    app.button(key=f"start_{drawn_id}").click().run()
+    (number,) = app.query_params["id"]
+    evaluation_id = int(number)
+    assert not app.exception and "Ana" not in texts(app) and "Monday 2 March 2026, 09:00" in texts(app)
+
+    answer(app, evaluation_id, "greeting", "2")
+    app.text_area(key=f"grid_{evaluation_id}_comment_greeting").set_value("Call 06 12 34 56 78 back").run()
+    assert drafting.get_draft(viewer_of("eve"), evaluation_id).comments == {"greeting": "Call ••• back"}
+
+    again = opened(open_app("eve"), evaluation_id)  # the tab was closed
+    assert again.segmented_control(key=f"grid_{evaluation_id}_answer_greeting").value == "2"
+    assert again.text_area(key=f"grid_{evaluation_id}_comment_greeting").value == "Call ••• back"
+    again.button(key=f"submit_{evaluation_id}").click().run()
+    assert "Not answered yet" in texts(again)
+
+    for criterion, points in BEST.items():
+        answer(again, evaluation_id, criterion, str(points))
+    again.button(key=f"submit_{evaluation_id}").click().run()
+    assert not again.exception and "Submitted and published" in texts(again)
+    assert evaluation_of(evaluation_id).score == pytest.approx(100)
+    assert "Nothing waits for you" in texts(open_app("eve"))
+
+
+def test_two_tabs_lose_nothing(room, open_app) -> None:
+    evaluation_id = drafting.start(viewer_of("eve"), draw("eve"))
+    first, second = (opened(open_app("eve"), evaluation_id) for _ in range(2))
+
+    answer(first, evaluation_id, "greeting", "2")
+    answer(second, evaluation_id, "greeting", "0")
+
+    assert "Changed in two places" in texts(second)
+    assert drafting.get_draft(viewer_of("eve"), evaluation_id).answers == {"greeting": 2}
+    second.radio(key=f"grid_{evaluation_id}_choice_answer_greeting").set_value("typed").run()
+    second.button(key=f"grid_{evaluation_id}_settle").click().run()
+    assert drafting.get_draft(viewer_of("eve"), evaluation_id).answers == {"greeting": 0}
+    assert "Changed in two places" not in texts(second)
+    first.run()  # the other tab shows what counts now
+    assert first.segmented_control(key=f"grid_{evaluation_id}_answer_greeting").value == "0"
+
+
+def test_nobody_elses_draft_is_shown(room, open_app) -> None:
+    evaluation_id = drafting.start(viewer_of("eve"), draw("eve"))
+
+    app = opened(open_app("max"), evaluation_id)
+
+    assert "You do not have access to this" in texts(app)
+    assert not app.get("segmented_control")
