@@ -47,7 +47,7 @@ def accredit(viewer: Viewer, username: str, until: date, purposes: Sequence[str]
         account = session.get(Account, username)
         if account is None:
             raise AccessDenied()
-        if Permission.LISTEN not in GRANTS.get(Role(account.role), frozenset()) or account.role == Role.ADVISOR:
+        if not _may_listen(account.role):
             raise Refusal(
                 "role_never_listens", N_("{name} has a role that never listens; only evaluators, team leads and managers are accredited."), name=username
             )
@@ -87,6 +87,15 @@ def find_all(viewer: Viewer) -> list[Accredited]:
     return sorted(made, key=lambda item: (not item.holds, item.username, item.ends_on))
 
 
+def find_eligible(viewer: Viewer) -> dict[str, str]:
+    """Whoever may be accredited: username → how they are shown, by name."""
+    viewer.require(Permission.SEE_COMPLIANCE)
+    with store.reading() as session:
+        rows = session.execute(sa.select(Account.username, Account.display_name, Account.role).where(Account.active)).all()
+    shown = {username: f"{name} ({username})" if name and name != username else username for username, name, role in rows if _may_listen(role)}
+    return dict(sorted(shown.items(), key=lambda entry: entry[1].casefold()))
+
+
 def is_accredited(session: Session, username: str, purpose: str | None = None) -> bool:
     """Whether that person may listen today (for that purpose; `targeted` and `calibration` count as quality of service)."""
     wanted = "quality" if purpose in ("targeted", "calibration") else purpose
@@ -99,6 +108,11 @@ def require(session: Session, viewer: Viewer, purpose: str | None = None) -> Non
     if not viewer.is_system and not is_accredited(session, viewer.username, purpose):
         message = N_("You are not accredited to listen for this purpose today. Your data protection officer gives accreditations, for a time.")
         raise Refusal("not_accredited", message)
+
+
+def _may_listen(role: str) -> bool:
+    # Advisors hear their own calls without an accreditation.
+    return role in set(Role) and role != Role.ADVISOR and Permission.LISTEN in GRANTS.get(Role(role), frozenset())
 
 
 def _holds(row: Accreditation, day: date) -> bool:

@@ -123,9 +123,20 @@ ALL: tuple[Gate, ...] = (
     ),
 )
 BY_NAME = {gate.name: gate for gate in ALL}
+ACTORS = {
+    "works_council_consulted_on": N_("Management consults, the data protection officer enters the day"),
+    "purposes": N_("Management decides, the data protection officer enters them"),
+    "callers_informed_since": N_("The telephony team plays the message, the data protection officer enters the day"),
+    "recording_retention_months": N_("The data protection officer"),
+    "analysis_retention_months": N_("The data protection officer"),
+    "accredited_listeners": N_("The data protection officer, for people whom management names"),
+}
+"""Who has to act for a gate to open."""
 LISTENERS = "accredited_listeners"
 LISTENERS_TITLE = N_("Accredited listeners")
 LISTENERS_RULE = "R7"
+LISTENERS_MEANING = N_("Only people who need it listen, each for named purposes and until a day.")
+LISTENERS_SOURCE = "NS-57, délibération 2014-474"
 """The sixth gate has no value of its own: it opens with the first accreditation (R7)."""
 
 

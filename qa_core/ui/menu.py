@@ -59,13 +59,17 @@ MENU: dict[str, tuple[MenuPage, ...]] = {
         MenuPage("quality/evaluate.py", N_("Evaluate"), ":material/headset_mic:", P.FILL_GRIDS, listed_for=(Role.EVALUATOR,)),
         MenuPage("quality/evaluation.py", N_("Evaluation"), ":material/rate_review:", P.SEE_EVALUATIONS, is_listed=False),
         MenuPage("quality/disputes.py", N_("Disputes"), ":material/gavel:", P.DECIDE_DISPUTES),
+        MenuPage("quality/calibration.py", N_("Calibration"), ":material/balance:", P.SEE_CALIBRATIONS),
         MenuPage("quality/scores.py", N_("Scores"), ":material/grading:", P.SEE_OWN_EVALUATIONS),
     ),
     N_("Conversations"): (
         MenuPage("conversations/contacts.py", N_("Contacts"), ":material/call:", P.SEE_CONTACTS),
         MenuPage("conversations/contact.py", N_("Contact"), ":material/contact_phone:", P.SEE_CONTACTS, is_listed=False),
     ),
-    N_("Compliance"): (MenuPage("compliance/journal.py", N_("Journal"), ":material/history_edu:", P.SEE_JOURNAL),),
+    N_("Compliance"): (
+        MenuPage("compliance/listening_rules.py", N_("Are we in order?"), ":material/verified_user:", P.SEE_COMPLIANCE),
+        MenuPage("compliance/journal.py", N_("Journal"), ":material/history_edu:", P.SEE_JOURNAL),
+    ),
     N_("Administration"): (
         MenuPage("admin/imports.py", N_("Imports"), ":material/upload_file:", P.MANAGE_IMPORTS),
         MenuPage("admin/names.py", N_("Names"), ":material/join:", P.MANAGE_ADVISORS),
@@ -82,7 +86,7 @@ FIRST: dict[Role, str] = {
     Role.TEAM_LEAD: "advisors",
     Role.ADVISOR: "my_quality",
     Role.EVALUATOR: "evaluate",
-    Role.DPO: "journal",
+    Role.DPO: "listening_rules",
     Role.ADMIN: "imports",
 }
 """What each reader came for: it opens first, and its section stands first."""

@@ -1,0 +1,20 @@
+"""Are we in order?: what the law asks for before anybody listens, what is missing, and who acts."""
+
+import streamlit as st
+
+from qa_core.access import Permission
+from qa_core.ui import gate
+from qa_core.ui.views import listening_people, listening_rules
+from qa_core.wording import _
+
+viewer = gate.current_viewer(Permission.SEE_COMPLIANCE)
+
+st.markdown(_("Listen to help people improve, not to watch them."))
+st.title(_("Are we in order?"), anchor=False)
+
+listening_rules.show_outcome()
+listening_rules.show_state(viewer)
+listening_rules.show_gates(viewer)
+listening_people.show_accreditations(viewer)
+listening_people.show_notices(viewer)
+listening_rules.show_proportions(viewer)

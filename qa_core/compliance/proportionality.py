@@ -1,0 +1,62 @@
+"""Whether listening stays within measure (R2): how many contacts of each advisor were heard lately, and who is heard far more than the rest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+
+import sqlalchemy as sa
+
+from qa_core import home
+from qa_core.access import Permission, Viewer
+from qa_core.query.proportion import RecordedShare, find_recorded_shares
+from qa_core.records import store
+from qa_core.records.listening import Playback
+from qa_core.records.model import Advisor
+
+DAYS = 30
+MUCH_RATIO, MUCH_FROM = 2.0, 5
+"""Far more than the rest: more than twice the mean of those who were heard at all, and at least so many contacts."""
+PERMANENT_FROM = 0.95
+"""A team of which nearly everything is recorded: permanent recording, which is not allowed."""
+
+
+@dataclass(frozen=True)
+class Heard:
+    """An advisor, how many of their contacts others listened to, and whether that is far more than of the rest."""
+
+    advisor_id: str
+    name: str
+    contacts: int
+    is_much: bool
+
+
+@dataclass(frozen=True)
+class Proportions:
+    """The last `DAYS` days, today included."""
+
+    first_day: date
+    last_day: date
+    heard: tuple[Heard, ...]
+    recorded: tuple[RecordedShare, ...]
+
+
+def find(viewer: Viewer) -> Proportions:
+    """What is listened to by advisor, most first, and recorded by team. Advisors who hear their own calls are not counted."""
+    viewer.require(Permission.SEE_COMPLIANCE)
+    last_day = home.today()
+    first_day = last_day - timedelta(days=DAYS - 1)
+    since = datetime.combine(first_day, time.min, tzinfo=home.current().zone)
+    contact = sa.func.count(sa.distinct(Playback.source_system + "\t" + Playback.contact_id))
+    counted = (
+        sa.select(Advisor.advisor_id, Advisor.name, contact)
+        .join(Playback, Playback.advisor_id == Advisor.advisor_id)
+        .where(Playback.played_at >= since, Playback.purpose != "own")
+        .group_by(Advisor.advisor_id, Advisor.name)
+    )
+    with store.reading() as session:
+        rows = session.execute(counted).all()
+    mean = sum(count for *_who, count in rows) / len(rows) if rows else 0.0
+    heard = [Heard(advisor_id, name, count, count >= MUCH_FROM and count > MUCH_RATIO * mean) for advisor_id, name, count in rows]
+    heard.sort(key=lambda one: (-one.contacts, one.name))
+    return Proportions(first_day, last_day, tuple(heard), tuple(find_recorded_shares(viewer, first_day, last_day)))
