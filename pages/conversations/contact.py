@@ -21,5 +21,6 @@ else:
     drill.show_way_back()
     view.show_head(contact)
     view.show_course(contact)
+    view.show_player(viewer, contact)
     history.show(viewer, contact)
     view.show_details(viewer, contact)

@@ -48,8 +48,13 @@ def show(viewer: Viewer, source_system: str, contact_id: str, purpose: str | Non
     `purpose` and `reason` are what the listening is journalled with; whoever is given without one is asked for it. `evaluation_id`: the evaluation whose
     remarks are shown, and added while its draft is open. `key` is unique on the page.
     """
-    if viewer.can(Permission.LISTEN):
-        _show_player(source_system, contact_id, purpose, reason, key, evaluation_id)
+    if not viewer.can(Permission.LISTEN):
+        return False
+    if recordings.find_playable(viewer, source_system, contact_id, purpose) is None:
+        st.caption(absence.explain(viewer, source_system, contact_id))
+        return False
+    _show_player(source_system, contact_id, purpose, reason, key, evaluation_id)
+    return True
 
 
 @st.fragment

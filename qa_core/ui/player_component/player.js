@@ -35,6 +35,7 @@ function build(parent) {
   let waiting = false;
   let loading = null;
   let blob = null;
+  let lockedAt = 0; // when play was pressed without a reason: one that is on its way opens it
   let from = 0; // where to start once there is something to hear
 
   const length = () => (Number.isFinite(audio.duration) && audio.duration > 0 ? audio.duration : data.seconds);
@@ -88,12 +89,17 @@ function build(parent) {
         audio.pause();
       }
     } else if (data.locked) {
+      lockedAt = Date.now();
       tell(data.labels.locked);
     } else {
-      busy(true);
-      tell(data.labels.loading);
-      trigger("asked", true);
+      ask();
     }
+  }
+
+  function ask() {
+    busy(true);
+    tell(data.labels.loading);
+    trigger("asked", true);
   }
 
   async function load(address) {
@@ -234,8 +240,12 @@ function build(parent) {
       tell("");
     }
     seen = data.address;
-    if (!data.locked && find(".told").textContent === data.labels.locked) {
+    if (!data.locked && lockedAt) {
       tell("");
+      if (Date.now() - lockedAt < 3000) {
+        ask();
+      }
+      lockedAt = 0;
     }
   }
 

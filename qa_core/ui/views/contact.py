@@ -6,12 +6,12 @@ from typing import Any
 
 import streamlit as st
 
-from qa_core import charts, figures, home, journal
-from qa_core.access import Viewer
+from qa_core import charts, figures, home, journal, recordings
+from qa_core.access import Permission, Role, Viewer
 from qa_core.query import grids
 from qa_core.query.grids import GridTexts
 from qa_core.records import store
-from qa_core.ui import cards, drill
+from qa_core.ui import cards, drill, player
 from qa_core.wording import N_, _, ngettext
 
 TIMES = {"wait_seconds": N_("Wait"), "talk_seconds": N_("Talk"), "hold_seconds": N_("Hold"), "wrap_seconds": N_("After-contact work")}
@@ -73,6 +73,17 @@ def show_course(contact: dict[str, Any]) -> None:
             )
         st.caption(" · ".join(f"{title} {figures.duration(seconds)}" for title, seconds in parts))
         st.caption(" ".join(_neighbours(contact)))
+
+
+def show_player(viewer: Viewer, contact: dict[str, Any]) -> None:
+    """Its recording, for who may listen: advisors to their own call, those who lead them with a purpose and a reason."""
+    key = (contact["source_system"], contact["contact_id"])
+    if not viewer.can(Permission.LISTEN) or not (contact.get("recorded") or recordings.find_playable(viewer, *key)):
+        return
+    purpose, reason = (recordings.OWN, _("my own call")) if viewer.role == Role.ADVISOR else (None, None)
+    with st.container(border=True, gap="xxsmall", key="listen"):
+        st.markdown("##### " + _("Listen"))
+        player.show(viewer, *key, purpose, reason, key="player_" + "_".join(key))
 
 
 def show_details(viewer: Viewer, contact: dict[str, Any]) -> None:

@@ -71,10 +71,11 @@ def show_recording(viewer: Viewer, reading: Reading) -> None:
         return
     with st.container(border=True, gap="xxsmall"):
         st.markdown("##### " + _("Recording"))
+        is_heard = False
         if has_player:
             purpose, reason = (OWN, OWN_REASON) if reading.is_own else (None, None)
-            player.show(viewer, reading.source_system, reading.contact_id, purpose, reason, f"play_{reading.evaluation_id}", reading.evaluation_id)
-        for remark in reading.remarks:
+            is_heard = player.show(viewer, reading.source_system, reading.contact_id, purpose, reason, f"play_{reading.evaluation_id}", reading.evaluation_id)
+        for remark in () if is_heard else reading.remarks:
             head, tail = st.columns([1, 9], gap="small", wrap=False)
             head.caption(f"{int(remark.seconds) // 60}:{int(remark.seconds) % 60:02d}")
             tail.text(remark.text)
