@@ -13,11 +13,12 @@ from sqlalchemy.orm import Session
 
 from qa_core import grids, home, ingest, journal, people
 from qa_core.access import Permission, Viewer
-from qa_core.demo import accounts, coaching, evaluations, filling, goals, irritants, listening, recordings, seasons, staff
+from qa_core.demo import accounts, calibrations, coaching, evaluations, filling, goals, irritants, listening, recordings, seasons, staff
 from qa_core.demo.plan import Plan
 from qa_core.errors import Refusal
 from qa_core.irritants import listing
 from qa_core.records import store
+from qa_core.records.listening import Calibration
 from qa_core.records.model import Account, Evaluation, Grid, ImportBatch
 from qa_core.wording import N_
 
@@ -111,6 +112,7 @@ def _fill(viewer: Viewer, plan: Plan, tell: Callable[[str, float], None]) -> Non
     recordings.record_calls(viewer, plan, people_of_centre)
     coaching.set_up(viewer, plan, people_of_centre, invited)
     irritants.set_up(plan, invited)
+    calibrations.set_up(plan, invited)
     accounts.write({**accounts.read(), "goals": goals.set_up(viewer, plan), "complete": True})
 
 
@@ -118,6 +120,7 @@ def _take_away(viewer: Viewer) -> None:
     with store.writing() as session:
         coaching.take_away(session)
         irritants.take_away(session)
+        calibrations.take_away(session)
     people.remove_demo_accounts(viewer)
     goals.take_away(viewer, accounts.read().get("goals", {}))
     ingest.resume()
@@ -141,6 +144,7 @@ def _remove_grid(session: Session) -> None:
     """Remove that grid when nothing was evaluated on it since, and it is as it came."""
     content = tomllib.loads(evaluations.GRID_FILE.read_text(encoding="utf-8"))
     grid = session.scalars(sa.select(Grid).where(Grid.key == evaluations.GRID_KEY).order_by(Grid.version)).first()
-    used = grid is not None and session.scalar(sa.select(Evaluation.id).where(Evaluation.grid_id == grid.id).limit(1)) is not None
+    uses = (sa.select(table.id).where(table.grid_id == grid.id).limit(1) for table in (Evaluation, Calibration)) if grid is not None else ()
+    used = any(session.scalar(use) is not None for use in uses)
     if grid is not None and not used and grid.content == content:
         session.delete(grid)

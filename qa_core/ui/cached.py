@@ -15,7 +15,7 @@ from qa_core import alerts, annotations, home, lake, numbers, query, settings, t
 from qa_core.access import Viewer
 from qa_core.coaching import effect, needs
 from qa_core.irritants import finding
-from qa_core.query import answers
+from qa_core.query import answers, severity
 from qa_core.records import store
 from qa_core.records.listening import CoachingPlan, Dispute
 from qa_core.records.model import Advisor, AlertEvent, Annotation, Grid, ImportBatch, NameDecision, SettingValue, Target
@@ -132,6 +132,8 @@ find_changes = _remembered(query.find_changes)
 find_freshness = _remembered(query.find_freshness, _last_import)
 data_through = _remembered(query.data_through)
 team_medians = _remembered(query.team_medians)
+find_adjusted_scores = _remembered(severity.find_adjusted_scores)
+find_evaluators = _remembered(severity.find_evaluators)
 find_targets = _remembered(targets.find)
 find_notes = _remembered(annotations.find)
 find_note_scopes = _remembered(annotations.find_scopes)

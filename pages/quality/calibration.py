@@ -1,0 +1,14 @@
+"""Calibration: the same contacts scored by several evaluators, blind, and then how far apart they are."""
+
+import streamlit as st
+
+from qa_core.access import Permission
+from qa_core.ui import gate
+from qa_core.ui.views import calibration
+from qa_core.wording import _
+
+viewer = gate.current_viewer(Permission.SEE_CALIBRATIONS)
+
+st.title(_("Calibration"), anchor=False)
+st.caption(_("The same contacts, scored by several evaluators who do not see each other's marks until the round is closed. It moves no figure."))
+calibration.show(viewer)
