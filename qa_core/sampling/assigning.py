@@ -18,7 +18,7 @@ from qa_core.wording import N_
 
 def find_listeners(session: Session, plan: ListeningPlan) -> dict[str, str | None]:
     """The plan's evaluators who may listen today, each with the advisor that they are themselves. Raises Refusal `no_evaluator`."""
-    accounts = dict(session.execute(sa.select(Account.username, Account.advisor_id).where(Account.active)).tuples().all())
+    accounts = dict(session.execute(sa.select(Account.username, Account.advisor_id).where(Account.active)).all())
     kept = names.find_kept(session)["advisor"]
     found = {
         name: kept.get(accounts[name], accounts[name])

@@ -110,7 +110,7 @@ def _audio(session: Session, period: Period, before: Before | None) -> tuple[fro
         stands = sa.and_(Recording.stored_at <= before.moment, sa.or_(stands, Recording.deleted_at > before.moment))
     within = Recording.local_day.between(period.first_day, period.last_day)
     rows = session.execute(sa.select(Recording.source_system, Recording.contact_id).where(stands, within, Recording.purpose != "proof"))
-    return frozenset(rows.tuples()), session.scalar(sa.select(Recording.id).where(stands).limit(1)) is not None
+    return frozenset(map(tuple, rows)), session.scalar(sa.select(Recording.id).where(stands).limit(1)) is not None
 
 
 def _evaluated(session: Session, period: Period, before: Before | None) -> dict[Key, str | None]:
@@ -144,7 +144,7 @@ def _replaced(session: Session, period: Period, before: Before | None) -> set[Ke
     )
     if before:
         statement = statement.where(DrawnContact.draw_id < before.draw_id)
-    return set(session.execute(statement).tuples())
+    return set(map(tuple, session.execute(statement)))
 
 
 def _calibrated(session: Session, period: Period, before: Before | None) -> dict[Key, str | None]:

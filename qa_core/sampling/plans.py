@@ -149,7 +149,7 @@ def find_choices(viewer: Viewer) -> dict[str, list[tuple[str, str]]]:
     viewer.require(Permission.MANAGE_LISTENING)
     with store.reading() as session:
         accounts = session.execute(sa.select(Account.username, Account.display_name, Account.role).where(Account.active).order_by(Account.display_name)).all()
-        published = dict(session.execute(sa.select(Grid.key, Grid.title).where(Grid.published_at.is_not(None)).order_by(Grid.version)).tuples().all())
+        published = dict(session.execute(sa.select(Grid.key, Grid.title).where(Grid.published_at.is_not(None)).order_by(Grid.version)).all())
     starters = {key: publishing.read_starter(key)["title"] for key in publishing.find_starters()}
     return {"evaluators": [(row.username, row.display_name) for row in accounts if _fills(row.role)], "grids": sorted((starters | published).items())}
 
@@ -186,7 +186,7 @@ def _state(plan: ListeningPlan, draws: Sequence[Draw], progress: tuple[int, ...]
 
 def _check(viewer: Viewer, plan: PlanContent) -> None:
     with store.reading() as session:
-        accounts = dict(session.execute(sa.select(Account.username, Account.role).where(Account.active)).tuples().all())
+        accounts = dict(session.execute(sa.select(Account.username, Account.role).where(Account.active)).all())
         entered = gates.value_of(session, "purposes")
     if entered is not None and plan.purpose not in entered.split(","):
         raise refuse("purpose", _("one of those entered for this centre: {known}. The data protection officer enters them.", known=entered))
