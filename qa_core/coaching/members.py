@@ -27,7 +27,7 @@ def find_members(session: Session, viewer: Viewer, day: date) -> dict[str, str]:
     statement = sa.select(Membership.advisor_id, Membership.team_name).where(*in_force).order_by(Membership.id)
     if not viewer.is_system:
         statement = statement.where(Membership.team_name.in_(teams))
-    found = dict(session.execute(statement).tuples().all())
+    found = dict(session.execute(statement).all())
     through = query.data_through(viewer)
     if through is not None:
         known = set(session.scalars(sa.select(Membership.advisor_id).distinct()))

@@ -181,6 +181,8 @@ def _tell_scores(gaps: Iterable[Gap], plans: Iterable[CoachingPlan]) -> list[Rea
     found = []
     for gap in clear:
         criteria = (gap.criterion,) if gap.criterion is not None else () if parts else tuple(other.criterion for other in behind if other.criterion)
-        about = next((plan.id for plan in plans if not plan.criteria or set(plan.criteria) & set(criteria)), None)
+        # A plan on any criterion that is clear is a plan for the whole score, too.
+        concerned = set(criteria) or {part.criterion for part in parts}
+        about = next((plan.id for plan in plans if not plan.criteria or set(plan.criteria) & concerned), None)
         found.append(Reason(Kind.SCORE if gap.criterion is None else Kind.CRITERION, gap=gap, criteria=criteria, plan_id=about))
     return found

@@ -107,7 +107,8 @@ def say_result(effect: Effect) -> str:
     if missing:
         return ngettext("Too early: {n} more evaluation", "Too early: {n} more evaluations", missing) if not effect.missing_before else _("Too few before")
     shown = effect.effect or effect.change
-    return _("{points} ({between})", points=say_points(shown.value), between=_between(shown))
+    said = _("{points} ({low} to {high})", points=say_points(shown.value), **_edges(shown))
+    return said if shown.is_sure else _("{said}, could be chance", said=said)
 
 
 def say_effect(effect: Effect) -> list[str]:
@@ -125,7 +126,7 @@ def say_effect(effect: Effect) -> list[str]:
             n_after=own.after.n,
             period_after=figures.period(effect.after),
         ),
-        _("Change: {points}, with 95 % certainty between {between}.", points=say_points(effect.change.value), between=_between(effect.change)),
+        _("Change: {points}, with 95 % certainty between {low} and {high}.", points=say_points(effect.change.value), **_edges(effect.change)),
     ]
     if effect.effect is not None:
         said += [
@@ -137,16 +138,16 @@ def say_effect(effect: Effect) -> list[str]:
                 after=figures.number(effect.colleagues_after, 1),
             ),
             _(
-                "Beyond theirs: {points}, with 95 % certainty between {between} (difference in differences, Student's t).",
+                "Beyond theirs: {points}, with 95 % certainty between {low} and {high} (difference in differences, Student's t).",
                 points=say_points(effect.effect.value),
-                between=_between(effect.effect),
+                **_edges(effect.effect),
             ),
         ]
     elif effect.sees_colleagues:
         said.append(_("Nobody of the team can be compared with: what changed for everybody is in this number, too."))
     shown = effect.effect or effect.change
     if not shown.is_sure:
-        said.append(_("Chance alone explains this difference."))
+        said.append(_("Chance alone could explain this difference."))
         if effect.to_tell:
             more = ngettext(
                 "At least {n} more evaluation until a change of {points} points would show.",
@@ -169,9 +170,8 @@ def say_points(points: float) -> str:
     return _("{number} points", number=("+" if points > 0 else "") + figures.number(points, 1)).replace(" ", figures.NO_BREAK)
 
 
-def _between(estimate: Estimate) -> str:
-    low, high = (("+" if edge > 0 else "") + figures.number(edge, 1) for edge in (estimate.low, estimate.high))
-    return _("{low} and {high}", low=low, high=high)
+def _edges(estimate: Estimate) -> dict[str, str]:
+    return {name: ("+" if edge > 0 else "") + figures.number(edge, 1) for name, edge in (("low", estimate.low), ("high", estimate.high))}
 
 
 def _say_missing(effect: Effect) -> list[str]:

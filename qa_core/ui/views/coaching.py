@@ -10,7 +10,7 @@ import streamlit as st
 from qa_core import figures
 from qa_core.access import Permission, Role, Viewer
 from qa_core.coaching import plans, telling
-from qa_core.coaching.needs import Kind, Need
+from qa_core.coaching.needs import Need
 from qa_core.coaching.plans import Plan, State
 from qa_core.findings import Finding
 from qa_core.query import grids
@@ -84,16 +84,9 @@ def _show_need(need: Need, texts: grids.GridTexts) -> None:
             st.caption(cards.escape(need.team))
         st.markdown("\n".join(f"- {cards.escape(telling.say_reason(reason, texts))}" for reason in need.reasons))
         with st.container(horizontal=True, gap="small"):
-            for reason in need.reasons:
-                if reason.plan_id is not None:
-                    label = _("Show the plan") if reason.kind == Kind.OVERDUE else _("Show its plan")
-                    st.button(
-                        label,
-                        key=f"plan_{reason.kind}_{reason.plan_id}",
-                        icon=":material/arrow_forward:",
-                        on_click=coaching_plan.choose,
-                        args=(reason.plan_id,),
-                    )
+            for plan_id in dict.fromkeys(reason.plan_id for reason in need.reasons if reason.plan_id is not None):
+                key = f"plan_of_{need.advisor_id}_{plan_id}"
+                st.button(_("Show the plan"), key=key, icon=":material/arrow_forward:", on_click=coaching_plan.choose, args=(plan_id,))
             if need.criteria:
                 start = {"advisor_id": need.advisor_id, "criteria": need.criteria, "goal": telling.suggest_goal(need, texts)}
                 st.button(
@@ -118,7 +111,7 @@ def _show_table(viewer: Viewer, found: Sequence[Plan], texts: grids.GridTexts, w
         who: tables.name_column(who),
         goal: st.column_config.TextColumn(goal, width=260),
         state: st.column_config.TextColumn(state, width=170),
-        result: st.column_config.TextColumn(result, width=210),
+        result: st.column_config.TextColumn(result, width=290),
         held: st.column_config.TextColumn(held, width=130),
         about: st.column_config.TextColumn(about, width=320),
     }

@@ -98,7 +98,7 @@ def _ask_note(plan: Plan) -> None:
     warn_of_personal_data(text)
     with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
         minutes = st.number_input(
-            _("Minutes"), 1, LONGEST_SESSION, None, key=f"minutes_{key}", width=140, placeholder=_("of a session"), help=_("Empty: a remark without a session.")
+            _("Minutes of a session"), 1, LONGEST_SESSION, None, key=f"minutes_{key}", width=190, help=_("Empty: a remark without a session.")
         )
         if st.button(_("Add"), icon=":material/add_comment:", key=f"add_{key}"):
             try:
