@@ -6,6 +6,7 @@ from qa_core import query
 from qa_core.access import Permission
 from qa_core.ui import drill, empty, filter_bar, gate
 from qa_core.ui.views import advisor as view
+from qa_core.ui.views import coaching
 from qa_core.wording import _
 
 viewer = gate.current_viewer(Permission.SEE_ADVISORS)
@@ -19,6 +20,7 @@ elif not empty.is_shown(viewer, look):
     advisor = query.get_advisor(viewer, st.query_params["id"], look.where.period)
     view.note_reading(viewer, advisor)
     filter_bar.show_title(advisor.name)
+    coaching.show_line(viewer, advisor.advisor_id)
     side = view.read_side(viewer, look, advisor)
     view.show_case_mix(viewer, side)
     view.show_course(viewer, look, side)

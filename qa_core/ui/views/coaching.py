@@ -9,12 +9,12 @@ import streamlit as st
 
 from qa_core import figures
 from qa_core.access import Permission, Role, Viewer
-from qa_core.coaching import plans, telling
+from qa_core.coaching import plans, telling, training_file
 from qa_core.coaching.needs import Need
 from qa_core.coaching.plans import Plan, State
 from qa_core.findings import Finding
 from qa_core.query import grids
-from qa_core.ui import cached, cards, choice, drill, menu, tables
+from qa_core.ui import cached, cards, choice, drill, links, menu, tables
 from qa_core.ui.views import coaching_form, coaching_plan
 from qa_core.wording import N_, _, ngettext
 
@@ -67,14 +67,19 @@ def show_plans(viewer: Viewer) -> None:
 
 
 def show_line(viewer: Viewer, advisor_id: str | None = None) -> None:
-    """On other pages: the open plans of one advisor (None: one's own), each leading to itself. Nothing for whoever has nothing to do with coaching."""
-    if not viewer.can(Permission.SEE_COACHING):
+    """On other pages: the open plans of one advisor (None: one's own), each leading to itself, and their training file."""
+    person = advisor_id or viewer.advisor_id
+    if not viewer.can(Permission.SEE_COACHING) or person is None:
         return
     page, texts = menu.find_page("coaching"), grids.find_grid_texts(viewer)
-    for plan in plans.find_plans(viewer, advisor_id, is_open=True):
-        about = figures.listing(texts.name("criterion", key) for key in plan.criteria) or _("Whole score")
-        label = _("Coaching: {goal} – {criteria} ({state})", goal=plan.goal, criteria=about, state=telling.say_state(plan))
+    for plan in plans.find_plans(viewer, person, is_open=True):
+        label = _("Coaching: {goal} – {criteria} ({state})", goal=plan.goal, criteria=_say_criteria(plan, texts), state=telling.say_state(plan))
         st.page_link(page.path, label=cards.escape(label), icon=page.icon, query_params={"plan": str(plan.id)})
+    links.show_download(_("Training file"), training_file.KIND, key=person, advisor_id=person)
+
+
+def _say_criteria(plan: Plan, texts: grids.GridTexts) -> str:
+    return figures.listing(texts.name("criterion", key) for key in plan.criteria) or _("Whole score")
 
 
 def _show_need(need: Need, texts: grids.GridTexts) -> None:
@@ -104,7 +109,7 @@ def _show_table(viewer: Viewer, found: Sequence[Plan], texts: grids.GridTexts, w
             state: ("⚠ " if plan.is_overdue else "") + telling.say_state(plan),
             result: telling.say_result(cached.find_effect(viewer, plan.id)),
             held: telling.say_progress(plan),
-            about: figures.listing(texts.name("criterion", key) for key in plan.criteria) or _("Whole score"),
+            about: _say_criteria(plan, texts),
         }
         rows.append(row)
     config = {
