@@ -14,10 +14,12 @@ from qa_core.demo.staff import TEAMS, Staff
 from qa_core.evaluations import completing, disputes, drafting, reading
 from qa_core.evaluations.disputes import Decision
 from qa_core.records import store
-from qa_core.records.listening import Dispute
+from qa_core.records.listening import Dispute, EvaluationRevision
 from qa_core.records.model import Evaluation
 
-RECENT = timedelta(days=28)
+RECENT, SETTLED = timedelta(days=31), timedelta(days=3)
+"""How old the evaluations are that were answered: young enough to matter, old enough for what was answered to lie in the past."""
+
 COMMENTS = (
     "Merci pour le retour. L'outil ramait ce jour-là, j'aurais dû le dire au client au lieu de laisser des blancs.",
     "D'accord avec l'ensemble. Je note la reformulation, je l'oublie quand la file est pleine.",
@@ -50,6 +52,7 @@ def answer(invited: list[dict[str, str]], staff: Staff) -> None:
     usernames = {entry["role"]: entry["username"] for entry in invited}
     team, advisor_id = TEAMS[choose_team(staff)][0], staff.ids[choose_advisor(staff)]
     decided: list[tuple[int, Decision]] = []
+    disputed: set[str] = set()
     with store.writing() as session:
         manager = people.get_viewer(session, usernames[Role.MANAGER])
         found = _find_latest(session, team)
@@ -58,7 +61,7 @@ def answer(invited: list[dict[str, str]], staff: Staff) -> None:
         colleagues.sort(key=lambda evaluation: evaluation.evaluated_at, reverse=True)
         for evaluations, outcomes, name in ((own, OF_ADVISOR, usernames[Role.ADVISOR]), (colleagues, OF_COLLEAGUES, None)):
             for evaluation, outcome in zip(evaluations[1:], outcomes, strict=False):
-                dispute = _dispute(session, evaluation, name or evaluation.advisor_id)
+                dispute = _dispute(session, evaluation, name or evaluation.advisor_id, disputed)
                 if dispute is not None and outcome is not None:
                     decided.append((dispute.id, outcome))
         for number, evaluation in enumerate([*own[1:], *colleagues[1::2]]):
@@ -73,31 +76,32 @@ def answer(invited: list[dict[str, str]], staff: Staff) -> None:
 
 
 def _find_latest(session: Session, team: str) -> list[Evaluation]:
-    """The imported evaluations of the team, newest first, of the last weeks that there are any."""
+    """The imported evaluations of the team, newest first, of the last weeks that there are any, but for the last days."""
     mine = (Evaluation.team == team, Evaluation.kind == "scored", Evaluation.state == "published", Evaluation.advisor_id.is_not(None))
     newest = session.scalar(sa.select(sa.func.max(Evaluation.evaluated_at)).where(*mine))
     if newest is None:
         return []
-    statement = sa.select(Evaluation).where(*mine, Evaluation.evaluated_at >= newest - RECENT).options(selectinload(Evaluation.answers))
+    statement = sa.select(Evaluation).where(*mine, Evaluation.evaluated_at.between(newest - RECENT, newest - SETTLED)).options(selectinload(Evaluation.answers))
     return list(session.scalars(statement.order_by(Evaluation.evaluated_at.desc(), Evaluation.contact_id)))
 
 
-def _dispute(session: Session, evaluation: Evaluation, raised_by: str) -> Dispute | None:
-    """The advisor asks for one level more where they lost the largest share of a criterion; None where nothing was lost."""
+def _dispute(session: Session, evaluation: Evaluation, raised_by: str, disputed: set[str]) -> Dispute | None:
+    """The advisor asks for one level more where they lost most of a criterion, one that nobody disputed yet where there is; None where nothing was lost."""
     plan = reading.find_plan(session, evaluation)
     answers = completing.answers_of(evaluation)
-    raised = _raise_levels(plan, answers, 1) if plan else {}
+    raised = _raise_levels(plan, answers, len(answers)) if plan else {}
     if not raised:
         return None
-    (criterion, proposed), at = next(iter(raised.items())), evaluation.evaluated_at + timedelta(hours=28)
+    criterion = next((key for key in raised if key not in disputed), next(iter(raised)))
+    disputed.add(criterion)
     dispute = Dispute(
         evaluation_id=evaluation.id,
         criterion=criterion,
         original=answers[criterion],
-        proposed=proposed,
+        proposed=raised[criterion],
         reason=REASONS.get(criterion, OTHER_REASON),
         raised_by=raised_by,
-        raised_at=at,
+        raised_at=evaluation.evaluated_at + timedelta(hours=28),
     )
     session.add(dispute)
     session.flush()
@@ -145,3 +149,5 @@ def _date_decisions(dispute_ids: list[int]) -> None:
     with store.writing() as session:
         for dispute in session.scalars(sa.select(Dispute).where(Dispute.id.in_(dispute_ids))):
             dispute.decided_at = dispute.raised_at + timedelta(days=1, hours=5)
+            of_it = EvaluationRevision.evaluation_id == dispute.evaluation_id
+            session.execute(sa.update(EvaluationRevision).where(of_it).values(replaced_at=dispute.decided_at))

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session, selectinload
 from qa_core import scoring
 from qa_core.advisors import fold
 from qa_core.errors import Refusal
+from qa_core.records.listening import EvaluationRevision
 from qa_core.records.model import Account, BeforeImage, Evaluation, EvaluationAnswer, Grid, now
 
 FIELDS = (
@@ -79,6 +80,7 @@ class Intake:
                 self._evaluators.setdefault(spelling, set()).add(username)
         self._known: dict[str, Evaluation] = {}
         self._remembered: set[str] = set()
+        self._amended = set(session.scalars(sa.select(EvaluationRevision.evaluation_id).distinct()))
         for first in range(0, len(external_keys), READ_AT_ONCE):
             some = external_keys[first : first + READ_AT_ONCE]
             found = sa.select(Evaluation).where(Evaluation.external_key.in_(some)).options(selectinload(Evaluation.answers))
@@ -107,7 +109,8 @@ class Intake:
             "tags": list(item.tags) or None,
         }
         found = self._known.get(item.external_key)
-        if found is not None and _as_taken(found) == (values, answers):
+        # What was decided on it here outranks what its source still says.
+        if found is not None and (found.id in self._amended or _as_taken(found) == (values, answers)):
             return "unchanged"
         if item.external_key not in self._remembered:
             self._remembered.add(item.external_key)

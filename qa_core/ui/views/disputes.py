@@ -73,8 +73,7 @@ def _say_waiting(line: DisputeLine, texts: GridTexts) -> dict[str, Any]:
         _("Waiting"): figures.days(line.age_days),
         _("Advisor"): line.advisor,
         _("Criterion"): texts.name("criterion", line.criterion),
-        _("Given"): say(line.original),
-        _("Asked for"): say(line.proposed),
+        _("Asked for"): _("{proposed} instead of {original}", proposed=say(line.proposed), original=say(line.original)),
         _("Team"): line.team,
         _("Contact of"): figures.day(line.local_day, year=True),
         _("Listened by"): line.evaluator,
@@ -86,8 +85,7 @@ def _say_decided(line: DisputeLine, texts: GridTexts) -> dict[str, Any]:
         _("Decision"): _(DECIDED[line.decision]),
         _("Advisor"): line.advisor,
         _("Criterion"): texts.name("criterion", line.criterion),
-        _("Given"): say(line.original),
-        _("Asked for"): say(line.proposed),
+        _("Asked for"): _("{proposed} instead of {original}", proposed=say(line.proposed), original=say(line.original)),
         _("Now"): say(line.decided),
         _("Decided by"): line.decided_by,
         _("Decided on"): figures.day(home.to_local(line.decided_at).date(), year=True),
@@ -110,7 +108,7 @@ def _show_outcomes(outcomes: Sequence[Outcome], names: Sequence[str], finding: F
             }
             for outcome, name in zip(outcomes, names, strict=True)
         ]
-        tables.show(rows, {title: tables.name_column(title, 220)}, f"outcomes_{title}", height=420)
+        tables.show(rows, {title: tables.name_column(title, 320)}, f"outcomes_{title}", height=420)
 
 
 def _say_share(outcome: Outcome) -> str | None:
