@@ -18,7 +18,7 @@ from qa_core.evaluations import ImportedEvaluation, Intake, Mark, completing, di
 from qa_core.evaluations.disputes import Decision
 from qa_core.records import store
 from qa_core.records.listening import Dispute, Draw, DrawnContact, EvaluationRevision, ListeningPlan
-from qa_core.records.model import Evaluation, Grid, JournalRow, now
+from qa_core.records.model import Evaluation, Grid, ImportBatch, JournalRow, now
 from qa_core.slices import Period
 from tests.centres import add_people, contact, evaluation, land
 
@@ -268,6 +268,10 @@ def test_an_evaluation_that_goes_takes_its_disputes_with_it(service: Callable[..
 def test_the_same_file_again_does_not_undo_what_was_decided(service: Callable[..., int]) -> None:
     marks = (Mark("greeting", 1, 2), Mark("identity", 2, 2), Mark("accuracy", 2, 4))
     item = ImportedEvaluation("k1", date(2026, 3, 2), now(), advisor_id="a1", team="Blue", evaluator="eve", grid="Service", marks=marks)
+
+    with store.writing() as session:
+        batch = {"kind": "evaluations", "file_name": "march.csv", "digest": "0", "system": "file", "profile": "generic", "options": {}, "actor": "ann"}
+        session.add(ImportBatch(id="batch", **batch))
 
     def take() -> tuple[str, int, float]:
         with store.writing() as session:
