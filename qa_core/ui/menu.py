@@ -73,6 +73,7 @@ MENU: dict[str, tuple[MenuPage, ...]] = {
     N_("Administration"): (
         MenuPage("admin/imports.py", N_("Imports"), ":material/upload_file:", P.MANAGE_IMPORTS),
         MenuPage("admin/names.py", N_("Names"), ":material/join:", P.MANAGE_ADVISORS),
+        MenuPage("admin/scorecards.py", N_("Evaluation grids"), ":material/rule:", P.SEE_GRIDS),
         MenuPage("admin/targets.py", N_("Targets and alerts"), ":material/flag:", P.EDIT_TARGETS),
         MenuPage("admin/opening_hours.py", N_("Opening hours"), ":material/schedule:", P.MANAGE_SETTINGS),
         MenuPage("admin/people.py", N_("People"), ":material/manage_accounts:", P.MANAGE_ACCOUNTS),

@@ -1,0 +1,19 @@
+"""Evaluation grids: written as drafts, tried out with their arithmetic, published as versions that never change."""
+
+import streamlit as st
+
+from qa_core.access import Permission
+from qa_core.ui import gate
+from qa_core.ui.views import scorecard_changes, scorecards
+from qa_core.wording import _
+
+viewer = gate.current_viewer(Permission.SEE_GRIDS)
+
+st.title(_("Evaluation grids"), anchor=False)
+st.caption(_("What is listened for and what it is worth. Administrators write drafts; managers publish them."))
+
+scorecard_changes.show_outcome()
+scorecards.ask_new(viewer)
+held = scorecards.choose(viewer)
+if held is not None:
+    scorecards.show(viewer, held)

@@ -1,0 +1,139 @@
+"""Which grids there are, which one is looked at, and how a draft is started: from a version, a starter grid, a file, or nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from qa_core import figures, grids, home, scoring
+from qa_core.access import Permission, Viewer
+from qa_core.errors import Refusal
+from qa_core.grids import Held, files, publishing
+from qa_core.ui import address, gate, links, tables
+from qa_core.ui.views import scorecard_changes, scorecard_editor, scorecard_preview
+from qa_core.wording import _
+
+PAGE, CHOSEN, TABLE = "scorecards", "grid", "scorecards_table"
+LARGEST_UPLOAD_MB = 2
+
+
+def choose(viewer: Viewer) -> Held | None:
+    """The list, and the draft or version that is chosen in it; None while there is none."""
+    found = grids.find_all(viewer)
+    if not found:
+        st.info(_("There is no grid yet. An administrator starts a draft here; a manager publishes it."))
+        return None
+    title, state, when, by, made = _("Grid"), _("State"), _("Published on"), _("By"), _("Evaluations")
+    rows = [
+        {
+            title: held.title,
+            state: say_state(held),
+            when: figures.day(home.to_local(held.published_at).date(), year=True) if held.published_at else None,
+            by: held.published_by if held.published_at else held.created_by,
+            made: held.evaluations,
+        }
+        for held in found
+    ]
+
+    def take() -> None:
+        if cells := st.session_state[TABLE]["selection"]["cells"]:
+            st.session_state[CHOSEN] = str(found[cells[0][0]].id)
+
+    tables.show(rows, {title: tables.name_column(title, 220), made: tables.count_column(made)}, TABLE, take, height=330)
+    titles = {str(held.id): f"{held.title} · {say_state(held)}" for held in found}
+    usual = next(iter(titles))
+    if st.session_state.get(scorecard_changes.OPENED):
+        st.session_state[CHOSEN] = str(st.session_state.pop(scorecard_changes.OPENED))
+    else:
+        address.take(PAGE, CHOSEN, titles, usual)
+    if st.session_state.get(CHOSEN) not in titles:
+        st.session_state[CHOSEN] = usual
+    chosen = st.selectbox(_("Open"), list(titles), format_func=lambda number: titles[number], key=CHOSEN)
+    address.give(PAGE, CHOSEN, chosen, usual)
+    return next(held for held in found if str(held.id) == chosen)
+
+
+def say_state(held: Held) -> str:
+    return _("draft") if held.is_draft else _("version {version}", version=held.version)
+
+
+def show(viewer: Viewer, held: Held) -> None:
+    """A draft to write or to publish, or a version to read."""
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        st.subheader(f"{gate.escape(held.title)} · {say_state(held)}", anchor=False, width="content")
+        links.show_download(_("Export"), "grid", key=str(held.id), forms=files.FORMS, grid_id=held.id)
+    if not held.is_draft:
+        st.caption(_("Published: it stays as it is for ever, so that every evaluation made on it can be read as it was made."))
+        scorecard_changes.show_since_last(viewer, held)
+        _show_preview(held.content, f"preview_{held.id}")
+        return
+    content = held.content
+    if viewer.can(Permission.EDIT_GRIDS):
+        content = scorecard_editor.show(viewer, held)
+    else:
+        st.caption(_("A draft, as its writer saved it last. Publish it once it is as it should be."))
+    faults = grids.find_faults(content)
+    scorecard_editor.show_faults(faults)
+    if not faults:
+        scorecard_changes.show_draft(viewer, held, content)
+        _show_preview(content, f"preview_{held.id}")
+
+
+def ask_new(viewer: Viewer) -> None:
+    """Start a draft."""
+    if not viewer.can(Permission.EDIT_GRIDS):
+        return
+    with st.expander(_("New draft"), icon=":material/add:", expanded=not grids.find_all(viewer)):
+        left, right = st.columns(2, gap="medium")
+        with left, st.form("new_draft", border=False):
+            sources = _find_sources(viewer)
+            source = st.selectbox(_("Start from"), list(sources), format_func=lambda one: sources[one], key="draft_source")
+            key = st.text_input(_("Key"), placeholder="customer-service", help=_("Empty: that of the grid it starts from."), key="draft_key")
+            if st.form_submit_button(_("Start a draft"), type="primary"):
+                _start(source, key.strip())
+        with right:
+            sent = st.file_uploader(_("Or from a file"), type=list(files.READ), max_upload_size=LARGEST_UPLOAD_MB, key="draft_file")
+            st.caption(_("TOML, or a workbook or CSV with one row to each criterion: section, criterion and points are enough."))
+            if sent is not None and st.button(_("Bring it in as a draft"), icon=":material/upload_file:"):
+                _bring(sent, key.strip())
+
+
+def _find_sources(viewer: Viewer) -> dict[tuple[str, Any], str]:
+    held = {("version", one.id): f"{one.title} · {say_state(one)}" for one in grids.find_all(viewer)}
+    starters = {("starter", key): _("Starter grid: {key}", key=key) for key in publishing.find_starters()}
+    return {**held, **starters, ("empty", None): _("An empty grid")}
+
+
+def _start(source: tuple[str, Any], key: str) -> None:
+    viewer = gate.current_viewer(Permission.EDIT_GRIDS)
+    kind, which = source
+    try:
+        if kind == "version":
+            made = grids.create_draft(viewer, key or grids.get(viewer, which).key, from_version=which)
+        else:
+            made = grids.create_draft(viewer, key or which or "", publishing.read_starter(which) if kind == "starter" else None)
+    except Refusal as refusal:
+        gate.show_refusal(refusal)
+        return
+    scorecard_changes.open_next(made, _("The draft is started."))
+
+
+def _bring(sent: Any, key: str) -> None:
+    try:
+        made = files.import_file(gate.current_viewer(Permission.EDIT_GRIDS), sent.name, sent.getvalue(), key or None)
+    except files.FaultyFile as faulty:
+        for fault in faulty.faults:
+            gate.show_refusal(fault)
+        return
+    except Refusal as refusal:
+        gate.show_refusal(refusal)
+        return
+    scorecard_changes.open_next(made, _("{file} is brought in as a draft.", file=sent.name))
+
+
+def _show_preview(content: dict[str, Any], key: str) -> None:
+    if content.get("section"):
+        scorecard_preview.show(scoring.parse_grid(content), key)
+    else:
+        st.info(_("This grid came with imported scores alone: it has no criteria."))
