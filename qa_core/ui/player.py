@@ -179,7 +179,7 @@ def _show_remark_form(found: remarks.Remarks, key: str, evaluation_id: int) -> N
         )
         st.selectbox(
             _("About"),
-            [None, *found.criteria],
+            ["", *found.criteria],
             format_func=lambda name: found.criteria[name].in_language(language) if name else _("the call as a whole"),
             key=f"{key}_remark_about",
         )
@@ -198,7 +198,7 @@ def _save_remark(key: str, evaluation_id: int) -> None:
         st.session_state[f"{key}_warned"], st.session_state[f"{key}_personal"] = text, kinds
         return
     try:
-        remarks.add_remark(viewer, evaluation_id, st.session_state[f"{key}_moment"], text, st.session_state.get(f"{key}_remark_about"))
+        remarks.add_remark(viewer, evaluation_id, st.session_state[f"{key}_moment"], text, st.session_state.get(f"{key}_remark_about") or None)
     except Refusal as refusal:
         st.session_state[f"{key}_refused"] = refusal
     else:
