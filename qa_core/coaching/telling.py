@@ -9,7 +9,7 @@ from qa_core.coaching.plans import Plan, State
 from qa_core.query.grids import GridTexts
 from qa_core.wording import N_, _, ngettext
 
-STATES = {State.OPEN: N_("Open"), State.REACHED: N_("Goal reached"), State.STOPPED: N_("Stopped")}
+STATES = {State.OPEN: N_("Under way"), State.REACHED: N_("Goal reached"), State.STOPPED: N_("Stopped")}
 
 
 def say_reason(reason: Reason, texts: GridTexts) -> str:
@@ -90,8 +90,8 @@ def say_state(plan: Plan) -> str:
     if plan.is_overdue:
         return ngettext("Overdue by {n} day", "Overdue by {n} days", (home.today() - plan.due_on).days)
     if plan.due_on is not None:
-        return _("Open, due {day}", day=figures.day(plan.due_on, year=True))
-    return _("Open")
+        return _("Under way, due {day}", day=figures.day(plan.due_on, year=True))
+    return _("Under way")
 
 
 def say_progress(plan: Plan) -> str:

@@ -19,7 +19,7 @@ from qa_core.ui.views import coaching_form, coaching_plan
 from qa_core.wording import N_, _, ngettext
 
 TABLE = "coaching_plans"
-WHICH = {"open": N_("Open"), "ended": N_("Ended")}
+WHICH = {"open": N_("Under way"), "ended": N_("Ended")}
 
 
 def show_outcome() -> None:
@@ -50,7 +50,7 @@ def show_plans(viewer: Viewer) -> None:
     sides = {"open": [plan for plan in found if plan.state == State.OPEN], "ended": [plan for plan in found if plan.state != State.OPEN]}
     with st.container(border=True, gap="xxsmall"):
         late = sum(plan.is_overdue for plan in found)
-        text = ngettext("{n} plan open", "{n} plans open", len(sides["open"])) + (" · " + ngettext("{n} overdue", "{n} overdue", late) if late else "")
+        text = ngettext("{n} plan under way", "{n} plans under way", len(sides["open"])) + (" · " + ngettext("{n} overdue", "{n} overdue", late) if late else "")
         caption = _("The change on the criteria of a plan, with its interval: against matched colleagues where there are some.")
         if not viewer.can(Permission.SEE_ADVISORS):
             caption = _("What you and your team lead agreed to work on, and how your scores on it changed. Colleagues see none of it.")
