@@ -36,7 +36,7 @@ def register(app: typer.Typer) -> None:
 
 
 def import_files(
-    kind: Annotated[str, typer.Argument(metavar="KIND", help="contacts tracking surveys spend intervals advisors evaluations")],
+    kind: Annotated[str, typer.Argument(metavar="KIND", help="contacts tracking surveys spend intervals advisors evaluations recordings")],
     files: Annotated[list[Path], typer.Argument(metavar="FILE…")],
     system: Annotated[str | None, typer.Option(help="Name of the tool that the file comes from; first part of a contact's key.")] = None,
     profile: Annotated[str | None, typer.Option(help="Read as this profile instead of recognising one.")] = None,
@@ -53,6 +53,13 @@ def import_files(
     decimal: Annotated[str | None, typer.Option(metavar=",|.")] = None,
     unit: Annotated[list[str] | None, typer.Option("--unit", metavar="FIELD=s|ms|min|day")] = None,
     scale: Annotated[list[str] | None, typer.Option("--scale", metavar="FIELD=MIN-MAX")] = None,
+    purpose: Annotated[
+        str | None, typer.Option(metavar="training|evaluation|quality|proof", help="Of recordings: what they are kept for, where no column says it.")
+    ] = None,
+    pattern: Annotated[
+        str | None,
+        typer.Option(help="Of recordings without a manifest: how names of files are made, such as {system}_{date}_{time}_{contact_id}. Default: {contact_id}."),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would happen; write nothing at all.")] = False,
     as_json: Json = False,
 ) -> int:
@@ -63,6 +70,7 @@ def import_files(
 
     _require_choice("--date-order", date_order, ("dmy", "mdy", "ymd"))
     _require_choice("--decimal", decimal, (",", "."))
+    _require_choice("--purpose", purpose, ("training", "evaluation", "quality", "proof"))
     options = ImportOptions(
         system=system,
         profile=profile,
@@ -77,6 +85,8 @@ def import_files(
         decimal=decimal,
         units=tuple(parse_pairs(unit)),
         scales=tuple(parse_pairs(scale)),
+        purpose=purpose,
+        pattern=pattern,
         dry_run=dry_run,
     )
     if not dry_run:

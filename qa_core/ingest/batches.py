@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from qa_core import advisors, evaluations, home, journal, lake
+from qa_core import advisors, evaluations, home, journal, lake, recordings
 from qa_core.access import Permission, Viewer
 from qa_core.ingest import attaching, quarantine
 from qa_core.ingest.options import ImportOptions
@@ -183,6 +183,7 @@ def fail(session: Session, batch: ImportBatch) -> None:
 def take_back_records(session: Session, batch_id: str) -> None:
     """Remove from the records all that the batch brought, and put back what it had replaced."""
     evaluations.restore(session, batch_id)
+    recordings.take_back(session, batch_id)
     advisors.restore(session, batch_id, names_in_lake(session, batch_id))
     session.execute(sa.delete(TrackingAssignment).filter_by(batch_id=batch_id))
     session.execute(sa.delete(WaitingRow).filter_by(batch_id=batch_id))

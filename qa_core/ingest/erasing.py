@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from qa_core import home, journal, lake
+from qa_core import home, journal, lake, recordings
 from qa_core.access import Viewer
 from qa_core.errors import AccessDenied
 from qa_core.ingest import attaching, batches, following, recovery, uploads
@@ -42,6 +42,7 @@ def erase_customer(viewer: Viewer, customer_key: str) -> Erased:
       an erased contact or its ticket without a key. Evaluations that wait hold no key of a customer, and stay: they speak of the advisor.
     - evaluations of the customer's contacts stay, for the same reason, without the evaluator's comment and tags: here, in their before-images, and
       where they had waited. The action list of irritants holds single words and counts, never a sentence or a contact.
+    - recordings of the customer's contacts: the audio and its waveform are deleted, the row says when. Listenings stay: they speak of who listened.
     - events of calls in progress in a log that is followed (`watching/`): the call stays, without its customer.
     - temporary files (`tmp/`) of imports and uploads that were killed: removed. A file that is being read at this moment lands afterwards, as
       any later file that speaks of the customer would; then erase again.
@@ -61,6 +62,7 @@ def erase_customer(viewer: Viewer, customer_key: str) -> Erased:
                 session.connection().exec_driver_sql("PRAGMA secure_delete = ON")  # else what is deleted stays in the file, unseen
             waiting = _erase_waiting(session, customer_key, contacts, tickets)
             _erase_notes(session, contacts)
+            recordings.delete_of(session, {(system, contact_id) for contact_id, system in contacts if system}, "erased", viewer.username)
             journal.record(session, viewer.username, "customer_erased", "imports")
         # Last the contacts: were we stopped before, they would still tell on a second call what waits for them.
         removed = lake.erase(customer_key)

@@ -7,7 +7,7 @@ from pathlib import Path
 from qa_core.errors import Refusal
 from qa_core.ingest import mapping, readers, tables
 from qa_core.ingest.content import open_content
-from qa_core.ingest.options import ImportOptions
+from qa_core.ingest.options import KINDS, ImportOptions
 from qa_core.ingest.platforms import find_platforms
 from qa_core.ingest.profiles import find_profiles
 from qa_core.ingest.sample import take_sample
@@ -27,6 +27,8 @@ def find_kind(path: Path, options: ImportOptions | None = None) -> str:
         return named
     fits: dict[str, int] = {}
     for profile in find_profiles():
+        if profile.kind not in KINDS:
+            continue
         vocabulary = mapping.build_vocabulary(profile.fields)
         try:
             source = readers.open_source(content, options, lambda rows, known=vocabulary: max((mapping.count_known(row, known) for row in rows), default=0))

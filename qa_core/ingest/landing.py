@@ -11,12 +11,12 @@ import duckdb
 import pyarrow.parquet as pq
 from sqlalchemy.orm import Session
 
-from qa_core import advisors, evaluations, lake, names, settings
+from qa_core import advisors, evaluations, lake, names, query, settings
 from qa_core.access import Viewer
 from qa_core.conventions import assignments
 from qa_core.conventions.standing import Conventions
 from qa_core.facts import INTERVAL_KEY, SPEND_KEY
-from qa_core.ingest import applying, arrivals, attaching, batches, contacts, intervals, marking, quarantine, waiting
+from qa_core.ingest import applying, arrivals, attaching, batches, contacts, intervals, marking, quarantine, recordings, waiting
 from qa_core.ingest.options import ImportOptions, Progress
 from qa_core.ingest.profiles import tracking
 from qa_core.ingest.quarantine import Rejected
@@ -24,6 +24,7 @@ from qa_core.ingest.report import AccountingError, FileReport
 from qa_core.ingest.staged import Decision, Staged
 from qa_core.ingest.workbench import Comparison, compare, open_bench, write_rows
 from qa_core.lake.tables import quoted
+from qa_core.recordings import delete_forbidden
 from qa_core.records import store
 from qa_core.wording import N_
 
@@ -122,6 +123,8 @@ def land_contacts(landing: Landing) -> None:
         landing.decide("file", N_("rows that had waited for these contacts joined them"), N_("{joined}"), joined=_list_counts(joined))
     landing.finish(result)
     applying.apply_if_due()
+    if set(prepared.carried) & set(query.RESTRAINTS):
+        delete_forbidden(landing.viewer.username)
 
 
 def land_tracking(landing: Landing) -> None:
@@ -280,6 +283,7 @@ LANDERS: dict[str, Callable[[Landing], None]] = {
     "intervals": land_intervals,
     "advisors": land_advisors,
     "evaluations": land_evaluations,
+    "recordings": recordings.land,
 }
 
 

@@ -12,7 +12,10 @@ from qa_core.errors import Misuse
 from qa_core.wording import N_
 
 KINDS = ("contacts", "tracking", "surveys", "spend", "intervals", "advisors", "evaluations")
-"""What can be imported, as the command line names it."""
+"""What files of rows can bring, as the command line names it."""
+
+WITH_AUDIO = (*KINDS, "recordings")
+"""All that can be imported. Recordings lie beside their manifest, so that no page takes them, nor a watched folder."""
 
 DATE_ORDERS = ("dmy", "mdy", "ymd")
 DECIMALS = (",", ".")
@@ -47,6 +50,8 @@ class ImportOptions:
     decimal: str | None = None
     units: Mapping[str, str] = field(default_factory=dict)
     scales: Mapping[str, str] = field(default_factory=dict)
+    purpose: str | None = None
+    pattern: str | None = None
     dry_run: bool = False
 
     def __post_init__(self) -> None:

@@ -11,11 +11,11 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from qa_core import home
+from qa_core import home, recordings
 from qa_core.access import Permission, Viewer
 from qa_core.errors import AccessDenied, Misuse, Refusal
-from qa_core.ingest import batches, landing, obstacles, read, recovery, undoing, uploads
-from qa_core.ingest.options import KINDS, ImportOptions, Progress
+from qa_core.ingest import batches, file_names, landing, obstacles, read, recovery, undoing, uploads
+from qa_core.ingest.options import WITH_AUDIO, ImportOptions, Progress
 from qa_core.ingest.report import FileReport
 from qa_core.ingest.staged import Staged
 from qa_core.ingest.workbench import open_bench
@@ -38,8 +38,8 @@ def run(viewer: Viewer, kind: str, paths: Iterable[Path | str], options: ImportO
 def bring(viewer: Viewer, kind: str, paths: Iterable[Path | str], options: ImportOptions | None = None, progress: Progress | None = None) -> list[FileReport]:
     """The same without the alert rules, for who brings file after file and evaluates them now and then."""
     viewer.require(Permission.MANAGE_IMPORTS)
-    if kind not in KINDS:
-        raise Misuse("unknown_kind", N_("There is no import of {kind}. Known: {known}."), kind=kind, known=", ".join(KINDS))
+    if kind not in WITH_AUDIO:
+        raise Misuse("unknown_kind", N_("There is no import of {kind}. Known: {known}."), kind=kind, known=", ".join(WITH_AUDIO))
     options = options or ImportOptions()
     if not options.dry_run:
         store.require_ready()
@@ -89,6 +89,8 @@ def _or_refused(name: str, options: ImportOptions, work: Callable[[], FileReport
 
 
 def _land(viewer: Viewer, kind: str, path: Path, name: str, options: ImportOptions, progress: Progress) -> FileReport:
+    if kind == "recordings" and path.exists() and not file_names.is_manifest(path):
+        return _bring(viewer, file_names.stage(path, options), name, options, progress, options.system, None)
     if not path.is_file():
         raise Refusal("no_file", N_("There is no file {path}."), path=name)
     digest = read.find_digest(path)
@@ -139,6 +141,9 @@ def _bring(viewer: Viewer, staged: Staged, name: str, options: ImportOptions, pr
 
 
 def _find_known(session: Session, kind: str, digest: str, options: ImportOptions, name: str) -> FileReport | None:
+    if kind == "recordings":
+        # The audio beside a manifest that is known may be another, or have come since; row by row tells.
+        return None
     batch = batches.find_done(session, kind, digest, options.as_reading())
     if batch is None:
         return None
@@ -179,6 +184,7 @@ def resume() -> list[str]:
     uploads.remove_left()
     with batches.one_at_a_time():
         finished = recovery.finish_interrupted()
+        recordings.sweep()
     recovery.remove_dead_folders(home.current().temporary_folder)
     return finished
 

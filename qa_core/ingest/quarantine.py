@@ -7,6 +7,7 @@ import io
 from collections.abc import Iterable
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from qa_core import home
@@ -14,6 +15,9 @@ from qa_core.home import write_private
 from qa_core.ingest.staged import Staged
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+REJECTED = pa.schema([("line", pa.int64()), ("reason", pa.string()), ("cells", pa.list_(pa.string()))])
+"""Of the rows that reading a file refuses."""
 
 Rejected = tuple[int, str, dict[str, str]]
 """Line of the file, reason code, and cells by column of the file."""

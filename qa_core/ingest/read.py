@@ -31,6 +31,7 @@ from qa_core.ingest.options import ImportOptions
 from qa_core.ingest.platforms import Platform, find_platform
 from qa_core.ingest.profiles import get_profile
 from qa_core.ingest.profiles.contacts import ZERO_COLUMNS
+from qa_core.ingest.quarantine import REJECTED
 from qa_core.ingest.sample import take_sample
 from qa_core.ingest.staged import SCHEMAS, Decision, Staged
 from qa_core.wording import N_
@@ -39,7 +40,6 @@ SKIPPED = ("footer", "not_given")
 """Reasons that are no fault of the row: it is skipped, not rejected."""
 SHOWN_OF_A_CELL = 200
 SHOWN_ROWS = 20
-_REJECTED = pa.schema([("line", pa.int64()), ("reason", pa.string()), ("cells", pa.list_(pa.string()))])
 
 Progress = Callable[[int, float], None]
 """Called with the rows done, and what share of the reading is behind (0–1)."""
@@ -250,7 +250,7 @@ class _Rows:
         schema: pa.Schema | None = None
         kept_lines = 0
         with ExitStack() as stack:
-            refused = stack.enter_context(pq.ParquetWriter(staged.rejected_rows, _REJECTED))
+            refused = stack.enter_context(pq.ParquetWriter(staged.rejected_rows, REJECTED))
             writer: pq.ParquetWriter | None = None
             used = {column.index for column in context.columns.values()}
             for block in self._blocks(1):
@@ -356,7 +356,7 @@ class _Rows:
             [(cell[:SHOWN_OF_A_CELL] if index in shown else mask_cell(cell.strip())) for index, cell in enumerate((row + [""] * width)[:width])]
             for _line, _reason, row in rows
         ]
-        writer.write_table(pa.table([[line for line, _r, _c in rows], [reason for _l, reason, _c in rows], masked], schema=_REJECTED))
+        writer.write_table(pa.table([[line for line, _r, _c in rows], [reason for _l, reason, _c in rows], masked], schema=REJECTED))
 
 
 def _as_table(kind: str, chunk: Chunk, built: dict[str, pa.Array]) -> pa.Table:

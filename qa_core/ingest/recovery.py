@@ -10,7 +10,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from qa_core import lake
+from qa_core import lake, recordings
 from qa_core.errors import Refusal
 from qa_core.ingest import applying, arrivals, batches, undoing
 from qa_core.records import store
@@ -33,6 +33,8 @@ def finish_interrupted() -> list[str]:
         else:
             _finish_or_fail(batch_id)
     applying.apply_if_due()
+    if found:
+        recordings.delete_forbidden("system")
     return [batch_id for batch_id, _state in found]
 
 

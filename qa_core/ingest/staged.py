@@ -161,5 +161,14 @@ SCHEMAS: dict[str, dict[str, pa.DataType]] = {
         "comment": pa.string(),
         "tags": pa.string(),
     },
+    # `file` relative to the manifest; `recorded_at` in UTC.
+    "recordings": {
+        "file": pa.string(),
+        "contact_id": pa.string(),
+        "source_system": pa.string(),
+        "recorded_at": MOMENT,
+        "notice_played": pa.bool_(),
+        "purpose": pa.string(),
+    },
 }
 """Per kind, every column that `rows` may have, in this order."""

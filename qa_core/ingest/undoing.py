@@ -9,18 +9,19 @@ import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from qa_core import advisors, evaluations, journal, lake
+from qa_core import advisors, evaluations, journal, lake, recordings
 from qa_core.errors import Refusal
 from qa_core.ingest import applying, arrivals, batches, marking, waiting
 from qa_core.lake.tables import quoted
 from qa_core.records import store
+from qa_core.records.listening import Recording
 from qa_core.records.model import Evaluation, ImportBatch, WaitingRow, now
 from qa_core.wording import N_
 
 
 def require_last(session: Session, batch: ImportBatch) -> None:
     """Refuse when a later import changed or used in the records what this one brought; of the lake, the lake says so itself."""
-    later = evaluations.find_later_batch(session, batch.id) or _find_later_evaluations(session, batch)
+    later = evaluations.find_later_batch(session, batch.id) or _find_later_users(session, batch)
     if batch.kind == "advisors":
         later = later or advisors.find_later_batch(session, batch.id)
     if later:
@@ -53,6 +54,7 @@ def take_back(batch_id: str, actor: str) -> None:
         batch.state, batch.finished_at, batch.quarantine = "undone", now(), None
         journal.record(session, actor, "import_undone", batch_id, reason=f"{batch.kind}: {batch.file_name}")
     applying.apply_if_due()
+    recordings.delete_forbidden(actor)
 
 
 def _stand_again(batch_id: str) -> None:
@@ -70,16 +72,14 @@ def _stand_again(batch_id: str) -> None:
             arrivals.join_arrived(arrived, Path(folder))
 
 
-def _find_later_evaluations(session: Session, batch: ImportBatch) -> str | None:
-    """A later import of evaluations that speak of this batch's contacts, other than those that had waited for them."""
+def _find_later_users(session: Session, batch: ImportBatch) -> str | None:
+    """A later import of evaluations or recordings of this batch's contacts, other than evaluations that had waited for them."""
     if batch.kind != "contacts":
         return None
-    query = (
-        sa.select(Evaluation.source_system, Evaluation.contact_id, Evaluation.batch_id)
-        .join(ImportBatch, ImportBatch.id == Evaluation.batch_id)
-        .where(Evaluation.source_system.is_not(None), ImportBatch.started_at > batch.started_at)
-    )
-    rows = session.execute(query).all()
+    rows = []
+    for table, stands in ((Evaluation, Evaluation.source_system.is_not(None)), (Recording, Recording.file_name.is_not(None))):
+        query = sa.select(table.source_system, table.contact_id, table.batch_id).join(ImportBatch, ImportBatch.id == table.batch_id)
+        rows += session.execute(query.where(stands, ImportBatch.started_at > batch.started_at)).all()
     if not rows:
         return None
     with lake.working() as connection:

@@ -34,6 +34,7 @@ SOURCE_TITLES = {
     "spend": N_("Spend"),
     "evaluations": N_("Evaluations"),
     "advisors": N_("Advisors"),
+    "recordings": N_("Recordings"),
 }
 """What a source brings, by its kind."""
 

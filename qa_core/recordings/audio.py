@@ -52,6 +52,17 @@ class Audio:
     skip: int = 0
 
 
+def is_audio(path: Path) -> bool:
+    """Whether that file begins as audio does."""
+    with path.open("rb") as file:
+        head = file.read(READ_BYTES)
+    try:
+        _recognise(path, head)
+    except Unfit as unfit:
+        return unfit.reason != "not_audio"
+    return True
+
+
 def examine(path: Path) -> Audio:
     """Recognise a file and read it through, block by block. Raises Unfit, OSError."""
     with path.open("rb") as file:

@@ -81,9 +81,21 @@ class Profile:
 
 def find_profiles() -> tuple[Profile, ...]:
     """Every profile; the first of a kind is its generic one."""
-    from qa_core.ingest.profiles import advisors, contacts, evaluations, google_ads_calls, intervals, spend, surveys, three_cx, tracking, vocalcom_hermes
+    from qa_core.ingest.profiles import (
+        advisors,
+        contacts,
+        evaluations,
+        google_ads_calls,
+        intervals,
+        recordings,
+        spend,
+        surveys,
+        three_cx,
+        tracking,
+        vocalcom_hermes,
+    )
 
-    generic = (contacts, tracking, surveys, spend, intervals, advisors, evaluations)
+    generic = (contacts, tracking, surveys, spend, intervals, advisors, evaluations, recordings)
     return tuple(module.PROFILE for module in (*generic, three_cx, vocalcom_hermes, google_ads_calls))
 
 

@@ -1,0 +1,51 @@
+"""Manifests of recordings: which audio file is of which contact, when it was made, whether the caller was told, and what it is kept for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pyarrow as pa
+
+from qa_core.ingest.chunks import Chunk, Context, as_moments, as_words
+from qa_core.ingest.profiles import Field, Profile, Reads, contact_fields
+from qa_core.ingest.profiles.starts import build_moment, say_clock_changes
+from qa_core.wording import N_
+
+FIELDS = (
+    Field(
+        "file",
+        Reads.TEXT,
+        "file name|filename|path|file path|audio|audio file|recording|recording file|recording path|wav|fichier|nom fichier|nom du fichier|chemin|"
+        "fichier audio|enregistrement|fichier enregistrement",
+    ),
+    *(field for field in contact_fields.FIELDS if field.name in ("contact_id", "source_system", "notice_played")),
+    Field(
+        "recorded_at",
+        Reads.MOMENT,
+        "recorded on|recording date|recording time|recording start|date enregistrement|date de l enregistrement|enregistre le|start time|started at|"
+        "timestamp|date heure|date et heure|horodatage|date",
+    ),
+    Field("purpose", Reads.TEXT, "recording purpose|finalite|finalite enregistrement|finalite de l enregistrement|usage|but"),
+)
+
+
+def settle(context: Context) -> None:
+    """A moment is not needed: the contact has one."""
+    if context.has("recorded_at") and not context.evidence["recorded_at"].total:
+        context.leave_out("recorded_at", N_("the column {column} is empty"))
+
+
+def build(context: Context, chunk: Chunk) -> Mapping[str, pa.Array]:
+    """One chunk of rows → recordings."""
+    columns: dict[str, pa.Array] = {name: chunk.text(name) for name in ("file", "contact_id", "source_system", "purpose") if context.has(name)}
+    if context.has("recorded_at"):
+        utc, _local = build_moment(context, chunk, "recorded_at")
+        columns["recorded_at"] = as_moments(utc)
+    if context.has("notice_played"):
+        columns["notice_played"] = as_words(chunk.word("notice_played"), pa.bool_())
+    chunk.reject(columns["file"].is_null().to_numpy(zero_copy_only=False), "no_file")
+    chunk.reject(columns["contact_id"].is_null().to_numpy(zero_copy_only=False), "missing_key")
+    return columns
+
+
+PROFILE = Profile("generic", "recordings", FIELDS, (("file",), ("contact_id",)), settle, build, say_clock_changes)
