@@ -219,3 +219,50 @@ def test_who_may_no_longer_listen_scores_no_more(opened: int) -> None:
 
     with pytest.raises(Refusal, match="not accredited"):
         calibration.start(viewer_of("max"), first)
+
+
+def text_of(app: Any) -> str:
+    """All that a page says, tables included."""
+    shown = [element.value for kind in ("markdown", "caption", "text", "warning", "success") for element in getattr(app, kind)]
+    return " ".join([*map(str, shown), *(table.value.to_string() for table in app.dataframe), *(button.label for button in app.button)])
+
+
+def test_the_page_shows_an_evaluator_the_way_to_score_and_the_marks_of_others_once_closed(opened: int, open_app) -> None:
+    first, _second = contacts_of(opened)
+    for username, greeting in (("eve", 2), ("max", 1)):
+        submit(username, first, greeting=greeting, answer=3)
+    app = open_app("eve", "calibration")
+
+    assert not app.exception and "1 contact to score" in text_of(app) and "Max" not in text_of(app)
+    calibration.close_round(viewer_of("mona"), opened)
+    app = open_app("eve", "calibration")
+    assert not app.exception and "Eve (you)" in text_of(app) and "Max" in text_of(app)
+    assert [row["Max"] for row in app.dataframe[-1].value.to_dict("records")][:2] == ["1", "3"]
+
+
+def test_a_manager_sees_progress_closes_the_round_and_agrees(opened: int, open_app) -> None:
+    first, _second = contacts_of(opened)
+    submit("eve", first, greeting=2, answer=3)
+    app = open_app("mona", "calibration")
+    assert "still open" in text_of(app) and not any("Greets" in table.value.to_string() for table in app.dataframe)
+
+    app.button("close_round").click().run()
+    assert "5 evaluations are missing" in text_of(app)
+    app.button("close_now").click().run()
+    assert not app.exception and "sees the marks now" in text_of(app) and "Greets" in text_of(app)
+    app.button(next(button.key for button in app.button if button.label == "Save")).click().run()
+    assert not app.exception
+    assert calibration.get_results(viewer_of("mona"), opened).round.contacts[0].consensus["answers"] == {"greeting": 2, "answer": 3}
+
+
+def test_a_manager_opens_a_round_by_the_numbers_of_contacts(room: int, open_app) -> None:
+    app = open_app("mona", "calibration")
+    app.segmented_control("calibration_view").set_value("new").run()
+    app.text_input("calibration_title").set_value("April")
+    app.segmented_control("calibration_way").set_value("number").run()
+    app.text_area("calibration_numbers").set_value("a\nb\nobjected").run()
+    assert any("objected" in error.value for error in app.error)
+    app.text_area("calibration_numbers").set_value("a\nb").run()
+    app.button("open_round").click().run()
+
+    assert not app.exception and [item.title for item in calibration.find_rounds(viewer_of("mona"))] == ["April"]

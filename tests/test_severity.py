@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import date
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from qa_core import people
+from qa_core.access import Viewer
+from qa_core.errors import AccessDenied
+from qa_core.query import severity
+from qa_core.records import store
+from qa_core.records.model import Advisor
+from qa_core.slices import Filters, Period
 from qa_core.statistics import fit_severity
+from tests import centres
 
 
 def test_two_evaluators_who_share_their_advisors_differ_by_what_they_differ() -> None:
@@ -63,3 +74,67 @@ def test_what_nothing_connects_is_refused_and_named(advisors: list[str], evaluat
 def test_one_evaluator_alone_has_no_severity() -> None:
     assert not fit_severity([70, 80], ["ada", "bob"], ["eve", "eve"]).is_connected
     assert not fit_severity([], [], []).is_connected
+
+
+def viewer_of(username: str) -> Viewer:
+    with store.reading() as session:
+        return people.get_viewer(session, username)
+
+
+@pytest.fixture
+def scored(centre: Path, add_person) -> None:
+    """Ada and Bob in the north, Cleo in the south; Eve gives ten points less than Tom to whoever both scored."""
+    teams = {"ada": "North", "bob": "North", "cleo": "South"}
+    centres.add_people({name: name.title() for name in teams}, {"North": "Lyon", "South": "Nice"})
+    add_person("mona", "manager", sites=("Lyon",))
+    add_person("lea", "team_lead", teams=("North",))
+    made = [("ada", "eve", 70), ("ada", "tom", 80), ("bob", "eve", 60), ("cleo", "eve", 75), ("cleo", "tom", 85), ("cleo", "zoe", 80)]
+    contacts = [centres.contact("2026-03-02 09:00", f"c{place}", advisor_id=name, team=teams[name]) for place, (name, *_rest) in enumerate(made)]
+    centres.land(contacts)
+    with store.writing() as session:
+        for contact, (_name, evaluator, score) in zip(contacts, made, strict=True):
+            session.add(centres.evaluation(contact, float(score), evaluator=evaluator, seconds_spent=60.0 * (1 + (evaluator == "eve"))))
+
+
+def test_a_lead_sees_the_adjusted_scores_of_their_own_and_no_evaluator(scored) -> None:
+    found = severity.find_adjusted_scores(viewer_of("lea"), Filters())
+
+    # Three of six were Eve's, two Tom's, one Zoe's, halfway between them: the mean of all evaluators is (3 × 0 + 2 × 10 + 5) / 6 above Eve.
+    assert {name: effect.value for name, effect in found.advisors.items()} == {"ada": pytest.approx(70 + 25 / 6), "bob": pytest.approx(60 + 25 / 6)}
+    assert found.advisors["bob"].raw == 60
+    with pytest.raises(AccessDenied):
+        severity.find_evaluators(viewer_of("lea"), Period())
+    with pytest.raises(AccessDenied):
+        severity.find_adjusted_scores(viewer_of("lea"), Filters.of(values={"evaluator": ("eve",)}))
+
+
+def test_a_manager_sees_the_evaluators_of_their_sites_as_strict_as_everywhere(scored) -> None:
+    found = {item.evaluator: item for item in severity.find_evaluators(viewer_of("mona"), Period()).figures}
+
+    assert set(found) == {"eve", "tom"} and found["eve"].n == 2 and found["eve"].mean == 65
+    assert found["eve"].severity.value - found["tom"].severity.value == pytest.approx(10)
+    assert (found["eve"].median_seconds, found["tom"].median_seconds) == (120, 60)
+
+
+def test_nothing_is_adjusted_where_nothing_connects_the_evaluators(scored) -> None:
+    where = Filters.of(values={"team": ("North",)})
+    with store.writing() as session:
+        contact = centres.contact("2026-03-03 09:00", "far", advisor_id="dan", team="North")
+        session.add(Advisor(advisor_id="dan", name="Dan"))
+        session.flush()
+        session.add(centres.evaluation(contact, 90.0, evaluator="ann"))
+
+    assert not severity.find_adjusted_scores(viewer_of("lea"), where).is_connected
+    assert severity.find_adjusted_scores(viewer_of("lea"), where).apart == (1, 0)
+    assert severity.find_evaluators(viewer_of("mona"), Period()).apart == ("ann",)
+    march_second = Filters(Period(date(2026, 3, 2), date(2026, 3, 2)))
+    assert severity.find_adjusted_scores(viewer_of("lea"), march_second).is_connected
+
+
+def test_the_adjusted_score_stands_beside_the_plain_one(scored, open_app) -> None:
+    app = open_app("lea", "advisors")
+    app.segmented_control("view").set_value("all").run()
+
+    assert not app.exception
+    lines = {line["Advisor"]: line for line in app.dataframe[0].value.to_dict("records")}
+    assert lines["Bob"]["Score, adjusted"].startswith("64.2")  # 60 by Eve, who is 25 / 6 below the mean of the evaluators

@@ -14,7 +14,7 @@ from qa_core.findings import Finding
 from qa_core.kpis import get_kpi
 from qa_core.ui import cached, cards, choice, drill, links, tables
 from qa_core.ui.filter_bar import Look
-from qa_core.ui.views import compared, criteria, teams, trends
+from qa_core.ui.views import adjusted, compared, criteria, teams, trends
 from qa_core.wording import N_, _
 
 KPIS = ("evaluation_score", "first_contact_resolution", "csat", "average_handle_time")
@@ -92,6 +92,7 @@ def _show_table(viewer: Viewer, look: Look) -> None:
     shown = (*MEASURES, "answered", "evaluations")
     by = tables.wide(cached.measure(viewer, shown, ("advisor",), look.where), "advisor")
     names = sorted((name for name in by if name is not None), key=fold)
+    scores = adjusted.read(viewer, look)
     with st.container(border=True, gap="xxsmall"):
         cards.show_heading(
             Finding(_("Side by side")), _("By name, not by rank: value and 95 % interval.") + " " + _("Click a line to see the advisor beside the team.")
@@ -102,11 +103,14 @@ def _show_table(viewer: Viewer, look: Look) -> None:
             for key in MEASURES:
                 row = by[name][key]
                 line[cards.column_of(key)] = tables.cell(row) if not figures.is_missing(row.value) else _(figures.NO_DATA)
+                if key == "evaluation_score" and scores.is_connected:
+                    line[_(adjusted.TITLE)] = adjusted.cell(scores, name)
             rows.append(line)
         config = {title: tables.count_column(title) for title in (_("Answered"), _("Evaluations"))} | {_("Advisor"): tables.name_column(_("Advisor"))}
         tables.show(rows, config, "table_advisors", _on_row(viewer, look, "table_advisors", names), height=640)
         left, right = st.columns([5, 1])
         with left:
             tables.note_definitions(MEASURES, look)
+            adjusted.show_note(scores)
         with right:
             links.show_download(_("Export"), "figures", key="all", **exports.parameters(shown, ("advisor",), look.where))

@@ -70,7 +70,7 @@ def _show_tasks(tasks: Sequence[Task]) -> None:
         cards.show_heading(Finding(text, "attention" if late else ""), _("Score as you would any other. Nobody sees your marks before the round is closed."))
         for task in left:
             with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"task_{task.contact_number}"):
-                label = _("Go on") if task.state == "started" else _("Score")
+                label = _("Go on") if task.state == "started" else _("Score it")
                 icon = ":material/edit:" if task.state == "started" else ":material/headphones:"
                 st.button(label, key=f"score_{task.contact_number}", icon=icon, on_click=_start, args=(task.contact_number,))
                 due = _("due {day}", day=figures.day(task.due_on)) if task.due_on else None

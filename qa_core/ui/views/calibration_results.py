@@ -30,11 +30,8 @@ def show(viewer: Viewer, found: Round) -> None:
     """All of it, from the whole to the single contact."""
     results = calibration.get_results(viewer, found.id)
     _show_tiles(results)
-    left, right = st.columns([3, 2], gap="small")
-    with left:
-        _show_criteria(results)
-    with right:
-        _show_evaluators(viewer, results)
+    _show_criteria(results)
+    _show_evaluators(viewer, results)
     _show_contact(viewer, results)
 
 
@@ -101,12 +98,12 @@ def _show_criteria(results: Results) -> None:
         for item in ordered
     ]
     if unclear:
-        names = figures.listing([in_language(item.criterion.text) for item in unclear[:2]])
-        text = ngettext("{n} criterion to reword: {names}", "{n} criteria to reword: {names}", len(unclear), names=names + ("…" if len(unclear) > 2 else ""))
+        first = in_language(unclear[0].criterion.text)
+        text = ngettext("{n} criterion to reword: {first}", "{n} criteria to reword, first of all: {first}", len(unclear), first=first)
     else:
         text = _("No criterion asks to be reworded")
-    config = {head: tables.name_column(head, 230), alignment: tables.share_column(alignment)}
-    with st.container(border=True, height="stretch", gap="xxsmall"):
+    config = {head: tables.name_column(head, 330), alignment: tables.share_column(alignment), alpha: st.column_config.TextColumn(alpha, width=150)}
+    with st.container(border=True, gap="xxsmall"):
         cards.show_heading(Finding(text, "attention" if unclear else ""), _("Those to reword first, then as in the grid."))
         tables.show(rows, config, f"criteria_{results.round.id}", height=520)
         with st.popover(_("How to read this"), icon=":material/help:", type="tertiary"):
@@ -143,12 +140,13 @@ def _show_evaluators(viewer: Viewer, results: Results) -> None:
         for item in ordered
     ]
     own = next((item for item in ordered if item.username == viewer.username), None)
-    with st.container(border=True, height="stretch", gap="xxsmall"):
+    with st.container(border=True, gap="xxsmall"):
         cards.show_heading(Finding(_find_own(own) if own else _("Evaluator by evaluator")), _explain_reference(results.round))
         tables.show(rows, {head: tables.name_column(head, 160), alignment: tables.share_column(alignment)}, f"evaluators_{results.round.id}", height=300)
         st.caption(_("By name, not by rank. More or less: points given beyond the others' (or the reference's), of 100 possible."))
         if viewer.can(Permission.MANAGE_CALIBRATIONS):
-            calibration_consensus.show_reference(results.round)
+            with st.columns(2)[0]:
+                calibration_consensus.show_reference(results.round)
 
 
 def _find_own(own: EvaluatorResult) -> str:
