@@ -18,6 +18,7 @@ from qa_core.ui.views import scorecard_changes
 from qa_core.wording import N_, _, say
 
 PLACE = "place"
+ROW_HEIGHT, TALLEST = 35, 900
 CRITICAL = {"customer": N_("customer"), "business": N_("business"), "compliance": N_("compliance")}
 FAILS = {"grid": N_("the whole grid"), "section": N_("its section")}
 
@@ -94,6 +95,7 @@ def _ask_sections(content: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
         },
         num_rows="dynamic",
         hide_index=True,
+        height=_height(len(frame)),
         key=f"sections_{key}",
     )
     rows = [{**row, "was": saved[index]["section"] if isinstance(index, int) and index < len(saved) else None} for index, row in _records(given)]
@@ -128,6 +130,7 @@ def _ask_criteria(content: Mapping[str, Any], names: Sequence[Any], key: str) ->
         },
         num_rows="dynamic",
         hide_index=True,
+        height=_height(len(frame)),
         key=f"criteria_{key}",
     )
     return _in_order([row for _index, row in _records(given)])
@@ -203,6 +206,11 @@ def _float(value: Any) -> float | None:
 
 def _place_column() -> Any:
     return st.column_config.NumberColumn(_("No."), width=60, format="%g", help=_("Its place. 1.5 stands between 1 and 2."))
+
+
+def _height(rows: int) -> int:
+    """Room for every line, a few new ones, and the bar below that scrolls sideways."""
+    return min(TALLEST, ROW_HEIGHT * (rows + 4))
 
 
 def _titles(words: Mapping[str, str]) -> Any:

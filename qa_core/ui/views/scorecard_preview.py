@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -14,6 +15,7 @@ from qa_core.ui.grid_form import FAILS, HARMS
 from qa_core.wording import _, ngettext
 
 MOST_BUTTONS = 6
+STYLE = Path(__file__).parent.with_name("sticky.css")
 OUTCOMES = {"pass": ":green[:material/check_circle:] ", "fail": ":red[:material/cancel:] "}
 
 
@@ -21,9 +23,10 @@ def show(plan: Grid, key: str) -> None:
     """The grid on the left, what the answers come to on the right. `key` tells several previews apart."""
     st.subheader(_("Try it"), anchor=False)
     st.caption(_("As the evaluator will see it. Answer to see what each answer does; nothing is kept."))
+    st.html(STYLE)
     left, right = st.columns([3, 2], gap="medium")
     with right:
-        place = st.container()
+        place = st.container(key="stays_in_view")
     shares: dict[str, Any] = {}
     with left:
         answers = {}
@@ -85,7 +88,7 @@ def _show_result(plan: Grid, result: Result, key: str) -> None:
             st.code(formula, language=None, wrap_lines=True)
         for sentence in arithmetic.tell(plan, result):
             st.text(sentence)
-        section, points, weight, percent = _("Section"), _("Points"), _("Weight applied"), _("Score")
+        section, points, weight, percent = _("Section"), _("Points"), _("Weight"), _("Score")
         rows = [
             {
                 section: one.title,
@@ -95,9 +98,14 @@ def _show_result(plan: Grid, result: Result, key: str) -> None:
             }
             for one in arithmetic.find_sums(plan, result)
         ]
-        tables.show(rows, {section: tables.name_column(section, 120)}, f"sums_{key}")
+        config = {section: tables.name_column(section, 118), points: _narrow(points, 66), weight: _narrow(weight, 74), percent: _narrow(percent, 66)}
+        tables.show(rows, config, f"sums_{key}")
         if result.calculated_score != result.score:
             st.caption(_("Before the critical error: {score}.", score=figures.value(float(result.calculated_score), "score")))
+
+
+def _narrow(title: str, width: int) -> Any:
+    return st.column_config.TextColumn(title, width=width, alignment="right")
 
 
 def _say_weight(criterion: Criterion, answer: scoring.Answer) -> str:
