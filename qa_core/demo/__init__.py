@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from qa_core import grids, home, ingest, journal, people
 from qa_core.access import Permission, Viewer
-from qa_core.demo import accounts, answers, calibrations, coaching, evaluations, filling, goals, irritants, listening, recordings, seasons, staff
+from qa_core.demo import accounts, answers, calibrations, coaching, draws, evaluations, filling, goals, irritants, listening, recordings, seasons, staff
 from qa_core.demo.plan import Plan
 from qa_core.errors import Refusal
 from qa_core.irritants import listing
@@ -110,6 +110,7 @@ def _fill(viewer: Viewer, plan: Plan, tell: Callable[[str, float], None]) -> Non
         filling.take_in(viewer, staged)
     listening.open_for_listening(viewer, plan, people_of_centre, invited)
     recordings.record_calls(viewer, plan, people_of_centre)
+    draws.draw(viewer, plan, people_of_centre, invited)
     answers.answer(invited, people_of_centre)
     coaching.set_up(viewer, plan, people_of_centre, invited)
     irritants.set_up(plan, invited)
@@ -122,6 +123,7 @@ def _take_away(viewer: Viewer) -> None:
         coaching.take_away(session)
         irritants.take_away(session)
         calibrations.take_away(session)
+        draws.take_away(session)
     people.remove_demo_accounts(viewer)
     goals.take_away(viewer, accounts.read().get("goals", {}))
     ingest.resume()

@@ -151,13 +151,13 @@ class Draw(Base):
     frame: Mapped[int]
     """How many contacts could have been drawn."""
     frame_digest: Mapped[str]
-    """SHA-256 over the keys of the frame in their order: the same again means the same frame."""
+    """SHA-256 over advisors, strata, and sums over the keys in each: the same again means the same frame."""
     excluded: Mapped[dict[str, Any]]
     """reason → number of contacts outside the frame"""
     short: Mapped[dict[str, Any]]
     """advisor → how many are missing"""
     frame_shares: Mapped[dict[str, Any]]
-    """dimension → {value: number of contacts of the frame}, to hold the sample against"""
+    """dimension → {values: [[value, contacts in the frame, expected in the sample, drawn, deviation]], p_value, is_simulated}: was it fair?"""
     drawn_by: Mapped[str]
     drawn_at: Mapped[datetime] = mapped_column(default=now)
 

@@ -92,7 +92,7 @@ def draw(viewer: Viewer, name: str, seed: int, dry_run: bool = False) -> Result:
         if plan.purpose == plans.TARGETED:
             raise Refusal("plan_closed", N_("Nothing is drawn for the plan {plan}: its contacts are picked by hand."), plan=name)
         made = _find_made(session, viewer, plan, seed)
-        result = _compute(session, viewer, plan, seed)
+        result = compute(session, viewer, plan, seed)
         if made is not None and not result.drawn:
             return made
         if plan.closed_at is not None:
@@ -112,7 +112,7 @@ def verify(viewer: Viewer, draw_id: int) -> Verification:
     with store.reading() as session:
         stored = get_draw(session, viewer, draw_id)
         again = _again(session, stored)
-        originals = _originals(stored)
+        originals = originals_of(stored)
         causes = ["lake_changed"] if stored.lake_version != _lake_version() else []
         if again.digest != stored.frame_digest:
             causes.append("frame_changed")
@@ -122,9 +122,9 @@ def verify(viewer: Viewer, draw_id: int) -> Verification:
 
 
 def get_draw(session: Session, viewer: Viewer, draw_id: int) -> Draw:
-    """That draw, where all of its contacts are in the viewer's scope. Raises AccessDenied."""
+    """That draw, for whoever `may_see` it. Raises AccessDenied."""
     stored = session.get(Draw, draw_id)
-    if stored is None or (stored.drawn_by != viewer.username and _has_others(session, viewer, draw_id)):
+    if stored is None or not may_see(session, viewer, stored):
         raise AccessDenied()
     return stored
 
@@ -143,12 +143,17 @@ def stratum_of(row: Mapping[str, Any]) -> dict[str, str | None]:
     return {name: row[f"by_{name}"] for name in DIMENSIONS}
 
 
-def _has_others(session: Session, viewer: Viewer, draw_id: int) -> bool:
+def may_see(session: Session, viewer: Viewer, stored: Draw) -> bool:
+    """Whether the viewer made that draw, or all of its contacts are in their scope."""
+    if viewer.is_system or stored.drawn_by == viewer.username:
+        return True
     outside = sa.not_(sa.func.coalesce(viewer.scope(DrawnContact.__table__), sa.false()))
-    return session.scalar(sa.select(DrawnContact.id).where(DrawnContact.draw_id == draw_id, outside).limit(1)) is not None
+    mine = sa.select(DrawnContact.id).where(DrawnContact.draw_id == stored.id)
+    return session.scalar(mine.limit(1)) is not None and session.scalar(mine.where(outside).limit(1)) is None
 
 
-def _compute(session: Session, viewer: Viewer, plan: ListeningPlan, seed: int, before: Before | None = None) -> Result:
+def compute(session: Session, viewer: Viewer, plan: ListeningPlan, seed: int, before: Before | None = None) -> Result:
+    """The draw as it comes out now, or as it stood before; without evaluators, and with nothing written."""
     evidence = frame.gather(session, plan, before)
     asked = evidence.asked
     found = listening.find_frame(viewer, asked)
@@ -194,7 +199,7 @@ def _find_made(session: Session, viewer: Viewer, plan: ListeningPlan, seed: int)
     if stored is None:
         return None
     drawn = tuple(
-        Picked(one.source_system, one.contact_id, one.advisor_id or "", one.team, one.local_start, one.stratum, one.evaluator) for one in _originals(stored)
+        Picked(one.source_system, one.contact_id, one.advisor_id or "", one.team, one.local_start, one.stratum, one.evaluator) for one in originals_of(stored)
     )
     known = {one: Names.load(session, frozenset({"advisor"})).advisor_label(one) or one for one in {*stored.short, *(one.advisor_id for one in drawn)}}
     return Result(plan.name, seed, stored.frame, stored.excluded, drawn, stored.short, stored.frame_digest, shares_of(stored), known, stored.id)
@@ -209,10 +214,10 @@ def shares_of(stored: Draw) -> tuple[fairness.Fairness, ...]:
 
 
 def _again(session: Session, stored: Draw) -> Result:
-    return _compute(session, viewer_of(session, stored.drawn_by), stored.plan, stored.seed, Before(stored.id, stored.drawn_at))
+    return compute(session, viewer_of(session, stored.drawn_by), stored.plan, stored.seed, Before(stored.id, stored.drawn_at))
 
 
-def _originals(stored: Draw) -> list[DrawnContact]:
+def originals_of(stored: Draw) -> list[DrawnContact]:
     """What was drawn at first, without those that came in another one's place."""
     later = {one.replaced_by for one in stored.contacts}
     return sorted((one for one in stored.contacts if one.id not in later), key=lambda one: one.position)
@@ -229,7 +234,7 @@ def _store(session: Session, viewer: Viewer, plan: ListeningPlan, result: Result
         short=dict(result.short),
         frame_shares={
             entry.dimension: {
-                "values": [[share.value, share.frame, share.expected, share.drawn] for share in entry.shares],
+                "values": [[share.value, share.frame, share.expected, share.drawn, share.deviation] for share in entry.shares],
                 "p_value": entry.p_value,
                 "is_simulated": entry.is_simulated,
             }

@@ -19,12 +19,13 @@ ENOUGH = 5.0
 
 @dataclass(frozen=True)
 class Share:
-    """One value of a dimension: contacts in the frame, expected in the sample, and drawn."""
+    """One value of a dimension: contacts in the frame, expected in the sample, drawn, and the standard deviation that chance alone gives."""
 
     value: str | None
     frame: int
     expected: float
     drawn: int
+    deviation: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -51,10 +52,12 @@ def judge(dimension: str, frame: Mapping[str, Mapping[str | None, int]], drawn: 
     taken, total = counts.sum(axis=1), sizes.sum(axis=1)
     share = sizes / np.maximum(total, 1)[:, None]
     expected, observed = taken @ share, counts.sum(axis=0)
-    shares = tuple(Share(*row) for row in zip(values, everything, map(float, expected), map(int, observed), strict=True))
     # Of whom all are drawn, nothing is left to chance.
     spread = taken * (total - taken) / np.maximum(total - 1, 1)
     covariance = np.diag(spread @ share) - (share * spread[:, None]).T @ share
+    deviations = np.sqrt(np.maximum(np.diag(covariance), 0))
+    rows = zip(values, everything, map(float, expected), map(int, observed), map(float, deviations), strict=True)
+    shares = tuple(Share(*row) for row in rows)
     if not advisors or np.linalg.matrix_rank(covariance, tol=1e-9) == 0:
         return Fairness(dimension, shares, None, False)
     if expected[expected > 0].min() >= ENOUGH:

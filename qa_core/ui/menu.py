@@ -58,6 +58,7 @@ MENU: dict[str, tuple[MenuPage, ...]] = {
         MenuPage("quality/my_quality.py", N_("My quality"), ":material/person_heart:", P.SEE_OWN_QUALITY),
         MenuPage("quality/evaluate.py", N_("Evaluate"), ":material/headset_mic:", P.FILL_GRIDS, listed_for=(Role.EVALUATOR,)),
         MenuPage("quality/evaluation.py", N_("Evaluation"), ":material/rate_review:", P.SEE_EVALUATIONS, is_listed=False),
+        MenuPage("quality/listening.py", N_("Listening plan"), ":material/headphones:", P.MANAGE_LISTENING),
         MenuPage("quality/disputes.py", N_("Disputes"), ":material/gavel:", P.DECIDE_DISPUTES),
         MenuPage("quality/calibration.py", N_("Calibration"), ":material/balance:", P.SEE_CALIBRATIONS),
         MenuPage("quality/scores.py", N_("Scores"), ":material/grading:", P.SEE_OWN_EVALUATIONS),

@@ -1,0 +1,18 @@
+"""Listening plan: who is listened to and how much, drawn fairly, given out evenly, and enough of it to say anything."""
+
+import streamlit as st
+
+from qa_core.access import Permission
+from qa_core.ui import gate
+from qa_core.ui.views import listening
+from qa_core.wording import _
+
+viewer = gate.current_viewer(Permission.MANAGE_LISTENING)
+
+st.title(_("Listening plan"), anchor=False)
+st.caption(_("Contacts are drawn by chance from all that may be listened to, as many of each advisor; never chosen, never more than the maximum."))
+
+section = listening.choose_section()
+listening.show_outcome()
+listening.show_obstacle(viewer)
+listening.show(viewer, section)

@@ -1,0 +1,87 @@
+"""How many evaluations it takes: what a plan's number can show of an advisor and of a team, and what it would take to see more."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from qa_core import figures
+from qa_core.access import Viewer
+from qa_core.sampling import PlanState, sizing
+from qa_core.ui import tables
+from qa_core.wording import _, ngettext
+
+PER_MONTH, POINTS, TEAM = "sizes_each", "sizes_points", "sizes_team"
+TEAM_SIZE = 10
+
+
+def show(viewer: Viewer, plans: Sequence[PlanState]) -> None:
+    """The centre's own spread, what so many a month detect, and how many a difference takes."""
+    spread = sizing.find_spread(viewer)
+    if spread.is_own:
+        said = ngettext(
+            "Single scores of an advisor here lie {points} points around their mean (standard deviation, {n} evaluation of the last year).",
+            "Single scores of an advisor here lie {points} points around their mean (standard deviation, {n} evaluations of the last year).",
+            spread.evaluations,
+            points=figures.number(spread.deviation, 1),
+        )
+    else:
+        said = _("There are too few evaluations here to say how much scores scatter; {points} points are usual.", points=figures.number(spread.deviation, 1))
+    st.caption(said)
+    left, right = st.columns(2, gap="medium")
+    with left, st.container(border=True, gap="small"):
+        _show_detectable(spread, plans)
+    with right, st.container(border=True, gap="small"):
+        _show_needed(spread)
+    st.caption(
+        _(
+            "For two means, two-sided at 5 %, seen in four of five cases. A smaller difference may be there all the same: it does not show, "
+            "and no single month of a few calls says who is better."
+        )
+    )
+
+
+def _show_detectable(spread: sizing.Spread, plans: Sequence[PlanState]) -> None:
+    st.markdown("**" + _("What does it show?") + "**")
+    present = next((plan.per_advisor for plan in plans if not plan.is_closed and plan.per_advisor), 4)
+    one, two = st.columns(2)
+    each = int(one.number_input(_("Evaluations per advisor and month"), 1, 200, present, key=PER_MONTH))
+    team = int(two.number_input(_("Advisors in a team"), 1, 500, TEAM_SIZE, key=TEAM))
+    span, alone, together = _("After"), _("Two advisors"), _("Two teams")
+    titles = {1: _("1 month"), 3: _("3 months"), 12: _("12 months")}
+    rows = [
+        {
+            span: titles[single.months],
+            alone: _("{points} points ({n} each)", points=figures.number(single.points, 1), n=figures.number(single.evaluations)),
+            together: _("{points} points ({n} each)", points=figures.number(of_team.points, 1), n=figures.number(of_team.evaluations)),
+        }
+        for single, of_team in zip(sizing.find_detectable(spread.deviation, each), sizing.find_detectable(spread.deviation, each * team), strict=True)
+    ]
+    st.caption(_("The smallest difference that would show:"))
+    tables.show(rows, {span: tables.name_column(span, 110)}, "sizes_table")
+    month = sizing.find_detectable(spread.deviation, each)[0]
+    st.markdown(
+        _(
+            "With {n} a month, two advisors who differ by fewer than {points} points cannot be told apart after one month.",
+            n=each,
+            points=figures.number(month.points),
+        )
+    )
+
+
+def _show_needed(spread: sizing.Spread) -> None:
+    st.markdown("**" + _("What would it take?") + "**")
+    points = float(st.number_input(_("To see a difference of so many points"), 1.0, 100.0, 5.0, step=1.0, key=POINTS))
+    count = sizing.needed(spread.deviation, points)
+    st.markdown(
+        ngettext(
+            "**{count} evaluation** of each of the two, whether advisors, teams, or one before and after coaching.",
+            "**{count} evaluations** of each of the two, whether advisors, teams, or one before and after coaching.",
+            count,
+            count=figures.number(count),
+        )
+    )
+    difference, each = _("Difference"), _("Evaluations of each")
+    rows = [{difference: _("{n} points", n=size), each: sizing.needed(spread.deviation, size)} for size in (2, 5, 10, 15, 20)]
+    tables.show(rows, {difference: tables.name_column(difference, 110), each: tables.count_column(each, 150)}, "sizes_needed")
