@@ -101,6 +101,29 @@ def say_progress(plan: Plan) -> str:
     return ngettext("{n} session, {minutes} min", "{n} sessions, {minutes} min", len(plan.sessions), minutes=plan.minutes)
 
 
+def say_criteria(plan: Plan, texts: GridTexts) -> str:
+    """What a plan is about."""
+    return figures.listing(texts.name("criterion", key) for key in plan.criteria) or _("Whole score")
+
+
+def say_verdict(effect: Effect) -> str:
+    """What came of a plan in one line, no more certain than it is."""
+    if effect.missing_before or effect.missing_after:
+        return _("Too early to say what came of it") if not effect.missing_before else _("Too few evaluations before to say what came of it")
+    shown = effect.effect or effect.change
+    if not shown.is_sure:
+        return _("No change that chance would not explain")
+    if effect.effect is not None:
+        return _("{points} beyond comparable colleagues", points=say_points(shown.value))
+    return _("{points} since the start", points=say_points(shown.value))
+
+
+def tone_of(effect: Effect) -> str:
+    """`better`, `attention` or empty, as a finding has it."""
+    shown = effect.effect or effect.change
+    return "" if shown is None or not shown.is_sure else "better" if shown.value > 0 else "attention"
+
+
 def say_result(effect: Effect) -> str:
     """What came of a plan in a few words, for a line of a list."""
     missing = effect.missing_before + effect.missing_after
@@ -147,7 +170,6 @@ def say_effect(effect: Effect) -> list[str]:
         said.append(_("Nobody of the team can be compared with: what changed for everybody is in this number, too."))
     shown = effect.effect or effect.change
     if not shown.is_sure:
-        said.append(_("Chance alone could explain this difference."))
         if effect.to_tell:
             more = ngettext(
                 "At least {n} more evaluation until a change of {points} points would show.",

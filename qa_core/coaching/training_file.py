@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, selectinload
 
-from qa_core import downloads, exports, figures, home, query
+from qa_core import downloads, exports, home, query
 from qa_core.access import Permission, Role, Viewer
 from qa_core.coaching import plans, telling
 from qa_core.coaching.members import find_names
@@ -59,7 +59,7 @@ def _require_theirs(viewer: Viewer, advisor_id: str) -> None:
 
 
 def _plan_rows(plan: Plan, texts: GridTexts) -> Iterator[list[Any]]:
-    criteria = figures.listing(texts.name("criterion", key) for key in plan.criteria)
+    criteria = telling.say_criteria(plan, texts)
     yield [
         plan.starts_on,
         _("Coaching plan"),
@@ -67,7 +67,7 @@ def _plan_rows(plan: Plan, texts: GridTexts) -> Iterator[list[Any]]:
         telling.say_state(plan),
         plan.due_on,
         None,
-        criteria or _("Whole score"),
+        criteria,
         None,
         None,
         None,

@@ -7,7 +7,6 @@ from typing import Any
 
 import streamlit as st
 
-from qa_core import figures
 from qa_core.access import Permission, Role, Viewer
 from qa_core.coaching import plans, telling, training_file
 from qa_core.coaching.needs import Need
@@ -19,7 +18,7 @@ from qa_core.ui.views import coaching_form, coaching_plan
 from qa_core.wording import N_, _, ngettext
 
 TABLE = "coaching_plans"
-WHICH = {"open": N_("Under way"), "ended": N_("Ended")}
+WHICH = {"open": N_("Under way"), "ended": N_("Finished")}
 
 
 def show_outcome() -> None:
@@ -50,7 +49,9 @@ def show_plans(viewer: Viewer) -> None:
     sides = {"open": [plan for plan in found if plan.state == State.OPEN], "ended": [plan for plan in found if plan.state != State.OPEN]}
     with st.container(border=True, gap="xxsmall"):
         late = sum(plan.is_overdue for plan in found)
-        text = ngettext("{n} plan under way", "{n} plans under way", len(sides["open"])) + (" · " + ngettext("{n} overdue", "{n} overdue", late) if late else "")
+        text = ngettext("{n} plan under way", "{n} plans under way", len(sides["open"])) + (
+            " · " + ngettext("{n} overdue", "{n} overdue", late) if late else ""
+        )
         caption = _("The change on the criteria of a plan, with its interval: against matched colleagues where there are some.")
         if not viewer.can(Permission.SEE_ADVISORS):
             caption = _("What you and your team lead agreed to work on, and how your scores on it changed. Colleagues see none of it.")
@@ -73,13 +74,9 @@ def show_line(viewer: Viewer, advisor_id: str | None = None) -> None:
         return
     page, texts = menu.find_page("coaching"), grids.find_grid_texts(viewer)
     for plan in plans.find_plans(viewer, person, is_open=True):
-        label = _("Coaching: {goal} – {criteria} ({state})", goal=plan.goal, criteria=_say_criteria(plan, texts), state=telling.say_state(plan))
+        label = _("Coaching: {goal} ({state}) – {criteria}", goal=plan.goal, state=telling.say_state(plan), criteria=telling.say_criteria(plan, texts))
         st.page_link(page.path, label=cards.escape(label), icon=page.icon, query_params={"plan": str(plan.id)})
     links.show_download(_("Training file"), training_file.KIND, key=person, advisor_id=person)
-
-
-def _say_criteria(plan: Plan, texts: grids.GridTexts) -> str:
-    return figures.listing(texts.name("criterion", key) for key in plan.criteria) or _("Whole score")
 
 
 def _show_need(need: Need, texts: grids.GridTexts) -> None:
@@ -109,14 +106,14 @@ def _show_table(viewer: Viewer, found: Sequence[Plan], texts: grids.GridTexts, w
             state: ("⚠ " if plan.is_overdue else "") + telling.say_state(plan),
             result: telling.say_result(cached.find_effect(viewer, plan.id)),
             held: telling.say_progress(plan),
-            about: _say_criteria(plan, texts),
+            about: telling.say_criteria(plan, texts),
         }
         rows.append(row)
     config = {
         who: tables.name_column(who),
-        goal: st.column_config.TextColumn(goal, width=260),
-        state: st.column_config.TextColumn(state, width=170),
-        result: st.column_config.TextColumn(result, width=290),
+        goal: st.column_config.TextColumn(goal, width=200),
+        state: st.column_config.TextColumn(state, width=180),
+        result: st.column_config.TextColumn(result, width=285),
         held: st.column_config.TextColumn(held, width=130),
         about: st.column_config.TextColumn(about, width=320),
     }

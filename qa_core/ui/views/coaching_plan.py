@@ -58,10 +58,9 @@ def show(viewer: Viewer, plan: Plan, texts: GridTexts) -> None:
 
 
 def _show_effect(viewer: Viewer, plan: Plan, texts: GridTexts) -> None:
-    about = figures.listing(texts.name("criterion", key) for key in plan.criteria) or _("Whole score")
-    st.markdown(f"**{cards.escape(about)}**")
-    for sentence in telling.say_effect(cached.find_effect(viewer, plan.id)):
-        st.markdown(cards.escape(sentence))
+    effect = cached.find_effect(viewer, plan.id)
+    cards.show_heading(Finding(telling.say_verdict(effect), telling.tone_of(effect)), telling.say_criteria(plan, texts))
+    st.markdown("\n".join(f"- {cards.escape(sentence)}" for sentence in telling.say_effect(effect)))
     heard = plans.find_heard(viewer, plan.advisor_id, plan.evaluations) if plan.evaluations else ()
     if heard:
         st.caption(_("Comes from these evaluations"))
@@ -79,7 +78,7 @@ def _show_effect(viewer: Viewer, plan: Plan, texts: GridTexts) -> None:
 
 
 def _show_notes(viewer: Viewer, plan: Plan) -> None:
-    st.markdown(f"**{cards.escape(_('Sessions and remarks'))}** · {cards.escape(telling.say_progress(plan))}")
+    cards.show_heading(Finding(_("Sessions and remarks")), telling.say_progress(plan))
     for note in reversed(plan.notes):
         length = _("session of {n} min", n=note.minutes) if note.minutes is not None else _("remark")
         with st.container(gap=None):
