@@ -6,78 +6,26 @@ import threading
 from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
-from qa_core import home, people, query, scoring
+from qa_core import home, query
 from qa_core.access import Viewer
 from qa_core.errors import AccessDenied, Refusal
-from qa_core.evaluations import ImportedEvaluation, Intake, Mark, completing, disputes, reading
+from qa_core.evaluations import ImportedEvaluation, Intake, Mark, disputes, reading
 from qa_core.evaluations.disputes import Decision
 from qa_core.records import store
 from qa_core.records.listening import Dispute, Draw, DrawnContact, EvaluationRevision, ListeningPlan
-from qa_core.records.model import Evaluation, Grid, ImportBatch, JournalRow, now
+from qa_core.records.model import Evaluation, ImportBatch, JournalRow, now
 from qa_core.slices import Period
-from tests.centres import add_people, contact, evaluation, land
-
-GRID = {
-    "title": "Service",
-    "pass_mark": 75,
-    "section": [
-        {
-            "name": "Welcome",
-            "weight": 1,
-            "criterion": [
-                {"key": "greeting", "points": 2, "levels": [0, 1, 2]},
-                {"key": "identity", "points": 2, "levels": [0, 2], "critical": "compliance", "not_applicable": True},
-            ],
-        },
-        {"name": "Answer", "weight": 3, "criterion": [{"key": "accuracy", "points": 4, "levels": [0, 1, 2, 3, 4]}]},
-    ],
-}
-GIVEN = {"greeting": 1, "identity": 2, "accuracy": 2}
-"""Welcome 3 of 4 points, a quarter of the whole: 18.75. Answer 2 of 4, three quarters: 37.5. Together 56.25, below the pass mark of 75."""
+from tests import evaluated
+from tests.evaluated import viewer
 
 
 @pytest.fixture
 def service(add_person: Callable[..., str]) -> Callable[..., int]:
-    """A team with two advisors, its lead, two managers, an evaluator; call it for another published evaluation of Léa's contact."""
-    add_people({"a1": "Léa Roux", "a2": "Noé Petit"}, {"Blue": "Lyon", "Red": "Lille"})
-    for username, role, bounds in (
-        ("lea", "advisor", {"advisor_id": "a1"}),
-        ("noe", "advisor", {"advisor_id": "a2"}),
-        ("tom", "team_lead", {"teams": ("Blue",)}),
-        ("mona", "manager", {"sites": ("Lyon",)}),
-        ("max", "manager", {"sites": ("Lyon",)}),
-        ("lise", "manager", {"sites": ("Lille",)}),
-        ("eve", "evaluator", {}),
-    ):
-        add_person(username, role, **bounds)
-    call = contact("2026-03-02 10:00", "c1", advisor_id="a1", team="Blue", talk_seconds=100)
-    land([call])
-    with store.writing() as session:
-        grid = Grid(key="service", title="Service", content=GRID, published_at=now())
-        session.add(grid)
-        session.flush()
-        grid_id = grid.id
-
-    def evaluate(given: dict[str, Any] = GIVEN, evaluated_at: datetime | None = None, **columns: Any) -> int:
-        with store.writing() as session:
-            made = evaluation(call, None, **{"grid_id": grid_id, "evaluator": "eve", "state": "published", "published_at": now()} | columns)
-            completing.complete(made, scoring.parse_grid(GRID), given, {"accuracy": "Wrong date given."})
-            made.evaluated_at = evaluated_at or made.evaluated_at
-            session.add(made)
-            session.flush()
-            return made.id
-
-    return evaluate
-
-
-def viewer(username: str) -> Viewer:
-    with store.reading() as session:
-        return people.get_viewer(session, username)
+    return evaluated.build(add_person)
 
 
 def days_ago(days: int) -> datetime:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from qa_core import figures, home, journal, wording
+from qa_core import figures, home, journal, recordings, wording
 from qa_core.access import Permission, Viewer
 from qa_core.compliance import gates
 from qa_core.errors import AccessDenied
@@ -18,8 +18,6 @@ from qa_core.wording import N_, _, ngettext
 OUTCOMES = {"pass": (N_("Passed"), "green", ":material/check_circle:"), "fail": (N_("Not passed"), "orange", ":material/error:")}
 STATES = {"draft": N_("Draft"), "submitted": N_("Submitted, not shown to the advisor yet")}
 READ = "evaluation_read"
-OWN, OWN_REASON = "own", "evaluation"
-"""What an advisor listens to their own contact for: nobody else is told to give no reason."""
 
 
 def read(viewer: Viewer, given: str) -> Reading:
@@ -73,7 +71,7 @@ def show_recording(viewer: Viewer, reading: Reading) -> None:
         st.markdown("##### " + _("Recording"))
         is_heard = False
         if has_player:
-            purpose, reason = (OWN, OWN_REASON) if reading.is_own else (None, None)
+            purpose, reason = (recordings.OWN, _("my own call")) if reading.is_own else (None, None)
             is_heard = player.show(viewer, reading.source_system, reading.contact_id, purpose, reason, f"play_{reading.evaluation_id}", reading.evaluation_id)
         for remark in () if is_heard else reading.remarks:
             head, tail = st.columns([1, 9], gap="small", wrap=False)
