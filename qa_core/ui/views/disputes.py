@@ -108,7 +108,7 @@ def _show_outcomes(outcomes: Sequence[Outcome], names: Sequence[str], finding: F
             }
             for outcome, name in zip(outcomes, names, strict=True)
         ]
-        tables.show(rows, {title: tables.name_column(title, 320)}, f"outcomes_{title}", height=420)
+        tables.show(rows, {}, f"outcomes_{title}", height=420)
 
 
 def _say_share(outcome: Outcome) -> str | None:
