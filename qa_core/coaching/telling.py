@@ -168,16 +168,14 @@ def say_effect(effect: Effect) -> list[str]:
         ]
     elif effect.sees_colleagues:
         said.append(_("Nobody of the team can be compared with: what changed for everybody is in this number, too."))
-    shown = effect.effect or effect.change
-    if not shown.is_sure:
-        if effect.to_tell:
-            more = ngettext(
-                "At least {n} more evaluation until a change of {points} points would show.",
-                "At least {n} more evaluations until a change of {points} points would show.",
-                effect.to_tell,
-                points=figures.number(TELLING),
-            )
-            said.append(more)
+    if effect.to_tell:
+        more = ngettext(
+            "At least {n} more evaluation until a change of {points} points would show.",
+            "At least {n} more evaluations until a change of {points} points would show.",
+            effect.to_tell,
+            points=figures.number(TELLING),
+        )
+        said.append(more)
     return [*said, say_regression(effect)]
 
 

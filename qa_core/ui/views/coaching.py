@@ -18,7 +18,7 @@ from qa_core.ui.views import coaching_form, coaching_plan
 from qa_core.wording import N_, _, ngettext
 
 TABLE = "coaching_plans"
-WHICH = {"open": N_("Under way"), "ended": N_("Finished")}
+WHICH = {"open": N_("Under way"), "ended": N_("Plans that ended")}
 
 
 def show_outcome() -> None:
