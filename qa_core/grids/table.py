@@ -51,7 +51,7 @@ SYNONYMS: dict[str, str] = {
     "title_en": "titre (anglais)|title en|titre en",
     "method": "méthode|calcul",
     "pass_mark": "pass|seuil|seuil de réussite|note de réussite|passing score",
-    "bonus_cap": "bonus cap|plafond|score maximal|plafond du bonus",
+    "bonus_cap": "bonus cap|plafond|note maximale|score maximal|plafond du bonus",
 }
 """Other titles than those above, as people write them."""
 
