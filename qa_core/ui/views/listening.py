@@ -18,7 +18,7 @@ from qa_core.ui.views import listening_draw, listening_form, listening_given, li
 from qa_core.wording import N_, _
 
 PAGE, ABOUT, OUTCOME = "listening", "part", "listening_outcome"
-SECTIONS = {"plans": N_("Plans"), "draw": N_("Draw"), "given": N_("Given out"), "sizes": N_("How many?")}
+SECTIONS = {"plans": N_("Plans"), "draw": N_("Draws"), "given": N_("Given out"), "sizes": N_("How many?")}
 
 
 def choose_section() -> str:

@@ -19,6 +19,7 @@ from qa_core.ui.plain import escape
 from qa_core.wording import _, ngettext
 
 SEED, PLAN, TRIED = "listening_seed", "listening_plan_drawn", "listening_tried"
+NAMED = 12
 HIGHEST = 999_999
 """Of the seeds proposed here: easy to read out and to write down."""
 
@@ -93,10 +94,10 @@ def _show_short(short: Mapping[str, int]) -> None:
     if not short:
         return
     total = sum(short.values())
-    names = figures.listing(f"{name} ({missing})" for name, missing in sorted(short.items(), key=lambda entry: (-entry[1], entry[0]))[:12])
-    more = _(" and {n} more", n=len(short) - 12) if len(short) > 12 else ""
+    worst = sorted(short.items(), key=lambda entry: (-entry[1], entry[0]))
+    names = figures.listing([*(f"{name} ({missing})" for name, missing in worst[:NAMED]), *(["…"] if len(worst) > NAMED else [])])
     said = ngettext("{n} contact is missing: {names}", "{n} contacts are missing: {names}", total, names=names)
-    st.caption(":material/person_alert: " + escape(said + more))
+    st.caption(":material/person_alert: " + escape(said))
 
 
 def _show_stored(stored: StoredDraw, is_newest: bool) -> None:

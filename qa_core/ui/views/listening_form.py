@@ -50,4 +50,4 @@ def ask(viewer: Viewer, change: Callable[..., None], has_plans: bool) -> None:
         content |= {"maximum_per_advisor": int(most), "strata": list(strata), "evaluators": list(listeners), "publish_after_days": int(days)}
         content |= {"minimum_seconds": int(shortest)} if shortest else {}
         content |= {"due": due} if due else {}
-        change(lambda viewer: sampling.add_plan(viewer, content), lambda _id: _("The plan is made. Draw its contacts under Draw."))
+        change(lambda viewer: sampling.add_plan(viewer, content), lambda _id: _("The plan is made. Draw its contacts under Draws."))

@@ -22,7 +22,7 @@ def show(viewer: Viewer, plans: Sequence[PlanState], change: Callable[..., None]
     chosen = st.selectbox(_("Plan"), names, format_func=lambda name: name or _("All plans"), key=PLAN)
     given = sampling.find_given(viewer, chosen)
     if not given:
-        st.info(_("Nothing is given out yet: draw contacts under Draw."), icon=":material/inbox:")
+        st.info(_("Nothing is given out yet: draw contacts under Draws."), icon=":material/inbox:")
         return
     left, right = st.columns([7, 3], gap="medium")
     with left:

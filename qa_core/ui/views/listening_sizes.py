@@ -21,9 +21,10 @@ def show(viewer: Viewer, plans: Sequence[PlanState]) -> None:
     spread = sizing.find_spread(viewer)
     if spread.is_own:
         said = ngettext(
-            "Single scores of an advisor here lie {points} points around their mean (standard deviation, {n} evaluation of the last year).",
-            "Single scores of an advisor here lie {points} points around their mean (standard deviation, {n} evaluations of the last year).",
+            "Single scores of an advisor here lie {points} points around their mean (standard deviation, {count} evaluation of the last year).",
+            "Single scores of an advisor here lie {points} points around their mean (standard deviation, {count} evaluations of the last year).",
             spread.evaluations,
+            count=figures.number(spread.evaluations),
             points=figures.number(spread.deviation, 1),
         )
     else:
