@@ -11,7 +11,7 @@ import streamlit as st
 from qa_core import charts, figures, home, sampling
 from qa_core.access import Permission, Viewer
 from qa_core.errors import Refusal
-from qa_core.query.listening import REASONS
+from qa_core.query.listening import DIMENSIONS, REASONS
 from qa_core.sampling import PlanState, StoredDraw, words
 from qa_core.sampling.fairness import Fairness
 from qa_core.ui import cards, gate, tables
@@ -84,10 +84,10 @@ def _show_excluded(excluded: Mapping[str, int], frame: int, key: str) -> None:
     rows = [(_("may be listened to"), frame), *((_(REASONS[reason]), count) for reason, count in excluded.items())]
     most, why, count = max(number for _name, number in rows) or 1, _("Why"), _("Contacts")
     config = {
-        why: tables.name_column(why, 260),
-        count: st.column_config.ProgressColumn(count, format="localized", min_value=0, max_value=most, width="large"),
+        why: tables.name_column(why, 215),
+        count: st.column_config.ProgressColumn(count, format="localized", min_value=0, max_value=most, width=150),
     }
-    tables.show([{why: name, count: number} for name, number in rows], config, f"excluded_{key}", height=340)
+    tables.show([{why: name, count: number} for name, number in rows], config, f"excluded_{key}", height=420)
 
 
 def _show_short(short: Mapping[str, int]) -> None:
@@ -142,13 +142,15 @@ def _show_fairness(stored: StoredDraw) -> None:
         _("By"),
         list(dimensions),
         format_func=words.dimension_title,
-        default=next(iter(dimensions)),
+        default=next((name for name, entry in dimensions.items() if entry.p_value is not None), DIMENSIONS[0]),
         key=f"fair_{stored.id}",
         label_visibility="collapsed",
         required=True,
     )
     entry = dimensions[chosen]
     st.caption(_say_fairness(entry))
+    if entry.p_value is None:
+        return
     drawn = sum(share.drawn for share in entry.shares) or 1
     rows = [
         {

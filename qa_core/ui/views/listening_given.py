@@ -24,7 +24,7 @@ def show(viewer: Viewer, plans: Sequence[PlanState], change: Callable[..., None]
     if not given:
         st.info(_("Nothing is given out yet: draw contacts under Draws."), icon=":material/inbox:")
         return
-    left, right = st.columns([7, 3], gap="medium")
+    left, right = st.columns([2, 1], gap="small")
     with left:
         row = _show_table(given)
         if row is not None:
@@ -40,11 +40,11 @@ def _show_table(given: Sequence[Given]) -> Given | None:
     rows = [
         {
             day: figures.moment(row.local_start),
+            state: ("⚠ " + _("overdue")) if row.is_overdue else _(words.STATES[row.state]),
             advisor: row.advisor,
             queue: row.queue,
             evaluator: row.evaluator,
             due: figures.day(row.due_on, year=True) if row.due_on else None,
-            state: ("⚠ " + _("overdue")) if row.is_overdue else _(words.STATES[row.state]),
         }
         for row in given
     ]
@@ -82,7 +82,7 @@ def _show_load(viewer: Viewer) -> None:
     name, waiting, overdue, done = _("Evaluator"), _("Waits"), _("Overdue"), _("Done")
     loads = sampling.find_load(viewer)
     rows = [{name: load.evaluator, waiting: load.waiting, overdue: load.overdue, done: load.done} for load in loads]
-    config = {name: tables.name_column(name, 140), **{title: tables.count_column(title) for title in (waiting, overdue, done)}}
+    config = {name: tables.name_column(name, 110), **{title: tables.count_column(title, 60) for title in (waiting, overdue, done)}}
     tables.show(rows, config, "listening_load")
     for load in loads:
         if not load.may_listen:

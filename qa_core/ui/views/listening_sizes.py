@@ -47,7 +47,7 @@ def _show_detectable(spread: sizing.Spread, plans: Sequence[PlanState]) -> None:
     st.markdown("**" + _("What does it show?") + "**")
     present = next((plan.per_advisor for plan in plans if not plan.is_closed and plan.per_advisor), 4)
     one, two = st.columns(2)
-    each = int(one.number_input(_("Evaluations per advisor and month"), 1, 200, present, key=PER_MONTH))
+    each = int(one.number_input(_("Per advisor and month"), 1, 200, present, key=PER_MONTH))
     team = int(two.number_input(_("Advisors in a team"), 1, 500, TEAM_SIZE, key=TEAM))
     span, alone, together = _("After"), _("Two advisors"), _("Two teams")
     titles = {1: _("1 month"), 3: _("3 months"), 12: _("12 months")}
@@ -73,7 +73,7 @@ def _show_detectable(spread: sizing.Spread, plans: Sequence[PlanState]) -> None:
 
 def _show_needed(spread: sizing.Spread) -> None:
     st.markdown("**" + _("What would it take?") + "**")
-    points = float(st.number_input(_("To see a difference of so many points"), 1.0, 100.0, 5.0, step=1.0, key=POINTS))
+    points = int(st.number_input(_("To see a difference of so many points"), 1, 100, 5, key=POINTS))
     count = sizing.needed(spread.deviation, points)
     st.markdown(
         ngettext(

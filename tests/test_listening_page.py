@@ -1,0 +1,112 @@
+"""The page of listening plans: plan, try, draw, verify and replace by hand, and what is said while nothing can be drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from streamlit.testing.v1 import AppTest
+
+from qa_core import home
+from qa_core.access import Viewer
+from qa_core.records import store
+from qa_core.records.listening import Draw, DrawnContact, ListeningPlan
+from qa_core.sampling import sizing
+from tests import listening
+from tests.centres import add_people, contact, evaluation, land
+
+FIRST = (home.today().replace(day=1) - timedelta(days=1)).replace(day=1)
+
+
+def fill(add_person: Callable[..., str], **columns: Any) -> list[dict[str, Any]]:
+    """A manager, an evaluator, and eight recorded calls of Zoé last month."""
+    add_people({"zoe": "Zoé *Martin*"}, {"North": "Lyon"})
+    add_person("boss", "manager", sites=("Lyon",))
+    add_person("eve", "evaluator")
+    common = {"advisor_id": "zoe", "team": "North", "queue": "Orders", "recorded": True, "notice_played": True, "talk_seconds": 200.0} | columns
+    contacts = [contact(f"{FIRST.replace(day=2 + number)} 10:00", f"c{number}", **common) for number in range(8)]
+    land(contacts)
+    return contacts
+
+
+def click(app: AppTest, label: str) -> AppTest:
+    return next(button for button in app.button if button.label == label).click().run()
+
+
+def said(app: AppTest) -> str:
+    return " ".join(element.value for kind in (app.markdown, app.caption, app.success, app.info, app.warning) for element in kind)
+
+
+def test_while_a_gate_is_closed_the_page_says_what_is_missing(open_app: Callable[..., AppTest], add_person: Callable[..., str]) -> None:
+    fill(add_person)
+
+    app = open_app("boss", "listening")
+
+    assert "Listening is not open yet" in app.error[0].value
+    assert not app.exception
+    app.segmented_control(key="part").set_value("draw").run()
+    assert "No plan yet" in said(app)
+
+
+def test_a_manager_makes_a_plan_tries_it_draws_verifies_and_replaces(open_app: Callable[..., AppTest], add_person: Callable[..., str]) -> None:
+    fill(add_person)
+    listening.open_gates()
+    listening.accredit("eve")
+    listening.inform("zoe", on=str(FIRST - timedelta(days=1)))
+
+    app = open_app("boss", "listening")
+    next(field for field in app.text_input if field.label == "Name").set_value("last")
+    next(field for field in app.date_input if field.label == "First day of contacts").set_value(FIRST)
+    next(field for field in app.multiselect if field.label == "Evaluators").set_value(["eve"])
+    click(app, "Make the plan")
+    assert "The plan is made" in said(app) and not app.error
+    with store.reading() as session:
+        assert session.scalar(sa.select(ListeningPlan.per_advisor)) == 4
+
+    app.segmented_control(key="part").set_value("draw").run()
+    app.number_input(key="listening_seed").set_value(5)
+    click(app, "Try it")
+    assert "4 contacts drawn, from 8 that may be listened to" in said(app)
+    with store.reading() as session:
+        assert session.scalar(sa.select(sa.func.count(Draw.id))) == 0
+    click(app, "Draw")
+    assert "4 contacts are drawn and given out." in said(app)
+    click(app, "Verify")
+    assert "The same: made again" in said(app)
+
+    with store.reading() as session:
+        assert session.scalar(sa.select(sa.func.count(DrawnContact.id)).where(DrawnContact.evaluator == "eve")) == 4
+    app.segmented_control(key="part").set_value("given").run()
+    assert not app.exception
+    assert "Choose a line" in said(app)
+
+
+def test_a_fault_of_the_form_is_said_by_its_field(open_app: Callable[..., AppTest], add_person: Callable[..., str]) -> None:
+    fill(add_person)
+
+    app = open_app("boss", "listening")
+    next(field for field in app.text_input if field.label == "Name").set_value("last")
+    click(app, "Make the plan")
+
+    assert any("evaluators" in error.value and "at least one account" in error.value for error in app.error)
+
+
+def test_how_many_is_counted_from_the_scores_of_the_centre_itself(open_app: Callable[..., AppTest], add_person: Callable[..., str]) -> None:
+    contacts = fill(add_person)
+    with store.writing() as session:  # forty scores, 60 and 80 in turn: 10.13 points around their mean
+        session.add_all(evaluation(contacts[number % 8], 60.0 + 20 * (number % 2), external_key=str(number)) for number in range(40))
+
+    spread = sizing.find_spread(Viewer.SYSTEM)
+
+    # √(40 × 10² / 39)
+    assert (round(spread.deviation, 2), spread.evaluations, spread.is_own) == (10.13, 40, True)
+    # (1.95996 + 0.84162)² × 2 × 10.13² / 5² = 64.4
+    assert sizing.needed(spread.deviation, 5) == 65
+    # 2.80158 × 10.13 × √2 / √4
+    assert round(sizing.find_detectable(spread.deviation, 4)[0].points, 1) == 20.1
+    assert [entry.evaluations for entry in sizing.find_detectable(spread.deviation, 4)] == [4, 12, 48]
+    app = open_app("boss", "listening")
+    app.segmented_control(key="part").set_value("sizes").run()
+    assert "65 evaluations" in said(app)
