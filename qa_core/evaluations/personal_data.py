@@ -100,7 +100,8 @@ def _look(text: str) -> Iterator[Found]:
         if _is_card(match.group()) or _CALLED_CARD.search(text[: match.start()]):
             yield Found("card", *match.span())
     for match in phonenumbers.PhoneNumberMatcher(text, home.current().country, leniency=phonenumbers.Leniency.VALID):
-        yield Found("phone", match.start, match.end)
+        opened = match.raw_string.startswith("(") and match.raw_string.count("(") > match.raw_string.count(")")  # the bracket is the sentence's
+        yield Found("phone", match.start + opened, match.end)
     for match in _BIRTH.finditer(text):
         yield Found("birth", *match.span("day"))
     for match in _HEALTH.finditer(text):
