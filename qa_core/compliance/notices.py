@@ -52,7 +52,7 @@ def find_all(viewer: Viewer) -> list[Notice]:
 def informed(session: Session) -> dict[str, date]:
     """advisor id → the day they were first informed."""
     first = sa.select(AdvisorNotice.advisor_id, sa.func.min(AdvisorNotice.informed_on)).group_by(AdvisorNotice.advisor_id)
-    return {advisor_id: day for advisor_id, day in session.execute(first)}
+    return dict(session.execute(first).all())
 
 
 def _find(session: Session, name: str) -> str:

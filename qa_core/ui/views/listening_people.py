@@ -80,7 +80,9 @@ def _ask_accreditation(viewer: Viewer) -> None:
     entered = next((standing.value for standing in gates.find_all(viewer) if standing.gate.name == "purposes"), None)
     usual = entered.split(",") if entered else list(gates.PURPOSES)
     with st.form("accredit", border=True):
-        username = st.selectbox(_("Accredit"), list(eligible), index=None, format_func=lambda name: eligible[name], key="accredit_who")
+        username = st.selectbox(
+            _("Accredit"), list(eligible), index=None, format_func=lambda name: eligible[name], placeholder=_("Choose a person"), key="accredit_who"
+        )
         until = st.date_input(_("Until"), home.today() + timedelta(days=USUAL_DAYS), min_value=home.today(), format="DD/MM/YYYY", key="accredit_until")
         purposes = st.multiselect(_("Purposes"), gates.PURPOSES, usual, format_func=say_purpose, key="accredit_purposes")
         sent = st.form_submit_button(_("Give the accreditation"), type="primary")
@@ -96,7 +98,9 @@ def _ask_end(holding: list[Accredited]) -> None:
         return
     titles = {item.id: f"{item.display_name or item.username} · {figures.day(item.ends_on, year=True)}" for item in holding}
     with st.form("end_accreditation", border=True):
-        number = st.selectbox(_("End at once"), list(titles), index=None, format_func=lambda key: titles[key], key="end_which")
+        number = st.selectbox(
+            _("End at once"), list(titles), index=None, format_func=lambda key: titles[key], placeholder=_("Choose an accreditation"), key="end_which"
+        )
         sent = st.form_submit_button(_("End the accreditation"))
     if sent and number is None:
         st.warning(_("Choose the accreditation that ends."))

@@ -82,9 +82,8 @@ def show_proportions(viewer: Viewer) -> None:
     found = proportionality.find(viewer)
     st.subheader(_("Within measure"), anchor=False)
     first, last = figures.day(found.first_day), figures.day(found.last_day, year=True)
-    st.caption(
-        _("From {first} to {last}. Neither recording nor listening may be permanent; nobody is listened to far more than the rest.", first=first, last=last)
-    )
+    rule = _("Neither recording nor listening may be permanent; nobody is listened to far more than the rest.")
+    st.caption(_("From {first} to {last}.", first=first, last=last) + " " + rule)
     for share in found.recorded:
         if share.rate >= proportionality.PERMANENT_FROM and share.answered >= 30:
             team = share.team or _("no team")
