@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from streamlit.testing.v1 import AppTest
 
-from qa_core import home
+from qa_core import grids, home
 from qa_core.access import Viewer
 from qa_core.records import store
 from qa_core.records.listening import Draw, DrawnContact, ListeningPlan
@@ -110,3 +110,28 @@ def test_how_many_is_counted_from_the_scores_of_the_centre_itself(open_app: Call
     app = open_app("boss", "listening")
     app.segmented_control(key="part").set_value("sizes").run()
     assert "65 evaluations" in said(app)
+
+
+def test_a_manager_gives_a_contact_out_from_its_own_page_and_nobody_else_can(open_app: Callable[..., AppTest], add_person: Callable[..., str]) -> None:
+    [call, *_others] = fill(add_person)
+    add_person("lead", "team_lead", teams=("North",))
+    listening.open_gates()
+    listening.accredit("eve")
+    listening.inform("zoe", on=str(FIRST - timedelta(days=1)))
+    grids.publish_starter(Viewer.SYSTEM, "customer-service")
+    place = {"system": call["source_system"], "id": call["contact_id"]}
+
+    app = open_app("boss", "contact")
+    app.query_params.update(place)
+    app.run()
+    click(app, "Give it out")
+
+    assert "It waits for eve now" in said(app) and not app.exception
+    with store.reading() as session:
+        assert session.execute(sa.select(DrawnContact.evaluator, DrawnContact.contact_id)).all() == [("eve", call["contact_id"])]
+    click(app, "Give it out")
+    assert "already drawn" in app.error[0].value
+    app = open_app("lead", "contact")
+    app.query_params.update(place)
+    app.run()
+    assert not [button for button in app.button if button.label == "Give it out"]

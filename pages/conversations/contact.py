@@ -6,7 +6,7 @@ from qa_core import query
 from qa_core.access import Permission
 from qa_core.ui import drill, gate
 from qa_core.ui.views import contact as view
-from qa_core.ui.views import history
+from qa_core.ui.views import history, picking
 from qa_core.wording import _
 
 viewer = gate.current_viewer(Permission.SEE_CONTACTS)
@@ -22,5 +22,6 @@ else:
     view.show_head(contact)
     view.show_course(contact)
     view.show_player(viewer, contact)
+    picking.show(viewer, contact)
     history.show(viewer, contact)
     view.show_details(viewer, contact)
