@@ -92,8 +92,9 @@ def show_history(reading: Reading) -> None:
         st.markdown("##### " + ngettext("Changed once", "Changed {n} times", len(reading.revisions)))
         for revision in reversed(reading.revisions):
             said = _("Score {before} → {after}", before=figures.value(revision.score, "score"), after=figures.value(score, "score"))
-            by = figures.moment(home.to_local(revision.replaced_at))
-            st.markdown(f"**{gate.escape(said)}** · {gate.escape(_('{when}, by {name}', when=by, name=revision.replaced_by) if revision.replaced_by else by)}")
+            when = figures.moment(home.to_local(revision.replaced_at))
+            by = _("{when}, by {name}", when=when, name=revision.replaced_by) if revision.replaced_by else when
+            st.markdown(f"**{gate.escape(said)}** · {gate.escape(by)}")
             for key, earned in revision.answers.items():
                 if key in later and later[key] != earned:
                     before, after = say(earned), say(later[key])

@@ -31,11 +31,11 @@ def show(viewer: Viewer, reading: Reading) -> None:
 
 
 def _show_section(viewer: Viewer, reading: Reading, section: SectionReading, with_details: bool) -> None:
-    title = section.text.in_language(wording.language())
+    title = section.text.in_language(wording.language()) or _("Answers")
     with st.container(border=True, gap="xsmall"):
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", gap="small", wrap=False):
             share = _("{share} of the whole", share=figures.percent(section.share, 0)) if section.share else ""
-            st.markdown(f"**{gate.escape(title) or _('Answers')}** :small[:gray[{gate.escape(share)}]]")
+            st.markdown(f"**{gate.escape(title)}** :small[:gray[{gate.escape(share)}]]")
             score = say(None) if section.score is None else figures.value(section.score, "score", short=True)
             st.markdown(f"**{gate.escape(score)}**", width="content")
         if section.score is not None:
