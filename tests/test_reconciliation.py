@@ -20,7 +20,8 @@ from qa_core import kpis, query
 from qa_core import settings as declared_settings
 from qa_core.access import Role, TeamSpan, Viewer
 from qa_core.records import store
-from qa_core.records.model import Evaluation, Grid, SettingValue
+from qa_core.records.listening import Playback, Recording
+from qa_core.records.model import Evaluation, Grid, SettingValue, now
 from qa_core.slices import DIMENSIONS, Filters, Period
 
 FIRST = datetime(2026, 3, 10, 8)  # the clock changes on 29 March
@@ -105,8 +106,9 @@ def make_evaluations(draw: random.Random, contacts: list[Contact]) -> list[Evalu
 class Count:
     """The KPIs once more, from their definitions, row by row. `rows` are what the viewer may count; `everything` is the whole lake."""
 
-    def __init__(self, everything: list[Contact], settings_of: Callable[[date], declared_settings.Settings]) -> None:
+    def __init__(self, everything: list[Contact], settings_of: Callable[[date], declared_settings.Settings], listened: set[str]) -> None:
         self.everything = everything
+        self.listened = listened
         self.settings_of = settings_of
         starts = [row["started_at"] for row in everything]
         self.first, self.last = min(starts), max(starts)
@@ -151,6 +153,9 @@ class Count:
 
     def of(self, key: str, rows: list[Contact], seen: list[Contact]) -> dict[str, Any]:
         """What `measure` must say of these rows; `seen` are all rows in the viewer's scope, whatever the filter."""
+        if key == "listened_rate":  # of any direction
+            recorded = [row for row in rows if row["recorded"]]
+            return ratio([row for row in recorded if row["contact_id"] in self.listened], recorded)
         rows = [row for row in rows if is_inbound(row)]
         received = [row for row in rows if row["outcome"] != "closed"]
         known = [row for row in received if row["outcome"] is not None]
@@ -383,7 +388,7 @@ SCOPES: dict[str, tuple[Viewer, Callable[[Contact], bool]]] = {
     "advisor": (Viewer("v", Role.ADVISOR, advisor_id="a1"), lambda row: row["advisor_id"] == "a1"),
     "manager of nothing": (Viewer("z", Role.MANAGER), lambda row: False),
 }
-ON_CONTACTS = tuple(kpi.key for kpi in kpis.ALL if kpi.subject in (kpis.Subject.CONTACTS, kpis.Subject.MISSES, kpis.Subject.CALLERS))
+ON_CONTACTS = tuple(kpi.key for kpi in kpis.ALL if kpi.subject in (kpis.Subject.CONTACTS, kpis.Subject.MISSES, kpis.Subject.CALLERS, kpis.Subject.HEARD))
 
 
 @pytest.fixture(scope="module")
@@ -436,6 +441,28 @@ def choose_settings(draw: random.Random) -> Callable[[date], declared_settings.S
     return on
 
 
+def listen(draw: random.Random, contacts: list[Contact]) -> set[str]:
+    """Play and evaluate some contacts, once or more, in every way there is; returns the ids of those that somebody listened to."""
+    listened = set()
+    with store.writing() as session:
+        session.query(Playback).delete()
+        session.query(Evaluation).delete()
+        kept = {"local_day": date(2026, 3, 15), "purpose": "quality", "digest": "d", "media_type": "audio/wav", "clear_bytes": 1, "seconds": 1.0}
+        recording = Recording(source_system="generic", contact_id="any", recorded_at=now(), delete_after=now(), **kept)
+        session.add(recording)
+        session.flush()
+        for row in contacts:
+            key = {"source_system": row["source_system"], "contact_id": row["contact_id"]}
+            for purpose in draw.choices(("quality", "targeted", "calibration", "own"), k=draw.choice((0, 0, 1, 2))):
+                session.add(Playback(**key, recording_id=recording.id, username="eve", purpose=purpose, reason="r"))
+                listened |= {row["contact_id"]} if purpose != "own" else set()
+            for kind in draw.choices(("scored", "targeted", "calibration", "self"), k=draw.choice((0, 0, 1, 2))):
+                state = draw.choice(("draft", "submitted", "published"))
+                session.add(evaluation(row, 80.0, kind=kind, state=state))
+                listened |= {row["contact_id"]} if state == "published" and kind in ("scored", "targeted") else set()
+    return listened
+
+
 def assert_same(row: Any, expected: dict[str, Any], where: str) -> None:
     for name, value in expected.items():
         found = getattr(row, name)
@@ -452,7 +479,7 @@ def test_every_kpi_of_every_role_equals_a_plain_count_of_its_own_rows(records: P
     contacts = make_contacts(draw, size)
     with pytest.MonkeyPatch.context() as patch:
         fresh_lake(records, patch)
-        count = Count(contacts, choose_settings(draw))
+        count = Count(contacts, choose_settings(draw), listen(draw, contacts))
         land(contacts)
         period = draw.choice((Period(), Period(date(2026, 3, 15), date(2026, 4, 12)), Period(first_day=date(2026, 4, 1)), Period(last_day=date(2026, 3, 29))))
         inside = lambda row: (period.first_day or date.min) <= row["local_start"].date() <= (period.last_day or date.max)  # noqa: E731
@@ -505,7 +532,7 @@ def test_every_kpi_may_be_cut_by_every_dimension_it_names(records: Path, seed: i
     contacts = make_contacts(draw, 60)
     with pytest.MonkeyPatch.context() as patch:
         fresh_lake(records, patch)
-        count = Count(contacts, choose_settings(draw))
+        count = Count(contacts, choose_settings(draw), listen(draw, contacts))
         land(contacts)
         for by, group_of in CUTS.items():
             groups: dict[Any, list[Contact]] = defaultdict(list)

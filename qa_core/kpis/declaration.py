@@ -48,6 +48,7 @@ class Subject(StrEnum):
     CONTACTS = "contacts"
     MISSES = "misses"
     CALLERS = "callers"
+    HEARD = "heard"
     ANSWERS = "answers"
     ADVISORS = "advisors"
     SPEND = "spend"

@@ -1,4 +1,4 @@
-"""Recording: how much of what is said is kept."""
+"""Recording: how much of what is said is kept, and how much of that somebody listened to."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import sqlalchemy as sa
 
 from qa_core.access import Permission
 from qa_core.facts import CONTACTS
-from qa_core.kpis.declaration import CONTACT_DIMENSIONS, Kind, Kpi, Unit
+from qa_core.kpis.declaration import CONTACT_DIMENSIONS, Kind, Kpi, Subject, Unit
 from qa_core.kpis.exclusions import ANSWERED_ONLY, exclude
-from qa_core.kpis.rows import ANSWERED, ratio
+from qa_core.kpis.rows import ANSWERED, HEARD, ratio
 from qa_core.wording import N_
 
 ALL: tuple[Kpi, ...] = (
@@ -24,5 +24,25 @@ ALL: tuple[Kpi, ...] = (
         Permission.SEE_CALL_STATISTICS,
         CONTACT_DIMENSIONS,
         exclusions=(*ANSWERED_ONLY, exclude("recording_unknown", N_("The source does not say whether it was recorded"), CONTACTS.c.recorded.is_(None))),
+    ),
+    Kpi(
+        "listened_rate",
+        N_("Listened to"),
+        N_(
+            "The share of recorded contacts, of any direction, that somebody listened to: the recording was played to somebody else than its advisor, or an "
+            "evaluation of the contact is published. Listening is neither permanent nor systematic, and no advisor is listened to far more than the rest."
+        ),
+        N_("recorded contacts listened to / recorded contacts"),
+        Kind.RATIO,
+        Unit.RATE,
+        "neither",
+        ratio(HEARD.c.is_listened, HEARD.c.recorded),
+        Permission.SEE_CALL_STATISTICS,
+        CONTACT_DIMENSIONS,
+        Subject.HEARD,
+        exclusions=(
+            exclude("recording_unknown", N_("The source does not say whether it was recorded"), HEARD.c.recorded.is_(None)),
+            exclude("not_recorded", N_("Not recorded"), sa.not_(HEARD.c.recorded)),
+        ),
     ),
 )

@@ -28,10 +28,16 @@ def _like(name: str, table: sa.Table, without: tuple[str, ...] = (), *columns: s
 _c = CONTACTS.c
 MISSES = _like("misses", CONTACTS, (), sa.column("seconds_to_call_back", sa.Double), sa.column("is_repeated", sa.Boolean))
 """The missed contacts, one per caller and recovery window, unless the repeated ones are asked for too; query.statements builds it where it is asked for,
-and the two below."""
+and those below."""
 
 CALLERS = _like("callers", CONTACTS, (), sa.column("is_first_time", sa.Boolean))
 """The contacts of known customers, and whether each is the customer's first in the whole lake; null for an unknown customer."""
+
+HEARD = _like("heard", CONTACTS, (), sa.column("is_listened", sa.Boolean))
+"""The contacts, and whether somebody listened to each: its recording was played to somebody else than its advisor, or an evaluation of it is published."""
+
+LISTENED = sa.table("listened", sa.column("source_system", sa.Text), sa.column("contact_id", sa.Text))
+"""The contacts that somebody listened to; query.heard brings them along from the records."""
 
 CRITICAL_CLASSES = ("customer", "business", "compliance")
 EVALUATED = _like(

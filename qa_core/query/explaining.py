@@ -14,7 +14,7 @@ from qa_core import engines, settings
 from qa_core import kpis as declared
 from qa_core.access import Permission, Viewer
 from qa_core.facts import CONTACTS
-from qa_core.kpis import ADVISOR_MEANS, CALLERS, MISSES, Given, Kpi, Parts, Subject, Sums
+from qa_core.kpis import ADVISOR_MEANS, CALLERS, HEARD, MISSES, Given, Kpi, Parts, Subject, Sums
 from qa_core.query import cuts, statements, suppression
 from qa_core.query.freshness import find_freshness
 from qa_core.query.measuring import beside_the_lake, find_rows, make_question
@@ -241,6 +241,9 @@ def _universe(question: Question, kpi: Kpi) -> tuple[sa.FromClause, Any, Callabl
     if kpi.subject == Subject.CALLERS:
         callers = statements.callers_of(question, statements.conditions_on_contacts(question))
         return CALLERS, CALLERS.c, lambda statement: statement.add_cte(callers)
+    if kpi.subject == Subject.HEARD:
+        heard = statements.heard_of(question)
+        return HEARD, HEARD.c, lambda statement: statement.add_cte(heard)
     if kpi.subject == Subject.ANSWERS:
         return statements.evaluations_of(question, with_errors=kpi.key.startswith("critical_accuracy"))
     if kpi.subject == Subject.ADVISORS:

@@ -19,7 +19,7 @@ from qa_core.access import Role, Viewer
 from qa_core.errors import AccessDenied
 from qa_core.facts import CONTACTS
 from qa_core.kpis import COMPONENTS, Given, Kpi, Subject
-from qa_core.query import answers, cuts, statements, suppression, totals
+from qa_core.query import answers, cuts, heard, statements, suppression, totals
 from qa_core.query.cuts import Names
 from qa_core.query.rows import BEFORE, Row, read_row, settle, to_frame
 from qa_core.query.statements import Question
@@ -266,7 +266,7 @@ def _ends(scale: str) -> tuple[float, float]:
 
 def beside_the_lake(subject: Subject) -> dict[str, pa.Table]:
     """What a statement on that subject reads besides the lake."""
-    if subject not in (Subject.ANSWERS, Subject.ADVISORS):
+    if subject not in (Subject.ANSWERS, Subject.ADVISORS, Subject.HEARD):
         return {}
     with store.reading() as session:
-        return {"answers": answers.load(session)}
+        return {"listened": heard.load(session)} if subject == Subject.HEARD else {"answers": answers.load(session)}

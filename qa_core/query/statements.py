@@ -18,6 +18,8 @@ from qa_core.kpis import (
     COUNTED_DIRECTION,
     CRITICAL_CLASSES,
     EVALUATED,
+    HEARD,
+    LISTENED,
     MISSED,
     MISSES,
     OUTGOING,
@@ -124,6 +126,19 @@ def callers_of(question: Question, conditions: Sequence[sa.ColumnElement[bool]])
     return sa.select(*CONTACTS.c, is_first).select_from(joined).where(*conditions).cte("callers")
 
 
+def on_heard(question: Question, kpis: Sequence[Kpi]) -> sa.Select:
+    """The contacts of any direction, each beside whether somebody listened to it."""
+    heard = heard_of(question)
+    return grouped(question.groups(HEARD.c), _counted(question, kpis, HEARD.c)).add_cte(heard)
+
+
+def heard_of(question: Question) -> sa.CTE:
+    """The contacts of the viewer's scope, the period and the filters, and whether somebody listened to each."""
+    same = sa.and_(CONTACTS.c.source_system == LISTENED.c.source_system, CONTACTS.c.contact_id == LISTENED.c.contact_id)
+    is_listened = LISTENED.c.contact_id.is_not(None).label("is_listened")
+    return sa.select(*CONTACTS.c, is_listened).select_from(CONTACTS.outerjoin(LISTENED, same)).where(*conditions_on_contacts(question)).cte("heard")
+
+
 def on_answers(question: Question, kpis: Sequence[Kpi]) -> sa.Select:
     """The evaluations: each once, or once per criterion or section when these are asked for."""
     source, columns, statement = evaluations_of(question, with_errors=any(kpi.key.startswith("critical_accuracy") for kpi in kpis))
@@ -209,6 +224,7 @@ BUILDERS = {
     Subject.CONTACTS: on_contacts,
     Subject.MISSES: on_misses,
     Subject.CALLERS: on_callers,
+    Subject.HEARD: on_heard,
     Subject.ANSWERS: on_answers,
     Subject.ADVISORS: on_advisors,
     Subject.SPEND: on_attributed,
