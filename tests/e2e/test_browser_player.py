@@ -47,9 +47,9 @@ def position(player) -> int:
 
 
 def wait_for(page, script: str) -> None:
-    """Wait until that is true of `player`, the element, and `at`, the second it stands at."""
+    """Wait until that is true of `player`, the element, and `at`, the second that its sound stands at."""
     find = "const player = [...document.querySelectorAll('*')].map((e) => e.shadowRoot?.querySelector('.player')).find(Boolean)"
-    page.wait_for_function(f"() => {{ {find}; const at = Number(player.querySelector('.wave').getAttribute('aria-valuenow')); return {script} }}")
+    page.wait_for_function(f"() => {{ {find}; const at = player.querySelector('audio').currentTime; return {script} }}")
 
 
 PLAYING, STILL = "player.classList.contains('playing')", "!player.classList.contains('playing')"

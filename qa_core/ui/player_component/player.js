@@ -26,7 +26,7 @@ function build(parent) {
   const root = find(".player");
   const wave = find(".wave");
   const [back, play, forward, speed, remark] = [".back", ".play", ".forward", ".speed", ".remark"].map(find);
-  const audio = new Audio();
+  const audio = root.appendChild(element("audio")); // in the page, so that the browser stops it with the player
   audio.preload = "auto";
   audio.preservesPitch = true;
   let data = { peaks: [], seconds: 0, labels: {}, remarks: [] };
