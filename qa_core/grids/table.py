@@ -30,9 +30,9 @@ HEADER: dict[str, str] = {
 
 SYNONYMS: dict[str, str] = {
     "section": "rubrique|thème|catégorie|category|bloc|chapitre|partie|part",
-    "section_fr": "section (français)|section fr|rubrique fr",
-    "section_en": "section (anglais)|section en|rubrique en",
-    "weight": "weight|poids|poids de la section|poids section|pondération|weighting|coefficient|coef",
+    "section_fr": "rubrique (français)|section (français)|section fr|rubrique fr",
+    "section_en": "rubrique (anglais)|section (anglais)|section en|rubrique en",
+    "weight": "weight|poids|poids de la rubrique|poids rubrique|poids de la section|poids section|pondération|weighting|coefficient|coef",
     "key": "clé|id|code|identifiant",
     "text": "criterion|criteria|critère|critères|question|item|libellé|text|texte|intitulé|comportement",
     "fr": "criterion fr|critère (français)|critère fr|texte fr|text fr|fr|français|french|libellé fr",
@@ -64,7 +64,7 @@ WORDS: dict[str, dict[str, str]] = {
     },
     "fails": {"grille": "grid", "the grid": "grid", "la grille": "grid", "rubrique": "section", "its section": "section", "sa section": "section"},
     "method": {
-        "part des points de chaque section": "section_ratio", "share of points in each section": "section_ratio", "ratio": "section_ratio",
+        "part des points de chaque rubrique": "section_ratio", "part des points de chaque section": "section_ratio", "share of points in each section": "section_ratio", "ratio": "section_ratio",
         "points × poids": "points_times_weight", "points x poids": "points_times_weight", "points times weight": "points_times_weight",
         "points multipliés par le poids": "points_times_weight",
     },

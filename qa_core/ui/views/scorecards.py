@@ -6,10 +6,10 @@ from typing import Any
 
 import streamlit as st
 
-from qa_core import figures, grids, home, scoring
+from qa_core import figures, grids, home, scoring, wording
 from qa_core.access import Permission, Viewer
 from qa_core.errors import Refusal
-from qa_core.grids import Held, files, publishing
+from qa_core.grids import Held, files, publishing, table
 from qa_core.ui import address, gate, links, tables
 from qa_core.ui.views import scorecard_changes, scorecard_editor, scorecard_preview
 from qa_core.wording import _
@@ -27,7 +27,7 @@ def choose(viewer: Viewer) -> Held | None:
     title, state, when, by, made = _("Grid"), _("State"), _("Published on"), _("By"), _("Evaluations")
     rows = [
         {
-            title: held.title,
+            title: say_title(held),
             state: say_state(held),
             when: figures.day(home.to_local(held.published_at).date(), year=True) if held.published_at else None,
             by: held.published_by if held.published_at else held.created_by,
@@ -41,7 +41,7 @@ def choose(viewer: Viewer) -> Held | None:
             st.session_state[CHOSEN] = str(found[cells[0][0]].id)
 
     tables.show(rows, {title: tables.name_column(title, 220), made: tables.count_column(made)}, TABLE, take, height=330)
-    titles = {str(held.id): f"{held.title} · {say_state(held)}" for held in found}
+    titles = {str(held.id): f"{say_title(held)} · {say_state(held)}" for held in found}
     usual = next(iter(titles))
     if st.session_state.get(scorecard_changes.OPENED):
         st.session_state[CHOSEN] = str(st.session_state.pop(scorecard_changes.OPENED))
@@ -54,6 +54,12 @@ def choose(viewer: Viewer) -> Held | None:
     return next(held for held in found if str(held.id) == chosen)
 
 
+def say_title(held: Held) -> str:
+    """In the language of the reader, where the grid has it."""
+    header = table.to_header(held.content)
+    return header[f"title_{wording.language()}"] or held.title
+
+
 def say_state(held: Held) -> str:
     return _("draft") if held.is_draft else _("version {version}", version=held.version)
 
@@ -61,7 +67,7 @@ def say_state(held: Held) -> str:
 def show(viewer: Viewer, held: Held) -> None:
     """A draft to write or to publish, or a version to read."""
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-        st.subheader(f"{gate.escape(held.title)} · {say_state(held)}", anchor=False, width="content")
+        st.subheader(f"{gate.escape(say_title(held))} · {say_state(held)}", anchor=False, width="content")
         links.show_download(_("Export"), "grid", key=str(held.id), forms=files.FORMS, grid_id=held.id)
     if not held.is_draft:
         st.caption(_("Published: it stays as it is for ever, so that every evaluation made on it can be read as it was made."))
@@ -100,7 +106,7 @@ def ask_new(viewer: Viewer) -> None:
 
 
 def _find_sources(viewer: Viewer) -> dict[tuple[str, Any], str]:
-    held = {("version", one.id): f"{one.title} · {say_state(one)}" for one in grids.find_all(viewer)}
+    held = {("version", one.id): f"{say_title(one)} · {say_state(one)}" for one in grids.find_all(viewer)}
     starters = {("starter", key): _("Starter grid: {key}", key=key) for key in publishing.find_starters()}
     return {**held, **starters, ("empty", None): _("An empty grid")}
 
