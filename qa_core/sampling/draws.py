@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from qa_core import journal, lake, people
 from qa_core.access import Permission, Viewer
 from qa_core.compliance import gates
-from qa_core.errors import AccessDenied, Refusal
+from qa_core.errors import AccessDenied, Misuse, Refusal
 from qa_core.query import listening
 from qa_core.query.cuts import Names
 from qa_core.query.listening import DIMENSIONS
@@ -80,11 +80,11 @@ def draw(viewer: Viewer, name: str, seed: int, dry_run: bool = False) -> Result:
     """Draw what the plan still lacks of each advisor, and give it to its evaluators. The same plan, seed and lake give the same list: asked for again
     while there is nothing more to draw, it is the draw that was made.
 
-    Raises Refusal: `gates_closed`, `purpose_not_entered`, `no_evaluator`, `evaluators_full`, `plan_closed`, `bad_seed`.
+    Raises Refusal: `gates_closed`, `purpose_not_entered`, `no_evaluator`, `evaluators_full`, `plan_closed`; Misuse `bad_seed`.
     """
     viewer.require(Permission.MANAGE_LISTENING)
     if not 0 <= seed <= HIGHEST_SEED:
-        raise Refusal("bad_seed", N_("A seed is a whole number from 0 to {highest}."), highest=HIGHEST_SEED)
+        raise Misuse("bad_seed", N_("A seed is a whole number from 0 to {highest}."), highest=HIGHEST_SEED)
     # Nobody else may draw between what is looked up here and what is written.
     with store.reading() if dry_run else store.writing() as session:
         plan = plans.get_row(session, name)

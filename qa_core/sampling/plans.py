@@ -189,7 +189,7 @@ def _check(viewer: Viewer, plan: PlanContent) -> None:
         accounts = dict(session.execute(sa.select(Account.username, Account.role).where(Account.active)).all())
         entered = gates.value_of(session, "purposes")
     if entered is not None and plan.purpose not in entered.split(","):
-        raise refuse("purpose", _("one of those entered for this centre: {known}. The data protection officer enters them.", known=entered))
+        raise refuse("purpose", _("one of those entered for this centre: {known}. The data protection officer enters them.", known=entered.replace(",", ", ")))
     if not plan.evaluators:
         raise refuse("evaluators", _("at least one account."))
     for name in plan.evaluators:

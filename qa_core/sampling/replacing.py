@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from qa_core import journal
+from qa_core import journal, names
 from qa_core.access import Permission, Viewer
 from qa_core.compliance import gates
 from qa_core.errors import AccessDenied, Refusal
@@ -49,7 +49,8 @@ def replace(viewer: Viewer, drawn_id: int, because: str) -> int | None:
             drawer = draws.viewer_of(session, stored.drawn_by)
             asked = frame.gather(session, plan).asked
             cell = listening.cell_of({f"by_{name}": value for name, value in old.stratum.items()}, plan.strata)
-            row = listening.find_next(drawer, asked, old.advisor_id, cell, drawing.prefix_of(stored.seed, plan.name))
+            advisor = names.find_kept(session)["advisor"].get(old.advisor_id, old.advisor_id)
+            row = listening.find_next(drawer, asked, advisor, cell, drawing.prefix_of(stored.seed, plan.name))
             if row is not None:
                 evaluator = old.evaluator
                 if evaluator not in assigning.find_listeners(session, plan):
