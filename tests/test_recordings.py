@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -245,6 +246,17 @@ def test_a_link_plays_the_whole_and_every_part_and_is_one_listening(heard: int, 
     assert plays() == ([("eve", "evaluation", "drawn in May", "a1")], [("eve", "generic/n1", "evaluation: drawn in May")])
     assert eve.ask(eve.ticket(heard))[0] == 200
     assert len(plays()[0]) == len(plays()[1]) == 2
+
+
+def test_requests_that_come_at_once_are_one_listening(heard: int) -> None:
+    eve = Wire("eve")
+    address = eve.ticket(heard)
+
+    with ThreadPoolExecutor(6) as pool:
+        answers = list(pool.map(lambda _number: eve.ask(address, "bytes=0-99")[0], range(6)))
+
+    assert answers == [206] * 6
+    assert len(plays()[0]) == len(plays()[1]) == 1
 
 
 def test_a_link_is_worth_nothing_elsewhere_later_or_changed(heard: int, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -61,7 +62,7 @@ class Sound:
 
 @dataclass
 class _Started:
-    """The listenings under way in this process, by the id of their ticket, with the time at which they end."""
+    """The listenings under way in this process, by the id of their ticket, with the time at which they end; `lock` lets them start one after the other."""
 
     ends: dict[str, float]
     lock: threading.Lock
@@ -119,21 +120,31 @@ def open_ticket(signed_in: SignedIn, ticket: str) -> Sound:
     asked = tickets.unseal("audio", ticket)
     if asked["session"] != signed_in.session_id:
         raise AccessDenied()
-    with _STARTED.lock:
-        moment = time.time()
-        for key in [key for key, ends in _STARTED.ends.items() if ends < moment]:
-            del _STARTED.ends[key]
-        if asked["id"] in _STARTED.ends:
-            with store.reading() as session:
-                return _sound(require_playable(session, signed_in.viewer, asked["recording"], asked["for"]))
-        if asked["until"] < moment:
-            raise Refusal("old_link", N_("This link is too old. Go back to the page and start to listen again."))
-        with store.writing() as session:
-            recording, contact = _require(session, signed_in.viewer, asked["recording"], asked["for"])
-            _enter(session, signed_in.viewer, recording, contact, asked["for"], asked["reason"])
-            sound, seconds = _sound(recording), recording.seconds
-        _STARTED.ends[asked["id"]] = moment + seconds + SECONDS_BEYOND
-        return sound
+    if not _is_started(asked["id"]):
+        with _STARTED.lock:
+            if not _is_started(asked["id"]):  # two requests at once are one listening
+                return _start(signed_in.viewer, asked)
+    with store.reading() as session:
+        return _sound(require_playable(session, signed_in.viewer, asked["recording"], asked["for"]))
+
+
+def _is_started(key: str) -> bool:
+    moment = time.time()
+    for over in [known for known, ends in list(_STARTED.ends.items()) if ends < moment]:
+        _STARTED.ends.pop(over, None)
+    return key in _STARTED.ends
+
+
+def _start(viewer: Viewer, asked: dict[str, Any]) -> Sound:
+    moment = time.time()
+    if asked["until"] < moment:
+        raise Refusal("old_link", N_("This link is too old. Go back to the page and start to listen again."))
+    with store.writing() as session:
+        recording, contact = _require(session, viewer, asked["recording"], asked["for"])
+        _enter(session, viewer, recording, contact, asked["for"], asked["reason"])
+        sound, seconds = _sound(recording), recording.seconds
+    _STARTED.ends[asked["id"]] = moment + seconds + SECONDS_BEYOND
+    return sound
 
 
 def read(sound: Sound, start: int, end: int) -> Iterator[bytes]:
