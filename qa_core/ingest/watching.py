@@ -323,7 +323,7 @@ def read_instructions(path: Path) -> Instructions:
         raise Misuse("bad_instructions", N_("{path} cannot be read: {reason}."), path=str(path), reason=str(error)) from error
     kind = content.pop("kind", None)
     expected = {"columns": Mapping, "units": Mapping, "scales": Mapping, "start_date": date}
-    known = {item.name for item in fields(ImportOptions)} - {"dry_run", "save_mapping"}
+    known = {item.name for item in fields(ImportOptions)} - {"dry_run", "save_mapping", "purpose", "pattern"}
     wrong = [name for name, value in content.items() if name not in known or not isinstance(value, expected.get(name, str))]
     if wrong or (kind is not None and kind not in KINDS):
         raise Misuse(
