@@ -64,7 +64,8 @@ WORDS: dict[str, dict[str, str]] = {
     },
     "fails": {"grille": "grid", "the grid": "grid", "la grille": "grid", "rubrique": "section", "its section": "section", "sa section": "section"},
     "method": {
-        "part des points de chaque rubrique": "section_ratio", "part des points de chaque section": "section_ratio", "share of points in each section": "section_ratio", "ratio": "section_ratio",
+        "part des points de chaque rubrique": "section_ratio",
+        "part des points de chaque section": "section_ratio", "share of points in each section": "section_ratio", "ratio": "section_ratio",
         "points × poids": "points_times_weight", "points x poids": "points_times_weight", "points times weight": "points_times_weight",
         "points multipliés par le poids": "points_times_weight",
     },
