@@ -202,7 +202,7 @@ class Evaluation(Base):
     """
 
     __tablename__ = "evaluation"
-    __table_args__ = (sa.Index("ix_evaluation_contact", "source_system", "contact_id"),)
+    __table_args__ = (sa.Index("ix_evaluation_contact", "source_system", "contact_id"), sa.Index("ix_evaluation_counted", "state", "kind", "changed_at"))
 
     id: Mapped[int] = mapped_column(primary_key=True)
     external_key: Mapped[str | None] = mapped_column(unique=True)

@@ -130,14 +130,16 @@ def check_start() -> None:
         print(wording.say(refusal), file=sys.stderr)
         raise SystemExit(1) from refusal
     # Beside the serving: it waits for an import that another process has under way.
-    threading.Thread(target=_resume_imports, name="resume imports", daemon=True).start()
+    threading.Thread(target=_catch_up, name="resume imports", daemon=True).start()
 
 
-def _resume_imports() -> None:
+def _catch_up() -> None:
     from qa_core import ingest
+    from qa_core.evaluations import publishing
 
     try:
         ingest.resume()
+        publishing.publish_due()
     except Refusal as refusal:
         LOG.warning(wording.say(refusal))
 

@@ -11,7 +11,7 @@ from qa_core import calibration, figures, home, sampling, wording
 from qa_core.access import Permission, Role, Viewer
 from qa_core.compliance.gates import PURPOSE_TITLES
 from qa_core.errors import AccessDenied, Refusal
-from qa_core.evaluations import drafting, publishing
+from qa_core.evaluations import drafting
 from qa_core.evaluations.drafting import Draft, Signed
 from qa_core.sampling import Assignment
 from qa_core.ui import drill, gate, grid_form, menu, player
@@ -47,7 +47,6 @@ def read(viewer: Viewer, number: str) -> Draft:
 
 def show_worklist(viewer: Viewer) -> None:
     """What waits, and what was submitted last."""
-    publishing.publish_daily()
     if (refusal := st.session_state.pop(_REFUSED, None)) is not None:
         gate.show_refusal(refusal)
     if viewer.role != Role.EVALUATOR:
@@ -106,7 +105,7 @@ def _show_assignment(item: Assignment) -> None:
             st.text(" · ".join(filter(None, said)))
         with st.container(horizontal=True, vertical_alignment="center", gap="small", width="content"):
             _show_due(item.due_on, item.is_overdue)
-            label = _("Go on") if item.state == "started" else _("Start")
+            label = _("Go on") if item.state == "started" else _("Begin")
             kind = "secondary" if item.state == "started" else "primary"
             st.button(label, type=kind, icon=":material/play_arrow:", key=f"start_{item.drawn_id}", on_click=_start, args=(item.drawn_id,))
 
@@ -118,7 +117,7 @@ def _show_task(task: calibration.Task) -> None:
             st.text(task.title)
         with st.container(horizontal=True, vertical_alignment="center", gap="small", width="content"):
             _show_due(task.due_on, task.is_overdue)
-            label = _("Go on") if task.state == "started" else _("Start")
+            label = _("Go on") if task.state == "started" else _("Begin")
             st.button(label, icon=":material/play_arrow:", key=f"calibrate_{task.contact_number}", on_click=_start_calibration, args=(task.contact_number,))
 
 

@@ -294,3 +294,4 @@ def upgrade() -> None:
     op.create_index(op.f("ix_evaluation_answered_evaluation_id"), "evaluation", ["answered_evaluation_id"])
     op.create_index(op.f("ix_evaluation_calibration_id"), "evaluation", ["calibration_id"])
     op.create_index(op.f("ix_evaluation_drawn_id"), "evaluation", ["drawn_id"])
+    op.create_index("ix_evaluation_counted", "evaluation", ["state", "kind", "changed_at"])
