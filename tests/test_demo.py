@@ -14,8 +14,10 @@ import sqlalchemy as sa
 
 from qa_core import demo, lake, passwords, people, query
 from qa_core.access import Permission, Role, Viewer
+from qa_core.coaching import plans
 from qa_core.demo import accounts
 from qa_core.errors import AccessDenied, Refusal
+from qa_core.irritants import listing
 from qa_core.records import store
 from qa_core.records.model import Account, Advisor, AdvisorAlias, Base, Evaluation, EvaluationAnswer, Grid, ImportBatch, JournalRow, Membership
 from qa_core.slices import Filters, Period
@@ -129,6 +131,18 @@ def test_each_role_finds_something_to_look_at(at_home: Path) -> None:
     assert 0 < value("answered", viewer_of(Role.TEAM_LEAD)) < everything / 3
     assert 0 < value("answered", viewer_of(Role.ADVISOR)) < everything / 10
     assert value("evaluation_score", viewer_of(Role.ADVISOR)) > 40
+
+
+def test_the_lead_coaches_advisors_of_the_team_and_the_action_list_has_entries_at_three_stages(at_home: Path) -> None:
+    lead, advisor, manager = (viewer_of(role) for role in (Role.TEAM_LEAD, Role.ADVISOR, Role.MANAGER))
+    found = plans.find_plans(lead)
+    assert found and all(plan.notes and plan.team in lead.teams for plan in found)
+    assert [plan.goal for plan in plans.find_plans(advisor)] == [plan.goal for plan in found if plan.advisor_id == advisor.advisor_id] != []
+    assert sorted((entry.subject.kind, entry.state) for entry in listing.find_entries(manager)) == [
+        ("customer_words", "new"),
+        ("low_ratings", "looked_at"),
+        ("repeats", "in_hand"),
+    ]
 
 
 def test_the_same_plan_fills_two_stores_with_the_same_figures(centre: Path, filled: Path, monkeypatch: pytest.MonkeyPatch) -> None:

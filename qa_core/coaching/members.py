@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from qa_core import query
 from qa_core.access import Viewer
 from qa_core.query.cuts import Names
-from qa_core.records.model import Membership
+from qa_core.records.model import Advisor, Membership
 from qa_core.slices import Period
 
 RECENT_DAYS = 28
@@ -28,12 +28,13 @@ def find_members(session: Session, viewer: Viewer, day: date) -> dict[str, str]:
     if not viewer.is_system:
         statement = statement.where(Membership.team_name.in_(teams))
     found = dict(session.execute(statement).all())
-    through = query.data_through(viewer)
+    placed = sa.exists().where(Membership.advisor_id == Advisor.advisor_id)
+    loose = set(session.scalars(sa.select(Advisor.advisor_id).where(~placed)))
+    through = query.data_through(viewer) if loose else None
     if through is not None:
-        known = set(session.scalars(sa.select(Membership.advisor_id).distinct()))
         for advisor in query.find_advisors(viewer, Period(through.date() - timedelta(days=RECENT_DAYS), through.date())):
             team = next((name for name in advisor.teams if name is not None and (viewer.is_system or name in teams)), None)
-            if advisor.advisor_id not in known and team is not None:
+            if advisor.advisor_id in loose and team is not None:
                 found[advisor.advisor_id] = team
     return found
 
