@@ -53,6 +53,8 @@ def _find(waiting: Sequence[DisputeLine]) -> Finding:
     if not waiting:
         return Finding(_("No dispute waits for a decision"))
     oldest = max(line.age_days for line in waiting)
+    if not oldest:
+        return Finding(ngettext("{n} dispute waits for a decision, since today", "{n} disputes wait for a decision, all since today", len(waiting)))
     text = ngettext(
         "{n} dispute waits for a decision, since {days}", "{n} disputes wait for a decision, the oldest since {days}", len(waiting), days=figures.days(oldest)
     )
@@ -70,7 +72,7 @@ def _show_table(lines: Sequence[DisputeLine], rows: list[dict[str, Any]], key: s
 
 def _say_waiting(line: DisputeLine, texts: GridTexts) -> dict[str, Any]:
     return {
-        _("Waiting"): figures.days(line.age_days),
+        _("Waiting"): figures.days(line.age_days) if line.age_days else _("since today"),
         _("Advisor"): line.advisor,
         _("Criterion"): texts.name("criterion", line.criterion),
         _("Asked for"): _("{proposed} instead of {original}", proposed=say(line.proposed), original=say(line.original)),
@@ -89,7 +91,7 @@ def _say_decided(line: DisputeLine, texts: GridTexts) -> dict[str, Any]:
         _("Now"): say(line.decided),
         _("Decided by"): line.decided_by,
         _("Decided on"): figures.day(home.to_local(line.decided_at).date(), year=True),
-        _("After"): figures.days(line.age_days),
+        _("After"): figures.days(line.age_days) if line.age_days else _("the same day"),
         _("Listened by"): line.evaluator,
     }
 

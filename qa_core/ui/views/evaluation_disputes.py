@@ -12,7 +12,7 @@ from qa_core.evaluations.disputes import Decision
 from qa_core.evaluations.reading import AnswerReading, DisputeReading, Reading
 from qa_core.ui import gate
 from qa_core.ui.views import evaluation_words
-from qa_core.ui.views.evaluation_words import of_most
+from qa_core.ui.views.evaluation_words import of_most, warn_of_personal_data
 from qa_core.wording import N_, _
 
 OPEN = "disputed_criterion"
@@ -64,6 +64,7 @@ def _show_form(viewer: Viewer, reading: Reading, answer: AnswerReading) -> None:
             key=f"reason_{answer.key}",
             placeholder=_("What happened in the contact, without names or numbers of customers"),
         )
+        warn_of_personal_data(reason)
         with st.container(horizontal=True, gap="small"):
             if st.button(_("Send the dispute"), type="primary", key=f"send_{answer.key}"):
                 _raise(viewer, reading, answer, proposed, reason)
@@ -97,6 +98,7 @@ def _ask_decision(viewer: Viewer, dispute: DisputeReading, answer: AnswerReading
     decision = st.radio(_("Decision"), options, format_func=titles.get, index=None, horizontal=True, key=key)
     third = evaluation_words.ask(_("Which?"), answer, f"{key}_third", without) if decision == Decision.THIRD else None
     reason = st.text_area(_("Reason, for the advisor and the evaluator"), max_chars=disputes.LONGEST_TEXT, key=f"{key}_reason")
+    warn_of_personal_data(reason)
     if not st.button(_("Decide"), type="primary", key=f"{key}_send"):
         return
     gate.current_viewer(Permission.DECIDE_DISPUTES)

@@ -7,12 +7,12 @@ import streamlit as st
 from qa_core import figures, home
 from qa_core.access import Permission, Viewer
 from qa_core.errors import Refusal
-from qa_core.evaluations import answering, personal_data
+from qa_core.evaluations import answering
 from qa_core.evaluations.disputes import LONGEST_TEXT
 from qa_core.evaluations.reading import READ_KINDS, Reading, SelfReading
 from qa_core.ui import drill, gate
 from qa_core.ui.views import evaluation_answers
-from qa_core.ui.views.evaluation_words import say
+from qa_core.ui.views.evaluation_words import say, warn_of_personal_data
 from qa_core.wording import _
 
 COMMENT = "advisor_comment"
@@ -43,10 +43,7 @@ def _tell(reading: Reading) -> None:
 
 def _ask(viewer: Viewer, reading: Reading) -> None:
     words = st.text_area(_("Your comment"), value=reading.advisor_comment or "", max_chars=LONGEST_TEXT, key=f"{COMMENT}_{reading.evaluation_id}")
-    found = personal_data.find_personal_data(words)
-    if found:
-        kinds = figures.listing(dict.fromkeys(_(personal_data.KINDS[one.kind]) for one in found))
-        st.warning(_("This seems to hold personal data ({kinds}). Take out what is not needed.", kinds=kinds), icon=":material/shield_person:")
+    warn_of_personal_data(words)
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         if reading.acknowledged_at is None and st.button(_("I have read it"), icon=":material/done_all:", type="primary"):
             _do(answering.acknowledge, viewer, reading.evaluation_id)

@@ -1,4 +1,4 @@
-"""Answers of a grid in words: points of the most that there are, or not applicable; and the choice of one."""
+"""Answers of a grid in words: points of the most that there are, or not applicable; the choice of one; and care with what is written beside."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 import streamlit as st
 
 from qa_core import figures
+from qa_core.evaluations import personal_data
 from qa_core.evaluations.reading import AnswerReading
 from qa_core.scoring import NOT_APPLICABLE
 from qa_core.wording import _
@@ -37,6 +38,14 @@ def ask(label: str, answer: AnswerReading, key: str, without: tuple[float | None
 def can_ask(answer: AnswerReading, without: tuple[float | None, ...]) -> bool:
     """Whether any other answer than those is left to choose."""
     return not answer.levels or any(level not in without for level in answer.levels) or (answer.not_applicable and None not in without)
+
+
+def warn_of_personal_data(words: str) -> None:
+    """Say what seems to be personal in what somebody writes, as they write it; contact details are masked besides when it is kept."""
+    found = personal_data.find_personal_data(words)
+    if found:
+        kinds = figures.listing(dict.fromkeys(_(personal_data.KINDS[one.kind]) for one in found))
+        st.warning(_("This seems to hold personal data ({kinds}). Take out what is not needed.", kinds=kinds), icon=":material/shield_person:")
 
 
 def _ask_number(label: str, answer: AnswerReading, key: str, without: tuple[float | None, ...]) -> Any:
