@@ -12,7 +12,7 @@ from qa_core import home
 from qa_core.access import Role, TeamSpan, Viewer
 from qa_core.coaching import plans
 from qa_core.records import store
-from qa_core.records.model import Evaluation, Membership, now
+from qa_core.records.model import Evaluation, Membership
 from qa_core.ui import menu
 from tests.centres import add_people, contact, evaluation, land
 
@@ -118,15 +118,18 @@ def test_the_advisor_meets_their_own_plan_on_both_pages_and_nothing_of_colleague
     click(app, "Add")
     assert plans.find_plans(LEAD, "a0")[0].notes[0].author == "ada"
 
+    app = click(app, "Training file")
+    assert [link.label for link in app.get("link_button")] == ["CSV", "XLSX"]
+
     app = app.switch_page(menu.find_page("my_quality").path).run()
-    assert any("Greet" in link.label for link in app.get("page_link"))
+    assert any("Greet" in link.label for link in app.get("page_link")) and "Under way · greeting" in text_of(app)
 
     app = ask(open_app("ada"), "coaching", plan=str(foreign))
     assert "You do not have access to this" in text_of(app) and "Listen" not in text_of(app)
 
 
 def test_the_manager_reads_and_another_lead_meets_nothing(teams: None, open_app: Callable[..., AppTest]) -> None:
-    plans.open_plan(LEAD, "a0", "Greet", ["greeting"], starts_on=home.today() - timedelta(days=now().day + 30))
+    plans.open_plan(LEAD, "a0", "Greet", ["greeting"], starts_on=home.today() - timedelta(days=40))
 
     app = open_app("mona", "coaching")
     assert not app.exception and "Greet" in text_of(app) and "This week" not in text_of(app)

@@ -74,8 +74,10 @@ def show_line(viewer: Viewer, advisor_id: str | None = None) -> None:
         return
     page, texts = menu.find_page("coaching"), grids.find_grid_texts(viewer)
     for plan in plans.find_plans(viewer, person, is_open=True):
-        label = _("Coaching: {goal} ({state}) – {criteria}", goal=plan.goal, state=telling.say_state(plan), criteria=telling.say_criteria(plan, texts))
-        st.page_link(page.path, label=cards.escape(label), icon=page.icon, query_params={"plan": str(plan.id)})
+        with st.container(gap=None):
+            label = cards.escape(_("Coaching: {goal}", goal=plan.goal))
+            st.page_link(page.path, label=label, icon=page.icon, query_params={"plan": str(plan.id)})
+            st.caption(cards.escape(f"{telling.say_state(plan)} · {telling.say_criteria(plan, texts)}"))
     links.show_download(_("Training file"), training_file.KIND, key=person, advisor_id=person)
 
 
