@@ -33,8 +33,9 @@ def list_gates(as_json: Json = False) -> None:
     if as_json:
         print_json(rows)
         return
+    missing = _("missing")
     for row in rows:
-        print(f"{row['name']} = {row['value'] or _('missing')}   ({row['rule']})\n    {row['title']}. " + _("Expects: {what}", what=row["expects"]))
+        print(f"{row['name']} = {row['value'] or missing}   ({row['rule']})\n    {row['title']}. " + _("Expects: {what}", what=row["expects"]))
     _say_next()
 
 

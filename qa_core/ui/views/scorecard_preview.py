@@ -55,7 +55,8 @@ def _show_criterion(criterion: Criterion, key: str) -> tuple[Any, Any]:
         if criterion.critical:
             st.caption(f":red[:material/report:] {_(HARMS[criterion.critical])} · {_(FAILS[criterion.fails])}")
         if criterion.bonus:
-            st.caption(f":green[:material/add_circle:] {_('Bonus: adds points, never takes any away')}")
+            bonus = _("Bonus: adds points, never takes any away")
+            st.caption(f":green[:material/add_circle:] {bonus}")
         place = st.empty()
         return _ask(criterion, f"{key}_{criterion.key}"), place
 
