@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 import sqlalchemy as sa
 
-from qa_core import demo, lake, passwords, people, query
+from qa_core import calibration, demo, lake, passwords, people, query
 from qa_core.access import Permission, Role, Viewer
 from qa_core.coaching import plans
 from qa_core.demo import accounts
@@ -143,6 +143,17 @@ def test_the_lead_coaches_advisors_of_the_team_and_the_action_list_has_entries_a
         ("low_ratings", "looked_at"),
         ("repeats", "in_hand"),
     ]
+
+
+def test_a_calibration_is_closed_and_another_waits_for_the_evaluator(at_home: Path) -> None:
+    evaluator, manager = viewer_of(Role.EVALUATOR), viewer_of(Role.MANAGER)
+    waiting, closed = calibration.find_rounds(manager)
+    assert waiting.is_open and waiting.finished[evaluator.username] == 0
+    assert [task.state for task in calibration.find_worklist(evaluator)] == ["waiting"] * len(waiting.contacts)
+    found = calibration.get_results(evaluator, closed.id)
+    assert found.unclear and all(item.finished == len(closed.contacts) for item in found.evaluators)
+    strict = {item.name: item.lean for item in found.evaluators}
+    assert strict["Claire Vasseron"] < strict["Ève Mazerat"] < strict["Marc Tillier"]
 
 
 def test_the_same_plan_fills_two_stores_with_the_same_figures(centre: Path, filled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
