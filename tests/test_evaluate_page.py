@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from qa_core.evaluations import drafting
+from qa_core.evaluations import answering, drafting
 from tests.test_drafting import BEST, draw, evaluation_of, room, viewer_of
 
 __all__ = ["room"]
@@ -74,3 +74,21 @@ def test_nobody_elses_draft_is_shown(room, open_app) -> None:
 
     assert "You do not have access to this" in texts(app)
     assert not app.get("segmented_control")
+
+
+def test_advisors_fill_their_self_evaluation_here_and_have_no_list(room, add_person, open_app) -> None:
+    add_person("ana", "advisor", advisor_id="A1")
+    evaluation_id = drafting.start(viewer_of("eve"), draw("eve"))
+    drafting.submit(viewer_of("eve"), evaluation_id, drafting.save(viewer_of("eve"), evaluation_id, 1, BEST, {}))
+    own_id = answering.start_self_evaluation(viewer_of("ana"), evaluation_id)
+
+    app = open_app("ana", "evaluate")
+    assert not app.exception and not app.get("button_group")
+    opened(app, own_id)
+    assert "It counts in no figure" in texts(app)
+    for criterion, points in BEST.items():
+        answer(app, own_id, criterion, str(points))
+    app.button(key=f"submit_{own_id}").click().run()
+
+    made = evaluation_of(own_id)
+    assert (made.kind, made.state, made.evaluator, made.score) == ("self", "published", "ana", pytest.approx(100))

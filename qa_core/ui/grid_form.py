@@ -75,16 +75,26 @@ def show_standing(draft: Draft) -> None:
             colour = "" if result.outcome is None or missing else "green" if result.outcome == "pass" else "red"
             score = figures.value(float(result.score), "score", short=True)
             st.markdown(f"### :{colour}[{score}]" if colour else f"### {score}")
-        said = _("Score") if not missing else _("Score so far")
-        if draft.plan.pass_mark is not None:
-            said = f"{said} · {_('pass mark {mark}', mark=figures.number(float(draft.plan.pass_mark)))}"
-        st.caption(said)
+        st.caption(" · ".join(_say_standing(draft, result, missing)))
         answered = _("{n} of {all} answered", n=whole - missing, all=whole)
         st.progress((whole - missing) / whole, text=answered)
         for failure in result.failures if result else ():
             criterion = next(item for item in draft.plan.criteria if item.key == failure.key)
-            st.markdown(f":red[:material/report:] {_(HARMS[failure.critical])}: {gate.escape(_say(criterion.text))}. {_(FAILS[criterion.fails])}.")
+            harm, consequence = _(HARMS[failure.critical]), _(FAILS[criterion.fails])
+            said = _("{harm}: {criterion}. {consequence}.", harm=harm, criterion=_say(criterion.text), consequence=consequence)
+            st.markdown(f":red[:material/report:] {gate.escape(said)}")
         st.caption(_("{minutes} min spent · saved {time}", minutes=int(draft.seconds_spent // 60), time=f"{home.to_local(draft.saved_at):%H:%M:%S}"))
+
+
+def _say_standing(draft: Draft, result: scoring.Result | None, missing: int) -> list[str]:
+    said = [_("Score so far") if missing else _("Score")]
+    if not missing and result is not None and result.outcome is not None:
+        said.append(_("Passed") if result.outcome == "pass" else _("Failed"))
+    if result is not None and result.score != result.calculated_score:
+        said.append(_("{score} before the critical error", score=figures.value(float(result.calculated_score), "score", short=True)))
+    if draft.plan.pass_mark is not None:
+        said.append(_("pass mark {mark}", mark=figures.number(float(draft.plan.pass_mark))))
+    return said
 
 
 def version_held(draft: Draft) -> int:
@@ -168,7 +178,8 @@ def _show_criterion(draft: Draft, criterion: Criterion) -> None:
         if criterion.critical:
             st.caption(f":red[:material/report:] {_(HARMS[criterion.critical])} · {_(FAILS[criterion.fails])}")
         if criterion.bonus:
-            st.caption(f":green[:material/add_circle:] {_('Bonus: adds points, never takes any away')}")
+            bonus = _("Bonus: adds points, never takes any away")
+            st.caption(f":green[:material/add_circle:] {bonus}")
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             _ask_answer(draft, criterion)
             comment = draft.comments.get(criterion.key, "")
@@ -233,7 +244,8 @@ def _ask_comment(draft: Draft, criterion: str, label: str) -> None:
 def _warn(text: str) -> None:
     kinds = dict.fromkeys(_(personal_data.KINDS[found.kind]) for found in personal_data.find_personal_data(text))
     if kinds:
-        st.caption(f":orange[:material/warning:] {_('This seems to hold personal data: {kinds}.', kinds=figures.listing(kinds))}")
+        said = _("This seems to hold personal data: {kinds}.", kinds=figures.listing(kinds))
+        st.caption(f":orange[:material/warning:] {said}")
 
 
 def _typed(draft_id: int, plan: scoring.Grid) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from qa_core.compliance.gates import PURPOSE_TITLES
 from qa_core.errors import AccessDenied, Refusal
 from qa_core.evaluations import drafting
 from qa_core.evaluations.drafting import Draft, Signed
-from qa_core.sampling import Assignment
+from qa_core.sampling import Assignment, replacing
 from qa_core.ui import drill, gate, grid_form, menu, player
 from qa_core.wording import N_, _, ngettext
 
@@ -22,14 +22,6 @@ MOST_LINES = 40
 _REFUSED = "evaluate_refused"
 _STYLE = Path(__file__).parent.with_name("sticky.css")
 
-BECAUSE = {
-    "no_audio": N_("There is nothing to hear"),
-    "inaudible": N_("It cannot be understood"),
-    "not_a_conversation": N_("It is no conversation with a customer"),
-    "private": N_("It is private"),
-    "knows_the_customer": N_("I know the customer or the advisor too well"),
-    "other": N_("Another reason"),
-}
 HEADS = {
     drafting.SCORED: (N_("Evaluation"), ""),
     drafting.TARGETED: (N_("Targeted evaluation"), N_("Picked by hand: it helps the advisor and counts in no figure.")),
@@ -92,7 +84,7 @@ def show_draft(viewer: Viewer, draft: Draft) -> None:
             _show_submit(draft)
     with standing:
         grid_form.show_standing(draft)
-        if draft.drawn_id is not None:
+        if draft.drawn_id is not None and draft.kind == drafting.SCORED:
             _show_replacing(draft)
 
 
@@ -113,7 +105,8 @@ def _show_assignment(item: Assignment) -> None:
 def _show_task(task: calibration.Task) -> None:
     with st.container(border=True, horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", gap="small"):
         with st.container(gap=None, width="content"):
-            st.markdown(f"**{_('Calibration, contact {n}', n=task.position)}**")
+            number = _("Calibration, contact {n}", n=task.position)
+            st.markdown(f"**{number}**")
             st.text(task.title)
         with st.container(horizontal=True, vertical_alignment="center", gap="small", width="content"):
             _show_due(task.due_on, task.is_overdue)
@@ -207,7 +200,7 @@ def _show_submit(draft: Draft) -> None:
 
 def _show_replacing(draft: Draft) -> None:
     with st.popover(_("This contact cannot be evaluated"), icon=":material/swap_horiz:", type="tertiary"):
-        because = st.radio(_("Why?"), list(BECAUSE), index=None, format_func=lambda code: _(BECAUSE[code]), key=f"because_{draft.id}")
+        because = st.radio(_("Why?"), list(replacing.BECAUSE), index=None, format_func=lambda code: _(replacing.BECAUSE[code]), key=f"because_{draft.id}")
         st.button(
             _("Take another in its place"), disabled=because is None, key=f"replace_{draft.id}", on_click=_replace, args=(draft.id, draft.drawn_id, because)
         )
