@@ -47,7 +47,7 @@ def listened(centre: Path) -> Path:
 def test_evaluators_list_what_they_gave_newest_first_without_advisor_or_customer(listened: Path) -> None:
     found = query.find_given_evaluations(EVE, Filters(MAY))
 
-    assert list(found.columns) == ["day", "grid", "queue", "score", "outcome"]
+    assert list(found.columns) == ["evaluation_id", "day", "grid", "queue", "score", "outcome"]
     assert found["score"].tolist() == [70.0, 90.0]
     assert found["queue"].fillna("").tolist() == ["", "=care"]
     assert query.find_given_evaluations(MARC)["score"].tolist() == [10.0]
@@ -85,7 +85,7 @@ def test_evaluators_cannot_single_out_an_advisor(listened: Path, dimension: str)
 def test_the_page_of_an_evaluator_shows_the_own_scores_and_no_name(listened: Path, open_app: Callable[..., AppTest], add_person: Callable[..., str]) -> None:
     add_person("eve", "evaluator")
 
-    app = open_app("eve")
+    app = open_app("eve", "scores")
 
     assert not app.exception and not app.error
     assert app.title[0].value == "Scores"

@@ -17,7 +17,7 @@ from qa_core.slices import Filters
 
 
 def find_given_evaluations(viewer: Viewer, where: Filters = Filters(), limit: int = 50) -> pd.DataFrame:
-    """The published evaluations that the viewer gave, newest contact first: `day` of the contact, `grid`, `queue` where the contact is known,
+    """The published evaluations that the viewer gave, newest contact first: `evaluation_id`, `day` of the contact, `grid`, `queue` where the contact is known,
     `score` and `outcome`. Filters may only use what an evaluation knows by itself."""
     viewer.require(Permission.SEE_OWN_EVALUATIONS)
     dimensions = cuts.dimensions_of((), where)
@@ -26,7 +26,7 @@ def find_given_evaluations(viewer: Viewer, where: Filters = Filters(), limit: in
     question = make_question(viewer, (), where)
     same = sa.and_(ANSWERS.c.source_system == CONTACTS.c.source_system, ANSWERS.c.contact_id == CONTACTS.c.contact_id)
     statement = (
-        sa.select(ANSWERS.c.local_start.label("day"), ANSWERS.c.grid, CONTACTS.c.queue, ANSWERS.c.score, ANSWERS.c.outcome)
+        sa.select(ANSWERS.c.evaluation_id, ANSWERS.c.local_start.label("day"), ANSWERS.c.grid, CONTACTS.c.queue, ANSWERS.c.score, ANSWERS.c.outcome)
         .select_from(ANSWERS.outerjoin(CONTACTS, same))
         # Named besides the scope, which lets the system see all: these are the evaluations of one person.
         .where(viewer.scope(ANSWERS), ANSWERS.c.evaluator == viewer.username, ANSWERS.c.is_first)

@@ -10,7 +10,7 @@ from qa_core import charts, figures, query
 from qa_core.access import Viewer
 from qa_core.findings import Finding
 from qa_core.query import grids
-from qa_core.ui import cached, cards, tables
+from qa_core.ui import cached, cards, drill, tables
 from qa_core.ui.cards import Tile
 from qa_core.ui.filter_bar import Look
 from qa_core.wording import _
@@ -49,7 +49,9 @@ def show_last(viewer: Viewer, look: Look) -> None:
     """The last evaluations of the period."""
     found, texts = query.find_given_evaluations(viewer, look.where), grids.find_grid_texts(viewer)
     with st.container(border=True, gap="xxsmall"):
-        cards.show_heading(Finding(_("My last evaluations")), _("By the day of the contact, in {period}; at most fifty.", period=look.period_title))
+        cards.show_heading(
+            Finding(_("My last evaluations")), _("By the day of the contact, in {period}; at most fifty. Click a line to read it.", period=look.period_title)
+        )
         rows = [
             {
                 _("Contact of"): figures.day(record["day"].date(), year=True),
@@ -60,7 +62,13 @@ def show_last(viewer: Viewer, look: Look) -> None:
             }
             for record in found.to_dict("records")
         ]
-        tables.show(rows, {}, "table_scores", height=560)
+        tables.show(rows, {}, "table_scores", lambda: _open(found["evaluation_id"].tolist()), height=560)
+
+
+def _open(numbers: list[int]) -> None:
+    cells = st.session_state["table_scores"]["selection"]["cells"]
+    if cells:
+        drill.to_evaluation("scores", numbers[cells[0][0]])
 
 
 def _build_spread(score: Any) -> Tile:
