@@ -19,6 +19,8 @@ from qa_core.wording import N_, _
 
 KPIS = ("evaluation_score", "first_contact_resolution", "csat", "average_handle_time")
 MEASURES = ("evaluation_score", "first_contact_resolution", "first_contact_resolution_declared", "csat", "csat_mean", "average_handle_time")
+LISTENED = "listened_rate"
+"""No measure of an advisor, but of those who listen: nobody is to be listened to far more than the rest."""
 VIEWS = {"measure": N_("One measure"), "all": N_("All measures"), "criteria": N_("Criteria"), "teams": N_("By team")}
 
 
@@ -45,7 +47,7 @@ def show_views(viewer: Viewer, look: Look) -> None:
 
 def _show_measure(viewer: Viewer, look: Look) -> None:
     """Bands of those who cannot be told apart, the funnel, and how much more data it would take."""
-    key = choice.ask("measure", _("Measure"), {key: cards.title_of(get_kpi(key)) for key in MEASURES}, key="advisors_measure")
+    key = choice.ask("measure", _("Measure"), {key: cards.title_of(get_kpi(key)) for key in (*MEASURES, LISTENED)}, key="advisors_measure")
     group = compared.read_group(viewer, look, key)
     if group is None:
         compared.show_nobody(key)
