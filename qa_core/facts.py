@@ -133,6 +133,9 @@ INTERVALS = sa.Table(
 AS_GIVEN = {name: f"given_{name}" for name in ("queue", "reason", "campaign", "advisor_id", "team", "outcome", "customer_key")}
 """The columns that the centre's own conventions may change, and where each keeps what the source said, so that every convention can be taken back."""
 
+RESTRAINTS = ("customer_objected", "notice_played", "stopped_by_advisor", "private_line")
+"""The columns of a contact that may speak against keeping its audio."""
+
 NEIGHBOURS = ("seconds_to_next", "seconds_since_previous", "seconds_to_reached")
 CONTACT_KEY = ("source_system", "contact_id")
 SPEND_KEY = ("day", "source", "medium", "campaign", "currency")

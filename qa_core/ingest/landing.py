@@ -11,11 +11,11 @@ import duckdb
 import pyarrow.parquet as pq
 from sqlalchemy.orm import Session
 
-from qa_core import advisors, evaluations, lake, names, query, settings
+from qa_core import advisors, evaluations, lake, names, settings
 from qa_core.access import Viewer
 from qa_core.conventions import assignments
 from qa_core.conventions.standing import Conventions
-from qa_core.facts import INTERVAL_KEY, SPEND_KEY
+from qa_core.facts import INTERVAL_KEY, RESTRAINTS, SPEND_KEY
 from qa_core.ingest import applying, arrivals, attaching, batches, contacts, intervals, marking, quarantine, recordings, waiting
 from qa_core.ingest.options import ImportOptions, Progress
 from qa_core.ingest.profiles import tracking
@@ -123,7 +123,7 @@ def land_contacts(landing: Landing) -> None:
         landing.decide("file", N_("rows that had waited for these contacts joined them"), N_("{joined}"), joined=_list_counts(joined))
     landing.finish(result)
     applying.apply_if_due()
-    if set(prepared.carried) & set(query.RESTRAINTS):
+    if set(prepared.carried) & set(RESTRAINTS):
         delete_forbidden(landing.viewer.username)
 
 

@@ -14,14 +14,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from sqlalchemy.orm import Session
 
-from qa_core import home, query, recordings
+from qa_core import home, recordings
 from qa_core.access import Viewer
 from qa_core.compliance import gates
 from qa_core.ingest import batches
 from qa_core.ingest.free_text import mask_contact_details
 from qa_core.ingest.quarantine import Rejected
 from qa_core.ingest.staged import Staged
-from qa_core.query import RecordedContact
 from qa_core.recordings import audio, keeping, vault
 from qa_core.records.listening import Recording
 from qa_core.records.model import now
@@ -29,6 +28,7 @@ from qa_core.wording import N_
 
 if TYPE_CHECKING:
     from qa_core.ingest.landing import Landing
+    from qa_core.query import RecordedContact
 
 PURPOSE_WORDS = {
     "formation": "training",
@@ -126,6 +126,8 @@ def land(landing: Landing) -> None:
 
 
 def _find_contacts(rows: list[Coming], system: str | None) -> None:
+    from qa_core import query  # only here: files of rows do without the libraries of the pages
+
     found: dict[str, list[RecordedContact]] = {}
     for contact in query.find_recorded(Viewer.SYSTEM, {item.row["contact_id"] for item in rows}):
         found.setdefault(contact.contact_id, []).append(contact)

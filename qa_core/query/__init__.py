@@ -14,13 +14,12 @@ from qa_core.query.measuring import measure
 from qa_core.query.numbers import find_number_uses
 from qa_core.query.own import find_own_evaluations, team_medians
 from qa_core.query.ratings import find_ratings
-from qa_core.query.recorded import RESTRAINTS, RecordedContact, find_recorded
+from qa_core.query.recorded import RecordedContact, find_recorded
 from qa_core.query.remarks import find_remarks, may_read_remarks
 from qa_core.query.rows import to_json
 from qa_core.query.waits import UNHAPPY_BANDS, find_service_levels, find_unhappy_by_wait, find_waits
 
 __all__ = [
-    "RESTRAINTS",
     "UNHAPPY_BANDS",
     "Advisor",
     "Chain",

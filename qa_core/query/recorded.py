@@ -14,9 +14,6 @@ from qa_core import engines
 from qa_core.access import Viewer
 from qa_core.facts import CONTACTS
 
-RESTRAINTS = ("customer_objected", "notice_played", "stopped_by_advisor", "private_line")
-"""The columns of a contact that may speak against keeping its audio."""
-
 WANTED = sa.table("wanted", sa.column("contact_id"))
 
 AGAINST = sa.case(

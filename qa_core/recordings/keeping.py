@@ -8,20 +8,23 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from qa_core import home, journal, query
+from qa_core import home, journal
 from qa_core.access import Permission, Viewer
 from qa_core.compliance import gates
 from qa_core.errors import AccessDenied, Refusal
-from qa_core.query import RecordedContact
 from qa_core.recordings import audio, vault
 from qa_core.records import store
 from qa_core.records.listening import Recording
 from qa_core.records.model import Advisor, now
 from qa_core.wording import N_
+
+if TYPE_CHECKING:
+    from qa_core.query import RecordedContact
 
 PURPOSES = (*gates.PURPOSES, "proof")
 """What audio may be kept for; `proof` of a contract is never listened to here."""
@@ -89,7 +92,7 @@ def store_file(session: Session, source_system: str, contact_id: str, path: Path
 
     Raises Refusal where the contact is missing or speaks against it, audio.Unfit for what is no audio.
     """
-    found = [item for item in query.find_recorded(Viewer.SYSTEM, [contact_id]) if item.source_system == source_system]
+    found = [item for item in _find_recorded([contact_id]) if item.source_system == source_system]
     if not found:
         raise AccessDenied()
     if purpose not in PURPOSES:
@@ -160,7 +163,7 @@ def delete_forbidden(actor: str) -> int:
         ids = set(session.scalars(sa.select(Recording.contact_id).where(Recording.file_name.is_not(None))))
     if not ids:
         return 0
-    against = {(item.source_system, item.contact_id): item.against for item in query.find_recorded(Viewer.SYSTEM, ids) if item.against}
+    against = {(item.source_system, item.contact_id): item.against for item in _find_recorded(ids) if item.against}
     if not against:
         return 0
     with store.writing() as session:
@@ -200,6 +203,13 @@ def _find_expired(session: Session, as_of: date | None) -> list[Recording]:
     months = gates.retention_months(session, "recording")
     moment = now() if as_of is None else datetime.combine(as_of, time(), home.current().zone)
     return [recording for recording in find_live(session) if is_over(recording, months, moment)]
+
+
+def _find_recorded(contact_ids: Iterable[str]) -> list[RecordedContact]:
+    # Only here: what asks the lake loads the libraries of the pages, which an import of a file that is known does without.
+    from qa_core import query
+
+    return query.find_recorded(Viewer.SYSTEM, contact_ids)
 
 
 def sweep() -> int:

@@ -8,16 +8,15 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from qa_core import journal, query, tickets
+from qa_core import journal, tickets
 from qa_core.access import Permission, Role, Viewer
 from qa_core.compliance import accreditations, gates
 from qa_core.errors import AccessDenied, Refusal
-from qa_core.query import RecordedContact
 from qa_core.recordings import vault
 from qa_core.recordings.keeping import is_over, known_advisor
 from qa_core.records import store
@@ -25,6 +24,9 @@ from qa_core.records.listening import Calibration, CalibrationContact, DrawnCont
 from qa_core.records.model import Evaluation, now
 from qa_core.sign_in import SignedIn
 from qa_core.wording import N_
+
+if TYPE_CHECKING:
+    from qa_core.query import RecordedContact
 
 OWN = "own"
 """The purpose of an advisor who listens to their own call."""
@@ -155,6 +157,8 @@ def read(sound: Sound, start: int, end: int) -> Iterator[bytes]:
 
 
 def _require(session: Session, viewer: Viewer, recording_id: int, purpose: str) -> tuple[Recording, RecordedContact]:
+    from qa_core import query  # only here: an import that deletes recordings does without the libraries of the pages
+
     viewer.require(Permission.LISTEN)
     if viewer.is_system or (purpose == OWN) != (viewer.role == Role.ADVISOR):
         raise AccessDenied()
