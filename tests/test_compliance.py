@@ -247,9 +247,9 @@ def test_the_page_opens_for_the_data_protection_officer_with_what_is_missing(ope
     app = open_app("dora")  # it is what they came for
 
     assert FIRST_LINE in [element.value for element in app.markdown]
-    assert "6 gates are closed" in app.error[0].value
+    assert "6 gates are closed" in app.warning[0].value
     for title in ("Works council consulted on", "Purposes", "Accredited listeners"):
-        assert title in app.error[0].value
+        assert title in app.warning[0].value
 
 
 def test_the_officer_opens_the_centre_on_the_page(open_app: Callable[..., AppTest], add_person: Callable[..., str], centre: Path) -> None:

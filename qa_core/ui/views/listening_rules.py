@@ -48,7 +48,7 @@ def show_state(viewer: Viewer) -> None:
             len(missing),
             titles=figures.listing(missing),
         )
-        st.error(message, icon=":material/lock:")
+        st.warning(message, icon=":material/lock:")
         return
     waiting = sum(notice.informed_on is None for notice in notices.find_all(viewer))
     if waiting:
