@@ -131,7 +131,7 @@ def _show_gate(name: str, title: str, meaning: str, source: str, value: str | No
 
 def _ask_value(standing: Standing, place: Any) -> None:
     entry = standing.gate
-    with place.popover(_("Change") if standing.value else _("Enter"), icon=":material/edit:"), st.form(f"gate_{entry.name}", border=False):
+    with place.popover(_("Enter anew") if standing.value else _("Enter"), icon=":material/edit:"), st.form(f"gate_{entry.name}", border=False):
         given = _ask(entry, standing.value)
         if st.form_submit_button(_("Save"), type="primary"):
             change(lambda viewer: gates.set_gate(viewer, entry.name, given), _("{title} is entered.", title=_(entry.title)))
