@@ -81,7 +81,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Cell:
-    """The contacts of one advisor in one stratum of the frame: how many, and two sums over their keys that tell one set from another."""
+    """The contacts of one advisor in one stratum of the frame: how many, and a sum over their keys that tells one set from another."""
 
     advisor_id: str
     name: str
@@ -107,20 +107,26 @@ def find_frame(viewer: Viewer, asked: Asked) -> Frame:
     """The frame within the viewer's scope: cells of advisor and stratum, and what is outside by its first reason. No contact by itself."""
     viewer.require(Permission.MANAGE_LISTENING)
     judged = _judge(viewer, asked).subquery("judged")
-    counts = sa.select(judged.c.outside, judged.c.advisor_id, sa.func.count().label("n")).group_by(judged.c.outside, judged.c.advisor_id)
-    excluded: dict[str, int] = {}
-    advisors = set()
-    for row in _run(asked, counts):
-        if row["advisor_id"] is not None:
-            advisors.add(row["advisor_id"])
-        if row["outside"] is not None:
-            excluded[row["outside"]] = excluded.get(row["outside"], 0) + int(row["n"])
     key = judged.c.source_system.concat(sa.literal(SEPARATOR)).concat(judged.c.contact_id)
     inside = judged.c.outside.is_(None)
-    sums = [sa.cast(sa.func.sum(part(key)), sa.Text) for part in (sa.func.md5_number_lower, sa.func.md5_number_upper)]
-    cells = sa.select(judged.c.advisor_id, judged.c.cell, sa.func.count().label("n"), sums[0].label("lower"), sums[1].label("upper"))
-    found = _run(asked, cells.where(inside).group_by(judged.c.advisor_id, judged.c.cell))
-    made = sorted((Cell(row["advisor_id"], row["cell"], int(row["n"]), f"{row['lower']} {row['upper']}") for row in found), key=_place)
+    # One pass for all: whoever is outside has no cell, and nothing of theirs is summed.
+    groups = sa.select(
+        judged.c.outside,
+        judged.c.advisor_id,
+        sa.case((inside, judged.c.cell)).label("cell"),
+        sa.func.count().label("n"),
+        sa.cast(sa.func.sum(sa.case((inside, sa.func.md5_number_lower(key)))), sa.Text).label("fingerprint"),
+    ).group_by(sa.text("1, 2, 3"))
+    excluded: dict[str, int] = {}
+    advisors, made = set(), []
+    for row in _run(asked, groups):
+        if row["advisor_id"] is not None:
+            advisors.add(row["advisor_id"])
+        if row["outside"] is None:
+            made.append(Cell(row["advisor_id"], row["cell"], int(row["n"]), row["fingerprint"]))
+        else:
+            excluded[row["outside"]] = excluded.get(row["outside"], 0) + int(row["n"])
+    made.sort(key=_place)
     ordered = {reason: excluded[reason] for reason in REASONS if reason in excluded}
     return Frame(tuple(made), ordered, tuple(sorted(advisors)), _find_shares(asked, judged, inside))
 
