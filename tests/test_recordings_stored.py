@@ -133,6 +133,14 @@ def test_a_file_that_ends_before_its_time_is_damaged(form: str, tmp_path: Path) 
         audio.examine(path)
 
 
+def test_a_wav_whose_writer_did_not_know_its_length_is_read_to_its_end(tmp_path: Path) -> None:
+    path = sounds.make(tmp_path / "a", seconds=2.0)
+    content = path.read_bytes()
+    path.write_bytes(content[:4] + b"\xff" * 4 + content[8:40] + b"\xff" * 4 + content[44:])
+
+    assert b"".join(audio.read(audio.examine(path))) == content
+
+
 def test_a_name_in_the_tag_of_an_mp3_is_not_kept(tmp_path: Path) -> None:
     path = sounds.make(tmp_path / "a", "mp3")
     plain = path.read_bytes()
