@@ -441,3 +441,4 @@ def test_the_command_line_adds_draws_lists_and_closes(listened: Any, tmp_path: P
     assert commands.run(["draw", "--plan", "winter", "--seed", "5", "--json"]) == 1
     assert json.loads(capsys.readouterr().out)["error"]["code"] == "access_denied"
     assert commands.run(["plan", "add", str(tmp_path / "none.toml")]) == 2
+    assert commands.run(["draw", "--plan", "november", "--seed", "-1"]) == 2
