@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from qa_core import journal, names, scoring
+from qa_core import grids, journal, names, scoring
 from qa_core.access import Permission, Role, Viewer
 from qa_core.compliance import accreditations, gates
 from qa_core.errors import AccessDenied, Refusal
@@ -127,7 +127,7 @@ def start(viewer: Viewer, drawn_id: int) -> int:
         plan = drawn.draw.plan
         if contact is None or not contact.is_withdrawn:
             _require_may_listen(session, viewer, plan.purpose, drawn.advisor_id, drawn)
-            grid = session.scalar(sa.select(Grid).where(Grid.key == plan.grid_key, Grid.published_at.is_not(None)).order_by(Grid.version.desc()).limit(1))
+            grid = grids.newest_published(session, plan.grid_key)
             if grid is None:
                 raise Refusal("grid_not_published", N_("The grid is not published; publish it first, then evaluate with it."))
             made = open_draft(
@@ -146,7 +146,7 @@ def start(viewer: Viewer, drawn_id: int) -> int:
             if drawn.state == "waiting":
                 drawn.state = "started"
             return made.id
-        _set_aside(drawn)
+        _set_aside(session, viewer, drawn)
     raise _withdrawn()
 
 
@@ -336,7 +336,7 @@ def look_at_contact(viewer: Viewer, evaluation_id: int) -> assigned.AssignedCont
         if evaluation.state == "draft":
             session.delete(evaluation)
             journal.record(session, viewer.username, "evaluation_withdrawn", str(evaluation_id))
-        _set_aside(drawn)
+        _set_aside(session, viewer, drawn)
     raise _withdrawn()
 
 
@@ -374,9 +374,10 @@ def _require_draft(evaluation: Evaluation) -> None:
         raise Refusal("already_submitted", N_("This evaluation was submitted already. Correct it on its own page, with a reason."))
 
 
-def _set_aside(drawn: DrawnContact | None) -> None:
+def _set_aside(session: Session, viewer: Viewer, drawn: DrawnContact | None) -> None:
     if drawn is not None and drawn.state in ("waiting", "started"):
         drawn.state, drawn.replaced_because = "replaced", "private"
+        journal.record(session, viewer.username, "drawn_replaced", f"{drawn.draw.plan.name}/{drawn.id}", reason="private")
 
 
 def _withdrawn() -> Refusal:

@@ -171,7 +171,7 @@ def _show_contact(viewer: Viewer, draft: Draft) -> None:
     if draft.source_system is not None and draft.contact_id is not None:
         is_own = draft.kind == drafting.SELF
         purpose = "own" if is_own else drafting.CALIBRATION if draft.kind == drafting.CALIBRATION else draft.purpose
-        reason = f"{draft.kind} {draft.id}"
+        reason = f"{_(HEADS[draft.kind][0])} {draft.id}"
         player.show(viewer, draft.source_system, draft.contact_id, purpose, reason, key=f"listen_{draft.id}", evaluation_id=draft.id)
 
 

@@ -1,0 +1,40 @@
+"""Filling a grid in a real browser: the tab closed and opened again shows the same answers, and the keyboard goes through the grid."""
+
+from __future__ import annotations
+
+import pytest
+from conftest import PASSWORD
+
+from qa_core import people
+from qa_core.access import Viewer
+from tests import hearing
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def draft(server) -> int:
+    """The grid that Eve has begun on the call drawn for her."""
+    hearing.build(lambda username, role, **bounds: people.add(Viewer.SYSTEM, username, role, password=PASSWORD, **bounds))
+    return hearing.start_draft()
+
+
+def test_a_closed_tab_loses_no_answer(new_page, sign_in_as, draft) -> None:
+    page = new_page()
+    address = f"/evaluate?id={draft}"
+    page.goto(address)
+    sign_in_as(page, "eve")
+    page.goto(address)
+    first = page.locator(f"[class*='st-key-grid_{draft}_box_']").first
+    first.get_by_role("radio").last.click()
+    page.get_by_text("1 of ").wait_for()
+    page.locator("textarea").last.fill("Warm and clear")
+    page.locator("textarea").last.press("Tab")
+    page.wait_for_timeout(2_000)
+
+    again = page.context.new_page()
+    page.close()
+    again.goto(address)
+    again.get_by_text("1 of ").wait_for()
+    assert again.locator("textarea").last.input_value() == "Warm and clear"
+    assert again.locator(f"[class*='st-key-grid_{draft}_box_']").first.get_by_role("radio").last.get_attribute("aria-checked") == "true"
