@@ -349,6 +349,17 @@ def test_an_evaluator_finds_what_waits_for_them_and_nobody_elses(listened: Any) 
         sampling.find_worklist(Viewer("boss", None))
 
 
+def test_a_contact_whose_caller_objects_after_the_draw_is_not_even_listed(listened: Any) -> None:
+    listened(calls("zoe", 2))
+    sampling.add_plan(SYSTEM, plan(per_advisor=2))
+    sampling.draw(SYSTEM, "november", 5)
+    assert {item.contact_id for item in sampling.find_worklist(viewer_of("eve"))} == {"zoe0", "zoe1"}
+
+    land([call("zoe1", "zoe", day=3, hour=10, customer_objected=True)], "later")
+
+    assert {item.contact_id for item in sampling.find_worklist(viewer_of("eve"))} == {"zoe0"}
+
+
 def test_a_contact_is_replaced_by_the_next_one_of_the_same_advisor_and_never_drawn_again(listened: Any) -> None:
     listened([*calls("zoe", 6), *calls("max", 4)])
     sampling.add_plan(SYSTEM, plan(strata=[], maximum_per_advisor=4))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -17,7 +18,7 @@ from qa_core.records.listening import DrawnContact
 from qa_core.records.model import Evaluation
 
 SHOWN = ("local_start", "channel", "queue", "reason", "talk_seconds", "hold_seconds")
-WITHDRAWN = ("customer_objected", "stopped_by_advisor", "private_line")
+WITHDRAWN = {"customer_objected": True, "stopped_by_advisor": True, "private_line": True, "notice_played": False}
 """Any of these, and nobody listens to the contact any more (COMPLIANCE R3, R9)."""
 
 
@@ -47,8 +48,22 @@ def find_assigned(viewer: Viewer, source_system: str, contact_id: str, local_day
     row: dict[str, Any] = {name: None if value != value else value for name, value in frame.to_dict("records")[0].items()}
     parts = [row[name] for name in ("talk_seconds", "hold_seconds") if row[name] is not None]
     start = row["local_start"].to_pydatetime()
-    withdrawn = any(row[name] is True for name in WITHDRAWN)
+    withdrawn = any(row[name] is not None and bool(row[name]) is value for name, value in WITHDRAWN.items())
     return AssignedContact(start, row["channel"], row["queue"], row["reason"], sum(parts) if parts else None, withdrawn)
+
+
+def find_withdrawn(viewer: Viewer, days: Mapping[tuple[str, str], date]) -> set[tuple[str, str]]:
+    """Which of these contacts (system and id → their day) nobody may listen to any more, so that they are not even listed."""
+    viewer.require(Permission.FILL_GRIDS)
+    if not days:
+        return set()
+    months = [f"{day:%Y-%m}" for day in days.values()]
+    against = sa.or_(*(CONTACTS.c[name].is_(value) for name, value in WITHDRAWN.items()))
+    named = CONTACTS.c.contact_id.in_([contact_id for _system, contact_id in days])
+    frame = engines.current().run(
+        sa.select(CONTACTS.c.source_system, CONTACTS.c.contact_id).where(named, against), first_month=min(months), last_month=max(months)
+    )
+    return set(zip(frame["source_system"], frame["contact_id"], strict=True)) & set(days)
 
 
 def _is_theirs(session: Any, viewer: Viewer, source_system: str, contact_id: str) -> bool:

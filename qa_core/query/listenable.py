@@ -49,8 +49,8 @@ def _read(viewer: Viewer, numbers: list[str], first_month: str | None = None, la
     if not numbers:
         return []
     columns = [CONTACTS.c[name] for name in ("source_system", "contact_id", "local_start", "advisor_id", "team")]
-    allowed = [CONTACTS.c[name].is_not(sa.true()) for name in WITHDRAWN]
-    allowed += [CONTACTS.c.notice_played.is_not(sa.false()), CONTACTS.c.recording_purpose.is_distinct_from(PROOF)]
+    allowed = [CONTACTS.c[name].is_distinct_from(value) for name, value in WITHDRAWN.items()]
+    allowed.append(CONTACTS.c.recording_purpose.is_distinct_from(PROOF))
     statement = sa.select(*columns).where(viewer.scope(CONTACTS), CONTACTS.c.contact_id.in_(numbers), ANSWERED, CONTACTS.c.advisor_id.is_not(None), *allowed)
     frame = engines.current().run(statement, first_month=first_month, last_month=last_month)
     rows = frame.itertuples(index=False)

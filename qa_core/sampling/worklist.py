@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from qa_core import home
 from qa_core.access import Permission, Viewer
 from qa_core.compliance import accreditations
+from qa_core.query.assigned import find_withdrawn
 from qa_core.records import store
 from qa_core.records.listening import Draw, DrawnContact, ListeningPlan
 from qa_core.records.model import Evaluation
@@ -37,7 +38,8 @@ class Assignment:
 
 
 def find_worklist(viewer: Viewer) -> list[Assignment]:
-    """What still waits for the viewer: overdue first, then by day due, then as drawn. Empty for purposes that they are not accredited for today."""
+    """What still waits for the viewer: overdue first, then by day due, then as drawn. Empty for purposes that they are not accredited for today;
+    without the contacts that nobody may listen to any more."""
     viewer.require(Permission.FILL_GRIDS)
     today = home.today()
     drafts = sa.select(Evaluation.drawn_id, sa.func.max(Evaluation.id).label("evaluation_id")).where(
@@ -55,6 +57,7 @@ def find_worklist(viewer: Viewer) -> list[Assignment]:
         rows = session.execute(statement).all()
         listened = {plan.purpose for _drawn, plan, _evaluation in rows}
         allowed = {purpose for purpose in listened if accreditations.is_accredited(session, viewer.username, purpose)}
+    withdrawn = find_withdrawn(viewer, {(drawn.source_system, drawn.contact_id): drawn.local_start.date() for drawn, _plan, _evaluation in rows})
     made = [
         Assignment(
             drawn.id,
@@ -72,6 +75,6 @@ def find_worklist(viewer: Viewer) -> list[Assignment]:
             drawn.due_on is not None and drawn.due_on < today,
         )
         for drawn, plan, evaluation_id in rows
-        if plan.purpose in allowed
+        if plan.purpose in allowed and (drawn.source_system, drawn.contact_id) not in withdrawn
     ]
     return sorted(made, key=lambda item: (item.due_on is None, item.due_on or date.max, item.drawn_id))
