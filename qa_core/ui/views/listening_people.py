@@ -84,7 +84,8 @@ def _ask_accreditation(viewer: Viewer) -> None:
             _("Accredit"), list(eligible), index=None, format_func=lambda name: eligible[name], placeholder=_("Choose a person"), key="accredit_who"
         )
         until = st.date_input(_("Until"), home.today() + timedelta(days=USUAL_DAYS), min_value=home.today(), format="DD/MM/YYYY", key="accredit_until")
-        purposes = st.multiselect(_("Purposes"), gates.PURPOSES, usual, format_func=say_purpose, key="accredit_purposes")
+        # A new key for other purposes: the field would keep those proposed before.
+        purposes = st.multiselect(_("Purposes"), gates.PURPOSES, usual, format_func=say_purpose, key=f"accredit_purposes_{entered}")
         sent = st.form_submit_button(_("Give the accreditation"), type="primary")
     if sent and (username is None or not isinstance(until, date) or not purposes):
         st.warning(_("Choose a person, a last day and at least one purpose."))
