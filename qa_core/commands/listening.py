@@ -50,11 +50,12 @@ def list_plans(as_json: Json = False) -> None:
     if as_json:
         print_json([plan.as_json() for plan in plans])
         return
+    closed = _("(closed)")
     for plan in plans:
         print(
             _(
                 "{name}: {purpose}, {first} – {last}, {n} per advisor; drawn {drawn}, done {done}, overdue {overdue}, missing {short}",
-                name=plan.name + (" " + _("(closed)") if plan.is_closed else ""),
+                name=f"{plan.name} {closed}" if plan.is_closed else plan.name,
                 purpose=plan.purpose,
                 first=plan.starts_on.isoformat(),
                 last=plan.ends_on.isoformat(),

@@ -176,7 +176,8 @@ def _read_sheets(name: str, sheets: Sequence[_Cells]) -> dict[str, Any]:
     if "points" not in titles:
         message = N_("{name} has no column {column}. Columns found: {found}.")
         found = ", ".join(cell.strip() for cell in chosen.rows[place] if cell.strip())
-        raise Refusal("no_grid_table", message, name=name, column=_(table.COLUMNS["points"]), found=found)
+        title = table.COLUMNS["points"]
+        raise Refusal("no_grid_table", message, name=name, column=_(title), found=found)
     said = [row for sheet in sheets for row in (sheet.rows[:place] if sheet is chosen else sheet.rows)]
     header = {line: row[1] for row in said if len(row) > 1 and (line := table.find_name(row[0])) in table.HEADER}
     if not header.get("title") and not header.get("title_en") and not header.get("title_fr"):

@@ -32,7 +32,8 @@ def value_title(dimension: str, value: str | None) -> str:
     if value is None:
         return _("unknown")
     if dimension in ("hour", "duration"):
-        return _({"hour": HOUR_TITLES, "duration": DURATION_TITLES}[dimension].get(value, value))
+        titles = HOUR_TITLES if dimension == "hour" else DURATION_TITLES
+        return _(titles[value]) if value in titles else value
     return figures.name(dimension, int(value) if dimension == "weekday" else value)
 
 
