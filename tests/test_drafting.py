@@ -19,7 +19,7 @@ from qa_core import home, people, wording
 from qa_core.access import Viewer
 from qa_core.compliance import accreditations
 from qa_core.errors import AccessDenied, Misuse, Refusal
-from qa_core.evaluations import amending, drafting, publishing
+from qa_core.evaluations import amending, disputes, drafting, publishing
 from qa_core.query import answers as published
 from qa_core.records import store
 from qa_core.records.listening import Accreditation, Draw, DrawnContact, EvaluationRevision, ListeningPlan
@@ -272,6 +272,41 @@ def test_a_correction_keeps_what_stood_before(room) -> None:
         assert published.change_counter(session) != before
     assert (kept.version, kept.content["score"], kept.reason, kept.replaced_by) == (version, 100, "amended: Heard again", "eve")
     assert next(answer for answer in kept.content["answers"] if answer["criterion"] == "close")["comment"] == "Good"
+
+
+def test_a_correction_leaves_alone_what_was_disputed(room, add_person) -> None:
+    add_person("ana", "advisor", advisor_id="A1")
+    add_person("mona", "manager", sites=())
+    eve, mona = viewer_of("eve"), viewer_of("mona")
+    evaluation_id = drafting.start(eve, draw("eve"))
+    drafting.submit(eve, evaluation_id, drafting.save(eve, evaluation_id, 1, BEST | {"greeting": 0}, {"greeting": "None heard"}))
+    dispute_id = disputes.raise_dispute(viewer_of("ana"), evaluation_id, "greeting", 2, "It is at the very beginning")
+    assert amending.get_standing(eve, evaluation_id).disputed == {"greeting"}
+
+    def amend(answers, comments=None) -> int:
+        version = evaluation_of(evaluation_id).version
+        return amending.amend(eve, evaluation_id, version, answers, comments or {"greeting": "None heard"}, None, "Heard again")
+
+    for answers, comments in ((BEST | {"greeting": 1}, None), (BEST | {"greeting": 0, "close": 1}, {"greeting": "Never said it"})):
+        with pytest.raises(Refusal) as refused:  # before the decision
+            amend(answers, comments)
+        assert refused.value.code == "disputed" and "disputed" in str(refused.value)
+    amend(BEST | {"greeting": 0, "close": 1})
+    disputes.decide(mona, dispute_id, "accept", reason="At second 3")
+    with pytest.raises(Refusal) as refused:  # after it
+        amend(BEST | {"greeting": 0})
+    assert refused.value.code == "disputed"
+    with pytest.raises(Refusal) as refused:
+        amend(BEST | {"greeting": 2, "close": 1})
+    assert refused.value.code == "nothing_changed"
+    amend(BEST)
+
+    assert evaluation_of(evaluation_id).score == pytest.approx(100)
+    with store.reading() as session:
+        reasons = session.scalars(sa.select(EvaluationRevision.reason).order_by(EvaluationRevision.version)).all()
+    assert reasons == ["amended: Heard again", "disputed: At second 3", "amended: Heard again"]
+    with pytest.raises(AccessDenied):
+        amending.get_standing(viewer_of("max"), evaluation_id)
 
 
 def test_what_is_written_of_people_is_masked_or_confirmed(room) -> None:

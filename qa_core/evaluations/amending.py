@@ -3,16 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from qa_core import journal
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from qa_core import journal, scoring, wording
 from qa_core.access import Viewer
-from qa_core.errors import AccessDenied, Misuse
+from qa_core.errors import AccessDenied, Misuse, Refusal
 from qa_core.evaluations import completing, drafting, personal_data
+from qa_core.evaluations.drafting import Draft
 from qa_core.records import store
+from qa_core.records.listening import Dispute
+from qa_core.records.model import Evaluation
 from qa_core.wording import N_
 
 AMENDED = "amended"
+LONGEST_REASON = 1_000
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A submitted evaluation as it stands, to be corrected; `disputed`: the criteria whose answers are for whoever decides on disputes."""
+
+    evaluation: Draft
+    disputed: frozenset[str]
+
+
+def get_standing(viewer: Viewer, evaluation_id: int) -> Standing:
+    """What the viewer may correct of their own evaluation. Raises AccessDenied for any other, Refusal when they may not listen to its contact any more."""
+    with store.reading() as session:
+        evaluation = _get_amendable(session, viewer, evaluation_id)
+        drafting.require_may_go_on(session, viewer, evaluation)
+        disputed = _find_disputed(session, evaluation)
+    return Standing(drafting.get_draft(viewer, evaluation_id), disputed)
 
 
 def amend(
@@ -27,24 +52,51 @@ def amend(
 ) -> int:
     """Put other answers and comments in place of those of the viewer's own evaluation, and return the new version; the former are kept as a revision.
 
-    Raises Refusal for an incomplete grid, an old version (`changed_meanwhile`) and unconfirmed personal data, Misuse without a reason.
+    Raises Refusal for an incomplete grid, an old version (`changed_meanwhile`), a criterion that is or was disputed (`disputed`), unconfirmed personal
+    data and where nothing changes, Misuse without a reason.
     """
     said = personal_data.mask(reason).strip()
     if not said:
         raise Misuse("no_reason", N_("Say why the evaluation is corrected: the advisor reads it beside the former one."))
     drafting.look_at_contact(viewer, evaluation_id)
     with store.writing() as session:
-        evaluation = drafting.get_own(session, viewer, evaluation_id)
-        if evaluation.state == "draft" or evaluation.kind not in (drafting.SCORED, drafting.TARGETED):
-            raise AccessDenied()
+        evaluation = _get_amendable(session, viewer, evaluation_id)
         drafting.require_may_go_on(session, viewer, evaluation)
         drafting.require_version(evaluation, version)
         plan, kept = drafting.get_plan(session, evaluation), drafting.written(comments)
         words = personal_data.mask(comment or "").strip() or None
         completing.require_whole(plan, answers)
+        _require_undisputed(plan, evaluation, answers, kept, _find_disputed(session, evaluation))
+        if (answers, kept, words) == (completing.answers_of(evaluation), completing.comments_of(evaluation), evaluation.comment):
+            raise Refusal("nothing_changed", N_("Nothing differs from what stands already: change an answer or a comment, then save."))
         drafting.require_clean(plan, answers, kept, words, keeps_personal_data)
         completing.keep_revision(session, evaluation, f"{AMENDED}: {said}", viewer.username)
         completing.complete(evaluation, plan, answers, kept)
         evaluation.comment = words
         journal.record(session, viewer.username, "evaluation_amended", str(evaluation_id), reason=AMENDED)
         return evaluation.version
+
+
+def _get_amendable(session: Session, viewer: Viewer, evaluation_id: int) -> Evaluation:
+    evaluation = drafting.get_own(session, viewer, evaluation_id)
+    if evaluation.state == "draft" or evaluation.kind not in (drafting.SCORED, drafting.TARGETED):
+        raise AccessDenied()
+    return evaluation
+
+
+def _find_disputed(session: Session, evaluation: Evaluation) -> frozenset[str]:
+    return frozenset(session.scalars(sa.select(Dispute.criterion).where(Dispute.evaluation_id == evaluation.id)))
+
+
+def _require_undisputed(plan: scoring.Grid, evaluation: Evaluation, answers: Mapping[str, Any], comments: Mapping[str, str], disputed: frozenset[str]) -> None:
+    """Refuse to touch what an advisor disputed: before the decision it is not the evaluator's to give, after it the decision stands."""
+    standing, said = completing.answers_of(evaluation), completing.comments_of(evaluation)
+    touched = [
+        criterion.text.in_language(wording.language())
+        for criterion in plan.criteria
+        if criterion.key in disputed
+        and (answers[criterion.key] != standing[criterion.key] or comments.get(criterion.key) != drafting.written(said).get(criterion.key))
+    ]
+    if touched:
+        message = N_("The advisor disputed {criteria}: only who decides on disputes changes that. Leave it as it stands, and correct the rest.")
+        raise Refusal("disputed", message, criteria=" · ".join(touched))
