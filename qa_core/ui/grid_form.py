@@ -9,22 +9,18 @@ from typing import Any
 
 import streamlit as st
 
-from qa_core import figures, home, scoring, wording
+from qa_core import figures, home, scoring
 from qa_core.access import Permission, Viewer
 from qa_core.errors import Refusal
 from qa_core.evaluations import drafting, personal_data
 from qa_core.evaluations.drafting import Draft
-from qa_core.scoring import NOT_APPLICABLE, Criterion, CriticalClass, Fails
-from qa_core.ui import gate
+from qa_core.scoring import Criterion, CriticalClass, Fails
+from qa_core.ui import gate, grid_answers
+from qa_core.ui.grid_answers import OVERALL, code, say_text
 from qa_core.wording import N_, _
 
-LONGEST_COMMENT = 1000
 IDLE_SECONDS = 300
 """A longer silence between two answers is no time spent on the evaluation."""
-MOST_BUTTONS = 6
-"""Up to so many whole points are buttons where the grid names no levels; beyond, a number is typed."""
-OVERALL = ""
-"""Stands for the evaluation as a whole among the criteria that comments belong to."""
 
 HARMS = {
     CriticalClass.CUSTOMER: N_("Critical for the customer"),
@@ -81,7 +77,7 @@ def show_standing(draft: Draft) -> None:
         for failure in result.failures if result else ():
             criterion = next(item for item in draft.plan.criteria if item.key == failure.key)
             harm, consequence = _(HARMS[failure.critical]), _(FAILS[criterion.fails])
-            said = _("{harm}: {criterion}. {consequence}.", harm=harm, criterion=_say(criterion.text), consequence=consequence)
+            said = _("{harm}: {criterion}. {consequence}.", harm=harm, criterion=say_text(criterion.text), consequence=consequence)
             st.markdown(f":red[:material/report:] {gate.escape(said)}")
         st.caption(_("{minutes} min spent · saved {time}", minutes=int(draft.seconds_spent // 60), time=f"{home.to_local(draft.saved_at):%H:%M:%S}"))
 
@@ -109,9 +105,7 @@ def has_conflict(draft: Draft) -> bool:
 
 def find_kinds(draft: Draft) -> list[str]:
     """The titles of the kinds of personal data that the comments seem to hold, in the language spoken."""
-    texts = [*draft.comments.values(), draft.comment]
-    kinds = dict.fromkeys(found.kind for text in texts for found in personal_data.find_personal_data(text))
-    return [_(personal_data.KINDS[kind]) for kind in kinds]
+    return grid_answers.find_kinds([*draft.comments.values(), draft.comment])
 
 
 def forget(draft_id: int) -> None:
@@ -125,7 +119,7 @@ def _prefix(draft_id: int) -> str:
 
 
 def _key(draft_id: int, kind: str, criterion: str) -> str:
-    return f"{_prefix(draft_id)}{kind}_{criterion}"
+    return grid_answers.name(_prefix(draft_id), kind, criterion)
 
 
 def _hold(draft: Draft) -> Held:
@@ -145,26 +139,13 @@ def _hold(draft: Draft) -> Held:
 
 
 def _fill(draft: Draft, only_missing: bool = False) -> None:
-    for criterion in draft.plan.criteria:
-        value = draft.answers.get(criterion.key)
-        wanted = {_key(draft.id, "comment", criterion.key): draft.comments.get(criterion.key, "")}
-        if _is_number(criterion):
-            wanted[_key(draft.id, "answer", criterion.key)] = None if value in (None, NOT_APPLICABLE) else float(value)
-            wanted[_key(draft.id, "na", criterion.key)] = value == NOT_APPLICABLE
-        else:
-            wanted[_key(draft.id, "answer", criterion.key)] = _code(value)
-        for name, content in wanted.items():
-            if not only_missing or name not in st.session_state:
-                st.session_state[name] = content
-    overall = _key(draft.id, "comment", OVERALL)
-    if not only_missing or overall not in st.session_state:
-        st.session_state[overall] = draft.comment
+    grid_answers.fill(_prefix(draft.id), draft.plan, draft.answers, draft.comments, draft.comment, only_missing)
 
 
 def _show_section(draft: Draft, section: scoring.Section) -> None:
     with st.container(border=True, gap="small"):
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", gap="small", wrap=False):
-            st.markdown(f"##### {gate.escape(_say(section.text))}", width="content")
+            st.markdown(f"##### {gate.escape(say_text(section.text))}", width="content")
             result = _score_so_far(draft)
             score = next((part.score for part in result.sections if part.name == section.name), None) if result else None
             st.markdown("" if score is None else f"**{figures.value(float(score), 'score', short=True)}**", width="content")
@@ -174,98 +155,32 @@ def _show_section(draft: Draft, section: scoring.Section) -> None:
 
 def _show_criterion(draft: Draft, criterion: Criterion) -> None:
     with st.container(gap="xxsmall", key=_key(draft.id, "box", criterion.key)):
-        st.markdown(f"**{gate.escape(_say(criterion.text))}**", help=gate.escape(_say(criterion.help)) if criterion.help else None)
+        st.markdown(f"**{gate.escape(say_text(criterion.text))}**", help=gate.escape(say_text(criterion.help)) if criterion.help else None)
         if criterion.critical:
             st.caption(f":red[:material/report:] {_(HARMS[criterion.critical])} · {_(FAILS[criterion.fails])}")
         if criterion.bonus:
             bonus = _("Bonus: adds points, never takes any away")
             st.caption(f":green[:material/add_circle:] {bonus}")
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            _ask_answer(draft, criterion)
+            grid_answers.ask(_prefix(draft.id), criterion, _save, (draft.id, draft.plan))
             comment = draft.comments.get(criterion.key, "")
             with st.popover(_("Comment"), icon=":material/chat:" if comment else ":material/add_comment:", type="tertiary"):
-                _ask_comment(draft, criterion.key, _say(criterion.text))
+                _ask_comment(draft, criterion.key, say_text(criterion.text))
         if comment:
             st.text(comment)
-            _warn(comment)
-
-
-def _ask_answer(draft: Draft, criterion: Criterion) -> None:
-    name, label = _key(draft.id, "answer", criterion.key), _say(criterion.text)
-    if _is_number(criterion):
-        is_na = criterion.not_applicable and st.session_state.get(_key(draft.id, "na", criterion.key))
-        points = float(criterion.points)
-        st.number_input(
-            label,
-            min_value=0.0,
-            max_value=points,
-            step=1.0,
-            format="%g",
-            key=name,
-            placeholder=_("0 to {points}", points=_code(criterion.points)),
-            label_visibility="collapsed",
-            disabled=bool(is_na),
-            width=140,
-            on_change=_save,
-            args=(draft.id, draft.plan),
-        )
-        if criterion.not_applicable:
-            st.checkbox(_("Not applicable"), key=_key(draft.id, "na", criterion.key), on_change=_save, args=(draft.id, draft.plan))
-        return
-    options = [_code(level) for level in _levels(criterion)] + ([NOT_APPLICABLE] if criterion.not_applicable else [])
-    stored = st.session_state.get(name)
-    if stored is not None and stored not in options:
-        options.append(stored)
-    st.segmented_control(
-        label,
-        options,
-        format_func=lambda code: _say_level(criterion, code),
-        key=name,
-        label_visibility="collapsed",
-        on_change=_save,
-        args=(draft.id, draft.plan),
-    )
+            grid_answers.warn(comment)
 
 
 def _ask_comment(draft: Draft, criterion: str, label: str) -> None:
-    st.text_area(
-        label,
-        key=_key(draft.id, "comment", criterion),
-        max_chars=LONGEST_COMMENT,
-        height=96,
-        help=_("Only what the work needs: no names, numbers or health of customers. Numbers and addresses are masked."),
-        on_change=_save,
-        args=(draft.id, draft.plan),
-    )
+    grid_answers.ask_comment(_prefix(draft.id), criterion, label, _save, (draft.id, draft.plan))
     if criterion == OVERALL:
-        _warn(draft.comment)
-
-
-def _warn(text: str) -> None:
-    kinds = dict.fromkeys(_(personal_data.KINDS[found.kind]) for found in personal_data.find_personal_data(text))
-    if kinds:
-        said = _("This seems to hold personal data: {kinds}.", kinds=figures.listing(kinds))
-        st.caption(f":orange[:material/warning:] {said}")
-
-
-def _typed(draft_id: int, plan: scoring.Grid) -> dict[str, Any]:
-    """What the widgets hold, as `drafting.save` takes it."""
-    answers: dict[str, Any] = {}
-    for criterion in plan.criteria:
-        given = st.session_state.get(_key(draft_id, "answer", criterion.key))
-        if st.session_state.get(_key(draft_id, "na", criterion.key)) or given == NOT_APPLICABLE:
-            answers[criterion.key] = NOT_APPLICABLE
-        elif given is not None:
-            points = float(given)
-            answers[criterion.key] = int(points) if points.is_integer() else points
-    comments = {criterion.key: st.session_state.get(_key(draft_id, "comment", criterion.key)) or "" for criterion in plan.criteria}
-    return {"answers": answers, "comments": comments, "comment": st.session_state.get(_key(draft_id, "comment", OVERALL)) or ""}
+        grid_answers.warn(draft.comment)
 
 
 def _save(draft_id: int, plan: scoring.Grid) -> None:
     """Callback of each answer and comment: keep everything as it stands now."""
     viewer, held = gate.current_viewer(Permission.FILL_GRIDS), st.session_state[f"{_prefix(draft_id)}held"]
-    _write(viewer, draft_id, held, _typed(draft_id, plan))
+    _write(viewer, draft_id, held, grid_answers.read(_prefix(draft_id), plan))
 
 
 def _write(viewer: Viewer, draft_id: int, held: Held, typed: dict[str, Any]) -> None:
@@ -306,10 +221,10 @@ def _show_conflict(draft: Draft, held: Held) -> None:
 def _differences(draft: Draft, typed: dict[str, Any]) -> Iterator[tuple[str, str, str, str, str]]:
     """(kind, criterion, its text, what is stored, what was typed) of each answer and comment that differs."""
     for criterion in draft.plan.criteria:
-        text = _say(criterion.text)
+        text = say_text(criterion.text)
         stored, here = draft.answers.get(criterion.key), typed["answers"].get(criterion.key)
         if stored != here:
-            yield "answer", criterion.key, text, _say_level(criterion, _code(stored)), _say_level(criterion, _code(here))
+            yield "answer", criterion.key, text, grid_answers.say(criterion, code(stored)), grid_answers.say(criterion, code(here))
         written, here = draft.comments.get(criterion.key, ""), personal_data.mask(typed["comments"].get(criterion.key, "")).strip()
         if written != here:
             yield "comment", criterion.key, _("Comment: {criterion}", criterion=text), written or "–", here or "–"
@@ -345,29 +260,3 @@ def _score_so_far(draft: Draft) -> scoring.Result | None:
     parts = (dataclasses.replace(part, criteria=tuple(item for item in part.criteria if item.key in answers)) for part in draft.plan.sections)
     sections = tuple(part for part in parts if part.criteria)
     return scoring.score(dataclasses.replace(draft.plan, sections=sections), answers) if sections else None
-
-
-def _levels(criterion: Criterion) -> list[Any]:
-    return sorted(criterion.levels) if criterion.levels else list(range(int(criterion.points) + 1))
-
-
-def _is_number(criterion: Criterion) -> bool:
-    return not criterion.levels and (criterion.points.denominator != 1 or criterion.points >= MOST_BUTTONS)
-
-
-def _code(value: Any) -> str | None:
-    return None if value is None else value if value == NOT_APPLICABLE else f"{float(value):g}"
-
-
-def _say_level(criterion: Criterion, code: str | None) -> str:
-    if code is None:
-        return _("no answer")
-    if code == NOT_APPLICABLE:
-        return _("N/A")
-    if criterion.points == 1 and code in ("0", "1"):
-        return _("Yes") if code == "1" else _("No")
-    return figures.number(float(code), 0 if float(code).is_integer() else 1)
-
-
-def _say(text: scoring.Text | None) -> str:
-    return text.in_language(wording.language()) if text else ""
