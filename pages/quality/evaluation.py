@@ -5,7 +5,7 @@ import streamlit as st
 from qa_core.access import Permission
 from qa_core.ui import drill, gate
 from qa_core.ui.views import evaluation as view
-from qa_core.ui.views import evaluation_answers, evaluation_reply
+from qa_core.ui.views import evaluation_answers, evaluation_correction, evaluation_reply
 from qa_core.wording import _
 
 viewer = gate.current_viewer(Permission.SEE_EVALUATIONS)
@@ -20,4 +20,5 @@ else:
     view.show_recording(viewer, reading)
     evaluation_answers.show(viewer, reading)
     evaluation_reply.show(viewer, reading)
+    evaluation_correction.show(reading)
     view.show_history(reading)

@@ -26,18 +26,26 @@ def name(prefix: str, kind: str, criterion: str) -> str:
 
 def fill(prefix: str, plan: scoring.Grid, answers: Mapping[str, Any], comments: Mapping[str, str], comment: str, only_missing: bool = False) -> None:
     """Put these answers and comments into the widgets, before they are shown."""
-    wanted: dict[str, Any] = {name(prefix, "comment", OVERALL): comment}
+    _put({name(prefix, "comment", OVERALL): comment}, only_missing)
     for criterion in plan.criteria:
-        value = answers.get(criterion.key)
-        wanted[name(prefix, "comment", criterion.key)] = comments.get(criterion.key, "")
-        if _is_number(criterion):
-            wanted[name(prefix, "answer", criterion.key)] = None if value in (None, NOT_APPLICABLE) else float(value)
-            wanted[name(prefix, "na", criterion.key)] = value == NOT_APPLICABLE
-        else:
-            wanted[name(prefix, "answer", criterion.key)] = code(value)
-    for widget, content in wanted.items():
-        if not only_missing or widget not in st.session_state:
-            st.session_state[widget] = content
+        put(prefix, criterion, answers.get(criterion.key), comments.get(criterion.key, ""), only_missing)
+
+
+def put(prefix: str, criterion: Criterion, answer: Any, comment: str, only_missing: bool = False) -> None:
+    """Put the answer and the comment of one criterion into its widgets, before they are shown."""
+    wanted: dict[str, Any] = {name(prefix, "comment", criterion.key): comment}
+    if _is_number(criterion):
+        wanted[name(prefix, "answer", criterion.key)] = None if answer in (None, NOT_APPLICABLE) else float(answer)
+        wanted[name(prefix, "na", criterion.key)] = answer == NOT_APPLICABLE
+    else:
+        wanted[name(prefix, "answer", criterion.key)] = code(answer)
+    _put(wanted, only_missing)
+
+
+def forget(prefix: str) -> None:
+    """Let go of all that this tab holds under that prefix."""
+    for widget in [widget for widget in st.session_state if str(widget).startswith(prefix)]:
+        del st.session_state[widget]
 
 
 def read(prefix: str, plan: scoring.Grid) -> dict[str, Any]:
@@ -138,6 +146,12 @@ def say(criterion: Criterion, given: str | None) -> str:
 def say_text(text: scoring.Text | None) -> str:
     """A text of the grid in the language spoken."""
     return text.in_language(wording.language()) if text else ""
+
+
+def _put(wanted: Mapping[str, Any], only_missing: bool) -> None:
+    for widget, content in wanted.items():
+        if not only_missing or widget not in st.session_state:
+            st.session_state[widget] = content
 
 
 def _levels(criterion: Criterion) -> list[Any]:

@@ -93,9 +93,10 @@ def _say_standing(draft: Draft, result: scoring.Result | None, missing: int) -> 
     return said
 
 
-def version_held(draft: Draft) -> int:
-    """The version that this tab shows, to be submitted."""
-    return _hold(draft).version
+def version_held(draft_id: int) -> int:
+    """The version that this tab last showed or saved, to be submitted; 0 once it holds nothing of that draft."""
+    held = st.session_state.get(f"{_prefix(draft_id)}held")
+    return held.version if held else 0
 
 
 def has_conflict(draft: Draft) -> bool:
@@ -108,10 +109,24 @@ def find_kinds(draft: Draft) -> list[str]:
     return grid_answers.find_kinds([*draft.comments.values(), draft.comment])
 
 
+def find_differences(draft: Draft, typed: dict[str, Any]) -> Iterator[tuple[str, str, str, str, str]]:
+    """(kind, criterion, its text, what is stored, what was typed) of each answer and comment that differs."""
+    for criterion in draft.plan.criteria:
+        text = say_text(criterion.text)
+        stored, here = draft.answers.get(criterion.key), typed["answers"].get(criterion.key)
+        if stored != here:
+            yield "answer", criterion.key, text, grid_answers.say(criterion, code(stored)), grid_answers.say(criterion, code(here))
+        written, here = draft.comments.get(criterion.key, ""), personal_data.mask(typed["comments"].get(criterion.key, "")).strip()
+        if written != here:
+            yield "comment", criterion.key, _("Comment: {criterion}", criterion=text), written or "–", here or "–"
+    here = personal_data.mask(typed["comment"]).strip()
+    if draft.comment != here:
+        yield "comment", OVERALL, _("The contact as a whole"), draft.comment or "–", here or "–"
+
+
 def forget(draft_id: int) -> None:
     """Let go of what this tab holds of a draft."""
-    for name in [name for name in st.session_state if str(name).startswith(_prefix(draft_id))]:
-        del st.session_state[name]
+    grid_answers.forget(_prefix(draft_id))
 
 
 def _prefix(draft_id: int) -> str:
@@ -202,7 +217,7 @@ def _write(viewer: Viewer, draft_id: int, held: Held, typed: dict[str, Any]) -> 
 
 def _show_conflict(draft: Draft, held: Held) -> None:
     """What is stored beside what was typed here, to choose from answer by answer."""
-    differing = list(_differences(draft, held.typed or {}))
+    differing = list(find_differences(draft, held.typed or {}))
     with st.container(border=True, gap="small"):
         st.markdown("##### " + _("Changed in two places"))
         st.caption(_("This evaluation was changed in another tab while you went on here. Nothing is lost: choose what counts."))
@@ -216,21 +231,6 @@ def _show_conflict(draft: Draft, held: Held) -> None:
                 key=_key(draft.id, f"choice_{kind}", key),
             )
         st.button(_("Keep what I chose"), type="primary", key=f"{_prefix(draft.id)}settle", on_click=_settle, args=(draft, [item[:2] for item in differing]))
-
-
-def _differences(draft: Draft, typed: dict[str, Any]) -> Iterator[tuple[str, str, str, str, str]]:
-    """(kind, criterion, its text, what is stored, what was typed) of each answer and comment that differs."""
-    for criterion in draft.plan.criteria:
-        text = say_text(criterion.text)
-        stored, here = draft.answers.get(criterion.key), typed["answers"].get(criterion.key)
-        if stored != here:
-            yield "answer", criterion.key, text, grid_answers.say(criterion, code(stored)), grid_answers.say(criterion, code(here))
-        written, here = draft.comments.get(criterion.key, ""), personal_data.mask(typed["comments"].get(criterion.key, "")).strip()
-        if written != here:
-            yield "comment", criterion.key, _("Comment: {criterion}", criterion=text), written or "–", here or "–"
-    here = personal_data.mask(typed["comment"]).strip()
-    if draft.comment != here:
-        yield "comment", OVERALL, _("The contact as a whole"), draft.comment or "–", here or "–"
 
 
 def _settle(draft: Draft, differing: list[tuple[str, str]]) -> None:
