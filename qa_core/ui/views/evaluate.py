@@ -165,7 +165,7 @@ def _show_contact(viewer: Viewer, draft: Draft) -> None:
         if contact:
             said = [figures.name("channel", contact.channel) if contact.channel else None, contact.queue, contact.reason]
             said.append(figures.duration(contact.seconds) if contact.seconds is not None else None)
-            st.text(" · ".join(filter(None, said)))
+            st.text(" · ".join(dict.fromkeys(filter(None, said))))
         if draft.due_on is not None:
             _show_due(draft.due_on, draft.due_on < home.today())
     if draft.source_system is not None and draft.contact_id is not None:
@@ -178,13 +178,12 @@ def _show_contact(viewer: Viewer, draft: Draft) -> None:
 def _show_submit(draft: Draft) -> None:
     kinds = grid_form.find_kinds(draft)
     with st.container(border=True, gap="small"):
-        is_kept = False
         if kinds:
             st.warning(
                 _("The comments seem to hold personal data: {kinds}. Take out what the work does not need.", kinds=figures.listing(kinds)),
                 icon=":material/privacy_tip:",
             )
-            is_kept = st.checkbox(_("It is needed to judge the contact: keep it"), key=f"keep_{draft.id}")
+            st.checkbox(_("It is needed to judge the contact: keep it"), key=f"keep_{draft.id}")
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.button(
                 _("Submit"),
@@ -193,7 +192,7 @@ def _show_submit(draft: Draft) -> None:
                 shortcut="Ctrl+Shift+Enter",
                 key=f"submit_{draft.id}",
                 on_click=_submit,
-                args=(draft.id, grid_form.version_held(draft), is_kept),
+                args=(draft.id,),
             )
             st.caption(_("You sign it: it is your judgement, and the advisor reads that it is yours. Every answer is saved as you give it."))
 
@@ -254,7 +253,9 @@ def _start_calibration(contact_number: int) -> None:
         st.session_state[_REFUSED] = refusal
 
 
-def _submit(draft_id: int, version: int, is_kept: bool) -> None:
+def _submit(draft_id: int) -> None:
+    # As things stand now: a comment that lost the focus to this click was saved a moment ago, after the button was drawn.
+    version, is_kept = grid_form.version_held(draft_id), bool(st.session_state.get(f"keep_{draft_id}"))
     try:
         drafting.submit(gate.current_viewer(Permission.FILL_GRIDS), draft_id, version, is_kept)
         grid_form.forget(draft_id)
