@@ -20,11 +20,15 @@ UNIVERSES = {
     Subject.MISSES: N_("All missed contacts"),
     Subject.ANSWERS: N_("All published evaluations"),
     Subject.ADVISORS: N_("All advisors evaluated"),
+    "alignment": N_("All pairs of marks in closed calibrations"),
+    "agreement": N_("All contacts of closed calibrations that were marked"),
 }
 COUNTED = {
     Subject.MISSES: N_("Counted: missed callers, one miss each"),
     Subject.ANSWERS: N_("Counted evaluations"),
     Subject.ADVISORS: N_("Counted advisors"),
+    "alignment": N_("Compared pairs"),
+    "agreement": N_("Counted: contacts with points from two evaluators or more"),
 }
 
 
@@ -32,7 +36,7 @@ def universe_title(kpi: Kpi) -> str:
     """What all the rows are that the KPI looks at."""
     if kpi.key == "spend":
         return _("All entries of spend")
-    return _(UNIVERSES.get(kpi.subject, _ALL_CONTACTS))
+    return _(UNIVERSES.get(kpi.key) or UNIVERSES.get(kpi.subject, _ALL_CONTACTS))
 
 
 def counted_title(kpi: Kpi) -> str:
@@ -41,7 +45,7 @@ def counted_title(kpi: Kpi) -> str:
         return _("Counted customers, each once")
     if kpi.key == "spend":
         return _("Counted entries")
-    return _(COUNTED.get(kpi.subject, _COUNTED_CONTACTS))
+    return _(COUNTED.get(kpi.key) or COUNTED.get(kpi.subject, _COUNTED_CONTACTS))
 
 
 def rows_of(explanation: Explanation) -> list[tuple[str, int]]:

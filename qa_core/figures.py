@@ -116,7 +116,7 @@ def interval(low: float | None, high: float | None, unit: str, currency: str | N
     low, high = max(low, least), min(high, most)
     if unit == Unit.RATE:
         return f"{number(low * 100, 1)}–{percent(high)}"
-    joint = " – " if unit in (Unit.SECONDS, Unit.MONEY, Unit.NPS) else "–"
+    joint = " – " if unit in (Unit.SECONDS, Unit.MONEY, Unit.NPS, Unit.COEFFICIENT) else "–"
     return value(low, unit, currency) + joint + value(high, unit, currency)
 
 

@@ -26,7 +26,14 @@ from qa_core.wording import N_
 SCOPES = ("team", "queue", "site")
 """What a target can be for besides the whole centre, the nearest first."""
 
-LIMITS = {Unit.RATE: (0.0, 1.0), Unit.SCORE: (0.0, 100.0), Unit.NPS: (-100.0, 100.0), Unit.RATING: (1.0, 5.0), Unit.EFFORT: (1.0, 7.0)}
+LIMITS = {
+    Unit.RATE: (0.0, 1.0),
+    Unit.SCORE: (0.0, 100.0),
+    Unit.NPS: (-100.0, 100.0),
+    Unit.RATING: (1.0, 5.0),
+    Unit.EFFORT: (1.0, 7.0),
+    Unit.COEFFICIENT: (-1.0, 1.0),
+}
 Scope = tuple[str | None, str | None]
 CENTRE: Scope = (None, None)
 

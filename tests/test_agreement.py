@@ -9,7 +9,7 @@ import krippendorff
 import numpy as np
 import pytest
 
-from qa_core.statistics import Agreement, Alignment, add_up, compare_points, measure_agreement
+from qa_core.statistics import Agreement, Alignment, add_up, alignment_interval, compare_points, find_pairs, measure_agreement
 from qa_core.statistics.agreement import alphas
 
 NAN = float("nan")
@@ -86,3 +86,18 @@ def test_alpha_needs_no_more_than_numpy() -> None:
     code = "import sys, qa_core.statistics as s; s.measure_agreement([[0, 1], [1, 1], [0, 0]]); print('scipy.stats' in sys.modules, 'pandas' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split() == ["False", "False"]
+
+
+def test_the_interval_of_an_alignment_comes_from_its_contacts() -> None:
+    alike, apart = Alignment(10, 10, 1), Alignment(4, 10, 1)
+    assert alignment_interval([alike] * 12) == (1.0, 1.0)
+    low, high = alignment_interval([alike] * 10 + [apart] * 10)
+    assert 0.55 < low < 0.7 < high < 0.85
+    assert alignment_interval([alike] * 10 + [apart] * 10) == (low, high)
+    assert alignment_interval([alike, Alignment(apart=1)]) is None  # one contact says nothing of others
+
+
+def test_each_is_held_against_the_reference_where_that_one_marked_it() -> None:
+    assert find_pairs(("ann", "bob", "eve"), "bob") == [("ann", "bob"), ("eve", "bob")]
+    assert find_pairs(("ann", "eve"), "bob") == [("ann", "eve")]
+    assert find_pairs(("ann", "bob", "eve"), None) == [("ann", "bob"), ("ann", "eve"), ("bob", "eve")]

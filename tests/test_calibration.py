@@ -1,7 +1,8 @@
-"""Calibration: blind for everybody until it is closed, beside each other afterwards, and never in a KPI."""
+"""Calibration: blind for everybody until it is closed, beside each other afterwards, and never in a KPI of advisors."""
 
 from __future__ import annotations
 
+import json
 import tomllib
 from datetime import timedelta
 from pathlib import Path
@@ -12,10 +13,13 @@ import sqlalchemy as sa
 
 from qa_core import calibration, home, people, query
 from qa_core.access import Viewer
+from qa_core.commands import run
 from qa_core.errors import AccessDenied, Refusal
 from qa_core.evaluations import drafting, reading
+from qa_core.query import calibrated
 from qa_core.records import store
 from qa_core.records.model import Account, Evaluation, Grid, JournalRow, now
+from qa_core.slices import Filters
 from tests import centres, listening
 
 GRID = """
@@ -158,6 +162,80 @@ def test_closed_it_shows_everybody_who_took_part_all_marks_and_how_far_apart_the
         drafting.get_draft(viewer_of("zoe"), begun)
     with pytest.raises(Refusal, match="closed"):
         calibration.start(viewer_of("zoe"), first)
+
+
+def test_the_kpis_say_of_one_round_what_its_page_says(opened: int, capsys: pytest.CaptureFixture[str]) -> None:
+    first, second = contacts_of(opened)
+    for username, greeting, answer in (("eve", 2, 8), ("max", 1, 6), ("zoe", 0, 8)):
+        submit(username, first, greeting=greeting, answer=answer)
+    for username, answer in (("eve", "na"), ("max", 5), ("zoe", 3)):
+        submit(username, second, greeting=2, answer=answer)
+    mona, new = viewer_of("mona"), viewer_of("new")
+    keys, by = ("alignment", "agreement"), ("criterion",)
+    assert set(query.measure(mona, keys)["status"]) == {"no_data"}  # still open
+    assert query.measure(mona, keys, by).empty
+    calibration.close_round(mona, opened)
+    found = calibration.get_results(mona, opened)
+    for viewer in (mona, viewer_of("eve"), Viewer.SYSTEM):
+        rows = {(row.criterion, row.kpi): row for row in query.measure(viewer, keys, by).itertuples()}
+        for item in found.criteria:
+            aligned, agreed = (rows[item.criterion.key, key] for key in keys)
+            assert (aligned.value, aligned.numerator, aligned.denominator, aligned.n) == (
+                item.alignment.value,
+                item.alignment.close,
+                item.alignment.possible,
+                item.alignment.n,
+            )
+            assert agreed.value == pytest.approx(item.agreement.value) and agreed.n == item.agreement.contacts
+        (whole,) = query.measure(viewer, ("alignment",)).itertuples()
+        assert (whole.value, whole.n, whole.status) == (found.alignment.value, 10, "small_sample")
+        assert whole.low <= whole.value <= whole.high
+    by_evaluator = query.measure(mona, ("alignment",), ("evaluator",)).set_index("evaluator")["value"]
+    assert by_evaluator.to_dict() == {item.username: item.alignment.value for item in found.evaluators}
+    assert run(["kpi", "alignment", "--by", "criterion", "--json"]) == 0
+    assert [row["value"] for row in json.loads(capsys.readouterr().out)["rows"]] == [26 / 32, pytest.approx(8 / 12)]  # answer, greeting
+    assert set(query.measure(new, keys)["status"]) == {"no_data"}  # an evaluator who took no part
+    assert set(query.measure(viewer_of("nico"), keys)["status"]) == {"no_data"}  # a manager of others
+
+
+def test_what_the_kpis_of_calibrations_leave_out_is_told(opened: int) -> None:
+    first, second = contacts_of(opened)
+    for username, answer in (("eve", 8), ("max", "na"), ("zoe", "na")):
+        submit(username, first, greeting=2, answer=answer)
+    submit("eve", second, greeting=2, answer=8)
+    calibration.close_round(viewer_of("mona"), opened)
+    aligned = query.explain(viewer_of("mona"), "alignment")
+    # Three pairs of two criteria: greeting three times; answer twice 8 against "na", once "na" twice.
+    assert (aligned.universe, aligned.counted, [(line.code, line.n) for line in aligned.excluded]) == (6, 3, [("apart", 2), ("not_applicable", 1)])
+    agreed = query.explain(viewer_of("mona"), "agreement", Filters.of(values={"criterion": ["answer"]}))
+    assert (agreed.universe, agreed.counted, agreed.excluded[0].n, agreed.row.status) == (2, 0, 2, "no_data")
+    undefined = query.explain(viewer_of("mona"), "agreement")
+    assert (undefined.universe, undefined.row.status, undefined.row.notes) == (0, "no_data", ("one_criterion",))
+
+
+def test_the_kpis_of_calibrations_are_for_who_may_see_calibrations_and_cut_by_what_they_have(opened: int, add_person) -> None:
+    add_person("lea", "team_lead", teams=("North",))
+    add_person("rex", "executive")
+    for username in ("lea", "rex"):
+        for key in ("alignment", "agreement"):
+            with pytest.raises(AccessDenied):
+                query.measure(viewer_of(username), (key,))
+    with pytest.raises(AccessDenied):
+        query.measure(viewer_of("eve"), ("alignment",), ("evaluator",))
+    for key, dimension in (("alignment", "queue"), ("agreement", "evaluator")):
+        with pytest.raises(Refusal, match="cannot be cut"):
+            query.measure(viewer_of("mona"), (key,), (dimension,))
+        with pytest.raises(Refusal, match="cannot be cut"):
+            query.measure(viewer_of("mona"), (key,), where=Filters.of(values={dimension: ["x"]}))
+
+
+def test_a_remembered_figure_goes_when_a_round_is_closed_or_a_reference_chosen(opened: int) -> None:
+    counters = []
+    for step in (lambda: None, lambda: calibration.close_round(viewer_of("mona"), opened), lambda: calibration.set_reference(viewer_of("mona"), opened, "eve")):
+        step()
+        with store.reading() as session:
+            counters.append(calibrated.change_counter(session))
+    assert len(set(counters)) == 3
 
 
 def test_against_a_reference_only_the_others_are_apart(opened: int) -> None:

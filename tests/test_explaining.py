@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from centres import add_people, contact, evaluation, interval, land, land_intervals, land_spend
 from streamlit.testing.v1 import AppTest
-from test_reconciliation import ADVISORS, CRITICAL, GRID, TEAMS, choose_settings, make_contacts, make_evaluations
+from test_reconciliation import ADVISORS, CRITICAL, GRID, TEAMS, choose_settings, make_contacts, make_evaluations, make_rounds, pairs_of
 
 from qa_core import explanations, exports, kpis, query
 from qa_core import settings as declared_settings
@@ -127,17 +127,23 @@ def test_what_is_left_out_and_what_is_counted_make_up_everything_for_every_kpi(c
     published = [one for one in evaluations if one.state == "published" and one.contact_id in by_id]
     missed = [row for row in inside if row["direction"] in ("inbound", None) and row["outcome"] not in ("answered", "closed")]
     everything = {Subject.MISSES: len(missed), Subject.ANSWERS: len(published), Subject.ADVISORS: len({one.advisor_id for one in published})}
+    marked = [one for found in make_rounds(draw, contacts) if found.is_closed for one in found.marked if one.row["contact_id"] in by_id]
+    everything |= {"alignment": sum(len(pairs_of(one)) for one in marked), "agreement": 0}
     assert len(kpis.ALL) > 40
     for kpi in kpis.ALL:
         explained = query.explain(SYSTEM, kpi.key, Filters(period))
         measured = query.measure(SYSTEM, (kpi.key,), where=Filters(period))
         assert explained.counted == (measured["n"].sum() if kpi.key == "spend" else measured["n"].iloc[0]), kpi.key
         if kpi.key != "spend":
-            assert explained.universe == everything.get(kpi.subject, len(inside)), kpi.key
+            assert explained.universe == everything.get(kpi.key, everything.get(kpi.subject, len(inside))), kpi.key
         assert all(line.n >= 0 for line in explained.excluded), kpi.key
         assert explained.universe == explained.counted + sum(line.n for line in explained.excluded), kpi.key
         if explained.row.value is not None:
             assert explained.row.value == pytest.approx(measured["value"].iloc[0]), kpi.key
+    for criterion in {one.criterion for one in marked}:
+        explained = query.explain(SYSTEM, "agreement", Filters.of(period, {"criterion": [criterion]}))
+        of_criterion = [sum(points is not None for points in one.marks.values()) >= 2 for one in marked if one.criterion == criterion]
+        assert (explained.universe, explained.counted) == (len(of_criterion), sum(of_criterion))
 
 
 def of_queue(queue: str, advisors: int, each: int, **columns: Any) -> list[dict[str, Any]]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import random
 import statistics
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,7 +22,7 @@ from qa_core import kpis, query
 from qa_core import settings as declared_settings
 from qa_core.access import Role, TeamSpan, Viewer
 from qa_core.records import store
-from qa_core.records.listening import Playback, Recording
+from qa_core.records.listening import Calibration, CalibrationContact, Playback, Recording
 from qa_core.records.model import Evaluation, Grid, SettingValue, now
 from qa_core.slices import DIMENSIONS, Filters, Period
 
@@ -463,6 +465,75 @@ def listen(draw: random.Random, contacts: list[Contact]) -> set[str]:
     return listened
 
 
+@dataclass(frozen=True)
+class Marked:
+    """One criterion on one contact of a round: who gave how much, in the order in which the round names them (None: not applicable)."""
+
+    row: Contact
+    grid: str
+    section: str
+    criterion: str
+    most: float
+    reference: str | None
+    marks: dict[str, float | None]
+
+
+@dataclass(frozen=True)
+class DrawnRound:
+    """A round as its rows say it; `is_closed`, or not to be counted."""
+
+    is_closed: bool
+    evaluators: list[str]
+    contacts: list[Contact]
+    marked: list[Marked]
+
+
+def make_rounds(draw: random.Random, contacts: list[Contact]) -> list[DrawnRound]:
+    """Rounds of few contacts on two versions of a grid, open and closed, with and without references; some evaluators are not done, or hold a draft."""
+    made = []
+    with store.writing() as session:
+        for number, points in ((11, (2, 1, 3)), (12, (4, 1, 3))):
+            if session.get(Grid, number) is None:
+                sections: dict[str, list[dict[str, Any]]] = defaultdict(list)
+                for (section, key), most in zip(CRITERIA, points, strict=True):
+                    sections[section].append({"key": key, "text": {"fr": key, "en": key}, "points": most, "not_applicable": True})
+                content = {"title": "Blind", "section": [{"name": name, "criterion": criteria} for name, criteria in sections.items()]}
+                session.add(Grid(id=number, key="blind", version=number, title=f"Blind {number}", content=content))
+        session.flush()
+        for grid in (11, 12, 12, 11):
+            pool = [row for row in contacts if row["team"] in ("Nord", "Est")] if draw.random() < 0.6 else contacts
+            chosen = draw.sample(pool, min(len(pool), draw.randrange(1, 9)))
+            evaluators = draw.sample(("eve", "max", "zoe"), draw.choice((2, 3)))
+            is_closed = draw.random() < 0.75
+            calibration = Calibration(title="Round", grid_id=grid, evaluators=evaluators, opened_by="m", closed_at=now() if is_closed else None)
+            session.add(calibration)
+            session.flush()
+            marked = []
+            for row in chosen:
+                reference = draw.choice((None, None, *evaluators))
+                place = {name: row[name] for name in ("source_system", "contact_id", "advisor_id", "team", "local_start")}
+                session.add(CalibrationContact(calibration_id=calibration.id, reference_evaluator=reference, **place))
+                session.flush()
+                worth = {key: (4.0 if grid == 12 and key == "greets" else most) for (_, key), most in CRITERIA.items()}
+                handed_in: dict[str, dict[str, float | None]] = {}
+                for name in evaluators:
+                    given = {key: draw.choice((0.0, most / 2, most, most, None)) for key, most in worth.items()}
+                    state = draw.choice(("submitted",) * 5 + ("draft", None))
+                    if state:
+                        answers = {(section, key): (given[key], 0.0 if given[key] is None else worth[key]) for section, key in CRITERIA}
+                        columns = {"kind": "calibration", "state": state, "calibration_id": calibration.id, "grid_id": grid}
+                        session.add(evaluation(row, None, answers, evaluator=name, **columns))
+                    if state == "submitted":
+                        handed_in[name] = given
+                if handed_in:
+                    marked += [
+                        Marked(row, f"Blind {grid}", section, key, worth[key], reference, {name: of[key] for name, of in handed_in.items()})
+                        for section, key in CRITERIA
+                    ]
+            made.append(DrawnRound(is_closed, evaluators, chosen, marked))
+    return made
+
+
 def assert_same(row: Any, expected: dict[str, Any], where: str) -> None:
     for name, value in expected.items():
         found = getattr(row, name)
@@ -621,6 +692,90 @@ def test_costs_divide_each_cell_s_money_by_its_own_contacts(records: Path, seed:
                 cell = None if by is None or getattr(row, by) != getattr(row, by) else getattr(row, by)
                 n = sum(is_inbound(one) and one["source"] is not None and kinds[row.kpi](one) and (by is None or CUTS[by](one) == cell) for one in contacts)
                 assert_same(row, {"n": n, "value": money[cell] / n if n and cell in money else None}, f"{row.kpi} by {by}")
+
+
+def pairs_of(one: Marked) -> list[tuple[str, str]]:
+    """Who is compared with whom: with the reference if it marked the contact, else all with all."""
+    return [pair for pair in itertools.combinations(one.marks, 2) if one.reference not in one.marks or one.reference in pair]
+
+
+def alignment_of(marked: list[Marked], evaluator: str | None = None) -> dict[str, Any]:
+    """Points alike of points possible, pair by pair; of one evaluator, in the pairs where they are not the reference."""
+    close = possible = n = 0.0
+    for one in marked:
+        for first, second in pairs_of(one):
+            if evaluator and (evaluator not in (first, second) or evaluator == one.reference):
+                continue
+            if None not in (one.marks[first], one.marks[second]):
+                n += 1
+                possible += one.most
+                close += one.most - abs(one.marks[first] - one.marks[second])
+    return {"n": n, "numerator": close if n else None, "denominator": possible, "value": close / possible if n else None}
+
+
+def agreement_of(marked: list[Marked]) -> dict[str, Any]:
+    """Krippendorff's α for ordinal marks from its definition: pairs within contacts against pairs of all marks, apart by the marks between them."""
+    units = [[points / one.most for points in one.marks.values() if points is not None] for one in marked]
+    units = [unit for unit in units if len(unit) > 1]
+    every = sorted(mark for unit in units for mark in unit)
+
+    def apart(one: float, other: float) -> float:
+        low, high = min(one, other), max(one, other)
+        return (sum(low <= mark <= high for mark in every) - (every.count(one) + every.count(other)) / 2) ** 2
+
+    observed = sum(apart(*pair) / (len(unit) - 1) for unit in units for pair in itertools.permutations(unit, 2))
+    expected = sum(apart(*pair) for pair in itertools.permutations(every, 2))
+    return {"n": len(units), "value": 1 - (len(every) - 1) * observed / expected if expected else None}
+
+
+OF_MARKS: dict[str, Callable[[Marked], Any]] = {
+    "criterion": lambda one: one.criterion,
+    "section": lambda one: one.section,
+    "grid": lambda one: one.grid,
+    "day": lambda one: CUTS["day"](one.row),
+    "week": lambda one: CUTS["week"](one.row),
+    "month": lambda one: CUTS["month"](one.row),
+    "weekday": lambda one: CUTS["weekday"](one.row),
+}
+
+
+@given(seed=st.integers(0, 2**32))
+@settings(max_examples=8, **LOOSELY)
+def test_alignment_and_agreement_equal_a_plain_count_of_the_closed_rounds_in_scope(records: Path, seed: int) -> None:
+    draw = random.Random(seed)
+    contacts = make_contacts(draw, 40)
+    with store.writing() as session:
+        session.query(Evaluation).delete()
+        session.query(Calibration).delete()
+    rounds = make_rounds(draw, contacts)
+    period = draw.choice((Period(), Period(date(2026, 3, 15), date(2026, 4, 12))))
+    managers = {name: entry for name, entry in SCOPES.items() if entry[0].is_system or entry[0].role == Role.MANAGER}
+    of_viewer = [(viewer, [one for one in rounds if all(map(may_see, one.contacts))]) for viewer, may_see in managers.values()]
+    of_viewer.append((Viewer("eve", Role.EVALUATOR), [one for one in rounds if "eve" in one.evaluators]))
+    for viewer, seen in of_viewer:
+        everything = [one for found in seen if found.is_closed for one in found.marked]
+        marked = [one for one in everything if (period.first_day or date.min) <= one.row["local_start"].date() <= (period.last_day or date.max)]
+        whole, none = query.measure(viewer, ("alignment", "agreement"), where=Filters(period)).itertuples()
+        assert_same(whole, alignment_of(marked), f"{viewer.username}, alignment")
+        assert (none.status, none.n, none.notes) == ("no_data", 0, ("one_criterion",))
+        for by, value_of in OF_MARKS.items():
+            for row in query.measure(viewer, ("alignment",), (by,), Filters(period)).itertuples():
+                assert_same(row, alignment_of([one for one in marked if value_of(one) == getattr(row, by)]), f"{viewer.username}, alignment by {by}")
+        for by in ("section", "grid", "month"):
+            cells = query.measure(viewer, ("agreement",), ("criterion", by), Filters(period))
+            assert {tuple(cell) for cell in cells[["criterion", by]].itertuples(index=False)} == {(one.criterion, OF_MARKS[by](one)) for one in marked}
+            for row in cells.itertuples():
+                of_cell = [one for one in marked if one.criterion == row.criterion and OF_MARKS[by](one) == getattr(row, by)]
+                assert_same(row, agreement_of(of_cell), f"{viewer.username}, agreement of {row.criterion} by {by}")
+        greets = [one for one in marked if one.criterion == "greets"]
+        chosen = Filters.of(period, {"criterion": ["greets"]})
+        for row, expected in zip(query.measure(viewer, ("alignment", "agreement"), where=chosen).itertuples(), (alignment_of, agreement_of), strict=True):
+            assert_same(row, expected(greets), f"{viewer.username}, {row.kpi} of one criterion")
+        if viewer.can_cut_by("evaluator"):
+            for row in query.measure(viewer, ("alignment",), ("evaluator",), Filters(period)).itertuples():
+                assert_same(row, alignment_of(marked, row.evaluator), f"{viewer.username}, alignment by evaluator")
+                (alone,) = query.measure(viewer, ("alignment",), where=Filters.of(period, {"evaluator": [row.evaluator]})).itertuples()
+                assert_same(alone, alignment_of(marked, row.evaluator), f"{viewer.username}, alignment of {row.evaluator}")
 
 
 def test_the_clock_of_the_random_centres_is_that_of_paris() -> None:

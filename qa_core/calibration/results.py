@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import combinations
 
 import numpy as np
 import sqlalchemy as sa
@@ -13,10 +12,10 @@ from sqlalchemy.orm import selectinload
 from qa_core import scoring
 from qa_core.access import Permission, Viewer
 from qa_core.calibration import rounds
-from qa_core.calibration.rounds import Round, RoundContact
+from qa_core.calibration.rounds import Round
 from qa_core.records import store
 from qa_core.records.model import Evaluation
-from qa_core.statistics import Agreement, Alignment, add_up, compare_points, measure_agreement
+from qa_core.statistics import Agreement, Alignment, add_up, compare_points, find_pairs, measure_agreement
 
 ENOUGH_CONTACTS = 5
 """On fewer than so many contacts nothing is said of a criterion."""
@@ -107,7 +106,8 @@ def work_out(found: Round, marks: Marks, scores: Mapping[tuple[int, str], float 
     by_evaluator: dict[str, list[Alignment]] = {username: [] for username in found.evaluators}
     leans: dict[str, list[float]] = {username: [] for username in found.evaluators}
     for contact in found.contacts:
-        for one, other in find_pairs(found, marks, contact):
+        present = [username for username in found.evaluators if (contact.id, username) in marks]
+        for one, other in find_pairs(present, contact.reference_evaluator):
             for criterion in found.grid.criteria:
                 points = [marks[contact.id, evaluator].get(criterion.key) for evaluator in (one, other)]
                 compared = compare_points(*points, float(criterion.points))
@@ -137,15 +137,6 @@ def work_out(found: Round, marks: Marks, scores: Mapping[tuple[int, str], float 
             for username, name in found.evaluators.items()
         ),
     )
-
-
-def find_pairs(found: Round, marks: Marks, contact: RoundContact) -> list[tuple[str, str]]:
-    """Who is compared with whom on that contact: each with the reference where it was marked by one, else everybody with everybody."""
-    present = [username for username in found.evaluators if (contact.id, username) in marks]
-    reference = contact.reference_evaluator
-    if reference in present:
-        return [(username, reference) for username in present if username != reference]
-    return list(combinations(present, 2))
 
 
 def _agree(found: Round, marks: Marks, criterion: scoring.Criterion) -> Agreement:

@@ -17,12 +17,12 @@ from qa_core.compliance import accreditations, gates, notices
 from qa_core.errors import AccessDenied, Refusal
 from qa_core.evaluations import personal_data
 from qa_core.query import listenable
+from qa_core.query.calibrated import KIND, is_visible, takes_part
 from qa_core.records import store
 from qa_core.records.listening import Calibration, CalibrationContact
 from qa_core.records.model import Account, Evaluation, Grid, now
 from qa_core.wording import N_
 
-KIND = "calibration"
 LEAST_EVALUATORS, MOST_CONTACTS = 2, 200
 LONGEST_TITLE, LONGEST_NOTE = 120, 2000
 FORBIDDEN = N_("Nobody may listen to contact {number}: it is gone, objected to, stopped or private, or its advisor was not informed. Leave it out.")
@@ -189,25 +189,16 @@ def find_rounds(viewer: Viewer) -> tuple[Round, ...]:
         rows = session.scalars(
             sa.select(Calibration).where(is_visible(viewer)).options(selectinload(Calibration.contacts)).order_by(Calibration.id.desc())
         ).all()
-        found = [build(session, viewer, row) for row in rows if _takes_part(viewer, row)]
+        found = [build(session, viewer, row) for row in rows if takes_part(viewer, row)]
     return tuple(sorted(found, key=lambda item: not item.is_open))
 
 
 def get_row(session: Session, viewer: Viewer, number: int) -> Calibration:
     """The row of one round, its contacts loaded. Raises AccessDenied for missing and forbidden alike."""
     row = session.scalars(sa.select(Calibration).where(Calibration.id == number, is_visible(viewer)).options(selectinload(Calibration.contacts))).one_or_none()
-    if row is None or not _takes_part(viewer, row):
+    if row is None or not takes_part(viewer, row):
         raise AccessDenied()
     return row
-
-
-def is_visible(viewer: Viewer) -> sa.ColumnElement[bool]:
-    """Which rounds the viewer may know of: who manages, those whose contacts are all in their scope; of evaluators it is asked one by one."""
-    if viewer.can(Permission.MANAGE_CALIBRATIONS):
-        contact = CalibrationContact.__table__
-        outside = sa.select(contact.c.id).where(contact.c.calibration_id == Calibration.id, sa.not_(sa.func.coalesce(viewer.scope(contact), sa.false())))
-        return sa.not_(sa.exists(outside))
-    return sa.true() if viewer.role == Role.EVALUATOR else sa.false()
 
 
 def build(session: Session, viewer: Viewer, row: Calibration) -> Round:
@@ -247,10 +238,6 @@ def build(session: Session, viewer: Viewer, row: Calibration) -> Round:
 def still_open() -> Refusal:
     """What anybody is told who asks for the marks of an open round."""
     return Refusal("round_open", N_("This round is still open: marks stay unseen until it is closed, so that nobody leans on another's."))
-
-
-def _takes_part(viewer: Viewer, row: Calibration) -> bool:
-    return viewer.can(Permission.MANAGE_CALIBRATIONS) or viewer.username in row.evaluators
 
 
 def _was_informed(informed: Mapping[str, date], contact: listenable.Listenable) -> bool:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from qa_core.errors import Misuse
-from qa_core.kpis import call_statistics, first_contact, quality, recording, repeats, satisfaction, tracking
+from qa_core.kpis import calibration, call_statistics, first_contact, quality, recording, repeats, satisfaction, tracking
+from qa_core.kpis.calibration import ALIGNMENT
 from qa_core.kpis.declaration import COMPONENTS, INTERVAL_DIMENSIONS, Exclusion, Given, Kind, Kpi, Note, Parts, Subject, Sums, Unit
 from qa_core.kpis.rows import (
     ABANDONED,
@@ -30,6 +31,7 @@ from qa_core.wording import N_
 __all__ = [
     "ABANDONED",
     "ADVISOR_MEANS",
+    "ALIGNMENT",
     "ALL",
     "ANSWERED",
     "ATTRIBUTED",
@@ -60,7 +62,16 @@ __all__ = [
     "get_kpi",
 ]
 
-ALL: tuple[Kpi, ...] = (*call_statistics.ALL, *first_contact.ALL, *repeats.ALL, *satisfaction.ALL, *quality.ALL, *tracking.ALL, *recording.ALL)
+ALL: tuple[Kpi, ...] = (
+    *call_statistics.ALL,
+    *first_contact.ALL,
+    *repeats.ALL,
+    *satisfaction.ALL,
+    *quality.ALL,
+    *calibration.ALL,
+    *tracking.ALL,
+    *recording.ALL,
+)
 BY_KEY: Mapping[str, Kpi] = {kpi.key: kpi for kpi in ALL}
 
 

@@ -40,6 +40,7 @@ class Unit(StrEnum):
     RATING = "rating"  # 1–5
     EFFORT = "effort"  # 1–7
     MONEY = "money"
+    COEFFICIENT = "coefficient"  # −1…1
 
 
 class Subject(StrEnum):
@@ -52,6 +53,7 @@ class Subject(StrEnum):
     ANSWERS = "answers"
     ADVISORS = "advisors"
     SPEND = "spend"
+    CALIBRATED = "calibrated"  # marks of closed calibrations, which stand in the records; query.calibrated works them out
 
 
 COMPONENTS = ("talk", "hold", "wrap")
@@ -142,7 +144,7 @@ class Sums:
 class Exclusion:
     """Why rows of what a KPI looks at are left out: a code for scripts, the words for people, and the rows, by what the KPI is given.
 
-    `rows` None: further rows of what is counted once, after everything else.
+    `rows` None: further rows of what is counted once, after everything else; or what query.calibrated counts.
     """
 
     code: str
@@ -152,7 +154,8 @@ class Exclusion:
 
 @dataclass(frozen=True)
 class Kpi:
-    """One KPI. `better`: `up`, `down` or `neither`; `needs`: the permission to see it; `settings`: the settings that change it."""
+    """One KPI. `better`: `up`, `down` or `neither`; `needs`: the permission to see it; `settings`: the settings that change it; `parts` None: it is not
+    summed from rows of a table (`Subject.CALIBRATED`)."""
 
     key: str
     title: str
@@ -161,7 +164,7 @@ class Kpi:
     kind: Kind
     unit: Unit
     better: str
-    parts: Callable[[Given], Parts]
+    parts: Callable[[Given], Parts] | None
     needs: Permission
     dimensions: tuple[str, ...]
     subject: Subject = Subject.CONTACTS

@@ -67,7 +67,7 @@ def _of_settings(pieces: Sequence[tuple[date | None, settings.Settings]], asked:
 
 
 def _of_grids(grids: Sequence[Any], asked: Sequence[Kpi]) -> list[Change]:
-    concerned = tuple(kpi.key for kpi in asked if kpi.subject in (Subject.ANSWERS, Subject.ADVISORS))
+    concerned = tuple(kpi.key for kpi in asked if kpi.subject in (Subject.ANSWERS, Subject.ADVISORS, Subject.CALIBRATED))
     pairs = [(before, after) for before, after in pairwise(grids) if before.key == after.key and concerned]
     return [Change(home.to_local(after.published_at).date(), after.key, before.version, after.version, concerned, is_grid=True) for before, after in pairs]
 

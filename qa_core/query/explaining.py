@@ -15,7 +15,7 @@ from qa_core import kpis as declared
 from qa_core.access import Permission, Viewer
 from qa_core.facts import CONTACTS
 from qa_core.kpis import ADVISOR_MEANS, CALLERS, HEARD, MISSES, Given, Kpi, Parts, Subject, Sums
-from qa_core.query import cuts, statements, suppression
+from qa_core.query import calibrated, cuts, statements, suppression
 from qa_core.query.freshness import find_freshness
 from qa_core.query.measuring import beside_the_lake, find_rows, make_question
 from qa_core.query.rows import Row
@@ -37,6 +37,7 @@ KINDS: Mapping[Permission, tuple[str, ...]] = {
     Permission.SEE_SATISFACTION: ("contacts", "surveys"),
     Permission.SEE_TRACKING: ("contacts", "tracking", "spend"),
     Permission.SEE_SCORES: ("evaluations",),
+    Permission.SEE_CALIBRATIONS: (),
 }
 """What the KPIs that take a permission are made from."""
 
@@ -200,7 +201,7 @@ def _counted(kpi: Kpi, rows: tuple[Row, ...], counts: Mapping[int, int]) -> int:
 
 
 def _counts_once(kpi: Kpi) -> bool:
-    return any(exclusion.rows is None for exclusion in kpi.exclusions)
+    return kpi.subject != Subject.CALIBRATED and any(exclusion.rows is None for exclusion in kpi.exclusions)
 
 
 def _lines(kpi: Kpi, counts: Mapping[int, int], row: Row, folded: frozenset[int]) -> tuple[Line, ...]:
@@ -215,6 +216,8 @@ def _count(question: Question, kpi: Kpi) -> tuple[dict[int, int], dict[str, int]
     """How many rows each exclusion leaves out, by its place (one past the last: counted), and how many come from each system."""
     if kpi.key == "spend":
         return {}, {}
+    if kpi.subject == Subject.CALIBRATED:
+        return calibrated.count_places(question, kpi), {}
     source, columns, finish = _universe(question, kpi)
     place = _place(question, kpi, columns).label("place")
     system = columns.source_system.label("system") if source is not ADVISOR_MEANS else sa.cast(sa.null(), sa.Text).label("system")

@@ -19,7 +19,7 @@ from qa_core.access import Role, Viewer
 from qa_core.errors import AccessDenied
 from qa_core.facts import CONTACTS
 from qa_core.kpis import COMPONENTS, Given, Kpi, Subject
-from qa_core.query import answers, cuts, heard, statements, suppression, totals
+from qa_core.query import answers, calibrated, cuts, heard, statements, suppression, totals
 from qa_core.query.cuts import Names
 from qa_core.query.rows import BEFORE, Row, read_row, settle, to_frame
 from qa_core.query.statements import Question
@@ -85,7 +85,9 @@ def _measure(viewer: Viewer, chosen: tuple[Kpi, ...], by: tuple[str, ...], where
     rows: list[Row] = []
     for subject in Subject:
         asked = [kpi for kpi in chosen if kpi.subject == subject]
-        if asked:
+        if asked and subject == Subject.CALIBRATED:
+            rows += calibrated.measure_rounds(question, asked)
+        elif asked:
             rows += _costs(question, asked) if subject == Subject.SPEND else _counts(question, subject, asked)
     return _complete(rows, chosen) if by else rows
 

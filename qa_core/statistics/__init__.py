@@ -1,6 +1,6 @@
 """How sure a number is: intervals, estimates shrunk to the group, and which advisors cannot be told apart. Pure arithmetic, no room of the product."""
 
-from qa_core.statistics.agreement import RESAMPLES, Agreement, Alignment, add_up, compare_points, measure_agreement
+from qa_core.statistics.agreement import RESAMPLES, Agreement, Alignment, add_up, alignment_interval, compare_points, find_pairs, measure_agreement
 from qa_core.statistics.comparison import (
     PERMUTATIONS,
     Comparison,
@@ -51,6 +51,7 @@ __all__ = [
     "Standard",
     "Sums",
     "add_up",
+    "alignment_interval",
     "build_funnel",
     "change_interval",
     "compare_means",
@@ -60,6 +61,7 @@ __all__ = [
     "detectable",
     "difference_interval",
     "exceeds_by_chance",
+    "find_pairs",
     "fit_severity",
     "groups_differ_by_chance",
     "holm",

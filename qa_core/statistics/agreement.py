@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,27 @@ def compare_points(one: float | None, other: float | None, most: float) -> Align
 def add_up(parts: Iterable[Alignment]) -> Alignment:
     """The sum of several comparisons: their mean weighted by the points possible."""
     return sum(parts, Alignment())
+
+
+def find_pairs(present: Sequence[str], reference: str | None) -> list[tuple[str, str]]:
+    """Who is compared with whom on one contact: each with the reference where that one marked it, else everybody with everybody."""
+    if reference in present:
+        return [(username, reference) for username in present if username != reference]
+    return list(combinations(present, 2))
+
+
+def alignment_interval(contacts: Iterable[Alignment], resamples: int = RESAMPLES, seed: int = 0) -> tuple[float, float] | None:
+    """Between which values an alignment lies 95 % of the time, from drawing contacts again with replacement: `contacts` are the sums of each.
+
+    The same for the same seed; None with fewer than two contacts on which something could be compared.
+    """
+    sums = np.array([(part.close, part.possible) for part in contacts if part.possible], float)
+    if len(sums) < 2:
+        return None
+    drawn = _draw(len(sums), resamples, np.random.default_rng(seed)) @ sums
+    low, high = np.quantile(drawn[:, 0] / drawn[:, 1], (0.025, 0.975))
+    value = sums[:, 0].sum() / sums[:, 1].sum()
+    return float(min(low, value)), float(max(high, value))
 
 
 @dataclass(frozen=True)
@@ -104,5 +126,9 @@ def alphas(counts: np.ndarray, weights: np.ndarray, level: str) -> np.ndarray:
 
 
 def _resample(counts: np.ndarray, level: str, resamples: int, chance: np.random.Generator) -> np.ndarray:
-    contacts = len(counts)
-    return alphas(counts, chance.multinomial(contacts, np.full(contacts, 1 / contacts), resamples).astype(float), level)
+    return alphas(counts, _draw(len(counts), resamples, chance), level)
+
+
+def _draw(contacts: int, resamples: int, chance: np.random.Generator) -> np.ndarray:
+    """How often each contact counts in each resample."""
+    return chance.multinomial(contacts, np.full(contacts, 1 / contacts), resamples).astype(float)

@@ -15,7 +15,7 @@ from qa_core import alerts, annotations, home, lake, numbers, query, settings, t
 from qa_core.access import Viewer
 from qa_core.coaching import effect, needs
 from qa_core.irritants import finding
-from qa_core.query import answers, heard, severity
+from qa_core.query import answers, calibrated, heard, severity
 from qa_core.records import store
 from qa_core.records.listening import CoachingPlan, Dispute
 from qa_core.records.model import Advisor, AlertEvent, Annotation, Grid, ImportBatch, NameDecision, SettingValue, Target
@@ -51,7 +51,7 @@ def look_up_version() -> tuple[Any, ...]:
     with store.reading() as session:
         newest_setting = session.scalar(sa.select(sa.func.max(SettingValue.id)))
         advisors = session.scalar(sa.select(sa.func.count()).select_from(Advisor))
-        counter = (*answers.change_counter(session), *heard.change_counter(session))
+        counter = (*answers.change_counter(session), *heard.change_counter(session), *calibrated.change_counter(session))
         # Names of spend and totals are spelled when they are read: a decision about them changes no table of the lake.
         names = session.execute(sa.select(sa.func.max(NameDecision.id), sa.func.count(NameDecision.undone_at))).one()
         goals = session.execute(sa.select(sa.func.max(Target.id), sa.func.count(Target.id), sa.func.max(Target.set_at))).one()

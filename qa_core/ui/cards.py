@@ -255,6 +255,8 @@ def say_notes(notes: Sequence[str]) -> list[str]:
                     count=figures.number(int(detail)),
                 )
             )
+        elif code == "one_criterion":
+            said.append(_("Agreement is of one criterion: choose one, or cut by criterion."))
         elif code == "provisional_spend":
             said.append(_("Spend of the last days may still arrive."))
     return said

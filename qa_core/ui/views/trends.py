@@ -14,7 +14,14 @@ from qa_core.ui import cached, cards, drill, notes
 from qa_core.ui.filter_bar import Look
 from qa_core.wording import _
 
-BOUNDS = {Unit.RATE: (0.0, 1.0), Unit.NPS: (-100.0, 100.0), Unit.SCORE: (0.0, 100.0), Unit.EFFORT: (1.0, 7.0), Unit.RATING: (1.0, 5.0)}
+BOUNDS = {
+    Unit.RATE: (0.0, 1.0),
+    Unit.NPS: (-100.0, 100.0),
+    Unit.SCORE: (0.0, 100.0),
+    Unit.EFFORT: (1.0, 7.0),
+    Unit.RATING: (1.0, 5.0),
+    Unit.COEFFICIENT: (-1.0, 1.0),
+}
 
 
 def read_series(viewer: Viewer, look: Look, kpis: Sequence[str], overrides: Mapping[str, str] | None = None) -> Mapping[str, Series]:
