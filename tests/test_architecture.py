@@ -22,7 +22,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "query",
         "acts figures setting_words movement spans half_hours findings charts series yearly case_mix",
         "people sign_in downloads sheets exports explanations oversight conventions advisors evaluations "
-        "compliance grids recordings sampling calibration coaching severity "
+        "compliance daily grids recordings sampling calibration coaching severity "
         "ingest demo doctor irritants targets alerts annotations numbers peers",
         "ui commands __main__ locale",
     )

@@ -18,7 +18,7 @@ from listening import accredit, open_gates
 from starlette.applications import Starlette
 from streamlit.web.server.starlette.starlette_app_utils import generate_xsrf_token_string
 
-from qa_core import home, journal, people, recordings, sign_in
+from qa_core import daily, home, journal, people, recordings, sign_in
 from qa_core.access import Viewer
 from qa_core.compliance import accreditations, gates
 from qa_core.errors import AccessDenied, Refusal
@@ -162,6 +162,18 @@ def test_what_is_over_is_neither_played_nor_found_and_is_deleted_when_asked(hear
     assert recordings.delete_expired(viewer_of("dora")) == 1
     assert recordings.delete_expired(viewer_of("dora")) == 0
     assert [path for path in vault.folder().rglob("*") if path.is_file()] == []
+
+
+def test_what_is_over_is_deleted_by_itself_once_a_day(heard: int) -> None:
+    daily.do_daily()
+    assert [path for path in vault.folder().rglob("*") if path.is_file()] != []
+    with store.writing() as session:
+        session.execute(sa.update(Recording).values(delete_after=now() - timedelta(seconds=1)))
+    daily.do_what_is_due()
+
+    assert [path for path in vault.folder().rglob("*") if path.is_file()] == []
+    with store.reading() as session:
+        assert session.execute(sa.select(Recording.deleted_because)).scalars().all() == ["expired"]
 
 
 def test_a_shorter_retention_holds_for_what_is_kept_already(heard: int) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import timedelta
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -13,8 +13,6 @@ from qa_core.errors import Refusal
 from qa_core.records import store
 from qa_core.records.model import Evaluation, now
 from qa_core.wording import N_
-
-_published_through: dict[str, date] = {}
 
 
 def publish_or_wait(session: Session, evaluation: Evaluation, actor: str, after_days: int = 0) -> None:
@@ -44,11 +42,3 @@ def publish_due() -> int:
         for evaluation in found:
             publish(session, evaluation, Viewer.SYSTEM.username)
     return len(found)
-
-
-def publish_daily() -> None:
-    """The same, but only once a day in this process: what is put off waits for a later day than the present one."""
-    here, today = home.current().database_url, home.today()
-    if _published_through.get(here) != today:
-        publish_due()
-        _published_through[here] = today

@@ -11,10 +11,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from qa_core import home, recordings
+from qa_core import daily, home, recordings
 from qa_core.access import Permission, Viewer
 from qa_core.errors import AccessDenied, Misuse, Refusal
-from qa_core.evaluations import publishing
 from qa_core.ingest import batches, file_names, landing, obstacles, read, recovery, undoing, uploads
 from qa_core.ingest.options import WITH_AUDIO, ImportOptions, Progress
 from qa_core.ingest.report import FileReport
@@ -32,7 +31,7 @@ def run(viewer: Viewer, kind: str, paths: Iterable[Path | str], options: ImportO
     """
     reports = bring(viewer, kind, paths, options, progress)
     if any(report.brought_something for report in reports):
-        publishing.publish_due()
+        daily.do_what_is_due()
         ring()
     return reports
 

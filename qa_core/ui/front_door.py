@@ -4,8 +4,8 @@ from pathlib import Path
 
 import streamlit as st
 
+from qa_core import daily
 from qa_core.errors import Refusal
-from qa_core.evaluations import publishing
 from qa_core.ui import cached, drill, filter_bar, gate, menu, sidebar
 
 st.set_page_config(page_title="Écoute", page_icon=str(Path(__file__).with_name("icon.svg")), layout="wide")
@@ -17,7 +17,7 @@ page, entry = menu.choose_page(signed_in.viewer if opened else None)
 if signed_in is not None:
     gate.keep_cookie()
 if opened:
-    publishing.publish_daily()
+    daily.do_daily()
     cached.look_up_version()
     sidebar.show(signed_in.viewer)
     try:

@@ -134,12 +134,11 @@ def check_start() -> None:
 
 
 def _catch_up() -> None:
-    from qa_core import ingest
-    from qa_core.evaluations import publishing
+    from qa_core import daily, ingest
 
     try:
         ingest.resume()
-        publishing.publish_due()
+        daily.do_what_is_due()
     except Refusal as refusal:
         LOG.warning(wording.say(refusal))
 

@@ -1,0 +1,26 @@
+"""What the day brings: evaluations that were put off are published, recordings whose day is over are deleted. At the start, after imports, and once a day."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from qa_core import home, recordings
+from qa_core.access import Viewer
+from qa_core.evaluations import publishing
+
+_done_through: dict[str, date] = {}
+
+
+def do_what_is_due() -> None:
+    """Publish and delete all that is due by now."""
+    publishing.publish_due()
+    if recordings.find_expired(Viewer.SYSTEM):
+        recordings.delete_expired(Viewer.SYSTEM)
+
+
+def do_daily() -> None:
+    """The same, but only once a day in this process: what is due later waits for a later day than the present one."""
+    here, today = home.current().database_url, home.today()
+    if _done_through.get(here) != today:
+        do_what_is_due()
+        _done_through[here] = today
