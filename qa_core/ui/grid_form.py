@@ -93,10 +93,16 @@ def _say_standing(draft: Draft, result: scoring.Result | None, missing: int) -> 
     return said
 
 
-def version_held(draft_id: int) -> int:
-    """The version that this tab last showed or saved, to be submitted; 0 once it holds nothing of that draft."""
-    held = st.session_state.get(f"{_prefix(draft_id)}held")
-    return held.version if held else 0
+def save(draft_id: int, plan: scoring.Grid) -> int | None:
+    """Callback of each answer and comment: keep everything as it stands now, and return the version to be submitted.
+
+    None: it could not be kept, and `show` says why. 0: this tab holds nothing of that draft any more, since an earlier click submitted it.
+    """
+    viewer, held = gate.current_viewer(Permission.FILL_GRIDS), st.session_state.get(f"{_prefix(draft_id)}held")
+    if held is None:
+        return 0
+    _write(viewer, draft_id, held, grid_answers.read(_prefix(draft_id), plan))
+    return held.version if held.refusal is None else None
 
 
 def has_conflict(draft: Draft) -> bool:
@@ -177,7 +183,7 @@ def _show_criterion(draft: Draft, criterion: Criterion) -> None:
             bonus = _("Bonus: adds points, never takes any away")
             st.caption(f":green[:material/add_circle:] {bonus}")
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            grid_answers.ask(_prefix(draft.id), criterion, _save, (draft.id, draft.plan))
+            grid_answers.ask(_prefix(draft.id), criterion, save, (draft.id, draft.plan))
             comment = draft.comments.get(criterion.key, "")
             with st.popover(_("Comment"), icon=":material/chat:" if comment else ":material/add_comment:", type="tertiary"):
                 _ask_comment(draft, criterion.key, say_text(criterion.text))
@@ -187,15 +193,9 @@ def _show_criterion(draft: Draft, criterion: Criterion) -> None:
 
 
 def _ask_comment(draft: Draft, criterion: str, label: str) -> None:
-    grid_answers.ask_comment(_prefix(draft.id), criterion, label, _save, (draft.id, draft.plan))
+    grid_answers.ask_comment(_prefix(draft.id), criterion, label, save, (draft.id, draft.plan))
     if criterion == OVERALL:
         grid_answers.warn(draft.comment)
-
-
-def _save(draft_id: int, plan: scoring.Grid) -> None:
-    """Callback of each answer and comment: keep everything as it stands now."""
-    viewer, held = gate.current_viewer(Permission.FILL_GRIDS), st.session_state[f"{_prefix(draft_id)}held"]
-    _write(viewer, draft_id, held, grid_answers.read(_prefix(draft_id), plan))
 
 
 def _write(viewer: Viewer, draft_id: int, held: Held, typed: dict[str, Any]) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from qa_core import calibration, figures, home, sampling, wording
+from qa_core import calibration, figures, home, sampling, scoring, wording
 from qa_core.access import Permission, Role, Viewer
 from qa_core.compliance.gates import PURPOSE_TITLES
 from qa_core.errors import AccessDenied, Refusal
@@ -192,7 +192,7 @@ def _show_submit(draft: Draft) -> None:
                 shortcut="Ctrl+Shift+Enter",
                 key=f"submit_{draft.id}",
                 on_click=_submit,
-                args=(draft.id,),
+                args=(draft.id, draft.plan),
             )
             st.caption(_("You sign it: it is your judgement, and the advisor reads that it is yours. Every answer is saved as you give it."))
 
@@ -253,11 +253,13 @@ def _start_calibration(contact_number: int) -> None:
         st.session_state[_REFUSED] = refusal
 
 
-def _submit(draft_id: int) -> None:
-    # As things stand now: a comment that lost the focus to this click was saved a moment ago, after the button was drawn.
-    version, is_kept = grid_form.version_held(draft_id), bool(st.session_state.get(f"keep_{draft_id}"))
+def _submit(draft_id: int, plan: scoring.Grid) -> None:
+    # A comment that lost the focus to this very click may come with it, and be told after it: what is signed is what is on the screen.
+    version = grid_form.save(draft_id, plan)
+    if version is None:
+        return
     try:
-        drafting.submit(gate.current_viewer(Permission.FILL_GRIDS), draft_id, version, is_kept)
+        drafting.submit(gate.current_viewer(Permission.FILL_GRIDS), draft_id, version, bool(st.session_state.get(f"keep_{draft_id}")))
         grid_form.forget(draft_id)
     except Refusal as refusal:
         st.session_state[_REFUSED] = refusal
