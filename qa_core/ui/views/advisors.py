@@ -8,13 +8,13 @@ from typing import Any
 import streamlit as st
 
 from qa_core import exports, figures, peers
-from qa_core.access import Viewer
+from qa_core.access import Permission, Viewer
 from qa_core.advisors import fold
 from qa_core.findings import Finding
 from qa_core.kpis import get_kpi
 from qa_core.ui import cached, cards, choice, drill, links, tables
 from qa_core.ui.filter_bar import Look
-from qa_core.ui.views import adjusted, compared, criteria, teams, trends
+from qa_core.ui.views import adjusted, compared, criteria, disputes, teams, trends
 from qa_core.wording import N_, _
 
 KPIS = ("evaluation_score", "first_contact_resolution", "csat", "average_handle_time")
@@ -41,6 +41,8 @@ def show_views(viewer: Viewer, look: Look) -> None:
         _show_table(viewer, look)
     elif chosen == "criteria":
         criteria.show(viewer, look)
+        if not viewer.can(Permission.DECIDE_DISPUTES):  # who decides has a page for it
+            disputes.show_criteria(viewer, look)
     else:
         teams.show(viewer, look)
 

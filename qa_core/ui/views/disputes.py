@@ -39,14 +39,27 @@ def show_lists(viewer: Viewer) -> None:
 
 def show_outcomes(viewer: Viewer, look: Look) -> None:
     """How many answers were disputed and changed, by evaluator and by criterion."""
-    outcomes, texts = count_outcomes(viewer, look.where.period), grids.find_grid_texts(viewer)
+    outcomes = count_outcomes(viewer, look.where.period)
     caption = _("Evaluations of contacts in {period}. Changed: share of the decided, with its 95 % interval.", period=look.period_title or _("all data"))
     if outcomes.by_evaluator is not None:
-        _show_outcomes(outcomes.by_evaluator, [outcome.name for outcome in outcomes.by_evaluator], Finding(_("By evaluator")), caption, _("Evaluator"))
-    disputed = [outcome for outcome in outcomes.by_criterion if outcome.disputed]
-    names = [texts.name("criterion", outcome.key) for outcome in disputed]
+        names = [outcome.name for outcome in outcomes.by_evaluator]
+        _show_outcomes(outcomes.by_evaluator, names, Finding(_("By evaluator")), caption, _("Evaluator"))
+    _show_criteria(viewer, outcomes.by_criterion, Finding(_("By criterion, those disputed")), caption)
+
+
+def show_criteria(viewer: Viewer, look: Look) -> None:
+    """The criteria that advisors disputed and what came of it, for who leads them; nothing where none was."""
+    caption = _(
+        "All evaluations of your teams in {period}, whatever else is filtered. Changed: share of the decided, with its 95 % interval.",
+        period=look.period_title or _("all data"),
+    )
+    _show_criteria(viewer, count_outcomes(viewer, look.where.period).by_criterion, Finding(_("Disputed criteria")), caption)
+
+
+def _show_criteria(viewer: Viewer, outcomes: Sequence[Outcome], finding: Finding, caption: str) -> None:
+    disputed, texts = [outcome for outcome in outcomes if outcome.disputed], grids.find_grid_texts(viewer)
     if disputed:
-        _show_outcomes(disputed, names, Finding(_("By criterion, those disputed")), caption, _("Criterion"))
+        _show_outcomes(disputed, [texts.name("criterion", outcome.key) for outcome in disputed], finding, caption, _("Criterion"))
 
 
 def _find(waiting: Sequence[DisputeLine]) -> Finding:
