@@ -90,7 +90,7 @@ def test_alpha_needs_no_more_than_numpy() -> None:
 
 def test_the_interval_of_an_alignment_comes_from_its_contacts() -> None:
     alike, apart = Alignment(10, 10, 1), Alignment(4, 10, 1)
-    assert alignment_interval([alike] * 12) == (1.0, 1.0)
+    assert alignment_interval([alike] * 12) is None  # no draw differs: that is not certainty
     low, high = alignment_interval([alike] * 10 + [apart] * 10)
     assert 0.55 < low < 0.7 < high < 0.85
     assert alignment_interval([alike] * 10 + [apart] * 10) == (low, high)

@@ -198,7 +198,7 @@ def test_the_kpis_say_of_one_round_what_its_page_says(opened: int, capsys: pytes
     assert set(query.measure(viewer_of("nico"), keys)["status"]) == {"no_data"}  # a manager of others
 
 
-def test_what_the_kpis_of_calibrations_leave_out_is_told(opened: int) -> None:
+def test_what_the_kpis_of_calibrations_leave_out_is_told(opened: int, open_app) -> None:
     first, second = contacts_of(opened)
     for username, answer in (("eve", 8), ("max", "na"), ("zoe", "na")):
         submit(username, first, greeting=2, answer=answer)
@@ -211,6 +211,10 @@ def test_what_the_kpis_of_calibrations_leave_out_is_told(opened: int) -> None:
     assert (agreed.universe, agreed.counted, agreed.excluded[0].n, agreed.row.status) == (2, 0, 2, "no_data")
     undefined = query.explain(viewer_of("mona"), "agreement")
     assert (undefined.universe, undefined.row.status, undefined.row.notes) == (0, "no_data", ("one_criterion",))
+    app = open_app("eve", "explain")
+    app.query_params["kpi"] = "agreement"
+    app.run()
+    assert not app.exception and app.title[0].value == "Agreement" and "choose one, or cut by criterion" in text_of(app)
 
 
 def test_the_kpis_of_calibrations_are_for_who_may_see_calibrations_and_cut_by_what_they_have(opened: int, add_person) -> None:

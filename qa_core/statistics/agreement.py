@@ -57,10 +57,11 @@ def find_pairs(present: Sequence[str], reference: str | None) -> list[tuple[str,
 def alignment_interval(contacts: Iterable[Alignment], resamples: int = RESAMPLES, seed: int = 0) -> tuple[float, float] | None:
     """Between which values an alignment lies 95 % of the time, from drawing contacts again with replacement: `contacts` are the sums of each.
 
-    The same for the same seed; None with fewer than two contacts on which something could be compared.
+    The same for the same seed; None with fewer than two contacts on which something could be compared, and where all are aligned alike: the draws then do not
+    differ, and say nothing of other contacts.
     """
     sums = np.array([(part.close, part.possible) for part in contacts if part.possible], float)
-    if len(sums) < 2:
+    if len(sums) < 2 or len(np.unique(sums[:, 0] / sums[:, 1])) < 2:
         return None
     drawn = _draw(len(sums), resamples, np.random.default_rng(seed)) @ sums
     low, high = np.quantile(drawn[:, 0] / drawn[:, 1], (0.025, 0.975))
