@@ -6,7 +6,7 @@ import pytest
 
 from qa_core.access import Viewer
 from qa_core.compliance import accreditations
-from qa_core.evaluations import amending, disputes, drafting
+from qa_core.evaluations import amending, answering, disputes, drafting
 from tests.test_drafting import BEST, draw, evaluation_of, room, viewer_of
 from tests.test_evaluate_page import texts
 
@@ -46,6 +46,10 @@ def said(app) -> str:
     return texts(app).replace("\\", "")
 
 
+def labels(app) -> list[str]:
+    return [button.label for button in app.button]
+
+
 def has_control(app) -> bool:
     return any(button.key == "correct" for button in app.button)
 
@@ -64,6 +68,7 @@ def test_its_evaluator_corrects_it_and_sees_first_what_that_does(submitted: int,
     assert {answer.criterion: answer.comment for answer in evaluation_of(submitted).answers}["close"] == "Hasty"
     assert "Corrected." in said(app) and "Changed once" in said(app) and "The goodbye came after the music, call •••" in said(app)
     assert has_control(app) and not app.segmented_control
+    assert answering.find_news(viewer_of("ana")).corrected == ()  # not read before, so it is simply to be read
     read_by_the_advisor = opened(open_app("ana", "evaluation"), submitted)
     assert "Changed once" in said(read_by_the_advisor) and not has_control(read_by_the_advisor)
 
@@ -81,7 +86,10 @@ def test_what_is_left_is_left_as_it_was(submitted: int, open_app) -> None:
 
 def test_over_the_correction_of_another_tab_it_is_said_first(submitted: int, open_app) -> None:
     app = set_answer(correcting(open_app, submitted), submitted, "close", "0")
+    answering.acknowledge(viewer_of("ana"), submitted)
     amending.amend(viewer_of("eve"), submitted, evaluation_of(submitted).version, BEST, {}, "Fine", "Heard again")
+    assert answering.find_news(viewer_of("ana")).corrected == (submitted,)
+    assert "1 evaluation corrected since you read it" in labels(open_app("ana", "my_quality"))
 
     save(app, submitted, "Heard twice")
     assert "was changed meanwhile" in said(app) and evaluation_of(submitted).score == pytest.approx(100)
@@ -89,7 +97,7 @@ def test_over_the_correction_of_another_tab_it_is_said_first(submitted: int, ope
     app.button(key=f"correct_{submitted}_save").click().run()
 
     assert not app.exception and evaluation_of(submitted).score == pytest.approx(92)
-    assert "Changed 2 times" in said(app)
+    assert "Changed 2 times" in said(app) and "Sums up and checks that everything is settled: Hasty → –" in said(app)
 
 
 def test_what_the_advisor_disputes_stays_as_it_is(submitted: int, open_app, add_person) -> None:

@@ -12,8 +12,9 @@ from qa_core import journal
 from qa_core.access import Permission, Viewer
 from qa_core.errors import AccessDenied, Refusal
 from qa_core.evaluations import disputes, drafting, reading
+from qa_core.evaluations.amending import AMENDED
 from qa_core.records import store
-from qa_core.records.listening import Dispute
+from qa_core.records.listening import Dispute, EvaluationRevision
 from qa_core.records.model import Evaluation, now
 from qa_core.wording import N_
 
@@ -23,10 +24,12 @@ NEW_DAYS = 30
 
 @dataclass(frozen=True)
 class News:
-    """What waits for an advisor: evaluations to read, and their disputes that were decided lately, newest first, by number of the evaluation."""
+    """What waits for an advisor: evaluations to read, disputes of theirs that were decided lately, and evaluations corrected lately after they had read them;
+    newest first, by number of the evaluation."""
 
     unread: tuple[int, ...]
     decided: tuple[int, ...]
+    corrected: tuple[int, ...]
 
 
 def acknowledge(viewer: Viewer, evaluation_id: int) -> None:
@@ -91,8 +94,15 @@ def find_news(viewer: Viewer) -> News:
     shown_at = sa.func.coalesce(Evaluation.published_at, Evaluation.evaluated_at)
     unread = sa.select(Evaluation.id).where(*mine, Evaluation.acknowledged_at.is_(None), shown_at >= since).order_by(shown_at.desc(), Evaluation.id.desc())
     decided = sa.select(Dispute.evaluation_id).join(Evaluation, Evaluation.id == Dispute.evaluation_id).where(*mine, Dispute.decided_at >= since)
+    corrected = sa.select(Evaluation.id).join(EvaluationRevision, EvaluationRevision.evaluation_id == Evaluation.id).where(*mine)
+    corrected = corrected.where(EvaluationRevision.reason.startswith(AMENDED), EvaluationRevision.replaced_at >= since)
+    corrected = corrected.where(EvaluationRevision.replaced_at > Evaluation.acknowledged_at).order_by(EvaluationRevision.replaced_at.desc())
     with store.reading() as session:
-        return News(tuple(session.scalars(unread)), tuple(session.scalars(decided.order_by(Dispute.decided_at.desc()))))
+        return News(
+            tuple(session.scalars(unread)),
+            tuple(session.scalars(decided.order_by(Dispute.decided_at.desc()))),
+            tuple(dict.fromkeys(session.scalars(corrected))),
+        )
 
 
 def _set(session: Session, evaluation: Evaluation, **values: object) -> None:

@@ -85,7 +85,9 @@ class Revision:
     version: int
     score: float | None
     outcome: str | None
+    comment: str | None
     answers: Mapping[str, float | None]
+    comments: Mapping[str, str]
     reason: str
     replaced_by: str | None
     replaced_at: datetime

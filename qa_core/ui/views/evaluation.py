@@ -12,6 +12,7 @@ from qa_core.evaluations.reading import Reading, get_evaluation
 from qa_core.records import store
 from qa_core.scoring import Text
 from qa_core.ui import drill, gate, player
+from qa_core.ui.grid_answers import OVERALL
 from qa_core.ui.views.evaluation_words import say
 from qa_core.wording import N_, _, ngettext
 
@@ -87,6 +88,7 @@ def show_history(reading: Reading) -> None:
         return
     texts = {answer.key: answer.text.in_language(wording.language()) for answer in reading.answers}
     later = {answer.key: answer.earned for answer in reading.answers}
+    said_later = {answer.key: answer.comment or "" for answer in reading.answers} | {OVERALL: reading.comment or ""}
     score = reading.score
     with st.container(border=True, gap="xxsmall"):
         st.markdown("##### " + ngettext("Changed once", "Changed {n} times", len(reading.revisions)))
@@ -97,10 +99,18 @@ def show_history(reading: Reading) -> None:
             st.markdown(f"**{gate.escape(said)}** · {gate.escape(by)}")
             for key, earned in revision.answers.items():
                 if key in later and later[key] != earned:
-                    before, after = say(earned), say(later[key])
-                    st.caption(gate.escape(_("{criterion}: {before} → {after}", criterion=texts.get(key, key), before=before, after=after)))
+                    _show_change(texts.get(key, key), say(earned), say(later[key]))
+            comments = dict.fromkeys(revision.answers, "") | dict(revision.comments) | {OVERALL: revision.comment or ""}
+            for key, words in comments.items():
+                if key in said_later and said_later[key] != words:
+                    label = _("The contact as a whole") if key == OVERALL else _("Comment: {criterion}", criterion=texts.get(key, key))
+                    _show_change(label, words or "–", said_later[key] or "–")
             st.text(revision.reason.partition(": ")[2] or revision.reason)
-            later, score = dict(revision.answers), revision.score
+            later, said_later, score = dict(revision.answers), comments, revision.score
+
+
+def _show_change(label: str, before: str, after: str) -> None:
+    st.caption(gate.escape(_("{criterion}: {before} → {after}", criterion=label, before=before, after=after)))
 
 
 def name_grid(grid: Text) -> str:

@@ -34,14 +34,17 @@ def show_top(viewer: Viewer, look: Look) -> None:
 
 
 def show_news(viewer: Viewer) -> answering.News:
-    """One line of what waits to be read: new evaluations, and disputes that were decided; nothing where there is neither."""
+    """One line of what waits to be read: new evaluations, disputes that were decided, and corrections; nothing where there is none."""
     news = answering.find_news(viewer)
-    if news.unread or news.decided:
+    if news.unread or news.decided or news.corrected:
         with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
             if news.unread:
                 _show_new(ngettext("{n} evaluation to read", "{n} evaluations to read", len(news.unread)), ":material/mark_email_unread:", news.unread[0])
             if news.decided:
                 _show_new(ngettext("{n} answer to your disputes", "{n} answers to your disputes", len(news.decided)), ":material/gavel:", news.decided[0])
+            if news.corrected:
+                said = ngettext("{n} evaluation corrected since you read it", "{n} evaluations corrected since you read them", len(news.corrected))
+                _show_new(said, ":material/edit_note:", news.corrected[0])
     return news
 
 
