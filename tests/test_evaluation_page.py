@@ -206,6 +206,20 @@ def test_a_manager_decides_on_the_page(service: Callable[..., int], open_app: Ca
     assert "No dispute waits for a decision" in said(open_app("mona", "disputes"))
 
 
+def test_a_lead_sees_which_criteria_are_disputed_without_the_evaluators(service: Callable[..., int], open_app: Callable[..., Any]) -> None:
+    number = service()
+    disputes.decide(viewer("mona"), disputes.raise_dispute(viewer("lea"), number, "accuracy", 4, "All was said."), "accept", reason="So.")
+
+    shown = {}
+    for username in ("tom", "mona"):
+        app = open_app(username, "advisors")
+        app.segmented_control(key="view").set_value("criteria").run()
+        assert not app.exception
+        shown[username] = "Disputed criteria" in said(app)
+
+    assert shown == {"tom": True, "mona": False}  # a manager has a page for them
+
+
 def test_a_self_evaluation_stands_beside_says_when_it_was_made_and_makes_no_numbers(service: Callable[..., int], open_evaluation: Callable[..., Any]) -> None:
     number, lea = service(), viewer("lea")
     own = answering.start_self_evaluation(lea, number)
