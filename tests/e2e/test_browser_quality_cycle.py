@@ -1,0 +1,377 @@
+"""The quality cycle in a real browser, each person in a browser of their own: from closed gates to a coaching plan, and who is told nothing meanwhile."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from datetime import datetime, time, timedelta
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from conftest import PASSWORD
+
+from qa_core import grids, home, ingest, people, query
+from qa_core.access import Viewer
+from qa_core.ingest.options import ImportOptions
+from qa_core.records import store
+from qa_core.records.listening import CoachingPlan, Dispute, Draw, DrawnContact, Playback, Recording
+from qa_core.records.model import Advisor, Evaluation
+from tests import sounds
+from tests.imported import bring
+
+pytestmark = pytest.mark.browser
+DAY = home.today() - timedelta(days=3)
+GRID = {
+    "title": "Short",
+    "pass_mark": 75,
+    "section": [
+        {
+            "name": "Welcome",
+            "weight": 1,
+            "criterion": [
+                {"key": "greeting", "text": {"en": "Greets the caller"}, "points": 2, "levels": [0, 1, 2]},
+                {
+                    "key": "identity",
+                    "text": {"en": "Checks who calls"},
+                    "points": 2,
+                    "levels": [0, 2],
+                    "not_applicable": True,
+                    "critical": "compliance",
+                },
+            ],
+        },
+        {
+            "name": "Answer",
+            "weight": 3,
+            "criterion": [
+                {"key": "accuracy", "text": {"en": "Says what is right"}, "points": 4, "levels": [0, 1, 2, 3, 4]},
+                {"key": "courtesy", "text": {"en": "Stays polite"}, "points": 1},
+            ],
+        },
+    ],
+}
+"""Welcome is a quarter of the whole, Answer three quarters."""
+GATES = {"Works council consulted on": "day", "Callers informed since": "day", "Purposes": "purposes"} | dict.fromkeys(
+    ("Recordings kept for (months)", "Evaluations kept for (months)"), "months"
+)
+SUBMIT = re.compile("^Submit")
+"""Its shortcut is a part of its name."""
+DENIED = "You do not have access to this, or it does not exist."
+
+
+@pytest.fixture(scope="module")
+def centre(server) -> Path:
+    """Thirty calls of Ana and Ben in the team North, the last one of a caller who objected; a grid of four criteria; an account for each role."""
+    header = "contact_id,started_at,channel,direction,outcome,advisor,team,queue,talk_seconds,recorded,notice_played,customer_objected"
+    rows = [
+        f"q{n},{datetime.combine(DAY, time(9)) + timedelta(minutes=15 * n)},phone,inbound,answered,{'Ana' if n % 2 else 'Ben'},North,Orders,180,"
+        f"yes,yes,{'yes' if n == 30 else 'no'}"
+        for n in range(1, 31)
+    ]
+    bring(server.folder, "contacts", "\n".join((header, *rows)) + "\n")
+    assert grids.publish(Viewer.SYSTEM, grids.create_draft(Viewer.SYSTEM, "short", GRID), 1) == 1
+    with store.reading() as session:
+        advisors = dict(session.execute(sa.select(Advisor.name, Advisor.advisor_id)).all())
+    for username, role, bounds in (
+        ("dora", "dpo", {}),
+        ("mona", "manager", {"sites": ("Lyon",), "sees_unassigned": True}),
+        ("tom", "team_lead", {"teams": ("North",)}),
+        ("eve", "evaluator", {}),
+        ("ana", "advisor", {"advisor_id": advisors["Ana"]}),
+        ("ben", "advisor", {"advisor_id": advisors["Ben"]}),
+        ("xavier", "executive", {}),
+    ):
+        people.add(Viewer.SYSTEM, username, role, password=PASSWORD, **bounds)
+    return server.folder
+
+
+@pytest.fixture
+def enter(new_page, sign_in_as, centre) -> Iterator[Callable[..., object]]:
+    """The browser of that person at that address; signed in the first time."""
+    pages: dict[str, object] = {}
+    failed: list[str] = []
+
+    def go(username: str, address: str):
+        page = pages.get(username)
+        if page is None:
+            page = pages[username] = new_page()
+            page.on("pageerror", lambda error: failed.append(f"{username}: {error}"))
+            page.goto(address)
+            sign_in_as(page, username)
+        else:
+            if page.is_closed():
+                page = pages[username] = page.context.new_page()
+                page.set_default_timeout(45_000)
+            page.goto(address)
+        settle(page)
+        return page
+
+    yield go
+    assert failed == []
+
+
+def settle(page) -> None:
+    """Wait until the page is drawn and the server has nothing more to say."""
+    page.get_by_role("button", name="Sign out").wait_for()
+    page.locator("[data-test-script-state='notRunning']").wait_for(state="attached")
+    page.locator("[data-testid='stSkeleton']").first.wait_for(state="detached")
+
+
+def press(page, name: str, within=None) -> None:
+    """Press that button, and wait for what comes of it."""
+    (within or page).get_by_role("button", name=name, exact=True).click()
+    page.wait_for_timeout(150)
+    settle(page)
+
+
+def say(page, text: str | re.Pattern[str]) -> None:
+    page.get_by_test_id("stMain").get_by_text(text).first.wait_for()
+
+
+def enter_day(within, label: str, day) -> None:
+    """Type a day: part by part, as the field takes it."""
+    parts = within.get_by_role("group", name=label, exact=True).get_by_role("spinbutton")
+    for part, digits in zip(parts.all(), (f"{day:%d}", f"{day:%m}", f"{day:%Y}"), strict=True):
+        part.press_sequentially(digits)
+    within.get_by_text(label, exact=True).first.click()  # closes the calendar, which hides what is below the field
+
+
+def choose(page, within, label: str, *options: str) -> None:
+    """Choose in a list by typing."""
+    for option in options:
+        field = within.get_by_role("combobox", name=re.compile(re.escape(label)))
+        if field.input_value() != option:  # the one chosen already opens no list
+            field.fill(option)
+            page.get_by_role("option", name=option).first.click()
+    page.keyboard.press("Tab")
+
+
+def shown(page) -> str:
+    return page.get_by_test_id("stMain").inner_text()
+
+
+def score() -> float | None:
+    (value,) = query.measure(Viewer.SYSTEM, ("evaluation_score",))["value"]
+    return None if value != value else value
+
+
+def count(table) -> int:
+    with store.reading() as session:
+        return session.scalar(sa.select(sa.func.count()).select_from(table))
+
+
+def find_drawn(contact_id: str) -> int:
+    with store.reading() as session:
+        return session.scalar(sa.select(DrawnContact.id).where(DrawnContact.contact_id == contact_id))
+
+
+def find_evaluation(contact_id: str) -> Evaluation:
+    """The only one of that contact."""
+    with store.reading() as session:
+        return session.scalars(sa.select(Evaluation).where(Evaluation.contact_id == contact_id)).one()
+
+
+def is_refused(page) -> None:
+    """The page shows that there is nothing here, and nothing of the evaluation."""
+    say(page, DENIED)
+    text = shown(page)
+    assert not [told for told in ("Greets the caller", "Says what is right", "57.5", "Warm and clear") if told in text]
+
+
+def test_from_closed_gates_to_a_coaching_plan(enter, centre) -> None:
+    manager = enter("mona", "/listening")
+    refuse_a_draw(manager)
+    open_the_centre(enter("dora", "/listening_rules"))
+    bring_recordings(centre)
+    draw_again(manager)
+    first = find_drawn("q1")
+    eve = enter("eve", "/evaluate")
+    begin(eve, first)
+    evaluation_id = find_evaluation("q1").id
+    answer_some(eve)
+    for username in ("ana", "ben", "tom", "mona", "xavier", "dora", "root"):
+        is_refused(enter(username, f"/evaluation?id={evaluation_id}"))
+    is_refused(enter("ana", f"/evaluate?id={evaluation_id}"))
+    assert "evaluation to read" not in shown(enter("ana", "/my_quality")) and score() is None
+    eve.close()
+    sign(enter("eve", f"/evaluate?id={evaluation_id}"))
+    assert score() == pytest.approx(57.5)  # Welcome 1 of 2, Answer 3 of 5: 12.5 + 45
+
+    answer_as_advisor(enter("ana", "/my_quality"))
+    assert score() == pytest.approx(57.5)
+    for username in ("ben", "xavier", "dora", "root"):
+        is_refused(enter(username, f"/evaluation?id={evaluation_id}"))
+    decide(enter("mona", "/disputes"))
+    assert score() == pytest.approx(87.5)  # Answer 5 of 5: 12.5 + 75
+    read_the_decision(enter("ana", "/my_quality"))
+
+    open_plan(enter("tom", "/coaching"))
+    page = enter("ana", "/my_quality")
+    say(page, "Coaching: Names the day of delivery")
+    page.get_by_role("link", name="Coaching: Names the day of delivery").click()
+    say(page, "Sessions and remarks")
+    assert "Names the day of delivery" not in shown(enter("ben", "/coaching"))
+    is_refused(enter("xavier", "/coaching"))
+
+
+def refuse_a_draw(page) -> None:
+    say(page, "Listening is not open yet.")
+    form = page.get_by_test_id("stForm")
+    form.get_by_label("Name", exact=True).fill("Autumn")
+    choose(page, form, "Purpose", "evaluation")
+    choose(page, form, "Grid", "Short")
+    enter_day(form, "First day of contacts", DAY)
+    enter_day(form, "Last day of contacts", DAY)
+    choose(page, form, "Evaluators", "eve")
+    press(page, "Make the plan")
+    say(page, "The plan is made.")
+    page.get_by_role("radio", name="Draws").click()
+    page.get_by_label("Seed", exact=True).wait_for()
+    press(page, "Draw")
+    alerts = page.get_by_test_id("stAlert").filter(has_text="Listening is not open yet")
+    for title in (*GATES, "Accredited listeners"):
+        assert title in alerts.first.inner_text()
+    assert count(Draw) == 0
+
+
+def open_the_centre(page) -> None:
+    say(page, "Not yet: 6 gates are closed")
+    for title, kind in GATES.items():
+        card = page.get_by_test_id("stVerticalBlock").filter(has=page.get_by_text(title, exact=True)).filter(has=page.get_by_role("button", name="Enter")).last
+        card.get_by_role("button", name="Enter").click()
+        popover = page.get_by_test_id("stPopoverBody")
+        if kind == "day":
+            enter_day(popover, title, DAY - timedelta(days=60))
+        elif kind == "purposes":
+            choose(page, popover, title, "training", "evaluation")
+        press(page, "Save", popover)
+        say(page, f"{title} is entered.")
+    form = page.get_by_test_id("stForm").filter(has_text="Give the accreditation")
+    assert "quality of service" not in form.inner_text()  # the purposes entered are the ones proposed
+    choose(page, form, "Accredit", "eve")
+    press(page, "Give the accreditation")
+    say(page, "eve may listen until")
+    say(page, "2 advisors are not yet informed")
+    form = page.get_by_test_id("stForm").filter(has_text="all 2 advisors")
+    form.get_by_text("all 2 advisors who are not informed yet").click()
+    enter_day(form, "Informed on", DAY - timedelta(days=30))
+    press(page, "Save", form)
+    say(page, "Every gate is open, and every advisor is informed.")
+
+
+def bring_recordings(folder: Path) -> None:
+    """One call of Ana's, one of Ben's, and the one whose caller objected, which is not taken."""
+    sent = folder / "sent"
+    for n in (1, 2, 30):
+        sounds.make(sent / f"q{n}.wav", seconds=12)
+    manifest = sent / "manifest.csv"
+    manifest.write_text("file,contact_id,purpose\n" + "".join(f"q{n}.wav,q{n},evaluation\n" for n in (1, 2, 30)), encoding="utf-8")
+    (report,) = ingest.run(Viewer.SYSTEM, "recordings", [manifest], ImportOptions())
+    assert (report.read, report.new, report.rejected) == (3, 2, 1), report.as_text()
+    with store.reading() as session:
+        assert sorted(session.scalars(sa.select(Recording.contact_id).where(Recording.file_name.is_not(None)))) == ["q1", "q2"]
+
+
+def draw_again(page) -> None:
+    page.reload()
+    settle(page)
+    assert page.get_by_text("Listening is not open yet").count() == 0
+    press(page, "Draw")
+    say(page, "2 contacts are drawn and given out.")
+    with store.reading() as session:
+        (draw,) = session.scalars(sa.select(Draw))
+        assert draw.excluded["objected"] == 1
+        assert sorted(session.execute(sa.select(DrawnContact.contact_id, DrawnContact.evaluator)).all()) == [("q1", "eve"), ("q2", "eve")]
+
+
+def begin(page, drawn_id: int) -> None:
+    say(page, "2 contacts to evaluate")
+    press(page, "Begin", page.locator(f".st-key-start_{drawn_id}"))
+    page.wait_for_url(re.compile(r"[?&]id="))
+    say(page, "0 of 4 answered")
+
+
+def answer(page, criterion: str, value: str) -> None:
+    page.get_by_role("radiogroup", name=criterion).get_by_role("radio", name=value, exact=True).click()
+    page.wait_for_timeout(150)
+    settle(page)
+
+
+def answer_some(page) -> None:
+    player = page.locator(".player")
+    player.get_by_role("button", name="Play").click()
+    find = "[...document.querySelectorAll('*')].map((e) => e.shadowRoot?.querySelector('.player audio')).find(Boolean)"
+    page.wait_for_function(f"() => {find}?.currentTime >= 1")
+    answer(page, "Greets the caller", "1")
+    answer(page, "Checks who calls", "0")
+    say(page, "0 fails the whole evaluation")
+    say(page, "Critical for compliance: Checks who calls.")
+    answer(page, "Checks who calls", "N/A")
+    field = page.get_by_role("textbox", name=re.compile("What you would say"))
+    field.fill("Warm and clear")
+    field.press("Tab")
+    settle(page)
+    moved = page.evaluate(f"() => {find}.currentTime")
+    page.wait_for_function(f"() => {find}.currentTime > {moved}")
+    page.get_by_role("button", name=SUBMIT).click()
+    say(page, "Not answered yet")
+    with store.reading() as session:
+        assert session.execute(sa.select(Playback.username, Playback.contact_id, Playback.purpose)).all() == [("eve", "q1", "evaluation")]
+
+
+def sign(page) -> None:
+    say(page, "2 of 4 answered")
+    assert page.get_by_role("textbox", name=re.compile("What you would say")).input_value() == "Warm and clear"
+    for criterion, value in (("Greets the caller", "1"), ("Checks who calls", "N/A")):
+        assert page.get_by_role("radiogroup", name=criterion).get_by_role("radio", name=value, exact=True).is_checked()
+    answer(page, "Says what is right", "2")
+    answer(page, "Stays polite", "Yes")
+    say(page, "4 of 4 answered")
+    # The comment is saved by the very click that submits.
+    page.get_by_role("textbox", name=re.compile("What you would say")).fill("Warm and clear, at length")
+    page.get_by_role("button", name=SUBMIT).dblclick()
+    say(page, "Submitted and published: the advisor can read it.")
+    made = find_evaluation("q1")
+    assert (made.state, made.evaluator, made.score, made.comment) == ("published", "eve", pytest.approx(57.5), "Warm and clear, at length")
+
+
+def answer_as_advisor(page) -> None:
+    page.get_by_role("button", name="1 evaluation to read").click()
+    say(page, "Warm and clear")
+    press(page, "I have read it")
+    say(page, "Read by you")
+    press(page, "Dispute", page.locator(".st-key-dispute_accuracy"))
+    page.get_by_role("radiogroup", name="What should it have been?").get_by_text("4 of 4").click()
+    page.get_by_role("textbox", name="Why?").fill("The day was named twice.")
+    press(page, "Send the dispute")
+    say(page, "Disputed on")
+    assert count(Dispute) == 1
+
+
+def decide(page) -> None:
+    say(page, "1 dispute waits for a decision")
+    # A canvas has no element for its cells.
+    page.get_by_test_id("stDataFrame").first.click(position={"x": 60, "y": 52})
+    say(page, "The day was named twice.")
+    page.get_by_role("radiogroup", name="Decision").get_by_text("Accept 4 of 4").click()
+    page.get_by_role("textbox", name="Reason, for the advisor and the evaluator").fill("It was, at the end.")
+    press(page, "Decide")
+    say(page, "Accepted: 4 of 4")
+
+
+def read_the_decision(page) -> None:
+    page.get_by_role("button", name="1 answer to your disputes").click()
+    say(page, "It was, at the end.")
+    say(page, "87.5")
+
+
+def open_plan(page) -> None:
+    press(page, "Open a plan")
+    page.get_by_role("combobox", name=re.compile("Advisor")).wait_for()
+    choose(page, page.get_by_test_id("stMain"), "Advisor", "Ana")
+    page.get_by_role("textbox", name="Goal").fill("Names the day of delivery")
+    choose(page, page.get_by_test_id("stMain"), "Criteria", "Greets the caller")
+    press(page, "Open the plan")
+    say(page, "The plan is open, and the advisor can read it.")
+    assert count(CoachingPlan) == 1
