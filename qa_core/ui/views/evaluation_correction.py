@@ -100,9 +100,10 @@ def _show_changes(evaluation: Draft, given: dict[str, Any]) -> None:
             st.caption(_("Nothing is changed yet."))
             return
         if completing.find_missing(evaluation.plan, given["answers"]):
-            st.markdown(f"**{_('An answer is missing')}**")
+            said = _("An answer is missing")
         else:
-            st.markdown(f"**{gate.escape(_say_scores(evaluation.result, scoring.score(evaluation.plan, given['answers'])))}**")
+            said = _say_scores(evaluation.result, scoring.score(evaluation.plan, given["answers"]))
+        st.markdown(f"**{gate.escape(said)}**")
         for _kind, _key, label, before, after in changes:
             st.caption(gate.escape(_("{criterion}: {before} → {after}", criterion=label, before=before, after=after)))
 
