@@ -16,7 +16,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from qa_core import journal, names, passwords
+from qa_core import home, journal, names, passwords
 from qa_core.access import Permission, Role, TeamSpan, Viewer
 from qa_core.errors import AccessDenied, Misuse, Refusal
 from qa_core.records import store
@@ -103,7 +103,7 @@ def find_accounts(viewer: Viewer) -> list[dict[str, Any]]:
     viewer.require(Permission.MANAGE_ACCOUNTS)
     with store.reading() as session:
         accounts = session.scalars(sa.select(Account).order_by(Account.username)).all()
-        today = date.today()
+        today = home.today()
         return [
             {
                 "username": account.username,
@@ -347,7 +347,7 @@ def _bind(session: Session, account: Account, wanted: Wanted) -> None:
     account.sites = [ManagedSite(site_name=name) for name in dict.fromkeys(wanted.sites)]
     # A team that is led no longer keeps its past: the lead still sees what happened while they led it.
     kept = [span for span in account.led_teams if span.ends_on is not None]
-    today = date.today()
+    today = home.today()
     for span in account.led_teams:
         if span.ends_on is None and span.team_name in wanted.teams and wanted.since in (None, span.starts_on):
             kept.append(span)

@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 from streamlit.testing.v1 import AppTest
 
-from qa_core import commands, ingest, journal
+from qa_core import commands, home, ingest, journal
 from qa_core.access import Role, TeamSpan, Viewer
 from qa_core.errors import AccessDenied, Misuse, Refusal
 from qa_core.ingest.identity import Pseudonyms
@@ -333,7 +333,7 @@ def test_a_subject_that_is_none_or_a_note_without_end_is_refused(people_of_bills
 
 
 def test_the_list_shows_eight_weeks_before_and_since_it_was_taken_in_hand(centre: Path, add_person: Callable[..., str]) -> None:
-    today = datetime.combine(date.today(), time(9))
+    today = datetime.combine(home.today(), time(9))
     before = [
         contact(today - timedelta(days=10, hours=number), f"b{number}", csat=1 if number < 6 else 5, csat_scale="1-5", reason="invoice") for number in range(8)
     ]

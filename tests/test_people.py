@@ -8,7 +8,7 @@ from datetime import date
 import pytest
 import sqlalchemy as sa
 
-from qa_core import passwords, people
+from qa_core import home, passwords, people
 from qa_core.access import Permission, Role, TeamSpan, Viewer
 from qa_core.errors import AccessDenied, Misuse, Refusal
 from qa_core.people import Act, Wanted
@@ -195,7 +195,7 @@ def test_a_lead_who_changes_teams_keeps_sight_of_the_time_they_led(add_person: C
 
     people.change(Viewer.SYSTEM, "tom", Wanted(Role.TEAM_LEAD, teams=("Red",), since=date(2026, 1, 1)))
 
-    assert viewer_of("tom").led == (TeamSpan("Blue", date(2025, 1, 1), date.today()), TeamSpan("Red", date(2026, 1, 1), None))
+    assert viewer_of("tom").led == (TeamSpan("Blue", date(2025, 1, 1), home.today()), TeamSpan("Red", date(2026, 1, 1), None))
 
 
 def test_an_advisor_s_account_finds_the_advisor_by_name(add_person: Callable[..., str]) -> None:

@@ -15,7 +15,7 @@ from qa_core.query import severity
 from qa_core.records import store
 from qa_core.records.model import Advisor
 from qa_core.slices import Filters, Period
-from qa_core.statistics import fit_severity
+from qa_core.statistics.severity import fit_severity
 from tests import centres
 
 

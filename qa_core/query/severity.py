@@ -24,7 +24,7 @@ from qa_core.query.statements import evaluations_of
 from qa_core.records import store
 from qa_core.records.model import Account, Evaluation
 from qa_core.slices import Filters, Period
-from qa_core.statistics import Effect, Severity, fit_severity
+from qa_core.statistics.severity import Effect, Severity, fit_severity
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,8 @@
-"""How sure a number is: intervals, estimates shrunk to the group, and which advisors cannot be told apart. Pure arithmetic, no room of the product."""
+"""How sure a number is: intervals, estimates shrunk to the group, and which advisors cannot be told apart. Pure arithmetic, no room of the product.
 
-from qa_core.statistics.agreement import RESAMPLES, Agreement, Alignment, add_up, alignment_interval, compare_points, find_pairs, measure_agreement
+What needs numpy (`agreement`, `severity`) is taken from its own file, so that whoever counts without it need not load it.
+"""
+
 from qa_core.statistics.comparison import (
     PERMUTATIONS,
     Comparison,
@@ -27,7 +29,6 @@ from qa_core.statistics.intervals import (
     wilson,
 )
 from qa_core.statistics.planning import POWER, detectable, more_needed
-from qa_core.statistics.severity import Effect, Severity, fit_severity
 from qa_core.statistics.shrinkage import Shrunk, pooled_variance, shrink_means, shrink_rates
 from qa_core.statistics.standardising import FEWEST, Standard, Sums, standardise
 
@@ -38,36 +39,25 @@ __all__ = [
     "OUTER",
     "PERMUTATIONS",
     "POWER",
-    "RESAMPLES",
     "Z95",
-    "Agreement",
-    "Alignment",
     "Comparison",
-    "Effect",
     "Funnel",
     "Member",
-    "Severity",
     "Shrunk",
     "Standard",
     "Sums",
-    "add_up",
-    "alignment_interval",
     "build_funnel",
     "change_interval",
     "compare_means",
-    "compare_points",
     "compare_rates",
     "correct_for_all",
     "detectable",
     "difference_interval",
     "exceeds_by_chance",
-    "find_pairs",
-    "fit_severity",
     "groups_differ_by_chance",
     "holm",
     "mean_interval",
     "means_differ_by_chance",
-    "measure_agreement",
     "more_needed",
     "nps_interval",
     "pooled_variance",

@@ -14,7 +14,7 @@ from qa_core.calibration.results import ENOUGH_CONTACTS, LOW_AGREEMENT
 from qa_core.findings import Finding
 from qa_core.kpis import Unit
 from qa_core.scoring import Text
-from qa_core.statistics import Agreement
+from qa_core.statistics.agreement import Agreement
 from qa_core.ui import cards, drill, tables
 from qa_core.ui.cards import Tile
 from qa_core.ui.views import calibration_consensus

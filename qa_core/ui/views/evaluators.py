@@ -14,7 +14,7 @@ from qa_core.findings import Finding
 from qa_core.kpis import Unit
 from qa_core.query.severity import Evaluators
 from qa_core.slices import Period
-from qa_core.statistics import Effect
+from qa_core.statistics.severity import Effect
 from qa_core.ui import cached, cards, choice, tables
 from qa_core.wording import _, ngettext
 
