@@ -218,7 +218,7 @@ class Reach:
 
 def find_reach(session: Session, viewer: Viewer) -> Reach:
     """How far that viewer manages."""
-    site_of = dict(session.execute(sa.select(model.Team.name, model.Team.site_name)).tuples().all())
+    site_of = dict(session.execute(sa.select(model.Team.name, model.Team.site_name)).all())
     managed = set(viewer.managed_teams)
     sites = frozenset(site for name, site in site_of.items() if name in managed and site is not None)
     return Reach(sites, bool(site_of) and viewer.sees_unassigned and set(site_of) <= managed)

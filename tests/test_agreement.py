@@ -82,7 +82,8 @@ def test_criteria_weigh_by_their_points_and_not_applicable_leaves_both_sums() ->
 
 
 def test_alpha_needs_no_more_than_numpy() -> None:
-    code = "import sys; from qa_core.statistics import agreement; agreement.measure_agreement([[0, 1], [1, 1], [0, 0]]); print('scipy.stats' in sys.modules, 'pandas' in sys.modules)"
+    asked = "import sys; from qa_core.statistics.agreement import measure_agreement as ask; ask([[0, 1], [1, 1], [0, 0]])"
+    code = f"{asked}; print('scipy.stats' in sys.modules, 'pandas' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split() == ["False", "False"]
 

@@ -13,7 +13,7 @@ from qa_core.access import Role, Viewer
 from qa_core.ingest.staged import Decision
 from qa_core.query import grids
 from qa_core.records import store
-from qa_core.records.model import Grid
+from qa_core.records.model import Grid, now
 from qa_core.ui import user_agents
 
 WINDOWS = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/150.0.0.0 Safari/537.36"
@@ -35,7 +35,7 @@ def test_an_act_is_named_in_french_and_an_unknown_one_keeps_its_code(french):
 def test_a_grid_is_read_in_the_language_of_the_reader(centre: Path):
     content = tomllib.loads((home.PROJECT / "data" / "scorecards" / "customer_service.toml").read_text(encoding="utf-8"))
     with store.writing() as session:
-        session.add(Grid(key="customer-service", title=content["title"], content=content))
+        session.add(Grid(key="customer-service", title=content["title"], content=content, published_at=now()))
     reader = Viewer("eva", Role.EVALUATOR)
 
     english = grids.find_grid_texts(reader)

@@ -38,6 +38,10 @@ class MenuPage:
     def is_open_to(self, viewer: Viewer) -> bool:
         return self.permission is None or viewer.can(self.permission)
 
+    def is_listed_for(self, viewer: Viewer | None) -> bool:
+        """Whether it stands in that reader's menu."""
+        return self.is_listed and (not self.listed_for or (viewer is not None and viewer.role in self.listed_for))
+
 
 P = Permission
 MENU: dict[str, tuple[MenuPage, ...]] = {
@@ -151,5 +155,5 @@ def _refuse(viewer: Viewer | None) -> None:
 
 
 def _make(page: MenuPage, viewer: Viewer | None) -> st.Page:
-    is_visible = page.is_listed and (not page.listed_for or (viewer is not None and viewer.role in page.listed_for))
-    return st.Page(page.path, title=_(page.title), icon=page.icon, url_path=page.key, visibility="visible" if is_visible else "hidden")
+    visibility = "visible" if page.is_listed_for(viewer) else "hidden"
+    return st.Page(page.path, title=_(page.title), icon=page.icon, url_path=page.key, visibility=visibility)

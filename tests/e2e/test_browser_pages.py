@@ -70,7 +70,8 @@ def viewer_of(role: Role) -> Viewer:
 
 
 def listed_pages(role: Role) -> list[menu.MenuPage]:
-    return [page for pages in menu.find_sections(viewer_of(role)).values() for page in pages if page.is_listed]
+    viewer = viewer_of(role)
+    return [page for pages in menu.find_sections(viewer).values() for page in pages if page.is_listed_for(viewer)]
 
 
 def names_of_advisors() -> list[str]:
