@@ -126,6 +126,9 @@ def sign_in_as() -> Callable[..., None]:
     """Fill in the sign-in form that the page shows, and wait until the person is in."""
 
     def fill(page, username: str, password: str = PASSWORD, wait: bool = True) -> None:
+        page.get_by_label("Username", exact=True).wait_for()
+        # A form sent into a page that is still being drawn may be forgotten.
+        page.locator("[data-test-script-state='notRunning']").wait_for(state="attached")
         page.get_by_label("Username", exact=True).fill(username)
         page.get_by_label("Password", exact=True).fill(password)
         page.get_by_role("button", name="Sign in").click()
