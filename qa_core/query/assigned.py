@@ -13,13 +13,12 @@ from qa_core import engines
 from qa_core.access import Permission, Viewer
 from qa_core.errors import AccessDenied
 from qa_core.facts import CONTACTS
+from qa_core.query.recorded import AGAINST
 from qa_core.records import store
 from qa_core.records.listening import DrawnContact
 from qa_core.records.model import Evaluation
 
 SHOWN = ("local_start", "channel", "queue", "reason", "talk_seconds", "hold_seconds")
-WITHDRAWN = {"customer_objected": True, "stopped_by_advisor": True, "private_line": True, "notice_played": False}
-"""Any of these, and nobody listens to the contact any more (COMPLIANCE R3, R9)."""
 
 
 @dataclass(frozen=True)
@@ -42,14 +41,13 @@ def find_assigned(viewer: Viewer, source_system: str, contact_id: str, local_day
             raise AccessDenied()
     key = (CONTACTS.c.source_system == source_system, CONTACTS.c.contact_id == contact_id)
     month = f"{local_day:%Y-%m}"
-    frame = engines.current().run(sa.select(*(CONTACTS.c[name] for name in (*SHOWN, *WITHDRAWN))).where(*key), first_month=month, last_month=month)
+    frame = engines.current().run(sa.select(*(CONTACTS.c[name] for name in SHOWN), AGAINST.label("against")).where(*key), first_month=month, last_month=month)
     if frame.empty:
         return None
     row: dict[str, Any] = {name: None if value != value else value for name, value in frame.to_dict("records")[0].items()}
     parts = [row[name] for name in ("talk_seconds", "hold_seconds") if row[name] is not None]
     start = row["local_start"].to_pydatetime()
-    withdrawn = any(row[name] is not None and bool(row[name]) is value for name, value in WITHDRAWN.items())
-    return AssignedContact(start, row["channel"], row["queue"], row["reason"], sum(parts) if parts else None, withdrawn)
+    return AssignedContact(start, row["channel"], row["queue"], row["reason"], sum(parts) if parts else None, row["against"] is not None)
 
 
 def find_withdrawn(viewer: Viewer, days: Mapping[tuple[str, str], date]) -> set[tuple[str, str]]:
@@ -58,10 +56,9 @@ def find_withdrawn(viewer: Viewer, days: Mapping[tuple[str, str], date]) -> set[
     if not days:
         return set()
     months = [f"{day:%Y-%m}" for day in days.values()]
-    against = sa.or_(*(CONTACTS.c[name].is_(value) for name, value in WITHDRAWN.items()))
     named = CONTACTS.c.contact_id.in_([contact_id for _system, contact_id in days])
     frame = engines.current().run(
-        sa.select(CONTACTS.c.source_system, CONTACTS.c.contact_id).where(named, against), first_month=min(months), last_month=max(months)
+        sa.select(CONTACTS.c.source_system, CONTACTS.c.contact_id).where(named, AGAINST.is_not(None)), first_month=min(months), last_month=max(months)
     )
     return set(zip(frame["source_system"], frame["contact_id"], strict=True)) & set(days)
 

@@ -12,7 +12,7 @@ from qa_core import engines
 from qa_core.access import Viewer
 from qa_core.facts import CONTACTS
 from qa_core.kpis import ANSWERED
-from qa_core.query.assigned import WITHDRAWN
+from qa_core.query.recorded import AGAINST, text_or_none
 
 PROOF = "proof"
 """A recording kept to prove a contract is for nothing else (R1)."""
@@ -49,13 +49,8 @@ def _read(viewer: Viewer, numbers: list[str], first_month: str | None = None, la
     if not numbers:
         return []
     columns = [CONTACTS.c[name] for name in ("source_system", "contact_id", "local_start", "advisor_id", "team")]
-    allowed = [CONTACTS.c[name].is_distinct_from(value) for name, value in WITHDRAWN.items()]
-    allowed.append(CONTACTS.c.recording_purpose.is_distinct_from(PROOF))
+    allowed = (AGAINST.is_(None), CONTACTS.c.recording_purpose.is_distinct_from(PROOF))
     statement = sa.select(*columns).where(viewer.scope(CONTACTS), CONTACTS.c.contact_id.in_(numbers), ANSWERED, CONTACTS.c.advisor_id.is_not(None), *allowed)
     frame = engines.current().run(statement, first_month=first_month, last_month=last_month)
     rows = frame.itertuples(index=False)
-    return [Listenable(row.source_system, row.contact_id, row.local_start.to_pydatetime(), row.advisor_id, _text(row.team)) for row in rows]
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) else None
+    return [Listenable(row.source_system, row.contact_id, row.local_start.to_pydatetime(), row.advisor_id, text_or_none(row.team)) for row in rows]

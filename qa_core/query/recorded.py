@@ -22,6 +22,7 @@ AGAINST = sa.case(
     (CONTACTS.c.stopped_by_advisor, "stopped_by_advisor"),
     (CONTACTS.c.private_line, "private_line"),
 )
+"""What the contact itself says against keeping or hearing its audio (COMPLIANCE R3, R9); null: nothing."""
 
 
 @dataclass(frozen=True)
@@ -55,11 +56,18 @@ def find_recorded(viewer: Viewer, contact_ids: Iterable[str], around: date | Non
     found = engines.current().run(statement, {"wanted": wanted}, **months)
     return [
         RecordedContact(
-            row.source_system, row.contact_id, _text(row.advisor_id), _text(row.team), row.local_start.to_pydatetime(), _text(row.against), bool(row.has_notice)
+            row.source_system,
+            row.contact_id,
+            text_or_none(row.advisor_id),
+            text_or_none(row.team),
+            row.local_start.to_pydatetime(),
+            text_or_none(row.against),
+            bool(row.has_notice),
         )
         for row in found.itertuples(index=False)
     ]
 
 
-def _text(value: Any) -> str | None:
+def text_or_none(value: Any) -> str | None:
+    """A text of a frame; whatever stands there for a missing one is None."""
     return value if isinstance(value, str) else None
