@@ -98,7 +98,7 @@ def find_eligible(viewer: Viewer) -> dict[str, str]:
 
 def is_accredited(session: Session, username: str, purpose: str | None = None) -> bool:
     """Whether that person may listen today (for that purpose; `targeted` and `calibration` count as quality of service)."""
-    wanted = "quality" if purpose in ("targeted", "calibration") else purpose
+    wanted = gates.COUNTS_AS.get(purpose, purpose)
     rows = session.scalars(sa.select(Accreditation).where(Accreditation.username == username, Accreditation.ended_at.is_(None)))
     return any(_holds(row, home.today()) and (wanted is None or wanted in row.purposes) for row in rows)
 

@@ -19,6 +19,9 @@ from qa_core.wording import N_, _
 PURPOSES = ("training", "evaluation", "quality")
 """All that a call may be listened to for; proof of a contract is kept apart and never listened to (R1)."""
 
+COUNTS_AS = {"targeted": "quality", "calibration": "quality"}
+"""Purposes of a listening that are no purposes of their own before the law."""
+
 PURPOSE_TITLES = {"training": N_("training"), "evaluation": N_("evaluation"), "quality": N_("quality of service"), "proof": N_("proof of a contract")}
 
 
@@ -200,7 +203,7 @@ def find_missing(session: Session) -> tuple[str, ...]:
 
 
 def require_open(session: Session, purpose: str | None = None) -> None:
-    """Refuse, naming what is missing, while a gate is closed; refuse a purpose that was not entered (`targeted` counts as quality of service)."""
+    """Refuse, naming what is missing, while a gate is closed; refuse a purpose that was not entered (some count as another: COUNTS_AS)."""
     if missing := find_missing(session):
         titles = ", ".join(_(BY_NAME[name].title) if name in BY_NAME else _(LISTENERS_TITLE) for name in missing)
         message = N_(
@@ -208,7 +211,7 @@ def require_open(session: Session, purpose: str | None = None) -> None:
             "python -m qa_core gate set NAME=VALUE (accredited_listeners: python -m qa_core accredit NAME --until DATE)"
         )
         raise Refusal("gates_closed", message, titles=titles, missing=",".join(missing))
-    wanted = "quality" if purpose == "targeted" else purpose
+    wanted = COUNTS_AS.get(purpose, purpose)
     if wanted is not None and wanted not in (value_of(session, "purposes") or "").split(","):
         raise Refusal("purpose_not_entered", N_("Listening for the purpose {purpose} was not entered among the purposes of this centre."), purpose=wanted)
 
