@@ -1,41 +1,43 @@
-"""Tickets: what a link on a page may fetch, sealed with a key of this centre, so that nobody can make or change one."""
+"""Tickets: what a link on a page may fetch, sealed with a key of this centre: nobody else can make, change or read one.
+
+Addresses stand in the logs of proxies and in the history of browsers, and a ticket may hold why somebody listened.
+"""
 
 from __future__ import annotations
 
 import base64
-import hashlib
-import hmac
 import json
+import secrets
 from typing import Any
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from qa_core import home
 from qa_core.errors import AccessDenied
 
+NONCE_BYTES = 12
+
 
 def seal(use: str, content: dict[str, Any]) -> str:
-    """A ticket for that use, fit for an address. What stands in it can be read by whoever holds it."""
+    """A ticket for that use, fit for an address."""
+    nonce = secrets.token_bytes(NONCE_BYTES)
     body = json.dumps(content, separators=(",", ":")).encode()
-    return f"{_encode(body)}.{_encode(_seal(use, body))}"
+    return base64.urlsafe_b64encode(nonce + _cipher(use).encrypt(nonce, body, None)).decode().rstrip("=")
 
 
 def unseal(use: str, ticket: str) -> dict[str, Any]:
     """What stands in a ticket. Raises AccessDenied for one that was not sealed here, for that use."""
     try:
-        body, given = (_decode(part) for part in ticket.split("."))
-    except ValueError as error:
+        sealed = base64.urlsafe_b64decode(ticket + "=" * (-len(ticket) % 4))
+        body = _cipher(use).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], None)
+    except (ValueError, InvalidTag) as error:
         raise AccessDenied() from error
-    if not hmac.compare_digest(given, _seal(use, body)):
-        raise AccessDenied()
     return json.loads(body)
 
 
-def _seal(use: str, body: bytes) -> bytes:
-    return hmac.new(home.secret("cookie"), f"{use} ".encode() + body, hashlib.sha256).digest()
-
-
-def _encode(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).decode().rstrip("=")
-
-
-def _decode(text: str) -> bytes:
-    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+def _cipher(use: str) -> AESGCM:
+    # One key per use, so that a ticket for a download can never stand for one for a recording.
+    return AESGCM(HKDF(SHA256(), length=32, salt=None, info=f"ticket: {use}".encode()).derive(home.secret("cookie")))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import itertools
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -258,6 +259,12 @@ def test_a_link_plays_the_whole_and_every_part_and_is_one_listening(heard: int, 
     assert plays() == ([("eve", "evaluation", "drawn in May", "a1")], [("eve", "generic/n1", "evaluation: drawn in May")])
     assert eve.ask(eve.ticket(heard))[0] == 200
     assert len(plays()[0]) == len(plays()[1]) == 2
+
+
+def test_an_address_tells_nobody_why_it_is_listened_to(heard: int) -> None:
+    sealed = Wire("eve").ticket(heard, reason="drawn in May").removeprefix("/audio/")
+
+    assert b"May" not in base64.urlsafe_b64decode(sealed + "=" * (-len(sealed) % 4))
 
 
 def test_requests_that_come_at_once_are_one_listening(heard: int) -> None:

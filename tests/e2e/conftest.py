@@ -92,9 +92,12 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
             yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser():
-    """A Chromium: `QA_CHROMIUM`, the system's, or Playwright's own."""
+    """A Chromium: `QA_CHROMIUM`, the system's, or Playwright's own.
+
+    For one file only: while it runs its event loop counts as running in this thread, and tests of other files that start one would be refused.
+    """
     sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install -r requirements-dev.txt")
     found = chromium.find()
     if found is None:
