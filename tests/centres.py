@@ -13,6 +13,9 @@ from qa_core import facts, lake
 from qa_core.records import store
 from qa_core.records.model import Advisor, Evaluation, EvaluationAnswer, Site, Team, now
 
+ENVIRONMENT = ("QA_DATABASE_URL", "QA_LAKE_URL", "QA_ENGINE_URL", "QA_TIMEZONE", "QA_COUNTRY", "QA_LANGUAGE")
+"""What a test must not take over from whoever runs it."""
+
 PARIS = ZoneInfo("Europe/Paris")
 GIVEN = [column.name for column in facts.CONTACTS.columns if column.name not in (*facts.NEIGHBOURS, "batch_id")]
 

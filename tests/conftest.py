@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 import streamlit
+from centres import ENVIRONMENT
 from streamlit.testing.v1 import AppTest
 from streamlit.web.server.starlette.starlette_app_utils import generate_xsrf_token_string
 
@@ -17,13 +19,26 @@ from qa_core.access import Viewer
 from qa_core.records import store
 
 
+@pytest.fixture(scope="session")
+def empty_records(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The records of an empty centre, migrated once: going through every migration anew would be a good part of the time of most tests."""
+    folder = tmp_path_factory.mktemp("empty")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ENVIRONMENT:
+            patch.delenv(name, raising=False)
+        patch.setenv("QA_HOME", str(folder))
+        store.migrate()
+        store.engine_for(home.current().database_url).dispose()  # the last connection that closes leaves everything in the one file
+        return store.file_of(home.current().database_url)
+
+
 @pytest.fixture
-def centre(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def centre(tmp_path: Path, empty_records: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty centre: records migrated, no lake yet, secrets made on first use. Returns its folder."""
-    for name in ("QA_DATABASE_URL", "QA_LAKE_URL", "QA_ENGINE_URL", "QA_TIMEZONE", "QA_COUNTRY", "QA_LANGUAGE"):
+    for name in ENVIRONMENT:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("QA_HOME", str(tmp_path))
-    store.migrate()
+    shutil.copy(empty_records, tmp_path)
     return tmp_path
 
 

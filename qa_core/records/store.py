@@ -102,16 +102,23 @@ def migrate() -> None:
 
 def is_ready() -> bool:
     """Whether the records exist and are at the newest revision."""
-    from alembic.config import Config
     from alembic.runtime.migration import MigrationContext
-    from alembic.script import ScriptDirectory
 
     if not has_tables():
         return False
+    with engine_for(home.current().database_url).connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision() == _newest_revision()
+
+
+@functools.cache
+def _newest_revision() -> str | None:
+    # Kept: to find it, every migration is compiled anew.
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
-    with engine_for(home.current().database_url).connect() as connection:
-        return MigrationContext.configure(connection).get_current_revision() == ScriptDirectory.from_config(config).get_current_head()
+    return ScriptDirectory.from_config(config).get_current_head()
 
 
 def has_tables() -> bool:

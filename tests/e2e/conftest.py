@@ -15,6 +15,7 @@ from pathlib import Path
 
 import chromium
 import pytest
+from centres import ENVIRONMENT
 
 from qa_core import home, passwords, people
 from qa_core.access import Viewer
@@ -23,7 +24,6 @@ from qa_core.ui.browser import COOKIE
 
 PASSWORD = "Violet-Harbour-27-lamps"
 FLAGS = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync")
-ENVIRONMENT = ("QA_DATABASE_URL", "QA_LAKE_URL", "QA_ENGINE_URL", "QA_TIMEZONE", "QA_COUNTRY", "QA_LANGUAGE")
 
 
 @dataclass(frozen=True)
