@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -11,12 +12,16 @@ from typing import Any
 import pytest
 import streamlit
 from centres import ENVIRONMENT
+from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 from streamlit.web.server.starlette.starlette_app_utils import generate_xsrf_token_string
 
 from qa_core import home, passwords, people, sign_in
 from qa_core.access import Viewer
 from qa_core.records import store
+
+# For each app that is opened, AppTest looks through all installed packages for components; they stay the same while tests run.
+manifest_scanner.scan_component_manifests = functools.cache(manifest_scanner.scan_component_manifests)
 
 
 @pytest.fixture(scope="session")
