@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from qa_core.records import store
 from qa_core.records.listening import Draw, DrawnContact, Recording
 from qa_core.records.model import Account, Evaluation, Grid, JournalRow, now
 from qa_core.sampling import drawing, frame
+from qa_core.slices import Period
 from tests import listening
 from tests.centres import add_people, contact, evaluation, land
 
@@ -84,6 +85,8 @@ def keys(result: sampling.Result) -> list[str]:
     ("changed", "field", "said"),
     [
         ({"colour": "red"}, "colour", "no such field"),
+        ({"name": "novem\nber"}, "name", "a text of up to"),
+        ({"to": date(9999, 12, 31)}, "to", "a day, such as"),
         ({"purpose": "punishment"}, "purpose", "training, evaluation, quality"),
         ({"per_advisor": None}, "per_advisor", "missing"),
         ({"per_advisor": 0}, "per_advisor", "from 1 to"),
@@ -291,6 +294,27 @@ def test_no_advisor_is_listened_to_beyond_the_maximum_whatever_the_plans(listene
     with store.reading() as session:
         heard = session.execute(sa.select(DrawnContact.advisor_id, sa.func.count()).group_by(DrawnContact.advisor_id)).all()
     assert dict(map(tuple, heard)) == {"zoe": 6, "max": 1}
+
+
+def test_two_plans_of_half_a_month_limit_each_other_and_a_plan_of_whole_months_counts_its_months_alone(listened: Any) -> None:
+    before = FIRST - timedelta(days=1)
+    listened([*calls("zoe", 30), *(contact(f"{before} {hour:02d}:00", f"old{hour}", advisor_id="zoe", **RECORDED) for hour in range(9, 15))])
+    with store.writing() as session:  # four of the month before were evaluated: none of these plans counts them
+        session.add_all(evaluation(call(f"old{hour}", "zoe") | {"local_start": datetime.combine(before, time(hour))}, 80.0) for hour in range(9, 13))
+    for name, first, last in (("early", FIRST, FIRST.replace(day=11)), ("late", FIRST.replace(day=12), LAST), ("whole", FIRST, LAST)):
+        sampling.add_plan(SYSTEM, plan(name=name, strata=[], maximum_per_advisor=6, **{"from": first, "to": last}))
+
+    early, late, whole = (sampling.draw(SYSTEM, name, 5) for name in ("early", "late", "whole"))
+
+    # Six of the month at most: four, then two, then none.
+    assert [len(result.drawn) for result in (early, late, whole)] == [4, 2, 0]
+    assert [dict(result.short) for result in (early, late, whole)] == [{}, {"zoe": 2}, {"zoe": 4}]
+    assert sampling.verify(SYSTEM, late.draw_id).is_same
+
+
+def test_a_maximum_is_counted_over_whole_months() -> None:
+    assert frame.whole_months(Period(date(2026, 11, 30), date(2026, 12, 6))) == Period(date(2026, 11, 1), date(2026, 12, 31))
+    assert frame.whole_months(Period(date(2026, 11, 1), date(2026, 11, 30))) == Period(date(2026, 11, 1), date(2026, 11, 30))
 
 
 def test_evaluators_get_as_much_as_each_other_and_never_their_own_calls(listened: Any) -> None:

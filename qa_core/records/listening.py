@@ -119,7 +119,7 @@ class ListeningPlan(Base):
     grid_key: Mapped[str]
     per_advisor: Mapped[int]
     maximum_per_advisor: Mapped[int]
-    """Listened to in the period, all plans together."""
+    """Listened to in the months that the period touches, all plans together."""
     strata: Mapped[list[Any]] = mapped_column(default=list)
     """Of channel · queue · duration · hour · weekday"""
     filters: Mapped[dict[str, Any]] = mapped_column(default=dict)

@@ -19,7 +19,7 @@ from qa_core.compliance import gates
 from qa_core.query import listening
 from qa_core.records.listening import AdvisorNotice, Calibration, CalibrationContact, Draw, DrawnContact, ListeningPlan, Playback, Recording
 from qa_core.records.model import Evaluation
-from qa_core.slices import Period
+from qa_core.slices import Period, add_months
 
 Key = tuple[str, str]
 LISTENED = ("scored", "targeted")
@@ -44,7 +44,7 @@ class Evidence:
     have: Mapping[str, int] = field(default_factory=dict)
 
     def room(self, advisor_id: str) -> int:
-        """How many more contacts of that advisor may be listened to in the period, all plans together."""
+        """How many more contacts of that advisor may be listened to in the months of the period, all plans together."""
         return max(0, self.maximum - self.heard.get(advisor_id, 0))
 
 
@@ -52,11 +52,12 @@ def gather(session: Session, plan: ListeningPlan, before: Before | None = None) 
     """Read all of it, as it stands or as it stood."""
     period = Period(plan.starts_on, plan.ends_on)
     kept = names.find_kept(session)["advisor"]
-    evaluated, drawn, replaced = _evaluated(session, period, before), _drawn(session, period, before), _replaced(session, period, before)
-    calibrated = _calibrated(session, period, before)
+    counted = whole_months(period)
+    evaluated, drawn, replaced = _evaluated(session, counted, before), _drawn(session, counted, before), _replaced(session, counted, before)
+    calibrated = _calibrated(session, counted, before)
     listened = {key: advisor for key, (advisor, _plan) in drawn.items()} | calibrated
     # What was replaced was tried, not listened to: the one in its place counts.
-    listened |= {key: advisor for key, advisor in _played(session, period, before).items() if key not in replaced} | evaluated
+    listened |= {key: advisor for key, advisor in _played(session, counted, before).items() if key not in replaced} | evaluated
     heard = Counter(kept.get(advisor, advisor) for advisor in listened.values() if advisor is not None)
     have = Counter(kept.get(advisor, advisor) for advisor, plan_id in drawn.values() if plan_id == plan.id and advisor is not None)
     touched = dict.fromkeys(replaced, "replaced") | dict.fromkeys([*drawn, *calibrated], "already_drawn")
@@ -75,6 +76,11 @@ def gather(session: Session, plan: ListeningPlan, before: Before | None = None) 
         frozenset(advisor for advisor, count in heard.items() if count >= plan.maximum_per_advisor),
     )
     return Evidence(asked, plan.maximum_per_advisor, heard, have)
+
+
+def whole_months(period: Period) -> Period:
+    """The months that a period touches: what a maximum is counted over, so that plans of a week or two limit each other within a month (R2)."""
+    return Period(period.first_day.replace(day=1), add_months(period.last_day.replace(day=1), 1) - timedelta(days=1))
 
 
 def oldest_kept(as_of: date, months: int) -> date:

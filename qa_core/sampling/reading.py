@@ -14,6 +14,8 @@ from qa_core.wording import N_, _
 
 LONGEST_NAME = 80
 MOST = 1000
+YEARS = range(2000, 2100)
+"""Of the days of a plan; any other is a slip of the pen."""
 LIMITS = ("minimum_seconds", "maximum_seconds")
 
 
@@ -64,7 +66,7 @@ def parse_plan(content: Mapping[str, Any]) -> PlanContent:
 
 
 def _text(name: str, value: Any) -> str:
-    if not isinstance(value, str) or not value.strip() or len(value.strip()) > LONGEST_NAME:
+    if not isinstance(value, str) or not value.strip() or len(value.strip()) > LONGEST_NAME or not value.strip().isprintable():
         raise refuse(name, _("a text of up to {n} characters.", n=LONGEST_NAME))
     return value.strip()
 
@@ -82,7 +84,7 @@ def _day(name: str, value: Any) -> date:
             value = date.fromisoformat(value)
         except ValueError:
             value = None
-    if not isinstance(value, date) or isinstance(value, datetime):
+    if not isinstance(value, date) or isinstance(value, datetime) or value.year not in YEARS:
         raise refuse(name, _("a day, such as 2026-11-01."))
     return value
 

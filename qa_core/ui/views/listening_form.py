@@ -35,9 +35,8 @@ def ask(viewer: Viewer, change: Callable[..., None], has_plans: bool) -> None:
             ends = two.date_input(_("Last day of contacts"), add_months(first, 1) - timedelta(days=1), format="DD/MM/YYYY")
             due = three.date_input(_("To be done by"), add_months(first, 1) + timedelta(days=4), format="DD/MM/YYYY")
             each = one.number_input(_("Contacts per advisor"), 1, 1000, 4)
-            most = two.number_input(
-                _("At most per advisor"), 1, 1000, 6, help=_("Listened to in the period, all plans together: the law knows no permanent listening.")
-            )
+            counted = _("Listened to in the months that the period touches, all plans together: the law knows no permanent listening.")
+            most = two.number_input(_("At most per advisor"), 1, 1000, 6, help=counted)
             listeners = three.multiselect(_("Evaluators"), list(evaluators), format_func=lambda key: evaluators[key])
             strata = one.multiselect(
                 _("Spread over"), DIMENSIONS, ["channel", "weekday"], format_func=words.dimension_title, help=_("In each advisor's own proportions.")
