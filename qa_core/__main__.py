@@ -7,4 +7,6 @@ import sys
 from qa_core.commands import run
 
 if __name__ == "__main__":
+    # A file's name, or a text in it, may hold what the terminal cannot show; that is no reason to fail.
+    sys.stdout.reconfigure(errors="backslashreplace")
     sys.exit(run(sys.argv[1:]))

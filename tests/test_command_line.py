@@ -239,6 +239,42 @@ def test_the_glossary_declares_every_kpi(capsys):
     assert all(set(entry) == {"key", "title", "meaning", "formula", "kind", "unit", "better", "needs", "dimensions"} for entry in entries)
 
 
+GRID = 'title = "T"\n[[section]]\nname = "S"\n[[section.criterion]]\nkey = "a"\npoints = 2\n'
+
+
+@pytest.mark.parametrize(
+    ("grid", "answers", "code", "said"),
+    [
+        (GRID, '{"a": 1, "a": 2}', "bad_answers", "says a twice"),
+        (GRID, '{"a": 1' + 5000 * "0" + "}", "bad_answers", "is not JSON"),
+        (GRID, 100_000 * "[", "bad_answers", "is not JSON"),
+        (GRID.replace("2", "1" + 400 * "0"), '{"a": 1}', "bad_grid", "a.points must be a number"),
+        (GRID.replace("2", "1" + 5000 * "0"), '{"a": 1}', "bad_grid", "is not TOML"),
+        (GRID, '{"a": 1e400}', "bad_answer", "a must be a number"),
+    ],
+)
+def test_a_grid_or_answers_that_nobody_could_mean_are_refused_in_one_clear_line(tmp_path, capsys, grid, answers, code, said):
+    (tmp_path / "grid.toml").write_text(grid, encoding="utf-8")
+    (tmp_path / "answers.json").write_text(answers, encoding="utf-8")
+
+    exit_code, refused = ask(capsys, "score", str(tmp_path / "grid.toml"), str(tmp_path / "answers.json"))
+
+    assert (exit_code, refused["error"]["code"]) == (1, code)
+    assert said in refused["error"]["message"]
+
+
+def test_what_a_terminal_cannot_show_is_no_reason_to_fail(tmp_path, centre):
+    (tmp_path / "grid.toml").write_text(GRID, encoding="utf-8")
+    (tmp_path / "answers.json").write_text('{"a": 1, "\\ud800": 1}', encoding="utf-8")
+    command = [sys.executable, "-m", "qa_core", "score", "grid.toml", "answers.json", "--json"]
+
+    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(home.PROJECT)}, cwd=tmp_path)
+
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["error"]["code"] == "bad_answer"
+    assert len(done.stderr.splitlines()) == 1
+
+
 def test_a_fresh_process_answers_like_this_one(calls):
     environment = {**os.environ, "PYTHONPATH": str(home.PROJECT)}
     command = [sys.executable, "-m", "qa_core"]

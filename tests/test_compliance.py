@@ -18,7 +18,7 @@ from qa_core.compliance import accreditations, gates, notices, proportionality
 from qa_core.errors import AccessDenied, Misuse, Refusal
 from qa_core.records import store
 from qa_core.records.listening import Accreditation, GateValue, Playback, Recording
-from qa_core.records.model import JournalRow, now
+from qa_core.records.model import Advisor, JournalRow, now
 from tests.centres import add_people, contact, land
 from tests.listening import ENTERED, accredit, inform, open_gates
 
@@ -183,6 +183,12 @@ def test_the_command_line_says_what_is_missing_and_what_to_do_next(centre: Path,
     assert run(["accredit", "eve", "--until", "2999-01-01", "--purpose", "quality"]) == 0
     assert run(["inform", "--on", "2026-01-06"]) == 2
     assert run(["inform", "Nobody Known", "--on", "2026-01-06"]) == 1
+    with store.writing() as session:  # a second one of the same name
+        session.add(Advisor(advisor_id="A9", name="anne"))
+    capsys.readouterr()
+    assert run(["inform", "ANNE", "--on", "2026-01-06"]) == 1
+    assert "2 advisors are called ANNE" in capsys.readouterr().err
+    assert run(["inform", "A9", "--on", "2026-01-05"]) == 0
     assert run(["inform", "--all", "--on", "2026-01-06"]) == 0
     assert "every advisor is informed" in capsys.readouterr().out
     _code, rows = ask(capsys, "gate", "list")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from datetime import datetime
 from pathlib import Path
@@ -11,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from qa_core.commands import print_json
-from qa_core.commands.options import parse_day, parse_pairs, read_as
-from qa_core.errors import Misuse, Refusal
+from qa_core.commands.options import parse_day, parse_pairs, read_as, read_json, read_toml
+from qa_core.errors import Misuse
 from qa_core.wording import N_, _
 
 if TYPE_CHECKING:
@@ -94,19 +93,10 @@ def score(
     as_json: Json = False,
 ) -> None:
     """The arithmetic of one evaluation, without any store."""
-    import tomllib
-
     from qa_core import scoring
 
-    try:
-        declared = scoring.parse_grid(tomllib.loads(_read(grid)))
-    except tomllib.TOMLDecodeError as error:
-        raise Refusal("bad_grid", N_("{file} is not TOML: {detail}"), file=grid.name, detail=str(error)) from error
-    try:
-        given = json.loads(_read(answers))
-    except json.JSONDecodeError as error:
-        raise Refusal("bad_answers", N_("{file} is not JSON: {detail}"), file=answers.name, detail=str(error)) from error
-    result = scoring.score(declared, given).as_json()
+    declared = scoring.parse_grid(read_toml(grid, "bad_grid"))
+    result = scoring.score(declared, read_json(answers, "bad_answers")).as_json()
     if as_json:
         print_json(result)
         return
@@ -115,15 +105,6 @@ def score(
     print(f"{titles[0]} {shown(result['score'])} · {titles[1]} {shown(result['calculated_score'])} · {result['outcome'] or '–'}")
     for section in result["sections"]:
         print(f"    {section['name']}: {shown(section['score'])}")
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise Misuse("no_file", N_("{file} cannot be read: {detail}"), file=str(path), detail=error.strerror or "") from error
-    except UnicodeDecodeError as error:
-        raise Refusal("bad_encoding", N_("{file} is not UTF-8 text."), file=path.name) from error
 
 
 def _print_rows(rows: list[dict], through: datetime | None) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import Annotated
 
@@ -10,8 +9,8 @@ import typer
 
 from qa_core.access import Viewer
 from qa_core.commands import print_json
-from qa_core.errors import Misuse, Refusal
-from qa_core.wording import N_, _, ngettext
+from qa_core.commands.options import read_toml
+from qa_core.wording import _, ngettext
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 
@@ -31,7 +30,7 @@ def add_plan(file: Annotated[Path, typer.Argument(metavar="FILE.toml")], as_json
     from qa_core.records import store
 
     store.require_ready()
-    content = _read(file)
+    content = read_toml(file, "bad_plan")
     sampling.add_plan(Viewer.SYSTEM, content)
     [plan] = [plan for plan in sampling.find_plans(Viewer.SYSTEM) if plan.name == str(content["name"]).strip()]
     if as_json:
@@ -104,14 +103,3 @@ def draw(
         print(ngettext("{n} is missing:", "{n} are missing:", short))
         for advisor, missing in result.short.items():
             print(f"    {missing:>9}  {result.name_of(advisor)}")
-
-
-def _read(file: Path) -> dict:
-    try:
-        return tomllib.loads(file.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise Misuse("no_file", N_("{file} cannot be read: {detail}"), file=str(file), detail=error.strerror or "") from error
-    except UnicodeDecodeError as error:
-        raise Refusal("bad_encoding", N_("{file} is not UTF-8 text."), file=file.name) from error
-    except tomllib.TOMLDecodeError as error:
-        raise Refusal("bad_plan", N_("{file} is not TOML: {detail}"), file=file.name, detail=str(error)) from error

@@ -46,7 +46,7 @@ def accredit(viewer: Viewer, username: str, until: date, purposes: Sequence[str]
     with store.writing() as session:
         account = session.get(Account, username)
         if account is None:
-            raise AccessDenied()
+            raise AccessDenied(N_("There is no account {name}."), name=username)
         if not _may_listen(account.role):
             raise Refusal(
                 "role_never_listens", N_("{name} has a role that never listens; only evaluators, team leads and managers are accredited."), name=username

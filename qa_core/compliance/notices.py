@@ -8,12 +8,12 @@ from datetime import date
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from qa_core import home, journal
+from qa_core import advisors, home, journal
 from qa_core.access import Permission, Viewer
-from qa_core.errors import AccessDenied, Misuse
+from qa_core.errors import AccessDenied, Misuse, Refusal
 from qa_core.records import store
 from qa_core.records.listening import AdvisorNotice
-from qa_core.records.model import Advisor, AdvisorAlias
+from qa_core.records.model import Advisor
 from qa_core.wording import N_
 
 
@@ -26,13 +26,14 @@ class Notice:
     informed_on: date | None
 
 
-def inform(viewer: Viewer, advisors: list[str], on: date) -> int:
+def inform(viewer: Viewer, given: list[str], on: date) -> int:
     """Enter that these advisors (by id, name or alias) were informed on that day. Returns how many. All or none."""
     viewer.require(Permission.MANAGE_COMPLIANCE)
     if on > home.today():
         raise Misuse("bad_date", N_("{day} lies in the future: enter it once it has happened."), day=on.isoformat())
     with store.writing() as session:
-        found = [_find(session, name) for name in advisors]
+        directory = advisors.Directory.load(session)
+        found = list(dict.fromkeys(_find(directory, name) for name in given))
         session.add_all(AdvisorNotice(advisor_id=advisor_id, informed_on=on, entered_by=viewer.username) for advisor_id in found)
         for advisor_id in found:
             journal.record(session, viewer.username, "advisor_informed", advisor_id, reason=on.isoformat())
@@ -55,13 +56,12 @@ def informed(session: Session) -> dict[str, date]:
     return dict(session.execute(first).all())
 
 
-def _find(session: Session, name: str) -> str:
-    from qa_core.advisors import fold
-
-    if session.get(Advisor, name) is not None:
-        return name
-    alias = session.scalar(sa.select(AdvisorAlias.advisor_id).where(AdvisorAlias.key == fold(name)))
-    named = alias or session.scalar(sa.select(Advisor.advisor_id).where(Advisor.name == name))
-    if named is None:
-        raise AccessDenied(N_("There is no advisor {name}."), name=name)
-    return named
+def _find(directory: advisors.Directory, name: str) -> str:
+    found = directory.find(name)
+    if found is not None:
+        return found
+    sharing = directory.by_name.get(advisors.fold(name), [])
+    if sharing:
+        message = N_("{n} advisors are called {name}. Give the id of the one who was informed: {ids}.")
+        raise Refusal("shared_name", message, n=len(sharing), name=name, ids=", ".join(sharing))
+    raise AccessDenied(N_("There is no advisor {name}."), name=name)

@@ -16,6 +16,7 @@ GRID_FIELDS = frozenset({"title", "text", "method", "pass_mark", "bonus_cap", "s
 SECTION_FIELDS = frozenset({"name", "text", "weight", "criterion"})
 CRITERION_FIELDS = frozenset({"key", "text", "help", "points", "levels", "not_applicable", "critical", "fails", "bonus"})
 HIGHEST_SCORE = Fraction(100)
+SMALLEST_NUMBER, GREATEST_NUMBER = Fraction(1, 10**9), Fraction(10**9)
 
 
 class Method(StrEnum):
@@ -102,7 +103,8 @@ def parse_grid(content: Mapping[str, Any]) -> Grid:
         raise _bad_grid("bonus_cap", N_("In the grid, {place} must be greater than 0."))
     pass_mark = _number_of(content, "pass_mark", "pass_mark") if "pass_mark" in content else None
     if pass_mark is not None and not 0 <= pass_mark <= bonus_cap:
-        raise _bad_grid("pass_mark", N_("In the grid, {place} must lie between 0 and {limit}, the highest score that can be reached."), limit=float(bonus_cap))
+        message = N_("In the grid, {place} must lie between 0 and {limit}, the highest score that can be reached.")
+        raise _bad_grid("pass_mark", message, limit=say_number(bonus_cap))
     sections = tuple(_parse_section(section, f"section {number}") for number, section in enumerate(_list_of(content, "section", "section"), start=1))
     if not any(section.weight for section in sections):
         raise _bad_grid("weight", N_("In the grid, every section has the {place} 0; at least one must count."))
@@ -220,13 +222,15 @@ def _text_of(content: Mapping[str, Any], field: str, place: str, fallback: str) 
 
 
 def read_number(value: Any) -> Fraction | None:
-    """The exact number as it is written; None for anything else (a boolean is no number of points)."""
+    """The exact number as it is written; None for anything else (a boolean is no number of points) and for what no grid can mean."""
     if isinstance(value, bool) or not isinstance(value, (int, float, Decimal, Fraction)):
         return None
     try:
-        return Fraction(float.__repr__(value)) if isinstance(value, float) else Fraction(value)
+        exact = Fraction(float.__repr__(value)) if isinstance(value, float) else Fraction(value)
     except (ValueError, OverflowError):  # not a number, infinity
         return None
+    # Ratios of numbers beyond these could no longer be printed as decimals.
+    return exact if exact == 0 or SMALLEST_NUMBER <= abs(exact) <= GREATEST_NUMBER else None
 
 
 def say_number(value: Fraction) -> str:
