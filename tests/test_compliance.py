@@ -187,7 +187,7 @@ def test_the_command_line_says_what_is_missing_and_what_to_do_next(centre: Path,
         session.add(Advisor(advisor_id="A9", name="anne"))
     capsys.readouterr()
     assert run(["inform", "ANNE", "--on", "2026-01-06"]) == 1
-    assert "2 advisors are called ANNE" in capsys.readouterr().err
+    assert "Several advisors are called ANNE: A1, A9" in capsys.readouterr().err
     assert run(["inform", "A9", "--on", "2026-01-05"]) == 0
     assert run(["inform", "--all", "--on", "2026-01-06"]) == 0
     assert "every advisor is informed" in capsys.readouterr().out

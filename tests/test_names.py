@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date, datetime
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.orm import Session
 from streamlit.testing.v1 import AppTest
 
 from qa_core import ingest, journal, people, query
 from qa_core.access import Role, Viewer
+from qa_core.compliance import notices
 from qa_core.conventions import naming, suggesting
 from qa_core.errors import AccessDenied, Misuse, Refusal
 from qa_core.ingest import applying
 from qa_core.records import store
-from qa_core.records.model import Advisor, Evaluation, JournalRow
+from qa_core.records.listening import Calibration, CalibrationContact, CoachingPlan, Draw, DrawnContact, ListeningPlan, Playback, Recording
+from qa_core.records.model import Advisor, Evaluation, Grid, JournalRow, now
+from tests import listening
 from tests.imported import bring, find_contacts, find_evaluations, find_facts
 
 PHONE = """contact_id,started_at,advisor,queue,customer,outcome
@@ -265,6 +270,71 @@ def test_an_advisor_who_signs_in_follows_their_merged_name_and_back(folder: Path
     assert count_own() == 3, "two of the telephone, one of the chat"
     naming.undo(SYSTEM, number)
     assert count_own() == 2
+
+
+def test_what_was_drawn_heard_evaluated_and_coached_follows_a_merge_and_returns(folder: Path) -> None:
+    listening.inform("4012", on="2026-02-01")
+    with store.writing() as session:
+        session.add(CoachingPlan(advisor_id="4012", team="North", local_day=date(2026, 3, 9), goal="Greet", starts_on=date(2026, 3, 9), opened_by="leo"))
+        hear(session, "P1", "4012")
+    before = heard()
+
+    number, _contacts = naming.merge(SYSTEM, "advisor", "4012", "D1")
+
+    assert before == {"plans": ["4012"], "P1": [("4012", None)] * 4 + ["4012"]}
+    assert heard() == {"plans": ["D1"], "P1": [("D1", "North")] * 4 + ["D1"]}
+    assert {notice.advisor_id: notice.informed_on for notice in notices.find_all(SYSTEM)} == {"D1": date(2026, 2, 1), "4013": None}
+
+    # What came while they were one belongs to the contact, and a plan of that time to the one it was opened for.
+    with store.writing() as session:
+        session.add(CoachingPlan(advisor_id="D1", team="North", local_day=date(2026, 3, 9), goal="Listen", starts_on=date(2026, 3, 9), opened_by="leo"))
+        hear(session, "P2", "D1", "North")
+        hear(session, "T1", "D1", "North")
+    naming.undo(SYSTEM, number)
+
+    assert heard() == before | {"plans": ["4012", "D1"], "P2": [("4012", None)] * 4 + ["4012"], "T1": [("D1", "North")] * 4 + ["D1"]}
+
+
+def hear(session: Session, contact_id: str, advisor_id: str, team: str | None = None) -> None:
+    """Draw, record, play, calibrate and evaluate that contact of the phone (T1: of the chat)."""
+    of = {"source_system": "chat" if contact_id == "T1" else "phone", "contact_id": contact_id, "advisor_id": advisor_id}
+    start = datetime(2026, 3, 2, 9)
+    kept = {
+        "purpose": "quality",
+        "digest": contact_id,
+        "media_type": "audio/ogg",
+        "clear_bytes": 1,
+        "seconds": 1.0,
+        "recorded_at": now(),
+        "delete_after": now(),
+    }
+    recording = Recording(**of, team=team, local_day=start.date(), **kept)
+    session.add(recording)
+    session.flush()
+    session.add(Playback(**of, recording_id=recording.id, username="eve", purpose="quality", reason="the plan"))
+    plan = ListeningPlan(name=contact_id, purpose="quality", starts_on=start.date(), ends_on=start.date(), grid_key="-", created_by="system")
+    plan.per_advisor = plan.maximum_per_advisor = 1
+    made = Draw(seed=1, lake_version="", frame=1, frame_digest="", excluded={}, short={}, frame_shares={}, drawn_by="system", plan=plan)
+    made.contacts = [DrawnContact(**of, position=1, team=team, local_start=start)]
+    grid = Grid(key=contact_id, version=1, title="Service", content={}, published_at=now())
+    session.add_all([made, grid])
+    session.flush()
+    round_ = Calibration(title=contact_id, grid_id=grid.id, evaluators=["eve", "tom"], opened_by="mona")
+    round_.contacts = [CalibrationContact(**of, team=team, local_start=start)]
+    session.add_all([round_, Evaluation(**of, team=team, local_day=start.date(), evaluated_at=now(), evaluator="eve", score=80.0)])
+
+
+def heard() -> dict[str, list[object]]:
+    """Of the plans the advisors; of each contact advisor and team as the records have them, last the listening, which has no team."""
+    found: dict[str, list[object]] = {}
+    with store.reading() as session:
+        found["plans"] = list(session.scalars(sa.select(CoachingPlan.advisor_id).order_by(CoachingPlan.id)))
+        for table in (Recording, DrawnContact, CalibrationContact, Evaluation):
+            for row in session.scalars(sa.select(table).order_by(table.id)):
+                found.setdefault(row.contact_id, []).append((row.advisor_id, row.team))
+        for row in session.scalars(sa.select(Playback).order_by(Playback.id)):
+            found.setdefault(row.contact_id, []).append(row.advisor_id)
+    return found
 
 
 def test_only_administrators_decide_on_names_and_the_journal_keeps_it(folder: Path) -> None:

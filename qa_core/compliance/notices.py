@@ -8,7 +8,7 @@ from datetime import date
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from qa_core import advisors, home, journal
+from qa_core import advisors, home, journal, names
 from qa_core.access import Permission, Viewer
 from qa_core.errors import AccessDenied, Misuse, Refusal
 from qa_core.records import store
@@ -41,19 +41,23 @@ def inform(viewer: Viewer, given: list[str], on: date) -> int:
 
 
 def find_all(viewer: Viewer) -> list[Notice]:
-    """Every advisor with the day they were informed; those who were not first."""
+    """Every advisor with the day they were informed; those who were not first. Who was merged into another one is that one."""
     viewer.require(Permission.SEE_COMPLIANCE)
     with store.reading() as session:
-        known = informed(session)
+        known, kept = informed(session), names.find_kept(session)["advisor"]
         rows = session.execute(sa.select(Advisor.advisor_id, Advisor.name)).all()
-    made = [Notice(advisor_id, name, known.get(advisor_id)) for advisor_id, name in rows]
+    made = [Notice(advisor_id, name, known.get(advisor_id)) for advisor_id, name in rows if advisor_id not in kept]
     return sorted(made, key=lambda notice: (notice.informed_on is not None, notice.name))
 
 
 def informed(session: Session) -> dict[str, date]:
-    """advisor id → the day they were first informed."""
-    first = sa.select(AdvisorNotice.advisor_id, sa.func.min(AdvisorNotice.informed_on)).group_by(AdvisorNotice.advisor_id)
-    return dict(session.execute(first).all())
+    """advisor id → the day they were first informed, by whichever of the ids that are one person now."""
+    kept = names.find_kept(session)["advisor"]
+    first: dict[str, date] = {}
+    for advisor_id, day in session.execute(sa.select(AdvisorNotice.advisor_id, AdvisorNotice.informed_on)):
+        advisor_id = kept.get(advisor_id, advisor_id)
+        first[advisor_id] = min(day, first.get(advisor_id, day))
+    return first
 
 
 def _find(directory: advisors.Directory, name: str) -> str:
@@ -62,6 +66,5 @@ def _find(directory: advisors.Directory, name: str) -> str:
         return found
     sharing = directory.by_name.get(advisors.fold(name), [])
     if sharing:
-        message = N_("{n} advisors are called {name}. Give the id of the one who was informed: {ids}.")
-        raise Refusal("shared_name", message, n=len(sharing), name=name, ids=", ".join(sharing))
+        raise Refusal("several_advisors", N_("Several advisors are called {name}: {ids}. Give the id."), name=name, ids=", ".join(sharing))
     raise AccessDenied(N_("There is no advisor {name}."), name=name)

@@ -19,6 +19,7 @@ from qa_core import advisors, home, lake, names
 from qa_core.conventions import assignments
 from qa_core.conventions.standing import SPELLED, Conventions, as_given
 from qa_core.facts import AS_GIVEN
+from qa_core.ingest import reattaching
 from qa_core.ingest.batches import new_id
 from qa_core.ingest.identity import find_number
 from qa_core.ingest.workbench import open_bench, write_rows
@@ -44,6 +45,8 @@ def apply_if_due() -> int:
     changed = _apply_to_contacts()
     with store.writing() as session:
         apply_to_evaluations(session)
+        session.flush()
+        reattaching.follow(session)
         session.execute(sa.delete(DueWork).filter_by(name=CONVENTIONS))
     return changed
 

@@ -295,6 +295,8 @@ class CoachingPlan(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     advisor_id: Mapped[str] = mapped_column(sa.ForeignKey(ADVISOR, ondelete="CASCADE", onupdate="CASCADE"), index=True)
+    given_advisor_id: Mapped[str | None]
+    """The advisor it was opened for, where that one was merged into another; null: as it stands."""
     team: Mapped[str | None]
     """The advisor's when it was opened."""
     local_day: Mapped[date]
