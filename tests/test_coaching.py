@@ -120,6 +120,30 @@ def test_a_lead_of_before_reads_what_was_opened_in_their_time_and_changes_nothin
     refuse(plans.get_plan, newcomer, early)
 
 
+def test_a_plan_stays_with_its_team_and_can_only_be_ended_once_the_advisor_has_left(two_teams: Path) -> None:
+    one = plans.open_plan(LEAD, "a1", "Greet")
+    plans.add_note(LEAD, one, "Heard two calls.", 30)
+    with store.writing() as session:
+        membership = session.scalars(sa.select(Membership).where(Membership.advisor_id == "a1")).one()
+        membership.ends_on = home.today()
+        session.add(Membership(advisor_id="a1", team_name="Sud", starts_on=home.today()))
+
+    former, own = plans.get_plan(LEAD, one), plans.get_plan(ADVISOR, one)
+    assert (former.has_left, former.may_change, former.may_note) == (True, True, False)
+    assert (own.has_left, own.may_note, len(own.notes)) == (True, False, 1)
+    for viewer in (LEAD, ADVISOR):
+        with pytest.raises(Refusal) as refused:
+            plans.add_note(viewer, one, "One more.")
+        assert refused.value.code == "left_team"
+    # The new lead does not read what was said before, and opens another.
+    refuse(plans.get_plan, OTHER_LEAD, one)
+    refuse(plans.open_plan, LEAD, "a1", "Listen")
+    other = plans.open_plan(OTHER_LEAD, "a1", "Listen")
+    assert [plan.id for plan in plans.find_plans(OTHER_LEAD)] == [other] and {plan.id for plan in plans.find_plans(ADVISOR)} == {one, other}
+    plans.end_plan(LEAD, one, "stopped", former.version)
+    assert plans.get_plan(ADVISOR, one).state == "stopped"
+
+
 def test_a_plan_ends_once_and_on_its_newest_version(two_teams: Path) -> None:
     number = plans.open_plan(LEAD, "a1", "Greet")
     shown = plans.get_plan(LEAD, number)

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from qa_core import query
+from qa_core import names, query
 from qa_core.access import Viewer
 from qa_core.query.cuts import Names
 from qa_core.records.model import Advisor, Membership
@@ -27,7 +27,10 @@ def find_members(session: Session, viewer: Viewer, day: date) -> dict[str, str]:
     statement = sa.select(Membership.advisor_id, Membership.team_name).where(*in_force).order_by(Membership.id)
     if not viewer.is_system:
         statement = statement.where(Membership.team_name.in_(teams))
-    found = dict(session.execute(statement).all())
+    kept = names.find_kept(session)["advisor"]
+    # Whoever was merged into another one is that one; where both are in a team, it is that of the kept.
+    rows = sorted(session.execute(statement).all(), key=lambda row: row.advisor_id not in kept)
+    found = {kept.get(row.advisor_id, row.advisor_id): row.team_name for row in rows}
     placed = sa.exists().where(Membership.advisor_id == Advisor.advisor_id)
     loose = set(session.scalars(sa.select(Advisor.advisor_id).where(~placed)))
     through = query.data_through(viewer) if loose else None
@@ -36,6 +39,17 @@ def find_members(session: Session, viewer: Viewer, day: date) -> dict[str, str]:
             team = next((name for name in advisor.teams if name is not None and (viewer.is_system or name in teams)), None)
             if advisor.advisor_id in loose and team is not None:
                 found[advisor.advisor_id] = team
+    return found
+
+
+def find_teams(session: Session, day: date) -> dict[str, frozenset[str]]:
+    """advisor → the teams they are in on that day, by the dated memberships; nobody who never had any is in it."""
+    kept = names.find_kept(session)["advisor"]
+    found: dict[str, frozenset[str]] = {}
+    for row in session.scalars(sa.select(Membership)):
+        advisor = kept.get(row.advisor_id, row.advisor_id)
+        holds = (row.starts_on is None or row.starts_on <= day) and (row.ends_on is None or row.ends_on > day)
+        found[advisor] = found.get(advisor, frozenset()) | ({row.team_name} if holds else frozenset())
     return found
 
 

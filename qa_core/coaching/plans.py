@@ -1,7 +1,8 @@
 """Coaching plans: a goal on criteria that an advisor and their team lead agree on, their sessions and remarks, and how it ended.
 
 The only writer of plans and notes: numbers and addresses of persons are masked in what is written, and each act is journalled without a word
-of it. Open to the lead of the team and the advisor concerned, to read for the manager, and to nobody else.
+of it. Open to the lead of the team and the advisor concerned, to read for the manager, and to nobody else. A plan stays with the team that it was
+opened in: once the advisor has left that team nothing more is written on it, its lead can only end it, and the new lead does not see it.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from sqlalchemy.orm import Session, selectinload
 
 from qa_core import home, journal
 from qa_core.access import Permission, Role, Viewer
-from qa_core.coaching.members import find_members, find_names
+from qa_core.coaching.members import find_members, find_names, find_teams
 from qa_core.errors import AccessDenied, Misuse, Refusal
 from qa_core.evaluations import personal_data
 from qa_core.records import store
@@ -72,6 +73,8 @@ class Plan:
     opened_by: str
     ended_on: date | None
     notes: tuple[Note, ...]
+    has_left: bool
+    """Whether the advisor is no longer in that team: nothing more is written on the plan, it can only be ended."""
     may_change: bool
     may_note: bool
 
@@ -146,6 +149,9 @@ def add_note(viewer: Viewer, plan_id: int, text: str, minutes: int | None = None
         if not _may_note(viewer, plan):
             raise AccessDenied()
         _require_open(plan)
+        if _has_left(plan, find_teams(session, home.today())):
+            message = N_("The advisor has left the team {team}, in which this plan was opened: it can only be ended. Whoever leads them now opens another one.")
+            raise Refusal("left_team", message, team=plan.team)
         plan.notes.append(CoachingNote(text=text, minutes=minutes, author=viewer.username))
         plan.version += 1
         journal.record(session, viewer.username, "coaching_noted", f"plan {plan.id}", reason="remark" if minutes is None else "session")
@@ -176,8 +182,8 @@ def find_plans(viewer: Viewer, advisor_id: str | None = None, is_open: bool | No
     if is_open is not None:
         statement = statement.where((CoachingPlan.state == State.OPEN) if is_open else (CoachingPlan.state != State.OPEN))
     with store.reading() as session:
-        people, accounts = find_names(session), _find_accounts(session)
-        found = [_as_plan(viewer, row, people, accounts) for row in session.scalars(statement.order_by(CoachingPlan.id.desc()))]
+        people, accounts, teams = find_names(session), _find_accounts(session), find_teams(session, home.today())
+        found = [_as_plan(viewer, row, people, accounts, teams) for row in session.scalars(statement.order_by(CoachingPlan.id.desc()))]
     still = sorted((plan for plan in found if plan.state == State.OPEN), key=lambda plan: plan.due_on or date.max)
     over = sorted((plan for plan in found if plan.state != State.OPEN), key=lambda plan: plan.ended_on or plan.starts_on, reverse=True)
     return (*still, *over)
@@ -187,7 +193,8 @@ def get_plan(viewer: Viewer, plan_id: int) -> Plan:
     """One plan. Raises AccessDenied for one out of scope and one that does not exist alike."""
     viewer.require(Permission.SEE_COACHING)
     with store.reading() as session:
-        return _as_plan(viewer, _get(session, viewer, plan_id), find_names(session), _find_accounts(session))
+        teams = find_teams(session, home.today())
+        return _as_plan(viewer, _get(session, viewer, plan_id), find_names(session), _find_accounts(session), teams)
 
 
 def find_trainees(viewer: Viewer) -> dict[str, str]:
@@ -231,6 +238,10 @@ def _may_note(viewer: Viewer, plan: CoachingPlan) -> bool:
     return _may_change(viewer, plan) or (viewer.role == Role.ADVISOR and plan.advisor_id == viewer.advisor_id)
 
 
+def _has_left(plan: CoachingPlan, teams: Mapping[str, frozenset[str]]) -> bool:
+    return plan.team is not None and plan.team not in teams.get(plan.advisor_id, (plan.team,))
+
+
 def _require_open(plan: CoachingPlan) -> None:
     if plan.state != State.OPEN:
         raise Refusal("plan_ended", N_("This plan has ended; open another one."))
@@ -265,8 +276,8 @@ def _find_accounts(session: Session) -> dict[str, str]:
     return {username: name or username for username, name in session.execute(sa.select(Account.username, Account.display_name))}
 
 
-def _as_plan(viewer: Viewer, row: CoachingPlan, people: Mapping[str, str], accounts: Mapping[str, str]) -> Plan:
-    still_open = row.state == State.OPEN
+def _as_plan(viewer: Viewer, row: CoachingPlan, people: Mapping[str, str], accounts: Mapping[str, str], teams: Mapping[str, frozenset[str]]) -> Plan:
+    still_open, has_left = row.state == State.OPEN, _has_left(row, teams)
     return Plan(
         id=row.id,
         advisor_id=row.advisor_id,
@@ -282,6 +293,7 @@ def _as_plan(viewer: Viewer, row: CoachingPlan, people: Mapping[str, str], accou
         opened_by=accounts.get(row.opened_by, row.opened_by),
         ended_on=row.ended_on,
         notes=tuple(Note(note.text, note.minutes, accounts.get(note.author, note.author), note.written_at) for note in row.notes),
+        has_left=has_left,
         may_change=still_open and _may_change(viewer, row),
-        may_note=still_open and _may_note(viewer, row),
+        may_note=still_open and not has_left and _may_note(viewer, row),
     )

@@ -14,7 +14,7 @@ from qa_core.findings import Finding
 from qa_core.query.grids import GridTexts
 from qa_core.records import store
 from qa_core.ui import cached, cards, drill, gate, links
-from qa_core.wording import _
+from qa_core.wording import N_, _
 
 PLAN, OUTCOME, SEEN, READ = "plan", "coaching_outcome", "coaching_seen", "coaching_read"
 
@@ -88,6 +88,9 @@ def _show_notes(viewer: Viewer, plan: Plan) -> None:
         st.caption(_("Nothing written yet."))
     if plan.may_note:
         _ask_note(plan)
+    elif plan.has_left and plan.state == State.OPEN:
+        message = N_("{name} has left the team {team}, in which this plan was opened: it can only be ended. Whoever leads them now opens another one.")
+        st.caption(cards.escape(_(message, name=plan.advisor, team=plan.team)))
 
 
 def _ask_note(plan: Plan) -> None:
