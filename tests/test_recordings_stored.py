@@ -55,6 +55,17 @@ def test_a_file_that_was_cut_changed_reordered_or_exchanged_is_not_played(centre
     assert b"".join(vault.read(name)) == blocks(200_000)
 
 
+def test_a_file_that_is_deleted_while_it_is_read_gives_nothing_more(centre: Path) -> None:
+    name = vault.write([blocks(200_000)])
+    pieces = vault.read(name)
+    assert next(pieces) == blocks(200_000)[: vault.CHUNK]
+
+    vault.remove(name)
+
+    with pytest.raises(vault.Damaged):
+        next(pieces)
+
+
 def test_another_key_opens_nothing(centre: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     name = vault.write([b"secret"])
     monkeypatch.setenv("QA_SECRET_RECORDINGS", "ab" * 32)

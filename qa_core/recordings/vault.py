@@ -24,7 +24,7 @@ CHUNK = 64 * 1024
 
 
 class Damaged(Exception):
-    """The file is not what was written: cut, changed, mixed with another, or under another key."""
+    """The file is not what was written: cut, changed, mixed with another, under another key, or deleted while it was read."""
 
 
 def folder() -> Path:
@@ -72,7 +72,10 @@ def clear_bytes(name: str) -> int:
 
 
 def read(name: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
-    """The clear audio from byte `start` up to, not including, `end` (None: to the end), chunk by chunk. Raises Damaged."""
+    """The clear audio from byte `start` up to, not including, `end` (None: to the end), chunk by chunk. Raises Damaged.
+
+    Deleted in between, by an objection that has just come, it gives no further chunk.
+    """
     cipher = AESGCM(_key("encryption"))
     with (folder() / name).open("rb") as file:
         size = os.fstat(file.fileno()).st_size
@@ -84,6 +87,8 @@ def read(name: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
         number = start // CHUNK
         file.seek(HEADER_BYTES + number * (CHUNK + TAG_BYTES))
         while number * CHUNK < end:
+            if not os.fstat(file.fileno()).st_nlink:
+                raise Damaged(name)
             try:
                 clear = cipher.decrypt(_nonce(prefix, number), file.read(CHUNK + TAG_BYTES), _bound(name, number, is_last=number == last))
             except InvalidTag as error:
