@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from qa_core import calibration, demo, lake, passwords, people, query
 from qa_core.access import Permission, Role, Viewer
+from qa_core.calibration import choosing
 from qa_core.coaching import plans
 from qa_core.demo import accounts
 from qa_core.errors import AccessDenied, Refusal
@@ -112,9 +113,10 @@ def test_evaluations_are_scored_on_the_published_grid(at_home: Path) -> None:
         assert session.scalar(sa.select(sa.func.count()).select_from(EvaluationAnswer)) == 11 * len(evaluations)
 
 
-def test_there_is_one_sign_in_per_role_with_a_good_password_in_a_private_file(at_home: Path) -> None:
+def test_there_is_one_sign_in_per_role_and_a_second_evaluator_with_good_passwords_in_a_private_file(at_home: Path) -> None:
     entries = demo.sign_ins()
-    assert sorted(entry["role"] for entry in entries) == sorted(Role)
+    assert sorted(entry["role"] for entry in entries) == sorted([*Role, Role.EVALUATOR])
+    assert len({entry["username"] for entry in entries}) == 8
     for entry in entries:
         passwords.check_policy(entry["password"], entry["username"])
     file = at_home / "secrets" / "demo"
@@ -154,6 +156,8 @@ def test_a_calibration_is_closed_and_another_waits_for_the_evaluator(at_home: Pa
     assert found.unclear and all(item.finished == len(closed.contacts) for item in found.evaluators)
     strict = {item.name: item.lean for item in found.evaluators}
     assert strict["Claire Vasseron"] < strict["Ève Mazerat"] < strict["Marc Tillier"]
+    # With two accounts that may listen, the manager can open a round of their own.
+    assert [(one.name, one.is_accredited) for one in choosing.find_evaluators(manager)] == [("Claire Vasseron", True), ("Ève Mazerat", True)]
 
 
 def test_the_same_plan_fills_two_stores_with_the_same_figures(centre: Path, filled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -222,4 +226,4 @@ def test_a_build_that_was_interrupted_starts_afresh_and_so_does_one_whose_passwo
     accounts.file().unlink()
     assert demo.is_unfinished()  # without its passwords nobody can sign in to it
     with store.reading() as session:
-        assert count(session, Account, Advisor) == [len(Role), TINY.advisors]
+        assert count(session, Account, Advisor) == [8, TINY.advisors]

@@ -1,4 +1,4 @@
-"""The sign-ins of the demo centre, one per role, from this machine only: random passwords in a file that its owner alone can read."""
+"""The sign-ins of the demo centre, one per role and a second evaluator, from this machine only: random passwords in a file that its owner alone can read."""
 
 from __future__ import annotations
 
@@ -15,24 +15,17 @@ from qa_core.demo.staff import EVALUATORS, SITES, TEAMS, Staff
 from qa_core.records import store
 from qa_core.records.model import Account
 
-USERNAMES = {
-    Role.MANAGER: "manager",
-    Role.TEAM_LEAD: "lead",
-    Role.EXECUTIVE: "executive",
-    Role.EVALUATOR: "evaluator",
-    Role.ADVISOR: "advisor",
-    Role.DPO: "dpo",
-    Role.ADMIN: "admin",
-}
-DISPLAY_NAMES = {
-    Role.MANAGER: "Sylvie Aubrac-Denis",
-    Role.TEAM_LEAD: "Thomas Réveillaud",
-    Role.EXECUTIVE: "Anne Courtavel",
-    Role.EVALUATOR: EVALUATORS[0],
-    Role.DPO: "Pierre Malandain",
-    Role.ADMIN: "Nora Belkasmi",
-}
-"""Invented like all names of the centre; the advisor is one of its advisors."""
+INVITED: tuple[tuple[Role, str, str | None], ...] = (
+    (Role.MANAGER, "manager", "Sylvie Aubrac-Denis"),
+    (Role.TEAM_LEAD, "lead", "Thomas Réveillaud"),
+    (Role.EXECUTIVE, "executive", "Anne Courtavel"),
+    (Role.EVALUATOR, "evaluator", EVALUATORS[0]),
+    (Role.EVALUATOR, "evaluator2", EVALUATORS[1]),
+    (Role.ADVISOR, "advisor", None),
+    (Role.DPO, "dpo", "Pierre Malandain"),
+    (Role.ADMIN, "admin", "Nora Belkasmi"),
+)
+"""Role, username and name, invented like all names of the centre; the advisor is one of its advisors. Two evaluators, because a calibration takes two."""
 
 
 def file() -> Path:
@@ -57,11 +50,11 @@ def write(content: dict[str, Any]) -> None:
 
 
 def invite() -> list[dict[str, str]]:
-    """A free username and a password for each role."""
+    """A free username and a password for each of them, in their order."""
     with store.reading() as session:
         taken = set(session.scalars(sa.select(Account.username)))
-    names = {role: name if name not in taken else f"demo-{name}" for role, name in USERNAMES.items()}
-    return [{"role": str(role), "username": name, "password": passwords.make_one_time()} for role, name in names.items()]
+    free = ((role, name if name not in taken else f"demo-{name}") for role, name, _shown in INVITED)
+    return [{"role": str(role), "username": name, "password": passwords.make_one_time()} for role, name in free]
 
 
 def open_all(viewer: Viewer, sign_ins: list[dict[str, str]], staff: Staff) -> None:
@@ -73,14 +66,13 @@ def open_all(viewer: Viewer, sign_ins: list[dict[str, str]], staff: Staff) -> No
         Role.TEAM_LEAD: {"teams": (TEAMS[team][0],)},
         Role.ADVISOR: {"advisor_id": staff.ids[advisor]},
     }
-    for entry in sign_ins:
-        role = Role(entry["role"])
+    for entry, (role, _name, shown) in zip(sign_ins, INVITED, strict=True):
         people.add(
             viewer,
             entry["username"],
             role,
             password=entry["password"],
-            display_name=DISPLAY_NAMES.get(role, staff.names[advisor]),
+            display_name=shown or staff.names[advisor],
             demo=True,
             **bounds.get(role, {}),
         )

@@ -1,4 +1,4 @@
-"""Two calibration rounds of the demo centre: one that is closed, with marks that differ as people's do, and one that waits for the demo's evaluator."""
+"""Two calibration rounds of the demo centre: one that is closed, with marks that differ as people's do, and one that waits for the first evaluator."""
 
 from __future__ import annotations
 
@@ -38,7 +38,8 @@ NOISE = 0.07
 def set_up(plan: Plan, sign_ins: list[dict[str, str]]) -> None:
     """Add both rounds, where enough contacts were evaluated."""
     names = {entry["role"]: entry["username"] for entry in sign_ins}
-    evaluators = [names[Role.EVALUATOR], *EVALUATORS[1:]]
+    with_account = [entry["username"] for entry in sign_ins if entry["role"] == Role.EVALUATOR]
+    evaluators = [*with_account, *EVALUATORS[len(with_account) :]]
     chance = plan.chance("calibrations")
     closed, waiting = _choose(plan, CLOSED_DAYS, CLOSED_CONTACTS), _choose(plan, OPEN_DAYS, OPEN_CONTACTS)
     with store.writing() as session:
