@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import tomllib
+
 import pytest
+import sqlalchemy as sa
 
 from qa_core.access import Viewer
 from qa_core.compliance import accreditations
+from qa_core.errors import AccessDenied
 from qa_core.evaluations import amending, answering, disputes, drafting
-from tests.test_drafting import BEST, draw, evaluation_of, room, viewer_of
+from qa_core.records import store
+from qa_core.records.model import Evaluation
+from tests.imported import bring
+from tests.test_drafting import BEST, SERVICE, draw, evaluation_of, room, viewer_of
 from tests.test_evaluate_page import texts
 
 __all__ = ["room"]
+SECTIONS = tomllib.loads(SERVICE.read_text(encoding="utf-8"))["section"]
+MOST = {criterion["key"]: criterion["points"] for section in SECTIONS for criterion in section["criterion"]}
 
 
 @pytest.fixture
@@ -124,3 +133,34 @@ def test_who_may_not_listen_any_more_corrects_nothing(submitted: int, open_app) 
     app = correcting(open_app, submitted)
 
     assert not app.exception and not app.segmented_control and "accredited" in said(app)
+
+
+def test_what_came_from_a_file_on_a_known_grid_is_corrected_like_any_other_and_the_file_does_not_undo_it(room, tmp_path, open_app) -> None:
+    rows = "".join(f"a,A1,eve,2026-03-05 10:00,customer-service,{key},{'' if points == 'na' else points},{MOST[key]}\n" for key, points in BEST.items())
+    file = "contact_id,advisor,evaluator,evaluated_at,grid,criterion,points,possible\n" + rows
+    assert bring(tmp_path, "evaluations", file).new == 1
+    [evaluation_id] = imported()
+    app = set_answer(correcting(open_app, evaluation_id), evaluation_id, "close", "1")
+
+    save(app, evaluation_id, "Heard again")
+
+    assert not app.exception and evaluation_of(evaluation_id).score == pytest.approx(96)
+    assert "Corrected." in said(app) and "Changed once" in said(app)
+    assert bring(tmp_path, "evaluations", file, name="again").unchanged == 1
+    assert evaluation_of(evaluation_id).score == pytest.approx(96)
+
+
+def test_a_score_alone_from_a_file_says_why_it_is_not_corrected_here(room, tmp_path, open_app) -> None:
+    bring(tmp_path, "evaluations", "contact_id,advisor,evaluator,evaluated_at,grid,score\na,A1,eve,2026-03-05 10:00,Old,80\n", scales={"score": "0-100"})
+
+    app = opened(open_app("eve", "evaluation"), imported()[0])
+
+    assert not app.exception and not has_control(app)
+    assert "It came from a file" in said(app)
+    with pytest.raises(AccessDenied):
+        amending.get_standing(viewer_of("eve"), imported()[0])
+
+
+def imported() -> list[int]:
+    with store.reading() as session:
+        return list(session.scalars(sa.select(Evaluation.id).where(Evaluation.batch_id.is_not(None))))

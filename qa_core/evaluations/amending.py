@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from qa_core import journal, scoring, wording
 from qa_core.access import Viewer
 from qa_core.errors import AccessDenied, Misuse, Refusal
-from qa_core.evaluations import completing, drafting, personal_data
+from qa_core.evaluations import completing, drafting, personal_data, reading
 from qa_core.evaluations.drafting import Draft
 from qa_core.records import store
 from qa_core.records.listening import Dispute
@@ -79,7 +79,7 @@ def amend(
 
 def _get_amendable(session: Session, viewer: Viewer, evaluation_id: int) -> Evaluation:
     evaluation = drafting.get_own(session, viewer, evaluation_id)
-    if evaluation.state == "draft" or evaluation.kind not in (drafting.SCORED, drafting.TARGETED):
+    if evaluation.state == "draft" or evaluation.kind not in (drafting.SCORED, drafting.TARGETED) or reading.find_plan(session, evaluation) is None:
         raise AccessDenied()
     return evaluation
 

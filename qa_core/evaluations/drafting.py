@@ -293,10 +293,10 @@ def require_clean(plan: scoring.Grid, answers: Mapping[str, Any], comments: Mapp
 
 
 def get_own(session: Session, viewer: Viewer, evaluation_id: int) -> Evaluation:
-    """An evaluation that the viewer made or makes here. Raises AccessDenied for anybody else's, and for an imported one."""
+    """An evaluation that the viewer made or makes, here or in the tool that a file came from. Raises AccessDenied for anybody else's."""
     viewer.require(Permission.FILL_GRIDS)
     found = session.get(Evaluation, evaluation_id)
-    if found is None or found.evaluator != viewer.username or (found.draft is None and found.submitted_at is None):
+    if found is None or found.evaluator != viewer.username:
         raise AccessDenied()
     if found.kind == SELF:
         if not viewer.advisor_id or viewer.advisor_id != found.advisor_id:

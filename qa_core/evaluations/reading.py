@@ -83,6 +83,8 @@ def is_excluded_from_deciding(viewer: Viewer, evaluation: Evaluation) -> bool:
 def _build(session: Session, viewer: Viewer, evaluation: Evaluation) -> Reading:
     names = dict(session.execute(sa.select(Account.username, Account.display_name)).all())
     is_own = viewer.role == Role.ADVISOR and evaluation.kind in READ_KINDS
+    # To read it at all, an evaluator has to be the one who made it.
+    is_readers_work = viewer.role == Role.EVALUATOR and evaluation.kind in READ_KINDS and evaluation.state != "draft"
     knows_evaluator = viewer.can(Permission.SEE_EVALUATORS) or viewer.role in (Role.ADVISOR, Role.EVALUATOR)
     knows_advisor = viewer.can(Permission.SEE_ADVISORS) or viewer.role == Role.ADVISOR
 
@@ -133,7 +135,8 @@ def _build(session: Session, viewer: Viewer, evaluation: Evaluation) -> Reading:
         is_disputable=plan is not None and evaluation.state == "published" and evaluation.kind in READ_KINDS,
         is_own=is_own,
         may_decide=viewer.can(Permission.DECIDE_DISPUTES) and not is_excluded_from_deciding(viewer, evaluation),
-        may_correct=viewer.role == Role.EVALUATOR and evaluation.kind in READ_KINDS and evaluation.state != "draft" and evaluation.submitted_at is not None,
+        is_readers_work=is_readers_work,
+        may_correct=is_readers_work and plan is not None,
     )
 
 

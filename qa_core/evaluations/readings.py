@@ -141,8 +141,10 @@ class Reading:
     is_own: bool
     """Whether the reader is the advisor that it is about."""
     may_decide: bool
+    is_readers_work: bool
+    """Whether the reader is the evaluator who made it, here or in the tool that it came from."""
     may_correct: bool
-    """Whether the reader made it here and has submitted it: `amending` says whether they still may."""
+    """Whether they can correct it here, because its answers are those of its grid: `amending` says whether they still may."""
 
     @property
     def answers(self) -> tuple[AnswerReading, ...]:

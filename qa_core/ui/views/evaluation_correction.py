@@ -34,8 +34,11 @@ class Held:
 
 
 def show(reading: Reading) -> None:
-    """The way to the form, and the form while it stands open; nothing for who did not make this evaluation here."""
+    """The way to the form, and the form while it stands open; nothing for who did not make this evaluation, and why not where it cannot be corrected."""
     if not reading.may_correct:
+        if reading.is_readers_work:
+            said = _("It came from a file, and its answers are not those of a grid that is known here: correct it where it was made, and import that again.")
+            st.caption(said)
         return
     if st.session_state.pop(SAVED, None) == reading.evaluation_id:
         st.success(_("Corrected. How it stood before is kept below, with your reason."), icon=":material/task_alt:")
