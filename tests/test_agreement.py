@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import astuple
+from fractions import Fraction
 
 import krippendorff
 import numpy as np
 import pytest
 
+from qa_core.calibration.results import level_of
+from qa_core.scoring import Criterion, Text
 from qa_core.statistics.agreement import Agreement, Alignment, add_up, alignment_interval, alphas, compare_points, find_pairs, measure_agreement
 
 NAN = float("nan")
@@ -45,6 +49,18 @@ def test_the_alpha_of_resamples_is_that_of_the_library(level: str) -> None:
         drawn = np.repeat(marks, weights[0], axis=0)
 
         assert alphas(counts, weights.astype(float), level)[0] == pytest.approx(krippendorff.alpha(drawn.T, level_of_measurement=level))
+
+
+def test_of_two_answers_nominal_and_ordinal_alpha_are_the_same() -> None:
+    chance = np.random.default_rng(3)
+    marks = chance.integers(0, 2, (30, 4)) * 2.0
+
+    assert astuple(measure_agreement(marks, "nominal")) == pytest.approx(astuple(measure_agreement(marks, "ordinal")))
+    assert [level_of(Criterion("k", Text("", ""), Fraction(2), tuple(map(Fraction, levels)))) for levels in ((0, 2), (0, 1, 2), ())] == [
+        "nominal",
+        "ordinal",
+        "ordinal",
+    ]
 
 
 def test_without_variance_alpha_is_undefined_and_not_one() -> None:

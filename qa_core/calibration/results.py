@@ -35,6 +35,11 @@ class CriterionResult:
     agreement: Agreement
 
     @property
+    def level(self) -> str:
+        """How α reads its marks."""
+        return level_of(self.criterion)
+
+    @property
     def has_enough(self) -> bool:
         return self.agreement.contacts >= ENOUGH_CONTACTS and self.alignment.value is not None
 
@@ -140,7 +145,12 @@ def work_out(found: Round, marks: Marks, scores: Mapping[tuple[int, str], float 
 
 
 def _agree(found: Round, marks: Marks, criterion: scoring.Criterion) -> Agreement:
-    return measure_agreement(table_of(found, marks, criterion.key))
+    return measure_agreement(table_of(found, marks, criterion.key), level_of(criterion))
+
+
+def level_of(criterion: scoring.Criterion) -> str:
+    """How α reads the marks of a criterion: `nominal` where there are two answers, yes and no; `ordinal` where there are more, which are in an order."""
+    return "nominal" if len(set(criterion.levels)) == 2 else "ordinal"
 
 
 def table_of(found: Round, marks: Marks, key: str) -> np.ndarray:

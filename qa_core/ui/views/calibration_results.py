@@ -24,6 +24,7 @@ SOUND = 0.8
 READINGS = ((SOUND, N_("sound")), (LOW_AGREEMENT, N_("tentative")), (float("-inf"), N_("not enough")))
 """How Krippendorff reads α: from 0.8 conclusions are sound, from 0.667 tentative."""
 NOT_APPLICABLE = N_("n/a")
+LEVELS = {"nominal": N_("two answers"), "ordinal": N_("ordered")}
 
 
 def show(viewer: Viewer, found: Round) -> None:
@@ -92,6 +93,7 @@ def _show_criteria(results: Results) -> None:
             points: say_points(float(item.criterion.points)),
             alignment: tables.as_share(item.alignment.value),
             alpha: say_agreement(item.agreement),
+            _("Scale"): _(LEVELS[item.level]),
             reading: _read(item),
         }
         | ({_("One said n/a"): item.alignment.apart or None} if results.alignment.apart else {})
@@ -110,8 +112,14 @@ def _show_criteria(results: Results) -> None:
             st.caption(_("Alignment: 10 against 7 of 15 points are 80 %. Where only one says not applicable, the pair is left out, and counted beside."))
             st.caption(
                 _(
-                    "α (Krippendorff, ordinal) sets agreement against chance: 1 is full agreement, 0 what chance alone would give. From 0.8 it is sound, from "
-                    "0.667 tentative. Where nearly everybody gives the same mark, α can be low although alignment is high: then look at both."
+                    "α (Krippendorff) sets agreement against chance: 1 is full agreement, 0 what chance alone would give. From 0.8 it is sound, from 0.667 "
+                    "tentative. Where nearly everybody gives the same mark, α can be low although alignment is high: then look at both."
+                )
+            )
+            st.caption(
+                _(
+                    "The scale says how α reads the marks: as two answers (nominal) or as points in an order, where 2 against 3 is nearer than 0 against 3 "
+                    "(ordinal). Of two answers both give the same number."
                 )
             )
             st.caption(_("Undefined: every mark is the same, so that nothing tells agreement from habit; it is not 1."))
