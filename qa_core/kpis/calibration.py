@@ -37,7 +37,10 @@ ALL: tuple[Kpi, ...] = (
             "How far evaluators agree on one criterion beyond chance, on the contacts of closed calibrations: 1 is full agreement, 0 that of chance. Where all "
             "marks are the same it is undefined. It is of each criterion alone: choose one, or cut by criterion; several together have none."
         ),
-        N_("Krippendorff's α (ordinal; of two answers nominal too) = 1 − observed / expected disagreement; interval from 500 resamples of the contacts"),
+        N_(
+            "Krippendorff's α (ordinal; nominal of two answers, where both are the same) = 1 − observed / expected disagreement; interval from 500 "
+            "resamples of the contacts"
+        ),
         Kind.STATISTIC,
         Unit.COEFFICIENT,
         dimensions=DIMENSIONS,
