@@ -98,6 +98,7 @@ def go_to(page, key: str, title: str) -> None:
     page.wait_for_url(re.compile(rf"/{key}(\?|$)"))
     page.get_by_role("heading", level=1, name=TITLES.get(key, title), exact=True).wait_for()
     settle(page)
+    assert page.title() == f"{title} · Écoute"
 
 
 @pytest.fixture
