@@ -35,6 +35,11 @@ def click(app: AppTest, label: str) -> AppTest:
     return next(button for button in app.button if button.label == label).click().run()
 
 
+def plain(text: str) -> str:
+    """As it is read: without the marks that keep markdown from reading it, and with ordinary spaces."""
+    return text.replace("\\", "").replace("\u00a0", " ").replace("\u202f", " ")
+
+
 def said(app: AppTest) -> str:
     return " ".join(element.value for kind in (app.markdown, app.caption, app.success, app.info, app.warning) for element in kind)
 
@@ -90,7 +95,31 @@ def test_a_fault_of_the_form_is_said_by_its_field(open_app: Callable[..., AppTes
     next(field for field in app.text_input if field.label == "Name").set_value("last")
     click(app, "Make the plan")
 
-    assert any("evaluators" in error.value and "at least one account" in error.value for error in app.error)
+    assert "“Evaluators”: at least one account." in [error.value.replace("\\", "") for error in app.error]
+    assert next(field for field in app.text_input if field.label == "Name").value == "last"
+
+
+def test_the_form_gives_a_plan_all_that_its_file_can_say(open_app: Callable[..., AppTest], add_person: Callable[..., str]) -> None:
+    fill(add_person)
+    add_person("marc", "manager", sites=("Lyon",), language="fr")
+
+    app = open_app("boss", "listening")
+    next(field for field in app.text_input if field.label == "Name").set_value("last")
+    for label, values in (("Evaluators", ["eve"]), ("Team", ["North"]), ("Queue", ["Orders"])):
+        next(field for field in app.multiselect if field.label == label).set_value(values)
+    for label, number in (("Longest call, in seconds", 300), ("At most per evaluator", 3), ("Advisors may dispute for so many days", 7)):
+        next(field for field in app.number_input if field.label == label).set_value(number)
+    click(app, "Make the plan")
+
+    with store.reading() as session:
+        plan = session.scalars(sa.select(ListeningPlan)).one()
+    assert plan.filters == {"team": ["North"], "queue": ["Orders"], "minimum_seconds": 30, "maximum_seconds": 300}
+    assert (plan.most_per_evaluator, plan.dispute_days, plan.publish_after_days) == (3, 7, 0)
+    assert "team: North · queue: Orders · from 30 s · up to 5 min 00 s · at most 3 per evaluator · evaluators: eve" in plain(said(app))
+    assert "équipe : North · file : Orders · à partir de 30 s" in plain(said(open_app("marc", "listening")))
+    click(app, "Draw its contacts")
+    assert app.segmented_control(key="part").value == "draw"
+    assert next(field for field in app.selectbox if field.label == "Plan").value == "last"
 
 
 def test_how_many_is_counted_from_the_scores_of_the_centre_itself(open_app: Callable[..., AppTest], add_person: Callable[..., str]) -> None:

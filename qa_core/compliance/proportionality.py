@@ -17,8 +17,8 @@ from qa_core.records.model import Advisor
 DAYS = 30
 MUCH_RATIO, MUCH_FROM = 2.0, 5
 """Far more than the rest: more than twice the mean of those who were heard at all, and at least so many contacts."""
-PERMANENT_FROM = 0.95
-"""A team of which nearly everything is recorded: permanent recording, which is not allowed."""
+PERMANENT_FROM, ENOUGH_ANSWERED = 0.95, 30
+"""A team of which nearly everything is recorded: permanent recording, which is not allowed. Of fewer answered contacts nothing is said."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,11 @@ class Proportions:
     last_day: date
     heard: tuple[Heard, ...]
     recorded: tuple[RecordedShare, ...]
+
+
+def is_permanent(share: RecordedShare) -> bool:
+    """Whether so much of that team is recorded that it is permanent recording."""
+    return share.rate >= PERMANENT_FROM and share.answered >= ENOUGH_ANSWERED
 
 
 def find(viewer: Viewer) -> Proportions:

@@ -49,8 +49,8 @@ def assign(session: Session, plan: ListeningPlan, advisors: Iterable[str]) -> li
         free = [name for name in order if listeners[name] != advisor and (plan.most_per_evaluator is None or load[name] < plan.most_per_evaluator)]
         if not free:
             message = N_(
-                "The evaluators of the plan {plan} who may listen today cannot take all that would be drawn (nobody listens to their own calls, "
-                "and most_per_evaluator is {most}). Accredit another one, or make a plan with more evaluators or less per advisor."
+                "The evaluators of the plan {plan} who may listen today cannot take all that would be drawn (nobody listens to their own calls; "
+                "most per evaluator: {most}). Accredit another one, or make a plan with more evaluators or less per advisor."
             )
             raise Refusal("evaluators_full", message, plan=plan.name, most=plan.most_per_evaluator or "–")
         name = min(free, key=lambda name: (load[name], of_advisor[name, advisor], order.index(name)))

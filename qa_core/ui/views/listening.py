@@ -7,10 +7,12 @@ from typing import Any
 
 import streamlit as st
 
-from qa_core import figures, sampling
+from qa_core import figures, sampling, slices
 from qa_core.access import Permission, Viewer
 from qa_core.errors import Refusal
+from qa_core.query import grids
 from qa_core.sampling import PlanState, words
+from qa_core.sampling.reading import LIMITS
 from qa_core.slices import Period
 from qa_core.ui import address, gate
 from qa_core.ui.plain import escape
@@ -39,7 +41,12 @@ def show_outcome() -> None:
 def show_obstacle(viewer: Viewer) -> None:
     """Why nothing can be drawn yet."""
     refusal = sampling.find_obstacle(viewer)
-    if refusal is not None:
+    if refusal is not None and refusal.code == "gates_closed":
+        # Said without the commands: whoever draws here enters no gate.
+        titles = refusal.params["titles"]
+        said = _("Listening is not open yet. Still missing: {titles}. The data protection officer enters them on the page “Are we in order?”.", titles=titles)
+        st.error(gate.escape(said), icon=":material/lock:")
+    elif refusal is not None:
         gate.show_refusal(refusal)
 
 
@@ -49,7 +56,7 @@ def show(viewer: Viewer, section: str) -> None:
     if section == "sizes":
         listening_sizes.show(viewer, plans)
     elif section == "plans":
-        _show_plans(plans)
+        _show_plans(viewer, plans)
         listening_form.ask(viewer, change, has_plans=bool(plans))
     elif not plans:
         _show_first_step()
@@ -76,50 +83,74 @@ def _show_first_step() -> None:
         st.write(_("Contacts are drawn for a plan: its purpose, its period, how many of each advisor, and who listens. Make one under Plans."))
 
 
-def _show_plans(plans: Sequence[PlanState]) -> None:
+def _show_plans(viewer: Viewer, plans: Sequence[PlanState]) -> None:
+    choices, texts = sampling.find_choices(viewer), grids.find_grid_texts(viewer)
+    titles = {key: texts.name("grid", title) for key, title in choices["grids"]}
+    names = dict(choices["evaluators"])
     for plan in plans:
-        _show_plan(plan)
+        _show_plan(plan, titles.get(plan.grid_key, plan.grid_key), [names.get(username, username) for username in plan.evaluators])
 
 
-def _show_plan(plan: PlanState) -> None:
+def _show_plan(plan: PlanState, grid: str, evaluators: Sequence[str]) -> None:
     with st.container(border=True, gap="xsmall"):
         left, right = st.columns([3, 2], gap="medium")
         with left:
             closed = " · " + _("closed") if plan.is_closed else ""
             st.markdown(f"**{escape(plan.name)}**{closed}")
-            parts = [words.purpose_title(plan.purpose), figures.period(Period(plan.starts_on, plan.ends_on)), plan.grid_key]
+            parts = [words.purpose_title(plan.purpose), figures.period(Period(plan.starts_on, plan.ends_on)), grid]
             st.caption(escape(" · ".join(parts)))
-            st.caption(escape(" · ".join(_say_rules(plan))))
+            st.caption(escape(" · ".join(_say_rules(plan, evaluators))))
         with right:
             if plan.drawn:
                 st.progress(
                     min(1.0, plan.done / plan.drawn), text=_("{done} of {drawn} done", done=figures.number(plan.done), drawn=figures.number(plan.drawn))
                 )
+            elif plan.draws:
+                st.caption(_("The draw gave nothing: no contact was left that may be listened to."))
             else:
                 st.caption(_("Nothing is drawn yet."))
             said = []
             if plan.overdue:
                 said.append(":orange[:material/error:] " + _("{n} overdue", n=figures.number(plan.overdue)))
             if plan.short:
-                said.append(_("{n} missing: fewer contacts than the plan asks", n=figures.number(plan.short)))
+                said.append(_("{n} missing: too few contacts that may be listened to", n=figures.number(plan.short)))
             if plan.due_on:
                 said.append(_("due on {day}", day=figures.day(plan.due_on, year=True)))
             if said:
                 st.caption(" · ".join(said))
             if not plan.is_closed and plan.purpose != "targeted":
-                st.button(_("Close"), key=f"close_{plan.id}", type="tertiary", icon=":material/lock:", on_click=_close, args=(plan.name,))
+                with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+                    label, kind = (_("Draws"), "tertiary") if plan.draws else (_("Draw its contacts"), "primary")
+                    st.button(label, key=f"draw_{plan.id}", type=kind, icon=":material/casino:", on_click=_go_to_draws, args=(plan.name,))
+                    st.button(_("Close"), key=f"close_{plan.id}", type="tertiary", icon=":material/lock:", on_click=_close, args=(plan.name,))
 
 
-def _say_rules(plan: PlanState) -> list[str]:
+def _say_rules(plan: PlanState, evaluators: Sequence[str]) -> list[str]:
     said = []
     if plan.purpose != "targeted":
         said.append(_("{n} per advisor, at most {most} with all plans", n=plan.per_advisor, most=plan.maximum_per_advisor))
     if plan.strata:
         said.append(_("spread over {names}", names=figures.listing(words.dimension_title(name).lower() for name in plan.strata)))
-    said += [f"{name}: {figures.listing(map(str, values))}" for name, values in plan.filters.items() if isinstance(values, list)]
-    if plan.evaluators:
-        said.append(_("evaluators: {names}", names=figures.listing(plan.evaluators)))
+    said += [_say_filter(name, values) for name, values in plan.filters.items() if isinstance(values, list)]
+    shortest, longest = (plan.filters.get(name) for name in LIMITS)
+    if shortest:
+        said.append(_("from {duration}", duration=figures.duration(shortest)))
+    if longest:
+        said.append(_("up to {duration}", duration=figures.duration(longest)))
+    if plan.most_per_evaluator:
+        said.append(_("at most {n} per evaluator", n=figures.number(plan.most_per_evaluator)))
+    if evaluators:
+        said.append(_("evaluators: {names}", names=figures.listing(evaluators)))
     return said
+
+
+def _say_filter(dimension: str, values: Sequence[object]) -> str:
+    named = figures.listing(figures.name(dimension, value) for value in values)
+    return _("{dimension}: {values}", dimension=_(slices.get_dimension(dimension).title).lower(), values=named)
+
+
+def _go_to_draws(name: str) -> None:
+    st.session_state[ABOUT], st.session_state[listening_draw.PLAN] = "draw", name
 
 
 def _close(name: str) -> None:

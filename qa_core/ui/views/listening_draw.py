@@ -41,12 +41,13 @@ def show(viewer: Viewer, plans: Sequence[PlanState], change: Callable[..., None]
         if three.button(_("Try it"), icon=":material/visibility:", width="stretch", disabled=name not in drawable):
             st.session_state[TRIED] = (name, int(seed))
         sent = four.button(_("Draw"), type="primary", icon=":material/casino:", width="stretch", disabled=name not in drawable)
+        if sent:
+            st.session_state.pop(TRIED, None)
         if name not in drawable:
             st.caption(_("This plan is closed: nothing more is drawn for it."))
         if st.session_state.get(TRIED) == (name, int(seed)):
             _show_preview(viewer, name, int(seed))
     if sent:
-        st.session_state.pop(TRIED, None)
         change(
             lambda viewer: sampling.draw(viewer, name, int(seed)),
             lambda result: ngettext("{n} contact is drawn and given out.", "{n} contacts are drawn and given out.", len(result.drawn)),

@@ -24,15 +24,11 @@ def show(viewer: Viewer, plans: Sequence[PlanState], change: Callable[..., None]
     if not given:
         st.info(_("Nothing is given out yet: draw contacts under Draws."), icon=":material/inbox:")
         return
-    left, right = st.columns([2, 1], gap="small")
-    with left:
-        row = _show_table(given)
-        if row is not None:
-            _show_one(row, change)
-        else:
-            st.caption(_("Choose a line to replace a contact that cannot be evaluated."))
-    with right:
-        _show_load(viewer)
+    st.caption(_("Choose a line to replace a contact that cannot be evaluated."))
+    row = _show_table(given)
+    if row is not None:
+        _show_one(row, change)
+    _show_load(viewer)
 
 
 def _show_table(given: Sequence[Given]) -> Given | None:
@@ -48,7 +44,7 @@ def _show_table(given: Sequence[Given]) -> Given | None:
         }
         for row in given
     ]
-    config = {day: tables.name_column(day, 140)}
+    config = {day: tables.name_column(day, 140), advisor: st.column_config.TextColumn(advisor, width=150), queue: st.column_config.TextColumn(queue, width=150)}
     tables.show(rows, config, TABLE, lambda: None, height=430)
     cells = st.session_state.get(TABLE, {}).get("selection", {}).get("cells") or []
     place = cells[0][0] if cells else None
@@ -82,7 +78,7 @@ def _show_load(viewer: Viewer) -> None:
     name, waiting, overdue, done = _("Evaluator"), _("Waits"), _("Overdue"), _("Done")
     loads = sampling.find_load(viewer)
     rows = [{name: load.evaluator, waiting: load.waiting, overdue: load.overdue, done: load.done} for load in loads]
-    config = {name: tables.name_column(name, 110), **{title: tables.count_column(title, 60) for title in (waiting, overdue, done)}}
+    config = {name: tables.name_column(name, 200), **{title: tables.count_column(title, 110) for title in (waiting, overdue, done)}}
     tables.show(rows, config, "listening_load")
     for load in loads:
         if not load.may_listen:

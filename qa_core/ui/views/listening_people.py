@@ -56,8 +56,7 @@ def show_notices(viewer: Viewer) -> None:
     informed = len(found) - len(waiting)
     st.caption(
         ngettext("{count} of {n} advisor is informed.", "{count} of {n} advisors are informed.", len(found), count=informed)
-        + " "
-        + _("Until then, none of their contacts is drawn.")
+        + (" " + _("Until then, none of their contacts is drawn.") if waiting else "")
     )
     left, right = st.columns(2, gap="medium")
     with left:

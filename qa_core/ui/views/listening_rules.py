@@ -83,20 +83,35 @@ def show_proportions(viewer: Viewer) -> None:
     st.subheader(_("Within measure"), anchor=False)
     first, last = figures.day(found.first_day), figures.day(found.last_day, year=True)
     rule = _("Neither recording nor listening may be permanent; nobody is listened to far more than the rest.")
+    told = _(
+        "Told here: a team of which {share} or more of the answered contacts are recorded (of {least} at least), and an advisor of whom {heard} contacts or "
+        "more were listened to, and more than {times} times the mean of those listened to. Advisors who hear their own contacts do not count.",
+        share=figures.percent(proportionality.PERMANENT_FROM, 0),
+        least=proportionality.ENOUGH_ANSWERED,
+        heard=proportionality.MUCH_FROM,
+        times=figures.number(proportionality.MUCH_RATIO),
+    )
     st.caption(_("From {first} to {last}.", first=first, last=last) + " " + rule)
+    st.caption(told)
     for share in found.recorded:
-        if share.rate >= proportionality.PERMANENT_FROM and share.answered >= 30:
+        if proportionality.is_permanent(share):
             team = share.team or _("no team")
-            told = _("{team}: {rate} of the answered contacts are recorded, which is permanent recording.", team=team, rate=figures.percent(share.rate, 0))
-            st.warning(gate.escape(told), icon=":material/radio_button_checked:")
+            said = _("{team}: {rate} of the answered contacts are recorded, which is permanent recording.", team=team, rate=figures.percent(share.rate, 0))
+            who = _("Who acts: the telephony team records a share only; the manager of the team answers for it, and the data protection officer asks for it.")
+            st.warning(gate.escape(f"{said} {who}"), icon=":material/radio_button_checked:")
     much = [one.name for one in found.heard if one.is_much]
     if much:
-        st.warning(gate.escape(_("Listened to far more than the rest: {names}.", names=figures.listing(much))), icon=":material/hearing:")
+        said = _("Listened to far more than the rest: {names}.", names=figures.listing(much))
+        who = _("Who acts: the manager, by fewer contacts per advisor in the listening plans; the data protection officer asks what it is for.")
+        st.warning(gate.escape(f"{said} {who}"), icon=":material/hearing:")
     left, right = st.columns(2, gap="medium")
     with left:
         if found.recorded:
             team, rate, answered = _("Team"), _("Recorded"), _("Answered")
-            rows = [{team: share.team or "–", rate: tables.as_share(share.rate), answered: share.answered} for share in found.recorded]
+            rows = [
+                {team: ("⚠ " if proportionality.is_permanent(share) else "") + (share.team or "–"), rate: tables.as_share(share.rate), answered: share.answered}
+                for share in found.recorded
+            ]
             config = {team: tables.name_column(team), rate: tables.share_column(rate), answered: tables.count_column(answered)}
             tables.show(rows, config, "recorded_shares", height=300)
         else:
@@ -104,7 +119,7 @@ def show_proportions(viewer: Viewer) -> None:
     with right:
         if found.heard:
             name, heard = _("Advisor"), _("Contacts listened to")
-            rows = [{name: one.name, heard: one.contacts} for one in found.heard]
+            rows = [{name: ("⚠ " if one.is_much else "") + one.name, heard: one.contacts} for one in found.heard]
             tables.show(rows, {name: tables.name_column(name), heard: tables.count_column(heard)}, "heard_counts", height=300)
         else:
             st.caption(_("Nobody listened to anything in these days."))

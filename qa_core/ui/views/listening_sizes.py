@@ -54,13 +54,13 @@ def _show_detectable(spread: sizing.Spread, plans: Sequence[PlanState]) -> None:
     rows = [
         {
             span: titles[single.months],
-            alone: _("{points} points ({n} each)", points=figures.number(single.points, 1), n=figures.number(single.evaluations)),
-            together: _("{points} points ({n} each)", points=figures.number(of_team.points, 1), n=figures.number(of_team.evaluations)),
+            alone: _("{points} pt ({n} each)", points=figures.number(single.points, 1), n=figures.number(single.evaluations)),
+            together: _("{points} pt ({n} each)", points=figures.number(of_team.points, 1), n=figures.number(of_team.evaluations)),
         }
         for single, of_team in zip(sizing.find_detectable(spread.deviation, each), sizing.find_detectable(spread.deviation, each * team), strict=True)
     ]
     st.caption(_("The smallest difference that would show:"))
-    tables.show(rows, {span: tables.name_column(span, 110)}, "sizes_table")
+    tables.show(rows, {span: tables.name_column(span, 90)}, "sizes_table")
     month = sizing.find_detectable(spread.deviation, each)[0]
     st.markdown(
         _(
