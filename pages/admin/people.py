@@ -13,7 +13,7 @@ st.title(_("People"), anchor=False)
 st.caption(_("Every change here is in the journal and ends the sessions of the person at once. Your own account is changed by another administrator."))
 
 waiting = st.container()
-left, right = st.columns([7, 4])
+left, right = st.columns([5, 3])
 chosen = accounts.find_selected(people.find_accounts(viewer))
 # What changes accounts comes before what lists them, so that the list shows how they are now.
 with right:

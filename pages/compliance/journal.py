@@ -42,7 +42,7 @@ else:
             }
             for entry in entries
         ],
-        column_config={_("No."): st.column_config.NumberColumn(format="localized", width=70)},
+        column_config={_("No."): st.column_config.NumberColumn(format="localized", width=70), _("On"): st.column_config.TextColumn(_("On"), width=300)},
         hide_index=True,
         width="stretch",
         height=min(600, 35 * (len(entries) + 1) + 3),

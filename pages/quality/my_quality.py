@@ -9,9 +9,12 @@ viewer = gate.current_viewer(Permission.SEE_OWN_QUALITY)
 look = filter_bar.current()
 
 filter_bar.show_title(_("My quality"))
-news = my_quality.show_news(viewer)
-if not empty.is_shown(viewer, look):
-    coaching.show_line(viewer)
-    my_quality.show_top(viewer, look)
-    my_quality.show_evaluations(viewer, look, news)
-    listenings.show(viewer)
+if viewer.advisor_id is None:
+    my_quality.show_unlinked()
+else:
+    news = my_quality.show_news(viewer)
+    if not empty.is_shown(viewer, look):
+        coaching.show_line(viewer)
+        my_quality.show_top(viewer, look)
+        my_quality.show_evaluations(viewer, look, news)
+        listenings.show(viewer)

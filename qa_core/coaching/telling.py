@@ -24,7 +24,7 @@ def say_reason(reason: Reason, texts: GridTexts) -> str:
     if reason.kind == Kind.UNREAD:
         return ngettext("{n} evaluation not acknowledged for more than a week", "{n} evaluations not acknowledged for more than a week", n)
     if reason.kind == Kind.DISPUTED:
-        return ngettext("{n} disputed criterion waits for a decision", "{n} disputed criteria wait for a decision", n)
+        return ngettext("{n} disputed criterion waits for the manager's decision", "{n} disputed criteria wait for the manager's decision", n)
     if reason.kind == Kind.TURNED_DOWN:
         return ngettext(
             "{n} dispute was turned down in the last four weeks: talk it over", "{n} disputes were turned down in the last four weeks: talk them over", n

@@ -103,6 +103,12 @@ def is_accredited(session: Session, username: str, purpose: str | None = None) -
     return any(_holds(row, home.today()) and (wanted is None or wanted in row.purposes) for row in rows)
 
 
+def is_listener(viewer: Viewer) -> bool:
+    """Whether the viewer may listen today, for whatever purpose."""
+    with store.reading() as session:
+        return is_accredited(session, viewer.username)
+
+
 def require(session: Session, viewer: Viewer, purpose: str | None = None) -> None:
     """Refuse whoever is not accredited today, unless it is the system."""
     if not viewer.is_system and not is_accredited(session, viewer.username, purpose):

@@ -16,7 +16,7 @@ from qa_core.ui import gate
 from qa_core.ui.menu import ROLE_TITLES
 from qa_core.wording import N_, _
 
-LIST = "accounts"
+LIST, OUTCOME, NEW = "accounts", "accounts_outcome", "accounts_added"
 ACTS = {
     Act.ADD: N_("New account"),
     Act.CHANGE: N_("Other role or bounds"),
@@ -55,13 +55,13 @@ def show_list(viewer: Viewer, known: list[dict[str, Any]]) -> None:
             _("Username"): account["username"],
             _("Name"): account["display_name"],
             _("Role"): _role_title(account["role"]),
-            _("State"): _state(account),
             _("Bound to"): _bounds(account, advisors),
+            _("State"): _state(account),
         }
         for account in known
     ]
     st.caption(_("Select a row to change an account; select none to add one."))
-    widths = {_("Role"): st.column_config.Column(width=190), _("Bound to"): st.column_config.Column(width="medium")}
+    widths = {_("Role"): st.column_config.Column(width=115), _("Bound to"): st.column_config.Column(width=120)}
     st.dataframe(rows, column_config=widths, hide_index=True, width="stretch", height="content", on_select="rerun", selection_mode="single-row", key=LIST)
 
 
@@ -69,15 +69,28 @@ def show_new(viewer: Viewer) -> None:
     """Add an account."""
     st.subheader(_("New account"), anchor=False)
     role = _choose_role(viewer, "new", Role.TEAM_LEAD)
-    with st.form("new_account", border=True, clear_on_submit=True):
+    # Empty once an account was added; what was refused stays to be mended.
+    added = st.session_state.get(NEW, 0)
+    with st.form(f"new_account_{added}", border=True):
         username = st.text_input(_("Username"), max_chars=80)
-        wanted = _ask_bounds(viewer, role, "new", {})
+        wanted = _ask_bounds(viewer, role, f"new_{added}", {})
         sent = st.form_submit_button(_("Add the account"), type="primary")
+    if told := st.session_state.pop(OUTCOME, None):
+        _say(*told)
     if sent:
-        if people.needs_second(viewer, username, role):
-            _do(lambda: people.propose(viewer, Act.ADD, username, wanted), username, proposed=True)
-        else:
-            _do(lambda: people.add(viewer, username, role, wanted.teams, wanted.sites, wanted.advisor_id, wanted.since, None, wanted.display_name), username)
+        try:
+            is_proposed = people.needs_second(viewer, username, role)
+            if is_proposed:
+                people.propose(viewer, Act.ADD, username, wanted)
+                one_time = None
+            else:
+                bounds = (wanted.teams, wanted.sites, wanted.advisor_id, wanted.since)
+                one_time = people.add(viewer, username, role, *bounds, None, wanted.display_name)
+        except Refusal as refusal:
+            gate.show_refusal(refusal)
+            return
+        st.session_state[NEW], st.session_state[OUTCOME] = added + 1, (username, one_time, is_proposed)
+        st.rerun()
 
 
 def show_one(viewer: Viewer, account: dict[str, Any]) -> None:
@@ -154,12 +167,17 @@ def _ask(viewer: Viewer, act: Act, username: str, work: Callable[[], str | None]
 
 
 def _do(work: Callable[[], str | None], username: str, proposed: bool = False) -> None:
-    """Do it and say what came of it; a one-time password is shown in this run and never again."""
+    """Do it and say what came of it."""
     try:
         one_time = work()
     except Refusal as refusal:
         gate.show_refusal(refusal)
         return
+    _say(username, one_time, proposed)
+
+
+def _say(username: str, one_time: str | None, proposed: bool) -> None:
+    """What came of it; a one-time password is shown in this run and never again."""
     if proposed:
         st.info(_("Noted. Another administrator has to confirm it on this page."))
     elif one_time:

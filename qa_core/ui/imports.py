@@ -138,7 +138,7 @@ def show_batches(viewer: Viewer) -> None:
         }
         for batch in found
     ]
-    config = {title: tables.count_column(title, width=90) for title in counts.values()}
+    config = {title: tables.count_column(title, width=80) for title in counts.values()}
     chosen = st.dataframe(
         rows, column_config=config, hide_index=True, width="stretch", on_select="rerun", selection_mode="single-row", key=f"{LIST}_{page}_{which}"
     )
@@ -156,7 +156,9 @@ def _ask_which(viewer: Viewer) -> tuple[batches.Which, int, int]:
     which = batches.Which(kind, day if isinstance(day, date) else None, troubled)
     total = batches.count_batches(viewer, which)
     pages = max(1, -(-total // PAGE))
-    page = fourth.number_input(_("Page of {pages}", pages=figures.number(pages)), 1, pages, key=f"batches_page_{which}", disabled=pages == 1)
+    if pages == 1:
+        return which, 1, total
+    page = fourth.number_input(_("Page (of {pages})", pages=figures.number(pages)), 1, pages, key=f"batches_page_{which}")
     return which, page, total
 
 

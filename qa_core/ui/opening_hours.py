@@ -33,6 +33,7 @@ def choose_site(viewer: Viewer) -> dict[str, Any] | None:
         return None
     names = [site["site"] for site in known]
     if len(names) == 1:
+        st.markdown(f"**{gate.escape(names[0])}**")
         return known[0]
     address.take("opening_hours", "at", names, names[0])
     chosen = st.segmented_control(_("Site"), names, key="at", required=True)

@@ -48,7 +48,10 @@ def _show_rounds(viewer: Viewer) -> None:
     rounds = calibration.find_rounds(viewer)
     if not rounds:
         with st.container(border=True):
-            cards.show_heading(Finding(_("There is no calibration round yet")), _("A manager opens one, on contacts that two evaluators or more then score."))
+            how = _("A manager opens one, on contacts that two evaluators or more then score.")
+            if viewer.can(Permission.MANAGE_CALIBRATIONS):
+                how = _("Open one above, on contacts that two evaluators or more then score: do they read the grid alike?")
+            cards.show_heading(Finding(_("There is no calibration round yet")), how)
         return
     _show_list(viewer, rounds)
     asked = st.query_params.get(ROUND)

@@ -104,7 +104,8 @@ def _show_criteria(results: Results) -> None:
         text = ngettext("{n} criterion to reword: {first}", "{n} criteria to reword, first of all: {first}", len(unclear), first=first)
     else:
         text = _("No criterion asks to be reworded")
-    config = {head: tables.name_column(head, 240), alignment: tables.share_column(alignment, 120), alpha: st.column_config.TextColumn(alpha, width=150)}
+    config = {head: tables.name_column(head, 310), points: st.column_config.TextColumn(points, width=60), alignment: tables.share_column(alignment, 120)}
+    config |= {alpha: st.column_config.TextColumn(alpha, width=150)}
     with st.container(border=True, gap="xxsmall"):
         cards.show_heading(Finding(text, "attention" if unclear else ""), _("Those to reword first, then as in the grid."))
         tables.show(rows, config, f"criteria_{results.round.id}", height=520)
@@ -196,7 +197,7 @@ def _show_contact(viewer: Viewer, results: Results) -> None:
         head = _("Criterion")
         scores = {_title(found, contact, username): figures.value(results.scores[contact.id, username], Unit.SCORE) for username in columns}
         rows.append({head: _("Score"), **scores})
-        tables.show(rows, {head: tables.name_column(head, 220)}, f"marks_{found.id}_{contact.id}", height=640)
+        tables.show(rows, {head: tables.name_column(head, 310)}, f"marks_{found.id}_{contact.id}", height=640)
         _show_comments(results, contact, columns)
         if viewer.can(Permission.SEE_CONTACTS):
             key = (contact.source_system, contact.contact_id)

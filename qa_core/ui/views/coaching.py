@@ -84,7 +84,8 @@ def show_line(viewer: Viewer, advisor_id: str | None = None) -> None:
 def _show_need(need: Need, texts: grids.GridTexts) -> None:
     with st.container(border=True, gap="xsmall", key=f"need_{need.advisor_id}"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            st.button(cards.escape(need.advisor), key=f"who_{need.advisor_id}", type="tertiary", on_click=drill.to_advisor, args=(need.advisor_id,))
+            label = cards.escape(need.advisor)
+            st.button(label, key=f"who_{need.advisor_id}", type="tertiary", icon=":material/person:", on_click=drill.to_advisor, args=(need.advisor_id,))
             st.caption(cards.escape(need.team))
         st.markdown("\n".join(f"- {cards.escape(telling.say_reason(reason, texts))}" for reason in need.reasons))
         with st.container(horizontal=True, gap="small"):
@@ -113,7 +114,7 @@ def _show_table(viewer: Viewer, found: Sequence[Plan], texts: grids.GridTexts, w
         rows.append(row)
     config = {
         who: tables.name_column(who),
-        goal: st.column_config.TextColumn(goal, width=200),
+        goal: st.column_config.TextColumn(goal, width=260),
         state: st.column_config.TextColumn(state, width=180),
         result: st.column_config.TextColumn(result, width=285),
         held: st.column_config.TextColumn(held, width=130),

@@ -41,7 +41,7 @@ def show_outcomes(viewer: Viewer, look: Look) -> None:
     """How many answers were disputed and changed, by evaluator and by criterion."""
     outcomes = count_outcomes(viewer, look.where.period)
     caption = _("Evaluations of contacts in {period}. Changed: share of the decided, with its 95 % interval.", period=look.period_title or _("all data"))
-    if outcomes.by_evaluator is not None:
+    if outcomes.by_evaluator:
         names = [outcome.name for outcome in outcomes.by_evaluator]
         _show_outcomes(outcomes.by_evaluator, names, Finding(_("By evaluator")), caption, _("Evaluator"))
     _show_criteria(viewer, outcomes.by_criterion, Finding(_("By criterion, those disputed")), caption)
@@ -80,7 +80,8 @@ def _show_table(lines: Sequence[DisputeLine], rows: list[dict[str, Any]], key: s
         if cells:
             drill.to_evaluation("disputes", lines[cells[0][0]].evaluation_id)
 
-    tables.show(rows, {}, key, open_row, height=420)
+    criterion = _("Criterion")
+    tables.show(rows, {criterion: st.column_config.TextColumn(criterion, width=270)}, key, open_row, height=420)
 
 
 def _say_waiting(line: DisputeLine, texts: GridTexts) -> dict[str, Any]:
@@ -89,9 +90,9 @@ def _say_waiting(line: DisputeLine, texts: GridTexts) -> dict[str, Any]:
         _("Advisor"): line.advisor,
         _("Criterion"): texts.name("criterion", line.criterion),
         _("Asked for"): _("{proposed} instead of {original}", proposed=say(line.proposed), original=say(line.original)),
-        _("Team"): line.team,
-        _("Contact of"): figures.day(line.local_day, year=True),
         _("Listened by"): line.evaluator,
+        _("Contact of"): figures.day(line.local_day, year=True),
+        _("Team"): line.team,
     }
 
 

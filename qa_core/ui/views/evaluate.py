@@ -9,10 +9,12 @@ import streamlit as st
 
 from qa_core import calibration, figures, home, sampling, scoring, wording
 from qa_core.access import Permission, Role, Viewer
+from qa_core.compliance import accreditations
 from qa_core.compliance.gates import PURPOSE_TITLES
 from qa_core.errors import AccessDenied, Refusal
 from qa_core.evaluations import drafting
 from qa_core.evaluations.drafting import Draft, Signed
+from qa_core.query import grids
 from qa_core.sampling import Assignment, replacing
 from qa_core.ui import drill, gate, grid_form, menu, player
 from qa_core.wording import N_, _, ngettext
@@ -49,19 +51,32 @@ def show_worklist(viewer: Viewer) -> None:
     rounds = [task for task in calibration.find_worklist(viewer) if task.state != "done"]
     overdue = sum(item.is_overdue for item in (*waiting, *rounds))
     with st.container(horizontal=True, gap="xsmall"):
-        st.badge(ngettext("{n} contact to evaluate", "{n} contacts to evaluate", len(waiting)), icon=":material/headset_mic:", color="blue")
+        if waiting:
+            st.badge(ngettext("{n} contact to evaluate", "{n} contacts to evaluate", len(waiting)), icon=":material/headset_mic:", color="blue")
         if rounds:
             st.badge(ngettext("{n} to calibrate", "{n} to calibrate", len(rounds)), icon=":material/balance:", color="violet")
         if overdue:
             st.badge(ngettext("{n} overdue", "{n} overdue", overdue), icon=":material/schedule:", color="red")
-    if not waiting and not rounds:
+    if not accreditations.is_listener(viewer):
+        st.warning(
+            _("You are not accredited to listen today, so nothing is given to you. The data protection officer gives accreditations, for a time."),
+            icon=":material/lock:",
+        )
+    elif not waiting and not rounds:
         st.success(_("Nothing waits for you. New contacts come with the next draw of a listening plan."), icon=":material/task_alt:")
-    for item in waiting[:MOST_LINES]:
-        _show_assignment(item)
+    soonest = min((task.due_on for task in rounds if task.due_on), default=None)
+    # A calibration that is due before all else comes first: the others wait for its marks.
+    are_rounds_first = soonest is not None and (not waiting or waiting[0].due_on is None or soonest < waiting[0].due_on)
+    if are_rounds_first:
+        for task in rounds:
+            _show_task(task)
+    for position, item in enumerate(waiting[:MOST_LINES]):
+        _show_assignment(item, is_next=position == 0)
     if len(waiting) > MOST_LINES:
         st.caption(ngettext("{n} more after these", "{n} more after these", len(waiting) - MOST_LINES))
-    for task in rounds:
-        _show_task(task)
+    if not are_rounds_first:
+        for task in rounds:
+            _show_task(task)
     _show_signed(viewer, drafting.find_signed(viewer))
 
 
@@ -88,17 +103,17 @@ def show_draft(viewer: Viewer, draft: Draft) -> None:
             _show_replacing(draft)
 
 
-def _show_assignment(item: Assignment) -> None:
+def _show_assignment(item: Assignment, is_next: bool) -> None:
     with st.container(border=True, horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", gap="small"):
         with st.container(gap=None, width="content"):
             start = item.local_start
-            st.markdown(f"**{figures.full_day(start.date())}, {start:%H:%M}**")
+            st.markdown(f"**{_say_day(start.date())}, {start:%H:%M}**")
             said = [figures.name("channel", item.channel) if item.channel else None, item.queue, _(PURPOSE_TITLES.get(item.purpose, item.purpose)), item.plan]
             st.text(" · ".join(filter(None, said)))
         with st.container(horizontal=True, vertical_alignment="center", gap="small", width="content"):
             _show_due(item.due_on, item.is_overdue)
             label = _("Go on") if item.state == "started" else _("Begin")
-            kind = "secondary" if item.state == "started" else "primary"
+            kind = "primary" if is_next else "secondary"
             st.button(label, type=kind, icon=":material/play_arrow:", key=f"start_{item.drawn_id}", on_click=_start, args=(item.drawn_id,))
 
 
@@ -114,6 +129,12 @@ def _show_task(task: calibration.Task) -> None:
             st.button(label, icon=":material/play_arrow:", key=f"calibrate_{task.contact_number}", on_click=_start_calibration, args=(task.contact_number,))
 
 
+def _say_day(day: date) -> str:
+    """A day that opens a line: French writes it small within one."""
+    said = figures.full_day(day)
+    return said[0].upper() + said[1:]
+
+
 def _show_due(due_on: date | None, is_overdue: bool) -> None:
     if due_on is not None:
         text = _("Overdue since {day}", day=figures.day(due_on)) if is_overdue else _("Due {day}", day=figures.day(due_on))
@@ -124,13 +145,14 @@ def _show_signed(viewer: Viewer, signed: list[Signed]) -> None:
     if not signed:
         return
     st.markdown("##### " + _("Submitted last"))
+    texts = grids.find_grid_texts(viewer)
     for entry in signed:
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", gap="small"):
             score = _(figures.NO_DATA) if entry.score is None else figures.value(entry.score, "score", short=True)
             said = [
                 figures.moment(home.to_local(entry.submitted_at)),
                 _(HEADS[entry.kind][0]),
-                entry.grid,
+                texts.name("grid", entry.grid),
                 score,
                 _say_published(entry.publish_on, entry.published_at),
             ]
@@ -160,8 +182,7 @@ def _show_contact(viewer: Viewer, draft: Draft) -> None:
     contact = draft.contact
     with st.container(border=True, gap="xxsmall"):
         start = contact.local_start if contact else None
-        day = figures.full_day(draft.local_day)
-        st.markdown(f"**{day[0].upper()}{day[1:]}{f', {start:%H:%M}' if start else ''}**")
+        st.markdown(f"**{_say_day(draft.local_day)}{f', {start:%H:%M}' if start else ''}**")
         if contact:
             said = [figures.name("channel", contact.channel) if contact.channel else None, contact.queue, contact.reason]
             said.append(figures.duration(contact.seconds) if contact.seconds is not None else None)

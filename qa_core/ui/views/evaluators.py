@@ -49,7 +49,14 @@ def show(viewer: Viewer) -> None:
             }
             for item in found.figures
         ]
-        tables.show(rows, {head: tables.name_column(head, 170), _("Evaluations"): tables.count_column(_("Evaluations"))}, "table_evaluators", height=420)
+        if all(item.median_seconds is None for item in found.figures):
+            rows = [{title: value for title, value in row.items() if title != _("Median time")} for row in rows]
+        config = {
+            head: tables.name_column(head, 150),
+            _("Evaluations"): tables.count_column(_("Evaluations"), 90),
+            _("Severity"): st.column_config.TextColumn(_("Severity"), width=150),
+        }
+        tables.show(rows, config, "table_evaluators", height=420)
         if found.apart or found.apart_grids:
             st.warning(_say_apart(found), icon=":material/link_off:")
         st.caption(

@@ -33,6 +33,13 @@ def show_top(viewer: Viewer, look: Look) -> None:
         _show_sections(viewer, look)
 
 
+def show_unlinked() -> None:
+    """What an account of no advisor shows: nothing of anybody, and who mends it."""
+    with st.container(border=True):
+        st.markdown("#### :material/link_off: " + _("Your account is not linked to an advisor yet"))
+        st.write(_("Until it is, no contact is yours. An administrator says which advisor you are, under Administration, People."))
+
+
 def show_news(viewer: Viewer) -> answering.News:
     """One line of what waits to be read: new evaluations, disputes that were decided, and corrections; nothing where there is none."""
     news = answering.find_news(viewer)
@@ -106,7 +113,7 @@ def _show_sections(viewer: Viewer, look: Look) -> None:
     if frame.empty:
         with st.container(border=True, height="stretch"):
             cards.show_heading(Finding(_("No evaluation in this period")))
-            st.caption(_("Your evaluator chooses a few contacts a month; what they find appears here."))
+            st.caption(_("A few contacts a month are drawn by chance and listened to; what the evaluator finds appears here."))
         return
     texts = grids.find_grid_texts(viewer)
     frame = frame.assign(key=frame["section"], label=[texts.name("section", key) for key in frame["section"]])

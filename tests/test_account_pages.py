@@ -1,0 +1,48 @@
+"""The pages of accounts: what was typed and refused is not lost, and an account of nobody says who mends it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from streamlit.testing.v1 import AppTest
+
+
+def field_of(app: AppTest, label: str):
+    return next(field for field in app.text_input if field.label == label)
+
+
+def add_account(app: AppTest, username: str, name: str) -> AppTest:
+    field_of(app, "Username").set_value(username)
+    field_of(app, "Name shown").set_value(name)
+    return next(button for button in app.button if button.label == "Add the account").click().run()
+
+
+def test_a_refused_account_keeps_what_was_typed_and_an_added_one_leaves_an_empty_form(open_app: Callable[..., AppTest], add_person: Callable[..., str]) -> None:
+    add_person("root", "admin")
+    add_person("tom", "team_lead")
+
+    app = add_account(open_app("root", "people"), "tom", "Thomas Two")
+    assert app.error and not app.success
+    assert (field_of(app, "Username").value, field_of(app, "Name shown").value) == ("tom", "Thomas Two")
+
+    app = add_account(app, "tom2", "Thomas Two")
+    assert "One-time password of tom2" in app.success[0].value and app.code[0].value
+    assert (field_of(app, "Username").value, field_of(app, "Name shown").value) == ("", "")
+    assert not app.run().code  # shown once
+
+
+def test_an_advisors_account_that_is_nobodys_says_who_links_it(open_app: Callable[..., AppTest], add_person: Callable[..., str]) -> None:
+    add_person("new", "advisor")
+
+    app = open_app("new", "my_quality")
+
+    assert not app.error and not app.exception
+    assert "Your account is not linked to an advisor yet" in app.markdown[0].value
+
+
+def test_an_evaluator_who_may_not_listen_is_told_so(open_app: Callable[..., AppTest], add_person: Callable[..., str]) -> None:
+    add_person("eve", "evaluator")
+
+    app = open_app("eve", "evaluate")
+
+    assert "You are not accredited to listen today" in app.warning[0].value and not app.success
