@@ -104,3 +104,8 @@ def test_where_it_stands_is_told(centre) -> None:
 
     assert [(found.kind, text[found.start : found.end]) for found in find_personal_data(text)] == [("phone", "06 12 34 56 78"), ("email", "jean@exemple.fr")]
     assert find_personal_data("") == []
+
+
+def test_a_word_without_end_is_read_in_one_go() -> None:
+    # Read from each of its letters to its end it would take minutes.
+    assert mask("x" * 200_000 + " de léa@example.fr") == "x" * 200_000 + " de •••"

@@ -24,9 +24,12 @@ KINDS = {
 }
 
 _GAP = r"[\s\u00a0\u202f.\-]?"
-_EMAIL = re.compile(r"[\w.+%-]+\s?(?:@|\(at\)|\[at\]|\barobase\b)\s?[\w-]+(?:\.[\w-]+)*\.[a-z]{2,}", re.IGNORECASE)
+# At most 64 signs before the @ (RFC 5321): without a bound, a text of one long word would be read from each of its letters to its end.
+_EMAIL = re.compile(r"[\w.+%-]{1,64}\s?(?:@|\(at\)|\[at\]|\barobase\b)\s?[\w-]+(?:\.[\w-]+)*\.[a-z]{2,}", re.IGNORECASE)
 _CARD = re.compile(rf"(?<![\d.,])\d(?:{_GAP}\d){{12,18}}(?![\d])")
 _CALLED_CARD = re.compile(r"\b(?:cartes?|cards?|cb|visa|mastercard)\b[^\d.]{0,20}$", re.IGNORECASE)
+CALLED_WITHIN = 40
+"""Characters before a number in which the word that makes it a card stands."""
 _IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?:[\s\u00a0]?[A-Z0-9]){11,30}\b", re.IGNORECASE)
 _IBAN_LENGTHS = {"FR": 27, "MC": 27, "BE": 16, "LU": 20, "CH": 21, "DE": 22, "GB": 22, "IE": 22, "ES": 24, "IT": 27, "NL": 18, "PT": 25, "AT": 20, "PL": 28}
 _SOCIAL_SECURITY = re.compile(
@@ -97,7 +100,7 @@ def _look(text: str) -> Iterator[Found]:
         yield Found("social_security", *match.span())
     for match in _CARD.finditer(text):
         # Misheard or mistyped it is a card all the same, where the words before say so.
-        if _is_card(match.group()) or _CALLED_CARD.search(text[: match.start()]):
+        if _is_card(match.group()) or _CALLED_CARD.search(text[max(0, match.start() - CALLED_WITHIN) : match.start()]):
             yield Found("card", *match.span())
     for match in phonenumbers.PhoneNumberMatcher(text, home.current().country, leniency=phonenumbers.Leniency.VALID):
         opened = match.raw_string.startswith("(") and match.raw_string.count("(") > match.raw_string.count(")")  # the bracket is the sentence's
