@@ -18,6 +18,7 @@ from qa_core.errors import AccessDenied, Refusal
 from qa_core.evaluations import drafting, reading
 from qa_core.query import calibrated
 from qa_core.records import store
+from qa_core.records.listening import CalibrationContact
 from qa_core.records.model import Account, Evaluation, Grid, JournalRow, now
 from qa_core.slices import Filters
 from tests import centres, listening
@@ -139,6 +140,18 @@ def test_who_neither_manages_nor_takes_part_learns_nothing_even_when_it_is_close
             calibration.close_round(viewer_of(username), opened)
     with pytest.raises(AccessDenied):
         calibration.start(viewer_of("new"), contacts_of(opened)[0])
+
+
+def test_nobody_scores_their_own_contact_in_a_round_either(opened: int) -> None:
+    with store.writing() as session:
+        session.get(Account, "eve").advisor_id = session.get(CalibrationContact, contacts_of(opened)[0]).advisor_id
+
+    with pytest.raises(Refusal) as refused:
+        calibration.start(viewer_of("eve"), contacts_of(opened)[0])
+
+    assert refused.value.code == "own_contact"
+    with store.reading() as session:
+        assert session.scalar(sa.select(sa.func.count()).select_from(Evaluation).where(Evaluation.evaluator == "eve")) == 0
 
 
 def test_closed_it_shows_everybody_who_took_part_all_marks_and_how_far_apart_they_are(opened: int) -> None:

@@ -79,6 +79,7 @@ def start(viewer: Viewer, contact_number: int) -> int:
         row = rounds.get_row(session, viewer, contact.calibration_id)
         gates.require_open(session, PURPOSE)
         accreditations.require(session, viewer, PURPOSE)
+        drafting.require_not_own(session, viewer, contact.advisor_id)
         if row.closed_at is not None:
             raise Refusal("round_closed", N_("This round is closed; nothing can be scored in it any more."))
         if not allowed:

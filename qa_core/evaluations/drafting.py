@@ -353,6 +353,13 @@ def written(comments: Mapping[str, str]) -> dict[str, str]:
     return {key: text for key, text in masked.items() if text}
 
 
+def require_not_own(session: Session, viewer: Viewer, advisor_id: str | None) -> None:
+    """Refuse an evaluator who is that advisor."""
+    own = session.scalar(sa.select(Account.advisor_id).where(Account.username == viewer.username))
+    if own is not None and advisor_id in (own, names.find_kept(session)["advisor"].get(own, own)):
+        raise Refusal("own_contact", N_("This is a contact of your own: nobody evaluates themselves. Ask for another one in its place."))
+
+
 def _require_evaluator(viewer: Viewer) -> None:
     viewer.require(Permission.FILL_GRIDS)
     if viewer.role != Role.EVALUATOR:
@@ -362,9 +369,7 @@ def _require_evaluator(viewer: Viewer) -> None:
 def _require_may_listen(session: Session, viewer: Viewer, purpose: str, advisor_id: str | None, drawn: DrawnContact | None) -> None:
     gates.require_open(session, "quality" if purpose == CALIBRATION else purpose)
     accreditations.require(session, viewer, purpose)
-    own = session.scalar(sa.select(Account.advisor_id).where(Account.username == viewer.username))
-    if own is not None and advisor_id in (own, names.find_kept(session)["advisor"].get(own, own)):
-        raise Refusal("own_contact", N_("This is a contact of your own: nobody evaluates themselves. Ask for another one in its place."))
+    require_not_own(session, viewer, advisor_id)
     if drawn is not None and (drawn.evaluator != viewer.username or drawn.state == "replaced"):
         raise Refusal("no_longer_assigned", N_("This contact is no longer yours to evaluate. Go on with the next in your list."))
 
