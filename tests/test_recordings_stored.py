@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import stat
+import struct
 from datetime import date
 from pathlib import Path
 
@@ -157,6 +158,35 @@ def test_a_name_in_the_tag_of_an_mp3_is_not_kept(tmp_path: Path) -> None:
     plain = path.read_bytes()
     tag = b"TPE1" + bytes([0, 0, 0, 12, 0, 0]) + b"\x00Mme Dupont "
     path.write_bytes(b"ID3\x03\x00\x00\x00\x00\x00" + bytes([len(tag)]) + tag + plain)
+
+    assert b"".join(audio.read(audio.examine(path))) == plain
+
+
+NUMBER = b"+33612345678"
+
+
+@pytest.mark.parametrize("form", ["flac", "ogg", "opus"])
+def test_what_the_tags_of_flac_and_ogg_say_is_not_kept_and_the_sound_is_the_same(form: str, tmp_path: Path) -> None:
+    path, (kind, subtype) = tmp_path / "a", sounds.FORMATS[form]
+    samples = soundfile.read(sounds.make(tmp_path / "plain.wav", seconds=2.0))[0]
+    with path.open("wb") as file, soundfile.SoundFile(file.fileno(), "w", sounds.RATE, 1, subtype, format=kind, closefd=False) as sound:
+        sound.title, sound.artist = NUMBER.decode(), "Mme Dupont, " * 100
+        sound.write(samples)
+    assert NUMBER in path.read_bytes()
+
+    kept = b"".join(audio.read(audio.examine(path)))
+
+    assert NUMBER not in kept and b"Dupont" not in kept
+    with path.open("rb") as before, soundfile.SoundFile(io.BytesIO(kept)) as after:
+        assert after.title.strip() == after.artist.strip() == ""
+        assert (after.read() == soundfile.read(before)[0]).all()
+
+
+def test_tags_behind_the_sound_of_an_mp3_are_not_kept(tmp_path: Path) -> None:
+    path = sounds.make(tmp_path / "a", "mp3")
+    plain, item = path.read_bytes(), b"Cover Art (Front)\0" + PNG
+    at_both_ends = [b"APETAGEX" + struct.pack("<IIII", 2000, len(item) + 32, 1, flags << 29) + bytes(8) for flags in (5, 4)]
+    path.write_bytes(plain + at_both_ends[0] + item + at_both_ends[1] + b"TAG" + NUMBER.ljust(125, b"\0"))
 
     assert b"".join(audio.read(audio.examine(path))) == plain
 

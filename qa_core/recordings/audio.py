@@ -12,6 +12,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from qa_core.recordings import tags
+
 if TYPE_CHECKING:
     import numpy
     import soundfile
@@ -37,9 +39,10 @@ class Unfit(Exception):
 
 @dataclass(frozen=True)
 class Audio:
-    """An audio file understood. `peaks`: the loudest sample of each of at most `PEAKS` slices, 0–100. `skip`: bytes before the audio.
+    """An audio file understood. `peaks`: the loudest sample of each of at most `PEAKS` slices, 0–100.
 
-    `frames` is None for what is kept as it is; anything else is written as plain WAV of so many frames.
+    `frames` is None for what is kept as it is, without its tags: `head`, and the bytes of the file from `start` up to, not including, `end`. Anything else
+    is written as plain WAV of so many frames.
     """
 
     path: Path
@@ -49,7 +52,9 @@ class Audio:
     rate: int
     channels: int
     frames: int | None = None
-    skip: int = 0
+    head: bytes = b""
+    start: int = 0
+    end: int = 0
 
 
 def is_audio(path: Path) -> bool:
@@ -80,15 +85,19 @@ def examine(path: Path) -> Audio:
             raise Unfit("too_long")
         return Audio(path, "audio/wav", frames / rate, _slices(loudest), rate, channels, frames)
     media_type = {"mp3": "audio/mpeg", "ogg": "audio/ogg", "flac": "audio/flac"}[kind]
-    return Audio(path, media_type, frames / rate, _slices(loudest), rate, channels, skip=skip)
+    head, start, end = _leave_tags(path, kind, skip)
+    return Audio(path, media_type, frames / rate, _slices(loudest), rate, channels, None, head, start, end)
 
 
 def read(audio: Audio) -> Iterator[bytes]:
-    """The audio as it is kept, block by block: MP3 (without its tags), OGG and FLAC as they are, all else as WAV with 16 bits, nothing but the sound in it."""
+    """The audio as it is kept, block by block: MP3, OGG and FLAC without their tags, all else as WAV with 16 bits, nothing but the sound in it."""
     if audio.frames is None:
+        yield audio.head
         with audio.path.open("rb") as file:
-            file.seek(audio.skip)
-            while block := file.read(READ_BYTES):
+            file.seek(audio.start)
+            left = audio.end - audio.start
+            while left > 0 and (block := file.read(min(left, READ_BYTES))):
+                left -= len(block)
                 yield block
         return
     size = audio.frames * audio.channels * 2
@@ -133,6 +142,17 @@ def _recognise(path: Path, head: bytes) -> tuple[str, int]:
             raise Unfit("damaged_audio")
         return "gsm", 0
     raise Unfit("not_audio" if head else "damaged_audio")
+
+
+def _leave_tags(path: Path, kind: str, skip: int) -> tuple[bytes, int, int]:
+    """What is kept of a file whose form stays: a head made anew, and the bytes from where to where."""
+    try:
+        if kind == "mp3":
+            return b"", skip, tags.find_mpeg_sound(path, skip)
+        head, start = tags.read_flac_head(path) if kind == "flac" else tags.read_ogg_head(path)
+    except tags.Misshapen as error:
+        raise Unfit("damaged_audio") from error
+    return head, start, path.stat().st_size
 
 
 def _tag_bytes(head: bytes) -> int:
