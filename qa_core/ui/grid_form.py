@@ -211,8 +211,10 @@ def _write(viewer: Viewer, draft_id: int, held: Held, typed: dict[str, Any]) -> 
     held.typed = held.refusal = None
     for criterion, text in ((OVERALL, typed["comment"]), *typed["comments"].items()):
         # As it was kept: without what is masked.
-        if _key(draft_id, "comment", criterion) in st.session_state:
-            st.session_state[_key(draft_id, "comment", criterion)] = personal_data.mask(text)
+        masked = personal_data.mask(text)
+        # Only what changes is sent back: it would go over what is typed meanwhile.
+        if masked != text and _key(draft_id, "comment", criterion) in st.session_state:
+            st.session_state[_key(draft_id, "comment", criterion)] = masked
 
 
 def _show_conflict(draft: Draft, held: Held) -> None:
@@ -225,6 +227,8 @@ def _show_conflict(draft: Draft, held: Held) -> None:
             st.radio(
                 label,
                 ["typed", "stored"],
+                # What one tab has and the other has not is kept, unless the reader says otherwise.
+                index=int(typed in (_("no answer"), "–")),
                 format_func=lambda side, stored=stored, typed=typed: (
                     _("Here: {value}", value=gate.escape(typed)) if side == "typed" else _("There: {value}", value=gate.escape(stored))
                 ),

@@ -6,6 +6,8 @@ const STEP = 5;
 const SPEEDS = [0.75, 1, 1.25, 1.5, 2];
 const TYPED = ["text", "search", "email", "number", "password", "tel", "url", "date", "time", "datetime-local", "month", "week"];
 
+const PAUSE = 1500; // milliseconds without a key after which words beside the recording are kept
+
 let current = null; // the player that keys go to: the one used last, else the first on the page
 
 export default function (component) {
@@ -189,11 +191,31 @@ function build(parent) {
     seek(((event.clientX - box.left) / box.width) * length());
   }
 
+  // The page draws the field for the remark. What is typed before it has the focus would be keys of the player.
+  function focusRemark(until) {
+    const field = root.getRootNode().host?.closest("[class*='_player']")?.querySelector("textarea");
+    if (field) {
+      field.focus();
+    } else if (root.isConnected && Date.now() < until) {
+      setTimeout(focusRemark, 100, until);
+    }
+  }
+
   function setSpeed(step) {
     const place = SPEEDS.indexOf(Number(speed.value)) + step;
     if (place >= 0 && place < SPEEDS.length) {
       speed.value = String(SPEEDS[place]);
       audio.playbackRate = SPEEDS[place];
+    }
+  }
+
+  // Streamlit keeps words when their field is left; a tab that is closed meanwhile would lose them.
+  let resting = 0;
+  function keepWords(event) {
+    const field = event.target;
+    if (field.tagName === "TEXTAREA" && field.closest("[class*='st-key-grid_']")) {
+      clearTimeout(resting);
+      resting = setTimeout(() => field.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", ctrlKey: true, bubbles: true })), PAUSE);
     }
   }
 
@@ -261,6 +283,7 @@ function build(parent) {
     current = player;
     audio.pause();
     trigger("remark", Math.round(position() * 10) / 10);
+    focusRemark(Date.now() + 5000);
   });
   wave.addEventListener("pointerdown", (event) => {
     wave.setPointerCapture(event.pointerId);
@@ -282,6 +305,7 @@ function build(parent) {
     }
   });
   document.addEventListener("keydown", press);
+  document.addEventListener("input", keepWords);
 
   const player = {
     update,
@@ -290,6 +314,7 @@ function build(parent) {
         return;
       }
       document.removeEventListener("keydown", press);
+      document.removeEventListener("input", keepWords);
       resized.disconnect();
       loading?.abort();
       audio.pause();
