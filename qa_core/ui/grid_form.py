@@ -27,6 +27,11 @@ HARMS = {
     CriticalClass.BUSINESS: N_("Critical for the business"),
     CriticalClass.COMPLIANCE: N_("Critical for compliance"),
 }
+WORDS = {
+    drafting.SCORED: N_("What you would say to the advisor: what was good, what to try next time"),
+    drafting.CALIBRATION: N_("Why you scored it so: the others read it once the round is closed"),
+    drafting.SELF: N_("What went well, and what you would do otherwise"),
+}
 FAILS = {Fails.GRID: N_("0 fails the whole evaluation"), Fails.SECTION: N_("0 makes this section count 0")}
 
 
@@ -55,7 +60,7 @@ def show(draft: Draft) -> None:
         _show_section(draft, section)
     with st.container(border=True, gap="xsmall"):
         st.markdown("##### " + _("The contact as a whole"))
-        _ask_comment(draft, OVERALL, _("What you would say to the advisor: what was good, what to try next time"))
+        _ask_comment(draft, OVERALL, _(WORDS.get(draft.kind, WORDS[drafting.SCORED])))
 
 
 def show_standing(draft: Draft) -> None:
@@ -85,7 +90,7 @@ def show_standing(draft: Draft) -> None:
 def _say_standing(draft: Draft, result: scoring.Result | None, missing: int) -> list[str]:
     said = [_("Score so far") if missing else _("Score")]
     if not missing and result is not None and result.outcome is not None:
-        said.append(_("Passed") if result.outcome == "pass" else _("Failed"))
+        said.append(_("Passed") if result.outcome == "pass" else _("Not passed"))
     if result is not None and result.score != result.calculated_score:
         said.append(_("{score} before the critical error", score=figures.value(float(result.calculated_score), "score", short=True)))
     if draft.plan.pass_mark is not None:

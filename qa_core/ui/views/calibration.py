@@ -129,7 +129,8 @@ def _show_open(viewer: Viewer, found: Round) -> None:
 
 def _offer_closing(found: Round) -> None:
     if st.session_state.get(CLOSING) != found.id:
-        st.button(_("Close the round"), icon=":material/lock_open:", key="close_round", on_click=_ask_closing, args=(found.id,))
+        kind = "secondary" if found.unfinished else "primary"
+        st.button(_("Close the round"), type=kind, icon=":material/lock_open:", key="close_round", on_click=_ask_closing, args=(found.id,))
         return
     missing = found.unfinished
     if missing:

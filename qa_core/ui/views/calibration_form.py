@@ -13,6 +13,7 @@ from qa_core.calibration.choosing import keys_of
 from qa_core.calibration.rounds import LEAST_EVALUATORS, LONGEST_TITLE
 from qa_core.errors import Refusal
 from qa_core.findings import Finding
+from qa_core.query.grids import find_grid_texts
 from qa_core.ui import cards, gate, tables
 from qa_core.wording import N_, _, ngettext
 
@@ -23,6 +24,7 @@ WAYS = {"chance": N_("By chance, from those listened to"), "number": N_("By numb
 def show(viewer: Viewer, opened: Callable[[int], None]) -> None:
     """The form, or what is missing before a round can be opened. `opened` is called with the number of the new round."""
     offered, people = grids.find_published(viewer), calibration.find_evaluators(viewer)
+    texts = find_grid_texts(viewer)
     listeners = {person.username: person.name for person in people if person.is_accredited}
     if not offered or len(listeners) < LEAST_EVALUATORS:
         with st.container(border=True):
@@ -43,7 +45,9 @@ def show(viewer: Viewer, opened: Callable[[int], None]) -> None:
         cards.show_heading(Finding(_("A new round")), caption)
         one, two, three = st.columns(3, gap="small")
         title = one.text_input(_("Title"), max_chars=LONGEST_TITLE, key="calibration_title")
-        grid = two.selectbox(_("Grid"), offered, format_func=lambda item: f"{item.title} ({item.version})", key="calibration_grid")
+        grid = two.selectbox(
+            _("Grid"), offered, format_func=lambda item: _("{grid}, version {n}", grid=texts.name("grid", item.title), n=item.version), key="calibration_grid"
+        )
         due = three.date_input(_("Due"), home.today() + timedelta(days=USUAL_DAYS), min_value=home.today(), format="DD/MM/YYYY", key="calibration_due")
         left, right = st.columns([2, 1], gap="small")
         chosen = left.multiselect(_("Evaluators"), list(listeners), list(listeners), format_func=listeners.get, key="calibration_evaluators")

@@ -50,7 +50,9 @@ def say_agreement(found: Agreement) -> str:
     """α with its interval; what it is when everybody gave the same is said, and is not 1."""
     if found.value is None:
         return _("undefined")
-    between = f"  ({figures.number(found.low, 2)} – {figures.number(found.high, 2)})" if found.low is not None else ""
+    # Draws of a handful of contacts are nearly all alike: their interval would look as if much were known.
+    is_known = found.low is not None and found.contacts >= ENOUGH_CONTACTS
+    between = f"  ({figures.number(found.low, 2)} – {figures.number(found.high, 2)})" if is_known else ""
     return figures.number(found.value, 2) + between
 
 
@@ -102,6 +104,8 @@ def _show_criteria(results: Results) -> None:
     if unclear:
         first = in_language(unclear[0].criterion.text)
         text = ngettext("{n} criterion to reword: {first}", "{n} criteria to reword, first of all: {first}", len(unclear), first=first)
+    elif all(item.agreement.contacts < ENOUGH_CONTACTS for item in results.criteria):
+        text = _("Too few contacts to say which criteria to reword: it takes {n}", n=ENOUGH_CONTACTS)
     else:
         text = _("No criterion asks to be reworded")
     config = {head: tables.name_column(head, 310), points: st.column_config.TextColumn(points, width=60), alignment: tables.share_column(alignment, 120)}

@@ -31,6 +31,13 @@ HEADS = {
     drafting.SELF: (N_("Self-evaluation"), N_("Your own view of your contact. It counts in no figure; you and your team lead read it beside the evaluator's.")),
 }
 
+SIGNED = {
+    drafting.SCORED: N_("You sign it: it is your judgement, and the advisor reads that it is yours."),
+    drafting.CALIBRATION: N_("You sign it: it is your judgement, and the other evaluators read it once the round is closed."),
+    drafting.SELF: N_("It is your own view: your team lead reads it beside the evaluator's."),
+}
+"""What submitting means to whoever does it."""
+
 
 def read(viewer: Viewer, number: str) -> Draft:
     """The evaluation that the address names."""
@@ -166,7 +173,11 @@ def _say_published(publish_on: date | None, published_at: object) -> str | None:
 
 def _show_head(draft: Draft) -> None:
     title, note = HEADS[draft.kind]
-    st.page_link(menu.find_page(PAGE).path, label=_("All that waits"), icon=":material/arrow_back:")
+    if draft.kind == drafting.SELF:
+        back = {"id": str(draft.answered_evaluation_id)}
+        st.page_link(menu.find_page("evaluation").path, label=_("Back to the evaluation"), icon=":material/arrow_back:", query_params=back)
+    else:
+        st.page_link(menu.find_page(PAGE).path, label=_("All that waits"), icon=":material/arrow_back:")
     st.title(_(title), anchor=False)
     said = [_("{grid}, version {n}", grid=_say_grid(draft), n=draft.grid_version), _(PURPOSE_TITLES.get(draft.purpose, ""))]
     st.caption(gate.escape(" · ".join(filter(None, said))))
@@ -215,7 +226,7 @@ def _show_submit(draft: Draft) -> None:
                 on_click=_submit,
                 args=(draft.id, draft.plan),
             )
-            st.caption(_("You sign it: it is your judgement, and the advisor reads that it is yours. Every answer is saved as you give it."))
+            st.caption(_(SIGNED.get(draft.kind, SIGNED[drafting.SCORED])) + " " + _("Every answer is saved as you give it."))
 
 
 def _show_replacing(draft: Draft) -> None:
@@ -238,7 +249,7 @@ def _show_result(viewer: Viewer, draft: Draft) -> None:
         with st.container(border=True, gap="xxsmall"):
             score = _(figures.NO_DATA) if result.score is None else figures.value(float(result.score), "score", short=True)
             st.markdown(f"### {score}")
-            outcome = {"pass": _("Passed"), "fail": _("Failed")}.get(result.outcome or "", "")
+            outcome = {"pass": _("Passed"), "fail": _("Not passed")}.get(result.outcome or "", "")
             parts = [
                 _("{section} {score}", section=_say_section(draft, part.name), score=figures.number(float(part.score)))
                 for part in result.sections
