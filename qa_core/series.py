@@ -71,7 +71,9 @@ class Series:
 
     @property
     def finding(self) -> Finding:
-        known = int((self.points["value"].notna() & ~self.points["provisional"]).sum())
+        has_value = self.points["value"].notna()
+        # Where all values are provisional there are some, if too few to say what is usual.
+        known = int((has_value & ~self.points["provisional"]).sum()) or int(has_value.sum())
         return findings.describe_trend(self.control, self.signals, self.grain, self.kpi.better, known, self.is_restarted)
 
     @property

@@ -71,6 +71,14 @@ def test_a_value_that_waits_for_its_window_is_provisional() -> None:
     assert list(series_of("first_contact_resolution", [0.75] * 12, pending=40).points["provisional"]) == [False] * 11 + [True]
 
 
+def test_two_weeks_that_are_both_cut_short_are_no_week_without_data() -> None:
+    thursday, tuesday = WEEKS[0] + timedelta(days=3), WEEKS[1] + timedelta(days=1)
+
+    series = build_series(weekly("answer_rate", [0.9, 0.8]), BY_KEY["answer_rate"], "week", Period(FIRST_MONDAY, SUNDAY), thursday, tuesday, SUNDAY)
+
+    assert series.finding.text == "Too few weeks to say what is usual"
+
+
 def test_the_heading_says_for_how_long_a_series_is_below_its_limit() -> None:
     fallen = series_of("first_contact_resolution", [*STEADY, 0.60, 0.61, 0.60])
 
@@ -228,6 +236,16 @@ def test_what_is_usual_is_counted_anew_from_the_week_in_which_a_rule_changed() -
     assert across.limits is None, "the week across the change is of neither rule, and seven are too few"
     line = charts.build_trend(anew.points, kpi.unit, limits=anew.limits).data[1]
     assert line.y[8] is None and len(line.y) == 13, "the line of what is usual is interrupted there"
+
+
+def test_the_name_of_a_target_stands_where_no_line_crosses_it() -> None:
+    name_of = lambda values: charts.build_trend(series_of("answer_rate", values).points, Unit.RATE, goals=[charts.Goal(0.8)]).layout.annotations[0]  # noqa: E731
+
+    # Around the target for six weeks, then far above it: the name waits for the seventh, and stands below.
+    later = name_of([0.79, 0.81, 0.79, 0.81, 0.79, 0.81, 0.95, 0.95, 0.95, 0.95, 0.95, 0.95])
+    assert (pd.Timestamp(later.x).date(), later.yanchor, later.bgcolor) == (WEEKS[6], "top", None)
+    nowhere = name_of([0.7, 0.9] * 6)
+    assert nowhere.bgcolor, "crossed everywhere, it hides what lies behind it"
 
 
 def test_targets_and_what_went_on_are_drawn_on_their_days_and_said_as_text() -> None:

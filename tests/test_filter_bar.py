@@ -77,6 +77,22 @@ def test_an_empty_period_names_the_last_month_with_contacts_and_leads_there(open
     assert received(app) == "1"
 
 
+def test_a_period_that_begins_before_the_data_says_from_when_on_there_is_any(open_overview: Callable[..., AppTest]) -> None:
+    app = open_overview("max", period="364d")
+
+    assert "2 Nov 2025 – 31 Oct 2026; there is data from 1 Sept 2026 on" in [caption.value for caption in app.caption]
+
+
+def test_an_executive_reads_in_the_first_weeks_when_there_will_be_something_to_see(open_app: Callable[..., AppTest], add_person: Callable[..., str]) -> None:
+    add_people({"a1": "Ann"}, {"Nord": "Lille"})
+    land([contact(f"2026-10-{day:02d} 09:00", team="Nord", advisor_id="a1") for day in (5, 6, 7)])
+    add_person("rex", "executive")
+
+    said = [text.value for text in open_app("rex", "satisfaction").markdown]
+
+    assert "You see whole months. The data begins on 5 Oct 2026; Oct 2026 can be shown once there is data of all of it." in said
+
+
 def test_executives_get_whole_months_whatever_the_address_says() -> None:
     last_day = date(2026, 10, 15)
     assert spans.is_known("3m", MANAGER, last_day)

@@ -18,6 +18,7 @@ from qa_core.errors import AccessDenied, Misuse
 from qa_core.half_hours import ClockChange
 from qa_core.query import Recovery
 from qa_core.slices import Filters, Period
+from qa_core.ui import menu
 from qa_core.ui.views import traffic, waiting
 
 SYSTEM, EXECUTIVE = Viewer.SYSTEM, Viewer("rex", Role.EXECUTIVE)
@@ -278,6 +279,10 @@ def test_a_team_lead_whose_missed_contacts_belong_to_no_team_reads_no_rates_of_t
 
     assert [metric.label for metric in app.metric] == ["Contacts received", "Service level", "Average wait"]
     assert "Only answered contacts are counted here" in text_of(app)
+    app.switch_page(menu.find_page("overview").path).run()
+    assert [metric.label for metric in app.metric][:4] == ["Contacts received", "Resolved at first contact", "Customer satisfaction", "Service level"]
+    assert "Only answered contacts are counted here" in text_of(app)
+    assert "Answer rate" not in text_of(app)
 
 
 def test_executives_read_why_they_see_no_half_hours(open_traffic: Callable[..., AppTest]) -> None:

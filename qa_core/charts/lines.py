@@ -17,6 +17,10 @@ from qa_core.kpis import Unit
 from qa_core.movement import Limits
 from qa_core.wording import _
 
+LABEL_HEIGHT = 17
+LABEL_SHARE = 0.28
+"""So much of the width of a picture the name of a target takes."""
+
 
 @dataclass(frozen=True)
 class Goal:
@@ -85,7 +89,8 @@ def build_trend(
     if before is not None and any(not figures.is_missing(value) for value in before):
         figure.add_scatter(x=at, y=list(before), mode="lines", line={"color": tint.reference, "width": 1.3, "dash": "dot"}, hoverinfo="skip", connectgaps=False)
         shown += [value for value in before if not figures.is_missing(value)]
-    shown += [goal.value for goal in _draw_goals(figure, goals, at, unit, tint, currency)]
+    drawn = _draw_goals(figure, goals, at, unit, tint, currency)
+    shown += [goal.value for goal in drawn]
     firm = points["value"].where(~provisional)
     figure.add_scatter(x=at, y=firm, mode="lines", line={"color": tint.accent, "width": 2.2}, hoverinfo="skip")
     # The dotted end starts at the last firm point, so that the line does not break.
@@ -117,6 +122,9 @@ def build_trend(
     low, high = find_range(shown, bounds)
     ticks = figures.nice_ticks(low, high, unit)
     figure.update_yaxes(range=[low, high], tickvals=ticks, ticktext=[say_tick(tick, unit, currency, ticks) for tick in ticks])
+    if drawn:
+        beside = [points["value"].tolist(), list(limits.centre) if limits else []]
+        _name_goal(figure, drawn[-1], at, beside, LABEL_HEIGHT * (high - low) / height, _say_goal(drawn[-1], unit, currency), tint)
     # What lies before the first known value is left out, so that a centre's first weeks fill the picture.
     at = at[int(known.argmax()) :]
     date_axis(figure, at, grain)
@@ -134,24 +142,58 @@ def _broken(at: Sequence[date], values: Sequence[float | None], breaks: Sequence
 
 
 def _draw_goals(figure: go.Figure, goals: Sequence[Goal], at: Sequence[date], unit: str, tint: Colours, currency: str | None) -> list[Goal]:
-    """Draw the targets that hold on days of the picture, the last with its value; returns those drawn."""
+    """Draw the targets that hold on days of the picture; returns those drawn."""
     drawn = [goal for goal in goals if at and (goal.last_day is None or goal.last_day >= at[0]) and (goal.first_day is None or goal.first_day <= at[-1])]
     for goal in drawn:
         ends = [max(goal.first_day or at[0], at[0]), min(goal.last_day or at[-1], at[-1])]
-        text = _("target {value}", value=figures.value(goal.value, unit, currency))
         figure.add_scatter(
             x=ends,
             y=[goal.value] * 2,
             mode="lines",
             line={"color": tint.better, "width": 1.4, "dash": "longdash"},
-            text=text,
+            text=_say_goal(goal, unit, currency),
             hovertemplate="%{text}<extra></extra>",
         )
-    if drawn:  # the newest value, above the start of its line: what went on is mostly marked at the other end
-        start = max(drawn[-1].first_day or at[0], at[0])
-        font = {"size": 11, "color": tint.better}
-        figure.add_annotation(x=start, y=drawn[-1].value, text=text, showarrow=False, xanchor="left", yanchor="bottom", font=font)
     return drawn
+
+
+def _say_goal(goal: Goal, unit: str, currency: str | None) -> str:
+    return _("target {value}", value=figures.value(goal.value, unit, currency))
+
+
+def _name_goal(figure: go.Figure, goal: Goal, at: Sequence[date], beside: Sequence[Sequence[float | None]], size: float, text: str, tint: Colours) -> None:
+    """Name the newest target above or below its line, at the first place that the lines `beside` it leave free; where there is none, on a ground of its own.
+
+    `size`: the height of the name in the unit of the values.
+    """
+    # What lies before the first known value is not in the picture.
+    first_known = next((position for position, value in enumerate(beside[0]) if not figures.is_missing(value)), 0)
+    start = next((position for position, day in enumerate(at) if position >= first_known and day >= (goal.first_day or day)), first_known)
+    reach = max(1, round(LABEL_SHARE * len(at)))
+    places = [(position, side) for position in range(start, max(start, len(at) - reach) + 1) for side in (1, -1)]
+    free = (
+        (position, side)
+        for position, side in places
+        if all(not _crosses(line[max(position - 1, 0) : position + reach + 1], *sorted((goal.value, goal.value + side * size))) for line in beside)
+    )
+    place = next(free, None)
+    position, side = place or (start, 1)
+    figure.add_annotation(
+        x=max(at[position], goal.first_day or at[position]),
+        y=goal.value,
+        text=text,
+        showarrow=False,
+        xanchor="left",
+        yanchor="bottom" if side > 0 else "top",
+        font={"size": 11, "color": tint.better},
+        bgcolor=None if place else tint.paper,
+    )
+
+
+def _crosses(line: Sequence[float | None], low: float, high: float) -> bool:
+    """Whether a line comes between these two values, at a point or on the way from one to the next."""
+    known = [value for value in line if not figures.is_missing(value)]
+    return any(min(one, other) < high and max(one, other) > low for one, other in zip(known, known[1:] or known, strict=False))
 
 
 def _draw_marks(figure: go.Figure, marks: Sequence[Mark], at: Sequence[date], top: float, tint: Colours) -> None:

@@ -137,7 +137,8 @@ def build_lines(
     if is_clock:
         _clock_axis(figure, at, grain)
     else:
-        date_axis(figure, places, grain)
+        first = min((known for known in (line.frame["value"].reset_index(drop=True).first_valid_index() for line in lines) if known is not None), default=0)
+        date_axis(figure, places[first:], grain)
     margin = 16 + 7 * max((len(label) for _value, label, _colour in ends), default=0)
     return dress(figure, tint, height).update_layout(hovermode="closest", margin_r=margin)
 
@@ -170,8 +171,8 @@ def build_waits(frame: pd.DataFrame, width: int, threshold: float, *, dark: bool
     most = float((frame["answered"] + frame["abandoned"]).max())
     counts = figures.nice_ticks(0, most * 1.05, Unit.COUNT)
     figure.update_yaxes(range=[0, most * 1.05], tickvals=counts, ticktext=[figures.number(tick) for tick in counts])
-    legend = {"orientation": "h", "traceorder": "normal", "x": 1, "xanchor": "right", "y": 1, "yanchor": "top", "bgcolor": "rgba(0,0,0,0)"}
-    return dress(figure, tint, height).update_layout(barmode="stack", showlegend=True, legend=legend)
+    legend = {"orientation": "h", "traceorder": "normal", "x": 1, "xanchor": "right", "y": 1, "yanchor": "bottom", "bgcolor": "rgba(0,0,0,0)"}
+    return dress(figure, tint, height).update_layout(barmode="stack", showlegend=True, legend=legend, margin_t=30)
 
 
 def build_threshold_curve(frame: pd.DataFrame, here: float, *, dark: bool = False, height: int = 270) -> go.Figure:
@@ -201,9 +202,9 @@ def build_shares(parts: Sequence[tuple[str, int, str]], *, dark: bool = False, h
     note = {"showarrow": False, "xanchor": "left", "xshift": 6, "font": {"size": 12, "color": tint.text}}
     said = [f"{figures.number(count)} · {figures.percent(count / total, 0)}" for _label, count, _tone in parts]
     figure.update_layout(annotations=[{**note, "x": count, "y": row, "text": said[row]} for row, (_label, count, _tone) in enumerate(parts)])
-    figure.update_xaxes(range=[0, max([count for _label, count, _tone in parts] + [1]) * 1.4], visible=False)
+    figure.update_xaxes(range=[0, max([count for _label, count, _tone in parts] + [1])], visible=False)
     figure.update_yaxes(range=[len(parts) - 0.5, -0.5], tickvals=rows, ticktext=[cut(label, 30) for label, _count, _tone in parts], showgrid=False)
-    return dress(figure, tint, height)
+    return dress(figure, tint, height).update_layout(margin_r=16 + 7 * max(map(len, said), default=0))
 
 
 def times_between(values: Sequence[Hashable], grain: str) -> list[Hashable]:

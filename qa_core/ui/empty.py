@@ -46,6 +46,14 @@ def _show_empty_period(viewer: Viewer, look: Look) -> None:
             st.write(_("The last month with contacts is {month}.", month=figures.month(last)))
         elif look.where.values:
             st.write(_("No contact fits these filters in any month."))
+        elif spans.build_span(viewer, look.first_day, look.last_day) is None:
+            st.write(
+                _(
+                    "You see whole months. The data begins on {first}; {month} can be shown once there is data of all of it.",
+                    first=figures.day(look.first_day, year=True),
+                    month=figures.month(f"{look.last_day:%Y-%m}"),
+                )
+            )
         else:
             first_day, last_day = (figures.day(day, year=True) for day in (look.first_day, look.last_day))
             st.write(_("The data goes from {first} to {last}; none of it is in what you may see.", first=first_day, last=last_day))

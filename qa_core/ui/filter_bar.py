@@ -155,7 +155,10 @@ def show_title(title: str, period: Period | None = None) -> None:
         if not look.has_data:
             return
         said = figures.period(period) if period else look.period_title
-        if period is None and look.compare:
+        starts_late = period is None and look.where.period.is_bounded and look.where.period.first_day < look.first_day
+        if starts_late:
+            said = _("{period}; there is data from {day} on", period=said, day=figures.day(look.first_day, year=True))
+        elif period is None and look.compare:
             said = _("{period}, compared with {before}", period=said, before=look.compare_title)
         if period is None and look.is_cut_short:
             said = _("{period}; whole days until {day}, totals are provisional", period=said, day=figures.day(look.whole_until, year=True))

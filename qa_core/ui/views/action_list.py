@@ -67,12 +67,12 @@ def _show_table(viewer: Viewer, entries: Sequence[Entry]) -> None:
             row |= {before: telling.say_count(counts[0]), since: telling.say_count(counts[1]), change: telling.describe_change(counts[1], counts[0])}
         rows.append(row)
     config = {
-        head: st.column_config.TextColumn(head, width=280),
-        state: st.column_config.TextColumn(state, width=104),
-        owner: st.column_config.TextColumn(owner, width=150),
+        head: st.column_config.TextColumn(head, width=208),
+        state: st.column_config.TextColumn(state, width=96),
+        owner: st.column_config.TextColumn(owner, width=132),
         due: st.column_config.TextColumn(due, width=110),
-        before: st.column_config.TextColumn(before, width=130),
-        since: st.column_config.TextColumn(since, width=130),
+        before: st.column_config.TextColumn(before, width=128),
+        since: st.column_config.TextColumn(since, width=128),
         change: st.column_config.TextColumn(change, width=210),
     }
 

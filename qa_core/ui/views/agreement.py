@@ -86,10 +86,10 @@ def show(viewer: Viewer, look: Look, tried: Window) -> None:
             for row in said
         ]
         config = {
-            head: tables.name_column(head, 200),
-            "n": tables.count_column("n", 56),
-            back: tables.percent_column(back, 74),
-            stayed: tables.percent_column(stayed, 84),
+            head: tables.name_column(head, 218),
+            "n": tables.count_column("n", 52),
+            back: tables.percent_column(back, 80),
+            stayed: tables.percent_column(stayed, 88),
             between: st.column_config.TextColumn(between, width=104, help=_("Of the share that came back")),
             confirmed: st.column_config.TextColumn(
                 confirmed, width=120, help=_("Of those who answered both questions of the survey: resolved, and in one contact")
@@ -165,5 +165,5 @@ def _show_share(title: str, value: float | None, count: float | None, meaning: s
         st.caption(_("Hidden, or no data."))
         return
     shown = figures.percent(value) if value == 0 or value >= 0.0005 else "< " + figures.percent(0.001)
-    st.markdown(f"**{title}: {shown}** ({figures.number(count)})")
+    st.markdown("**" + _("{title}: {share}", title=title, share=shown) + f"** ({figures.number(count)})")
     st.caption(meaning + ("" if not count else " " + remedy))

@@ -71,7 +71,7 @@ def show_asked(asked: Asked) -> None:
     """What the click meant, as buttons that take it back."""
     if not asked.extra and not asked.behind:
         return
-    with st.container(horizontal=True, gap="xsmall"):
+    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
         if asked.behind:
             _show_removable("behind", _("Counted in: {title}", title=cards.title_of(BY_KEY[asked.behind])))
         if asked.window:

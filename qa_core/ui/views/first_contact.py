@@ -23,6 +23,8 @@ from qa_core.wording import _
 REPEAT = "first_contact_resolution"
 THREE = (REPEAT, "first_contact_resolution_declared", "first_contact_resolution_surveyed")
 SPENT = "repeat_handle_time"
+ENOUGH = 30
+"""Of fewer contacts no window is told."""
 
 
 def show(viewer: Viewer, look: Look) -> None:
@@ -33,7 +35,7 @@ def show(viewer: Viewer, look: Look) -> None:
     _show_tiles(look, rows, series, tried)
     left, right = st.columns([3, 2], gap="small")
     with left:
-        trends.show_trend(viewer, look, series[REPEAT], window=tried.tried)
+        trends.show_trend(viewer, look, series[REPEAT], window=tried.tried, why_empty=_say_why_pending(rows[REPEAT], tried))
     with right:
         _show_window(viewer, look, tried)
     moved.show(viewer, look, REPEAT, series[REPEAT].spread, tried)
@@ -64,14 +66,30 @@ def _show_tiles(look: Look, rows: Mapping[str, Any], series: Mapping[str, Series
     cards.show_tiles([replace(tile, kpi="") if tried.tried and tile.kpi in (REPEAT, SPENT) else tile for tile in tiles])
 
 
+def _say_why_pending(row: Any, tried: Window) -> str:
+    """Where every first contact still waits for its window: that, and what would tell more."""
+    if row.status != "pending":
+        return ""
+    return _(
+        "All {n} first contacts are pending: their {days} are not over, or reach back beyond the first day of the data. A shorter window may tell more.",
+        n=figures.number(row.pending),
+        days=figures.days(tried.days),
+    )
+
+
 def _show_window(viewer: Viewer, look: Look, tried: Window) -> None:
     """How the share depends on the window that counts as a repeat."""
     windows = sorted({*map(float, SETTING.offered), tried.days})
     frame = pd.concat([cached.measure(viewer, (REPEAT,), (), look.where, overrides={SETTING.name: f"{days:g}"}) for days in windows])
+    # Of a few contacts a longer window may even look better: each window has contacts of its own.
+    frame.loc[frame["status"] != "ok", ["value", "low", "high"]] = None
     known = [(days, value) for days, value in zip(windows, frame["value"], strict=True) if not figures.is_missing(value)]
     if len(known) < 2:
         with st.container(border=True, height="stretch", gap="xxsmall"):
-            cards.show_heading(Finding(_("Too short to try other windows")), _("Only contacts whose window is over on both sides can be judged."))
+            cards.show_heading(
+                Finding(_("Too short to try other windows")),
+                _("Only contacts whose window is over on both sides can be judged, and it takes {n} of them.", n=ENOUGH),
+            )
         return
     (first, share), (longest, last) = known[0], known[-1]
     finding = Finding(
@@ -84,7 +102,8 @@ def _show_window(viewer: Viewer, look: Look, tried: Window) -> None:
         )
     )
     figure = charts.build_curve(windows, frame, "rate", here=tried.days, x_label=_("window in days"), dark=cards.is_dark(), height=270)
-    caption = _("{title} by the length of its window; dashed: the window of this page", title=cards.title_of(get_kpi(REPEAT)))
+    title = cards.title_of(get_kpi(REPEAT))
+    caption = _("{title} by the length of its window, each of the contacts whose window is over; dashed: the window of this page", title=title)
     cards.show_chart(figure, finding, caption, "window_curve")
 
 

@@ -75,11 +75,11 @@ def _show_table(found: Sequence[Candidate], look: Look, listed: dict[str, Entry]
             row[change] = _say_change(candidate)
         rows.append(row | ({state: _(telling.STATES[entry.state]) if entry else None} if listed else {}))
     config = {
-        head: st.column_config.TextColumn(head, width=244),
-        contacts: tables.count_column(contacts, 70),
-        share: tables.percent_column(share, 58),
-        other: tables.percent_column(other, 62),
-        change: st.column_config.TextColumn(change, width=92),
+        head: st.column_config.TextColumn(head, width=262),
+        contacts: tables.count_column(contacts, 66),
+        share: tables.percent_column(share, 54),
+        other: tables.percent_column(other, 58),
+        change: st.column_config.TextColumn(change, width=86),
         state: st.column_config.TextColumn(state, width=100),
     }
 

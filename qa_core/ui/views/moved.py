@@ -41,7 +41,7 @@ def show(viewer: Viewer, look: Look, key: str, spread: float, tried: Window) -> 
             finding = Finding(_("{title}: nothing to compare with", title=cards.title_of(kpi)))
             cards.show_heading(finding, _("Choose a comparison above, or a period whose earlier one has data."))
             return
-        heading, buttons = st.columns([3, 2], vertical_alignment="top")
+        heading, buttons = st.columns(2, vertical_alignment="top")
         with buttons:
             titles = {name: _(slices.get_dimension(name).title) for name in SEGMENTS if viewer.can_cut_by(name)}
             dimension = choice.ask("segment", _("Segment"), titles)
@@ -53,7 +53,7 @@ def show(viewer: Viewer, look: Look, key: str, spread: float, tried: Window) -> 
         interval = movement.interval_of_change(whole, spread)
         with heading:
             cards.show_heading(describe(kpi, whole.delta, interval, effects, names, dimension), _say_sum(effects, whole.delta))
-        left, right = st.columns(2, gap="small")
+        left, right = st.columns([4, 5], gap="small")
         with left:
             _show_waterfall(viewer, look, kpi, whole, effects, names, dimension, tried)
         with right:
@@ -141,9 +141,9 @@ def _show_table(before: Segments, now: Segments, effects: list[Effect], names: M
                 _("Mix effect"): round(100 * effect.mix, 2),
             }
         )
-    config = {head: tables.name_column(head, 120)}
-    config |= {title: st.column_config.TextColumn(title, width=92) for title in (_("Share"), _("Rate"))}
-    config |= {title: st.column_config.NumberColumn(title, format="localized", width=76) for title in (_("Rate effect"), _("Mix effect"))}
+    config = {head: tables.name_column(head, 108)}
+    config |= {title: st.column_config.TextColumn(title, width=78) for title in (_("Share"), _("Rate"))}
+    config |= {title: st.column_config.NumberColumn(title, format="localized", width=90) for title in (_("Rate effect"), _("Mix effect"))}
     tables.show(rows, config, "movement", height=290)
     st.caption(_("Effects in points. Rate: mean share × change of rate. Mix: mean rate × change of share; a share that grows shrinks others, so add them up."))
 

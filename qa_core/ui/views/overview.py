@@ -15,15 +15,17 @@ from qa_core.kpis import get_kpi
 from qa_core.series import Series
 from qa_core.ui import cached, cards, drill, ringing, tables
 from qa_core.ui.filter_bar import Look
-from qa_core.ui.views import trends
+from qa_core.ui.views import source_steps, traffic, trends
 from qa_core.wording import _
 
 FIRST = ("received", "answer_rate", "first_contact_resolution", "csat")
+IN_FIRST_ROW = len(FIRST)
 SECOND = ("service_level", "average_speed_of_answer", "average_handle_time", "evaluation_score")
 WATCHED = ("answer_rate", "first_contact_resolution", "csat")
 """The rates that are watched queue by queue and reason by reason."""
 CAUTION = 1.6
 """Dozens of cells are tried at once: an interval this much wider (about 99.8 %) keeps chance from filling the list."""
+IN_TABLE = ("received", "answer_rate", "average_speed_of_answer", "first_contact_resolution", "csat")
 MOST_ITEMS = 5
 MOST_ALERTS = 4
 
@@ -40,23 +42,27 @@ class Item:
 
 
 def read(viewer: Viewer, look: Look) -> tuple[dict[str, Any], Mapping[str, Series]]:
-    """The headline rows and the series that the viewer may see."""
-    keys = tuple(key for key in (*FIRST, *SECOND) if viewer.can(get_kpi(key).needs))
+    """The headline rows and the series that the viewer may see, of KPIs that say something in it."""
+    knows_missed = source_steps.knows_missed(viewer, look)
+    keys = tuple(key for key in (*FIRST, *SECOND) if viewer.can(get_kpi(key).needs) and (knows_missed or key not in traffic.OF_THE_MISSED))
     return cached.headline(viewer, keys, look.where, look.compare), trends.read_series(viewer, look, keys)
 
 
 def show_top(viewer: Viewer, look: Look, rows: dict[str, Any], series: Mapping[str, Series]) -> None:
     """Four tiles, then what needs a look beside the trend that matters most."""
-    cards.show_tiles([cards.build_tile(rows[key], look, series[key]) for key in FIRST if key in rows])
+    cards.show_tiles([cards.build_tile(rows[key], look, series[key]) for key in list(rows)[:IN_FIRST_ROW]])
+    if "answer_rate" not in rows:
+        traffic.say_only_answered()
     worst = max(series.values(), key=_concern)
+    watched = worst if _concern(worst) else series.get("answer_rate", series["first_contact_resolution"])
     left, right = st.columns([3, 2], gap="small")
     with left:
         trends.show_trend(
             viewer,
             look,
-            worst if _concern(worst) else series["answer_rate"],
+            watched,
             height=300,
-            title=cards.title_of(worst.kpi if _concern(worst) else get_kpi("answer_rate")),
+            title=cards.title_of(watched.kpi),
         )
     with right:
         _show_items(viewer, look, series)
@@ -64,15 +70,16 @@ def show_top(viewer: Viewer, look: Look, rows: dict[str, Any], series: Mapping[s
 
 def show_more(viewer: Viewer, look: Look, rows: dict[str, Any], series: Mapping[str, Series]) -> None:
     """Four more tiles, the queues, and when calls go unanswered."""
-    cards.show_tiles([cards.build_tile(rows[key], look, series[key]) for key in SECOND if key in rows])
+    cards.show_tiles([cards.build_tile(rows[key], look, series[key]) for key in list(rows)[IN_FIRST_ROW:]])
+    shown = tuple(key for key in IN_TABLE if key in rows)
     if not viewer.can_cut_by("hour"):
-        show_cut(viewer, look, "queue", _("Queues"))
+        show_cut(viewer, look, "queue", _("Queues"), shown)
         return
     left, right = st.columns([5, 3], gap="small")
     with left:
-        show_cut(viewer, look, "queue", _("Queues"))
+        show_cut(viewer, look, "queue", _("Queues"), shown)
     with right:
-        _show_heat(viewer, look)
+        _show_heat(viewer, look, "answer_rate" if "answer_rate" in rows else "service_level")
 
 
 def _concern(series: Series) -> int:
@@ -166,9 +173,8 @@ def _compare_cells(viewer: Viewer, look: Look, series: Mapping[str, Series]) -> 
     return cells
 
 
-def show_cut(viewer: Viewer, look: Look, dimension: str, title: str) -> None:
-    """Contacts, answer rate, wait and satisfaction by one dimension."""
-    keys = tuple(key for key in ("received", "answer_rate", "average_speed_of_answer", "first_contact_resolution", "csat") if viewer.can(get_kpi(key).needs))
+def show_cut(viewer: Viewer, look: Look, dimension: str, title: str, keys: Sequence[str]) -> None:
+    """Those KPIs by one dimension, contacts received among them."""
     by = tables.wide(cached.measure(viewer, keys, (dimension,), look.where), dimension)
     ordered = tables.largest_first(by, "received")
     clickable = drill.is_open_to(viewer)
@@ -196,14 +202,18 @@ def show_cut(viewer: Viewer, look: Look, dimension: str, title: str) -> None:
             tables.note_definitions(keys, look)
 
 
-def _show_heat(viewer: Viewer, look: Look) -> None:
-    frame = cached.measure(viewer, ("answer_rate",), ("weekday", "hour"), look.where)
-    frame = frame[frame["n"] >= 30]
+def _show_heat(viewer: Viewer, look: Look, key: str) -> None:
+    """That rate by weekday and hour, under the hour that is worse than the rest by more than chance, where there is one."""
+    frame = cached.measure(viewer, (key,), ("weekday", "hour"), look.where)
+    frame = frame[(frame["n"] >= traffic.ENOUGH) & frame["value"].notna()]
     if frame.empty:
-        with st.container(border=True, height="stretch"):
-            cards.show_heading(Finding(_("Too few contacts to say when")))
+        with st.container(border=True, height="stretch", gap="xxsmall"):
+            cards.show_heading(Finding(_("Too few contacts to say when")), _("No hour of the week has {n} contacts in this period.", n=traffic.ENOUGH))
         return
-    worst = frame.loc[frame["high"].idxmin()]
-    finding = Finding(_("Most unanswered: {weekday} at {hour}", weekday=figures.name("weekday", worst["weekday"]), hour=figures.name("hour", worst["hour"])))
-    caption = _("Answer rate by weekday and hour; the deeper the colour, the more stay unanswered")
-    cards.show_chart(charts.build_heat(frame, "rate", better="up", dark=cards.is_dark(), height=245), finding, caption, "heat", kpi="answer_rate")
+    kpi, worst = get_kpi(key), traffic.find_worst(frame, "up")
+    if worst is None:
+        finding = Finding(_("{title}: no time of the week stands out by more than chance", title=cards.title_of(kpi)))
+    else:
+        finding = Finding(_(traffic.HEADINGS[key], when=traffic.say_when(worst, "hour"), value=figures.percent(worst.value)), "attention")
+    caption = _("{title} by weekday and hour; the deeper the colour, the lower", title=cards.title_of(kpi))
+    cards.show_chart(charts.build_heat(frame, "rate", better="up", dark=cards.is_dark(), height=245), finding, caption, "heat", kpi=key)

@@ -143,7 +143,7 @@ def _show_loose(viewer: Viewer, look: Look, loose: Sequence[Loose]) -> None:
             }
             for one in loose
         ]
-        config = {number: tables.name_column(number, 122), contacts: tables.count_column(contacts, 74), of: tables.count_column(of, 56)}
+        config = {number: tables.name_column(number, 122), contacts: tables.count_column(contacts, 68), of: tables.count_column(of, 48)}
         clickable = drill.is_open_to(viewer)
         on_select = drill.on_row("table_loose", "tracking_number", [one.number for one in loose]) if clickable else None
         tables.show(rows, config, "table_loose", on_select, height=330)

@@ -19,6 +19,8 @@ from qa_core.wording import N_, _, ngettext
 
 COSTS = ("spend", "cost_per_contact", "cost_per_answered", "cost_per_resolved")
 CALLERS = ("first_time_callers", "returning_callers")
+NAME_WIDTH = 176
+"""Room for the names of most campaigns."""
 MONEY_FORMATS = {"EUR": "euro", "USD": "dollar", "JPY": "yen"}
 """What the browser can write by itself, so that the column still sorts by amount."""
 ENOUGH = 10
@@ -68,8 +70,8 @@ def _columns(head: str) -> dict[str, Any]:
     counts = [cards.column_of("received"), *(title_of(key) for key in ("missed", "missed_callers", "evaluations")), _("Ratings"), _("Score")]
     shares = [title_of(key) for key in ("answered", *OF_MISSES, *COUNTED[2:])]
     return {
-        head: tables.name_column(head, 134),
-        **{name: tables.count_column(name, 98) for name in counts},
+        head: tables.name_column(head, NAME_WIDTH),
+        **{name: tables.count_column(name, max(72, 20 + 7 * len(name))) for name in counts},
         **{name: tables.share_column(name, 104 if len(name) < 14 else 128) for name in shares},
     }
 
@@ -217,8 +219,8 @@ def _sign(share: float) -> str:
 
 def _cost_columns(head: str, currencies: Sequence[str]) -> dict[str, Any]:
     form = MONEY_FORMATS.get(currencies[0], "%.2f") if len(currencies) == 1 else "%.2f"
-    money = {cards.column_of(key): st.column_config.NumberColumn(cards.column_of(key), format=form, width=104) for key in COSTS}
-    return {head: tables.name_column(head, 134), **money, cards.column_of("received"): tables.count_column(cards.column_of("received"), 92)}
+    money = {cards.column_of(key): st.column_config.NumberColumn(cards.column_of(key), format=form, width=100) for key in COSTS}
+    return {head: tables.name_column(head, NAME_WIDTH), **money, cards.column_of("received"): tables.count_column(cards.column_of("received"), 76)}
 
 
 def show_callers(viewer: Viewer, look: Look, by: Mapping[Any, Mapping[str, Any]], dimension: str) -> None:
@@ -247,7 +249,7 @@ def show_callers(viewer: Viewer, look: Look, by: Mapping[Any, Mapping[str, Any]]
             }
             for value in ordered
         ]
-        config = {head: tables.name_column(head, 134), **{name: tables.count_column(name, 100) for name in (new, old, unknown)}}
+        config = {head: tables.name_column(head, NAME_WIDTH), **{name: tables.count_column(name, 98) for name in (new, old, unknown)}}
         tables.show(lines, config, "table_callers", drill.on_row("table_callers", dimension, ordered) if clickable else None, height=400)
         _say_hidden(rows)
         with tables.show_foot():
@@ -285,7 +287,7 @@ def show_attribution(viewer: Viewer, look: Look) -> None:
     with st.container(border=True, height="stretch", gap="xxsmall"):
         cards.show_heading(Finding(_("How the source was found")), say_attribution(viewer, look))
         lines = [{how: title, contacts: counts[title], share: tables.as_share(counts[title] / whole) if whole else None} for title in ordered]
-        config = {how: tables.name_column(how, 160), contacts: tables.count_column(contacts, 78), share: tables.share_column(share, 96)}
+        config = {how: tables.name_column(how, 176), contacts: tables.count_column(contacts, 70), share: tables.percent_column(share, 56)}
         tables.show(lines, config, "table_attribution", height=300)
         links.show_download(_("Export"), "figures", key="attribution", **exports.parameters(("attribution_rate",), ("tracking_match",), look.where))
 

@@ -18,7 +18,7 @@ from qa_core.kpis import Unit, get_kpi
 from qa_core.slices import Period
 from qa_core.ui import cached, cards, choice, drill, links, tables
 from qa_core.ui.filter_bar import Look
-from qa_core.ui.views import trends
+from qa_core.ui.views import source_steps, trends
 from qa_core.wording import N_, _, ngettext
 
 TILES = ("received", "service_level", "abandon_rate", "average_speed_of_answer")
@@ -78,12 +78,16 @@ def read_clock(viewer: Viewer, look: Look) -> Clock:
     total = cached.headline(viewer, ("received",), look.where)["received"].n
     by_day = cached.measure(viewer, ("received",), ("day",), slices.Filters(look.where.period))
     days = [day for day, n in zip(by_day["day"], by_day["n"], strict=True) if n]
-    missed = cached.headline(viewer, ("missed",), look.trend)["missed"].value
     zone, period = home.current().zone, look.where.period
     times = half_hours.count_half_hours(days, zone, cached.data_through(viewer))
     within = Period(max(period.first_day, look.first_day), min(period.last_day, look.last_day)) if days else None
     changes = tuple(half_hours.find_clock_changes(within, zone)) if within else ()
-    return Clock(grain, int(total - counts.get(grain, 0)), len(days), times, changes, bool(missed) and not figures.is_missing(missed))
+    return Clock(grain, int(total - counts.get(grain, 0)), len(days), times, changes, source_steps.knows_missed(viewer, look))
+
+
+def say_only_answered() -> None:
+    """That rates of the missed are left out, and why."""
+    st.caption(_("Only answered contacts are counted here: those that nobody answered belong to nobody whose contacts you see."))
 
 
 def show_top(viewer: Viewer, look: Look, clock: Clock) -> None:
@@ -93,7 +97,7 @@ def show_top(viewer: Viewer, look: Look, clock: Clock) -> None:
     series = trends.read_series(viewer, look, keys)
     cards.show_tiles([cards.build_tile(rows[key], look, series[key]) for key in keys])
     if not clock.knows_missed:
-        st.caption(_("Only answered contacts are counted here: those that nobody answered belong to nobody whose contacts you see."))
+        say_only_answered()
 
 
 def show_when(viewer: Viewer, look: Look, clock: Clock) -> None:
@@ -229,7 +233,7 @@ def _with_text(frame: pd.DataFrame, measure: str, grain: str, clock: Clock) -> p
     else:
         frame["enough"] = (frame["n"] >= ENOUGH) & frame["value"].notna()
     for row in frame.itertuples():
-        lines = [f"<b>{_when(row, grain)}</b>"]
+        lines = [f"<b>{say_when(row, grain)}</b>"]
         if measure == "received":
             lines += [
                 _("{mean} contacts each time", mean=figures.number(row.value, 1)),
@@ -243,7 +247,8 @@ def _with_text(frame: pd.DataFrame, measure: str, grain: str, clock: Clock) -> p
     return frame
 
 
-def _when(row: Any, grain: str) -> str:
+def say_when(row: Any, grain: str) -> str:
+    """A cell of the week in words."""
     return _("{weekday} at {hour}", weekday=figures.name("weekday", row.weekday), hour=figures.name(grain, getattr(row, grain)))
 
 
@@ -254,9 +259,9 @@ def _find_busiest(frame: pd.DataFrame, clock: Clock) -> tuple[Finding, str, list
     top = known.loc[known["value"].idxmax()]
     mean = figures.number(top["value"], 1)
     text = (
-        _("Busiest: {when}, {mean} contacts in the half-hour", when=_when(top, clock.grain), mean=mean)
+        _("Busiest: {when}, {mean} contacts in the half-hour", when=say_when(top, clock.grain), mean=mean)
         if clock.grain == "half_hour"
-        else _("Busiest: {when}, {mean} contacts in the hour", when=_when(top, clock.grain), mean=mean)
+        else _("Busiest: {when}, {mean} contacts in the hour", when=say_when(top, clock.grain), mean=mean)
     )
     caption = ngettext(
         "Mean number of contacts over {n} day with contacts; the deeper the colour, the more",
@@ -287,7 +292,7 @@ def _find_worst_cell(frame: pd.DataFrame, measure: str, look: Look, grain: str) 
         return Finding(_("{title}: no time of the week stands out by more than chance", title=cards.title_of(kpi))), caption, []
     if look.compare and not figures.is_missing(worst.value_before) and worst.n_before >= ENOUGH:
         caption = _("{period}: {value} there", period=look.compare_title, value=figures.percent(worst.value_before)) + ". " + caption
-    text = _(HEADINGS[measure], when=_when(worst, grain), value=figures.percent(worst.value))
+    text = _(HEADINGS[measure], when=say_when(worst, grain), value=figures.percent(worst.value))
     return Finding(text, "attention"), caption, list(zip(bad["weekday"], bad[grain], strict=True))
 
 

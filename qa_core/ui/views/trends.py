@@ -40,14 +40,16 @@ def show_trend(
     title: str = "",
     before: Sequence[float | None] | None = None,
     window: str | None = None,
+    why_empty: str = "",
 ) -> None:
-    """One KPI over time, under what its series shows. A click on a point opens the contacts of that week, by that first-contact window in days."""
+    """One KPI over time, under what its series shows. A click on a point opens the contacts of that week, by that first-contact window in days.
+    `why_empty`: what to say where no value is known, if the page knows better."""
     kpi, finding, key = series.kpi, series.finding, f"trend_{series.kpi.key}"
     if series.points["value"].isna().all():
         with st.container(border=True, height="stretch", gap="xxsmall"):
             text = _("Nothing to show in this period")
             heading = _("{title}: {finding}", title=title, finding=text[0].lower() + text[1:]) if title else text
-            cards.show_heading(findings.Finding(heading), _("No value is known, or all are pending or hidden."))
+            cards.show_heading(findings.Finding(heading), why_empty or _("No value is known, or all are pending or hidden."))
         return
     if title:
         finding = findings.Finding(_("{title}: {finding}", title=title, finding=finding.text[0].lower() + finding.text[1:]), finding.tone)
@@ -60,7 +62,7 @@ def show_trend(
     if before and any(not figures.is_missing(value) for value in before):
         caption += ", " + _("light: a year before")
     if goals:
-        caption += ", " + _("target")
+        caption += ", " + _("target {value}", value=figures.value(goals[-1].value, kpi.unit, look.currency))
     if series.points["provisional"].any():
         caption = _("{caption}; dotted: provisional", caption=caption)
     figure = charts.build_trend(

@@ -199,14 +199,15 @@ def _show_recovery(viewer: Viewer, look: Look, recovery: Recovery) -> None:
     with left:
         cards.show_tiles([cards.build_tile(rows[key], look) for key in keys])
         with st.container(border=True, height="stretch", gap="xxsmall"):
-            st.caption(
-                ngettext(
-                    "{count} missed contact came from a withheld or shared number: nobody can say what became of it.",
-                    "{count} missed contacts came from withheld or shared numbers: nobody can say what became of them.",
-                    recovery.withheld,
-                    count=figures.number(recovery.withheld),
+            if recovery.withheld:
+                st.caption(
+                    ngettext(
+                        "{count} missed contact came from a withheld or shared number: nobody can say what became of it.",
+                        "{count} missed contacts came from withheld or shared numbers: nobody can say what became of them.",
+                        recovery.withheld,
+                        count=figures.number(recovery.withheld),
+                    )
                 )
-            )
             if recovery.open:
                 st.caption(
                     ngettext(
