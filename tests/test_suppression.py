@@ -10,14 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from centres import add_people, contact, evaluation, land
+from centres import add_people, contact, evaluation, land, land_spend
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qa_core import query
 from qa_core.access import MINIMUM_ADVISORS, MINIMUM_CONTACTS, Role, Viewer
 from qa_core.errors import AccessDenied
-from qa_core.query.suppression import ALL, Published, Weight
+from qa_core.query import nesting
+from qa_core.query.suppression import ALL, Published, Weight, agree
 from qa_core.records import store
 from qa_core.slices import Filters, Period
 
@@ -235,6 +236,65 @@ def test_the_total_of_a_source_gives_back_none_of_its_campaigns(centre: Path) ->
     }
 
 
+def test_what_covers_a_small_medium_is_not_told_by_the_campaign_that_is_all_of_it(centre: Path) -> None:
+    def of_medium(medium: str, campaign: str, advisors: int, each: int) -> list[dict[str, Any]]:
+        return [{**row, "medium": medium, "campaign": campaign} for row in of_queue("a", advisors, each)]
+
+    # "offline" is of two people; "referral" covers it, so its one campaign, of more people than any other small one, may not be shown either.
+    land_all(
+        of_medium("cpc", "spring", 8, 30), of_medium("cpc", "summer", 8, 20), of_medium("referral", "compared", 8, 4), of_medium("offline", "radio", 1, 2),
+        of_medium("offline", "tram", 2, 2), of_medium("email", "loyal", 6, 2), of_medium("email", "news", 6, 1),
+    )  # fmt: skip
+    assert shown("csat", "medium") == {"cpc": "ok", "email": "suppressed", "offline": "suppressed", "referral": "ok"}
+    hidden = {campaign for campaign, status in shown("csat", "campaign").items() if status == "suppressed"}
+    assert hidden == {"loyal", "news", "radio", "tram"}
+
+
+CAMPAIGNS = {"spring": ("Google", "cpc"), "summer": ("Google", "cpc"), "compared": ("Panel", "referral"), "radio": ("Radio", "offline")}
+CAMPAIGNS |= {"tram": ("Posters", "offline"), "loyal": ("Letter", "email"), "none": ("-", "-")}
+
+
+@given(st.integers(0, 2**32))
+@settings(max_examples=60, deadline=None)
+def test_no_difference_between_dimensions_gives_a_small_value(seed: int) -> None:
+    """The attacker knows which campaigns belong to which source and medium, and eliminates over all that is shown of the three."""
+    draw = random.Random(seed)
+    months = ("2026-03",)
+    size = {campaign: draw.choice((3, 12, 40)) for campaign in CAMPAIGNS}
+    atoms = {
+        (campaign, month): Weight(draw.randint(1, size[campaign]), draw.getrandbits(9) | draw.getrandbits(9) | 1)
+        for campaign in CAMPAIGNS
+        for month in months
+        if draw.random() < 0.8
+    }
+    value_of = {"campaign": lambda campaign: campaign, "source": lambda campaign: CAMPAIGNS[campaign][0], "medium": lambda campaign: CAMPAIGNS[campaign][1]}
+    links = [
+        (one, mine, other, frozenset(value_of[other](campaign) for campaign in CAMPAIGNS if value_of[one](campaign) in mine))
+        for one, other in itertools.permutations(value_of, 2)
+        for mine in nesting.connected(*([value_of[name](campaign) for campaign in CAMPAIGNS] for name in (one, other)))
+    ]
+    tables = {}
+    for name, value in value_of.items():
+        cells: dict[tuple[str, str], Weight] = {}
+        for (campaign, month), weight in atoms.items():
+            cells[value(campaign), month] = cells.get((value(campaign), month), Weight()) + weight
+        tables[name] = Published(cells, {mine for one, mine, *_ in links if one == name})
+    agree(tables, links)
+    shown, small = [], []
+    for name, table in tables.items():
+        for value in (ALL, *table.values):
+            for first, last in ((None, None), *((first, last) for first in months for last in months if first <= last)):
+                inside = [value in (ALL, value_of[name](campaign)) and (first is None or first <= month <= last) for campaign, month in atoms]
+                weight = sum((one for one, is_inside in zip(atoms.values(), inside, strict=True) if is_inside), Weight())
+                if any(inside) and table.shows(value, first, last):
+                    shown.append([int(is_inside) for is_inside in inside])
+                elif any(inside) and not weight.is_safe:
+                    small.append([int(is_inside) for is_inside in inside])
+    basis = reduced(shown)
+    for row in small:
+        assert len(reduced([*basis, row])) > len(basis), f"{row} follows from what is shown"
+
+
 def test_sources_say_no_sum_of_what_is_partly_hidden_from_an_executive_and_list_hidden_lines_last(centre: Path, open_app, add_person) -> None:
     spread = {"Spring": (8, 10), "Summer": (8, 12), "Autumn": (7, 10), "Few": (2, 6), "Fewer": (2, 5)}
     land_all(*([row | {"campaign": name} for row in of_queue("one", *size)] for name, size in spread.items()), of_queue("one", 6, 4, month=6))
@@ -245,3 +305,27 @@ def test_sources_say_no_sum_of_what_is_partly_hidden_from_an_executive_and_list_
     assert not [text.value for text in (*app.caption, *app.markdown) if "nan" in text.value.lower()]
     lines = next(frame.value for frame in app.dataframe if "Contacts" in frame.value)
     assert list(lines["Contacts"].isna()) == sorted(lines["Contacts"].isna()) and lines["Contacts"].isna().any()
+
+
+def test_which_combinations_of_two_dimensions_occur_is_not_told(centre: Path) -> None:
+    # All about invoices are in queue "a" but one: invoices less "a" is the mark of one person, for whoever knows that there is no other combination.
+    rows = of_queue("a", 8, 20), of_queue("b", 8, 20), of_queue("b", 1, 1)
+    reasons = "invoice", "delivery", "invoice"
+    land_all(*([{**row, "reason": reason} for row in group] for group, reason in zip(rows, reasons, strict=True)))
+    assert shown("csat", "queue", "reason") == {(queue, reason): "suppressed" for queue in "ab" for reason in ("delivery", "invoice")}
+    assert shown("csat", "queue", "reason", where=Filters.of(values={"queue": ["a"]})) == {("a", "delivery"): "suppressed", ("a", "invoice"): "suppressed"}
+    assert shown("csat", "queue", where=Filters.of(values={"reason": ["delivery"]})) == {"a": "suppressed", "b": "suppressed"}
+    assert shown("csat", where=Filters.of(values={"reason": ["delivery"], "queue": ["a"]})) == {None: "suppressed"}
+    assert set(shown("csat", "queue", "reason", "month")) == {(queue, reason, "2026-05") for queue in "ab" for reason in ("delivery", "invoice")}
+    with pytest.raises(AccessDenied):
+        shown("csat", "queue", "reason", "channel")
+
+
+def test_of_two_dimensions_of_spend_only_what_was_spent_is_told(centre: Path) -> None:
+    land_all([{**row, "source": "Google", "campaign": "spring"} for row in of_queue("a", 8, 20)], [{**of_queue("a", 1, 1)[0], "source": "Bing"}])
+    land_spend([("2026-05-04", "Google", "spring", 90.0, "EUR")])
+    frame = query.measure(EXECUTIVE, ("spend", "cost_per_contact"), ("source", "campaign"))
+    assert [(row.source, row.campaign, row.kpi, row.status) for row in frame.itertuples()] == [
+        ("Google", "spring", "spend", "small_sample"),
+        ("Google", "spring", "cost_per_contact", "suppressed"),
+    ]

@@ -77,6 +77,7 @@ def _check(viewer: Viewer, chosen: tuple[Kpi, ...], by: tuple[str, ...], where: 
     if viewer.needs_suppression:
         for period in (where.period, *([compare] if compare else [])):
             suppression.require_whole_months(period)
+        suppression.require_few(by)
         suppression.require_offered(overrides)
 
 
@@ -111,12 +112,16 @@ def _giver() -> Callable[[Settings], Given]:
 
 def _counts(question: Question, subject: Subject, asked: list[Kpi]) -> list[Row]:
     beside = beside_the_lake(subject)
-    frame = engines.current().run(statements.BUILDERS[subject](question, asked), beside, **statements.months_of(question, subject))
-    records = frame.to_dict("records")
-    if subject == Subject.CONTACTS:
-        records = totals.add_totals(question, asked, records)
+
+    def find_records(part: Question) -> list[dict[str, Any]]:
+        frame = engines.current().run(statements.BUILDERS[subject](part, asked), beside, **statements.months_of(part, subject))
+        records = frame.to_dict("records")
+        return totals.add_totals(part, asked, records) if subject == Subject.CONTACTS else records
+
+    if question.by and question.viewer.needs_suppression and suppression.crosses(question):
+        return suppression.hide_combinations(question, asked, lambda part: (_group(part, record) for record in find_records(part)))
     rows = []
-    for record in records:
+    for record in find_records(question):
         made = [read_row(kpi, record) for kpi in asked]
         if question.by and not record["present"] and not any(row.n for row in made):
             continue
@@ -134,6 +139,8 @@ def _costs(question: Question, asked: list[Kpi]) -> list[Row]:
     engine, read = engines.current(), statements.months_of(question, Subject.SPEND)
     money = engine.run(statements.on_spend(question), **read).to_dict("records")
     contacts = {_key(question, record): record for record in engine.run(statements.on_attributed(question, asked), **read).to_dict("records")}
+    if question.viewer.needs_suppression and suppression.crosses(question):
+        contacts = {}  # which combinations have contacts is not told; what was spent is
     currencies = {record["currency"] for record in money}
     is_part = not (question.viewer.is_system or question.viewer.role == Role.EXECUTIVE)
     cells: dict[tuple[Any, ...], list[dict[str, Any] | None]] = {}

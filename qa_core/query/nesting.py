@@ -4,7 +4,8 @@ a total of the inner ones too, and small ones among them must not follow from it
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable
+import itertools
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import sqlalchemy as sa
@@ -21,30 +22,46 @@ DIMENSIONS = tuple(sorted(EXECUTIVE_DIMENSIONS - {"week", "month", "grid"}))
 """Of a contact, and without an order: what an executive may cut by."""
 
 Group = frozenset[Any]
+Link = tuple[str, Group, str, Group]
+"""A dimension and values of it, and another dimension with the values that the very same contacts have there."""
 
 
 def find_groups(dimension: str | None) -> tuple[Group, ...]:
     """Sets of values of that dimension, each set covering exactly some values of another dimension over the whole lake."""
-    if dimension not in DIMENSIONS or lake.version("contacts") < 0:
+    groups = {mine for one, mine, _other, _theirs in _find_now() if one == dimension}
+    return tuple(sorted(groups, key=lambda group: sorted(map(str, group))))
+
+
+def find_links(dimension: str | None, among: Collection[str]) -> tuple[Link, ...]:
+    """The links between that dimension and others, those and others, and so on, of the dimensions `among`, each in both directions."""
+    links = [link for link in _find_now() if link[0] in among and link[2] in among]
+    reached = {dimension}
+    while further := {other for one, _mine, other, _theirs in links if one in reached} - reached:
+        reached |= further
+    return tuple(link for link in links if link[0] in reached)
+
+
+def _find_now() -> tuple[Link, ...]:
+    if lake.version("contacts") < 0:
         return ()
     with store.reading() as session:
         names = Names.load(session, frozenset({"site"}))
-    found = _find_all(home.current().lake_url, lake.version("contacts"), tuple(sorted(names.sites.items())))
-    return found[dimension]
+    return _find_all(home.current().lake_url, lake.version("contacts"), tuple(sorted(names.sites.items())))
 
 
 @functools.lru_cache(maxsize=4)
-def _find_all(lake_url: str, version: int, sites: tuple[tuple[str, str], ...]) -> dict[str, tuple[Group, ...]]:
+def _find_all(lake_url: str, version: int, sites: tuple[tuple[str, str], ...]) -> tuple[Link, ...]:
     names = Names({}, dict(sites))
     columns = [cuts.expression(name, CONTACTS.c, names).label(name) for name in DIMENSIONS]
     frame = engines.current().run(sa.select(*columns).where(COUNTED_DIRECTION).distinct())
     values = {name: [cuts.plain(name, value, names) for value in frame[name]] for name in DIMENSIONS}
-    groups: dict[str, tuple[Group, ...]] = {}
-    for inner in DIMENSIONS:
-        every = frozenset(values[inner])
-        made = {group for outer in DIMENSIONS if outer != inner for group in connected(values[inner], values[outer])}
-        groups[inner] = tuple(sorted(made - {every}, key=lambda group: sorted(map(str, group))))
-    return groups
+    links = []
+    for one, other in itertools.permutations(DIMENSIONS, 2):
+        pairs = set(zip(values[one], values[other], strict=True))
+        for mine in sorted(connected(values[one], values[other]), key=lambda group: sorted(map(str, group))):
+            if mine != frozenset(values[one]):
+                links.append((one, mine, other, frozenset(theirs for value, theirs in pairs if value in mine)))
+    return tuple(links)
 
 
 def connected(inner: Iterable[Any], outer: Iterable[Any]) -> set[Group]:

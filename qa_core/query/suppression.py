@@ -3,13 +3,13 @@
 The rule: whatever is asked, only what follows from fixed tables is answered: the total, by month, by one dimension, and by that dimension
 and month. A cell is published when it is large enough, its totals are published, the cells held back in each line are large enough together,
 and no sum of published cells gives it back; where values make up one value of another dimension, they are such a line too. Two dimensions at once,
-months apart, are not published.
+months apart, are not published, nor is which of their combinations occur: a total less the one combination that is not hidden would be the other.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -19,8 +19,10 @@ from qa_core.access import MINIMUM_ADVISORS, MINIMUM_CONTACTS
 from qa_core.errors import AccessDenied
 from qa_core.kpis import Kind, Kpi, Subject
 from qa_core.query import cuts, nesting, statements, totals
+from qa_core.query.cuts import Names
 from qa_core.query.rows import Row
 from qa_core.query.statements import Question
+from qa_core.records import store
 from qa_core.settings import get_setting
 from qa_core.slices import Filters, Period
 from qa_core.wording import N_
@@ -78,6 +80,12 @@ class Published:
         held = self.hidden_months if value is ALL else {month for other, month in self.hidden_cells if other == value}
         inside = {month for month in held if (first_month is None or month >= first_month) and (last_month is None or month <= last_month)}
         return not inside or inside == held
+
+    def hold(self, values: set[Any], cells: set[Cell]) -> None:
+        """Hold these back too, and what has to go with them."""
+        self.hidden_values = _hold_back(self.values, self._held_in_groups(self.hidden_values | values))
+        self.hidden_cells |= cells
+        self._settle()
 
     def _settle(self) -> None:
         """Hold back cells until every line is large enough and nothing small follows from what is left."""
@@ -155,6 +163,59 @@ class Published:
         self.hidden_values |= _hold_back(self.values, self.hidden_values)
 
 
+def agree(tables: Mapping[str, Published], links: Collection[nesting.Link]) -> None:
+    """Hold back in every table what another one hides of the same contacts to cover few people: a medium that covers a small one would
+    else be told by its campaigns, and the small one be what is left."""
+    pairs: dict[tuple[str, str], list[tuple[nesting.Group, nesting.Group]]] = {}
+    for one, mine, other, theirs in links:
+        pairs.setdefault((one, other), []).append((mine, theirs))
+    before = -1
+    while (held := sum(len(table.hidden_values) + len(table.hidden_cells) for table in tables.values())) != before:
+        before = held
+        for (one, other), groups in pairs.items():
+            _follow(tables[one], tables[other], groups)
+
+
+def _follow(hiding: Published, asked: Published, groups: list[tuple[nesting.Group, nesting.Group]]) -> None:
+    """Let nothing of `asked` tell the sum of a group that hides something in `hiding` for the sake of groups that are too small themselves."""
+    place_of = {value: place for place, (mine, _theirs) in enumerate(groups) for value in mine}
+    of_groups: dict[Cell, Weight] = {}
+    for (value, month), weight in hiding.cells.items():
+        if value in place_of:
+            cell = place_of[value], month
+            of_groups[cell] = of_groups.get(cell, Weight()) + weight
+    whole = _summed(of_groups, 0)
+    hidden_groups = {(place, ""): whole[place] for place in {place_of[value] for value in hiding.hidden_values if value in place_of}}
+    hidden_cells = {(place_of[value], month) for value, month in hiding.hidden_cells if value in place_of}
+    values: set[Any] = set()
+    for place, _every in _covering(hidden_groups, (1,)):
+        values |= _smallest_unless_held({value: weight for value, weight in asked.values.items() if value in groups[place][1]}, asked.hidden_values)
+    cells: set[Cell] = set()
+    for place, month in _covering({cell: of_groups[cell] for cell in hidden_cells}):
+        theirs = {cell: weight for cell, weight in asked.cells.items() if cell[0] in groups[place][1] and cell[1] == month}
+        cells |= _smallest_unless_held(theirs, asked.hidden_cells)
+    if values or cells:
+        asked.hold(values, cells)
+
+
+def _covering(hidden: Mapping[Cell, Weight], places: Collection[int] = (0, 1)) -> set[Cell]:
+    """Those of the hidden cells that hang together, by the lines of these places, with small ones that do not cover each other."""
+    found: set[Cell] = set()
+    for place in places:
+        small: dict[Any, Weight] = {}
+        for cell, weight in hidden.items():
+            if not weight.is_safe:
+                small[cell[place]] = small.get(cell[place], Weight()) + weight
+        found |= {cell for cell in hidden if cell[place] in small and not small[cell[place]].is_safe}
+    while further := {cell for cell in hidden if any(cell[0] == other[0] or cell[1] == other[1] for other in found)} - found:
+        found |= further
+    return found
+
+
+def _smallest_unless_held(weights: Mapping[Any, Weight], held: Collection[Any]) -> set[Any]:
+    return {_smallest(weights)} if weights and not any(key in held for key in weights) else set()
+
+
 def _summed(cells: Mapping[Cell, Weight], place: int) -> dict[Any, Weight]:
     sums: dict[Any, Weight] = {}
     for cell, weight in cells.items():
@@ -190,6 +251,12 @@ def require_whole_months(period: Period) -> None:
         raise AccessDenied(N_("You see whole calendar months: choose a period from the first day of a month to the last day of one."))
 
 
+def require_few(dimensions: Collection[str]) -> None:
+    """Raise AccessDenied for a cut by so many dimensions that the lines of its combinations, all hidden, would be thousands."""
+    if len(_apart_from_months(dimensions)) > 2:
+        raise AccessDenied(N_("You see figures by one dimension at a time, and by month besides."))
+
+
 def require_offered(overrides: Mapping[str, str]) -> None:
     """Raise AccessDenied unless every setting has a value that pages show side by side: two thresholds a second apart single contacts out."""
     for name, text in overrides.items():
@@ -210,12 +277,11 @@ def hide_small_cells(question: Question, subject: Subject, asked: list[Kpi], row
     concerned = [row for row in rows if row.kpi in keys]
     if not concerned:
         return
-    dimensions = cuts.dimensions_of(question.by, question.where) - {"month"}
-    if len(dimensions) > 1:
+    if crosses(question):
         for row in concerned:
             row.suppress()
         return
-    dimension = next(iter(dimensions), None)
+    dimension = next(iter(_apart_from_months(cuts.dimensions_of(question.by, question.where))), None)
     published, judged_or_not = weigh(question, subject, weighed, beside, dimension)
     for row in concerned:
         cells = _cells_of(question, dimension, row.by)
@@ -226,6 +292,31 @@ def hide_small_cells(question: Question, subject: Subject, asked: list[Kpi], row
             row.pending = row.unknown_identity = None
             if not row.n:
                 row.suppress()
+
+
+def crosses(question: Question) -> bool:
+    """Whether the question is about two dimensions at once, of which nothing is published."""
+    return len(_apart_from_months(cuts.dimensions_of(question.by, question.where))) > 1
+
+
+def hide_combinations(question: Question, asked: Sequence[Kpi], find_groups: Callable[[Question], Iterable[Mapping[str, Any]]]) -> list[Row]:
+    """The rows of a question that crosses dimensions: every combination of the values that each has alone (`find_groups`), so that none
+    is missing where nothing is."""
+    given = dict(question.where.values)
+    alone = []
+    for name in question.by:
+        where = Filters(question.where.period) if name in ("week", "month") else Filters()
+        found = {group[name] for group in find_groups(replace(question, by=(name,), where=where))}
+        wanted = {None if value is None else cuts.parse_value(name, value) for value in given.get(name, ())}
+        alone.append(found & wanted if name in given else found)
+    rows = [Row(kpi.key, by=dict(zip(question.by, values, strict=True))) for values in itertools.product(*alone) for kpi in asked]
+    for row in rows:
+        row.suppress()
+    return rows
+
+
+def _apart_from_months(dimensions: Collection[str]) -> set[str]:
+    return set(dimensions) - {"month"}
 
 
 def publishes(question: Question, weights: Mapping[Cell, Weight]) -> bool:
@@ -247,12 +338,25 @@ def _cells_of(question: Question, dimension: str | None, by: Mapping[str, Any]) 
 def weigh(
     question: Question, subject: Subject, kpis: list[Kpi], beside: Mapping[str, Any], dimension: str | None
 ) -> tuple[dict[str, Published], dict[str, Published]]:
-    """The weight of every cell over the whole lake, whatever the period asked for: of what each KPI counts, and, where a KPI leaves contacts out
-    and says how many, of those together with the counted.
+    """What is published, whatever the period asked for, by the weight of every cell over the whole lake: of what each KPI counts, and, where a KPI
+    leaves contacts out and says how many, of those together with the counted.
 
     Intervals weigh as many contacts as they count, but nobody is known to stand behind them: alone they are never published.
     """
+    links = nesting.find_links(dimension, set(nesting.DIMENSIONS).intersection(*(kpi.dimensions for kpi in kpis)))
+    weighed = {name: _weigh_alone(question, subject, kpis, beside, name) for name in dict.fromkeys((dimension, *(link[0] for link in links)))}
+    for place, key in [(0, kpi.key) for kpi in kpis] + [(1, kpi.key) for kpi in kpis if kpi.leaves_out]:
+        agree({name: tables[place][key] for name, tables in weighed.items()}, links)
+    return weighed[dimension]
+
+
+def _weigh_alone(
+    question: Question, subject: Subject, kpis: list[Kpi], beside: Mapping[str, Any], dimension: str | None
+) -> tuple[dict[str, Published], dict[str, Published]]:
     by = (dimension, "month") if dimension else ("month",)
+    if dimension == "site":
+        with store.reading() as session:
+            question = replace(question, names=Names.load(session, frozenset({"site"})))
     whole = replace(question, by=by, where=Filters(), by_advisor=True)
     frame = engines.current().run(statements.BUILDERS[subject](whole, kpis), beside)
     months = [cuts.plain("month", value, question.names) for value in frame["by_month"]]
