@@ -28,6 +28,7 @@ CONTACT_COLUMNS = {
     "wait_seconds": N_("Wait"), "talk_seconds": N_("Talk"), "csat": N_("Rating"), "campaign": N_("Campaign"), "customer": N_("Customer"),
 }  # fmt: skip
 """What a list of contacts shows, on the page and in its file, as far as the reader may see it."""
+WAIT = CONTACT_COLUMNS["wait_seconds"]
 MOST_CONTACTS = 5000
 """A file is for reading and passing on, not for carrying the centre away."""
 
@@ -37,9 +38,12 @@ def parameters(kpis: Sequence[str], by: Sequence[str], where: Filters, overrides
     return {"kpis": list(kpis), "by": list(by), **_filters(where), **({"overrides": dict(overrides)} if overrides else {})}
 
 
-def contact_parameters(where: Filters, behind: str | None, order: str, overrides: Mapping[str, str] | None = None) -> dict[str, Any]:
+def contact_parameters(
+    where: Filters, behind: str | None, order: str, overrides: Mapping[str, str] | None = None, waited: query.Waited | None = None
+) -> dict[str, Any]:
     """A list of contacts as plain values, for its link."""
-    return {"behind": behind or "", "order": order, **_filters(where), **({"overrides": dict(overrides)} if overrides else {})}
+    said = {name: value for name, value in (("overrides", dict(overrides or {})), ("waited", list(waited or ()))) if value}
+    return {"behind": behind or "", "order": order, **_filters(where), **said}
 
 
 def number_parameters(period: Period, loose: bool = False) -> dict[str, Any]:
@@ -88,19 +92,22 @@ def build_contacts(
     last_day: str,
     values: list[list[Any]],
     overrides: Mapping[str, str] = {},
+    waited: Sequence[float | None] = (),
     form: str = "csv",
 ) -> downloads.Download:
     """The contacts of a list, the first `MOST_CONTACTS` of them, with the columns that the viewer may see; durations in seconds."""
     where, kpis = read_filters(first_day, last_day, values), (get_kpi(behind),) if behind else ()
+    within = (waited[0], waited[1]) if waited else None
     allowed = query.contact_columns(viewer)
     columns = [name for name in CONTACT_COLUMNS if name in allowed]
-    frame = query.find_contacts(viewer, where, columns, MOST_CONTACTS, order=order, behind=behind or None, overrides=overrides)
-    counted = [_("Contacts"), len(frame), _("of"), query.count_contacts(viewer, where, behind or None, overrides)]
+    frame = query.find_contacts(viewer, where, columns, MOST_CONTACTS, order=order, behind=behind or None, overrides=overrides, waited=within)
+    counted = [_("Contacts"), len(frame), _("of"), query.count_contacts(viewer, where, behind or None, overrides, within)]
+    said = [[_(WAIT), figures.waited(*within)]] if within else []
     titles = [_(CONTACT_COLUMNS[name]) for name in columns]
     header = [_("{title} (seconds)", title=title) if name.endswith("_seconds") else title for name, title in zip(columns, titles, strict=True)]
     rows = ([_contact_cell(name, record[name]) for name in columns] for record in frame.to_dict("records"))
     name = "-".join(["ecoute-contacts", first_day, last_day]).strip("-")
-    return make_file(Sheet(name, header, rows, [*about(viewer, where, kpis, overrides), counted]), form)
+    return make_file(Sheet(name, header, rows, [*said, *about(viewer, where, kpis, overrides), counted]), form)
 
 
 def build_numbers(viewer: Viewer, loose: bool, first_day: str, last_day: str, form: str = "csv") -> downloads.Download:

@@ -58,6 +58,13 @@ def duration(seconds: float) -> str:
     return f"{sign}{number(seconds / 3600)}{NO_BREAK}h"
 
 
+def waited(above: float, until: float | None) -> str:
+    """0, 5 → up to 5 s; 5, 10 → 5 s – 10 s; 1680, None → more than 28 min 00 s."""
+    if until is None:
+        return _("more than {wait}", wait=duration(above))
+    return f"{duration(above)} – {duration(until)}" if above else _("up to {wait}", wait=duration(until))
+
+
 def money(amount: float, currency: str | None) -> str:
     """7.4 EUR → €7.40 or 7,40 €; from a thousand on without cents. Without a currency, the bare amount."""
     from babel.numbers import format_currency

@@ -146,7 +146,8 @@ def build_lines(
 def build_waits(frame: pd.DataFrame, width: int, threshold: float, *, dark: bool = False, height: int = 270) -> go.Figure:
     """How many waited how long, answered and abandoned on top of each other, with the threshold of the service level.
 
-    `frame`: `until` (the last second of a bar that is `width` seconds wide), `answered`, `abandoned`.
+    `frame`: `until` (the last second of a bar that is `width` seconds wide), `answered`, `abandoned`. Each bar carries which of the two it is, and
+    between which seconds.
     """
     tint, figure = colours(dark), go.Figure()
     for name, label, colour, shape in (("answered", N_("Answered"), tint.accent, ""), ("abandoned", N_("Abandoned"), tint.attention, "/")):
@@ -161,6 +162,7 @@ def build_waits(frame: pd.DataFrame, width: int, threshold: float, *, dark: bool
                 "pattern": {"shape": shape, "size": 5, "fgcolor": tint.paper, "solidity": 0.3, "fillmode": "overlay"},
                 "line": {"width": 0},
             },
+            customdata=[[name, int(until - width), int(until)] for until in frame["until"]],
             hovertext=[f"<b>{_(label)}</b><br>{span}<br>n = {figures.number(n)}" for span, n in zip(spans, frame[name], strict=True)],
             hoverinfo="text",
         )

@@ -4,7 +4,7 @@ from qa_core.query.advisors import Advisor, find_advisors, find_evaluations_of, 
 from qa_core.query.callbacks import Recovery, find_recovery
 from qa_core.query.chains import Chain, History, Link, find_chains, find_history
 from qa_core.query.changes import Change, find_changes
-from qa_core.query.contacts import contact_columns, count_contacts, data_span, data_through, find_contacts, find_values, get_contact
+from qa_core.query.contacts import Waited, contact_columns, count_contacts, data_span, data_through, find_contacts, find_values, get_contact
 from qa_core.query.currencies import find_currencies
 from qa_core.query.drivers import Drivers, find_drivers
 from qa_core.query.explaining import Explanation, explain, find_settings
@@ -17,9 +17,10 @@ from qa_core.query.ratings import find_ratings
 from qa_core.query.recorded import RecordedContact, find_recorded
 from qa_core.query.remarks import find_remarks, may_read_remarks
 from qa_core.query.rows import to_json
-from qa_core.query.waits import UNHAPPY_BANDS, find_service_levels, find_unhappy_by_wait, find_waits
+from qa_core.query.waits import LONGEST_WAIT, UNHAPPY_BANDS, find_service_levels, find_unhappy_by_wait, find_waits
 
 __all__ = [
+    "LONGEST_WAIT",
     "UNHAPPY_BANDS",
     "Advisor",
     "Chain",
@@ -31,6 +32,7 @@ __all__ = [
     "Link",
     "RecordedContact",
     "Recovery",
+    "Waited",
     "contact_columns",
     "count_contacts",
     "data_span",

@@ -30,6 +30,8 @@ NEEDS: dict[str, Permission] = {
     **dict.fromkeys(TRACKING, Permission.SEE_TRACKING),
     **dict.fromkeys(SURVEY, Permission.SEE_SATISFACTION),
 }
+Waited = tuple[float, float | None]
+"""Longer than so many seconds (from 0: no wait at all too) and at most as long as so many, without an end where there is None; as bars of waits are cut."""
 NEVER_LISTED = (*NEIGHBOURS, *AS_GIVEN.values(), "month", "batch_id", "customer_key", "advisor_id")
 COMMENT_READERS = frozenset({Role.MANAGER, Role.TEAM_LEAD, Role.ADVISOR})
 """Those who take part in the contact's follow-up; nobody else reads what a customer wrote."""
@@ -70,11 +72,13 @@ def find_contacts(
     order: str = "newest",
     behind: str | None = None,
     overrides: Mapping[str, str] | None = None,
+    waited: Waited | None = None,
 ) -> pd.DataFrame:
     """The contacts in the viewer's scope that match, one row each; may be empty.
 
     `columns`: some of `contact_columns` (default: all). `order`: newest, oldest, longest_wait, longest_talk or lowest_csat.
     `behind`: only the rows that a KPI on contacts counts in its denominator, with settings replaced by `overrides`.
+    `waited`: only those whose wait is known and lies within.
     """
     allowed = contact_columns(viewer)
     wanted = tuple(columns) if columns is not None else allowed
@@ -82,7 +86,7 @@ def find_contacts(
         raise AccessDenied()
     if order not in ORDERS:
         raise Misuse("unknown_order", N_("There is no order {name}. Known: {known}."), name=order, known=", ".join(ORDERS))
-    conditions, names = _conditions(viewer, where, behind, "advisor" in wanted, overrides)
+    conditions, names = _conditions(viewer, where, behind, overrides, waited, with_advisors="advisor" in wanted)
     key = (CONTACTS.c.source_system, CONTACTS.c.contact_id)
     page = sa.select(*key, CONTACTS.c.started_at, CONTACTS.c.month).where(*conditions).order_by(ORDERS[order], *key)
     found = engines.current().run(page.limit(int(limit)).offset(int(offset)), **cuts.months(where.period))
@@ -107,10 +111,16 @@ def _read_page(viewer: Viewer, wanted: tuple[str, ...], found: pd.DataFrame) -> 
     return ordered.loc[list(zip(found["source_system"], found["contact_id"], strict=True))].reset_index(drop=True)
 
 
-def count_contacts(viewer: Viewer, where: Filters = Filters(), behind: str | None = None, overrides: Mapping[str, str] | None = None) -> int:
+def count_contacts(
+    viewer: Viewer,
+    where: Filters = Filters(),
+    behind: str | None = None,
+    overrides: Mapping[str, str] | None = None,
+    waited: Waited | None = None,
+) -> int:
     """How many contacts `find_contacts` could list."""
     viewer.require(Permission.SEE_CONTACTS)
-    conditions, _ = _conditions(viewer, where, behind, overrides=overrides)
+    conditions, _ = _conditions(viewer, where, behind, overrides, waited)
     return int(engines.current().run(sa.select(sa.func.count()).select_from(CONTACTS).where(*conditions), **cuts.months(where.period)).iloc[0, 0])
 
 
@@ -186,7 +196,7 @@ def _column(name: str) -> sa.ColumnElement[Any]:
 
 
 def _conditions(
-    viewer: Viewer, where: Filters, behind: str | None, with_advisors: bool = False, overrides: Mapping[str, str] | None = None
+    viewer: Viewer, where: Filters, behind: str | None, overrides: Mapping[str, str] | None, waited: Waited | None, *, with_advisors: bool = False
 ) -> tuple[list[sa.ColumnElement[bool]], Names]:
     touched = cuts.dimensions_of((), where)
     for dimension in touched:
@@ -196,6 +206,11 @@ def _conditions(
             raise Refusal("cannot_cut", N_("Contacts cannot be chosen by {dimension}."), dimension=dimension)
     question = make_question(viewer, ("advisor",) if with_advisors else (), where, overrides)
     conditions = [viewer.scope(CONTACTS), *cuts.within(where.period, CONTACTS.c), *question.filters(CONTACTS.c)]
+    if waited is not None:
+        (above, until), wait = waited, CONTACTS.c.wait_seconds
+        conditions.append(wait > sa.literal(float(above)) if above else wait >= sa.literal(0.0))
+        if until is not None:
+            conditions.append(wait <= sa.literal(float(until)))
     if behind is not None:
         kpi = declared.get_kpi(behind)
         viewer.require(kpi.needs)

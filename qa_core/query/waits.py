@@ -19,18 +19,18 @@ from qa_core.slices import Filters
 
 UNHAPPY_BANDS = (0, 30, 60, 180, 300, 600)
 """Where each band of waits starts, in seconds; the last has no end."""
-LONGEST = 1800
+LONGEST_WAIT = 1800
 """Longer waits are counted with those of so many seconds."""
 
 
 def find_waits(viewer: Viewer, where: Filters = Filters()) -> pd.DataFrame:
     """How many contacts waited so long: `second` (rounded up, so that a wait of 20.0 s stands with those within a threshold of 20; at most
-    `LONGEST`), `answered`, `abandoned`, sorted; seconds that nobody waited are absent. Only single contacts with a known wait.
+    `LONGEST_WAIT`), `answered`, `abandoned`, sorted; seconds that nobody waited are absent. Only single contacts with a known wait.
 
     Raises AccessDenied for whoever may not see call statistics, for what the viewer may not filter by, and for those who see large cells alone.
     """
     conditions = _conditions(viewer, where)
-    second = sa.func.least(sa.cast(sa.func.ceil(CONTACTS.c.wait_seconds), sa.Integer), sa.literal_column(str(LONGEST))).label("second")
+    second = sa.func.least(sa.cast(sa.func.ceil(CONTACTS.c.wait_seconds), sa.Integer), sa.literal_column(str(LONGEST_WAIT))).label("second")
     counts = [sa.func.count().filter(rows).label(name) for name, rows in (("answered", ANSWERED), ("abandoned", ABANDONED))]
     statement = sa.select(second, *counts).where(*conditions, CONTACTS.c.wait_seconds.is_not(None), sa.or_(ANSWERED, ABANDONED))
     return engines.current().run(statement.group_by(second).order_by(second), **cuts.months(where.period))

@@ -17,8 +17,8 @@ _READ_FROM = "evaluation_from"
 _BESIDE = "advisors_left"
 """How the advisors were looked at before one of them was opened."""
 EXTRA = ("advisor", "outcome", "declared", "surveyed", "source", "medium", "keyword", "tracking_number", "day", "week", "month", "weekday", "hour", "half_hour")
-"""What the address of the list can say beside the row of filters; `behind` besides, the KPI whose contacts are meant, and
-`window`, the days of its first-contact window where they are not those of the settings."""
+"""What the address of the list can say beside the row of filters; `behind` besides, the KPI whose contacts are meant,
+`window`, the days of its first-contact window where they are not those of the settings, and `waited`, the seconds that they waited."""
 
 
 def follow(page_key: str) -> None:
@@ -40,8 +40,9 @@ def is_open_to(viewer: Viewer) -> bool:
     return viewer.can(Permission.SEE_CONTACTS)
 
 
-def to_contacts(values: dict[str, Any], behind: str | None = None, window: str | None = None) -> None:
-    """Callback: narrow the filters to these values and open the contacts, those that the KPI `behind` counts, by that window in days."""
+def to_contacts(values: dict[str, Any], behind: str | None = None, window: str | None = None, waited: str | None = None) -> None:
+    """Callback: narrow the filters to these values and open the contacts, those that the KPI `behind` counts, by that window in days, and that
+    waited so long (`5-10`: more than 5 and at most 10 seconds; `1680-`: more)."""
     row = {dimension: value for dimension, value in values.items() if dimension in filter_bar.PAGES["contacts"]}
     filter_bar.narrow(row)
     parameters: dict[str, str | list[str]] = {dimension: "" if value is None else str(value) for dimension, value in values.items() if dimension not in row}
@@ -49,6 +50,8 @@ def to_contacts(values: dict[str, Any], behind: str | None = None, window: str |
         parameters["behind"] = behind
     if window:
         parameters["window"] = window
+    if waited:
+        parameters["waited"] = waited
     row_said = {name: value for name, value in filter_bar.say("contacts").items() if value}
     st.session_state[_GO] = ("contacts", parameters | row_said)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,7 @@ from qa_core.wording import N_, _, ngettext
 
 PAGE = 100
 WINDOW = "first_contact_days"
+WAITED = re.compile(r"(?P<above>\d{1,5})-(?P<until>\d{1,5})?")
 WIDTHS = {"queue": 145, "reason": 120, "team": 95, "advisor": 145, "outcome": 100, "wait_seconds": 95, "talk_seconds": 100, "csat": 65, "campaign": 140}
 """In pixels: Streamlit measures the first rows alone, which may be empty where later ones are long."""
 ORDERS = {
@@ -40,6 +42,7 @@ class Asked:
     behind: str | None
     window: str | None = None
     """The first-contact window in days, where it is not that of the settings."""
+    waited: query.Waited | None = None
 
     @property
     def overrides(self) -> dict[str, str] | None:
@@ -57,7 +60,7 @@ def read_address(viewer: Viewer, look: Look) -> Asked:
         period = spans.period_of(dimension, value)
         where = where.with_period(period) if period else where.with_value(dimension, value)
     window = st.query_params.get("window") if known and WINDOW in BY_KEY[behind].settings else None
-    return Asked(where, extra, behind if known else None, window if _is_window(window) else None)
+    return Asked(where, extra, behind if known else None, window if _is_window(window) else None, _read_waits(st.query_params.get("waited", "")))
 
 
 def _is_window(text: str | None) -> bool:
@@ -67,24 +70,33 @@ def _is_window(text: str | None) -> bool:
         return False
 
 
+def _read_waits(text: str) -> query.Waited | None:
+    found = WAITED.fullmatch(text)
+    if not found or (found["until"] and int(found["until"]) <= int(found["above"])):
+        return None
+    return float(found["above"]), float(found["until"]) if found["until"] else None
+
+
 def show_asked(asked: Asked) -> None:
     """What the click meant, as buttons that take it back."""
-    if not asked.extra and not asked.behind:
+    if not asked.extra and not asked.behind and not asked.waited:
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
         if asked.behind:
             _show_removable("behind", _("Counted in: {title}", title=cards.title_of(BY_KEY[asked.behind])))
         if asked.window:
             _show_removable("window", f"{_(settings.get_setting(WINDOW).title)}: {figures.days(float(asked.window))}")
+        if asked.waited:
+            _show_removable("waited", f"{_(exports.WAIT)}: {figures.waited(*asked.waited)}")
         for dimension, value in asked.extra:
             _show_removable(dimension, f"{_(slices.get_dimension(dimension).title)}: {figures.name(dimension, value)}")
-        if asked.behind:
+        if asked.behind and not asked.waited:
             explaining.show_link(asked.behind, {dimension: (value,) for dimension, value in asked.extra}, _("Explain this number"))
 
 
 def count(viewer: Viewer, asked: Asked) -> int:
     """How many contacts the list has."""
-    return query.count_contacts(viewer, asked.where, asked.behind, asked.overrides)
+    return query.count_contacts(viewer, asked.where, asked.behind, asked.overrides, asked.waited)
 
 
 def show_list(viewer: Viewer, asked: Asked, total: int) -> None:
@@ -108,6 +120,7 @@ def show_list(viewer: Viewer, asked: Asked, total: int) -> None:
         order,
         asked.behind,
         asked.overrides,
+        asked.waited,
     )
     _note_reading(viewer, asked, page)
     keys = list(zip(frame["source_system"], frame["contact_id"], strict=True))
@@ -117,7 +130,7 @@ def show_list(viewer: Viewer, asked: Asked, total: int) -> None:
     if total > exports.MOST_CONTACTS and viewer.can(Permission.EXPORT_CONTACTS):
         said.caption(_("The file has the first {most} in this order.", most=figures.number(exports.MOST_CONTACTS)))
     with export:
-        links.show_download(_("Export"), "contacts", **exports.contact_parameters(asked.where, asked.behind, order, asked.overrides))
+        links.show_download(_("Export"), "contacts", **exports.contact_parameters(asked.where, asked.behind, order, asked.overrides, asked.waited))
 
 
 def _ask_order(place: Any) -> str:

@@ -7,7 +7,7 @@ import math
 import pandas as pd
 import streamlit as st
 
-from qa_core import exports, figures, findings
+from qa_core import exports, figures, findings, query
 from qa_core.access import Viewer
 from qa_core.charts import traffic as charts
 from qa_core.findings import Finding
@@ -20,6 +20,8 @@ from qa_core.ui.views.traffic import ENOUGH, Clock
 from qa_core.wording import _, ngettext
 
 WAIT = "average_speed_of_answer"
+WAITS_OF = {"answered": WAIT, "abandoned": "average_time_to_abandon"}
+"""The KPI that counts the contacts of each kind of bar: those with a known wait."""
 PERCENTILES = {"p95": ("attention", "dot"), "p90": ("accent", "solid"), "p50": ("reference", "dash")}
 ENOUGH_FOR_TAIL = 100
 """With fewer waits, their longest tenth is fewer than ten people."""
@@ -150,7 +152,16 @@ def _show_spread(viewer: Viewer, look: Look, waits: pd.DataFrame) -> None:
     )
     if beyond:
         caption += ". " + ngettext("{count} longer wait is not drawn", "{count} longer waits are not drawn", beyond, count=figures.number(beyond))
-    cards.show_chart(charts.build_waits(bars, width, threshold, dark=cards.is_dark()), finding, caption, "waits_spread")
+    on_select = _open_waits if drill.is_open_to(viewer) else None
+    cards.show_chart(charts.build_waits(bars, width, threshold, dark=cards.is_dark()), finding, caption, "waits_spread", on_select=on_select)
+
+
+def _open_waits() -> None:
+    """Callback of the bars of waits: the contacts of the one that was clicked."""
+    if clicked := drill.clicked("waits_spread"):
+        outcome, above, until = clicked
+        # Those who waited longest of all stand together in the bar where the count ends.
+        drill.to_contacts({}, WAITS_OF[outcome], waited=f"{above}-{until if until < query.LONGEST_WAIT else ''}")
 
 
 def split_waits(waits: pd.DataFrame, threshold: float) -> tuple[pd.DataFrame, int, int]:
