@@ -45,6 +45,12 @@ def test_what_is_no_half_hour_is_refused(centre: Path, text: str) -> None:
         query.measure(SYSTEM, ("received",), (), Filters.of(values={"half_hour": [text]}))
 
 
+@pytest.mark.parametrize(("dimension", "text"), [("hour", "24"), ("hour", "-1"), ("hour", "9.5"), ("weekday", "0"), ("weekday", "8"), ("weekday", "Monday")])
+def test_what_is_no_hour_and_no_weekday_is_refused_instead_of_finding_nothing(centre: Path, dimension: str, text: str) -> None:
+    with pytest.raises(Misuse):
+        query.measure(SYSTEM, ("received",), (), Filters.of(values={dimension: [text]}))
+
+
 def test_waits_of_a_half_hour_have_percentiles(centre: Path) -> None:
     land([contact("2026-05-04 09:10", wait_seconds=float(wait)) for wait in (10, 20, 30, 40)])
 

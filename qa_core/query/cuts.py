@@ -17,6 +17,7 @@ from qa_core.slices import Filters, Period
 from qa_core.wording import N_
 
 Value = str | int | date | None
+WEEKDAYS, HOURS = range(1, 8), range(24)
 HALF_HOURS = tuple(f"{position // 2:02d}:{position % 2 * 30:02d}" for position in range(48))
 """The half-hours of a day by the clock; the engine counts them, people read them."""
 
@@ -119,7 +120,7 @@ def parse_value(dimension: str, value: Any) -> Value:
         if dimension in ("day", "week"):
             return value if isinstance(value, date) else date.fromisoformat(str(value))
         if dimension in ("weekday", "hour"):
-            return int(value)
+            return WEEKDAYS.index(int(value)) + 1 if dimension == "weekday" else HOURS.index(int(value))
         if dimension == "half_hour":
             return HALF_HOURS[HALF_HOURS.index(str(value))]
         if dimension == "month":
