@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from qa_core import calibration, home, people, query
+from qa_core import calibration, figures, home, people, query
 from qa_core.access import Viewer
 from qa_core.commands import run
 from qa_core.errors import AccessDenied, Refusal
@@ -348,6 +348,27 @@ def test_a_manager_sees_progress_closes_the_round_and_agrees(opened: int, open_a
     app.button(next(button.key for button in app.button if button.label == "Save")).click().run()
     assert not app.exception
     assert calibration.get_results(viewer_of("mona"), opened).round.contacts[0].consensus["answers"] == {"greeting": 2, "answer": 3}
+
+
+def test_a_manager_sees_alignment_and_agreement_over_all_closed_rounds(opened: int, open_app) -> None:
+    first, second = contacts_of(opened)
+    for username, greeting, answer in (("eve", 2, 8), ("max", 1, 6)):
+        submit(username, first, greeting=greeting, answer=answer)
+        submit(username, second, greeting=2, answer=answer)
+    assert "All closed rounds" not in text_of(open_app("mona", "calibration"))
+    calibration.close_round(viewer_of("mona"), opened)
+
+    app = open_app("mona", "calibration")
+
+    # Greeting: 1 of 2 points alike on the first contact, 2 of 2 on the second: 3 / 4.
+    assert not app.exception
+    (whole,) = query.measure(viewer_of("mona"), ("alignment",)).itertuples()
+    assert f"All closed rounds: {figures.percent(whole.value)} of the points alike" in text_of(app)
+    table = next(frame.value for frame in app.dataframe if "Agreement" in frame.value and "Grid" in frame.value)
+    assert sorted(table["Criterion"]) == ["answer", "greeting"]
+    greeting = table.set_index("Criterion").loc["greeting"]
+    assert greeting["Alignment"].startswith("75.0") and greeting["Grid"] == "Small"
+    assert "All closed rounds" not in text_of(open_app("eve", "calibration"))
 
 
 def test_a_manager_opens_a_round_by_the_numbers_of_contacts(room: int, open_app) -> None:

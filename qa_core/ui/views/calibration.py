@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import streamlit as st
 
@@ -11,7 +12,8 @@ from qa_core.access import Permission, Viewer
 from qa_core.calibration import Round, Task
 from qa_core.errors import Refusal
 from qa_core.findings import Finding
-from qa_core.ui import cards, choice, drill, gate, tables
+from qa_core.kpis import get_kpi
+from qa_core.ui import cached, cards, choice, drill, gate, tables
 from qa_core.ui.views import calibration_form, calibration_results, evaluators
 from qa_core.wording import N_, _, ngettext
 
@@ -54,6 +56,8 @@ def _show_rounds(viewer: Viewer) -> None:
             cards.show_heading(Finding(_("There is no calibration round yet")), how)
         return
     _show_list(viewer, rounds)
+    if viewer.can(Permission.MANAGE_CALIBRATIONS):
+        _show_all_closed(viewer)
     asked = st.query_params.get(ROUND)
     found = next((item for item in rounds if str(item.id) == asked), next((item for item in rounds if not item.is_open), rounds[0]))
     if found.is_open:
@@ -114,6 +118,32 @@ def _show_list(viewer: Viewer, rounds: Sequence[Round]) -> None:
         text = ngettext("{n} round is open", "{n} rounds are open", waiting) if waiting else _("No round is open")
         cards.show_heading(Finding(text), _("Click a line to see the round below."))
         tables.show(rows, {head: tables.name_column(head, 220), contacts: tables.count_column(contacts)}, TABLE, choose, height=260)
+
+
+def _show_all_closed(viewer: Viewer) -> None:
+    """The two KPIs of calibration over all closed rounds, criterion by criterion, the least alike first."""
+    (whole,) = cached.measure(viewer, ("alignment",)).itertuples()
+    if figures.is_missing(whole.value):
+        return
+    alignment, agreement = (get_kpi(key) for key in ("alignment", "agreement"))
+    parts: dict[tuple[str, str], dict[str, Any]] = {}
+    for row in cached.measure(viewer, ("alignment", "agreement"), ("grid", "criterion")).itertuples():
+        parts.setdefault((row.grid, row.criterion), {})[row.kpi] = row
+    known = [(key, rows) for key, rows in parts.items() if not figures.is_missing(rows["alignment"].value)]
+    criterion = _("Criterion")
+    lines = [
+        {
+            criterion: figures.name("criterion", name),
+            _("Grid"): grid,
+            cards.title_of(alignment): tables.cell(rows["alignment"]),
+            cards.title_of(agreement): tables.cell(rows["agreement"]),
+        }
+        for (grid, name), rows in sorted(known, key=lambda entry: entry[1]["alignment"].value)
+    ]
+    with st.container(border=True, gap="xxsmall"):
+        text = _("All closed rounds: {alignment} of the points alike", alignment=figures.percent(whole.value))
+        cards.show_heading(Finding(text), _("By criterion, the least alike first; agreement beyond chance is of each criterion alone, with its 95 % interval."))
+        tables.show(lines, {criterion: tables.name_column(criterion, 220)}, "table_alignment", height=260)
 
 
 def _show_open(viewer: Viewer, found: Round) -> None:
