@@ -180,7 +180,7 @@ def test_the_command_line_says_what_is_missing_and_what_to_do_next(centre: Path,
     assert run(["accredit", "eve", "--until", "2020-01-01"]) == 2
     assert run(["accredit", "nobody", "--until", "2999-01-01"]) == 1
     assert run(["accredit", "eve", "--until", "2999-01-01", "--purpose", "proof"]) == 2
-    assert run(["accredit", "eve", "--until", "2999-01-01", "--purpose", "quality"]) == 0
+    assert run(["accredit", "Eve", "--until", "2999-01-01", "--purpose", "quality"]) == 0  # a username as it is signed in with, whatever its case
     assert run(["inform", "--on", "2026-01-06"]) == 2
     assert run(["inform", "Nobody Known", "--on", "2026-01-06"]) == 1
     with store.writing() as session:  # a second one of the same name

@@ -65,7 +65,7 @@ def accredit(
     store.require_ready()
     number = accreditations.accredit(Viewer.SYSTEM, name, parse_day(until), purpose or ())
     made = next(item for item in accreditations.find_all(Viewer.SYSTEM) if item.id == number)
-    print(_("{name} may listen until {day}, for: {purposes}.", name=name, day=made.ends_on.isoformat(), purposes=", ".join(made.purposes)))
+    print(_("{name} may listen until {day}, for: {purposes}.", name=made.username, day=made.ends_on.isoformat(), purposes=", ".join(made.purposes)))
     _say_next()
 
 

@@ -9,7 +9,7 @@ from datetime import date
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from qa_core import home, journal
+from qa_core import home, journal, people
 from qa_core.access import GRANTS, Permission, Role, Viewer
 from qa_core.compliance import gates
 from qa_core.errors import AccessDenied, Misuse, Refusal
@@ -43,6 +43,7 @@ def accredit(viewer: Viewer, username: str, until: date, purposes: Sequence[str]
         raise Misuse("bad_date", N_("{day} is over: an accreditation ends today or later."), day=until.isoformat())
     if unknown := [purpose for purpose in purposes if purpose not in gates.PURPOSES]:
         raise Misuse("unknown_purpose", N_("{purpose} is no purpose. Known: {known}."), purpose=unknown[0], known=", ".join(gates.PURPOSES))
+    username = people.fold(username)
     with store.writing() as session:
         account = session.get(Account, username)
         if account is None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from qa_core import grids, home, journal
+from qa_core import grids, home, journal, people
 from qa_core.access import GRANTS, Permission, Role, Viewer
 from qa_core.compliance import gates
 from qa_core.errors import AccessDenied, Refusal
@@ -79,6 +79,7 @@ def add_plan(viewer: Viewer, content: Mapping[str, Any]) -> int:
     """
     viewer.require(Permission.MANAGE_LISTENING)
     plan = parse_plan(content)
+    plan = replace(plan, evaluators=tuple(dict.fromkeys(map(people.fold, plan.evaluators))))
     _check(viewer, plan)
     grid = _publish_grid(viewer, plan.grid)
     with store.writing() as session:
