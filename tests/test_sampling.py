@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
@@ -259,6 +261,24 @@ def test_the_same_seed_gives_the_same_list_before_and_after_it_is_stored_and_ano
     # Three contacts of an advisor who had none then: only these are added.
     land([*calls("lea", 3)], "second")
     assert sorted(keys(sampling.draw(SYSTEM, "november", 5))) == ["lea0", "lea1", "lea2"]
+
+
+def test_draws_at_once_give_each_advisor_no_more_than_the_plan_says_and_nothing_twice(listened: Any) -> None:
+    listened([*calls("zoe", 30), *calls("max", 30)])
+    sampling.add_plan(SYSTEM, plan(maximum_per_advisor=4))
+    together = threading.Barrier(4)
+
+    def draw(seed: int) -> int:
+        together.wait()
+        return len(sampling.draw(SYSTEM, "november", seed).drawn)
+
+    with ThreadPoolExecutor(4) as pool:
+        drawn = list(pool.map(draw, range(4)))
+
+    assert sorted(drawn) == [0, 0, 0, 8]
+    with store.reading() as session:
+        rows = session.execute(sa.select(DrawnContact.advisor_id, sa.func.count(sa.distinct(DrawnContact.contact_id))).group_by(DrawnContact.advisor_id)).all()
+    assert dict(map(tuple, rows)) == {"zoe": 4, "max": 4}
 
 
 def test_a_draw_can_be_verified_and_says_what_changed_since(listened: Any) -> None:

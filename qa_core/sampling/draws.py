@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -85,25 +85,44 @@ def draw(viewer: Viewer, name: str, seed: int, dry_run: bool = False) -> Result:
     viewer.require(Permission.MANAGE_LISTENING)
     if not 0 <= seed <= HIGHEST_SEED:
         raise Misuse("bad_seed", N_("A seed is a whole number from 0 to {highest}."), highest=HIGHEST_SEED)
-    # Nobody else may draw between what is looked up here and what is written.
-    with store.reading() if dry_run else store.writing() as session:
-        plan = plans.get_row(session, name)
-        gates.require_open(session, None if plan.purpose == plans.TARGETED else plan.purpose)
-        if plan.purpose == plans.TARGETED:
-            raise Refusal("plan_closed", N_("Nothing is drawn for the plan {plan}: its contacts are picked by hand."), plan=name)
-        made = _find_made(session, viewer, plan, seed)
-        result = compute(session, viewer, plan, seed)
-        if made is not None and not result.drawn:
+    # Worked out before the records are locked: over millions of contacts it takes seconds, in which evaluators save their drafts.
+    with store.reading() as session:
+        plan = _get_drawable(session, name)
+        basis, result = _find_basis(session, plan), compute(session, viewer, plan, seed)
+        if dry_run:
+            return _find_made(session, viewer, plan, seed, result) or _give(session, plan, result)
+    with store.writing() as session:
+        plan = _get_drawable(session, name)
+        # Whatever came meanwhile counts; from here on nobody else draws or evaluates.
+        if _find_basis(session, plan) != basis:
+            result = compute(session, viewer, plan, seed)
+        if made := _find_made(session, viewer, plan, seed, result):
             return made
-        if plan.closed_at is not None:
-            raise Refusal("plan_closed", N_("The plan {plan} is closed, nothing more is drawn for it; make a new one."), plan=name)
-        evaluators = assigning.assign(session, plan, [one.advisor_id for one in result.drawn])
-        given = tuple(Picked(**{**vars(one), "evaluator": evaluator}) for one, evaluator in zip(result.drawn, evaluators, strict=True))
-        result = Result(**{**vars(result), "drawn": given})
-        if dry_run or (plan.draws and not result.drawn):
+        result = _give(session, plan, result)
+        if plan.draws and not result.drawn:
             return result
-        stored = _store(session, viewer, plan, result)
-        return Result(**{**vars(result), "draw_id": stored})
+        return replace(result, draw_id=_store(session, viewer, plan, result))
+
+
+def _get_drawable(session: Session, name: str) -> ListeningPlan:
+    plan = plans.get_row(session, name)
+    gates.require_open(session, None if plan.purpose == plans.TARGETED else plan.purpose)
+    if plan.purpose == plans.TARGETED:
+        raise Refusal("plan_closed", N_("Nothing is drawn for the plan {plan}: its contacts are picked by hand."), plan=name)
+    return plan
+
+
+def _find_basis(session: Session, plan: ListeningPlan) -> tuple[str, frame.Evidence]:
+    """All that a draw depends on besides its seed: equal again, it gives the same list."""
+    return _lake_version(), frame.gather(session, plan)
+
+
+def _give(session: Session, plan: ListeningPlan, result: Result) -> Result:
+    """The result with the evaluator of each contact. Raises Refusal for a plan that is closed."""
+    if plan.closed_at is not None:
+        raise Refusal("plan_closed", N_("The plan {plan} is closed, nothing more is drawn for it; make a new one."), plan=plan.name)
+    evaluators = assigning.assign(session, plan, [one.advisor_id for one in result.drawn])
+    return replace(result, drawn=tuple(replace(one, evaluator=evaluator) for one, evaluator in zip(result.drawn, evaluators, strict=True)))
 
 
 def verify(viewer: Viewer, draw_id: int) -> Verification:
@@ -192,8 +211,10 @@ def _digest(found: listening.Frame) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _find_made(session: Session, viewer: Viewer, plan: ListeningPlan, seed: int) -> Result | None:
-    """The newest draw that this viewer made of that plan, with that seed, from the lake as it is."""
+def _find_made(session: Session, viewer: Viewer, plan: ListeningPlan, seed: int, result: Result) -> Result | None:
+    """Where there is nothing more to draw, the newest draw that this viewer made of that plan, with that seed, from the lake as it is."""
+    if result.drawn:
+        return None
     statement = sa.select(Draw).where(Draw.plan_id == plan.id, Draw.seed == seed, Draw.lake_version == _lake_version(), Draw.drawn_by == viewer.username)
     stored = session.scalars(statement.order_by(Draw.id.desc()).limit(1)).first()
     if stored is None:
