@@ -19,6 +19,9 @@ def is_shown(viewer: Viewer, look: Look, count: float | None = None) -> bool:
     if not look.has_data:
         _show_no_data(viewer)
         return True
+    if spans.build_span(viewer, look.first_day, look.last_day) is None:
+        _show_no_whole_month(look)
+        return True
     if count is None:
         received = cached.headline(viewer, ("received",), look.where)["received"]
         count = 1 if received.status == "suppressed" else 0 if figures.is_missing(received.value) else received.value
@@ -38,6 +41,18 @@ def _show_no_data(viewer: Viewer) -> None:
             st.write(_("Nothing was imported yet. An administrator of this centre can do it, under Administration, Imports."))
 
 
+def _show_no_whole_month(look: Look) -> None:
+    with st.container(border=True):
+        st.markdown("#### :material/event_busy: " + _("No whole month yet"))
+        st.write(
+            _(
+                "You see whole months. The data begins on {first}; {month} can be shown once there is data of all of it.",
+                first=figures.day(look.first_day, year=True),
+                month=figures.month(f"{look.last_day:%Y-%m}"),
+            )
+        )
+
+
 def _show_empty_period(viewer: Viewer, look: Look) -> None:
     last = _find_last_month(viewer, look)
     with st.container(border=True):
@@ -46,14 +61,6 @@ def _show_empty_period(viewer: Viewer, look: Look) -> None:
             st.write(_("The last month with contacts is {month}.", month=figures.month(last)))
         elif look.where.values:
             st.write(_("No contact fits these filters in any month."))
-        elif spans.build_span(viewer, look.first_day, look.last_day) is None:
-            st.write(
-                _(
-                    "You see whole months. The data begins on {first}; {month} can be shown once there is data of all of it.",
-                    first=figures.day(look.first_day, year=True),
-                    month=figures.month(f"{look.last_day:%Y-%m}"),
-                )
-            )
         else:
             first_day, last_day = (figures.day(day, year=True) for day in (look.first_day, look.last_day))
             st.write(_("The data goes from {first} to {last}; none of it is in what you may see.", first=first_day, last=last_day))

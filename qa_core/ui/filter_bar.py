@@ -241,7 +241,9 @@ def _ask_period(viewer: Viewer, first_day: date, last_day: date) -> Period:
     titles = {key: _(title) for key, title in spans.choices(viewer).items()}
     held = st.session_state.get("period")
     if not held or not spans.is_known(held, viewer, last_day):
-        held = st.session_state["period"] = spans.default(viewer)
+        held = spans.default(viewer)
+    # Said on every run: a popover is built when it is first opened, and would take the first option, of which the last run said nothing.
+    st.session_state["period"] = held
     if held not in titles:
         titles[held] = _(spans.MONTHS[held]) if held in spans.MONTHS else figures.month(date.fromisoformat(f"{held}-01"), year=True)
     with st.popover(f":material/calendar_month: **{titles[held]}**"):
@@ -261,8 +263,7 @@ def _ask_day(key: str, title: str, default: date) -> date:
 def _ask_comparison() -> str:
     titles = {key: _(title) for key, title in spans.COMPARISONS.items()}
     held = st.session_state.get("compare")
-    if held not in titles:
-        held = st.session_state["compare"] = "previous"
+    held = st.session_state["compare"] = held if held in titles else "previous"
     with st.popover(f":material/compare_arrows: **{titles[held]}**"):
         aligned = _("The same days of the week: moved back by whole weeks, a year by 52 of them. Whole months are compared with whole months.")
         st.radio(_("Compare with"), list(titles), format_func=titles.get, key="compare", help=aligned)

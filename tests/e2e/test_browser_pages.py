@@ -183,6 +183,25 @@ def test_the_filters_of_the_address_survive_a_reload(enter) -> None:
         page.reload()
 
 
+def test_the_period_that_is_shown_is_the_one_that_is_ticked_whenever_its_list_is_first_opened(enter) -> None:
+    page, _heard = enter(Role.MANAGER, "/overview")
+    settle(page)
+    queue = query.find_values(viewer_of(Role.MANAGER), "queue")[0][0]
+    page.get_by_role("button", name="Queue", exact=False).first.click()
+    page.get_by_role("button", name=queue, exact=True).click()
+    page.get_by_role("button", name=f"Queue: {queue}").wait_for()
+    settle(page)
+    page.keyboard.press("Escape")
+
+    page.get_by_role("button", name="28 days").click()
+
+    assert page.get_by_role("radio", name="28 days").is_checked()
+    page.keyboard.press("Escape")
+    page.get_by_role("link", name="Traffic").click()
+    page.get_by_role("heading", level=1, name="Traffic").wait_for()
+    page.get_by_role("button", name="28 days").wait_for()
+
+
 def test_a_line_of_a_table_leads_to_the_advisor_their_contacts_and_from_there_to_one_of_them(enter) -> None:
     page, heard = enter(Role.MANAGER, "/advisors")
     # A canvas has no element for a cell: the second cell of the first line, under the line of headers.
