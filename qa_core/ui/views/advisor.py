@@ -74,7 +74,7 @@ def show_case_mix(viewer: Viewer, side: Side) -> None:
             }
             table.append(line)
         wide = st.column_config.TextColumn(_("Difference"), width=185)
-        columns = {"n": tables.count_column("n"), _("Measure"): tables.name_column(_("Measure")), _("Difference"): wide}
+        columns = {"n": tables.count_column("n"), _("Measure"): tables.name_column(_("Measure"), 172), _("Difference"): wide}
         tables.show(table, columns, "case_mix")
         loose = [standard for standard in standards.values() if standard and standard.matched < LEAST_MATCHED]
         if loose:

@@ -66,12 +66,12 @@ def _row(head: str, name: str, row: dict[str, Any], look: Look, line: list[float
 
 def _columns(head: str, look: Look) -> dict[str, Any]:
     return {
-        head: tables.name_column(head, 124),
-        _("Repeats"): tables.count_column(_("Repeats"), 64),
+        head: tables.name_column(head, 140),
+        _("Repeats"): tables.count_column(_("Repeats"), 62),
         _("Hours"): tables.count_column(_("Hours"), 58),
         _head_of_cost(look): tables.count_column(_head_of_cost(look), 74),
         _("Resolved"): tables.percent_column(_("Resolved"), 68),
-        _("Change"): st.column_config.TextColumn(_("Change"), width=72),
+        _("Change"): st.column_config.TextColumn(_("Change"), width=66),
         _("Trend"): tables.trend_column(_("Trend"), 60),
     }
 
