@@ -162,7 +162,7 @@ def _say_goal(goal: Goal, unit: str, currency: str | None) -> str:
 
 
 def _name_goal(figure: go.Figure, goal: Goal, at: Sequence[date], beside: Sequence[Sequence[float | None]], size: float, text: str, tint: Colours) -> None:
-    """Name the newest target above or below its line, at the first place that the lines `beside` it leave free; where there is none, on a ground of its own.
+    """Name the newest target above or below its line, at the first place that the lines `beside` it leave free; where there is none, the caption alone does.
 
     `size`: the height of the name in the unit of the values.
     """
@@ -177,7 +177,9 @@ def _name_goal(figure: go.Figure, goal: Goal, at: Sequence[date], beside: Sequen
         if all(not _crosses(line[max(position - 1, 0) : position + reach + 1], *sorted((goal.value, goal.value + side * size))) for line in beside)
     )
     place = next(free, None)
-    position, side = place or (start, 1)
+    if place is None:
+        return
+    position, side = place
     figure.add_annotation(
         x=max(at[position], goal.first_day or at[position]),
         y=goal.value,
@@ -186,7 +188,6 @@ def _name_goal(figure: go.Figure, goal: Goal, at: Sequence[date], beside: Sequen
         xanchor="left",
         yanchor="bottom" if side > 0 else "top",
         font={"size": 11, "color": tint.better},
-        bgcolor=None if place else tint.paper,
     )
 
 
