@@ -10,7 +10,7 @@ import streamlit as st
 from qa_core import figures, scoring, wording
 from qa_core.grids import arithmetic, table
 from qa_core.scoring import NOT_APPLICABLE, Criterion, Grid, Result
-from qa_core.ui import gate, tables
+from qa_core.ui import gate, grid_answers, tables
 from qa_core.ui.grid_form import FAILS, HARMS
 from qa_core.wording import _, ngettext
 
@@ -24,7 +24,7 @@ def show(plan: Grid, key: str) -> None:
     st.subheader(_("Try it"), anchor=False)
     st.caption(_("As the evaluator will see it. Answer to see what each answer does; nothing is kept."))
     st.html(STYLE)
-    left, right = st.columns([3, 2], gap="medium")
+    left, right = st.columns([4, 3], gap="medium")
     with right:
         place = st.container(key="stays_in_view")
     shares: dict[str, Any] = {}
@@ -71,7 +71,11 @@ def _ask(criterion: Criterion, key: str) -> Any:
         usual = levels[0] if criterion.bonus else levels[-1]
         # The options stand in the key: a grid that is being written changes them.
         name = f"{key}_{options}"
-        return st.segmented_control(label, options, default=usual, required=True, format_func=_say_answer, key=name, label_visibility="collapsed")
+
+        def say(option: Any) -> str:
+            return grid_answers.say(criterion, grid_answers.code(option))
+
+        return st.segmented_control(label, options, default=usual, required=True, format_func=say, key=name, label_visibility="collapsed")
     with st.container(horizontal=True, vertical_alignment="center"):
         given = st.number_input(label, 0.0, float(highest), 0.0 if criterion.bonus else float(highest), key=f"{key}_{highest}", label_visibility="collapsed")
         if criterion.not_applicable and st.checkbox(_("Not applicable"), key=f"{key}_na"):
@@ -82,7 +86,7 @@ def _ask(criterion: Criterion, key: str) -> Any:
 def _show_result(plan: Grid, result: Result, key: str) -> None:
     with st.container(border=True, gap="small"):
         score = "–" if result.score is None else figures.value(float(result.score), "score")
-        outcome = _("passed") if result.outcome == "pass" else _("failed") if result.outcome == "fail" else _("no outcome")
+        outcome = _("passed") if result.outcome == "pass" else _("not passed") if result.outcome == "fail" else _("no outcome")
         st.markdown(f"### {OUTCOMES.get(result.outcome or '', '')}{score} · {outcome}")
         st.caption(_(arithmetic.FORMULAS[plan.method]))
         if formula := arithmetic.write_formula(plan, result):
@@ -99,7 +103,7 @@ def _show_result(plan: Grid, result: Result, key: str) -> None:
             }
             for one in arithmetic.find_sums(plan, result)
         ]
-        config = {section: tables.name_column(section, 118), points: _narrow(points, 66), weight: _narrow(weight, 74), percent: _narrow(percent, 66)}
+        config = {section: tables.name_column(section, 112), points: _narrow(points, 62), weight: _narrow(weight, 70), percent: _narrow(percent, 62)}
         tables.show(rows, config, f"sums_{key}")
         if result.calculated_score != result.score:
             st.caption(_("Before the critical error: {score}.", score=figures.value(float(result.calculated_score), "score")))
@@ -122,10 +126,6 @@ def _say_weight(criterion: Criterion, answer: scoring.Answer) -> str:
 def _say_section(one: arithmetic.SectionSum) -> str:
     weight = _("weight {weight}", weight=table.say_exactly(one.weight))
     return f"{weight} · " + (_("{share} of the whole", share=figures.percent(float(one.share))) if one.share else _("does not apply"))
-
-
-def _say_answer(answer: Any) -> str:
-    return _("N/A") if answer == NOT_APPLICABLE else figures.number(answer, 0 if float(answer).is_integer() else 1)
 
 
 def _say(text: scoring.Text) -> str:

@@ -24,10 +24,11 @@ def choose(viewer: Viewer) -> Held | None:
     if not found:
         st.info(_("There is no grid yet. An administrator starts a draft here; a manager publishes it."))
         return None
-    title, state, when, by, made = _("Grid"), _("State"), _("Published on"), _("By"), _("Evaluations")
+    title, key, state, when, by, made = _("Grid"), _("Key"), _("State"), _("Published on"), _("By"), _("Evaluations")
     rows = [
         {
             title: say_title(held),
+            key: held.key,
             state: say_state(held),
             when: figures.day(home.to_local(held.published_at).date(), year=True) if held.published_at else None,
             by: held.published_by if held.published_at else held.created_by,
@@ -41,7 +42,7 @@ def choose(viewer: Viewer) -> Held | None:
             st.session_state[CHOSEN] = str(found[cells[0][0]].id)
 
     tables.show(rows, {title: tables.name_column(title, 220), made: tables.count_column(made)}, TABLE, take, height=330)
-    titles = {str(held.id): f"{say_title(held)} · {say_state(held)}" for held in found}
+    titles = {str(held.id): f"{say_title(held)} ({held.key}) · {say_state(held)}" for held in found}
     usual = next(iter(titles))
     if st.session_state.get(scorecard_changes.OPENED):
         st.session_state[CHOSEN] = str(st.session_state.pop(scorecard_changes.OPENED))
@@ -106,7 +107,7 @@ def ask_new(viewer: Viewer) -> None:
 
 
 def _find_sources(viewer: Viewer) -> dict[tuple[str, Any], str]:
-    held = {("version", one.id): f"{say_title(one)} · {say_state(one)}" for one in grids.find_all(viewer)}
+    held = {("version", one.id): f"{say_title(one)} ({one.key}) · {say_state(one)}" for one in grids.find_all(viewer)}
     starters = {("starter", key): _("Starter grid: {key}", key=key) for key in publishing.find_starters()}
     return {**held, **starters, ("empty", None): _("An empty grid")}
 
