@@ -93,11 +93,12 @@ def ask_new(viewer: Viewer) -> None:
         return
     with st.expander(_("New draft"), icon=":material/add:", expanded=not grids.find_all(viewer)):
         left, right = st.columns(2, gap="medium")
-        with left, st.form("new_draft", border=False):
+        # No form: the key that was typed holds for a file, too.
+        with left:
             sources = _find_sources(viewer)
             source = st.selectbox(_("Start from"), list(sources), format_func=lambda one: sources[one], key="draft_source")
             key = st.text_input(_("Key"), placeholder="customer-service", help=_("Empty: that of the grid it starts from."), key="draft_key")
-            if st.form_submit_button(_("Start a draft"), type="primary"):
+            if st.button(_("Start a draft"), type="primary"):
                 _start(source, key.strip())
         with right:
             sent = st.file_uploader(_("Or from a file"), type=list(files.READ), max_upload_size=LARGEST_UPLOAD_MB, key="draft_file")
