@@ -14,7 +14,6 @@ st.title(_("Are we in order?"), anchor=False)
 
 listening_rules.show_outcome()
 listening_rules.show_state(viewer)
-listening_rules.show_excess(viewer)
 listening_rules.show_gates(viewer)
 listening_people.show_accreditations(viewer)
 listening_people.show_notices(viewer)

@@ -46,6 +46,11 @@ def is_permanent(share: RecordedShare) -> bool:
     return share.rate >= PERMANENT_FROM and share.answered >= ENOUGH_ANSWERED
 
 
+def is_exceeded(found: Proportions) -> bool:
+    """Whether a team is recorded throughout, or an advisor heard far more than the rest."""
+    return any(map(is_permanent, found.recorded)) or any(one.is_much for one in found.heard)
+
+
 def find(viewer: Viewer) -> Proportions:
     """What is listened to by advisor, most first, and recorded by team. Advisors who hear their own calls are not counted."""
     viewer.require(Permission.SEE_COMPLIANCE)

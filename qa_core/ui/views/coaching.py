@@ -114,8 +114,8 @@ def _show_table(viewer: Viewer, found: Sequence[Plan], texts: grids.GridTexts, w
         rows.append(row)
     config = {
         who: tables.name_column(who),
-        goal: st.column_config.TextColumn(goal, width=260),
-        state: st.column_config.TextColumn(state, width=180),
+        goal: st.column_config.TextColumn(goal, width=215),
+        state: st.column_config.TextColumn(state, width=165),
         result: st.column_config.TextColumn(result, width=285),
         held: st.column_config.TextColumn(held, width=130),
         about: st.column_config.TextColumn(about, width=320),

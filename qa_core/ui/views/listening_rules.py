@@ -58,6 +58,9 @@ def show_state(viewer: Viewer) -> None:
             waiting,
         )
         st.warning(message, icon=":material/campaign:")
+    elif proportionality.is_exceeded(proportionality.find(viewer)):
+        message = _("Every gate is open, and every advisor is informed.") + " " + _("But recording or listening is beyond measure: see “Within measure” below.")
+        st.warning(message, icon=":material/hearing:")
     else:
         st.success(_("Every gate is open, and every advisor is informed."), icon=":material/verified_user:")
 
@@ -77,9 +80,23 @@ def show_gates(viewer: Viewer) -> None:
     _show_gate(gates.LISTENERS, *(_(text) for text in said), listeners, ", ".join(names))
 
 
-def show_excess(viewer: Viewer) -> None:
-    """Recording or listening beyond measure, and who acts: said before all else, counted at the end of the page."""
+def show_proportions(viewer: Viewer) -> None:
+    """How much was recorded and heard lately, and who stands out."""
     found = proportionality.find(viewer)
+    st.subheader(_("Within measure"), anchor=False)
+    first, last = figures.day(found.first_day), figures.day(found.last_day, year=True)
+    rule = _("Neither recording nor listening may be permanent; nobody is listened to far more than the rest.")
+    told = _(
+        "Told here: a team of which {share} or more of the answered contacts are recorded (of {least} at least), and an advisor of "
+        "whom {heard} contacts or more were listened to, and more than {times} times the mean of "
+        "those listened to. Advisors who hear their own contacts do not count.",
+        share=figures.percent(proportionality.PERMANENT_FROM, 0),
+        least=proportionality.ENOUGH_ANSWERED,
+        heard=proportionality.MUCH_FROM,
+        times=figures.number(proportionality.MUCH_RATIO),
+    )
+    st.caption(_("From {first} to {last}.", first=first, last=last) + " " + rule)
+    st.caption(told)
     for share in found.recorded:
         if proportionality.is_permanent(share):
             team = share.team or _("no team")
@@ -91,25 +108,6 @@ def show_excess(viewer: Viewer) -> None:
         said = _("Listened to far more than the rest: {names}.", names=figures.listing(much))
         who = _("Who acts: the manager, by fewer contacts per advisor in the listening plans; the data protection officer asks what it is for.")
         st.warning(gate.escape(f"{said} {who}"), icon=":material/hearing:")
-
-
-def show_proportions(viewer: Viewer) -> None:
-    """How much was recorded and heard lately, and who stands out."""
-    found = proportionality.find(viewer)
-    st.subheader(_("Within measure"), anchor=False)
-    first, last = figures.day(found.first_day), figures.day(found.last_day, year=True)
-    rule = _("Neither recording nor listening may be permanent; nobody is listened to far more than the rest.")
-    told = _(
-        "Told at the top of this page: a team of which {share} or more of the answered contacts are recorded (of {least} at least), and an advisor of "
-        "whom {heard} contacts or more were listened to, and more than {times} times the mean of "
-        "those listened to. Advisors who hear their own contacts do not count.",
-        share=figures.percent(proportionality.PERMANENT_FROM, 0),
-        least=proportionality.ENOUGH_ANSWERED,
-        heard=proportionality.MUCH_FROM,
-        times=figures.number(proportionality.MUCH_RATIO),
-    )
-    st.caption(_("From {first} to {last}.", first=first, last=last) + " " + rule)
-    st.caption(told)
     left, right = st.columns(2, gap="medium")
     with left:
         if found.recorded:
