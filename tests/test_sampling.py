@@ -263,6 +263,19 @@ def test_the_same_seed_gives_the_same_list_before_and_after_it_is_stored_and_ano
     assert sorted(keys(sampling.draw(SYSTEM, "november", 5))) == ["lea0", "lea1", "lea2"]
 
 
+def test_whoever_may_see_a_draw_gets_the_same_list_from_its_seed(listened: Any, add_person: Callable[..., str]) -> None:
+    listened([*calls("zoe", 9), *calls("lea", 9, team="South")])
+    sampling.add_plan(SYSTEM, plan())
+    for name, site in (("mona", "Lyon"), ("nils", "Nice")):
+        add_person(name, "manager", sites=(site,))
+    norths, souths = (sampling.draw(viewer_of(name), "november", 5) for name in ("mona", "nils"))
+    whole = sampling.draw(SYSTEM, "november", 5)
+
+    assert sampling.draw(viewer_of("mona"), "november", 5).as_json() == norths.as_json()
+    assert {one.advisor_id for one in norths.drawn} == {"zoe"} and {one.advisor_id for one in souths.drawn} == {"lea"}
+    assert whole.as_json() == souths.as_json()  # the newest of the two
+
+
 def test_draws_at_once_give_each_advisor_no_more_than_the_plan_says_and_nothing_twice(listened: Any) -> None:
     listened([*calls("zoe", 30), *calls("max", 30)])
     sampling.add_plan(SYSTEM, plan(maximum_per_advisor=4))

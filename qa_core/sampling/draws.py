@@ -212,11 +212,11 @@ def _digest(found: listening.Frame) -> str:
 
 
 def _find_made(session: Session, viewer: Viewer, plan: ListeningPlan, seed: int, result: Result) -> Result | None:
-    """Where there is nothing more to draw, the newest draw that this viewer made of that plan, with that seed, from the lake as it is."""
+    """Where there is nothing more to draw, the newest draw of that plan that this viewer may see, with that seed, from the lake as it is."""
     if result.drawn:
         return None
-    statement = sa.select(Draw).where(Draw.plan_id == plan.id, Draw.seed == seed, Draw.lake_version == _lake_version(), Draw.drawn_by == viewer.username)
-    stored = session.scalars(statement.order_by(Draw.id.desc()).limit(1)).first()
+    statement = sa.select(Draw).where(Draw.plan_id == plan.id, Draw.seed == seed, Draw.lake_version == _lake_version())
+    stored = next((row for row in session.scalars(statement.order_by(Draw.id.desc())) if may_see(session, viewer, row)), None)
     if stored is None:
         return None
     drawn = tuple(
