@@ -248,6 +248,23 @@ def test_the_recording_rate_is_of_answered_contacts_that_say_so(centre: Path) ->
     assert (share.team, share.recorded, share.answered) == ("North", 3, 4)
 
 
+def test_permanent_recording_is_told_with_who_acts(open_app: Callable[..., AppTest], add_person: Callable[..., str]) -> None:
+    add_person("dora", "dpo")
+    add_person("eve", "evaluator")
+    open_gates()
+    accredit("eve")
+    today = home.today().isoformat()
+    land([contact(f"{today} 10:00", f"n{n}", team="North", recorded=True) for n in range(30)])
+    land([contact(f"{today} 10:00", f"s{n}", team="South", recorded=True) for n in range(29)])
+
+    told = [element.value.replace("\\", "") for element in open_app("dora", "listening_rules").warning]
+
+    assert "recording or listening is beyond measure" in told[0]
+    # South has too few answered contacts for a share to say so.
+    assert [text.split(":")[0] for text in told[1:]] == ["North"]
+    assert "Who acts: the telephony team records a share only" in told[1]
+
+
 def test_the_page_opens_for_the_data_protection_officer_with_what_is_missing(open_app: Callable[..., AppTest], add_person: Callable[..., str]) -> None:
     add_person("dora", "dpo")
     app = open_app("dora")  # it is what they came for
