@@ -38,3 +38,26 @@ def test_a_closed_tab_loses_no_answer(new_page, sign_in_as, draft) -> None:
     again.get_by_text("1 of ").wait_for()
     assert again.locator("textarea").last.input_value() == "Warm and clear"
     assert again.locator(f"[class*='st-key-grid_{draft}_box_']").first.get_by_role("radio").last.get_attribute("aria-checked") == "true"
+
+
+def test_words_are_kept_while_they_are_typed(new_page, sign_in_as, draft) -> None:
+    page = new_page()
+    address = f"/evaluate?id={draft}"
+    page.goto(address)
+    sign_in_as(page, "eve")
+    page.goto(address)
+    page.locator(".player").get_by_role("button", name="Play").wait_for()
+    words = page.locator("textarea").last
+    words.fill("")
+    words.press_sequentially("Names the day of delivery", delay=20)
+    page.wait_for_timeout(4_000)
+    assert words.evaluate("field => field.matches(':focus')")  # never left
+    words.press_sequentially(", twice", delay=20)
+    assert words.input_value() == "Names the day of delivery, twice"
+    page.wait_for_timeout(4_000)
+
+    again = page.context.new_page()
+    page.close()
+    again.goto(address)
+    again.locator(".player").get_by_role("button", name="Play").wait_for()
+    assert again.locator("textarea").last.input_value() == "Names the day of delivery, twice"
