@@ -84,8 +84,9 @@ def test_a_period_that_begins_before_the_data_says_from_when_on_there_is_any(ope
 
 
 def test_an_executive_reads_in_the_first_weeks_when_there_will_be_something_to_see(open_app: Callable[..., AppTest], add_person: Callable[..., str]) -> None:
-    add_people({"a1": "Ann"}, {"Nord": "Lille"})
-    land([contact(f"2026-10-{day:02d} 09:00", team="Nord", advisor_id="a1") for day in (5, 6, 7)])
+    names = {f"a{number}": f"Ann {number}" for number in range(1, 7)}
+    add_people(names, {"Nord": "Lille"})
+    land([contact(f"2026-10-{day:02d} 09:00", team="Nord", advisor_id=name) for day in range(5, 12) for name in names])
     add_person("rex", "executive")
 
     said = [text.value for text in open_app("rex", "satisfaction").markdown]

@@ -19,15 +19,15 @@ def is_shown(viewer: Viewer, look: Look, count: float | None = None) -> bool:
     if not look.has_data:
         _show_no_data(viewer)
         return True
-    if spans.build_span(viewer, look.first_day, look.last_day) is None:
-        _show_no_whole_month(look)
-        return True
     if count is None:
         received = cached.headline(viewer, ("received",), look.where)["received"]
         count = 1 if received.status == "suppressed" else 0 if figures.is_missing(received.value) else received.value
     if count:
         return False
-    _show_empty_period(viewer, look)
+    if spans.build_span(viewer, look.first_day, look.last_day) is None:
+        _show_no_whole_month(look)
+    else:
+        _show_empty_period(viewer, look)
     return True
 
 
