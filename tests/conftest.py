@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -22,6 +23,17 @@ from qa_core.records import store
 
 # For each app that is opened, AppTest looks through all installed packages for components; they stay the same while tests run.
 manifest_scanner.scan_component_manifests = functools.cache(manifest_scanner.scan_component_manifests)
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """One process more than there are processors: that of the browser waits a good part of its time."""
+    return (os.cpu_count() or 1) + 1
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Every file stays in one process; those of the browser share one, so that two servers and two browsers do not slow each other into time limits."""
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group("browser" if item.path.parent.name == "e2e" else item.path.stem))
 
 
 @pytest.fixture(scope="session")

@@ -94,6 +94,7 @@ def test_a_note_says_something_and_ends_after_it_starts(two_sites: Path) -> None
 
 
 def test_a_lead_adds_a_note_from_a_trend_and_takes_it_away(open_app: Callable[..., AppTest], add_person: Callable[..., str], two_sites: Path) -> None:
+    land([contact("2026-05-31 11:00", "missed", team="Nord", outcome="abandoned", wait_seconds=9.0)], "more")  # without any a lead sees no answer rate
     add_person("lea", "team_lead", teams=("Nord",))
     app = open_app("lea", "overview")
     app.text_input(key="note_title_trend_answer_rate").input("New headsets")
