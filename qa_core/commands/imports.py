@@ -117,11 +117,11 @@ def watch_folder(
     file, may hold: kind, system, profile, timezone, date_order, sheet, encoding, delimiter, decimal, columns, units, scales.
     """
     import signal
-    import threading
 
     from qa_core import ingest
     from qa_core.ingest.options import ImportOptions
     from qa_core.ingest.report import FileReport
+    from qa_core.ingest.stopping import Stop
     from qa_core.ingest.watching import Watch, watching_alone
     from qa_core.records import store
 
@@ -135,7 +135,7 @@ def watch_folder(
         raise Misuse("no_folder", N_("There is no folder {path}."), path=str(folder))
     store.require_ready()
     ingest.resume()
-    stop = threading.Event()
+    stop = Stop()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda _number, _frame: stop.set())
     watch = Watch(Viewer.SYSTEM, folder, ImportOptions(system=system, profile=profile, timezone=timezone), tuple(follow or ()), settle, keep, tell)

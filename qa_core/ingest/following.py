@@ -11,7 +11,6 @@ import json
 import os
 import re
 import shutil
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -35,6 +34,7 @@ from qa_core.ingest.folding import Bench, Work, stage_platform
 from qa_core.ingest.options import ImportOptions
 from qa_core.ingest.platforms import asterisk_queue_log
 from qa_core.ingest.report import FileReport
+from qa_core.ingest.stopping import Stop
 from qa_core.wording import N_
 
 LOG_NAME = re.compile(r"queue_log(?:[.-]\d+)*(?:\.gz)?")
@@ -124,7 +124,7 @@ class Follower:
         """Whether the log was cut short or removed, so that what was written to it after the last look may be missing."""
         self._missed = False
 
-    def catch_up(self, stop: threading.Event | None = None) -> Iterator[FileReport]:
+    def catch_up(self, stop: Stop | None = None) -> Iterator[FileReport]:
         """Read and land what is new, step by step; yields the report of each step that brought calls.
 
         A report with a refusal ends it: the step is not done, and will be tried again.

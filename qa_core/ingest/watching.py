@@ -11,7 +11,6 @@ import fcntl
 import hashlib
 import json
 import os
-import threading
 import time
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
@@ -29,6 +28,7 @@ from qa_core.ingest.following import LOG_NAME, Follower
 from qa_core.ingest.kinds import find_kind
 from qa_core.ingest.options import KINDS, ImportOptions
 from qa_core.ingest.report import FileReport
+from qa_core.ingest.stopping import Stop
 from qa_core.records import store
 from qa_core.records.model import SavedMapping
 from qa_core.wording import N_
@@ -99,7 +99,7 @@ class Watch:
         for path in logs:
             self._follow(path.absolute(), self.options)
 
-    def run(self, stop: threading.Event, every: float = 5.0) -> None:
+    def run(self, stop: Stop, every: float = 5.0) -> None:
         """Look again and again until told to stop; the file at work is finished first."""
         while not stop.is_set():
             self.look(stop)
@@ -108,7 +108,7 @@ class Watch:
             stop.wait(every)
         self._ring()
 
-    def run_once(self, stop: threading.Event) -> None:
+    def run_once(self, stop: Stop) -> None:
         """Take what is there and at rest, read the logs to their end, and return."""
         self.look(stop)
         stop.wait(self.settle + 0.01)
@@ -121,9 +121,9 @@ class Watch:
             pipeline.ring()
         self._has_news, self._rung = False, time.monotonic()
 
-    def look(self, stop: threading.Event | None = None) -> None:
+    def look(self, stop: Stop | None = None) -> None:
         """One look: new files are noted, those at rest are taken, logs are read on."""
-        stop = stop or threading.Event()
+        stop = stop or Stop()
         try:
             found = {path: _look_at(path) for path in self._find_files()}
         except OSError as error:
@@ -263,7 +263,7 @@ class Watch:
     def _follow(self, path: Path, options: ImportOptions) -> None:
         self._logs[path] = (Follower(self.viewer, path, options), Sight((0, 0), 0.0))
 
-    def _read_on(self, path: Path, stop: threading.Event) -> None:
+    def _read_on(self, path: Path, stop: Stop) -> None:
         follower, sight = self._logs[path]
         began = time.monotonic()
         if began < sight.due:
