@@ -16,7 +16,10 @@ from sqlalchemy.orm import Session, aliased, selectinload
 
 from qa_core import names as kept_names
 from qa_core.access import Permission, Viewer
-from qa_core.records.model import Account, Advisor, AdvisorAlias, BeforeImage, Evaluation, ManagedSite, Membership, Site, Target, Team, TeamLead
+from qa_core.records.evaluations import Evaluation
+from qa_core.records.imports import BeforeImage
+from qa_core.records.people import Account, Advisor, AdvisorAlias, ManagedSite, Membership, Site, Team, TeamLead
+from qa_core.records.steering import Target
 
 Pair = tuple[str | None, str | None]
 """What a file says of an advisor: the text in the advisor's column (an id or a name), and the name beside it, if any."""

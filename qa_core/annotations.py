@@ -14,7 +14,8 @@ from sqlalchemy.orm import Session
 from qa_core import home, journal, query
 from qa_core.access import Permission, Role, Viewer
 from qa_core.errors import AccessDenied, Misuse
-from qa_core.records import model, store
+from qa_core.records import steering, store
+from qa_core.records.people import Site, Team
 from qa_core.slices import Filters, Period
 from qa_core.targets import CENTRE, Scope
 from qa_core.wording import N_
@@ -54,7 +55,7 @@ def find(viewer: Viewer, where: Filters = Filters()) -> tuple[Note, ...]:
     """
     with store.reading() as session:
         reach = _Reach(viewer, _site_of_teams(session))
-        rows = session.scalars(sa.select(model.Annotation).order_by(model.Annotation.starts_on, model.Annotation.id)).all()
+        rows = session.scalars(sa.select(steering.Annotation).order_by(steering.Annotation.starts_on, steering.Annotation.id)).all()
     chosen = dict(where.values)
     kept = [row for row in rows if _touches(row, where.period) and _concerns(row, chosen, reach.site_of) and reach.may_see(_scope(row))]
     return tuple(_as_note(row, reach.may_write(_scope(row))) for row in kept)
@@ -66,7 +67,7 @@ def find_scopes(viewer: Viewer) -> tuple[Scope, ...]:
         return ()
     with store.reading() as session:
         reach = _Reach(viewer, _site_of_teams(session))
-        sites = session.scalars(sa.select(model.Site.name).order_by(model.Site.name)).all()
+        sites = session.scalars(sa.select(Site.name).order_by(Site.name)).all()
     named = (("site", sites), ("team", sorted(reach.site_of)), ("queue", sorted(reach.queues)))
     scopes: list[Scope] = [CENTRE, *((dimension, name) for dimension, names in named for name in names)]
     return tuple(scope for scope in scopes if reach.may_write(scope))
@@ -86,7 +87,7 @@ def add(viewer: Viewer, title: str, first_day: date, last_day: date | None = Non
     if (dimension, name) not in find_scopes(viewer):
         raise AccessDenied()
     with store.writing() as session:
-        row = model.Annotation(
+        row = steering.Annotation(
             title=title, dimension=dimension, dimension_value=name, starts_on=period.first_day, ends_on=period.last_day, author=viewer.username
         )
         session.add(row)
@@ -99,7 +100,7 @@ def remove(viewer: Viewer, number: int) -> None:
     """Take a note away, and say so in the journal. Raises AccessDenied for one that does not exist or is about what the viewer may not write of."""
     viewer.require(Permission.EDIT_NOTES)
     with store.writing() as session:
-        row = session.get(model.Annotation, number)
+        row = session.get(steering.Annotation, number)
         if row is None or not _Reach(viewer, _site_of_teams(session)).may_write(_scope(row)):
             raise AccessDenied()
         session.delete(row)
@@ -139,18 +140,18 @@ class _Reach:
 
 
 def _site_of_teams(session: Session) -> dict[str, str | None]:
-    return {row.name: row.site_name for row in session.scalars(sa.select(model.Team))}
+    return {row.name: row.site_name for row in session.scalars(sa.select(Team))}
 
 
-def _scope(row: model.Annotation) -> Scope:
+def _scope(row: steering.Annotation) -> Scope:
     return row.dimension, row.dimension_value
 
 
-def _touches(row: model.Annotation, period: Period) -> bool:
+def _touches(row: steering.Annotation, period: Period) -> bool:
     return (period.first_day is None or period.first_day <= row.ends_on) and (period.last_day is None or row.starts_on <= period.last_day)
 
 
-def _concerns(row: model.Annotation, chosen: Mapping[str, tuple[Any, ...]], site_of: Mapping[str, str | None]) -> bool:
+def _concerns(row: steering.Annotation, chosen: Mapping[str, tuple[Any, ...]], site_of: Mapping[str, str | None]) -> bool:
     if row.dimension is None:
         return True
     if row.dimension in chosen and row.dimension_value not in chosen[row.dimension]:
@@ -158,10 +159,10 @@ def _concerns(row: model.Annotation, chosen: Mapping[str, tuple[Any, ...]], site
     return row.dimension != "site" or "team" not in chosen or row.dimension_value in {site_of.get(team) for team in chosen["team"]}
 
 
-def _as_note(row: model.Annotation, is_mine: bool) -> Note:
+def _as_note(row: steering.Annotation, is_mine: bool) -> Note:
     return Note(row.id, row.title, row.dimension, row.dimension_value, row.starts_on, row.ends_on, row.author, row.created_at, is_mine)
 
 
-def _say(row: model.Annotation) -> str:
+def _say(row: steering.Annotation) -> str:
     days = f"{row.starts_on}" if row.starts_on == row.ends_on else f"{row.starts_on} {row.ends_on}"
     return " ".join(part for part in (days, row.dimension or "centre", row.dimension_value) if part)

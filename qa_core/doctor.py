@@ -14,7 +14,10 @@ from qa_core import home, journal, lake, oversight, wording
 from qa_core.access import Role
 from qa_core.errors import Refusal
 from qa_core.records import store
-from qa_core.records.model import ALERTS, Account, AlertRule, DueWork, ImportBatch, now
+from qa_core.records.base import now
+from qa_core.records.imports import ALERTS, DueWork, ImportBatch
+from qa_core.records.people import Account
+from qa_core.records.steering import AlertRule
 from qa_core.wording import N_, _
 
 OK, WARN, BAD = "ok", "warn", "bad"

@@ -9,7 +9,7 @@ from typing import Any
 from qa_core import downloads, figures, home, numbers, query, slices
 from qa_core.access import Permission, Viewer
 from qa_core.kpis import Kpi, get_kpi
-from qa_core.records.model import now
+from qa_core.records.base import now
 from qa_core.setting_words import setting_value, since
 from qa_core.settings import get_setting
 from qa_core.sheets import DAY, MOMENT, MONTH, Cell, Sheet, make_file, plain, unit_format

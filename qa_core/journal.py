@@ -18,7 +18,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from qa_core import home
-from qa_core.records.model import JournalRow, now
+from qa_core.records.base import now
+from qa_core.records.journal import JournalRow
 
 FIRST_MAC = "0" * 64
 NOTED = "journal_end"

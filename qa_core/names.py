@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from qa_core.records.model import NameDecision
+from qa_core.records.conventions import NameDecision
 
 KINDS = ("advisor", "queue", "reason", "campaign")
 """What may have several names that mean the same; advisors are named by their ids."""

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from qa_core import downloads, exports, journal
 from qa_core.access import Permission, Viewer
 from qa_core.records import store
-from qa_core.records.model import JournalRow
+from qa_core.records.journal import JournalRow
 from qa_core.sheets import Sheet, make_file
 from qa_core.wording import _, ngettext
 

@@ -20,7 +20,8 @@ from qa_core import home, journal, names, passwords
 from qa_core.access import Permission, Role, TeamSpan, Viewer
 from qa_core.errors import AccessDenied, Misuse, Refusal
 from qa_core.records import store
-from qa_core.records.model import Account, AccountRequest, Advisor, ManagedSite, Site, Team, TeamLead, now
+from qa_core.records.base import now
+from qa_core.records.people import Account, AccountRequest, Advisor, ManagedSite, Site, Team, TeamLead
 from qa_core.wording import LANGUAGES, N_
 
 PRIVILEGED = frozenset({Role.DPO, Role.ADMIN, Role.EXECUTIVE})

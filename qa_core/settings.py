@@ -19,7 +19,8 @@ from sqlalchemy.orm import Session
 from qa_core import home, journal
 from qa_core.access import Permission, Viewer
 from qa_core.errors import Misuse
-from qa_core.records.model import CONVENTIONS, DueWork, SettingValue
+from qa_core.records.imports import CONVENTIONS, DueWork
+from qa_core.records.steering import SettingValue
 from qa_core.wording import N_
 
 SERVICE_LEVEL_FORMULAS = (

@@ -20,7 +20,8 @@ from qa_core import home, journal, passwords, people, settings
 from qa_core.access import Viewer
 from qa_core.errors import AccessDenied, Refusal
 from qa_core.records import store
-from qa_core.records.model import Account, LoginSession, SignInThrottle, now
+from qa_core.records.base import now
+from qa_core.records.people import Account, LoginSession, SignInThrottle
 from qa_core.wording import N_
 
 IDLE, LONGEST = timedelta(minutes=30), timedelta(hours=8)

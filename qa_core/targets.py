@@ -19,7 +19,9 @@ from qa_core import home, journal, names, query, spans
 from qa_core.access import Permission, Role, Viewer
 from qa_core.errors import AccessDenied, Misuse, Refusal
 from qa_core.kpis import BY_KEY, Kpi, Unit, get_kpi
-from qa_core.records import model, store
+from qa_core.records import steering, store
+from qa_core.records.base import now
+from qa_core.records.people import Site, Team
 from qa_core.slices import Filters, Period
 from qa_core.wording import N_
 
@@ -136,8 +138,8 @@ def find_scopes(viewer: Viewer) -> tuple[Scope, ...]:
         return ()
     with store.reading() as session:
         reach = find_reach(session, viewer)
-        names_of = {"site": session.scalars(sa.select(model.Site.name).order_by(model.Site.name)).all()}
-        names_of["team"] = session.scalars(sa.select(model.Team.name).order_by(model.Team.name)).all()
+        names_of = {"site": session.scalars(sa.select(Site.name).order_by(Site.name)).all()}
+        names_of["team"] = session.scalars(sa.select(Team.name).order_by(Team.name)).all()
     reader = viewer if viewer.can(Permission.SEE_CALL_STATISTICS) else Viewer.SYSTEM
     names_of["queue"] = sorted(name for name, _count in query.find_values(reader, "queue") if name is not None)
     scopes: list[Scope] = [CENTRE, *((dimension, name) for dimension, found in names_of.items() for name in found)]
@@ -161,8 +163,8 @@ def set_target(viewer: Viewer, kpi: str, text: str, dimension: str | None = None
             raise AccessDenied()
         require_place(session, dimension, name)
         key = {"kpi": kpi, "dimension": dimension, "dimension_value": name, "starts_on": period.first_day, "ends_on": period.last_day}
-        row = session.scalar(sa.select(model.Target).filter_by(**key)) or model.Target(**key)
-        row.value, row.set_by, row.set_at = value, viewer.username, model.now()
+        row = session.scalar(sa.select(steering.Target).filter_by(**key)) or steering.Target(**key)
+        row.value, row.set_by, row.set_at = value, viewer.username, now()
         session.add(row)
         session.flush()
         journal.record(session, viewer.username, "target_set", f"{kpi}={value:g} {dimension or 'centre'} {name or ''}".strip(), reason=_say(period))
@@ -173,7 +175,7 @@ def remove(viewer: Viewer, number: int) -> None:
     """Take a target away, and say so in the journal. Raises AccessDenied for one that does not exist or that the viewer may not set."""
     viewer.require(Permission.EDIT_TARGETS)
     with store.writing() as session:
-        row = session.get(model.Target, number)
+        row = session.get(steering.Target, number)
         if row is None or not _may_set(viewer, (row.dimension, row.dimension_value), find_reach(session, viewer)):
             raise AccessDenied()
         session.delete(row)
@@ -200,9 +202,9 @@ def parse_value(kpi: Kpi, text: str) -> float:
 
 def require_place(session: Session, dimension: str | None, name: str | None) -> None:
     """Raise Refusal unless there is that team, site or queue."""
-    if dimension == "team" and session.get(model.Team, name) is None:
+    if dimension == "team" and session.get(Team, name) is None:
         raise Refusal("unknown_team", N_("There is no team {name}."), name=name)
-    if dimension == "site" and session.get(model.Site, name) is None:
+    if dimension == "site" and session.get(Site, name) is None:
         raise Refusal("unknown_site", N_("There is no site {name}."), name=name)
     if dimension == "queue" and name not in dict(query.find_values(Viewer.SYSTEM, "queue")):
         raise Refusal("unknown_queue", N_("No contact was ever in a queue {name}."), name=name)
@@ -218,7 +220,7 @@ class Reach:
 
 def find_reach(session: Session, viewer: Viewer) -> Reach:
     """How far that viewer manages."""
-    site_of = dict(session.execute(sa.select(model.Team.name, model.Team.site_name)).all())
+    site_of = dict(session.execute(sa.select(Team.name, Team.site_name)).all())
     managed = set(viewer.managed_teams)
     sites = frozenset(site for name, site in site_of.items() if name in managed and site is not None)
     return Reach(sites, bool(site_of) and viewer.sees_unassigned and set(site_of) <= managed)
@@ -250,15 +252,15 @@ def _may_set(viewer: Viewer, scope: Scope, reach: Reach) -> bool:
 
 
 def _site_of_teams(session: Session) -> dict[str, str]:
-    return {team: site for team, site in session.execute(sa.select(model.Team.name, model.Team.site_name)) if site is not None}
+    return {team: site for team, site in session.execute(sa.select(Team.name, Team.site_name)) if site is not None}
 
 
 def _read(session: Session, kpis: Iterable[str] | None = None) -> list[Target]:
-    chosen = [] if kpis is None else [model.Target.kpi.in_(list(kpis))]
-    return [_as_target(row) for row in session.scalars(sa.select(model.Target).where(*chosen).order_by(model.Target.id)) if row.kpi in BY_KEY]
+    chosen = [] if kpis is None else [steering.Target.kpi.in_(list(kpis))]
+    return [_as_target(row) for row in session.scalars(sa.select(steering.Target).where(*chosen).order_by(steering.Target.id)) if row.kpi in BY_KEY]
 
 
-def _as_target(row: model.Target) -> Target:
+def _as_target(row: steering.Target) -> Target:
     return Target(row.id, row.kpi, row.value, row.dimension, row.dimension_value, row.starts_on, row.ends_on, row.set_by, row.set_at)
 
 

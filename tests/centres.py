@@ -11,7 +11,9 @@ import pyarrow as pa
 
 from qa_core import facts, lake
 from qa_core.records import store
-from qa_core.records.model import Advisor, Evaluation, EvaluationAnswer, Site, Team, now
+from qa_core.records.base import now
+from qa_core.records.evaluations import Evaluation, EvaluationAnswer
+from qa_core.records.people import Advisor, Site, Team
 
 ENVIRONMENT = ("QA_DATABASE_URL", "QA_LAKE_URL", "QA_ENGINE_URL", "QA_TIMEZONE", "QA_COUNTRY", "QA_LANGUAGE")
 """What a test must not take over from whoever runs it."""

@@ -10,7 +10,8 @@ from qa_core import people, scoring
 from qa_core.access import Viewer
 from qa_core.evaluations import completing
 from qa_core.records import store
-from qa_core.records.model import Grid, now
+from qa_core.records.base import now
+from qa_core.records.evaluations import Grid
 from tests.centres import add_people, contact, evaluation, land
 
 GRID = {

@@ -11,8 +11,9 @@ from qa_core.access import Viewer
 from qa_core.evaluations import drafting
 from qa_core.ingest import batches
 from qa_core.records import store
+from qa_core.records.base import now
+from qa_core.records.evaluations import Evaluation, Grid
 from qa_core.records.listening import Draw, DrawnContact, ListeningPlan, Recording
-from qa_core.records.model import Evaluation, Grid, now
 from tests import centres, listening
 
 CALLS = home.PROJECT / "data" / "demo_calls"

@@ -13,7 +13,9 @@ from qa_core.access import Viewer
 from qa_core.ingest.options import ImportOptions
 from qa_core.ingest.report import FileReport
 from qa_core.records import store
-from qa_core.records.model import Evaluation, EvaluationAnswer, Membership, WaitingRow
+from qa_core.records.evaluations import Evaluation, EvaluationAnswer
+from qa_core.records.imports import WaitingRow
+from qa_core.records.people import Membership
 
 CALLS = """contact_id,started_at,advisor,team,customer,outcome,wait_seconds,talk_seconds,tracking_number
 C1,2026-03-02 09:00:00,Diane,North,0612345601,answered,10,120,+33170000001

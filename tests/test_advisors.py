@@ -21,7 +21,7 @@ from qa_core.errors import AccessDenied
 from qa_core.ingest.options import ImportOptions
 from qa_core.kpis import get_kpi
 from qa_core.records import store
-from qa_core.records.model import JournalRow
+from qa_core.records.journal import JournalRow
 from qa_core.slices import Filters
 from qa_core.statistics import Sums
 from qa_core.ui import menu

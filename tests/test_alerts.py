@@ -19,7 +19,8 @@ from qa_core.alerts import Rule, RuleKind
 from qa_core.commands import run
 from qa_core.errors import AccessDenied, Misuse, Refusal
 from qa_core.records import store
-from qa_core.records.model import AlertRule, JournalRow
+from qa_core.records.journal import JournalRow
+from qa_core.records.steering import AlertRule
 
 SYSTEM = Viewer.SYSTEM
 MANAGER = Viewer("max", Role.MANAGER, managed_teams=("Nord",))

@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from qa_core import doctor, journal, oversight
 from qa_core.records import store
-from qa_core.records.model import JournalRow
+from qa_core.records.journal import JournalRow
 
 
 def act(*actions: str) -> None:

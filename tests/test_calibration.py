@@ -18,8 +18,11 @@ from qa_core.errors import AccessDenied, Refusal
 from qa_core.evaluations import drafting, reading
 from qa_core.query import calibrated
 from qa_core.records import store
+from qa_core.records.base import now
+from qa_core.records.evaluations import Evaluation, Grid
+from qa_core.records.journal import JournalRow
 from qa_core.records.listening import CalibrationContact
-from qa_core.records.model import Account, Evaluation, Grid, JournalRow, now
+from qa_core.records.people import Account
 from qa_core.slices import Filters
 from tests import centres, listening
 

@@ -21,8 +21,11 @@ from qa_core.coaching.needs import Kind
 from qa_core.errors import AccessDenied, Misuse, Refusal
 from qa_core.query.grids import GridTexts
 from qa_core.records import store
+from qa_core.records.base import now
+from qa_core.records.evaluations import Evaluation
+from qa_core.records.journal import JournalRow
 from qa_core.records.listening import CoachingPlan, Dispute
-from qa_core.records.model import Account, Evaluation, JournalRow, Membership, now
+from qa_core.records.people import Account, Membership
 from qa_core.slices import Period
 from tests.centres import add_people, contact, evaluation
 

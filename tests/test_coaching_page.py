@@ -12,7 +12,8 @@ from qa_core import home
 from qa_core.access import Role, TeamSpan, Viewer
 from qa_core.coaching import plans
 from qa_core.records import store
-from qa_core.records.model import Evaluation, Membership
+from qa_core.records.evaluations import Evaluation
+from qa_core.records.people import Membership
 from qa_core.ui import menu
 from tests.centres import add_people, contact, evaluation, land
 

@@ -17,8 +17,10 @@ from qa_core.commands import run
 from qa_core.compliance import accreditations, gates, notices, proportionality
 from qa_core.errors import AccessDenied, Misuse, Refusal
 from qa_core.records import store
+from qa_core.records.base import now
+from qa_core.records.journal import JournalRow
 from qa_core.records.listening import Accreditation, GateValue, Playback, Recording
-from qa_core.records.model import Advisor, JournalRow, now
+from qa_core.records.people import Advisor
 from tests.centres import add_people, contact, land
 from tests.listening import ENTERED, accredit, inform, open_gates
 

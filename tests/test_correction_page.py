@@ -12,7 +12,7 @@ from qa_core.compliance import accreditations
 from qa_core.errors import AccessDenied
 from qa_core.evaluations import amending, answering, disputes, drafting
 from qa_core.records import store
-from qa_core.records.model import Evaluation
+from qa_core.records.evaluations import Evaluation
 from tests.imported import bring
 from tests.test_drafting import BEST, SERVICE, draw, evaluation_of, room, viewer_of
 from tests.test_evaluate_page import texts

@@ -20,7 +20,11 @@ from qa_core.demo import accounts
 from qa_core.errors import AccessDenied, Refusal
 from qa_core.irritants import listing
 from qa_core.records import store
-from qa_core.records.model import Account, Advisor, AdvisorAlias, Base, Evaluation, EvaluationAnswer, Grid, ImportBatch, JournalRow, Membership
+from qa_core.records.base import Base
+from qa_core.records.evaluations import Evaluation, EvaluationAnswer, Grid
+from qa_core.records.imports import ImportBatch
+from qa_core.records.journal import JournalRow
+from qa_core.records.people import Account, Advisor, AdvisorAlias, Membership
 from qa_core.slices import Filters, Period
 
 PLAN = demo.Plan(last_day=date(2026, 11, 22), months=4, advisors=12, contacts=4_000)

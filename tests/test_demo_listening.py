@@ -15,7 +15,7 @@ from qa_core.compliance import accreditations, gates, notices
 from qa_core.demo import recordings as calls
 from qa_core.records import store
 from qa_core.records.listening import AdvisorNotice, GateValue, Recording
-from qa_core.records.model import Account, Advisor
+from qa_core.records.people import Account, Advisor
 
 SYSTEM = Viewer.SYSTEM
 TINY = demo.Plan(last_day=date(2026, 11, 22), months=2, advisors=6, contacts=2_500)

@@ -16,8 +16,11 @@ from qa_core.errors import AccessDenied, Refusal
 from qa_core.evaluations import ImportedEvaluation, Intake, Mark, disputes, reading
 from qa_core.evaluations.disputes import Decision
 from qa_core.records import store
+from qa_core.records.base import now
+from qa_core.records.evaluations import Evaluation
+from qa_core.records.imports import ImportBatch
+from qa_core.records.journal import JournalRow
 from qa_core.records.listening import Dispute, Draw, DrawnContact, EvaluationRevision, ListeningPlan
-from qa_core.records.model import Evaluation, ImportBatch, JournalRow, now
 from qa_core.slices import Period
 from tests import evaluated
 from tests.evaluated import viewer

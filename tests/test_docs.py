@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from qa_core import acts, facts, home, people
 from qa_core.locale.__main__ import collect, missing, read
-from qa_core.records.model import Base
+from qa_core.records.base import Base
 
 SOURCES = [path for root in ("qa_core", "pages") for path in sorted((home.PROJECT / root).rglob("*.py"))]
 GETTEXT = {"_": 1, "N_": 1, "ngettext": 2}

@@ -22,8 +22,11 @@ from qa_core.errors import AccessDenied, Misuse, Refusal
 from qa_core.evaluations import amending, disputes, drafting, publishing
 from qa_core.query import answers as published
 from qa_core.records import store
+from qa_core.records.base import now
+from qa_core.records.evaluations import Evaluation, Grid
+from qa_core.records.journal import JournalRow
 from qa_core.records.listening import Accreditation, Draw, DrawnContact, EvaluationRevision, ListeningPlan
-from qa_core.records.model import Account, Evaluation, Grid, JournalRow, now
+from qa_core.records.people import Account
 from tests import centres, listening
 
 SERVICE = home.PROJECT / "data/scorecards/customer_service.toml"

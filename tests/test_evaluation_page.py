@@ -16,8 +16,11 @@ from qa_core.evaluations import Intake, answering, disputes, drafting, reading
 from qa_core.evaluations.importing import ImportedEvaluation, Mark
 from qa_core.query import find_own_evaluations
 from qa_core.records import store
+from qa_core.records.base import now
+from qa_core.records.evaluations import Evaluation
+from qa_core.records.imports import ImportBatch
+from qa_core.records.journal import JournalRow
 from qa_core.records.listening import Dispute
-from qa_core.records.model import Evaluation, ImportBatch, JournalRow, now
 from qa_core.slices import Period
 from tests import evaluated
 from tests.evaluated import GIVEN, viewer

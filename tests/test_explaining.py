@@ -21,7 +21,7 @@ from qa_core.commands import run
 from qa_core.errors import AccessDenied
 from qa_core.kpis import Subject
 from qa_core.records import store
-from qa_core.records.model import Grid
+from qa_core.records.evaluations import Grid
 from qa_core.slices import Filters, Period
 from qa_core.ui import menu
 

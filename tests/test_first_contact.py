@@ -19,7 +19,7 @@ from qa_core import settings as declared_settings
 from qa_core.access import Role, TeamSpan, Viewer
 from qa_core.errors import AccessDenied
 from qa_core.records import store
-from qa_core.records.model import JournalRow
+from qa_core.records.journal import JournalRow
 from qa_core.slices import Filters, Period
 from qa_core.ui.views import moved
 

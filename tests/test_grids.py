@@ -21,7 +21,8 @@ from qa_core.errors import AccessDenied, Misuse, Refusal
 from qa_core.grids import arithmetic, files, publishing, table
 from qa_core.query.grids import find_grid_texts
 from qa_core.records import store
-from qa_core.records.model import Grid, JournalRow
+from qa_core.records.evaluations import Grid
+from qa_core.records.journal import JournalRow
 from tests.centres import contact, evaluation
 
 SYSTEM = Viewer.SYSTEM

@@ -15,7 +15,9 @@ from qa_core.access import Role, Viewer
 from qa_core.errors import AccessDenied, Misuse
 from qa_core.ingest.options import ImportOptions
 from qa_core.records import store
-from qa_core.records.model import Advisor, ImportBatch, JournalRow, Team
+from qa_core.records.imports import ImportBatch
+from qa_core.records.journal import JournalRow
+from qa_core.records.people import Advisor, Team
 from tests.imported import CALLS, SURVEYS, TRACKING, bring, find_contacts, find_facts, find_files, find_waiting, write
 
 REPORT_KEYS = {

@@ -21,7 +21,8 @@ from qa_core.access import Viewer
 from qa_core.errors import Refusal
 from qa_core.ingest import read
 from qa_core.records import store
-from qa_core.records.model import Advisor, BeforeImage, ImportBatch, WaitingRow
+from qa_core.records.imports import BeforeImage, ImportBatch, WaitingRow
+from qa_core.records.people import Advisor
 from tests.imported import CALLS, SURVEYS, TRACKING, bring, find_contacts, find_evaluations, find_facts, find_waiting, write
 from tests.mutants import mutate
 

@@ -17,7 +17,8 @@ from qa_core import ingest, journal, lake
 from qa_core.access import Viewer
 from qa_core.errors import Refusal
 from qa_core.records import store
-from qa_core.records.model import Advisor, BeforeImage, ImportBatch, Site, Team, WaitingRow
+from qa_core.records.imports import BeforeImage, ImportBatch, WaitingRow
+from qa_core.records.people import Advisor, Site, Team
 from tests.imported import CALLS, SURVEYS, TRACKING, bring, find_contacts, find_evaluations, find_facts, find_memberships, find_waiting, write
 
 MARKS = "contact_id,evaluator,evaluated_at,grid,score\nC1,Eve,2026-03-05,Service,80\nC9,Max,2026-03-05,Service,60\n"

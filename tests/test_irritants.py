@@ -21,7 +21,11 @@ from qa_core.irritants.counting import Document, Share
 from qa_core.irritants.listing import Plan, State
 from qa_core.irritants.subject import Kind, Subject
 from qa_core.records import store
-from qa_core.records.model import BeforeImage, Evaluation, Irritant, JournalRow, Team, TeamLead
+from qa_core.records.evaluations import Evaluation
+from qa_core.records.imports import BeforeImage
+from qa_core.records.journal import JournalRow
+from qa_core.records.people import Team, TeamLead
+from qa_core.records.steering import Irritant
 from qa_core.slices import Filters, Period
 from tests.centres import add_people, contact, evaluation, land
 from tests.imported import bring, find_contacts

@@ -14,7 +14,7 @@ from qa_core import settings as declared_settings
 from qa_core.access import GRANTS, Role, Viewer
 from qa_core.errors import AccessDenied, Misuse
 from qa_core.records import store
-from qa_core.records.model import Grid
+from qa_core.records.evaluations import Grid
 from qa_core.slices import Filters, Period
 
 SERVICE_LEVEL = {

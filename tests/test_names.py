@@ -18,8 +18,11 @@ from qa_core.conventions import naming, suggesting
 from qa_core.errors import AccessDenied, Misuse, Refusal
 from qa_core.ingest import applying
 from qa_core.records import store
+from qa_core.records.base import now
+from qa_core.records.evaluations import Evaluation, Grid
+from qa_core.records.journal import JournalRow
 from qa_core.records.listening import Calibration, CalibrationContact, CoachingPlan, Draw, DrawnContact, ListeningPlan, Playback, Recording
-from qa_core.records.model import Advisor, Evaluation, Grid, JournalRow, now
+from qa_core.records.people import Advisor
 from tests import listening
 from tests.imported import bring, find_contacts, find_evaluations, find_facts
 

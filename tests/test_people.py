@@ -13,7 +13,8 @@ from qa_core.access import Permission, Role, TeamSpan, Viewer
 from qa_core.errors import AccessDenied, Misuse, Refusal
 from qa_core.people import Act, Wanted
 from qa_core.records import store
-from qa_core.records.model import Account, JournalRow, Team
+from qa_core.records.journal import JournalRow
+from qa_core.records.people import Account, Team
 
 
 def viewer_of(username: str) -> Viewer:

@@ -18,7 +18,8 @@ from qa_core.access import Viewer
 from qa_core.conventions import naming
 from qa_core.errors import Refusal
 from qa_core.records import store
-from qa_core.records.model import Account, JournalRow, SignInThrottle
+from qa_core.records.journal import JournalRow
+from qa_core.records.people import Account, SignInThrottle
 from qa_core.sign_in import Browser
 
 SERVER = os.environ.get("QA_TEST_POSTGRESQL_URL", "")

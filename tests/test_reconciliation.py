@@ -22,8 +22,10 @@ from qa_core import kpis, query
 from qa_core import settings as declared_settings
 from qa_core.access import Role, TeamSpan, Viewer
 from qa_core.records import store
+from qa_core.records.base import now
+from qa_core.records.evaluations import Evaluation, Grid
 from qa_core.records.listening import Calibration, CalibrationContact, Playback, Recording
-from qa_core.records.model import Evaluation, Grid, SettingValue, now
+from qa_core.records.steering import SettingValue
 from qa_core.slices import DIMENSIONS, Filters, Period
 
 FIRST = datetime(2026, 3, 10, 8)  # the clock changes on 29 March

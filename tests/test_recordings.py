@@ -25,8 +25,10 @@ from qa_core.compliance import accreditations, gates
 from qa_core.errors import AccessDenied, Refusal
 from qa_core.recordings import keeping, playing, vault
 from qa_core.records import store
+from qa_core.records.base import now
+from qa_core.records.evaluations import Grid
+from qa_core.records.journal import JournalRow
 from qa_core.records.listening import Calibration, CalibrationContact, Draw, DrawnContact, ListeningPlan, Playback, Recording
-from qa_core.records.model import Grid, JournalRow, now
 from qa_core.ui import browser, server
 
 TODAY = home.today()
@@ -338,7 +340,7 @@ def test_nobody_listens_without_a_reason_or_before_the_gates_are_open(heard: int
 
 
 def test_an_advisor_hears_the_own_call_once_its_evaluation_is_published(heard: int) -> None:
-    from qa_core.records.model import Evaluation
+    from qa_core.records.evaluations import Evaluation
 
     ann = Wire("ann")
     assert ann.ask(ann.ticket(heard, "own", "my evaluation"))[0] == 200

@@ -27,8 +27,9 @@ from qa_core.ingest.options import ImportOptions
 from qa_core.ingest.report import FileReport
 from qa_core.recordings import vault
 from qa_core.records import store
+from qa_core.records.imports import ImportBatch
+from qa_core.records.journal import JournalRow
 from qa_core.records.listening import Recording
-from qa_core.records.model import ImportBatch, JournalRow
 
 DAY = datetime.combine(home.today() - timedelta(days=3), datetime.min.time()) + timedelta(hours=9)
 HEADER = "file,contact_id,recorded_at,notice_played,purpose"

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from qa_core.errors import AccessDenied, Refusal
 from qa_core.evaluations import remarks
 from qa_core.records import store
-from qa_core.records.model import JournalRow
+from qa_core.records.journal import JournalRow
 from tests import hearing
 
 

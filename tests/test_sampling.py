@@ -19,8 +19,11 @@ from qa_core.access import Viewer
 from qa_core.errors import AccessDenied, Refusal
 from qa_core.query import listening as frames
 from qa_core.records import store
+from qa_core.records.base import now
+from qa_core.records.evaluations import Evaluation, Grid
+from qa_core.records.journal import JournalRow
 from qa_core.records.listening import Draw, DrawnContact, Recording
-from qa_core.records.model import Account, Evaluation, Grid, JournalRow, now
+from qa_core.records.people import Account
 from qa_core.sampling import drawing, frame
 from qa_core.slices import Period
 from tests import listening

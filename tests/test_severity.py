@@ -13,7 +13,7 @@ from qa_core.access import Viewer
 from qa_core.errors import AccessDenied
 from qa_core.query import severity
 from qa_core.records import store
-from qa_core.records.model import Advisor
+from qa_core.records.people import Advisor
 from qa_core.slices import Filters, Period
 from qa_core.statistics.severity import fit_severity
 from tests import centres

@@ -16,7 +16,8 @@ from qa_core.access import Role, Viewer
 from qa_core.errors import AccessDenied, Refusal
 from qa_core.people import Wanted
 from qa_core.records import store
-from qa_core.records.model import Account, JournalRow, LoginSession, SignInThrottle
+from qa_core.records.journal import JournalRow
+from qa_core.records.people import Account, LoginSession, SignInThrottle
 from qa_core.sign_in import Browser, SignedIn
 from qa_core.ui import browser as browsers
 

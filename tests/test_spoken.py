@@ -13,7 +13,8 @@ from qa_core.access import Role, Viewer
 from qa_core.ingest.staged import Decision
 from qa_core.query import grids
 from qa_core.records import store
-from qa_core.records.model import Grid, now
+from qa_core.records.base import now
+from qa_core.records.evaluations import Grid
 from qa_core.ui import user_agents
 
 WINDOWS = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/150.0.0.0 Safari/537.36"

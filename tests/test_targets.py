@@ -14,7 +14,7 @@ from qa_core import query, targets
 from qa_core.access import Role, TeamSpan, Viewer
 from qa_core.errors import AccessDenied, Misuse, Refusal
 from qa_core.records import store
-from qa_core.records.model import JournalRow
+from qa_core.records.journal import JournalRow
 from qa_core.slices import Filters, Period
 
 SYSTEM = Viewer.SYSTEM

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from qa_core import kpis, lake, query
 from qa_core.access import Role, TeamSpan, Viewer
 from qa_core.records import store
-from qa_core.records.model import NameDecision, SettingValue
+from qa_core.records.conventions import NameDecision
+from qa_core.records.steering import SettingValue
 from qa_core.slices import Filters, Period
 
 SYSTEM = Viewer.SYSTEM

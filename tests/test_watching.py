@@ -25,7 +25,7 @@ from qa_core.ingest.following import Follower
 from qa_core.ingest.report import FileReport
 from qa_core.ingest.watching import Watch, watching_alone
 from qa_core.records import store
-from qa_core.records.model import ImportBatch
+from qa_core.records.imports import ImportBatch
 from tests.imported import CALLS, SURVEYS, TRACKING, bring, find_contacts, write
 
 

@@ -17,7 +17,9 @@ from qa_core.alerts import firing, rules
 from qa_core.alerts.firing import Firing
 from qa_core.alerts.rules import Rule, RuleKind
 from qa_core.kpis import Unit, get_kpi
-from qa_core.records import model, store
+from qa_core.records import steering, store
+from qa_core.records.base import now
+from qa_core.records.imports import ALERTS, DueWork
 from qa_core.series import Series, build_series
 from qa_core.slices import Filters, Period
 
@@ -55,7 +57,7 @@ def evaluate_after_import() -> None:
     except Exception as error:
         LOG.warning("alert rules could not be evaluated", exc_info=error)
         with store.writing() as session:
-            session.merge(model.DueWork(name=model.ALERTS))
+            session.merge(DueWork(name=ALERTS))
             journal.record(session, Viewer.SYSTEM.username, "alerts_failed", type(error).__name__)
 
 
@@ -67,7 +69,7 @@ def evaluate(viewer: Viewer) -> Outcome:
     viewer.require(Permission.MANAGE_IMPORTS)
     with store.reading() as session:
         active = rules.read_rules(session)
-        is_idle = not active and session.get(model.DueWork, model.ALERTS) is None
+        is_idle = not active and session.get(DueWork, ALERTS) is None
     if is_idle:
         return Outcome(0, 0, 0)
     span = query.data_span(Viewer.SYSTEM)
@@ -134,7 +136,7 @@ def _settle(viewer: Viewer, found: Sequence[_Found]) -> Outcome:
     opened, closed, followed = 0, 0, set()
     with store.writing() as session:
         active = {rule.id for rule in rules.read_rules(session)}
-        events = session.scalars(sa.select(model.AlertEvent).where(model.AlertEvent.state != "closed"))
+        events = session.scalars(sa.select(steering.AlertEvent).where(steering.AlertEvent.state != "closed"))
         standing = {(event.rule_id, event.dimension_value): event for event in events}
         for one in found:
             event = standing.get((one.rule.id, one.name))
@@ -144,7 +146,9 @@ def _settle(viewer: Viewer, found: Sequence[_Found]) -> Outcome:
             held = firing.find_stretch(one.firings, one.usable, one.rule.clear_after)
             if event is None and held and held[-1] == one.usable[-1]:
                 first_day = one.series.points["at"].iat[held[0]]
-                event = standing[(one.rule.id, one.name)] = model.AlertEvent(rule_id=one.rule.id, dimension_value=one.name, first_day=first_day, state="open")
+                event = standing[(one.rule.id, one.name)] = steering.AlertEvent(
+                    rule_id=one.rule.id, dimension_value=one.name, first_day=first_day, state="open"
+                )
                 session.add(event)
                 opened += 1
             if event is None:
@@ -155,22 +159,22 @@ def _settle(viewer: Viewer, found: Sequence[_Found]) -> Outcome:
                 followed.discard((one.rule.id, one.name))
         # What was clear for long enough, and what nothing is known of any more.
         for event in (event for key, event in standing.items() if key not in followed):
-            event.state, event.closed_by, event.closed_at = "closed", viewer.username, model.now()
+            event.state, event.closed_by, event.closed_at = "closed", viewer.username, now()
             closed += 1
-        session.execute(sa.delete(model.DueWork).filter_by(name=model.ALERTS))
+        session.execute(sa.delete(DueWork).filter_by(name=ALERTS))
         if opened or closed:
             journal.record(session, viewer.username, "alerts_evaluated", f"opened={opened} closed={closed}")
         return Outcome(opened, closed, sum(event.state != "closed" for event in standing.values()))
 
 
-def _follow(event: model.AlertEvent, one: _Found, position: int) -> None:
+def _follow(event: steering.AlertEvent, one: _Found, position: int) -> None:
     """Bring an alert up to the last period in which its rule held."""
     point, held = one.series.points.iloc[position], one.firings[position]
     event.starts_on, event.ends_on = point["at"], spans.end_of(one.rule.grain, point["at"])
     event.fired, event.side, event.reference = held.fired, held.side, held.reference
     for name in ("value", "low", "high", "n"):
         setattr(event, name, None if figures.is_missing(point[name]) else float(point[name]))
-    event.last_seen = model.now()
+    event.last_seen = now()
 
 
 def _first_day(grain: str, row: Mapping[str, Any]) -> date:

@@ -13,7 +13,8 @@ from qa_core.access import Permission, Viewer
 from qa_core.alerts.rules import Rule, RuleKind, as_rule
 from qa_core.errors import AccessDenied
 from qa_core.kpis import get_kpi
-from qa_core.records import model, store
+from qa_core.records import steering, store
+from qa_core.records.base import now
 from qa_core.slices import Filters, Period
 from qa_core.wording import N_, _, ngettext
 
@@ -68,8 +69,8 @@ def find(viewer: Viewer, states: Sequence[str] = ("open",)) -> tuple[Event, ...]
     if not viewer.can(Permission.SEE_ALERTS):
         return ()
     with store.reading() as session:
-        joined = sa.select(model.AlertEvent, model.AlertRule).join(model.AlertRule, model.AlertRule.id == model.AlertEvent.rule_id)
-        rows = session.execute(joined.where(model.AlertEvent.state.in_(states)).order_by(model.AlertEvent.ends_on.desc(), model.AlertEvent.id))
+        joined = sa.select(steering.AlertEvent, steering.AlertRule).join(steering.AlertRule, steering.AlertRule.id == steering.AlertEvent.rule_id)
+        rows = session.execute(joined.where(steering.AlertEvent.state.in_(states)).order_by(steering.AlertEvent.ends_on.desc(), steering.AlertEvent.id))
         found = [event for event in (_as_event(row, as_rule(rule)) for row, rule in rows) if event.rule.is_known]
     return tuple(found if viewer.is_system else _keep_visible(viewer, found))
 
@@ -81,10 +82,10 @@ def acknowledge(viewer: Viewer, number: int) -> None:
     if event is None:
         raise AccessDenied()
     with store.writing() as session:
-        row = session.get_one(model.AlertEvent, number)
+        row = session.get_one(steering.AlertEvent, number)
         if row.state != "open":
             return
-        row.state, row.acknowledged_by, row.acknowledged_at = "acknowledged", viewer.username, model.now()
+        row.state, row.acknowledged_by, row.acknowledged_at = "acknowledged", viewer.username, now()
         rule = event.rule
         journal.record(session, viewer.username, "alert_acknowledged", " ".join(filter(None, (rule.kpi, rule.kind, rule.dimension or "centre", event.name))))
 
@@ -177,7 +178,7 @@ def _compare(viewer: Viewer, kpis: Sequence[str], dimension: str | None, period:
     return {key for key, counted in theirs.items() if counted == whole.get(key)}
 
 
-def _as_event(row: model.AlertEvent, rule: Rule) -> Event:
+def _as_event(row: steering.AlertEvent, rule: Rule) -> Event:
     return Event(
         row.id,
         rule,

@@ -13,7 +13,8 @@ from qa_core import journal, query, targets
 from qa_core.access import Permission, Role, Viewer
 from qa_core.errors import AccessDenied, Misuse, Refusal
 from qa_core.kpis import BY_KEY, get_kpi
-from qa_core.records import model, store
+from qa_core.records import steering, store
+from qa_core.records.base import now
 from qa_core.wording import N_
 
 DIMENSIONS = ("queue", "team", "site", "channel", "reason", "direction", "source", "medium", "campaign", "grid")
@@ -118,18 +119,18 @@ def end(viewer: Viewer, number: int) -> None:
     """Take a rule out of force and close its alerts, and say so in the journal. Raises AccessDenied for one unknown, ended, or not theirs to end."""
     viewer.require(Permission.MANAGE_ALERTS)
     with store.writing() as session:
-        row = session.get(model.AlertRule, number)
+        row = session.get(steering.AlertRule, number)
         if row is None or row.ended_at is not None or not _may_manage(viewer, as_rule(row), targets.find_reach(session, viewer)):
             raise AccessDenied()
-        row.ended_by, row.ended_at = viewer.username, model.now()
-        standing = sa.update(model.AlertEvent).where(model.AlertEvent.rule_id == number, model.AlertEvent.state != "closed")
+        row.ended_by, row.ended_at = viewer.username, now()
+        standing = sa.update(steering.AlertEvent).where(steering.AlertEvent.rule_id == number, steering.AlertEvent.state != "closed")
         session.execute(standing.values(state="closed", closed_by=viewer.username, closed_at=row.ended_at))
         journal.record(session, viewer.username, "alert_rule_ended", _say(as_rule(row)))
 
 
 def read_rules(session: Session) -> list[Rule]:
     """Every rule in force, oldest first."""
-    rows = session.scalars(sa.select(model.AlertRule).where(model.AlertRule.ended_at.is_(None)).order_by(model.AlertRule.id))
+    rows = session.scalars(sa.select(steering.AlertRule).where(steering.AlertRule.ended_at.is_(None)).order_by(steering.AlertRule.id))
     return [rule for rule in map(as_rule, rows) if rule.is_known]
 
 
@@ -186,7 +187,7 @@ def _insert(session: Session, viewer: Viewer, rule: Rule) -> Rule:
     if present is not None:
         return present
     is_threshold = rule.kind == RuleKind.THRESHOLD
-    row = model.AlertRule(
+    row = steering.AlertRule(
         kpi=rule.kpi,
         kind=str(rule.kind),
         grain=rule.grain,
@@ -209,7 +210,7 @@ def _key(rule: Rule) -> Rule:
     return replace(rule, id=0, created_by="", is_mine=False, clear_after=1, kind=str(rule.kind))
 
 
-def as_rule(row: model.AlertRule) -> Rule:
+def as_rule(row: steering.AlertRule) -> Rule:
     """The rule of that record."""
     return Rule(row.kpi, row.kind, row.grain, row.dimension, row.dimension_value, row.side, row.threshold, row.periods, row.clear_after, row.id, row.created_by)
 

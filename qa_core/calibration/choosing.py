@@ -15,7 +15,7 @@ from qa_core.errors import Refusal
 from qa_core.query import listenable
 from qa_core.records import store
 from qa_core.records.listening import Draw, DrawnContact, ListeningPlan
-from qa_core.records.model import Account
+from qa_core.records.people import Account
 from qa_core.wording import N_
 
 PURPOSE = "quality"

@@ -14,7 +14,7 @@ from qa_core.access import Permission, Viewer
 from qa_core.calibration import rounds
 from qa_core.calibration.rounds import Round
 from qa_core.records import store
-from qa_core.records.model import Evaluation
+from qa_core.records.evaluations import Evaluation
 from qa_core.statistics.agreement import Agreement, Alignment, add_up, compare_points, find_pairs, measure_agreement
 
 ENOUGH_CONTACTS = 5

@@ -19,8 +19,10 @@ from qa_core.evaluations import personal_data
 from qa_core.query import listenable
 from qa_core.query.calibrated import KIND, is_visible, takes_part
 from qa_core.records import store
+from qa_core.records.base import now
+from qa_core.records.evaluations import Evaluation, Grid
 from qa_core.records.listening import Calibration, CalibrationContact
-from qa_core.records.model import Account, Evaluation, Grid, now
+from qa_core.records.people import Account
 from qa_core.wording import N_
 
 LEAST_EVALUATORS, MOST_CONTACTS = 2, 200

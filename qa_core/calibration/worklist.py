@@ -16,8 +16,8 @@ from qa_core.errors import AccessDenied, Refusal
 from qa_core.evaluations import drafting
 from qa_core.query import listenable
 from qa_core.records import store
+from qa_core.records.evaluations import Evaluation
 from qa_core.records.listening import Calibration, CalibrationContact
-from qa_core.records.model import Evaluation
 from qa_core.wording import N_
 
 

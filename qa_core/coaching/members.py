@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from qa_core import names, query
 from qa_core.access import Viewer
 from qa_core.query.cuts import Names
-from qa_core.records.model import Advisor, Membership
+from qa_core.records.people import Advisor, Membership
 from qa_core.slices import Period
 
 RECENT_DAYS = 28

@@ -19,8 +19,10 @@ from qa_core.coaching.gaps import Criterion, Gap, Value, find_gaps
 from qa_core.coaching.members import find_members, find_names
 from qa_core.coaching.plans import State
 from qa_core.records import store
+from qa_core.records.base import now
+from qa_core.records.evaluations import Evaluation
 from qa_core.records.listening import CoachingPlan, Dispute
-from qa_core.records.model import Account, Evaluation, Membership, now
+from qa_core.records.people import Account, Membership
 from qa_core.slices import Filters, Period
 
 COMPARED_DAYS = 91

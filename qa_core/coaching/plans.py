@@ -21,8 +21,9 @@ from qa_core.coaching.members import find_members, find_names, find_teams
 from qa_core.errors import AccessDenied, Misuse, Refusal
 from qa_core.evaluations import personal_data
 from qa_core.records import store
+from qa_core.records.evaluations import Evaluation, EvaluationAnswer, Grid
 from qa_core.records.listening import CoachingNote, CoachingPlan
-from qa_core.records.model import Account, Evaluation, EvaluationAnswer, Grid
+from qa_core.records.people import Account
 from qa_core.scoring import parse_grid
 from qa_core.wording import N_
 

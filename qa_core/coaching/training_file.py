@@ -16,7 +16,8 @@ from qa_core.coaching.plans import Plan
 from qa_core.errors import AccessDenied
 from qa_core.query.grids import GridTexts, find_grid_texts
 from qa_core.records import store
-from qa_core.records.model import Account, Evaluation, Grid
+from qa_core.records.evaluations import Evaluation, Grid
+from qa_core.records.people import Account
 from qa_core.sheets import Sheet, make_file
 from qa_core.wording import N_, _
 

@@ -72,7 +72,8 @@ def _is_empty() -> bool:
     import sqlalchemy as sa
 
     from qa_core.records import store
-    from qa_core.records.model import Account, ImportBatch
+    from qa_core.records.imports import ImportBatch
+    from qa_core.records.people import Account
 
     with store.reading() as session:
         return not any(session.scalar(sa.select(sa.func.count()).select_from(table)) for table in (Account, ImportBatch))

@@ -14,8 +14,9 @@ from qa_core.access import GRANTS, Permission, Role, Viewer
 from qa_core.compliance import gates
 from qa_core.errors import AccessDenied, Misuse, Refusal
 from qa_core.records import store
+from qa_core.records.base import now
 from qa_core.records.listening import Accreditation
-from qa_core.records.model import Account, now
+from qa_core.records.people import Account
 from qa_core.wording import N_
 
 

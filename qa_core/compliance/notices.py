@@ -13,7 +13,7 @@ from qa_core.access import Permission, Viewer
 from qa_core.errors import AccessDenied, Misuse, Refusal
 from qa_core.records import store
 from qa_core.records.listening import AdvisorNotice
-from qa_core.records.model import Advisor
+from qa_core.records.people import Advisor
 from qa_core.wording import N_
 
 

@@ -12,7 +12,7 @@ from qa_core.access import Permission, Viewer
 from qa_core.query.proportion import RecordedShare, find_recorded_shares
 from qa_core.records import store
 from qa_core.records.listening import Playback
-from qa_core.records.model import Advisor
+from qa_core.records.people import Advisor
 
 DAYS = 30
 MUCH_RATIO, MUCH_FROM = 2.0, 5

@@ -10,7 +10,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from qa_core.records.model import TrackingAssignment
+from qa_core.records.conventions import TrackingAssignment
 
 VALUES = ("source", "medium", "campaign")
 BY_NUMBER = "number"

@@ -16,7 +16,9 @@ from qa_core.conventions import suggesting
 from qa_core.conventions.changing import changing
 from qa_core.errors import Misuse, Refusal
 from qa_core.records import store
-from qa_core.records.model import Advisor, NameDecision, now
+from qa_core.records.base import now
+from qa_core.records.conventions import NameDecision
+from qa_core.records.people import Advisor
 from qa_core.wording import N_
 
 

@@ -15,7 +15,8 @@ from qa_core import home, journal, wording
 from qa_core.access import Permission, Viewer
 from qa_core.errors import Misuse, Refusal
 from qa_core.records import store
-from qa_core.records.model import ClosedDay, OpeningHours, Site, SiteCalendar
+from qa_core.records.conventions import ClosedDay, OpeningHours, SiteCalendar
+from qa_core.records.people import Site
 from qa_core.wording import N_
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")

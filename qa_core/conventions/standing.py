@@ -13,7 +13,8 @@ from qa_core import names, settings
 from qa_core.conventions.opening import SiteHours, load_hours
 from qa_core.facts import AS_GIVEN, Direction, Outcome
 from qa_core.lake.tables import quoted
-from qa_core.records.model import Team, TrackingAssignment
+from qa_core.records.conventions import TrackingAssignment
+from qa_core.records.people import Team
 
 SPELLED = ("queue", "reason", "campaign")
 SHARED = "shared_numbers"

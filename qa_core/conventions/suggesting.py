@@ -18,7 +18,8 @@ from qa_core.access import Permission, Viewer
 from qa_core.advisors import fold
 from qa_core.conventions.standing import as_given
 from qa_core.records import store
-from qa_core.records.model import Advisor, AdvisorAlias, Membership, NameDecision
+from qa_core.records.conventions import NameDecision
+from qa_core.records.people import Advisor, AdvisorAlias, Membership
 from qa_core.wording import N_, _, ngettext
 
 ALIKE = 0.87

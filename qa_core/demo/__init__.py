@@ -18,8 +18,10 @@ from qa_core.demo.plan import Plan
 from qa_core.errors import Refusal
 from qa_core.irritants import listing
 from qa_core.records import store
+from qa_core.records.evaluations import Evaluation, Grid
+from qa_core.records.imports import ImportBatch
 from qa_core.records.listening import Calibration
-from qa_core.records.model import Account, Evaluation, Grid, ImportBatch
+from qa_core.records.people import Account
 from qa_core.wording import N_
 
 __all__ = ["Plan", "build", "is_unfinished", "remove", "sign_ins"]

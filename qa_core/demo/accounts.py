@@ -13,7 +13,7 @@ from qa_core import home, passwords, people
 from qa_core.access import Role, Viewer
 from qa_core.demo.staff import EVALUATORS, SITES, TEAMS, Staff
 from qa_core.records import store
-from qa_core.records.model import Account
+from qa_core.records.people import Account
 
 INVITED: tuple[tuple[Role, str, str | None], ...] = (
     (Role.MANAGER, "manager", "Sylvie Aubrac-Denis"),

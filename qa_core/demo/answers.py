@@ -14,8 +14,8 @@ from qa_core.demo.staff import TEAMS, Staff
 from qa_core.evaluations import completing, disputes, drafting, reading
 from qa_core.evaluations.disputes import Decision
 from qa_core.records import store
+from qa_core.records.evaluations import Evaluation
 from qa_core.records.listening import Dispute, EvaluationRevision
-from qa_core.records.model import Evaluation
 
 RECENT, SETTLED = timedelta(days=31), timedelta(days=3)
 """How old the evaluations are that were answered: young enough to matter, old enough for what was answered to lie in the past."""

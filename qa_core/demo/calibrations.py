@@ -21,8 +21,9 @@ from qa_core.evaluations import completing
 from qa_core.query import listenable
 from qa_core.query.listenable import Listenable
 from qa_core.records import store
+from qa_core.records.evaluations import Evaluation, Grid
 from qa_core.records.listening import Calibration, CalibrationContact, Recording
-from qa_core.records.model import Account, Evaluation, Grid
+from qa_core.records.people import Account
 
 CLOSED_TITLE, OPEN_TITLE = "Calibrage : appels courants", "Calibrage : appels récents"
 CLOSED_CONTACTS, OPEN_CONTACTS, FEWEST = 8, 5, 3

@@ -16,7 +16,7 @@ from qa_core.demo.plan import Plan
 from qa_core.demo.staff import TEAMS, Staff
 from qa_core.records import store
 from qa_core.records.listening import CoachingNote, CoachingPlan
-from qa_core.records.model import Account
+from qa_core.records.people import Account
 from qa_core.slices import Filters, Period
 
 LOOKED_AT_DAYS = 90

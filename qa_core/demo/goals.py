@@ -12,7 +12,7 @@ from qa_core.demo.plan import Plan
 from qa_core.demo.seasons import LAUNCH_AGE
 from qa_core.errors import AccessDenied
 from qa_core.records import store
-from qa_core.records.model import AlertRule
+from qa_core.records.steering import AlertRule
 
 TARGETS = {"answer_rate": "92%", "service_level": "80%", "first_contact_resolution": "75%", "csat": "70%"}
 LAUNCH = "Nouvelle facture envoyée à tous les clients"

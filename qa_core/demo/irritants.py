@@ -15,7 +15,8 @@ from qa_core.irritants import listing
 from qa_core.irritants.listing import State
 from qa_core.irritants.subject import Kind, Subject
 from qa_core.records import store
-from qa_core.records.model import Account, Irritant, IrritantStep
+from qa_core.records.people import Account
+from qa_core.records.steering import Irritant, IrritantStep
 from qa_core.slices import Filters
 
 

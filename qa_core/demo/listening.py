@@ -14,7 +14,7 @@ from qa_core.demo.plan import Plan
 from qa_core.demo.staff import Staff
 from qa_core.records import store
 from qa_core.records.listening import Accreditation, AdvisorNotice, GateValue
-from qa_core.records.model import Advisor
+from qa_core.records.people import Advisor
 
 ENTERED_BY = "demo centre"
 """No account can have this name: what stands under it is the demo's, and goes with it."""

@@ -22,8 +22,8 @@ from qa_core.ingest import batches
 from qa_core.query import RecordedContact
 from qa_core.recordings import audio, keeping
 from qa_core.records import store
+from qa_core.records.evaluations import Evaluation
 from qa_core.records.listening import Recording
-from qa_core.records.model import Evaluation
 from qa_core.slices import Filters, Period
 
 FOLDER = home.PROJECT / "data" / "demo_calls"

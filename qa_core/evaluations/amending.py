@@ -15,8 +15,8 @@ from qa_core.errors import AccessDenied, Misuse, Refusal
 from qa_core.evaluations import completing, drafting, personal_data, reading
 from qa_core.evaluations.drafting import Draft
 from qa_core.records import store
+from qa_core.records.evaluations import Evaluation
 from qa_core.records.listening import Dispute
-from qa_core.records.model import Evaluation
 from qa_core.wording import N_
 
 AMENDED = "amended"

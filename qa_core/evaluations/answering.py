@@ -14,8 +14,9 @@ from qa_core.errors import AccessDenied, Refusal
 from qa_core.evaluations import disputes, drafting, reading
 from qa_core.evaluations.amending import AMENDED
 from qa_core.records import store
+from qa_core.records.base import now
+from qa_core.records.evaluations import Evaluation
 from qa_core.records.listening import Dispute, EvaluationRevision
-from qa_core.records.model import Evaluation, now
 from qa_core.wording import N_
 
 NEW_DAYS = 30

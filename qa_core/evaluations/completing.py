@@ -9,8 +9,8 @@ from sqlalchemy.orm import Session
 
 from qa_core import scoring, wording
 from qa_core.errors import Refusal
+from qa_core.records.evaluations import Evaluation, EvaluationAnswer
 from qa_core.records.listening import EvaluationRevision
-from qa_core.records.model import Evaluation, EvaluationAnswer
 from qa_core.wording import N_
 
 

@@ -17,8 +17,10 @@ from qa_core.access import Permission, Viewer
 from qa_core.errors import AccessDenied, Misuse, Refusal
 from qa_core.evaluations import completing, personal_data, reading
 from qa_core.records import store
+from qa_core.records.base import now
+from qa_core.records.evaluations import Evaluation, EvaluationAnswer
 from qa_core.records.listening import Dispute
-from qa_core.records.model import Account, Advisor, Evaluation, EvaluationAnswer, now
+from qa_core.records.people import Account, Advisor
 from qa_core.slices import Period
 from qa_core.wording import N_
 

@@ -17,8 +17,10 @@ from qa_core.errors import AccessDenied, Refusal
 from qa_core.evaluations import completing, personal_data, publishing
 from qa_core.query import assigned
 from qa_core.records import store
+from qa_core.records.base import now
+from qa_core.records.evaluations import Evaluation, Grid
 from qa_core.records.listening import Calibration, DrawnContact
-from qa_core.records.model import Account, Evaluation, Grid, now
+from qa_core.records.people import Account
 from qa_core.wording import N_
 
 SCORED, TARGETED, CALIBRATION, SELF = "scored", "targeted", "calibration", "self"

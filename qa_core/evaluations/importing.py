@@ -14,8 +14,11 @@ from sqlalchemy.orm import Session, selectinload
 from qa_core import scoring
 from qa_core.advisors import fold
 from qa_core.errors import Refusal
+from qa_core.records.base import now
+from qa_core.records.evaluations import Evaluation, EvaluationAnswer, Grid
+from qa_core.records.imports import BeforeImage
 from qa_core.records.listening import EvaluationRevision
-from qa_core.records.model import Account, BeforeImage, Evaluation, EvaluationAnswer, Grid, now
+from qa_core.records.people import Account
 
 FIELDS = (
     "source_system",

@@ -11,7 +11,8 @@ from qa_core import home, journal
 from qa_core.access import Viewer
 from qa_core.errors import Refusal
 from qa_core.records import store
-from qa_core.records.model import Evaluation, now
+from qa_core.records.base import now
+from qa_core.records.evaluations import Evaluation
 from qa_core.wording import N_
 
 

@@ -15,8 +15,9 @@ from qa_core.errors import AccessDenied, Refusal
 from qa_core.evaluations import completing
 from qa_core.evaluations.readings import AnswerReading, DisputeReading, Reading, Remark, Revision, SectionReading, SelfReading
 from qa_core.records import store
+from qa_core.records.evaluations import Evaluation, EvaluationAnswer, Grid
 from qa_core.records.listening import Dispute, Draw, DrawnContact, EvaluationRevision, ListeningPlan, TimedComment
-from qa_core.records.model import Account, Advisor, Evaluation, EvaluationAnswer, Grid
+from qa_core.records.people import Account, Advisor
 from qa_core.scoring import Text
 
 DISPUTE_DAYS = 14

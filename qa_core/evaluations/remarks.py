@@ -12,8 +12,8 @@ from qa_core.access import Permission, Viewer
 from qa_core.errors import AccessDenied, Refusal
 from qa_core.evaluations import personal_data, reading
 from qa_core.records import store
+from qa_core.records.evaluations import Evaluation, Grid
 from qa_core.records.listening import TimedComment
-from qa_core.records.model import Evaluation, Grid
 from qa_core.scoring import Text
 from qa_core.wording import N_
 

@@ -14,7 +14,7 @@ from qa_core import journal
 from qa_core.access import Permission, Viewer
 from qa_core.errors import AccessDenied, Misuse, Refusal
 from qa_core.records import store
-from qa_core.records.model import Grid
+from qa_core.records.evaluations import Grid
 from qa_core.wording import N_
 
 KEY = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")

@@ -15,7 +15,8 @@ from qa_core.errors import AccessDenied, Refusal
 from qa_core.grids import drafts
 from qa_core.grids.reading import asks_anything
 from qa_core.records import store
-from qa_core.records.model import Grid, now
+from qa_core.records.base import now
+from qa_core.records.evaluations import Grid
 from qa_core.scoring.grid import say_number
 from qa_core.wording import N_, _, language
 

@@ -14,7 +14,7 @@ from qa_core.access import Permission, Viewer
 from qa_core.advisors import fold
 from qa_core.errors import AccessDenied, Refusal
 from qa_core.records import store
-from qa_core.records.model import Evaluation, Grid
+from qa_core.records.evaluations import Evaluation, Grid
 from qa_core.wording import N_
 
 READERS = (Permission.SEE_GRIDS, Permission.SEE_EVALUATIONS)

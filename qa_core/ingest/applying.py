@@ -24,7 +24,8 @@ from qa_core.ingest.batches import new_id
 from qa_core.ingest.identity import find_number
 from qa_core.ingest.workbench import open_bench, write_rows
 from qa_core.records import store
-from qa_core.records.model import CONVENTIONS, DueWork, Evaluation
+from qa_core.records.evaluations import Evaluation
+from qa_core.records.imports import CONVENTIONS, DueWork
 
 
 def ask(session: Session) -> None:

@@ -13,7 +13,7 @@ from qa_core.facts import AS_GIVEN
 from qa_core.ingest import applying, marking, waiting
 from qa_core.ingest.workbench import open_bench, write_rows
 from qa_core.records import store
-from qa_core.records.model import BeforeImage, WaitingRow
+from qa_core.records.imports import BeforeImage, WaitingRow
 
 
 def join_arrived(batch_id: str, folder: Path) -> dict[str, int]:

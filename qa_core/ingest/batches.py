@@ -21,7 +21,9 @@ from qa_core.ingest.options import ImportOptions
 from qa_core.ingest.report import FileReport
 from qa_core.ingest.staged import Decision, Staged
 from qa_core.records import store
-from qa_core.records.model import Base, BeforeImage, ImportBatch, SavedMapping, TrackingAssignment, WaitingRow, now
+from qa_core.records.base import Base, now
+from qa_core.records.conventions import TrackingAssignment
+from qa_core.records.imports import BeforeImage, ImportBatch, SavedMapping, WaitingRow
 from qa_core.wording import N_
 
 LOCK_KEY = 7302

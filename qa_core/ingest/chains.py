@@ -18,7 +18,7 @@ import sqlalchemy as sa
 
 from qa_core import lake
 from qa_core.ingest import batches
-from qa_core.records.model import WaitingRow
+from qa_core.records.imports import WaitingRow
 from qa_core.wording import N_
 
 if TYPE_CHECKING:

@@ -15,7 +15,9 @@ from qa_core.access import Viewer
 from qa_core.errors import AccessDenied
 from qa_core.ingest import attaching, batches, following, recovery, uploads
 from qa_core.records import store
-from qa_core.records.model import BeforeImage, Evaluation, WaitingRow, now
+from qa_core.records.base import now
+from qa_core.records.evaluations import Evaluation
+from qa_core.records.imports import BeforeImage, WaitingRow
 
 Named = set[tuple[str, str | None]]
 """Ids or tickets with their system, and once more with none: a row that names no system may mean any."""

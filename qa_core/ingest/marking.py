@@ -22,7 +22,7 @@ from qa_core.evaluations import ImportedEvaluation, Mark
 from qa_core.ingest import joining
 from qa_core.ingest.staged import Staged
 from qa_core.ingest.waiting import mark_joined
-from qa_core.records.model import WaitingRow
+from qa_core.records.imports import WaitingRow
 
 NO_DATE = "no_date"
 

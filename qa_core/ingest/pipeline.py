@@ -20,7 +20,8 @@ from qa_core.ingest.report import FileReport
 from qa_core.ingest.staged import Staged
 from qa_core.ingest.workbench import open_bench
 from qa_core.records import store
-from qa_core.records.model import AlertRule, ImportBatch
+from qa_core.records.imports import ImportBatch
+from qa_core.records.steering import AlertRule
 from qa_core.wording import N_
 
 

@@ -15,8 +15,10 @@ from sqlalchemy.orm import Session
 
 from qa_core import home, names
 from qa_core.ingest.workbench import open_bench
+from qa_core.records.conventions import NameDecision
+from qa_core.records.evaluations import Evaluation
 from qa_core.records.listening import CalibrationContact, CoachingPlan, DrawnContact, Playback, Recording
-from qa_core.records.model import Advisor, Evaluation, NameDecision
+from qa_core.records.people import Advisor
 
 OF_CONTACTS = (Recording, Playback, DrawnContact, CalibrationContact)
 Key = tuple[str, str]

@@ -22,8 +22,8 @@ from qa_core.ingest.free_text import mask_contact_details
 from qa_core.ingest.quarantine import Rejected
 from qa_core.ingest.staged import Staged
 from qa_core.recordings import audio, keeping, vault
+from qa_core.records.base import now
 from qa_core.records.listening import Recording
-from qa_core.records.model import now
 from qa_core.wording import N_
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from qa_core import lake, recordings
 from qa_core.errors import Refusal
 from qa_core.ingest import applying, arrivals, batches, undoing
 from qa_core.records import store
-from qa_core.records.model import ImportBatch
+from qa_core.records.imports import ImportBatch
 
 IN_LAKE = frozenset({"contacts", "tracking", "surveys", "spend", "intervals"})
 """Kinds whose rows stand in the lake; the others are whole as soon as the records are."""

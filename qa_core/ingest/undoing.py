@@ -14,8 +14,10 @@ from qa_core.errors import Refusal
 from qa_core.ingest import applying, arrivals, batches, marking, waiting
 from qa_core.lake.tables import quoted
 from qa_core.records import store
+from qa_core.records.base import now
+from qa_core.records.evaluations import Evaluation
+from qa_core.records.imports import ImportBatch, WaitingRow
 from qa_core.records.listening import Recording
-from qa_core.records.model import Evaluation, ImportBatch, WaitingRow, now
 from qa_core.wording import N_
 
 

@@ -15,7 +15,7 @@ from qa_core import lake, names
 from qa_core.ingest import applying, attaching, joining
 from qa_core.ingest.workbench import open_bench
 from qa_core.records import store
-from qa_core.records.model import ImportBatch, WaitingRow
+from qa_core.records.imports import ImportBatch, WaitingRow
 
 WRITE_AT_ONCE = 5_000
 

@@ -30,7 +30,7 @@ from qa_core.ingest.options import KINDS, ImportOptions
 from qa_core.ingest.report import FileReport
 from qa_core.ingest.stopping import Stop
 from qa_core.records import store
-from qa_core.records.model import SavedMapping
+from qa_core.records.imports import SavedMapping
 from qa_core.wording import N_
 
 TAKEN, REFUSED = ".taken", ".refused"

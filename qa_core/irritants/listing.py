@@ -14,7 +14,8 @@ from qa_core import home, journal
 from qa_core.access import EXECUTIVE_DIMENSIONS, Permission, Role, Viewer
 from qa_core.errors import AccessDenied, Misuse, Refusal
 from qa_core.irritants.subject import IN_WORDS, WAIT, Kind, Subject
-from qa_core.records import model, store
+from qa_core.records import steering, store
+from qa_core.records.people import Account, ManagedSite, Team, TeamLead
 from qa_core.slices import Filters
 from qa_core.wording import N_
 
@@ -82,9 +83,10 @@ class Plan:
 def find_entries(viewer: Viewer) -> tuple[Entry, ...]:
     """The action list in the viewer's scope, open ones first, the newest of them first. Who sees no names or remarks meets neither here."""
     viewer.require(Permission.SEE_IRRITANTS)
-    statement = sa.select(model.Irritant).options(selectinload(model.Irritant.teams), selectinload(model.Irritant.steps)).order_by(model.Irritant.id.desc())
+    whole = selectinload(steering.Irritant.teams), selectinload(steering.Irritant.steps)
+    statement = sa.select(steering.Irritant).options(*whole).order_by(steering.Irritant.id.desc())
     with store.reading() as session:
-        names = dict(session.execute(sa.select(model.Account.username, model.Account.display_name)).all())
+        names = dict(session.execute(sa.select(Account.username, Account.display_name)).all())
         entries = [_as_entry(viewer, row, names) for row in session.scalars(statement) if _may_see(viewer, row)]
     if viewer.needs_suppression:
         entries = [_without_names(entry) for entry in entries if _is_published(entry)]
@@ -105,11 +107,11 @@ def open_entry(viewer: Viewer, subject: Subject, where: Filters, owner: str | No
         unassigned = unassigned and None in chosen.get("team", (None,))
         if not teams and not unassigned:
             raise AccessDenied()
-        for row in session.scalars(sa.select(model.Irritant).where(model.Irritant.state.in_(OPEN), model.Irritant.kind == subject.kind)):
+        for row in session.scalars(sa.select(steering.Irritant).where(steering.Irritant.state.in_(OPEN), steering.Irritant.kind == subject.kind)):
             shared = {team.team_name for team in row.teams} & teams or (unassigned and row.concerns_unassigned)
             if _subject_of(row) == subject and shared and _filters_of(row).values == where.values:
                 raise Refusal("already_listed", N_("This is on the action list already; change it there."))
-        row = model.Irritant(
+        row = steering.Irritant(
             kind=subject.kind,
             dimension=subject.dimension,
             dimension_value=subject.value,
@@ -120,8 +122,8 @@ def open_entry(viewer: Viewer, subject: Subject, where: Filters, owner: str | No
             opened_by=viewer.username,
             owner=_checked_owner(session, owner, teams, unassigned),
         )
-        row.teams = [model.IrritantTeam(team_name=team) for team in sorted(teams)]
-        row.steps = [model.IrritantStep(state=State.NEW, taken_by=viewer.username)]
+        row.teams = [steering.IrritantTeam(team_name=team) for team in sorted(teams)]
+        row.steps = [steering.IrritantStep(state=State.NEW, taken_by=viewer.username)]
         session.add(row)
         session.flush()
         journal.record(session, viewer.username, "irritant_opened", f"irritant {row.id}", reason=subject.kind)
@@ -137,7 +139,7 @@ def change_entry(viewer: Viewer, number: int, version: int, plan: Plan) -> None:
     if len(plan.note) > LONGEST_NOTE:
         raise Misuse("long_note", N_("A note has at most {most} characters."), most=LONGEST_NOTE)
     with store.writing() as session:
-        row = session.get(model.Irritant, number)
+        row = session.get(steering.Irritant, number)
         if row is None or not _may_see(viewer, row) or not _may_change(viewer, row):
             raise AccessDenied()
         if row.version != version:
@@ -145,7 +147,7 @@ def change_entry(viewer: Viewer, number: int, version: int, plan: Plan) -> None:
         changed = []
         if row.state != plan.state:
             row.state = State(plan.state)
-            row.steps.append(model.IrritantStep(state=plan.state, taken_by=viewer.username))
+            row.steps.append(steering.IrritantStep(state=plan.state, taken_by=viewer.username))
             changed.append(f"state {plan.state}")
         if row.owner != plan.owner:
             row.owner = _checked_owner(session, plan.owner, {team.team_name for team in row.teams}, row.concerns_unassigned)
@@ -165,7 +167,7 @@ def find_owners(viewer: Viewer, entry: Entry) -> dict[str, str]:
     """Who may see to an entry: username → name of the managers and team leads of its teams, and of who does now."""
     viewer.require(Permission.MANAGE_IRRITANTS)
     with store.reading() as session:
-        row = session.get(model.Irritant, entry.id)
+        row = session.get(steering.Irritant, entry.id)
         if row is None or not _may_see(viewer, row):
             raise AccessDenied()
         found = _owners_of(session, {team.team_name for team in row.teams}, row.concerns_unassigned)
@@ -175,10 +177,10 @@ def find_owners(viewer: Viewer, entry: Entry) -> dict[str, str]:
 
 def remove_orphans(session: Session) -> None:
     """Take away the entries of teams that are all gone, as those of the demo centre are; what concerns no team stays while its author has an account."""
-    team, account = model.IrritantTeam, model.Account
-    no_team = sa.not_(sa.exists().where(team.irritant_id == model.Irritant.id))
-    no_author = sa.not_(sa.exists().where(account.username == model.Irritant.opened_by))
-    session.execute(sa.delete(model.Irritant).where(no_team, sa.or_(sa.not_(model.Irritant.concerns_unassigned), no_author)))
+    team, account = steering.IrritantTeam, Account
+    no_team = sa.not_(sa.exists().where(team.irritant_id == steering.Irritant.id))
+    no_author = sa.not_(sa.exists().where(account.username == steering.Irritant.opened_by))
+    session.execute(sa.delete(steering.Irritant).where(no_team, sa.or_(sa.not_(steering.Irritant.concerns_unassigned), no_author)))
 
 
 def _check(subject: Subject) -> None:
@@ -188,7 +190,7 @@ def _check(subject: Subject) -> None:
         raise Misuse("bad_subject", N_("An irritant is about a reason, a queue, a wait, or one or two words."))
 
 
-def _as_entry(viewer: Viewer, row: model.Irritant, names: Mapping[str, str]) -> Entry:
+def _as_entry(viewer: Viewer, row: steering.Irritant, names: Mapping[str, str]) -> Entry:
     steps = tuple(Step(State(step.state), step.taken_at, names.get(step.taken_by) or step.taken_by) for step in row.steps)
     return Entry(
         id=row.id,
@@ -206,11 +208,11 @@ def _as_entry(viewer: Viewer, row: model.Irritant, names: Mapping[str, str]) -> 
     )
 
 
-def _subject_of(row: model.Irritant) -> Subject:
+def _subject_of(row: steering.Irritant) -> Subject:
     return Subject(Kind(row.kind), row.dimension, row.dimension_value, tuple(row.terms), row.shown)
 
 
-def _filters_of(row: model.Irritant) -> Filters:
+def _filters_of(row: steering.Irritant) -> Filters:
     return Filters.of(values={dimension: tuple(values) for dimension, values in row.filters})
 
 
@@ -225,14 +227,14 @@ def _without_names(entry: Entry) -> Entry:
     return replace(entry, steps=steps, teams=(), owner=None, owner_name=None, note="", may_change=False)
 
 
-def _may_see(viewer: Viewer, row: model.Irritant) -> bool:
+def _may_see(viewer: Viewer, row: steering.Irritant) -> bool:
     if viewer.is_system or viewer.needs_suppression:
         return True
     teams = {team.team_name for team in row.teams}
     return bool(teams & viewer.teams_on(home.today())) or (row.concerns_unassigned and viewer.sees_unassigned)
 
 
-def _may_change(viewer: Viewer, row: model.Irritant) -> bool:
+def _may_change(viewer: Viewer, row: steering.Irritant) -> bool:
     """Who answers for all that an entry concerns, and whoever was given it."""
     if viewer.is_system or not viewer.can(Permission.MANAGE_IRRITANTS):
         return viewer.is_system
@@ -242,7 +244,7 @@ def _may_change(viewer: Viewer, row: model.Irritant) -> bool:
 
 def _teams_of(session: Session, viewer: Viewer) -> tuple[set[str], bool]:
     if viewer.is_system:
-        return set(session.scalars(sa.select(model.Team.name))), True
+        return set(session.scalars(sa.select(Team.name))), True
     return viewer.teams_on(home.today()), viewer.sees_unassigned
 
 
@@ -254,12 +256,12 @@ def _checked_owner(session: Session, owner: str | None, teams: set[str], unassig
 
 def _owners_of(session: Session, teams: set[str], unassigned: bool) -> dict[str, str]:
     today = home.today()
-    account, lead = model.Account, model.TeamLead
+    account, lead = Account, TeamLead
     known = sa.select(account.username, account.display_name).where(account.active)
     in_force = (sa.or_(lead.starts_on.is_(None), lead.starts_on <= today), sa.or_(lead.ends_on.is_(None), lead.ends_on > today))
     leads = known.where(account.role == Role.TEAM_LEAD, account.led_teams.any(sa.and_(lead.team_name.in_(teams), *in_force)))
-    sites = sa.select(model.Team.site_name).where(model.Team.name.in_(teams))
-    manages = account.sites.any(model.ManagedSite.site_name.in_(sites))
+    sites = sa.select(Team.site_name).where(Team.name.in_(teams))
+    manages = account.sites.any(ManagedSite.site_name.in_(sites))
     managers = known.where(account.role == Role.MANAGER, sa.or_(manages, account.sees_unassigned) if unassigned else manages)
     found = [*session.execute(leads), *session.execute(managers)]
     return dict(sorted(((username, name or username) for username, name in found), key=lambda entry: entry[1]))

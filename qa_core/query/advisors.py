@@ -18,7 +18,7 @@ from qa_core.query.cuts import Names
 from qa_core.query.measuring import make_question
 from qa_core.query.statements import EVALUATION_DIMENSIONS
 from qa_core.records import store
-from qa_core.records.model import Account
+from qa_core.records.people import Account
 from qa_core.slices import Filters, Period
 
 

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from qa_core import facts
-from qa_core.records.model import Evaluation, EvaluationAnswer, Grid
+from qa_core.records.evaluations import Evaluation, EvaluationAnswer, Grid
 
 AT_ONCE = 2_000
 """Evaluations per piece that is read: it bounds the memory that rows take as Python objects."""

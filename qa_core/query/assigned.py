@@ -15,8 +15,8 @@ from qa_core.errors import AccessDenied
 from qa_core.facts import CONTACTS
 from qa_core.query.recorded import AGAINST
 from qa_core.records import store
+from qa_core.records.evaluations import Evaluation
 from qa_core.records.listening import DrawnContact
-from qa_core.records.model import Evaluation
 
 SHOWN = ("local_start", "channel", "queue", "reason", "talk_seconds", "hold_seconds")
 

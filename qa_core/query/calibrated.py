@@ -19,8 +19,8 @@ from qa_core.query import cuts
 from qa_core.query.rows import Row, read_row, settle
 from qa_core.query.statements import Question
 from qa_core.records import store
+from qa_core.records.evaluations import Evaluation, EvaluationAnswer, Grid
 from qa_core.records.listening import Calibration, CalibrationContact
-from qa_core.records.model import Evaluation, EvaluationAnswer, Grid
 from qa_core.statistics.agreement import Alignment, add_up, alignment_interval, compare_points, find_pairs, measure_agreement
 
 KIND = "calibration"

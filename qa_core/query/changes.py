@@ -15,7 +15,7 @@ from qa_core.access import Permission, Viewer
 from qa_core.errors import AccessDenied
 from qa_core.kpis import ALL, Kpi, Subject, get_kpi
 from qa_core.records import store
-from qa_core.records.model import Grid
+from qa_core.records.evaluations import Grid
 from qa_core.slices import Period
 
 

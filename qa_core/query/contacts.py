@@ -20,7 +20,7 @@ from qa_core.query.measuring import make_question, measure
 from qa_core.query.statements import parts_of
 from qa_core.query.totals import find_totals
 from qa_core.records import store
-from qa_core.records.model import Evaluation, Grid
+from qa_core.records.evaluations import Evaluation, Grid
 from qa_core.slices import Filters
 from qa_core.wording import N_
 

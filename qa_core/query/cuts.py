@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from qa_core.errors import Misuse
-from qa_core.records.model import Advisor, Team
+from qa_core.records.people import Advisor, Team
 from qa_core.slices import Filters, Period
 from qa_core.wording import N_
 

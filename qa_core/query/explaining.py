@@ -22,7 +22,7 @@ from qa_core.query.rows import Row
 from qa_core.query.statements import Question
 from qa_core.query.suppression import ALL, Cell, Weight
 from qa_core.records import store
-from qa_core.records.model import ImportBatch
+from qa_core.records.imports import ImportBatch
 from qa_core.slices import Filters, Period
 from qa_core.wording import N_
 

@@ -12,7 +12,8 @@ from qa_core import engines, home, lake
 from qa_core.access import Permission, Viewer
 from qa_core.facts import CONTACTS
 from qa_core.records import store
-from qa_core.records.model import Evaluation, ImportBatch
+from qa_core.records.evaluations import Evaluation
+from qa_core.records.imports import ImportBatch
 from qa_core.wording import N_
 
 NEEDS: dict[str, Permission] = {

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from qa_core import wording
 from qa_core.access import Viewer
 from qa_core.records import store
-from qa_core.records.model import Grid
+from qa_core.records.evaluations import Grid
 from qa_core.scoring import parse_grid
 
 

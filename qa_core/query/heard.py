@@ -9,8 +9,8 @@ import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from qa_core.records.evaluations import Evaluation
 from qa_core.records.listening import Playback
-from qa_core.records.model import Evaluation
 
 OWN = "own"
 """An advisor who hears their own call is no listener to it."""

@@ -13,7 +13,8 @@ from qa_core.errors import AccessDenied
 from qa_core.query.contacts import find_contacts
 from qa_core.query.measuring import measure
 from qa_core.records import store
-from qa_core.records.model import Account, Evaluation, Grid
+from qa_core.records.evaluations import Evaluation, Grid
+from qa_core.records.people import Account
 from qa_core.slices import Filters, Period
 
 

@@ -16,7 +16,7 @@ from qa_core.query.contacts import COMMENT_READERS
 from qa_core.query.measuring import make_question
 from qa_core.query.statements import Question, parts_of
 from qa_core.records import store
-from qa_core.records.model import Evaluation
+from qa_core.records.evaluations import Evaluation
 from qa_core.slices import Filters
 
 UNHAPPY = "unhappy_rate"

@@ -22,7 +22,8 @@ from qa_core.query.cuts import Names
 from qa_core.query.measuring import make_question
 from qa_core.query.statements import evaluations_of
 from qa_core.records import store
-from qa_core.records.model import Account, Evaluation
+from qa_core.records.evaluations import Evaluation
+from qa_core.records.people import Account
 from qa_core.slices import Filters, Period
 from qa_core.statistics.severity import Effect, Severity, fit_severity
 

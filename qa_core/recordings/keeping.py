@@ -19,8 +19,9 @@ from qa_core.compliance import gates
 from qa_core.errors import AccessDenied, Refusal
 from qa_core.recordings import audio, vault
 from qa_core.records import store
+from qa_core.records.base import now
 from qa_core.records.listening import Recording
-from qa_core.records.model import Advisor, now
+from qa_core.records.people import Advisor
 from qa_core.wording import N_
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from qa_core.access import Permission, Viewer
 from qa_core.errors import AccessDenied
 from qa_core.records import store
 from qa_core.records.listening import Playback, Recording
-from qa_core.records.model import Account
+from qa_core.records.people import Account
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,9 @@ from qa_core.errors import AccessDenied, Refusal
 from qa_core.recordings import vault
 from qa_core.recordings.keeping import is_over, known_advisor
 from qa_core.records import store
+from qa_core.records.base import now
+from qa_core.records.evaluations import Evaluation
 from qa_core.records.listening import Calibration, CalibrationContact, DrawnContact, Playback, Recording
-from qa_core.records.model import Evaluation, now
 from qa_core.sign_in import SignedIn
 from qa_core.wording import N_
 

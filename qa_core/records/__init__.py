@@ -1,5 +1,5 @@
-"""Everything small that changes row by row. Both files of tables are loaded together: they refer to each other."""
+"""Everything small that changes row by row. All files of tables are loaded together: they refer to each other."""
 
-from qa_core.records import listening, model
+from qa_core.records import base, conventions, evaluations, imports, journal, listening, people, steering
 
-__all__ = ["listening", "model"]
+__all__ = ["base", "conventions", "evaluations", "imports", "journal", "listening", "people", "steering"]

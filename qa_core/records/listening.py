@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from qa_core.records.model import Base, now
+from qa_core.records.base import Base, now
 
 ADVISOR = "advisor.advisor_id"
 

@@ -12,7 +12,7 @@ from qa_core import names
 from qa_core.compliance import accreditations
 from qa_core.errors import Refusal
 from qa_core.records.listening import Draw, DrawnContact, ListeningPlan
-from qa_core.records.model import Account
+from qa_core.records.people import Account
 from qa_core.wording import N_
 
 

@@ -17,8 +17,8 @@ from sqlalchemy.orm import Session
 from qa_core import home, names
 from qa_core.compliance import gates
 from qa_core.query import listening
+from qa_core.records.evaluations import Evaluation
 from qa_core.records.listening import AdvisorNotice, Calibration, CalibrationContact, Draw, DrawnContact, ListeningPlan, Playback, Recording
-from qa_core.records.model import Evaluation
 from qa_core.slices import Period, add_months
 
 Key = tuple[str, str]

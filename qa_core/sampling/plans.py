@@ -16,8 +16,10 @@ from qa_core.compliance import gates
 from qa_core.errors import AccessDenied, Refusal
 from qa_core.grids import publishing
 from qa_core.records import store
+from qa_core.records.base import now
+from qa_core.records.evaluations import Grid
 from qa_core.records.listening import Draw, DrawnContact, ListeningPlan
-from qa_core.records.model import Account, Grid, now
+from qa_core.records.people import Account
 from qa_core.sampling.reading import PlanContent, parse_plan, refuse
 from qa_core.wording import N_, _
 

@@ -10,8 +10,8 @@ from qa_core.compliance import gates
 from qa_core.errors import AccessDenied, Refusal
 from qa_core.query import listening
 from qa_core.records import store
+from qa_core.records.evaluations import Evaluation
 from qa_core.records.listening import DrawnContact
-from qa_core.records.model import Evaluation
 from qa_core.sampling import assigning, drawing, draws, frame, plans
 from qa_core.wording import N_
 

@@ -15,7 +15,7 @@ from qa_core.errors import Refusal
 from qa_core.query.cuts import Names
 from qa_core.records import store
 from qa_core.records.listening import Draw, DrawnContact, ListeningPlan
-from qa_core.records.model import Account
+from qa_core.records.people import Account
 from qa_core.sampling import draws
 from qa_core.sampling.fairness import Fairness
 from qa_core.sampling.worklist import OPEN

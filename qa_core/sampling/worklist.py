@@ -12,8 +12,8 @@ from qa_core.access import Permission, Viewer
 from qa_core.compliance import accreditations
 from qa_core.query.assigned import find_withdrawn
 from qa_core.records import store
+from qa_core.records.evaluations import Evaluation
 from qa_core.records.listening import Draw, DrawnContact, ListeningPlan
-from qa_core.records.model import Evaluation
 
 OPEN = ("waiting", "started")
 

@@ -17,8 +17,12 @@ from qa_core.coaching import effect, needs
 from qa_core.irritants import finding
 from qa_core.query import answers, calibrated, heard, severity
 from qa_core.records import store
+from qa_core.records.conventions import NameDecision
+from qa_core.records.evaluations import Grid
+from qa_core.records.imports import ImportBatch
 from qa_core.records.listening import CoachingPlan, Dispute
-from qa_core.records.model import Advisor, AlertEvent, Annotation, Grid, ImportBatch, NameDecision, SettingValue, Target
+from qa_core.records.people import Advisor
+from qa_core.records.steering import AlertEvent, Annotation, SettingValue, Target
 from qa_core.settings import Settings
 from qa_core.slices import Filters, Period
 

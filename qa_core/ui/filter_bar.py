@@ -12,7 +12,7 @@ import streamlit as st
 from qa_core import figures, home, query, slices, spans
 from qa_core.access import Permission, Viewer
 from qa_core.kpis import BY_KEY
-from qa_core.records.model import now
+from qa_core.records.base import now
 from qa_core.slices import Filters, Period
 from qa_core.ui import address, cached
 from qa_core.ui.plain import escape

@@ -22,7 +22,7 @@ from qa_core.access import Viewer
 from qa_core.lake import tables
 from qa_core.records import store
 from qa_core.records.listening import AdvisorNotice, ListeningPlan
-from qa_core.records.model import Advisor
+from qa_core.records.people import Advisor
 from qa_core.sampling import draws
 
 MONTH = datetime(2026, 10, 1)

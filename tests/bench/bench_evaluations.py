@@ -22,7 +22,9 @@ from qa_core.access import Viewer
 from qa_core.evaluations import completing, drafting
 from qa_core.query import answers
 from qa_core.records import store
-from qa_core.records.model import Advisor, Evaluation, EvaluationAnswer, Grid, Team, now
+from qa_core.records.base import now
+from qa_core.records.evaluations import Evaluation, EvaluationAnswer, Grid
+from qa_core.records.people import Advisor, Team
 from qa_core.slices import Filters
 
 EVALUATIONS, ADVISORS, EVALUATORS, CRITERIA = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000, 300, 20, 20

@@ -14,7 +14,7 @@ from conftest import Server, living_in, serve
 from qa_core import demo, figures, people, query
 from qa_core.access import Role, Viewer
 from qa_core.records import store
-from qa_core.records.model import Advisor
+from qa_core.records.people import Advisor
 from qa_core.slices import Filters
 from qa_core.ui import menu
 

@@ -10,8 +10,8 @@ from qa_core import people
 from qa_core.access import Viewer
 from qa_core.evaluations import remarks
 from qa_core.records import store
+from qa_core.records.journal import JournalRow
 from qa_core.records.listening import Playback
-from qa_core.records.model import JournalRow
 from tests import hearing
 
 pytestmark = pytest.mark.browser

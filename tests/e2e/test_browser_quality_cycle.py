@@ -15,8 +15,9 @@ from qa_core import grids, home, ingest, people, query
 from qa_core.access import Viewer
 from qa_core.ingest.options import ImportOptions
 from qa_core.records import store
+from qa_core.records.evaluations import Evaluation
 from qa_core.records.listening import CoachingPlan, Dispute, Draw, DrawnContact, Playback, Recording
-from qa_core.records.model import Advisor, Evaluation
+from qa_core.records.people import Advisor
 from tests import sounds
 from tests.imported import bring
 

@@ -17,7 +17,7 @@ from qa_core import people, sign_in
 from qa_core.access import Viewer
 from qa_core.people import Wanted
 from qa_core.records import store
-from qa_core.records.model import LoginSession
+from qa_core.records.people import LoginSession
 from qa_core.ui import menu
 from qa_core.ui import server as wall
 

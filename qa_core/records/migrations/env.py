@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import context
 
-from qa_core.records.model import Base
+from qa_core.records.base import Base
 from qa_core.records.store import engine_for
 
 engine = engine_for(context.config.get_main_option("sqlalchemy.url")).execution_options(writes=True)

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-import qa_core.records.model
+import qa_core.records.base
 ${imports if imports else ""}
 
 revision = ${repr(up_revision)}
