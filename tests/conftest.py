@@ -24,6 +24,7 @@ from qa_core.records import store
 manifest_scanner.scan_component_manifests = functools.cache(manifest_scanner.scan_component_manifests)
 
 
+@pytest.hookimpl(tryfirst=True)  # before the groups are read
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Every file stays in one process; those of the browser share one, so that two servers and two browsers do not slow each other into time limits."""
     for item in items:

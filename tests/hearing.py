@@ -43,7 +43,7 @@ def build(add_person: Callable[..., str]) -> None:
     with batches.one_at_a_time(), store.writing() as session:
         session.add(Grid(key="customer-service", version=1, title=content["title"], content=content, published_at=now()))
         for name in ("heard", "unheard", "gone"):
-            recordings.store_file(session, "generic", name, CALL, "evaluation")
+            listening.keep_audio(session, name, CALL)
         session.add(centres.evaluation(rows["heard"], 80.0))
         terms = {"purpose": "evaluation", "grid_key": "customer-service", "per_advisor": 1, "maximum_per_advisor": 2, "evaluators": ["eve"]}
         plan = ListeningPlan(name="p", starts_on=home.today(), ends_on=home.today(), created_by="system", **terms)

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from pathlib import Path
 
-from qa_core import home
+from sqlalchemy.orm import Session
+
+from qa_core import home, query
 from qa_core.access import Viewer
 from qa_core.compliance import accreditations, gates, notices
+from qa_core.recordings import keeping
+from qa_core.records.listening import Recording
 
 ENTERED = {
     "works_council_consulted_on": "2026-01-05",
@@ -32,3 +37,11 @@ def accredit(*usernames: str, days: int = 30) -> None:
 def inform(*advisors: str, on: str = "2026-01-06") -> None:
     """Enter that these advisors were informed on that day."""
     notices.inform(Viewer.SYSTEM, list(advisors), date.fromisoformat(on))
+
+
+def keep_audio(session: Session, contact_id: str, path: Path) -> Recording:
+    """Keep that file as the recording of a contact, as an import does. The caller holds the lock of imports where a server may start meanwhile."""
+    [found] = query.find_recorded(Viewer.SYSTEM, [contact_id])
+    recording = keeping.add(session, keeping.store_audio(path), found, "evaluation")
+    session.flush()
+    return recording

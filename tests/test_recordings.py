@@ -15,7 +15,7 @@ import sounds
 import sqlalchemy as sa
 from centres import add_people, contact, evaluation, land
 from conftest import PASSWORD
-from listening import accredit, open_gates
+from listening import accredit, keep_audio, open_gates
 from starlette.applications import Starlette
 from streamlit.web.server.starlette.starlette_app_utils import generate_xsrf_token_string
 
@@ -62,7 +62,7 @@ def heard(centre: Path, add_person: Callable[..., str], tmp_path: Path) -> int:
         plan.draws = [draw]
         session.add(plan)
         session.add(evaluation(rows[0], 90.0))
-        return recordings.store_file(session, *KEY, sounds.make(tmp_path / "source" / "n1.wav"), "evaluation").id
+        return keep_audio(session, KEY[1], sounds.make(tmp_path / "source" / "n1.wav")).id
 
 
 def viewer_of(username: str) -> Viewer:

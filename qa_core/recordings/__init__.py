@@ -1,6 +1,6 @@
 """The audio of contacts: encrypted, kept for a purpose and a time, heard only by who may, and every listening entered."""
 
-from qa_core.recordings.keeping import PURPOSES, delete, delete_expired, delete_forbidden, delete_of, find_expired, has_audio, store_file, sweep, take_back
+from qa_core.recordings.keeping import PURPOSES, delete, delete_expired, delete_forbidden, delete_of, find_expired, has_audio, sweep, take_back
 from qa_core.recordings.playing import OWN, Playable, Sound, find_playable, make_ticket, open_ticket, read, require_playable
 from qa_core.recordings.vault import Damaged
 
@@ -21,7 +21,6 @@ __all__ = [
     "open_ticket",
     "read",
     "require_playable",
-    "store_file",
     "sweep",
     "take_back",
 ]

@@ -16,13 +16,11 @@ from sqlalchemy.orm import Session
 from qa_core import home, journal
 from qa_core.access import Permission, Viewer
 from qa_core.compliance import gates
-from qa_core.errors import AccessDenied, Refusal
 from qa_core.recordings import audio, vault
 from qa_core.records import store
 from qa_core.records.base import now
 from qa_core.records.listening import Recording
 from qa_core.records.people import Advisor
-from qa_core.wording import N_
 
 if TYPE_CHECKING:
     from qa_core.query import RecordedContact
@@ -86,23 +84,6 @@ def add(
 def known_advisor(session: Session, contact: RecordedContact) -> str | None:
     """The advisor of a contact as rows of the records may name them."""
     return contact.advisor_id if contact.advisor_id and session.get(Advisor, contact.advisor_id) else None
-
-
-def store_file(session: Session, source_system: str, contact_id: str, path: Path, purpose: str, batch_id: str | None = None) -> Recording:
-    """Keep an audio file as the recording of a contact that is in the lake. The caller holds the lock of imports.
-
-    Raises Refusal where the contact is missing or speaks against it, audio.Unfit for what is no audio.
-    """
-    found = [item for item in _find_recorded([contact_id]) if item.source_system == source_system]
-    if not found:
-        raise AccessDenied()
-    if purpose not in PURPOSES:
-        raise Refusal("unknown_purpose", N_("{purpose} is no purpose. Known: {known}."), purpose=purpose, known=", ".join(PURPOSES))
-    if against := found[0].against:
-        raise Refusal(against, N_("The audio of this contact may not be kept: {reason}."), reason=against)
-    made = add(session, store_audio(path), found[0], purpose, batch_id=batch_id)
-    session.flush()
-    return made
 
 
 def find_end(day: date, months: int) -> datetime:
