@@ -32,7 +32,7 @@ run: $(VENV)/.made
 
 test: $(VENV)/.made-dev
 	@$(BIN)/python tests/e2e/chromium.py || true
-	$(BIN)/python -m pytest -m "not long" -rs -n auto --dist loadgroup --no-loadscope-reorder
+	$(BIN)/python -m pytest -m "not long" -rs -n auto --dist loadfile --no-loadscope-reorder
 
 check-long: $(VENV)/.made-dev
 	$(BIN)/python -m pytest -m long -rs

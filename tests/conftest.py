@@ -24,13 +24,6 @@ from qa_core.records import store
 manifest_scanner.scan_component_manifests = functools.cache(manifest_scanner.scan_component_manifests)
 
 
-@pytest.hookimpl(tryfirst=True)  # before the groups are read
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Every file stays in one process; those of the browser share one, so that two servers and two browsers do not slow each other into time limits."""
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group("browser" if item.path.parent.name == "e2e" else item.path.stem))
-
-
 @pytest.fixture(scope="session")
 def empty_records(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The records of an empty centre, migrated once: going through every migration anew would be a good part of the time of most tests."""
