@@ -368,8 +368,8 @@ def test_a_manager_sees_alignment_and_agreement_over_all_closed_rounds(opened: i
     (whole,) = query.measure(viewer_of("mona"), ("alignment",)).itertuples()
     assert f"All closed rounds: {figures.percent(whole.value)} of the points alike" in text_of(app)
     table = next(frame.value for frame in app.dataframe if "Agreement" in frame.value and "Grid" in frame.value)
-    assert sorted(table["Criterion"]) == ["answer", "greeting"]
-    greeting = table.set_index("Criterion").loc["greeting"]
+    assert sorted(table["Criterion"]) == ["Answers", "Greets"]
+    greeting = table.set_index("Criterion").loc["Greets"]
     assert greeting["Alignment"].startswith("75.0") and greeting["Grid"] == "Small"
     assert "All closed rounds" not in text_of(open_app("eve", "calibration"))
 

@@ -6,6 +6,7 @@ import csv
 import io
 import os
 import random
+import re
 import zipfile
 from collections import Counter
 from datetime import datetime
@@ -458,7 +459,9 @@ def test_any_table_in_any_dialect_is_read_back_the_same(tmp_path, monkeypatch, d
     _staged, rows = stage(path, delimiter=delimiter, encoding=None if encoding.startswith("utf") else encoding)
     assert [row["contact_id"] for row in rows] == [f"id{number}" for number in range(len(texts))]
     for row, (queue, comment) in zip(rows, texts, strict=True):
-        assert row["queue"] in (queue.strip() or None, None)
+        # A number that a spreadsheet keeps as text, '0042 or ="0042", is read without its marks.
+        said = re.sub(r"""^(?:="([^"]*)"|'([-+=\d][^']*))$""", r"\1\2", queue.strip())
+        assert row["queue"] in (said or None, None)
         assert row["survey_comment"] in ((comment.strip() or None), None)
 
 

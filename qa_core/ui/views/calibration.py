@@ -13,6 +13,7 @@ from qa_core.calibration import Round, Task
 from qa_core.errors import Refusal
 from qa_core.findings import Finding
 from qa_core.kpis import get_kpi
+from qa_core.query.grids import find_grid_texts
 from qa_core.ui import cached, cards, choice, drill, gate, tables
 from qa_core.ui.views import calibration_form, calibration_results, evaluators
 from qa_core.wording import N_, _, ngettext
@@ -130,11 +131,11 @@ def _show_all_closed(viewer: Viewer) -> None:
     for row in cached.measure(viewer, ("alignment", "agreement"), ("grid", "criterion")).itertuples():
         parts.setdefault((row.grid, row.criterion), {})[row.kpi] = row
     known = [(key, rows) for key, rows in parts.items() if not figures.is_missing(rows["alignment"].value)]
-    criterion = _("Criterion")
+    criterion, texts = _("Criterion"), find_grid_texts(viewer)
     lines = [
         {
-            criterion: figures.name("criterion", name),
-            _("Grid"): grid,
+            criterion: texts.name("criterion", name),
+            _("Grid"): texts.name("grid", grid),
             cards.title_of(alignment): tables.cell(rows["alignment"]),
             cards.title_of(agreement): tables.cell(rows["agreement"]),
         }
