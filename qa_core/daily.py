@@ -1,4 +1,4 @@
-"""What the day brings: evaluations that were put off are published, recordings whose day is over are deleted. At the start, after imports, and once a day."""
+"""What a day brings: publish evaluations that were put off, delete recordings whose day is over. At the start, after imports, at the first visit of a day."""
 
 from __future__ import annotations
 

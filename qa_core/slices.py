@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from calendar import monthrange
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -121,6 +122,7 @@ class Filters:
 
 
 def add_months(day: date, months: int) -> date:
-    """The same day of the month so many months later; of days that every month has."""
+    """The same day of the month so many months later; the last of the month where it has no such day."""
     position = day.year * 12 + day.month - 1 + months
-    return date(position // 12, position % 12 + 1, day.day)
+    year, month = position // 12, position % 12 + 1
+    return date(year, month, min(day.day, monthrange(year, month)[1]))

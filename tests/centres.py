@@ -81,9 +81,8 @@ def evaluation(of: Mapping[str, Any], score: float | None, answers: Mapping[tupl
         advisor_id=of["advisor_id"],
         team=of["team"],
         local_day=of["local_start"].date(),
-        evaluated_at=now(),
         score=score,
-        **{"evaluator": "eve", "grid_name": "Service"} | columns,
+        **{"evaluated_at": now(), "evaluator": "eve", "grid_name": "Service"} | columns,
     )
     made.answers = [
         EvaluationAnswer(section=section, criterion=criterion, earned=earned, possible=possible, applied_weight=0.0, applicable=earned is not None)

@@ -14,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 from qa_core import home
 from qa_core.access import Role, Viewer
 from qa_core.commands import run
-from qa_core.compliance import accreditations, gates, notices, proportionality
+from qa_core.compliance import accreditations, gates, notices, overdue, proportionality
 from qa_core.errors import AccessDenied, Misuse, Refusal
 from qa_core.records import store
 from qa_core.records.base import now
@@ -111,6 +111,7 @@ def test_only_the_data_protection_officer_sees_and_moves_them(centre: Path, add_
         lambda: accreditations.find_eligible(viewer),
         lambda: notices.find_all(viewer),
         lambda: proportionality.find(viewer),
+        lambda: overdue.find(viewer),
         lambda: gates.set_gate(viewer, "purposes", "training"),
         lambda: accreditations.accredit(viewer, "eve", until),
         lambda: notices.inform(viewer, [], home.today()),

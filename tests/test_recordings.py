@@ -183,6 +183,7 @@ def test_a_shorter_retention_holds_for_what_is_kept_already(heard: int) -> None:
     assert recordings.find_expired(Viewer.SYSTEM, TODAY + timedelta(days=40)) == []
     gates.set_gate(Viewer.SYSTEM, "recording_retention_months", "1")
 
+    assert recordings.find_playable(viewer_of("max"), *KEY).last_moment == keeping.find_end(MORNING.date(), 1)
     assert recordings.find_expired(Viewer.SYSTEM, TODAY + timedelta(days=40)) == [heard]
     assert recordings.find_expired(Viewer.SYSTEM) == []
 

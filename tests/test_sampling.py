@@ -205,13 +205,6 @@ def test_where_recordings_are_kept_only_those_that_can_be_played_are_drawn(liste
     assert dict(result.excluded) == {"no_audio": 7}
 
 
-def test_what_is_older_than_recordings_are_kept_is_expired() -> None:
-    # Six months before 31 August is the end of February: what came on the 28th may still be there, to the end of 28 August.
-    assert frame.oldest_kept(date(2026, 8, 28), 6) == date(2026, 2, 28)
-    assert frame.oldest_kept(date(2026, 8, 29), 6) == date(2026, 3, 1)
-    assert frame.oldest_kept(date(2026, 11, 24), 6) == date(2026, 5, 24)
-
-
 # The draw.
 
 

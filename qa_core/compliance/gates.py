@@ -107,7 +107,7 @@ ALL: tuple[Gate, ...] = (
     Gate(
         "recording_retention_months",
         N_("Recordings kept for (months)"),
-        N_("Recordings are deleted after so many months, six at most."),
+        N_("Six months at most. An older recording cannot be played. It is deleted when Écoute starts, and at the first visit of each day."),
         "R5",
         "NS-57, délibération 2014-474",
         "months",
@@ -117,7 +117,7 @@ ALL: tuple[Gate, ...] = (
     Gate(
         "analysis_retention_months",
         N_("Evaluations kept for (months)"),
-        N_("Evaluations, comments and coaching are deleted after so many months, twelve at most."),
+        N_("Twelve months at most, for evaluations, comments, calibrations and coaching. Écoute does not delete them; this page counts those that are older."),
         "R6",
         "NS-57, délibération 2014-474",
         "months",

@@ -28,7 +28,7 @@ REASONS = {
     "proof": N_("kept as proof of a contract"),
     "not_recorded": N_("not recorded"),
     "no_audio": N_("no recording here"),
-    "expired": N_("older than recordings are kept"),
+    "expired": N_("older than recordings may be kept"),
     "too_short": N_("shorter than the plan asks"),
     "too_long": N_("longer than the plan asks"),
     "already_evaluated": N_("already evaluated"),

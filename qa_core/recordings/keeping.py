@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import logging
-from calendar import monthrange
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +20,7 @@ from qa_core.records import store
 from qa_core.records.base import now
 from qa_core.records.listening import Recording
 from qa_core.records.people import Advisor
+from qa_core.slices import add_months
 
 if TYPE_CHECKING:
     from qa_core.query import RecordedContact
@@ -88,15 +88,34 @@ def known_advisor(session: Session, contact: RecordedContact) -> str | None:
 
 def find_end(day: date, months: int) -> datetime:
     """The last second, in UTC, of the day so many months later on the centre's clock; of the month's last day where it has no such day."""
-    month = day.month - 1 + months
-    year, month = day.year + month // 12, month % 12 + 1
-    ends = date(year, month, min(day.day, monthrange(year, month)[1]))
-    return datetime.combine(ends, time(23, 59, 59), home.current().zone).astimezone(UTC)
+    return datetime.combine(add_months(day, months), time(23, 59, 59), home.current().zone).astimezone(UTC)
+
+
+def find_oldest_day(as_of: date, months: int) -> date:
+    """The oldest day whose documents may still be there on that day: they go at the end of the same day so many months later."""
+    day = add_months(as_of, -months)
+    while add_months(day, months) < as_of:
+        day += timedelta(days=1)
+    while add_months(day - timedelta(days=1), months) >= as_of:
+        day -= timedelta(days=1)
+    return day
+
+
+def find_last_moment(recording: Recording, months: int) -> datetime:
+    """The end of a recording: the date entered at its import, or that of the retention as it is now, whichever is the earlier."""
+    return min(recording.delete_after, find_end(recording.local_day, months))
 
 
 def is_over(recording: Recording, months: int, moment: datetime) -> bool:
-    """Whether a recording has to be gone: by the date entered at its import, or by the retention as it is now, whichever is the shorter."""
-    return moment > min(recording.delete_after, find_end(recording.local_day, months))
+    """Whether a recording has to be gone."""
+    return moment > find_last_moment(recording, months)
+
+
+def is_expired(session: Session, as_of: date | None = None) -> sa.ColumnElement[bool]:
+    """A predicate on recordings: there is a file, and it has to be gone once that day begins (default: by now)."""
+    moment = now() if as_of is None else datetime.combine(as_of, time(), home.current().zone)
+    oldest = find_oldest_day(home.to_local(moment).date(), gates.retention_months(session, "recording"))
+    return sa.and_(Recording.file_name.is_not(None), sa.or_(Recording.delete_after < moment, Recording.local_day < oldest))
 
 
 def has_audio(session: Session, keys: Iterable[Key]) -> set[Key]:
@@ -168,23 +187,17 @@ def find_expired(viewer: Viewer, as_of: date | None = None) -> list[int]:
     """The ids of the recordings that have to be gone once that day begins (default: by now). Needs MANAGE_COMPLIANCE."""
     viewer.require(Permission.MANAGE_COMPLIANCE)
     with store.reading() as session:
-        return [recording.id for recording in _find_expired(session, as_of)]
+        return list(session.scalars(sa.select(Recording.id).where(is_expired(session, as_of)).order_by(Recording.id)))
 
 
 def delete_expired(viewer: Viewer, as_of: date | None = None) -> int:
     """Delete them. Returns how many. Needs MANAGE_COMPLIANCE."""
     viewer.require(Permission.MANAGE_COMPLIANCE)
     with store.writing() as session:
-        concerned = _find_expired(session, as_of)
+        concerned = list(session.scalars(sa.select(Recording).where(is_expired(session, as_of)).order_by(Recording.id)))
         for recording in concerned:
             delete(session, recording, "expired", viewer.username)
     return len(concerned)
-
-
-def _find_expired(session: Session, as_of: date | None) -> list[Recording]:
-    months = gates.retention_months(session, "recording")
-    moment = now() if as_of is None else datetime.combine(as_of, time(), home.current().zone)
-    return [recording for recording in find_live(session) if is_over(recording, months, moment)]
 
 
 def _find_recorded(contact_ids: Iterable[str]) -> list[RecordedContact]:

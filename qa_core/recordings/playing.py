@@ -18,7 +18,7 @@ from qa_core.access import Permission, Role, Viewer
 from qa_core.compliance import accreditations, gates
 from qa_core.errors import AccessDenied, Refusal
 from qa_core.recordings import vault
-from qa_core.recordings.keeping import is_over, known_advisor
+from qa_core.recordings.keeping import find_last_moment, is_over, known_advisor
 from qa_core.records import store
 from qa_core.records.base import now
 from qa_core.records.evaluations import Evaluation
@@ -47,7 +47,7 @@ class Playable:
     seconds: float
     media_type: str
     peaks: tuple[int, ...]
-    delete_after: datetime
+    last_moment: datetime
     purposes: tuple[str, ...]
 
 
@@ -89,7 +89,8 @@ def find_playable(viewer: Viewer, source_system: str, contact_id: str, purpose: 
             found = require_playable(session, viewer, recording_id, purpose or purposes[0])
         except Refusal:
             return None
-        return Playable(found.id, found.seconds, found.media_type, tuple(found.peaks or ()), found.delete_after, purposes)
+        ends = find_last_moment(found, gates.retention_months(session, "recording"))
+        return Playable(found.id, found.seconds, found.media_type, tuple(found.peaks or ()), ends, purposes)
 
 
 def require_playable(session: Session, viewer: Viewer, recording_id: int, purpose: str) -> Recording:

@@ -5,7 +5,6 @@ Whatever came after a moment can be left out, so that a draw can be made again a
 
 from __future__ import annotations
 
-import calendar
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from sqlalchemy.orm import Session
 from qa_core import home, names
 from qa_core.compliance import gates
 from qa_core.query import listening
+from qa_core.recordings.keeping import find_oldest_day
 from qa_core.records.evaluations import Evaluation
 from qa_core.records.listening import AdvisorNotice, Calibration, CalibrationContact, Draw, DrawnContact, ListeningPlan, Playback, Recording
 from qa_core.slices import Period, add_months
@@ -68,7 +68,7 @@ def gather(session: Session, plan: ListeningPlan, before: Before | None = None) 
         period,
         plan.filters,
         tuple(plan.strata),
-        oldest_kept(as_of, gates.retention_months(session, "recording")),
+        find_oldest_day(as_of, gates.retention_months(session, "recording")),
         _informed(session, kept, before),
         audio,
         keeps_audio,
@@ -81,22 +81,6 @@ def gather(session: Session, plan: ListeningPlan, before: Before | None = None) 
 def whole_months(period: Period) -> Period:
     """The months that a period touches: what a maximum is counted over, so that plans of a week or two limit each other within a month (R2)."""
     return Period(period.first_day.replace(day=1), add_months(period.last_day.replace(day=1), 1) - timedelta(days=1))
-
-
-def oldest_kept(as_of: date, months: int) -> date:
-    """The oldest day whose recordings may still be there on that day: they go at the end of the same day so many months later."""
-    day = _add_months(as_of, -months)
-    while _add_months(day, months) < as_of:
-        day += timedelta(days=1)
-    while _add_months(day - timedelta(days=1), months) >= as_of:
-        day -= timedelta(days=1)
-    return day
-
-
-def _add_months(day: date, months: int) -> date:
-    position = day.year * 12 + day.month - 1 + months
-    year, month = position // 12, position % 12 + 1
-    return date(year, month, min(day.day, calendar.monthrange(year, month)[1]))
 
 
 def _informed(session: Session, kept: Mapping[str, str], before: Before | None) -> dict[str, date]:

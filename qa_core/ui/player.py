@@ -91,7 +91,7 @@ def _show_player(source_system: str, contact_id: str, purpose: str | None, reaso
         )
         if found is not None and is_open and evaluation_id is not None and f"{key}_moment" in st.session_state:
             _show_remark_form(found, key, evaluation_id)
-        st.caption(_("Kept until {day}, then deleted.", day=figures.full_day(home.to_local(playable.delete_after).date())))
+        st.caption(_("Can be played until {day}.", day=figures.full_day(home.to_local(playable.last_moment).date())))
 
 
 def _ask_why(playable: Playable, purpose: str | None, reason: str | None, key: str) -> tuple[str | None, str | None]:

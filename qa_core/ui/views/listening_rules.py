@@ -10,7 +10,7 @@ import streamlit as st
 
 from qa_core import figures, home
 from qa_core.access import Permission, Viewer
-from qa_core.compliance import accreditations, gates, notices, proportionality
+from qa_core.compliance import accreditations, gates, notices, overdue, proportionality
 from qa_core.compliance.gates import Gate, Standing
 from qa_core.errors import Refusal
 from qa_core.ui import gate, tables
@@ -37,7 +37,12 @@ def change(act: Callable[[Viewer], object], said: str) -> None:
 
 
 def show_state(viewer: Viewer) -> None:
-    """At a glance: open or closed, what is missing, and whom it still leaves out."""
+    """At a glance: what is kept too long, whether the gates are open, what is missing, and whom it still leaves out."""
+    late = overdue.find(viewer)
+    if late:
+        title, who = _("Kept longer than allowed"), _("Who acts: the data protection officer, with whoever runs Écoute.")
+        items = "\n".join(f"- {overdue.describe(item)}" for item in late)
+        st.error(f"**{title}**\n\n{items}\n\n{who}", icon=":material/schedule:")
     missing = [_(standing.gate.title) for standing in gates.find_all(viewer) if standing.value is None]
     if not any(item.holds for item in accreditations.find_all(viewer)):
         missing.append(_(gates.LISTENERS_TITLE))
@@ -62,7 +67,8 @@ def show_state(viewer: Viewer) -> None:
         message = _("Every gate is open, and every advisor is informed.") + " " + _("But recording or listening is beyond measure: see “Within measure” below.")
         st.warning(message, icon=":material/hearing:")
     else:
-        st.success(_("Every gate is open, and every advisor is informed."), icon=":material/verified_user:")
+        show = st.info if late else st.success  # green is for a centre with nothing to do
+        show(_("Every gate is open, and every advisor is informed."), icon=":material/verified_user:")
 
 
 def show_gates(viewer: Viewer) -> None:

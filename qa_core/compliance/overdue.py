@@ -1,0 +1,86 @@
+"""Personal data that is kept longer than allowed (R5, R5b, R6): how much, and since when. It deletes nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from qa_core import figures, home
+from qa_core.access import Permission, Viewer
+from qa_core.compliance import gates
+from qa_core.query.identified import count_identified
+from qa_core.recordings import keeping
+from qa_core.records import store
+from qa_core.records.evaluations import Evaluation
+from qa_core.records.listening import Calibration, CoachingPlan, Recording
+from qa_core.slices import add_months
+from qa_core.wording import N_, _
+
+CONTACT_MONTHS = 13
+"""How long a contact may name its customer and its advisor."""
+
+ANALYSES = (("evaluations", Evaluation.evaluated_at), ("calibrations", Calibration.opened_at), ("coaching", CoachingPlan.opened_at))
+"""What belongs to them (answers, comments, disputes, notes) is younger, and goes with them."""
+
+TITLES = {
+    "recordings": N_("Recordings"),
+    "evaluations": N_("Evaluations with their answers, comments and disputes"),
+    "calibrations": N_("Calibration sessions"),
+    "coaching": N_("Coaching plans with their notes"),
+    "contacts": N_("Contacts with a customer key or an advisor"),
+}
+
+
+@dataclass(frozen=True)
+class Overdue:
+    """Data of one kind, a key of `TITLES`; `since`: the first day on which the oldest was kept too long."""
+
+    kind: str
+    count: int
+    since: date
+
+
+def find(viewer: Viewer) -> list[Overdue]:
+    """Count what is overdue today in the whole centre, kind by kind; kinds of which nothing is are left out."""
+    viewer.require(Permission.SEE_COMPLIANCE)
+    with store.reading() as session:
+        in_records = [*_find_recordings(session), *_find_analyses(session)]
+    return [*in_records, *_find_contacts(viewer)]
+
+
+def describe(item: Overdue) -> str:
+    """Say what is overdue, how much, and since when, in the reader's language."""
+    count, day = figures.number(item.count), figures.day(item.since, year=True)
+    return _("{what}: {count}, overdue since {day}", what=_(TITLES[item.kind]), count=count, day=day)
+
+
+def _find_recordings(session: Session) -> list[Overdue]:
+    counted = sa.select(sa.func.count(), sa.func.min(Recording.delete_after), sa.func.min(Recording.local_day)).where(keeping.is_expired(session))
+    count, end, first_day = session.execute(counted).one()
+    if not count:
+        return []
+    end = min(end, keeping.find_end(first_day, gates.retention_months(session, "recording")))
+    return [Overdue("recordings", count, home.to_local(end).date() + timedelta(days=1))]
+
+
+def _find_analyses(session: Session) -> list[Overdue]:
+    months = gates.retention_months(session, "analysis")
+    before = datetime.combine(keeping.find_oldest_day(home.today(), months), time(), home.current().zone).astimezone(UTC)
+    found = []
+    for kind, moment in ANALYSES:
+        count, first = session.execute(sa.select(sa.func.count(), sa.func.min(moment)).where(moment < before)).one()
+        if count:
+            found.append(Overdue(kind, count, _day_after(home.to_local(first).date(), months)))
+    return found
+
+
+def _find_contacts(viewer: Viewer) -> list[Overdue]:
+    count, first = count_identified(viewer, keeping.find_oldest_day(home.today(), CONTACT_MONTHS))
+    return [] if first is None else [Overdue("contacts", count, _day_after(first, CONTACT_MONTHS))]
+
+
+def _day_after(day: date, months: int) -> date:
+    return add_months(day, months) + timedelta(days=1)
