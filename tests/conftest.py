@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 import streamlit
 from centres import ENVIRONMENT
@@ -19,6 +20,10 @@ from streamlit.web.server.starlette.starlette_app_utils import generate_xsrf_tok
 from qa_core import home, passwords, people, sign_in
 from qa_core.access import Viewer
 from qa_core.records import store
+
+# No test depends on an idle machine: it fails no test that an example takes long to make or to run.
+hypothesis.settings.register_profile("any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("any machine")
 
 # For each app that is opened, AppTest looks through all installed packages for components; they stay the same while tests run.
 manifest_scanner.scan_component_manifests = functools.cache(manifest_scanner.scan_component_manifests)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qa_core import grids, scoring, wording
@@ -335,7 +335,7 @@ def contents(draw: Any) -> dict[str, Any]:
 
 
 @given(content=contents(), form=st.sampled_from(["toml", "csv"]), language=st.sampled_from(["en", "fr"]))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60)
 def test_a_grid_comes_back_from_its_file_as_it_was(content: dict[str, Any], form: str, language: str) -> None:
     wording.use(language)
     try:

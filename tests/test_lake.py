@@ -208,7 +208,7 @@ CHANCE = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=12, suppress_health_check=list(HealthCheck))
 @given(st.lists(st.lists(CHANCE, min_size=1, max_size=8, unique_by=lambda row: row["contact_id"]), min_size=1, max_size=4), st.randoms(use_true_random=False))
 def test_no_order_of_imports_changes_the_neighbours(
     tmp_path_factory: pytest.TempPathFactory, batches: list[list[dict[str, Any]]], chance: random.Random

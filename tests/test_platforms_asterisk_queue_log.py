@@ -245,7 +245,7 @@ def simulate(events: list[tuple[int, str, str, list[str]]]) -> tuple:
     return start, ending, waited if waits_known else float(left - start), None, None, queue
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.lists(lives(), min_size=1, max_size=8))
 def test_folding_gives_what_walking_through_each_call_gives(centre: Path, calls: list[list[tuple[int, str, str, list[str]]]]) -> None:
     lines = sorted(

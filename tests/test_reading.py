@@ -438,7 +438,7 @@ def test_broken_lines_in_cells_keep_their_line_numbers(tmp_path):
 cells = st.text(st.characters(codec="cp1252", exclude_categories=["Cc", "Cs"]), max_size=12)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(data=st.data())
 def test_any_table_in_any_dialect_is_read_back_the_same(tmp_path, monkeypatch, data):
     texts = data.draw(st.lists(st.tuples(cells, st.text(st.sampled_from('a"\n,;é|'), max_size=5)), min_size=1, max_size=12))

@@ -136,7 +136,7 @@ def weigh(draw: random.Random) -> dict[tuple[str, str], Weight]:
 
 
 @given(st.integers(0, 2**32))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_no_sum_or_difference_of_published_cells_gives_a_small_one(seed: int) -> None:
     """The attacker knows every published sum as a linear equation over the cells, and eliminates."""
     cells = weigh(random.Random(seed))
@@ -255,7 +255,7 @@ CAMPAIGNS |= {"tram": ("Posters", "offline"), "loyal": ("Letter", "email"), "non
 
 
 @given(st.integers(0, 2**32))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_no_difference_between_dimensions_gives_a_small_value(seed: int) -> None:
     """The attacker knows which campaigns belong to which source and medium, and eliminates over all that is shown of the three."""
     draw = random.Random(seed)

@@ -355,7 +355,7 @@ def grouped(rows: Iterable[dict[str, Any]], by: str | None) -> dict[Any, list[di
     return groups
 
 
-@settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck), phases=(Phase.explicit, Phase.generate))
+@settings(max_examples=4, suppress_health_check=list(HealthCheck), phases=(Phase.explicit, Phase.generate))
 @given(seed=st.integers(0, 2**32))
 def test_measure_adds_to_the_contacts_what_plain_loops_over_the_intervals_give(seed: int, tmp_path_factory: pytest.TempPathFactory) -> None:
     draw, changed_on = random.Random(seed), date(2026, 4, 1)

@@ -76,7 +76,7 @@ def read_durations(values, unit=None, hint=None):
 
 
 @pytest.mark.parametrize("spelling", MOMENTS)
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(drawn=moments_of_two_years)
 def test_a_column_of_moments_in_any_seen_spelling_gives_the_same_moments(spelling, drawn):
     # The 13th to the 31st of one month tell day from month, as a real column does.
@@ -87,7 +87,7 @@ def test_a_column_of_moments_in_any_seen_spelling_gives_the_same_moments(spellin
 
 
 @pytest.mark.parametrize("spelling", DURATIONS)
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(drawn=st.lists(st.integers(0, 7200), max_size=30))
 def test_a_column_of_durations_in_any_seen_spelling_gives_the_same_seconds(spelling, drawn):
     wanted = [143, 605, *drawn]
@@ -191,7 +191,7 @@ def test_times_of_day_in_every_seen_spelling():
         assert found.clock.tolist() == [timedelta(hours=9, minutes=12, seconds=58)], texts
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.times())
 def test_half_days_are_read_as_clocks_show_them(at):
     at = at.replace(microsecond=0)
@@ -207,7 +207,7 @@ def test_the_hour_that_is_missing_in_march_and_the_one_that_comes_twice_in_octob
 
 
 @given(st.datetimes(datetime(2000, 1, 1), datetime(2037, 1, 1)))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_utc_to_local_and_back_is_the_same_but_for_the_repeated_hour(at):
     zone = Zone("Europe/Paris")
     utc = np.array([at], "M8[us]")
@@ -219,7 +219,7 @@ def test_utc_to_local_and_back_is_the_same_but_for_the_repeated_hour(at):
     st.sampled_from(["Europe/Paris", "America/Havana", "Asia/Beirut", "Australia/Lord_Howe", "Africa/Casablanca", "Asia/Kathmandu", "UTC"]),
     st.lists(st.datetimes(datetime(1970, 1, 2), datetime(2099, 12, 30)), min_size=1, max_size=20),
 )
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_offsets_are_those_of_the_zone(name, seen):
     zone, whole = Zone(name), [at.replace(microsecond=0) for at in seen]
     expected = [at.replace(tzinfo=zone._zone).astimezone(UTC).replace(tzinfo=None) for at in whole]
@@ -335,7 +335,7 @@ def test_another_secret_gives_other_keys():
 
 
 @given(st.sampled_from(["FR", "BE", "DE", "GB", "CH", "US", "ES"]), st.from_regex(r"\A(\+|00|0)?[1-9][0-9]{7,10}\Z"))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_the_quick_way_agrees_with_the_library(country, text):
     pseudonyms, slow = Pseudonyms(country, b"k" * 32), Pseudonyms(country, b"k" * 32)
     slow._national = None

@@ -371,7 +371,7 @@ def days_of_a_log(draw) -> list[tuple[str, str]]:
     return steps
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=12, suppress_health_check=list(HealthCheck))
 @given(steps=days_of_a_log())
 def test_any_pieces_and_rotations_give_the_same_calls_as_the_whole_log(tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, str]]) -> None:
     with pytest.MonkeyPatch.context() as patch:
