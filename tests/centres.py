@@ -9,17 +9,18 @@ from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
-from qa_core import facts, lake
-from qa_core.records import store
-from qa_core.records.base import now
-from qa_core.records.evaluations import Evaluation, EvaluationAnswer
-from qa_core.records.people import Advisor, Site, Team
+from qa_core.storage import lake
+from qa_core.storage.records import store
+from qa_core.storage.records.base import now
+from qa_core.storage.records.evaluations import Evaluation, EvaluationAnswer
+from qa_core.storage.records.people import Advisor, Site, Team
+from qa_core.storage.schema import CONTACT_KEY, CONTACTS, INTERVAL_KEY, INTERVALS, NEIGHBOURS, SPEND, arrow_schema
 
 ENVIRONMENT = ("QA_DATABASE_URL", "QA_LAKE_URL", "QA_ENGINE_URL", "QA_TIMEZONE", "QA_COUNTRY", "QA_LANGUAGE")
 """What a test must not take over from whoever runs it."""
 
 PARIS = ZoneInfo("Europe/Paris")
-GIVEN = [column.name for column in facts.CONTACTS.columns if column.name not in (*facts.NEIGHBOURS, "batch_id")]
+GIVEN = [column.name for column in CONTACTS.columns if column.name not in (*NEIGHBOURS, "batch_id")]
 
 
 def contact(local_start: datetime | str, contact_id: str = "", **columns: Any) -> dict[str, Any]:
@@ -33,9 +34,9 @@ def contact(local_start: datetime | str, contact_id: str = "", **columns: Any) -
 def land(contacts: Iterable[Mapping[str, Any]], batch_id: str = "first") -> None:
     """Merge contacts into the lake; those without an id are numbered."""
     rows = [{**row, "contact_id": row["contact_id"] or f"c{position}"} for position, row in enumerate(contacts)]
-    schema = facts.arrow_schema(facts.CONTACTS)
+    schema = arrow_schema(CONTACTS)
     table = pa.Table.from_pylist(rows, schema=pa.schema([schema.field(name) for name in GIVEN]))
-    lake.merge_contacts(table, [name for name in GIVEN if name not in (*facts.CONTACT_KEY, "month")], batch_id)
+    lake.merge_contacts(table, [name for name in GIVEN if name not in (*CONTACT_KEY, "month")], batch_id)
 
 
 def land_spend(rows: Iterable[tuple[str, str | None, str | None, float, str]], batch_id: str = "money") -> None:
@@ -44,23 +45,23 @@ def land_spend(rows: Iterable[tuple[str, str | None, str | None, float, str]], b
         {"day": date.fromisoformat(day), "month": day[:7], "source": source, "campaign": campaign, "amount": amount, "currency": currency, "batch_id": batch_id}
         for day, source, campaign, amount, currency in rows
     ]
-    lake.merge_spend(pa.Table.from_pylist(made, schema=facts.arrow_schema(facts.SPEND)), batch_id)
+    lake.merge_spend(pa.Table.from_pylist(made, schema=arrow_schema(SPEND)), batch_id)
 
 
 def interval(local_start: datetime | str, length_minutes: int = 1440, **columns: Any) -> dict[str, Any]:
     """The totals of some minutes from that wall-clock time in Paris on; of no queue unless said otherwise."""
     clock = datetime.fromisoformat(local_start) if isinstance(local_start, str) else local_start
     started_at = clock.replace(tzinfo=PARIS).astimezone(UTC).replace(tzinfo=None)
-    row = {column.name: None for column in facts.INTERVALS.columns if column.name != "batch_id"} | {"source_system": "acd", "channel": "phone"}
+    row = {column.name: None for column in INTERVALS.columns if column.name != "batch_id"} | {"source_system": "acd", "channel": "phone"}
     return row | {"started_at": started_at, "local_start": clock, "month": f"{clock:%Y-%m}", "length_minutes": length_minutes} | columns
 
 
 def land_intervals(intervals: Iterable[Mapping[str, Any]], batch_id: str = "totals", carried: Iterable[str] | None = None) -> lake.MergeResult:
     """Merge totals into the lake; `carried`: the columns that the file carries (default: all)."""
-    schema = facts.arrow_schema(facts.INTERVALS)
+    schema = arrow_schema(INTERVALS)
     given = [name for name in schema.names if name != "batch_id"]
     table = pa.Table.from_pylist(list(intervals), schema=pa.schema([schema.field(name) for name in given]))
-    measures = [name for name in given if name not in (*facts.INTERVAL_KEY, "local_start", "month")]
+    measures = [name for name in given if name not in (*INTERVAL_KEY, "local_start", "month")]
     return lake.merge_intervals(table, list(measures if carried is None else carried), batch_id)
 
 

@@ -17,9 +17,10 @@ from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 from streamlit.web.server.starlette.starlette_app_utils import generate_xsrf_token_string
 
-from qa_core import home, passwords, people, sign_in
-from qa_core.access import Viewer
-from qa_core.records import store
+from qa_core.access import accounts, passwords, sessions
+from qa_core.access.roles import Viewer
+from qa_core.base import environment
+from qa_core.storage.records import store
 
 # No test depends on an idle machine: it fails no test that an example takes long to make or to run.
 hypothesis.settings.register_profile("any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
@@ -38,8 +39,8 @@ def empty_records(tmp_path_factory: pytest.TempPathFactory) -> Path:
             patch.delenv(name, raising=False)
         patch.setenv("QA_HOME", str(folder))
         store.migrate()
-        store.engine_for(home.current().database_url).dispose()  # the last connection that closes leaves everything in the one file
-        return store.file_of(home.current().database_url)
+        store.engine_for(environment.current().database_url).dispose()  # the last connection that closes leaves everything in the one file
+        return store.file_of(environment.current().database_url)
 
 
 @pytest.fixture
@@ -70,7 +71,7 @@ def add_person(centre: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., s
     monkeypatch.setattr(passwords, "ROUNDS", 4)  # the cheapest that bcrypt takes: sign-ins in tests need not be slow
 
     def add(username: str, role: str, **bounds: Any) -> str:
-        people.add(Viewer.SYSTEM, username, role, password=PASSWORD, **bounds)
+        accounts.add(Viewer.SYSTEM, username, role, password=PASSWORD, **bounds)
         return username
 
     return add
@@ -87,9 +88,9 @@ def open_app(add_person: Callable[..., str], monkeypatch: pytest.MonkeyPatch) ->
     def open_page(username: str | None, page: str | None = None, **query: str) -> AppTest:
         cookies = {"_streamlit_xsrf": generate_xsrf_token_string(b"0123456789abcdef")}
         if username is not None:
-            cookies[browser.COOKIE] = sign_in.sign_in(username, PASSWORD, browser.build(cookies, {"host": "localhost"}, "127.0.0.1"))
+            cookies[browser.COOKIE] = sessions.sign_in(username, PASSWORD, browser.build(cookies, {"host": "localhost"}, "127.0.0.1"))
         monkeypatch.setattr("streamlit.runtime.context._get_client_context", lambda: Visitor(cookies=cookies))
-        app = AppTest.from_file(str(home.PROJECT / "qa_core/ui/front_door.py"), default_timeout=60)
+        app = AppTest.from_file(str(environment.PROJECT / "qa_core/ui/front_door.py"), default_timeout=60)
         for name, value in query.items():
             app.query_params[name] = value
         app.run()

@@ -6,12 +6,13 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from qa_core import people, scoring
-from qa_core.access import Viewer
-from qa_core.evaluations import completing
-from qa_core.records import store
-from qa_core.records.base import now
-from qa_core.records.evaluations import Grid
+from qa_core import scoring
+from qa_core.access import accounts
+from qa_core.access.roles import Viewer
+from qa_core.quality.evaluations import finalise
+from qa_core.storage.records import store
+from qa_core.storage.records.base import now
+from qa_core.storage.records.evaluations import Grid
 from tests.centres import add_people, contact, evaluation, land
 
 GRID = {
@@ -57,7 +58,7 @@ def build(add_person: Callable[..., str]) -> Callable[..., int]:
     def evaluate(given: dict[str, Any] = GIVEN, evaluated_at: datetime | None = None, **columns: Any) -> int:
         with store.writing() as session:
             made = evaluation(call, None, **{"grid_id": grid_id, "evaluator": "eve", "state": "published", "published_at": now()} | columns)
-            completing.complete(made, scoring.parse_grid(GRID), given, {"accuracy": "Wrong date given."})
+            finalise.complete(made, scoring.parse_grid(GRID), given, {"accuracy": "Wrong date given."})
             made.evaluated_at = evaluated_at or made.evaluated_at
             session.add(made)
             session.flush()
@@ -68,4 +69,4 @@ def build(add_person: Callable[..., str]) -> Callable[..., int]:
 
 def viewer(username: str) -> Viewer:
     with store.reading() as session:
-        return people.get_viewer(session, username)
+        return accounts.get_viewer(session, username)

@@ -6,17 +6,19 @@ import tomllib
 from collections.abc import Callable
 from datetime import datetime, time, timedelta
 
-from qa_core import home, people, recordings
-from qa_core.access import Viewer
-from qa_core.evaluations import drafting
-from qa_core.ingest import batches
-from qa_core.records import store
-from qa_core.records.base import now
-from qa_core.records.evaluations import Evaluation, Grid
-from qa_core.records.listening import Draw, DrawnContact, ListeningPlan, Recording
+from qa_core.access import accounts
+from qa_core.access.roles import Viewer
+from qa_core.base import environment
+from qa_core.compliance import recordings
+from qa_core.ingest.load import batches
+from qa_core.quality.evaluations import drafts
+from qa_core.storage.records import store
+from qa_core.storage.records.base import now
+from qa_core.storage.records.evaluations import Evaluation, Grid
+from qa_core.storage.records.listening import Draw, DrawnContact, ListeningPlan, Recording
 from tests import centres, listening
 
-CALLS = home.PROJECT / "data" / "demo_calls"
+CALLS = environment.PROJECT / "data" / "demo_calls"
 CALL = CALLS / "cancellation.ogg"
 SECONDS = 25.3
 """Of that call, to a tenth."""
@@ -24,7 +26,7 @@ SECONDS = 25.3
 
 def build(add_person: Callable[..., str]) -> None:
     """People: ann (advisor A1) and bob (A2), lea who leads Nord, eve who evaluates; contacts: heard, unheard and gone of Ann, quiet without audio."""
-    started = datetime.combine(home.today() - timedelta(days=3), time(9))
+    started = datetime.combine(environment.today() - timedelta(days=3), time(9))
     centres.add_people({"A1": "Ann", "A2": "Bob"}, {"Nord": "Lille"})
     rows = {
         name: centres.contact(started + timedelta(hours=hour), name, advisor_id="A1", team="Nord", talk_seconds=25.0, recorded=name != "quiet")
@@ -38,7 +40,7 @@ def build(add_person: Callable[..., str]) -> None:
     add_person("eve", "evaluator")
     listening.open_gates()
     listening.accredit("lea", "eve")
-    content = tomllib.loads((home.PROJECT / "data/scorecards/customer_service.toml").read_text(encoding="utf-8"))
+    content = tomllib.loads((environment.PROJECT / "data/scorecards/customer_service.toml").read_text(encoding="utf-8"))
     # The lock of imports: a server over this centre sweeps away what no row names when it starts.
     with batches.one_at_a_time(), store.writing() as session:
         session.add(Grid(key="customer-service", version=1, title=content["title"], content=content, published_at=now()))
@@ -46,7 +48,7 @@ def build(add_person: Callable[..., str]) -> None:
             listening.keep_audio(session, name, CALL)
         session.add(centres.evaluation(rows["heard"], 80.0))
         terms = {"purpose": "evaluation", "grid_key": "customer-service", "per_advisor": 1, "maximum_per_advisor": 2, "evaluators": ["eve"]}
-        plan = ListeningPlan(name="p", starts_on=home.today(), ends_on=home.today(), created_by="system", **terms)
+        plan = ListeningPlan(name="p", starts_on=environment.today(), ends_on=environment.today(), created_by="system", **terms)
         draw = Draw(seed=1, lake_version="1", frame=1, frame_digest="", excluded={}, short={}, frame_shares={}, drawn_by="system", plan=plan)
         draw.contacts = [
             DrawnContact(position=1, source_system="generic", contact_id="heard", advisor_id="A1", team="Nord", local_start=started, evaluator="eve")
@@ -60,14 +62,14 @@ def build(add_person: Callable[..., str]) -> None:
 def viewer_of(username: str) -> Viewer:
     """That person as of now."""
     with store.reading() as session:
-        return people.get_viewer(session, username)
+        return accounts.get_viewer(session, username)
 
 
 def start_draft() -> int:
     """Let Eve open the grid of the call that was drawn for her. Returns the evaluation's id."""
     with store.reading() as session:
         drawn_id = session.query(DrawnContact).one().id
-    return drafting.start(viewer_of("eve"), drawn_id)
+    return drafts.start(viewer_of("eve"), drawn_id)
 
 
 def submit(evaluation_id: int) -> None:

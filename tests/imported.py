@@ -8,14 +8,15 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from qa_core import ingest, lake
-from qa_core.access import Viewer
-from qa_core.ingest.options import ImportOptions
+from qa_core import ingest
+from qa_core.access.roles import Viewer
+from qa_core.files.options import ImportOptions
 from qa_core.ingest.report import FileReport
-from qa_core.records import store
-from qa_core.records.evaluations import Evaluation, EvaluationAnswer
-from qa_core.records.imports import WaitingRow
-from qa_core.records.people import Membership
+from qa_core.storage import lake
+from qa_core.storage.records import store
+from qa_core.storage.records.evaluations import Evaluation, EvaluationAnswer
+from qa_core.storage.records.imports import WaitingRow
+from qa_core.storage.records.people import Membership
 
 CALLS = """contact_id,started_at,advisor,team,customer,outcome,wait_seconds,talk_seconds,tracking_number
 C1,2026-03-02 09:00:00,Diane,North,0612345601,answered,10,120,+33170000001

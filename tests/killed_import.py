@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 from qa_core import ingest
-from qa_core.access import Viewer
-from qa_core.ingest.watching import Watch
+from qa_core.access.roles import Viewer
+from qa_core.ingest.watch.folder import Watch
 
 
 def arm(place: str, when: str) -> None:

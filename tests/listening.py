@@ -7,11 +7,12 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
-from qa_core import home, query
-from qa_core.access import Viewer
+from qa_core.access.roles import Viewer
+from qa_core.base import environment
 from qa_core.compliance import accreditations, gates, notices
-from qa_core.recordings import keeping
-from qa_core.records.listening import Recording
+from qa_core.compliance.recordings import deletion
+from qa_core.metrics import query
+from qa_core.storage.records.listening import Recording
 
 ENTERED = {
     "works_council_consulted_on": "2026-01-05",
@@ -31,7 +32,7 @@ def open_gates() -> None:
 def accredit(*usernames: str, days: int = 30) -> None:
     """Accredit these people for every purpose, for so many days from today."""
     for username in usernames:
-        accreditations.accredit(Viewer.SYSTEM, username, home.today() + timedelta(days=days))
+        accreditations.accredit(Viewer.SYSTEM, username, environment.today() + timedelta(days=days))
 
 
 def inform(*advisors: str, on: str = "2026-01-06") -> None:
@@ -42,6 +43,6 @@ def inform(*advisors: str, on: str = "2026-01-06") -> None:
 def keep_audio(session: Session, contact_id: str, path: Path) -> Recording:
     """Keep that file as the recording of a contact, as an import does. The caller holds the lock of imports where a server may start meanwhile."""
     [found] = query.find_recorded(Viewer.SYSTEM, [contact_id])
-    recording = keeping.add(session, keeping.store_audio(path), found, "evaluation")
+    recording = deletion.add(session, deletion.store_audio(path), found, "evaluation")
     session.flush()
     return recording

@@ -8,9 +8,9 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from qa_core.ingest import read
-from qa_core.ingest.options import ImportOptions
-from qa_core.ingest.staged import Staged
+from qa_core.files.options import ImportOptions
+from qa_core.ingest.columns import table_reader
+from qa_core.ingest.load.staged import Staged
 
 
 def stage(folder: Path, name: str, content: str | bytes | list | dict, kind: str = "contacts", **options: Any) -> tuple[Staged, list[dict[str, Any]]]:
@@ -20,7 +20,7 @@ def stage(folder: Path, name: str, content: str | bytes | list | dict, kind: str
         path.write_bytes(content)
     else:
         path.write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
-    staged = read.stage(path, kind, ImportOptions(**options))
+    staged = table_reader.stage(path, kind, ImportOptions(**options))
     try:
         assert staged.read == staged.staged + staged.rejected + sum(staged.skipped_kinds.values()) + sum(staged.folded_kinds.values())
         assert staged.rejected == sum(staged.reasons.values()) == pq.read_metadata(staged.rejected_rows).num_rows

@@ -15,17 +15,19 @@ from centres import add_people, contact, evaluation, land
 from imported import bring
 from streamlit.testing.v1 import AppTest
 
-from qa_core import case_mix, charts, ingest, peers, query, statistics
-from qa_core.access import Role, TeamSpan, Viewer
-from qa_core.errors import AccessDenied
-from qa_core.ingest.options import ImportOptions
-from qa_core.kpis import get_kpi
-from qa_core.records import store
-from qa_core.records.journal import JournalRow
-from qa_core.slices import Filters
-from qa_core.statistics import Sums
+from qa_core import ingest, stats
+from qa_core.access.roles import Role, TeamSpan, Viewer
+from qa_core.analysis import case_mix, charts, peers
+from qa_core.base.errors import AccessDenied
+from qa_core.files.options import ImportOptions
+from qa_core.metrics import query
+from qa_core.metrics.dimensions import Filters
+from qa_core.metrics.kpis import get_kpi
+from qa_core.stats import Sums
+from qa_core.storage.records import store
+from qa_core.storage.records.audit_log import JournalRow
 from qa_core.ui import menu
-from qa_core.ui.views import criteria
+from qa_core.ui.views.quality import criteria
 
 SYSTEM = Viewer.SYSTEM
 REAL = os.environ.get("QA_REAL_DATA")
@@ -51,7 +53,7 @@ def test_a_harder_mix_is_expected_to_resolve_less() -> None:
     own = {("easy",): Sums(20, 18), ("hard",): Sums(80, 32)}
     others = {("easy",): Sums(100, 90), ("hard",): Sums(100, 40)}
 
-    found = statistics.standardise(own, others, is_rate=True)
+    found = stats.standardise(own, others, is_rate=True)
 
     assert (found.observed, found.expected, found.difference) == pytest.approx((0.5, 0.5, 0.0))
     assert found.low < 0 < found.high
@@ -60,7 +62,7 @@ def test_a_harder_mix_is_expected_to_resolve_less() -> None:
 
 def test_the_error_of_a_difference_holds_the_chance_of_both_sides() -> None:
     # One kind, 100 own and 400 others', all at 50 %: the variance of the others' rate is taken at 201/402 = 0.5.
-    found = statistics.standardise({(): Sums(100, 50)}, {(): Sums(400, 200)}, is_rate=True)
+    found = stats.standardise({(): Sums(100, 50)}, {(): Sums(400, 200)}, is_rate=True)
 
     assert found.error == pytest.approx(math.sqrt(0.25 / 100 + 0.25 / 400))
 
@@ -70,7 +72,7 @@ def test_a_kind_that_others_hardly_met_borrows_from_its_queue() -> None:
     own = {("phone", "care", "rare"): Sums(10, 5)}
     others = {("phone", "care", "rare"): Sums(1, 1), ("phone", "care", "common"): Sums(100, 50), ("phone", "sales", "order"): Sums(100, 100)}
 
-    found = statistics.standardise(own, others, is_rate=True)
+    found = stats.standardise(own, others, is_rate=True)
 
     assert found.expected == pytest.approx(51 / 101)
     assert found.matched == 0
@@ -81,19 +83,19 @@ def test_means_are_standardised_by_their_sums() -> None:
     own = {("short",): Sums(6, 6 * 150, 10.0), ("long",): Sums(2, 2 * 350, 10.0)}
     others = {("short",): Sums(50, 5_000, 10.0), ("long",): Sums(50, 15_000, 10.0)}
 
-    found = statistics.standardise(own, others, is_rate=False)
+    found = stats.standardise(own, others, is_rate=False)
 
     assert (found.observed, found.expected) == (200, 150)
 
 
 def test_few_values_or_no_colleagues_are_not_compared() -> None:
-    assert statistics.standardise({(): Sums(4, 2)}, {(): Sums(100, 50)}, is_rate=True) is None
-    assert statistics.standardise({(): Sums(40, 20)}, {}, is_rate=True) is None
+    assert stats.standardise({(): Sums(4, 2)}, {(): Sums(100, 50)}, is_rate=True) is None
+    assert stats.standardise({(): Sums(40, 20)}, {}, is_rate=True) is None
 
 
 def test_of_several_measures_only_what_chance_does_not_explain_differs() -> None:
-    clear = statistics.standardise({(): Sums(200, 60)}, {(): Sums(2000, 1000)}, is_rate=True)
-    slight = statistics.standardise({(): Sums(100, 46)}, {(): Sums(2000, 1000)}, is_rate=True)
+    clear = stats.standardise({(): Sums(200, 60)}, {(): Sums(2000, 1000)}, is_rate=True)
+    slight = stats.standardise({(): Sums(100, 46)}, {(): Sums(2000, 1000)}, is_rate=True)
 
     assert case_mix.find_sides({"a": clear, "b": slight, "c": None}) == {"a": -1, "b": 0}
 
@@ -115,24 +117,24 @@ def test_an_advisor_is_measured_against_colleagues_with_the_same_contacts(centre
     assert found.expected == pytest.approx((10 * 0.9 + 50 * 0.4) / 60)
     assert case_mix.find_sides({key: found}) == {key: 0}
     # Without the mix the two would have been told apart.
-    assert statistics.compare_rates(("zoe", "max"), (30, 116), (60, 140)).below == ("zoe",)
+    assert stats.compare_rates(("zoe", "max"), (30, 116), (60, 140)).below == ("zoe",)
 
 
 # The funnel, the estimates and what is still needed
 
 
 def test_the_funnel_narrows_with_the_root_of_n() -> None:
-    funnel = statistics.build_funnel([0.5, 0.5, 0.5], [100, 100, 400], 0.25)
+    funnel = stats.build_funnel([0.5, 0.5, 0.5], [100, 100, 400], 0.25)
 
     assert (funnel.centre, funnel.spread) == (0.5, 1.0)
     # 1.96 · √(0.25 / 100) and 3.09 · √(0.25 / 400)
     assert funnel.half_width(100) == pytest.approx(0.098, abs=1e-4)
-    assert funnel.half_width(400, statistics.OUTER) == pytest.approx(0.07726, abs=1e-5)
+    assert funnel.half_width(400, stats.OUTER) == pytest.approx(0.07726, abs=1e-5)
 
 
 def test_limits_are_widened_by_how_far_all_lie_apart_beyond_chance() -> None:
     # Ten members of 100 at ± 0.1 and the standard error 0.05: each lies two errors away, so the limits are twice as wide.
-    wide = statistics.build_funnel([0.4, 0.6] * 5, [100] * 10, 0.25)
+    wide = stats.build_funnel([0.4, 0.6] * 5, [100] * 10, 0.25)
 
     assert wide.spread == pytest.approx(2.0)
     assert wide.half_width(100) == pytest.approx(2 * 0.098, abs=1e-4)
@@ -141,12 +143,12 @@ def test_limits_are_widened_by_how_far_all_lie_apart_beyond_chance() -> None:
 def test_one_odd_member_does_not_widen_the_funnel_for_all() -> None:
     values = [0.5 + step / 1000 for step in range(-9, 10)] + [0.9]
 
-    assert statistics.build_funnel(values, [100] * 20, 0.25).spread == 1.0
+    assert stats.build_funnel(values, [100] * 20, 0.25).spread == 1.0
 
 
 def test_limits_of_means_from_few_values_are_wider_than_the_normal_ones() -> None:
     # Student's t with 10 degrees of freedom puts 2.228 in place of 1.96.
-    funnel = statistics.build_funnel([80, 80], [6, 6], 100.0, freedom=10)
+    funnel = stats.build_funnel([80, 80], [6, 6], 100.0, freedom=10)
 
     assert funnel.half_width(4) == pytest.approx(2.2281 * 5, abs=1e-3)
 
@@ -154,7 +156,7 @@ def test_limits_of_means_from_few_values_are_wider_than_the_normal_ones() -> Non
 def test_estimates_of_rates_are_drawn_to_the_group_by_the_known_weights() -> None:
     # 20, 50 and 80 of 100: centre 0.5, within 0.25; spread 100 · 0.18 − 2 · 0.25 = 17.5 over 300 − 100 = 200: between 0.0875.
     # Each keeps 0.0875 / (0.0875 + 0.0025) = 0.9722 of its distance.
-    shrunk = statistics.shrink_rates([20, 50, 80], [100, 100, 100])
+    shrunk = stats.shrink_rates([20, 50, 80], [100, 100, 100])
 
     assert shrunk.between**2 == pytest.approx(0.0875)
     assert shrunk.estimates == pytest.approx((0.5 - 0.3 * 0.0875 / 0.09, 0.5, 0.5 + 0.3 * 0.0875 / 0.09))
@@ -162,9 +164,9 @@ def test_estimates_of_rates_are_drawn_to_the_group_by_the_known_weights() -> Non
 
 def test_what_is_needed_and_what_shows_are_two_sides_of_one_reckoning() -> None:
     # (1.95996 + 0.84162) · 10 / 5 = 5.603, squared 31.4: 32 evaluations, 20 more than 12.
-    assert statistics.more_needed(deviation=10, n=12, difference=5) == 20
-    assert statistics.detectable(deviation=10, n=32) == pytest.approx(4.9526, abs=1e-3)
-    assert statistics.more_needed(deviation=10, n=32, difference=5) == 0
+    assert stats.more_needed(deviation=10, n=12, difference=5) == 20
+    assert stats.detectable(deviation=10, n=32) == pytest.approx(4.9526, abs=1e-3)
+    assert stats.more_needed(deviation=10, n=32, difference=5) == 0
 
 
 # Bands
@@ -378,7 +380,7 @@ def test_a_centre_without_data_says_so_on_both_pages(centre: Path, open_app: Cal
 
 
 def test_a_click_in_the_funnel_knows_who_and_the_outer_limits_lie_outside() -> None:
-    funnel = statistics.build_funnel([0.5, 0.7], [100, 100], 0.25)
+    funnel = stats.build_funnel([0.5, 0.7], [100, 100], 0.25)
     frame = pd.DataFrame({"key": ["Ann", "Bob"], "label": ["Ann", "Bob"], "value": [0.5, 0.7], "n": [100, 100], "tone": ["", ""], "is_named": [False, True]})
 
     figure = charts.build_funnel_plot(frame, funnel, "rate")

@@ -11,9 +11,9 @@ import krippendorff
 import numpy as np
 import pytest
 
-from qa_core.calibration.results import level_of
+from qa_core.quality.calibration.results import level_of
 from qa_core.scoring import Criterion, Text
-from qa_core.statistics.agreement import Agreement, Alignment, add_up, alignment_interval, alphas, compare_points, find_pairs, measure_agreement
+from qa_core.stats.agreement import Agreement, Alignment, add_up, alignment_interval, alphas, compare_points, find_pairs, measure_agreement
 
 NAN = float("nan")
 PUBLISHED = [

@@ -13,14 +13,15 @@ from centres import add_people, contact, land
 from imported import CALLS, bring
 from streamlit.testing.v1 import AppTest
 
-from qa_core import alerts, doctor, settings, targets
-from qa_core.access import Role, TeamSpan, Viewer
-from qa_core.alerts import Rule, RuleKind
-from qa_core.commands import run
-from qa_core.errors import AccessDenied, Misuse, Refusal
-from qa_core.records import store
-from qa_core.records.journal import JournalRow
-from qa_core.records.steering import AlertRule
+from qa_core.access.roles import Role, TeamSpan, Viewer
+from qa_core.analysis import alerts, targets
+from qa_core.analysis.alerts import Rule, RuleKind
+from qa_core.base.errors import AccessDenied, Misuse, Refusal
+from qa_core.centre import settings
+from qa_core.cli import doctor, run
+from qa_core.storage.records import store
+from qa_core.storage.records.audit_log import JournalRow
+from qa_core.storage.records.steering import AlertRule
 
 SYSTEM = Viewer.SYSTEM
 MANAGER = Viewer("max", Role.MANAGER, managed_teams=("Nord",))

@@ -11,12 +11,12 @@ import sqlalchemy as sa
 from centres import add_people, contact, land
 from streamlit.testing.v1 import AppTest
 
-from qa_core import alerts, annotations, targets
-from qa_core.access import Role, TeamSpan, Viewer
-from qa_core.errors import AccessDenied, Misuse
-from qa_core.records import store
-from qa_core.records.journal import JournalRow
-from qa_core.slices import Filters, Period
+from qa_core.access.roles import Role, TeamSpan, Viewer
+from qa_core.analysis import alerts, annotations, targets
+from qa_core.base.errors import AccessDenied, Misuse
+from qa_core.metrics.dimensions import Filters, Period
+from qa_core.storage.records import store
+from qa_core.storage.records.audit_log import JournalRow
 
 SYSTEM = Viewer.SYSTEM
 MANAGER = Viewer("max", Role.MANAGER, managed_teams=("Nord",))

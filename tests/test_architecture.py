@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from qa_core import home
+from qa_core.base import environment
 
 LAYERS: tuple[frozenset[str], ...] = tuple(
     frozenset(layer.split())
@@ -31,18 +31,18 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
 
 STREAMLIT_ROOMS = frozenset({"ui"})
 PAGE_IMPORTS_FORBIDDEN = frozenset({"sqlalchemy", "pandas", "plotly", "duckdb", "pyarrow", "deltalake", "numpy"})
-FILES = sorted((home.PROJECT / "qa_core").rglob("*.py"))
-PAGES = sorted((home.PROJECT / "pages").rglob("*.py"))
-ALL = [*FILES, *PAGES, home.PROJECT / "app.py", *sorted((home.PROJECT / "tests").rglob("*.py"))]
+FILES = sorted((environment.PROJECT / "qa_core").rglob("*.py"))
+PAGES = sorted((environment.PROJECT / "pages").rglob("*.py"))
+ALL = [*FILES, *PAGES, environment.PROJECT / "app.py", *sorted((environment.PROJECT / "tests").rglob("*.py"))]
 
 
 def name_of(path: Path) -> str:
-    return path.relative_to(home.PROJECT).as_posix()
+    return path.relative_to(environment.PROJECT).as_posix()
 
 
 def room_of(path: Path) -> str:
     """`people` for qa_core/people.py, `lake` for all of qa_core/lake/, the package itself for qa_core/__init__.py."""
-    return path.relative_to(home.PROJECT / "qa_core").parts[0].removesuffix(".py")
+    return path.relative_to(environment.PROJECT / "qa_core").parts[0].removesuffix(".py")
 
 
 def imports_of(path: Path) -> set[str]:
@@ -72,7 +72,7 @@ def test_imports_go_one_way(path: Path) -> None:
     if room == "__init__":
         return
     used = {name.split(".")[1] for name in imports_of(path) if name.startswith("qa_core.")}
-    rooms = {name for name in used if (home.PROJECT / "qa_core" / name).is_dir() or (home.PROJECT / "qa_core" / f"{name}.py").exists()}
+    rooms = {name for name in used if (environment.PROJECT / "qa_core" / name).is_dir() or (environment.PROJECT / "qa_core" / f"{name}.py").exists()}
 
     against = {other for other in rooms if layer_of(other) > layer_of(room)}
     assert not against, f"{room} imports from below: {sorted(against)}"
@@ -85,7 +85,7 @@ def test_the_pure_rooms_import_no_other(room: str) -> None:
             others = {
                 name
                 for name in imports_of(path)
-                if name.startswith("qa_core") and not name.startswith((f"qa_core.{room}", "qa_core.errors", "qa_core.wording"))
+                if name.startswith("qa_core") and not name.startswith((f"qa_core.{room}", "qa_core.base.errors", "qa_core.base.i18n"))
             }
             assert others <= {"qa_core"}, name_of(path)
 
@@ -145,8 +145,8 @@ def test_no_room_is_called_by_what_it_is_not() -> None:
 
 def test_nothing_that_streamlit_would_find_by_itself_lies_beside_the_front_door() -> None:
     # Beside the main script, a folder `pages` is served to strangers of a cold server without the front door.
-    assert not (home.PROJECT / "qa_core" / "ui" / "pages").exists()
-    assert not list((home.PROJECT / "pages").glob("*.py"))
+    assert not (environment.PROJECT / "qa_core" / "ui" / "pages").exists()
+    assert not list((environment.PROJECT / "pages").glob("*.py"))
 
 
 def test_session_state_is_written_only_in_the_ui() -> None:

@@ -9,15 +9,17 @@ import sqlalchemy as sa
 from imported import bring, find_contacts
 from streamlit.testing.v1 import AppTest
 
-from qa_core import doctor, journal, oversight
-from qa_core.records import store
-from qa_core.records.journal import JournalRow
+from qa_core.cli import doctor
+from qa_core.compliance import audit_report
+from qa_core.storage import audit_log
+from qa_core.storage.records import store
+from qa_core.storage.records.audit_log import JournalRow
 
 
 def act(*actions: str) -> None:
     for action in actions:
         with store.writing() as session:
-            journal.record(session, "eve", action)
+            audit_log.record(session, "eve", action)
 
 
 def cut_after(seq: int) -> None:
@@ -25,24 +27,24 @@ def cut_after(seq: int) -> None:
         session.execute(sa.delete(JournalRow).where(JournalRow.seq > seq))
 
 
-def verified() -> journal.Verification:
+def verified() -> audit_log.Verification:
     with store.reading() as session:
-        return journal.verify(session)
+        return audit_log.verify(session)
 
 
 def test_rows_cut_off_the_end_of_the_journal_are_missed(centre: Path) -> None:
     act("one", "two", "three")
-    assert verified() == journal.Verification(3, True, None)
+    assert verified() == audit_log.Verification(3, True, None)
     cut_after(1)
-    assert verified() == journal.Verification(1, False, 2, is_cut=True)
-    assert "row 2" in oversight.describe(verified())
+    assert verified() == audit_log.Verification(1, False, 2, is_cut=True)
+    assert "row 2" in audit_report.describe(verified())
 
 
 def test_new_rows_do_not_make_good_what_was_cut(centre: Path) -> None:
     act("one", "two", "three")
     cut_after(1)
     act("four", "five", "six", "seven")
-    assert verified() == journal.Verification(5, False, 3, is_cut=True)
+    assert verified() == audit_log.Verification(5, False, 3, is_cut=True)
     cut_after(0)
     act("eight")
     assert not verified().ok
@@ -52,18 +54,18 @@ def test_the_end_that_is_noted_is_that_of_what_was_committed(centre: Path) -> No
     act("one")
     try:
         with store.writing() as session:
-            journal.record(session, "eve", "two")
+            audit_log.record(session, "eve", "two")
             raise RuntimeError
     except RuntimeError:
         pass
-    assert verified() == journal.Verification(1, True, None)
-    file = journal.end_file()
+    assert verified() == audit_log.Verification(1, True, None)
+    file = audit_log.end_file()
     assert file.parent == centre / "secrets" and file.stat().st_mode & 0o777 == 0o600
     before = file.read_text()
     act("two")
     # A note that fell behind, because the power went between the commit and the note, is no cut.
     file.write_text(before)
-    assert verified() == journal.Verification(2, True, None)
+    assert verified() == audit_log.Verification(2, True, None)
     act("three")
     assert verified().ok and file.read_text().startswith("3 ")
 

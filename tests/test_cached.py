@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from centres import contact, land
 
-from qa_core import query
-from qa_core.access import Role, Viewer
-from qa_core.slices import Filters, Period
+from qa_core.access.roles import Role, Viewer
+from qa_core.metrics import query
+from qa_core.metrics.dimensions import Filters, Period
 from qa_core.ui import cached
 
 NORTH = Viewer("max", Role.MANAGER, managed_teams=("Nord",))

@@ -11,19 +11,22 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from qa_core import calibration, figures, home, people, query
-from qa_core.access import Viewer
-from qa_core.commands import run
-from qa_core.errors import AccessDenied, Refusal
-from qa_core.evaluations import drafting, reading
-from qa_core.query import calibrated
-from qa_core.records import store
-from qa_core.records.base import now
-from qa_core.records.evaluations import Evaluation, Grid
-from qa_core.records.journal import JournalRow
-from qa_core.records.listening import CalibrationContact
-from qa_core.records.people import Account
-from qa_core.slices import Filters
+from qa_core.access import accounts
+from qa_core.access.roles import Viewer
+from qa_core.base import environment
+from qa_core.base.errors import AccessDenied, Refusal
+from qa_core.cli import run
+from qa_core.metrics import formatting, query
+from qa_core.metrics.dimensions import Filters
+from qa_core.metrics.query import calibration_metrics
+from qa_core.quality import calibration
+from qa_core.quality.evaluations import drafts, evaluation_view
+from qa_core.storage.records import store
+from qa_core.storage.records.audit_log import JournalRow
+from qa_core.storage.records.base import now
+from qa_core.storage.records.evaluations import Evaluation, Grid
+from qa_core.storage.records.listening import CalibrationContact
+from qa_core.storage.records.people import Account
 from tests import centres, listening
 
 GRID = """
@@ -45,15 +48,15 @@ KEYS = [("generic", "a"), ("generic", "b")]
 
 def viewer_of(username: str) -> Viewer:
     with store.reading() as session:
-        return people.get_viewer(session, username)
+        return accounts.get_viewer(session, username)
 
 
 def submit(username: str, contact_number: int, **answers: Any) -> int:
     """Score one contact of a round, from its task to the submission."""
     viewer = viewer_of(username)
     evaluation_id = calibration.start(viewer, contact_number)
-    version = drafting.save(viewer, evaluation_id, drafting.get_draft(viewer, evaluation_id).version, answers, {})
-    drafting.submit(viewer, evaluation_id, version)
+    version = drafts.save(viewer, evaluation_id, drafts.get_draft(viewer, evaluation_id).version, answers, {})
+    drafts.submit(viewer, evaluation_id, version)
     return evaluation_id
 
 
@@ -81,7 +84,7 @@ def room(centre: Path, add_person) -> int:
 
 @pytest.fixture
 def opened(room: int) -> int:
-    return calibration.open_round(viewer_of("mona"), "March", room, ["eve", "max", "zoe"], KEYS, home.today() + timedelta(days=7))
+    return calibration.open_round(viewer_of("mona"), "March", room, ["eve", "max", "zoe"], KEYS, environment.today() + timedelta(days=7))
 
 
 def contacts_of(number: int) -> list[int]:
@@ -122,9 +125,9 @@ def test_until_it_is_closed_nobody_meets_the_marks_of_another(opened: int) -> No
         assert refused.value.code == "round_open"
     for username in ("mona", "max", "zoe"):
         with pytest.raises(AccessDenied):
-            drafting.get_draft(viewer_of(username), of_eve)
+            drafts.get_draft(viewer_of(username), of_eve)
         with pytest.raises(AccessDenied):
-            reading.get_evaluation(viewer_of(username), of_eve)
+            evaluation_view.get_evaluation(viewer_of(username), of_eve)
     assert [task.state for task in calibration.find_worklist(viewer_of("max"))] == ["done", "waiting"]
     assert [dict(item.finished) for item in calibration.find_rounds(viewer_of("max"))] == [{"max": 1}]
     assert [dict(item.finished) for item in calibration.find_rounds(viewer_of("mona"))] == [{"eve": 1, "max": 1, "zoe": 0}]
@@ -175,7 +178,7 @@ def test_closed_it_shows_everybody_who_took_part_all_marks_and_how_far_apart_the
     assert {item.username: item.lean for item in found.evaluators} == {"eve": pytest.approx(0.25), "max": pytest.approx(-0.25), "zoe": None}
     assert found.round.unfinished == 2
     with pytest.raises(AccessDenied):  # what zoe had begun is no longer blind, and dropped
-        drafting.get_draft(viewer_of("zoe"), begun)
+        drafts.get_draft(viewer_of("zoe"), begun)
     with pytest.raises(Refusal, match="closed"):
         calibration.start(viewer_of("zoe"), first)
 
@@ -254,7 +257,7 @@ def test_a_remembered_figure_goes_when_a_round_is_closed_or_a_reference_chosen(o
     for step in (lambda: None, lambda: calibration.close_round(viewer_of("mona"), opened), lambda: calibration.set_reference(viewer_of("mona"), opened, "eve")):
         step()
         with store.reading() as session:
-            counters.append(calibrated.change_counter(session))
+            counters.append(calibration_metrics.change_counter(session))
     assert len(set(counters)) == 3
 
 
@@ -366,7 +369,7 @@ def test_a_manager_sees_alignment_and_agreement_over_all_closed_rounds(opened: i
     # Greeting: 1 of 2 points alike on the first contact, 2 of 2 on the second: 3 / 4.
     assert not app.exception
     (whole,) = query.measure(viewer_of("mona"), ("alignment",)).itertuples()
-    assert f"All closed rounds: {figures.percent(whole.value)} of the points alike" in text_of(app)
+    assert f"All closed rounds: {formatting.percent(whole.value)} of the points alike" in text_of(app)
     table = next(frame.value for frame in app.dataframe if "Agreement" in frame.value and "Grid" in frame.value)
     assert sorted(table["Criterion"]) == ["Answers", "Greets"]
     greeting = table.set_index("Criterion").loc["Greets"]

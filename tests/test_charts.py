@@ -8,13 +8,15 @@ from datetime import date, timedelta
 import pandas as pd
 import pytest
 
-from qa_core import charts, findings, spans, wording
-from qa_core.access import Role, Viewer
-from qa_core.kpis import BY_KEY, Unit
-from qa_core.movement import Control, Signals
-from qa_core.series import build_series
-from qa_core.slices import Period
-from qa_core.statistics import Comparison
+from qa_core.access.roles import Role, Viewer
+from qa_core.analysis import chart_titles, charts
+from qa_core.analysis.series import build_series
+from qa_core.base import i18n
+from qa_core.metrics import periods
+from qa_core.metrics.dimensions import Period
+from qa_core.metrics.kpis import BY_KEY, Unit
+from qa_core.stats import Comparison
+from qa_core.stats.control_charts import Control, Signals
 
 FIRST_MONDAY = date(2026, 6, 1)
 WEEKS = [FIRST_MONDAY + timedelta(weeks=week) for week in range(12)]
@@ -23,9 +25,9 @@ SUNDAY = WEEKS[-1] + timedelta(days=6)
 
 @pytest.fixture(autouse=True)
 def english() -> Iterator[None]:
-    wording.use("en")
+    i18n.use("en")
     yield
-    wording.use("en")
+    i18n.use("en")
 
 
 def weekly(kpi: str, values: list[float | None], n: int = 2000, pending: int = 0) -> pd.DataFrame:
@@ -82,7 +84,7 @@ def test_two_weeks_that_are_both_cut_short_are_no_week_without_data() -> None:
 def test_the_heading_says_for_how_long_a_series_is_below_its_limit() -> None:
     fallen = series_of("first_contact_resolution", [*STEADY, 0.60, 0.61, 0.60])
 
-    assert fallen.finding == findings.Finding("Below the limit for 3 weeks", "attention")
+    assert fallen.finding == chart_titles.Finding("Below the limit for 3 weeks", "attention")
     assert fallen.flagged == {9: "attention", 10: "attention", 11: "attention"}
     assert series_of("first_contact_resolution", [*STEADY, 0.75, 0.76, 0.77]).finding.text == "Within its usual limits"
     assert series_of("first_contact_resolution", STEADY[:5]).finding.text == "Too few weeks to say what is usual"
@@ -94,25 +96,25 @@ def test_low_is_good_where_the_kpi_says_so() -> None:
 
 
 def test_a_change_that_chance_explains_is_not_called_a_change() -> None:
-    assert findings.describe_change("Satisfaction", -0.021, (-0.05, 0.01), Unit.RATE, "up").text == "Satisfaction: no change that chance would not explain"
-    assert findings.describe_change("Satisfaction", -0.021, (-0.03, -0.01), Unit.RATE, "up") == findings.Finding(
+    assert chart_titles.describe_change("Satisfaction", -0.021, (-0.05, 0.01), Unit.RATE, "up").text == "Satisfaction: no change that chance would not explain"
+    assert chart_titles.describe_change("Satisfaction", -0.021, (-0.03, -0.01), Unit.RATE, "up") == chart_titles.Finding(
         "Satisfaction fell by 2.1\u00a0pt", "attention"
     )
-    assert findings.describe_change("Satisfaction", float("nan"), None, Unit.RATE, "up").text == "Satisfaction: nothing to compare with"
+    assert chart_titles.describe_change("Satisfaction", float("nan"), None, Unit.RATE, "up").text == "Satisfaction: nothing to compare with"
 
 
 def test_advisors_are_said_to_be_alike_when_they_are() -> None:
     names = {name: name for name in ("Ada", "Bo", "Cy")}
 
-    alike = findings.describe_comparison(Comparison(0.72, (), (), ("Ada", "Bo", "Cy")), names, "up")
-    one_apart = findings.describe_comparison(Comparison(0.001, (), ("Cy",), ("Ada", "Bo")), names, "up")
-    as_a_group = findings.describe_comparison(Comparison(0.02, (), (), ("Ada", "Bo", "Cy")), names, "up")
+    alike = chart_titles.describe_comparison(Comparison(0.72, (), (), ("Ada", "Bo", "Cy")), names, "up")
+    one_apart = chart_titles.describe_comparison(Comparison(0.001, (), ("Cy",), ("Ada", "Bo")), names, "up")
+    as_a_group = chart_titles.describe_comparison(Comparison(0.02, (), (), ("Ada", "Bo", "Cy")), names, "up")
 
     assert alike.text == "The 3 advisors cannot be told apart"
-    assert one_apart == findings.Finding("2 of 3 advisors cannot be told apart", "attention")
+    assert one_apart == chart_titles.Finding("2 of 3 advisors cannot be told apart", "attention")
     assert as_a_group.text == "No single one of the 3 advisors stands out"
-    assert findings.name_the_rest(Comparison(0.001, (), ("Cy",), ("Ada", "Bo")), names, "up") == "Below the rest: Cy."
-    assert findings.describe_comparison(Comparison(None, (), (), ()), names, "up").text == "Too little data to compare the 3 advisors"
+    assert chart_titles.name_the_rest(Comparison(0.001, (), ("Cy",), ("Ada", "Bo")), names, "up") == "Below the rest: Cy."
+    assert chart_titles.describe_comparison(Comparison(None, (), (), ()), names, "up").text == "Too little data to compare the 3 advisors"
 
 
 def test_a_trend_leaves_gaps_dots_what_is_provisional_and_carries_its_dates() -> None:
@@ -202,25 +204,25 @@ def test_figures_are_transparent_and_change_their_colours_with_the_theme() -> No
 def test_executives_choose_whole_months_that_have_ended() -> None:
     executive = Viewer("e", Role.EXECUTIVE)
 
-    assert list(spans.choices(executive)) == ["1m", "3m", "6m", "12m"]
-    assert spans.build_period("3m", date(2026, 11, 23), date(2025, 1, 1)) == Period(date(2026, 8, 1), date(2026, 10, 31))
-    assert spans.build_period("1m", date(2026, 11, 30), date(2025, 1, 1)) == Period(date(2026, 11, 1), date(2026, 11, 30))
-    assert spans.build_trend(Period(date(2026, 8, 1), date(2026, 10, 31)), whole_months=True) == ("month", Period(date(2025, 10, 1), date(2026, 10, 31)))
+    assert list(periods.choices(executive)) == ["1m", "3m", "6m", "12m"]
+    assert periods.build_period("3m", date(2026, 11, 23), date(2025, 1, 1)) == Period(date(2026, 8, 1), date(2026, 10, 31))
+    assert periods.build_period("1m", date(2026, 11, 30), date(2025, 1, 1)) == Period(date(2026, 11, 1), date(2026, 11, 30))
+    assert periods.build_trend(Period(date(2026, 8, 1), date(2026, 10, 31)), whole_months=True) == ("month", Period(date(2025, 10, 1), date(2026, 10, 31)))
 
 
 def test_periods_end_where_the_data_ends() -> None:
     last, first = date(2026, 11, 23), date(2025, 6, 2)
 
-    assert spans.build_period("28d", last, first) == Period(date(2026, 10, 27), last)
-    assert spans.build_period("last_month", last, first) == Period(date(2026, 10, 1), date(2026, 10, 31))
-    assert spans.build_period("all", last, first) == Period(first, last)
-    assert spans.build_period("days", last, first, (date(2026, 5, 2), date(2026, 5, 1))) == Period(date(2026, 5, 1), date(2026, 5, 2))
-    assert spans.build_comparison("previous", Period(date(2026, 10, 27), last)) == Period(date(2026, 9, 29), date(2026, 10, 26))
-    assert spans.build_comparison("none", Period(first, last)) is None
+    assert periods.build_period("28d", last, first) == Period(date(2026, 10, 27), last)
+    assert periods.build_period("last_month", last, first) == Period(date(2026, 10, 1), date(2026, 10, 31))
+    assert periods.build_period("all", last, first) == Period(first, last)
+    assert periods.build_period("days", last, first, (date(2026, 5, 2), date(2026, 5, 1))) == Period(date(2026, 5, 1), date(2026, 5, 2))
+    assert periods.build_comparison("previous", Period(date(2026, 10, 27), last)) == Period(date(2026, 9, 29), date(2026, 10, 26))
+    assert periods.build_comparison("none", Period(first, last)) is None
 
 
 def test_a_limit_without_width_is_drawn_as_nothing() -> None:
-    assert findings.describe_trend(Control(0.5, (None,), (None,), (None,)), Signals((), 0, 0, 1), "week", "up", 1).text == "Within its usual limits"
+    assert chart_titles.describe_trend(Control(0.5, (None,), (None,), (None,)), Signals((), 0, 0, 1), "week", "up", 1).text == "Within its usual limits"
 
 
 def test_what_is_usual_is_counted_anew_from_the_week_in_which_a_rule_changed() -> None:

@@ -12,21 +12,21 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from qa_core import home
-from qa_core.access import Role, TeamSpan, Viewer
-from qa_core.coaching import effect, needs, plans, telling, training_file
-from qa_core.coaching.effect import Course, Side
-from qa_core.coaching.gaps import Value, find_gaps
-from qa_core.coaching.needs import Kind
-from qa_core.errors import AccessDenied, Misuse, Refusal
-from qa_core.query.grids import GridTexts
-from qa_core.records import store
-from qa_core.records.base import now
-from qa_core.records.evaluations import Evaluation
-from qa_core.records.journal import JournalRow
-from qa_core.records.listening import CoachingPlan, Dispute
-from qa_core.records.people import Account, Membership
-from qa_core.slices import Period
+from qa_core.access.roles import Role, TeamSpan, Viewer
+from qa_core.base import environment
+from qa_core.base.errors import AccessDenied, Misuse, Refusal
+from qa_core.metrics.dimensions import Period
+from qa_core.metrics.query.scorecard_texts import GridTexts
+from qa_core.quality.coaching import effect, needs, plans, texts, training_file
+from qa_core.quality.coaching.effect import Course, Side
+from qa_core.quality.coaching.gaps import Value, find_gaps
+from qa_core.quality.coaching.needs import Kind
+from qa_core.storage.records import store
+from qa_core.storage.records.audit_log import JournalRow
+from qa_core.storage.records.base import now
+from qa_core.storage.records.evaluations import Evaluation
+from qa_core.storage.records.listening import CoachingPlan, Dispute
+from qa_core.storage.records.people import Account, Membership
 from tests.centres import add_people, contact, evaluation
 
 LEAD = Viewer("leo", Role.TEAM_LEAD, led=(TeamSpan("Nord"),))
@@ -45,12 +45,12 @@ def two_teams(centre: Path) -> Path:
     with store.writing() as session:
         for advisor, team in {"a1": "Nord", "a2": "Nord", "a3": "Nord", "b1": "Sud"}.items():
             session.add(Membership(advisor_id=advisor, team_name=team, starts_on=days_ago(400)))
-        session.add(Membership(advisor_id="a9", team_name="Nord", starts_on=None, ends_on=home.today()))
+        session.add(Membership(advisor_id="a9", team_name="Nord", starts_on=None, ends_on=environment.today()))
     return centre
 
 
 def days_ago(days: int) -> date:
-    return home.today() - timedelta(days=days)
+    return environment.today() - timedelta(days=days)
 
 
 def evaluate(
@@ -128,8 +128,8 @@ def test_a_plan_stays_with_its_team_and_can_only_be_ended_once_the_advisor_has_l
     plans.add_note(LEAD, one, "Heard two calls.", 30)
     with store.writing() as session:
         membership = session.scalars(sa.select(Membership).where(Membership.advisor_id == "a1")).one()
-        membership.ends_on = home.today()
-        session.add(Membership(advisor_id="a1", team_name="Sud", starts_on=home.today()))
+        membership.ends_on = environment.today()
+        session.add(Membership(advisor_id="a1", team_name="Sud", starts_on=environment.today()))
 
     former, own = plans.get_plan(LEAD, one), plans.get_plan(ADVISOR, one)
     assert (former.has_left, former.may_change, former.may_note) == (True, True, False)
@@ -157,7 +157,7 @@ def test_a_plan_ends_once_and_on_its_newest_version(two_teams: Path) -> None:
     assert stale.value.code == "changed_meanwhile"
     plans.end_plan(LEAD, number, "reached", plans.get_plan(LEAD, number).version)
     ended = plans.get_plan(LEAD, number)
-    assert (ended.state, ended.ended_on, ended.may_note) == ("reached", home.today(), False)
+    assert (ended.state, ended.ended_on, ended.may_note) == ("reached", environment.today(), False)
     for act in (lambda: plans.add_note(LEAD, number, "More"), lambda: plans.end_plan(LEAD, number, "stopped", ended.version)):
         with pytest.raises(Refusal) as over:
             act()
@@ -252,16 +252,16 @@ def test_the_effect_reads_the_criteria_of_the_plan_and_leaves_out_who_was_coache
 def test_too_few_evaluations_say_how_many_more_it_takes_and_every_number_comes_with_the_warning(two_teams: Path) -> None:
     few = effect.estimate(Course(Side(9, 60.0, 10.0), Side(2, 90.0, 1.0)), [], *PERIODS)
     assert (few.change, few.missing_before, few.missing_after) == (None, 0, 3)
-    assert "3 more evaluations are missing since the start." in telling.say_effect(few)
+    assert "3 more evaluations are missing since the start." in texts.say_effect(few)
 
     own, colleague = Course(Side(9, 60.0, 20.0), Side(9, 65.0, 20.0)), Course(Side(9, 60.0, 20.0), Side(9, 60.0, 20.0))
     for others in (None, [], [colleague]):
         found = effect.estimate(own, others, *PERIODS)
-        said = " ".join(telling.say_effect(found))
+        said = " ".join(texts.say_effect(found))
         assert "regression to the mean" in said
         # (2.8016 × 20 / 10)² = 31.4: 32 in all, of which there are 9.
         assert found.to_tell == 23 and "At least 23 more evaluations" in said
-        assert telling.say_verdict(found) == "No change that chance would not explain"
+        assert texts.say_verdict(found) == "No change that chance would not explain"
 
 
 def simulate(seed: int, weak: float) -> dict[str | None, list[Value]]:
@@ -306,7 +306,7 @@ def test_the_list_of_the_week_finds_the_weak_advisor_in_a_simulated_team_and_nob
     assert (week.advisors, week.compared, week.comparisons) == (8, 8, 48)
     score = week.needs[0].reasons[0]
     assert score.kind == Kind.SCORE and score.gap.n == 12 and score.gap.high < 0
-    assert week.needs[0].criteria and "below the rest of the team" in telling.say_reason(score, GridTexts())
+    assert week.needs[0].criteria and "below the rest of the team" in texts.say_reason(score, GridTexts())
     number = plans.open_plan(LEAD, "a5", "Work on it", week.needs[0].criteria)
     again = needs.find_needs(LEAD).needs[0]
     assert again.reasons[0].plan_id == number and not again.criteria
@@ -332,7 +332,7 @@ def test_what_is_overdue_unheard_unread_and_disputed_is_listed_the_overdue_first
         ("Bea", [(Kind.UNREAD, 2), (Kind.DISPUTED, 1), (Kind.TURNED_DOWN, 1)]),
     ]
     assert week.needs[0].reasons[0].plan_id == late
-    assert week.compared == 0 and "Too few evaluations" in telling.say_week(week)
+    assert week.compared == 0 and "Too few evaluations" in texts.say_week(week)
 
 
 def test_a_centre_without_memberships_knows_its_teams_from_the_latest_contacts(centre: Path) -> None:

@@ -8,12 +8,12 @@ from datetime import timedelta
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from qa_core import home
-from qa_core.access import Role, TeamSpan, Viewer
-from qa_core.coaching import plans
-from qa_core.records import store
-from qa_core.records.evaluations import Evaluation
-from qa_core.records.people import Membership
+from qa_core.access.roles import Role, TeamSpan, Viewer
+from qa_core.base import environment
+from qa_core.quality.coaching import plans
+from qa_core.storage.records import store
+from qa_core.storage.records.evaluations import Evaluation
+from qa_core.storage.records.people import Membership
 from qa_core.ui import menu
 from tests.centres import add_people, contact, evaluation, land
 
@@ -28,7 +28,7 @@ def teams(add_person: Callable[..., str]) -> None:
     contacts = []
     for number in range(6):
         for day in range(10):
-            at = home.today() - timedelta(days=7 * day + 1)
+            at = environment.today() - timedelta(days=7 * day + 1)
             contacts.append(contact(f"{at}T10:00", f"c{number}-{day}", advisor_id=f"a{number}", team="Nord"))
             misses = number == 0 or day == number
             points = {("Call", key): (0.0 if misses else 2.0, 2) for key in ("greeting", "record")} | {("Call", "close"): (float(day % 3), 2)}
@@ -105,7 +105,7 @@ def test_an_end_decided_on_an_older_state_of_the_plan_is_refused(teams: None, op
 
 
 def test_the_advisor_meets_their_own_plan_on_both_pages_and_nothing_of_colleagues(teams: None, open_app: Callable[..., AppTest]) -> None:
-    start = home.today() - timedelta(days=30)
+    start = environment.today() - timedelta(days=30)
     plans.open_plan(LEAD, "a0", "Greet *everybody*", ["greeting"], starts_on=start)
     foreign = plans.open_plan(LEAD, "a1", "Listen", ["record"])
 
@@ -130,7 +130,7 @@ def test_the_advisor_meets_their_own_plan_on_both_pages_and_nothing_of_colleague
 
 
 def test_the_manager_reads_and_another_lead_meets_nothing(teams: None, open_app: Callable[..., AppTest]) -> None:
-    plans.open_plan(LEAD, "a0", "Greet", ["greeting"], starts_on=home.today() - timedelta(days=40))
+    plans.open_plan(LEAD, "a0", "Greet", ["greeting"], starts_on=environment.today() - timedelta(days=40))
 
     app = open_app("mona", "coaching")
     assert not app.exception and "Greet" in text_of(app) and "This week" not in text_of(app)

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from qa_core import home
-from qa_core.access import Viewer
-from qa_core.commands import run
-from qa_core.ingest import batches
+from qa_core.access.roles import Viewer
+from qa_core.base.environment import PROJECT, SECRETS, current, to_local
+from qa_core.cli import run
+from qa_core.ingest.load import batches
 
 CALLS = """Call Id,Agent,Date,Time,Topic,Answered (Y/N),Resolved,Speed of answer in seconds,AvgTalkDuration,Satisfaction rating
 ID0001,Diane,2026-01-27,9:12:58,Contract,Y,Y,10,0:02:00,5
@@ -80,7 +80,7 @@ def test_the_list_of_imports_shows_the_newest_and_says_how_many_there_are(calls,
     troubled = batches.Which(troubled=True)
     assert [row["file"] for row in batches.find_batches(Viewer.SYSTEM, troubled)] == ["more.csv"]
     assert batches.count_batches(Viewer.SYSTEM, batches.Which(kind="surveys")) == 0
-    today = home.to_local(batches.find_batches(Viewer.SYSTEM)[0]["started_at"]).date()
+    today = to_local(batches.find_batches(Viewer.SYSTEM)[0]["started_at"]).date()
     assert batches.count_batches(Viewer.SYSTEM, batches.Which(day=today)) == 2
     assert batches.count_batches(Viewer.SYSTEM, batches.Which(day=today - timedelta(days=1))) == 0
 
@@ -213,7 +213,7 @@ def test_the_journal_notices_a_changed_row(calls, capsys):
     code, found = ask(capsys, "journal", "verify")
     assert (code, found["ok"], found["first_bad"]) == (0, True, None)
     assert found["rows"] >= 1
-    with sqlite3.connect(home.current().folder / "records.sqlite") as records:
+    with sqlite3.connect(current().folder / "records.sqlite") as records:
         records.execute("UPDATE journal SET actor = 'somebody else' WHERE seq = 1")
     code, found = ask(capsys, "journal", "verify")
     assert (code, found["ok"], found["first_bad"]) == (1, False, 1)
@@ -223,12 +223,12 @@ def test_secrets_are_made_private_and_a_readable_one_is_refused(tmp_path, monkey
     monkeypatch.setenv("QA_HOME", str(tmp_path / "centre"))
     assert run(["init", "--admin", "ada"]) == 0
     assert "One-time password" in capsys.readouterr().out
-    for name in home.SECRETS:
-        file = home.current().secrets_folder / name
+    for name in SECRETS:
+        file = current().secrets_folder / name
         assert file.stat().st_mode & 0o777 == 0o600
         assert len(file.read_bytes()) == 32
     assert ask(capsys, "doctor")[1]["ok"] is True
-    (home.current().secrets_folder / "journal").chmod(0o644)
+    (current().secrets_folder / "journal").chmod(0o644)
     code, found = ask(capsys, "doctor")
     assert code == 1 and found["ok"] is False
 
@@ -268,7 +268,7 @@ def test_what_a_terminal_cannot_show_is_no_reason_to_fail(tmp_path, centre):
     (tmp_path / "answers.json").write_text('{"a": 1, "\\ud800": 1}', encoding="utf-8")
     command = [sys.executable, "-m", "qa_core", "score", "grid.toml", "answers.json", "--json"]
 
-    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(home.PROJECT)}, cwd=tmp_path)
+    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(PROJECT)}, cwd=tmp_path)
 
     assert done.returncode == 1
     assert json.loads(done.stdout)["error"]["code"] == "bad_answer"
@@ -276,7 +276,7 @@ def test_what_a_terminal_cannot_show_is_no_reason_to_fail(tmp_path, centre):
 
 
 def test_a_fresh_process_answers_like_this_one(calls):
-    environment = {**os.environ, "PYTHONPATH": str(home.PROJECT)}
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
     command = [sys.executable, "-m", "qa_core"]
     done = subprocess.run([*command, "import", "contacts", str(calls), "--json"], capture_output=True, text=True, env=environment, cwd=calls.parent)
     assert done.returncode == 0 and json.loads(done.stdout)[0]["new"] == 4

@@ -11,16 +11,16 @@ import pytest
 import sqlalchemy as sa
 from streamlit.testing.v1 import AppTest
 
-from qa_core import home
-from qa_core.access import Role, Viewer
-from qa_core.commands import run
+from qa_core.access.roles import Role, Viewer
+from qa_core.base import environment
+from qa_core.base.errors import AccessDenied, Misuse, Refusal
+from qa_core.cli import run
 from qa_core.compliance import accreditations, gates, notices, overdue, proportionality
-from qa_core.errors import AccessDenied, Misuse, Refusal
-from qa_core.records import store
-from qa_core.records.base import now
-from qa_core.records.journal import JournalRow
-from qa_core.records.listening import Accreditation, GateValue, Playback, Recording
-from qa_core.records.people import Advisor
+from qa_core.storage.records import store
+from qa_core.storage.records.audit_log import JournalRow
+from qa_core.storage.records.base import now
+from qa_core.storage.records.listening import Accreditation, GateValue, Playback, Recording
+from qa_core.storage.records.people import Advisor
 from tests.centres import add_people, contact, land
 from tests.listening import ENTERED, accredit, inform, open_gates
 
@@ -104,7 +104,7 @@ def test_only_the_data_protection_officer_sees_and_moves_them(centre: Path, add_
     add_person("eve", "evaluator")
     add_people(ADVISORS)
     viewer = Viewer("somebody", role)
-    until = home.today() + timedelta(days=10)
+    until = environment.today() + timedelta(days=10)
     calls = (
         lambda: gates.find_all(viewer),
         lambda: accreditations.find_all(viewer),
@@ -114,7 +114,7 @@ def test_only_the_data_protection_officer_sees_and_moves_them(centre: Path, add_
         lambda: overdue.find(viewer),
         lambda: gates.set_gate(viewer, "purposes", "training"),
         lambda: accreditations.accredit(viewer, "eve", until),
-        lambda: notices.inform(viewer, [], home.today()),
+        lambda: notices.inform(viewer, [], environment.today()),
     )
     for call in calls:
         if role == Role.DPO:
@@ -128,21 +128,21 @@ def test_an_accreditation_ends_with_its_day_and_at_once_when_it_is_ended(centre:
     add_person("eve", "evaluator")
     viewer = Viewer("eve", Role.EVALUATOR)
     open_gates()
-    number = accreditations.accredit(SYSTEM, "eve", home.today(), ["training"])
+    number = accreditations.accredit(SYSTEM, "eve", environment.today(), ["training"])
     with store.reading() as session:
         accreditations.require(session, viewer, "training")  # on its last day it holds
         with pytest.raises(Refusal):
             accreditations.require(session, viewer, "quality")
 
     with store.writing() as session:
-        session.get(Accreditation, number).ends_on = home.today() - timedelta(days=1)
-        session.get(Accreditation, number).starts_on = home.today() - timedelta(days=9)
+        session.get(Accreditation, number).ends_on = environment.today() - timedelta(days=1)
+        session.get(Accreditation, number).starts_on = environment.today() - timedelta(days=9)
 
     with store.reading() as session, pytest.raises(Refusal) as refused:
         accreditations.require(session, viewer, "training")
     assert refused.value.code == "not_accredited"
     assert missing() == ("accredited_listeners",)
-    again = accreditations.accredit(SYSTEM, "eve", home.today())
+    again = accreditations.accredit(SYSTEM, "eve", environment.today())
     accreditations.end(SYSTEM, again)
     with store.reading() as session:
         assert not accreditations.is_accredited(session, "eve")
@@ -203,7 +203,7 @@ def test_all_the_commands_acts_stand_in_the_journal(centre: Path, add_person: Ca
     add_person("eve", "evaluator")
     add_people(ADVISORS)
     gates.set_gate(SYSTEM, "purposes", "quality")
-    accreditations.end(SYSTEM, accreditations.accredit(SYSTEM, "eve", home.today()))
+    accreditations.end(SYSTEM, accreditations.accredit(SYSTEM, "eve", environment.today()))
     inform(notices.find_all(SYSTEM)[0].advisor_id)
 
     with store.reading() as session:
@@ -216,7 +216,7 @@ def test_who_is_heard_far_more_than_the_rest_is_named_and_own_listening_is_not_c
     first, second, third = (notice.advisor_id for notice in notices.find_all(SYSTEM)[:3])
     with store.writing() as session:
         made = Recording(
-            source_system="generic", contact_id="c", local_day=home.today(), purpose="quality", digest="d", media_type="audio/wav", clear_bytes=1,
+            source_system="generic", contact_id="c", local_day=environment.today(), purpose="quality", digest="d", media_type="audio/wav", clear_bytes=1,
             seconds=1.0, recorded_at=now(), delete_after=now(),
         )  # fmt: skip
         session.add(made)
@@ -236,7 +236,7 @@ def test_who_is_heard_far_more_than_the_rest_is_named_and_own_listening_is_not_c
 
 
 def test_the_recording_rate_is_of_answered_contacts_that_say_so(centre: Path) -> None:
-    today = home.today().isoformat()
+    today = environment.today().isoformat()
     land(
         [
             *(contact(f"{today} 10:00", team="North", recorded=True) for _ in range(3)),
@@ -256,7 +256,7 @@ def test_permanent_recording_is_told_with_who_acts(open_app: Callable[..., AppTe
     add_person("eve", "evaluator")
     open_gates()
     accredit("eve")
-    today = home.today().isoformat()
+    today = environment.today().isoformat()
     land([contact(f"{today} 10:00", f"n{n}", team="North", recorded=True) for n in range(30)])
     land([contact(f"{today} 10:00", f"s{n}", team="South", recorded=True) for n in range(29)])
 
@@ -294,7 +294,7 @@ def test_the_officer_opens_the_centre_on_the_page(open_app: Callable[..., AppTes
 
     assert not app.exception
     assert [(item.username, item.given_by, item.holds) for item in accreditations.find_all(SYSTEM)] == [("eve", "dora", True)]
-    assert all(notice.informed_on == home.today() for notice in notices.find_all(SYSTEM))
+    assert all(notice.informed_on == environment.today() for notice in notices.find_all(SYSTEM))
     number = accreditations.find_all(SYSTEM)[0].id
     app.selectbox(key="end_which").set_value(number)
     next(button for button in app.button if button.form_id == "end_accreditation").click().run()

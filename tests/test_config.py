@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from qa_core import home
+from qa_core.base import environment
 
-CONFIG = tomllib.loads((home.PROJECT / ".streamlit" / "config.toml").read_text(encoding="utf-8"))
+CONFIG = tomllib.loads((environment.PROJECT / ".streamlit" / "config.toml").read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_both_themes_set_the_same_colours() -> None:
 
 @pytest.mark.parametrize(("wrong", "message"), [("short", "shorter than 32 bytes"), ("open", "can be read by other users")])
 def test_the_server_does_not_start_on_a_weak_secret(wrong: str, message: str, centre: Path) -> None:
-    home.secret("cookie")
+    environment.secret("cookie")
     path = centre / "secrets" / "cookie"
     if wrong == "short":
         path.write_bytes(b"short")
@@ -62,7 +62,7 @@ def test_the_server_does_not_start_on_a_weak_secret(wrong: str, message: str, ce
         path.chmod(0o644)
 
     script = "from qa_core.ui import server; server.check_start(); print('served')"
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=home.PROJECT, env={**os.environ, "QA_HOME": str(centre)})
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=environment.PROJECT, env={**os.environ, "QA_HOME": str(centre)})
 
     assert done.returncode == 1 and "served" not in done.stdout
     assert message in done.stderr and "Traceback" not in done.stderr

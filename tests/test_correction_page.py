@@ -7,12 +7,12 @@ import tomllib
 import pytest
 import sqlalchemy as sa
 
-from qa_core.access import Viewer
+from qa_core.access.roles import Viewer
+from qa_core.base.errors import AccessDenied
 from qa_core.compliance import accreditations
-from qa_core.errors import AccessDenied
-from qa_core.evaluations import amending, answering, disputes, drafting
-from qa_core.records import store
-from qa_core.records.evaluations import Evaluation
+from qa_core.quality.evaluations import advisor_response, corrections, disputes, drafts
+from qa_core.storage.records import store
+from qa_core.storage.records.evaluations import Evaluation
 from tests.imported import bring
 from tests.test_drafting import BEST, SERVICE, draw, evaluation_of, room, viewer_of
 from tests.test_evaluate_page import texts
@@ -27,8 +27,8 @@ def submitted(room, add_person) -> int:
     """Eve's evaluation of a contact of Ana, published: everything well but the close, 1 of 2, so 96."""
     add_person("ana", "advisor", advisor_id="A1")
     eve = viewer_of("eve")
-    evaluation_id = drafting.start(eve, draw("eve"))
-    drafting.submit(eve, evaluation_id, drafting.save(eve, evaluation_id, 1, BEST | {"close": 1}, {"close": "Hasty"}, "Fine"))
+    evaluation_id = drafts.start(eve, draw("eve"))
+    drafts.submit(eve, evaluation_id, drafts.save(eve, evaluation_id, 1, BEST | {"close": 1}, {"close": "Hasty"}, "Fine"))
     return evaluation_id
 
 
@@ -77,7 +77,7 @@ def test_its_evaluator_corrects_it_and_sees_first_what_that_does(submitted: int,
     assert {answer.criterion: answer.comment for answer in evaluation_of(submitted).answers}["close"] == "Hasty"
     assert "Corrected." in said(app) and "Changed once" in said(app) and "The goodbye came after the music, call •••" in said(app)
     assert has_control(app) and not app.segmented_control
-    assert answering.find_news(viewer_of("ana")).corrected == ()  # not read before, so it is simply to be read
+    assert advisor_response.find_news(viewer_of("ana")).corrected == ()  # not read before, so it is simply to be read
     read_by_the_advisor = opened(open_app("ana", "evaluation"), submitted)
     assert "Changed once" in said(read_by_the_advisor) and not has_control(read_by_the_advisor)
 
@@ -95,9 +95,9 @@ def test_what_is_left_is_left_as_it_was(submitted: int, open_app) -> None:
 
 def test_over_the_correction_of_another_tab_it_is_said_first(submitted: int, open_app) -> None:
     app = set_answer(correcting(open_app, submitted), submitted, "close", "0")
-    answering.acknowledge(viewer_of("ana"), submitted)
-    amending.amend(viewer_of("eve"), submitted, evaluation_of(submitted).version, BEST, {}, "Fine", "Heard again")
-    assert answering.find_news(viewer_of("ana")).corrected == (submitted,)
+    advisor_response.acknowledge(viewer_of("ana"), submitted)
+    corrections.amend(viewer_of("eve"), submitted, evaluation_of(submitted).version, BEST, {}, "Fine", "Heard again")
+    assert advisor_response.find_news(viewer_of("ana")).corrected == (submitted,)
     assert "1 evaluation corrected since you read it" in labels(open_app("ana", "my_quality"))
 
     save(app, submitted, "Heard twice")
@@ -158,7 +158,7 @@ def test_a_score_alone_from_a_file_says_why_it_is_not_corrected_here(room, tmp_p
     assert not app.exception and not has_control(app)
     assert "It came from a file" in said(app)
     with pytest.raises(AccessDenied):
-        amending.get_standing(viewer_of("eve"), imported()[0])
+        corrections.get_standing(viewer_of("eve"), imported()[0])
 
 
 def imported() -> list[int]:

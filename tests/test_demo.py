@@ -12,20 +12,25 @@ import pandas as pd
 import pytest
 import sqlalchemy as sa
 
-from qa_core import calibration, demo, lake, passwords, people, query
-from qa_core.access import Permission, Role, Viewer
-from qa_core.calibration import choosing
-from qa_core.coaching import plans
-from qa_core.demo import accounts
-from qa_core.errors import AccessDenied, Refusal
-from qa_core.irritants import listing
-from qa_core.records import store
-from qa_core.records.base import Base
-from qa_core.records.evaluations import Evaluation, EvaluationAnswer, Grid
-from qa_core.records.imports import ImportBatch
-from qa_core.records.journal import JournalRow
-from qa_core.records.people import Account, Advisor, AdvisorAlias, Membership
-from qa_core.slices import Filters, Period
+from qa_core.access import passwords
+from qa_core.access.accounts import add, get_viewer
+from qa_core.access.roles import Permission, Role, Viewer
+from qa_core.analysis.irritants import action_list
+from qa_core.base.errors import AccessDenied, Refusal
+from qa_core.cli import demo
+from qa_core.cli.demo import accounts
+from qa_core.metrics import query
+from qa_core.metrics.dimensions import Filters, Period
+from qa_core.quality import calibration
+from qa_core.quality.calibration import contact_choice
+from qa_core.quality.coaching import plans
+from qa_core.storage import lake
+from qa_core.storage.records import store
+from qa_core.storage.records.audit_log import JournalRow
+from qa_core.storage.records.base import Base
+from qa_core.storage.records.evaluations import Evaluation, EvaluationAnswer, Grid
+from qa_core.storage.records.imports import ImportBatch
+from qa_core.storage.records.people import Account, Advisor, AdvisorAlias, Membership
 
 PLAN = demo.Plan(last_day=date(2026, 11, 22), months=4, advisors=12, contacts=4_000)
 TINY = demo.Plan(last_day=date(2026, 11, 22), months=2, advisors=6, contacts=400)
@@ -64,7 +69,7 @@ def value(kpi: str, viewer: Viewer = SYSTEM, **options) -> float:
 def viewer_of(role: Role) -> Viewer:
     name = next(entry["username"] for entry in demo.sign_ins() if entry["role"] == role)
     with store.reading() as session:
-        return people.get_viewer(session, name)
+        return get_viewer(session, name)
 
 
 def count(session, *tables) -> list[int]:
@@ -144,7 +149,7 @@ def test_the_lead_coaches_advisors_of_the_team_and_the_action_list_has_entries_a
     found = plans.find_plans(lead)
     assert found and all(plan.notes and plan.team in lead.teams for plan in found)
     assert [plan.goal for plan in plans.find_plans(advisor)] == [plan.goal for plan in found if plan.advisor_id == advisor.advisor_id] != []
-    assert sorted((entry.subject.kind, entry.state) for entry in listing.find_entries(manager)) == [
+    assert sorted((entry.subject.kind, entry.state) for entry in action_list.find_entries(manager)) == [
         ("customer_words", "new"),
         ("low_ratings", "looked_at"),
         ("repeats", "in_hand"),
@@ -161,7 +166,7 @@ def test_a_calibration_is_closed_and_another_waits_for_the_evaluator(at_home: Pa
     strict = {item.name: item.lean for item in found.evaluators}
     assert strict["Claire Vasseron"] < strict["Ève Mazerat"] < strict["Marc Tillier"]
     # With two accounts that may listen, the manager can open a round of their own.
-    assert [(one.name, one.is_accredited) for one in choosing.find_evaluators(manager)] == [("Claire Vasseron", True), ("Ève Mazerat", True)]
+    assert [(one.name, one.is_accredited) for one in contact_choice.find_evaluators(manager)] == [("Claire Vasseron", True), ("Ève Mazerat", True)]
 
 
 def test_the_same_plan_fills_two_stores_with_the_same_figures(centre: Path, filled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -203,7 +208,7 @@ def test_removal_leaves_nothing_but_the_journal(centre: Path) -> None:
 
 
 def test_removal_leaves_what_people_brought_themselves(centre: Path) -> None:
-    people.add(SYSTEM, "manager", Role.MANAGER, password="Their-own-Passw0rd-7")
+    add(SYSTEM, "manager", Role.MANAGER, password="Their-own-Passw0rd-7")
     demo.build(SYSTEM, plan=TINY)
     assert "demo-manager" in [entry["username"] for entry in demo.sign_ins()]
     with store.writing() as session:

@@ -9,13 +9,15 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from qa_core import demo, home, passwords, recordings
-from qa_core.access import Role, Viewer
-from qa_core.compliance import accreditations, gates, notices
-from qa_core.demo import recordings as calls
-from qa_core.records import store
-from qa_core.records.listening import AdvisorNotice, GateValue, Recording
-from qa_core.records.people import Account, Advisor
+from qa_core.access import passwords
+from qa_core.access.roles import Role, Viewer
+from qa_core.base import environment
+from qa_core.cli import demo
+from qa_core.cli.demo import recordings as calls
+from qa_core.compliance import accreditations, gates, notices, recordings
+from qa_core.storage.records import store
+from qa_core.storage.records.listening import AdvisorNotice, GateValue, Recording
+from qa_core.storage.records.people import Account, Advisor
 
 SYSTEM = Viewer.SYSTEM
 TINY = demo.Plan(last_day=date(2026, 11, 22), months=2, advisors=6, contacts=2_500)
@@ -30,7 +32,7 @@ def quick_hashes() -> Iterator[None]:
 
 def recent_plan() -> demo.Plan:
     """A centre whose recordings are not yet due for deletion, on whichever day this runs."""
-    return demo.Plan(last_day=home.today() - timedelta(days=1), months=2, advisors=6, contacts=2_500)
+    return demo.Plan(last_day=environment.today() - timedelta(days=1), months=2, advisors=6, contacts=2_500)
 
 
 def test_every_spoken_call_has_its_lines_and_a_small_file_of_audio_and_no_other_file_lies_beside_them() -> None:

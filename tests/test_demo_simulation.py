@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from qa_core.demo import campaigns, contacts, evaluations, seasons, staff, surveys
-from qa_core.demo.extracts import Extracts
-from qa_core.demo.plan import Plan
+from qa_core.cli.demo import campaigns, contacts, evaluations, seasons, staff, surveys
+from qa_core.cli.demo.extracts import Extracts
+from qa_core.cli.demo.plan import Plan
 
 PLAN = Plan(last_day=date(2026, 11, 23), contacts=30_000)
 

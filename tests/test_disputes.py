@@ -10,18 +10,19 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from qa_core import home, query
-from qa_core.access import Viewer
-from qa_core.errors import AccessDenied, Refusal
-from qa_core.evaluations import ImportedEvaluation, Intake, Mark, disputes, reading
-from qa_core.evaluations.disputes import Decision
-from qa_core.records import store
-from qa_core.records.base import now
-from qa_core.records.evaluations import Evaluation
-from qa_core.records.imports import ImportBatch
-from qa_core.records.journal import JournalRow
-from qa_core.records.listening import Dispute, Draw, DrawnContact, EvaluationRevision, ListeningPlan
-from qa_core.slices import Period
+from qa_core.access.roles import Viewer
+from qa_core.base import environment
+from qa_core.base.errors import AccessDenied, Refusal
+from qa_core.metrics import query
+from qa_core.metrics.dimensions import Period
+from qa_core.quality.evaluations import ImportedEvaluation, Intake, Mark, disputes, evaluation_view
+from qa_core.quality.evaluations.disputes import Decision
+from qa_core.storage.records import store
+from qa_core.storage.records.audit_log import JournalRow
+from qa_core.storage.records.base import now
+from qa_core.storage.records.evaluations import Evaluation
+from qa_core.storage.records.imports import ImportBatch
+from qa_core.storage.records.listening import Dispute, Draw, DrawnContact, EvaluationRevision, ListeningPlan
 from tests import evaluated
 from tests.evaluated import viewer
 
@@ -33,7 +34,7 @@ def service(add_person: Callable[..., str]) -> Callable[..., int]:
 
 def days_ago(days: int) -> datetime:
     """Noon of that day at the centre."""
-    return datetime.combine(home.today() - timedelta(days=days), time(12), home.current().zone)
+    return datetime.combine(environment.today() - timedelta(days=days), time(12), environment.current().zone)
 
 
 def score_of_the_centre() -> float:
@@ -47,7 +48,7 @@ def test_an_accepted_dispute_scores_again_moves_the_numbers_and_keeps_the_origin
 
     disputes.decide(viewer("mona"), dispute, Decision.ACCEPT, reason="Heard again: right by the new sheet.")
 
-    found = reading.get_evaluation(viewer("lea"), number)
+    found = evaluation_view.get_evaluation(viewer("lea"), number)
     assert (found.score, found.outcome) == (93.75, "pass")  # 18.75 + 75
     assert score_of_the_centre() == 93.75
     (decided,) = found.disputes
@@ -72,7 +73,7 @@ def test_a_third_value_is_neither_what_was_given_nor_what_was_asked_for(service:
 
     disputes.decide(viewer("mona"), dispute, Decision.THIRD, 3, "In between.")
 
-    assert reading.get_evaluation(viewer("mona"), number).score == 75  # 18.75 + 56.25
+    assert evaluation_view.get_evaluation(viewer("mona"), number).score == 75  # 18.75 + 56.25
 
 
 def test_what_is_kept_is_told_and_nothing_else_changes(service: Callable[..., int]) -> None:
@@ -81,20 +82,20 @@ def test_what_is_kept_is_told_and_nothing_else_changes(service: Callable[..., in
 
     disputes.decide(viewer("mona"), dispute, Decision.KEEP, reason="Not to be heard.")
 
-    found = reading.get_evaluation(viewer("lea"), number)
+    found = evaluation_view.get_evaluation(viewer("lea"), number)
     assert (found.score, found.revisions, found.disputes[0].decided, found.disputes[0].decision_reason) == (56.25, (), 1, "Not to be heard.")
 
 
 def test_not_applicable_can_be_asked_for_where_the_criterion_allows_it(service: Callable[..., int]) -> None:
     number = service({"greeting": 1, "identity": 0, "accuracy": 4})
-    assert reading.get_evaluation(viewer("lea"), number).outcome == "fail"  # a critical error
+    assert evaluation_view.get_evaluation(viewer("lea"), number).outcome == "fail"  # a critical error
     with pytest.raises(Refusal, match="may not"):
         disputes.raise_dispute(viewer("lea"), number, "greeting", "na", "No time.")
     dispute = disputes.raise_dispute(viewer("lea"), number, "identity", "na", "Nothing of the file was spoken of.")
 
     disputes.decide(viewer("mona"), dispute, Decision.ACCEPT, reason="Right.")
 
-    found = reading.get_evaluation(viewer("lea"), number)
+    found = evaluation_view.get_evaluation(viewer("lea"), number)
     assert (found.score, found.outcome, found.failures) == (87.5, "pass", ())  # 1 of 2 for a quarter, all of three quarters
 
 
@@ -105,7 +106,7 @@ def test_it_can_be_disputed_for_fourteen_days_after_it_was_shown_or_as_long_as_i
         with pytest.raises(Refusal) as refused:
             disputes.raise_dispute(viewer("lea"), late, "accuracy", 3, "Too late.")
         assert refused.value.code == "dispute_over"
-        assert not reading.get_evaluation(viewer("lea"), late).may_dispute
+        assert not evaluation_view.get_evaluation(viewer("lea"), late).may_dispute
     with store.writing() as session:
         plan = ListeningPlan(name="March", purpose="evaluation", starts_on=date(2026, 3, 1), ends_on=date(2026, 3, 31), grid_key="service", per_advisor=1)
         plan.maximum_per_advisor, plan.dispute_days, plan.created_by = 2, 3, "mona"
@@ -138,7 +139,7 @@ def test_each_criterion_is_disputed_once_with_a_reason_and_an_answer_that_there_
         disputes.raise_dispute(lea, number, "accuracy", 4, "And again.")
 
     assert refused.value.code == "already_disputed"
-    assert "06 12 34" not in reading.get_evaluation(viewer("mona"), number).disputes[0].reason
+    assert "06 12 34" not in evaluation_view.get_evaluation(viewer("mona"), number).disputes[0].reason
 
 
 def test_only_the_advisor_disputes_and_only_a_manager_of_the_site_decides(service: Callable[..., int]) -> None:
@@ -164,7 +165,7 @@ def test_who_made_an_evaluation_does_not_decide_on_it(service: Callable[..., int
         disputes.decide(viewer("mona"), dispute, Decision.KEEP, reason="I was right.")
 
     assert refused.value.code == "own_evaluation"
-    assert not reading.get_evaluation(viewer("mona"), number).may_decide
+    assert not evaluation_view.get_evaluation(viewer("mona"), number).may_decide
     disputes.decide(viewer("max"), dispute, Decision.KEEP, reason="She was right.")
 
 
@@ -188,7 +189,7 @@ def test_of_two_who_decide_at_once_one_is_told(service: Callable[..., int]) -> N
         thread.join()
 
     assert told == ["already_decided"]
-    found = reading.get_evaluation(viewer("lea"), number)
+    found = evaluation_view.get_evaluation(viewer("lea"), number)
     assert (found.disputes[0].decision, found.score) in (("accept", 93.75), ("keep", 56.25))
     with store.reading() as session:
         assert session.scalar(sa.select(sa.func.count()).select_from(EvaluationRevision)) == (1 if found.score == 93.75 else 0)

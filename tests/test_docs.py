@@ -10,11 +10,14 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from qa_core import acts, facts, home, people
-from qa_core.locale.__main__ import collect, missing, read
-from qa_core.records.base import Base
+from qa_core.access import accounts
+from qa_core.base import environment
+from qa_core.base.locale.__main__ import collect, missing, read
+from qa_core.compliance import audit_labels
+from qa_core.storage import schema
+from qa_core.storage.records.base import Base
 
-SOURCES = [path for root in ("qa_core", "pages") for path in sorted((home.PROJECT / root).rglob("*.py"))]
+SOURCES = [path for root in ("qa_core", "pages") for path in sorted((environment.PROJECT / root).rglob("*.py"))]
 GETTEXT = {"_": 1, "N_": 1, "ngettext": 2}
 """The functions that take messages, and how many."""
 SHOWING = {
@@ -24,10 +27,10 @@ SHOWING = {
 }  # fmt: skip
 """What puts its first argument, its label or its help before a person."""
 NO_WORDS = re.compile(r":material/\w+:|:\w+\[|python -m qa_core[\w .-]*|ID")
-DICTIONARY = (home.PROJECT / "data" / "README.md").read_text(encoding="utf-8")
+DICTIONARY = (environment.PROJECT / "data" / "README.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("table", [facts.CONTACTS, facts.INTERVALS, facts.SPEND], ids=lambda table: table.name)
+@pytest.mark.parametrize("table", [schema.CONTACTS, schema.INTERVALS, schema.SPEND], ids=lambda table: table.name)
 def test_every_column_of_the_lake_is_in_the_dictionary(table: sa.Table):
     section = DICTIONARY.split(f"## `{table.name}`")[1].split("\n## ")[0]
     assert [column.name for column in table.columns] == re.findall(r"^\| `(\w+)` \|", section, flags=re.M)
@@ -60,7 +63,7 @@ def literals(node: ast.expr) -> Iterator[str]:
 
 
 def place(path: Path, node: ast.AST) -> str:
-    return f"{path.relative_to(home.PROJECT)}:{node.lineno}"
+    return f"{path.relative_to(environment.PROJECT)}:{node.lineno}"
 
 
 def test_no_message_hides_from_the_catalogues():
@@ -78,7 +81,7 @@ def test_no_message_hides_from_the_catalogues():
 def test_no_text_is_shown_that_is_no_message():
     bare = []
     for path in SOURCES:
-        if path.relative_to(home.PROJECT).parts[:2] not in (("qa_core", "ui"), ("qa_core", "commands")) and "pages" not in path.parts:
+        if path.relative_to(environment.PROJECT).parts[:2] not in (("qa_core", "ui"), ("qa_core", "commands")) and "pages" not in path.parts:
             continue
         for call, name in calls(path):
             if name in SHOWING and not ast.unparse(call.func).startswith("LOG."):
@@ -98,14 +101,14 @@ def test_a_refusal_says_a_message():
 
 
 def test_every_act_of_the_journal_has_a_name():
-    recorded = {f"account_{act}" for act in people.Act}
+    recorded = {f"account_{act}" for act in accounts.Act}
     for path in SOURCES:
         recorded |= {
             call.args[2].value
             for call, _name in calls(path)
             if ast.unparse(call.func) == "journal.record" and len(call.args) > 2 and isinstance(call.args[2], ast.Constant)
         }
-    assert {"sign_in", "contacts_read"} <= recorded <= set(acts.TITLES)
+    assert {"sign_in", "contacts_read"} <= recorded <= set(audit_labels.TITLES)
 
 
 def test_a_translation_keeps_the_places_of_its_message():
@@ -116,8 +119,8 @@ def test_a_translation_keeps_the_places_of_its_message():
 
 
 def test_the_environment_is_documented():
-    readme = (home.PROJECT / "README.md").read_text(encoding="utf-8")
-    source = (home.PROJECT / "qa_core" / "home.py").read_text(encoding="utf-8")
+    readme = (environment.PROJECT / "README.md").read_text(encoding="utf-8")
+    source = (environment.PROJECT / "qa_core" / "home.py").read_text(encoding="utf-8")
     for name in set(re.findall(r'"(QA_[A-Z_]+)"', source)):
         assert name in readme, name
 

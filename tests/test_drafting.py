@@ -15,21 +15,23 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from qa_core import home, people, wording
-from qa_core.access import Viewer
+from qa_core.access import accounts
+from qa_core.access.roles import Viewer
+from qa_core.base import environment, i18n
+from qa_core.base.errors import AccessDenied, Misuse, Refusal
 from qa_core.compliance import accreditations
-from qa_core.errors import AccessDenied, Misuse, Refusal
-from qa_core.evaluations import amending, disputes, drafting, publishing
-from qa_core.query import answers as published
-from qa_core.records import store
-from qa_core.records.base import now
-from qa_core.records.evaluations import Evaluation, Grid
-from qa_core.records.journal import JournalRow
-from qa_core.records.listening import Accreditation, Draw, DrawnContact, EvaluationRevision, ListeningPlan
-from qa_core.records.people import Account
+from qa_core.metrics.query import evaluation_table as published
+from qa_core.quality.evaluations import corrections, disputes, publication
+from qa_core.quality.evaluations.drafts import get_draft, save, start, submit
+from qa_core.storage.records import store
+from qa_core.storage.records.audit_log import JournalRow
+from qa_core.storage.records.base import now
+from qa_core.storage.records.evaluations import Evaluation, Grid
+from qa_core.storage.records.listening import Accreditation, Draw, DrawnContact, EvaluationRevision, ListeningPlan
+from qa_core.storage.records.people import Account
 from tests import centres, listening
 
-SERVICE = home.PROJECT / "data/scorecards/customer_service.toml"
+SERVICE = environment.PROJECT / "data/scorecards/customer_service.toml"
 BEST = {"greeting": 2, "identification": "na", "listening": 3, "questions": "na", "accuracy": 4, "ownership": 3, "record": 2, "anticipation": 0}
 BEST |= {"courtesy": 3, "hold": "na", "close": 2}
 
@@ -58,7 +60,7 @@ def draw(evaluator: str, contact_id: str = "a", publish_after_days: int = 0, adv
 
 def viewer_of(username: str) -> Viewer:
     with store.reading() as session:
-        return people.get_viewer(session, username)
+        return accounts.get_viewer(session, username)
 
 
 def evaluation_of(evaluation_id: int) -> Evaluation:
@@ -89,12 +91,12 @@ def room(centre: Path, add_person) -> None:
 def test_an_evaluation_is_saved_as_it_goes_and_signed_once(room) -> None:
     eve, drawn_id = viewer_of("eve"), draw("eve")
 
-    evaluation_id = drafting.start(eve, drawn_id)
-    assert drafting.start(eve, drawn_id) == evaluation_id
-    version = drafting.save(eve, evaluation_id, 1, {"greeting": 2}, {"greeting": "Warm"})
-    version = drafting.save(eve, evaluation_id, version, BEST | {"close": 1}, {"greeting": "Warm", "close": " "}, "Good", seconds=95)
-    drafting.submit(eve, evaluation_id, version)
-    drafting.submit(eve, evaluation_id, version)  # the second click of two
+    evaluation_id = start(eve, drawn_id)
+    assert start(eve, drawn_id) == evaluation_id
+    version = save(eve, evaluation_id, 1, {"greeting": 2}, {"greeting": "Warm"})
+    version = save(eve, evaluation_id, version, BEST | {"close": 1}, {"greeting": "Warm", "close": " "}, "Good", seconds=95)
+    submit(eve, evaluation_id, version)
+    submit(eve, evaluation_id, version)  # the second click of two
 
     made = evaluation_of(evaluation_id)
     assert (made.state, made.kind, made.evaluator, made.advisor_id, made.team) == ("published", "scored", "eve", "A1", "North")
@@ -109,51 +111,51 @@ def test_an_evaluation_is_saved_as_it_goes_and_signed_once(room) -> None:
     assert acts() == ["evaluation_started", "evaluation_submitted", "evaluation_published"]
     with store.reading() as session:
         assert session.get(DrawnContact, drawn_id).state == "done"
-    assert drafting.get_draft(eve, evaluation_id).result.score == 96
+    assert get_draft(eve, evaluation_id).result.score == 96
 
 
 def test_what_is_not_answered_is_named_in_the_language_of_the_reader(room) -> None:
-    eve, evaluation_id = viewer_of("eve"), drafting.start(viewer_of("eve"), draw("eve"))
-    version = drafting.save(eve, evaluation_id, 1, {key: value for key, value in BEST.items() if key not in ("greeting", "record")}, {})
+    eve, evaluation_id = viewer_of("eve"), start(viewer_of("eve"), draw("eve"))
+    version = save(eve, evaluation_id, 1, {key: value for key, value in BEST.items() if key not in ("greeting", "record")}, {})
 
     with pytest.raises(Refusal) as refused:
-        drafting.submit(eve, evaluation_id, version)
-    wording.use("fr")
+        submit(eve, evaluation_id, version)
+    i18n.use("fr")
     try:
         with pytest.raises(Refusal) as refused_in_french:
-            drafting.submit(eve, evaluation_id, version)
+            submit(eve, evaluation_id, version)
     finally:
-        wording.use("en")
+        i18n.use("en")
 
     assert refused.value.params["criteria"] == "Greets and introduces themselves · Records the contact for the next colleague"
     assert refused_in_french.value.params["criteria"] == "Se présente et salue · Trace le contact pour le prochain collègue"
     with pytest.raises(Refusal, match="one of: 0, 1, 2"):
-        drafting.save(eve, evaluation_id, version, {"greeting": 1.5}, {})
+        save(eve, evaluation_id, version, {"greeting": 1.5}, {})
 
 
 def test_a_save_over_an_older_version_is_refused_and_loses_nothing(room) -> None:
-    eve, evaluation_id = viewer_of("eve"), drafting.start(viewer_of("eve"), draw("eve"))
-    drafting.save(eve, evaluation_id, 1, {"greeting": 2}, {"greeting": "First tab"})
+    eve, evaluation_id = viewer_of("eve"), start(viewer_of("eve"), draw("eve"))
+    save(eve, evaluation_id, 1, {"greeting": 2}, {"greeting": "First tab"})
 
     with pytest.raises(Refusal) as refused:
-        drafting.save(eve, evaluation_id, 1, {"greeting": 1}, {"greeting": "Second tab"})
+        save(eve, evaluation_id, 1, {"greeting": 1}, {"greeting": "Second tab"})
 
     assert refused.value.code == "changed_meanwhile"
-    stored = drafting.get_draft(eve, evaluation_id)
+    stored = get_draft(eve, evaluation_id)
     assert (stored.answers, stored.comments, stored.version) == ({"greeting": 2}, {"greeting": "First tab"}, 2)
     # The same click twice says nothing new, and is no conflict.
-    assert drafting.save(eve, evaluation_id, 1, {"greeting": 2}, {"greeting": "First tab"}) == 2
+    assert save(eve, evaluation_id, 1, {"greeting": 2}, {"greeting": "First tab"}) == 2
 
 
 def test_two_evaluators_at_once_and_two_clicks_at_once_make_two_evaluations(room) -> None:
-    drafts = {name: drafting.start(viewer_of(name), draw(name, contact)) for name, contact in (("eve", "a"), ("max", "b"))}
+    drafts = {name: start(viewer_of(name), draw(name, contact)) for name, contact in (("eve", "a"), ("max", "b"))}
     failures: list[Exception] = []
 
     def work(name: str) -> None:
         try:
-            version = drafting.get_draft(viewer_of(name), drafts[name]).version
-            version = drafting.save(viewer_of(name), drafts[name], version, BEST, {})
-            drafting.submit(viewer_of(name), drafts[name], version)
+            version = get_draft(viewer_of(name), drafts[name]).version
+            version = save(viewer_of(name), drafts[name], version, BEST, {})
+            submit(viewer_of(name), drafts[name], version)
         except Exception as failure:
             failures.append(failure)
 
@@ -169,17 +171,17 @@ def test_two_evaluators_at_once_and_two_clicks_at_once_make_two_evaluations(room
 
 
 def test_a_draft_is_its_owners_alone(room, add_person) -> None:
-    evaluation_id = drafting.start(viewer_of("eve"), draw("eve"))
+    evaluation_id = start(viewer_of("eve"), draw("eve"))
     add_person("mona", "manager", sees_unassigned=True)
     add_person("ana", "advisor", advisor_id="A1")
     other_id = draw("eve", "b")
 
     for name in ("max", "mona", "ana"):
         for act in (
-            lambda viewer: drafting.get_draft(viewer, evaluation_id),
-            lambda viewer: drafting.save(viewer, evaluation_id, 1, BEST, {}),
-            lambda viewer: drafting.submit(viewer, evaluation_id, 1),
-            lambda viewer: drafting.start(viewer, other_id),
+            lambda viewer: get_draft(viewer, evaluation_id),
+            lambda viewer: save(viewer, evaluation_id, 1, BEST, {}),
+            lambda viewer: submit(viewer, evaluation_id, 1),
+            lambda viewer: start(viewer, other_id),
         ):
             with pytest.raises(AccessDenied):
                 act(viewer_of(name))
@@ -188,15 +190,15 @@ def test_a_draft_is_its_owners_alone(room, add_person) -> None:
 
 def test_whoever_may_not_listen_today_goes_no_further(room, monkeypatch) -> None:
     eve, drawn_id = viewer_of("eve"), draw("eve")
-    evaluation_id = drafting.start(eve, drawn_id)
+    evaluation_id = start(eve, drawn_id)
 
     def refusals() -> set[str]:
         codes = set()
         for act in (
-            lambda: drafting.start(eve, drawn_id),
-            lambda: drafting.get_draft(eve, evaluation_id),
-            lambda: drafting.save(eve, evaluation_id, 1, BEST, {}),
-            lambda: drafting.submit(eve, evaluation_id, 1),
+            lambda: start(eve, drawn_id),
+            lambda: get_draft(eve, evaluation_id),
+            lambda: save(eve, evaluation_id, 1, BEST, {}),
+            lambda: submit(eve, evaluation_id, 1),
         ):
             with pytest.raises(Refusal) as refused:
                 act()
@@ -204,9 +206,9 @@ def test_whoever_may_not_listen_today_goes_no_further(room, monkeypatch) -> None
         return codes
 
     with store.writing() as session:  # her accreditation ended yesterday
-        session.execute(sa.update(Accreditation).where(Accreditation.username == "eve").values(ends_on=home.today() - timedelta(days=1)))
+        session.execute(sa.update(Accreditation).where(Accreditation.username == "eve").values(ends_on=environment.today() - timedelta(days=1)))
     assert refusals() == {"not_accredited"}
-    accreditations.accredit(Viewer.SYSTEM, "eve", home.today(), ["training"])  # for another purpose than the plan's
+    accreditations.accredit(Viewer.SYSTEM, "eve", environment.today(), ["training"])  # for another purpose than the plan's
     assert refusals() == {"not_accredited"}
     listening.accredit("eve")
     with store.writing() as session:
@@ -220,34 +222,34 @@ def test_whoever_may_not_listen_today_goes_no_further(room, monkeypatch) -> None
 
 def test_a_contact_that_objected_meanwhile_takes_the_draft_away(room) -> None:
     eve, drawn_id = viewer_of("eve"), draw("eve")
-    evaluation_id = drafting.start(eve, drawn_id)
-    version = drafting.save(eve, evaluation_id, 1, {"greeting": 2}, {"greeting": "Warm"})
+    evaluation_id = start(eve, drawn_id)
+    version = save(eve, evaluation_id, 1, {"greeting": 2}, {"greeting": "Warm"})
     centres.land([centres.contact("2026-03-02 09:00", "a", advisor_id="A1", team="North", talk_seconds=120.0, customer_objected=True)], "objections")
 
     with pytest.raises(Refusal) as refused:
-        drafting.save(eve, evaluation_id, version, BEST, {})
+        save(eve, evaluation_id, version, BEST, {})
 
     assert refused.value.code == "contact_withdrawn"
     with store.reading() as session:
         assert session.get(Evaluation, evaluation_id) is None
         assert session.get(DrawnContact, drawn_id).state == "replaced"
     with pytest.raises(Refusal) as never_begun:
-        drafting.start(eve, draw("eve", "refused"))
+        start(eve, draw("eve", "refused"))
     assert never_begun.value.code == "contact_withdrawn"
 
 
 def test_a_plan_may_put_publication_off(room, monkeypatch) -> None:
     eve = viewer_of("eve")
-    evaluation_id = drafting.start(eve, draw("eve", publish_after_days=2))
-    drafting.submit(eve, evaluation_id, drafting.save(eve, evaluation_id, 1, BEST, {}))
-    today = home.today()
+    evaluation_id = start(eve, draw("eve", publish_after_days=2))
+    submit(eve, evaluation_id, save(eve, evaluation_id, 1, BEST, {}))
+    today = environment.today()
     with store.reading() as session:
         before = published.change_counter(session)
 
     assert (evaluation_of(evaluation_id).state, evaluation_of(evaluation_id).publish_on) == ("submitted", today + timedelta(days=2))
-    assert publishing.publish_due() == 0
-    monkeypatch.setattr(home, "today", lambda: today + timedelta(days=2))
-    assert publishing.publish_due() == 1 and publishing.publish_due() == 0
+    assert publication.publish_due() == 0
+    monkeypatch.setattr(environment, "today", lambda: today + timedelta(days=2))
+    assert publication.publish_due() == 1 and publication.publish_due() == 0
     assert evaluation_of(evaluation_id).state == "published" and evaluation_of(evaluation_id).published_at is not None
     with store.reading() as session:
         assert published.change_counter(session) != before
@@ -255,19 +257,19 @@ def test_a_plan_may_put_publication_off(room, monkeypatch) -> None:
 
 def test_a_correction_keeps_what_stood_before(room) -> None:
     eve = viewer_of("eve")
-    evaluation_id = drafting.start(eve, draw("eve"))
-    drafting.submit(eve, evaluation_id, drafting.save(eve, evaluation_id, 1, BEST, {"close": "Good"}, "Fine"))
+    evaluation_id = start(eve, draw("eve"))
+    submit(eve, evaluation_id, save(eve, evaluation_id, 1, BEST, {"close": "Good"}, "Fine"))
     version = evaluation_of(evaluation_id).version
     with store.reading() as session:
         before = published.change_counter(session)
 
     with pytest.raises(Misuse):
-        amending.amend(eve, evaluation_id, version, BEST | {"close": 1}, {}, "Fine", " ")
+        corrections.amend(eve, evaluation_id, version, BEST | {"close": 1}, {}, "Fine", " ")
     with pytest.raises(Refusal):
-        amending.amend(eve, evaluation_id, version - 1, BEST | {"close": 1}, {}, "Fine", "Heard again")
+        corrections.amend(eve, evaluation_id, version - 1, BEST | {"close": 1}, {}, "Fine", "Heard again")
     with pytest.raises(AccessDenied):
-        amending.amend(viewer_of("max"), evaluation_id, version, BEST | {"close": 1}, {}, "Fine", "Heard again")
-    assert amending.amend(eve, evaluation_id, version, BEST | {"close": 1}, {}, "Fine", "Heard again") == version + 1
+        corrections.amend(viewer_of("max"), evaluation_id, version, BEST | {"close": 1}, {}, "Fine", "Heard again")
+    assert corrections.amend(eve, evaluation_id, version, BEST | {"close": 1}, {}, "Fine", "Heard again") == version + 1
 
     assert evaluation_of(evaluation_id).score == pytest.approx(96)
     with store.reading() as session:
@@ -281,14 +283,14 @@ def test_a_correction_leaves_alone_what_was_disputed(room, add_person) -> None:
     add_person("ana", "advisor", advisor_id="A1")
     add_person("mona", "manager", sites=())
     eve, mona = viewer_of("eve"), viewer_of("mona")
-    evaluation_id = drafting.start(eve, draw("eve"))
-    drafting.submit(eve, evaluation_id, drafting.save(eve, evaluation_id, 1, BEST | {"greeting": 0}, {"greeting": "None heard"}))
+    evaluation_id = start(eve, draw("eve"))
+    submit(eve, evaluation_id, save(eve, evaluation_id, 1, BEST | {"greeting": 0}, {"greeting": "None heard"}))
     dispute_id = disputes.raise_dispute(viewer_of("ana"), evaluation_id, "greeting", 2, "It is at the very beginning")
-    assert amending.get_standing(eve, evaluation_id).disputed == {"greeting"}
+    assert corrections.get_standing(eve, evaluation_id).disputed == {"greeting"}
 
     def amend(answers, comments=None) -> int:
         version = evaluation_of(evaluation_id).version
-        return amending.amend(eve, evaluation_id, version, answers, comments or {"greeting": "None heard"}, None, "Heard again")
+        return corrections.amend(eve, evaluation_id, version, answers, comments or {"greeting": "None heard"}, None, "Heard again")
 
     for answers, comments in ((BEST | {"greeting": 1}, None), (BEST | {"greeting": 0, "close": 1}, {"greeting": "Never said it"})):
         with pytest.raises(Refusal) as refused:  # before the decision
@@ -309,18 +311,18 @@ def test_a_correction_leaves_alone_what_was_disputed(room, add_person) -> None:
         reasons = session.scalars(sa.select(EvaluationRevision.reason).order_by(EvaluationRevision.version)).all()
     assert reasons == ["amended: Heard again", "disputed: At second 3", "amended: Heard again"]
     with pytest.raises(AccessDenied):
-        amending.get_standing(viewer_of("max"), evaluation_id)
+        corrections.get_standing(viewer_of("max"), evaluation_id)
 
 
 def test_what_is_written_of_people_is_masked_or_confirmed(room) -> None:
     eve = viewer_of("eve")
-    evaluation_id = drafting.start(eve, draw("eve"))
-    version = drafting.save(eve, evaluation_id, 1, BEST, {"close": "Call back on 06 12 34 56 78"}, "The customer is in hospital")
+    evaluation_id = start(eve, draw("eve"))
+    version = save(eve, evaluation_id, 1, BEST, {"close": "Call back on 06 12 34 56 78"}, "The customer is in hospital")
 
     with pytest.raises(Refusal) as refused:
-        drafting.submit(eve, evaluation_id, version)
+        submit(eve, evaluation_id, version)
     assert refused.value.code == "personal_data"
-    drafting.submit(eve, evaluation_id, version, keeps_personal_data=True)
+    submit(eve, evaluation_id, version, keeps_personal_data=True)
     made = evaluation_of(evaluation_id)
     assert made.comment == "The customer is in hospital"
     assert {answer.comment for answer in made.answers if answer.comment} == {"Call back on •••"}
@@ -343,12 +345,12 @@ while True:
 
 
 def test_a_process_killed_while_it_saves_loses_at_most_the_last_save(room, centre: Path) -> None:
-    evaluation_id = drafting.start(viewer_of("eve"), draw("eve"))
+    evaluation_id = start(viewer_of("eve"), draw("eve"))
     for wait in (0, 3, 7):
         with store.writing() as session:
             session.execute(sa.update(Evaluation).values(version=1, draft={"answers": {}, "comments": {}}))
         command = [sys.executable, "-c", WRITER, str(evaluation_id)]
-        writer = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=home.PROJECT, env=os.environ | {"QA_HOME": str(centre)})
+        writer = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=environment.PROJECT, env=os.environ | {"QA_HOME": str(centre)})
         try:
             told = [int(writer.stdout.readline()) for _ in range(wait + 1)]
         finally:
@@ -356,7 +358,7 @@ def test_a_process_killed_while_it_saves_loses_at_most_the_last_save(room, centr
             told += [int(line) for line in writer.stdout.read().split("\n") if line.strip()]
             writer.wait()
 
-        stored = drafting.get_draft(viewer_of("eve"), evaluation_id)
+        stored = get_draft(viewer_of("eve"), evaluation_id)
         number = int(stored.comments["greeting"].split()[1])
         assert number in (told[-1], told[-1] + 1)
         assert (stored.answers["greeting"], stored.version) == (number % 3, number + 1)

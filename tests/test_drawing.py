@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import special
 
-from qa_core.sampling import drawing, fairness
+from qa_core.quality.sampling import allocation, fairness
 
 # Zoé has ten contacts in three strata, Max six in two, Lea two: of each, three are wanted.
 FRAME = {
@@ -23,15 +23,15 @@ WANTED = {"zoe": 3, "max": 3, "lea": 3}
 
 def test_a_ticket_is_the_same_on_every_machine() -> None:
     # printf '5\x1fnovember\x1facd\x1fz0' | sha256sum
-    assert drawing.ticket(5, "november", "acd", "z0") == "af2d814d053cbcf0896b21abb10c482abf76efaaa6d2ffd8c45d7533e93fa283"
+    assert allocation.ticket(5, "november", "acd", "z0") == "af2d814d053cbcf0896b21abb10c482abf76efaaa6d2ffd8c45d7533e93fa283"
 
 
 def test_the_same_seed_draws_the_same_list_and_another_seed_another() -> None:
-    first = drawing.draw(FRAME, WANTED, 5, "november")
+    first = allocation.draw(FRAME, WANTED, 5, "november")
 
-    assert drawing.draw(dict(reversed(FRAME.items())), WANTED, 5, "november") == first
-    assert drawing.draw(FRAME, WANTED, 6, "november") != first
-    assert drawing.draw(FRAME, WANTED, 5, "december") != first
+    assert allocation.draw(dict(reversed(FRAME.items())), WANTED, 5, "november") == first
+    assert allocation.draw(FRAME, WANTED, 6, "november") != first
+    assert allocation.draw(FRAME, WANTED, 5, "december") != first
 
 
 @given(
@@ -40,7 +40,7 @@ def test_the_same_seed_draws_the_same_list_and_another_seed_another() -> None:
     st.integers(0, 1 << 62),
 )
 def test_every_stratum_gets_its_share_rounded_down_or_up(strata: dict[str, int], wanted: int, seed: int) -> None:
-    taken = drawing.allocate(strata, wanted, seed, "november", "zoe")
+    taken = allocation.allocate(strata, wanted, seed, "november", "zoe")
 
     total = sum(strata.values())
     assert sum(taken.values()) == min(wanted, total)
@@ -55,7 +55,7 @@ def check_draws(seeds: range) -> None:
     pairs: Counter[frozenset[str]] = Counter()
     everything = {key: advisor for advisor, strata in FRAME.items() for keys in strata.values() for key in keys}
     for seed in seeds:
-        drawn = drawing.draw(FRAME, WANTED, seed, "november")
+        drawn = allocation.draw(FRAME, WANTED, seed, "november")
         assert Counter(advisor for advisor, _key in drawn) == {"zoe": 3, "max": 3, "lea": 2}
         assert len({key for _advisor, key in drawn}) == 8
         assert all(everything[key] == advisor for advisor, key in drawn)

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from scipy.optimize import minimize
 
-from qa_core import drivers
-from qa_core.drivers import find_drivers, fit_logistic
+from qa_core.stats import adjusted_differences
+from qa_core.stats.adjusted_differences import find_drivers, fit_logistic
 
 ADMISSIONS = {
     # Graduate admissions at Berkeley, autumn 1973 (Bickel, Hammel and O'Connell 1975): department → (men, women) as (admitted, rejected).
@@ -133,4 +133,4 @@ def test_the_largest_difference_comes_first() -> None:
 
 def test_nothing_is_said_of_no_ratings() -> None:
     assert find_drivers(cells(), {"a": None}) == ()
-    assert drivers.settle([]) == ()
+    assert adjusted_differences.settle([]) == ()

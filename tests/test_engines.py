@@ -12,11 +12,12 @@ import pyarrow as pa
 import pytest
 import sqlalchemy as sa
 
-from qa_core import engines, facts, lake
-from qa_core.errors import Refusal
+from qa_core.base.errors import Refusal
+from qa_core.storage import lake, schema
+from qa_core.storage.engine import current
 
-C = facts.CONTACTS.c
-SCHEMA = facts.arrow_schema(facts.CONTACTS)
+C = schema.CONTACTS.c
+SCHEMA = schema.arrow_schema(schema.CONTACTS)
 
 
 def fill(*rows: tuple[str, datetime, float | None], batch: str = "b1") -> None:
@@ -36,10 +37,10 @@ JANUARY, FEBRUARY = datetime(2026, 1, 10, 9), datetime(2026, 2, 10, 9)
 
 
 def test_an_empty_lake_answers_with_typed_and_empty_tables(centre: Path) -> None:
-    frame = engines.current().run(sa.select(C.contact_id, C.started_at, C.wait_seconds))
+    frame = current().run(sa.select(C.contact_id, C.started_at, C.wait_seconds))
     assert list(frame.columns) == ["contact_id", "started_at", "wait_seconds"]
     assert len(frame) == 0
-    total = engines.current().run(sa.select(sa.func.count().label("n"), sa.func.sum(facts.SPEND.c.amount).label("amount")).select_from(facts.SPEND))
+    total = current().run(sa.select(sa.func.count().label("n"), sa.func.sum(schema.SPEND.c.amount).label("amount")).select_from(schema.SPEND))
     assert total["n"].tolist() == [0]
 
 
@@ -52,19 +53,19 @@ def test_a_question_with_parameters_lists_and_a_grouping_is_answered(centre: Pat
         .group_by(week)
         .order_by(week)
     )
-    frame = engines.current().run(statement)
+    frame = current().run(statement)
     assert frame.values.tolist() == [[datetime(2026, 1, 1), 2, 30.0], [datetime(2026, 2, 1), 2, 5.0]]
 
 
 def test_a_value_that_looks_like_sql_stays_a_value(centre: Path) -> None:
     fill(("c1", JANUARY, 10.0))
-    frame = engines.current().run(sa.select(C.contact_id).where(C.contact_id == "' OR 1 = 1 --"))
+    frame = current().run(sa.select(C.contact_id).where(C.contact_id == "' OR 1 = 1 --"))
     assert len(frame) == 0
 
 
 def test_each_question_sees_the_version_that_stands(centre: Path) -> None:
-    count = sa.select(sa.func.count().label("n")).select_from(facts.CONTACTS)
-    engine = engines.current()
+    count = sa.select(sa.func.count().label("n")).select_from(schema.CONTACTS)
+    engine = current()
     seen = [engine.run(count)["n"][0]]
     fill(("c1", JANUARY, 10.0))
     seen.append(engine.run(count)["n"][0])
@@ -79,19 +80,19 @@ def test_only_the_months_asked_for_are_read(centre: Path) -> None:
     fill(("c1", JANUARY, 10.0), ("c2", FEBRUARY, 20.0))
     (january,) = lake.files("contacts", last_month="2026-01")
     Path(january).unlink()
-    frame = engines.current().run(sa.select(C.contact_id, C.month), first_month="2026-02", last_month="2026-02")
+    frame = current().run(sa.select(C.contact_id, C.month), first_month="2026-02", last_month="2026-02")
     assert frame.values.tolist() == [["c2", "2026-02"]]
 
 
 def test_an_arrow_table_is_joined_and_seen_by_its_own_question_only(centre: Path) -> None:
     fill(("c1", JANUARY, 10.0), ("c2", JANUARY, 30.0))
-    answers = facts.ANSWERS
+    answers = schema.ANSWERS
     rows = pa.Table.from_pylist(
         [{"evaluation_id": 1, "is_first": True, "source_system": "generic", "contact_id": "c2", "local_start": JANUARY, "score": 80.0}],
-        schema=facts.arrow_schema(answers),
+        schema=schema.arrow_schema(answers),
     )
-    statement = sa.select(answers.c.score, C.wait_seconds).join_from(answers, facts.CONTACTS, answers.c.contact_id == C.contact_id)
-    engine = engines.current()
+    statement = sa.select(answers.c.score, C.wait_seconds).join_from(answers, schema.CONTACTS, answers.c.contact_id == C.contact_id)
+    engine = current()
     assert engine.run(statement, {"answers": rows}).values.tolist() == [[80.0, 30.0]]
     with pytest.raises(duckdb.CatalogException):
         engine.run(sa.select(answers.c.score))
@@ -99,12 +100,12 @@ def test_an_arrow_table_is_joined_and_seen_by_its_own_question_only(centre: Path
 
 def test_questions_from_several_threads_do_not_mix(centre: Path) -> None:
     fill(("c1", JANUARY, 10.0))
-    answers, engine = facts.ANSWERS, engines.current()
+    answers, engine = schema.ANSWERS, current()
 
     def ask(number: int) -> int:
-        rows = pa.Table.from_pylist([{"evaluation_id": number, "is_first": True, "local_start": JANUARY}], schema=facts.arrow_schema(answers))
+        rows = pa.Table.from_pylist([{"evaluation_id": number, "is_first": True, "local_start": JANUARY}], schema=schema.arrow_schema(answers))
         return int(
-            engine.run(sa.select(answers.c.evaluation_id, C.contact_id).join_from(answers, facts.CONTACTS, sa.true()), {"answers": rows})["evaluation_id"][0]
+            engine.run(sa.select(answers.c.evaluation_id, C.contact_id).join_from(answers, schema.CONTACTS, sa.true()), {"answers": rows})["evaluation_id"][0]
         )
 
     with ThreadPoolExecutor(4) as pool:
@@ -112,7 +113,7 @@ def test_questions_from_several_threads_do_not_mix(centre: Path) -> None:
 
 
 def test_the_engine_is_locked_to_the_folder_of_the_lake(centre: Path) -> None:
-    connection = engines.current().connection
+    connection = current().connection
     settings = connection.execute(
         "SELECT current_setting('enable_external_access'), current_setting('lock_configuration'), current_setting('allowed_directories')"
     ).fetchone()
@@ -122,7 +123,7 @@ def test_the_engine_is_locked_to_the_folder_of_the_lake(centre: Path) -> None:
 
 
 def test_a_question_larger_than_the_engines_memory_spills_and_is_answered(centre: Path) -> None:
-    connection = engines.current().connection
+    connection = current().connection
     with connection.cursor() as cursor:
         rows = cursor.execute("SELECT count(*) FROM (SELECT DISTINCT i, hash(i), hash(i + 1), md5(CAST(i AS VARCHAR)) FROM range(4000000) t(i))").fetchone()[0]
     assert rows == 4_000_000
@@ -148,7 +149,7 @@ def test_no_statement_reaches_outside_the_lake_or_unlocks_the_engine(centre: Pat
     outside = centre / "secret.txt"
     outside.write_text("a secret")
     fill(("c1", JANUARY, 10.0))
-    with engines.current().connection.cursor() as cursor, pytest.raises(duckdb.Error):
+    with current().connection.cursor() as cursor, pytest.raises(duckdb.Error):
         cursor.execute(attempt.format(outside=outside, lake=centre / "lake"))
     assert [file.name for file in centre.glob("secret*")] == ["secret.txt"]
 
@@ -156,12 +157,12 @@ def test_no_statement_reaches_outside_the_lake_or_unlocks_the_engine(centre: Pat
 def test_an_engine_that_is_not_known_is_refused_in_words(centre: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("QA_ENGINE_URL", "oracle://")
     with pytest.raises(Refusal) as refusal:
-        engines.current()
+        current()
     assert refusal.value.code == "unknown_engine"
 
 
 def test_spend_is_asked_like_contacts(centre: Path) -> None:
     row = {"day": date(2026, 1, 3), "month": "2026-01", "source": "google", "medium": "cpc", "campaign": "spring", "amount": 12.5, "currency": "EUR"}
-    lake.merge_spend(pa.Table.from_pylist([row], schema=pa.schema([field for field in facts.arrow_schema(facts.SPEND) if field.name != "batch_id"])), "p1")
-    frame = engines.current().run(sa.select(facts.SPEND.c.day, facts.SPEND.c.amount))
+    lake.merge_spend(pa.Table.from_pylist([row], schema=pa.schema([field for field in schema.arrow_schema(schema.SPEND) if field.name != "batch_id"])), "p1")
+    frame = current().run(sa.select(schema.SPEND.c.day, schema.SPEND.c.amount))
     assert [(value.date(), amount) for value, amount in frame.itertuples(index=False)] == [(date(2026, 1, 3), 12.5)]

@@ -9,13 +9,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from qa_core import ingest
-from qa_core.access import Role, Viewer
-from qa_core.errors import AccessDenied
-from qa_core.ingest.following import Follower
-from qa_core.ingest.identity import Pseudonyms
-from qa_core.lake import upkeep
-from qa_core.records import store
-from qa_core.settings import set_value
+from qa_core.access.roles import Role, Viewer
+from qa_core.base.errors import AccessDenied
+from qa_core.centre.settings import set_value
+from qa_core.ingest.pseudonyms import Pseudonyms
+from qa_core.ingest.watch.queue_log import Follower
+from qa_core.storage.lake import upkeep
+from qa_core.storage.records import store
 from tests.imported import bring, find_contacts, find_waiting
 
 ANN, BOB = "0612345601", "0612345602"

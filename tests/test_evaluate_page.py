@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from qa_core.evaluations import answering, drafting
+from qa_core.quality.evaluations import advisor_response, drafts
 from tests.test_drafting import BEST, draw, evaluation_of, room, viewer_of
 
 __all__ = ["room"]
@@ -34,7 +34,7 @@ def test_a_contact_is_taken_from_the_list_answered_reloaded_and_submitted(room, 
 
     answer(app, evaluation_id, "greeting", "2")
     app.text_area(key=f"grid_{evaluation_id}_comment_greeting").set_value("Call 06 12 34 56 78 back").run()
-    assert drafting.get_draft(viewer_of("eve"), evaluation_id).comments == {"greeting": "Call ••• back"}
+    assert drafts.get_draft(viewer_of("eve"), evaluation_id).comments == {"greeting": "Call ••• back"}
 
     again = opened(open_app("eve"), evaluation_id)  # the tab was closed
     assert again.segmented_control(key=f"grid_{evaluation_id}_answer_greeting").value == "2"
@@ -51,24 +51,24 @@ def test_a_contact_is_taken_from_the_list_answered_reloaded_and_submitted(room, 
 
 
 def test_two_tabs_lose_nothing(room, open_app) -> None:
-    evaluation_id = drafting.start(viewer_of("eve"), draw("eve"))
+    evaluation_id = drafts.start(viewer_of("eve"), draw("eve"))
     first, second = (opened(open_app("eve"), evaluation_id) for _ in range(2))
 
     answer(first, evaluation_id, "greeting", "2")
     answer(second, evaluation_id, "greeting", "0")
 
     assert "Changed in two places" in texts(second)
-    assert drafting.get_draft(viewer_of("eve"), evaluation_id).answers == {"greeting": 2}
+    assert drafts.get_draft(viewer_of("eve"), evaluation_id).answers == {"greeting": 2}
     second.radio(key=f"grid_{evaluation_id}_choice_answer_greeting").set_value("typed").run()
     second.button(key=f"grid_{evaluation_id}_settle").click().run()
-    assert drafting.get_draft(viewer_of("eve"), evaluation_id).answers == {"greeting": 0}
+    assert drafts.get_draft(viewer_of("eve"), evaluation_id).answers == {"greeting": 0}
     assert "Changed in two places" not in texts(second)
     first.run()  # the other tab shows what counts now
     assert first.segmented_control(key=f"grid_{evaluation_id}_answer_greeting").value == "0"
 
 
 def test_nobody_elses_draft_is_shown(room, open_app) -> None:
-    evaluation_id = drafting.start(viewer_of("eve"), draw("eve"))
+    evaluation_id = drafts.start(viewer_of("eve"), draw("eve"))
 
     app = opened(open_app("max"), evaluation_id)
 
@@ -78,9 +78,9 @@ def test_nobody_elses_draft_is_shown(room, open_app) -> None:
 
 def test_advisors_fill_their_self_evaluation_here_and_have_no_list(room, add_person, open_app) -> None:
     add_person("ana", "advisor", advisor_id="A1")
-    evaluation_id = drafting.start(viewer_of("eve"), draw("eve"))
-    drafting.submit(viewer_of("eve"), evaluation_id, drafting.save(viewer_of("eve"), evaluation_id, 1, BEST, {}))
-    own_id = answering.start_self_evaluation(viewer_of("ana"), evaluation_id)
+    evaluation_id = drafts.start(viewer_of("eve"), draw("eve"))
+    drafts.submit(viewer_of("eve"), evaluation_id, drafts.save(viewer_of("eve"), evaluation_id, 1, BEST, {}))
+    own_id = advisor_response.start_self_evaluation(viewer_of("ana"), evaluation_id)
 
     app = open_app("ana", "evaluate")
     assert not app.exception and not app.get("button_group")

@@ -9,19 +9,19 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from qa_core import query
-from qa_core.access import Viewer
-from qa_core.errors import AccessDenied
-from qa_core.evaluations import Intake, answering, disputes, drafting, reading
-from qa_core.evaluations.importing import ImportedEvaluation, Mark
-from qa_core.query import find_own_evaluations
-from qa_core.records import store
-from qa_core.records.base import now
-from qa_core.records.evaluations import Evaluation
-from qa_core.records.imports import ImportBatch
-from qa_core.records.journal import JournalRow
-from qa_core.records.listening import Dispute
-from qa_core.slices import Period
+from qa_core.access.roles import Viewer
+from qa_core.base.errors import AccessDenied
+from qa_core.metrics import query
+from qa_core.metrics.dimensions import Period
+from qa_core.metrics.query import find_own_evaluations
+from qa_core.quality.evaluations import Intake, advisor_response, disputes, drafts, evaluation_view
+from qa_core.quality.evaluations.imports import ImportedEvaluation, Mark
+from qa_core.storage.records import store
+from qa_core.storage.records.audit_log import JournalRow
+from qa_core.storage.records.base import now
+from qa_core.storage.records.evaluations import Evaluation
+from qa_core.storage.records.imports import ImportBatch
+from qa_core.storage.records.listening import Dispute
 from tests import evaluated
 from tests.evaluated import GIVEN, viewer
 
@@ -64,9 +64,9 @@ def test_only_its_evaluator_sees_an_evaluation_before_it_is_published(service: C
         number = service(state=state, published_at=None)
         for username in ("lea", "noe", "tom", "mona", "lise"):
             with pytest.raises(AccessDenied):
-                reading.get_evaluation(viewer(username), number)
-        assert reading.get_evaluation(viewer("eve"), number).state == state
-        assert answering.find_news(viewer("lea")).unread == ()
+                evaluation_view.get_evaluation(viewer(username), number)
+        assert evaluation_view.get_evaluation(viewer("eve"), number).state == state
+        assert advisor_response.find_news(viewer("lea")).unread == ()
 
 
 def test_published_it_is_for_its_advisor_and_for_who_leads_or_manages_the_team(service: Callable[..., int], add_person: Callable[..., str]) -> None:
@@ -76,8 +76,8 @@ def test_published_it_is_for_its_advisor_and_for_who_leads_or_manages_the_team(s
 
     for username in ("noe", "lise", "ada", "dora", "xavier", "emil"):
         with pytest.raises(AccessDenied):
-            reading.get_evaluation(viewer(username), number)
-    told = {name: reading.get_evaluation(viewer(name), number) for name in ("lea", "tom", "mona", "eve")}
+            evaluation_view.get_evaluation(viewer(username), number)
+    told = {name: evaluation_view.get_evaluation(viewer(name), number) for name in ("lea", "tom", "mona", "eve")}
 
     assert {name: one.evaluator for name, one in told.items()} == {"lea": "eve", "tom": None, "mona": "eve", "eve": "eve"}
     assert {name: one.advisor for name, one in told.items()} == {"lea": "Léa Roux", "tom": "Léa Roux", "mona": "Léa Roux", "eve": None}
@@ -102,7 +102,7 @@ def test_calibrations_are_told_to_nobody_but_who_made_them(service: Callable[...
 
     for username in ("lea", "tom", "mona"):
         with pytest.raises(AccessDenied):
-            reading.get_evaluation(viewer(username), number)
+            evaluation_view.get_evaluation(viewer(username), number)
 
 
 def test_a_critical_error_stands_beside_the_score_without_it(service: Callable[..., int], open_evaluation: Callable[..., Any]) -> None:
@@ -124,7 +124,7 @@ def test_answers_without_their_grid_are_shown_as_they_came(service: Callable[...
         Intake(session, "batch", ["k1"]).take(item)
         number = session.scalar(sa.select(Evaluation.id).where(Evaluation.external_key == "k1"))
 
-    found = reading.get_evaluation(viewer("lea"), number)
+    found = evaluation_view.get_evaluation(viewer("lea"), number)
 
     (section,) = found.sections
     assert (section.name, section.score, [(answer.key, answer.earned) for answer in section.answers]) == ("Manner", 75, [("Speed", None), ("Tone", 3)])
@@ -167,7 +167,7 @@ def test_the_advisor_marks_it_as_read_comments_and_disputes_on_the_page(service:
     app.button(key="send_accuracy").click().run()
 
     assert not app.exception
-    found = reading.get_evaluation(viewer("tom"), number)
+    found = evaluation_view.get_evaluation(viewer("tom"), number)
     assert found.acknowledged_at is not None and found.advisor_comment == "Thank you."
     assert [(one.criterion, one.original, one.proposed, one.reason) for one in found.disputes] == [("accuracy", 2, 4, "All was said.")]
     assert "dispute_accuracy" not in [entry.key for entry in app.button]
@@ -181,7 +181,7 @@ def test_the_advisor_marks_it_as_read_comments_and_disputes_on_the_page(service:
 def test_nobody_else_may_answer(service: Callable[..., int], open_evaluation: Callable[..., Any]) -> None:
     number = service()
     for username in ("noe", "tom", "mona", "eve"):
-        for act in (answering.acknowledge, answering.start_self_evaluation, lambda who, id: answering.comment(who, id, "Mine.")):
+        for act in (advisor_response.acknowledge, advisor_response.start_self_evaluation, lambda who, id: advisor_response.comment(who, id, "Mine.")):
             with pytest.raises(AccessDenied):
                 act(viewer(username), number)
     app = open_evaluation("tom", number)
@@ -203,7 +203,7 @@ def test_a_manager_decides_on_the_page(service: Callable[..., int], open_app: Ca
     app.button(key=f"decision_{dispute}_send").click().run()
 
     assert not app.exception and "Decided otherwise: 3 of 4" in said(app)
-    assert reading.get_evaluation(viewer("lea"), number).score == 75
+    assert evaluation_view.get_evaluation(viewer("lea"), number).score == 75
     news = said(open_app("lea", "my_quality"))
     assert "1 evaluation to read" in news and "1 answer to your disputes" in news
     assert "No dispute waits for a decision" in said(open_app("mona", "disputes"))
@@ -225,21 +225,21 @@ def test_a_lead_sees_which_criteria_are_disputed_without_the_evaluators(service:
 
 def test_a_self_evaluation_stands_beside_says_when_it_was_made_and_makes_no_numbers(service: Callable[..., int], open_evaluation: Callable[..., Any]) -> None:
     number, lea = service(), viewer("lea")
-    own = answering.start_self_evaluation(lea, number)
-    assert answering.start_self_evaluation(lea, number) == own
-    assert reading.get_evaluation(lea, number).own.evaluation_id == own
+    own = advisor_response.start_self_evaluation(lea, number)
+    assert advisor_response.start_self_evaluation(lea, number) == own
+    assert evaluation_view.get_evaluation(lea, number).own.evaluation_id == own
     for username in ("tom", "mona", "eve"):
-        assert reading.get_evaluation(viewer(username), number).own is None  # a draft
+        assert evaluation_view.get_evaluation(viewer(username), number).own is None  # a draft
         with pytest.raises(AccessDenied):
-            reading.get_evaluation(viewer(username), own)
+            evaluation_view.get_evaluation(viewer(username), own)
 
-    drafting.submit(lea, own, drafting.save(lea, own, 1, GIVEN | {"accuracy": 4}, {"accuracy": "I read the new sheet aloud."}))
-    answering.acknowledge(lea, number)
+    drafts.submit(lea, own, drafts.save(lea, own, 1, GIVEN | {"accuracy": 4}, {"accuracy": "I read the new sheet aloud."}))
+    advisor_response.acknowledge(lea, number)
 
     for username in ("lea", "tom", "mona"):
-        beside = reading.get_evaluation(viewer(username), number).own
+        beside = evaluation_view.get_evaluation(viewer(username), number).own
         assert (beside.score, beside.was_before, beside.answers["accuracy"]) == (93.75, True, 4)
-    assert reading.get_evaluation(viewer("eve"), number).own is None
+    assert evaluation_view.get_evaluation(viewer("eve"), number).own is None
     page = said(open_evaluation("tom", number))
     assert "the same answer on 2 of 3 criteria · made before" in page and "I read the new sheet aloud." in page
     measured = query.measure(Viewer.SYSTEM, ("evaluation_score", "evaluations")).set_index("kpi")["value"]
@@ -249,12 +249,12 @@ def test_a_self_evaluation_stands_beside_says_when_it_was_made_and_makes_no_numb
 
 def test_made_after_reading_it_says_so(service: Callable[..., int]) -> None:
     number, lea = service(), viewer("lea")
-    answering.acknowledge(lea, number)
-    own = answering.start_self_evaluation(lea, number)
+    advisor_response.acknowledge(lea, number)
+    own = advisor_response.start_self_evaluation(lea, number)
 
-    drafting.submit(lea, own, drafting.save(lea, own, 1, GIVEN, {}))
+    drafts.submit(lea, own, drafts.save(lea, own, 1, GIVEN, {}))
 
-    assert reading.get_evaluation(lea, number).own.was_before is False
+    assert evaluation_view.get_evaluation(lea, number).own.was_before is False
 
 
 def test_news_are_of_the_last_month_and_go_once_they_are_read(service: Callable[..., int]) -> None:
@@ -262,12 +262,12 @@ def test_news_are_of_the_last_month_and_go_once_they_are_read(service: Callable[
     service(published_at=now() - timedelta(days=31))
     fresh, other = service(published_at=now() - timedelta(days=3)), service()
     dispute = disputes.raise_dispute(lea, other, "accuracy", 4, "Why.")
-    assert (answering.find_news(lea).unread, answering.find_news(lea).decided) == ((other, fresh), ())
+    assert (advisor_response.find_news(lea).unread, advisor_response.find_news(lea).decided) == ((other, fresh), ())
 
-    answering.acknowledge(lea, fresh)
+    advisor_response.acknowledge(lea, fresh)
     disputes.decide(viewer("mona"), dispute, "keep", reason="So.")
 
-    assert (answering.find_news(lea).unread, answering.find_news(lea).decided) == ((other,), (other,))
+    assert (advisor_response.find_news(lea).unread, advisor_response.find_news(lea).decided) == ((other,), (other,))
     with store.writing() as session:
         session.get_one(Dispute, dispute).decided_at = now() - timedelta(days=31)
-    assert answering.find_news(lea).decided == ()
+    assert advisor_response.find_news(lea).decided == ()

@@ -11,12 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from qa_core import home, ingest
-from qa_core.access import Viewer
-from qa_core.ingest import batches, overriding, reasons, uploads
-from qa_core.ingest.options import ImportOptions
+from qa_core import ingest
+from qa_core.access.roles import Viewer
+from qa_core.base import environment
+from qa_core.files import uploads
+from qa_core.files.options import ImportOptions
+from qa_core.ingest import reason_texts, suggested_options
+from qa_core.ingest.load import batches
 from qa_core.ingest.report import FileReport
-from qa_core.records import store
+from qa_core.storage.records import store
 from tests.imported import CALLS, SURVEYS, bring, find_contacts, find_facts, write
 
 MORE = """contact_id,started_at,advisor,queue,customer,outcome
@@ -59,7 +62,7 @@ def test_the_effect_on_figures_is_that_of_the_import_itself_and_leaves_the_store
     assert effects["answer_rate"].after == pytest.approx(2 / 3)
     assert (effects["csat"].before, effects["csat"].after) == (None, 0.5)
     assert find_facts() == before
-    assert not list(home.current().temporary_folder.glob("upload-*"))
+    assert not list(environment.current().temporary_folder.glob("upload-*"))
 
 
 def test_new_contacts_of_days_that_stand_are_counted_with_them(centre: Path) -> None:
@@ -112,7 +115,7 @@ def test_what_a_person_says_goes_over_a_saved_mapping(centre: Path) -> None:
 def test_decisions_name_the_option_that_overrides_them(centre: Path) -> None:
     report = rehearse(centre, "contacts", CALLS)
 
-    options = {decision.field: overriding.find_option(decision, "contacts") for decision in report.decisions}
+    options = {decision.field: suggested_options.find_option(decision, "contacts") for decision in report.decisions}
 
     assert options["channel"] == "--map channel=COLUMN"
     assert options["file"] == "--encoding E --delimiter D"
@@ -123,12 +126,12 @@ def test_every_reason_of_a_rejected_row_is_said_in_words(centre: Path) -> None:
 
     assert report.reasons == {"impossible_date": 1}
     assert "a date that does not exist" in report.as_text()
-    assert all(reasons.say(code) != code for code in reasons.IN_WORDS)
+    assert all(reason_texts.say(code) != code for code in reason_texts.IN_WORDS)
 
 
 def test_a_file_that_was_sent_is_readable_by_us_alone_and_gone_afterwards(centre: Path) -> None:
     with uploads.on_disk("calls.csv.gz", b"x") as path:
-        assert path.is_relative_to(home.current().temporary_folder) and path.suffixes == [".csv", ".gz"]
+        assert path.is_relative_to(environment.current().temporary_folder) and path.suffixes == [".csv", ".gz"]
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         uploads.remove_left()
         assert path.exists()
@@ -143,9 +146,9 @@ with uploads.on_disk("calls.csv", b"0612345601"):
     os.kill(os.getpid(), signal.SIGKILL)
 """
 
-    killed = subprocess.run([sys.executable, "-c", script], cwd=home.PROJECT, env=dict(os.environ), check=False)
+    killed = subprocess.run([sys.executable, "-c", script], cwd=environment.PROJECT, env=dict(os.environ), check=False)
 
     assert killed.returncode == -signal.SIGKILL
-    assert list(home.current().temporary_folder.glob("upload-*"))
+    assert list(environment.current().temporary_folder.glob("upload-*"))
     ingest.resume()
-    assert not list(home.current().temporary_folder.glob("upload-*"))
+    assert not list(environment.current().temporary_folder.glob("upload-*"))

@@ -14,15 +14,16 @@ from centres import add_people, contact, evaluation, interval, land, land_interv
 from streamlit.testing.v1 import AppTest
 from test_reconciliation import ADVISORS, CRITICAL, GRID, TEAMS, choose_settings, make_contacts, make_evaluations, make_rounds, pairs_of
 
-from qa_core import explanations, exports, kpis, query
-from qa_core import settings as declared_settings
-from qa_core.access import Role, TeamSpan, Viewer
-from qa_core.commands import run
-from qa_core.errors import AccessDenied
-from qa_core.kpis import Subject
-from qa_core.records import store
-from qa_core.records.evaluations import Grid
-from qa_core.slices import Filters, Period
+from qa_core.access.roles import Role, TeamSpan, Viewer
+from qa_core.analysis import explanations, exports
+from qa_core.base.errors import AccessDenied
+from qa_core.centre import settings as declared_settings
+from qa_core.cli import run
+from qa_core.metrics import kpis, query
+from qa_core.metrics.dimensions import Filters, Period
+from qa_core.metrics.kpis import Subject
+from qa_core.storage.records import store
+from qa_core.storage.records.evaluations import Grid
 from qa_core.ui import menu
 
 SYSTEM = Viewer.SYSTEM

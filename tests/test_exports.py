@@ -14,12 +14,13 @@ from centres import add_people, contact, evaluation, land, land_spend
 from python_calamine import CalamineWorkbook
 from streamlit.testing.v1 import AppTest
 
-from qa_core import downloads, exports, figures, query, sheets
-from qa_core.access import Permission, Role, TeamSpan, Viewer
-from qa_core.errors import AccessDenied
-from qa_core.kpis import get_kpi
-from qa_core.records import store
-from qa_core.slices import Filters, Period
+from qa_core.access.roles import Permission, Role, TeamSpan, Viewer
+from qa_core.analysis import exports
+from qa_core.base.errors import AccessDenied
+from qa_core.metrics import downloads, formatting, query, spreadsheets
+from qa_core.metrics.dimensions import Filters, Period
+from qa_core.metrics.kpis import get_kpi
+from qa_core.storage.records import store
 
 EVE, MARC = Viewer("eve", Role.EVALUATOR), Viewer("marc", Role.EVALUATOR)
 MANAGER = Viewer("max", Role.MANAGER, managed_teams=("Nord",))
@@ -161,7 +162,7 @@ def test_a_workbook_has_the_values_as_numbers_and_beside_them_what_the_screen_wr
 
     assert head == ["Queue", "KPI", "Value", "As shown", "Numerator", "Denominator", "n", "95 % from", "95 % to", "Status"]
     assert [line[:2] for line in body[:3]] == [["=care", "Contacts received"], ["=care", "Answer rate"], ["=care", "Average talk time"]]
-    assert [line[2] for line in body] == ["" if figures.is_missing(value) else value for value in shown["value"]]
+    assert [line[2] for line in body] == ["" if formatting.is_missing(value) else value for value in shown["value"]]
     assert [line[3] for line in body[:2]] == ["1", "100.0\u202f%"]
     assert ["Period", "May 2026", ""] in about and ["Queue", "=care, Not known", ""] in about
     assert ["Answer rate", get_kpi("answer_rate").meaning, get_kpi("answer_rate").formula] in about
@@ -171,7 +172,7 @@ def test_a_workbook_has_the_values_as_numbers_and_beside_them_what_the_screen_wr
 
 def test_the_settings_in_force_and_what_is_hidden_stand_in_the_file(listened: Path) -> None:
     asked = exports.parameters(("first_contact_resolution",), (), Filters(MAY))
-    for form in sheets.FORMS:
+    for form in spreadsheets.FORMS:
         made = exports.build_file(Viewer("rex", Role.EXECUTIVE), **asked, form=form)
         told = open_workbook(made.content)["About"] if form == "xlsx" else read(made.content)
         assert ["First-contact window", "7 days", "since the beginning"] in told
@@ -204,8 +205,8 @@ def test_days_weeks_and_months_are_dates_in_a_workbook(listened: Path) -> None:
 
 def test_a_share_half_way_reads_alike_on_the_screen_and_in_a_spreadsheet() -> None:
     # A spreadsheet rounds halves away from zero: 0.0625 as 0.0% is 6.3 %.
-    assert [figures.percent(share) for share in (0.0625, 0.1445, 0.0635)] == ["6.3\u202f%", "14.5\u202f%", "6.4\u202f%"]
-    assert figures.number(-2.5) == "\u22123"
+    assert [formatting.percent(share) for share in (0.0625, 0.1445, 0.0635)] == ["6.3\u202f%", "14.5\u202f%", "6.4\u202f%"]
+    assert formatting.number(-2.5) == "\u22123"
 
 
 def test_what_leaves_takes_its_own_permission() -> None:
@@ -252,6 +253,6 @@ def test_the_file_of_campaigns_asks_at_once_what_the_page_asks_in_two_and_gets_t
         filed = [dict(zip(head, line, strict=True)) for line in lines[lines.index(head) + 1 :]]
         shown = [row for kpis in (path, costs) for row in query.measure(viewer, kpis, ("campaign",), Filters(MAY)).to_dict("records")]
         for row in shown:
-            value = "" if figures.is_missing(row["value"]) else str(row["value"])
-            group = figures.name("campaign", row["campaign"])
+            value = "" if formatting.is_missing(row["value"]) else str(row["value"])
+            group = formatting.name("campaign", row["campaign"])
             assert [line["Value"] for line in filed if (line["Campaign"], line["KPI"]) == (group, get_kpi(row["kpi"]).title)] == [value]

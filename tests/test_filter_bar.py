@@ -9,9 +9,9 @@ import pytest
 from centres import PARIS, add_people, contact, land
 from streamlit.testing.v1 import AppTest
 
-from qa_core import figures, spans
-from qa_core.access import Role, Viewer
-from qa_core.slices import Period
+from qa_core.access.roles import Role, Viewer
+from qa_core.metrics import formatting, periods
+from qa_core.metrics.dimensions import Period
 
 MANAGER, EXECUTIVE = Viewer("max", Role.MANAGER), Viewer("rex", Role.EXECUTIVE)
 
@@ -96,12 +96,12 @@ def test_an_executive_reads_in_the_first_weeks_when_there_will_be_something_to_s
 
 def test_executives_get_whole_months_whatever_the_address_says() -> None:
     last_day = date(2026, 10, 15)
-    assert spans.is_known("3m", MANAGER, last_day)
-    assert spans.is_known("2026-10", MANAGER, last_day)
-    assert spans.is_known("2026-09", EXECUTIVE, last_day)
-    assert not spans.is_known("2026-10", EXECUTIVE, last_day)
-    assert not spans.is_known("28d", EXECUTIVE, last_day)
-    assert spans.build_span(EXECUTIVE, date(2026, 8, 20), last_day) == Period(date(2026, 8, 1), date(2026, 9, 30))
+    assert periods.is_known("3m", MANAGER, last_day)
+    assert periods.is_known("2026-10", MANAGER, last_day)
+    assert periods.is_known("2026-09", EXECUTIVE, last_day)
+    assert not periods.is_known("2026-10", EXECUTIVE, last_day)
+    assert not periods.is_known("28d", EXECUTIVE, last_day)
+    assert periods.build_span(EXECUTIVE, date(2026, 8, 20), last_day) == Period(date(2026, 8, 1), date(2026, 9, 30))
 
 
 def test_earlier_periods_begin_on_the_same_weekday_and_whole_months_are_set_against_whole_months() -> None:
@@ -117,8 +117,8 @@ def test_earlier_periods_begin_on_the_same_weekday_and_whole_months_are_set_agai
 
 
 def test_today_is_no_whole_day_however_late_it_is() -> None:
-    assert spans.last_whole_day(date(2026, 11, 24), date(2026, 11, 24)) == date(2026, 11, 23)
-    assert spans.last_whole_day(date(2026, 11, 20), date(2026, 11, 24)) == date(2026, 11, 20)
+    assert periods.last_whole_day(date(2026, 11, 24), date(2026, 11, 24)) == date(2026, 11, 23)
+    assert periods.last_whole_day(date(2026, 11, 20), date(2026, 11, 24)) == date(2026, 11, 20)
 
 
 def test_a_period_that_is_not_over_says_so_and_its_totals_are_not_set_against_a_whole_one(open_overview: Callable[..., AppTest]) -> None:
@@ -126,14 +126,14 @@ def test_a_period_that_is_not_over_says_so_and_its_totals_are_not_set_against_a_
     land([contact(today - timedelta(days=back), f"day {back}", team="Nord", queue="Late") for back in (0, 1, 7, 8, 9)], "lately")
     app = open_overview("max", period="7d", queue="Late")
 
-    until = figures.day((today - timedelta(days=1)).date(), year=True)
+    until = formatting.day((today - timedelta(days=1)).date(), year=True)
     assert any(f"whole days until {until}, totals are provisional" in text.value for text in app.caption)
     assert received(app) == "2" and app.metric[0].delta == ""
 
 
 def test_a_week_or_month_that_was_clicked_on_is_its_days() -> None:
-    assert spans.period_of("week", "2026-10-05") == Period(date(2026, 10, 5), date(2026, 10, 11))
-    assert spans.period_of("month", "2026-02") == Period(date(2026, 2, 1), date(2026, 2, 28))
-    assert spans.period_of("day", "2026-10-07") == Period(date(2026, 10, 7), date(2026, 10, 7))
-    assert spans.period_of("week", "tomorrow") is None
-    assert spans.period_of("hour", "9") is None
+    assert periods.period_of("week", "2026-10-05") == Period(date(2026, 10, 5), date(2026, 10, 11))
+    assert periods.period_of("month", "2026-02") == Period(date(2026, 2, 1), date(2026, 2, 28))
+    assert periods.period_of("day", "2026-10-07") == Period(date(2026, 10, 7), date(2026, 10, 7))
+    assert periods.period_of("week", "tomorrow") is None
+    assert periods.period_of("hour", "9") is None

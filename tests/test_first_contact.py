@@ -14,14 +14,16 @@ import sqlalchemy as sa
 from centres import add_people, contact, land
 from streamlit.testing.v1 import AppTest
 
-from qa_core import exports, movement, query
-from qa_core import settings as declared_settings
-from qa_core.access import Role, TeamSpan, Viewer
-from qa_core.errors import AccessDenied
-from qa_core.records import store
-from qa_core.records.journal import JournalRow
-from qa_core.slices import Filters, Period
-from qa_core.ui.views import moved
+from qa_core.access.roles import Role, TeamSpan, Viewer
+from qa_core.analysis import exports
+from qa_core.base.errors import AccessDenied
+from qa_core.centre import settings as declared_settings
+from qa_core.metrics import query
+from qa_core.metrics.dimensions import Filters, Period
+from qa_core.stats import control_charts
+from qa_core.storage.records import store
+from qa_core.storage.records.audit_log import JournalRow
+from qa_core.ui.views.performance import rate_mix_waterfall
 
 SYSTEM = Viewer.SYSTEM
 MANAGER = Viewer("max", Role.MANAGER, managed_teams=("Nord",))
@@ -184,10 +186,10 @@ def test_the_effects_of_segments_of_which_some_are_hidden_add_up_to_the_change(c
     cuts = [query.measure(EXECUTIVE, (FIRST,), ("queue",), where) for where in (may, JUNE)]
     assert "suppressed" in set(cuts[0]["status"])
 
-    segments = moved.join_hidden([moved.read_segments(cut, "queue") for cut in cuts], whole)
-    effects = movement.explain_change(*segments)
+    segments = rate_mix_waterfall.join_hidden([rate_mix_waterfall.read_segments(cut, "queue") for cut in cuts], whole)
+    effects = control_charts.explain_change(*segments)
 
-    assert moved.HIDDEN in segments[0] and "few" not in segments[0]
+    assert rate_mix_waterfall.HIDDEN in segments[0] and "few" not in segments[0]
     assert sum(effect.rate + effect.mix for effect in effects) == pytest.approx(whole.delta)
     assert next(effect.rate for effect in effects if effect.segment == "large") < 0
 

@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from platforms import pick, stage
 from workbooks import XLS, make_ods, make_xlsb
 
-from qa_core.errors import Refusal
-from qa_core.ingest.content import Content
-from qa_core.ingest.documents import Documents, flatten
+from qa_core.base.errors import Refusal
+from qa_core.files.archives import Content
+from qa_core.files.json_documents import Documents, flatten
 
 HEADER = ("Call Id", "Start time", "Answered", "Talk seconds")
 ROWS = (("0042", "2026-01-13 10:00:00", "Y", "60"), ("0043", "2026-01-14 11:30:00", "N", "0"))

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from qa_core import ingest, query
-from qa_core.access import Role, TeamSpan, Viewer
+from qa_core import ingest
+from qa_core.access.roles import Role, TeamSpan, Viewer
+from qa_core.metrics import query
 from tests.imported import CALLS, SURVEYS, TRACKING, bring
 
 OTHER = "contact_id,started_at,advisor,team,outcome\nD1,2026-03-05 08:00:00,Fatou,South,answered\n"

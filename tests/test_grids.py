@@ -13,16 +13,18 @@ import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qa_core import grids, scoring, wording
-from qa_core.access import Permission, Role, Viewer
-from qa_core.commands import run
-from qa_core.downloads import FORMULA_STARTS
-from qa_core.errors import AccessDenied, Misuse, Refusal
-from qa_core.grids import arithmetic, files, publishing, table
-from qa_core.query.grids import find_grid_texts
-from qa_core.records import store
-from qa_core.records.evaluations import Grid
-from qa_core.records.journal import JournalRow
+from qa_core import scoring
+from qa_core.access.roles import Permission, Role, Viewer
+from qa_core.base import i18n
+from qa_core.base.errors import AccessDenied, Misuse, Refusal
+from qa_core.cli import run
+from qa_core.metrics.downloads import FORMULA_STARTS
+from qa_core.metrics.query.scorecard_texts import find_grid_texts
+from qa_core.quality import scorecards
+from qa_core.quality.scorecards import files, publication, table, worked_score
+from qa_core.storage.records import store
+from qa_core.storage.records.audit_log import JournalRow
+from qa_core.storage.records.evaluations import Grid
 from tests.centres import contact, evaluation
 
 SYSTEM = Viewer.SYSTEM
@@ -43,8 +45,8 @@ def changed(**more: Any) -> dict[str, Any]:
 
 def publish(content: dict[str, Any] = SMALL, key: str = "service") -> int:
     """Returns the id of the version."""
-    draft = grids.create_draft(SYSTEM, key, content)
-    grids.publish(SYSTEM, draft, 1)
+    draft = scorecards.create_draft(SYSTEM, key, content)
+    scorecards.publish(SYSTEM, draft, 1)
     return draft
 
 
@@ -60,10 +62,10 @@ def test_a_draft_is_kept_as_it_is_and_says_all_that_is_missing(centre: Path) -> 
     broken["section"][1]["criterion"][0]["critical"] = "everybody"
     broken["section"][1]["criterion"].append({"key": "", "points": 1})
 
-    draft = grids.create_draft(ADMIN, "service", broken)
+    draft = scorecards.create_draft(ADMIN, "service", broken)
 
-    assert grids.get(ADMIN, draft).content == broken
-    faults = grids.find_faults(broken)
+    assert scorecards.get(ADMIN, draft).content == broken
+    faults = scorecards.find_faults(broken)
     assert [(fault.section, fault.criterion, fault.field) for fault in faults] == [
         (None, None, "pass_mark"),
         (1, 1, "points"),
@@ -73,32 +75,32 @@ def test_a_draft_is_kept_as_it_is_and_says_all_that_is_missing(centre: Path) -> 
     assert str(faults[1].refusal) == "In the grid, greets.points must be a number."
     assert "Answer.criterion 3.key" in str(faults[3].refusal)
     with pytest.raises(Refusal) as refused:
-        grids.publish(MANAGER, draft, 1)
+        scorecards.publish(MANAGER, draft, 1)
     assert refused.value.code == "bad_grid"
     assert find_grid_texts(SYSTEM).by_dimension["grid"] == {}  # a draft names nothing on the pages
 
 
 def test_who_saves_an_older_draft_is_told(centre: Path) -> None:
-    draft = grids.create_draft(ADMIN, "service", SMALL)
+    draft = scorecards.create_draft(ADMIN, "service", SMALL)
 
-    assert grids.save_draft(ADMIN, draft, 1, changed(pass_mark=70)) == 2
+    assert scorecards.save_draft(ADMIN, draft, 1, changed(pass_mark=70)) == 2
     with pytest.raises(Refusal) as refused:
-        grids.save_draft(ADMIN, draft, 1, changed(pass_mark=60))
+        scorecards.save_draft(ADMIN, draft, 1, changed(pass_mark=60))
 
     assert refused.value.code == "changed_meanwhile"
-    assert grids.get(ADMIN, draft).content["pass_mark"] == 70
+    assert scorecards.get(ADMIN, draft).content["pass_mark"] == 70
     with pytest.raises(Refusal):
-        grids.publish(MANAGER, draft, 1)
+        scorecards.publish(MANAGER, draft, 1)
 
 
 def test_versions_count_up_while_several_drafts_are_written(centre: Path) -> None:
-    first, second, third = (grids.create_draft(ADMIN, "service", changed(pass_mark=mark)) for mark in (70, 75, 85))
+    first, second, third = (scorecards.create_draft(ADMIN, "service", changed(pass_mark=mark)) for mark in (70, 75, 85))
 
-    assert [grids.publish(MANAGER, draft, 1) for draft in (second, first)] == [1, 2]
+    assert [scorecards.publish(MANAGER, draft, 1) for draft in (second, first)] == [1, 2]
 
-    found = grids.find_all(ADMIN)
+    found = scorecards.find_all(ADMIN)
     assert [(held.id, held.version) for held in found] == [(third, None), (first, 2), (second, 1)]
-    [newest] = grids.find_published(EVALUATOR)
+    [newest] = scorecards.find_published(EVALUATOR)
     assert (newest.version, newest.plan.pass_mark) == (2, 70)
     assert found[1].published_by == "max"
 
@@ -108,16 +110,16 @@ def test_a_published_version_is_never_changed_by_anything_that_writes(centre: Pa
     before = rows_of(Grid)
 
     for attempt in (
-        lambda: grids.save_draft(SYSTEM, version, 1, changed(pass_mark=10)),
-        lambda: grids.delete_draft(SYSTEM, version),
-        lambda: grids.publish(SYSTEM, version, 1),
+        lambda: scorecards.save_draft(SYSTEM, version, 1, changed(pass_mark=10)),
+        lambda: scorecards.delete_draft(SYSTEM, version),
+        lambda: scorecards.publish(SYSTEM, version, 1),
     ):
         with pytest.raises(AccessDenied):
             attempt()
-    draft = grids.create_draft(SYSTEM, "service", from_version=version)
-    grids.save_draft(SYSTEM, draft, 1, changed(pass_mark=50))
-    grids.publish(SYSTEM, draft, 2)
-    grids.publish_starter(SYSTEM, "complaints")
+    draft = scorecards.create_draft(SYSTEM, "service", from_version=version)
+    scorecards.save_draft(SYSTEM, draft, 1, changed(pass_mark=50))
+    scorecards.publish(SYSTEM, draft, 2)
+    scorecards.publish_starter(SYSTEM, "complaints")
     files.import_file(SYSTEM, "x.toml", files.build(SMALL, "x", "toml").content, "service")
 
     assert rows_of(Grid)[: len(before)] == before
@@ -137,12 +139,12 @@ def test_the_store_sees_no_write_to_a_published_row(centre: Path) -> None:
     sa.event.listen(Grid, "before_update", watch)
     sa.event.listen(Grid, "before_delete", watch)
     try:
-        draft = grids.create_draft(SYSTEM, "service", from_version=version)
-        grids.save_draft(SYSTEM, draft, 1, changed(pass_mark=50))
-        grids.publish(SYSTEM, draft, 2)
-        grids.delete_draft(SYSTEM, grids.create_draft(SYSTEM, "service", SMALL))
-        grids.publish_starter(SYSTEM, "sales")
-        grids.publish_starter(SYSTEM, "sales")
+        draft = scorecards.create_draft(SYSTEM, "service", from_version=version)
+        scorecards.save_draft(SYSTEM, draft, 1, changed(pass_mark=50))
+        scorecards.publish(SYSTEM, draft, 2)
+        scorecards.delete_draft(SYSTEM, scorecards.create_draft(SYSTEM, "service", SMALL))
+        scorecards.publish_starter(SYSTEM, "sales")
+        scorecards.publish_starter(SYSTEM, "sales")
     finally:
         sa.event.remove(Grid, "before_update", watch)
         sa.event.remove(Grid, "before_delete", watch)
@@ -156,26 +158,26 @@ def test_evaluations_stay_with_the_version_they_were_made_on(centre: Path) -> No
         session.add(evaluation(contact("2026-03-02 10:00", "c1"), 80.0, grid_id=first))
     publish(changed(pass_mark=90))
 
-    assert [(held.version, held.evaluations) for held in grids.find_all(ADMIN)] == [(2, 0), (1, 1)]
+    assert [(held.version, held.evaluations) for held in scorecards.find_all(ADMIN)] == [(2, 0), (1, 1)]
     with store.reading() as session:
-        assert grids.get_plan(session, first).pass_mark == 80
-        assert grids.newest_published(session, "service").version == 2
-        assert grids.newest_published(session, "SERVICE").version == 2
+        assert scorecards.get_plan(session, first).pass_mark == 80
+        assert scorecards.newest_published(session, "service").version == 2
+        assert scorecards.newest_published(session, "SERVICE").version == 2
 
 
 def test_the_same_grid_again_is_no_new_version(centre: Path) -> None:
     publish()
-    draft = grids.create_draft(ADMIN, "service", changed())
+    draft = scorecards.create_draft(ADMIN, "service", changed())
 
     with pytest.raises(Refusal) as refused:
-        grids.publish(MANAGER, draft, 1)
+        scorecards.publish(MANAGER, draft, 1)
 
     assert refused.value.code == "nothing_changed"
 
 
 @pytest.mark.parametrize("role", Role)
 def test_admins_write_managers_publish_and_nobody_else_does(centre: Path, role: Role) -> None:
-    draft = grids.create_draft(SYSTEM, "service", SMALL)
+    draft = scorecards.create_draft(SYSTEM, "service", SMALL)
     viewer = Viewer("somebody", role)
     allowed = {
         "write": role == Role.ADMIN,
@@ -185,10 +187,10 @@ def test_admins_write_managers_publish_and_nobody_else_does(centre: Path, role: 
     }
 
     for what, act in {
-        "see drafts": lambda: (grids.find_all(viewer), grids.get(viewer, draft), files.build_file(viewer, draft)),
-        "see versions": lambda: grids.find_published(viewer),
-        "write": lambda: (grids.save_draft(viewer, draft, 1, SMALL), grids.create_draft(viewer, "service", SMALL)),
-        "publish": lambda: grids.publish(viewer, draft, 1),
+        "see drafts": lambda: (scorecards.find_all(viewer), scorecards.get(viewer, draft), files.build_file(viewer, draft)),
+        "see versions": lambda: scorecards.find_published(viewer),
+        "write": lambda: (scorecards.save_draft(viewer, draft, 1, SMALL), scorecards.create_draft(viewer, "service", SMALL)),
+        "publish": lambda: scorecards.publish(viewer, draft, 1),
     }.items():
         if allowed[what]:
             act()
@@ -198,24 +200,24 @@ def test_admins_write_managers_publish_and_nobody_else_does(centre: Path, role: 
 
 
 def test_a_starter_is_published_once_and_on_demand(centre: Path) -> None:
-    made = grids.publish_starter(MANAGER, "customer-service")
+    made = scorecards.publish_starter(MANAGER, "customer-service")
 
-    assert grids.publish_starter(SYSTEM, "customer-service") == made
-    assert grids.publish_starter(SYSTEM, "no-such-grid") is None
+    assert scorecards.publish_starter(SYSTEM, "customer-service") == made
+    assert scorecards.publish_starter(SYSTEM, "no-such-grid") is None
     with pytest.raises(AccessDenied):
-        grids.publish_starter(ADMIN, "sales")
+        scorecards.publish_starter(ADMIN, "sales")
     with store.reading() as session:
-        assert grids.require_published(session, "customer-service").id == made
-        assert grids.require_published(session, "customer_service").id == made
+        assert scorecards.require_published(session, "customer-service").id == made
+        assert scorecards.require_published(session, "customer_service").id == made
         with pytest.raises(Refusal) as refused:
-            grids.require_published(session, "sales")
+            scorecards.require_published(session, "sales")
     assert "customer-service" in str(refused.value)
 
 
 def test_the_journal_names_the_grid_and_nothing_of_what_it_asks(centre: Path) -> None:
-    draft = grids.create_draft(SYSTEM, "service", SMALL)
-    grids.publish(SYSTEM, draft, 1)
-    grids.delete_draft(SYSTEM, grids.create_draft(SYSTEM, "service", SMALL))
+    draft = scorecards.create_draft(SYSTEM, "service", SMALL)
+    scorecards.publish(SYSTEM, draft, 1)
+    scorecards.delete_draft(SYSTEM, scorecards.create_draft(SYSTEM, "service", SMALL))
 
     with store.reading() as session:
         rows = [(row.action, row.object, row.reason) for row in session.scalars(sa.select(JournalRow).order_by(JournalRow.seq))]
@@ -230,7 +232,7 @@ def test_the_journal_names_the_grid_and_nothing_of_what_it_asks(centre: Path) ->
 @pytest.mark.parametrize("key", ["", "Service", "a b", "a--b", "../a", "é", "x" * 61])
 def test_a_grid_is_named_by_a_plain_key(centre: Path, key: str) -> None:
     with pytest.raises(Misuse):
-        grids.create_draft(SYSTEM, key, SMALL)
+        scorecards.create_draft(SYSTEM, key, SMALL)
 
 
 def test_changes_are_told_in_words() -> None:
@@ -240,7 +242,7 @@ def test_changes_are_told_in_words() -> None:
     new["section"][1]["criterion"][0] |= {"points": 5, "fails": "section"}
     new["section"][1]["criterion"][1] = {"key": "thanks", "text": {"fr": "Remercie", "en": "Thanks"}, "points": 1}
 
-    assert grids.compare(scoring.parse_grid(SMALL), scoring.parse_grid(new)) == [
+    assert scorecards.compare(scoring.parse_grid(SMALL), scoring.parse_grid(new)) == [
         "The pass mark is now 85 instead of 80.",
         "Section “Welcome”: weight 50 instead of 40.",
         "Criterion “Greets” now reads “Greets by name”.",
@@ -249,7 +251,7 @@ def test_changes_are_told_in_words() -> None:
         "Criterion “Thanks” is added.",
         "Criterion “more” is removed.",
     ]
-    assert grids.compare(scoring.parse_grid(SMALL), scoring.parse_grid(SMALL)) == []
+    assert scorecards.compare(scoring.parse_grid(SMALL), scoring.parse_grid(SMALL)) == []
 
 
 def test_every_change_of_a_grid_is_told_in_some_words() -> None:
@@ -269,7 +271,7 @@ def test_every_change_of_a_grid_is_told_in_some_words() -> None:
         for step in path[:-1]:
             place = place[step]
         place[path[-1]] = value
-        assert grids.compare(plan, scoring.parse_grid(new)), path
+        assert scorecards.compare(plan, scoring.parse_grid(new)), path
 
 
 def test_the_formula_stands_with_its_numbers() -> None:
@@ -285,11 +287,11 @@ def test_the_formula_stands_with_its_numbers() -> None:
     )
 
     # (40 × 3/4 + 20 × 1) / 60 = 50 / 60
-    assert arithmetic.write_formula(plan, scoring.score(plan, {"a": 3, "b": 1, "c": 1})) == "100 × (40 × 3/4 + 20 × 2/2) / 60 = 83.3"
+    assert worked_score.write_formula(plan, scoring.score(plan, {"a": 3, "b": 1, "c": 1})) == "100 × (40 × 3/4 + 20 × 2/2) / 60 = 83.3"
     # (40 × 1 + 20 × 1/2) / 60 = 50 / 60 before the critical error; the section of b counts 0 after it: 40 / 60
     result = scoring.score(plan, {"a": 4, "b": 0, "c": 1})
-    assert arithmetic.write_formula(plan, result) == "100 × (40 × 4/4 + 20 × 1/2) / 60 = 83.3"
-    assert arithmetic.tell(plan, result) == [
+    assert worked_score.write_formula(plan, result) == "100 × (40 × 4/4 + 20 × 1/2) / 60 = 83.3"
+    assert worked_score.tell(plan, result) == [
         "“b” is 0, a critical error: its section counts 0.",
         "100 × (40 × 4/4 + 20 × 0/2) / 60 = 66.7",
         "66.7 is below the pass mark of 90.",
@@ -337,29 +339,29 @@ def contents(draw: Any) -> dict[str, Any]:
 @given(content=contents(), form=st.sampled_from(["toml", "csv"]), language=st.sampled_from(["en", "fr"]))
 @settings(max_examples=60)
 def test_a_grid_comes_back_from_its_file_as_it_was(content: dict[str, Any], form: str, language: str) -> None:
-    wording.use(language)
+    i18n.use(language)
     try:
         made = files.build(content, "grid", form)
         assert scoring.parse_grid(files.read_file(made.file_name, made.content)) == scoring.parse_grid(content)
     finally:
-        wording.use("en")
+        i18n.use("en")
 
 
 @pytest.mark.parametrize("language", ["en", "fr"])
-@pytest.mark.parametrize("key", publishing.find_starters())
+@pytest.mark.parametrize("key", publication.find_starters())
 def test_every_starter_comes_back_from_a_workbook(centre: Path, key: str, language: str) -> None:
-    wording.use(language)
-    content = publishing.read_starter(key)
+    i18n.use(language)
+    content = publication.read_starter(key)
 
     made = files.build(content, "grid", "xlsx")
 
     assert scoring.parse_grid(files.read_file("grid.xlsx", made.content)) == scoring.parse_grid(content)
-    wording.use("en")
+    i18n.use("en")
 
 
 def test_every_starter_is_sound_and_guides_in_both_languages() -> None:
-    for key in publishing.find_starters():
-        plan = scoring.parse_grid(publishing.read_starter(key))
+    for key in publication.find_starters():
+        plan = scoring.parse_grid(publication.read_starter(key))
         assert any(criterion.bonus for criterion in plan.criteria) and any(criterion.critical for criterion in plan.criteria)
         assert all(criterion.help and criterion.help.fr and criterion.help.en and criterion.text.fr != criterion.text.en for criterion in plan.criteria), key
 
@@ -417,7 +419,7 @@ def test_what_is_no_grid_is_refused_in_words(centre: Path, name: str, content: b
         files.read_file(name, content)
 
     assert refused.value.code == code
-    assert wording.say(refused.value)
+    assert i18n.say(refused.value)
 
 
 def test_the_command_line_brings_in_publishes_lists_and_hands_out(centre: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,14 +10,15 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from qa_core import ingest, journal
-from qa_core.access import Role, Viewer
-from qa_core.errors import AccessDenied, Misuse
-from qa_core.ingest.options import ImportOptions
-from qa_core.records import store
-from qa_core.records.imports import ImportBatch
-from qa_core.records.journal import JournalRow
-from qa_core.records.people import Advisor, Team
+from qa_core import ingest
+from qa_core.access.roles import Role, Viewer
+from qa_core.base.errors import AccessDenied, Misuse
+from qa_core.files.options import ImportOptions
+from qa_core.storage import audit_log
+from qa_core.storage.records import store
+from qa_core.storage.records.audit_log import JournalRow
+from qa_core.storage.records.imports import ImportBatch
+from qa_core.storage.records.people import Advisor, Team
 from tests.imported import CALLS, SURVEYS, TRACKING, bring, find_contacts, find_facts, find_files, find_waiting, write
 
 REPORT_KEYS = {
@@ -179,7 +180,7 @@ def test_only_who_may_import_can_and_it_is_journalled(centre: Path) -> None:
                 call()
     with store.reading() as session:
         assert session.execute(sa.select(JournalRow.actor, JournalRow.action)).all() == [("someone", "import")]
-        assert journal.verify(session).ok
+        assert audit_log.verify(session).ok
 
 
 def test_an_unknown_kind_is_wrong_usage(centre: Path) -> None:

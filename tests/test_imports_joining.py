@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qa_core.access import Viewer
-from qa_core.ingest.joining import pair_nearest
-from qa_core.records import store
-from qa_core.settings import set_value
+from qa_core.access.roles import Viewer
+from qa_core.centre.settings import set_value
+from qa_core.ingest.matching.contact_match import pair_nearest
+from qa_core.storage.records import store
 from tests.imported import CALLS, SURVEYS, TRACKING, bring, find_contacts, find_evaluations, find_facts, find_memberships, find_waiting
 
 LONG = """contact_id,evaluator,evaluated_at,grid,criterion,points,possible

@@ -126,7 +126,7 @@ def test_a_contact_that_a_later_file_moved_to_another_day_comes_back(centre: Pat
 
 def test_an_older_file_is_recognised_once_the_newer_one_is_undone(centre: Path) -> None:
     from qa_core import ingest
-    from qa_core.access import Viewer
+    from qa_core.access.roles import Viewer
 
     bring(centre, "contacts", OLD)
     newer = bring(centre, "contacts", NEW)

@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 from imported import bring, write
 
-from qa_core import ingest, lake, query
-from qa_core.access import Viewer
+from qa_core import ingest
+from qa_core.access.roles import Viewer
+from qa_core.files.options import ImportOptions
 from qa_core.ingest.kinds import find_kind
-from qa_core.ingest.options import ImportOptions
+from qa_core.metrics import query
+from qa_core.storage import lake
 
 SYSTEM = Viewer.SYSTEM
 DATED = """Day,Incoming Calls,Answered Calls,Answer Rate,Abandoned Calls,Answer Speed (AVG),Talk Duration (AVG),Waiting Time (AVG),Service Level (20 Seconds)

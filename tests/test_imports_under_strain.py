@@ -16,13 +16,15 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from qa_core import home, ingest, journal, lake
-from qa_core.access import Viewer
-from qa_core.errors import Refusal
-from qa_core.ingest import read
-from qa_core.records import store
-from qa_core.records.imports import BeforeImage, ImportBatch, WaitingRow
-from qa_core.records.people import Advisor
+from qa_core import ingest
+from qa_core.access.roles import Viewer
+from qa_core.base import environment
+from qa_core.base.errors import Refusal
+from qa_core.ingest.columns import table_reader
+from qa_core.storage import audit_log, lake
+from qa_core.storage.records import store
+from qa_core.storage.records.imports import BeforeImage, ImportBatch, WaitingRow
+from qa_core.storage.records.people import Advisor
 from tests.imported import CALLS, SURVEYS, TRACKING, bring, find_contacts, find_evaluations, find_facts, find_waiting, write
 from tests.mutants import mutate
 
@@ -59,8 +61,8 @@ def import_mutants(folder: Path, count: int, seed: int) -> Counter[str]:
     assert len(find_contacts()) == new
     with store.reading() as session:
         assert set(session.scalars(sa.select(ImportBatch.state))) == {"done"}
-        assert journal.verify(session).ok
-    assert list((home.current().temporary_folder).glob("staged-*")) == []
+        assert audit_log.verify(session).ok
+    assert list((environment.current().temporary_folder).glob("staged-*")) == []
     return seen
 
 
@@ -82,7 +84,7 @@ def test_ten_thousand_damaged_files_of_every_kind_crash_no_reader(centre: Path) 
         path = centre / "mutant.csv"
         path.write_bytes(mutate(rng, text.encode()))
         try:
-            staged = read.stage(path, kind)
+            staged = table_reader.stage(path, kind)
         except Refusal as refused:
             assert str(refused)
             seen["refused"] += 1
@@ -93,7 +95,7 @@ def test_ten_thousand_damaged_files_of_every_kind_crash_no_reader(centre: Path) 
         assert staged.read == staged.staged + staged.rejected + kinds and staged.rejected == sum(staged.reasons.values())
         staged.discard()
         seen["read"] += 1
-    assert seen["read"] > 3_000 and list(home.current().temporary_folder.glob("staged-*")) == []
+    assert seen["read"] > 3_000 and list(environment.current().temporary_folder.glob("staged-*")) == []
 
 
 def write_calls(path: Path, rows: int) -> Path:
@@ -111,7 +113,7 @@ def write_calls(path: Path, rows: int) -> Path:
 
 def run_import(*arguments: str, kind: str = "contacts", **options) -> subprocess.Popen:
     command = [sys.executable, "-m", "qa_core", "import", kind, *arguments]
-    return subprocess.Popen(command, cwd=home.PROJECT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
+    return subprocess.Popen(command, cwd=environment.PROJECT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
 
 
 def facts() -> dict[str, object]:
@@ -132,8 +134,8 @@ def expect_once(expected: dict[str, object], rows: int) -> None:
         failed = [batch_id for batch_id, state, _counts in batches if state == "failed"]
         assert session.scalar(sa.select(sa.func.count()).select_from(BeforeImage).where(BeforeImage.batch_id.in_(failed))) == 0
         assert session.scalar(sa.select(sa.func.count()).select_from(WaitingRow).where(WaitingRow.batch_id.in_(failed))) == 0
-        assert journal.verify(session).ok
-    assert list(home.current().temporary_folder.glob("staged-*")) == []
+        assert audit_log.verify(session).ok
+    assert list(environment.current().temporary_folder.glob("staged-*")) == []
 
 
 @pytest.mark.long
@@ -186,7 +188,7 @@ def test_an_import_that_finds_no_space_says_so_and_lands_once_there_is(centre: P
     assert len(find_contacts()) == 30_000
     with store.reading() as session:
         counts = session.scalars(sa.select(ImportBatch.counts).where(ImportBatch.state == "done")).all()
-        assert [count["new"] for count in counts] == [30_000] and journal.verify(session).ok
+        assert [count["new"] for count in counts] == [30_000] and audit_log.verify(session).ok
     assert list((centre / "tmp").glob("staged-*")) == []
 
 
@@ -223,7 +225,7 @@ def test_several_processes_with_the_same_file_bring_it_once_and_with_others_all_
     assert len(find_contacts()) == 3_003
     with store.reading() as session:
         counts = session.scalars(sa.select(ImportBatch.counts).where(ImportBatch.state == "done")).all()
-        assert sorted(count["new"] for count in counts) == [3, 3_000] and journal.verify(session).ok
+        assert sorted(count["new"] for count in counts) == [3, 3_000] and audit_log.verify(session).ok
 
 
 def test_a_file_whose_one_needed_column_holds_no_numbers_is_refused(centre: Path) -> None:

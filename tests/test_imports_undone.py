@@ -13,12 +13,13 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from qa_core import ingest, journal, lake
-from qa_core.access import Viewer
-from qa_core.errors import Refusal
-from qa_core.records import store
-from qa_core.records.imports import BeforeImage, ImportBatch, WaitingRow
-from qa_core.records.people import Advisor, Site, Team
+from qa_core import ingest
+from qa_core.access.roles import Viewer
+from qa_core.base.errors import Refusal
+from qa_core.storage import audit_log, lake
+from qa_core.storage.records import store
+from qa_core.storage.records.imports import BeforeImage, ImportBatch, WaitingRow
+from qa_core.storage.records.people import Advisor, Site, Team
 from tests.imported import CALLS, SURVEYS, TRACKING, bring, find_contacts, find_evaluations, find_facts, find_memberships, find_waiting, write
 
 MARKS = "contact_id,evaluator,evaluated_at,grid,score\nC1,Eve,2026-03-05,Service,80\nC9,Max,2026-03-05,Service,60\n"
@@ -109,15 +110,15 @@ def test_what_is_not_standing_cannot_be_undone(centre: Path) -> None:
 
 
 MOMENTS = [
-    ("qa_core.ingest.read.stage", "after"),
-    ("qa_core.ingest.contacts.prepare", "after"),
-    ("qa_core.ingest.batches.start", "after"),
-    ("qa_core.lake.tables.write_part", "after"),
-    ("qa_core.lake.tables.commit", "before"),
-    ("qa_core.lake.tables.commit", "after"),
-    ("qa_core.ingest.waiting.mark_joined", "before"),
-    ("qa_core.ingest.arrivals.join_arrived", "after"),
-    ("qa_core.ingest.batches.finish", "after"),
+    ("qa_core.ingest.columns.table_reader.stage", "after"),
+    ("qa_core.ingest.load.contacts.prepare", "after"),
+    ("qa_core.ingest.load.batches.start", "after"),
+    ("qa_core.storage.lake.tables.write_part", "after"),
+    ("qa_core.storage.lake.tables.commit", "before"),
+    ("qa_core.storage.lake.tables.commit", "after"),
+    ("qa_core.ingest.matching.pending_rows.mark_joined", "before"),
+    ("qa_core.ingest.matching.late_joins.join_arrived", "after"),
+    ("qa_core.ingest.load.batches.finish", "after"),
 ]
 
 
@@ -138,7 +139,7 @@ def expect_whole(centre: Path, expected: dict[str, object]) -> None:
         assert session.scalar(sa.select(sa.func.count()).select_from(WaitingRow).where(WaitingRow.joined_by.is_not(None))) == 5
         failed = sa.select(ImportBatch.id).where(ImportBatch.state == "failed")
         assert session.scalar(sa.select(sa.func.count()).select_from(BeforeImage).where(BeforeImage.batch_id.in_(failed))) == 0
-        assert journal.verify(session).ok
+        assert audit_log.verify(session).ok
     assert list((centre / "tmp").glob("staged-*")) == []
 
 
@@ -162,7 +163,11 @@ def test_an_import_killed_at_that_moment_is_finished_or_taken_back(centre: Path,
     expect_whole(centre, waiting_centre)
 
 
-UNDO_MOMENTS = [("qa_core.ingest.undoing.take_back", "before"), ("qa_core.lake.undo", "after"), ("qa_core.ingest.batches.take_back_records", "before")]
+UNDO_MOMENTS = [
+    ("qa_core.ingest.load.rollback.take_back", "before"),
+    ("qa_core.storage.lake.undo", "after"),
+    ("qa_core.ingest.load.batches.take_back_records", "before"),
+]
 
 
 @pytest.mark.parametrize("place,when", UNDO_MOMENTS, ids=lambda value: value.split(".")[-1])

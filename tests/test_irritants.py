@@ -12,21 +12,23 @@ import pytest
 import sqlalchemy as sa
 from streamlit.testing.v1 import AppTest
 
-from qa_core import commands, home, ingest, journal
-from qa_core.access import Role, TeamSpan, Viewer
-from qa_core.errors import AccessDenied, Misuse, Refusal
-from qa_core.ingest.identity import Pseudonyms
-from qa_core.irritants import counting, finding, listing, telling, words
-from qa_core.irritants.counting import Document, Share
-from qa_core.irritants.listing import Plan, State
-from qa_core.irritants.subject import Kind, Subject
-from qa_core.records import store
-from qa_core.records.evaluations import Evaluation
-from qa_core.records.imports import BeforeImage
-from qa_core.records.journal import JournalRow
-from qa_core.records.people import Team, TeamLead
-from qa_core.records.steering import Irritant
-from qa_core.slices import Filters, Period
+from qa_core import cli, ingest
+from qa_core.access.roles import Role, TeamSpan, Viewer
+from qa_core.analysis.irritants import action_list, detection, term_counts, terms, texts
+from qa_core.analysis.irritants.action_list import Plan, State
+from qa_core.analysis.irritants.subject import Kind, Subject
+from qa_core.analysis.irritants.term_counts import Document, Share
+from qa_core.base import environment
+from qa_core.base.errors import AccessDenied, Misuse, Refusal
+from qa_core.ingest.pseudonyms import Pseudonyms
+from qa_core.metrics.dimensions import Filters, Period
+from qa_core.storage import audit_log
+from qa_core.storage.records import store
+from qa_core.storage.records.audit_log import JournalRow
+from qa_core.storage.records.evaluations import Evaluation
+from qa_core.storage.records.imports import BeforeImage
+from qa_core.storage.records.people import Team, TeamLead
+from qa_core.storage.records.steering import Irritant
 from tests.centres import add_people, contact, evaluation, land
 from tests.imported import bring, find_contacts
 from tests.test_erasing import CALLS, find_traces, forget
@@ -63,12 +65,12 @@ def bills(centre: Path) -> Path:
     return centre
 
 
-def found(viewer: Viewer = MANAGER, where: Filters = MARCH) -> dict[Subject, finding.Candidate]:
-    return {candidate.subject: candidate for candidate in finding.find_candidates(viewer, where)}
+def found(viewer: Viewer = MANAGER, where: Filters = MARCH) -> dict[Subject, detection.Candidate]:
+    return {candidate.subject: candidate for candidate in detection.find_candidates(viewer, where)}
 
 
 def terms_of(text: str) -> list[str]:
-    return [mention.term for mention in words.find_mentions(text)]
+    return [mention.term for mention in terms.find_mentions(text)]
 
 
 @pytest.mark.parametrize(
@@ -91,25 +93,25 @@ def test_a_remark_is_cut_into_stems_in_its_language_and_what_is_denied_is_anothe
 
 def test_words_that_stand_together_are_shown_as_they_are_written() -> None:
     text = "Je trouve que la nouvelle facture, c'est faux"
-    found_here = {mention.term: mention for mention in words.find_mentions(text)}
-    assert words.cut_out(text, [found_here["fr:factur"], found_here["fr:nouvel"]]) == "nouvelle facture"
-    assert words.cut_out(text, [found_here["fr:trouv"], found_here["fr:factur"]]) == "trouve … facture"
+    found_here = {mention.term: mention for mention in terms.find_mentions(text)}
+    assert terms.cut_out(text, [found_here["fr:factur"], found_here["fr:nouvel"]]) == "nouvelle facture"
+    assert terms.cut_out(text, [found_here["fr:trouv"], found_here["fr:factur"]]) == "trouve … facture"
 
 
 def test_a_pair_counts_within_one_sentence_and_what_goes_with_a_term_stands_with_it() -> None:
     def say(text: str, is_unhappy: bool) -> Document:
-        return Document(is_unhappy, words.find_mentions(text))
+        return Document(is_unhappy, terms.find_mentions(text))
 
     documents = [say("La nouvelle facture est fausse.", True)] * 6 + [say("La facture est fausse.", True)] * 4
     documents += [say("Une nouvelle. Une facture.", False)] + [say("Accueil rapide.", False)] * 29
-    (said,) = counting.find_said(documents)
+    (said,) = term_counts.find_said(documents)
     assert (said.share.hits, said.share.n, said.share.other_n) == (10, 10, 30)
     assert ("fr:factur", "fr:nouvel") in said.along
 
 
 def test_fewer_than_five_contacts_are_never_said_and_chance_is_not_either() -> None:
-    assert counting.find_standing_out({"four": Share(4, 4, 0, 100), "chance": Share(10, 50, 20, 100), "none": Share(5, 5, 0, 0)}) == {}
-    assert list(counting.find_standing_out({"five": Share(5, 5, 0, 100)})) == ["five"]
+    assert term_counts.find_standing_out({"four": Share(4, 4, 0, 100), "chance": Share(10, 50, 20, 100), "none": Share(5, 5, 0, 0)}) == {}
+    assert list(term_counts.find_standing_out({"five": Share(5, 5, 0, 100)})) == ["five"]
 
 
 def test_the_words_of_the_unhappy_are_counted_against_those_of_the_others(bills: Path) -> None:
@@ -117,7 +119,7 @@ def test_the_words_of_the_unhappy_are_counted_against_those_of_the_others(bills:
     # 7 unhappy customers wrote something, 19 of the others did.
     assert bill.share == Share(6, 7, 1, 19)
     assert (bill.now.hits, bill.now.n) == (6, 26)
-    assert telling.title(bill.subject) == "“facture” in unhappy comments"
+    assert texts.title(bill.subject) == "“facture” in unhappy comments"
     assert [(place.value, place.contacts) for place in bill.places] == [("invoice", 6)]
 
 
@@ -138,7 +140,7 @@ def test_a_detractor_is_unhappy_and_so_is_a_rating_in_the_lowest_third_of_any_sc
             rated(4, 3, None, reason="low"),
         ]
     )
-    count = finding.measure(Viewer.SYSTEM, Subject(Kind.LOW_RATINGS, "reason", "low"), MARCH)
+    count = detection.measure(Viewer.SYSTEM, Subject(Kind.LOW_RATINGS, "reason", "low"), MARCH)
     assert (count.hits, count.n) == (3, 5)
 
 
@@ -159,9 +161,9 @@ def test_a_long_wait_is_counted_against_the_other_waits(centre: Path) -> None:
     land([rated(number, 1 if number < 8 else 5, None, wait_seconds=200.0 if number < 8 else 5.0) for number in range(30)])
     wait = found()[Subject(Kind.LOW_RATINGS, "wait", "180")]
     assert wait.share == Share(8, 8, 0, 22)
-    assert telling.title(wait.subject) == "Low ratings after a wait of 3 min 00 s to 5 min 00 s".replace(" min", "\u00a0min").replace(
-        " 00", "\u00a000"
-    ).replace(" s", "\u00a0s")
+    assert texts.title(wait.subject) == "Low ratings after a wait of 3 min 00 s to 5 min 00 s".replace(" min", "\u00a0min").replace(" 00", "\u00a000").replace(
+        " s", "\u00a0s"
+    )
 
 
 def test_what_evaluators_note_and_tag_is_counted_on_failed_contacts_against_the_others(centre: Path) -> None:
@@ -182,19 +184,19 @@ def test_what_evaluators_note_and_tag_is_counted_on_failed_contacts_against_the_
 
 def test_examples_are_those_in_scope_with_the_sentence_around_the_words(bills: Path) -> None:
     land([rated(40, 1, "Bonjour. Ma facture a doublé ! Merci.", reason="invoice", team="Sud")], "second")
-    (newest, *others) = finding.find_examples(MANAGER, BILL, MARCH)
+    (newest, *others) = detection.find_examples(MANAGER, BILL, MARCH)
     assert (newest.contact_id, newest.sentence, newest.sentence[newest.start : newest.end]) == ("c040", "Ma facture a doublé !", "facture")
     assert [(example.contact_id, example.sentence) for example in others] == [("c005", "Facture illisible."), ("c002", "La facture est fausse.")]
-    assert [example.contact_id for example in finding.find_examples(LEAD, BILL, MARCH)] == ["c005", "c002"]
+    assert [example.contact_id for example in detection.find_examples(LEAD, BILL, MARCH)] == ["c005", "c002"]
     assert found(LEAD).get(BILL) is None, "four contacts of the lead's own team"
 
 
 def test_nobody_else_reads_what_customers_wrote(bills: Path) -> None:
     for viewer in (EXECUTIVE, Viewer("ed", Role.EVALUATOR), Viewer("dan", Role.DPO), Viewer("adam", Role.ADMIN), Viewer("a1", Role.ADVISOR, advisor_id="a1")):
         with pytest.raises(AccessDenied):
-            finding.find_examples(viewer, BILL, MARCH)
+            detection.find_examples(viewer, BILL, MARCH)
     with pytest.raises(AccessDenied):
-        finding.find_candidates(Viewer("a1", Role.ADVISOR, advisor_id="a1"), MARCH)
+        detection.find_candidates(Viewer("a1", Role.ADVISOR, advisor_id="a1"), MARCH)
 
 
 def test_an_executive_meets_no_words_and_no_reason_that_is_hidden(bills: Path) -> None:
@@ -202,7 +204,7 @@ def test_an_executive_meets_no_words_and_no_reason_that_is_hidden(bills: Path) -
     assert {subject.kind for subject in candidates} <= {Kind.REPEATS, Kind.LOW_RATINGS}
     assert INVOICE in candidates
     with pytest.raises(AccessDenied):
-        finding.measure(EXECUTIVE, BILL, MARCH)
+        detection.measure(EXECUTIVE, BILL, MARCH)
     few = [rated(number, 1, None, reason="rare", advisor_id="a1") for number in range(50, 62)]
     land(few, "second")
     assert Subject(Kind.LOW_RATINGS, "reason", "rare") in found(MANAGER)
@@ -252,16 +254,16 @@ def people_of_bills(bills: Path, add_person: Callable[..., str]) -> None:
 
 def acts() -> list[tuple[str, str, str]]:
     with store.reading() as session:
-        assert journal.verify(session).ok
+        assert audit_log.verify(session).ok
         rows = session.execute(sa.select(JournalRow.actor, JournalRow.action, JournalRow.reason).where(JournalRow.action.like("irritant%")))
         return [tuple(row) for row in rows]
 
 
 def test_an_irritant_goes_from_new_to_solved_and_each_step_is_kept_and_journalled(people_of_bills: None) -> None:
-    number = listing.open_entry(MANAGER, BILL, MARCH)
-    listing.change_entry(MANAGER, number, 1, Plan(State.IN_HAND, "leo", date(2026, 4, 1), "rewrite it"))
-    listing.change_entry(MANAGER, number, 2, Plan(State.SOLVED, "leo", date(2026, 4, 1), "rewrite it"))
-    (entry,) = listing.find_entries(MANAGER)
+    number = action_list.open_entry(MANAGER, BILL, MARCH)
+    action_list.change_entry(MANAGER, number, 1, Plan(State.IN_HAND, "leo", date(2026, 4, 1), "rewrite it"))
+    action_list.change_entry(MANAGER, number, 2, Plan(State.SOLVED, "leo", date(2026, 4, 1), "rewrite it"))
+    (entry,) = action_list.find_entries(MANAGER)
     assert [(step.state, step.by) for step in entry.steps] == [("new", "mona"), ("in_hand", "mona"), ("solved", "mona")]
     assert (entry.owner, entry.due_on, entry.note, entry.version, entry.teams) == ("leo", date(2026, 4, 1), "rewrite it", 3, ("Nord", "Sud"))
     assert not entry.is_late, "it is solved"
@@ -273,54 +275,54 @@ def test_an_irritant_goes_from_new_to_solved_and_each_step_is_kept_and_journalle
 
 
 def test_of_two_people_who_change_one_entry_the_second_is_told(people_of_bills: None) -> None:
-    number = listing.open_entry(MANAGER, BILL, MARCH)
-    listing.change_entry(MANAGER, number, 1, Plan(State.LOOKED_AT))
+    number = action_list.open_entry(MANAGER, BILL, MARCH)
+    action_list.change_entry(MANAGER, number, 1, Plan(State.LOOKED_AT))
     with pytest.raises(Refusal) as caught:
-        listing.change_entry(MANAGER, number, 1, Plan(State.SET_ASIDE))
+        action_list.change_entry(MANAGER, number, 1, Plan(State.SET_ASIDE))
     assert caught.value.code == "changed_meanwhile"
-    assert listing.find_entries(MANAGER)[0].state == State.LOOKED_AT
+    assert action_list.find_entries(MANAGER)[0].state == State.LOOKED_AT
 
 
 def test_what_is_listed_is_not_listed_twice_while_it_is_open(people_of_bills: None) -> None:
-    number = listing.open_entry(MANAGER, BILL, MARCH)
+    number = action_list.open_entry(MANAGER, BILL, MARCH)
     for viewer in (MANAGER, LEAD):
         with pytest.raises(Refusal) as caught:
-            listing.open_entry(viewer, BILL, MARCH)
+            action_list.open_entry(viewer, BILL, MARCH)
         assert caught.value.code == "already_listed"
-    listing.open_entry(MANAGER, BILL, MARCH.with_value("channel", "phone"))
-    listing.change_entry(MANAGER, number, 1, Plan(State.SOLVED))
-    assert listing.open_entry(MANAGER, BILL, MARCH) > number
+    action_list.open_entry(MANAGER, BILL, MARCH.with_value("channel", "phone"))
+    action_list.change_entry(MANAGER, number, 1, Plan(State.SOLVED))
+    assert action_list.open_entry(MANAGER, BILL, MARCH) > number
 
 
 def test_an_entry_is_seen_by_who_shares_a_team_and_changed_by_who_answers_for_all_of_it_or_owns_it(people_of_bills: None) -> None:
-    number = listing.open_entry(MANAGER, BILL, MARCH)
-    own = listing.open_entry(LEAD, INVOICE, MARCH)
+    number = action_list.open_entry(MANAGER, BILL, MARCH)
+    own = action_list.open_entry(LEAD, INVOICE, MARCH)
     sue = Viewer("sue", Role.TEAM_LEAD, led=(TeamSpan("Sud"),))
-    assert [(entry.id, entry.may_change) for entry in listing.find_entries(LEAD)] == [(own, True), (number, False)]
-    assert [entry.id for entry in listing.find_entries(sue)] == [number]
+    assert [(entry.id, entry.may_change) for entry in action_list.find_entries(LEAD)] == [(own, True), (number, False)]
+    assert [entry.id for entry in action_list.find_entries(sue)] == [number]
     with pytest.raises(AccessDenied):
-        listing.change_entry(LEAD, number, 1, Plan(State.SOLVED))
+        action_list.change_entry(LEAD, number, 1, Plan(State.SOLVED))
     with pytest.raises(AccessDenied):
-        listing.change_entry(sue, own, 1, Plan(State.SOLVED))
-    listing.change_entry(MANAGER, number, 1, Plan(owner="leo"))
-    listing.change_entry(LEAD, number, 2, Plan(State.IN_HAND, owner="leo"))
-    assert set(listing.find_owners(MANAGER, listing.find_entries(sue)[0])) == {"mona", "leo", "sue"}
+        action_list.change_entry(sue, own, 1, Plan(State.SOLVED))
+    action_list.change_entry(MANAGER, number, 1, Plan(owner="leo"))
+    action_list.change_entry(LEAD, number, 2, Plan(State.IN_HAND, owner="leo"))
+    assert set(action_list.find_owners(MANAGER, action_list.find_entries(sue)[0])) == {"mona", "leo", "sue"}
     with pytest.raises(Refusal) as caught:
-        listing.change_entry(LEAD, own, 1, Plan(owner="sue"))
+        action_list.change_entry(LEAD, own, 1, Plan(owner="sue"))
     assert caught.value.code == "bad_owner"
     left = Viewer("leo", Role.TEAM_LEAD, led=(TeamSpan("Nord", ends_on=date(2026, 3, 1)),))
-    assert listing.find_entries(left) == ()
+    assert action_list.find_entries(left) == ()
 
 
 def test_an_executive_sees_what_is_done_about_figures_and_no_name_note_or_word(people_of_bills: None) -> None:
-    listing.open_entry(MANAGER, BILL, MARCH)
-    listing.open_entry(LEAD, INVOICE, MARCH.with_value("team", "Nord"))
-    number = listing.open_entry(MANAGER, INVOICE, MARCH, owner="leo")
-    listing.change_entry(MANAGER, number, 1, Plan(owner="leo", note="ask Leo"))
-    (entry,) = listing.find_entries(EXECUTIVE)
+    action_list.open_entry(MANAGER, BILL, MARCH)
+    action_list.open_entry(LEAD, INVOICE, MARCH.with_value("team", "Nord"))
+    number = action_list.open_entry(MANAGER, INVOICE, MARCH, owner="leo")
+    action_list.change_entry(MANAGER, number, 1, Plan(owner="leo", note="ask Leo"))
+    (entry,) = action_list.find_entries(EXECUTIVE)
     assert (entry.id, entry.owner, entry.owner_name, entry.note, entry.teams, entry.steps[0].by, entry.may_change) == (number, None, None, "", (), None, False)
     with pytest.raises(AccessDenied):
-        listing.open_entry(EXECUTIVE, INVOICE, MARCH)
+        action_list.open_entry(EXECUTIVE, INVOICE, MARCH)
 
 
 def test_a_subject_that_is_none_or_a_note_without_end_is_refused(people_of_bills: None) -> None:
@@ -331,13 +333,13 @@ def test_a_subject_that_is_none_or_a_note_without_end_is_refused(people_of_bills
         Subject(Kind.CUSTOMER_WORDS, "reason", "x", ("a",)),
     ):
         with pytest.raises(Misuse):
-            listing.open_entry(MANAGER, subject, MARCH)
+            action_list.open_entry(MANAGER, subject, MARCH)
     with pytest.raises(Misuse):
-        listing.change_entry(MANAGER, 1, 1, Plan(note="x" * 1001))
+        action_list.change_entry(MANAGER, 1, 1, Plan(note="x" * 1001))
 
 
 def test_the_list_shows_eight_weeks_before_and_since_it_was_taken_in_hand(centre: Path, add_person: Callable[..., str]) -> None:
-    today = datetime.combine(home.today(), time(9))
+    today = datetime.combine(environment.today(), time(9))
     before = [
         contact(today - timedelta(days=10, hours=number), f"b{number}", csat=1 if number < 6 else 5, csat_scale="1-5", reason="invoice") for number in range(8)
     ]
@@ -346,31 +348,31 @@ def test_the_list_shows_eight_weeks_before_and_since_it_was_taken_in_hand(centre
     land([{**row, "team": "Nord"} for row in before + since + old])
     add_people(teams={"Nord": None})
     viewer = Viewer("mona", Role.MANAGER, managed_teams=("Nord",))
-    listing.change_entry(viewer, listing.open_entry(viewer, INVOICE, Filters()), 1, Plan(State.IN_HAND))
-    (entry,) = listing.find_entries(viewer)
-    counts = finding.find_follow_up(viewer, entry.subject, entry.filters, entry.in_hand_on)
+    action_list.change_entry(viewer, action_list.open_entry(viewer, INVOICE, Filters()), 1, Plan(State.IN_HAND))
+    (entry,) = action_list.find_entries(viewer)
+    counts = detection.find_follow_up(viewer, entry.subject, entry.filters, entry.in_hand_on)
     assert [(count.hits, count.n) for count in counts] == [(6, 8), (1, 5)]
-    lines = telling.build_file(viewer).content.decode("utf-8-sig").splitlines()
+    lines = texts.build_file(viewer).content.decode("utf-8-sig").splitlines()
     assert "0.75" in lines[-1] and "0.2" in lines[-1] and "Low ratings about invoice" in lines[-1]
     assert lines[-2].startswith("Irritant,") and lines[-3] == ""
 
 
 def test_entries_of_teams_that_are_gone_go_too(people_of_bills: None) -> None:
-    listing.open_entry(MANAGER, BILL, MARCH)
-    both = listing.open_entry(Viewer("mona", Role.MANAGER, managed_teams=("Nord",), sees_unassigned=True), INVOICE, MARCH)
-    listing.open_entry(Viewer("gone", Role.MANAGER, managed_teams=("Sud",), sees_unassigned=True), INVOICE, MARCH.with_value("team", "Sud"))
+    action_list.open_entry(MANAGER, BILL, MARCH)
+    both = action_list.open_entry(Viewer("mona", Role.MANAGER, managed_teams=("Nord",), sees_unassigned=True), INVOICE, MARCH)
+    action_list.open_entry(Viewer("gone", Role.MANAGER, managed_teams=("Sud",), sees_unassigned=True), INVOICE, MARCH.with_value("team", "Sud"))
     with store.writing() as session:
         session.execute(sa.delete(TeamLead))
         session.execute(sa.delete(Team))
-        listing.remove_orphans(session)
-    assert [entry.id for entry in listing.find_entries(Viewer.SYSTEM)] == [both]
+        action_list.remove_orphans(session)
+    assert [entry.id for entry in action_list.find_entries(Viewer.SYSTEM)] == [both]
 
 
 def test_the_command_line_lists_the_entries_as_that_person_sees_them(people_of_bills: None, capsys: pytest.CaptureFixture[str]) -> None:
-    listing.open_entry(MANAGER, INVOICE, MARCH, owner="leo")
-    assert commands.run(["irritants", "list"]) == 0
+    action_list.open_entry(MANAGER, INVOICE, MARCH, owner="leo")
+    assert cli.run(["irritants", "list"]) == 0
     assert capsys.readouterr().out == "1  Low ratings about invoice: New, leo\n"
-    assert commands.run(["irritants", "list", "--as", "eva", "--json"]) == 0
+    assert cli.run(["irritants", "list", "--as", "eva", "--json"]) == 0
     (entry,) = json.loads(capsys.readouterr().out)
     assert (entry["title"], entry["state"], entry["owner"]) == ("Low ratings about invoice", "new", None)
 
@@ -394,11 +396,11 @@ def test_a_manager_puts_an_irritant_on_the_list_and_takes_it_in_hand(people_of_b
 def test_who_saves_an_older_version_on_the_page_is_told(people_of_bills: None, open_app: Callable[..., AppTest]) -> None:
     app = open_page(open_app, "mona")
     app.button(key="open_entry").click().run()
-    listing.change_entry(MANAGER, 1, 1, Plan(State.LOOKED_AT))
+    action_list.change_entry(MANAGER, 1, 1, Plan(State.LOOKED_AT))
     app.selectbox(key="state_1_1").set_value(State.SET_ASIDE)
     app.button(key="FormSubmitter:action_1_1-Save").click().run()
     assert "meantime" in app.error[0].value
-    assert listing.find_entries(MANAGER)[0].state == State.LOOKED_AT
+    assert action_list.find_entries(MANAGER)[0].state == State.LOOKED_AT
 
 
 def test_reading_examples_is_journalled_once_and_an_executive_is_offered_none(people_of_bills: None, open_app: Callable[..., AppTest]) -> None:

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from centres import add_people, contact, evaluation, land
 
-from qa_core import kpis, query, slices
-from qa_core import settings as declared_settings
-from qa_core.access import GRANTS, Role, Viewer
-from qa_core.errors import AccessDenied, Misuse
-from qa_core.records import store
-from qa_core.records.evaluations import Grid
-from qa_core.slices import Filters, Period
+from qa_core.access.roles import GRANTS, Role, Viewer
+from qa_core.base.errors import AccessDenied, Misuse
+from qa_core.centre import settings as declared_settings
+from qa_core.metrics import dimensions, kpis, query
+from qa_core.metrics.dimensions import Filters, Period
+from qa_core.storage.records import store
+from qa_core.storage.records.evaluations import Grid
 
 SERVICE_LEVEL = {
     # ICMI and Call Centre Helper: 1,000 answered, 860 of them within 20 s; 60 abandoned, 20 within 20 s, 10 of these within 5 s
@@ -43,7 +43,7 @@ def test_every_kpi_is_declared_once_with_words_a_permission_and_known_dimensions
     for kpi in kpis.ALL:
         assert kpi.title and kpi.meaning and kpi.formula, kpi.key
         assert kpi.better in ("up", "down", "neither"), kpi.key
-        assert set(kpi.dimensions) <= set(slices.BY_KEY), kpi.key
+        assert set(kpi.dimensions) <= set(dimensions.BY_KEY), kpi.key
         assert set(kpi.settings) <= set(declared_settings.BY_NAME), kpi.key
         assert any(kpi.needs in granted for granted in GRANTS.values()), kpi.key
 

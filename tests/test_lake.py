@@ -14,12 +14,12 @@ from deltalake import DeltaTable, write_deltalake
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from qa_core import facts, lake
-from qa_core.errors import Refusal
-from qa_core.lake import tables, upkeep
+from qa_core.base.errors import Refusal
+from qa_core.storage import lake, schema
+from qa_core.storage.lake import tables, upkeep
 
-SCHEMA = facts.arrow_schema(facts.CONTACTS)
-STORED = [name for name in SCHEMA.names if name not in facts.NEIGHBOURS]
+SCHEMA = schema.arrow_schema(schema.CONTACTS)
+STORED = [name for name in SCHEMA.names if name not in schema.NEIGHBOURS]
 MINUTE = timedelta(minutes=1)
 DAY = 86400.0
 
@@ -36,7 +36,7 @@ def rows_of(*rows: Mapping[str, Any]) -> pa.Table:
 
 
 def merge(batch_id: str, *rows: Mapping[str, Any], create: bool = True) -> lake.MergeResult:
-    carried = [name for name in rows[0] if name not in facts.CONTACT_KEY]
+    carried = [name for name in rows[0] if name not in schema.CONTACT_KEY]
     return lake.merge_contacts(rows_of(*rows), carried, batch_id, create=create)
 
 
@@ -124,7 +124,7 @@ def test_two_rows_of_one_key_are_a_mistake_of_the_caller(centre: Path) -> None:
 def test_a_stream_and_a_file_are_merged_like_a_table(centre: Path, tmp_path: Path) -> None:
     import pyarrow.parquet
 
-    carried = [name for name in contact("c1", NOON) if name not in facts.CONTACT_KEY]
+    carried = [name for name in contact("c1", NOON) if name not in schema.CONTACT_KEY]
     table = rows_of(contact("c1", NOON))
     lake.merge_contacts(table.to_reader(), carried, "b1")
     pyarrow.parquet.write_table(rows_of(contact("c2", NOON)), tmp_path / "rows.parquet")
@@ -141,7 +141,7 @@ def test_the_next_the_previous_and_the_reached_contact_are_seconds_away(centre: 
         contact("c3", NOON + 10 * MINUTE, direction="outbound"),
         contact("c4", NOON + timedelta(days=2), outcome="voicemail"),
     )
-    assert stored("contact_id", *facts.NEIGHBOURS) == [
+    assert stored("contact_id", *schema.NEIGHBOURS) == [
         ("c1", 120.0, None, 120.0),
         ("c2", 2 * DAY - 120, None, 480.0),  # an abandoned try before it does not count; the call-back is no repeat
         ("c3", 2 * DAY - 600, 480.0, None),
@@ -177,7 +177,7 @@ def test_contacts_of_the_same_second_stand_in_the_order_of_their_ids(centre: Pat
 
 def test_an_unknown_customer_has_no_neighbours(centre: Path) -> None:
     merge("b1", contact("c1", NOON, None), contact("c2", NOON + MINUTE, None))
-    assert stored(*facts.NEIGHBOURS) == [(None, None, None)] * 2
+    assert stored(*schema.NEIGHBOURS) == [(None, None, None)] * 2
 
 
 def test_a_customer_who_turns_out_to_be_another_leaves_the_first_ones_neighbours(centre: Path) -> None:
@@ -230,7 +230,7 @@ def test_no_order_of_imports_changes_the_neighbours(
 
 
 def neighbours_in_lake() -> list[tuple]:
-    return stored("contact_id", *facts.NEIGHBOURS)
+    return stored("contact_id", *schema.NEIGHBOURS)
 
 
 def neighbours_by_hand(rows: Iterable[Mapping[str, Any]]) -> list[tuple]:
@@ -344,7 +344,7 @@ def test_spend_of_the_same_day_and_campaign_is_replaced_not_added(centre: Path) 
             "currency": "EUR",
             **given,
         }
-        return pa.Table.from_pylist([row], schema=pa.schema([field for field in facts.arrow_schema(facts.SPEND) if field.name != "batch_id"]))
+        return pa.Table.from_pylist([row], schema=pa.schema([field for field in schema.arrow_schema(schema.SPEND) if field.name != "batch_id"]))
 
     lake.merge_spend(spend(100.0), "p1")
     result = lake.merge_spend(spend(120.0), "p2")
@@ -457,7 +457,7 @@ def test_a_lake_on_another_machine_is_refused_in_words(centre: Path, monkeypatch
 
 def test_progress_rises_to_the_whole(centre: Path) -> None:
     told: list[float] = []
-    carried = [name for name in contact("c1", NOON) if name not in facts.CONTACT_KEY]
+    carried = [name for name in contact("c1", NOON) if name not in schema.CONTACT_KEY]
     lake.merge_contacts(rows_of(contact("c1", NOON), contact("c2", datetime(2026, 4, 1))), carried, "b1", progress=told.append)
     assert told == sorted(told)
     assert told[-1] == 1.0

@@ -16,10 +16,10 @@ import pyarrow as pa
 import pytest
 import sqlalchemy as sa
 
-from qa_core import engines, facts, lake
+from qa_core.storage import engine, lake, schema
 
 SPAWN = multiprocessing.get_context("spawn")  # as other programs would run: nothing shared with us but the folder
-SCHEMA = facts.arrow_schema(facts.CONTACTS)
+SCHEMA = schema.arrow_schema(schema.CONTACTS)
 START = datetime(2026, 1, 1)
 CONTACTS = 3_000
 SECONDS = 60
@@ -72,11 +72,11 @@ def merge_until_killed(home: str, told: Connection) -> None:
 
 def read_until_told(home: str, stop: Event, seen: Connection) -> None:
     os.environ["QA_HOME"] = home
-    c = facts.CONTACTS.c
+    c = schema.CONTACTS.c
     statement = sa.select(sa.func.count().label("n"), sa.func.min(c.wait_seconds).label("least"), sa.func.max(c.wait_seconds).label("greatest"))
     states = set()
     while not stop.is_set():
-        states.add(next(iter(engines.current().run(statement).itertuples(index=False, name=None))))
+        states.add(next(iter(engine.current().run(statement).itertuples(index=False, name=None))))
         if len(states) == 1:
             seen.send("started")
     seen.send(states)
@@ -84,7 +84,7 @@ def read_until_told(home: str, stop: Event, seen: Connection) -> None:
 
 def content() -> list[tuple]:
     with lake.working() as connection:
-        return connection.execute(f"SELECT contact_id, month, wait_seconds, {', '.join(facts.NEIGHBOURS)} FROM contacts ORDER BY contact_id").fetchall()
+        return connection.execute(f"SELECT contact_id, month, wait_seconds, {', '.join(schema.NEIGHBOURS)} FROM contacts ORDER BY contact_id").fetchall()
 
 
 def test_two_imports_at_once_both_land_as_if_one_had_come_after_the_other(centre: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,8 +13,9 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
-from qa_core import facts, lake
-from qa_core.lake import tables, upkeep
+from qa_core.storage import lake
+from qa_core.storage.lake import tables, upkeep
+from qa_core.storage.schema import CONTACT_KEY, INTERVAL_KEY, arrow_schema
 
 SPAWN = multiprocessing.get_context("spawn")
 NOON = datetime(2026, 3, 10, 12)
@@ -31,11 +32,11 @@ ADDED = {"contacts": "ticket", "intervals": "short_abandons", "spend": "campaign
 
 def merge(name: str, batch: str, **changes: object) -> lake.MergeResult:
     row = {**ROWS[name], **changes}
-    schema = facts.arrow_schema(tables.TABLES[name])
+    schema = arrow_schema(tables.TABLES[name])
     rows = pa.Table.from_pylist([row], schema=pa.schema([schema.field(column) for column in row]))
-    carried = [column for column in row if column not in (*facts.CONTACT_KEY, *facts.INTERVAL_KEY)]
+    carried = [column for column in row if column not in (*CONTACT_KEY, *INTERVAL_KEY)]
     if name == "contacts":
-        return lake.merge_contacts(rows, [column for column in row if column not in facts.CONTACT_KEY], batch)
+        return lake.merge_contacts(rows, [column for column in row if column not in CONTACT_KEY], batch)
     return lake.merge_spend(rows, batch) if name == "spend" else lake.merge_intervals(rows, carried, batch)
 
 

@@ -9,15 +9,16 @@ from typing import Any
 import sqlalchemy as sa
 from streamlit.testing.v1 import AppTest
 
-from qa_core import grids, home
-from qa_core.access import Viewer
-from qa_core.records import store
-from qa_core.records.listening import Draw, DrawnContact, ListeningPlan
-from qa_core.sampling import sizing
+from qa_core.access.roles import Viewer
+from qa_core.base import environment
+from qa_core.quality import scorecards
+from qa_core.quality.sampling import power
+from qa_core.storage.records import store
+from qa_core.storage.records.listening import Draw, DrawnContact, ListeningPlan
 from tests import listening
 from tests.centres import add_people, contact, evaluation, land
 
-FIRST = (home.today().replace(day=1) - timedelta(days=1)).replace(day=1)
+FIRST = (environment.today().replace(day=1) - timedelta(days=1)).replace(day=1)
 
 
 def fill(add_person: Callable[..., str], **columns: Any) -> list[dict[str, Any]]:
@@ -127,15 +128,15 @@ def test_how_many_is_counted_from_the_scores_of_the_centre_itself(open_app: Call
     with store.writing() as session:  # forty scores, 60 and 80 in turn: 10.13 points around their mean
         session.add_all(evaluation(contacts[number % 8], 60.0 + 20 * (number % 2), external_key=str(number)) for number in range(40))
 
-    spread = sizing.find_spread(Viewer.SYSTEM)
+    spread = power.find_spread(Viewer.SYSTEM)
 
     # √(40 × 10² / 39)
     assert (round(spread.deviation, 2), spread.evaluations, spread.is_own) == (10.13, 40, True)
     # (1.95996 + 0.84162)² × 2 × 10.13² / 5² = 64.4
-    assert sizing.needed(spread.deviation, 5) == 65
+    assert power.needed(spread.deviation, 5) == 65
     # 2.80158 × 10.13 × √2 / √4
-    assert round(sizing.find_detectable(spread.deviation, 4)[0].points, 1) == 20.1
-    assert [entry.evaluations for entry in sizing.find_detectable(spread.deviation, 4)] == [4, 12, 48]
+    assert round(power.find_detectable(spread.deviation, 4)[0].points, 1) == 20.1
+    assert [entry.evaluations for entry in power.find_detectable(spread.deviation, 4)] == [4, 12, 48]
     app = open_app("boss", "listening")
     app.segmented_control(key="part").set_value("sizes").run()
     assert "65 evaluations" in said(app)
@@ -147,7 +148,7 @@ def test_a_manager_gives_a_contact_out_from_its_own_page_and_nobody_else_can(ope
     listening.open_gates()
     listening.accredit("eve")
     listening.inform("zoe", on=str(FIRST - timedelta(days=1)))
-    grids.publish_starter(Viewer.SYSTEM, "customer-service")
+    scorecards.publish_starter(Viewer.SYSTEM, "customer-service")
     place = {"system": call["source_system"], "id": call["contact_id"]}
 
     app = open_app("boss", "contact")

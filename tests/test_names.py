@@ -11,18 +11,21 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 from streamlit.testing.v1 import AppTest
 
-from qa_core import ingest, journal, people, query
-from qa_core.access import Role, Viewer
+from qa_core import ingest
+from qa_core.access import accounts
+from qa_core.access.roles import Role, Viewer
+from qa_core.base.errors import AccessDenied, Misuse, Refusal
+from qa_core.centre.rules import name_decisions, name_suggestions
 from qa_core.compliance import notices
-from qa_core.conventions import naming, suggesting
-from qa_core.errors import AccessDenied, Misuse, Refusal
-from qa_core.ingest import applying
-from qa_core.records import store
-from qa_core.records.base import now
-from qa_core.records.evaluations import Evaluation, Grid
-from qa_core.records.journal import JournalRow
-from qa_core.records.listening import Calibration, CalibrationContact, CoachingPlan, Draw, DrawnContact, ListeningPlan, Playback, Recording
-from qa_core.records.people import Advisor
+from qa_core.ingest.rules import apply
+from qa_core.metrics import query
+from qa_core.storage import audit_log
+from qa_core.storage.records import store
+from qa_core.storage.records.audit_log import JournalRow
+from qa_core.storage.records.base import now
+from qa_core.storage.records.evaluations import Evaluation, Grid
+from qa_core.storage.records.listening import Calibration, CalibrationContact, CoachingPlan, Draw, DrawnContact, ListeningPlan, Playback, Recording
+from qa_core.storage.records.people import Advisor
 from tests import listening
 from tests.imported import bring, find_contacts, find_evaluations, find_facts
 
@@ -54,7 +57,7 @@ def folder(centre: Path, tmp_path: Path) -> Path:
 def test_a_merged_advisor_is_one_person_in_contacts_and_evaluations_with_the_team_that_is_known(folder: Path) -> None:
     bring(folder, "evaluations", MARKS, scales={"score": "0-100"})
 
-    _number, contacts = naming.merge(SYSTEM, "advisor", "4012", "Diane Martin")
+    _number, contacts = name_decisions.merge(SYSTEM, "advisor", "4012", "Diane Martin")
 
     assert contacts == 2
     assert find_contacts("advisor_id", "team", "given_advisor_id", where="source_system = 'phone'") == [
@@ -72,28 +75,28 @@ def test_undoing_a_merge_restores_every_fact_exactly(folder: Path) -> None:
     bring(folder, "evaluations", MARKS, scales={"score": "0-100"})
     facts, marks = find_facts(), find_evaluations()
 
-    number, _contacts = naming.merge(SYSTEM, "advisor", "4012", "D1")
+    number, _contacts = name_decisions.merge(SYSTEM, "advisor", "4012", "D1")
     assert find_facts() != facts and find_evaluations() != marks
 
-    assert naming.undo(SYSTEM, number) == 2
+    assert name_decisions.undo(SYSTEM, number) == 2
     assert find_facts() == facts
     assert find_evaluations() == marks
 
 
 def test_contacts_that_come_after_a_merge_follow_it_and_its_undoing(folder: Path) -> None:
-    number, _contacts = naming.merge(SYSTEM, "advisor", "4012", "D1")
+    number, _contacts = name_decisions.merge(SYSTEM, "advisor", "4012", "D1")
 
     report = bring(folder, "contacts", PHONE.replace("P1", "P9").split("P2")[0], system="phone")
 
     assert ("advisor", "counted with the advisor whom they were merged into") in {(item.field, item.decision) for item in report.decisions}
     assert find_contacts("advisor_id", "team", where="contact_id = 'P9'") == [("P9", "D1", "North")]
-    naming.undo(SYSTEM, number)
+    name_decisions.undo(SYSTEM, number)
     assert find_contacts("advisor_id", "team", where="contact_id = 'P9'") == [("P9", "4012", None)]
 
 
 def test_the_same_file_again_changes_nothing_after_a_merge(folder: Path) -> None:
-    naming.merge(SYSTEM, "advisor", "4012", "D1")
-    naming.merge(SYSTEM, "queue", "billing", "Billing")
+    name_decisions.merge(SYSTEM, "advisor", "4012", "D1")
+    name_decisions.merge(SYSTEM, "queue", "billing", "Billing")
     facts = find_facts()
 
     report = bring(folder, "contacts", PHONE + "\n", system="phone")
@@ -104,7 +107,7 @@ def test_the_same_file_again_changes_nothing_after_a_merge(folder: Path) -> None
 
 def test_an_evaluation_that_comes_again_after_a_merge_is_unchanged(folder: Path) -> None:
     bring(folder, "evaluations", MARKS, scales={"score": "0-100"})
-    naming.merge(SYSTEM, "advisor", "4012", "D1")
+    name_decisions.merge(SYSTEM, "advisor", "4012", "D1")
 
     report = bring(folder, "evaluations", MARKS + "\n", scales={"score": "0-100"})
 
@@ -115,7 +118,7 @@ def test_an_evaluation_that_comes_again_after_a_merge_is_unchanged(folder: Path)
 
 def test_a_merge_stands_in_the_way_of_no_undone_import_and_holds_after_it(folder: Path) -> None:
     changed = bring(folder, "contacts", PHONE.replace("P1,2026-03-02 09:00", "P1,2026-03-02 09:30"), system="phone")
-    naming.merge(SYSTEM, "advisor", "4012", "D1")
+    name_decisions.merge(SYSTEM, "advisor", "4012", "D1")
 
     ingest.undo(SYSTEM, changed.batch_id)
 
@@ -123,36 +126,36 @@ def test_a_merge_stands_in_the_way_of_no_undone_import_and_holds_after_it(folder
 
 
 def test_merges_may_follow_one_another_and_be_undone_in_any_order(folder: Path) -> None:
-    first, _contacts = naming.merge(SYSTEM, "advisor", "4013", "4012")
-    second, _contacts = naming.merge(SYSTEM, "advisor", "4012", "D1")
+    first, _contacts = name_decisions.merge(SYSTEM, "advisor", "4013", "4012")
+    second, _contacts = name_decisions.merge(SYSTEM, "advisor", "4012", "D1")
     assert {advisor_id for _contact, advisor_id in find_contacts("advisor_id")} == {"D1"}
 
-    naming.undo(SYSTEM, second)
+    name_decisions.undo(SYSTEM, second)
     assert find_contacts("advisor_id", where="contact_id = 'P3'") == [("P3", "4012")]
-    naming.undo(SYSTEM, first)
+    name_decisions.undo(SYSTEM, first)
     assert find_contacts("advisor_id", where="contact_id = 'P3'") == [("P3", "4013")]
 
 
 def test_a_circle_of_names_is_refused(folder: Path) -> None:
-    naming.merge(SYSTEM, "advisor", "4012", "D1")
+    name_decisions.merge(SYSTEM, "advisor", "4012", "D1")
 
     for spelling, kept in (("D1", "4012"), ("4012", "D1"), ("D1", "D1")):
         with pytest.raises(Refusal) as refusal:
-            naming.merge(SYSTEM, "advisor", spelling, kept)
+            name_decisions.merge(SYSTEM, "advisor", spelling, kept)
         assert refusal.value.code == "same_already"
     with pytest.raises(Refusal) as refusal:
-        naming.merge(SYSTEM, "advisor", "4012", "4013")
+        name_decisions.merge(SYSTEM, "advisor", "4012", "4013")
     assert refusal.value.code == "merged_already"
 
 
 def test_what_nobody_knows_is_refused(folder: Path) -> None:
     with pytest.raises(Refusal) as refusal:
-        naming.merge(SYSTEM, "advisor", "Nobody", "D1")
+        name_decisions.merge(SYSTEM, "advisor", "Nobody", "D1")
     assert refusal.value.code == "unknown_advisor"
     with pytest.raises(Misuse):
-        naming.merge(SYSTEM, "colour", "red", "rouge")
+        name_decisions.merge(SYSTEM, "colour", "red", "rouge")
     with pytest.raises(Refusal) as refusal:
-        naming.undo(SYSTEM, 99)
+        name_decisions.undo(SYSTEM, 99)
     assert refusal.value.code == "no_decision"
 
 
@@ -160,11 +163,11 @@ def test_people_of_the_same_name_are_suggested_never_merged_and_kept_apart_for_g
     with store.writing() as session:
         session.add_all([Advisor(advisor_id="S1", name="Sam Petit"), Advisor(advisor_id="S2", name="Sam Petit"), Advisor(advisor_id="S3", name="PETIT Sâm")])
 
-    found = {frozenset((item.spelling, item.kept)): item.evidence for item in suggesting.find_suggestions(SYSTEM, "advisor")}
+    found = {frozenset((item.spelling, item.kept)): item.evidence for item in name_suggestions.find_suggestions(SYSTEM, "advisor")}
     assert found == {frozenset(pair): "same_name" for pair in (("S1", "S2"), ("S1", "S3"), ("S2", "S3"))}
 
-    naming.keep_apart(SYSTEM, "advisor", "S2", "S1")
-    assert frozenset(("S1", "S2")) not in {frozenset((item.spelling, item.kept)) for item in suggesting.find_suggestions(SYSTEM, "advisor")}
+    name_decisions.keep_apart(SYSTEM, "advisor", "S2", "S1")
+    assert frozenset(("S1", "S2")) not in {frozenset((item.spelling, item.kept)) for item in name_suggestions.find_suggestions(SYSTEM, "advisor")}
 
 
 @pytest.mark.parametrize(
@@ -182,7 +185,7 @@ def test_names_look_alike_when_a_person_would_say_so(centre: Path, one: str, oth
     with store.writing() as session:
         session.add_all([Advisor(advisor_id="a1", name=one), Advisor(advisor_id="a2", name=other)])
 
-    assert [item.evidence for item in suggesting.find_suggestions(SYSTEM, "advisor")] == ([evidence] if evidence else [])
+    assert [item.evidence for item in name_suggestions.find_suggestions(SYSTEM, "advisor")] == ([evidence] if evidence else [])
 
 
 def test_an_alias_that_is_the_id_of_another_is_suggested(folder: Path) -> None:
@@ -190,7 +193,7 @@ def test_an_alias_that_is_the_id_of_another_is_suggested(folder: Path) -> None:
     with store.writing() as session:
         session.add(Advisor(advisor_id="EXT-77", name="Poste"))
 
-    [item] = suggesting.find_suggestions(SYSTEM, "advisor")
+    [item] = name_suggestions.find_suggestions(SYSTEM, "advisor")
 
     assert ({item.spelling, item.kept}, item.evidence) == ({"B7", "EXT-77"}, "same_alias")
 
@@ -198,7 +201,7 @@ def test_an_alias_that_is_the_id_of_another_is_suggested(folder: Path) -> None:
 def test_the_one_whose_team_is_known_is_proposed_to_be_kept(folder: Path) -> None:
     bring(folder, "contacts", "contact_id,started_at,advisor\nX1,2026-03-04 09:00,D. Martin\nX2,2026-03-04 10:00,D. Martin\n")
 
-    [item] = suggesting.find_suggestions(SYSTEM, "advisor")
+    [item] = name_suggestions.find_suggestions(SYSTEM, "advisor")
 
     assert (item.spelling, item.kept, item.spelling_use.contacts) == ("D. Martin", "D1", 2)
 
@@ -207,24 +210,24 @@ def test_tools_that_know_both_speak_against_a_suggestion(folder: Path) -> None:
     with store.writing() as session:
         session.execute(sa.update(Advisor).where(Advisor.advisor_id.in_(("4012", "4013"))).values(name="Diane Durand"))
 
-    [item] = [item for item in suggesting.find_suggestions(SYSTEM, "advisor") if {item.spelling, item.kept} == {"4012", "4013"}]
+    [item] = [item for item in name_suggestions.find_suggestions(SYSTEM, "advisor") if {item.spelling, item.kept} == {"4012", "4013"}]
 
     assert (item.kept, item.together) == ("4012", ("phone",))
-    assert "phone" in suggesting.describe(item)
+    assert "phone" in name_suggestions.describe(item)
 
 
 def test_spellings_of_a_queue_are_counted_as_one_and_apart_again(folder: Path) -> None:
-    [item] = suggesting.find_suggestions(SYSTEM, "queue")
+    [item] = name_suggestions.find_suggestions(SYSTEM, "queue")
     assert (item.spelling, item.kept) == ("billing", "Billing")
     facts = find_facts()
 
-    number, contacts = naming.merge(SYSTEM, "queue", item.spelling, item.kept)
+    number, contacts = name_decisions.merge(SYSTEM, "queue", item.spelling, item.kept)
 
     assert contacts == 1
     rows = query.measure(SYSTEM, ("received",), ("queue",))
     assert dict(zip(rows["queue"], rows["value"], strict=True)) == {"Billing": 3, "Sales": 1}
-    assert suggesting.find_suggestions(SYSTEM, "queue") == []
-    naming.undo(SYSTEM, number)
+    assert name_suggestions.find_suggestions(SYSTEM, "queue") == []
+    name_decisions.undo(SYSTEM, number)
     assert find_facts() == facts
 
 
@@ -233,7 +236,7 @@ def test_a_campaign_is_spelled_alike_in_contacts_tracking_and_spend(folder: Path
     bring(folder, "spend", "day,source,campaign,amount,currency\n2026-03-02,Google,spring 26,30,EUR\n2026-03-02,Google,Spring,50,EUR\n")
     facts = find_facts()
 
-    number, _contacts = naming.merge(SYSTEM, "campaign", "spring 26", "Spring")
+    number, _contacts = name_decisions.merge(SYSTEM, "campaign", "spring 26", "Spring")
     bring(folder, "tracking", "contact_id,source,campaign\nP2,Google,spring 26\nP7,Google,spring 26\n")
     bring(folder, "contacts", "contact_id,started_at,outcome\nP7,2026-03-02 12:00,answered\n", system="phone")
 
@@ -242,36 +245,36 @@ def test_a_campaign_is_spelled_alike_in_contacts_tracking_and_spend(folder: Path
     assert values[("Spring", "received")] == 4
     assert values[("Spring", "cost_per_contact")] == 20
 
-    naming.undo(SYSTEM, number)
+    name_decisions.undo(SYSTEM, number)
     assert [row for row in find_facts() if "P7" not in row and "P2" not in row] == [row for row in facts if "P7" not in row and "P2" not in row]
     assert find_contacts("campaign", where="campaign IS NOT NULL") == [("P1", "spring 26"), ("P2", "spring 26"), ("P3", "Spring"), ("P7", "spring 26")]
 
 
 def test_a_change_that_was_killed_half_way_is_finished_at_the_next_start(folder: Path) -> None:
-    number, _contacts = naming.merge(SYSTEM, "advisor", "4012", "D1")
+    number, _contacts = name_decisions.merge(SYSTEM, "advisor", "4012", "D1")
     merged = find_facts()
-    naming.undo(SYSTEM, number)
+    name_decisions.undo(SYSTEM, number)
     with store.writing() as session:
         # As a kill between the records and the lake leaves it.
         session.execute(sa.text("UPDATE name_decision SET undone_at = NULL"))
-        applying.ask(session)
+        apply.ask(session)
 
     ingest.resume()
 
     assert find_facts() == merged
-    assert not applying.is_due()
+    assert not apply.is_due()
 
 
 def test_an_advisor_who_signs_in_follows_their_merged_name_and_back(folder: Path, add_person: Callable[..., str]) -> None:
     def count_own() -> int:
         with store.reading() as session:
-            return query.count_contacts(people.get_viewer(session, "diane"))
+            return query.count_contacts(accounts.get_viewer(session, "diane"))
 
     add_person("diane", "advisor", advisor_id="4012")
     assert count_own() == 2
-    number, _contacts = naming.merge(SYSTEM, "advisor", "4012", "D1")
+    number, _contacts = name_decisions.merge(SYSTEM, "advisor", "4012", "D1")
     assert count_own() == 3, "two of the telephone, one of the chat"
-    naming.undo(SYSTEM, number)
+    name_decisions.undo(SYSTEM, number)
     assert count_own() == 2
 
 
@@ -282,7 +285,7 @@ def test_what_was_drawn_heard_evaluated_and_coached_follows_a_merge_and_returns(
         hear(session, "P1", "4012")
     before = heard()
 
-    number, _contacts = naming.merge(SYSTEM, "advisor", "4012", "D1")
+    number, _contacts = name_decisions.merge(SYSTEM, "advisor", "4012", "D1")
 
     assert before == {"plans": ["4012"], "P1": [("4012", None)] * 4 + ["4012"]}
     assert heard() == {"plans": ["D1"], "P1": [("D1", "North")] * 4 + ["D1"]}
@@ -293,7 +296,7 @@ def test_what_was_drawn_heard_evaluated_and_coached_follows_a_merge_and_returns(
         session.add(CoachingPlan(advisor_id="D1", team="North", local_day=date(2026, 3, 9), goal="Listen", starts_on=date(2026, 3, 9), opened_by="leo"))
         hear(session, "P2", "D1", "North")
         hear(session, "T1", "D1", "North")
-    naming.undo(SYSTEM, number)
+    name_decisions.undo(SYSTEM, number)
 
     assert heard() == before | {"plans": ["4012", "D1"], "P2": [("4012", None)] * 4 + ["4012"], "T1": [("D1", "North")] * 4 + ["D1"]}
 
@@ -343,23 +346,23 @@ def heard() -> dict[str, list[object]]:
 def test_only_administrators_decide_on_names_and_the_journal_keeps_it(folder: Path) -> None:
     for role in set(Role) - {Role.ADMIN}:
         for work in (
-            lambda viewer: naming.merge(viewer, "advisor", "4012", "D1"),
-            lambda viewer: naming.keep_apart(viewer, "advisor", "4012", "D1"),
-            lambda viewer: naming.undo(viewer, 1),
-            naming.find_decisions,
-            lambda viewer: naming.find_names(viewer, "queue"),
-            lambda viewer: suggesting.find_suggestions(viewer, "advisor"),
+            lambda viewer: name_decisions.merge(viewer, "advisor", "4012", "D1"),
+            lambda viewer: name_decisions.keep_apart(viewer, "advisor", "4012", "D1"),
+            lambda viewer: name_decisions.undo(viewer, 1),
+            name_decisions.find_decisions,
+            lambda viewer: name_decisions.find_names(viewer, "queue"),
+            lambda viewer: name_suggestions.find_suggestions(viewer, "advisor"),
         ):
             with pytest.raises(AccessDenied):
                 work(Viewer("someone", role))
 
     admin = Viewer("root", Role.ADMIN)
-    number, _contacts = naming.merge(admin, "advisor", "4012", "D1")
-    naming.undo(admin, number)
+    number, _contacts = name_decisions.merge(admin, "advisor", "4012", "D1")
+    name_decisions.undo(admin, number)
     with store.reading() as session:
         acts = session.execute(sa.select(JournalRow.actor, JournalRow.action, JournalRow.object).where(JournalRow.action.like("names_%"))).all()
         assert acts == [("root", "names_merged", "advisor: 4012"), ("root", "names_undone", "advisor: 4012")]
-        assert journal.verify(session).ok
+        assert audit_log.verify(session).ok
 
 
 def test_an_administrator_merges_and_undoes_on_the_page(folder: Path, open_app: Callable[..., AppTest], add_person: Callable[..., str]) -> None:

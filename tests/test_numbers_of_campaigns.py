@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from qa_core import ingest, query
-from qa_core.access import Viewer
-from qa_core.commands import run
+from qa_core import ingest
+from qa_core.access.roles import Viewer
+from qa_core.cli import run
+from qa_core.metrics import query
 from tests.imported import bring, find_contacts, find_facts
 
 SYSTEM = Viewer.SYSTEM

@@ -15,12 +15,13 @@ from centres import add_people, land, land_spend
 from python_calamine import CalamineWorkbook
 from test_reconciliation import ADVISORS, DAYS, FIRST, TEAMS, make_contacts, make_evaluations, make_rounds
 
-from qa_core import exports, figures, kpis, query
-from qa_core.access import Viewer
-from qa_core.commands import run
-from qa_core.kpis import Kind
-from qa_core.records import store
-from qa_core.slices import Filters, Period
+from qa_core.access.roles import Viewer
+from qa_core.analysis import exports
+from qa_core.cli import run
+from qa_core.metrics import formatting, kpis, query
+from qa_core.metrics.dimensions import Filters, Period
+from qa_core.metrics.kpis import Kind
+from qa_core.storage.records import store
 from qa_core.ui import cards
 from qa_core.ui.filter_bar import Look
 
@@ -60,7 +61,7 @@ def drawn(centre: Path) -> Path:
 def test_every_kpi_reads_the_same_on_its_tile_in_both_files_and_on_the_command_line(drawn: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = list(query.measure(SYSTEM, KEYS, (), WHERE).itertuples())
     assert {row.kpi for row in rows} == set(KEYS)
-    measured = [None if figures.is_missing(row.value) else row.value for row in rows]
+    measured = [None if formatting.is_missing(row.value) else row.value for row in rows]
     assert sum(value is not None for value in measured) > len(KEYS) / 2
 
     asked = exports.parameters(KEYS, (), WHERE)
@@ -78,7 +79,7 @@ def test_every_kpi_reads_the_same_on_its_tile_in_both_files_and_on_the_command_l
 
     look = Look(where=WHERE, currency="EUR")
     for row, line in zip(rows, filed, strict=True):
-        if not figures.is_missing(row.value):
+        if not formatting.is_missing(row.value):
             assert cards.build_tile(row, look).value.lstrip("−-") == line["As shown"].lstrip("'").lstrip("−-"), row.kpi
 
 
@@ -89,7 +90,7 @@ def test_the_parts_of_every_cut_add_up_to_the_whole(drawn: Path, kpi: kpis.Kpi) 
         parts = query.measure(SYSTEM, (kpi.key,), (dimension,), WHERE)
         for name in ("numerator", "denominator"):
             total, summed = getattr(whole, name), parts[name].fillna(0).sum()
-            if figures.is_missing(total):
+            if formatting.is_missing(total):
                 continue
             if dimension in SHARED.get(kpi.key, SHARED_BY_EVALUATIONS):
                 assert summed >= total - 1e-9, (dimension, name)

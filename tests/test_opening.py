@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from qa_core import query
-from qa_core.access import Role, Viewer
-from qa_core.commands import run
-from qa_core.conventions import opening, sites
-from qa_core.conventions.opening import Span
-from qa_core.errors import AccessDenied, Misuse, Refusal
+from qa_core.access.roles import Role, Viewer
+from qa_core.base.errors import AccessDenied, Misuse, Refusal
+from qa_core.centre.rules import opening_hours, site_hours
+from qa_core.centre.rules.opening_hours import Span
+from qa_core.cli import run
+from qa_core.metrics import query
 from tests.imported import bring, find_contacts, find_facts
 
 SYSTEM = Viewer.SYSTEM
@@ -37,7 +37,7 @@ no team late,2026-03-02 20:00,,abandoned,inbound
 no team,2026-03-02 10:00,,abandoned,inbound
 other site late,2026-03-02 20:00,South,abandoned,inbound
 """
-WEEK = opening.parse_hours(["mon-fri=09:00-18:00"])
+WEEK = opening_hours.parse_hours(["mon-fri=09:00-18:00"])
 CLOSED = ["at the end", "before", "may day", "no team late", "sunday"]
 
 
@@ -58,7 +58,7 @@ def test_without_hours_nothing_is_closed(folder: Path) -> None:
 
 
 def test_contacts_outside_hours_are_closed_at_import_and_leave_what_was_received(folder: Path) -> None:
-    sites.set_opening(SYSTEM, "Lyon", WEEK)
+    site_hours.set_opening(SYSTEM, "Lyon", WEEK)
 
     report = bring(folder, "contacts", CALLS)
 
@@ -71,18 +71,18 @@ def test_past_contacts_follow_when_hours_change_and_read_as_before_without_them(
     bring(folder, "contacts", CALLS)
     facts = find_facts()
 
-    assert sites.set_opening(SYSTEM, "Lyon", WEEK) == 5
+    assert site_hours.set_opening(SYSTEM, "Lyon", WEEK) == 5
     assert find_closed() == CLOSED
-    assert sites.set_opening(SYSTEM, "Lyon", opening.parse_hours(["mon-sun=08:00-24:00"]), calendar="none") == 5
+    assert site_hours.set_opening(SYSTEM, "Lyon", opening_hours.parse_hours(["mon-sun=08:00-24:00"]), calendar="none") == 5
     assert find_closed() == []
     assert find_facts() == facts
-    sites.set_opening(SYSTEM, "Lyon", WEEK)
-    sites.set_opening(SYSTEM, "Lyon", ())
+    site_hours.set_opening(SYSTEM, "Lyon", WEEK)
+    site_hours.set_opening(SYSTEM, "Lyon", ())
     assert find_facts() == facts
 
 
 def test_the_same_file_again_changes_nothing(folder: Path) -> None:
-    sites.set_opening(SYSTEM, "Lyon", WEEK)
+    site_hours.set_opening(SYSTEM, "Lyon", WEEK)
     bring(folder, "contacts", CALLS)
 
     report = bring(folder, "contacts", CALLS + "\n")
@@ -93,25 +93,25 @@ def test_the_same_file_again_changes_nothing(folder: Path) -> None:
 def test_alsace_moselle_keeps_good_friday(folder: Path) -> None:
     bring(folder, "contacts", CALLS)
 
-    sites.set_opening(SYSTEM, "Lyon", WEEK, calendar="alsace-moselle")
+    site_hours.set_opening(SYSTEM, "Lyon", WEEK, calendar="alsace-moselle")
 
     assert find_closed() == sorted([*CLOSED, "good friday"])
-    assert opening.find_holidays("FR", "57", 2026).keys() - opening.find_holidays("FR", None, 2026).keys() == {date(2026, 4, 3), date(2026, 12, 26)}
+    assert opening_hours.find_holidays("FR", "57", 2026).keys() - opening_hours.find_holidays("FR", None, 2026).keys() == {date(2026, 4, 3), date(2026, 12, 26)}
 
 
 def test_a_site_may_be_open_on_public_holidays_and_closed_on_days_of_its_own(folder: Path) -> None:
     bring(folder, "contacts", CALLS)
 
-    sites.set_opening(SYSTEM, "Lyon", WEEK, calendar="none", closed_days=[date(2026, 3, 2)])
+    site_hours.set_opening(SYSTEM, "Lyon", WEEK, calendar="none", closed_days=[date(2026, 3, 2)])
 
     assert find_closed() == ["at the end", "before", "in hours", "no team", "no team late", "sunday"]
 
 
 def test_hours_hold_from_their_day(folder: Path) -> None:
     bring(folder, "contacts", CALLS)
-    sites.set_opening(SYSTEM, "Lyon", WEEK, calendar="none")
+    site_hours.set_opening(SYSTEM, "Lyon", WEEK, calendar="none")
 
-    sites.set_opening(SYSTEM, "Lyon", opening.parse_hours(["mon-fri=14:00-18:00"]), starts_on=date(2026, 4, 1))
+    site_hours.set_opening(SYSTEM, "Lyon", opening_hours.parse_hours(["mon-fri=14:00-18:00"]), starts_on=date(2026, 4, 1))
 
     assert find_closed() == ["at the end", "before", "good friday", "may day", "no team late", "sunday"]
 
@@ -119,16 +119,16 @@ def test_hours_hold_from_their_day(folder: Path) -> None:
 def test_hours_that_begin_one_day_say_nothing_of_the_days_before(folder: Path) -> None:
     bring(folder, "contacts", CALLS)
 
-    sites.set_opening(SYSTEM, "Lyon", opening.parse_hours(["mon-fri=14:00-18:00"]), starts_on=date(2026, 4, 1), calendar="none")
+    site_hours.set_opening(SYSTEM, "Lyon", opening_hours.parse_hours(["mon-fri=14:00-18:00"]), starts_on=date(2026, 4, 1), calendar="none")
 
     assert find_closed() == ["good friday", "may day"]
 
 
 def test_where_the_site_is_not_known_a_contact_is_closed_only_while_every_site_is(folder: Path) -> None:
     bring(folder, "contacts", CALLS)
-    sites.set_opening(SYSTEM, "Lyon", WEEK)
+    site_hours.set_opening(SYSTEM, "Lyon", WEEK)
 
-    sites.set_opening(SYSTEM, "Metz", opening.parse_hours(["mon-fri=09:00-22:00"]))
+    site_hours.set_opening(SYSTEM, "Metz", opening_hours.parse_hours(["mon-fri=09:00-22:00"]))
 
     assert "no team late" not in find_closed()
     assert "other site late" not in find_closed()
@@ -143,32 +143,32 @@ def test_where_the_site_is_not_known_a_contact_is_closed_only_while_every_site_i
     ],
 )
 def test_hours_are_read_as_people_write_them(text: str, spans: tuple[Span, ...]) -> None:
-    assert opening.parse_hours([text]) == spans
+    assert opening_hours.parse_hours([text]) == spans
 
 
 @pytest.mark.parametrize("text", ["monday=9-18", "mon", "mon=18-9", "mon=25:00-26:00", "mon=09:00", "mon=9-9", "=9-18"])
 def test_what_are_no_hours_is_refused(text: str) -> None:
     with pytest.raises(Misuse) as refusal:
-        opening.parse_hours([text])
+        opening_hours.parse_hours([text])
     assert refusal.value.code == "bad_hours"
 
 
 def test_a_site_or_calendar_that_nobody_knows_is_refused(folder: Path) -> None:
     with pytest.raises(Refusal) as refusal:
-        sites.set_opening(SYSTEM, "Nantes", WEEK)
+        site_hours.set_opening(SYSTEM, "Nantes", WEEK)
     assert refusal.value.code == "unknown_site"
     for calendar in ("Atlantis", "FR-99"):
         with pytest.raises(Misuse) as misuse:
-            sites.set_opening(SYSTEM, "Lyon", WEEK, calendar=calendar)
+            site_hours.set_opening(SYSTEM, "Lyon", WEEK, calendar=calendar)
         assert misuse.value.code == "unknown_calendar"
 
 
 def test_only_administrators_set_hours(folder: Path) -> None:
     for role in set(Role) - {Role.ADMIN}:
         with pytest.raises(AccessDenied):
-            sites.set_opening(Viewer("someone", role), "Lyon", WEEK)
+            site_hours.set_opening(Viewer("someone", role), "Lyon", WEEK)
         with pytest.raises(AccessDenied):
-            opening.find_sites(Viewer("someone", role))
+            opening_hours.find_sites(Viewer("someone", role))
 
 
 def test_the_command_line_sets_and_lists_hours(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -197,5 +197,5 @@ def test_an_administrator_sets_hours_on_the_page(folder: Path, open_app: Callabl
     assert not app.exception
     assert app.success[0].value == "Done: 5 contacts read otherwise for it."
     assert find_closed() == CLOSED
-    [lyon] = [site for site in opening.find_sites(SYSTEM) if site["site"] == "Lyon"]
+    [lyon] = [site for site in opening_hours.find_sites(SYSTEM) if site["site"] == "Lyon"]
     assert {(row["opens_at"], row["closes_at"]) for row in lyon["hours"]} == {("09:00", "18:00")}

@@ -10,15 +10,17 @@ import pytest
 import sqlalchemy as sa
 from streamlit.testing.v1 import AppTest
 
-from qa_core import daily, doctor, home
-from qa_core.access import Viewer
+from qa_core.access.roles import Viewer
+from qa_core.base import environment
+from qa_core.cli import doctor
 from qa_core.compliance import gates, overdue
 from qa_core.compliance.overdue import Overdue
-from qa_core.recordings import keeping
-from qa_core.records import store
-from qa_core.records.base import now
-from qa_core.records.evaluations import Grid
-from qa_core.records.listening import Calibration, CoachingPlan, Recording
+from qa_core.compliance.recordings import deletion
+from qa_core.quality import daily
+from qa_core.storage.records import store
+from qa_core.storage.records.base import now
+from qa_core.storage.records.evaluations import Grid
+from qa_core.storage.records.listening import Calibration, CoachingPlan, Recording
 from tests.centres import PARIS, add_people, contact, evaluation, land
 from tests.listening import accredit, inform, keep_audio, open_gates
 from tests.sounds import make
@@ -47,7 +49,7 @@ def test_a_new_centre_has_nothing_overdue(centre: Path) -> None:
 
 
 def test_contacts_name_their_customer_and_advisor_for_thirteen_months(centre: Path) -> None:
-    oldest = keeping.find_oldest_day(home.today(), 13)
+    oldest = deletion.find_oldest_day(environment.today(), 13)
     land(
         [
             contact(datetime.combine(oldest, time()), "young", **KEYS),
@@ -65,7 +67,7 @@ def test_contacts_name_their_customer_and_advisor_for_thirteen_months(centre: Pa
 
 def test_evaluations_are_kept_for_a_year_or_for_less_where_less_was_entered(centre: Path) -> None:
     add_people({"a1": "Ann"})
-    oldest = keeping.find_oldest_day(home.today(), 12)
+    oldest = deletion.find_oldest_day(environment.today(), 12)
     evaluate(start_of(oldest), start_of(oldest) - timedelta(seconds=1), datetime(2020, 1, 31, 22, 59, tzinfo=UTC), datetime(2020, 1, 31, 23, tzinfo=UTC))
 
     # The last but one was made at 23:59 in Paris on 31 January, the last one a minute later, on 1 February.
@@ -88,7 +90,7 @@ def test_calibrations_and_coaching_are_analyses_too(centre: Path) -> None:
 
 
 def test_a_recording_past_its_day_is_overdue_until_it_is_deleted(centre: Path, tmp_path: Path) -> None:
-    days = home.today() - timedelta(days=70), home.today() - timedelta(days=3)
+    days = environment.today() - timedelta(days=70), environment.today() - timedelta(days=3)
     land([contact(datetime.combine(day, time(9)), f"n{place}", notice_played=True) for place, day in enumerate(days)])
     open_gates()
     with store.writing() as session:
@@ -99,7 +101,7 @@ def test_a_recording_past_its_day_is_overdue_until_it_is_deleted(centre: Path, t
     gates.set_gate(SYSTEM, "recording_retention_months", "1")
     [found] = overdue.find(SYSTEM)
     assert (found.kind, found.count) == ("recordings", 1)
-    assert found.since == home.to_local(keeping.find_end(days[0], 1)).date() + timedelta(days=1)
+    assert found.since == environment.to_local(deletion.find_end(days[0], 1)).date() + timedelta(days=1)
 
     with store.writing() as session:  # the other one was imported under a rule that is stricter still
         session.execute(sa.update(Recording).where(Recording.contact_id == "n1").values(delete_after=datetime(2020, 7, 31, 21, 59, 59, tzinfo=UTC)))
@@ -141,5 +143,5 @@ def test_the_doctor_warns_of_what_is_overdue_and_calls_the_stores_well(late: Non
     state, detail = say_state("retention")
 
     assert state == "warn" and "Contacts with a customer key or an advisor: 2, overdue since 16 Feb 2021" in detail
-    home.secret("pseudonyms")  # as an import makes it
+    environment.secret("pseudonyms")  # as an import makes it
     assert doctor.is_well(doctor.examine())

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from qa_core import home
-from qa_core.access import Role, Viewer
+from qa_core.access.roles import Role, Viewer
+from qa_core.base import environment
 from qa_core.ui import menu
 
 PAGES = [page for pages in menu.MENU.values() for page in pages]
@@ -61,7 +61,7 @@ def test_each_role_is_led_to_its_first_page_and_opens_all_of_its_pages_and_no_ot
 
 
 def test_every_page_is_in_the_menu_once_and_none_lies_directly_under_pages() -> None:
-    files = sorted(path.relative_to(home.PROJECT / "pages").as_posix() for path in (home.PROJECT / "pages").rglob("*.py"))
+    files = sorted(path.relative_to(environment.PROJECT / "pages").as_posix() for path in (environment.PROJECT / "pages").rglob("*.py"))
 
     assert files == sorted(page.file for page in PAGES)
     assert all(file.count("/") == 1 for file in files)

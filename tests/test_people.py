@@ -8,18 +8,19 @@ from datetime import date
 import pytest
 import sqlalchemy as sa
 
-from qa_core import home, passwords, people
-from qa_core.access import Permission, Role, TeamSpan, Viewer
-from qa_core.errors import AccessDenied, Misuse, Refusal
-from qa_core.people import Act, Wanted
-from qa_core.records import store
-from qa_core.records.journal import JournalRow
-from qa_core.records.people import Account, Team
+from qa_core.access import accounts, passwords
+from qa_core.access.accounts import Act, Wanted
+from qa_core.access.roles import Permission, Role, TeamSpan, Viewer
+from qa_core.base import environment
+from qa_core.base.errors import AccessDenied, Misuse, Refusal
+from qa_core.storage.records import store
+from qa_core.storage.records.audit_log import JournalRow
+from qa_core.storage.records.people import Account, Team
 
 
 def viewer_of(username: str) -> Viewer:
     with store.reading() as session:
-        return people.get_viewer(session, username)
+        return accounts.get_viewer(session, username)
 
 
 def journal_of(username: str) -> list[str]:
@@ -69,14 +70,14 @@ def test_bounds_count_only_for_the_role_that_has_them(add_person: Callable[..., 
 
 def test_a_closed_account_and_an_unknown_one_are_the_same_nobody(add_person: Callable[..., str]) -> None:
     add_person("tom", "team_lead")
-    people.disable(Viewer.SYSTEM, "tom")
+    accounts.disable(Viewer.SYSTEM, "tom")
 
     for name in ("tom", "nobody"):
         with pytest.raises(AccessDenied) as refused:
             viewer_of(name)
         assert str(refused.value) == "You do not have access to this, or it does not exist."
 
-    people.enable(Viewer.SYSTEM, "tom")
+    accounts.enable(Viewer.SYSTEM, "tom")
     assert viewer_of("tom").role == Role.TEAM_LEAD
 
 
@@ -94,9 +95,9 @@ def test_every_change_ends_the_sessions_and_is_in_the_journal(change: str, add_p
     before = account_of("tom").token_version
 
     if change == "role":
-        people.change(Viewer.SYSTEM, "tom", Wanted(Role.EVALUATOR))
+        accounts.change(Viewer.SYSTEM, "tom", Wanted(Role.EVALUATOR))
     else:
-        getattr(people, change)(Viewer.SYSTEM, "tom")
+        getattr(accounts, change)(Viewer.SYSTEM, "tom")
 
     assert account_of("tom").token_version == before + 1
     assert journal_of("tom") == ["account_add", "account_change" if change == "role" else f"account_{change}"]
@@ -106,20 +107,20 @@ def test_every_change_ends_the_sessions_and_is_in_the_journal(change: str, add_p
 def test_only_an_administrator_manages_accounts(role: Role, centre) -> None:
     viewer = Viewer("x", role)
     for attempt in (
-        lambda: people.find_accounts(viewer),
-        lambda: people.add(viewer, "tom", "admin"),
-        lambda: people.change(viewer, "tom", Wanted(Role.ADMIN)),
-        lambda: people.disable(viewer, "tom"),
-        lambda: people.enable(viewer, "tom"),
-        lambda: people.reset(viewer, "tom"),
-        lambda: people.propose(viewer, Act.ADD, "tom", Wanted(Role.ADMIN)),
-        lambda: people.find_requests(viewer),
-        lambda: people.confirm(viewer, 1),
-        lambda: people.decline(viewer, 1),
-        lambda: people.find_teams(viewer),
-        lambda: people.find_sites(viewer),
-        lambda: people.find_advisors(viewer),
-        lambda: people.remove_demo_accounts(viewer),
+        lambda: accounts.find_accounts(viewer),
+        lambda: accounts.add(viewer, "tom", "admin"),
+        lambda: accounts.change(viewer, "tom", Wanted(Role.ADMIN)),
+        lambda: accounts.disable(viewer, "tom"),
+        lambda: accounts.enable(viewer, "tom"),
+        lambda: accounts.reset(viewer, "tom"),
+        lambda: accounts.propose(viewer, Act.ADD, "tom", Wanted(Role.ADMIN)),
+        lambda: accounts.find_requests(viewer),
+        lambda: accounts.confirm(viewer, 1),
+        lambda: accounts.decline(viewer, 1),
+        lambda: accounts.find_teams(viewer),
+        lambda: accounts.find_sites(viewer),
+        lambda: accounts.find_advisors(viewer),
+        lambda: accounts.remove_demo_accounts(viewer),
     ):
         with pytest.raises(AccessDenied):
             attempt()
@@ -131,7 +132,7 @@ def test_nobody_changes_their_own_account(add_person: Callable[..., str]) -> Non
     add_person("root", "admin")
     root = viewer_of("root")
 
-    for attempt in (lambda: people.disable(root, "root"), lambda: people.reset(root, "ROOT "), lambda: people.change(root, "root", Wanted(Role.DPO))):
+    for attempt in (lambda: accounts.disable(root, "root"), lambda: accounts.reset(root, "ROOT "), lambda: accounts.change(root, "root", Wanted(Role.DPO))):
         with pytest.raises(Refusal) as refused:
             attempt()
         assert refused.value.code == "own_account"
@@ -140,7 +141,7 @@ def test_nobody_changes_their_own_account(add_person: Callable[..., str]) -> Non
 def test_one_administrator_alone_may_do_all_that_there_is_nobody_to_confirm(add_person: Callable[..., str]) -> None:
     add_person("root", "admin")
 
-    assert people.add(viewer_of("root"), "dora", "dpo")
+    assert accounts.add(viewer_of("root"), "dora", "dpo")
 
 
 @pytest.mark.parametrize("role", [Role.DPO, Role.ADMIN, Role.EXECUTIVE])
@@ -152,57 +153,57 @@ def test_who_decides_over_others_takes_a_second_administrator_once_there_are_two
     root, bea = viewer_of("root"), viewer_of("bea")
 
     for attempt in (
-        lambda: people.add(root, "new", role),
-        lambda: people.change(root, "tom", Wanted(role)),
-        lambda: people.change(root, "old", Wanted(Role.EVALUATOR)),
-        lambda: people.disable(root, "old"),
-        lambda: people.reset(root, "old"),
+        lambda: accounts.add(root, "new", role),
+        lambda: accounts.change(root, "tom", Wanted(role)),
+        lambda: accounts.change(root, "old", Wanted(Role.EVALUATOR)),
+        lambda: accounts.disable(root, "old"),
+        lambda: accounts.reset(root, "old"),
     ):
         with pytest.raises(Refusal) as refused:
             attempt()
         assert refused.value.code == "second_administrator"
 
-    people.propose(root, Act.ADD, "new", Wanted(role, display_name="New"))
-    [request] = people.find_requests(bea)
+    accounts.propose(root, Act.ADD, "new", Wanted(role, display_name="New"))
+    [request] = accounts.find_requests(bea)
     assert (request.username, request.role, request.asked_by) == ("new", role, "root")
     with pytest.raises(Refusal):
-        people.confirm(root, request.id)
+        accounts.confirm(root, request.id)
     with pytest.raises(AccessDenied):
         viewer_of("new")
 
-    one_time = people.confirm(bea, request.id)
+    one_time = accounts.confirm(bea, request.id)
 
     assert viewer_of("new").role == role
     assert passwords.matches(one_time, account_of("new").password_hash) and account_of("new").must_change_password
     assert journal_of("new") == ["account_add_asked", "account_add"]
     with pytest.raises(Refusal):
-        people.confirm(bea, request.id)
+        accounts.confirm(bea, request.id)
 
 
 def test_a_request_that_is_turned_down_changes_nothing(add_person: Callable[..., str]) -> None:
     add_person("root", "admin")
     add_person("bea", "admin")
-    people.propose(viewer_of("root"), Act.DISABLE, "bea")
-    [request] = people.find_requests(viewer_of("bea"))
+    accounts.propose(viewer_of("root"), Act.DISABLE, "bea")
+    [request] = accounts.find_requests(viewer_of("bea"))
 
-    people.decline(viewer_of("bea"), request.id)
+    accounts.decline(viewer_of("bea"), request.id)
 
-    assert people.find_requests(viewer_of("root")) == []
+    assert accounts.find_requests(viewer_of("root")) == []
     assert viewer_of("bea").role == Role.ADMIN
 
 
 def test_a_lead_who_changes_teams_keeps_sight_of_the_time_they_led(add_person: Callable[..., str]) -> None:
     add_person("tom", "team_lead", teams=("Blue",), since=date(2025, 1, 1))
 
-    people.change(Viewer.SYSTEM, "tom", Wanted(Role.TEAM_LEAD, teams=("Red",), since=date(2026, 1, 1)))
+    accounts.change(Viewer.SYSTEM, "tom", Wanted(Role.TEAM_LEAD, teams=("Red",), since=date(2026, 1, 1)))
 
-    assert viewer_of("tom").led == (TeamSpan("Blue", date(2025, 1, 1), home.today()), TeamSpan("Red", date(2026, 1, 1), None))
+    assert viewer_of("tom").led == (TeamSpan("Blue", date(2025, 1, 1), environment.today()), TeamSpan("Red", date(2026, 1, 1), None))
 
 
 def test_an_advisor_s_account_finds_the_advisor_by_name(add_person: Callable[..., str]) -> None:
     add_person("adam", "advisor", advisor_id="a17")
     with store.writing() as session:
-        session.get(people.Advisor, "a17").name = "Adam Roy"
+        session.get(accounts.Advisor, "a17").name = "Adam Roy"
 
     add_person("adam2", "advisor", advisor_id="adam roy")
 
@@ -212,15 +213,15 @@ def test_an_advisor_s_account_finds_the_advisor_by_name(add_person: Callable[...
 @pytest.mark.parametrize("name", ["", " ", "a b", "-x", "x" * 81, "a/b", "a\nb", "<b>"])
 def test_a_username_that_a_sign_in_form_could_not_carry_is_refused(name: str, centre) -> None:
     with pytest.raises(Misuse):
-        people.add(Viewer.SYSTEM, name, "admin")
+        accounts.add(Viewer.SYSTEM, name, "admin")
 
 
 def test_the_same_name_in_capitals_is_the_same_person(add_person: Callable[..., str]) -> None:
-    people.add(Viewer.SYSTEM, "Lea.Martin@centre", "manager")
+    accounts.add(Viewer.SYSTEM, "Lea.Martin@centre", "manager")
 
     assert viewer_of("lea.martin@CENTRE").username == "lea.martin@centre"
     with pytest.raises(Refusal) as refused:
-        people.add(Viewer.SYSTEM, "LEA.MARTIN@centre", "manager")
+        accounts.add(Viewer.SYSTEM, "LEA.MARTIN@centre", "manager")
     assert refused.value.code == "username_taken"
 
 

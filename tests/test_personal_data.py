@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 
-from qa_core.evaluations.personal_data import KINDS, MASK, find_personal_data, mask
+from qa_core.base.masking import KINDS, MASK, find_personal_data, mask
 
 PHONES = (
     "06 12 34 56 78", "0612345678", "06.12.34.56.78", "07-81-22-33-44", "01 42 68 53 00", "+33 6 12 34 56 78", "+33612345678", "0033 6 12 34 56 78",

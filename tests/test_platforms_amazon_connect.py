@@ -8,7 +8,7 @@ from typing import Any
 
 from platforms import pick, stage
 
-from qa_core.access import Viewer
+from qa_core.access.roles import Viewer
 from qa_core.ingest import run
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from platforms import pick, stage
 
-from qa_core.ingest.identity import Pseudonyms
+from qa_core.ingest.pseudonyms import Pseudonyms
 
 
 def csv_row(

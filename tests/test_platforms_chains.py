@@ -12,7 +12,7 @@ import pytest
 from imported import find_contacts
 
 from qa_core import ingest
-from qa_core.access import Viewer
+from qa_core.access.roles import Viewer
 
 COLUMNS = ("started_at", "direction", "advisor_id", "outcome", "wait_seconds", "talk_seconds", "transfers")
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from platforms import pick, stage
 
-from qa_core.errors import Refusal
-from qa_core.ingest.identity import Pseudonyms
+from qa_core.base.errors import Refusal
+from qa_core.ingest.pseudonyms import Pseudonyms
 
 
 def conversation(own: str, end: str | None = "2026-01-05T10:05:00.000Z", agent: bool = True) -> dict[str, Any]:

@@ -17,7 +17,7 @@ import test_platforms_json_exports as json_exports
 import test_profiles_of_platforms as tables
 from platforms import stage
 
-from qa_core.errors import Refusal
+from qa_core.base.errors import Refusal
 
 T = cisco.T
 EXPORTS = {

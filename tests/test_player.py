@@ -10,12 +10,11 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from qa_core import recordings
-from qa_core.compliance import accreditations
-from qa_core.errors import AccessDenied
-from qa_core.recordings import absence, listenings
-from qa_core.records import store
-from qa_core.records.listening import Playback, Recording
+from qa_core.base.errors import AccessDenied
+from qa_core.compliance import accreditations, recordings
+from qa_core.compliance.recordings import absence, playback_list
+from qa_core.storage.records import store
+from qa_core.storage.records.listening import Playback, Recording
 from qa_core.ui import player, server
 from tests import hearing
 
@@ -116,14 +115,14 @@ def test_advisors_see_each_listening_of_others_to_their_calls_with_its_reason(ca
     listen("eve", "heard", "evaluation", "scored 7")
     listen("ann", "heard", recordings.OWN, "my own call")
 
-    found = listenings.find_own(hearing.viewer_of("ann"))
+    found = playback_list.find_own(hearing.viewer_of("ann"))
     assert [(item.contact_id, item.listener, item.purpose, item.reason) for item in found] == [
         ("heard", "eve", "evaluation", "scored 7"),
         ("unheard", "lea", "training", "Prepares Thursday's coaching"),
     ]
-    assert listenings.find_own(hearing.viewer_of("bob")) == []
+    assert playback_list.find_own(hearing.viewer_of("bob")) == []
     with pytest.raises(AccessDenied):
-        listenings.find_own(hearing.viewer_of("lea"))
+        playback_list.find_own(hearing.viewer_of("lea"))
 
     app = open_app("ann", "my_quality")
     assert not app.exception

@@ -13,14 +13,18 @@ import pytest
 import sqlalchemy as sa
 from imported import CALLS, SURVEYS, TRACKING, bring, find_evaluations, find_facts, find_memberships, find_waiting
 
-from qa_core import demo, doctor, ingest, journal, passwords, people, query, sign_in
-from qa_core.access import Viewer
-from qa_core.conventions import naming
-from qa_core.errors import Refusal
-from qa_core.records import store
-from qa_core.records.journal import JournalRow
-from qa_core.records.people import Account, SignInThrottle
-from qa_core.sign_in import Browser
+from qa_core import ingest
+from qa_core.access import accounts, passwords, sessions
+from qa_core.access.roles import Viewer
+from qa_core.access.sessions import Browser
+from qa_core.base.errors import Refusal
+from qa_core.centre.rules import name_decisions
+from qa_core.cli import demo, doctor
+from qa_core.metrics import query
+from qa_core.storage import audit_log
+from qa_core.storage.records import store
+from qa_core.storage.records.audit_log import JournalRow
+from qa_core.storage.records.people import Account, SignInThrottle
 
 SERVER = os.environ.get("QA_TEST_POSTGRESQL_URL", "")
 pytestmark = [
@@ -58,8 +62,8 @@ def bring_all(folder: Path) -> None:
     bring(folder, "evaluations", EVALUATIONS)
     report = bring(folder, "contacts", CALLS.replace("C1,", "D1,").replace("Diane", "Diana"))
     ingest.undo(Viewer.SYSTEM, report.batch_id)
-    naming.merge(Viewer.SYSTEM, "advisor", "Becky", "Diane")
-    naming.merge(Viewer.SYSTEM, "campaign", "Summer", "Spring")
+    name_decisions.merge(Viewer.SYSTEM, "advisor", "Becky", "Diane")
+    name_decisions.merge(Viewer.SYSTEM, "campaign", "Summer", "Spring")
 
 
 def everything() -> list[object]:
@@ -80,28 +84,28 @@ def test_the_same_files_make_the_same_centre(postgresql: Path, tmp_path_factory:
 def test_a_demo_centre_stands_and_goes(postgresql: Path) -> None:
     demo.build(Viewer.SYSTEM, months=2, advisors=6, contacts=300, seed=7)
     with store.reading() as session:
-        lead = people.get_viewer(session, "lead")
+        lead = accounts.get_viewer(session, "lead")
     assert query.measure(lead, ("received",))["value"][0] > 0
     demo.remove(Viewer.SYSTEM)
-    assert people.find_accounts(Viewer.SYSTEM) == []
+    assert accounts.find_accounts(Viewer.SYSTEM) == []
 
 
 def test_a_cut_journal_is_noticed(postgresql: Path) -> None:
     for username in ("ann", "bob"):
-        people.add(Viewer.SYSTEM, username, "admin")
+        accounts.add(Viewer.SYSTEM, username, "admin")
     with store.writing() as session:
-        assert journal.verify(session).ok
+        assert audit_log.verify(session).ok
         session.execute(sa.delete(JournalRow).where(JournalRow.seq == 2))
     with store.reading() as session:
-        assert journal.verify(session) == journal.Verification(1, False, 2, is_cut=True)
+        assert audit_log.verify(session) == audit_log.Verification(1, False, 2, is_cut=True)
 
 
 def test_tries_at_once_are_all_counted_and_all_answered(postgresql: Path) -> None:
-    people.add(Viewer.SYSTEM, "tom", "manager")
+    accounts.add(Viewer.SYSTEM, "tom", "manager")
 
     def attempt(_position: int) -> str:
         with pytest.raises(Refusal) as refused:
-            sign_in.sign_in("tom", "Not-the-password-1", HERE)
+            sessions.sign_in("tom", "Not-the-password-1", HERE)
         return refused.value.code
 
     with ThreadPoolExecutor(8) as pool:
@@ -109,13 +113,13 @@ def test_tries_at_once_are_all_counted_and_all_answered(postgresql: Path) -> Non
     assert codes.count("sign_in_failed") == 5 and codes.count("too_many_tries") == 11
     with store.reading() as session:
         assert sorted(session.scalars(sa.select(SignInThrottle.failures))) == [5, 5]
-        assert journal.verify(session).ok
+        assert audit_log.verify(session).ok
 
 
 def test_one_of_two_who_take_a_name_at_once_is_told(postgresql: Path) -> None:
     def add(_position: int) -> str:
         try:
-            people.add(Viewer.SYSTEM, "ann", "manager")
+            accounts.add(Viewer.SYSTEM, "ann", "manager")
         except Refusal as refusal:
             return refusal.code
         return "added"

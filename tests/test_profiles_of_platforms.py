@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from platforms import pick, stage
 
-from qa_core.errors import Refusal
-from qa_core.ingest.identity import Pseudonyms
+from qa_core.base.errors import Refusal
+from qa_core.ingest.pseudonyms import Pseudonyms
 
 LOG = (
     "Call Time,Caller ID,Destination,Trunk,Did,Status,Ringing,Talking,Total Duration\n"

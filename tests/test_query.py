@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from centres import PARIS, add_people, contact, evaluation, land, land_spend
 
-from qa_core import query
-from qa_core.access import Permission, Role, TeamSpan, Viewer
-from qa_core.errors import AccessDenied, Misuse, Refusal
-from qa_core.records import store
-from qa_core.slices import Filters, Period
+from qa_core.access.roles import Permission, Role, TeamSpan, Viewer
+from qa_core.base.errors import AccessDenied, Misuse, Refusal
+from qa_core.metrics import query
+from qa_core.metrics.dimensions import Filters, Period
+from qa_core.storage.records import store
 
 SYSTEM = Viewer.SYSTEM
 MANAGER = Viewer("max", Role.MANAGER, managed_teams=("Nord",))
@@ -147,7 +147,7 @@ def test_unknown_names_are_misuse_and_impossible_cuts_are_refused(two_teams: Pat
 
 
 def test_an_empty_lake_has_one_no_data_row_per_kpi_and_no_groups(centre: Path) -> None:
-    from qa_core import kpis
+    from qa_core.metrics import kpis
 
     frame = query.measure(SYSTEM, tuple(kpis.BY_KEY))
     assert len(frame) == len(kpis.ALL)

@@ -18,9 +18,10 @@ import xlsxwriter
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from qa_core.errors import Refusal
-from qa_core.ingest import blocks, read
-from qa_core.ingest.options import ImportOptions
+from qa_core.base.errors import Refusal
+from qa_core.files import text_blocks
+from qa_core.files.options import ImportOptions
+from qa_core.ingest.columns import table_reader
 from tests.mutants import mutate
 
 REAL = os.environ.get("QA_REAL_DATA")
@@ -48,7 +49,7 @@ def write(folder: Path, content: str | bytes, name: str = "calls.csv") -> Path:
 
 def stage(path: Path, kind: str = "contacts", **options):
     """The staged file and its rows by line; the accounting identity holds for every one of them."""
-    staged = read.stage(path, kind, ImportOptions(**options))
+    staged = table_reader.stage(path, kind, ImportOptions(**options))
     assert staged.read == staged.staged + staged.rejected + sum(staged.skipped_kinds.values()) + sum(staged.folded_kinds.values())
     assert sum(staged.reasons.values()) == staged.rejected == pq.read_metadata(staged.rejected_rows).num_rows
     rows = sorted(pq.read_table(staged.rows).to_pylist(), key=lambda row: row["line"])
@@ -57,7 +58,7 @@ def stage(path: Path, kind: str = "contacts", **options):
 
 def refuse(path: Path, kind: str = "contacts", **options) -> Refusal:
     with pytest.raises(Refusal) as refused:
-        read.stage(path, kind, ImportOptions(**options))
+        table_reader.stage(path, kind, ImportOptions(**options))
     assert str(refused.value)
     return refused.value
 
@@ -425,7 +426,7 @@ def test_evaluations_wide_have_a_row_per_criterion(tmp_path):
 
 def test_progress_is_told(tmp_path):
     told = []
-    read.stage(write(tmp_path, CALLS), "contacts", None, lambda done, share: told.append((done, share)))
+    table_reader.stage(write(tmp_path, CALLS), "contacts", None, lambda done, share: told.append((done, share)))
     assert told[-1][0] == 3 and told[-1][1] == 1
 
 
@@ -444,7 +445,7 @@ def test_any_table_in_any_dialect_is_read_back_the_same(tmp_path, monkeypatch, d
     texts = data.draw(st.lists(st.tuples(cells, st.text(st.sampled_from('a"\n,;é|'), max_size=5)), min_size=1, max_size=12))
     delimiter = data.draw(st.sampled_from([",", ";", "\t", "|"]))
     encoding = data.draw(st.sampled_from(["utf-8", "utf-8-sig", "cp1252", "utf-16"]))
-    monkeypatch.setattr(blocks, "BLOCK_BYTES", data.draw(st.sampled_from([16, 200, 1 << 20])))
+    monkeypatch.setattr(text_blocks, "BLOCK_BYTES", data.draw(st.sampled_from([16, 200, 1 << 20])))
     out = io.StringIO()
     writer = csv.writer(
         out,

@@ -18,15 +18,15 @@ from centres import PARIS, add_people, contact, evaluation, land, land_spend
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from qa_core import kpis, query
-from qa_core import settings as declared_settings
-from qa_core.access import Role, TeamSpan, Viewer
-from qa_core.records import store
-from qa_core.records.base import now
-from qa_core.records.evaluations import Evaluation, Grid
-from qa_core.records.listening import Calibration, CalibrationContact, Playback, Recording
-from qa_core.records.steering import SettingValue
-from qa_core.slices import DIMENSIONS, Filters, Period
+from qa_core.access.roles import Role, TeamSpan, Viewer
+from qa_core.centre import settings as declared_settings
+from qa_core.metrics import kpis, query
+from qa_core.metrics.dimensions import DIMENSIONS, Filters, Period
+from qa_core.storage.records import store
+from qa_core.storage.records.base import now
+from qa_core.storage.records.evaluations import Evaluation, Grid
+from qa_core.storage.records.listening import Calibration, CalibrationContact, Playback, Recording
+from qa_core.storage.records.steering import SettingValue
 
 FIRST = datetime(2026, 3, 10, 8)  # the clock changes on 29 March
 DAYS = 45

@@ -19,19 +19,22 @@ from listening import accredit, keep_audio, open_gates
 from starlette.applications import Starlette
 from streamlit.web.server.starlette.starlette_app_utils import generate_xsrf_token_string
 
-from qa_core import daily, home, journal, people, recordings, sign_in
-from qa_core.access import Viewer
-from qa_core.compliance import accreditations, gates
-from qa_core.errors import AccessDenied, Refusal
-from qa_core.recordings import keeping, playing, vault
-from qa_core.records import store
-from qa_core.records.base import now
-from qa_core.records.evaluations import Grid
-from qa_core.records.journal import JournalRow
-from qa_core.records.listening import Calibration, CalibrationContact, Draw, DrawnContact, ListeningPlan, Playback, Recording
+from qa_core.access import accounts, sessions
+from qa_core.access.roles import Viewer
+from qa_core.base import environment
+from qa_core.base.errors import AccessDenied, Refusal
+from qa_core.compliance import accreditations, gates, recordings
+from qa_core.compliance.recordings import deletion, playback, vault
+from qa_core.quality import daily
+from qa_core.storage import audit_log
+from qa_core.storage.records import store
+from qa_core.storage.records.audit_log import JournalRow
+from qa_core.storage.records.base import now
+from qa_core.storage.records.evaluations import Grid
+from qa_core.storage.records.listening import Calibration, CalibrationContact, Draw, DrawnContact, ListeningPlan, Playback, Recording
 from qa_core.ui import browser, server
 
-TODAY = home.today()
+TODAY = environment.today()
 MORNING = datetime.combine(TODAY, datetime.min.time()) + timedelta(hours=9) - timedelta(days=3)
 KEY = ("generic", "n1")
 
@@ -67,7 +70,7 @@ def heard(centre: Path, add_person: Callable[..., str], tmp_path: Path) -> int:
 
 def viewer_of(username: str) -> Viewer:
     with store.reading() as session:
-        return people.get_viewer(session, username)
+        return accounts.get_viewer(session, username)
 
 
 def may_play(username: str, purpose: str | None = None) -> bool:
@@ -128,7 +131,7 @@ def test_a_call_that_may_not_be_kept_is_heard_by_nobody_from_that_moment_on(hear
     land([contact(MORNING, "n1", team="Nord", advisor_id="a1", **{"notice_played": True} | flag)], "later")
 
     assert [may_play(name) for name in ("max", "lea", "eve", "ann")] == [False] * 4
-    assert keeping.delete_forbidden("system") == 1
+    assert deletion.delete_forbidden("system") == 1
     with store.reading() as session:
         row = session.get_one(Recording, heard)
         assert (row.file_name, row.peaks, row.deleted_because) == (
@@ -137,7 +140,7 @@ def test_a_call_that_may_not_be_kept_is_heard_by_nobody_from_that_moment_on(hear
             {"customer_objected": "objected", "notice_played": "no_notice"}.get(*flag, *flag),
         )
         assert session.scalar(sa.select(JournalRow.object).order_by(JournalRow.seq.desc()).limit(1)) == "generic/n1"
-        assert journal.verify(session).ok
+        assert audit_log.verify(session).ok
     assert [path for path in vault.folder().rglob("*") if path.is_file()] == []
 
 
@@ -183,7 +186,7 @@ def test_a_shorter_retention_holds_for_what_is_kept_already(heard: int) -> None:
     assert recordings.find_expired(Viewer.SYSTEM, TODAY + timedelta(days=40)) == []
     gates.set_gate(Viewer.SYSTEM, "recording_retention_months", "1")
 
-    assert recordings.find_playable(viewer_of("max"), *KEY).last_moment == keeping.find_end(MORNING.date(), 1)
+    assert recordings.find_playable(viewer_of("max"), *KEY).last_moment == deletion.find_end(MORNING.date(), 1)
     assert recordings.find_expired(Viewer.SYSTEM, TODAY + timedelta(days=40)) == [heard]
     assert recordings.find_expired(Viewer.SYSTEM) == []
 
@@ -195,8 +198,8 @@ class Wire:
         self.cookies = {"_streamlit_xsrf": generate_xsrf_token_string(bytes(16))}
         if username:
             here = browser.build(self.cookies, {"host": "localhost"}, "127.0.0.1")
-            self.cookies[browser.COOKIE] = sign_in.sign_in(username, PASSWORD, here)
-            self.signed_in = sign_in.resume(self.cookies[browser.COOKIE], here)
+            self.cookies[browser.COOKIE] = sessions.sign_in(username, PASSWORD, here)
+            self.signed_in = sessions.resume(self.cookies[browser.COOKIE], here)
 
     def ticket(self, recording_id: int, purpose: str = "evaluation", reason: str = "drawn in May") -> str:
         return recordings.make_ticket(self.signed_in, recording_id, purpose, reason)
@@ -292,11 +295,11 @@ def test_a_link_is_worth_nothing_elsewhere_later_or_changed(heard: int, monkeypa
     assert eve.ask("/audio/x.y")[0] == 404
     assert plays() == ([], [])
     assert eve.ask(address)[0] == 200
-    clock = itertools.count(int(playing.time.time()) + 61)
-    monkeypatch.setattr(playing.time, "time", lambda: next(clock))
+    clock = itertools.count(int(playback.time.time()) + 61)
+    monkeypatch.setattr(playback.time, "time", lambda: next(clock))
     assert eve.ask(late)[0] == 404  # not begun within the minute
     assert eve.ask(address, "bytes=0-9")[0] == 206  # begun in time, it goes on
-    monkeypatch.setattr(playing.time, "time", lambda: next(clock) + playing.SECONDS_BEYOND)
+    monkeypatch.setattr(playback.time, "time", lambda: next(clock) + playback.SECONDS_BEYOND)
     assert eve.ask(address, "bytes=0-9")[0] == 404
     assert len(plays()[0]) == 1
 
@@ -309,7 +312,7 @@ def test_a_listening_that_goes_on_stops_when_its_ground_ends(heard: int, ending:
 
     match ending:
         case "account":
-            people.disable(Viewer.SYSTEM, "eve")
+            accounts.disable(Viewer.SYSTEM, "eve")
         case "accreditation":
             for item in accreditations.find_all(Viewer.SYSTEM):
                 accreditations.end(Viewer.SYSTEM, item.id)
@@ -341,7 +344,7 @@ def test_nobody_listens_without_a_reason_or_before_the_gates_are_open(heard: int
 
 
 def test_an_advisor_hears_the_own_call_once_its_evaluation_is_published(heard: int) -> None:
-    from qa_core.records.evaluations import Evaluation
+    from qa_core.storage.records.evaluations import Evaluation
 
     ann = Wire("ann")
     assert ann.ask(ann.ticket(heard, "own", "my evaluation"))[0] == 200

@@ -20,18 +20,21 @@ from centres import contact, land
 from imported import bring
 from listening import accredit, open_gates
 
-from qa_core import home, ingest, journal, lake, recordings
-from qa_core.access import Viewer
-from qa_core.errors import Misuse, Refusal
-from qa_core.ingest.options import ImportOptions
+from qa_core import ingest
+from qa_core.access.roles import Viewer
+from qa_core.base import environment
+from qa_core.base.errors import Misuse, Refusal
+from qa_core.compliance import recordings
+from qa_core.compliance.recordings import vault
+from qa_core.files.options import ImportOptions
 from qa_core.ingest.report import FileReport
-from qa_core.recordings import vault
-from qa_core.records import store
-from qa_core.records.imports import ImportBatch
-from qa_core.records.journal import JournalRow
-from qa_core.records.listening import Recording
+from qa_core.storage import audit_log, lake
+from qa_core.storage.records import store
+from qa_core.storage.records.audit_log import JournalRow
+from qa_core.storage.records.imports import ImportBatch
+from qa_core.storage.records.listening import Recording
 
-DAY = datetime.combine(home.today() - timedelta(days=3), datetime.min.time()) + timedelta(hours=9)
+DAY = datetime.combine(environment.today() - timedelta(days=3), datetime.min.time()) + timedelta(hours=9)
 HEADER = "file,contact_id,recorded_at,notice_played,purpose"
 
 
@@ -264,7 +267,7 @@ def test_an_objection_that_comes_later_deletes_the_audio_at_once(open_centre: Pa
     assert len(files()) == 1
     with store.reading() as session:
         assert session.scalar(sa.select(Recording.deleted_because).where(Recording.contact_id == "c1")) == because
-        assert journal.verify(session).ok
+        assert audit_log.verify(session).ok
     assert take(write(open_centre, "a.wav,c1,,,quality")).rejected == 1
 
 
@@ -294,7 +297,7 @@ def test_file_names_say_the_contact_by_a_pattern(open_centre: Path) -> None:
     assert stored() == [("generic", "c1", "quality"), ("generic", "c2", "quality"), ("other", "c5", "quality")]
     with store.reading() as session:
         at = session.scalar(sa.select(Recording.recorded_at).where(Recording.contact_id == "c1"))
-    assert f"{home.to_local(at):%H:%M:%S}" == "09:01:30"
+    assert f"{environment.to_local(at):%H:%M:%S}" == "09:01:30"
     assert take(folder, purpose="quality", pattern="{system}_{date}_{time}_{contact_id}").unchanged == 3
 
 
@@ -314,7 +317,7 @@ def test_a_single_file_is_named_after_its_contact_and_nothing_comes_without_a_pu
 
 def run_import(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "qa_core", "import", "recordings", *arguments, "--json"]
-    return subprocess.run(command, cwd=home.PROJECT, capture_output=True, text=True, check=False, **options)
+    return subprocess.run(command, cwd=environment.PROJECT, capture_output=True, text=True, check=False, **options)
 
 
 def test_a_full_disk_keeps_nothing_half_and_the_next_try_brings_all_once(open_centre: Path) -> None:
@@ -331,13 +334,15 @@ def test_a_full_disk_keeps_nothing_half_and_the_next_try_brings_all_once(open_ce
     assert len(files()) == 4
 
 
-@pytest.mark.parametrize("moment", ["qa_core.recordings.vault.write after", "qa_core.ingest.batches.start before", "qa_core.ingest.quarantine.write before"])
+@pytest.mark.parametrize(
+    "moment", ["qa_core.compliance.recordings.vault.write after", "qa_core.ingest.load.batches.start before", "qa_core.ingest.load.quarantine.write before"]
+)
 def test_an_import_that_is_killed_leaves_nothing_half(open_centre: Path, moment: str) -> None:
     for number in (1, 2):
         sounds.make(open_centre / "sent" / f"c{number}.wav", tone=100 * number)
     path = write(open_centre, *(f"c{number}.wav,c{number},,,quality" for number in (1, 2)))
 
-    killed = subprocess.run([sys.executable, "-m", "tests.killed_import", *moment.split(), "recordings", str(path)], cwd=home.PROJECT, check=False)
+    killed = subprocess.run([sys.executable, "-m", "tests.killed_import", *moment.split(), "recordings", str(path)], cwd=environment.PROJECT, check=False)
 
     assert killed.returncode == -signal.SIGKILL
     ingest.resume()
@@ -356,8 +361,8 @@ def test_an_objection_whose_import_was_killed_deletes_the_audio_at_the_next_star
     calls = open_centre / "calls.csv"
     calls.write_text(f"contact_id,started_at,customer_objected\nc1,{DAY + timedelta(minutes=1):%Y-%m-%d %H:%M},yes\n")
 
-    command = [sys.executable, "-m", "tests.killed_import", "qa_core.ingest.batches.finish", "before", "contacts", str(calls)]
-    subprocess.run(command, cwd=home.PROJECT, check=False)
+    command = [sys.executable, "-m", "tests.killed_import", "qa_core.ingest.load.batches.finish", "before", "contacts", str(calls)]
+    subprocess.run(command, cwd=environment.PROJECT, check=False)
 
     ingest.resume()
     assert (stored(), files()) == ([], [])

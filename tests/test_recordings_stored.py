@@ -12,7 +12,7 @@ import pytest
 import soundfile
 import sounds
 
-from qa_core.recordings import audio, keeping, vault
+from qa_core.compliance.recordings import audio, deletion, vault
 
 
 def blocks(size: int) -> bytes:
@@ -202,12 +202,12 @@ def test_tags_behind_the_sound_of_an_mp3_are_not_kept(tmp_path: Path) -> None:
     ],
 )
 def test_a_recording_ends_with_the_same_day_months_later(centre: Path, day: date, months: int, ends: str) -> None:
-    assert keeping.find_end(day, months).isoformat() == ends
+    assert deletion.find_end(day, months).isoformat() == ends
 
 
 def test_the_oldest_day_that_may_still_be_kept_is_the_first_whose_end_has_not_come() -> None:
     # Six months before 31 August is the end of February: what came on the 28th may still be there, to the end of 28 August.
-    assert keeping.find_oldest_day(date(2026, 8, 28), 6) == date(2026, 2, 28)
-    assert keeping.find_oldest_day(date(2026, 8, 29), 6) == date(2026, 3, 1)
-    assert keeping.find_oldest_day(date(2026, 11, 24), 6) == date(2026, 5, 24)
-    assert keeping.find_oldest_day(date(2026, 11, 24), 13) == date(2025, 10, 24)
+    assert deletion.find_oldest_day(date(2026, 8, 28), 6) == date(2026, 2, 28)
+    assert deletion.find_oldest_day(date(2026, 8, 29), 6) == date(2026, 3, 1)
+    assert deletion.find_oldest_day(date(2026, 11, 24), 6) == date(2026, 5, 24)
+    assert deletion.find_oldest_day(date(2026, 11, 24), 13) == date(2025, 10, 24)

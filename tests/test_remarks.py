@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from qa_core.errors import AccessDenied, Refusal
-from qa_core.evaluations import remarks
-from qa_core.records import store
-from qa_core.records.journal import JournalRow
+from qa_core.base.errors import AccessDenied, Refusal
+from qa_core.quality.evaluations import timed_comments
+from qa_core.storage.records import store
+from qa_core.storage.records.audit_log import JournalRow
 from tests import hearing
 
 
@@ -22,18 +22,18 @@ def draft(centre: Path, add_person: Callable[..., str]) -> int:
 
 
 def said(username: str, evaluation_id: int) -> list[tuple[float, str]]:
-    return [(entry.seconds, entry.text) for entry in remarks.find_remarks(hearing.viewer_of(username), evaluation_id).entries]
+    return [(entry.seconds, entry.text) for entry in timed_comments.find_remarks(hearing.viewer_of(username), evaluation_id).entries]
 
 
 def test_whoever_fills_the_grid_remarks_and_takes_back_while_it_is_a_draft(draft: int) -> None:
     eve = hearing.viewer_of("eve")
-    remarks.add_remark(eve, draft, 12.5, " The request is not heard ", "listening")
-    first = remarks.add_remark(eve, draft, 3, "Greets")
+    timed_comments.add_remark(eve, draft, 12.5, " The request is not heard ", "listening")
+    first = timed_comments.add_remark(eve, draft, 3, "Greets")
 
-    found = remarks.find_remarks(eve, draft)
+    found = timed_comments.find_remarks(eve, draft)
     assert [(entry.seconds, entry.text, entry.criterion) for entry in found.entries] == [(3, "Greets", None), (12.5, "The request is not heard", "listening")]
     assert found.entries[1].about.fr == "Écoute sans interrompre et reformule la demande" and found.is_open
-    remarks.remove_remark(eve, first)
+    timed_comments.remove_remark(eve, first)
     assert said("eve", draft) == [(12.5, "The request is not heard")]
     with store.reading() as session:
         rows = session.execute(sa.select(JournalRow.action, JournalRow.object).where(JournalRow.action.like("remark_%")).order_by(JournalRow.seq)).all()
@@ -41,13 +41,13 @@ def test_whoever_fills_the_grid_remarks_and_takes_back_while_it_is_a_draft(draft
 
 
 def test_nobody_else_writes_and_nobody_reads_before_it_is_published(draft: int) -> None:
-    number = remarks.add_remark(hearing.viewer_of("eve"), draft, 3, "Greets")
+    number = timed_comments.add_remark(hearing.viewer_of("eve"), draft, 3, "Greets")
     for username in ("ann", "bob", "lea"):
         viewer = hearing.viewer_of(username)
         for act in (
-            lambda viewer=viewer: remarks.add_remark(viewer, draft, 1, "Mine"),
-            lambda viewer=viewer: remarks.remove_remark(viewer, number),
-            lambda viewer=viewer: remarks.find_remarks(viewer, draft),
+            lambda viewer=viewer: timed_comments.add_remark(viewer, draft, 1, "Mine"),
+            lambda viewer=viewer: timed_comments.remove_remark(viewer, number),
+            lambda viewer=viewer: timed_comments.find_remarks(viewer, draft),
         ):
             with pytest.raises(AccessDenied):
                 act()
@@ -56,9 +56,12 @@ def test_nobody_else_writes_and_nobody_reads_before_it_is_published(draft: int) 
 
     assert [said(username, draft) for username in ("eve", "ann", "lea")] == [[(3, "Greets")]] * 3
     with pytest.raises(AccessDenied):
-        remarks.find_remarks(hearing.viewer_of("bob"), draft)
-    assert not any(remarks.find_remarks(hearing.viewer_of(username), draft).is_open for username in ("eve", "ann", "lea"))
-    for act in (lambda: remarks.add_remark(hearing.viewer_of("eve"), draft, 4, "Late"), lambda: remarks.remove_remark(hearing.viewer_of("eve"), number)):
+        timed_comments.find_remarks(hearing.viewer_of("bob"), draft)
+    assert not any(timed_comments.find_remarks(hearing.viewer_of(username), draft).is_open for username in ("eve", "ann", "lea"))
+    for act in (
+        lambda: timed_comments.add_remark(hearing.viewer_of("eve"), draft, 4, "Late"),
+        lambda: timed_comments.remove_remark(hearing.viewer_of("eve"), number),
+    ):
         with pytest.raises(Refusal) as caught:
             act()
         assert caught.value.code == "not_a_draft"
@@ -69,7 +72,7 @@ def test_a_remark_needs_words_a_moment_and_a_criterion_of_the_grid(draft: int) -
     codes = []
     for seconds, text, criterion in wrong:
         with pytest.raises(Refusal) as caught:
-            remarks.add_remark(hearing.viewer_of("eve"), draft, seconds, text, criterion)
+            timed_comments.add_remark(hearing.viewer_of("eve"), draft, seconds, text, criterion)
         codes.append(caught.value.code)
 
     assert codes == ["empty_remark", "long_remark", "bad_moment", "bad_moment", "unknown_criterion"]
@@ -77,7 +80,7 @@ def test_a_remark_needs_words_a_moment_and_a_criterion_of_the_grid(draft: int) -
 
 
 def test_numbers_and_addresses_are_masked(draft: int) -> None:
-    remarks.add_remark(hearing.viewer_of("eve"), draft, 1, "Calls back on 06 12 34 56 78 or jean@example.org")
+    timed_comments.add_remark(hearing.viewer_of("eve"), draft, 1, "Calls back on 06 12 34 56 78 or jean@example.org")
 
     ((_seconds, text),) = said("eve", draft)
     assert "56 78" not in text and "example" not in text and text.startswith("Calls back on")

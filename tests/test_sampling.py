@@ -14,22 +14,25 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from qa_core import commands, home, people, sampling
-from qa_core.access import Viewer
-from qa_core.errors import AccessDenied, Refusal
-from qa_core.query import listening as frames
-from qa_core.records import store
-from qa_core.records.base import now
-from qa_core.records.evaluations import Evaluation, Grid
-from qa_core.records.journal import JournalRow
-from qa_core.records.listening import Draw, DrawnContact, Recording
-from qa_core.records.people import Account
-from qa_core.sampling import drawing, frame
-from qa_core.slices import Period
+from qa_core import cli
+from qa_core.access import accounts
+from qa_core.access.roles import Viewer
+from qa_core.base import environment
+from qa_core.base.errors import AccessDenied, Refusal
+from qa_core.metrics.dimensions import Period
+from qa_core.metrics.query import sampling_frame as frames
+from qa_core.quality import sampling
+from qa_core.quality.sampling import allocation, frame_inputs
+from qa_core.storage.records import store
+from qa_core.storage.records.audit_log import JournalRow
+from qa_core.storage.records.base import now
+from qa_core.storage.records.evaluations import Evaluation, Grid
+from qa_core.storage.records.listening import Draw, DrawnContact, Recording
+from qa_core.storage.records.people import Account
 from tests import listening
 from tests.centres import add_people, contact, evaluation, land
 
-MONTH = home.today().replace(day=1)
+MONTH = environment.today().replace(day=1)
 LAST = MONTH - timedelta(days=1)
 FIRST = LAST.replace(day=1)
 """The last full month, so that nothing is too old to be listened to."""
@@ -54,7 +57,7 @@ def calls(advisor: str, count: int, **columns: Any) -> list[dict[str, Any]]:
 def plan(**changed: Any) -> dict[str, Any]:
     """The plan of the contract's example, over the last month."""
     content = {"name": "november", "purpose": "training", "from": FIRST, "to": LAST, "grid": "customer-service", "per_advisor": 4}
-    content |= {"maximum_per_advisor": 6, "strata": ["channel", "weekday"], "evaluators": ["eve"], "due": home.today()} | changed
+    content |= {"maximum_per_advisor": 6, "strata": ["channel", "weekday"], "evaluators": ["eve"], "due": environment.today()} | changed
     return {name: value for name, value in content.items() if value is not None}
 
 
@@ -76,7 +79,7 @@ def listened(add_person: Callable[..., str]) -> Callable[[list[dict[str, Any]]],
 
 def viewer_of(username: str) -> Viewer:
     with store.reading() as session:
-        return people.get_viewer(session, username)
+        return accounts.get_viewer(session, username)
 
 
 def keys(result: sampling.Result) -> list[str]:
@@ -237,7 +240,7 @@ def test_the_lake_draws_what_the_arithmetic_says(listened: Any) -> None:
     for row in contacts:
         cell = frames.SEPARATOR.join((row["channel"], str(row["local_start"].isoweekday())))
         strata.setdefault(row["advisor_id"], {}).setdefault(cell, []).append(("generic", row["contact_id"]))
-    expected = drawing.draw(strata, dict.fromkeys(strata, 4), 5, "november")
+    expected = allocation.draw(strata, dict.fromkeys(strata, 4), 5, "november")
     assert [(one.advisor_id, (one.source_system, one.contact_id)) for one in result.drawn] == expected
     assert Counter(one.advisor_id for one in result.drawn) == {"zoe": 4, "max": 4, "lea": 2}
     assert dict(result.short) == {"lea": 2}
@@ -342,8 +345,8 @@ def test_two_plans_of_half_a_month_limit_each_other_and_a_plan_of_whole_months_c
 
 
 def test_a_maximum_is_counted_over_whole_months() -> None:
-    assert frame.whole_months(Period(date(2026, 11, 30), date(2026, 12, 6))) == Period(date(2026, 11, 1), date(2026, 12, 31))
-    assert frame.whole_months(Period(date(2026, 11, 1), date(2026, 11, 30))) == Period(date(2026, 11, 1), date(2026, 11, 30))
+    assert frame_inputs.whole_months(Period(date(2026, 11, 30), date(2026, 12, 6))) == Period(date(2026, 11, 1), date(2026, 12, 31))
+    assert frame_inputs.whole_months(Period(date(2026, 11, 1), date(2026, 11, 30))) == Period(date(2026, 11, 1), date(2026, 11, 30))
 
 
 def test_evaluators_get_as_much_as_each_other_and_never_their_own_calls(listened: Any) -> None:
@@ -386,7 +389,7 @@ def test_managers_draw_within_their_own_teams_alone(listened: Any, add_person: A
 
 def test_an_evaluator_finds_what_waits_for_them_and_nobody_elses(listened: Any) -> None:
     listened([*calls("zoe", 10), *calls("max", 10)])
-    sampling.add_plan(SYSTEM, plan(evaluators=["eve"], per_advisor=2, due=home.today() - timedelta(days=1)))
+    sampling.add_plan(SYSTEM, plan(evaluators=["eve"], per_advisor=2, due=environment.today() - timedelta(days=1)))
     sampling.add_plan(SYSTEM, plan(name="calm", evaluators=["eve", "tom"], per_advisor=2, due=None))
     sampling.draw(SYSTEM, "calm", 5)
     sampling.draw(SYSTEM, "november", 5)
@@ -420,7 +423,7 @@ def test_a_contact_is_replaced_by_the_next_one_of_the_same_advisor_and_never_dra
     eve, tom = viewer_of("eve"), viewer_of("tom")
     place = {(item.contact_id): item.drawn_id for item in sampling.find_worklist(eve)}
     zoes = [one.contact_id for one in drawn.drawn if one.advisor_id == "zoe"]
-    order = sorted((f"zoe{number}" for number in range(6)), key=lambda key: drawing.ticket(5, "november", "generic", key))
+    order = sorted((f"zoe{number}" for number in range(6)), key=lambda key: allocation.ticket(5, "november", "generic", key))
 
     assert zoes == order[:4]
     with pytest.raises(AccessDenied):
@@ -488,21 +491,21 @@ def test_the_command_line_adds_draws_lists_and_closes(listened: Any, tmp_path: P
     lines = ('name = "november"', 'purpose = "training"', f"from = {FIRST}", f"to = {LAST}", 'grid = "customer-service"', "per_advisor = 2")
     file.write_text("\n".join((*lines, "maximum_per_advisor = 6", 'strata = ["channel", "weekday"]', 'evaluators = ["eve"]')), encoding="utf-8")
 
-    assert commands.run(["plan", "add", str(file)]) == 0
+    assert cli.run(["plan", "add", str(file)]) == 0
     capsys.readouterr()
-    assert commands.run(["draw", "--plan", "november", "--seed", "5", "--json"]) == 0
+    assert cli.run(["draw", "--plan", "november", "--seed", "5", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
 
     assert list(told) == ["plan", "seed", "frame", "excluded", "drawn", "short"]
     assert (told["plan"], told["seed"], told["frame"], told["excluded"], told["short"]) == ("november", 5, 6, {"objected": 1}, {"Lea": 1})
     assert len(told["drawn"]) == 3 and set(told["drawn"][0]) == {"source_system", "contact_id", "advisor"}
     assert sorted(entry["advisor"] for entry in told["drawn"]) == ["Lea", "Zoé", "Zoé"]
-    assert commands.run(["plan", "close", "november"]) == 0
+    assert cli.run(["plan", "close", "november"]) == 0
     capsys.readouterr()
-    assert commands.run(["plan", "list", "--json"]) == 0
+    assert cli.run(["plan", "list", "--json"]) == 0
     [listed] = json.loads(capsys.readouterr().out)
     assert (listed["name"], listed["drawn"], listed["closed"], listed["strata"]) == ("november", 3, True, ["channel", "weekday"])
-    assert commands.run(["draw", "--plan", "winter", "--seed", "5", "--json"]) == 1
+    assert cli.run(["draw", "--plan", "winter", "--seed", "5", "--json"]) == 1
     assert json.loads(capsys.readouterr().out)["error"]["code"] == "access_denied"
-    assert commands.run(["plan", "add", str(tmp_path / "none.toml")]) == 2
-    assert commands.run(["draw", "--plan", "november", "--seed", "-1"]) == 2
+    assert cli.run(["plan", "add", str(tmp_path / "none.toml")]) == 2
+    assert cli.run(["draw", "--plan", "november", "--seed", "-1"]) == 2

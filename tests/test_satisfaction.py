@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 from centres import add_people, contact, land
 
-from qa_core import query, statistics, yearly
-from qa_core.access import Role, Viewer
-from qa_core.errors import AccessDenied
-from qa_core.slices import Filters, Period
+from qa_core import stats
+from qa_core.access.roles import Role, Viewer
+from qa_core.analysis import year_over_year
+from qa_core.base.errors import AccessDenied
+from qa_core.metrics import query
+from qa_core.metrics.dimensions import Filters, Period
 
 EXECUTIVE = Viewer("rex", Role.EXECUTIVE)
 MAY = Filters(Period(date(2026, 5, 1), date(2026, 5, 31)))
@@ -85,7 +87,7 @@ def test_a_customer_who_was_in_touch_again_within_the_window_counts_as_such(cent
 
 
 def test_a_lead_compares_the_ratings_of_the_own_team_alone(centre: Path) -> None:
-    from qa_core.access import TeamSpan
+    from qa_core.access.roles import TeamSpan
 
     other = [row | {"team": "South"} for row in rated("Sales", 60, 60)]
     land_all(rated("Billing", 40, 20), rated("Moves", 40, 30), other)
@@ -164,24 +166,24 @@ def test_an_executive_sees_the_ratings_of_a_month_only_where_every_part_is_large
 
 
 def test_a_rate_is_weighed_like_another_population() -> None:
-    rate, low, high = statistics.weigh_rate([8, 5], [10, 10], [100, 300])
+    rate, low, high = stats.weigh_rate([8, 5], [10, 10], [100, 300])
 
     assert rate == pytest.approx(0.25 * 0.8 + 0.75 * 0.5)
     assert low < rate < high
-    assert statistics.weigh_rate([0], [0], [100]) is None
+    assert stats.weigh_rate([0], [0], [100]) is None
 
 
 def test_only_months_whose_year_before_lies_whole_in_the_data_are_compared() -> None:
-    assert yearly.find_paired(date(2025, 5, 15), date(2026, 11, 23)) == Period(date(2026, 6, 1), date(2026, 10, 31))
-    assert yearly.find_paired(date(2024, 1, 1), date(2026, 12, 31)) == Period(date(2026, 1, 1), date(2026, 12, 31))
-    assert yearly.find_paired(date(2025, 12, 1), date(2026, 11, 23)) is None
-    assert yearly.count_months(date(2025, 5, 15), date(2026, 11, 23)) == 17
+    assert year_over_year.find_paired(date(2025, 5, 15), date(2026, 11, 23)) == Period(date(2026, 6, 1), date(2026, 10, 31))
+    assert year_over_year.find_paired(date(2024, 1, 1), date(2026, 12, 31)) == Period(date(2026, 1, 1), date(2026, 12, 31))
+    assert year_over_year.find_paired(date(2025, 12, 1), date(2026, 11, 23)) is None
+    assert year_over_year.count_months(date(2025, 5, 15), date(2026, 11, 23)) == 17
 
 
 def test_a_trend_is_laid_beside_the_same_weeks_or_months_of_the_year_before() -> None:
-    assert yearly.a_year_before("month", Period(date(2025, 11, 1), date(2026, 10, 31))) == Period(date(2024, 11, 1), date(2025, 10, 31))
-    assert yearly.a_year_before("month", Period(date(2027, 3, 1), date(2028, 2, 29))) == Period(date(2026, 3, 1), date(2027, 2, 28))
-    assert yearly.a_year_before("week", Period(date(2026, 6, 1), date(2026, 6, 14))) == Period(date(2025, 6, 2), date(2025, 6, 15))
+    assert year_over_year.a_year_before("month", Period(date(2025, 11, 1), date(2026, 10, 31))) == Period(date(2024, 11, 1), date(2025, 10, 31))
+    assert year_over_year.a_year_before("month", Period(date(2027, 3, 1), date(2028, 2, 29))) == Period(date(2026, 3, 1), date(2027, 2, 28))
+    assert year_over_year.a_year_before("week", Period(date(2026, 6, 1), date(2026, 6, 14))) == Period(date(2025, 6, 2), date(2025, 6, 15))
 
 
 def months(years: int, hits: Any) -> list[tuple[str, float, float]]:
@@ -191,16 +193,16 @@ def months(years: int, hits: Any) -> list[tuple[str, float, float]]:
 def test_a_season_is_told_where_two_years_agree_on_it_and_never_from_fewer_months() -> None:
     summer = months(2, lambda year, month: 400.0 - 15 * year - (90 if month == 7 else 0) + (40 if month == 3 else 0))
 
-    season = yearly.find_season(summer)
+    season = year_over_year.find_season(summer)
 
     assert season.p_value < 0.001 and (season.highest, season.lowest) == (3, 7)
-    assert yearly.find_season(summer[1:]) is None
+    assert year_over_year.find_season(summer[1:]) is None
 
 
 def test_months_that_wobble_without_agreeing_are_no_season() -> None:
     wobble = months(2, lambda year, month: 350.0 + (40 if (month + year) % 2 else -40))
 
-    assert yearly.find_season(wobble).p_value > 0.2
+    assert year_over_year.find_season(wobble).p_value > 0.2
 
 
 def test_the_page_says_what_goes_with_satisfaction_and_never_why(centre: Path, open_app, add_person) -> None:

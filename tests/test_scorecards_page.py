@@ -7,9 +7,9 @@ from collections.abc import Callable
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from qa_core import grids
-from qa_core.access import Viewer
-from qa_core.grids import publishing
+from qa_core.access.roles import Viewer
+from qa_core.quality import scorecards
+from qa_core.quality.scorecards import publication
 from tests.test_grids import SMALL, changed, publish
 
 SYSTEM = Viewer.SYSTEM
@@ -34,9 +34,9 @@ def test_without_any_grid_an_administrator_starts_from_a_starter(open_app: Calla
     button(app, "Start a draft").click().run()
 
     assert not app.exception
-    [held] = grids.find_all(SYSTEM)
+    [held] = scorecards.find_all(SYSTEM)
     assert (held.key, held.is_draft, held.created_by) == ("customer-service", True, "ada")
-    assert grids.find_faults(held.content) == []
+    assert scorecards.find_faults(held.content) == []
     assert "The first version of this grid" in texts_of(app)
     assert "A manager publishes it" in texts_of(app)
     assert not any(found.label.startswith("Publish") for found in app.button)
@@ -44,14 +44,14 @@ def test_without_any_grid_an_administrator_starts_from_a_starter(open_app: Calla
 
 def test_what_an_administrator_writes_is_kept_when_saved(open_app: Callable[..., AppTest], add_person: Callable[..., str]) -> None:
     add_person("ada", "admin")
-    draft = grids.create_draft(SYSTEM, "service", SMALL)
+    draft = scorecards.create_draft(SYSTEM, "service", SMALL)
     app = open_app("ada", "scorecards")
 
     app.number_input(key=f"pass_{draft}_1").set_value(70).run()
     assert "Not saved yet." in texts_of(app)
     button(app, "Save the draft").click().run()
 
-    held = grids.get(SYSTEM, draft)
+    held = scorecards.get(SYSTEM, draft)
     assert (held.content["pass_mark"], held.edition) == (70, 2)
     assert "The draft is saved." in texts_of(app) and "Not saved yet." not in texts_of(app)
     assert [section["name"] for section in held.content["section"]] == ["Welcome", "Answer"]
@@ -59,14 +59,14 @@ def test_what_an_administrator_writes_is_kept_when_saved(open_app: Callable[...,
 
 def test_saving_over_somebody_elses_change_is_refused(open_app: Callable[..., AppTest], add_person: Callable[..., str]) -> None:
     add_person("ada", "admin")
-    draft = grids.create_draft(SYSTEM, "service", SMALL)
+    draft = scorecards.create_draft(SYSTEM, "service", SMALL)
     app = open_app("ada", "scorecards")
     app.number_input(key=f"pass_{draft}_1").set_value(70).run()
-    grids.save_draft(SYSTEM, draft, 1, changed(pass_mark=60))
+    scorecards.save_draft(SYSTEM, draft, 1, changed(pass_mark=60))
 
     button(app, "Save the draft").click().run()
 
-    assert grids.get(SYSTEM, draft).content["pass_mark"] == 60
+    assert scorecards.get(SYSTEM, draft).content["pass_mark"] == 60
 
 
 def test_faults_stand_on_the_page_with_their_place(open_app: Callable[..., AppTest], add_person: Callable[..., str]) -> None:
@@ -74,7 +74,7 @@ def test_faults_stand_on_the_page_with_their_place(open_app: Callable[..., AppTe
     add_person("max", "manager")
     content = changed()
     content["section"][1]["criterion"][0]["points"] = 0
-    grids.create_draft(SYSTEM, "service", content)
+    scorecards.create_draft(SYSTEM, "service", content)
 
     for username in ("ada", "max"):
         app = open_app(username, "scorecards")
@@ -86,7 +86,7 @@ def test_faults_stand_on_the_page_with_their_place(open_app: Callable[..., AppTe
 def test_a_manager_sees_what_changes_and_publishes(open_app: Callable[..., AppTest], add_person: Callable[..., str]) -> None:
     add_person("max", "manager")
     publish()
-    draft = grids.create_draft(SYSTEM, "service", changed(pass_mark=90))
+    draft = scorecards.create_draft(SYSTEM, "service", changed(pass_mark=90))
     app = open_app("max", "scorecards", grid=str(draft))
     assert "The pass mark is now 90 instead of 80" in texts_of(app)
     assert not app.expander  # a manager starts no draft
@@ -94,7 +94,7 @@ def test_a_manager_sees_what_changes_and_publishes(open_app: Callable[..., AppTe
     button(app, "Publish as version 2").click().run()
 
     assert not app.exception
-    held = grids.get(SYSTEM, draft)
+    held = scorecards.get(SYSTEM, draft)
     assert (held.version, held.published_by) == (2, "max")
     assert "Published: it stays as it is for ever" in texts_of(app)
     assert not any(found.label in ("Save the draft", "Publish as version 3") for found in app.button)
@@ -130,10 +130,10 @@ def test_names_in_a_grid_are_shown_letter_by_letter(open_app: Callable[..., AppT
     assert not any("![x](http" in element.value for kind in ("markdown", "caption", "subheader", "success") for element in getattr(app, kind))
 
 
-@pytest.mark.parametrize("key", publishing.find_starters())
+@pytest.mark.parametrize("key", publication.find_starters())
 def test_every_starter_grid_can_be_looked_at_in_french(open_app: Callable[..., AppTest], add_person: Callable[..., str], key: str) -> None:
     add_person("max", "manager", language="fr")
-    grids.publish_starter(SYSTEM, key)
+    scorecards.publish_starter(SYSTEM, key)
 
     app = open_app("max", "scorecards")
 

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qa_core import scoring
-from qa_core.errors import Misuse, Refusal
+from qa_core.base.errors import Misuse, Refusal
 
 SCORECARDS = Path(__file__).parent.parent / "data" / "scorecards"
 

@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from qa_core import people
-from qa_core.access import Viewer
-from qa_core.errors import AccessDenied
-from qa_core.query import severity
-from qa_core.records import store
-from qa_core.records.people import Advisor
-from qa_core.slices import Filters, Period
-from qa_core.statistics.severity import fit_severity
+from qa_core.access import accounts
+from qa_core.access.roles import Viewer
+from qa_core.base.errors import AccessDenied
+from qa_core.metrics.dimensions import Filters, Period
+from qa_core.metrics.query import severity
+from qa_core.stats.severity import fit_severity
+from qa_core.storage.records import store
+from qa_core.storage.records.people import Advisor
 from tests import centres
 
 
@@ -78,7 +78,7 @@ def test_one_evaluator_alone_has_no_severity() -> None:
 
 def viewer_of(username: str) -> Viewer:
     with store.reading() as session:
-        return people.get_viewer(session, username)
+        return accounts.get_viewer(session, username)
 
 
 @pytest.fixture

@@ -11,14 +11,19 @@ import pytest
 import sqlalchemy as sa
 from conftest import PASSWORD
 
-from qa_core import downloads, home, journal, oversight, passwords, people, settings, sign_in
-from qa_core.access import Role, Viewer
-from qa_core.errors import AccessDenied, Refusal
-from qa_core.people import Wanted
-from qa_core.records import store
-from qa_core.records.journal import JournalRow
-from qa_core.records.people import Account, LoginSession, SignInThrottle
-from qa_core.sign_in import Browser, SignedIn
+from qa_core.access import accounts, passwords, sessions
+from qa_core.access.accounts import Wanted
+from qa_core.access.roles import Role, Viewer
+from qa_core.access.sessions import Browser, SignedIn
+from qa_core.base import environment
+from qa_core.base.errors import AccessDenied, Refusal
+from qa_core.centre import settings
+from qa_core.compliance import audit_report
+from qa_core.metrics import downloads
+from qa_core.storage import audit_log
+from qa_core.storage.records import store
+from qa_core.storage.records.audit_log import JournalRow
+from qa_core.storage.records.people import Account, LoginSession, SignInThrottle
 from qa_core.ui import browser as browsers
 
 HERE = Browser(b"0123456789abcdef", "Firefox", "192.0.2.7")
@@ -27,7 +32,7 @@ HERE = Browser(b"0123456789abcdef", "Firefox", "192.0.2.7")
 def code_of(username: str, password: str, browser: Browser = HERE) -> str:
     """Try to sign in; the code of the refusal, or "in"."""
     try:
-        sign_in.sign_in(username, password, browser)
+        sessions.sign_in(username, password, browser)
     except Refusal as refusal:
         return refusal.code
     return "in"
@@ -45,9 +50,9 @@ def turn_back(table: type, span: timedelta, *columns: str) -> None:
 def test_the_right_password_opens_a_session_and_only_its_hash_is_kept(add_person: Callable[..., str]) -> None:
     add_person("tom", "team_lead")
 
-    token = sign_in.sign_in(" TOM ", PASSWORD, HERE)
+    token = sessions.sign_in(" TOM ", PASSWORD, HERE)
 
-    assert sign_in.resume(token, HERE).viewer.username == "tom"
+    assert sessions.resume(token, HERE).viewer.username == "tom"
     with store.reading() as session:
         row = session.scalars(sa.select(LoginSession)).one()
         kept = f"{row.token_hash} {row.browser_hash}"
@@ -57,12 +62,12 @@ def test_the_right_password_opens_a_session_and_only_its_hash_is_kept(add_person
 def test_a_wrong_password_an_unknown_name_and_a_closed_account_say_one_thing(add_person: Callable[..., str]) -> None:
     add_person("tom", "team_lead")
     add_person("closed", "team_lead")
-    people.disable(Viewer.SYSTEM, "closed")
+    accounts.disable(Viewer.SYSTEM, "closed")
 
     told = set()
     for username, password in (("tom", "wrong"), ("nobody", "wrong"), ("closed", PASSWORD), ("tom", ""), ("tom", "x" * 1000), ("", "x")):
         with pytest.raises(Refusal) as refused:
-            sign_in.sign_in(username, password, HERE)
+            sessions.sign_in(username, password, HERE)
         told.add(str(refused.value))
 
     assert told == {"The username or the password is wrong, or the account is closed."}
@@ -71,7 +76,7 @@ def test_a_wrong_password_an_unknown_name_and_a_closed_account_say_one_thing(add
 def test_an_unknown_name_costs_the_same_hashing_as_a_wrong_password(centre, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(passwords, "ROUNDS", 10)
     passwords._nobody.cache_clear()
-    people.add(Viewer.SYSTEM, "tom", "team_lead", password=PASSWORD)
+    accounts.add(Viewer.SYSTEM, "tom", "team_lead", password=PASSWORD)
     code_of("nobody", "wrong", replace(HERE, address="a"))  # the hash of nobody is made once
 
     spent = {}
@@ -92,7 +97,7 @@ def test_five_failures_block_an_account_from_everywhere_and_the_wait_doubles(add
     assert code_of("tom", PASSWORD, replace(HERE, address="198.51.100.1")) == "too_many_tries"
     for seconds in (30, 60, 120, 240, 480, 900, 900):
         with pytest.raises(Refusal) as refused:
-            sign_in.sign_in("tom", PASSWORD, HERE)
+            sessions.sign_in("tom", PASSWORD, HERE)
         assert seconds - 5 <= refused.value.params["seconds"] <= seconds + 1
         turn_back(SignInThrottle, timedelta(seconds=seconds + 2), "blocked_until")
         assert code_of("tom", "wrong") == "sign_in_failed"
@@ -135,7 +140,7 @@ def test_a_good_sign_in_does_not_wash_the_address_clean(add_person: Callable[...
 def test_what_was_typed_as_a_name_is_kept_nowhere(add_person: Callable[..., str]) -> None:
     code_of("my-secret-password", "x")
 
-    assert b"my-secret-password" not in b"".join(path.read_bytes() for path in home.current().folder.glob("records.sqlite*"))
+    assert b"my-secret-password" not in b"".join(path.read_bytes() for path in environment.current().folder.glob("records.sqlite*"))
 
 
 @pytest.mark.parametrize(
@@ -143,11 +148,11 @@ def test_what_was_typed_as_a_name_is_kept_nowhere(add_person: Callable[..., str]
 )
 def test_a_session_counts_only_in_the_browser_that_opened_it(other: Browser, add_person: Callable[..., str]) -> None:
     add_person("tom", "team_lead")
-    token = sign_in.sign_in("tom", PASSWORD, HERE)
+    token = sessions.sign_in("tom", PASSWORD, HERE)
 
-    assert sign_in.resume(token, other) is None
-    sign_in.sign_out(token, other)
-    assert sign_in.resume(token, HERE) is not None
+    assert sessions.resume(token, other) is None
+    sessions.sign_out(token, other)
+    assert sessions.resume(token, HERE) is not None
 
 
 def test_without_a_browser_token_nobody_signs_in(add_person: Callable[..., str]) -> None:
@@ -159,13 +164,13 @@ def test_without_a_browser_token_nobody_signs_in(add_person: Callable[..., str])
 @pytest.mark.parametrize("end", ["sign_out", "disable", "reset", "role", "idle", "too long", "new secret"])
 def test_a_session_ends_at_once(end: str, add_person: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
     add_person("tom", "team_lead")
-    token = sign_in.sign_in("tom", PASSWORD, HERE)
-    assert sign_in.resume(token, HERE)
+    token = sessions.sign_in("tom", PASSWORD, HERE)
+    assert sessions.resume(token, HERE)
 
     if end == "sign_out":
-        sign_in.sign_out(token, HERE)
+        sessions.sign_out(token, HERE)
     elif end == "role":
-        people.change(Viewer.SYSTEM, "tom", Wanted(Role.EVALUATOR))
+        accounts.change(Viewer.SYSTEM, "tom", Wanted(Role.EVALUATOR))
     elif end == "idle":
         turn_back(LoginSession, timedelta(minutes=31), "last_seen_at")
     elif end == "too long":
@@ -173,43 +178,43 @@ def test_a_session_ends_at_once(end: str, add_person: Callable[..., str], monkey
     elif end == "new secret":
         monkeypatch.setenv("QA_SECRET_COOKIE", "ab" * 32)
     else:
-        getattr(people, end)(Viewer.SYSTEM, "tom")
+        getattr(accounts, end)(Viewer.SYSTEM, "tom")
 
-    assert sign_in.resume(token, HERE) is None
+    assert sessions.resume(token, HERE) is None
 
 
 def test_use_keeps_a_session_alive(add_person: Callable[..., str]) -> None:
     add_person("tom", "team_lead")
-    token = sign_in.sign_in("tom", PASSWORD, HERE)
+    token = sessions.sign_in("tom", PASSWORD, HERE)
 
     for _ in range(3):
         turn_back(LoginSession, timedelta(minutes=20), "last_seen_at")
-        assert sign_in.resume(token, HERE)
+        assert sessions.resume(token, HERE)
 
 
 def test_a_new_password_ends_the_other_sessions_and_keeps_this_one(add_person: Callable[..., str]) -> None:
     add_person("tom", "team_lead")
-    this, other = sign_in.sign_in("tom", PASSWORD, HERE), sign_in.sign_in("tom", PASSWORD, HERE)
-    signed_in = sign_in.resume(this, HERE)
+    this, other = sessions.sign_in("tom", PASSWORD, HERE), sessions.sign_in("tom", PASSWORD, HERE)
+    signed_in = sessions.resume(this, HERE)
 
     with pytest.raises(Refusal):
-        sign_in.change_password(signed_in, HERE, "wrong", "Amber-Lantern-48-boats")
+        sessions.change_password(signed_in, HERE, "wrong", "Amber-Lantern-48-boats")
     with pytest.raises(Refusal):
-        sign_in.change_password(signed_in, HERE, PASSWORD, "short")
-    sign_in.change_password(signed_in, HERE, PASSWORD, "Amber-Lantern-48-boats")
+        sessions.change_password(signed_in, HERE, PASSWORD, "short")
+    sessions.change_password(signed_in, HERE, PASSWORD, "Amber-Lantern-48-boats")
 
-    assert sign_in.resume(this, HERE) and not sign_in.resume(other, HERE)
+    assert sessions.resume(this, HERE) and not sessions.resume(other, HERE)
     assert code_of("tom", PASSWORD) == "sign_in_failed"
     assert code_of("tom", "Amber-Lantern-48-boats") == "in"
 
 
 def test_guessing_the_present_password_is_throttled_too(add_person: Callable[..., str]) -> None:
     add_person("tom", "team_lead")
-    signed_in = sign_in.resume(sign_in.sign_in("tom", PASSWORD, HERE), HERE)
+    signed_in = sessions.resume(sessions.sign_in("tom", PASSWORD, HERE), HERE)
     codes = []
     for _ in range(6):
         with pytest.raises(Refusal) as refused:
-            sign_in.change_password(signed_in, HERE, "wrong", "Amber-Lantern-48-boats")
+            sessions.change_password(signed_in, HERE, "wrong", "Amber-Lantern-48-boats")
         codes.append(refused.value.code)
 
     assert codes == ["wrong_password"] * 5 + ["too_many_tries"]
@@ -218,35 +223,35 @@ def test_guessing_the_present_password_is_throttled_too(add_person: Callable[...
 def test_a_person_ends_their_own_sessions_and_nobody_else_s(add_person: Callable[..., str]) -> None:
     add_person("tom", "team_lead")
     add_person("eve", "evaluator")
-    first, second = sign_in.sign_in("tom", PASSWORD, HERE), sign_in.sign_in("tom", PASSWORD, replace(HERE, name="Chrome"))
-    tom, eve = sign_in.resume(first, HERE), sign_in.resume(sign_in.sign_in("eve", PASSWORD, HERE), HERE)
+    first, second = sessions.sign_in("tom", PASSWORD, HERE), sessions.sign_in("tom", PASSWORD, replace(HERE, name="Chrome"))
+    tom, eve = sessions.resume(first, HERE), sessions.resume(sessions.sign_in("eve", PASSWORD, HERE), HERE)
 
-    assert [(own.browser_name, own.is_this_one) for own in sign_in.find_sessions(tom)] == [("Chrome", False), ("Firefox", True)]
+    assert [(own.browser_name, own.is_this_one) for own in sessions.find_sessions(tom)] == [("Chrome", False), ("Firefox", True)]
     with pytest.raises(AccessDenied):
-        sign_in.end_session(tom, eve.session_id)
-    sign_in.end_session(tom, sign_in.find_sessions(tom)[0].id)
+        sessions.end_session(tom, eve.session_id)
+    sessions.end_session(tom, sessions.find_sessions(tom)[0].id)
 
-    assert sign_in.resume(second, HERE) is None and sign_in.resume(first, HERE)
+    assert sessions.resume(second, HERE) is None and sessions.resume(first, HERE)
 
 
 def test_a_one_time_password_opens_nothing_after_its_days(centre, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(passwords, "ROUNDS", 4)
-    one_time = people.add(Viewer.SYSTEM, "new", "manager")
+    one_time = accounts.add(Viewer.SYSTEM, "new", "manager")
     turn_back(Account, timedelta(days=6, hours=23), "one_time_since")
     assert code_of("new", one_time) == "in"
     turn_back(Account, timedelta(hours=2), "one_time_since")
     with pytest.raises(Refusal, match="older than 7 days"):
-        sign_in.sign_in("new", one_time, HERE)
+        sessions.sign_in("new", one_time, HERE)
     assert code_of("new", one_time[:-1]) == "sign_in_failed"
 
     with store.writing() as session:
         settings.set_value(session, Viewer.SYSTEM, "one_time_password_days", "8")
-    signed_in = sign_in.resume(sign_in.sign_in("new", one_time, HERE), HERE)
-    sign_in.change_password(signed_in, HERE, one_time, PASSWORD)
+    signed_in = sessions.resume(sessions.sign_in("new", one_time, HERE), HERE)
+    sessions.change_password(signed_in, HERE, one_time, PASSWORD)
     turn_back(Account, timedelta(days=400), "one_time_since", "created_at")
     assert code_of("new", PASSWORD) == "in"
 
-    one_time = people.reset(Viewer.SYSTEM, "new")
+    one_time = accounts.reset(Viewer.SYSTEM, "new")
     assert code_of("new", one_time) == "in"
     turn_back(Account, timedelta(days=9), "one_time_since")
     assert code_of("new", one_time) == "old_one_time_password"
@@ -257,8 +262,8 @@ def test_demo_accounts_open_on_this_machine_only(add_person: Callable[..., str])
     local = replace(HERE, address="127.0.0.1", is_local=True)
 
     assert code_of("demo", PASSWORD) == "sign_in_failed"
-    token = sign_in.sign_in("demo", PASSWORD, local)
-    assert sign_in.resume(token, local) and sign_in.resume(token, HERE) is None
+    token = sessions.sign_in("demo", PASSWORD, local)
+    assert sessions.resume(token, local) and sessions.resume(token, HERE) is None
 
 
 @pytest.mark.parametrize(
@@ -294,12 +299,12 @@ def test_sign_ins_and_their_failures_are_in_the_journal(add_person: Callable[...
     add_person("tom", "team_lead")
     code_of("tom", "wrong")
     code_of("nobody", "wrong")
-    token = sign_in.sign_in("tom", PASSWORD, HERE)
-    sign_in.sign_out(token, HERE)
+    token = sessions.sign_in("tom", PASSWORD, HERE)
+    sessions.sign_out(token, HERE)
 
     with store.reading() as session:
         rows = [(row.actor, row.action, row.object, row.reason) for row in session.scalars(sa.select(JournalRow).order_by(JournalRow.seq))][1:]
-        assert journal.verify(session).ok
+        assert audit_log.verify(session).ok
     assert rows == [
         ("tom", "sign_in_failed", "192.0.2.7", "wrong password"),
         ("stranger", "sign_in_failed", "192.0.2.7", "unknown account"),
@@ -309,7 +314,7 @@ def test_sign_ins_and_their_failures_are_in_the_journal(add_person: Callable[...
 
 
 def signed_in_as(username: str) -> SignedIn:
-    return sign_in.resume(sign_in.sign_in(username, PASSWORD, HERE), HERE)
+    return sessions.resume(sessions.sign_in(username, PASSWORD, HERE), HERE)
 
 
 def test_a_download_is_made_for_its_session_while_its_minute_lasts(add_person: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -321,7 +326,7 @@ def test_a_download_is_made_for_its_session_while_its_minute_lasts(add_person: C
 
     assert made.content.decode("utf-8-sig").splitlines()[0] == "seq,at,actor,action,object,reason,seal"
     assert len(made.content.splitlines()) == 3
-    assert oversight.find_entries(dora.viewer)[0].action == "export"
+    assert audit_report.find_entries(dora.viewer)[0].action == "export"
     with pytest.raises(AccessDenied):
         downloads.open_ticket(again, ticket)
     for forged in ("", "x", "x.y", ticket[:-2] + "xx", ticket.split(".")[0] + ".AAAA"):
@@ -336,7 +341,7 @@ def test_a_download_is_made_for_its_session_while_its_minute_lasts(add_person: C
 def test_the_journal_is_read_by_the_data_protection_officer_alone(add_person: Callable[..., str]) -> None:
     for role in Role:
         viewer = Viewer("x", role)
-        for read in (oversight.find_entries, oversight.verify_journal, oversight.build_file, lambda viewer: oversight.find_values(viewer, "actor")):
+        for read in (audit_report.find_entries, audit_report.verify_journal, audit_report.build_file, lambda viewer: audit_report.find_values(viewer, "actor")):
             if role == Role.DPO:
                 read(viewer)
             else:
@@ -352,7 +357,7 @@ def test_no_exported_cell_starts_a_formula(cell: str) -> None:
 
 def test_the_account_s_language_overrides_the_browser(add_person: Callable[..., str]) -> None:
     add_person("tom", "team_lead")
-    people.set_language(signed_in_as("tom").viewer, "fr")
+    accounts.set_language(signed_in_as("tom").viewer, "fr")
 
     assert signed_in_as("tom").viewer.language == "fr"
     with store.reading() as session:

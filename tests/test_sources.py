@@ -12,14 +12,15 @@ from centres import add_people, contact, evaluation, land, land_spend
 from imported import bring
 from streamlit.testing.v1 import AppTest
 
-from qa_core import exports, numbers, query
-from qa_core.access import Role, TeamSpan, Viewer
-from qa_core.errors import AccessDenied
-from qa_core.numbers import GAP, NEVER, UNSEEN
-from qa_core.records import store
-from qa_core.slices import Filters, Period
+from qa_core.access.roles import Role, TeamSpan, Viewer
+from qa_core.analysis import exports, tracking_numbers
+from qa_core.analysis.tracking_numbers import GAP, NEVER, UNSEEN
+from qa_core.base.errors import AccessDenied
+from qa_core.metrics import query
+from qa_core.metrics.dimensions import Filters, Period
+from qa_core.storage.records import store
 from qa_core.ui import tables
-from qa_core.ui.views import source_comparison, source_steps
+from qa_core.ui.views.tracking import source_comparison, source_steps
 
 SYSTEM = Viewer.SYSTEM
 MARCH = Period(date(2026, 3, 1), date(2026, 3, 31))
@@ -262,7 +263,7 @@ def dialled(centre: Path, tmp_path: Path) -> Path:
 def test_a_reused_number_carries_each_campaign_on_its_days(dialled: Path) -> None:
     found = [
         (one.number[-1], one.campaign, one.first_day, one.last_day, one.is_assigned, one.contacts, one.inside)
-        for one in numbers.find_history(SYSTEM, MARCH).stretches
+        for one in tracking_numbers.find_history(SYSTEM, MARCH).stretches
     ]
 
     assert found == [
@@ -275,7 +276,7 @@ def test_a_reused_number_carries_each_campaign_on_its_days(dialled: Path) -> Non
 
 
 def test_contacts_on_a_number_without_a_campaign_say_what_is_missing(dialled: Path) -> None:
-    found = {one.number[-1]: one for one in numbers.find_history(SYSTEM, MARCH).loose}
+    found = {one.number[-1]: one for one in tracking_numbers.find_history(SYSTEM, MARCH).loose}
 
     assert {number: (one.why, one.contacts, one.among) for number, one in found.items()} == {"1": (GAP, 1, 4), "2": (UNSEEN, 1, 1), "3": (NEVER, 1, 1)}
     assert (found["1"].first_day, found["1"].usual.campaign, found["3"].usual) == (date(2026, 3, 25), "Summer", None)
@@ -284,9 +285,9 @@ def test_contacts_on_a_number_without_a_campaign_say_what_is_missing(dialled: Pa
 def test_a_number_that_only_others_were_called_on_is_not_told(dialled: Path) -> None:
     lead = Viewer("lea", Role.TEAM_LEAD, led=(TeamSpan("Nord"),))
 
-    assert {one.number[-1] for one in numbers.find_history(lead, MARCH).stretches} == {"1", "2", "9"}
+    assert {one.number[-1] for one in tracking_numbers.find_history(lead, MARCH).stretches} == {"1", "2", "9"}
     with pytest.raises(AccessDenied):
-        numbers.find_history(Viewer("rex", Role.EXECUTIVE), MARCH)
+        tracking_numbers.find_history(Viewer("rex", Role.EXECUTIVE), MARCH)
 
 
 def test_the_history_of_numbers_leaves_as_a_file(dialled: Path) -> None:

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from qa_core import acts, home, wording
-from qa_core.access import Role, Viewer
-from qa_core.ingest.staged import Decision
-from qa_core.query import grids
-from qa_core.records import store
-from qa_core.records.base import now
-from qa_core.records.evaluations import Grid
+from qa_core.access.roles import Role, Viewer
+from qa_core.base import environment, i18n
+from qa_core.compliance import audit_labels
+from qa_core.ingest.load.staged import Decision
+from qa_core.metrics.query import scorecard_texts
+from qa_core.storage.records import store
+from qa_core.storage.records.base import now
+from qa_core.storage.records.evaluations import Grid
 from qa_core.ui import user_agents
 
 WINDOWS = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/150.0.0.0 Safari/537.36"
@@ -22,27 +23,27 @@ WINDOWS = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, 
 
 @pytest.fixture
 def french() -> Iterator[None]:
-    wording.use("fr")
+    i18n.use("fr")
     yield
-    wording.use("en")
+    i18n.use("en")
 
 
 def test_an_act_is_named_in_french_and_an_unknown_one_keeps_its_code(french):
-    assert acts.title("sign_in") == "Connexion"
-    assert acts.title("account_disable_asked") == "Compte fermé : demandé"
-    assert acts.title("something_new") == "something_new"
+    assert audit_labels.title("sign_in") == "Connexion"
+    assert audit_labels.title("account_disable_asked") == "Compte fermé : demandé"
+    assert audit_labels.title("something_new") == "something_new"
 
 
 def test_a_grid_is_read_in_the_language_of_the_reader(centre: Path):
-    content = tomllib.loads((home.PROJECT / "data" / "scorecards" / "customer_service.toml").read_text(encoding="utf-8"))
+    content = tomllib.loads((environment.PROJECT / "data" / "scorecards" / "customer_service.toml").read_text(encoding="utf-8"))
     with store.writing() as session:
         session.add(Grid(key="customer-service", title=content["title"], content=content, published_at=now()))
     reader = Viewer("eva", Role.EVALUATOR)
 
-    english = grids.find_grid_texts(reader)
-    wording.use("fr")
-    french = grids.find_grid_texts(reader)
-    wording.use("en")
+    english = scorecard_texts.find_grid_texts(reader)
+    i18n.use("fr")
+    french = scorecard_texts.find_grid_texts(reader)
+    i18n.use("en")
 
     assert (english.name("grid", "Customer service"), french.name("grid", "Customer service")) == ("Customer service", "Service client")
     assert (english.name("section", "Welcome"), french.name("section", "Welcome")) == ("Welcome", "Accueil")

@@ -14,13 +14,13 @@ from centres import add_people, contact, evaluation, land, land_spend
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qa_core import query
-from qa_core.access import MINIMUM_ADVISORS, MINIMUM_CONTACTS, Role, Viewer
-from qa_core.errors import AccessDenied
-from qa_core.query import nesting
-from qa_core.query.suppression import ALL, Published, Weight, agree
-from qa_core.records import store
-from qa_core.slices import Filters, Period
+from qa_core.access.roles import MINIMUM_ADVISORS, MINIMUM_CONTACTS, Role, Viewer
+from qa_core.base.errors import AccessDenied
+from qa_core.metrics import query
+from qa_core.metrics.dimensions import Filters, Period
+from qa_core.metrics.query import linked_dimensions
+from qa_core.metrics.query.suppression import ALL, Published, Weight, agree
+from qa_core.storage.records import store
 
 EXECUTIVE = Viewer("rex", Role.EXECUTIVE)
 
@@ -271,7 +271,7 @@ def test_no_difference_between_dimensions_gives_a_small_value(seed: int) -> None
     links = [
         (one, mine, other, frozenset(value_of[other](campaign) for campaign in CAMPAIGNS if value_of[one](campaign) in mine))
         for one, other in itertools.permutations(value_of, 2)
-        for mine in nesting.connected(*([value_of[name](campaign) for campaign in CAMPAIGNS] for name in (one, other)))
+        for mine in linked_dimensions.connected(*([value_of[name](campaign) for campaign in CAMPAIGNS] for name in (one, other)))
     ]
     tables = {}
     for name, value in value_of.items():

@@ -14,12 +14,13 @@ from centres import add_people, contact, interval, land, land_intervals
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from qa_core import kpis, lake, query
-from qa_core.access import Role, TeamSpan, Viewer
-from qa_core.records import store
-from qa_core.records.conventions import NameDecision
-from qa_core.records.steering import SettingValue
-from qa_core.slices import Filters, Period
+from qa_core.access.roles import Role, TeamSpan, Viewer
+from qa_core.metrics import kpis, query
+from qa_core.metrics.dimensions import Filters, Period
+from qa_core.storage import lake
+from qa_core.storage.records import store
+from qa_core.storage.records.centre_rules import NameDecision
+from qa_core.storage.records.steering import SettingValue
 
 SYSTEM = Viewer.SYSTEM
 MANAGER = Viewer("max", Role.MANAGER, managed_teams=("Nord",))

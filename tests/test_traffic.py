@@ -12,15 +12,15 @@ import pytest
 from centres import PARIS, add_people, contact, interval, land, land_intervals
 from streamlit.testing.v1 import AppTest
 
-from qa_core import half_hours, query
-from qa_core.access import Role, Viewer
-from qa_core.charts import traffic as charts
-from qa_core.errors import AccessDenied, Misuse
-from qa_core.half_hours import ClockChange
-from qa_core.query import Recovery
-from qa_core.slices import Filters, Period
+from qa_core.access.roles import Role, Viewer
+from qa_core.analysis.charts import traffic as charts
+from qa_core.base.errors import AccessDenied, Misuse
+from qa_core.metrics import half_hours, query
+from qa_core.metrics.dimensions import Filters, Period
+from qa_core.metrics.half_hours import ClockChange
+from qa_core.metrics.query import Recovery
 from qa_core.ui import menu
-from qa_core.ui.views import traffic, waiting
+from qa_core.ui.views.performance import traffic, waiting_times
 
 SYSTEM, EXECUTIVE = Viewer.SYSTEM, Viewer("rex", Role.EXECUTIVE)
 BACK, FORWARD = date(2026, 10, 25), date(2026, 3, 29)
@@ -105,7 +105,7 @@ def test_a_wait_of_the_threshold_itself_stands_with_those_within(centre: Path) -
 def test_bars_of_waits_end_with_the_threshold_and_count_what_lies_beyond() -> None:
     waits = pd.DataFrame({"second": [0, 5, 6, 20, 21, 900], "answered": [40, 20, 20, 15, 3, 1], "abandoned": [0, 0, 0, 1, 0, 0]})
 
-    bars, width, beyond = waiting.split_waits(waits, 20)
+    bars, width, beyond = waiting_times.split_waits(waits, 20)
 
     assert (width, beyond, len(bars)) == (5, 1, 8)
     assert bars.head(5).to_dict("list") == {"until": [5, 10, 15, 20, 25], "answered": [60, 20, 0, 15, 3], "abandoned": [0, 0, 0, 1, 0]}

@@ -11,12 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qa_core.errors import Refusal
-from qa_core.facts import Outcome
-from qa_core.ingest import date_orders, durations, mark_words, moments, numbers, words
-from qa_core.ingest.chunks import ANSWER_WORDS
-from qa_core.ingest.clock import Zone
-from qa_core.ingest.identity import Pseudonyms, find_number
+from qa_core.base.errors import Refusal
+from qa_core.ingest.columns import durations, numbers, rating_words, timestamps, vocabulary
+from qa_core.ingest.columns.column_inference import ANSWER_WORDS
+from qa_core.ingest.columns.date_order import decide
+from qa_core.ingest.columns.timezones import Zone
+from qa_core.ingest.pseudonyms import Pseudonyms, find_number
+from qa_core.storage.schema import Outcome
 
 MONTHS_IN_FRENCH = ("janvier", "février", "mars", "avril", "mai", "juin", "juillet", "août", "septembre", "octobre", "novembre", "décembre")
 MOMENTS = {
@@ -53,14 +54,14 @@ moments_of_two_years = st.lists(st.datetimes(datetime(2023, 1, 1), datetime(2024
 
 
 def column(values):
-    return words.clean(list(values))
+    return vocabulary.clean(list(values))
 
 
 def read_moments(values, date_order=None):
     cells = column(values)
-    evidence = moments.MomentEvidence("started_at", "Start")
+    evidence = timestamps.MomentEvidence("started_at", "Start")
     evidence.add(cells)
-    reading, decisions = date_orders.decide(evidence, date_order)
+    reading, decisions = decide(evidence, date_order)
     return reading.read(cells), decisions
 
 
@@ -258,7 +259,7 @@ def test_three_digits_after_a_sign_are_a_question():
 )
 def test_the_scale_of_marks_is_inferred(values, scale, kept):
     evidence = numbers.NumberEvidence("csat", "Note")
-    cells = words.without_notes(column(values))
+    cells = vocabulary.without_notes(column(values))
     evidence.add(cells)
     reading, found = numbers.decide_mark(evidence, None, None, None, [])
     assert found == scale
@@ -308,7 +309,7 @@ def test_one_mark_off_the_scale_does_not_change_the_scale():
     ],
 )
 def test_words_for_how_a_contact_ended(word, outcome):
-    assert words.read_words(column([word]), ANSWER_WORDS)[0].tolist() == [outcome]
+    assert vocabulary.read_words(column([word]), ANSWER_WORDS)[0].tolist() == [outcome]
 
 
 def test_cells_that_only_look_filled_are_missing():
@@ -348,7 +349,7 @@ def test_a_key_is_the_hmac_of_the_number(secret):
 
 
 def test_keys_stay_the_same_when_more_cells_come_than_are_remembered(monkeypatch):
-    monkeypatch.setattr("qa_core.ingest.identity.MOST_REMEMBERED", 3)
+    monkeypatch.setattr("qa_core.ingest.pseudonyms.MOST_REMEMBERED", 3)
     pseudonyms = Pseudonyms("FR", b"k" * 32)
     for texts in (["a", "b"], ["b", "c", "d"], ["a", "e", "f", "g", "b"]):
         assert pseudonyms.find_keys(pa.array(texts)).to_pylist() == [FRENCH.find_key(text) for text in texts]
@@ -391,7 +392,7 @@ def test_a_duration_is_what_it_says(text: str, seconds: float) -> None:
     ],
 )
 def test_marks_in_words_and_stars(text: str, mark: str | None) -> None:
-    assert mark_words.find_mark(text) == mark
+    assert rating_words.find_mark(text) == mark
 
 
 def test_shares_of_one_are_marks_on_a_hundred():

@@ -17,15 +17,16 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from qa_core import home, lake
-from qa_core.access import Role, Viewer
-from qa_core.errors import AccessDenied, Refusal
-from qa_core.ingest import watching
-from qa_core.ingest.following import Follower
+from qa_core.access.roles import Role, Viewer
+from qa_core.base import environment
+from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.ingest.report import FileReport
-from qa_core.ingest.watching import Watch, watching_alone
-from qa_core.records import store
-from qa_core.records.imports import ImportBatch
+from qa_core.ingest.watch import folder as watching
+from qa_core.ingest.watch.folder import Watch, watching_alone
+from qa_core.ingest.watch.queue_log import Follower
+from qa_core.storage import lake
+from qa_core.storage.records import store
+from qa_core.storage.records.imports import ImportBatch
 from tests.imported import CALLS, SURVEYS, TRACKING, bring, find_contacts, write
 
 
@@ -208,14 +209,14 @@ def test_only_who_may_import_can_watch_and_one_process_at_a_time(folder: Path) -
 
 
 MOMENTS = [
-    ("qa_core.ingest.batches.start", "after"),
-    ("qa_core.lake.tables.commit", "after"),
-    ("qa_core.ingest.batches.finish", "after"),
-    ("qa_core.ingest.watching.Watch._put_away", "before"),
-    ("qa_core.ingest.watching.Watch._move", "before"),
-    ("qa_core.ingest.watching.Watch._move", "after"),
-    ("qa_core.ingest.following.Follower._save", "before"),
-    ("qa_core.ingest.following.Follower._save", "after"),
+    ("qa_core.ingest.load.batches.start", "after"),
+    ("qa_core.storage.lake.tables.commit", "after"),
+    ("qa_core.ingest.load.batches.finish", "after"),
+    ("qa_core.ingest.watch.folder.Watch._put_away", "before"),
+    ("qa_core.ingest.watch.folder.Watch._move", "before"),
+    ("qa_core.ingest.watch.folder.Watch._move", "after"),
+    ("qa_core.ingest.watch.queue_log.Follower._save", "before"),
+    ("qa_core.ingest.watch.queue_log.Follower._save", "after"),
 ]
 
 
@@ -224,7 +225,7 @@ def test_a_watch_killed_at_that_moment_loses_nothing_and_brings_nothing_twice(fo
     put(folder, "contacts/calls.csv", CALLS)
     put(folder, "queue_log", LOG)
     command = [sys.executable, "-m", "tests.killed_import", place, when, "watch", str(folder)]
-    assert subprocess.run(command, cwd=home.PROJECT, capture_output=True, check=False, timeout=120).returncode == -signal.SIGKILL
+    assert subprocess.run(command, cwd=environment.PROJECT, capture_output=True, check=False, timeout=120).returncode == -signal.SIGKILL
     look(folder)
     assert sorted(row[0] for row in find_contacts()) == ["A1", "A2", "A3", "C1", "C2", "C3"]
     assert names(folder / ".taken")[0].endswith("calls.csv") and not (folder / "contacts/calls.csv").exists()
@@ -237,7 +238,7 @@ def test_a_watch_killed_at_that_moment_loses_nothing_and_brings_nothing_twice(fo
 def test_the_command_ends_cleanly_when_told_to(folder: Path, number: int) -> None:
     put(folder, "contacts/calls.csv", CALLS)
     command = [sys.executable, "-m", "qa_core", "watch", str(folder), "--settle", "0", "--every", "0.1"]
-    with subprocess.Popen(command, cwd=home.PROJECT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, cwd=environment.PROJECT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert str(folder) in process.stdout.readline()
         assert "3 new" in process.stdout.readline()
         process.send_signal(number)
@@ -249,7 +250,7 @@ def test_the_command_takes_what_is_there_and_ends(folder: Path) -> None:
     put(folder, "contacts/calls.csv", CALLS)
     put(folder, "what.csv", "hello\n1\n")
     command = [sys.executable, "-m", "qa_core", "watch", str(folder), "--once", "--settle", "0"]
-    done = subprocess.run(command, cwd=home.PROJECT, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(command, cwd=environment.PROJECT, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 1 and "3 new" in done.stdout and "what.csv" in done.stderr and "Traceback" not in done.stderr
 
 
@@ -304,7 +305,7 @@ def test_a_caller_who_is_in_the_queue_now_is_no_unanswered_call_until_nothing_is
     append(path, f"{now}|B1|support|NONE|ENTERQUEUE||0612345601|1\n")
     read_on(path)
     assert lake.version("contacts") < 0
-    monkeypatch.setattr("qa_core.ingest.following._now", lambda: at(now + 1900))
+    monkeypatch.setattr("qa_core.ingest.watch.queue_log._now", lambda: at(now + 1900))
     read_on(path)
     assert find_contacts("outcome") == [("B1", "unanswered")]
     append(path, f"{now + 2000}|B1|support|SIP/diane|CONNECT|2000|x|3\n")
@@ -376,7 +377,7 @@ def days_of_a_log(draw) -> list[tuple[str, str]]:
 def test_any_pieces_and_rotations_give_the_same_calls_as_the_whole_log(tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, str]]) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("QA_HOME", str(tmp_path_factory.mktemp("home")))
-        shutil.copytree(_secrets(tmp_path_factory), home.current().secrets_folder)
+        shutil.copytree(_secrets(tmp_path_factory), environment.current().secrets_folder)
         store.migrate()
         path = tmp_path_factory.mktemp("pbx") / "queue_log"
         rotations = 0
@@ -413,5 +414,5 @@ def _secrets(tmp_path_factory: pytest.TempPathFactory) -> Path:
             store.migrate()
             bring(_SHARED["secrets"], "contacts", LOG, name="log.txt")
             _SHARED["whole"] = find_contacts(*COLUMNS)
-            shutil.copytree(home.current().secrets_folder, _SHARED["secrets"], dirs_exist_ok=True)
+            shutil.copytree(environment.current().secrets_folder, _SHARED["secrets"], dirs_exist_ok=True)
     return _SHARED["secrets"]

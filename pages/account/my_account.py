@@ -2,9 +2,11 @@
 
 import streamlit as st
 
-from qa_core import figures, home, people, sign_in
+from qa_core.access import accounts, sessions
+from qa_core.base import environment
+from qa_core.base.i18n import _
+from qa_core.metrics import formatting
 from qa_core.ui import gate, user_agents
-from qa_core.wording import _
 
 signed_in = gate.current_signed_in()
 viewer = signed_in.viewer
@@ -17,20 +19,24 @@ with left:
     st.subheader(_("Language"), anchor=False)
     chosen = st.selectbox(_("Language of the pages"), list(languages), index=list(languages).index(viewer.language), format_func=languages.get)
     if chosen != viewer.language:
-        people.set_language(viewer, chosen)
+        accounts.set_language(viewer, chosen)
         st.rerun()
 
     st.subheader(_("Where I am signed in"), anchor=False)
-    for own in sign_in.find_sessions(signed_in):
+    for own in sessions.find_sessions(signed_in):
         with st.container(border=True):
             st.text(user_agents.describe(own.browser_name))
             st.caption(
-                _("Since {start}, last used {seen}", start=figures.moment(home.to_local(own.created_at)), seen=figures.moment(home.to_local(own.last_seen_at)))
+                _(
+                    "Since {start}, last used {seen}",
+                    start=formatting.moment(environment.to_local(own.created_at)),
+                    seen=formatting.moment(environment.to_local(own.last_seen_at)),
+                )
             )
             if own.is_this_one:
                 st.caption(_("This browser"))
             elif st.button(_("End this session"), key=f"end_{own.id}"):
-                sign_in.end_session(signed_in, own.id)
+                sessions.end_session(signed_in, own.id)
                 st.rerun()
 
 with right:

@@ -2,9 +2,10 @@
 
 import streamlit as st
 
-from qa_core.access import Permission
-from qa_core.ui import freshness, gate, imports
-from qa_core.wording import _
+from qa_core.access.roles import Permission
+from qa_core.base.i18n import _
+from qa_core.ui import freshness, gate
+from qa_core.ui.views.admin import imports
 
 viewer = gate.current_viewer(Permission.MANAGE_IMPORTS)
 

@@ -2,10 +2,11 @@
 
 import streamlit as st
 
-from qa_core import people
-from qa_core.access import Permission
-from qa_core.ui import accounts, gate
-from qa_core.wording import _
+from qa_core.access.accounts import find_accounts
+from qa_core.access.roles import Permission
+from qa_core.base.i18n import _
+from qa_core.ui import gate
+from qa_core.ui.views.admin.people import find_selected, show_list, show_new, show_one, show_requests
 
 viewer = gate.current_viewer(Permission.MANAGE_ACCOUNTS)
 
@@ -14,14 +15,14 @@ st.caption(_("Every change here is in the journal and ends the sessions of the p
 
 waiting = st.container()
 left, right = st.columns([5, 3])
-chosen = accounts.find_selected(people.find_accounts(viewer))
+chosen = find_selected(find_accounts(viewer))
 # What changes accounts comes before what lists them, so that the list shows how they are now.
 with right:
     if chosen is None:
-        accounts.show_new(viewer)
+        show_new(viewer)
     else:
-        accounts.show_one(viewer, chosen)
+        show_one(viewer, chosen)
 with waiting:
-    accounts.show_requests(viewer)
+    show_requests(viewer)
 with left:
-    accounts.show_list(viewer, people.find_accounts(viewer))
+    show_list(viewer, find_accounts(viewer))

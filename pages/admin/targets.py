@@ -2,19 +2,20 @@
 
 import streamlit as st
 
-from qa_core.access import Permission
-from qa_core.ui import gate, goals
-from qa_core.wording import _
+from qa_core.access.roles import Permission
+from qa_core.base.i18n import _
+from qa_core.ui import gate
+from qa_core.ui.views.admin import targets
 
 viewer = gate.current_viewer(Permission.EDIT_TARGETS)
 
 st.title(_("Targets and alerts"), anchor=False)
 
-section = goals.choose_section(viewer)
-goals.show_outcome()
+section = targets.choose_section(viewer)
+targets.show_outcome()
 if section == "targets":
-    goals.show_targets(viewer)
+    targets.show_targets(viewer)
 elif section == "alerts":
-    goals.show_alerts(viewer)
+    targets.show_alerts(viewer)
 else:
-    goals.show_notes(viewer)
+    targets.show_notes(viewer)

@@ -2,10 +2,10 @@
 
 import streamlit as st
 
-from qa_core.access import Permission
+from qa_core.access.roles import Permission
+from qa_core.base.i18n import _
 from qa_core.ui import gate
-from qa_core.ui.views import listening_people, listening_rules
-from qa_core.wording import _
+from qa_core.ui.views.compliance import accredited_people, listening_rules
 
 viewer = gate.current_viewer(Permission.SEE_COMPLIANCE)
 
@@ -15,6 +15,6 @@ st.title(_("Are we in order?"), anchor=False)
 listening_rules.show_outcome()
 listening_rules.show_state(viewer)
 listening_rules.show_gates(viewer)
-listening_people.show_accreditations(viewer)
-listening_people.show_notices(viewer)
+accredited_people.show_accreditations(viewer)
+accredited_people.show_notices(viewer)
 listening_rules.show_proportions(viewer)

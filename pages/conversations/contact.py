@@ -2,12 +2,12 @@
 
 import streamlit as st
 
-from qa_core import query
-from qa_core.access import Permission
+from qa_core.access.roles import Permission
+from qa_core.base.i18n import _
+from qa_core.metrics import query
 from qa_core.ui import drill, gate
-from qa_core.ui.views import contact as view
-from qa_core.ui.views import history, picking
-from qa_core.wording import _
+from qa_core.ui.views.conversations import contact as view
+from qa_core.ui.views.conversations import customer_timeline, manual_pick
 
 viewer = gate.current_viewer(Permission.SEE_CONTACTS)
 
@@ -22,6 +22,6 @@ else:
     view.show_head(contact)
     view.show_course(contact)
     view.show_player(viewer, contact)
-    picking.show(viewer, contact)
-    history.show(viewer, contact)
+    manual_pick.show(viewer, contact)
+    customer_timeline.show(viewer, contact)
     view.show_details(viewer, contact)

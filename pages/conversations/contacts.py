@@ -1,9 +1,9 @@
 """Contacts: the list behind a figure."""
 
-from qa_core.access import Permission
-from qa_core.ui import empty, filter_bar, gate
-from qa_core.ui.views import contacts
-from qa_core.wording import _
+from qa_core.access.roles import Permission
+from qa_core.base.i18n import _
+from qa_core.ui import empty_states, filter_bar, gate
+from qa_core.ui.views.conversations import contacts
 
 viewer = gate.current_viewer(Permission.SEE_CONTACTS)
 look = filter_bar.current()
@@ -12,5 +12,5 @@ asked = contacts.read_address(viewer, look)
 filter_bar.show_title(_("Contacts"), asked.where.period)
 contacts.show_asked(asked)
 total = contacts.count(viewer, asked) if look.has_data else 0
-if not empty.is_shown(viewer, look, total):
+if not empty_states.is_shown(viewer, look, total):
     contacts.show_list(viewer, asked, total)

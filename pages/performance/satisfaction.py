@@ -1,16 +1,16 @@
 """Satisfaction: what customers say over time, how sure it is, what it goes with, and who answered. Never a person; prints on one page."""
 
-from qa_core.access import Permission
-from qa_core.ui import empty, filter_bar, gate, printing
-from qa_core.ui.views import satisfaction
-from qa_core.wording import _
+from qa_core.access.roles import Permission
+from qa_core.base.i18n import _
+from qa_core.ui import empty_states, filter_bar, gate, print_styles
+from qa_core.ui.views.performance import satisfaction
 
 viewer = gate.current_viewer(Permission.SEE_SATISFACTION)
 look = filter_bar.current()
 
 filter_bar.show_title(_("Satisfaction"))
-if not empty.is_shown(viewer, look):
-    printing.fit_one_page()
+if not empty_states.is_shown(viewer, look):
+    print_styles.fit_one_page()
     satisfaction.show_top(viewer, look)
     satisfaction.show_why(viewer, look)
     satisfaction.show_cuts(viewer, look)

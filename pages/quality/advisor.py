@@ -2,12 +2,12 @@
 
 import streamlit as st
 
-from qa_core import query
-from qa_core.access import Permission
-from qa_core.ui import drill, empty, filter_bar, gate
-from qa_core.ui.views import advisor as view
-from qa_core.ui.views import coaching
-from qa_core.wording import _
+from qa_core.access.roles import Permission
+from qa_core.base.i18n import _
+from qa_core.metrics import query
+from qa_core.ui import drill, empty_states, filter_bar, gate
+from qa_core.ui.views.quality import advisor as view
+from qa_core.ui.views.quality import coaching
 
 viewer = gate.current_viewer(Permission.SEE_ADVISORS)
 look = filter_bar.current()
@@ -16,7 +16,7 @@ drill.show_way_to_advisors()
 if "id" not in st.query_params:
     st.title(_("Advisor"), anchor=False)
     st.info(_("Choose an advisor on the page that shows them side by side."))
-elif not empty.is_shown(viewer, look):
+elif not empty_states.is_shown(viewer, look):
     advisor = query.get_advisor(viewer, st.query_params["id"], look.where.period)
     view.note_reading(viewer, advisor)
     filter_bar.show_title(advisor.name)

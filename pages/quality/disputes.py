@@ -1,9 +1,9 @@
 """Disputes: what advisors disagree with, longest waiting first, and what came of it."""
 
-from qa_core.access import Permission
+from qa_core.access.roles import Permission
+from qa_core.base.i18n import _
 from qa_core.ui import filter_bar, gate
-from qa_core.ui.views import disputes
-from qa_core.wording import _
+from qa_core.ui.views.quality import disputes
 
 viewer = gate.current_viewer(Permission.DECIDE_DISPUTES)
 look = filter_bar.current()

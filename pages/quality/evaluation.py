@@ -2,11 +2,11 @@
 
 import streamlit as st
 
-from qa_core.access import Permission
+from qa_core.access.roles import Permission
+from qa_core.base.i18n import _
 from qa_core.ui import drill, gate
-from qa_core.ui.views import evaluation as view
-from qa_core.ui.views import evaluation_answers, evaluation_correction, evaluation_reply
-from qa_core.wording import _
+from qa_core.ui.views.quality import evaluation as view
+from qa_core.ui.views.quality import evaluation_answers, evaluation_correction, evaluation_reply
 
 viewer = gate.current_viewer(Permission.SEE_EVALUATIONS)
 

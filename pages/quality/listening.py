@@ -2,10 +2,10 @@
 
 import streamlit as st
 
-from qa_core.access import Permission
+from qa_core.access.roles import Permission
+from qa_core.base.i18n import _
 from qa_core.ui import gate
-from qa_core.ui.views import listening
-from qa_core.wording import _
+from qa_core.ui.views.quality import listening
 
 viewer = gate.current_viewer(Permission.MANAGE_LISTENING)
 

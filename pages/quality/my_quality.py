@@ -1,9 +1,9 @@
 """My quality: my own results, and who listened to my contacts."""
 
-from qa_core.access import Permission
-from qa_core.ui import empty, filter_bar, gate
-from qa_core.ui.views import coaching, listenings, my_quality
-from qa_core.wording import _
+from qa_core.access.roles import Permission
+from qa_core.base.i18n import _
+from qa_core.ui import empty_states, filter_bar, gate
+from qa_core.ui.views.quality import coaching, my_quality, playbacks
 
 viewer = gate.current_viewer(Permission.SEE_OWN_QUALITY)
 look = filter_bar.current()
@@ -13,8 +13,8 @@ if viewer.advisor_id is None:
     my_quality.show_unlinked()
 else:
     news = my_quality.show_news(viewer)
-    if not empty.is_shown(viewer, look):
+    if not empty_states.is_shown(viewer, look):
         coaching.show_line(viewer)
         my_quality.show_top(viewer, look)
         my_quality.show_evaluations(viewer, look, news)
-        listenings.show(viewer)
+        playbacks.show(viewer)

@@ -1,15 +1,15 @@
 """Sources: which campaign brings contacts, what becomes of them, and what they cost."""
 
-from qa_core.access import Permission
-from qa_core.ui import empty, filter_bar, gate
-from qa_core.ui.views import sources
-from qa_core.wording import _
+from qa_core.access.roles import Permission
+from qa_core.base.i18n import _
+from qa_core.ui import empty_states, filter_bar, gate
+from qa_core.ui.views.tracking import sources
 
 viewer = gate.current_viewer(Permission.SEE_TRACKING)
 look = filter_bar.current()
 
 filter_bar.show_title(_("Sources"))
-if not empty.is_shown(viewer, look):
+if not empty_states.is_shown(viewer, look):
     sources.show_top(viewer, look)
     cut = sources.ask(viewer, look)
     sources.show_path(viewer, look, cut)

@@ -9,15 +9,17 @@ from datetime import date
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from qa_core import home, journal, people
-from qa_core.access import GRANTS, Permission, Role, Viewer
+from qa_core.access import accounts
+from qa_core.access.roles import GRANTS, Permission, Role, Viewer
+from qa_core.base import environment
+from qa_core.base.errors import AccessDenied, Misuse, Refusal
+from qa_core.base.i18n import N_
 from qa_core.compliance import gates
-from qa_core.errors import AccessDenied, Misuse, Refusal
-from qa_core.records import store
-from qa_core.records.base import now
-from qa_core.records.listening import Accreditation
-from qa_core.records.people import Account
-from qa_core.wording import N_
+from qa_core.storage import audit_log
+from qa_core.storage.records import store
+from qa_core.storage.records.base import now
+from qa_core.storage.records.listening import Accreditation
+from qa_core.storage.records.people import Account
 
 
 @dataclass(frozen=True)
@@ -39,12 +41,12 @@ class Accredited:
 def accredit(viewer: Viewer, username: str, until: date, purposes: Sequence[str] = ()) -> int:
     """Let that person listen from today through that day, for these purposes (none named: all that the centre entered, or all there are)."""
     viewer.require(Permission.MANAGE_COMPLIANCE)
-    today = home.today()
+    today = environment.today()
     if until < today:
         raise Misuse("bad_date", N_("{day} is over: an accreditation ends today or later."), day=until.isoformat())
     if unknown := [purpose for purpose in purposes if purpose not in gates.PURPOSES]:
         raise Misuse("unknown_purpose", N_("{purpose} is no purpose. Known: {known}."), purpose=unknown[0], known=", ".join(gates.PURPOSES))
-    username = people.fold(username)
+    username = accounts.fold(username)
     with store.writing() as session:
         account = session.get(Account, username)
         if account is None:
@@ -58,7 +60,7 @@ def accredit(viewer: Viewer, username: str, until: date, purposes: Sequence[str]
         made = Accreditation(username=username, purposes=chosen, starts_on=today, ends_on=until, given_by=viewer.username)
         session.add(made)
         session.flush()
-        journal.record(session, viewer.username, "accredited", username, reason=f"{','.join(chosen)} until {until}")
+        audit_log.record(session, viewer.username, "accredited", username, reason=f"{','.join(chosen)} until {until}")
         return made.id
 
 
@@ -71,13 +73,13 @@ def end(viewer: Viewer, accreditation_id: int) -> None:
             raise AccessDenied()
         if found.ended_at is None:
             found.ended_at, found.ended_by = now(), viewer.username
-            journal.record(session, viewer.username, "accreditation_ended", found.username)
+            audit_log.record(session, viewer.username, "accreditation_ended", found.username)
 
 
 def find_all(viewer: Viewer) -> list[Accredited]:
     """Every accreditation ever given, those that hold first."""
     viewer.require(Permission.SEE_COMPLIANCE)
-    today = home.today()
+    today = environment.today()
     with store.reading() as session:
         rows = session.execute(sa.select(Accreditation, Account.display_name, Account.role).join(Account, Account.username == Accreditation.username)).all()
     made = [
@@ -102,7 +104,7 @@ def is_accredited(session: Session, username: str, purpose: str | None = None) -
     """Whether that person may listen today (for that purpose; `targeted` and `calibration` count as quality of service)."""
     wanted = gates.COUNTS_AS.get(purpose, purpose)
     rows = session.scalars(sa.select(Accreditation).where(Accreditation.username == username, Accreditation.ended_at.is_(None)))
-    return any(_holds(row, home.today()) and (wanted is None or wanted in row.purposes) for row in rows)
+    return any(_holds(row, environment.today()) and (wanted is None or wanted in row.purposes) for row in rows)
 
 
 def is_listener(viewer: Viewer) -> bool:

@@ -9,12 +9,13 @@ from datetime import date, datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from qa_core import home, journal
-from qa_core.access import Permission, Viewer
-from qa_core.errors import Misuse, Refusal
-from qa_core.records import store
-from qa_core.records.listening import Accreditation, GateValue
-from qa_core.wording import N_, _
+from qa_core.access.roles import Permission, Viewer
+from qa_core.base import environment
+from qa_core.base.errors import Misuse, Refusal
+from qa_core.base.i18n import N_, _
+from qa_core.storage import audit_log
+from qa_core.storage.records import store
+from qa_core.storage.records.listening import Accreditation, GateValue
 
 PURPOSES = ("training", "evaluation", "quality")
 """All that a call may be listened to for; proof of a contract is kept apart and never listened to (R1)."""
@@ -62,7 +63,7 @@ class Gate:
                     day = date.fromisoformat(text)
                 except ValueError as error:
                     raise Misuse("bad_gate", N_("{name} is a day, written as 2026-11-24."), name=self.name) from error
-                if day > home.today():
+                if day > environment.today():
                     raise Misuse("bad_gate", N_("{name} lies in the future: enter it once it has happened."), name=self.name)
                 return day.isoformat()
             case "purposes":
@@ -179,7 +180,7 @@ def set_gates(viewer: Viewer, entered: Sequence[tuple[str, str]]) -> None:
     with store.writing() as session:
         for name, value in values:
             session.add(GateValue(name=name, value=value, set_by=viewer.username))
-            journal.record(session, viewer.username, "gate_set", f"{name}={value}")
+            audit_log.record(session, viewer.username, "gate_set", f"{name}={value}")
 
 
 def value_of(session: Session, name: str) -> str | None:
@@ -196,7 +197,7 @@ def retention_months(session: Session, name: str) -> int:
 def find_missing(session: Session) -> tuple[str, ...]:
     """The names of the gates that are still closed."""
     newest = _newest(session)
-    today = home.today()
+    today = environment.today()
     stands = sa.select(Accreditation.id).where(Accreditation.ended_at.is_(None), Accreditation.starts_on <= today, Accreditation.ends_on >= today)
     listeners = () if session.scalar(stands.limit(1)) else (LISTENERS,)
     return (*(gate.name for gate in ALL if gate.name not in newest), *listeners)

@@ -8,13 +8,15 @@ from datetime import date
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from qa_core import advisors, home, journal, names
-from qa_core.access import Permission, Viewer
-from qa_core.errors import AccessDenied, Misuse, Refusal
-from qa_core.records import store
-from qa_core.records.listening import AdvisorNotice
-from qa_core.records.people import Advisor
-from qa_core.wording import N_
+from qa_core.access.roles import Permission, Viewer
+from qa_core.base import environment
+from qa_core.base.errors import AccessDenied, Misuse, Refusal
+from qa_core.base.i18n import N_
+from qa_core.centre import advisors
+from qa_core.storage import audit_log, name_merges
+from qa_core.storage.records import store
+from qa_core.storage.records.listening import AdvisorNotice
+from qa_core.storage.records.people import Advisor
 
 
 @dataclass(frozen=True)
@@ -29,14 +31,14 @@ class Notice:
 def inform(viewer: Viewer, given: list[str], on: date) -> int:
     """Enter that these advisors (by id, name or alias) were informed on that day. Returns how many. All or none."""
     viewer.require(Permission.MANAGE_COMPLIANCE)
-    if on > home.today():
+    if on > environment.today():
         raise Misuse("bad_date", N_("{day} lies in the future: enter it once it has happened."), day=on.isoformat())
     with store.writing() as session:
         directory = advisors.Directory.load(session)
         found = list(dict.fromkeys(_find(directory, name) for name in given))
         session.add_all(AdvisorNotice(advisor_id=advisor_id, informed_on=on, entered_by=viewer.username) for advisor_id in found)
         for advisor_id in found:
-            journal.record(session, viewer.username, "advisor_informed", advisor_id, reason=on.isoformat())
+            audit_log.record(session, viewer.username, "advisor_informed", advisor_id, reason=on.isoformat())
     return len(found)
 
 
@@ -44,7 +46,7 @@ def find_all(viewer: Viewer) -> list[Notice]:
     """Every advisor with the day they were informed; those who were not first. Who was merged into another one is that one."""
     viewer.require(Permission.SEE_COMPLIANCE)
     with store.reading() as session:
-        known, kept = informed(session), names.find_kept(session)["advisor"]
+        known, kept = informed(session), name_merges.find_kept(session)["advisor"]
         rows = session.execute(sa.select(Advisor.advisor_id, Advisor.name)).all()
     made = [Notice(advisor_id, name, known.get(advisor_id)) for advisor_id, name in rows if advisor_id not in kept]
     return sorted(made, key=lambda notice: (notice.informed_on is not None, notice.name))
@@ -52,7 +54,7 @@ def find_all(viewer: Viewer) -> list[Notice]:
 
 def informed(session: Session) -> dict[str, date]:
     """advisor id → the day they were first informed, by whichever of the ids that are one person now."""
-    kept = names.find_kept(session)["advisor"]
+    kept = name_merges.find_kept(session)["advisor"]
     first: dict[str, date] = {}
     for advisor_id, day in session.execute(sa.select(AdvisorNotice.advisor_id, AdvisorNotice.informed_on)):
         advisor_id = kept.get(advisor_id, advisor_id)

@@ -8,16 +8,17 @@ from datetime import UTC, date, datetime, time, timedelta
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from qa_core import figures, home
-from qa_core.access import Permission, Viewer
+from qa_core.access.roles import Permission, Viewer
+from qa_core.base import environment
+from qa_core.base.i18n import N_, _
 from qa_core.compliance import gates
-from qa_core.query.identified import count_identified
-from qa_core.recordings import keeping
-from qa_core.records import store
-from qa_core.records.evaluations import Evaluation
-from qa_core.records.listening import Calibration, CoachingPlan, Recording
-from qa_core.slices import add_months
-from qa_core.wording import N_, _
+from qa_core.compliance.recordings import deletion
+from qa_core.metrics import formatting
+from qa_core.metrics.dimensions import add_months
+from qa_core.metrics.query.identified import count_identified
+from qa_core.storage.records import store
+from qa_core.storage.records.evaluations import Evaluation
+from qa_core.storage.records.listening import Calibration, CoachingPlan, Recording
 
 CONTACT_MONTHS = 13
 """How long a contact may name its customer and its advisor."""
@@ -53,32 +54,32 @@ def find(viewer: Viewer) -> list[Overdue]:
 
 def describe(item: Overdue) -> str:
     """Say what is overdue, how much, and since when, in the reader's language."""
-    count, day = figures.number(item.count), figures.day(item.since, year=True)
+    count, day = formatting.number(item.count), formatting.day(item.since, year=True)
     return _("{what}: {count}, overdue since {day}", what=_(TITLES[item.kind]), count=count, day=day)
 
 
 def _find_recordings(session: Session) -> list[Overdue]:
-    counted = sa.select(sa.func.count(), sa.func.min(Recording.delete_after), sa.func.min(Recording.local_day)).where(keeping.is_expired(session))
+    counted = sa.select(sa.func.count(), sa.func.min(Recording.delete_after), sa.func.min(Recording.local_day)).where(deletion.is_expired(session))
     count, end, first_day = session.execute(counted).one()
     if not count:
         return []
-    end = min(end, keeping.find_end(first_day, gates.retention_months(session, "recording")))
-    return [Overdue("recordings", count, home.to_local(end).date() + timedelta(days=1))]
+    end = min(end, deletion.find_end(first_day, gates.retention_months(session, "recording")))
+    return [Overdue("recordings", count, environment.to_local(end).date() + timedelta(days=1))]
 
 
 def _find_analyses(session: Session) -> list[Overdue]:
     months = gates.retention_months(session, "analysis")
-    before = datetime.combine(keeping.find_oldest_day(home.today(), months), time(), home.current().zone).astimezone(UTC)
+    before = datetime.combine(deletion.find_oldest_day(environment.today(), months), time(), environment.current().zone).astimezone(UTC)
     found = []
     for kind, moment in ANALYSES:
         count, first = session.execute(sa.select(sa.func.count(), sa.func.min(moment)).where(moment < before)).one()
         if count:
-            found.append(Overdue(kind, count, _day_after(home.to_local(first).date(), months)))
+            found.append(Overdue(kind, count, _day_after(environment.to_local(first).date(), months)))
     return found
 
 
 def _find_contacts(viewer: Viewer) -> list[Overdue]:
-    count, first = count_identified(viewer, keeping.find_oldest_day(home.today(), CONTACT_MONTHS))
+    count, first = count_identified(viewer, deletion.find_oldest_day(environment.today(), CONTACT_MONTHS))
     return [] if first is None else [Overdue("contacts", count, _day_after(first, CONTACT_MONTHS))]
 
 

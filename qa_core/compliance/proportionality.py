@@ -7,12 +7,12 @@ from datetime import date, datetime, time, timedelta
 
 import sqlalchemy as sa
 
-from qa_core import home
-from qa_core.access import Permission, Viewer
-from qa_core.query.proportion import RecordedShare, find_recorded_shares
-from qa_core.records import store
-from qa_core.records.listening import Playback
-from qa_core.records.people import Advisor
+from qa_core.access.roles import Permission, Viewer
+from qa_core.base import environment
+from qa_core.metrics.query.recorded_shares import RecordedShare, find_recorded_shares
+from qa_core.storage.records import store
+from qa_core.storage.records.listening import Playback
+from qa_core.storage.records.people import Advisor
 
 DAYS = 30
 MUCH_RATIO, MUCH_FROM = 2.0, 5
@@ -54,9 +54,9 @@ def is_exceeded(found: Proportions) -> bool:
 def find(viewer: Viewer) -> Proportions:
     """What is listened to by advisor, most first, and recorded by team. Advisors who hear their own calls are not counted."""
     viewer.require(Permission.SEE_COMPLIANCE)
-    last_day = home.today()
+    last_day = environment.today()
     first_day = last_day - timedelta(days=DAYS - 1)
-    since = datetime.combine(first_day, time.min, tzinfo=home.current().zone)
+    since = datetime.combine(first_day, time.min, tzinfo=environment.current().zone)
     contact = sa.func.count(sa.distinct(Playback.source_system + "\t" + Playback.contact_id))
     counted = (
         sa.select(Advisor.advisor_id, Advisor.name, contact)

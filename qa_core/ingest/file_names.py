@@ -11,15 +11,15 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from qa_core import home
-from qa_core.errors import Misuse, Refusal
-from qa_core.ingest import read
-from qa_core.ingest.free_text import mask_contact_details
-from qa_core.ingest.options import ImportOptions
-from qa_core.ingest.quarantine import REJECTED
-from qa_core.ingest.staged import SCHEMAS, Decision, Staged
-from qa_core.recordings import audio
-from qa_core.wording import N_
+from qa_core.base import environment
+from qa_core.base.contact_details import mask_contact_details
+from qa_core.base.errors import Misuse, Refusal
+from qa_core.base.i18n import N_
+from qa_core.compliance.recordings import audio
+from qa_core.files.options import ImportOptions
+from qa_core.ingest.columns import table_reader
+from qa_core.ingest.load.quarantine import REJECTED
+from qa_core.ingest.load.staged import SCHEMAS, Decision, Staged
 
 PLACES = {
     "contact_id": r".+?",
@@ -68,7 +68,7 @@ def stage(path: Path, options: ImportOptions) -> Staged:
             rejected.append((line, "unlike_pattern", mask_contact_details(pa.array([name])).to_pylist()))
         else:
             rows.append({"line": line, "file": name, **said})
-    folder = read.make_folder(home.current(), options)
+    folder = table_reader.make_folder(environment.current(), options)
     staged = Staged(
         kind="recordings",
         system=options.system or "generic",
@@ -125,6 +125,6 @@ def _read(name: str, reading: re.Pattern[str], options: ImportOptions) -> dict[s
             own = datetime.strptime(re.sub(r"\D", "", said["date"]) + clock, "%Y%m%d%H%M%S")
         except ValueError:
             return None
-        zone = ZoneInfo(options.timezone) if options.timezone else home.current().zone
+        zone = ZoneInfo(options.timezone) if options.timezone else environment.current().zone
         recorded_at = own.replace(tzinfo=zone).astimezone(UTC).replace(tzinfo=None)
     return {"contact_id": said["contact_id"], "source_system": said.get("system"), "recorded_at": recorded_at}

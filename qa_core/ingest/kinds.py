@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from qa_core.errors import Refusal
-from qa_core.ingest import mapping, readers, tables
-from qa_core.ingest.content import open_content
-from qa_core.ingest.options import KINDS, ImportOptions
+from qa_core.base.errors import Refusal
+from qa_core.base.i18n import N_
+from qa_core.files import readers
+from qa_core.files.archives import open_content
+from qa_core.files.options import KINDS, ImportOptions
+from qa_core.files.sample import take_sample
+from qa_core.ingest.columns import header_matching, table_bounds
 from qa_core.ingest.platforms import find_platforms
 from qa_core.ingest.profiles import find_profiles
-from qa_core.ingest.sample import take_sample
-from qa_core.wording import N_
 
 
 def find_kind(path: Path, options: ImportOptions | None = None) -> str:
@@ -29,11 +30,13 @@ def find_kind(path: Path, options: ImportOptions | None = None) -> str:
     for profile in find_profiles():
         if profile.kind not in KINDS:
             continue
-        vocabulary = mapping.build_vocabulary(profile.fields)
+        vocabulary = header_matching.build_vocabulary(profile.fields)
         try:
-            source = readers.open_source(content, options, lambda rows, known=vocabulary: max((mapping.count_known(row, known) for row in rows), default=0))
-            header = tables.find_header(source.sample(tables.SAMPLE_ROWS), vocabulary, tuple(options.columns.values()))
-            found = len(mapping.recognise(profile, list(header.names), options.columns))
+            source = readers.open_source(
+                content, options, lambda rows, known=vocabulary: max((header_matching.count_known(row, known) for row in rows), default=0)
+            )
+            header = table_bounds.find_header(source.sample(table_bounds.SAMPLE_ROWS), vocabulary, tuple(options.columns.values()))
+            found = len(header_matching.recognise(profile, list(header.names), options.columns))
         except Refusal:
             continue
         fits[profile.kind] = max(found, fits.get(profile.kind, 0))

@@ -11,18 +11,23 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from qa_core import daily, home, recordings
-from qa_core.access import Permission, Viewer
-from qa_core.errors import AccessDenied, Misuse, Refusal
-from qa_core.ingest import batches, file_names, landing, obstacles, read, recovery, undoing, uploads
-from qa_core.ingest.options import WITH_AUDIO, ImportOptions, Progress
+from qa_core.access.roles import Permission, Viewer
+from qa_core.base import environment
+from qa_core.base.errors import AccessDenied, Misuse, Refusal
+from qa_core.base.i18n import N_
+from qa_core.compliance import recordings
+from qa_core.files import uploads
+from qa_core.files.options import WITH_AUDIO, ImportOptions, Progress
+from qa_core.ingest import file_names, system_errors
+from qa_core.ingest.columns import table_reader
+from qa_core.ingest.load import batches, load, recovery, rollback
+from qa_core.ingest.load.duckdb_session import open_bench
+from qa_core.ingest.load.staged import Staged
 from qa_core.ingest.report import FileReport
-from qa_core.ingest.staged import Staged
-from qa_core.ingest.workbench import open_bench
-from qa_core.records import store
-from qa_core.records.imports import ImportBatch
-from qa_core.records.steering import AlertRule
-from qa_core.wording import N_
+from qa_core.quality import daily
+from qa_core.storage.records import store
+from qa_core.storage.records.imports import ImportBatch
+from qa_core.storage.records.steering import AlertRule
 
 
 def run(viewer: Viewer, kind: str, paths: Iterable[Path | str], options: ImportOptions | None = None, progress: Progress | None = None) -> list[FileReport]:
@@ -63,7 +68,7 @@ def ring() -> None:
         has_rules = session.scalar(sa.select(AlertRule.id).where(AlertRule.ended_at.is_(None)).limit(1)) is not None
     if has_rules:
         # Only here: it loads the libraries of the pages.
-        from qa_core import alerts
+        from qa_core.analysis import alerts
 
         alerts.evaluate_after_import()
 
@@ -71,9 +76,9 @@ def ring() -> None:
 def _import_file(viewer: Viewer, kind: str, path: Path, name: str, options: ImportOptions, progress: Progress) -> FileReport:
     report = _or_refused(name, options, lambda: _land(viewer, kind, path, name, options, progress))
     if report.is_refused and options.dry_run:
-        from qa_core.ingest import examination
+        from qa_core.ingest import dry_run
 
-        report.headers, report.mapping = examination.find_columns(path, kind, options)
+        report.headers, report.mapping = dry_run.find_columns(path, kind, options)
     return report
 
 
@@ -84,7 +89,7 @@ def _or_refused(name: str, options: ImportOptions, work: Callable[[], FileReport
     except (AccessDenied, Misuse):
         raise
     except Exception as error:
-        refusal = error if isinstance(error, Refusal) else obstacles.find_refusal(error)
+        refusal = error if isinstance(error, Refusal) else system_errors.find_refusal(error)
         if refusal is None:
             raise
         return FileReport(file=name, dry_run=options.dry_run, refusal=refusal)
@@ -95,7 +100,7 @@ def _land(viewer: Viewer, kind: str, path: Path, name: str, options: ImportOptio
         return _bring(viewer, file_names.stage(path, options), name, options, progress, options.system, None)
     if not path.is_file():
         raise Refusal("no_file", N_("There is no file {path}."), path=name)
-    digest = read.find_digest(path)
+    digest = table_reader.find_digest(path)
     with batches.reading_or_empty() as session:
         known = _find_known(session, kind, digest, options, name)
         saved = batches.find_mapping(session, options.profile, kind) if options.profile else None
@@ -106,7 +111,7 @@ def _land(viewer: Viewer, kind: str, path: Path, name: str, options: ImportOptio
     profile = options.profile if saved else None
     if saved:
         reading = replace(reading, profile=None)
-    staged = read.stage(path, kind, reading, progress=lambda rows, share: progress(N_("Reading"), share), system=profile)
+    staged = table_reader.stage(path, kind, reading, progress=lambda rows, share: progress(N_("Reading"), share), system=profile)
     return _bring(viewer, staged, name, options, progress, reading.system or profile, profile)
 
 
@@ -128,14 +133,14 @@ def _bring(viewer: Viewer, staged: Staged, name: str, options: ImportOptions, pr
                     known = _find_known(session, staged.kind, staged.digest, options, name)
                 if known is not None:
                     return known
-            coming = landing.Landing(viewer, staged, options, report, progress, system=system)
-            landing.land(coming)
+            coming = load.Landing(viewer, staged, options, report, progress, system=system)
+            load.land(coming)
             if options.dry_run:
                 # Only here: it asks the questions of the pages, whose libraries take longer to load than a known file to recognise.
-                from qa_core.ingest import examination
+                from qa_core.ingest import dry_run
 
                 with open_bench(staged.folder, staged) as bench:
-                    report.examination = examination.examine(bench, staged, coming.trial)
+                    report.examination = dry_run.examine(bench, staged, coming.trial)
         report.require_identity()
         return report
     finally:
@@ -187,7 +192,7 @@ def resume() -> list[str]:
     with batches.one_at_a_time():
         finished = recovery.finish_interrupted()
         recordings.sweep()
-    recovery.remove_dead_folders(home.current().temporary_folder)
+    recovery.remove_dead_folders(environment.current().temporary_folder)
     return finished
 
 
@@ -205,9 +210,9 @@ def undo(viewer: Viewer, batch_id: str) -> dict[str, Any]:
                 raise Refusal("unknown_batch", N_("There is no import {batch}. List them with: python -m qa_core batches list"), batch=batch_id)
             if batch.state != "done":
                 raise Refusal("not_standing", N_("The import {batch} is {state}; there is nothing to undo."), batch=batch_id, state=batch.state)
-            undoing.require_last(session, batch)
+            rollback.require_last(session, batch)
         with store.writing() as session:
             session.get_one(ImportBatch, batch_id).state = "undoing"
-        undoing.take_back(batch_id, viewer.username)
+        rollback.take_back(batch_id, viewer.username)
     ring()
     return {"batch": batch_id, "state": "undone"}

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
-from qa_core.errors import Refusal
-from qa_core.scoring.grid import Criterion, CriticalClass, Fails, Grid, Method, Section, read_number, say_number
-from qa_core.wording import N_
+from qa_core.base.errors import Refusal
+from qa_core.base.i18n import N_
+from qa_core.scoring.scorecard import Criterion, CriticalClass, Fails, Grid, Method, Section, read_number, say_number
 
 NOT_APPLICABLE = "na"
 HUNDRED = Fraction(100)

@@ -12,8 +12,8 @@ import streamlit as st
 from streamlit.web.server.starlette.starlette_app_utils import decode_xsrf_token_string
 from streamlit.web.server.starlette.starlette_server_config import XSRF_COOKIE_NAME
 
-from qa_core.sign_in import Browser, is_loopback
-from qa_core.wording import LANGUAGES
+from qa_core.access.sessions import Browser, is_loopback
+from qa_core.base.i18n import LANGUAGES
 
 COOKIE = "ecoute_session"
 LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})

@@ -11,20 +11,24 @@ import pandas as pd
 import sqlalchemy as sa
 import streamlit as st
 
-from qa_core import alerts, annotations, home, lake, numbers, query, settings, targets
-from qa_core.access import Viewer
-from qa_core.coaching import effect, needs
-from qa_core.irritants import finding
-from qa_core.query import answers, calibrated, heard, severity
-from qa_core.records import store
-from qa_core.records.conventions import NameDecision
-from qa_core.records.evaluations import Grid
-from qa_core.records.imports import ImportBatch
-from qa_core.records.listening import CoachingPlan, Dispute
-from qa_core.records.people import Advisor
-from qa_core.records.steering import AlertEvent, Annotation, SettingValue, Target
-from qa_core.settings import Settings
-from qa_core.slices import Filters, Period
+from qa_core.access.roles import Viewer
+from qa_core.analysis import alerts, annotations, targets, tracking_numbers
+from qa_core.analysis.irritants import detection
+from qa_core.base import environment
+from qa_core.centre import settings
+from qa_core.centre.settings import Settings
+from qa_core.metrics import query
+from qa_core.metrics.dimensions import Filters, Period
+from qa_core.metrics.query import calibration_metrics, evaluation_table, listened_contacts, severity
+from qa_core.quality.coaching import effect, needs
+from qa_core.storage import lake
+from qa_core.storage.records import store
+from qa_core.storage.records.centre_rules import NameDecision
+from qa_core.storage.records.evaluations import Grid
+from qa_core.storage.records.imports import ImportBatch
+from qa_core.storage.records.listening import CoachingPlan, Dispute
+from qa_core.storage.records.people import Advisor
+from qa_core.storage.records.steering import AlertEvent, Annotation, SettingValue, Target
 
 _VERSION = "data_version"
 SECONDS = 300
@@ -51,11 +55,11 @@ def version() -> tuple[Any, ...]:
 def look_up_version() -> tuple[Any, ...]:
     """Look up, and keep for this run, what the answers depend on besides the question: which stores, and the state of the lake, the evaluations, the settings,
     the targets and the notes."""
-    here = home.current()
+    here = environment.current()
     with store.reading() as session:
         newest_setting = session.scalar(sa.select(sa.func.max(SettingValue.id)))
         advisors = session.scalar(sa.select(sa.func.count()).select_from(Advisor))
-        counter = (*answers.change_counter(session), *heard.change_counter(session), *calibrated.change_counter(session))
+        counter = (*evaluation_table.change_counter(session), *listened_contacts.change_counter(session), *calibration_metrics.change_counter(session))
         # Names of spend and totals are spelled when they are read: a decision about them changes no table of the lake.
         names = session.execute(sa.select(sa.func.max(NameDecision.id), sa.func.count(NameDecision.undone_at))).one()
         goals = session.execute(sa.select(sa.func.max(Target.id), sa.func.count(Target.id), sa.func.max(Target.set_at))).one()
@@ -142,9 +146,9 @@ find_targets = _remembered(targets.find)
 find_notes = _remembered(annotations.find)
 find_note_scopes = _remembered(annotations.find_scopes)
 find_alerts = _remembered(alerts.find, _state_of_alerts)
-find_numbers = _remembered(numbers.find_history)
-find_irritants = _remembered(finding.find_candidates)
-find_follow_up = _remembered(finding.find_follow_up)
+find_numbers = _remembered(tracking_numbers.find_history)
+find_irritants = _remembered(detection.find_candidates)
+find_follow_up = _remembered(detection.find_follow_up)
 find_needs = _remembered(needs.find_needs, _state_of_coaching)
 find_effect = _remembered(effect.find_effect, _state_of_coaching)
 _find_currencies = _remembered(query.find_currencies)

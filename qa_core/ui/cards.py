@@ -8,14 +8,16 @@ from typing import Any
 
 import streamlit as st
 
-from qa_core import figures, findings, movement
-from qa_core.findings import Finding
-from qa_core.kpis import Kpi, get_kpi
-from qa_core.series import Series
-from qa_core.ui import explaining
+from qa_core.analysis import chart_titles
+from qa_core.analysis.chart_titles import Finding
+from qa_core.analysis.series import Series
+from qa_core.base.i18n import N_, _, ngettext
+from qa_core.metrics import formatting
+from qa_core.metrics.kpis import Kpi, get_kpi
+from qa_core.stats import control_charts
+from qa_core.ui import explain_link
 from qa_core.ui.filter_bar import Look
 from qa_core.ui.plain import escape
-from qa_core.wording import N_, _, ngettext
 
 SHORT_TITLES: Mapping[str, str] = {
     "average_speed_of_answer": N_("Average wait"),
@@ -86,20 +88,20 @@ def build_tile(row: Any, look: Look, series: Series | None = None, extra: str = 
     currency = look.currency_of(row)
     help_text = "\n\n".join((f"{_(kpi.title)} – {_(kpi.meaning)}", escape(_(kpi.formula)), *say_notes(row.notes or ())))
     sparkline = tuple(series.sparkline[-30:]) if series else ()
-    if figures.is_missing(row.value):
+    if formatting.is_missing(row.value):
         return Tile(title_of(kpi), _missing(row.status), help_text, _why_missing(row), sparkline=sparkline, kpi=kpi.key)
     tile = {
         "title": title_of(kpi),
-        "value": figures.value(row.value, kpi.unit, currency),
+        "value": formatting.value(row.value, kpi.unit, currency),
         "help": help_text,
-        "below": _keep_together(_below(row, kpi, currency, extra)) or figures.NO_BREAK,
+        "below": _keep_together(_below(row, kpi, currency, extra)) or formatting.NO_BREAK,
     }
     change = getattr(row, "delta", None)
     # Beside a whole period, the total of one that is not over would read as a fall.
-    if look.compare and not figures.is_missing(change) and not (look.is_cut_short and kpi.is_amount):
-        interval = movement.interval_of_change(row, series.spread if series else 1.0)
-        tone = findings.describe_change("", change, interval, kpi.unit, kpi.better).tone if interval else ""
-        tile |= {"delta": figures.change(change, kpi.unit, currency), "delta_up": change >= 0, "delta_tone": tone}
+    if look.compare and not formatting.is_missing(change) and not (look.is_cut_short and kpi.is_amount):
+        interval = control_charts.interval_of_change(row, series.spread if series else 1.0)
+        tone = chart_titles.describe_change("", change, interval, kpi.unit, kpi.better).tone if interval else ""
+        tile |= {"delta": formatting.change(change, kpi.unit, currency), "delta_up": change >= 0, "delta_tone": tone}
     return Tile(**tile, sparkline=sparkline, kpi=kpi.key)
 
 
@@ -126,7 +128,7 @@ def _show_tile(tile: Tile) -> None:
         )
         st.caption(tile.below, help=None if tile.kpi else tile.help)
         if tile.kpi:
-            explaining.show_link(tile.kpi, help_text=tile.help)
+            explain_link.show_link(tile.kpi, help_text=tile.help)
 
 
 def show_chart(
@@ -152,7 +154,7 @@ def show_chart(
                 beside()
         show_figure(figure, key, alt or f"{finding.text}. {caption}", on_select)
         if kpi:
-            explaining.show_link(kpi)
+            explain_link.show_link(kpi)
 
 
 def show_figure(figure: Any, key: str, alt: str, on_select: Callable[[], None] | None = None) -> None:
@@ -177,28 +179,28 @@ def show_heading(finding: Finding, caption: str = "") -> None:
 
 def _keep_together(parts: Sequence[str]) -> str:
     """The parts with a dot between; lines break between them, not within a short one."""
-    return f"{figures.NO_BREAK}· ".join(part.replace(" ", figures.NO_BREAK) if len(part) <= SHORT else part for part in parts)
+    return f"{formatting.NO_BREAK}· ".join(part.replace(" ", formatting.NO_BREAK) if len(part) <= SHORT else part for part in parts)
 
 
 def _below(row: Any, kpi: Kpi, currency: str | None, extra: str) -> list[str]:
     parts = []
-    between = figures.interval(row.low, row.high, kpi.unit, currency)
+    between = formatting.interval(row.low, row.high, kpi.unit, currency)
     if between:
         parts.append(between)
-    if not figures.is_missing(row.denominator) and not figures.is_missing(row.n):
-        parts.append(f"n\u00a0=\u00a0{figures.number(row.n)}")
-    if not figures.is_missing(row.p50):
-        parts.append(_("median {p50}, p90 {p90}", p50=figures.duration(row.p50), p90=figures.duration(row.p90)))
-    if not figures.is_missing(row.pending) and row.pending:
-        parts.append(_("{n} pending", n=figures.number(row.pending)))
-    if not figures.is_missing(row.unknown_identity) and row.unknown_identity and row.n:
+    if not formatting.is_missing(row.denominator) and not formatting.is_missing(row.n):
+        parts.append(f"n\u00a0=\u00a0{formatting.number(row.n)}")
+    if not formatting.is_missing(row.p50):
+        parts.append(_("median {p50}, p90 {p90}", p50=formatting.duration(row.p50), p90=formatting.duration(row.p90)))
+    if not formatting.is_missing(row.pending) and row.pending:
+        parts.append(_("{n} pending", n=formatting.number(row.pending)))
+    if not formatting.is_missing(row.unknown_identity) and row.unknown_identity and row.n:
         parts.append(
             _(
                 "{share} of callers unknown",
-                share=figures.percent(row.unknown_identity / (row.unknown_identity + row.n + (0 if figures.is_missing(row.pending) else row.pending)), 0),
+                share=formatting.percent(row.unknown_identity / (row.unknown_identity + row.n + (0 if formatting.is_missing(row.pending) else row.pending)), 0),
             )
         )
-    if not figures.is_missing(getattr(row, "target", None)):
+    if not formatting.is_missing(getattr(row, "target", None)):
         parts.append(_say_target(row, kpi, currency))
     if row.status == "small_sample":
         parts.append(_("small sample"))
@@ -209,7 +211,7 @@ def _below(row: Any, kpi: Kpi, currency: str | None, extra: str) -> list[str]:
 
 def _say_target(row: Any, kpi: Kpi, currency: str | None) -> str:
     """The target, and how far from it; with the sign of what needs a look where it is missed by more than chance."""
-    target, size = figures.value(row.target, kpi.unit, currency), figures.change(abs(row.gap), kpi.unit, currency).lstrip("+")
+    target, size = formatting.value(row.target, kpi.unit, currency), formatting.change(abs(row.gap), kpi.unit, currency).lstrip("+")
     if row.gap > 0:
         text = _("target {target}, {size} above", target=target, size=size)
     elif row.gap < 0:
@@ -232,7 +234,7 @@ def say_notes(notes: Sequence[str]) -> list[str]:
                     "{count} contact without a known wait is left out.",
                     "{count} contacts without a known wait are left out.",
                     int(detail),
-                    count=figures.number(int(detail)),
+                    count=formatting.number(int(detail)),
                 )
             )
         elif code == "unanswered":
@@ -241,7 +243,7 @@ def say_notes(notes: Sequence[str]) -> list[str]:
                     "{count} contact is counted as abandoned: the file does not say how it ended.",
                     "{count} contacts are counted as abandoned: the file does not say how they ended.",
                     int(detail),
-                    count=figures.number(int(detail)),
+                    count=formatting.number(int(detail)),
                 )
             )
         elif code == "from_totals":
@@ -252,7 +254,7 @@ def say_notes(notes: Sequence[str]) -> list[str]:
                     "{count} contact of totals is left out: its platform counts by another threshold, or not by this formula.",
                     "{count} contacts of totals are left out: their platform counts by another threshold, or not by this formula.",
                     int(detail),
-                    count=figures.number(int(detail)),
+                    count=formatting.number(int(detail)),
                 )
             )
         elif code == "one_criterion":
@@ -275,7 +277,7 @@ def _why_missing(row: Any) -> str:
     if row.status == "suppressed":
         return _("Fewer than five advisors or ten contacts stand behind it.")
     if row.status == "pending":
-        return _("{n} pending: their window is not over yet.", n=figures.number(row.pending))
+        return _("{n} pending: their window is not over yet.", n=formatting.number(row.pending))
     if any(note == "spend_beyond_scope" for note in row.notes or ()):
         return _("Spend belongs to the whole centre, not to some teams.")
-    return _(figures.NO_DATA)
+    return _(formatting.NO_DATA)

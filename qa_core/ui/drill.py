@@ -7,9 +7,9 @@ from typing import Any
 
 import streamlit as st
 
-from qa_core.access import Permission, Viewer
+from qa_core.access.roles import Permission, Viewer
+from qa_core.base.i18n import _
 from qa_core.ui import filter_bar, menu
-from qa_core.wording import _
 
 _GO, _FROM, _LEFT = "drill_to", "drilled_from", "drill_left"
 _READ_FROM = "evaluation_from"

@@ -9,14 +9,15 @@ from typing import Any
 
 import streamlit as st
 
-from qa_core import figures, home, query, slices, spans
-from qa_core.access import Permission, Viewer
-from qa_core.kpis import BY_KEY
-from qa_core.records.base import now
-from qa_core.slices import Filters, Period
-from qa_core.ui import address, cached
+from qa_core.access.roles import Permission, Viewer
+from qa_core.base import environment
+from qa_core.base.i18n import _
+from qa_core.metrics import dimensions, formatting, periods, query
+from qa_core.metrics.dimensions import Filters, Period
+from qa_core.metrics.kpis import BY_KEY
+from qa_core.storage.records.base import now
+from qa_core.ui import cached, url_state
 from qa_core.ui.plain import escape
-from qa_core.wording import _
 
 PAGES: dict[str, tuple[str, ...]] = {
     "overview": ("channel", "queue", "team", "reason", "campaign"),
@@ -88,7 +89,7 @@ def show(viewer: Viewer, page_key: str) -> None:
     _widen(page_key)
     span = query.data_span(viewer)
     if span is None or page_key not in PAGES:
-        address.write(page_key, {})
+        url_state.write(page_key, {})
         return
     first_day, last_day = span
     dimensions = [dimension for dimension in PAGES[page_key] if viewer.can_cut_by(dimension) and _fits(viewer, page_key, dimension)]
@@ -99,20 +100,20 @@ def show(viewer: Viewer, page_key: str) -> None:
         values = {dimension: _ask_values(viewer, dimension) for dimension in dimensions}
         if any(values.values()):
             st.button(_("Clear"), icon=":material/filter_alt_off:", type="tertiary", on_click=clear, help=_("Take the filters away"))
-    address.write(page_key, say(page_key))
-    compare = spans.build_comparison(compare_with, period)
+    url_state.write(page_key, say(page_key))
+    compare = periods.build_comparison(compare_with, period)
     where = Filters.of(period, values)
-    grain, trend = spans.build_trend(period, viewer.needs_suppression)
+    grain, trend = periods.build_trend(period, viewer.needs_suppression)
     st.session_state[_LOOK] = Look(
         where=where,
         compare=compare,
-        period_title=figures.period(period),
-        compare_title=figures.period(compare) if compare else "",
+        period_title=formatting.period(period),
+        compare_title=formatting.period(compare) if compare else "",
         grain=grain,
         trend=where.with_period(trend),
         first_day=first_day,
         last_day=last_day,
-        whole_until=spans.last_whole_day(last_day, home.to_local(now()).date()),
+        whole_until=periods.last_whole_day(last_day, environment.to_local(now()).date()),
         currency=cached.find_currency(viewer) if viewer.can(Permission.SEE_TRACKING) else None,
     )
 
@@ -132,7 +133,7 @@ def share() -> dict[str, list[str]]:
     page_key = st.session_state.get(_PAGE)
     if page_key not in PAGES:
         return {}
-    said = say(page_key) | {"period": [st.session_state.get("period") or spans.USUAL], "compare": []}
+    said = say(page_key) | {"period": [st.session_state.get("period") or periods.USUAL], "compare": []}
     return {name: values for name, values in said.items() if values}
 
 
@@ -154,14 +155,14 @@ def show_title(title: str, period: Period | None = None) -> None:
         st.title(title, anchor=False)
         if not look.has_data:
             return
-        said = figures.period(period) if period else look.period_title
+        said = formatting.period(period) if period else look.period_title
         starts_late = period is None and look.where.period.is_bounded and look.where.period.first_day < look.first_day
         if starts_late:
-            said = _("{period}; there is data from {day} on", period=said, day=figures.day(look.first_day, year=True))
+            said = _("{period}; there is data from {day} on", period=said, day=formatting.day(look.first_day, year=True))
         elif period is None and look.compare:
             said = _("{period}, compared with {before}", period=said, before=look.compare_title)
         if period is None and look.is_cut_short:
-            said = _("{period}; whole days until {day}, totals are provisional", period=said, day=figures.day(look.whole_until, year=True))
+            said = _("{period}; whole days until {day}, totals are provisional", period=said, day=formatting.day(look.whole_until, year=True))
         st.caption(said)
 
 
@@ -204,7 +205,7 @@ def keep(drawn: Collection[str] = ()) -> None:
 
 def _take_address(page_key: str, dimensions: Sequence[str]) -> None:
     """Where the address brings news, the widgets follow it; what it does not say is as usual."""
-    given = address.read(page_key, (*ALWAYS, *dimensions))
+    given = url_state.read(page_key, (*ALWAYS, *dimensions))
     if given is None:
         return
     for key in ("period", "compare"):
@@ -221,9 +222,9 @@ def _take_address(page_key: str, dimensions: Sequence[str]) -> None:
 def say(page_key: str) -> dict[str, list[str]]:
     """The row as it stands, as the address of that page says it; empty lists for what is as usual."""
     held = st.session_state
-    period, compare = held.get("period") or spans.USUAL, held.get("compare") or "previous"
+    period, compare = held.get("period") or periods.USUAL, held.get("compare") or "previous"
     return {
-        "period": [] if period == spans.USUAL else [period],
+        "period": [] if period == periods.USUAL else [period],
         **{key: [held[key].isoformat()] if period == "days" and held.get(key) else [] for key in ("from", "to")},
         **{dimension: list(held.get(dimension) or []) for dimension in PAGES[page_key]},
         "compare": [] if compare == "previous" or page_key in WITHOUT_COMPARISON else [compare],
@@ -238,21 +239,21 @@ def _set(key: str, value: Any) -> None:
 
 
 def _ask_period(viewer: Viewer, first_day: date, last_day: date) -> Period:
-    titles = {key: _(title) for key, title in spans.choices(viewer).items()}
+    titles = {key: _(title) for key, title in periods.choices(viewer).items()}
     held = st.session_state.get("period")
-    if not held or not spans.is_known(held, viewer, last_day):
-        held = spans.default(viewer)
+    if not held or not periods.is_known(held, viewer, last_day):
+        held = periods.default(viewer)
     # Said on every run: a popover is built when it is first opened, and would take the first option, of which the last run said nothing.
     st.session_state["period"] = held
     if held not in titles:
-        titles[held] = _(spans.MONTHS[held]) if held in spans.MONTHS else figures.month(date.fromisoformat(f"{held}-01"), year=True)
+        titles[held] = _(periods.MONTHS[held]) if held in periods.MONTHS else formatting.month(date.fromisoformat(f"{held}-01"), year=True)
     with st.popover(f":material/calendar_month: **{titles[held]}**"):
         st.radio(_("Period"), list(titles), format_func=titles.get, key="period")
         chosen: tuple[date, ...] = ()
         if held == "days":
             ends = (("from", _("From"), max(first_day, last_day.replace(day=1))), ("to", _("To"), last_day))
             chosen = tuple(_ask_day(key, title, day) for key, title, day in ends)
-    return spans.build_period(held, last_day, first_day, chosen)
+    return periods.build_period(held, last_day, first_day, chosen)
 
 
 def _ask_day(key: str, title: str, default: date) -> date:
@@ -261,7 +262,7 @@ def _ask_day(key: str, title: str, default: date) -> date:
 
 
 def _ask_comparison() -> str:
-    titles = {key: _(title) for key, title in spans.COMPARISONS.items()}
+    titles = {key: _(title) for key, title in periods.COMPARISONS.items()}
     held = st.session_state.get("compare")
     held = st.session_state["compare"] = held if held in titles else "previous"
     with st.popover(f":material/compare_arrows: **{titles[held]}**"):
@@ -272,10 +273,10 @@ def _ask_comparison() -> str:
 
 def _ask_values(viewer: Viewer, dimension: str) -> tuple[str | None, ...]:
     found = [value for value, _count in cached.find_values(viewer, dimension)]
-    titles = {key: figures.name(dimension, None if key == _MISSING else key) for key in (_MISSING if value is None else str(value) for value in found)}
+    titles = {key: formatting.name(dimension, None if key == _MISSING else key) for key in (_MISSING if value is None else str(value) for value in found)}
     # What is no longer offered (another viewer, a purged queue) must not stay as an invisible filter.
     held = st.session_state[dimension] = [key for key in st.session_state.get(dimension) or [] if key in titles]
-    title = _(slices.get_dimension(dimension).title)
+    title = _(dimensions.get_dimension(dimension).title)
     with st.popover(_name_chosen(title, [titles[key] for key in held]), disabled=not titles), st.container(width=320):
         if len(titles) <= MOST_BUTTONS:
             st.pills(title, list(titles), format_func=lambda key: escape(titles.get(key, key)), key=dimension, selection_mode="multi")

@@ -6,19 +6,19 @@ from datetime import date, datetime
 
 import streamlit as st
 
-from qa_core import figures
-from qa_core.access import Viewer
-from qa_core.query import Freshness
-from qa_core.query.freshness import SOURCE_TITLES
+from qa_core.access.roles import Viewer
+from qa_core.base.i18n import _
+from qa_core.metrics import formatting
+from qa_core.metrics.query import Freshness
+from qa_core.metrics.query.freshness import SOURCE_TITLES
 from qa_core.ui import cached
-from qa_core.wording import _
 
 
 def show(viewer: Viewer) -> None:
     """The last moment that the data knows; opened, when each source brought something last."""
     through = cached.data_through(viewer)
     sources = cached.find_freshness(viewer)
-    said = _("Data through {moment}", moment=figures.moment(through)) if through else _("No contacts yet") if sources else _("No data yet")
+    said = _("Data through {moment}", moment=formatting.moment(through)) if through else _("No contacts yet") if sources else _("No data yet")
     if not sources:
         st.caption(said)
         return
@@ -26,7 +26,7 @@ def show(viewer: Viewer) -> None:
         for source in reversed(sources):
             source_lines = st.container(gap=None)
             source_lines.text(f"{source.system} · {_kind(source)}")
-            source_lines.caption(_("imported {moment}", moment=figures.moment(source.imported_at)) + (f" · {_newest(source)}" if source.newest else ""))
+            source_lines.caption(_("imported {moment}", moment=formatting.moment(source.imported_at)) + (f" · {_newest(source)}" if source.newest else ""))
 
 
 def show_table(viewer: Viewer) -> None:
@@ -39,7 +39,7 @@ def show_table(viewer: Viewer) -> None:
         {
             _("Tool"): source.system,
             _("Kind"): _kind(source),
-            _("Last import"): figures.moment(source.imported_at),
+            _("Last import"): formatting.moment(source.imported_at),
             _("Newest contact or day"): _say(source.newest) if source.newest else "–",
         }
         for source in sources
@@ -56,4 +56,4 @@ def _newest(source: Freshness) -> str:
 
 
 def _say(newest: datetime | date) -> str:
-    return figures.moment(newest) if isinstance(newest, datetime) else figures.day(newest, year=True)
+    return formatting.moment(newest) if isinstance(newest, datetime) else formatting.day(newest, year=True)

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import streamlit as st
 
-from qa_core import daily
-from qa_core.errors import Refusal
-from qa_core.ui import cached, drill, filter_bar, gate, looks, menu, sidebar
-from qa_core.wording import _
+from qa_core.base.errors import Refusal
+from qa_core.base.i18n import _
+from qa_core.quality import daily
+from qa_core.ui import cached, drill, filter_bar, gate, menu, sidebar, styles
 
 st.set_page_config(page_icon=str(Path(__file__).with_name("icon.svg")), layout="wide")
 
@@ -16,7 +16,7 @@ opened = signed_in is not None and not signed_in.must_change_password
 page, entry = menu.choose_page(signed_in.viewer if opened else None)
 # Several tabs are told apart by it; a stranger is not told what an address leads to.
 st.set_page_config(page_title=f"{_(entry.title)} · Écoute" if opened and entry is not None else "Écoute")
-looks.mend()
+styles.mend()
 
 if signed_in is not None:
     gate.keep_cookie()

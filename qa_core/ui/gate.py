@@ -15,12 +15,13 @@ from pathlib import Path
 
 import streamlit as st
 
-from qa_core import home, people, sign_in, wording
-from qa_core.access import Permission, Viewer
-from qa_core.errors import Refusal
-from qa_core.records import store
+from qa_core.access import accounts, sessions
+from qa_core.access.roles import Permission, Viewer
+from qa_core.base import environment, i18n
+from qa_core.base.errors import Refusal
+from qa_core.base.i18n import _
+from qa_core.storage.records import store
 from qa_core.ui import browser
-from qa_core.wording import _
 
 LOG = logging.getLogger("qa_core")
 ICON = Path(__file__).with_name("icon.svg").read_text(encoding="utf-8")
@@ -29,27 +30,27 @@ REFUSED = "sign_in_refused"
 """In the session's state until the browser's cookie has it too: a cookie is seen only from the next connection on."""
 
 
-def find_signed_in() -> sign_in.SignedIn | None:
+def find_signed_in() -> sessions.SignedIn | None:
     """The live session of this browser, or None for a stranger. Also chooses the language. Cheap: one look at the records."""
-    wording.use(browser.language())
+    i18n.use(browser.language())
     if not _are_records_ready():
         return None
     here = browser.current()
     held = st.session_state.get(TOKEN)
-    signed_in = sign_in.resume(held, here)
+    signed_in = sessions.resume(held, here)
     if held and signed_in is None:
         # The session that filled this state is over, or another browser took it up: nothing of it may be seen.
         st.session_state.clear()
     if signed_in is None:
-        signed_in = sign_in.resume(browser.cookie(), here)
+        signed_in = sessions.resume(browser.cookie(), here)
         if signed_in is not None:
             st.session_state[TOKEN] = browser.cookie()
     if signed_in is not None and signed_in.viewer.language:
-        wording.use(signed_in.viewer.language)
+        i18n.use(signed_in.viewer.language)
     return signed_in
 
 
-def current_signed_in() -> sign_in.SignedIn:
+def current_signed_in() -> sessions.SignedIn:
     """The live session of this browser; stops the run for a stranger and for who has to choose a password first."""
     signed_in = find_signed_in()
     if signed_in is None or signed_in.must_change_password:
@@ -78,7 +79,7 @@ def show_sign_in() -> None:
         st.caption(_("Listen to help people improve, not to watch them."))
         if not _are_records_ready():
             _say_first_step(_("This centre has no records yet. On the machine that runs it:"))
-        elif not people.has_accounts():
+        elif not accounts.has_accounts():
             _say_first_step(
                 _("Nobody has an account yet. Make the first administrator, on the machine that runs this centre; the command prints a one-time password:")
             )
@@ -124,7 +125,7 @@ def show_password_form() -> bool:
         st.error(_("The two new passwords differ; type them again."))
         return False
     try:
-        sign_in.change_password(signed_in, browser.current(), current, new)
+        sessions.change_password(signed_in, browser.current(), current, new)
     except Refusal as refusal:
         show_refusal(refusal)
         return False
@@ -142,14 +143,14 @@ def keep_cookie() -> None:
 def show_sign_out() -> None:
     """The sign-out button: ends the session for everybody who holds its cookie."""
     if st.button(_("Sign out"), icon=":material/logout:", key="sign_out", width="stretch"):
-        sign_in.sign_out(st.session_state.get(TOKEN), browser.current())
+        sessions.sign_out(st.session_state.get(TOKEN), browser.current())
         st.session_state.clear()
         st.rerun()
 
 
 def show_refusal(refusal: Refusal) -> None:
     """Say why something cannot be done and what to do next. Names that came from files or people are shown as they are, never as markdown."""
-    st.error(escape(wording.say(refusal)), icon=":material/block:")
+    st.error(escape(i18n.say(refusal)), icon=":material/block:")
 
 
 def escape(text: str) -> str:
@@ -174,7 +175,7 @@ def _show_form() -> None:
 
     here = browser.current()
     authenticator = streamlit_authenticator.Authenticate(
-        {"usernames": {}}, browser.COOKIE, home.secret("cookie").hex(), _cookie_days(), auto_hash=False, login_sleep_time=0
+        {"usernames": {}}, browser.COOKIE, environment.secret("cookie").hex(), _cookie_days(), auto_hash=False, login_sleep_time=0
     )
     cookies = authenticator.cookie_controller.cookie_model
     cookies.get_cookie = lambda: None  # whether a cookie is good was decided before: it is not
@@ -184,7 +185,7 @@ def _show_form() -> None:
     def check_credentials(username: str, password: str) -> bool:
         st.session_state.pop(REFUSED, None)
         try:
-            st.session_state[TOKEN] = sign_in.sign_in(username, password, here)
+            st.session_state[TOKEN] = sessions.sign_in(username, password, here)
         except Refusal as refusal:
             st.session_state[REFUSED] = refusal
             return False
@@ -209,19 +210,19 @@ def _show_form() -> None:
 def _write_cookie(token: str) -> None:
     from streamlit_authenticator.controllers import CookieController
 
-    model = CookieController(browser.COOKIE, home.secret("cookie").hex(), _cookie_days()).cookie_model
+    model = CookieController(browser.COOKIE, environment.secret("cookie").hex(), _cookie_days()).cookie_model
     model._token_encode = lambda: token
     # By age, since the library writes dates without a time zone.
-    model.cookie_manager.set = functools.partial(model.cookie_manager.set, max_age=sign_in.LONGEST.total_seconds(), secure=browser.is_secure())
+    model.cookie_manager.set = functools.partial(model.cookie_manager.set, max_age=sessions.LONGEST.total_seconds(), secure=browser.is_secure())
     model.set_cookie()
 
 
 def _cookie_days() -> float:
-    return sign_in.LONGEST.total_seconds() / 86400
+    return sessions.LONGEST.total_seconds() / 86400
 
 
 def _are_records_ready() -> bool:
-    return home.current().database_url in _READY or _look_for_records()
+    return environment.current().database_url in _READY or _look_for_records()
 
 
 _READY: set[str] = set()
@@ -229,6 +230,6 @@ _READY: set[str] = set()
 
 def _look_for_records() -> bool:
     if store.is_ready():
-        _READY.add(home.current().database_url)
+        _READY.add(environment.current().database_url)
         return True
     return False

@@ -7,10 +7,10 @@ from pathlib import PurePosixPath
 
 import streamlit as st
 
-from qa_core import home
-from qa_core.access import Permission, Role, Viewer
-from qa_core.errors import AccessDenied
-from qa_core.wording import N_, _
+from qa_core.access.roles import Permission, Role, Viewer
+from qa_core.base import environment
+from qa_core.base.errors import AccessDenied
+from qa_core.base.i18n import N_, _
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class MenuPage:
     @property
     def path(self) -> str:
         """Where its script lies, for links and `st.switch_page`."""
-        return str(home.PROJECT / "pages" / self.file)
+        return str(environment.PROJECT / "pages" / self.file)
 
     def is_open_to(self, viewer: Viewer) -> bool:
         return self.permission is None or viewer.can(self.permission)

@@ -7,16 +7,17 @@ from datetime import date
 
 import streamlit as st
 
-from qa_core import annotations, figures, query, slices
-from qa_core.access import Permission, Viewer
-from qa_core.annotations import Note, Scope
-from qa_core.charts import Mark
-from qa_core.charts.labels import plain
-from qa_core.errors import Refusal
-from qa_core.slices import Period
+from qa_core.access.roles import Permission, Viewer
+from qa_core.analysis import annotations
+from qa_core.analysis.annotations import Note, Scope
+from qa_core.analysis.charts import Mark
+from qa_core.analysis.charts.labels import plain
+from qa_core.base.errors import Refusal
+from qa_core.base.i18n import _
+from qa_core.metrics import dimensions, formatting, query
+from qa_core.metrics.dimensions import Period
 from qa_core.ui import cached, gate
 from qa_core.ui.filter_bar import Look
-from qa_core.wording import _
 
 WIDTH = 44
 """So many characters stand on one line of what a marker says."""
@@ -66,7 +67,7 @@ def show_list(notes: list[Note], key: str) -> None:
     """The notes, each with the way to take it away where that is the reader's to do."""
     for note in notes:
         with st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="xxsmall"):
-            days = figures.period(Period(note.first_day, note.last_day))
+            days = formatting.period(Period(note.first_day, note.last_day))
             st.markdown(f"**{days}** {gate.escape(say(note))}", width="stretch")
             if note.is_mine_to_remove:
                 name = f"note_remove_{key}_{note.id}"
@@ -81,7 +82,7 @@ def say(note: Note) -> str:
 def name_scope(scope: Scope) -> str:
     """The whole centre, or a site, team or queue by its name."""
     dimension, name = scope
-    return _("The whole centre") if dimension is None else f"{_(slices.get_dimension(dimension).title)} {figures.name(dimension, name)}"
+    return _("The whole centre") if dimension is None else f"{_(dimensions.get_dimension(dimension).title)} {formatting.name(dimension, name)}"
 
 
 def _remove(number: int) -> None:
@@ -95,4 +96,4 @@ def _say_change(change: query.Change) -> str:
 
 
 def _text(period: Period, text: str) -> str:
-    return "<br>".join((f"<b>{figures.period(period)}</b>", *map(plain, textwrap.wrap(text, WIDTH))))
+    return "<br>".join((f"<b>{formatting.period(period)}</b>", *map(plain, textwrap.wrap(text, WIDTH))))

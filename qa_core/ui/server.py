@@ -20,10 +20,13 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from qa_core import downloads, home, recordings, sign_in, wording
-from qa_core.access import Permission
-from qa_core.errors import Refusal
-from qa_core.records import store
+from qa_core.access import sessions
+from qa_core.access.roles import Permission
+from qa_core.base import environment, i18n
+from qa_core.base.errors import Refusal
+from qa_core.compliance import recordings
+from qa_core.metrics import downloads
+from qa_core.storage.records import store
 from qa_core.ui import browser
 
 CLOSED = re.compile(r"/_stcore/(metrics|agent(/.*)?|script-health-check)/?")
@@ -114,33 +117,34 @@ class Wall:
             await self.app(scope, receive, send_with_headers)
 
 
-def find_signed_in(request: Request) -> sign_in.SignedIn | None:
+def find_signed_in(request: Request) -> sessions.SignedIn | None:
     """The live session behind a plain request, by its cookie and the browser's token; None for a stranger."""
     here = browser.build(request.cookies, dict(request.headers), request.client.host if request.client else "")
-    return sign_in.resume(request.cookies.get(browser.COOKIE), here)
+    return sessions.resume(request.cookies.get(browser.COOKIE), here)
 
 
 def check_start() -> None:
     """Make or check the secrets and bring the records up to date; say what is wrong and leave, rather than serve half a centre."""
     try:
-        for name in home.SECRETS:
-            home.secret(name)
+        for name in environment.SECRETS:
+            environment.secret(name)
         store.migrate()
     except Refusal as refusal:
-        print(wording.say(refusal), file=sys.stderr)
+        print(i18n.say(refusal), file=sys.stderr)
         raise SystemExit(1) from refusal
     # Beside the serving: it waits for an import that another process has under way.
     threading.Thread(target=_catch_up, name="resume imports", daemon=True).start()
 
 
 def _catch_up() -> None:
-    from qa_core import daily, ingest
+    from qa_core import ingest
+    from qa_core.quality import daily
 
     try:
         ingest.resume()
         daily.do_what_is_due()
     except Refusal as refusal:
-        LOG.warning(wording.say(refusal))
+        LOG.warning(i18n.say(refusal))
 
 
 def _may_upload(scope: Scope) -> bool:
@@ -153,19 +157,19 @@ def _may_upload(scope: Scope) -> bool:
 
 def _download(request: Request) -> Response:
     # Loaded here, so that every kind of file is known even to a server that has not yet shown the page of the link.
-    from qa_core import exports, oversight  # noqa: F401
-    from qa_core.grids import files  # noqa: F401
+    from qa_core.compliance import audit_report  # noqa: F401
+    from qa_core.quality.scorecards import files  # noqa: F401
 
-    wording.use(browser.first_known((request.headers.get("accept-language") or "").split(",")))
+    i18n.use(browser.first_known((request.headers.get("accept-language") or "").split(",")))
     try:
         signed_in = find_signed_in(request)
         if signed_in is None or signed_in.must_change_password:
             return PlainTextResponse("Not Found", 404)
         if signed_in.viewer.language:
-            wording.use(signed_in.viewer.language)
+            i18n.use(signed_in.viewer.language)
         made = downloads.open_ticket(signed_in, request.path_params["ticket"])
     except Refusal as refusal:
-        return PlainTextResponse(wording.say(refusal), 404)
+        return PlainTextResponse(i18n.say(refusal), 404)
     return Response(
         made.content, media_type=made.media_type, headers={"Content-Disposition": f'attachment; filename="{made.file_name}"', "Cache-Control": "no-store"}
     )
@@ -174,7 +178,7 @@ def _download(request: Request) -> Response:
 def _audio(request: Request) -> Response:
     if request.method != "GET":
         return PlainTextResponse("Method Not Allowed", 405)
-    wording.use(browser.first_known((request.headers.get("accept-language") or "").split(",")))
+    i18n.use(browser.first_known((request.headers.get("accept-language") or "").split(",")))
     try:
         signed_in = find_signed_in(request)
         if signed_in is None or signed_in.must_change_password:
@@ -187,7 +191,7 @@ def _audio(request: Request) -> Response:
         pieces = recordings.read(sound, start, end)
         first = next(pieces, b"")  # so that a file that is gone or damaged answers before anything is sent
     except Refusal as refusal:
-        return PlainTextResponse(wording.say(refusal), 404)
+        return PlainTextResponse(i18n.say(refusal), 404)
     except (recordings.Damaged, OSError):
         LOG.exception("a recording cannot be read")
         return PlainTextResponse("Not Found", 404)

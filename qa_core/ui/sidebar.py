@@ -6,9 +6,9 @@ from pathlib import Path
 
 import streamlit as st
 
-from qa_core.access import Viewer
+from qa_core.access.roles import Viewer
+from qa_core.base.i18n import _
 from qa_core.ui import cards, freshness, gate, menu
-from qa_core.wording import _
 
 LOGO = Path(__file__).with_name("logo.svg").read_text(encoding="utf-8")
 INK = {False: "#1E2A32", True: "#E6EAEC"}

@@ -8,11 +8,11 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from qa_core import figures
-from qa_core.kpis import Unit, get_kpi
-from qa_core.ui import cards, explaining
+from qa_core.base.i18n import _
+from qa_core.metrics import formatting
+from qa_core.metrics.kpis import Unit, get_kpi
+from qa_core.ui import cards, explain_link
 from qa_core.ui.filter_bar import Look
-from qa_core.wording import _
 
 ROW_HEIGHT = 36
 
@@ -57,7 +57,7 @@ def percent_column(title: str, width: int | str = "small") -> Any:
 
 def as_share(value: float | None) -> float | None:
     """A rate for the columns above: in hundredths, since only whole numbers read alike in both languages there."""
-    return None if figures.is_missing(value) else 100 * value
+    return None if formatting.is_missing(value) else 100 * value
 
 
 def count_column(title: str, width: int | str = "small") -> Any:
@@ -75,8 +75,8 @@ def sparklines(frame: pd.DataFrame, dimension: str, grain: str, kpi: str) -> dic
     lines: dict[Any, list[float]] = {}
     for row in frame[frame["kpi"] == kpi].sort_values(grain).itertuples():
         value = getattr(row, dimension)
-        if not figures.is_missing(row.value):
-            lines.setdefault(None if figures.is_missing(value) else value, []).append(float(row.value))
+        if not formatting.is_missing(row.value):
+            lines.setdefault(None if formatting.is_missing(value) else value, []).append(float(row.value))
     # One value makes no line.
     return {value: known for value, known in lines.items() if len(known) > 1}
 
@@ -84,10 +84,10 @@ def sparklines(frame: pd.DataFrame, dimension: str, grain: str, kpi: str) -> dic
 def cell(row: Any) -> str:
     """A value with its interval in one cell."""
     unit = get_kpi(row.kpi).unit
-    if figures.is_missing(row.value):
+    if formatting.is_missing(row.value):
         return ""
-    between = figures.interval(row.low, row.high, unit)
-    return figures.value(row.value, unit) + (f"  ({between})" if between else "")
+    between = formatting.interval(row.low, row.high, unit)
+    return formatting.value(row.value, unit) + (f"  ({between})" if between else "")
 
 
 def wide(frame: pd.DataFrame, dimension: str) -> dict[Any, dict[str, Any]]:
@@ -95,13 +95,13 @@ def wide(frame: pd.DataFrame, dimension: str) -> dict[Any, dict[str, Any]]:
     table: dict[Any, dict[str, Any]] = {}
     for row in frame.itertuples():
         value = getattr(row, dimension)
-        table.setdefault(None if figures.is_missing(value) else value, {})[row.kpi] = row
+        table.setdefault(None if formatting.is_missing(value) else value, {})[row.kpi] = row
     return table
 
 
 def largest_first(by: Mapping[Any, Mapping[str, Any]], kpi: str) -> list[Any]:
     """The values of `wide` by their number of that KPI; those whose number is missing or hidden come last."""
-    return sorted(by, key=lambda value: -1 if figures.is_missing(by[value][kpi].n) else by[value][kpi].n, reverse=True)
+    return sorted(by, key=lambda value: -1 if formatting.is_missing(by[value][kpi].n) else by[value][kpi].n, reverse=True)
 
 
 def show_foot() -> Any:
@@ -116,7 +116,7 @@ def note_definitions(kpis: Sequence[str], look: Look, key: str = "") -> None:
         for key in kpis:
             kpi = get_kpi(key)
             st.markdown(f"**{_(kpi.title)}** – {_(kpi.meaning)}  \n{cards.escape(_(kpi.formula))}")
-            explaining.show_link(key)
+            explain_link.show_link(key)
 
 
 def is_rate(key: str) -> bool:

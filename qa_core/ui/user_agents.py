@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qa_core.wording import _
+from qa_core.base.i18n import _
 
 BROWSERS = {"Edg": "Edge", "OPR": "Opera", "Firefox": "Firefox", "FxiOS": "Firefox", "CriOS": "Chrome", "Chrome": "Chrome", "Safari": "Safari"}
 """Most claim to be Chrome and Safari too: the first mark found is the true one."""

@@ -12,8 +12,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import numpy as np
 
-from qa_core.statistics.agreement import measure_agreement
-from qa_core.statistics.severity import fit_severity
+from qa_core.stats.agreement import measure_agreement
+from qa_core.stats.severity import fit_severity
 
 CONTACTS, EVALUATORS, CRITERIA = 200, 5, 20
 EVALUATIONS, ADVISORS, LISTENERS, GRIDS = 100_000, 1_000, 30, 4

@@ -12,9 +12,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from qa_core import demo
-from qa_core.access import Viewer
-from qa_core.records import store
+from qa_core.access.roles import Viewer
+from qa_core.cli import demo
+from qa_core.storage.records import store
 
 AIM_SECONDS = 40
 

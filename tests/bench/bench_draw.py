@@ -17,13 +17,14 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from qa_core import facts, sampling
-from qa_core.access import Viewer
-from qa_core.lake import tables
-from qa_core.records import store
-from qa_core.records.listening import AdvisorNotice, ListeningPlan
-from qa_core.records.people import Advisor
-from qa_core.sampling import draws
+from qa_core.access.roles import Viewer
+from qa_core.quality import sampling
+from qa_core.quality.sampling import draws
+from qa_core.storage import schema
+from qa_core.storage.lake import tables
+from qa_core.storage.records import store
+from qa_core.storage.records.listening import AdvisorNotice, ListeningPlan
+from qa_core.storage.records.people import Advisor
 
 MONTH = datetime(2026, 10, 1)
 
@@ -75,7 +76,7 @@ def _fill(contacts: int, advisors: int) -> None:
         "notice_played": "hash(n + 5) % 50 > 0",
         "batch_id": "'bench'",
     }
-    columns = ", ".join(f"CAST({known.get(column.name, 'NULL')} AS {tables.sql_type(column)}) AS {column.name}" for column in facts.CONTACTS.columns)
+    columns = ", ".join(f"CAST({known.get(column.name, 'NULL')} AS {tables.sql_type(column)}) AS {column.name}" for column in schema.CONTACTS.columns)
     base = tables.snapshot("contacts")
     with tables.writing("contacts"), tables.scratch(contacts) as connection:
         part = tables.write_part(connection, base, f"{MONTH:%Y-%m}", f"SELECT {columns} FROM range({contacts}) t(n)")

@@ -17,15 +17,16 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import sqlalchemy as sa
 
-from qa_core import home, query
-from qa_core.access import Viewer
-from qa_core.evaluations import completing, drafting
-from qa_core.query import answers
-from qa_core.records import store
-from qa_core.records.base import now
-from qa_core.records.evaluations import Evaluation, EvaluationAnswer, Grid
-from qa_core.records.people import Advisor, Team
-from qa_core.slices import Filters
+from qa_core.access.roles import Viewer
+from qa_core.base import environment
+from qa_core.metrics import query
+from qa_core.metrics.dimensions import Filters
+from qa_core.metrics.query import evaluation_table
+from qa_core.quality.evaluations import drafts, finalise
+from qa_core.storage.records import store
+from qa_core.storage.records.base import now
+from qa_core.storage.records.evaluations import Evaluation, EvaluationAnswer, Grid
+from qa_core.storage.records.people import Advisor, Team
 
 EVALUATIONS, ADVISORS, EVALUATORS, CRITERIA = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000, 300, 20, 20
 AIM_SCRIPT = 0.3
@@ -85,22 +86,22 @@ def measure(title: str, ask: Callable[[], object], times: int = 5) -> None:
 
 def load() -> int:
     with store.reading() as session:
-        return answers.load(session).num_rows
+        return evaluation_table.load(session).num_rows
 
 
 def count() -> None:
     with store.reading() as session:
-        answers.change_counter(session)
+        evaluation_table.change_counter(session)
 
 
 def add_one(grid_id: int) -> None:
     """One more evaluation, made as the page makes it."""
     with store.writing() as session:
-        made = drafting.open_draft(
-            session, kind="scored", grid_id=grid_id, evaluator="E1", purpose="evaluation", local_day=home.today(), advisor_id="A001", team="T1",
+        made = drafts.open_draft(
+            session, kind="scored", grid_id=grid_id, evaluator="E1", purpose="evaluation", local_day=environment.today(), advisor_id="A001", team="T1",
             contact_id=f"n{time.time_ns()}", source_system="generic",
         )  # fmt: skip
-        completing.complete(made, drafting.get_plan(session, made), {f"c{place:02}": 2 for place in range(CRITERIA)})
+        finalise.complete(made, drafts.get_plan(session, made), {f"c{place:02}": 2 for place in range(CRITERIA)})
         made.draft, made.state, made.submitted_at = None, "published", now()
 
 
@@ -116,7 +117,7 @@ def show_pages(folder: str) -> None:
     from streamlit.testing.v1 import AppTest
     from streamlit.web.server.starlette.starlette_app_utils import generate_xsrf_token_string
 
-    from qa_core import passwords, people, sign_in
+    from qa_core.access import accounts, passwords, sessions
     from qa_core.ui import browser, menu
     from tests import centres, listening
     from tests.conftest import PASSWORD, Visitor
@@ -124,21 +125,21 @@ def show_pages(folder: str) -> None:
 
     passwords.ROUNDS = 4
     centres.land([centres.contact("2026-03-02 09:00", "a", advisor_id="A001", team="T1", talk_seconds=120.0)])
-    people.add(Viewer.SYSTEM, "E1", "evaluator", password=PASSWORD)
-    people.add(Viewer.SYSTEM, "mona", "manager", password=PASSWORD, sees_unassigned=True)
+    accounts.add(Viewer.SYSTEM, "E1", "evaluator", password=PASSWORD)
+    accounts.add(Viewer.SYSTEM, "mona", "manager", password=PASSWORD, sees_unassigned=True)
     listening.open_gates()
     listening.accredit("e1")
     with store.writing() as session:
         session.execute(sa.update(Evaluation).where(Evaluation.evaluator == "E1").values(evaluator="e1"))
         content = tomllib.loads(SERVICE.read_text(encoding="utf-8"))
         session.add(Grid(key="customer-service", title="Customer service", content=content, published_at=now()))
-    evaluation_id = drafting.start(viewer_of("e1"), draw("e1", advisor_id="A001"))
+    evaluation_id = drafts.start(viewer_of("e1"), draw("e1", advisor_id="A001"))
 
     def open_page(username: str, page: str, said: dict[str, str]) -> Callable[[], object]:
         cookies = {"_streamlit_xsrf": generate_xsrf_token_string(b"0123456789abcdef")}
-        cookies[browser.COOKIE] = sign_in.sign_in(username, PASSWORD, browser.build(cookies, {"host": "localhost"}, "127.0.0.1"))
+        cookies[browser.COOKIE] = sessions.sign_in(username, PASSWORD, browser.build(cookies, {"host": "localhost"}, "127.0.0.1"))
         streamlit.runtime.context._get_client_context = lambda: Visitor(cookies=cookies)
-        app = AppTest.from_file(str(home.PROJECT / "qa_core/ui/front_door.py"), default_timeout=300).run()
+        app = AppTest.from_file(str(environment.PROJECT / "qa_core/ui/front_door.py"), default_timeout=300).run()
         app.switch_page(menu.find_page(page).path).run()
         for name, value in said.items():
             app.query_params[name] = value

@@ -79,8 +79,8 @@ def run_once(label: str, path: Path, home: Path) -> None:
 def import_here(path: Path) -> None:
     sys.path.insert(0, str(PROJECT))
     from qa_core import ingest
-    from qa_core.access import Viewer
-    from qa_core.records import store
+    from qa_core.access.roles import Viewer
+    from qa_core.storage.records import store
 
     store.migrate()
     steps: dict[str, float] = {}

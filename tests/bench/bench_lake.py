@@ -21,7 +21,7 @@ import sqlalchemy as sa
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from qa_core import engines, facts, lake
+from qa_core.storage import engine, lake, schema
 
 SPAWN = multiprocessing.get_context("spawn")
 MILLION = 1_000_000
@@ -54,7 +54,7 @@ def write_contacts(path: Path, count: int, months: int, first_id: int = 0, start
 def merge(home: str, path: Path, batch: str) -> tuple[lake.MergeResult, float, float, int]:
     """Returns the result, the seconds by the clock and of the processors, and the peak memory in MB."""
     os.environ["QA_HOME"] = home
-    carried = [name for name in pq.read_schema(path).names if name not in facts.CONTACT_KEY]
+    carried = [name for name in pq.read_schema(path).names if name not in schema.CONTACT_KEY]
     started, worked = time.perf_counter(), time.process_time()
     result = lake.merge_contacts(path, carried, batch)
     return result, time.perf_counter() - started, time.process_time() - worked, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
@@ -63,7 +63,7 @@ def merge(home: str, path: Path, batch: str) -> tuple[lake.MergeResult, float, f
 def ask(home: str) -> list[tuple[str, float, float]]:
     """Each question's median and greatest time in milliseconds, warm."""
     os.environ["QA_HOME"] = home
-    c, count = facts.CONTACTS.c, sa.func.count().label("n")
+    c, count = schema.CONTACTS.c, sa.func.count().label("n")
     june = c.local_start >= datetime(2025, 6, 1), c.local_start < datetime(2025, 7, 1)
     week = sa.func.date_trunc("week", c.local_start)
     handled = sa.func.sum(c.talk_seconds + c.hold_seconds + c.wrap_seconds).label("handled")
@@ -80,7 +80,7 @@ def ask(home: str) -> list[tuple[str, float, float]]:
         times = []
         for _round in range(32):
             started = time.perf_counter()
-            engines.current().run(statement, {}, month, month)
+            engine.current().run(statement, {}, month, month)
             times.append(1000 * (time.perf_counter() - started))
         measured.append((title, statistics.median(times[2:]), max(times[2:])))
     return measured

@@ -22,9 +22,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from streamlit.testing.v1 import AppTest
 from streamlit.web.server.starlette.starlette_app_utils import generate_xsrf_token_string
 
-from qa_core import demo, home, lake, sign_in
-from qa_core.access import Role, Viewer
-from qa_core.records import store
+from qa_core.access import sessions
+from qa_core.access.roles import Role, Viewer
+from qa_core.base import environment
+from qa_core.cli import demo
+from qa_core.storage import lake
+from qa_core.storage.records import store
 from qa_core.ui import browser, menu
 
 AIM_MILLISECONDS, AIM_MEGABYTES = 300, 500
@@ -59,9 +62,9 @@ def resident() -> float:
 def measure_pages(role: Role, username: str, password: str) -> None:
     """Sign in as that person and run every page that is open to it."""
     cookies = {"_streamlit_xsrf": generate_xsrf_token_string(b"0123456789abcdef")}
-    cookies[browser.COOKIE] = sign_in.sign_in(username, password, browser.build(cookies, {"host": "localhost"}, "127.0.0.1"))
+    cookies[browser.COOKIE] = sessions.sign_in(username, password, browser.build(cookies, {"host": "localhost"}, "127.0.0.1"))
     with mock.patch("streamlit.runtime.context._get_client_context", lambda: Visitor(cookies=cookies)):
-        app = AppTest.from_file(str(home.PROJECT / "qa_core/ui/front_door.py"), default_timeout=120).run()
+        app = AppTest.from_file(str(environment.PROJECT / "qa_core/ui/front_door.py"), default_timeout=120).run()
         for page in (page for pages in menu.MENU.values() for page in pages if page.is_open_to(Viewer(username, role))):
             seconds, busy = [], []
             for _round in range(REPEATS + 1):

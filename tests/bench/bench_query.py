@@ -15,10 +15,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from qa_core import kpis, lake, query
-from qa_core.access import Role, Viewer
-from qa_core.records import store
-from qa_core.slices import Filters, Period
+from qa_core.access.roles import Role, Viewer
+from qa_core.metrics import kpis, query
+from qa_core.metrics.dimensions import Filters, Period
+from qa_core.storage import lake
+from qa_core.storage.records import store
 
 AIM, AIM_WITH_PERCENTILES = 30, 60
 REPEATS = 15
@@ -51,7 +52,7 @@ def questions(last_day: date) -> dict[str, tuple[Viewer, tuple[str, ...], tuple[
 def main() -> None:
     store.migrate()
     if lake.span() is None:
-        from qa_core import demo
+        from qa_core.cli import demo
 
         demo.build(Viewer.SYSTEM)
     print(f"{query.count_contacts(Viewer.SYSTEM):,} contacts")

@@ -13,9 +13,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from qa_core.access import Viewer
+from qa_core.access.roles import Viewer
 from qa_core.ingest import run
-from qa_core.records import store
+from qa_core.storage.records import store
 
 LINES = int(os.environ.get("BENCH_LINES", "5000000"))
 AIM_SECONDS, AIM_MEGABYTES = 60, 1000

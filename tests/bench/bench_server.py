@@ -18,9 +18,10 @@ import chromium
 from conftest import FLAGS, serve
 from playwright.sync_api import Page, sync_playwright
 
-from qa_core import demo, lake
-from qa_core.access import Viewer
-from qa_core.records import store
+from qa_core.access.roles import Viewer
+from qa_core.cli import demo
+from qa_core.storage import lake
+from qa_core.storage.records import store
 
 AIM_MEGABYTES = 500
 ROLES = ("manager", "lead", "executive", "evaluator", "admin")

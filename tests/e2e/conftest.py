@@ -17,9 +17,10 @@ import chromium
 import pytest
 from centres import ENVIRONMENT
 
-from qa_core import home, passwords, people
-from qa_core.access import Viewer
-from qa_core.records import store
+from qa_core.access import accounts, passwords
+from qa_core.access.roles import Viewer
+from qa_core.base.environment import PROJECT
+from qa_core.storage.records import store
 from qa_core.ui.browser import COOKIE
 
 PASSWORD = "Violet-Harbour-27-lamps"
@@ -47,7 +48,7 @@ def serve(folder: Path) -> Iterator[Server]:
     environment = {name: value for name, value in os.environ.items() if name not in ENVIRONMENT} | {"QA_HOME": str(folder)}
     log = (folder / "server.log").open("w", encoding="utf-8")
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
-    process = subprocess.Popen(command, cwd=home.PROJECT, env=environment, stdout=log, stderr=subprocess.STDOUT)
+    process = subprocess.Popen(command, cwd=PROJECT, env=environment, stdout=log, stderr=subprocess.STDOUT)
     try:
         url = f"http://127.0.0.1:{port}"
         _wait_for(url, process, folder / "server.log")
@@ -87,7 +88,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("centre")
     with living_in(folder):
         store.migrate()
-        people.add(Viewer.SYSTEM, "root", "admin", password=PASSWORD)
+        accounts.add(Viewer.SYSTEM, "root", "admin", password=PASSWORD)
         with serve(folder) as running:
             yield running
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from conftest import PASSWORD
 
-from qa_core import people
-from qa_core.access import Viewer
+from qa_core.access import accounts
+from qa_core.access.roles import Viewer
 from tests import hearing
 
 pytestmark = pytest.mark.browser
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.browser
 @pytest.fixture(scope="module")
 def draft(server) -> int:
     """The grid that Eve has begun on the call drawn for her."""
-    hearing.build(lambda username, role, **bounds: people.add(Viewer.SYSTEM, username, role, password=PASSWORD, **bounds))
+    hearing.build(lambda username, role, **bounds: accounts.add(Viewer.SYSTEM, username, role, password=PASSWORD, **bounds))
     return hearing.start_draft()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from qa_core import lake
+from qa_core.storage import lake
 from tests.imported import CALLS, write
 
 pytestmark = pytest.mark.browser

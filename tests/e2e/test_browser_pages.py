@@ -11,11 +11,13 @@ import pytest
 import sqlalchemy as sa
 from conftest import Server, living_in, serve
 
-from qa_core import demo, figures, people, query
-from qa_core.access import Role, Viewer
-from qa_core.records import store
-from qa_core.records.people import Advisor
-from qa_core.slices import Filters
+from qa_core.access import accounts
+from qa_core.access.roles import Role, Viewer
+from qa_core.cli import demo
+from qa_core.metrics import formatting, query
+from qa_core.metrics.dimensions import Filters
+from qa_core.storage.records import store
+from qa_core.storage.records.people import Advisor
 from qa_core.ui import menu
 
 pytestmark = pytest.mark.browser
@@ -66,7 +68,7 @@ def sign_in_of(role: Role) -> dict[str, str]:
 
 def viewer_of(role: Role) -> Viewer:
     with store.reading() as session:
-        return people.get_viewer(session, sign_in_of(role)["username"])
+        return accounts.get_viewer(session, sign_in_of(role)["username"])
 
 
 def listed_pages(role: Role) -> list[menu.MenuPage]:
@@ -163,7 +165,7 @@ def test_an_advisor_meets_their_own_contacts_only_and_no_page_about_others(enter
     page, heard = enter(Role.ADVISOR, "/contacts?period=all")
     own = query.count_contacts(viewer, Filters())
     assert 0 < own < query.count_contacts(Viewer.SYSTEM, Filters())
-    page.get_by_role("heading", name=f"{figures.number(own)} contacts", exact=True).wait_for()
+    page.get_by_role("heading", name=f"{formatting.number(own)} contacts", exact=True).wait_for()
     settle(page)
     with store.reading() as session:
         own_name = session.scalar(sa.select(Advisor.name).where(Advisor.advisor_id == viewer.advisor_id))
@@ -180,7 +182,7 @@ def test_the_filters_of_the_address_survive_a_reload(enter) -> None:
     page, _heard = enter(Role.MANAGER, address)
     for _time in range(2):
         page.get_by_role("heading", level=1, name="First-contact resolution").wait_for()
-        page.get_by_role("button", name=f"Channel: {figures.name('channel', channel)}").wait_for()
+        page.get_by_role("button", name=f"Channel: {formatting.name('channel', channel)}").wait_for()
         page.get_by_role("button", name="13 weeks").wait_for()
         settle(page)
         assert page.url.endswith(address)

@@ -6,12 +6,12 @@ import pytest
 import sqlalchemy as sa
 from conftest import PASSWORD
 
-from qa_core import people
-from qa_core.access import Viewer
-from qa_core.evaluations import remarks
-from qa_core.records import store
-from qa_core.records.journal import JournalRow
-from qa_core.records.listening import Playback
+from qa_core.access import accounts
+from qa_core.access.roles import Viewer
+from qa_core.quality.evaluations import timed_comments
+from qa_core.storage.records import store
+from qa_core.storage.records.audit_log import JournalRow
+from qa_core.storage.records.listening import Playback
 from tests import hearing
 
 pytestmark = pytest.mark.browser
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.browser
 @pytest.fixture(scope="module")
 def draft(server) -> int:
     """The calls of the small centre, and the grid that Eve has begun on the one drawn for her."""
-    hearing.build(lambda username, role, **bounds: people.add(Viewer.SYSTEM, username, role, password=PASSWORD, **bounds))
+    hearing.build(lambda username, role, **bounds: accounts.add(Viewer.SYSTEM, username, role, password=PASSWORD, **bounds))
     return hearing.start_draft()
 
 
@@ -131,7 +131,7 @@ def test_an_evaluator_remarks_at_a_moment_while_the_grid_is_filled_in(new_page, 
     page.get_by_role("button", name="Save the remark").click()
     player.get_by_text("Kjl [polite]").wait_for()
 
-    (entry,) = remarks.find_remarks(hearing.viewer_of("eve"), draft).entries
+    (entry,) = timed_comments.find_remarks(hearing.viewer_of("eve"), draft).entries
     assert 3 <= entry.seconds < hearing.SECONDS and abs(entry.seconds - position(player)) <= 1
     assert player.get_by_label("Speed").input_value() == "1"
     page.reload()

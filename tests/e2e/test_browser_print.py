@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from conftest import PASSWORD, Server, living_in, serve
 
-from qa_core import demo, people
-from qa_core.access import Viewer
-from qa_core.records import store
+from qa_core.access import accounts
+from qa_core.access.roles import Viewer
+from qa_core.cli import demo
+from qa_core.storage.records import store
 
 pytestmark = pytest.mark.browser
 
@@ -23,7 +24,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with living_in(folder):
         store.migrate()
         demo.build(Viewer.SYSTEM, plan=demo.Plan.until_yesterday(15, 12, 6_000))
-        people.add(Viewer.SYSTEM, "rex", "executive", password=PASSWORD)
+        accounts.add(Viewer.SYSTEM, "rex", "executive", password=PASSWORD)
         with serve(folder) as running:
             yield running
 

@@ -11,18 +11,22 @@ import pytest
 import sqlalchemy as sa
 from conftest import PASSWORD
 
-from qa_core import grids, home, ingest, people, query
-from qa_core.access import Viewer
-from qa_core.ingest.options import ImportOptions
-from qa_core.records import store
-from qa_core.records.evaluations import Evaluation
-from qa_core.records.listening import CoachingPlan, Dispute, Draw, DrawnContact, Playback, Recording
-from qa_core.records.people import Advisor
+from qa_core import ingest
+from qa_core.access import accounts
+from qa_core.access.roles import Viewer
+from qa_core.base import environment
+from qa_core.files.options import ImportOptions
+from qa_core.metrics import query
+from qa_core.quality import scorecards
+from qa_core.storage.records import store
+from qa_core.storage.records.evaluations import Evaluation
+from qa_core.storage.records.listening import CoachingPlan, Dispute, Draw, DrawnContact, Playback, Recording
+from qa_core.storage.records.people import Advisor
 from tests import sounds
 from tests.imported import bring
 
 pytestmark = pytest.mark.browser
-DAY = home.today() - timedelta(days=3)
+DAY = environment.today() - timedelta(days=3)
 GRID = {
     "title": "Short",
     "pass_mark": 75,
@@ -71,7 +75,7 @@ def centre(server) -> Path:
         for n in range(1, 31)
     ]
     bring(server.folder, "contacts", "\n".join((header, *rows)) + "\n")
-    assert grids.publish(Viewer.SYSTEM, grids.create_draft(Viewer.SYSTEM, "short", GRID), 1) == 1
+    assert scorecards.publish(Viewer.SYSTEM, scorecards.create_draft(Viewer.SYSTEM, "short", GRID), 1) == 1
     with store.reading() as session:
         advisors = dict(session.execute(sa.select(Advisor.name, Advisor.advisor_id)).all())
     for username, role, bounds in (
@@ -83,7 +87,7 @@ def centre(server) -> Path:
         ("ben", "advisor", {"advisor_id": advisors["Ben"]}),
         ("xavier", "executive", {}),
     ):
-        people.add(Viewer.SYSTEM, username, role, password=PASSWORD, **bounds)
+        accounts.add(Viewer.SYSTEM, username, role, password=PASSWORD, **bounds)
     return server.folder
 
 

@@ -13,11 +13,11 @@ import raw
 import sqlalchemy as sa
 from conftest import PASSWORD, Server, living_in, serve
 
-from qa_core import people, sign_in
-from qa_core.access import Viewer
-from qa_core.people import Wanted
-from qa_core.records import store
-from qa_core.records.people import LoginSession
+from qa_core.access import accounts, sessions
+from qa_core.access.accounts import Wanted
+from qa_core.access.roles import Viewer
+from qa_core.storage.records import store
+from qa_core.storage.records.people import LoginSession
 from qa_core.ui import menu
 from qa_core.ui import server as wall
 
@@ -27,7 +27,7 @@ COOKIE, XSRF = "ecoute_session", "_streamlit_xsrf"
 def add(role: str, **bounds) -> str:
     """A new person with `PASSWORD`."""
     username = f"{role}-{uuid.uuid4().hex[:8]}"
-    people.add(Viewer.SYSTEM, username, role, password=PASSWORD, **bounds)
+    accounts.add(Viewer.SYSTEM, username, role, password=PASSWORD, **bounds)
     return username
 
 
@@ -39,7 +39,7 @@ def open_session(username: str) -> dict[str, str]:
     """The cookies of a browser in which that person has just signed in."""
     token = raw.generate_xsrf_token_string()
     here = wall.browser.build({XSRF: token}, {}, "192.0.2.1")
-    return {XSRF: token, COOKIE: sign_in.sign_in(username, PASSWORD, here)}
+    return {XSRF: token, COOKIE: sessions.sign_in(username, PASSWORD, here)}
 
 
 def wait_for_cookie(page) -> dict[str, str]:
@@ -139,7 +139,7 @@ def test_an_address_of_another_role_is_answered_with_the_way_to_one_s_own_first_
         assert seen.titles == [] and "You do not have access to this, or it does not exist" in seen.text, page.key
 
 
-@pytest.mark.parametrize("age", [{"created_at": sign_in.LONGEST}, {"last_seen_at": sign_in.IDLE}], ids=["after eight hours", "after half an hour unused"])
+@pytest.mark.parametrize("age", [{"created_at": sessions.LONGEST}, {"last_seen_at": sessions.IDLE}], ids=["after eight hours", "after half an hour unused"])
 def test_an_old_session_meets_the_sign_in(age: dict[str, timedelta], server: Server) -> None:
     username = add("dpo")
     cookies = open_session(username)
@@ -163,13 +163,13 @@ def test_a_closed_account_is_out_at_the_next_click(new_page, sign_in_as) -> None
     page.reload()
     page.get_by_role("button", name="Verify the seals").wait_for()
 
-    people.disable(Viewer.SYSTEM, username)
+    accounts.disable(Viewer.SYSTEM, username)
     page.get_by_role("button", name="Verify the seals").click()
 
     page.get_by_label("Password", exact=True).wait_for()
     assert page.get_by_role("heading", name="Journal").count() == 0
     with store.reading() as session:
-        assert people.journal.verify(session).ok
+        assert accounts.journal.verify(session).ok
 
 
 def test_another_role_counts_at_once(server: Server) -> None:
@@ -177,7 +177,7 @@ def test_another_role_counts_at_once(server: Server) -> None:
     cookies = open_session(username)
     assert raw.visit(server.host, "journal", cookies=cookies).titles == ["Journal"]
 
-    people.change(Viewer.SYSTEM, username, Wanted("evaluator"))
+    accounts.change(Viewer.SYSTEM, username, Wanted("evaluator"))
 
     assert raw.visit(server.host, "journal", cookies=cookies).met_the_sign_in
     cookies = open_session(username)
@@ -186,9 +186,9 @@ def test_another_role_counts_at_once(server: Server) -> None:
 
 
 def test_a_one_time_password_opens_nothing_but_the_choice_of_an_own_one(new_page, sign_in_as) -> None:
-    one_time = people.add(Viewer.SYSTEM, f"new-{uuid.uuid4().hex[:8]}", "dpo")
+    one_time = accounts.add(Viewer.SYSTEM, f"new-{uuid.uuid4().hex[:8]}", "dpo")
     with store.reading() as session:
-        username = session.scalars(sa.select(people.Account.username).order_by(people.Account.created_at.desc())).first()
+        username = session.scalars(sa.select(accounts.Account.username).order_by(accounts.Account.created_at.desc())).first()
     page = new_page()
     page.goto("/journal")
     sign_in_as(page, username, one_time)
@@ -286,7 +286,7 @@ def test_all_at_once_the_first_visitors_of_a_cold_server_meet_the_sign_in_at_eve
     addresses = ["", *(page.key for pages in menu.MENU.values() for page in pages)]
     with living_in(folder):
         store.migrate()
-        people.add(Viewer.SYSTEM, "root", "admin", password=PASSWORD)
+        accounts.add(Viewer.SYSTEM, "root", "admin", password=PASSWORD)
         with serve(folder) as cold, ThreadPoolExecutor(len(addresses)) as visitors:
             # Together, so that each of them is there before the server has run the front door for any other.
             seen = dict(zip(addresses, visitors.map(lambda page: raw.visit(cold.host, page, "id=1"), addresses), strict=True))

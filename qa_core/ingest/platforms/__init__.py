@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from qa_core.errors import Refusal
-from qa_core.wording import N_
+from qa_core.base.errors import Refusal
+from qa_core.base.i18n import N_
 
 if TYPE_CHECKING:
-    from qa_core.ingest.chains import Chain
-    from qa_core.ingest.folding import Bench, Work
-    from qa_core.ingest.sample import Sample
+    from qa_core.files.sample import Sample
+    from qa_core.ingest.platforms.call_legs import Chain
+    from qa_core.ingest.platforms.reader import Bench, Work
 
 
 @dataclass(frozen=True)

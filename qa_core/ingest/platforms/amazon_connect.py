@@ -8,13 +8,13 @@ from typing import Any
 
 import pyarrow as pa
 
-from qa_core.ingest.chains import Chain, find_roots
-from qa_core.ingest.documents import look_up
-from qa_core.ingest.folding import MOMENT, Bench, Work
+from qa_core.base.i18n import N_
+from qa_core.files.json_documents import look_up
+from qa_core.files.sample import Sample
+from qa_core.ingest.columns.scalars import as_number, from_epoch, from_iso, seconds_between
 from qa_core.ingest.platforms import Platform
-from qa_core.ingest.sample import Sample
-from qa_core.ingest.scalars import as_number, from_epoch, from_iso, seconds_between
-from qa_core.wording import N_
+from qa_core.ingest.platforms.call_legs import Chain, find_roots
+from qa_core.ingest.platforms.reader import MOMENT, Bench, Work
 
 _DIRECTIONS = {
     "INBOUND": "inbound",

@@ -12,12 +12,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
-from qa_core.ingest import date_orders, moments
-from qa_core.ingest.folding import MOMENT, Work
+from qa_core.files.sample import Sample
+from qa_core.ingest.columns import date_order, timestamps
+from qa_core.ingest.columns.vocabulary import clean, simplify
 from qa_core.ingest.platforms import Platform
-from qa_core.ingest.queue_calls import COMPLETED, CONNECT, ENTRY, EXITS, TRANSFERS, finish, fold
-from qa_core.ingest.sample import Sample
-from qa_core.ingest.words import clean, simplify
+from qa_core.ingest.platforms.queue_calls import COMPLETED, CONNECT, ENTRY, EXITS, TRANSFERS, finish, fold
+from qa_core.ingest.platforms.reader import MOMENT, Work
 
 OF_AGENTS = (
     "ADDMEMBER", "REMOVEMEMBER", "PAUSE", "UNPAUSE", "PAUSEALL", "UNPAUSEALL", "PAUSEREASON", "PENALTY", "MEMBERPENALTY", "AGENTLOGIN", "AGENTLOGOFF",
@@ -244,10 +244,10 @@ def _split_data(fields: dict[str, pa.Array], pieces: list[pa.Array]) -> list[pa.
     return [pa.array([part[place] if len(part) > place and part[place] else None for part in parts], pa.string()) for place in range(6)]
 
 
-def _decide_moments(work: Work, values: pa.Array) -> moments.MomentReading:
-    evidence = moments.MomentEvidence("started_at", "time")
+def _decide_moments(work: Work, values: pa.Array) -> timestamps.MomentReading:
+    evidence = timestamps.MomentEvidence("started_at", "time")
     evidence.add(values)
-    reading, decisions = date_orders.decide(evidence, work.options.date_order, ())
+    reading, decisions = date_order.decide(evidence, work.options.date_order, ())
     work.decisions += decisions
     return reading
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from qa_core.ingest.folding import Work, record_schema, take_all
+from qa_core.base.i18n import N_
+from qa_core.files.sample import Sample
+from qa_core.ingest.columns.scalars import as_number, from_iso
 from qa_core.ingest.platforms import Platform
-from qa_core.ingest.sample import Sample
-from qa_core.ingest.scalars import as_number, from_iso
-from qa_core.wording import N_
+from qa_core.ingest.platforms.reader import Work, record_schema, take_all
 
 SCHEMA = record_schema(
     "contact_id", "started_at", "direction", "advisor", "outcome", "talk_seconds", "tracking_number", "source", "medium", "campaign", "keyword",

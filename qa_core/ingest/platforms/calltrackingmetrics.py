@@ -10,11 +10,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from qa_core.ingest.documents import look_up
-from qa_core.ingest.folding import Work, record_schema, take_all
+from qa_core.files.json_documents import look_up
+from qa_core.files.sample import Sample
+from qa_core.ingest.columns.scalars import as_number, from_epoch, from_iso
 from qa_core.ingest.platforms import Platform
-from qa_core.ingest.sample import Sample
-from qa_core.ingest.scalars import as_number, from_epoch, from_iso
+from qa_core.ingest.platforms.reader import Work, record_schema, take_all
 
 _OUTCOMES = {
     "answered": "answered", "completed": "answered", "in-progress": None, "ringing": None, "queued": None, "received": "answered", "no answer": "unanswered",

@@ -7,11 +7,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from qa_core.ingest.folding import MOMENT, Bench, Work
-from qa_core.ingest.identity import find_outside
+from qa_core.files.sample import Sample
+from qa_core.ingest.columns.scalars import as_number, from_epoch, mask, seconds_between
 from qa_core.ingest.platforms import Platform
-from qa_core.ingest.sample import Sample
-from qa_core.ingest.scalars import as_number, from_epoch, mask, seconds_between
+from qa_core.ingest.platforms.reader import MOMENT, Bench, Work
+from qa_core.ingest.pseudonyms import find_outside
 
 _TYPES = ("INTEGER", "VARCHAR", "UNIQUEIDENTIFIER", "TIMESTAMP", "BIGINT")
 _BUSY, _NUMBER_CHANGED = ("17",), ("1", "3", "22", "28")

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 
-from qa_core.errors import Refusal
-from qa_core.ingest.folding import Work, record_schema, take_all
+from qa_core.base.errors import Refusal
+from qa_core.base.i18n import N_
+from qa_core.files.sample import Sample
 from qa_core.ingest.platforms import Platform
-from qa_core.ingest.sample import Sample
-from qa_core.wording import N_
+from qa_core.ingest.platforms.reader import Work, record_schema, take_all
 
 
 def recognise(sample: Sample) -> bool:

@@ -11,13 +11,13 @@ from urllib.parse import unquote
 
 import pyarrow as pa
 
-from qa_core.ingest.chains import Chain, find_roots, select_talks
-from qa_core.ingest.folding import MOMENT, Bench, Work
-from qa_core.ingest.identity import find_outside
+from qa_core.files.sample import Sample
+from qa_core.ingest.columns.scalars import as_number, from_epoch, from_stamp, mask, seconds_between
+from qa_core.ingest.columns.vocabulary import simplify
 from qa_core.ingest.platforms import Platform
-from qa_core.ingest.sample import Sample
-from qa_core.ingest.scalars import as_number, from_epoch, from_stamp, mask, seconds_between
-from qa_core.ingest.words import simplify
+from qa_core.ingest.platforms.call_legs import Chain, find_roots, select_talks
+from qa_core.ingest.platforms.reader import MOMENT, Bench, Work
+from qa_core.ingest.pseudonyms import find_outside
 
 TEMPLATE = (
     "caller name", "caller", "called", "context", "start", "answer", "end", "duration", "talk", "cause", "uuid", "other uuid", "account", "read codec",

@@ -7,11 +7,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from qa_core.ingest.folding import MOMENT, Bench, Work
+from qa_core.base.i18n import N_
+from qa_core.files.sample import Sample
+from qa_core.ingest.columns.scalars import as_number, from_iso
 from qa_core.ingest.platforms import Platform
-from qa_core.ingest.sample import Sample
-from qa_core.ingest.scalars import as_number, from_iso
-from qa_core.wording import N_
+from qa_core.ingest.platforms.reader import MOMENT, Bench, Work
 
 _CHANNELS = {"voice": "phone", "callback": "phone", "chat": "chat", "message": "chat", "email": "email", "sms": "sms"}
 _OF_CUSTOMERS, _OF_AGENTS = ("customer", "external"), ("agent", "user")

@@ -7,12 +7,12 @@ from typing import Any
 
 import pyarrow as pa
 
-from qa_core.ingest.documents import look_up
-from qa_core.ingest.folding import MOMENT, Bench, Work
+from qa_core.base.i18n import N_
+from qa_core.files.json_documents import look_up
+from qa_core.files.sample import Sample
+from qa_core.ingest.columns.scalars import as_number, from_iso
 from qa_core.ingest.platforms import Platform
-from qa_core.ingest.sample import Sample
-from qa_core.ingest.scalars import as_number, from_iso
-from qa_core.wording import N_
+from qa_core.ingest.platforms.reader import MOMENT, Bench, Work
 
 _OUTCOMES = {
     "accepted": "answered", "call connected": "answered", "received": "answered", "answered not accepted": "answered", "conference call": "answered",

@@ -9,15 +9,15 @@ from typing import Any
 
 import pyarrow as pa
 
-from qa_core.errors import Refusal
-from qa_core.ingest.chains import Chain, find_roots, select_talks
-from qa_core.ingest.folding import MOMENT, Bench, Work
-from qa_core.ingest.identity import find_outside
+from qa_core.base.errors import Refusal
+from qa_core.base.i18n import N_
+from qa_core.files.sample import Sample
+from qa_core.ingest.columns.scalars import as_number, from_iso
+from qa_core.ingest.columns.vocabulary import simplify
 from qa_core.ingest.platforms import Platform
-from qa_core.ingest.sample import Sample
-from qa_core.ingest.scalars import as_number, from_iso
-from qa_core.ingest.words import simplify
-from qa_core.wording import N_
+from qa_core.ingest.platforms.call_legs import Chain, find_roots, select_talks
+from qa_core.ingest.platforms.reader import MOMENT, Bench, Work
+from qa_core.ingest.pseudonyms import find_outside
 
 _OUTCOMES = {"completed": "answered", "busy": "refused", "no-answer": "unanswered", "canceled": "abandoned", "failed": "failed"}
 

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from qa_core.errors import Refusal
-from qa_core.wording import N_
+from qa_core.base.errors import Refusal
+from qa_core.base.i18n import N_
 
 if TYPE_CHECKING:
-    from qa_core.ingest.chunks import Chunk, Context
-    from qa_core.ingest.mapping import Column
+    from qa_core.ingest.columns.column_inference import Chunk, Context
+    from qa_core.ingest.columns.header_matching import Column
 
 
 class Reads(StrEnum):

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 import numpy as np
 import pyarrow as pa
 
-from qa_core.ingest.chunks import Chunk, Context
+from qa_core.base.i18n import N_
+from qa_core.ingest.columns.column_inference import Chunk, Context
 from qa_core.ingest.profiles import Field, Profile, Reads
-from qa_core.wording import N_
 
 FIELDS = (
     Field(

@@ -8,19 +8,19 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from qa_core.errors import Refusal
-from qa_core.facts import Direction, Outcome
-from qa_core.ingest import mapping
-from qa_core.ingest.chunks import Chunk, Context, as_moments, as_numbers, as_words
-from qa_core.ingest.clock import Zone
-from qa_core.ingest.free_text import mask_contact_details
-from qa_core.ingest.identity import is_extension, spell_numbers
-from qa_core.ingest.mapping import Column
+from qa_core.base.contact_details import mask_contact_details
+from qa_core.base.errors import Refusal
+from qa_core.base.i18n import N_
+from qa_core.ingest.columns import header_matching
+from qa_core.ingest.columns.column_inference import Chunk, Context, as_moments, as_numbers, as_words
+from qa_core.ingest.columns.header_matching import Column
+from qa_core.ingest.columns.timezones import Zone
+from qa_core.ingest.columns.vocabulary import CHANNELS, simplify
 from qa_core.ingest.profiles import Profile
 from qa_core.ingest.profiles.contact_fields import FIELDS
 from qa_core.ingest.profiles.starts import build_moment, build_start, say_clock_changes, settle_start
-from qa_core.ingest.words import CHANNELS, simplify
-from qa_core.wording import N_
+from qa_core.ingest.pseudonyms import is_extension, spell_numbers
+from qa_core.storage.schema import Direction, Outcome
 
 HALF_DAY = 43_200
 DAY = 86_400
@@ -79,17 +79,17 @@ def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
     if "ticket" in columns or "contact_id" not in columns:
         return
     field = next(item for item in FIELDS if item.name == "ticket")
-    vocabulary, taken = mapping.build_vocabulary((field,)), {column.index for column in columns.values()}
+    vocabulary, taken = header_matching.build_vocabulary((field,)), {column.index for column in columns.values()}
     for index, text in enumerate(headers):
-        header = mapping.parse_header(text)
-        if text and index not in taken and mapping.look_up(header, vocabulary):
+        header = header_matching.parse_header(text)
+        if text and index not in taken and header_matching.look_up(header, vocabulary):
             columns["ticket"] = Column(field, index, header)
             return
 
 
 def refuse_totals(context: Context) -> None:
     """A file of daily or half-hourly totals is not a list of contacts: each row would count as one contact. Raises Refusal."""
-    totals = [text for text in context.headers if mapping.parse_header(text).words in _TOTALS]
+    totals = [text for text in context.headers if header_matching.parse_header(text).words in _TOTALS]
     if not context.has("contact_id") and len(totals) > 1:
         raise Refusal(
             "totals_not_contacts",
@@ -102,7 +102,7 @@ def refuse_totals(context: Context) -> None:
             "not_contacts",
             N_("Nothing in this file tells one contact from another: no id, advisor, customer, queue, outcome or duration is recognised. Seen: {seen}."),
             options=("--map contact_id=COLUMN",),
-            seen=mapping.show(context.headers),
+            seen=header_matching.show(context.headers),
         )
 
 

@@ -8,15 +8,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from qa_core.errors import Refusal
-from qa_core.ingest.chunks import Chunk, Context, as_moments, as_numbers
-from qa_core.ingest.free_text import mask_contact_details
-from qa_core.ingest.mapping import Column, build_vocabulary, look_up, parse_header
-from qa_core.ingest.numbers import NumberReading
-from qa_core.ingest.options import parse_scale
+from qa_core.base.contact_details import mask_contact_details
+from qa_core.base.errors import Refusal
+from qa_core.base.i18n import N_
+from qa_core.files.options import parse_scale
+from qa_core.ingest.columns.column_inference import Chunk, Context, as_moments, as_numbers
+from qa_core.ingest.columns.header_matching import Column, build_vocabulary, look_up, parse_header
+from qa_core.ingest.columns.numbers import NumberReading
 from qa_core.ingest.profiles import Field, Profile, Reads, contact_fields
 from qa_core.ingest.profiles.starts import build_moment, say_clock_changes
-from qa_core.wording import N_
 
 FIELDS = (
     Field("evaluation_id", Reads.TEXT, "quality id|id evaluation|numero evaluation|evaluation|eval id|review id|id"),

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pyarrow as pa
 
-from qa_core.ingest.chunks import Chunk, Context
+from qa_core.base.i18n import N_
+from qa_core.ingest.columns.column_inference import Chunk, Context
 from qa_core.ingest.profiles import Profile, contacts
-from qa_core.wording import N_
 
 SOURCE, MEDIUM = "google", "cpc"
 _OWN = {

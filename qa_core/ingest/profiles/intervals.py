@@ -11,17 +11,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from qa_core.errors import Refusal
-from qa_core.ingest import mapping
-from qa_core.ingest.chunks import Chunk, Context, as_moments, as_numbers
-from qa_core.ingest.durations import DurationEvidence
-from qa_core.ingest.mapping import Column
-from qa_core.ingest.numbers import NumberEvidence, NumberReading
+from qa_core.base.errors import Refusal
+from qa_core.base.i18n import N_
+from qa_core.ingest.columns import header_matching
+from qa_core.ingest.columns.column_inference import Chunk, Context, as_moments, as_numbers
+from qa_core.ingest.columns.durations import DurationEvidence
+from qa_core.ingest.columns.header_matching import Column
+from qa_core.ingest.columns.numbers import NumberEvidence, NumberReading
 from qa_core.ingest.profiles import Field, Profile
 from qa_core.ingest.profiles.contacts import read_channel
 from qa_core.ingest.profiles.interval_fields import FIELDS
 from qa_core.ingest.profiles.starts import build_start, say_clock_changes, settle_start, to_clocks
-from qa_core.wording import N_
 
 DAY_MINUTES = 1440
 USUAL_THRESHOLD = 20
@@ -60,7 +60,7 @@ def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
     taken = {column.index for column in columns.values()}
     found: dict[str, list[tuple[int, int]]] = {}
     for index, text in enumerate(headers):
-        seconds, plain = find_seconds(text), mapping.simplify(text)
+        seconds, plain = find_seconds(text), header_matching.simplify(text)
         if index in taken:
             continue
         if _AVERAGE.search(plain):
@@ -76,9 +76,9 @@ def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
             found.setdefault(name, []).append((abs(seconds - USUAL_THRESHOLD), index))
     for name, candidates in found.items():
         index = min(candidates)[1]
-        columns[name] = Column(_field(name), index, mapping.parse_header(headers[index]))
+        columns[name] = Column(_field(name), index, header_matching.parse_header(headers[index]))
     for name, (average, _of) in AVERAGES.items():
-        if name in columns and _AVERAGE.search(mapping.simplify(columns[name].header.text)):
+        if name in columns and _AVERAGE.search(header_matching.simplify(columns[name].header.text)):
             column = columns.pop(name)
             columns.setdefault(average, replace(column, field=_field(average)))
     length = columns.get("length_minutes")
@@ -88,10 +88,10 @@ def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
 
 def _claim_average(columns: dict[str, Column], index: int, header: str) -> None:
     """`Avg talk time` and `Temps de communication moyen` are averages of what their other words name."""
-    found = mapping.look_up(mapping.parse_header(_AVERAGE.sub(" ", mapping.simplify(header))), mapping.build_vocabulary(FIELDS))
+    found = header_matching.look_up(header_matching.parse_header(_AVERAGE.sub(" ", header_matching.simplify(header))), header_matching.build_vocabulary(FIELDS))
     if found and found[0].name in AVERAGES:
         average = AVERAGES[found[0].name][0]
-        columns.setdefault(average, Column(_field(average), index, mapping.parse_header(header)))
+        columns.setdefault(average, Column(_field(average), index, header_matching.parse_header(header)))
 
 
 def _field(name: str) -> Field:
@@ -110,7 +110,7 @@ def _find_sums(context: Context) -> None:
         if not context.has(name):
             continue
         seen = context.evidence[name].seen
-        sums = {label for label in seen if _SUMS.fullmatch(mapping.simplify(label))}
+        sums = {label for label in seen if _SUMS.fullmatch(header_matching.simplify(label))}
         if sums and len(sums) < len(seen):
             context.notes.setdefault("sums", {})[name] = sorted(sums)
             count = sum(seen[label] for label in sums)
@@ -124,7 +124,7 @@ def settle(context: Context) -> None:
             "not_totals",
             N_("No column counts contacts received or answered, so that this is no file of totals. Seen: {seen}. Name the column with --map received=COLUMN."),
             options=("--map received=COLUMN", "--map answered=COLUMN"),
-            seen=mapping.show(context.headers),
+            seen=header_matching.show(context.headers),
         )
     _find_sums(context)
     _settle_start(context)
@@ -269,7 +269,7 @@ def _settle_seconds(context: Context, name: str) -> None:
     elif context.has(name):
         header = context.columns[name].header
         evidence: DurationEvidence = context.evidence[name]
-        said = name in context.options.columns or header.text == name or _TOTAL.search(mapping.simplify(header.text))
+        said = name in context.options.columns or header.text == name or _TOTAL.search(header_matching.simplify(header.text))
         if not said and not (evidence.numbers.total and evidence.numbers.highest > LONG_AVERAGE):
             raise Refusal(
                 "sum_or_average",

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 import pyarrow as pa
 
-from qa_core.ingest.chunks import Chunk, Context, as_moments, as_words
+from qa_core.base.i18n import N_
+from qa_core.ingest.columns.column_inference import Chunk, Context, as_moments, as_words
 from qa_core.ingest.profiles import Field, Profile, Reads, contact_fields
 from qa_core.ingest.profiles.starts import build_moment, say_clock_changes
-from qa_core.wording import N_
 
 FIELDS = (
     Field(

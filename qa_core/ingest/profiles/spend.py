@@ -9,9 +9,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from qa_core.ingest.chunks import Chunk, Context, as_numbers
+from qa_core.base.i18n import N_
+from qa_core.ingest.columns.column_inference import Chunk, Context, as_numbers
 from qa_core.ingest.profiles import Field, Profile, Reads
-from qa_core.wording import N_
 
 CURRENCY = "EUR"
 _SIGNS = {"€": "EUR", "$": "USD", "£": "GBP"}

@@ -6,10 +6,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from qa_core.errors import Refusal
-from qa_core.ingest.chunks import Chunk, Context
-from qa_core.ingest.clock import Zone
-from qa_core.wording import N_
+from qa_core.base.errors import Refusal
+from qa_core.base.i18n import N_
+from qa_core.ingest.columns.column_inference import Chunk, Context
+from qa_core.ingest.columns.timezones import Zone
 
 MIDNIGHT = np.timedelta64(0, "us")
 

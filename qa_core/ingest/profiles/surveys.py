@@ -8,11 +8,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from qa_core.ingest.chunks import Chunk, Context, as_moments, as_numbers, as_words
-from qa_core.ingest.free_text import mask_contact_details
+from qa_core.base.contact_details import mask_contact_details
+from qa_core.base.i18n import N_
+from qa_core.ingest.columns.column_inference import Chunk, Context, as_moments, as_numbers, as_words
 from qa_core.ingest.profiles import Field, Profile, Reads
 from qa_core.ingest.profiles.starts import build_moment, say_clock_changes
-from qa_core.wording import N_
 
 FIELDS = (
     Field(

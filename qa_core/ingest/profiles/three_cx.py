@@ -8,11 +8,11 @@ from dataclasses import replace
 import numpy as np
 import pyarrow as pa
 
-from qa_core.facts import Direction
-from qa_core.ingest.chunks import Chunk, Context, as_words
-from qa_core.ingest.identity import find_outside
+from qa_core.base.i18n import N_
+from qa_core.ingest.columns.column_inference import Chunk, Context, as_words
 from qa_core.ingest.profiles import Field, Profile, Reads, contacts
-from qa_core.wording import N_
+from qa_core.ingest.pseudonyms import find_outside
+from qa_core.storage.schema import Direction
 
 _OWN = {
     "contact_id": "call id|callid|history id",

@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 import pyarrow as pa
 
-from qa_core.facts import Outcome
-from qa_core.ingest.chunks import Chunk, Context, as_words
+from qa_core.ingest.columns.column_inference import Chunk, Context, as_words
 from qa_core.ingest.profiles import Field, Profile, Reads, contacts
+from qa_core.storage.schema import Outcome
 
 _OWN = {
     "contact_id": "id|call id|indice|session id|id session|call guid",

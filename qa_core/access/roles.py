@@ -1,0 +1,201 @@
+"""Who may see and do what: roles, permissions and the scope of rows, as data. Deny by default."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from enum import StrEnum
+from typing import ClassVar
+
+import sqlalchemy as sa
+
+from qa_core.base.errors import AccessDenied
+
+
+class Role(StrEnum):
+    EXECUTIVE = "executive"
+    MANAGER = "manager"
+    TEAM_LEAD = "team_lead"
+    EVALUATOR = "evaluator"
+    ADVISOR = "advisor"
+    DPO = "dpo"
+    ADMIN = "admin"
+
+
+class Permission(StrEnum):
+    """What a role may do. `SEE_` reads, `EDIT_` writes one's own work, `MANAGE_` writes for others."""
+
+    SEE_CALL_STATISTICS = "see_call_statistics"
+    SEE_TRACKING = "see_tracking"
+    SEE_SATISFACTION = "see_satisfaction"
+    SEE_SCORES = "see_scores"
+    SEE_TEAMS = "see_teams"
+    SEE_ADVISORS = "see_advisors"
+    SEE_EVALUATORS = "see_evaluators"
+    SEE_CONTACTS = "see_contacts"
+    SEE_OWN_QUALITY = "see_own_quality"
+    SEE_OWN_EVALUATIONS = "see_own_evaluations"
+    SEE_IRRITANTS = "see_irritants"
+    MANAGE_IRRITANTS = "manage_irritants"
+    EXPORT_FIGURES = "export_figures"
+    EXPORT_CONTACTS = "export_contacts"
+    EDIT_TARGETS = "edit_targets"
+    EDIT_NOTES = "edit_notes"
+    SEE_ALERTS = "see_alerts"
+    EDIT_ALERTS = "edit_alerts"
+    MANAGE_ALERTS = "manage_alerts"
+    MANAGE_IMPORTS = "manage_imports"
+    MANAGE_ACCOUNTS = "manage_accounts"
+    MANAGE_ADVISORS = "manage_advisors"
+    MANAGE_SETTINGS = "manage_settings"
+    LISTEN = "listen"
+    FILL_GRIDS = "fill_grids"
+    SEE_EVALUATIONS = "see_evaluations"
+    ANSWER_EVALUATIONS = "answer_evaluations"
+    DECIDE_DISPUTES = "decide_disputes"
+    MANAGE_LISTENING = "manage_listening"
+    SEE_CALIBRATIONS = "see_calibrations"
+    MANAGE_CALIBRATIONS = "manage_calibrations"
+    SEE_GRIDS = "see_grids"
+    EDIT_GRIDS = "edit_grids"
+    PUBLISH_GRIDS = "publish_grids"
+    SEE_COACHING = "see_coaching"
+    MANAGE_COACHING = "manage_coaching"
+    SEE_COMPLIANCE = "see_compliance"
+    MANAGE_COMPLIANCE = "manage_compliance"
+    SEE_JOURNAL = "see_journal"
+    SEE_HEALTH = "see_health"
+
+
+P = Permission
+GRANTS: dict[Role, frozenset[Permission]] = {
+    Role.EXECUTIVE: frozenset(
+        {P.SEE_CALL_STATISTICS, P.SEE_TRACKING, P.SEE_SATISFACTION, P.SEE_SCORES, P.SEE_IRRITANTS, P.EXPORT_FIGURES, P.EDIT_TARGETS, P.SEE_ALERTS}
+    ),
+    Role.MANAGER: frozenset(
+        {P.SEE_CALL_STATISTICS, P.SEE_TRACKING, P.SEE_SATISFACTION, P.SEE_SCORES, P.SEE_TEAMS, P.SEE_ADVISORS, P.SEE_EVALUATORS, P.SEE_CONTACTS}
+        | {P.SEE_IRRITANTS, P.MANAGE_IRRITANTS, P.EXPORT_FIGURES, P.EXPORT_CONTACTS, P.EDIT_TARGETS}
+        | {P.EDIT_NOTES, P.SEE_ALERTS, P.EDIT_ALERTS, P.MANAGE_ALERTS}
+        | {P.LISTEN, P.SEE_EVALUATIONS, P.DECIDE_DISPUTES, P.MANAGE_LISTENING, P.SEE_CALIBRATIONS, P.MANAGE_CALIBRATIONS}
+        | {P.SEE_GRIDS, P.PUBLISH_GRIDS, P.SEE_COACHING}
+    ),
+    Role.TEAM_LEAD: frozenset(
+        {P.SEE_CALL_STATISTICS, P.SEE_TRACKING, P.SEE_SATISFACTION, P.SEE_SCORES, P.SEE_TEAMS, P.SEE_ADVISORS, P.SEE_CONTACTS}
+        | {P.SEE_IRRITANTS, P.MANAGE_IRRITANTS, P.EXPORT_FIGURES, P.EXPORT_CONTACTS}
+        | {P.EDIT_NOTES, P.SEE_ALERTS, P.EDIT_ALERTS}
+        | {P.LISTEN, P.SEE_EVALUATIONS, P.SEE_COACHING, P.MANAGE_COACHING}
+    ),
+    Role.EVALUATOR: frozenset({P.SEE_SCORES, P.SEE_OWN_EVALUATIONS, P.LISTEN, P.FILL_GRIDS, P.SEE_EVALUATIONS, P.SEE_CALIBRATIONS}),
+    Role.ADVISOR: frozenset(
+        {P.SEE_CALL_STATISTICS, P.SEE_SATISFACTION, P.SEE_SCORES, P.SEE_OWN_QUALITY, P.SEE_CONTACTS, P.EXPORT_FIGURES}
+        | {P.LISTEN, P.FILL_GRIDS, P.SEE_EVALUATIONS, P.ANSWER_EVALUATIONS, P.SEE_COACHING}
+    ),
+    Role.DPO: frozenset({P.SEE_JOURNAL, P.SEE_HEALTH, P.SEE_COMPLIANCE, P.MANAGE_COMPLIANCE}),
+    Role.ADMIN: frozenset(
+        {P.MANAGE_IMPORTS, P.MANAGE_ACCOUNTS, P.MANAGE_ADVISORS, P.MANAGE_SETTINGS, P.EDIT_TARGETS, P.SEE_HEALTH}
+        | {P.EDIT_NOTES, P.MANAGE_ALERTS, P.SEE_GRIDS, P.EDIT_GRIDS}
+    ),
+}
+
+DIMENSION_PERMISSIONS: dict[str, Permission] = {"team": P.SEE_TEAMS, "advisor": P.SEE_ADVISORS, "evaluator": P.SEE_EVALUATORS, "surveyed": P.SEE_SATISFACTION}
+"""Dimensions that name people need a permission; those listed for nobody here are open to whoever sees the KPI."""
+
+EXECUTIVE_DIMENSIONS = frozenset(
+    {"week", "month", "channel", "queue", "reason", "direction", "declared", "surveyed", "site", "source", "medium", "campaign", "grid"}
+)
+"""All that an executive may cut or filter by: nothing fine enough to single out a person (ACCESS section 1)."""
+
+MINIMUM_ADVISORS, MINIMUM_CONTACTS = 5, 10
+"""An executive's cell shows only with at least so many distinct advisors and so many rows behind it."""
+
+
+@dataclass(frozen=True)
+class TeamSpan:
+    """A team led, from a day (None: the beginning) until the day before another (None: still)."""
+
+    team: str
+    starts_on: date | None = None
+    ends_on: date | None = None
+
+    def holds_on(self, day: date) -> bool:
+        """Whether the team is led on that day."""
+        return (self.starts_on is None or self.starts_on <= day) and (self.ends_on is None or day < self.ends_on)
+
+
+@dataclass(frozen=True)
+class Viewer:
+    """Who is looking: built from the records on each run, never from a session or a cookie. Frozen, so that it can key a cache."""
+
+    SYSTEM: ClassVar[Viewer]
+
+    username: str
+    role: Role | None
+    led: tuple[TeamSpan, ...] = ()
+    managed_teams: tuple[str, ...] = ()
+    """A manager's teams: all those of their sites, today."""
+    sees_unassigned: bool = False
+    advisor_id: str | None = None
+    display_name: str = ""
+    language: str | None = None
+    is_system: bool = False
+
+    def can(self, permission: Permission) -> bool:
+        return self.is_system or permission in GRANTS.get(self.role, frozenset())
+
+    def require(self, permission: Permission) -> None:
+        """Raise AccessDenied unless this viewer has the permission."""
+        if not self.can(permission):
+            raise AccessDenied()
+
+    def can_cut_by(self, dimension: str) -> bool:
+        """Whether this viewer may group or filter by that dimension."""
+        if self.is_system:
+            return True
+        if self.role == Role.EXECUTIVE:
+            return dimension in EXECUTIVE_DIMENSIONS
+        needed = DIMENSION_PERMISSIONS.get(dimension)
+        return self.role in GRANTS and (needed is None or self.can(needed))
+
+    @property
+    def teams(self) -> frozenset[str]:
+        """The teams that this viewer manages, leads or ever led."""
+        return frozenset((*self.managed_teams, *(span.team for span in self.led)))
+
+    def teams_on(self, day: date) -> frozenset[str]:
+        """The teams that this viewer manages, or leads on that day."""
+        return frozenset((*self.managed_teams, *(span.team for span in self.led if span.holds_on(day))))
+
+    @property
+    def needs_suppression(self) -> bool:
+        """Whether small cells are hidden from this viewer."""
+        return not self.is_system and self.role == Role.EXECUTIVE
+
+    def scope(self, table: sa.FromClause) -> sa.ColumnElement[bool]:
+        """The rows this viewer may count, as a predicate on a table with `advisor_id`, `team` and `local_start`
+        (the facts), or `local_day` instead (the evaluations in the records)."""
+        columns = table.c
+        if self.is_system or self.role == Role.EXECUTIVE:
+            return sa.true()
+        if self.role == Role.MANAGER:
+            own = columns.team.in_(self.managed_teams) if self.managed_teams else sa.false()
+            return sa.or_(own, columns.team.is_(None)) if self.sees_unassigned else own
+        if self.role == Role.TEAM_LEAD:
+            return sa.or_(sa.false(), *(self._within(columns, span) for span in self.led))
+        if self.role == Role.ADVISOR and self.advisor_id:
+            return columns.advisor_id == self.advisor_id
+        if self.role == Role.EVALUATOR and "evaluator" in columns:
+            return columns.evaluator == self.username
+        return sa.false()
+
+    @staticmethod
+    def _within(columns: sa.ColumnCollection, span: TeamSpan) -> sa.ColumnElement[bool]:
+        clock, at = (columns.local_start, lambda day: datetime.combine(day, time.min)) if "local_start" in columns else (columns.local_day, lambda day: day)
+        parts = [columns.team == span.team]
+        if span.starts_on:
+            parts.append(clock >= at(span.starts_on))
+        if span.ends_on:
+            parts.append(clock < at(span.ends_on))
+        return sa.and_(*parts)
+
+
+Viewer.SYSTEM = Viewer("system", None, is_system=True, display_name="system")

@@ -1,0 +1,203 @@
+"""What the rules found, for whoever may see all that stands behind it; and who took note of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+
+import sqlalchemy as sa
+
+from qa_core.access.roles import Permission, Viewer
+from qa_core.analysis.alerts.rules import Rule, RuleKind, as_rule
+from qa_core.base.errors import AccessDenied
+from qa_core.base.i18n import N_, _, ngettext
+from qa_core.metrics import dimensions, formatting, query
+from qa_core.metrics.dimensions import Filters, Period
+from qa_core.metrics.kpis import get_kpi
+from qa_core.storage import audit_log
+from qa_core.storage.records import steering, store
+from qa_core.storage.records.base import now
+
+STATES = ("open", "acknowledged", "closed")
+
+
+@dataclass(frozen=True)
+class Event:
+    """One alert. `period`: the last in which its rule held, of which `value`, `low`, `high` and `n` are; `reference`: what the value is held against, None
+    where that is hidden;
+    `side`: −1 below it, 1 above; `first_day`: of the first period in which it held; `name` None: the whole centre."""
+
+    id: int
+    rule: Rule
+    name: str | None
+    first_day: date
+    period: Period
+    fired: str
+    side: int
+    value: float
+    low: float | None
+    high: float | None
+    n: float | None
+    reference: float | None
+    first_seen: datetime
+    last_seen: datetime
+    state: str
+    acknowledged_by: str | None
+    acknowledged_at: datetime | None
+    closed_by: str | None
+    closed_at: datetime | None
+
+    @property
+    def values(self) -> dict[str, str]:
+        """The slice as filters."""
+        return {} if self.rule.dimension is None else {self.rule.dimension: self.name}
+
+    def as_json(self) -> dict[str, object]:
+        names = ("id", "name", "fired", "side", "value", "low", "high", "n", "reference", "state", "acknowledged_by", "closed_by")
+        days = {"from": self.period.first_day, "to": self.period.last_day, "since": self.first_day}
+        moments = {name: getattr(self, name) for name in ("first_seen", "last_seen", "acknowledged_at", "closed_at")}
+        return (
+            {name: getattr(self, name) for name in names}
+            | {name: None if moment is None else moment.isoformat() for name, moment in (days | moments).items()}
+            | {"rule": self.rule.as_json()}
+        )
+
+
+def find(viewer: Viewer, states: Sequence[str] = ("open",)) -> tuple[Event, ...]:
+    """The alerts in these states, the newest period first, that the viewer may see: of whose slice every contact is theirs to count, so that the
+    value is the one that `query.measure` gives them, and not hidden from them."""
+    if not viewer.can(Permission.SEE_ALERTS):
+        return ()
+    with store.reading() as session:
+        joined = sa.select(steering.AlertEvent, steering.AlertRule).join(steering.AlertRule, steering.AlertRule.id == steering.AlertEvent.rule_id)
+        rows = session.execute(joined.where(steering.AlertEvent.state.in_(states)).order_by(steering.AlertEvent.ends_on.desc(), steering.AlertEvent.id))
+        found = [event for event in (_as_event(row, as_rule(rule)) for row, rule in rows) if event.rule.is_known]
+    return tuple(found if viewer.is_system else _keep_visible(viewer, found))
+
+
+def acknowledge(viewer: Viewer, number: int) -> None:
+    """Say that somebody looks after an open alert: it rings no more until it was over. Journalled. Raises AccessDenied for one that the viewer cannot see."""
+    viewer.require(Permission.EDIT_ALERTS)
+    event = next((event for event in find(viewer) if event.id == number), None)
+    if event is None:
+        raise AccessDenied()
+    with store.writing() as session:
+        row = session.get_one(steering.AlertEvent, number)
+        if row.state != "open":
+            return
+        row.state, row.acknowledged_by, row.acknowledged_at = "acknowledged", viewer.username, now()
+        rule = event.rule
+        audit_log.record(session, viewer.username, "alert_acknowledged", " ".join(filter(None, (rule.kpi, rule.kind, rule.dimension or "centre", event.name))))
+
+
+def describe_slice(event: Event) -> str:
+    """Of what the alert is: the KPI, and the slice where it is not the whole centre; names as they are."""
+    title = _(get_kpi(event.rule.kpi).title)
+    if event.rule.dimension is None:
+        return title
+    dimension = _(dimensions.get_dimension(event.rule.dimension).title)
+    return _("{title}, {dimension} {name}", title=title, dimension=dimension[0].lower() + dimension[1:], name=formatting.name(event.rule.dimension, event.name))
+
+
+SAID = {
+    ("threshold", 1): N_("{value} {when}, above {reference}"),
+    ("threshold", -1): N_("{value} {when}, below {reference}"),
+    ("beyond_limit", 1): N_("{value} {when}, above what is usual (at most {reference})"),
+    ("beyond_limit", -1): N_("{value} {when}, below what is usual (at least {reference})"),
+    ("two_of_three", 1): N_("{value} {when}, again far above its usual {reference}"),
+    ("two_of_three", -1): N_("{value} {when}, again far below its usual {reference}"),
+    ("run", 1): N_("{value} {when}, above its usual {reference} for eight periods or more"),
+    ("run", -1): N_("{value} {when}, below its usual {reference} for eight periods or more"),
+    ("target", 1): N_("{value} {when}, above its target of {reference} by more than chance"),
+    ("target", -1): N_("{value} {when}, below its target of {reference} by more than chance"),
+}
+
+
+UNUSUAL = {1: N_("{value} {when}, above what is usual"), -1: N_("{value} {when}, below what is usual")}
+"""Where what is usual is not told."""
+
+
+def describe(event: Event, currency: str | None = None) -> str:
+    """What was found, in one line: the value, when, and against what."""
+    unit, grain = get_kpi(event.rule.kpi).unit, event.rule.grain
+    start = event.period.first_day
+    when = formatting.name(grain, f"{start:%Y-%m}" if grain == "month" else start)
+    value, reference = (formatting.value(amount, unit, currency) for amount in (event.value, event.reference))
+    said = UNUSUAL[event.side] if event.reference is None else SAID[event.fired, event.side]
+    return _(said, value=value, when=f"({when})", reference=reference)
+
+
+def describe_rule(rule: Rule, currency: str | None = None) -> str:
+    """When the rule holds, in one line."""
+    kpi = get_kpi(rule.kpi)
+    if rule.kind == RuleKind.CONTROL:
+        return _("beyond what is usual")
+    if rule.kind == RuleKind.TARGET:
+        return _("misses its target by more than chance")
+    value = formatting.value(rule.threshold, kpi.unit, currency)
+    if rule.side == "above":
+        return ngettext("above {value}", "above {value}, {n} times in a row", rule.periods, value=value)
+    return ngettext("below {value}", "below {value}, {n} times in a row", rule.periods, value=value)
+
+
+def _keep_visible(viewer: Viewer, found: Sequence[Event]) -> list[Event]:
+    asked: dict[tuple[str | None, Period], set[str]] = {}
+    open_to = [event for event in found if _may_ask(viewer, event)]
+    for event in open_to:
+        asked.setdefault((event.rule.dimension, event.period), set()).add(event.rule.kpi)
+    seen = {(dimension, period): _compare(viewer, sorted(kpis), dimension, period) for (dimension, period), kpis in asked.items()}
+    visible = [event for event in open_to if (event.rule.kpi, event.name) in seen[event.rule.dimension, event.period]]
+    return [_without_history(event) for event in visible] if viewer.needs_suppression else visible
+
+
+def _without_history(event: Event) -> Event:
+    """The alert without what other months say, which may be hidden: what is usual, and since when it is not so."""
+    kept = event.reference if event.rule.kind in (RuleKind.THRESHOLD, RuleKind.TARGET) else None
+    return replace(event, reference=kept, first_day=event.period.first_day)
+
+
+def _may_ask(viewer: Viewer, event: Event) -> bool:
+    if not viewer.can(get_kpi(event.rule.kpi).needs):
+        return False
+    if event.rule.dimension is not None and not viewer.can_cut_by(event.rule.dimension):
+        return False
+    return not viewer.needs_suppression or event.period.is_whole_months
+
+
+def _compare(viewer: Viewer, kpis: Sequence[str], dimension: str | None, period: Period) -> set[tuple[str, str | None]]:
+    """The values of that period that the viewer and the system count alike."""
+    by = (dimension,) if dimension else ()
+    theirs, whole = (
+        {
+            (row["kpi"], None if dimension is None or formatting.is_missing(row[dimension]) else row[dimension]): (row["value"], row["n"])
+            for row in query.measure(reader, kpis, by, Filters(period)).to_dict("records")
+            if not formatting.is_missing(row["value"])
+        }
+        for reader in (viewer, Viewer.SYSTEM)
+    )
+    return {key for key, counted in theirs.items() if counted == whole.get(key)}
+
+
+def _as_event(row: steering.AlertEvent, rule: Rule) -> Event:
+    return Event(
+        row.id,
+        rule,
+        row.dimension_value,
+        row.first_day,
+        Period(row.starts_on, row.ends_on),
+        row.fired,
+        row.side,
+        row.value,
+        row.low,
+        row.high,
+        row.n,
+        row.reference,
+        row.first_seen,
+        row.last_seen,
+        row.state,
+        row.acknowledged_by,
+        row.acknowledged_at,
+        row.closed_by,
+        row.closed_at,
+    )

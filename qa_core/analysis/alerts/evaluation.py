@@ -1,0 +1,186 @@
+"""Evaluating the rules: one question to the door per cut and grain, then every slice against its rules, and one transaction for what changed."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+import pandas as pd
+import sqlalchemy as sa
+
+from qa_core.access.roles import Permission, Viewer
+from qa_core.analysis import targets
+from qa_core.analysis.alerts import rule_evaluation, rules
+from qa_core.analysis.alerts.rule_evaluation import Firing
+from qa_core.analysis.alerts.rules import Rule, RuleKind
+from qa_core.analysis.series import Series, build_series
+from qa_core.base import environment
+from qa_core.metrics import formatting, periods, query
+from qa_core.metrics.dimensions import Filters, Period
+from qa_core.metrics.kpis import Unit, get_kpi
+from qa_core.storage import audit_log
+from qa_core.storage.records import steering, store
+from qa_core.storage.records.base import now
+from qa_core.storage.records.imports import ALERTS, DueWork
+
+LOG = logging.getLogger("qa_core")
+LOOK_BACK = {"day": 35, "week": 26, "month": 14}
+"""How many periods are looked at: those of the trends on the pages, so that both say the same."""
+JUDGED = 4
+"""The last periods, which say nothing of what is usual."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What an evaluation came to: alerts opened, closed, and standing after it."""
+
+    opened: int
+    closed: int
+    standing: int
+
+
+@dataclass(frozen=True)
+class _Found:
+    """One rule on one slice: where it held among the last periods, and the usable positions."""
+
+    rule: Rule
+    name: str | None
+    series: Series
+    usable: Sequence[int]
+    firings: Mapping[int, Firing]
+
+
+def evaluate_after_import() -> None:
+    """Evaluate what an import may have changed; never fails the import: an error is logged, journalled and noted, so that `doctor` warns of it."""
+    try:
+        evaluate(Viewer.SYSTEM)
+    except Exception as error:
+        LOG.warning("alert rules could not be evaluated", exc_info=error)
+        with store.writing() as session:
+            session.merge(DueWork(name=ALERTS))
+            audit_log.record(session, Viewer.SYSTEM.username, "alerts_failed", type(error).__name__)
+
+
+def evaluate(viewer: Viewer) -> Outcome:
+    """Evaluate every rule on the data as it stands: open, follow and close alerts. Needs MANAGE_IMPORTS. Run again, it changes nothing.
+
+    An alert opens when its rule holds in the last whole period, and closes when it did not in so many periods since; in between it is one matter.
+    """
+    viewer.require(Permission.MANAGE_IMPORTS)
+    with store.reading() as session:
+        active = rules.read_rules(session)
+        is_idle = not active and session.get(DueWork, ALERTS) is None
+    if is_idle:
+        return Outcome(0, 0, 0)
+    span = query.data_span(Viewer.SYSTEM)
+    found = [one for group in _group(active) for one in _measure(group, *span)] if span and active else []
+    return _settle(viewer, found)
+
+
+def _group(active: Sequence[Rule]) -> list[list[Rule]]:
+    """Rules that one question answers: of one cut and one grain."""
+    groups: dict[tuple[str | None, str], list[Rule]] = {}
+    for rule in active:
+        groups.setdefault((rule.dimension, rule.grain), []).append(rule)
+    return list(groups.values())
+
+
+def _measure(group: Sequence[Rule], first_day: date, last_day: date) -> Iterator[_Found]:
+    dimension, grain = group[0].dimension, group[0].grain
+    # Today is not over: whatever came of it until now, more may come.
+    yesterday = environment.today() - timedelta(days=1)
+    period, last_day = _look_back(grain, last_day), min(last_day, yesterday)
+    where, by = Filters(period), (*([dimension] if dimension else []), grain)
+    keys = tuple(dict.fromkeys(rule.kpi for rule in group))
+    frame = query.measure(Viewer.SYSTEM, keys, by, where)
+    if "currency" in frame.columns:
+        frame = frame[[get_kpi(key).unit != Unit.MONEY for key in frame["kpi"]]]
+    frame = frame[["provisional_spend" not in notes for notes in frame["notes"]]]
+    if any(rule.kind == RuleKind.TARGET for rule in group):
+        frame = targets.add_gaps(Viewer.SYSTEM, frame, by, where)
+    changes = query.find_changes(Viewer.SYSTEM, period, keys)
+    starts = periods.starts_of(grain, period)
+    for (key, name), part in _slices(frame, dimension):
+        concerned = [rule for rule in group if rule.kpi == key and (rule.name is None or rule.name == name)]
+        if not concerned:
+            continue
+        restarts = [change.day for change in changes if key in change.kpis]
+        series = build_series(part, get_kpi(key), grain, period, first_day, last_day, starts[-min(JUDGED, len(starts))], restarts)
+        usable = rule_evaluation.find_usable(series)
+        gaps = {_first_day(grain, row): row for row in part.to_dict("records")} if "target" in part.columns else {}
+        for rule in concerned:
+            yield _Found(rule, name, series, usable, rule_evaluation.find_firings(rule, series, gaps, usable))
+
+
+def _look_back(grain: str, last_day: date) -> Period:
+    first = last_day
+    for _count in range(LOOK_BACK[grain] - 1):
+        first = _start_of(grain, first) - timedelta(days=1)
+    return Period(_start_of(grain, first), last_day)
+
+
+def _start_of(grain: str, day: date) -> date:
+    return day.replace(day=1) if grain == "month" else day - timedelta(days=day.weekday()) if grain == "week" else day
+
+
+def _slices(frame: pd.DataFrame, dimension: str | None) -> Iterator[tuple[tuple[str, str | None], pd.DataFrame]]:
+    if dimension is None:
+        for key, part in frame.groupby("kpi", sort=False):
+            yield (key, None), part
+        return
+    for (key, name), part in frame.groupby(["kpi", dimension], sort=False):
+        yield (key, name), part
+
+
+def _settle(viewer: Viewer, found: Sequence[_Found]) -> Outcome:
+    opened, closed, followed = 0, 0, set()
+    with store.writing() as session:
+        active = {rule.id for rule in rules.read_rules(session)}
+        events = session.scalars(sa.select(steering.AlertEvent).where(steering.AlertEvent.state != "closed"))
+        standing = {(event.rule_id, event.dimension_value): event for event in events}
+        for one in found:
+            event = standing.get((one.rule.id, one.name))
+            if not one.usable or one.rule.id not in active:
+                continue
+            followed.add((one.rule.id, one.name))
+            held = rule_evaluation.find_stretch(one.firings, one.usable, one.rule.clear_after)
+            if event is None and held and held[-1] == one.usable[-1]:
+                first_day = one.series.points["at"].iat[held[0]]
+                event = standing[(one.rule.id, one.name)] = steering.AlertEvent(
+                    rule_id=one.rule.id, dimension_value=one.name, first_day=first_day, state="open"
+                )
+                session.add(event)
+                opened += 1
+            if event is None:
+                continue
+            if held:
+                _follow(event, one, held[-1])
+            else:
+                followed.discard((one.rule.id, one.name))
+        # What was clear for long enough, and what nothing is known of any more.
+        for event in (event for key, event in standing.items() if key not in followed):
+            event.state, event.closed_by, event.closed_at = "closed", viewer.username, now()
+            closed += 1
+        session.execute(sa.delete(DueWork).filter_by(name=ALERTS))
+        if opened or closed:
+            audit_log.record(session, viewer.username, "alerts_evaluated", f"opened={opened} closed={closed}")
+        return Outcome(opened, closed, sum(event.state != "closed" for event in standing.values()))
+
+
+def _follow(event: steering.AlertEvent, one: _Found, position: int) -> None:
+    """Bring an alert up to the last period in which its rule held."""
+    point, held = one.series.points.iloc[position], one.firings[position]
+    event.starts_on, event.ends_on = point["at"], periods.end_of(one.rule.grain, point["at"])
+    event.fired, event.side, event.reference = held.fired, held.side, held.reference
+    for name in ("value", "low", "high", "n"):
+        setattr(event, name, None if formatting.is_missing(point[name]) else float(point[name]))
+    event.last_seen = now()
+
+
+def _first_day(grain: str, row: Mapping[str, Any]) -> date:
+    if grain == "month":
+        return date.fromisoformat(f"{row[grain]}-01")
+    return pd.Timestamp(row[grain]).date()

@@ -1,0 +1,36 @@
+"""A frame of measured values → a Plotly figure. Pure: no data is read and nothing is decided here, only drawn.
+
+One accent colour for data, orange for what needs a look, green for better, grey for reference; series in Okabe–Ito
+order; never colour alone. Backgrounds are transparent, so that one figure serves the page and its cards.
+"""
+
+from qa_core.analysis.charts.bars import build_stretch, build_waterfall
+from qa_core.analysis.charts.date_spans import DatedSpan, build_spans
+from qa_core.analysis.charts.differences import build_differences, say_between
+from qa_core.analysis.charts.dots import build_dots, build_heat
+from qa_core.analysis.charts.funnel import build_criteria, build_funnel_plot
+from qa_core.analysis.charts.lines import Goal, Mark, build_curve, build_trend
+from qa_core.analysis.charts.palette import Colours, colours
+from qa_core.analysis.charts.shares import build_shares
+from qa_core.analysis.charts.timeline import build_history
+
+__all__ = [
+    "Colours",
+    "DatedSpan",
+    "Goal",
+    "Mark",
+    "build_criteria",
+    "build_curve",
+    "build_differences",
+    "build_dots",
+    "build_funnel_plot",
+    "build_heat",
+    "build_history",
+    "build_shares",
+    "build_spans",
+    "build_stretch",
+    "build_trend",
+    "build_waterfall",
+    "colours",
+    "say_between",
+]

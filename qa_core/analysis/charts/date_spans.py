@@ -1,0 +1,83 @@
+"""Spans of days on one row each: which campaign a number carried when."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import plotly.graph_objects as go
+
+from qa_core.analysis.charts.labels import cut, plain
+from qa_core.analysis.charts.palette import SERIES, colours, dress
+from qa_core.metrics import formatting
+
+
+@dataclass(frozen=True)
+class DatedSpan:
+    """Days, both inclusive, on the row of that label. `title` stands on the bar where it fits; `below` is added on hovering."""
+
+    label: str
+    title: str
+    first_day: date
+    last_day: date
+    below: str = ""
+    is_sure: bool = True
+
+
+def build_spans(spans: Sequence[DatedSpan], first_day: date, last_day: date, *, dark: bool = False, row_height: int = 26) -> go.Figure:
+    """The spans between two days; those that overlap on a row share its height. What is not sure is pale."""
+    tint, figure = colours(dark), go.Figure()
+    labels = list(dict.fromkeys(span.label for span in spans))
+    titles = list(dict.fromkeys(span.title for span in spans))
+    whole = (last_day - first_day).days + 1
+    bars, texts = [], []
+    for row, label in enumerate(labels):
+        own = [span for span in spans if span.label == label]
+        lanes = _lay_out(own)
+        height = 0.76 / (max(lanes) + 1)
+        for span, lane in zip(own, lanes, strict=True):
+            start, end = max(span.first_day, first_day), min(span.last_day, last_day)
+            if start <= end:
+                bars.append((span, start, (end - start).days + 1, row - 0.38 + height * (lane + 0.5), height))
+    for span, _start, days, _at, _height in bars:
+        # A title that is wider than its bar would lie over its neighbours.
+        texts.append(plain(span.title) if days / whole > 0.011 * len(span.title) else "")
+    figure.add_bar(
+        x=[days * 86_400_000 for _span, _start, days, _at, _height in bars],
+        base=[start for _span, start, _days, _at, _height in bars],
+        y=[at for _span, _start, _days, at, _height in bars],
+        width=[height * 0.9 for *_rest, height in bars],
+        orientation="h",
+        marker={
+            "color": [SERIES[titles.index(span.title) % len(SERIES)] for span, *_rest in bars],
+            "opacity": [0.9 if span.is_sure else 0.4 for span, *_rest in bars],
+            "line": {"width": 0},
+        },
+        text=texts,
+        textposition="inside",
+        insidetextanchor="start",
+        textangle=0,
+        textfont={"size": 11, "color": ["#FFFFFF" if span.is_sure else tint.ink for span, *_rest in bars]},
+        hovertext=[
+            f"<b>{plain(span.title)}</b><br>{plain(span.label)}<br>{formatting.day(span.first_day, year=True)} – {formatting.day(span.last_day, year=True)}"
+            + (f"<br>{plain(span.below)}" if span.below else "")
+            for span, *_rest in bars
+        ],
+        hoverinfo="text",
+    )
+    figure.update_xaxes(range=[first_day, last_day + timedelta(days=1)], type="date", side="top", nticks=5, tickformat="%m/%Y")
+    figure.update_yaxes(range=[len(labels) - 0.5, -0.5], tickvals=list(range(len(labels))), ticktext=[cut(label) for label in labels], showgrid=False)
+    return dress(figure, tint, 40 + row_height * max(len(labels), 1))
+
+
+def _lay_out(spans: Sequence[DatedSpan]) -> list[int]:
+    """The lane of each span, so that none lies over another."""
+    ends: list[date] = []
+    lanes = []
+    for span in sorted(spans, key=lambda span: span.first_day):
+        free = next((lane for lane, end in enumerate(ends) if end < span.first_day), len(ends))
+        ends[free : free + 1] = [span.last_day]
+        lanes.append((span, free))
+    placed = {id(span): lane for span, lane in lanes}
+    return [placed[id(span)] for span in spans]

@@ -1,0 +1,119 @@
+"""One row each: dots with their intervals, and depth of colour by weekday and hour."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from qa_core.analysis.charts.labels import cut, find_range, say_point, say_tick
+from qa_core.analysis.charts.palette import colours, dress
+from qa_core.metrics import formatting
+from qa_core.metrics.kpis import Unit
+
+
+def build_dots(
+    frame: pd.DataFrame,
+    unit: str,
+    *,
+    dark: bool = False,
+    currency: str | None = None,
+    centre: float | None = None,
+    bounds: tuple[float, float] | None = None,
+    row_height: int = 22,
+    breaks: Sequence[int] = (),
+) -> go.Figure:
+    """Dots and intervals, one row each, against what chance alone would give.
+
+    `frame`: `key`, `label`, `value`, `low`, `high`, `n`, and optionally `chance_low`/`chance_high` (the grey bar of that row), `shrunk` (an estimate,
+    drawn as a ring) and `tone` (`better`, `attention` or empty). Rows are drawn in the order given, the first on top. Dots carry their key.
+    `breaks`: the rows above which a line parts groups.
+    """
+    tint, figure = colours(dark), go.Figure()
+    frame = frame.reset_index(drop=True)
+    rows = list(range(len(frame)))
+    if "chance_low" in frame:
+        figure.add_bar(
+            x=frame["chance_high"] - frame["chance_low"],
+            y=rows,
+            base=frame["chance_low"],
+            orientation="h",
+            width=1,
+            marker={"color": tint.chance, "line": {"width": 0}},
+            hoverinfo="skip",
+        )
+    if centre is not None:
+        figure.add_vline(x=centre, line={"color": tint.text, "width": 1.2})
+    lines_x, lines_y = [], []
+    for row, (low, high) in enumerate(zip(frame["low"], frame["high"], strict=True)):
+        if not formatting.is_missing(low):
+            lines_x += [low, high, None]
+            lines_y += [row, row, None]
+    figure.add_scatter(x=lines_x, y=lines_y, mode="lines", line={"color": tint.reference, "width": 1.6}, hoverinfo="skip")
+    for row in breaks:
+        figure.add_hline(y=row - 0.5, line={"color": tint.reference, "width": 1, "dash": "dot"})
+    if "shrunk" in frame:
+        ring = {"symbol": "circle-open", "size": 11, "color": tint.ink, "line": {"width": 1.3}}
+        figure.add_scatter(x=frame["shrunk"], y=rows, mode="markers", marker=ring, hoverinfo="skip")
+    tones = frame["tone"].tolist() if "tone" in frame else [""] * len(frame)
+    paint = {"better": tint.better, "attention": tint.attention}
+    figure.add_scatter(
+        x=frame["value"],
+        y=rows,
+        mode="markers",
+        marker={
+            "color": [paint.get(tone, tint.accent) for tone in tones],
+            "symbol": [{"better": "triangle-right", "attention": "diamond"}.get(tone, "circle") for tone in tones],
+            "size": [11 if tone else 8.5 for tone in tones],
+        },
+        cliponaxis=False,  # a dot at 100 % is whole
+        customdata=[[key] for key in frame["key"]],
+        text=[say_point(row, row.label, unit, currency) for row in frame.itertuples()],
+        hovertemplate="%{text}<extra></extra>",
+    )
+    shown = [value for name in ("value", "low", "high", "shrunk", "chance_low", "chance_high") if name in frame for value in frame[name].dropna()]
+    low, high = find_range(shown, bounds)
+    ticks = formatting.nice_ticks(low, high, unit, 4)
+    figure.update_xaxes(range=[low, high], tickvals=ticks, ticktext=[say_tick(tick, unit, currency, ticks) for tick in ticks], showgrid=True, side="bottom")
+    figure.update_yaxes(
+        range=[len(frame) - 0.5, -0.5],
+        tickvals=rows,
+        ticktext=[cut(str(label), lines=2 if row_height >= 36 else 1) for label in frame["label"]],
+        showgrid=False,
+    )
+    return dress(figure, tint, 46 + row_height * max(len(frame), 2))
+
+
+def build_heat(frame: pd.DataFrame, unit: str, *, better: str = "up", dark: bool = False, height: int = 250) -> go.Figure:
+    """When: weekday (1–7) down, hour (0–23) across, `value` as depth of colour: the deeper, the more it needs a look."""
+    tint, figure = colours(dark), go.Figure()
+    table = frame.pivot(index="weekday", columns="hour", values="value").sort_index()
+    hours = range(int(table.columns.min()), int(table.columns.max()) + 1)
+    table = table.reindex(columns=hours)
+    counts = frame.pivot(index="weekday", columns="hour", values="n").reindex(index=table.index, columns=hours)
+    empty, deep = ("rgba(127,127,127,.08)", tint.attention if better != "neither" else tint.accent)
+    scale = [[0, deep], [1, empty]] if better == "up" else [[0, empty], [1, deep]]
+    text = [
+        [
+            f"<b>{formatting.name('weekday', weekday)} {formatting.name('hour', hour)}</b><br>{formatting.value(table.loc[weekday, hour], unit)}"
+            f"<br>n = {formatting.value(counts.loc[weekday, hour], Unit.COUNT)}"
+            for hour in hours
+        ]
+        for weekday in table.index
+    ]
+    figure.add_heatmap(
+        z=table.to_numpy(),
+        x=list(hours),
+        y=[formatting.name("weekday", weekday) for weekday in table.index],
+        colorscale=scale,
+        showscale=False,
+        xgap=2,
+        ygap=2,
+        text=text,
+        hovertemplate="%{text}<extra></extra>",
+        hoverongaps=False,
+    )
+    figure.update_yaxes(autorange="reversed", showgrid=False)
+    figure.update_xaxes(showgrid=False, tickvals=[hour for hour in hours if hour % 2 == 0 or len(hours) <= 6])
+    return dress(figure, tint, height)

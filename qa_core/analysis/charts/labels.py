@@ -1,0 +1,57 @@
+"""What stands on axes and beside points: ranges, ticks and texts, in the language spoken."""
+
+from __future__ import annotations
+
+import itertools
+import textwrap
+from collections.abc import Sequence
+
+from qa_core.base.i18n import _
+from qa_core.metrics import formatting
+from qa_core.metrics.kpis import Unit
+
+
+def say_point(row: object, title: str, unit: str, currency: str | None = None, provisional: bool = False) -> str:
+    """What hovering over a point says: its name, value, interval and number."""
+    parts = [f"<b>{plain(title)}</b>", formatting.value(row.value, unit, currency)]
+    between = formatting.interval(getattr(row, "low", None), getattr(row, "high", None), unit, currency)
+    if between:
+        parts.append(_("95 % interval {interval}", interval=between))
+    if not formatting.is_missing(getattr(row, "n", None)):
+        parts.append(f"n = {formatting.number(row.n)}")
+    if provisional:
+        parts.append(_("provisional"))
+    return "<br>".join(parts)
+
+
+def find_range(shown: Sequence[float], bounds: tuple[float, float] | None) -> tuple[float, float]:
+    """The ends of an axis with air around the values, never outside what the unit allows."""
+    if not shown:
+        return (0.0, 1.0)
+    low, high = min(shown), max(shown)
+    air = (high - low) * 0.08 or abs(high) * 0.1 or 1.0
+    low, high = low - air, high + air
+    return (max(low, bounds[0]), min(high, bounds[1])) if bounds and max(low, bounds[0]) < min(high, bounds[1]) else (low, high)
+
+
+def say_tick(value: float, unit: str, currency: str | None, ticks: Sequence[float]) -> str:
+    """A tick of an axis with no more decimals than its neighbours need."""
+    step = min((second - first for first, second in itertools.pairwise(ticks)), default=1)
+    if unit == Unit.RATE:
+        return formatting.percent(value, 0 if step >= 0.00999 else 1)
+    if unit == Unit.SECONDS or unit == Unit.MONEY or unit == Unit.COUNT:
+        text = formatting.value(value, unit, currency)
+        return text.replace(f"{formatting.NO_BREAK}00{formatting.NO_BREAK}s", "")
+    return formatting.number(value, 0 if step >= 1 else 1 if step >= 0.0999 else 2)
+
+
+def cut(label: str, length: int = 26, lines: int = 1) -> str:
+    """A name short enough for the side of a chart, on so many lines at most."""
+    if lines > 1:
+        return "<br>".join(map(plain, textwrap.wrap(label, length, max_lines=lines, placeholder="…")))
+    return plain(label if len(label) <= length else label[: length - 1].rstrip() + "…")
+
+
+def plain(text: str) -> str:
+    """Text as text: Plotly reads a few HTML tags, links among them, in every label."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

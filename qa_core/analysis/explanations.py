@@ -1,0 +1,108 @@
+"""What stands behind a value, in words: the same on the page and in its file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, datetime
+from typing import Any
+
+from qa_core.access.roles import Permission, Viewer
+from qa_core.analysis import exports
+from qa_core.base.i18n import N_, _
+from qa_core.metrics import downloads, formatting, query
+from qa_core.metrics.kpis import Kind, Kpi, Subject, Unit, get_kpi
+from qa_core.metrics.query import Explanation
+from qa_core.metrics.query.freshness import SOURCE_TITLES
+from qa_core.metrics.setting_texts import setting_value
+from qa_core.metrics.spreadsheets import Sheet, make_file
+
+_ALL_CONTACTS, _COUNTED_CONTACTS = N_("All contacts, inbound and outbound"), N_("Counted contacts")
+UNIVERSES = {
+    Subject.MISSES: N_("All missed contacts"),
+    Subject.ANSWERS: N_("All published evaluations"),
+    Subject.ADVISORS: N_("All advisors evaluated"),
+    "alignment": N_("All pairs of marks in closed calibrations"),
+    "agreement": N_("All contacts of closed calibrations that were marked"),
+}
+COUNTED = {
+    Subject.MISSES: N_("Counted: missed callers, one miss each"),
+    Subject.ANSWERS: N_("Counted evaluations"),
+    Subject.ADVISORS: N_("Counted advisors"),
+    "alignment": N_("Compared pairs"),
+    "agreement": N_("Counted: contacts with points from two evaluators or more"),
+}
+
+
+def universe_title(kpi: Kpi) -> str:
+    """What all the rows are that the KPI looks at."""
+    if kpi.key == "spend":
+        return _("All entries of spend")
+    return _(UNIVERSES.get(kpi.key) or UNIVERSES.get(kpi.subject, _ALL_CONTACTS))
+
+
+def counted_title(kpi: Kpi) -> str:
+    """What is counted."""
+    if kpi.kind == Kind.DISTINCT:
+        return _("Counted customers, each once")
+    if kpi.key == "spend":
+        return _("Counted entries")
+    return _(COUNTED.get(kpi.key) or COUNTED.get(kpi.subject, _COUNTED_CONTACTS))
+
+
+def rows_of(explanation: Explanation) -> list[tuple[str, int]]:
+    """What was left out, in order, between all the rows and those counted; reasons that left nothing out are not told. Empty where they are hidden."""
+    if explanation.universe is None or explanation.counted is None:
+        return []
+    kpi, totals = explanation.kpi, explanation.from_totals
+    rows = [(universe_title(kpi), explanation.universe)]
+    rows += [(f"{formatting.MINUS} {_(line.title)}", line.n) for line in explanation.excluded if line.n]
+    rows.append((f"= {counted_title(kpi)}", explanation.counted + totals))
+    return [*rows, (_("of which from totals by interval"), totals)] if totals else rows
+
+
+def arithmetic(kpi: Kpi, row: Any, currency: str | None = None) -> str:
+    """Numerator and denominator with the value that they give; nothing for a total, which is its own numerator."""
+    if formatting.is_missing(row.value) or formatting.is_missing(row.numerator) or not row.denominator:
+        return ""
+    result = formatting.value(row.value, kpi.unit, currency)
+    n = formatting.number(row.denominator)
+    if kpi.unit == Unit.NPS:
+        return f"100 × {formatting.number(row.numerator)} / {n} = {result}"
+    if kpi.unit == Unit.MONEY:
+        return f"{formatting.money(row.numerator, currency)} / {n} = {result}"
+    if kpi.unit == Unit.SECONDS:
+        return f"{formatting.duration(row.numerator)} / {n} = {result}"
+    return f"{formatting.number(row.numerator, 0 if float(row.numerator).is_integer() else 1)} / {n} = {result}"
+
+
+def say_moment(moment: datetime | date | None) -> str:
+    """The newest contact or day of a source."""
+    if moment is None:
+        return "–"
+    return formatting.moment(moment) if isinstance(moment, datetime) else formatting.day(moment, year=True)
+
+
+def build_file(viewer: Viewer, kpis: list[str], by: list[str], first_day: str, last_day: str, values: list[list[Any]], form: str = "csv") -> downloads.Download:
+    """The explanation of one KPI as a file, within the viewer's scope; numbers unrounded."""
+    explanation = query.explain(viewer, get_kpi(kpis[0]).key, exports.read_filters(first_day, last_day, values))
+    name = "-".join(["ecoute", explanation.kpi.key, first_day, last_day]).strip("-")
+    about = exports.about(viewer, explanation.where, (explanation.kpi,))
+    return make_file(Sheet(name, exports.figure_titles(), _rows(viewer, explanation), about), form)
+
+
+def _rows(viewer: Viewer, explanation: Explanation) -> Iterator[list[Any]]:
+    only = exports.find_currency(viewer)
+    for row in explanation.rows:
+        yield exports.figure_cells(row, row.by.get("currency") or only)
+    yield []
+    yield from ([title, n] for title, n in rows_of(explanation))
+    yield []
+    for variant in explanation.variants:
+        yield [setting_value(str(explanation.varied), variant.value), variant.row.value, variant.row.n]
+    yield []
+    yield [_("Tool"), _("Kind"), _("Rows"), _("Imports"), _("Last import"), _("Newest contact or day")]
+    for source in explanation.sources:
+        yield [source.system, _(SOURCE_TITLES[source.kind]), source.rows, source.batches, formatting.moment(source.imported_at), say_moment(source.newest)]
+
+
+downloads.declare("explanation", Permission.EXPORT_FIGURES, build_file)

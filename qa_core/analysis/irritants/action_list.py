@@ -1,0 +1,268 @@
+"""The action list: irritants that somebody sees to, from new to solved. Its only writer; each change is journalled, and made on the newest version."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from enum import StrEnum
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session, selectinload
+
+from qa_core.access.roles import EXECUTIVE_DIMENSIONS, Permission, Role, Viewer
+from qa_core.analysis.irritants.subject import IN_WORDS, WAIT, Kind, Subject
+from qa_core.base import environment
+from qa_core.base.errors import AccessDenied, Misuse, Refusal
+from qa_core.base.i18n import N_
+from qa_core.metrics.dimensions import Filters
+from qa_core.storage import audit_log
+from qa_core.storage.records import steering, store
+from qa_core.storage.records.people import Account, ManagedSite, Team, TeamLead
+
+LONGEST_NOTE = 1000
+
+
+class State(StrEnum):
+    NEW = "new"
+    LOOKED_AT = "looked_at"
+    IN_HAND = "in_hand"
+    SOLVED = "solved"
+    SET_ASIDE = "set_aside"
+
+
+OPEN = frozenset({State.NEW, State.LOOKED_AT, State.IN_HAND})
+
+
+@dataclass(frozen=True)
+class Step:
+    """A state that was reached; by whom is left out for whoever sees no names."""
+
+    state: State
+    at: datetime
+    by: str | None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One irritant of the action list, as far as the viewer may see it. `filters`: what the page was narrowed to, without its period."""
+
+    id: int
+    subject: Subject
+    filters: Filters
+    state: State
+    due_on: date | None
+    version: int
+    steps: tuple[Step, ...]
+    may_change: bool
+    teams: tuple[str, ...] = ()
+    owner: str | None = None
+    owner_name: str | None = None
+    note: str = ""
+
+    @property
+    def in_hand_on(self) -> date | None:
+        """The day, by the centre's clock, on which it was last taken in hand; None where it never was."""
+        taken = [step.at for step in self.steps if step.state == State.IN_HAND]
+        return environment.to_local(taken[-1]).date() if taken else None
+
+    @property
+    def is_late(self) -> bool:
+        return self.state in OPEN and self.due_on is not None and self.due_on < environment.today()
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is decided about an entry: all of it is written at once."""
+
+    state: State = State.NEW
+    owner: str | None = None
+    due_on: date | None = None
+    note: str = ""
+
+
+def find_entries(viewer: Viewer) -> tuple[Entry, ...]:
+    """The action list in the viewer's scope, open ones first, the newest of them first. Who sees no names or remarks meets neither here."""
+    viewer.require(Permission.SEE_IRRITANTS)
+    whole = selectinload(steering.Irritant.teams), selectinload(steering.Irritant.steps)
+    statement = sa.select(steering.Irritant).options(*whole).order_by(steering.Irritant.id.desc())
+    with store.reading() as session:
+        names = dict(session.execute(sa.select(Account.username, Account.display_name)).all())
+        entries = [_as_entry(viewer, row, names) for row in session.scalars(statement) if _may_see(viewer, row)]
+    if viewer.needs_suppression:
+        entries = [_without_names(entry) for entry in entries if _is_published(entry)]
+    return tuple(sorted(entries, key=lambda entry: entry.state not in OPEN))
+
+
+def open_entry(viewer: Viewer, subject: Subject, where: Filters, owner: str | None = None) -> int:
+    """Put an irritant on the list, for the viewer's teams (or those that the filters name); returns its number.
+
+    Raises Refusal where one of these teams has it on the list already, AccessDenied for whoever may not, Misuse for an unknown subject.
+    """
+    viewer.require(Permission.MANAGE_IRRITANTS)
+    _check(subject)
+    chosen = dict(where.values)
+    with store.writing() as session:
+        own, unassigned = _teams_of(session, viewer)
+        teams = own & set(chosen["team"]) if "team" in chosen else own
+        unassigned = unassigned and None in chosen.get("team", (None,))
+        if not teams and not unassigned:
+            raise AccessDenied()
+        for row in session.scalars(sa.select(steering.Irritant).where(steering.Irritant.state.in_(OPEN), steering.Irritant.kind == subject.kind)):
+            shared = {team.team_name for team in row.teams} & teams or (unassigned and row.concerns_unassigned)
+            if _subject_of(row) == subject and shared and _filters_of(row).values == where.values:
+                raise Refusal("already_listed", N_("This is on the action list already; change it there."))
+        row = steering.Irritant(
+            kind=subject.kind,
+            dimension=subject.dimension,
+            dimension_value=subject.value,
+            terms=list(subject.terms),
+            shown=subject.shown,
+            filters=[[dimension, list(values)] for dimension, values in where.values],
+            concerns_unassigned=unassigned,
+            opened_by=viewer.username,
+            owner=_checked_owner(session, owner, teams, unassigned),
+        )
+        row.teams = [steering.IrritantTeam(team_name=team) for team in sorted(teams)]
+        row.steps = [steering.IrritantStep(state=State.NEW, taken_by=viewer.username)]
+        session.add(row)
+        session.flush()
+        audit_log.record(session, viewer.username, "irritant_opened", f"irritant {row.id}", reason=subject.kind)
+        return row.id
+
+
+def change_entry(viewer: Viewer, number: int, version: int, plan: Plan) -> None:
+    """Change an entry as its version `version` showed it: state, owner, due day and note.
+
+    Raises Refusal where somebody changed it meanwhile or the owner cannot be one, AccessDenied for one that is not the viewer's to change.
+    """
+    viewer.require(Permission.MANAGE_IRRITANTS)
+    if len(plan.note) > LONGEST_NOTE:
+        raise Misuse("long_note", N_("A note has at most {most} characters."), most=LONGEST_NOTE)
+    with store.writing() as session:
+        row = session.get(steering.Irritant, number)
+        if row is None or not _may_see(viewer, row) or not _may_change(viewer, row):
+            raise AccessDenied()
+        if row.version != version:
+            raise Refusal("changed_meanwhile", N_("Somebody changed this entry in the meantime. Look at it as it is now, then change it again."))
+        changed = []
+        if row.state != plan.state:
+            row.state = State(plan.state)
+            row.steps.append(steering.IrritantStep(state=plan.state, taken_by=viewer.username))
+            changed.append(f"state {plan.state}")
+        if row.owner != plan.owner:
+            row.owner = _checked_owner(session, plan.owner, {team.team_name for team in row.teams}, row.concerns_unassigned)
+            changed.append(f"owner {plan.owner or '-'}")
+        if row.due_on != plan.due_on:
+            row.due_on = plan.due_on
+            changed.append(f"due {plan.due_on or '-'}")
+        if row.note != plan.note:
+            row.note = plan.note
+            changed.append("note")
+        if changed:
+            row.version += 1
+            audit_log.record(session, viewer.username, "irritant_changed", f"irritant {number}", reason="; ".join(changed))
+
+
+def find_owners(viewer: Viewer, entry: Entry) -> dict[str, str]:
+    """Who may see to an entry: username → name of the managers and team leads of its teams, and of who does now."""
+    viewer.require(Permission.MANAGE_IRRITANTS)
+    with store.reading() as session:
+        row = session.get(steering.Irritant, entry.id)
+        if row is None or not _may_see(viewer, row):
+            raise AccessDenied()
+        found = _owners_of(session, {team.team_name for team in row.teams}, row.concerns_unassigned)
+    held = {entry.owner: entry.owner_name or entry.owner} if entry.owner else {}
+    return held | found
+
+
+def remove_orphans(session: Session) -> None:
+    """Take away the entries of teams that are all gone, as those of the demo centre are; what concerns no team stays while its author has an account."""
+    team, account = steering.IrritantTeam, Account
+    no_team = sa.not_(sa.exists().where(team.irritant_id == steering.Irritant.id))
+    no_author = sa.not_(sa.exists().where(account.username == steering.Irritant.opened_by))
+    session.execute(sa.delete(steering.Irritant).where(no_team, sa.or_(sa.not_(steering.Irritant.concerns_unassigned), no_author)))
+
+
+def _check(subject: Subject) -> None:
+    is_words = subject.kind in IN_WORDS and 1 <= len(subject.terms) <= 2 and subject.dimension is None
+    is_figure = subject.kind not in IN_WORDS and subject.dimension in ("reason", "queue", WAIT) and bool(subject.value) and not subject.terms
+    if not (is_words or is_figure):
+        raise Misuse("bad_subject", N_("An irritant is about a reason, a queue, a wait, or one or two words."))
+
+
+def _as_entry(viewer: Viewer, row: steering.Irritant, names: Mapping[str, str]) -> Entry:
+    steps = tuple(Step(State(step.state), step.taken_at, names.get(step.taken_by) or step.taken_by) for step in row.steps)
+    return Entry(
+        id=row.id,
+        subject=_subject_of(row),
+        filters=_filters_of(row),
+        state=State(row.state),
+        due_on=row.due_on,
+        version=row.version,
+        steps=steps,
+        may_change=_may_change(viewer, row),
+        teams=tuple(sorted(team.team_name for team in row.teams)),
+        owner=row.owner,
+        owner_name=names.get(row.owner) or row.owner,
+        note=row.note,
+    )
+
+
+def _subject_of(row: steering.Irritant) -> Subject:
+    return Subject(Kind(row.kind), row.dimension, row.dimension_value, tuple(row.terms), row.shown)
+
+
+def _filters_of(row: steering.Irritant) -> Filters:
+    return Filters.of(values={dimension: tuple(values) for dimension, values in row.filters})
+
+
+def _is_published(entry: Entry) -> bool:
+    """Whether an entry says nothing that an executive may not see."""
+    dimensions = {dimension for dimension, _values in entry.filters.values} | {entry.subject.dimension}
+    return entry.subject.kind not in IN_WORDS and dimensions <= EXECUTIVE_DIMENSIONS
+
+
+def _without_names(entry: Entry) -> Entry:
+    steps = tuple(replace(step, by=None) for step in entry.steps)
+    return replace(entry, steps=steps, teams=(), owner=None, owner_name=None, note="", may_change=False)
+
+
+def _may_see(viewer: Viewer, row: steering.Irritant) -> bool:
+    if viewer.is_system or viewer.needs_suppression:
+        return True
+    teams = {team.team_name for team in row.teams}
+    return bool(teams & viewer.teams_on(environment.today())) or (row.concerns_unassigned and viewer.sees_unassigned)
+
+
+def _may_change(viewer: Viewer, row: steering.Irritant) -> bool:
+    """Who answers for all that an entry concerns, and whoever was given it."""
+    if viewer.is_system or not viewer.can(Permission.MANAGE_IRRITANTS):
+        return viewer.is_system
+    covers = {team.team_name for team in row.teams} <= viewer.teams_on(environment.today()) and (viewer.sees_unassigned or not row.concerns_unassigned)
+    return covers or row.owner == viewer.username
+
+
+def _teams_of(session: Session, viewer: Viewer) -> tuple[set[str], bool]:
+    if viewer.is_system:
+        return set(session.scalars(sa.select(Team.name))), True
+    return viewer.teams_on(environment.today()), viewer.sees_unassigned
+
+
+def _checked_owner(session: Session, owner: str | None, teams: set[str], unassigned: bool) -> str | None:
+    if owner is not None and owner not in _owners_of(session, teams, unassigned):
+        raise Refusal("bad_owner", N_("{name} leads or manages none of the teams that this concerns; choose somebody who does."), name=owner)
+    return owner
+
+
+def _owners_of(session: Session, teams: set[str], unassigned: bool) -> dict[str, str]:
+    today = environment.today()
+    account, lead = Account, TeamLead
+    known = sa.select(account.username, account.display_name).where(account.active)
+    in_force = (sa.or_(lead.starts_on.is_(None), lead.starts_on <= today), sa.or_(lead.ends_on.is_(None), lead.ends_on > today))
+    leads = known.where(account.role == Role.TEAM_LEAD, account.led_teams.any(sa.and_(lead.team_name.in_(teams), *in_force)))
+    sites = sa.select(Team.site_name).where(Team.name.in_(teams))
+    manages = account.sites.any(ManagedSite.site_name.in_(sites))
+    managers = known.where(account.role == Role.MANAGER, sa.or_(manages, account.sees_unassigned) if unassigned else manages)
+    found = [*session.execute(leads), *session.execute(managers)]
+    return dict(sorted(((username, name or username) for username, name in found), key=lambda entry: entry[1]))

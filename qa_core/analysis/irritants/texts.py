@@ -1,0 +1,171 @@
+"""Irritants in words, and the action list as a file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from qa_core.access.roles import Permission, Viewer
+from qa_core.analysis import exports
+from qa_core.analysis.irritants import action_list, detection
+from qa_core.analysis.irritants.action_list import Entry, State
+from qa_core.analysis.irritants.subject import WAIT, Candidate, Count, Kind, Subject
+from qa_core.base import environment
+from qa_core.base.i18n import N_, _
+from qa_core.metrics import dimensions, downloads, formatting
+from qa_core.metrics.kpis import Unit
+from qa_core.metrics.spreadsheets import Cell, Sheet, make_file, unit_format
+
+KINDS = {
+    Kind.REPEATS: N_("Customers come back"),
+    Kind.LOW_RATINGS: N_("Low ratings"),
+    Kind.CUSTOMER_WORDS: N_("Words of customers"),
+    Kind.EVALUATOR_WORDS: N_("Words of evaluators"),
+    Kind.TAGS: N_("Tags of evaluators"),
+}
+STATES = {
+    State.NEW: N_("New"),
+    State.LOOKED_AT: N_("Looked at"),
+    State.IN_HAND: N_("In hand"),
+    State.SOLVED: N_("Solved"),
+    State.SET_ASIDE: N_("Set aside"),
+}
+_TITLES = {
+    (Kind.REPEATS, "reason"): N_("Repeats about {name}"),
+    (Kind.REPEATS, "queue"): N_("Repeats, queue {name}"),
+    (Kind.LOW_RATINGS, "reason"): N_("Low ratings about {name}"),
+    (Kind.LOW_RATINGS, "queue"): N_("Low ratings, queue {name}"),
+    (Kind.LOW_RATINGS, WAIT): N_("Low ratings after a wait of {name}"),
+    (Kind.CUSTOMER_WORDS, None): N_("“{name}” in unhappy comments"),
+    (Kind.EVALUATOR_WORDS, None): N_("“{name}” noted by evaluators"),
+    (Kind.TAGS, None): N_("“{name}” tagged by evaluators"),
+}
+_SHARES = {
+    Kind.REPEATS: N_("{hits} of {n} first contacts were followed by another one: {share}, {other} elsewhere (difference {gap})"),
+    Kind.LOW_RATINGS: N_("{hits} of {n} who answered were unhappy: {share}, {other} elsewhere (difference {gap})"),
+    Kind.CUSTOMER_WORDS: N_("in {hits} of {n} comments of unhappy customers: {share}, {other} of the others’ (difference {gap})"),
+    Kind.EVALUATOR_WORDS: N_("in {hits} of {n} comments on failed or unhappy contacts: {share}, {other} on the others (difference {gap})"),
+    Kind.TAGS: N_("on {hits} of {n} failed or unhappy contacts with tags: {share}, {other} on the others (difference {gap})"),
+}
+
+
+def title(subject: Subject) -> str:
+    """What an irritant is, in one line."""
+    return _(_TITLES[subject.kind, subject.dimension], name=_name(subject))
+
+
+def describe_share(candidate: Candidate) -> str:
+    """How many contacts it concerns, and how that compares with the others."""
+    share = candidate.share
+    said = {
+        "hits": formatting.number(share.hits),
+        "n": formatting.number(share.n),
+        "share": formatting.percent(share.value),
+        "other": formatting.percent(share.other),
+    }
+    return _(_SHARES[candidate.subject.kind], **said, gap=_between(share.gap))
+
+
+def describe_change(now: Count | None, before: Count | None) -> str:
+    """How the share moved, with the interval of the change; empty where there is nothing to compare."""
+    interval = now.change_from(before) if now and before else None
+    if interval is None:
+        return ""
+    return _("{change} pts ({between})", change=points(now.share - before.share), between=_between(interval))
+
+
+def describe_places(candidate: Candidate) -> str:
+    """Where it is met most."""
+    said = [
+        f"{_(dimensions.get_dimension(place.dimension).title)}: {formatting.name(place.dimension, place.value)} ({place.contacts})"
+        for place in candidate.places
+    ]
+    return " · ".join(said)
+
+
+def describe_along(candidate: Candidate) -> str:
+    """The words that go with it; empty where none do."""
+    words = formatting.listing(_("“{name}”", name=shown) for shown in candidate.along) if candidate.along else ""
+    return _("Often with {words}", words=words) if words else ""
+
+
+def points(share: float) -> str:
+    """A difference of two shares in points, with its sign."""
+    text = formatting.number(100 * share, 1)
+    return f"+{text}" if share > 0 else text
+
+
+def _between(interval: tuple[float, float]) -> str:
+    return _("{low} to {high} pts", low=points(interval[0]), high=points(interval[1]))
+
+
+def is_better(now: Count | None, before: Count | None) -> bool | None:
+    """Whether the share fell by more than chance; None where chance could explain the change, or nothing can be compared."""
+    interval = now.change_from(before) if now and before else None
+    return None if interval is None or interval[0] <= 0 <= interval[1] else interval[1] < 0
+
+
+def say_count(count: Count | None) -> str:
+    """A share with what it rests on."""
+    if count is None or count.share is None:
+        return "–"
+    return f"{formatting.percent(count.share)} ({formatting.number(count.hits)}/{formatting.number(count.n)})"
+
+
+def build_file(viewer: Viewer, form: str = "csv") -> downloads.Download:
+    """The action list as a file, within what the viewer may see."""
+    header, *rows = _lines(viewer)
+    return make_file(Sheet("ecoute-irritants", header, rows, exports.say_origin(viewer)), form)
+
+
+def _lines(viewer: Viewer) -> Iterator[list[Any]]:
+    sees_names = not viewer.needs_suppression
+    yield [
+        _("Irritant"), _("Seen from"), _("State"), *([_("Owner")] if sees_names else []), _("Due"), _("Filters"), _("In hand since"), _("Before"),
+        _("Since"), *([_("Note"), _("Teams")] if sees_names else []), _("History"),
+    ]  # fmt: skip
+    for entry in action_list.find_entries(viewer):
+        before, since = detection.find_follow_up(viewer, entry.subject, entry.filters, entry.in_hand_on) if entry.in_hand_on else (None, None)
+        yield [
+            title(entry.subject),
+            _(KINDS[entry.subject.kind]),
+            _(STATES[entry.state]),
+            *([entry.owner_name or ""] if sees_names else []),
+            entry.due_on,
+            say_filters(entry),
+            entry.in_hand_on,
+            _share(before),
+            _share(since),
+            *([entry.note, ", ".join(entry.teams)] if sees_names else []),
+            say_history(entry),
+        ]
+
+
+def _share(count: Count | None) -> Cell | None:
+    return None if count is None or count.share is None else Cell(count.share, unit_format(Unit.RATE))
+
+
+def say_filters(entry: Entry) -> str:
+    """What the page was narrowed to when the entry was made."""
+    said = [(dimension, ", ".join(formatting.name(dimension, value) for value in values)) for dimension, values in entry.filters.values]
+    return " · ".join(f"{_(dimensions.get_dimension(dimension).title)}: {names}" for dimension, names in said)
+
+
+def say_history(entry: Entry) -> str:
+    """The states it went through, oldest first."""
+    return " → ".join(
+        " ".join(filter(None, (_(STATES[step.state]), formatting.day(environment.to_local(step.at).date(), year=True), f"({step.by})" if step.by else "")))
+        for step in entry.steps
+    )
+
+
+def _name(subject: Subject) -> str:
+    if subject.dimension != WAIT:
+        return subject.shown if subject.dimension is None else formatting.name(subject.dimension, subject.value)
+    start, end = detection.find_band(subject.value)
+    if end is None:
+        return _("{duration} and more", duration=formatting.duration(start))
+    return _("{low} to {high}", low=formatting.duration(start), high=formatting.duration(end))
+
+
+downloads.declare("irritants", Permission.EXPORT_FIGURES, build_file)

@@ -1,0 +1,157 @@
+"""A KPI over time, ready to draw: every day, week or month, what is provisional, what is usual, and what needs a look. Pure."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import pandas as pd
+
+from qa_core.analysis import chart_titles
+from qa_core.analysis.chart_titles import Finding
+from qa_core.metrics import formatting, periods
+from qa_core.metrics.dimensions import Period
+from qa_core.metrics.kpis import Kpi, Unit
+from qa_core.stats import control_charts
+from qa_core.stats.control_charts import Control, Limits, Signals
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """The points from `first` up to `end` that one rule holds for, and what is usual there; None where too few points say so."""
+
+    first: int
+    end: int
+    control: Control | None
+    signals: Signals | None
+
+
+@dataclass(frozen=True)
+class Series:
+    """`points`: `at`, `value`, `low`, `high`, `n`, `provisional`, one row per day, week or month, missing where there is no data.
+
+    `stretches`: one after each change of the rules behind the number; the last says what is usual now.
+    """
+
+    kpi: Kpi
+    grain: str
+    points: pd.DataFrame
+    stretches: tuple[Stretch, ...]
+
+    @property
+    def control(self) -> Control | None:
+        return self.stretches[-1].control
+
+    @property
+    def signals(self) -> Signals | None:
+        return self.stretches[-1].signals
+
+    @property
+    def is_restarted(self) -> bool:
+        return len(self.stretches) > 1
+
+    @property
+    def limits(self) -> Limits | None:
+        if not any(stretch.control for stretch in self.stretches):
+            return None
+        centre, low, high = ([None] * len(self.points) for _ in range(3))
+        for stretch in self.stretches:
+            for position in range(stretch.first, stretch.end) if stretch.control else ():
+                centre[position] = stretch.control.centre
+                # Without the provisional points: their few contacts would tear the limits apart.
+                if not self.points["provisional"].iat[position]:
+                    low[position], high[position] = stretch.control.low[position], stretch.control.high[position]
+        return Limits(tuple(centre), tuple(low), tuple(high), tuple(stretch.first for stretch in self.stretches[1:]))
+
+    @property
+    def flagged(self) -> dict[int, str]:
+        """Positions that chance does not explain, and their tone."""
+        found = itertools.chain.from_iterable(stretch.signals.positions for stretch in self.stretches if stretch.signals)
+        return {position: chart_titles.tone_of(side, self.kpi.better) for position, side in found}
+
+    @property
+    def finding(self) -> Finding:
+        has_value = self.points["value"].notna()
+        # Where all values are provisional there are some, if too few to say what is usual.
+        known = int((has_value & ~self.points["provisional"]).sum()) or int(has_value.sum())
+        return chart_titles.describe_trend(self.control, self.signals, self.grain, self.kpi.better, known, self.is_restarted)
+
+    @property
+    def spread(self) -> float:
+        """How much more than chance alone the series wobbles."""
+        return self.control.spread if self.control else 1.0
+
+    @property
+    def sparkline(self) -> list[float]:
+        return [float(value) for value in self.points["value"].dropna()]
+
+
+def build_series(
+    frame: pd.DataFrame, kpi: Kpi, grain: str, period: Period, first_day: date, last_day: date, usual_until: date, restarts: Sequence[date] = ()
+) -> Series:
+    """The series of one KPI from a frame of `measure` cut by `grain`.
+
+    The data goes from `first_day` to `last_day`: a week or month cut short is provisional, and left out for totals, whose fall it
+    would fake; so is a value that still waits for its window. What is usual is read from the points before `usual_until`
+    where there are eight, else from all; and anew from each day of `restarts` on, when the rules behind the number changed.
+    """
+    rows = frame[frame["kpi"] == kpi.key]
+    found = {_start(value): row for value, row in zip(rows[grain], rows.itertuples(), strict=True) if not formatting.is_missing(value)}
+    records = []
+    for start in periods.starts_of(grain, period):
+        row = found.get(start)
+        end = periods.end_of(grain, start)
+        is_cut = start < first_day or end > min(last_day, period.last_day)
+        value = None if row is None or (is_cut and kpi.is_amount) else row.value
+        waits = row is not None and not formatting.is_missing(row.pending) and row.pending > 0
+        missing = formatting.is_missing(value)
+        records.append(
+            {
+                "at": start,
+                "value": None if missing else float(value),
+                "low": None if missing or formatting.is_missing(row.low) else float(row.low),
+                "high": None if missing or formatting.is_missing(row.high) else float(row.high),
+                "n": None if row is None or formatting.is_missing(row.n) else float(row.n),
+                "provisional": not missing and (is_cut or waits),
+            }
+        )
+    points = pd.DataFrame(records, columns=["at", "value", "low", "high", "n", "provisional"]).astype(
+        {"value": float, "low": float, "high": float, "n": float, "provisional": bool}
+    )
+    return Series(kpi, grain, points, tuple(_stretches(kpi, grain, points, usual_until, restarts)))
+
+
+def _stretches(kpi: Kpi, grain: str, points: pd.DataFrame, usual_until: date, restarts: Sequence[date]) -> list[Stretch]:
+    at = list(points["at"])
+    firsts = {next((position for position, start in enumerate(at) if start >= day), len(at)) for day in restarts}
+    edges = sorted({0, len(at)} | firsts)
+    # What lies across a change was judged by two rules, and says of neither what is usual.
+    mixed = {position for position, start in enumerate(at) if any(start < day <= periods.end_of(grain, start) for day in restarts)}
+    found = []
+    for first, end in itertools.pairwise(edges):
+        own = range(first, end)
+        firm = [
+            value if position in own and not flag and not formatting.is_missing(value) else None
+            for position, (value, flag) in enumerate(zip(points["value"], points["provisional"], strict=True))
+        ]
+        control = None if kpi.is_amount else _control(kpi, points, firm, usual_until, mixed)
+        found.append(Stretch(first, end, control, control_charts.find_signals(firm, control) if control else None))
+    return found or [Stretch(0, 0, None, None)]
+
+
+def _control(kpi: Kpi, points: pd.DataFrame, firm: Sequence[float | None], usual_until: date, mixed: set[int]) -> Control | None:
+    known = [value is not None and position not in mixed for position, value in enumerate(firm)]
+    before = [keep and start < usual_until for keep, start in zip(known, points["at"], strict=True)]
+    baseline = before if sum(before) >= control_charts.BASELINE_POINTS else known
+    if kpi.unit == Unit.RATE:
+        sizes = [None if formatting.is_missing(n) else n for n in points["n"]]
+        return control_charts.control_rate(firm, sizes, baseline)
+    return control_charts.control_mean(firm, baseline)
+
+
+def _start(value: object) -> date:
+    if isinstance(value, str):
+        return date.fromisoformat(f"{value}-01"[:10])
+    return pd.Timestamp(value).date()

@@ -1,0 +1,335 @@
+"""What KPIs should reach: for the whole centre, a site, a team or a queue, from a day to a day; and how far a measured value is from it.
+
+The nearest target holds: of the team, then of the queue, then of the site, then of the whole centre; among those of one scope the one with the latest
+first day, and of equals the one entered last. What adds up, such as contacts received, has targets for one scope and one period alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import pandas as pd
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from qa_core.access.roles import Permission, Role, Viewer
+from qa_core.base import environment
+from qa_core.base.errors import AccessDenied, Misuse, Refusal
+from qa_core.base.i18n import N_
+from qa_core.metrics import periods, query
+from qa_core.metrics.dimensions import Filters, Period
+from qa_core.metrics.kpis import BY_KEY, Kpi, Unit, get_kpi
+from qa_core.storage import audit_log, name_merges
+from qa_core.storage.records import steering, store
+from qa_core.storage.records.base import now
+from qa_core.storage.records.people import Site, Team
+
+SCOPES = ("team", "queue", "site")
+"""What a target can be for besides the whole centre, the nearest first."""
+
+LIMITS = {
+    Unit.RATE: (0.0, 1.0),
+    Unit.SCORE: (0.0, 100.0),
+    Unit.NPS: (-100.0, 100.0),
+    Unit.RATING: (1.0, 5.0),
+    Unit.EFFORT: (1.0, 7.0),
+    Unit.COEFFICIENT: (-1.0, 1.0),
+}
+Scope = tuple[str | None, str | None]
+CENTRE: Scope = (None, None)
+
+
+@dataclass(frozen=True)
+class Target:
+    """A value that a KPI should reach, in its unit; `dimension` and `name` None: the whole centre. Both days inclusive, None is open."""
+
+    id: int
+    kpi: str
+    value: float
+    dimension: str | None
+    name: str | None
+    starts_on: date | None
+    ends_on: date | None
+    set_by: str
+    set_at: datetime
+
+    @property
+    def scope(self) -> Scope:
+        return self.dimension, self.name
+
+    def holds_on(self, day: date) -> bool:
+        return (self.starts_on is None or self.starts_on <= day) and (self.ends_on is None or day <= self.ends_on)
+
+    def as_json(self) -> dict[str, Any]:
+        days = {"from": self.starts_on, "to": self.ends_on}
+        return {"id": self.id, "kpi": self.kpi, "value": self.value, "dimension": self.dimension, "name": self.name} | {
+            name: None if day is None else day.isoformat() for name, day in days.items()
+        }
+
+
+@dataclass(frozen=True)
+class Step:
+    """A stretch of days on which one target holds; None is open."""
+
+    first_day: date | None
+    last_day: date | None
+    target: Target
+
+
+@dataclass(frozen=True)
+class Gap:
+    """How a value stands to its target. `gap`: value − target, in the KPI's unit; None without a value. `is_met` None: no side is better, or no value.
+    `is_sure` False: the target lies within the value's 95 % interval, so that chance alone could put it on the other side."""
+
+    target: float
+    gap: float | None
+    is_met: bool | None
+    is_sure: bool | None
+
+
+def find_all(viewer: Viewer) -> tuple[Target, ...]:
+    """Every target that the viewer may see, by KPI, scope and first day; may be empty. Whoever sets targets sees those they may set."""
+    with store.reading() as session:
+        found = [target for target in _read(session) if target.kpi in BY_KEY]
+        reach = find_reach(session, viewer)
+    seen = [target for target in found if _may_see(viewer, target) or _may_set(viewer, target.scope, reach)]
+    return tuple(sorted(seen, key=lambda target: (target.kpi, target.dimension or "", target.name or "", target.starts_on or date.min, target.id)))
+
+
+def find(viewer: Viewer, kpi: str, where: Filters = Filters()) -> tuple[Step, ...]:
+    """The target of that slice over its period, day by day as it changes, oldest first: what a chart draws as a line; empty without one.
+
+    Raises AccessDenied for a KPI that the viewer may not see, Misuse for an unknown one.
+    """
+    declared = get_kpi(kpi)
+    viewer.require(declared.needs)
+    with store.reading() as session:
+        targets = [target for target in _read(session, (kpi,)) if _may_see(viewer, target)]
+        site_of = _site_of_teams(session)
+    return _steps(declared, targets, dict(where.values), where.period, site_of)
+
+
+def add_gaps(viewer: Viewer, frame: pd.DataFrame, by: Sequence[str] = (), where: Filters = Filters()) -> pd.DataFrame:
+    """The answer of `query.measure` to the same question, with `target`, `gap`, `is_met` and `is_sure` (see `Gap`) beside each value; missing where there
+    is no target. A value of several days is judged by the target in force on the last of them that is not in the future."""
+    with store.reading() as session:
+        found = [target for target in _read(session, frame["kpi"].unique().tolist()) if _may_see(viewer, target)]
+        site_of = _site_of_teams(session)
+    gaps = [_gap_of_row(record, found, by, where, site_of) for record in frame.to_dict("records")]
+    kinds = {"target": "float64", "gap": "float64", "is_met": object, "is_sure": object}
+    return frame.assign(
+        **{name: pd.Series([None if gap is None else getattr(gap, name) for gap in gaps], index=frame.index, dtype=kind) for name, kind in kinds.items()}
+    )
+
+
+def compare(kpi: Kpi, target: float, value: float | None, low: float | None = None, high: float | None = None) -> Gap:
+    """How one value stands to a target."""
+    if value is None or value != value:
+        return Gap(target, None, None, None)
+    is_met = None if kpi.better == "neither" else value >= target if kpi.better == "up" else value <= target
+    has_interval = not (low is None or high is None or low != low or high != high)
+    return Gap(target, value - target, is_met, not (has_interval and low <= target <= high))
+
+
+def find_scopes(viewer: Viewer) -> tuple[Scope, ...]:
+    """What that viewer may set targets for, the widest first; empty for whoever may set none."""
+    if not viewer.can(Permission.EDIT_TARGETS):
+        return ()
+    with store.reading() as session:
+        reach = find_reach(session, viewer)
+        names_of = {"site": session.scalars(sa.select(Site.name).order_by(Site.name)).all()}
+        names_of["team"] = session.scalars(sa.select(Team.name).order_by(Team.name)).all()
+    reader = viewer if viewer.can(Permission.SEE_CALL_STATISTICS) else Viewer.SYSTEM
+    names_of["queue"] = sorted(name for name, _count in query.find_values(reader, "queue") if name is not None)
+    scopes: list[Scope] = [CENTRE, *((dimension, name) for dimension, found in names_of.items() for name in found)]
+    return tuple(scope for scope in scopes if _may_set(viewer, scope, reach))
+
+
+def set_target(viewer: Viewer, kpi: str, text: str, dimension: str | None = None, name: str | None = None, period: Period = Period()) -> Target:
+    """Say what a KPI should reach, and say so in the journal. The same KPI, scope and days again: the value is replaced.
+
+    Managers set targets of their sites and teams (of all, where they manage the whole centre), executives of the centre, its sites and queues,
+    administrators all. Raises Misuse for a bad value or scope,
+    Refusal for a place that does not exist or a KPI that cannot be cut so, AccessDenied for what the viewer may not set.
+    """
+    viewer.require(Permission.EDIT_TARGETS)
+    declared = get_kpi(kpi)
+    value = parse_value(declared, text)
+    _check_scope(declared, dimension, period)
+    with store.writing() as session:
+        name = name_merges.find_kept(session)["queue"].get(name, name) if dimension == "queue" else name
+        if not _may_set(viewer, (dimension, name), find_reach(session, viewer)):
+            raise AccessDenied()
+        require_place(session, dimension, name)
+        key = {"kpi": kpi, "dimension": dimension, "dimension_value": name, "starts_on": period.first_day, "ends_on": period.last_day}
+        row = session.scalar(sa.select(steering.Target).filter_by(**key)) or steering.Target(**key)
+        row.value, row.set_by, row.set_at = value, viewer.username, now()
+        session.add(row)
+        session.flush()
+        audit_log.record(session, viewer.username, "target_set", f"{kpi}={value:g} {dimension or 'centre'} {name or ''}".strip(), reason=_say(period))
+        return _as_target(row)
+
+
+def remove(viewer: Viewer, number: int) -> None:
+    """Take a target away, and say so in the journal. Raises AccessDenied for one that does not exist or that the viewer may not set."""
+    viewer.require(Permission.EDIT_TARGETS)
+    with store.writing() as session:
+        row = session.get(steering.Target, number)
+        if row is None or not _may_set(viewer, (row.dimension, row.dimension_value), find_reach(session, viewer)):
+            raise AccessDenied()
+        session.delete(row)
+        audit_log.record(session, viewer.username, "target_removed", f"{row.kpi} {row.dimension or 'centre'} {row.dimension_value or ''}".strip())
+
+
+def parse_value(kpi: Kpi, text: str) -> float:
+    """Read a target as a person writes it: a rate as 0.85 or 85 %, a time in seconds. Raises Misuse, naming what would be accepted."""
+    written = str(text).replace("\u202f", "").replace("\u00a0", "").replace(" ", "").replace(",", ".")
+    is_share = written.endswith("%") and kpi.unit == Unit.RATE
+    low, high = LIMITS.get(kpi.unit, (0.0, float("inf")))
+    try:
+        value = float(written.removesuffix("%")) / 100 if is_share else float(written)
+    except ValueError:
+        value = float("nan")
+    if low <= value <= high and value != float("inf"):
+        return value
+    if kpi.unit == Unit.RATE:
+        raise Misuse("bad_target", N_("A target of {kpi} is a share, from 0 to 1 or with a percent sign: 0.85 or 85%."), kpi=kpi.key)
+    if kpi.unit in LIMITS:
+        raise Misuse("bad_target", N_("A target of {kpi} is a number from {low} to {high}."), kpi=kpi.key, low=f"{low:g}", high=f"{high:g}")
+    raise Misuse("bad_target", N_("A target of {kpi} is a number, not below 0; times are in seconds."), kpi=kpi.key)
+
+
+def require_place(session: Session, dimension: str | None, name: str | None) -> None:
+    """Raise Refusal unless there is that team, site or queue."""
+    if dimension == "team" and session.get(Team, name) is None:
+        raise Refusal("unknown_team", N_("There is no team {name}."), name=name)
+    if dimension == "site" and session.get(Site, name) is None:
+        raise Refusal("unknown_site", N_("There is no site {name}."), name=name)
+    if dimension == "queue" and name not in dict(query.find_values(Viewer.SYSTEM, "queue")):
+        raise Refusal("unknown_queue", N_("No contact was ever in a queue {name}."), name=name)
+
+
+@dataclass(frozen=True)
+class Reach:
+    """The sites whose teams a manager manages, and whether these are the whole centre, what belongs to no team included."""
+
+    sites: frozenset[str]
+    is_whole: bool
+
+
+def find_reach(session: Session, viewer: Viewer) -> Reach:
+    """How far that viewer manages."""
+    site_of = dict(session.execute(sa.select(Team.name, Team.site_name)).all())
+    managed = set(viewer.managed_teams)
+    sites = frozenset(site for name, site in site_of.items() if name in managed and site is not None)
+    return Reach(sites, bool(site_of) and viewer.sees_unassigned and set(site_of) <= managed)
+
+
+def _check_scope(kpi: Kpi, dimension: str | None, period: Period) -> None:
+    if dimension is not None and dimension not in SCOPES:
+        raise Misuse("bad_scope", N_("A target is for the whole centre, or for one of: {known}."), known=", ".join(SCOPES))
+    if dimension is not None:
+        kpi.require_cut(dimension)
+    if kpi.is_amount and not period.is_bounded:
+        raise Misuse("no_period", N_("{kpi} adds up over time: say with --from and --to in which days the target should be reached."), kpi=kpi.key)
+
+
+def _may_see(viewer: Viewer, target: Target) -> bool:
+    """Whoever sees the KPI sees its targets, but those of other people's teams."""
+    if not viewer.can(BY_KEY[target.kpi].needs) or (target.dimension is not None and not viewer.can_cut_by(target.dimension)):
+        return False
+    return target.dimension != "team" or viewer.is_system or target.name in viewer.teams
+
+
+def _may_set(viewer: Viewer, scope: Scope, reach: Reach) -> bool:
+    dimension, name = scope
+    if not viewer.can(Permission.EDIT_TARGETS):
+        return False
+    if viewer.role == Role.MANAGER:
+        return reach.is_whole or (dimension == "team" and name in viewer.managed_teams) or (dimension == "site" and name in reach.sites)
+    return viewer.role != Role.EXECUTIVE or dimension is None or viewer.can_cut_by(dimension)
+
+
+def _site_of_teams(session: Session) -> dict[str, str]:
+    return {team: site for team, site in session.execute(sa.select(Team.name, Team.site_name)) if site is not None}
+
+
+def _read(session: Session, kpis: Iterable[str] | None = None) -> list[Target]:
+    chosen = [] if kpis is None else [steering.Target.kpi.in_(list(kpis))]
+    return [_as_target(row) for row in session.scalars(sa.select(steering.Target).where(*chosen).order_by(steering.Target.id)) if row.kpi in BY_KEY]
+
+
+def _as_target(row: steering.Target) -> Target:
+    return Target(row.id, row.kpi, row.value, row.dimension, row.dimension_value, row.starts_on, row.ends_on, row.set_by, row.set_at)
+
+
+def _scopes(kpi: Kpi, chosen: Mapping[str, tuple[Any, ...]], site_of: Mapping[str, str]) -> tuple[Scope, ...]:
+    """The scopes whose targets a slice answers to, the nearest first. What adds up answers to the very slice and no other."""
+    single = {dimension: values[0] for dimension, values in chosen.items() if len(values) == 1 and values[0] is not None}
+    if kpi.is_amount:
+        exact = [(dimension, single[dimension]) for dimension in SCOPES if dimension in single]
+        return (CENTRE,) if not chosen else tuple(exact) if len(chosen) == len(exact) == 1 else ()
+    if "team" in single and single["team"] in site_of:
+        single = {"site": site_of[single["team"]]} | single
+    return (*((dimension, single[dimension]) for dimension in SCOPES if dimension in single), CENTRE)
+
+
+def _steps(kpi: Kpi, targets: Sequence[Target], chosen: Mapping[str, tuple[Any, ...]], period: Period, site_of: Mapping[str, str]) -> tuple[Step, ...]:
+    scopes = _scopes(kpi, chosen, site_of)
+    near = _near(kpi, targets, scopes, period)
+    first, last = period.first_day or date.min, period.last_day or date.max
+    starts = {target.starts_on for target in near if target.starts_on} | {target.ends_on + timedelta(days=1) for target in near if target.ends_on}
+    days = sorted({first} | {day for day in starts if first < day <= last})
+    steps: list[Step] = []
+    for day, following in zip(days, [*days[1:], None], strict=True):
+        target = _in_force(near, scopes, day)
+        until = following - timedelta(days=1) if following else period.last_day
+        if target and steps and steps[-1].target == target:
+            steps[-1] = Step(steps[-1].first_day, until, target)
+        elif target:
+            steps.append(Step(None if day == date.min else day, until, target))
+    return tuple(steps)
+
+
+def _near(kpi: Kpi, targets: Sequence[Target], scopes: Sequence[Scope], period: Period) -> list[Target]:
+    """The targets that a slice may answer to; what adds up, only in the very days that its target is for."""
+    near = [target for target in targets if target.kpi == kpi.key and target.scope in scopes]
+    return [target for target in near if not kpi.is_amount or (target.starts_on, target.ends_on) == (period.first_day, period.last_day)]
+
+
+def _in_force(targets: Sequence[Target], scopes: Sequence[Scope], day: date) -> Target | None:
+    holding = [target for target in targets if target.holds_on(day)]
+    return min(holding, key=lambda target: (scopes.index(target.scope), -(target.starts_on or date.min).toordinal(), -target.id), default=None)
+
+
+def _gap_of_row(record: Mapping[str, Any], targets: Sequence[Target], by: Sequence[str], where: Filters, site_of: Mapping[str, str]) -> Gap | None:
+    kpi, chosen, period = get_kpi(record["kpi"]), dict(where.values), where.period
+    if isinstance(record.get("currency"), str):  # spend is in several currencies, and a target says none
+        return None
+    for dimension in by:
+        if dimension in ("day", "week", "month"):
+            period = _narrow(period, dimension, record[dimension])
+        else:
+            chosen[dimension] = (None if record[dimension] != record[dimension] else record[dimension],)
+    scopes = _scopes(kpi, chosen, site_of)
+    target = _in_force(_near(kpi, targets, scopes, period), scopes, _judged_on(period))
+    return None if target is None else compare(kpi, target.value, record["value"], record["low"], record["high"])
+
+
+def _narrow(period: Period, grain: str, start: Any) -> Period:
+    """The days of the period in one day, week or month of it."""
+    span = Period(start, start) if grain == "day" else periods.period_of(grain, str(start))
+    return Period(max(span.first_day, period.first_day or date.min), min(span.last_day, period.last_day or date.max))
+
+
+def _judged_on(period: Period) -> date:
+    today = environment.today()
+    is_over = period.last_day is not None and (period.last_day <= today or (period.first_day is not None and period.first_day > today))
+    return period.last_day if is_over else today
+
+
+def _say(period: Period) -> str:
+    return " ".join(f"{word} {day}" for word, day in (("from", period.first_day), ("to", period.last_day)) if day)

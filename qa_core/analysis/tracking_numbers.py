@@ -1,0 +1,190 @@
+"""Tracking numbers over time: which campaign each carried and when, and the contacts that came on a number without any."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+
+from qa_core.access.roles import Viewer
+from qa_core.centre.rules import number_assignments
+from qa_core.metrics import query
+from qa_core.metrics.dimensions import Period
+from qa_core.metrics.query.dialled_numbers import CARRIED
+from qa_core.storage import name_merges
+from qa_core.storage.records import store
+
+GAP = "gap"
+NEVER = "never"
+UNSEEN = "unseen"
+"""Why contacts on a number have no campaign: its assignments leave their days out; it never had a campaign; its campaigns are known call by call, and not
+for these."""
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A number with one campaign for some days. `first_day` and `last_day` are inclusive: of an assignment as it says (None: always, still), else of the
+    first and the last contact. `contacts`: all of them; `inside`: those in the period looked at. `is_shared`: the number carried something else on days in
+    between."""
+
+    number: str
+    source: str | None
+    medium: str | None
+    campaign: str | None
+    first_day: date | None
+    last_day: date | None
+    is_assigned: bool
+    contacts: int = 0
+    inside: int = 0
+    is_shared: bool = False
+
+    @property
+    def carried(self) -> tuple[str | None, str | None, str | None]:
+        return self.source, self.medium, self.campaign
+
+
+@dataclass(frozen=True)
+class Loose:
+    """The contacts of a period on a number that carry neither campaign nor source: `contacts` of `among`; `why` is GAP, NEVER or UNSEEN;
+    `usual`: what the number carried last, as far as known."""
+
+    number: str
+    contacts: int
+    among: int
+    first_day: date
+    last_day: date
+    why: str
+    usual: Stretch | None
+
+
+@dataclass(frozen=True)
+class History:
+    """Every stretch by number and first day, and the loose contacts of the period, most first."""
+
+    stretches: tuple[Stretch, ...] = ()
+    loose: tuple[Loose, ...] = ()
+
+
+def find_history(viewer: Viewer, period: Period = Period()) -> History:
+    """What the viewer's contacts and the assignments say of each tracking number, over all data; `inside` and the loose ones of that period.
+
+    A number that only contacts out of the viewer's scope came on is left out, its assignments too. Raises AccessDenied for whoever may not cut by
+    tracking number.
+    """
+    with store.reading() as session:
+        spelled = name_merges.find_kept(session)["campaign"]
+        table = number_assignments.find_table(session)
+    assigned = [_read_assignment(row, spelled) for row in table.to_pylist()]
+    found = query.find_number_uses(viewer, period, _number_the_rows(table))
+    totals = found.groupby("tracking_number")[["contacts", "foreign", "inside"]].sum()
+    hidden = set(totals.index[(totals["contacts"] == 0) & (totals["foreign"] > 0)])
+    uses = [row for row in found.itertuples() if row.contacts]
+    stretches = [*_count_assigned(assigned, uses, hidden), *_find_seen(assigned, uses)]
+    stretches.sort(key=lambda one: (one.number, one.first_day or date.min, one.last_day or date.max, str(one.carried)))
+    shared = tuple(replace(one, is_shared=_is_shared(one, stretches)) for one in stretches)
+    loose = _find_loose(uses, shared, totals["inside"])
+    return History(shared, tuple(sorted(loose, key=lambda one: (-one.contacts, one.number))))
+
+
+def _read_assignment(row: Mapping[str, Any], spelled: Mapping[str, str]) -> Stretch:
+    campaign = spelled.get(row["campaign"], row["campaign"])
+    first_day = None if row["starts_on"] == date.min else row["starts_on"]
+    last_day = None if row["ends_on"] == date.max else row["ends_on"] - timedelta(days=1)
+    return Stretch(row["tracking_number"], row["source"], row["medium"], campaign, first_day, last_day, is_assigned=True)
+
+
+def _number_the_rows(table: pa.Table) -> pa.Table:
+    kept = table.select(["tracking_number", "starts_on", "ends_on"]).rename_columns(["number", "starts_on", "ends_on"])
+    return kept.append_column("place", pa.array(range(len(table)), pa.int32()))
+
+
+def _count_assigned(assigned: Sequence[Stretch], uses: Sequence[Any], hidden: set[str]) -> Iterator[Stretch]:
+    """The assignments with the contacts that carry what they say."""
+    counts: dict[int, tuple[int, int]] = {}
+    for row in uses:
+        place = _place(row)
+        if place is not None and _carried(row) == assigned[place].carried:
+            whole, inside = counts.get(place, (0, 0))
+            counts[place] = (whole + int(row.contacts), inside + int(row.inside))
+    for place, one in enumerate(assigned):
+        if one.number not in hidden:
+            whole, inside = counts.get(place, (0, 0))
+            yield replace(one, contacts=whole, inside=inside)
+
+
+def _find_seen(assigned: Sequence[Stretch], uses: Sequence[Any]) -> Iterator[Stretch]:
+    """What contacts carry that no assignment says: month after month of the same campaign is one stretch."""
+    seen: dict[tuple[Any, ...], dict[str, Stretch]] = {}
+    for row in uses:
+        carried, place = _carried(row), _place(row)
+        if (carried[0] is None and carried[2] is None) or (place is not None and carried == assigned[place].carried):
+            continue
+        one = Stretch(row.tracking_number, *carried, _day(row.first_day), _day(row.last_day), False, int(row.contacts), int(row.inside))
+        months = seen.setdefault((row.tracking_number, *carried), {})
+        months[row.month] = _join(months[row.month], one) if row.month in months else one
+    for months in seen.values():
+        current: Stretch | None = None
+        for month in sorted(months):
+            if current is not None and _is_next_month(current.last_day, month):
+                current = _join(current, months[month])
+                continue
+            if current is not None:
+                yield current
+            current = months[month]
+        if current is not None:
+            yield current
+
+
+def _find_loose(uses: Sequence[Any], stretches: Sequence[Stretch], inside: pd.Series) -> Iterator[Loose]:
+    rows: dict[str, list[Any]] = {}
+    for row in uses:
+        source, _medium, campaign = _carried(row)
+        if source is None and campaign is None and row.inside:
+            rows.setdefault(row.tracking_number, []).append(row)
+    for number, found in rows.items():
+        own = [one for one in stretches if one.number == number]
+        first_day, last_day = min(_day(row.first_inside) for row in found), max(_day(row.last_inside) for row in found)
+        before = [one for one in own if one.contacts and (one.first_day or date.min) <= last_day]
+        usual = max(before, key=lambda one: (one.last_day or date.max, one.contacts), default=None)
+        why = GAP if any(one.is_assigned for one in own) else UNSEEN if own else NEVER
+        yield Loose(number, int(sum(row.inside for row in found)), int(inside[number]), first_day, last_day, why, usual)
+
+
+def _is_shared(one: Stretch, stretches: Sequence[Stretch]) -> bool:
+    return any(
+        other.number == one.number
+        and other.carried != one.carried
+        and (other.first_day or date.min) <= (one.last_day or date.max)
+        and (one.first_day or date.min) <= (other.last_day or date.max)
+        for other in stretches
+    )
+
+
+def _join(one: Stretch, other: Stretch) -> Stretch:
+    return replace(
+        one,
+        first_day=min(one.first_day, other.first_day),
+        last_day=max(one.last_day, other.last_day),
+        contacts=one.contacts + other.contacts,
+        inside=one.inside + other.inside,
+    )
+
+
+def _is_next_month(last_day: date, month: str) -> bool:
+    return (last_day.replace(day=1) + timedelta(days=31)).strftime("%Y-%m") == month
+
+
+def _carried(row: Any) -> tuple[str | None, ...]:
+    return tuple(None if pd.isna(getattr(row, name)) else getattr(row, name) for name in CARRIED)
+
+
+def _place(row: Any) -> int | None:
+    return None if pd.isna(row.place) else int(row.place)
+
+
+def _day(moment: Any) -> date:
+    return pd.Timestamp(moment).date()

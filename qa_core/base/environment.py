@@ -1,0 +1,143 @@
+"""Where this centre lives: its folder, its stores, its time zone, and the secrets made for it on first use."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from qa_core.base.errors import Refusal
+from qa_core.base.i18n import N_
+
+PROJECT = Path(__file__).resolve().parent.parent
+SECRETS = ("cookie", "pseudonyms", "recordings", "journal")
+SECRET_BYTES = 32
+
+
+@dataclass(frozen=True)
+class Home:
+    """The settings of the environment (CONTRACT.md section 2), read once per call of `current()`."""
+
+    folder: Path
+    database_url: str
+    lake_url: str
+    engine_url: str
+    timezone: str
+    country: str
+    language: str
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.timezone)
+
+    @property
+    def secrets_folder(self) -> Path:
+        return self.folder / "secrets"
+
+    @property
+    def temporary_folder(self) -> Path:
+        """Scratch space of imports; holds no clear number or name, and is emptied by whoever made it."""
+        return self.folder / "tmp"
+
+
+_stand_in: ContextVar[Home | None] = ContextVar("stand_in", default=None)
+
+
+@contextmanager
+def standing_in(home: Home) -> Iterator[None]:
+    """Let what this thread does happen in another home, such as a copy made to try something; all others keep theirs."""
+    token = _stand_in.set(home)
+    try:
+        yield
+    finally:
+        _stand_in.reset(token)
+
+
+def current() -> Home:
+    """Read the environment. Cheap, so that a test or a second process may point elsewhere at any time."""
+    stand_in = _stand_in.get()
+    if stand_in is not None:
+        return stand_in
+    folder = Path(os.environ.get("QA_HOME") or PROJECT / "data").expanduser().resolve()
+    timezone = os.environ.get("QA_TIMEZONE") or "Europe/Paris"
+    try:
+        ZoneInfo(timezone)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise Refusal("unknown_timezone", N_("QA_TIMEZONE is {value}, which is not a time zone of the IANA list."), value=timezone) from error
+    return Home(
+        folder=folder,
+        database_url=os.environ.get("QA_DATABASE_URL") or f"sqlite:///{folder / 'records.sqlite'}",
+        lake_url=os.environ.get("QA_LAKE_URL") or str(folder / "lake"),
+        engine_url=os.environ.get("QA_ENGINE_URL") or "duckdb://",
+        timezone=timezone,
+        country=(os.environ.get("QA_COUNTRY") or "FR").upper(),
+        language=os.environ.get("QA_LANGUAGE") or "en",
+    )
+
+
+def today() -> date:
+    """The day that it is on the centre's wall clock."""
+    return datetime.now(current().zone).date()
+
+
+def to_local(moment: datetime) -> datetime:
+    """A moment on the centre's wall clock."""
+    return moment.astimezone(current().zone)
+
+
+def secret(name: str, home: Home | None = None) -> bytes:
+    """The key of that name: from `QA_SECRET_<NAME>` (hex), else from its file, made at first use with mode 0600.
+
+    Raises Refusal when the key is short or its file can be read by others.
+    """
+    if name not in SECRETS:
+        raise KeyError(name)
+    given = os.environ.get(f"QA_SECRET_{name.upper()}")
+    if given:
+        try:
+            key = bytes.fromhex(given)
+        except ValueError as error:
+            raise Refusal("bad_secret", N_("The secret {name} in the environment must be hexadecimal."), name=name) from error
+    else:
+        key = _read_or_make((home or current()).secrets_folder / name)
+    if len(key) < SECRET_BYTES:
+        raise Refusal("short_secret", N_("The secret {name} is shorter than {bytes} bytes; restore it from a backup."), name=name, bytes=SECRET_BYTES)
+    return key
+
+
+def has_secret(name: str, home: Home | None = None) -> bool:
+    """Whether that key exists already, so that reading it would write nothing."""
+    return bool(os.environ.get(f"QA_SECRET_{name.upper()}")) or ((home or current()).secrets_folder / name).exists()
+
+
+def write_private(path: Path, content: bytes) -> bool:
+    """Create `path` with mode 0600, whole or not at all; False when somebody else made it first."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.link(draft, path)
+        return True
+    except FileExistsError:
+        return False
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _read_or_make(path: Path) -> bytes:
+    if not path.exists():
+        write_private(path, secrets.token_bytes(SECRET_BYTES))
+    if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise Refusal("open_secret", N_("{path} can be read by other users of this machine; run: chmod 600 {path}"), path=str(path))
+    return path.read_bytes()

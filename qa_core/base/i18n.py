@@ -1,0 +1,60 @@
+"""Words and figures for people, in French and English: gettext catalogues, and value + unit → text."""
+
+from __future__ import annotations
+
+import functools
+import gettext
+import io
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Any
+
+from qa_core.base.errors import Refusal
+
+LANGUAGES = ("en", "fr")
+CATALOGUES = Path(__file__).with_name("locale")
+_language: ContextVar[str] = ContextVar("language", default="en")
+
+
+def N_(message: str) -> str:
+    """Mark a message for the catalogues where it is declared; it is translated where it is shown."""
+    return message
+
+
+def use(language: str) -> None:
+    """Speak that language from here on in this thread of work; an unknown one falls back to English."""
+    _language.set(language if language in LANGUAGES else "en")
+
+
+def language() -> str:
+    """The language spoken in this thread of work."""
+    return _language.get()
+
+
+@functools.cache
+def _catalogue(code: str) -> gettext.NullTranslations:
+    # Compiled in memory from the text that translators edit, so that no built file can be stale.
+    from babel.messages.mofile import write_mo
+    from babel.messages.pofile import read_po
+
+    with (CATALOGUES / f"{code}.po").open("rb") as source:
+        compiled = io.BytesIO()
+        write_mo(compiled, read_po(source, locale=code))
+    compiled.seek(0)
+    return gettext.GNUTranslations(compiled)
+
+
+def _(message: str, **params: Any) -> str:
+    """The message in the language spoken, its `{named}` places filled."""
+    translated = _catalogue(language()).gettext(message) if message else ""
+    return translated.format(**params) if params else translated
+
+
+def ngettext(singular: str, plural: str, n: int, **params: Any) -> str:
+    """The form that goes with `n` (also available as `{n}`), in the language spoken."""
+    return _catalogue(language()).ngettext(singular, plural, n).format(n=n, **params)
+
+
+def say(refusal: Refusal) -> str:
+    """What a refusal tells the person, in the language spoken."""
+    return _(refusal.message).format(**refusal.params)

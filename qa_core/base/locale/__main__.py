@@ -1,0 +1,72 @@
+"""Collect every message of the code into the catalogues; lists what still has no French, and exits 1 when anything is missing."""
+
+from __future__ import annotations
+
+import io
+import sys
+from pathlib import Path
+
+from babel.messages.catalog import Catalog
+from babel.messages.extract import extract_from_dir
+from babel.messages.pofile import read_po, write_po
+
+from qa_core.base.environment import PROJECT
+
+FOLDER = Path(__file__).parent
+KEYWORDS = {"_": None, "N_": None, "ngettext": (1, 2)}
+HEADER = """msgid ""
+msgstr ""
+"Content-Type: text/plain; charset=utf-8\\n"
+"Language: {language}\\n"
+"Plural-Forms: {plural_forms};\\n"
+
+"""
+PLURALS = {"en": "nplurals=2; plural=(n != 1)", "fr": "nplurals=2; plural=(n > 1)"}
+
+
+def collect() -> Catalog:
+    """Every message in `qa_core/`, `pages/` and `app.py`, with where it stands."""
+    catalogue = Catalog(project="Écoute", charset="utf-8")
+    for root in ("qa_core", "pages"):
+        for file, _line, message, _comments, _context in extract_from_dir(PROJECT / root, [("**.py", "python")], keywords=KEYWORDS):
+            catalogue.add(message, locations=[(f"{root}/{file}", 0)])
+    return catalogue
+
+
+def missing(language: str) -> list[str]:
+    """The messages of the code that this catalogue does not translate."""
+    known = read(language)
+    return [entry.id if isinstance(entry.id, str) else entry.id[0] for entry in collect() if entry.id and not _is_translated(known.get(entry.id))]
+
+
+def read(language: str) -> Catalog:
+    with (FOLDER / f"{language}.po").open("rb") as source:
+        return read_po(source, locale=language)
+
+
+def refresh() -> None:
+    """Bring both catalogues to the messages of the code; English says what the code says."""
+    for language, plural_forms in PLURALS.items():
+        catalogue = read(language)
+        catalogue.update(collect(), no_fuzzy_matching=True)
+        catalogue.obsolete.clear()
+        for entry in catalogue:
+            if entry.id and language == "en":
+                entry.string = entry.id
+        body = io.BytesIO()
+        write_po(body, catalogue, width=140, omit_header=True, no_location=True, sort_output=True)
+        header = HEADER.format(language=language, plural_forms=plural_forms)
+        (FOLDER / f"{language}.po").write_text(header + body.getvalue().decode().strip() + "\n", encoding="utf-8")
+
+
+def _is_translated(entry) -> bool:
+    return entry is not None and bool(entry.string) and (isinstance(entry.string, str) or all(entry.string))
+
+
+if __name__ == "__main__":
+    refresh()
+    left = missing("fr")
+    for message in left:
+        print(message)
+    print(f"{len(left)} messages without French", file=sys.stderr)
+    sys.exit(1 if left else 0)

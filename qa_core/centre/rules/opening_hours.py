@@ -1,0 +1,241 @@
+"""When each site is open: weekly hours with the day from which they hold, public holidays of its country or region, and single closed days."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, time
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from qa_core.access.roles import Permission, Viewer
+from qa_core.base import environment, i18n
+from qa_core.base.errors import Misuse, Refusal
+from qa_core.base.i18n import N_
+from qa_core.storage import audit_log
+from qa_core.storage.records import store
+from qa_core.storage.records.centre_rules import ClosedDay, OpeningHours, SiteCalendar
+from qa_core.storage.records.people import Site
+
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+NO_HOLIDAYS = "none"
+ALSACE_MOSELLE = ("FR", "57")
+"""The region as the library names it: the departement of Moselle stands for the three."""
+FIRST_YEAR, YEARS_AHEAD = 2000, 2
+_SPAN = re.compile(r"(\d{1,2})[:hH](\d{2})?-(\d{1,2})[:hH](\d{2})?")
+_END = "24:00"
+
+
+@dataclass(frozen=True)
+class Span:
+    """Open on that weekday (1: Monday) from `opens_at` until `closes_at`, both HH:MM, the second exclusive and up to 24:00."""
+
+    weekday: int
+    opens_at: str
+    closes_at: str
+
+
+@dataclass(frozen=True)
+class SiteHours:
+    """The hours of one site: `versions` by the day from which they hold (None: always), oldest first, and the days on which it is closed all day."""
+
+    site: str
+    versions: tuple[tuple[date | None, tuple[Span, ...]], ...]
+    closed_days: frozenset[date] = frozenset()
+
+    def is_open(self, start: str) -> str:
+        """Whether the site is open at that moment of its clock (SQL on SQL)."""
+        day = f"CAST({start} AS DATE)"
+        cases = [f"WHEN {day} >= DATE '{first}' THEN {_within(spans, start)}" for first, spans in reversed(self.versions) if first is not None]
+        always = next((spans for first, spans in self.versions if first is None), None)
+        # Before the first hours that anybody told, nothing is known to be closed.
+        rest = "true" if always is None else _within(always, start)
+        weekly = f"CASE {' '.join(cases)} ELSE {rest} END" if cases else rest
+        if not self.closed_days:
+            return weekly
+        listed = ", ".join(f"DATE '{closed}'" for closed in sorted(self.closed_days))
+        return f"({weekly} AND {day} NOT IN ({listed}))"
+
+
+def _within(spans: Sequence[Span], start: str) -> str:
+    clock = f"strftime({start}, '%H:%M')"
+    by_times: dict[tuple[str, str], list[int]] = {}
+    for span in spans:
+        by_times.setdefault((span.opens_at, span.closes_at), []).append(span.weekday)
+    return (
+        " OR ".join(
+            f"(isodow({start}) IN ({', '.join(map(str, sorted(days)))}) AND {clock} >= '{opens}' AND {clock} < '{closes}')"
+            for (opens, closes), days in by_times.items()
+        ).join("()")
+        if spans
+        else "false"
+    )
+
+
+def parse_hours(texts: Iterable[str]) -> tuple[Span, ...]:
+    """Hours as people write them: `mon-fri=09:00-18:00`, `sat=9h-12h,14h-17h`. Raises Misuse, showing how."""
+    spans: list[Span] = []
+    for text in texts:
+        days, equals, times = text.strip().lower().partition("=")
+        first, _dash, last = days.partition("-")
+        if not equals or first not in WEEKDAYS or (last and last not in WEEKDAYS):
+            raise _bad_hours(text)
+        start, end = WEEKDAYS.index(first), WEEKDAYS.index(last or first)
+        weekdays = [number % 7 + 1 for number in range(start, end + 1 if end >= start else end + 8)]
+        for piece in times.split(","):
+            opens_at, closes_at = _parse_span(piece.strip(), text)
+            spans += [Span(weekday, opens_at, closes_at) for weekday in weekdays]
+    return tuple(sorted(set(spans), key=lambda span: (span.weekday, span.opens_at)))
+
+
+def _parse_span(piece: str, text: str) -> tuple[str, str]:
+    found = _SPAN.fullmatch(piece) or _SPAN.fullmatch(re.sub(r"^(\d{1,2})-(\d{1,2})$", r"\1h-\2h", piece))
+    if found is None:
+        raise _bad_hours(text)
+    opens, closes = (f"{int(found[hour]):02d}:{found[minute] or '00'}" for hour, minute in ((1, 2), (3, 4)))
+    for clock in (opens, closes):
+        if clock != _END:
+            try:
+                time.fromisoformat(clock)
+            except ValueError:
+                raise _bad_hours(text) from None
+    if opens >= closes:
+        raise _bad_hours(text)
+    return opens, closes
+
+
+def _bad_hours(text: str) -> Misuse:
+    return Misuse("bad_hours", N_("{text} are no hours; write them as mon-fri=09:00-18:00 or sat=09:00-12:00,14:00-17:00 (until 24:00)."), text=text)
+
+
+def parse_calendar(text: str) -> tuple[str, str | None] | None:
+    """Whose public holidays: `FR`, `FR-57` (or `alsace-moselle`), `none`. Raises Misuse for a country or region that the library does not know."""
+    if text.strip().lower() in (NO_HOLIDAYS, ""):
+        return None
+    if text.strip().lower().replace("_", "-") == "alsace-moselle":
+        return ALSACE_MOSELLE
+    country, _dash, region = text.strip().upper().partition("-")
+    _find_holidays(country, region or None, [date.today().year])
+    return country, region or None
+
+
+def parse_days(text: str) -> list[date]:
+    """Days as people write them, `2026-12-24, 2026-12-31`. Raises Misuse, naming the one that is none."""
+    found = []
+    for piece in re.split(r"[\s,;]+", text.strip()):
+        try:
+            found += [date.fromisoformat(piece)] if piece else []
+        except ValueError:
+            raise Misuse("bad_date", N_("{text} is not a day; write it as 2026-11-24."), text=piece) from None
+    return found
+
+
+def load_hours(session: Session) -> tuple[SiteHours, ...]:
+    """The hours of every site that has any."""
+    spans: dict[str, dict[date | None, list[Span]]] = {}
+    rows = sa.select(OpeningHours).order_by(OpeningHours.site_name, OpeningHours.weekday, OpeningHours.opens_at)
+    for row in session.scalars(rows):
+        spans.setdefault(row.site_name, {}).setdefault(row.starts_on, []).append(Span(row.weekday, row.opens_at, row.closes_at))
+    closed: dict[str, set[date]] = {}
+    for site, day in session.execute(sa.select(ClosedDay.site_name, ClosedDay.day)):
+        closed.setdefault(site, set()).add(day)
+    years = range(FIRST_YEAR, date.today().year + YEARS_AHEAD + 1)
+    for calendar in session.scalars(sa.select(SiteCalendar).where(SiteCalendar.site_name.in_(spans))):
+        closed.setdefault(calendar.site_name, set()).update(_find_holidays(calendar.country, calendar.region, years))
+    return tuple(
+        SiteHours(
+            site,
+            tuple((first, tuple(found)) for first, found in sorted(versions.items(), key=lambda entry: entry[0] or date.min)),
+            frozenset(closed.get(site, ())),
+        )
+        for site, versions in sorted(spans.items())
+    )
+
+
+def find_holidays(country: str, region: str | None, year: int, language: str | None = None) -> dict[date, str]:
+    """The public holidays of a year, by day, with their names."""
+    return dict(sorted(_find_holidays(country, region, [year], language or i18n.language()).items()))
+
+
+def _find_holidays(country: str, region: str | None, years: Iterable[int], language: str | None = None) -> Mapping[date, str]:
+    import holidays
+
+    try:
+        return holidays.country_holidays(country, subdiv=region, years=years, language=language)
+    except NotImplementedError:
+        raise Misuse(
+            "unknown_calendar",
+            N_("There is no calendar of public holidays {calendar}. Write a country, such as FR, a region of it, such as FR-57 (Alsace-Moselle), or none."),
+            calendar=f"{country}-{region}" if region else country,
+        ) from None
+
+
+def find_sites(viewer: Viewer) -> list[dict[str, Any]]:
+    """Every site with its hours, calendar and closed days, as plain values. Needs MANAGE_SETTINGS."""
+    viewer.require(Permission.MANAGE_SETTINGS)
+    with store.reading() as session:
+        hours: dict[str, list[OpeningHours]] = {}
+        for row in session.scalars(sa.select(OpeningHours).order_by(OpeningHours.starts_on, OpeningHours.weekday, OpeningHours.opens_at)):
+            hours.setdefault(row.site_name, []).append(row)
+        calendars = {row.site_name: row for row in session.scalars(sa.select(SiteCalendar))}
+        closed: dict[str, list[date]] = {}
+        for site, day in session.execute(sa.select(ClosedDay.site_name, ClosedDay.day).order_by(ClosedDay.day)):
+            closed.setdefault(site, []).append(day)
+        return [
+            {
+                "site": site,
+                "hours": [{"from": row.starts_on, "weekday": row.weekday, "opens_at": row.opens_at, "closes_at": row.closes_at} for row in hours.get(site, ())],
+                "holidays": "-".join(filter(None, (calendars[site].country, calendars[site].region))) if site in calendars else NO_HOLIDAYS,
+                "closed_days": closed.get(site, []),
+            }
+            for site in session.scalars(sa.select(Site.name).order_by(Site.name))
+        ]
+
+
+def write_hours(session: Session, viewer: Viewer, site: str, spans: Sequence[Span], starts_on: date | None = None) -> None:
+    """Set the weekly hours of a site from that day on (None: for all time, so that nothing else holds). Needs MANAGE_SETTINGS."""
+    viewer.require(Permission.MANAGE_SETTINGS)
+    _ensure_site(session, site)
+    is_first = session.scalar(sa.select(OpeningHours.id).filter_by(site_name=site).limit(1)) is None
+    old = sa.delete(OpeningHours).where(OpeningHours.site_name == site)
+    session.execute(old if starts_on is None else old.where(OpeningHours.starts_on >= starts_on))
+    session.add_all(OpeningHours(site_name=site, starts_on=starts_on, weekday=span.weekday, opens_at=span.opens_at, closes_at=span.closes_at) for span in spans)
+    if is_first and spans and session.get(SiteCalendar, site) is None and environment.current().country in _find_countries():
+        session.add(SiteCalendar(site_name=site, country=environment.current().country, region=None))
+    audit_log.record(session, viewer.username, "opening_hours_changed", site, reason=f"from {starts_on}" if starts_on else "")
+
+
+def _find_countries() -> set[str]:
+    import holidays
+
+    return set(holidays.list_supported_countries())
+
+
+def write_calendar(session: Session, viewer: Viewer, site: str, calendar: tuple[str, str | None] | None) -> None:
+    """Say whose public holidays a site keeps (None: it is open on them). Needs MANAGE_SETTINGS."""
+    viewer.require(Permission.MANAGE_SETTINGS)
+    _ensure_site(session, site)
+    session.execute(sa.delete(SiteCalendar).filter_by(site_name=site))
+    if calendar is not None:
+        session.add(SiteCalendar(site_name=site, country=calendar[0], region=calendar[1]))
+    audit_log.record(session, viewer.username, "holidays_changed", site, reason="-".join(filter(None, calendar)) if calendar else NO_HOLIDAYS)
+
+
+def write_closed_days(session: Session, viewer: Viewer, site: str, days: Iterable[date]) -> None:
+    """Set the single days on which a site is closed. Needs MANAGE_SETTINGS."""
+    viewer.require(Permission.MANAGE_SETTINGS)
+    _ensure_site(session, site)
+    session.execute(sa.delete(ClosedDay).filter_by(site_name=site))
+    session.add_all(ClosedDay(site_name=site, day=day) for day in sorted(set(days)))
+    audit_log.record(session, viewer.username, "closed_days_changed", site)
+
+
+def _ensure_site(session: Session, site: str) -> None:
+    if session.get(Site, site) is None:
+        known = ", ".join(session.scalars(sa.select(Site.name).order_by(Site.name))) or "–"
+        raise Refusal(
+            "unknown_site", N_("There is no site {site}. Known: {known}. Sites come with teams: import advisors with team and site."), site=site, known=known
+        )

@@ -1,0 +1,36 @@
+"""Setting when a site is open: hours, public holidays and closed days in one change, which past contacts follow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+
+from qa_core.access.roles import Permission, Viewer
+from qa_core.centre.rules import opening_hours
+from qa_core.centre.rules.opening_hours import Span
+from qa_core.ingest.rules.change import changing
+
+
+def set_opening(
+    viewer: Viewer,
+    site: str,
+    hours: Sequence[Span] | None = None,
+    starts_on: date | None = None,
+    calendar: str | None = None,
+    closed_days: Iterable[date] | None = None,
+) -> int:
+    """Set what is given and leave the rest. Needs MANAGE_SETTINGS. Returns how many contacts read otherwise for it.
+
+    `hours` hold from `starts_on` (None: always; without any hours, nothing of the site is closed any more). `calendar` is a country or region
+    as `opening.parse_calendar` reads it. Raises Refusal for a site that is not known, Misuse for a calendar that is not.
+    """
+    viewer.require(Permission.MANAGE_SETTINGS)
+    parsed = opening_hours.parse_calendar(calendar) if calendar is not None else None
+    with changing() as change:
+        if hours is not None:
+            opening_hours.write_hours(change.session, viewer, site, hours, starts_on)
+        if calendar is not None:
+            opening_hours.write_calendar(change.session, viewer, site, parsed)
+        if closed_days is not None:
+            opening_hours.write_closed_days(change.session, viewer, site, closed_days)
+    return change.contacts

@@ -1,0 +1,139 @@
+"""`gate`, `accredit` and `inform`: what the law asks for before anybody listens."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from qa_core.access.roles import Viewer
+from qa_core.base.errors import Misuse
+from qa_core.base.i18n import N_, _, ngettext
+from qa_core.cli import print_json
+from qa_core.cli.options import parse_day, parse_pairs
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+
+
+def register(app: typer.Typer) -> None:
+    gate = typer.Typer(no_args_is_help=True, help="The legal gates: until each is entered, nobody draws, listens or evaluates.")
+    gate.command("list")(list_gates)
+    gate.command("set")(set_gates)
+    app.add_typer(gate, name="gate")
+    app.command("accredit")(accredit)
+    app.command("inform")(inform)
+
+
+def list_gates(as_json: Json = False) -> None:
+    """Every gate with what was entered, and what it expects."""
+    from qa_core.storage.records import store
+
+    store.require_ready()
+    rows = _find_rows()
+    if as_json:
+        print_json(rows)
+        return
+    missing = _("missing")
+    for row in rows:
+        print(f"{row['name']} = {row['value'] or missing}   ({row['rule']})\n    {row['title']}. " + _("Expects: {what}", what=row["expects"]))
+    _say_next()
+
+
+def set_gates(pairs: Annotated[list[str], typer.Argument(metavar="NAME=VALUE…")]) -> None:
+    """Enter one gate or several, all or none of them."""
+    from qa_core.compliance import gates
+    from qa_core.storage.records import store
+
+    store.require_ready()
+    entered = parse_pairs(pairs)
+    gates.set_gates(Viewer.SYSTEM, entered)
+    standing = {standing.gate.name: standing for standing in gates.find_all(Viewer.SYSTEM)}
+    for name in dict(entered):
+        print(f"{name} = {standing[name].value}")
+    _say_next()
+
+
+def accredit(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The account of an evaluator, a team lead or a manager.")],
+    until: Annotated[str, typer.Option("--until", metavar="DATE", help="The last day on which this person may listen.")],
+    purpose: Annotated[list[str] | None, typer.Option("--purpose", help="training, evaluation or quality; default: all that were entered.")] = None,
+) -> None:
+    """Let a person listen, for a time and for named purposes."""
+    from qa_core.compliance import accreditations
+    from qa_core.storage.records import store
+
+    store.require_ready()
+    number = accreditations.accredit(Viewer.SYSTEM, name, parse_day(until), purpose or ())
+    made = next(item for item in accreditations.find_all(Viewer.SYSTEM) if item.id == number)
+    print(_("{name} may listen until {day}, for: {purposes}.", name=made.username, day=made.ends_on.isoformat(), purposes=", ".join(made.purposes)))
+    _say_next()
+
+
+def inform(
+    on: Annotated[str, typer.Option("--on", metavar="DATE", help="The day on which they were informed.")],
+    advisors: Annotated[list[str] | None, typer.Argument(metavar="ADVISOR…", help="Ids or names.")] = None,
+    everybody: Annotated[bool, typer.Option("--all", help="Every advisor who is not yet entered as informed.")] = False,
+) -> None:
+    """Enter that advisors were told that calls are recorded and listened to; only then are their contacts drawn."""
+    from qa_core.compliance import notices
+    from qa_core.storage.records import store
+
+    store.require_ready()
+    if bool(advisors) == everybody:
+        raise Misuse("no_advisor", N_("Name the advisors who were informed, or give --all for everyone who was not yet."))
+    waiting = [notice.advisor_id for notice in notices.find_all(Viewer.SYSTEM) if notice.informed_on is None] if everybody else list(advisors or ())
+    count = notices.inform(Viewer.SYSTEM, waiting, parse_day(on))
+    print(ngettext("{n} advisor is entered as informed on {day}.", "{n} advisors are entered as informed on {day}.", count, day=on))
+    _say_next()
+
+
+def _find_rows() -> list[dict[str, Any]]:
+    from qa_core.compliance import accreditations, gates
+
+    rows = [
+        {
+            "name": standing.gate.name,
+            "title": _(standing.gate.title),
+            "rule": standing.gate.rule,
+            "value": standing.value,
+            "is_set": standing.value is not None,
+            "expects": _(standing.gate.expects, **standing.gate.expects_params),
+        }
+        for standing in gates.find_all(Viewer.SYSTEM)
+    ]
+    listeners = sorted({item.username for item in accreditations.find_all(Viewer.SYSTEM) if item.holds})
+    rows.append(
+        {
+            "name": gates.LISTENERS,
+            "title": _(gates.LISTENERS_TITLE),
+            "rule": gates.LISTENERS_RULE,
+            "value": ",".join(listeners) or None,
+            "is_set": bool(listeners),
+            "expects": _("at least one person: {command}", command="python -m qa_core accredit NAME --until DATE"),
+        }
+    )
+    return rows
+
+
+def _say_next() -> None:
+    """What is still to be done before anybody may listen; the first that is missing, with the command that enters it."""
+    from qa_core.compliance import gates, notices
+    from qa_core.storage.records import store
+
+    with store.reading() as session:
+        missing = gates.find_missing(session)
+    waiting = [notice.advisor_id for notice in notices.find_all(Viewer.SYSTEM) if notice.informed_on is None]
+    if missing:
+        commands = [f"python -m qa_core gate set {name}={gates.BY_NAME[name].example}" for name in missing if name in gates.BY_NAME]
+        commands += ["python -m qa_core accredit NAME --until DATE"] if gates.LISTENERS in missing else []
+        print(_("Listening is not open. Still missing: {names}. Next: {command}", names=", ".join(missing), command=commands[0]))
+    elif waiting:
+        message = ngettext(
+            "Listening is open; {n} advisor is not yet informed, and so never drawn. Next: {command}",
+            "Listening is open; {n} advisors are not yet informed, and so never drawn. Next: {command}",
+            len(waiting),
+            command="python -m qa_core inform ADVISOR --on DATE",
+        )
+        print(message)
+    else:
+        print(_("Listening is open, and every advisor is informed."))

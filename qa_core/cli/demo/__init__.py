@@ -1,0 +1,159 @@
+"""A simulated contact centre, from a seed: filled like any other through imports, and taken away again without a trace."""
+
+from __future__ import annotations
+
+import fcntl
+import tomllib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from qa_core import ingest
+from qa_core.access.accounts import remove_demo_accounts
+from qa_core.access.roles import Permission, Viewer
+from qa_core.analysis.irritants import action_list
+from qa_core.base import environment
+from qa_core.base.errors import Refusal
+from qa_core.base.i18n import N_
+from qa_core.cli.demo import accounts, answers, calibrations, coaching, draws, evaluations, irritants, listening, load, recordings, seasons, staff, targets
+from qa_core.cli.demo.plan import Plan
+from qa_core.quality import scorecards
+from qa_core.storage import audit_log
+from qa_core.storage.records import store
+from qa_core.storage.records.evaluations import Evaluation, Grid
+from qa_core.storage.records.imports import ImportBatch
+from qa_core.storage.records.listening import Calibration
+from qa_core.storage.records.people import Account
+
+__all__ = ["Plan", "build", "is_unfinished", "remove", "sign_ins"]
+
+STEPS = {
+    "contacts": N_("Taking in contacts"),
+    "tracking": N_("Joining the call tracking"),
+    "surveys": N_("Joining the surveys"),
+    "spend": N_("Adding what campaigns cost"),
+    "evaluations": N_("Scoring the evaluations"),
+}
+_FILES = 8
+"""How many files the simulation gives after that of the advisors; for the progress shown only."""
+
+
+def build(
+    viewer: Viewer,
+    months: int = 18,
+    advisors: int = 60,
+    contacts: int = 250_000,
+    seed: int = 7,
+    progress: Callable[[str, float], None] | None = None,
+    plan: Plan | None = None,
+) -> None:
+    """Simulate the centre and import it, with an account per role. `plan` gives the last day too; without it that is yesterday.
+
+    What an earlier build left half-done is taken away first. Raises Refusal when there is a demo centre already.
+    """
+    viewer.require(Permission.MANAGE_IMPORTS)
+    viewer.require(Permission.MANAGE_ACCOUNTS)
+    plan = plan or Plan.until_yesterday(months, advisors, contacts, seed)
+    with _alone():
+        if is_unfinished():
+            _take_away(viewer)
+        elif accounts.read():
+            raise Refusal("demo_exists", N_("There is a demo centre already; take it away first with: python -m qa_core demo --remove"))
+        _fill(viewer, plan, progress or (lambda step, share: None))
+
+
+def remove(viewer: Viewer) -> None:
+    """Take the demo centre away: its accounts, all that its batches brought, and the batches themselves."""
+    viewer.require(Permission.MANAGE_IMPORTS)
+    viewer.require(Permission.MANAGE_ACCOUNTS)
+    with _alone():
+        _take_away(viewer)
+
+
+def is_unfinished() -> bool:
+    """Whether a build was interrupted, or its passwords are lost, so that another one has to start afresh."""
+    content = accounts.read()
+    if content:
+        return not content["complete"]
+    with store.reading() as session:
+        parts = (sa.select(Account.username).where(Account.demo), sa.select(ImportBatch.id).where(ImportBatch.profile == load.PROFILE))
+        return any(session.scalar(part.limit(1)) is not None for part in parts)
+
+
+def sign_ins() -> list[dict[str, str]]:
+    """The demo accounts that stand, as role, username and password."""
+    with store.reading() as session:
+        standing = set(session.scalars(sa.select(Account.username).where(Account.demo, Account.active)))
+    return [entry for entry in accounts.read().get("sign_ins", []) if entry["username"] in standing]
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Hold the right to build or remove the demo centre: a second one waits, and never takes a build at work for one that was killed."""
+    folder = environment.current().folder
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".demo.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _fill(viewer: Viewer, plan: Plan, tell: Callable[[str, float], None]) -> None:
+    tell(N_("Hiring the advisors"), 0.0)
+    invited = accounts.invite()
+    accounts.write({"complete": False, "plan": {**asdict(plan), "last_day": plan.last_day.isoformat()}, "sign_ins": invited})
+    calendar = seasons.Calendar(plan)
+    people_of_centre = staff.hire(plan, calendar)
+    load.take_in(viewer, load.stage_advisors(plan, people_of_centre))
+    accounts.open_all(viewer, invited, people_of_centre)
+    # Publishing a grid is a manager's; the demo centre brings its own along.
+    scorecards.publish_starter(Viewer.SYSTEM, evaluations.GRID_KEY)
+    tell(N_("Living through the contacts"), 0.1)
+    for number, staged in enumerate(load.stage_all(plan, calendar, people_of_centre)):
+        tell(STEPS[staged.kind], 0.2 + 0.8 * number / _FILES)
+        load.take_in(viewer, staged)
+    listening.open_for_listening(viewer, plan, people_of_centre, invited)
+    recordings.record_calls(viewer, plan, people_of_centre)
+    draws.draw(viewer, plan, people_of_centre, invited)
+    answers.answer(invited, people_of_centre)
+    coaching.set_up(viewer, plan, people_of_centre, invited)
+    irritants.set_up(plan, invited)
+    calibrations.set_up(plan, invited)
+    accounts.write({**accounts.read(), "goals": targets.set_up(viewer, plan), "complete": True})
+
+
+def _take_away(viewer: Viewer) -> None:
+    with store.writing() as session:
+        coaching.take_away(session)
+        irritants.take_away(session)
+        calibrations.take_away(session)
+        draws.take_away(session)
+    remove_demo_accounts(viewer)
+    targets.take_away(viewer, accounts.read().get("goals", {}))
+    ingest.resume()
+    with store.writing() as session:
+        recordings.take_away(session)
+        listening.close(session)
+    with store.reading() as session:
+        mine = sa.select(ImportBatch.id).where(ImportBatch.profile == load.PROFILE, ImportBatch.state == "done")
+        batches = list(session.scalars(mine.order_by(ImportBatch.started_at.desc(), ImportBatch.id.desc())))
+    for batch in batches:
+        ingest.undo(viewer, batch)
+    with store.writing() as session:
+        session.execute(sa.delete(ImportBatch).where(ImportBatch.profile == load.PROFILE))
+        _remove_grid(session)
+        action_list.remove_orphans(session)
+        audit_log.record(session, viewer.username, "demo_remove")
+    accounts.file().unlink(missing_ok=True)
+
+
+def _remove_grid(session: Session) -> None:
+    """Remove that grid when nothing was evaluated on it since, and it is as it came."""
+    content = tomllib.loads(evaluations.GRID_FILE.read_text(encoding="utf-8"))
+    grid = session.scalars(sa.select(Grid).where(Grid.key == evaluations.GRID_KEY).order_by(Grid.version)).first()
+    uses = (sa.select(table.id).where(table.grid_id == grid.id).limit(1) for table in (Evaluation, Calibration)) if grid is not None else ()
+    used = any(session.scalar(use) is not None for use in uses)
+    if grid is not None and not used and grid.content == content:
+        session.delete(grid)

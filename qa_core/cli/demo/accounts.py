@@ -1,0 +1,93 @@
+"""The sign-ins of the demo centre, one per role and a second evaluator, from this machine only: random passwords in a file that its owner alone can read."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import sqlalchemy as sa
+
+from qa_core.access import accounts, passwords
+from qa_core.access.roles import Role, Viewer
+from qa_core.base import environment
+from qa_core.cli.demo.staff import EVALUATORS, SITES, TEAMS, Staff
+from qa_core.storage.records import store
+from qa_core.storage.records.people import Account
+
+INVITED: tuple[tuple[Role, str, str | None], ...] = (
+    (Role.MANAGER, "manager", "Sylvie Aubrac-Denis"),
+    (Role.TEAM_LEAD, "lead", "Thomas Réveillaud"),
+    (Role.EXECUTIVE, "executive", "Anne Courtavel"),
+    (Role.EVALUATOR, "evaluator", EVALUATORS[0]),
+    (Role.EVALUATOR, "evaluator2", EVALUATORS[1]),
+    (Role.ADVISOR, "advisor", None),
+    (Role.DPO, "dpo", "Pierre Malandain"),
+    (Role.ADMIN, "admin", "Nora Belkasmi"),
+)
+"""Role, username and name, invented like all names of the centre; the advisor is one of its advisors. Two evaluators, because a calibration takes two."""
+
+
+def file() -> Path:
+    """Where the plan and the passwords of the demo centre are kept."""
+    return environment.current().secrets_folder / "demo"
+
+
+def read() -> dict[str, Any]:
+    """What the file says: `complete`, `plan`, `sign_ins`; empty when there is no demo centre."""
+    try:
+        return json.loads(file().read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+
+
+def write(content: dict[str, Any]) -> None:
+    """Put that in the file, whole or not at all."""
+    draft = file().with_name("demo.new")
+    draft.unlink(missing_ok=True)
+    environment.write_private(draft, json.dumps(content, ensure_ascii=False, indent=1).encode())
+    draft.replace(file())
+
+
+def invite() -> list[dict[str, str]]:
+    """A free username and a password for each of them, in their order."""
+    with store.reading() as session:
+        taken = set(session.scalars(sa.select(Account.username)))
+    free = ((role, name if name not in taken else f"demo-{name}") for role, name, _shown in INVITED)
+    return [{"role": str(role), "username": name, "password": passwords.make_one_time()} for role, name in free]
+
+
+def open_all(viewer: Viewer, sign_ins: list[dict[str, str]], staff: Staff) -> None:
+    """Make the accounts, each bound to what its role shows best."""
+    team, advisor = choose_team(staff), choose_advisor(staff)
+    bounds: dict[Role, dict[str, Any]] = {
+        # Missed contacts belong to no team: without them a manager would see a centre that answers everybody.
+        Role.MANAGER: {"sites": SITES, "sees_unassigned": True},
+        Role.TEAM_LEAD: {"teams": (TEAMS[team][0],)},
+        Role.ADVISOR: {"advisor_id": staff.ids[advisor]},
+    }
+    for entry, (role, _name, shown) in zip(sign_ins, INVITED, strict=True):
+        accounts.add(
+            viewer,
+            entry["username"],
+            role,
+            password=entry["password"],
+            display_name=shown or staff.names[advisor],
+            demo=True,
+            **bounds.get(role, {}),
+        )
+
+
+def choose_team(staff: Staff) -> int:
+    """The team where most advisors truly differ: the one that its lead has most to see in."""
+    today = staff.team_on[-1]
+    differs = (staff.resolves != 0) | (staff.pleases != 0) | (staff.scores != 0)
+    return int(np.argmax([np.sum(differs[today == team]) for team in range(len(TEAMS))]))
+
+
+def choose_advisor(staff: Staff) -> int:
+    """An ordinary advisor of that team, there from the first day on where there is one."""
+    members = np.nonzero(staff.team_on[-1] == choose_team(staff))[0]
+    ordinary = (staff.resolves == 0) & (staff.pleases == 0) & (staff.scores == 0) & (staff.handles == 1) & (staff.declares == 0)
+    return int(max(members, key=lambda member: (ordinary[member], np.sum(staff.team_on[:, member] >= 0))))

@@ -1,0 +1,158 @@
+"""Two calibration rounds of the demo centre: one that is closed, with marks that differ as people's do, and one that waits for the first evaluator."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, time, timedelta
+from typing import Any
+
+import numpy as np
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from qa_core import scoring
+from qa_core.access.roles import Role, Viewer
+from qa_core.base import environment
+from qa_core.cli.demo.evaluations import GRID_KEY, NEVER_LOST, NOT_APPLICABLE_SHARES, read_grid
+from qa_core.cli.demo.plan import Plan
+from qa_core.cli.demo.staff import EVALUATORS
+from qa_core.metrics.query import listening_rights
+from qa_core.metrics.query.listening_rights import Listenable
+from qa_core.quality.calibration.contact_choice import PURPOSE
+from qa_core.quality.calibration.sessions import KIND
+from qa_core.quality.evaluations import finalise
+from qa_core.storage.records import store
+from qa_core.storage.records.evaluations import Evaluation, Grid
+from qa_core.storage.records.listening import Calibration, CalibrationContact, Recording
+from qa_core.storage.records.people import Account
+
+CLOSED_TITLE, OPEN_TITLE = "Calibrage : appels courants", "Calibrage : appels récents"
+CLOSED_CONTACTS, OPEN_CONTACTS, FEWEST = 8, 5, 3
+CLOSED_DAYS, OPEN_DAYS = (75, 30), (29, 2)
+"""How many days before the last one the contacts of each round lie."""
+LEANS = (0.0, -0.09, 0.08)
+"""How much less or more of a criterion's points each evaluator gives: the second is strict, the third lenient, as in their evaluations."""
+UNCLEAR = {"ownership": 0.34, "listening": 0.22}
+NOISE = 0.07
+"""How far marks lie apart by chance, as a share of the points; more on criteria that the grid words badly."""
+
+
+def set_up(plan: Plan, sign_ins: list[dict[str, str]]) -> None:
+    """Add both rounds, where enough contacts were evaluated."""
+    names = {entry["role"]: entry["username"] for entry in sign_ins}
+    with_account = [entry["username"] for entry in sign_ins if entry["role"] == Role.EVALUATOR]
+    evaluators = [*with_account, *EVALUATORS[len(with_account) :]]
+    chance = plan.chance("calibrations")
+    closed, waiting = _choose(plan, CLOSED_DAYS, CLOSED_CONTACTS), _choose(plan, OPEN_DAYS, OPEN_CONTACTS)
+    with store.writing() as session:
+        grid = session.scalars(sa.select(Grid).where(Grid.key == GRID_KEY, Grid.published_at.is_not(None)).order_by(Grid.version)).first()
+        if grid is None:
+            return
+        if len(closed) >= FEWEST:
+            made = _open(session, plan, grid, CLOSED_TITLE, evaluators, names[Role.MANAGER], closed, (27, 20))
+            made.closed_at, made.closed_by = _at(plan, 19), names[Role.MANAGER]
+            _mark(session, plan, made, closed, dict(zip(evaluators, LEANS, strict=True)), chance, 22)
+        if len(waiting) >= FEWEST:
+            made = _open(session, plan, grid, OPEN_TITLE, evaluators[:2], names[Role.MANAGER], waiting, (3, -6))
+            _mark(session, plan, made, waiting, {evaluators[1]: LEANS[1]}, chance, 1)
+
+
+def take_away(session: Session) -> None:
+    """Remove the rounds that accounts of the demo opened, with their marks, while these accounts still stand."""
+    demo = sa.select(Account.username).where(Account.demo)
+    rounds = list(session.scalars(sa.select(Calibration.id).where(Calibration.opened_by.in_(demo))))
+    session.execute(sa.delete(Evaluation).where(Evaluation.calibration_id.in_(rounds)))
+    session.execute(sa.delete(Calibration).where(Calibration.id.in_(rounds)))
+
+
+def _choose(plan: Plan, days: tuple[int, int], most: int) -> list[Listenable]:
+    """Contacts that were evaluated in those days, of as many advisors as can be, those with a recording first."""
+    first, last = (plan.last_day - timedelta(days=ago) for ago in days)
+    recorded = sa.exists().where(Recording.source_system == Evaluation.source_system, Recording.contact_id == Evaluation.contact_id)
+    statement = (
+        sa.select(Evaluation.source_system, Evaluation.contact_id, Evaluation.advisor_id)
+        .where(Evaluation.kind == "scored", Evaluation.local_day.between(first, last), Evaluation.advisor_id.is_not(None), Evaluation.team.is_not(None))
+        .order_by(recorded.desc(), Evaluation.local_day.desc(), Evaluation.contact_id)
+    )
+    with store.reading() as session:
+        rows = session.execute(statement.where(Evaluation.contact_id.is_not(None))).all()
+    by_advisor = {row.advisor_id: (row.source_system, row.contact_id) for row in reversed(rows)}
+    keys = [key for row in rows if (key := (row.source_system, row.contact_id)) == by_advisor[row.advisor_id]]
+    return listening_rights.find_listenable(Viewer.SYSTEM, keys, f"{first:%Y-%m}", f"{last:%Y-%m}")[:most]
+
+
+def _open(
+    session: Session,
+    plan: Plan,
+    grid: Grid,
+    title: str,
+    evaluators: Sequence[str],
+    manager: str,
+    contacts: Sequence[Listenable],
+    days: tuple[int, int],
+) -> Calibration:
+    made = Calibration(title=title, grid_id=grid.id, evaluators=list(evaluators), opened_by=manager, opened_at=_at(plan, days[0]))
+    made.due_on = plan.last_day - timedelta(days=days[1])
+    made.contacts = [
+        CalibrationContact(
+            source_system=contact.source_system,
+            contact_id=contact.contact_id,
+            advisor_id=contact.advisor_id,
+            team=contact.team,
+            local_start=contact.local_start,
+        )
+        for contact in contacts
+    ]
+    session.add(made)
+    session.flush()
+    return made
+
+
+def _mark(
+    session: Session, plan: Plan, made: Calibration, contacts: Sequence[Listenable], leans: dict[str, float], chance: np.random.Generator, days_before: int
+) -> None:
+    """Let these evaluators score every contact: what each deserves, as each of them hears it."""
+    grid = read_grid()
+    for place, contact in enumerate(contacts):
+        deserved = {criterion.key: _deserve(criterion, chance) for criterion in grid.criteria}
+        for username, lean in leans.items():
+            answers = {criterion.key: _hear(criterion, deserved[criterion.key], lean, chance) for criterion in grid.criteria}
+            evaluation = Evaluation(
+                source_system=contact.source_system,
+                contact_id=contact.contact_id,
+                advisor_id=contact.advisor_id,
+                team=contact.team,
+                local_day=contact.local_start.date(),
+                evaluator=username,
+                grid_id=made.grid_id,
+                grid_name=grid.title,
+                kind=KIND,
+                purpose=PURPOSE,
+                calibration_id=made.id,
+                state="submitted",
+                evaluated_at=_at(plan, days_before) + timedelta(minutes=20 * place),
+                seconds_spent=float(chance.integers(300, 900)),
+            )
+            evaluation.submitted_at = evaluation.evaluated_at
+            finalise.complete(evaluation, grid, answers)
+            session.add(evaluation)
+
+
+def _deserve(criterion: scoring.Criterion, chance: np.random.Generator) -> float | None:
+    """What the contact is worth on that criterion, 0–1; None: it does not apply."""
+    if chance.random() < NOT_APPLICABLE_SHARES.get(criterion.key, 0.0):
+        return None
+    return 1.0 if criterion.key in NEVER_LOST else float(np.clip(chance.normal(0.75, 0.25), 0, 1))
+
+
+def _hear(criterion: scoring.Criterion, deserved: float | None, lean: float, chance: np.random.Generator) -> Any:
+    heard = chance.normal(lean, UNCLEAR.get(criterion.key, NOISE))
+    if deserved is None:
+        return scoring.NOT_APPLICABLE
+    levels = np.array([float(level) for level in criterion.levels])
+    wanted = (deserved + (0 if criterion.key in NEVER_LOST else heard)) * float(criterion.points)
+    return float(levels[np.argmin(np.abs(levels - wanted))])
+
+
+def _at(plan: Plan, days_before: int) -> datetime:
+    return datetime.combine(plan.last_day - timedelta(days=days_before), time(10, 15), environment.current().zone).astimezone(UTC)

@@ -1,0 +1,154 @@
+"""What the demo centre's team lead works on with advisors of their team: plans still open, overdue and ended, with what was said in the sessions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+
+import numpy as np
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from qa_core.access.roles import Role, Viewer
+from qa_core.base import environment
+from qa_core.cli.demo.accounts import choose_advisor, choose_team
+from qa_core.cli.demo.plan import Plan
+from qa_core.cli.demo.staff import TEAMS, Staff
+from qa_core.metrics import formatting, query
+from qa_core.metrics.dimensions import Filters, Period
+from qa_core.storage.records import store
+from qa_core.storage.records.listening import CoachingNote, CoachingPlan
+from qa_core.storage.records.people import Account
+
+LOOKED_AT_DAYS = 90
+
+
+@dataclass(frozen=True)
+class Story:
+    """A plan in days before the last one of the centre (negative: after it); notes are (days before, minutes or None, text, by the advisor)."""
+
+    goal: str
+    criteria: tuple[str, ...]
+    starts: int
+    due: int
+    state: str = "open"
+    ended: int | None = None
+    notes: tuple[tuple[int, int | None, str, bool], ...] = ()
+
+
+WEAK = Story(
+    "Retrouver des bases solides d'un appel à l'autre",
+    (),
+    130,
+    45,
+    "stopped",
+    40,
+    (
+        (128, 45, "Écoute de trois appels. Nous convenons d'une fiche à garder sous les yeux.", False),
+        (96, 30, "La fiche aide au début de l'appel, moins quand le client s'impatiente.", False),
+        (40, None, "Arrêté : trop peu de séances pendant le renfort de l'été. À reprendre autrement.", False),
+    ),
+)
+"""For an advisor who truly scores low, on the criteria where it shows most."""
+OTHERS = (
+    Story(
+        "Laisser une trace que le prochain collègue comprend sans rappeler",
+        ("record", "close"),
+        84,
+        -12,
+        notes=(
+            (83, 40, "Deux dossiers relus ensemble : la suite prévue manquait dans les deux.", False),
+            (55, 30, "Essai d'un résumé en trois lignes : motif, réponse, suite.", False),
+            (54, None, "Le résumé me prend moins d'une minute, je continue.", True),
+        ),
+    ),
+    Story(
+        "Reformuler la demande avant de répondre",
+        ("listening", "questions"),
+        150,
+        60,
+        "reached",
+        58,
+        (
+            (149, 45, "Objectif choisi ensemble après l'écoute de deux appels.", False),
+            (110, 30, "La reformulation vient naturellement, sauf en fin de journée.", False),
+            (58, 20, "Objectif atteint : nous en restons là.", False),
+        ),
+    ),
+    Story(
+        "Aller au bout de la demande sans renvoi évitable",
+        ("ownership",),
+        62,
+        6,
+        notes=((60, 30, "Liste des renvois que l'équipe peut éviter, à relire ensemble.", False),),
+    ),
+)
+
+
+def set_up(viewer: Viewer, plan: Plan, staff: Staff, sign_ins: list[dict[str, str]]) -> None:
+    """Open the plans of the demo's team lead; what would have begun before the centre did is left out."""
+    names = {entry["role"]: entry["username"] for entry in sign_ins}
+    team, spoken = choose_team(staff), choose_advisor(staff)
+    weak, *ordinary = _order(staff, team, spoken)
+    stories = list(zip((spoken, *ordinary), OTHERS, strict=False))
+    if staff.scores[weak] < 0:
+        stories.append((weak, WEAK))
+    with store.writing() as session:
+        for advisor, story in stories:
+            if plan.last_day - timedelta(days=story.starts) >= plan.first_day:
+                criteria = story.criteria or _find_weakest(viewer, plan, TEAMS[team][0], staff.ids[advisor], story)
+                by_advisor = names[Role.ADVISOR] if advisor == spoken else names[Role.TEAM_LEAD]
+                session.add(_build(plan, story, criteria, staff.ids[advisor], TEAMS[team][0], names[Role.TEAM_LEAD], by_advisor))
+
+
+def take_away(session: Session) -> None:
+    """Remove the plans that accounts of the demo opened, while these accounts still stand."""
+    demo = sa.select(Account.username).where(Account.demo)
+    session.execute(sa.delete(CoachingPlan).where(CoachingPlan.opened_by.in_(demo)))
+
+
+def _order(staff: Staff, team: int, spoken: int) -> list[int]:
+    """The other members of the team today, the lowest in truth first."""
+    members = [int(member) for member in np.nonzero(staff.team_on[-1] == team)[0] if member != spoken]
+    return sorted(members, key=lambda member: (staff.scores[member], member)) or [spoken]
+
+
+def _find_weakest(viewer: Viewer, plan: Plan, team: str, advisor_id: str, story: Story) -> tuple[str, ...]:
+    """The two criteria on which that advisor was furthest behind the team before the plan."""
+    before = Period(_day(plan, story.starts + LOOKED_AT_DAYS), _day(plan, story.starts + 1))
+    where = Filters.of(before, {"team": (team,)})
+    everybody = {row.criterion: row.value for row in query.measure(viewer, ("evaluation_score",), ("criterion",), where).itertuples()}
+    own = query.measure(viewer, ("evaluation_score",), ("criterion",), where.with_value("advisor", advisor_id))
+    behind = {row.criterion: row.value - everybody[row.criterion] for row in own.itertuples() if not formatting.is_missing(row.value)}
+    return tuple(sorted(behind, key=behind.__getitem__)[:2])
+
+
+def _build(plan: Plan, story: Story, criteria: tuple[str, ...], advisor_id: str, team: str, lead: str, by_advisor: str) -> CoachingPlan:
+    made = CoachingPlan(
+        advisor_id=advisor_id,
+        team=team,
+        local_day=_day(plan, story.starts),
+        goal=story.goal,
+        criteria=list(criteria),
+        evaluations=[],
+        starts_on=_day(plan, story.starts),
+        due_on=_day(plan, story.due),
+        state=story.state,
+        version=1 + len(story.notes),
+        opened_by=lead,
+        opened_at=_at(plan, story.starts),
+        ended_on=None if story.ended is None else _day(plan, story.ended),
+    )
+    made.notes = [
+        CoachingNote(text=text, minutes=minutes, author=by_advisor if is_own else lead, written_at=_at(plan, days))
+        for days, minutes, text, is_own in story.notes
+    ]
+    return made
+
+
+def _day(plan: Plan, days_before: int) -> date:
+    return plan.last_day - timedelta(days=days_before)
+
+
+def _at(plan: Plan, days_before: int) -> datetime:
+    return datetime.combine(_day(plan, days_before), time(16, 30), environment.current().zone).astimezone(UTC)

@@ -1,0 +1,99 @@
+"""The recordings of the demo centre: a few spoken calls, each given to several contacts that it fits, kept as any recording is."""
+
+from __future__ import annotations
+
+import tomllib
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from qa_core.access.roles import Permission, Viewer
+from qa_core.base import environment
+from qa_core.cli.demo import accounts
+from qa_core.cli.demo.plan import Plan
+from qa_core.cli.demo.staff import TEAMS, Staff
+from qa_core.compliance import gates
+from qa_core.compliance.recordings import audio, deletion
+from qa_core.ingest.load import batches
+from qa_core.metrics import query
+from qa_core.metrics.dimensions import Filters, Period
+from qa_core.metrics.query import RecordedContact
+from qa_core.storage import audit_log
+from qa_core.storage.records import store
+from qa_core.storage.records.evaluations import Evaluation
+from qa_core.storage.records.listening import Recording
+
+FOLDER = environment.PROJECT / "data" / "demo_calls"
+BATCH = "demo calls"
+"""Marks the recordings of the demo centre, so that they can be taken away again."""
+
+DAYS = 62
+SHORTEST_TALK = 60
+EVALUATED, MORE_EVALUATED, FRESH = 2, 8, 4
+"""How many contacts of each advisor of the team have audio: of those evaluated already (more for the demo's own advisor), and of those not."""
+
+FOUND = ("source_system", "contact_id", "local_start", "queue", "reason", "talk_seconds", "recording_purpose", "advisor")
+
+
+def read_calls() -> list[dict[str, Any]]:
+    """The spoken calls: file, language, title, the queue and reason they fit, and their lines."""
+    return tomllib.loads((FOLDER / "calls.toml").read_text(encoding="utf-8"))["call"]
+
+
+def record_calls(viewer: Viewer, plan: Plan, staff: Staff) -> None:
+    """Give audio to recorded calls of the last two months, of the advisors of the team that the demo's lead leads."""
+    viewer.require(Permission.MANAGE_IMPORTS)
+    chance, calls = plan.chance("recordings"), read_calls()
+    chosen = _choose(plan, staff)
+    known = {
+        (item.source_system, item.contact_id): item
+        for item in query.find_recorded(Viewer.SYSTEM, [row.contact_id for row in chosen], plan.last_day - timedelta(days=DAYS // 2))
+    }
+    understood = {call["file"]: audio.examine(FOLDER / call["file"]) for call in calls}
+    with batches.one_at_a_time(), store.writing() as session:
+        kept = 0
+        for row in chosen:
+            contact: RecordedContact | None = known.get((row.source_system, row.contact_id))
+            if contact is not None and contact.against is None:
+                file: Path = FOLDER / _pick(calls, row.queue, row.reason, chance)["file"]
+                deletion.add(session, deletion.store_audio(file, understood[file.name]), contact, row.recording_purpose, batch_id=BATCH)
+                kept += 1
+        audit_log.record(session, viewer.username, "import", BATCH, reason=f"{kept} recordings")
+
+
+def take_away(session: Session) -> None:
+    """Delete these recordings, their files and all that is said of them."""
+    for recording in session.scalars(sa.select(Recording).where(Recording.batch_id == BATCH)):
+        deletion.drop(session, recording, "undone")
+        session.delete(recording)
+
+
+def _choose(plan: Plan, staff: Staff) -> list[Any]:
+    """The contacts that get audio: by advisor the newest that were evaluated, and the newest that were not."""
+    team, own = TEAMS[accounts.choose_team(staff)][0], staff.names[accounts.choose_advisor(staff)]
+    period = Period(max(plan.first_day, plan.last_day - timedelta(days=DAYS)), plan.last_day)
+    where = Filters.of(period, {"team": (team,), "channel": ("phone",), "direction": ("inbound",)})
+    frame = query.find_contacts(Viewer.SYSTEM, where, columns=(*FOUND, "recorded"), limit=100_000)
+    frame = frame[frame["recorded"].eq(True) & (frame["talk_seconds"] >= SHORTEST_TALK) & frame["recording_purpose"].isin(gates.PURPOSES)]
+    evaluated = _find_evaluated(period)
+    is_evaluated = pd.Series([key in evaluated for key in zip(frame["source_system"], frame["contact_id"], strict=True)], index=frame.index, dtype=bool)
+    rank = frame.groupby([frame["advisor"], is_evaluated]).cumcount()
+    most = np.where(is_evaluated, np.where(frame["advisor"] == own, MORE_EVALUATED, EVALUATED), FRESH)
+    return list(frame[rank < most].itertuples(index=False))
+
+
+def _find_evaluated(period: Period) -> set[tuple[str, str]]:
+    statement = sa.select(Evaluation.source_system, Evaluation.contact_id).where(Evaluation.local_day.between(period.first_day, period.last_day))
+    with store.reading() as session:
+        return {(system, contact) for system, contact in session.execute(statement)}
+
+
+def _pick(calls: list[dict[str, Any]], queue: str | None, reason: str | None, chance: np.random.Generator) -> dict[str, Any]:
+    """A call that fits: of that reason, else of that queue, else any."""
+    fitting = [call for call in calls if call["reason"] == reason] or [call for call in calls if call["queue"] == queue] or calls
+    return fitting[int(chance.integers(len(fitting)))]

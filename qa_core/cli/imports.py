@@ -1,0 +1,247 @@
+"""`import`, `watch` and `batches`: files of other tools into the stores, once or as they come, and back out."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from qa_core.access.roles import Viewer
+from qa_core.base import i18n
+from qa_core.base.errors import Misuse, Refusal
+from qa_core.base.i18n import N_, _
+from qa_core.cli import DONE, REFUSED, print_json
+from qa_core.cli.options import parse_day, parse_pairs
+
+LAST = 20
+"""So many imports are listed where nobody asks for more: a watched folder brings hundreds."""
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+
+
+def register(app: typer.Typer) -> None:
+    app.command("import")(import_files)
+    batches = typer.Typer(no_args_is_help=True, help="What was imported, and undoing it.")
+    batches.command("list")(list_batches)
+    batches.command("undo")(undo_batch)
+    app.add_typer(batches, name="batches")
+    mappings = typer.Typer(no_args_is_help=True, help="Mappings kept under a name, for import --profile NAME.")
+    mappings.callback()(lambda: None)
+    mappings.command("list")(list_mappings)
+    app.add_typer(mappings, name="mappings")
+    app.command("watch")(watch_folder)
+
+
+def import_files(
+    kind: Annotated[str, typer.Argument(metavar="KIND", help="contacts tracking surveys spend intervals advisors evaluations recordings")],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE…")],
+    system: Annotated[str | None, typer.Option(help="Name of the tool that the file comes from; first part of a contact's key.")] = None,
+    profile: Annotated[str | None, typer.Option(help="Read as this profile instead of recognising one.")] = None,
+    save_mapping: Annotated[str | None, typer.Option(help="Keep the mapping under this name.")] = None,
+    map_: Annotated[
+        list[str] | None, typer.Option("--map", metavar="FIELD=COLUMN", help="Which column is which field; ignore=COLUMN leaves one aside.")
+    ] = None,
+    timezone: Annotated[str | None, typer.Option(help="Time zone of local times in the file.")] = None,
+    date_order: Annotated[str | None, typer.Option(metavar="dmy|mdy|ymd")] = None,
+    start_date: Annotated[str | None, typer.Option(metavar="DATE")] = None,
+    sheet: Annotated[str | None, typer.Option()] = None,
+    encoding: Annotated[str | None, typer.Option()] = None,
+    delimiter: Annotated[str | None, typer.Option()] = None,
+    decimal: Annotated[str | None, typer.Option(metavar=",|.")] = None,
+    unit: Annotated[list[str] | None, typer.Option("--unit", metavar="FIELD=s|ms|min|day")] = None,
+    scale: Annotated[list[str] | None, typer.Option("--scale", metavar="FIELD=MIN-MAX")] = None,
+    purpose: Annotated[
+        str | None, typer.Option(metavar="training|evaluation|quality|proof", help="Of recordings: what they are kept for, where no column says it.")
+    ] = None,
+    pattern: Annotated[
+        str | None,
+        typer.Option(help="Of recordings without a manifest: how names of files are made, such as {system}_{date}_{time}_{contact_id}. Default: {contact_id}."),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would happen; write nothing at all.")] = False,
+    as_json: Json = False,
+) -> int:
+    """Import files; each is its own transaction, and a refused one does not stop the next."""
+    from qa_core import ingest
+    from qa_core.files.options import ImportOptions
+    from qa_core.storage.records import store
+
+    _require_choice("--date-order", date_order, ("dmy", "mdy", "ymd"))
+    _require_choice("--decimal", decimal, (",", "."))
+    _require_choice("--purpose", purpose, ("training", "evaluation", "quality", "proof"))
+    options = ImportOptions(
+        system=system,
+        profile=profile,
+        save_mapping=save_mapping,
+        columns=tuple(parse_pairs(map_)),
+        timezone=timezone,
+        date_order=date_order,
+        start_date=parse_day(start_date),
+        sheet=sheet,
+        encoding=encoding,
+        delimiter=delimiter,
+        decimal=decimal,
+        units=tuple(parse_pairs(unit)),
+        scales=tuple(parse_pairs(scale)),
+        purpose=purpose,
+        pattern=pattern,
+        dry_run=dry_run,
+    )
+    if not dry_run:
+        store.require_ready()
+    with show_progress(quiet=as_json) as progress:
+        reports = ingest.run(Viewer.SYSTEM, kind, files, options, progress=progress)
+    if as_json:
+        print_json([report.as_json() for report in reports])
+    for report in reports:
+        print(report.as_text(), file=sys.stderr if as_json or report.is_refused else sys.stdout)
+    return REFUSED if any(report.is_refused for report in reports) else DONE
+
+
+def watch_folder(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Sub-folders say what files hold: contacts/ tracking/ surveys/ …")],
+    follow: Annotated[list[Path] | None, typer.Option("--follow", metavar="LOG", help="A growing queue_log elsewhere; one in DIR is followed anyway.")] = None,
+    once: Annotated[bool, typer.Option("--once", help="Take what is there, then end.")] = False,
+    every: Annotated[float, typer.Option(min=0.1, help="Seconds between two looks.")] = 5.0,
+    settle: Annotated[float, typer.Option(min=0.0, help="A file is whole when it has not changed for so many seconds.")] = 5.0,
+    keep: Annotated[int | None, typer.Option(min=0, metavar="DAYS", help="Delete files in DIR/.taken, with their clear numbers, after so long.")] = None,
+    system: Annotated[str | None, typer.Option(help="Name of the tool that the files come from, where no import.toml says so.")] = None,
+    profile: Annotated[str | None, typer.Option(help="Read as this profile or saved mapping, where no import.toml says so.")] = None,
+    timezone: Annotated[str | None, typer.Option(help="Time zone of local times in the files.")] = None,
+) -> int:
+    """Import files as they appear in DIR, and what a growing queue_log brings. Ends on SIGINT or SIGTERM, after the file at work.
+
+    Files go to DIR/.taken with their report, or to DIR/.refused with the reason. An import.toml in a folder, or NAME.toml beside a
+    file, may hold: kind, system, profile, timezone, date_order, sheet, encoding, delimiter, decimal, columns, units, scales.
+    """
+    import signal
+
+    from qa_core import ingest
+    from qa_core.base.stop_signal import Stop
+    from qa_core.files.options import ImportOptions
+    from qa_core.ingest.report import FileReport
+    from qa_core.ingest.watch.folder import Watch, watching_alone
+    from qa_core.storage.records import store
+
+    def tell(told: FileReport | Refusal) -> None:
+        failed = isinstance(told, Refusal) or told.is_refused
+        # What was decided stands in the report beside the file.
+        line = i18n.say(told) if isinstance(told, Refusal) else told.as_text().splitlines()[0]
+        print(line, file=sys.stderr if failed else sys.stdout, flush=True)
+
+    if not folder.is_dir():
+        raise Misuse("no_folder", N_("There is no folder {path}."), path=str(folder))
+    store.require_ready()
+    ingest.resume()
+    stop = Stop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda _number, _frame: stop.set())
+    watch = Watch(Viewer.SYSTEM, folder, ImportOptions(system=system, profile=profile, timezone=timezone), tuple(follow or ()), settle, keep, tell)
+    with watching_alone(folder):
+        if once:
+            watch.run_once(stop)
+        else:
+            print(_("Watching {path}. Stop with Ctrl-C.", path=str(folder)), flush=True)
+            watch.run(stop, every)
+    return REFUSED if once and watch.refused else DONE
+
+
+def list_batches(
+    last: Annotated[int, typer.Option(min=0, metavar="N", help="So many of the newest; 0: all. With --json always all.")] = LAST,
+    as_json: Json = False,
+) -> None:
+    """What was imported, newest first."""
+    from qa_core import ingest
+    from qa_core.ingest.load import batches
+    from qa_core.storage.records import store
+
+    store.require_ready()
+    if as_json:
+        print_json(ingest.find_batches(Viewer.SYSTEM))
+        return
+    rows, total = ingest.find_batches(Viewer.SYSTEM, limit=last or None), batches.count_batches(Viewer.SYSTEM)
+    if not rows:
+        print(_("Nothing was imported yet."))
+        return
+    _print_batches(rows)
+    if total > len(rows):
+        print(_("{shown} of {total}; all of them: {command}", shown=len(rows), total=total, command="batches list --last 0"))
+
+
+def _print_batches(rows: list[dict[str, Any]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from qa_core.base import environment
+    from qa_core.ingest.load.batches import STATES
+    from qa_core.metrics import formatting
+
+    counts = {"read": _("Rows read"), "new": _("New"), "updated": _("Updated"), "rejected": _("Rejected")}
+    table = Table(box=None, pad_edge=False)
+    for title in ("ID", _("When"), _("Kind"), _("State")):
+        table.add_column(title)
+    for title in counts.values():
+        table.add_column(title, justify="right")
+    table.add_column(_("File"))
+    states = {key: _(title) for key, title in STATES.items()}
+    for row in rows:
+        told = (row["id"], formatting.moment(environment.to_local(row["finished_at"] or row["started_at"])), row["kind"], states[row["state"]])
+        table.add_row(*told, *(formatting.number(row["counts"].get(name, 0)) for name in counts), Text(row["file"]))
+    # As wide as it takes: an identifier that is cut cannot be undone.
+    Console(width=1000, highlight=False).print(table)
+
+
+def list_mappings(as_json: Json = False) -> None:
+    """Every mapping that was kept with import --save-mapping NAME, or on the page."""
+    from qa_core.ingest.load import batches
+    from qa_core.storage.records import store
+
+    store.require_ready()
+    rows = batches.list_mappings(Viewer.SYSTEM)
+    if as_json:
+        print_json(rows)
+        return
+    for row in rows:
+        print(f"{row['name']}  {row['kind']}  " + " · ".join(f"{field} ← {column}" for field, column in row.get("columns", {}).items()))
+
+
+def undo_batch(batch: Annotated[str, typer.Argument(metavar="ID")], as_json: Json = False) -> None:
+    """Put back what was there before that import."""
+    from qa_core import ingest
+    from qa_core.storage.records import store
+
+    store.require_ready()
+    restored = ingest.undo(Viewer.SYSTEM, batch)
+    if as_json:
+        print_json(restored)
+    else:
+        print(_("Import {batch} is undone.", batch=batch))
+
+
+def _require_choice(option: str, value: str | None, choices: tuple[str, ...]) -> None:
+    if value is not None and value not in choices:
+        raise Misuse("bad_choice", N_("{option} is one of: {choices}."), option=option, choices=" ".join(choices))
+
+
+@contextmanager
+def show_progress(quiet: bool = False):
+    """Yield `report(step, fraction)`; a bar appears on a terminal, on stderr, once the work has taken a second."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True)
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+        disable=quiet or not console.is_terminal,
+    )
+    with bar:
+        task = bar.add_task("", total=1.0)
+        yield lambda step, fraction: bar.update(task, description=_(step), completed=fraction)

@@ -1,0 +1,136 @@
+"""`kpi`, `kpis` and `score`: numbers on the command line, the same as on the pages."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from qa_core.base.errors import Misuse
+from qa_core.base.i18n import N_, _
+from qa_core.cli import print_json
+from qa_core.cli.options import parse_day, parse_pairs, read_as, read_json, read_toml
+
+if TYPE_CHECKING:
+    from qa_core.metrics.query import Explanation
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+
+
+def register(app: typer.Typer) -> None:
+    app.command("kpi")(kpi)
+    app.command("kpis")(kpis)
+    app.command("score")(score)
+
+
+def kpi(
+    names: Annotated[list[str], typer.Argument(metavar="NAME…", help="KPIs, by key; `kpis` lists them.")],
+    by: Annotated[list[str] | None, typer.Option("--by", metavar="DIM", help="Cut by a dimension; several cross.")] = None,
+    first: Annotated[str | None, typer.Option("--from", metavar="DATE", help="First day, inclusive.")] = None,
+    last: Annotated[str | None, typer.Option("--to", metavar="DATE", help="Last day, inclusive.")] = None,
+    where: Annotated[
+        list[str] | None, typer.Option("--where", metavar="DIM=VALUE", help="Keep these; the same dimension twice means or; DIM= keeps the missing.")
+    ] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Override a setting for this question.")] = None,
+    as_: Annotated[str | None, typer.Option("--as", metavar="USERNAME", help="Read exactly as that person.")] = None,
+    explained: Annotated[bool, typer.Option("--explain", help="Also what is counted, what is left out, settings and sources; without --by.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Measure KPIs."""
+    from qa_core.metrics import query
+    from qa_core.metrics.dimensions import Filters, Period
+    from qa_core.storage.records import store
+
+    store.require_ready()
+    chosen = defaultdict(list)
+    for dimension, value in parse_pairs(where):
+        chosen[dimension].append(value or None)
+    filters = Filters.of(Period(parse_day(first), parse_day(last)), chosen)
+    viewer = read_as(as_)
+    frame = query.measure(viewer, tuple(names), tuple(by or ()), filters, overrides=dict(parse_pairs(set_)))
+    rows = query.to_json(frame, tuple(by or ()))
+    through = query.data_through(viewer)
+    if explained and by:
+        raise Misuse("explained_cut", N_("One value is explained at a time: leave out --by, and choose the value with --where."))
+    told = [query.explain(viewer, name, filters, dict(parse_pairs(set_))) for name in dict.fromkeys(names)] if explained else []
+    if as_json:
+        explanation = {"explanation": [one.as_json() for one in told]} if explained else {}
+        print_json({"rows": rows, "data_through": through.isoformat() if through else None} | explanation)
+    else:
+        _print_rows(rows, through)
+        for one in told:
+            _print_explanation(one)
+
+
+def _print_explanation(one: Explanation) -> None:
+    from qa_core.analysis import explanations
+    from qa_core.metrics import formatting, setting_texts
+
+    print(f"\n{_(one.kpi.title)}. {_(one.kpi.formula)}")
+    for title, n in explanations.rows_of(one):
+        print(f"  {formatting.number(n):>12}  {title}")
+    for variant in one.variants:
+        value = formatting.value(variant.row.value, one.kpi.unit)
+        print(f"  {value:>12}  {setting_texts.setting_value(str(one.varied), variant.value)}")
+
+
+def kpis(as_json: Json = False) -> None:
+    """The glossary of every KPI."""
+    from qa_core.metrics import kpis as declared
+
+    if as_json:
+        print_json([entry.as_json() for entry in declared.ALL])
+        return
+    for entry in declared.ALL:
+        print(f"{entry.key}\n    {_(entry.title)}. {_(entry.meaning)}\n    {_(entry.formula)}")
+
+
+def score(
+    grid: Annotated[Path, typer.Argument(metavar="GRID.toml")],
+    answers: Annotated[Path, typer.Argument(metavar="ANSWERS.json")],
+    as_json: Json = False,
+) -> None:
+    """The arithmetic of one evaluation, without any store."""
+    from qa_core import scoring
+
+    declared = scoring.parse_grid(read_toml(grid, "bad_grid"))
+    result = scoring.score(declared, read_json(answers, "bad_answers")).as_json()
+    if as_json:
+        print_json(result)
+        return
+    shown = lambda value: "–" if value is None else f"{value:g}"  # noqa: E731
+    titles = (_("score"), _("calculated"))
+    print(f"{titles[0]} {shown(result['score'])} · {titles[1]} {shown(result['calculated_score'])} · {result['outcome'] or '–'}")
+    for section in result["sections"]:
+        print(f"    {section['name']}: {shown(section['score'])}")
+
+
+def _print_rows(rows: list[dict], through: datetime | None) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from qa_core.metrics import formatting
+    from qa_core.metrics import kpis as declared
+
+    table = Table(box=None, pad_edge=False)
+    dimensions = list(rows[0]["by"]) if rows else []
+    texts = (*dimensions, "kpi", "status")
+    for heading in (*dimensions, "kpi", "value", "95 %", "n", "status"):
+        table.add_column(heading, justify="left" if heading in texts else "right")
+    for row in rows:
+        unit, currency = declared.BY_KEY[row["kpi"]].unit, row["by"].get("currency")
+        cells = ["–" if value is None else str(value) for value in row["by"].values()]
+        count = "–" if row["n"] is None else formatting.number(row["n"])
+        table.add_row(
+            *cells,
+            row["kpi"],
+            formatting.value(row["value"], unit, currency),
+            formatting.interval(row["low"], row["high"], unit, currency),
+            count,
+            row["status"],
+        )
+    Console(width=140, highlight=False).print(table)
+    print(_("Data through {moment}.", moment=formatting.moment(through)) if through else _("No data yet."))

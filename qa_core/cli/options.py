@@ -1,0 +1,90 @@
+"""Reads what several commands take as text: days, `NAME=VALUE` pairs, the person to read as."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from collections.abc import Iterable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from qa_core.access.roles import Viewer
+from qa_core.base.errors import Misuse, Refusal
+from qa_core.base.i18n import N_
+
+
+def parse_day(text: str | None) -> date | None:
+    """A day written YYYY-MM-DD, or None when nothing was given."""
+    if text is None:
+        return None
+    try:
+        # fromisoformat takes weeks and days without dashes too.
+        return date.fromisoformat(text) if re.fullmatch(r"\d{4}-\d\d-\d\d", text) else _bad_day(text)
+    except ValueError:
+        return _bad_day(text)
+
+
+def parse_pairs(texts: Iterable[str] | None) -> list[tuple[str, str]]:
+    """Pairs written NAME=VALUE, in the order given; the value may be empty."""
+    pairs = []
+    for text in texts or ():
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise Misuse("bad_pair", N_("{text} should be written NAME=VALUE."), text=text)
+        pairs.append((name.strip(), value))
+    return pairs
+
+
+def read_toml(file: Path, code: str) -> dict[str, Any]:
+    """The content of a TOML file. Raises Misuse `no_file`; Refusal `bad_encoding`, and `code` for what is no TOML."""
+    text = _read_text(file)
+    try:
+        return tomllib.loads(text)
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits is a ValueError of its own
+        raise Refusal(code, N_("{file} is not TOML: {detail}"), file=file.name, detail=str(error)) from error
+
+
+def read_json(file: Path, code: str) -> Any:
+    """The content of a JSON file in which no key stands twice. Raises as `read_toml`."""
+    text = _read_text(file)
+    try:
+        return json.loads(text, object_pairs_hook=lambda pairs: _expect_distinct(file, code, pairs))
+    except (ValueError, RecursionError) as error:
+        raise Refusal(code, N_("{file} is not JSON: {detail}"), file=file.name, detail=str(error)) from error
+
+
+def read_as(username: str | None) -> Viewer:
+    """The viewer of that account, exactly as in the pages; without a name, the system itself. Raises AccessDenied."""
+    if username is None:
+        return Viewer.SYSTEM
+    from qa_core.access import accounts
+    from qa_core.storage.records import store
+
+    store.require_ready()
+    with store.reading() as session:
+        return accounts.get_viewer(session, username)
+
+
+def _bad_day(text: str) -> date:
+    raise Misuse("bad_date", N_("{text} is not a day; write it as 2026-11-24."), text=text)
+
+
+def _read_text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise Misuse("no_file", N_("{file} cannot be read: {detail}"), file=str(file), detail=error.strerror or "") from error
+    except UnicodeDecodeError as error:
+        raise Refusal("bad_encoding", N_("{file} is not UTF-8 text."), file=file.name) from error
+
+
+def _expect_distinct(file: Path, code: str, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    # JSON lets the last one win, and the first would be lost unsaid.
+    seen: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in seen:
+            raise Refusal(code, N_("{file} says {key} twice; keep one of them."), file=file.name, key=key)
+        seen[key] = value
+    return seen

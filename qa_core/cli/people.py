@@ -1,0 +1,121 @@
+"""`people` and `journal`: accounts, and who did what."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from qa_core.access.roles import Role, Viewer
+from qa_core.base.errors import Misuse
+from qa_core.base.i18n import N_, _
+from qa_core.cli import DONE, REFUSED, print_json
+from qa_core.cli.options import parse_day
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+Name = Annotated[str, typer.Argument(metavar="NAME")]
+
+
+def register(app: typer.Typer) -> None:
+    accounts = typer.Typer(no_args_is_help=True, help="Accounts.")
+    for name, command in (("add", add), ("disable", disable), ("enable", enable), ("reset", reset), ("list", list_accounts)):
+        accounts.command(name)(command)
+    app.add_typer(accounts, name="people")
+
+    journal = typer.Typer(no_args_is_help=True, help="Who did what.")
+    journal.command("verify")(verify_journal)
+    app.add_typer(journal, name="journal")
+
+
+def add(
+    name: Name,
+    role: Annotated[str, typer.Option("--role", metavar="ROLE", help=" ".join(Role))],
+    team: Annotated[list[str] | None, typer.Option("--team", help="A team that this person leads.")] = None,
+    site: Annotated[list[str] | None, typer.Option("--site", help="A site that this person manages.")] = None,
+    advisor: Annotated[str | None, typer.Option("--advisor", metavar="ID", help="The advisor that this person is.")] = None,
+    since: Annotated[str | None, typer.Option("--since", metavar="DATE", help="From when the teams are led; default: the beginning.")] = None,
+    password_stdin: Annotated[bool, typer.Option("--password-stdin", help="Read the password from stdin; without it a one-time one is printed.")] = False,
+) -> None:
+    """Add an account."""
+    from qa_core.access import accounts
+    from qa_core.storage.records import store
+
+    if role not in set(Role):
+        raise Misuse("unknown_role", N_("{role} is not a role. Known: {known}."), role=role, known=", ".join(Role))
+    store.require_ready()
+    starts_on = parse_day(since)
+    given = sys.stdin.readline().rstrip("\r\n") if password_stdin else None
+    one_time = accounts.add(
+        Viewer.SYSTEM, name, Role(role), teams=tuple(team or ()), sites=tuple(site or ()), advisor_id=advisor, since=starts_on, password=given
+    )
+    print(_("{name} is added.", name=name))
+    if one_time:
+        print(_("One-time password, shown only now: {password}", password=one_time))
+    if role == Role.MANAGER and not site:
+        print(_("Without --site, {name} sees what belongs to no site.", name=name))
+    if role == Role.TEAM_LEAD and not team:
+        print(_("Without --team, {name} sees nothing yet.", name=name))
+    if role == Role.ADVISOR and not advisor:
+        print(_("Without --advisor, {name} sees nothing yet.", name=name))
+
+
+def disable(name: Name) -> None:
+    """Close an account; its sessions end at once."""
+    from qa_core.access import accounts
+    from qa_core.storage.records import store
+
+    store.require_ready()
+    accounts.disable(Viewer.SYSTEM, name)
+    print(_("{name} is disabled.", name=name))
+
+
+def enable(name: Name) -> None:
+    """Open a closed account again."""
+    from qa_core.access import accounts
+    from qa_core.storage.records import store
+
+    store.require_ready()
+    accounts.enable(Viewer.SYSTEM, name)
+    print(_("{name} is enabled.", name=name))
+
+
+def reset(name: Name) -> None:
+    """Give an account a new one-time password."""
+    from qa_core.access import accounts
+    from qa_core.storage.records import store
+
+    store.require_ready()
+    print(_("One-time password, shown only now: {password}", password=accounts.reset(Viewer.SYSTEM, name)))
+
+
+def list_accounts(as_json: Json = False) -> None:
+    """Every account, its role and what it is bound to."""
+    from qa_core.access import accounts
+    from qa_core.storage.records import store
+
+    store.require_ready()
+    rows = accounts.find_accounts(Viewer.SYSTEM)
+    if as_json:
+        print_json(rows)
+        return
+    for row in rows:
+        bound = ", ".join([*row["teams"], *row["sites"], *([row["advisor_id"]] if row["advisor_id"] else [])])
+        state = _("active") if row["active"] else _("disabled")
+        print(f"{row['username']:20} {row['role']:10} {state:9} {bound}")
+
+
+def verify_journal(as_json: Json = False) -> int:
+    """Recompute every seal of the journal."""
+    from qa_core.compliance import audit_report
+    from qa_core.storage import audit_log
+    from qa_core.storage.records import store
+
+    store.require_ready()
+    with store.reading() as session:
+        found = audit_log.verify(session)
+    if as_json:
+        print_json({"rows": found.rows, "ok": found.ok, "first_bad": found.first_bad})
+    else:
+        print(audit_report.describe(found))
+    return DONE if found.ok else REFUSED

@@ -1,0 +1,105 @@
+"""`plan` and `draw`: what is listened to, declared in a file and drawn from a seed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from qa_core.access.roles import Viewer
+from qa_core.base.i18n import _, ngettext
+from qa_core.cli import print_json
+from qa_core.cli.options import read_toml
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+
+
+def register(app: typer.Typer) -> None:
+    plan = typer.Typer(no_args_is_help=True, help="Listening plans: who listens to how much, of whom and why.")
+    plan.command("add")(add_plan)
+    plan.command("list")(list_plans)
+    plan.command("close")(close_plan)
+    app.add_typer(plan, name="plan")
+    app.command("draw")(draw)
+
+
+def add_plan(file: Annotated[Path, typer.Argument(metavar="FILE.toml")], as_json: Json = False) -> None:
+    """Add a plan from a file; data/README.md says what stands in one."""
+    from qa_core.quality import sampling
+    from qa_core.storage.records import store
+
+    store.require_ready()
+    content = read_toml(file, "bad_plan")
+    sampling.add_plan(Viewer.SYSTEM, content)
+    [plan] = [plan for plan in sampling.find_plans(Viewer.SYSTEM) if plan.name == str(content["name"]).strip()]
+    if as_json:
+        print_json(plan.as_json())
+        return
+    print(_("The plan {name} is there. Draw from it with: python -m qa_core draw --plan {name} --seed N", name=plan.name))
+
+
+def list_plans(as_json: Json = False) -> None:
+    """Every plan with its progress."""
+    from qa_core.quality import sampling
+    from qa_core.storage.records import store
+
+    store.require_ready()
+    plans = sampling.find_plans(Viewer.SYSTEM)
+    if as_json:
+        print_json([plan.as_json() for plan in plans])
+        return
+    closed = _("(closed)")
+    for plan in plans:
+        print(
+            _(
+                "{name}: {purpose}, {first} – {last}, {n} per advisor; drawn {drawn}, done {done}, overdue {overdue}, missing {short}",
+                name=f"{plan.name} {closed}" if plan.is_closed else plan.name,
+                purpose=plan.purpose,
+                first=plan.starts_on.isoformat(),
+                last=plan.ends_on.isoformat(),
+                n=plan.per_advisor,
+                drawn=plan.drawn,
+                done=plan.done,
+                overdue=plan.overdue,
+                short=plan.short,
+            )
+        )
+    if not plans:
+        print(_("There are no listening plans. Add one with: python -m qa_core plan add FILE.toml"))
+
+
+def close_plan(name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
+    """Draw no more for a plan; what was drawn stays with its evaluators."""
+    from qa_core.quality import sampling
+    from qa_core.storage.records import store
+
+    store.require_ready()
+    sampling.close(Viewer.SYSTEM, name)
+    print(_("The plan {name} is closed.", name=name))
+
+
+def draw(
+    plan: Annotated[str, typer.Option("--plan", metavar="NAME", help="The plan to draw for.")],
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help="The same plan, seed and contacts give the same list.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be drawn; write nothing.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Draw what a plan still lacks of each advisor, and give it to its evaluators."""
+    from qa_core.metrics.query.sampling_frame import REASONS
+    from qa_core.quality import sampling
+    from qa_core.storage.records import store
+
+    store.require_ready()
+    result = sampling.draw(Viewer.SYSTEM, plan, seed, dry_run)
+    if as_json:
+        print_json(result.as_json())
+        return
+    drawn, short = len(result.drawn), sum(result.short.values())
+    print(ngettext("{n} contact drawn from {frame}.", "{n} contacts drawn from {frame}.", drawn, frame=result.frame))
+    for reason, count in result.excluded.items():
+        print(f"    {count:>9}  {_(REASONS[reason])}")
+    if short:
+        print(ngettext("{n} is missing:", "{n} are missing:", short))
+        for advisor, missing in result.short.items():
+            print(f"    {missing:>9}  {result.name_of(advisor)}")

@@ -1,0 +1,136 @@
+"""`settings` and `targets`: how numbers are counted, and what they should reach."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated
+
+import typer
+
+from qa_core.access.roles import Viewer
+from qa_core.base.errors import Misuse
+from qa_core.base.i18n import N_, _
+from qa_core.cli import print_json
+from qa_core.cli.options import parse_day, parse_pairs
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+Pair = Annotated[str, typer.Argument(metavar="NAME=VALUE")]
+
+
+def register(app: typer.Typer) -> None:
+    settings = typer.Typer(no_args_is_help=True, help="Settings that change numbers.")
+    settings.command("list")(list_settings)
+    settings.command("set")(set_setting)
+    app.add_typer(settings, name="settings")
+
+    targets = typer.Typer(no_args_is_help=True, help="What KPIs should reach.")
+    targets.command("list")(list_targets)
+    targets.command("set")(set_target)
+    targets.command("remove")(remove_target)
+    app.add_typer(targets, name="targets")
+
+
+def list_settings(as_json: Json = False) -> None:
+    """Every setting with its value today and the values chosen, each from its day on."""
+    from qa_core.centre import settings
+    from qa_core.storage.records import store
+
+    store.require_ready()
+    with store.reading() as session:
+        versions, today = settings.find_versions(session), settings.current(session)
+    rows = []
+    for entry in settings.ALL:
+        chosen = [
+            {"from": _iso(version.valid_from), "value": version.value, "set_by": version.set_by, "set_at": version.set_at.isoformat()}
+            for version in versions[entry.name]
+        ]
+        from_the_start = [] if chosen and chosen[0]["from"] is None else [{"from": None, "value": entry.default, "set_by": None, "set_at": None}]
+        value = getattr(today, entry.name)
+        rows.append({"name": entry.name, "value": value, "default": entry.default, "meaning": _(entry.meaning), "history": [*from_the_start, *chosen]})
+    if as_json:
+        print_json(rows)
+        return
+    for row in rows:
+        print(f"{row['name']} = {_say(row['value'])}\n    {row['meaning']}")
+        for version in row["history"] if any(version["set_by"] for version in row["history"]) else ():
+            since = _("from {day}", day=version["from"]) if version["from"] else _("always")
+            print(f"    {since}: {_say(version['value'])}" + (f" ({version['set_by']}, {version['set_at'][:10]})" if version["set_by"] else ""))
+
+
+def _say(value: float | int | str | None) -> str:
+    return _("not set") if value is None else str(value)
+
+
+def set_setting(
+    pair: Pair,
+    first: Annotated[str | None, typer.Option("--from", metavar="DATE", help="The day from which it holds; default: for all time.")] = None,
+) -> None:
+    """Choose a value; each contact is judged by the value in force on its own day."""
+    from qa_core.centre import settings
+    from qa_core.ingest.rules import change
+    from qa_core.storage.records import store
+
+    [(name, value)] = parse_pairs([pair])
+    first_day = parse_day(first)
+    store.require_ready()
+    with store.writing() as session:
+        settings.set_value(session, Viewer.SYSTEM, name, value, first_day)
+    print(f"{name} = {value or _('not set')}")
+    change.follow()
+
+
+def list_targets(as_json: Json = False) -> None:
+    """Every target: KPI, for what, from when to when, value."""
+    from qa_core.analysis import targets
+    from qa_core.metrics import formatting
+    from qa_core.metrics.kpis import BY_KEY
+    from qa_core.storage.records import store
+
+    store.require_ready()
+    found = targets.find_all(Viewer.SYSTEM)
+    if as_json:
+        print_json([target.as_json() for target in found])
+        return
+    for target in found:
+        scope = _("the whole centre") if target.dimension is None else f"{target.dimension} {target.name}"
+        days = " – ".join(_iso(day) or "…" for day in (target.starts_on, target.ends_on))
+        print(f"{target.id:5} {target.kpi:32} {formatting.value(target.value, BY_KEY[target.kpi].unit):>12}  {scope}  {days}")
+    if not found:
+        print(_("There are no targets."))
+
+
+def set_target(
+    pair: Annotated[str, typer.Argument(metavar="KPI=VALUE", help="A rate as 0.85 or 85%; times in seconds.")],
+    team: Annotated[str | None, typer.Option("--team", help="For one team.")] = None,
+    queue: Annotated[str | None, typer.Option("--queue", help="For one queue.")] = None,
+    site: Annotated[str | None, typer.Option("--site", help="For one site.")] = None,
+    first: Annotated[str | None, typer.Option("--from", metavar="DATE", help="The first day on which it holds; default: always.")] = None,
+    last: Annotated[str | None, typer.Option("--to", metavar="DATE", help="The last day on which it holds; default: until another one does.")] = None,
+) -> None:
+    """Say what a KPI should reach."""
+    from qa_core.analysis import targets
+    from qa_core.metrics.dimensions import Period
+    from qa_core.storage.records import store
+
+    store.require_ready()
+    scopes = [(dimension, name) for dimension, name in (("team", team), ("queue", queue), ("site", site)) if name is not None]
+    if len(scopes) > 1:
+        raise Misuse("two_scopes", N_("A target is for one team, one queue, one site or the whole centre; give one of --team, --queue and --site."))
+    [(kpi, text)] = parse_pairs([pair])
+    dimension, name = scopes[0] if scopes else (None, None)
+    target = targets.set_target(Viewer.SYSTEM, kpi, text, dimension, name, Period(parse_day(first), parse_day(last)))
+    print(_("Target {number} is set.", number=target.id))
+
+
+def remove_target(number: Annotated[int, typer.Argument(metavar="ID")]) -> None:
+    """Take a target away."""
+    from qa_core.analysis import targets
+    from qa_core.storage.records import store
+
+    store.require_ready()
+    targets.remove(Viewer.SYSTEM, number)
+    print(_("Target {number} is gone.", number=number))
+
+
+def _iso(day: date | None) -> str | None:
+    return None if day is None else day.isoformat()

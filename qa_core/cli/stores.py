@@ -1,0 +1,92 @@
+"""`init`, `demo` and `doctor`: the stores themselves."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from qa_core.access.roles import Role, Viewer
+from qa_core.base import environment
+from qa_core.base.i18n import _
+from qa_core.cli import DONE, REFUSED, print_json
+from qa_core.cli.imports import show_progress
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+
+
+def register(app: typer.Typer) -> None:
+    app.command("init")(init)
+    app.command("demo")(demo)
+    app.command("doctor")(doctor)
+
+
+def init(admin: Annotated[str | None, typer.Option("--admin", metavar="NAME", help="Make the first administrator.")] = None) -> None:
+    """Make the stores and secrets; run again, it changes nothing that is there."""
+    from qa_core.access import accounts
+    from qa_core.storage.records import store
+
+    here, is_new = environment.current(), not store.has_tables()
+    here.folder.mkdir(parents=True, exist_ok=True)
+    for name in environment.SECRETS:
+        environment.secret(name)
+    store.migrate()
+    if is_new:
+        from qa_core.analysis import alerts
+
+        alerts.add_suggested(Viewer.SYSTEM)
+    print(_("The stores are ready in {folder}.", folder=here.folder))
+    if admin:
+        password = accounts.add(Viewer.SYSTEM, admin, Role.ADMIN)
+        print(_("{name} is the administrator. One-time password, shown only now: {password}", name=admin, password=password))
+
+
+def demo(
+    months: Annotated[int, typer.Option(min=1, max=60)] = 18,
+    advisors: Annotated[int, typer.Option(min=6, max=2000)] = 60,
+    contacts: Annotated[int, typer.Option(min=100, max=20_000_000)] = 250_000,
+    seed: Annotated[int, typer.Option()] = 7,
+    remove: Annotated[bool, typer.Option("--remove", help="Take the demo centre away.")] = False,
+    if_empty: Annotated[bool, typer.Option("--if-empty", hidden=True)] = False,
+) -> None:
+    """Fill the stores with an invented centre, or take it away."""
+    from qa_core.cli import demo as centre
+    from qa_core.storage.records import store
+
+    store.migrate()
+    if remove:
+        centre.remove(Viewer.SYSTEM)
+        print(_("The demo centre is gone."))
+        return
+    if not if_empty or _is_empty() or centre.is_unfinished():
+        with show_progress() as progress:
+            centre.build(Viewer.SYSTEM, months=months, advisors=advisors, contacts=contacts, seed=seed, progress=progress)
+    sign_ins = centre.sign_ins()
+    if sign_ins:
+        print(_("A demo centre, its people invented. Sign in from this machine as:"))
+        for entry in sign_ins:
+            print(f"    {entry['role']:10} {entry['username']:12} {entry['password']}")
+
+
+def _is_empty() -> bool:
+    import sqlalchemy as sa
+
+    from qa_core.storage.records import store
+    from qa_core.storage.records.imports import ImportBatch
+    from qa_core.storage.records.people import Account
+
+    with store.reading() as session:
+        return not any(session.scalar(sa.select(sa.func.count()).select_from(table)) for table in (Account, ImportBatch))
+
+
+def doctor(as_json: Json = False) -> int:
+    """Check the health of the stores, and say what to do."""
+    from qa_core.cli import doctor as checks
+
+    found = checks.examine()
+    if as_json:
+        print_json({"ok": checks.is_well(found), "checks": [{"name": check.name, "state": check.state, "detail": check.detail} for check in found]})
+    else:
+        for check in found:
+            print(f"{check.state:5} {_(check.name)}: {check.detail}")
+    return DONE if checks.is_well(found) else REFUSED

@@ -1,0 +1,80 @@
+"""What the data protection officer reads of the journal: its rows, and whether its seals are unbroken."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from qa_core.access.roles import Permission, Viewer
+from qa_core.analysis import exports
+from qa_core.base.i18n import _, ngettext
+from qa_core.metrics import downloads
+from qa_core.metrics.spreadsheets import Sheet, make_file
+from qa_core.storage import audit_log
+from qa_core.storage.records import store
+from qa_core.storage.records.audit_log import JournalRow
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One act of the journal."""
+
+    seq: int
+    at: datetime
+    actor: str
+    action: str
+    object: str
+    reason: str
+    seal: str
+
+
+def find_entries(viewer: Viewer, actor: str = "", action: str = "", limit: int | None = 200) -> list[Entry]:
+    """The acts of that actor and kind (empty: of all), newest first."""
+    viewer.require(Permission.SEE_JOURNAL)
+    chosen = sa.select(JournalRow).order_by(JournalRow.seq.desc()).limit(limit)
+    if actor:
+        chosen = chosen.where(JournalRow.actor == actor)
+    if action:
+        chosen = chosen.where(JournalRow.action == action)
+    with store.reading() as session:
+        return [Entry(row.seq, datetime.fromisoformat(row.at), row.actor, row.action, row.object, row.reason, row.mac) for row in session.scalars(chosen)]
+
+
+def find_values(viewer: Viewer, column: str) -> list[str]:
+    """What stands in the column `actor` or `action`, to filter by."""
+    viewer.require(Permission.SEE_JOURNAL)
+    chosen = {"actor": JournalRow.actor, "action": JournalRow.action}[column]
+    with store.reading() as session:
+        return list(session.scalars(sa.select(chosen).distinct().order_by(chosen)))
+
+
+def verify_journal(viewer: Viewer) -> audit_log.Verification:
+    """Recompute every seal of the journal, and say in the journal that it was done."""
+    viewer.require(Permission.SEE_JOURNAL)
+    with store.reading() as session:
+        found = audit_log.verify(session)
+    with store.writing() as session:
+        audit_log.record(session, viewer.username, "journal_verified", f"{found.rows} rows", reason="ok" if found.ok else f"broken at {found.first_bad}")
+    return found
+
+
+def describe(found: audit_log.Verification) -> str:
+    """What a walk over the journal found, in a sentence."""
+    if found.ok:
+        return ngettext("{n} row, unbroken.", "{n} rows, unbroken.", found.rows)
+    if found.is_cut:
+        return _("The end is cut off: row {seq} was written and is not there any more. Compare with a backup.", seq=found.first_bad)
+    return _("Broken at row {seq}: it was changed, moved, or follows a missing one. Compare with your last anchor and a backup.", seq=found.first_bad)
+
+
+def build_file(viewer: Viewer, actor: str = "", action: str = "", form: str = "csv") -> downloads.Download:
+    """The journal as a file, seals included, oldest first; the names of its columns are those of the store, for a program that checks the seals."""
+    entries = reversed(find_entries(viewer, actor, action, limit=None))
+    rows = ((entry.seq, entry.at.isoformat(), entry.actor, entry.action, entry.object, entry.reason, entry.seal) for entry in entries)
+    about = [] if form == "csv" else [exports.say_exporter(viewer)]
+    return make_file(Sheet("journal", ("seq", "at", "actor", "action", "object", "reason", "seal"), rows, about), form)
+
+
+downloads.declare("journal", Permission.SEE_JOURNAL, build_file)

@@ -1,0 +1,222 @@
+"""Reading audio files: which they are, by content alone, how long, how loud along the way, and in a form that every browser plays."""
+
+from __future__ import annotations
+
+import os
+import re
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from qa_core.compliance.recordings import tags
+
+if TYPE_CHECKING:
+    import numpy
+    import soundfile
+
+PEAKS = 400
+LONGEST_SECONDS = 4 * 3600
+MOST_WAV_BYTES = 2**32 - 64
+UNKNOWN_LENGTH = 0x7FFF0000
+"""From here on the length in the head of a WAV says that its writer did not know it, and no more."""
+
+GSM_FRAME = 33
+RAW_GSM = {"format": "RAW", "subtype": "GSM610", "samplerate": 8000, "channels": 1}
+READ_BYTES = 64 * 1024
+
+
+class Unfit(Exception):
+    """The file cannot be kept: `reason` is not_audio, damaged_audio, image_attached or too_long."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class Audio:
+    """An audio file understood. `peaks`: the loudest sample of each of at most `PEAKS` slices, 0–100.
+
+    `frames` is None for what is kept as it is, without its tags: `head`, and the bytes of the file from `start` up to, not including, `end`. Anything else
+    is written as plain WAV of so many frames.
+    """
+
+    path: Path
+    media_type: str
+    seconds: float
+    peaks: tuple[int, ...]
+    rate: int
+    channels: int
+    frames: int | None = None
+    head: bytes = b""
+    start: int = 0
+    end: int = 0
+
+
+def is_audio(path: Path) -> bool:
+    """Whether that file begins as audio does."""
+    with path.open("rb") as file:
+        head = file.read(READ_BYTES)
+    try:
+        _recognise(path, head)
+    except Unfit as unfit:
+        return unfit.reason != "not_audio"
+    return True
+
+
+def examine(path: Path) -> Audio:
+    """Recognise a file and read it through, block by block. Raises Unfit, OSError."""
+    with path.open("rb") as file:
+        head = file.read(READ_BYTES)
+    kind, skip = _recognise(path, head)
+    with _opened(path, kind) as sound:
+        if kind == "wav" and _is_cut(sound.extra_info):
+            raise Unfit("damaged_audio")
+        frames, loudest = _read_through(sound)
+        rate, channels, promised = sound.samplerate, sound.channels, sound.frames
+    if not frames or (kind == "flac" and frames < promised):
+        raise Unfit("damaged_audio")
+    if kind in ("wav", "gsm"):
+        if frames * channels * 2 > MOST_WAV_BYTES:
+            raise Unfit("too_long")
+        return Audio(path, "audio/wav", frames / rate, _slices(loudest), rate, channels, frames)
+    media_type = {"mp3": "audio/mpeg", "ogg": "audio/ogg", "flac": "audio/flac"}[kind]
+    head, start, end = _leave_tags(path, kind, skip)
+    return Audio(path, media_type, frames / rate, _slices(loudest), rate, channels, None, head, start, end)
+
+
+def read(audio: Audio) -> Iterator[bytes]:
+    """The audio as it is kept, block by block: MP3, OGG and FLAC without their tags, all else as WAV with 16 bits, nothing but the sound in it."""
+    if audio.frames is None:
+        yield audio.head
+        with audio.path.open("rb") as file:
+            file.seek(audio.start)
+            left = audio.end - audio.start
+            while left > 0 and (block := file.read(min(left, READ_BYTES))):
+                left -= len(block)
+                yield block
+        return
+    size = audio.frames * audio.channels * 2
+    frame_bytes = audio.channels * 2
+    form = struct.pack("<IHHIIHH", 16, 1, audio.channels, audio.rate, audio.rate * frame_bytes, frame_bytes, 16)
+    yield b"RIFF" + struct.pack("<I", 36 + size) + b"WAVEfmt " + form + b"data" + struct.pack("<I", size)
+    with audio.path.open("rb") as file:
+        kind, _skip = _recognise(audio.path, file.read(READ_BYTES))
+    with _opened(audio.path, kind) as sound:
+        left = audio.frames
+        while left:
+            block = sound.read(min(left, READ_BYTES // frame_bytes or 1), dtype="int16", always_2d=True)
+            if not len(block):
+                raise Unfit("damaged_audio")
+            left -= len(block)
+            yield block.astype("<i2").tobytes()
+
+
+def _recognise(path: Path, head: bytes) -> tuple[str, int]:
+    """wav, flac, ogg, mp3 or gsm, and how many bytes stand before the audio. A name or an extension says nothing."""
+    if head[:4] in (b"RIFF", b"RF64") and head[8:12] == b"WAVE":
+        return "wav", 0
+    if head.startswith(b"fLaC"):
+        if any(kind == 6 for kind in _flac_blocks(head)):
+            raise Unfit("image_attached")
+        return "flac", 0
+    if head.startswith(b"OggS"):
+        if not head[28:].startswith((b"\x01vorbis", b"OpusHead", b"\x7fFLAC")) or b"theora" in head:
+            raise Unfit("not_audio")
+        if b"METADATA_BLOCK_PICTURE" in head.upper():
+            raise Unfit("image_attached")
+        return "ogg", 0
+    skip = _tag_bytes(head)
+    if skip or _is_mpeg_frame(head):
+        with path.open("rb") as file:
+            file.seek(skip)
+            if not _is_mpeg_frame(file.read(4)):
+                raise Unfit("not_audio" if not skip else "damaged_audio")
+        return "mp3", skip
+    if head and all(byte >> 4 == 0xD for byte in head[::GSM_FRAME]):
+        if path.stat().st_size % GSM_FRAME:
+            raise Unfit("damaged_audio")
+        return "gsm", 0
+    raise Unfit("not_audio" if head else "damaged_audio")
+
+
+def _leave_tags(path: Path, kind: str, skip: int) -> tuple[bytes, int, int]:
+    """What is kept of a file whose form stays: a head made anew, and the bytes from where to where."""
+    try:
+        if kind == "mp3":
+            return b"", skip, tags.find_mpeg_sound(path, skip)
+        head, start = tags.read_flac_head(path) if kind == "flac" else tags.read_ogg_head(path)
+    except tags.Misshapen as error:
+        raise Unfit("damaged_audio") from error
+    return head, start, path.stat().st_size
+
+
+def _tag_bytes(head: bytes) -> int:
+    """The length of the ID3 tag at the beginning, which may name people and hold pictures."""
+    if not head.startswith(b"ID3") or len(head) < 10:
+        return 0
+    size = 0
+    for byte in head[6:10]:
+        size = size << 7 | byte & 0x7F
+    return 10 + size + (10 if head[5] & 0x10 else 0)
+
+
+def _is_mpeg_frame(head: bytes) -> bool:
+    """Whether these bytes begin a frame of MPEG audio, layer III."""
+    if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
+        return False
+    version, layer, bit_rate, sample_rate = head[1] >> 3 & 3, head[1] >> 1 & 3, head[2] >> 4, head[2] >> 2 & 3
+    return version != 1 and layer == 1 and bit_rate not in (0, 15) and sample_rate != 3
+
+
+def _flac_blocks(head: bytes) -> Iterator[int]:
+    position, is_last = 4, False
+    while not is_last and position + 4 <= len(head):
+        is_last, kind = bool(head[position] & 0x80), head[position] & 0x7F
+        yield kind
+        position += 4 + int.from_bytes(head[position + 1 : position + 4], "big")
+
+
+@contextmanager
+def _opened(path: Path, kind: str) -> Iterator[soundfile.SoundFile]:
+    # Only here: who plays what is stored needs no decoder. By number, because of a file with a name the library goes by its ending.
+    import soundfile
+
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        with soundfile.SoundFile(descriptor, closefd=False, **(RAW_GSM if kind == "gsm" else {})) as sound:
+            yield sound
+    except soundfile.LibsndfileError as error:
+        raise Unfit("damaged_audio") from error
+    finally:
+        os.close(descriptor)
+
+
+def _is_cut(log: str) -> bool:
+    """Whether the head of a WAV promises more samples than the file has."""
+    return any(int(there) < int(promised) < UNKNOWN_LENGTH for promised, there in re.findall(r"data : (\d+) \(should be (\d+)\)", log))
+
+
+def _read_through(sound: soundfile.SoundFile) -> tuple[int, numpy.ndarray]:
+    """The frames that can really be read, and the loudest sample of each two-hundredth of a second."""
+    import numpy
+
+    window, frames = max(sound.samplerate // 200, 1), 0
+    loudest: list[numpy.ndarray] = []
+    while len(block := sound.read(window * 1000, dtype="float32", always_2d=True)):
+        frames += len(block)
+        if frames > LONGEST_SECONDS * sound.samplerate:
+            raise Unfit("too_long")
+        loud = numpy.nan_to_num(numpy.abs(block).max(axis=1))
+        loudest.append(numpy.maximum.reduceat(loud, range(0, len(loud), window)))
+    return frames, numpy.concatenate(loudest or [numpy.empty(0)])
+
+
+def _slices(loudest: numpy.ndarray) -> tuple[int, ...]:
+    count = min(PEAKS, len(loudest))
+    edges = [position * len(loudest) // count for position in range(count + 1)]
+    return tuple(min(round(100 * float(loudest[start:end].max())), 100) for start, end in pairwise(edges))

@@ -1,0 +1,45 @@
+"""Who listened to an advisor's calls, when, what for and why: for the advisor themself (R8)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import sqlalchemy as sa
+
+from qa_core.access.roles import Permission, Viewer
+from qa_core.base.errors import AccessDenied
+from qa_core.storage.records import store
+from qa_core.storage.records.listening import Playback, Recording
+from qa_core.storage.records.people import Account
+
+
+@dataclass(frozen=True)
+class Listening:
+    """One listening to a call of that `local_day`, by a person under their name; `purpose` and `reason` as they were entered."""
+
+    source_system: str
+    contact_id: str
+    local_day: date
+    played_at: datetime
+    listener: str
+    purpose: str
+    reason: str
+
+
+def find_own(viewer: Viewer, limit: int = 200) -> list[Listening]:
+    """The listenings of others to the viewer's calls, newest first."""
+    viewer.require(Permission.SEE_OWN_QUALITY)
+    if not viewer.advisor_id:
+        raise AccessDenied()
+    statement = (
+        sa.select(Playback.source_system, Playback.contact_id, Recording.local_day, Playback.played_at)
+        .add_columns(sa.func.coalesce(Account.display_name, Playback.username), Playback.purpose, Playback.reason)
+        .join(Recording, Recording.id == Playback.recording_id)
+        .outerjoin(Account, Account.username == Playback.username)
+        .where(viewer.scope(Playback.__table__), Playback.username != viewer.username)
+        .order_by(Playback.played_at.desc(), Playback.id.desc())
+        .limit(limit)
+    )
+    with store.reading() as session:
+        return [Listening(*row) for row in session.execute(statement)]

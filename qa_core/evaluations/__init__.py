@@ -1,5 +1,0 @@
-"""Evaluations: taken in from files, made by evaluators, answered by advisors. The only writer of them, in one transaction with the journal."""
-
-from qa_core.evaluations.importing import ImportedEvaluation, Intake, Mark, find_later_batch, restore
-
-__all__ = ["ImportedEvaluation", "Intake", "Mark", "find_later_batch", "restore"]

@@ -1,0 +1,241 @@
+"""The bytes of a file, unpacked on the way where it is a gzip or zip: never written anywhere, never more than the limits allow."""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import io
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import BinaryIO
+
+from qa_core.base.errors import Refusal
+from qa_core.base.i18n import N_
+
+GZIP, ZIP, EMPTY_ZIP = b"\x1f\x8b", b"PK\x03\x04", b"PK\x05\x06"
+BLOCK = 4 << 20
+LONGEST_LINE = 16 << 20
+LARGEST_UNPACKED = 16 << 30
+LARGEST_RATIO = 300
+RATIO_MATTERS_FROM = 32 << 20
+_WORKBOOKS = ("xl/", "content.xml", "[content_types].xml")
+_MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+
+
+@dataclass(frozen=True)
+class Content:
+    """What one file holds. `member`: its name inside the zip it is packed in; `encoding`: the one asked for."""
+
+    path: Path
+    packing: str | None = None
+    member: str | None = None
+    encoding: str | None = None
+
+    @property
+    def name(self) -> str:
+        return self.member or self.path.name
+
+    @cached_property
+    def size(self) -> int:
+        return self.path.stat().st_size
+
+    @cached_property
+    def unpacked_size(self) -> int:
+        """How many bytes it unpacks to, as far as the packing says; for progress alone."""
+        if self.packing == "zip":
+            with zipfile.ZipFile(self.path) as archive:
+                return max(1, archive.getinfo(self.member).file_size)
+        if self.packing == "gzip":
+            with self.path.open("rb") as file:
+                file.seek(-4, io.SEEK_END)
+                return max(self.size, int.from_bytes(file.read(4), "little"))
+        return max(1, self.size)
+
+    def open(self) -> BinaryIO:
+        """The bytes from the start. Reading them raises Refusal where they are damaged or unpack beyond the limits."""
+        if self.packing is None:
+            return self.path.open("rb")
+        return io.BufferedReader(_Unpacked(self), BLOCK)
+
+    def read_start(self, count: int) -> bytes:
+        """The first bytes."""
+        with self.open() as file:
+            return file.read(count)
+
+    def decode_start(self, start: bytes) -> str | None:
+        """The beginning as text; None when it is none."""
+        mark = next((name for mark, name in _MARKS if start.startswith(mark)), None)
+        if mark is None and b"\x00" in start[:4096]:
+            return None
+        decoder = codecs.getincrementaldecoder(self.encoding or mark or "utf-8")(errors="strict")
+        try:
+            return decoder.decode(start)
+        except (UnicodeDecodeError, UnicodeError):
+            return start.decode("cp1252", errors="replace")
+
+    def pieces(self) -> Iterator[tuple[str, float]]:
+        """The text in pieces of any length, cut anywhere, and what share is behind each."""
+        mark = next((name for mark, name in _MARKS if self.read_start(4).startswith(mark)), None)
+        decoder = codecs.getincrementaldecoder(self.encoding or mark or "utf-8")(errors="replace")
+        with self.open() as file:
+            while block := file.read(BLOCK):
+                yield decoder.decode(block), min(1.0, file.tell() / self.unpacked_size)
+        yield decoder.decode(b"", final=True), 1.0
+
+    def blocks(self) -> Iterator[tuple[str, float]]:
+        """The text in blocks of whole lines, and what share is behind each; bytes that are no UTF-8 are read as Windows-1252."""
+        mark = next((name for mark, name in _MARKS if self.read_start(4).startswith(mark)), None)
+        encoding = self.encoding or mark
+        with self.open() as file:
+
+            def share() -> float:
+                return min(1.0, file.tell() / self.unpacked_size)
+
+            if encoding:
+                yield from _text_blocks(io.TextIOWrapper(file, encoding=encoding, errors="replace", newline=""), share)
+                return
+            rest = b""
+            while block := file.read(BLOCK):
+                block = rest + block
+                cut = block.rfind(b"\n") + 1
+                if not cut and len(block) > LONGEST_LINE:
+                    raise Refusal(
+                        "no_lines",
+                        N_("{name} has a line of more than {size} million characters: it is no table and no log."),
+                        name=self.name,
+                        size=LONGEST_LINE >> 20,
+                    )
+                block, rest = (block[:cut], block[cut:]) if cut else (b"", block)
+                if block:
+                    yield _decode(block), share()
+            if rest:
+                yield _decode(rest), 1.0
+
+    @cached_property
+    def ends_with_newline(self) -> bool:
+        """Whether the last line is finished."""
+        last = b""
+        with self.open() as file:
+            if self.packing is None and self.size:
+                file.seek(-1, io.SEEK_END)
+            while block := file.read(BLOCK):
+                last = block[-1:]
+        return last in (b"\n", b"\r", b"\x00")
+
+
+def open_content(path: Path, encoding: str | None = None) -> Content:
+    """Find out whether and how a file is packed. Raises Refusal for a zip that does not hold exactly one file."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(4)
+    except OSError as error:
+        raise Refusal("unreadable_file", N_("{name} cannot be opened: {reason}."), name=path.name, reason=error.strerror or "unknown") from error
+    if start.startswith(GZIP):
+        return Content(path, "gzip", path.name.removesuffix(".gz"), encoding)
+    if start == EMPTY_ZIP:
+        raise Refusal("empty_file", N_("{name} is empty. Export it again and try once more."), name=path.name)
+    if start != ZIP:
+        return Content(path, encoding=encoding)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            entries = [entry for entry in archive.infolist() if not entry.is_dir()]
+    except (zipfile.BadZipFile, OSError, ValueError) as error:
+        raise damaged_archive(path) from error
+    if any(entry.filename.lower().startswith(_WORKBOOKS) for entry in entries):
+        return Content(path, encoding=encoding)
+    files = [entry for entry in entries if not entry.filename.startswith("__MACOSX/") and not entry.filename.rsplit("/", 1)[-1].startswith(".")]
+    if len(files) != 1:
+        raise Refusal(
+            "several_files" if files else "empty_file",
+            N_("{name} holds {count} files: {seen}. Unpack it and import them one by one.")
+            if files
+            else N_("{name} is empty. Export it again and try once more."),
+            name=path.name,
+            count=len(files),
+            seen=", ".join(entry.filename for entry in files[:10]),
+        )
+    if files[0].flag_bits & 1:
+        raise Refusal("locked_file", N_("{name} is locked with a password. Save it without one and import that."), name=path.name)
+    if files[0].file_size > LARGEST_UNPACKED or (
+        files[0].file_size > RATIO_MATTERS_FROM and files[0].file_size > LARGEST_RATIO * max(1, files[0].compress_size)
+    ):
+        raise too_large_archive(path)
+    return Content(path, "zip", files[0].filename, encoding)
+
+
+class _Unpacked(io.RawIOBase):
+    """An unpacking file that stops when it gives more than could be meant."""
+
+    def __init__(self, content: Content) -> None:
+        self._content, self._given = content, 0
+        self._raw = content.path.open("rb")
+        self._archive = None
+        if content.packing == "gzip":
+            self._file: BinaryIO = gzip.GzipFile(fileobj=self._raw)
+        else:
+            self._archive = zipfile.ZipFile(self._raw)
+            self._file = self._archive.open(content.member)
+
+    def readable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._given
+
+    def readinto(self, buffer: memoryview) -> int:
+        try:
+            data = self._file.read(len(buffer))
+        except (zipfile.BadZipFile, gzip.BadGzipFile, EOFError, zlib.error, NotImplementedError, RuntimeError) as error:
+            raise damaged_archive(self._content.path) from error
+        buffer[: len(data)] = data
+        self._given += len(data)
+        if self._given > LARGEST_UNPACKED or (self._given > RATIO_MATTERS_FROM and self._given > LARGEST_RATIO * self._content.size):
+            raise too_large_archive(self._content.path)
+        return len(data)
+
+    def close(self) -> None:
+        self._file.close()
+        if self._archive is not None:
+            self._archive.close()
+        self._raw.close()
+        super().close()
+
+
+def too_large_archive(path: Path) -> Refusal:
+    return Refusal(
+        "archive_too_large", N_("{name} unpacks to far more than its size: it is not read. Unpack it yourself and import what it holds."), name=path.name
+    )
+
+
+def damaged_archive(path: Path) -> Refusal:
+    return Refusal("damaged_file", N_("{name} is damaged or was cut short: it cannot be unpacked. Export it again."), name=path.name)
+
+
+def _decode(block: bytes) -> str:
+    try:
+        return block.decode("utf-8")
+    except UnicodeDecodeError:
+        return "\n".join(_decode_line(line) for line in block.split(b"\n"))
+
+
+def _decode_line(line: bytes) -> str:
+    try:
+        return line.decode("utf-8")
+    except UnicodeDecodeError:
+        return line.decode("cp1252", errors="replace")
+
+
+def _text_blocks(file: io.TextIOWrapper, share: Callable[[], float]) -> Iterator[tuple[str, float]]:
+    rest = ""
+    while block := file.read(BLOCK):
+        block = rest + block
+        cut = block.rfind("\n") + 1
+        block, rest = (block[:cut], block[cut:]) if cut else ("", block)
+        if block:
+            yield block, share()
+    if rest:
+        yield rest, 1.0

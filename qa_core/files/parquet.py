@@ -1,0 +1,61 @@
+"""Parquet files as flat records of text: read batch by batch, nested values joined with dots."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from qa_core.base.errors import Refusal
+from qa_core.base.i18n import N_
+from qa_core.files.archives import Content
+from qa_core.files.json_documents import Records, flatten
+
+ROWS_AT_ONCE = 10_000
+
+
+def open_records(content: Content) -> Records:
+    """The rows of a Parquet file. Raises Refusal where it is damaged, or packed once more."""
+    if content.packing:
+        raise Refusal("packed_parquet", N_("{name} is a Parquet file inside an archive. Unpack it and import that."), name=content.name)
+    try:
+        with pq.ParquetFile(content.path) as file:
+            schema, count = file.schema_arrow, file.metadata.num_rows
+    except (pa.ArrowInvalid, OSError) as error:
+        raise _damaged(content) from error
+    names: dict[str, None] = {}
+    for item in schema:
+        names |= dict.fromkeys(_names(item))
+    return Records(tuple(names), count, lambda: _read(content), N_("read as Parquet: {count} rows"))
+
+
+def _names(item: pa.Field, before: str = "") -> list[str]:
+    name = before + item.name
+    return [name] if not pa.types.is_struct(item.type) else [inner for part in item.type.fields for inner in _names(part, f"{name}.")]
+
+
+def _read(content: Content) -> Iterator[dict[str, str]]:
+    try:
+        with pq.ParquetFile(content.path) as file:
+            for batch in file.iter_batches(ROWS_AT_ONCE):
+                for row in batch.to_pylist():
+                    yield flatten({name: _plain(value) for name, value in row.items()})
+    except (pa.ArrowInvalid, OSError) as error:
+        raise _damaged(content) from error
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _plain(part) for name, part in value.items()}
+    if isinstance(value, datetime):
+        return value.isoformat(sep=" ")
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    return value.decode("utf-8", errors="replace") if isinstance(value, bytes) else value
+
+
+def _damaged(content: Content) -> Refusal:
+    return Refusal("damaged_file", N_("{name} is damaged or was cut short: it cannot be opened as Parquet. Export it again."), name=content.name)

@@ -1,0 +1,375 @@
+"""From a file to rows of text cells: what it is, its encoding, its delimiter, its sheet; read again from the start as often as asked."""
+
+from __future__ import annotations
+
+import codecs
+import collections
+import csv
+import io
+import itertools
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, BinaryIO
+
+from qa_core.base.errors import Refusal
+from qa_core.base.i18n import N_
+from qa_core.files import json_documents, parquet, workbooks
+from qa_core.files.archives import ZIP, Content
+from qa_core.files.json_documents import Records
+from qa_core.files.options import ImportOptions
+from qa_core.ingest.load.staged import Decision
+
+DELIMITERS = (";", ",", "\t", "|", "^", "~")
+DELIMITER_NAMES = {";": "semicolon", ",": "comma", "\t": "tab", "|": "bar", "^": "caret", "~": "tilde"}
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_OLD_ENCODINGS = ("cp1252", "iso8859-15", "mac_roman", "cp850")
+_USUAL = frozenset("éèêëàâäîïôöùûüçœæÉÈÊÀÂÇÎÔŒ€’‘“”«»–…°·áíóúñßåøæÄÖÜ\u00a0")
+_FRENCH = frozenset("éèêàçùôî’")
+FEW_NULS = 0.05
+SAMPLE_LINES = 200
+LONGEST_CELL = 200_000
+BLOCK = 1 << 20
+OLE, PARQUET = b"\xd0\xcf\x11\xe0", b"PAR1"
+OTHER_TYPES = (
+    (b"%PDF", "PDF"),
+    (b"\x89PNG", "PNG"),
+    (b"\xff\xd8\xff", "JPEG"),
+    (b"GIF8", "GIF"),
+    (b"RIFF", "WAV"),
+    (b"ID3", "MP3"),
+    (b"OggS", "Ogg"),
+    (b"Rar!", "RAR"),
+    (b"7z\xbc\xaf", "7z"),
+    (b"SQLite format 3", "SQLite"),
+    (b"\x7fELF", "program"),
+)
+
+csv.field_size_limit(LONGEST_CELL)
+
+
+@dataclass
+class Source:
+    """One text or sheet. `open_text` starts again from the first line; `line_offset` is added to line numbers (sheets that start lower).
+
+    `open_bytes` is there when the bytes can be cut at line ends, which is faster.
+    """
+
+    open_text: Callable[[], tuple[Iterator[str], Callable[[], float]]]
+    open_bytes: Callable[[], BinaryIO] | None
+    encoding: str
+    size: int
+    delimiter: str
+    line_offset: int
+    decisions: list[Decision]
+    ends_with_newline: bool = True
+
+    def refuse_unclosed(self, line: int) -> Refusal:
+        """The refusal for a quotation mark that swallows the rest of the file."""
+        return Refusal(
+            "unclosed_quote",
+            N_("On line {line} a quotation mark is opened and never closed: the rows behind it would be lost. Correct that line and try again."),
+            line=line,
+        )
+
+    @contextmanager
+    def explained(self, reader: Any) -> Iterator[None]:
+        """What a `csv.reader` cannot read is a quote never closed."""
+        try:
+            yield
+        except csv.Error as error:
+            raise Refusal(
+                "unclosed_quote",
+                N_(
+                    "Near line {line} a cell is longer than {size} characters: a quotation mark is probably opened and never closed. Correct that line "
+                    "and try again."
+                ),
+                line=reader.line_num,
+                size=LONGEST_CELL,
+            ) from error
+
+    def sample(self, count: int) -> list[tuple[int, list[str]]]:
+        """The first rows, each with the line of the text on which it ends."""
+        lines, _share = self.open_text()
+        reader = csv.reader(lines, delimiter=self.delimiter, skipinitialspace=self.delimiter != "\t")
+        with self.explained(reader), closing(lines):
+            return [(reader.line_num, row) for row in islice(reader, count)]
+
+
+def open_source(content: Content, options: ImportOptions, prefers: Callable[[list[list[str]]], int]) -> Source:
+    """Find out how to read a file. `prefers` scores the first rows of a sheet by how many headers it knows.
+
+    Raises Refusal when the file is empty, of another type, or a workbook beyond the limits.
+    """
+    start = content.read_start(8192)
+    if not start:
+        raise Refusal("empty_file", N_("{name} is empty. Export it again and try once more."), name=content.name)
+    if start.startswith((ZIP, OLE)):
+        return _open_workbook(content, options, prefers)
+    if start.startswith(PARQUET):
+        return _open_records(content, parquet.open_records(content))
+    _refuse_other_types(content, start)
+    text = content.decode_start(start)
+    if text is not None and text.lstrip("\ufeff \t\r\n")[:1] in ("{", "["):
+        return _open_records(content, json_documents.open_records(content))
+    return _open_text(content, options)
+
+
+def _refuse_other_types(content: Content, start: bytes) -> None:
+    for magic, name in OTHER_TYPES:
+        if start.startswith(magic):
+            raise wrong_type(content, name)
+    if start.count(b"\x00") > FEW_NULS * len(start) and not start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) and not _find_wide(start):
+        raise wrong_type(content, "binary")
+    text = start.lstrip(codecs.BOM_UTF8).lstrip()
+    if text[:1] == b"<" and text[:200].lower().startswith((b"<html", b"<!doctype", b"<?xml", b"<table")):
+        raise wrong_type(content, "HTML or XML")
+
+
+def _find_wide(start: bytes) -> str | None:
+    """UTF-16 without its mark: in text of Latin letters every second byte is zero."""
+    even, odd = start[0:512:2].count(0), start[1:512:2].count(0)
+    most = 0.8 * len(start[0:512:2])
+    return "utf-16-le" if odd > most and not even else "utf-16-be" if even > most and not odd else None
+
+
+def wrong_type(content: Content, name: str) -> Refusal:
+    return Refusal("wrong_file_type", N_("{name} is a file of type {type}. Export it as CSV or XLSX and import that."), name=content.name, type=name)
+
+
+def _open_workbook(content: Content, options: ImportOptions, prefers: Callable[[list[list[str]]], int]) -> Source:
+    sheet, decisions = workbooks.choose_sheet(content, options.sheet, prefers)
+    first_row, cells = workbooks.read_sheet(content, sheet)
+
+    def open_text() -> tuple[Iterator[str], Callable[[], float]]:
+        raw = io.BytesIO(cells)
+        return io.TextIOWrapper(raw, encoding="utf-8", newline=""), lambda: raw.tell() / max(1, len(cells))
+
+    return Source(open_text, lambda: io.BytesIO(cells), "utf-8", len(cells), ",", first_row, decisions)
+
+
+def _open_records(content: Content, records: Records) -> Source:
+    """Records with named values as the text of a table: the names on its first line."""
+
+    def lines(written: list[int]) -> Iterator[str]:
+        line = io.StringIO()
+        writer = csv.writer(line, lineterminator="\n")
+        writer.writerow(records.names)
+        for number, record in enumerate(records.read()):
+            yield line.getvalue()
+            line.seek(0)
+            line.truncate()
+            # One line of text is one record, whatever stands in its cells.
+            writer.writerow([" ".join(record[name].splitlines()) if name in record else "" for name in records.names])
+            written[0] = number
+        yield line.getvalue()
+
+    def open_text() -> tuple[Iterator[str], Callable[[], float]]:
+        written = [0]
+        return lines(written), lambda: written[0] / max(1, records.count)
+
+    return Source(open_text, None, "utf-8", content.unpacked_size, ",", 0, [Decision("file", records.decision, "", _places(count=records.count))])
+
+
+def _open_text(content: Content, options: ImportOptions) -> Source:
+    encoding, decisions = _find_encoding(content, options)
+    nuls = 0 if encoding.startswith(("utf-16", "utf-32")) else _count_nuls(content)
+    has_nuls = nuls > 0
+    if has_nuls:
+        decisions.append(Decision("file", N_("zero bytes are left out"), N_("{count} zero bytes among the text"), _places(count=nuls)))
+
+    def open_bytes() -> BinaryIO:
+        return io.BufferedReader(_WithoutNuls(content.open())) if has_nuls else content.open()
+
+    def open_text() -> tuple[Iterator[str], Callable[[], float]]:
+        raw = open_bytes()
+        lines = _decode_each_line(raw) if encoding == "mixed" else io.TextIOWrapper(raw, encoding=encoding, errors="replace", newline="")
+        return lines, lambda: 1.0 if raw.closed else raw.tell() / content.unpacked_size
+
+    lines, _share = open_text()
+    sample = [line for line, _n in zip(lines, range(SAMPLE_LINES), strict=False)]
+    lines.close()
+    if not any(line.strip() for line in sample):
+        raise Refusal("empty_file", N_("{name} is empty. Export it again and try once more."), name=content.name)
+    delimiter = _given_delimiter(options.delimiter) or find_delimiter(sample)
+    decisions.append(
+        Decision(
+            "file",
+            N_("read as text in {encoding}, cells separated by: {delimiter}"),
+            "",
+            _places(encoding=encoding, delimiter=DELIMITER_NAMES.get(delimiter, delimiter)),
+        )
+    )
+    by_bytes = encoding in ("utf-8", "utf-8-sig", "ascii", "cp1252")
+    return Source(
+        open_text, open_bytes if by_bytes else None, encoding.removesuffix("-sig"), content.unpacked_size, delimiter, 0, decisions, content.ends_with_newline
+    )
+
+
+def _places(**places: Any) -> tuple[tuple[str, Any], ...]:
+    return tuple(places.items())
+
+
+def _given_delimiter(name: str | None) -> str | None:
+    if not name:
+        return None
+    named = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "bar": "|", "pipe": "|"}.get(name.lower(), name)
+    if len(named) != 1:
+        raise Refusal("bad_delimiter", N_("The delimiter is one character, or tab; {value} is not."), value=name)
+    return named
+
+
+def find_delimiter(lines: list[str]) -> str:
+    """The delimiter under which the most lines have the same number of cells, the more cells the better; comma when none separates."""
+    best, best_score = ",", 0.0
+    for delimiter in DELIMITERS:
+        # A quote that is never closed spoils its own line, not the sample.
+        pieces = [lines] if all(line.count('"') % 2 == 0 for line in lines) else [[line] for line in lines]
+        rows = itertools.chain.from_iterable(csv.reader(piece, delimiter=delimiter, skipinitialspace=delimiter != "\t") for piece in pieces)
+        try:
+            widths = collections.Counter(len(row) for row in rows if any(row))
+        except csv.Error:
+            continue
+        widths.pop(1, None)
+        if not widths:
+            continue
+        width, count = max(widths.items(), key=lambda item: (item[1], item[0]))
+        score = count / max(1, len(lines)) * (width - 1) ** 0.5
+        if score > best_score:
+            best, best_score = delimiter, score
+    return best
+
+
+def _find_encoding(content: Content, options: ImportOptions) -> tuple[str, list[Decision]]:
+    with content.open() as file:
+        start = file.read(4)
+    if options.encoding:
+        return _check_encoding(content, options.encoding), []
+    for mark, name in _MARKS:
+        if start.startswith(mark):
+            if name == "utf-8-sig" and not _decodes(content, "utf-8"):
+                break
+            return name, []
+    wide = _find_wide(content.read_start(512))
+    if wide:
+        return wide, []
+    if _decodes(content, "utf-8"):
+        return "utf-8", []
+    good, other = _count_lines_beyond_ascii(content)
+    if not good:
+        return _find_old_encoding(content)
+    return "mixed", [
+        Decision(
+            "file",
+            N_("two encodings are mixed: each line is read as UTF-8 where that is possible, else as Windows-1252; --encoding reads the whole in one"),
+            N_("{good} lines are UTF-8, {other} are not"),
+            _places(good=good, other=other),
+        )
+    ]
+
+
+def _find_old_encoding(content: Content) -> tuple[str, list[Decision]]:
+    """Of the encodings of one byte a letter, the one whose letters people write; Windows-1252 where none is better."""
+    beyond = bytes(byte for byte in content.read_start(1 << 20) if byte > 127)
+    usual = {name: sum((letter in _USUAL) + (letter in _FRENCH) for letter in beyond.decode(name, errors="replace")) for name in _OLD_ENCODINGS}
+    best = max(_OLD_ENCODINGS, key=lambda name: usual[name])
+    if best == "cp1252" or usual["cp1252"] == usual[best]:
+        return "cp1252", []
+    places = _places(encoding=best, count=sum(letter in _USUAL for letter in beyond.decode(best, errors="replace")), total=len(beyond))
+    found = N_("{count} of {total} letters beyond ASCII are common ones then; --encoding says otherwise")
+    return best, [Decision("file", N_("read in the encoding {encoding}"), found, places)]
+
+
+def _count_nuls(content: Content) -> int:
+    count = 0
+    with content.open() as file:
+        while block := file.read(BLOCK):
+            count += block.count(b"\x00")
+    return count
+
+
+class _WithoutNuls(io.RawIOBase):
+    """A file without its zero bytes, which a broken export leaves among the text."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+
+    def readable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def readinto(self, buffer: memoryview) -> int:
+        while data := self._file.read(len(buffer)):
+            kept = data.replace(b"\x00", b"")
+            if kept:
+                buffer[: len(kept)] = kept
+                return len(kept)
+        return 0
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+def _check_encoding(content: Content, name: str) -> str:
+    try:
+        codecs.lookup(name)
+    except LookupError as error:
+        raise Refusal(
+            "unknown_encoding", N_("{value} is not an encoding; try utf-8 or cp1252."), options=("--encoding utf-8", "--encoding cp1252"), value=name
+        ) from error
+    if not _decodes(content, name):
+        raise Refusal(
+            "wrong_encoding",
+            N_("{name} is not written in {value}; leave --encoding out to let it be found."),
+            options=("--encoding utf-8", "--encoding cp1252"),
+            name=content.name,
+            value=name,
+        )
+    found = codecs.lookup(name).name
+    return "utf-8-sig" if found == "utf-8" else found
+
+
+def _decodes(content: Content, encoding: str) -> bool:
+    decoder = codecs.getincrementaldecoder(encoding)()
+    try:
+        with content.open() as file:
+            while block := file.read(BLOCK):
+                decoder.decode(block)
+        # A file cut in the middle of a letter still is in that encoding.
+        return True
+    except UnicodeDecodeError:
+        return False
+
+
+def _count_lines_beyond_ascii(content: Content) -> tuple[int, int]:
+    good = other = 0
+    with content.open() as file:
+        for line in file:
+            if not line.isascii():
+                try:
+                    line.decode("utf-8")
+                    good += 1
+                except UnicodeDecodeError:
+                    other += 1
+    return good, other
+
+
+def _decode_each_line(raw: BinaryIO) -> Iterator[str]:
+    with raw:
+        for number, line in enumerate(raw):
+            if not number:
+                line = line.removeprefix(codecs.BOM_UTF8)
+            try:
+                yield line.decode("utf-8")
+            except UnicodeDecodeError:
+                yield line.decode("cp1252", errors="replace")

@@ -1,0 +1,77 @@
+"""The beginning of a file, as the recognisers of platforms look at it: lines, rows of cells, or the first objects of a JSON document."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from qa_core.files.archives import Content
+from qa_core.files.json_documents import Documents
+from qa_core.ingest.columns.vocabulary import simplify
+
+SAMPLE_BYTES = 256 << 10
+SAMPLE_LINES = 200
+SAMPLE_OBJECTS = 25
+TITLE_ROWS = 30
+
+
+@dataclass(frozen=True)
+class Sample:
+    """`name`: of the file, only ever a hint. `objects`: the first of a JSON document, which stand in the lists called `envelopes`."""
+
+    name: str
+    lines: tuple[str, ...] = ()
+    objects: tuple[dict[str, Any], ...] = ()
+    envelopes: tuple[str, ...] = ()
+    is_document: bool = field(default=False)
+
+    @cached_property
+    def delimiter(self) -> str:
+        from qa_core.files.readers import find_delimiter
+
+        return find_delimiter(list(self.lines))
+
+    @cached_property
+    def rows(self) -> list[list[str]]:
+        """The lines as cells, under the delimiter that fits best."""
+        # Line by line: a quote that is never closed spoils one row, not the sample.
+        return [next(csv.reader([line], delimiter=self.delimiter, skipinitialspace=True), []) for line in self.lines]
+
+    def has_headers(self, *names: str) -> bool:
+        """Whether one of the first rows has all these headers, however they are spelt."""
+        wanted = {simplify(name) for name in names}
+        return any(wanted <= {simplify(cell) for cell in row} for row in self.rows[:TITLE_ROWS])
+
+    def has_keys(self, *names: str) -> bool:
+        """Whether every object of the sample has all these keys."""
+        return bool(self.objects) and all(all(name in item for name in names) for item in self.objects)
+
+    def some_have(self, *names: str) -> bool:
+        """Whether one object of the sample has all these keys."""
+        return any(all(name in item for name in names) for item in self.objects)
+
+
+def take_sample(content: Content) -> Sample:
+    """Look at the beginning of a file. Binary files give an empty sample."""
+    start = content.read_start(SAMPLE_BYTES)
+    text = content.decode_start(start)
+    if text is None:
+        return Sample(content.name)
+    if text.lstrip()[:1] in ("{", "["):
+        found = list(_first(Documents(content), SAMPLE_OBJECTS))
+        if found:
+            return Sample(content.name, (), tuple(item for _path, item in found), tuple(dict.fromkeys(path for path, _item in found)), True)
+    lines = text.splitlines()
+    whole = lines[:-1] if len(start) == SAMPLE_BYTES and len(lines) > 1 else lines
+    return Sample(content.name, tuple(whole[:SAMPLE_LINES]))
+
+
+def _first(documents: Documents, count: int) -> Iterable[tuple[str, dict[str, Any]]]:
+    for _line, path, item in documents.objects():
+        yield path, item
+        count -= 1
+        if not count:
+            return

@@ -1,0 +1,50 @@
+"""Files that were sent to us, for as long as they are read: they may hold clear numbers, so they are ours alone and never stay."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from qa_core.base import environment
+
+PREFIX = "upload-"
+
+
+@contextmanager
+def on_disk(name: str, content: bytes | memoryview) -> Iterator[Path]:
+    """The file under its own ending, mode 0600, in a folder that nobody else may enter; gone at the end."""
+    temporary = environment.current().temporary_folder
+    temporary.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=temporary))
+    # The system frees the lock when its holder dies: that is how the next start knows what was left behind.
+    lock = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        path = folder / f"file{''.join(Path(name).suffixes[-2:]).lower()}"
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(content)
+        yield path
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(lock)
+
+
+def remove_left() -> None:
+    """Remove what a killed server left behind; files being read now stay."""
+    for folder in environment.current().temporary_folder.glob(f"{PREFIX}*"):
+        try:
+            lock = os.open(folder, os.O_RDONLY)
+        except OSError:
+            continue
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(folder, ignore_errors=True)
+        except BlockingIOError:
+            continue
+        finally:
+            os.close(lock)

@@ -1,0 +1,276 @@
+"""Durations as files spell them, in seconds: clocks, plain numbers in some unit, fractions of a day, words."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from qa_core.base.errors import Refusal
+from qa_core.base.i18n import N_
+from qa_core.ingest.columns.numbers import NumberEvidence, convert, decide_decimal, parse_number, read_plain, undress
+from qa_core.ingest.load.staged import Decision
+
+SECONDS_IN = {"s": 1.0, "ms": 0.001, "min": 60.0, "h": 3_600.0, "day": 86_400.0}
+UNIT_NAMES = {"s": N_("seconds"), "ms": N_("milliseconds"), "min": N_("minutes"), "h": N_("hours"), "day": N_("days")}
+HOURS_OF_A_CALL = 3
+"""A conversation of more hours than this is less likely than minutes and seconds."""
+LONG_CALL = 18_000
+_FULL = re.compile(
+    r"^(?:(?P<date>\d{4}-\d{2}-\d{2}|\d{1,2}/\d{1,2}/\d{4})[ T])?(?P<sign>-?)(?:(?P<days>\d+)(?: (?:days?|jours?|d|j),? |\.(?=\d\d:)))?"
+    r"(?P<h>\d{1,4}):(?P<m>\d{1,2}):(?P<s>\d{1,2}(?:[.,]\d+)?)(?: ?(?P<half>[AaPp])[Mm])?$"
+)
+_PAIR = re.compile(r"^(?P<sign>-?)(?P<x>\d{1,4}):(?P<y>\d{2}(?:[.,]\d+)?)$")
+_WORDS = re.compile(
+    r"^(?P<sign>-?)(?:(?P<d>\d+) ?(?:d|j|days?|jours?) ?)?(?:(?P<h>\d+(?:[.,]\d+)?) ?(?:h|hr|hrs|heures?|hours?)\.?,? ?)?(?:et |and )?"
+    r"(?:(?P<m>\d+(?:[.,]\d+)?) ?(?:m|min|mins|mn|mns|minutes?|['’′])\.?,? ?)?(?:et |and )?"
+    r"(?:(?P<s>\d+(?:[.,]\d+)?) ?(?:s|sec|secs|secondes?|seconds?|\"|″|'')?\.?)?$",
+    re.IGNORECASE,
+)
+_ISO = re.compile(r"^(?P<sign>-?)P(?:(?P<d>\d+)D)?T?(?:(?P<h>\d+)H)?(?:(?P<m>\d+)M)?(?:(?P<s>\d+(?:\.\d+)?)S)?$", re.IGNORECASE)
+_PAIR_IN_HEADER = re.compile(r"(?P<minutes>\bmm?\s*[:.]\s*ss\b)|\b(?:hh?)\s*[:.]\s*mm\b(?!\s*[:.])", re.IGNORECASE)
+_DOTTED = re.compile(r"^(\d{1,4})\.([0-5]\d)\.([0-5]\d)$")
+_MILLI = re.compile(r"^(-?\d+(?:[.,]\d+)?) ?(?:ms|msec|millisecond(?:e)?s?)$", re.IGNORECASE)
+_UNWRITTEN_DAYS = (
+    "1899-12-30",
+    "1899-12-31",
+    "1900-01-00",
+    "1900-01-01",
+    "1970-01-01",
+    "30/12/1899",
+    "12/30/1899",
+    "31/12/1899",
+    "12/31/1899",
+    "01/01/1900",
+    "1/1/1900",
+    "1/0/1900",
+)
+_DESTROYED = re.compile(r"^\d{1,2}:\d{2}\.\d$")
+
+
+@dataclass
+class DurationEvidence:
+    """What was seen of one column of durations."""
+
+    field: str
+    column: str
+    numbers: NumberEvidence = field(init=False)
+    full: int = 0
+    pairs: int = 0
+    first_of_pairs: int = 0  # the greatest number before the colon
+    minutes_as_hours: int = 0  # pairs whose first number would be an implausible number of hours
+    words: int = 0
+    unread: int = 0
+    total: int = 0
+    example: str = ""
+    odd_example: str = ""
+
+    def __post_init__(self) -> None:
+        self.numbers = NumberEvidence(self.field, self.column)
+
+    def add(self, values: pa.Array) -> None:
+        """Look at one chunk of cells (empty ones null)."""
+        values = values.drop_null()
+        if not len(values):
+            return
+        self.total += len(values)
+        if read_plain(values) is not None:
+            self.numbers.add(values)
+            return
+        if read_clocks(values) is not None:
+            self.full += len(values)
+            return
+        encoded = values.dictionary_encode()
+        rows = np.bincount(encoded.indices.to_numpy(), minlength=len(encoded.dictionary)).tolist()
+        plain: list[str] = []
+        for text, count in zip(encoded.dictionary.to_pylist(), rows, strict=True):
+            text = tidy(text)
+            pair = _PAIR.match(text)
+            if pair:
+                self.pairs += count
+                self.example = self.example or text
+                self.first_of_pairs = max(self.first_of_pairs, int(pair["x"]))
+                self.minutes_as_hours += count * (int(pair["x"]) > HOURS_OF_A_CALL)
+            elif _FULL.match(text):
+                self.full += count
+            elif parse_number(undress(text), ",") is not None or parse_number(undress(text), ".") is not None:
+                plain.extend([text] * min(count, 3))
+            elif _read_words(text) is not None:
+                self.words += count
+            else:
+                self.unread += count
+                self.odd_example = self.odd_example or text
+        if plain:
+            self.numbers.add(pa.array(plain, pa.string()))
+
+
+@dataclass(frozen=True)
+class DurationReading:
+    """How a column of durations is read."""
+
+    unit: str = "s"
+    decimal: str = "."
+    pair_is_minutes: bool = True
+
+    def read(self, values: pa.Array) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Cells (empty ones null) → seconds (missing NaN), which are no durations, which are negative."""
+        clocks = read_clocks(values)
+        if clocks is not None:
+            return clocks, np.zeros(len(values), bool), np.zeros(len(values), bool)
+        seconds, bad = convert(values, self._parse, self.decimal, SECONDS_IN[self.unit])
+        seconds = np.round(seconds, 0 if self.unit == "day" else 6)
+        negative = seconds < 0
+        seconds[negative] = np.nan
+        return seconds, bad, negative
+
+    def _parse(self, text: str) -> float | None:
+        text = tidy(text)
+        number = parse_number(undress(text), self.decimal)
+        if number is not None:
+            return number * SECONDS_IN[self.unit]
+        pair = _PAIR.match(text)
+        if pair:
+            seconds = int(pair["x"]) * (60 if self.pair_is_minutes else 3600) + _float(pair["y"]) * (1 if self.pair_is_minutes else 60)
+            return -seconds if pair["sign"] else seconds
+        return _read_full(text) if _FULL.match(text) else _read_words(text)
+
+
+def tidy(text: str) -> str:
+    """A duration with plain single spaces and colons: `00.01:05` stays, `00.01.05` is `00:01:05`."""
+    return _DOTTED.sub(r"\1:\2:\3", " ".join(text.split()))
+
+
+def read_clocks(values: pa.Array) -> np.ndarray | None:
+    """Cells that are all `0:02:23`, the fast way, in seconds; None when any is not. Missing is NaN."""
+    first = next((value.as_py() for value in values if value.is_valid), "")
+    if ":" not in first:
+        return None
+    groups = pc.extract_regex(values, r"^(?P<h>\d{1,4}):(?P<m>[0-5]?\d):(?P<s>[0-5]?\d)$")
+    if groups.null_count > values.null_count:
+        return None
+    hours, minutes, seconds = (pc.cast(pc.struct_field(groups, name), pa.float64()).to_numpy(zero_copy_only=False) for name in "hms")
+    return hours * 3600 + minutes * 60 + seconds
+
+
+def decide(
+    evidence: DurationEvidence, given: str | None, hint: str | None, decimal: str | None, decisions: list[Decision], of_many: bool = False
+) -> DurationReading:
+    """How to read a column of durations, and why. `given`: the unit asked for; `hint`: the unit that the header says; `of_many`: they are sums.
+
+    Raises Refusal `ambiguous_duration`, `ambiguous_unit`, `unreadable_durations`.
+    """
+    if evidence.total and evidence.unread > evidence.total / 2:
+        destroyed = _DESTROYED.match(evidence.odd_example)
+        raise Refusal(
+            "unreadable_durations",
+            N_(
+                "The column {column}, taken for {field}, holds values such as {example}, which are no durations. Name the right column with --map "
+                "{field}=COLUMN."
+            )
+            if not destroyed
+            else N_("The column {column} holds values such as {example}, which a spreadsheet has cut. Export the file again from its source."),
+            options=(f"--map {evidence.field}=COLUMN",),
+            column=evidence.column,
+            field=evidence.field,
+            example=evidence.odd_example,
+        )
+    pair_is_minutes = _decide_pairs(evidence, given, decisions) if evidence.pairs else True
+    numbers = evidence.numbers
+    if not numbers.total:
+        return DurationReading(pair_is_minutes=pair_is_minutes)
+    separator = decide_decimal(numbers, decimal, decisions)
+    places = (("column", evidence.column), ("low", f"{numbers.lowest:g}"), ("high", f"{numbers.highest:g}"), ("unit", _unit_name(given or hint)))
+    if given:
+        unit, found = given, N_("as asked for by --unit")
+    elif hint:
+        unit, found = hint, N_("as the header {column} says")
+    elif numbers.fractions and numbers.lowest >= 0 and numbers.highest < 1:
+        unit, found = "day", N_("{column}: fractions of a day, from {low} to {high}")
+    elif (
+        not of_many
+        and numbers.lowest >= 0
+        and numbers.above[100]
+        and numbers.highest > LONG_CALL
+        and not numbers.fractions
+        and numbers.above[100] > 0.9 * (numbers.total - numbers.zeros)
+    ):
+        raise Refusal(
+            "ambiguous_unit",
+            N_("In the column {column} the numbers go up to {high}: more than five hours if they are seconds. Say whether they are seconds or milliseconds."),
+            options=(f"--unit {evidence.field}=ms", f"--unit {evidence.field}=s"),
+            column=evidence.column,
+            high=f"{numbers.highest:g}",
+        )
+    else:
+        unit, found = "s", N_("{column}: numbers from {low} to {high}, and nothing says another unit")
+    decisions.append(Decision(evidence.field, UNIT_NAMES[unit], found, places))
+    return DurationReading(unit, separator, pair_is_minutes)
+
+
+def _unit_name(unit: str | None) -> str:
+    return unit or "s"
+
+
+def _decide_pairs(evidence: DurationEvidence, given: str | None, decisions: list[Decision]) -> bool:
+    places = (("column", evidence.column), ("example", evidence.example), ("first", evidence.first_of_pairs))
+    if given in ("s", "min"):
+        decisions.append(Decision(evidence.field, N_("minutes and seconds") if given == "s" else N_("hours and minutes"), N_("as asked for by --unit"), places))
+        return given == "s"
+    said = _PAIR_IN_HEADER.search(evidence.column)
+    if said:
+        found = N_("minutes and seconds") if said["minutes"] else N_("hours and minutes")
+        decisions.append(Decision(evidence.field, found, N_("as the header {column} says"), places))
+        return bool(said["minutes"])
+    if evidence.full:
+        decisions.append(
+            Decision(
+                evidence.field, N_("two numbers are minutes and seconds"), N_("{column}: other values of the column write hours, minutes and seconds"), places
+            )
+        )
+        return True
+    if evidence.minutes_as_hours:
+        decisions.append(Decision(evidence.field, N_("minutes and seconds"), N_("{column}: up to {first} before the colon, too many for hours"), places))
+        return True
+    raise Refusal(
+        "ambiguous_duration",
+        N_(
+            "In the column {column}, a value such as {example} may be minutes and seconds, or hours and minutes. Say what the last number is: "
+            "seconds or minutes."
+        ),
+        options=(f"--unit {evidence.field}=s", f"--unit {evidence.field}=min"),
+        column=evidence.column,
+        example=evidence.example,
+    )
+
+
+def _float(text: str | None) -> float:
+    return float(text.replace(",", ".")) if text else 0.0
+
+
+def _read_full(text: str) -> float | None:
+    parts = _FULL.match(text)
+    if parts["date"] and parts["date"] not in _UNWRITTEN_DAYS:
+        return None
+    hours, minutes, seconds = int(parts["h"]), int(parts["m"]), _float(parts["s"])
+    # `00:00:65` and `00:90:00` are what they say, as long as nothing greater stands before.
+    if (minutes > 59 and (hours or parts["days"])) or (seconds >= 60 and (hours or minutes or parts["days"])):
+        return None
+    if parts["half"]:
+        # A spreadsheet shows 0:02:23 as 12:02:23 AM.
+        hours = hours % 12 + (12 if parts["half"] in "pP" else 0)
+    total = int(parts["days"] or 0) * 86_400 + hours * 3600 + minutes * 60 + seconds
+    return -total if parts["sign"] else total
+
+
+def _read_words(text: str) -> float | None:
+    milliseconds = _MILLI.match(text)
+    if milliseconds:
+        return _float(milliseconds[1]) / 1000
+    parts = _WORDS.match(text) or _ISO.match(text)
+    if not parts or not any(parts[name] for name in "dhms"):
+        return None
+    total = int(parts["d"] or 0) * 86_400 + _float(parts["h"]) * 3600 + _float(parts["m"]) * 60 + _float(parts["s"])
+    return -total if parts["sign"] else total

@@ -1,0 +1,195 @@
+"""Which column of a file is which field: header synonyms in French and English, and what a header says besides (unit, scale)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+
+from qa_core.base.errors import Refusal
+from qa_core.base.i18n import N_
+from qa_core.ingest.columns.vocabulary import simplify
+from qa_core.ingest.profiles import Field, Profile, Reads, find_profiles
+
+_UNITS = {
+    **dict.fromkeys(("s", "sec", "secs", "second", "seconds", "seconde", "secondes"), "s"),
+    **dict.fromkeys(("ms", "msec", "milliseconds", "millisecondes", "millis"), "ms"),
+    **dict.fromkeys(("min", "mins", "minute", "minutes", "mn"), "min"),
+    **dict.fromkeys(("days", "jours"), "day"),
+}
+_HOURS = ("h", "hr", "hrs", "heure", "heures", "hour", "hours")
+_LINKS = frozenset(("d", "de", "du", "des", "l", "la", "le", "les", "of", "the"))
+_COUNTS = frozenset(("nb", "nbr", "nbre", "nombre", "number"))
+_RANGE = re.compile(r"\b(\d{1,3})\s*(?:-|–|à|to)\s*(\d{1,3})\b")
+_OUT_OF = re.compile(r"(?:/|\bsur |\bout of )\s*(\d{1,3})\b")
+_BRACKETS = re.compile(r"[\(\[].*?[\)\]]")
+SHOWN = 30
+
+
+@dataclass(frozen=True)
+class Header:
+    """One header: its text, the words that matter, and what it says besides."""
+
+    text: str
+    words: str
+    unit: str | None
+    scale: str | None
+    out_of: float | None
+    currency: str | None = None
+
+
+@dataclass(frozen=True)
+class Column:
+    """A field found in the file."""
+
+    field: Field
+    index: int
+    header: Header
+
+
+def parse_header(text: str) -> Header:
+    """`Call_Duration_Min` → call duration, in minutes; `Note (1-5)` → note, on 1–5; `Accueil /2` → accueil, out of 2."""
+    whole = simplify(text)
+    scale, out_of = _RANGE.search(text), _OUT_OF.search(text)
+    stripped = _OUT_OF.sub(" ", _BRACKETS.sub(" ", text)) if _BRACKETS.sub(" ", text).strip() else text
+    words = simplify(stripped).split()
+    unit = next((_UNITS[word] for bracket in _BRACKETS.findall(text) for word in simplify(bracket).split() if word in _UNITS), None)
+    if unit is None and any(simplify(bracket) in _HOURS for bracket in _BRACKETS.findall(text)):
+        unit = "h"
+    if len(words) > 2 and words[-1] in _HOURS and words[-2] in ("in", "en"):
+        unit, words = "h", words[:-2]
+    if len(words) > 1 and words[-1] in _UNITS:
+        unit = _UNITS[words.pop()]
+        if len(words) > 1 and words[-1] in ("in", "en"):
+            words.pop()
+    currency = re.search(r"\b(EUR|USD|GBP|CHF|CAD)\b|([€$£])", text.upper())
+    return Header(
+        text,
+        " ".join(words) or whole,
+        unit,
+        f"{int(scale[1])}-{int(scale[2])}" if scale and int(scale[1]) < int(scale[2]) else None,
+        float(out_of[1]) if out_of else None,
+        currency[1] or {"€": "EUR", "$": "USD", "£": "GBP"}[currency[2]] if currency else None,
+    )
+
+
+@cache
+def build_vocabulary(fields: tuple[Field, ...]) -> dict[str, tuple[Field, int]]:
+    """Simplified header → field, and how good a sign it is (0 the best)."""
+    vocabulary: dict[str, tuple[Field, int]] = {}
+    for field in fields:
+        for rank, spelling in enumerate((field.name, *filter(None, field.synonyms.split("|")))):
+            parsed = parse_header(spelling)
+            for words in (simplify(spelling), parsed.words if parsed.unit else ""):
+                if words and words not in vocabulary:
+                    vocabulary[words] = (field, rank)
+    for words, found in list(vocabulary.items()):
+        vocabulary.setdefault(_without_links(words), found)
+    return vocabulary
+
+
+def _without_links(words: str) -> str:
+    """`temps d attente` and `temps attente`, `nombre d appels recus` and `appels recus` are one."""
+    kept = [word for word in words.split() if word not in _LINKS]
+    if len(kept) > 1 and kept[0] in _COUNTS:
+        return " ".join(kept[1:])
+    return " ".join(kept) if len(kept) > 1 else words
+
+
+def count_known(cells: Iterable[str], vocabulary: Mapping[str, tuple[Field, int]]) -> int:
+    """How many different fields these cells would name."""
+    found = (look_up(parse_header(cell), vocabulary) for cell in cells if cell.strip())
+    return len({hit[0].name for hit in found if hit})
+
+
+def look_up(header: Header, vocabulary: Mapping[str, tuple[Field, int]]) -> tuple[Field, int] | None:
+    """The field that a header names, exactly or but for its unit."""
+    whole = simplify(header.text)
+    return vocabulary.get(whole) or vocabulary.get(header.words) or vocabulary.get(_without_links(whole)) or vocabulary.get(_without_links(header.words))
+
+
+def recognise_profile(kind: str, rows: Iterable[Iterable[str]]) -> Profile | None:
+    """The profile whose own headers stand together in one of these rows; None when the table is anybody's."""
+    seen = [{parse_header(cell).words for cell in row} | {simplify(cell) for cell in row} for row in rows]
+    signed = (profile for profile in find_profiles() if profile.kind == kind and profile.signature)
+    return next((profile for profile in signed if any(set(profile.signature) <= words for words in seen)), None)
+
+
+def recognise(profile: Profile, headers: list[str], given: Mapping[str, str], ignored: Iterable[str] = ()) -> dict[str, Column]:
+    """Field name → column; what the person says (`given`) first, then synonyms, the better sign first, but for the columns `ignored`.
+
+    Raises Refusal `unknown_field`, `unknown_column`, `unknown_headers`, `missing_column`.
+    """
+    parsed = [parse_header(text) for text in headers]
+    found = {name: _find_given(profile, name, column, parsed) for name, column in given.items()}
+    taken = {column.index for column in found.values()} | find_ignored(headers, ignored)
+    vocabulary = build_vocabulary(profile.fields)
+    hits = [(hit[1], index, hit[0]) for index, header in enumerate(parsed) if index not in taken and (hit := look_up(header, vocabulary))]
+    for _rank, index, field in sorted(hits, key=lambda hit: hit[:2]):
+        if field.name not in found and index not in taken:
+            found[field.name] = Column(field, index, parsed[index])
+            taken.add(index)
+    _require_needed(profile, headers, found)
+    return found
+
+
+def find_ignored(headers: list[str], ignored: Iterable[str]) -> set[int]:
+    """Where the columns stand that a person wants left aside. Raises Refusal for one that the file does not have."""
+    places = set()
+    for name in ignored:
+        like = [index for index, text in enumerate(headers) if text == name] or [
+            index for index, text in enumerate(headers) if simplify(text) == simplify(name)
+        ]
+        if not like:
+            raise Refusal("unknown_column", N_("The file has no column {column}. Its columns are: {seen}."), column=name, seen=show(headers))
+        places.update(like)
+    return places
+
+
+def _find_given(profile: Profile, name: str, column: str, parsed: list[Header]) -> Column:
+    field = profile.get_field(name)
+    if field is None and profile.kind == "evaluations":
+        field = Field(name, Reads.CRITERION)
+    if field is None:
+        known = ", ".join(item.name for item in profile.fields)
+        raise Refusal("unknown_field", N_("{field} is not a field of {kind}. The fields are: {known}."), field=name, kind=profile.kind, known=known)
+    exact = [index for index, header in enumerate(parsed) if header.text == column]
+    like = exact or [index for index, header in enumerate(parsed) if simplify(header.text) == simplify(column)]
+    if not like:
+        raise Refusal(
+            "unknown_column",
+            N_("The file has no column {column}. Its columns are: {seen}."),
+            options=tuple(f"--map {name}={header.text}" for header in parsed[:8]),
+            column=column,
+            seen=show([header.text for header in parsed]),
+        )
+    return Column(field, like[0], parsed[like[0]])
+
+
+def _require_needed(profile: Profile, headers: list[str], found: Mapping[str, Column]) -> None:
+    missing = [group for group in profile.needs if not any(name in found for name in group)]
+    if not missing:
+        return
+    seen = show(headers)
+    options = tuple(f"--map {group[0]}=COLUMN" for group in missing)
+    if not found:
+        message = N_(
+            "None of the columns is recognised as part of {kind}. Seen: {seen}. Say which column is which with --map FIELD=COLUMN, for example "
+            "--map {field}=COLUMN."
+        )
+        raise Refusal("unknown_headers", message, options=options, kind=profile.kind, seen=seen, field=missing[0][0])
+    raise Refusal(
+        "missing_column",
+        N_("No column is recognised as {field}, and {kind} need one. Seen: {seen}. Say which it is with --map {field}=COLUMN."),
+        options=options,
+        kind=profile.kind,
+        field=missing[0][0],
+        seen=seen,
+    )
+
+
+def show(headers: list[str], most: int = SHOWN) -> str:
+    """The headers as a sentence can carry them."""
+    shown = [text or "–" for text in headers[:most]]
+    return ", ".join(text[:60] for text in shown) + (f" … (+{len(headers) - most})" if len(headers) > most else "")

@@ -1,0 +1,269 @@
+"""Numbers and marks as files spell them: decimal comma, thousands, scales; decided on the whole column."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from qa_core.base.errors import Refusal
+from qa_core.base.i18n import N_
+from qa_core.files.options import parse_scale
+from qa_core.ingest.load.staged import Decision
+
+FEW = 0.01
+_SPACES = re.compile(r"[\s\u00a0\u202f\u2009]|['’](?=\d{3}(?!\d))")
+_DRESS = re.compile(r"(?i)^(?:[€$£]|eur|usd|gbp|chf|cad)?\s*([-+]?.*?)\s*(?:[€$£%]|eur|usd|gbp|chf|cad)?$")
+_OF = re.compile(r"^([-+]?\d+(?:[.,]\d+)?)\s*(?:/|sur|of|out of)\s*(\d+(?:[.,]\d+)?)$", re.IGNORECASE)
+_MINUS = str.maketrans("−–", "--")
+_NUMBER = re.compile(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?$")
+_SCALES = ((1, 5), (1, 10), (0, 100))
+_EFFORT_SCALES = ((1, 7), (1, 10), (0, 100))
+MANY = 30
+"""So many marks of effort, all in the lower five, were hardly given on a scale to seven."""
+
+
+@dataclass
+class NumberEvidence:
+    """What was seen of one column of numbers."""
+
+    field: str
+    column: str
+    total: int = 0
+    unread: int = 0
+    percents: int = 0
+    negative: int = 0
+    fractions: int = 0
+    zeros: int = 0
+    above: dict[int, int] = field(default_factory=lambda: {1: 0, 5: 0, 7: 0, 10: 0, 100: 0})
+    lowest: float = np.inf
+    highest: float = -np.inf
+    denominators: set[float] = field(default_factory=set)
+    comma_decimal: int = 0  # 1,5
+    comma_three: int = 0  # 1,234
+    dot_three_short: int = 0  # 1.234 with at most three digits before
+    dot_other: int = 0
+    bare_small: int = 0
+    bare_long: int = 0
+    example: str = ""
+    odd_example: str = ""
+
+    def add(self, values: pa.Array) -> None:
+        """Look at one chunk of cells (empty ones null)."""
+        values = values.drop_null()
+        if not len(values):
+            return
+        self.example = self.example or values[0].as_py()
+        self.total += len(values)
+        plain = read_plain(values)
+        if plain is not None:
+            self._add_plain(values, plain)
+            return
+        encoded = values.dictionary_encode()
+        rows = np.bincount(encoded.indices.to_numpy(), minlength=len(encoded.dictionary)).tolist()
+        for text, count in zip(encoded.dictionary.to_pylist(), rows, strict=True):
+            self._add_one(text, count)
+
+    def _add_plain(self, values: pa.Array, numbers: np.ndarray) -> None:
+        self.lowest, self.highest = min(self.lowest, float(numbers.min())), max(self.highest, float(numbers.max()))
+        self.negative += int((numbers < 0).sum())
+        self.zeros += int((numbers == 0).sum())
+        self.fractions += int((numbers != np.floor(numbers)).sum())
+        for limit in self.above:
+            self.above[limit] += int((numbers > limit).sum())
+        dotted = pc.match_substring(values, ".")
+        with_dot = int(pc.sum(dotted).as_py())
+        three = int(pc.sum(pc.match_substring_regex(values, r"^[-+]?[1-9]\d{0,2}\.\d{3}$")).as_py()) if with_dot else 0
+        self.dot_three_short += three
+        self.dot_other += with_dot - three
+        long = int(((np.abs(numbers) >= 1000) & ~dotted.to_numpy(zero_copy_only=False)).sum())
+        self.bare_long += long
+        self.bare_small += len(values) - with_dot - long
+
+    def _add_one(self, text: str, count: int) -> None:
+        given = _OF.match(text)
+        if given:
+            self.denominators.add(float(given[2].replace(",", ".")))
+            text = given[1]
+        plain = undress(text)
+        self.percents += count * text.endswith("%")
+        self._add_spelling(plain, count)
+        value = parse_number(plain, "," if "," in plain and "." not in plain else ".")
+        if value is None:
+            self.unread += count
+            self.odd_example = self.odd_example or text
+            return
+        self.lowest, self.highest = min(self.lowest, value), max(self.highest, value)
+        self.negative += count * (value < 0)
+        self.zeros += count * (value == 0)
+        self.fractions += count * (value != int(value))
+        for limit in self.above:
+            self.above[limit] += count * (value > limit)
+
+    def _add_spelling(self, plain: str, count: int) -> None:
+        digits = plain.lstrip("+-")
+        if "," in digits:
+            head, _comma, tail = digits.rpartition(",")
+            if "." in head or len(tail) != 3 or head.startswith("0") or (len(head) > 3 and "," not in head):
+                self.comma_decimal += count
+            else:
+                self.comma_three += count
+        elif "." in digits:
+            head, _dot, tail = digits.rpartition(".")
+            three = len(tail) == 3 and len(head.replace(".", "")) >= 1 and not head.startswith("0") and (len(head) <= 3 or "." in head)
+            self.dot_three_short += count * three
+            self.dot_other += count * (not three)
+        elif digits:
+            self.bare_small += count * (len(digits) <= 3)
+            self.bare_long += count * (len(digits) > 3)
+
+
+def read_plain(values: pa.Array) -> np.ndarray | None:
+    """Cells that are all plain numbers with a dot, as most machines write them, the fast way; None when any is not. Missing is NaN."""
+    try:
+        numbers = pc.cast(values, pa.float64())
+    except pa.ArrowInvalid:
+        return None
+    plain = np.array(numbers.to_numpy(zero_copy_only=False))
+    return None if np.isinf(plain).any() or np.isnan(plain).sum() > values.null_count else plain
+
+
+def undress(text: str) -> str:
+    """A number without its currency, per cent sign and spaces."""
+    return _SPACES.sub("", _DRESS.sub(r"\1", text.strip())).translate(_MINUS)
+
+
+def parse_number(plain: str, decimal: str) -> float | None:
+    """The number; None when it is none. The other of `,` and `.` is taken for a separator of thousands."""
+    text = plain.replace("." if decimal == "," else ",", "").replace(decimal, ".")
+    number = float(text) if _NUMBER.match(text) else math.inf
+    return number if math.isfinite(number) else None
+
+
+def decide_decimal(evidence: NumberEvidence, given: str | None, decisions: list[Decision]) -> str:
+    """`,` or `.`: what separates the decimals of the column. Raises Refusal `ambiguous_decimal`."""
+    if given:
+        return given
+    places = (("column", evidence.column), ("example", evidence.odd_example or evidence.example))
+    if evidence.comma_decimal:
+        decisions.append(
+            Decision(
+                evidence.field, N_("the comma separates decimals"), N_("{column}: {count} values such as 1,5"), (*places, ("count", evidence.comma_decimal))
+            )
+        )
+        return ","
+    if evidence.comma_three and (evidence.dot_other or evidence.dot_three_short):
+        return "."
+    dot_as_thousands = evidence.dot_three_short and evidence.bare_small and not (evidence.dot_other or evidence.bare_long)
+    if evidence.comma_three or dot_as_thousands:
+        raise Refusal(
+            "ambiguous_decimal",
+            N_("In the column {column}, a number such as {example} may have three decimals or a separator of thousands. Say which sign separates decimals."),
+            options=("--decimal ,", "--decimal ."),
+            column=evidence.column,
+            example=evidence.example,
+        )
+    return "."
+
+
+@dataclass(frozen=True)
+class NumberReading:
+    """How a column of numbers is read; values outside `low`–`high` are refused with `off_scale`."""
+
+    decimal: str = "."
+    low: float | None = None
+    high: float | None = None
+    zero_is_missing: bool = False
+    whole: bool = False
+    factor: float = 1.0
+
+    def read(self, values: pa.Array) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Cells (empty ones null) → float64 (missing NaN), which are no numbers, which are off the scale."""
+        numbers, bad = convert(values, self._parse, self.decimal)
+        if self.zero_is_missing:
+            numbers[numbers == 0] = np.nan
+        numbers *= self.factor
+        off = np.zeros(len(numbers), bool)
+        if self.low is not None:
+            off |= numbers < self.low - 1e-9
+        if self.high is not None:
+            off |= numbers > self.high + 1e-9
+        if self.whole:
+            bad |= ~np.isnan(numbers) & (numbers != np.floor(numbers))
+        numbers[off | bad] = np.nan
+        return numbers, bad, off
+
+    def _parse(self, text: str) -> float | None:
+        given = _OF.match(text)
+        return parse_number(undress(given[1] if given else text), self.decimal)
+
+
+def convert(values: pa.Array, parse: Callable[[str], float | None], decimal: str, factor: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
+    """Apply `parse` once to each distinct cell: float64 with NaN for missing, and which cells could not be parsed.
+
+    Chunks of plain numbers are not parsed one by one but multiplied by `factor`.
+    """
+    plain = read_plain(values) if decimal == "." else None
+    if plain is not None:
+        return plain * factor, np.zeros(len(values), bool)
+    encoded = values.dictionary_encode()
+    parsed = [parse(text) for text in encoded.dictionary.to_pylist()]
+    table = np.array([np.nan if value is None else value for value in parsed], np.float64)
+    present = encoded.indices.is_valid().to_numpy(zero_copy_only=False)
+    numbers, bad = np.full(len(values), np.nan), np.zeros(len(values), bool)
+    chosen = encoded.indices.drop_null().to_numpy()
+    numbers[present] = table[chosen]
+    bad[present] = np.array([value is None for value in parsed], bool)[chosen]
+    return numbers, bad
+
+
+def decide_number(evidence: NumberEvidence, decimal: str | None, decisions: list[Decision], low: float | None = None, whole: bool = False) -> NumberReading:
+    """How a column of plain numbers is read."""
+    return NumberReading(decide_decimal(evidence, decimal, decisions), low=low, whole=whole)
+
+
+def decide_mark(evidence: NumberEvidence, decimal: str | None, scale: str | None, hint: str | None, decisions: list[Decision]) -> tuple[NumberReading, str]:
+    """How a column of satisfaction marks is read, and its scale, "least-greatest"."""
+    separator = decide_decimal(evidence, decimal, decisions)
+    readable = max(1, evidence.total - evidence.unread)
+    told = parse_scale(scale) if scale else None
+    factor = 1.0
+    places = (("column", evidence.column), ("low", f"{evidence.lowest:g}"), ("high", f"{evidence.highest:g}"))
+    if told:
+        low, high, found = *told, N_("as asked for by --scale")
+    elif hint and parse_scale(hint):
+        (low, high), found = parse_scale(hint), N_("as the header {column} says")
+    elif len(evidence.denominators) == 1:
+        high = next(iter(evidence.denominators))
+        low, found = (1 if high <= 10 else 0), N_("{column}: each mark says out of how much")
+    elif evidence.percents > readable / 2:
+        low, high, found = 0, 100, N_("{column}: per cent")
+    elif evidence.fractions and evidence.lowest >= 0 and evidence.highest <= 1:
+        low, high, found, factor = 0, 100, N_("{column}: shares of one, from {low} to {high}"), 100.0
+    else:
+        if evidence.field == "ces" and evidence.total >= MANY and not evidence.above[5]:
+            raise Refusal(
+                "ambiguous_scale",
+                N_("The column {column} holds {count} marks of effort from {low} to {high}: on a scale to 5, or to 7? Say it with --scale."),
+                options=("--scale ces=1-5", "--scale ces=1-7"),
+                count=evidence.total,
+                **dict(places),
+            )
+        scales = _EFFORT_SCALES if evidence.field == "ces" else _SCALES
+        low, high = next(((low, high) for low, high in scales if evidence.above[high] <= FEW * readable), (0, 100))
+        found = N_("{column}: values from {low} to {high}")
+    zero_is_missing = bool(evidence.zeros and low > 0 and not told)
+    decisions.append(
+        Decision(
+            evidence.field, N_("marks from {least} to {greatest}; --scale says otherwise"), found, (*places, ("least", f"{low:g}"), ("greatest", f"{high:g}"))
+        )
+    )
+    if zero_is_missing:
+        note = N_("a mark of 0 lies outside the scale and is read as: no mark")
+        decisions.append(Decision(evidence.field, note, N_("{column}: {zeros} zeros"), (*places, ("zeros", evidence.zeros))))
+    return NumberReading(separator, float(low), float(high), zero_is_missing, factor=factor), f"{low:g}-{high:g}"

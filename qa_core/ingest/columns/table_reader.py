@@ -1,0 +1,412 @@
+"""From a file to staged rows: found, recognised, inferred on the whole column, typed, and written without any clear identity."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from qa_core.base import environment
+from qa_core.base.errors import Refusal
+from qa_core.base.i18n import N_
+from qa_core.files import readers
+from qa_core.files.archives import Content, open_content
+from qa_core.files.options import ImportOptions
+from qa_core.files.sample import take_sample
+from qa_core.files.text_blocks import Block, read_blocks
+from qa_core.ingest.columns import header_matching, header_rows, table_bounds, vocabulary
+from qa_core.ingest.columns.column_inference import Chunk, Context
+from qa_core.ingest.columns.timezones import Zone
+from qa_core.ingest.load.quarantine import REJECTED
+from qa_core.ingest.load.staged import SCHEMAS, Decision, Staged
+from qa_core.ingest.platforms import Platform, find_platform
+from qa_core.ingest.platforms.reader import stage_platform
+from qa_core.ingest.profiles import get_profile
+from qa_core.ingest.profiles.contacts import ZERO_COLUMNS
+from qa_core.ingest.pseudonyms import Pseudonyms, mask_cell
+from qa_core.storage.schema import Outcome
+
+SKIPPED = ("footer", "not_given")
+"""Reasons that are no fault of the row: it is skipped, not rejected."""
+SHOWN_OF_A_CELL = 200
+SHOWN_ROWS = 20
+
+Progress = Callable[[int, float], None]
+"""Called with the rows done, and what share of the reading is behind (0–1)."""
+
+
+def stage(path: Path, kind: str, options: ImportOptions | None = None, progress: Progress | None = None, system: str | None = None) -> Staged:
+    """Read one file of that kind. The temporary files of the result are the caller's to `discard()`.
+
+    `system`: where the rows come from when neither the options nor the rows say it; else the profile's name.
+
+    Raises Refusal when the file cannot be read rightly; nothing is left behind then.
+    """
+    path, options = Path(path), options or ImportOptions()
+    content = open_content(path, options.encoding)
+    # Who says which column is what means a table.
+    platform = None if options.columns or options.ignored else find_platform(take_sample(content), kind, options.profile)
+    if platform is not None:
+        return _stage_platform(platform, content, kind, replace(options, system=options.system or system), progress)
+    profile = get_profile(kind, options.profile)
+    vocabulary = header_matching.build_vocabulary(profile.fields)
+    source = readers.open_source(content, options, lambda rows: max((header_matching.count_known(row, vocabulary) for row in rows), default=0))
+    sample = source.sample(table_bounds.SAMPLE_ROWS)
+    if options.profile is None:
+        profile = header_matching.recognise_profile(kind, [row for _line, row in sample]) or profile
+        vocabulary = header_matching.build_vocabulary(profile.fields)
+    header = table_bounds.find_header(sample, vocabulary, tuple(options.columns.values()))
+    header, seen_beside = header_rows.choose_table(header, source, vocabulary)
+    if not seen_beside:
+        header, seen_beside = header_rows.complete(header, sample, vocabulary)
+    columns = header_matching.recognise(profile, list(header.names), options.columns, options.ignored)
+    ignored = header_matching.find_ignored(list(header.names), options.ignored)
+    if profile.claim:
+        profile.claim(tuple("" if index in ignored else name for index, name in enumerate(header.names)), columns)
+    here = environment.current()
+    context = Context(
+        profile,
+        options,
+        list(header.names),
+        columns,
+        Zone(options.timezone or here.timezone),
+        Zone(here.timezone),
+        Pseudonyms.current(may_create=not options.dry_run),
+        [*source.decisions, *seen_beside],
+    )
+    if header.row:
+        place = header.line + source.line_offset
+        context.decisions.append(Decision("file", N_("the header is on line {line}; the rows above it are titles"), "", (("line", place),)))
+    rows = _Rows(source, header, context, progress)
+    rows.infer()
+    folder = make_folder(here, options)
+    staged = Staged(
+        kind=kind,
+        system=options.system or system or profile.name,
+        profile=profile.name,
+        file=path,
+        digest=find_digest(path),
+        folder=folder,
+        rows=folder / "rows.parquet",
+        rejected_rows=folder / "rejected.parquet",
+        headers=header.names,
+        columns=(),
+        mapping={},
+        dropped=(),
+        defaults=context.defaults,
+        decisions=context.decisions,
+    )
+    try:
+        rows.write(staged)
+        if kind == "contacts":
+            unwrite_zeros(staged, context)
+        if profile.finish:
+            profile.finish(context)
+    except BaseException:
+        staged.discard()
+        raise
+    return staged
+
+
+def _stage_platform(platform: Platform, content: Content, kind: str, options: ImportOptions, progress: Progress | None) -> Staged:
+    folder = make_folder(environment.current(), options)
+    try:
+        return stage_platform(platform, content, kind, options, folder, find_digest(content.path), progress)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def make_folder(here: environment.Home, options: ImportOptions) -> Path:
+    """A folder of our own; in a dry run outside the home, which is left as it is. The number tells whether its maker still lives."""
+    name = f"staged-{os.getpid()}-"
+    if options.dry_run:
+        return Path(tempfile.mkdtemp(prefix=name))
+    here.temporary_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return Path(tempfile.mkdtemp(prefix=name, dir=here.temporary_folder))
+
+
+def find_digest(path: Path) -> str:
+    """SHA-256 of the file as it is."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+class _Rows:
+    """The rows of one file, read twice: to infer on whole columns, then to write."""
+
+    def __init__(self, source: readers.Source, header: table_bounds.Header, context: Context, progress: Progress | None) -> None:
+        self.source, self.header, self.context = source, header, context
+        self._progress = progress or (lambda done, share: None)
+        self._skipped: Counter[str] = Counter()
+        self._misfits: list[tuple[int, str, list[str]]] = []
+        self._read = 0
+        self._shorter = 0
+        self._last_line = self._last_short = -1
+
+    def _blocks(self, half: int) -> Iterator[Block]:
+        """Data rows, all as wide as the header; other rows are counted or kept as misfits."""
+        width = self.header.width
+        key = tuple(column.index for name, column in self.context.columns.items() if name in self._key_fields())
+        self._skipped, self._misfits, self._read, self._shorter = Counter(), [], 0, 0
+        self._last_line = self._last_short = -1
+        for block in read_blocks(self.source, self.header.line, width):
+            if self.header.span:
+                block = block.within(*self.header.span)
+            self._read += len(block.lines) + len(block.odd)
+            self._last_line = max(self._last_line, *block.lines[-1:].tolist(), *(line for line, _row in block.odd[-1:]))
+            yield from self._sort_out(block, width, key)
+            self._progress(self._read, (half + block.share) / 2)
+
+    def _sort_out(self, block: Block, width: int, key: tuple[int, ...]) -> Iterator[Block]:
+        block = self._without_headers(block)
+        without_key = _is_blank(block.cells[key[0] if key else 0])
+        if without_key.any():
+            blank = np.logical_and.reduce([_is_blank(column) for column in block.cells])
+            self._skipped["blank"] += int(blank.sum())
+            keep = ~blank
+            for index in np.flatnonzero(without_key & keep):
+                keep[index] = not self._put_aside(int(block.lines[index]), block.row(index), width, key)
+            block = block.keep(keep, block.odd)
+        padded = [(line, (row + [""] * (width - len(row)))[:width]) for line, row in block.odd if not self._put_aside(line, row, width, key)]
+        if len(block.lines):
+            yield block
+        if padded:
+            yield Block(
+                np.array([line for line, _row in padded], np.int64),
+                [pa.array(list(column), pa.string()) for column in zip(*(row for _line, row in padded), strict=True)],
+                [],
+                block.share,
+            )
+
+    def _without_headers(self, block: Block) -> Block:
+        """The same without the second header row and those that repeat the first."""
+        header, offset = self.header, self.source.line_offset
+        place = next(index for index, name in enumerate(header.raw) if name and header.names[index])
+        suspect = np.isin(block.lines, [line + offset for line in header.second])
+        suspect |= pc.equal(pc.utf8_trim_whitespace(block.cells[place]), header.raw[place]).to_numpy(zero_copy_only=False).astype(bool)
+        keep = np.ones(len(block.lines), bool)
+        for index in np.flatnonzero(suspect):
+            keep[index] = not self._skip_header(int(block.lines[index]), block.row(int(index)))
+        odd = [(line, row) for line, row in block.odd if not self._skip_header(line, row)]
+        return block if keep.all() and len(odd) == len(block.odd) else block.keep(keep, odd)
+
+    def _skip_header(self, line: int, row: list[str]) -> bool:
+        header = self.header
+        first, last = header.span or (0, header.width)
+        kind = header.second.get(line - self.source.line_offset)
+        if kind is None and [cell.strip() for cell in row[first:last]] == [*header.raw, *[""] * header.width][first : min(last, max(len(row), first))]:
+            kind = "header"
+        if kind:
+            self._skipped[kind] += 1
+        return kind is not None
+
+    def _put_aside(self, line: int, row: list[str], width: int, key: tuple[int, ...]) -> bool:
+        found = table_bounds.classify(row, width, key)
+        if found in ("blank", "note", "footer"):
+            self._skipped[found] += 1
+        elif found:
+            self._misfits.append((line, found, row))
+        elif len(row) < width:
+            self._shorter += 1
+            self._last_short = line
+        return found is not None
+
+    def _key_fields(self) -> set[str]:
+        return {name for group in self.context.profile.needs for name in group}
+
+    def infer(self) -> None:
+        """Look at every value of the columns that must be inferred, then decide. Raises Refusal."""
+        context = self.context
+        context.start_evidence()
+        seen = 0
+        for block in self._blocks(0):
+            seen += len(block.lines)
+            for name in context.evidence:
+                context.look_at(name, block.cells[context.columns[name].index])
+        if not seen:
+            raise Refusal(
+                "headers_only",
+                N_("The file has headers but no row of data. Seen: {seen}. Export it again with its rows."),
+                seen=header_matching.show(list(self.header.names)),
+            )
+        context.notes["mapping"] = {name: column.header.text for name, column in context.columns.items()}
+        context.decide_readings()
+        context.profile.settle(context)
+
+    def write(self, staged: Staged) -> None:
+        """Type the rows and write them and the refused ones to the temporary files; fill in the counts."""
+        context, reasons = self.context, Counter()
+        schema: pa.Schema | None = None
+        kept_lines = 0
+        with ExitStack() as stack:
+            refused = stack.enter_context(pq.ParquetWriter(staged.rejected_rows, REJECTED))
+            writer: pq.ParquetWriter | None = None
+            used = {column.index for column in context.columns.values()}
+            for block in self._blocks(1):
+                chunk = Chunk(context, block.lines, {index: vocabulary.clean(block.cells[index]) for index in used})
+                self._refuse_cut_row(chunk)
+                built = context.profile.build(context, chunk)
+                self._count_footers(chunk, block)
+                keep = chunk.reasons == None  # noqa: E711 (element by element)
+                table = _as_table(staged.kind, chunk, built)
+                kept = table.filter(pa.array(np.isin(table.column("line").to_numpy(), block.lines[keep]))) if not keep.all() else table
+                kept_lines += int(keep.sum())
+                if writer is None:
+                    schema = kept.schema
+                    writer = stack.enter_context(pq.ParquetWriter(staged.rows, schema, compression="zstd", compression_level=1))
+                writer.write_table(kept.cast(schema))
+                self._keep_some(staged, block, keep)
+                skipped = np.isin(chunk.reasons[~keep], SKIPPED)
+                self._skipped.update(chunk.reasons[~keep][skipped].tolist())
+                bad = np.flatnonzero(~keep)[~skipped]
+                reasons.update(chunk.reasons[bad].tolist())
+                self._write_refused(refused, [(int(block.lines[index]), chunk.reasons[index], block.row(index)) for index in bad])
+            reasons.update(reason for _line, reason, _row in self._misfits)
+            self._write_refused(refused, self._misfits)
+        if schema is None:
+            raise Refusal(
+                "headers_only",
+                N_("The file has headers but no row of data. Seen: {seen}. Export it again with its rows."),
+                seen=header_matching.show(list(self.header.names)),
+            )
+        self._fill_in(staged, schema, kept_lines, reasons)
+
+    def _fill_in(self, staged: Staged, schema: pa.Schema, kept: int, reasons: Counter[str]) -> None:
+        context = self.context
+        staged.read, staged.staged, staged.rejected = self._read, kept, sum(reasons.values())
+        staged.reasons = dict(sorted(reasons.items()))
+        staged.skipped_kinds = {name: count for name, count in sorted(self._skipped.items()) if count}
+        staged.columns = tuple(name for name in schema.names if name != "line")
+        staged.mapping = {name: context.headers[column.index] for name, column in context.columns.items()}
+        used = {column.index for column in context.columns.values()}
+        staged.dropped = tuple(name for index, name in enumerate(context.headers) if name and index not in used)
+        ignored = header_matching.find_ignored(context.headers, context.options.ignored)
+        unknown = [name for index, name in enumerate(context.headers) if name and index not in used | ignored]
+        if ignored:
+            asked = header_matching.show([context.headers[index] for index in sorted(ignored)])
+            context.decisions.append(Decision("file", N_("left aside, as asked: {columns}"), "", (("columns", asked),)))
+        if unknown:
+            context.decisions.append(
+                Decision(
+                    "file",
+                    N_("not kept: {columns}"),
+                    N_("no field of {kind} is recognised in them"),
+                    (("columns", header_matching.show(unknown)), ("kind", staged.kind)),
+                )
+            )
+        hidden = [name for name, column in context.columns.items() if column.field.is_identity]
+        if hidden:
+            staged.pseudonymised = tuple(context.columns[name].header.text for name in hidden)
+            context.decisions.append(
+                Decision(
+                    "customer", N_("replaced by pseudonyms: {columns}"), "", (("columns", ", ".join(context.columns[name].header.text for name in hidden)),)
+                )
+            )
+        if self._shorter:
+            context.decisions.append(
+                Decision("file", N_("cells missing at the end of a row are empty"), N_("{count} rows shorter than the header"), (("count", self._shorter),))
+            )
+
+    def _refuse_cut_row(self, chunk: Chunk) -> None:
+        """A file cut in the middle ends in a row without its end."""
+        if self.source.ends_with_newline or self._last_short != self._last_line or chunk.lines[-1] != self._last_line:
+            return
+        last = np.zeros(len(chunk), bool)
+        last[-1] = True
+        chunk.reject(last, "cut_row")
+
+    def _count_footers(self, chunk: Chunk, block: Block) -> None:
+        for index in np.flatnonzero(chunk.reasons != None):  # noqa: E711 (element by element)
+            if chunk.reasons[index] != "not_given" and table_bounds.is_footer(block.row(index)):
+                chunk.reasons[index] = "footer"
+
+    def _keep_some(self, staged: Staged, block: Block, keep: np.ndarray) -> None:
+        """The first rows as the file has them, identities masked, to be shown beside what they became."""
+        shown = self._shown_columns()
+        for index in np.flatnonzero(keep)[: SHOWN_ROWS - len(staged.before)]:
+            row = block.row(int(index))
+            staged.before[int(block.lines[index])] = {
+                column.header.text: row[column.index].strip()[:SHOWN_OF_A_CELL] if column.index in shown else mask_cell(row[column.index].strip())
+                for column in self.context.columns.values()
+            }
+
+    def _shown_columns(self) -> set[int]:
+        """Of the columns in use, those that identify nobody."""
+        return {
+            column.index for column in self.context.columns.values() if not column.field.is_identity and column.field.name not in ("survey_comment", "comment")
+        }
+
+    def _write_refused(self, writer: pq.ParquetWriter, rows: list[tuple[int, str, list[str]]]) -> None:
+        if not rows:
+            return
+        width = self.header.width
+        shown = self._shown_columns()
+        masked = [
+            [(cell[:SHOWN_OF_A_CELL] if index in shown else mask_cell(cell.strip())) for index, cell in enumerate((row + [""] * width)[:width])]
+            for _line, _reason, row in rows
+        ]
+        writer.write_table(pa.table([[line for line, _r, _c in rows], [reason for _l, reason, _c in rows], masked], schema=REJECTED))
+
+
+def _as_table(kind: str, chunk: Chunk, built: dict[str, pa.Array]) -> pa.Table:
+    declared = SCHEMAS[kind]
+    lines = built.get("line", pa.array(chunk.lines, pa.int64()))
+    names = [name for name in declared if name in built]
+    return pa.table([lines, *(built[name].cast(declared[name]) for name in names)], names=["line", *names])
+
+
+def unwrite_zeros(staged: Staged, context: Context) -> None:
+    """Some files write 0 where nobody answered. Where every unanswered contact has 0, it is no measure: it becomes missing."""
+    names = [name for name in ZERO_COLUMNS if name in staged.columns]
+    if "outcome" not in staged.columns or not names:
+        return
+    with pq.ParquetFile(staged.rows) as file:
+        counts = {name: [0, 0] for name in names}
+        for batch in file.iter_batches(columns=["outcome", *names]):
+            unanswered = _not_answered(batch)
+            for name in names:
+                values = batch.column(name).filter(unanswered).drop_null()
+                counts[name][0] += len(values)
+                counts[name][1] += pc.sum(pc.equal(values, 0)).as_py() or 0
+        emptied = [name for name in names if counts[name][0] and counts[name][0] == counts[name][1]]
+        if not emptied:
+            return
+        replaced = staged.rows.with_name("rows-without-zeros.parquet")
+        with pq.ParquetWriter(replaced, file.schema_arrow, compression="zstd", compression_level=1) as writer:
+            for batch in file.iter_batches():
+                unanswered = _not_answered(batch)
+                for name in emptied:
+                    index = batch.schema.get_field_index(name)
+                    batch = batch.set_column(
+                        index, batch.schema.field(index), pc.if_else(unanswered, pa.scalar(None, batch.column(index).type), batch.column(index))
+                    )
+                    if name == "csat":
+                        at = batch.schema.get_field_index("csat_scale")
+                        batch = batch.set_column(at, batch.schema.field(at), pc.if_else(unanswered, pa.scalar(None, pa.string()), batch.column(at)))
+                writer.write_batch(batch)
+    replaced.replace(staged.rows)
+    for name in emptied:
+        context.decide(
+            name, N_("0 on contacts that nobody answered is read as: not measured"), N_("{count} unanswered contacts, every one with 0"), count=counts[name][0]
+        )
+
+
+def _is_blank(cells: pa.Array) -> np.ndarray:
+    return pc.match_substring_regex(cells, r"^\s*$").to_numpy(zero_copy_only=False).astype(bool)
+
+
+def _not_answered(batch: pa.RecordBatch) -> pa.Array:
+    outcome = batch.column("outcome")
+    return pc.fill_null(pc.not_equal(outcome, Outcome.ANSWERED.value), False)

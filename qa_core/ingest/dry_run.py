@@ -1,0 +1,350 @@
+"""The import doctor: what a file would do, seen before anything is written. Rows before and after, overlaps, clock changes, figures."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import date, datetime, time, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow.parquet as pq
+
+from qa_core.access.roles import Viewer
+from qa_core.base import environment
+from qa_core.base.errors import Refusal
+from qa_core.base.i18n import _
+from qa_core.files import readers
+from qa_core.files.archives import open_content
+from qa_core.files.options import ImportOptions
+from qa_core.ingest.columns import header_matching
+from qa_core.ingest.columns import table_bounds as tables_of_file
+from qa_core.ingest.load import contacts
+from qa_core.ingest.load.staged import Staged
+from qa_core.ingest.profiles import get_profile
+from qa_core.metrics import formatting, query
+from qa_core.metrics.dimensions import Filters, Period
+from qa_core.metrics.kpis import BY_KEY
+from qa_core.storage import lake
+from qa_core.storage.lake import tables
+from qa_core.storage.records import store
+
+HEADLINE = ("received", "answer_rate", "first_contact_resolution", "first_contact_resolution_declared", "csat")
+FREE_TEXT = ("survey_comment", "comment")
+MASK = "•••"
+MOST_COLUMNS = 12
+
+Merge = Callable[[], lake.MergeResult]
+"""What the import would do to the lake that stands."""
+
+
+@dataclass(frozen=True)
+class ShownRow:
+    """One row of the file: its cells in the columns that are used, and the values they become; identities masked."""
+
+    line: int
+    before: dict[str, str]
+    after: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class ClockHour:
+    """An hour that the centre's clock showed twice, and how many rows fall into it."""
+
+    start: datetime
+    rows: int
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """Contacts that another source brought for days and queues which this file has too."""
+
+    system: str
+    contacts: int
+    rows: int
+    first_day: date
+    last_day: date
+
+
+@dataclass(frozen=True)
+class Effect:
+    """A headline figure of the file's days, as it stands and as it would be; None where there is no data, `status` says why."""
+
+    kpi: str
+    before: float | None
+    after: float | None
+    n_before: int
+    n_after: int
+    status_before: str
+    status_after: str
+
+    @property
+    def title(self) -> str:
+        """An English gettext message."""
+        return BY_KEY[self.kpi].title
+
+    def say_before(self) -> str:
+        return _say(self.kpi, self.before, self.status_before)
+
+    def say_after(self) -> str:
+        return _say(self.kpi, self.after, self.status_after)
+
+
+@dataclass(frozen=True)
+class Examination:
+    """What a dry run has found besides the counts of the report."""
+
+    rows: tuple[ShownRow, ...] = ()
+    first_day: date | None = None
+    last_day: date | None = None
+    clock_hours: tuple[ClockHour, ...] = ()
+    overlaps: tuple[Overlap, ...] = ()
+    in_period: int = 0
+    """Contacts of the same system that are already there for the file's days."""
+    pseudonymised: tuple[str, ...] = ()
+    dropped: tuple[str, ...] = ()
+    comments: tuple[str, ...] = ()
+    """Columns of free text, which are kept as they are written."""
+    effects: tuple[Effect, ...] = ()
+
+    def as_remarks(self) -> list[str]:
+        """Everything but rows and figures, a sentence each, in the language spoken."""
+        said = []
+        if self.first_day and self.last_day:
+            said.append(_("Days of the file: {period}", period=formatting.period(Period(self.first_day, self.last_day))))
+        if self.in_period:
+            said.append(_("Already there for these days, from the same tool: {count} contacts.", count=formatting.number(self.in_period)))
+        for hour in self.clock_hours:
+            said.append(
+                _(
+                    "{rows} rows fall into the hour from {moment}, which the clock showed twice that night.",
+                    rows=formatting.number(hour.rows),
+                    moment=formatting.moment(hour.start),
+                )
+            )
+        if self.pseudonymised:
+            said.append(_("Personal columns of which only pseudonyms are kept: {columns}", columns=formatting.listing(self.pseudonymised)))
+        if self.comments:
+            said.append(_("Free text, kept as it is written: {columns}. Make sure that it names no customer.", columns=formatting.listing(self.comments)))
+        if self.dropped:
+            said.append(_("Columns of which nothing is kept: {columns}", columns=header_matching.show(list(self.dropped), MOST_COLUMNS)))
+        return said
+
+    def as_warnings(self) -> list[str]:
+        """What might make the figures wrong."""
+        said = []
+        for overlap in self.overlaps:
+            said.append(
+                _(
+                    "{rows} rows fall on days and queues for which {system} has brought {contacts} contacts already ({period}). If these are the same calls, "
+                    "they would count twice: import one of the two, or give both the same name of the tool.",
+                    rows=formatting.number(overlap.rows),
+                    system=overlap.system,
+                    contacts=formatting.number(overlap.contacts),
+                    period=formatting.period(Period(overlap.first_day, overlap.last_day)),
+                )
+            )
+        return said
+
+    def as_lines(self) -> list[str]:
+        """The whole for a person at a terminal."""
+        lines = [*self.as_warnings(), *self.as_remarks()]
+        for effect in self.effects:
+            lines.append(f"{_(effect.title)}: {effect.say_before()} → {effect.say_after()}")
+        for row in self.rows:
+            lines.append(_("line {line}", line=row.line))
+            lines.append("  < " + " · ".join(f"{name}: {cell}" for name, cell in row.before.items() if cell))
+            lines.append("  > " + " · ".join(f"{name}: {value}" for name, value in row.after.items()))
+        return lines
+
+
+def _say(kpi: str, value: float | None, status: str) -> str:
+    if value is None:
+        return _("window not complete yet") if status == "pending" else _("no data")
+    return formatting.value(value, BY_KEY[kpi].unit)
+
+
+def examine(bench: duckdb.DuckDBPyConnection, staged: Staged, merge: Merge | None = None) -> Examination:
+    """Look at a staged file beside the facts that stand. `bench` has `staged` and the tables of the lake; `merge` is tried on a copy."""
+    first, last = _find_days(bench, staged)
+    is_contacts = staged.kind == "contacts" and first is not None
+    return Examination(
+        rows=find_rows(staged),
+        first_day=first,
+        last_day=last,
+        clock_hours=_find_clock_hours(bench, first, last) if first and "local_start" in staged.columns else (),
+        overlaps=_find_overlaps(bench, staged) if is_contacts else (),
+        in_period=_count_in_period(bench, staged, first, last) if is_contacts else 0,
+        pseudonymised=staged.pseudonymised,
+        dropped=staged.dropped,
+        comments=tuple(column for name, column in staged.mapping.items() if name in FREE_TEXT),
+        effects=measure_effects(merge) if merge else (),
+    )
+
+
+def find_columns(path: Path, kind: str, options: ImportOptions) -> tuple[tuple[str, ...], dict[str, str]]:
+    """The headers of a file that could not be read, and the fields that some of them name; nothing where no header is found."""
+    try:
+        vocabulary = header_matching.build_vocabulary(get_profile(kind, None).fields)
+        source = readers.open_source(
+            open_content(path, options.encoding), options, lambda rows: max((header_matching.count_known(row, vocabulary) for row in rows), default=0)
+        )
+        headers = tables_of_file.find_header(source.sample(tables_of_file.SAMPLE_ROWS), vocabulary, tuple(options.columns.values())).names
+    except (Refusal, OSError):
+        return (), {}
+    named = {
+        hit[0].name: text
+        for text in reversed(headers)
+        if text not in options.ignored and (hit := header_matching.look_up(header_matching.parse_header(text), vocabulary))
+    }
+    return headers, named | {field: column for field, column in options.columns.items() if column in headers}
+
+
+def find_rows(staged: Staged) -> tuple[ShownRow, ...]:
+    """The first rows as the file has them and as they were understood."""
+    if not staged.before:
+        return ()
+    lines = list(staged.before)
+    typed: dict[int, dict[str, Any]] = {}
+    with pq.ParquetFile(staged.rows) as file:
+        for batch in file.iter_batches(1000):
+            for row in batch.to_pylist():
+                if row["line"] in staged.before:
+                    typed.setdefault(row["line"], row)
+            if len(typed) == len(lines):
+                break
+    return tuple(ShownRow(line, staged.before[line], _mask(typed[line])) for line in sorted(typed))
+
+
+def _mask(row: dict[str, Any]) -> dict[str, Any]:
+    hidden = {name: MASK for name in FREE_TEXT if row.get(name)}
+    if row.get("customer_key"):
+        hidden["customer_key"] = f"•• {row['customer_key'][-2:]}"
+    return {name: hidden.get(name, value) for name, value in row.items() if name != "line" and value is not None}
+
+
+def _find_days(bench: duckdb.DuckDBPyConnection, staged: Staged) -> tuple[date | None, date | None]:
+    clock = next((name for name in ("local_start", "day", "answered_at") if name in staged.columns), None)
+    if clock is None:
+        return None, None
+    return bench.execute(f"SELECT CAST(min({clock}) AS DATE), CAST(max({clock}) AS DATE) FROM staged").fetchone()
+
+
+def _find_clock_hours(bench: duckdb.DuckDBPyConnection, first: date, last: date) -> tuple[ClockHour, ...]:
+    """The hours that the clock shows twice, within these days, with the rows that fall into them."""
+    zone = environment.current().zone
+    hours = []
+    for offset in range((last - first).days + 1):
+        midnight = datetime.combine(first + timedelta(days=offset), time.min)
+        if (midnight + timedelta(days=1)).replace(tzinfo=zone).utcoffset() >= midnight.replace(tzinfo=zone).utcoffset():
+            continue
+        for hour in range(24):
+            start = midnight.replace(hour=hour, minute=30, tzinfo=zone)
+            if start.utcoffset() > start.replace(fold=1).utcoffset():
+                hours.append(start.replace(minute=0, tzinfo=None))
+    counted = [(hour, bench.execute("SELECT count(*) FROM staged WHERE date_trunc('hour', local_start) = ?", [hour]).fetchone()[0]) for hour in hours]
+    return tuple(ClockHour(hour, rows) for hour, rows in counted if rows)
+
+
+def _find_overlaps(bench: duckdb.DuckDBPyConnection, staged: Staged) -> tuple[Overlap, ...]:
+    """Other systems that already have contacts of the same day, channel and queue (any queue, where the file has none)."""
+    by_queue = "queue" in staged.columns
+    queue, same = ("queue", "AND c.queue IS NOT DISTINCT FROM d.queue") if by_queue else ("NULL AS queue", "")
+    channel = "channel" if "channel" in staged.columns else f"{tables.quoted(staged.defaults.get('channel', ''))} AS channel"
+    rows = bench.execute(
+        f"""
+        WITH days AS (SELECT {queue}, {channel}, CAST(local_start AS DATE) AS day, count(*) AS rows FROM staged GROUP BY ALL),
+        there AS (
+            SELECT source_system, {"queue," if by_queue else ""} channel, CAST(local_start AS DATE) AS day, count(*) AS contacts FROM contacts
+            WHERE source_system NOT IN ({_select_systems(staged)})
+                AND month BETWEEN (SELECT strftime(min(day), '%Y-%m') FROM days) AND (SELECT strftime(max(day), '%Y-%m') FROM days)
+            GROUP BY ALL
+        )
+        SELECT c.source_system, sum(c.contacts), sum(d.rows), min(d.day), max(d.day) FROM days d
+        JOIN there c ON c.day = d.day AND coalesce(nullif(d.channel, '') = c.channel, true) {same}
+        GROUP BY c.source_system ORDER BY c.source_system"""
+    ).fetchall()
+    return tuple(Overlap(system, int(contacts), int(count), first, last) for system, contacts, count, first, last in rows)
+
+
+def _count_in_period(bench: duckdb.DuckDBPyConnection, staged: Staged, first: date, last: date) -> int:
+    counted = f"SELECT count(*) FROM contacts WHERE source_system IN ({_select_systems(staged)}) AND CAST(local_start AS DATE) BETWEEN ? AND ?"
+    return bench.execute(counted, [first, last]).fetchone()[0]
+
+
+def _select_systems(staged: Staged) -> str:
+    return f"SELECT DISTINCT {contacts.system_of(staged)} FROM staged"
+
+
+def measure_effects(merge: Merge) -> tuple[Effect, ...]:
+    """The headline figures of the days that the import touches, before and after, through the door of all figures.
+
+    The import is done for this on a copy of the lake, which is thrown away; the stores are only read. These are totals of the whole
+    centre, so the job reads as the system, whoever imports.
+    """
+    with _copied_lake() as copy:
+        with environment.standing_in(copy):
+            result = merge()
+            period = Period(result.first_day, result.last_day)
+            after = _measure(period)
+        before = _measure(period) if store.is_ready() else {}
+    return tuple(_compare(key, before.get(key, {}), after[key]) for key in HEADLINE if before.get(key, {}).get("n") or after[key]["n"])
+
+
+def _measure(period: Period) -> dict[str, dict[str, Any]]:
+    frame = query.measure(Viewer.SYSTEM, HEADLINE, where=Filters(period))
+    return {row["kpi"]: row for row in frame.to_dict("records")}
+
+
+def _compare(key: str, before: dict[str, Any], after: dict[str, Any]) -> Effect:
+    def number(row: dict[str, Any]) -> float | None:
+        value = row.get("value")
+        return None if value is None or value != value else float(value)
+
+    return Effect(
+        key,
+        number(before),
+        number(after),
+        int(before.get("n") or 0),
+        int(after.get("n") or 0),
+        str(before.get("status", "no_data")),
+        str(after.get("status", "no_data")),
+    )
+
+
+@contextmanager
+def _copied_lake() -> Iterator[environment.Home]:
+    """A home with a copy of the lake, made of links to its files, which no commit ever changes; records as they stand, or empty ones."""
+    here = environment.current()
+    folder = Path(tempfile.mkdtemp(prefix=f"ecoute-trial-{os.getpid()}-"))
+    try:
+        copy = replace(here, folder=folder, lake_url=str(folder / "lake"))
+        source = tables.lake_folder()
+        for name in tables.TABLES:
+            log = source / name / "_delta_log"
+            if log.is_dir():
+                shutil.copytree(log, folder / "lake" / name / "_delta_log")
+                with environment.standing_in(copy):
+                    parts = tables.snapshot(name).parts
+                for part in parts:
+                    _link(source / name / part.path, folder / "lake" / name / part.path)
+        if not store.is_ready():
+            copy = replace(copy, database_url=f"sqlite:///{folder / 'records.sqlite'}")
+            with environment.standing_in(copy):
+                store.migrate()
+        yield copy
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _link(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(source, target)
+    except OSError:  # another file system
+        shutil.copyfile(source, target)

@@ -1,0 +1,308 @@
+"""The life of a batch in the records: `started` before the lake is touched, `done` after, `failed` or `undone` otherwise; one at a time."""
+
+from __future__ import annotations
+
+import fcntl
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from qa_core.access.roles import Permission, Viewer
+from qa_core.base import environment
+from qa_core.base.i18n import N_
+from qa_core.centre import advisors
+from qa_core.compliance import recordings
+from qa_core.files.options import ImportOptions
+from qa_core.ingest.load import quarantine
+from qa_core.ingest.load.staged import Decision, Staged
+from qa_core.ingest.matching import attach
+from qa_core.ingest.report import FileReport
+from qa_core.quality import evaluations
+from qa_core.storage import audit_log, lake
+from qa_core.storage.records import store
+from qa_core.storage.records.base import Base, now
+from qa_core.storage.records.centre_rules import TrackingAssignment
+from qa_core.storage.records.imports import BeforeImage, ImportBatch, SavedMapping, WaitingRow
+
+LOCK_KEY = 7302
+"""Of the advisory lock that holds imports apart where the records are in PostgreSQL."""
+
+REHEARSAL = "rehearsal"
+
+ON_CONTACTS = {"contacts", *attach.VALUES}
+"""Kinds that write on the same rows."""
+
+STATES = {"done": N_("imported"), "undone": N_("undone"), "failed": N_("failed"), "started": N_("interrupted"), "undoing": N_("interrupted")}
+
+KEPT_IN_MAPPING = ("system", "columns", "ignored", "timezone", "date_order", "start_date", "sheet", "encoding", "delimiter", "decimal", "units", "scales")
+
+
+@contextmanager
+def one_at_a_time() -> Iterator[None]:
+    """Hold the right to change the stores by an import; others wait. The system frees it when its holder dies."""
+    engine = store.engine_for(environment.current().database_url)
+    if engine.dialect.name == "postgresql":
+        with engine.connect() as connection:
+            connection.execute(sa.select(sa.func.pg_advisory_lock(LOCK_KEY)))
+            try:
+                yield
+            finally:
+                connection.execute(sa.select(sa.func.pg_advisory_unlock(LOCK_KEY)))
+        return
+    folder = environment.current().folder
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".imports.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def reading_or_empty() -> Iterator[Session]:
+    """The records as they stand; where there are none yet, empty ones in memory, so that a dry run needs no store."""
+    if store.is_ready():
+        with store.reading() as session:
+            yield session
+        return
+    engine = sa.create_engine("sqlite://")
+    Base.metadata.create_all(engine)
+    with Session(engine) as session:
+        yield session
+    engine.dispose()
+
+
+@contextmanager
+def rehearsing(kind: str) -> Iterator[Session]:
+    """A session in which a dry run may write as the batch `REHEARSAL`; nothing of it stays."""
+    with ExitStack() as stack:
+        if store.is_ready():
+            session = stack.enter_context(Session(store.engine_for(environment.current().database_url).execution_options(writes=True)))
+        else:
+            session = stack.enter_context(reading_or_empty())
+        session.add(ImportBatch(id=REHEARSAL, kind=kind, file_name="", digest="", system="", profile="", options={}, actor=""))
+        session.flush()
+        yield session
+        session.rollback()
+
+
+def new_id() -> str:
+    """An identifier that sorts by time."""
+    return f"{now():%Y%m%d-%H%M%S-%f}-{secrets.token_hex(2)}"
+
+
+def find_done(session: Session, kind: str, digest: str, reading: dict[str, Any]) -> ImportBatch | None:
+    """The batch that brought the same content under the same options, if it stands and no later import may have changed its rows."""
+    same = sa.select(ImportBatch).filter_by(kind=kind, digest=digest, state="done").order_by(ImportBatch.started_at.desc())
+    batch = next((batch for batch in session.scalars(same) if batch.options == reading), None)
+    return None if batch is None or _may_be_overwritten(session, batch) else batch
+
+
+def _may_be_overwritten(session: Session, batch: ImportBatch) -> bool:
+    """Whether a later import changed rows of these days and fields. When in doubt it did: reading the file again then tells, and costs time alone."""
+    columns = (ImportBatch.kind, ImportBatch.mapping, ImportBatch.system, ImportBatch.first_day, ImportBatch.last_day)
+    changed = ImportBatch.counts["updated"].as_integer() > 0
+    own = _written_fields(batch.kind, batch.mapping)
+    for kind, mapping, system, first_day, last_day in session.execute(
+        sa.select(*columns).where(ImportBatch.state == "done", ImportBatch.started_at > batch.started_at, changed)
+    ):
+        if kind != batch.kind and not ({kind, batch.kind} <= ON_CONTACTS and own & _written_fields(kind, mapping)):
+            continue
+        is_other_system = kind == batch.kind == "contacts" and system != batch.system and "source_system" not in {*mapping, *batch.mapping}
+        is_apart = None not in (first_day, batch.first_day) and (first_day > batch.last_day or last_day < batch.first_day)
+        if not is_other_system and not is_apart:
+            return True
+    return False
+
+
+def _written_fields(kind: str, mapping: dict[str, str]) -> set[str]:
+    """What a file of that kind may write onto a contact that another kind may write too."""
+    shared = {name for values in attach.VALUES.values() for name in values}
+    return {attach.FIELD_NAMES.get(name, name) if kind == "surveys" else name for name in mapping} & shared
+
+
+def recognise(session: Session, batch: ImportBatch, file: str) -> FileReport:
+    """The report of a file that is known: all that it brought is unchanged, also what has found its contact since."""
+    report = FileReport(file=file, kind=batch.kind, system=batch.system, profile=batch.profile, mapping=dict(batch.mapping), batch_id=batch.id, recognised=True)
+    report.take_counts(batch.counts)
+    joined = session.scalar(sa.select(sa.func.count()).select_from(WaitingRow).where(WaitingRow.batch_id == batch.id, WaitingRow.joined_by.is_not(None)))
+    if joined:
+        report.skipped_kinds["unmatched"] -= joined
+        report.skipped_kinds = {kind: count for kind, count in report.skipped_kinds.items() if count}
+    report.unchanged += report.new + report.updated + joined
+    report.new = report.updated = 0
+    report.quarantine = Path(batch.quarantine) if batch.quarantine else None
+    report.decisions = [Decision("file", N_("recognised"), N_("the same file was imported as batch {batch}"), (("batch", batch.id),)), *load_decisions(batch)]
+    report.require_identity()
+    return report
+
+
+def start(viewer: Viewer, staged: Staged, options: ImportOptions, report: FileReport, write: Callable[[Session, str], None]) -> ImportBatch:
+    """Enter the batch as started, together with what `write` puts into the records for it."""
+    batch = ImportBatch(
+        id=new_id(),
+        kind=staged.kind,
+        file_name=Path(report.file).name,
+        digest=staged.digest,
+        system=report.system,
+        profile=report.profile,
+        options=options.as_reading(),
+        counts=report.as_counts(),
+        mapping=report.mapping,
+        decisions=[
+            {"field": item.field, "decision": item.decision, "evidence": item.evidence, "params": [list(pair) for pair in item.params]}
+            for item in report.decisions
+        ],
+        actor=viewer.username,
+    )
+    with store.writing() as session:
+        session.add(batch)
+        session.flush()
+        write(session, batch.id)
+        batch.counts = report.as_counts()
+        save_mapping(session, viewer, batch, options)
+    report.batch_id = batch.id
+    return batch
+
+
+def finish(session: Session, batch_id: str, counts: dict[str, Any], days: tuple[Any, Any] = (None, None)) -> None:
+    """Enter the batch as done, with its figures, and say so in the journal."""
+    batch = session.get_one(ImportBatch, batch_id)
+    batch.state, batch.counts, batch.finished_at = "done", counts, now()
+    batch.first_day, batch.last_day = days
+    path = quarantine.path_of(batch_id)
+    batch.quarantine = str(path) if path.exists() else None
+    audit_log.record(session, batch.actor, "import", batch.id, reason=f"{batch.kind}: {batch.file_name}")
+
+
+def fail(session: Session, batch: ImportBatch) -> None:
+    """Take back what a batch had written before it was interrupted short of the lake."""
+    take_back_records(session, batch.id)
+    batch.state, batch.finished_at = "failed", now()
+    audit_log.record(session, batch.actor, "import_failed", batch.id, reason=f"{batch.kind}: {batch.file_name}")
+
+
+def take_back_records(session: Session, batch_id: str) -> None:
+    """Remove from the records all that the batch brought, and put back what it had replaced."""
+    evaluations.restore(session, batch_id)
+    recordings.take_back(session, batch_id)
+    advisors.restore(session, batch_id, names_in_lake(session, batch_id))
+    session.execute(sa.delete(TrackingAssignment).filter_by(batch_id=batch_id))
+    session.execute(sa.delete(WaitingRow).filter_by(batch_id=batch_id))
+    session.execute(sa.delete(BeforeImage).filter_by(batch_id=batch_id))
+    quarantine.path_of(batch_id).unlink(missing_ok=True)
+
+
+def names_in_lake(session: Session, batch_id: str) -> tuple[set[str], set[str]]:
+    """Of the advisors and teams that the batch created: those that contacts carry."""
+    images = session.execute(
+        sa.select(BeforeImage.object, BeforeImage.key).where(BeforeImage.batch_id == batch_id, BeforeImage.object.in_(("advisor", "team")))
+    ).all()
+    found: tuple[set[str], set[str]] = (set(), set())
+    if images:
+        with lake.working() as connection:
+            carried = (("advisor", "advisor_id", found[0]), ("advisor", "given_advisor_id", found[0]), ("team", "team", found[1]))
+            for kind, column, names in carried:
+                keys = [key for object, key in images if object == kind]
+                if keys:
+                    names |= {
+                        name
+                        for (name,) in connection.execute(f"SELECT DISTINCT {column} FROM contacts WHERE {column} IN (SELECT unnest(?))", [keys]).fetchall()
+                    }
+    return found
+
+
+@dataclass(frozen=True)
+class Which:
+    """Which imports are meant: of that kind, begun on that day by the centre's clock, only those with rejected rows or without an end."""
+
+    kind: str | None = None
+    day: date | None = None
+    troubled: bool = False
+
+    def conditions(self) -> list[sa.ColumnElement[bool]]:
+        conditions = [ImportBatch.kind == self.kind] if self.kind else []
+        if self.day is not None:
+            begins, ends = (datetime.combine(day, time(), environment.current().zone) for day in (self.day, self.day + timedelta(days=1)))
+            conditions += [ImportBatch.started_at >= begins, ImportBatch.started_at < ends]
+        if self.troubled:
+            conditions.append(sa.or_(ImportBatch.counts["rejected"].as_integer() > 0, ImportBatch.state.not_in(("done", "undone"))))
+        return conditions
+
+
+def count_batches(viewer: Viewer, which: Which = Which()) -> int:
+    """How many imports that are. Needs MANAGE_IMPORTS."""
+    viewer.require(Permission.MANAGE_IMPORTS)
+    with store.reading() as session:
+        return session.scalar(sa.select(sa.func.count()).select_from(ImportBatch).where(*which.conditions())) or 0
+
+
+def find_batches(viewer: Viewer, which: Which = Which(), limit: int | None = None, offset: int = 0) -> list[dict[str, Any]]:
+    """Those imports, newest first, as plain values. Needs MANAGE_IMPORTS."""
+    viewer.require(Permission.MANAGE_IMPORTS)
+    newest_first = sa.select(ImportBatch).where(*which.conditions()).order_by(ImportBatch.started_at.desc(), ImportBatch.id.desc())
+    with store.reading() as session:
+        batches = session.scalars(newest_first.limit(limit).offset(offset)).all()
+        return [
+            {
+                "id": batch.id,
+                "kind": batch.kind,
+                "file": batch.file_name,
+                "system": batch.system,
+                "profile": batch.profile,
+                "state": batch.state,
+                "counts": dict(batch.counts),
+                "mapping": dict(batch.mapping),
+                "decisions": [decision.as_json() for decision in load_decisions(batch)],
+                "quarantine": batch.quarantine,
+                "first_day": batch.first_day,
+                "last_day": batch.last_day,
+                "actor": batch.actor,
+                "started_at": batch.started_at,
+                "finished_at": batch.finished_at,
+            }
+            for batch in batches
+        ]
+
+
+def load_decisions(batch: ImportBatch) -> list[Decision]:
+    """The decisions of a batch, to be said in any language."""
+    return [Decision(item["field"], item["decision"], item["evidence"], tuple((name, value) for name, value in item["params"])) for item in batch.decisions]
+
+
+def find_mapping(session: Session, name: str, kind: str) -> ImportOptions | None:
+    """The options saved under that name for that kind of file."""
+    saved = session.get(SavedMapping, name)
+    if saved is None or saved.kind != kind:
+        return None
+    content = dict(saved.content)
+    start_date = content.pop("start_date", None)
+    return ImportOptions(**content, start_date=date.fromisoformat(start_date) if start_date else None)
+
+
+def find_mappings(viewer: Viewer, kind: str) -> list[str]:
+    """The names of the mappings saved for that kind. Needs MANAGE_IMPORTS."""
+    viewer.require(Permission.MANAGE_IMPORTS)
+    with store.reading() as session:
+        return list(session.scalars(sa.select(SavedMapping.name).filter_by(kind=kind).order_by(SavedMapping.name)))
+
+
+def list_mappings(viewer: Viewer) -> list[dict[str, Any]]:
+    """Every saved mapping, by kind and name, as plain values. Needs MANAGE_IMPORTS."""
+    viewer.require(Permission.MANAGE_IMPORTS)
+    with store.reading() as session:
+        found = session.scalars(sa.select(SavedMapping).order_by(SavedMapping.kind, SavedMapping.name))
+        return [{"name": item.name, "kind": item.kind, **item.content, "saved_by": item.saved_by, "saved_at": item.saved_at} for item in found]
+
+
+def save_mapping(session: Session, viewer: Viewer, batch: ImportBatch, options: ImportOptions) -> None:
+    """Keep the mapping of a batch and the options that go with it, when a name was given for that."""
+    if options.save_mapping:
+        given = {name: value for name, value in options.as_reading().items() if name in KEPT_IN_MAPPING}
+        content = {**given, "columns": {**batch.mapping, **options.columns}}
+        session.merge(SavedMapping(name=options.save_mapping, kind=batch.kind, content=content, saved_by=viewer.username, saved_at=now()))

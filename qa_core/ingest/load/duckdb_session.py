@@ -1,0 +1,65 @@
+"""A DuckDB connection over one staged file and the facts that stand: where rows are numbered, compared and joined before the commit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from qa_core.ingest.load.staged import Staged
+from qa_core.storage.lake import memory, tables
+from qa_core.storage.schema import CONTACT_KEY
+
+MEGABYTES = 300
+
+
+@contextmanager
+def open_bench(folder: Path, staged: Staged | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection with a view per table of the lake as it stands, and `staged`. It spills into `folder`, and writes nowhere else."""
+    rows = tables.snapshot("contacts").rows + (staged.staged if staged else 0)
+    connection = duckdb.connect(
+        config={
+            "memory_limit": memory.limit_for(rows, MEGABYTES),
+            "threads": 2,
+            "temp_directory": str(folder / "spill"),
+            "preserve_insertion_order": False,
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+        }
+    )
+    try:
+        for name in tables.TABLES:
+            connection.execute(f"CREATE VIEW {name} AS {tables.select_from_files(name, tables.snapshot(name).files())}")
+        if staged is not None:
+            connection.execute(f"CREATE VIEW staged AS SELECT * FROM read_parquet({tables.quoted(str(staged.rows))})")
+        yield connection
+    finally:
+        connection.close()
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What a merge would do with the rows of a file."""
+
+    new: int
+    updated: int
+    unchanged: int
+
+
+def compare(connection: duckdb.DuckDBPyConnection, table: str, rows: str, key: Sequence[str] = CONTACT_KEY, carried: Sequence[str] = ()) -> Comparison:
+    """Count what merging the relation `rows` would bring, without doing it: for a dry run."""
+    same = " AND ".join(f'r."{name}" IS NOT DISTINCT FROM c."{name}"' for name in key)
+    kept = " AND ".join(f'r."{name}" IS NOT DISTINCT FROM c."{name}"' for name in carried) or "true"
+    row = connection.execute(
+        f"SELECT count(*) FILTER (WHERE c.batch_id IS NULL), count(*) FILTER (WHERE c.batch_id IS NOT NULL AND NOT ({kept})), "
+        f"count(*) FILTER (WHERE c.batch_id IS NOT NULL AND {kept}) FROM {rows} r LEFT JOIN {table} c ON {same}"
+    ).fetchone()
+    return Comparison(*row)
+
+
+def write_rows(connection: duckdb.DuckDBPyConnection, select: str, path: Path) -> int:
+    """Write a SELECT as Parquet and return its number of rows."""
+    return connection.execute(f"COPY ({select}) TO {tables.quoted(str(path))} (FORMAT parquet, COMPRESSION snappy)").fetchone()[0]

@@ -1,0 +1,126 @@
+"""Erasing a customer from all that imports keep; the one place that knows everywhere a customer's key can be."""
+
+from __future__ import annotations
+
+import json
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from qa_core.access.roles import Viewer
+from qa_core.base import environment
+from qa_core.base.errors import AccessDenied
+from qa_core.compliance import recordings
+from qa_core.files import uploads
+from qa_core.ingest.load import batches, recovery
+from qa_core.ingest.matching import attach
+from qa_core.ingest.watch import queue_log
+from qa_core.storage import audit_log, lake
+from qa_core.storage.records import store
+from qa_core.storage.records.base import now
+from qa_core.storage.records.evaluations import Evaluation
+from qa_core.storage.records.imports import BeforeImage, WaitingRow
+
+Named = set[tuple[str, str | None]]
+"""Ids or tickets with their system, and once more with none: a row that names no system may mean any."""
+
+
+@dataclass(frozen=True)
+class Erased:
+    """How many contacts were removed or lost the key, how many rows that waited or had waited, how many events of calls in progress."""
+
+    contacts: int
+    waiting: int
+    events: int
+
+
+def erase_customer(viewer: Viewer, customer_key: str) -> Erased:
+    """Remove every trace of the customer with that pseudonym from the stores; what is erased already is not an error. For `Viewer.SYSTEM` alone:
+    whoever decides on requests of persons asks for it. May be run again after an interruption.
+
+    Where a customer's key can be, and what becomes of it:
+
+    - `contacts` of the lake, as `customer_key` and, of a number that is shared, as `given_customer_key`, and the before-images by which
+      imports are undone: `lake.erase`. Files of earlier versions go ten minutes later, with `lake.vacuum`.
+    - rows that wait for their contact, or had waited: removed, with what the customer wrote; surveys and tracking rows also where they name
+      an erased contact or its ticket without a key. Evaluations that wait hold no key of a customer, and stay: they speak of the advisor.
+    - evaluations of the customer's contacts stay, for the same reason, without the evaluator's comment and tags: here, in their before-images, and
+      where they had waited. The action list of irritants holds single words and counts, never a sentence or a contact.
+    - recordings of the customer's contacts: the audio and its waveform are deleted, the row says when. Listenings stay: they speak of who listened.
+    - events of calls in progress in a log that is followed (`watching/`): the call stays, without its customer.
+    - temporary files (`tmp/`) of imports and uploads that were killed: removed. A file that is being read at this moment lands afterwards, as
+      any later file that speaks of the customer would; then erase again.
+    - the quarantine holds identities masked and is named after its batch, as is everything else in the records (before-images of advisors and
+      evaluations, counts, decisions, the journal): no key there.
+
+    Out of reach, because they are not ours to change: files as they were delivered, with clear numbers, also those put into `.taken` and `.refused` of a
+    watched folder (`watch --keep DAYS` deletes them in time), the logs of the telephony, and backups.
+    """
+    if not viewer.is_system:
+        raise AccessDenied()
+    with batches.one_at_a_time():
+        recovery.finish_interrupted()
+        contacts, tickets = _find_named(customer_key)
+        with store.writing() as session:
+            if session.get_bind().dialect.name == "sqlite":
+                session.connection().exec_driver_sql("PRAGMA secure_delete = ON")  # else what is deleted stays in the file, unseen
+            waiting = _erase_waiting(session, customer_key, contacts, tickets)
+            _erase_notes(session, contacts)
+            recordings.delete_of(session, {(system, contact_id) for contact_id, system in contacts if system}, "erased", viewer.username)
+            audit_log.record(session, viewer.username, "customer_erased", "imports")
+        # Last the contacts: were we stopped before, they would still tell on a second call what waits for them.
+        removed = lake.erase(customer_key)
+        events = queue_log.erase(customer_key)
+    _empty_log()
+    uploads.remove_left()
+    recovery.remove_dead_folders(environment.current().temporary_folder)
+    lake.vacuum()
+    return Erased(removed, waiting, events)
+
+
+def _empty_log() -> None:
+    """Let SQLite write its log into the database, whose pages hold nothing of what was deleted."""
+    engine = store.engine_for(environment.current().database_url)
+    if engine.dialect.name == "sqlite":
+        with closing(engine.raw_connection()) as connection:
+            connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def _find_named(customer_key: str) -> tuple[Named, Named]:
+    """The customer's contacts, and their tickets."""
+    with lake.working() as connection:
+        found = connection.execute("SELECT source_system, contact_id, ticket FROM contacts WHERE customer_key = ?", [customer_key]).fetchall()
+    contacts = {(contact_id, place) for system, contact_id, _ticket in found for place in (system, None)}
+    return contacts, {(ticket, place) for system, _id, ticket in found if ticket is not None for place in (system, None)}
+
+
+def _erase_waiting(session: Session, customer_key: str, contacts: Named, tickets: Named) -> int:
+    def is_theirs(kind: str, contact_id: str | None, content: dict[str, Any]) -> bool:
+        place = content.get("system")
+        is_named = (contact_id, place) in contacts or (content.get("ticket"), place) in tickets
+        return customer_key in json.dumps(content) or (kind in attach.VALUES and is_named)
+
+    rows = sa.select(WaitingRow.id, WaitingRow.kind, WaitingRow.contact_id, WaitingRow.content)
+    concerned = [row_id for row_id, *row in session.execute(rows) if is_theirs(*row)]
+    for row_id in concerned:
+        session.execute(sa.delete(WaitingRow).filter_by(id=row_id))
+    return len(concerned)
+
+
+def _erase_notes(session: Session, contacts: Named) -> None:
+    """Take away what evaluators wrote of those contacts."""
+    blank = {"comment": None, "tags": None}
+    known = sa.select(Evaluation.id, Evaluation.source_system, Evaluation.contact_id)
+    noted = known.where(sa.or_(Evaluation.comment.is_not(None), Evaluation.tags.is_not(None)))
+    theirs = [number for number, system, contact_id in session.execute(noted).all() if (contact_id, system) in contacts]
+    if theirs:
+        session.execute(sa.update(Evaluation), [{"id": number, **blank, "changed_at": now()} for number in theirs])
+    images = session.scalars(sa.select(BeforeImage).where(BeforeImage.object == "evaluation"))
+    for image in [image for image in images if image.content and (image.content.get("contact_id"), image.content.get("source_system")) in contacts]:
+        image.content = {**image.content, **blank}
+    for row in session.scalars(sa.select(WaitingRow).where(WaitingRow.kind == "evaluations")):
+        if (row.contact_id, row.content.get("system")) in contacts:
+            row.content = {**row.content, "values": {**row.content["values"], **blank}}

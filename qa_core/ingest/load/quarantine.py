@@ -1,0 +1,66 @@
+"""The rows that an import rejected, kept for the person to mend: line, reason, and the row's cells with identities masked."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from qa_core.base import environment
+from qa_core.base.environment import write_private
+from qa_core.ingest.load.staged import Staged
+
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+REJECTED = pa.schema([("line", pa.int64()), ("reason", pa.string()), ("cells", pa.list_(pa.string()))])
+"""Of the rows that reading a file refuses."""
+
+Rejected = tuple[int, str, dict[str, str]]
+"""Line of the file, reason code, and cells by column of the file."""
+
+
+def write(batch_id: str, staged: Staged, late: Iterable[Rejected] = ()) -> Path | None:
+    """Write the quarantine of a batch, readable by its owner alone; None when nothing was rejected.
+
+    `late`: rows that could be read but not joined. A cell that a spreadsheet would run as a formula is written as text.
+    """
+    rows = _read_rejected(staged) + [(line, reason, [cells.get(name, "") for name in staged.headers]) for line, reason, cells in late]
+    if not rows:
+        return None
+    content = io.StringIO()
+    writer = csv.writer(content)
+    writer.writerow(["line", "reason", *staged.headers])
+    for line, reason, cells in sorted(rows, key=lambda row: row[0]):
+        writer.writerow([line, reason, *(_harmless(cell or "") for cell in cells)])
+    path = path_of(batch_id)
+    path.unlink(missing_ok=True)
+    write_private(path, content.getvalue().encode("utf-8"))
+    return path
+
+
+def path_of(batch_id: str) -> Path:
+    """Where the quarantine of that batch stands, if it has one."""
+    return environment.current().folder / "quarantine" / f"{batch_id}.csv"
+
+
+def read(path: Path, limit: int = 200) -> tuple[list[str], list[list[str]]]:
+    """The header and the first rows of a quarantine."""
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = csv.reader(file)
+        header = next(rows, [])
+        return header, [row for row, _position in zip(rows, range(limit), strict=False)]
+
+
+def _read_rejected(staged: Staged) -> list[tuple[int, str, list[str]]]:
+    if not staged.rejected:
+        return []
+    table = pq.read_table(staged.rejected_rows)
+    return list(zip(table["line"].to_pylist(), table["reason"].to_pylist(), table["cells"].to_pylist(), strict=True))
+
+
+def _harmless(cell: str) -> str:
+    return f"'{cell}" if cell.startswith(FORMULA_STARTS) else cell

@@ -1,0 +1,229 @@
+"""Bringing audio in: each row of a manifest, or each file, is checked against its contact and the law before anything of it is stored."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from sqlalchemy.orm import Session
+
+from qa_core.access.roles import Viewer
+from qa_core.base import environment
+from qa_core.base.contact_details import mask_contact_details
+from qa_core.base.i18n import N_
+from qa_core.compliance import gates, recordings
+from qa_core.compliance.recordings import audio, deletion, vault
+from qa_core.ingest.load import batches
+from qa_core.ingest.load.quarantine import Rejected
+from qa_core.ingest.load.staged import Staged
+from qa_core.storage.records.base import now
+from qa_core.storage.records.listening import Recording
+
+if TYPE_CHECKING:
+    from qa_core.ingest.load.load import Landing
+    from qa_core.metrics.query import RecordedContact
+
+PURPOSE_WORDS = {
+    "formation": "training",
+    "évaluation": "evaluation",
+    "qualité": "quality",
+    "qualité de service": "quality",
+    "quality of service": "quality",
+    "preuve": "proof",
+}
+
+Place = tuple[str, str, bool]
+"""Where a recording stands: system and id of its contact, and whether it is proof of a contract. There is one for each place."""
+
+
+@dataclass
+class Coming:
+    """One row on its way in: what it says, and what was found for it. `fate`: the reason for which it is rejected, or what else becomes of it."""
+
+    line: int
+    row: dict[str, Any]
+    purpose: str = ""
+    contact: RecordedContact | None = None
+    fate: str | None = None
+    understood: audio.Audio | None = None
+    stored: deletion.Stored | None = None
+
+    @property
+    def place(self) -> Place:
+        return self.contact.source_system, self.contact.contact_id, self.purpose == "proof"
+
+    @property
+    def recorded_at(self) -> datetime | None:
+        said = self.row.get("recorded_at")
+        return said.replace(tzinfo=UTC) if said else None
+
+
+UNCHANGED, DUPLICATE, UNMATCHED = "unchanged", "duplicate", "unmatched"
+"""Fates that are no rejection."""
+
+
+@dataclass
+class Law:
+    """What the centre entered: the purposes, the months a recording is kept, and the moment by which it is judged."""
+
+    purposes: tuple[str, ...]
+    months: int
+    moment: datetime = field(default_factory=now)
+
+
+def land(landing: Landing) -> None:
+    """Store the audio of a manifest or a folder; fills in the report. Raises Refusal while the legal gates are closed."""
+    staged, report = landing.staged, landing.report
+    with batches.reading_or_empty() as session:
+        gates.require_open(session)
+        law = Law((*(gates.value_of(session, "purposes") or "").split(","), "proof"), gates.retention_months(session, "recording"))
+    rows = [Coming(row["line"], row) for row in pq.read_table(staged.rows).sort_by("line").to_pylist()]
+    _find_contacts(rows, landing.system)
+    for item in rows:
+        item.fate = _judge(item, law, landing.options.purpose)
+    _find_duplicates(rows)
+    with batches.reading_or_empty() as session:
+        known = {_place_of(found): found for found in deletion.find_live(session, {item.contact.contact_id for item in rows if item.contact})}
+    if not landing.options.dry_run:
+        recordings.sweep()
+    kept: list[Coming] = []
+    try:
+        for number, item in enumerate(rows):
+            if item.fate is None:
+                _take(item, staged.file, known.get(item.place), is_real=not landing.options.dry_run)
+                kept += [item] if item.fate is None else []
+            landing.say_writing((number + 1) / len(rows))
+        fates = Counter(item.fate for item in rows if item.fate)
+        report.unchanged += fates.pop(UNCHANGED, 0)
+        report.duplicates += fates.pop(DUPLICATE, 0)
+        unmatched = fates.pop(UNMATCHED, 0)
+        landing.skip(UNMATCHED, unmatched)
+        landing.reject(fates)
+        _say(landing, kept, unmatched)
+        report.new += len(kept)
+        if landing.options.dry_run:
+            return
+
+        def write(session: Session, batch_id: str) -> None:
+            for item in kept:
+                deletion.add(session, item.stored, item.contact, item.purpose, item.recorded_at, batch_id)
+
+        landing.start(len(kept) + report.unchanged, write, list(_cells(staged, [item for item in rows if item.fate in fates])))
+    except BaseException:
+        if report.batch_id is None:  # else the rows stand, and these are their files
+            for item in kept:
+                if item.stored:
+                    vault.remove(item.stored.file_name)
+        raise
+    landing.finish()
+
+
+def _find_contacts(rows: list[Coming], system: str | None) -> None:
+    from qa_core.metrics import query  # only here: files of rows do without the libraries of the pages
+
+    found: dict[str, list[RecordedContact]] = {}
+    for contact in query.find_recorded(Viewer.SYSTEM, {item.row["contact_id"] for item in rows}):
+        found.setdefault(contact.contact_id, []).append(contact)
+    for item in rows:
+        named = item.row.get("source_system") or system
+        fitting = [contact for contact in found.get(item.row["contact_id"], ()) if named in (None, contact.source_system)]
+        if len(fitting) == 1:
+            item.contact = fitting[0]
+        item.fate = None if len(fitting) == 1 else "ambiguous_contact" if fitting else UNMATCHED
+
+
+def _judge(item: Coming, law: Law, purpose: str | None) -> str | None:
+    """Why that row may not be stored, or what else stands in its way; None: nothing that its contact, its purpose and the calendar could tell."""
+    said = (item.row.get("purpose") or purpose or "").strip().casefold()
+    item.purpose = PURPOSE_WORDS.get(said, said)
+    if not said:
+        return "no_purpose"
+    if item.purpose not in recordings.PURPOSES:
+        return "unknown_purpose"
+    if item.purpose not in law.purposes:
+        return "purpose_not_entered"
+    if item.fate:
+        return item.fate
+    if item.contact.against:
+        return item.contact.against
+    notice = item.row.get("notice_played")
+    if notice is False or not (notice or item.contact.has_notice):
+        return "no_notice"
+    days = [item.contact.local_start.date(), *([environment.to_local(item.recorded_at).date()] if item.recorded_at else [])]
+    return "expired" if law.moment > deletion.find_end(min(days), law.months) else None
+
+
+def _find_duplicates(rows: list[Coming]) -> None:
+    """Of the rows for one place the newest is kept, by its own time, else the last."""
+    places: dict[Place, list[Coming]] = {}
+    for item in rows:
+        if item.fate is None:
+            places.setdefault(item.place, []).append(item)
+    for several in places.values():
+        has_times = all(item.recorded_at for item in several)
+        newest = max(several, key=lambda item: (item.recorded_at, item.line)) if has_times else several[-1]
+        for item in several:
+            item.fate = None if item is newest else DUPLICATE
+
+
+def _take(item: Coming, delivered: Path, known: Recording | None, is_real: bool) -> None:
+    """Look at the audio of a row and, unless it is known or unfit, store it."""
+    path = _find_file(delivered if delivered.is_dir() else delivered.parent, item.row["file"])
+    if isinstance(path, str):
+        item.fate = path
+        return
+    if known is not None:
+        is_same = known.digest == vault.find_digest(path) and known.purpose == item.purpose
+        item.fate = UNCHANGED if is_same else "stored_otherwise"
+        return
+    try:
+        item.understood = audio.examine(path)
+        if is_real:
+            item.stored = deletion.store_audio(path, item.understood)
+    except audio.Unfit as unfit:
+        item.fate = unfit.reason
+    except PermissionError:
+        item.fate = "no_file"
+
+
+def _find_file(base: Path, name: str) -> Path | str:
+    """The audio file that a row names, within the folder of its manifest; else the reason why there is none."""
+    name = name.strip().replace("\\", "/")
+    if PurePosixPath(name).is_absolute() or re.match(r"[A-Za-z]:", name) or ".." in PurePosixPath(name).parts:
+        return "outside_folder"
+    path = (base / name).resolve()
+    if not path.is_relative_to(base.resolve()):
+        return "outside_folder"
+    return path if path.is_file() else "no_file"
+
+
+def _place_of(found: Recording) -> Place:
+    return found.source_system, found.contact_id, found.purpose == "proof"
+
+
+def _say(landing: Landing, kept: list[Coming], unmatched: int) -> None:
+    converted = sum(item.understood.frames is not None for item in kept)
+    if converted:
+        landing.decide("file", N_("kept as WAV, with the sound alone"), N_("{count} recordings"), count=converted)
+    if len(kept) > converted:
+        landing.decide("file", N_("kept as delivered, because browsers play it"), N_("{count} recordings"), count=len(kept) - converted)
+    if unmatched:
+        landing.decide(
+            "contact_id",
+            N_("not kept, because their contact has not come yet: import the file again once it has"),
+            N_("{count} recordings"),
+            count=unmatched,
+        )
+
+
+def _cells(staged: Staged, rows: Iterable[Coming]) -> Iterator[Rejected]:
+    for item in rows:
+        texts = [str(item.row[name]) if item.row.get(name) is not None else "" for name in staged.mapping]
+        yield item.line, item.fate, dict(zip(staged.mapping.values(), mask_contact_details(pa.array(texts, pa.string())).to_pylist(), strict=True))

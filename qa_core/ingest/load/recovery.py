@@ -1,0 +1,73 @@
+"""What must still happen when an import was killed: a batch whose rows are in the lake is finished, any other is taken back."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from qa_core.base.errors import Refusal
+from qa_core.compliance import recordings
+from qa_core.ingest.load import batches, rollback
+from qa_core.ingest.matching import late_joins
+from qa_core.ingest.rules import apply
+from qa_core.storage import lake
+from qa_core.storage.records import store
+from qa_core.storage.records.imports import ImportBatch
+
+IN_LAKE = frozenset({"contacts", "tracking", "surveys", "spend", "intervals"})
+"""Kinds whose rows stand in the lake; the others are whole as soon as the records are."""
+
+
+def finish_interrupted() -> list[str]:
+    """Bring every batch that was started or being undone to its end. The caller holds the lock of imports, so that none of them is alive."""
+    with store.reading() as session:
+        open_batches = sa.select(ImportBatch.id, ImportBatch.state).where(ImportBatch.state.in_(("started", "undoing")))
+        found = session.execute(open_batches.order_by(ImportBatch.started_at)).all()
+    for batch_id, state in found:
+        if state == "undoing":
+            # Refused, it stands again as before; the import that found it so has nothing to do with that.
+            with contextlib.suppress(Refusal):
+                rollback.take_back(batch_id, "system")
+        else:
+            _finish_or_fail(batch_id)
+    apply.apply_if_due()
+    if found:
+        recordings.delete_forbidden("system")
+    return [batch_id for batch_id, _state in found]
+
+
+def _finish_or_fail(batch_id: str) -> None:
+    with store.reading() as session:
+        batch = session.get_one(ImportBatch, batch_id)
+        kind, counts = batch.kind, dict(batch.counts)
+    result = lake.commit_result(batch_id) if kind in IN_LAKE else None
+    expected = counts["read"] - sum(counts[name] for name in ("new", "updated", "unchanged", "duplicates", "rejected", "folded", "skipped"))
+    if kind in IN_LAKE and expected and result is None:
+        with store.writing() as session:
+            batches.fail(session, session.get_one(ImportBatch, batch_id))
+        return
+    with tempfile.TemporaryDirectory(prefix="ecoute-") as folder:
+        if kind == "contacts":
+            late_joins.join_arrived(batch_id, Path(folder))
+        if kind == "advisors":
+            late_joins.fill_teams(batch_id, Path(folder))
+    if result is not None:
+        counts |= {"new": result.new, "updated": result.updated, "unchanged": result.unchanged}
+    with store.writing() as session:
+        batches.finish(session, batch_id, counts, (result.first_day, result.last_day) if result else (None, None))
+
+
+def remove_dead_folders(temporary: Path) -> None:
+    """Clear the scratch folders of imports that were killed."""
+    for folder in temporary.glob("staged-*-*"):
+        try:
+            os.kill(int(folder.name.split("-")[1]), 0)
+        except ProcessLookupError:
+            shutil.rmtree(folder, ignore_errors=True)
+        except (PermissionError, ValueError):
+            continue

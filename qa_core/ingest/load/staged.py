@@ -1,0 +1,174 @@
+"""What reading a file gives: typed rows waiting on disk, the rows refused with their reason, and every decision with its evidence."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from qa_core.base.i18n import N_, _
+from qa_core.storage import schema
+
+CODES = frozenset(
+    {
+        *(N_("comma"), N_("semicolon"), N_("tab"), N_("bar")),
+        *(N_("answered"), N_("abandoned"), N_("timeout"), N_("overflow"), N_("voicemail"), N_("closed"), N_("refused"), N_("failed"), N_("unanswered")),
+    }
+)
+"""Words of ours that stand in the places of a decision, beside words of the file, which are never translated."""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """One thing that was decided about a field, and what in the file decided it; both are English gettext messages with places."""
+
+    field: str
+    decision: str
+    evidence: str = ""
+    params: tuple[tuple[str, Any], ...] = ()
+
+    def as_json(self) -> dict[str, str]:
+        """In the language spoken, as `import --json` prints it."""
+        places = {name: _say(name, value) for name, value in self.params}
+        return {"field": self.field, "decision": _(self.decision).format(**places), "evidence": _(self.evidence).format(**places) if self.evidence else ""}
+
+
+def _say(name: str, value: Any) -> Any:
+    """What stands in a place of a decision: our own words in the language spoken (`comma`, `Y → answered`), the file's as they are."""
+    if name == "delimiter":
+        return _(value) if value in CODES else value
+    return re.sub(r"(?<=→ )\w+", lambda found: _(found[0]) if found[0] in CODES else found[0], value) if name == "said" else value
+
+
+@dataclass
+class Staged:
+    """A file read: `read = staged + rejected + Σ skipped_kinds + Σ folded_kinds`, in rows of the file.
+
+    `rows`: Parquet with `line` (int64, the line of the file or row of the sheet) and one typed column per entry of `columns`
+    (see `SCHEMAS`); what the file does not carry has no column. Only evaluations may have several rows per line (one per criterion).
+    `defaults`: columns that a *new* row gets although the file does not carry them (direction inbound, channel phone); they
+    must not overwrite stored values.
+    `rejected`: Parquet with `line` (int64), `reason` (text) and `cells` (list of text, aligned with `headers`, identities masked).
+    `mapping`: field → column of the file as it was recognised. `dropped`: columns of the file that are not kept.
+    """
+
+    kind: str
+    system: str
+    profile: str
+    file: Path
+    digest: str
+    folder: Path
+    rows: Path
+    rejected_rows: Path
+    headers: tuple[str, ...]
+    columns: tuple[str, ...]
+    mapping: dict[str, str]
+    dropped: tuple[str, ...]
+    defaults: dict[str, str]
+    decisions: list[Decision]
+    read: int = 0
+    staged: int = 0
+    rejected: int = 0
+    reasons: dict[str, int] = field(default_factory=dict)
+    skipped_kinds: dict[str, int] = field(default_factory=dict)
+    folded_kinds: dict[str, int] = field(default_factory=dict)
+    before: dict[int, dict[str, str]] = field(default_factory=dict)
+    """The first rows as the file has them, by line: cells of the columns in use, identities masked."""
+    pseudonymised: tuple[str, ...] = ()
+    """Columns of the file that identify a customer; of them only pseudonyms are kept."""
+    legs: list[dict[str, Any]] = field(default_factory=list)
+    """Legs of contacts whose others are not in the file, as they are kept until those come."""
+
+    def discard(self) -> None:
+        """Remove the temporary files; call it when the rows are committed or given up."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+MOMENT = pa.timestamp("us")
+_CONTACT = {item.name: item.type for item in schema.arrow_schema(schema.CONTACTS)}
+
+SCHEMAS: dict[str, dict[str, pa.DataType]] = {
+    # In contacts: `source_system` where the file names one row by row (null: that of the whole file); `customer_key` is the pseudonym
+    # already; `advisor` is the file's own text, still to be found among the aliases,
+    # `advisor_name` the name beside it where the file has both; `updated_at` tells which of two rows of one contact is the newer.
+    # started_at is UTC, local_start the centre's wall clock; answered_at, ended_at … have already become seconds.
+    "contacts": {
+        **{name: kind for name, kind in _CONTACT.items() if name not in (*schema.NEIGHBOURS, "month", "advisor_id", "batch_id", "tracking_match")},
+        "advisor": pa.string(),
+        "advisor_name": pa.string(),
+        "site": pa.string(),
+        "updated_at": MOMENT,
+    },
+    "tracking": {
+        "contact_id": pa.string(),
+        "started_at": MOMENT,
+        "local_start": MOMENT,
+        **{name: _CONTACT[name] for name in ("tracking_number", "source", "medium", "campaign", "keyword", "landing_page", "customer_key")},
+        # Of a file that gives numbers to campaigns: the first and the last day, both inclusive.
+        "from": pa.date32(),
+        "to": pa.date32(),
+    },
+    # `answered_at` and `sent_at` in UTC; the file's `resolved`, `contacts`, `comment` are named as in the contact.
+    "surveys": {
+        "contact_id": pa.string(),
+        "ticket": pa.string(),
+        "answered_at": MOMENT,
+        "sent_at": MOMENT,
+        **{
+            name: _CONTACT[name]
+            for name in ("customer_key", "survey_sent", "csat", "csat_scale", "nps", "ces", "survey_resolved", "survey_contacts", "survey_comment")
+        },
+    },
+    "spend": {
+        "day": pa.date32(),
+        "source": pa.string(),
+        "medium": pa.string(),
+        "campaign": pa.string(),
+        "amount": pa.float64(),
+        "currency": pa.string(),
+    },
+    # Totals: `started_at` in UTC, `local_start` on the centre's wall clock; without `length_minutes` it follows from the starts of the whole file.
+    "intervals": {item.name: item.type for item in schema.arrow_schema(schema.INTERVALS) if item.name not in ("source_system", "month", "batch_id")},
+    "advisors": {
+        "advisor_id": pa.string(),
+        "name": pa.string(),
+        "aliases": pa.list_(pa.string()),
+        "team": pa.string(),
+        "site": pa.string(),
+        "from": pa.date32(),
+        "to": pa.date32(),
+    },
+    # Long: one row per criterion with `points` of `possible` (both null: not applicable). With one mark for the whole, `criterion`
+    # is null and `score` is 0–100. In a wide file the rows of one evaluation share their `line`; in a long one they share
+    # contact, evaluator, `evaluated_at` and grid.
+    "evaluations": {
+        "evaluation_id": pa.string(),
+        "contact_id": pa.string(),
+        "advisor": pa.string(),
+        "evaluator": pa.string(),
+        "evaluated_at": MOMENT,
+        "local_start": MOMENT,
+        "grid": pa.string(),
+        "section": pa.string(),
+        "criterion": pa.string(),
+        "points": pa.float64(),
+        "possible": pa.float64(),
+        "score": pa.float64(),
+        "comment": pa.string(),
+        "tags": pa.string(),
+    },
+    # `file` relative to the manifest; `recorded_at` in UTC.
+    "recordings": {
+        "file": pa.string(),
+        "contact_id": pa.string(),
+        "source_system": pa.string(),
+        "recorded_at": MOMENT,
+        "notice_played": pa.bool_(),
+        "purpose": pa.string(),
+    },
+}
+"""Per kind, every column that `rows` may have, in this order."""

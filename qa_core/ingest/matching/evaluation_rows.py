@@ -1,0 +1,235 @@
+"""The rows of an evaluations file as evaluations: rows of one evaluation gathered, its contact found, or waiting until that has come."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from qa_core.centre import advisors
+from qa_core.centre.advisors import Pair
+from qa_core.centre.rules.active_rules import as_given
+from qa_core.ingest.load.staged import Staged
+from qa_core.ingest.matching import contact_match
+from qa_core.ingest.matching.pending_rows import mark_joined
+from qa_core.quality import evaluations
+from qa_core.quality.evaluations import ImportedEvaluation, Mark
+from qa_core.storage.records.imports import WaitingRow
+
+NO_DATE = "no_date"
+
+
+@dataclass
+class Draft:
+    """One evaluation of the file: its rows, the lines that they stand on, and the contact they name."""
+
+    key: str
+    rows: list[dict[str, Any]]
+    lines: list[int]
+    contact: dict[str, Any] | None = None
+    reason: str | None = None
+
+    @property
+    def first(self) -> dict[str, Any]:
+        return self.rows[0]
+
+    @property
+    def is_waiting(self) -> bool:
+        return self.reason is None and self.contact is None and self.first.get("contact_id") is not None
+
+
+@dataclass
+class Gathered:
+    drafts: list[Draft] = field(default_factory=list)
+    duplicates: int = 0
+
+
+def gather(connection: duckdb.DuckDBPyConnection, staged: Staged, system: str | None) -> Gathered:
+    """Gather the rows of each evaluation and look for its contact in `contacts`.
+
+    Known by the id in the file, else by contact, advisor, evaluator, moment and grid. The same evaluation twice: the last is kept.
+    """
+    rows = connection.sql("SELECT * FROM staged ORDER BY line").to_arrow_table().to_pylist()
+    _complete_possible(rows)
+    is_long = all(row.get("criterion") is not None for row in rows) and len({row["line"] for row in rows}) == len(rows)
+    groups: dict[str, list[dict[str, Any]]] = {}
+    seen: Counter[str] = Counter()
+    for line_rows in _by_line(rows):
+        key = _key_of(line_rows, staged.system, is_long)
+        if key.startswith("row-"):
+            seen[key] += 1
+            key = f"{key}-{seen[key]}"
+        groups.setdefault(key, []).extend(line_rows)
+    gathered = Gathered()
+    for key, found in groups.items():
+        newest = {row.get("criterion"): row for row in found}
+        kept = sorted(newest.values(), key=lambda row: row["line"])
+        lines = sorted({row["line"] for row in kept})
+        gathered.duplicates += len({row["line"] for row in found}) - len(lines)
+        gathered.drafts.append(Draft(key, kept, lines))
+    _find_contacts(connection, gathered.drafts, system)
+    for draft in gathered.drafts:
+        if draft.reason is None and not draft.is_waiting and draft.contact is None and draft.first.get("local_start") is None:
+            draft.reason = NO_DATE
+    return gathered
+
+
+def build(draft: Draft, ids: Mapping[Pair, str], teams: advisors.Spans) -> ImportedEvaluation:
+    """The evaluation of a draft whose contact was found or is not named."""
+    first, contact = draft.first, draft.contact or {}
+    local_start = contact.get("local_start") or first.get("local_start")
+    evaluated_at = first.get("evaluated_at") or contact.get("started_at")
+    advisor_id = ids.get((first.get("advisor"), None)) or contact.get("advisor_id")
+    day = local_start.date() if local_start else None
+    return ImportedEvaluation(
+        external_key=draft.key,
+        local_day=day,
+        evaluated_at=evaluated_at.replace(tzinfo=UTC) if evaluated_at else None,
+        source_system=contact.get("source_system"),
+        contact_id=contact.get("contact_id") or first.get("contact_id"),
+        advisor_id=advisor_id,
+        team=contact.get("team") or advisors.team_on(teams, advisor_id, day),
+        evaluator=first.get("evaluator"),
+        grid=first.get("grid"),
+        score=first.get("score"),
+        marks=tuple(
+            Mark(row["criterion"], row.get("points"), row.get("possible"), row.get("section")) for row in draft.rows if row.get("criterion") is not None
+        ),
+        comment="\n".join(_distinct(row.get("comment") for row in draft.rows)) or None,
+        tags=_distinct(tag.strip() for row in draft.rows for tag in re.split(r"[,;|]", row.get("tags") or "")),
+    )
+
+
+def waiting_row(item: ImportedEvaluation, system: str | None) -> dict[str, Any]:
+    """An evaluation as it is kept until its contact comes."""
+    values = asdict(item) | {
+        "local_day": item.local_day.isoformat() if item.local_day else None,
+        "evaluated_at": item.evaluated_at.isoformat() if item.evaluated_at else None,
+        "marks": [asdict(mark) for mark in item.marks],
+    }
+    return {
+        "kind": "evaluations",
+        "row_key": item.external_key,
+        "contact_id": item.contact_id,
+        "tracking_number": None,
+        "happened_at": item.evaluated_at,
+        "content": {"customer_key": None, "system": system, "values": values},
+    }
+
+
+def join_arrived(session: Session, connection: duckdb.DuckDBPyConnection, arrived_batch: str, teams: advisors.Spans) -> int:
+    """Write the evaluations that waited for a contact that is in `contacts` now, in the order in which they came."""
+    waiting = list(session.scalars(sa.select(WaitingRow).where(WaitingRow.kind == "evaluations", WaitingRow.joined_by.is_(None)).order_by(WaitingRow.id)))
+    drafts = [Draft(row.content["values"]["external_key"], [{"contact_id": row.contact_id, "system": row.content["system"]}], []) for row in waiting]
+    for system in {draft.first["system"] for draft in drafts}:
+        _find_contacts(connection, [draft for draft in drafts if draft.first["system"] == system], system)
+    joined: list[int] = []
+    intakes: dict[str, evaluations.Intake] = {}
+    for row, draft in zip(waiting, drafts, strict=True):
+        if draft.contact is None:
+            continue
+        if row.batch_id not in intakes:
+            session.flush()
+            keys = [other.content["values"]["external_key"] for other in waiting if other.batch_id == row.batch_id]
+            intakes[row.batch_id] = evaluations.Intake(session, row.batch_id, keys)
+        intakes[row.batch_id].take(_complete(row.content["values"], draft.contact, teams))
+        joined.append(row.id)
+    session.flush()
+    mark_joined(session, joined, arrived_batch)
+    return len(joined)
+
+
+def release(session: Session, arrived_batch: str) -> None:
+    """Take back the evaluations that had waited for this batch's contacts; they wait again."""
+    rows = session.scalars(sa.select(WaitingRow).where(WaitingRow.kind == "evaluations", WaitingRow.joined_by == arrived_batch).order_by(WaitingRow.id.desc()))
+    by_batch: dict[str, list[str]] = {}
+    for row in rows:
+        by_batch.setdefault(row.batch_id, []).append(row.content["values"]["external_key"])
+    for batch_id, keys in by_batch.items():
+        evaluations.restore(session, batch_id, keys)
+
+
+def _complete(values: dict[str, Any], contact: dict[str, Any], teams: advisors.Spans) -> ImportedEvaluation:
+    """An evaluation that waited, with what its contact knows: the same as if the contact had been there first."""
+    day = contact["local_start"].date()
+    advisor_id = values["advisor_id"] or contact["advisor_id"]
+    return ImportedEvaluation(
+        **values
+        | {
+            "source_system": contact["source_system"],
+            "contact_id": contact["contact_id"],
+            "advisor_id": advisor_id,
+            "team": contact["team"] or advisors.team_on(teams, advisor_id, day),
+            "local_day": day,
+            "evaluated_at": datetime.fromisoformat(values["evaluated_at"]) if values["evaluated_at"] else contact["started_at"].replace(tzinfo=UTC),
+            "marks": tuple(Mark(**mark) for mark in values["marks"]),
+            "tags": tuple(values.get("tags") or ()),
+        }
+    )
+
+
+def _distinct(texts: Iterable[str | None]) -> tuple[str, ...]:
+    """The texts that there are, each once, in order: a file that has a row per criterion repeats what is said of the whole."""
+    return tuple(dict.fromkeys(text for text in texts if text))
+
+
+def _by_line(rows: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    lines: dict[int, list[dict[str, Any]]] = {}
+    for row in rows:
+        lines.setdefault(row["line"], []).append(row)
+    return list(lines.values())
+
+
+def _key_of(rows: list[dict[str, Any]], system: str, is_long: bool) -> str:
+    first = rows[0]
+    if first.get("evaluation_id") is not None:
+        return f"{system}:{first['evaluation_id']}"
+    identity = [first.get(name) for name in ("contact_id", "advisor", "evaluator", "evaluated_at", "grid")]
+    if first.get("contact_id") is not None or is_long:
+        return f"evaluation-{_digest(identity)}"
+    # Nothing says which evaluation this is: its values do, and its rank among equals.
+    return f"row-{_digest([*identity, first.get('score'), *((row.get('criterion'), row.get('points')) for row in rows)])}"
+
+
+def _digest(values: list[Any]) -> str:
+    return hashlib.sha256("\x1f".join(str(value) for value in values).encode()).hexdigest()[:32]
+
+
+def _complete_possible(rows: list[dict[str, Any]]) -> None:
+    """Where a file does not say how many points a criterion is worth, it is worth the most that anybody was given."""
+    most: dict[tuple[Any, Any], float] = {}
+    for row in rows:
+        if row.get("points") is not None:
+            place = (row.get("grid"), row.get("criterion"))
+            most[place] = max(most.get(place, 0.0), row["points"])
+    for row in rows:
+        if row.get("points") is not None and row.get("possible") is None:
+            row["possible"] = most[(row.get("grid"), row.get("criterion"))]
+
+
+def _find_contacts(connection: duckdb.DuckDBPyConnection, drafts: list[Draft], system: str | None) -> None:
+    references = [(number, draft.first["contact_id"]) for number, draft in enumerate(drafts) if draft.first.get("contact_id") is not None]
+    if not references:
+        return
+    numbers, ids = zip(*references, strict=True)
+    nothing = [None] * len(ids)
+    connection.register("incoming", pa.table([list(numbers), list(ids), *(nothing for _column in range(4))], schema=contact_match.INCOMING))
+    contact_match.match(connection, 0, system)
+    found = connection.execute(
+        f"SELECT m.line, c.source_system, c.contact_id, c.started_at, c.local_start, {as_given('advisor_id')}, {as_given('team')} "
+        "FROM matched m JOIN contacts c ON c.source_system = m.source_system AND c.contact_id = m.contact_id"
+    ).fetchall()
+    for number, *contact in found:
+        drafts[number].contact = dict(zip(("source_system", "contact_id", "started_at", "local_start", "advisor_id", "team"), contact, strict=True))
+    for number, reason in connection.execute("SELECT line, reason FROM doubtful").fetchall():
+        drafts[number].reason = reason
+    connection.unregister("incoming")

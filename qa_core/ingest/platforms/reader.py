@@ -1,0 +1,388 @@
+"""The export of a platform on its way to staged rows: records streamed to disk without identities, then folded, one row per contact."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from qa_core.base import environment
+from qa_core.base.errors import Refusal
+from qa_core.base.i18n import N_
+from qa_core.files.archives import Content
+from qa_core.files.json_documents import Documents
+from qa_core.files.options import ImportOptions
+from qa_core.files.sample import take_sample
+from qa_core.ingest.columns.timezones import Zone
+from qa_core.ingest.columns.vocabulary import simplify
+from qa_core.ingest.load.staged import SCHEMAS, Decision, Staged
+from qa_core.ingest.platforms import Platform, call_legs
+from qa_core.ingest.profiles.starts import say_clock_changes
+from qa_core.ingest.pseudonyms import Pseudonyms, find_outside, mask_cell, spell_numbers
+from qa_core.storage.lake.tables import quoted
+
+MOMENT = pa.timestamp("us")
+RECORDS_AT_ONCE = 10_000
+RECORDS_PER_PART = 1_000_000
+SHOWN_OF_A_CELL = 200
+SHOWN_ROWS = 20
+MEMORY = "350MB"
+_LIKE_A_NUMBER, _LIKE_AN_ID = re.compile(r"^\+?[\d .()/_-]{6,}$"), re.compile(r"^\d{9,10}\.\d+$|^\d{4}-\d\d-\d\d")
+_REJECTED = pa.schema([("line", pa.int64()), ("reason", pa.string()), ("cells", pa.list_(pa.string()))])
+
+Progress = Callable[[int, float], None]
+
+
+def record_schema(*names: str) -> pa.Schema:
+    """The schema of records that are contacts already: `line`, and these of their columns."""
+    return pa.schema([("line", pa.int64()), *((name, SCHEMAS["contacts"][name]) for name in names)])
+
+
+def take_all(bench: Bench) -> str:
+    """The fold of exports with one record per contact. The same id again stays, as a duplicate of its newest."""
+    return "SELECT * FROM records"
+
+
+@dataclass
+class Work:
+    """One export being read: where it is, whose clocks and pseudonyms are used, and what became of its records."""
+
+    platform: Platform
+    content: Content
+    options: ImportOptions
+    zone: Zone
+    centre: Zone
+    pseudonyms: Pseudonyms
+    progress: Progress
+    decisions: list[Decision] = field(default_factory=list)
+    skipped: Counter[str] = field(default_factory=Counter)
+    folded: Counter[str] = field(default_factory=Counter)
+    reasons: Counter[str] = field(default_factory=Counter)
+    records: int = 0
+    refused: list[tuple[int, str, list[str]]] = field(default_factory=list)
+    notes: dict[str, Any] = field(default_factory=dict)
+
+    def skip(self, kind: str, rows: int = 1) -> None:
+        """Count rows of the file that speak of no contact."""
+        if rows:
+            self.skipped[kind] += int(rows)
+
+    def fold(self, kind: str, rows: int) -> None:
+        """Count records that went into the row of their contact."""
+        if rows:
+            self.folded[kind] += int(rows)
+
+    def reject(self, line: int, reason: str, cells: Iterable[str] = ()) -> None:
+        """Refuse one row. `cells`, aligned with the platform's `shown`, must hold no identity."""
+        self.reasons[reason] += 1
+        self.refused.append((int(line), reason, [_hide_number(str(cell)[:SHOWN_OF_A_CELL]) for cell in cells]))
+
+    def decide(self, field_name: str, decision: str, evidence: str = "", **places: Any) -> None:
+        """Write down a decision."""
+        self.decisions.append(Decision(field_name, decision, evidence, tuple(places.items())))
+
+    def build(self, number: int, make: Callable[..., Mapping[str, Any]], *arguments: Any) -> Iterator[Mapping[str, Any]]:
+        """The record that `make` gives, or none where an object is not of the shape that its platform writes: it is rejected."""
+        try:
+            yield make(number, *arguments)
+        except (AttributeError, KeyError, TypeError, ValueError):
+            self.reject(number, "unexpected_shape")
+
+    @property
+    def system(self) -> str:
+        """The system under whose name the contacts will stand."""
+        return self.options.system or self.platform.name
+
+    @property
+    def is_document(self) -> bool:
+        """Whether the export is JSON."""
+        return take_sample(self.content).is_document
+
+    def documents(self) -> Iterator[tuple[int, dict[str, Any]]]:
+        """The objects of a JSON export, numbered from 1."""
+        documents = Documents(self.content)
+        for number, _envelope, item in documents.objects():
+            if not number % RECORDS_AT_ONCE:
+                self.progress(number, 0.6 * documents.share)
+            yield number, item
+
+    def table_rows(self) -> Iterator[tuple[int, dict[str, str]]]:
+        """The rows of a table by line number, their cells by the plain spelling of its headers; blank rows are counted."""
+        header: list[str] = []
+        delimiter, number = ",", 0
+        for text, share in self.content.blocks():
+            for line in text.splitlines():
+                number += 1
+                if not header:
+                    delimiter = max(",;\t|", key=line.count)
+                # Line by line, so that a quote which is never closed costs its own row alone.
+                row = [cell.strip() for cell in next(csv.reader([line], delimiter=delimiter), [])]
+                if not any(row):
+                    self.skip("blank")
+                elif not header:
+                    header = [simplify(cell) for cell in row]
+                else:
+                    yield number, dict(zip(header, row, strict=False))
+            self.progress(number, 0.6 * share)
+
+    def tables(self, records: Iterable[Mapping[str, Any]], identity: str = "customer") -> Iterator[pa.Table]:
+        """Records as tables of the platform's schema, some thousand at a time; the clear `customer` of each becomes its `customer_key`."""
+        block: list[Mapping[str, Any]] = []
+        for record in records:
+            block.append(record)
+            if len(block) == RECORDS_AT_ONCE:
+                yield self._as_table(block, identity)
+                block = []
+        if block:
+            yield self._as_table(block, identity)
+
+    def _as_table(self, block: list[Mapping[str, Any]], identity: str) -> pa.Table:
+        schema = self.platform.schema
+        columns = []
+        for item in schema:
+            if item.name == "customer_key":
+                columns.append(self.find_keys(pa.array([_as_cell(record.get(identity), pa.string()) for record in block], pa.string())))
+                continue
+            cells = [_as_cell(record.get(item.name), item.type) for record in block]
+            local = item.type == MOMENT and self.platform.is_local
+            columns.append(self._from_file_clock(cells) if local else pa.array(cells, item.type))
+        return pa.table(columns, schema=schema)
+
+    def _from_file_clock(self, moments: list[datetime | None]) -> pa.Array:
+        """Moments on the clock of the export as UTC; those that name their zone are sure already."""
+        sure = np.array([moment is not None and moment.tzinfo is not None for moment in moments], bool)
+        values = np.array([moment and moment.replace(tzinfo=None) for moment in moments], "M8[us]")
+        return pa.array(np.where(sure, values, self.zone.to_utc(np.where(sure, np.datetime64("NaT", "us"), values))), MOMENT)
+
+    def find_keys(self, values: pa.Array) -> pa.Array:
+        """The pseudonyms of the numbers that callers show; null for withheld ones, desks, channels and mere names."""
+        encoded = values.dictionary_encode()
+        texts = encoded.dictionary
+        plain = pc.match_substring_regex(texts, r"^\+?\d{6,15}$")
+        doubtful = pc.invert(plain)
+        outside = texts
+        if pc.any(doubtful).as_py():
+            found = pa.array([find_outside(text) for text in texts.filter(doubtful).to_pylist()], pa.string())
+            outside = pc.replace_with_mask(texts, doubtful, found)
+        return pc.take(self.pseudonyms.find_keys(outside), encoded.indices)
+
+
+def _hide_number(cell: str) -> str:
+    """A cell of a rejected row, which may stand in another column than it should: what could be a phone number is masked."""
+    return mask_cell(cell) if _LIKE_A_NUMBER.match(cell) and not _LIKE_AN_ID.match(cell) else cell
+
+
+def _as_cell(value: Any, kind: pa.DataType) -> Any:
+    """A value as its column takes it; what an export writes in another shape than it should is missing."""
+    if kind == pa.string():
+        return value or None if isinstance(value, str) else str(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+    return value if not isinstance(value, (list, dict, str)) else None
+
+
+@dataclass
+class Bench:
+    """What a fold works with: a connection with the view `records`, and the work to count into."""
+
+    connection: duckdb.DuckDBPyConnection
+    work: Work
+
+    def count(self, statement: str) -> int:
+        return int(self.connection.execute(statement).fetchall()[0][0] or 0)
+
+    def counts(self, statement: str) -> dict[str, int]:
+        """The rows of a statement as (kind, how many)."""
+        return {str(kind): int(rows) for kind, rows in self.connection.execute(statement).fetchall()}
+
+
+def stage_platform(
+    platform: Platform, content: Content, kind: str, options: ImportOptions, folder: Path, digest: str, progress: Progress | None = None
+) -> Staged:
+    """Read an export into `folder`. Raises Refusal when it holds no contact at all."""
+    here = environment.current()
+    centre = Zone(here.timezone)
+    work = Work(
+        platform,
+        content,
+        options,
+        Zone(options.timezone or here.timezone),
+        centre,
+        Pseudonyms.current(may_create=not options.dry_run),
+        progress or (lambda done, share: None),
+    )
+    work.decide(
+        "file",
+        N_("recognised as an export of {platform}") if options.profile is None else N_("read as an export of {platform}, as asked for by --profile"),
+        "",
+        platform=platform.title,
+    )
+    records = folder / "records.parquet"
+    rejected_rows = folder / "rejected.parquet"
+    with pq.ParquetWriter(rejected_rows, _REJECTED) as refused:
+        _write_records(work, records, refused)
+        _write_refused(work, refused)
+    rows = folder / "rows.parquet"
+    staged_rows, columns, legs = _fold(work, records, rows, kind, folder)
+    if "customer_key" in columns:
+        work.decide("customer", N_("replaced by pseudonyms: {columns}"), "", columns=platform.mapping["customer"])
+    _say_clock_changes(work)
+    if platform.finish:
+        platform.finish(work)
+    before = _find_some(records, rows) if options.dry_run else {}
+    records.unlink()
+    seen = work.records + sum(work.skipped.values()) + sum(work.reasons.values()) - work.notes.get("skipped_records", 0)
+    return Staged(
+        kind=kind,
+        system=work.system,
+        profile=platform.name,
+        file=content.path,
+        digest=digest,
+        folder=folder,
+        rows=rows,
+        rejected_rows=rejected_rows,
+        headers=platform.shown,
+        columns=columns,
+        mapping={name: source for name, source in platform.mapping.items() if name in columns or name in ("customer", "date", "time")},
+        dropped=(),
+        defaults={name: value for name, value in platform.defaults.items() if name not in columns and kind == "contacts"},
+        decisions=work.decisions,
+        read=seen,
+        staged=staged_rows,
+        rejected=sum(work.reasons.values()),
+        reasons=dict(sorted(work.reasons.items())),
+        skipped_kinds=dict(sorted(work.skipped.items())),
+        folded_kinds=dict(sorted(work.folded.items())),
+        before=before,
+        pseudonymised=tuple(source for name, source in platform.mapping.items() if name == "customer"),
+        legs=legs,
+    )
+
+
+def _find_some(records: Path, rows: Path) -> dict[int, dict[str, str]]:
+    """The record that stands for each of the first contacts, identities masked, to be shown beside what it became."""
+    with pq.ParquetFile(rows) as file:
+        lines = next(file.iter_batches(SHOWN_ROWS, columns=["line"]))["line"].to_pylist()
+    found = pq.read_table(records, filters=[("line", "in", lines)]).to_pylist()
+    return {
+        record["line"]: {
+            name: mask_cell(str(value)) if name == "customer_key" else str(value) for name, value in record.items() if name != "line" and value is not None
+        }
+        for record in found
+    }
+
+
+def _write_records(work: Work, path: Path, refused: pq.ParquetWriter) -> None:
+    writer = None
+    with ExitStack() as stack:
+        for table in work.platform.read(work):
+            if writer is None:
+                writer = stack.enter_context(pq.ParquetWriter(path, work.platform.schema, compression="zstd", compression_level=1))
+            writer.write_table(table)
+            work.records += len(table)
+            if len(work.refused) > RECORDS_AT_ONCE:
+                _write_refused(work, refused)
+    if not work.records:
+        seen = ", ".join(f"{count} × {kind}" for kind, count in (work.skipped + work.reasons).most_common(8)) or "–"
+        raise Refusal(
+            "no_contacts",
+            N_("{name} is an export of {platform}, but holds no call: {seen}. Export a period with calls."),
+            name=work.content.name,
+            platform=work.platform.title,
+            seen=seen,
+        )
+
+
+def _fold(work: Work, records: Path, path: Path, kind: str, folder: Path) -> tuple[int, tuple[str, ...], list[dict[str, Any]]]:
+    """Fold part by part; returns the rows written, their columns, and the legs to keep."""
+    group, chain, legs = work.platform.group, work.platform.chain, []
+    parts = max(1, -(-work.records // RECORDS_PER_PART)) if group else 1
+    written, writer = 0, None
+    known: Counter[str] = Counter()
+    connection = duckdb.connect(
+        config={
+            "memory_limit": MEMORY,
+            "threads": 2,
+            "temp_directory": str(folder / "spill"),
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+        }
+    )
+    before = sum(work.skipped.values())
+    try:
+        with ExitStack() as stack:
+            for part in range(parts):
+                where = f"WHERE hash({group}) % {parts} = {part}" if parts > 1 else ""
+                source = f"read_parquet({quoted(str(records))}) {where}"
+                if chain:
+                    call_legs.take_up(connection, work, chain, source)
+                else:
+                    connection.execute(f"CREATE OR REPLACE VIEW records AS SELECT * FROM {source}")
+                rows = work.platform.fold(Bench(connection, work))
+                result = connection.sql(call_legs.select_standing(rows) if chain else rows)
+                for batch in result.to_arrow_reader(50_000):
+                    if not len(batch):
+                        continue
+                    table = _finish(work, pa.Table.from_batches([batch]), kind)
+                    for name in table.column_names:
+                        known[name] += len(table) - table.column(name).null_count
+                    if writer is None:
+                        writer = stack.enter_context(pq.ParquetWriter(path, table.schema, compression="zstd", compression_level=1))
+                    writer.write_table(table)
+                    written += len(table)
+                legs += call_legs.find_open(connection, work, chain) if chain else ()
+                work.progress(work.records, 0.6 + 0.4 * (part + 1) / parts)
+    finally:
+        connection.close()
+    work.notes["skipped_records"] = sum(work.skipped.values()) - before
+    if writer is None:
+        raise Refusal(
+            "no_contacts",
+            N_("{name} is an export of {platform}, but none of its records makes a whole call."),
+            name=work.content.name,
+            platform=work.platform.title,
+        )
+    work.fold("leg", work.records - written - sum(work.folded.values()) - work.notes["skipped_records"])
+    # A column without any value is one that this export does not carry: it must not empty what other files have brought.
+    return written, tuple(name for name in SCHEMAS[kind] if known[name]), legs
+
+
+def _finish(work: Work, table: pa.Table, kind: str) -> pa.Table:
+    """The centre's wall clock beside UTC, and the types that rows of this kind have."""
+    started = table.column("started_at").to_numpy().astype("M8[us]")
+    columns = {name: table.column(name) for name in table.column_names}
+    columns["local_start"] = pa.array(work.centre.to_local(started), MOMENT)
+    if "tracking_number" in columns:
+        columns["tracking_number"] = spell_numbers(columns["tracking_number"].combine_chunks())
+    if kind == "tracking" and "tracking_number" in columns:
+        # The id of a call in the tracking tool is none of the telephony's: number and time join the two.
+        columns["contact_id"] = pc.if_else(pc.is_valid(columns["tracking_number"]), pa.scalar(None, pa.string()), columns["contact_id"])
+    declared = SCHEMAS[kind]
+    names = [name for name in declared if name in columns]
+    return pa.table([columns["line"].cast(pa.int64()), *(columns[name].cast(declared[name]) for name in names)], names=["line", *names])
+
+
+def _write_refused(work: Work, writer: pq.ParquetWriter) -> None:
+    width = len(work.platform.shown)
+    cells = [(row + [""] * width)[:width] for _line, _reason, row in work.refused]
+    if work.refused:
+        writer.write_table(pa.table([[line for line, _r, _c in work.refused], [reason for _l, reason, _c in work.refused], cells], schema=_REJECTED))
+    work.refused.clear()
+
+
+def _say_clock_changes(work: Work) -> None:
+    zone = work.zone
+    if not work.platform.is_local:
+        return
+    work.decide("started_at", N_("times are on the clock of {zone}; --timezone says another"), "", zone=zone.name)
+    say_clock_changes(work)

@@ -1,0 +1,44 @@
+"""How a person says otherwise: for each decision about a file, the option that would override it."""
+
+from __future__ import annotations
+
+from qa_core.files.options import UNITS
+from qa_core.ingest.load.staged import Decision
+from qa_core.ingest.profiles import Reads, find_profiles
+
+_BY_PLACE = {
+    "encoding": "--encoding E --delimiter D",
+    "good": "--encoding E",
+    "sheet": "--sheet NAME",
+    "zone": "--timezone TZ",
+    "platform": "--profile NAME",
+    "day": "--start-date DATE",
+    "currency": "--map currency=COLUMN",
+}
+"""Decisions that a place in their message tells: its name, and the option."""
+
+
+def find_option(decision: Decision, kind: str) -> str:
+    """The option that would override that decision; empty where none does, since nothing was open."""
+    places = dict(decision.params)
+    for name, option in _BY_PLACE.items():
+        if name in places:
+            return option
+    if "names" in places or "batch" in places or "joined" in places:
+        return ""
+    if decision.field == "file":
+        return "--map FIELD=COLUMN" if "columns" in places or "line" in places else ""
+    if decision.field == "customer" and "columns" in places:
+        return "--map ignore=COLUMN"
+    fields = {item.name: item.reads for profile in reversed(find_profiles()) if profile.kind == kind for item in profile.fields}
+    reads = fields.get(decision.field)
+    if "column" in places:
+        if reads == Reads.MOMENT:
+            return "--date-order dmy|mdy|ymd"
+        if reads == Reads.DURATION:
+            return f"--unit {decision.field}={'|'.join(UNITS)}"
+        if reads in (Reads.MARK, Reads.CRITERION):
+            return f"--scale {decision.field}=MIN-MAX"
+        if reads in (Reads.NUMBER, Reads.WHOLE):
+            return "--decimal ,|."
+    return f"--map {decision.field}=COLUMN" if reads else ""

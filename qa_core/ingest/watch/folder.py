@@ -1,0 +1,378 @@
+"""Watching a folder: files are taken as they come to rest, and logs followed as they grow; whatever stops it, nothing is lost and nothing comes twice.
+
+A file leaves the folder only when its import is done, and an import knows a file that it has seen by its content. So a stop at any
+moment costs at most a second look. The folder is looked at again and again rather than listened to: the system's own
+notices do not tell what another machine writes on a network folder, and a file must be seen twice anyway to know that it is whole.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import time
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, fields, replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from qa_core.access.roles import Permission, Viewer
+from qa_core.base import environment, i18n
+from qa_core.base.errors import Misuse, Refusal
+from qa_core.base.i18n import N_
+from qa_core.base.stop_signal import Stop
+from qa_core.files.options import KINDS, ImportOptions
+from qa_core.ingest import pipeline, system_errors
+from qa_core.ingest.kinds import find_kind
+from qa_core.ingest.report import FileReport
+from qa_core.ingest.watch.queue_log import LOG_NAME, Follower
+from qa_core.storage.records import store
+from qa_core.storage.records.imports import SavedMapping
+
+TAKEN, REFUSED = ".taken", ".refused"
+OPTIONS_FILE = "import.toml"
+UNFINISHED = (".part", ".partial", ".filepart", ".tmp", ".temp", ".crdownload", ".download", ".swp", "~")
+"""Endings of files that somebody is still writing; they count once they have their final name."""
+
+FIRST_WAIT, LONGEST_WAIT = 5.0, 300.0
+TRIES = 3
+"""How often an import may fail unexpectedly before its file is set aside."""
+LOG_SECONDS = 60.0
+REST = 10
+"""After what a log brought is landed, its next look waits at least so many times as long as that took."""
+GROWS_FOR = 3600.0
+"""A file taken is watched so long: should it grow, somebody was still writing, and it is taken again."""
+
+RING_SECONDS = 600.0
+"""Alert rules are evaluated so often at most while files come and logs grow: they speak of whole days, weeks and months."""
+
+Tell = Callable[[FileReport | Refusal], None]
+
+
+@dataclass
+class Sight:
+    """A file as it was seen: for how long it has looked the same, and when to try it (again)."""
+
+    look: tuple[int, int]
+    since: float
+    tries: int = 0
+    wait: float = 0.0
+    due: float = 0.0
+
+
+@dataclass(frozen=True)
+class Instructions:
+    """What `import.toml` in a folder, a file's own `.toml` beside it, or the command line say about files."""
+
+    kind: str | None
+    options: ImportOptions
+
+
+class Watch:
+    """One folder being watched. Reports, and refusals about the folder itself, go to `tell`."""
+
+    def __init__(
+        self,
+        viewer: Viewer,
+        folder: Path,
+        options: ImportOptions | None = None,
+        logs: tuple[Path, ...] = (),
+        settle: float = 5.0,
+        keep_days: int | None = None,
+        tell: Tell = lambda told: None,
+    ) -> None:
+        viewer.require(Permission.MANAGE_IMPORTS)
+        self.viewer, self.folder, self.options, self.tell = viewer, folder.absolute(), options or ImportOptions(), tell
+        self.settle, self.keep_days = settle, keep_days
+        self.refused = 0
+        """How many files were refused so far."""
+        self._sights: dict[Path, Sight] = {}
+        self._done: dict[Path, tuple[int, int]] = {}
+        self._taken: dict[Path, tuple[Path, int, float]] = {}
+        self._logs: dict[Path, tuple[Follower, Sight]] = {}
+        self._told: set[tuple[str, str]] = set()
+        self._has_news, self._rung = False, -RING_SECONDS
+        for path in logs:
+            self._follow(path.absolute(), self.options)
+
+    def run(self, stop: Stop, every: float = 5.0) -> None:
+        """Look again and again until told to stop; the file at work is finished first."""
+        while not stop.is_set():
+            self.look(stop)
+            if time.monotonic() - self._rung >= RING_SECONDS:
+                self._ring()
+            stop.wait(every)
+        self._ring()
+
+    def run_once(self, stop: Stop) -> None:
+        """Take what is there and at rest, read the logs to their end, and return."""
+        self.look(stop)
+        stop.wait(self.settle + 0.01)
+        self.look(stop)
+        self._ring()
+
+    def _ring(self) -> None:
+        """Evaluate the alert rules on what came since the last time."""
+        if self._has_news:
+            pipeline.ring()
+        self._has_news, self._rung = False, time.monotonic()
+
+    def look(self, stop: Stop | None = None) -> None:
+        """One look: new files are noted, those at rest are taken, logs are read on."""
+        stop = stop or Stop()
+        try:
+            found = {path: _look_at(path) for path in self._find_files()}
+        except OSError as error:
+            self._say(Refusal("no_folder", N_("The folder {path} cannot be read now: {reason}."), path=str(self.folder), reason=error.strerror or "unknown"))
+            return
+        for path in set(self._sights) - set(found):
+            del self._sights[path]
+        for path, look in found.items():
+            if stop.is_set():
+                return
+            if look is not None and LOG_NAME.fullmatch(path.name):
+                self._meet_log(path)
+            elif look is not None and self._done.get(path) != look:
+                self._consider(path, look)
+        for path in list(self._logs):
+            if not stop.is_set():
+                self._read_on(path, stop)
+        self._take_back_grown()
+        self._clear_old()
+
+    def _find_files(self) -> Iterator[Path]:
+        """Files in the folder and those below it, each kind of thing that is none left out; the oldest first."""
+        paths = []
+        for root, folders, names in _walk(self.folder):
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            paths += [root / name for name in names if not name.startswith(".") and not name.endswith((*UNFINISHED, ".toml"))]
+        return iter(sorted(paths, key=lambda path: ((_look_at(path) or (0, 0))[1], path)))
+
+    def _consider(self, path: Path, look: tuple[int, int]) -> None:
+        now = time.monotonic()
+        sight = self._sights.get(path)
+        if sight is None or sight.look != look:
+            sight = self._sights[path] = Sight(look, now)
+        if now - sight.since >= self.settle and now >= sight.due and (self.settle or look[0]):
+            self._take(path, sight)
+
+    def _take(self, path: Path, sight: Sight) -> None:
+        """Import one file and put it away; what stands in the way is tried again later."""
+        try:
+            instructions = self._instructions_for(path)
+        except Misuse as misuse:
+            self._say(misuse)
+            self._postpone(sight)
+            return
+        try:
+            kind = instructions.kind or _kind_of_mapping(instructions.options.profile) or find_kind(path, instructions.options)
+            report = pipeline.bring(self.viewer, kind, [path], instructions.options)[0]
+            refusal = report.refusal
+        except Refusal as refused:
+            report, refusal = FileReport(file=str(path), refusal=refused), refused
+        except Exception as error:
+            sight.tries += 1
+            refusal = system_errors.find_refusal(error) or Refusal("failed", N_("The import failed unexpectedly ({error})."), error=type(error).__name__)
+            report = FileReport(file=str(path), refusal=refusal)
+        if refusal is None:
+            self._has_news |= report.brought_something
+            self.tell(report)
+            self._put_away(path, sight.look, report)
+        elif refusal.code == "no_file":
+            self._sights.pop(path, None)
+        elif refusal.code in system_errors.PASSING or (refusal.code == "failed" and sight.tries < TRIES):
+            self._say(refusal)
+            self._postpone(sight)
+        else:
+            self.tell(report)
+            self._set_aside(path, sight.look, refusal)
+
+    def _put_away(self, path: Path, look: tuple[int, int], report: FileReport) -> None:
+        """Into `.taken`, with its report beside it; but not when it changed while it was read: then it is taken again."""
+        if _look_at(path) != look:
+            return
+        target = self.folder / TAKEN / path.parent.relative_to(self.folder) / f"{report.batch_id}-{path.name}"
+        if self._move(path, look, target, json.dumps(report.as_json(), ensure_ascii=False, indent=2), ".report.json"):
+            self._taken[target] = (path, look[0], time.monotonic())
+            self._told -= {said for said in self._told if said[0] in system_errors.PASSING}
+
+    def _set_aside(self, path: Path, look: tuple[int, int], refusal: Refusal) -> None:
+        """Into `.refused`, with the reason beside it."""
+        self.refused += 1
+        hint = "\n" + "\n".join(refusal.options) if refusal.options else ""
+        target = self.folder / REFUSED / path.parent.relative_to(self.folder) / f"{_short_digest(path)}-{path.name}"
+        self._move(path, look, target, f"{refusal.code}: {i18n.say(refusal)}{hint}\n", ".reason.txt")
+
+    def _move(self, path: Path, look: tuple[int, int], target: Path, note: str, ending: str) -> bool:
+        """Move a file in one step, its note first. Where nothing may be moved, the file stays and is remembered as done."""
+        self._sights.pop(path, None)
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            target.with_name(target.name + ending).write_text(note, encoding="utf-8")
+            path.replace(target)
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            self._done[path] = look
+            self._say(
+                Refusal(
+                    "cannot_move",
+                    N_("Files stay where they are, since {path} cannot be written: {reason}. Each is imported once all the same."),
+                    path=str(target.parent),
+                    reason=error.strerror or "unknown",
+                )
+            )
+            return False
+        beside = path.with_name(path.name + ".toml")
+        with suppress(OSError):
+            beside.replace(target.with_name(target.name + ".toml"))
+        return True
+
+    def _take_back_grown(self) -> None:
+        for target, (origin, size, at) in list(self._taken.items()):
+            look = _look_at(target)
+            if look is not None and look[0] != size and not origin.exists():
+                with suppress(OSError):
+                    target.replace(origin)
+            if look is None or look[0] != size or time.monotonic() - at > GROWS_FOR:
+                del self._taken[target]
+
+    def _clear_old(self) -> None:
+        """Files taken hold what their tool exported, clear numbers too; they go when they are as old as was asked for."""
+        if self.keep_days is None:
+            return
+        before = time.time() - self.keep_days * 86400
+        for root, _folders, names in os.walk(self.folder / TAKEN):
+            for name in names:
+                with suppress(OSError):
+                    if (Path(root) / name).stat().st_ctime < before:
+                        (Path(root) / name).unlink()
+
+    def _meet_log(self, path: Path) -> None:
+        live = path.with_name("queue_log")
+        if live not in self._logs:
+            try:
+                self._follow(live, self._instructions_for(live).options)
+            except Misuse as misuse:
+                self._say(misuse)
+
+    def _follow(self, path: Path, options: ImportOptions) -> None:
+        self._logs[path] = (Follower(self.viewer, path, options), Sight((0, 0), 0.0))
+
+    def _read_on(self, path: Path, stop: Stop) -> None:
+        follower, sight = self._logs[path]
+        began = time.monotonic()
+        if began < sight.due:
+            return
+        refusal, landed = None, False
+        try:
+            for report in follower.catch_up(stop):
+                refusal, landed = report.refusal, True
+                if refusal is None:
+                    self._has_news |= report.brought_something
+                    self.tell(report)
+        except Exception as error:
+            refusal = error if isinstance(error, Refusal) else system_errors.find_refusal(error)
+            refusal = refusal or Refusal("failed", N_("The import failed unexpectedly ({error})."), error=type(error).__name__)
+        if follower.lost:
+            follower.lost = False
+            self.tell(Refusal("log_cut", N_("{path} was cut short or removed; what was written to it after the last look may be missing."), path=str(path)))
+        if refusal is not None:
+            self._say(refusal)
+            self._postpone(sight)
+            return
+        sight.wait = 0.0
+        if landed:
+            sight.due = time.monotonic() + max(LOG_SECONDS, REST * (time.monotonic() - began))
+
+    def _postpone(self, sight: Sight) -> None:
+        sight.wait = min(LONGEST_WAIT, sight.wait * 2 or FIRST_WAIT)
+        sight.due = time.monotonic() + sight.wait
+
+    def _say(self, refusal: Refusal) -> None:
+        """Tell of a trouble once, not at every try."""
+        key = (refusal.code, str(refusal))
+        if key not in self._told:
+            self._told.add(key)
+            self.tell(refusal)
+
+    def _instructions_for(self, path: Path) -> Instructions:
+        """What is said about a file: beside it, else in its folder, else in those above, else by the command. Raises Misuse."""
+        kind, options = None, ImportOptions()
+        folders = [folder for folder in (path.parent, *path.parents) if folder.is_relative_to(self.folder)]
+        for place in (path.with_name(path.name + ".toml"), *(folder / OPTIONS_FILE for folder in dict.fromkeys(folders))):
+            said = read_instructions(place)
+            kind, options = kind or said.kind, options.with_defaults(said.options)
+        named = (folder.name for folder in dict.fromkeys(folders) if folder != self.folder)
+        prefixes = (known for known in KINDS if path.name.lower().startswith(known))
+        kind = kind or next((name.lower() for name in named if name.lower() in KINDS), None) or next(prefixes, None)
+        return Instructions(kind, options.with_defaults(self.options))
+
+
+def read_instructions(path: Path) -> Instructions:
+    """The kind and the options in a TOML file, whose keys are those of the import's options; nothing where there is none. Raises Misuse."""
+    try:
+        content: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return Instructions(None, ImportOptions())
+    except (OSError, ValueError) as error:
+        raise Misuse("bad_instructions", N_("{path} cannot be read: {reason}."), path=str(path), reason=str(error)) from error
+    kind = content.pop("kind", None)
+    expected = {"columns": Mapping, "units": Mapping, "scales": Mapping, "start_date": date}
+    known = {item.name for item in fields(ImportOptions)} - {"dry_run", "save_mapping", "purpose", "pattern"}
+    wrong = [name for name, value in content.items() if name not in known or not isinstance(value, expected.get(name, str))]
+    if wrong or (kind is not None and kind not in KINDS):
+        raise Misuse(
+            "bad_instructions",
+            N_("{path} says {wrong}, which is none of: {known}."),
+            path=str(path),
+            wrong=", ".join(wrong) or f"kind = {kind}",
+            known=", ".join(["kind", *sorted(known)]) if wrong else ", ".join(KINDS),
+        )
+    return Instructions(kind, replace(ImportOptions(), **content))
+
+
+@contextmanager
+def watching_alone(folder: Path) -> Iterator[None]:
+    """Hold the folder for this process. Raises Refusal when another one of this centre watches it."""
+    place = environment.current().folder / "watching"
+    place.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with (place / f"{hashlib.sha256(str(folder.absolute()).encode()).hexdigest()[:16]}.lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise Refusal("watched_already", N_("Another process is watching {path}. Stop it first."), path=str(folder)) from error
+        yield
+
+
+def _kind_of_mapping(name: str | None) -> str | None:
+    with store.reading() as session:
+        saved = session.get(SavedMapping, name) if name else None
+        return saved.kind if saved else None
+
+
+def _walk(folder: Path) -> Iterator[tuple[Path, list[str], list[str]]]:
+    for root, folders, names in os.walk(folder, onerror=_raise):
+        yield Path(root), folders, names
+
+
+def _raise(error: OSError) -> None:
+    raise error
+
+
+def _look_at(path: Path) -> tuple[int, int] | None:
+    """Size and time of change; None when it is no file (any more)."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    return (stat.st_size, stat.st_mtime_ns) if path.is_file() else None
+
+
+def _short_digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:8]

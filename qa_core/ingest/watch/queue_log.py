@@ -1,0 +1,340 @@
+"""Following a queue_log that is still being written: only what is new is read, and calls that have not ended are kept, without identities, until they do.
+
+A log is known by how it begins, not by its name or its number on the disk, so that a rotated one is read to its end wherever it went.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import BinaryIO
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from qa_core.access.roles import Viewer
+from qa_core.base import environment
+from qa_core.base.errors import Refusal
+from qa_core.base.i18n import N_
+from qa_core.base.stop_signal import Stop
+from qa_core.files.archives import Content, open_content
+from qa_core.files.options import ImportOptions
+from qa_core.ingest import pipeline
+from qa_core.ingest.columns import table_reader
+from qa_core.ingest.platforms import asterisk_queue_log
+from qa_core.ingest.platforms.reader import Bench, Work, stage_platform
+from qa_core.ingest.report import FileReport
+
+LOG_NAME = re.compile(r"queue_log(?:[.-]\d+)*(?:\.gz)?")
+"""A log and what a rotation makes of it: queue_log.1, queue_log-20261124, queue_log.2.gz."""
+
+STEP = 32 << 20
+"""Bytes that are read and landed at once."""
+BEGINNING = 4096
+SETTLED = timedelta(hours=2)
+"""A call that ended is kept so long: it may come back into another queue under the same id."""
+GIVEN_UP = timedelta(hours=24)
+"""A call that never ended is kept so long; some versions lose the event of its end."""
+WAITING = timedelta(minutes=30)
+"""A caller who is still in the queue is no unanswered call until nothing was heard of the call for so long."""
+
+_MARK = b"mark"
+_LAST_STEP = "arg_max(event, (moment, line)) FILTER (event NOT IN ('RINGNOANSWER', 'RINGCANCELED', 'DID'))"
+_UNFINISHED = f"('{asterisk_queue_log.ENTRY}', '{asterisk_queue_log.CONNECT}')"
+
+
+@dataclass(frozen=True)
+class Mark:
+    """How far a log was read: how it began (`length` bytes with that `digest`), and the first byte and line not read yet.
+
+    `first`: the moment on its first line, in seconds since 1970. `landed_at`: when calls of it landed last, likewise.
+    """
+
+    length: int
+    digest: str
+    offset: int
+    lines: int
+    first: float
+    landed_at: float = 0.0
+
+
+@dataclass(frozen=True)
+class Log:
+    """One file of a log and its rotations."""
+
+    content: Content
+    first: float
+
+    def is_at(self, mark: Mark) -> bool:
+        return _digest(self.content.read_start(mark.length)) == mark.digest
+
+    def read(self, offset: int, is_last: bool) -> bytes:
+        """The next bytes after that offset, whole lines only; what ends without one is taken from a log that nobody writes any more."""
+        with self.content.open() as file:
+            if self.content.packing is None:
+                file.seek(offset)
+            else:
+                for _step in range(offset // STEP):
+                    file.read(STEP)
+                file.read(offset % STEP)
+            data = file.read(STEP)
+        whole = data[: data.rfind(b"\n") + 1]
+        return whole if is_last or (whole and len(data) == STEP) else data
+
+
+@dataclass(frozen=True)
+class Piece(Content):
+    """Bytes of a log that were read already."""
+
+    data: bytes = b""
+
+    def open(self) -> BinaryIO:
+        return io.BytesIO(self.data)
+
+    @cached_property
+    def unpacked_size(self) -> int:
+        return max(1, len(self.data))
+
+    @cached_property
+    def ends_with_newline(self) -> bool:
+        return self.data.endswith(b"\n")
+
+
+class Follower:
+    """One log on its way into the stores. Its state lies in the home, whole after every step: a step done twice changes nothing."""
+
+    def __init__(self, viewer: Viewer, path: Path, options: ImportOptions | None = None) -> None:
+        self.viewer, self.path, self.options = viewer, path.absolute(), options or ImportOptions()
+        self._state = environment.current().folder / "watching" / f"{hashlib.sha256(str(self.path).encode()).hexdigest()[:16]}.parquet"
+        self._loaded: tuple[int, int] | None = None
+        self.mark, self.kept = self._load()
+        self.lost = False
+        """Whether the log was cut short or removed, so that what was written to it after the last look may be missing."""
+        self._missed = False
+
+    def catch_up(self, stop: Stop | None = None) -> Iterator[FileReport]:
+        """Read and land what is new, step by step; yields the report of each step that brought calls.
+
+        A report with a refusal ends it: the step is not done, and will be tried again.
+        """
+        if _look_at(self._state) != self._loaded:  # a customer was erased from it
+            self.mark, self.kept = self._load()
+        while not (stop and stop.is_set()):
+            found = self._find_next()
+            if found is None:
+                return
+            log, offset, data = found
+            report, kept = self._land(log, offset, data)
+            if report is not None:
+                yield report
+                if report.is_refused:
+                    return
+            self._save(log, offset, data, kept, landed=report is not None)
+            if not data:
+                return
+
+    def _find_next(self) -> tuple[Log, int, bytes] | None:
+        """The log to go on with, from which byte, and what is new there; empty bytes when only calls that wait too long are due."""
+        logs = find_logs(self.path)
+        place, offset = 0, 0
+        if self.mark is not None:
+            place = next((index for index, log in enumerate(logs) if log.is_at(self.mark)), -1)
+            if place >= 0:
+                offset, self._missed = self.mark.offset, False
+            elif not self._missed:
+                # It may be on its way to another name at this very moment: only the next look believes that it is gone.
+                self._missed = True
+                return None
+            else:
+                logs, place = [log for log in logs if log.first >= self.mark.first], 0
+                self.lost = self.lost or bool(logs)
+        while place < len(logs):
+            is_last = place == len(logs) - 1
+            data = logs[place].read(offset, is_last)
+            if data or is_last:
+                break
+            place, offset = place + 1, 0
+        else:
+            return None
+        return (logs[place], offset, data) if data or len(self._find_due()) else None
+
+    def _land(self, log: Log, offset: int, data: bytes) -> tuple[FileReport | None, pa.Table]:
+        """Bring in the calls of a piece, with what is kept of them, and say which events to keep now; no report when it speaks of no call."""
+        events: list[pa.Table] = []
+        due = self._find_due()
+        lines = self.mark.lines if offset and self.mark else 0
+        platform = replace(
+            asterisk_queue_log.PLATFORM,
+            read=lambda work: self._read(work, lines, due, events),
+            fold=_fold_but_waiting,
+            finish=None,
+        )
+        piece = Piece(self.path, encoding=self.options.encoding, data=data)
+        identity = "|".join((str(self.path), _digest(log.content.read_start(BEGINNING)), str(offset), *due.to_pylist()))
+        folder = table_reader.make_folder(environment.current(), self.options)
+        try:
+            staged = stage_platform(platform, piece, "contacts", self.options, folder, hashlib.sha256(identity.encode() + data).hexdigest())
+        except Refusal as refusal:
+            shutil.rmtree(folder, ignore_errors=True)
+            if refusal.code != "no_contacts":
+                return FileReport(file=str(self.path), refusal=refusal), self.kept
+            return None, _keep([self.kept, *events])
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        report = pipeline.run_staged(self.viewer, staged, str(self.path), self.options)
+        return report, _keep([self.kept, *events])
+
+    def _read(self, work: Work, lines: int, due: pa.Array, events: list[pa.Table]) -> Iterator[pa.Table]:
+        """What is kept of the calls that go on in this piece or are due, then the piece itself."""
+        events += asterisk_queue_log.PLATFORM.read(work)
+        work.refused[:] = [(line + lines, reason, cells) for line, reason, cells in work.refused]
+        events[:] = [table.set_column(0, "line", pc.add(table.column("line"), lines)) for table in events]
+        calls = pa.concat_arrays([due, *(column for table in events for column in table.column("callid").chunks)])
+        earlier = self.kept.filter(pc.is_in(self.kept.column("callid"), value_set=pc.unique(calls)))
+        if len(earlier):
+            first = min((pc.min(table.column("moment")).as_py() for table in events if len(table)), default=None)
+            in_order = first is None or pc.max(earlier.column("moment")).as_py() <= first
+            work.notes["in_order"] = work.notes.get("in_order", True) and in_order
+            work.decide("file", N_("events of calls that had not ended are taken up again"), N_("{count} events"), count=len(earlier))
+            yield earlier.set_column(0, "line", pa.array(np.arange(lines - len(earlier) + 1, lines + 1)))
+        yield from (table for table in events if len(table))
+
+    def _find_due(self) -> pa.Array:
+        """The calls whose caller has been in the queue for too long to be waiting still, and that have not landed for that reason."""
+        if not len(self.kept) or self.mark is None:
+            return pa.array([], pa.string())
+        since = datetime.fromtimestamp(self.mark.landed_at, UTC).replace(tzinfo=None) - WAITING
+        with _open(self.kept) as connection:
+            found = connection.sql(
+                f"SELECT callid FROM events GROUP BY callid HAVING {_LAST_STEP} = ? AND max(moment) >= ? AND max(moment) < ? ORDER BY callid",
+                params=[asterisk_queue_log.ENTRY, since, _now() - WAITING],
+            ).to_arrow_table()
+        return found.column("callid").combine_chunks().cast(pa.string())
+
+    def _save(self, log: Log, offset: int, data: bytes, kept: pa.Table, landed: bool) -> None:
+        beginning = log.content.read_start(min(BEGINNING, offset + len(data)))
+        lines = (self.mark.lines if offset and self.mark else 0) + data.count(b"\n")
+        landed_at = datetime.now(UTC).timestamp() if landed or self.mark is None else self.mark.landed_at
+        self.mark, self.kept = Mark(len(beginning), _digest(beginning), offset + len(data), lines, log.first, landed_at), kept
+        self._state.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _write(self._state, kept.replace_schema_metadata({_MARK: json.dumps(asdict(self.mark))}))
+        self._loaded = _look_at(self._state)
+
+    def _load(self) -> tuple[Mark | None, pa.Table]:
+        self._loaded = _look_at(self._state)
+        if not self._state.exists():
+            return None, asterisk_queue_log.SCHEMA.empty_table()
+        table = pq.read_table(self._state)
+        return Mark(**json.loads(table.schema.metadata[_MARK])), table.cast(asterisk_queue_log.SCHEMA)
+
+
+def erase(customer_key: str) -> int:
+    """Take a customer out of what is kept of calls in progress, of every log; the calls stay. Returns the number of events."""
+    erased = 0
+    for state in sorted((environment.current().folder / "watching").glob("*.parquet")):
+        table = pq.read_table(state)
+        place = table.schema.get_field_index("customer_key")
+        is_theirs = pc.fill_null(pc.equal(table.column(place), customer_key), False)
+        count = pc.sum(is_theirs).as_py() or 0
+        if count:
+            cleared = pc.if_else(is_theirs, pa.scalar(None, pa.string()), table.column(place))
+            _write(state, table.set_column(place, table.schema.field(place), cleared))
+            erased += count
+    return erased
+
+
+def _write(state: Path, table: pa.Table) -> None:
+    draft = state.with_suffix(".draft")
+    with draft.open("wb") as file:
+        pq.write_table(table, file)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(state)
+
+
+def _look_at(state: Path) -> tuple[int, int] | None:
+    """What tells one state of a log from another; None when there is none."""
+    try:
+        status = state.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_ino, status.st_mtime_ns
+
+
+def find_logs(path: Path) -> list[Log]:
+    """A log and its rotations, the oldest first; those that hold no event yet are left out, and a packed copy of one that is there."""
+    found: dict[str, Log] = {}
+    names = [
+        path.name,
+        *sorted(entry.name for entry in path.parent.iterdir() if entry.name != path.name and LOG_NAME.fullmatch(entry.name.replace(path.name, "queue_log", 1))),
+    ]
+    for name in names:
+        if not (path.parent / name).is_file():
+            continue
+        content = open_content(path.parent / name)
+        beginning = content.read_start(BEGINNING)
+        moments = [line.split(b"|", 1)[0] for line in beginning.splitlines() if b"|" in line]
+        first = next((float(moment) for moment in moments if re.fullmatch(rb"\d{9,10}(\.\d+)?", moment.strip())), None)
+        if first is not None:
+            found.setdefault(_digest(beginning[: beginning.rfind(b"\n") + 1][:1024]), Log(content, first))
+    return sorted(found.values(), key=lambda log: log.first)
+
+
+def _fold_but_waiting(bench: Bench) -> str:
+    """The calls, but for those whose caller is in the queue at this moment: nobody knows yet how they end."""
+    rows = asterisk_queue_log.PLATFORM.fold(bench)
+    bench.connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE still_waiting AS SELECT callid FROM records GROUP BY callid HAVING {_LAST_STEP} = ? AND max(moment) >= ?",
+        [asterisk_queue_log.ENTRY, _now() - WAITING],
+    )
+    # One event of each: the others count as folded already.
+    bench.work.skip("still_waiting", bench.count("SELECT count(*) FROM still_waiting"))
+    return f"SELECT * FROM ({rows}) WHERE contact_id NOT IN (SELECT callid FROM still_waiting)"
+
+
+def _keep(tables: list[pa.Table]) -> pa.Table:
+    """The events that a later one may complete: of calls that have not ended, and of those that ended a short while ago."""
+    events = pa.concat_tables(tables)
+    if not len(events):
+        return events
+    newest = min(pc.max(events.column("moment")).as_py(), _now())
+    with _open(events) as connection:
+        kept = connection.sql(
+            "SELECT * FROM events SEMI JOIN ("
+            f"SELECT callid FROM events GROUP BY callid HAVING max(moment) >= ? OR {_LAST_STEP} IN {_UNFINISHED} AND min(moment) >= ?"
+            ") USING (callid) ORDER BY moment, line",
+            params=[newest - SETTLED, newest - GIVEN_UP],
+        ).to_arrow_table()
+    return kept.cast(asterisk_queue_log.SCHEMA)
+
+
+@contextmanager
+def _open(events: pa.Table) -> Iterator[duckdb.DuckDBPyConnection]:
+    connection = duckdb.connect(config={"threads": 1})
+    try:
+        connection.register("events", events)
+        yield connection
+    finally:
+        connection.close()
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

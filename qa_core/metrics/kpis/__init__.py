@@ -1,0 +1,82 @@
+"""Every KPI, declared once: a declaration feeds the tile, the chart, the table, the export, the glossary and the tests. Ratios are ratios of totals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from qa_core.base.errors import Misuse
+from qa_core.base.i18n import N_
+from qa_core.metrics.kpis import calibration, call_statistics, first_contact, quality, recording, repeats, satisfaction, tracking
+from qa_core.metrics.kpis.calibration import ALIGNMENT
+from qa_core.metrics.kpis.declaration import COMPONENTS, INTERVAL_DIMENSIONS, Exclusion, Given, Kind, Kpi, Note, Parts, Subject, Sums, Unit
+from qa_core.metrics.kpis.rows import (
+    ABANDONED,
+    ADVISOR_MEANS,
+    ANSWERED,
+    ATTRIBUTED,
+    CALLERS,
+    COUNTED_DIRECTION,
+    CRITICAL_CLASSES,
+    EVALUATED,
+    HEARD,
+    LISTENED,
+    MISSED,
+    MISSES,
+    NOT_OF_INTERVALS,
+    OUTGOING,
+    RECEIVED,
+    TOTALS,
+)
+
+__all__ = [
+    "ABANDONED",
+    "ADVISOR_MEANS",
+    "ALIGNMENT",
+    "ALL",
+    "ANSWERED",
+    "ATTRIBUTED",
+    "BY_KEY",
+    "CALLERS",
+    "COMPONENTS",
+    "COUNTED_DIRECTION",
+    "CRITICAL_CLASSES",
+    "EVALUATED",
+    "HEARD",
+    "INTERVAL_DIMENSIONS",
+    "LISTENED",
+    "MISSED",
+    "MISSES",
+    "NOT_OF_INTERVALS",
+    "OUTGOING",
+    "RECEIVED",
+    "TOTALS",
+    "Exclusion",
+    "Given",
+    "Kind",
+    "Kpi",
+    "Note",
+    "Parts",
+    "Subject",
+    "Sums",
+    "Unit",
+    "get_kpi",
+]
+
+ALL: tuple[Kpi, ...] = (
+    *call_statistics.ALL,
+    *first_contact.ALL,
+    *repeats.ALL,
+    *satisfaction.ALL,
+    *quality.ALL,
+    *calibration.ALL,
+    *tracking.ALL,
+    *recording.ALL,
+)
+BY_KEY: Mapping[str, Kpi] = {kpi.key: kpi for kpi in ALL}
+
+
+def get_kpi(key: str) -> Kpi:
+    """The declaration of that KPI. Raises Misuse for an unknown name."""
+    if key not in BY_KEY:
+        raise Misuse("unknown_kpi", N_("There is no KPI {name}. Known: {known}."), name=key, known=", ".join(BY_KEY))
+    return BY_KEY[key]

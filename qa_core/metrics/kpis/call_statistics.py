@@ -1,0 +1,394 @@
+"""Call statistics: how many contacts came, how many were answered, how long callers waited and advisors worked, who came back and who was reached."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import sqlalchemy as sa
+
+from qa_core.access.roles import Permission
+from qa_core.base.i18n import N_
+from qa_core.metrics.kpis.declaration import COMPONENTS, CONTACT_DIMENSIONS, Amount, Exclusion, Given, Kind, Kpi, Note, Parts, Predicate, Subject, Sums, Unit
+from qa_core.metrics.kpis.exclusions import (
+    ANSWERED_ONES,
+    ANSWERED_ONLY,
+    INBOUND,
+    KNOWN_CALLERS,
+    RECEIVED_ONLY,
+    SAME_CUSTOMER,
+    UNKNOWN_CALLER,
+    UNKNOWN_MISSED_CALLER,
+    exclude,
+)
+from qa_core.metrics.kpis.rows import (
+    ABANDONED,
+    ANSWERED,
+    CALLERS,
+    KNOWN,
+    MISSED,
+    MISSES,
+    RECEIVED,
+    TOTALS,
+    amount_of,
+    are_given,
+    mean_of_intervals,
+    number,
+    ratio,
+    sum_of_intervals,
+    total,
+    word,
+)
+from qa_core.storage.schema import CONTACTS, Outcome
+
+_c = CONTACTS.c
+_i = TOTALS.c
+_lost = sa.func.coalesce(_i.short_abandons, 0)
+"""Those who hung up at once, as far as the interval knows them: one that does not tell counts them with the abandoned."""
+_shorts_unknown = ("waits_missing", sa.case((sa.and_(_i.short_abandons.is_(None), _i.abandoned.is_not(None)), _i.abandoned), else_=0))
+_UNSAID = Note("unanswered", _c.outcome == word(Outcome.UNANSWERED), with_count=True)
+
+
+def _short(given: Given) -> Predicate:
+    return sa.and_(ABANDONED, _c.wait_seconds.is_not(None), _c.wait_seconds <= given.short_seconds)
+
+
+def _long(given: Given) -> Predicate:
+    return sa.and_(ABANDONED, sa.or_(_c.wait_seconds.is_(None), _c.wait_seconds > given.short_seconds))
+
+
+def _early(given: Given) -> Predicate:
+    return sa.and_(ABANDONED, _c.wait_seconds <= given.level_seconds)
+
+
+def _abandon_rate(given: Given) -> Parts:
+    long = _long(given)
+    others = sa.and_(RECEIVED, _c.outcome.is_distinct_from(word(Outcome.ABANDONED)), _c.outcome.is_distinct_from(word(Outcome.UNANSWERED)))
+    return Parts(counted=sa.or_(others, long), hits=long, evidence=KNOWN, notes=(_UNSAID,))
+
+
+def _abandon_rate_of_intervals(given: Given) -> Sums:
+    return Sums(are_given(_i.received, _i.abandoned), counted=_i.received - _lost, hits=_i.abandoned - _lost, evidence=_i.received)
+
+
+def _service_level(given: Given) -> Parts:
+    timed = sa.and_(ANSWERED, _c.wait_seconds.is_not(None))
+    within = sa.and_(ANSWERED, _c.wait_seconds <= given.level_seconds)
+    early = _early(given)
+    late = sa.and_(ABANDONED, sa.or_(_c.wait_seconds.is_(None), _c.wait_seconds > given.level_seconds))
+    hits, counted = {
+        "early_abandons_credited": lambda: (sa.or_(within, early), sa.or_(timed, ABANDONED)),
+        "abandons_ignored": lambda: (within, timed),
+        "abandons_penalised": lambda: (within, sa.or_(timed, ABANDONED)),
+        "late_abandons_penalised": lambda: (within, sa.or_(timed, late)),
+        "short_abandons_credited": lambda: (sa.or_(within, _short(given)), sa.or_(timed, ABANDONED)),
+        "short_abandons_excluded": lambda: (within, sa.or_(timed, _long(given))),
+    }[given.settings.service_level_formula]()
+    queued = sa.or_(ANSWERED, ABANDONED)
+    unknown = Note("waits_missing", sa.and_(queued, _c.wait_seconds.is_(None)), with_count=True)
+    return Parts(counted=counted, hits=hits, evidence=sa.and_(queued, _c.wait_seconds.is_not(None)), notes=(unknown, _UNSAID))
+
+
+def _service_level_of_intervals(given: Given) -> Sums:
+    """By the formulas that need no wait of single callers; an interval counted with another threshold is left out."""
+    within, queued = _i.answered_in_threshold, _i.answered + _i.abandoned
+    formulas: dict[str, tuple[Amount, Amount, tuple[sa.Column[Any], ...]]] = {
+        "abandons_ignored": (within, _i.answered, (_i.answered,)),
+        "abandons_penalised": (within, queued, (_i.answered, _i.abandoned)),
+        "short_abandons_credited": (within + _lost, queued, (_i.answered, _i.abandoned)),
+        "short_abandons_excluded": (within, queued - _lost, (_i.answered, _i.abandoned)),
+    }
+    hits, counted, needed = formulas.get(given.settings.service_level_formula, (within, queued, ()))
+    usable = sa.and_(are_given(within, *needed), _i.threshold_seconds == given.level_seconds) if needed else sa.false()
+    left_out = ("totals_left_out", sa.case((sa.func.coalesce(usable, sa.false()), 0), else_=_i.received))
+    notes = (left_out, _shorts_unknown) if "short" in given.settings.service_level_formula else (left_out,)
+    return Sums(usable, counted=counted, hits=hits, evidence=counted, notes=notes)
+
+
+def _average_time_to_abandon(given: Given) -> Parts:
+    parts = amount_of(ABANDONED, _c.wait_seconds, "waits_missing")
+    return Parts(counted=parts.counted, amount=parts.amount, notes=parts.notes, behind=RECEIVED)
+
+
+def _average_handle_time(given: Given) -> Parts:
+    terms, notes, silent = [], [], []
+    for component in COMPONENTS:
+        column, absent = _c[f"{component}_seconds"], given.absent_components.get(component, ())
+        if not absent:
+            terms.append(column)
+            continue
+        lacks = _c.source_system.in_(absent)
+        silent.append(lacks)
+        terms.append(sa.case((lacks, number("0.0")), else_=column))
+        notes.append(Note(f"component_missing:{component}", sa.and_(ANSWERED, lacks)))
+    handled = sa.and_(ANSWERED, sa.not_(sa.and_(*silent))) if len(silent) == len(COMPONENTS) else ANSWERED
+    amount = sa.case((handled, terms[0] + terms[1] + terms[2]))
+    return Parts(counted=amount.is_not(None), amount=amount, notes=tuple(notes))
+
+
+def _average_handle_time_of_intervals(given: Given) -> Sums:
+    terms, notes, needed = [], [], []
+    for component in COMPONENTS:
+        column, absent = _i[f"{component}_seconds"], given.absent_of_intervals.get(component, ())
+        lacks = _i.source_system.in_(absent) if absent else sa.false()
+        terms.append(sa.case((lacks, number("0.0")), else_=column))
+        needed.append(sa.not_(lacks))
+        notes.append((f"component_missing:{component}", sa.case((lacks, _i.answered), else_=0)))
+    handled = terms[0] + terms[1] + terms[2]
+    return Sums(sa.and_(are_given(_i.answered), handled.is_not(None), sa.or_(*needed)), counted=_i.answered, amount=handled, notes=tuple(notes))
+
+
+def _repeat_caller_rate(given: Given) -> Parts:
+    known = _c.customer_key.is_not(None)
+    return Parts(
+        counted=known, hits=sa.and_(known, _c.seconds_to_next <= given.window_seconds), identity=_c.customer_key, unknown_identity=_c.customer_key.is_(None)
+    )
+
+
+def _missed_callers(given: Given, seconds: sa.ColumnElement[float]) -> Parts:
+    known = MISSES.c.customer_key.is_not(None)
+    return Parts(counted=known, hits=sa.and_(known, seconds <= given.recovery_seconds), unknown_identity=MISSES.c.customer_key.is_(None))
+
+
+def _callers(rows: Predicate) -> Parts:
+    known = CALLERS.c.customer_key.is_not(None)
+    return Parts(counted=rows, hits=rows, identity=CALLERS.c.customer_key, evidence=known, behind=known, unknown_identity=CALLERS.c.customer_key.is_(None))
+
+
+def _abandons_of(formulas: tuple[str, ...], rows: Callable[[Given], Predicate]) -> Callable[[Given], Predicate]:
+    """Abandoned contacts that some formulas of the service level leave out."""
+    return lambda given: rows(given) if given.settings.service_level_formula in formulas else sa.false()
+
+
+SHORT_ABANDON = Exclusion("short_abandon", N_("Hung up within the short-abandon limit"), _short)
+NOT_QUEUED = exclude(
+    "not_queued", N_("Neither answered nor hung up: voicemail, timed out, overflowed …"), sa.not_(sa.func.coalesce(sa.or_(ANSWERED, ABANDONED), sa.false()))
+)
+NOT_ABANDONED = exclude("not_abandoned", NOT_QUEUED.title, sa.not_(sa.func.coalesce(ABANDONED, sa.false())))
+WAIT_UNKNOWN = exclude("wait_unknown", N_("The wait is not known"), _c.wait_seconds.is_(None))
+ANSWERED_WAIT_UNKNOWN = exclude("wait_unknown", N_("Answered, but the wait is not known"), sa.and_(ANSWERED, _c.wait_seconds.is_(None)))
+_ABANDONS_OF_FORMULAS = (
+    Exclusion(SHORT_ABANDON.code, SHORT_ABANDON.title, _abandons_of(("short_abandons_excluded",), _short)),
+    Exclusion("abandoned", N_("Abandoned: this formula ignores them"), _abandons_of(("abandons_ignored",), lambda given: ABANDONED)),
+    Exclusion("early_abandon", N_("Abandoned within the threshold: this formula ignores them"), _abandons_of(("late_abandons_penalised",), _early)),
+)
+HANDLE_TIME_UNKNOWN = Exclusion("component_missing", N_("A part of the handling time is not known"), lambda given: _average_handle_time(given).amount.is_(None))
+TALK_UNKNOWN = exclude("talk_unknown", N_("The talk time is not known"), _c.talk_seconds.is_(None))
+TRANSFERS_UNKNOWN = exclude("transfers_unknown", N_("The number of transfers is not known"), _c.transfers.is_(None))
+_REPEATED_MISS = exclude("repeated_miss", N_("Further tries of a caller within the recovery window: one miss"), MISSES.c.is_repeated)
+_NOT_FIRST_TIME = exclude("not_first_time", N_("The customer had been in contact before"), sa.not_(CALLERS.c.is_first_time))
+_FIRST_TIME = exclude("first_time", N_("The customer's first contact of all"), CALLERS.c.is_first_time)
+
+K, U = Kind, Unit
+_declare = partial(Kpi, needs=Permission.SEE_CALL_STATISTICS, dimensions=CONTACT_DIMENSIONS)
+_of_misses = partial(
+    _declare, subject=Subject.MISSES, settings=("recovery_hours",), leaves_out=("unknown_identity",), exclusions=(_REPEATED_MISS, UNKNOWN_MISSED_CALLER)
+)
+_of_callers = partial(_declare, subject=Subject.CALLERS, leaves_out=("unknown_identity",))
+
+ALL: tuple[Kpi, ...] = (
+    _declare(
+        "received",
+        N_("Contacts received"),
+        N_("Every inbound contact, once, however often it was transferred."),
+        N_("inbound contacts, without those outside opening hours"),
+        K.TOTAL,
+        U.COUNT,
+        "neither",
+        total(RECEIVED, RECEIVED),
+        sums=sum_of_intervals(_i.received, _i.received),
+        exclusions=RECEIVED_ONLY,
+    ),
+    _declare(
+        "answered",
+        N_("Contacts answered"),
+        N_("Inbound contacts that an advisor answered."),
+        N_("received contacts that were answered"),
+        K.TOTAL,
+        U.COUNT,
+        "neither",
+        total(ANSWERED, RECEIVED, KNOWN),
+        sums=sum_of_intervals(_i.answered, _i.answered),
+        exclusions=ANSWERED_ONLY,
+    ),
+    _declare(
+        "missed",
+        N_("Contacts missed"),
+        N_("Inbound contacts that nobody answered, whatever became of them."),
+        N_("received − answered"),
+        K.TOTAL,
+        U.COUNT,
+        "down",
+        total(MISSED, RECEIVED, KNOWN),
+        sums=sum_of_intervals(_i.received - _i.answered, _i.received, _i.answered),
+        exclusions=(*RECEIVED_ONLY, ANSWERED_ONES),
+    ),
+    _declare(
+        "answer_rate",
+        N_("Answer rate"),
+        N_("The share of received contacts that an advisor answered."),
+        N_("answered / received"),
+        K.RATIO,
+        U.RATE,
+        "up",
+        ratio(ANSWERED, RECEIVED, KNOWN),
+        sums=lambda given: Sums(are_given(_i.received, _i.answered), counted=_i.received, hits=_i.answered, evidence=_i.received),
+        exclusions=RECEIVED_ONLY,
+    ),
+    _declare(
+        "abandon_rate",
+        N_("Abandon rate"),
+        N_("The share of callers who hung up before an answer, those who hung up at once left out."),
+        N_("abandoned after more than the short-abandon limit / (received − short abandons)"),
+        K.RATIO,
+        U.RATE,
+        "down",
+        _abandon_rate,
+        settings=("short_abandon_seconds",),
+        sums=_abandon_rate_of_intervals,
+        exclusions=(*RECEIVED_ONLY, SHORT_ABANDON),
+    ),
+    _declare(
+        "service_level",
+        N_("Service level"),
+        N_("The share of contacts answered within the threshold, by the formula chosen in the settings."),
+        N_("answered within the threshold / (answered + abandoned − short abandons), or one of five variants"),
+        K.RATIO,
+        U.RATE,
+        "up",
+        _service_level,
+        settings=("service_level_seconds", "service_level_formula", "short_abandon_seconds"),
+        sums=_service_level_of_intervals,
+        exclusions=(*RECEIVED_ONLY, NOT_QUEUED, ANSWERED_WAIT_UNKNOWN, *_ABANDONS_OF_FORMULAS),
+    ),
+    _declare(
+        "average_speed_of_answer",
+        N_("Average speed of answer"),
+        N_("How long those who were answered had waited."),
+        N_("Σ wait of answered contacts / answered contacts with a known wait"),
+        K.MEAN,
+        U.SECONDS,
+        "down",
+        lambda given: amount_of(ANSWERED, _c.wait_seconds, "waits_missing"),
+        has_percentiles=True,
+        sums=mean_of_intervals(_i.wait_seconds, _i.answered),
+        exclusions=(*ANSWERED_ONLY, WAIT_UNKNOWN),
+    ),
+    _declare(
+        "average_time_to_abandon",
+        N_("Average time to abandon"),
+        N_("How long those who gave up had waited."),
+        N_("Σ wait of abandoned contacts / abandoned contacts with a known wait"),
+        K.MEAN,
+        U.SECONDS,
+        "neither",
+        _average_time_to_abandon,
+        has_percentiles=True,
+        sums=mean_of_intervals(_i.abandon_wait_seconds, _i.abandoned),
+        exclusions=(*RECEIVED_ONLY, ANSWERED_ONES, NOT_ABANDONED, WAIT_UNKNOWN),
+    ),
+    _declare(
+        "average_handle_time",
+        N_("Average handle time"),
+        N_("Time spent on a contact: talk, hold and after-contact work together."),
+        N_("Σ (talk + hold + wrap) / handled contacts"),
+        K.MEAN,
+        U.SECONDS,
+        "neither",
+        _average_handle_time,
+        has_percentiles=True,
+        sums=_average_handle_time_of_intervals,
+        exclusions=(*ANSWERED_ONLY, HANDLE_TIME_UNKNOWN),
+    ),
+    _declare(
+        "average_talk_time",
+        N_("Average talk time"),
+        N_("Time spent in conversation."),
+        N_("Σ talk / answered contacts with a known talk time"),
+        K.MEAN,
+        U.SECONDS,
+        "neither",
+        lambda given: amount_of(ANSWERED, _c.talk_seconds),
+        sums=mean_of_intervals(_i.talk_seconds, _i.answered),
+        exclusions=(*ANSWERED_ONLY, TALK_UNKNOWN),
+    ),
+    _declare(
+        "talk_time",
+        N_("Talk time"),
+        N_("All conversation together, in seconds."),
+        N_("Σ talk of answered contacts"),
+        K.TOTAL,
+        U.SECONDS,
+        "neither",
+        lambda given: amount_of(ANSWERED, _c.talk_seconds),
+        sums=mean_of_intervals(_i.talk_seconds, _i.answered),
+        exclusions=(*ANSWERED_ONLY, TALK_UNKNOWN),
+    ),
+    _declare(
+        "transfer_rate",
+        N_("Transfer rate"),
+        N_("The share of answered contacts that were passed on at least once."),
+        N_("answered with at least one transfer / answered with a known number of transfers"),
+        K.RATIO,
+        U.RATE,
+        "down",
+        ratio(_c.transfers >= 1, sa.and_(ANSWERED, _c.transfers.is_not(None))),
+        exclusions=(*ANSWERED_ONLY, TRANSFERS_UNKNOWN),
+    ),
+    _of_misses(
+        "call_back_rate",
+        N_("Missed callers called back"),
+        N_("The share of missed callers whom the centre called back within the recovery window, whether they were reached or not."),
+        N_("missed callers called back within the recovery window / missed callers, one miss per caller and window"),
+        K.RATIO,
+        U.RATE,
+        "up",
+        lambda given: _missed_callers(given, MISSES.c.seconds_to_call_back),
+    ),
+    _of_misses(
+        "recovered_rate",
+        N_("Missed callers recovered"),
+        N_("The share of missed callers who were reached, by a call-back or a new try, within the recovery window."),
+        N_("missed callers reached within the recovery window / missed callers, one miss per caller and window"),
+        K.RATIO,
+        U.RATE,
+        "up",
+        lambda given: _missed_callers(given, MISSES.c.seconds_to_reached),
+    ),
+    _declare(
+        "repeat_caller_rate",
+        N_("Repeat callers"),
+        N_("The share of known customers who had to contact the centre again within the first-contact window."),
+        N_("customers with a further contact within the window / customers known in the period"),
+        K.DISTINCT,
+        U.RATE,
+        "down",
+        _repeat_caller_rate,
+        settings=("first_contact_days",),
+        leaves_out=("unknown_identity",),
+        exclusions=(*INBOUND, UNKNOWN_CALLER, SAME_CUSTOMER),
+    ),
+    _of_callers(
+        "first_time_callers",
+        N_("First-time callers"),
+        N_("Customers who contacted the centre for the first time, as far back as the data go."),
+        N_("known customers whose first contact of all is one of these"),
+        K.DISTINCT,
+        U.COUNT,
+        "neither",
+        lambda given: _callers(CALLERS.c.is_first_time),
+        exclusions=(*KNOWN_CALLERS, _NOT_FIRST_TIME, SAME_CUSTOMER),
+    ),
+    _of_callers(
+        "returning_callers",
+        N_("Returning callers"),
+        N_("Customers who had contacted the centre before, as far back as the data go."),
+        N_("known customers with one of these contacts after their first of all"),
+        K.DISTINCT,
+        U.COUNT,
+        "neither",
+        lambda given: _callers(sa.not_(CALLERS.c.is_first_time)),
+        exclusions=(*KNOWN_CALLERS, _FIRST_TIME, SAME_CUSTOMER),
+    ),
+)

@@ -1,0 +1,219 @@
+"""What a KPI declares: its words, its unit, and what each row of the facts contributes to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from functools import cached_property
+from typing import Any
+
+import sqlalchemy as sa
+
+from qa_core.access.roles import Permission
+from qa_core.base.errors import Refusal
+from qa_core.base.i18n import N_, _
+from qa_core.centre.settings import Settings
+from qa_core.metrics import dimensions
+
+Predicate = sa.ColumnElement[bool]
+Amount = sa.ColumnElement[float]
+
+
+class Kind(StrEnum):
+    """Only totals and ratios add up over slices; a ratio through its two sums."""
+
+    TOTAL = "total"
+    RATIO = "ratio"
+    MEAN = "mean"
+    DISTINCT = "distinct"
+    STATISTIC = "statistic"
+
+
+class Unit(StrEnum):
+    COUNT = "count"
+    RATE = "rate"  # 0–1
+    SECONDS = "seconds"
+    SCORE = "score"  # 0–100
+    NPS = "nps"  # −100…100
+    RATING = "rating"  # 1–5
+    EFFORT = "effort"  # 1–7
+    MONEY = "money"
+    COEFFICIENT = "coefficient"  # −1…1
+
+
+class Subject(StrEnum):
+    """The table whose rows are summed: each table alone, the sums joined afterwards."""
+
+    CONTACTS = "contacts"
+    MISSES = "misses"
+    CALLERS = "callers"
+    HEARD = "heard"
+    ANSWERS = "answers"
+    ADVISORS = "advisors"
+    SPEND = "spend"
+    CALIBRATED = "calibrated"  # marks of closed calibrations, which stand in the records; query.calibrated works them out
+
+
+COMPONENTS = ("talk", "hold", "wrap")
+
+
+@dataclass(frozen=True)
+class Given:
+    """What a KPI may depend on besides the row: the settings of the row's day, the first and last start in the whole lake (UTC),
+    for each component of the handling time the source systems that never give it (their contacts, their intervals), and the ends of each scale
+    that ratings use."""
+
+    settings: Settings
+    span: tuple[datetime, datetime] | None = None
+    absent_components: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    absent_of_intervals: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    scales: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+
+    @cached_property
+    def short_seconds(self) -> sa.BindParameter[float]:
+        # One object for all uses in a statement: two equal parameters would be two different expressions to the engine.
+        return sa.literal(float(self.settings.short_abandon_seconds), sa.Double)
+
+    @cached_property
+    def level_seconds(self) -> sa.BindParameter[float]:
+        return sa.literal(float(self.settings.service_level_seconds), sa.Double)
+
+    @cached_property
+    def window(self) -> timedelta:
+        return timedelta(days=self.settings.first_contact_days)
+
+    @cached_property
+    def window_seconds(self) -> sa.BindParameter[float]:
+        return sa.literal(self.window.total_seconds(), sa.Double)
+
+    @cached_property
+    def recovery_seconds(self) -> sa.BindParameter[float]:
+        return sa.literal(self.settings.recovery_hours * 3600.0, sa.Double)
+
+
+@dataclass(frozen=True)
+class Note:
+    """Something to say beside a value when rows match: `code`, or `code:count`."""
+
+    code: str
+    rows: Predicate
+    with_count: bool = False
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the rows contribute.
+
+    `counted`: rows of the denominator, which are n; `hits`: rows of the numerator; `against`: rows that count −1 in it;
+    `amount`: the number averaged or summed, null where the row is left out; `identity`: what is counted once.
+    `evidence`: without such a row there is no data (default: the rows counted); `behind`: the rows whose advisors
+    stand behind the value (default: the rows counted).
+    """
+
+    counted: Predicate
+    hits: Predicate | None = None
+    against: Predicate | None = None
+    amount: Amount | None = None
+    identity: sa.ColumnElement[Any] | None = None
+    evidence: Predicate | None = None
+    behind: Predicate | None = None
+    pending: Predicate | None = None
+    unknown_identity: Predicate | None = None
+    notes: tuple[Note, ...] = ()
+
+
+@dataclass(frozen=True)
+class Sums:
+    """What an interval adds where no contact covers it: totals in place of rows.
+
+    `usable`: the intervals that say enough. `counted` goes to n; `hits` (of a total or ratio) or `amount` (of a mean) to the numerator.
+    `evidence`: contacts without which there is no data (default: those counted). The notes count contacts of intervals, usable or not.
+    """
+
+    usable: Predicate
+    counted: Amount
+    hits: Amount | None = None
+    amount: Amount | None = None
+    evidence: Amount | None = None
+    notes: tuple[tuple[str, Amount], ...] = ()
+
+
+@dataclass(frozen=True)
+class Exclusion:
+    """Why rows of what a KPI looks at are left out: a code for scripts, the words for people, and the rows, by what the KPI is given.
+
+    `rows` None: further rows of what is counted once, after everything else; or what query.calibrated counts.
+    """
+
+    code: str
+    title: str
+    rows: Callable[[Given], Predicate] | None
+
+
+@dataclass(frozen=True)
+class Kpi:
+    """One KPI. `better`: `up`, `down` or `neither`; `needs`: the permission to see it; `settings`: the settings that change it; `parts` None: it is not
+    summed from rows of a table (`Subject.CALIBRATED`)."""
+
+    key: str
+    title: str
+    meaning: str
+    formula: str
+    kind: Kind
+    unit: Unit
+    better: str
+    parts: Callable[[Given], Parts] | None
+    needs: Permission
+    dimensions: tuple[str, ...]
+    subject: Subject = Subject.CONTACTS
+    settings: tuple[str, ...] = ()
+    has_percentiles: bool = False
+    leaves_out: tuple[str, ...] = ()
+    """What is counted beside n because it cannot be judged: `pending`, `unknown_identity`."""
+    sums: Callable[[Given], Sums] | None = None
+    """What it takes from the intervals of platforms that export only totals; None: nothing."""
+    exclusions: tuple[Exclusion, ...] = ()
+    """What is left out, in order: of a row, the first that applies is the reason. With what is counted they make up everything in the viewer's
+    scope, period and filters: contacts of any direction, missed contacts, evaluations, advisors evaluated."""
+
+    @property
+    def is_rate(self) -> bool:
+        """Whether the value is a share of n, with a Wilson interval."""
+        return self.unit == Unit.RATE
+
+    @property
+    def is_amount(self) -> bool:
+        """Whether the value grows with the period: totals, and customers counted once each."""
+        return self.kind == Kind.TOTAL or (self.kind == Kind.DISTINCT and self.unit == Unit.COUNT)
+
+    def require_cut(self, dimension: str) -> None:
+        """Raise Refusal unless this KPI can be cut, and filtered, by that dimension."""
+        if dimension not in self.dimensions:
+            message = N_("{kpi} cannot be cut by {dimension}. It can be cut by: {known}.")
+            raise Refusal("cannot_cut", message, kpi=self.key, dimension=dimension, known=", ".join(self.dimensions))
+
+    def as_json(self) -> dict[str, Any]:
+        """The glossary entry, in the language spoken (CONTRACT.md section 3, `kpis --json`)."""
+        return {
+            "key": self.key,
+            "title": _(self.title),
+            "meaning": _(self.meaning),
+            "formula": _(self.formula),
+            "kind": str(self.kind),
+            "unit": str(self.unit),
+            "better": self.better,
+            "needs": str(self.needs),
+            "dimensions": list(self.dimensions),
+        }
+
+
+ALL_DIMENSIONS = tuple(dimension.key for dimension in dimensions.DIMENSIONS)
+CONTACT_DIMENSIONS = tuple(dimension.key for dimension in dimensions.DIMENSIONS if dimension.family != "quality")
+WHOLE_EVALUATION_DIMENSIONS = tuple(key for key in ALL_DIMENSIONS if key not in ("criterion", "section"))
+"""By what something said of a whole evaluation can be cut: not by a part of it."""
+INTERVAL_DIMENSIONS = tuple(key for key in CONTACT_DIMENSIONS if key not in ("outcome", "declared", "surveyed", "advisor"))
+"""By what intervals can be cut: they are inbound; a reason, source or campaign is missing; how a contact ended, and with whom, they cannot say."""
+SPEND_DIMENSIONS = ("day", "week", "month", "weekday", "source", "medium", "campaign")
+"""All that spend and contacts share; a cost cannot be cut, or filtered, by anything else."""

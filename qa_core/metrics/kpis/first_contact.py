@@ -1,0 +1,87 @@
+"""First-contact resolution, three ways: seen from repeats, declared by advisors, said by customers."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from qa_core.access.roles import Permission
+from qa_core.base.i18n import N_
+from qa_core.metrics.kpis.declaration import CONTACT_DIMENSIONS, Exclusion, Given, Kind, Kpi, Parts, Predicate, Unit
+from qa_core.metrics.kpis.exclusions import ANSWERED_ONLY, INBOUND, UNKNOWN_CALLER, exclude
+from qa_core.metrics.kpis.rows import ANSWERED, ratio
+from qa_core.metrics.kpis.satisfaction import NOT_SURVEYED
+from qa_core.storage.schema import CONTACTS
+
+_c = CONTACTS.c
+
+
+def _is_complete(given: Given) -> Predicate:
+    """Whether the data reach far enough before and after the contact to judge it."""
+    if not given.span:
+        return sa.false()
+    return _c.started_at.between(sa.literal(given.span[0] + given.window, sa.DateTime), sa.literal(given.span[1] - given.window, sa.DateTime))
+
+
+def _by_repeat(given: Given) -> Parts:
+    first = sa.and_(ANSWERED, _c.customer_key.is_not(None), sa.or_(_c.seconds_since_previous.is_(None), _c.seconds_since_previous > given.window_seconds))
+    complete = _is_complete(given)
+    counted = sa.and_(first, complete)
+    return Parts(
+        counted=counted,
+        hits=sa.and_(counted, sa.or_(_c.seconds_to_next.is_(None), _c.seconds_to_next > given.window_seconds)),
+        pending=sa.and_(first, sa.not_(complete)),
+        unknown_identity=sa.and_(ANSWERED, _c.customer_key.is_(None)),
+    )
+
+
+_answered_both = sa.and_(_c.survey_resolved.is_not(None), _c.survey_contacts.is_not(None))
+_NOT_FIRST = Exclusion(
+    "not_first", N_("Not a first contact: the customer was answered within the window before"), lambda given: _c.seconds_since_previous <= given.window_seconds
+)
+_PENDING = Exclusion("pending", N_("The window is not complete in the data"), lambda given: sa.not_(_is_complete(given)))
+_UNDECLARED = exclude("undeclared", N_("The advisor declared nothing"), _c.declared_resolved.is_(None))
+_UNANSWERED_QUESTIONS = exclude("no_answer", N_("The survey does not answer both questions"), sa.not_(_answered_both))
+
+ALL: tuple[Kpi, ...] = (
+    Kpi(
+        "first_contact_resolution",
+        N_("First-contact resolution"),
+        N_("The share of first contacts after which the customer did not come back within the window. Nobody is asked; it is seen."),
+        N_("answered first contacts without a further contact within the window / answered first contacts whose window is complete"),
+        Kind.RATIO,
+        Unit.RATE,
+        "up",
+        _by_repeat,
+        Permission.SEE_CALL_STATISTICS,
+        CONTACT_DIMENSIONS,
+        settings=("first_contact_days",),
+        leaves_out=("pending", "unknown_identity"),
+        exclusions=(*ANSWERED_ONLY, UNKNOWN_CALLER, _NOT_FIRST, _PENDING),
+    ),
+    Kpi(
+        "first_contact_resolution_declared",
+        N_("Resolution declared by advisors"),
+        N_("The share of answered contacts that the advisor declared resolved, among those with a declaration."),
+        N_("answered and declared resolved / answered with a declaration"),
+        Kind.RATIO,
+        Unit.RATE,
+        "up",
+        ratio(_c.declared_resolved, sa.and_(ANSWERED, _c.declared_resolved.is_not(None))),
+        Permission.SEE_CALL_STATISTICS,
+        CONTACT_DIMENSIONS,
+        exclusions=(*ANSWERED_ONLY, _UNDECLARED),
+    ),
+    Kpi(
+        "first_contact_resolution_surveyed",
+        N_("First-contact resolution, surveyed"),
+        N_("The share of surveyed customers who say that it was resolved, and in one contact."),
+        N_("resolved in one contact / customers who answered both questions"),
+        Kind.RATIO,
+        Unit.RATE,
+        "up",
+        ratio(sa.and_(_c.survey_resolved, _c.survey_contacts <= 1), _answered_both),
+        Permission.SEE_SATISFACTION,
+        CONTACT_DIMENSIONS,
+        exclusions=(*INBOUND, NOT_SURVEYED, _UNANSWERED_QUESTIONS),
+    ),
+)

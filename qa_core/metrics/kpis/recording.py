@@ -1,0 +1,48 @@
+"""Recording: how much of what is said is kept, and how much of that somebody listened to."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from qa_core.access.roles import Permission
+from qa_core.base.i18n import N_
+from qa_core.metrics.kpis.declaration import CONTACT_DIMENSIONS, Kind, Kpi, Subject, Unit
+from qa_core.metrics.kpis.exclusions import ANSWERED_ONLY, exclude
+from qa_core.metrics.kpis.rows import ANSWERED, HEARD, ratio
+from qa_core.storage.schema import CONTACTS
+
+ALL: tuple[Kpi, ...] = (
+    Kpi(
+        "recording_rate",
+        N_("Recording rate"),
+        N_("The share of answered contacts that were recorded. Near 100 % it is permanent recording, which the law forbids."),
+        N_("recorded / answered, where it is known"),
+        Kind.RATIO,
+        Unit.RATE,
+        "down",
+        ratio(CONTACTS.c.recorded, sa.and_(ANSWERED, CONTACTS.c.recorded.is_not(None))),
+        Permission.SEE_CALL_STATISTICS,
+        CONTACT_DIMENSIONS,
+        exclusions=(*ANSWERED_ONLY, exclude("recording_unknown", N_("The source does not say whether it was recorded"), CONTACTS.c.recorded.is_(None))),
+    ),
+    Kpi(
+        "listened_rate",
+        N_("Listened to"),
+        N_(
+            "The share of recorded contacts, of any direction, that somebody listened to: the recording was played to somebody else than its advisor, or an "
+            "evaluation of the contact is published. Listening is neither permanent nor systematic, and no advisor is listened to far more than the rest."
+        ),
+        N_("recorded contacts listened to / recorded contacts"),
+        Kind.RATIO,
+        Unit.RATE,
+        "neither",
+        ratio(HEARD.c.is_listened, HEARD.c.recorded),
+        Permission.SEE_CALL_STATISTICS,
+        CONTACT_DIMENSIONS,
+        Subject.HEARD,
+        exclusions=(
+            exclude("recording_unknown", N_("The source does not say whether it was recorded"), HEARD.c.recorded.is_(None)),
+            exclude("not_recorded", N_("Not recorded"), sa.not_(HEARD.c.recorded)),
+        ),
+    ),
+)

@@ -1,0 +1,166 @@
+"""Satisfaction: what customers answered, how many answered, and how far those who did not could move it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import sqlalchemy as sa
+
+from qa_core.access.roles import Permission
+from qa_core.base.i18n import N_
+from qa_core.metrics.kpis.declaration import CONTACT_DIMENSIONS, Given, Kind, Kpi, Parts, Predicate, Unit
+from qa_core.metrics.kpis.exclusions import INBOUND, exclude
+from qa_core.metrics.kpis.rows import number, ratio
+from qa_core.storage.schema import CONTACTS
+
+_c = CONTACTS.c
+RATED = sa.and_(_c.csat.is_not(None), _c.csat_scale.is_not(None))
+RESPONDED = sa.or_(_c.csat.is_not(None), _c.nps.is_not(None), _c.ces.is_not(None), _c.survey_resolved.is_not(None), _c.survey_contacts.is_not(None))
+SILENT = sa.and_(_c.survey_sent, sa.not_(RESPONDED))
+NOT_SURVEYED = exclude("not_surveyed", N_("No survey sent, none answered"), sa.and_(_c.survey_sent.is_distinct_from(sa.true()), sa.not_(RESPONDED)))
+_NOT_SENT = exclude("not_surveyed", N_("No survey is known to be sent"), _c.survey_sent.is_distinct_from(sa.true()))
+_NOT_RATED = exclude("no_rating", N_("Asked, but gave no rating"), sa.not_(RATED))
+_RATED_NOTHING = exclude("no_rating", N_("Answered the survey without a rating"), sa.and_(RESPONDED, sa.not_(RATED)))
+_NO_NPS = exclude("no_answer", N_("Asked, but did not say whether they would recommend the centre"), _c.nps.is_(None))
+_NEITHER = exclude("no_rating", N_("Asked, but gave neither a rating nor a recommendation"), sa.and_(sa.not_(RATED), _c.nps.is_(None)))
+_NO_EFFORT = exclude("no_answer", N_("Asked, but gave no effort mark"), _c.ces.is_(None))
+
+
+def _per_scale(given: Given, make: Callable[[float, float], Any]) -> sa.ColumnElement[Any]:
+    """What `make` gives for the least and the greatest mark of the row's own scale; null for a row without a known scale."""
+    if not given.scales:
+        return sa.cast(sa.null(), sa.Double)
+    return sa.case(*((_c.csat_scale == sa.literal(scale), make(*ends)) for scale, ends in given.scales.items()))
+
+
+def _is_satisfied(given: Given) -> Predicate:
+    least = _per_scale(given, lambda low, high: sa.literal(low + 0.75 * (high - low), sa.Double))
+    return sa.and_(RATED, _c.csat >= least)
+
+
+def _csat(given: Given) -> Parts:
+    return Parts(counted=RATED, hits=_is_satisfied(given))
+
+
+def _unhappy(given: Given) -> Parts:
+    most = _per_scale(given, lambda low, high: sa.literal(low + (high - low) / 3, sa.Double))
+    return Parts(counted=sa.or_(RATED, _c.nps.is_not(None)), hits=sa.or_(sa.and_(RATED, _c.csat <= most), _c.nps <= number("6.0")))
+
+
+def _csat_with_silent(given: Given, are_happy: bool) -> Parts:
+    happy = _is_satisfied(given)
+    # Without a rating of a survey known to be sent, nobody can say who was silent.
+    return Parts(counted=sa.or_(RATED, SILENT), hits=sa.or_(happy, SILENT) if are_happy else happy, evidence=sa.and_(RATED, _c.survey_sent))
+
+
+def _csat_mean(given: Given) -> Parts:
+    scaled = _per_scale(given, lambda low, high: 1.0 + (_c.csat - sa.literal(low, sa.Double)) * sa.literal(4.0 / (high - low), sa.Double))
+    return Parts(counted=RATED, amount=scaled)
+
+
+K, U = Kind, Unit
+_declare = partial(Kpi, needs=Permission.SEE_SATISFACTION, dimensions=CONTACT_DIMENSIONS)
+
+ALL: tuple[Kpi, ...] = (
+    _declare(
+        "csat",
+        N_("Customer satisfaction"),
+        N_("The share of ratings in the upper quarter of their scale: 4 and 5 of 5, 8 to 10 of 10."),
+        N_("ratings of at least minimum + 75 % of the scale / ratings"),
+        K.RATIO,
+        U.RATE,
+        "up",
+        _csat,
+        exclusions=(*INBOUND, NOT_SURVEYED, _NOT_RATED),
+    ),
+    _declare(
+        "csat_if_silent_unhappy",
+        N_("Satisfaction if the silent were unhappy"),
+        N_("The lowest that customer satisfaction could be: as if everybody who was asked and did not answer had been dissatisfied."),
+        N_("satisfied ratings / (ratings + surveys sent without any answer)"),
+        K.RATIO,
+        U.RATE,
+        "up",
+        lambda given: _csat_with_silent(given, are_happy=False),
+        exclusions=(*INBOUND, NOT_SURVEYED, _RATED_NOTHING),
+    ),
+    _declare(
+        "csat_if_silent_happy",
+        N_("Satisfaction if the silent were happy"),
+        N_("The highest that customer satisfaction could be: as if everybody who was asked and did not answer had been satisfied."),
+        N_("(satisfied ratings + surveys sent without any answer) / (ratings + surveys sent without any answer)"),
+        K.RATIO,
+        U.RATE,
+        "up",
+        lambda given: _csat_with_silent(given, are_happy=True),
+        exclusions=(*INBOUND, NOT_SURVEYED, _RATED_NOTHING),
+    ),
+    _declare(
+        "csat_mean",
+        N_("Mean rating"),
+        N_("The mean of the ratings, each brought to a scale from 1 to 5."),
+        N_("Σ rating on 1–5 / ratings"),
+        K.MEAN,
+        U.RATING,
+        "up",
+        _csat_mean,
+        exclusions=(*INBOUND, NOT_SURVEYED, _NOT_RATED),
+    ),
+    _declare(
+        "unhappy_rate",
+        N_("Unhappy customers"),
+        N_("The share of customers whose rating lies in the lowest third of its scale (1 and 2 of 5), or who would not recommend the centre (0–6)."),
+        N_("ratings of at most minimum + 33 % of the scale, or recommendations from 0 to 6 / customers who gave either"),
+        K.RATIO,
+        U.RATE,
+        "down",
+        _unhappy,
+        exclusions=(*INBOUND, NOT_SURVEYED, _NEITHER),
+    ),
+    _declare(
+        "nps",
+        N_("Net promoter score"),
+        N_("How many more would recommend the centre (9–10) than would not (0–6), in points."),
+        N_("100 × (promoters − detractors) / answers"),
+        K.STATISTIC,
+        U.NPS,
+        "up",
+        lambda given: Parts(counted=_c.nps.is_not(None), hits=_c.nps >= number("9.0"), against=_c.nps <= number("6.0")),
+        exclusions=(*INBOUND, NOT_SURVEYED, _NO_NPS),
+    ),
+    _declare(
+        "ces",
+        N_("Customer effort score"),
+        N_("The mean answer, from 1 to 7, to whether the centre made it easy."),
+        N_("Σ effort mark / answers"),
+        K.MEAN,
+        U.EFFORT,
+        "up",
+        lambda given: Parts(counted=_c.ces.is_not(None), amount=_c.ces),
+        exclusions=(*INBOUND, NOT_SURVEYED, _NO_EFFORT),
+    ),
+    _declare(
+        "ces_agree",
+        N_("Found it easy"),
+        N_("The share of customers whose effort mark is 5 to 7 of 7."),
+        N_("effort marks from 5 to 7 / answers"),
+        K.RATIO,
+        U.RATE,
+        "up",
+        ratio(_c.ces >= number("5.0"), _c.ces.is_not(None)),
+        exclusions=(*INBOUND, NOT_SURVEYED, _NO_EFFORT),
+    ),
+    _declare(
+        "response_rate",
+        N_("Response rate"),
+        N_("The share of surveys sent that came back with at least one answer."),
+        N_("surveys answered / surveys sent"),
+        K.RATIO,
+        U.RATE,
+        "up",
+        ratio(RESPONDED, _c.survey_sent),
+        exclusions=(*INBOUND, _NOT_SENT),
+    ),
+)

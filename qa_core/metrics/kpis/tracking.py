@@ -1,0 +1,73 @@
+"""Call tracking: which sources bring contacts, and what one costs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import sqlalchemy as sa
+
+from qa_core.access.roles import Permission
+from qa_core.base.i18n import N_
+from qa_core.metrics.kpis.declaration import CONTACT_DIMENSIONS, SPEND_DIMENSIONS, Exclusion, Given, Kind, Kpi, Parts, Predicate, Subject, Unit
+from qa_core.metrics.kpis.exclusions import INBOUND, NO_SOURCE, NOT_ANSWERED, OUTCOME_UNKNOWN, OUTSIDE_HOURS, exclude
+from qa_core.metrics.kpis.rows import ANSWERED, ATTRIBUTED, EVERY, ratio
+from qa_core.storage.schema import CONTACTS
+
+UNRESOLVED = exclude("unresolved", N_("Not declared resolved"), CONTACTS.c.declared_resolved.is_distinct_from(sa.true()))
+
+
+def _of_spend(
+    key: str,
+    title: str,
+    meaning: str,
+    formula: str,
+    rows: Predicate = EVERY,
+    exclusions: tuple[Exclusion, ...] = (),
+    kind: Kind = Kind.RATIO,
+    better: str = "down",
+) -> Kpi:
+    parts: Callable[[Given], Parts] = lambda given: Parts(counted=sa.and_(ATTRIBUTED, rows), behind=ATTRIBUTED)  # noqa: E731
+    settings = ("provisional_spend_days",)
+    needs = Permission.SEE_TRACKING
+    return Kpi(key, title, meaning, formula, kind, Unit.MONEY, better, parts, needs, SPEND_DIMENSIONS, Subject.SPEND, settings, exclusions=exclusions)
+
+
+ALL: tuple[Kpi, ...] = (
+    Kpi(
+        "attribution_rate",
+        N_("Attribution rate"),
+        N_("The share of inbound contacts whose source is known."),
+        N_("contacts with a source / contacts"),
+        Kind.RATIO,
+        Unit.RATE,
+        "up",
+        ratio(ATTRIBUTED, EVERY),
+        Permission.SEE_TRACKING,
+        CONTACT_DIMENSIONS,
+        exclusions=INBOUND,
+    ),
+    _of_spend("spend", N_("Spend"), N_("What the campaigns cost."), N_("Σ amount"), kind=Kind.TOTAL, better="neither"),
+    _of_spend(
+        "cost_per_contact",
+        N_("Cost per contact"),
+        N_("What one inbound contact from a known source cost."),
+        N_("spend / inbound contacts with a source"),
+        exclusions=(*INBOUND, NO_SOURCE),
+    ),
+    _of_spend(
+        "cost_per_answered",
+        N_("Cost per answered contact"),
+        N_("What one answered contact from a known source cost."),
+        N_("spend / answered contacts with a source"),
+        ANSWERED,
+        exclusions=(*INBOUND, NO_SOURCE, OUTSIDE_HOURS, OUTCOME_UNKNOWN, NOT_ANSWERED),
+    ),
+    _of_spend(
+        "cost_per_resolved",
+        N_("Cost per resolved contact"),
+        N_("What one contact from a known source cost that the advisor declared resolved."),
+        N_("spend / answered contacts with a source that were declared resolved"),
+        sa.and_(ANSWERED, CONTACTS.c.declared_resolved),
+        exclusions=(*INBOUND, NO_SOURCE, OUTSIDE_HOURS, OUTCOME_UNKNOWN, NOT_ANSWERED, UNRESOLVED),
+    ),
+)

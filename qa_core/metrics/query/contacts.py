@@ -1,0 +1,262 @@
+"""Single contacts: lists, one in full, and the values that filters may offer. What a role may not see is not in the answer at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pandas as pd
+import sqlalchemy as sa
+
+from qa_core.access.roles import Permission, Role, Viewer
+from qa_core.base import environment
+from qa_core.base.errors import AccessDenied, Misuse, Refusal
+from qa_core.base.i18n import N_
+from qa_core.metrics import dimensions
+from qa_core.metrics import kpis as declared
+from qa_core.metrics.dimensions import Filters
+from qa_core.metrics.query import dimension_sql
+from qa_core.metrics.query.dimension_sql import Names
+from qa_core.metrics.query.interval_totals import find_totals
+from qa_core.metrics.query.measure import make_question, measure
+from qa_core.metrics.query.statements import parts_of
+from qa_core.storage import engine, lake
+from qa_core.storage.records import store
+from qa_core.storage.records.evaluations import Evaluation, Grid
+from qa_core.storage.schema import AS_GIVEN, CONTACTS, NEIGHBOURS
+
+TRACKING = ("tracking_number", "source", "medium", "campaign", "keyword", "landing_page", "tracking_match")
+SURVEY = ("survey_sent", "csat", "csat_scale", "nps", "ces", "survey_resolved", "survey_contacts", "survey_comment")
+NEEDS: dict[str, Permission] = {
+    **dict.fromkeys(TRACKING, Permission.SEE_TRACKING),
+    **dict.fromkeys(SURVEY, Permission.SEE_SATISFACTION),
+}
+Waited = tuple[float, float | None]
+"""Longer than so many seconds (from 0: no wait at all too) and at most as long as so many, without an end where there is None; as bars of waits are cut."""
+NEVER_LISTED = (*NEIGHBOURS, *AS_GIVEN.values(), "month", "batch_id", "customer_key", "advisor_id")
+COMMENT_READERS = frozenset({Role.MANAGER, Role.TEAM_LEAD, Role.ADVISOR})
+"""Those who take part in the contact's follow-up; nobody else reads what a customer wrote."""
+
+LISTED: tuple[str, ...] = (
+    *(column.name for column in CONTACTS.columns if column.name not in NEVER_LISTED and column.name != "started_at"),
+    "advisor",
+    "customer",
+)
+"""Every column that a list of contacts can have: those of the facts, `advisor` by name, and `customer` as far as it is shown."""
+
+ORDERS = {
+    "newest": CONTACTS.c.started_at.desc(),
+    "oldest": CONTACTS.c.started_at.asc(),
+    "longest_wait": CONTACTS.c.wait_seconds.desc().nulls_last(),
+    "longest_talk": CONTACTS.c.talk_seconds.desc().nulls_last(),
+    "lowest_csat": CONTACTS.c.csat.asc().nulls_last(),
+}
+
+
+def contact_columns(viewer: Viewer) -> tuple[str, ...]:
+    """The columns of a contact that this viewer may see."""
+    viewer.require(Permission.SEE_CONTACTS)
+    hidden = {name for name, permission in NEEDS.items() if not viewer.can(permission)}
+    if not viewer.is_system and viewer.role not in COMMENT_READERS:
+        hidden.add("survey_comment")
+    if not (viewer.is_system or viewer.role == Role.MANAGER):
+        hidden.add("customer")
+    return tuple(name for name in LISTED if name not in hidden)
+
+
+def find_contacts(
+    viewer: Viewer,
+    where: Filters = Filters(),
+    columns: Iterable[str] | None = None,
+    limit: int = 200,
+    offset: int = 0,
+    order: str = "newest",
+    behind: str | None = None,
+    overrides: Mapping[str, str] | None = None,
+    waited: Waited | None = None,
+) -> pd.DataFrame:
+    """The contacts in the viewer's scope that match, one row each; may be empty.
+
+    `columns`: some of `contact_columns` (default: all). `order`: newest, oldest, longest_wait, longest_talk or lowest_csat.
+    `behind`: only the rows that a KPI on contacts counts in its denominator, with settings replaced by `overrides`.
+    `waited`: only those whose wait is known and lies within.
+    """
+    allowed = contact_columns(viewer)
+    wanted = tuple(columns) if columns is not None else allowed
+    if set(wanted) - set(allowed):
+        raise AccessDenied()
+    if order not in ORDERS:
+        raise Misuse("unknown_order", N_("There is no order {name}. Known: {known}."), name=order, known=", ".join(ORDERS))
+    conditions, names = _conditions(viewer, where, behind, overrides, waited, with_advisors="advisor" in wanted)
+    key = (CONTACTS.c.source_system, CONTACTS.c.contact_id)
+    page = sa.select(*key, CONTACTS.c.started_at, CONTACTS.c.month).where(*conditions).order_by(ORDERS[order], *key)
+    found = engine.current().run(page.limit(int(limit)).offset(int(offset)), **dimension_sql.months(where.period))
+    frame = _read_page(viewer, wanted, found)
+    if "advisor" in wanted:
+        frame["advisor"] = _texts(names.advisor_label(_missing_is_none(key)) for key in frame["advisor"])
+    if "customer" in wanted:
+        frame["customer"] = _texts(shown_customer(viewer, _missing_is_none(key)) for key in frame["customer"])
+    return frame
+
+
+def _read_page(viewer: Viewer, wanted: tuple[str, ...], found: pd.DataFrame) -> pd.DataFrame:
+    """All the columns of the contacts found, in their order; by itself, because sorting whole rows reads every column of every contact."""
+    key = (CONTACTS.c.source_system.label("key_system"), CONTACTS.c.contact_id.label("key_contact"))
+    statement = sa.select(*key, *(_column(name) for name in wanted)).where(viewer.scope(CONTACTS))
+    if found.empty:
+        return engine.current().run(statement.where(sa.false())).drop(columns=[column.name for column in key])
+    first, last = (moment.to_pydatetime() for moment in (found["started_at"].min(), found["started_at"].max()))
+    statement = statement.where(CONTACTS.c.started_at.between(first, last), CONTACTS.c.contact_id.in_(found["contact_id"].tolist()))
+    rows = engine.current().run(statement, first_month=found["month"].min(), last_month=found["month"].max())
+    ordered = rows.set_index([column.name for column in key])
+    return ordered.loc[list(zip(found["source_system"], found["contact_id"], strict=True))].reset_index(drop=True)
+
+
+def count_contacts(
+    viewer: Viewer,
+    where: Filters = Filters(),
+    behind: str | None = None,
+    overrides: Mapping[str, str] | None = None,
+    waited: Waited | None = None,
+) -> int:
+    """How many contacts `find_contacts` could list."""
+    viewer.require(Permission.SEE_CONTACTS)
+    conditions, _ = _conditions(viewer, where, behind, overrides, waited)
+    return int(engine.current().run(sa.select(sa.func.count()).select_from(CONTACTS).where(*conditions), **dimension_sql.months(where.period)).iloc[0, 0])
+
+
+def get_contact(viewer: Viewer, source_system: str, contact_id: str) -> dict[str, Any]:
+    """One contact in full, as far as the viewer may see it, with `evaluations` (a list) where scores may be seen.
+
+    Raises AccessDenied for a contact out of scope and for one that does not exist alike.
+    """
+    names_wanted = (*contact_columns(viewer), *NEIGHBOURS)
+    key = (CONTACTS.c.source_system == source_system, CONTACTS.c.contact_id == contact_id)
+    frame = engine.current().run(sa.select(*(_column(name) for name in names_wanted)).where(viewer.scope(CONTACTS), *key))
+    if len(frame) != 1:
+        raise AccessDenied()
+    contact = {name: _missing_is_none(value) for name, value in frame.to_dict("records")[0].items()}
+    with store.reading() as session:
+        contact["advisor"] = Names.load(session, frozenset({"advisor"})).advisor_label(contact["advisor"])
+        if viewer.can(Permission.SEE_SCORES):
+            contact["evaluations"] = _evaluations(session, viewer, source_system, contact_id)
+    if "customer" in contact:
+        contact["customer"] = shown_customer(viewer, contact["customer"])
+    return contact
+
+
+def find_values(viewer: Viewer, dimension: str, where: Filters = Filters()) -> list[tuple[Any, int]]:
+    """The values that a dimension has in the viewer's scope, most frequent first, with their number of contacts, single or in intervals (of evaluations for
+    the dimensions of quality); None is missing. An executive meets only values that are shown to them."""
+    declaration = dimensions.get_dimension(dimension)
+    if not viewer.can_cut_by(dimension):
+        raise AccessDenied()
+    if declaration.family == "quality":
+        rows = measure(viewer, ("evaluations",), (dimension,), where)
+    elif viewer.needs_suppression:
+        rows = measure(viewer, ("received",), (dimension,), where)
+    else:
+        viewer.require(Permission.SEE_CALL_STATISTICS)
+        return _count_values(viewer, dimension, where)
+    shown = rows[(rows["status"] != "suppressed") & rows["n"].notna()]
+    return sorted(((_missing_is_none(value), int(n)) for value, n in zip(shown[dimension], shown["n"], strict=True)), key=_most_frequent)
+
+
+def data_through(viewer: Viewer) -> datetime | None:
+    """When the last contact or interval of the whole lake started, by the centre's clock (with its zone); None while the lake is empty."""
+    span = _whole_span(viewer)
+    return _by_the_clock(span[1]) if span else None
+
+
+def data_span(viewer: Viewer) -> tuple[date, date] | None:
+    """The first and the last day of the whole lake, by the centre's clock; None while it is empty."""
+    span = _whole_span(viewer)
+    return (_by_the_clock(span[0]).date(), _by_the_clock(span[1]).date()) if span else None
+
+
+def shown_customer(viewer: Viewer, customer_key: str | None) -> str | None:
+    """A customer as the viewer may see one: the last two characters of the pseudonym; the whole of it for the operator's command line only."""
+    if customer_key is None:
+        return None
+    return customer_key if viewer.is_system else f"•• {customer_key[-2:]}"
+
+
+def _whole_span(viewer: Viewer) -> tuple[datetime, datetime] | None:
+    if not viewer.is_system and viewer.role not in set(Role):
+        raise AccessDenied()
+    spans = [span for name in ("contacts", "intervals") if (span := lake.span(name))]
+    return (min(first for first, _ in spans), max(last for _, last in spans)) if spans else None
+
+
+def _by_the_clock(moment: datetime) -> datetime:
+    return moment.replace(tzinfo=UTC).astimezone(environment.current().zone)
+
+
+def _column(name: str) -> sa.ColumnElement[Any]:
+    return CONTACTS.c[{"advisor": "advisor_id", "customer": "customer_key"}.get(name, name)].label(name)
+
+
+def _conditions(
+    viewer: Viewer, where: Filters, behind: str | None, overrides: Mapping[str, str] | None, waited: Waited | None, *, with_advisors: bool = False
+) -> tuple[list[sa.ColumnElement[bool]], Names]:
+    touched = dimension_sql.dimensions_of((), where)
+    for dimension in touched:
+        if not viewer.can_cut_by(dimension):
+            raise AccessDenied()
+        if dimensions.get_dimension(dimension).family == "quality":
+            raise Refusal("cannot_cut", N_("Contacts cannot be chosen by {dimension}."), dimension=dimension)
+    question = make_question(viewer, ("advisor",) if with_advisors else (), where, overrides)
+    conditions = [viewer.scope(CONTACTS), *dimension_sql.within(where.period, CONTACTS.c), *question.filters(CONTACTS.c)]
+    if waited is not None:
+        (above, until), wait = waited, CONTACTS.c.wait_seconds
+        conditions.append(wait > sa.literal(float(above)) if above else wait >= sa.literal(0.0))
+        if until is not None:
+            conditions.append(wait <= sa.literal(float(until)))
+    if behind is not None:
+        kpi = declared.get_kpi(behind)
+        viewer.require(kpi.needs)
+        if kpi.subject != declared.Subject.CONTACTS:
+            raise Refusal("not_on_contacts", N_("{kpi} does not count contacts one by one."), kpi=kpi.key)
+        conditions += [declared.COUNTED_DIRECTION, parts_of(question, kpi, CONTACTS.c).counted]
+    return conditions, question.names
+
+
+def _count_values(viewer: Viewer, dimension: str, where: Filters) -> list[tuple[Any, int]]:
+    question = make_question(viewer, (dimension,), where)
+    (group,) = question.groups(CONTACTS.c)
+    conditions = [viewer.scope(CONTACTS), *dimension_sql.within(where.period, CONTACTS.c), *question.filters(CONTACTS.c)]
+    frame = engine.current().run(sa.select(group, sa.func.count().label("n")).where(*conditions).group_by(group), **dimension_sql.months(where.period))
+    counted = {dimension_sql.plain(dimension, value, question.names): int(n) for value, n in zip(frame.iloc[:, 0], frame["n"], strict=True)}
+    for record in find_totals(question, (declared.get_kpi("received"),)):
+        value, n = dimension_sql.plain(dimension, record[f"by_{dimension}"], question.names), record["present"]
+        counted[value] = counted.get(value, 0) + (int(n) if n == n else 0)
+    return sorted(counted.items(), key=_most_frequent)
+
+
+def _most_frequent(entry: tuple[Any, int]) -> tuple[bool, int, str]:
+    return entry[0] is None, -entry[1], str(entry[0])
+
+
+def _evaluations(session, viewer: Viewer, source_system: str, contact_id: str) -> list[dict[str, Any]]:
+    statement = (
+        sa.select(Evaluation.id, Evaluation.evaluated_at, Evaluation.evaluator, sa.func.coalesce(Grid.title, Evaluation.grid_name).label("grid"))
+        .add_columns(Evaluation.score, Evaluation.calculated_score, Evaluation.outcome)
+        .outerjoin(Grid, Grid.id == Evaluation.grid_id)
+        .where(viewer.scope(Evaluation.__table__), Evaluation.state == "published", Evaluation.kind.in_(("scored", "targeted")))
+        .where(Evaluation.source_system == source_system, Evaluation.contact_id == contact_id)
+        .order_by(Evaluation.evaluated_at)
+    )
+    found = [dict(row) for row in session.execute(statement).mappings()]
+    if not viewer.can(Permission.SEE_EVALUATORS):
+        for entry in found:
+            del entry["evaluator"]
+    return found
+
+
+def _texts(values: Iterable[str | None]) -> pd.Series:
+    return pd.Series(list(values), dtype=object)
+
+
+def _missing_is_none(value: Any) -> Any:
+    return None if value is pd.NaT or value is pd.NA or value != value else value

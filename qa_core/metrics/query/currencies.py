@@ -1,0 +1,16 @@
+"""Which currencies the spend is in: `measure` says them only where there are several."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from qa_core.access.roles import Permission, Viewer
+from qa_core.storage import engine
+from qa_core.storage.schema import SPEND
+
+
+def find_currencies(viewer: Viewer) -> list[str]:
+    """The currencies of all spend, in alphabetical order."""
+    viewer.require(Permission.SEE_TRACKING)
+    frame = engine.current().run(sa.select(SPEND.c.currency).distinct().order_by(SPEND.c.currency))
+    return list(frame["currency"])

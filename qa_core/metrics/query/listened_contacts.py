@@ -1,0 +1,44 @@
+"""The contacts that somebody listened to, as an Arrow table that stands beside the lake, remade only when something was played or evaluated."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pyarrow as pa
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from qa_core.storage.records.evaluations import Evaluation
+from qa_core.storage.records.listening import Playback
+
+OWN = "own"
+"""An advisor who hears their own call is no listener to it."""
+_lock = threading.Lock()
+_kept: dict[str, tuple[tuple[Any, ...], pa.Table]] = {}
+_EVALUATED = (Evaluation.state == "published", Evaluation.kind.in_(("scored", "targeted")), Evaluation.contact_id.is_not(None))
+
+
+def change_counter(session: Session) -> tuple[Any, ...]:
+    """A value that differs after anything was played, or an evaluation changed."""
+    played = session.execute(sa.select(sa.func.count(), sa.func.max(Playback.id), sa.func.sum(Playback.id))).one()
+    counted = sa.select(sa.func.count(), sa.func.max(Evaluation.changed_at), sa.func.sum(Evaluation.id)).where(*_EVALUATED)
+    return (*played, *session.execute(counted).one())
+
+
+def load(session: Session) -> pa.Table:
+    """`source_system` and `contact_id` of every contact listened to, each once. Whose they are, and who may count them, the statement that reads it asks."""
+    address, counter = str(session.get_bind().url), change_counter(session)
+    with _lock:
+        kept = _kept.get(address)
+        if kept is None or kept[0] != counter:
+            kept = _kept[address] = (counter, _read(session))
+        return kept[1]
+
+
+def _read(session: Session) -> pa.Table:
+    played = sa.select(Playback.source_system, Playback.contact_id).where(Playback.purpose != OWN)
+    evaluated = sa.select(Evaluation.source_system, Evaluation.contact_id).where(*_EVALUATED)
+    rows = session.execute(sa.union(played, evaluated)).all()
+    names = ("source_system", "contact_id")
+    return pa.table({name: pa.array([row[place] for row in rows], pa.string()) for place, name in enumerate(names)})

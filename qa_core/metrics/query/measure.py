@@ -1,0 +1,284 @@
+"""`measure`: the one door to aggregated figures. It checks who asks, asks one statement per subject, and says how sure each value is."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, timedelta
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import sqlalchemy as sa
+
+from qa_core.access.roles import Role, Viewer
+from qa_core.base import environment
+from qa_core.base.errors import AccessDenied
+from qa_core.centre import settings as declared_settings
+from qa_core.centre.settings import Settings
+from qa_core.metrics import dimensions
+from qa_core.metrics import kpis as declared
+from qa_core.metrics.dimensions import Filters, Period
+from qa_core.metrics.kpis import COMPONENTS, Given, Kpi, Subject
+from qa_core.metrics.query import calibration_metrics, dimension_sql, evaluation_table, interval_totals, listened_contacts, statements, suppression
+from qa_core.metrics.query.dimension_sql import Names
+from qa_core.metrics.query.result_rows import BEFORE, Row, read_row, settle, to_frame
+from qa_core.metrics.query.statements import Question
+from qa_core.storage import lake
+from qa_core.storage.engine import current
+from qa_core.storage.records import store
+from qa_core.storage.schema import CONTACTS
+
+
+def measure(
+    viewer: Viewer,
+    kpis: Sequence[str],
+    by: Sequence[str] = (),
+    where: Filters = Filters(),
+    compare: Period | None = None,
+    overrides: Mapping[str, str] | None = None,
+) -> pd.DataFrame:
+    """Measure KPIs, cut by dimensions, as far as `viewer` may see.
+
+    Long format: one column per dimension of `by` (day and week as dates, month as `YYYY-MM`, people and places by name, None is
+    missing; `currency` is added where two occur), then `kpi`, `value`, `numerator`, `denominator`, `n`, `low`, `high` (95 %),
+    `status`, `pending`, `unknown_identity`, `p50`, `p90`, `p95`, `notes` (a tuple of codes) and `deviation` (of a mean's rows).
+    Rates are 0–1, times seconds, money in its currency, nothing rounded. Without `by`, one row per KPI. With `compare`, also
+    `value_before`, `n_before`, `low_before`, `high_before`, `status_before` and `delta` (days, weeks and months are aligned by
+    their place in the period). `overrides` replace settings for this call, as text.
+
+    Raises Misuse for unknown names and bad values, Refusal for a KPI that cannot be cut so, AccessDenied for what the viewer may not see.
+    """
+    chosen = tuple(declared.get_kpi(key) for key in dict.fromkeys(kpis))
+    by = tuple(dimensions.get_dimension(key).key for key in dict.fromkeys(by))
+    _check(viewer, chosen, by, where, compare, overrides or {})
+    frame = to_frame(_measure(viewer, chosen, by, where, overrides or {}), by, chosen)
+    if compare is None:
+        return frame
+    before = to_frame(_measure(viewer, chosen, by, where.with_period(compare), overrides or {}), by, chosen)
+    return _beside(frame, before, by, where.period, compare)
+
+
+def find_rows(viewer: Viewer, chosen: Sequence[Kpi], where: Filters, overrides: Mapping[str, str] | None = None) -> list[Row]:
+    """The rows of `measure` without a cut, for declarations at hand; with the same errors."""
+    _check(viewer, tuple(chosen), (), where, None, overrides or {})
+    return _measure(viewer, tuple(chosen), (), where, overrides or {})
+
+
+def _check(viewer: Viewer, chosen: tuple[Kpi, ...], by: tuple[str, ...], where: Filters, compare: Period | None, overrides: Mapping[str, str]) -> None:
+    for kpi in chosen:
+        viewer.require(kpi.needs)
+    touched = (*by, *(dimension for dimension, _ in where.values))
+    for dimension in touched:
+        dimensions.get_dimension(dimension)
+        if not viewer.can_cut_by(dimension):
+            raise AccessDenied()
+    for kpi in chosen:
+        for dimension in touched:
+            kpi.require_cut(dimension)
+    if viewer.needs_suppression:
+        for period in (where.period, *([compare] if compare else [])):
+            suppression.require_whole_months(period)
+        suppression.require_few(by)
+        suppression.require_offered(overrides)
+
+
+def _measure(viewer: Viewer, chosen: tuple[Kpi, ...], by: tuple[str, ...], where: Filters, overrides: Mapping[str, str]) -> list[Row]:
+    question = make_question(viewer, by, where, overrides)
+    rows: list[Row] = []
+    for subject in Subject:
+        asked = [kpi for kpi in chosen if kpi.subject == subject]
+        if asked and subject == Subject.CALIBRATED:
+            rows += calibration_metrics.measure_rounds(question, asked)
+        elif asked:
+            rows += _costs(question, asked) if subject == Subject.SPEND else _counts(question, subject, asked)
+    return _complete(rows, chosen) if by else rows
+
+
+def make_question(viewer: Viewer, by: tuple[str, ...], where: Filters, overrides: Mapping[str, str] | None = None) -> Question:
+    """Everything a statement needs besides the KPIs: names from the records, and the settings of each day of the period."""
+    changed = {name: declared_settings.get_setting(name).parse(text) for name, text in (overrides or {}).items()}
+    with store.reading() as session:
+        pieces = declared_settings.find_pieces(session)
+        names = Names.load(session, dimension_sql.dimensions_of(by, where))
+    pieces = statements.pieces_within(tuple((first_day, settings.with_values(**changed)) for first_day, settings in pieces), where.period)
+    return Question(viewer, by, where, names, pieces, _giver())
+
+
+def _giver() -> Callable[[Settings], Given]:
+    """Makes what KPIs are given, once per set of settings, so that equal settings are equal parameters."""
+    lake_url, span = environment.current().lake_url, lake.span()
+    profile, silent = _profile(lake_url, lake.version("contacts")), interval_totals.find_silent(lake_url, lake.version("intervals"))
+    return functools.cache(lambda settings: Given(settings, span, profile.absent_components, silent, profile.scales))
+
+
+def _counts(question: Question, subject: Subject, asked: list[Kpi]) -> list[Row]:
+    beside = beside_the_lake(subject)
+
+    def find_records(part: Question) -> list[dict[str, Any]]:
+        frame = current().run(statements.BUILDERS[subject](part, asked), beside, **statements.months_of(part, subject))
+        records = frame.to_dict("records")
+        return interval_totals.add_totals(part, asked, records) if subject == Subject.CONTACTS else records
+
+    if question.by and question.viewer.needs_suppression and suppression.crosses(question):
+        return suppression.hide_combinations(question, asked, lambda part: (_group(part, record) for record in find_records(part)))
+    rows = []
+    for record in find_records(question):
+        made = [read_row(kpi, record) for kpi in asked]
+        if question.by and not record["present"] and not any(row.n for row in made):
+            continue
+        group = _group(question, record)
+        rows += [replace(row, by=group) for row in made]
+    if not question.by and not rows:
+        rows = [read_row(kpi, {}) for kpi in asked]
+    if question.viewer.needs_suppression:
+        suppression.hide_small_cells(question, subject, asked, rows, beside)
+    return rows
+
+
+def _costs(question: Question, asked: list[Kpi]) -> list[Row]:
+    """Spend and contacts, each summed alone, joined on what both share."""
+    engine, read = current(), statements.months_of(question, Subject.SPEND)
+    money = engine.run(statements.on_spend(question), **read).to_dict("records")
+    contacts = {_key(question, record): record for record in engine.run(statements.on_attributed(question, asked), **read).to_dict("records")}
+    if question.viewer.needs_suppression and suppression.crosses(question):
+        contacts = {}  # which combinations have contacts is not told; what was spent is
+    currencies = {record["currency"] for record in money}
+    is_part = not (question.viewer.is_system or question.viewer.role == Role.EXECUTIVE)
+    cells: dict[tuple[Any, ...], list[dict[str, Any] | None]] = {}
+    for record in money:
+        cells.setdefault(_key(question, record), []).append(record)
+    for key in contacts:
+        cells.setdefault(key, [None])
+    if not question.by and not cells:
+        cells[()] = [None]
+    rows = []
+    for key, amounts in cells.items():
+        counted = contacts.get(key, {})
+        if question.by and is_part and not counted.get("mine"):
+            continue  # a campaign that only others had contacts from
+        for amount in amounts:
+            group = dict(zip(question.by, key, strict=True))
+            if len(currencies) > 1:
+                group["currency"] = amount["currency"] if amount else None
+            rows += [_cost(question, kpi, amount, counted, group) for kpi in asked]
+    if question.viewer.needs_suppression:
+        suppression.hide_small_cells(question, Subject.SPEND, asked, rows, {})
+    return rows
+
+
+def _cost(question: Question, kpi: Kpi, money: dict[str, Any] | None, contacts: Mapping[str, Any], group: dict[str, Any]) -> Row:
+    is_total = kpi.kind == declared.Kind.TOTAL
+    n = (int(money["rows"]) if money else 0) if is_total else int(contacts.get(f"{kpi.key}__n", 0))
+    row = Row(kpi.key, n=n, denominator=None if is_total else n, by=group)
+    if contacts.get("foreign"):
+        # The spend of a campaign cannot be told apart by team: a share of it is nobody's to show.
+        row.notes = ("spend_beyond_scope",)
+    elif money and n:
+        row.numerator = float(money["amount"])
+        row.value = row.numerator if is_total else row.numerator / n
+        if _is_provisional(question, money, contacts):
+            row.notes = ("provisional_spend",)
+    settle(row)
+    return row
+
+
+def _is_provisional(question: Question, money: Mapping[str, Any], contacts: Mapping[str, Any]) -> bool:
+    days, span = question.pieces[-1][1].provisional_spend_days, lake.span()
+    if not days or span is None:
+        return False
+    last_day = span[1].replace(tzinfo=UTC).astimezone(environment.current().zone).date()
+    last_days = [
+        pd.Timestamp(side["last_day"]).date() for side in (money, contacts) if side.get("last_day") is not None and side["last_day"] == side["last_day"]
+    ]
+    return max(last_days) > last_day - timedelta(days=days)
+
+
+def _key(question: Question, record: Mapping[str, Any]) -> tuple[Any, ...]:
+    return tuple(_group(question, record).values())
+
+
+def _group(question: Question, record: Mapping[str, Any]) -> dict[str, Any]:
+    return {dimension: dimension_sql.plain(dimension, record[f"by_{dimension}"], question.names) for dimension in question.by}
+
+
+def _complete(rows: list[Row], chosen: tuple[Kpi, ...]) -> list[Row]:
+    """Every KPI in every group that one of them found: what is missing there is said, not left out. A cost keeps its currency."""
+    found: dict[tuple[Any, ...], set[str]] = {}
+    groups: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for row in rows:
+        group = {name: value for name, value in row.by.items() if name != "currency"}
+        key = tuple(group.values())
+        found.setdefault(key, set()).add(row.kpi)
+        groups[key] = group
+    missing = [read_row(kpi, {}) for kpi in chosen]
+    return rows + [replace(row, by=groups[key]) for key, present in found.items() for row in missing if row.kpi not in present]
+
+
+def _beside(frame: pd.DataFrame, before: pd.DataFrame, by: tuple[str, ...], period: Period, compare: Period) -> pd.DataFrame:
+    keys = [name for name in (*by, "currency", "kpi") if name in frame.columns or name in before.columns]
+    for name in keys:
+        for side in (frame, before):
+            if name not in side.columns:
+                side[name] = None
+    aligned = before.copy()
+    for name in keys:
+        # As objects: pandas takes an empty column for numbers, which merge with no names.
+        aligned[name] = pd.Series([_align(name, value, period, compare) for value in before[name]], index=before.index, dtype=object)
+    wanted = aligned[[*keys, *BEFORE]].rename(columns={name: f"{name}_before" for name in BEFORE})
+    joined = frame.merge(wanted, on=keys, how="left")
+    joined["status_before"] = joined["status_before"].astype(object).where(joined["status_before"].notna(), "no_data")
+    joined["delta"] = joined["value"] - joined["value_before"]
+    return joined
+
+
+def _align(dimension: str, value: Any, period: Period, compare: Period) -> Any:
+    """The day, week or month of the period that stands where this one stands in the period compared with."""
+    if value is None or period.first_day is None or compare.first_day is None:
+        return value
+    if dimension == "day":
+        return value + (period.first_day - compare.first_day)
+    if dimension == "week":
+        return value + (_monday(period.first_day) - _monday(compare.first_day))
+    if dimension == "month":
+        months = (period.first_day.year - compare.first_day.year) * 12 + period.first_day.month - compare.first_day.month
+        position = int(value[:4]) * 12 + int(value[5:]) - 1 + months
+        return f"{position // 12:04d}-{position % 12 + 1:02d}"
+    return value
+
+
+def _monday(day: date) -> date:
+    return day - timedelta(days=day.weekday())
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What KPIs must know of the lake as a whole, whoever looks: the components of the handling time that a source system never
+    gives for an answered contact, and the ends of each scale of ratings."""
+
+    absent_components: Mapping[str, tuple[str, ...]]
+    scales: Mapping[str, tuple[float, float]]
+
+
+@functools.lru_cache(maxsize=4)
+def _profile(lake_url: str, version: int) -> Profile:
+    counts = [sa.func.count(CONTACTS.c[f"{component}_seconds"]).filter(declared.ANSWERED).label(component) for component in COMPONENTS]
+    grouped = sa.select(CONTACTS.c.source_system, CONTACTS.c.csat_scale, *counts).group_by(CONTACTS.c.source_system, CONTACTS.c.csat_scale)
+    frame = current().run(grouped)
+    totals = frame.groupby("source_system")[list(COMPONENTS)].sum()
+    absent = {component: tuple(totals.index[totals[component] == 0]) for component in COMPONENTS}
+    return Profile(absent, {scale: _ends(scale) for scale in frame["csat_scale"].dropna().unique()})
+
+
+def _ends(scale: str) -> tuple[float, float]:
+    low, _, high = scale.rpartition("-")
+    return float(low), float(high)
+
+
+def beside_the_lake(subject: Subject) -> dict[str, pa.Table]:
+    """What a statement on that subject reads besides the lake."""
+    if subject not in (Subject.ANSWERS, Subject.ADVISORS, Subject.HEARD):
+        return {}
+    with store.reading() as session:
+        return {"listened": listened_contacts.load(session)} if subject == Subject.HEARD else {"answers": evaluation_table.load(session)}

@@ -1,0 +1,39 @@
+"""What evaluators see of their own work: the evaluations that they gave, without the advisor and without the customer."""
+
+from __future__ import annotations
+
+import pandas as pd
+import sqlalchemy as sa
+
+from qa_core.access.roles import Permission, Viewer
+from qa_core.base.errors import AccessDenied
+from qa_core.metrics.dimensions import Filters
+from qa_core.metrics.query import dimension_sql, evaluation_table
+from qa_core.metrics.query.measure import make_question
+from qa_core.metrics.query.statements import EVALUATION_DIMENSIONS
+from qa_core.storage import engine
+from qa_core.storage.records import store
+from qa_core.storage.schema import ANSWERS, CONTACTS
+
+
+def find_given_evaluations(viewer: Viewer, where: Filters = Filters(), limit: int = 50) -> pd.DataFrame:
+    """The published evaluations that the viewer gave, newest contact first: `evaluation_id`, `day` of the contact, `grid`, `queue` where the contact is known,
+    `score` and `outcome`. Filters may only use what an evaluation knows by itself."""
+    viewer.require(Permission.SEE_OWN_EVALUATIONS)
+    dimensions = dimension_sql.dimensions_of((), where)
+    if not all(viewer.can_cut_by(dimension) and dimension in EVALUATION_DIMENSIONS - {"criterion", "section"} for dimension in dimensions):
+        raise AccessDenied()
+    question = make_question(viewer, (), where)
+    same = sa.and_(ANSWERS.c.source_system == CONTACTS.c.source_system, ANSWERS.c.contact_id == CONTACTS.c.contact_id)
+    statement = (
+        sa.select(ANSWERS.c.evaluation_id, ANSWERS.c.local_start.label("day"), ANSWERS.c.grid, CONTACTS.c.queue, ANSWERS.c.score, ANSWERS.c.outcome)
+        .select_from(ANSWERS.outerjoin(CONTACTS, same))
+        # Named besides the scope, which lets the system see all: these are the evaluations of one person.
+        .where(viewer.scope(ANSWERS), ANSWERS.c.evaluator == viewer.username, ANSWERS.c.is_first)
+        .where(*dimension_sql.within(where.period, ANSWERS.c), *question.filters(ANSWERS.c))
+        .order_by(ANSWERS.c.local_start.desc(), ANSWERS.c.evaluation_id.desc())
+        .limit(limit)
+    )
+    with store.reading() as session:
+        beside = {"answers": evaluation_table.load(session)}
+    return engine.current().run(statement, beside, **dimension_sql.months(where.period))

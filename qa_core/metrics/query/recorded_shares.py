@@ -1,0 +1,47 @@
+"""How much of what is said is recorded, team by team: counts alone, for whoever watches that recording is not permanent (R2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+
+import sqlalchemy as sa
+
+from qa_core.access.roles import Permission, Viewer
+from qa_core.metrics.kpis.rows import ANSWERED
+from qa_core.storage import engine, lake
+from qa_core.storage.schema import CONTACTS
+
+
+@dataclass(frozen=True)
+class RecordedShare:
+    """Of the answered contacts of a team (None: of none) whose source says so, how many were recorded."""
+
+    team: str | None
+    answered: int
+    recorded: int
+
+    @property
+    def rate(self) -> float:
+        return self.recorded / self.answered
+
+
+def find_recorded_shares(viewer: Viewer, first_day: date, last_day: date) -> list[RecordedShare]:
+    """By team, from one day through another, the highest share first. The data protection officer counts for the whole centre, and sees no contact."""
+    viewer.require(Permission.SEE_COMPLIANCE)
+    if lake.span() is None:
+        return []
+    columns = CONTACTS.c
+    asked = (
+        sa.select(columns.team, sa.func.count().label("answered"), sa.func.count().filter(columns.recorded).label("recorded"))
+        .where(
+            ANSWERED,
+            columns.recorded.is_not(None),
+            columns.local_start >= datetime.combine(first_day, time.min),
+            columns.local_start < datetime.combine(last_day + timedelta(days=1), time.min),
+        )
+        .group_by(columns.team)
+    )
+    frame = engine.current().run(asked, first_month=f"{first_day:%Y-%m}", last_month=f"{last_day:%Y-%m}")
+    found = [RecordedShare(row.team if isinstance(row.team, str) else None, int(row.answered), int(row.recorded)) for row in frame.itertuples()]
+    return sorted(found, key=lambda share: (-share.rate, share.team or ""))

@@ -1,0 +1,177 @@
+"""Customers who come again: the chains of their contacts, and what else the customer of one contact did around it.
+
+Of contacts beyond the viewer's scope only the number is told, and who the customer is to nobody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import pandas as pd
+import sqlalchemy as sa
+
+from qa_core.access.roles import Permission, Viewer
+from qa_core.base.errors import AccessDenied
+from qa_core.metrics.dimensions import Filters
+from qa_core.metrics.kpis import COUNTED_DIRECTION, get_kpi
+from qa_core.metrics.query import dimension_sql
+from qa_core.metrics.query.contacts import contact_columns, shown_customer
+from qa_core.metrics.query.dimension_sql import Names
+from qa_core.metrics.query.measure import make_question
+from qa_core.metrics.query.statements import Question, parts_of, runs_of, switch
+from qa_core.storage.engine import current
+from qa_core.storage.records import store
+from qa_core.storage.schema import CONTACT_KEY, CONTACTS, NEIGHBOUR_DAYS
+
+MOST = 100
+_KEY = tuple(CONTACTS.c[name] for name in CONTACT_KEY)
+_SHOWN = ("local_start", "direction", "channel", "queue", "reason", "advisor_id", "outcome", "declared_resolved", "talk_seconds")
+
+
+@dataclass(frozen=True)
+class Link:
+    """One contact of a customer, in the viewer's scope; `is_repeat`: one of the repeats that were asked for."""
+
+    source_system: str
+    contact_id: str
+    local_start: datetime
+    direction: str | None
+    channel: str | None
+    queue: str | None
+    reason: str | None
+    advisor: str | None
+    outcome: str | None
+    declared_resolved: bool | None
+    talk_seconds: float | None
+    is_repeat: bool = False
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Inbound contacts of one customer, each within the window of the one before, oldest first. `customer`: a pseudonym, for whoever may see one;
+    `elsewhere`: how many more lie beyond the viewer's scope; `ends_elsewhere`: whether the last is one of those."""
+
+    customer: str | None
+    links: tuple[Link, ...]
+    elsewhere: int
+    ends_elsewhere: bool
+
+    @property
+    def repeats(self) -> int:
+        return sum(link.is_repeat for link in self.links)
+
+    @property
+    def days(self) -> float:
+        """From the first to the last contact in scope."""
+        return (self.links[-1].local_start - self.links[0].local_start) / timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class History:
+    """What the customer of one contact did within 31 days of it, in the viewer's scope, oldest first, and how many contacts lie beyond it."""
+
+    links: tuple[Link, ...]
+    elsewhere: int
+
+
+def find_chains(viewer: Viewer, where: Filters = Filters(), overrides: Mapping[str, str] | None = None, limit: int = MOST) -> list[Chain]:
+    """The chains that hold repeat contacts of the viewer's scope, period and filters, most repeats first, at most `limit`.
+
+    A chain reaches at most 31 days beyond the period. Raises AccessDenied for whoever may see no single contacts, and for what the viewer may not filter by.
+    """
+    viewer.require(Permission.SEE_CONTACTS)
+    if not all(viewer.can_cut_by(dimension) for dimension in dimension_sql.dimensions_of((), where)):
+        raise AccessDenied()
+    question = make_question(viewer, ("advisor",), where, overrides)
+    frame = current().run(_select_chains(question, limit), **dimension_sql.months(where.period, before=NEIGHBOUR_DAYS, after=NEIGHBOUR_DAYS))
+    shows_customer = "customer" in contact_columns(viewer)
+    found = []
+    for _place, rows in frame.groupby("place", sort=True):
+        links = tuple(_link(row, question.names) for row in rows.to_dict("records"))
+        first = rows.iloc[0]
+        customer = shown_customer(viewer, first["customer_key"]) if shows_customer else None
+        found.append(Chain(customer, links, int(first["contacts"]) - len(links), bool(first["ends_at"] > rows["started_at"].max())))
+    return found
+
+
+def find_history(viewer: Viewer, source_system: str, contact_id: str) -> History:
+    """The contacts of the same customer within 31 days before and after one contact, that one among them, in any direction.
+
+    Raises AccessDenied for a contact out of scope and for one that does not exist alike; of an unknown customer only the contact itself is known.
+    """
+    viewer.require(Permission.SEE_CONTACTS)
+    engine, own = current(), sa.func.coalesce(viewer.scope(CONTACTS), sa.false())
+    itself = sa.and_(CONTACTS.c.source_system == source_system, CONTACTS.c.contact_id == contact_id)
+    found = engine.run(sa.select(CONTACTS.c.customer_key, CONTACTS.c.started_at).where(own, itself)).to_dict("records")
+    if len(found) != 1:
+        raise AccessDenied()
+    customer, at = found[0]["customer_key"], found[0]["started_at"].to_pydatetime()
+    around = timedelta(days=NEIGHBOUR_DAYS)
+    # A day more on both sides: months are those of the centre's clock.
+    months = {"first_month": f"{at - around - timedelta(days=1):%Y-%m}", "last_month": f"{at + around + timedelta(days=1):%Y-%m}"}
+    same = (
+        itself
+        if customer is None or customer != customer
+        else sa.and_(CONTACTS.c.customer_key == customer, CONTACTS.c.started_at.between(at - around, at + around))
+    )
+    shown = [sa.case((own, CONTACTS.c[name])).label(name) for name in (*CONTACT_KEY, *_SHOWN)]
+    frame = engine.run(sa.select(own.label("is_own"), *shown).where(same).order_by(CONTACTS.c.started_at, *_KEY), **months)
+    with store.reading() as session:
+        names = Names.load(session, frozenset({"advisor"}))
+    rows = frame[frame["is_own"].astype(bool)]
+    return History(tuple(_link(row, names) for row in rows.to_dict("records")), len(frame) - len(rows))
+
+
+def _select_chains(question: Question, limit: int) -> sa.Select:
+    """The contacts in scope of the chains with most repeats, with the place of their chain and what is known of it as a whole."""
+    own = sa.func.coalesce(question.viewer.scope(CONTACTS), sa.false())
+    period = dimension_sql.within(question.where.period, CONTACTS.c)
+    repeat = parts_of(question, get_kpi("repeat_contacts"), CONTACTS.c).counted
+    asked = sa.func.coalesce(sa.and_(own, repeat, *period, *question.filters(CONTACTS.c)), sa.false())
+    customers = sa.select(CONTACTS.c.customer_key).where(COUNTED_DIRECTION, asked).distinct().cte("customers")
+    same = {"partition_by": CONTACTS.c.customer_key, "order_by": (CONTACTS.c.started_at, *_KEY)}
+    gap = sa.extract("epoch", CONTACTS.c.started_at - sa.func.lag(CONTACTS.c.started_at).over(**same))
+    is_new = sa.case((gap <= _window(question), sa.literal_column("0")), else_=sa.literal_column("1")).label("is_new")
+    columns = (*_KEY, CONTACTS.c.customer_key, CONTACTS.c.started_at, *(CONTACTS.c[name] for name in _SHOWN))
+    events = (
+        sa.select(*columns, own.label("is_own"), asked.label("is_repeat"), is_new)
+        .where(COUNTED_DIRECTION, CONTACTS.c.customer_key.in_(sa.select(customers.c.customer_key)))
+        .cte("events")
+    )
+    order = (events.c.started_at, *(events.c[name] for name in CONTACT_KEY))
+    number = sa.func.sum(events.c.is_new).over(partition_by=events.c.customer_key, order_by=order, rows=(None, 0)).label("number")
+    numbered = sa.select(*events.c, number).cte("numbered")
+    repeats, contacts = sa.func.count().filter(numbered.c.is_repeat), sa.func.count().filter(numbered.c.is_own)
+    place = sa.func.row_number().over(order_by=(repeats.desc(), contacts.desc(), sa.func.min(numbered.c.started_at), numbered.c.customer_key)).label("place")
+    chains = (
+        sa.select(numbered.c.customer_key, numbered.c.number, sa.func.count().label("contacts"), sa.func.max(numbered.c.started_at).label("ends_at"), place)
+        .group_by(numbered.c.customer_key, numbered.c.number)
+        .having(repeats > sa.literal_column("0"))
+        .cte("chains")
+    )
+    joined = numbered.join(chains, sa.and_(numbered.c.customer_key == chains.c.customer_key, numbered.c.number == chains.c.number))
+    kept = [column for column in numbered.c if column.name not in ("is_new", "number", "is_own")]
+    statement = sa.select(chains.c.place, chains.c.contacts, chains.c.ends_at, *kept).select_from(joined)
+    return statement.where(numbered.c.is_own, chains.c.place <= int(limit)).order_by(
+        chains.c.place, numbered.c.started_at, *(numbered.c[name] for name in CONTACT_KEY)
+    )
+
+
+def _window(question: Question) -> sa.ColumnElement[float]:
+    """The seconds within which a contact follows the one before, by the settings of its own day."""
+    runs = runs_of(question.pieces, ("first_contact_days",))
+    windows = [question.give(settings).window_seconds for _, settings in runs]
+    return windows[0] if len(runs) == 1 else switch(runs, windows, CONTACTS.c.local_start)
+
+
+def _link(row: Mapping[str, Any], names: Names) -> Link:
+    plain = {name: None if pd.isna(row[name]) else row[name] for name in (*CONTACT_KEY, *_SHOWN)}
+    plain["local_start"] = plain["local_start"].to_pydatetime()
+    return Link(
+        **{name: value for name, value in plain.items() if name != "advisor_id"},
+        advisor=names.advisor_label(plain["advisor_id"]),
+        is_repeat=bool(row.get("is_repeat", False)),
+    )

@@ -1,0 +1,132 @@
+"""What satisfaction goes with, from grouped counts within the viewer's scope: the levels of each factor against the rest. Association, never cause."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass, replace
+
+import pandas as pd
+import sqlalchemy as sa
+
+from qa_core.access.roles import Permission, Viewer
+from qa_core.base.errors import AccessDenied
+from qa_core.metrics.dimensions import Filters
+from qa_core.metrics.kpis import COUNTED_DIRECTION, Kpi, get_kpi
+from qa_core.metrics.query import dimension_sql, evaluation_table, factor_suppression, suppression
+from qa_core.metrics.query.driver_factors import CRITERION, FACTORS, Factor
+from qa_core.metrics.query.measure import make_question, measure
+from qa_core.metrics.query.statements import Question, parts_of
+from qa_core.stats import adjusted_differences
+from qa_core.stats.adjusted_differences import Driver
+from qa_core.storage import engine
+from qa_core.storage.records import store
+from qa_core.storage.schema import ANSWERS, CONTACTS
+
+CELLS_PER_FIGURE = 2
+"""For those who see large cells alone: so many cells must stand behind each adjusted figure and interval, else these could be solved for the cells."""
+DIGITS = 3
+
+
+@dataclass(frozen=True)
+class Drivers:
+    """`found`: what was compared, the largest difference first. `is_adjusted`: whether the factors were held
+    alike; `is_narrowed`: filters leave nothing that may be shown. `evaluated`: the rated contacts that have an evaluation too, where it is asked."""
+
+    found: tuple[Driver, ...] = ()
+    is_adjusted: bool = False
+    is_narrowed: bool = False
+    evaluated: int | None = None
+
+
+def find_drivers(viewer: Viewer, where: Filters = Filters()) -> Drivers:
+    """Find what goes with a satisfied rating, among reason, queue, channel, campaign, wait, talk, transfers, resolution and evaluation criteria.
+
+    Every level of at least 30 ratings against all others, with the other factors held alike (`drivers.find_drivers`). Who sees large cells alone
+    sees the levels whose own cell is large enough, over whole months and without filters, rounded to a thousandth; smaller levels enter as one.
+    Raises AccessDenied for whoever may not see satisfaction, and for a filter that the viewer may not use.
+    """
+    viewer.require(Permission.SEE_SATISFACTION)
+    if not all(viewer.can_cut_by(dimension) for dimension in dimension_sql.dimensions_of((), where)):
+        raise AccessDenied()
+    factors = [factor for factor in FACTORS if not factor.is_dimension or viewer.can_cut_by(factor.key)]
+    question, kpi = make_question(viewer, tuple(factor.key for factor in factors if factor.is_dimension), where), get_kpi("csat")
+    if viewer.needs_suppression:
+        suppression.require_whole_months(where.period)
+        return Drivers(is_narrowed=True) if where.values else _find_in_large_cells(question, kpi, factors)
+    cells = _count(question, kpi, factors)
+    told = {factor.key: factor.told for factor in factors}
+    found = adjusted_differences.find_drivers(cells, told)
+    criteria, evaluated = _compare_criteria(question, kpi) if viewer.can(Permission.SEE_SCORES) else ([], None)
+    return Drivers(adjusted_differences.settle([*found, *criteria]), _are_adjusted(found), evaluated=evaluated)
+
+
+def _are_adjusted(found: tuple[Driver, ...]) -> bool:
+    return any(driver.adjusted is not None for driver in found)
+
+
+def _find_in_large_cells(question: Question, kpi: Kpi, factors: list[Factor]) -> Drivers:
+    kept: dict[str, frozenset[Hashable]] = {factor.key: _find_shown(question, factor) for factor in factors if factor.is_dimension}
+    kept |= factor_suppression.find_shown(question, kpi, [factor for factor in factors if not factor.is_dimension])
+    kept = {key: shown for key, shown in kept.items() if shown}
+    total = measure(question.viewer, ("csat",), (), question.where).iloc[0]
+    if not kept or total["status"] == "suppressed":
+        return Drivers()
+    # Not even inside the sums does a small level stand alone.
+    cells = adjusted_differences.fold(_count(question, kpi, factors), list(kept), kept)
+    told = {factor.key: [level for level in kept[factor.key] if factor.told is None or level in factor.told] for factor in factors if factor.key in kept}
+    figures = 2 * sum(map(len, told.values()))
+    found = adjusted_differences.find_drivers(cells, told, adjusts=len(cells) >= CELLS_PER_FIGURE * figures)
+    return Drivers(tuple(_round(driver) for driver in found), _are_adjusted(found))
+
+
+def _find_shown(question: Question, factor: Factor) -> frozenset[Hashable]:
+    """The values of a dimension that this viewer sees the satisfaction of."""
+    frame = measure(question.viewer, ("csat",), (factor.key,), question.where)
+    shown = frame[factor.key][frame["status"].isin(("ok", "small_sample"))]
+    return frozenset(None if pd.isna(value) else value for value in shown)
+
+
+def _count(question: Question, kpi: Kpi, factors: list[Factor]) -> pd.DataFrame:
+    """How many ratings, and how many satisfied, for every combination of levels: one column per factor, `n`, `hits`."""
+    given = question.give(question.pieces[-1][1])
+    dimensions = dict(zip(question.by, question.groups(CONTACTS.c), strict=True))
+    groups = [(dimensions[factor.key] if factor.is_dimension else factor.expression(given)).label(factor.key) for factor in factors]
+    parts = parts_of(question, kpi, CONTACTS.c)
+    counts = [sa.func.count().label("n"), sa.func.count().filter(parts.hits).label("hits")]
+    return engine.current().run(
+        sa.select(*groups, *counts).where(*_conditions(question), parts.counted).group_by(*groups), **dimension_sql.months(question.where.period)
+    )
+
+
+def _compare_criteria(question: Question, kpi: Kpi) -> tuple[list[Driver], int]:
+    """Among rated contacts that were evaluated: each criterion with all its points against those with fewer; and how many such contacts."""
+    with store.reading() as session:
+        evaluations = evaluation_table.load(session)
+    parts = parts_of(question, kpi, CONTACTS.c)
+    is_met = (ANSWERS.c.earned >= ANSWERS.c.possible).label("is_met")
+    joined = ANSWERS.join(CONTACTS, sa.and_(ANSWERS.c.source_system == CONTACTS.c.source_system, ANSWERS.c.contact_id == CONTACTS.c.contact_id))
+    conditions = [*_conditions(question), question.viewer.scope(ANSWERS), parts.counted, ANSWERS.c.earned.is_not(None), ANSWERS.c.possible > 0]
+    contacts = sa.func.count(sa.distinct(ANSWERS.c.evaluation_id)).label("contacts")
+    counts = [sa.func.count().label("n"), sa.func.count().filter(parts.hits).label("hits"), contacts]
+    statement = sa.select(ANSWERS.c.criterion, is_met, *counts).select_from(joined).where(*conditions).group_by(ANSWERS.c.criterion, is_met)
+    frame = engine.current().run(statement, {"answers": evaluations}, **dimension_sql.months(question.where.period))
+    made = []
+    for criterion, rows in frame.groupby("criterion"):
+        met = rows[rows["is_met"].astype(bool)]
+        driver = adjusted_differences.compare_with_rest(
+            CRITERION, criterion, int(met["hits"].sum()), int(met["n"].sum()), int(rows["hits"].sum()), int(rows["n"].sum())
+        )
+        made += [driver] if driver else []
+    evaluated = int(frame.groupby("criterion")["contacts"].sum().max()) if len(frame) else 0
+    return made, evaluated
+
+
+def _conditions(question: Question) -> list[sa.ColumnElement[bool]]:
+    return [question.viewer.scope(CONTACTS), COUNTED_DIRECTION, *dimension_sql.within(question.where.period, CONTACTS.c), *question.filters(CONTACTS.c)]
+
+
+def _round(driver: Driver) -> Driver:
+    if driver.adjusted is None:
+        return driver
+    adjusted = {name: round(getattr(driver, name), DIGITS) for name in ("adjusted", "adjusted_low", "adjusted_high")}
+    return replace(driver, **adjusted, p_value=round(driver.p_value, DIGITS))

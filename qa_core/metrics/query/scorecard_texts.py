@@ -1,0 +1,38 @@
+"""What grids, their sections and their criteria are called: stored under one name, shown in the language of the reader where the grid has it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import sqlalchemy as sa
+
+from qa_core.access.roles import Viewer
+from qa_core.base import i18n
+from qa_core.scoring import parse_grid
+from qa_core.storage.records import store
+from qa_core.storage.records.evaluations import Grid
+
+
+@dataclass(frozen=True)
+class GridTexts:
+    """Text by dimension (`grid`, `section`, `criterion`) and stored name."""
+
+    by_dimension: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    def name(self, dimension: str, key: str) -> str:
+        """The text; what no grid here declares, such as the criterion of an imported evaluation, keeps its name."""
+        return self.by_dimension.get(dimension, {}).get(key, key)
+
+
+def find_grid_texts(viewer: Viewer) -> GridTexts:
+    """The texts of all published grids in the language spoken; of two versions the newest decides. Open to every reader: no person stands in a grid."""
+    found: dict[str, dict[str, str]] = {"grid": {}, "section": {}, "criterion": {}}
+    spoken = i18n.language()
+    with store.reading() as session:
+        contents = session.scalars(sa.select(Grid.content).where(Grid.published_at.is_not(None)).order_by(Grid.published_at, Grid.id)).all()
+    # A grid that came with imported scores alone has no sections, and so no texts.
+    for grid in (parse_grid(content) for content in contents if content.get("section")):
+        found["grid"][grid.title] = grid.text.in_language(spoken)
+        found["section"] |= {section.name: section.text.in_language(spoken) for section in grid.sections}
+        found["criterion"] |= {criterion.key: criterion.text.in_language(spoken) for criterion in grid.criteria}
+    return GridTexts(found)

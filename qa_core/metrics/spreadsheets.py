@@ -1,0 +1,136 @@
+"""A table that leaves the centre, with what must be known to read it: as a CSV file, or as a workbook without a single formula."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from numbers import Real
+from typing import Any
+
+import xlsxwriter
+from xlsxwriter.format import Format
+from xlsxwriter.worksheet import Worksheet
+
+from qa_core.base.i18n import _
+from qa_core.metrics.downloads import FORMULA_STARTS, Download, to_csv
+from qa_core.metrics.formatting import is_missing
+from qa_core.metrics.kpis import Unit
+
+FORMATS = {Unit.COUNT: "#,##0", Unit.RATE: "0.0%", Unit.SECONDS: '#,##0.0" s"', Unit.SCORE: "0.0", Unit.NPS: "+0.0;-0.0;0.0"}
+MOMENT, DAY, MONTH = "yyyy-mm-dd hh:mm:ss", "d mmm yyyy", "mmm yyyy"
+MOST_CHARACTERS = 32_767
+"""What a cell of a workbook holds."""
+NARROWEST, WIDEST = 9, 60
+"""Widths of columns, in characters."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A number, a day or a moment, and the format that shows it in a workbook; a CSV has `text` in its place where there is one."""
+
+    value: float | date | datetime
+    format: str
+    text: str | None = None
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """One table. `name`: of the file, without its ending; `about`: lines of texts that say what the table is about, the first cell of each a title.
+
+    Cells are texts, numbers, days, moments, `Cell`s, or missing.
+    """
+
+    name: str
+    header: Sequence[str]
+    rows: Iterable[Sequence[Any]]
+    about: Iterable[Sequence[Any]] = ()
+
+
+def unit_format(unit: str, currency: str | None = None) -> str:
+    """How a workbook shows a value in that unit. Times stay in seconds, so that a cell holds the very number that was measured."""
+    if unit == Unit.MONEY:
+        return "#,##0.00" + (f' "{currency}"' if currency and currency.isalpha() else "")
+    return FORMATS.get(unit, "0.00")
+
+
+def plain(value: float | None) -> Cell | None:
+    """A number without a unit; decimals only where it has some."""
+    return None if is_missing(value) else Cell(value, "#,##0" if float(value).is_integer() else "#,##0.00")
+
+
+def make_file(sheet: Sheet, form: str) -> Download:
+    """The table as a file: `form` is one of `FORMS`."""
+    return FORMS[form](sheet)
+
+
+def _make_csv(sheet: Sheet) -> Download:
+    about = list(sheet.about)
+    lines = [[_spell(cell) for cell in line] for line in (*about, *([[]] if about else []), sheet.header, *sheet.rows)]
+    return Download(f"{sheet.name}.csv", "text/csv; charset=utf-8", to_csv(lines[0], lines[1:]))
+
+
+def _spell(cell: Any) -> Any:
+    value = (cell.value if cell.text is None else cell.text) if isinstance(cell, Cell) else cell
+    return "" if is_missing(value) else value
+
+
+def _make_workbook(sheet: Sheet) -> Download:
+    content = io.BytesIO()
+    # With these, no way of writing a cell makes a formula or a link of a text.
+    with xlsxwriter.Workbook(content, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}) as book:
+        formats: dict[Any, Format] = {}
+
+        def look(**properties: Any) -> Format:
+            return formats.setdefault(tuple(properties.items()), book.add_format(properties))
+
+        figures, about = (book.add_worksheet(title) for title in (_("Figures"), _("About")))
+        widths = [0] * len(sheet.header)
+        for column, title in enumerate(sheet.header):
+            _write_text(figures, 0, column, title, look, bold=True, bottom=1)
+            widths[column] = len(title)
+        last = 0
+        for last, line in enumerate(sheet.rows, start=1):
+            for column, cell in enumerate(line):
+                written = _write(figures, last, column, cell, look)
+                widths[column : column + 1] = [max(written, *widths[column : column + 1])]
+        for column, width in enumerate(widths):
+            figures.set_column(column, column, min(max(width + 2, NARROWEST), WIDEST))
+        figures.freeze_panes(1, 0)
+        if last:
+            figures.autofilter(0, 0, last, len(sheet.header) - 1)
+        about.set_column(0, 0, 32)
+        about.set_column(1, 2, WIDEST)
+        for row, line in enumerate(sheet.about):
+            for column, cell in enumerate(line):
+                _write(about, row, column, cell, look, **({"bold": True} if column == 0 else {"align": "left"}), text_wrap=True, valign="top")
+    return Download(f"{sheet.name}.xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", content.getvalue())
+
+
+def _write(sheet: Worksheet, row: int, column: int, cell: Any, look: Callable[..., Format], **properties: Any) -> int:
+    """Write a cell as what it is, and say how many characters wide it is about."""
+    value = cell.value if isinstance(cell, Cell) else cell
+    if is_missing(value) or value == "":
+        return 0
+    if isinstance(value, date):
+        format_ = cell.format if isinstance(cell, Cell) else MOMENT if isinstance(value, datetime) else DAY
+        sheet.write_datetime(row, column, value, look(num_format=format_, **properties))
+        return len(format_)
+    if isinstance(value, Real):
+        format_ = (cell if isinstance(cell, Cell) else plain(value)).format
+        sheet.write_number(row, column, value, look(num_format=format_, **properties))
+        return len(f"{value:,.1f}") + format_.count('"')
+    return _write_text(sheet, row, column, str(value), look, **properties)
+
+
+def _write_text(sheet: Worksheet, row: int, column: int, text: str, look: Callable[..., Format], **properties: Any) -> int:
+    """Write a text as a text; one that starts like a formula is marked, so that it stays one when somebody edits the cell."""
+    if text.startswith(FORMULA_STARTS):
+        properties["quote_prefix"] = True
+    sheet.write_string(row, column, text[:MOST_CHARACTERS], look(**properties))
+    return max(map(len, text.splitlines()), default=0)
+
+
+FORMS: Mapping[str, Callable[[Sheet], Download]] = {"csv": _make_csv, "xlsx": _make_workbook}
+"""The kinds of file that every table comes in."""

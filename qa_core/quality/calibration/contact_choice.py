@@ -1,0 +1,97 @@
+"""What a round is made from: evaluators who may listen, and contacts that were listened to already or are named by hand."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from qa_core.access.roles import Permission, Role, Viewer
+from qa_core.base.errors import Refusal
+from qa_core.base.i18n import N_
+from qa_core.compliance import accreditations
+from qa_core.metrics.query import listening_rights
+from qa_core.storage.records import store
+from qa_core.storage.records.listening import Draw, DrawnContact, ListeningPlan
+from qa_core.storage.records.people import Account
+
+PURPOSE = "quality"
+"""What a calibration is listened to for: it serves the grid, no judgement on an advisor."""
+MOST_CANDIDATES = 500
+
+
+@dataclass(frozen=True)
+class Evaluator:
+    """Somebody who could take part; `is_accredited` today for the quality of service."""
+
+    username: str
+    name: str
+    is_accredited: bool
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A contact that an evaluator of a listening plan has done with."""
+
+    source_system: str
+    contact_id: str
+    local_start: datetime
+    plan_id: int
+    plan: str
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.source_system, self.contact_id
+
+
+def find_evaluators(viewer: Viewer) -> list[Evaluator]:
+    """The evaluators with an open account, by name."""
+    viewer.require(Permission.MANAGE_CALIBRATIONS)
+    statement = sa.select(Account.username, Account.display_name).where(Account.role == Role.EVALUATOR, Account.active).order_by(Account.display_name)
+    with store.reading() as session:
+        rows = session.execute(statement).all()
+        return [Evaluator(name, shown or name, accreditations.is_accredited(session, name, PURPOSE)) for name, shown in rows]
+
+
+def find_candidates(viewer: Viewer) -> list[Candidate]:
+    """The contacts in the viewer's scope that listening plans are done with, the newest first."""
+    viewer.require(Permission.MANAGE_CALIBRATIONS)
+    statement = (
+        sa.select(DrawnContact.source_system, DrawnContact.contact_id, DrawnContact.local_start, ListeningPlan.id, ListeningPlan.name)
+        .join(Draw, Draw.id == DrawnContact.draw_id)
+        .join(ListeningPlan, ListeningPlan.id == Draw.plan_id)
+        .where(viewer.scope(DrawnContact.__table__), DrawnContact.state == "done")
+        .order_by(DrawnContact.local_start.desc(), DrawnContact.id)
+        .limit(MOST_CANDIDATES)
+    )
+    with store.reading() as session:
+        found = [Candidate(*row) for row in session.execute(statement).all()]
+    return list({candidate.key: candidate for candidate in reversed(found)}.values())[::-1]
+
+
+def draw_candidates(viewer: Viewer, n: int, seed: int, plan_id: int | None = None) -> list[Candidate]:
+    """So many of them by chance, of one plan where it is named; the same seed over the same contacts draws the same."""
+    found = [candidate for candidate in find_candidates(viewer) if plan_id in (None, candidate.plan_id)]
+    found.sort(key=lambda candidate: (candidate.local_start, candidate.key))
+    return random.Random(seed).sample(found, min(n, len(found)))
+
+
+def find_typed(viewer: Viewer, text: str) -> list[tuple[str, str]]:
+    """The contacts whose numbers somebody typed, one a line. Refuses a number that names none that may be listened to, or several."""
+    viewer.require(Permission.MANAGE_CALIBRATIONS)
+    numbers = list(dict.fromkeys(line.strip() for line in text.splitlines() if line.strip()))
+    found: dict[str, list[tuple[str, str]]] = {number: [] for number in numbers}
+    for contact in listening_rights.find_by_number(viewer, numbers):
+        found[contact.contact_id].append(contact.key)
+    if missing := [number for number in numbers if len(found[number]) != 1]:
+        message = N_("These numbers do not name one contact each that may be listened to: {numbers}. Take them out, or choose from the list.")
+        raise Refusal("not_listenable", message, numbers=", ".join(missing))
+    return [found[number][0] for number in numbers]
+
+
+def keys_of(candidates: Sequence[Candidate]) -> list[tuple[str, str]]:
+    """The keys of contacts, as `open_round` takes them."""
+    return [candidate.key for candidate in candidates]

@@ -1,0 +1,191 @@
+"""Who needs what this week: for each advisor of a lead's teams what is overdue, unheard, unread or disputed, and where they clearly need help.
+
+No ranking: an advisor who cannot be told apart from the team is not listed for a score.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from enum import StrEnum
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from qa_core.access.roles import Permission, Viewer
+from qa_core.base import environment
+from qa_core.metrics import formatting, query
+from qa_core.metrics.dimensions import Filters, Period
+from qa_core.quality.coaching.gaps import Criterion, Gap, Value, find_gaps
+from qa_core.quality.coaching.members import find_members, find_names
+from qa_core.quality.coaching.plans import State
+from qa_core.storage.records import store
+from qa_core.storage.records.base import now
+from qa_core.storage.records.evaluations import Evaluation
+from qa_core.storage.records.listening import CoachingPlan, Dispute
+from qa_core.storage.records.people import Account, Membership
+
+COMPARED_DAYS = 91
+"""Scores of the last thirteen weeks are compared."""
+UNHEARD_WEEKS, UNREAD_DAYS, SETTLED_DAYS = 4, 7, 28
+"""Without an evaluation for so many weeks; published and not read for so many days; a dispute that was turned down in the last days."""
+NAMED = 2
+"""So many criteria are named where the whole score is low and no criterion alone for sure."""
+
+
+class Kind(StrEnum):
+    OVERDUE = "overdue"
+    SCORE = "score"
+    CRITERION = "criterion"
+    UNHEARD = "unheard"
+    UNREAD = "unread"
+    DISPUTED = "disputed"
+    TURNED_DOWN = "turned_down"
+
+
+@dataclass(frozen=True)
+class Reason:
+    """One thing to see to. `n`: days overdue, weeks unheard (None: never), or how many evaluations or disputes; `gap` of a score or criterion;
+    `criteria`: what a plan would be about; `plan_id`: the plan that is overdue, or that is about it already."""
+
+    kind: Kind
+    n: int | None = None
+    gap: Gap | None = None
+    criteria: tuple[str, ...] = ()
+    plan_id: int | None = None
+
+
+@dataclass(frozen=True)
+class Need:
+    """All there is to see to for one advisor."""
+
+    advisor_id: str
+    advisor: str
+    team: str
+    reasons: tuple[Reason, ...]
+
+    @property
+    def criteria(self) -> tuple[str, ...]:
+        """What a new plan would be about."""
+        return tuple(dict.fromkeys(key for reason in self.reasons if reason.plan_id is None for key in reason.criteria))
+
+
+@dataclass(frozen=True)
+class Week:
+    """The list, and what it was made from: `advisors` looked at, `compared` of them by score, over so many `comparisons` in the `period`."""
+
+    needs: tuple[Need, ...]
+    advisors: int
+    compared: int
+    comparisons: int
+    period: Period
+
+
+def find_needs(viewer: Viewer) -> Week:
+    """The list of the viewer's teams of today, for who may coach them: first what is overdue, then by the size of the difference shown, then by name."""
+    viewer.require(Permission.MANAGE_COACHING)
+    today = environment.today()
+    period = Period(today - timedelta(days=COMPARED_DAYS), today)
+    with store.reading() as session:
+        members, names = find_members(session, viewer, today), find_names(session)
+        plans = _find_open_plans(session, viewer)
+        reasons: dict[str, list[Reason]] = {advisor: _find_overdue(plans.get(advisor, ()), today) for advisor in members}
+        for found in (_find_unheard(session, viewer, members, today), _find_unread(session, viewer), _find_disputes(session, viewer)):
+            for advisor, reason in found:
+                if advisor in members:
+                    reasons[advisor].append(reason)
+    gaps = [gap for team in sorted(set(members.values())) for gap in _find_gaps(viewer, team, members, names, period)]
+    for advisor in members:
+        reasons[advisor] += _tell_scores([gap for gap in gaps if gap.advisor == advisor], plans.get(advisor, ()))
+    needs = [Need(advisor, names.get(advisor, advisor), team, _in_order(reasons[advisor])) for advisor, team in members.items() if reasons[advisor]]
+    return Week(tuple(sorted(needs, key=_place)), len(members), len({gap.advisor for gap in gaps}), len(gaps), period)
+
+
+def _place(need: Need) -> tuple[int, float, str]:
+    overdue = max((reason.n or 0 for reason in need.reasons if reason.kind == Kind.OVERDUE), default=0)
+    size = max((-reason.gap.careful for reason in need.reasons if reason.gap is not None), default=0.0)
+    return -overdue, -size, need.advisor.casefold()
+
+
+def _in_order(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
+    return tuple(sorted(reasons, key=lambda reason: list(Kind).index(reason.kind)))
+
+
+def _find_open_plans(session: Session, viewer: Viewer) -> dict[str, list[CoachingPlan]]:
+    found: dict[str, list[CoachingPlan]] = {}
+    for plan in session.scalars(sa.select(CoachingPlan).where(CoachingPlan.state == State.OPEN, viewer.scope(CoachingPlan.__table__))):
+        found.setdefault(plan.advisor_id, []).append(plan)
+    return found
+
+
+def _find_overdue(plans: Iterable[CoachingPlan], today: date) -> list[Reason]:
+    return [Reason(Kind.OVERDUE, (today - plan.due_on).days, plan_id=plan.id) for plan in plans if plan.due_on is not None and plan.due_on < today]
+
+
+def _theirs(viewer: Viewer) -> tuple[sa.ColumnElement[bool], ...]:
+    return (viewer.scope(Evaluation.__table__), Evaluation.state == "published", Evaluation.kind.in_(("scored", "targeted")))
+
+
+def _find_unheard(session: Session, viewer: Viewer, members: Mapping[str, str], today: date) -> list[tuple[str, Reason]]:
+    heard = sa.select(Evaluation.advisor_id, sa.func.max(Evaluation.evaluated_at)).where(*_theirs(viewer)).group_by(Evaluation.advisor_id)
+    came = sa.select(Membership.advisor_id, sa.func.max(Membership.starts_on)).where(Membership.starts_on <= today).group_by(Membership.advisor_id)
+    newest = {advisor: environment.to_local(at).date() for advisor, at in session.execute(heard)}
+    joined = dict(session.execute(came).all())
+    found = []
+    for advisor in members:
+        since = max(filter(None, (newest.get(advisor), joined.get(advisor))), default=None)
+        if since is None or (today - since).days // 7 >= UNHEARD_WEEKS:
+            found.append((advisor, Reason(Kind.UNHEARD, (today - newest[advisor]).days // 7 if advisor in newest else None)))
+    return found
+
+
+def _find_unread(session: Session, viewer: Viewer) -> list[tuple[str, Reason]]:
+    """Evaluations that were published here, to somebody with an account to read them, and are not acknowledged."""
+    old = now() - timedelta(days=UNREAD_DAYS)
+    statement = (
+        sa.select(Evaluation.advisor_id, sa.func.count())
+        .where(*_theirs(viewer), Evaluation.published_at < old, Evaluation.acknowledged_at.is_(None))
+        .where(sa.exists().where(Account.advisor_id == Evaluation.advisor_id, Account.active))
+        .group_by(Evaluation.advisor_id)
+    )
+    return [(advisor, Reason(Kind.UNREAD, n)) for advisor, n in session.execute(statement)]
+
+
+def _find_disputes(session: Session, viewer: Viewer) -> list[tuple[str, Reason]]:
+    since = now() - timedelta(days=SETTLED_DAYS)
+    about = sa.select(Evaluation.advisor_id, sa.func.count()).join(Dispute, Dispute.evaluation_id == Evaluation.id).where(*_theirs(viewer))
+    found = []
+    for kind, of in ((Kind.DISPUTED, (Dispute.decided_at.is_(None),)), (Kind.TURNED_DOWN, (Dispute.decision == "keep", Dispute.decided_at >= since))):
+        found += [(advisor, Reason(kind, n)) for advisor, n in session.execute(about.where(*of).group_by(Evaluation.advisor_id))]
+    return found
+
+
+def _find_gaps(viewer: Viewer, team: str, members: Mapping[str, str], names: Mapping[str, str], period: Period) -> tuple[Gap, ...]:
+    """The comparisons inside one team, of those who are in it today, on the contacts they had in it."""
+    where = Filters.of(period, {"team": (team,)})
+    by_name = {names.get(advisor, advisor): advisor for advisor, of in members.items() if of == team}
+    values: dict[Criterion, list[Value]] = {}
+    for by in (("advisor",), ("advisor", "criterion")):
+        for row in query.measure(viewer, ("evaluation_score",), by, where).itertuples():
+            criterion = getattr(row, "criterion", None)
+            if row.advisor in by_name and not formatting.is_missing(row.value) and (len(by) == 1 or not formatting.is_missing(criterion)):
+                deviation = None if formatting.is_missing(row.deviation) else float(row.deviation)
+                values.setdefault(criterion, []).append(Value(by_name[row.advisor], float(row.value), deviation, int(row.n)))
+    return find_gaps(values)
+
+
+def _tell_scores(gaps: Iterable[Gap], plans: Iterable[CoachingPlan]) -> list[Reason]:
+    """What is clear about one advisor's scores; where only the whole is, the criteria that are furthest behind are named, but as no more than that."""
+    gaps, plans = list(gaps), list(plans)
+    clear = sorted((gap for gap in gaps if gap.is_clear), key=lambda gap: gap.careful)
+    parts = [gap for gap in clear if gap.criterion is not None]
+    behind = sorted((gap for gap in gaps if gap.criterion is not None and gap.careful < 0), key=lambda gap: gap.careful)[:NAMED]
+    found = []
+    for gap in clear:
+        criteria = (gap.criterion,) if gap.criterion is not None else () if parts else tuple(other.criterion for other in behind if other.criterion)
+        # A plan on any criterion that is clear is a plan for the whole score, too.
+        concerned = set(criteria) or {part.criterion for part in parts}
+        about = next((plan.id for plan in plans if not plan.criteria or set(plan.criteria) & concerned), None)
+        found.append(Reason(Kind.SCORE if gap.criterion is None else Kind.CRITERION, gap=gap, criteria=criteria, plan_id=about))
+    return found

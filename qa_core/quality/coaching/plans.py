@@ -1,0 +1,300 @@
+"""Coaching plans: a goal on criteria that an advisor and their team lead agree on, their sessions and remarks, and how it ended.
+
+The only writer of plans and notes: numbers and addresses of persons are masked in what is written, and each act is journalled without a word
+of it. Open to the lead of the team and the advisor concerned, to read for the manager, and to nobody else. A plan stays with the team that it was
+opened in: once the advisor has left that team nothing more is written on it, its lead can only end it, and the new lead does not see it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session, selectinload
+
+from qa_core.access.roles import Permission, Role, Viewer
+from qa_core.base import environment, masking
+from qa_core.base.errors import AccessDenied, Misuse, Refusal
+from qa_core.base.i18n import N_
+from qa_core.quality.coaching.members import find_members, find_names, find_teams
+from qa_core.scoring import parse_grid
+from qa_core.storage import audit_log
+from qa_core.storage.records import store
+from qa_core.storage.records.evaluations import Evaluation, EvaluationAnswer, Grid
+from qa_core.storage.records.listening import CoachingNote, CoachingPlan
+from qa_core.storage.records.people import Account
+
+LONGEST_GOAL, LONGEST_NOTE, LONGEST_SESSION = 500, 2000, 480
+"""Characters, characters, minutes."""
+
+
+class State(StrEnum):
+    OPEN = "open"
+    REACHED = "reached"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True)
+class Note:
+    """What somebody wrote; `minutes` of a session, None for a remark."""
+
+    text: str
+    minutes: int | None
+    author: str
+    written_at: datetime
+
+
+@dataclass(frozen=True)
+class Heard:
+    """An evaluation that a plan may come from."""
+
+    id: int
+    day: date
+    score: float | None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One plan as far as the viewer may see it, with names for people; `evaluations` are the ids of those that it came from."""
+
+    id: int
+    advisor_id: str
+    advisor: str
+    team: str | None
+    goal: str
+    criteria: tuple[str, ...]
+    evaluations: tuple[int, ...]
+    starts_on: date
+    due_on: date | None
+    state: State
+    version: int
+    opened_by: str
+    ended_on: date | None
+    notes: tuple[Note, ...]
+    has_left: bool
+    """Whether the advisor is no longer in that team: nothing more is written on the plan, it can only be ended."""
+    may_change: bool
+    may_note: bool
+
+    @property
+    def is_overdue(self) -> bool:
+        return self.state == State.OPEN and self.due_on is not None and self.due_on < environment.today()
+
+    @property
+    def sessions(self) -> tuple[Note, ...]:
+        return tuple(note for note in self.notes if note.minutes is not None)
+
+    @property
+    def minutes(self) -> int:
+        """Spent in sessions, all together."""
+        return sum(note.minutes or 0 for note in self.notes)
+
+
+def open_plan(
+    viewer: Viewer,
+    advisor_id: str,
+    goal: str,
+    criteria: Sequence[str] = (),
+    evaluations: Sequence[int] = (),
+    starts_on: date | None = None,
+    due_on: date | None = None,
+) -> int:
+    """Open a plan for an advisor who is today in a team that the viewer leads today; returns its number. Without criteria it is about the whole score.
+
+    Raises AccessDenied for anybody else's advisor and for evaluations that are not theirs, Refusal for a goal or days that cannot be, Misuse for
+    a criterion that no grid and no evaluation of theirs has.
+    """
+    viewer.require(Permission.MANAGE_COACHING)
+    today = environment.today()
+    goal, starts_on = masking.mask(goal).strip(), starts_on or today
+    if not goal or len(goal) > LONGEST_GOAL:
+        raise Refusal("bad_goal", N_("Say in a few words what the advisor works on (at most {most} characters)."), most=LONGEST_GOAL)
+    if due_on is not None and due_on < starts_on:
+        raise Refusal("due_before_start", N_("The plan would be due before it starts; choose a later day."))
+    with store.writing() as session:
+        team = find_members(session, viewer, today).get(advisor_id)
+        if team is None:
+            raise AccessDenied()
+        _check_evaluations(session, viewer, advisor_id, evaluations)
+        _check_criteria(session, viewer, advisor_id, criteria)
+        plan = CoachingPlan(
+            advisor_id=advisor_id,
+            team=team,
+            local_day=today,
+            goal=goal,
+            criteria=list(dict.fromkeys(criteria)),
+            evaluations=list(dict.fromkeys(evaluations)),
+            starts_on=starts_on,
+            due_on=due_on,
+            opened_by=viewer.username,
+        )
+        session.add(plan)
+        session.flush()
+        audit_log.record(session, viewer.username, "coaching_opened", f"plan {plan.id}")
+        return plan.id
+
+
+def add_note(viewer: Viewer, plan_id: int, text: str, minutes: int | None = None) -> None:
+    """Write a remark, or with `minutes` a session, on an open plan. For the lead of its team today and the advisor concerned."""
+    viewer.require(Permission.SEE_COACHING)
+    text = masking.mask(text).strip()
+    if not text or len(text) > LONGEST_NOTE:
+        raise Refusal("bad_note", N_("Write what was said or agreed (at most {most} characters)."), most=LONGEST_NOTE)
+    if minutes is not None and not 1 <= minutes <= LONGEST_SESSION:
+        raise Misuse("bad_minutes", N_("A session lasts from 1 to {most} minutes."), most=LONGEST_SESSION)
+    with store.writing() as session:
+        plan = _get(session, viewer, plan_id)
+        if not _may_note(viewer, plan):
+            raise AccessDenied()
+        _require_open(plan)
+        if _has_left(plan, find_teams(session, environment.today())):
+            message = N_("The advisor has left the team {team}, in which this plan was opened: it can only be ended. Whoever leads them now opens another one.")
+            raise Refusal("left_team", message, team=plan.team)
+        plan.notes.append(CoachingNote(text=text, minutes=minutes, author=viewer.username))
+        plan.version += 1
+        audit_log.record(session, viewer.username, "coaching_noted", f"plan {plan.id}", reason="remark" if minutes is None else "session")
+
+
+def end_plan(viewer: Viewer, plan_id: int, state: str, version: int) -> None:
+    """End a plan as `reached` or `stopped`, as its version `version` showed it. Raises Refusal where somebody wrote on it since."""
+    viewer.require(Permission.MANAGE_COACHING)
+    if state not in (State.REACHED, State.STOPPED):
+        raise Misuse("bad_state", N_("A plan ends as reached or stopped."))
+    with store.writing() as session:
+        plan = _get(session, viewer, plan_id)
+        if not _may_change(viewer, plan):
+            raise AccessDenied()
+        _require_open(plan)
+        if plan.version != version:
+            raise Refusal("changed_meanwhile", N_("Somebody wrote on this plan in the meantime. Look at it as it is now, then end it."))
+        plan.state, plan.ended_on, plan.version = State(state), environment.today(), plan.version + 1
+        audit_log.record(session, viewer.username, "coaching_ended", f"plan {plan.id}", reason=str(state))
+
+
+def find_plans(viewer: Viewer, advisor_id: str | None = None, is_open: bool | None = None) -> tuple[Plan, ...]:
+    """The plans in the viewer's scope: open ones first, then by the day they are due, the overdue ones ahead; ended ones newest first."""
+    viewer.require(Permission.SEE_COACHING)
+    statement = sa.select(CoachingPlan).options(selectinload(CoachingPlan.notes)).where(viewer.scope(CoachingPlan.__table__))
+    if advisor_id is not None:
+        statement = statement.where(CoachingPlan.advisor_id == advisor_id)
+    if is_open is not None:
+        statement = statement.where((CoachingPlan.state == State.OPEN) if is_open else (CoachingPlan.state != State.OPEN))
+    with store.reading() as session:
+        people, accounts, teams = find_names(session), _find_accounts(session), find_teams(session, environment.today())
+        found = [_as_plan(viewer, row, people, accounts, teams) for row in session.scalars(statement.order_by(CoachingPlan.id.desc()))]
+    still = sorted((plan for plan in found if plan.state == State.OPEN), key=lambda plan: plan.due_on or date.max)
+    over = sorted((plan for plan in found if plan.state != State.OPEN), key=lambda plan: plan.ended_on or plan.starts_on, reverse=True)
+    return (*still, *over)
+
+
+def get_plan(viewer: Viewer, plan_id: int) -> Plan:
+    """One plan. Raises AccessDenied for one out of scope and one that does not exist alike."""
+    viewer.require(Permission.SEE_COACHING)
+    with store.reading() as session:
+        teams = find_teams(session, environment.today())
+        return _as_plan(viewer, _get(session, viewer, plan_id), find_names(session), _find_accounts(session), teams)
+
+
+def find_trainees(viewer: Viewer) -> dict[str, str]:
+    """Whom the viewer may open a plan for today: advisor → name, by name."""
+    viewer.require(Permission.MANAGE_COACHING)
+    with store.reading() as session:
+        people = find_names(session)
+        members = find_members(session, viewer, environment.today())
+    return dict(sorted(((key, people.get(key, key)) for key in members), key=lambda entry: entry[1].casefold()))
+
+
+def find_criteria(viewer: Viewer, advisor_id: str) -> tuple[str, ...]:
+    """The criteria that a plan for that advisor may be about: those of every published grid, in their order, then others that they were evaluated on."""
+    viewer.require(Permission.MANAGE_COACHING)
+    with store.reading() as session:
+        return tuple(_known_criteria(session, viewer, advisor_id))
+
+
+def find_heard(viewer: Viewer, advisor_id: str, evaluations: Sequence[int] | None = None, limit: int = 20) -> tuple[Heard, ...]:
+    """The newest published evaluations of that advisor in the viewer's scope, or those of them that a plan names."""
+    viewer.require(Permission.SEE_COACHING)
+    statement = sa.select(Evaluation.id, Evaluation.local_day, Evaluation.score).where(*_theirs(viewer, advisor_id))
+    if evaluations is not None:
+        statement = statement.where(Evaluation.id.in_(evaluations))
+    with store.reading() as session:
+        return tuple(Heard(*row) for row in session.execute(statement.order_by(Evaluation.local_day.desc(), Evaluation.id.desc()).limit(limit)))
+
+
+def _get(session: Session, viewer: Viewer, plan_id: int) -> CoachingPlan:
+    plan = session.scalar(sa.select(CoachingPlan).where(CoachingPlan.id == plan_id, viewer.scope(CoachingPlan.__table__)))
+    if plan is None:
+        raise AccessDenied()
+    return plan
+
+
+def _may_change(viewer: Viewer, plan: CoachingPlan) -> bool:
+    return viewer.can(Permission.MANAGE_COACHING) and (viewer.is_system or plan.team in viewer.teams_on(environment.today()))
+
+
+def _may_note(viewer: Viewer, plan: CoachingPlan) -> bool:
+    return _may_change(viewer, plan) or (viewer.role == Role.ADVISOR and plan.advisor_id == viewer.advisor_id)
+
+
+def _has_left(plan: CoachingPlan, teams: Mapping[str, frozenset[str]]) -> bool:
+    return plan.team is not None and plan.team not in teams.get(plan.advisor_id, (plan.team,))
+
+
+def _require_open(plan: CoachingPlan) -> None:
+    if plan.state != State.OPEN:
+        raise Refusal("plan_ended", N_("This plan has ended; open another one."))
+
+
+def _theirs(viewer: Viewer, advisor_id: str) -> tuple[sa.ColumnElement[bool], ...]:
+    published = (Evaluation.state == "published", Evaluation.kind.in_(("scored", "targeted")))
+    return (viewer.scope(Evaluation.__table__), Evaluation.advisor_id == advisor_id, *published)
+
+
+def _check_evaluations(session: Session, viewer: Viewer, advisor_id: str, evaluations: Sequence[int]) -> None:
+    found = session.scalars(sa.select(Evaluation.id).where(Evaluation.id.in_(evaluations), *_theirs(viewer, advisor_id)))
+    if set(evaluations) - set(found):
+        raise AccessDenied()
+
+
+def _check_criteria(session: Session, viewer: Viewer, advisor_id: str, criteria: Sequence[str]) -> None:
+    unknown = sorted(set(criteria) - _known_criteria(session, viewer, advisor_id).keys())
+    if unknown:
+        raise Misuse("unknown_criterion", N_("There is no criterion {name}."), name=unknown[0])
+
+
+def _known_criteria(session: Session, viewer: Viewer, advisor_id: str) -> dict[str, None]:
+    grids = session.scalars(sa.select(Grid.content).where(Grid.published_at.is_not(None)).order_by(Grid.created_at, Grid.id))
+    declared = [criterion.key for content in grids for criterion in parse_grid(content).criteria]
+    answered = sa.select(EvaluationAnswer.criterion).join(Evaluation, Evaluation.id == EvaluationAnswer.evaluation_id).distinct()
+    met = session.scalars(answered.where(*_theirs(viewer, advisor_id)).order_by(EvaluationAnswer.criterion))
+    return dict.fromkeys([*declared, *met])
+
+
+def _find_accounts(session: Session) -> dict[str, str]:
+    return {username: name or username for username, name in session.execute(sa.select(Account.username, Account.display_name))}
+
+
+def _as_plan(viewer: Viewer, row: CoachingPlan, people: Mapping[str, str], accounts: Mapping[str, str], teams: Mapping[str, frozenset[str]]) -> Plan:
+    still_open, has_left = row.state == State.OPEN, _has_left(row, teams)
+    return Plan(
+        id=row.id,
+        advisor_id=row.advisor_id,
+        advisor=people.get(row.advisor_id, row.advisor_id),
+        team=row.team,
+        goal=row.goal,
+        criteria=tuple(row.criteria),
+        evaluations=tuple(row.evaluations),
+        starts_on=row.starts_on,
+        due_on=row.due_on,
+        state=State(row.state),
+        version=row.version,
+        opened_by=accounts.get(row.opened_by, row.opened_by),
+        ended_on=row.ended_on,
+        notes=tuple(Note(note.text, note.minutes, accounts.get(note.author, note.author), note.written_at) for note in row.notes),
+        has_left=has_left,
+        may_change=still_open and _may_change(viewer, row),
+        may_note=still_open and not has_left and _may_note(viewer, row),
+    )

@@ -1,0 +1,210 @@
+"""Coaching in words: what there is to see to, how a plan stands, and what came of it, never more certain than it is."""
+
+from __future__ import annotations
+
+from qa_core.base import environment
+from qa_core.base.i18n import N_, _, ngettext
+from qa_core.metrics import formatting
+from qa_core.metrics.query.scorecard_texts import GridTexts
+from qa_core.quality.coaching.effect import FEWEST, TELLING, Effect, Estimate
+from qa_core.quality.coaching.needs import Kind, Need, Reason, Week
+from qa_core.quality.coaching.plans import Plan, State
+
+STATES = {State.OPEN: N_("Under way"), State.REACHED: N_("Goal reached"), State.STOPPED: N_("Stopped")}
+
+
+def say_reason(reason: Reason, texts: GridTexts) -> str:
+    """One thing to see to."""
+    n = reason.n or 0
+    if reason.kind == Kind.OVERDUE:
+        return ngettext("Coaching is overdue by {n} day", "Coaching is overdue by {n} days", n)
+    if reason.kind == Kind.UNHEARD:
+        if reason.n is None:
+            return _("Never evaluated yet")
+        return ngettext("Not evaluated for {n} week", "Not evaluated for {n} weeks", n)
+    if reason.kind == Kind.UNREAD:
+        return ngettext("{n} evaluation not acknowledged for more than a week", "{n} evaluations not acknowledged for more than a week", n)
+    if reason.kind == Kind.DISPUTED:
+        return ngettext("{n} disputed criterion waits for the manager's decision", "{n} disputed criteria wait for the manager's decision", n)
+    if reason.kind == Kind.TURNED_DOWN:
+        return ngettext(
+            "{n} dispute was turned down in the last four weeks: talk it over", "{n} disputes were turned down in the last four weeks: talk them over", n
+        )
+    return _say_gap(reason, texts)
+
+
+def _say_gap(reason: Reason, texts: GridTexts) -> str:
+    gap = reason.gap
+    points, part = formatting.number(-gap.careful), gap.criterion
+    said = (
+        _("Score: about {points} points below the rest of the team", points=points)
+        if part is None
+        else _("“{name}”: about {points} points below the rest of the team", name=texts.name("criterion", part), points=points)
+    )
+    numbers = ngettext(
+        "{mean} against {others} of 100, {n} evaluation, surely {least} to {most} below",
+        "{mean} against {others} of 100, {n} evaluations, surely {least} to {most} below",
+        gap.n,
+        mean=formatting.number(gap.mean),
+        others=formatting.number(gap.others),
+        least=formatting.number(-gap.high),
+        most=formatting.number(-gap.low),
+    )
+    said = _("{said} ({numbers})", said=said, numbers=numbers)
+    if part is None and reason.criteria:
+        named = formatting.listing(_("“{name}”", name=texts.name("criterion", key)) for key in reason.criteria)
+        said = _("{said}. No criterion alone is sure; furthest behind: {criteria}", said=said, criteria=named)
+    return said if reason.plan_id is None else _("{said}. Coaching on it is under way", said=said)
+
+
+def say_week(week: Week) -> str:
+    """What the list was made from, and what keeps it short."""
+    if not week.advisors:
+        return _("Nobody is in a team that you lead today.")
+    looked = ngettext("{n} advisor looked at.", "{n} advisors looked at.", week.advisors)
+    if not week.compared:
+        return looked + " " + _("Too few evaluations in the last thirteen weeks to compare scores.")
+    return (
+        looked
+        + " "
+        + ngettext(
+            "Scores of the last thirteen weeks, {compared} advisors compared; an interval is as wide as {n} comparison at once demands.",
+            "Scores of the last thirteen weeks, {compared} advisors compared; intervals are as wide as {n} comparisons at once demand.",
+            week.comparisons,
+            compared=week.compared,
+        )
+        + " "
+        + _("Whoever cannot be told apart from the team is not listed for a score. This is no ranking.")
+    )
+
+
+def suggest_goal(need: Need, texts: GridTexts) -> str:
+    """The goal that a new plan starts from, for the lead to rewrite."""
+    named = formatting.listing(texts.name("criterion", key) for key in need.criteria)
+    return _("Work on: {criteria}", criteria=named) if need.criteria else ""
+
+
+def say_state(plan: Plan) -> str:
+    """Open, ended, overdue, and when."""
+    if plan.ended_on is not None:
+        return _("{state} on {day}", state=_(STATES[plan.state]), day=formatting.day(plan.ended_on, year=True))
+    if plan.is_overdue:
+        return ngettext("Overdue by {n} day", "Overdue by {n} days", (environment.today() - plan.due_on).days)
+    if plan.due_on is not None:
+        return _("Under way, due {day}", day=formatting.day(plan.due_on, year=True))
+    return _("Under way")
+
+
+def say_progress(plan: Plan) -> str:
+    """Sessions held, and how long they took."""
+    if not plan.sessions:
+        return _("No session yet")
+    return ngettext("{n} session, {minutes} min", "{n} sessions, {minutes} min", len(plan.sessions), minutes=plan.minutes)
+
+
+def say_criteria(plan: Plan, texts: GridTexts) -> str:
+    """What a plan is about."""
+    return formatting.listing(texts.name("criterion", key) for key in plan.criteria) or _("Whole score")
+
+
+def say_verdict(effect: Effect) -> str:
+    """What came of a plan in one line, no more certain than it is."""
+    if effect.missing_before or effect.missing_after:
+        return _("Too early to say what came of it") if not effect.missing_before else _("Too few evaluations before to say what came of it")
+    shown = effect.effect or effect.change
+    if not shown.is_sure:
+        return _("No change that chance would not explain")
+    if effect.effect is not None:
+        return _("{points} beyond comparable colleagues", points=say_points(shown.value))
+    return _("{points} since the start", points=say_points(shown.value))
+
+
+def tone_of(effect: Effect) -> str:
+    """`better`, `attention` or empty, as a finding has it."""
+    shown = effect.effect or effect.change
+    return "" if shown is None or not shown.is_sure else "better" if shown.value > 0 else "attention"
+
+
+def say_result(effect: Effect) -> str:
+    """What came of a plan in a few words, for a line of a list."""
+    missing = effect.missing_before + effect.missing_after
+    if missing:
+        return ngettext("Too early: {n} more evaluation", "Too early: {n} more evaluations", missing) if not effect.missing_before else _("Too few before")
+    shown = effect.effect or effect.change
+    said = _("{points} ({low} to {high})", points=say_points(shown.value), **_edges(shown))
+    return said if shown.is_sure else _("{said}, could be chance", said=said)
+
+
+def say_effect(effect: Effect) -> list[str]:
+    """What came of a plan, sentence by sentence; the warnings are part of it."""
+    if effect.missing_before or effect.missing_after:
+        return _say_missing(effect)
+    own = effect.own
+    said = [
+        _(
+            "Before: {before} ({n_before} evaluations, {period_before}). Since: {after} ({n_after} evaluations, {period_after}).",
+            before=formatting.number(own.before.mean, 1),
+            n_before=own.before.n,
+            period_before=formatting.period(effect.before),
+            after=formatting.number(own.after.mean, 1),
+            n_after=own.after.n,
+            period_after=formatting.period(effect.after),
+        ),
+        _("Change: {points}, with 95 % certainty between {low} and {high}.", points=say_points(effect.change.value), **_edges(effect.change)),
+    ]
+    if effect.effect is not None:
+        said += [
+            ngettext(
+                "{n} colleague of the team, not coached on this and nearest before, went from {before} to {after} in the same time.",
+                "{n} colleagues of the team, not coached on this and nearest before, went from {before} to {after} in the same time.",
+                effect.colleagues,
+                before=formatting.number(effect.colleagues_before, 1),
+                after=formatting.number(effect.colleagues_after, 1),
+            ),
+            _(
+                "Beyond theirs: {points}, with 95 % certainty between {low} and {high} (difference in differences, Student's t).",
+                points=say_points(effect.effect.value),
+                **_edges(effect.effect),
+            ),
+        ]
+    elif effect.sees_colleagues:
+        said.append(_("Nobody of the team can be compared with: what changed for everybody is in this number, too."))
+    if effect.to_tell:
+        more = ngettext(
+            "At least {n} more evaluation until a change of {points} points would show.",
+            "At least {n} more evaluations until a change of {points} points would show.",
+            effect.to_tell,
+            points=formatting.number(TELLING),
+        )
+        said.append(more)
+    return [*said, say_regression(effect)]
+
+
+def say_regression(effect: Effect) -> str:
+    """The warning that no figure of a coached person may be without."""
+    said = _("Beware of regression to the mean: coaching mostly starts after a low spell, and part of a rise would have come without it.")
+    return said + " " + _("Colleagues who were as low take some of that out, not all.") if effect.effect is not None else said
+
+
+def say_points(points: float) -> str:
+    """A difference in points, always signed."""
+    return _("{number} points", number=("+" if points > 0 else "") + formatting.number(points, 1)).replace(" ", formatting.NO_BREAK)
+
+
+def _edges(estimate: Estimate) -> dict[str, str]:
+    return {name: ("+" if edge > 0 else "") + formatting.number(edge, 1) for name, edge in (("low", estimate.low), ("high", estimate.high))}
+
+
+def _say_missing(effect: Effect) -> list[str]:
+    said = [_("Nothing can be said yet: it takes {n} evaluations before the start and as many after.", n=FEWEST)]
+    if effect.missing_before:
+        said.append(
+            ngettext(
+                "There is {n} evaluation in the ninety days before; that will not change.",
+                "There are {n} evaluations in the ninety days before; that will not change.",
+                effect.own.before.n,
+            )
+        )
+    if effect.missing_after:
+        said.append(ngettext("{n} more evaluation is missing since the start.", "{n} more evaluations are missing since the start.", effect.missing_after))
+    return said

@@ -1,0 +1,113 @@
+"""An advisor's training file: plans, sessions, remarks and evaluations by criterion in one table, for the advisor and those who lead them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session, selectinload
+
+from qa_core.access.roles import Permission, Role, Viewer
+from qa_core.analysis import exports
+from qa_core.base import environment
+from qa_core.base.errors import AccessDenied
+from qa_core.base.i18n import N_, _
+from qa_core.metrics import downloads, query
+from qa_core.metrics.query.scorecard_texts import GridTexts, find_grid_texts
+from qa_core.metrics.spreadsheets import Sheet, make_file
+from qa_core.quality.coaching import plans
+from qa_core.quality.coaching.members import find_names
+from qa_core.quality.coaching.plans import Plan
+from qa_core.quality.coaching.texts import say_criteria, say_state
+from qa_core.storage.records import store
+from qa_core.storage.records.evaluations import Evaluation, Grid
+from qa_core.storage.records.people import Account
+
+KIND = "training_file"
+HEADER = (N_("Day"), N_("Entry"), N_("Text"), N_("State"), N_("Due"), N_("Minutes"), N_("Criterion"), N_("Points"), N_("Possible"), N_("Score"), N_("By"))
+KINDS = {"scored": N_("Evaluation"), "targeted": N_("Targeted evaluation"), "self": N_("Self-evaluation")}
+OUTCOMES = {"pass": N_("passed"), "fail": N_("not passed")}
+
+
+def build_file(viewer: Viewer, advisor_id: str, form: str = "csv") -> downloads.Download:
+    """The file, within the viewer's scope: a lead's is of the time in the team. An advisor gets their own alone, with who listened.
+
+    Raises AccessDenied for anybody else's.
+    """
+    viewer.require(Permission.SEE_COACHING)
+    texts, found = find_grid_texts(viewer), plans.find_plans(viewer, advisor_id)
+    _require_theirs(viewer, advisor_id)
+    with store.reading() as session:
+        name = find_names(session).get(advisor_id, advisor_id)
+        evaluations = _find_evaluations(session, viewer, advisor_id)
+        rows = [*(row for plan in reversed(found) for row in _plan_rows(plan, texts)), *_evaluation_rows(viewer, session, evaluations, texts)]
+    heard = sum(evaluation.kind != "self" for evaluation in evaluations)
+    about = [
+        [_("Training file"), name],
+        [_("Coaching plans"), len(found)],
+        [_("Sessions"), sum(len(plan.sessions) for plan in found)],
+        [_("Minutes"), sum(plan.minutes for plan in found)],
+        [_("Evaluations"), heard],
+        exports.say_exporter(viewer),
+    ]
+    return make_file(Sheet(f"ecoute-training-{advisor_id}", [_(title) for title in HEADER], rows, about), form)
+
+
+def _require_theirs(viewer: Viewer, advisor_id: str) -> None:
+    if viewer.role == Role.ADVISOR:
+        if advisor_id != viewer.advisor_id:
+            raise AccessDenied()
+    else:
+        query.get_advisor(viewer, advisor_id)
+
+
+def _plan_rows(plan: Plan, texts: GridTexts) -> Iterator[list[Any]]:
+    criteria = say_criteria(plan, texts)
+    yield [
+        plan.starts_on,
+        _("Coaching plan"),
+        plan.goal,
+        say_state(plan),
+        plan.due_on,
+        None,
+        criteria,
+        None,
+        None,
+        None,
+        plan.opened_by,
+    ]
+    for note in plan.notes:
+        entry = _("Remark") if note.minutes is None else _("Session")
+        yield [environment.to_local(note.written_at).date(), entry, note.text, None, None, note.minutes, None, None, None, None, note.author]
+
+
+def _find_evaluations(session: Session, viewer: Viewer, advisor_id: str) -> list[Evaluation]:
+    statement = (
+        sa.select(Evaluation)
+        .options(selectinload(Evaluation.answers))
+        .where(viewer.scope(Evaluation.__table__), Evaluation.advisor_id == advisor_id)
+        .where(Evaluation.state == "published", Evaluation.kind.in_(KINDS))
+        .order_by(Evaluation.local_day, Evaluation.id)
+    )
+    return list(session.scalars(statement))
+
+
+def _evaluation_rows(viewer: Viewer, session: Session, evaluations: list[Evaluation], texts: GridTexts) -> Iterator[list[Any]]:
+    """One row per evaluation with its score, and one per criterion; who listened is for those who may know."""
+    titles = dict(session.execute(sa.select(Grid.id, Grid.title)).all())
+    accounts = dict(session.execute(sa.select(Account.username, Account.display_name)).all())
+    knows = viewer.can(Permission.SEE_EVALUATORS) or viewer.role == Role.ADVISOR
+    for evaluation in evaluations:
+        by = (accounts.get(evaluation.evaluator) or evaluation.evaluator) if knows or evaluation.kind == "self" else None
+        grid = titles.get(evaluation.grid_id) or evaluation.grid_name
+        day, entry = evaluation.local_day, _(KINDS[evaluation.kind])
+        outcome = _(OUTCOMES[evaluation.outcome]) if evaluation.outcome in OUTCOMES else None
+        texted = " – ".join(filter(None, (texts.name("grid", grid) if grid else None, evaluation.comment)))
+        yield [day, entry, texted, outcome, None, None, None, None, None, evaluation.score, by]
+        for answer in sorted(evaluation.answers, key=lambda answer: (answer.section or "", answer.criterion)):
+            points = answer.earned if answer.applicable else _("not applicable")
+            yield [day, entry, answer.comment, None, None, None, texts.name("criterion", answer.criterion), points, answer.possible, None, by]
+
+
+downloads.declare(KIND, Permission.SEE_COACHING, build_file)

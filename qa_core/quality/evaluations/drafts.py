@@ -1,0 +1,395 @@
+"""Filling a grid: an evaluation from its first answer to its submission, by one person, saved as they go, within the rules of listening."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from qa_core import scoring
+from qa_core.access.roles import Permission, Role, Viewer
+from qa_core.base import masking
+from qa_core.base.errors import AccessDenied, Refusal
+from qa_core.base.i18n import N_
+from qa_core.compliance import accreditations, gates
+from qa_core.metrics.query import evaluator_contact
+from qa_core.quality import scorecards
+from qa_core.quality.evaluations import finalise, publication
+from qa_core.storage import audit_log, name_merges
+from qa_core.storage.records import store
+from qa_core.storage.records.base import now
+from qa_core.storage.records.evaluations import Evaluation, Grid
+from qa_core.storage.records.listening import Calibration, DrawnContact
+from qa_core.storage.records.people import Account
+
+SCORED, TARGETED, CALIBRATION, SELF = "scored", "targeted", "calibration", "self"
+CHANGED_MEANWHILE = "changed_meanwhile"
+WITHDRAWN = "contact_withdrawn"
+
+
+@dataclass(frozen=True)
+class Draft:
+    """An evaluation as whoever fills it sees it: never whose contact it is, nor what others found. `answers`: criterion → points or "na"."""
+
+    id: int
+    kind: str
+    state: str
+    version: int
+    plan: scoring.Grid
+    grid_version: int
+    answers: dict[str, Any]
+    comments: dict[str, str]
+    comment: str
+    purpose: str
+    source_system: str | None
+    contact_id: str | None
+    contact: evaluator_contact.AssignedContact | None
+    local_day: date
+    drawn_id: int | None
+    calibration_id: int | None
+    answered_evaluation_id: int | None
+    seconds_spent: float
+    saved_at: datetime
+    due_on: date | None = None
+    publish_on: date | None = None
+    result: scoring.Result | None = field(default=None, compare=False)
+    """Once it is submitted."""
+
+
+def open_draft(
+    session: Session,
+    *,
+    kind: str,
+    grid_id: int,
+    evaluator: str,
+    purpose: str,
+    local_day: date,
+    source_system: str | None = None,
+    contact_id: str | None = None,
+    advisor_id: str | None = None,
+    team: str | None = None,
+    drawn_id: int | None = None,
+    calibration_id: int | None = None,
+    answered_evaluation_id: int | None = None,
+) -> Evaluation:
+    """The evaluation that this person fills for that contact and occasion: the one they have already, whatever its state, or a new draft.
+
+    Whether they may is for the caller to say; every call on the draft asks again. Flushes, so that it has its id.
+    """
+    same = {
+        "kind": kind,
+        "evaluator": evaluator,
+        "source_system": source_system,
+        "contact_id": contact_id,
+        "drawn_id": drawn_id,
+        "calibration_id": calibration_id,
+        "answered_evaluation_id": answered_evaluation_id,
+    }
+    begun = sa.select(Evaluation).filter_by(**same).where(Evaluation.draft.is_not(None) | Evaluation.submitted_at.is_not(None))
+    found = session.scalar(begun.order_by(Evaluation.id).limit(1))
+    if found is not None:
+        return found
+    grid = session.get(Grid, grid_id)
+    if grid is None or grid.published_at is None:
+        raise Refusal("grid_not_published", N_("The grid is not published; publish it first, then evaluate with it."))
+    made = Evaluation(
+        **same,
+        grid_id=grid.id,
+        grid_name=grid.title,
+        purpose=purpose,
+        advisor_id=advisor_id,
+        team=team,
+        local_day=local_day,
+        state="draft",
+        draft={"answers": {}, "comments": {}},
+        evaluated_at=now(),
+        started_at=now(),
+    )
+    session.add(made)
+    session.flush()
+    audit_log.record(session, evaluator, "evaluation_started", str(made.id))
+    return made
+
+
+def start(viewer: Viewer, drawn_id: int) -> int:
+    """Begin to evaluate a contact drawn for the viewer, or go on with it: the id of the evaluation. Two starts make one."""
+    _require_evaluator(viewer)
+    with store.reading() as session:
+        drawn = session.get(DrawnContact, drawn_id)
+        if drawn is None or drawn.evaluator != viewer.username:
+            raise AccessDenied()
+        key, day = (drawn.source_system, drawn.contact_id), drawn.local_start.date()
+        _require_may_listen(session, viewer, drawn.draw.plan.purpose, drawn.advisor_id, drawn)
+    contact = evaluator_contact.find_assigned(viewer, *key, day)
+    with store.writing() as session:
+        drawn = session.get(DrawnContact, drawn_id)
+        if drawn is None:
+            raise AccessDenied()
+        plan = drawn.draw.plan
+        if contact is None or not contact.is_withdrawn:
+            _require_may_listen(session, viewer, plan.purpose, drawn.advisor_id, drawn)
+            grid = scorecards.newest_published(session, plan.grid_key)
+            if grid is None:
+                raise Refusal("grid_not_published", N_("The grid is not published; publish it first, then evaluate with it."))
+            made = open_draft(
+                session,
+                kind=TARGETED if plan.purpose == TARGETED else SCORED,
+                grid_id=grid.id,
+                evaluator=viewer.username,
+                purpose=plan.purpose,
+                local_day=day,
+                source_system=key[0],
+                contact_id=key[1],
+                advisor_id=drawn.advisor_id,
+                team=drawn.team,
+                drawn_id=drawn.id,
+            )
+            if drawn.state == "waiting":
+                drawn.state = "started"
+            return made.id
+        _set_aside(session, viewer, drawn)
+    raise _withdrawn()
+
+
+def get_draft(viewer: Viewer, evaluation_id: int) -> Draft:
+    """What the viewer fills or has submitted. Raises AccessDenied for anybody else's, Refusal when they may not go on with it."""
+    contact = look_at_contact(viewer, evaluation_id)
+    with store.reading() as session:
+        evaluation = get_own(session, viewer, evaluation_id)
+        drawn = session.get(DrawnContact, evaluation.drawn_id) if evaluation.drawn_id else None
+        if evaluation.state == "draft":
+            require_may_go_on(session, viewer, evaluation)
+            answers, comments, result = evaluation.draft["answers"], evaluation.draft["comments"], None
+        else:
+            answers, comments = finalise.answers_of(evaluation), finalise.comments_of(evaluation)
+            result = scoring.score(get_plan(session, evaluation), answers)
+        return Draft(
+            id=evaluation.id,
+            kind=evaluation.kind,
+            state=evaluation.state,
+            version=evaluation.version,
+            plan=get_plan(session, evaluation),
+            grid_version=session.get_one(Grid, evaluation.grid_id).version,
+            answers=dict(answers),
+            comments=dict(comments),
+            comment=evaluation.comment or "",
+            purpose=evaluation.purpose,
+            source_system=evaluation.source_system,
+            contact_id=evaluation.contact_id,
+            contact=contact,
+            local_day=evaluation.local_day,
+            drawn_id=evaluation.drawn_id,
+            calibration_id=evaluation.calibration_id,
+            answered_evaluation_id=evaluation.answered_evaluation_id,
+            seconds_spent=evaluation.seconds_spent or 0.0,
+            saved_at=evaluation.changed_at,
+            due_on=drawn.due_on if drawn else None,
+            publish_on=evaluation.publish_on,
+            result=result,
+        )
+
+
+def save(
+    viewer: Viewer,
+    evaluation_id: int,
+    version: int,
+    answers: Mapping[str, Any],
+    comments: Mapping[str, str],
+    comment: str | None = None,
+    seconds: float | None = None,
+) -> int:
+    """Keep the answers as they stand, complete or not, and return the new version. Contact details in what is written are masked.
+
+    Raises Refusal `changed_meanwhile` when the draft is no longer of that version and says something else: what is stored stays as it is, and what
+    was typed is still in the caller's hands. `seconds`: spent on it in all so far.
+    """
+    look_at_contact(viewer, evaluation_id)
+    with store.writing() as session:
+        evaluation = get_own(session, viewer, evaluation_id)
+        _require_draft(evaluation)
+        require_may_go_on(session, viewer, evaluation)
+        given = {key: value for key, value in answers.items() if value is not None}
+        scoring.check(get_plan(session, evaluation), given)
+        content = {"answers": given, "comments": written(comments)}
+        words = masking.mask(comment or "").strip() or None
+        evaluation.seconds_spent = max(evaluation.seconds_spent or 0.0, seconds or 0.0) or None
+        if (evaluation.draft, evaluation.comment) == (content, words):
+            return evaluation.version
+        require_version(evaluation, version)
+        evaluation.draft, evaluation.comment = content, words
+        evaluation.version += 1
+        return evaluation.version
+
+
+def submit(viewer: Viewer, evaluation_id: int, version: int, keeps_personal_data: bool = False) -> None:
+    """Sign a draft: its score is worked out and it is published, at once or on the day that its plan puts it off to. Twice is once.
+
+    Raises Refusal naming the criteria without an answer (`unanswered`), when the draft is no longer of that version (`changed_meanwhile`), and when
+    the comments seem to hold personal data that nobody said to keep (`personal_data`).
+    """
+    look_at_contact(viewer, evaluation_id)
+    with store.writing() as session:
+        evaluation = get_own(session, viewer, evaluation_id)
+        if evaluation.state != "draft":
+            return
+        require_may_go_on(session, viewer, evaluation)
+        require_version(evaluation, version)
+        answers, comments = evaluation.draft["answers"], evaluation.draft["comments"]
+        plan = get_plan(session, evaluation)
+        finalise.require_whole(plan, answers)
+        require_clean(plan, answers, comments, evaluation.comment, keeps_personal_data)
+        finalise.complete(evaluation, plan, answers, comments)
+        evaluation.draft, evaluation.state = None, "submitted"
+        evaluation.submitted_at = evaluation.evaluated_at = now()
+        evaluation.version += 1
+        audit_log.record(session, viewer.username, "evaluation_submitted", str(evaluation.id))
+        drawn = session.get(DrawnContact, evaluation.drawn_id) if evaluation.drawn_id else None
+        if drawn is not None:
+            drawn.state = "done"
+        if evaluation.kind != CALIBRATION:  # a round is read together once it is closed, and never published
+            publication.publish_or_wait(session, evaluation, viewer.username, drawn.draw.plan.publish_after_days if drawn else 0)
+
+
+@dataclass(frozen=True)
+class Signed:
+    """One evaluation that the viewer submitted; `published_at` None: it waits for `publish_on`, or is of a calibration."""
+
+    id: int
+    kind: str
+    local_day: date
+    submitted_at: datetime
+    grid: str
+    score: float | None
+    outcome: str | None
+    published_at: datetime | None
+    publish_on: date | None
+
+
+def find_signed(viewer: Viewer, limit: int = 10) -> list[Signed]:
+    """What the viewer submitted last, newest first."""
+    viewer.require(Permission.FILL_GRIDS)
+    columns = (Evaluation.id, Evaluation.kind, Evaluation.local_day, Evaluation.submitted_at, Evaluation.grid_name, Evaluation.score, Evaluation.outcome)
+    statement = sa.select(*columns, Evaluation.published_at, Evaluation.publish_on).where(
+        Evaluation.evaluator == viewer.username, Evaluation.submitted_at.is_not(None), Evaluation.state != "draft"
+    )
+    with store.reading() as session:
+        rows = session.execute(statement.order_by(Evaluation.submitted_at.desc(), Evaluation.id.desc()).limit(limit)).all()
+    return [Signed(*row) for row in rows]
+
+
+def get_plan(session: Session, evaluation: Evaluation) -> scoring.Grid:
+    """The grid that an evaluation is pinned to, of its own version. Raises AccessDenied for one that was imported without a grid."""
+    grid = session.get(Grid, evaluation.grid_id) if evaluation.grid_id else None
+    if grid is None:
+        raise AccessDenied()
+    return scoring.parse_grid(grid.content)
+
+
+def require_clean(plan: scoring.Grid, answers: Mapping[str, Any], comments: Mapping[str, str], comment: str | None, is_kept: bool) -> None:
+    """Refuse words that seem to hold personal data, unless the person said that they are needed."""
+    texts = [text for key, text in comments.items() if key in answers] + [comment or ""]
+    if not is_kept and any(masking.find_personal_data(text) for text in texts):
+        message = N_("The comments seem to hold personal data. Take them out, or confirm that they are needed to judge the contact; then submit.")
+        raise Refusal("personal_data", message)
+
+
+def get_own(session: Session, viewer: Viewer, evaluation_id: int) -> Evaluation:
+    """An evaluation that the viewer made or makes, here or in the tool that a file came from. Raises AccessDenied for anybody else's."""
+    viewer.require(Permission.FILL_GRIDS)
+    found = session.get(Evaluation, evaluation_id)
+    if found is None or found.evaluator != viewer.username:
+        raise AccessDenied()
+    if found.kind == SELF:
+        if not viewer.advisor_id or viewer.advisor_id != found.advisor_id:
+            raise AccessDenied()
+    else:
+        _require_evaluator(viewer)
+    return found
+
+
+def require_may_go_on(session: Session, viewer: Viewer, evaluation: Evaluation) -> None:
+    """Refuse whoever may not listen to the contact of that evaluation today; an advisor who looks at their own work needs no accreditation."""
+    if evaluation.kind != SELF:
+        drawn = session.get(DrawnContact, evaluation.drawn_id) if evaluation.drawn_id else None
+        purpose = CALIBRATION if evaluation.kind == CALIBRATION else evaluation.purpose
+        _require_may_listen(session, viewer, purpose, evaluation.advisor_id, drawn)
+    calibration = session.get(Calibration, evaluation.calibration_id) if evaluation.calibration_id else None
+    if calibration is not None and calibration.closed_at is not None:
+        raise Refusal("round_closed", N_("This round of calibration is closed; nothing can be scored in it any more."))
+
+
+def look_at_contact(viewer: Viewer, evaluation_id: int) -> evaluator_contact.AssignedContact | None:
+    """The contact of the viewer's evaluation; None: it names none, or the lake has it no more.
+
+    Raises Refusal `contact_withdrawn`, and takes the draft away, when nobody may listen to the contact any more.
+    """
+    with store.reading() as session:
+        evaluation = get_own(session, viewer, evaluation_id)
+        key, day, is_open, kind = (evaluation.source_system, evaluation.contact_id), evaluation.local_day, evaluation.state == "draft", evaluation.kind
+    if key[0] is None or key[1] is None:
+        return None
+    contact = evaluator_contact.find_assigned(viewer, key[0], key[1], day)
+    if not (contact and contact.is_withdrawn and is_open and kind != SELF):
+        return contact
+    with store.writing() as session:
+        evaluation = get_own(session, viewer, evaluation_id)
+        drawn = session.get(DrawnContact, evaluation.drawn_id) if evaluation.drawn_id else None
+        if evaluation.state == "draft":
+            session.delete(evaluation)
+            audit_log.record(session, viewer.username, "evaluation_withdrawn", str(evaluation_id))
+        _set_aside(session, viewer, drawn)
+    raise _withdrawn()
+
+
+def require_version(evaluation: Evaluation, version: int) -> None:
+    """Refuse to write over what was changed since the caller read it."""
+    if evaluation.version != version:
+        message = N_("This evaluation was changed meanwhile, in another tab or by an earlier click. Nothing is lost: choose what counts, then save again.")
+        raise Refusal(CHANGED_MEANWHILE, message)
+
+
+def written(comments: Mapping[str, str]) -> dict[str, str]:
+    """The comments that say something, without contact details."""
+    masked = {key: masking.mask(text or "").strip() for key, text in comments.items()}
+    return {key: text for key, text in masked.items() if text}
+
+
+def require_not_own(session: Session, viewer: Viewer, advisor_id: str | None) -> None:
+    """Refuse an evaluator who is that advisor."""
+    own = session.scalar(sa.select(Account.advisor_id).where(Account.username == viewer.username))
+    if own is not None and advisor_id in (own, name_merges.find_kept(session)["advisor"].get(own, own)):
+        raise Refusal("own_contact", N_("This is a contact of your own: nobody evaluates themselves. Ask for another one in its place."))
+
+
+def _require_evaluator(viewer: Viewer) -> None:
+    viewer.require(Permission.FILL_GRIDS)
+    if viewer.role != Role.EVALUATOR:
+        raise AccessDenied()
+
+
+def _require_may_listen(session: Session, viewer: Viewer, purpose: str, advisor_id: str | None, drawn: DrawnContact | None) -> None:
+    gates.require_open(session, "quality" if purpose == CALIBRATION else purpose)
+    accreditations.require(session, viewer, purpose)
+    require_not_own(session, viewer, advisor_id)
+    if drawn is not None and (drawn.evaluator != viewer.username or drawn.state == "replaced"):
+        raise Refusal("no_longer_assigned", N_("This contact is no longer yours to evaluate. Go on with the next in your list."))
+
+
+def _require_draft(evaluation: Evaluation) -> None:
+    if evaluation.state != "draft":
+        raise Refusal("already_submitted", N_("This evaluation was submitted already. Correct it on its own page, with a reason."))
+
+
+def _set_aside(session: Session, viewer: Viewer, drawn: DrawnContact | None) -> None:
+    if drawn is not None and drawn.state in ("waiting", "started"):
+        drawn.state, drawn.replaced_because = "replaced", "private"
+        audit_log.record(session, viewer.username, "drawn_replaced", f"{drawn.draw.plan.name}/{drawn.id}", reason="private")
+
+
+def _withdrawn() -> Refusal:
+    message = N_("Nobody may listen to this contact any more: the customer objected, or it is private. It was taken off your list.")
+    return Refusal(WITHDRAWN, message)

@@ -1,0 +1,279 @@
+"""Evaluations that come from a file: the grid found or created, the score worked out or taken over, and everything undone exactly."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session, selectinload
+
+from qa_core import scoring
+from qa_core.base.errors import Refusal
+from qa_core.centre.advisors import fold
+from qa_core.storage.records.base import now
+from qa_core.storage.records.evaluations import Evaluation, EvaluationAnswer, Grid
+from qa_core.storage.records.imports import BeforeImage
+from qa_core.storage.records.listening import EvaluationRevision
+from qa_core.storage.records.people import Account
+
+FIELDS = (
+    "source_system",
+    "contact_id",
+    "advisor_id",
+    "team",
+    "local_day",
+    "evaluator",
+    "evaluated_at",
+    "grid_id",
+    "grid_name",
+    "score",
+    "calculated_score",
+    "outcome",
+    "comment",
+    "tags",
+)
+UNNAMED_GRID = "Imported"
+READ_AT_ONCE = 5_000
+ANSWER_FIELDS = ("section", "criterion", "earned", "possible", "applied_weight", "applicable")
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What the evaluator gave for one criterion; `points` None: not applicable."""
+
+    criterion: str
+    points: float | None
+    possible: float | None
+    section: str | None = None
+
+
+@dataclass(frozen=True)
+class ImportedEvaluation:
+    """One evaluation of a file, its contact found or not named. Either `marks`, or one `score` from 0 to 100."""
+
+    external_key: str
+    local_day: date
+    evaluated_at: datetime
+    source_system: str | None = None
+    contact_id: str | None = None
+    advisor_id: str | None = None
+    team: str | None = None
+    evaluator: str | None = None
+    grid: str | None = None
+    score: float | None = None
+    marks: tuple[Mark, ...] = ()
+    comment: str | None = None
+    tags: tuple[str, ...] = ()
+
+
+class Intake:
+    """Takes the evaluations of one batch into the records, in the caller's transaction; what does not change from one to the next is read once."""
+
+    def __init__(self, session: Session, batch_id: str, external_keys: Sequence[str]) -> None:
+        self._session, self._batch_id = session, batch_id
+        self._grids: dict[str, Grid] = {}
+        self._plans: dict[int, scoring.Grid | None] = {}
+        self._evaluators: dict[str, set[str]] = {}
+        for username, display_name in session.execute(sa.select(Account.username, Account.display_name)):
+            for spelling in {fold(username), fold(display_name or username)}:
+                self._evaluators.setdefault(spelling, set()).add(username)
+        self._known: dict[str, Evaluation] = {}
+        self._remembered: set[str] = set()
+        self._amended = set(session.scalars(sa.select(EvaluationRevision.evaluation_id).distinct()))
+        for first in range(0, len(external_keys), READ_AT_ONCE):
+            some = external_keys[first : first + READ_AT_ONCE]
+            found = sa.select(Evaluation).where(Evaluation.external_key.in_(some)).options(selectinload(Evaluation.answers))
+            self._known |= {evaluation.external_key: evaluation for evaluation in session.scalars(found)}
+            images = sa.select(BeforeImage.key).where(BeforeImage.batch_id == batch_id, BeforeImage.object == "evaluation", BeforeImage.key.in_(some))
+            self._remembered |= set(session.scalars(images))
+
+    def take(self, item: ImportedEvaluation) -> str:
+        """Write one evaluation, known by its external key: `new`, `updated` or `unchanged`.
+
+        Raises Refusal when the marks do not fit the grid of that name.
+        """
+        grid = self._find_or_create_grid(item) if item.grid or item.marks else None
+        values, answers = _work_out(item, self._plan_of(grid))
+        values |= {
+            "source_system": item.source_system,
+            "contact_id": item.contact_id,
+            "advisor_id": item.advisor_id,
+            "team": item.team,
+            "local_day": item.local_day,
+            "evaluator": self._find_evaluator(item.evaluator),
+            "evaluated_at": item.evaluated_at,
+            "grid_id": grid.id if grid else None,
+            "grid_name": grid.title if grid else None,
+            "comment": item.comment,
+            "tags": list(item.tags) or None,
+        }
+        found = self._known.get(item.external_key)
+        # What was decided on it here outranks what its source still says.
+        if found is not None and (found.id in self._amended or _as_taken(found) == (values, answers)):
+            return "unchanged"
+        if item.external_key not in self._remembered:
+            self._remembered.add(item.external_key)
+            self._session.add(BeforeImage(batch_id=self._batch_id, object="evaluation", key=item.external_key, content=_snapshot(found)))
+        status = "updated" if found is not None else "new"
+        if found is None:
+            found = self._known[item.external_key] = Evaluation(external_key=item.external_key, state="published", purpose="evaluation")
+            self._session.add(found)
+        else:
+            # Removed before the new ones are added: a criterion that stays has the same key.
+            found.answers.clear()
+            self._session.flush()
+        for name, value in values.items():
+            setattr(found, name, value)
+        found.given_advisor_id = found.given_team = None
+        found.batch_id, found.state, found.changed_at = self._batch_id, "published", now()
+        found.answers.extend(EvaluationAnswer(**answer) for answer in answers)
+        return status
+
+    def _plan_of(self, grid: Grid | None) -> scoring.Grid | None:
+        if grid is None:
+            return None
+        if grid.id not in self._plans:
+            self._plans[grid.id] = _read_plan(grid)
+        return self._plans[grid.id]
+
+    def _find_evaluator(self, name: str | None) -> str | None:
+        """The username of that evaluator, else the name as it stands in the file."""
+        meant = self._evaluators.get(fold(name), set()) if name else set()
+        return next(iter(meant)) if len(meant) == 1 else name
+
+    def _find_or_create_grid(self, item: ImportedEvaluation) -> Grid:
+        title = item.grid or UNNAMED_GRID
+        if title not in self._grids:
+            key = re.sub(r"\s+", "-", fold(title))
+            newest = sa.select(Grid).where(Grid.published_at.is_not(None), sa.or_(Grid.key == key, Grid.title == title)).order_by(Grid.version.desc()).limit(1)
+            grid = self._session.execute(newest).scalar_one_or_none()
+            if grid is None:
+                grid = Grid(key=key, version=1, title=title, content=_content_for(title, item.marks), published_at=now())
+                self._session.add(grid)
+                self._session.flush()
+                self._session.add(BeforeImage(batch_id=self._batch_id, object="grid", key=str(grid.id), content=None))
+            self._grids[title] = grid
+        return self._grids[title]
+
+
+def restore(session: Session, batch_id: str, external_keys: Sequence[str] | None = None) -> None:
+    """Put the evaluations back as they were before the batch (only those named, if any are), and drop the grids that it created."""
+    images = sa.select(BeforeImage).filter_by(batch_id=batch_id, object="evaluation")
+    if external_keys is not None:
+        images = images.where(BeforeImage.key.in_(external_keys))
+    for image in list(session.scalars(images)):
+        found = session.execute(sa.select(Evaluation).filter_by(external_key=image.key)).scalar_one_or_none()
+        if found is not None and image.content is None:
+            session.delete(found)
+        elif found is not None:
+            _put_back(session, found, image.content)
+        session.delete(image)
+    session.flush()
+    used = set(session.scalars(sa.select(Evaluation.grid_id).where(Evaluation.grid_id.is_not(None)).distinct()))
+    for image in list(session.scalars(sa.select(BeforeImage).filter_by(batch_id=batch_id, object="grid"))):
+        grid = session.get(Grid, int(image.key))
+        if grid is not None and grid.id not in used:
+            session.delete(grid)
+            session.delete(image)
+    session.flush()
+
+
+def find_later_batch(session: Session, batch_id: str) -> str | None:
+    """A batch that changed one of this batch's evaluations after it, so that undoing this one would lose the other."""
+    mine = sa.select(BeforeImage.key, BeforeImage.id).filter_by(batch_id=batch_id, object="evaluation").subquery()
+    later = sa.select(BeforeImage.batch_id).join(mine, BeforeImage.key == mine.c.key)
+    return session.scalar(later.where(BeforeImage.object == "evaluation", BeforeImage.id > mine.c.id, BeforeImage.batch_id != batch_id).limit(1))
+
+
+def _work_out(item: ImportedEvaluation, plan: scoring.Grid | None) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    if not item.marks:
+        return {"score": item.score, "calculated_score": item.score, "outcome": None}, []
+    answers = _answers_for(plan, item.marks) if plan else None
+    if answers is not None:
+        result = scoring.score(plan, answers)
+        taken = [
+            {
+                "section": answer.section,
+                "criterion": answer.key,
+                "earned": None if answer.earned is None else float(answer.earned),
+                "possible": float(answer.possible),
+                "applied_weight": float(answer.applied_weight),
+                "applicable": answer.applicable,
+            }
+            for answer in result.answers
+        ]
+        score, calculated = (None if value is None else float(value) for value in (result.score, result.calculated_score))
+        return {"score": score, "calculated_score": calculated, "outcome": result.outcome}, sorted(taken, key=lambda answer: answer["criterion"])
+    # The file's criteria are not those of the grid that we know: every point counts the same.
+    total = sum(mark.possible or 0.0 for mark in item.marks if mark.points is not None)
+    taken = [
+        {
+            "section": mark.section,
+            "criterion": mark.criterion,
+            "earned": mark.points,
+            "possible": (mark.possible or 0.0) if mark.points is not None else 0.0,
+            "applied_weight": (mark.possible or 0.0) / total if mark.points is not None and total else 0.0,
+            "applicable": mark.points is not None,
+        }
+        for mark in item.marks
+    ]
+    score = item.score if item.score is not None else 100 * sum(mark.points for mark in item.marks if mark.points is not None) / total if total else None
+    return {"score": score, "calculated_score": score, "outcome": None}, sorted(taken, key=lambda answer: answer["criterion"])
+
+
+def _answers_for(plan: scoring.Grid, marks: Sequence[Mark]) -> dict[str, Any] | None:
+    """The marks by the keys of the grid, or None when they are not its criteria."""
+    keys = {}
+    for criterion in plan.criteria:
+        for spelling in (criterion.key, criterion.text.fr, criterion.text.en):
+            keys.setdefault(fold(spelling), criterion.key)
+    answers = {keys.get(fold(mark.criterion)): mark.points if mark.points is not None else scoring.NOT_APPLICABLE for mark in marks}
+    return answers if None not in answers and len(answers) == len(plan.criteria) else None
+
+
+def _read_plan(grid: Grid) -> scoring.Grid | None:
+    if not grid.content.get("section"):
+        return None
+    try:
+        return scoring.parse_grid(grid.content)
+    except Refusal:
+        return None
+
+
+def _content_for(title: str, marks: Sequence[Mark]) -> dict[str, Any]:
+    sections: dict[str, list[dict[str, Any]]] = {}
+    for mark in marks:
+        if mark.possible:
+            criterion = {"key": mark.criterion, "text": {"fr": mark.criterion, "en": mark.criterion}, "points": mark.possible, "not_applicable": True}
+            sections.setdefault(mark.section or title, []).append(criterion)
+    return {"title": title, "method": "points_times_weight", "section": [{"name": name, "criterion": criteria} for name, criteria in sections.items()]}
+
+
+def _as_taken(found: Evaluation) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """What the source said, whoever its advisor was merged into since."""
+    answers = sorted(({name: getattr(answer, name) for name in ANSWER_FIELDS} for answer in found.answers), key=lambda answer: answer["criterion"])
+    as_given = {"advisor_id": found.given_advisor_id or found.advisor_id, "team": None if found.given_team == "" else found.team}
+    return {name: getattr(found, name) for name in FIELDS} | as_given, answers
+
+
+def _snapshot(found: Evaluation | None) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    values, answers = _as_taken(found)
+    values |= {"local_day": found.local_day.isoformat(), "evaluated_at": found.evaluated_at.isoformat()}
+    return {**values, "answers": answers, "batch_id": found.batch_id, "state": found.state}
+
+
+def _put_back(session: Session, found: Evaluation, content: Mapping[str, Any]) -> None:
+    for name in (*FIELDS, "batch_id", "state"):
+        setattr(found, name, content.get(name))  # older images know no comment
+    found.given_advisor_id = found.given_team = None
+    found.local_day, found.evaluated_at = date.fromisoformat(content["local_day"]), datetime.fromisoformat(content["evaluated_at"])
+    found.changed_at = now()
+    found.answers.clear()
+    session.flush()
+    found.answers.extend(EvaluationAnswer(**answer) for answer in content["answers"])

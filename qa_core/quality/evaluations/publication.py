@@ -1,0 +1,46 @@
+"""When an evaluation becomes visible: at once, or on the day that its plan puts it off to. Only what its evaluator signed is published (R18)."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from qa_core.access.roles import Viewer
+from qa_core.base import environment
+from qa_core.base.errors import Refusal
+from qa_core.base.i18n import N_
+from qa_core.storage import audit_log
+from qa_core.storage.records import store
+from qa_core.storage.records.base import now
+from qa_core.storage.records.evaluations import Evaluation
+
+
+def publish_or_wait(session: Session, evaluation: Evaluation, actor: str, after_days: int = 0) -> None:
+    """Publish a submitted evaluation, or note the day from which it is to be published."""
+    if after_days > 0:
+        evaluation.publish_on = environment.today() + timedelta(days=after_days)
+    else:
+        publish(session, evaluation, actor)
+
+
+def publish(session: Session, evaluation: Evaluation, actor: str) -> None:
+    """Publish one evaluation. Raises Refusal when nobody signed it."""
+    if evaluation.evaluator is None or evaluation.submitted_at is None:
+        raise Refusal("unsigned", N_("An evaluation is published once its evaluator has submitted it."))
+    evaluation.state, evaluation.published_at = "published", now()
+    audit_log.record(session, actor, "evaluation_published", str(evaluation.id))
+
+
+def publish_due() -> int:
+    """Publish every evaluation whose day has come; returns how many."""
+    due = (Evaluation.state == "submitted", Evaluation.publish_on <= environment.today())
+    with store.reading() as session:
+        if session.scalar(sa.select(Evaluation.id).where(*due).limit(1)) is None:
+            return 0
+    with store.writing() as session:
+        found = list(session.scalars(sa.select(Evaluation).where(*due).order_by(Evaluation.id)))
+        for evaluation in found:
+            publish(session, evaluation, Viewer.SYSTEM.username)
+    return len(found)

@@ -1,0 +1,172 @@
+"""What was drawn and how far it is: the stored draws, who listens to what, and how much each evaluator has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import sqlalchemy as sa
+
+from qa_core.access.roles import Permission, Viewer
+from qa_core.base import environment
+from qa_core.base.errors import Refusal
+from qa_core.compliance import accreditations, gates
+from qa_core.metrics.query.dimension_sql import Names
+from qa_core.quality.sampling import draws
+from qa_core.quality.sampling.fairness import Fairness
+from qa_core.quality.sampling.worklist import OPEN
+from qa_core.storage.records import store
+from qa_core.storage.records.listening import Draw, DrawnContact, ListeningPlan
+from qa_core.storage.records.people import Account
+
+MOST = 500
+"""So many contacts are listed at most, those that still wait first."""
+
+
+@dataclass(frozen=True)
+class StoredDraw:
+    """A draw that was made. `short`: advisor by name → missing."""
+
+    id: int
+    plan: str
+    seed: int
+    frame: int
+    excluded: Mapping[str, int]
+    short: Mapping[str, int]
+    drawn: int
+    shares: tuple[Fairness, ...]
+    drawn_by: str
+    drawn_at: datetime
+
+
+@dataclass(frozen=True)
+class Given:
+    """A contact and who listens to it. `advisor` and `evaluator` by name."""
+
+    drawn_id: int
+    plan: str
+    purpose: str
+    source_system: str
+    contact_id: str
+    advisor: str | None
+    team: str | None
+    local_start: datetime
+    channel: str | None
+    queue: str | None
+    evaluator: str | None
+    due_on: date | None
+    state: str
+    is_overdue: bool
+    replaced_because: str | None
+
+
+@dataclass(frozen=True)
+class Load:
+    """What one evaluator has, all plans together; `may_listen`: whether they are accredited today for every purpose of what waits."""
+
+    evaluator: str
+    waiting: int
+    overdue: int
+    done: int
+    may_listen: bool
+
+
+def find_obstacle(viewer: Viewer) -> Refusal | None:
+    """Why nothing can be drawn at all; None: it can."""
+    viewer.require(Permission.MANAGE_LISTENING)
+    with store.reading() as session:
+        try:
+            gates.require_open(session)
+        except Refusal as refusal:
+            return refusal
+    return None
+
+
+def find_draws(viewer: Viewer, plan: str) -> list[StoredDraw]:
+    """The draws of that plan that the viewer made, or whose contacts are all in their scope, newest first."""
+    viewer.require(Permission.MANAGE_LISTENING)
+    found = []
+    with store.reading() as session:
+        labels = Names.load(session, frozenset({"advisor"}))
+        statement = sa.select(Draw).join(ListeningPlan, ListeningPlan.id == Draw.plan_id).where(ListeningPlan.name == plan, ListeningPlan.purpose != "targeted")
+        for stored in session.scalars(statement.order_by(Draw.id.desc())):
+            if not draws.may_see(session, viewer, stored):
+                continue
+            short = {labels.advisor_label(advisor) or advisor: missing for advisor, missing in stored.short.items()}
+            found.append(
+                StoredDraw(
+                    stored.id,
+                    plan,
+                    stored.seed,
+                    stored.frame,
+                    stored.excluded,
+                    short,
+                    len(draws.originals_of(stored)),
+                    draws.shares_of(stored),
+                    stored.drawn_by,
+                    stored.drawn_at,
+                )
+            )
+    return found
+
+
+def find_given(viewer: Viewer, plan: str | None = None, limit: int = MOST) -> list[Given]:
+    """The drawn contacts in the viewer's scope: what is overdue first, then what waits by day due, then what is done or was replaced, newest first."""
+    viewer.require(Permission.MANAGE_LISTENING)
+    today = environment.today()
+    is_open = DrawnContact.state.in_(OPEN)
+    statement = (
+        sa.select(DrawnContact, ListeningPlan.name, ListeningPlan.purpose)
+        .join(Draw, Draw.id == DrawnContact.draw_id)
+        .join(ListeningPlan, ListeningPlan.id == Draw.plan_id)
+        .where(viewer.scope(DrawnContact.__table__), *([ListeningPlan.name == plan] if plan else []))
+        .order_by(sa.case((is_open, 0), else_=1), sa.case((is_open, DrawnContact.due_on)).asc().nulls_last(), DrawnContact.id.desc())
+        .limit(limit)
+    )
+    with store.reading() as session:
+        labels = Names.load(session, frozenset({"advisor"}))
+        people = dict(session.execute(sa.select(Account.username, Account.display_name)).all())
+        return [
+            Given(
+                row.id,
+                name,
+                purpose,
+                row.source_system,
+                row.contact_id,
+                labels.advisor_label(row.advisor_id),
+                row.team,
+                row.local_start,
+                row.stratum.get("channel"),
+                row.stratum.get("queue"),
+                people.get(row.evaluator, row.evaluator),
+                row.due_on,
+                row.state,
+                row.state in OPEN and row.due_on is not None and row.due_on < today,
+                row.replaced_because,
+            )
+            for row, name, purpose in session.execute(statement)
+        ]
+
+
+def find_load(viewer: Viewer) -> list[Load]:
+    """How much each evaluator has of what is in the viewer's scope, who has most waiting first."""
+    viewer.require(Permission.MANAGE_LISTENING)
+    is_open, today = DrawnContact.state.in_(OPEN), environment.today()
+    counts = [sa.func.sum(sa.case((test, 1), else_=0)) for test in (is_open, sa.and_(is_open, DrawnContact.due_on < today), DrawnContact.state == "done")]
+    statement = (
+        sa.select(DrawnContact.evaluator, ListeningPlan.purpose, *counts)
+        .join(Draw, Draw.id == DrawnContact.draw_id)
+        .join(ListeningPlan, ListeningPlan.id == Draw.plan_id)
+        .where(viewer.scope(DrawnContact.__table__), DrawnContact.evaluator.is_not(None), DrawnContact.state != "replaced")
+        .group_by(DrawnContact.evaluator, ListeningPlan.purpose)
+    )
+    sums: dict[str, tuple[int, int, int, bool]] = {}
+    with store.reading() as session:
+        people = dict(session.execute(sa.select(Account.username, Account.display_name)).all())
+        for evaluator, purpose, waiting, overdue, done in session.execute(statement):
+            before = sums.get(evaluator, (0, 0, 0, True))
+            may = before[3] and (not waiting or accreditations.is_accredited(session, evaluator, purpose))
+            sums[evaluator] = (before[0] + int(waiting), before[1] + int(overdue), before[2] + int(done), may)
+    made = [Load(people.get(name, name), *values) for name, values in sums.items()]
+    return sorted(made, key=lambda load: (-load.waiting, load.evaluator))

@@ -1,0 +1,52 @@
+"""What dimensions, their values, states and reasons of draws are called."""
+
+from __future__ import annotations
+
+from qa_core.base.i18n import N_, _
+from qa_core.compliance import gates
+from qa_core.metrics import formatting
+from qa_core.metrics.query.sampling_frame import REASONS
+from qa_core.quality.sampling import manual_pick, replacement
+
+DIMENSION_TITLES = {"channel": N_("Channel"), "queue": N_("Queue"), "hour": N_("Time of day"), "weekday": N_("Weekday"), "duration": N_("Duration")}
+HOUR_TITLES = {
+    "00-10": N_("before 10 h"),
+    "10-12": N_("10–12 h"),
+    "12-14": N_("12–14 h"),
+    "14-16": N_("14–16 h"),
+    "16-18": N_("16–18 h"),
+    "18-24": N_("from 18 h"),
+}
+DURATION_TITLES = {"000-120": N_("under 2 min"), "120-300": N_("2–5 min"), "300-600": N_("5–10 min"), "600-": N_("10 min and more")}
+STATES = {"waiting": N_("waits"), "started": N_("started"), "done": N_("done"), "replaced": N_("replaced")}
+CAUSES = {"lake_changed": N_("contacts were brought in or changed since"), "frame_changed": N_("the frame is another"), "list_changed": N_("so is the list")}
+
+
+def dimension_title(dimension: str) -> str:
+    """The name of a stratum."""
+    return _(DIMENSION_TITLES[dimension])
+
+
+def value_title(dimension: str, value: str | None) -> str:
+    """One value of a stratum."""
+    if value is None:
+        return _("unknown")
+    if dimension in ("hour", "duration"):
+        titles = HOUR_TITLES if dimension == "hour" else DURATION_TITLES
+        return _(titles[value]) if value in titles else value
+    return formatting.name(dimension, int(value) if dimension == "weekday" else value)
+
+
+def purpose_title(purpose: str) -> str:
+    """What is listened for."""
+    return _("picked by hand") if purpose == "targeted" else _(gates.PURPOSE_TITLES[purpose])
+
+
+def cause_title(cause: str) -> str:
+    """What changed since a draw."""
+    return _(CAUSES.get(cause) or REASONS[cause])
+
+
+def because_title(code: str | None) -> str:
+    """Why a contact was replaced or picked."""
+    return "" if code is None else _(replacement.BECAUSE.get(code) or manual_pick.BECAUSE.get(code) or code)

@@ -1,0 +1,114 @@
+"""A contact picked by hand, because of what happened in it: listened to like any other, under the same exclusions, and never part of a score."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from qa_core.access.roles import Permission, Viewer
+from qa_core.base import environment
+from qa_core.base.errors import AccessDenied, Refusal
+from qa_core.base.i18n import N_, _
+from qa_core.compliance import gates
+from qa_core.metrics.dimensions import add_months
+from qa_core.metrics.query import sampling_frame
+from qa_core.quality import scorecards
+from qa_core.quality.sampling import assignment, draws, frame_inputs, plans
+from qa_core.storage import audit_log
+from qa_core.storage.records import store
+from qa_core.storage.records.listening import Draw, DrawnContact, ListeningPlan
+
+BECAUSE = {
+    "complaint": N_("the customer complained"),
+    "praise": N_("the customer praised it"),
+    "training": N_("it shows something worth learning"),
+    "incident": N_("an incident is looked into"),
+    "other": N_("another reason"),
+}
+USUAL_MAXIMUM = 6
+"""Listened to of one advisor in a month, where no plan of that month says otherwise."""
+
+
+def find_evaluators(viewer: Viewer) -> list[tuple[str, str]]:
+    """Who could listen to a picked contact: evaluators accredited today, as name and display name."""
+    viewer.require(Permission.MANAGE_LISTENING)
+    from qa_core.compliance import accreditations
+
+    people = plans.find_choices(viewer)["evaluators"]
+    with store.reading() as session:
+        return [entry for entry in people if accreditations.is_accredited(session, entry[0], plans.TARGETED)]
+
+
+def pick(viewer: Viewer, source_system: str, contact_id: str, because: str, evaluator: str, grid: str | None = None) -> int:
+    """Give that contact to an evaluator, in the month's plan of picked contacts (made with the first). `grid`: default the first published one by title.
+
+    Raises Refusal `not_listenable`, saying which reason keeps it out; `unknown_reason`, `no_grid`, `no_evaluator`, a closed gate; AccessDenied.
+    """
+    viewer.require(Permission.MANAGE_LISTENING)
+    if because not in BECAUSE:
+        raise Refusal("unknown_reason", N_("{value} is no reason to pick a contact. Known: {known}."), value=because, known=", ".join(BECAUSE))
+    published = {version.key: version for version in scorecards.find_published(Viewer.SYSTEM)}
+    key = grid or next(iter(published), None)
+    if key not in published:
+        raise Refusal("no_grid", N_("There is no published grid to fill in; publish one under Grids first."))
+    with store.writing() as session:
+        gates.require_open(session, plans.TARGETED)
+        month = _find_month(viewer, source_system, contact_id)
+        plan = _find_plan(session, viewer, month, key)
+        asked = frame_inputs.gather(session, plan).asked
+        outside, row = sampling_frame.judge(viewer, asked, (source_system, contact_id)) or _deny()
+        if outside is not None:
+            message = N_("This contact cannot be listened to: {reason}.")
+            raise Refusal("not_listenable", message, reason=_(sampling_frame.REASONS[outside]), outside=outside)
+        listeners = assignment.find_listeners(session, _only(plan, evaluator))
+        if listeners[evaluator] == row["advisor_id"]:
+            raise Refusal("own_call", N_("Nobody listens to their own calls; choose another evaluator."))
+        stratum = {**draws.stratum_of(row), "because": because}
+        one = draws.Picked(row["source_system"], row["contact_id"], row["advisor_id"], row["team"], row["local_start"], stratum, evaluator)
+        stored = session.scalars(sa.select(Draw).where(Draw.plan_id == plan.id).limit(1)).one()
+        position = 1 + (session.scalar(sa.select(sa.func.max(DrawnContact.position)).where(DrawnContact.draw_id == stored.id)) or 0)
+        made = draws.drawn_row(stored.id, position, one, environment.today() + timedelta(days=7))
+        session.add(made)
+        audit_log.record(session, viewer.username, "contact_picked", f"{source_system}/{contact_id}", reason=because)
+        session.flush()
+        return made.id
+
+
+def _deny() -> tuple[str | None, dict]:
+    raise AccessDenied()
+
+
+def _find_month(viewer: Viewer, source_system: str, contact_id: str) -> date:
+    start = sampling_frame.find_start(viewer, (source_system, contact_id))
+    return start.date().replace(day=1) if start is not None else _deny()
+
+
+def _only(plan: ListeningPlan, evaluator: str) -> ListeningPlan:
+    return ListeningPlan(name=plan.name, purpose=plan.purpose, evaluators=[evaluator])
+
+
+def _find_plan(session: Session, viewer: Viewer, month: date, grid: str) -> ListeningPlan:
+    last = add_months(month, 1) - timedelta(days=1)
+    name = f"{plans.TARGETED}-{month:%Y-%m}-{grid}"
+    found = session.scalar(sa.select(ListeningPlan).where(ListeningPlan.name == name))
+    if found is not None:
+        return found
+    overlaps = sa.and_(ListeningPlan.starts_on <= last, ListeningPlan.ends_on >= month)
+    made = ListeningPlan(
+        name=name,
+        purpose=plans.TARGETED,
+        starts_on=month,
+        ends_on=last,
+        grid_key=grid,
+        per_advisor=0,
+        maximum_per_advisor=session.scalar(sa.select(sa.func.max(ListeningPlan.maximum_per_advisor)).where(overlaps)) or USUAL_MAXIMUM,
+        created_by=viewer.username,
+    )
+    session.add(made)
+    session.flush()
+    empty = {"lake_version": "", "frame": 0, "frame_digest": "", "excluded": {}, "short": {}, "frame_shares": {}}
+    session.add(Draw(plan_id=made.id, seed=0, drawn_by=viewer.username, **empty))
+    session.flush()
+    return made

@@ -1,0 +1,132 @@
+"""Reads a plan as written (CONTRACT section 7): every fault named by its field, with what is expected there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+from qa_core.base.errors import Refusal
+from qa_core.base.i18n import N_, _
+from qa_core.compliance.gates import PURPOSES
+from qa_core.metrics.query.sampling_frame import DIMENSIONS, FILTERS
+
+LONGEST_NAME = 80
+MOST = 1000
+YEARS = range(2000, 2100)
+"""Of the days of a plan; any other is a slip of the pen."""
+LIMITS = ("minimum_seconds", "maximum_seconds")
+
+
+@dataclass(frozen=True)
+class PlanContent:
+    """A plan as declared. `filters`: team, queue, channel, reason → values; minimum_seconds, maximum_seconds."""
+
+    name: str
+    purpose: str
+    starts_on: date
+    ends_on: date
+    grid: str
+    per_advisor: int
+    maximum_per_advisor: int
+    strata: tuple[str, ...] = ()
+    filters: Mapping[str, Any] = field(default_factory=dict)
+    evaluators: tuple[str, ...] = ()
+    most_per_evaluator: int | None = None
+    due: date | None = None
+    publish_after_days: int = 0
+    dispute_days: int = 14
+
+
+def refuse(name: str, expected: str) -> Refusal:
+    """That field does not hold what it should; `expected` is said in the language spoken."""
+    return Refusal("bad_plan", N_("The plan's field {field}: {expected}"), field=name, expected=expected)
+
+
+def parse_plan(content: Mapping[str, Any]) -> PlanContent:
+    """Check a plan field by field. Raises Refusal `bad_plan`, naming the field and what is expected of it."""
+    known = (*NEEDED, *READERS)
+    if unknown := [name for name in content if name not in known]:
+        raise refuse(str(unknown[0]), _("there is no such field; known: {known}.", known=", ".join(known)))
+    if missing := [name for name in NEEDED if name not in content]:
+        raise refuse(missing[0], _("it is missing. A plan needs {fields}.", fields=", ".join(NEEDED)))
+    read = {name: (NEEDED | READERS)[name](name, value) for name, value in content.items()}
+    if read["from"] > read["to"]:
+        raise refuse("to", _("a day not before {day}, where the plan starts.", day=read["from"].isoformat()))
+    if read["maximum_per_advisor"] < read["per_advisor"]:
+        raise refuse("maximum_per_advisor", _("at least per_advisor, which is {n}.", n=read["per_advisor"]))
+    if "due" in read and read["due"] < read["from"]:
+        raise refuse("due", _("a day not before {day}, where the plan starts.", day=read["from"].isoformat()))
+    shortest, longest = (read.get(name) for name in LIMITS)
+    if shortest is not None and longest is not None and shortest > longest:
+        raise refuse("maximum_seconds", _("at least minimum_seconds, which is {n}.", n=shortest))
+    filters = {name: list(read.pop(name)) for name in FILTERS if name in read} | {name: read.pop(name) for name in LIMITS if name in read}
+    return PlanContent(starts_on=read.pop("from"), ends_on=read.pop("to"), filters={name: value for name, value in filters.items() if value != []}, **read)
+
+
+def _text(name: str, value: Any) -> str:
+    if not isinstance(value, str) or not value.strip() or len(value.strip()) > LONGEST_NAME or not value.strip().isprintable():
+        raise refuse(name, _("a text of up to {n} characters.", n=LONGEST_NAME))
+    return value.strip()
+
+
+def _purpose(name: str, value: Any) -> str:
+    if value not in PURPOSES:
+        raise refuse(name, _("one of {known}.", known=", ".join(PURPOSES)))
+    return value
+
+
+def _day(name: str, value: Any) -> date:
+    # TOML and forms give days; scripts may write them as text.
+    if isinstance(value, str):
+        try:
+            value = date.fromisoformat(value)
+        except ValueError:
+            value = None
+    if not isinstance(value, date) or isinstance(value, datetime) or value.year not in YEARS:
+        raise refuse(name, _("a day, such as 2026-11-01."))
+    return value
+
+
+def _number(low: int, high: int) -> Callable[[str, Any], int]:
+    def read(name: str, value: Any) -> int:
+        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+            raise refuse(name, _("a whole number from {low} to {high}.", low=low, high=high))
+        return value
+
+    return read
+
+
+def _texts(name: str, value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list | tuple) or not all(isinstance(text, str) and text.strip() for text in value):
+        raise refuse(name, _('a list of texts, such as ["…", "…"].'))
+    return tuple(dict.fromkeys(text.strip() for text in value))
+
+
+def _strata(name: str, value: Any) -> tuple[str, ...]:
+    strata = _texts(name, value)
+    if unknown := [stratum for stratum in strata if stratum not in DIMENSIONS]:
+        raise refuse(name, _("{value} is none; known: {known}.", value=unknown[0], known=", ".join(DIMENSIONS)))
+    return strata
+
+
+NEEDED: dict[str, Callable[[str, Any], Any]] = {
+    "name": _text,
+    "purpose": _purpose,
+    "from": _day,
+    "to": _day,
+    "grid": _text,
+    "per_advisor": _number(1, MOST),
+    "maximum_per_advisor": _number(1, MOST),
+    "evaluators": _texts,
+}
+READERS: dict[str, Callable[[str, Any], Any]] = {
+    "strata": _strata,
+    "due": _day,
+    **dict.fromkeys(FILTERS, _texts),
+    **dict.fromkeys(LIMITS, _number(0, 86_400)),
+    "most_per_evaluator": _number(1, 100 * MOST),
+    "publish_after_days": _number(0, 365),
+    "dispute_days": _number(0, 365),
+}

@@ -1,0 +1,228 @@
+"""Listening plans: who listens to how much, of whom and why; the only thing that contacts are drawn for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from qa_core.access import accounts
+from qa_core.access.roles import GRANTS, Permission, Role, Viewer
+from qa_core.base import environment
+from qa_core.base.errors import AccessDenied, Refusal
+from qa_core.base.i18n import N_, _
+from qa_core.compliance import gates
+from qa_core.quality import scorecards
+from qa_core.quality.sampling.plan_file import PlanContent, parse_plan, refuse
+from qa_core.quality.scorecards import publication
+from qa_core.storage import audit_log
+from qa_core.storage.records import store
+from qa_core.storage.records.base import now
+from qa_core.storage.records.evaluations import Grid
+from qa_core.storage.records.listening import Draw, DrawnContact, ListeningPlan
+from qa_core.storage.records.people import Account
+
+TARGETED = "targeted"
+
+
+@dataclass(frozen=True)
+class PlanState:
+    """A plan and how far it is, as far as the viewer's scope goes. `short`: missing in the newest draw; `draws`: how many were made."""
+
+    id: int
+    name: str
+    purpose: str
+    starts_on: date
+    ends_on: date
+    grid_key: str
+    per_advisor: int
+    maximum_per_advisor: int
+    strata: tuple[str, ...]
+    filters: Mapping[str, Any]
+    evaluators: tuple[str, ...]
+    most_per_evaluator: int | None
+    due_on: date | None
+    is_closed: bool
+    draws: int
+    drawn: int
+    done: int
+    overdue: int
+    short: int
+
+    def as_json(self) -> dict[str, Any]:
+        """The plan in the words of its file, with its progress."""
+        return {
+            "name": self.name,
+            "purpose": self.purpose,
+            "from": self.starts_on.isoformat(),
+            "to": self.ends_on.isoformat(),
+            "grid": self.grid_key,
+            "per_advisor": self.per_advisor,
+            "maximum_per_advisor": self.maximum_per_advisor,
+            "strata": list(self.strata),
+            **self.filters,
+            "evaluators": list(self.evaluators),
+            "most_per_evaluator": self.most_per_evaluator,
+            "due": self.due_on.isoformat() if self.due_on else None,
+            "closed": self.is_closed,
+            "draws": self.draws,
+            "drawn": self.drawn,
+            "done": self.done,
+            "overdue": self.overdue,
+            "short": self.short,
+        }
+
+
+def add_plan(viewer: Viewer, content: Mapping[str, Any]) -> int:
+    """Add a plan from the content of its file. Publishes the starter grid that it names where no grid of that key is published yet.
+
+    Raises Refusal `bad_plan` (naming the field and what is expected), `plan_exists`.
+    """
+    viewer.require(Permission.MANAGE_LISTENING)
+    plan = parse_plan(content)
+    plan = replace(plan, evaluators=tuple(dict.fromkeys(map(accounts.fold, plan.evaluators))))
+    _check(viewer, plan)
+    grid = _publish_grid(viewer, plan.grid)
+    with store.writing() as session:
+        if session.scalar(sa.select(ListeningPlan.id).where(ListeningPlan.name == plan.name)) is not None:
+            message = N_("There is a plan {name} already. Give this one another name, or draw again from the one there is: a draw adds what is missing.")
+            raise Refusal("plan_exists", message, name=plan.name)
+        made = ListeningPlan(
+            name=plan.name,
+            purpose=plan.purpose,
+            starts_on=plan.starts_on,
+            ends_on=plan.ends_on,
+            grid_key=grid,
+            per_advisor=plan.per_advisor,
+            maximum_per_advisor=plan.maximum_per_advisor,
+            strata=list(plan.strata),
+            filters=dict(plan.filters),
+            evaluators=list(plan.evaluators),
+            most_per_evaluator=plan.most_per_evaluator,
+            due_on=plan.due,
+            publish_after_days=plan.publish_after_days,
+            dispute_days=plan.dispute_days,
+            created_by=viewer.username,
+        )
+        session.add(made)
+        session.flush()
+        audit_log.record(session, viewer.username, "plan_added", plan.name, reason=plan.purpose)
+        return made.id
+
+
+def close(viewer: Viewer, name: str) -> None:
+    """Draw no more for that plan; what was drawn stays with its evaluators."""
+    viewer.require(Permission.MANAGE_LISTENING)
+    with store.writing() as session:
+        plan = get_row(session, name)
+        if plan.closed_at is None:
+            plan.closed_at, plan.closed_by = now(), viewer.username
+            audit_log.record(session, viewer.username, "plan_closed", name)
+
+
+def find_plans(viewer: Viewer) -> list[PlanState]:
+    """Every plan, open ones first, the newest period first, with its progress within the viewer's scope."""
+    viewer.require(Permission.MANAGE_LISTENING)
+    today = environment.today()
+    overdue = sa.and_(DrawnContact.state.in_(("waiting", "started")), DrawnContact.due_on < today)
+    counts = (
+        sa.select(
+            Draw.plan_id,
+            sa.func.count(),
+            sa.func.sum(sa.case((DrawnContact.state == "done", 1), else_=0)),
+            sa.func.sum(sa.case((overdue, 1), else_=0)),
+        )
+        .join(DrawnContact, DrawnContact.draw_id == Draw.id)
+        .where(viewer.scope(DrawnContact.__table__), DrawnContact.state != "replaced")
+        .group_by(Draw.plan_id)
+    )
+    with store.reading() as session:
+        progress = {row[0]: tuple(int(value or 0) for value in row[1:]) for row in session.execute(counts)}
+        draws: dict[int, list[Draw]] = {}
+        for draw in session.scalars(sa.select(Draw).order_by(Draw.id)):
+            draws.setdefault(draw.plan_id, []).append(draw)
+        plans = list(session.scalars(sa.select(ListeningPlan)))
+    made = [_state(plan, draws.get(plan.id, []), progress.get(plan.id, (0, 0, 0))) for plan in plans]
+    return sorted(made, key=lambda plan: (plan.is_closed, -plan.ends_on.toordinal(), plan.name))
+
+
+def find_choices(viewer: Viewer) -> dict[str, list[tuple[str, str]]]:
+    """What a form may offer: `evaluators` and `grids`, each as key and title; evaluators who may not listen today are offered too."""
+    viewer.require(Permission.MANAGE_LISTENING)
+    with store.reading() as session:
+        accounts = session.execute(sa.select(Account.username, Account.display_name, Account.role).where(Account.active).order_by(Account.display_name)).all()
+        published = dict(session.execute(sa.select(Grid.key, Grid.title).where(Grid.published_at.is_not(None)).order_by(Grid.version)).all())
+    starters = {key: publication.read_starter(key)["title"] for key in publication.find_starters()}
+    return {"evaluators": [(row.username, row.display_name) for row in accounts if _fills(row.role)], "grids": sorted((starters | published).items())}
+
+
+def get_row(session: Session, name: str) -> ListeningPlan:
+    """The plan of that name. Raises AccessDenied."""
+    plan = session.scalar(sa.select(ListeningPlan).where(ListeningPlan.name == name))
+    if plan is None:
+        raise AccessDenied(N_("There is no listening plan {name}; plan list shows them."), name=name)
+    return plan
+
+
+def _state(plan: ListeningPlan, draws: Sequence[Draw], progress: tuple[int, ...]) -> PlanState:
+    return PlanState(
+        plan.id,
+        plan.name,
+        plan.purpose,
+        plan.starts_on,
+        plan.ends_on,
+        plan.grid_key,
+        plan.per_advisor,
+        plan.maximum_per_advisor,
+        tuple(plan.strata),
+        plan.filters,
+        tuple(plan.evaluators),
+        plan.most_per_evaluator,
+        plan.due_on,
+        plan.closed_at is not None,
+        len(draws),
+        *progress,
+        sum(draws[-1].short.values()) if draws else 0,
+    )
+
+
+def _check(viewer: Viewer, plan: PlanContent) -> None:
+    with store.reading() as session:
+        accounts = dict(session.execute(sa.select(Account.username, Account.role).where(Account.active)).all())
+        entered = gates.value_of(session, "purposes")
+    if entered is not None and plan.purpose not in entered.split(","):
+        raise refuse("purpose", _("one of those entered for this centre: {known}. The data protection officer enters them.", known=entered.replace(",", ", ")))
+    if not plan.evaluators:
+        raise refuse("evaluators", _("at least one account."))
+    for name in plan.evaluators:
+        if name not in accounts:
+            raise refuse("evaluators", _("{value} has no account here; an administrator adds people.", value=name))
+        if not _fills(accounts[name]):
+            raise refuse("evaluators", _("{value} has a role that fills in no grids; an evaluator is needed.", value=name))
+    outside = [] if viewer.is_system else [team for team in plan.filters.get("team", ()) if team not in viewer.teams]
+    if outside:
+        raise refuse("team", _("{value} is not among your teams.", value=outside[0]))
+
+
+def _fills(role: str) -> bool:
+    return role in set(Role) and role != Role.ADVISOR and Permission.FILL_GRIDS in GRANTS[Role(role)]
+
+
+def _publish_grid(viewer: Viewer, key: str) -> str:
+    """The key of the published grid that is meant; a starter grid is published first. One that came with imported scores alone asks nothing."""
+    with store.reading() as session:
+        found = scorecards.newest_published(session, key)
+        known = set(session.scalars(sa.select(Grid.key).where(Grid.published_at.is_not(None))))
+    if found is not None and found.content.get("section"):
+        return found.key
+    spelled = key.replace("_", "-")
+    if found is not None or publication.read_starter(spelled) is None:
+        raise refuse(
+            "grid", _("{value} is no published grid to fill in; known: {known}.", value=key, known=", ".join(sorted({*known, *publication.find_starters()})))
+        )
+    scorecards.publish_starter(viewer, spelled)
+    return spelled

@@ -1,0 +1,80 @@
+"""What an evaluator is to listen to: the contacts drawn for them, what is overdue first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import sqlalchemy as sa
+
+from qa_core.access.roles import Permission, Viewer
+from qa_core.base import environment
+from qa_core.compliance import accreditations
+from qa_core.metrics.query.evaluator_contact import find_withdrawn
+from qa_core.storage.records import store
+from qa_core.storage.records.evaluations import Evaluation
+from qa_core.storage.records.listening import Draw, DrawnContact, ListeningPlan
+
+OPEN = ("waiting", "started")
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """One contact that waits for its evaluator. `state` is waiting or started; `evaluation_id` is the draft, once there is one."""
+
+    drawn_id: int
+    source_system: str
+    contact_id: str
+    local_start: datetime
+    channel: str | None
+    queue: str | None
+    due_on: date | None
+    state: str
+    plan: str
+    purpose: str
+    grid_key: str
+    evaluation_id: int | None
+    is_overdue: bool
+
+
+def find_worklist(viewer: Viewer) -> list[Assignment]:
+    """What still waits for the viewer: overdue first, then by day due, then as drawn. Empty for purposes that they are not accredited for today;
+    without the contacts that nobody may listen to any more."""
+    viewer.require(Permission.FILL_GRIDS)
+    today = environment.today()
+    drafts = sa.select(Evaluation.drawn_id, sa.func.max(Evaluation.id).label("evaluation_id")).where(
+        Evaluation.evaluator == viewer.username, Evaluation.kind.in_(("scored", "targeted")), Evaluation.drawn_id.is_not(None)
+    )
+    drafts = drafts.group_by(Evaluation.drawn_id).subquery()
+    statement = (
+        sa.select(DrawnContact, ListeningPlan, drafts.c.evaluation_id)
+        .join(Draw, Draw.id == DrawnContact.draw_id)
+        .join(ListeningPlan, ListeningPlan.id == Draw.plan_id)
+        .outerjoin(drafts, drafts.c.drawn_id == DrawnContact.id)
+        .where(DrawnContact.evaluator == viewer.username, DrawnContact.state.in_(OPEN))
+    )
+    with store.reading() as session:
+        rows = session.execute(statement).all()
+        listened = {plan.purpose for _drawn, plan, _evaluation in rows}
+        allowed = {purpose for purpose in listened if accreditations.is_accredited(session, viewer.username, purpose)}
+    withdrawn = find_withdrawn(viewer, {(drawn.source_system, drawn.contact_id): drawn.local_start.date() for drawn, _plan, _evaluation in rows})
+    made = [
+        Assignment(
+            drawn.id,
+            drawn.source_system,
+            drawn.contact_id,
+            drawn.local_start,
+            drawn.stratum.get("channel"),
+            drawn.stratum.get("queue"),
+            drawn.due_on,
+            drawn.state,
+            plan.name,
+            plan.purpose,
+            plan.grid_key,
+            evaluation_id,
+            drawn.due_on is not None and drawn.due_on < today,
+        )
+        for drawn, plan, evaluation_id in rows
+        if plan.purpose in allowed and (drawn.source_system, drawn.contact_id) not in withdrawn
+    ]
+    return sorted(made, key=lambda item: (item.due_on is None, item.due_on or date.max, item.drawn_id))

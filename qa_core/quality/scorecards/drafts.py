@@ -1,0 +1,97 @@
+"""Grids while they are written: saved as they are, complete or not, until they are published or dropped."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from qa_core.access.roles import Permission, Viewer
+from qa_core.base.errors import AccessDenied, Misuse, Refusal
+from qa_core.base.i18n import N_
+from qa_core.storage import audit_log
+from qa_core.storage.records import store
+from qa_core.storage.records.evaluations import Grid
+
+KEY = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+LONGEST_KEY = 60
+LARGEST = 400_000
+"""Characters of a grid; the largest in use have a few tens of thousands."""
+FIRST_NUMBER = -1
+"""Drafts are numbered downwards from here, so that none is in the way of a version."""
+
+
+def create_draft(viewer: Viewer, key: str, content: Mapping[str, Any] | None = None, *, from_version: int | None = None) -> int:
+    """A new draft of the grid `key`, from content, or from the published version or draft of that id; neither: an empty one. Returns its id."""
+    viewer.require(Permission.EDIT_GRIDS)
+    with store.writing() as session:
+        return create(session, viewer, key, content, from_version)
+
+
+def create(session: Session, viewer: Viewer, key: str, content: Mapping[str, Any] | None, from_version: int | None = None) -> int:
+    """The same within a transaction; who may is asked by the caller."""
+    if from_version is not None:
+        source = session.get(Grid, from_version)
+        if source is None:
+            raise AccessDenied()
+        content = source.content
+    is_known = session.scalar(sa.select(Grid.id).where(Grid.key == key).limit(1)) is not None
+    if not is_known and (len(key) > LONGEST_KEY or not KEY.fullmatch(key)):
+        message = N_("{key} cannot name a grid: use small letters, digits and single dashes, {most} at most, such as customer-service.")
+        raise Misuse("bad_grid_key", message, key=key or "–", most=LONGEST_KEY)
+    lowest = session.scalar(sa.select(sa.func.min(Grid.version)).where(Grid.key == key))
+    kept = _as_kept(content or {})
+    made = Grid(key=key, version=min(lowest or 0, FIRST_NUMBER + 1) - 1, title=_title_of(kept, key), content=kept, created_by=viewer.username)
+    session.add(made)
+    session.flush()
+    audit_log.record(session, viewer.username, "grid_draft_saved", key)
+    return made.id
+
+
+def save_draft(viewer: Viewer, grid_id: int, edition: int, content: Mapping[str, Any]) -> int:
+    """Save a draft as it is, faults and all. Returns its new edition; raises Refusal (`changed_meanwhile`) when somebody saved it since."""
+    viewer.require(Permission.EDIT_GRIDS)
+    kept = _as_kept(content)
+    with store.writing() as session:
+        draft = get_draft(session, grid_id, edition)
+        draft.content, draft.title, draft.edition = kept, _title_of(kept, draft.key), draft.edition + 1
+        audit_log.record(session, viewer.username, "grid_draft_saved", draft.key)
+        return draft.edition
+
+
+def delete_draft(viewer: Viewer, grid_id: int) -> None:
+    """Drop a draft. Raises AccessDenied for a published version, which stays for ever."""
+    viewer.require(Permission.EDIT_GRIDS)
+    with store.writing() as session:
+        draft = get_draft(session, grid_id)
+        session.delete(draft)
+        audit_log.record(session, viewer.username, "grid_draft_deleted", draft.key)
+
+
+def get_draft(session: Session, grid_id: int, edition: int | None = None) -> Grid:
+    """The draft to be changed, at that edition. Whatever changes a grid gets it here, where what is published is never handed out."""
+    found = session.get(Grid, grid_id)
+    if found is None or found.published_at is not None:
+        raise AccessDenied(N_("There is no such draft. A published version is never changed: start a new draft from it."))
+    if edition is not None and found.edition != edition:
+        raise Refusal("changed_meanwhile", N_("Somebody saved this draft meanwhile. Open it again, and make your changes there."))
+    return found
+
+
+def _as_kept(content: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        text = json.dumps(content, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise Refusal("bad_grid", N_("A grid holds texts, numbers, true and false, and nothing else.")) from error
+    if len(text) > LARGEST:
+        raise Refusal("grid_too_large", N_("This grid has more than {most} characters. Shorten its texts."), most=LARGEST)
+    return json.loads(text)
+
+
+def _title_of(content: Mapping[str, Any], key: str) -> str:
+    title = content.get("title")
+    return title.strip() if isinstance(title, str) and title.strip() else key

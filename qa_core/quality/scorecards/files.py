@@ -1,0 +1,237 @@
+"""Grids as files: TOML, the form of the starter grids, and spreadsheets, the form in which most centres already have theirs."""
+
+from __future__ import annotations
+
+import csv
+import io
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Any
+
+import tomli_w
+
+from qa_core.access.roles import Permission, Viewer
+from qa_core.base.errors import Refusal
+from qa_core.base.i18n import N_, _, say
+from qa_core.files import uploads, workbooks
+from qa_core.files.archives import open_content
+from qa_core.metrics import downloads
+from qa_core.metrics.spreadsheets import Sheet, make_file
+from qa_core.quality.scorecards import drafts, table, versions
+from qa_core.quality.scorecards.faults import Fault, find_faults
+
+FORMS = ("toml", "xlsx", "csv")
+"""What a grid is handed out as."""
+READ = ("toml", "xlsx", "xlsm", "xlsb", "xls", "ods", "csv", "txt", "tsv")
+LARGEST_BYTES = 2 << 20
+MOST_ROWS = 1_000
+HEADER_WITHIN = 40
+DELIMITERS = ";,\t|"
+FAULTS_SHOWN = 20
+
+
+class FaultyFile(Refusal):
+    """A file that was read, and what is wrong in it, all of it: each fault with its row and column, or its place in a TOML file."""
+
+    def __init__(self, name: str, faults: Sequence[Refusal]) -> None:
+        self.faults = tuple(faults)
+        told = " ".join(f"{number}) {say(fault)}" for number, fault in enumerate(self.faults[:FAULTS_SHOWN], start=1))
+        super().__init__("bad_grid_file", N_("{name} cannot become a grid yet. {faults}"), name=name, faults=told)
+
+
+def import_file(viewer: Viewer, name: str, content: bytes, key: str | None = None) -> int:
+    """Read a grid from a file and keep it as a draft. `key`: of the grid it belongs to, else made of its title. Returns the id of the draft."""
+    viewer.require(Permission.EDIT_GRIDS)
+    read = read_file(name, content)
+    return drafts.create_draft(viewer, key or table.make_key(read["title"]).replace("_", "-") or table.make_key(PurePath(name).stem).replace("_", "-"), read)
+
+
+def read_file(name: str, content: bytes) -> dict[str, Any]:
+    """The grid in a TOML file, a workbook or a CSV file, checked. Raises Refusal; `FaultyFile` names every fault."""
+    if len(content) > LARGEST_BYTES:
+        raise Refusal("grid_file_too_large", N_("{name} is larger than {most} MB. A grid is a small file: send it alone."), name=name, most=LARGEST_BYTES >> 20)
+    form = PurePath(name).suffix.lower().removeprefix(".")
+    if form == "toml":
+        return _read_toml(name, content)
+    if form not in READ:
+        raise Refusal("wrong_file_type", N_("{name} is no grid: send a TOML file, a workbook (XLSX, ODS) or a CSV file."), name=name)
+    sheets = _read_csv(content) if form in ("csv", "txt", "tsv") else _read_workbook(name, content)
+    return _read_sheets(name, sheets)
+
+
+def build_file(viewer: Viewer, grid_id: int, form: str = "toml") -> downloads.Download:
+    """That draft or version as a file: read again, it is the same grid."""
+    held = versions.get(viewer, grid_id)
+    name = "-".join(["grid", held.key, *([str(held.version)] if held.version else [_("draft")])])
+    return build(held.content, name, form)
+
+
+def build(content: Mapping[str, Any], name: str, form: str) -> downloads.Download:
+    """A grid as a file of that form; a spreadsheet has its titles and words in the language spoken."""
+    if form == "toml":
+        return downloads.Download(f"{name}.toml", "application/toml", tomli_w.dumps(_tidy(content)).encode())
+    header, sections = table.to_header(content), table.to_sections(content)
+    criteria = [table.to_criteria(section) for section in content.get("section", [])]
+    rows = [
+        [table.say_cell(column, {**section, **criterion}[column]) for column in table.COLUMNS]
+        for section, inside in zip(sections, criteria, strict=True)
+        for criterion in inside
+    ]
+    about = [[_(title), header[line]] for line, title in table.HEADER.items()]
+    return make_file(Sheet(name, [_(title) for title in table.COLUMNS.values()], rows, about), form)
+
+
+downloads.declare("grid", Permission.SEE_GRIDS, build_file)
+
+
+def _tidy(content: Mapping[str, Any]) -> dict[str, Any]:
+    """The grid in the order of the starter grids; fields that nobody knows stay at their end."""
+    order = ("title", "text", "method", "pass_mark", "bonus_cap", "name", "weight", "key", "help", "points", "levels", "not_applicable", "critical", "fails")
+    later = ("bonus", "section", "criterion")
+
+    def tidy(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            known = [*(name for name in order if name in value), *(name for name in value if name not in (*order, *later))]
+            return {name: tidy(value[name]) for name in (*known, *(name for name in later if name in value)) if value[name] is not None}
+        return [tidy(entry) for entry in value] if isinstance(value, list) else value
+
+    return tidy(content)
+
+
+def _read_toml(name: str, content: bytes) -> dict[str, Any]:
+    try:
+        read = tomllib.loads(content.decode("utf-8-sig"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Refusal("bad_toml", N_("{name} is no TOML file that can be read: {detail}"), name=name, detail=str(error)) from error
+    if faults := find_faults(read):
+        raise FaultyFile(name, [fault.refusal for fault in faults])
+    return read
+
+
+@dataclass(frozen=True)
+class _Cells:
+    """The cells of one sheet; `first_row`: the number of its first row as a person sees it."""
+
+    rows: Sequence[Sequence[str]]
+    first_row: int = 1
+
+    def find_header(self) -> int | None:
+        """Where the titles of the columns stand: the row among the first that knows most of them, and what a criterion is called."""
+        known = [{table.find_name(cell) for cell in row} & {*table.COLUMNS, "text", "help"} for row in self.rows[:HEADER_WITHIN]]
+        fitting = [len(names) if names & {"text", "fr", "en"} and len(names) > 1 else 0 for names in known]
+        return fitting.index(max(fitting)) if any(fitting) else None
+
+
+def _read_csv(content: bytes) -> list[_Cells]:
+    for encoding in ("utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig", "cp1252"):
+        try:
+            text = content.decode(encoding)
+            break
+        except UnicodeDecodeError:
+            continue
+    else:
+        text = content.decode("latin-1")
+    read = []
+    for delimiter in DELIMITERS:
+        try:
+            rows = list(csv.reader(io.StringIO(text.replace("\x00", ""), newline=""), delimiter=delimiter))
+        except csv.Error:
+            continue
+        read.append(_Cells([[_unescape(cell) for cell in row] for row in rows]))
+    return [max(read, key=_known_columns)] if read else []
+
+
+def _known_columns(cells: _Cells) -> int:
+    place = cells.find_header()
+    return 0 if place is None else sum(table.find_name(cell) is not None for cell in cells.rows[place])
+
+
+def _unescape(cell: str) -> str:
+    """What our own CSV files keep a spreadsheet from taking for a formula, as it was."""
+    return cell[1:] if cell.startswith("'") and cell[1:].startswith(downloads.FORMULA_STARTS) else cell
+
+
+def _read_workbook(name: str, content: bytes) -> list[_Cells]:
+    with uploads.on_disk(name, content) as path:
+        opened = open_content(path)
+        read = []
+        for sheet in workbooks.find_sheets(opened):
+            if sheet["rows"]:
+                above, cells = workbooks.read_sheet(opened, sheet["name"])
+                read.append(_Cells(list(csv.reader(io.StringIO(cells.decode(), newline=""))), above + 1))
+        return read
+
+
+def _read_sheets(name: str, sheets: Sequence[_Cells]) -> dict[str, Any]:
+    chosen = max(sheets, key=_known_columns, default=None)
+    place = chosen.find_header() if chosen else None
+    if chosen is None or place is None:
+        message = N_("{name} has no row of titles such as {example}. Name the columns so, in French or English, and send it again.")
+        raise Refusal("no_grid_table", message, name=name, example=" · ".join(_(table.COLUMNS[one]) for one in ("section", "fr", "points")))
+    if len(chosen.rows) > MOST_ROWS:
+        raise Refusal("grid_too_large", N_("{name} has more than {most} rows. A grid has one row to each criterion."), name=name, most=MOST_ROWS)
+    titles = [table.find_name(cell) for cell in chosen.rows[place]]
+    if "points" not in titles:
+        message = N_("{name} has no column {column}. Columns found: {found}.")
+        found = ", ".join(cell.strip() for cell in chosen.rows[place] if cell.strip())
+        title = table.COLUMNS["points"]
+        raise Refusal("no_grid_table", message, name=name, column=_(title), found=found)
+    said = [row for sheet in sheets for row in (sheet.rows[:place] if sheet is chosen else sheet.rows)]
+    header = {line: row[1] for row in said if len(row) > 1 and (line := table.find_name(row[0])) in table.HEADER}
+    if not header.get("title") and not header.get("title_en") and not header.get("title_fr"):
+        header["title"] = PurePath(name).stem.replace("_", " ").replace("-", " ").strip().capitalize()
+    lines = [
+        (number, {title: cell for title, cell in zip(titles, row, strict=False) if title})
+        for number, row in enumerate(chosen.rows[place + 1 :], start=chosen.first_row + place + 1)
+    ]
+    sections, numbers = _part(lines, header["title"] if header.get("title") else name)
+    content = table.to_content(header, sections)
+    if faults := find_faults(content):
+        columns = {title: cell.strip() for title, cell in zip(titles, chosen.rows[place], strict=True) if title}
+        raise FaultyFile(name, [_name_cell(fault, sections, numbers, columns) for fault in faults])
+    return content
+
+
+def _part(lines: Sequence[tuple[int, dict[str, str]]], usual: str) -> tuple[list[tuple[dict[str, str], list[dict[str, str]]]], list[tuple[int, list[int]]]]:
+    """The rows by their sections, in order of first mention, with the numbers of the rows: of each section, and of each of its criteria.
+
+    A cell of the section that is empty means the one above; a row with a section alone is the heading of what follows.
+    """
+    sections: dict[str, tuple[dict[str, str], list[dict[str, str]]]] = {}
+    numbers: dict[str, tuple[int, list[int]]] = {}
+    current = ""
+    for number, line in lines:
+        filled = {title for title, cell in line.items() if not table.is_blank(cell)}
+        words = next((cell for cell in line.values() if not table.is_blank(cell)), "")
+        if not filled or table.fold(words) in table.TOTALS:
+            continue
+        named = next((line[title].strip() for title in ("section", "section_en", "section_fr") if title in filled), "")
+        current = named or current or usual
+        section, criteria = sections.setdefault(current, ({"section": current}, []))
+        numbers.setdefault(current, (number, []))
+        for title in ("section_fr", "section_en", "weight"):
+            if title in filled:
+                section.setdefault(title, line[title])
+        if filled - {"section", "section_fr", "section_en", "weight"}:
+            criteria.append(line)
+            numbers[current][1].append(number)
+    return list(sections.values()), list(numbers.values())
+
+
+def _name_cell(fault: Fault, sections: Sequence[Any], numbers: Sequence[tuple[int, list[int]]], columns: Mapping[str, str]) -> Refusal:
+    """The fault with the row and the column of the file, and what stands there."""
+    if fault.section is None or fault.section > len(numbers):
+        return fault.refusal
+    first, rows = numbers[fault.section - 1]
+    cells = sections[fault.section - 1][0] if fault.criterion is None else sections[fault.section - 1][1][fault.criterion - 1]
+    name = {"text": "text", "name": "section"}.get(fault.field, fault.field)
+    return Refusal(
+        "bad_grid_cell",
+        N_("Row {row}, column “{column}”, “{cell}”: {what}"),
+        row=first if fault.criterion is None else rows[fault.criterion - 1],
+        column=columns.get(name) or _(table.COLUMNS.get(name, name)),
+        cell=str(cells.get(name) or "").strip()[:80],
+        what=say(fault.refusal),
+    )

@@ -1,0 +1,182 @@
+"""A draft becomes a version: checked, numbered, and never changed again, so that every evaluation can be read as it was made."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from qa_core import scoring
+from qa_core.access.roles import Permission, Viewer
+from qa_core.base import environment
+from qa_core.base.errors import AccessDenied, Refusal
+from qa_core.base.i18n import N_, _, language
+from qa_core.quality.scorecards import drafts
+from qa_core.quality.scorecards.versions import asks_anything
+from qa_core.scoring.scorecard import say_number
+from qa_core.storage import audit_log
+from qa_core.storage.records import store
+from qa_core.storage.records.base import now
+from qa_core.storage.records.evaluations import Grid
+
+STARTERS = environment.PROJECT / "data" / "scorecards"
+MAY_START = (Permission.PUBLISH_GRIDS, Permission.MANAGE_LISTENING)
+
+
+def publish(viewer: Viewer, grid_id: int, edition: int) -> int:
+    """Make a draft the next version of its grid, and return its number.
+
+    Raises Refusal: `changed_meanwhile`, `bad_grid` while it has faults, `nothing_changed` when it asks and counts what the last version does.
+    """
+    viewer.require(Permission.PUBLISH_GRIDS)
+    with store.writing() as session:
+        draft = drafts.get_draft(session, grid_id, edition)
+        plan = scoring.parse_grid(draft.content)
+        if not plan.title.strip():
+            raise Refusal("bad_grid", N_("In the grid, {place} must be a text."), place="title")
+        last = _last_version(session, draft.key)
+        if last is not None and asks_anything(last) and scoring.parse_grid(last.content) == plan:
+            raise Refusal("nothing_changed", N_("This draft is the same as version {version}; there is nothing to publish."), version=last.version)
+        _make_version(session, viewer, draft, plan, (last.version if last else 0) + 1)
+        return draft.version
+
+
+def publish_starter(viewer: Viewer, key: str) -> int | None:
+    """Publish the starter grid of that key (`customer-service`) unless a version of it is there. Returns the id of the newest; None: no such starter."""
+    if not any(viewer.can(permission) for permission in MAY_START):
+        raise AccessDenied()
+    content = read_starter(key)
+    if content is None:
+        return None
+    with store.writing() as session:
+        found = _last_version(session, key)
+        if found is not None and asks_anything(found):
+            return found.id
+        version = found.version + 1 if found else 1
+        made = Grid(key=key, version=version, title=content["title"], content=content, created_by=viewer.username)
+        session.add(made)
+        _make_version(session, viewer, made, scoring.parse_grid(content), version)
+        return made.id
+
+
+def find_starters() -> list[str]:
+    """The keys of the starter grids."""
+    return sorted(file.stem.replace("_", "-") for file in STARTERS.glob("*.toml"))
+
+
+def read_starter(key: str) -> dict[str, Any] | None:
+    """The content of the starter grid of that key; None when there is none."""
+    if key not in find_starters():
+        return None
+    return tomllib.loads((STARTERS / f"{key.replace('-', '_')}.toml").read_text(encoding="utf-8"))
+
+
+def compare(old: scoring.Grid, new: scoring.Grid) -> list[str]:
+    """What publishing `new` after `old` changes, in sentences of the language spoken, in the order of the grid; none: nothing."""
+    speak = language()
+    said = _differences(
+        old,
+        new,
+        (
+            (N_("The title is now “{now}” instead of “{before}”."), lambda grid: grid.text.in_language(speak)),
+            (N_("Points are now counted as {now} instead of {before}."), lambda grid: _(METHODS[grid.method])),
+            (N_("The pass mark is now {now} instead of {before}."), lambda grid: _say(grid.pass_mark)),
+            (N_("The score ends at {now} instead of {before}."), lambda grid: _say(grid.bonus_cap)),
+        ),
+    )
+    before, after = ({section.name: section for section in grid.sections} for grid in (old, new))
+    for name, section in after.items():
+        if name not in before:
+            said.append(_("Section “{name}” is added.", name=section.text.in_language(speak)))
+            continue
+        said += _differences(
+            before[name],
+            section,
+            (
+                (N_("Section “{before}” is now called “{now}”."), lambda one: one.text.in_language(speak)),
+                (N_("Section “{name}”: weight {now} instead of {before}."), lambda one: _say(one.weight)),
+            ),
+            name=section.text.in_language(speak),
+        )
+    said += [_("Section “{name}” is removed.", name=section.text.in_language(speak)) for name, section in before.items() if name not in after]
+    return [*said, *_compare_criteria(old, new, speak), *_find_moved(old, new)]
+
+
+METHODS = {scoring.Method.SECTION_RATIO: N_("the share of points in each section"), scoring.Method.POINTS_TIMES_WEIGHT: N_("points times weight")}
+CLASSES = {
+    scoring.CriticalClass.CUSTOMER: N_("critical for the customer"),
+    scoring.CriticalClass.BUSINESS: N_("critical for the business"),
+    scoring.CriticalClass.COMPLIANCE: N_("critical for compliance"),
+}
+FAILS = {scoring.Fails.GRID: N_("fails the whole grid"), scoring.Fails.SECTION: N_("fails its section")}
+
+
+def _compare_criteria(old: scoring.Grid, new: scoring.Grid, speak: str) -> list[str]:
+    before, after = ({criterion.key: criterion for criterion in grid.criteria} for grid in (old, new))
+    said = []
+    for key, criterion in after.items():
+        title = criterion.text.in_language(speak)
+        if key not in before:
+            said.append(_("Criterion “{name}” is added.", name=title))
+            continue
+        said += _differences(
+            before[key],
+            criterion,
+            (
+                (N_("Criterion “{before}” now reads “{now}”."), lambda one: one.text.in_language(speak)),
+                (N_("Criterion “{name}”: {now} points instead of {before}."), lambda one: _say(one.points)),
+                (N_("Criterion “{name}”: answers {now} instead of {before}."), lambda one: ", ".join(map(_say, one.levels)) or _("any number")),
+                (N_("Criterion “{name}”: {now} instead of {before}."), lambda one: _("may be not applicable") if one.not_applicable else _("always applies")),
+                (N_("Criterion “{name}”: {now} instead of {before}."), _say_critical),
+                (N_("Criterion “{name}”: {now} instead of {before}."), lambda one: _("a bonus") if one.bonus else _("no bonus")),
+            ),
+            name=title,
+        )
+        other = "en" if speak == "fr" else "fr"
+        if before[key].help != criterion.help or before[key].text.in_language(other) != criterion.text.in_language(other):
+            said.append(_("Criterion “{name}”: the guidance or the other language is reworded.", name=title))
+    return said + [_("Criterion “{name}” is removed.", name=one.text.in_language(speak)) for key, one in before.items() if key not in after]
+
+
+def _find_moved(old: scoring.Grid, new: scoring.Grid) -> list[str]:
+    places = [{criterion.key: section for section in grid.sections for criterion in section.criteria} for grid in (old, new)]
+    moved = [
+        _(
+            "Criterion “{name}” moves to the section “{section}”.",
+            name=criterion.text.in_language(language()),
+            section=section.text.in_language(language()),
+        )
+        for section in new.sections
+        for criterion in section.criteria
+        if criterion.key in places[0] and places[0][criterion.key].name != section.name
+    ]
+    kept = [[criterion.key for criterion in grid.criteria if criterion.key in places[0] and criterion.key in places[1]] for grid in (old, new)]
+    return moved or ([_("The criteria stand in another order.")] if kept[0] != kept[1] else [])
+
+
+def _differences(old: Any, new: Any, parts: Sequence[tuple[str, Callable[[Any], str]]], **params: str) -> list[str]:
+    found = [(message, tell(old), tell(new)) for message, tell in parts]
+    return [_(message, before=before, now=now, **params) for message, before, now in found if before != now]
+
+
+def _say_critical(criterion: scoring.Criterion) -> str:
+    if criterion.critical is None:
+        return _("not critical")
+    return _("{critical}, {fails}", critical=_(CLASSES[criterion.critical]), fails=_(FAILS[criterion.fails]))
+
+
+def _say(number: Any) -> str:
+    return _("none") if number is None else say_number(number)
+
+
+def _last_version(session: Session, key: str) -> Grid | None:
+    return session.scalar(sa.select(Grid).where(Grid.key == key, Grid.published_at.is_not(None)).order_by(Grid.version.desc()).limit(1))
+
+
+def _make_version(session: Session, viewer: Viewer, grid: Grid, plan: scoring.Grid, version: int) -> None:
+    grid.version, grid.title, grid.published_at, grid.published_by = version, plan.title, now(), viewer.username
+    session.flush()
+    audit_log.record(session, viewer.username, "grid_publish", grid.key, reason=f"version {version}")

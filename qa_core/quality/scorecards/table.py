@@ -1,0 +1,291 @@
+"""A grid as a table, one criterion to a row: what spreadsheets carry and the editor shows, read leniently in French and English."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+from qa_core import scoring
+from qa_core.base.i18n import N_, _
+from qa_core.centre.advisors import fold
+from qa_core.scoring.scorecard import read_number
+
+COLUMNS: dict[str, str] = {
+    "section": N_("Section"), "section_fr": N_("Section (French)"), "section_en": N_("Section (English)"), "weight": N_("Section weight"),
+    "key": N_("Key"), "fr": N_("Criterion (French)"), "en": N_("Criterion (English)"),
+    "help_fr": N_("Guidance (French)"), "help_en": N_("Guidance (English)"), "points": N_("Points"), "levels": N_("Levels"),
+    "not_applicable": N_("Not applicable allowed"), "critical": N_("Critical"), "fails": N_("Fails"), "bonus": N_("Bonus"),
+}  # fmt: skip
+"""Every column, in the order of the file."""
+
+HEADER: dict[str, str] = {
+    "title": N_("Title"), "title_fr": N_("Title (French)"), "title_en": N_("Title (English)"), "method": N_("Method"),
+    "pass_mark": N_("Pass mark"), "bonus_cap": N_("Highest score"),
+}  # fmt: skip
+"""What is said once of the whole grid, in lines of a title and a value."""
+
+SYNONYMS: dict[str, str] = {
+    "section": "rubrique|thème|catégorie|category|bloc|chapitre|partie|part",
+    "section_fr": "rubrique (français)|section (français)|section fr|rubrique fr",
+    "section_en": "rubrique (anglais)|section (anglais)|section en|rubrique en",
+    "weight": "weight|poids|poids de la rubrique|poids rubrique|poids de la section|poids section|pondération|weighting|coefficient|coef",
+    "key": "clé|id|code|identifiant",
+    "text": "criterion|criteria|critère|critères|question|item|libellé|text|texte|intitulé|comportement",
+    "fr": "criterion fr|critère (français)|critère fr|texte fr|text fr|fr|français|french|libellé fr",
+    "en": "criterion en|critère (anglais)|critère en|texte en|text en|en|anglais|english|libellé en",
+    "help": "guidance|help|consigne|consignes|aide|description|définition|definition|what to listen for|à écouter",
+    "help_fr": "help fr|consigne (français)|consigne fr|aide fr",
+    "help_en": "help en|consigne (anglais)|consigne en|aide en",
+    "points": "point|pts|barème|maximum|max|points possible|points max|points possibles|maximum points|note max",
+    "levels": "level|niveaux|niveau|échelle|scale|answers|réponses|réponses possibles|valeurs",
+    "not_applicable": "na|n/a|sans objet|sans objet possible|non applicable|not applicable|so|s/o|nc",
+    "critical": "critique|éliminatoire|critical class|critical error|erreur critique",
+    "fails": "fait échouer|conséquence|échec",
+    "bonus": "bonus",
+    "title": "grid|grille|titre|nom|name|nom de la grille",
+    "title_fr": "titre (français)|title fr|titre fr",
+    "title_en": "titre (anglais)|title en|titre en",
+    "method": "méthode|calcul",
+    "pass_mark": "pass|seuil|seuil de réussite|note de réussite|passing score",
+    "bonus_cap": "bonus cap|plafond|note maximale|score maximal|plafond du bonus",
+}
+"""Other titles than those above, as people write them."""
+
+YES = frozenset({"yes", "y", "oui", "o", "x", "true", "vrai", "1", "✓", "✔"})
+NO = frozenset({"no", "n", "non", "false", "faux", "0", "-", "–"})
+WORDS: dict[str, dict[str, str]] = {
+    "critical": {
+        "client": "customer", "for the customer": "customer", "critical for the customer": "customer", "pour le client": "customer",
+        "entreprise": "business", "métier": "business", "activité": "business", "conformité": "compliance", "légal": "compliance", "legal": "compliance",
+    },
+    "fails": {"grille": "grid", "the grid": "grid", "la grille": "grid", "rubrique": "section", "its section": "section", "sa section": "section"},
+    "method": {
+        "part des points de chaque rubrique": "section_ratio",
+        "part des points de chaque section": "section_ratio", "share of points in each section": "section_ratio", "ratio": "section_ratio",
+        "points × poids": "points_times_weight", "points x poids": "points_times_weight", "points times weight": "points_times_weight",
+        "points multipliés par le poids": "points_times_weight",
+    },
+}  # fmt: skip
+TOTALS = frozenset({"total", "sous total", "subtotal", "total general", "grand total"})
+LONGEST_CRITERION_KEY, WORDS_OF_KEY = 40, 5
+
+
+def _spellings() -> dict[str, str]:
+    found = {}
+    for name, said in SYNONYMS.items():
+        for spelling in (name, *said.split("|"), *(titles[name] for titles in (COLUMNS, HEADER) if name in titles)):
+            found.setdefault(_plain(spelling), name)
+    return found
+
+
+def _plain(text: str) -> str:
+    return fold(text).strip()
+
+
+SPELLINGS = _spellings()
+
+
+def find_name(title: Any) -> str | None:
+    """The column or line of the header that a title means; None for another."""
+    return SPELLINGS.get(_plain(str(title))) if title is not None and str(title).strip() else None
+
+
+def to_header(content: Mapping[str, Any]) -> dict[str, Any]:
+    """What is said of the whole grid, by name of `HEADER`; None where nothing is said."""
+    french, english = _both(content.get("text"), "")
+    return {
+        "title": content.get("title") or "",
+        "title_fr": french,
+        "title_en": english,
+        "method": content.get("method", str(scoring.Method.SECTION_RATIO)),
+        "pass_mark": content.get("pass_mark"),
+        "bonus_cap": content.get("bonus_cap", 100),
+    }
+
+
+def to_sections(content: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The sections, by name of `COLUMNS`."""
+    found = []
+    for section in _tables(content.get("section")):
+        french, english = _both(section.get("text"), "")
+        found.append({"section": section.get("name", ""), "section_fr": french, "section_en": english, "weight": section.get("weight", 1)})
+    return found
+
+
+def to_criteria(section: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The criteria of a section, by name of `COLUMNS`; levels as a text."""
+    found = []
+    for criterion in _tables(section.get("criterion")):
+        (french, english), (help_french, help_english) = _both(criterion.get("text"), ""), _both(criterion.get("help"), "")
+        levels = criterion.get("levels")
+        found.append(
+            {
+                "key": criterion.get("key", ""),
+                "fr": french,
+                "en": english,
+                "help_fr": help_french,
+                "help_en": help_english,
+                "points": criterion.get("points"),
+                "levels": "; ".join(map(say_exactly, levels)) if isinstance(levels, list) else say_exactly(levels),
+                "not_applicable": criterion.get("not_applicable", False),
+                "critical": criterion.get("critical"),
+                "fails": criterion.get("fails", "grid" if criterion.get("critical") else None),
+                "bonus": criterion.get("bonus", False),
+            }
+        )
+    return found
+
+
+def to_content(header: Mapping[str, Any], sections: Sequence[tuple[Mapping[str, Any], Sequence[Mapping[str, Any]]]]) -> dict[str, Any]:
+    """The grid of those cells, kept as they are where they cannot be read: `faults.find_faults` then says what is expected there.
+
+    `sections`: each with its criteria. Criteria without a key get one made of their text.
+    """
+    taken = {text for _section, rows in sections for row in rows if (text := _text(row.get("key")))}
+    content: dict[str, Any] = {"title": _text(header.get("title")) or _text(header.get("title_en")) or _text(header.get("title_fr"))}
+    _put_text(content, "text", header.get("title_fr"), header.get("title_en"), None)
+    _put(content, "method", _word("method", header.get("method")))
+    _put(content, "pass_mark", to_number(header.get("pass_mark")))
+    _put(content, "bonus_cap", to_number(header.get("bonus_cap")))
+    content["section"] = []
+    for row, criteria in sections:
+        made: dict[str, Any] = {"name": _text(row.get("section")) or _text(row.get("section_en")) or _text(row.get("section_fr"))}
+        _put_text(made, "text", row.get("section_fr"), row.get("section_en"), None)
+        _put(made, "weight", to_number(row.get("weight")))
+        made["criterion"] = [_to_criterion(criterion, taken) for criterion in criteria]
+        content["section"].append(made)
+    return content
+
+
+def _to_criterion(row: Mapping[str, Any], taken: set[str]) -> dict[str, Any]:
+    made: dict[str, Any] = {}
+    _put_text(made, "text", row.get("fr"), row.get("en"), row.get("text"))
+    key = _text(row.get("key")) or make_key(_text(row.get("en")) or _text(row.get("text")) or _text(row.get("fr")), taken)
+    taken.add(key)
+    criterion: dict[str, Any] = {"key": key, **made}
+    _put_text(criterion, "help", row.get("help_fr"), row.get("help_en"), row.get("help"))
+    _put(criterion, "points", to_number(row.get("points")))
+    _put(criterion, "levels", _to_levels(row.get("levels")))
+    for flag in ("not_applicable", "bonus"):
+        if (value := _to_flag(row.get(flag))) is not False:
+            criterion[flag] = value
+    critical = _word("critical", row.get("critical"))
+    if _plain(str(critical or "")) not in NO:
+        _put(criterion, "critical", critical)
+    _put(criterion, "fails", _word("fails", row.get("fails")))
+    return criterion
+
+
+def make_key(text: str, taken: Iterable[str] = ()) -> str:
+    """A key made of the first words of a text, unlike those taken: `says_goodbye`, `says_goodbye_2`."""
+    words = [word for word in re.split(r"[^a-z0-9]+", fold(text)) if word][:WORDS_OF_KEY]
+    base = "_".join(words)[:LONGEST_CRITERION_KEY].strip("_")
+    if not base:
+        return ""
+    number, key, known = 1, base, set(taken)
+    while key in known:
+        number += 1
+        key = f"{base}_{number}"
+    return key
+
+
+def to_number(cell: Any) -> Any:
+    """The number in a cell, written with a point or a comma, perhaps with a per cent sign; what is no number stays as it is, nothing is None."""
+    if is_blank(cell):
+        return None
+    if isinstance(cell, str):
+        text = re.sub(r"[\s\u00a0\u202f%]", "", cell).replace(",", ".")
+        if not re.fullmatch(r"[+-]?(\d+(\.\d*)?|\.\d+)", text):
+            return cell.strip()
+        return as_number(Fraction(Decimal(text)))
+    number = read_number(cell)
+    return cell if number is None else as_number(number)
+
+
+def as_number(value: Fraction) -> int | float:
+    """The number as files hold it: whole where it is whole."""
+    return int(value) if value.denominator == 1 and abs(value) < 1 << 53 else float(value)
+
+
+def say_exactly(value: Any) -> str:
+    """A number as text, without any rounding; anything else as it is, nothing as an empty text."""
+    number = read_number(value)
+    return str(as_number(number)) if number is not None else "" if value is None else str(value)
+
+
+def is_blank(cell: Any) -> bool:
+    """Whether a cell holds nothing."""
+    return cell is None or (isinstance(cell, float) and math.isnan(cell)) or (isinstance(cell, str) and not cell.strip())
+
+
+def say_cell(name: str, value: Any) -> Any:
+    """A cell of the file, in the language spoken: words for what the grid holds as codes."""
+    match name:
+        case "not_applicable" | "bonus":
+            return _("yes") if value is True else "" if value is False else value
+        case "critical" | "fails":
+            return _(CODES[value]) if value in CODES else value
+        case _:
+            return value
+
+
+CODES = {"customer": N_("customer"), "business": N_("business"), "compliance": N_("compliance"), "grid": N_("grid"), "section": N_("section")}
+
+
+def _to_levels(cell: Any) -> Any:
+    if is_blank(cell):
+        return None
+    if isinstance(cell, list):
+        return cell
+    text = str(cell).strip()
+    parts = re.split(r"[;|/\s]+", text) if re.search(r"[;|/\s]", text) else text.split(",")
+    return [to_number(part.strip(",")) for part in parts if part.strip(",")]
+
+
+def _to_flag(cell: Any) -> Any:
+    if is_blank(cell):
+        return False
+    if isinstance(cell, bool):
+        return cell
+    word = say_exactly(cell).strip().casefold()
+    return True if word in YES else False if word in NO else str(cell).strip()
+
+
+def _word(name: str, cell: Any) -> Any:
+    if is_blank(cell):
+        return None
+    word = str(cell).strip()
+    known = {_plain(spelling): code for spelling, code in WORDS[name].items()}
+    return known.get(_plain(word), word.casefold() if word.casefold() in {*CODES, *scoring.Method} else word)
+
+
+def _text(cell: Any) -> str:
+    return "" if is_blank(cell) else say_exactly(cell).strip() if isinstance(cell, float) else str(cell).strip()
+
+
+def _put(table: dict[str, Any], name: str, value: Any) -> None:
+    if value is not None:
+        table[name] = value
+
+
+def _put_text(table: dict[str, Any], name: str, french: Any, english: Any, either: Any) -> None:
+    """A text in one language or both; `either`: the text in no language in particular, shown where the other is missing."""
+    both = {language: text for language, cell in (("fr", french), ("en", english)) if (text := _text(cell))}
+    if both:
+        table[name] = both
+    elif text := _text(either):
+        table[name] = text
+
+
+def _both(value: Any, missing: str) -> tuple[str, str]:
+    if isinstance(value, Mapping):
+        return str(value.get("fr") or missing), str(value.get("en") or missing)
+    return (missing, missing) if value is None else (str(value), str(value))
+
+
+def _tables(value: Any) -> list[Mapping[str, Any]]:
+    return [entry for entry in value if isinstance(entry, Mapping)] if isinstance(value, list) else []

@@ -1,5 +1,0 @@
-"""Everything small that changes row by row. All files of tables are loaded together: they refer to each other."""
-
-from qa_core.records import base, conventions, evaluations, imports, journal, listening, people, steering
-
-__all__ = ["base", "conventions", "evaluations", "imports", "journal", "listening", "people", "steering"]

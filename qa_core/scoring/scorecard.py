@@ -1,0 +1,242 @@
+"""The evaluation grid: what may be asked, what it is worth, and the reading of a grid file with every fault named by its place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+from fractions import Fraction
+from typing import Any
+
+from qa_core.base.errors import Refusal
+from qa_core.base.i18n import N_
+
+GRID_FIELDS = frozenset({"title", "text", "method", "pass_mark", "bonus_cap", "section"})
+SECTION_FIELDS = frozenset({"name", "text", "weight", "criterion"})
+CRITERION_FIELDS = frozenset({"key", "text", "help", "points", "levels", "not_applicable", "critical", "fails", "bonus"})
+HIGHEST_SCORE = Fraction(100)
+SMALLEST_NUMBER, GREATEST_NUMBER = Fraction(1, 10**9), Fraction(10**9)
+
+
+class Method(StrEnum):
+    """How points become a score: the mean of section ratios by section weight, or points multiplied by their section's weight."""
+
+    SECTION_RATIO = "section_ratio"
+    POINTS_TIMES_WEIGHT = "points_times_weight"
+
+
+class CriticalClass(StrEnum):
+    """Whom a critical error harms."""
+
+    CUSTOMER = "customer"
+    BUSINESS = "business"
+    COMPLIANCE = "compliance"
+
+
+class Fails(StrEnum):
+    """What a critical error brings down."""
+
+    GRID = "grid"
+    SECTION = "section"
+
+
+@dataclass(frozen=True)
+class Text:
+    """A text in the languages of the product; one that is missing is shown in the other."""
+
+    fr: str
+    en: str
+
+    def in_language(self, language: str) -> str:
+        return (self.fr or self.en) if language == "fr" else (self.en or self.fr)
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """One question of a grid. `levels` empty: any number from 0 to `points`."""
+
+    key: str
+    text: Text
+    points: Fraction
+    levels: tuple[Fraction, ...] = ()
+    not_applicable: bool = False
+    critical: CriticalClass | None = None
+    fails: Fails = Fails.GRID
+    bonus: bool = False
+    help: Text | None = None
+    """What the evaluator should listen for."""
+
+
+@dataclass(frozen=True)
+class Section:
+    name: str
+    text: Text
+    weight: Fraction
+    criteria: tuple[Criterion, ...]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A whole evaluation grid, checked. `pass_mark` None: pass unless a grid failure."""
+
+    title: str
+    text: Text
+    method: Method
+    pass_mark: Fraction | None
+    bonus_cap: Fraction
+    sections: tuple[Section, ...]
+
+    @property
+    def criteria(self) -> tuple[Criterion, ...]:
+        return tuple(criterion for section in self.sections for criterion in section.criteria)
+
+
+def parse_grid(content: Mapping[str, Any]) -> Grid:
+    """Check a grid file as read from TOML (CONTRACT.md section 6). Raises Refusal (`bad_grid`), naming the place and what is expected."""
+    _expect_table(content, "the grid", GRID_FIELDS)
+    title = content.get("title", "")
+    if not isinstance(title, str):
+        raise _bad_grid("title", N_("In the grid, {place} must be a text."))
+    bonus_cap = _number_of(content, "bonus_cap", "bonus_cap", default=HIGHEST_SCORE)
+    if bonus_cap <= 0:
+        raise _bad_grid("bonus_cap", N_("In the grid, {place} must be greater than 0."))
+    pass_mark = _number_of(content, "pass_mark", "pass_mark") if "pass_mark" in content else None
+    if pass_mark is not None and not 0 <= pass_mark <= bonus_cap:
+        message = N_("In the grid, {place} must lie between 0 and {limit}, the highest score that can be reached.")
+        raise _bad_grid("pass_mark", message, limit=say_number(bonus_cap))
+    sections = tuple(_parse_section(section, f"section {number}") for number, section in enumerate(_list_of(content, "section", "section"), start=1))
+    if not any(section.weight for section in sections):
+        raise _bad_grid("weight", N_("In the grid, every section has the {place} 0; at least one must count."))
+    _expect_distinct([section.name for section in sections], N_("In the grid, the section name {place} is used twice; give each section its own."))
+    _expect_distinct(
+        [criterion.key for section in sections for criterion in section.criteria],
+        N_("In the grid, the key {place} is used twice; give each criterion its own."),
+    )
+    return Grid(
+        title=title,
+        text=_text_of(content, "text", "text", fallback=title),
+        method=_choice_of(content, "method", Method, "method", Method.SECTION_RATIO),
+        pass_mark=pass_mark,
+        bonus_cap=bonus_cap,
+        sections=sections,
+    )
+
+
+def _parse_section(content: Any, place: str) -> Section:
+    _expect_table(content, place, SECTION_FIELDS)
+    name = content.get("name")
+    if not isinstance(name, str) or not name.strip():
+        raise _bad_grid(f"{place}.name", N_("In the grid, {place} must be a text."))
+    weight = _number_of(content, "weight", f"{name}.weight", default=Fraction(1))
+    if weight < 0:
+        raise _bad_grid(f"{name}.weight", N_("In the grid, {place} must not be negative."))
+    given = _list_of(content, "criterion", f"{name}.criterion")
+    criteria = tuple(_parse_criterion(criterion, f"{name}.criterion {number}") for number, criterion in enumerate(given, start=1))
+    if all(criterion.bonus for criterion in criteria):
+        raise _bad_grid(name, N_("In the grid, the section {place} has only bonus criteria; a bonus needs points to add to."))
+    return Section(name=name, text=_text_of(content, "text", f"{name}.text", fallback=name), weight=weight, criteria=criteria)
+
+
+def _parse_criterion(content: Any, place: str) -> Criterion:
+    _expect_table(content, place, CRITERION_FIELDS)
+    key = content.get("key")
+    if not isinstance(key, str) or not key.strip():
+        raise _bad_grid(f"{place}.key", N_("In the grid, {place} must be a text."))
+    points = _number_of(content, "points", f"{key}.points")
+    if points <= 0:
+        raise _bad_grid(f"{key}.points", N_("In the grid, {place} must be greater than 0."))
+    levels = _levels_of(content, key, points)
+    for flag in ("not_applicable", "bonus"):
+        if not isinstance(content.get(flag, False), bool):
+            raise _bad_grid(f"{key}.{flag}", N_("In the grid, {place} must be true or false."))
+    return Criterion(
+        key=key,
+        text=_text_of(content, "text", f"{key}.text", fallback=key),
+        points=points,
+        levels=levels,
+        not_applicable=content.get("not_applicable", False),
+        critical=_choice_of(content, "critical", CriticalClass, f"{key}.critical", None),
+        fails=_choice_of(content, "fails", Fails, f"{key}.fails", Fails.GRID),
+        bonus=content.get("bonus", False),
+        help=_text_of(content, "help", f"{key}.help", fallback="") if "help" in content else None,
+    )
+
+
+def _levels_of(content: Mapping[str, Any], key: str, points: Fraction) -> tuple[Fraction, ...]:
+    if "levels" not in content:
+        return ()
+    levels = tuple(read_number(level) for level in _list_of(content, "levels", f"{key}.levels"))
+    if any(level is None or not 0 <= level <= points for level in levels):
+        message = N_("In the grid, {place} must be numbers between 0 and {limit}, the points of the criterion.")
+        raise _bad_grid(f"{key}.levels", message, limit=say_number(points))
+    return levels
+
+
+def _expect_table(content: Any, place: str, fields: frozenset[str]) -> None:
+    if not isinstance(content, Mapping):
+        raise _bad_grid(place, N_("In the grid, {place} must be a table."))
+    for field in content:
+        # A misspelt "critical" would silently change what an evaluation is worth.
+        if field not in fields:
+            raise _bad_grid(f"{place}.{field}", N_("In the grid, {place} is unknown here. Known: {known}."), known=", ".join(sorted(fields)))
+
+
+def _expect_distinct(names: Sequence[str], message: str) -> None:
+    for position, name in enumerate(names):
+        if name in names[:position]:
+            raise _bad_grid(name, message)
+
+
+def _list_of(content: Mapping[str, Any], field: str, place: str) -> Sequence[Any]:
+    found = content.get(field)
+    if not isinstance(found, (list, tuple)) or not found:
+        raise _bad_grid(place, N_("In the grid, {place} must be a list with at least one entry."))
+    return found
+
+
+def _number_of(content: Mapping[str, Any], field: str, place: str, default: Fraction | None = None) -> Fraction:
+    if field not in content and default is not None:
+        return default
+    value = read_number(content.get(field))
+    if value is None:
+        raise _bad_grid(place, N_("In the grid, {place} must be a number."))
+    return value
+
+
+def _choice_of(content: Mapping[str, Any], field: str, choices: type[StrEnum], place: str, default: StrEnum | None) -> Any:
+    if field not in content:
+        return default
+    if content[field] not in list(choices):
+        raise _bad_grid(place, N_("In the grid, {place} must be one of: {choices}."), choices=", ".join(choices))
+    return choices(content[field])
+
+
+def _text_of(content: Mapping[str, Any], field: str, place: str, fallback: str) -> Text:
+    given = content.get(field, fallback)
+    if isinstance(given, str):
+        return Text(given, given)
+    if not isinstance(given, Mapping) or not given or not all(language in ("fr", "en") and isinstance(text, str) for language, text in given.items()):
+        raise _bad_grid(place, N_('In the grid, {place} must be a text, or a table {{ fr = "…", en = "…" }}.'))
+    return Text(given.get("fr", ""), given.get("en", ""))
+
+
+def read_number(value: Any) -> Fraction | None:
+    """The exact number as it is written; None for anything else (a boolean is no number of points) and for what no grid can mean."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, Decimal, Fraction)):
+        return None
+    try:
+        exact = Fraction(float.__repr__(value)) if isinstance(value, float) else Fraction(value)
+    except (ValueError, OverflowError):  # not a number, infinity
+        return None
+    # Ratios of numbers beyond these could no longer be printed as decimals.
+    return exact if exact == 0 or SMALLEST_NUMBER <= abs(exact) <= GREATEST_NUMBER else None
+
+
+def say_number(value: Fraction) -> str:
+    """A number of points as a person writes it: 2, 0.5."""
+    return f"{float(value):g}"
+
+
+def _bad_grid(place: str, message: str, **params: Any) -> Refusal:
+    return Refusal("bad_grid", message, place=place, **params)

@@ -1,0 +1,236 @@
+"""Which levels of which factors go with a rate, each by itself and with the others held alike. Association, never cause. Pure arithmetic.
+
+Cells are counts: for every combination of levels that occurs, how many rows (`n`) and how many hits. No single row is needed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from qa_core.stats import CONFIDENCE, Z95, difference_interval, holm
+
+LEAST = 30
+"""A level of fewer rows, or with fewer on its other side, is compared with nothing."""
+
+FOLDED = "\x00folded"
+"""Levels too small to be named, of one factor together."""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Coefficients of a logistic regression on the log-odds scale, and their covariance."""
+
+    coefficients: np.ndarray
+    covariance: np.ndarray
+
+    @property
+    def errors(self) -> np.ndarray:
+        return np.sqrt(np.diag(self.covariance))
+
+
+@dataclass(frozen=True)
+class Driver:
+    """One level against all others of its factor: the difference of their rates (0–1), and the same with the other factors held alike.
+
+    `adjusted` and its interval are None where the others leave nothing to tell it by. `is_apart`: chance does not explain the difference,
+    all levels tried at once.
+    """
+
+    factor: str
+    level: Hashable
+    n: int
+    rate: float
+    difference: float
+    low: float
+    high: float
+    adjusted: float | None = None
+    adjusted_low: float | None = None
+    adjusted_high: float | None = None
+    p_value: float = 1.0
+    is_apart: bool = False
+
+    @property
+    def size(self) -> float:
+        """The adjusted difference, or the plain one where there is none."""
+        return self.difference if self.adjusted is None else self.adjusted
+
+
+def fit_logistic(design: np.ndarray, n: np.ndarray, hits: np.ndarray) -> Fit | None:
+    """Fit a logistic regression to grouped counts by Firth's penalised likelihood (Firth 1993), which stays finite where a level has all hits or none.
+
+    `design`: one row per cell, its first column all 1. None when it does not settle, which takes columns that follow from each other.
+    """
+    share = (hits.sum() + 0.5) / (n.sum() + 1)
+    beta = np.zeros(design.shape[1])
+    beta[0] = math.log(share / (1 - share))
+    best = _penalised(design, n, hits, beta)
+    for _ in range(60):
+        chance = _logistic(design @ beta)
+        weight = n * chance * (1 - chance)
+        try:
+            covariance = np.linalg.inv(design.T @ (weight[:, None] * design))
+        except np.linalg.LinAlgError:
+            return None
+        leverage = weight * np.einsum("ij,ij->i", design @ covariance, design)
+        step = covariance @ (design.T @ (hits - n * chance + leverage * (0.5 - chance)))
+        largest = np.abs(step).max()
+        if not np.isfinite(largest):
+            return None
+        if largest < 1e-7:
+            return Fit(beta, covariance)
+        step *= min(1.0, 2.0 / largest)
+        # The penalty bends the likelihood more than the step knows: with many small levels whole steps would go to and fro for ever.
+        while (reached := _penalised(design, n, hits, beta + step)) < best - 1e-12 and np.abs(step).max() > 1e-9:
+            step /= 2
+        beta, gained, best = beta + step, reached - best, reached
+        if abs(gained) < 1e-10:
+            return Fit(beta, covariance)
+    return None
+
+
+def _penalised(design: np.ndarray, n: np.ndarray, hits: np.ndarray, beta: np.ndarray) -> float:
+    """The logarithm of the likelihood, and half that of the information's determinant."""
+    odds = np.clip(design @ beta, -35, 35)
+    chance = _logistic(odds)
+    information = design.T @ ((n * chance * (1 - chance))[:, None] * design)
+    return float((hits * odds - n * np.logaddexp(0, odds)).sum() + np.linalg.slogdet(information)[1] / 2)
+
+
+def find_drivers(cells: pd.DataFrame, told: Mapping[str, Collection[Hashable] | None], adjusts: bool = True) -> tuple[Driver, ...]:
+    """Compare every level with the rest of its factor, by itself and (with `adjusts`) with the other factors held alike.
+
+    `cells`: one column per factor of `told`, then `n` and `hits`; a missing level is a level that is never told. `told`: the levels to tell
+    of each factor, None for all. Rows of small levels stay in the sums under one level, `FOLDED`. Sorted by size, the largest first.
+    """
+    if cells.empty:
+        return ()
+    cells = fold(cells, list(told))
+    n, hits = cells["n"].to_numpy(float), cells["hits"].to_numpy(float)
+    adjusted = _standardise(cells, list(told), n, hits) if adjusts and len(told) > 1 else {}
+    total, wins, made, changes = int(n.sum()), int(hits.sum()), [], []
+    for factor, levels in told.items():
+        sums = cells.groupby(factor, dropna=False)[["n", "hits"]].sum()
+        for level, size, good in zip(sums.index, sums["n"], sums["hits"], strict=True):
+            if pd.isna(level) or level == FOLDED or (levels is not None and level not in levels):
+                continue
+            driver = compare_with_rest(factor, level, int(good), int(size), wins, total)
+            if driver is not None:
+                made.append(driver)
+                changes.append(adjusted.get((factor, level)))
+    return settle([_adjust(driver, change) if change else driver for driver, change in zip(made, changes, strict=True)])
+
+
+def compare_with_rest(factor: str, level: Hashable, hits: int, n: int, all_hits: int, total: int) -> Driver | None:
+    """One level against the rest, by counts alone (interval: Newcombe 1998); None below `LEAST` on either side."""
+    rest, rest_hits = total - n, all_hits - hits
+    if min(n, rest) < LEAST:
+        return None
+    pooled = all_hits / total
+    error = math.sqrt(pooled * (1 - pooled) * (1 / n + 1 / rest))
+    difference = hits / n - rest_hits / rest
+    low, high = difference_interval(hits, n, rest_hits, rest)
+    return Driver(factor, level, n, hits / n, difference, low, high, p_value=math.erfc(abs(difference) / error / math.sqrt(2)) if error else 1.0)
+
+
+def settle(drivers: Sequence[Driver]) -> tuple[Driver, ...]:
+    """Mark those that chance does not explain, all tried at once (Holm 1979); the largest difference first."""
+    sure = holm([driver.p_value for driver in drivers], 1 - CONFIDENCE)
+    marked = [replace(driver, is_apart=apart) for driver, apart in zip(drivers, sure, strict=True)]
+    return tuple(sorted(marked, key=lambda driver: (-abs(driver.size), driver.factor, str(driver.level))))
+
+
+def fold(cells: pd.DataFrame, factors: Sequence[str], kept: Mapping[str, Collection[Hashable]] = {}) -> pd.DataFrame:
+    """The cells with the small levels of each factor under one name, and those that are not among `kept` likewise; equal cells are added up."""
+    cells = cells.copy()
+    for factor in factors:
+        sizes = cells.groupby(factor, dropna=False)["n"].sum()
+        small = [level for level, n in sizes.items() if not pd.isna(level) and (n < LEAST or (factor in kept and level not in kept[factor]))]
+        if small:
+            cells[factor] = cells[factor].where(~cells[factor].isin(small), FOLDED)
+        if factor in kept and None not in kept[factor]:
+            cells[factor] = cells[factor].fillna(FOLDED)
+    return cells.groupby(list(factors), dropna=False, as_index=False)[["n", "hits"]].sum()
+
+
+def _adjust(driver: Driver, change: tuple[float, float]) -> Driver:
+    difference, error = change
+    return replace(
+        driver,
+        adjusted=difference,
+        adjusted_low=difference - Z95 * error,
+        adjusted_high=difference + Z95 * error,
+        p_value=math.erfc(abs(difference) / error / math.sqrt(2)),
+    )
+
+
+def _standardise(cells: pd.DataFrame, factors: Sequence[str], n: np.ndarray, hits: np.ndarray) -> dict[tuple[str, Hashable], tuple[float, float]]:
+    """(factor, level) → difference to the rest and its standard error: as if every row had that level, then the others as they are mixed,
+    everything else as it is (marginal standardisation; the error by the delta method)."""
+    columns: list[np.ndarray] = [np.ones(len(cells))]
+    places: dict[str, dict[Hashable, int | None]] = {}
+    shares: dict[str, dict[Hashable, float]] = {}
+    for factor in factors:
+        codes, levels = pd.factorize(cells[factor], use_na_sentinel=False)
+        weights = np.bincount(codes, weights=n, minlength=len(levels))
+        reference = int(weights.argmax())
+        names = [None if pd.isna(level) else level for level in levels]
+        places[factor], shares[factor] = {names[reference]: None}, dict(zip(names, weights, strict=True))
+        for code, name in enumerate(names):
+            if code != reference:
+                places[factor][name] = len(columns)
+                columns.append((codes == code).astype(float))
+    design = np.column_stack(columns)
+    # A level that earlier factors determine (nobody waits for an e-mail) has no effect of its own.
+    kept = _independent(design, n)
+    fit = fit_logistic(design[:, kept], n, hits)
+    if fit is None:
+        return {}
+    position = {column: at for at, column in enumerate(kept)}
+    design, total, found = design[:, kept], n.sum(), {}
+    for factor, of_level in places.items():
+        own = [position[column] for column in of_level.values() if column in position]
+        base = design @ fit.coefficients - design[:, own] @ fit.coefficients[own]
+        rates, slopes = {}, {}
+        for level, column in of_level.items():
+            at = position.get(column) if column is not None else None
+            chance = _logistic(base + (fit.coefficients[at] if at is not None else 0.0))
+            weight = n * chance * (1 - chance) / total
+            slope = design.T @ weight
+            slope[own] = 0.0
+            if at is not None:
+                slope[at] = weight.sum()
+            rates[level], slopes[level] = float(n @ chance / total), slope
+        for level, column in of_level.items():
+            if column is not None and column not in position:
+                continue
+            others = [other for other in of_level if other != level]
+            rest = sum(shares[factor][other] for other in others)
+            if not rest:
+                continue
+            difference = rates[level] - sum(shares[factor][other] * rates[other] for other in others) / rest
+            slope = slopes[level] - sum(shares[factor][other] * slopes[other] for other in others) / rest
+            error = math.sqrt(max(float(slope @ fit.covariance @ slope), 0.0))
+            if error > 0:
+                found[factor, level] = (float(difference), error)
+    return found
+
+
+def _independent(design: np.ndarray, n: np.ndarray) -> list[int]:
+    """The columns that do not follow from those before them."""
+    products, kept = design.T @ (n[:, None] * design), [0]
+    for column in range(1, design.shape[1]):
+        among = products[np.ix_(kept, kept)]
+        with_it = products[kept, column]
+        left = products[column, column] - with_it @ np.linalg.solve(among, with_it)
+        if left > 1e-8 * products[column, column]:
+            kept.append(column)
+    return kept
+
+
+def _logistic(values: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-np.clip(values, -35, 35)))

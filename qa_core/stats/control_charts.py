@@ -1,0 +1,192 @@
+"""How a number moves: control limits of a series, whether a change is more than chance, and how it splits over segments. Pure arithmetic."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from qa_core import stats
+
+BASELINE_POINTS = 8
+"""Fewer points than this say nothing about what is usual."""
+RUN = 8
+"""So many points in a row on one side of the centre are a signal (Western Electric, rule 4)."""
+_RANGE_TO_SIGMA = 1.128  # d2 of two neighbours: the mean moving range of a normal series, in standard deviations
+
+
+@dataclass(frozen=True)
+class Control:
+    """What a series is expected to do. `low` and `high` are three standard deviations from the centre, point by point; `sigma` is one.
+
+    `spread` says how much more than chance alone the series wobbles from point to point (1: chance explains it).
+    """
+
+    centre: float
+    sigma: tuple[float | None, ...]
+    low: tuple[float | None, ...]
+    high: tuple[float | None, ...]
+    spread: float = 1.0
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a series is expected to do: its centre and, point by point, the control limits around it; counted anew at the positions of `breaks`."""
+
+    centre: tuple[float | None, ...]
+    low: tuple[float | None, ...]
+    high: tuple[float | None, ...]
+    breaks: tuple[int, ...] = ()
+
+
+def control_rate(values: Sequence[float | None], n: Sequence[float | None], baseline: Sequence[bool]) -> Control | None:
+    """Limits of a share by Laney's p′ chart (Laney 2002): the p-chart's limits widened by how much more than chance the series wobbles.
+
+    `baseline` marks the points that say what is usual. None with fewer than eight of them, or when nothing varies.
+    """
+    used = [(value, size) for value, size, keep in zip(values, n, baseline, strict=True) if keep and _is_known(value) and size]
+    if len(used) < BASELINE_POINTS:
+        return None
+    total = sum(size for _, size in used)
+    centre = sum(value * size for value, size in used) / total
+    chance = centre * (1 - centre)
+    if chance <= 0:
+        return None
+    scores = [(value - centre) / math.sqrt(chance / size) for value, size in used]
+    # Laney lets the factor fall below 1; then the limits would promise more than the counts can.
+    spread = max(1.0, _mean_range(scores) / _RANGE_TO_SIGMA)
+    sigma = tuple(spread * math.sqrt(chance / size) if size else None for size in n)
+    control = _control(centre, sigma, spread, 0.0, 1.0)
+    usual = _without_outliers(values, baseline, control)
+    return control if usual == tuple(baseline) else control_rate(values, n, usual) or control
+
+
+def control_mean(values: Sequence[float | None], baseline: Sequence[bool]) -> Control | None:
+    """Limits of single values by the XmR chart (Shewhart; Wheeler): the mean moving range of neighbours. None with fewer than eight points."""
+    used = [value for value, keep in zip(values, baseline, strict=True) if keep and _is_known(value)]
+    if len(used) < BASELINE_POINTS:
+        return None
+    one = _mean_range(used) / _RANGE_TO_SIGMA
+    if one <= 0:
+        return None
+    control = _control(sum(used) / len(used), tuple(one for _ in values), 1.0, -math.inf, math.inf)
+    usual = _without_outliers(values, baseline, control)
+    return control if usual == tuple(baseline) else control_mean(values, usual) or control
+
+
+def _control(centre: float, sigma: tuple[float | None, ...], spread: float, least: float, most: float) -> Control:
+    low = tuple(None if one is None else max(least, centre - 3 * one) for one in sigma)
+    high = tuple(None if one is None else min(most, centre + 3 * one) for one in sigma)
+    return Control(centre, sigma, low, high, spread)
+
+
+def _without_outliers(values: Sequence[float | None], baseline: Sequence[bool], control: Control) -> tuple[bool, ...]:
+    """The baseline without points beyond its own limits: what had a cause of its own does not say what is usual."""
+    return tuple(
+        keep and not (_is_known(value) and low is not None and not low <= value <= high)
+        for keep, value, low, high in zip(baseline, values, control.low, control.high, strict=True)
+    )
+
+
+def _mean_range(values: Sequence[float]) -> float:
+    return sum(abs(second - first) for first, second in pairwise(values)) / (len(values) - 1)
+
+
+@dataclass(frozen=True)
+class Signals:
+    """Positions that chance does not explain, each with its side of the centre (1 or −1), and how the series ends: `below` / `above` count
+    the last points in a row beyond that limit, `run` the last points in a row on one side of the centre (negative: below it)."""
+
+    positions: tuple[tuple[int, int], ...]
+    below: int
+    above: int
+    run: int
+
+
+def find_signals(values: Sequence[float | None], control: Control) -> Signals:
+    """Western Electric rules: one point beyond three standard deviations, two of three beyond two, and, where the series ends, eight in a row on one side."""
+    distances = [(value - control.centre) / sigma if _is_known(value) and sigma else None for value, sigma in zip(values, control.sigma, strict=True)]
+    # A share's limit cannot pass 0 or 1; a point on such a limit is not beyond it.
+    beyond = [
+        _is_known(value) and low is not None and (value < low or value > high) for value, low, high in zip(values, control.low, control.high, strict=True)
+    ]
+    found = {position for position, flag in enumerate(beyond) if flag}
+    for position in range(len(distances)):
+        last = distances[max(0, position - 2) : position + 1]
+        for sign in (1, -1):
+            if distances[position] is not None and sign * distances[position] > 2 and sum(one is not None and sign * one > 2 for one in last) >= 2:
+                found.add(position)
+    length, side = 0, 0
+    for one in distances:
+        if one is None:
+            continue
+        here = (one > 0) - (one < 0)
+        length = length + 1 if here == side and here else 1
+        side = here
+    known = [position for position, one in enumerate(distances) if one is not None]
+    below = _ending(known, lambda position: beyond[position] and distances[position] < 0)
+    above = _ending(known, lambda position: beyond[position] and distances[position] > 0)
+    if length >= RUN:
+        # Earlier runs have passed; marking them all would bury what needs a look now.
+        found |= set(known[-length:])
+    return Signals(tuple((position, 1 if distances[position] > 0 else -1) for position in sorted(found)), below, above, side * length)
+
+
+def _ending(known: Sequence[int], holds: Callable[[int], bool]) -> int:
+    count = 0
+    for position in reversed(known):
+        if not holds(position):
+            break
+        count += 1
+    return count
+
+
+def change_interval(now: Sequence[float], before: Sequence[float], spread: float = 1.0) -> tuple[float, float] | None:
+    """`statistics.change_interval` of two measured values; None when one of them, or its interval, is missing."""
+    return stats.change_interval(now, before, spread) if all(_is_known(part) for part in (*now, *before)) else None
+
+
+def interval_of_change(row: Any, spread: float = 1.0) -> tuple[float, float] | None:
+    """`change_interval` of a row of `query.measure` with a comparison; None for one without."""
+    now, before = ([getattr(row, name + suffix, None) for name in ("value", "low", "high")] for suffix in ("", "_before"))
+    return change_interval(now, before, spread)
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What one segment did to the change of a ratio: by its own rate, and by its share of the whole."""
+
+    segment: Hashable
+    rate: float
+    mix: float
+
+
+def explain_change(before: Mapping[Hashable, tuple[float, float]], now: Mapping[Hashable, tuple[float, float]]) -> list[Effect]:
+    """Split the change of Σ numerator / Σ denominator exactly over segments: segment → (numerator, denominator).
+
+    Rate effect = mean share × Δ rate; mix effect = mean rate × Δ share; a segment absent from one period is all mix. All effects together
+    are the change. Only the sum of the mix effects has a meaning of its own: a share that grows must shrink another.
+    """
+    total_before, total_now = (sum(denominator for _, denominator in side.values()) for side in (before, now))
+    if not total_before or not total_now:
+        return []
+    effects = []
+    for segment in dict.fromkeys([*before, *now]):
+        earlier, later = before.get(segment, (0, 0)), now.get(segment, (0, 0))
+        share_before, share_now = earlier[1] / total_before, later[1] / total_now
+        rate_before = earlier[0] / earlier[1] if earlier[1] else None
+        rate_now = later[0] / later[1] if later[1] else None
+        if rate_before is None and rate_now is None:
+            continue
+        if rate_before is None or rate_now is None:
+            only = rate_now if rate_before is None else rate_before
+            effects.append(Effect(segment, 0.0, only * (share_now - share_before)))
+            continue
+        effects.append(Effect(segment, (share_before + share_now) / 2 * (rate_now - rate_before), (rate_before + rate_now) / 2 * (share_now - share_before)))
+    return effects
+
+
+def _is_known(value: float | None) -> bool:
+    return value is not None and not math.isnan(value)

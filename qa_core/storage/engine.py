@@ -1,0 +1,91 @@
+"""Run questions: a SQLAlchemy Core select over the facts becomes a DataFrame, whatever engine answers. Nothing outside this room knows which."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import duckdb
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
+
+from qa_core.base import environment
+from qa_core.base.errors import Refusal
+from qa_core.base.i18n import N_
+from qa_core.storage import lake, name_merges
+from qa_core.storage.lake import memory, tables
+from qa_core.storage.records import store
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+MEGABYTES = 300
+SPELLED_WHEN_READ = {"spend": "campaign", "intervals": "queue"}
+DIALECT = postgresql.dialect(paramstyle="numeric_dollar")
+
+
+class Engine(Protocol):
+    """Answers selects over the tables of `facts`."""
+
+    def run(self, statement: sa.Select, arrow: Mapping[str, pa.Table] = {}, first_month: str | None = None, last_month: str | None = None) -> pd.DataFrame:
+        """Run one statement. `arrow` are tables of this question alone, by name; the months (`YYYY-MM`, inclusive) bound what is read."""
+
+
+class DuckDbEngine:
+    """DuckDB inside the process, locked to the lake's folder: it opens no other file, loads nothing, and cannot be unlocked."""
+
+    def __init__(self, folder: Path, temporary: Path, memory_limit: str) -> None:
+        temporary.parent.mkdir(parents=True, exist_ok=True)
+        self.connection = duckdb.connect(
+            config={
+                "memory_limit": memory_limit,
+                "threads": min(4, os.cpu_count() or 1),
+                "temp_directory": str(temporary),
+                "autoinstall_known_extensions": False,
+                "autoload_known_extensions": False,
+            }
+        )
+        self.connection.execute("SET parquet_metadata_cache = true")
+        self.connection.execute(f"SET allowed_directories = [{tables.quoted(f'{folder}/')}]")
+        self.connection.execute("SET enable_external_access = false")
+        self.connection.execute("SET lock_configuration = true")
+
+    def run(self, statement: sa.Select, arrow: Mapping[str, pa.Table] = {}, first_month: str | None = None, last_month: str | None = None) -> pd.DataFrame:
+        """Run one statement on the version of the lake that stands now. Safe from several threads: each question has a cursor of its own."""
+        compiled = statement.compile(dialect=DIALECT, compile_kwargs={"render_postcompile": True})
+        text, parameters = str(compiled), [compiled.params[name] for name in compiled.positiontup or ()]
+        with self.connection.cursor() as cursor:
+            for name in tables.TABLES:
+                if name in text and name not in arrow:
+                    cursor.execute(f"CREATE TEMP VIEW {name} AS {_spelled(name, tables.select_from_files(name, lake.files(name, first_month, last_month)))}")
+            for name, table in arrow.items():
+                cursor.register(name, table)
+            return cursor.execute(text, parameters).df()
+
+
+def _spelled(table: str, select: str) -> str:
+    """A table of totals with the spellings that the centre keeps: what contacts carry already is part of the key of totals, and so stays as given."""
+    column = SPELLED_WHEN_READ.get(table)
+    if column is None:
+        return select
+    with store.reading() as session:
+        kept = name_merges.find_kept(session)[column]
+    return f'SELECT * REPLACE ({name_merges.spell(column, kept)} AS "{column}") FROM ({select})' if kept else select
+
+
+def current() -> Engine:
+    """The engine that QA_ENGINE_URL names, made once per process and lake. Raises Refusal for one that is not known."""
+    settings = environment.current()
+    if settings.engine_url != "duckdb://":
+        raise Refusal("unknown_engine", N_("QA_ENGINE_URL is {url}, but only duckdb:// is known. Correct it, or leave it out."), url=settings.engine_url)
+    limit = memory.limit_for(tables.snapshot("contacts").rows, MEGABYTES)
+    return _duckdb(tables.lake_folder(), settings.temporary_folder / f"engine-{os.getpid()}", limit)
+
+
+@functools.lru_cache(maxsize=2)  # the lake, and beside it the copy in which an import is tried
+def _duckdb(folder: Path, temporary: Path, memory_limit: str) -> DuckDbEngine:
+    return DuckDbEngine(folder, temporary, memory_limit)

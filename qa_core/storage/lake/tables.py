@@ -1,0 +1,351 @@
+"""The Delta tables as files: which version stands, who may write, and the one way to commit. Readers see old or new, never half."""
+
+from __future__ import annotations
+
+import fcntl
+import functools
+import json
+import os
+import re
+import shutil
+import time
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import sqlalchemy as sa
+from deltalake import CommitProperties, DeltaTable, Schema
+from deltalake.exceptions import CommitFailedError
+from deltalake.transaction import AddAction, RemoveAction, Transaction
+
+from qa_core.base import environment
+from qa_core.base.errors import Refusal
+from qa_core.base.i18n import N_
+from qa_core.storage.lake import memory
+from qa_core.storage.schema import CONTACTS, INTERVALS, SPEND, arrow_schema
+
+TABLES: Mapping[str, sa.Table] = {table.name: table for table in (CONTACTS, SPEND, INTERVALS)}
+CLOCKS: Mapping[str, str] = {"contacts": "started_at", "spend": "day", "intervals": "started_at"}
+"""The column each file is sorted by, so that a few days inside a month read little."""
+
+WAIT_SECONDS = 30 * 60
+"""How long a writer waits for another one: longer than the longest import."""
+
+ROWS_PER_GROUP = 50_000
+MEGABYTES = 400
+LOG_RETENTION = "interval 3650 days"
+"""The log names the batch of each commit, and undoing one reads it: it outlives every before-image."""
+
+_LOG_FILE = re.compile(r"(\d{20})\.json")
+
+
+@dataclass(frozen=True)
+class Part:
+    """One Parquet file of a table, and the least and greatest value of the column that it is sorted by."""
+
+    month: str
+    path: str
+    rows: int
+    size: int
+    first: datetime | None
+    last: datetime | None
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One version of a table; -1 is a table that does not exist yet."""
+
+    name: str
+    folder: Path
+    version: int = -1
+    parts: tuple[Part, ...] = ()
+
+    @property
+    def rows(self) -> int:
+        """How many rows it holds."""
+        return sum(part.rows for part in self.parts)
+
+    @property
+    def months(self) -> frozenset[str]:
+        return frozenset(part.month for part in self.parts)
+
+    def files(self, first_month: str | None = None, last_month: str | None = None, months: Iterable[str] | None = None) -> list[str]:
+        """The files that hold those months (both inclusive; None is open), sorted by month."""
+        chosen = None if months is None else frozenset(months)
+        return [
+            str(self.folder / part.path)
+            for part in self.parts
+            if (first_month is None or part.month >= first_month)
+            and (last_month is None or part.month <= last_month)
+            and (chosen is None or part.month in chosen)
+        ]
+
+
+@dataclass
+class Commit:
+    """What one commit adds and takes away, and what its log entry says."""
+
+    adds: list[AddAction] = field(default_factory=list)
+    removed_months: set[str] = field(default_factory=set)
+    transactions: list[Transaction] = field(default_factory=list)
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+
+def lake_folder() -> Path:
+    """The local folder of the lake. Raises Refusal when QA_LAKE_URL points elsewhere."""
+    url = environment.current().lake_url
+    if url.startswith("file://"):
+        url = url.removeprefix("file://")
+    if "://" in url:
+        raise Refusal("lake_not_local", N_("The lake must be a folder of this machine, but QA_LAKE_URL is {url}. Give a path."), url=url)
+    return Path(url).resolve()
+
+
+_newest: dict[Path, tuple[int, tuple[int, int]]] = {}
+_snapshots: dict[Path, tuple[tuple[int, tuple[int, int]], Snapshot]] = {}
+
+
+def version(name: str) -> int:
+    """The number of the version that stands, -1 when the table does not exist. A few system calls, so that every question may ask."""
+    return _find_newest(_table_folder(name))[0]
+
+
+def snapshot(name: str) -> Snapshot:
+    """The version of the table that stands now, with its files; read once per version and process."""
+    folder = _table_folder(name)
+    newest = _find_newest(folder)
+    if newest[0] < 0:
+        return Snapshot(name, folder)
+    kept = _snapshots.get(folder)
+    if kept is None or kept[0] != newest:
+        kept = (newest, _read_snapshot(name, folder, newest[0]))
+        _snapshots[folder] = kept
+    return kept[1]
+
+
+def _table_folder(name: str) -> Path:
+    return lake_folder() / TABLES[name].name
+
+
+def _find_newest(folder: Path) -> tuple[int, tuple[int, int]]:
+    """The newest version and the identity of its log entry: a lake that was removed and made again has another one."""
+    log = folder / "_delta_log"
+    known = _newest.get(folder)
+    if known and _identity(log, known[0]) == known[1]:
+        number = known[0]
+        while _identity(log, number + 1):
+            number += 1
+    else:
+        try:
+            number = max((int(match[1]) for entry in os.scandir(log) if (match := _LOG_FILE.fullmatch(entry.name))), default=-1)
+        except FileNotFoundError:
+            number = -1
+    found = (number, _identity(log, number) or (0, 0))
+    _newest[folder] = found
+    return found
+
+
+def _identity(log: Path, number: int) -> tuple[int, int] | None:
+    try:
+        status = os.stat(log / f"{number:020d}.json")
+    except FileNotFoundError:
+        return None
+    return status.st_ino, status.st_mtime_ns
+
+
+def _read_snapshot(name: str, folder: Path, number: int) -> Snapshot:
+    actions = pa.table(DeltaTable(folder, version=number).get_add_actions(flatten=True))
+    if not actions.num_rows:
+        return Snapshot(name, folder, number)
+    first, last = f"min.{CLOCKS[name]}", f"max.{CLOCKS[name]}"
+    rows = actions.to_pylist()
+    parts = [Part(row["partition.month"], row["path"], row["num_records"], row["size_bytes"], row.get(first), row.get(last)) for row in rows]
+    return Snapshot(name, folder, number, tuple(sorted(parts, key=lambda part: (part.month, part.path))))
+
+
+@contextmanager
+def writing(name: str) -> Iterator[None]:
+    """Hold the lock of the writers of that table, across threads and processes; the system frees it when its holder dies."""
+    lake_folder().mkdir(parents=True, exist_ok=True)
+    with (lake_folder() / f".{name}.lock").open("w") as file:
+        deadline = time.monotonic() + WAIT_SECONDS
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise Refusal(
+                        "lake_busy", N_("Another import has held the lake for over {minutes} minutes. Stop it, then try again."), minutes=WAIT_SECONDS // 60
+                    ) from None
+                time.sleep(0.05)
+        yield
+
+
+@contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """A folder for a writer, removed at the end; its number tells whether its maker still lives."""
+    temporary = environment.current().temporary_folder / f"lake-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+    temporary.mkdir(parents=True)
+    try:
+        yield temporary
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextmanager
+def scratch(rows: int) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A DuckDB connection for a writer of that many rows: as much memory as they take, and a folder of its own to spill into."""
+    with scratch_folder() as temporary:
+        connection = duckdb.connect(
+            config={
+                "memory_limit": memory.limit_for(rows, MEGABYTES),
+                "threads": min(4, os.cpu_count() or 1),
+                "temp_directory": str(temporary),
+                "preserve_insertion_order": False,
+                "autoinstall_known_extensions": False,
+                "autoload_known_extensions": False,
+            }
+        )
+        try:
+            connection.execute("SET enable_progress_bar = false")  # after two seconds it would write among what a command prints
+            yield connection
+        finally:
+            connection.close()
+
+
+def quoted(text: str) -> str:
+    """A text as an SQL literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def columns_of(name: str) -> list[str]:
+    """The columns of the table, in their declared order."""
+    return [column.name for column in TABLES[name].columns]
+
+
+def sql_type(column: sa.Column) -> str:
+    """The type of a declared column as DuckDB calls it."""
+    return {sa.Text: "VARCHAR", sa.DateTime: "TIMESTAMP", sa.Date: "DATE", sa.Double: "DOUBLE", sa.Integer: "INTEGER", sa.Boolean: "BOOLEAN"}[type(column.type)]
+
+
+def select_from_files(name: str, files: Sequence[str]) -> str:
+    """A SELECT of the whole table over those files; typed and empty without files.
+
+    A column that was declared after a file was written is null in its rows.
+    """
+    if not files:
+        return _select_from(name, frozenset(columns_of(name)), "") + " WHERE false"
+    alike: dict[frozenset[str], list[str]] = {}
+    for file in files:
+        alike.setdefault(_missing_in(name, file), []).append(file)
+    return " UNION ALL ".join(
+        _select_from(name, missing, f" FROM read_parquet([{', '.join(map(quoted, some))}], hive_partitioning = true, hive_types = {{'month': VARCHAR}})")
+        for missing, some in alike.items()
+    )
+
+
+def _select_from(name: str, missing: frozenset[str], relation: str) -> str:
+    listed = (f'CAST(NULL AS {sql_type(column)}) AS "{column.name}"' if column.name in missing else f'"{column.name}"' for column in TABLES[name].columns)
+    return f"SELECT {', '.join(listed)}{relation}"
+
+
+@functools.lru_cache(maxsize=20_000)  # a file of the lake never changes
+def _missing_in(name: str, file: str) -> frozenset[str]:
+    """The declared columns that a file has not; its month is in its path."""
+    import pyarrow.parquet
+
+    return frozenset(columns_of(name)) - {"month", *pyarrow.parquet.read_schema(file).names}
+
+
+def write_part(connection: duckdb.DuckDBPyConnection, target: Snapshot, month: str, select: str) -> AddAction | None:
+    """Write the rows of one month as a new file, not yet part of the table; None when there are none."""
+    listed = ", ".join(f'"{name}"' for name in columns_of(target.name) if name != "month")
+    path = f"month={month}/part-{uuid.uuid4().hex}.parquet"
+    file = target.folder / path
+    file.parent.mkdir(parents=True, exist_ok=True)
+    clock = CLOCKS[target.name]
+    statistics = connection.execute(
+        f"COPY (SELECT {listed} FROM ({select}) ORDER BY {clock}) TO {quoted(str(file))} "
+        f"(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROWS_PER_GROUP}, RETURN_STATS true)"
+    ).fetchone()
+    rows = statistics[1] if statistics else 0
+    if not rows:
+        file.unlink(missing_ok=True)
+        return None
+    status = file.stat()
+    bounds = statistics[4][f'"{clock}"']
+    least, greatest = bounds["min"].replace(" ", "T"), bounds["max"].replace(" ", "T")
+    content = {"numRecords": rows, "minValues": {clock: least}, "maxValues": {clock: greatest}, "nullCount": {clock: 0}}
+    return AddAction(path, status.st_size, {"month": month}, int(status.st_mtime * 1000), True, json.dumps(content))
+
+
+def commit(base: Snapshot, change: Commit) -> int:
+    """Make the change the next version, all at once. Raises CommitFailedError when somebody committed since `base`.
+
+    Delta itself would let two appends pass that hold the same new contact, so any commit in between makes us start again.
+    """
+    if base.version < 0:
+        _create(base)
+    table = DeltaTable(base.folder)
+    if table.version() != max(base.version, 0):
+        raise CommitFailedError("the table moved on")
+    _add_new_columns(base.name, table)
+    _make_durable(base, change.adds)
+    now = int(time.time() * 1000)
+    gone = [RemoveAction(part.path, True, now, part.size, {"month": part.month}) for part in base.parts if part.month in change.removed_months]
+    table.create_write_transaction(
+        [*change.adds, *gone],
+        "append",
+        arrow_schema(TABLES[base.name]),
+        partition_by=["month"],
+        commit_properties=CommitProperties(custom_metadata=change.metadata, max_commit_retries=0, app_transactions=change.transactions),
+    )
+    number = version(base.name)
+    log = base.folder / "_delta_log"
+    entries = [path for done in range(base.version + 1, number + 1) for path in log.glob(f"{done:020d}*")]
+    for path in (*entries, *log.glob("_last_checkpoint"), log):
+        sync(path)
+    return number
+
+
+def _add_new_columns(name: str, table: DeltaTable) -> None:
+    """Give a table of an earlier version the columns that were declared since, in a commit of its own; its files stay as they are."""
+    known = {item.name for item in table.schema().fields}
+    fresh = [item.with_nullable(True) for item in arrow_schema(TABLES[name]) if item.name not in known]
+    if fresh:
+        table.alter.add_columns(Schema.from_arrow(pa.schema(fresh)).fields, commit_properties=CommitProperties(max_commit_retries=0))
+
+
+def _make_durable(base: Snapshot, adds: Iterable[AddAction]) -> None:
+    """Bring new files to the disk before a commit names them, so that no version points to an empty file after the power failed."""
+    files = [base.folder / add.path for add in adds]
+    folders = {folder: None for file in files for folder in (file.parent, base.folder)}
+    for path in (*files, *folders):
+        sync(path)
+
+
+def sync(path: Path) -> None:
+    """Bring a file, or the names in a folder, to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def discard(base: Snapshot, adds: Iterable[AddAction]) -> None:
+    """Delete files that were written for a commit that did not happen."""
+    for add in adds:
+        (base.folder / add.path).unlink(missing_ok=True)
+
+
+def _create(base: Snapshot) -> None:
+    schema = Schema.from_arrow(arrow_schema(TABLES[base.name]))
+    DeltaTable.create(base.folder, schema, mode="ignore", partition_by=["month"], configuration={"delta.logRetentionDuration": LOG_RETENTION})

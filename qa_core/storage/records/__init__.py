@@ -1,0 +1,5 @@
+"""Everything small that changes row by row. All files of tables are loaded together: they refer to each other."""
+
+from qa_core.storage.records import audit_log, base, centre_rules, evaluations, imports, listening, people, steering
+
+__all__ = ["base", "conventions", "evaluations", "imports", "journal", "listening", "people", "steering"]

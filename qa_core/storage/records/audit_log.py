@@ -1,0 +1,21 @@
+"""The table of the journal: who did what, each row sealed with the one before."""
+
+from __future__ import annotations
+
+from sqlalchemy.orm import Mapped, mapped_column
+
+from qa_core.storage.records.base import Base
+
+
+class JournalRow(Base):
+    """One act. Written only by `journal.record`, never changed: each row's `mac` seals it and the one before."""
+
+    __tablename__ = "journal"
+
+    seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    at: Mapped[str]
+    actor: Mapped[str] = mapped_column(index=True)
+    action: Mapped[str] = mapped_column(index=True)
+    object: Mapped[str]
+    reason: Mapped[str]
+    mac: Mapped[str]

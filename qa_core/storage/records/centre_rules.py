@@ -1,0 +1,80 @@
+"""Tables of what the centre itself says: names that mean the same, opening hours, numbers of campaigns."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from qa_core.storage.records.base import Base, now
+
+
+class NameDecision(Base):
+    """That two names mean the same (`spelling` is shown as `kept`) or, `is_same` false, that they do not, whatever they look like.
+
+    For advisors the names are their ids. Nothing else is lost: undone, every fact reads as its source said.
+    """
+
+    __tablename__ = "name_decision"
+    __table_args__ = (sa.Index("ix_name_decision_spelling", "kind", "spelling"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    """advisor · queue · reason · campaign"""
+    spelling: Mapped[str]
+    kept: Mapped[str]
+    is_same: Mapped[bool] = mapped_column(default=True)
+    decided_by: Mapped[str]
+    decided_at: Mapped[datetime] = mapped_column(default=now)
+    undone_by: Mapped[str | None]
+    undone_at: Mapped[datetime | None]
+
+
+class OpeningHours(Base):
+    """A site is open on that weekday (1: Monday) between two times of its clock; the rows of the latest `starts_on` (null: always) hold together."""
+
+    __tablename__ = "opening_hours"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    site_name: Mapped[str] = mapped_column(sa.ForeignKey("site.name", ondelete="CASCADE", onupdate="CASCADE"), index=True)
+    starts_on: Mapped[date | None]
+    weekday: Mapped[int]
+    opens_at: Mapped[str]
+    """HH:MM"""
+    closes_at: Mapped[str]
+    """HH:MM, exclusive; 24:00 is midnight"""
+
+
+class SiteCalendar(Base):
+    """Whose public holidays a site keeps: a country and, where they differ inside it, a region, as the library `holidays` names them."""
+
+    __tablename__ = "site_calendar"
+
+    site_name: Mapped[str] = mapped_column(sa.ForeignKey("site.name", ondelete="CASCADE", onupdate="CASCADE"), primary_key=True)
+    country: Mapped[str]
+    region: Mapped[str | None]
+
+
+class ClosedDay(Base):
+    """A day on which a site is closed although its hours say otherwise."""
+
+    __tablename__ = "closed_day"
+
+    site_name: Mapped[str] = mapped_column(sa.ForeignKey("site.name", ondelete="CASCADE", onupdate="CASCADE"), primary_key=True)
+    day: Mapped[date] = mapped_column(primary_key=True)
+
+
+class TrackingAssignment(Base):
+    """What a tracking number stood for: from `starts_on` (null: always) until the day before `ends_on` (null: still)."""
+
+    __tablename__ = "tracking_assignment"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    batch_id: Mapped[str] = mapped_column(sa.ForeignKey("import_batch.id", ondelete="CASCADE"), index=True)
+    tracking_number: Mapped[str]
+    source: Mapped[str | None]
+    medium: Mapped[str | None]
+    campaign: Mapped[str | None]
+    starts_on: Mapped[date | None]
+    ends_on: Mapped[date | None]

@@ -1,0 +1,108 @@
+"""Tables of grids and of what evaluators found with them."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from qa_core.storage.records.base import Base, now
+
+
+class Grid(Base):
+    """One version of an evaluation grid. A published version is never changed; evaluations are pinned to theirs."""
+
+    __tablename__ = "grid"
+    __table_args__ = (sa.UniqueConstraint("key", "version"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key: Mapped[str]
+    version: Mapped[int] = mapped_column(default=1)
+    title: Mapped[str]
+    content: Mapped[dict[str, Any]]
+    """The grid file of CONTRACT.md section 6, as read."""
+    published_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    created_by: Mapped[str | None]
+    published_by: Mapped[str | None]
+    edition: Mapped[int] = mapped_column(default=1, server_default="1")
+    """Raised each time a draft is saved: who saved an older one is told."""
+
+
+class Evaluation(Base):
+    """What one evaluator found in one contact, on one version of a grid.
+
+    Scores are 0–100. `team` and `local_day` are those of the contact (of the evaluation, when no contact is named),
+    so that the scope of a reader can be decided here without the lake.
+    """
+
+    __tablename__ = "evaluation"
+    __table_args__ = (sa.Index("ix_evaluation_contact", "source_system", "contact_id"), sa.Index("ix_evaluation_counted", "state", "kind", "changed_at"))
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    external_key: Mapped[str | None] = mapped_column(unique=True)
+    """Identity of an imported evaluation, so that the same file again changes nothing."""
+    source_system: Mapped[str | None]
+    contact_id: Mapped[str | None]
+    advisor_id: Mapped[str | None] = mapped_column(sa.ForeignKey("advisor.advisor_id", onupdate="CASCADE"), index=True)
+    team: Mapped[str | None]
+    local_day: Mapped[date] = mapped_column(index=True)
+    evaluator: Mapped[str | None]
+    """The username where the evaluator has an account, else the name in the file."""
+    evaluated_at: Mapped[datetime]
+    grid_id: Mapped[int | None] = mapped_column(sa.ForeignKey("grid.id"))
+    grid_name: Mapped[str | None]
+    score: Mapped[float | None]
+    calculated_score: Mapped[float | None]
+    outcome: Mapped[str | None]
+    comment: Mapped[str | None]
+    """What the evaluator wrote, contact details masked."""
+    tags: Mapped[list[Any] | None] = mapped_column(sa.JSON(none_as_null=True))
+    state: Mapped[str] = mapped_column(default="published")
+    """draft · submitted · published"""
+    kind: Mapped[str] = mapped_column(default="scored", server_default="scored")
+    """scored (the only one that numbers are made of) · targeted · calibration · self"""
+    purpose: Mapped[str] = mapped_column(default="evaluation")
+    drawn_id: Mapped[int | None] = mapped_column(sa.ForeignKey("drawn_contact.id", ondelete="SET NULL"), index=True)
+    calibration_id: Mapped[int | None] = mapped_column(sa.ForeignKey("calibration.id", ondelete="SET NULL"), index=True)
+    answered_evaluation_id: Mapped[int | None] = mapped_column(sa.ForeignKey("evaluation.id", ondelete="CASCADE"), index=True)
+    """Of a self-evaluation: the evaluation beside which it stands."""
+    draft: Mapped[dict[str, Any] | None] = mapped_column(sa.JSON(none_as_null=True))
+    """While it is a draft: {answers: {key: points or "na"}, comments: {key: text}}, complete or not."""
+    version: Mapped[int] = mapped_column(default=1, server_default="1")
+    """Raised by each change: who saved an older one is told."""
+    started_at: Mapped[datetime | None]
+    seconds_spent: Mapped[float | None]
+    submitted_at: Mapped[datetime | None]
+    publish_on: Mapped[date | None]
+    """The day from which the advisor sees it, where the plan delays it."""
+    published_at: Mapped[datetime | None]
+    acknowledged_at: Mapped[datetime | None]
+    advisor_comment: Mapped[str | None]
+    batch_id: Mapped[str | None] = mapped_column(index=True)
+    changed_at: Mapped[datetime] = mapped_column(default=now, onupdate=now)
+    given_advisor_id: Mapped[str | None]
+    """The advisor that the source names, where that one was merged into another; null: as it stands."""
+    given_team: Mapped[str | None]
+    """Empty where the source gave no team and the merged advisor's was filled in; null: as it stands."""
+
+    answers: Mapped[list[EvaluationAnswer]] = relationship(back_populates="evaluation", cascade="all, delete-orphan", passive_deletes=True)
+
+
+class EvaluationAnswer(Base):
+    """One criterion of one evaluation, with the weight that was really applied (shares that add up to 1)."""
+
+    __tablename__ = "evaluation_answer"
+
+    evaluation_id: Mapped[int] = mapped_column(sa.ForeignKey("evaluation.id", ondelete="CASCADE"), primary_key=True)
+    criterion: Mapped[str] = mapped_column(primary_key=True)
+    section: Mapped[str | None]
+    earned: Mapped[float | None]
+    possible: Mapped[float]
+    applied_weight: Mapped[float]
+    applicable: Mapped[bool] = mapped_column(default=True)
+    comment: Mapped[str | None]
+
+    evaluation: Mapped[Evaluation] = relationship(back_populates="answers")

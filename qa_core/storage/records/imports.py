@@ -1,0 +1,96 @@
+"""Tables of imports: what came when, what waits, what undoing needs, and work on the lake that is due."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from qa_core.storage.records.base import Base, now
+
+
+class ImportBatch(Base):
+    """One imported file. It is `started` before the lake is touched and `done` after; a start without an end is resumed."""
+
+    __tablename__ = "import_batch"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    file_name: Mapped[str]
+    digest: Mapped[str] = mapped_column(index=True)
+    system: Mapped[str]
+    profile: Mapped[str]
+    options: Mapped[dict[str, Any]]
+    """The options that change the reading of the file; the same digest with the same options is the same import."""
+    state: Mapped[str] = mapped_column(default="started", index=True)
+    """started · done · failed · undone"""
+    counts: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    mapping: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    decisions: Mapped[list[Any]] = mapped_column(default=list)
+    quarantine: Mapped[str | None]
+    first_day: Mapped[date | None]
+    last_day: Mapped[date | None]
+    actor: Mapped[str]
+    started_at: Mapped[datetime] = mapped_column(default=now)
+    finished_at: Mapped[datetime | None]
+
+
+class WaitingRow(Base):
+    """A survey, tracking or evaluation row whose contact had not come; `joined_by` is the batch that brought it since. Or a leg of a contact
+    that may have others in other files."""
+
+    __tablename__ = "waiting_row"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    batch_id: Mapped[str] = mapped_column(sa.ForeignKey("import_batch.id", ondelete="CASCADE"), index=True)
+    kind: Mapped[str]
+    row_key: Mapped[str] = mapped_column(unique=True)
+    contact_id: Mapped[str | None] = mapped_column(index=True)
+    tracking_number: Mapped[str | None] = mapped_column(index=True)
+    happened_at: Mapped[datetime | None]
+    content: Mapped[dict[str, Any]]
+    joined_by: Mapped[str | None] = mapped_column(index=True)
+
+
+class BeforeImage(Base):
+    """What a record was before a batch changed it (null: it did not exist), so that the batch can be undone exactly."""
+
+    __tablename__ = "before_image"
+    __table_args__ = (sa.UniqueConstraint("batch_id", "object", "key"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    batch_id: Mapped[str] = mapped_column(sa.ForeignKey("import_batch.id", ondelete="CASCADE"), index=True)
+    object: Mapped[str]
+    """evaluation · advisor · team · site · grid"""
+    key: Mapped[str]
+    content: Mapped[dict[str, Any] | None] = mapped_column(sa.JSON(none_as_null=True))
+
+
+class SavedMapping(Base):
+    """A mapping of columns that a person saved under a name, with the options that go with it."""
+
+    __tablename__ = "saved_mapping"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    content: Mapped[dict[str, Any]]
+    saved_by: Mapped[str]
+    saved_at: Mapped[datetime] = mapped_column(default=now)
+
+
+CONVENTIONS = "conventions"
+"""The due work of bringing all that is stored in line with the conventions of the centre."""
+
+ALERTS = "alerts"
+"""The due work of evaluating alert rules, noted where it failed after an import."""
+
+
+class DueWork(Base):
+    """Work that a decision in the records asks for, or that failed; noted in the decision's own transaction, so that nothing killed is forgotten."""
+
+    __tablename__ = "due_work"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    asked_at: Mapped[datetime] = mapped_column(default=now)

@@ -1,0 +1,142 @@
+"""Opens the records: one engine per database, sessions that read, and sessions that write one at a time."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from qa_core.base import environment
+from qa_core.base.errors import Refusal
+from qa_core.base.i18n import N_
+
+BUSY_SECONDS = 30
+"""How long a writer waits for another one before it gives up."""
+
+WRITERS_LOCK = 7303
+"""Of the advisory lock that holds writers apart where the records are in PostgreSQL."""
+
+MIGRATIONS = Path(__file__).with_name("migrations")
+
+
+@functools.cache
+def engine_for(url: str) -> sa.Engine:
+    """The engine of that database, made once per process."""
+    parsed = sa.make_url(url)
+    if parsed.get_backend_name() != "sqlite":
+        try:
+            return sa.create_engine(parsed, pool_pre_ping=True)
+        except (ModuleNotFoundError, sa.exc.NoSuchModuleError) as error:
+            message = N_(
+                "QA_DATABASE_URL names a database whose driver is not installed. For PostgreSQL: pip install 'psycopg[binary]', and postgresql+psycopg://…"
+            )
+            raise Refusal("no_driver", message) from error
+    file = file_of(url)
+    if file is not None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    engine = sa.create_engine(parsed, connect_args={"timeout": BUSY_SECONDS})
+
+    @sa.event.listens_for(engine, "connect")
+    def _configure(connection, _record) -> None:
+        connection.isolation_level = None  # SQLAlchemy's own BEGIN below decides, not the driver
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.execute("PRAGMA synchronous=FULL")
+        cursor.close()
+
+    @sa.event.listens_for(engine, "begin")
+    def _begin(connection) -> None:
+        # A writer takes the lock at once: a reader that turns writer half-way fails instead of waiting.
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get("writes") else "BEGIN")
+
+    return engine
+
+
+def file_of(url: str) -> Path | None:
+    """The file that holds the records, where they are in SQLite."""
+    parsed = sa.make_url(url)
+    return Path(parsed.database) if parsed.get_backend_name() == "sqlite" and parsed.database else None
+
+
+@contextmanager
+def reading() -> Iterator[Session]:
+    """A session that sees one consistent state and leaves nothing behind."""
+    engine = engine_for(environment.current().database_url)
+    if engine.dialect.name == "postgresql":
+        engine = engine.execution_options(isolation_level="REPEATABLE READ")
+    with Session(engine) as session:
+        yield session
+
+
+@contextmanager
+def writing() -> Iterator[Session]:
+    """A session whose work is committed whole at the end, or not at all. Writers queue."""
+    engine = engine_for(environment.current().database_url).execution_options(writes=True)
+    with Session(engine, expire_on_commit=False) as session, session.begin():
+        if engine.dialect.name == "postgresql":
+            # SQLite has one writer at a time by itself; what is counted or compared before it is written relies on that.
+            session.execute(sa.text(f"SET LOCAL lock_timeout = '{BUSY_SECONDS}s'"))
+            session.execute(sa.select(sa.func.pg_advisory_xact_lock(WRITERS_LOCK)))
+        yield session
+
+
+def migrate() -> None:
+    """Bring the schema to the newest revision; safe to call at every start and from several processes."""
+    from alembic import command
+    from alembic.config import Config
+
+    file = file_of(environment.current().database_url)
+    if file is not None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch(mode=0o600)
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.set_main_option("sqlalchemy.url", environment.current().database_url.replace("%", "%%"))
+    command.upgrade(config, "head")
+
+
+def is_ready() -> bool:
+    """Whether the records exist and are at the newest revision."""
+    from alembic.runtime.migration import MigrationContext
+
+    if not has_tables():
+        return False
+    with engine_for(environment.current().database_url).connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision() == _newest_revision()
+
+
+@functools.cache
+def _newest_revision() -> str | None:
+    # Kept: to find it, every migration is compiled anew.
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    return ScriptDirectory.from_config(config).get_current_head()
+
+
+def has_tables() -> bool:
+    """Whether records exist at all, of whatever version."""
+    file = file_of(environment.current().database_url)
+    if file is not None and not file.exists():
+        return False
+    return sa.inspect(engine_for(environment.current().database_url)).has_table("alembic_version")
+
+
+def require_ready() -> None:
+    """Refuse, with the command that helps, when the records were never made or are of an earlier version."""
+    if is_ready():
+        return
+    if has_tables():
+        raise Refusal(
+            "old_records",
+            N_("The records in {folder} are of an earlier version; bring them up to date with: python -m qa_core init"),
+            folder=str(environment.current().folder),
+        )
+    raise Refusal("no_records", N_("There are no records in {folder} yet; run: python -m qa_core init"), folder=str(environment.current().folder))

@@ -1,0 +1,102 @@
+"""A year apart: the same months against each other, and whether there is a season."""
+
+from __future__ import annotations
+
+import math
+from datetime import date
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from qa_core.access.roles import Viewer
+from qa_core.analysis import chart_titles, charts, year_over_year
+from qa_core.analysis.chart_titles import SURE, Finding
+from qa_core.base.i18n import _, ngettext
+from qa_core.metrics import formatting
+from qa_core.metrics.dimensions import Filters, Period
+from qa_core.metrics.kpis import get_kpi
+from qa_core.stats import Z95, control_charts, holm
+from qa_core.ui import cached, cards
+from qa_core.ui.filter_bar import Look
+
+KPIS = ("csat", "nps", "ces", "response_rate")
+
+
+def show(viewer: Viewer, look: Look) -> None:
+    """One card: satisfaction month by month against the year before, the change of all these months together, and what can be said of seasons."""
+    paired = year_over_year.find_paired(look.first_day, look.last_day)
+    title = cards.title_of(get_kpi("csat"))
+    if paired is None:
+        with st.container(border=True, height="stretch", gap="xxsmall"):
+            cards.show_heading(Finding(_("{title}: no month has its year before yet", title=title)), _say_season(viewer, look))
+        return
+    where, before = look.where.with_period(paired), paired.year_before()
+    together = cached.headline(viewer, KPIS, where, before)
+    csat, kpi = together["csat"], get_kpi("csat")
+    finding = chart_titles.describe_change(
+        _("Satisfaction year over year"), getattr(csat, "delta", None), control_charts.interval_of_change(csat), kpi.unit, kpi.better
+    )
+    months = [row for row in cached.measure(viewer, ("csat",), ("month",), where, before).itertuples() if not formatting.is_missing(row.delta)]
+    caption = " ".join(part for part in (_explain(paired, together), _say_season(viewer, look)) if part)
+    if not months:
+        with st.container(border=True, height="stretch", gap="xxsmall"):
+            cards.show_heading(finding, caption)
+        return
+    cards.show_chart(charts.build_differences(_frame(months), kpi.unit, dark=cards.is_dark(), row_height=19), finding, caption, "year_over_year")
+
+
+def _frame(months: list[Any]) -> pd.DataFrame:
+    """Newest on top; coloured where chance does not explain the difference, all months tried at once."""
+    between = [control_charts.interval_of_change(row) or (None, None) for row in months]
+    sure = holm([_p_value(row.delta, *ends) for row, ends in zip(months, between, strict=True)])
+    records = [
+        {
+            "label": formatting.month(row.month),
+            "value": row.delta,
+            "low": low,
+            "high": high,
+            "n": row.n,
+            "tone": chart_titles.tone_of(row.delta, get_kpi("csat").better) if apart else "",
+        }
+        for row, (low, high), apart in zip(months, between, sure, strict=True)
+    ]
+    return pd.DataFrame(records[::-1])
+
+
+def _p_value(change: float, low: float | None, high: float | None) -> float:
+    """Of a difference by its 95 % interval: by the end nearer to zero, as that of a normal distribution."""
+    if low is None or not change:
+        return 1.0
+    half = change - low if change > 0 else high - change
+    return math.erfc(Z95 * abs(change) / half / math.sqrt(2)) if half > 0 else 0.0
+
+
+def _explain(paired: Period, together: dict[str, Any]) -> str:
+    parts = [_("{months} against the same months a year before, with 95 % interval.", months=formatting.period(paired))]
+    changes = []
+    for key in KPIS:
+        row, between = together[key], control_charts.interval_of_change(together[key])
+        if between:
+            unit = get_kpi(key).unit
+            changes.append(f"{cards.column_of(key)} {formatting.change(row.delta, unit)} ({charts.say_between(*between, unit)})")
+    return " ".join([*parts, *(["; ".join(changes) + "."] if changes else [])])
+
+
+def _say_season(viewer: Viewer, look: Look) -> str:
+    count = year_over_year.count_months(look.first_day, look.last_day)
+    if count < year_over_year.LEAST_MONTHS:
+        return ngettext(
+            "Seasons take {least} whole months to be told; there is {n}.", "Seasons take {least} whole months to be told; there are {n}.", count,
+            least=year_over_year.LEAST_MONTHS,
+        )  # fmt: skip
+    whole = year_over_year.find_paired(look.first_day, look.last_day, count)
+    frame = cached.measure(viewer, ("csat",), ("month",), Filters(Period(whole.year_before().first_day, whole.last_day), look.where.values))
+    known = frame[frame["numerator"].notna()].sort_values("month")
+    season = year_over_year.find_season(list(zip(known["month"], known["numerator"], known["n"], strict=True))) if len(known) == count else None
+    if season is None:
+        return _("Some months are missing or hidden: no season can be told.")
+    if season.p_value >= SURE:
+        return _("No season: calendar months differ no more than months do anyway.")
+    high, low = (formatting.month(date(2000, month, 1), year=False) for month in (season.highest, season.lowest))
+    return _("There is a season: highest in {high}, lowest in {low}.", high=high, low=low)
