@@ -1,6 +1,6 @@
 # Two commands on a fresh machine: `make run` and `make test`.
 .DEFAULT_GOAL := help
-.PHONY: help run test check-long bench lint catalogues clean
+.PHONY: help run test check-long bench lint catalogues documents clean
 
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	command -v $$p >/dev/null && $$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
@@ -13,7 +13,9 @@ help:
 	@echo "make test        every test, in a real browser too"
 	@echo "make check-long  mutants, long kill and fuzz loops"
 	@echo "make bench       measurements, printed"
+	@echo "make lint        the linter, the formatter, and the product's lines by room"
 	@echo "make catalogues  refresh the French and English catalogues from the code"
+	@echo "make documents   refresh the generated parts of docs/"
 
 $(VENV)/.made: requirements.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer, with venv, is needed (Debian: apt install python3 python3-venv)."; exit 1; }
@@ -42,9 +44,13 @@ bench: $(VENV)/.made-dev
 
 lint: $(VENV)/.made-dev
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	@$(BIN)/python tests/tools/count_lines.py
 
 catalogues: $(VENV)/.made
-	$(BIN)/python -m qa_core.locale
+	$(BIN)/python -m qa_core.base.locale
+
+documents: $(VENV)/.made-dev
+	$(BIN)/python tests/tools/documents.py
 
 clean:
 	rm -rf $(VENV) .pytest_cache .hypothesis

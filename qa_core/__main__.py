@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from qa_core.cli import run
+from qa_core.cli.app import run
 
 if __name__ == "__main__":
     # A file's name, or a text in it, may hold what the terminal cannot show; that is no reason to fail.

@@ -88,7 +88,7 @@ def open_app(add_person: Callable[..., str], monkeypatch: pytest.MonkeyPatch) ->
     def open_page(username: str | None, page: str | None = None, **query: str) -> AppTest:
         cookies = {"_streamlit_xsrf": generate_xsrf_token_string(b"0123456789abcdef")}
         if username is not None:
-            cookies[browser.COOKIE] = sessions.sign_in(username, PASSWORD, browser.build(cookies, {"host": "localhost"}, "127.0.0.1"))
+            cookies[browser.COOKIE] = sessions.sign_in(username, PASSWORD, browser.build(cookies, {"host": "localhost"}, "127.0.0.1"), one_time_days=7)
         monkeypatch.setattr("streamlit.runtime.context._get_client_context", lambda: Visitor(cookies=cookies))
         app = AppTest.from_file(str(environment.PROJECT / "qa_core/ui/front_door.py"), default_timeout=60)
         for name, value in query.items():

@@ -10,7 +10,6 @@ from qa_core.access import accounts
 from qa_core.access.roles import Viewer
 from qa_core.base import environment
 from qa_core.compliance import recordings
-from qa_core.ingest.load import batches
 from qa_core.quality.evaluations import drafts
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
@@ -42,7 +41,7 @@ def build(add_person: Callable[..., str]) -> None:
     listening.accredit("lea", "eve")
     content = tomllib.loads((environment.PROJECT / "data/scorecards/customer_service.toml").read_text(encoding="utf-8"))
     # The lock of imports: a server over this centre sweeps away what no row names when it starts.
-    with batches.one_at_a_time(), store.writing() as session:
+    with store.one_import_at_a_time(), store.writing() as session:
         session.add(Grid(key="customer-service", version=1, title=content["title"], content=content, published_at=now()))
         for name in ("heard", "unheard", "gone"):
             listening.keep_audio(session, name, CALL)

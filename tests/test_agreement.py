@@ -98,7 +98,7 @@ def test_criteria_weigh_by_their_points_and_not_applicable_leaves_both_sums() ->
 
 
 def test_alpha_needs_no_more_than_numpy() -> None:
-    asked = "import sys; from qa_core.statistics.agreement import measure_agreement as ask; ask([[0, 1], [1, 1], [0, 0]])"
+    asked = "import sys; from qa_core.stats.agreement import measure_agreement as ask; ask([[0, 1], [1, 1], [0, 0]])"
     code = f"{asked}; print('scipy.stats' in sys.modules, 'pandas' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split() == ["False", "False"]

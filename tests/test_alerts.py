@@ -18,7 +18,8 @@ from qa_core.analysis import alerts, targets
 from qa_core.analysis.alerts import Rule, RuleKind
 from qa_core.base.errors import AccessDenied, Misuse, Refusal
 from qa_core.centre import settings
-from qa_core.cli import doctor, run
+from qa_core.cli import doctor
+from qa_core.cli.app import run
 from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
 from qa_core.storage.records.steering import AlertRule

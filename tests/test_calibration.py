@@ -15,7 +15,7 @@ from qa_core.access import accounts
 from qa_core.access.roles import Viewer
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Refusal
-from qa_core.cli import run
+from qa_core.cli.app import run
 from qa_core.metrics import formatting, query
 from qa_core.metrics.dimensions import Filters
 from qa_core.metrics.query import calibration_metrics

@@ -13,7 +13,7 @@ import pytest
 
 from qa_core.access.roles import Viewer
 from qa_core.base.environment import PROJECT, SECRETS, current, to_local
-from qa_core.cli import run
+from qa_core.cli.app import run
 from qa_core.ingest.load import batches
 
 CALLS = """Call Id,Agent,Date,Time,Topic,Answered (Y/N),Resolved,Speed of answer in seconds,AvgTalkDuration,Satisfaction rating

@@ -14,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 from qa_core.access.roles import Role, Viewer
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Misuse, Refusal
-from qa_core.cli import run
+from qa_core.cli.app import run
 from qa_core.compliance import accreditations, gates, notices, overdue, proportionality
 from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow

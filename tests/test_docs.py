@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from tools import documents
 
 from qa_core.access import accounts
 from qa_core.base import environment
@@ -106,7 +107,7 @@ def test_every_act_of_the_journal_has_a_name():
         recorded |= {
             call.args[2].value
             for call, _name in calls(path)
-            if ast.unparse(call.func) == "journal.record" and len(call.args) > 2 and isinstance(call.args[2], ast.Constant)
+            if ast.unparse(call.func) == "audit_log.record" and len(call.args) > 2 and isinstance(call.args[2], ast.Constant)
         }
     assert {"sign_in", "contacts_read"} <= recorded <= set(audit_labels.TITLES)
 
@@ -120,7 +121,7 @@ def test_a_translation_keeps_the_places_of_its_message():
 
 def test_the_environment_is_documented():
     readme = (environment.PROJECT / "README.md").read_text(encoding="utf-8")
-    source = (environment.PROJECT / "qa_core" / "home.py").read_text(encoding="utf-8")
+    source = (environment.PROJECT / "qa_core" / "base" / "environment.py").read_text(encoding="utf-8")
     for name in set(re.findall(r'"(QA_[A-Z_]+)"', source)):
         assert name in readme, name
 
@@ -129,3 +130,10 @@ def test_the_catalogues_hold_no_message_that_the_code_lost():
     known = {entry.id for entry in collect()}
     for language in ("en", "fr"):
         assert {entry.id for entry in read(language) if entry.id} <= known
+
+
+@pytest.mark.parametrize(("document", "part"), documents.PARTS)
+def test_the_generated_parts_of_the_documents_are_up_to_date(document: str, part: str):
+    text = (environment.PROJECT / "docs" / document).read_text(encoding="utf-8")
+
+    assert documents.fill(text, part, documents.PARTS[document, part]()) == text, "run: make documents"

@@ -330,16 +330,16 @@ def test_what_is_written_of_people_is_masked_or_confirmed(room) -> None:
 
 WRITER = """
 import sys
-from qa_core import people
-from qa_core.evaluations import drafting
-from qa_core.records import store
+from qa_core.access import accounts
+from qa_core.quality.evaluations import drafts
+from qa_core.storage.records import store
 
 with store.reading() as session:
-    eve = people.get_viewer(session, "eve")
+    eve = accounts.get_viewer(session, "eve")
 version, number = 1, 0
 while True:
     number += 1
-    version = drafting.save(eve, int(sys.argv[1]), version, {"greeting": number % 3}, {"greeting": f"word {number}"})
+    version = drafts.save(eve, int(sys.argv[1]), version, {"greeting": number % 3}, {"greeting": f"word {number}"})
     print(number, flush=True)
 """
 

@@ -18,7 +18,7 @@ from qa_core.access.roles import Role, TeamSpan, Viewer
 from qa_core.analysis import explanations, exports
 from qa_core.base.errors import AccessDenied
 from qa_core.centre import settings as declared_settings
-from qa_core.cli import run
+from qa_core.cli.app import run
 from qa_core.metrics import kpis, query
 from qa_core.metrics.dimensions import Filters, Period
 from qa_core.metrics.kpis import Subject

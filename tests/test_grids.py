@@ -17,7 +17,7 @@ from qa_core import scoring
 from qa_core.access.roles import Permission, Role, Viewer
 from qa_core.base import i18n
 from qa_core.base.errors import AccessDenied, Misuse, Refusal
-from qa_core.cli import run
+from qa_core.cli.app import run
 from qa_core.metrics.downloads import FORMULA_STARTS
 from qa_core.metrics.query.scorecard_texts import find_grid_texts
 from qa_core.quality import scorecards

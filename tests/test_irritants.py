@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 from streamlit.testing.v1 import AppTest
 
-from qa_core import cli, ingest
+from qa_core import ingest
 from qa_core.access.roles import Role, TeamSpan, Viewer
 from qa_core.analysis.irritants import action_list, detection, term_counts, terms, texts
 from qa_core.analysis.irritants.action_list import Plan, State
@@ -20,6 +20,7 @@ from qa_core.analysis.irritants.subject import Kind, Subject
 from qa_core.analysis.irritants.term_counts import Document, Share
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Misuse, Refusal
+from qa_core.cli import app
 from qa_core.ingest.pseudonyms import Pseudonyms
 from qa_core.metrics.dimensions import Filters, Period
 from qa_core.storage import audit_log
@@ -370,9 +371,9 @@ def test_entries_of_teams_that_are_gone_go_too(people_of_bills: None) -> None:
 
 def test_the_command_line_lists_the_entries_as_that_person_sees_them(people_of_bills: None, capsys: pytest.CaptureFixture[str]) -> None:
     action_list.open_entry(MANAGER, INVOICE, MARCH, owner="leo")
-    assert cli.run(["irritants", "list"]) == 0
+    assert app.run(["irritants", "list"]) == 0
     assert capsys.readouterr().out == "1  Low ratings about invoice: New, leo\n"
-    assert cli.run(["irritants", "list", "--as", "eva", "--json"]) == 0
+    assert app.run(["irritants", "list", "--as", "eva", "--json"]) == 0
     (entry,) = json.loads(capsys.readouterr().out)
     assert (entry["title"], entry["state"], entry["owner"]) == ("Low ratings about invoice", "new", None)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -17,13 +18,14 @@ from qa_core.access.roles import Role, Viewer
 from qa_core.base.errors import AccessDenied, Misuse, Refusal
 from qa_core.centre.rules import name_decisions, name_suggestions
 from qa_core.compliance import notices
-from qa_core.ingest.rules import apply
+from qa_core.ingest.rules import due
 from qa_core.metrics import query
 from qa_core.storage import audit_log
-from qa_core.storage.records import store
+from qa_core.storage.records import due_work, store
 from qa_core.storage.records.audit_log import JournalRow
 from qa_core.storage.records.base import now
 from qa_core.storage.records.evaluations import Evaluation, Grid
+from qa_core.storage.records.imports import CENTRE_RULES
 from qa_core.storage.records.listening import Calibration, CalibrationContact, CoachingPlan, Draw, DrawnContact, ListeningPlan, Playback, Recording
 from qa_core.storage.records.people import Advisor
 from tests import listening
@@ -54,10 +56,21 @@ def folder(centre: Path, tmp_path: Path) -> Path:
     return tmp_path
 
 
+def merge(*decision: Any) -> int:
+    """Count one name as another and apply it, as page and command line do. Returns how many contacts changed."""
+    name_decisions.merge(*decision)
+    return due.apply_due()
+
+
+def undo(number: int) -> int:
+    name_decisions.undo(SYSTEM, number)
+    return due.apply_due()
+
+
 def test_a_merged_advisor_is_one_person_in_contacts_and_evaluations_with_the_team_that_is_known(folder: Path) -> None:
     bring(folder, "evaluations", MARKS, scales={"score": "0-100"})
 
-    _number, contacts = name_decisions.merge(SYSTEM, "advisor", "4012", "Diane Martin")
+    contacts = merge(SYSTEM, "advisor", "4012", "Diane Martin")
 
     assert contacts == 2
     assert find_contacts("advisor_id", "team", "given_advisor_id", where="source_system = 'phone'") == [
@@ -75,28 +88,30 @@ def test_undoing_a_merge_restores_every_fact_exactly(folder: Path) -> None:
     bring(folder, "evaluations", MARKS, scales={"score": "0-100"})
     facts, marks = find_facts(), find_evaluations()
 
-    number, _contacts = name_decisions.merge(SYSTEM, "advisor", "4012", "D1")
+    number = name_decisions.merge(SYSTEM, "advisor", "4012", "D1")
+    due.apply_due()
     assert find_facts() != facts and find_evaluations() != marks
 
-    assert name_decisions.undo(SYSTEM, number) == 2
+    assert undo(number) == 2
     assert find_facts() == facts
     assert find_evaluations() == marks
 
 
 def test_contacts_that_come_after_a_merge_follow_it_and_its_undoing(folder: Path) -> None:
-    number, _contacts = name_decisions.merge(SYSTEM, "advisor", "4012", "D1")
+    number = name_decisions.merge(SYSTEM, "advisor", "4012", "D1")
+    due.apply_due()
 
     report = bring(folder, "contacts", PHONE.replace("P1", "P9").split("P2")[0], system="phone")
 
     assert ("advisor", "counted with the advisor whom they were merged into") in {(item.field, item.decision) for item in report.decisions}
     assert find_contacts("advisor_id", "team", where="contact_id = 'P9'") == [("P9", "D1", "North")]
-    name_decisions.undo(SYSTEM, number)
+    undo(number)
     assert find_contacts("advisor_id", "team", where="contact_id = 'P9'") == [("P9", "4012", None)]
 
 
 def test_the_same_file_again_changes_nothing_after_a_merge(folder: Path) -> None:
-    name_decisions.merge(SYSTEM, "advisor", "4012", "D1")
-    name_decisions.merge(SYSTEM, "queue", "billing", "Billing")
+    merge(SYSTEM, "advisor", "4012", "D1")
+    merge(SYSTEM, "queue", "billing", "Billing")
     facts = find_facts()
 
     report = bring(folder, "contacts", PHONE + "\n", system="phone")
@@ -107,7 +122,7 @@ def test_the_same_file_again_changes_nothing_after_a_merge(folder: Path) -> None
 
 def test_an_evaluation_that_comes_again_after_a_merge_is_unchanged(folder: Path) -> None:
     bring(folder, "evaluations", MARKS, scales={"score": "0-100"})
-    name_decisions.merge(SYSTEM, "advisor", "4012", "D1")
+    merge(SYSTEM, "advisor", "4012", "D1")
 
     report = bring(folder, "evaluations", MARKS + "\n", scales={"score": "0-100"})
 
@@ -118,7 +133,7 @@ def test_an_evaluation_that_comes_again_after_a_merge_is_unchanged(folder: Path)
 
 def test_a_merge_stands_in_the_way_of_no_undone_import_and_holds_after_it(folder: Path) -> None:
     changed = bring(folder, "contacts", PHONE.replace("P1,2026-03-02 09:00", "P1,2026-03-02 09:30"), system="phone")
-    name_decisions.merge(SYSTEM, "advisor", "4012", "D1")
+    merge(SYSTEM, "advisor", "4012", "D1")
 
     ingest.undo(SYSTEM, changed.batch_id)
 
@@ -126,18 +141,20 @@ def test_a_merge_stands_in_the_way_of_no_undone_import_and_holds_after_it(folder
 
 
 def test_merges_may_follow_one_another_and_be_undone_in_any_order(folder: Path) -> None:
-    first, _contacts = name_decisions.merge(SYSTEM, "advisor", "4013", "4012")
-    second, _contacts = name_decisions.merge(SYSTEM, "advisor", "4012", "D1")
+    first = name_decisions.merge(SYSTEM, "advisor", "4013", "4012")
+    due.apply_due()
+    second = name_decisions.merge(SYSTEM, "advisor", "4012", "D1")
+    due.apply_due()
     assert {advisor_id for _contact, advisor_id in find_contacts("advisor_id")} == {"D1"}
 
-    name_decisions.undo(SYSTEM, second)
+    undo(second)
     assert find_contacts("advisor_id", where="contact_id = 'P3'") == [("P3", "4012")]
-    name_decisions.undo(SYSTEM, first)
+    undo(first)
     assert find_contacts("advisor_id", where="contact_id = 'P3'") == [("P3", "4013")]
 
 
 def test_a_circle_of_names_is_refused(folder: Path) -> None:
-    name_decisions.merge(SYSTEM, "advisor", "4012", "D1")
+    merge(SYSTEM, "advisor", "4012", "D1")
 
     for spelling, kept in (("D1", "4012"), ("4012", "D1"), ("D1", "D1")):
         with pytest.raises(Refusal) as refusal:
@@ -221,13 +238,14 @@ def test_spellings_of_a_queue_are_counted_as_one_and_apart_again(folder: Path) -
     assert (item.spelling, item.kept) == ("billing", "Billing")
     facts = find_facts()
 
-    number, contacts = name_decisions.merge(SYSTEM, "queue", item.spelling, item.kept)
+    number = name_decisions.merge(SYSTEM, "queue", item.spelling, item.kept)
+    contacts = due.apply_due()
 
     assert contacts == 1
     rows = query.measure(SYSTEM, ("received",), ("queue",))
     assert dict(zip(rows["queue"], rows["value"], strict=True)) == {"Billing": 3, "Sales": 1}
     assert name_suggestions.find_suggestions(SYSTEM, "queue") == []
-    name_decisions.undo(SYSTEM, number)
+    undo(number)
     assert find_facts() == facts
 
 
@@ -236,7 +254,8 @@ def test_a_campaign_is_spelled_alike_in_contacts_tracking_and_spend(folder: Path
     bring(folder, "spend", "day,source,campaign,amount,currency\n2026-03-02,Google,spring 26,30,EUR\n2026-03-02,Google,Spring,50,EUR\n")
     facts = find_facts()
 
-    number, _contacts = name_decisions.merge(SYSTEM, "campaign", "spring 26", "Spring")
+    number = name_decisions.merge(SYSTEM, "campaign", "spring 26", "Spring")
+    due.apply_due()
     bring(folder, "tracking", "contact_id,source,campaign\nP2,Google,spring 26\nP7,Google,spring 26\n")
     bring(folder, "contacts", "contact_id,started_at,outcome\nP7,2026-03-02 12:00,answered\n", system="phone")
 
@@ -245,24 +264,25 @@ def test_a_campaign_is_spelled_alike_in_contacts_tracking_and_spend(folder: Path
     assert values[("Spring", "received")] == 4
     assert values[("Spring", "cost_per_contact")] == 20
 
-    name_decisions.undo(SYSTEM, number)
+    undo(number)
     assert [row for row in find_facts() if "P7" not in row and "P2" not in row] == [row for row in facts if "P7" not in row and "P2" not in row]
     assert find_contacts("campaign", where="campaign IS NOT NULL") == [("P1", "spring 26"), ("P2", "spring 26"), ("P3", "Spring"), ("P7", "spring 26")]
 
 
 def test_a_change_that_was_killed_half_way_is_finished_at_the_next_start(folder: Path) -> None:
-    number, _contacts = name_decisions.merge(SYSTEM, "advisor", "4012", "D1")
+    number = name_decisions.merge(SYSTEM, "advisor", "4012", "D1")
+    due.apply_due()
     merged = find_facts()
-    name_decisions.undo(SYSTEM, number)
+    undo(number)
     with store.writing() as session:
         # As a kill between the records and the lake leaves it.
         session.execute(sa.text("UPDATE name_decision SET undone_at = NULL"))
-        apply.ask(session)
+        due_work.request(session, CENTRE_RULES)
 
     ingest.resume()
 
     assert find_facts() == merged
-    assert not apply.is_due()
+    assert not due_work.is_due(CENTRE_RULES)
 
 
 def test_an_advisor_who_signs_in_follows_their_merged_name_and_back(folder: Path, add_person: Callable[..., str]) -> None:
@@ -272,9 +292,10 @@ def test_an_advisor_who_signs_in_follows_their_merged_name_and_back(folder: Path
 
     add_person("diane", "advisor", advisor_id="4012")
     assert count_own() == 2
-    number, _contacts = name_decisions.merge(SYSTEM, "advisor", "4012", "D1")
+    number = name_decisions.merge(SYSTEM, "advisor", "4012", "D1")
+    due.apply_due()
     assert count_own() == 3, "two of the telephone, one of the chat"
-    name_decisions.undo(SYSTEM, number)
+    undo(number)
     assert count_own() == 2
 
 
@@ -285,7 +306,8 @@ def test_what_was_drawn_heard_evaluated_and_coached_follows_a_merge_and_returns(
         hear(session, "P1", "4012")
     before = heard()
 
-    number, _contacts = name_decisions.merge(SYSTEM, "advisor", "4012", "D1")
+    number = name_decisions.merge(SYSTEM, "advisor", "4012", "D1")
+    due.apply_due()
 
     assert before == {"plans": ["4012"], "P1": [("4012", None)] * 4 + ["4012"]}
     assert heard() == {"plans": ["D1"], "P1": [("D1", "North")] * 4 + ["D1"]}
@@ -296,7 +318,7 @@ def test_what_was_drawn_heard_evaluated_and_coached_follows_a_merge_and_returns(
         session.add(CoachingPlan(advisor_id="D1", team="North", local_day=date(2026, 3, 9), goal="Listen", starts_on=date(2026, 3, 9), opened_by="leo"))
         hear(session, "P2", "D1", "North")
         hear(session, "T1", "D1", "North")
-    name_decisions.undo(SYSTEM, number)
+    undo(number)
 
     assert heard() == before | {"plans": ["4012", "D1"], "P2": [("4012", None)] * 4 + ["4012"], "T1": [("D1", "North")] * 4 + ["D1"]}
 
@@ -357,7 +379,7 @@ def test_only_administrators_decide_on_names_and_the_journal_keeps_it(folder: Pa
                 work(Viewer("someone", role))
 
     admin = Viewer("root", Role.ADMIN)
-    number, _contacts = name_decisions.merge(admin, "advisor", "4012", "D1")
+    number = name_decisions.merge(admin, "advisor", "4012", "D1")
     name_decisions.undo(admin, number)
     with store.reading() as session:
         acts = session.execute(sa.select(JournalRow.actor, JournalRow.action, JournalRow.object).where(JournalRow.action.like("names_%"))).all()

@@ -8,7 +8,7 @@ import pytest
 
 from qa_core import ingest
 from qa_core.access.roles import Viewer
-from qa_core.cli import run
+from qa_core.cli.app import run
 from qa_core.metrics import query
 from tests.imported import bring, find_contacts, find_facts
 

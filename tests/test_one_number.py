@@ -17,7 +17,7 @@ from test_reconciliation import ADVISORS, DAYS, FIRST, TEAMS, make_contacts, mak
 
 from qa_core.access.roles import Viewer
 from qa_core.analysis import exports
-from qa_core.cli import run
+from qa_core.cli.app import run
 from qa_core.metrics import formatting, kpis, query
 from qa_core.metrics.dimensions import Filters, Period
 from qa_core.metrics.kpis import Kind

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -13,7 +14,8 @@ from qa_core.access.roles import Role, Viewer
 from qa_core.base.errors import AccessDenied, Misuse, Refusal
 from qa_core.centre.rules import opening_hours, site_hours
 from qa_core.centre.rules.opening_hours import Span
-from qa_core.cli import run
+from qa_core.cli.app import run
+from qa_core.ingest.rules import due
 from qa_core.metrics import query
 from tests.imported import bring, find_contacts, find_facts
 
@@ -41,6 +43,12 @@ WEEK = opening_hours.parse_hours(["mon-fri=09:00-18:00"])
 CLOSED = ["at the end", "before", "may day", "no team late", "sunday"]
 
 
+def set_opening(*args: Any, **options: Any) -> int:
+    """Set when a site is open and apply it, as page and command line do. Returns how many contacts changed."""
+    site_hours.set_opening(SYSTEM, *args, **options)
+    return due.apply_due()
+
+
 def find_closed() -> list[str]:
     return [contact for (contact,) in find_contacts(where="outcome = 'closed'")]
 
@@ -58,7 +66,7 @@ def test_without_hours_nothing_is_closed(folder: Path) -> None:
 
 
 def test_contacts_outside_hours_are_closed_at_import_and_leave_what_was_received(folder: Path) -> None:
-    site_hours.set_opening(SYSTEM, "Lyon", WEEK)
+    set_opening("Lyon", WEEK)
 
     report = bring(folder, "contacts", CALLS)
 
@@ -71,18 +79,18 @@ def test_past_contacts_follow_when_hours_change_and_read_as_before_without_them(
     bring(folder, "contacts", CALLS)
     facts = find_facts()
 
-    assert site_hours.set_opening(SYSTEM, "Lyon", WEEK) == 5
+    assert set_opening("Lyon", WEEK) == 5
     assert find_closed() == CLOSED
-    assert site_hours.set_opening(SYSTEM, "Lyon", opening_hours.parse_hours(["mon-sun=08:00-24:00"]), calendar="none") == 5
+    assert set_opening("Lyon", opening_hours.parse_hours(["mon-sun=08:00-24:00"]), calendar="none") == 5
     assert find_closed() == []
     assert find_facts() == facts
-    site_hours.set_opening(SYSTEM, "Lyon", WEEK)
-    site_hours.set_opening(SYSTEM, "Lyon", ())
+    set_opening("Lyon", WEEK)
+    set_opening("Lyon", ())
     assert find_facts() == facts
 
 
 def test_the_same_file_again_changes_nothing(folder: Path) -> None:
-    site_hours.set_opening(SYSTEM, "Lyon", WEEK)
+    set_opening("Lyon", WEEK)
     bring(folder, "contacts", CALLS)
 
     report = bring(folder, "contacts", CALLS + "\n")
@@ -93,7 +101,7 @@ def test_the_same_file_again_changes_nothing(folder: Path) -> None:
 def test_alsace_moselle_keeps_good_friday(folder: Path) -> None:
     bring(folder, "contacts", CALLS)
 
-    site_hours.set_opening(SYSTEM, "Lyon", WEEK, calendar="alsace-moselle")
+    set_opening("Lyon", WEEK, calendar="alsace-moselle")
 
     assert find_closed() == sorted([*CLOSED, "good friday"])
     assert opening_hours.find_holidays("FR", "57", 2026).keys() - opening_hours.find_holidays("FR", None, 2026).keys() == {date(2026, 4, 3), date(2026, 12, 26)}
@@ -102,16 +110,16 @@ def test_alsace_moselle_keeps_good_friday(folder: Path) -> None:
 def test_a_site_may_be_open_on_public_holidays_and_closed_on_days_of_its_own(folder: Path) -> None:
     bring(folder, "contacts", CALLS)
 
-    site_hours.set_opening(SYSTEM, "Lyon", WEEK, calendar="none", closed_days=[date(2026, 3, 2)])
+    set_opening("Lyon", WEEK, calendar="none", closed_days=[date(2026, 3, 2)])
 
     assert find_closed() == ["at the end", "before", "in hours", "no team", "no team late", "sunday"]
 
 
 def test_hours_hold_from_their_day(folder: Path) -> None:
     bring(folder, "contacts", CALLS)
-    site_hours.set_opening(SYSTEM, "Lyon", WEEK, calendar="none")
+    set_opening("Lyon", WEEK, calendar="none")
 
-    site_hours.set_opening(SYSTEM, "Lyon", opening_hours.parse_hours(["mon-fri=14:00-18:00"]), starts_on=date(2026, 4, 1))
+    set_opening("Lyon", opening_hours.parse_hours(["mon-fri=14:00-18:00"]), starts_on=date(2026, 4, 1))
 
     assert find_closed() == ["at the end", "before", "good friday", "may day", "no team late", "sunday"]
 
@@ -119,16 +127,16 @@ def test_hours_hold_from_their_day(folder: Path) -> None:
 def test_hours_that_begin_one_day_say_nothing_of_the_days_before(folder: Path) -> None:
     bring(folder, "contacts", CALLS)
 
-    site_hours.set_opening(SYSTEM, "Lyon", opening_hours.parse_hours(["mon-fri=14:00-18:00"]), starts_on=date(2026, 4, 1), calendar="none")
+    set_opening("Lyon", opening_hours.parse_hours(["mon-fri=14:00-18:00"]), starts_on=date(2026, 4, 1), calendar="none")
 
     assert find_closed() == ["good friday", "may day"]
 
 
 def test_where_the_site_is_not_known_a_contact_is_closed_only_while_every_site_is(folder: Path) -> None:
     bring(folder, "contacts", CALLS)
-    site_hours.set_opening(SYSTEM, "Lyon", WEEK)
+    set_opening("Lyon", WEEK)
 
-    site_hours.set_opening(SYSTEM, "Metz", opening_hours.parse_hours(["mon-fri=09:00-22:00"]))
+    set_opening("Metz", opening_hours.parse_hours(["mon-fri=09:00-22:00"]))
 
     assert "no team late" not in find_closed()
     assert "other site late" not in find_closed()

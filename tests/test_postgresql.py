@@ -20,6 +20,7 @@ from qa_core.access.sessions import Browser
 from qa_core.base.errors import Refusal
 from qa_core.centre.rules import name_decisions
 from qa_core.cli import demo, doctor
+from qa_core.ingest.rules import due
 from qa_core.metrics import query
 from qa_core.storage import audit_log
 from qa_core.storage.records import store
@@ -64,6 +65,7 @@ def bring_all(folder: Path) -> None:
     ingest.undo(Viewer.SYSTEM, report.batch_id)
     name_decisions.merge(Viewer.SYSTEM, "advisor", "Becky", "Diane")
     name_decisions.merge(Viewer.SYSTEM, "campaign", "Summer", "Spring")
+    due.apply_due()
 
 
 def everything() -> list[object]:
@@ -105,7 +107,7 @@ def test_tries_at_once_are_all_counted_and_all_answered(postgresql: Path) -> Non
 
     def attempt(_position: int) -> str:
         with pytest.raises(Refusal) as refused:
-            sessions.sign_in("tom", "Not-the-password-1", HERE)
+            sessions.sign_in("tom", "Not-the-password-1", HERE, one_time_days=7)
         return refused.value.code
 
     with ThreadPoolExecutor(8) as pool:

@@ -198,7 +198,7 @@ class Wire:
         self.cookies = {"_streamlit_xsrf": generate_xsrf_token_string(bytes(16))}
         if username:
             here = browser.build(self.cookies, {"host": "localhost"}, "127.0.0.1")
-            self.cookies[browser.COOKIE] = sessions.sign_in(username, PASSWORD, here)
+            self.cookies[browser.COOKIE] = sessions.sign_in(username, PASSWORD, here, one_time_days=7)
             self.signed_in = sessions.resume(self.cookies[browser.COOKIE], here)
 
     def ticket(self, recording_id: int, purpose: str = "evaluation", reason: str = "drawn in May") -> str:

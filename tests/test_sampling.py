@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from qa_core import cli
 from qa_core.access import accounts
 from qa_core.access.roles import Viewer
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Refusal
+from qa_core.cli import app
 from qa_core.metrics.dimensions import Period
 from qa_core.metrics.query import sampling_frame as frames
 from qa_core.quality import sampling
@@ -491,21 +491,21 @@ def test_the_command_line_adds_draws_lists_and_closes(listened: Any, tmp_path: P
     lines = ('name = "november"', 'purpose = "training"', f"from = {FIRST}", f"to = {LAST}", 'grid = "customer-service"', "per_advisor = 2")
     file.write_text("\n".join((*lines, "maximum_per_advisor = 6", 'strata = ["channel", "weekday"]', 'evaluators = ["eve"]')), encoding="utf-8")
 
-    assert cli.run(["plan", "add", str(file)]) == 0
+    assert app.run(["plan", "add", str(file)]) == 0
     capsys.readouterr()
-    assert cli.run(["draw", "--plan", "november", "--seed", "5", "--json"]) == 0
+    assert app.run(["draw", "--plan", "november", "--seed", "5", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
 
     assert list(told) == ["plan", "seed", "frame", "excluded", "drawn", "short"]
     assert (told["plan"], told["seed"], told["frame"], told["excluded"], told["short"]) == ("november", 5, 6, {"objected": 1}, {"Lea": 1})
     assert len(told["drawn"]) == 3 and set(told["drawn"][0]) == {"source_system", "contact_id", "advisor"}
     assert sorted(entry["advisor"] for entry in told["drawn"]) == ["Lea", "Zoé", "Zoé"]
-    assert cli.run(["plan", "close", "november"]) == 0
+    assert app.run(["plan", "close", "november"]) == 0
     capsys.readouterr()
-    assert cli.run(["plan", "list", "--json"]) == 0
+    assert app.run(["plan", "list", "--json"]) == 0
     [listed] = json.loads(capsys.readouterr().out)
     assert (listed["name"], listed["drawn"], listed["closed"], listed["strata"]) == ("november", 3, True, ["channel", "weekday"])
-    assert cli.run(["draw", "--plan", "winter", "--seed", "5", "--json"]) == 1
+    assert app.run(["draw", "--plan", "winter", "--seed", "5", "--json"]) == 1
     assert json.loads(capsys.readouterr().out)["error"]["code"] == "access_denied"
-    assert cli.run(["plan", "add", str(tmp_path / "none.toml")]) == 2
-    assert cli.run(["draw", "--plan", "november", "--seed", "-1"]) == 2
+    assert app.run(["plan", "add", str(tmp_path / "none.toml")]) == 2
+    assert app.run(["draw", "--plan", "november", "--seed", "-1"]) == 2

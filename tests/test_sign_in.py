@@ -32,7 +32,7 @@ HERE = Browser(b"0123456789abcdef", "Firefox", "192.0.2.7")
 def code_of(username: str, password: str, browser: Browser = HERE) -> str:
     """Try to sign in; the code of the refusal, or "in"."""
     try:
-        sessions.sign_in(username, password, browser)
+        sessions.sign_in(username, password, browser, one_time_days=7)
     except Refusal as refusal:
         return refusal.code
     return "in"
@@ -50,7 +50,7 @@ def turn_back(table: type, span: timedelta, *columns: str) -> None:
 def test_the_right_password_opens_a_session_and_only_its_hash_is_kept(add_person: Callable[..., str]) -> None:
     add_person("tom", "team_lead")
 
-    token = sessions.sign_in(" TOM ", PASSWORD, HERE)
+    token = sessions.sign_in(" TOM ", PASSWORD, HERE, one_time_days=7)
 
     assert sessions.resume(token, HERE).viewer.username == "tom"
     with store.reading() as session:
@@ -67,7 +67,7 @@ def test_a_wrong_password_an_unknown_name_and_a_closed_account_say_one_thing(add
     told = set()
     for username, password in (("tom", "wrong"), ("nobody", "wrong"), ("closed", PASSWORD), ("tom", ""), ("tom", "x" * 1000), ("", "x")):
         with pytest.raises(Refusal) as refused:
-            sessions.sign_in(username, password, HERE)
+            sessions.sign_in(username, password, HERE, one_time_days=7)
         told.add(str(refused.value))
 
     assert told == {"The username or the password is wrong, or the account is closed."}
@@ -97,7 +97,7 @@ def test_five_failures_block_an_account_from_everywhere_and_the_wait_doubles(add
     assert code_of("tom", PASSWORD, replace(HERE, address="198.51.100.1")) == "too_many_tries"
     for seconds in (30, 60, 120, 240, 480, 900, 900):
         with pytest.raises(Refusal) as refused:
-            sessions.sign_in("tom", PASSWORD, HERE)
+            sessions.sign_in("tom", PASSWORD, HERE, one_time_days=7)
         assert seconds - 5 <= refused.value.params["seconds"] <= seconds + 1
         turn_back(SignInThrottle, timedelta(seconds=seconds + 2), "blocked_until")
         assert code_of("tom", "wrong") == "sign_in_failed"
@@ -148,7 +148,7 @@ def test_what_was_typed_as_a_name_is_kept_nowhere(add_person: Callable[..., str]
 )
 def test_a_session_counts_only_in_the_browser_that_opened_it(other: Browser, add_person: Callable[..., str]) -> None:
     add_person("tom", "team_lead")
-    token = sessions.sign_in("tom", PASSWORD, HERE)
+    token = sessions.sign_in("tom", PASSWORD, HERE, one_time_days=7)
 
     assert sessions.resume(token, other) is None
     sessions.sign_out(token, other)
@@ -164,7 +164,7 @@ def test_without_a_browser_token_nobody_signs_in(add_person: Callable[..., str])
 @pytest.mark.parametrize("end", ["sign_out", "disable", "reset", "role", "idle", "too long", "new secret"])
 def test_a_session_ends_at_once(end: str, add_person: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
     add_person("tom", "team_lead")
-    token = sessions.sign_in("tom", PASSWORD, HERE)
+    token = sessions.sign_in("tom", PASSWORD, HERE, one_time_days=7)
     assert sessions.resume(token, HERE)
 
     if end == "sign_out":
@@ -185,7 +185,7 @@ def test_a_session_ends_at_once(end: str, add_person: Callable[..., str], monkey
 
 def test_use_keeps_a_session_alive(add_person: Callable[..., str]) -> None:
     add_person("tom", "team_lead")
-    token = sessions.sign_in("tom", PASSWORD, HERE)
+    token = sessions.sign_in("tom", PASSWORD, HERE, one_time_days=7)
 
     for _ in range(3):
         turn_back(LoginSession, timedelta(minutes=20), "last_seen_at")
@@ -194,7 +194,7 @@ def test_use_keeps_a_session_alive(add_person: Callable[..., str]) -> None:
 
 def test_a_new_password_ends_the_other_sessions_and_keeps_this_one(add_person: Callable[..., str]) -> None:
     add_person("tom", "team_lead")
-    this, other = sessions.sign_in("tom", PASSWORD, HERE), sessions.sign_in("tom", PASSWORD, HERE)
+    this, other = sessions.sign_in("tom", PASSWORD, HERE, one_time_days=7), sessions.sign_in("tom", PASSWORD, HERE, one_time_days=7)
     signed_in = sessions.resume(this, HERE)
 
     with pytest.raises(Refusal):
@@ -210,7 +210,7 @@ def test_a_new_password_ends_the_other_sessions_and_keeps_this_one(add_person: C
 
 def test_guessing_the_present_password_is_throttled_too(add_person: Callable[..., str]) -> None:
     add_person("tom", "team_lead")
-    signed_in = sessions.resume(sessions.sign_in("tom", PASSWORD, HERE), HERE)
+    signed_in = sessions.resume(sessions.sign_in("tom", PASSWORD, HERE, one_time_days=7), HERE)
     codes = []
     for _ in range(6):
         with pytest.raises(Refusal) as refused:
@@ -223,8 +223,8 @@ def test_guessing_the_present_password_is_throttled_too(add_person: Callable[...
 def test_a_person_ends_their_own_sessions_and_nobody_else_s(add_person: Callable[..., str]) -> None:
     add_person("tom", "team_lead")
     add_person("eve", "evaluator")
-    first, second = sessions.sign_in("tom", PASSWORD, HERE), sessions.sign_in("tom", PASSWORD, replace(HERE, name="Chrome"))
-    tom, eve = sessions.resume(first, HERE), sessions.resume(sessions.sign_in("eve", PASSWORD, HERE), HERE)
+    first, second = sessions.sign_in("tom", PASSWORD, HERE, one_time_days=7), sessions.sign_in("tom", PASSWORD, replace(HERE, name="Chrome"), one_time_days=7)
+    tom, eve = sessions.resume(first, HERE), sessions.resume(sessions.sign_in("eve", PASSWORD, HERE, one_time_days=7), HERE)
 
     assert [(own.browser_name, own.is_this_one) for own in sessions.find_sessions(tom)] == [("Chrome", False), ("Firefox", True)]
     with pytest.raises(AccessDenied):
@@ -241,12 +241,12 @@ def test_a_one_time_password_opens_nothing_after_its_days(centre, monkeypatch: p
     assert code_of("new", one_time) == "in"
     turn_back(Account, timedelta(hours=2), "one_time_since")
     with pytest.raises(Refusal, match="older than 7 days"):
-        sessions.sign_in("new", one_time, HERE)
+        sessions.sign_in("new", one_time, HERE, one_time_days=7)
     assert code_of("new", one_time[:-1]) == "sign_in_failed"
 
     with store.writing() as session:
         settings.set_value(session, Viewer.SYSTEM, "one_time_password_days", "8")
-    signed_in = sessions.resume(sessions.sign_in("new", one_time, HERE), HERE)
+    signed_in = sessions.resume(sessions.sign_in("new", one_time, HERE, one_time_days=8), HERE)
     sessions.change_password(signed_in, HERE, one_time, PASSWORD)
     turn_back(Account, timedelta(days=400), "one_time_since", "created_at")
     assert code_of("new", PASSWORD) == "in"
@@ -262,7 +262,7 @@ def test_demo_accounts_open_on_this_machine_only(add_person: Callable[..., str])
     local = replace(HERE, address="127.0.0.1", is_local=True)
 
     assert code_of("demo", PASSWORD) == "sign_in_failed"
-    token = sessions.sign_in("demo", PASSWORD, local)
+    token = sessions.sign_in("demo", PASSWORD, local, one_time_days=7)
     assert sessions.resume(token, local) and sessions.resume(token, HERE) is None
 
 
@@ -299,7 +299,7 @@ def test_sign_ins_and_their_failures_are_in_the_journal(add_person: Callable[...
     add_person("tom", "team_lead")
     code_of("tom", "wrong")
     code_of("nobody", "wrong")
-    token = sessions.sign_in("tom", PASSWORD, HERE)
+    token = sessions.sign_in("tom", PASSWORD, HERE, one_time_days=7)
     sessions.sign_out(token, HERE)
 
     with store.reading() as session:
@@ -314,7 +314,7 @@ def test_sign_ins_and_their_failures_are_in_the_journal(add_person: Callable[...
 
 
 def signed_in_as(username: str) -> SignedIn:
-    return sessions.resume(sessions.sign_in(username, PASSWORD, HERE), HERE)
+    return sessions.resume(sessions.sign_in(username, PASSWORD, HERE, one_time_days=7), HERE)
 
 
 def test_a_download_is_made_for_its_session_while_its_minute_lasts(add_person: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:

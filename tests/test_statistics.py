@@ -141,5 +141,5 @@ def test_the_correction_for_many_tests_is_that_of_scipy(chances: list[float]) ->
 
 
 def test_the_heavy_libraries_stay_unloaded_until_they_are_asked() -> None:
-    code = "import sys, qa_core.statistics; print([name for name in ('scipy', 'numpy', 'statsmodels', 'pandas') if name in sys.modules])"
+    code = "import sys, qa_core.stats; print([name for name in ('scipy', 'numpy', 'statsmodels', 'pandas') if name in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"

@@ -2,7 +2,7 @@
 
 from qa_core.access.roles import Permission
 from qa_core.base.i18n import _
-from qa_core.ui import empty_states, filter_bar, gate, print_styles
+from qa_core.ui import empty_states, filter_bar, gate, styles
 from qa_core.ui.views.performance import satisfaction
 
 viewer = gate.current_viewer(Permission.SEE_SATISFACTION)
@@ -10,7 +10,7 @@ look = filter_bar.current()
 
 filter_bar.show_title(_("Satisfaction"))
 if not empty_states.is_shown(viewer, look):
-    print_styles.fit_one_page()
+    styles.fit_one_page()
     satisfaction.show_top(viewer, look)
     satisfaction.show_why(viewer, look)
     satisfaction.show_cuts(viewer, look)

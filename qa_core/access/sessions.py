@@ -21,7 +21,6 @@ from qa_core.access.roles import Viewer
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.base.i18n import N_
-from qa_core.centre import settings
 from qa_core.storage import audit_log
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
@@ -81,8 +80,10 @@ def is_loopback(address: str | None) -> bool:
         return False
 
 
-def sign_in(username: str, password: str, browser: Browser) -> str:
+def sign_in(username: str, password: str, browser: Browser, one_time_days: int) -> str:
     """Check a password and open a session. Returns the random id for the browser's cookie.
+
+    `one_time_days`: how long a one-time password opens anything, in days.
 
     Raises Refusal, with one message for an unknown name, a wrong password and a closed account alike, after the same time; only who
     holds a one-time password that has run out is told so.
@@ -98,8 +99,7 @@ def sign_in(username: str, password: str, browser: Browser) -> str:
     good = passwords.matches(password, kept)
     with store.writing() as session:
         account = session.get(Account, username)
-        days = settings.current(session).one_time_password_days
-        reason = _why_not(account, good and account is not None and account.password_hash == kept, browser, now() - timedelta(days=days))
+        reason = _why_not(account, good and account is not None and account.password_hash == kept, browser, now() - timedelta(days=one_time_days))
         if reason:
             audit_log.record(session, username if account else "stranger", "sign_in_failed", browser.address, reason)
         else:
@@ -118,7 +118,7 @@ def sign_in(username: str, password: str, browser: Browser) -> str:
             audit_log.record(session, account.username, "sign_in", browser.address)
     if reason == EXPIRED:
         message = N_("This one-time password is older than {days} days and opens nothing any more. Ask an administrator for a new one.")
-        raise Refusal("old_one_time_password", message, days=days)
+        raise Refusal("old_one_time_password", message, days=one_time_days)
     if reason:
         raise Refusal("sign_in_failed", N_("The username or the password is wrong, or the account is closed."))
     return token

@@ -8,15 +8,13 @@ from typing import Any
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.analysis import tracking_numbers
-from qa_core.base import environment
 from qa_core.base.i18n import N_, _
 from qa_core.centre.settings import get_setting
-from qa_core.metrics import downloads, formatting, query
+from qa_core.metrics import downloads, formatting, query, spreadsheets
 from qa_core.metrics.dimensions import BY_KEY, Filters, Period, get_dimension
 from qa_core.metrics.kpis import Kpi, get_kpi
 from qa_core.metrics.setting_texts import setting_value, since
 from qa_core.metrics.spreadsheets import DAY, MOMENT, MONTH, Cell, Sheet, make_file, plain, unit_format
-from qa_core.storage.records.base import now
 
 COLUMNS = {
     "value": N_("Value"), "numerator": N_("Numerator"), "denominator": N_("Denominator"), "n": N_("n"), "low": N_("95 % from"), "high": N_("95 % to"),
@@ -158,14 +156,9 @@ def say_origin(viewer: Viewer) -> Iterator[list[Any]]:
     """How far the data goes, who exported it when, and what is hidden from them."""
     through = query.data_through(viewer)
     yield [_("Data through"), formatting.moment(through) if through else _(formatting.NO_DATA)]
-    yield say_exporter(viewer)
+    yield spreadsheets.say_exporter(viewer)
     if viewer.needs_suppression:
         yield [_("Hidden"), _("Figures with fewer than five advisors or ten contacts behind them, and others that would give them away.")]
-
-
-def say_exporter(viewer: Viewer) -> list[Any]:
-    """Who exports, and when."""
-    return [_("Exported"), _("{moment} by {name}", moment=formatting.moment(environment.to_local(now())), name=viewer.username)]
 
 
 def find_currency(viewer: Viewer) -> str | None:

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
 
-PROJECT = Path(__file__).resolve().parent.parent
+PROJECT = Path(__file__).resolve().parents[2]
 SECRETS = ("cookie", "pseudonyms", "recordings", "journal")
 SECRET_BYTES = 32
 

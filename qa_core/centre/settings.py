@@ -21,7 +21,8 @@ from qa_core.base import environment
 from qa_core.base.errors import Misuse
 from qa_core.base.i18n import N_
 from qa_core.storage import audit_log
-from qa_core.storage.records.imports import CONVENTIONS, DueWork
+from qa_core.storage.records import due_work
+from qa_core.storage.records.imports import CENTRE_RULES
 from qa_core.storage.records.steering import SettingValue
 
 SERVICE_LEVEL_FORMULAS = (
@@ -221,5 +222,5 @@ def set_value(session: Session, viewer: Viewer, name: str, text: str, valid_from
     value = get_setting(name).parse(text)
     session.add(SettingValue(name=name, value="" if value is None else str(value), valid_from=valid_from, set_by=viewer.username))
     if name == "shared_number_contacts_a_day":
-        session.merge(DueWork(name=CONVENTIONS))
+        due_work.request(session, CENTRE_RULES)
     audit_log.record(session, viewer.username, "setting_changed", f"{name}={value}", reason=f"from {valid_from}" if valid_from else "")

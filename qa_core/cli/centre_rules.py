@@ -9,8 +9,8 @@ import typer
 from qa_core.access.roles import Viewer
 from qa_core.base.errors import Misuse
 from qa_core.base.i18n import N_, _, ngettext
-from qa_core.cli import print_json
 from qa_core.cli.options import parse_day
+from qa_core.cli.output import print_json
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 Kind = Annotated[str, typer.Argument(metavar="KIND", help="advisor queue reason campaign")]
@@ -47,8 +47,8 @@ def merge(kind: Kind, spelling: Annotated[str, typer.Argument(metavar="SPELLING"
     """Count one name as another, in past contacts and in those to come."""
     from qa_core.centre.rules import name_decisions
 
-    number, contacts = name_decisions.merge(Viewer.SYSTEM, kind, spelling, kept)
-    print(_("Decision {number}: {spelling} counts as {kept}.", number=number, spelling=spelling, kept=kept), _show_contacts(contacts))
+    number = name_decisions.merge(Viewer.SYSTEM, kind, spelling, kept)
+    print(_("Decision {number}: {spelling} counts as {kept}.", number=number, spelling=spelling, kept=kept), _apply())
 
 
 def apart(kind: Kind, one: Annotated[str, typer.Argument(metavar="ONE")], other: Annotated[str, typer.Argument(metavar="OTHER")]) -> None:
@@ -63,8 +63,8 @@ def undo(number: Annotated[int, typer.Argument(metavar="NUMBER")]) -> None:
     """Take a decision back; every contact reads again as its source said."""
     from qa_core.centre.rules import name_decisions
 
-    contacts = name_decisions.undo(Viewer.SYSTEM, number)
-    print(_("Decision {number} is undone.", number=number), _show_contacts(contacts))
+    name_decisions.undo(Viewer.SYSTEM, number)
+    print(_("Decision {number} is undone.", number=number), _apply())
 
 
 def list_decisions(as_json: Json = False) -> None:
@@ -95,8 +95,8 @@ def set_hours(
         raise Misuse("no_hours", N_("Say the hours, such as mon-fri=09:00-18:00, the holidays with --holidays, days with --closed, or --clear."))
     spans = opening_hours.parse_hours(hours) if hours else () if always_open else None
     days = [parse_day(day) for day in closed] if closed else None
-    contacts = site_hours.set_opening(Viewer.SYSTEM, site, spans, parse_day(first_day), holidays, days)
-    print(_("The hours of {site} are set.", site=site), _show_contacts(contacts))
+    site_hours.set_opening(Viewer.SYSTEM, site, spans, parse_day(first_day), holidays, days)
+    print(_("The hours of {site} are set.", site=site), _apply())
 
 
 def list_sites(as_json: Json = False) -> None:
@@ -116,5 +116,7 @@ def list_sites(as_json: Json = False) -> None:
             print(f"  {day}: " + _("closed"))
 
 
-def _show_contacts(count: int) -> str:
-    return ngettext("{n} contact reads otherwise for it.", "{n} contacts read otherwise for it.", count)
+def _apply() -> str:
+    from qa_core.ingest.rules import due
+
+    return ngettext("{n} contact reads otherwise for it.", "{n} contacts read otherwise for it.", due.apply_due())

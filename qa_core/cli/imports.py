@@ -13,8 +13,8 @@ from qa_core.access.roles import Viewer
 from qa_core.base import i18n
 from qa_core.base.errors import Misuse, Refusal
 from qa_core.base.i18n import N_, _
-from qa_core.cli import DONE, REFUSED, print_json
 from qa_core.cli.options import parse_day, parse_pairs
+from qa_core.cli.output import DONE, REFUSED, print_json
 
 LAST = 20
 """So many imports are listed where nobody asks for more: a watched folder brings hundreds."""

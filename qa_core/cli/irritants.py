@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from qa_core.base.i18n import _
-from qa_core.cli import print_json
 from qa_core.cli.options import read_as
+from qa_core.cli.output import print_json
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 As = Annotated[str | None, typer.Option("--as", metavar="USERNAME", help="Read exactly as that person.")]

@@ -11,8 +11,8 @@ import typer
 
 from qa_core.base.errors import Misuse
 from qa_core.base.i18n import N_, _
-from qa_core.cli import print_json
 from qa_core.cli.options import parse_day, parse_pairs, read_as, read_json, read_toml
+from qa_core.cli.output import print_json
 
 if TYPE_CHECKING:
     from qa_core.metrics.query import Explanation

@@ -10,8 +10,8 @@ import typer
 from qa_core.access.roles import Role, Viewer
 from qa_core.base.errors import Misuse
 from qa_core.base.i18n import N_, _
-from qa_core.cli import DONE, REFUSED, print_json
 from qa_core.cli.options import parse_day
+from qa_core.cli.output import DONE, REFUSED, print_json
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 Name = Annotated[str, typer.Argument(metavar="NAME")]

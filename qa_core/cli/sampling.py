@@ -9,8 +9,8 @@ import typer
 
 from qa_core.access.roles import Viewer
 from qa_core.base.i18n import _, ngettext
-from qa_core.cli import print_json
 from qa_core.cli.options import read_toml
+from qa_core.cli.output import print_json
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 

@@ -10,7 +10,7 @@ import typer
 from qa_core.access.roles import Viewer
 from qa_core.base.errors import Misuse, Refusal
 from qa_core.base.i18n import N_, _
-from qa_core.cli import print_json
+from qa_core.cli.output import print_json
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 

@@ -10,8 +10,8 @@ import typer
 from qa_core.access.roles import Viewer
 from qa_core.base.errors import Misuse
 from qa_core.base.i18n import N_, _
-from qa_core.cli import print_json
 from qa_core.cli.options import parse_day, parse_pairs
+from qa_core.cli.output import print_json
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 Pair = Annotated[str, typer.Argument(metavar="NAME=VALUE")]
@@ -67,7 +67,7 @@ def set_setting(
 ) -> None:
     """Choose a value; each contact is judged by the value in force on its own day."""
     from qa_core.centre import settings
-    from qa_core.ingest.rules import change
+    from qa_core.ingest.rules import due
     from qa_core.storage.records import store
 
     [(name, value)] = parse_pairs([pair])
@@ -76,7 +76,7 @@ def set_setting(
     with store.writing() as session:
         settings.set_value(session, Viewer.SYSTEM, name, value, first_day)
     print(f"{name} = {value or _('not set')}")
-    change.follow()
+    due.apply_due()
 
 
 def list_targets(as_json: Json = False) -> None:

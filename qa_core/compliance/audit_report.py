@@ -8,9 +8,8 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from qa_core.access.roles import Permission, Viewer
-from qa_core.analysis import exports
 from qa_core.base.i18n import _, ngettext
-from qa_core.metrics import downloads
+from qa_core.metrics import downloads, spreadsheets
 from qa_core.metrics.spreadsheets import Sheet, make_file
 from qa_core.storage import audit_log
 from qa_core.storage.records import store
@@ -73,7 +72,7 @@ def build_file(viewer: Viewer, actor: str = "", action: str = "", form: str = "c
     """The journal as a file, seals included, oldest first; the names of its columns are those of the store, for a program that checks the seals."""
     entries = reversed(find_entries(viewer, actor, action, limit=None))
     rows = ((entry.seq, entry.at.isoformat(), entry.actor, entry.action, entry.object, entry.reason, entry.seal) for entry in entries)
-    about = [] if form == "csv" else [exports.say_exporter(viewer)]
+    about = [] if form == "csv" else [spreadsheets.say_exporter(viewer)]
     return make_file(Sheet("journal", ("seq", "at", "actor", "action", "object", "reason", "seal"), rows, about), form)
 
 

@@ -17,9 +17,9 @@ from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
 from qa_core.files import json_documents, parquet, workbooks
 from qa_core.files.archives import ZIP, Content
+from qa_core.files.decision import Decision
 from qa_core.files.json_documents import Records
 from qa_core.files.options import ImportOptions
-from qa_core.ingest.load.staged import Decision
 
 DELIMITERS = (";", ",", "\t", "|", "^", "~")
 DELIMITER_NAMES = {";": "semicolon", ",": "comma", "\t": "tab", "|": "bar", "^": "caret", "~": "tilde"}

@@ -9,8 +9,8 @@ from functools import cached_property
 from typing import Any
 
 from qa_core.files.archives import Content
+from qa_core.files.header_text import simplify
 from qa_core.files.json_documents import Documents
-from qa_core.ingest.columns.vocabulary import simplify
 
 SAMPLE_BYTES = 256 << 10
 SAMPLE_LINES = 200

@@ -16,7 +16,7 @@ from typing import Any
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
 from qa_core.files.archives import Content
-from qa_core.ingest.load.staged import Decision
+from qa_core.files.decision import Decision
 
 PROCESS = Path(__file__).with_name("workbook_process.py")
 SECONDS = 180

@@ -26,7 +26,7 @@ from qa_core.ingest.columns import header_matching
 from qa_core.ingest.columns import table_bounds as tables_of_file
 from qa_core.ingest.load import contacts
 from qa_core.ingest.load.staged import Staged
-from qa_core.ingest.profiles import get_profile
+from qa_core.ingest.registry import get_profile
 from qa_core.metrics import formatting, query
 from qa_core.metrics.dimensions import Filters, Period
 from qa_core.metrics.kpis import BY_KEY

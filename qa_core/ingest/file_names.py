@@ -16,10 +16,11 @@ from qa_core.base.contact_details import mask_contact_details
 from qa_core.base.errors import Misuse, Refusal
 from qa_core.base.i18n import N_
 from qa_core.compliance.recordings import audio
+from qa_core.files.decision import Decision
 from qa_core.files.options import ImportOptions
 from qa_core.ingest.columns import table_reader
 from qa_core.ingest.load.quarantine import REJECTED
-from qa_core.ingest.load.staged import SCHEMAS, Decision, Staged
+from qa_core.ingest.load.staged import SCHEMAS, Staged
 
 PLACES = {
     "contact_id": r".+?",

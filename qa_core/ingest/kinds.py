@@ -11,8 +11,7 @@ from qa_core.files.archives import open_content
 from qa_core.files.options import KINDS, ImportOptions
 from qa_core.files.sample import take_sample
 from qa_core.ingest.columns import header_matching, table_bounds
-from qa_core.ingest.platforms import find_platforms
-from qa_core.ingest.profiles import find_profiles
+from qa_core.ingest.registry import find_platforms, find_profiles
 
 
 def find_kind(path: Path, options: ImportOptions | None = None) -> str:

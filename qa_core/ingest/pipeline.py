@@ -101,7 +101,7 @@ def _land(viewer: Viewer, kind: str, path: Path, name: str, options: ImportOptio
     if not path.is_file():
         raise Refusal("no_file", N_("There is no file {path}."), path=name)
     digest = table_reader.find_digest(path)
-    with batches.reading_or_empty() as session:
+    with store.reading_or_empty() as session:
         known = _find_known(session, kind, digest, options, name)
         saved = batches.find_mapping(session, options.profile, kind) if options.profile else None
     if known is not None:
@@ -126,7 +126,7 @@ def _bring(viewer: Viewer, staged: Staged, name: str, options: ImportOptions, pr
         report = _open_report(staged, name, profile, options)
         with ExitStack() as stack:
             if not options.dry_run:
-                stack.enter_context(batches.one_at_a_time())
+                stack.enter_context(store.one_import_at_a_time())
                 recovery.finish_interrupted()
                 # Somebody may have brought the same file while we read it.
                 with store.reading() as session:
@@ -189,7 +189,7 @@ def resume() -> list[str]:
     """Finish or take back what a killed import left half-done; safe at every start. Returns the batches concerned."""
     store.require_ready()
     uploads.remove_left()
-    with batches.one_at_a_time():
+    with store.one_import_at_a_time():
         finished = recovery.finish_interrupted()
         recordings.sweep()
     recovery.remove_dead_folders(environment.current().temporary_folder)
@@ -202,7 +202,7 @@ def undo(viewer: Viewer, batch_id: str) -> dict[str, Any]:
     Raises Refusal when the batch is unknown or not standing, or when a later import changed the same rows.
     """
     viewer.require(Permission.MANAGE_IMPORTS)
-    with batches.one_at_a_time():
+    with store.one_import_at_a_time():
         recovery.finish_interrupted()
         with store.reading() as session:
             batch = session.get(ImportBatch, batch_id)

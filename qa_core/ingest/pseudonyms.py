@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from qa_core.base import environment
-from qa_core.ingest.columns.vocabulary import simplify
+from qa_core.files.header_text import simplify
 
 KEY_LENGTH = 32
 SHORTEST_NUMBER = 6

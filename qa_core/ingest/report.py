@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from qa_core.base import i18n
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import _
+from qa_core.files.decision import Decision
 from qa_core.ingest import reason_texts, suggested_options
-from qa_core.ingest.load.staged import Decision
 
 if TYPE_CHECKING:
     from qa_core.ingest.dry_run import Examination

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from qa_core.files.decision import Decision
 from qa_core.files.options import UNITS
-from qa_core.ingest.load.staged import Decision
-from qa_core.ingest.profiles import Reads, find_profiles
+from qa_core.ingest.declaration import Reads
+from qa_core.ingest.registry import find_profiles
 
 _BY_PLACE = {
     "encoding": "--encoding E --delimiter D",

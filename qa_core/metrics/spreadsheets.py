@@ -13,10 +13,14 @@ import xlsxwriter
 from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
+from qa_core.access.roles import Viewer
+from qa_core.base import environment
 from qa_core.base.i18n import _
+from qa_core.metrics import formatting
 from qa_core.metrics.downloads import FORMULA_STARTS, Download, to_csv
 from qa_core.metrics.formatting import is_missing
 from qa_core.metrics.kpis import Unit
+from qa_core.storage.records.base import now
 
 FORMATS = {Unit.COUNT: "#,##0", Unit.RATE: "0.0%", Unit.SECONDS: '#,##0.0" s"', Unit.SCORE: "0.0", Unit.NPS: "+0.0;-0.0;0.0"}
 MOMENT, DAY, MONTH = "yyyy-mm-dd hh:mm:ss", "d mmm yyyy", "mmm yyyy"
@@ -134,3 +138,8 @@ def _write_text(sheet: Worksheet, row: int, column: int, text: str, look: Callab
 
 FORMS: Mapping[str, Callable[[Sheet], Download]] = {"csv": _make_csv, "xlsx": _make_workbook}
 """The kinds of file that every table comes in."""
+
+
+def say_exporter(viewer: Viewer) -> list[Any]:
+    """Who exports, and when."""
+    return [_("Exported"), _("{moment} by {name}", moment=formatting.moment(environment.to_local(now())), name=viewer.username)]

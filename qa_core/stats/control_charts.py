@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from qa_core import stats
+from qa_core.stats import intervals
 
 BASELINE_POINTS = 8
 """Fewer points than this say nothing about what is usual."""
@@ -144,14 +144,14 @@ def _ending(known: Sequence[int], holds: Callable[[int], bool]) -> int:
 
 
 def change_interval(now: Sequence[float], before: Sequence[float], spread: float = 1.0) -> tuple[float, float] | None:
-    """`statistics.change_interval` of two measured values; None when one of them, or its interval, is missing."""
-    return stats.change_interval(now, before, spread) if all(_is_known(part) for part in (*now, *before)) else None
+    """`intervals.change_interval` of two measured values; None when one of them, or its interval, is missing."""
+    return intervals.change_interval(now, before, spread) if all(_is_known(part) for part in (*now, *before)) else None
 
 
 def interval_of_change(row: Any, spread: float = 1.0) -> tuple[float, float] | None:
     """`change_interval` of a row of `query.measure` with a comparison; None for one without."""
     now, before = ([getattr(row, name + suffix, None) for name in ("value", "low", "high")] for suffix in ("", "_before"))
-    return change_interval(now, before, spread)
+    return intervals.change_interval(now, before, spread)
 
 
 @dataclass(frozen=True)

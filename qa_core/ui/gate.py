@@ -20,11 +20,12 @@ from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment, i18n
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import _
+from qa_core.centre import settings
 from qa_core.storage.records import store
 from qa_core.ui import browser
 
 LOG = logging.getLogger("qa_core")
-ICON = Path(__file__).with_name("icon.svg").read_text(encoding="utf-8")
+ICON = (Path(__file__).parent / "assets" / "icon.svg").read_text(encoding="utf-8")
 TOKEN = "sign_in_token"
 REFUSED = "sign_in_refused"
 """In the session's state until the browser's cookie has it too: a cookie is seen only from the next connection on."""
@@ -185,7 +186,7 @@ def _show_form() -> None:
     def check_credentials(username: str, password: str) -> bool:
         st.session_state.pop(REFUSED, None)
         try:
-            st.session_state[TOKEN] = sessions.sign_in(username, password, here)
+            st.session_state[TOKEN] = sessions.sign_in(username, password, here, _one_time_days())
         except Refusal as refusal:
             st.session_state[REFUSED] = refusal
             return False
@@ -215,6 +216,11 @@ def _write_cookie(token: str) -> None:
     # By age, since the library writes dates without a time zone.
     model.cookie_manager.set = functools.partial(model.cookie_manager.set, max_age=sessions.LONGEST.total_seconds(), secure=browser.is_secure())
     model.set_cookie()
+
+
+def _one_time_days() -> int:
+    with store.reading() as session:
+        return settings.current(session).one_time_password_days
 
 
 def _cookie_days() -> float:

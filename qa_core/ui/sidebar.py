@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import streamlit as st
 
 from qa_core.access.roles import Viewer
 from qa_core.base.i18n import _
-from qa_core.ui import cards, freshness, gate, menu
+from qa_core.ui import cards, freshness, gate, menu, styles
 
-LOGO = Path(__file__).with_name("logo.svg").read_text(encoding="utf-8")
+LOGO = styles.LOGO.read_text(encoding="utf-8")
 INK = {False: "#1E2A32", True: "#E6EAEC"}
 """The colour of text in the light and the dark theme: a picture does not take it from the page."""
 

@@ -1,4 +1,4 @@
-"""What the theme cannot say, on every page: two small styles, given to the browser as files."""
+"""Style sheets and pictures that the theme cannot replace, given to the browser as files."""
 
 from pathlib import Path
 
@@ -6,11 +6,26 @@ import streamlit as st
 
 from qa_core.ui import cards
 
-_EVERYWHERE, _DARK = (Path(__file__).with_name(f"{name}.css") for name in ("everywhere", "dark"))
+_ASSETS = Path(__file__).with_name("assets")
+_EVERYWHERE, _DARK, _PRINT, _STICKY = (_ASSETS / f"{name}.css" for name in ("everywhere", "dark", "print", "sticky"))
+ICON, LOGO = _ASSETS / "icon.svg", _ASSETS / "logo.svg"
+
+NOT_PRINTED = "not_printed"
+"""Key of a container that is left out on paper."""
 
 
-def mend() -> None:
+def apply() -> None:
     """Give the browser the styles of this reader's theme and screen."""
     st.html(_EVERYWHERE)
     if cards.is_dark():
         st.html(_DARK)
+
+
+def fit_one_page() -> None:
+    """Print this page on one sheet of A4, without menu and filters."""
+    st.html(_PRINT)
+
+
+def keep_in_view() -> None:
+    """Keep the marked column of this page in view while the other scrolls."""
+    st.html(_STICKY)

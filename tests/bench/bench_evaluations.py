@@ -137,7 +137,7 @@ def show_pages(folder: str) -> None:
 
     def open_page(username: str, page: str, said: dict[str, str]) -> Callable[[], object]:
         cookies = {"_streamlit_xsrf": generate_xsrf_token_string(b"0123456789abcdef")}
-        cookies[browser.COOKIE] = sessions.sign_in(username, PASSWORD, browser.build(cookies, {"host": "localhost"}, "127.0.0.1"))
+        cookies[browser.COOKIE] = sessions.sign_in(username, PASSWORD, browser.build(cookies, {"host": "localhost"}, "127.0.0.1"), one_time_days=7)
         streamlit.runtime.context._get_client_context = lambda: Visitor(cookies=cookies)
         app = AppTest.from_file(str(environment.PROJECT / "qa_core/ui/front_door.py"), default_timeout=300).run()
         app.switch_page(menu.find_page(page).path).run()

@@ -62,7 +62,7 @@ def resident() -> float:
 def measure_pages(role: Role, username: str, password: str) -> None:
     """Sign in as that person and run every page that is open to it."""
     cookies = {"_streamlit_xsrf": generate_xsrf_token_string(b"0123456789abcdef")}
-    cookies[browser.COOKIE] = sessions.sign_in(username, password, browser.build(cookies, {"host": "localhost"}, "127.0.0.1"))
+    cookies[browser.COOKIE] = sessions.sign_in(username, password, browser.build(cookies, {"host": "localhost"}, "127.0.0.1"), one_time_days=7)
     with mock.patch("streamlit.runtime.context._get_client_context", lambda: Visitor(cookies=cookies)):
         app = AppTest.from_file(str(environment.PROJECT / "qa_core/ui/front_door.py"), default_timeout=120).run()
         for page in (page for pages in menu.MENU.values() for page in pages if page.is_open_to(Viewer(username, role))):

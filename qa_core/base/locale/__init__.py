@@ -1,1 +1,1 @@
-"""The catalogues of translated messages; `python -m qa_core.locale` refreshes them from the code."""
+"""The catalogues of translated messages; `python -m qa_core.base.locale` refreshes them from the code."""

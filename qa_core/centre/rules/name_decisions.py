@@ -14,24 +14,24 @@ from qa_core.access.roles import Permission, Viewer
 from qa_core.base.errors import Misuse, Refusal
 from qa_core.base.i18n import N_
 from qa_core.centre.rules import name_suggestions
-from qa_core.ingest.rules.change import changing
 from qa_core.storage import audit_log, name_merges
-from qa_core.storage.records import store
+from qa_core.storage.records import due_work, store
 from qa_core.storage.records.base import now
 from qa_core.storage.records.centre_rules import NameDecision
+from qa_core.storage.records.imports import CENTRE_RULES
 from qa_core.storage.records.people import Advisor
 
 
-def merge(viewer: Viewer, kind: str, spelling: str, kept: str) -> tuple[int, int]:
+def merge(viewer: Viewer, kind: str, spelling: str, kept: str) -> int:
     """Decide that two names mean the same, so that `spelling` is counted as `kept` (for advisors: ids). Needs MANAGE_ADVISORS.
 
-    Contacts and evaluations follow at once, those to come at import. Returns the number of the decision and of the contacts that changed.
+    Requests that contacts and evaluations follow (`ingest.rules`); those to come do so at import. Returns the number of the decision.
     Raises Refusal when the two are one already, or when an advisor is not known.
     """
     viewer.require(Permission.MANAGE_ADVISORS)
     require_kind(kind)
-    with changing() as change:
-        session = change.session
+    store.require_ready()
+    with store.writing() as session:
         spelling, kept = (_find_name(session, kind, text) for text in (spelling, kept))
         steps = name_merges.find_kept(session)[kind]
         target = name_merges.follow(steps, kept)
@@ -41,7 +41,8 @@ def merge(viewer: Viewer, kind: str, spelling: str, kept: str) -> tuple[int, int
             raise Refusal("merged_already", N_("{spelling} counts as {kept} already. Undo that first."), spelling=spelling, kept=steps[spelling])
         number = _decide(session, viewer, kind, spelling, target, is_same=True)
         audit_log.record(session, viewer.username, "names_merged", f"{kind}: {spelling}", reason=f"as {target}")
-    return number, change.contacts
+        due_work.request(session, CENTRE_RULES)
+    return number
 
 
 def keep_apart(viewer: Viewer, kind: str, one: str, other: str) -> int:
@@ -58,19 +59,20 @@ def keep_apart(viewer: Viewer, kind: str, one: str, other: str) -> int:
     return number
 
 
-def undo(viewer: Viewer, number: int) -> int:
-    """Take a decision back; every contact and evaluation reads again as its source said, those that came since included. Needs MANAGE_ADVISORS.
+def undo(viewer: Viewer, number: int) -> None:
+    """Take a decision back; contacts and evaluations then follow their source again, those that came since included. Needs MANAGE_ADVISORS.
 
-    Returns the number of contacts that changed. Raises Refusal when there is no such decision, or none that stands.
+    Raises Refusal when there is no such decision, or none that stands.
     """
     viewer.require(Permission.MANAGE_ADVISORS)
-    with changing() as change:
-        decision = change.session.get(NameDecision, number)
+    store.require_ready()
+    with store.writing() as session:
+        decision = session.get(NameDecision, number)
         if decision is None or decision.undone_at is not None:
             raise Refusal("no_decision", N_("There is no decision {number} that stands. List them with: python -m qa_core names list"), number=number)
         decision.undone_by, decision.undone_at = viewer.username, now()
-        audit_log.record(change.session, viewer.username, "names_undone", f"{decision.kind}: {decision.spelling}", reason=f"{decision.kept}")
-    return change.contacts
+        audit_log.record(session, viewer.username, "names_undone", f"{decision.kind}: {decision.spelling}", reason=f"{decision.kept}")
+        due_work.request(session, CENTRE_RULES)
 
 
 def find_decisions(viewer: Viewer) -> list[dict[str, Any]]:

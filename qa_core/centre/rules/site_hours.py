@@ -8,7 +8,8 @@ from datetime import date
 from qa_core.access.roles import Permission, Viewer
 from qa_core.centre.rules import opening_hours
 from qa_core.centre.rules.opening_hours import Span
-from qa_core.ingest.rules.change import changing
+from qa_core.storage.records import due_work, store
+from qa_core.storage.records.imports import CENTRE_RULES
 
 
 def set_opening(
@@ -18,19 +19,20 @@ def set_opening(
     starts_on: date | None = None,
     calendar: str | None = None,
     closed_days: Iterable[date] | None = None,
-) -> int:
-    """Set what is given and leave the rest. Needs MANAGE_SETTINGS. Returns how many contacts read otherwise for it.
+) -> None:
+    """Set what is given and leave the rest. Needs MANAGE_SETTINGS. Requests that past contacts follow.
 
     `hours` hold from `starts_on` (None: always; without any hours, nothing of the site is closed any more). `calendar` is a country or region
     as `opening.parse_calendar` reads it. Raises Refusal for a site that is not known, Misuse for a calendar that is not.
     """
     viewer.require(Permission.MANAGE_SETTINGS)
     parsed = opening_hours.parse_calendar(calendar) if calendar is not None else None
-    with changing() as change:
+    store.require_ready()
+    with store.writing() as session:
         if hours is not None:
-            opening_hours.write_hours(change.session, viewer, site, hours, starts_on)
+            opening_hours.write_hours(session, viewer, site, hours, starts_on)
         if calendar is not None:
-            opening_hours.write_calendar(change.session, viewer, site, parsed)
+            opening_hours.write_calendar(session, viewer, site, parsed)
         if closed_days is not None:
-            opening_hours.write_closed_days(change.session, viewer, site, closed_days)
-    return change.contacts
+            opening_hours.write_closed_days(session, viewer, site, closed_days)
+        due_work.request(session, CENTRE_RULES)

@@ -18,10 +18,12 @@ from qa_core.cli.demo import campaigns, contacts, evaluations, seasons, surveys
 from qa_core.cli.demo.extracts import SYSTEMS, Extracts
 from qa_core.cli.demo.plan import Plan
 from qa_core.cli.demo.staff import Staff
+from qa_core.files.decision import Decision
 from qa_core.files.options import ImportOptions
-from qa_core.ingest.load import batches, load, recovery
-from qa_core.ingest.load.staged import SCHEMAS, Decision, Staged
+from qa_core.ingest.load import load, recovery
+from qa_core.ingest.load.staged import SCHEMAS, Staged
 from qa_core.ingest.report import FileReport
+from qa_core.storage.records import store
 
 PROFILE = "demo"
 """Marks the batches of the demo centre, so that they can be taken away again."""
@@ -61,7 +63,7 @@ def take_in(viewer: Viewer, staged: Staged) -> FileReport:
         headers=staged.headers,
     )
     try:
-        with batches.one_at_a_time():
+        with store.one_import_at_a_time():
             recovery.finish_interrupted()
             load.land(load.Landing(viewer, staged, ImportOptions(system=staged.system), report, progress=lambda step, share: None))
         return report

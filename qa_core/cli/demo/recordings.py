@@ -19,7 +19,6 @@ from qa_core.cli.demo.plan import Plan
 from qa_core.cli.demo.staff import TEAMS, Staff
 from qa_core.compliance import gates
 from qa_core.compliance.recordings import audio, deletion
-from qa_core.ingest.load import batches
 from qa_core.metrics import query
 from qa_core.metrics.dimensions import Filters, Period
 from qa_core.metrics.query import RecordedContact
@@ -55,7 +54,7 @@ def record_calls(viewer: Viewer, plan: Plan, staff: Staff) -> None:
         for item in query.find_recorded(Viewer.SYSTEM, [row.contact_id for row in chosen], plan.last_day - timedelta(days=DAYS // 2))
     }
     understood = {call["file"]: audio.examine(FOLDER / call["file"]) for call in calls}
-    with batches.one_at_a_time(), store.writing() as session:
+    with store.one_import_at_a_time(), store.writing() as session:
         kept = 0
         for row in chosen:
             contact: RecordedContact | None = known.get((row.source_system, row.contact_id))

@@ -11,12 +11,11 @@ import pyarrow as pa
 
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
+from qa_core.files.decision import Decision
 from qa_core.files.options import ImportOptions
 from qa_core.ingest.columns import date_order, durations, numbers, rating_words, timestamps, vocabulary
-from qa_core.ingest.columns.header_matching import Column
 from qa_core.ingest.columns.timezones import Zone
-from qa_core.ingest.load.staged import Decision
-from qa_core.ingest.profiles import Profile, Reads
+from qa_core.ingest.declaration import Column, Profile, Reads
 from qa_core.ingest.pseudonyms import Pseudonyms
 
 MOST_UNKNOWN = 0.5

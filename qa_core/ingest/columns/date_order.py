@@ -6,8 +6,8 @@ from typing import Any
 
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
+from qa_core.files.decision import Decision
 from qa_core.ingest.columns.timestamps import ORDERS, MomentEvidence, MomentReading
-from qa_core.ingest.load.staged import Decision
 
 FEW = 0.01
 """Values that contradict the rest of their column count as faults of theirs, not as evidence, below this share."""

@@ -11,8 +11,8 @@ import pyarrow.compute as pc
 
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
+from qa_core.files.decision import Decision
 from qa_core.ingest.columns.numbers import NumberEvidence, convert, decide_decimal, parse_number, read_plain, undress
-from qa_core.ingest.load.staged import Decision
 
 SECONDS_IN = {"s": 1.0, "ms": 0.001, "min": 60.0, "h": 3_600.0, "day": 86_400.0}
 UNIT_NAMES = {"s": N_("seconds"), "ms": N_("milliseconds"), "min": N_("minutes"), "h": N_("hours"), "day": N_("days")}

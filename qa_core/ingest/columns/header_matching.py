@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from functools import cache
 
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
-from qa_core.ingest.columns.vocabulary import simplify
-from qa_core.ingest.profiles import Field, Profile, Reads, find_profiles
+from qa_core.files.header_text import simplify
+from qa_core.ingest.declaration import Column, Field, Header, Profile, Reads
 
 _UNITS = {
     **dict.fromkeys(("s", "sec", "secs", "second", "seconds", "seconde", "secondes"), "s"),
@@ -25,27 +24,6 @@ _RANGE = re.compile(r"\b(\d{1,3})\s*(?:-|–|à|to)\s*(\d{1,3})\b")
 _OUT_OF = re.compile(r"(?:/|\bsur |\bout of )\s*(\d{1,3})\b")
 _BRACKETS = re.compile(r"[\(\[].*?[\)\]]")
 SHOWN = 30
-
-
-@dataclass(frozen=True)
-class Header:
-    """One header: its text, the words that matter, and what it says besides."""
-
-    text: str
-    words: str
-    unit: str | None
-    scale: str | None
-    out_of: float | None
-    currency: str | None = None
-
-
-@dataclass(frozen=True)
-class Column:
-    """A field found in the file."""
-
-    field: Field
-    index: int
-    header: Header
 
 
 def parse_header(text: str) -> Header:
@@ -107,13 +85,6 @@ def look_up(header: Header, vocabulary: Mapping[str, tuple[Field, int]]) -> tupl
     """The field that a header names, exactly or but for its unit."""
     whole = simplify(header.text)
     return vocabulary.get(whole) or vocabulary.get(header.words) or vocabulary.get(_without_links(whole)) or vocabulary.get(_without_links(header.words))
-
-
-def recognise_profile(kind: str, rows: Iterable[Iterable[str]]) -> Profile | None:
-    """The profile whose own headers stand together in one of these rows; None when the table is anybody's."""
-    seen = [{parse_header(cell).words for cell in row} | {simplify(cell) for cell in row} for row in rows]
-    signed = (profile for profile in find_profiles() if profile.kind == kind and profile.signature)
-    return next((profile for profile in signed if any(set(profile.signature) <= words for words in seen)), None)
 
 
 def recognise(profile: Profile, headers: list[str], given: Mapping[str, str], ignored: Iterable[str] = ()) -> dict[str, Column]:

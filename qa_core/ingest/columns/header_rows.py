@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
+from qa_core.files.decision import Decision
+from qa_core.files.header_text import simplify
 from qa_core.ingest.columns import table_bounds
 from qa_core.ingest.columns.header_matching import count_known, look_up, parse_header
-from qa_core.ingest.columns.vocabulary import simplify
-from qa_core.ingest.load.staged import Decision
-from qa_core.ingest.profiles import Field
+from qa_core.ingest.declaration import Field
 
 if TYPE_CHECKING:
     from qa_core.files.readers import Source

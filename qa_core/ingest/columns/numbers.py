@@ -13,8 +13,8 @@ import pyarrow.compute as pc
 
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
+from qa_core.files.decision import Decision
 from qa_core.files.options import parse_scale
-from qa_core.ingest.load.staged import Decision
 
 FEW = 0.01
 _SPACES = re.compile(r"[\s\u00a0\u202f\u2009]|['’](?=\d{3}(?!\d))")

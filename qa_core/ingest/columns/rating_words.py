@@ -7,7 +7,7 @@ import re
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from qa_core.ingest.columns.vocabulary import simplify
+from qa_core.files.header_text import simplify
 
 _MARKS = {
     simplify(word): mark

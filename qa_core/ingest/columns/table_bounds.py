@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
+from qa_core.files.header_text import simplify
 from qa_core.ingest.columns.header_matching import count_known
-from qa_core.ingest.columns.vocabulary import simplify
-from qa_core.ingest.profiles import Field
+from qa_core.ingest.declaration import Field
 
 SAMPLE_ROWS = 60
 FOOTERS = (

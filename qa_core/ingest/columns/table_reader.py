@@ -22,19 +22,21 @@ from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
 from qa_core.files import readers
 from qa_core.files.archives import Content, open_content
+from qa_core.files.decision import Decision
 from qa_core.files.options import ImportOptions
 from qa_core.files.sample import take_sample
 from qa_core.files.text_blocks import Block, read_blocks
+from qa_core.ingest import registry
 from qa_core.ingest.columns import header_matching, header_rows, table_bounds, vocabulary
 from qa_core.ingest.columns.column_inference import Chunk, Context
 from qa_core.ingest.columns.timezones import Zone
+from qa_core.ingest.declaration import Platform
 from qa_core.ingest.load.quarantine import REJECTED
-from qa_core.ingest.load.staged import SCHEMAS, Decision, Staged
-from qa_core.ingest.platforms import Platform, find_platform
+from qa_core.ingest.load.staged import SCHEMAS, Staged
 from qa_core.ingest.platforms.reader import stage_platform
-from qa_core.ingest.profiles import get_profile
 from qa_core.ingest.profiles.contacts import ZERO_COLUMNS
 from qa_core.ingest.pseudonyms import Pseudonyms, mask_cell
+from qa_core.ingest.registry import find_platform, get_profile
 from qa_core.storage.schema import Outcome
 
 SKIPPED = ("footer", "not_given")
@@ -64,7 +66,7 @@ def stage(path: Path, kind: str, options: ImportOptions | None = None, progress:
     source = readers.open_source(content, options, lambda rows: max((header_matching.count_known(row, vocabulary) for row in rows), default=0))
     sample = source.sample(table_bounds.SAMPLE_ROWS)
     if options.profile is None:
-        profile = header_matching.recognise_profile(kind, [row for _line, row in sample]) or profile
+        profile = registry.recognise_profile(kind, [row for _line, row in sample]) or profile
         vocabulary = header_matching.build_vocabulary(profile.fields)
     header = table_bounds.find_header(sample, vocabulary, tuple(options.columns.values()))
     header, seen_beside = header_rows.choose_table(header, source, vocabulary)

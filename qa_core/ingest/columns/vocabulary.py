@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache, lru_cache
+from functools import cache
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from qa_core.files.header_text import TICK, simplify
 from qa_core.storage.schema import Direction, Outcome
 
 _EMPTY = (
@@ -118,18 +117,6 @@ def without_notes(values: pa.Array) -> pa.Array:
     encoded = values.dictionary_encode()
     kept = pa.array([None if simplify(text) in _NOT_GIVEN else text for text in encoded.dictionary.to_pylist()], pa.string())
     return pc.take(kept, encoded.indices) if kept.null_count else values
-
-
-TICK, CROSS = "tick", "cross"
-_TICKS = {**dict.fromkeys("✓✔☑✅√", TICK), **dict.fromkeys("✗✘✖❌☐", CROSS)}
-
-
-@lru_cache(maxsize=20_000)
-def simplify(text: str) -> str:
-    """Lower case, without accents; whatever is no letter or digit is one space. `CallID`, `call_id` and `Call Id` are one."""
-    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", _TICKS.get(text.strip("\ufe0f \t"), text))
-    plain = unicodedata.normalize("NFKD", spaced).encode("ascii", "ignore").decode()
-    return " ".join(re.findall(r"[a-z0-9%+]+", plain.casefold()))
 
 
 def _by_word(words: Mapping[object, str]) -> dict[str, object]:

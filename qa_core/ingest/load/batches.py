@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -19,19 +18,19 @@ from qa_core.base import environment
 from qa_core.base.i18n import N_
 from qa_core.centre import advisors
 from qa_core.compliance import recordings
+from qa_core.files.decision import Decision
 from qa_core.files.options import ImportOptions
 from qa_core.ingest.load import quarantine
-from qa_core.ingest.load.staged import Decision, Staged
+from qa_core.ingest.load.staged import Staged
 from qa_core.ingest.matching import attach
 from qa_core.ingest.report import FileReport
 from qa_core.quality import evaluations
 from qa_core.storage import audit_log, lake
 from qa_core.storage.records import store
-from qa_core.storage.records.base import Base, now
+from qa_core.storage.records.base import now
 from qa_core.storage.records.centre_rules import TrackingAssignment
 from qa_core.storage.records.imports import BeforeImage, ImportBatch, SavedMapping, WaitingRow
 
-LOCK_KEY = 7302
 """Of the advisory lock that holds imports apart where the records are in PostgreSQL."""
 
 REHEARSAL = "rehearsal"
@@ -45,46 +44,13 @@ KEPT_IN_MAPPING = ("system", "columns", "ignored", "timezone", "date_order", "st
 
 
 @contextmanager
-def one_at_a_time() -> Iterator[None]:
-    """Hold the right to change the stores by an import; others wait. The system frees it when its holder dies."""
-    engine = store.engine_for(environment.current().database_url)
-    if engine.dialect.name == "postgresql":
-        with engine.connect() as connection:
-            connection.execute(sa.select(sa.func.pg_advisory_lock(LOCK_KEY)))
-            try:
-                yield
-            finally:
-                connection.execute(sa.select(sa.func.pg_advisory_unlock(LOCK_KEY)))
-        return
-    folder = environment.current().folder
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".imports.lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
-@contextmanager
-def reading_or_empty() -> Iterator[Session]:
-    """The records as they stand; where there are none yet, empty ones in memory, so that a dry run needs no store."""
-    if store.is_ready():
-        with store.reading() as session:
-            yield session
-        return
-    engine = sa.create_engine("sqlite://")
-    Base.metadata.create_all(engine)
-    with Session(engine) as session:
-        yield session
-    engine.dispose()
-
-
-@contextmanager
 def rehearsing(kind: str) -> Iterator[Session]:
     """A session in which a dry run may write as the batch `REHEARSAL`; nothing of it stays."""
     with ExitStack() as stack:
         if store.is_ready():
             session = stack.enter_context(Session(store.engine_for(environment.current().database_url).execution_options(writes=True)))
         else:
-            session = stack.enter_context(reading_or_empty())
+            session = stack.enter_context(store.reading_or_empty())
         session.add(ImportBatch(id=REHEARSAL, kind=kind, file_name="", digest="", system="", profile="", options={}, actor=""))
         session.flush()
         yield session

@@ -15,7 +15,7 @@ from qa_core.base import environment
 from qa_core.base.errors import AccessDenied
 from qa_core.compliance import recordings
 from qa_core.files import uploads
-from qa_core.ingest.load import batches, recovery
+from qa_core.ingest.load import recovery
 from qa_core.ingest.matching import attach
 from qa_core.ingest.watch import queue_log
 from qa_core.storage import audit_log, lake
@@ -61,7 +61,7 @@ def erase_customer(viewer: Viewer, customer_key: str) -> Erased:
     """
     if not viewer.is_system:
         raise AccessDenied()
-    with batches.one_at_a_time():
+    with store.one_import_at_a_time():
         recovery.finish_interrupted()
         contacts, tickets = _find_named(customer_key)
         with store.writing() as session:

@@ -4,91 +4,32 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
 
 import duckdb
 import pyarrow.parquet as pq
 from sqlalchemy.orm import Session
 
-from qa_core.access.roles import Viewer
 from qa_core.base.i18n import N_
 from qa_core.centre import advisors, settings
 from qa_core.centre.rules import number_assignments
 from qa_core.centre.rules.active_rules import Conventions
 from qa_core.compliance.recordings import delete_forbidden
-from qa_core.files.options import ImportOptions, Progress
-from qa_core.ingest.load import batches, contacts, intervals, quarantine, recordings
+from qa_core.ingest.load import batches, contacts, intervals, recordings
 from qa_core.ingest.load.duckdb_session import Comparison, compare, open_bench, write_rows
+from qa_core.ingest.load.load_job import Landing, take_result
 from qa_core.ingest.load.quarantine import Rejected
-from qa_core.ingest.load.staged import Decision, Staged
+from qa_core.ingest.load.staged import Staged
 from qa_core.ingest.matching import attach, evaluation_rows, late_joins, pending_rows
 from qa_core.ingest.profiles import tracking
-from qa_core.ingest.report import AccountingError, FileReport
 from qa_core.ingest.rules import apply
 from qa_core.quality import evaluations
 from qa_core.storage import lake, name_merges
 from qa_core.storage.lake.tables import quoted
-from qa_core.storage.records import store
+from qa_core.storage.records import due_work, store
+from qa_core.storage.records.imports import CENTRE_RULES
 from qa_core.storage.schema import INTERVAL_KEY, RESTRAINTS, SPEND_KEY
 
 SHOWN_NAMES = 20
-
-
-@dataclass
-class Landing:
-    """One file on its way in. `system`: the system that was named for it, so that its contacts are looked for in no other."""
-
-    viewer: Viewer
-    staged: Staged
-    options: ImportOptions
-    report: FileReport
-    progress: Progress
-    system: str | None = None
-    trial: Callable[[], lake.MergeResult] | None = None
-    """In a dry run: what the import would do to the lake, for whoever tries it on a copy."""
-
-    def start(self, merged: int, write: Callable[[Session, str], None], late: list[Rejected] | None = None) -> str:
-        """Check that every row is accounted for, enter the batch as started and write its quarantine. Returns its id."""
-        report = self.report
-        accounted = merged + report.duplicates + report.rejected + report.folded + report.skipped
-        if accounted != report.read:
-            raise AccountingError(f"{report.file}: {report.read} rows read, {accounted} accounted for")
-        batch = batches.start(self.viewer, self.staged, self.options, report, write)
-        report.quarantine = quarantine.write(batch.id, self.staged, late or ())
-        return batch.id
-
-    def finish(self, result: lake.MergeResult | Comparison | None = None) -> None:
-        """Take over what the merge did, and enter the batch as done."""
-        take_result(self.report, result)
-        self.report.require_identity()
-        days = (result.first_day, result.last_day) if isinstance(result, lake.MergeResult) else (None, None)
-        with store.writing() as session:
-            batches.finish(session, self.report.batch_id, self.report.as_counts(), days)
-
-    def decide(self, field: str, decision: str, evidence: str, **params: Any) -> None:
-        self.report.decisions.append(Decision(field, decision, evidence, tuple(params.items())))
-
-    def reject(self, reasons: dict[str, int]) -> None:
-        self.report.reasons = dict(sorted((Counter(self.report.reasons) + Counter(reasons)).items()))
-        self.report.rejected += sum(reasons.values())
-
-    def skip(self, kind: str, rows: int) -> None:
-        if rows:
-            self.report.skipped_kinds[kind] = self.report.skipped_kinds.get(kind, 0) + rows
-
-    def fold(self, kind: str, rows: int) -> None:
-        if rows:
-            self.report.folded_kinds[kind] = self.report.folded_kinds.get(kind, 0) + rows
-
-    def say_writing(self, share: float) -> None:
-        self.progress(N_("Writing"), share)
-
-
-def take_result(report: FileReport, result: Any) -> None:
-    """Count what a merge found new, changed or the same."""
-    if result is not None:
-        report.new, report.updated, report.unchanged = report.new + result.new, report.updated + result.updated, report.unchanged + result.unchanged
 
 
 def land(landing: Landing) -> None:
@@ -100,7 +41,7 @@ def land_contacts(landing: Landing) -> None:
     staged, report = landing.staged, landing.report
     with open_bench(staged.folder, staged) as bench:
         report.duplicates = contacts.number_rows(bench, staged)
-        with batches.reading_or_empty() as session:
+        with store.reading_or_empty() as session:
             naming = advisors.plan_names(session, contacts.find_pairs(bench, staged), contacts.find_teams(bench, staged).items())
             memberships, conventions = advisors.find_memberships(session), Conventions.load(session)
         _say_created(landing, naming)
@@ -118,7 +59,7 @@ def land_contacts(landing: Landing) -> None:
         advisors.write_names(session, naming, batch_id)
         pending_rows.keep(session, batch_id, staged.legs)
         if others_follow:
-            apply.ask(session)
+            due_work.request(session, CENTRE_RULES)
 
     batch_id = landing.start(prepared.rows, write)
     result = lake.merge_contacts(prepared.path, prepared.carried, batch_id, progress=landing.say_writing, for_new=prepared.for_new)
@@ -142,7 +83,7 @@ def land_tracking(landing: Landing) -> None:
 def land_assignments(landing: Landing) -> None:
     report = landing.report
     rows = pq.read_table(landing.staged.rows).sort_by("line").to_pylist()
-    with batches.reading_or_empty() as session:
+    with store.reading_or_empty() as session:
         known = number_assignments.find_known(session)
     told = {number_assignments.identity(row): row for row in rows}
     fresh = [row for identity, row in told.items() if identity not in known]
@@ -155,7 +96,7 @@ def land_assignments(landing: Landing) -> None:
 
     def write(session: Session, batch_id: str) -> None:
         number_assignments.write(session, batch_id, fresh)
-        apply.ask(session)
+        due_work.request(session, CENTRE_RULES)
 
     landing.start(len(told), write)
     changed = apply.apply_if_due()
@@ -166,7 +107,7 @@ def land_assignments(landing: Landing) -> None:
 def land_attachments(landing: Landing) -> None:
     staged, report = landing.staged, landing.report
     with open_bench(staged.folder, staged) as bench:
-        with batches.reading_or_empty() as session:
+        with store.reading_or_empty() as session:
             tolerance = settings.current(session).tracking_tolerance_seconds
             kept = name_merges.find_kept(session)
         attached = attach.attach(bench, staged, tolerance, landing.system, kept["campaign"])
@@ -206,7 +147,7 @@ def land_spend(landing: Landing) -> None:
 def land_intervals(landing: Landing) -> None:
     staged, report = landing.staged, landing.report
     with open_bench(staged.folder, staged) as bench:
-        with batches.reading_or_empty() as session:
+        with store.reading_or_empty() as session:
             naming = advisors.plan_names(session, (), contacts.find_teams(bench, staged).items())
         _say_created(landing, naming)
         prepared = intervals.prepare(bench, staged)
@@ -231,7 +172,7 @@ def land_advisors(landing: Landing) -> None:
         landing.report.require_identity()
         conventions = Conventions.load(session)
         if conventions.hours or conventions.kept["advisor"]:
-            apply.ask(session)
+            due_work.request(session, CENTRE_RULES)
 
     if landing.options.dry_run:
         with batches.rehearsing(landing.staged.kind) as session:
@@ -248,7 +189,7 @@ def land_evaluations(landing: Landing) -> None:
     with open_bench(staged.folder, staged) as bench:
         gathered = evaluation_rows.gather(bench, staged, landing.system)
         report.duplicates = gathered.duplicates
-        with batches.reading_or_empty() as session:
+        with store.reading_or_empty() as session:
             naming = advisors.plan_names(session, {(draft.first.get("advisor"), None) for draft in gathered.drafts})
             spans = advisors.spans_of(advisors.find_memberships(session))
         _say_created(landing, naming)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -20,15 +20,13 @@ from qa_core.base.contact_details import mask_contact_details
 from qa_core.base.i18n import N_
 from qa_core.compliance import gates, recordings
 from qa_core.compliance.recordings import audio, deletion, vault
-from qa_core.ingest.load import batches
+from qa_core.ingest.load.load_job import Landing
 from qa_core.ingest.load.quarantine import Rejected
 from qa_core.ingest.load.staged import Staged
+from qa_core.metrics.query import RecordedContact
+from qa_core.storage.records import store
 from qa_core.storage.records.base import now
 from qa_core.storage.records.listening import Recording
-
-if TYPE_CHECKING:
-    from qa_core.ingest.load.load import Landing
-    from qa_core.metrics.query import RecordedContact
 
 PURPOSE_WORDS = {
     "formation": "training",
@@ -81,7 +79,7 @@ class Law:
 def land(landing: Landing) -> None:
     """Store the audio of a manifest or a folder; fills in the report. Raises Refusal while the legal gates are closed."""
     staged, report = landing.staged, landing.report
-    with batches.reading_or_empty() as session:
+    with store.reading_or_empty() as session:
         gates.require_open(session)
         law = Law((*(gates.value_of(session, "purposes") or "").split(","), "proof"), gates.retention_months(session, "recording"))
     rows = [Coming(row["line"], row) for row in pq.read_table(staged.rows).sort_by("line").to_pylist()]
@@ -89,7 +87,7 @@ def land(landing: Landing) -> None:
     for item in rows:
         item.fate = _judge(item, law, landing.options.purpose)
     _find_duplicates(rows)
-    with batches.reading_or_empty() as session:
+    with store.reading_or_empty() as session:
         known = {_place_of(found): found for found in deletion.find_live(session, {item.contact.contact_id for item in rows if item.contact})}
     if not landing.options.dry_run:
         recordings.sweep()

@@ -24,6 +24,13 @@ IN_LAKE = frozenset({"contacts", "tracking", "surveys", "spend", "intervals"})
 
 
 def finish_interrupted() -> list[str]:
+    """Finish interrupted batches, and apply changed rules that are due. The caller holds the lock of imports. Returns the batches."""
+    found = finish_batches()
+    apply.apply_if_due()
+    return found
+
+
+def finish_batches() -> list[str]:
     """Bring every batch that was started or being undone to its end. The caller holds the lock of imports, so that none of them is alive."""
     with store.reading() as session:
         open_batches = sa.select(ImportBatch.id, ImportBatch.state).where(ImportBatch.state.in_(("started", "undoing")))
@@ -35,7 +42,6 @@ def finish_interrupted() -> list[str]:
                 rollback.take_back(batch_id, "system")
         else:
             _finish_or_fail(batch_id)
-    apply.apply_if_due()
     if found:
         recordings.delete_forbidden("system")
     return [batch_id for batch_id, _state in found]

@@ -19,10 +19,10 @@ from qa_core.ingest.rules import apply
 from qa_core.quality import evaluations
 from qa_core.storage import audit_log, lake
 from qa_core.storage.lake.tables import quoted
-from qa_core.storage.records import store
+from qa_core.storage.records import due_work, store
 from qa_core.storage.records.base import now
 from qa_core.storage.records.evaluations import Evaluation
-from qa_core.storage.records.imports import ImportBatch, WaitingRow
+from qa_core.storage.records.imports import CENTRE_RULES, ImportBatch, WaitingRow
 from qa_core.storage.records.listening import Recording
 
 
@@ -57,7 +57,7 @@ def take_back(batch_id: str, actor: str) -> None:
         pending_rows.release(session, batch_id)
         batches.take_back_records(session, batch_id)
         # What stood before had been written under the conventions of its time.
-        apply.ask(session)
+        due_work.request(session, CENTRE_RULES)
         batch.state, batch.finished_at, batch.quarantine = "undone", now(), None
         audit_log.record(session, actor, "import_undone", batch_id, reason=f"{batch.kind}: {batch.file_name}")
     apply.apply_if_due()

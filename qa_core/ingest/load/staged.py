@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,38 +9,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from qa_core.base.i18n import N_, _
+from qa_core.files.decision import Decision
 from qa_core.storage import schema
-
-CODES = frozenset(
-    {
-        *(N_("comma"), N_("semicolon"), N_("tab"), N_("bar")),
-        *(N_("answered"), N_("abandoned"), N_("timeout"), N_("overflow"), N_("voicemail"), N_("closed"), N_("refused"), N_("failed"), N_("unanswered")),
-    }
-)
-"""Words of ours that stand in the places of a decision, beside words of the file, which are never translated."""
-
-
-@dataclass(frozen=True)
-class Decision:
-    """One thing that was decided about a field, and what in the file decided it; both are English gettext messages with places."""
-
-    field: str
-    decision: str
-    evidence: str = ""
-    params: tuple[tuple[str, Any], ...] = ()
-
-    def as_json(self) -> dict[str, str]:
-        """In the language spoken, as `import --json` prints it."""
-        places = {name: _say(name, value) for name, value in self.params}
-        return {"field": self.field, "decision": _(self.decision).format(**places), "evidence": _(self.evidence).format(**places) if self.evidence else ""}
-
-
-def _say(name: str, value: Any) -> Any:
-    """What stands in a place of a decision: our own words in the language spoken (`comma`, `Y → answered`), the file's as they are."""
-    if name == "delimiter":
-        return _(value) if value in CODES else value
-    return re.sub(r"(?<=→ )\w+", lambda found: _(found[0]) if found[0] in CODES else found[0], value) if name == "said" else value
 
 
 @dataclass

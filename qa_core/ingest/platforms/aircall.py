@@ -11,7 +11,7 @@ import pyarrow as pa
 from qa_core.files.json_documents import look_up
 from qa_core.files.sample import Sample
 from qa_core.ingest.columns.scalars import from_epoch, from_iso, seconds_between
-from qa_core.ingest.platforms import Platform
+from qa_core.ingest.declaration import Platform
 from qa_core.ingest.platforms.reader import Work, record_schema, take_all
 
 _MISSED = {

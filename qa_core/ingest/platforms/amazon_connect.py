@@ -12,8 +12,8 @@ from qa_core.base.i18n import N_
 from qa_core.files.json_documents import look_up
 from qa_core.files.sample import Sample
 from qa_core.ingest.columns.scalars import as_number, from_epoch, from_iso, seconds_between
-from qa_core.ingest.platforms import Platform
-from qa_core.ingest.platforms.call_legs import Chain, find_roots
+from qa_core.ingest.declaration import Chain, Platform
+from qa_core.ingest.platforms.call_legs import find_roots
 from qa_core.ingest.platforms.reader import MOMENT, Bench, Work
 
 _DIRECTIONS = {

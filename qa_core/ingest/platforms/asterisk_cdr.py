@@ -10,10 +10,10 @@ from typing import Any
 import pyarrow as pa
 
 from qa_core.base.i18n import N_
+from qa_core.files.header_text import simplify
 from qa_core.files.sample import Sample
 from qa_core.ingest.columns.scalars import as_number, from_stamp, mask, seconds_between
-from qa_core.ingest.columns.vocabulary import simplify
-from qa_core.ingest.platforms import Platform
+from qa_core.ingest.declaration import Platform
 from qa_core.ingest.platforms.call_legs import select_talks
 from qa_core.ingest.platforms.reader import MOMENT, Bench, Work
 from qa_core.ingest.pseudonyms import find_outside, is_withheld

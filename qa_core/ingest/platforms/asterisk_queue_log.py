@@ -12,10 +12,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
+from qa_core.files.header_text import simplify
 from qa_core.files.sample import Sample
 from qa_core.ingest.columns import date_order, timestamps
-from qa_core.ingest.columns.vocabulary import clean, simplify
-from qa_core.ingest.platforms import Platform
+from qa_core.ingest.columns.vocabulary import clean
+from qa_core.ingest.declaration import Platform
 from qa_core.ingest.platforms.queue_calls import COMPLETED, CONNECT, ENTRY, EXITS, TRANSFERS, finish, fold
 from qa_core.ingest.platforms.reader import MOMENT, Work
 

@@ -7,22 +7,18 @@ whichever order, the contact is folded anew from all of them.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import duckdb
 import pyarrow as pa
 import sqlalchemy as sa
 
 from qa_core.base.i18n import N_
-from qa_core.ingest.load import batches
+from qa_core.ingest.declaration import Chain, Platform
 from qa_core.storage import lake
+from qa_core.storage.records import store
 from qa_core.storage.records.imports import WaitingRow
-
-if TYPE_CHECKING:
-    from qa_core.ingest.platforms.reader import Work
 
 MOST_STEPS = 50
 KIND = "legs"
@@ -30,17 +26,17 @@ EDGE = timedelta(days=2)
 """How far from each other in time the legs of one contact may begin that come in different files."""
 
 
-@dataclass(frozen=True)
-class Chain:
-    """How the legs of a platform name each other.
+class Export(Protocol):
+    """The export whose legs are put together."""
 
-    `own`: the column with the id of a leg; `named`: those with the ids of others. `from_contact`: column → SQL over `contacts`, for platforms
-    whose first leg does not say that others follow: it is put together again from the contact that it became.
-    """
+    platform: Platform
 
-    own: str
-    named: tuple[str, ...]
-    from_contact: Mapping[str, str] | None = None
+    @property
+    def system(self) -> str:
+        """The system under whose name the contacts are kept."""
+
+    def decide(self, field_name: str, decision: str, evidence: str = "", **places: Any) -> None:
+        """Write down a decision."""
 
 
 def find_roots(connection: duckdb.DuckDBPyConnection, links: str) -> None:
@@ -69,7 +65,7 @@ def select_talks(legs: str, call: str) -> str:
         ) GROUP BY {call}"""
 
 
-def take_up(connection: duckdb.DuckDBPyConnection, work: Work, chain: Chain, source: str) -> None:
+def take_up(connection: duckdb.DuckDBPyConnection, work: Export, chain: Chain, source: str) -> None:
     """Make the view `records` from the legs of the file, and those of the same contacts that came before, which have no `line`."""
     connection.execute(f"CREATE OR REPLACE TEMP VIEW of_file AS SELECT * FROM {source}")
     first, last = connection.execute("SELECT min(started_at), max(started_at) FROM of_file").fetchall()[0]
@@ -103,7 +99,7 @@ def select_standing(fold: str) -> str:
 _STANDING = "SELECT o.root, min(k.root) AS known FROM roots o JOIN kept_roots k USING (id) GROUP BY o.root"
 
 
-def find_open(connection: duckdb.DuckDBPyConnection, work: Work, chain: Chain) -> list[dict[str, Any]]:
+def find_open(connection: duckdb.DuckDBPyConnection, work: Export, chain: Chain) -> list[dict[str, Any]]:
     """The legs of the file that must be kept, after the fold has left `roots`: of contacts with a leg that is not there, or with one taken up."""
     missing = " OR ".join(f"r.{name} IS NOT NULL AND r.{name} NOT IN (SELECT {chain.own} FROM records)" for name in chain.named)
     connection.execute(
@@ -129,7 +125,7 @@ def _as_waiting(record: dict[str, Any], chain: Chain, system: str) -> dict[str, 
     }
 
 
-def _register_kept(connection: duckdb.DuckDBPyConnection, work: Work, first: datetime, last: datetime) -> None:
+def _register_kept(connection: duckdb.DuckDBPyConnection, work: Export, first: datetime, last: datetime) -> None:
     """Make the table `kept` from the legs that came before about that time, the last copy of each."""
     query = (
         sa.select(WaitingRow.contact_id, WaitingRow.content)
@@ -137,7 +133,7 @@ def _register_kept(connection: duckdb.DuckDBPyConnection, work: Work, first: dat
         .where(WaitingRow.happened_at >= first.replace(tzinfo=UTC) - EDGE, WaitingRow.happened_at <= last.replace(tzinfo=UTC) + EDGE)
         .order_by(WaitingRow.id)
     )
-    with batches.reading_or_empty() as session:
+    with store.reading_or_empty() as session:
         rows = session.execute(query).all()
     chain, schema = work.platform.chain, work.platform.schema
     legs = {content["values"][chain.own]: content["values"] | {"customer_key": content["customer_key"], "root": root} for root, content in rows}
@@ -152,7 +148,7 @@ def _restore(value: Any, kind: pa.DataType) -> Any:
     return datetime.fromisoformat(value) if pa.types.is_timestamp(kind) and value else value
 
 
-def _rebuild(connection: duckdb.DuckDBPyConnection, work: Work, chain: Chain) -> None:
+def _rebuild(connection: duckdb.DuckDBPyConnection, work: Export, chain: Chain) -> None:
     """Put the first legs together again of contacts that are in the lake, and of which nothing was kept."""
     missing = [
         text

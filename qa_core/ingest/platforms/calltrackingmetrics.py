@@ -13,7 +13,7 @@ import pyarrow as pa
 from qa_core.files.json_documents import look_up
 from qa_core.files.sample import Sample
 from qa_core.ingest.columns.scalars import as_number, from_epoch, from_iso
-from qa_core.ingest.platforms import Platform
+from qa_core.ingest.declaration import Platform
 from qa_core.ingest.platforms.reader import Work, record_schema, take_all
 
 _OUTCOMES = {

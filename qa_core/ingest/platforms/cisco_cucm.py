@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from qa_core.files.sample import Sample
 from qa_core.ingest.columns.scalars import as_number, from_epoch, mask, seconds_between
-from qa_core.ingest.platforms import Platform
+from qa_core.ingest.declaration import Platform
 from qa_core.ingest.platforms.reader import MOMENT, Bench, Work
 from qa_core.ingest.pseudonyms import find_outside
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
 from qa_core.files.sample import Sample
-from qa_core.ingest.platforms import Platform
+from qa_core.ingest.declaration import Platform
 from qa_core.ingest.platforms.reader import Work, record_schema, take_all
 
 

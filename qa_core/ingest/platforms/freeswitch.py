@@ -11,11 +11,11 @@ from urllib.parse import unquote
 
 import pyarrow as pa
 
+from qa_core.files.header_text import simplify
 from qa_core.files.sample import Sample
 from qa_core.ingest.columns.scalars import as_number, from_epoch, from_stamp, mask, seconds_between
-from qa_core.ingest.columns.vocabulary import simplify
-from qa_core.ingest.platforms import Platform
-from qa_core.ingest.platforms.call_legs import Chain, find_roots, select_talks
+from qa_core.ingest.declaration import Chain, Platform
+from qa_core.ingest.platforms.call_legs import find_roots, select_talks
 from qa_core.ingest.platforms.reader import MOMENT, Bench, Work
 from qa_core.ingest.pseudonyms import find_outside
 

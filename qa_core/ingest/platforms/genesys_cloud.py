@@ -10,7 +10,7 @@ import pyarrow as pa
 from qa_core.base.i18n import N_
 from qa_core.files.sample import Sample
 from qa_core.ingest.columns.scalars import as_number, from_iso
-from qa_core.ingest.platforms import Platform
+from qa_core.ingest.declaration import Platform
 from qa_core.ingest.platforms.reader import MOMENT, Bench, Work
 
 _CHANNELS = {"voice": "phone", "callback": "phone", "chat": "chat", "message": "chat", "email": "email", "sms": "sms"}

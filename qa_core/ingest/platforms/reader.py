@@ -22,13 +22,15 @@ from qa_core.base import environment
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
 from qa_core.files.archives import Content
+from qa_core.files.decision import Decision
+from qa_core.files.header_text import simplify
 from qa_core.files.json_documents import Documents
 from qa_core.files.options import ImportOptions
 from qa_core.files.sample import take_sample
 from qa_core.ingest.columns.timezones import Zone
-from qa_core.ingest.columns.vocabulary import simplify
-from qa_core.ingest.load.staged import SCHEMAS, Decision, Staged
-from qa_core.ingest.platforms import Platform, call_legs
+from qa_core.ingest.declaration import Platform
+from qa_core.ingest.load.staged import SCHEMAS, Staged
+from qa_core.ingest.platforms import call_legs
 from qa_core.ingest.profiles.starts import say_clock_changes
 from qa_core.ingest.pseudonyms import Pseudonyms, find_outside, mask_cell, spell_numbers
 from qa_core.storage.lake.tables import quoted

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from qa_core.base.i18n import N_
 from qa_core.ingest.columns.column_inference import Chunk, Context
-from qa_core.ingest.profiles import Field, Profile, Reads
+from qa_core.ingest.declaration import Field, Profile, Reads
 
 FIELDS = (
     Field(

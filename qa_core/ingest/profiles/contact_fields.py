@@ -1,6 +1,6 @@
 """The fields of a contact and the headers, French and English, by which files name them; a new spelling is added here."""
 
-from qa_core.ingest.profiles import Field, Reads
+from qa_core.ingest.declaration import Field, Reads
 
 FIELDS = (
     Field(

@@ -11,12 +11,12 @@ import pyarrow.compute as pc
 from qa_core.base.contact_details import mask_contact_details
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
+from qa_core.files.header_text import simplify
 from qa_core.ingest.columns import header_matching
 from qa_core.ingest.columns.column_inference import Chunk, Context, as_moments, as_numbers, as_words
-from qa_core.ingest.columns.header_matching import Column
 from qa_core.ingest.columns.timezones import Zone
-from qa_core.ingest.columns.vocabulary import CHANNELS, simplify
-from qa_core.ingest.profiles import Profile
+from qa_core.ingest.columns.vocabulary import CHANNELS
+from qa_core.ingest.declaration import Column, Profile
 from qa_core.ingest.profiles.contact_fields import FIELDS
 from qa_core.ingest.profiles.starts import build_moment, build_start, say_clock_changes, settle_start
 from qa_core.ingest.pseudonyms import is_extension, spell_numbers

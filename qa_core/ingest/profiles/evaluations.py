@@ -13,9 +13,10 @@ from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
 from qa_core.files.options import parse_scale
 from qa_core.ingest.columns.column_inference import Chunk, Context, as_moments, as_numbers
-from qa_core.ingest.columns.header_matching import Column, build_vocabulary, look_up, parse_header
+from qa_core.ingest.columns.header_matching import build_vocabulary, look_up, parse_header
 from qa_core.ingest.columns.numbers import NumberReading
-from qa_core.ingest.profiles import Field, Profile, Reads, contact_fields
+from qa_core.ingest.declaration import Column, Field, Profile, Reads
+from qa_core.ingest.profiles import contact_fields
 from qa_core.ingest.profiles.starts import build_moment, say_clock_changes
 
 FIELDS = (

@@ -9,7 +9,8 @@ import pyarrow as pa
 
 from qa_core.base.i18n import N_
 from qa_core.ingest.columns.column_inference import Chunk, Context
-from qa_core.ingest.profiles import Profile, contacts
+from qa_core.ingest.declaration import Profile
+from qa_core.ingest.profiles import contacts
 
 SOURCE, MEDIUM = "google", "cpc"
 _OWN = {

@@ -1,6 +1,6 @@
 """The fields of an interval and the headers, French and English, by which reports of totals name them; a new spelling is added here."""
 
-from qa_core.ingest.profiles import Field, Reads
+from qa_core.ingest.declaration import Field, Reads
 
 FIELDS = (
     Field(

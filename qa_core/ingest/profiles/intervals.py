@@ -16,9 +16,8 @@ from qa_core.base.i18n import N_
 from qa_core.ingest.columns import header_matching
 from qa_core.ingest.columns.column_inference import Chunk, Context, as_moments, as_numbers
 from qa_core.ingest.columns.durations import DurationEvidence
-from qa_core.ingest.columns.header_matching import Column
 from qa_core.ingest.columns.numbers import NumberEvidence, NumberReading
-from qa_core.ingest.profiles import Field, Profile
+from qa_core.ingest.declaration import Column, Field, Profile
 from qa_core.ingest.profiles.contacts import read_channel
 from qa_core.ingest.profiles.interval_fields import FIELDS
 from qa_core.ingest.profiles.starts import build_start, say_clock_changes, settle_start, to_clocks

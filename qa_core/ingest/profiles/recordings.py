@@ -8,7 +8,8 @@ import pyarrow as pa
 
 from qa_core.base.i18n import N_
 from qa_core.ingest.columns.column_inference import Chunk, Context, as_moments, as_words
-from qa_core.ingest.profiles import Field, Profile, Reads, contact_fields
+from qa_core.ingest.declaration import Field, Profile, Reads
+from qa_core.ingest.profiles import contact_fields
 from qa_core.ingest.profiles.starts import build_moment, say_clock_changes
 
 FIELDS = (

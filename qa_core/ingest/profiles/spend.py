@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from qa_core.base.i18n import N_
 from qa_core.ingest.columns.column_inference import Chunk, Context, as_numbers
-from qa_core.ingest.profiles import Field, Profile, Reads
+from qa_core.ingest.declaration import Field, Profile, Reads
 
 CURRENCY = "EUR"
 _SIGNS = {"€": "EUR", "$": "USD", "£": "GBP"}

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from qa_core.base.contact_details import mask_contact_details
 from qa_core.base.i18n import N_
 from qa_core.ingest.columns.column_inference import Chunk, Context, as_moments, as_numbers, as_words
-from qa_core.ingest.profiles import Field, Profile, Reads
+from qa_core.ingest.declaration import Field, Profile, Reads
 from qa_core.ingest.profiles.starts import build_moment, say_clock_changes
 
 FIELDS = (

@@ -10,7 +10,8 @@ import pyarrow as pa
 
 from qa_core.base.i18n import N_
 from qa_core.ingest.columns.column_inference import Chunk, Context, as_words
-from qa_core.ingest.profiles import Field, Profile, Reads, contacts
+from qa_core.ingest.declaration import Field, Profile, Reads
+from qa_core.ingest.profiles import contacts
 from qa_core.ingest.pseudonyms import find_outside
 from qa_core.storage.schema import Direction
 

@@ -11,12 +11,13 @@ import pyarrow as pa
 
 from qa_core.base.i18n import N_
 from qa_core.ingest.columns.column_inference import Chunk, Context, as_moments
-from qa_core.ingest.profiles import Field, Profile, Reads, contact_fields
+from qa_core.ingest.declaration import Field, Profile, Reads
+from qa_core.ingest.profiles import contact_fields
 from qa_core.ingest.profiles.starts import build_start, say_clock_changes, settle_start
 from qa_core.ingest.pseudonyms import spell_numbers
 
 if TYPE_CHECKING:
-    from qa_core.ingest.columns.header_matching import Column
+    from qa_core.ingest.declaration import Column
 
 _FROM_CONTACTS = ("contact_id", "started_at", "date", "time", "tracking_number", "source", "medium", "campaign", "keyword", "landing_page")
 _TEXTS = ("contact_id", "tracking_number", "source", "medium", "campaign", "keyword", "landing_page")

@@ -9,7 +9,8 @@ import numpy as np
 import pyarrow as pa
 
 from qa_core.ingest.columns.column_inference import Chunk, Context, as_words
-from qa_core.ingest.profiles import Field, Profile, Reads, contacts
+from qa_core.ingest.declaration import Field, Profile, Reads
+from qa_core.ingest.profiles import contacts
 from qa_core.storage.schema import Outcome
 
 _OWN = {

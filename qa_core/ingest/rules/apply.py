@@ -24,33 +24,22 @@ from qa_core.ingest.load.duckdb_session import open_bench, write_rows
 from qa_core.ingest.pseudonyms import find_number
 from qa_core.ingest.rules import reattach
 from qa_core.storage import lake, name_merges
-from qa_core.storage.records import store
+from qa_core.storage.records import due_work, store
 from qa_core.storage.records.evaluations import Evaluation
-from qa_core.storage.records.imports import CONVENTIONS, DueWork
+from qa_core.storage.records.imports import CENTRE_RULES, DueWork
 from qa_core.storage.schema import AS_GIVEN
-
-
-def ask(session: Session) -> None:
-    """Note, in the transaction of whatever changes a convention, that what is stored must follow."""
-    session.merge(DueWork(name=CONVENTIONS))
-
-
-def is_due() -> bool:
-    """Whether something was asked for that is not done yet."""
-    with store.reading() as session:
-        return session.get(DueWork, CONVENTIONS) is not None
 
 
 def apply_if_due() -> int:
     """Do what was asked for, if anything was. The caller holds the lock of imports. Returns the number of contacts that changed."""
-    if not is_due():
+    if not due_work.is_due(CENTRE_RULES):
         return 0
     changed = _apply_to_contacts()
     with store.writing() as session:
         apply_to_evaluations(session)
         session.flush()
         reattach.follow(session)
-        session.execute(sa.delete(DueWork).filter_by(name=CONVENTIONS))
+        session.execute(sa.delete(DueWork).filter_by(name=CENTRE_RULES))
     return changed
 
 

@@ -9,11 +9,10 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session, selectinload
 
 from qa_core.access.roles import Permission, Role, Viewer
-from qa_core.analysis import exports
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied
 from qa_core.base.i18n import N_, _
-from qa_core.metrics import downloads, query
+from qa_core.metrics import downloads, query, spreadsheets
 from qa_core.metrics.query.scorecard_texts import GridTexts, find_grid_texts
 from qa_core.metrics.spreadsheets import Sheet, make_file
 from qa_core.quality.coaching import plans
@@ -49,7 +48,7 @@ def build_file(viewer: Viewer, advisor_id: str, form: str = "csv") -> downloads.
         [_("Sessions"), sum(len(plan.sessions) for plan in found)],
         [_("Minutes"), sum(plan.minutes for plan in found)],
         [_("Evaluations"), heard],
-        exports.say_exporter(viewer),
+        spreadsheets.say_exporter(viewer),
     ]
     return make_file(Sheet(f"ecoute-training-{advisor_id}", [_(title) for title in HEADER], rows, about), form)
 

@@ -2,4 +2,4 @@
 
 from qa_core.storage.records import audit_log, base, centre_rules, evaluations, imports, listening, people, steering
 
-__all__ = ["base", "conventions", "evaluations", "imports", "journal", "listening", "people", "steering"]
+__all__ = ["audit_log", "base", "centre_rules", "evaluations", "imports", "listening", "people", "steering"]

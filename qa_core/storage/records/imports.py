@@ -80,7 +80,7 @@ class SavedMapping(Base):
     saved_at: Mapped[datetime] = mapped_column(default=now)
 
 
-CONVENTIONS = "conventions"
+CENTRE_RULES = "conventions"
 """The due work of bringing all that is stored in line with the conventions of the centre."""
 
 ALERTS = "alerts"

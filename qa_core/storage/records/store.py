@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import functools
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,12 +14,16 @@ from sqlalchemy.orm import Session
 from qa_core.base import environment
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
+from qa_core.storage.records.base import Base
 
 BUSY_SECONDS = 30
 """How long a writer waits for another one before it gives up."""
 
 WRITERS_LOCK = 7303
 """Of the advisory lock that holds writers apart where the records are in PostgreSQL."""
+
+IMPORTS_LOCK = 7302
+"""Of the advisory lock that holds imports apart there."""
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 
@@ -140,3 +145,36 @@ def require_ready() -> None:
             folder=str(environment.current().folder),
         )
     raise Refusal("no_records", N_("There are no records in {folder} yet; run: python -m qa_core init"), folder=str(environment.current().folder))
+
+
+@contextmanager
+def one_import_at_a_time() -> Iterator[None]:
+    """Hold the right to change the stores by an import; others wait. The system frees it when its holder dies."""
+    engine = engine_for(environment.current().database_url)
+    if engine.dialect.name == "postgresql":
+        with engine.connect() as connection:
+            connection.execute(sa.select(sa.func.pg_advisory_lock(IMPORTS_LOCK)))
+            try:
+                yield
+            finally:
+                connection.execute(sa.select(sa.func.pg_advisory_unlock(IMPORTS_LOCK)))
+        return
+    folder = environment.current().folder
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".imports.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def reading_or_empty() -> Iterator[Session]:
+    """The records as they stand; where there are none yet, empty ones in memory, so that a dry run needs no store."""
+    if is_ready():
+        with reading() as session:
+            yield session
+        return
+    engine = sa.create_engine("sqlite://")
+    Base.metadata.create_all(engine)
+    with Session(engine) as session:
+        yield session
+    engine.dispose()

@@ -23,7 +23,7 @@ from qa_core.metrics import formatting
 from qa_core.quality.evaluations import timed_comments
 from qa_core.ui import gate
 
-FOLDER = Path(__file__).with_name("player_component")
+FOLDER = Path(__file__).parent
 COMPONENT = "ecoute.player"
 SHORTEST_REASON = 5
 LABELS = {

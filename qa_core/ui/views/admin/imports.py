@@ -19,7 +19,7 @@ from qa_core.base.i18n import N_, _, ngettext
 from qa_core.files import uploads
 from qa_core.files.options import DATE_ORDERS, DECIMALS, IGNORE, KINDS, ImportOptions
 from qa_core.ingest.load import batches
-from qa_core.ingest.profiles import get_profile
+from qa_core.ingest.registry import get_profile
 from qa_core.ingest.report import FileReport
 from qa_core.metrics import formatting
 from qa_core.metrics.query.freshness import SOURCE_TITLES

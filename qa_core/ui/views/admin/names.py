@@ -13,6 +13,7 @@ from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_, _, ngettext
 from qa_core.centre.rules import name_decisions, name_suggestions
 from qa_core.centre.rules.name_suggestions import Suggestion
+from qa_core.ingest.rules import due
 from qa_core.metrics import formatting
 from qa_core.ui import gate, url_state
 
@@ -98,11 +99,11 @@ def _show_decision(item: dict[str, Any], titles: dict[str, str]) -> None:
                 gate.escape(_("decided by {name}, {moment}", name=item["decided_by"], moment=formatting.moment(environment.to_local(item["decided_at"]))))
             )
         if undo.button(_("Undo"), key=f"undo:{item['id']}", icon=":material/undo:", width="stretch"):
-            _do(lambda viewer: _told(name_decisions.undo(viewer, item["id"])))
+            _do(lambda viewer: _follow(name_decisions.undo(viewer, item["id"])))
 
 
 def _merge(kind: str, spelling: str, kept: str) -> None:
-    _do(lambda viewer: _told(name_decisions.merge(viewer, kind, spelling, kept)[1]))
+    _do(lambda viewer: _follow(name_decisions.merge(viewer, kind, spelling, kept)))
 
 
 def _kept_apart(viewer: Viewer, item: Suggestion) -> str:
@@ -110,7 +111,8 @@ def _kept_apart(viewer: Viewer, item: Suggestion) -> str:
     return _("They stay apart.")
 
 
-def _told(contacts: int) -> str:
+def _follow(_decision: int | None) -> str:
+    contacts = due.apply_due()
     return ngettext("Done: {n} contact reads otherwise for it.", "Done: {n} contacts read otherwise for it.", contacts)
 
 

@@ -13,6 +13,7 @@ from qa_core.base import environment, i18n
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_, _, ngettext
 from qa_core.centre.rules import opening_hours, site_hours
+from qa_core.ingest.rules import due
 from qa_core.ui import gate, url_state
 
 WEEKDAY_TITLES = (N_("Monday"), N_("Tuesday"), N_("Wednesday"), N_("Thursday"), N_("Friday"), N_("Saturday"), N_("Sunday"))
@@ -88,7 +89,8 @@ def _save(site: str, written: dict[int, str], starts_on: date | None, calendar: 
         texts = [f"{opening_hours.WEEKDAYS[number - 1]}={hours.replace(' ', '')}" for number, hours in written.items() if hours.strip()]
         days = opening_hours.parse_days(closed)
         with st.spinner(_("Past contacts follow …")):
-            count = site_hours.set_opening(gate.current_viewer(Permission.MANAGE_SETTINGS), site, opening_hours.parse_hours(texts), starts_on, calendar, days)
+            site_hours.set_opening(gate.current_viewer(Permission.MANAGE_SETTINGS), site, opening_hours.parse_hours(texts), starts_on, calendar, days)
+            count = due.apply_due()
     except Refusal as refusal:
         gate.show_refusal(refusal)
         return

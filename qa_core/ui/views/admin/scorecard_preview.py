@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -13,11 +12,10 @@ from qa_core.base.i18n import _, ngettext
 from qa_core.metrics import formatting
 from qa_core.quality.scorecards import table, worked_score
 from qa_core.scoring import NOT_APPLICABLE, Criterion, Grid, Result
-from qa_core.ui import gate, scorecard_answers, tables
+from qa_core.ui import gate, scorecard_answers, styles, tables
 from qa_core.ui.scorecard_form import FAILS, HARMS
 
 MOST_BUTTONS = 6
-STYLE = Path(__file__).parent.with_name("sticky.css")
 OUTCOMES = {"pass": ":green[:material/check_circle:] ", "fail": ":red[:material/cancel:] "}
 
 
@@ -25,7 +23,7 @@ def show(plan: Grid, key: str) -> None:
     """The grid on the left, what the answers come to on the right. `key` tells several previews apart."""
     st.subheader(_("Try it"), anchor=False)
     st.caption(_("As the evaluator will see it. Answer to see what each answer does; nothing is kept."))
-    st.html(STYLE)
+    styles.keep_in_view()
     left, right = st.columns([4, 3], gap="medium")
     with right:
         place = st.container(key="stays_in_view")

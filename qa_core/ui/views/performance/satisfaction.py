@@ -14,7 +14,7 @@ from qa_core.base.i18n import _
 from qa_core.metrics import dimensions, formatting
 from qa_core.metrics.dimensions import Period
 from qa_core.metrics.kpis import get_kpi
-from qa_core.ui import cached, cards, download_links, print_styles, tables, trend_cards
+from qa_core.ui import cached, cards, download_links, styles, tables, trend_cards
 from qa_core.ui.filter_bar import Look
 from qa_core.ui.views.performance import satisfaction_drivers, survey_answers, survey_response, year_over_year
 
@@ -65,7 +65,7 @@ def _read_year_before(viewer: Viewer, look: Look) -> dict[str, dict[date, float]
 def show_cuts(viewer: Viewer, look: Look) -> None:
     """Where satisfaction is better or worse: queues, channels, reasons."""
     cuts = ("queue", "channel", "reason")
-    with st.container(key=print_styles.LEFT_OUT):
+    with st.container(key=styles.NOT_PRINTED):
         for tab, dimension in zip(st.tabs([_(dimensions.get_dimension(dimension).title) for dimension in cuts]), cuts, strict=True):
             with tab:
                 _show_table(viewer, look, dimension)

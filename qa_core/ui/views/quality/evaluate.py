@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import date
-from pathlib import Path
 
 import streamlit as st
 
@@ -20,12 +19,11 @@ from qa_core.quality import calibration, sampling
 from qa_core.quality.evaluations import drafts
 from qa_core.quality.evaluations.drafts import Draft, Signed
 from qa_core.quality.sampling import Assignment, replacement
-from qa_core.ui import drill, gate, menu, player, scorecard_form
+from qa_core.ui import drill, gate, menu, player, scorecard_form, styles
 
 PAGE = "evaluate"
 MOST_LINES = 40
 _REFUSED = "evaluate_refused"
-_STYLE = Path(__file__).parent.with_name("sticky.css")
 
 HEADS = {
     drafts.SCORED: (N_("Evaluation"), ""),
@@ -98,7 +96,7 @@ def show_draft(viewer: Viewer, draft: Draft) -> None:
     if draft.state != "draft":
         _show_result(viewer, draft)
         return
-    st.html(_STYLE)
+    styles.keep_in_view()
     left, right = st.columns([2, 3], gap="medium")
     with left, st.container(key="stays_in_view", gap="small"):
         _show_contact(viewer, draft)

@@ -1,8 +1,9 @@
 """The records as first made"""
 
-import qa_core.records.base
 import sqlalchemy as sa
 from alembic import op
+
+import qa_core.storage.records.base
 
 revision = "0001"
 down_revision = None
@@ -14,7 +15,7 @@ def upgrade() -> None:
         "advisor",
         sa.Column("advisor_id", sa.Text(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("created_at", qa_core.records.base.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("created_at", qa_core.storage.records.base.UtcDateTime(timezone=True), nullable=False),
         sa.Column("created_by_batch", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("advisor_id", name=op.f("pk_advisor")),
     )
@@ -25,8 +26,8 @@ def upgrade() -> None:
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("title", sa.Text(), nullable=False),
         sa.Column("content", sa.JSON(), nullable=False),
-        sa.Column("published_at", qa_core.records.base.UtcDateTime(timezone=True), nullable=True),
-        sa.Column("created_at", qa_core.records.base.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("published_at", qa_core.storage.records.base.UtcDateTime(timezone=True), nullable=True),
+        sa.Column("created_at", qa_core.storage.records.base.UtcDateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_grid")),
         sa.UniqueConstraint("key", "version", name=op.f("uq_grid_key_version")),
     )
@@ -47,8 +48,8 @@ def upgrade() -> None:
         sa.Column("first_day", sa.Date(), nullable=True),
         sa.Column("last_day", sa.Date(), nullable=True),
         sa.Column("actor", sa.Text(), nullable=False),
-        sa.Column("started_at", qa_core.records.base.UtcDateTime(timezone=True), nullable=False),
-        sa.Column("finished_at", qa_core.records.base.UtcDateTime(timezone=True), nullable=True),
+        sa.Column("started_at", qa_core.storage.records.base.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("finished_at", qa_core.storage.records.base.UtcDateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_import_batch")),
     )
     with op.batch_alter_table("import_batch", schema=None) as batch_op:
@@ -76,7 +77,7 @@ def upgrade() -> None:
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("content", sa.JSON(), nullable=False),
         sa.Column("saved_by", sa.Text(), nullable=False),
-        sa.Column("saved_at", qa_core.records.base.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("saved_at", qa_core.storage.records.base.UtcDateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_saved_mapping")),
     )
     op.create_table(
@@ -86,7 +87,7 @@ def upgrade() -> None:
         sa.Column("value", sa.Text(), nullable=False),
         sa.Column("valid_from", sa.Date(), nullable=True),
         sa.Column("set_by", sa.Text(), nullable=False),
-        sa.Column("set_at", qa_core.records.base.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("set_at", qa_core.storage.records.base.UtcDateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_setting_value")),
     )
     with op.batch_alter_table("setting_value", schema=None) as batch_op:
@@ -96,8 +97,8 @@ def upgrade() -> None:
         "sign_in_throttle",
         sa.Column("key", sa.Text(), nullable=False),
         sa.Column("failures", sa.Integer(), nullable=False),
-        sa.Column("last_failure_at", qa_core.records.base.UtcDateTime(timezone=True), nullable=False),
-        sa.Column("blocked_until", qa_core.records.base.UtcDateTime(timezone=True), nullable=True),
+        sa.Column("last_failure_at", qa_core.storage.records.base.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("blocked_until", qa_core.storage.records.base.UtcDateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("key", name=op.f("pk_sign_in_throttle")),
     )
     op.create_table("site", sa.Column("name", sa.Text(), nullable=False), sa.PrimaryKeyConstraint("name", name=op.f("pk_site")))
@@ -111,7 +112,7 @@ def upgrade() -> None:
         sa.Column("ends_on", sa.Date(), nullable=True),
         sa.Column("value", sa.Double(), nullable=False),
         sa.Column("set_by", sa.Text(), nullable=False),
-        sa.Column("set_at", qa_core.records.base.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("set_at", qa_core.storage.records.base.UtcDateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_target")),
     )
     with op.batch_alter_table("target", schema=None) as batch_op:
@@ -130,7 +131,7 @@ def upgrade() -> None:
         sa.Column("language", sa.Text(), nullable=True),
         sa.Column("advisor_id", sa.Text(), nullable=True),
         sa.Column("sees_unassigned", sa.Boolean(), nullable=False),
-        sa.Column("created_at", qa_core.records.base.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("created_at", qa_core.storage.records.base.UtcDateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(["advisor_id"], ["advisor.advisor_id"], name=op.f("fk_account_advisor_id"), onupdate="CASCADE"),
         sa.PrimaryKeyConstraint("username", name=op.f("pk_account")),
     )
@@ -155,7 +156,7 @@ def upgrade() -> None:
         sa.Column("team", sa.Text(), nullable=True),
         sa.Column("local_day", sa.Date(), nullable=False),
         sa.Column("evaluator", sa.Text(), nullable=True),
-        sa.Column("evaluated_at", qa_core.records.base.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("evaluated_at", qa_core.storage.records.base.UtcDateTime(timezone=True), nullable=False),
         sa.Column("grid_id", sa.Integer(), nullable=True),
         sa.Column("grid_name", sa.Text(), nullable=True),
         sa.Column("score", sa.Double(), nullable=True),
@@ -164,7 +165,7 @@ def upgrade() -> None:
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("purpose", sa.Text(), nullable=False),
         sa.Column("batch_id", sa.Text(), nullable=True),
-        sa.Column("changed_at", qa_core.records.base.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("changed_at", qa_core.storage.records.base.UtcDateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(["advisor_id"], ["advisor.advisor_id"], name=op.f("fk_evaluation_advisor_id"), onupdate="CASCADE"),
         sa.ForeignKeyConstraint(["grid_id"], ["grid.id"], name=op.f("fk_evaluation_grid_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_evaluation")),
@@ -194,7 +195,7 @@ def upgrade() -> None:
         sa.Column("row_key", sa.Text(), nullable=False),
         sa.Column("contact_id", sa.Text(), nullable=True),
         sa.Column("tracking_number", sa.Text(), nullable=True),
-        sa.Column("happened_at", qa_core.records.base.UtcDateTime(timezone=True), nullable=True),
+        sa.Column("happened_at", qa_core.storage.records.base.UtcDateTime(timezone=True), nullable=True),
         sa.Column("content", sa.JSON(), nullable=False),
         sa.ForeignKeyConstraint(["batch_id"], ["import_batch.id"], name=op.f("fk_waiting_row_batch_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_waiting_row")),
@@ -225,9 +226,9 @@ def upgrade() -> None:
         sa.Column("token_version", sa.Integer(), nullable=False),
         sa.Column("browser_hash", sa.Text(), nullable=False),
         sa.Column("browser_name", sa.Text(), nullable=False),
-        sa.Column("created_at", qa_core.records.base.UtcDateTime(timezone=True), nullable=False),
-        sa.Column("last_seen_at", qa_core.records.base.UtcDateTime(timezone=True), nullable=False),
-        sa.Column("revoked_at", qa_core.records.base.UtcDateTime(timezone=True), nullable=True),
+        sa.Column("created_at", qa_core.storage.records.base.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("last_seen_at", qa_core.storage.records.base.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("revoked_at", qa_core.storage.records.base.UtcDateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(["username"], ["account.username"], name=op.f("fk_login_session_username"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_login_session")),
         sa.UniqueConstraint("token_hash", name=op.f("uq_login_session_token_hash")),

@@ -1,0 +1,1 @@
+"""What every room needs: errors, translation, the environment, masking of personal data."""

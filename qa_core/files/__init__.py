@@ -1,0 +1,1 @@
+"""Any file as rows of text: archives, encodings, workbooks, JSON, Parquet."""

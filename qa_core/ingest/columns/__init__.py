@@ -1,0 +1,1 @@
+"""What each column of a file means, decided on the whole column."""

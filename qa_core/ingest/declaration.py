@@ -1,0 +1,144 @@
+"""What a profile and a platform are: declarations that the registry finds and the readers work from.
+
+Functions of a declaration take what their reader gives them: a profile's `settle` and `finish` a `Context`, its `build` a
+`Context` and a `Chunk` (`columns.column_inference`); a platform's `read` and `finish` a `Work`, its `fold` a `Bench` (`platforms.reader`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import pyarrow as pa
+
+from qa_core.files.sample import Sample
+
+
+class Reads(StrEnum):
+    """What the cells of a field are read as."""
+
+    TEXT = "text"
+    LABEL = "label"  # a text whose different values are looked at
+    MOMENT = "moment"
+    DURATION = "duration"
+    NUMBER = "number"
+    WHOLE = "whole"
+    MARK = "mark"
+    BOOLEAN = "boolean"
+    OUTCOME = "outcome"
+    DIRECTION = "direction"
+    CHANNEL = "channel"
+    CUSTOMER = "customer"
+    PARTY = "party"
+    CRITERION = "criterion"
+
+
+@dataclass(frozen=True)
+class Field:
+    """One field that a file may carry. `synonyms`: headers by which it is recognised, best first, separated by `|`; its name is one too.
+
+    `low` and `high`: what a number may be at all. `of_many`: seconds of many contacts together, so that great numbers are no sign of milliseconds.
+    """
+
+    name: str
+    reads: Reads
+    synonyms: str = ""
+    low: float | None = None
+    high: float | None = None
+    of_many: bool = False
+
+    @property
+    def is_identity(self) -> bool:
+        return self.reads in (Reads.CUSTOMER, Reads.PARTY)
+
+
+@dataclass(frozen=True)
+class Header:
+    """One header: its text, the words that matter, and what it says besides."""
+
+    text: str
+    words: str
+    unit: str | None
+    scale: str | None
+    out_of: float | None
+    currency: str | None = None
+
+
+@dataclass(frozen=True)
+class Column:
+    """A field found in the file."""
+
+    field: Field
+    index: int
+    header: Header
+
+
+@dataclass(frozen=True)
+class Profile:
+    """One form that files take.
+
+    `needs`: groups of fields of which each file has at least one. `claim` may take columns that no field names. `settle` is called
+    once, when the whole file has been seen: it decides what the columns are used for. `build` turns one chunk of rows into the
+    columns of `staged.SCHEMAS[kind]`. `finish` is called after the last one. `signature`: headers (simplified)
+    which together belong to one product only, so that the profile recognises itself.
+    """
+
+    name: str
+    kind: str
+    fields: tuple[Field, ...]
+    needs: tuple[tuple[str, ...], ...]
+    settle: Callable[..., None]
+    build: Callable[..., Mapping[str, pa.Array]]
+    finish: Callable[..., None] | None = None
+    claim: Callable[[tuple[str, ...], dict[str, Column]], None] | None = None
+    signature: tuple[str, ...] = ()
+
+    def get_field(self, name: str) -> Field | None:
+        return next((item for item in self.fields if item.name == name), None)
+
+
+@dataclass(frozen=True)
+class Chain:
+    """How the legs of a platform name each other.
+
+    `own`: the column with the id of a leg; `named`: those with the ids of others. `from_contact`: column → SQL over `contacts`, for platforms
+    whose first leg does not say that others follow: it is put together again from the contact that it became.
+    """
+
+    own: str
+    named: tuple[str, ...]
+    from_contact: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True)
+class Platform:
+    """One tool, and how its export becomes contacts.
+
+    `recognise` looks at the beginning of a file and must be sure: a plain table belongs to the generic profile.
+    `read` streams the export as tables of `schema`: one record per leg or event, `line` first, identities already pseudonyms
+    (`Work.tables` does it); what it does not yield it counts with `Work.skip` or `Work.reject`.
+    `fold` is asked for the SELECT over the view `records` that gives one row per contact: `line`, `started_at` in UTC, and the columns
+    of `staged.SCHEMAS`. Records beyond the rows it gives count as folded (`leg`), unless it says otherwise with `Work.fold`.
+    `group`: the column that all records of one contact share. Large files are then folded part by part; None where the records of
+    a contact are found only by following them.
+    `chain`: how its legs name each other, where they may come in different files; `fold` then leaves the table `roots`.
+    `is_local`: the export writes the wall clock of its server; `Work.tables` turns its moments into UTC.
+    `finish` says what can be said only when everything is folded. `mapping`: field → what of the export it comes from,
+    for the report. `shown`: what a rejected record shows of itself.
+    """
+
+    name: str
+    title: str
+    recognise: Callable[[Sample], bool]
+    schema: pa.Schema
+    read: Callable[..., Iterator[pa.Table]]
+    fold: Callable[..., str]
+    mapping: Mapping[str, str]
+    kinds: tuple[str, ...] = ("contacts",)
+    group: str | None = None
+    chain: Chain | None = None
+    is_local: bool = False
+    finish: Callable[..., None] | None = None
+    shown: tuple[str, ...] = ()
+    defaults: Mapping[str, str] = field(default_factory=lambda: {"channel": "phone"})

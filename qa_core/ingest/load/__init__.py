@@ -1,0 +1,1 @@
+"""Staged files into the stores, and back out."""

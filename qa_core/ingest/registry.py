@@ -1,0 +1,92 @@
+"""The profiles and platforms there are, and which of them a file belongs to."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Iterable
+from functools import cache
+
+from qa_core.base.errors import Refusal
+from qa_core.base.i18n import N_
+from qa_core.files.header_text import simplify
+from qa_core.files.sample import Sample
+from qa_core.ingest import platforms
+from qa_core.ingest.columns.header_matching import parse_header
+from qa_core.ingest.declaration import Platform, Profile
+from qa_core.ingest.profiles import (
+    advisors,
+    contacts,
+    evaluations,
+    google_ads_calls,
+    intervals,
+    recordings,
+    spend,
+    surveys,
+    three_cx,
+    tracking,
+    vocalcom_hermes,
+)
+
+
+@cache
+def find_platforms() -> tuple[Platform, ...]:
+    """Find every platform, by name: one per module of `platforms` that declares a PLATFORM."""
+    modules = (importlib.import_module(f"{platforms.__name__}.{module.name}") for module in pkgutil.iter_modules(platforms.__path__))
+    return tuple(sorted((module.PLATFORM for module in modules if hasattr(module, "PLATFORM")), key=lambda platform: platform.name))
+
+
+def find_platform(sample: Sample, kind: str, wanted: str | None = None) -> Platform | None:
+    """The platform that a file is an export of: the one asked for by name, else the one that recognises it; None when it is none of them.
+
+    Raises Refusal when the export says nothing of that kind.
+    """
+    known = find_platforms()
+    if wanted is not None:
+        found = next((platform for platform in known if platform.name == wanted), None)
+    else:
+        found = next((platform for platform in known if platform.recognise(sample)), None)
+    if found is not None and kind not in found.kinds:
+        if wanted is None and not sample.is_document and kind not in ("contacts", "tracking", "intervals"):
+            return None
+        raise Refusal(
+            "other_kind",
+            N_("{name} is an export of {platform}, which holds {kinds}, not {kind}."),
+            options=tuple(f"import {other}" for other in found.kinds),
+            name=sample.name,
+            platform=found.title,
+            kinds=", ".join(found.kinds) or "–",
+            kind=kind,
+        )
+    return found
+
+
+def find_profiles() -> tuple[Profile, ...]:
+    """Every profile; the first of a kind is its generic one."""
+    generic = (contacts, tracking, surveys, spend, intervals, advisors, evaluations, recordings)
+    return tuple(module.PROFILE for module in (*generic, three_cx, vocalcom_hermes, google_ads_calls))
+
+
+def get_profile(kind: str, name: str | None) -> Profile:
+    """The profile of that kind and name (default: the generic one). Raises Refusal when there is none."""
+    of_kind = [profile for profile in find_profiles() if profile.kind == kind]
+    for profile in of_kind:
+        if name in (None, profile.name):
+            return profile
+    names = [profile.name for profile in of_kind] + [platform.name for platform in find_platforms() if kind in platform.kinds]
+    known = ", ".join(names)
+    raise Refusal(
+        "unknown_profile",
+        N_("There is no profile {profile} for {kind}; there is: {known}."),
+        options=tuple(f"--profile {name}" for name in names),
+        profile=name or kind,
+        kind=kind,
+        known=known or "–",
+    )
+
+
+def recognise_profile(kind: str, rows: Iterable[Iterable[str]]) -> Profile | None:
+    """The profile whose own headers stand together in one of these rows; None when the table is anybody's."""
+    seen = [{parse_header(cell).words for cell in row} | {simplify(cell) for cell in row} for row in rows]
+    signed = (profile for profile in find_profiles() if profile.kind == kind and profile.signature)
+    return next((profile for profile in signed if any(set(profile.signature) <= words for words in seen)), None)

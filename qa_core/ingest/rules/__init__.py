@@ -1,0 +1,1 @@
+"""A changed rule of the centre, applied to everything stored."""

@@ -1,0 +1,1 @@
+"""Folders and logs imported as they grow."""

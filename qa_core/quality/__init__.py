@@ -1,0 +1,1 @@
+"""Listening and evaluating: scorecards, plans and draws, evaluations, calibration, coaching."""
