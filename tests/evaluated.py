@@ -12,7 +12,7 @@ from qa_core.access.roles import Viewer
 from qa_core.quality.evaluations import finalise
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
-from qa_core.storage.records.evaluations import Grid
+from qa_core.storage.records.evaluations import ScorecardVersion
 from tests.centres import add_people, contact, evaluation, land
 
 GRID = {
@@ -50,7 +50,7 @@ def build(add_person: Callable[..., str]) -> Callable[..., int]:
     call = contact("2026-03-02 10:00", "c1", advisor_id="a1", team="Blue", talk_seconds=100)
     land([call])
     with store.writing() as session:
-        grid = Grid(key="service", title="Service", content=GRID, published_at=now())
+        grid = ScorecardVersion(key="service", title="Service", content=GRID, published_at=now())
         session.add(grid)
         session.flush()
         grid_id = grid.id
@@ -58,7 +58,7 @@ def build(add_person: Callable[..., str]) -> Callable[..., int]:
     def evaluate(given: dict[str, Any] = GIVEN, evaluated_at: datetime | None = None, **columns: Any) -> int:
         with store.writing() as session:
             made = evaluation(call, None, **{"grid_id": grid_id, "evaluator": "eve", "state": "published", "published_at": now()} | columns)
-            finalise.complete(made, scoring.parse_grid(GRID), given, {"accuracy": "Wrong date given."})
+            finalise.complete(made, scoring.parse_scorecard(GRID), given, {"accuracy": "Wrong date given."})
             made.evaluated_at = evaluated_at or made.evaluated_at
             session.add(made)
             session.flush()

@@ -13,7 +13,7 @@ from qa_core.compliance import recordings
 from qa_core.quality.evaluations import drafts
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
-from qa_core.storage.records.evaluations import Evaluation, Grid
+from qa_core.storage.records.evaluations import Evaluation, ScorecardVersion
 from qa_core.storage.records.listening import Draw, DrawnContact, ListeningPlan, Recording
 from tests import centres, listening
 
@@ -42,7 +42,7 @@ def build(add_person: Callable[..., str]) -> None:
     content = tomllib.loads((environment.PROJECT / "data/scorecards/customer_service.toml").read_text(encoding="utf-8"))
     # The lock of imports: a server over this centre sweeps away what no row names when it starts.
     with store.one_import_at_a_time(), store.writing() as session:
-        session.add(Grid(key="customer-service", version=1, title=content["title"], content=content, published_at=now()))
+        session.add(ScorecardVersion(key="customer-service", version=1, title=content["title"], content=content, published_at=now()))
         for name in ("heard", "unheard", "gone"):
             listening.keep_audio(session, name, CALL)
         session.add(centres.evaluation(rows["heard"], 80.0))

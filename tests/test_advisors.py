@@ -23,7 +23,7 @@ from qa_core.files.options import ImportOptions
 from qa_core.metrics import query
 from qa_core.metrics.dimensions import Filters
 from qa_core.metrics.kpis import get_kpi
-from qa_core.stats import Sums
+from qa_core.stats import CellSums
 from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
 from qa_core.ui import menu
@@ -50,8 +50,8 @@ def declared(advisor: str, hits: int, n: int, **columns: Any) -> list[dict[str, 
 
 def test_a_harder_mix_is_expected_to_resolve_less() -> None:
     # Others: easy 90 of 100, hard 40 of 100. With 20 easy and 80 hard contacts that makes 18 + 32 = 50 of 100.
-    own = {("easy",): Sums(20, 18), ("hard",): Sums(80, 32)}
-    others = {("easy",): Sums(100, 90), ("hard",): Sums(100, 40)}
+    own = {("easy",): CellSums(20, 18), ("hard",): CellSums(80, 32)}
+    others = {("easy",): CellSums(100, 90), ("hard",): CellSums(100, 40)}
 
     found = stats.standardise(own, others, is_rate=True)
 
@@ -62,15 +62,15 @@ def test_a_harder_mix_is_expected_to_resolve_less() -> None:
 
 def test_the_error_of_a_difference_holds_the_chance_of_both_sides() -> None:
     # One kind, 100 own and 400 others', all at 50 %: the variance of the others' rate is taken at 201/402 = 0.5.
-    found = stats.standardise({(): Sums(100, 50)}, {(): Sums(400, 200)}, is_rate=True)
+    found = stats.standardise({(): CellSums(100, 50)}, {(): CellSums(400, 200)}, is_rate=True)
 
     assert found.error == pytest.approx(math.sqrt(0.25 / 100 + 0.25 / 400))
 
 
 def test_a_kind_that_others_hardly_met_borrows_from_its_queue() -> None:
     # Others met the rare reason once; the queue around it has 1 + 50 of 1 + 100 = 51 of 101.
-    own = {("phone", "care", "rare"): Sums(10, 5)}
-    others = {("phone", "care", "rare"): Sums(1, 1), ("phone", "care", "common"): Sums(100, 50), ("phone", "sales", "order"): Sums(100, 100)}
+    own = {("phone", "care", "rare"): CellSums(10, 5)}
+    others = {("phone", "care", "rare"): CellSums(1, 1), ("phone", "care", "common"): CellSums(100, 50), ("phone", "sales", "order"): CellSums(100, 100)}
 
     found = stats.standardise(own, others, is_rate=True)
 
@@ -80,8 +80,8 @@ def test_a_kind_that_others_hardly_met_borrows_from_its_queue() -> None:
 
 def test_means_are_standardised_by_their_sums() -> None:
     # Others: short 100 s, long 300 s. Three short and one long, twice over: (6 · 100 + 2 · 300) / 8 = 150 s expected; observed 200 s.
-    own = {("short",): Sums(6, 6 * 150, 10.0), ("long",): Sums(2, 2 * 350, 10.0)}
-    others = {("short",): Sums(50, 5_000, 10.0), ("long",): Sums(50, 15_000, 10.0)}
+    own = {("short",): CellSums(6, 6 * 150, 10.0), ("long",): CellSums(2, 2 * 350, 10.0)}
+    others = {("short",): CellSums(50, 5_000, 10.0), ("long",): CellSums(50, 15_000, 10.0)}
 
     found = stats.standardise(own, others, is_rate=False)
 
@@ -89,13 +89,13 @@ def test_means_are_standardised_by_their_sums() -> None:
 
 
 def test_few_values_or_no_colleagues_are_not_compared() -> None:
-    assert stats.standardise({(): Sums(4, 2)}, {(): Sums(100, 50)}, is_rate=True) is None
-    assert stats.standardise({(): Sums(40, 20)}, {}, is_rate=True) is None
+    assert stats.standardise({(): CellSums(4, 2)}, {(): CellSums(100, 50)}, is_rate=True) is None
+    assert stats.standardise({(): CellSums(40, 20)}, {}, is_rate=True) is None
 
 
 def test_of_several_measures_only_what_chance_does_not_explain_differs() -> None:
-    clear = stats.standardise({(): Sums(200, 60)}, {(): Sums(2000, 1000)}, is_rate=True)
-    slight = stats.standardise({(): Sums(100, 46)}, {(): Sums(2000, 1000)}, is_rate=True)
+    clear = stats.standardise({(): CellSums(200, 60)}, {(): CellSums(2000, 1000)}, is_rate=True)
+    slight = stats.standardise({(): CellSums(100, 46)}, {(): CellSums(2000, 1000)}, is_rate=True)
 
     assert case_mix.find_sides({"a": clear, "b": slight, "c": None}) == {"a": -1, "b": 0}
 
@@ -218,7 +218,7 @@ def test_alike_advisors_get_the_group_s_value_and_a_test_in_words(centre: Path) 
     group = group_of("first_contact_resolution_declared")
 
     assert [peer.shrunk for peer in group.peers] == pytest.approx([0.8, 0.8, 0.8])
-    assert peers.say_test(group).endswith("p\u00a0=\u00a01.00.")
+    assert peers.describe_test(group).endswith("p\u00a0=\u00a01.00.")
     assert group.comparison.alike == ("a", "b", "c")
 
 
@@ -280,8 +280,8 @@ def test_a_cell_says_its_points_and_how_many_evaluations_and_too_few_say_only_th
     enough = pd.Series({"advisor": "Zoé", "value": 75.0, "numerator": 300.0, "n": 4.0})
     few = pd.Series({"advisor": "Zoé <b>", "value": 50.0, "numerator": 100.0, "n": 2.0})
 
-    assert criteria.say_cell(enough, "Greets") == "<b>Zoé</b><br>Greets<br>75\u202f% of points: 3.0 of 4"
-    assert criteria.say_cell(few, "Greets") == "<b>Zoé &lt;b&gt;</b><br>Greets<br>2 evaluations only"
+    assert criteria.describe_cell(enough, "Greets") == "<b>Zoé</b><br>Greets<br>75\u202f% of points: 3.0 of 4"
+    assert criteria.describe_cell(few, "Greets") == "<b>Zoé &lt;b&gt;</b><br>Greets<br>2 evaluations only"
 
 
 # One advisor

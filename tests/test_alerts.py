@@ -57,9 +57,9 @@ def standing() -> list[tuple[str, float, str]]:
 def test_one_matter_rings_once_and_is_over_after_two_clear_weeks(centre: Path) -> None:
     alerts.add(SYSTEM, BELOW_80)
     land_weeks([90, 90, 70])
-    assert alerts.evaluate(SYSTEM) == alerts.Outcome(opened=1, closed=0, standing=1)
+    assert alerts.evaluate(SYSTEM) == alerts.EvaluationResult(opened=1, closed=0, standing=1)
     assert standing() == [("open", 0.7, "2026-06-15")]
-    assert alerts.evaluate(SYSTEM) == alerts.Outcome(0, 0, 1)
+    assert alerts.evaluate(SYSTEM) == alerts.EvaluationResult(0, 0, 1)
 
     land_weeks([60], first=3)
     assert alerts.evaluate(SYSTEM).opened == 0
@@ -72,7 +72,7 @@ def test_one_matter_rings_once_and_is_over_after_two_clear_weeks(centre: Path) -
     assert alerts.evaluate(SYSTEM).opened == 0, "it came back before it was over"
 
     land_weeks([90, 90], first=6)
-    assert alerts.evaluate(SYSTEM) == alerts.Outcome(0, 1, 0)
+    assert alerts.evaluate(SYSTEM) == alerts.EvaluationResult(0, 1, 0)
     [event] = alerts.find(SYSTEM, ("closed",))
     assert event.closed_by == "system"
     land_weeks([60], first=8)

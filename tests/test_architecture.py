@@ -143,6 +143,16 @@ def test_nothing_that_streamlit_would_find_by_itself_lies_beside_the_front_door(
     assert not list((environment.PROJECT / "pages").glob("*.py"))
 
 
+def test_a_class_name_means_one_thing_in_the_whole_product() -> None:
+    places: dict[str, list[str]] = {}
+    for path in FILES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef):
+                places.setdefault(node.name, []).append(name_of(path))
+
+    assert {name: found for name, found in places.items() if len(found) > 1} == {}
+
+
 def test_session_state_is_written_only_in_the_ui() -> None:
     for path in [*PAGES, *(path for path in FILES if room_of(path) != "ui")]:
         assert "session_state[" not in path.read_text(encoding="utf-8"), name_of(path)

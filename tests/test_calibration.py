@@ -24,7 +24,7 @@ from qa_core.quality.evaluations import drafts, evaluation_view
 from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
 from qa_core.storage.records.base import now
-from qa_core.storage.records.evaluations import Evaluation, Grid
+from qa_core.storage.records.evaluations import Evaluation, ScorecardVersion
 from qa_core.storage.records.listening import CalibrationContact
 from qa_core.storage.records.people import Account
 from tests import centres, listening
@@ -76,7 +76,7 @@ def room(centre: Path, add_person) -> int:
     listening.accredit("eve", "max", "zoe")
     listening.inform("A1")
     with store.writing() as session:
-        grid = Grid(key="small", title="Small", content=tomllib.loads(GRID), published_at=now())
+        grid = ScorecardVersion(key="small", title="Small", content=tomllib.loads(GRID), published_at=now())
         session.add(grid)
         session.flush()
         return grid.id
@@ -84,33 +84,33 @@ def room(centre: Path, add_person) -> int:
 
 @pytest.fixture
 def opened(room: int) -> int:
-    return calibration.open_round(viewer_of("mona"), "March", room, ["eve", "max", "zoe"], KEYS, environment.today() + timedelta(days=7))
+    return calibration.open_session(viewer_of("mona"), "March", room, ["eve", "max", "zoe"], KEYS, environment.today() + timedelta(days=7))
 
 
 def contacts_of(number: int) -> list[int]:
     """The numbers of the contacts of a round, in their order."""
-    return [contact.id for item in calibration.find_rounds(Viewer.SYSTEM) if item.id == number for contact in item.contacts]
+    return [contact.id for item in calibration.find_sessions(Viewer.SYSTEM) if item.id == number for contact in item.contacts]
 
 
 def test_a_round_is_opened_only_on_what_may_be_listened_to_by_who_may_listen(room: int) -> None:
     mona = viewer_of("mona")
     for key in ("objected", "early", "south", "nowhere"):
         with pytest.raises(Refusal, match=key):
-            calibration.open_round(mona, "March", room, ["eve", "max"], [("generic", key)])
+            calibration.open_session(mona, "March", room, ["eve", "max"], [("generic", key)])
     with pytest.raises(Refusal, match="new"):
-        calibration.open_round(mona, "March", room, ["eve", "new"], KEYS)
+        calibration.open_session(mona, "March", room, ["eve", "new"], KEYS)
     with pytest.raises(Refusal, match="two evaluators"):
-        calibration.open_round(mona, "March", room, ["eve"], KEYS)
+        calibration.open_session(mona, "March", room, ["eve"], KEYS)
     with pytest.raises(AccessDenied):
-        calibration.open_round(viewer_of("eve"), "March", room, ["eve", "max"], KEYS)
-    assert calibration.find_rounds(mona) == ()
+        calibration.open_session(viewer_of("eve"), "March", room, ["eve", "max"], KEYS)
+    assert calibration.find_sessions(mona) == ()
 
 
 def test_while_a_gate_is_closed_no_round_is_opened(centre: Path, add_person) -> None:
     add_person("mona", "manager")
 
     with pytest.raises(Refusal) as refused:
-        calibration.open_round(viewer_of("mona"), "March", 1, ["eve", "max"], KEYS)
+        calibration.open_session(viewer_of("mona"), "March", 1, ["eve", "max"], KEYS)
     assert refused.value.code == "gates_closed"
 
 
@@ -129,21 +129,21 @@ def test_until_it_is_closed_nobody_meets_the_marks_of_another(opened: int) -> No
         with pytest.raises(AccessDenied):
             evaluation_view.get_evaluation(viewer_of(username), of_eve)
     assert [task.state for task in calibration.find_worklist(viewer_of("max"))] == ["done", "waiting"]
-    assert [dict(item.finished) for item in calibration.find_rounds(viewer_of("max"))] == [{"max": 1}]
-    assert [dict(item.finished) for item in calibration.find_rounds(viewer_of("mona"))] == [{"eve": 1, "max": 1, "zoe": 0}]
+    assert [dict(item.finished) for item in calibration.find_sessions(viewer_of("max"))] == [{"max": 1}]
+    assert [dict(item.finished) for item in calibration.find_sessions(viewer_of("mona"))] == [{"eve": 1, "max": 1, "zoe": 0}]
 
 
 def test_who_neither_manages_nor_takes_part_learns_nothing_even_when_it_is_closed(opened: int, add_person) -> None:
-    calibration.close_round(viewer_of("mona"), opened)
+    calibration.close_session(viewer_of("mona"), opened)
     add_person("lea", "team_lead", teams=("North",))
     add_person("ana", "advisor", advisor_id="A1")
 
-    assert calibration.find_rounds(viewer_of("new")) == calibration.find_rounds(viewer_of("nico")) == ()
+    assert calibration.find_sessions(viewer_of("new")) == calibration.find_sessions(viewer_of("nico")) == ()
     for username in ("new", "nico", "lea", "ana"):
         with pytest.raises(AccessDenied):
             calibration.get_results(viewer_of(username), opened)
         with pytest.raises(AccessDenied):
-            calibration.close_round(viewer_of(username), opened)
+            calibration.close_session(viewer_of(username), opened)
     with pytest.raises(AccessDenied):
         calibration.start(viewer_of("new"), contacts_of(opened)[0])
 
@@ -167,7 +167,7 @@ def test_closed_it_shows_everybody_who_took_part_all_marks_and_how_far_apart_the
     submit("eve", second, greeting=2, answer="na")
     submit("max", second, greeting=2, answer=5)
     begun = calibration.start(viewer_of("zoe"), first)
-    calibration.close_round(viewer_of("mona"), opened)
+    calibration.close_session(viewer_of("mona"), opened)
     found = calibration.get_results(viewer_of("max"), opened)
 
     assert found.marks[first, "eve"] == {"greeting": 2, "answer": 8} and found.marks[second, "eve"]["answer"] is None
@@ -193,7 +193,7 @@ def test_the_kpis_say_of_one_round_what_its_page_says(opened: int, capsys: pytes
     keys, by = ("alignment", "agreement"), ("criterion",)
     assert set(query.measure(mona, keys)["status"]) == {"no_data"}  # still open
     assert query.measure(mona, keys, by).empty
-    calibration.close_round(mona, opened)
+    calibration.close_session(mona, opened)
     found = calibration.get_results(mona, opened)
     for viewer in (mona, viewer_of("eve"), Viewer.SYSTEM):
         rows = {(row.criterion, row.kpi): row for row in query.measure(viewer, keys, by).itertuples()}
@@ -222,7 +222,7 @@ def test_what_the_kpis_of_calibrations_leave_out_is_told(opened: int, open_app) 
     for username, answer in (("eve", 8), ("max", "na"), ("zoe", "na")):
         submit(username, first, greeting=2, answer=answer)
     submit("eve", second, greeting=2, answer=8)
-    calibration.close_round(viewer_of("mona"), opened)
+    calibration.close_session(viewer_of("mona"), opened)
     aligned = query.explain(viewer_of("mona"), "alignment")
     # Three pairs of two criteria: greeting three times; answer twice 8 against "na", once "na" twice.
     assert (aligned.universe, aligned.counted, [(line.code, line.n) for line in aligned.excluded]) == (6, 3, [("apart", 2), ("not_applicable", 1)])
@@ -254,7 +254,11 @@ def test_the_kpis_of_calibrations_are_for_who_may_see_calibrations_and_cut_by_wh
 
 def test_a_remembered_figure_goes_when_a_round_is_closed_or_a_reference_chosen(opened: int) -> None:
     counters = []
-    for step in (lambda: None, lambda: calibration.close_round(viewer_of("mona"), opened), lambda: calibration.set_reference(viewer_of("mona"), opened, "eve")):
+    for step in (
+        lambda: None,
+        lambda: calibration.close_session(viewer_of("mona"), opened),
+        lambda: calibration.set_reference(viewer_of("mona"), opened, "eve"),
+    ):
         step()
         with store.reading() as session:
             counters.append(calibration_metrics.change_counter(session))
@@ -266,7 +270,7 @@ def test_against_a_reference_only_the_others_are_apart(opened: int) -> None:
     for username, answer in (("eve", 8), ("max", 4), ("zoe", 6)):
         submit(username, first, greeting=2, answer=answer)
     calibration.set_reference(viewer_of("mona"), opened, "eve")
-    calibration.close_round(viewer_of("mona"), opened)
+    calibration.close_session(viewer_of("mona"), opened)
     found = {item.username: item for item in calibration.get_results(viewer_of("zoe"), opened).evaluators}
 
     assert found["eve"].alignment.value is None
@@ -280,7 +284,7 @@ def test_what_was_agreed_on_is_written_down_after_the_closing_by_who_manages(ope
     first, _second = contacts_of(opened)
     with pytest.raises(Refusal, match="still open"):
         calibration.agree(viewer_of("mona"), first, {"greeting": 2, "answer": 8})
-    calibration.close_round(viewer_of("mona"), opened)
+    calibration.close_session(viewer_of("mona"), opened)
     with pytest.raises(Refusal, match="between 0 and 2"):
         calibration.agree(viewer_of("mona"), first, {"greeting": 3, "answer": 8})
     with pytest.raises(AccessDenied):
@@ -301,7 +305,7 @@ def test_no_kpi_moves_by_a_calibration(opened: int) -> None:
     before = query.measure(Viewer.SYSTEM, ("evaluation_score", "evaluations"))
     for number in contacts_of(opened):
         submit("eve", number, greeting=0, answer=0)
-    calibration.close_round(viewer_of("mona"), opened)
+    calibration.close_session(viewer_of("mona"), opened)
 
     assert query.to_json(query.measure(Viewer.SYSTEM, ("evaluation_score", "evaluations"))) == query.to_json(before)
     with store.reading() as session:
@@ -335,7 +339,7 @@ def test_the_page_shows_an_evaluator_the_way_to_score_and_the_marks_of_others_on
     app = open_app("eve", "calibration")
 
     assert not app.exception and "1 contact to score" in text_of(app) and "Max" not in text_of(app)
-    calibration.close_round(viewer_of("mona"), opened)
+    calibration.close_session(viewer_of("mona"), opened)
     app = open_app("eve", "calibration")
     assert not app.exception and "Eve (you)" in text_of(app) and "Max" in text_of(app)
     assert [row["Max"] for row in app.dataframe[-1].value.to_dict("records")][:2] == ["1", "3"]
@@ -362,7 +366,7 @@ def test_a_manager_sees_alignment_and_agreement_over_all_closed_rounds(opened: i
         submit(username, first, greeting=greeting, answer=answer)
         submit(username, second, greeting=2, answer=answer)
     assert "All closed rounds" not in text_of(open_app("mona", "calibration"))
-    calibration.close_round(viewer_of("mona"), opened)
+    calibration.close_session(viewer_of("mona"), opened)
 
     app = open_app("mona", "calibration")
 
@@ -387,4 +391,4 @@ def test_a_manager_opens_a_round_by_the_numbers_of_contacts(room: int, open_app)
     app.text_area("calibration_numbers").set_value("a\nb").run()
     app.button("open_round").click().run()
 
-    assert not app.exception and [item.title for item in calibration.find_rounds(viewer_of("mona"))] == ["April"]
+    assert not app.exception and [item.title for item in calibration.find_sessions(viewer_of("mona"))] == ["April"]

@@ -84,7 +84,7 @@ def test_two_weeks_that_are_both_cut_short_are_no_week_without_data() -> None:
 def test_the_heading_says_for_how_long_a_series_is_below_its_limit() -> None:
     fallen = series_of("first_contact_resolution", [*STEADY, 0.60, 0.61, 0.60])
 
-    assert fallen.finding == chart_titles.Finding("Below the limit for 3 weeks", "attention")
+    assert fallen.finding == chart_titles.ChartTitle("Below the limit for 3 weeks", "attention")
     assert fallen.flagged == {9: "attention", 10: "attention", 11: "attention"}
     assert series_of("first_contact_resolution", [*STEADY, 0.75, 0.76, 0.77]).finding.text == "Within its usual limits"
     assert series_of("first_contact_resolution", STEADY[:5]).finding.text == "Too few weeks to say what is usual"
@@ -97,7 +97,7 @@ def test_low_is_good_where_the_kpi_says_so() -> None:
 
 def test_a_change_that_chance_explains_is_not_called_a_change() -> None:
     assert chart_titles.describe_change("Satisfaction", -0.021, (-0.05, 0.01), Unit.RATE, "up").text == "Satisfaction: no change that chance would not explain"
-    assert chart_titles.describe_change("Satisfaction", -0.021, (-0.03, -0.01), Unit.RATE, "up") == chart_titles.Finding(
+    assert chart_titles.describe_change("Satisfaction", -0.021, (-0.03, -0.01), Unit.RATE, "up") == chart_titles.ChartTitle(
         "Satisfaction fell by 2.1\u00a0pt", "attention"
     )
     assert chart_titles.describe_change("Satisfaction", float("nan"), None, Unit.RATE, "up").text == "Satisfaction: nothing to compare with"
@@ -111,7 +111,7 @@ def test_advisors_are_said_to_be_alike_when_they_are() -> None:
     as_a_group = chart_titles.describe_comparison(Comparison(0.02, (), (), ("Ada", "Bo", "Cy")), names, "up")
 
     assert alike.text == "The 3 advisors cannot be told apart"
-    assert one_apart == chart_titles.Finding("2 of 3 advisors cannot be told apart", "attention")
+    assert one_apart == chart_titles.ChartTitle("2 of 3 advisors cannot be told apart", "attention")
     assert as_a_group.text == "No single one of the 3 advisors stands out"
     assert chart_titles.name_the_rest(Comparison(0.001, (), ("Cy",), ("Ada", "Bo")), names, "up") == "Below the rest: Cy."
     assert chart_titles.describe_comparison(Comparison(None, (), (), ()), names, "up").text == "Too little data to compare the 3 advisors"
@@ -241,7 +241,7 @@ def test_what_is_usual_is_counted_anew_from_the_week_in_which_a_rule_changed() -
 
 
 def test_the_name_of_a_target_stands_where_no_line_crosses_it() -> None:
-    names_of = lambda values: charts.build_trend(series_of("answer_rate", values).points, Unit.RATE, goals=[charts.Goal(0.8)]).layout.annotations  # noqa: E731
+    names_of = lambda values: charts.build_trend(series_of("answer_rate", values).points, Unit.RATE, goals=[charts.TargetLine(0.8)]).layout.annotations  # noqa: E731
 
     # Around the target for six weeks, then far above it: the name waits for the seventh, and stands below.
     [later] = names_of([0.79, 0.81, 0.79, 0.81, 0.79, 0.81, 0.95, 0.95, 0.95, 0.95, 0.95, 0.95])
@@ -251,9 +251,9 @@ def test_the_name_of_a_target_stands_where_no_line_crosses_it() -> None:
 
 def test_targets_and_what_went_on_are_drawn_on_their_days_and_said_as_text() -> None:
     series = series_of("answer_rate", STEADY)
-    goals = [charts.Goal(0.8, last_day=WEEKS[3]), charts.Goal(0.9, first_day=WEEKS[4])]
+    goals = [charts.TargetLine(0.8, last_day=WEEKS[3]), charts.TargetLine(0.9, first_day=WEEKS[4])]
     days = ((WEEKS[2], WEEKS[4], "<b>Works</b>"), (WEEKS[2], WEEKS[2], "Strike"), (date(2026, 1, 1), date(2026, 1, 2), "Long ago"))
-    marks = [charts.Mark(*one) for one in days]
+    marks = [charts.Marker(*one) for one in days]
     figure = charts.build_trend(series.points, Unit.RATE, goals=goals, marks=marks)
     lines = [(trace.x[0], trace.x[1], trace.y[0]) for trace in figure.data if trace.text and str(trace.text).startswith("target")]
     assert lines == [(WEEKS[0], WEEKS[3], 0.8), (WEEKS[4], WEEKS[-1], 0.9)]

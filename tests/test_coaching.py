@@ -18,9 +18,9 @@ from qa_core.base.errors import AccessDenied, Misuse, Refusal
 from qa_core.metrics.dimensions import Period
 from qa_core.metrics.query.scorecard_texts import GridTexts
 from qa_core.quality.coaching import effect, needs, plans, texts, training_file
-from qa_core.quality.coaching.effect import Course, Side
+from qa_core.quality.coaching.effect import Course, EffectSide
 from qa_core.quality.coaching.gaps import Value, find_gaps
-from qa_core.quality.coaching.needs import Kind
+from qa_core.quality.coaching.needs import NeedKind
 from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
 from qa_core.storage.records.base import now
@@ -198,8 +198,8 @@ def test_the_journal_says_who_did_what_without_a_word_of_it(two_teams: Path) -> 
 
 def test_the_effect_is_the_change_beyond_that_of_colleagues_and_its_interval_adds_up_by_hand() -> None:
     # Everybody has 10 evaluations on each side, deviation 10: each change has the square 100/10 + 100/10 = 20.
-    def ten(mean: float) -> Side:
-        return Side(10, mean, 10.0)
+    def ten(mean: float) -> EffectSide:
+        return EffectSide(10, mean, 10.0)
 
     own, colleagues = Course(ten(60), ten(80)), [Course(ten(62), ten(66)), Course(ten(58), ten(64))]
 
@@ -221,11 +221,11 @@ def test_the_effect_is_the_change_beyond_that_of_colleagues_and_its_interval_add
 
 def test_colleagues_are_the_five_nearest_before_and_never_those_with_too_few_evaluations() -> None:
     def course(before: float, n: int = 10, after: int = 10) -> Course:
-        return Course(Side(n, before, 10.0), Side(after, before, 10.0))
+        return Course(EffectSide(n, before, 10.0), EffectSide(after, before, 10.0))
 
     near, far, rare = [course(60 + step) for step in (0, 1, 2, 3)], course(90), course(60, n=40)
 
-    assert effect.match(Side(10, 60.0, 10.0), [far, rare, course(60, n=2), course(60, after=2), *near]) == [*near, rare]
+    assert effect.match(EffectSide(10, 60.0, 10.0), [far, rare, course(60, n=2), course(60, after=2), *near]) == [*near, rare]
 
 
 def test_the_effect_reads_the_criteria_of_the_plan_and_leaves_out_who_was_coached_on_them(two_teams: Path) -> None:
@@ -250,18 +250,18 @@ def test_the_effect_reads_the_criteria_of_the_plan_and_leaves_out_who_was_coache
 
 
 def test_too_few_evaluations_say_how_many_more_it_takes_and_every_number_comes_with_the_warning(two_teams: Path) -> None:
-    few = effect.estimate(Course(Side(9, 60.0, 10.0), Side(2, 90.0, 1.0)), [], *PERIODS)
+    few = effect.estimate(Course(EffectSide(9, 60.0, 10.0), EffectSide(2, 90.0, 1.0)), [], *PERIODS)
     assert (few.change, few.missing_before, few.missing_after) == (None, 0, 3)
-    assert "3 more evaluations are missing since the start." in texts.say_effect(few)
+    assert "3 more evaluations are missing since the start." in texts.describe_effect(few)
 
-    own, colleague = Course(Side(9, 60.0, 20.0), Side(9, 65.0, 20.0)), Course(Side(9, 60.0, 20.0), Side(9, 60.0, 20.0))
+    own, colleague = Course(EffectSide(9, 60.0, 20.0), EffectSide(9, 65.0, 20.0)), Course(EffectSide(9, 60.0, 20.0), EffectSide(9, 60.0, 20.0))
     for others in (None, [], [colleague]):
         found = effect.estimate(own, others, *PERIODS)
-        said = " ".join(texts.say_effect(found))
+        said = " ".join(texts.describe_effect(found))
         assert "regression to the mean" in said
         # (2.8016 × 20 / 10)² = 31.4: 32 in all, of which there are 9.
         assert found.to_tell == 23 and "At least 23 more evaluations" in said
-        assert texts.say_verdict(found) == "No change that chance would not explain"
+        assert texts.describe_verdict(found) == "No change that chance would not explain"
 
 
 def simulate(seed: int, weak: float) -> dict[str | None, list[Value]]:
@@ -305,8 +305,8 @@ def test_the_list_of_the_week_finds_the_weak_advisor_in_a_simulated_team_and_nob
     assert [need.advisor_id for need in week.needs] == ["a5"]
     assert (week.advisors, week.compared, week.comparisons) == (8, 8, 48)
     score = week.needs[0].reasons[0]
-    assert score.kind == Kind.SCORE and score.gap.n == 12 and score.gap.high < 0
-    assert week.needs[0].criteria and "below the rest of the team" in texts.say_reason(score, GridTexts())
+    assert score.kind == NeedKind.SCORE and score.gap.n == 12 and score.gap.high < 0
+    assert week.needs[0].criteria and "below the rest of the team" in texts.describe_reason(score, GridTexts())
     number = plans.open_plan(LEAD, "a5", "Work on it", week.needs[0].criteria)
     again = needs.find_needs(LEAD).needs[0]
     assert again.reasons[0].plan_id == number and not again.criteria
@@ -328,11 +328,11 @@ def test_what_is_overdue_unheard_unread_and_disputed_is_listed_the_overdue_first
     week = needs.find_needs(LEAD)
 
     assert [(need.advisor, [(reason.kind, reason.n) for reason in need.reasons]) for need in week.needs] == [
-        ("Cleo", [(Kind.OVERDUE, 4), (Kind.UNHEARD, None)]),
-        ("Bea", [(Kind.UNREAD, 2), (Kind.DISPUTED, 1), (Kind.TURNED_DOWN, 1)]),
+        ("Cleo", [(NeedKind.OVERDUE, 4), (NeedKind.UNHEARD, None)]),
+        ("Bea", [(NeedKind.UNREAD, 2), (NeedKind.DISPUTED, 1), (NeedKind.TURNED_DOWN, 1)]),
     ]
     assert week.needs[0].reasons[0].plan_id == late
-    assert week.compared == 0 and "Too few evaluations" in texts.say_week(week)
+    assert week.compared == 0 and "Too few evaluations" in texts.describe_week(week)
 
 
 def test_a_centre_without_memberships_knows_its_teams_from_the_latest_contacts(centre: Path) -> None:

@@ -28,12 +28,12 @@ from qa_core.storage import lake
 from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
 from qa_core.storage.records.base import Base
-from qa_core.storage.records.evaluations import Evaluation, EvaluationAnswer, Grid
+from qa_core.storage.records.evaluations import Evaluation, EvaluationAnswer, ScorecardVersion
 from qa_core.storage.records.imports import ImportBatch
 from qa_core.storage.records.people import Account, Advisor, AdvisorAlias, Membership
 
-PLAN = demo.Plan(last_day=date(2026, 11, 22), months=4, advisors=12, contacts=4_000)
-TINY = demo.Plan(last_day=date(2026, 11, 22), months=2, advisors=6, contacts=400)
+PLAN = demo.DemoPlan(last_day=date(2026, 11, 22), months=4, advisors=12, contacts=4_000)
+TINY = demo.DemoPlan(last_day=date(2026, 11, 22), months=2, advisors=6, contacts=400)
 SYSTEM = Viewer.SYSTEM
 
 
@@ -112,7 +112,7 @@ def test_tracking_is_joined_by_number_and_time_and_by_id(at_home: Path) -> None:
 
 def test_evaluations_are_scored_on_the_published_grid(at_home: Path) -> None:
     with store.reading() as session:
-        grid = session.scalars(sa.select(Grid)).one()
+        grid = session.scalars(sa.select(ScorecardVersion)).one()
         evaluations = session.scalars(sa.select(Evaluation)).all()
         assert grid.key == "customer-service" and grid.published_at
         assert len(evaluations) > 40
@@ -158,7 +158,7 @@ def test_the_lead_coaches_advisors_of_the_team_and_the_action_list_has_entries_a
 
 def test_a_calibration_is_closed_and_another_waits_for_the_evaluator(at_home: Path) -> None:
     evaluator, manager = viewer_of(Role.EVALUATOR), viewer_of(Role.MANAGER)
-    waiting, closed = calibration.find_rounds(manager)
+    waiting, closed = calibration.find_sessions(manager)
     assert waiting.is_open and waiting.finished[evaluator.username] == 0
     assert [task.state for task in calibration.find_worklist(evaluator)] == ["waiting"] * len(waiting.contacts)
     found = calibration.get_results(evaluator, closed.id)
@@ -216,7 +216,7 @@ def test_removal_leaves_what_people_brought_themselves(centre: Path) -> None:
     demo.remove(SYSTEM)
     with store.reading() as session:
         assert session.scalars(sa.select(Account.username)).all() == ["manager"]
-        assert count(session, Advisor, AdvisorAlias, Membership, ImportBatch, Grid) == [1, 0, 0, 0, 0]
+        assert count(session, Advisor, AdvisorAlias, Membership, ImportBatch, ScorecardVersion) == [1, 0, 0, 0, 0]
 
 
 def test_a_build_that_was_interrupted_starts_afresh_and_so_does_one_whose_passwords_are_lost(centre: Path, monkeypatch: pytest.MonkeyPatch) -> None:

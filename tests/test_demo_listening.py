@@ -20,7 +20,7 @@ from qa_core.storage.records.listening import AdvisorNotice, GateValue, Recordin
 from qa_core.storage.records.people import Account, Advisor
 
 SYSTEM = Viewer.SYSTEM
-TINY = demo.Plan(last_day=date(2026, 11, 22), months=2, advisors=6, contacts=2_500)
+TINY = demo.DemoPlan(last_day=date(2026, 11, 22), months=2, advisors=6, contacts=2_500)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -30,9 +30,9 @@ def quick_hashes() -> Iterator[None]:
         yield
 
 
-def recent_plan() -> demo.Plan:
+def recent_plan() -> demo.DemoPlan:
     """A centre whose recordings are not yet due for deletion, on whichever day this runs."""
-    return demo.Plan(last_day=environment.today() - timedelta(days=1), months=2, advisors=6, contacts=2_500)
+    return demo.DemoPlan(last_day=environment.today() - timedelta(days=1), months=2, advisors=6, contacts=2_500)
 
 
 def test_every_spoken_call_has_its_lines_and_a_small_file_of_audio_and_no_other_file_lies_beside_them() -> None:

@@ -14,12 +14,12 @@ import pytest
 
 from qa_core.cli.demo import campaigns, contacts, evaluations, seasons, staff, surveys
 from qa_core.cli.demo.extracts import Extracts
-from qa_core.cli.demo.plan import Plan
+from qa_core.cli.demo.plan import DemoPlan
 
-PLAN = Plan(last_day=date(2026, 11, 23), contacts=30_000)
+PLAN = DemoPlan(last_day=date(2026, 11, 23), contacts=30_000)
 
 
-def simulate(plan: Plan) -> dict[str, pa.Table]:
+def simulate(plan: DemoPlan) -> dict[str, pa.Table]:
     calendar = seasons.Calendar(plan)
     people = staff.hire(plan, calendar)
     extracts = Extracts(plan, people, contacts.Simulation(plan, calendar, people).run())
@@ -60,20 +60,20 @@ def missing(table: pa.Table, name: str) -> float:
 
 
 def test_the_same_plan_gives_the_same_centre_and_another_seed_another(centre: Path) -> None:
-    small = Plan(last_day=date(2026, 11, 23), months=3, advisors=12, contacts=2_000)
+    small = DemoPlan(last_day=date(2026, 11, 23), months=3, advisors=12, contacts=2_000)
     first, again, other = simulate(small), simulate(small), simulate(replace(small, seed=8))
     assert all(first[name].equals(again[name]) for name in first)
     assert not first["contacts"].equals(other["contacts"])
 
 
 def test_a_plan_covers_whole_months_back_from_its_last_day() -> None:
-    assert Plan(last_day=date(2026, 11, 30), months=18).first_day == date(2025, 6, 1)
-    assert Plan(last_day=date(2026, 8, 30), months=6).first_day == date(2026, 2, 28)
+    assert DemoPlan(last_day=date(2026, 11, 30), months=18).first_day == date(2025, 6, 1)
+    assert DemoPlan(last_day=date(2026, 8, 30), months=6).first_day == date(2026, 2, 28)
 
 
 @pytest.mark.parametrize(("advisors", "size"), [(6, 100), (200, 3_000)])
 def test_small_and_large_centres_can_be_made(centre: Path, advisors: int, size: int) -> None:
-    made = simulate(Plan(last_day=date(2026, 3, 1), months=2, advisors=advisors, contacts=size))
+    made = simulate(DemoPlan(last_day=date(2026, 3, 1), months=2, advisors=advisors, contacts=size))
     assert made["contacts"].num_rows == pytest.approx(size, rel=0.35)
     assert len(set(made["advisors"]["advisor_id"].to_pylist())) == advisors
 

@@ -15,8 +15,8 @@ from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.metrics import query
 from qa_core.metrics.dimensions import Period
-from qa_core.quality.evaluations import ImportedEvaluation, Intake, Mark, disputes, evaluation_view
-from qa_core.quality.evaluations.disputes import Decision
+from qa_core.quality.evaluations import ImportedAnswer, ImportedEvaluation, Intake, disputes, evaluation_view
+from qa_core.quality.evaluations.disputes import DisputeDecision
 from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
 from qa_core.storage.records.base import now
@@ -46,7 +46,7 @@ def test_an_accepted_dispute_scores_again_moves_the_numbers_and_keeps_the_origin
     assert score_of_the_centre() == 56.25
     dispute = disputes.raise_dispute(viewer("lea"), number, "accuracy", 4, "The procedure changed the week before.")
 
-    disputes.decide(viewer("mona"), dispute, Decision.ACCEPT, reason="Heard again: right by the new sheet.")
+    disputes.decide(viewer("mona"), dispute, DisputeDecision.ACCEPT, reason="Heard again: right by the new sheet.")
 
     found = evaluation_view.get_evaluation(viewer("lea"), number)
     assert (found.score, found.outcome) == (93.75, "pass")  # 18.75 + 75
@@ -64,14 +64,14 @@ def test_a_third_value_is_neither_what_was_given_nor_what_was_asked_for(service:
     dispute = disputes.raise_dispute(viewer("lea"), number, "accuracy", 4, "All was said.")
     for points in (2, 4, None):
         with pytest.raises(Refusal) as refused:
-            disputes.decide(viewer("mona"), dispute, Decision.THIRD, points, "In between.")
+            disputes.decide(viewer("mona"), dispute, DisputeDecision.THIRD, points, "In between.")
         assert refused.value.code == "no_third"
     for points in (2.5, 5, "na"):
         with pytest.raises(Refusal) as refused:
-            disputes.decide(viewer("mona"), dispute, Decision.THIRD, points, "In between.")
+            disputes.decide(viewer("mona"), dispute, DisputeDecision.THIRD, points, "In between.")
         assert refused.value.code == "bad_answer"
 
-    disputes.decide(viewer("mona"), dispute, Decision.THIRD, 3, "In between.")
+    disputes.decide(viewer("mona"), dispute, DisputeDecision.THIRD, 3, "In between.")
 
     assert evaluation_view.get_evaluation(viewer("mona"), number).score == 75  # 18.75 + 56.25
 
@@ -80,7 +80,7 @@ def test_what_is_kept_is_told_and_nothing_else_changes(service: Callable[..., in
     number = service()
     dispute = disputes.raise_dispute(viewer("lea"), number, "greeting", 2, "I did greet.")
 
-    disputes.decide(viewer("mona"), dispute, Decision.KEEP, reason="Not to be heard.")
+    disputes.decide(viewer("mona"), dispute, DisputeDecision.KEEP, reason="Not to be heard.")
 
     found = evaluation_view.get_evaluation(viewer("lea"), number)
     assert (found.score, found.revisions, found.disputes[0].decided, found.disputes[0].decision_reason) == (56.25, (), 1, "Not to be heard.")
@@ -93,7 +93,7 @@ def test_not_applicable_can_be_asked_for_where_the_criterion_allows_it(service: 
         disputes.raise_dispute(viewer("lea"), number, "greeting", "na", "No time.")
     dispute = disputes.raise_dispute(viewer("lea"), number, "identity", "na", "Nothing of the file was spoken of.")
 
-    disputes.decide(viewer("mona"), dispute, Decision.ACCEPT, reason="Right.")
+    disputes.decide(viewer("mona"), dispute, DisputeDecision.ACCEPT, reason="Right.")
 
     found = evaluation_view.get_evaluation(viewer("lea"), number)
     assert (found.score, found.outcome, found.failures) == (87.5, "pass", ())  # 1 of 2 for a quarter, all of three quarters
@@ -150,11 +150,11 @@ def test_only_the_advisor_disputes_and_only_a_manager_of_the_site_decides(servic
     dispute = disputes.raise_dispute(viewer("lea"), number, "accuracy", 4, "Mine.")
     for username in ("lea", "noe", "tom", "eve", "lise"):
         with pytest.raises(AccessDenied):
-            disputes.decide(viewer(username), dispute, Decision.ACCEPT, reason="Not for me to say.")
+            disputes.decide(viewer(username), dispute, DisputeDecision.ACCEPT, reason="Not for me to say.")
     assert disputes.find_disputes(viewer("lise")) == []
     assert [line.advisor for line in disputes.find_disputes(viewer("mona"))] == ["Léa Roux"]
     with pytest.raises(AccessDenied):
-        disputes.decide(viewer("mona"), dispute + 1, Decision.KEEP, reason="There is none.")
+        disputes.decide(viewer("mona"), dispute + 1, DisputeDecision.KEEP, reason="There is none.")
 
 
 def test_who_made_an_evaluation_does_not_decide_on_it(service: Callable[..., int]) -> None:
@@ -162,11 +162,11 @@ def test_who_made_an_evaluation_does_not_decide_on_it(service: Callable[..., int
     dispute = disputes.raise_dispute(viewer("lea"), number, "accuracy", 4, "Mine.")
 
     with pytest.raises(Refusal) as refused:
-        disputes.decide(viewer("mona"), dispute, Decision.KEEP, reason="I was right.")
+        disputes.decide(viewer("mona"), dispute, DisputeDecision.KEEP, reason="I was right.")
 
     assert refused.value.code == "own_evaluation"
     assert not evaluation_view.get_evaluation(viewer("mona"), number).may_decide
-    disputes.decide(viewer("max"), dispute, Decision.KEEP, reason="She was right.")
+    disputes.decide(viewer("max"), dispute, DisputeDecision.KEEP, reason="She was right.")
 
 
 def test_of_two_who_decide_at_once_one_is_told(service: Callable[..., int]) -> None:
@@ -175,14 +175,16 @@ def test_of_two_who_decide_at_once_one_is_told(service: Callable[..., int]) -> N
     told: list[str] = []
     start = threading.Barrier(2)
 
-    def decide(who: Viewer, decision: Decision) -> None:
+    def decide(who: Viewer, decision: DisputeDecision) -> None:
         start.wait()
         try:
             disputes.decide(who, dispute, decision, reason=f"So says {who.username}.")
         except Refusal as refusal:
             told.append(refusal.code)
 
-    threads = [threading.Thread(target=decide, args=(viewer(name), decision)) for name, decision in (("mona", Decision.ACCEPT), ("max", Decision.KEEP))]
+    threads = [
+        threading.Thread(target=decide, args=(viewer(name), decision)) for name, decision in (("mona", DisputeDecision.ACCEPT), ("max", DisputeDecision.KEEP))
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -198,7 +200,7 @@ def test_of_two_who_decide_at_once_one_is_told(service: Callable[..., int]) -> N
 def test_the_journal_says_who_did_what_and_none_of_the_words(service: Callable[..., int]) -> None:
     number = service()
     dispute = disputes.raise_dispute(viewer("lea"), number, "accuracy", 4, "All was said.")
-    disputes.decide(viewer("mona"), dispute, Decision.ACCEPT, reason="Heard again.")
+    disputes.decide(viewer("mona"), dispute, DisputeDecision.ACCEPT, reason="Heard again.")
 
     with store.reading() as session:
         rows = session.execute(sa.select(JournalRow.actor, JournalRow.action, JournalRow.object, JournalRow.reason).order_by(JournalRow.seq)).all()
@@ -208,7 +210,7 @@ def test_the_journal_says_who_did_what_and_none_of_the_words(service: Callable[.
 def test_an_evaluation_that_goes_takes_its_disputes_with_it(service: Callable[..., int]) -> None:
     number = service()
     dispute = disputes.raise_dispute(viewer("lea"), number, "accuracy", 4, "All was said.")
-    disputes.decide(viewer("mona"), dispute, Decision.ACCEPT, reason="Heard again.")
+    disputes.decide(viewer("mona"), dispute, DisputeDecision.ACCEPT, reason="Heard again.")
 
     with store.writing() as session:
         session.delete(session.get_one(Evaluation, number))
@@ -218,7 +220,7 @@ def test_an_evaluation_that_goes_takes_its_disputes_with_it(service: Callable[..
 
 
 def test_the_same_file_again_does_not_undo_what_was_decided(service: Callable[..., int]) -> None:
-    marks = (Mark("greeting", 1, 2), Mark("identity", 2, 2), Mark("accuracy", 2, 4))
+    marks = (ImportedAnswer("greeting", 1, 2), ImportedAnswer("identity", 2, 2), ImportedAnswer("accuracy", 2, 4))
     item = ImportedEvaluation("k1", date(2026, 3, 2), now(), advisor_id="a1", team="Blue", evaluator="eve", grid="Service", marks=marks)
 
     with store.writing() as session:
@@ -233,7 +235,7 @@ def test_the_same_file_again_does_not_undo_what_was_decided(service: Callable[..
 
     status, number, score = take()
     assert (status, score) == ("new", 56.25)
-    disputes.decide(viewer("mona"), disputes.raise_dispute(viewer("lea"), number, "accuracy", 4, "Why."), Decision.ACCEPT, reason="So.")
+    disputes.decide(viewer("mona"), disputes.raise_dispute(viewer("lea"), number, "accuracy", 4, "Why."), DisputeDecision.ACCEPT, reason="So.")
 
     assert take() == ("unchanged", number, 93.75)
 
@@ -241,7 +243,11 @@ def test_the_same_file_again_does_not_undo_what_was_decided(service: Callable[..
 def test_how_often_is_changed_by_evaluator_and_by_criterion(service: Callable[..., int]) -> None:
     lea, mona = viewer("lea"), viewer("mona")
     first, second, _third, fourth = service(), service(), service(), service(evaluator="adam")
-    for number, criterion, decision in ((first, "accuracy", Decision.ACCEPT), (first, "greeting", Decision.KEEP), (second, "accuracy", Decision.KEEP)):
+    for number, criterion, decision in (
+        (first, "accuracy", DisputeDecision.ACCEPT),
+        (first, "greeting", DisputeDecision.KEEP),
+        (second, "accuracy", DisputeDecision.KEEP),
+    ):
         disputes.decide(mona, disputes.raise_dispute(lea, number, criterion, 2 if criterion == "greeting" else 3, "Why."), decision, reason="So.")
     disputes.raise_dispute(lea, fourth, "accuracy", 4, "Why.")
 

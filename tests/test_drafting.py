@@ -26,7 +26,7 @@ from qa_core.quality.evaluations.drafts import get_draft, save, start, submit
 from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
 from qa_core.storage.records.base import now
-from qa_core.storage.records.evaluations import Evaluation, Grid
+from qa_core.storage.records.evaluations import Evaluation, ScorecardVersion
 from qa_core.storage.records.listening import Accreditation, Draw, DrawnContact, EvaluationRevision, ListeningPlan
 from qa_core.storage.records.people import Account
 from tests import centres, listening
@@ -85,7 +85,7 @@ def room(centre: Path, add_person) -> None:
     listening.accredit("eve", "max")
     with store.writing() as session:
         content = tomllib.loads(SERVICE.read_text(encoding="utf-8"))
-        session.add(Grid(key="customer-service", title="Customer service", content=content, published_at=now()))
+        session.add(ScorecardVersion(key="customer-service", title="Customer service", content=content, published_at=now()))
 
 
 def test_an_evaluation_is_saved_as_it_goes_and_signed_once(room) -> None:

@@ -15,7 +15,7 @@ from qa_core.metrics import query
 from qa_core.metrics.dimensions import Period
 from qa_core.metrics.query import find_own_evaluations
 from qa_core.quality.evaluations import Intake, advisor_response, disputes, drafts, evaluation_view
-from qa_core.quality.evaluations.imports import ImportedEvaluation, Mark
+from qa_core.quality.evaluations.imports import ImportedAnswer, ImportedEvaluation
 from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
 from qa_core.storage.records.base import now
@@ -119,7 +119,7 @@ def test_answers_without_their_grid_are_shown_as_they_came(service: Callable[...
         batch = {"kind": "evaluations", "file_name": "old.csv", "digest": "0", "system": "file", "profile": "generic", "options": {}, "actor": "ann"}
         session.add(ImportBatch(id="batch", **batch))
         session.flush()
-        marks = (Mark("Tone", 3, 4, "Manner"), Mark("Speed", None, None, "Manner"))
+        marks = (ImportedAnswer("Tone", 3, 4, "Manner"), ImportedAnswer("Speed", None, None, "Manner"))
         item = ImportedEvaluation("k1", now().date(), now(), advisor_id="a1", team="Blue", grid="Old sheet", marks=marks)
         Intake(session, "batch", ["k1"]).take(item)
         number = session.scalar(sa.select(Evaluation.id).where(Evaluation.external_key == "k1"))

@@ -126,7 +126,7 @@ def test_every_reason_of_a_rejected_row_is_said_in_words(centre: Path) -> None:
 
     assert report.reasons == {"impossible_date": 1}
     assert "a date that does not exist" in report.as_text()
-    assert all(reason_texts.say(code) != code for code in reason_texts.IN_WORDS)
+    assert all(reason_texts.describe(code) != code for code in reason_texts.IN_WORDS)
 
 
 def test_a_file_that_was_sent_is_readable_by_us_alone_and_gone_afterwards(centre: Path) -> None:

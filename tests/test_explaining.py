@@ -21,9 +21,9 @@ from qa_core.centre import settings as declared_settings
 from qa_core.cli.app import run
 from qa_core.metrics import kpis, query
 from qa_core.metrics.dimensions import Filters, Period
-from qa_core.metrics.kpis import Subject
+from qa_core.metrics.kpis import FactTable
 from qa_core.storage.records import store
-from qa_core.storage.records.evaluations import Grid
+from qa_core.storage.records.evaluations import ScorecardVersion
 from qa_core.ui import menu
 
 SYSTEM = Viewer.SYSTEM
@@ -119,7 +119,7 @@ def test_what_is_left_out_and_what_is_counted_make_up_everything_for_every_kpi(c
     add_people(ADVISORS, TEAMS)
     criteria = [{"key": key, "points": 1.0, "critical": name} for key, name in CRITICAL.items()]
     with store.writing() as session:
-        session.add(Grid(id=GRID, key="service", title="Service", content={"section": [{"name": "All", "criterion": criteria}]}))
+        session.add(ScorecardVersion(id=GRID, key="service", title="Service", content={"section": [{"name": "All", "criterion": criteria}]}))
         session.flush()
         session.add_all(evaluations)
     period = draw.choice((Period(), Period(date(2026, 3, 15), date(2026, 4, 12))))
@@ -127,7 +127,7 @@ def test_what_is_left_out_and_what_is_counted_make_up_everything_for_every_kpi(c
     by_id = {row["contact_id"]: row for row in inside}
     published = [one for one in evaluations if one.state == "published" and one.contact_id in by_id]
     missed = [row for row in inside if row["direction"] in ("inbound", None) and row["outcome"] not in ("answered", "closed")]
-    everything = {Subject.MISSES: len(missed), Subject.ANSWERS: len(published), Subject.ADVISORS: len({one.advisor_id for one in published})}
+    everything = {FactTable.MISSES: len(missed), FactTable.ANSWERS: len(published), FactTable.ADVISORS: len({one.advisor_id for one in published})}
     marked = [one for found in make_rounds(draw, contacts) if found.is_closed for one in found.marked if one.row["contact_id"] in by_id]
     everything |= {"alignment": sum(len(pairs_of(one)) for one in marked), "agreement": 0}
     assert len(kpis.ALL) > 40

@@ -24,7 +24,7 @@ from qa_core.quality import scorecards
 from qa_core.quality.scorecards import files, publication, table, worked_score
 from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
-from qa_core.storage.records.evaluations import Grid
+from qa_core.storage.records.evaluations import ScorecardVersion
 from tests.centres import contact, evaluation
 
 SYSTEM = Viewer.SYSTEM
@@ -107,7 +107,7 @@ def test_versions_count_up_while_several_drafts_are_written(centre: Path) -> Non
 
 def test_a_published_version_is_never_changed_by_anything_that_writes(centre: Path) -> None:
     version = publish()
-    before = rows_of(Grid)
+    before = rows_of(ScorecardVersion)
 
     for attempt in (
         lambda: scorecards.save_draft(SYSTEM, version, 1, changed(pass_mark=10)),
@@ -122,7 +122,7 @@ def test_a_published_version_is_never_changed_by_anything_that_writes(centre: Pa
     scorecards.publish_starter(SYSTEM, "complaints")
     files.import_file(SYSTEM, "x.toml", files.build(SMALL, "x", "toml").content, "service")
 
-    assert rows_of(Grid)[: len(before)] == before
+    assert rows_of(ScorecardVersion)[: len(before)] == before
 
 
 def test_the_store_sees_no_write_to_a_published_row(centre: Path) -> None:
@@ -130,14 +130,14 @@ def test_the_store_sees_no_write_to_a_published_row(centre: Path) -> None:
     version = publish()
     touched: list[int] = []
 
-    def watch(_mapper: Any, _connection: Any, row: Grid) -> None:
+    def watch(_mapper: Any, _connection: Any, row: ScorecardVersion) -> None:
         # What it was before this transaction, not what it becomes by being published.
         was = sa.inspect(row).attrs.published_at.history
         if (was.deleted or was.unchanged or [None])[0] is not None:
             touched.append(row.id)
 
-    sa.event.listen(Grid, "before_update", watch)
-    sa.event.listen(Grid, "before_delete", watch)
+    sa.event.listen(ScorecardVersion, "before_update", watch)
+    sa.event.listen(ScorecardVersion, "before_delete", watch)
     try:
         draft = scorecards.create_draft(SYSTEM, "service", from_version=version)
         scorecards.save_draft(SYSTEM, draft, 1, changed(pass_mark=50))
@@ -146,8 +146,8 @@ def test_the_store_sees_no_write_to_a_published_row(centre: Path) -> None:
         scorecards.publish_starter(SYSTEM, "sales")
         scorecards.publish_starter(SYSTEM, "sales")
     finally:
-        sa.event.remove(Grid, "before_update", watch)
-        sa.event.remove(Grid, "before_delete", watch)
+        sa.event.remove(ScorecardVersion, "before_update", watch)
+        sa.event.remove(ScorecardVersion, "before_delete", watch)
 
     assert touched == []
 
@@ -242,7 +242,7 @@ def test_changes_are_told_in_words() -> None:
     new["section"][1]["criterion"][0] |= {"points": 5, "fails": "section"}
     new["section"][1]["criterion"][1] = {"key": "thanks", "text": {"fr": "Remercie", "en": "Thanks"}, "points": 1}
 
-    assert scorecards.compare(scoring.parse_grid(SMALL), scoring.parse_grid(new)) == [
+    assert scorecards.compare(scoring.parse_scorecard(SMALL), scoring.parse_scorecard(new)) == [
         "The pass mark is now 85 instead of 80.",
         "Section “Welcome”: weight 50 instead of 40.",
         "Criterion “Greets” now reads “Greets by name”.",
@@ -251,11 +251,11 @@ def test_changes_are_told_in_words() -> None:
         "Criterion “Thanks” is added.",
         "Criterion “more” is removed.",
     ]
-    assert scorecards.compare(scoring.parse_grid(SMALL), scoring.parse_grid(SMALL)) == []
+    assert scorecards.compare(scoring.parse_scorecard(SMALL), scoring.parse_scorecard(SMALL)) == []
 
 
 def test_every_change_of_a_grid_is_told_in_some_words() -> None:
-    plan = scoring.parse_grid(SMALL)
+    plan = scoring.parse_scorecard(SMALL)
     for path, value in (
         (("title",), "Other"),
         (("method",), "points_times_weight"),
@@ -271,11 +271,11 @@ def test_every_change_of_a_grid_is_told_in_some_words() -> None:
         for step in path[:-1]:
             place = place[step]
         place[path[-1]] = value
-        assert scorecards.compare(plan, scoring.parse_grid(new)), path
+        assert scorecards.compare(plan, scoring.parse_scorecard(new)), path
 
 
 def test_the_formula_stands_with_its_numbers() -> None:
-    plan = scoring.parse_grid(
+    plan = scoring.parse_scorecard(
         {
             "title": "T",
             "pass_mark": 90,
@@ -291,7 +291,7 @@ def test_the_formula_stands_with_its_numbers() -> None:
     # (40 × 1 + 20 × 1/2) / 60 = 50 / 60 before the critical error; the section of b counts 0 after it: 40 / 60
     result = scoring.score(plan, {"a": 4, "b": 0, "c": 1})
     assert worked_score.write_formula(plan, result) == "100 × (40 × 4/4 + 20 × 1/2) / 60 = 83.3"
-    assert worked_score.tell(plan, result) == [
+    assert worked_score.describe(plan, result) == [
         "“b” is 0, a critical error: its section counts 0.",
         "100 × (40 × 4/4 + 20 × 0/2) / 60 = 66.7",
         "66.7 is below the pass mark of 90.",
@@ -342,7 +342,7 @@ def test_a_grid_comes_back_from_its_file_as_it_was(content: dict[str, Any], form
     i18n.use(language)
     try:
         made = files.build(content, "grid", form)
-        assert scoring.parse_grid(files.read_file(made.file_name, made.content)) == scoring.parse_grid(content)
+        assert scoring.parse_scorecard(files.read_file(made.file_name, made.content)) == scoring.parse_scorecard(content)
     finally:
         i18n.use("en")
 
@@ -355,13 +355,13 @@ def test_every_starter_comes_back_from_a_workbook(centre: Path, key: str, langua
 
     made = files.build(content, "grid", "xlsx")
 
-    assert scoring.parse_grid(files.read_file("grid.xlsx", made.content)) == scoring.parse_grid(content)
+    assert scoring.parse_scorecard(files.read_file("grid.xlsx", made.content)) == scoring.parse_scorecard(content)
     i18n.use("en")
 
 
 def test_every_starter_is_sound_and_guides_in_both_languages() -> None:
     for key in publication.find_starters():
-        plan = scoring.parse_grid(publication.read_starter(key))
+        plan = scoring.parse_scorecard(publication.read_starter(key))
         assert any(criterion.bonus for criterion in plan.criteria) and any(criterion.critical for criterion in plan.criteria)
         assert all(criterion.help and criterion.help.fr and criterion.help.en and criterion.text.fr != criterion.text.en for criterion in plan.criteria), key
 
@@ -419,7 +419,7 @@ def test_what_is_no_grid_is_refused_in_words(centre: Path, name: str, content: b
         files.read_file(name, content)
 
     assert refused.value.code == code
-    assert i18n.say(refused.value)
+    assert i18n.format_refusal(refused.value)
 
 
 def test_the_command_line_brings_in_publishes_lists_and_hands_out(centre: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -439,7 +439,7 @@ def test_the_command_line_brings_in_publishes_lists_and_hands_out(centre: Path, 
     listed = json.loads(capsys.readouterr().out)
     assert [(row["key"], row["version"]) for row in listed] == [("again", None), ("service", 1)]
     assert run(["grid", "export", "service", str(tmp_path / "out.toml")]) == 0
-    assert scoring.parse_grid(tomllib.loads((tmp_path / "out.toml").read_text(encoding="utf-8"))) == scoring.parse_grid(SMALL)
+    assert scoring.parse_scorecard(tomllib.loads((tmp_path / "out.toml").read_text(encoding="utf-8"))) == scoring.parse_scorecard(SMALL)
 
 
 def test_grids_are_handed_out_only_to_whoever_sees_them() -> None:

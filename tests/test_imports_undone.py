@@ -164,9 +164,9 @@ def test_an_import_killed_at_that_moment_is_finished_or_taken_back(centre: Path,
 
 
 UNDO_MOMENTS = [
-    ("qa_core.ingest.load.rollback.take_back", "before"),
+    ("qa_core.ingest.load.rollback.rollback", "before"),
     ("qa_core.storage.lake.undo", "after"),
-    ("qa_core.ingest.load.batches.take_back_records", "before"),
+    ("qa_core.ingest.load.batches.rollback_records", "before"),
 ]
 
 

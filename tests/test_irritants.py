@@ -15,9 +15,9 @@ from streamlit.testing.v1 import AppTest
 from qa_core import ingest
 from qa_core.access.roles import Role, TeamSpan, Viewer
 from qa_core.analysis.irritants import action_list, detection, term_counts, terms, texts
-from qa_core.analysis.irritants.action_list import Plan, State
-from qa_core.analysis.irritants.subject import Kind, Subject
-from qa_core.analysis.irritants.term_counts import Document, Share
+from qa_core.analysis.irritants.action_list import ActionPlan, ActionState
+from qa_core.analysis.irritants.subject import IrritantCandidate, IrritantKind, IrritantSubject
+from qa_core.analysis.irritants.term_counts import Document, TermShare
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Misuse, Refusal
 from qa_core.cli import app
@@ -29,7 +29,6 @@ from qa_core.storage.records.audit_log import JournalRow
 from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.records.imports import BeforeImage
 from qa_core.storage.records.people import Team, TeamLead
-from qa_core.storage.records.steering import Irritant
 from tests.centres import add_people, contact, evaluation, land
 from tests.imported import bring, find_contacts
 from tests.test_erasing import CALLS, find_traces, forget
@@ -38,8 +37,8 @@ MARCH = Filters(Period(date(2026, 3, 1), date(2026, 3, 31)))
 MANAGER = Viewer("mona", Role.MANAGER, managed_teams=("Nord", "Sud"))
 LEAD = Viewer("leo", Role.TEAM_LEAD, led=(TeamSpan("Nord"),))
 EXECUTIVE = Viewer("eva", Role.EXECUTIVE)
-BILL = Subject(Kind.CUSTOMER_WORDS, terms=("fr:factur",), shown="facture")
-INVOICE = Subject(Kind.LOW_RATINGS, "reason", "invoice")
+BILL = IrritantSubject(IrritantKind.CUSTOMER_WORDS, terms=("fr:factur",), shown="facture")
+INVOICE = IrritantSubject(IrritantKind.LOW_RATINGS, "reason", "invoice")
 
 
 def rated(number: int, csat: float, text: str | None, **columns: Any) -> dict[str, Any]:
@@ -66,7 +65,7 @@ def bills(centre: Path) -> Path:
     return centre
 
 
-def found(viewer: Viewer = MANAGER, where: Filters = MARCH) -> dict[Subject, detection.Candidate]:
+def found(viewer: Viewer = MANAGER, where: Filters = MARCH) -> dict[IrritantSubject, IrritantCandidate]:
     return {candidate.subject: candidate for candidate in detection.find_candidates(viewer, where)}
 
 
@@ -111,14 +110,14 @@ def test_a_pair_counts_within_one_sentence_and_what_goes_with_a_term_stands_with
 
 
 def test_fewer_than_five_contacts_are_never_said_and_chance_is_not_either() -> None:
-    assert term_counts.find_standing_out({"four": Share(4, 4, 0, 100), "chance": Share(10, 50, 20, 100), "none": Share(5, 5, 0, 0)}) == {}
-    assert list(term_counts.find_standing_out({"five": Share(5, 5, 0, 100)})) == ["five"]
+    assert term_counts.find_standing_out({"four": TermShare(4, 4, 0, 100), "chance": TermShare(10, 50, 20, 100), "none": TermShare(5, 5, 0, 0)}) == {}
+    assert list(term_counts.find_standing_out({"five": TermShare(5, 5, 0, 100)})) == ["five"]
 
 
 def test_the_words_of_the_unhappy_are_counted_against_those_of_the_others(bills: Path) -> None:
     bill = found()[BILL]
     # 7 unhappy customers wrote something, 19 of the others did.
-    assert bill.share == Share(6, 7, 1, 19)
+    assert bill.share == TermShare(6, 7, 1, 19)
     assert (bill.now.hits, bill.now.n) == (6, 26)
     assert texts.title(bill.subject) == "“facture” in unhappy comments"
     assert [(place.value, place.contacts) for place in bill.places] == [("invoice", 6)]
@@ -126,9 +125,9 @@ def test_the_words_of_the_unhappy_are_counted_against_those_of_the_others(bills:
 
 def test_low_ratings_about_a_reason_are_counted_against_the_other_reasons(bills: Path) -> None:
     invoice = found()[INVOICE]
-    assert invoice.share == Share(7, 10, 1, 18)
+    assert invoice.share == TermShare(7, 10, 1, 18)
     assert invoice.share.excess == pytest.approx(7 - 10 / 18)
-    assert Subject(Kind.LOW_RATINGS, "reason", "delivery") not in found()
+    assert IrritantSubject(IrritantKind.LOW_RATINGS, "reason", "delivery") not in found()
 
 
 def test_a_detractor_is_unhappy_and_so_is_a_rating_in_the_lowest_third_of_any_scale(centre: Path) -> None:
@@ -141,7 +140,7 @@ def test_a_detractor_is_unhappy_and_so_is_a_rating_in_the_lowest_third_of_any_sc
             rated(4, 3, None, reason="low"),
         ]
     )
-    count = detection.measure(Viewer.SYSTEM, Subject(Kind.LOW_RATINGS, "reason", "low"), MARCH)
+    count = detection.measure(Viewer.SYSTEM, IrritantSubject(IrritantKind.LOW_RATINGS, "reason", "low"), MARCH)
     assert (count.hits, count.n) == (3, 5)
 
 
@@ -154,14 +153,14 @@ def test_customers_who_come_back_about_a_reason_are_counted_against_the_others(c
             times = [first + timedelta(minutes=number)] + ([first + timedelta(days=1, minutes=number)] if number < back else [])
             calls += [contact(at, customer_key=f"{reason}{number}", reason=reason, team="Nord") for at in times]
     land([{**call, "contact_id": f"n{place}"} for place, call in enumerate(calls)])
-    box = found()[Subject(Kind.REPEATS, "reason", "box")]
-    assert box.share == Share(9, 10, 1, 10)
+    box = found()[IrritantSubject(IrritantKind.REPEATS, "reason", "box")]
+    assert box.share == TermShare(9, 10, 1, 10)
 
 
 def test_a_long_wait_is_counted_against_the_other_waits(centre: Path) -> None:
     land([rated(number, 1 if number < 8 else 5, None, wait_seconds=200.0 if number < 8 else 5.0) for number in range(30)])
-    wait = found()[Subject(Kind.LOW_RATINGS, "wait", "180")]
-    assert wait.share == Share(8, 8, 0, 22)
+    wait = found()[IrritantSubject(IrritantKind.LOW_RATINGS, "wait", "180")]
+    assert wait.share == TermShare(8, 8, 0, 22)
     assert texts.title(wait.subject) == "Low ratings after a wait of 3 min 00 s to 5 min 00 s".replace(" min", "\u00a0min").replace(" 00", "\u00a000").replace(
         " s", "\u00a0s"
     )
@@ -177,9 +176,9 @@ def test_what_evaluators_note_and_tag_is_counted_on_failed_contacts_against_the_
             text = "Coupe la parole." if failed else "Bonne reformulation."
             session.add(evaluation(call, 40 if failed else 90, outcome="fail" if failed else "pass", comment=text, tags=["Écoute"] if failed else ["bravo"]))
     candidates = found()
-    assert candidates[Subject(Kind.TAGS, terms=("tag:écoute",))].share == Share(8, 8, 0, 22)
-    (noted,) = [candidate for subject, candidate in candidates.items() if subject.kind == Kind.EVALUATOR_WORDS]
-    assert noted.share == Share(8, 8, 0, 22)
+    assert candidates[IrritantSubject(IrritantKind.TAGS, terms=("tag:écoute",))].share == TermShare(8, 8, 0, 22)
+    (noted,) = [candidate for subject, candidate in candidates.items() if subject.kind == IrritantKind.EVALUATOR_WORDS]
+    assert noted.share == TermShare(8, 8, 0, 22)
     assert noted.subject.shown == "coupe la parole"
 
 
@@ -202,14 +201,14 @@ def test_nobody_else_reads_what_customers_wrote(bills: Path) -> None:
 
 def test_an_executive_meets_no_words_and_no_reason_that_is_hidden(bills: Path) -> None:
     candidates = found(EXECUTIVE)
-    assert {subject.kind for subject in candidates} <= {Kind.REPEATS, Kind.LOW_RATINGS}
+    assert {subject.kind for subject in candidates} <= {IrritantKind.REPEATS, IrritantKind.LOW_RATINGS}
     assert INVOICE in candidates
     with pytest.raises(AccessDenied):
         detection.measure(EXECUTIVE, BILL, MARCH)
     few = [rated(number, 1, None, reason="rare", advisor_id="a1") for number in range(50, 62)]
     land(few, "second")
-    assert Subject(Kind.LOW_RATINGS, "reason", "rare") in found(MANAGER)
-    assert Subject(Kind.LOW_RATINGS, "reason", "rare") not in found(EXECUTIVE), "one advisor stands behind it"
+    assert IrritantSubject(IrritantKind.LOW_RATINGS, "reason", "rare") in found(MANAGER)
+    assert IrritantSubject(IrritantKind.LOW_RATINGS, "reason", "rare") not in found(EXECUTIVE), "one advisor stands behind it"
 
 
 def test_an_evaluation_brings_its_comment_and_tags_without_numbers_and_addresses(centre: Path) -> None:
@@ -262,8 +261,8 @@ def acts() -> list[tuple[str, str, str]]:
 
 def test_an_irritant_goes_from_new_to_solved_and_each_step_is_kept_and_journalled(people_of_bills: None) -> None:
     number = action_list.open_entry(MANAGER, BILL, MARCH)
-    action_list.change_entry(MANAGER, number, 1, Plan(State.IN_HAND, "leo", date(2026, 4, 1), "rewrite it"))
-    action_list.change_entry(MANAGER, number, 2, Plan(State.SOLVED, "leo", date(2026, 4, 1), "rewrite it"))
+    action_list.change_entry(MANAGER, number, 1, ActionPlan(ActionState.IN_HAND, "leo", date(2026, 4, 1), "rewrite it"))
+    action_list.change_entry(MANAGER, number, 2, ActionPlan(ActionState.SOLVED, "leo", date(2026, 4, 1), "rewrite it"))
     (entry,) = action_list.find_entries(MANAGER)
     assert [(step.state, step.by) for step in entry.steps] == [("new", "mona"), ("in_hand", "mona"), ("solved", "mona")]
     assert (entry.owner, entry.due_on, entry.note, entry.version, entry.teams) == ("leo", date(2026, 4, 1), "rewrite it", 3, ("Nord", "Sud"))
@@ -277,11 +276,11 @@ def test_an_irritant_goes_from_new_to_solved_and_each_step_is_kept_and_journalle
 
 def test_of_two_people_who_change_one_entry_the_second_is_told(people_of_bills: None) -> None:
     number = action_list.open_entry(MANAGER, BILL, MARCH)
-    action_list.change_entry(MANAGER, number, 1, Plan(State.LOOKED_AT))
+    action_list.change_entry(MANAGER, number, 1, ActionPlan(ActionState.LOOKED_AT))
     with pytest.raises(Refusal) as caught:
-        action_list.change_entry(MANAGER, number, 1, Plan(State.SET_ASIDE))
+        action_list.change_entry(MANAGER, number, 1, ActionPlan(ActionState.SET_ASIDE))
     assert caught.value.code == "changed_meanwhile"
-    assert action_list.find_entries(MANAGER)[0].state == State.LOOKED_AT
+    assert action_list.find_entries(MANAGER)[0].state == ActionState.LOOKED_AT
 
 
 def test_what_is_listed_is_not_listed_twice_while_it_is_open(people_of_bills: None) -> None:
@@ -291,7 +290,7 @@ def test_what_is_listed_is_not_listed_twice_while_it_is_open(people_of_bills: No
             action_list.open_entry(viewer, BILL, MARCH)
         assert caught.value.code == "already_listed"
     action_list.open_entry(MANAGER, BILL, MARCH.with_value("channel", "phone"))
-    action_list.change_entry(MANAGER, number, 1, Plan(State.SOLVED))
+    action_list.change_entry(MANAGER, number, 1, ActionPlan(ActionState.SOLVED))
     assert action_list.open_entry(MANAGER, BILL, MARCH) > number
 
 
@@ -302,14 +301,14 @@ def test_an_entry_is_seen_by_who_shares_a_team_and_changed_by_who_answers_for_al
     assert [(entry.id, entry.may_change) for entry in action_list.find_entries(LEAD)] == [(own, True), (number, False)]
     assert [entry.id for entry in action_list.find_entries(sue)] == [number]
     with pytest.raises(AccessDenied):
-        action_list.change_entry(LEAD, number, 1, Plan(State.SOLVED))
+        action_list.change_entry(LEAD, number, 1, ActionPlan(ActionState.SOLVED))
     with pytest.raises(AccessDenied):
-        action_list.change_entry(sue, own, 1, Plan(State.SOLVED))
-    action_list.change_entry(MANAGER, number, 1, Plan(owner="leo"))
-    action_list.change_entry(LEAD, number, 2, Plan(State.IN_HAND, owner="leo"))
+        action_list.change_entry(sue, own, 1, ActionPlan(ActionState.SOLVED))
+    action_list.change_entry(MANAGER, number, 1, ActionPlan(owner="leo"))
+    action_list.change_entry(LEAD, number, 2, ActionPlan(ActionState.IN_HAND, owner="leo"))
     assert set(action_list.find_owners(MANAGER, action_list.find_entries(sue)[0])) == {"mona", "leo", "sue"}
     with pytest.raises(Refusal) as caught:
-        action_list.change_entry(LEAD, own, 1, Plan(owner="sue"))
+        action_list.change_entry(LEAD, own, 1, ActionPlan(owner="sue"))
     assert caught.value.code == "bad_owner"
     left = Viewer("leo", Role.TEAM_LEAD, led=(TeamSpan("Nord", ends_on=date(2026, 3, 1)),))
     assert action_list.find_entries(left) == ()
@@ -319,7 +318,7 @@ def test_an_executive_sees_what_is_done_about_figures_and_no_name_note_or_word(p
     action_list.open_entry(MANAGER, BILL, MARCH)
     action_list.open_entry(LEAD, INVOICE, MARCH.with_value("team", "Nord"))
     number = action_list.open_entry(MANAGER, INVOICE, MARCH, owner="leo")
-    action_list.change_entry(MANAGER, number, 1, Plan(owner="leo", note="ask Leo"))
+    action_list.change_entry(MANAGER, number, 1, ActionPlan(owner="leo", note="ask Leo"))
     (entry,) = action_list.find_entries(EXECUTIVE)
     assert (entry.id, entry.owner, entry.owner_name, entry.note, entry.teams, entry.steps[0].by, entry.may_change) == (number, None, None, "", (), None, False)
     with pytest.raises(AccessDenied):
@@ -328,15 +327,15 @@ def test_an_executive_sees_what_is_done_about_figures_and_no_name_note_or_word(p
 
 def test_a_subject_that_is_none_or_a_note_without_end_is_refused(people_of_bills: None) -> None:
     for subject in (
-        Subject(Kind.REPEATS),
-        Subject(Kind.LOW_RATINGS, "advisor", "a1"),
-        Subject(Kind.TAGS, terms=()),
-        Subject(Kind.CUSTOMER_WORDS, "reason", "x", ("a",)),
+        IrritantSubject(IrritantKind.REPEATS),
+        IrritantSubject(IrritantKind.LOW_RATINGS, "advisor", "a1"),
+        IrritantSubject(IrritantKind.TAGS, terms=()),
+        IrritantSubject(IrritantKind.CUSTOMER_WORDS, "reason", "x", ("a",)),
     ):
         with pytest.raises(Misuse):
             action_list.open_entry(MANAGER, subject, MARCH)
     with pytest.raises(Misuse):
-        action_list.change_entry(MANAGER, 1, 1, Plan(note="x" * 1001))
+        action_list.change_entry(MANAGER, 1, 1, ActionPlan(note="x" * 1001))
 
 
 def test_the_list_shows_eight_weeks_before_and_since_it_was_taken_in_hand(centre: Path, add_person: Callable[..., str]) -> None:
@@ -349,7 +348,7 @@ def test_the_list_shows_eight_weeks_before_and_since_it_was_taken_in_hand(centre
     land([{**row, "team": "Nord"} for row in before + since + old])
     add_people(teams={"Nord": None})
     viewer = Viewer("mona", Role.MANAGER, managed_teams=("Nord",))
-    action_list.change_entry(viewer, action_list.open_entry(viewer, INVOICE, Filters()), 1, Plan(State.IN_HAND))
+    action_list.change_entry(viewer, action_list.open_entry(viewer, INVOICE, Filters()), 1, ActionPlan(ActionState.IN_HAND))
     (entry,) = action_list.find_entries(viewer)
     counts = detection.find_follow_up(viewer, entry.subject, entry.filters, entry.in_hand_on)
     assert [(count.hits, count.n) for count in counts] == [(6, 8), (1, 5)]
@@ -387,21 +386,21 @@ def test_a_manager_puts_an_irritant_on_the_list_and_takes_it_in_hand(people_of_b
     assert not app.exception and not app.error
     app.button(key="open_entry").click().run()
     assert [button.key for button in app.button if button.key == "show_entry"]
-    app.selectbox(key="state_1_1").set_value(State.IN_HAND)
+    app.selectbox(key="state_1_1").set_value(ActionState.IN_HAND)
     app.button(key="FormSubmitter:action_1_1-Save").click().run()
     assert not app.exception and not app.error
     with store.reading() as session:
-        assert session.scalars(sa.select(Irritant.state)).all() == ["in_hand"]
+        assert session.scalars(sa.select(IrritantCandidate.state)).all() == ["in_hand"]
 
 
 def test_who_saves_an_older_version_on_the_page_is_told(people_of_bills: None, open_app: Callable[..., AppTest]) -> None:
     app = open_page(open_app, "mona")
     app.button(key="open_entry").click().run()
-    action_list.change_entry(MANAGER, 1, 1, Plan(State.LOOKED_AT))
-    app.selectbox(key="state_1_1").set_value(State.SET_ASIDE)
+    action_list.change_entry(MANAGER, 1, 1, ActionPlan(ActionState.LOOKED_AT))
+    app.selectbox(key="state_1_1").set_value(ActionState.SET_ASIDE)
     app.button(key="FormSubmitter:action_1_1-Save").click().run()
     assert "meantime" in app.error[0].value
-    assert action_list.find_entries(MANAGER)[0].state == State.LOOKED_AT
+    assert action_list.find_entries(MANAGER)[0].state == ActionState.LOOKED_AT
 
 
 def test_reading_examples_is_journalled_once_and_an_executive_is_offered_none(people_of_bills: None, open_app: Callable[..., AppTest]) -> None:

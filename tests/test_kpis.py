@@ -15,7 +15,7 @@ from qa_core.centre import settings as declared_settings
 from qa_core.metrics import dimensions, kpis, query
 from qa_core.metrics.dimensions import Filters, Period
 from qa_core.storage.records import store
-from qa_core.storage.records.evaluations import Grid
+from qa_core.storage.records.evaluations import ScorecardVersion
 
 SERVICE_LEVEL = {
     # ICMI and Call Centre Helper: 1,000 answered, 860 of them within 20 s; 60 abandoned, 20 within 20 s, 10 of these within 5 s
@@ -316,7 +316,7 @@ def test_changes_tell_charts_where_to_start_anew(centre: Path) -> None:
             declared_settings.set_value(session, Viewer.SYSTEM, "service_level_seconds", value, day)
         declared_settings.set_value(session, Viewer.SYSTEM, "first_contact_days", "3", date(2026, 7, 1))
         for version, day in ((1, 1), (2, 20)):
-            session.add(Grid(key="service", version=version, title="Service", content={}, published_at=datetime(2026, 6, day, 22, 30, tzinfo=UTC)))
+            session.add(ScorecardVersion(key="service", version=version, title="Service", content={}, published_at=datetime(2026, 6, day, 22, 30, tzinfo=UTC)))
     found = query.find_changes(Viewer.SYSTEM, Period(date(2026, 5, 1), date(2026, 6, 30)))
     # 22:30 UTC on 20 June is the 21st in Paris; on 1 June nothing changed but the entry.
     assert [(change.day, change.name, change.before, change.after, change.is_grid) for change in found] == [
@@ -416,7 +416,7 @@ def test_a_critical_error_counts_against_its_class_alone_and_only_where_the_clas
         (None, None, 1.0, 1.0),
     ]
     with store.writing() as session:
-        session.add(Grid(id=1, key="service", title="Service", content={"section": [{"name": "All", "criterion": criteria}]}))
+        session.add(ScorecardVersion(id=1, key="service", title="Service", content={"section": [{"name": "All", "criterion": criteria}]}))
         session.flush()
         for given in marks:
             answers = {("All", entry["key"]): (mark, 0.0 if mark is None else 1.0) for entry, mark in zip(criteria, given, strict=True)}

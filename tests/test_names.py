@@ -24,7 +24,7 @@ from qa_core.storage import audit_log
 from qa_core.storage.records import due_work, store
 from qa_core.storage.records.audit_log import JournalRow
 from qa_core.storage.records.base import now
-from qa_core.storage.records.evaluations import Evaluation, Grid
+from qa_core.storage.records.evaluations import Evaluation, ScorecardVersion
 from qa_core.storage.records.imports import CENTRE_RULES
 from qa_core.storage.records.listening import Calibration, CalibrationContact, CoachingPlan, Draw, DrawnContact, ListeningPlan, Playback, Recording
 from qa_core.storage.records.people import Advisor
@@ -344,7 +344,7 @@ def hear(session: Session, contact_id: str, advisor_id: str, team: str | None = 
     plan.per_advisor = plan.maximum_per_advisor = 1
     made = Draw(seed=1, lake_version="", frame=1, frame_digest="", excluded={}, short={}, frame_shares={}, drawn_by="system", plan=plan)
     made.contacts = [DrawnContact(**of, position=1, team=team, local_start=start)]
-    grid = Grid(key=contact_id, version=1, title="Service", content={}, published_at=now())
+    grid = ScorecardVersion(key=contact_id, version=1, title="Service", content={}, published_at=now())
     session.add_all([made, grid])
     session.flush()
     round_ = Calibration(title=contact_id, grid_id=grid.id, evaluators=["eve", "tom"], opened_by="mona")

@@ -20,10 +20,10 @@ from qa_core.analysis import exports
 from qa_core.cli.app import run
 from qa_core.metrics import formatting, kpis, query
 from qa_core.metrics.dimensions import Filters, Period
-from qa_core.metrics.kpis import Kind
+from qa_core.metrics.kpis import KpiKind
 from qa_core.storage.records import store
 from qa_core.ui import cards
-from qa_core.ui.filter_bar import Look
+from qa_core.ui.filter_bar import FilterState
 
 SYSTEM = Viewer.SYSTEM
 WHERE = Filters(Period(FIRST.date(), (FIRST + timedelta(days=DAYS)).date()))
@@ -77,13 +77,13 @@ def test_every_kpi_reads_the_same_on_its_tile_in_both_files_and_on_the_command_l
     assert run(["kpi", *KEYS, "--from", str(WHERE.period.first_day), "--to", str(WHERE.period.last_day), "--json"]) == 0
     assert [row["value"] for row in json.loads(capsys.readouterr().out)["rows"]] == measured
 
-    look = Look(where=WHERE, currency="EUR")
+    look = FilterState(where=WHERE, currency="EUR")
     for row, line in zip(rows, filed, strict=True):
         if not formatting.is_missing(row.value):
             assert cards.build_tile(row, look).value.lstrip("−-") == line["As shown"].lstrip("'").lstrip("−-"), row.kpi
 
 
-@pytest.mark.parametrize("kpi", [kpi for kpi in kpis.ALL if kpi.kind in (Kind.TOTAL, Kind.RATIO)], ids=lambda kpi: kpi.key)
+@pytest.mark.parametrize("kpi", [kpi for kpi in kpis.ALL if kpi.kind in (KpiKind.TOTAL, KpiKind.RATIO)], ids=lambda kpi: kpi.key)
 def test_the_parts_of_every_cut_add_up_to_the_whole(drawn: Path, kpi: kpis.Kpi) -> None:
     (whole,) = query.measure(SYSTEM, (kpi.key,), (), WHERE).itertuples()
     for dimension in kpi.dimensions:

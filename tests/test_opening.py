@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 from qa_core.access.roles import Role, Viewer
 from qa_core.base.errors import AccessDenied, Misuse, Refusal
 from qa_core.centre.rules import opening_hours, site_hours
-from qa_core.centre.rules.opening_hours import Span
+from qa_core.centre.rules.opening_hours import OpeningSpan
 from qa_core.cli.app import run
 from qa_core.ingest.rules import due
 from qa_core.metrics import query
@@ -145,12 +145,15 @@ def test_where_the_site_is_not_known_a_contact_is_closed_only_while_every_site_i
 @pytest.mark.parametrize(
     ("text", "spans"),
     [
-        ("mon=09:00-18:00", (Span(1, "09:00", "18:00"),)),
-        ("sat-sun=9h-12h30", (Span(6, "09:00", "12:30"), Span(7, "09:00", "12:30"))),
-        ("sun-mon=8-12,14-24", (Span(1, "08:00", "12:00"), Span(1, "14:00", "24:00"), Span(7, "08:00", "12:00"), Span(7, "14:00", "24:00"))),
+        ("mon=09:00-18:00", (OpeningSpan(1, "09:00", "18:00"),)),
+        ("sat-sun=9h-12h30", (OpeningSpan(6, "09:00", "12:30"), OpeningSpan(7, "09:00", "12:30"))),
+        (
+            "sun-mon=8-12,14-24",
+            (OpeningSpan(1, "08:00", "12:00"), OpeningSpan(1, "14:00", "24:00"), OpeningSpan(7, "08:00", "12:00"), OpeningSpan(7, "14:00", "24:00")),
+        ),
     ],
 )
-def test_hours_are_read_as_people_write_them(text: str, spans: tuple[Span, ...]) -> None:
+def test_hours_are_read_as_people_write_them(text: str, spans: tuple[OpeningSpan, ...]) -> None:
     assert opening_hours.parse_hours([text]) == spans
 
 

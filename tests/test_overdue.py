@@ -19,7 +19,7 @@ from qa_core.compliance.recordings import deletion
 from qa_core.quality import daily
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
-from qa_core.storage.records.evaluations import Grid
+from qa_core.storage.records.evaluations import ScorecardVersion
 from qa_core.storage.records.listening import Calibration, CoachingPlan, Recording
 from tests.centres import PARIS, add_people, contact, evaluation, land
 from tests.listening import accredit, inform, keep_audio, open_gates
@@ -80,7 +80,7 @@ def test_calibrations_and_coaching_are_analyses_too(centre: Path) -> None:
     add_people({"a1": "Ann"})
     long_ago, terms = datetime(2020, 1, 15, 9, tzinfo=UTC), {"goal": "g", "opened_by": "tom"}
     with store.writing() as session:
-        session.add(Grid(key="g", title="G", content={}))
+        session.add(ScorecardVersion(key="g", title="G", content={}))
         session.flush()
         for at in (long_ago, now()):
             session.add(Calibration(title="R", grid_id=1, evaluators=[], opened_by="mona", opened_at=at))

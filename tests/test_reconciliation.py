@@ -24,7 +24,7 @@ from qa_core.metrics import kpis, query
 from qa_core.metrics.dimensions import DIMENSIONS, Filters, Period
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
-from qa_core.storage.records.evaluations import Evaluation, Grid
+from qa_core.storage.records.evaluations import Evaluation, ScorecardVersion
 from qa_core.storage.records.listening import Calibration, CalibrationContact, Playback, Recording
 from qa_core.storage.records.steering import SettingValue
 
@@ -392,7 +392,9 @@ SCOPES: dict[str, tuple[Viewer, Callable[[Contact], bool]]] = {
     "advisor": (Viewer("v", Role.ADVISOR, advisor_id="a1"), lambda row: row["advisor_id"] == "a1"),
     "manager of nothing": (Viewer("z", Role.MANAGER), lambda row: False),
 }
-ON_CONTACTS = tuple(kpi.key for kpi in kpis.ALL if kpi.subject in (kpis.Subject.CONTACTS, kpis.Subject.MISSES, kpis.Subject.CALLERS, kpis.Subject.HEARD))
+ON_CONTACTS = tuple(
+    kpi.key for kpi in kpis.ALL if kpi.subject in (kpis.FactTable.CONTACTS, kpis.FactTable.MISSES, kpis.FactTable.CALLERS, kpis.FactTable.HEARD)
+)
 
 
 @pytest.fixture(scope="module")
@@ -405,7 +407,7 @@ def records(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         add_people(ADVISORS, TEAMS)
         criteria = [{"key": key, "points": 1.0, **({"critical": CRITICAL[key]} if key in CRITICAL else {})} for _, key in CRITERIA]
         with store.writing() as session:
-            session.add(Grid(id=GRID, key="service", title="Service", content={"section": [{"name": "All", "criterion": criteria}]}))
+            session.add(ScorecardVersion(id=GRID, key="service", title="Service", content={"section": [{"name": "All", "criterion": criteria}]}))
         yield folder
 
 
@@ -495,12 +497,12 @@ def make_rounds(draw: random.Random, contacts: list[Contact]) -> list[DrawnRound
     made = []
     with store.writing() as session:
         for number, points in ((11, (2, 1, 3)), (12, (4, 1, 3))):
-            if session.get(Grid, number) is None:
+            if session.get(ScorecardVersion, number) is None:
                 sections: dict[str, list[dict[str, Any]]] = defaultdict(list)
                 for (section, key), most in zip(CRITERIA, points, strict=True):
                     sections[section].append({"key": key, "text": {"fr": key, "en": key}, "points": most, "not_applicable": True})
                 content = {"title": "Blind", "section": [{"name": name, "criterion": criteria} for name, criteria in sections.items()]}
-                session.add(Grid(id=number, key="blind", version=number, title=f"Blind {number}", content=content))
+                session.add(ScorecardVersion(id=number, key="blind", version=number, title=f"Blind {number}", content=content))
         session.flush()
         for grid in (11, 12, 12, 11):
             pool = [row for row in contacts if row["team"] in ("Nord", "Est")] if draw.random() < 0.6 else contacts
@@ -576,7 +578,7 @@ def test_every_kpi_of_every_role_equals_a_plain_count_of_its_own_rows(records: P
                     assert_same(row, count.of(row.kpi, groups[key], seen), f"{name}, {row.kpi} by {dict(zip(by, key, strict=True))}")
 
 
-ON_EVALUATIONS = tuple(kpi.key for kpi in kpis.ALL if kpi.subject in (kpis.Subject.ANSWERS, kpis.Subject.ADVISORS))
+ON_EVALUATIONS = tuple(kpi.key for kpi in kpis.ALL if kpi.subject in (kpis.FactTable.ANSWERS, kpis.FactTable.ADVISORS))
 
 
 def mean_of_means(entries: list[tuple]) -> dict[str, Any]:

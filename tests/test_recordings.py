@@ -30,7 +30,7 @@ from qa_core.storage import audit_log
 from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
 from qa_core.storage.records.base import now
-from qa_core.storage.records.evaluations import Grid
+from qa_core.storage.records.evaluations import ScorecardVersion
 from qa_core.storage.records.listening import Calibration, CalibrationContact, Draw, DrawnContact, ListeningPlan, Playback, Recording
 from qa_core.ui import browser, server
 
@@ -114,7 +114,7 @@ def test_an_end_of_any_ground_ends_the_listening_at_once(heard: int) -> None:
 
 def test_whoever_calibrates_plays_the_calls_of_the_round_until_it_is_closed(heard: int) -> None:
     with store.writing() as session:
-        grid = Grid(key="g", version=1, title="G", content="")
+        grid = ScorecardVersion(key="g", version=1, title="G", content="")
         session.add(grid)
         session.flush()
         made = Calibration(title="R", grid_id=grid.id, evaluators=["marc"], opened_by="max")

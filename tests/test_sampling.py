@@ -26,7 +26,7 @@ from qa_core.quality.sampling import allocation, frame_inputs
 from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
 from qa_core.storage.records.base import now
-from qa_core.storage.records.evaluations import Evaluation, Grid
+from qa_core.storage.records.evaluations import Evaluation, ScorecardVersion
 from qa_core.storage.records.listening import Draw, DrawnContact, Recording
 from qa_core.storage.records.people import Account
 from tests import listening
@@ -82,7 +82,7 @@ def viewer_of(username: str) -> Viewer:
         return accounts.get_viewer(session, username)
 
 
-def keys(result: sampling.Result) -> list[str]:
+def keys(result: sampling.DrawResult) -> list[str]:
     return [one.contact_id for one in result.drawn]
 
 
@@ -127,7 +127,7 @@ def test_a_plan_publishes_the_starter_grid_that_it_names_and_is_added_once(liste
     sampling.add_plan(SYSTEM, plan(grid="customer_service"))
 
     with store.reading() as session:
-        assert session.scalars(sa.select(Grid.key).where(Grid.published_at.is_not(None))).all() == ["customer-service"]
+        assert session.scalars(sa.select(ScorecardVersion.key).where(ScorecardVersion.published_at.is_not(None))).all() == ["customer-service"]
     with pytest.raises(Refusal) as refused:
         sampling.add_plan(SYSTEM, plan())
     assert refused.value.code == "plan_exists"
@@ -304,7 +304,7 @@ def test_a_draw_can_be_verified_and_says_what_changed_since(listened: Any) -> No
     land([call(drawn.drawn[0].contact_id, drawn.drawn[0].advisor_id, customer_objected=True)], "second")
     changed = sampling.verify(SYSTEM, drawn.draw_id)
 
-    assert same == sampling.Verification(True, (), 32, 32)
+    assert same == sampling.DrawVerification(True, (), 32, 32)
     assert not changed.is_same
     assert changed.causes == ("lake_changed", "frame_changed", "objected", "list_changed")
     assert (changed.frame_then, changed.frame_now) == (32, 31)

@@ -32,7 +32,7 @@ def grid(*sections: dict[str, Any], **more: Any) -> dict[str, Any]:
 
 
 def score(content: dict[str, Any], **answers: Any) -> dict[str, Any]:
-    return scoring.score(scoring.parse_grid(content), answers).as_json()
+    return scoring.score(scoring.parse_scorecard(content), answers).as_json()
 
 
 def refusal(content: dict[str, Any], **answers: Any) -> Refusal:
@@ -254,7 +254,7 @@ def test_a_bonus_must_be_answered_too() -> None:
 )
 def test_a_grid_that_cannot_be_is_refused_by_its_place(content: dict[str, Any], place: str) -> None:
     with pytest.raises(Refusal) as caught:
-        scoring.parse_grid(content)
+        scoring.parse_scorecard(content)
     assert caught.value.code == "bad_grid"
     assert place in str(caught.value)
 
@@ -285,7 +285,7 @@ def grids_with_answers(draw: st.DrawFn, bonus: bool = True, critical: bool = Tru
 
 
 def result_of(case: tuple[dict[str, Any], dict[str, Any]]) -> scoring.Result:
-    return scoring.score(scoring.parse_grid(case[0]), case[1])
+    return scoring.score(scoring.parse_scorecard(case[0]), case[1])
 
 
 @given(grids_with_answers())
@@ -315,7 +315,7 @@ def test_the_order_of_sections_criteria_and_answers_changes_nothing(case: tuple[
     content, answers = case
     shuffled = [{**entry, "criterion": random.sample(entry["criterion"], len(entry["criterion"]))} for entry in content["section"]]
     random.shuffle(shuffled)
-    again = scoring.score(scoring.parse_grid({**content, "section": shuffled}), dict(reversed(answers.items())))
+    again = scoring.score(scoring.parse_scorecard({**content, "section": shuffled}), dict(reversed(answers.items())))
     assert again.score == result_of(case).score
 
 
@@ -342,7 +342,7 @@ def test_one_more_point_never_lowers_a_score(case: tuple[dict[str, Any], dict[st
 
 @pytest.mark.parametrize("file", sorted(SCORECARDS.glob("*.toml")), ids=lambda file: file.stem)
 def test_each_starter_grid_is_sound_and_speaks_both_languages(file: Path) -> None:
-    parsed = scoring.parse_grid(tomllib.loads(file.read_text(encoding="utf-8")))
+    parsed = scoring.parse_scorecard(tomllib.loads(file.read_text(encoding="utf-8")))
     best = scoring.score(parsed, {entry.key: entry.points for entry in parsed.criteria})
     worst = scoring.score(parsed, {entry.key: 0 for entry in parsed.criteria})
     assert (best.outcome, worst.outcome, worst.score) == ("pass", "fail", 0)

@@ -15,7 +15,7 @@ from qa_core.files.decision import Decision
 from qa_core.metrics.query import scorecard_texts
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
-from qa_core.storage.records.evaluations import Grid
+from qa_core.storage.records.evaluations import ScorecardVersion
 from qa_core.ui import user_agents
 
 WINDOWS = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/150.0.0.0 Safari/537.36"
@@ -37,7 +37,7 @@ def test_an_act_is_named_in_french_and_an_unknown_one_keeps_its_code(french):
 def test_a_grid_is_read_in_the_language_of_the_reader(centre: Path):
     content = tomllib.loads((environment.PROJECT / "data" / "scorecards" / "customer_service.toml").read_text(encoding="utf-8"))
     with store.writing() as session:
-        session.add(Grid(key="customer-service", title=content["title"], content=content, published_at=now()))
+        session.add(ScorecardVersion(key="customer-service", title=content["title"], content=content, published_at=now()))
     reader = Viewer("eva", Role.EVALUATOR)
 
     english = scorecard_texts.find_grid_texts(reader)

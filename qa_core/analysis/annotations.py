@@ -30,7 +30,7 @@ FIGURES = (Permission.SEE_CALL_STATISTICS, Permission.SEE_SATISFACTION, Permissi
 
 
 @dataclass(frozen=True)
-class Note:
+class DayNote:
     """What happened from one day to another (both inclusive); `dimension` and `name` None: at the whole centre."""
 
     id: int
@@ -49,7 +49,7 @@ class Note:
         return self.dimension, self.name
 
 
-def find(viewer: Viewer, where: Filters = Filters()) -> tuple[Note, ...]:
+def find(viewer: Viewer, where: Filters = Filters()) -> tuple[DayNote, ...]:
     """The notes on the days of a slice that concern it, oldest first; may be empty.
 
     A note about a site, team or queue concerns every slice that may hold some of it: one without a filter there, or that keeps it. Whoever sees
@@ -75,7 +75,7 @@ def find_scopes(viewer: Viewer) -> tuple[Scope, ...]:
     return tuple(scope for scope in scopes if reach.may_write(scope))
 
 
-def add(viewer: Viewer, title: str, first_day: date, last_day: date | None = None, dimension: str | None = None, name: str | None = None) -> Note:
+def add(viewer: Viewer, title: str, first_day: date, last_day: date | None = None, dimension: str | None = None, name: str | None = None) -> DayNote:
     """Note what went on on those days, and say in the journal that it was noted; what it says stays out of the journal.
 
     Team leads write about their teams, managers about their sites, teams and queues, and about the centre where all of its sites are theirs,
@@ -94,7 +94,7 @@ def add(viewer: Viewer, title: str, first_day: date, last_day: date | None = Non
         )
         session.add(row)
         session.flush()
-        audit_log.record(session, viewer.username, "note_added", _say(row))
+        audit_log.record(session, viewer.username, "note_added", _describe(row))
         return _as_note(row, True)
 
 
@@ -106,7 +106,7 @@ def remove(viewer: Viewer, number: int) -> None:
         if row is None or not _Reach(viewer, _site_of_teams(session)).may_write(_scope(row)):
             raise AccessDenied()
         session.delete(row)
-        audit_log.record(session, viewer.username, "note_removed", _say(row))
+        audit_log.record(session, viewer.username, "note_removed", _describe(row))
 
 
 @dataclass(frozen=True)
@@ -161,10 +161,10 @@ def _concerns(row: steering.Annotation, chosen: Mapping[str, tuple[Any, ...]], s
     return row.dimension != "site" or "team" not in chosen or row.dimension_value in {site_of.get(team) for team in chosen["team"]}
 
 
-def _as_note(row: steering.Annotation, is_mine: bool) -> Note:
-    return Note(row.id, row.title, row.dimension, row.dimension_value, row.starts_on, row.ends_on, row.author, row.created_at, is_mine)
+def _as_note(row: steering.Annotation, is_mine: bool) -> DayNote:
+    return DayNote(row.id, row.title, row.dimension, row.dimension_value, row.starts_on, row.ends_on, row.author, row.created_at, is_mine)
 
 
-def _say(row: steering.Annotation) -> str:
+def _describe(row: steering.Annotation) -> str:
     days = f"{row.starts_on}" if row.starts_on == row.ends_on else f"{row.starts_on} {row.ends_on}"
     return " ".join(part for part in (days, row.dimension or "centre", row.dimension_value) if part)

@@ -9,7 +9,7 @@ import pandas as pd
 from qa_core import stats
 from qa_core.metrics import formatting
 from qa_core.metrics.kpis import Kpi, Unit
-from qa_core.stats import Standard, Sums
+from qa_core.stats import CellSums, Standard
 
 KIND = ("channel", "queue", "reason")
 """What makes contacts of one kind, from the coarse to the fine."""
@@ -23,7 +23,7 @@ def standardise(kpi: Kpi, own: pd.DataFrame, others: pd.DataFrame) -> Standard |
 def compare_criteria(own: pd.DataFrame, others: pd.DataFrame) -> dict[str, Standard | None]:
     """One advisor's share of points on each criterion against colleagues' (frames of `measure` cut by `criterion`)."""
     mine, theirs = (
-        {row.criterion: Sums(row.n, row.numerator, None if formatting.is_missing(row.deviation) else row.deviation) for row in frame.itertuples() if row.n}
+        {row.criterion: CellSums(row.n, row.numerator, None if formatting.is_missing(row.deviation) else row.deviation) for row in frame.itertuples() if row.n}
         for frame in (own, others)
     )
     return {key: stats.standardise({(): sums}, {(): theirs[key]} if key in theirs else {}, is_rate=False) for key, sums in mine.items()}
@@ -36,10 +36,10 @@ def find_sides(standards: Mapping[str, Standard | None]) -> dict[str, int]:
     return {key: (1 if standard.difference > 0 else -1) if flag else 0 for (key, standard), flag in zip(known.items(), sure, strict=True)}
 
 
-def _sums(kpi: Kpi, frame: pd.DataFrame) -> dict[tuple[object, ...], Sums]:
+def _sums(kpi: Kpi, frame: pd.DataFrame) -> dict[tuple[object, ...], CellSums]:
     made = {}
     for row in frame[frame["kpi"] == kpi.key].itertuples():
         if not formatting.is_missing(row.value) and row.n:
             kind = tuple(None if formatting.is_missing(getattr(row, name)) else getattr(row, name) for name in KIND)
-            made[kind] = Sums(row.n, row.numerator, None if formatting.is_missing(row.deviation) else row.deviation)
+            made[kind] = CellSums(row.n, row.numerator, None if formatting.is_missing(row.deviation) else row.deviation)
     return made

@@ -13,30 +13,30 @@ SURE = 1 - CONFIDENCE
 
 
 @dataclass(frozen=True)
-class Finding:
+class ChartTitle:
     """One line for people; `tone` is `attention`, `better` or empty."""
 
     text: str
     tone: str = ""
 
 
-def tone_of(sign: float, better: str) -> str:
+def severity_of(sign: float, better: str) -> str:
     """Whether a movement up (1) or down (−1) is good; where neither is better it has no tone."""
     if better == "neither" or not sign:
         return ""
     return "better" if (sign > 0) == (better == "up") else "attention"
 
 
-def describe_trend(control: Control | None, signals: Signals | None, grain: str, better: str, points: int, is_restarted: bool = False) -> Finding:
+def describe_trend(control: Control | None, signals: Signals | None, grain: str, better: str, points: int, is_restarted: bool = False) -> ChartTitle:
     """How the series ends: beyond its limits, on one side for long, or within what is usual. `points`: how many values are known;
     `is_restarted`: what is usual is counted anew since the rules changed."""
     monthly = grain == "month"
     if points == 0:
-        return Finding(_("No data in this period"))
+        return ChartTitle(_("No data in this period"))
     if control is None and is_restarted:
-        return Finding(_("Too short since the rules changed to say what is usual"))
+        return ChartTitle(_("Too short since the rules changed to say what is usual"))
     if control is None or signals is None:
-        return Finding(_("Too few months to say what is usual") if monthly else _("Too few weeks to say what is usual"))
+        return ChartTitle(_("Too few months to say what is usual") if monthly else _("Too few weeks to say what is usual"))
     if signals.below:
         n = signals.below
         text = (
@@ -44,7 +44,7 @@ def describe_trend(control: Control | None, signals: Signals | None, grain: str,
             if monthly
             else ngettext("Below the limit in the last week", "Below the limit for {n} weeks", n)
         )
-        return Finding(text, tone_of(-1, better))
+        return ChartTitle(text, severity_of(-1, better))
     if signals.above:
         n = signals.above
         text = (
@@ -52,7 +52,7 @@ def describe_trend(control: Control | None, signals: Signals | None, grain: str,
             if monthly
             else ngettext("Above the limit in the last week", "Above the limit for {n} weeks", n)
         )
-        return Finding(text, tone_of(1, better))
+        return ChartTitle(text, severity_of(1, better))
     n = abs(signals.run)
     if n >= RUN:
         if signals.run < 0:
@@ -67,43 +67,43 @@ def describe_trend(control: Control | None, signals: Signals | None, grain: str,
                 if monthly
                 else ngettext("Above its average for {n} week", "Above its average for {n} weeks", n)
             )
-        return Finding(text, tone_of(signals.run, better))
+        return ChartTitle(text, severity_of(signals.run, better))
     if signals.positions and signals.positions[-1][0] >= points - RUN:
-        return Finding(_("Back within its usual limits"))
-    return Finding(_("Within its usual limits"))
+        return ChartTitle(_("Back within its usual limits"))
+    return ChartTitle(_("Within its usual limits"))
 
 
-def describe_change(title: str, amount: float | None, interval: tuple[float, float] | None, unit: str, better: str) -> Finding:
+def describe_change(title: str, amount: float | None, interval: tuple[float, float] | None, unit: str, better: str) -> ChartTitle:
     """Whether a value moved between two periods by more than chance, and by how much."""
     if formatting.is_missing(amount):
-        return Finding(_("{title}: nothing to compare with", title=title))
+        return ChartTitle(_("{title}: nothing to compare with", title=title))
     size = formatting.change(abs(amount), unit).lstrip("+")
     if interval is None:
-        return Finding(_("{title}: {change}, without an interval", title=title, change=formatting.change(amount, unit)))
+        return ChartTitle(_("{title}: {change}, without an interval", title=title, change=formatting.change(amount, unit)))
     if interval[0] <= 0 <= interval[1]:
-        return Finding(_("{title}: no change that chance would not explain", title=title))
+        return ChartTitle(_("{title}: no change that chance would not explain", title=title))
     text = _("{title} rose by {size}", title=title, size=size) if amount > 0 else _("{title} fell by {size}", title=title, size=size)
-    return Finding(text, tone_of(amount, better))
+    return ChartTitle(text, severity_of(amount, better))
 
 
-def describe_comparison(comparison: Comparison, names: dict[str, str], better: str) -> Finding:
+def describe_comparison(comparison: Comparison, names: dict[str, str], better: str) -> ChartTitle:
     """How many can be told apart at all. `names`: key → name of everybody compared."""
     everybody = len(names)
     apart = [*comparison.below, *comparison.above]
     alike = everybody - len(apart)
     if everybody < 2:
-        return Finding(_("Nobody to compare with"))
+        return ChartTitle(_("Nobody to compare with"))
     if comparison.p_value is None:
-        return Finding(_("Too little data to compare the {n} advisors", n=everybody))
+        return ChartTitle(_("Too little data to compare the {n} advisors", n=everybody))
     if not apart and comparison.p_value < SURE:
-        return Finding(_("No single one of the {n} advisors stands out", n=everybody))
+        return ChartTitle(_("No single one of the {n} advisors stands out", n=everybody))
     if not apart:
-        return Finding(ngettext("{n} advisor, and nobody to be told apart from", "The {n} advisors cannot be told apart", everybody))
+        return ChartTitle(ngettext("{n} advisor, and nobody to be told apart from", "The {n} advisors cannot be told apart", everybody))
     worse = {"up": comparison.below, "down": comparison.above}.get(better, ())
     tone = "" if better == "neither" else "attention" if worse else "better"
     if alike == 0:
-        return Finding(_("All {n} advisors differ from the rest by more than chance", n=everybody), tone)
-    return Finding(_("{alike} of {n} advisors cannot be told apart", alike=alike, n=everybody), tone)
+        return ChartTitle(_("All {n} advisors differ from the rest by more than chance", n=everybody), tone)
+    return ChartTitle(_("{alike} of {n} advisors cannot be told apart", alike=alike, n=everybody), tone)
 
 
 def name_the_rest(comparison: Comparison, names: dict[str, str], better: str) -> str:

@@ -10,7 +10,7 @@ from qa_core.access.roles import Permission, Viewer
 from qa_core.analysis import exports
 from qa_core.base.i18n import N_, _
 from qa_core.metrics import downloads, formatting, query
-from qa_core.metrics.kpis import Kind, Kpi, Subject, Unit, get_kpi
+from qa_core.metrics.kpis import FactTable, Kpi, KpiKind, Unit, get_kpi
 from qa_core.metrics.query import Explanation
 from qa_core.metrics.query.freshness import SOURCE_TITLES
 from qa_core.metrics.setting_texts import setting_value
@@ -18,16 +18,16 @@ from qa_core.metrics.spreadsheets import Sheet, make_file
 
 _ALL_CONTACTS, _COUNTED_CONTACTS = N_("All contacts, inbound and outbound"), N_("Counted contacts")
 UNIVERSES = {
-    Subject.MISSES: N_("All missed contacts"),
-    Subject.ANSWERS: N_("All published evaluations"),
-    Subject.ADVISORS: N_("All advisors evaluated"),
+    FactTable.MISSES: N_("All missed contacts"),
+    FactTable.ANSWERS: N_("All published evaluations"),
+    FactTable.ADVISORS: N_("All advisors evaluated"),
     "alignment": N_("All pairs of marks in closed calibrations"),
     "agreement": N_("All contacts of closed calibrations that were marked"),
 }
 COUNTED = {
-    Subject.MISSES: N_("Counted: missed callers, one miss each"),
-    Subject.ANSWERS: N_("Counted evaluations"),
-    Subject.ADVISORS: N_("Counted advisors"),
+    FactTable.MISSES: N_("Counted: missed callers, one miss each"),
+    FactTable.ANSWERS: N_("Counted evaluations"),
+    FactTable.ADVISORS: N_("Counted advisors"),
     "alignment": N_("Compared pairs"),
     "agreement": N_("Counted: contacts with points from two evaluators or more"),
 }
@@ -42,7 +42,7 @@ def universe_title(kpi: Kpi) -> str:
 
 def counted_title(kpi: Kpi) -> str:
     """What is counted."""
-    if kpi.kind == Kind.DISTINCT:
+    if kpi.kind == KpiKind.DISTINCT:
         return _("Counted customers, each once")
     if kpi.key == "spend":
         return _("Counted entries")
@@ -75,7 +75,7 @@ def arithmetic(kpi: Kpi, row: Any, currency: str | None = None) -> str:
     return f"{formatting.number(row.numerator, 0 if float(row.numerator).is_integer() else 1)} / {n} = {result}"
 
 
-def say_moment(moment: datetime | date | None) -> str:
+def describe_moment(moment: datetime | date | None) -> str:
     """The newest contact or day of a source."""
     if moment is None:
         return "–"
@@ -102,7 +102,7 @@ def _rows(viewer: Viewer, explanation: Explanation) -> Iterator[list[Any]]:
     yield []
     yield [_("Tool"), _("Kind"), _("Rows"), _("Imports"), _("Last import"), _("Newest contact or day")]
     for source in explanation.sources:
-        yield [source.system, _(SOURCE_TITLES[source.kind]), source.rows, source.batches, formatting.moment(source.imported_at), say_moment(source.newest)]
+        yield [source.system, _(SOURCE_TITLES[source.kind]), source.rows, source.batches, formatting.moment(source.imported_at), describe_moment(source.newest)]
 
 
 downloads.declare("explanation", Permission.EXPORT_FIGURES, build_file)

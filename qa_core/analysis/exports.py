@@ -133,7 +133,7 @@ def read_filters(first_day: str, last_day: str, values: list[list[Any]]) -> Filt
     return Filters.of(period, {dimension: tuple(chosen) for dimension, chosen in values})
 
 
-def say_filters(where: Filters, overrides: Mapping[str, str] = {}) -> Iterator[list[Any]]:
+def describe_filters(where: Filters, overrides: Mapping[str, str] = {}) -> Iterator[list[Any]]:
     yield [_("Period"), formatting.period(where.period)]
     for dimension, chosen in where.values:
         yield [_(get_dimension(dimension).title), ", ".join(formatting.name(dimension, value) for value in chosen)]
@@ -143,20 +143,20 @@ def say_filters(where: Filters, overrides: Mapping[str, str] = {}) -> Iterator[l
 
 def about(viewer: Viewer, where: Filters, kpis: Sequence[Kpi] = (), overrides: Mapping[str, str] = {}) -> Iterator[list[Any]]:
     """What a file says of itself: filters, definitions, settings in force, how far the data goes, who exported it when, and what is hidden."""
-    yield from say_filters(where, overrides)
+    yield from describe_filters(where, overrides)
     for kpi in kpis:
         yield [_(kpi.title), _(kpi.meaning), _(kpi.formula)]
     for entry in dict.fromkeys(entry for kpi in kpis for entry in query.find_settings(kpi, where.period, overrides)):
         if entry.name not in overrides:
             yield [_(get_setting(entry.name).title), setting_value(entry.name, entry.value), since(entry.since)]
-    yield from say_origin(viewer)
+    yield from describe_origin(viewer)
 
 
-def say_origin(viewer: Viewer) -> Iterator[list[Any]]:
+def describe_origin(viewer: Viewer) -> Iterator[list[Any]]:
     """How far the data goes, who exported it when, and what is hidden from them."""
     through = query.data_through(viewer)
     yield [_("Data through"), formatting.moment(through) if through else _(formatting.NO_DATA)]
-    yield spreadsheets.say_exporter(viewer)
+    yield spreadsheets.describe_exporter(viewer)
     if viewer.needs_suppression:
         yield [_("Hidden"), _("Figures with fewer than five advisors or ten contacts behind them, and others that would give them away.")]
 

@@ -113,7 +113,7 @@ def build_group(kpi: Kpi, frame: pd.DataFrame, dimension: str) -> Group | None:
     )
 
 
-def say_test(group: Group) -> str:
+def describe_test(group: Group) -> str:
     """The test of all together in words, with its p."""
     p = group.comparison.p_value
     if p is None:

@@ -10,7 +10,7 @@ from datetime import date
 import pandas as pd
 
 from qa_core.analysis import chart_titles
-from qa_core.analysis.chart_titles import Finding
+from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.metrics import formatting, periods
 from qa_core.metrics.dimensions import Period
 from qa_core.metrics.kpis import Kpi, Unit
@@ -19,7 +19,7 @@ from qa_core.stats.control_charts import Control, Limits, Signals
 
 
 @dataclass(frozen=True)
-class Stretch:
+class SettingSpan:
     """The points from `first` up to `end` that one rule holds for, and what is usual there; None where too few points say so."""
 
     first: int
@@ -38,7 +38,7 @@ class Series:
     kpi: Kpi
     grain: str
     points: pd.DataFrame
-    stretches: tuple[Stretch, ...]
+    stretches: tuple[SettingSpan, ...]
 
     @property
     def control(self) -> Control | None:
@@ -69,10 +69,10 @@ class Series:
     def flagged(self) -> dict[int, str]:
         """Positions that chance does not explain, and their tone."""
         found = itertools.chain.from_iterable(stretch.signals.positions for stretch in self.stretches if stretch.signals)
-        return {position: chart_titles.tone_of(side, self.kpi.better) for position, side in found}
+        return {position: chart_titles.severity_of(side, self.kpi.better) for position, side in found}
 
     @property
-    def finding(self) -> Finding:
+    def finding(self) -> ChartTitle:
         has_value = self.points["value"].notna()
         # Where all values are provisional there are some, if too few to say what is usual.
         known = int((has_value & ~self.points["provisional"]).sum()) or int(has_value.sum())
@@ -123,7 +123,7 @@ def build_series(
     return Series(kpi, grain, points, tuple(_stretches(kpi, grain, points, usual_until, restarts)))
 
 
-def _stretches(kpi: Kpi, grain: str, points: pd.DataFrame, usual_until: date, restarts: Sequence[date]) -> list[Stretch]:
+def _stretches(kpi: Kpi, grain: str, points: pd.DataFrame, usual_until: date, restarts: Sequence[date]) -> list[SettingSpan]:
     at = list(points["at"])
     firsts = {next((position for position, start in enumerate(at) if start >= day), len(at)) for day in restarts}
     edges = sorted({0, len(at)} | firsts)
@@ -137,8 +137,8 @@ def _stretches(kpi: Kpi, grain: str, points: pd.DataFrame, usual_until: date, re
             for position, (value, flag) in enumerate(zip(points["value"], points["provisional"], strict=True))
         ]
         control = None if kpi.is_amount else _control(kpi, points, firm, usual_until, mixed)
-        found.append(Stretch(first, end, control, control_charts.find_signals(firm, control) if control else None))
-    return found or [Stretch(0, 0, None, None)]
+        found.append(SettingSpan(first, end, control, control_charts.find_signals(firm, control) if control else None))
+    return found or [SettingSpan(0, 0, None, None)]
 
 
 def _control(kpi: Kpi, points: pd.DataFrame, firm: Sequence[float | None], usual_until: date, mixed: set[int]) -> Control | None:

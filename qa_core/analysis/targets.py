@@ -43,7 +43,7 @@ CENTRE: Scope = (None, None)
 
 
 @dataclass(frozen=True)
-class Target:
+class TargetValue:
     """A value that a KPI should reach, in its unit; `dimension` and `name` None: the whole centre. Both days inclusive, None is open."""
 
     id: int
@@ -71,16 +71,16 @@ class Target:
 
 
 @dataclass(frozen=True)
-class Step:
+class TargetStep:
     """A stretch of days on which one target holds; None is open."""
 
     first_day: date | None
     last_day: date | None
-    target: Target
+    target: TargetValue
 
 
 @dataclass(frozen=True)
-class Gap:
+class TargetGap:
     """How a value stands to its target. `gap`: value − target, in the KPI's unit; None without a value. `is_met` None: no side is better, or no value.
     `is_sure` False: the target lies within the value's 95 % interval, so that chance alone could put it on the other side."""
 
@@ -90,7 +90,7 @@ class Gap:
     is_sure: bool | None
 
 
-def find_all(viewer: Viewer) -> tuple[Target, ...]:
+def find_all(viewer: Viewer) -> tuple[TargetValue, ...]:
     """Every target that the viewer may see, by KPI, scope and first day; may be empty. Whoever sets targets sees those they may set."""
     with store.reading() as session:
         found = [target for target in _read(session) if target.kpi in BY_KEY]
@@ -99,7 +99,7 @@ def find_all(viewer: Viewer) -> tuple[Target, ...]:
     return tuple(sorted(seen, key=lambda target: (target.kpi, target.dimension or "", target.name or "", target.starts_on or date.min, target.id)))
 
 
-def find(viewer: Viewer, kpi: str, where: Filters = Filters()) -> tuple[Step, ...]:
+def find(viewer: Viewer, kpi: str, where: Filters = Filters()) -> tuple[TargetStep, ...]:
     """The target of that slice over its period, day by day as it changes, oldest first: what a chart draws as a line; empty without one.
 
     Raises AccessDenied for a KPI that the viewer may not see, Misuse for an unknown one.
@@ -125,13 +125,13 @@ def add_gaps(viewer: Viewer, frame: pd.DataFrame, by: Sequence[str] = (), where:
     )
 
 
-def compare(kpi: Kpi, target: float, value: float | None, low: float | None = None, high: float | None = None) -> Gap:
+def compare(kpi: Kpi, target: float, value: float | None, low: float | None = None, high: float | None = None) -> TargetGap:
     """How one value stands to a target."""
     if value is None or value != value:
-        return Gap(target, None, None, None)
+        return TargetGap(target, None, None, None)
     is_met = None if kpi.better == "neither" else value >= target if kpi.better == "up" else value <= target
     has_interval = not (low is None or high is None or low != low or high != high)
-    return Gap(target, value - target, is_met, not (has_interval and low <= target <= high))
+    return TargetGap(target, value - target, is_met, not (has_interval and low <= target <= high))
 
 
 def find_scopes(viewer: Viewer) -> tuple[Scope, ...]:
@@ -148,7 +148,7 @@ def find_scopes(viewer: Viewer) -> tuple[Scope, ...]:
     return tuple(scope for scope in scopes if _may_set(viewer, scope, reach))
 
 
-def set_target(viewer: Viewer, kpi: str, text: str, dimension: str | None = None, name: str | None = None, period: Period = Period()) -> Target:
+def set_target(viewer: Viewer, kpi: str, text: str, dimension: str | None = None, name: str | None = None, period: Period = Period()) -> TargetValue:
     """Say what a KPI should reach, and say so in the journal. The same KPI, scope and days again: the value is replaced.
 
     Managers set targets of their sites and teams (of all, where they manage the whole centre), executives of the centre, its sites and queues,
@@ -169,7 +169,7 @@ def set_target(viewer: Viewer, kpi: str, text: str, dimension: str | None = None
         row.value, row.set_by, row.set_at = value, viewer.username, now()
         session.add(row)
         session.flush()
-        audit_log.record(session, viewer.username, "target_set", f"{kpi}={value:g} {dimension or 'centre'} {name or ''}".strip(), reason=_say(period))
+        audit_log.record(session, viewer.username, "target_set", f"{kpi}={value:g} {dimension or 'centre'} {name or ''}".strip(), reason=_describe(period))
         return _as_target(row)
 
 
@@ -237,7 +237,7 @@ def _check_scope(kpi: Kpi, dimension: str | None, period: Period) -> None:
         raise Misuse("no_period", N_("{kpi} adds up over time: say with --from and --to in which days the target should be reached."), kpi=kpi.key)
 
 
-def _may_see(viewer: Viewer, target: Target) -> bool:
+def _may_see(viewer: Viewer, target: TargetValue) -> bool:
     """Whoever sees the KPI sees its targets, but those of other people's teams."""
     if not viewer.can(BY_KEY[target.kpi].needs) or (target.dimension is not None and not viewer.can_cut_by(target.dimension)):
         return False
@@ -257,13 +257,13 @@ def _site_of_teams(session: Session) -> dict[str, str]:
     return {team: site for team, site in session.execute(sa.select(Team.name, Team.site_name)) if site is not None}
 
 
-def _read(session: Session, kpis: Iterable[str] | None = None) -> list[Target]:
+def _read(session: Session, kpis: Iterable[str] | None = None) -> list[TargetValue]:
     chosen = [] if kpis is None else [steering.Target.kpi.in_(list(kpis))]
     return [_as_target(row) for row in session.scalars(sa.select(steering.Target).where(*chosen).order_by(steering.Target.id)) if row.kpi in BY_KEY]
 
 
-def _as_target(row: steering.Target) -> Target:
-    return Target(row.id, row.kpi, row.value, row.dimension, row.dimension_value, row.starts_on, row.ends_on, row.set_by, row.set_at)
+def _as_target(row: steering.Target) -> TargetValue:
+    return TargetValue(row.id, row.kpi, row.value, row.dimension, row.dimension_value, row.starts_on, row.ends_on, row.set_by, row.set_at)
 
 
 def _scopes(kpi: Kpi, chosen: Mapping[str, tuple[Any, ...]], site_of: Mapping[str, str]) -> tuple[Scope, ...]:
@@ -277,35 +277,37 @@ def _scopes(kpi: Kpi, chosen: Mapping[str, tuple[Any, ...]], site_of: Mapping[st
     return (*((dimension, single[dimension]) for dimension in SCOPES if dimension in single), CENTRE)
 
 
-def _steps(kpi: Kpi, targets: Sequence[Target], chosen: Mapping[str, tuple[Any, ...]], period: Period, site_of: Mapping[str, str]) -> tuple[Step, ...]:
+def _steps(
+    kpi: Kpi, targets: Sequence[TargetValue], chosen: Mapping[str, tuple[Any, ...]], period: Period, site_of: Mapping[str, str]
+) -> tuple[TargetStep, ...]:
     scopes = _scopes(kpi, chosen, site_of)
     near = _near(kpi, targets, scopes, period)
     first, last = period.first_day or date.min, period.last_day or date.max
     starts = {target.starts_on for target in near if target.starts_on} | {target.ends_on + timedelta(days=1) for target in near if target.ends_on}
     days = sorted({first} | {day for day in starts if first < day <= last})
-    steps: list[Step] = []
+    steps: list[TargetStep] = []
     for day, following in zip(days, [*days[1:], None], strict=True):
         target = _in_force(near, scopes, day)
         until = following - timedelta(days=1) if following else period.last_day
         if target and steps and steps[-1].target == target:
-            steps[-1] = Step(steps[-1].first_day, until, target)
+            steps[-1] = TargetStep(steps[-1].first_day, until, target)
         elif target:
-            steps.append(Step(None if day == date.min else day, until, target))
+            steps.append(TargetStep(None if day == date.min else day, until, target))
     return tuple(steps)
 
 
-def _near(kpi: Kpi, targets: Sequence[Target], scopes: Sequence[Scope], period: Period) -> list[Target]:
+def _near(kpi: Kpi, targets: Sequence[TargetValue], scopes: Sequence[Scope], period: Period) -> list[TargetValue]:
     """The targets that a slice may answer to; what adds up, only in the very days that its target is for."""
     near = [target for target in targets if target.kpi == kpi.key and target.scope in scopes]
     return [target for target in near if not kpi.is_amount or (target.starts_on, target.ends_on) == (period.first_day, period.last_day)]
 
 
-def _in_force(targets: Sequence[Target], scopes: Sequence[Scope], day: date) -> Target | None:
+def _in_force(targets: Sequence[TargetValue], scopes: Sequence[Scope], day: date) -> TargetValue | None:
     holding = [target for target in targets if target.holds_on(day)]
     return min(holding, key=lambda target: (scopes.index(target.scope), -(target.starts_on or date.min).toordinal(), -target.id), default=None)
 
 
-def _gap_of_row(record: Mapping[str, Any], targets: Sequence[Target], by: Sequence[str], where: Filters, site_of: Mapping[str, str]) -> Gap | None:
+def _gap_of_row(record: Mapping[str, Any], targets: Sequence[TargetValue], by: Sequence[str], where: Filters, site_of: Mapping[str, str]) -> TargetGap | None:
     kpi, chosen, period = get_kpi(record["kpi"]), dict(where.values), where.period
     if isinstance(record.get("currency"), str):  # spend is in several currencies, and a target says none
         return None
@@ -331,5 +333,5 @@ def _judged_on(period: Period) -> date:
     return period.last_day if is_over else today
 
 
-def _say(period: Period) -> str:
+def _describe(period: Period) -> str:
     return " ".join(f"{word} {day}" for word, day in (("from", period.first_day), ("to", period.last_day)) if day)

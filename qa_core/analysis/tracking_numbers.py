@@ -26,7 +26,7 @@ for these."""
 
 
 @dataclass(frozen=True)
-class Stretch:
+class CampaignSpan:
     """A number with one campaign for some days. `first_day` and `last_day` are inclusive: of an assignment as it says (None: always, still), else of the
     first and the last contact. `contacts`: all of them; `inside`: those in the period looked at. `is_shared`: the number carried something else on days in
     between."""
@@ -48,7 +48,7 @@ class Stretch:
 
 
 @dataclass(frozen=True)
-class Loose:
+class UnassignedContacts:
     """The contacts of a period on a number that carry neither campaign nor source: `contacts` of `among`; `why` is GAP, NEVER or UNSEEN;
     `usual`: what the number carried last, as far as known."""
 
@@ -58,18 +58,18 @@ class Loose:
     first_day: date
     last_day: date
     why: str
-    usual: Stretch | None
+    usual: CampaignSpan | None
 
 
 @dataclass(frozen=True)
-class History:
+class NumberHistory:
     """Every stretch by number and first day, and the loose contacts of the period, most first."""
 
-    stretches: tuple[Stretch, ...] = ()
-    loose: tuple[Loose, ...] = ()
+    stretches: tuple[CampaignSpan, ...] = ()
+    loose: tuple[UnassignedContacts, ...] = ()
 
 
-def find_history(viewer: Viewer, period: Period = Period()) -> History:
+def find_history(viewer: Viewer, period: Period = Period()) -> NumberHistory:
     """What the viewer's contacts and the assignments say of each tracking number, over all data; `inside` and the loose ones of that period.
 
     A number that only contacts out of the viewer's scope came on is left out, its assignments too. Raises AccessDenied for whoever may not cut by
@@ -87,14 +87,14 @@ def find_history(viewer: Viewer, period: Period = Period()) -> History:
     stretches.sort(key=lambda one: (one.number, one.first_day or date.min, one.last_day or date.max, str(one.carried)))
     shared = tuple(replace(one, is_shared=_is_shared(one, stretches)) for one in stretches)
     loose = _find_loose(uses, shared, totals["inside"])
-    return History(shared, tuple(sorted(loose, key=lambda one: (-one.contacts, one.number))))
+    return NumberHistory(shared, tuple(sorted(loose, key=lambda one: (-one.contacts, one.number))))
 
 
-def _read_assignment(row: Mapping[str, Any], spelled: Mapping[str, str]) -> Stretch:
+def _read_assignment(row: Mapping[str, Any], spelled: Mapping[str, str]) -> CampaignSpan:
     campaign = spelled.get(row["campaign"], row["campaign"])
     first_day = None if row["starts_on"] == date.min else row["starts_on"]
     last_day = None if row["ends_on"] == date.max else row["ends_on"] - timedelta(days=1)
-    return Stretch(row["tracking_number"], row["source"], row["medium"], campaign, first_day, last_day, is_assigned=True)
+    return CampaignSpan(row["tracking_number"], row["source"], row["medium"], campaign, first_day, last_day, is_assigned=True)
 
 
 def _number_the_rows(table: pa.Table) -> pa.Table:
@@ -102,7 +102,7 @@ def _number_the_rows(table: pa.Table) -> pa.Table:
     return kept.append_column("place", pa.array(range(len(table)), pa.int32()))
 
 
-def _count_assigned(assigned: Sequence[Stretch], uses: Sequence[Any], hidden: set[str]) -> Iterator[Stretch]:
+def _count_assigned(assigned: Sequence[CampaignSpan], uses: Sequence[Any], hidden: set[str]) -> Iterator[CampaignSpan]:
     """The assignments with the contacts that carry what they say."""
     counts: dict[int, tuple[int, int]] = {}
     for row in uses:
@@ -116,18 +116,18 @@ def _count_assigned(assigned: Sequence[Stretch], uses: Sequence[Any], hidden: se
             yield replace(one, contacts=whole, inside=inside)
 
 
-def _find_seen(assigned: Sequence[Stretch], uses: Sequence[Any]) -> Iterator[Stretch]:
+def _find_seen(assigned: Sequence[CampaignSpan], uses: Sequence[Any]) -> Iterator[CampaignSpan]:
     """What contacts carry that no assignment says: month after month of the same campaign is one stretch."""
-    seen: dict[tuple[Any, ...], dict[str, Stretch]] = {}
+    seen: dict[tuple[Any, ...], dict[str, CampaignSpan]] = {}
     for row in uses:
         carried, place = _carried(row), _place(row)
         if (carried[0] is None and carried[2] is None) or (place is not None and carried == assigned[place].carried):
             continue
-        one = Stretch(row.tracking_number, *carried, _day(row.first_day), _day(row.last_day), False, int(row.contacts), int(row.inside))
+        one = CampaignSpan(row.tracking_number, *carried, _day(row.first_day), _day(row.last_day), False, int(row.contacts), int(row.inside))
         months = seen.setdefault((row.tracking_number, *carried), {})
         months[row.month] = _join(months[row.month], one) if row.month in months else one
     for months in seen.values():
-        current: Stretch | None = None
+        current: CampaignSpan | None = None
         for month in sorted(months):
             if current is not None and _is_next_month(current.last_day, month):
                 current = _join(current, months[month])
@@ -139,7 +139,7 @@ def _find_seen(assigned: Sequence[Stretch], uses: Sequence[Any]) -> Iterator[Str
             yield current
 
 
-def _find_loose(uses: Sequence[Any], stretches: Sequence[Stretch], inside: pd.Series) -> Iterator[Loose]:
+def _find_loose(uses: Sequence[Any], stretches: Sequence[CampaignSpan], inside: pd.Series) -> Iterator[UnassignedContacts]:
     rows: dict[str, list[Any]] = {}
     for row in uses:
         source, _medium, campaign = _carried(row)
@@ -151,10 +151,10 @@ def _find_loose(uses: Sequence[Any], stretches: Sequence[Stretch], inside: pd.Se
         before = [one for one in own if one.contacts and (one.first_day or date.min) <= last_day]
         usual = max(before, key=lambda one: (one.last_day or date.max, one.contacts), default=None)
         why = GAP if any(one.is_assigned for one in own) else UNSEEN if own else NEVER
-        yield Loose(number, int(sum(row.inside for row in found)), int(inside[number]), first_day, last_day, why, usual)
+        yield UnassignedContacts(number, int(sum(row.inside for row in found)), int(inside[number]), first_day, last_day, why, usual)
 
 
-def _is_shared(one: Stretch, stretches: Sequence[Stretch]) -> bool:
+def _is_shared(one: CampaignSpan, stretches: Sequence[CampaignSpan]) -> bool:
     return any(
         other.number == one.number
         and other.carried != one.carried
@@ -164,7 +164,7 @@ def _is_shared(one: Stretch, stretches: Sequence[Stretch]) -> bool:
     )
 
 
-def _join(one: Stretch, other: Stretch) -> Stretch:
+def _join(one: CampaignSpan, other: CampaignSpan) -> CampaignSpan:
     return replace(
         one,
         first_day=min(one.first_day, other.first_day),

@@ -22,7 +22,7 @@ SECRET_BYTES = 32
 
 
 @dataclass(frozen=True)
-class Home:
+class Environment:
     """The settings of the environment (CONTRACT.md section 2), read once per call of `current()`."""
 
     folder: Path
@@ -47,11 +47,11 @@ class Home:
         return self.folder / "tmp"
 
 
-_stand_in: ContextVar[Home | None] = ContextVar("stand_in", default=None)
+_stand_in: ContextVar[Environment | None] = ContextVar("stand_in", default=None)
 
 
 @contextmanager
-def standing_in(home: Home) -> Iterator[None]:
+def use_environment(home: Environment) -> Iterator[None]:
     """Let what this thread does happen in another home, such as a copy made to try something; all others keep theirs."""
     token = _stand_in.set(home)
     try:
@@ -60,7 +60,7 @@ def standing_in(home: Home) -> Iterator[None]:
         _stand_in.reset(token)
 
 
-def current() -> Home:
+def current() -> Environment:
     """Read the environment. Cheap, so that a test or a second process may point elsewhere at any time."""
     stand_in = _stand_in.get()
     if stand_in is not None:
@@ -71,7 +71,7 @@ def current() -> Home:
         ZoneInfo(timezone)
     except (ZoneInfoNotFoundError, ValueError) as error:
         raise Refusal("unknown_timezone", N_("QA_TIMEZONE is {value}, which is not a time zone of the IANA list."), value=timezone) from error
-    return Home(
+    return Environment(
         folder=folder,
         database_url=os.environ.get("QA_DATABASE_URL") or f"sqlite:///{folder / 'records.sqlite'}",
         lake_url=os.environ.get("QA_LAKE_URL") or str(folder / "lake"),
@@ -92,7 +92,7 @@ def to_local(moment: datetime) -> datetime:
     return moment.astimezone(current().zone)
 
 
-def secret(name: str, home: Home | None = None) -> bytes:
+def secret(name: str, home: Environment | None = None) -> bytes:
     """The key of that name: from `QA_SECRET_<NAME>` (hex), else from its file, made at first use with mode 0600.
 
     Raises Refusal when the key is short or its file can be read by others.
@@ -112,7 +112,7 @@ def secret(name: str, home: Home | None = None) -> bytes:
     return key
 
 
-def has_secret(name: str, home: Home | None = None) -> bool:
+def has_secret(name: str, home: Environment | None = None) -> bool:
     """Whether that key exists already, so that reading it would write nothing."""
     return bool(os.environ.get(f"QA_SECRET_{name.upper()}")) or ((home or current()).secrets_folder / name).exists()
 

@@ -55,6 +55,6 @@ def ngettext(singular: str, plural: str, n: int, **params: Any) -> str:
     return _catalogue(language()).ngettext(singular, plural, n).format(n=n, **params)
 
 
-def say(refusal: Refusal) -> str:
+def format_refusal(refusal: Refusal) -> str:
     """What a refusal tells the person, in the language spoken."""
     return _(refusal.message).format(**refusal.params)

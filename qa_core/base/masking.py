@@ -66,7 +66,7 @@ _HEALTH = re.compile(
 
 
 @dataclass(frozen=True)
-class Found:
+class PersonalDataMatch:
     """Where a text seems to hold personal data: of which kind (one of `KINDS`), from which character until before which."""
 
     kind: str
@@ -74,9 +74,9 @@ class Found:
     end: int
 
 
-def find_personal_data(text: str) -> list[Found]:
+def find_personal_data(text: str) -> list[PersonalDataMatch]:
     """What seems to be personal data, in the order of the text; where two overlap, the more exact one. Nothing is found inside what is masked already."""
-    taken: list[Found] = []
+    taken: list[PersonalDataMatch] = []
     for found in _look(text):
         if all(found.end <= other.start or found.start >= other.end for other in taken):
             taken.append(found)
@@ -90,25 +90,25 @@ def mask(text: str) -> str:
     return mask_contact_details(pa.array([text], pa.string()))[0].as_py()
 
 
-def _look(text: str) -> Iterator[Found]:
+def _look(text: str) -> Iterator[PersonalDataMatch]:
     for match in _EMAIL.finditer(text):
-        yield Found("email", *match.span())
+        yield PersonalDataMatch("email", *match.span())
     for match in _IBAN.finditer(text):
         if length := _iban_length(match.group()):
-            yield Found("iban", match.start(), match.start() + length)
+            yield PersonalDataMatch("iban", match.start(), match.start() + length)
     for match in _SOCIAL_SECURITY.finditer(text):
-        yield Found("social_security", *match.span())
+        yield PersonalDataMatch("social_security", *match.span())
     for match in _CARD.finditer(text):
         # Misheard or mistyped it is a card all the same, where the words before say so.
         if _is_card(match.group()) or _CALLED_CARD.search(text[max(0, match.start() - CALLED_WITHIN) : match.start()]):
-            yield Found("card", *match.span())
+            yield PersonalDataMatch("card", *match.span())
     for match in phonenumbers.PhoneNumberMatcher(text, environment.current().country, leniency=phonenumbers.Leniency.VALID):
         opened = match.raw_string.startswith("(") and match.raw_string.count("(") > match.raw_string.count(")")  # the bracket is the sentence's
-        yield Found("phone", match.start + opened, match.end)
+        yield PersonalDataMatch("phone", match.start + opened, match.end)
     for match in _BIRTH.finditer(text):
-        yield Found("birth", *match.span("day"))
+        yield PersonalDataMatch("birth", *match.span("day"))
     for match in _HEALTH.finditer(text):
-        yield Found("health", *match.span())
+        yield PersonalDataMatch("health", *match.span())
 
 
 def _digits(text: str) -> str:

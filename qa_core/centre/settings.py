@@ -176,7 +176,7 @@ def get_setting(name: str) -> Setting:
     return BY_NAME[name]
 
 
-def find_pieces(session: Session) -> tuple[tuple[date | None, Settings], ...]:
+def find_settings_history(session: Session) -> tuple[tuple[date | None, Settings], ...]:
     """The dated history as (first day, settings from then on), oldest first; the first day of the first piece is None."""
     rows = session.execute(sa.select(SettingValue).order_by(SettingValue.id)).scalars().all()
     rows = [row for row in rows if row.name in BY_NAME]
@@ -193,7 +193,7 @@ def find_pieces(session: Session) -> tuple[tuple[date | None, Settings], ...]:
 
 
 @dataclass(frozen=True)
-class Version:
+class SettingVersion:
     """A value that somebody chose, and the day from which it holds (None: always)."""
 
     valid_from: date | None
@@ -202,18 +202,18 @@ class Version:
     set_at: datetime
 
 
-def find_versions(session: Session) -> dict[str, tuple[Version, ...]]:
+def find_versions(session: Session) -> dict[str, tuple[SettingVersion, ...]]:
     """The values chosen for each setting, by the day from which they hold; nothing for a setting at its default. Of two for one day, the one entered last."""
-    versions: dict[str, dict[date | None, Version]] = {name: {} for name in BY_NAME}
+    versions: dict[str, dict[date | None, SettingVersion]] = {name: {} for name in BY_NAME}
     for row in session.scalars(sa.select(SettingValue).where(SettingValue.name.in_(BY_NAME)).order_by(SettingValue.id)):
-        versions[row.name][row.valid_from] = Version(row.valid_from, BY_NAME[row.name].parse(row.value), row.set_by, row.set_at)
+        versions[row.name][row.valid_from] = SettingVersion(row.valid_from, BY_NAME[row.name].parse(row.value), row.set_by, row.set_at)
     return {name: tuple(sorted(found.values(), key=lambda version: version.valid_from or date.min)) for name, found in versions.items()}
 
 
 def current(session: Session) -> Settings:
     """The settings in force today, in the centre's time."""
     today = environment.today()
-    return [settings for first_day, settings in find_pieces(session) if first_day is None or first_day <= today][-1]
+    return [settings for first_day, settings in find_settings_history(session) if first_day is None or first_day <= today][-1]
 
 
 def set_value(session: Session, viewer: Viewer, name: str, text: str, valid_from: date | None = None) -> None:

@@ -43,7 +43,7 @@ def run(arguments: Sequence[str]) -> int:
     except TyperException as error:
         return _refuse("usage", error.format_message(), (), as_json, WRONG_USAGE)
     except Refusal as refusal:
-        return _refuse(refusal.code, i18n.say(refusal), refusal.options, as_json, WRONG_USAGE if isinstance(refusal, Misuse) else REFUSED)
+        return _refuse(refusal.code, i18n.format_refusal(refusal), refusal.options, as_json, WRONG_USAGE if isinstance(refusal, Misuse) else REFUSED)
     except (KeyboardInterrupt, Abort):
         return _refuse("interrupted", _("Interrupted; what was not finished is undone."), (), as_json, REFUSED)
     except BrokenPipeError:

@@ -36,7 +36,7 @@ def list_gates(as_json: Json = False) -> None:
     missing = _("missing")
     for row in rows:
         print(f"{row['name']} = {row['value'] or missing}   ({row['rule']})\n    {row['title']}. " + _("Expects: {what}", what=row["expects"]))
-    _say_next()
+    _describe_next()
 
 
 def set_gates(pairs: Annotated[list[str], typer.Argument(metavar="NAME=VALUE…")]) -> None:
@@ -50,7 +50,7 @@ def set_gates(pairs: Annotated[list[str], typer.Argument(metavar="NAME=VALUE…"
     standing = {standing.gate.name: standing for standing in gates.find_all(Viewer.SYSTEM)}
     for name in dict(entered):
         print(f"{name} = {standing[name].value}")
-    _say_next()
+    _describe_next()
 
 
 def accredit(
@@ -66,7 +66,7 @@ def accredit(
     number = accreditations.accredit(Viewer.SYSTEM, name, parse_day(until), purpose or ())
     made = next(item for item in accreditations.find_all(Viewer.SYSTEM) if item.id == number)
     print(_("{name} may listen until {day}, for: {purposes}.", name=made.username, day=made.ends_on.isoformat(), purposes=", ".join(made.purposes)))
-    _say_next()
+    _describe_next()
 
 
 def inform(
@@ -84,7 +84,7 @@ def inform(
     waiting = [notice.advisor_id for notice in notices.find_all(Viewer.SYSTEM) if notice.informed_on is None] if everybody else list(advisors or ())
     count = notices.inform(Viewer.SYSTEM, waiting, parse_day(on))
     print(ngettext("{n} advisor is entered as informed on {day}.", "{n} advisors are entered as informed on {day}.", count, day=on))
-    _say_next()
+    _describe_next()
 
 
 def _find_rows() -> list[dict[str, Any]]:
@@ -115,7 +115,7 @@ def _find_rows() -> list[dict[str, Any]]:
     return rows
 
 
-def _say_next() -> None:
+def _describe_next() -> None:
     """What is still to be done before anybody may listen; the first that is missing, with the command that enters it."""
     from qa_core.compliance import gates, notices
     from qa_core.storage.records import store

@@ -50,7 +50,7 @@ def _guarded(name: str, check: Callable[[], tuple[str, str]]) -> Check:
     try:
         return Check(name, *check())
     except Refusal as refusal:
-        return Check(name, BAD, i18n.say(refusal))
+        return Check(name, BAD, i18n.format_refusal(refusal))
     except Exception as error:
         return Check(name, BAD, _("The check failed: {kind}: {detail}", kind=type(error).__name__, detail=str(error)[:200]))
 

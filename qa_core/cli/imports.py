@@ -128,7 +128,7 @@ def watch_folder(
     def tell(told: FileReport | Refusal) -> None:
         failed = isinstance(told, Refusal) or told.is_refused
         # What was decided stands in the report beside the file.
-        line = i18n.say(told) if isinstance(told, Refusal) else told.as_text().splitlines()[0]
+        line = i18n.format_refusal(told) if isinstance(told, Refusal) else told.as_text().splitlines()[0]
         print(line, file=sys.stderr if failed else sys.stdout, flush=True)
 
     if not folder.is_dir():

@@ -96,7 +96,7 @@ def score(
     """The arithmetic of one evaluation, without any store."""
     from qa_core import scoring
 
-    declared = scoring.parse_grid(read_toml(grid, "bad_grid"))
+    declared = scoring.parse_scorecard(read_toml(grid, "bad_grid"))
     result = scoring.score(declared, read_json(answers, "bad_answers")).as_json()
     if as_json:
         print_json(result)

@@ -51,13 +51,13 @@ def list_settings(as_json: Json = False) -> None:
         print_json(rows)
         return
     for row in rows:
-        print(f"{row['name']} = {_say(row['value'])}\n    {row['meaning']}")
+        print(f"{row['name']} = {_describe(row['value'])}\n    {row['meaning']}")
         for version in row["history"] if any(version["set_by"] for version in row["history"]) else ():
             since = _("from {day}", day=version["from"]) if version["from"] else _("always")
-            print(f"    {since}: {_say(version['value'])}" + (f" ({version['set_by']}, {version['set_at'][:10]})" if version["set_by"] else ""))
+            print(f"    {since}: {_describe(version['value'])}" + (f" ({version['set_by']}, {version['set_at'][:10]})" if version["set_by"] else ""))
 
 
-def _say(value: float | int | str | None) -> str:
+def _describe(value: float | int | str | None) -> str:
     return _("not set") if value is None else str(value)
 
 

@@ -17,7 +17,7 @@ from qa_core.storage.records.audit_log import JournalRow
 
 
 @dataclass(frozen=True)
-class Entry:
+class AuditEntry:
     """One act of the journal."""
 
     seq: int
@@ -29,7 +29,7 @@ class Entry:
     seal: str
 
 
-def find_entries(viewer: Viewer, actor: str = "", action: str = "", limit: int | None = 200) -> list[Entry]:
+def find_entries(viewer: Viewer, actor: str = "", action: str = "", limit: int | None = 200) -> list[AuditEntry]:
     """The acts of that actor and kind (empty: of all), newest first."""
     viewer.require(Permission.SEE_JOURNAL)
     chosen = sa.select(JournalRow).order_by(JournalRow.seq.desc()).limit(limit)
@@ -38,7 +38,7 @@ def find_entries(viewer: Viewer, actor: str = "", action: str = "", limit: int |
     if action:
         chosen = chosen.where(JournalRow.action == action)
     with store.reading() as session:
-        return [Entry(row.seq, datetime.fromisoformat(row.at), row.actor, row.action, row.object, row.reason, row.mac) for row in session.scalars(chosen)]
+        return [AuditEntry(row.seq, datetime.fromisoformat(row.at), row.actor, row.action, row.object, row.reason, row.mac) for row in session.scalars(chosen)]
 
 
 def find_values(viewer: Viewer, column: str) -> list[str]:
@@ -72,7 +72,7 @@ def build_file(viewer: Viewer, actor: str = "", action: str = "", form: str = "c
     """The journal as a file, seals included, oldest first; the names of its columns are those of the store, for a program that checks the seals."""
     entries = reversed(find_entries(viewer, actor, action, limit=None))
     rows = ((entry.seq, entry.at.isoformat(), entry.actor, entry.action, entry.object, entry.reason, entry.seal) for entry in entries)
-    about = [] if form == "csv" else [spreadsheets.say_exporter(viewer)]
+    about = [] if form == "csv" else [spreadsheets.describe_exporter(viewer)]
     return make_file(Sheet("journal", ("seq", "at", "actor", "action", "object", "reason", "seal"), rows, about), form)
 
 

@@ -145,7 +145,7 @@ LISTENERS_SOURCE = "NS-57, délibération 2014-474"
 
 
 @dataclass(frozen=True)
-class Standing:
+class GateState:
     """A gate as it stands: `value` None while it is closed."""
 
     gate: Gate
@@ -154,12 +154,12 @@ class Standing:
     set_at: datetime | None = None
 
 
-def find_all(viewer: Viewer) -> list[Standing]:
+def find_all(viewer: Viewer) -> list[GateState]:
     """Every gate with its value."""
     viewer.require(Permission.SEE_COMPLIANCE)
     with store.reading() as session:
         newest = _newest(session)
-    return [Standing(gate, row.value, row.set_by, row.set_at) if (row := newest.get(gate.name)) else Standing(gate, None) for gate in ALL]
+    return [GateState(gate, row.value, row.set_by, row.set_at) if (row := newest.get(gate.name)) else GateState(gate, None) for gate in ALL]
 
 
 def set_gate(viewer: Viewer, name: str, text: str) -> None:

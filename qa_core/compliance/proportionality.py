@@ -22,7 +22,7 @@ PERMANENT_FROM, ENOUGH_ANSWERED = 0.95, 30
 
 
 @dataclass(frozen=True)
-class Heard:
+class AdvisorPlaybacks:
     """An advisor, how many of their contacts others listened to, and whether that is far more than of the rest."""
 
     advisor_id: str
@@ -37,7 +37,7 @@ class Proportions:
 
     first_day: date
     last_day: date
-    heard: tuple[Heard, ...]
+    heard: tuple[AdvisorPlaybacks, ...]
     recorded: tuple[RecordedShare, ...]
 
 
@@ -67,6 +67,6 @@ def find(viewer: Viewer) -> Proportions:
     with store.reading() as session:
         rows = session.execute(counted).all()
     mean = sum(count for *_who, count in rows) / len(rows) if rows else 0.0
-    heard = [Heard(advisor_id, name, count, count >= MUCH_FROM and count > MUCH_RATIO * mean) for advisor_id, name, count in rows]
+    heard = [AdvisorPlaybacks(advisor_id, name, count, count >= MUCH_FROM and count > MUCH_RATIO * mean) for advisor_id, name, count in rows]
     heard.sort(key=lambda one: (-one.contacts, one.name))
     return Proportions(first_day, last_day, tuple(heard), tuple(find_recorded_shares(viewer, first_day, last_day)))

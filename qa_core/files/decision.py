@@ -28,11 +28,11 @@ class Decision:
 
     def as_json(self) -> dict[str, str]:
         """In the language spoken, as `import --json` prints it."""
-        places = {name: _say(name, value) for name, value in self.params}
+        places = {name: _describe(name, value) for name, value in self.params}
         return {"field": self.field, "decision": _(self.decision).format(**places), "evidence": _(self.evidence).format(**places) if self.evidence else ""}
 
 
-def _say(name: str, value: Any) -> Any:
+def _describe(name: str, value: Any) -> Any:
     """What stands in a place of a decision: our own words in the language spoken (`comma`, `Y → answered`), the file's as they are."""
     if name == "delimiter":
         return _(value) if value in CODES else value

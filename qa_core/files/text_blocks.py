@@ -62,7 +62,7 @@ def _read_bytes(source: Source, file: BinaryIO, line: int, width: int) -> Iterat
         piece += file.readline()
         if piece.count(b'"') % 2:
             # A cell with a line break across the border of two blocks: from here on only a reader with memory will do.
-            rest = io.TextIOWrapper(_Joined(piece, file), encoding=source.encoding, errors="replace", newline="")
+            rest = io.TextIOWrapper(_JoinedLines(piece, file), encoding=source.encoding, errors="replace", newline="")
             yield from _read_rows(source, rest, line, width, lambda: file.tell() / source.size)
             return
         count = piece.count(b"\n") + (not piece.endswith(b"\n"))
@@ -127,7 +127,7 @@ def _as_block(numbers: list[int], rows: list[list[str]], odd: list[tuple[int, li
     return Block(np.array(numbers, np.int64), [pa.array(list(column), pa.string()) for column in columns], odd, share)
 
 
-class _Joined(io.RawIOBase):
+class _JoinedLines(io.RawIOBase):
     """What was read already, then the rest of the file."""
 
     def __init__(self, start: bytes, rest: BinaryIO) -> None:

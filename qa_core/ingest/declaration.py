@@ -15,7 +15,7 @@ import pyarrow as pa
 from qa_core.files.sample import Sample
 
 
-class Reads(StrEnum):
+class ValueType(StrEnum):
     """What the cells of a field are read as."""
 
     TEXT = "text"
@@ -42,7 +42,7 @@ class Field:
     """
 
     name: str
-    reads: Reads
+    reads: ValueType
     synonyms: str = ""
     low: float | None = None
     high: float | None = None
@@ -50,7 +50,7 @@ class Field:
 
     @property
     def is_identity(self) -> bool:
-        return self.reads in (Reads.CUSTOMER, Reads.PARTY)
+        return self.reads in (ValueType.CUSTOMER, ValueType.PARTY)
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ class Profile:
 
 
 @dataclass(frozen=True)
-class Chain:
+class LegChain:
     """How the legs of a platform name each other.
 
     `own`: the column with the id of a leg; `named`: those with the ids of others. `from_contact`: column → SQL over `contacts`, for platforms
@@ -137,7 +137,7 @@ class Platform:
     mapping: Mapping[str, str]
     kinds: tuple[str, ...] = ("contacts",)
     group: str | None = None
-    chain: Chain | None = None
+    chain: LegChain | None = None
     is_local: bool = False
     finish: Callable[..., None] | None = None
     shown: tuple[str, ...] = ()

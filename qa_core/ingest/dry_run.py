@@ -72,7 +72,7 @@ class Overlap:
 
 
 @dataclass(frozen=True)
-class Effect:
+class FigureEffect:
     """A headline figure of the file's days, as it stands and as it would be; None where there is no data, `status` says why."""
 
     kpi: str
@@ -89,10 +89,10 @@ class Effect:
         return BY_KEY[self.kpi].title
 
     def say_before(self) -> str:
-        return _say(self.kpi, self.before, self.status_before)
+        return _describe(self.kpi, self.before, self.status_before)
 
     def say_after(self) -> str:
-        return _say(self.kpi, self.after, self.status_after)
+        return _describe(self.kpi, self.after, self.status_after)
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ class Examination:
     dropped: tuple[str, ...] = ()
     comments: tuple[str, ...] = ()
     """Columns of free text, which are kept as they are written."""
-    effects: tuple[Effect, ...] = ()
+    effects: tuple[FigureEffect, ...] = ()
 
     def as_remarks(self) -> list[str]:
         """Everything but rows and figures, a sentence each, in the language spoken."""
@@ -163,7 +163,7 @@ class Examination:
         return lines
 
 
-def _say(kpi: str, value: float | None, status: str) -> str:
+def _describe(kpi: str, value: float | None, status: str) -> str:
     if value is None:
         return _("window not complete yet") if status == "pending" else _("no data")
     return formatting.value(value, BY_KEY[kpi].unit)
@@ -281,14 +281,14 @@ def _select_systems(staged: Staged) -> str:
     return f"SELECT DISTINCT {contacts.system_of(staged)} FROM staged"
 
 
-def measure_effects(merge: Merge) -> tuple[Effect, ...]:
+def measure_effects(merge: Merge) -> tuple[FigureEffect, ...]:
     """The headline figures of the days that the import touches, before and after, through the door of all figures.
 
     The import is done for this on a copy of the lake, which is thrown away; the stores are only read. These are totals of the whole
     centre, so the job reads as the system, whoever imports.
     """
     with _copied_lake() as copy:
-        with environment.standing_in(copy):
+        with environment.use_environment(copy):
             result = merge()
             period = Period(result.first_day, result.last_day)
             after = _measure(period)
@@ -301,12 +301,12 @@ def _measure(period: Period) -> dict[str, dict[str, Any]]:
     return {row["kpi"]: row for row in frame.to_dict("records")}
 
 
-def _compare(key: str, before: dict[str, Any], after: dict[str, Any]) -> Effect:
+def _compare(key: str, before: dict[str, Any], after: dict[str, Any]) -> FigureEffect:
     def number(row: dict[str, Any]) -> float | None:
         value = row.get("value")
         return None if value is None or value != value else float(value)
 
-    return Effect(
+    return FigureEffect(
         key,
         number(before),
         number(after),
@@ -318,7 +318,7 @@ def _compare(key: str, before: dict[str, Any], after: dict[str, Any]) -> Effect:
 
 
 @contextmanager
-def _copied_lake() -> Iterator[environment.Home]:
+def _copied_lake() -> Iterator[environment.Environment]:
     """A home with a copy of the lake, made of links to its files, which no commit ever changes; records as they stand, or empty ones."""
     here = environment.current()
     folder = Path(tempfile.mkdtemp(prefix=f"ecoute-trial-{os.getpid()}-"))
@@ -329,13 +329,13 @@ def _copied_lake() -> Iterator[environment.Home]:
             log = source / name / "_delta_log"
             if log.is_dir():
                 shutil.copytree(log, folder / "lake" / name / "_delta_log")
-                with environment.standing_in(copy):
+                with environment.use_environment(copy):
                     parts = tables.snapshot(name).parts
                 for part in parts:
                     _link(source / name / part.path, folder / "lake" / name / part.path)
         if not store.is_ready():
             copy = replace(copy, database_url=f"sqlite:///{folder / 'records.sqlite'}")
-            with environment.standing_in(copy):
+            with environment.use_environment(copy):
                 store.migrate()
         yield copy
     finally:

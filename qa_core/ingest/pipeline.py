@@ -20,8 +20,8 @@ from qa_core.files import uploads
 from qa_core.files.options import WITH_AUDIO, ImportOptions, Progress
 from qa_core.ingest import file_names, system_errors
 from qa_core.ingest.columns import table_reader
-from qa_core.ingest.load import batches, load, recovery, rollback
-from qa_core.ingest.load.duckdb_session import open_bench
+from qa_core.ingest.load import batches, load, load_job, recovery, rollback
+from qa_core.ingest.load.duckdb_session import open_session
 from qa_core.ingest.load.staged import Staged
 from qa_core.ingest.report import FileReport
 from qa_core.quality import daily
@@ -35,14 +35,16 @@ def run(viewer: Viewer, kind: str, paths: Iterable[Path | str], options: ImportO
 
     With `options.dry_run` nothing is written, not even a folder. Raises Misuse for an unknown kind.
     """
-    reports = bring(viewer, kind, paths, options, progress)
+    reports = import_files(viewer, kind, paths, options, progress)
     if any(report.brought_something for report in reports):
         daily.do_what_is_due()
-        ring()
+        evaluate_alerts()
     return reports
 
 
-def bring(viewer: Viewer, kind: str, paths: Iterable[Path | str], options: ImportOptions | None = None, progress: Progress | None = None) -> list[FileReport]:
+def import_files(
+    viewer: Viewer, kind: str, paths: Iterable[Path | str], options: ImportOptions | None = None, progress: Progress | None = None
+) -> list[FileReport]:
     """The same without the alert rules, for who brings file after file and evaluates them now and then."""
     viewer.require(Permission.MANAGE_IMPORTS)
     if kind not in WITH_AUDIO:
@@ -58,11 +60,11 @@ def run_upload(viewer: Viewer, kind: str, path: Path, name: str, options: Import
     viewer.require(Permission.MANAGE_IMPORTS)
     report = _import_file(viewer, kind, path, name, options, progress or (lambda step, share: None))
     if report.brought_something:
-        ring()
+        evaluate_alerts()
     return report
 
 
-def ring() -> None:
+def evaluate_alerts() -> None:
     """Evaluate the alert rules, if there are any. Never fails: what was imported is imported."""
     with store.reading() as session:
         has_rules = session.scalar(sa.select(AlertRule.id).where(AlertRule.ended_at.is_(None)).limit(1)) is not None
@@ -133,13 +135,13 @@ def _bring(viewer: Viewer, staged: Staged, name: str, options: ImportOptions, pr
                     known = _find_known(session, staged.kind, staged.digest, options, name)
                 if known is not None:
                     return known
-            coming = load.Landing(viewer, staged, options, report, progress, system=system)
-            load.land(coming)
+            coming = load_job.LoadJob(viewer, staged, options, report, progress, system=system)
+            load.load(coming)
             if options.dry_run:
                 # Only here: it asks the questions of the pages, whose libraries take longer to load than a known file to recognise.
                 from qa_core.ingest import dry_run
 
-                with open_bench(staged.folder, staged) as bench:
+                with open_session(staged.folder, staged) as bench:
                     report.examination = dry_run.examine(bench, staged, coming.trial)
         report.require_identity()
         return report
@@ -213,6 +215,6 @@ def undo(viewer: Viewer, batch_id: str) -> dict[str, Any]:
             rollback.require_last(session, batch)
         with store.writing() as session:
             session.get_one(ImportBatch, batch_id).state = "undoing"
-        rollback.take_back(batch_id, viewer.username)
-    ring()
+        rollback.rollback(batch_id, viewer.username)
+    evaluate_alerts()
     return {"batch": batch_id, "state": "undone"}

@@ -62,6 +62,6 @@ FOLDED = {
 IN_WORDS = {**REJECTED, **SKIPPED, **FOLDED}
 
 
-def say(code: str) -> str:
+def describe(code: str) -> str:
     """The code in words, in the language spoken; kinds of events that platforms name themselves stay as they are, without underscores."""
     return _(IN_WORDS[code]) if code in IN_WORDS else code.replace("_", " ")

@@ -86,7 +86,7 @@ class FileReport:
     def as_json(self) -> dict[str, Any]:
         """The object that `import --json` prints for this file."""
         if self.refusal is not None:
-            error = {"code": self.refusal.code, "message": i18n.say(self.refusal), "options": list(self.refusal.options)}
+            error = {"code": self.refusal.code, "message": i18n.format_refusal(self.refusal), "options": list(self.refusal.options)}
             return {"file": self.file, "error": error}
         return {
             "file": self.file,
@@ -102,7 +102,7 @@ class FileReport:
         """The same for a person at a terminal, in the language spoken."""
         if self.refusal is not None:
             hint = " " + _("Try: {options}", options=" · ".join(self.refusal.options)) if self.refusal.options else ""
-            return f"{self.file}: {i18n.say(self.refusal)}{hint}"
+            return f"{self.file}: {i18n.format_refusal(self.refusal)}{hint}"
         counted = (
             (_("read"), self.read),
             (_("new"), self.new),
@@ -126,7 +126,7 @@ class FileReport:
             option = suggested_options.find_option(decision, self.kind) if self.dry_run else ""
             lines.append(f"  {said['field']}: {said['decision']}{evidence}" + (f" [{option}]" if option else ""))
         for title, kinds in ((_("skipped"), self.skipped_kinds), (_("folded"), self.folded_kinds), (_("rejected"), self.reasons)):
-            lines.extend(f"  {title}: {count} × {reason_texts.say(code)}" for code, count in sorted(kinds.items()))
+            lines.extend(f"  {title}: {count} × {reason_texts.describe(code)}" for code, count in sorted(kinds.items()))
         if self.examination is not None:
             lines.extend(f"  {line}" for line in self.examination.as_lines())
         if self.quarantine:

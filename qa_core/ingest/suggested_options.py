@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from qa_core.files.decision import Decision
 from qa_core.files.options import UNITS
-from qa_core.ingest.declaration import Reads
+from qa_core.ingest.declaration import ValueType
 from qa_core.ingest.registry import find_profiles
 
 _BY_PLACE = {
@@ -34,12 +34,12 @@ def find_option(decision: Decision, kind: str) -> str:
     fields = {item.name: item.reads for profile in reversed(find_profiles()) if profile.kind == kind for item in profile.fields}
     reads = fields.get(decision.field)
     if "column" in places:
-        if reads == Reads.MOMENT:
+        if reads == ValueType.MOMENT:
             return "--date-order dmy|mdy|ymd"
-        if reads == Reads.DURATION:
+        if reads == ValueType.DURATION:
             return f"--unit {decision.field}={'|'.join(UNITS)}"
-        if reads in (Reads.MARK, Reads.CRITERION):
+        if reads in (ValueType.MARK, ValueType.CRITERION):
             return f"--scale {decision.field}=MIN-MAX"
-        if reads in (Reads.NUMBER, Reads.WHOLE):
+        if reads in (ValueType.NUMBER, ValueType.WHOLE):
             return "--decimal ,|."
     return f"--map {decision.field}=COLUMN" if reads else ""

@@ -38,20 +38,20 @@ class Download:
 
 
 @dataclass(frozen=True)
-class Kind:
+class DownloadKind:
     """One kind of download: the permission it takes, and what makes it from the viewer and the parameters of the link."""
 
     permission: Permission
     build: Callable[..., Download]
 
 
-KINDS: dict[str, Kind] = {}
+KINDS: dict[str, DownloadKind] = {}
 """Filled by the rooms whose files leave, through `declare`, when they are loaded: a link is made by the page that loaded its room."""
 
 
 def declare(name: str, permission: Permission, build: Callable[..., Download]) -> None:
     """Make a kind of download known: `build(viewer, **parameters)`."""
-    KINDS[name] = Kind(permission, build)
+    KINDS[name] = DownloadKind(permission, build)
 
 
 def make_ticket(signed_in: SignedIn, kind: str, **parameters: Any) -> str:

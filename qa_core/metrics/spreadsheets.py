@@ -140,6 +140,6 @@ FORMS: Mapping[str, Callable[[Sheet], Download]] = {"csv": _make_csv, "xlsx": _m
 """The kinds of file that every table comes in."""
 
 
-def say_exporter(viewer: Viewer) -> list[Any]:
+def describe_exporter(viewer: Viewer) -> list[Any]:
     """Who exports, and when."""
     return [_("Exported"), _("{moment} by {name}", moment=formatting.moment(environment.to_local(now())), name=viewer.username)]

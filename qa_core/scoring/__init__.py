@@ -1,7 +1,7 @@
 """Grid and answers → points: the arithmetic of one evaluation, pure and exact. CONTRACT.md section 6 is the rule."""
 
 from qa_core.scoring.arithmetic import NOT_APPLICABLE, Answer, Failure, Result, SectionScore, check, score
-from qa_core.scoring.scorecard import Criterion, CriticalClass, Fails, Grid, Method, Section, Text, parse_grid
+from qa_core.scoring.scorecard import Criterion, CriticalClass, Fails, Method, Scorecard, Section, Text, parse_scorecard
 
 __all__ = [
     "NOT_APPLICABLE",
@@ -10,13 +10,13 @@ __all__ = [
     "CriticalClass",
     "Fails",
     "Failure",
-    "Grid",
     "Method",
     "Result",
+    "Scorecard",
     "Section",
     "SectionScore",
     "Text",
     "check",
-    "parse_grid",
+    "parse_scorecard",
     "score",
 ]

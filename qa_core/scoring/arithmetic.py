@@ -9,7 +9,7 @@ from typing import Any
 
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
-from qa_core.scoring.scorecard import Criterion, CriticalClass, Fails, Grid, Method, Section, read_number, say_number
+from qa_core.scoring.scorecard import Criterion, CriticalClass, Fails, Method, Scorecard, Section, format_number, read_number
 
 NOT_APPLICABLE = "na"
 HUNDRED = Fraction(100)
@@ -75,7 +75,7 @@ class Result:
         }
 
 
-def score(grid: Grid, answers: Mapping[str, Any]) -> Result:
+def score(grid: Scorecard, answers: Mapping[str, Any]) -> Result:
     """Score the answers (key → points or `"na"`) to every criterion of the grid.
 
     Exact for decimals as they are written: 0.1 is a tenth. Raises Refusal (`bad_answer`), naming the key that is missing,
@@ -121,7 +121,7 @@ class _Tally:
         return Fraction(0) if failed else HUNDRED * self.earned / self.possible
 
 
-def _tally(grid: Grid, points: Mapping[str, Fraction | None]) -> list[_Tally]:
+def _tally(grid: Scorecard, points: Mapping[str, Fraction | None]) -> list[_Tally]:
     sums = []
     for section in grid.sections:
         applicable = [criterion for criterion in section.criteria if points[criterion.key] is not None]
@@ -134,14 +134,14 @@ def _tally(grid: Grid, points: Mapping[str, Fraction | None]) -> list[_Tally]:
     return [_Tally(section, earned, possible, weight / whole if whole else Fraction(0)) for section, earned, possible, weight in sums]
 
 
-def _total(grid: Grid, tallies: Sequence[_Tally]) -> Fraction | None:
+def _total(grid: Scorecard, tallies: Sequence[_Tally]) -> Fraction | None:
     """The score that these sections come to; None when nothing applies."""
     if not any(tally.share for tally in tallies):
         return None
     return min(HUNDRED * sum(tally.brought for tally in tallies), grid.bonus_cap)
 
 
-def _outcome(grid: Grid, final: Fraction | None, grid_failed: bool) -> str | None:
+def _outcome(grid: Scorecard, final: Fraction | None, grid_failed: bool) -> str | None:
     if grid_failed:
         return "fail"
     if final is None:
@@ -167,13 +167,15 @@ def _read_answer(criterion: Criterion, answers: Mapping[str, Any]) -> Fraction |
     if value is None:
         raise _bad_answer(criterion.key, N_("The answer to {key} must be a number of points."))
     if not 0 <= value <= criterion.points:
-        raise _bad_answer(criterion.key, N_("The answer to {key} must lie between 0 and {points}."), points=say_number(criterion.points))
+        raise _bad_answer(criterion.key, N_("The answer to {key} must lie between 0 and {points}."), points=format_number(criterion.points))
     if criterion.levels and value not in criterion.levels:
-        raise _bad_answer(criterion.key, N_("The answer to {key} must be one of: {levels}."), levels=", ".join(say_number(level) for level in criterion.levels))
+        raise _bad_answer(
+            criterion.key, N_("The answer to {key} must be one of: {levels}."), levels=", ".join(format_number(level) for level in criterion.levels)
+        )
     return value
 
 
-def check(grid: Grid, answers: Mapping[str, Any]) -> None:
+def check(grid: Scorecard, answers: Mapping[str, Any]) -> None:
     """Raise Refusal (`bad_answer`) for an answer that the grid does not allow; those still missing are none of its business."""
     criteria = {criterion.key: criterion for criterion in grid.criteria}
     for key in answers:

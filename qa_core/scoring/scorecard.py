@@ -77,7 +77,7 @@ class Section:
 
 
 @dataclass(frozen=True)
-class Grid:
+class Scorecard:
     """A whole evaluation grid, checked. `pass_mark` None: pass unless a grid failure."""
 
     title: str
@@ -92,7 +92,7 @@ class Grid:
         return tuple(criterion for section in self.sections for criterion in section.criteria)
 
 
-def parse_grid(content: Mapping[str, Any]) -> Grid:
+def parse_scorecard(content: Mapping[str, Any]) -> Scorecard:
     """Check a grid file as read from TOML (CONTRACT.md section 6). Raises Refusal (`bad_grid`), naming the place and what is expected."""
     _expect_table(content, "the grid", GRID_FIELDS)
     title = content.get("title", "")
@@ -104,7 +104,7 @@ def parse_grid(content: Mapping[str, Any]) -> Grid:
     pass_mark = _number_of(content, "pass_mark", "pass_mark") if "pass_mark" in content else None
     if pass_mark is not None and not 0 <= pass_mark <= bonus_cap:
         message = N_("In the grid, {place} must lie between 0 and {limit}, the highest score that can be reached.")
-        raise _bad_grid("pass_mark", message, limit=say_number(bonus_cap))
+        raise _bad_grid("pass_mark", message, limit=format_number(bonus_cap))
     sections = tuple(_parse_section(section, f"section {number}") for number, section in enumerate(_list_of(content, "section", "section"), start=1))
     if not any(section.weight for section in sections):
         raise _bad_grid("weight", N_("In the grid, every section has the {place} 0; at least one must count."))
@@ -113,7 +113,7 @@ def parse_grid(content: Mapping[str, Any]) -> Grid:
         [criterion.key for section in sections for criterion in section.criteria],
         N_("In the grid, the key {place} is used twice; give each criterion its own."),
     )
-    return Grid(
+    return Scorecard(
         title=title,
         text=_text_of(content, "text", "text", fallback=title),
         method=_choice_of(content, "method", Method, "method", Method.SECTION_RATIO),
@@ -169,7 +169,7 @@ def _levels_of(content: Mapping[str, Any], key: str, points: Fraction) -> tuple[
     levels = tuple(read_number(level) for level in _list_of(content, "levels", f"{key}.levels"))
     if any(level is None or not 0 <= level <= points for level in levels):
         message = N_("In the grid, {place} must be numbers between 0 and {limit}, the points of the criterion.")
-        raise _bad_grid(f"{key}.levels", message, limit=say_number(points))
+        raise _bad_grid(f"{key}.levels", message, limit=format_number(points))
     return levels
 
 
@@ -233,7 +233,7 @@ def read_number(value: Any) -> Fraction | None:
     return exact if exact == 0 or SMALLEST_NUMBER <= abs(exact) <= GREATEST_NUMBER else None
 
 
-def say_number(value: Fraction) -> str:
+def format_number(value: Fraction) -> str:
     """A number of points as a person writes it: 2, 0.5."""
     return f"{float(value):g}"
 

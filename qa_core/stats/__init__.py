@@ -19,7 +19,7 @@ from qa_core.stats.funnel import OUTER, Funnel, build_funnel
 from qa_core.stats.intervals import CONFIDENCE, NORMAL, Z95, change_interval, difference_interval, mean_interval, nps_interval, t_quantile, weigh_rate, wilson
 from qa_core.stats.sample_size import POWER, detectable, more_needed
 from qa_core.stats.shrinkage import Shrunk, pooled_variance, shrink_means, shrink_rates
-from qa_core.stats.standardisation import FEWEST, Standard, Sums, standardise
+from qa_core.stats.standardisation import FEWEST, CellSums, Standard, standardise
 
 __all__ = [
     "CONFIDENCE",
@@ -29,12 +29,12 @@ __all__ = [
     "PERMUTATIONS",
     "POWER",
     "Z95",
+    "CellSums",
     "Comparison",
     "Funnel",
     "Member",
     "Shrunk",
     "Standard",
-    "Sums",
     "build_funnel",
     "change_interval",
     "compare_means",

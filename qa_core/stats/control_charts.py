@@ -155,7 +155,7 @@ def interval_of_change(row: Any, spread: float = 1.0) -> tuple[float, float] | N
 
 
 @dataclass(frozen=True)
-class Effect:
+class SegmentEffect:
     """What one segment did to the change of a ratio: by its own rate, and by its share of the whole."""
 
     segment: Hashable
@@ -163,7 +163,7 @@ class Effect:
     mix: float
 
 
-def explain_change(before: Mapping[Hashable, tuple[float, float]], now: Mapping[Hashable, tuple[float, float]]) -> list[Effect]:
+def explain_change(before: Mapping[Hashable, tuple[float, float]], now: Mapping[Hashable, tuple[float, float]]) -> list[SegmentEffect]:
     """Split the change of Σ numerator / Σ denominator exactly over segments: segment → (numerator, denominator).
 
     Rate effect = mean share × Δ rate; mix effect = mean rate × Δ share; a segment absent from one period is all mix. All effects together
@@ -182,9 +182,11 @@ def explain_change(before: Mapping[Hashable, tuple[float, float]], now: Mapping[
             continue
         if rate_before is None or rate_now is None:
             only = rate_now if rate_before is None else rate_before
-            effects.append(Effect(segment, 0.0, only * (share_now - share_before)))
+            effects.append(SegmentEffect(segment, 0.0, only * (share_now - share_before)))
             continue
-        effects.append(Effect(segment, (share_before + share_now) / 2 * (rate_now - rate_before), (rate_before + rate_now) / 2 * (share_now - share_before)))
+        effects.append(
+            SegmentEffect(segment, (share_before + share_now) / 2 * (rate_now - rate_before), (rate_before + rate_now) / 2 * (share_now - share_before))
+        )
     return effects
 
 

@@ -16,7 +16,7 @@ NOTHING = 1e-9
 
 
 @dataclass(frozen=True)
-class Effect:
+class RaterEffect:
     """An estimate with its 95 % interval, of `n` evaluations. `raw`: the plain mean of their scores; `shrunk`: drawn to the group by how little is
     known (evaluators alone)."""
 
@@ -34,9 +34,9 @@ class Severity:
     and nothing is estimated."""
 
     n: int
-    evaluators: dict[Hashable, Effect]
+    evaluators: dict[Hashable, RaterEffect]
     """Severity in points: positive for who gives less than the others would."""
-    advisors: dict[Hashable, Effect]
+    advisors: dict[Hashable, RaterEffect]
     """The score as an average evaluator would give it on an average grid."""
     deviation: float | None = None
     """Of a single score from the model, in points."""
@@ -134,7 +134,7 @@ def _shrink(values: np.ndarray, variances: np.ndarray) -> list[float | None]:
     return [float(value * between / (between + own)) for value, own in zip(values, variances, strict=True)]
 
 
-def _effect(value: float, variance: float, freedom: int, n: float, raw: float, shrunk: float | None = None) -> Effect:
+def _effect(value: float, variance: float, freedom: int, n: float, raw: float, shrunk: float | None = None) -> RaterEffect:
     half = t_quantile(freedom) * math.sqrt(variance) if freedom > 0 and variance >= 0 else None
     low, high = (None, None) if half is None else (float(value - half), float(value + half))
-    return Effect(float(value), low, high, int(n), float(raw), shrunk)
+    return RaterEffect(float(value), low, high, int(n), float(raw), shrunk)

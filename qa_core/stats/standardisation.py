@@ -18,7 +18,7 @@ FEWEST = 5
 
 
 @dataclass(frozen=True)
-class Sums:
+class CellSums:
     """What the contacts of one kind gave: how many values, their sum, and (of a mean) their deviation."""
 
     n: float
@@ -59,7 +59,7 @@ class Standard:
         return 2 * float(stdtr(self.freedom, -abs(self.difference) / self.error)) if self.error > 0 else 1.0
 
 
-def standardise(own: Mapping[Kind, Sums], others: Mapping[Kind, Sums], *, is_rate: bool) -> Standard | None:
+def standardise(own: Mapping[Kind, CellSums], others: Mapping[Kind, CellSums], *, is_rate: bool) -> Standard | None:
     """Weigh the others' values by the member's own mix of contacts; None where the member has fewer than `FEWEST` values or the others none.
 
     A kind that the others met fewer than `LEAST` times borrows from the one around it: the reason from its queue, the queue from its channel.
@@ -90,21 +90,21 @@ def standardise(own: Mapping[Kind, Sums], others: Mapping[Kind, Sums], *, is_rat
     return Standard(observed, expected / n, math.sqrt(variance) / n, n, matched / n, freedom)
 
 
-_NONE = Sums(0, 0.0)
+_NONE = CellSums(0, 0.0)
 
 
-def _gather(others: Mapping[Kind, Sums]) -> dict[Kind, Sums]:
+def _gather(others: Mapping[Kind, CellSums]) -> dict[Kind, CellSums]:
     """The sums of every kind and of every kind around it."""
-    found: dict[Kind, Sums] = {}
+    found: dict[Kind, CellSums] = {}
     for kind, sums in others.items():
         if sums.n > 0:
             for length in range(len(kind) + 1):
                 before = found.get(kind[:length], _NONE)
-                found[kind[:length]] = Sums(before.n + sums.n, before.total + sums.total)
+                found[kind[:length]] = CellSums(before.n + sums.n, before.total + sums.total)
     return found
 
 
-def _variance(own: Mapping[Kind, Sums], mean: float) -> float:
+def _variance(own: Mapping[Kind, CellSums], mean: float) -> float:
     """Of a member's single values, all kinds together."""
     inside = sum((sums.n - 1) * sums.deviation**2 for sums in own.values() if sums.n > 1 and sums.deviation is not None)
     between = sum(sums.n * (sums.total / sums.n - mean) ** 2 for sums in own.values())

@@ -17,25 +17,25 @@ PAGES = {Permission.SEE_SATISFACTION: "satisfaction", Permission.SEE_TRACKING: "
 """The page that tells more of what this permission shows."""
 
 
-def show_open(viewer: Viewer, found: Sequence[alerts.Event], with_rule: bool = False) -> None:
+def show_open(viewer: Viewer, found: Sequence[alerts.Alert], with_rule: bool = False) -> None:
     """Alerts that nobody looks after yet, each with the way to where to look; `with_rule`: and with what made it ring since when."""
     for event in found:
         with st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="xxsmall"):
-            told = f"  \n:gray[{_say_since(event)}]" if with_rule else ""
-            st.markdown(f":orange[:material/notifications_active:] {say(viewer, event)}{told}", width="stretch")
+            told = f"  \n:gray[{_describe_since(event)}]" if with_rule else ""
+            st.markdown(f":orange[:material/notifications_active:] {describe(viewer, event)}{told}", width="stretch")
             _show_way(viewer, event)
             if viewer.can(Permission.EDIT_ALERTS):
                 key = f"acknowledge_{event.id}"
                 st.button("", icon=":material/check:", key=key, type="tertiary", help=_("Acknowledge"), on_click=_acknowledge, args=(event.id,))
 
 
-def say(viewer: Viewer, event: alerts.Event) -> str:
+def describe(viewer: Viewer, event: alerts.Alert) -> str:
     """One alert as markdown; names of places and values are shown letter by letter."""
     currency = cached.find_currency(viewer) if viewer.can(Permission.SEE_TRACKING) else None
     return f"**{gate.escape(alerts.describe_slice(event))}** – {gate.escape(alerts.describe(event, currency))}"
 
 
-def _show_way(viewer: Viewer, event: alerts.Event) -> None:
+def _show_way(viewer: Viewer, event: alerts.Alert) -> None:
     """To the contacts behind it, for who may see single contacts; else to the page that tells more."""
     kpi, values = get_kpi(event.rule.kpi), event.values
     if drill.is_open_to(viewer) and kpi.subject == "contacts" and set(values) <= {*filter_bar.PAGES["contacts"], *drill.EXTRA}:
@@ -50,7 +50,7 @@ def _show_way(viewer: Viewer, event: alerts.Event) -> None:
         st.page_link(page.path, label=_(page.title), icon=":material/arrow_forward:", query_params=values | month)
 
 
-def _say_since(event: alerts.Event) -> str:
+def _describe_since(event: alerts.Alert) -> str:
     grain = event.rule.grain
     first = formatting.name(grain, f"{event.first_day:%Y-%m}" if grain == "month" else event.first_day)
     return gate.escape(_("Since: {first}. Rule: {rule}.", first=first, rule=alerts.describe_rule(event.rule)))

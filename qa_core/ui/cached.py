@@ -24,7 +24,7 @@ from qa_core.quality.coaching import effect, needs
 from qa_core.storage import lake
 from qa_core.storage.records import store
 from qa_core.storage.records.centre_rules import NameDecision
-from qa_core.storage.records.evaluations import Grid
+from qa_core.storage.records.evaluations import ScorecardVersion
 from qa_core.storage.records.imports import ImportBatch
 from qa_core.storage.records.listening import CoachingPlan, Dispute
 from qa_core.storage.records.people import Advisor
@@ -64,7 +64,7 @@ def look_up_version() -> tuple[Any, ...]:
         names = session.execute(sa.select(sa.func.max(NameDecision.id), sa.func.count(NameDecision.undone_at))).one()
         goals = session.execute(sa.select(sa.func.max(Target.id), sa.func.count(Target.id), sa.func.max(Target.set_at))).one()
         notes = session.execute(sa.select(sa.func.max(Annotation.id), sa.func.count(Annotation.id))).one()
-        grids = session.scalar(sa.select(sa.func.count(Grid.published_at)))
+        grids = session.scalar(sa.select(sa.func.count(ScorecardVersion.published_at)))
     found = (
         here.database_url,
         here.lake_url,

@@ -9,14 +9,14 @@ from typing import Any
 import streamlit as st
 
 from qa_core.analysis import chart_titles
-from qa_core.analysis.chart_titles import Finding
+from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.analysis.series import Series
 from qa_core.base.i18n import N_, _, ngettext
 from qa_core.metrics import formatting
 from qa_core.metrics.kpis import Kpi, get_kpi
 from qa_core.stats import control_charts
 from qa_core.ui import explain_link
-from qa_core.ui.filter_bar import Look
+from qa_core.ui.filter_bar import FilterState
 from qa_core.ui.plain import escape
 
 SHORT_TITLES: Mapping[str, str] = {
@@ -82,11 +82,11 @@ def column_of(key: str) -> str:
     return _(TABLE_TITLES.get(key, get_kpi(key).title))
 
 
-def build_tile(row: Any, look: Look, series: Series | None = None, extra: str = "") -> Tile:
+def build_tile(row: Any, look: FilterState, series: Series | None = None, extra: str = "") -> Tile:
     """A tile from a row of `measure`; `extra` is added below."""
     kpi = get_kpi(row.kpi)
     currency = look.currency_of(row)
-    help_text = "\n\n".join((f"{_(kpi.title)} – {_(kpi.meaning)}", escape(_(kpi.formula)), *say_notes(row.notes or ())))
+    help_text = "\n\n".join((f"{_(kpi.title)} – {_(kpi.meaning)}", escape(_(kpi.formula)), *describe_notes(row.notes or ())))
     sparkline = tuple(series.sparkline[-30:]) if series else ()
     if formatting.is_missing(row.value):
         return Tile(title_of(kpi), _missing(row.status), help_text, _why_missing(row), sparkline=sparkline, kpi=kpi.key)
@@ -133,7 +133,7 @@ def _show_tile(tile: Tile) -> None:
 
 def show_chart(
     figure: Any,
-    finding: Finding,
+    finding: ChartTitle,
     caption: str,
     key: str,
     *,
@@ -170,7 +170,7 @@ def show_figure(figure: Any, key: str, alt: str, on_select: Callable[[], None] |
     )
 
 
-def show_heading(finding: Finding, caption: str = "") -> None:
+def show_heading(finding: ChartTitle, caption: str = "") -> None:
     """The two lines above a picture or a table."""
     st.markdown(f"##### {ICONS[finding.tone]}{escape(finding.text)}")
     if caption:
@@ -201,7 +201,7 @@ def _below(row: Any, kpi: Kpi, currency: str | None, extra: str) -> list[str]:
             )
         )
     if not formatting.is_missing(getattr(row, "target", None)):
-        parts.append(_say_target(row, kpi, currency))
+        parts.append(_describe_target(row, kpi, currency))
     if row.status == "small_sample":
         parts.append(_("small sample"))
     if "provisional_spend" in row.notes:
@@ -209,7 +209,7 @@ def _below(row: Any, kpi: Kpi, currency: str | None, extra: str) -> list[str]:
     return [*parts, extra] if extra else parts
 
 
-def _say_target(row: Any, kpi: Kpi, currency: str | None) -> str:
+def _describe_target(row: Any, kpi: Kpi, currency: str | None) -> str:
     """The target, and how far from it; with the sign of what needs a look where it is missed by more than chance."""
     target, size = formatting.value(row.target, kpi.unit, currency), formatting.change(abs(row.gap), kpi.unit, currency).lstrip("+")
     if row.gap > 0:
@@ -221,7 +221,7 @@ def _say_target(row: Any, kpi: Kpi, currency: str | None) -> str:
     return ICONS["attention"] + text if row.is_met is False and row.is_sure else text
 
 
-def say_notes(notes: Sequence[str]) -> list[str]:
+def describe_notes(notes: Sequence[str]) -> list[str]:
     """The notes of a value that a reader must know, in words."""
     said = []
     for note in notes:

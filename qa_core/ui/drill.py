@@ -26,7 +26,7 @@ def follow(page_key: str) -> None:
     before anything is drawn."""
     if _GO in st.session_state:
         page, parameters = st.session_state.pop(_GO)
-        st.session_state[_LEFT] = {**st.session_state.get(_LEFT, {}), page_key: (_say(parameters), _address())}
+        st.session_state[_LEFT] = {**st.session_state.get(_LEFT, {}), page_key: (_describe(parameters), _address())}
         filter_bar.keep()
         st.switch_page(menu.find_page(page).path, query_params=parameters)
     # Streamlit enters the new page's parameters into the browser's history under the old page's path: that entry means the page as it was.
@@ -52,7 +52,7 @@ def to_contacts(values: dict[str, Any], behind: str | None = None, window: str |
         parameters["window"] = window
     if waited:
         parameters["waited"] = waited
-    row_said = {name: value for name, value in filter_bar.say("contacts").items() if value}
+    row_said = {name: value for name, value in filter_bar.describe("contacts").items() if value}
     st.session_state[_GO] = ("contacts", parameters | row_said)
 
 
@@ -83,13 +83,13 @@ def show_way_from_evaluation(viewer: Viewer) -> None:
 def to_advisor(advisor_id: str, **said: str) -> None:
     """Callback: open one advisor beside their team, with the row of filters as it stands; `said` goes into the address."""
     st.session_state[_BESIDE] = {name: value for name, value in _address().items() if name in ("view", "measure", "difference")}
-    row_said = {name: value for name, value in filter_bar.say("advisor").items() if value}
+    row_said = {name: value for name, value in filter_bar.describe("advisor").items() if value}
     st.session_state[_GO] = ("advisor", {"id": advisor_id, **said} | row_said)
 
 
 def show_way_to_advisors() -> None:
     """From one advisor to all side by side, as they were looked at, with the filters as they stand."""
-    page, said = menu.find_page("advisors"), {name: value for name, value in filter_bar.say("advisors").items() if value}
+    page, said = menu.find_page("advisors"), {name: value for name, value in filter_bar.describe("advisors").items() if value}
     st.page_link(page.path, label=_(page.title), icon=":material/arrow_back:", query_params=st.session_state.get(_BESIDE, {}) | said)
 
 
@@ -155,6 +155,6 @@ def _address() -> dict[str, list[str]]:
     return {name: st.query_params.get_all(name) for name in st.query_params}
 
 
-def _say(parameters: dict[str, str | list[str]]) -> dict[str, list[str]]:
+def _describe(parameters: dict[str, str | list[str]]) -> dict[str, list[str]]:
     """Parameters as the address holds them."""
     return {name: list(value) if isinstance(value, list) else [value] for name, value in parameters.items()}

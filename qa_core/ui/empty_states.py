@@ -8,10 +8,10 @@ from qa_core.access.roles import Permission, Viewer
 from qa_core.base.i18n import _
 from qa_core.metrics import formatting, periods
 from qa_core.ui import cached, filter_bar, menu
-from qa_core.ui.filter_bar import Look
+from qa_core.ui.filter_bar import FilterState
 
 
-def is_shown(viewer: Viewer, look: Look, count: float | None = None) -> bool:
+def is_shown(viewer: Viewer, look: FilterState, count: float | None = None) -> bool:
     """Show the way out when there is nothing to see: no data at all, or nothing in the period under these filters. True when it was shown.
 
     `count`: what the page is about, where that is something other than the contacts received.
@@ -41,7 +41,7 @@ def _show_no_data(viewer: Viewer) -> None:
             st.write(_("Nothing was imported yet. An administrator of this centre can do it, under Administration, Imports."))
 
 
-def _show_no_whole_month(look: Look) -> None:
+def _show_no_whole_month(look: FilterState) -> None:
     with st.container(border=True):
         st.markdown("#### :material/event_busy: " + _("No whole month yet"))
         st.write(
@@ -53,7 +53,7 @@ def _show_no_whole_month(look: Look) -> None:
         )
 
 
-def _show_empty_period(viewer: Viewer, look: Look) -> None:
+def _show_empty_period(viewer: Viewer, look: FilterState) -> None:
     last = _find_last_month(viewer, look)
     with st.container(border=True):
         st.markdown("#### :material/event_busy: " + _("Nothing in {period}", period=look.period_title))
@@ -72,7 +72,7 @@ def _show_empty_period(viewer: Viewer, look: Look) -> None:
                 st.button(_("Take the filters away"), on_click=filter_bar.clear, icon=":material/filter_alt_off:")
 
 
-def _find_last_month(viewer: Viewer, look: Look) -> str | None:
+def _find_last_month(viewer: Viewer, look: FilterState) -> str | None:
     """The last month that has anything under these filters, as `2026-10`."""
     span = periods.build_span(viewer, look.first_day, look.last_day)
     if span is None:

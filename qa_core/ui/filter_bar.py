@@ -48,7 +48,7 @@ _MISSING = "-"
 
 
 @dataclass(frozen=True)
-class Look:
+class FilterState:
     """What the person looks at: filters with their period, what it is compared with, and the longer period of the trends."""
 
     where: Filters = field(default_factory=Filters)
@@ -83,7 +83,7 @@ class Look:
 
 def show(viewer: Viewer, page_key: str) -> None:
     """Draw the row for that page and remember what was chosen; called by the front door, before the page runs."""
-    st.session_state[_LOOK] = Look()
+    st.session_state[_LOOK] = FilterState()
     st.session_state[_PAGE] = page_key
     keep(_drawn(page_key))
     _widen(page_key)
@@ -100,11 +100,11 @@ def show(viewer: Viewer, page_key: str) -> None:
         values = {dimension: _ask_values(viewer, dimension) for dimension in dimensions}
         if any(values.values()):
             st.button(_("Clear"), icon=":material/filter_alt_off:", type="tertiary", on_click=clear, help=_("Take the filters away"))
-    url_state.write(page_key, say(page_key))
+    url_state.write(page_key, describe(page_key))
     compare = periods.build_comparison(compare_with, period)
     where = Filters.of(period, values)
     grain, trend = periods.build_trend(period, viewer.needs_suppression)
-    st.session_state[_LOOK] = Look(
+    st.session_state[_LOOK] = FilterState(
         where=where,
         compare=compare,
         period_title=formatting.period(period),
@@ -133,7 +133,7 @@ def share() -> dict[str, list[str]]:
     page_key = st.session_state.get(_PAGE)
     if page_key not in PAGES:
         return {}
-    said = say(page_key) | {"period": [st.session_state.get("period") or periods.USUAL], "compare": []}
+    said = describe(page_key) | {"period": [st.session_state.get("period") or periods.USUAL], "compare": []}
     return {name: values for name, values in said.items() if values}
 
 
@@ -143,9 +143,9 @@ def _drawn(page_key: str) -> tuple[str, ...]:
     return *(name for name in ALWAYS if name != "compare" or page_key not in WITHOUT_COMPARISON), *PAGES[page_key]
 
 
-def current() -> Look:
+def current() -> FilterState:
     """What the row above the page says."""
-    return st.session_state.get(_LOOK, Look())
+    return st.session_state.get(_LOOK, FilterState())
 
 
 def show_title(title: str, period: Period | None = None) -> None:
@@ -219,7 +219,7 @@ def _take_address(page_key: str, dimensions: Sequence[str]) -> None:
         _set(key, given.get(key) or None)
 
 
-def say(page_key: str) -> dict[str, list[str]]:
+def describe(page_key: str) -> dict[str, list[str]]:
     """The row as it stands, as the address of that page says it; empty lists for what is as usual."""
     held = st.session_state
     period, compare = held.get("period") or periods.USUAL, held.get("compare") or "previous"

@@ -40,7 +40,7 @@ def show_table(viewer: Viewer) -> None:
             _("Tool"): source.system,
             _("Kind"): _kind(source),
             _("Last import"): formatting.moment(source.imported_at),
-            _("Newest contact or day"): _say(source.newest) if source.newest else "–",
+            _("Newest contact or day"): _describe(source.newest) if source.newest else "–",
         }
         for source in sources
     ]
@@ -52,8 +52,8 @@ def _kind(source: Freshness) -> str:
 
 
 def _newest(source: Freshness) -> str:
-    return _("newest {moment}", moment=_say(source.newest))
+    return _("newest {moment}", moment=_describe(source.newest))
 
 
-def _say(newest: datetime | date) -> str:
+def _describe(newest: datetime | date) -> str:
     return formatting.moment(newest) if isinstance(newest, datetime) else formatting.day(newest, year=True)

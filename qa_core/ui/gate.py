@@ -79,16 +79,16 @@ def show_sign_in() -> None:
             st.header(_("Écoute"), anchor=False)
         st.caption(_("Listen to help people improve, not to watch them."))
         if not _are_records_ready():
-            _say_first_step(_("This centre has no records yet. On the machine that runs it:"))
+            _describe_first_step(_("This centre has no records yet. On the machine that runs it:"))
         elif not accounts.has_accounts():
-            _say_first_step(
+            _describe_first_step(
                 _("Nobody has an account yet. Make the first administrator, on the machine that runs this centre; the command prints a one-time password:")
             )
         else:
             _show_form()
 
 
-def _say_first_step(message: str) -> None:
+def _describe_first_step(message: str) -> None:
     st.info(message)
     st.code("python -m qa_core init --admin NAME", language="shell")
     st.caption(_("Then reload this page."))
@@ -151,7 +151,7 @@ def show_sign_out() -> None:
 
 def show_refusal(refusal: Refusal) -> None:
     """Say why something cannot be done and what to do next. Names that came from files or people are shown as they are, never as markdown."""
-    st.error(escape(i18n.say(refusal)), icon=":material/block:")
+    st.error(escape(i18n.format_refusal(refusal)), icon=":material/block:")
 
 
 def escape(text: str) -> str:

@@ -9,31 +9,33 @@ import streamlit as st
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.analysis import annotations
-from qa_core.analysis.annotations import Note, Scope
-from qa_core.analysis.charts import Mark
+from qa_core.analysis.annotations import DayNote, Scope
+from qa_core.analysis.charts import Marker
 from qa_core.analysis.charts.labels import plain
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import _
 from qa_core.metrics import dimensions, formatting, query
 from qa_core.metrics.dimensions import Period
 from qa_core.ui import cached, gate
-from qa_core.ui.filter_bar import Look
+from qa_core.ui.filter_bar import FilterState
 
 WIDTH = 44
 """So many characters stand on one line of what a marker says."""
 
 
-def find_marks(viewer: Viewer, look: Look, kpi: str) -> list[Mark]:
+def find_marks(viewer: Viewer, look: FilterState, kpi: str) -> list[Marker]:
     """The notes on the days of the trends, and the changes of the rules behind that KPI."""
-    notes = [Mark(note.first_day, note.last_day, _text(Period(note.first_day, note.last_day), say(note))) for note in cached.find_notes(viewer, look.trend)]
+    notes = [
+        Marker(note.first_day, note.last_day, _text(Period(note.first_day, note.last_day), describe(note))) for note in cached.find_notes(viewer, look.trend)
+    ]
     changes = [
-        Mark(change.day, change.day, _text(Period(change.day, change.day), _say_change(change)), is_change=True)
+        Marker(change.day, change.day, _text(Period(change.day, change.day), _describe_change(change)), is_change=True)
         for change in cached.find_changes(viewer, look.trend.period, (kpi,))
     ]
     return [*notes, *changes]
 
 
-def show_popover(viewer: Viewer, look: Look, key: str) -> None:
+def show_popover(viewer: Viewer, look: FilterState, key: str) -> None:
     """Add a note to the days of the trends, and take away those that are there; nothing for whoever may write none."""
     scopes = cached.find_note_scopes(viewer)
     if not scopes or look.last_day is None:
@@ -63,18 +65,18 @@ def ask(scopes: tuple[Scope, ...], key: str, day: date) -> None:
         st.rerun()
 
 
-def show_list(notes: list[Note], key: str) -> None:
+def show_list(notes: list[DayNote], key: str) -> None:
     """The notes, each with the way to take it away where that is the reader's to do."""
     for note in notes:
         with st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="xxsmall"):
             days = formatting.period(Period(note.first_day, note.last_day))
-            st.markdown(f"**{days}** {gate.escape(say(note))}", width="stretch")
+            st.markdown(f"**{days}** {gate.escape(describe(note))}", width="stretch")
             if note.is_mine_to_remove:
                 name = f"note_remove_{key}_{note.id}"
                 st.button("", icon=":material/delete:", type="tertiary", help=_("Remove the note"), key=name, on_click=_remove, args=(note.id,))
 
 
-def say(note: Note) -> str:
+def describe(note: DayNote) -> str:
     """What the note says, and of what where it is not the whole centre."""
     return note.title if note.dimension is None else f"{note.title} ({name_scope(note.scope)})"
 
@@ -89,7 +91,7 @@ def _remove(number: int) -> None:
     annotations.remove(gate.current_viewer(Permission.EDIT_NOTES), number)
 
 
-def _say_change(change: query.Change) -> str:
+def _describe_change(change: query.Change) -> str:
     if change.is_grid:
         return _("Grid {name}: version {before} → {after}", name=change.title, before=change.before, after=change.after)
     return _("Setting changed: {title}, {before} → {after}", title=_(change.title), before=change.before, after=change.after)

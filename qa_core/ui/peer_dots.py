@@ -11,14 +11,14 @@ import streamlit as st
 from qa_core import stats
 from qa_core.access.roles import Viewer
 from qa_core.analysis import chart_titles, charts, peers
-from qa_core.analysis.chart_titles import Finding
+from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.analysis.peers import Group, Peer
 from qa_core.base.i18n import N_, _, ngettext
 from qa_core.centre.advisors import fold
 from qa_core.metrics import formatting
 from qa_core.metrics.kpis import get_kpi
 from qa_core.ui import cached, cards, drill, segmented_choice, tables
-from qa_core.ui.filter_bar import Look
+from qa_core.ui.filter_bar import FilterState
 from qa_core.ui.trend_cards import BOUNDS
 
 MOST_ROWS = 24
@@ -26,7 +26,7 @@ MOST_NAMES = 6
 SHRUNK = N_("Shrunken estimate")
 
 
-def read_group(viewer: Viewer, look: Look, key: str, dimension: str = "advisor") -> Group | None:
+def read_group(viewer: Viewer, look: FilterState, key: str, dimension: str = "advisor") -> Group | None:
     """The members in the viewer's scope compared on one KPI; None where there are fewer than two."""
     return peers.build_group(get_kpi(key), cached.measure(viewer, (key,), (dimension,), look.where), dimension)
 
@@ -35,11 +35,11 @@ def show_nobody(key: str) -> None:
     """In place of a comparison of fewer than two."""
     kpi = get_kpi(key)
     with st.container(border=True, height="stretch", gap="xxsmall"):
-        finding = Finding(_("{title}: nobody to compare with", title=cards.title_of(kpi)))
+        finding = ChartTitle(_("{title}: nobody to compare with", title=cards.title_of(kpi)))
         cards.show_heading(finding, _("It takes two advisors with at least {n} values each in this period.", n=peers.least(kpi)))
 
 
-def show_dots(viewer: Viewer, look: Look, key: str, with_title: bool = False) -> None:
+def show_dots(viewer: Viewer, look: FilterState, key: str, with_title: bool = False) -> None:
     """One KPI by advisor: dot and interval, the grey bar that chance alone would fill with as many contacts, who stands out and who does not."""
     group = read_group(viewer, look, key)
     if group is None:
@@ -50,12 +50,14 @@ def show_dots(viewer: Viewer, look: Look, key: str, with_title: bool = False) ->
     show_bands(group, on_select, with_title=with_title)
 
 
-def show_bands(group: Group, on_select: Callable[[], None] | None, with_title: bool = False, with_shrunk: bool = False, finding: Finding | None = None) -> None:
+def show_bands(
+    group: Group, on_select: Callable[[], None] | None, with_title: bool = False, with_shrunk: bool = False, finding: ChartTitle | None = None
+) -> None:
     """Dots and intervals, band by band and by name: never an order of merit. `finding`: what to say above, where the members are no advisors."""
     kpi, names = group.kpi, {peer.name: peer.name for peer in group.peers}
     finding = finding or chart_titles.describe_comparison(group.comparison, names, kpi.better)
     if with_title:
-        finding = Finding(_("{title}: {finding}", title=cards.title_of(kpi), finding=finding.text[0].lower() + finding.text[1:]), finding.tone)
+        finding = ChartTitle(_("{title}: {finding}", title=cards.title_of(kpi), finding=finding.text[0].lower() + finding.text[1:]), finding.tone)
     drawn, hidden = _choose(group)
     caption = _(
         "{start}95 % interval; grey: what chance alone would give. {rest}",
@@ -114,7 +116,7 @@ def show_funnel(group: Group, on_select: Callable[[], None] | None) -> None:
         bounds=BOUNDS.get(group.kpi.unit),
         height=max(300, 46 + rows * _row_height(rows)),
     )
-    cards.show_chart(figure, Finding(text), caption, f"funnel_{group.kpi.key}", on_select=on_select, kpi=group.kpi.key)
+    cards.show_chart(figure, ChartTitle(text), caption, f"funnel_{group.kpi.key}", on_select=on_select, kpi=group.kpi.key)
 
 
 def show_needed(group: Group, title: str, on_row: Callable[[str, list[str]], Callable[[], None]] | None) -> None:
@@ -129,7 +131,7 @@ def show_needed(group: Group, title: str, on_row: Callable[[str, list[str]], Cal
             size = float(segmented_choice.ask("difference", _("Difference to be seen"), titles))
         missing = [group.more_needed(peer, size) for peer in group.peers]
         with top:
-            cards.show_heading(Finding(_say_needed(missing, titles[f"{size:g}"], counted)), _explain_needed(group, counted))
+            cards.show_heading(ChartTitle(_describe_needed(missing, titles[f"{size:g}"], counted)), _explain_needed(group, counted))
         ordered = sorted(group.peers, key=lambda peer: fold(peer.name))
         rows = [
             {
@@ -148,7 +150,7 @@ def show_needed(group: Group, title: str, on_row: Callable[[str, list[str]], Cal
         tables.show(rows, config, key, on_row(key, names) if on_row else None, height=520)
 
 
-def _say_needed(missing: list[int], difference: str, counted: str) -> str:
+def _describe_needed(missing: list[int], difference: str, counted: str) -> str:
     waiting = [count for count in missing if count]
     if not waiting:
         return _("There is enough data to see {difference} in anybody", difference=difference)

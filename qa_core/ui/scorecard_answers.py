@@ -25,7 +25,7 @@ def name(prefix: str, kind: str, criterion: str) -> str:
     return f"{prefix}{kind}_{criterion}"
 
 
-def fill(prefix: str, plan: scoring.Grid, answers: Mapping[str, Any], comments: Mapping[str, str], comment: str, only_missing: bool = False) -> None:
+def fill(prefix: str, plan: scoring.Scorecard, answers: Mapping[str, Any], comments: Mapping[str, str], comment: str, only_missing: bool = False) -> None:
     """Put these answers and comments into the widgets, before they are shown."""
     _put({name(prefix, "comment", OVERALL): comment}, only_missing)
     for criterion in plan.criteria:
@@ -49,7 +49,7 @@ def forget(prefix: str) -> None:
         del st.session_state[widget]
 
 
-def read(prefix: str, plan: scoring.Grid) -> dict[str, Any]:
+def read(prefix: str, plan: scoring.Scorecard) -> dict[str, Any]:
     """What the widgets hold: {answers, comments, comment}."""
     answers: dict[str, Any] = {}
     for criterion in plan.criteria:
@@ -65,7 +65,7 @@ def read(prefix: str, plan: scoring.Grid) -> dict[str, Any]:
 
 def ask(prefix: str, criterion: Criterion, on_change: Callable[..., None] | None = None, args: tuple[Any, ...] = (), disabled: bool = False) -> None:
     """The answer to one criterion: buttons for its levels, or a number."""
-    widget, label = name(prefix, "answer", criterion.key), say_text(criterion.text)
+    widget, label = name(prefix, "answer", criterion.key), describe_text(criterion.text)
     if _is_number(criterion):
         is_na = criterion.not_applicable and st.session_state.get(name(prefix, "na", criterion.key))
         st.number_input(
@@ -92,7 +92,7 @@ def ask(prefix: str, criterion: Criterion, on_change: Callable[..., None] | None
     st.segmented_control(
         label,
         options,
-        format_func=lambda option: say(criterion, option),
+        format_func=lambda option: describe(criterion, option),
         key=widget,
         label_visibility="collapsed",
         on_change=on_change,
@@ -133,7 +133,7 @@ def code(value: Any) -> str | None:
     return None if value is None else value if value == NOT_APPLICABLE else f"{float(value):g}"
 
 
-def say(criterion: Criterion, given: str | None) -> str:
+def describe(criterion: Criterion, given: str | None) -> str:
     """The code of an answer in words."""
     if given is None:
         return _("no answer")
@@ -144,7 +144,7 @@ def say(criterion: Criterion, given: str | None) -> str:
     return formatting.number(float(given), 0 if float(given).is_integer() else 1)
 
 
-def say_text(text: scoring.Text | None) -> str:
+def describe_text(text: scoring.Text | None) -> str:
     """A text of the grid in the language spoken."""
     return text.in_language(i18n.language()) if text else ""
 

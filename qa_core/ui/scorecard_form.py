@@ -19,7 +19,7 @@ from qa_core.quality.evaluations import drafts
 from qa_core.quality.evaluations.drafts import Draft
 from qa_core.scoring import Criterion, CriticalClass, Fails
 from qa_core.ui import gate, scorecard_answers
-from qa_core.ui.scorecard_answers import OVERALL, code, say_text
+from qa_core.ui.scorecard_answers import OVERALL, code, describe_text
 
 IDLE_SECONDS = 300
 """A longer silence between two answers is no time spent on the evaluation."""
@@ -38,7 +38,7 @@ FAILS = {Fails.GRID: N_("0 fails the whole evaluation"), Fails.SECTION: N_("0 ma
 
 
 @dataclasses.dataclass
-class Held:
+class OpenDraft:
     """What this tab holds of a draft: the version it last saved or read, and what went wrong since."""
 
     version: int
@@ -78,18 +78,18 @@ def show_standing(draft: Draft) -> None:
             colour = "" if result.outcome is None or missing else "green" if result.outcome == "pass" else "red"
             score = formatting.value(float(result.score), "score", short=True)
             st.markdown(f"### :{colour}[{score}]" if colour else f"### {score}")
-        st.caption(" · ".join(_say_standing(draft, result, missing)))
+        st.caption(" · ".join(_describe_standing(draft, result, missing)))
         answered = _("{n} of {all} answered", n=whole - missing, all=whole)
         st.progress((whole - missing) / whole, text=answered)
         for failure in result.failures if result else ():
             criterion = next(item for item in draft.plan.criteria if item.key == failure.key)
             harm, consequence = _(HARMS[failure.critical]), _(FAILS[criterion.fails])
-            said = _("{harm}: {criterion}. {consequence}.", harm=harm, criterion=say_text(criterion.text), consequence=consequence)
+            said = _("{harm}: {criterion}. {consequence}.", harm=harm, criterion=describe_text(criterion.text), consequence=consequence)
             st.markdown(f":red[:material/report:] {gate.escape(said)}")
         st.caption(_("{minutes} min spent · saved {time}", minutes=int(draft.seconds_spent // 60), time=f"{environment.to_local(draft.saved_at):%H:%M:%S}"))
 
 
-def _say_standing(draft: Draft, result: scoring.Result | None, missing: int) -> list[str]:
+def _describe_standing(draft: Draft, result: scoring.Result | None, missing: int) -> list[str]:
     said = [_("Score so far") if missing else _("Score")]
     if not missing and result is not None and result.outcome is not None:
         said.append(_("Passed") if result.outcome == "pass" else _("Not passed"))
@@ -100,7 +100,7 @@ def _say_standing(draft: Draft, result: scoring.Result | None, missing: int) -> 
     return said
 
 
-def save(draft_id: int, plan: scoring.Grid) -> int | None:
+def save(draft_id: int, plan: scoring.Scorecard) -> int | None:
     """Callback of each answer and comment: keep everything as it stands now, and return the version to be submitted.
 
     None: it could not be kept, and `show` says why. 0: this tab holds nothing of that draft any more, since an earlier click submitted it.
@@ -125,10 +125,10 @@ def find_kinds(draft: Draft) -> list[str]:
 def find_differences(draft: Draft, typed: dict[str, Any]) -> Iterator[tuple[str, str, str, str, str]]:
     """(kind, criterion, its text, what is stored, what was typed) of each answer and comment that differs."""
     for criterion in draft.plan.criteria:
-        text = say_text(criterion.text)
+        text = describe_text(criterion.text)
         stored, here = draft.answers.get(criterion.key), typed["answers"].get(criterion.key)
         if stored != here:
-            yield "answer", criterion.key, text, scorecard_answers.say(criterion, code(stored)), scorecard_answers.say(criterion, code(here))
+            yield "answer", criterion.key, text, scorecard_answers.describe(criterion, code(stored)), scorecard_answers.describe(criterion, code(here))
         written, here = draft.comments.get(criterion.key, ""), masking.mask(typed["comments"].get(criterion.key, "")).strip()
         if written != here:
             yield "comment", criterion.key, _("Comment: {criterion}", criterion=text), written or "–", here or "–"
@@ -150,12 +150,12 @@ def _key(draft_id: int, kind: str, criterion: str) -> str:
     return scorecard_answers.name(_prefix(draft_id), kind, criterion)
 
 
-def _hold(draft: Draft) -> Held:
+def _hold(draft: Draft) -> OpenDraft:
     """What this tab holds; what is stored is shown as soon as it is newer and nothing here is unsaved."""
     name = f"{_prefix(draft.id)}held"
     held = st.session_state.get(name)
     if held is None:
-        held = st.session_state[name] = Held(draft.version, draft.seconds_spent, time.time())
+        held = st.session_state[name] = OpenDraft(draft.version, draft.seconds_spent, time.time())
         _fill(draft)
     elif held.typed is None and held.version != draft.version:
         held.version = draft.version
@@ -173,7 +173,7 @@ def _fill(draft: Draft, only_missing: bool = False) -> None:
 def _show_section(draft: Draft, section: scoring.Section) -> None:
     with st.container(border=True, gap="small"):
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", gap="small", wrap=False):
-            st.markdown(f"##### {gate.escape(say_text(section.text))}", width="content")
+            st.markdown(f"##### {gate.escape(describe_text(section.text))}", width="content")
             result = _score_so_far(draft)
             score = next((part.score for part in result.sections if part.name == section.name), None) if result else None
             st.markdown("" if score is None else f"**{formatting.value(float(score), 'score', short=True)}**", width="content")
@@ -183,7 +183,7 @@ def _show_section(draft: Draft, section: scoring.Section) -> None:
 
 def _show_criterion(draft: Draft, criterion: Criterion) -> None:
     with st.container(gap="xxsmall", key=_key(draft.id, "box", criterion.key)):
-        st.markdown(f"**{gate.escape(say_text(criterion.text))}**", help=gate.escape(say_text(criterion.help)) if criterion.help else None)
+        st.markdown(f"**{gate.escape(describe_text(criterion.text))}**", help=gate.escape(describe_text(criterion.help)) if criterion.help else None)
         if criterion.critical:
             st.caption(f":red[:material/report:] {_(HARMS[criterion.critical])} · {_(FAILS[criterion.fails])}")
         if criterion.bonus:
@@ -193,7 +193,7 @@ def _show_criterion(draft: Draft, criterion: Criterion) -> None:
             scorecard_answers.ask(_prefix(draft.id), criterion, save, (draft.id, draft.plan))
             comment = draft.comments.get(criterion.key, "")
             with st.popover(_("Comment"), icon=":material/chat:" if comment else ":material/add_comment:", type="tertiary"):
-                _ask_comment(draft, criterion.key, say_text(criterion.text))
+                _ask_comment(draft, criterion.key, describe_text(criterion.text))
         if comment:
             st.text(comment)
             scorecard_answers.warn(comment)
@@ -205,7 +205,7 @@ def _ask_comment(draft: Draft, criterion: str, label: str) -> None:
         scorecard_answers.warn(draft.comment)
 
 
-def _write(viewer: Viewer, draft_id: int, held: Held, typed: dict[str, Any]) -> None:
+def _write(viewer: Viewer, draft_id: int, held: OpenDraft, typed: dict[str, Any]) -> None:
     moment = time.time()
     held.seconds += min(moment - held.touched_at, IDLE_SECONDS)
     held.touched_at = moment
@@ -224,7 +224,7 @@ def _write(viewer: Viewer, draft_id: int, held: Held, typed: dict[str, Any]) -> 
             st.session_state[_key(draft_id, "comment", criterion)] = masked
 
 
-def _show_conflict(draft: Draft, held: Held) -> None:
+def _show_conflict(draft: Draft, held: OpenDraft) -> None:
     """What is stored beside what was typed here, to choose from answer by answer."""
     differing = list(find_differences(draft, held.typed or {}))
     with st.container(border=True, gap="small"):

@@ -130,7 +130,7 @@ def check_start() -> None:
             environment.secret(name)
         store.migrate()
     except Refusal as refusal:
-        print(i18n.say(refusal), file=sys.stderr)
+        print(i18n.format_refusal(refusal), file=sys.stderr)
         raise SystemExit(1) from refusal
     # Beside the serving: it waits for an import that another process has under way.
     threading.Thread(target=_catch_up, name="resume imports", daemon=True).start()
@@ -144,7 +144,7 @@ def _catch_up() -> None:
         ingest.resume()
         daily.do_what_is_due()
     except Refusal as refusal:
-        LOG.warning(i18n.say(refusal))
+        LOG.warning(i18n.format_refusal(refusal))
 
 
 def _may_upload(scope: Scope) -> bool:
@@ -169,7 +169,7 @@ def _download(request: Request) -> Response:
             i18n.use(signed_in.viewer.language)
         made = downloads.open_ticket(signed_in, request.path_params["ticket"])
     except Refusal as refusal:
-        return PlainTextResponse(i18n.say(refusal), 404)
+        return PlainTextResponse(i18n.format_refusal(refusal), 404)
     return Response(
         made.content, media_type=made.media_type, headers={"Content-Disposition": f'attachment; filename="{made.file_name}"', "Cache-Control": "no-store"}
     )
@@ -191,7 +191,7 @@ def _audio(request: Request) -> Response:
         pieces = recordings.read(sound, start, end)
         first = next(pieces, b"")  # so that a file that is gone or damaged answers before anything is sent
     except Refusal as refusal:
-        return PlainTextResponse(i18n.say(refusal), 404)
+        return PlainTextResponse(i18n.format_refusal(refusal), 404)
     except (recordings.Damaged, OSError):
         LOG.exception("a recording cannot be read")
         return PlainTextResponse("Not Found", 404)

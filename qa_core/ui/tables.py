@@ -12,7 +12,7 @@ from qa_core.base.i18n import _
 from qa_core.metrics import formatting
 from qa_core.metrics.kpis import Unit, get_kpi
 from qa_core.ui import cards, explain_link
-from qa_core.ui.filter_bar import Look
+from qa_core.ui.filter_bar import FilterState
 
 ROW_HEIGHT = 36
 
@@ -109,7 +109,7 @@ def show_foot() -> Any:
     return st.container(horizontal=True, vertical_alignment="center", gap="medium")
 
 
-def note_definitions(kpis: Sequence[str], look: Look, key: str = "") -> None:
+def note_definitions(kpis: Sequence[str], look: FilterState, key: str = "") -> None:
     """What the columns mean, on demand. `key`: tells several on one page apart."""
     with st.popover(_("Definitions"), icon=":material/help:", type="tertiary", key=f"definitions_{key}" if key else None):
         st.caption(look.period_title)

@@ -13,7 +13,7 @@ from qa_core.base.i18n import _
 from qa_core.metrics import formatting
 from qa_core.metrics.kpis import Unit, get_kpi
 from qa_core.ui import cached, cards, drill, notes
-from qa_core.ui.filter_bar import Look
+from qa_core.ui.filter_bar import FilterState
 
 BOUNDS = {
     Unit.RATE: (0.0, 1.0),
@@ -25,7 +25,7 @@ BOUNDS = {
 }
 
 
-def read_series(viewer: Viewer, look: Look, kpis: Sequence[str], overrides: Mapping[str, str] | None = None) -> Mapping[str, Series]:
+def read_series(viewer: Viewer, look: FilterState, kpis: Sequence[str], overrides: Mapping[str, str] | None = None) -> Mapping[str, Series]:
     """The trend of each KPI, with its limits."""
     frame = cached.measure(viewer, tuple(kpis), (look.grain,), look.trend, overrides=overrides)
     changes = [change for change in cached.find_changes(viewer, look.trend.period, tuple(kpis)) if change.name not in (overrides or {})]
@@ -35,7 +35,7 @@ def read_series(viewer: Viewer, look: Look, kpis: Sequence[str], overrides: Mapp
 
 def show_trend(
     viewer: Viewer,
-    look: Look,
+    look: FilterState,
     series: Series,
     height: int = 270,
     title: str = "",
@@ -50,11 +50,11 @@ def show_trend(
         with st.container(border=True, height="stretch", gap="xxsmall"):
             text = _("Nothing to show in this period")
             heading = _("{title}: {finding}", title=title, finding=text[0].lower() + text[1:]) if title else text
-            cards.show_heading(chart_titles.Finding(heading), why_empty or _("No value is known, or all are pending or hidden."))
+            cards.show_heading(chart_titles.ChartTitle(heading), why_empty or _("No value is known, or all are pending or hidden."))
         return
     if title:
-        finding = chart_titles.Finding(_("{title}: {finding}", title=title, finding=finding.text[0].lower() + finding.text[1:]), finding.tone)
-    goals = [charts.Goal(step.target.value, step.first_day, step.last_day) for step in cached.find_targets(viewer, kpi.key, look.trend)]
+        finding = chart_titles.ChartTitle(_("{title}: {finding}", title=title, finding=finding.text[0].lower() + finding.text[1:]), finding.tone)
+    goals = [charts.TargetLine(step.target.value, step.first_day, step.last_day) for step in cached.find_targets(viewer, kpi.key, look.trend)]
     caption = _("{title} by month", title=cards.title_of(kpi)) if series.grain == "month" else _("{title} by week", title=cards.title_of(kpi))
     if series.points["low"].notna().any():
         caption += ", " + _("band: 95 % interval")

@@ -34,7 +34,7 @@ def main() -> None:
             steps.append((step, 0.0))
             last = now
 
-        demo.build(Viewer.SYSTEM, plan=demo.Plan(last_day=date(2026, 11, 22)), progress=tell)
+        demo.build(Viewer.SYSTEM, plan=demo.DemoPlan(last_day=date(2026, 11, 22)), progress=tell)
         ended = time.perf_counter()
         steps[-1] = (steps[-1][0], ended - last)
         for step, seconds in steps:

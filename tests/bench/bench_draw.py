@@ -49,7 +49,7 @@ def main(contacts: int = 10_000_000, advisors: int = 1000) -> None:
             before = _memory()
             for run in ("first", "second"):
                 began, worked = time.perf_counter(), time.process_time()
-                result: sampling.Result = draws.compute(session, Viewer.SYSTEM, plan, 5)
+                result: sampling.DrawResult = draws.compute(session, Viewer.SYSTEM, plan, 5)
                 seconds, worked = time.perf_counter() - began, time.process_time() - worked
                 print(f"{run} draw: {len(result.drawn)} of a frame of {result.frame}: {seconds:.1f} s, {worked:.1f} s of processors", flush=True)
     print(f"peak memory {_memory()} MB, {before} MB before the first draw")

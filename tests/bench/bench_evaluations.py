@@ -25,7 +25,7 @@ from qa_core.metrics.query import evaluation_table
 from qa_core.quality.evaluations import drafts, finalise
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
-from qa_core.storage.records.evaluations import Evaluation, EvaluationAnswer, Grid
+from qa_core.storage.records.evaluations import Evaluation, EvaluationAnswer, ScorecardVersion
 from qa_core.storage.records.people import Advisor, Team
 
 EVALUATIONS, ADVISORS, EVALUATORS, CRITERIA = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000, 300, 20, 20
@@ -42,7 +42,7 @@ def seed() -> int:
     with store.writing() as session:
         session.add_all(Team(name=f"T{number}") for number in range(20))
         session.add_all(Advisor(advisor_id=f"A{number:03}", name=f"Advisor {number}") for number in range(ADVISORS))
-        grid = Grid(key="long", title="Long", content={"title": "Long", "section": sections}, published_at=now())
+        grid = ScorecardVersion(key="long", title="Long", content={"title": "Long", "section": sections}, published_at=now())
         session.add(grid)
         session.flush()
         evaluations, given, moment = [], [], now() - timedelta(days=300)
@@ -132,7 +132,7 @@ def show_pages(folder: str) -> None:
     with store.writing() as session:
         session.execute(sa.update(Evaluation).where(Evaluation.evaluator == "E1").values(evaluator="e1"))
         content = tomllib.loads(SERVICE.read_text(encoding="utf-8"))
-        session.add(Grid(key="customer-service", title="Customer service", content=content, published_at=now()))
+        session.add(ScorecardVersion(key="customer-service", title="Customer service", content=content, published_at=now()))
     evaluation_id = drafts.start(viewer_of("e1"), draw("e1", advisor_id="A001"))
 
     def open_page(username: str, page: str, said: dict[str, str]) -> Callable[[], object]:

@@ -21,7 +21,7 @@ from qa_core.storage.records.people import Advisor
 from qa_core.ui import menu
 
 pytestmark = pytest.mark.browser
-PLAN = demo.Plan.until_yesterday(4, 12, 4_000)
+PLAN = demo.DemoPlan.until_yesterday(4, 12, 4_000)
 TITLES = {"first_contact": "First-contact resolution"}
 """Pages that call themselves otherwise than the menu does."""
 

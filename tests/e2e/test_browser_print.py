@@ -23,7 +23,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder: Path = tmp_path_factory.mktemp("centre")
     with living_in(folder):
         store.migrate()
-        demo.build(Viewer.SYSTEM, plan=demo.Plan.until_yesterday(15, 12, 6_000))
+        demo.build(Viewer.SYSTEM, plan=demo.DemoPlan.until_yesterday(15, 12, 6_000))
         accounts.add(Viewer.SYSTEM, "rex", "executive", password=PASSWORD)
         with serve(folder) as running:
             yield running

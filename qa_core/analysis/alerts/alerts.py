@@ -23,7 +23,7 @@ STATES = ("open", "acknowledged", "closed")
 
 
 @dataclass(frozen=True)
-class Event:
+class Alert:
     """One alert. `period`: the last in which its rule held, of which `value`, `low`, `high` and `n` are; `reference`: what the value is held against, None
     where that is hidden;
     `side`: −1 below it, 1 above; `first_day`: of the first period in which it held; `name` None: the whole centre."""
@@ -64,7 +64,7 @@ class Event:
         )
 
 
-def find(viewer: Viewer, states: Sequence[str] = ("open",)) -> tuple[Event, ...]:
+def find(viewer: Viewer, states: Sequence[str] = ("open",)) -> tuple[Alert, ...]:
     """The alerts in these states, the newest period first, that the viewer may see: of whose slice every contact is theirs to count, so that the
     value is the one that `query.measure` gives them, and not hidden from them."""
     if not viewer.can(Permission.SEE_ALERTS):
@@ -91,7 +91,7 @@ def acknowledge(viewer: Viewer, number: int) -> None:
         audit_log.record(session, viewer.username, "alert_acknowledged", " ".join(filter(None, (rule.kpi, rule.kind, rule.dimension or "centre", event.name))))
 
 
-def describe_slice(event: Event) -> str:
+def describe_slice(event: Alert) -> str:
     """Of what the alert is: the KPI, and the slice where it is not the whole centre; names as they are."""
     title = _(get_kpi(event.rule.kpi).title)
     if event.rule.dimension is None:
@@ -118,7 +118,7 @@ UNUSUAL = {1: N_("{value} {when}, above what is usual"), -1: N_("{value} {when},
 """Where what is usual is not told."""
 
 
-def describe(event: Event, currency: str | None = None) -> str:
+def describe(event: Alert, currency: str | None = None) -> str:
     """What was found, in one line: the value, when, and against what."""
     unit, grain = get_kpi(event.rule.kpi).unit, event.rule.grain
     start = event.period.first_day
@@ -141,7 +141,7 @@ def describe_rule(rule: Rule, currency: str | None = None) -> str:
     return ngettext("below {value}", "below {value}, {n} times in a row", rule.periods, value=value)
 
 
-def _keep_visible(viewer: Viewer, found: Sequence[Event]) -> list[Event]:
+def _keep_visible(viewer: Viewer, found: Sequence[Alert]) -> list[Alert]:
     asked: dict[tuple[str | None, Period], set[str]] = {}
     open_to = [event for event in found if _may_ask(viewer, event)]
     for event in open_to:
@@ -151,13 +151,13 @@ def _keep_visible(viewer: Viewer, found: Sequence[Event]) -> list[Event]:
     return [_without_history(event) for event in visible] if viewer.needs_suppression else visible
 
 
-def _without_history(event: Event) -> Event:
+def _without_history(event: Alert) -> Alert:
     """The alert without what other months say, which may be hidden: what is usual, and since when it is not so."""
     kept = event.reference if event.rule.kind in (RuleKind.THRESHOLD, RuleKind.TARGET) else None
     return replace(event, reference=kept, first_day=event.period.first_day)
 
 
-def _may_ask(viewer: Viewer, event: Event) -> bool:
+def _may_ask(viewer: Viewer, event: Alert) -> bool:
     if not viewer.can(get_kpi(event.rule.kpi).needs):
         return False
     if event.rule.dimension is not None and not viewer.can_cut_by(event.rule.dimension):
@@ -179,8 +179,8 @@ def _compare(viewer: Viewer, kpis: Sequence[str], dimension: str | None, period:
     return {key for key, counted in theirs.items() if counted == whole.get(key)}
 
 
-def _as_event(row: steering.AlertEvent, rule: Rule) -> Event:
-    return Event(
+def _as_event(row: steering.AlertEvent, rule: Rule) -> Alert:
+    return Alert(
         row.id,
         rule,
         row.dimension_value,

@@ -34,7 +34,7 @@ JUDGED = 4
 
 
 @dataclass(frozen=True)
-class Outcome:
+class EvaluationResult:
     """What an evaluation came to: alerts opened, closed, and standing after it."""
 
     opened: int
@@ -64,7 +64,7 @@ def evaluate_after_import() -> None:
             audit_log.record(session, Viewer.SYSTEM.username, "alerts_failed", type(error).__name__)
 
 
-def evaluate(viewer: Viewer) -> Outcome:
+def evaluate(viewer: Viewer) -> EvaluationResult:
     """Evaluate every rule on the data as it stands: open, follow and close alerts. Needs MANAGE_IMPORTS. Run again, it changes nothing.
 
     An alert opens when its rule holds in the last whole period, and closes when it did not in so many periods since; in between it is one matter.
@@ -74,7 +74,7 @@ def evaluate(viewer: Viewer) -> Outcome:
         active = rules.read_rules(session)
         is_idle = not active and session.get(DueWork, ALERTS) is None
     if is_idle:
-        return Outcome(0, 0, 0)
+        return EvaluationResult(0, 0, 0)
     span = query.data_span(Viewer.SYSTEM)
     found = [one for group in _group(active) for one in _measure(group, *span)] if span and active else []
     return _settle(viewer, found)
@@ -135,7 +135,7 @@ def _slices(frame: pd.DataFrame, dimension: str | None) -> Iterator[tuple[tuple[
         yield (key, name), part
 
 
-def _settle(viewer: Viewer, found: Sequence[_Found]) -> Outcome:
+def _settle(viewer: Viewer, found: Sequence[_Found]) -> EvaluationResult:
     opened, closed, followed = 0, 0, set()
     with store.writing() as session:
         active = {rule.id for rule in rules.read_rules(session)}
@@ -167,7 +167,7 @@ def _settle(viewer: Viewer, found: Sequence[_Found]) -> Outcome:
         session.execute(sa.delete(DueWork).filter_by(name=ALERTS))
         if opened or closed:
             audit_log.record(session, viewer.username, "alerts_evaluated", f"opened={opened} closed={closed}")
-        return Outcome(opened, closed, sum(event.state != "closed" for event in standing.values()))
+        return EvaluationResult(opened, closed, sum(event.state != "closed" for event in standing.values()))
 
 
 def _follow(event: steering.AlertEvent, one: _Found, position: int) -> None:

@@ -127,7 +127,7 @@ def end(viewer: Viewer, number: int) -> None:
         row.ended_by, row.ended_at = viewer.username, now()
         standing = sa.update(steering.AlertEvent).where(steering.AlertEvent.rule_id == number, steering.AlertEvent.state != "closed")
         session.execute(standing.values(state="closed", closed_by=viewer.username, closed_at=row.ended_at))
-        audit_log.record(session, viewer.username, "alert_rule_ended", _say(as_rule(row)))
+        audit_log.record(session, viewer.username, "alert_rule_ended", _describe(as_rule(row)))
 
 
 def read_rules(session: Session) -> list[Rule]:
@@ -203,7 +203,7 @@ def _insert(session: Session, viewer: Viewer, rule: Rule) -> Rule:
     )
     session.add(row)
     session.flush()
-    audit_log.record(session, viewer.username, "alert_rule_added", _say(as_rule(row)))
+    audit_log.record(session, viewer.username, "alert_rule_added", _describe(as_rule(row)))
     return as_rule(row)
 
 
@@ -217,6 +217,6 @@ def as_rule(row: steering.AlertRule) -> Rule:
     return Rule(row.kpi, row.kind, row.grain, row.dimension, row.dimension_value, row.side, row.threshold, row.periods, row.clear_after, row.id, row.created_by)
 
 
-def _say(rule: Rule) -> str:
+def _describe(rule: Rule) -> str:
     held = f"{rule.side} {rule.threshold:g} {rule.periods}" if rule.kind == RuleKind.THRESHOLD else ""
     return " ".join(part for part in (rule.kpi, rule.kind, held, rule.grain, rule.dimension or "centre", rule.name) if part)

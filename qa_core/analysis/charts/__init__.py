@@ -6,10 +6,10 @@ order; never colour alone. Backgrounds are transparent, so that one figure serve
 
 from qa_core.analysis.charts.bars import build_stretch, build_waterfall
 from qa_core.analysis.charts.date_spans import DatedSpan, build_spans
-from qa_core.analysis.charts.differences import build_differences, say_between
+from qa_core.analysis.charts.differences import build_differences, format_between
 from qa_core.analysis.charts.dots import build_dots, build_heat
 from qa_core.analysis.charts.funnel import build_criteria, build_funnel_plot
-from qa_core.analysis.charts.lines import Goal, Mark, build_curve, build_trend
+from qa_core.analysis.charts.lines import Marker, TargetLine, build_curve, build_trend
 from qa_core.analysis.charts.palette import Colours, colours
 from qa_core.analysis.charts.shares import build_shares
 from qa_core.analysis.charts.timeline import build_history
@@ -17,8 +17,8 @@ from qa_core.analysis.charts.timeline import build_history
 __all__ = [
     "Colours",
     "DatedSpan",
-    "Goal",
-    "Mark",
+    "Marker",
+    "TargetLine",
     "build_criteria",
     "build_curve",
     "build_differences",
@@ -32,5 +32,5 @@ __all__ = [
     "build_trend",
     "build_waterfall",
     "colours",
-    "say_between",
+    "format_between",
 ]

@@ -44,7 +44,7 @@ def build_differences(frame: pd.DataFrame, unit: str, *, dark: bool = False, row
             "size": [10 if tone else 7.5 for tone in frame["tone"]],
         },
         cliponaxis=False,
-        text=[_say(row, unit) for row in frame.itertuples()],
+        text=[_describe(row, unit) for row in frame.itertuples()],
         hovertemplate="%{text}<extra></extra>",
     )
     shown = [0.0, *(value for name in ("value", "low", "high", "plain") if name in frame for value in frame[name].dropna())]
@@ -61,7 +61,7 @@ def _tick(value: float, unit: str) -> str:
     return _signed(scaled, 0 if abs(scaled - round(scaled)) < 1e-9 else 1 if abs(10 * scaled - round(10 * scaled)) < 1e-9 else 2)
 
 
-def say_between(low: float, high: float, unit: str) -> str:
+def format_between(low: float, high: float, unit: str) -> str:
     """Both ends of an interval of a difference, the unit written once: −3.1 to +0.4 pt."""
     if unit == Unit.RATE:
         return _("{low} to {high}", low=_signed(100 * low, 1), high=formatting.change(high, unit))
@@ -72,10 +72,10 @@ def _signed(value: float, digits: int) -> str:
     return ("+" if value > 0 else "") + formatting.number(value, digits)
 
 
-def _say(row: object, unit: str) -> str:
+def _describe(row: object, unit: str) -> str:
     parts = [f"<b>{plain(str(row.label))}</b>", formatting.change(row.value, unit)]
     if not formatting.is_missing(row.low):
-        parts.append(_("95 % interval {interval}", interval=say_between(row.low, row.high, unit)))
+        parts.append(_("95 % interval {interval}", interval=format_between(row.low, row.high, unit)))
     if not formatting.is_missing(getattr(row, "plain", None)):
         parts.append(_("by itself {change}", change=formatting.change(row.plain, unit)))
     if not formatting.is_missing(row.n):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 import plotly.graph_objects as go
 
-from qa_core.analysis.charts.labels import cut, find_range, say_point, say_tick
+from qa_core.analysis.charts.labels import cut, find_range, format_point, format_tick
 from qa_core.analysis.charts.palette import colours, dress
 from qa_core.metrics import formatting
 from qa_core.metrics.kpis import Unit
@@ -69,13 +69,13 @@ def build_dots(
         },
         cliponaxis=False,  # a dot at 100 % is whole
         customdata=[[key] for key in frame["key"]],
-        text=[say_point(row, row.label, unit, currency) for row in frame.itertuples()],
+        text=[format_point(row, row.label, unit, currency) for row in frame.itertuples()],
         hovertemplate="%{text}<extra></extra>",
     )
     shown = [value for name in ("value", "low", "high", "shrunk", "chance_low", "chance_high") if name in frame for value in frame[name].dropna()]
     low, high = find_range(shown, bounds)
     ticks = formatting.nice_ticks(low, high, unit, 4)
-    figure.update_xaxes(range=[low, high], tickvals=ticks, ticktext=[say_tick(tick, unit, currency, ticks) for tick in ticks], showgrid=True, side="bottom")
+    figure.update_xaxes(range=[low, high], tickvals=ticks, ticktext=[format_tick(tick, unit, currency, ticks) for tick in ticks], showgrid=True, side="bottom")
     figure.update_yaxes(
         range=[len(frame) - 0.5, -0.5],
         tickvals=rows,

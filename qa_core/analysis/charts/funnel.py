@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 import plotly.graph_objects as go
 
-from qa_core.analysis.charts.labels import cut, find_range, say_point, say_tick
+from qa_core.analysis.charts.labels import cut, find_range, format_point, format_tick
 from qa_core.analysis.charts.palette import colours, dress
 from qa_core.metrics import formatting
 from qa_core.metrics.kpis import Unit
@@ -50,7 +50,7 @@ def build_funnel_plot(
         unselected={"marker": {"opacity": 1}},
         cliponaxis=False,
         customdata=[[key] for key in frame["key"]],
-        text=[say_point(row, row.label, unit) for row in frame.itertuples()],
+        text=[format_point(row, row.label, unit) for row in frame.itertuples()],
         hovertemplate="%{text}<extra></extra>",
     )
     note = {"showarrow": False, "font": {"size": 11.5, "color": tint.ink}}
@@ -62,7 +62,7 @@ def build_funnel_plot(
         figure.add_annotation(x=row.n, y=row.value, text=cut(row.label, 18), **note, **side)
     low, high = find_range(shown, bounds)
     ticks, sizes = formatting.nice_ticks(low, high, unit), formatting.nice_ticks(first, last, Unit.COUNT, 4)
-    figure.update_yaxes(range=[low, high], tickvals=ticks, ticktext=[say_tick(tick, unit, None, ticks) for tick in ticks])
+    figure.update_yaxes(range=[low, high], tickvals=ticks, ticktext=[format_tick(tick, unit, None, ticks) for tick in ticks])
     figure.update_xaxes(
         range=[first, last], tickvals=sizes, ticktext=[f"n{formatting.NO_BREAK}={formatting.NO_BREAK}{formatting.number(size)}" for size in sizes]
     )

@@ -11,7 +11,7 @@ from qa_core.metrics import formatting
 from qa_core.metrics.kpis import Unit
 
 
-def say_point(row: object, title: str, unit: str, currency: str | None = None, provisional: bool = False) -> str:
+def format_point(row: object, title: str, unit: str, currency: str | None = None, provisional: bool = False) -> str:
     """What hovering over a point says: its name, value, interval and number."""
     parts = [f"<b>{plain(title)}</b>", formatting.value(row.value, unit, currency)]
     between = formatting.interval(getattr(row, "low", None), getattr(row, "high", None), unit, currency)
@@ -34,7 +34,7 @@ def find_range(shown: Sequence[float], bounds: tuple[float, float] | None) -> tu
     return (max(low, bounds[0]), min(high, bounds[1])) if bounds and max(low, bounds[0]) < min(high, bounds[1]) else (low, high)
 
 
-def say_tick(value: float, unit: str, currency: str | None, ticks: Sequence[float]) -> str:
+def format_tick(value: float, unit: str, currency: str | None, ticks: Sequence[float]) -> str:
     """A tick of an axis with no more decimals than its neighbours need."""
     step = min((second - first for first, second in itertools.pairwise(ticks)), default=1)
     if unit == Unit.RATE:

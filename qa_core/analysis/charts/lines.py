@@ -10,7 +10,7 @@ from datetime import date, timedelta
 import pandas as pd
 import plotly.graph_objects as go
 
-from qa_core.analysis.charts.labels import find_range, say_point, say_tick
+from qa_core.analysis.charts.labels import find_range, format_point, format_tick
 from qa_core.analysis.charts.palette import Colours, colours, dress
 from qa_core.base.i18n import _
 from qa_core.metrics import formatting
@@ -23,7 +23,7 @@ LABEL_SHARE = 0.28
 
 
 @dataclass(frozen=True)
-class Goal:
+class TargetLine:
     """A value to reach from one day to another; None: beyond the picture."""
 
     value: float
@@ -32,7 +32,7 @@ class Goal:
 
 
 @dataclass(frozen=True)
-class Mark:
+class Marker:
     """Something that happened on these days, for the reader who points at it. `is_change`: the rules behind the number changed then."""
 
     first_day: date
@@ -51,8 +51,8 @@ def build_trend(
     limits: Limits | None = None,
     signals: Mapping[int, str] = {},
     before: Sequence[float | None] | None = None,
-    goals: Sequence[Goal] = (),
-    marks: Sequence[Mark] = (),
+    goals: Sequence[TargetLine] = (),
+    marks: Sequence[Marker] = (),
     bounds: tuple[float, float] | None = None,
     height: int = 270,
 ) -> go.Figure:
@@ -101,7 +101,7 @@ def build_trend(
     alone = {start for start, end in _stretches(known) if end - start == 1}
     dots = [paint[signals[position]] if position in signals else (tint.accent, "circle") for position in range(len(at))]
     text = [
-        say_point(row, formatting.name(grain, day.isoformat()[:7] if grain == "month" else day), unit, currency, provisional[position])
+        format_point(row, formatting.name(grain, day.isoformat()[:7] if grain == "month" else day), unit, currency, provisional[position])
         for position, (row, day) in enumerate(zip(points.itertuples(), at, strict=True))
     ]
     figure.add_scatter(
@@ -121,10 +121,10 @@ def build_trend(
     )
     low, high = find_range(shown, bounds)
     ticks = formatting.nice_ticks(low, high, unit)
-    figure.update_yaxes(range=[low, high], tickvals=ticks, ticktext=[say_tick(tick, unit, currency, ticks) for tick in ticks])
+    figure.update_yaxes(range=[low, high], tickvals=ticks, ticktext=[format_tick(tick, unit, currency, ticks) for tick in ticks])
     if drawn:
         beside = [points["value"].tolist(), list(limits.centre) if limits else []]
-        _name_goal(figure, drawn[-1], at, beside, LABEL_HEIGHT * (high - low) / height, _say_goal(drawn[-1], unit, currency), tint)
+        _name_goal(figure, drawn[-1], at, beside, LABEL_HEIGHT * (high - low) / height, _describe_goal(drawn[-1], unit, currency), tint)
     # What lies before the first known value is left out, so that a centre's first weeks fill the picture.
     at = at[int(known.argmax()) :]
     date_axis(figure, at, grain)
@@ -141,7 +141,7 @@ def _broken(at: Sequence[date], values: Sequence[float | None], breaks: Sequence
     return xs, ys
 
 
-def _draw_goals(figure: go.Figure, goals: Sequence[Goal], at: Sequence[date], unit: str, tint: Colours, currency: str | None) -> list[Goal]:
+def _draw_goals(figure: go.Figure, goals: Sequence[TargetLine], at: Sequence[date], unit: str, tint: Colours, currency: str | None) -> list[TargetLine]:
     """Draw the targets that hold on days of the picture; returns those drawn."""
     drawn = [goal for goal in goals if at and (goal.last_day is None or goal.last_day >= at[0]) and (goal.first_day is None or goal.first_day <= at[-1])]
     for goal in drawn:
@@ -151,17 +151,19 @@ def _draw_goals(figure: go.Figure, goals: Sequence[Goal], at: Sequence[date], un
             y=[goal.value] * 2,
             mode="lines",
             line={"color": tint.better, "width": 1.4, "dash": "longdash"},
-            text=_say_goal(goal, unit, currency),
+            text=_describe_goal(goal, unit, currency),
             hovertemplate="%{text}<extra></extra>",
         )
     return drawn
 
 
-def _say_goal(goal: Goal, unit: str, currency: str | None) -> str:
+def _describe_goal(goal: TargetLine, unit: str, currency: str | None) -> str:
     return _("target {value}", value=formatting.value(goal.value, unit, currency))
 
 
-def _name_goal(figure: go.Figure, goal: Goal, at: Sequence[date], beside: Sequence[Sequence[float | None]], size: float, text: str, tint: Colours) -> None:
+def _name_goal(
+    figure: go.Figure, goal: TargetLine, at: Sequence[date], beside: Sequence[Sequence[float | None]], size: float, text: str, tint: Colours
+) -> None:
     """Name the newest target above or below its line, at the first place that the lines `beside` it leave free; where there is none, the caption alone does.
 
     `size`: the height of the name in the unit of the values.
@@ -197,9 +199,9 @@ def _crosses(line: Sequence[float | None], low: float, high: float) -> bool:
     return any(min(one, other) < high and max(one, other) > low for one, other in zip(known, known[1:] or known, strict=False))
 
 
-def _draw_marks(figure: go.Figure, marks: Sequence[Mark], at: Sequence[date], top: float, tint: Colours) -> None:
+def _draw_marks(figure: go.Figure, marks: Sequence[Marker], at: Sequence[date], top: float, tint: Colours) -> None:
     """A thin line on each day on which something happened, a pale stripe over several, and a sign at the top to point at."""
-    signs: dict[date, list[Mark]] = {}
+    signs: dict[date, list[Marker]] = {}
     for mark in marks:
         if not at or mark.last_day < at[0]:
             continue
@@ -251,14 +253,14 @@ def build_curve(
         mode="lines+markers",
         line={"color": tint.accent, "width": 2.2},
         marker={"size": 6},
-        text=[say_point(row, f"{formatting.number(x)} {x_label}", unit) for x, row in zip(xs, frame.itertuples(), strict=True)],
+        text=[format_point(row, f"{formatting.number(x)} {x_label}", unit) for x, row in zip(xs, frame.itertuples(), strict=True)],
         hovertemplate="%{text}<extra></extra>",
     )
     if here is not None:
         figure.add_vline(x=here, line={"color": tint.reference, "width": 1, "dash": "dash"})
     low, high = find_range([value for name in ("value", "low", "high") for value in frame[name].dropna()], (0, 1) if unit == Unit.RATE else None)
     ticks = formatting.nice_ticks(low, high, unit, 4)
-    figure.update_yaxes(range=[low, high], tickvals=ticks, ticktext=[say_tick(tick, unit, None, ticks) for tick in ticks])
+    figure.update_yaxes(range=[low, high], tickvals=ticks, ticktext=[format_tick(tick, unit, None, ticks) for tick in ticks])
     figure.update_xaxes(tickvals=list(xs), ticktext=[formatting.number(x) for x in xs], title={"text": x_label, "font": {"size": 11.5}, "standoff": 4})
     return dress(figure, tint, height)
 

@@ -9,7 +9,7 @@ from datetime import date
 import pandas as pd
 import plotly.graph_objects as go
 
-from qa_core.analysis.charts.labels import cut, find_range, plain, say_point, say_tick
+from qa_core.analysis.charts.labels import cut, find_range, format_point, format_tick, plain
 from qa_core.analysis.charts.lines import build_curve, date_axis
 from qa_core.analysis.charts.palette import Colours, colours, dress
 from qa_core.base.i18n import N_, _
@@ -80,7 +80,7 @@ def build_when(
 
 
 @dataclass(frozen=True)
-class Line:
+class ChartLine:
     """One line of several. `frame` has `value`, and optionally `low`, `high`, `n`, a row per place on the axis; `tone`: accent, attention or reference."""
 
     label: str
@@ -90,7 +90,14 @@ class Line:
 
 
 def build_lines(
-    at: Sequence[Hashable], lines: Sequence[Line], unit: str, grain: str, *, dark: bool = False, bounds: tuple[float, float] | None = None, height: int = 270
+    at: Sequence[Hashable],
+    lines: Sequence[ChartLine],
+    unit: str,
+    grain: str,
+    *,
+    dark: bool = False,
+    bounds: tuple[float, float] | None = None,
+    height: int = 270,
 ) -> go.Figure:
     """Several values over the times of a day or over weeks or months, each line named where it ends, each with its interval as a band where it has one.
 
@@ -127,7 +134,7 @@ def build_lines(
             selected={"marker": {"opacity": 1}},
             unselected={"marker": {"opacity": 1}},
             customdata=[[str(one)] for one in at],
-            text=[f"<b>{plain(line.label)}</b><br>{say_point(row, name, unit)}" for row, name in zip(frame.itertuples(), names, strict=True)],
+            text=[f"<b>{plain(line.label)}</b><br>{format_point(row, name, unit)}" for row, name in zip(frame.itertuples(), names, strict=True)],
             hovertemplate="%{text}<extra></extra>",
         )
         last = frame["value"].last_valid_index()
@@ -135,7 +142,7 @@ def build_lines(
             ends.append((float(frame["value"][last]), line.label, paint[line.tone]))
     low, high = find_range(shown, bounds)
     ticks = formatting.nice_ticks(low, high, unit)
-    figure.update_yaxes(range=[low, high], tickvals=ticks, ticktext=[say_tick(tick, unit, None, ticks) for tick in ticks])
+    figure.update_yaxes(range=[low, high], tickvals=ticks, ticktext=[format_tick(tick, unit, None, ticks) for tick in ticks])
     _name_ends(figure, ends, (high - low) / height * LABEL_HEIGHT)
     if is_clock:
         _clock_axis(figure, at, grain)
@@ -172,7 +179,7 @@ def build_waits(frame: pd.DataFrame, width: int, threshold: float, *, dark: bool
     _mark_threshold(figure, threshold, tint)
     ends = (0, float(frame["until"].max()))
     ticks = formatting.nice_ticks(*ends, Unit.SECONDS)
-    figure.update_xaxes(range=ends, tickvals=ticks, ticktext=[say_tick(tick, Unit.SECONDS, None, ticks) for tick in ticks], showgrid=False)
+    figure.update_xaxes(range=ends, tickvals=ticks, ticktext=[format_tick(tick, Unit.SECONDS, None, ticks) for tick in ticks], showgrid=False)
     most = float((frame["answered"] + frame["abandoned"]).max())
     counts = formatting.nice_ticks(0, most * 1.05, Unit.COUNT)
     figure.update_yaxes(range=[0, most * 1.05], tickvals=counts, ticktext=[formatting.number(tick) for tick in counts])
@@ -186,7 +193,7 @@ def build_threshold_curve(frame: pd.DataFrame, here: float, *, dark: bool = Fals
     figure = build_curve(xs, frame, Unit.RATE, x_label=_("seconds"), dark=dark, height=height)
     _mark_threshold(figure, here, colours(dark))
     ticks = formatting.nice_ticks(0, max(xs), Unit.SECONDS)
-    texts = [say_tick(tick, Unit.SECONDS, None, ticks) for tick in ticks]
+    texts = [format_tick(tick, Unit.SECONDS, None, ticks) for tick in ticks]
     return figure.update_xaxes(tickvals=ticks, ticktext=texts, range=[0, max(xs) * 1.02], title=None, showgrid=False)
 
 

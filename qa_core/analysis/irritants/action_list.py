@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session, selectinload
 
 from qa_core.access.roles import EXECUTIVE_DIMENSIONS, Permission, Role, Viewer
-from qa_core.analysis.irritants.subject import IN_WORDS, WAIT, Kind, Subject
+from qa_core.analysis.irritants.subject import IN_WORDS, WAIT, IrritantKind, IrritantSubject
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Misuse, Refusal
 from qa_core.base.i18n import N_
@@ -23,7 +23,7 @@ from qa_core.storage.records.people import Account, ManagedSite, Team, TeamLead
 LONGEST_NOTE = 1000
 
 
-class State(StrEnum):
+class ActionState(StrEnum):
     NEW = "new"
     LOOKED_AT = "looked_at"
     IN_HAND = "in_hand"
@@ -31,29 +31,29 @@ class State(StrEnum):
     SET_ASIDE = "set_aside"
 
 
-OPEN = frozenset({State.NEW, State.LOOKED_AT, State.IN_HAND})
+OPEN = frozenset({ActionState.NEW, ActionState.LOOKED_AT, ActionState.IN_HAND})
 
 
 @dataclass(frozen=True)
-class Step:
+class ActionStep:
     """A state that was reached; by whom is left out for whoever sees no names."""
 
-    state: State
+    state: ActionState
     at: datetime
     by: str | None
 
 
 @dataclass(frozen=True)
-class Entry:
+class ActionEntry:
     """One irritant of the action list, as far as the viewer may see it. `filters`: what the page was narrowed to, without its period."""
 
     id: int
-    subject: Subject
+    subject: IrritantSubject
     filters: Filters
-    state: State
+    state: ActionState
     due_on: date | None
     version: int
-    steps: tuple[Step, ...]
+    steps: tuple[ActionStep, ...]
     may_change: bool
     teams: tuple[str, ...] = ()
     owner: str | None = None
@@ -63,7 +63,7 @@ class Entry:
     @property
     def in_hand_on(self) -> date | None:
         """The day, by the centre's clock, on which it was last taken in hand; None where it never was."""
-        taken = [step.at for step in self.steps if step.state == State.IN_HAND]
+        taken = [step.at for step in self.steps if step.state == ActionState.IN_HAND]
         return environment.to_local(taken[-1]).date() if taken else None
 
     @property
@@ -72,16 +72,16 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Plan:
+class ActionPlan:
     """What is decided about an entry: all of it is written at once."""
 
-    state: State = State.NEW
+    state: ActionState = ActionState.NEW
     owner: str | None = None
     due_on: date | None = None
     note: str = ""
 
 
-def find_entries(viewer: Viewer) -> tuple[Entry, ...]:
+def find_entries(viewer: Viewer) -> tuple[ActionEntry, ...]:
     """The action list in the viewer's scope, open ones first, the newest of them first. Who sees no names or remarks meets neither here."""
     viewer.require(Permission.SEE_IRRITANTS)
     whole = selectinload(steering.Irritant.teams), selectinload(steering.Irritant.steps)
@@ -94,7 +94,7 @@ def find_entries(viewer: Viewer) -> tuple[Entry, ...]:
     return tuple(sorted(entries, key=lambda entry: entry.state not in OPEN))
 
 
-def open_entry(viewer: Viewer, subject: Subject, where: Filters, owner: str | None = None) -> int:
+def open_entry(viewer: Viewer, subject: IrritantSubject, where: Filters, owner: str | None = None) -> int:
     """Put an irritant on the list, for the viewer's teams (or those that the filters name); returns its number.
 
     Raises Refusal where one of these teams has it on the list already, AccessDenied for whoever may not, Misuse for an unknown subject.
@@ -124,14 +124,14 @@ def open_entry(viewer: Viewer, subject: Subject, where: Filters, owner: str | No
             owner=_checked_owner(session, owner, teams, unassigned),
         )
         row.teams = [steering.IrritantTeam(team_name=team) for team in sorted(teams)]
-        row.steps = [steering.IrritantStep(state=State.NEW, taken_by=viewer.username)]
+        row.steps = [steering.IrritantStep(state=ActionState.NEW, taken_by=viewer.username)]
         session.add(row)
         session.flush()
         audit_log.record(session, viewer.username, "irritant_opened", f"irritant {row.id}", reason=subject.kind)
         return row.id
 
 
-def change_entry(viewer: Viewer, number: int, version: int, plan: Plan) -> None:
+def change_entry(viewer: Viewer, number: int, version: int, plan: ActionPlan) -> None:
     """Change an entry as its version `version` showed it: state, owner, due day and note.
 
     Raises Refusal where somebody changed it meanwhile or the owner cannot be one, AccessDenied for one that is not the viewer's to change.
@@ -147,7 +147,7 @@ def change_entry(viewer: Viewer, number: int, version: int, plan: Plan) -> None:
             raise Refusal("changed_meanwhile", N_("Somebody changed this entry in the meantime. Look at it as it is now, then change it again."))
         changed = []
         if row.state != plan.state:
-            row.state = State(plan.state)
+            row.state = ActionState(plan.state)
             row.steps.append(steering.IrritantStep(state=plan.state, taken_by=viewer.username))
             changed.append(f"state {plan.state}")
         if row.owner != plan.owner:
@@ -164,7 +164,7 @@ def change_entry(viewer: Viewer, number: int, version: int, plan: Plan) -> None:
             audit_log.record(session, viewer.username, "irritant_changed", f"irritant {number}", reason="; ".join(changed))
 
 
-def find_owners(viewer: Viewer, entry: Entry) -> dict[str, str]:
+def find_owners(viewer: Viewer, entry: ActionEntry) -> dict[str, str]:
     """Who may see to an entry: username → name of the managers and team leads of its teams, and of who does now."""
     viewer.require(Permission.MANAGE_IRRITANTS)
     with store.reading() as session:
@@ -184,20 +184,20 @@ def remove_orphans(session: Session) -> None:
     session.execute(sa.delete(steering.Irritant).where(no_team, sa.or_(sa.not_(steering.Irritant.concerns_unassigned), no_author)))
 
 
-def _check(subject: Subject) -> None:
+def _check(subject: IrritantSubject) -> None:
     is_words = subject.kind in IN_WORDS and 1 <= len(subject.terms) <= 2 and subject.dimension is None
     is_figure = subject.kind not in IN_WORDS and subject.dimension in ("reason", "queue", WAIT) and bool(subject.value) and not subject.terms
     if not (is_words or is_figure):
         raise Misuse("bad_subject", N_("An irritant is about a reason, a queue, a wait, or one or two words."))
 
 
-def _as_entry(viewer: Viewer, row: steering.Irritant, names: Mapping[str, str]) -> Entry:
-    steps = tuple(Step(State(step.state), step.taken_at, names.get(step.taken_by) or step.taken_by) for step in row.steps)
-    return Entry(
+def _as_entry(viewer: Viewer, row: steering.Irritant, names: Mapping[str, str]) -> ActionEntry:
+    steps = tuple(ActionStep(ActionState(step.state), step.taken_at, names.get(step.taken_by) or step.taken_by) for step in row.steps)
+    return ActionEntry(
         id=row.id,
         subject=_subject_of(row),
         filters=_filters_of(row),
-        state=State(row.state),
+        state=ActionState(row.state),
         due_on=row.due_on,
         version=row.version,
         steps=steps,
@@ -209,21 +209,21 @@ def _as_entry(viewer: Viewer, row: steering.Irritant, names: Mapping[str, str]) 
     )
 
 
-def _subject_of(row: steering.Irritant) -> Subject:
-    return Subject(Kind(row.kind), row.dimension, row.dimension_value, tuple(row.terms), row.shown)
+def _subject_of(row: steering.Irritant) -> IrritantSubject:
+    return IrritantSubject(IrritantKind(row.kind), row.dimension, row.dimension_value, tuple(row.terms), row.shown)
 
 
 def _filters_of(row: steering.Irritant) -> Filters:
     return Filters.of(values={dimension: tuple(values) for dimension, values in row.filters})
 
 
-def _is_published(entry: Entry) -> bool:
+def _is_published(entry: ActionEntry) -> bool:
     """Whether an entry says nothing that an executive may not see."""
     dimensions = {dimension for dimension, _values in entry.filters.values} | {entry.subject.dimension}
     return entry.subject.kind not in IN_WORDS and dimensions <= EXECUTIVE_DIMENSIONS
 
 
-def _without_names(entry: Entry) -> Entry:
+def _without_names(entry: ActionEntry) -> ActionEntry:
     steps = tuple(replace(step, by=None) for step in entry.steps)
     return replace(entry, steps=steps, teams=(), owner=None, owner_name=None, note="", may_change=False)
 

@@ -12,19 +12,19 @@ import pandas as pd
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.analysis.irritants import term_counts
-from qa_core.analysis.irritants.subject import IN_WORDS, WAIT, Candidate, Count, Kind, Place, Subject
-from qa_core.analysis.irritants.term_counts import Document, Share
+from qa_core.analysis.irritants.subject import IN_WORDS, WAIT, Count, IrritantCandidate, IrritantKind, IrritantSubject, Place
+from qa_core.analysis.irritants.term_counts import Document, TermShare
 from qa_core.analysis.irritants.terms import Mention, cut_out, find_mentions, split_sentences
 from qa_core.base.errors import AccessDenied
 from qa_core.metrics import formatting, query
 from qa_core.metrics.dimensions import Filters, Period
 
-KPIS = {Kind.REPEATS: "first_contact_resolution", Kind.LOW_RATINGS: "unhappy_rate"}
+KPIS = {IrritantKind.REPEATS: "first_contact_resolution", IrritantKind.LOW_RATINGS: "unhappy_rate"}
 DIMENSIONS = ("reason", "queue")
 MOST_EXAMPLES, MOST_ALONG = 5, 4
 FOLLOWED_DAYS = 56
 """How long before it was taken in hand, and after, an irritant is measured: eight weeks, so that each weekday counts alike."""
-_ORIGINS = {Kind.CUSTOMER_WORDS: "customer", Kind.EVALUATOR_WORDS: "evaluator", Kind.TAGS: "evaluator"}
+_ORIGINS = {IrritantKind.CUSTOMER_WORDS: "customer", IrritantKind.EVALUATOR_WORDS: "evaluator", IrritantKind.TAGS: "evaluator"}
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class _Remark:
     document: Document
 
 
-def find_candidates(viewer: Viewer, where: Filters, compare: Period | None = None) -> tuple[Candidate, ...]:
+def find_candidates(viewer: Viewer, where: Filters, compare: Period | None = None) -> tuple[IrritantCandidate, ...]:
     """The irritants of that period in the viewer's scope, those first that add most contacts to what the others' share would give.
 
     Whoever may not read remarks meets none that come from words, and of figures those that are published to them. Raises AccessDenied for
@@ -62,7 +62,7 @@ def find_candidates(viewer: Viewer, where: Filters, compare: Period | None = Non
     return tuple(sorted(found, key=lambda candidate: (-candidate.share.excess, candidate.subject.key)))
 
 
-def measure(viewer: Viewer, subject: Subject, where: Filters) -> Count | None:
+def measure(viewer: Viewer, subject: IrritantSubject, where: Filters) -> Count | None:
     """How many contacts of a period show that irritant, of how many; None where the viewer may not be told."""
     viewer.require(Permission.SEE_IRRITANTS)
     if subject.kind in IN_WORDS:
@@ -77,7 +77,7 @@ def measure(viewer: Viewer, subject: Subject, where: Filters) -> Count | None:
     return None if row.status == "suppressed" else _count(subject.kind, row)
 
 
-def find_follow_up(viewer: Viewer, subject: Subject, filters: Filters, in_hand_on: date) -> tuple[Count | None, Count | None]:
+def find_follow_up(viewer: Viewer, subject: IrritantSubject, filters: Filters, in_hand_on: date) -> tuple[Count | None, Count | None]:
     """What an irritant weighed in the eight weeks before it was taken in hand, and in those since, in the viewer's scope.
 
     (None, None) for whoever sees whole months alone.
@@ -89,7 +89,7 @@ def find_follow_up(viewer: Viewer, subject: Subject, filters: Filters, in_hand_o
     return measure(viewer, subject, filters.with_period(before)), measure(viewer, subject, filters.with_period(since))
 
 
-def find_examples(viewer: Viewer, subject: Subject, where: Filters) -> tuple[Example, ...]:
+def find_examples(viewer: Viewer, subject: IrritantSubject, where: Filters) -> tuple[Example, ...]:
     """Up to five unhappy contacts in the viewer's scope that show the irritant in words, newest first; whoever shows them journals it.
 
     Raises AccessDenied for whoever may not read remarks.
@@ -105,7 +105,7 @@ def find_examples(viewer: Viewer, subject: Subject, where: Filters) -> tuple[Exa
     return _take_different(_quote_start(row) for row in rows)
 
 
-def _find_in_figures(viewer: Viewer, dimension: str, where: Filters, compare: Period | None) -> Iterator[Candidate]:
+def _find_in_figures(viewer: Viewer, dimension: str, where: Filters, compare: Period | None) -> Iterator[IrritantCandidate]:
     kpis = tuple(KPIS.values())
     frame = query.measure(viewer, kpis, (dimension,), where, compare)
     whole = {row.kpi: row for row in query.measure(viewer, kpis, (), where).itertuples()}
@@ -113,22 +113,22 @@ def _find_in_figures(viewer: Viewer, dimension: str, where: Filters, compare: Pe
         total = _count(kind, whole[kpi])
         rows = {getattr(row, dimension): row for row in frame[frame["kpi"] == kpi].itertuples() if isinstance(getattr(row, dimension), str)}
         counts = {value: count for value, row in rows.items() if (count := _count(kind, row)).n}
-        shares = {value: Share(count.hits, count.n, total.hits - count.hits, total.n - count.n) for value, count in counts.items()}
+        shares = {value: TermShare(count.hits, count.n, total.hits - count.hits, total.n - count.n) for value, count in counts.items()}
         for value, share in term_counts.find_standing_out(shares).items():
-            subject = Subject(kind, dimension, value)
-            yield Candidate(subject, share, counts[value], _count_before(kind, rows[value]) if compare else None)
+            subject = IrritantSubject(kind, dimension, value)
+            yield IrritantCandidate(subject, share, counts[value], _count_before(kind, rows[value]) if compare else None)
 
 
-def _find_in_waits(viewer: Viewer, where: Filters, compare: Period | None) -> Iterator[Candidate]:
+def _find_in_waits(viewer: Viewer, where: Filters, compare: Period | None) -> Iterator[IrritantCandidate]:
     counts = _count_waits(viewer, where)
     before = _count_waits(viewer, where.with_period(compare)) if compare else {}
     hits, n = sum(count.hits for count in counts.values()), sum(count.n for count in counts.values())
-    shares = {band: Share(count.hits, count.n, hits - count.hits, n - count.n) for band, count in counts.items()}
+    shares = {band: TermShare(count.hits, count.n, hits - count.hits, n - count.n) for band, count in counts.items()}
     for band, share in term_counts.find_standing_out(shares).items():
-        yield Candidate(Subject(Kind.LOW_RATINGS, WAIT, band), share, counts[band], before.get(band, Count(0, 0)) if compare else None)
+        yield IrritantCandidate(IrritantSubject(IrritantKind.LOW_RATINGS, WAIT, band), share, counts[band], before.get(band, Count(0, 0)) if compare else None)
 
 
-def _find_in_words(viewer: Viewer, where: Filters, compare: Period | None) -> Iterator[Candidate]:
+def _find_in_words(viewer: Viewer, where: Filters, compare: Period | None) -> Iterator[IrritantCandidate]:
     frame = query.find_remarks(viewer, where)
     earlier = query.find_remarks(viewer, where.with_period(compare)) if compare else None
     for kind in _ORIGINS:
@@ -137,10 +137,10 @@ def _find_in_words(viewer: Viewer, where: Filters, compare: Period | None) -> It
         for said in term_counts.find_said([remark.document for remark in remarks]):
             concerned = [remarks[place] for place in sorted(said.unhappy)]
             shown = term_counts.most_frequent(_write(remark, said.terms) for remark in concerned)
-            subject = Subject(kind, terms=said.terms, shown=shown)
+            subject = IrritantSubject(kind, terms=said.terms, shown=shown)
             count = None if before is None else Count(sum(_shows(remark, subject) for remark in before), len(before))
             along = [term_counts.most_frequent(_write(remark, terms) for remark in concerned if _has(remark, terms)) for terms in said.along[:MOST_ALONG]]
-            yield Candidate(subject, said.share, Count(len(concerned), len(remarks)), count, _find_places(concerned), tuple(dict.fromkeys(along)))
+            yield IrritantCandidate(subject, said.share, Count(len(concerned), len(remarks)), count, _find_places(concerned), tuple(dict.fromkeys(along)))
 
 
 def _find_places(concerned: Sequence[_Remark]) -> tuple[Place, ...]:
@@ -151,15 +151,15 @@ def _find_places(concerned: Sequence[_Remark]) -> tuple[Place, ...]:
     return tuple(places)
 
 
-def _read(viewer: Viewer, kind: Kind, where: Filters) -> list[_Remark]:
+def _read(viewer: Viewer, kind: IrritantKind, where: Filters) -> list[_Remark]:
     return _select(query.find_remarks(viewer, where), kind)
 
 
-def _select(frame: pd.DataFrame, kind: Kind) -> list[_Remark]:
+def _select(frame: pd.DataFrame, kind: IrritantKind) -> list[_Remark]:
     """The remarks of one kind with their terms; a tag is a term as it stands, and makes no pair."""
     selected = []
     for row in frame[frame["origin"] == _ORIGINS[kind]].itertuples():
-        if kind == Kind.TAGS:
+        if kind == IrritantKind.TAGS:
             tags = [tag for tag in (row.tags or "").split("\n") if tag]
             mentions = tuple(Mention(f"tag:{tag.casefold()}", place, 0, 0) for place, tag in enumerate(tags))
             is_there = bool(tags)
@@ -170,7 +170,7 @@ def _select(frame: pd.DataFrame, kind: Kind) -> list[_Remark]:
     return selected
 
 
-def _shows(remark: _Remark, subject: Subject) -> bool:
+def _shows(remark: _Remark, subject: IrritantSubject) -> bool:
     return remark.document.is_unhappy and _has(remark, subject.terms)
 
 
@@ -195,8 +195,8 @@ def _take_different(examples: Iterable[Example]) -> tuple[Example, ...]:
     return tuple(different.values())
 
 
-def _quote(remark: _Remark, subject: Subject) -> Example:
-    if subject.kind == Kind.TAGS:
+def _quote(remark: _Remark, subject: IrritantSubject) -> Example:
+    if subject.kind == IrritantKind.TAGS:
         return _quote_start(remark.row)
     text, together = remark.row.text, term_counts.find_together(remark.document.mentions, subject.terms) or []
     first, last = min(mention.start for mention in together), max(mention.end for mention in together)
@@ -215,7 +215,7 @@ def _example(row: Any, sentence: str, start: int = 0, end: int = 0) -> Example:
     return Example(row.source_system, row.contact_id, row.local_start.to_pydatetime(), queue, reason, sentence, start, end)
 
 
-def _is_in_band(row: Any, subject: Subject) -> bool:
+def _is_in_band(row: Any, subject: IrritantSubject) -> bool:
     if subject.dimension != WAIT:
         return True
     start, end = find_band(subject.value)
@@ -232,17 +232,17 @@ def _count_waits(viewer: Viewer, where: Filters) -> dict[str, Count]:
     return {str(int(row.from_seconds)): Count(int(row.hits), int(row.n)) for row in query.find_unhappy_by_wait(viewer, where).itertuples()}
 
 
-def _count(kind: Kind, row: Any) -> Count:
+def _count(kind: IrritantKind, row: Any) -> Count:
     """The contacts of a row that went badly; nothing where it is hidden or empty."""
     if formatting.is_missing(row.value):
         return Count(0, 0)
     n, hits = int(row.denominator), int(row.numerator)
-    return Count(n - hits if kind == Kind.REPEATS else hits, n)
+    return Count(n - hits if kind == IrritantKind.REPEATS else hits, n)
 
 
-def _count_before(kind: Kind, row: Any) -> Count:
+def _count_before(kind: IrritantKind, row: Any) -> Count:
     if formatting.is_missing(row.value_before):
         return Count(0, 0)
     n = int(row.n_before)
     hits = round(row.value_before * n)
-    return Count(n - hits if kind == Kind.REPEATS else hits, n)
+    return Count(n - hits if kind == IrritantKind.REPEATS else hits, n)

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from qa_core import stats
-from qa_core.analysis.irritants.term_counts import Share
+from qa_core.analysis.irritants.term_counts import TermShare
 
 
-class Kind(StrEnum):
+class IrritantKind(StrEnum):
     """What an irritant is seen from."""
 
     REPEATS = "repeats"
@@ -21,15 +21,15 @@ class Kind(StrEnum):
 
 WAIT = "wait"
 """Beside the dimensions `reason` and `queue`: a band of waits, named by its first second."""
-IN_WORDS = frozenset({Kind.CUSTOMER_WORDS, Kind.EVALUATOR_WORDS, Kind.TAGS})
+IN_WORDS = frozenset({IrritantKind.CUSTOMER_WORDS, IrritantKind.EVALUATOR_WORDS, IrritantKind.TAGS})
 """Those that come from what somebody wrote: for readers of remarks alone."""
 
 
 @dataclass(frozen=True)
-class Subject:
+class IrritantSubject:
     """A reason, queue or wait after which customers come back or are unhappy, or the one or two terms that they or evaluators write."""
 
-    kind: Kind
+    kind: IrritantKind
     dimension: str | None = None
     value: str | None = None
     terms: tuple[str, ...] = ()
@@ -67,12 +67,12 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Candidate:
+class IrritantCandidate:
     """An irritant as the figures of a period show it. `now` and `before` are what is followed over time: of words, the unhappy contacts
     that have them among all that have a remark; of the others the share itself."""
 
-    subject: Subject
-    share: Share
+    subject: IrritantSubject
+    share: TermShare
     now: Count
     before: Count | None = None
     places: tuple[Place, ...] = ()

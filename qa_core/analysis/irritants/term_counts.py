@@ -23,7 +23,7 @@ Key = TypeVar("Key", bound=Hashable)
 
 
 @dataclass(frozen=True)
-class Share:
+class TermShare:
     """So many of so many, against the others: `gap` is the 95 % interval of the difference of the two shares (MOVER)."""
 
     hits: int
@@ -58,17 +58,17 @@ class Document:
 
 
 @dataclass(frozen=True)
-class Said:
+class TermUse:
     """A term, or two in one sentence, that the unhappy use more: their share against the others', and whose words they are (places of documents)."""
 
     terms: Terms
-    share: Share
+    share: TermShare
     unhappy: frozenset[int]
     along: tuple[Terms, ...] = ()
     """What is found with it, in contacts that are nearly all among its own."""
 
 
-def find_standing_out(shares: Mapping[Key, Share]) -> dict[Key, Share]:
+def find_standing_out(shares: Mapping[Key, TermShare]) -> dict[Key, TermShare]:
     """The shares that are larger than those of the others by more than chance, of `FEWEST` hits or more: Fisher's exact test, one-sided, with the
     false findings of all these tests together held at `FALSE_FINDINGS`."""
     tried = {key: share for key, share in shares.items() if share.hits >= FEWEST and share.n > 0 and share.other_n > 0}
@@ -79,15 +79,15 @@ def find_standing_out(shares: Mapping[Key, Share]) -> dict[Key, Share]:
     return {key: share for (key, share), chance in zip(tried.items(), corrected, strict=True) if chance <= FALSE_FINDINGS and share.gap[0] > 0}
 
 
-def find_said(documents: Sequence[Document]) -> list[Said]:
+def find_said(documents: Sequence[Document]) -> list[TermUse]:
     """The terms and pairs that stand out among the unhappy, those of most contacts first; what is found almost only with a larger one stands with it."""
     singly = [{(mention.term,) for mention in document.mentions} for document in documents]
     counted = _count(documents, singly)
     frequent = {terms[0] for terms, (unhappy, _others) in counted.items() if len(unhappy) >= FEWEST}
     counted |= _count(documents, [_pairs(document, frequent) for document in documents])
     n = sum(document.is_unhappy for document in documents)
-    shares = {terms: Share(len(unhappy), n, others, len(documents) - n) for terms, (unhappy, others) in counted.items()}
-    said = [Said(terms, share, frozenset(counted[terms][0])) for terms, share in find_standing_out(shares).items()]
+    shares = {terms: TermShare(len(unhappy), n, others, len(documents) - n) for terms, (unhappy, others) in counted.items()}
+    said = [TermUse(terms, share, frozenset(counted[terms][0])) for terms, share in find_standing_out(shares).items()]
     return _gather(sorted(said, key=lambda item: (-item.share.hits, -len(item.terms), item.share.other_hits, item.terms)))
 
 
@@ -124,8 +124,8 @@ def _pairs(document: Document, frequent: set[str]) -> set[Terms]:
     return {pair for terms in by_sentence.values() for pair in combinations(sorted(terms), 2)}
 
 
-def _gather(said: Sequence[Said]) -> list[Said]:
-    kept: list[Said] = []
+def _gather(said: Sequence[TermUse]) -> list[TermUse]:
+    kept: list[TermUse] = []
     for item in said:
         for place, larger in enumerate(kept):
             if len(item.unhappy & larger.unhappy) >= SAME * len(item.unhappy):

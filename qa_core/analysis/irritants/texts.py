@@ -8,8 +8,8 @@ from typing import Any
 from qa_core.access.roles import Permission, Viewer
 from qa_core.analysis import exports
 from qa_core.analysis.irritants import action_list, detection
-from qa_core.analysis.irritants.action_list import Entry, State
-from qa_core.analysis.irritants.subject import WAIT, Candidate, Count, Kind, Subject
+from qa_core.analysis.irritants.action_list import ActionEntry, ActionState
+from qa_core.analysis.irritants.subject import WAIT, Count, IrritantCandidate, IrritantKind, IrritantSubject
 from qa_core.base import environment
 from qa_core.base.i18n import N_, _
 from qa_core.metrics import dimensions, downloads, formatting
@@ -17,44 +17,44 @@ from qa_core.metrics.kpis import Unit
 from qa_core.metrics.spreadsheets import Cell, Sheet, make_file, unit_format
 
 KINDS = {
-    Kind.REPEATS: N_("Customers come back"),
-    Kind.LOW_RATINGS: N_("Low ratings"),
-    Kind.CUSTOMER_WORDS: N_("Words of customers"),
-    Kind.EVALUATOR_WORDS: N_("Words of evaluators"),
-    Kind.TAGS: N_("Tags of evaluators"),
+    IrritantKind.REPEATS: N_("Customers come back"),
+    IrritantKind.LOW_RATINGS: N_("Low ratings"),
+    IrritantKind.CUSTOMER_WORDS: N_("Words of customers"),
+    IrritantKind.EVALUATOR_WORDS: N_("Words of evaluators"),
+    IrritantKind.TAGS: N_("Tags of evaluators"),
 }
 STATES = {
-    State.NEW: N_("New"),
-    State.LOOKED_AT: N_("Looked at"),
-    State.IN_HAND: N_("In hand"),
-    State.SOLVED: N_("Solved"),
-    State.SET_ASIDE: N_("Set aside"),
+    ActionState.NEW: N_("New"),
+    ActionState.LOOKED_AT: N_("Looked at"),
+    ActionState.IN_HAND: N_("In hand"),
+    ActionState.SOLVED: N_("Solved"),
+    ActionState.SET_ASIDE: N_("Set aside"),
 }
 _TITLES = {
-    (Kind.REPEATS, "reason"): N_("Repeats about {name}"),
-    (Kind.REPEATS, "queue"): N_("Repeats, queue {name}"),
-    (Kind.LOW_RATINGS, "reason"): N_("Low ratings about {name}"),
-    (Kind.LOW_RATINGS, "queue"): N_("Low ratings, queue {name}"),
-    (Kind.LOW_RATINGS, WAIT): N_("Low ratings after a wait of {name}"),
-    (Kind.CUSTOMER_WORDS, None): N_("“{name}” in unhappy comments"),
-    (Kind.EVALUATOR_WORDS, None): N_("“{name}” noted by evaluators"),
-    (Kind.TAGS, None): N_("“{name}” tagged by evaluators"),
+    (IrritantKind.REPEATS, "reason"): N_("Repeats about {name}"),
+    (IrritantKind.REPEATS, "queue"): N_("Repeats, queue {name}"),
+    (IrritantKind.LOW_RATINGS, "reason"): N_("Low ratings about {name}"),
+    (IrritantKind.LOW_RATINGS, "queue"): N_("Low ratings, queue {name}"),
+    (IrritantKind.LOW_RATINGS, WAIT): N_("Low ratings after a wait of {name}"),
+    (IrritantKind.CUSTOMER_WORDS, None): N_("“{name}” in unhappy comments"),
+    (IrritantKind.EVALUATOR_WORDS, None): N_("“{name}” noted by evaluators"),
+    (IrritantKind.TAGS, None): N_("“{name}” tagged by evaluators"),
 }
 _SHARES = {
-    Kind.REPEATS: N_("{hits} of {n} first contacts were followed by another one: {share}, {other} elsewhere (difference {gap})"),
-    Kind.LOW_RATINGS: N_("{hits} of {n} who answered were unhappy: {share}, {other} elsewhere (difference {gap})"),
-    Kind.CUSTOMER_WORDS: N_("in {hits} of {n} comments of unhappy customers: {share}, {other} of the others’ (difference {gap})"),
-    Kind.EVALUATOR_WORDS: N_("in {hits} of {n} comments on failed or unhappy contacts: {share}, {other} on the others (difference {gap})"),
-    Kind.TAGS: N_("on {hits} of {n} failed or unhappy contacts with tags: {share}, {other} on the others (difference {gap})"),
+    IrritantKind.REPEATS: N_("{hits} of {n} first contacts were followed by another one: {share}, {other} elsewhere (difference {gap})"),
+    IrritantKind.LOW_RATINGS: N_("{hits} of {n} who answered were unhappy: {share}, {other} elsewhere (difference {gap})"),
+    IrritantKind.CUSTOMER_WORDS: N_("in {hits} of {n} comments of unhappy customers: {share}, {other} of the others’ (difference {gap})"),
+    IrritantKind.EVALUATOR_WORDS: N_("in {hits} of {n} comments on failed or unhappy contacts: {share}, {other} on the others (difference {gap})"),
+    IrritantKind.TAGS: N_("on {hits} of {n} failed or unhappy contacts with tags: {share}, {other} on the others (difference {gap})"),
 }
 
 
-def title(subject: Subject) -> str:
+def title(subject: IrritantSubject) -> str:
     """What an irritant is, in one line."""
     return _(_TITLES[subject.kind, subject.dimension], name=_name(subject))
 
 
-def describe_share(candidate: Candidate) -> str:
+def describe_share(candidate: IrritantCandidate) -> str:
     """How many contacts it concerns, and how that compares with the others."""
     share = candidate.share
     said = {
@@ -74,7 +74,7 @@ def describe_change(now: Count | None, before: Count | None) -> str:
     return _("{change} pts ({between})", change=points(now.share - before.share), between=_between(interval))
 
 
-def describe_places(candidate: Candidate) -> str:
+def describe_places(candidate: IrritantCandidate) -> str:
     """Where it is met most."""
     said = [
         f"{_(dimensions.get_dimension(place.dimension).title)}: {formatting.name(place.dimension, place.value)} ({place.contacts})"
@@ -83,7 +83,7 @@ def describe_places(candidate: Candidate) -> str:
     return " · ".join(said)
 
 
-def describe_along(candidate: Candidate) -> str:
+def describe_along(candidate: IrritantCandidate) -> str:
     """The words that go with it; empty where none do."""
     words = formatting.listing(_("“{name}”", name=shown) for shown in candidate.along) if candidate.along else ""
     return _("Often with {words}", words=words) if words else ""
@@ -105,7 +105,7 @@ def is_better(now: Count | None, before: Count | None) -> bool | None:
     return None if interval is None or interval[0] <= 0 <= interval[1] else interval[1] < 0
 
 
-def say_count(count: Count | None) -> str:
+def describe_count(count: Count | None) -> str:
     """A share with what it rests on."""
     if count is None or count.share is None:
         return "–"
@@ -115,7 +115,7 @@ def say_count(count: Count | None) -> str:
 def build_file(viewer: Viewer, form: str = "csv") -> downloads.Download:
     """The action list as a file, within what the viewer may see."""
     header, *rows = _lines(viewer)
-    return make_file(Sheet("ecoute-irritants", header, rows, exports.say_origin(viewer)), form)
+    return make_file(Sheet("ecoute-irritants", header, rows, exports.describe_origin(viewer)), form)
 
 
 def _lines(viewer: Viewer) -> Iterator[list[Any]]:
@@ -132,12 +132,12 @@ def _lines(viewer: Viewer) -> Iterator[list[Any]]:
             _(STATES[entry.state]),
             *([entry.owner_name or ""] if sees_names else []),
             entry.due_on,
-            say_filters(entry),
+            describe_filters(entry),
             entry.in_hand_on,
             _share(before),
             _share(since),
             *([entry.note, ", ".join(entry.teams)] if sees_names else []),
-            say_history(entry),
+            describe_history(entry),
         ]
 
 
@@ -145,13 +145,13 @@ def _share(count: Count | None) -> Cell | None:
     return None if count is None or count.share is None else Cell(count.share, unit_format(Unit.RATE))
 
 
-def say_filters(entry: Entry) -> str:
+def describe_filters(entry: ActionEntry) -> str:
     """What the page was narrowed to when the entry was made."""
     said = [(dimension, ", ".join(formatting.name(dimension, value) for value in values)) for dimension, values in entry.filters.values]
     return " · ".join(f"{_(dimensions.get_dimension(dimension).title)}: {names}" for dimension, names in said)
 
 
-def say_history(entry: Entry) -> str:
+def describe_history(entry: ActionEntry) -> str:
     """The states it went through, oldest first."""
     return " → ".join(
         " ".join(filter(None, (_(STATES[step.state]), formatting.day(environment.to_local(step.at).date(), year=True), f"({step.by})" if step.by else "")))
@@ -159,7 +159,7 @@ def say_history(entry: Entry) -> str:
     )
 
 
-def _name(subject: Subject) -> str:
+def _name(subject: IrritantSubject) -> str:
     if subject.dimension != WAIT:
         return subject.shown if subject.dimension is None else formatting.name(subject.dimension, subject.value)
     start, end = detection.find_band(subject.value)

@@ -23,7 +23,7 @@ SHARED = "shared_numbers"
 
 
 @dataclass(frozen=True)
-class Conventions:
+class ActiveRules:
     """What stands at one moment. `kept`: by kind, spelling → kept name; `limits`: contacts of one number a day, by the first day of each setting."""
 
     kept: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
@@ -33,16 +33,16 @@ class Conventions:
     has_assignments: bool = False
 
     @staticmethod
-    def load(session: Session) -> Conventions:
-        return Conventions(
+    def load(session: Session) -> ActiveRules:
+        return ActiveRules(
             name_merges.find_kept(session),
             load_hours(session),
             dict(session.execute(sa.select(Team.name, Team.site_name)).all()),
-            tuple((day, values.shared_number_contacts_a_day) for day, values in settings.find_pieces(session)),
+            tuple((day, values.shared_number_contacts_a_day) for day, values in settings.find_settings_history(session)),
             session.scalar(sa.select(TrackingAssignment.id).limit(1)) is not None,
         )
 
-    def with_teams(self, teams: Iterable[tuple[str, str | None]]) -> Conventions:
+    def with_teams(self, teams: Iterable[tuple[str, str | None]]) -> ActiveRules:
         """The same with the teams of a file that are about to be created."""
         return replace(self, team_sites={**self.team_sites, **dict(teams)})
 

@@ -30,7 +30,7 @@ _END = "24:00"
 
 
 @dataclass(frozen=True)
-class Span:
+class OpeningSpan:
     """Open on that weekday (1: Monday) from `opens_at` until `closes_at`, both HH:MM, the second exclusive and up to 24:00."""
 
     weekday: int
@@ -43,7 +43,7 @@ class SiteHours:
     """The hours of one site: `versions` by the day from which they hold (None: always), oldest first, and the days on which it is closed all day."""
 
     site: str
-    versions: tuple[tuple[date | None, tuple[Span, ...]], ...]
+    versions: tuple[tuple[date | None, tuple[OpeningSpan, ...]], ...]
     closed_days: frozenset[date] = frozenset()
 
     def is_open(self, start: str) -> str:
@@ -60,7 +60,7 @@ class SiteHours:
         return f"({weekly} AND {day} NOT IN ({listed}))"
 
 
-def _within(spans: Sequence[Span], start: str) -> str:
+def _within(spans: Sequence[OpeningSpan], start: str) -> str:
     clock = f"strftime({start}, '%H:%M')"
     by_times: dict[tuple[str, str], list[int]] = {}
     for span in spans:
@@ -75,9 +75,9 @@ def _within(spans: Sequence[Span], start: str) -> str:
     )
 
 
-def parse_hours(texts: Iterable[str]) -> tuple[Span, ...]:
+def parse_hours(texts: Iterable[str]) -> tuple[OpeningSpan, ...]:
     """Hours as people write them: `mon-fri=09:00-18:00`, `sat=9h-12h,14h-17h`. Raises Misuse, showing how."""
-    spans: list[Span] = []
+    spans: list[OpeningSpan] = []
     for text in texts:
         days, equals, times = text.strip().lower().partition("=")
         first, _dash, last = days.partition("-")
@@ -87,7 +87,7 @@ def parse_hours(texts: Iterable[str]) -> tuple[Span, ...]:
         weekdays = [number % 7 + 1 for number in range(start, end + 1 if end >= start else end + 8)]
         for piece in times.split(","):
             opens_at, closes_at = _parse_span(piece.strip(), text)
-            spans += [Span(weekday, opens_at, closes_at) for weekday in weekdays]
+            spans += [OpeningSpan(weekday, opens_at, closes_at) for weekday in weekdays]
     return tuple(sorted(set(spans), key=lambda span: (span.weekday, span.opens_at)))
 
 
@@ -135,10 +135,10 @@ def parse_days(text: str) -> list[date]:
 
 def load_hours(session: Session) -> tuple[SiteHours, ...]:
     """The hours of every site that has any."""
-    spans: dict[str, dict[date | None, list[Span]]] = {}
+    spans: dict[str, dict[date | None, list[OpeningSpan]]] = {}
     rows = sa.select(OpeningHours).order_by(OpeningHours.site_name, OpeningHours.weekday, OpeningHours.opens_at)
     for row in session.scalars(rows):
-        spans.setdefault(row.site_name, {}).setdefault(row.starts_on, []).append(Span(row.weekday, row.opens_at, row.closes_at))
+        spans.setdefault(row.site_name, {}).setdefault(row.starts_on, []).append(OpeningSpan(row.weekday, row.opens_at, row.closes_at))
     closed: dict[str, set[date]] = {}
     for site, day in session.execute(sa.select(ClosedDay.site_name, ClosedDay.day)):
         closed.setdefault(site, set()).add(day)
@@ -195,7 +195,7 @@ def find_sites(viewer: Viewer) -> list[dict[str, Any]]:
         ]
 
 
-def write_hours(session: Session, viewer: Viewer, site: str, spans: Sequence[Span], starts_on: date | None = None) -> None:
+def write_hours(session: Session, viewer: Viewer, site: str, spans: Sequence[OpeningSpan], starts_on: date | None = None) -> None:
     """Set the weekly hours of a site from that day on (None: for all time, so that nothing else holds). Needs MANAGE_SETTINGS."""
     viewer.require(Permission.MANAGE_SETTINGS)
     _ensure_site(session, site)

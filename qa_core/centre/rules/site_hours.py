@@ -7,7 +7,7 @@ from datetime import date
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.centre.rules import opening_hours
-from qa_core.centre.rules.opening_hours import Span
+from qa_core.centre.rules.opening_hours import OpeningSpan
 from qa_core.storage.records import due_work, store
 from qa_core.storage.records.imports import CENTRE_RULES
 
@@ -15,7 +15,7 @@ from qa_core.storage.records.imports import CENTRE_RULES
 def set_opening(
     viewer: Viewer,
     site: str,
-    hours: Sequence[Span] | None = None,
+    hours: Sequence[OpeningSpan] | None = None,
     starts_on: date | None = None,
     calendar: str | None = None,
     closed_days: Iterable[date] | None = None,

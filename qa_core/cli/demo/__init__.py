@@ -19,16 +19,16 @@ from qa_core.base import environment
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
 from qa_core.cli.demo import accounts, answers, calibrations, coaching, draws, evaluations, irritants, listening, load, recordings, seasons, staff, targets
-from qa_core.cli.demo.plan import Plan
+from qa_core.cli.demo.plan import DemoPlan
 from qa_core.quality import scorecards
 from qa_core.storage import audit_log
 from qa_core.storage.records import store
-from qa_core.storage.records.evaluations import Evaluation, Grid
+from qa_core.storage.records.evaluations import Evaluation, ScorecardVersion
 from qa_core.storage.records.imports import ImportBatch
 from qa_core.storage.records.listening import Calibration
 from qa_core.storage.records.people import Account
 
-__all__ = ["Plan", "build", "is_unfinished", "remove", "sign_ins"]
+__all__ = ["DemoPlan", "build", "is_unfinished", "remove", "sign_ins"]
 
 STEPS = {
     "contacts": N_("Taking in contacts"),
@@ -48,7 +48,7 @@ def build(
     contacts: int = 250_000,
     seed: int = 7,
     progress: Callable[[str, float], None] | None = None,
-    plan: Plan | None = None,
+    plan: DemoPlan | None = None,
 ) -> None:
     """Simulate the centre and import it, with an account per role. `plan` gives the last day too; without it that is yesterday.
 
@@ -56,7 +56,7 @@ def build(
     """
     viewer.require(Permission.MANAGE_IMPORTS)
     viewer.require(Permission.MANAGE_ACCOUNTS)
-    plan = plan or Plan.until_yesterday(months, advisors, contacts, seed)
+    plan = plan or DemoPlan.until_yesterday(months, advisors, contacts, seed)
     with _alone():
         if is_unfinished():
             _take_away(viewer)
@@ -100,7 +100,7 @@ def _alone() -> Iterator[None]:
         yield
 
 
-def _fill(viewer: Viewer, plan: Plan, tell: Callable[[str, float], None]) -> None:
+def _fill(viewer: Viewer, plan: DemoPlan, tell: Callable[[str, float], None]) -> None:
     tell(N_("Hiring the advisors"), 0.0)
     invited = accounts.invite()
     accounts.write({"complete": False, "plan": {**asdict(plan), "last_day": plan.last_day.isoformat()}, "sign_ins": invited})
@@ -152,7 +152,7 @@ def _take_away(viewer: Viewer) -> None:
 def _remove_grid(session: Session) -> None:
     """Remove that grid when nothing was evaluated on it since, and it is as it came."""
     content = tomllib.loads(evaluations.GRID_FILE.read_text(encoding="utf-8"))
-    grid = session.scalars(sa.select(Grid).where(Grid.key == evaluations.GRID_KEY).order_by(Grid.version)).first()
+    grid = session.scalars(sa.select(ScorecardVersion).where(ScorecardVersion.key == evaluations.GRID_KEY).order_by(ScorecardVersion.version)).first()
     uses = (sa.select(table.id).where(table.grid_id == grid.id).limit(1) for table in (Evaluation, Calibration)) if grid is not None else ()
     used = any(session.scalar(use) is not None for use in uses)
     if grid is not None and not used and grid.content == content:

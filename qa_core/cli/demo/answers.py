@@ -13,7 +13,7 @@ from qa_core.access.roles import Role
 from qa_core.cli.demo.accounts import choose_advisor, choose_team
 from qa_core.cli.demo.staff import TEAMS, Staff
 from qa_core.quality.evaluations import disputes, drafts, evaluation_view, finalise
-from qa_core.quality.evaluations.disputes import Decision
+from qa_core.quality.evaluations.disputes import DisputeDecision
 from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.records.listening import Dispute, EvaluationRevision
@@ -40,11 +40,11 @@ REASONS = {
 }
 OTHER_REASON = "Je pense que ce point était acquis : on l'entend au début du contact."
 DECISIONS = {
-    Decision.ACCEPT: "Réécouté : c'est bien dit, un peu vite. Les points sont rendus.",
-    Decision.KEEP: "Réécouté deux fois : l'intention y est, mais le client n'a pas pu le comprendre. La note reste.",
+    DisputeDecision.ACCEPT: "Réécouté : c'est bien dit, un peu vite. Les points sont rendus.",
+    DisputeDecision.KEEP: "Réécouté deux fois : l'intention y est, mais le client n'a pas pu le comprendre. La note reste.",
 }
-OF_ADVISOR: tuple[Decision | None, ...] = (None, Decision.ACCEPT)
-OF_COLLEAGUES: tuple[Decision | None, ...] = (None, None, Decision.KEEP, Decision.ACCEPT)
+OF_ADVISOR: tuple[DisputeDecision | None, ...] = (None, DisputeDecision.ACCEPT)
+OF_COLLEAGUES: tuple[DisputeDecision | None, ...] = (None, None, DisputeDecision.KEEP, DisputeDecision.ACCEPT)
 """What was decided on each dispute, the newest first; None: it waits."""
 
 
@@ -52,7 +52,7 @@ def answer(invited: list[dict[str, str]], staff: Staff) -> None:
     """Answer the latest evaluations of the demo lead's team. All of it hangs on evaluations of the demo's batches, and goes with them."""
     usernames = {entry["role"]: entry["username"] for entry in invited}
     team, advisor_id = TEAMS[choose_team(staff)][0], staff.ids[choose_advisor(staff)]
-    decided: list[tuple[int, Decision]] = []
+    decided: list[tuple[int, DisputeDecision]] = []
     disputed: set[str] = set()
     with store.writing() as session:
         manager = accounts.get_viewer(session, usernames[Role.MANAGER])
@@ -109,7 +109,7 @@ def _dispute(session: Session, evaluation: Evaluation, raised_by: str, disputed:
     return dispute
 
 
-def _raise_levels(plan: scoring.Grid, answers: dict[str, object], count: int) -> dict[str, float]:
+def _raise_levels(plan: scoring.Scorecard, answers: dict[str, object], count: int) -> dict[str, float]:
     """The criteria that lost most of their points, each with the next level; critical errors are not argued about here."""
     lost = []
     for criterion in plan.criteria:

@@ -14,7 +14,7 @@ from qa_core import scoring
 from qa_core.access.roles import Role, Viewer
 from qa_core.base import environment
 from qa_core.cli.demo.evaluations import GRID_KEY, NEVER_LOST, NOT_APPLICABLE_SHARES, read_grid
-from qa_core.cli.demo.plan import Plan
+from qa_core.cli.demo.plan import DemoPlan
 from qa_core.cli.demo.staff import EVALUATORS
 from qa_core.metrics.query import listening_rights
 from qa_core.metrics.query.listening_rights import Listenable
@@ -22,7 +22,7 @@ from qa_core.quality.calibration.contact_choice import PURPOSE
 from qa_core.quality.calibration.sessions import KIND
 from qa_core.quality.evaluations import finalise
 from qa_core.storage.records import store
-from qa_core.storage.records.evaluations import Evaluation, Grid
+from qa_core.storage.records.evaluations import Evaluation, ScorecardVersion
 from qa_core.storage.records.listening import Calibration, CalibrationContact, Recording
 from qa_core.storage.records.people import Account
 
@@ -37,7 +37,7 @@ NOISE = 0.07
 """How far marks lie apart by chance, as a share of the points; more on criteria that the grid words badly."""
 
 
-def set_up(plan: Plan, sign_ins: list[dict[str, str]]) -> None:
+def set_up(plan: DemoPlan, sign_ins: list[dict[str, str]]) -> None:
     """Add both rounds, where enough contacts were evaluated."""
     names = {entry["role"]: entry["username"] for entry in sign_ins}
     with_account = [entry["username"] for entry in sign_ins if entry["role"] == Role.EVALUATOR]
@@ -45,7 +45,9 @@ def set_up(plan: Plan, sign_ins: list[dict[str, str]]) -> None:
     chance = plan.chance("calibrations")
     closed, waiting = _choose(plan, CLOSED_DAYS, CLOSED_CONTACTS), _choose(plan, OPEN_DAYS, OPEN_CONTACTS)
     with store.writing() as session:
-        grid = session.scalars(sa.select(Grid).where(Grid.key == GRID_KEY, Grid.published_at.is_not(None)).order_by(Grid.version)).first()
+        grid = session.scalars(
+            sa.select(ScorecardVersion).where(ScorecardVersion.key == GRID_KEY, ScorecardVersion.published_at.is_not(None)).order_by(ScorecardVersion.version)
+        ).first()
         if grid is None:
             return
         if len(closed) >= FEWEST:
@@ -65,7 +67,7 @@ def take_away(session: Session) -> None:
     session.execute(sa.delete(Calibration).where(Calibration.id.in_(rounds)))
 
 
-def _choose(plan: Plan, days: tuple[int, int], most: int) -> list[Listenable]:
+def _choose(plan: DemoPlan, days: tuple[int, int], most: int) -> list[Listenable]:
     """Contacts that were evaluated in those days, of as many advisors as can be, those with a recording first."""
     first, last = (plan.last_day - timedelta(days=ago) for ago in days)
     recorded = sa.exists().where(Recording.source_system == Evaluation.source_system, Recording.contact_id == Evaluation.contact_id)
@@ -83,8 +85,8 @@ def _choose(plan: Plan, days: tuple[int, int], most: int) -> list[Listenable]:
 
 def _open(
     session: Session,
-    plan: Plan,
-    grid: Grid,
+    plan: DemoPlan,
+    grid: ScorecardVersion,
     title: str,
     evaluators: Sequence[str],
     manager: str,
@@ -109,7 +111,7 @@ def _open(
 
 
 def _mark(
-    session: Session, plan: Plan, made: Calibration, contacts: Sequence[Listenable], leans: dict[str, float], chance: np.random.Generator, days_before: int
+    session: Session, plan: DemoPlan, made: Calibration, contacts: Sequence[Listenable], leans: dict[str, float], chance: np.random.Generator, days_before: int
 ) -> None:
     """Let these evaluators score every contact: what each deserves, as each of them hears it."""
     grid = read_grid()
@@ -154,5 +156,5 @@ def _hear(criterion: scoring.Criterion, deserved: float | None, lean: float, cha
     return float(levels[np.argmin(np.abs(levels - wanted))])
 
 
-def _at(plan: Plan, days_before: int) -> datetime:
+def _at(plan: DemoPlan, days_before: int) -> datetime:
     return datetime.combine(plan.last_day - timedelta(days=days_before), time(10, 15), environment.current().zone).astimezone(UTC)

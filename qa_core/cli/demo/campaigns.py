@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from qa_core.cli.demo.contacts import CHAT, PHONE
 from qa_core.cli.demo.extracts import Extracts, pick, to_utc
-from qa_core.cli.demo.plan import Plan
+from qa_core.cli.demo.plan import DemoPlan
 from qa_core.cli.demo.seasons import Calendar
 from qa_core.cli.demo.staff import QUEUES
 
@@ -56,7 +56,7 @@ SEEN_BY_TRACKER, CHAT_SEEN = 0.9, 0.6
 class Tracking:
     """Which campaign brought which contact; what the tools saw of it is less."""
 
-    def __init__(self, plan: Plan, calendar: Calendar, extracts: Extracts) -> None:
+    def __init__(self, plan: DemoPlan, calendar: Calendar, extracts: Extracts) -> None:
         self.calendar, self.extracts = calendar, extracts
         self.chance = plan.chance("campaigns")
         wave = extracts.wave

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from qa_core.access.roles import Role, Viewer
 from qa_core.base import environment
 from qa_core.cli.demo.accounts import choose_advisor, choose_team
-from qa_core.cli.demo.plan import Plan
+from qa_core.cli.demo.plan import DemoPlan
 from qa_core.cli.demo.staff import TEAMS, Staff
 from qa_core.metrics import formatting, query
 from qa_core.metrics.dimensions import Filters, Period
@@ -24,7 +24,7 @@ LOOKED_AT_DAYS = 90
 
 
 @dataclass(frozen=True)
-class Story:
+class CoachingStory:
     """A plan in days before the last one of the centre (negative: after it); notes are (days before, minutes or None, text, by the advisor)."""
 
     goal: str
@@ -36,7 +36,7 @@ class Story:
     notes: tuple[tuple[int, int | None, str, bool], ...] = ()
 
 
-WEAK = Story(
+WEAK = CoachingStory(
     "Retrouver des bases solides d'un appel à l'autre",
     (),
     130,
@@ -51,7 +51,7 @@ WEAK = Story(
 )
 """For an advisor who truly scores low, on the criteria where it shows most."""
 OTHERS = (
-    Story(
+    CoachingStory(
         "Laisser une trace que le prochain collègue comprend sans rappeler",
         ("record", "close"),
         84,
@@ -62,7 +62,7 @@ OTHERS = (
             (54, None, "Le résumé me prend moins d'une minute, je continue.", True),
         ),
     ),
-    Story(
+    CoachingStory(
         "Reformuler la demande avant de répondre",
         ("listening", "questions"),
         150,
@@ -75,7 +75,7 @@ OTHERS = (
             (58, 20, "Objectif atteint : nous en restons là.", False),
         ),
     ),
-    Story(
+    CoachingStory(
         "Aller au bout de la demande sans renvoi évitable",
         ("ownership",),
         62,
@@ -85,7 +85,7 @@ OTHERS = (
 )
 
 
-def set_up(viewer: Viewer, plan: Plan, staff: Staff, sign_ins: list[dict[str, str]]) -> None:
+def set_up(viewer: Viewer, plan: DemoPlan, staff: Staff, sign_ins: list[dict[str, str]]) -> None:
     """Open the plans of the demo's team lead; what would have begun before the centre did is left out."""
     names = {entry["role"]: entry["username"] for entry in sign_ins}
     team, spoken = choose_team(staff), choose_advisor(staff)
@@ -113,7 +113,7 @@ def _order(staff: Staff, team: int, spoken: int) -> list[int]:
     return sorted(members, key=lambda member: (staff.scores[member], member)) or [spoken]
 
 
-def _find_weakest(viewer: Viewer, plan: Plan, team: str, advisor_id: str, story: Story) -> tuple[str, ...]:
+def _find_weakest(viewer: Viewer, plan: DemoPlan, team: str, advisor_id: str, story: CoachingStory) -> tuple[str, ...]:
     """The two criteria on which that advisor was furthest behind the team before the plan."""
     before = Period(_day(plan, story.starts + LOOKED_AT_DAYS), _day(plan, story.starts + 1))
     where = Filters.of(before, {"team": (team,)})
@@ -123,7 +123,7 @@ def _find_weakest(viewer: Viewer, plan: Plan, team: str, advisor_id: str, story:
     return tuple(sorted(behind, key=behind.__getitem__)[:2])
 
 
-def _build(plan: Plan, story: Story, criteria: tuple[str, ...], advisor_id: str, team: str, lead: str, by_advisor: str) -> CoachingPlan:
+def _build(plan: DemoPlan, story: CoachingStory, criteria: tuple[str, ...], advisor_id: str, team: str, lead: str, by_advisor: str) -> CoachingPlan:
     made = CoachingPlan(
         advisor_id=advisor_id,
         team=team,
@@ -146,9 +146,9 @@ def _build(plan: Plan, story: Story, criteria: tuple[str, ...], advisor_id: str,
     return made
 
 
-def _day(plan: Plan, days_before: int) -> date:
+def _day(plan: DemoPlan, days_before: int) -> date:
     return plan.last_day - timedelta(days=days_before)
 
 
-def _at(plan: Plan, days_before: int) -> datetime:
+def _at(plan: DemoPlan, days_before: int) -> datetime:
     return datetime.combine(_day(plan, days_before), time(16, 30), environment.current().zone).astimezone(UTC)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from qa_core.cli.demo.plan import Plan
+from qa_core.cli.demo.plan import DemoPlan
 from qa_core.cli.demo.seasons import DAY_SECONDS, Calendar
 from qa_core.cli.demo.staff import QUEUES, Staff
 
@@ -22,7 +22,7 @@ ANSWERED, ABANDONED, TIMEOUT, OVERFLOW, VOICEMAIL, CLOSED, REFUSED, FAILED, UNAN
 
 
 @dataclass(frozen=True)
-class Reason:
+class ContactReason:
     """Why people get in touch: the queue, the share of needs, how often one contact settles it, how long it takes, its months."""
 
     name: str
@@ -34,16 +34,16 @@ class Reason:
 
 
 REASONS = (
-    Reason("Facturation", 0, 0.20, 0.775, 300, ((1, 1.15), (9, 1.1))),
-    Reason("Panne box", 1, 0.18, 0.68, 470, ((1, 1.15), (7, 1.15), (11, 1.25), (12, 1.15))),
-    Reason("Installation", 1, 0.08, 0.71, 410, ((9, 1.4), (10, 1.2))),
-    Reason("Mot de passe", 1, 0.08, 0.895, 165),
-    Reason("Déménagement", 2, 0.07, 0.73, 370, ((6, 1.4), (7, 1.7), (8, 1.8), (9, 1.2))),
-    Reason("Livraison", 2, 0.09, 0.79, 215, ((11, 1.3), (12, 1.8), (1, 1.2))),
-    Reason("Option et forfait", 3, 0.14, 0.85, 320, ((9, 1.15), (12, 1.2))),
-    Reason("Nouvelle offre", 3, 0.08, 0.865, 400, ((9, 1.2), (11, 1.3), (12, 1.3))),
-    Reason("Résiliation", 4, 0.04, 0.78, 350, ((1, 1.3), (9, 1.2))),
-    Reason("Réclamation", 4, 0.04, 0.585, 520, ((1, 1.2),)),
+    ContactReason("Facturation", 0, 0.20, 0.775, 300, ((1, 1.15), (9, 1.1))),
+    ContactReason("Panne box", 1, 0.18, 0.68, 470, ((1, 1.15), (7, 1.15), (11, 1.25), (12, 1.15))),
+    ContactReason("Installation", 1, 0.08, 0.71, 410, ((9, 1.4), (10, 1.2))),
+    ContactReason("Mot de passe", 1, 0.08, 0.895, 165),
+    ContactReason("Déménagement", 2, 0.07, 0.73, 370, ((6, 1.4), (7, 1.7), (8, 1.8), (9, 1.2))),
+    ContactReason("Livraison", 2, 0.09, 0.79, 215, ((11, 1.3), (12, 1.8), (1, 1.2))),
+    ContactReason("Option et forfait", 3, 0.14, 0.85, 320, ((9, 1.15), (12, 1.2))),
+    ContactReason("Nouvelle offre", 3, 0.08, 0.865, 400, ((9, 1.2), (11, 1.3), (12, 1.3))),
+    ContactReason("Résiliation", 4, 0.04, 0.78, 350, ((1, 1.3), (9, 1.2))),
+    ContactReason("Réclamation", 4, 0.04, 0.585, 520, ((1, 1.2),)),
 )
 BILLING = 0
 LAUNCH_MORE, LAUNCH_LESS_RESOLVED = 1.0, 0.19
@@ -95,7 +95,7 @@ class Wave:
 class Simulation:
     """The customers and their contacts, wave by wave: first contacts, then what each wave brings after it."""
 
-    def __init__(self, plan: Plan, calendar: Calendar, staff: Staff) -> None:
+    def __init__(self, plan: DemoPlan, calendar: Calendar, staff: Staff) -> None:
         self.plan, self.calendar, self.staff = plan, calendar, staff
         self.chance = plan.chance("contacts")
         self.reason_queue = np.array([reason.queue for reason in REASONS])

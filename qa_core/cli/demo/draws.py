@@ -12,7 +12,7 @@ from qa_core.base import environment
 from qa_core.base.errors import Refusal
 from qa_core.cli.demo import accounts, evaluations
 from qa_core.cli.demo.listening import ENTERED_BY
-from qa_core.cli.demo.plan import Plan
+from qa_core.cli.demo.plan import DemoPlan
 from qa_core.cli.demo.staff import TEAMS, Staff
 from qa_core.metrics.dimensions import add_months
 from qa_core.quality import sampling
@@ -22,7 +22,7 @@ PER_ADVISOR, MAXIMUM = 2, 8
 DAYS_TO_LISTEN = 10
 
 
-def draw(viewer: Viewer, plan: Plan, staff: Staff, sign_ins: list[dict[str, str]]) -> None:
+def draw(viewer: Viewer, plan: DemoPlan, staff: Staff, sign_ins: list[dict[str, str]]) -> None:
     """Plan and draw for the team whose calls can be heard; where the centre may not listen, nothing."""
     viewer.require(Permission.MANAGE_ACCOUNTS)
     demo = Viewer(ENTERED_BY, None, is_system=True)

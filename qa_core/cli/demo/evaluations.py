@@ -11,7 +11,7 @@ from qa_core import scoring
 from qa_core.base import environment
 from qa_core.cli.demo import remarks
 from qa_core.cli.demo.extracts import Extracts, pick, to_utc
-from qa_core.cli.demo.plan import Plan
+from qa_core.cli.demo.plan import DemoPlan
 from qa_core.cli.demo.seasons import Calendar
 from qa_core.cli.demo.staff import EVALUATORS
 
@@ -29,12 +29,12 @@ NOT_APPLICABLE_SHARES = {"identification": 0.12, "questions": 0.15, "hold": 0.62
 COMMENTED_SHARE = 0.7
 
 
-def read_grid() -> scoring.Grid:
+def read_grid() -> scoring.Scorecard:
     """The starter grid that the demo centre evaluates with."""
-    return scoring.parse_grid(tomllib.loads(GRID_FILE.read_text(encoding="utf-8")))
+    return scoring.parse_scorecard(tomllib.loads(GRID_FILE.read_text(encoding="utf-8")))
 
 
-def listen(plan: Plan, calendar: Calendar, extracts: Extracts) -> pa.Table:
+def listen(plan: DemoPlan, calendar: Calendar, extracts: Extracts) -> pa.Table:
     """Two to four recorded calls per advisor and month, one row per criterion: points of possible, null where not applicable."""
     chance = plan.chance("evaluations")
     rows = _draw(calendar, extracts, chance)

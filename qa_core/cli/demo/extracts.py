@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 
 from qa_core.base import environment
 from qa_core.cli.demo.contacts import ANSWERED, CHANNELS, FAILED, INBOUND, INTERNAL, OUTCOMES, PHONE, REASONS, UNANSWERED, WITHHELD, Wave
-from qa_core.cli.demo.plan import Plan
+from qa_core.cli.demo.plan import DemoPlan
 from qa_core.cli.demo.staff import QUEUES, Staff
 from qa_core.ingest.pseudonyms import Pseudonyms
 
@@ -23,7 +23,7 @@ RECORDED_SHARE = 0.085
 class Extracts:
     """The contacts with their ids, and what was noted about each; `tables` are what the three systems export."""
 
-    def __init__(self, plan: Plan, staff: Staff, wave: Wave) -> None:
+    def __init__(self, plan: DemoPlan, staff: Staff, wave: Wave) -> None:
         self.plan, self.staff, self.wave = plan, staff, wave
         self.chance = plan.chance("extracts")
         self.system = SYSTEM_OF_CHANNEL[wave.channel]

@@ -11,10 +11,10 @@ from sqlalchemy.orm import Session
 from qa_core.access import accounts
 from qa_core.access.roles import Role
 from qa_core.analysis.irritants import action_list
-from qa_core.analysis.irritants.action_list import State
-from qa_core.analysis.irritants.subject import Kind, Subject
+from qa_core.analysis.irritants.action_list import ActionState
+from qa_core.analysis.irritants.subject import IrritantKind, IrritantSubject
 from qa_core.base import environment
-from qa_core.cli.demo.plan import Plan
+from qa_core.cli.demo.plan import DemoPlan
 from qa_core.metrics.dimensions import Filters
 from qa_core.storage.records import store
 from qa_core.storage.records.people import Account
@@ -22,36 +22,36 @@ from qa_core.storage.records.steering import Irritant, IrritantStep
 
 
 @dataclass(frozen=True)
-class Story:
+class IrritantStory:
     """An entry: how many days before the last one of the centre it came into each state, and is due (negative: after it)."""
 
-    subject: Subject
-    steps: tuple[tuple[State, int], ...]
+    subject: IrritantSubject
+    steps: tuple[tuple[ActionState, int], ...]
     owner: Role
     due: int
     note: str
 
 
 STORIES = (
-    Story(
-        Subject(Kind.REPEATS, "reason", "Panne box"),
-        ((State.NEW, 75), (State.LOOKED_AT, 70), (State.IN_HAND, 63)),
+    IrritantStory(
+        IrritantSubject(IrritantKind.REPEATS, "reason", "Panne box"),
+        ((ActionState.NEW, 75), (ActionState.LOOKED_AT, 70), (ActionState.IN_HAND, 63)),
         Role.TEAM_LEAD,
         -21,
         "Dérouler le diagnostic complet au premier appel ; fiche remise aux équipes.",
     ),
-    Story(
-        Subject(Kind.LOW_RATINGS, "reason", "Facturation"),
-        ((State.NEW, 24), (State.LOOKED_AT, 17)),
+    IrritantStory(
+        IrritantSubject(IrritantKind.LOW_RATINGS, "reason", "Facturation"),
+        ((ActionState.NEW, 24), (ActionState.LOOKED_AT, 17)),
         Role.MANAGER,
         4,
         "Relire la nouvelle facture avec le service qui l'édite.",
     ),
-    Story(Subject(Kind.CUSTOMER_WORDS, terms=("fr:factur",), shown="facture"), ((State.NEW, 9),), Role.MANAGER, -14, ""),
+    IrritantStory(IrritantSubject(IrritantKind.CUSTOMER_WORDS, terms=("fr:factur",), shown="facture"), ((ActionState.NEW, 9),), Role.MANAGER, -14, ""),
 )
 
 
-def set_up(plan: Plan, sign_ins: list[dict[str, str]]) -> None:
+def set_up(plan: DemoPlan, sign_ins: list[dict[str, str]]) -> None:
     """Put them on the list as the demo's manager would have; what the centre had on it already stays as it is."""
     names = {entry["role"]: entry["username"] for entry in sign_ins}
     with store.reading() as session:
@@ -70,5 +70,5 @@ def take_away(session: Session) -> None:
     session.execute(sa.delete(Irritant).where(Irritant.opened_by.in_(sa.select(Account.username).where(Account.demo))))
 
 
-def _at(plan: Plan, days_before: int) -> datetime:
+def _at(plan: DemoPlan, days_before: int) -> datetime:
     return datetime.combine(plan.last_day - timedelta(days=days_before), time(10), environment.current().zone).astimezone(UTC)

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from qa_core.access.roles import GRANTS, Permission, Role, Viewer
 from qa_core.base import environment
-from qa_core.cli.demo.plan import Plan
+from qa_core.cli.demo.plan import DemoPlan
 from qa_core.cli.demo.staff import Staff
 from qa_core.compliance import accreditations, gates, notices
 from qa_core.storage.records import store
@@ -22,7 +22,7 @@ ENTERED_BY = "demo centre"
 ACCREDITED_DAYS = 180
 
 
-def open_for_listening(viewer: Viewer, plan: Plan, staff: Staff, sign_ins: list[dict[str, str]]) -> None:
+def open_for_listening(viewer: Viewer, plan: DemoPlan, staff: Staff, sign_ins: list[dict[str, str]]) -> None:
     """Enter what each closed gate asks for, accredit the demo's listeners and inform its advisors, each before their first contact.
 
     A centre that has advisors of its own enters its gates itself: a demo beside it opens none.
@@ -50,7 +50,7 @@ def close(session: Session) -> None:
         session.execute(sa.delete(table).where(column == ENTERED_BY))
 
 
-def _values(plan: Plan) -> dict[str, str]:
+def _values(plan: DemoPlan) -> dict[str, str]:
     before = plan.first_day - timedelta(days=30)
     return {
         "works_council_consulted_on": before.isoformat(),
@@ -61,7 +61,7 @@ def _values(plan: Plan) -> dict[str, str]:
     }
 
 
-def _days_of_notice(plan: Plan, staff: Staff) -> dict[date, list[str]]:
+def _days_of_notice(plan: DemoPlan, staff: Staff) -> dict[date, list[str]]:
     """The day on which each advisor is informed: before the centre records, or when they join."""
     joined: dict[int, date] = {}
     for membership in staff.memberships:

@@ -16,11 +16,11 @@ from qa_core.base import environment
 from qa_core.base.i18n import N_
 from qa_core.cli.demo import campaigns, contacts, evaluations, seasons, surveys
 from qa_core.cli.demo.extracts import SYSTEMS, Extracts
-from qa_core.cli.demo.plan import Plan
+from qa_core.cli.demo.plan import DemoPlan
 from qa_core.cli.demo.staff import Staff
 from qa_core.files.decision import Decision
 from qa_core.files.options import ImportOptions
-from qa_core.ingest.load import load, recovery
+from qa_core.ingest.load import load, load_job, recovery
 from qa_core.ingest.load.staged import SCHEMAS, Staged
 from qa_core.ingest.report import FileReport
 from qa_core.storage.records import store
@@ -32,12 +32,12 @@ FILES = {"telephony": "appels_telephonie.csv", "messaging": "conversations_messa
 _FIRST_LINE = 2
 
 
-def stage_advisors(plan: Plan, staff: Staff) -> Staged:
+def stage_advisors(plan: DemoPlan, staff: Staff) -> Staged:
     """The file of the advisors: it comes first, so that contacts find their team of the day."""
     return _stage(plan, "advisors", "annuaire", "conseillers.csv", staff.as_rows())
 
 
-def stage_all(plan: Plan, calendar: seasons.Calendar, staff: Staff) -> Iterator[Staged]:
+def stage_all(plan: DemoPlan, calendar: seasons.Calendar, staff: Staff) -> Iterator[Staged]:
     """Every other file, in the order in which they can be joined; each is made when it is asked for."""
     extracts = Extracts(plan, staff, contacts.Simulation(plan, calendar, staff).run())
     tracking = campaigns.Tracking(plan, calendar, extracts)
@@ -65,13 +65,13 @@ def take_in(viewer: Viewer, staged: Staged) -> FileReport:
     try:
         with store.one_import_at_a_time():
             recovery.finish_interrupted()
-            load.land(load.Landing(viewer, staged, ImportOptions(system=staged.system), report, progress=lambda step, share: None))
+            load.load(load_job.LoadJob(viewer, staged, ImportOptions(system=staged.system), report, progress=lambda step, share: None))
         return report
     finally:
         staged.discard()
 
 
-def _stage(plan: Plan, kind: str, system: str, name: str, table: pa.Table) -> Staged:
+def _stage(plan: DemoPlan, kind: str, system: str, name: str, table: pa.Table) -> Staged:
     schema = SCHEMAS[kind]
     columns = tuple(column for column in schema if column in table.column_names)
     if "line" not in table.column_names:

@@ -12,7 +12,7 @@ from qa_core.base import environment
 
 
 @dataclass(frozen=True)
-class Plan:
+class DemoPlan:
     """The size of the centre and its last day. The same plan gives the same numbers, on any day and any machine."""
 
     last_day: date
@@ -22,9 +22,9 @@ class Plan:
     seed: int = 7
 
     @staticmethod
-    def until_yesterday(months: int = 18, advisors: int = 60, contacts: int = 250_000, seed: int = 7) -> Plan:
+    def until_yesterday(months: int = 18, advisors: int = 60, contacts: int = 250_000, seed: int = 7) -> DemoPlan:
         """A centre whose last day is yesterday, so that its launch, its campaigns and its pending contacts are always as old."""
-        return Plan(environment.today() - timedelta(days=1), months, advisors, contacts, seed)
+        return DemoPlan(environment.today() - timedelta(days=1), months, advisors, contacts, seed)
 
     @property
     def first_day(self) -> date:

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
 from qa_core.cli.demo import accounts
-from qa_core.cli.demo.plan import Plan
+from qa_core.cli.demo.plan import DemoPlan
 from qa_core.cli.demo.staff import TEAMS, Staff
 from qa_core.compliance import gates
 from qa_core.compliance.recordings import audio, deletion
@@ -44,7 +44,7 @@ def read_calls() -> list[dict[str, Any]]:
     return tomllib.loads((FOLDER / "calls.toml").read_text(encoding="utf-8"))["call"]
 
 
-def record_calls(viewer: Viewer, plan: Plan, staff: Staff) -> None:
+def record_calls(viewer: Viewer, plan: DemoPlan, staff: Staff) -> None:
     """Give audio to recorded calls of the last two months, of the advisors of the team that the demo's lead leads."""
     viewer.require(Permission.MANAGE_IMPORTS)
     chance, calls = plan.chance("recordings"), read_calls()
@@ -72,7 +72,7 @@ def take_away(session: Session) -> None:
         session.delete(recording)
 
 
-def _choose(plan: Plan, staff: Staff) -> list[Any]:
+def _choose(plan: DemoPlan, staff: Staff) -> list[Any]:
     """The contacts that get audio: by advisor the newest that were evaluated, and the newest that were not."""
     team, own = TEAMS[accounts.choose_team(staff)][0], staff.names[accounts.choose_advisor(staff)]
     period = Period(max(plan.first_day, plan.last_day - timedelta(days=DAYS)), plan.last_day)

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 import numpy as np
 from dateutil.easter import easter
 
-from qa_core.cli.demo.plan import Plan
+from qa_core.cli.demo.plan import DemoPlan
 
 DAY_SECONDS = 86_400
 OPENS_AT = np.array([8, 8, 8, 8, 8, 9, 24])
@@ -27,7 +27,7 @@ LAUNCH_AGE, LAUNCH_FADES_AT, LAUNCH_OVER_AT = 58, 36, 12
 class Calendar:
     """The days of a plan, as arrays by position of the day: 0 is the first day, the last position the last day."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: DemoPlan) -> None:
         self.days = np.arange(np.datetime64(plan.first_day, "D"), np.datetime64(plan.last_day, "D") + 1)
         self.size = len(self.days)
         self.start = self.days[0].astype("datetime64[s]")
@@ -54,7 +54,7 @@ class Calendar:
             following[position] = position if self.is_open[position] else following[position + 1]
         return following
 
-    def _surprise(self, plan: Plan) -> np.ndarray:
+    def _surprise(self, plan: DemoPlan) -> np.ndarray:
         chance = plan.chance("surprise").normal(0, 0.075, self.size)
         level = np.zeros(self.size)
         for position in range(self.size):

@@ -9,7 +9,7 @@ from datetime import date, timedelta
 import numpy as np
 import pyarrow as pa
 
-from qa_core.cli.demo.plan import Plan
+from qa_core.cli.demo.plan import DemoPlan
 from qa_core.cli.demo.seasons import Calendar
 
 SITES = ("Lyon", "Nantes")
@@ -45,7 +45,7 @@ EVALUATORS = ("Ève Mazerat", "Claire Vasseron", "Marc Tillier")
 
 
 @dataclass(frozen=True)
-class Membership:
+class DemoMembership:
     advisor: int
     team: int
     starts_on: date
@@ -61,7 +61,7 @@ class Staff:
     names: tuple[str, ...]
     extensions: tuple[str, ...]
     logins: tuple[str, ...]
-    memberships: tuple[Membership, ...]
+    memberships: tuple[DemoMembership, ...]
     team_on: np.ndarray
     """days × advisors: position of the team that day, −1 while not employed."""
     tenure: np.ndarray
@@ -99,7 +99,7 @@ class Staff:
         )
 
 
-def hire(plan: Plan, calendar: Calendar) -> Staff:
+def hire(plan: DemoPlan, calendar: Calendar) -> Staff:
     """Everybody who works in the centre at some time: their teams over time, their shifts, and who truly differs."""
     chance = plan.chance("staff")
     size = plan.advisors
@@ -128,7 +128,7 @@ def _draw_logins(names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower().replace(" ", ".") for name in names)
 
 
-def _draw_memberships(plan: Plan, calendar: Calendar, chance: np.random.Generator) -> tuple[tuple[Membership, ...], np.ndarray, np.ndarray]:
+def _draw_memberships(plan: DemoPlan, calendar: Calendar, chance: np.random.Generator) -> tuple[tuple[DemoMembership, ...], np.ndarray, np.ndarray]:
     size = plan.advisors
     first_team = np.arange(size) % len(TEAMS)
     order = chance.permutation(size)
@@ -147,13 +147,13 @@ def _draw_memberships(plan: Plan, calendar: Calendar, chance: np.random.Generato
         team_on[start:end, advisor] = team
         moves_at = moves.get(advisor)
         if moves_at is None:
-            found.append(Membership(advisor, team, starts_on, ends_on))
+            found.append(DemoMembership(advisor, team, starts_on, ends_on))
             continue
         # A colleague of the same site makes room: whoever moves stays where they live.
         other = (team + 1) % 3 + 3 * (team // 3)
         moved_on = plan.first_day + timedelta(days=moves_at)
         team_on[moves_at:end, advisor] = other
-        found += [Membership(advisor, team, starts_on, moved_on), Membership(advisor, other, moved_on, ends_on)]
+        found += [DemoMembership(advisor, team, starts_on, moved_on), DemoMembership(advisor, other, moved_on, ends_on)]
     return tuple(found), team_on, tenure
 
 

@@ -8,7 +8,7 @@ import pyarrow as pa
 from qa_core.cli.demo import remarks
 from qa_core.cli.demo.contacts import BILLING, CHAT, EMAIL, MESSAGING, PHONE, WITHHELD
 from qa_core.cli.demo.extracts import Extracts, flag, number, pick, to_utc
-from qa_core.cli.demo.plan import Plan
+from qa_core.cli.demo.plan import DemoPlan
 from qa_core.cli.demo.seasons import Calendar
 
 SENT_SHARES = {PHONE: 0.45, EMAIL: 0.5, CHAT: 0.7, MESSAGING: 0.6}
@@ -19,7 +19,7 @@ COMMENTING_SHARES = (0.6, 0.22)
 """How many of those who answer write something: of the unhappy, of the others."""
 
 
-def send(plan: Plan, calendar: Calendar, extracts: Extracts) -> pa.Table:
+def send(plan: DemoPlan, calendar: Calendar, extracts: Extracts) -> pa.Table:
     """The survey tool's export: one row per survey sent; the columns of the answer are empty for the silent."""
     chance, wave = plan.chance("surveys"), extracts.wave
     share = np.zeros(5)

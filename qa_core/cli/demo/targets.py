@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from qa_core.access.roles import Viewer
 from qa_core.analysis import alerts, annotations, targets
 from qa_core.base.errors import AccessDenied
-from qa_core.cli.demo.plan import Plan
+from qa_core.cli.demo.plan import DemoPlan
 from qa_core.cli.demo.seasons import LAUNCH_AGE
 from qa_core.storage.records import store
 from qa_core.storage.records.steering import AlertRule
@@ -21,7 +21,7 @@ Kept = dict[str, list[int]]
 """The numbers of what was set up, by kind."""
 
 
-def set_up(viewer: Viewer, plan: Plan) -> Kept:
+def set_up(viewer: Viewer, plan: DemoPlan) -> Kept:
     """Set what nobody has set yet, and evaluate the alert rules."""
     present = {target.kpi for target in targets.find_all(viewer)}
     goals = [targets.set_target(viewer, kpi, text).id for kpi, text in TARGETS.items() if kpi not in present]

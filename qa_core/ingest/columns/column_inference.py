@@ -15,7 +15,7 @@ from qa_core.files.decision import Decision
 from qa_core.files.options import ImportOptions
 from qa_core.ingest.columns import date_order, durations, numbers, rating_words, timestamps, vocabulary
 from qa_core.ingest.columns.timezones import Zone
-from qa_core.ingest.declaration import Column, Profile, Reads
+from qa_core.ingest.declaration import Column, Profile, ValueType
 from qa_core.ingest.pseudonyms import Pseudonyms
 
 MOST_UNKNOWN = 0.5
@@ -25,12 +25,12 @@ ANSWER_WORDS = {
     **vocabulary.OUTCOMES,
 }
 DIRECTION_WORDS = {**vocabulary.DIRECTIONS, **dict.fromkeys(vocabulary.MISSED_DIRECTIONS, "missed")}
-WORD_LISTS = {Reads.BOOLEAN: vocabulary.YES_NO, Reads.OUTCOME: ANSWER_WORDS, Reads.DIRECTION: DIRECTION_WORDS, Reads.LABEL: {}}
-_MOMENTS, _NUMBERS = (Reads.MOMENT,), (Reads.NUMBER, Reads.WHOLE, Reads.MARK, Reads.CRITERION)
+WORD_LISTS = {ValueType.BOOLEAN: vocabulary.YES_NO, ValueType.OUTCOME: ANSWER_WORDS, ValueType.DIRECTION: DIRECTION_WORDS, ValueType.LABEL: {}}
+_MOMENTS, _NUMBERS = (ValueType.MOMENT,), (ValueType.NUMBER, ValueType.WHOLE, ValueType.MARK, ValueType.CRITERION)
 
 
 @dataclass
-class Context:
+class FileContext:
     """One file being read."""
 
     profile: Profile
@@ -73,7 +73,7 @@ class Context:
             reads, text = column.field.reads, column.header.text
             if reads in _MOMENTS:
                 self.evidence[name] = timestamps.MomentEvidence(name, text)
-            elif reads == Reads.DURATION:
+            elif reads == ValueType.DURATION:
                 self.evidence[name] = durations.DurationEvidence(name, text)
             elif reads in _NUMBERS:
                 self.evidence[name] = numbers.NumberEvidence(name, text)
@@ -88,7 +88,7 @@ class Context:
     def prepare(self, name: str, values: pa.Array) -> pa.Array:
         """Cells without what stands for "not given"; marks written in words as numbers."""
         values = vocabulary.without_notes(values)
-        if self.columns[name].field.reads == Reads.MARK:
+        if self.columns[name].field.reads == ValueType.MARK:
             values, read = rating_words.read_words(values)
             self.notes.setdefault("mark_words", {}).setdefault(name, {}).update(read)
         return values
@@ -133,7 +133,7 @@ class Context:
         options, item = self.options, column.field
         if column.header.out_of:
             evidence.denominators.add(column.header.out_of)
-        if evidence.total and evidence.unread > evidence.total / 2 and item.reads != Reads.CRITERION:
+        if evidence.total and evidence.unread > evidence.total / 2 and item.reads != ValueType.CRITERION:
             if name in options.columns or self.is_needed(name):
                 raise Refusal(
                     "unreadable_numbers",
@@ -144,7 +144,7 @@ class Context:
                     example=evidence.odd_example,
                 )
             self.leave_out(name, N_("the column {column} is left aside: it holds no numbers"), N_("such as {example}"), example=evidence.odd_example)
-        elif item.reads == Reads.MARK:
+        elif item.reads == ValueType.MARK:
             said = self.notes.get("mark_words", {}).get(name)
             if said:
                 shown = ", ".join(f"{word} → {mark}" for word, mark in sorted(said.items(), key=lambda item: item[::-1])[:12])
@@ -153,10 +153,10 @@ class Context:
             self.readings[name], self.scales[name] = numbers.decide_mark(evidence, options.decimal, scale, column.header.scale, self.decisions)
         else:
             reading = numbers.decide_number(evidence, options.decimal, self.decisions)
-            self.readings[name] = numbers.NumberReading(reading.decimal, item.low, item.high, whole=item.reads == Reads.WHOLE)
+            self.readings[name] = numbers.NumberReading(reading.decimal, item.low, item.high, whole=item.reads == ValueType.WHOLE)
 
     def _decide_words(self, name: str, column: Column, evidence: vocabulary.WordEvidence) -> None:
-        if evidence.is_ticked and (column.field.reads == Reads.BOOLEAN or name == "answered"):
+        if evidence.is_ticked and (column.field.reads == ValueType.BOOLEAN or name == "answered"):
             self.notes.setdefault("ticked", set()).add(name)
             self.decide(
                 name, N_("empty means no"), N_("{column} holds nothing but ticks: {seen}, and {count} empty"), seen=evidence.show(), count=evidence.empty
@@ -175,10 +175,10 @@ class Context:
 
 
 @dataclass
-class Chunk:
+class RowBatch:
     """Some rows of a file, cleaned; the first reason given to a row is the one it is refused for."""
 
-    context: Context
+    context: FileContext
     lines: np.ndarray
     cells: dict[int, pa.Array]
     reasons: np.ndarray = field(init=False)

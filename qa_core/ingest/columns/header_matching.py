@@ -9,7 +9,7 @@ from functools import cache
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
 from qa_core.files.header_text import simplify
-from qa_core.ingest.declaration import Column, Field, Header, Profile, Reads
+from qa_core.ingest.declaration import Column, Field, Header, Profile, ValueType
 
 _UNITS = {
     **dict.fromkeys(("s", "sec", "secs", "second", "seconds", "seconde", "secondes"), "s"),
@@ -121,7 +121,7 @@ def find_ignored(headers: list[str], ignored: Iterable[str]) -> set[int]:
 def _find_given(profile: Profile, name: str, column: str, parsed: list[Header]) -> Column:
     field = profile.get_field(name)
     if field is None and profile.kind == "evaluations":
-        field = Field(name, Reads.CRITERION)
+        field = Field(name, ValueType.CRITERION)
     if field is None:
         known = ", ".join(item.name for item in profile.fields)
         raise Refusal("unknown_field", N_("{field} is not a field of {kind}. The fields are: {known}."), field=name, kind=profile.kind, known=known)

@@ -34,7 +34,7 @@ LEAST_ROWS_APART = 2
 DENSE = 0.9
 
 
-def complete(header: table_bounds.Header, sample: list[tuple[int, list[str]]], vocabulary: Vocabulary) -> tuple[table_bounds.Header, list[Decision]]:
+def complete(header: table_bounds.HeaderRow, sample: list[tuple[int, list[str]]], vocabulary: Vocabulary) -> tuple[table_bounds.HeaderRow, list[Decision]]:
     """The header with what the rows directly above and below it say of its columns; those below are marked as no data."""
     own = list(header.raw)
     places = {line: [cell.strip() for cell in row] for line, row in sample}
@@ -117,7 +117,7 @@ def _combine(groups: list[str], names: list[str], vocabulary: Vocabulary) -> lis
     return combined
 
 
-def choose_table(header: table_bounds.Header, source: Source, vocabulary: Vocabulary) -> tuple[table_bounds.Header, list[Decision]]:
+def choose_table(header: table_bounds.HeaderRow, source: Source, vocabulary: Vocabulary) -> tuple[table_bounds.HeaderRow, list[Decision]]:
     """Of tables side by side, parted by an empty column, the one that names the most fields; what stands in the others is no part of it.
 
     Raises Refusal `tables_side_by_side` where two hold the same kind of rows.
@@ -167,7 +167,7 @@ def _find_runs(names: tuple[str, ...]) -> list[tuple[int, int]]:
     return runs
 
 
-def _measure(header: table_bounds.Header, source: Source, runs: list[tuple[int, int]]) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+def _measure(header: table_bounds.HeaderRow, source: Source, runs: list[tuple[int, int]]) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
     """The runs that an empty column really parts, and for each how many rows it fills and which is the last."""
     gaps = [False] * (len(runs) - 1)
     counts, lasts = [0] * len(runs), [0] * len(runs)

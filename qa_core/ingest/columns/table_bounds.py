@@ -25,7 +25,7 @@ _MOMENT = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{2,4}|\d{1,2}:\d{2}")
 
 
 @dataclass(frozen=True)
-class Header:
+class HeaderRow:
     """The header row: which row of the file it is, its line, and the names of its columns ("" for a phantom).
 
     `raw`: its cells as they stand. `second`: lines right under it that are no data, and what they are. `span`: the columns of
@@ -44,7 +44,7 @@ class Header:
         return len(self.names)
 
 
-def find_header(sample: list[tuple[int, list[str]]], vocabulary: Mapping[str, tuple[Field, int]], wanted: tuple[str, ...]) -> Header:
+def find_header(sample: list[tuple[int, list[str]]], vocabulary: Mapping[str, tuple[Field, int]], wanted: tuple[str, ...]) -> HeaderRow:
     """The row that names the most fields (or columns asked for); where none does, the first row that looks like headers.
 
     Raises Refusal `empty_file`, `headers_only`.
@@ -71,7 +71,7 @@ def find_header(sample: list[tuple[int, list[str]]], vocabulary: Mapping[str, tu
     index, line, cells = best
     while cells and not cells[-1]:
         cells.pop()
-    return Header(index, line, make_unique(cells), tuple(cells))
+    return HeaderRow(index, line, make_unique(cells), tuple(cells))
 
 
 def looks_like_data(cells: list[str]) -> bool:

@@ -28,7 +28,7 @@ from qa_core.files.sample import take_sample
 from qa_core.files.text_blocks import Block, read_blocks
 from qa_core.ingest import registry
 from qa_core.ingest.columns import header_matching, header_rows, table_bounds, vocabulary
-from qa_core.ingest.columns.column_inference import Chunk, Context
+from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 from qa_core.ingest.columns.timezones import Zone
 from qa_core.ingest.declaration import Platform
 from qa_core.ingest.load.quarantine import REJECTED
@@ -77,7 +77,7 @@ def stage(path: Path, kind: str, options: ImportOptions | None = None, progress:
     if profile.claim:
         profile.claim(tuple("" if index in ignored else name for index, name in enumerate(header.names)), columns)
     here = environment.current()
-    context = Context(
+    context = FileContext(
         profile,
         options,
         list(header.names),
@@ -112,7 +112,7 @@ def stage(path: Path, kind: str, options: ImportOptions | None = None, progress:
     try:
         rows.write(staged)
         if kind == "contacts":
-            unwrite_zeros(staged, context)
+            null_out_zero_placeholders(staged, context)
         if profile.finish:
             profile.finish(context)
     except BaseException:
@@ -130,7 +130,7 @@ def _stage_platform(platform: Platform, content: Content, kind: str, options: Im
         raise
 
 
-def make_folder(here: environment.Home, options: ImportOptions) -> Path:
+def make_folder(here: environment.Environment, options: ImportOptions) -> Path:
     """A folder of our own; in a dry run outside the home, which is left as it is. The number tells whether its maker still lives."""
     name = f"staged-{os.getpid()}-"
     if options.dry_run:
@@ -148,7 +148,7 @@ def find_digest(path: Path) -> str:
 class _Rows:
     """The rows of one file, read twice: to infer on whole columns, then to write."""
 
-    def __init__(self, source: readers.Source, header: table_bounds.Header, context: Context, progress: Progress | None) -> None:
+    def __init__(self, source: readers.Source, header: table_bounds.HeaderRow, context: FileContext, progress: Progress | None) -> None:
         self.source, self.header, self.context = source, header, context
         self._progress = progress or (lambda done, share: None)
         self._skipped: Counter[str] = Counter()
@@ -257,7 +257,7 @@ class _Rows:
             writer: pq.ParquetWriter | None = None
             used = {column.index for column in context.columns.values()}
             for block in self._blocks(1):
-                chunk = Chunk(context, block.lines, {index: vocabulary.clean(block.cells[index]) for index in used})
+                chunk = RowBatch(context, block.lines, {index: vocabulary.clean(block.cells[index]) for index in used})
                 self._refuse_cut_row(chunk)
                 built = context.profile.build(context, chunk)
                 self._count_footers(chunk, block)
@@ -321,7 +321,7 @@ class _Rows:
                 Decision("file", N_("cells missing at the end of a row are empty"), N_("{count} rows shorter than the header"), (("count", self._shorter),))
             )
 
-    def _refuse_cut_row(self, chunk: Chunk) -> None:
+    def _refuse_cut_row(self, chunk: RowBatch) -> None:
         """A file cut in the middle ends in a row without its end."""
         if self.source.ends_with_newline or self._last_short != self._last_line or chunk.lines[-1] != self._last_line:
             return
@@ -329,7 +329,7 @@ class _Rows:
         last[-1] = True
         chunk.reject(last, "cut_row")
 
-    def _count_footers(self, chunk: Chunk, block: Block) -> None:
+    def _count_footers(self, chunk: RowBatch, block: Block) -> None:
         for index in np.flatnonzero(chunk.reasons != None):  # noqa: E711 (element by element)
             if chunk.reasons[index] != "not_given" and table_bounds.is_footer(block.row(index)):
                 chunk.reasons[index] = "footer"
@@ -362,14 +362,14 @@ class _Rows:
         writer.write_table(pa.table([[line for line, _r, _c in rows], [reason for _l, reason, _c in rows], masked], schema=REJECTED))
 
 
-def _as_table(kind: str, chunk: Chunk, built: dict[str, pa.Array]) -> pa.Table:
+def _as_table(kind: str, chunk: RowBatch, built: dict[str, pa.Array]) -> pa.Table:
     declared = SCHEMAS[kind]
     lines = built.get("line", pa.array(chunk.lines, pa.int64()))
     names = [name for name in declared if name in built]
     return pa.table([lines, *(built[name].cast(declared[name]) for name in names)], names=["line", *names])
 
 
-def unwrite_zeros(staged: Staged, context: Context) -> None:
+def null_out_zero_placeholders(staged: Staged, context: FileContext) -> None:
     """Some files write 0 where nobody answered. Where every unanswered contact has 0, it is no measure: it becomes missing."""
     names = [name for name in ZERO_COLUMNS if name in staged.columns]
     if "outcome" not in staged.columns or not names:

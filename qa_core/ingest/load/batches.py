@@ -148,12 +148,12 @@ def finish(session: Session, batch_id: str, counts: dict[str, Any], days: tuple[
 
 def fail(session: Session, batch: ImportBatch) -> None:
     """Take back what a batch had written before it was interrupted short of the lake."""
-    take_back_records(session, batch.id)
+    rollback_records(session, batch.id)
     batch.state, batch.finished_at = "failed", now()
     audit_log.record(session, batch.actor, "import_failed", batch.id, reason=f"{batch.kind}: {batch.file_name}")
 
 
-def take_back_records(session: Session, batch_id: str) -> None:
+def rollback_records(session: Session, batch_id: str) -> None:
     """Remove from the records all that the batch brought, and put back what it had replaced."""
     evaluations.restore(session, batch_id)
     recordings.take_back(session, batch_id)
@@ -184,7 +184,7 @@ def names_in_lake(session: Session, batch_id: str) -> tuple[set[str], set[str]]:
 
 
 @dataclass(frozen=True)
-class Which:
+class BatchFilter:
     """Which imports are meant: of that kind, begun on that day by the centre's clock, only those with rejected rows or without an end."""
 
     kind: str | None = None
@@ -201,14 +201,14 @@ class Which:
         return conditions
 
 
-def count_batches(viewer: Viewer, which: Which = Which()) -> int:
+def count_batches(viewer: Viewer, which: BatchFilter = BatchFilter()) -> int:
     """How many imports that are. Needs MANAGE_IMPORTS."""
     viewer.require(Permission.MANAGE_IMPORTS)
     with store.reading() as session:
         return session.scalar(sa.select(sa.func.count()).select_from(ImportBatch).where(*which.conditions())) or 0
 
 
-def find_batches(viewer: Viewer, which: Which = Which(), limit: int | None = None, offset: int = 0) -> list[dict[str, Any]]:
+def find_batches(viewer: Viewer, which: BatchFilter = BatchFilter(), limit: int | None = None, offset: int = 0) -> list[dict[str, Any]]:
     """Those imports, newest first, as plain values. Needs MANAGE_IMPORTS."""
     viewer.require(Permission.MANAGE_IMPORTS)
     newest_first = sa.select(ImportBatch).where(*which.conditions()).order_by(ImportBatch.started_at.desc(), ImportBatch.id.desc())

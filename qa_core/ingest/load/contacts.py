@@ -10,7 +10,7 @@ import duckdb
 import pyarrow as pa
 
 from qa_core.centre.advisors import Naming, Pair
-from qa_core.centre.rules.active_rules import Conventions, as_given
+from qa_core.centre.rules.active_rules import ActiveRules, as_given
 from qa_core.centre.rules.number_assignments import BY_NUMBER
 from qa_core.ingest.load.duckdb_session import write_rows
 from qa_core.ingest.load.staged import Staged
@@ -25,7 +25,7 @@ several contacts may belong to one ticket."""
 
 
 @dataclass(frozen=True)
-class Prepared:
+class PreparedContacts:
     """Rows ready to merge: one per contact, with the columns that the file carries and those that only a new contact takes."""
 
     path: Path
@@ -87,7 +87,7 @@ def find_teams(connection: duckdb.DuckDBPyConnection, staged: Staged) -> dict[st
     return dict(connection.execute(f"SELECT team, {site} FROM staged WHERE team IS NOT NULL GROUP BY team").fetchall())
 
 
-def find_shared(connection: duckdb.DuckDBPyConnection, staged: Staged, conventions: Conventions) -> bool:
+def find_shared(connection: duckdb.DuckDBPyConnection, staged: Staged, conventions: ActiveRules) -> bool:
     """Make the relation of the shared numbers of this file, counted together with what is stored. True when contacts of theirs are stored as
     those of customers, so that these must follow."""
     if "customer_key" not in staged.columns:
@@ -102,7 +102,7 @@ def find_shared(connection: duckdb.DuckDBPyConnection, staged: Staged, conventio
     return connection.execute("SELECT 1 FROM contacts WHERE customer_key IN (SELECT customer_key FROM shared_numbers) LIMIT 1").fetchone() is not None
 
 
-def prepare(connection: duckdb.DuckDBPyConnection, staged: Staged, naming: Naming, memberships: pa.Table, conventions: Conventions) -> Prepared:
+def prepare(connection: duckdb.DuckDBPyConnection, staged: Staged, naming: Naming, memberships: pa.Table, conventions: ActiveRules) -> PreparedContacts:
     """Write the rows of the lake from `staged` and `keyed` as the centre's conventions have them; needs `find_shared` before."""
     own = [name for name in staged.columns if name not in NOT_OF_THE_LAKE]
     select = {name: f's."{name}"' for name in own}
@@ -153,7 +153,7 @@ def prepare(connection: duckdb.DuckDBPyConnection, staged: Staged, naming: Namin
     )
     path = staged.folder / "contacts.parquet"
     rows = write_rows(connection, f"SELECT {listed} {' '.join(joins)}", path)
-    return Prepared(path, rows, tuple(carried), tuple(for_new))
+    return PreparedContacts(path, rows, tuple(carried), tuple(for_new))
 
 
 def names_table(ids: Mapping[Pair, str]) -> pa.Table:

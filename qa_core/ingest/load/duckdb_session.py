@@ -17,7 +17,7 @@ MEGABYTES = 300
 
 
 @contextmanager
-def open_bench(folder: Path, staged: Staged | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+def open_session(folder: Path, staged: Staged | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection with a view per table of the lake as it stands, and `staged`. It spills into `folder`, and writes nowhere else."""
     rows = tables.snapshot("contacts").rows + (staged.staged if staged else 0)
     connection = duckdb.connect(
@@ -41,7 +41,7 @@ def open_bench(folder: Path, staged: Staged | None = None) -> Iterator[duckdb.Du
 
 
 @dataclass(frozen=True)
-class Comparison:
+class RowComparison:
     """What a merge would do with the rows of a file."""
 
     new: int
@@ -49,7 +49,7 @@ class Comparison:
     unchanged: int
 
 
-def compare(connection: duckdb.DuckDBPyConnection, table: str, rows: str, key: Sequence[str] = CONTACT_KEY, carried: Sequence[str] = ()) -> Comparison:
+def compare(connection: duckdb.DuckDBPyConnection, table: str, rows: str, key: Sequence[str] = CONTACT_KEY, carried: Sequence[str] = ()) -> RowComparison:
     """Count what merging the relation `rows` would bring, without doing it: for a dry run."""
     same = " AND ".join(f'r."{name}" IS NOT DISTINCT FROM c."{name}"' for name in key)
     kept = " AND ".join(f'r."{name}" IS NOT DISTINCT FROM c."{name}"' for name in carried) or "true"
@@ -57,7 +57,7 @@ def compare(connection: duckdb.DuckDBPyConnection, table: str, rows: str, key: S
         f"SELECT count(*) FILTER (WHERE c.batch_id IS NULL), count(*) FILTER (WHERE c.batch_id IS NOT NULL AND NOT ({kept})), "
         f"count(*) FILTER (WHERE c.batch_id IS NOT NULL AND {kept}) FROM {rows} r LEFT JOIN {table} c ON {same}"
     ).fetchone()
-    return Comparison(*row)
+    return RowComparison(*row)
 
 
 def write_rows(connection: duckdb.DuckDBPyConnection, select: str, path: Path) -> int:

@@ -21,7 +21,7 @@ FEW = 0.05
 
 
 @dataclass(frozen=True)
-class Prepared:
+class PreparedIntervals:
     """Rows ready to merge, one per interval; `duplicates` were older rows of the same; `minutes`, where the length was found from the starts."""
 
     path: Path
@@ -31,7 +31,7 @@ class Prepared:
     minutes: int | None
 
 
-def prepare(bench: duckdb.DuckDBPyConnection, staged: Staged) -> Prepared:
+def prepare(bench: duckdb.DuckDBPyConnection, staged: Staged) -> PreparedIntervals:
     """Write the rows of the lake from `staged`; of several rows for one interval the last one stands.
 
     Raises Refusal where the starts do not tell the length, or rows of one interval contradict each other.
@@ -64,7 +64,7 @@ def prepare(bench: duckdb.DuckDBPyConnection, staged: Staged) -> Prepared:
         )
     path = staged.folder / "intervals.parquet"
     written = write_rows(bench, "SELECT * EXCLUDE (line, place, alike, several) FROM numbered WHERE place = 1", path)
-    return Prepared(path, written, tuple(measures), duplicates, minutes)
+    return PreparedIntervals(path, written, tuple(measures), duplicates, minutes)
 
 
 def _find_minutes(bench: duckdb.DuckDBPyConnection) -> int:

@@ -12,11 +12,11 @@ from sqlalchemy.orm import Session
 from qa_core.base.i18n import N_
 from qa_core.centre import advisors, settings
 from qa_core.centre.rules import number_assignments
-from qa_core.centre.rules.active_rules import Conventions
+from qa_core.centre.rules.active_rules import ActiveRules
 from qa_core.compliance.recordings import delete_forbidden
 from qa_core.ingest.load import batches, contacts, intervals, recordings
-from qa_core.ingest.load.duckdb_session import Comparison, compare, open_bench, write_rows
-from qa_core.ingest.load.load_job import Landing, take_result
+from qa_core.ingest.load.duckdb_session import RowComparison, compare, open_session, write_rows
+from qa_core.ingest.load.load_job import LoadJob, take_result
 from qa_core.ingest.load.quarantine import Rejected
 from qa_core.ingest.load.staged import Staged
 from qa_core.ingest.matching import attach, evaluation_rows, late_joins, pending_rows
@@ -32,23 +32,23 @@ from qa_core.storage.schema import INTERVAL_KEY, RESTRAINTS, SPEND_KEY
 SHOWN_NAMES = 20
 
 
-def land(landing: Landing) -> None:
+def load(landing: LoadJob) -> None:
     """Bring the file in, or say what would happen in a dry run; fills in the report."""
     LANDERS[landing.staged.kind](landing)
 
 
-def land_contacts(landing: Landing) -> None:
+def load_contacts(landing: LoadJob) -> None:
     staged, report = landing.staged, landing.report
-    with open_bench(staged.folder, staged) as bench:
+    with open_session(staged.folder, staged) as bench:
         report.duplicates = contacts.number_rows(bench, staged)
         with store.reading_or_empty() as session:
             naming = advisors.plan_names(session, contacts.find_pairs(bench, staged), contacts.find_teams(bench, staged).items())
-            memberships, conventions = advisors.find_memberships(session), Conventions.load(session)
-        _say_created(landing, naming)
+            memberships, conventions = advisors.find_memberships(session), ActiveRules.load(session)
+        _describe_created(landing, naming)
         conventions = conventions.with_teams(naming.teams)
         others_follow = contacts.find_shared(bench, staged, conventions) or (conventions.has_assignments and "tracking_number" in staged.columns)
         prepared = contacts.prepare(bench, staged, naming, memberships, conventions)
-        _say_changed(landing, bench, prepared)
+        _describe_changed(landing, bench, prepared)
         if landing.options.dry_run:
             rows = f"read_parquet({quoted(str(prepared.path))})"
             take_result(report, compare(bench, "contacts", rows, carried=("started_at", "local_start", *prepared.carried)))
@@ -72,15 +72,15 @@ def land_contacts(landing: Landing) -> None:
         delete_forbidden(landing.viewer.username)
 
 
-def land_tracking(landing: Landing) -> None:
+def load_tracking(landing: LoadJob) -> None:
     """Calls with their campaign, or numbers with theirs."""
     if tracking.are_assignments(landing.staged.columns):
-        land_assignments(landing)
+        load_assignments(landing)
     else:
-        land_attachments(landing)
+        load_attachments(landing)
 
 
-def land_assignments(landing: Landing) -> None:
+def load_assignments(landing: LoadJob) -> None:
     report = landing.report
     rows = pq.read_table(landing.staged.rows).sort_by("line").to_pylist()
     with store.reading_or_empty() as session:
@@ -88,7 +88,7 @@ def land_assignments(landing: Landing) -> None:
     told = {number_assignments.identity(row): row for row in rows}
     fresh = [row for identity, row in told.items() if identity not in known]
     report.duplicates = len(rows) - len(told)
-    take_result(report, Comparison(len(fresh), 0, len(told) - len(fresh)))
+    take_result(report, RowComparison(len(fresh), 0, len(told) - len(fresh)))
     numbers = len({row["tracking_number"] for row in rows})
     landing.decide("tracking_number", N_("numbers assigned to campaigns by day; contacts follow their number"), N_("{count} numbers"), count=numbers)
     if landing.options.dry_run:
@@ -104,9 +104,9 @@ def land_assignments(landing: Landing) -> None:
     landing.finish()
 
 
-def land_attachments(landing: Landing) -> None:
+def load_attachments(landing: LoadJob) -> None:
     staged, report = landing.staged, landing.report
-    with open_bench(staged.folder, staged) as bench:
+    with open_session(staged.folder, staged) as bench:
         with store.reading_or_empty() as session:
             tolerance = settings.current(session).tracking_tolerance_seconds
             kept = name_merges.find_kept(session)
@@ -127,9 +127,9 @@ def land_attachments(landing: Landing) -> None:
     landing.finish(result)
 
 
-def land_spend(landing: Landing) -> None:
+def load_spend(landing: LoadJob) -> None:
     staged, report = landing.staged, landing.report
-    with open_bench(staged.folder, staged) as bench:
+    with open_session(staged.folder, staged) as bench:
         key = {name: f'"{name}"' if name in staged.columns else "CAST(NULL AS VARCHAR)" for name in SPEND_KEY}
         listed = ", ".join(f'{expression} AS "{name}"' for name, expression in key.items())
         path = staged.folder / "spend.parquet"
@@ -144,12 +144,12 @@ def land_spend(landing: Landing) -> None:
     landing.finish(lake.merge_spend(path, batch_id, progress=landing.say_writing))
 
 
-def land_intervals(landing: Landing) -> None:
+def load_intervals(landing: LoadJob) -> None:
     staged, report = landing.staged, landing.report
-    with open_bench(staged.folder, staged) as bench:
+    with open_session(staged.folder, staged) as bench:
         with store.reading_or_empty() as session:
             naming = advisors.plan_names(session, (), contacts.find_teams(bench, staged).items())
-        _say_created(landing, naming)
+        _describe_created(landing, naming)
         prepared = intervals.prepare(bench, staged)
         report.duplicates = prepared.duplicates
         if prepared.minutes:
@@ -162,15 +162,15 @@ def land_intervals(landing: Landing) -> None:
     landing.finish(lake.merge_intervals(prepared.path, prepared.carried, batch_id, progress=landing.say_writing))
 
 
-def land_advisors(landing: Landing) -> None:
+def load_advisors(landing: LoadJob) -> None:
     rows = pq.read_table(landing.staged.rows).sort_by("line").to_pylist()
 
     def write(session: Session, batch_id: str) -> None:
         directory = advisors.Directory.load(session)
         counts = Counter(advisors.write_row(session, batch_id, directory, row) for row in rows)
-        take_result(landing.report, Comparison(counts["new"], counts["updated"], counts["unchanged"]))
+        take_result(landing.report, RowComparison(counts["new"], counts["updated"], counts["unchanged"]))
         landing.report.require_identity()
-        conventions = Conventions.load(session)
+        conventions = ActiveRules.load(session)
         if conventions.hours or conventions.kept["advisor"]:
             due_work.request(session, CENTRE_RULES)
 
@@ -184,19 +184,19 @@ def land_advisors(landing: Landing) -> None:
     apply.apply_if_due()
 
 
-def land_evaluations(landing: Landing) -> None:
+def load_evaluations(landing: LoadJob) -> None:
     staged, report = landing.staged, landing.report
-    with open_bench(staged.folder, staged) as bench:
+    with open_session(staged.folder, staged) as bench:
         gathered = evaluation_rows.gather(bench, staged, landing.system)
         report.duplicates = gathered.duplicates
         with store.reading_or_empty() as session:
             naming = advisors.plan_names(session, {(draft.first.get("advisor"), None) for draft in gathered.drafts})
             spans = advisors.spans_of(advisors.find_memberships(session))
-        _say_created(landing, naming)
+        _describe_created(landing, naming)
         for draft in gathered.drafts:
             landing.fold("criterion", 0 if draft.reason else len(draft.lines) - 1)
         landing.skip("unmatched", sum(draft.is_waiting for draft in gathered.drafts))
-        refused: list[evaluation_rows.Draft] = [draft for draft in gathered.drafts if draft.reason]
+        refused: list[evaluation_rows.EvaluationRow] = [draft for draft in gathered.drafts if draft.reason]
         landing.reject(Counter(draft.reason for draft in refused for _line in draft.lines))
         cells = _cells_of(bench, staged, refused)
     drafts = [draft for draft in gathered.drafts if draft.reason is None]
@@ -209,7 +209,7 @@ def land_evaluations(landing: Landing) -> None:
         session.flush()
         apply.apply_to_evaluations(session)
         pending_rows.keep(session, batch_id, [evaluation_rows.waiting_row(item, landing.system) for draft, item in items if draft.is_waiting])
-        take_result(report, Comparison(counts["new"], counts["updated"], counts["unchanged"]))
+        take_result(report, RowComparison(counts["new"], counts["updated"], counts["unchanged"]))
         report.require_identity()
 
     if landing.options.dry_run:
@@ -220,19 +220,19 @@ def land_evaluations(landing: Landing) -> None:
     landing.finish()
 
 
-LANDERS: dict[str, Callable[[Landing], None]] = {
-    "contacts": land_contacts,
-    "tracking": land_tracking,
-    "surveys": land_attachments,
-    "spend": land_spend,
-    "intervals": land_intervals,
-    "advisors": land_advisors,
-    "evaluations": land_evaluations,
-    "recordings": recordings.land,
+LANDERS: dict[str, Callable[[LoadJob], None]] = {
+    "contacts": load_contacts,
+    "tracking": load_tracking,
+    "surveys": load_attachments,
+    "spend": load_spend,
+    "intervals": load_intervals,
+    "advisors": load_advisors,
+    "evaluations": load_evaluations,
+    "recordings": recordings.load,
 }
 
 
-def _say_created(landing: Landing, naming: advisors.Naming) -> None:
+def _describe_created(landing: LoadJob, naming: advisors.Naming) -> None:
     for field, created in (("advisor", [name for _id, name in naming.created]), ("team", [team for team, _site in naming.teams])):
         if created:
             shown = ", ".join(created[:SHOWN_NAMES]) + (" …" if len(created) > SHOWN_NAMES else "")
@@ -256,7 +256,7 @@ CHANGED: dict[str, tuple[str, str]] = {
 """What an import says of the contacts that the centre's conventions changed, by the column that keeps what was given."""
 
 
-def _say_changed(landing: Landing, bench: duckdb.DuckDBPyConnection, prepared: contacts.Prepared) -> None:
+def _describe_changed(landing: LoadJob, bench: duckdb.DuckDBPyConnection, prepared: contacts.PreparedContacts) -> None:
     rows = f"read_parquet({quoted(str(prepared.path))})"
     for column, (field, decision) in CHANGED.items():
         if column in prepared.carried:
@@ -270,7 +270,7 @@ def _list_counts(counts: dict[str, int]) -> str:
     return ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items()))
 
 
-def _cells_of(bench: duckdb.DuckDBPyConnection, staged: Staged, refused: list[evaluation_rows.Draft]) -> list[Rejected]:
+def _cells_of(bench: duckdb.DuckDBPyConnection, staged: Staged, refused: list[evaluation_rows.EvaluationRow]) -> list[Rejected]:
     lines = {line: draft.reason for draft in refused for line in draft.lines}
     if not lines:
         return []

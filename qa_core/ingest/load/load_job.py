@@ -14,7 +14,7 @@ from qa_core.base.i18n import N_
 from qa_core.files.decision import Decision
 from qa_core.files.options import ImportOptions, Progress
 from qa_core.ingest.load import batches, quarantine
-from qa_core.ingest.load.duckdb_session import Comparison
+from qa_core.ingest.load.duckdb_session import RowComparison
 from qa_core.ingest.load.quarantine import Rejected
 from qa_core.ingest.load.staged import Staged
 from qa_core.ingest.report import AccountingError, FileReport
@@ -23,7 +23,7 @@ from qa_core.storage.records import store
 
 
 @dataclass
-class Landing:
+class LoadJob:
     """One file on its way in. `system`: the system that was named for it, so that its contacts are looked for in no other."""
 
     viewer: Viewer
@@ -45,7 +45,7 @@ class Landing:
         report.quarantine = quarantine.write(batch.id, self.staged, late or ())
         return batch.id
 
-    def finish(self, result: lake.MergeResult | Comparison | None = None) -> None:
+    def finish(self, result: lake.MergeResult | RowComparison | None = None) -> None:
         """Take over what the merge did, and enter the batch as done."""
         take_result(self.report, result)
         self.report.require_identity()

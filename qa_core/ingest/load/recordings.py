@@ -20,7 +20,7 @@ from qa_core.base.contact_details import mask_contact_details
 from qa_core.base.i18n import N_
 from qa_core.compliance import gates, recordings
 from qa_core.compliance.recordings import audio, deletion, vault
-from qa_core.ingest.load.load_job import Landing
+from qa_core.ingest.load.load_job import LoadJob
 from qa_core.ingest.load.quarantine import Rejected
 from qa_core.ingest.load.staged import Staged
 from qa_core.metrics.query import RecordedContact
@@ -76,7 +76,7 @@ class Law:
     moment: datetime = field(default_factory=now)
 
 
-def land(landing: Landing) -> None:
+def load(landing: LoadJob) -> None:
     """Store the audio of a manifest or a folder; fills in the report. Raises Refusal while the legal gates are closed."""
     staged, report = landing.staged, landing.report
     with store.reading_or_empty() as session:
@@ -104,7 +104,7 @@ def land(landing: Landing) -> None:
         unmatched = fates.pop(UNMATCHED, 0)
         landing.skip(UNMATCHED, unmatched)
         landing.reject(fates)
-        _say(landing, kept, unmatched)
+        _describe(landing, kept, unmatched)
         report.new += len(kept)
         if landing.options.dry_run:
             return
@@ -206,7 +206,7 @@ def _place_of(found: Recording) -> Place:
     return found.source_system, found.contact_id, found.purpose == "proof"
 
 
-def _say(landing: Landing, kept: list[Coming], unmatched: int) -> None:
+def _describe(landing: LoadJob, kept: list[Coming], unmatched: int) -> None:
     converted = sum(item.understood.frames is not None for item in kept)
     if converted:
         landing.decide("file", N_("kept as WAV, with the sound alone"), N_("{count} recordings"), count=converted)

@@ -39,7 +39,7 @@ def finish_batches() -> list[str]:
         if state == "undoing":
             # Refused, it stands again as before; the import that found it so has nothing to do with that.
             with contextlib.suppress(Refusal):
-                rollback.take_back(batch_id, "system")
+                rollback.rollback(batch_id, "system")
         else:
             _finish_or_fail(batch_id)
     if found:

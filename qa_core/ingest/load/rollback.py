@@ -36,7 +36,7 @@ def require_last(session: Session, batch: ImportBatch) -> None:
         raise Refusal("changed_since", message, later=later, batch=batch.id)
 
 
-def take_back(batch_id: str, actor: str) -> None:
+def rollback(batch_id: str, actor: str) -> None:
     """Undo a batch that is marked as being undone; may be run again after an interruption."""
     with store.reading() as session:
         parts = pending_rows.find_parts(session, batch_id)
@@ -55,7 +55,7 @@ def take_back(batch_id: str, actor: str) -> None:
         batch = session.get_one(ImportBatch, batch_id)
         evaluation_rows.release(session, batch_id)
         pending_rows.release(session, batch_id)
-        batches.take_back_records(session, batch_id)
+        batches.rollback_records(session, batch_id)
         # What stood before had been written under the conventions of its time.
         due_work.request(session, CENTRE_RULES)
         batch.state, batch.finished_at, batch.quarantine = "undone", now(), None

@@ -22,14 +22,14 @@ from qa_core.ingest.load.staged import Staged
 from qa_core.ingest.matching import contact_match
 from qa_core.ingest.matching.pending_rows import mark_joined
 from qa_core.quality import evaluations
-from qa_core.quality.evaluations import ImportedEvaluation, Mark
+from qa_core.quality.evaluations import ImportedAnswer, ImportedEvaluation
 from qa_core.storage.records.imports import WaitingRow
 
 NO_DATE = "no_date"
 
 
 @dataclass
-class Draft:
+class EvaluationRow:
     """One evaluation of the file: its rows, the lines that they stand on, and the contact they name."""
 
     key: str
@@ -49,7 +49,7 @@ class Draft:
 
 @dataclass
 class Gathered:
-    drafts: list[Draft] = field(default_factory=list)
+    drafts: list[EvaluationRow] = field(default_factory=list)
     duplicates: int = 0
 
 
@@ -75,7 +75,7 @@ def gather(connection: duckdb.DuckDBPyConnection, staged: Staged, system: str | 
         kept = sorted(newest.values(), key=lambda row: row["line"])
         lines = sorted({row["line"] for row in kept})
         gathered.duplicates += len({row["line"] for row in found}) - len(lines)
-        gathered.drafts.append(Draft(key, kept, lines))
+        gathered.drafts.append(EvaluationRow(key, kept, lines))
     _find_contacts(connection, gathered.drafts, system)
     for draft in gathered.drafts:
         if draft.reason is None and not draft.is_waiting and draft.contact is None and draft.first.get("local_start") is None:
@@ -83,7 +83,7 @@ def gather(connection: duckdb.DuckDBPyConnection, staged: Staged, system: str | 
     return gathered
 
 
-def build(draft: Draft, ids: Mapping[Pair, str], teams: advisors.Spans) -> ImportedEvaluation:
+def build(draft: EvaluationRow, ids: Mapping[Pair, str], teams: advisors.Spans) -> ImportedEvaluation:
     """The evaluation of a draft whose contact was found or is not named."""
     first, contact = draft.first, draft.contact or {}
     local_start = contact.get("local_start") or first.get("local_start")
@@ -102,7 +102,9 @@ def build(draft: Draft, ids: Mapping[Pair, str], teams: advisors.Spans) -> Impor
         grid=first.get("grid"),
         score=first.get("score"),
         marks=tuple(
-            Mark(row["criterion"], row.get("points"), row.get("possible"), row.get("section")) for row in draft.rows if row.get("criterion") is not None
+            ImportedAnswer(row["criterion"], row.get("points"), row.get("possible"), row.get("section"))
+            for row in draft.rows
+            if row.get("criterion") is not None
         ),
         comment="\n".join(_distinct(row.get("comment") for row in draft.rows)) or None,
         tags=_distinct(tag.strip() for row in draft.rows for tag in re.split(r"[,;|]", row.get("tags") or "")),
@@ -129,7 +131,7 @@ def waiting_row(item: ImportedEvaluation, system: str | None) -> dict[str, Any]:
 def join_arrived(session: Session, connection: duckdb.DuckDBPyConnection, arrived_batch: str, teams: advisors.Spans) -> int:
     """Write the evaluations that waited for a contact that is in `contacts` now, in the order in which they came."""
     waiting = list(session.scalars(sa.select(WaitingRow).where(WaitingRow.kind == "evaluations", WaitingRow.joined_by.is_(None)).order_by(WaitingRow.id)))
-    drafts = [Draft(row.content["values"]["external_key"], [{"contact_id": row.contact_id, "system": row.content["system"]}], []) for row in waiting]
+    drafts = [EvaluationRow(row.content["values"]["external_key"], [{"contact_id": row.contact_id, "system": row.content["system"]}], []) for row in waiting]
     for system in {draft.first["system"] for draft in drafts}:
         _find_contacts(connection, [draft for draft in drafts if draft.first["system"] == system], system)
     joined: list[int] = []
@@ -171,7 +173,7 @@ def _complete(values: dict[str, Any], contact: dict[str, Any], teams: advisors.S
             "team": contact["team"] or advisors.team_on(teams, advisor_id, day),
             "local_day": day,
             "evaluated_at": datetime.fromisoformat(values["evaluated_at"]) if values["evaluated_at"] else contact["started_at"].replace(tzinfo=UTC),
-            "marks": tuple(Mark(**mark) for mark in values["marks"]),
+            "marks": tuple(ImportedAnswer(**mark) for mark in values["marks"]),
             "tags": tuple(values.get("tags") or ()),
         }
     )
@@ -216,7 +218,7 @@ def _complete_possible(rows: list[dict[str, Any]]) -> None:
             row["possible"] = most[(row.get("grid"), row.get("criterion"))]
 
 
-def _find_contacts(connection: duckdb.DuckDBPyConnection, drafts: list[Draft], system: str | None) -> None:
+def _find_contacts(connection: duckdb.DuckDBPyConnection, drafts: list[EvaluationRow], system: str | None) -> None:
     references = [(number, draft.first["contact_id"]) for number, draft in enumerate(drafts) if draft.first.get("contact_id") is not None]
     if not references:
         return

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from qa_core.centre import advisors, settings
 from qa_core.centre.rules.active_rules import as_given
-from qa_core.ingest.load.duckdb_session import open_bench, write_rows
+from qa_core.ingest.load.duckdb_session import open_session, write_rows
 from qa_core.ingest.matching import evaluation_rows, pending_rows
 from qa_core.ingest.rules import apply
 from qa_core.storage import lake
@@ -25,7 +25,7 @@ def join_arrived(batch_id: str, folder: Path) -> dict[str, int]:
         marks = session.scalar(sa.select(WaitingRow.id).where(WaitingRow.kind == "evaluations", WaitingRow.joined_by.is_(None)).limit(1))
     joined = pending_rows.join_arrived(batch_id, folder, tolerance)
     if marks is not None:
-        with open_bench(folder) as bench, store.writing() as session:
+        with open_session(folder) as bench, store.writing() as session:
             count = evaluation_rows.join_arrived(session, bench, batch_id, advisors.spans_of(advisors.find_memberships(session)))
             apply.apply_to_evaluations(session)
         joined |= {"evaluations": count} if count else {}
@@ -41,7 +41,7 @@ def fill_teams(batch_id: str, folder: Path) -> None:
         concerned = list(session.scalars(keys))
         memberships = advisors.find_memberships(session)
     path = folder / "teams.parquet"
-    with open_bench(folder) as bench:
+    with open_session(folder) as bench:
         bench.register("memberships", memberships)
         bench.register("concerned", pa.table({"advisor_id": pa.array(concerned, pa.string())}))
         day = "CAST(c.local_start AS DATE)"

@@ -11,7 +11,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from qa_core.ingest.load.duckdb_session import open_bench
+from qa_core.ingest.load.duckdb_session import open_session
 from qa_core.ingest.matching import attach, contact_match
 from qa_core.ingest.rules import apply
 from qa_core.storage import lake, name_merges
@@ -63,7 +63,7 @@ def _join_batch(batch_id: str, kind: str, arrived_batch: str, folder: Path, tole
     *known, happened = zip(*rows, strict=True)
     moments = [moment.astimezone(UTC).replace(tzinfo=None) if moment else None for moment in happened]
     table = pa.table([*(list(column) for column in known), moments], schema=contact_match.INCOMING)
-    with open_bench(folder) as bench:
+    with open_session(folder) as bench:
         bench.register("incoming", table)
         contact_match.match(bench, tolerance, system)
         found = bench.execute(

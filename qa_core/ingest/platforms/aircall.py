@@ -12,7 +12,7 @@ from qa_core.files.json_documents import look_up
 from qa_core.files.sample import Sample
 from qa_core.ingest.columns.scalars import from_epoch, from_iso, seconds_between
 from qa_core.ingest.declaration import Platform
-from qa_core.ingest.platforms.reader import Work, record_schema, take_all
+from qa_core.ingest.platforms.reader import ExportReader, record_schema, take_all
 
 _MISSED = {
     "out_of_opening_hours": "closed",
@@ -50,7 +50,7 @@ def _unwrap(item: Mapping[str, Any]) -> Mapping[str, Any]:
     return inner if isinstance(inner, Mapping) else item
 
 
-def read(work: Work) -> Iterator[pa.Table]:
+def read(work: ExportReader) -> Iterator[pa.Table]:
     return work.tables(_records(work))
 
 
@@ -58,7 +58,7 @@ def _read_moment(value: Any) -> datetime | None:
     return from_epoch(value) or from_iso(value)
 
 
-def _records(work: Work) -> Iterator[dict[str, Any]]:
+def _records(work: ExportReader) -> Iterator[dict[str, Any]]:
     for number, wrapped in work.documents():
         item = _unwrap(wrapped)
         started = _read_moment(item.get("started_at"))

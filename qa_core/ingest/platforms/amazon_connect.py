@@ -12,9 +12,9 @@ from qa_core.base.i18n import N_
 from qa_core.files.json_documents import look_up
 from qa_core.files.sample import Sample
 from qa_core.ingest.columns.scalars import as_number, from_epoch, from_iso, seconds_between
-from qa_core.ingest.declaration import Chain, Platform
+from qa_core.ingest.declaration import LegChain, Platform
 from qa_core.ingest.platforms.call_legs import find_roots
-from qa_core.ingest.platforms.reader import MOMENT, Bench, Work
+from qa_core.ingest.platforms.reader import MOMENT, ExportReader, FoldSession
 
 _DIRECTIONS = {
     "INBOUND": "inbound",
@@ -79,11 +79,11 @@ def _read_moment(value: Any) -> datetime | None:
     return from_iso(value) or from_epoch(value)
 
 
-def read(work: Work) -> Iterator[pa.Table]:
+def read(work: ExportReader) -> Iterator[pa.Table]:
     return work.tables(_records(work))
 
 
-def _records(work: Work) -> Iterator[dict[str, Any]]:
+def _records(work: ExportReader) -> Iterator[dict[str, Any]]:
     for number, given in work.documents():
         item = _unwrap(given)
         own, started = item.get("ContactId") or item.get("Id"), _read_moment(item.get("InitiationTimestamp"))
@@ -143,7 +143,7 @@ def _find_outcome(item: Mapping[str, Any], connected: Any, queued: bool) -> str 
     return _ENDINGS.get(item.get("DisconnectReason"), "overflow" if queued and item.get("DisconnectReason") == "CONTACT_FLOW_DISCONNECT" else "unanswered")
 
 
-def fold(bench: Bench) -> str:
+def fold(bench: FoldSession) -> str:
     """One row per chain of transfers, under the id of its first contact. Older copies of a record stay apart, as duplicates of the newest."""
     connection = bench.connection
     connection.execute(
@@ -213,6 +213,6 @@ PLATFORM = Platform(
         "recorded": "Recordings",
         "customer": "CustomerEndpoint.Address",
     },
-    chain=Chain("contact_id", ("before", "first", "after")),
+    chain=LegChain("contact_id", ("before", "first", "after")),
     shown=("ContactId", "InitiationTimestamp"),
 )

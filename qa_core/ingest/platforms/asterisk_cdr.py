@@ -15,7 +15,7 @@ from qa_core.files.sample import Sample
 from qa_core.ingest.columns.scalars import as_number, from_stamp, mask, seconds_between
 from qa_core.ingest.declaration import Platform
 from qa_core.ingest.platforms.call_legs import select_talks
-from qa_core.ingest.platforms.reader import MOMENT, Bench, Work
+from qa_core.ingest.platforms.reader import MOMENT, ExportReader, FoldSession
 from qa_core.ingest.pseudonyms import find_outside, is_withheld
 
 CSV = (
@@ -93,14 +93,14 @@ def _find_layout(row: list[str]) -> tuple[str, ...] | None:
     return None
 
 
-def read(work: Work) -> Iterator[pa.Table]:
+def read(work: ExportReader) -> Iterator[pa.Table]:
     """Legs, as they were written."""
     work.decide("direction", N_("inbound when the caller is outside, outbound when only the other side is, internal when neither is"))
     work.decide("outcome", N_("as the disposition says; a call that its queue alone answered was abandoned, one that the voicemail answered is voicemail"))
     return work.tables(_records(work))
 
 
-def _records(work: Work) -> Iterator[dict[str, Any]]:
+def _records(work: ExportReader) -> Iterator[dict[str, Any]]:
     header: tuple[str, ...] | None = None
     delimiter, number, started = ",", 0, False
     for text, share in work.content.blocks():
@@ -131,7 +131,7 @@ def _records(work: Work) -> Iterator[dict[str, Any]]:
         work.progress(number, 0.6 * share)
 
 
-def _as_record(number: int, cells: dict[str, str], extra: list[str], work: Work) -> dict[str, Any] | None:
+def _as_record(number: int, cells: dict[str, str], extra: list[str], work: ExportReader) -> dict[str, Any] | None:
     shown = mask([cells.get("src"), cells.get("dst"), cells.get("start"), cells.get("disposition"), cells.get("uniqueid")], _IDENTITIES)
     started, answered, ended = (from_stamp(cells.get(name)) for name in ("start", "answer", "end"))
     if started is None:
@@ -203,7 +203,7 @@ def _find_queue(cells: dict[str, str]) -> str | None:
     return cells.get("lastdata", "").split(",")[0].split("|")[0] or None
 
 
-def fold(bench: Bench) -> str:
+def fold(bench: FoldSession) -> str:
     """One row per linked id. What several legs talked at the same time counts once; the wait lasts until the first of them was answered."""
     return f"""
         WITH spoken AS (SELECT *, coalesce(answered_at, started_at) AS since FROM records WHERE outcome = 'answered'),

@@ -18,7 +18,7 @@ from qa_core.ingest.columns import date_order, timestamps
 from qa_core.ingest.columns.vocabulary import clean
 from qa_core.ingest.declaration import Platform
 from qa_core.ingest.platforms.queue_calls import COMPLETED, CONNECT, ENTRY, EXITS, TRANSFERS, finish, fold
-from qa_core.ingest.platforms.reader import MOMENT, Work
+from qa_core.ingest.platforms.reader import MOMENT, ExportReader
 
 OF_AGENTS = (
     "ADDMEMBER", "REMOVEMEMBER", "PAUSE", "UNPAUSE", "PAUSEALL", "UNPAUSEALL", "PAUSEREASON", "PENALTY", "MEMBERPENALTY", "AGENTLOGIN", "AGENTLOGOFF",
@@ -103,7 +103,7 @@ def _find_columns(header: list[str]) -> dict[str, int]:
     return found
 
 
-def read(work: Work) -> Iterator[pa.Table]:
+def read(work: ExportReader) -> Iterator[pa.Table]:
     """Events of calls, block by block; those of agents are counted by their name."""
     first = next((text for text, _share in work.content.blocks()), "").split("\n", 1)[0].rstrip("\r")
     delimiter = max(",;\t|", key=first.count)
@@ -119,7 +119,7 @@ def read(work: Work) -> Iterator[pa.Table]:
         yield table
 
 
-def _read_lines(work: Work) -> Iterator[tuple[np.ndarray, dict[str, pa.Array], list[pa.Array]]]:
+def _read_lines(work: ExportReader) -> Iterator[tuple[np.ndarray, dict[str, pa.Array], list[pa.Array]]]:
     number = 0
     for count, filled, cells, share in _split_ahead(work):
         numbers = np.arange(number + 1, number + 1 + count)[filled]
@@ -142,7 +142,7 @@ def _read_lines(work: Work) -> Iterator[tuple[np.ndarray, dict[str, pa.Array], l
         yield numbers[good], {name: values.filter(keep) for name, values in fields.items()}, pieces
 
 
-def _split_ahead(work: Work) -> Iterator[tuple[int, np.ndarray, pa.ListArray, float]]:
+def _split_ahead(work: ExportReader) -> Iterator[tuple[int, np.ndarray, pa.ListArray, float]]:
     """Per block of text its number of lines, which of them are filled, the cells of those, and the share behind; the next block is split meanwhile."""
     with ThreadPoolExecutor(1) as splitter:
         waiting: deque[tuple[Future[tuple[int, np.ndarray, pa.ListArray]], float]] = deque()
@@ -163,7 +163,7 @@ def _split(text: str) -> tuple[int, np.ndarray, pa.ListArray]:
     return len(lines), filled, cells
 
 
-def _check(work: Work, numbers: np.ndarray, fields: dict[str, pa.Array], is_last: bool) -> np.ndarray:
+def _check(work: ExportReader, numbers: np.ndarray, fields: dict[str, pa.Array], is_last: bool) -> np.ndarray:
     """Which lines can be read at all: they begin with a moment and have an event. Sets `at` and `event` right."""
     stamp = pc.fill_null(pc.match_substring_regex(fields["at"], r"^\d{9,10}(\.\d+)?$"), False)
     event = pc.utf8_upper(pc.utf8_trim_whitespace(pc.fill_null(fields["event"], "")))
@@ -185,7 +185,7 @@ def _show(fields: dict[str, pa.Array], index: int) -> list[str]:
     return [str(fields[name][index].as_py() or "") if known else "" for name in ("call", "queue", "agent", "event")]
 
 
-def _read_table(work: Work, columns: dict[str, int], delimiter: str) -> Iterator[tuple[np.ndarray, dict[str, pa.Array], list[pa.Array]]]:
+def _read_table(work: ExportReader, columns: dict[str, int], delimiter: str) -> Iterator[tuple[np.ndarray, dict[str, pa.Array], list[pa.Array]]]:
     header, first_of_row, reading = "", 2, None
     for text, share in work.content.blocks():
         if not header:
@@ -245,7 +245,7 @@ def _split_data(fields: dict[str, pa.Array], pieces: list[pa.Array]) -> list[pa.
     return [pa.array([part[place] if len(part) > place and part[place] else None for part in parts], pa.string()) for place in range(6)]
 
 
-def _decide_moments(work: Work, values: pa.Array) -> timestamps.MomentReading:
+def _decide_moments(work: ExportReader, values: pa.Array) -> timestamps.MomentReading:
     evidence = timestamps.MomentEvidence("started_at", "time")
     evidence.add(values)
     reading, decisions = date_order.decide(evidence, work.options.date_order, ())
@@ -253,7 +253,7 @@ def _decide_moments(work: Work, values: pa.Array) -> timestamps.MomentReading:
     return reading
 
 
-def _as_events(work: Work, lines: np.ndarray, fields: dict[str, pa.Array], pieces: list[pa.Array]) -> pa.Table:
+def _as_events(work: ExportReader, lines: np.ndarray, fields: dict[str, pa.Array], pieces: list[pa.Array]) -> pa.Table:
     """Events of calls as records; those of agents are counted."""
     call = pc.fill_null(pc.utf8_trim_whitespace(fields["call"]), "")
     event = fields["event"]

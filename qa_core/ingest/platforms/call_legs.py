@@ -15,7 +15,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from qa_core.base.i18n import N_
-from qa_core.ingest.declaration import Chain, Platform
+from qa_core.ingest.declaration import LegChain, Platform
 from qa_core.storage import lake
 from qa_core.storage.records import store
 from qa_core.storage.records.imports import WaitingRow
@@ -65,7 +65,7 @@ def select_talks(legs: str, call: str) -> str:
         ) GROUP BY {call}"""
 
 
-def take_up(connection: duckdb.DuckDBPyConnection, work: Export, chain: Chain, source: str) -> None:
+def load_earlier_legs(connection: duckdb.DuckDBPyConnection, work: Export, chain: LegChain, source: str) -> None:
     """Make the view `records` from the legs of the file, and those of the same contacts that came before, which have no `line`."""
     connection.execute(f"CREATE OR REPLACE TEMP VIEW of_file AS SELECT * FROM {source}")
     first, last = connection.execute("SELECT min(started_at), max(started_at) FROM of_file").fetchall()[0]
@@ -88,7 +88,7 @@ def take_up(connection: duckdb.DuckDBPyConnection, work: Export, chain: Chain, s
     connection.execute("CREATE OR REPLACE TEMP VIEW records AS SELECT * FROM of_file UNION ALL BY NAME SELECT * FROM taken")
 
 
-def select_standing(fold: str) -> str:
+def select_current(fold: str) -> str:
     """The rows of a fold that has left `roots`: only those with a leg of the file, under the id by which their contact is known already."""
     return (
         f"SELECT f.* REPLACE (coalesce(s.known, f.contact_id) AS contact_id) FROM ({fold}) f "
@@ -99,7 +99,7 @@ def select_standing(fold: str) -> str:
 _STANDING = "SELECT o.root, min(k.root) AS known FROM roots o JOIN kept_roots k USING (id) GROUP BY o.root"
 
 
-def find_open(connection: duckdb.DuckDBPyConnection, work: Export, chain: Chain) -> list[dict[str, Any]]:
+def find_open(connection: duckdb.DuckDBPyConnection, work: Export, chain: LegChain) -> list[dict[str, Any]]:
     """The legs of the file that must be kept, after the fold has left `roots`: of contacts with a leg that is not there, or with one taken up."""
     missing = " OR ".join(f"r.{name} IS NOT NULL AND r.{name} NOT IN (SELECT {chain.own} FROM records)" for name in chain.named)
     connection.execute(
@@ -113,7 +113,7 @@ def find_open(connection: duckdb.DuckDBPyConnection, work: Export, chain: Chain)
     return [_as_waiting(record, chain, work.system) for record in found.to_pylist()]
 
 
-def _as_waiting(record: dict[str, Any], chain: Chain, system: str) -> dict[str, Any]:
+def _as_waiting(record: dict[str, Any], chain: LegChain, system: str) -> dict[str, Any]:
     root, line, key = record.pop("root"), record.pop("line"), record.pop("customer_key")
     return {
         "kind": KIND,
@@ -148,7 +148,7 @@ def _restore(value: Any, kind: pa.DataType) -> Any:
     return datetime.fromisoformat(value) if pa.types.is_timestamp(kind) and value else value
 
 
-def _rebuild(connection: duckdb.DuckDBPyConnection, work: Export, chain: Chain) -> None:
+def _rebuild(connection: duckdb.DuckDBPyConnection, work: Export, chain: LegChain) -> None:
     """Put the first legs together again of contacts that are in the lake, and of which nothing was kept."""
     missing = [
         text

@@ -12,7 +12,7 @@ from qa_core.base.i18n import N_
 from qa_core.files.sample import Sample
 from qa_core.ingest.columns.scalars import as_number, from_iso
 from qa_core.ingest.declaration import Platform
-from qa_core.ingest.platforms.reader import Work, record_schema, take_all
+from qa_core.ingest.platforms.reader import ExportReader, record_schema, take_all
 
 SCHEMA = record_schema(
     "contact_id", "started_at", "direction", "advisor", "outcome", "talk_seconds", "tracking_number", "source", "medium", "campaign", "keyword",
@@ -26,12 +26,12 @@ def recognise(sample: Sample) -> bool:
     return sample.has_keys("tracking_phone_number", "customer_phone_number", "start_time")
 
 
-def read(work: Work) -> Iterator[pa.Table]:
+def read(work: ExportReader) -> Iterator[pa.Table]:
     work.decide("talk_seconds", N_("the duration of answered contacts is taken as talk time"), N_("{other}: no other column says it"), other="duration")
     return work.tables(_records(work))
 
 
-def _records(work: Work) -> Iterator[dict[str, Any]]:
+def _records(work: ExportReader) -> Iterator[dict[str, Any]]:
     for number, item in work.documents():
         started = from_iso(item.get("start_time"))
         if started is None:

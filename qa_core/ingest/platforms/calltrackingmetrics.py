@@ -14,7 +14,7 @@ from qa_core.files.json_documents import look_up
 from qa_core.files.sample import Sample
 from qa_core.ingest.columns.scalars import as_number, from_epoch, from_iso
 from qa_core.ingest.declaration import Platform
-from qa_core.ingest.platforms.reader import Work, record_schema, take_all
+from qa_core.ingest.platforms.reader import ExportReader, record_schema, take_all
 
 _OUTCOMES = {
     "answered": "answered", "completed": "answered", "in-progress": None, "ringing": None, "queued": None, "received": "answered", "no answer": "unanswered",
@@ -36,7 +36,7 @@ def recognise(sample: Sample) -> bool:
     return sample.has_keys("sid", "tracking_number") and (sample.has_keys("called_at") or sample.has_keys("unix_time"))
 
 
-def read(work: Work) -> Iterator[pa.Table]:
+def read(work: ExportReader) -> Iterator[pa.Table]:
     return work.tables(_records(work))
 
 
@@ -56,7 +56,7 @@ def _read_own_date(value: str) -> datetime:
     return datetime.strptime(value, "%Y-%m-%d %I:%M %p %z")
 
 
-def _records(work: Work) -> Iterator[dict[str, Any]]:
+def _records(work: ExportReader) -> Iterator[dict[str, Any]]:
     for number, item in work.documents():
         started, direction = _read_start(item), str(item.get("direction") or "").casefold()
         if any(direction.startswith(kind) for kind in _NO_CALLS):

@@ -10,7 +10,7 @@ import pyarrow as pa
 from qa_core.files.sample import Sample
 from qa_core.ingest.columns.scalars import as_number, from_epoch, mask, seconds_between
 from qa_core.ingest.declaration import Platform
-from qa_core.ingest.platforms.reader import MOMENT, Bench, Work
+from qa_core.ingest.platforms.reader import MOMENT, ExportReader, FoldSession
 from qa_core.ingest.pseudonyms import find_outside
 
 _TYPES = ("INTEGER", "VARCHAR", "UNIQUEIDENTIFIER", "TIMESTAMP", "BIGINT")
@@ -39,11 +39,11 @@ def recognise(sample: Sample) -> bool:
     return sample.has_headers("globalCallID_callId", "dateTimeOrigination", "callingPartyNumber")
 
 
-def read(work: Work) -> Iterator[pa.Table]:
+def read(work: ExportReader) -> Iterator[pa.Table]:
     return work.tables(_records(work))
 
 
-def _records(work: Work) -> Iterator[dict[str, Any]]:
+def _records(work: ExportReader) -> Iterator[dict[str, Any]]:
     for number, row in work.table_rows():
         if all(not cell or cell.upper().startswith(_TYPES) for cell in row.values()):
             work.skip("types")
@@ -53,7 +53,7 @@ def _records(work: Work) -> Iterator[dict[str, Any]]:
             yield record
 
 
-def _as_record(number: int, cells: Mapping[str, str], work: Work) -> dict[str, Any] | None:
+def _as_record(number: int, cells: Mapping[str, str], work: ExportReader) -> dict[str, Any] | None:
     shown = mask([cells.get("globalcallidcallid"), cells.get("datetimeorigination"), cells.get("callingpartynumber")], frozenset({2}))
     started, connected = from_epoch(cells.get("datetimeorigination")), from_epoch(cells.get("datetimeconnect"))
     ended = from_epoch(cells.get("datetimedisconnect"))
@@ -102,7 +102,7 @@ def _find_outcome(cells: Mapping[str, str]) -> str:
     return "failed" if causes & set(_NUMBER_CHANGED) else "unanswered"
 
 
-def fold(bench: Bench) -> str:
+def fold(bench: FoldSession) -> str:
     """One row per global call id: from the first leg's start to its first connection, the talk of all legs that were connected."""
     return """
         SELECT min(line) AS line, call AS contact_id, min(started_at) AS started_at, arg_min(direction, (started_at, line)) AS direction,

@@ -10,7 +10,7 @@ from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
 from qa_core.files.sample import Sample
 from qa_core.ingest.declaration import Platform
-from qa_core.ingest.platforms.reader import Work, record_schema, take_all
+from qa_core.ingest.platforms.reader import ExportReader, record_schema, take_all
 
 
 def recognise(sample: Sample) -> bool:
@@ -18,7 +18,7 @@ def recognise(sample: Sample) -> bool:
     return sample.has_keys("id", "operation") and all(any(name.endswith(("Stats", "Statistics")) for name in item) for item in sample.objects)
 
 
-def read(work: Work) -> Iterator[pa.Table]:
+def read(work: ExportReader) -> Iterator[pa.Table]:
     """Refuses: totals since midnight or since the last reset, without any date, would be counted as something that they are not."""
     raise Refusal(
         "real_time_statistics",

@@ -14,9 +14,9 @@ import pyarrow as pa
 from qa_core.files.header_text import simplify
 from qa_core.files.sample import Sample
 from qa_core.ingest.columns.scalars import as_number, from_epoch, from_stamp, mask, seconds_between
-from qa_core.ingest.declaration import Chain, Platform
+from qa_core.ingest.declaration import LegChain, Platform
 from qa_core.ingest.platforms.call_legs import find_roots, select_talks
-from qa_core.ingest.platforms.reader import MOMENT, Bench, Work
+from qa_core.ingest.platforms.reader import MOMENT, ExportReader, FoldSession
 from qa_core.ingest.pseudonyms import find_outside
 
 TEMPLATE = (
@@ -106,11 +106,11 @@ def _fits_template(row: list[str]) -> bool:
     return len(row) >= 11 and bool(_STAMP.match(row[4]) and _STAMP.match(row[6]) and _UUID.match(row[10].strip())) and row[9].isupper()
 
 
-def read(work: Work) -> Iterator[pa.Table]:
+def read(work: ExportReader) -> Iterator[pa.Table]:
     return work.tables(_from_documents(work) if work.is_document else _records(work))
 
 
-def _from_documents(work: Work) -> Iterator[dict[str, Any]]:
+def _from_documents(work: ExportReader) -> Iterator[dict[str, Any]]:
     for number, item in work.documents():
         cells: dict[str, str] = {}
         for values in (item["variables"], (item.get("callflow") or [{}])[0].get("caller_profile") or {}):
@@ -122,7 +122,7 @@ def _from_documents(work: Work) -> Iterator[dict[str, Any]]:
             yield record
 
 
-def _records(work: Work) -> Iterator[dict[str, Any]]:
+def _records(work: ExportReader) -> Iterator[dict[str, Any]]:
     layout: tuple[str, ...] = ()
     delimiter, number = ",", 0
     for text, share in work.content.blocks():
@@ -158,7 +158,7 @@ def _read_moment(value: str | None) -> datetime | None:
     return from_stamp(value)
 
 
-def _as_record(number: int, cells: Mapping[str, str], work: Work) -> dict[str, Any] | None:
+def _as_record(number: int, cells: Mapping[str, str], work: ExportReader) -> dict[str, Any] | None:
     shown = mask([cells.get("uuid"), cells.get("start"), cells.get("caller"), cells.get("called")], frozenset({2, 3}))
     started, answered, ended = (_read_moment(cells.get(name)) for name in ("start", "answer", "end"))
     if started is None:
@@ -218,7 +218,7 @@ def _read_queue(cells: Mapping[str, str], started: datetime, ended: datetime | N
     return _LEFT_QUEUE.get((cells.get("queue reason") or "").upper(), "abandoned"), duration if wait is None else wait, None
 
 
-def fold(bench: Bench) -> str:
+def fold(bench: FoldSession) -> str:
     """One row per call: the legs that another one names as its own, or that name it, go into it, over as many steps as there are.
 
     What picks up a line first is often a menu or a queue. Where a call has legs, only they say who answered, after how long, and how long
@@ -297,7 +297,7 @@ PLATFORM = Platform(
         "recorded": "record_path",
         "customer": "caller_id_number",
     },
-    chain=Chain(
+    chain=LegChain(
         "uuid",
         ("parent",),
         {

@@ -11,7 +11,7 @@ from qa_core.base.i18n import N_
 from qa_core.files.sample import Sample
 from qa_core.ingest.columns.scalars import as_number, from_iso
 from qa_core.ingest.declaration import Platform
-from qa_core.ingest.platforms.reader import MOMENT, Bench, Work
+from qa_core.ingest.platforms.reader import MOMENT, ExportReader, FoldSession
 
 _CHANNELS = {"voice": "phone", "callback": "phone", "chat": "chat", "message": "chat", "email": "email", "sms": "sms"}
 _OF_CUSTOMERS, _OF_AGENTS = ("customer", "external"), ("agent", "user")
@@ -46,11 +46,11 @@ def recognise(sample: Sample) -> bool:
     return sample.has_keys("conversationId", "conversationStart", "participants")
 
 
-def read(work: Work) -> Iterator[pa.Table]:
+def read(work: ExportReader) -> Iterator[pa.Table]:
     return work.tables(_records(work))
 
 
-def _records(work: Work) -> Iterator[dict[str, Any]]:
+def _records(work: ExportReader) -> Iterator[dict[str, Any]]:
     still_open = 0
     for number, item in work.documents():
         started = from_iso(item.get("conversationStart"))
@@ -164,7 +164,7 @@ def _find_wait(queues: list[Any], spoke: list[Any], everybody: list[Any], direct
     return _seconds(everybody, "tAbandon") if not spoke and not queues else _seconds(queues, "tAcd", "tAbandon")
 
 
-def fold(bench: Bench) -> str:
+def fold(bench: FoldSession) -> str:
     """The newest of each conversation: the one that has ended, else the last; the others stay as its duplicates."""
     return """
         SELECT * EXCLUDE (ended_at, place), CASE WHEN place = 1 THEN coalesce(ended_at, started_at) END AS updated_at

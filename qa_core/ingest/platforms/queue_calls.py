@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from qa_core.base.i18n import N_
-from qa_core.ingest.platforms.reader import Bench, Work
+from qa_core.ingest.platforms.reader import ExportReader, FoldSession
 
 ENTRY, CONNECT = "ENTERQUEUE", "CONNECT"
 COMPLETED = ("COMPLETEAGENT", "COMPLETECALLER")
@@ -25,7 +25,7 @@ _TRANSFERS = ", ".join(f"'{event}'" for event in TRANSFERS)
 _OUTCOMES = " ".join(f"WHEN '{event}' THEN '{outcome}'" for event, outcome in EXITS.items())
 
 
-def fold(bench: Bench) -> str:
+def fold(bench: FoldSession) -> str:
     """One row per call. The wait is what the caller waited until the first answer, in every queue; talk is added up over the agents.
 
     Most calls enter one queue, are answered once at most and end once: they are summed up directly, only the others event by event.
@@ -51,7 +51,7 @@ def fold(bench: Bench) -> str:
     )
 
 
-def _number(bench: Bench) -> None:
+def _number(bench: FoldSession) -> None:
     """Leaves `events` with the `place` of each in time. The same event twice, as logs put together have it, counts once."""
     whole = "callid, moment, event, queue, agent, wait, talk, did"
     ordered = "line" if bench.work.notes.get("in_order", True) else "row_number() OVER (ORDER BY moment, line)"
@@ -135,7 +135,7 @@ _WHOLE = f"""
     FROM calls c JOIN talks t USING (callid) JOIN waits w USING (callid)"""
 
 
-def _remember(bench: Bench) -> None:
+def _remember(bench: FoldSession) -> None:
     """Add up over the parts what could only be reconstructed, to be said at the end."""
     notes = bench.work.notes.setdefault("queue_log", [0, 0, 0])
     row = bench.connection.execute(
@@ -144,7 +144,7 @@ def _remember(bench: Bench) -> None:
     notes[:] = [before + int(found) for before, found in zip(notes, row, strict=True)]
 
 
-def finish(work: Work) -> None:
+def finish(work: ExportReader) -> None:
     """Say what had to be left open or reconstructed."""
     said = ", ".join(f"{event} → {outcome}" for event, outcome in EXITS.items())
     work.decide("outcome", N_("answered where an agent was connected, else by how the caller left the queue: {said}"), said=said)

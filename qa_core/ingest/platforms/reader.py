@@ -31,7 +31,7 @@ from qa_core.ingest.columns.timezones import Zone
 from qa_core.ingest.declaration import Platform
 from qa_core.ingest.load.staged import SCHEMAS, Staged
 from qa_core.ingest.platforms import call_legs
-from qa_core.ingest.profiles.starts import say_clock_changes
+from qa_core.ingest.profiles.starts import describe_clock_changes
 from qa_core.ingest.pseudonyms import Pseudonyms, find_outside, mask_cell, spell_numbers
 from qa_core.storage.lake.tables import quoted
 
@@ -52,13 +52,13 @@ def record_schema(*names: str) -> pa.Schema:
     return pa.schema([("line", pa.int64()), *((name, SCHEMAS["contacts"][name]) for name in names)])
 
 
-def take_all(bench: Bench) -> str:
+def take_all(bench: FoldSession) -> str:
     """The fold of exports with one record per contact. The same id again stays, as a duplicate of its newest."""
     return "SELECT * FROM records"
 
 
 @dataclass
-class Work:
+class ExportReader:
     """One export being read: where it is, whose clocks and pseudonyms are used, and what became of its records."""
 
     platform: Platform
@@ -194,11 +194,11 @@ def _as_cell(value: Any, kind: pa.DataType) -> Any:
 
 
 @dataclass
-class Bench:
+class FoldSession:
     """What a fold works with: a connection with the view `records`, and the work to count into."""
 
     connection: duckdb.DuckDBPyConnection
-    work: Work
+    work: ExportReader
 
     def count(self, statement: str) -> int:
         return int(self.connection.execute(statement).fetchall()[0][0] or 0)
@@ -214,7 +214,7 @@ def stage_platform(
     """Read an export into `folder`. Raises Refusal when it holds no contact at all."""
     here = environment.current()
     centre = Zone(here.timezone)
-    work = Work(
+    work = ExportReader(
         platform,
         content,
         options,
@@ -238,7 +238,7 @@ def stage_platform(
     staged_rows, columns, legs = _fold(work, records, rows, kind, folder)
     if "customer_key" in columns:
         work.decide("customer", N_("replaced by pseudonyms: {columns}"), "", columns=platform.mapping["customer"])
-    _say_clock_changes(work)
+    _describe_clock_changes(work)
     if platform.finish:
         platform.finish(work)
     before = _find_some(records, rows) if options.dry_run else {}
@@ -284,7 +284,7 @@ def _find_some(records: Path, rows: Path) -> dict[int, dict[str, str]]:
     }
 
 
-def _write_records(work: Work, path: Path, refused: pq.ParquetWriter) -> None:
+def _write_records(work: ExportReader, path: Path, refused: pq.ParquetWriter) -> None:
     writer = None
     with ExitStack() as stack:
         for table in work.platform.read(work):
@@ -305,7 +305,7 @@ def _write_records(work: Work, path: Path, refused: pq.ParquetWriter) -> None:
         )
 
 
-def _fold(work: Work, records: Path, path: Path, kind: str, folder: Path) -> tuple[int, tuple[str, ...], list[dict[str, Any]]]:
+def _fold(work: ExportReader, records: Path, path: Path, kind: str, folder: Path) -> tuple[int, tuple[str, ...], list[dict[str, Any]]]:
     """Fold part by part; returns the rows written, their columns, and the legs to keep."""
     group, chain, legs = work.platform.group, work.platform.chain, []
     parts = max(1, -(-work.records // RECORDS_PER_PART)) if group else 1
@@ -327,11 +327,11 @@ def _fold(work: Work, records: Path, path: Path, kind: str, folder: Path) -> tup
                 where = f"WHERE hash({group}) % {parts} = {part}" if parts > 1 else ""
                 source = f"read_parquet({quoted(str(records))}) {where}"
                 if chain:
-                    call_legs.take_up(connection, work, chain, source)
+                    call_legs.load_earlier_legs(connection, work, chain, source)
                 else:
                     connection.execute(f"CREATE OR REPLACE VIEW records AS SELECT * FROM {source}")
-                rows = work.platform.fold(Bench(connection, work))
-                result = connection.sql(call_legs.select_standing(rows) if chain else rows)
+                rows = work.platform.fold(FoldSession(connection, work))
+                result = connection.sql(call_legs.select_current(rows) if chain else rows)
                 for batch in result.to_arrow_reader(50_000):
                     if not len(batch):
                         continue
@@ -359,7 +359,7 @@ def _fold(work: Work, records: Path, path: Path, kind: str, folder: Path) -> tup
     return written, tuple(name for name in SCHEMAS[kind] if known[name]), legs
 
 
-def _finish(work: Work, table: pa.Table, kind: str) -> pa.Table:
+def _finish(work: ExportReader, table: pa.Table, kind: str) -> pa.Table:
     """The centre's wall clock beside UTC, and the types that rows of this kind have."""
     started = table.column("started_at").to_numpy().astype("M8[us]")
     columns = {name: table.column(name) for name in table.column_names}
@@ -374,7 +374,7 @@ def _finish(work: Work, table: pa.Table, kind: str) -> pa.Table:
     return pa.table([columns["line"].cast(pa.int64()), *(columns[name].cast(declared[name]) for name in names)], names=["line", *names])
 
 
-def _write_refused(work: Work, writer: pq.ParquetWriter) -> None:
+def _write_refused(work: ExportReader, writer: pq.ParquetWriter) -> None:
     width = len(work.platform.shown)
     cells = [(row + [""] * width)[:width] for _line, _reason, row in work.refused]
     if work.refused:
@@ -382,9 +382,9 @@ def _write_refused(work: Work, writer: pq.ParquetWriter) -> None:
     work.refused.clear()
 
 
-def _say_clock_changes(work: Work) -> None:
+def _describe_clock_changes(work: ExportReader) -> None:
     zone = work.zone
     if not work.platform.is_local:
         return
     work.decide("started_at", N_("times are on the clock of {zone}; --timezone says another"), "", zone=zone.name)
-    say_clock_changes(work)
+    describe_clock_changes(work)

@@ -12,7 +12,7 @@ from qa_core.files.json_documents import look_up
 from qa_core.files.sample import Sample
 from qa_core.ingest.columns.scalars import as_number, from_iso
 from qa_core.ingest.declaration import Platform
-from qa_core.ingest.platforms.reader import MOMENT, Bench, Work
+from qa_core.ingest.platforms.reader import MOMENT, ExportReader, FoldSession
 
 _OUTCOMES = {
     "accepted": "answered", "call connected": "answered", "received": "answered", "answered not accepted": "answered", "conference call": "answered",
@@ -51,12 +51,12 @@ def recognise(sample: Sample) -> bool:
     return sample.has_keys("id", "sessionId", "startTime", "direction") and sample.some_have("result") and sample.some_have("from")
 
 
-def read(work: Work) -> Iterator[pa.Table]:
+def read(work: ExportReader) -> Iterator[pa.Table]:
     work.decide("talk_seconds", N_("the duration of answered contacts is taken as talk time"), N_("the call log says no other"))
     return work.tables(_records(work))
 
 
-def _records(work: Work) -> Iterator[dict[str, Any]]:
+def _records(work: ExportReader) -> Iterator[dict[str, Any]]:
     for number, item in work.documents():
         started = from_iso(item.get("startTime"))
         if str(item.get("type", "Voice")).casefold() != "voice":
@@ -99,7 +99,7 @@ def _as_record(number: int, item: Mapping[str, Any], started: Any) -> dict[str, 
     }
 
 
-def fold(bench: Bench) -> str:
+def fold(bench: FoldSession) -> str:
     """One row per session, under the id of its first record: answered when one desk answered."""
     return """
         WITH numbered AS (SELECT *, row_number() OVER (PARTITION BY id ORDER BY updated_at DESC NULLS LAST, line DESC) AS copy FROM records),

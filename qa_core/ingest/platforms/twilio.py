@@ -14,9 +14,9 @@ from qa_core.base.i18n import N_
 from qa_core.files.header_text import simplify
 from qa_core.files.sample import Sample
 from qa_core.ingest.columns.scalars import as_number, from_iso
-from qa_core.ingest.declaration import Chain, Platform
+from qa_core.ingest.declaration import LegChain, Platform
 from qa_core.ingest.platforms.call_legs import find_roots, select_talks
-from qa_core.ingest.platforms.reader import MOMENT, Bench, Work
+from qa_core.ingest.platforms.reader import MOMENT, ExportReader, FoldSession
 from qa_core.ingest.pseudonyms import find_outside
 
 _OUTCOMES = {"completed": "answered", "busy": "refused", "no-answer": "unanswered", "canceled": "abandoned", "failed": "failed"}
@@ -50,11 +50,11 @@ def recognise(sample: Sample) -> bool:
     )
 
 
-def read(work: Work) -> Iterator[pa.Table]:
+def read(work: ExportReader) -> Iterator[pa.Table]:
     return work.tables(_records(work))
 
 
-def _records(work: Work) -> Iterator[dict[str, Any]]:
+def _records(work: ExportReader) -> Iterator[dict[str, Any]]:
     for number, given in work.documents() if work.is_document else work.table_rows():
         item = {simplify(name).replace(" ", "_"): value for name, value in given.items()}
         item.setdefault("sid", item.get("call_sid") if "direction" in item else None)
@@ -107,7 +107,7 @@ def _as_record(number: int, item: Mapping[str, Any], started: datetime) -> dict[
     }
 
 
-def fold(bench: Bench) -> str:
+def fold(bench: FoldSession) -> str:
     """One row per call with those it dialled; without any, Twilio's own answer is all there is."""
     connection = bench.connection
     connection.execute(
@@ -172,7 +172,7 @@ PLATFORM = Platform(
         "tracking_number": "to",
         "customer": "from, to",
     },
-    chain=Chain(
+    chain=LegChain(
         "sid",
         ("call",),
         {

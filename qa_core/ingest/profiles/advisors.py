@@ -9,38 +9,38 @@ import numpy as np
 import pyarrow as pa
 
 from qa_core.base.i18n import N_
-from qa_core.ingest.columns.column_inference import Chunk, Context
-from qa_core.ingest.declaration import Field, Profile, Reads
+from qa_core.ingest.columns.column_inference import FileContext, RowBatch
+from qa_core.ingest.declaration import Field, Profile, ValueType
 
 FIELDS = (
     Field(
         "advisor_id",
-        Reads.TEXT,
+        ValueType.TEXT,
         "agent id|id agent|id conseiller|matricule|employee id|identifiant|id|login|agent code|user id|code agent|numero agent|"
         "identifiant agent|identifiant conseiller|code conseiller|n agent|matricule rh",
     ),
     Field(
         "name",
-        Reads.TEXT,
+        ValueType.TEXT,
         "agent name|advisor name|nom|nom conseiller|nom agent|nom complet|full name|agent|advisor|conseiller|employee name|nom prenom|nom et prenom|prenom nom|"
         "prenom et nom",
     ),
-    Field("first_name", Reads.TEXT, "prenom"),
-    Field("last_name", Reads.TEXT, "nom de famille|surname|family name"),
-    Field("aliases", Reads.TEXT, "alias|autres noms|extension|poste|other names|logins|extensions|n poste"),
-    Field("team", Reads.TEXT, "equipe|team name|groupe|group|nom equipe|tier|department|departement|service|dept id|nom de l equipe|pole"),
-    Field("site", Reads.TEXT, "centre|plateau|call center id|site name|call center|location|etablissement|ville"),
+    Field("first_name", ValueType.TEXT, "prenom"),
+    Field("last_name", ValueType.TEXT, "nom de famille|surname|family name"),
+    Field("aliases", ValueType.TEXT, "alias|autres noms|extension|poste|other names|logins|extensions|n poste"),
+    Field("team", ValueType.TEXT, "equipe|team name|groupe|group|nom equipe|tier|department|departement|service|dept id|nom de l equipe|pole"),
+    Field("site", ValueType.TEXT, "centre|plateau|call center id|site name|call center|location|etablissement|ville"),
     Field(
         "from",
-        Reads.MOMENT,
+        ValueType.MOMENT,
         "since|debut|date debut|start date|hire date|date entree|depuis|date d entree|from date|valid from|date arrivee|du|"
         "date embauche|entree|debut contrat|date debut contrat",
     ),
-    Field("to", Reads.MOMENT, "until|fin|date fin|end date|date sortie|to date|valid to|jusqu au|date depart|au|sortie|fin contrat|date fin contrat"),
+    Field("to", ValueType.MOMENT, "until|fin|date fin|end date|date sortie|to date|valid to|jusqu au|date depart|au|sortie|fin contrat|date fin contrat"),
 )
 
 
-def settle(context: Context) -> None:
+def settle(context: FileContext) -> None:
     """Join a first and a last name where they stand apart."""
     if context.has("first_name") and not context.has("last_name") and context.has("name"):
         context.decide("name", N_("first name, then {column}"))
@@ -49,7 +49,7 @@ def settle(context: Context) -> None:
             context.leave_out(name, N_("the column {column} is empty"))
 
 
-def build(context: Context, chunk: Chunk) -> Mapping[str, pa.Array]:
+def build(context: FileContext, chunk: RowBatch) -> Mapping[str, pa.Array]:
     """One chunk of rows → advisors."""
     columns: dict[str, pa.Array] = {name: chunk.text(name) for name in ("advisor_id", "team", "site") if context.has(name)}
     parts = [chunk.text(name).to_pylist() for name in ("first_name", "last_name" if context.has("last_name") else "name") if context.has(name)]

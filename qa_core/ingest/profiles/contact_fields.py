@@ -1,11 +1,11 @@
 """The fields of a contact and the headers, French and English, by which files name them; a new spelling is added here."""
 
-from qa_core.ingest.declaration import Field, Reads
+from qa_core.ingest.declaration import Field, ValueType
 
 FIELDS = (
     Field(
         "contact_id",
-        Reads.TEXT,
+        ValueType.TEXT,
         "call id|callid|id appel|identifiant appel|contact id|interaction id|conversation id|uniqueid|unique id|linkedid|call uuid|"
         "call sid|sid|call ref|call reference|reference appel|n appel|numero appel|numero d appel|appel id|call number|ucid|call key|"
         "session id|interaction|id contact|id interaction|id de l appel|ticket id|ticket|numero ticket|id ticket|case id|id|"
@@ -13,11 +13,11 @@ FIELDS = (
         "record id|numero interaction|interaction guid|reference",
     ),
     # A header that may be either names the contact, unless another column does: then `contacts.claim` takes it for the ticket.
-    Field("ticket", Reads.TEXT, "ticket id|ticket|numero ticket|n ticket|id ticket|case id|case number|dossier|numero dossier|id dossier"),
-    Field("source_system", Reads.TEXT),
+    Field("ticket", ValueType.TEXT, "ticket id|ticket|numero ticket|n ticket|id ticket|case id|case number|dossier|numero dossier|id dossier"),
+    Field("source_system", ValueType.TEXT),
     Field(
         "started_at",
-        Reads.MOMENT,
+        ValueType.MOMENT,
         "start time|started at|start|call start|call start time|start date time|date and time of call|date time of call|"
         "start datetime|start timestamp|call timestamp|"
         "timestamp|date time|datetime|date heure|date et heure|date heure appel|date et heure appel|date et heure de l appel|"
@@ -28,17 +28,19 @@ FIELDS = (
         "date reception|date arrivee|date debut appel|started|contact start|call started at|call date and time|"
         "arrival time|enqueue time",
     ),
-    Field("local_start", Reads.MOMENT, ""),
-    Field("date", Reads.MOMENT, "call date|date appel|date de l appel|jour|day|call day|date of call|date contact|start date|fecha|jour appel|date du jour"),
+    Field("local_start", ValueType.MOMENT, ""),
+    Field(
+        "date", ValueType.MOMENT, "call date|date appel|date de l appel|jour|day|call day|date of call|date contact|start date|fecha|jour appel|date du jour"
+    ),
     Field(
         "time",
-        Reads.MOMENT,
+        ValueType.MOMENT,
         "heure|call time|heure appel|heure de l appel|time of day|time of call|heure contact|hour|hora|heure d appel|heure d arrivee|heure arrivee|"
         "heure debut appel|heure reception",
     ),
     Field(
         "answered_at",
-        Reads.MOMENT,
+        ValueType.MOMENT,
         "time answered|answer time|answered at|answered time|heure reponse|heure de reponse|heure decroche|connect time|connected at|"
         "date reponse|heure prise en charge|heure de prise en charge|first response at|pickup time|answer timestamp|answered "
         "timestamp|connected to agent timestamp|"
@@ -46,40 +48,40 @@ FIELDS = (
     ),
     Field(
         "ended_at",
-        Reads.MOMENT,
+        ValueType.MOMENT,
         "end time|ended at|end|call end|call end time|fin|heure fin|heure de fin|fin appel|date fin|date de fin|end date time|end "
         "datetime|end timestamp|disconnect time|disconnect timestamp|hangup time|call ended|interaction end|closed at|resolved at|"
         "heure fin appel|date heure fin|heure raccroche|heure de raccroche|raccroche a|date cloture|ended",
     ),
     Field(
         "updated_at",
-        Reads.MOMENT,
+        ValueType.MOMENT,
         "last update|last updated|updated|modified at|modified|last modified|date modification|date de modification|mis a jour|mis a "
         "jour le|last update timestamp|date mise a jour|derniere modification",
     ),
     Field(
         "direction",
-        Reads.DIRECTION,
+        ValueType.DIRECTION,
         "sens|call direction|sens appel|sens de l appel|type d appel|call type|type appel|direction appel|initiation method|call "
         "direction type|originating direction|"
         "e s|entrant sortant|flux",
     ),
     Field(
         "channel",
-        Reads.CHANNEL,
+        ValueType.CHANNEL,
         "canal|media|media type|call channel|contact channel|type de media|type media|canal contact|canal de contact|interaction type|channel type|"
         "type canal|canal entree|mode contact",
     ),
     Field(
         "queue",
-        Reads.TEXT,
+        ValueType.TEXT,
         "queue name|file|file d attente|file attente|service|skill|skill name|competence|groupe|group|call queue|campagne entrante|"
         "acd queue|split|hunt group|ring group|last queue|nom de la file|call center|call center id|department|departement|dept|"
         "activite|ligne|groupe appels|acd|vecteur|libelle file|nom service|pilote|numero pilote|groupement",
     ),
     Field(
         "reason",
-        Reads.TEXT,
+        ValueType.TEXT,
         "topic|motif|motif appel|motif d appel|motif de l appel|motif contact|raison|call reason|contact reason|sujet|theme|categorie|"
         "category|issue category|issue type|subject|objet|nature|disposition code|qualification|reason for call|type de demande|call "
         "category|wrap up code|wrapup code|issue|"
@@ -88,7 +90,7 @@ FIELDS = (
     ),
     Field(
         "advisor",
-        Reads.TEXT,
+        ValueType.TEXT,
         "agent|advisor id|agent id|conseiller|conseillere|id conseiller|id agent|operateur|operator|operator id|teleconseiller|rep|"
         "representative|employee|employee id|collaborateur|matricule|user|utilisateur|username|agent username|assigned to|handled by|"
         "traite par|server|login|agent login|matricule conseiller|last agent|agent code|"
@@ -97,19 +99,19 @@ FIELDS = (
     ),
     Field(
         "advisor_name",
-        Reads.TEXT,
+        ValueType.TEXT,
         "agent name|nom agent|nom conseiller|nom du conseiller|nom de l agent|conseiller nom|operator name|rep name|employee name|"
         "user name|agent full name|nom teleconseiller",
     ),
     Field(
         "team",
-        Reads.TEXT,
+        ValueType.TEXT,
         "equipe|agent team|agent group|team name|nom equipe|nom de l equipe|groupe agent|groupe conseiller|equipe conseiller|groupe agents|pole|cellule|unite",
     ),
-    Field("site", Reads.TEXT, "centre|plateau|agent site|site name|call centre|nom du site|etablissement|localisation|agence"),
+    Field("site", ValueType.TEXT, "centre|plateau|agent site|site name|call centre|nom du site|etablissement|localisation|agence"),
     Field(
         "customer",
-        Reads.CUSTOMER,
+        ValueType.CUSTOMER,
         "customer key|customer id|id client|client|client id|numero client|n client|customer number|customer phone|customer phone "
         "number|telephone client|numero telephone|telephone|phone|phone number|numero de telephone|customer|numero appelant|n "
         "appelant|contact phone|num client|tel client|msisdn|ani|caller number|caller id|callerid|caller phone|caller phone number|"
@@ -119,34 +121,34 @@ FIELDS = (
     ),
     Field(
         "caller",
-        Reads.PARTY,
+        ValueType.PARTY,
         "appelant|id de l appelant|id appelant|calling number|from|src|source number|calling party|calling party number|origine|numero source|caller",
     ),
     Field(
         "called",
-        Reads.PARTY,
+        ValueType.PARTY,
         "appele|numero appele|called number|to|dst|destination|called party|called party number|destinataire|destination number|"
         "callee|numero compose|dialed number|"
         "n appele",
     ),
     Field(
         "outcome",
-        Reads.OUTCOME,
+        ValueType.OUTCOME,
         "statut|status|call outcome|resultat|resultat appel|call status|statut appel|statut de l appel|call result|result|disposition|"
         "etat|etat appel|issue appel|fin d appel|call disposition|outcome type|completion|termination|"
         "statut final|etat final|type de fin",
     ),
     Field(
         "answered",
-        Reads.OUTCOME,
+        ValueType.OUTCOME,
         "answered y n|answered yes no|is answered|was answered|repondu|decroche|appel repondu|pris|traite|prise en charge|call "
         "answered|appel decroche|reponse|picked up|handled|"
         "pris en charge|appel pris|appel traite",
     ),
-    Field("abandoned", Reads.BOOLEAN, "abandon|abandonne|is abandoned|was abandoned|appel abandonne|call abandoned|abandoned y n"),
+    Field("abandoned", ValueType.BOOLEAN, "abandon|abandonne|is abandoned|was abandoned|appel abandonne|call abandoned|abandoned y n"),
     Field(
         "wait_seconds",
-        Reads.DURATION,
+        ValueType.DURATION,
         "speed of answer|wait|wait time|waiting time|queue time|queue wait time|attente|temps attente|temps d attente|duree attente|"
         "duree d attente|delai de decroche|delai reponse|delai de reponse|time to answer|answer speed|speed to answer|ring time|"
         "ringing|ring duration|sonnerie|duree sonnerie|q time|wait duration|hold time in queue|average speed of answer|asa|hold "
@@ -156,7 +158,7 @@ FIELDS = (
     ),
     Field(
         "talk_seconds",
-        Reads.DURATION,
+        ValueType.DURATION,
         "avg talk duration|talk durations|talk duration|talk time|talk|talking|temps de communication|temps communication|duree "
         "communication|duree de communication|duree conversation|duree de conversation|temps de parole|temps de conversation|"
         "conversation time|average talk duration|billsec|conv duration|convduration|avg talk time|handling talk|ser time|service time|"
@@ -165,14 +167,14 @@ FIELDS = (
     ),
     Field(
         "hold_seconds",
-        Reads.DURATION,
+        ValueType.DURATION,
         "hold time|hold|hold duration|mise en attente|duree mise en attente|temps de mise en attente|temps de garde|garde|customer "
         "hold duration|on hold|on hold time|"
         "duree mise en garde|mise en garde|duree garde",
     ),
     Field(
         "wrap_seconds",
-        Reads.DURATION,
+        ValueType.DURATION,
         "wrap time|wrap up time|wrap up|wrapup|after call work|acw|acw time|acw seconds|post appel|temps post appel|traitement post "
         "appel|after contact work duration|wrapup duration|wrap up duration|clerical time|after call work time|duree post appel|temps "
         "de cloture|after work|wrap|"
@@ -180,21 +182,21 @@ FIELDS = (
     ),
     Field(
         "duration",
-        Reads.DURATION,
+        ValueType.DURATION,
         "duree|call duration|duree appel|duree de l appel|duree totale|total duration|length|handle time|aht|dmt|duree traitement|"
         "duree de traitement|total time|call length|duration total|total talk|call durations|duree d appel|call time duration|"
         "duree globale|temps total|temps traitement",
     ),
     Field(
         "transfers",
-        Reads.WHOLE,
+        ValueType.WHOLE,
         "number of transfers|nb transferts|nombre de transferts|transfer count|nb transfert|transferts|transfers count|n transfers",
         0,
     ),
-    Field("transferred", Reads.BOOLEAN, "transfere|is transferred|transfer|transfert|was transferred|call transferred|appel transfere"),
+    Field("transferred", ValueType.BOOLEAN, "transfere|is transferred|transfer|transfert|was transferred|call transferred|appel transfere"),
     Field(
         "declared_resolved",
-        Reads.BOOLEAN,
+        ValueType.BOOLEAN,
         "resolved|resolu|resolu oui non|is resolved|resolution|resolution status|fcr|first call resolution|first contact resolution|"
         "rpc|resolu au premier appel|resolu au premier contact|statut resolution|solved|issue resolved|probleme resolu|demande "
         "resolue|resolved y n|declared resolved|query resolved|"
@@ -203,32 +205,32 @@ FIELDS = (
     ),
     Field(
         "tracking_number",
-        Reads.TEXT,
+        ValueType.TEXT,
         "tracking phone number|numero de tracking|numero suivi|numero de suivi|did|dnis|sda|tracking phone|dialed tracking number|numero trace|"
         "numero tracke|n tracke|n tracking|numero dynamique|numero campagne",
     ),
-    Field("source", Reads.TEXT, "utm source|source trafic|traffic source|provenance|origin source|lead source|origine trafic"),
-    Field("medium", Reads.TEXT, "utm medium|support|medium trafic|moyen"),
-    Field("campaign", Reads.TEXT, "utm campaign|campagne|campaign name|nom de campagne|nom campagne|campagne marketing"),
-    Field("keyword", Reads.TEXT, "keywords|utm term|mot cle|mots cles|search term|terme"),
-    Field("landing_page", Reads.TEXT, "landing page url|landing url|page d arrivee|page d atterrissage|url arrivee|page arrivee"),
-    Field("survey_sent", Reads.BOOLEAN, "enquete envoyee|sondage envoye|questionnaire envoye|survey invited"),
+    Field("source", ValueType.TEXT, "utm source|source trafic|traffic source|provenance|origin source|lead source|origine trafic"),
+    Field("medium", ValueType.TEXT, "utm medium|support|medium trafic|moyen"),
+    Field("campaign", ValueType.TEXT, "utm campaign|campagne|campaign name|nom de campagne|nom campagne|campagne marketing"),
+    Field("keyword", ValueType.TEXT, "keywords|utm term|mot cle|mots cles|search term|terme"),
+    Field("landing_page", ValueType.TEXT, "landing page url|landing url|page d arrivee|page d atterrissage|url arrivee|page arrivee"),
+    Field("survey_sent", ValueType.BOOLEAN, "enquete envoyee|sondage envoye|questionnaire envoye|survey invited"),
     Field(
         "csat",
-        Reads.MARK,
+        ValueType.MARK,
         "satisfaction rating|satisfaction|csat score|satisfaction score|note satisfaction|note de satisfaction|customer satisfaction|"
         "rating|note client|csat rating|satisfaction client|customer rating|note|score satisfaction|satisfaction level|"
         "note satisfaction client|note globale|etoiles|avis client|niveau satisfaction",
     ),
-    Field("nps", Reads.NUMBER, "nps score|recommandation|note nps|likelihood to recommend|note de recommandation|recommend|net promoter score", 0, 10),
-    Field("ces", Reads.MARK, "ces score|effort|note effort|note d effort|customer effort score|customer effort|effort score|effort client|score effort"),
-    Field("survey_resolved", Reads.BOOLEAN, "probleme resolu enquete|resolu selon client|resolved by customer|customer says resolved"),
-    Field("survey_contacts", Reads.WHOLE, "nombre de contacts|nb contacts|number of contacts|contacts needed", 0),
-    Field("survey_comment", Reads.TEXT, "verbatim|commentaire client|customer comment|survey verbatim"),
-    Field("recorded", Reads.BOOLEAN, "enregistre|is recorded|recording|enregistrement|appel enregistre|call recorded"),
-    Field("notice_played", Reads.BOOLEAN, "annonce diffusee|message diffuse|annonce|information appelant|notice|annonce jouee"),
-    Field("customer_objected", Reads.BOOLEAN, "opposition|objection|opposition client|client oppose|refus enregistrement|opt out|customer opted out"),
-    Field("stopped_by_advisor", Reads.BOOLEAN, "arret conseiller|stoppe par conseiller|enregistrement coupe|stopped by agent|arrete par le conseiller"),
-    Field("private_line", Reads.BOOLEAN, "ligne privee|appel prive|private|private call|appel personnel"),
-    Field("recording_purpose", Reads.TEXT, "finalite|finalite enregistrement|purpose|finalite de l enregistrement"),
+    Field("nps", ValueType.NUMBER, "nps score|recommandation|note nps|likelihood to recommend|note de recommandation|recommend|net promoter score", 0, 10),
+    Field("ces", ValueType.MARK, "ces score|effort|note effort|note d effort|customer effort score|customer effort|effort score|effort client|score effort"),
+    Field("survey_resolved", ValueType.BOOLEAN, "probleme resolu enquete|resolu selon client|resolved by customer|customer says resolved"),
+    Field("survey_contacts", ValueType.WHOLE, "nombre de contacts|nb contacts|number of contacts|contacts needed", 0),
+    Field("survey_comment", ValueType.TEXT, "verbatim|commentaire client|customer comment|survey verbatim"),
+    Field("recorded", ValueType.BOOLEAN, "enregistre|is recorded|recording|enregistrement|appel enregistre|call recorded"),
+    Field("notice_played", ValueType.BOOLEAN, "annonce diffusee|message diffuse|annonce|information appelant|notice|annonce jouee"),
+    Field("customer_objected", ValueType.BOOLEAN, "opposition|objection|opposition client|client oppose|refus enregistrement|opt out|customer opted out"),
+    Field("stopped_by_advisor", ValueType.BOOLEAN, "arret conseiller|stoppe par conseiller|enregistrement coupe|stopped by agent|arrete par le conseiller"),
+    Field("private_line", ValueType.BOOLEAN, "ligne privee|appel prive|private|private call|appel personnel"),
+    Field("recording_purpose", ValueType.TEXT, "finalite|finalite enregistrement|purpose|finalite de l enregistrement"),
 )

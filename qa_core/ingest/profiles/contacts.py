@@ -13,12 +13,12 @@ from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
 from qa_core.files.header_text import simplify
 from qa_core.ingest.columns import header_matching
-from qa_core.ingest.columns.column_inference import Chunk, Context, as_moments, as_numbers, as_words
+from qa_core.ingest.columns.column_inference import FileContext, RowBatch, as_moments, as_numbers, as_words
 from qa_core.ingest.columns.timezones import Zone
 from qa_core.ingest.columns.vocabulary import CHANNELS
 from qa_core.ingest.declaration import Column, Profile
 from qa_core.ingest.profiles.contact_fields import FIELDS
-from qa_core.ingest.profiles.starts import build_moment, build_start, say_clock_changes, settle_start
+from qa_core.ingest.profiles.starts import build_moment, build_start, describe_clock_changes, settle_start
 from qa_core.ingest.pseudonyms import is_extension, spell_numbers
 from qa_core.storage.schema import Direction, Outcome
 
@@ -87,7 +87,7 @@ def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
             return
 
 
-def refuse_totals(context: Context) -> None:
+def refuse_totals(context: FileContext) -> None:
     """A file of daily or half-hourly totals is not a list of contacts: each row would count as one contact. Raises Refusal."""
     totals = [text for text in context.headers if header_matching.parse_header(text).words in _TOTALS]
     if not context.has("contact_id") and len(totals) > 1:
@@ -106,7 +106,7 @@ def refuse_totals(context: Context) -> None:
         )
 
 
-def settle(context: Context) -> None:
+def settle(context: FileContext) -> None:
     """Decide what says when, how it ended and how long it took."""
     refuse_totals(context)
     if context.has("started_at", "local_start") and context.evidence["local_start"].total:
@@ -141,7 +141,7 @@ def settle(context: Context) -> None:
         )
 
 
-def _settle_system(context: Context) -> None:
+def _settle_system(context: FileContext) -> None:
     if not context.has("source_system"):
         return
     if context.options.system:
@@ -150,7 +150,7 @@ def _settle_system(context: Context) -> None:
         context.decide("source_system", N_("the system of each contact, as the column {column} names it"))
 
 
-def _settle_outcome(context: Context) -> None:
+def _settle_outcome(context: FileContext) -> None:
     for name in ("outcome", "answered"):
         if not context.has(name):
             continue
@@ -182,7 +182,7 @@ def _settle_outcome(context: Context) -> None:
         context.decide("outcome", N_("not known"), N_("no column says how contacts ended"))
 
 
-def _settle_talk(context: Context) -> None:
+def _settle_talk(context: FileContext) -> None:
     if context.has("talk_seconds"):
         return
     if context.has("answered_at", "ended_at"):
@@ -200,7 +200,7 @@ def _settle_talk(context: Context) -> None:
         )
 
 
-def build(context: Context, chunk: Chunk) -> Mapping[str, pa.Array]:
+def build(context: FileContext, chunk: RowBatch) -> Mapping[str, pa.Array]:
     """One chunk of rows → the columns of a contact that the file carries."""
     own, utc, local = build_start(context, chunk)
     chunk.reject(np.isnat(own), "missing_start")
@@ -244,7 +244,7 @@ def build(context: Context, chunk: Chunk) -> Mapping[str, pa.Array]:
     return columns
 
 
-def _build_mark(context: Context, chunk: Chunk, name: str) -> np.ndarray:
+def _build_mark(context: FileContext, chunk: RowBatch, name: str) -> np.ndarray:
     marks = chunk.number(name)
     if name == "ces" and context.scales[name] != "1-7":
         low, high = (float(part) for part in context.scales[name].split("-"))
@@ -252,7 +252,7 @@ def _build_mark(context: Context, chunk: Chunk, name: str) -> np.ndarray:
     return marks
 
 
-def _build_direction(context: Context, chunk: Chunk, columns: dict[str, pa.Array]) -> np.ndarray | None:
+def _build_direction(context: FileContext, chunk: RowBatch, columns: dict[str, pa.Array]) -> np.ndarray | None:
     if not context.has("direction"):
         return None
     direction = chunk.word("direction")
@@ -260,7 +260,7 @@ def _build_direction(context: Context, chunk: Chunk, columns: dict[str, pa.Array
     return direction
 
 
-def _build_after(context: Context, chunk: Chunk, name: str, start: np.ndarray) -> tuple[np.ndarray | None, np.ndarray | None]:
+def _build_after(context: FileContext, chunk: RowBatch, name: str, start: np.ndarray) -> tuple[np.ndarray | None, np.ndarray | None]:
     """A later moment of the contact: whether it is there, and its seconds after the start; times without a date may pass midnight."""
     if not context.has(name):
         return None, None
@@ -273,7 +273,7 @@ def _build_after(context: Context, chunk: Chunk, name: str, start: np.ndarray) -
     return found.present & ~found.bad, seconds
 
 
-def _build_outcome(context: Context, chunk: Chunk, direction: np.ndarray | None, answer: np.ndarray | None) -> np.ndarray | None:
+def _build_outcome(context: FileContext, chunk: RowBatch, direction: np.ndarray | None, answer: np.ndarray | None) -> np.ndarray | None:
     outcome = chunk.word("outcome") if context.has("outcome") else None
     if context.has("answered"):
         answered = chunk.word("answered")
@@ -298,7 +298,7 @@ def _build_outcome(context: Context, chunk: Chunk, direction: np.ndarray | None,
     return outcome
 
 
-def _build_talk(context: Context, chunk: Chunk, answer: np.ndarray | None, end: np.ndarray | None, wait: np.ndarray | None) -> np.ndarray | None:
+def _build_talk(context: FileContext, chunk: RowBatch, answer: np.ndarray | None, end: np.ndarray | None, wait: np.ndarray | None) -> np.ndarray | None:
     if context.has("talk_seconds"):
         return chunk.number("talk_seconds")
     if answer is not None and end is not None:
@@ -312,7 +312,7 @@ def _build_talk(context: Context, chunk: Chunk, answer: np.ndarray | None, end: 
     return None
 
 
-def _build_transfers(context: Context, chunk: Chunk, columns: dict[str, pa.Array]) -> None:
+def _build_transfers(context: FileContext, chunk: RowBatch, columns: dict[str, pa.Array]) -> None:
     if context.has("transfers"):
         columns["transfers"] = as_numbers(chunk.number("transfers"), pa.int32())
     elif context.has("transferred"):
@@ -326,7 +326,7 @@ def read_channel(cells: pa.Array) -> pa.Array:
     return pc.take(known, encoded.indices)
 
 
-def _build_people(context: Context, chunk: Chunk, direction: np.ndarray | None, columns: dict[str, pa.Array]) -> None:
+def _build_people(context: FileContext, chunk: RowBatch, direction: np.ndarray | None, columns: dict[str, pa.Array]) -> None:
     for name in ("advisor", "advisor_name"):
         if context.has(name):
             nobody = pc.is_in(pc.utf8_lower(pc.replace_substring(chunk.text(name), "_", " ")), value_set=pa.array(sorted(_NOBODY)))
@@ -342,7 +342,7 @@ def _build_people(context: Context, chunk: Chunk, direction: np.ndarray | None, 
             columns["advisor"] = extension
 
 
-def _find_parties(context: Context, chunk: Chunk, direction: np.ndarray | None) -> tuple[pa.Array, pa.Array]:
+def _find_parties(context: FileContext, chunk: RowBatch, direction: np.ndarray | None) -> tuple[pa.Array, pa.Array]:
     """Of caller and called, who is outside (the customer) and which is a desk (the advisor)."""
     empty = [None] * len(chunk)
     callers = chunk.text("caller").to_pylist() if context.has("caller") else empty
@@ -355,9 +355,9 @@ def _find_parties(context: Context, chunk: Chunk, direction: np.ndarray | None) 
     return pa.array(outside, pa.string()), pa.array(desks, pa.string())
 
 
-def finish(context: Context) -> None:
+def finish(context: FileContext) -> None:
     """What can be said only when every row is read."""
-    say_clock_changes(context)
+    describe_clock_changes(context)
     if context.notes.get("talk_of_unanswered"):
         context.decide(
             "talk_seconds",

@@ -12,57 +12,61 @@ from qa_core.base.contact_details import mask_contact_details
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
 from qa_core.files.options import parse_scale
-from qa_core.ingest.columns.column_inference import Chunk, Context, as_moments, as_numbers
+from qa_core.ingest.columns.column_inference import FileContext, RowBatch, as_moments, as_numbers
 from qa_core.ingest.columns.header_matching import build_vocabulary, look_up, parse_header
 from qa_core.ingest.columns.numbers import NumberReading
-from qa_core.ingest.declaration import Column, Field, Profile, Reads
+from qa_core.ingest.declaration import Column, Field, Profile, ValueType
 from qa_core.ingest.profiles import contact_fields
-from qa_core.ingest.profiles.starts import build_moment, say_clock_changes
+from qa_core.ingest.profiles.starts import build_moment, describe_clock_changes
 
 FIELDS = (
-    Field("evaluation_id", Reads.TEXT, "quality id|id evaluation|numero evaluation|evaluation|eval id|review id|id"),
+    Field("evaluation_id", ValueType.TEXT, "quality id|id evaluation|numero evaluation|evaluation|eval id|review id|id"),
     Field(
         "contact_id",
-        Reads.TEXT,
+        ValueType.TEXT,
         "call id|id appel|identifiant appel|interaction id|conversation id|uniqueid|id contact|appel|call|contact|numero appel|id interaction|appel evalue|"
         "n appel|ref appel",
     ),
     Field(
         "advisor",
-        Reads.TEXT,
+        ValueType.TEXT,
         "agent|advisor id|agent id|conseiller|id conseiller|id agent|agent name|nom conseiller|nom agent|advisor name|matricule|"
         "teleconseiller|evalue|agent evalue|conseiller evalue|"
         "collaborateur",
     ),
     Field(
         "evaluator",
-        Reads.TEXT,
+        ValueType.TEXT,
         "evaluateur|evaluatrice|reviewer|qa|evaluated by|evalue par|superviseur|supervisor|auditor|analyste|quality analyst|ecouteur|evaluator name|scored by|"
         "auditeur|qualiticien|qualiticienne|ecoute par|responsable qualite",
     ),
     Field(
         "evaluated_at",
-        Reads.MOMENT,
+        ValueType.MOMENT,
         "evaluation date|date evaluation|date d evaluation|date|evaluated on|review date|date ecoute|date d ecoute|scored at|date de "
         "l evaluation|created at|evaluation time|"
         "evalue le",
     ),
     Field(
-        "grid", Reads.TEXT, "grille|scorecard|form|form name|formulaire|grid name|nom grille|template|grille d evaluation|nom de la grille|modele|grille ecoute"
+        "grid",
+        ValueType.TEXT,
+        "grille|scorecard|form|form name|formulaire|grid name|nom grille|template|grille d evaluation|nom de la grille|modele|grille ecoute",
     ),
-    Field("section", Reads.TEXT, "rubrique|theme|group|category|categorie|section name|bloc|chapitre|partie"),
-    Field("criterion", Reads.TEXT, "critere|question|item|criteria|criterion name|libelle critere|question text|criteres|point controle"),
-    Field("points", Reads.NUMBER, "note obtenue|points obtenus|earned|answer score|points earned|reponse|value|valeur|earned points|resultat", 0),
-    Field("possible", Reads.NUMBER, "points possibles|max|maximum|max points|possible points|bareme|max score|note max|sur|points max|out of|note maximale", 0),
+    Field("section", ValueType.TEXT, "rubrique|theme|group|category|categorie|section name|bloc|chapitre|partie"),
+    Field("criterion", ValueType.TEXT, "critere|question|item|criteria|criterion name|libelle critere|question text|criteres|point controle"),
+    Field("points", ValueType.NUMBER, "note obtenue|points obtenus|earned|answer score|points earned|reponse|value|valeur|earned points|resultat", 0),
+    Field(
+        "possible", ValueType.NUMBER, "points possibles|max|maximum|max points|possible points|bareme|max score|note max|sur|points max|out of|note maximale", 0
+    ),
     Field(
         "score",
-        Reads.MARK,
+        ValueType.MARK,
         "quality score|note|note globale|total|total score|score global|evaluation score|note qualite|resultat global|overall score|"
         "qa score|score total|score qualite|note finale|final score|note totale|"
         "% qualite|taux qualite",
     ),
-    Field("comment", Reads.TEXT, "commentaire|comments|commentaires|remarque|remarques|observations|feedback"),
-    Field("tags", Reads.TEXT, "tag|etiquettes|etiquette|labels|mots cles|keywords"),
+    Field("comment", ValueType.TEXT, "commentaire|comments|commentaires|remarque|remarques|observations|feedback"),
+    Field("tags", ValueType.TEXT, "tag|etiquettes|etiquette|labels|mots cles|keywords"),
 )
 _TEXTS = ("evaluation_id", "contact_id", "advisor", "evaluator", "grid", "comment", "tags")
 
@@ -81,15 +85,15 @@ def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
     for index, text in enumerate(headers):
         header = parse_header(text)
         if text and index not in taken and not look_up(header, vocabulary) and not {"id", "date"} & set(header.words.split()):
-            columns[text] = Column(Field(text, Reads.CRITERION), index, header)
+            columns[text] = Column(Field(text, ValueType.CRITERION), index, header)
 
 
-def find_criteria(context: Context) -> list[str]:
+def find_criteria(context: FileContext) -> list[str]:
     """The criteria that a wide sheet has as columns."""
-    return [name for name, column in context.columns.items() if column.field.reads == Reads.CRITERION]
+    return [name for name, column in context.columns.items() if column.field.reads == ValueType.CRITERION]
 
 
-def settle(context: Context) -> None:
+def settle(context: FileContext) -> None:
     """Decide which of the three forms the file has, and out of how much each criterion is."""
     if context.has("evaluated_at") and not context.evidence["evaluated_at"].total:
         context.leave_out("evaluated_at", N_("the column {column} is empty"))
@@ -124,7 +128,7 @@ def settle(context: Context) -> None:
     context.notes["form"] = "score"
 
 
-def _settle_long(context: Context) -> None:
+def _settle_long(context: FileContext) -> None:
     context.notes["form"] = "long"
     for name in find_criteria(context):
         del context.columns[name]
@@ -142,7 +146,7 @@ def _settle_long(context: Context) -> None:
     context.notes["possible"] = {"": _find_possible(context, "points", None, None)} if not context.has("possible") else {}
 
 
-def _find_possible(context: Context, name: str, out_of: float | None, scale: str | None) -> float:
+def _find_possible(context: FileContext, name: str, out_of: float | None, scale: str | None) -> float:
     """Out of how much: as asked for, as the header or the cells say, else the greatest mark of the file."""
     evidence, column = context.evidence[name], context.columns[name]
     given = context.options.scales.get(name) or context.options.scales.get(column.header.text)
@@ -162,7 +166,7 @@ def _find_possible(context: Context, name: str, out_of: float | None, scale: str
     return possible
 
 
-def build(context: Context, chunk: Chunk) -> Mapping[str, pa.Array]:
+def build(context: FileContext, chunk: RowBatch) -> Mapping[str, pa.Array]:
     """One chunk of rows → evaluations: one row per criterion, or one per mark."""
     columns: dict[str, pa.Array] = {name: chunk.text(name) for name in _TEXTS if context.has(name)}
     columns |= {name: mask_contact_details(columns[name]) for name in ("comment", "tags") if name in columns}
@@ -179,14 +183,14 @@ def build(context: Context, chunk: Chunk) -> Mapping[str, pa.Array]:
     return _build_wide(context, chunk, columns)
 
 
-def _build_score(context: Context, chunk: Chunk) -> np.ndarray:
+def _build_score(context: FileContext, chunk: RowBatch) -> np.ndarray:
     low, high = (float(part) for part in context.scales["score"].split("-"))
     marks = chunk.number("score")
     chunk.reject(np.isnan(marks), "not_given")
     return 100 * (marks - low) / (high - low)
 
 
-def _build_long(context: Context, chunk: Chunk) -> dict[str, pa.Array]:
+def _build_long(context: FileContext, chunk: RowBatch) -> dict[str, pa.Array]:
     points = chunk.number("points")
     possible = chunk.number("possible") if context.has("possible") else np.where(np.isnan(points), np.nan, context.notes["possible"][""])
     chunk.reject(chunk.text("criterion").is_null().to_numpy(zero_copy_only=False), "missing_criterion")
@@ -195,7 +199,7 @@ def _build_long(context: Context, chunk: Chunk) -> dict[str, pa.Array]:
     return columns | ({"section": chunk.text("section")} if context.has("section") else {})
 
 
-def _build_wide(context: Context, chunk: Chunk, columns: dict[str, pa.Array]) -> dict[str, pa.Array]:
+def _build_wide(context: FileContext, chunk: RowBatch, columns: dict[str, pa.Array]) -> dict[str, pa.Array]:
     names = find_criteria(context)
     marks = [chunk.number(name) for name in names]
     nothing = np.logical_and.reduce([np.isnan(values) for values in marks])
@@ -222,6 +226,6 @@ PROFILE = Profile(
     (("contact_id", "advisor"),),
     settle,
     build,
-    say_clock_changes,
+    describe_clock_changes,
     claim,
 )

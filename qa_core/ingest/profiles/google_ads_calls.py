@@ -8,7 +8,7 @@ from dataclasses import replace
 import pyarrow as pa
 
 from qa_core.base.i18n import N_
-from qa_core.ingest.columns.column_inference import Chunk, Context
+from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 from qa_core.ingest.declaration import Profile
 from qa_core.ingest.profiles import contacts
 
@@ -24,13 +24,13 @@ _OWN = {
 FIELDS = tuple(replace(field, synonyms=_OWN[field.name]) for field in contacts.FIELDS if field.name in _OWN)
 
 
-def settle(context: Context) -> None:
+def settle(context: FileContext) -> None:
     """As any contacts, all from the same source."""
     contacts.settle(context)
     context.decide("source", N_("every contact comes from {source} / {medium}"), N_("an export of Google Ads"), source=SOURCE, medium=MEDIUM)
 
 
-def build(context: Context, chunk: Chunk) -> Mapping[str, pa.Array]:
+def build(context: FileContext, chunk: RowBatch) -> Mapping[str, pa.Array]:
     """One chunk of rows → contacts."""
     constant = {name: pa.array([value] * len(chunk), pa.string()) for name, value in (("source", SOURCE), ("medium", MEDIUM))}
     return {**contacts.build(context, chunk), **constant}

@@ -14,13 +14,13 @@ import pyarrow.compute as pc
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
 from qa_core.ingest.columns import header_matching
-from qa_core.ingest.columns.column_inference import Chunk, Context, as_moments, as_numbers
+from qa_core.ingest.columns.column_inference import FileContext, RowBatch, as_moments, as_numbers
 from qa_core.ingest.columns.durations import DurationEvidence
 from qa_core.ingest.columns.numbers import NumberEvidence, NumberReading
 from qa_core.ingest.declaration import Column, Field, Profile
 from qa_core.ingest.profiles.contacts import read_channel
 from qa_core.ingest.profiles.interval_fields import FIELDS
-from qa_core.ingest.profiles.starts import build_start, say_clock_changes, settle_start, to_clocks
+from qa_core.ingest.profiles.starts import build_start, describe_clock_changes, settle_start, to_clocks
 
 DAY_MINUTES = 1440
 USUAL_THRESHOLD = 20
@@ -103,7 +103,7 @@ def find_seconds(header: str) -> int | None:
     return int(found[1]) if found else None
 
 
-def _find_sums(context: Context) -> None:
+def _find_sums(context: FileContext) -> None:
     """Rows that sum up the others of the file name no queue or team of their own: they are no further contacts."""
     for name in ("queue", "team"):
         if not context.has(name):
@@ -116,7 +116,7 @@ def _find_sums(context: Context) -> None:
             context.decide(name, N_("rows of {labels} sum up the others and are left out"), N_("{column}: {count} rows"), labels=", ".join(sums), count=count)
 
 
-def settle(context: Context) -> None:
+def settle(context: FileContext) -> None:
     """Decide what is counted, when, and over how long."""
     if not context.has("received") and not context.has("answered"):
         raise Refusal(
@@ -141,7 +141,7 @@ def settle(context: Context) -> None:
         context.decide("channel", N_("phone"), N_("no column says the channel"))
 
 
-def _settle_start(context: Context) -> None:
+def _settle_start(context: FileContext) -> None:
     for name in ("start", "date", "time"):
         if context.has(name) and not context.evidence[name].total:
             context.leave_out(name, N_("the column {column} is empty"))
@@ -165,7 +165,7 @@ def _settle_start(context: Context) -> None:
         context.zone = context.centre  # a day is a day, wherever the report was made
 
 
-def _settle_length(context: Context) -> None:
+def _settle_length(context: FileContext) -> None:
     evidence: NumberEvidence | None = context.evidence.get("length_minutes")
     clock = context.evidence.get(context.notes["start"][1]) if "start" in context.notes else None
     by_hour = context.has("hour") or (clock is not None and clock.number_meaning == "hour")
@@ -197,7 +197,7 @@ def _settle_length(context: Context) -> None:
         context.readings["length_minutes"] = replace(context.readings["length_minutes"], low=1, high=DAY_MINUTES, whole=True)
 
 
-def _settle_range(context: Context) -> None:
+def _settle_range(context: FileContext) -> None:
     """`08:00-08:30` says how long each row is; `08:00-08:29` names its last minute."""
     evidence = context.evidence[context.notes["start"][1]]
     lengths = {minutes + 1 if minutes % 5 == 4 else minutes for minutes in evidence.range_minutes}
@@ -210,7 +210,7 @@ def _settle_range(context: Context) -> None:
     context.notes["length"] = next(iter(lengths), None) or None
 
 
-def _settle_counts(context: Context) -> None:
+def _settle_counts(context: FileContext) -> None:
     has = context.has
     for name in RATES:
         if has(name):
@@ -240,7 +240,7 @@ def _as_share(reading: NumberReading, evidence: NumberEvidence) -> NumberReading
     return replace(reading, low=0.0, high=1.0, factor=0.01 if evidence.percents or evidence.highest > 1 else 1.0)
 
 
-def _settle_threshold(context: Context) -> None:
+def _settle_threshold(context: FileContext) -> None:
     if context.has("answered_in_threshold") and context.has("service_level"):
         context.leave_out("service_level", N_("the column {column} is not needed: the counts say it"))
     name = next((name for name in ("answered_in_threshold", "service_level") if context.has(name)), None)
@@ -258,7 +258,7 @@ def _settle_threshold(context: Context) -> None:
         context.decide("threshold_seconds", N_("{seconds} seconds"), N_("as the header {other} says"), seconds=seconds, other=context.columns[name].header.text)
 
 
-def _settle_seconds(context: Context, name: str) -> None:
+def _settle_seconds(context: FileContext, name: str) -> None:
     """Whether a column of seconds holds sums or averages: as its header says, or plain from its size; else a question."""
     average, of = AVERAGES[name]
     if context.has(name) and context.has(average):
@@ -279,13 +279,13 @@ def _settle_seconds(context: Context, name: str) -> None:
         context.decide(name, N_("sums"), N_("the header {column}") if said else N_("{column}: too great for averages"))
 
 
-def build(context: Context, chunk: Chunk) -> Mapping[str, pa.Array]:
+def build(context: FileContext, chunk: RowBatch) -> Mapping[str, pa.Array]:
     """One chunk of rows → intervals."""
     own, utc, local = _build_start(context, chunk)
     for name, sums in context.notes.get("sums", {}).items():
         chunk.reject(pc.is_in(chunk.text(name), value_set=pa.array(sums)).to_numpy(zero_copy_only=False).astype(bool), "footer")
     chunk.reject(np.isnat(own), "missing_start")
-    utc = _tell_repeated_apart(context, chunk, own, utc)
+    utc = _describe_repeated_apart(context, chunk, own, utc)
     columns = {"started_at": as_moments(utc), "local_start": as_moments(local)}
     if context.has("length_minutes"):
         length = chunk.number("length_minutes")
@@ -310,7 +310,7 @@ def build(context: Context, chunk: Chunk) -> Mapping[str, pa.Array]:
     return columns | {name: as_numbers(values) for name, values in seconds.items() if values is not None}
 
 
-def _build_start(context: Context, chunk: Chunk) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _build_start(context: FileContext, chunk: RowBatch) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     if "days" in context.notes:
         own = _count_days(context, chunk)
     else:
@@ -324,7 +324,7 @@ def _build_start(context: Context, chunk: Chunk) -> tuple[np.ndarray, np.ndarray
     return own, *to_clocks(context, own, np.zeros(len(chunk), bool))
 
 
-def _tell_repeated_apart(context: Context, chunk: Chunk, own: np.ndarray, utc: np.ndarray) -> np.ndarray:
+def _describe_repeated_apart(context: FileContext, chunk: RowBatch, own: np.ndarray, utc: np.ndarray) -> np.ndarray:
     """A start that the clocks show twice and that comes twice for one queue: the rows follow each other as the file goes, forwards or backwards."""
     clock = context.notes.get("start", (None, None))[1]
     gains = context.zone.find_gains(own)
@@ -351,15 +351,15 @@ def _tell_repeated_apart(context: Context, chunk: Chunk, own: np.ndarray, utc: n
     return shifted
 
 
-def finish(context: Context) -> None:
+def finish(context: FileContext) -> None:
     """What can be said only when every row is read."""
-    say_clock_changes(context)
+    describe_clock_changes(context)
     if context.notes.get("second_hours"):
         found = N_("of two rows for a start that the clocks show twice, the order of the file tells the earlier")
         context.decide("start", found, N_("{count} starts"), count=context.notes["second_hours"])
 
 
-def _count_days(context: Context, chunk: Chunk) -> np.ndarray:
+def _count_days(context: FileContext, chunk: RowBatch) -> np.ndarray:
     """One day after the other; queue by queue where the file holds several."""
     parts = [chunk.text(name).to_pylist() for name in ("queue", "channel", "team") if context.has(name)]
     seen, first = context.notes["days"], context.options.start_date
@@ -380,7 +380,7 @@ def _count_days(context: Context, chunk: Chunk) -> np.ndarray:
     return np.array(days, "M8[D]").astype("M8[us]")
 
 
-def _build_counts(context: Context, chunk: Chunk) -> dict[str, np.ndarray]:
+def _build_counts(context: FileContext, chunk: RowBatch) -> dict[str, np.ndarray]:
     given = {name: chunk.number(name) for name in (*COUNTS, "long_abandons", *RATES) if context.has(name)}
     nothing = np.full(len(chunk), np.nan)
     received, answered, abandoned = (given.get(name, nothing) for name in ("received", "answered", "abandoned"))
@@ -405,7 +405,7 @@ def _build_counts(context: Context, chunk: Chunk) -> dict[str, np.ndarray]:
     return counts
 
 
-def _build_seconds(context: Context, chunk: Chunk, name: str, counts: Mapping[str, np.ndarray]) -> np.ndarray | None:
+def _build_seconds(context: FileContext, chunk: RowBatch, name: str, counts: Mapping[str, np.ndarray]) -> np.ndarray | None:
     average, of = AVERAGES[name]
     if context.has(average):
         return _times(chunk.number(average), counts[of])

@@ -7,36 +7,36 @@ from collections.abc import Mapping
 import pyarrow as pa
 
 from qa_core.base.i18n import N_
-from qa_core.ingest.columns.column_inference import Chunk, Context, as_moments, as_words
-from qa_core.ingest.declaration import Field, Profile, Reads
+from qa_core.ingest.columns.column_inference import FileContext, RowBatch, as_moments, as_words
+from qa_core.ingest.declaration import Field, Profile, ValueType
 from qa_core.ingest.profiles import contact_fields
-from qa_core.ingest.profiles.starts import build_moment, say_clock_changes
+from qa_core.ingest.profiles.starts import build_moment, describe_clock_changes
 
 FIELDS = (
     Field(
         "file",
-        Reads.TEXT,
+        ValueType.TEXT,
         "file name|filename|path|file path|audio|audio file|recording|recording file|recording path|wav|fichier|nom fichier|nom du fichier|chemin|"
         "fichier audio|enregistrement|fichier enregistrement",
     ),
     *(field for field in contact_fields.FIELDS if field.name in ("contact_id", "source_system", "notice_played")),
     Field(
         "recorded_at",
-        Reads.MOMENT,
+        ValueType.MOMENT,
         "recorded on|recording date|recording time|recording start|date enregistrement|date de l enregistrement|enregistre le|start time|started at|"
         "timestamp|date heure|date et heure|horodatage|date",
     ),
-    Field("purpose", Reads.TEXT, "recording purpose|finalite|finalite enregistrement|finalite de l enregistrement|usage|but"),
+    Field("purpose", ValueType.TEXT, "recording purpose|finalite|finalite enregistrement|finalite de l enregistrement|usage|but"),
 )
 
 
-def settle(context: Context) -> None:
+def settle(context: FileContext) -> None:
     """A moment is not needed: the contact has one."""
     if context.has("recorded_at") and not context.evidence["recorded_at"].total:
         context.leave_out("recorded_at", N_("the column {column} is empty"))
 
 
-def build(context: Context, chunk: Chunk) -> Mapping[str, pa.Array]:
+def build(context: FileContext, chunk: RowBatch) -> Mapping[str, pa.Array]:
     """One chunk of rows → recordings."""
     columns: dict[str, pa.Array] = {name: chunk.text(name) for name in ("file", "contact_id", "source_system", "purpose") if context.has(name)}
     if context.has("recorded_at"):
@@ -49,4 +49,4 @@ def build(context: Context, chunk: Chunk) -> Mapping[str, pa.Array]:
     return columns
 
 
-PROFILE = Profile("generic", "recordings", FIELDS, (("file",), ("contact_id",)), settle, build, say_clock_changes)
+PROFILE = Profile("generic", "recordings", FIELDS, (("file",), ("contact_id",)), settle, build, describe_clock_changes)

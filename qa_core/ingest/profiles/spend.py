@@ -10,28 +10,28 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from qa_core.base.i18n import N_
-from qa_core.ingest.columns.column_inference import Chunk, Context, as_numbers
-from qa_core.ingest.declaration import Field, Profile, Reads
+from qa_core.ingest.columns.column_inference import FileContext, RowBatch, as_numbers
+from qa_core.ingest.declaration import Field, Profile, ValueType
 
 CURRENCY = "EUR"
 _SIGNS = {"€": "EUR", "$": "USD", "£": "GBP"}
 FIELDS = (
-    Field("day", Reads.MOMENT, "date|jour|date depense|day of spend|spend date|reporting date|date de depense|date start"),
-    Field("source", Reads.TEXT, "utm source|platform|plateforme|provider|regie|canal|channel|network|reseau|levier"),
-    Field("medium", Reads.TEXT, "utm medium|support|type"),
-    Field("campaign", Reads.TEXT, "utm campaign|campagne|campaign name|nom de campagne|nom campagne"),
+    Field("day", ValueType.MOMENT, "date|jour|date depense|day of spend|spend date|reporting date|date de depense|date start"),
+    Field("source", ValueType.TEXT, "utm source|platform|plateforme|provider|regie|canal|channel|network|reseau|levier"),
+    Field("medium", ValueType.TEXT, "utm medium|support|type"),
+    Field("campaign", ValueType.TEXT, "utm campaign|campagne|campaign name|nom de campagne|nom campagne"),
     Field(
         "amount",
-        Reads.NUMBER,
+        ValueType.NUMBER,
         "cost|cout|spend|depense|montant|amount spent|budget depense|couts|costs|depenses|total cost|prix|montant depense|"
         "montant ht|montant ttc|investissement|cout total",
         0,
     ),
-    Field("currency", Reads.TEXT, "devise|monnaie|currency code|code devise"),
+    Field("currency", ValueType.TEXT, "devise|monnaie|currency code|code devise"),
 )
 
 
-def settle(context: Context) -> None:
+def settle(context: FileContext) -> None:
     """Find the currency where no column says it."""
     if context.has("currency"):
         return
@@ -42,7 +42,7 @@ def settle(context: Context) -> None:
     context.decide("currency", N_("amounts in {currency}"), found, currency=context.notes["currency"], column=context.columns["amount"].header.text)
 
 
-def build(context: Context, chunk: Chunk) -> Mapping[str, pa.Array]:
+def build(context: FileContext, chunk: RowBatch) -> Mapping[str, pa.Array]:
     """One chunk of rows → spend."""
     day = chunk.moment("day").day
     chunk.reject(np.isnat(day), "missing_start")

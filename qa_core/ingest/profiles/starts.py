@@ -8,7 +8,7 @@ import numpy as np
 
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
-from qa_core.ingest.columns.column_inference import Chunk, Context
+from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 from qa_core.ingest.columns.timezones import Zone
 
 MIDNIGHT = np.timedelta64(0, "us")
@@ -22,7 +22,7 @@ class Deciding(Protocol):
     def decide(self, field_name: str, decision: str, evidence: str = "", **places: Any) -> None: ...
 
 
-def settle_start(context: Context, name: str = "started_at") -> None:
+def settle_start(context: FileContext, name: str = "started_at") -> None:
     """Decide which columns say when a row began. Raises Refusal `missing_date` when only times of day are there."""
     for candidate in (name, "date", "time"):
         evidence = context.evidence.get(candidate)
@@ -72,7 +72,7 @@ def settle_start(context: Context, name: str = "started_at") -> None:
         context.decide(parts[1], N_("the day is {day}, as asked for by --start-date"), day=context.options.start_date.isoformat())
 
 
-def build_start(context: Context, chunk: Chunk) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def build_start(context: FileContext, chunk: RowBatch) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The start in the file's own clock, in UTC, and on the centre's wall clock (datetime64[us], NaT when missing)."""
     day_name, clock_name = context.notes["start"]
     days = chunk.moment(day_name).day if day_name else np.full(len(chunk), np.datetime64(context.options.start_date, "D"))
@@ -85,7 +85,7 @@ def build_start(context: Context, chunk: Chunk) -> tuple[np.ndarray, np.ndarray,
     return own, *to_clocks(context, own, fixed)
 
 
-def to_clocks(context: Context, own: np.ndarray, fixed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def to_clocks(context: FileContext, own: np.ndarray, fixed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Moments of the file → UTC, and the centre's wall clock. `fixed` ones are UTC already."""
     if fixed.all() and len(fixed):
         utc = own
@@ -95,14 +95,14 @@ def to_clocks(context: Context, own: np.ndarray, fixed: np.ndarray) -> tuple[np.
     return utc, context.centre.to_local(utc)
 
 
-def build_moment(context: Context, chunk: Chunk, name: str) -> tuple[np.ndarray, np.ndarray]:
+def build_moment(context: FileContext, chunk: RowBatch, name: str) -> tuple[np.ndarray, np.ndarray]:
     """A column of whole moments (a bare date is midnight) in UTC and on the centre's wall clock."""
     found = chunk.moment(name)
     own = found.day.astype("M8[us]") + np.where(np.isnat(found.clock), MIDNIGHT, found.clock)
     return to_clocks(context, own, found.fixed)
 
 
-def say_clock_changes(context: Deciding) -> None:
+def describe_clock_changes(context: Deciding) -> None:
     """Report the hours that clock changes made doubtful, once the whole file is read."""
     zone = context.zone
     if zone.repeated:

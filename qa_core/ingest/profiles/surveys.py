@@ -10,35 +10,35 @@ import pyarrow.compute as pc
 
 from qa_core.base.contact_details import mask_contact_details
 from qa_core.base.i18n import N_
-from qa_core.ingest.columns.column_inference import Chunk, Context, as_moments, as_numbers, as_words
-from qa_core.ingest.declaration import Field, Profile, Reads
-from qa_core.ingest.profiles.starts import build_moment, say_clock_changes
+from qa_core.ingest.columns.column_inference import FileContext, RowBatch, as_moments, as_numbers, as_words
+from qa_core.ingest.declaration import Field, Profile, ValueType
+from qa_core.ingest.profiles.starts import build_moment, describe_clock_changes
 
 FIELDS = (
     Field(
         "contact_id",
-        Reads.TEXT,
+        ValueType.TEXT,
         "call id|id appel|identifiant appel|interaction id|conversation id|uniqueid|id contact|id interaction|appel|contact|numero appel|call|"
         "n appel|ref appel|reference appel",
     ),
-    Field("ticket", Reads.TEXT, "ticket id|id ticket|numero ticket|n ticket|case id|case number|dossier|numero dossier|id dossier"),
+    Field("ticket", ValueType.TEXT, "ticket id|id ticket|numero ticket|n ticket|case id|case number|dossier|numero dossier|id dossier"),
     Field(
         "customer",
-        Reads.CUSTOMER,
+        ValueType.CUSTOMER,
         "customer id|id client|client|telephone|telephone client|phone|phone number|customer phone|numero client|numero de telephone|"
         "email|mobile|customer phone number",
     ),
     Field(
         "answered_at",
-        Reads.MOMENT,
+        ValueType.MOMENT,
         "response date|date reponse|date de reponse|responded at|submitted at|completed at|answer date|date|answered|response time|"
         "created at|timestamp|horodatage|completion date|date heure|repondu le|"
         "date enquete",
     ),
-    Field("sent_at", Reads.MOMENT, "sent|sent date|date envoi|date d envoi|envoye le|invited at|survey sent at|invitation date"),
+    Field("sent_at", ValueType.MOMENT, "sent|sent date|date envoi|date d envoi|envoye le|invited at|survey sent at|invitation date"),
     Field(
         "csat",
-        Reads.MARK,
+        ValueType.MARK,
         "satisfaction|rating|csat score|score|note|note satisfaction|note de satisfaction|satisfaction rating|satisfaction score|"
         "customer satisfaction|note globale|overall satisfaction|csat rating|score satisfaction|satisfaction globale|"
         "q1 satisfaction|etes vous satisfait|note globale satisfaction|quel est votre niveau de satisfaction|"
@@ -46,38 +46,38 @@ FIELDS = (
     ),
     Field(
         "nps",
-        Reads.NUMBER,
+        ValueType.NUMBER,
         "nps score|recommandation|note nps|recommend|likelihood to recommend|note de recommandation|net promoter score|recommanderiez vous|"
         "probabilite recommandation|intention recommandation",
         0,
         10,
     ),
-    Field("ces", Reads.MARK, "ces score|effort|note effort|note d effort|customer effort score|effort score|customer effort|effort client"),
+    Field("ces", ValueType.MARK, "ces score|effort|note effort|note d effort|customer effort score|effort score|customer effort|effort client"),
     Field(
         "resolved",
-        Reads.BOOLEAN,
+        ValueType.BOOLEAN,
         "survey resolved|resolu|probleme resolu|issue resolved|was your issue resolved|demande resolue|fcr|resolution|votre demande "
         "est elle resolue|is resolved|solved|"
         "votre probleme est il resolu|votre probleme a t il ete resolu",
     ),
     Field(
         "contacts",
-        Reads.WHOLE,
+        ValueType.WHOLE,
         "survey contacts|number of contacts|nombre de contacts|nb contacts|nombre d appels|contacts needed|how many contacts|nb appels|contacts necessaires",
         0,
     ),
     Field(
         "comment",
-        Reads.TEXT,
+        ValueType.TEXT,
         "survey comment|commentaire|commentaires|comments|verbatim|remarque|feedback|remarques|free text|texte libre|"
         "verbatim client|commentaire libre|suggestions|avis",
     ),
-    Field("survey_sent", Reads.BOOLEAN, "enquete envoyee|envoye"),
+    Field("survey_sent", ValueType.BOOLEAN, "enquete envoyee|envoye"),
 )
 _ANSWERS = ("csat", "nps", "ces", "survey_resolved", "survey_contacts", "survey_comment")
 
 
-def settle(context: Context) -> None:
+def settle(context: FileContext) -> None:
     """Leave out what is empty; refuse what could never be joined."""
     for name in ("answered_at", "sent_at"):
         if context.has(name) and not context.evidence[name].total:
@@ -88,7 +88,7 @@ def settle(context: Context) -> None:
         context.decide("survey_sent", N_("every row is a survey that was sent"), N_("no column says it"))
 
 
-def build(context: Context, chunk: Chunk) -> Mapping[str, pa.Array]:
+def build(context: FileContext, chunk: RowBatch) -> Mapping[str, pa.Array]:
     """One chunk of rows → surveys."""
     columns: dict[str, pa.Array] = {name: chunk.text(name) for name in ("contact_id", "ticket") if context.has(name)}
     if context.has("customer"):
@@ -115,7 +115,7 @@ def build(context: Context, chunk: Chunk) -> Mapping[str, pa.Array]:
     return columns
 
 
-def _build_sent(context: Context, chunk: Chunk, columns: Mapping[str, pa.Array]) -> pa.Array:
+def _build_sent(context: FileContext, chunk: RowBatch, columns: Mapping[str, pa.Array]) -> pa.Array:
     if not context.has("survey_sent"):
         return pa.array(np.ones(len(chunk), bool))
     answered = np.logical_or.reduce(
@@ -131,5 +131,5 @@ PROFILE = Profile(
     (("contact_id", "ticket", "customer"), ("csat", "nps", "ces", "resolved", "comment", "sent_at")),
     settle,
     build,
-    say_clock_changes,
+    describe_clock_changes,
 )

@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 
 from qa_core.base.i18n import N_
-from qa_core.ingest.columns.column_inference import Chunk, Context, as_words
-from qa_core.ingest.declaration import Field, Profile, Reads
+from qa_core.ingest.columns.column_inference import FileContext, RowBatch, as_words
+from qa_core.ingest.declaration import Field, Profile, ValueType
 from qa_core.ingest.profiles import contacts
 from qa_core.ingest.pseudonyms import find_outside
 from qa_core.storage.schema import Direction
@@ -28,12 +28,12 @@ _OWN = {
 }
 FIELDS = (
     *(replace(field, synonyms=_OWN[field.name]) for field in contacts.FIELDS if field.name in _OWN),
-    Field("from_party", Reads.PARTY, "caller id|from|caller"),
-    Field("to_party", Reads.PARTY, "destination|to|callee"),
+    Field("from_party", ValueType.PARTY, "caller id|from|caller"),
+    Field("to_party", ValueType.PARTY, "destination|to|callee"),
 )
 
 
-def settle(context: Context) -> None:
+def settle(context: FileContext) -> None:
     """As any contacts; the direction follows from who called whom."""
     contacts.settle(context)
     context.defaults.pop("direction", None)
@@ -41,7 +41,7 @@ def settle(context: Context) -> None:
     context.decide("direction", N_("inbound when the caller is outside, outbound when only the other side is, internal when neither is"))
 
 
-def build(context: Context, chunk: Chunk) -> Mapping[str, pa.Array]:
+def build(context: FileContext, chunk: RowBatch) -> Mapping[str, pa.Array]:
     """One chunk of rows → contacts."""
     columns = dict(contacts.build(context, chunk))
     callers = [find_outside(text) for text in chunk.text("from_party").to_pylist()]

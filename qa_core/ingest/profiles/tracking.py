@@ -10,10 +10,10 @@ import numpy as np
 import pyarrow as pa
 
 from qa_core.base.i18n import N_
-from qa_core.ingest.columns.column_inference import Chunk, Context, as_moments
-from qa_core.ingest.declaration import Field, Profile, Reads
+from qa_core.ingest.columns.column_inference import FileContext, RowBatch, as_moments
+from qa_core.ingest.declaration import Field, Profile, ValueType
 from qa_core.ingest.profiles import contact_fields
-from qa_core.ingest.profiles.starts import build_start, say_clock_changes, settle_start
+from qa_core.ingest.profiles.starts import build_start, describe_clock_changes, settle_start
 from qa_core.ingest.pseudonyms import spell_numbers
 
 if TYPE_CHECKING:
@@ -25,11 +25,11 @@ _TEXTS = ("contact_id", "tracking_number", "source", "medium", "campaign", "keyw
 FIELDS = (
     *(field for field in contact_fields.FIELDS if field.name in _FROM_CONTACTS),
     # Before the caller, whom some exports head `from` too: `claim` tells them apart.
-    Field("from", Reads.MOMENT, "valid from|assigned from|from date|start date|date debut|date de debut|debut|depuis|since|du"),
-    Field("to", Reads.MOMENT, "valid to|valid until|assigned to date|until|to date|end date|date fin|date de fin|fin|jusqu au|au"),
+    Field("from", ValueType.MOMENT, "valid from|assigned from|from date|start date|date debut|date de debut|debut|depuis|since|du"),
+    Field("to", ValueType.MOMENT, "valid to|valid until|assigned to date|until|to date|end date|date fin|date de fin|fin|jusqu au|au"),
     Field(
         "customer",
-        Reads.CUSTOMER,
+        ValueType.CUSTOMER,
         "customer phone number|caller number|caller id|caller phone|telephone client|numero appelant|appelant|phone|telephone|from|customer|ani",
     ),
 )
@@ -55,7 +55,7 @@ def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
         columns["customer"] = replace(found, field=next(field for field in FIELDS if field.name == "customer"))
 
 
-def settle(context: Context) -> None:
+def settle(context: FileContext) -> None:
     """A start is needed only where contacts are not named."""
     if context.has("started_at") or context.has("date"):
         settle_start(context)
@@ -64,7 +64,7 @@ def settle(context: Context) -> None:
             context.leave_out(name, N_("the column {column} is empty"))
 
 
-def build(context: Context, chunk: Chunk) -> Mapping[str, pa.Array]:
+def build(context: FileContext, chunk: RowBatch) -> Mapping[str, pa.Array]:
     """One chunk of rows → tracking."""
     columns = {name: chunk.text(name) for name in _TEXTS if context.has(name)}
     if "tracking_number" in columns:
@@ -84,7 +84,7 @@ def build(context: Context, chunk: Chunk) -> Mapping[str, pa.Array]:
     return columns
 
 
-def _build_assignments(context: Context, chunk: Chunk, columns: dict[str, pa.Array]) -> Mapping[str, pa.Array]:
+def _build_assignments(context: FileContext, chunk: RowBatch, columns: dict[str, pa.Array]) -> Mapping[str, pa.Array]:
     days = {name: chunk.moment(name).day.astype("M8[D]") for name in ("from", "to") if context.has(name)}
     chunk.reject(columns["tracking_number"].is_null().to_numpy(zero_copy_only=False), "missing_key")
     if len(days) == 2:
@@ -92,4 +92,4 @@ def _build_assignments(context: Context, chunk: Chunk, columns: dict[str, pa.Arr
     return columns | {name: pa.array(values) for name, values in days.items()}
 
 
-PROFILE = Profile("generic", "tracking", FIELDS, (("contact_id", "tracking_number"),), settle, build, say_clock_changes, claim)
+PROFILE = Profile("generic", "tracking", FIELDS, (("contact_id", "tracking_number"),), settle, build, describe_clock_changes, claim)

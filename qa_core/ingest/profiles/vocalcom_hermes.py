@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pyarrow as pa
 
-from qa_core.ingest.columns.column_inference import Chunk, Context, as_words
-from qa_core.ingest.declaration import Field, Profile, Reads
+from qa_core.ingest.columns.column_inference import FileContext, RowBatch, as_words
+from qa_core.ingest.declaration import Field, Profile, ValueType
 from qa_core.ingest.profiles import contacts
 from qa_core.storage.schema import Outcome
 
@@ -34,14 +34,14 @@ _OWN = {
 _FLAGS = (("closed", Outcome.CLOSED), ("overflow", Outcome.OVERFLOW), ("no_agent", Outcome.UNANSWERED))
 FIELDS = (
     *(replace(field, synonyms=_OWN[field.name]) for field in contacts.FIELDS if field.name in _OWN),
-    Field("closed", Reads.BOOLEAN, "close|is closed"),
-    Field("overflow", Reads.BOOLEAN, "overflowed"),
-    Field("no_agent", Reads.BOOLEAN, "noagent"),
-    Field("first_agent", Reads.TEXT, ""),
+    Field("closed", ValueType.BOOLEAN, "close|is closed"),
+    Field("overflow", ValueType.BOOLEAN, "overflowed"),
+    Field("no_agent", ValueType.BOOLEAN, "noagent"),
+    Field("first_agent", ValueType.TEXT, ""),
 )
 
 
-def build(context: Context, chunk: Chunk) -> Mapping[str, pa.Array]:
+def build(context: FileContext, chunk: RowBatch) -> Mapping[str, pa.Array]:
     """One chunk of rows → contacts. What is not abandoned is answered only where somebody spoke with the caller."""
     columns = dict(contacts.build(context, chunk))
     outcome = np.array(columns["outcome"].to_pylist() if "outcome" in columns else [None] * len(chunk), object)

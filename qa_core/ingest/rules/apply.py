@@ -18,9 +18,9 @@ from sqlalchemy.orm import Session
 from qa_core.base import environment
 from qa_core.centre import advisors
 from qa_core.centre.rules import number_assignments
-from qa_core.centre.rules.active_rules import SPELLED, Conventions, as_given
+from qa_core.centre.rules.active_rules import SPELLED, ActiveRules, as_given
 from qa_core.ingest.load.batches import new_id
-from qa_core.ingest.load.duckdb_session import open_bench, write_rows
+from qa_core.ingest.load.duckdb_session import open_session, write_rows
 from qa_core.ingest.pseudonyms import find_number
 from qa_core.ingest.rules import reattach
 from qa_core.storage import lake, name_merges
@@ -45,7 +45,7 @@ def apply_if_due() -> int:
 
 def apply_to_evaluations(session: Session) -> None:
     """Let every evaluation name the advisor whom its own was merged into, and the team that follows; or what its source said again."""
-    kept = Conventions.load(session).kept["advisor"]
+    kept = ActiveRules.load(session).kept["advisor"]
     spans = advisors.spans_of(advisors.find_memberships(session)) if kept else {}
     concerned = sa.or_(Evaluation.given_advisor_id.is_not(None), Evaluation.given_team.is_not(None), Evaluation.advisor_id.in_(kept))
     for evaluation in session.scalars(sa.select(Evaluation).where(concerned)).all():
@@ -61,12 +61,12 @@ def _apply_to_contacts() -> int:
     if lake.version("contacts") < 0:
         return 0
     with store.reading() as session:
-        conventions, memberships = Conventions.load(session), advisors.find_memberships(session)
+        conventions, memberships = ActiveRules.load(session), advisors.find_memberships(session)
     scratch = environment.current().temporary_folder
     scratch.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f"staged-{os.getpid()}-", dir=scratch) as folder:
         path = Path(folder) / "contacts.parquet"
-        with open_bench(Path(folder)) as bench:
+        with open_session(Path(folder)) as bench:
             bench.register("memberships", memberships)
             bench.execute(conventions.make_shared(f"SELECT {as_given('customer_key')} AS customer_key, CAST(c.local_start AS DATE) AS day FROM contacts c"))
             with store.reading() as session:
@@ -80,7 +80,7 @@ def _apply_to_contacts() -> int:
 CARRIED = (*AS_GIVEN, *AS_GIVEN.values(), "source", "medium", "tracking_match")
 
 
-def _select_changes(conventions: Conventions) -> str:
+def _select_changes(conventions: ActiveRules) -> str:
     """The contacts that read otherwise than the conventions have it, as they should."""
     kept = name_merges.spell("c.given_or_own_advisor", conventions.kept["advisor"])
     by_number = "c.is_by_number AND a.tracking_number IS NOT NULL"

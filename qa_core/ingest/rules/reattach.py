@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from qa_core.base import environment
-from qa_core.ingest.load.duckdb_session import open_bench
+from qa_core.ingest.load.duckdb_session import open_session
 from qa_core.storage import name_merges
 from qa_core.storage.records.centre_rules import NameDecision
 from qa_core.storage.records.evaluations import Evaluation
@@ -61,7 +61,7 @@ def _find_named(keys: set[Key]) -> dict[Key, tuple[str | None, str | None]]:
         return {}
     scratch = environment.current().temporary_folder
     scratch.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f"staged-{os.getpid()}-", dir=scratch) as folder, open_bench(Path(folder)) as bench:
+    with tempfile.TemporaryDirectory(prefix=f"staged-{os.getpid()}-", dir=scratch) as folder, open_session(Path(folder)) as bench:
         columns = [pa.array(list(values), pa.string()) for values in zip(*keys, strict=True)]
         bench.register("keys", pa.table(columns, names=["source_system", "contact_id"]))
         found = bench.execute("SELECT source_system, contact_id, advisor_id, team FROM contacts SEMI JOIN keys USING (source_system, contact_id)")

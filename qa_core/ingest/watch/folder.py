@@ -118,7 +118,7 @@ class Watch:
     def _ring(self) -> None:
         """Evaluate the alert rules on what came since the last time."""
         if self._has_news:
-            pipeline.ring()
+            pipeline.evaluate_alerts()
         self._has_news, self._rung = False, time.monotonic()
 
     def look(self, stop: Stop | None = None) -> None:
@@ -170,7 +170,7 @@ class Watch:
             return
         try:
             kind = instructions.kind or _kind_of_mapping(instructions.options.profile) or find_kind(path, instructions.options)
-            report = pipeline.bring(self.viewer, kind, [path], instructions.options)[0]
+            report = pipeline.import_files(self.viewer, kind, [path], instructions.options)[0]
             refusal = report.refusal
         except Refusal as refused:
             report, refusal = FileReport(file=str(path), refusal=refused), refused
@@ -205,7 +205,7 @@ class Watch:
         self.refused += 1
         hint = "\n" + "\n".join(refusal.options) if refusal.options else ""
         target = self.folder / REFUSED / path.parent.relative_to(self.folder) / f"{_short_digest(path)}-{path.name}"
-        self._move(path, look, target, f"{refusal.code}: {i18n.say(refusal)}{hint}\n", ".reason.txt")
+        self._move(path, look, target, f"{refusal.code}: {i18n.format_refusal(refusal)}{hint}\n", ".reason.txt")
 
     def _move(self, path: Path, look: tuple[int, int], target: Path, note: str, ending: str) -> bool:
         """Move a file in one step, its note first. Where nothing may be moved, the file stays and is remembered as done."""

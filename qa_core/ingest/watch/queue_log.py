@@ -35,7 +35,7 @@ from qa_core.files.options import ImportOptions
 from qa_core.ingest import pipeline
 from qa_core.ingest.columns import table_reader
 from qa_core.ingest.platforms import asterisk_queue_log
-from qa_core.ingest.platforms.reader import Bench, Work, stage_platform
+from qa_core.ingest.platforms.reader import ExportReader, FoldSession, stage_platform
 from qa_core.ingest.report import FileReport
 
 LOG_NAME = re.compile(r"queue_log(?:[.-]\d+)*(?:\.gz)?")
@@ -57,7 +57,7 @@ _UNFINISHED = f"('{asterisk_queue_log.ENTRY}', '{asterisk_queue_log.CONNECT}')"
 
 
 @dataclass(frozen=True)
-class Mark:
+class LogPosition:
     """How far a log was read: how it began (`length` bytes with that `digest`), and the first byte and line not read yet.
 
     `first`: the moment on its first line, in seconds since 1970. `landed_at`: when calls of it landed last, likewise.
@@ -78,7 +78,7 @@ class Log:
     content: Content
     first: float
 
-    def is_at(self, mark: Mark) -> bool:
+    def is_at(self, mark: LogPosition) -> bool:
         return _digest(self.content.read_start(mark.length)) == mark.digest
 
     def read(self, offset: int, is_last: bool) -> bytes:
@@ -198,7 +198,7 @@ class Follower:
         report = pipeline.run_staged(self.viewer, staged, str(self.path), self.options)
         return report, _keep([self.kept, *events])
 
-    def _read(self, work: Work, lines: int, due: pa.Array, events: list[pa.Table]) -> Iterator[pa.Table]:
+    def _read(self, work: ExportReader, lines: int, due: pa.Array, events: list[pa.Table]) -> Iterator[pa.Table]:
         """What is kept of the calls that go on in this piece or are due, then the piece itself."""
         events += asterisk_queue_log.PLATFORM.read(work)
         work.refused[:] = [(line + lines, reason, cells) for line, reason, cells in work.refused]
@@ -229,17 +229,17 @@ class Follower:
         beginning = log.content.read_start(min(BEGINNING, offset + len(data)))
         lines = (self.mark.lines if offset and self.mark else 0) + data.count(b"\n")
         landed_at = datetime.now(UTC).timestamp() if landed or self.mark is None else self.mark.landed_at
-        self.mark, self.kept = Mark(len(beginning), _digest(beginning), offset + len(data), lines, log.first, landed_at), kept
+        self.mark, self.kept = LogPosition(len(beginning), _digest(beginning), offset + len(data), lines, log.first, landed_at), kept
         self._state.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         _write(self._state, kept.replace_schema_metadata({_MARK: json.dumps(asdict(self.mark))}))
         self._loaded = _look_at(self._state)
 
-    def _load(self) -> tuple[Mark | None, pa.Table]:
+    def _load(self) -> tuple[LogPosition | None, pa.Table]:
         self._loaded = _look_at(self._state)
         if not self._state.exists():
             return None, asterisk_queue_log.SCHEMA.empty_table()
         table = pq.read_table(self._state)
-        return Mark(**json.loads(table.schema.metadata[_MARK])), table.cast(asterisk_queue_log.SCHEMA)
+        return LogPosition(**json.loads(table.schema.metadata[_MARK])), table.cast(asterisk_queue_log.SCHEMA)
 
 
 def erase(customer_key: str) -> int:
@@ -294,7 +294,7 @@ def find_logs(path: Path) -> list[Log]:
     return sorted(found.values(), key=lambda log: log.first)
 
 
-def _fold_but_waiting(bench: Bench) -> str:
+def _fold_but_waiting(bench: FoldSession) -> str:
     """The calls, but for those whose caller is in the queue at this moment: nobody knows yet how they end."""
     rows = asterisk_queue_log.PLATFORM.fold(bench)
     bench.connection.execute(

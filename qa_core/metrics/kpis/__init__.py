@@ -8,7 +8,19 @@ from qa_core.base.errors import Misuse
 from qa_core.base.i18n import N_
 from qa_core.metrics.kpis import calibration, call_statistics, first_contact, quality, recording, repeats, satisfaction, tracking
 from qa_core.metrics.kpis.calibration import ALIGNMENT
-from qa_core.metrics.kpis.declaration import COMPONENTS, INTERVAL_DIMENSIONS, Exclusion, Given, Kind, Kpi, Note, Parts, Subject, Sums, Unit
+from qa_core.metrics.kpis.declaration import (
+    COMPONENTS,
+    INTERVAL_DIMENSIONS,
+    Contribution,
+    Exclusion,
+    FactTable,
+    IntervalContribution,
+    Kpi,
+    KpiInputs,
+    KpiKind,
+    KpiNote,
+    Unit,
+)
 from qa_core.metrics.kpis.rows import (
     ABANDONED,
     ADVISOR_MEANS,
@@ -50,14 +62,14 @@ __all__ = [
     "OUTGOING",
     "RECEIVED",
     "TOTALS",
+    "Contribution",
     "Exclusion",
-    "Given",
-    "Kind",
+    "FactTable",
+    "IntervalContribution",
     "Kpi",
-    "Note",
-    "Parts",
-    "Subject",
-    "Sums",
+    "KpiInputs",
+    "KpiKind",
+    "KpiNote",
     "Unit",
     "get_kpi",
 ]

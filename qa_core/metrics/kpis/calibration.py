@@ -6,12 +6,12 @@ from functools import partial
 
 from qa_core.access.roles import Permission
 from qa_core.base.i18n import N_
-from qa_core.metrics.kpis.declaration import Exclusion, Kind, Kpi, Subject, Unit
+from qa_core.metrics.kpis.declaration import Exclusion, FactTable, Kpi, KpiKind, Unit
 
 ALIGNMENT = "alignment"
 DIMENSIONS = ("day", "week", "month", "weekday", "criterion", "section", "grid")
 """The days are those of the contacts, as everywhere."""
-_declare = partial(Kpi, better="up", parts=None, needs=Permission.SEE_CALIBRATIONS, subject=Subject.CALIBRATED)
+_declare = partial(Kpi, better="up", parts=None, needs=Permission.SEE_CALIBRATIONS, subject=FactTable.CALIBRATED)
 
 ALL: tuple[Kpi, ...] = (
     _declare(
@@ -22,7 +22,7 @@ ALL: tuple[Kpi, ...] = (
             "the reference of the contact, else all against each other; equal totals that hide opposite answers do not count as alike."
         ),
         N_("Σ (points of the criterion − difference) / Σ points of the criterion, over pairs of marks"),
-        Kind.RATIO,
+        KpiKind.RATIO,
         Unit.RATE,
         dimensions=(*DIMENSIONS, "evaluator"),
         exclusions=(
@@ -41,7 +41,7 @@ ALL: tuple[Kpi, ...] = (
             "Krippendorff's α (ordinal; nominal of two answers, where both are the same) = 1 − observed / expected disagreement; interval from 500 "
             "resamples of the contacts"
         ),
-        Kind.STATISTIC,
+        KpiKind.STATISTIC,
         Unit.COEFFICIENT,
         dimensions=DIMENSIONS,
         exclusions=(Exclusion("marked_once", N_("Fewer than two evaluators gave points"), None),),

@@ -10,7 +10,21 @@ import sqlalchemy as sa
 
 from qa_core.access.roles import Permission
 from qa_core.base.i18n import N_
-from qa_core.metrics.kpis.declaration import COMPONENTS, CONTACT_DIMENSIONS, Amount, Exclusion, Given, Kind, Kpi, Note, Parts, Predicate, Subject, Sums, Unit
+from qa_core.metrics.kpis.declaration import (
+    COMPONENTS,
+    CONTACT_DIMENSIONS,
+    Amount,
+    Contribution,
+    Exclusion,
+    FactTable,
+    IntervalContribution,
+    Kpi,
+    KpiInputs,
+    KpiKind,
+    KpiNote,
+    Predicate,
+    Unit,
+)
 from qa_core.metrics.kpis.exclusions import (
     ANSWERED_ONES,
     ANSWERED_ONLY,
@@ -47,32 +61,32 @@ _i = TOTALS.c
 _lost = sa.func.coalesce(_i.short_abandons, 0)
 """Those who hung up at once, as far as the interval knows them: one that does not tell counts them with the abandoned."""
 _shorts_unknown = ("waits_missing", sa.case((sa.and_(_i.short_abandons.is_(None), _i.abandoned.is_not(None)), _i.abandoned), else_=0))
-_UNSAID = Note("unanswered", _c.outcome == word(Outcome.UNANSWERED), with_count=True)
+_UNSAID = KpiNote("unanswered", _c.outcome == word(Outcome.UNANSWERED), with_count=True)
 
 
-def _short(given: Given) -> Predicate:
+def _short(given: KpiInputs) -> Predicate:
     return sa.and_(ABANDONED, _c.wait_seconds.is_not(None), _c.wait_seconds <= given.short_seconds)
 
 
-def _long(given: Given) -> Predicate:
+def _long(given: KpiInputs) -> Predicate:
     return sa.and_(ABANDONED, sa.or_(_c.wait_seconds.is_(None), _c.wait_seconds > given.short_seconds))
 
 
-def _early(given: Given) -> Predicate:
+def _early(given: KpiInputs) -> Predicate:
     return sa.and_(ABANDONED, _c.wait_seconds <= given.level_seconds)
 
 
-def _abandon_rate(given: Given) -> Parts:
+def _abandon_rate(given: KpiInputs) -> Contribution:
     long = _long(given)
     others = sa.and_(RECEIVED, _c.outcome.is_distinct_from(word(Outcome.ABANDONED)), _c.outcome.is_distinct_from(word(Outcome.UNANSWERED)))
-    return Parts(counted=sa.or_(others, long), hits=long, evidence=KNOWN, notes=(_UNSAID,))
+    return Contribution(counted=sa.or_(others, long), hits=long, evidence=KNOWN, notes=(_UNSAID,))
 
 
-def _abandon_rate_of_intervals(given: Given) -> Sums:
-    return Sums(are_given(_i.received, _i.abandoned), counted=_i.received - _lost, hits=_i.abandoned - _lost, evidence=_i.received)
+def _abandon_rate_of_intervals(given: KpiInputs) -> IntervalContribution:
+    return IntervalContribution(are_given(_i.received, _i.abandoned), counted=_i.received - _lost, hits=_i.abandoned - _lost, evidence=_i.received)
 
 
-def _service_level(given: Given) -> Parts:
+def _service_level(given: KpiInputs) -> Contribution:
     timed = sa.and_(ANSWERED, _c.wait_seconds.is_not(None))
     within = sa.and_(ANSWERED, _c.wait_seconds <= given.level_seconds)
     early = _early(given)
@@ -86,11 +100,11 @@ def _service_level(given: Given) -> Parts:
         "short_abandons_excluded": lambda: (within, sa.or_(timed, _long(given))),
     }[given.settings.service_level_formula]()
     queued = sa.or_(ANSWERED, ABANDONED)
-    unknown = Note("waits_missing", sa.and_(queued, _c.wait_seconds.is_(None)), with_count=True)
-    return Parts(counted=counted, hits=hits, evidence=sa.and_(queued, _c.wait_seconds.is_not(None)), notes=(unknown, _UNSAID))
+    unknown = KpiNote("waits_missing", sa.and_(queued, _c.wait_seconds.is_(None)), with_count=True)
+    return Contribution(counted=counted, hits=hits, evidence=sa.and_(queued, _c.wait_seconds.is_not(None)), notes=(unknown, _UNSAID))
 
 
-def _service_level_of_intervals(given: Given) -> Sums:
+def _service_level_of_intervals(given: KpiInputs) -> IntervalContribution:
     """By the formulas that need no wait of single callers; an interval counted with another threshold is left out."""
     within, queued = _i.answered_in_threshold, _i.answered + _i.abandoned
     formulas: dict[str, tuple[Amount, Amount, tuple[sa.Column[Any], ...]]] = {
@@ -103,15 +117,15 @@ def _service_level_of_intervals(given: Given) -> Sums:
     usable = sa.and_(are_given(within, *needed), _i.threshold_seconds == given.level_seconds) if needed else sa.false()
     left_out = ("totals_left_out", sa.case((sa.func.coalesce(usable, sa.false()), 0), else_=_i.received))
     notes = (left_out, _shorts_unknown) if "short" in given.settings.service_level_formula else (left_out,)
-    return Sums(usable, counted=counted, hits=hits, evidence=counted, notes=notes)
+    return IntervalContribution(usable, counted=counted, hits=hits, evidence=counted, notes=notes)
 
 
-def _average_time_to_abandon(given: Given) -> Parts:
+def _average_time_to_abandon(given: KpiInputs) -> Contribution:
     parts = amount_of(ABANDONED, _c.wait_seconds, "waits_missing")
-    return Parts(counted=parts.counted, amount=parts.amount, notes=parts.notes, behind=RECEIVED)
+    return Contribution(counted=parts.counted, amount=parts.amount, notes=parts.notes, behind=RECEIVED)
 
 
-def _average_handle_time(given: Given) -> Parts:
+def _average_handle_time(given: KpiInputs) -> Contribution:
     terms, notes, silent = [], [], []
     for component in COMPONENTS:
         column, absent = _c[f"{component}_seconds"], given.absent_components.get(component, ())
@@ -121,13 +135,13 @@ def _average_handle_time(given: Given) -> Parts:
         lacks = _c.source_system.in_(absent)
         silent.append(lacks)
         terms.append(sa.case((lacks, number("0.0")), else_=column))
-        notes.append(Note(f"component_missing:{component}", sa.and_(ANSWERED, lacks)))
+        notes.append(KpiNote(f"component_missing:{component}", sa.and_(ANSWERED, lacks)))
     handled = sa.and_(ANSWERED, sa.not_(sa.and_(*silent))) if len(silent) == len(COMPONENTS) else ANSWERED
     amount = sa.case((handled, terms[0] + terms[1] + terms[2]))
-    return Parts(counted=amount.is_not(None), amount=amount, notes=tuple(notes))
+    return Contribution(counted=amount.is_not(None), amount=amount, notes=tuple(notes))
 
 
-def _average_handle_time_of_intervals(given: Given) -> Sums:
+def _average_handle_time_of_intervals(given: KpiInputs) -> IntervalContribution:
     terms, notes, needed = [], [], []
     for component in COMPONENTS:
         column, absent = _i[f"{component}_seconds"], given.absent_of_intervals.get(component, ())
@@ -136,27 +150,29 @@ def _average_handle_time_of_intervals(given: Given) -> Sums:
         needed.append(sa.not_(lacks))
         notes.append((f"component_missing:{component}", sa.case((lacks, _i.answered), else_=0)))
     handled = terms[0] + terms[1] + terms[2]
-    return Sums(sa.and_(are_given(_i.answered), handled.is_not(None), sa.or_(*needed)), counted=_i.answered, amount=handled, notes=tuple(notes))
+    return IntervalContribution(sa.and_(are_given(_i.answered), handled.is_not(None), sa.or_(*needed)), counted=_i.answered, amount=handled, notes=tuple(notes))
 
 
-def _repeat_caller_rate(given: Given) -> Parts:
+def _repeat_caller_rate(given: KpiInputs) -> Contribution:
     known = _c.customer_key.is_not(None)
-    return Parts(
+    return Contribution(
         counted=known, hits=sa.and_(known, _c.seconds_to_next <= given.window_seconds), identity=_c.customer_key, unknown_identity=_c.customer_key.is_(None)
     )
 
 
-def _missed_callers(given: Given, seconds: sa.ColumnElement[float]) -> Parts:
+def _missed_callers(given: KpiInputs, seconds: sa.ColumnElement[float]) -> Contribution:
     known = MISSES.c.customer_key.is_not(None)
-    return Parts(counted=known, hits=sa.and_(known, seconds <= given.recovery_seconds), unknown_identity=MISSES.c.customer_key.is_(None))
+    return Contribution(counted=known, hits=sa.and_(known, seconds <= given.recovery_seconds), unknown_identity=MISSES.c.customer_key.is_(None))
 
 
-def _callers(rows: Predicate) -> Parts:
+def _callers(rows: Predicate) -> Contribution:
     known = CALLERS.c.customer_key.is_not(None)
-    return Parts(counted=rows, hits=rows, identity=CALLERS.c.customer_key, evidence=known, behind=known, unknown_identity=CALLERS.c.customer_key.is_(None))
+    return Contribution(
+        counted=rows, hits=rows, identity=CALLERS.c.customer_key, evidence=known, behind=known, unknown_identity=CALLERS.c.customer_key.is_(None)
+    )
 
 
-def _abandons_of(formulas: tuple[str, ...], rows: Callable[[Given], Predicate]) -> Callable[[Given], Predicate]:
+def _abandons_of(formulas: tuple[str, ...], rows: Callable[[KpiInputs], Predicate]) -> Callable[[KpiInputs], Predicate]:
     """Abandoned contacts that some formulas of the service level leave out."""
     return lambda given: rows(given) if given.settings.service_level_formula in formulas else sa.false()
 
@@ -180,12 +196,12 @@ _REPEATED_MISS = exclude("repeated_miss", N_("Further tries of a caller within t
 _NOT_FIRST_TIME = exclude("not_first_time", N_("The customer had been in contact before"), sa.not_(CALLERS.c.is_first_time))
 _FIRST_TIME = exclude("first_time", N_("The customer's first contact of all"), CALLERS.c.is_first_time)
 
-K, U = Kind, Unit
+K, U = KpiKind, Unit
 _declare = partial(Kpi, needs=Permission.SEE_CALL_STATISTICS, dimensions=CONTACT_DIMENSIONS)
 _of_misses = partial(
-    _declare, subject=Subject.MISSES, settings=("recovery_hours",), leaves_out=("unknown_identity",), exclusions=(_REPEATED_MISS, UNKNOWN_MISSED_CALLER)
+    _declare, subject=FactTable.MISSES, settings=("recovery_hours",), leaves_out=("unknown_identity",), exclusions=(_REPEATED_MISS, UNKNOWN_MISSED_CALLER)
 )
-_of_callers = partial(_declare, subject=Subject.CALLERS, leaves_out=("unknown_identity",))
+_of_callers = partial(_declare, subject=FactTable.CALLERS, leaves_out=("unknown_identity",))
 
 ALL: tuple[Kpi, ...] = (
     _declare(
@@ -233,7 +249,7 @@ ALL: tuple[Kpi, ...] = (
         U.RATE,
         "up",
         ratio(ANSWERED, RECEIVED, KNOWN),
-        sums=lambda given: Sums(are_given(_i.received, _i.answered), counted=_i.received, hits=_i.answered, evidence=_i.received),
+        sums=lambda given: IntervalContribution(are_given(_i.received, _i.answered), counted=_i.received, hits=_i.answered, evidence=_i.received),
         exclusions=RECEIVED_ONLY,
     ),
     _declare(

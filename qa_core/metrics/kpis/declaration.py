@@ -21,7 +21,7 @@ Predicate = sa.ColumnElement[bool]
 Amount = sa.ColumnElement[float]
 
 
-class Kind(StrEnum):
+class KpiKind(StrEnum):
     """Only totals and ratios add up over slices; a ratio through its two sums."""
 
     TOTAL = "total"
@@ -43,7 +43,7 @@ class Unit(StrEnum):
     COEFFICIENT = "coefficient"  # −1…1
 
 
-class Subject(StrEnum):
+class FactTable(StrEnum):
     """The table whose rows are summed: each table alone, the sums joined afterwards."""
 
     CONTACTS = "contacts"
@@ -60,7 +60,7 @@ COMPONENTS = ("talk", "hold", "wrap")
 
 
 @dataclass(frozen=True)
-class Given:
+class KpiInputs:
     """What a KPI may depend on besides the row: the settings of the row's day, the first and last start in the whole lake (UTC),
     for each component of the handling time the source systems that never give it (their contacts, their intervals), and the ends of each scale
     that ratings use."""
@@ -94,7 +94,7 @@ class Given:
 
 
 @dataclass(frozen=True)
-class Note:
+class KpiNote:
     """Something to say beside a value when rows match: `code`, or `code:count`."""
 
     code: str
@@ -103,7 +103,7 @@ class Note:
 
 
 @dataclass(frozen=True)
-class Parts:
+class Contribution:
     """What the rows contribute.
 
     `counted`: rows of the denominator, which are n; `hits`: rows of the numerator; `against`: rows that count −1 in it;
@@ -121,11 +121,11 @@ class Parts:
     behind: Predicate | None = None
     pending: Predicate | None = None
     unknown_identity: Predicate | None = None
-    notes: tuple[Note, ...] = ()
+    notes: tuple[KpiNote, ...] = ()
 
 
 @dataclass(frozen=True)
-class Sums:
+class IntervalContribution:
     """What an interval adds where no contact covers it: totals in place of rows.
 
     `usable`: the intervals that say enough. `counted` goes to n; `hits` (of a total or ratio) or `amount` (of a mean) to the numerator.
@@ -149,7 +149,7 @@ class Exclusion:
 
     code: str
     title: str
-    rows: Callable[[Given], Predicate] | None
+    rows: Callable[[KpiInputs], Predicate] | None
 
 
 @dataclass(frozen=True)
@@ -161,18 +161,18 @@ class Kpi:
     title: str
     meaning: str
     formula: str
-    kind: Kind
+    kind: KpiKind
     unit: Unit
     better: str
-    parts: Callable[[Given], Parts] | None
+    parts: Callable[[KpiInputs], Contribution] | None
     needs: Permission
     dimensions: tuple[str, ...]
-    subject: Subject = Subject.CONTACTS
+    subject: FactTable = FactTable.CONTACTS
     settings: tuple[str, ...] = ()
     has_percentiles: bool = False
     leaves_out: tuple[str, ...] = ()
     """What is counted beside n because it cannot be judged: `pending`, `unknown_identity`."""
-    sums: Callable[[Given], Sums] | None = None
+    sums: Callable[[KpiInputs], IntervalContribution] | None = None
     """What it takes from the intervals of platforms that export only totals; None: nothing."""
     exclusions: tuple[Exclusion, ...] = ()
     """What is left out, in order: of a row, the first that applies is the reason. With what is counted they make up everything in the viewer's
@@ -186,7 +186,7 @@ class Kpi:
     @property
     def is_amount(self) -> bool:
         """Whether the value grows with the period: totals, and customers counted once each."""
-        return self.kind == Kind.TOTAL or (self.kind == Kind.DISTINCT and self.unit == Unit.COUNT)
+        return self.kind == KpiKind.TOTAL or (self.kind == KpiKind.DISTINCT and self.unit == Unit.COUNT)
 
     def require_cut(self, dimension: str) -> None:
         """Raise Refusal unless this KPI can be cut, and filtered, by that dimension."""

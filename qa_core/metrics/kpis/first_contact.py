@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from qa_core.access.roles import Permission
 from qa_core.base.i18n import N_
-from qa_core.metrics.kpis.declaration import CONTACT_DIMENSIONS, Exclusion, Given, Kind, Kpi, Parts, Predicate, Unit
+from qa_core.metrics.kpis.declaration import CONTACT_DIMENSIONS, Contribution, Exclusion, Kpi, KpiInputs, KpiKind, Predicate, Unit
 from qa_core.metrics.kpis.exclusions import ANSWERED_ONLY, INBOUND, UNKNOWN_CALLER, exclude
 from qa_core.metrics.kpis.rows import ANSWERED, ratio
 from qa_core.metrics.kpis.satisfaction import NOT_SURVEYED
@@ -15,18 +15,18 @@ from qa_core.storage.schema import CONTACTS
 _c = CONTACTS.c
 
 
-def _is_complete(given: Given) -> Predicate:
+def _is_complete(given: KpiInputs) -> Predicate:
     """Whether the data reach far enough before and after the contact to judge it."""
     if not given.span:
         return sa.false()
     return _c.started_at.between(sa.literal(given.span[0] + given.window, sa.DateTime), sa.literal(given.span[1] - given.window, sa.DateTime))
 
 
-def _by_repeat(given: Given) -> Parts:
+def _by_repeat(given: KpiInputs) -> Contribution:
     first = sa.and_(ANSWERED, _c.customer_key.is_not(None), sa.or_(_c.seconds_since_previous.is_(None), _c.seconds_since_previous > given.window_seconds))
     complete = _is_complete(given)
     counted = sa.and_(first, complete)
-    return Parts(
+    return Contribution(
         counted=counted,
         hits=sa.and_(counted, sa.or_(_c.seconds_to_next.is_(None), _c.seconds_to_next > given.window_seconds)),
         pending=sa.and_(first, sa.not_(complete)),
@@ -48,7 +48,7 @@ ALL: tuple[Kpi, ...] = (
         N_("First-contact resolution"),
         N_("The share of first contacts after which the customer did not come back within the window. Nobody is asked; it is seen."),
         N_("answered first contacts without a further contact within the window / answered first contacts whose window is complete"),
-        Kind.RATIO,
+        KpiKind.RATIO,
         Unit.RATE,
         "up",
         _by_repeat,
@@ -63,7 +63,7 @@ ALL: tuple[Kpi, ...] = (
         N_("Resolution declared by advisors"),
         N_("The share of answered contacts that the advisor declared resolved, among those with a declaration."),
         N_("answered and declared resolved / answered with a declaration"),
-        Kind.RATIO,
+        KpiKind.RATIO,
         Unit.RATE,
         "up",
         ratio(_c.declared_resolved, sa.and_(ANSWERED, _c.declared_resolved.is_not(None))),
@@ -76,7 +76,7 @@ ALL: tuple[Kpi, ...] = (
         N_("First-contact resolution, surveyed"),
         N_("The share of surveyed customers who say that it was resolved, and in one contact."),
         N_("resolved in one contact / customers who answered both questions"),
-        Kind.RATIO,
+        KpiKind.RATIO,
         Unit.RATE,
         "up",
         ratio(sa.and_(_c.survey_resolved, _c.survey_contacts <= 1), _answered_both),

@@ -8,20 +8,20 @@ import sqlalchemy as sa
 
 from qa_core.access.roles import Permission
 from qa_core.base.i18n import N_
-from qa_core.metrics.kpis.declaration import ALL_DIMENSIONS, WHOLE_EVALUATION_DIMENSIONS, Kind, Kpi, Parts, Subject, Unit
+from qa_core.metrics.kpis.declaration import ALL_DIMENSIONS, WHOLE_EVALUATION_DIMENSIONS, Contribution, FactTable, Kpi, KpiKind, Unit
 from qa_core.metrics.kpis.exclusions import exclude
 from qa_core.metrics.kpis.rows import ADVISOR_MEANS, EVALUATED, EVERY, word
 
 _e = EVALUATED.c
 _m = ADVISOR_MEANS.c
-K, U = Kind, Unit
-_declare = partial(Kpi, needs=Permission.SEE_SCORES, dimensions=ALL_DIMENSIONS, subject=Subject.ANSWERS)
+K, U = KpiKind, Unit
+_declare = partial(Kpi, needs=Permission.SEE_SCORES, dimensions=ALL_DIMENSIONS, subject=FactTable.ANSWERS)
 
 
 def _critical_accuracy(name: str, title: str, meaning: str) -> Kpi:
     failed = _e[f"failed_{name}"]
     formula = N_("evaluations without a critical error of the class / evaluations where a criterion of the class applies")
-    parts = Parts(counted=failed.is_not(None), hits=sa.not_(failed))
+    parts = Contribution(counted=failed.is_not(None), hits=sa.not_(failed))
     outside = exclude("not_applicable", N_("Evaluations where no criterion of the class applies"), failed.is_(None))
     return _declare(f"critical_accuracy_{name}", title, meaning, formula, K.RATIO, U.RATE, "up", lambda given: parts, exclusions=(outside,))
 
@@ -35,7 +35,7 @@ ALL: tuple[Kpi, ...] = (
         K.MEAN,
         U.SCORE,
         "up",
-        lambda given: Parts(counted=_e.score.is_not(None), amount=_e.score),
+        lambda given: Contribution(counted=_e.score.is_not(None), amount=_e.score),
         exclusions=(exclude("no_score", N_("Evaluations without a score"), _e.score.is_(None)),),
     ),
     _declare(
@@ -46,8 +46,8 @@ ALL: tuple[Kpi, ...] = (
         K.MEAN,
         U.SCORE,
         "up",
-        lambda given: Parts(counted=_m.score.is_not(None), amount=_m.score),
-        subject=Subject.ADVISORS,
+        lambda given: Contribution(counted=_m.score.is_not(None), amount=_m.score),
+        subject=FactTable.ADVISORS,
         dimensions=tuple(key for key in ALL_DIMENSIONS if key != "advisor"),
         exclusions=(exclude("no_score", N_("Advisors without a score"), _m.score.is_(None)),),
     ),
@@ -59,7 +59,7 @@ ALL: tuple[Kpi, ...] = (
         K.TOTAL,
         U.COUNT,
         "neither",
-        lambda given: Parts(counted=EVERY, hits=EVERY),
+        lambda given: Contribution(counted=EVERY, hits=EVERY),
     ),
     _declare(
         "evaluation_pass_rate",
@@ -69,7 +69,7 @@ ALL: tuple[Kpi, ...] = (
         K.RATIO,
         U.RATE,
         "up",
-        lambda given: Parts(counted=_e.outcome.is_not(None), hits=_e.outcome == word("pass")),
+        lambda given: Contribution(counted=_e.outcome.is_not(None), hits=_e.outcome == word("pass")),
         dimensions=WHOLE_EVALUATION_DIMENSIONS,
         exclusions=(exclude("no_outcome", N_("Evaluations that neither passed nor failed"), _e.outcome.is_(None)),),
     ),

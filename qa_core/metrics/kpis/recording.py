@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from qa_core.access.roles import Permission
 from qa_core.base.i18n import N_
-from qa_core.metrics.kpis.declaration import CONTACT_DIMENSIONS, Kind, Kpi, Subject, Unit
+from qa_core.metrics.kpis.declaration import CONTACT_DIMENSIONS, FactTable, Kpi, KpiKind, Unit
 from qa_core.metrics.kpis.exclusions import ANSWERED_ONLY, exclude
 from qa_core.metrics.kpis.rows import ANSWERED, HEARD, ratio
 from qa_core.storage.schema import CONTACTS
@@ -17,7 +17,7 @@ ALL: tuple[Kpi, ...] = (
         N_("Recording rate"),
         N_("The share of answered contacts that were recorded. Near 100 % it is permanent recording, which the law forbids."),
         N_("recorded / answered, where it is known"),
-        Kind.RATIO,
+        KpiKind.RATIO,
         Unit.RATE,
         "down",
         ratio(CONTACTS.c.recorded, sa.and_(ANSWERED, CONTACTS.c.recorded.is_not(None))),
@@ -33,13 +33,13 @@ ALL: tuple[Kpi, ...] = (
             "evaluation of the contact is published. Listening is neither permanent nor systematic, and no advisor is listened to far more than the rest."
         ),
         N_("recorded contacts listened to / recorded contacts"),
-        Kind.RATIO,
+        KpiKind.RATIO,
         Unit.RATE,
         "neither",
         ratio(HEARD.c.is_listened, HEARD.c.recorded),
         Permission.SEE_CALL_STATISTICS,
         CONTACT_DIMENSIONS,
-        Subject.HEARD,
+        FactTable.HEARD,
         exclusions=(
             exclude("recording_unknown", N_("The source does not say whether it was recorded"), HEARD.c.recorded.is_(None)),
             exclude("not_recorded", N_("Not recorded"), sa.not_(HEARD.c.recorded)),

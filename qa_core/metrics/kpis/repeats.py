@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from qa_core.access.roles import Permission
 from qa_core.base.i18n import N_
 from qa_core.metrics.kpis import call_statistics
-from qa_core.metrics.kpis.declaration import CONTACT_DIMENSIONS, Amount, Exclusion, Given, Kind, Kpi, Note, Parts, Predicate, Unit
+from qa_core.metrics.kpis.declaration import CONTACT_DIMENSIONS, Amount, Contribution, Exclusion, Kpi, KpiInputs, KpiKind, KpiNote, Predicate, Unit
 from qa_core.metrics.kpis.exclusions import ANSWERED_ONLY, INBOUND, UNKNOWN_CALLER
 from qa_core.metrics.kpis.rows import number
 from qa_core.storage.schema import CONTACTS
@@ -19,28 +19,28 @@ _HANDLING = next(kpi for kpi in call_statistics.ALL if kpi.key == "average_handl
 _SECONDS_OF_AN_HOUR = number("3600.0")
 
 
-def _is_repeat(given: Given) -> Predicate:
+def _is_repeat(given: KpiInputs) -> Predicate:
     # The mirror of "came back": a contact is the next one of an answered contact exactly where that one is its previous.
     return sa.and_(_c.customer_key.is_not(None), _c.seconds_since_previous <= given.window_seconds)
 
 
-def _repeats(given: Given) -> Parts:
+def _repeats(given: KpiInputs) -> Contribution:
     known = _c.customer_key.is_not(None)
-    return Parts(counted=_is_repeat(given), hits=_is_repeat(given), evidence=known, behind=known)
+    return Contribution(counted=_is_repeat(given), hits=_is_repeat(given), evidence=known, behind=known)
 
 
-def _summed(given: Given, amount: Amount) -> Parts:
+def _summed(given: KpiInputs, amount: Amount) -> Contribution:
     repeat = _is_repeat(given)
     kept = sa.case((repeat, amount))
-    notes = tuple(Note(note.code, sa.and_(repeat, note.rows), note.with_count) for note in _HANDLING.parts(given).notes)
-    return Parts(counted=kept.is_not(None), amount=kept, notes=notes)
+    notes = tuple(KpiNote(note.code, sa.and_(repeat, note.rows), note.with_count) for note in _HANDLING.parts(given).notes)
+    return Contribution(counted=kept.is_not(None), amount=kept, notes=notes)
 
 
-def _handle_time(given: Given) -> Parts:
+def _handle_time(given: KpiInputs) -> Contribution:
     return _summed(given, _HANDLING.parts(given).amount)
 
 
-def _cost(given: Given) -> Parts:
+def _cost(given: KpiInputs) -> Contribution:
     rate = given.settings.cost_per_hour
     if rate is None:
         return _summed(given, sa.cast(sa.null(), sa.Double))
@@ -55,7 +55,7 @@ _NOT_REPEAT = Exclusion(
 _NO_RATE = Exclusion("no_rate", N_("No cost of an hour is set for that day"), lambda given: sa.true() if given.settings.cost_per_hour is None else sa.false())
 
 
-_declare = partial(Kpi, kind=Kind.TOTAL, better="down", needs=Permission.SEE_CALL_STATISTICS, dimensions=CONTACT_DIMENSIONS)
+_declare = partial(Kpi, kind=KpiKind.TOTAL, better="down", needs=Permission.SEE_CALL_STATISTICS, dimensions=CONTACT_DIMENSIONS)
 
 ALL: tuple[Kpi, ...] = (
     _declare(

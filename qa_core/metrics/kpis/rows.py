@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from qa_core.metrics.kpis.declaration import Amount, Given, Note, Parts, Predicate, Sums
+from qa_core.metrics.kpis.declaration import Amount, Contribution, IntervalContribution, KpiInputs, KpiNote, Predicate
 from qa_core.storage.schema import ANSWERS, CONTACTS, INTERVALS, Direction, Outcome
 
 
@@ -70,21 +70,21 @@ ATTRIBUTED = _c.source.is_not(None)
 EVERY = sa.true()
 
 
-def ratio(hits: Predicate, counted: Predicate, evidence: Predicate | None = None) -> Callable[[Given], Parts]:
+def ratio(hits: Predicate, counted: Predicate, evidence: Predicate | None = None) -> Callable[[KpiInputs], Contribution]:
     """The share of `hits` among the rows counted."""
-    return lambda given: Parts(counted=counted, hits=sa.and_(counted, hits), evidence=evidence)
+    return lambda given: Contribution(counted=counted, hits=sa.and_(counted, hits), evidence=evidence)
 
 
-def total(rows: Predicate, among: Predicate, evidence: Predicate | None = None) -> Callable[[Given], Parts]:
+def total(rows: Predicate, among: Predicate, evidence: Predicate | None = None) -> Callable[[KpiInputs], Contribution]:
     """How many rows, of `among`: without one of those there is no data."""
-    return lambda given: Parts(counted=rows, hits=rows, evidence=among if evidence is None else evidence, behind=among)
+    return lambda given: Contribution(counted=rows, hits=rows, evidence=among if evidence is None else evidence, behind=among)
 
 
-def amount_of(rows: Predicate, column: sa.Column[float], code: str | None = None) -> Parts:
+def amount_of(rows: Predicate, column: sa.Column[float], code: str | None = None) -> Contribution:
     """A number of some rows, to add up or to average; `code` notes how many of them do not give it."""
     amount = sa.case((rows, column))
-    notes = (Note(code, sa.and_(rows, column.is_(None)), with_count=True),) if code else ()
-    return Parts(counted=amount.is_not(None), amount=amount, notes=notes)
+    notes = (KpiNote(code, sa.and_(rows, column.is_(None)), with_count=True),) if code else ()
+    return Contribution(counted=amount.is_not(None), amount=amount, notes=notes)
 
 
 def are_given(*columns: sa.Column[Any]) -> Predicate:
@@ -92,11 +92,11 @@ def are_given(*columns: sa.Column[Any]) -> Predicate:
     return sa.and_(*(column.is_not(None) for column in columns))
 
 
-def sum_of_intervals(rows: Amount, *needed: sa.Column[Any]) -> Callable[[Given], Sums]:
+def sum_of_intervals(rows: Amount, *needed: sa.Column[Any]) -> Callable[[KpiInputs], IntervalContribution]:
     """A count of contacts that intervals give."""
-    return lambda given: Sums(are_given(*needed), counted=rows, hits=rows, evidence=sa.func.coalesce(TOTALS.c.received, rows))
+    return lambda given: IntervalContribution(are_given(*needed), counted=rows, hits=rows, evidence=sa.func.coalesce(TOTALS.c.received, rows))
 
 
-def mean_of_intervals(amount: sa.Column[float], rows: sa.Column[int]) -> Callable[[Given], Sums]:
+def mean_of_intervals(amount: sa.Column[float], rows: sa.Column[int]) -> Callable[[KpiInputs], IntervalContribution]:
     """Seconds that intervals give as a sum over so many contacts."""
-    return lambda given: Sums(are_given(amount, rows), counted=rows, amount=amount)
+    return lambda given: IntervalContribution(are_given(amount, rows), counted=rows, amount=amount)

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from qa_core.access.roles import Permission
 from qa_core.base.i18n import N_
-from qa_core.metrics.kpis.declaration import CONTACT_DIMENSIONS, Given, Kind, Kpi, Parts, Predicate, Unit
+from qa_core.metrics.kpis.declaration import CONTACT_DIMENSIONS, Contribution, Kpi, KpiInputs, KpiKind, Predicate, Unit
 from qa_core.metrics.kpis.exclusions import INBOUND, exclude
 from qa_core.metrics.kpis.rows import number, ratio
 from qa_core.storage.schema import CONTACTS
@@ -28,39 +28,39 @@ _NEITHER = exclude("no_rating", N_("Asked, but gave neither a rating nor a recom
 _NO_EFFORT = exclude("no_answer", N_("Asked, but gave no effort mark"), _c.ces.is_(None))
 
 
-def _per_scale(given: Given, make: Callable[[float, float], Any]) -> sa.ColumnElement[Any]:
+def _per_scale(given: KpiInputs, make: Callable[[float, float], Any]) -> sa.ColumnElement[Any]:
     """What `make` gives for the least and the greatest mark of the row's own scale; null for a row without a known scale."""
     if not given.scales:
         return sa.cast(sa.null(), sa.Double)
     return sa.case(*((_c.csat_scale == sa.literal(scale), make(*ends)) for scale, ends in given.scales.items()))
 
 
-def _is_satisfied(given: Given) -> Predicate:
+def _is_satisfied(given: KpiInputs) -> Predicate:
     least = _per_scale(given, lambda low, high: sa.literal(low + 0.75 * (high - low), sa.Double))
     return sa.and_(RATED, _c.csat >= least)
 
 
-def _csat(given: Given) -> Parts:
-    return Parts(counted=RATED, hits=_is_satisfied(given))
+def _csat(given: KpiInputs) -> Contribution:
+    return Contribution(counted=RATED, hits=_is_satisfied(given))
 
 
-def _unhappy(given: Given) -> Parts:
+def _unhappy(given: KpiInputs) -> Contribution:
     most = _per_scale(given, lambda low, high: sa.literal(low + (high - low) / 3, sa.Double))
-    return Parts(counted=sa.or_(RATED, _c.nps.is_not(None)), hits=sa.or_(sa.and_(RATED, _c.csat <= most), _c.nps <= number("6.0")))
+    return Contribution(counted=sa.or_(RATED, _c.nps.is_not(None)), hits=sa.or_(sa.and_(RATED, _c.csat <= most), _c.nps <= number("6.0")))
 
 
-def _csat_with_silent(given: Given, are_happy: bool) -> Parts:
+def _csat_with_silent(given: KpiInputs, are_happy: bool) -> Contribution:
     happy = _is_satisfied(given)
     # Without a rating of a survey known to be sent, nobody can say who was silent.
-    return Parts(counted=sa.or_(RATED, SILENT), hits=sa.or_(happy, SILENT) if are_happy else happy, evidence=sa.and_(RATED, _c.survey_sent))
+    return Contribution(counted=sa.or_(RATED, SILENT), hits=sa.or_(happy, SILENT) if are_happy else happy, evidence=sa.and_(RATED, _c.survey_sent))
 
 
-def _csat_mean(given: Given) -> Parts:
+def _csat_mean(given: KpiInputs) -> Contribution:
     scaled = _per_scale(given, lambda low, high: 1.0 + (_c.csat - sa.literal(low, sa.Double)) * sa.literal(4.0 / (high - low), sa.Double))
-    return Parts(counted=RATED, amount=scaled)
+    return Contribution(counted=RATED, amount=scaled)
 
 
-K, U = Kind, Unit
+K, U = KpiKind, Unit
 _declare = partial(Kpi, needs=Permission.SEE_SATISFACTION, dimensions=CONTACT_DIMENSIONS)
 
 ALL: tuple[Kpi, ...] = (
@@ -127,7 +127,7 @@ ALL: tuple[Kpi, ...] = (
         K.STATISTIC,
         U.NPS,
         "up",
-        lambda given: Parts(counted=_c.nps.is_not(None), hits=_c.nps >= number("9.0"), against=_c.nps <= number("6.0")),
+        lambda given: Contribution(counted=_c.nps.is_not(None), hits=_c.nps >= number("9.0"), against=_c.nps <= number("6.0")),
         exclusions=(*INBOUND, NOT_SURVEYED, _NO_NPS),
     ),
     _declare(
@@ -138,7 +138,7 @@ ALL: tuple[Kpi, ...] = (
         K.MEAN,
         U.EFFORT,
         "up",
-        lambda given: Parts(counted=_c.ces.is_not(None), amount=_c.ces),
+        lambda given: Contribution(counted=_c.ces.is_not(None), amount=_c.ces),
         exclusions=(*INBOUND, NOT_SURVEYED, _NO_EFFORT),
     ),
     _declare(

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from qa_core.access.roles import Permission
 from qa_core.base.i18n import N_
-from qa_core.metrics.kpis.declaration import CONTACT_DIMENSIONS, SPEND_DIMENSIONS, Exclusion, Given, Kind, Kpi, Parts, Predicate, Subject, Unit
+from qa_core.metrics.kpis.declaration import CONTACT_DIMENSIONS, SPEND_DIMENSIONS, Contribution, Exclusion, FactTable, Kpi, KpiInputs, KpiKind, Predicate, Unit
 from qa_core.metrics.kpis.exclusions import INBOUND, NO_SOURCE, NOT_ANSWERED, OUTCOME_UNKNOWN, OUTSIDE_HOURS, exclude
 from qa_core.metrics.kpis.rows import ANSWERED, ATTRIBUTED, EVERY, ratio
 from qa_core.storage.schema import CONTACTS
@@ -23,13 +23,13 @@ def _of_spend(
     formula: str,
     rows: Predicate = EVERY,
     exclusions: tuple[Exclusion, ...] = (),
-    kind: Kind = Kind.RATIO,
+    kind: KpiKind = KpiKind.RATIO,
     better: str = "down",
 ) -> Kpi:
-    parts: Callable[[Given], Parts] = lambda given: Parts(counted=sa.and_(ATTRIBUTED, rows), behind=ATTRIBUTED)  # noqa: E731
+    parts: Callable[[KpiInputs], Contribution] = lambda given: Contribution(counted=sa.and_(ATTRIBUTED, rows), behind=ATTRIBUTED)  # noqa: E731
     settings = ("provisional_spend_days",)
     needs = Permission.SEE_TRACKING
-    return Kpi(key, title, meaning, formula, kind, Unit.MONEY, better, parts, needs, SPEND_DIMENSIONS, Subject.SPEND, settings, exclusions=exclusions)
+    return Kpi(key, title, meaning, formula, kind, Unit.MONEY, better, parts, needs, SPEND_DIMENSIONS, FactTable.SPEND, settings, exclusions=exclusions)
 
 
 ALL: tuple[Kpi, ...] = (
@@ -38,7 +38,7 @@ ALL: tuple[Kpi, ...] = (
         N_("Attribution rate"),
         N_("The share of inbound contacts whose source is known."),
         N_("contacts with a source / contacts"),
-        Kind.RATIO,
+        KpiKind.RATIO,
         Unit.RATE,
         "up",
         ratio(ATTRIBUTED, EVERY),
@@ -46,7 +46,7 @@ ALL: tuple[Kpi, ...] = (
         CONTACT_DIMENSIONS,
         exclusions=INBOUND,
     ),
-    _of_spend("spend", N_("Spend"), N_("What the campaigns cost."), N_("Σ amount"), kind=Kind.TOTAL, better="neither"),
+    _of_spend("spend", N_("Spend"), N_("What the campaigns cost."), N_("Σ amount"), kind=KpiKind.TOTAL, better="neither"),
     _of_spend(
         "cost_per_contact",
         N_("Cost per contact"),

@@ -1,7 +1,7 @@
 """The door to the facts: every figure, list and single contact that a person sees comes through here, for a `Viewer`, within what they may see."""
 
 from qa_core.metrics.query.advisor_self_view import find_own_evaluations, team_medians
-from qa_core.metrics.query.advisors import Advisor, find_advisors, find_evaluations_of, get_advisor
+from qa_core.metrics.query.advisors import AdvisorProfile, find_advisors, find_evaluations_of, get_advisor
 from qa_core.metrics.query.callbacks import Recovery, find_recovery
 from qa_core.metrics.query.comments import find_remarks, may_read_remarks
 from qa_core.metrics.query.contacts import Waited, contact_columns, count_contacts, data_span, data_through, find_contacts, find_values, get_contact
@@ -13,7 +13,7 @@ from qa_core.metrics.query.measure import measure
 from qa_core.metrics.query.my_evaluations import find_given_evaluations
 from qa_core.metrics.query.ratings import find_ratings
 from qa_core.metrics.query.recording_flags import RecordedContact, find_recorded
-from qa_core.metrics.query.repeat_chains import Chain, History, Link, find_chains, find_history
+from qa_core.metrics.query.repeat_chains import ChainContact, CustomerHistory, RepeatChain, find_chains, find_history
 from qa_core.metrics.query.result_rows import to_json
 from qa_core.metrics.query.rule_changes import Change, find_changes
 from qa_core.metrics.query.satisfaction_drivers import Drivers, find_drivers
@@ -22,16 +22,16 @@ from qa_core.metrics.query.waits import LONGEST_WAIT, UNHAPPY_BANDS, find_servic
 __all__ = [
     "LONGEST_WAIT",
     "UNHAPPY_BANDS",
-    "Advisor",
-    "Chain",
+    "AdvisorProfile",
+    "ChainContact",
     "Change",
+    "CustomerHistory",
     "Drivers",
     "Explanation",
     "Freshness",
-    "History",
-    "Link",
     "RecordedContact",
     "Recovery",
+    "RepeatChain",
     "Waited",
     "contact_columns",
     "count_contacts",

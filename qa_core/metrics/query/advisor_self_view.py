@@ -14,7 +14,7 @@ from qa_core.metrics.dimensions import Filters, Period
 from qa_core.metrics.query.contacts import find_contacts
 from qa_core.metrics.query.measure import measure
 from qa_core.storage.records import store
-from qa_core.storage.records.evaluations import Evaluation, Grid
+from qa_core.storage.records.evaluations import Evaluation, ScorecardVersion
 from qa_core.storage.records.people import Account
 
 
@@ -35,11 +35,11 @@ def find_own_evaluations(viewer: Viewer, period: Period, limit: int = 50) -> lis
             Evaluation.evaluated_at,
             Evaluation.purpose,
             sa.func.coalesce(Account.display_name, Evaluation.evaluator).label("evaluator"),
-            sa.func.coalesce(Grid.title, Evaluation.grid_name).label("grid"),
+            sa.func.coalesce(ScorecardVersion.title, Evaluation.grid_name).label("grid"),
             Evaluation.score,
             Evaluation.outcome,
         )
-        .outerjoin(Grid, Grid.id == Evaluation.grid_id)
+        .outerjoin(ScorecardVersion, ScorecardVersion.id == Evaluation.grid_id)
         .outerjoin(Account, Account.username == Evaluation.evaluator)
         .where(viewer.scope(Evaluation.__table__), Evaluation.state == "published", Evaluation.kind.in_(("scored", "targeted")), *days)
         .order_by(Evaluation.evaluated_at.desc(), Evaluation.id.desc())

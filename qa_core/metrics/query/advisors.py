@@ -14,7 +14,7 @@ from qa_core.base.errors import AccessDenied
 from qa_core.metrics.dimensions import Filters, Period
 from qa_core.metrics.query import dimension_sql, evaluation_table
 from qa_core.metrics.query.dimension_sql import Names
-from qa_core.metrics.query.measure import make_question
+from qa_core.metrics.query.measure import build_query
 from qa_core.metrics.query.statements import EVALUATION_DIMENSIONS
 from qa_core.storage import engine
 from qa_core.storage.records import store
@@ -23,7 +23,7 @@ from qa_core.storage.schema import ANSWERS, CONTACTS
 
 
 @dataclass(frozen=True)
-class Advisor:
+class AdvisorProfile:
     """One advisor: the name as every figure gives it, and the teams in which the viewer may see them (None: in no team)."""
 
     advisor_id: str
@@ -31,13 +31,13 @@ class Advisor:
     teams: tuple[str | None, ...]
 
 
-def find_advisors(viewer: Viewer, period: Period = Period(), teams: Sequence[str | None] | None = None) -> tuple[Advisor, ...]:
+def find_advisors(viewer: Viewer, period: Period = Period(), teams: Sequence[str | None] | None = None) -> tuple[AdvisorProfile, ...]:
     """Everybody with a contact or an evaluation in the viewer's scope in the period, by name; `teams` keeps those of some."""
     viewer.require(Permission.SEE_ADVISORS)
     return _find(viewer, period, teams, None)
 
 
-def get_advisor(viewer: Viewer, advisor_id: str, period: Period = Period()) -> Advisor:
+def get_advisor(viewer: Viewer, advisor_id: str, period: Period = Period()) -> AdvisorProfile:
     """One advisor with the teams of the period, or with those of any time where they did nothing in it.
 
     Raises AccessDenied for somebody out of scope and for somebody who does not exist alike.
@@ -55,7 +55,7 @@ def find_evaluations_of(viewer: Viewer, advisor_id: str, where: Filters, criteri
     viewer.require(Permission.SEE_ADVISORS)
     viewer.require(Permission.SEE_SCORES)
     own = EVALUATION_DIMENSIONS.__contains__
-    question = make_question(viewer, (), where)
+    question = build_query(viewer, (), where)
     columns = [
         ANSWERS.c.evaluation_id,
         ANSWERS.c.source_system,
@@ -88,7 +88,7 @@ def find_evaluations_of(viewer: Viewer, advisor_id: str, where: Filters, criteri
     return frame
 
 
-def _find(viewer: Viewer, period: Period, teams: Sequence[str | None] | None, advisor_id: str | None) -> tuple[Advisor, ...]:
+def _find(viewer: Viewer, period: Period, teams: Sequence[str | None] | None, advisor_id: str | None) -> tuple[AdvisorProfile, ...]:
     pairs: set[tuple[str, str | None]] = set()
     for table, beside in ((CONTACTS, {}), (ANSWERS, _beside())):
         conditions: list[Any] = [viewer.scope(table), *dimension_sql.within(period, table.c)]
@@ -101,7 +101,7 @@ def _find(viewer: Viewer, period: Period, teams: Sequence[str | None] | None, ad
     for key, team in pairs:
         if teams is None or team in teams:
             by_id.setdefault(key, set()).add(team)
-    found = [Advisor(key, names.advisor_label(key) or key, tuple(sorted(of, key=lambda team: (team is None, team or "")))) for key, of in by_id.items()]
+    found = [AdvisorProfile(key, names.advisor_label(key) or key, tuple(sorted(of, key=lambda team: (team is None, team or "")))) for key, of in by_id.items()]
     return tuple(sorted(found, key=lambda advisor: (advisor.name.casefold(), advisor.advisor_id)))
 
 

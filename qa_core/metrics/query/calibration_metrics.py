@@ -16,11 +16,11 @@ from qa_core import scoring
 from qa_core.access.roles import Permission, Role, Viewer
 from qa_core.metrics.kpis import ALIGNMENT, Kpi
 from qa_core.metrics.query import dimension_sql
-from qa_core.metrics.query.result_rows import Row, read_row, settle
-from qa_core.metrics.query.statements import Question
+from qa_core.metrics.query.result_rows import Row, finish_row, read_row
+from qa_core.metrics.query.statements import MetricQuery
 from qa_core.stats.agreement import Alignment, add_up, alignment_interval, compare_points, find_pairs, measure_agreement
 from qa_core.storage.records import store
-from qa_core.storage.records.evaluations import Evaluation, EvaluationAnswer, Grid
+from qa_core.storage.records.evaluations import Evaluation, EvaluationAnswer, ScorecardVersion
 from qa_core.storage.records.listening import Calibration, CalibrationContact
 
 KIND = "calibration"
@@ -76,7 +76,7 @@ def change_counter(session: Session) -> tuple[Any, ...]:
     return (*closed, *session.execute(marks).one(), *itertools.chain.from_iterable(grouped))
 
 
-def measure_rounds(question: Question, kpis: Sequence[Kpi]) -> list[Row]:
+def measure_rounds(question: MetricQuery, kpis: Sequence[Kpi]) -> list[Row]:
     """One row per KPI and group, as `measure` gives them."""
     found = find_marked(question)
     rows = []
@@ -95,7 +95,7 @@ def measure_rounds(question: Question, kpis: Sequence[Kpi]) -> list[Row]:
     return rows
 
 
-def count_places(question: Question, kpi: Kpi) -> dict[int, int]:
+def count_places(question: MetricQuery, kpi: Kpi) -> dict[int, int]:
     """How many comparisons, or contacts, each exclusion leaves out, by its place (one past the last: counted)."""
     found = find_marked(question)
     if kpi.key == ALIGNMENT:
@@ -105,7 +105,7 @@ def count_places(question: Question, kpi: Kpi) -> dict[int, int]:
     return {place: places.count(place) for place in sorted(set(places))}
 
 
-def find_marked(question: Question) -> list[Marked]:
+def find_marked(question: MetricQuery) -> list[Marked]:
     """Every criterion of every contact in the closed rounds that the viewer may see, within the period and filters, in the order of the rounds."""
     chosen = {
         name: {None if value is None else dimension_sql.parse_value(name, value) for value in values}
@@ -117,8 +117,10 @@ def find_marked(question: Question) -> list[Marked]:
     with store.reading() as session:
         rounds = session.scalars(closed.options(selectinload(Calibration.contacts)).order_by(Calibration.id)).all()
         rounds = [row for row in rounds if takes_part(question.viewer, row)]
-        used = session.execute(sa.select(Grid.id, Grid.title, Grid.content).where(Grid.id.in_({row.grid_id for row in rounds})))
-        grids = {number: (title, scoring.parse_grid(content)) for number, title, content in used}
+        used = session.execute(
+            sa.select(ScorecardVersion.id, ScorecardVersion.title, ScorecardVersion.content).where(ScorecardVersion.id.in_({row.grid_id for row in rounds}))
+        )
+        grids = {number: (title, scoring.parse_scorecard(content)) for number, title, content in used}
         marks = _read_marks(session, ids)
         made = []
         for row in rounds:
@@ -148,12 +150,12 @@ def _read_marks(session: Session, rounds: sa.Select) -> dict[tuple[int, str, str
     return marks
 
 
-def _is_within(question: Question, start: datetime) -> bool:
+def _is_within(question: MetricQuery, start: datetime) -> bool:
     period = question.where.period
     return (period.first_day is None or period.first_day <= start.date()) and (period.last_day is None or start.date() <= period.last_day)
 
 
-def _names_one(question: Question) -> bool:
+def _names_one(question: MetricQuery) -> bool:
     """Whether the filters leave one criterion."""
     return len(dict(question.where.values).get("criterion", ())) == 1
 
@@ -173,7 +175,7 @@ def _value(one: Marked, dimension: str) -> Any:
             return getattr(one, dimension)
 
 
-def _compare(question: Question, found: Iterable[Marked]) -> list[Compared]:
+def _compare(question: MetricQuery, found: Iterable[Marked]) -> list[Compared]:
     """Every pair of marks, of the evaluators that the filters leave."""
     chosen = dict(question.where.values).get("evaluator")
     made = []
@@ -185,7 +187,7 @@ def _compare(question: Question, found: Iterable[Marked]) -> list[Compared]:
     return made
 
 
-def _group(question: Question, found: Iterable[Any]) -> dict[Group, list[Any]]:
+def _group(question: MetricQuery, found: Iterable[Any]) -> dict[Group, list[Any]]:
     """By the dimensions asked for; a pair without a reference is of both its evaluators."""
     groups: dict[Group, list[Any]] = {}
     for member in found:
@@ -206,7 +208,7 @@ def _align(kpi: Kpi, pairs: Sequence[Compared]) -> Row:
     if whole.value is not None:
         row.value, row.numerator = whole.value, whole.close
         row.low, row.high = alignment_interval(of_contact.values()) or (None, None)
-    settle(row)
+    finish_row(row)
     return row
 
 
@@ -217,7 +219,7 @@ def _agree(kpi: Kpi, found: Sequence[Marked]) -> Row:
         table[line, : len(points)] = points
     agreement = measure_agreement(table)
     row = Row(kpi.key, agreement.value, n=agreement.contacts, denominator=agreement.contacts, low=agreement.low, high=agreement.high)
-    settle(row)
+    finish_row(row)
     return row
 
 

@@ -9,9 +9,9 @@ import sqlalchemy as sa
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base.errors import AccessDenied
 from qa_core.metrics.dimensions import Filters
-from qa_core.metrics.kpis import ANSWERED, OUTGOING, Subject
+from qa_core.metrics.kpis import ANSWERED, OUTGOING, FactTable
 from qa_core.metrics.query import dimension_sql
-from qa_core.metrics.query.measure import make_question
+from qa_core.metrics.query.measure import build_query
 from qa_core.metrics.query.statements import misses_of, months_of, recovery_window
 from qa_core.storage import engine, lake
 from qa_core.storage.schema import CONTACTS
@@ -55,7 +55,7 @@ def find_recovery(viewer: Viewer, where: Filters = Filters()) -> Recovery:
     span = lake.span()
     if span is None:
         return Recovery(0, 0, 0, 0, 0, 0)
-    question = make_question(viewer, (), where)
+    question = build_query(viewer, (), where)
     miss = misses_of(question, with_call_backs=True).c
     window = recovery_window(question, miss.local_start).label("window_seconds")
     key = [miss[name] for name in ("source_system", "contact_id", "customer_key", "started_at", "seconds_to_reached", "seconds_to_call_back")]
@@ -88,5 +88,5 @@ def find_recovery(viewer: Viewer, where: Filters = Filters()) -> Recovery:
         "open": (each.is_known, sa.not_(each.is_reached), each.is_open),
     }
     counts = [sa.func.count().filter(sa.and_(*tests)).label(name) for name, tests in kinds.items()]
-    found = engine.current().run(sa.select(*counts), **months_of(question, Subject.MISSES)).iloc[0]
+    found = engine.current().run(sa.select(*counts), **months_of(question, FactTable.MISSES)).iloc[0]
     return Recovery(**{name: int(found[name]) for name in kinds})

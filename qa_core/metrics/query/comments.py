@@ -12,8 +12,8 @@ from qa_core.metrics.dimensions import Filters
 from qa_core.metrics.kpis import COUNTED_DIRECTION, get_kpi
 from qa_core.metrics.query import dimension_sql
 from qa_core.metrics.query.contacts import COMMENT_READERS
-from qa_core.metrics.query.measure import make_question
-from qa_core.metrics.query.statements import Question, parts_of
+from qa_core.metrics.query.measure import build_query
+from qa_core.metrics.query.statements import MetricQuery, parts_of
 from qa_core.storage import engine
 from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import Evaluation
@@ -43,7 +43,7 @@ def find_remarks(viewer: Viewer, where: Filters = Filters()) -> pd.DataFrame:
     """
     if not may_read_remarks(viewer) or not all(viewer.can_cut_by(dimension) for dimension in dimension_sql.dimensions_of((), where)):
         raise AccessDenied()
-    question = make_question(viewer, (), where)
+    question = build_query(viewer, (), where)
     unhappy = parts_of(question, get_kpi(UNHAPPY), CONTACTS.c)
     conditions = [viewer.scope(CONTACTS), COUNTED_DIRECTION, *dimension_sql.within(where.period, CONTACTS.c), *question.filters(CONTACTS.c)]
     places = (*_KEY, CONTACTS.c.local_start, CONTACTS.c.queue, CONTACTS.c.reason, CONTACTS.c.wait_seconds)
@@ -62,7 +62,7 @@ def find_remarks(viewer: Viewer, where: Filters = Filters()) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True) if len(frames) > 1 else frames[0]
 
 
-def _find_notes(question: Question) -> pa.Table:
+def _find_notes(question: MetricQuery) -> pa.Table:
     """The published evaluations in scope that say something in words, of the days asked for."""
     period, viewer = question.where.period, question.viewer
     if not viewer.can(Permission.SEE_SCORES):

@@ -19,11 +19,11 @@ from qa_core.metrics.dimensions import Filters
 from qa_core.metrics.query import dimension_sql
 from qa_core.metrics.query.dimension_sql import Names
 from qa_core.metrics.query.interval_totals import find_totals
-from qa_core.metrics.query.measure import make_question, measure
+from qa_core.metrics.query.measure import build_query, measure
 from qa_core.metrics.query.statements import parts_of
 from qa_core.storage import engine, lake
 from qa_core.storage.records import store
-from qa_core.storage.records.evaluations import Evaluation, Grid
+from qa_core.storage.records.evaluations import Evaluation, ScorecardVersion
 from qa_core.storage.schema import AS_GIVEN, CONTACTS, NEIGHBOURS
 
 TRACKING = ("tracking_number", "source", "medium", "campaign", "keyword", "landing_page", "tracking_match")
@@ -206,7 +206,7 @@ def _conditions(
             raise AccessDenied()
         if dimensions.get_dimension(dimension).family == "quality":
             raise Refusal("cannot_cut", N_("Contacts cannot be chosen by {dimension}."), dimension=dimension)
-    question = make_question(viewer, ("advisor",) if with_advisors else (), where, overrides)
+    question = build_query(viewer, ("advisor",) if with_advisors else (), where, overrides)
     conditions = [viewer.scope(CONTACTS), *dimension_sql.within(where.period, CONTACTS.c), *question.filters(CONTACTS.c)]
     if waited is not None:
         (above, until), wait = waited, CONTACTS.c.wait_seconds
@@ -216,14 +216,14 @@ def _conditions(
     if behind is not None:
         kpi = declared.get_kpi(behind)
         viewer.require(kpi.needs)
-        if kpi.subject != declared.Subject.CONTACTS:
+        if kpi.subject != declared.FactTable.CONTACTS:
             raise Refusal("not_on_contacts", N_("{kpi} does not count contacts one by one."), kpi=kpi.key)
         conditions += [declared.COUNTED_DIRECTION, parts_of(question, kpi, CONTACTS.c).counted]
     return conditions, question.names
 
 
 def _count_values(viewer: Viewer, dimension: str, where: Filters) -> list[tuple[Any, int]]:
-    question = make_question(viewer, (dimension,), where)
+    question = build_query(viewer, (dimension,), where)
     (group,) = question.groups(CONTACTS.c)
     conditions = [viewer.scope(CONTACTS), *dimension_sql.within(where.period, CONTACTS.c), *question.filters(CONTACTS.c)]
     frame = engine.current().run(sa.select(group, sa.func.count().label("n")).where(*conditions).group_by(group), **dimension_sql.months(where.period))
@@ -240,9 +240,9 @@ def _most_frequent(entry: tuple[Any, int]) -> tuple[bool, int, str]:
 
 def _evaluations(session, viewer: Viewer, source_system: str, contact_id: str) -> list[dict[str, Any]]:
     statement = (
-        sa.select(Evaluation.id, Evaluation.evaluated_at, Evaluation.evaluator, sa.func.coalesce(Grid.title, Evaluation.grid_name).label("grid"))
+        sa.select(Evaluation.id, Evaluation.evaluated_at, Evaluation.evaluator, sa.func.coalesce(ScorecardVersion.title, Evaluation.grid_name).label("grid"))
         .add_columns(Evaluation.score, Evaluation.calculated_score, Evaluation.outcome)
-        .outerjoin(Grid, Grid.id == Evaluation.grid_id)
+        .outerjoin(ScorecardVersion, ScorecardVersion.id == Evaluation.grid_id)
         .where(viewer.scope(Evaluation.__table__), Evaluation.state == "published", Evaluation.kind.in_(("scored", "targeted")))
         .where(Evaluation.source_system == source_system, Evaluation.contact_id == contact_id)
         .order_by(Evaluation.evaluated_at)

@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from qa_core.base.i18n import N_
-from qa_core.metrics.kpis import Given
+from qa_core.metrics.kpis import KpiInputs
 from qa_core.metrics.kpis.rows import number, word
 from qa_core.storage.schema import CONTACTS
 
@@ -26,21 +26,21 @@ class Factor:
     title: str
     levels: dict[str, str] = field(default_factory=dict, hash=False)
     told: tuple[str, ...] | None = None
-    expression: Callable[[Given], sa.ColumnElement[Any]] | None = None
+    expression: Callable[[KpiInputs], sa.ColumnElement[Any]] | None = None
 
     @property
     def is_dimension(self) -> bool:
         return self.expression is None
 
 
-def _bands(column: sa.ColumnElement[Any], *edges: tuple[str | None, str]) -> Callable[[Given], sa.ColumnElement[Any]]:
+def _bands(column: sa.ColumnElement[Any], *edges: tuple[str | None, str]) -> Callable[[KpiInputs], sa.ColumnElement[Any]]:
     """The first band whose edge the value stays below; the last has none."""
     *below, (_, last) = edges
     cases = [(column.is_(None), sa.cast(sa.null(), sa.Text)), *((column < number(edge), word(name)) for edge, name in below)]
     return lambda given: sa.case(*cases, else_=word(last))
 
 
-def _came_back(given: Given) -> sa.ColumnElement[Any]:
+def _came_back(given: KpiInputs) -> sa.ColumnElement[Any]:
     """Whether the customer was in touch again within the window of first contact; unknown while it is open, and for an unknown customer."""
     if given.span is None:
         return sa.cast(sa.null(), sa.Text)
@@ -49,7 +49,7 @@ def _came_back(given: Given) -> sa.ColumnElement[Any]:
     return sa.case((_c.customer_key.is_(None), sa.cast(sa.null(), sa.Text)), (came, word("yes")), (is_over, word("no")))
 
 
-def _had_been_in_touch(given: Given) -> sa.ColumnElement[Any]:
+def _had_been_in_touch(given: KpiInputs) -> sa.ColumnElement[Any]:
     before = sa.and_(_c.seconds_since_previous.is_not(None), _c.seconds_since_previous <= given.window_seconds)
     return sa.case((_c.customer_key.is_(None), sa.cast(sa.null(), sa.Text)), (before, word("yes")), else_=word("no"))
 

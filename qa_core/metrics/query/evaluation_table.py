@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from qa_core.storage import schema
-from qa_core.storage.records.evaluations import Evaluation, EvaluationAnswer, Grid
+from qa_core.storage.records.evaluations import Evaluation, EvaluationAnswer, ScorecardVersion
 
 AT_ONCE = 2_000
 """Evaluations per piece that is read: it bounds the memory that rows take as Python objects."""
@@ -163,7 +163,7 @@ def _join(pieces: list[pa.Table]) -> pa.Table:
 def _read_grids(session: Session) -> tuple[dict[tuple[int, str], str], dict[int, str]]:
     """The class of each critical criterion, by grid and key, as the grid says it; and the titles of the grids."""
     found, titles = {}, {}
-    for grid_id, title, content in session.execute(sa.select(Grid.id, Grid.title, Grid.content)):
+    for grid_id, title, content in session.execute(sa.select(ScorecardVersion.id, ScorecardVersion.title, ScorecardVersion.content)):
         titles[grid_id] = title
         criteria = (criterion for section in content.get("section", ()) for criterion in section.get("criterion", ()))
         found |= {(grid_id, criterion.get("key")): criterion["critical"] for criterion in criteria if criterion.get("critical")}

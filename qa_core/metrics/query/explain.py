@@ -15,12 +15,12 @@ from qa_core.base.i18n import N_
 from qa_core.centre import settings
 from qa_core.metrics import kpis as declared
 from qa_core.metrics.dimensions import Filters, Period
-from qa_core.metrics.kpis import ADVISOR_MEANS, CALLERS, HEARD, MISSES, Given, Kpi, Parts, Subject, Sums
+from qa_core.metrics.kpis import ADVISOR_MEANS, CALLERS, HEARD, MISSES, Contribution, FactTable, IntervalContribution, Kpi, KpiInputs
 from qa_core.metrics.query import calibration_metrics, dimension_sql, statements, suppression
 from qa_core.metrics.query.freshness import find_freshness
-from qa_core.metrics.query.measure import beside_the_lake, find_rows, make_question
+from qa_core.metrics.query.measure import beside_the_lake, build_query, find_rows
 from qa_core.metrics.query.result_rows import Row
-from qa_core.metrics.query.statements import Question
+from qa_core.metrics.query.statements import MetricQuery
 from qa_core.metrics.query.suppression import ALL, Cell, Weight
 from qa_core.storage import engine
 from qa_core.storage.records import store
@@ -47,7 +47,7 @@ _FOLDED = N_("For other reasons")
 
 
 @dataclass(frozen=True)
-class Line:
+class CountLine:
     """So many rows are left out for that reason; `title` is an English message of the catalogues."""
 
     code: str
@@ -65,7 +65,7 @@ class InForce:
 
 
 @dataclass(frozen=True)
-class Source:
+class DataSource:
     """A system and what came from it: `rows` of what is explained (None where they are not told), batches that reach into the period, when something
     came last and the newest contact or day, both by the centre's clock."""
 
@@ -101,10 +101,10 @@ class Explanation:
     universe: int | None
     counted: int | None
     from_totals: int
-    excluded: tuple[Line, ...]
+    excluded: tuple[CountLine, ...]
     is_hidden: bool
     settings: tuple[InForce, ...]
-    sources: tuple[Source, ...]
+    sources: tuple[DataSource, ...]
     varied: str | None
     variants: tuple[Variant, ...]
 
@@ -119,7 +119,7 @@ class Explanation:
     @property
     def contacts_behind(self) -> str | None:
         """The KPI whose list of contacts shows what is counted here; None where contacts are not counted one by one."""
-        return {Subject.CONTACTS: self.kpi.key, Subject.MISSES: "missed"}.get(self.kpi.subject)
+        return {FactTable.CONTACTS: self.kpi.key, FactTable.MISSES: "missed"}.get(self.kpi.subject)
 
     def as_json(self) -> dict[str, Any]:
         """The explanation for scripts: codes and numbers; values of variants as in `kpi --json`."""
@@ -154,7 +154,7 @@ def explain(viewer: Viewer, kpi: str, where: Filters = Filters(), overrides: Map
     rows = tuple(sorted((row for row in found if row.kpi == asked.key), key=lambda row: str(row.by.get("currency") or "~")))
     by_key = {row.kpi: row for row in found}
     made = [Variant(value, by_key[variant.key], now == [value]) for value, variant in zip(values, variants, strict=True)]
-    question = make_question(viewer, (), where, overrides)
+    question = build_query(viewer, (), where, overrides)
     counts, systems = _count(question, asked)
     folded, tables = _fold(_weigh(question, asked)) if viewer.needs_suppression else (frozenset(), [])
     is_hidden = viewer.needs_suppression and not _may_tell(question, asked, rows[0], tables)
@@ -182,13 +182,13 @@ def explain(viewer: Viewer, kpi: str, where: Filters = Filters(), overrides: Map
 def _vary(kpi: Kpi, name: str, value: Any, position: int) -> Kpi:
     """The KPI as it is with another value of a setting."""
 
-    def other(given: Given) -> Given:
+    def other(given: KpiInputs) -> KpiInputs:
         return replace(given, settings=given.settings.with_values(**{name: value}))
 
-    def parts(given: Given) -> Parts:
+    def parts(given: KpiInputs) -> Contribution:
         return kpi.parts(other(given))
 
-    def sums(given: Given) -> Sums:
+    def sums(given: KpiInputs) -> IntervalContribution:
         return kpi.sums(other(given))
 
     return replace(kpi, key=f"{kpi.key}_{position}", parts=parts, sums=sums if kpi.sums else None)
@@ -202,22 +202,22 @@ def _counted(kpi: Kpi, rows: tuple[Row, ...], counts: Mapping[int, int]) -> int:
 
 
 def _counts_once(kpi: Kpi) -> bool:
-    return kpi.subject != Subject.CALIBRATED and any(exclusion.rows is None for exclusion in kpi.exclusions)
+    return kpi.subject != FactTable.CALIBRATED and any(exclusion.rows is None for exclusion in kpi.exclusions)
 
 
-def _lines(kpi: Kpi, counts: Mapping[int, int], row: Row, folded: frozenset[int]) -> tuple[Line, ...]:
+def _lines(kpi: Kpi, counts: Mapping[int, int], row: Row, folded: frozenset[int]) -> tuple[CountLine, ...]:
     found = dict(counts)
     if _counts_once(kpi):
         found[len(kpi.exclusions) - 1] = counts.get(len(kpi.exclusions), 0) - int(row.n or 0)
-    lines = [Line(exclusion.code, exclusion.title, found.get(place, 0)) for place, exclusion in enumerate(kpi.exclusions) if place not in folded]
-    return (*lines, Line(OTHER, _FOLDED, sum(found.get(place, 0) for place in folded))) if folded else tuple(lines)
+    lines = [CountLine(exclusion.code, exclusion.title, found.get(place, 0)) for place, exclusion in enumerate(kpi.exclusions) if place not in folded]
+    return (*lines, CountLine(OTHER, _FOLDED, sum(found.get(place, 0) for place in folded))) if folded else tuple(lines)
 
 
-def _count(question: Question, kpi: Kpi) -> tuple[dict[int, int], dict[str, int]]:
+def _count(question: MetricQuery, kpi: Kpi) -> tuple[dict[int, int], dict[str, int]]:
     """How many rows each exclusion leaves out, by its place (one past the last: counted), and how many come from each system."""
     if kpi.key == "spend":
         return {}, {}
-    if kpi.subject == Subject.CALIBRATED:
+    if kpi.subject == FactTable.CALIBRATED:
         return calibration_metrics.count_places(question, kpi), {}
     source, columns, finish = _universe(question, kpi)
     place = _place(question, kpi, columns).label("place")
@@ -231,55 +231,55 @@ def _count(question: Question, kpi: Kpi) -> tuple[dict[int, int], dict[str, int]
     return counts, systems
 
 
-def _run(question: Question, kpi: Kpi, statement: sa.Select) -> list[dict[str, Any]]:
-    subject = Subject.CONTACTS if kpi.subject == Subject.SPEND else kpi.subject
+def _run(question: MetricQuery, kpi: Kpi, statement: sa.Select) -> list[dict[str, Any]]:
+    subject = FactTable.CONTACTS if kpi.subject == FactTable.SPEND else kpi.subject
     return engine.current().run(statement, beside_the_lake(subject), **statements.months_of(question, subject)).to_dict("records")
 
 
-def _universe(question: Question, kpi: Kpi) -> tuple[sa.FromClause, Any, Callable[[sa.Select], sa.Select]]:
+def _universe(question: MetricQuery, kpi: Kpi) -> tuple[sa.FromClause, Any, Callable[[sa.Select], sa.Select]]:
     """All the rows that a KPI looks at before it leaves any out, their columns, and what completes a statement on them."""
-    if kpi.subject == Subject.MISSES:
+    if kpi.subject == FactTable.MISSES:
         misses = statements.misses_of(question, with_repeated=True)
         conditions = [*dimension_sql.within(question.where.period, MISSES.c), *question.filters(MISSES.c)]
         return MISSES, MISSES.c, lambda statement: statement.where(*conditions).add_cte(misses)
-    if kpi.subject == Subject.CALLERS:
+    if kpi.subject == FactTable.CALLERS:
         callers = statements.callers_of(question, statements.conditions_on_contacts(question))
         return CALLERS, CALLERS.c, lambda statement: statement.add_cte(callers)
-    if kpi.subject == Subject.HEARD:
+    if kpi.subject == FactTable.HEARD:
         heard = statements.heard_of(question)
         return HEARD, HEARD.c, lambda statement: statement.add_cte(heard)
-    if kpi.subject == Subject.ANSWERS:
+    if kpi.subject == FactTable.ANSWERS:
         return statements.evaluations_of(question, with_errors=kpi.key.startswith("critical_accuracy"))
-    if kpi.subject == Subject.ADVISORS:
+    if kpi.subject == FactTable.ADVISORS:
         means = statements.advisor_means_of(question)
         return ADVISOR_MEANS, ADVISOR_MEANS.c, lambda statement: statement.add_cte(means)
     return CONTACTS, CONTACTS.c, lambda statement: statement.where(*statements.conditions_on_contacts(question))
 
 
-def _place(question: Question, kpi: Kpi, columns: Any) -> sa.ColumnElement[int]:
+def _place(question: MetricQuery, kpi: Kpi, columns: Any) -> sa.ColumnElement[int]:
     """The place of the first exclusion that applies to a row, each by the settings of the row's own day."""
-    runs = statements.runs_of(question.pieces, kpi.settings)
+    runs = statements.changes_of(question.pieces, kpi.settings)
     tests = []
     for place, exclusion in enumerate(kpi.exclusions):
         if exclusion.rows is not None:
             made = [exclusion.rows(question.give(settings)) for _, settings in runs]
-            tests.append((made[0] if len(made) == 1 else statements.switch(runs, made, columns.local_start), sa.literal_column(str(place))))
+            tests.append((made[0] if len(made) == 1 else statements.case_by_date(runs, made, columns.local_start), sa.literal_column(str(place))))
     last = sa.literal_column(str(len(kpi.exclusions)))
     return sa.case(*(tests or [(sa.true(), last)]), else_=last)
 
 
-def _may_tell(question: Question, kpi: Kpi, row: Row, tables: Sequence[Mapping[Cell, Weight]]) -> bool:
+def _may_tell(question: MetricQuery, kpi: Kpi, row: Row, tables: Sequence[Mapping[Cell, Weight]]) -> bool:
     """Whether whoever sees large groups alone may be told each reason: all of them, or none. Of all but one, the one would follow."""
     if row.status == "suppressed" or any(getattr(row, name) is None for name in kpi.leaves_out):
         return False
     if kpi.key == "spend":
         return True
-    if kpi.subject == Subject.ADVISORS or _counts_once(kpi):
+    if kpi.subject == FactTable.ADVISORS or _counts_once(kpi):
         return False  # how many advisors or customers there are beside the counted has no table to be held back in
     return all(suppression.publishes(question, weights) for weights in tables)
 
 
-def _weigh(question: Question, kpi: Kpi) -> dict[int, dict[Cell, Weight]]:
+def _weigh(question: MetricQuery, kpi: Kpi) -> dict[int, dict[Cell, Weight]]:
     """Over the whole lake, the cells of each exclusion: its rows, and all the advisors that have any in the cell, counted or not."""
     if kpi.key == "spend" or not kpi.exclusions:
         return {}
@@ -321,18 +321,18 @@ def _fold(cells: Mapping[int, Mapping[Cell, Weight]]) -> tuple[frozenset[int], l
 def find_settings(kpi: Kpi, period: Period, overrides: Mapping[str, str]) -> tuple[InForce, ...]:
     """The values of the settings that change a KPI, as they follow each other within the period."""
     with store.reading() as session:
-        pieces = settings.find_pieces(session)
+        pieces = settings.find_settings_history(session)
     found = []
     for name in kpi.settings:
         if name in overrides:
             found.append(InForce(name, settings.get_setting(name).parse(overrides[name])))
             continue
-        runs = statements.pieces_within(statements.runs_of(pieces, (name,)), period)
+        runs = statements.pieces_within(statements.changes_of(pieces, (name,)), period)
         found += [InForce(name, getattr(values, name), first_day) for first_day, values in runs]
     return tuple(found)
 
 
-def _find_sources(viewer: Viewer, kpi: Kpi, period: Period, systems: Mapping[str, int], is_hidden: bool) -> tuple[Source, ...]:
+def _find_sources(viewer: Viewer, kpi: Kpi, period: Period, systems: Mapping[str, int], is_hidden: bool) -> tuple[DataSource, ...]:
     """Where the rows come from; of contacts, only the systems that have some among them."""
     kinds = [kind for kind in KINDS[kpi.needs] if kind != "intervals" or kpi.sums]
     overlap = [sa.or_(ImportBatch.first_day.is_(None), ImportBatch.first_day <= period.last_day)] if period.last_day else []
@@ -345,7 +345,7 @@ def _find_sources(viewer: Viewer, kpi: Kpi, period: Period, systems: Mapping[str
         if source.kind not in kinds or (source.kind == "contacts" and source.system not in systems):
             continue
         rows = systems[source.system] if source.kind == "contacts" and not viewer.needs_suppression else None
-        found.append(Source(source.system, source.kind, rows, batches.get((source.system, source.kind), 0), source.imported_at, source.newest))
+        found.append(DataSource(source.system, source.kind, rows, batches.get((source.system, source.kind), 0), source.imported_at, source.newest))
     return tuple(sorted(found, key=lambda source: (kinds.index(source.kind), source.system)))
 
 

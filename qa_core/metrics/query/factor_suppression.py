@@ -14,18 +14,18 @@ import pandas as pd
 import sqlalchemy as sa
 
 from qa_core.metrics.dimensions import Filters
-from qa_core.metrics.kpis import COUNTED_DIRECTION, Kpi, Subject
+from qa_core.metrics.kpis import COUNTED_DIRECTION, FactTable, Kpi
 from qa_core.metrics.query import dimension_sql, linked_dimensions, suppression
 from qa_core.metrics.query.dimension_sql import Names
 from qa_core.metrics.query.driver_factors import Factor
-from qa_core.metrics.query.statements import Question, parts_of
+from qa_core.metrics.query.statements import MetricQuery, parts_of
 from qa_core.metrics.query.suppression import Cell, Published, Weight
 from qa_core.storage import engine
 from qa_core.storage.records import store
 from qa_core.storage.schema import CONTACTS
 
 
-def find_shown(question: Question, kpi: Kpi, factors: Sequence[Factor]) -> dict[str, frozenset[Hashable]]:
+def find_shown(question: MetricQuery, kpi: Kpi, factors: Sequence[Factor]) -> dict[str, frozenset[Hashable]]:
     """The levels of each factor that may be shown for the period asked, a missing one as None."""
     given, span = question.give(question.pieces[-1][1]), dimension_sql.months(question.where.period)
     expressions = {factor.key: factor.expression(given) for factor in factors}
@@ -35,14 +35,14 @@ def find_shown(question: Question, kpi: Kpi, factors: Sequence[Factor]) -> dict[
         values = [None if pd.isna(value) else value for value in together[key]]
         groups = {other: linked_dimensions.connected(values, together[other].where(together[other].notna(), None)) for other in together if other != key}
         of_part = [dimension for dimension in linked_dimensions.DIMENSIONS if len(groups[dimension]) > 1]
-        if not all(suppression.weigh(question, Subject.CONTACTS, [kpi], {}, dimension)[0][kpi.key].hides_nothing for dimension in of_part):
+        if not all(suppression.weigh(question, FactTable.CONTACTS, [kpi], {}, dimension)[0][kpi.key].hides_nothing for dimension in of_part):
             continue
         published = Published(weigh(question, kpi, expression), tuple(set().union(*groups.values()) - {frozenset(values)}))
         shown[key] = frozenset(level for level in set(values) if published.shows(level, **span))
     return shown
 
 
-def weigh(question: Question, kpi: Kpi, level: sa.ColumnElement[Any]) -> dict[Cell, Weight]:
+def weigh(question: MetricQuery, kpi: Kpi, level: sa.ColumnElement[Any]) -> dict[Cell, Weight]:
     """What stands behind each level and month over the whole lake, of the rows that the KPI counts."""
     groups = [level.label("level"), CONTACTS.c.month.label("month"), CONTACTS.c.advisor_id.label("advisor")]
     statement = sa.select(*groups, sa.func.count().label("n")).where(*_counted(question, kpi)).group_by(*groups)
@@ -55,7 +55,7 @@ def weigh(question: Question, kpi: Kpi, level: sa.ColumnElement[Any]) -> dict[Ce
     return cells
 
 
-def _occur_together(question: Question, kpi: Kpi, expressions: dict[str, sa.ColumnElement[Any]]) -> pd.DataFrame:
+def _occur_together(question: MetricQuery, kpi: Kpi, expressions: dict[str, sa.ColumnElement[Any]]) -> pd.DataFrame:
     """Every combination of levels, and of the values of the dimensions, that some row has which the KPI counts."""
     with store.reading() as session:
         names = Names.load(session, frozenset({"site"}))
@@ -64,6 +64,6 @@ def _occur_together(question: Question, kpi: Kpi, expressions: dict[str, sa.Colu
     return engine.current().run(sa.select(*columns).where(*_counted(question, kpi)).distinct())
 
 
-def _counted(question: Question, kpi: Kpi) -> list[sa.ColumnElement[bool]]:
+def _counted(question: MetricQuery, kpi: Kpi) -> list[sa.ColumnElement[bool]]:
     whole = replace(question, where=Filters())
     return [question.viewer.scope(CONTACTS), COUNTED_DIRECTION, parts_of(whole, kpi, CONTACTS.c).counted]

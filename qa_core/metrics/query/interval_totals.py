@@ -12,9 +12,9 @@ import sqlalchemy as sa
 
 from qa_core.base import environment
 from qa_core.centre.settings import Settings
-from qa_core.metrics.kpis import COMPONENTS, COUNTED_DIRECTION, INTERVAL_DIMENSIONS, NOT_OF_INTERVALS, TOTALS, Kpi, Sums
+from qa_core.metrics.kpis import COMPONENTS, COUNTED_DIRECTION, INTERVAL_DIMENSIONS, NOT_OF_INTERVALS, TOTALS, IntervalContribution, Kpi
 from qa_core.metrics.query import dimension_sql
-from qa_core.metrics.query.statements import Question, grouped, runs_of, switch
+from qa_core.metrics.query.statements import MetricQuery, case_by_date, changes_of, grouped
 from qa_core.storage import engine, lake, name_merges
 from qa_core.storage.records import store
 from qa_core.storage.schema import CONTACTS, INTERVALS
@@ -32,7 +32,7 @@ _COUNTING = sa.table("counting", *(sa.column(name) for name in _COUNTING_SCHEMA.
 Record = dict[str, Any]
 
 
-def find_totals(question: Question, kpis: Sequence[Kpi]) -> list[Record]:
+def find_totals(question: MetricQuery, kpis: Sequence[Kpi]) -> list[Record]:
     """What intervals add to these KPIs, one record per group, named as `statements.on_contacts` names it; nothing where there are no intervals."""
     asked = [kpi for kpi in kpis if kpi.sums]
     read = dimension_sql.months(question.where.period)
@@ -51,7 +51,7 @@ def find_totals(question: Question, kpis: Sequence[Kpi]) -> list[Record]:
     return engine.current().run(statement, {"counting": counting}, **read).to_dict("records")
 
 
-def add_totals(question: Question, kpis: Sequence[Kpi], records: list[Record]) -> list[Record]:
+def add_totals(question: MetricQuery, kpis: Sequence[Kpi], records: list[Record]) -> list[Record]:
     """The sums of the contacts with those of the intervals, group by group; groups that only intervals have come behind."""
     found = find_totals(question, kpis)
     if not found:
@@ -73,7 +73,7 @@ def weight_of(kpi: Kpi, record: Mapping[str, Any]) -> int:
     return int(max(_number(record.get(f"{kpi.key}__{name}")) for name in ("n", "evidence")))
 
 
-def _key(question: Question, record: Mapping[str, Any]) -> tuple[Hashable, ...]:
+def _key(question: MetricQuery, record: Mapping[str, Any]) -> tuple[Hashable, ...]:
     return tuple(dimension_sql.plain(name, record[f"by_{name}"], question.names) for name in question.by)
 
 
@@ -81,7 +81,7 @@ def _number(value: Any) -> Any:
     return 0 if value is None or value != value else value
 
 
-def _counted(question: Question, spellings: Mapping[str, str]) -> sa.CTE:
+def _counted(question: MetricQuery, spellings: Mapping[str, str]) -> sa.CTE:
     """The intervals of the period that count, their queues by the names that the centre keeps."""
     own = INTERVALS.c
     same = [own[name].is_not_distinct_from(_COUNTING.c[name]) for name in ("source_system", "queue", "channel", "team", "length_minutes")]
@@ -93,31 +93,31 @@ def _counted(question: Question, spellings: Mapping[str, str]) -> sa.CTE:
     return sa.select(*columns).where(*conditions).cte("totals")
 
 
-def _sums_of(question: Question, kpi: Kpi) -> Sums:
+def _sums_of(question: MetricQuery, kpi: Kpi) -> IntervalContribution:
     """What intervals add, each by the settings of its own day."""
-    runs = runs_of(question.pieces, kpi.settings)
+    runs = changes_of(question.pieces, kpi.settings)
     made = [_make(question, kpi, settings) for _, settings in runs]
     if len(made) == 1:
         return made[0]
     merged: dict[str, Any] = {}
-    for field in fields(Sums):
+    for field in fields(IntervalContribution):
         values = [getattr(sums, field.name) for sums in made]
         if field.name == "notes":
             codes = dict.fromkeys(code for notes in values for code, _ in notes)
             merged["notes"] = tuple(
-                (code, switch(runs, [dict(notes).get(code, sa.literal_column("0")) for notes in values], TOTALS.c.local_start)) for code in codes
+                (code, case_by_date(runs, [dict(notes).get(code, sa.literal_column("0")) for notes in values], TOTALS.c.local_start)) for code in codes
             )
         elif values[0] is not None:
-            merged[field.name] = switch(runs, values, TOTALS.c.local_start)
-    return Sums(**merged)
+            merged[field.name] = case_by_date(runs, values, TOTALS.c.local_start)
+    return IntervalContribution(**merged)
 
 
-def _make(question: Question, kpi: Kpi, settings: Settings) -> Sums:
+def _make(question: MetricQuery, kpi: Kpi, settings: Settings) -> IntervalContribution:
     assert kpi.sums is not None
     return kpi.sums(question.give(settings))
 
 
-def _aggregates(sums: Sums) -> list[tuple[str, sa.ColumnElement[Any]]]:
+def _aggregates(sums: IntervalContribution) -> list[tuple[str, sa.ColumnElement[Any]]]:
     named = {"n": sums.counted, "hits": sums.hits, "sum": sums.amount, "evidence": sums.evidence}
     made = [(name, sa.func.sum(column).filter(sums.usable)) for name, column in named.items() if column is not None]
     return [*made, *((f"note:{code}", sa.func.sum(column)) for code, column in sums.notes)]

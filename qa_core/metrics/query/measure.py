@@ -20,11 +20,11 @@ from qa_core.centre.settings import Settings
 from qa_core.metrics import dimensions
 from qa_core.metrics import kpis as declared
 from qa_core.metrics.dimensions import Filters, Period
-from qa_core.metrics.kpis import COMPONENTS, Given, Kpi, Subject
+from qa_core.metrics.kpis import COMPONENTS, FactTable, Kpi, KpiInputs
 from qa_core.metrics.query import calibration_metrics, dimension_sql, evaluation_table, interval_totals, listened_contacts, statements, suppression
 from qa_core.metrics.query.dimension_sql import Names
-from qa_core.metrics.query.result_rows import BEFORE, Row, read_row, settle, to_frame
-from qa_core.metrics.query.statements import Question
+from qa_core.metrics.query.result_rows import BEFORE, Row, finish_row, read_row, to_frame
+from qa_core.metrics.query.statements import MetricQuery
 from qa_core.storage import lake
 from qa_core.storage.engine import current
 from qa_core.storage.records import store
@@ -85,41 +85,41 @@ def _check(viewer: Viewer, chosen: tuple[Kpi, ...], by: tuple[str, ...], where: 
 
 
 def _measure(viewer: Viewer, chosen: tuple[Kpi, ...], by: tuple[str, ...], where: Filters, overrides: Mapping[str, str]) -> list[Row]:
-    question = make_question(viewer, by, where, overrides)
+    question = build_query(viewer, by, where, overrides)
     rows: list[Row] = []
-    for subject in Subject:
+    for subject in FactTable:
         asked = [kpi for kpi in chosen if kpi.subject == subject]
-        if asked and subject == Subject.CALIBRATED:
+        if asked and subject == FactTable.CALIBRATED:
             rows += calibration_metrics.measure_rounds(question, asked)
         elif asked:
-            rows += _costs(question, asked) if subject == Subject.SPEND else _counts(question, subject, asked)
+            rows += _costs(question, asked) if subject == FactTable.SPEND else _counts(question, subject, asked)
     return _complete(rows, chosen) if by else rows
 
 
-def make_question(viewer: Viewer, by: tuple[str, ...], where: Filters, overrides: Mapping[str, str] | None = None) -> Question:
+def build_query(viewer: Viewer, by: tuple[str, ...], where: Filters, overrides: Mapping[str, str] | None = None) -> MetricQuery:
     """Everything a statement needs besides the KPIs: names from the records, and the settings of each day of the period."""
     changed = {name: declared_settings.get_setting(name).parse(text) for name, text in (overrides or {}).items()}
     with store.reading() as session:
-        pieces = declared_settings.find_pieces(session)
+        pieces = declared_settings.find_settings_history(session)
         names = Names.load(session, dimension_sql.dimensions_of(by, where))
     pieces = statements.pieces_within(tuple((first_day, settings.with_values(**changed)) for first_day, settings in pieces), where.period)
-    return Question(viewer, by, where, names, pieces, _giver())
+    return MetricQuery(viewer, by, where, names, pieces, _giver())
 
 
-def _giver() -> Callable[[Settings], Given]:
+def _giver() -> Callable[[Settings], KpiInputs]:
     """Makes what KPIs are given, once per set of settings, so that equal settings are equal parameters."""
     lake_url, span = environment.current().lake_url, lake.span()
     profile, silent = _profile(lake_url, lake.version("contacts")), interval_totals.find_silent(lake_url, lake.version("intervals"))
-    return functools.cache(lambda settings: Given(settings, span, profile.absent_components, silent, profile.scales))
+    return functools.cache(lambda settings: KpiInputs(settings, span, profile.absent_components, silent, profile.scales))
 
 
-def _counts(question: Question, subject: Subject, asked: list[Kpi]) -> list[Row]:
+def _counts(question: MetricQuery, subject: FactTable, asked: list[Kpi]) -> list[Row]:
     beside = beside_the_lake(subject)
 
-    def find_records(part: Question) -> list[dict[str, Any]]:
+    def find_records(part: MetricQuery) -> list[dict[str, Any]]:
         frame = current().run(statements.BUILDERS[subject](part, asked), beside, **statements.months_of(part, subject))
         records = frame.to_dict("records")
-        return interval_totals.add_totals(part, asked, records) if subject == Subject.CONTACTS else records
+        return interval_totals.add_totals(part, asked, records) if subject == FactTable.CONTACTS else records
 
     if question.by and question.viewer.needs_suppression and suppression.crosses(question):
         return suppression.hide_combinations(question, asked, lambda part: (_group(part, record) for record in find_records(part)))
@@ -137,9 +137,9 @@ def _counts(question: Question, subject: Subject, asked: list[Kpi]) -> list[Row]
     return rows
 
 
-def _costs(question: Question, asked: list[Kpi]) -> list[Row]:
+def _costs(question: MetricQuery, asked: list[Kpi]) -> list[Row]:
     """Spend and contacts, each summed alone, joined on what both share."""
-    engine, read = current(), statements.months_of(question, Subject.SPEND)
+    engine, read = current(), statements.months_of(question, FactTable.SPEND)
     money = engine.run(statements.on_spend(question), **read).to_dict("records")
     contacts = {_key(question, record): record for record in engine.run(statements.on_attributed(question, asked), **read).to_dict("records")}
     if question.viewer.needs_suppression and suppression.crosses(question):
@@ -164,12 +164,12 @@ def _costs(question: Question, asked: list[Kpi]) -> list[Row]:
                 group["currency"] = amount["currency"] if amount else None
             rows += [_cost(question, kpi, amount, counted, group) for kpi in asked]
     if question.viewer.needs_suppression:
-        suppression.hide_small_cells(question, Subject.SPEND, asked, rows, {})
+        suppression.hide_small_cells(question, FactTable.SPEND, asked, rows, {})
     return rows
 
 
-def _cost(question: Question, kpi: Kpi, money: dict[str, Any] | None, contacts: Mapping[str, Any], group: dict[str, Any]) -> Row:
-    is_total = kpi.kind == declared.Kind.TOTAL
+def _cost(question: MetricQuery, kpi: Kpi, money: dict[str, Any] | None, contacts: Mapping[str, Any], group: dict[str, Any]) -> Row:
+    is_total = kpi.kind == declared.KpiKind.TOTAL
     n = (int(money["rows"]) if money else 0) if is_total else int(contacts.get(f"{kpi.key}__n", 0))
     row = Row(kpi.key, n=n, denominator=None if is_total else n, by=group)
     if contacts.get("foreign"):
@@ -180,11 +180,11 @@ def _cost(question: Question, kpi: Kpi, money: dict[str, Any] | None, contacts: 
         row.value = row.numerator if is_total else row.numerator / n
         if _is_provisional(question, money, contacts):
             row.notes = ("provisional_spend",)
-    settle(row)
+    finish_row(row)
     return row
 
 
-def _is_provisional(question: Question, money: Mapping[str, Any], contacts: Mapping[str, Any]) -> bool:
+def _is_provisional(question: MetricQuery, money: Mapping[str, Any], contacts: Mapping[str, Any]) -> bool:
     days, span = question.pieces[-1][1].provisional_spend_days, lake.span()
     if not days or span is None:
         return False
@@ -195,11 +195,11 @@ def _is_provisional(question: Question, money: Mapping[str, Any], contacts: Mapp
     return max(last_days) > last_day - timedelta(days=days)
 
 
-def _key(question: Question, record: Mapping[str, Any]) -> tuple[Any, ...]:
+def _key(question: MetricQuery, record: Mapping[str, Any]) -> tuple[Any, ...]:
     return tuple(_group(question, record).values())
 
 
-def _group(question: Question, record: Mapping[str, Any]) -> dict[str, Any]:
+def _group(question: MetricQuery, record: Mapping[str, Any]) -> dict[str, Any]:
     return {dimension: dimension_sql.plain(dimension, record[f"by_{dimension}"], question.names) for dimension in question.by}
 
 
@@ -253,7 +253,7 @@ def _monday(day: date) -> date:
 
 
 @dataclass(frozen=True)
-class Profile:
+class LakeProfile:
     """What KPIs must know of the lake as a whole, whoever looks: the components of the handling time that a source system never
     gives for an answered contact, and the ends of each scale of ratings."""
 
@@ -262,13 +262,13 @@ class Profile:
 
 
 @functools.lru_cache(maxsize=4)
-def _profile(lake_url: str, version: int) -> Profile:
+def _profile(lake_url: str, version: int) -> LakeProfile:
     counts = [sa.func.count(CONTACTS.c[f"{component}_seconds"]).filter(declared.ANSWERED).label(component) for component in COMPONENTS]
     grouped = sa.select(CONTACTS.c.source_system, CONTACTS.c.csat_scale, *counts).group_by(CONTACTS.c.source_system, CONTACTS.c.csat_scale)
     frame = current().run(grouped)
     totals = frame.groupby("source_system")[list(COMPONENTS)].sum()
     absent = {component: tuple(totals.index[totals[component] == 0]) for component in COMPONENTS}
-    return Profile(absent, {scale: _ends(scale) for scale in frame["csat_scale"].dropna().unique()})
+    return LakeProfile(absent, {scale: _ends(scale) for scale in frame["csat_scale"].dropna().unique()})
 
 
 def _ends(scale: str) -> tuple[float, float]:
@@ -276,9 +276,9 @@ def _ends(scale: str) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def beside_the_lake(subject: Subject) -> dict[str, pa.Table]:
+def beside_the_lake(subject: FactTable) -> dict[str, pa.Table]:
     """What a statement on that subject reads besides the lake."""
-    if subject not in (Subject.ANSWERS, Subject.ADVISORS, Subject.HEARD):
+    if subject not in (FactTable.ANSWERS, FactTable.ADVISORS, FactTable.HEARD):
         return {}
     with store.reading() as session:
-        return {"listened": listened_contacts.load(session)} if subject == Subject.HEARD else {"answers": evaluation_table.load(session)}
+        return {"listened": listened_contacts.load(session)} if subject == FactTable.HEARD else {"answers": evaluation_table.load(session)}

@@ -9,7 +9,7 @@ from qa_core.access.roles import Permission, Viewer
 from qa_core.base.errors import AccessDenied
 from qa_core.metrics.dimensions import Filters
 from qa_core.metrics.query import dimension_sql, evaluation_table
-from qa_core.metrics.query.measure import make_question
+from qa_core.metrics.query.measure import build_query
 from qa_core.metrics.query.statements import EVALUATION_DIMENSIONS
 from qa_core.storage import engine
 from qa_core.storage.records import store
@@ -23,7 +23,7 @@ def find_given_evaluations(viewer: Viewer, where: Filters = Filters(), limit: in
     dimensions = dimension_sql.dimensions_of((), where)
     if not all(viewer.can_cut_by(dimension) and dimension in EVALUATION_DIMENSIONS - {"criterion", "section"} for dimension in dimensions):
         raise AccessDenied()
-    question = make_question(viewer, (), where)
+    question = build_query(viewer, (), where)
     same = sa.and_(ANSWERS.c.source_system == CONTACTS.c.source_system, ANSWERS.c.contact_id == CONTACTS.c.contact_id)
     statement = (
         sa.select(ANSWERS.c.evaluation_id, ANSWERS.c.local_start.label("day"), ANSWERS.c.grid, CONTACTS.c.queue, ANSWERS.c.score, ANSWERS.c.outcome)

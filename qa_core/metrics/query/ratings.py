@@ -11,8 +11,8 @@ from qa_core.metrics.dimensions import Filters
 from qa_core.metrics.kpis import COUNTED_DIRECTION, get_kpi
 from qa_core.metrics.kpis.rows import number, word
 from qa_core.metrics.query import dimension_sql, factor_suppression, suppression
-from qa_core.metrics.query.measure import make_question, measure
-from qa_core.metrics.query.statements import Question, parts_of
+from qa_core.metrics.query.measure import build_query, measure
+from qa_core.metrics.query.statements import MetricQuery, parts_of
 from qa_core.storage import engine
 from qa_core.storage.schema import CONTACTS
 
@@ -32,7 +32,7 @@ def find_ratings(viewer: Viewer, kpi: str, where: Filters = Filters()) -> pd.Dat
     viewer.require(Permission.SEE_SATISFACTION)
     if not all(viewer.can_cut_by(dimension) for dimension in dimension_sql.dimensions_of((), where)):
         raise AccessDenied()
-    question = make_question(viewer, (), where)
+    question = build_query(viewer, (), where)
     mark, counted = _mark(question, kpi), parts_of(question, get_kpi(kpi), CONTACTS.c).counted
     groups = [CONTACTS.c.month.label("month"), mark.label("mark")]
     conditions = [viewer.scope(CONTACTS), COUNTED_DIRECTION, *dimension_sql.within(where.period, CONTACTS.c), *question.filters(CONTACTS.c), counted]
@@ -44,7 +44,7 @@ def find_ratings(viewer: Viewer, kpi: str, where: Filters = Filters()) -> pd.Dat
     return frame[frame["month"].isin(_find_shown(question, kpi, mark))].reset_index(drop=True)
 
 
-def _find_shown(question: Question, kpi: str, mark: sa.ColumnElement[str]) -> set[str]:
+def _find_shown(question: MetricQuery, kpi: str, mark: sa.ColumnElement[str]) -> set[str]:
     if question.where.values:
         return set()
     cells = factor_suppression.weigh(question, get_kpi(kpi), mark)
@@ -54,7 +54,7 @@ def _find_shown(question: Question, kpi: str, mark: sa.ColumnElement[str]) -> se
     return published - small
 
 
-def _mark(question: Question, kpi: str) -> sa.ColumnElement[str]:
+def _mark(question: MetricQuery, kpi: str) -> sa.ColumnElement[str]:
     if kpi == "nps":
         answer = CONTACTS.c.nps
         return sa.case((answer >= number("9.0"), word("promoter")), (answer <= number("6.0"), word("detractor")), else_=word("passive"))

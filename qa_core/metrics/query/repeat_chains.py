@@ -20,8 +20,8 @@ from qa_core.metrics.kpis import COUNTED_DIRECTION, get_kpi
 from qa_core.metrics.query import dimension_sql
 from qa_core.metrics.query.contacts import contact_columns, shown_customer
 from qa_core.metrics.query.dimension_sql import Names
-from qa_core.metrics.query.measure import make_question
-from qa_core.metrics.query.statements import Question, parts_of, runs_of, switch
+from qa_core.metrics.query.measure import build_query
+from qa_core.metrics.query.statements import MetricQuery, case_by_date, changes_of, parts_of
 from qa_core.storage.engine import current
 from qa_core.storage.records import store
 from qa_core.storage.schema import CONTACT_KEY, CONTACTS, NEIGHBOUR_DAYS
@@ -32,7 +32,7 @@ _SHOWN = ("local_start", "direction", "channel", "queue", "reason", "advisor_id"
 
 
 @dataclass(frozen=True)
-class Link:
+class ChainContact:
     """One contact of a customer, in the viewer's scope; `is_repeat`: one of the repeats that were asked for."""
 
     source_system: str
@@ -50,12 +50,12 @@ class Link:
 
 
 @dataclass(frozen=True)
-class Chain:
+class RepeatChain:
     """Inbound contacts of one customer, each within the window of the one before, oldest first. `customer`: a pseudonym, for whoever may see one;
     `elsewhere`: how many more lie beyond the viewer's scope; `ends_elsewhere`: whether the last is one of those."""
 
     customer: str | None
-    links: tuple[Link, ...]
+    links: tuple[ChainContact, ...]
     elsewhere: int
     ends_elsewhere: bool
 
@@ -70,14 +70,14 @@ class Chain:
 
 
 @dataclass(frozen=True)
-class History:
+class CustomerHistory:
     """What the customer of one contact did within 31 days of it, in the viewer's scope, oldest first, and how many contacts lie beyond it."""
 
-    links: tuple[Link, ...]
+    links: tuple[ChainContact, ...]
     elsewhere: int
 
 
-def find_chains(viewer: Viewer, where: Filters = Filters(), overrides: Mapping[str, str] | None = None, limit: int = MOST) -> list[Chain]:
+def find_chains(viewer: Viewer, where: Filters = Filters(), overrides: Mapping[str, str] | None = None, limit: int = MOST) -> list[RepeatChain]:
     """The chains that hold repeat contacts of the viewer's scope, period and filters, most repeats first, at most `limit`.
 
     A chain reaches at most 31 days beyond the period. Raises AccessDenied for whoever may see no single contacts, and for what the viewer may not filter by.
@@ -85,7 +85,7 @@ def find_chains(viewer: Viewer, where: Filters = Filters(), overrides: Mapping[s
     viewer.require(Permission.SEE_CONTACTS)
     if not all(viewer.can_cut_by(dimension) for dimension in dimension_sql.dimensions_of((), where)):
         raise AccessDenied()
-    question = make_question(viewer, ("advisor",), where, overrides)
+    question = build_query(viewer, ("advisor",), where, overrides)
     frame = current().run(_select_chains(question, limit), **dimension_sql.months(where.period, before=NEIGHBOUR_DAYS, after=NEIGHBOUR_DAYS))
     shows_customer = "customer" in contact_columns(viewer)
     found = []
@@ -93,11 +93,11 @@ def find_chains(viewer: Viewer, where: Filters = Filters(), overrides: Mapping[s
         links = tuple(_link(row, question.names) for row in rows.to_dict("records"))
         first = rows.iloc[0]
         customer = shown_customer(viewer, first["customer_key"]) if shows_customer else None
-        found.append(Chain(customer, links, int(first["contacts"]) - len(links), bool(first["ends_at"] > rows["started_at"].max())))
+        found.append(RepeatChain(customer, links, int(first["contacts"]) - len(links), bool(first["ends_at"] > rows["started_at"].max())))
     return found
 
 
-def find_history(viewer: Viewer, source_system: str, contact_id: str) -> History:
+def find_history(viewer: Viewer, source_system: str, contact_id: str) -> CustomerHistory:
     """The contacts of the same customer within 31 days before and after one contact, that one among them, in any direction.
 
     Raises AccessDenied for a contact out of scope and for one that does not exist alike; of an unknown customer only the contact itself is known.
@@ -122,10 +122,10 @@ def find_history(viewer: Viewer, source_system: str, contact_id: str) -> History
     with store.reading() as session:
         names = Names.load(session, frozenset({"advisor"}))
     rows = frame[frame["is_own"].astype(bool)]
-    return History(tuple(_link(row, names) for row in rows.to_dict("records")), len(frame) - len(rows))
+    return CustomerHistory(tuple(_link(row, names) for row in rows.to_dict("records")), len(frame) - len(rows))
 
 
-def _select_chains(question: Question, limit: int) -> sa.Select:
+def _select_chains(question: MetricQuery, limit: int) -> sa.Select:
     """The contacts in scope of the chains with most repeats, with the place of their chain and what is known of it as a whole."""
     own = sa.func.coalesce(question.viewer.scope(CONTACTS), sa.false())
     period = dimension_sql.within(question.where.period, CONTACTS.c)
@@ -160,17 +160,17 @@ def _select_chains(question: Question, limit: int) -> sa.Select:
     )
 
 
-def _window(question: Question) -> sa.ColumnElement[float]:
+def _window(question: MetricQuery) -> sa.ColumnElement[float]:
     """The seconds within which a contact follows the one before, by the settings of its own day."""
-    runs = runs_of(question.pieces, ("first_contact_days",))
+    runs = changes_of(question.pieces, ("first_contact_days",))
     windows = [question.give(settings).window_seconds for _, settings in runs]
-    return windows[0] if len(runs) == 1 else switch(runs, windows, CONTACTS.c.local_start)
+    return windows[0] if len(runs) == 1 else case_by_date(runs, windows, CONTACTS.c.local_start)
 
 
-def _link(row: Mapping[str, Any], names: Names) -> Link:
+def _link(row: Mapping[str, Any], names: Names) -> ChainContact:
     plain = {name: None if pd.isna(row[name]) else row[name] for name in (*CONTACT_KEY, *_SHOWN)}
     plain["local_start"] = plain["local_start"].to_pydatetime()
-    return Link(
+    return ChainContact(
         **{name: value for name, value in plain.items() if name != "advisor_id"},
         advisor=names.advisor_label(plain["advisor_id"]),
         is_repeat=bool(row.get("is_repeat", False)),

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from qa_core import stats
-from qa_core.metrics.kpis import BY_KEY, Kind, Kpi
+from qa_core.metrics.kpis import BY_KEY, Kpi, KpiKind
 
 SMALL_SAMPLE = 30
 NUMBERS = ("value", "numerator", "denominator", "n", "low", "high", "pending", "unknown_identity", "p50", "p90", "p95")
@@ -64,14 +64,14 @@ def read_row(kpi: Kpi, sums: Mapping[str, Any]) -> Row:
         case _ if kpi.is_amount:
             if evidence:
                 row.value = row.numerator = row.n if get("sum") is None else float(get("sum"))
-        case Kind.MEAN:
+        case KpiKind.MEAN:
             row.denominator = row.n
             if row.n:
                 row.numerator, row.deviation = float(get("sum")), get("deviation")
                 row.value = row.numerator / row.n
                 row.low, row.high = stats.mean_interval(row.value, row.deviation, row.n) or (None, None)
                 row.p50, row.p90, row.p95 = (get(name) for name in ("p50", "p90", "p95"))
-        case Kind.STATISTIC:
+        case KpiKind.STATISTIC:
             row.denominator = row.n
             if row.n:
                 up, down = int(get("hits")), int(get("against"))
@@ -83,11 +83,11 @@ def read_row(kpi: Kpi, sums: Mapping[str, Any]) -> Row:
                 row.numerator = int(get("hits"))
                 row.value = row.numerator / row.n
                 row.low, row.high = stats.wilson(row.numerator, row.n)
-    settle(row)
+    finish_row(row)
     return row
 
 
-def settle(row: Row) -> None:
+def finish_row(row: Row) -> None:
     """Set the status: the first that applies (suppression is decided elsewhere)."""
     if row.value is not None:
         row.status = "small_sample" if row.n < SMALL_SAMPLE else "ok"
@@ -132,7 +132,7 @@ def to_json(frame: pd.DataFrame, by: Sequence[str] = ()) -> list[dict[str, Any]]
             "by": {name: _json(record[name]) for name in dimensions if name != "currency" or kpi.unit == "money"},
             "kpi": kpi.key,
             "value": _whole(record["value"]) if kpi.is_amount else _json(record["value"]),
-            "numerator": _whole(record["numerator"]) if kpi.kind in (Kind.TOTAL, Kind.RATIO, Kind.DISTINCT) else _json(record["numerator"]),
+            "numerator": _whole(record["numerator"]) if kpi.kind in (KpiKind.TOTAL, KpiKind.RATIO, KpiKind.DISTINCT) else _json(record["numerator"]),
             "denominator": _whole(record["denominator"]),
             "n": _whole(record["n"]),
             "low": _json(record["low"]),

@@ -15,9 +15,9 @@ from qa_core.base import environment
 from qa_core.base.errors import AccessDenied
 from qa_core.centre import settings
 from qa_core.metrics.dimensions import Period
-from qa_core.metrics.kpis import ALL, Kpi, Subject, get_kpi
+from qa_core.metrics.kpis import ALL, FactTable, Kpi, get_kpi
 from qa_core.storage.records import store
-from qa_core.storage.records.evaluations import Grid
+from qa_core.storage.records.evaluations import ScorecardVersion
 
 
 @dataclass(frozen=True)
@@ -48,9 +48,11 @@ def find_changes(viewer: Viewer, period: Period = Period(), kpis: Sequence[str] 
     if not asked:
         raise AccessDenied()
     with store.reading() as session:
-        pieces = settings.find_pieces(session)
+        pieces = settings.find_settings_history(session)
         grids = session.execute(
-            sa.select(Grid.key, Grid.version, Grid.published_at).where(Grid.published_at.is_not(None)).order_by(Grid.key, Grid.version)
+            sa.select(ScorecardVersion.key, ScorecardVersion.version, ScorecardVersion.published_at)
+            .where(ScorecardVersion.published_at.is_not(None))
+            .order_by(ScorecardVersion.key, ScorecardVersion.version)
         ).all()
     found = [*_of_settings(pieces, asked), *(_of_grids(grids, asked) if viewer.can(Permission.SEE_SCORES) else ())]
     inside = (change for change in found if _contains(period, change.day))
@@ -68,7 +70,7 @@ def _of_settings(pieces: Sequence[tuple[date | None, settings.Settings]], asked:
 
 
 def _of_grids(grids: Sequence[Any], asked: Sequence[Kpi]) -> list[Change]:
-    concerned = tuple(kpi.key for kpi in asked if kpi.subject in (Subject.ANSWERS, Subject.ADVISORS, Subject.CALIBRATED))
+    concerned = tuple(kpi.key for kpi in asked if kpi.subject in (FactTable.ANSWERS, FactTable.ADVISORS, FactTable.CALIBRATED))
     pairs = [(before, after) for before, after in pairwise(grids) if before.key == after.key and concerned]
     return [
         Change(environment.to_local(after.published_at).date(), after.key, before.version, after.version, concerned, is_grid=True) for before, after in pairs

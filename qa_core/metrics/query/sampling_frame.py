@@ -60,7 +60,7 @@ Key = tuple[str, str]
 
 
 @dataclass(frozen=True)
-class Asked:
+class FrameQuery:
     """All that decides about the frame besides the contacts themselves.
 
     `oldest_day`: contacts before it are expired. `audio`: contacts with a recording that can be played; `keeps_audio`: whether the centre
@@ -80,7 +80,7 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Cell:
+class FrameCell:
     """The contacts of one advisor in one stratum of the frame: how many, and a sum over their keys that tells one set from another."""
 
     advisor_id: str
@@ -93,7 +93,7 @@ class Cell:
 class Frame:
     """`excluded`: reason → contacts. `advisors`: who has any contact of the period at all. `shares`: dimension → advisor → value → contacts."""
 
-    cells: tuple[Cell, ...]
+    cells: tuple[FrameCell, ...]
     excluded: Mapping[str, int]
     advisors: tuple[str, ...]
     shares: Mapping[str, Mapping[str, Mapping[str | None, int]]]
@@ -103,7 +103,7 @@ class Frame:
         return sum(cell.contacts for cell in self.cells)
 
 
-def find_frame(viewer: Viewer, asked: Asked) -> Frame:
+def find_frame(viewer: Viewer, asked: FrameQuery) -> Frame:
     """The frame within the viewer's scope: cells of advisor and stratum, and what is outside by its first reason. No contact by itself."""
     viewer.require(Permission.MANAGE_LISTENING)
     judged = _judge(viewer, asked).subquery("judged")
@@ -123,7 +123,7 @@ def find_frame(viewer: Viewer, asked: Asked) -> Frame:
         if row["advisor_id"] is not None:
             advisors.add(row["advisor_id"])
         if row["outside"] is None:
-            made.append(Cell(row["advisor_id"], row["cell"], int(row["n"]), row["fingerprint"]))
+            made.append(FrameCell(row["advisor_id"], row["cell"], int(row["n"]), row["fingerprint"]))
         else:
             excluded[row["outside"]] = excluded.get(row["outside"], 0) + int(row["n"])
     made.sort(key=_place)
@@ -131,11 +131,11 @@ def find_frame(viewer: Viewer, asked: Asked) -> Frame:
     return Frame(tuple(made), ordered, tuple(sorted(advisors)), _find_shares(asked, judged, inside))
 
 
-def _place(cell: Cell) -> tuple[str, str]:
+def _place(cell: FrameCell) -> tuple[str, str]:
     return cell.advisor_id, cell.name
 
 
-def _find_shares(asked: Asked, judged: sa.Subquery, inside: sa.ColumnElement[bool]) -> dict[str, dict[str, dict[str | None, int]]]:
+def _find_shares(asked: FrameQuery, judged: sa.Subquery, inside: sa.ColumnElement[bool]) -> dict[str, dict[str, dict[str | None, int]]]:
     sets = sa.func.grouping_sets(*(sa.tuple_(judged.c.advisor_id, judged.c[f"by_{name}"]) for name in DIMENSIONS))
     columns = [judged.c[f"by_{name}"] for name in DIMENSIONS]
     # One bit per dimension, the first one highest; 0 where the row is grouped by it.
@@ -149,7 +149,7 @@ def _find_shares(asked: Asked, judged: sa.Subquery, inside: sa.ColumnElement[boo
     return shares
 
 
-def find_first(viewer: Viewer, asked: Asked, take: Mapping[tuple[str, str], int], prefix: str) -> list[dict[str, Any]]:
+def find_first(viewer: Viewer, asked: FrameQuery, take: Mapping[tuple[str, str], int], prefix: str) -> list[dict[str, Any]]:
     """For each (advisor, stratum) the first so many contacts of the frame in the order of `ticket`, the SHA-256 of the prefix and their key.
 
     Rows: `ticket`, `advisor_id`, `source_system`, `contact_id`, `team`, `local_start`, and one `by_…` per dimension; in the order of the tickets.
@@ -174,7 +174,7 @@ def find_first(viewer: Viewer, asked: Asked, take: Mapping[tuple[str, str], int]
     return _read(viewer, asked, keys, prefix)
 
 
-def find_next(viewer: Viewer, asked: Asked, advisor_id: str, cell: str, prefix: str) -> dict[str, Any] | None:
+def find_next(viewer: Viewer, asked: FrameQuery, advisor_id: str, cell: str, prefix: str) -> dict[str, Any] | None:
     """The next contact of that advisor in the same order, of the same stratum where one is left; a row as of `find_first`, or None."""
     judged = _judge(viewer, asked, _c.advisor_id == advisor_id).subquery("judged")
     is_other = sa.case((judged.c.cell == sa.literal(cell), sa.literal_column("0")), else_=sa.literal_column("1"))
@@ -183,7 +183,7 @@ def find_next(viewer: Viewer, asked: Asked, advisor_id: str, cell: str, prefix: 
     return _read(viewer, asked, [(row["source_system"], row["contact_id"]) for row in found], prefix)[0] if found else None
 
 
-def judge(viewer: Viewer, asked: Asked, key: Key) -> tuple[str | None, dict[str, Any]] | None:
+def judge(viewer: Viewer, asked: FrameQuery, key: Key) -> tuple[str | None, dict[str, Any]] | None:
     """Why that contact may not be listened to (None: it may), with its row; None for one that is not in the period or out of scope."""
     viewer.require(Permission.MANAGE_LISTENING)
     judged = _judge(viewer, asked, _c.source_system == key[0], _c.contact_id == key[1]).subquery("judged")
@@ -205,7 +205,7 @@ def cell_of(row: Mapping[str, Any], strata: Iterable[str]) -> str:
     return SEPARATOR.join("" if row[f"by_{name}"] is None else str(row[f"by_{name}"]) for name in strata)
 
 
-def _judge(viewer: Viewer, asked: Asked, *besides: sa.ColumnElement[bool]) -> sa.Select:
+def _judge(viewer: Viewer, asked: FrameQuery, *besides: sa.ColumnElement[bool]) -> sa.Select:
     """Every contact of the period, filters and scope, with `outside` (a reason, null in the frame), `cell` and one `by_…` per dimension."""
     joined = CONTACTS.outerjoin(_INFORMED, _INFORMED.c.advisor_id == _c.advisor_id).outerjoin(_FILLED, _FILLED.c.advisor_id == _c.advisor_id)
     for table in (_HEARD, _TOUCHED):
@@ -260,7 +260,7 @@ def _ticket(columns: Any, prefix: str) -> sa.ColumnElement[str]:
     return sa.func.sha256(sa.literal(prefix).concat(columns.source_system).concat(sa.literal(SEPARATOR)).concat(columns.contact_id))
 
 
-def _read(viewer: Viewer, asked: Asked, keys: list[Key], prefix: str) -> list[dict[str, Any]]:
+def _read(viewer: Viewer, asked: FrameQuery, keys: list[Key], prefix: str) -> list[dict[str, Any]]:
     if not keys:
         return []
     by = [expression.label(f"by_{name}") for name, expression in _bands().items()]
@@ -273,7 +273,7 @@ def _read(viewer: Viewer, asked: Asked, keys: list[Key], prefix: str) -> list[di
     return sorted(rows, key=lambda row: (row["ticket"], row["source_system"], row["contact_id"]))
 
 
-def _run(asked: Asked, statement: sa.Select, besides: Mapping[str, pa.Table] = {}) -> list[dict[str, Any]]:
+def _run(asked: FrameQuery, statement: sa.Select, besides: Mapping[str, pa.Table] = {}) -> list[dict[str, Any]]:
     tables = {
         "informed": _table({"advisor_id": pa.string(), "informed_on": pa.date32()}, asked.informed.items()),
         "heard": _table({"source_system": pa.string(), "contact_id": pa.string()}, asked.audio),

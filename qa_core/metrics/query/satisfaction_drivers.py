@@ -14,8 +14,8 @@ from qa_core.metrics.dimensions import Filters
 from qa_core.metrics.kpis import COUNTED_DIRECTION, Kpi, get_kpi
 from qa_core.metrics.query import dimension_sql, evaluation_table, factor_suppression, suppression
 from qa_core.metrics.query.driver_factors import CRITERION, FACTORS, Factor
-from qa_core.metrics.query.measure import make_question, measure
-from qa_core.metrics.query.statements import Question, parts_of
+from qa_core.metrics.query.measure import build_query, measure
+from qa_core.metrics.query.statements import MetricQuery, parts_of
 from qa_core.stats import adjusted_differences
 from qa_core.stats.adjusted_differences import Driver
 from qa_core.storage import engine
@@ -49,7 +49,7 @@ def find_drivers(viewer: Viewer, where: Filters = Filters()) -> Drivers:
     if not all(viewer.can_cut_by(dimension) for dimension in dimension_sql.dimensions_of((), where)):
         raise AccessDenied()
     factors = [factor for factor in FACTORS if not factor.is_dimension or viewer.can_cut_by(factor.key)]
-    question, kpi = make_question(viewer, tuple(factor.key for factor in factors if factor.is_dimension), where), get_kpi("csat")
+    question, kpi = build_query(viewer, tuple(factor.key for factor in factors if factor.is_dimension), where), get_kpi("csat")
     if viewer.needs_suppression:
         suppression.require_whole_months(where.period)
         return Drivers(is_narrowed=True) if where.values else _find_in_large_cells(question, kpi, factors)
@@ -64,7 +64,7 @@ def _are_adjusted(found: tuple[Driver, ...]) -> bool:
     return any(driver.adjusted is not None for driver in found)
 
 
-def _find_in_large_cells(question: Question, kpi: Kpi, factors: list[Factor]) -> Drivers:
+def _find_in_large_cells(question: MetricQuery, kpi: Kpi, factors: list[Factor]) -> Drivers:
     kept: dict[str, frozenset[Hashable]] = {factor.key: _find_shown(question, factor) for factor in factors if factor.is_dimension}
     kept |= factor_suppression.find_shown(question, kpi, [factor for factor in factors if not factor.is_dimension])
     kept = {key: shown for key, shown in kept.items() if shown}
@@ -79,14 +79,14 @@ def _find_in_large_cells(question: Question, kpi: Kpi, factors: list[Factor]) ->
     return Drivers(tuple(_round(driver) for driver in found), _are_adjusted(found))
 
 
-def _find_shown(question: Question, factor: Factor) -> frozenset[Hashable]:
+def _find_shown(question: MetricQuery, factor: Factor) -> frozenset[Hashable]:
     """The values of a dimension that this viewer sees the satisfaction of."""
     frame = measure(question.viewer, ("csat",), (factor.key,), question.where)
     shown = frame[factor.key][frame["status"].isin(("ok", "small_sample"))]
     return frozenset(None if pd.isna(value) else value for value in shown)
 
 
-def _count(question: Question, kpi: Kpi, factors: list[Factor]) -> pd.DataFrame:
+def _count(question: MetricQuery, kpi: Kpi, factors: list[Factor]) -> pd.DataFrame:
     """How many ratings, and how many satisfied, for every combination of levels: one column per factor, `n`, `hits`."""
     given = question.give(question.pieces[-1][1])
     dimensions = dict(zip(question.by, question.groups(CONTACTS.c), strict=True))
@@ -98,7 +98,7 @@ def _count(question: Question, kpi: Kpi, factors: list[Factor]) -> pd.DataFrame:
     )
 
 
-def _compare_criteria(question: Question, kpi: Kpi) -> tuple[list[Driver], int]:
+def _compare_criteria(question: MetricQuery, kpi: Kpi) -> tuple[list[Driver], int]:
     """Among rated contacts that were evaluated: each criterion with all its points against those with fewer; and how many such contacts."""
     with store.reading() as session:
         evaluations = evaluation_table.load(session)
@@ -121,7 +121,7 @@ def _compare_criteria(question: Question, kpi: Kpi) -> tuple[list[Driver], int]:
     return made, evaluated
 
 
-def _conditions(question: Question) -> list[sa.ColumnElement[bool]]:
+def _conditions(question: MetricQuery) -> list[sa.ColumnElement[bool]]:
     return [question.viewer.scope(CONTACTS), COUNTED_DIRECTION, *dimension_sql.within(question.where.period, CONTACTS.c), *question.filters(CONTACTS.c)]
 
 

@@ -8,9 +8,9 @@ import sqlalchemy as sa
 
 from qa_core.access.roles import Viewer
 from qa_core.base import i18n
-from qa_core.scoring import parse_grid
+from qa_core.scoring import parse_scorecard
 from qa_core.storage.records import store
-from qa_core.storage.records.evaluations import Grid
+from qa_core.storage.records.evaluations import ScorecardVersion
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,11 @@ def find_grid_texts(viewer: Viewer) -> GridTexts:
     found: dict[str, dict[str, str]] = {"grid": {}, "section": {}, "criterion": {}}
     spoken = i18n.language()
     with store.reading() as session:
-        contents = session.scalars(sa.select(Grid.content).where(Grid.published_at.is_not(None)).order_by(Grid.published_at, Grid.id)).all()
+        contents = session.scalars(
+            sa.select(ScorecardVersion.content).where(ScorecardVersion.published_at.is_not(None)).order_by(ScorecardVersion.published_at, ScorecardVersion.id)
+        ).all()
     # A grid that came with imported scores alone has no sections, and so no texts.
-    for grid in (parse_grid(content) for content in contents if content.get("section")):
+    for grid in (parse_scorecard(content) for content in contents if content.get("section")):
         found["grid"][grid.title] = grid.text.in_language(spoken)
         found["section"] |= {section.name: section.text.in_language(spoken) for section in grid.sections}
         found["criterion"] |= {criterion.key: criterion.text.in_language(spoken) for criterion in grid.criteria}

@@ -18,9 +18,9 @@ from qa_core.metrics.dimensions import Filters, Period
 from qa_core.metrics.kpis import EVALUATED
 from qa_core.metrics.query import dimension_sql, evaluation_table
 from qa_core.metrics.query.dimension_sql import Names
-from qa_core.metrics.query.measure import make_question
+from qa_core.metrics.query.measure import build_query
 from qa_core.metrics.query.statements import evaluations_of
-from qa_core.stats.severity import Effect, Severity, fit_severity
+from qa_core.stats.severity import RaterEffect, Severity, fit_severity
 from qa_core.storage import engine
 from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import Evaluation
@@ -33,7 +33,7 @@ class Adjusted:
     """The scores of advisors as an average evaluator would give them on an average grid, by id. Where the evaluations of the period do not connect all
     evaluators and grids there is none; `apart` then says how many evaluators and grids are cut off from the rest."""
 
-    advisors: dict[str, Effect]
+    advisors: dict[str, RaterEffect]
     names: dict[str, str]
     evaluators: int
     apart: tuple[int, int] = (0, 0)
@@ -53,7 +53,7 @@ class EvaluatorFigures:
     n: int
     mean: float
     deviation: float | None
-    severity: Effect | None
+    severity: RaterEffect | None
     median_seconds: float | None
 
 
@@ -108,7 +108,7 @@ def find_evaluators(viewer: Viewer, period: Period) -> Evaluators:
 
 def _fit(viewer: Viewer, where: Filters) -> tuple[Severity, int]:
     """The model over the whole centre in the period; its advisors are (id, whether the viewer counts these evaluations)."""
-    source, _columns, complete = evaluations_of(make_question(viewer, (), where), with_errors=False)
+    source, _columns, complete = evaluations_of(build_query(viewer, (), where), with_errors=False)
     own = set(_run(complete(sa.select(EVALUATED.c.evaluation_id).select_from(source)), where)["evaluation_id"])
     kept = (ANSWERS.c.evaluation_id, ANSWERS.c.advisor_id, ANSWERS.c.evaluator, ANSWERS.c.grid, ANSWERS.c.score)
     known = (ANSWERS.c.score.is_not(None), ANSWERS.c.advisor_id.is_not(None), ANSWERS.c.evaluator.is_not(None))

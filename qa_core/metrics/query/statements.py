@@ -25,12 +25,12 @@ from qa_core.metrics.kpis import (
     MISSES,
     OUTGOING,
     RECEIVED,
-    Given,
-    Kind,
+    Contribution,
+    FactTable,
     Kpi,
-    Note,
-    Parts,
-    Subject,
+    KpiInputs,
+    KpiKind,
+    KpiNote,
 )
 from qa_core.metrics.kpis.rows import number, word
 from qa_core.metrics.query import dimension_sql
@@ -41,19 +41,19 @@ PERCENTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95}
 EVALUATION_DIMENSIONS = frozenset({"day", "week", "month", "weekday", "site", "team", "advisor", "evaluator", "criterion", "section", "grid"})
 """What an evaluation knows by itself; for the others its contact is looked up."""
 
-Pieces = tuple[tuple[date | None, Settings], ...]
+SettingsHistory = tuple[tuple[date | None, Settings], ...]
 
 
 @dataclass(frozen=True)
-class Question:
+class MetricQuery:
     """One call of `measure`, after its names were checked: what every statement of it is made from."""
 
     viewer: Viewer
     by: tuple[str, ...]
     where: Filters
     names: Names
-    pieces: Pieces
-    give: Callable[[Settings], Given]
+    pieces: SettingsHistory
+    give: Callable[[Settings], KpiInputs]
     by_advisor: bool = False
     """Also one row per advisor: what the suppression of small cells needs to know who stands behind a value."""
 
@@ -67,14 +67,14 @@ class Question:
         return [dimension_sql.predicate(dimension, chosen, columns, self.names) for dimension, chosen in self.where.values if only(dimension)]
 
 
-def on_contacts(question: Question, kpis: Sequence[Kpi]) -> sa.Select:
+def on_contacts(question: MetricQuery, kpis: Sequence[Kpi]) -> sa.Select:
     """The contacts: counted once each, whatever else hangs on them."""
     conditions = [COUNTED_DIRECTION, *conditions_on_contacts(question)]
     present = sa.func.count().filter(RECEIVED).label("present")
     return grouped(question.groups(CONTACTS.c), [present, *_aggregates(question, kpis, CONTACTS.c)]).where(*conditions)
 
 
-def misses_of(question: Question, with_call_backs: bool = False, with_repeated: bool = False) -> sa.CTE:
+def misses_of(question: MetricQuery, with_call_backs: bool = False, with_repeated: bool = False) -> sa.CTE:
     """The missed contacts in the viewer's scope, where a caller's further misses within the recovery window of the one before are the same miss;
     if asked, with the call-back that followed, whoever made it, or with those further misses too. Neither the period nor the filters are applied."""
     own = sa.and_(question.viewer.scope(CONTACTS), COUNTED_DIRECTION, MISSED)
@@ -91,25 +91,25 @@ def misses_of(question: Question, with_call_backs: bool = False, with_repeated: 
     return sa.select(*(tries.c[column.name] for column in MISSES.c)).where(kept).cte("misses")
 
 
-def on_misses(question: Question, kpis: Sequence[Kpi]) -> sa.Select:
+def on_misses(question: MetricQuery, kpis: Sequence[Kpi]) -> sa.Select:
     """The missed callers: one miss per caller and recovery window."""
     conditions = [*dimension_sql.within(question.where.period, MISSES.c), *question.filters(MISSES.c)]
     misses = misses_of(question, with_call_backs=any(kpi.key == "call_back_rate" for kpi in kpis))
     return grouped(question.groups(MISSES.c), _counted(question, kpis, MISSES.c)).where(*conditions).add_cte(misses)
 
 
-def on_callers(question: Question, kpis: Sequence[Kpi]) -> sa.Select:
+def on_callers(question: MetricQuery, kpis: Sequence[Kpi]) -> sa.Select:
     """The contacts, each beside the first that its customer ever had, whoever answered that one and whenever."""
     callers = callers_of(question, [COUNTED_DIRECTION, *conditions_on_contacts(question)])
     return grouped(question.groups(CALLERS.c), _counted(question, kpis, CALLERS.c)).add_cte(callers)
 
 
-def conditions_on_contacts(question: Question) -> list[sa.ColumnElement[bool]]:
+def conditions_on_contacts(question: MetricQuery) -> list[sa.ColumnElement[bool]]:
     """Every contact of the viewer's scope, the period and the filters, of any direction."""
     return [question.viewer.scope(CONTACTS), *dimension_sql.within(question.where.period, CONTACTS.c), *question.filters(CONTACTS.c)]
 
 
-def callers_of(question: Question, conditions: Sequence[sa.ColumnElement[bool]]) -> sa.CTE:
+def callers_of(question: MetricQuery, conditions: Sequence[sa.ColumnElement[bool]]) -> sa.CTE:
     """The contacts that fit, and whether each is its customer's first."""
     known = CONTACTS.c.customer_key.is_not(None)
     if question.where != Filters():
@@ -126,26 +126,26 @@ def callers_of(question: Question, conditions: Sequence[sa.ColumnElement[bool]])
     return sa.select(*CONTACTS.c, is_first).select_from(joined).where(*conditions).cte("callers")
 
 
-def on_heard(question: Question, kpis: Sequence[Kpi]) -> sa.Select:
+def on_heard(question: MetricQuery, kpis: Sequence[Kpi]) -> sa.Select:
     """The contacts of any direction, each beside whether somebody listened to it."""
     heard = heard_of(question)
     return grouped(question.groups(HEARD.c), _counted(question, kpis, HEARD.c)).add_cte(heard)
 
 
-def heard_of(question: Question) -> sa.CTE:
+def heard_of(question: MetricQuery) -> sa.CTE:
     """The contacts of the viewer's scope, the period and the filters, and whether somebody listened to each."""
     same = sa.and_(CONTACTS.c.source_system == LISTENED.c.source_system, CONTACTS.c.contact_id == LISTENED.c.contact_id)
     is_listened = LISTENED.c.contact_id.is_not(None).label("is_listened")
     return sa.select(*CONTACTS.c, is_listened).select_from(CONTACTS.outerjoin(LISTENED, same)).where(*conditions_on_contacts(question)).cte("heard")
 
 
-def on_answers(question: Question, kpis: Sequence[Kpi]) -> sa.Select:
+def on_answers(question: MetricQuery, kpis: Sequence[Kpi]) -> sa.Select:
     """The evaluations: each once, or once per criterion or section when these are asked for."""
     source, columns, statement = evaluations_of(question, with_errors=any(kpi.key.startswith("critical_accuracy") for kpi in kpis))
     return statement(grouped(question.groups(columns), _counted(question, kpis, EVALUATED.c)).select_from(source))
 
 
-def on_advisors(question: Question, kpis: Sequence[Kpi]) -> sa.Select:
+def on_advisors(question: MetricQuery, kpis: Sequence[Kpi]) -> sa.Select:
     """The evaluations, averaged advisor by advisor, and then the advisors."""
     means = advisor_means_of(question)
     evaluations = sa.func.sum(ADVISOR_MEANS.c.evaluations)
@@ -156,7 +156,7 @@ def on_advisors(question: Question, kpis: Sequence[Kpi]) -> sa.Select:
     return grouped(groups, made).select_from(ADVISOR_MEANS).add_cte(means)
 
 
-def advisor_means_of(question: Question) -> sa.CTE:
+def advisor_means_of(question: MetricQuery) -> sa.CTE:
     """The mean score of each advisor in each group, and of how many evaluations."""
     source, columns, statement = evaluations_of(question, with_errors=False)
     groups = question.groups(columns)
@@ -165,7 +165,7 @@ def advisor_means_of(question: Question) -> sa.CTE:
     return means.cte("advisor_means")
 
 
-def evaluations_of(question: Question, with_errors: bool) -> tuple[sa.FromClause, Any, Callable[[sa.Select], sa.Select]]:
+def evaluations_of(question: MetricQuery, with_errors: bool) -> tuple[sa.FromClause, Any, Callable[[sa.Select], sa.Select]]:
     """What evaluations are read from, the columns to cut them by, and what completes a statement on them."""
     touched = dimension_sql.dimensions_of(question.by, question.where)
     own = EVALUATION_DIMENSIONS.__contains__
@@ -185,7 +185,7 @@ def evaluations_of(question: Question, with_errors: bool) -> tuple[sa.FromClause
     evaluated = rows.cte("evaluated")
     if touched <= EVALUATION_DIMENSIONS:
         return EVALUATED, EVALUATED.c, lambda statement: statement.add_cte(evaluated)
-    columns = _Joined(EVALUATED.c, CONTACTS.c)
+    columns = _JoinedContacts(EVALUATED.c, CONTACTS.c)
     joined = EVALUATED.outerjoin(CONTACTS, sa.and_(EVALUATED.c.source_system == CONTACTS.c.source_system, EVALUATED.c.contact_id == CONTACTS.c.contact_id))
     filters = question.filters(columns, lambda dimension: not own(dimension))
     return joined, columns, lambda statement: statement.add_cte(evaluated).where(*filters)
@@ -197,7 +197,7 @@ def _errors() -> list[sa.ColumnElement[bool]]:
     return [sa.func.bool_or(sa.case((test, ANSWERS.c.earned == number("0.0")))).label(f"failed_{name}") for name, test in applies.items()]
 
 
-def on_spend(question: Question) -> sa.Select:
+def on_spend(question: MetricQuery) -> sa.Select:
     """The money, by currency; it belongs to no advisor, so that costs are shown only where all contacts of a cell are the viewer's."""
     conditions = [*dimension_sql.within(question.where.period, SPEND.c), *question.filters(SPEND.c)]
     groups = [dimension_sql.expression(dimension, SPEND.c, question.names).label(f"by_{dimension}") for dimension in question.by]
@@ -205,7 +205,7 @@ def on_spend(question: Question) -> sa.Select:
     return grouped([*groups, SPEND.c.currency], sums).where(*conditions)
 
 
-def on_attributed(question: Question, kpis: Sequence[Kpi]) -> sa.Select:
+def on_attributed(question: MetricQuery, kpis: Sequence[Kpi]) -> sa.Select:
     """The contacts that spend is divided by, how many of their cell are the viewer's, and how many the viewer may not count."""
     mine = sa.func.coalesce(question.viewer.scope(CONTACTS), sa.false())
     rows = sa.func.count().filter
@@ -221,26 +221,26 @@ def on_attributed(question: Question, kpis: Sequence[Kpi]) -> sa.Select:
 
 
 BUILDERS = {
-    Subject.CONTACTS: on_contacts,
-    Subject.MISSES: on_misses,
-    Subject.CALLERS: on_callers,
-    Subject.HEARD: on_heard,
-    Subject.ANSWERS: on_answers,
-    Subject.ADVISORS: on_advisors,
-    Subject.SPEND: on_attributed,
+    FactTable.CONTACTS: on_contacts,
+    FactTable.MISSES: on_misses,
+    FactTable.CALLERS: on_callers,
+    FactTable.HEARD: on_heard,
+    FactTable.ANSWERS: on_answers,
+    FactTable.ADVISORS: on_advisors,
+    FactTable.SPEND: on_attributed,
 }
 
 
-def months_of(question: Question, subject: Subject) -> dict[str, str | None]:
+def months_of(question: MetricQuery, subject: FactTable) -> dict[str, str | None]:
     """What the engine must read for a statement: misses look back, to know whether they are the first, and ahead, for the call-back; callers look back
     to the beginning; evaluations find their contact in its month."""
-    if subject == Subject.CALLERS:
+    if subject == FactTable.CALLERS:
         return dimension_sql.months(Period(last_day=question.where.period.last_day))
-    around = NEIGHBOUR_DAYS if subject == Subject.MISSES else 0
+    around = NEIGHBOUR_DAYS if subject == FactTable.MISSES else 0
     return dimension_sql.months(question.where.period, before=around, after=around)
 
 
-def pieces_within(pieces: Pieces, period: Period) -> Pieces:
+def pieces_within(pieces: SettingsHistory, period: Period) -> SettingsHistory:
     """The pieces of the settings' history that hold on some day of the period."""
     kept = []
     for position, (first_day, settings) in enumerate(pieces):
@@ -251,7 +251,7 @@ def pieces_within(pieces: Pieces, period: Period) -> Pieces:
     return tuple(kept)
 
 
-class _Joined:
+class _JoinedContacts:
     """The columns of an evaluation and its contact under one roof: the clock is the contact's where the hour matters."""
 
     def __init__(self, evaluation: sa.ColumnCollection, contact: sa.ColumnCollection) -> None:
@@ -270,11 +270,11 @@ def grouped(groups: list[sa.ColumnElement[Any]], columns: list[sa.ColumnElement[
     return sa.select(*groups, *columns).group_by(*groups)
 
 
-def _counted(question: Question, kpis: Sequence[Kpi], columns: sa.ColumnCollection) -> list[sa.ColumnElement[Any]]:
+def _counted(question: MetricQuery, kpis: Sequence[Kpi], columns: sa.ColumnCollection) -> list[sa.ColumnElement[Any]]:
     return [sa.func.count().label("present"), *_aggregates(question, kpis, columns)]
 
 
-def _aggregates(question: Question, kpis: Sequence[Kpi], columns: sa.ColumnCollection) -> list[sa.ColumnElement[Any]]:
+def _aggregates(question: MetricQuery, kpis: Sequence[Kpi], columns: sa.ColumnCollection) -> list[sa.ColumnElement[Any]]:
     made: list[sa.ColumnElement[Any]] = []
     for kpi in kpis:
         for suffix, aggregate in _aggregates_of(kpi, parts_of(question, kpi, columns), question.by_advisor):
@@ -282,17 +282,17 @@ def _aggregates(question: Question, kpis: Sequence[Kpi], columns: sa.ColumnColle
     return made
 
 
-def _aggregates_of(kpi: Kpi, parts: Parts, by_advisor: bool) -> list[tuple[str, sa.ColumnElement[Any]]]:
+def _aggregates_of(kpi: Kpi, parts: Contribution, by_advisor: bool) -> list[tuple[str, sa.ColumnElement[Any]]]:
     rows = sa.func.count().filter
     if by_advisor:
         left_out = sa.or_(sa.false(), *(getattr(parts, name) for name in kpi.leaves_out))
         return [("n", rows(parts.counted)), ("behind", rows(parts.counted if parts.behind is None else parts.behind)), ("left_out", rows(left_out))]
     made: list[tuple[str, sa.ColumnElement[Any]]] = []
-    if kpi.kind == Kind.MEAN:
+    if kpi.kind == KpiKind.MEAN:
         made += [("n", sa.func.count(parts.amount)), ("sum", sa.func.sum(parts.amount)), ("deviation", sa.func.stddev_samp(parts.amount))]
         if kpi.has_percentiles:
             made += [(name, sa.func.percentile_cont(sa.literal_column(str(share))).within_group(parts.amount)) for name, share in PERCENTILES.items()]
-    elif kpi.kind == Kind.DISTINCT:
+    elif kpi.kind == KpiKind.DISTINCT:
         made += [(name, sa.func.count(sa.distinct(sa.case((test, parts.identity))))) for name, test in (("n", parts.counted), ("hits", parts.hits))]
     elif parts.amount is not None:
         made += [("n", sa.func.count(parts.amount)), ("sum", sa.func.sum(parts.amount))]
@@ -305,40 +305,42 @@ def _aggregates_of(kpi: Kpi, parts: Parts, by_advisor: bool) -> list[tuple[str, 
     return made
 
 
-def parts_of(question: Question, kpi: Kpi, columns: sa.ColumnCollection) -> Parts:
+def parts_of(question: MetricQuery, kpi: Kpi, columns: sa.ColumnCollection) -> Contribution:
     """What rows contribute, each by the settings of its own day."""
-    made: dict[Any, Parts] = {}
+    made: dict[Any, Contribution] = {}
 
-    def given(settings: Settings) -> Parts:
+    def given(settings: Settings) -> Contribution:
         key = tuple(getattr(settings, name) for name in kpi.settings)
         if key not in made:
             made[key] = kpi.parts(question.give(settings))
         return made[key]
 
-    runs = runs_of(question.pieces, kpi.settings)
+    runs = changes_of(question.pieces, kpi.settings)
     if len(runs) == 1:
         return given(runs[0][1])
     merged: dict[str, Any] = {}
-    for field in fields(Parts):
+    for field in fields(Contribution):
         values = [getattr(given(settings), field.name) for _, settings in runs]
         if values[0] is None:
             continue
         if field.name == "notes":
             notes = zip(*values, strict=True)
-            merged["notes"] = tuple(Note(same[0].code, switch(runs, [note.rows for note in same], columns.local_start), same[0].with_count) for same in notes)
+            merged["notes"] = tuple(
+                KpiNote(same[0].code, case_by_date(runs, [note.rows for note in same], columns.local_start), same[0].with_count) for same in notes
+            )
         else:
-            merged[field.name] = values[0] if field.name == "identity" else switch(runs, values, columns.local_start)
-    return Parts(**merged)
+            merged[field.name] = values[0] if field.name == "identity" else case_by_date(runs, values, columns.local_start)
+    return Contribution(**merged)
 
 
-def recovery_window(question: Question, clock: sa.ColumnElement[datetime]) -> sa.ColumnElement[float]:
+def recovery_window(question: MetricQuery, clock: sa.ColumnElement[datetime]) -> sa.ColumnElement[float]:
     """The seconds within which a caller missed at that moment has to be reached."""
-    runs = runs_of(question.pieces, ("recovery_hours",))
+    runs = changes_of(question.pieces, ("recovery_hours",))
     windows = [question.give(settings).recovery_seconds for _, settings in runs]
-    return windows[0] if len(runs) == 1 else switch(runs, windows, clock)
+    return windows[0] if len(runs) == 1 else case_by_date(runs, windows, clock)
 
 
-def runs_of(pieces: Pieces, names: tuple[str, ...]) -> Pieces:
+def changes_of(pieces: SettingsHistory, names: tuple[str, ...]) -> SettingsHistory:
     """The pieces where one of these settings changes; neighbours that agree are one."""
     runs: list[tuple[date | None, Settings]] = []
     for first_day, settings in pieces:
@@ -347,6 +349,6 @@ def runs_of(pieces: Pieces, names: tuple[str, ...]) -> Pieces:
     return tuple(runs)
 
 
-def switch(runs: Pieces, values: Sequence[sa.ColumnElement[Any]], clock: sa.ColumnElement[datetime]) -> sa.ColumnElement[Any]:
+def case_by_date(runs: SettingsHistory, values: Sequence[sa.ColumnElement[Any]], clock: sa.ColumnElement[datetime]) -> sa.ColumnElement[Any]:
     until = [sa.literal(datetime.combine(first_day, time.min)) for first_day, _ in runs[1:]]
     return sa.case(*((clock < moment, value) for moment, value in zip(until, values, strict=False)), else_=values[-1])

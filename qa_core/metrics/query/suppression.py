@@ -19,11 +19,11 @@ from qa_core.base.errors import AccessDenied
 from qa_core.base.i18n import N_
 from qa_core.centre.settings import get_setting
 from qa_core.metrics.dimensions import Filters, Period
-from qa_core.metrics.kpis import Kind, Kpi, Subject
+from qa_core.metrics.kpis import FactTable, Kpi, KpiKind
 from qa_core.metrics.query import dimension_sql, interval_totals, linked_dimensions, statements
 from qa_core.metrics.query.dimension_sql import Names
 from qa_core.metrics.query.result_rows import Row
-from qa_core.metrics.query.statements import Question
+from qa_core.metrics.query.statements import MetricQuery
 from qa_core.storage import engine
 from qa_core.storage.records import store
 
@@ -270,9 +270,9 @@ def require_offered(overrides: Mapping[str, str]) -> None:
             )
 
 
-def hide_small_cells(question: Question, subject: Subject, asked: list[Kpi], rows: list[Row], beside: Mapping[str, Any]) -> None:
+def hide_small_cells(question: MetricQuery, subject: FactTable, asked: list[Kpi], rows: list[Row], beside: Mapping[str, Any]) -> None:
     """Suppress the rows that could show the results of a few people."""
-    weighed = [kpi for kpi in asked if not (subject == Subject.SPEND and kpi.kind == Kind.TOTAL)]  # what was spent says nothing of an advisor
+    weighed = [kpi for kpi in asked if not (subject == FactTable.SPEND and kpi.kind == KpiKind.TOTAL)]  # what was spent says nothing of an advisor
     keys = {kpi.key for kpi in weighed}
     concerned = [row for row in rows if row.kpi in keys]
     if not concerned:
@@ -294,12 +294,12 @@ def hide_small_cells(question: Question, subject: Subject, asked: list[Kpi], row
                 row.suppress()
 
 
-def crosses(question: Question) -> bool:
+def crosses(question: MetricQuery) -> bool:
     """Whether the question is about two dimensions at once, of which nothing is published."""
     return len(_apart_from_months(dimension_sql.dimensions_of(question.by, question.where))) > 1
 
 
-def hide_combinations(question: Question, asked: Sequence[Kpi], find_groups: Callable[[Question], Iterable[Mapping[str, Any]]]) -> list[Row]:
+def hide_combinations(question: MetricQuery, asked: Sequence[Kpi], find_groups: Callable[[MetricQuery], Iterable[Mapping[str, Any]]]) -> list[Row]:
     """The rows of a question that crosses dimensions: every combination of the values that each has alone (`find_groups`), so that none
     is missing where nothing is."""
     given = dict(question.where.values)
@@ -319,14 +319,14 @@ def _apart_from_months(dimensions: Collection[str]) -> set[str]:
     return set(dimensions) - {"month"}
 
 
-def publishes(question: Question, weights: Mapping[Cell, Weight]) -> bool:
+def publishes(question: MetricQuery, weights: Mapping[Cell, Weight]) -> bool:
     """Whether what an uncut question adds up is published, of a table whose cells over the whole lake weigh so much."""
     dimension = next(iter(dimension_sql.dimensions_of((), question.where) - {"month"}), None)
     published = Published(weights, linked_dimensions.find_groups(dimension))
     return all(published.shows(value, **span) for value, span in _cells_of(question, dimension, {}))
 
 
-def _cells_of(question: Question, dimension: str | None, by: Mapping[str, Any]) -> list[tuple[Any, dict[str, str | None]]]:
+def _cells_of(question: MetricQuery, dimension: str | None, by: Mapping[str, Any]) -> list[tuple[Any, dict[str, str | None]]]:
     """The values of the dimension and the spans of months that a row adds up."""
     chosen = {name: [None if value is None else dimension_sql.parse_value(name, value) for value in given] for name, given in question.where.values}
     values = [by[dimension]] if dimension in by else chosen.get(dimension, [ALL])
@@ -336,7 +336,7 @@ def _cells_of(question: Question, dimension: str | None, by: Mapping[str, Any]) 
 
 
 def weigh(
-    question: Question, subject: Subject, kpis: list[Kpi], beside: Mapping[str, Any], dimension: str | None
+    question: MetricQuery, subject: FactTable, kpis: list[Kpi], beside: Mapping[str, Any], dimension: str | None
 ) -> tuple[dict[str, Published], dict[str, Published]]:
     """What is published, whatever the period asked for, by the weight of every cell over the whole lake: of what each KPI counts, and, where a KPI
     leaves contacts out and says how many, of those together with the counted.
@@ -351,7 +351,7 @@ def weigh(
 
 
 def _weigh_alone(
-    question: Question, subject: Subject, kpis: list[Kpi], beside: Mapping[str, Any], dimension: str | None
+    question: MetricQuery, subject: FactTable, kpis: list[Kpi], beside: Mapping[str, Any], dimension: str | None
 ) -> tuple[dict[str, Published], dict[str, Published]]:
     by = (dimension, "month") if dimension else ("month",)
     if dimension == "site":
@@ -361,7 +361,7 @@ def _weigh_alone(
     frame = engine.current().run(statements.BUILDERS[subject](whole, kpis), beside)
     months = [dimension_sql.plain("month", value, question.names) for value in frame["by_month"]]
     values = [dimension_sql.plain(dimension, value, question.names) for value in frame[f"by_{dimension}"]] if dimension else [ALL] * len(frame)
-    uncounted = _weigh_totals(replace(whole, by_advisor=False), kpis, dimension) if subject == Subject.CONTACTS else {}
+    uncounted = _weigh_totals(replace(whole, by_advisor=False), kpis, dimension) if subject == FactTable.CONTACTS else {}
     groups = linked_dimensions.find_groups(dimension)
     bits: dict[Any, int] = {}
     published, judged_or_not = {}, {}
@@ -383,7 +383,7 @@ def _weigh_alone(
     return published, judged_or_not
 
 
-def _weigh_totals(whole: Question, kpis: list[Kpi], dimension: str | None) -> dict[str, list[tuple[Cell, int]]]:
+def _weigh_totals(whole: MetricQuery, kpis: list[Kpi], dimension: str | None) -> dict[str, list[tuple[Cell, int]]]:
     """The cells that intervals add to, and by how many contacts, for each KPI that takes something from them."""
     found = interval_totals.find_totals(whole, kpis)
     cells = [

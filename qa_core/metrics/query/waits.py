@@ -13,7 +13,7 @@ from qa_core.base.errors import AccessDenied
 from qa_core.metrics.dimensions import Filters
 from qa_core.metrics.kpis import ABANDONED, ANSWERED, COUNTED_DIRECTION, get_kpi
 from qa_core.metrics.query import dimension_sql
-from qa_core.metrics.query.measure import make_question
+from qa_core.metrics.query.measure import build_query
 from qa_core.metrics.query.statements import parts_of
 from qa_core.storage import engine
 from qa_core.storage.schema import CONTACTS
@@ -44,7 +44,7 @@ def find_service_levels(viewer: Viewer, thresholds: Sequence[float], where: Filt
     """
     conditions, kpi, columns = _conditions(viewer, where), get_kpi("service_level"), []
     for position, threshold in enumerate(thresholds):
-        parts = parts_of(make_question(viewer, (), where, {"service_level_seconds": str(threshold)}), kpi, CONTACTS.c)
+        parts = parts_of(build_query(viewer, (), where, {"service_level_seconds": str(threshold)}), kpi, CONTACTS.c)
         columns += [sa.func.count().filter(rows).label(f"{name}_{position}") for name, rows in (("n", parts.counted), ("hits", parts.hits))]
         if not position:
             columns.append(sa.func.count().filter(parts.evidence).label("evidence"))
@@ -62,7 +62,7 @@ def find_unhappy_by_wait(viewer: Viewer, where: Filters = Filters()) -> pd.DataF
     `n`, `hits`, sorted; bands that nobody rated are absent. Raises AccessDenied as `find_waits` does."""
     viewer.require(Permission.SEE_SATISFACTION)
     conditions = _conditions(viewer, where)
-    parts = parts_of(make_question(viewer, (), where), get_kpi("unhappy_rate"), CONTACTS.c)
+    parts = parts_of(build_query(viewer, (), where), get_kpi("unhappy_rate"), CONTACTS.c)
     starts = [sa.literal_column(str(start)) for start in UNHAPPY_BANDS]
     band = sa.case(*((CONTACTS.c.wait_seconds >= start, start) for start in reversed(starts[1:])), else_=starts[0]).label("from_seconds")
     counts = [sa.func.count().filter(rows).label(name) for name, rows in (("n", parts.counted), ("hits", sa.and_(parts.counted, parts.hits)))]
@@ -75,5 +75,5 @@ def _conditions(viewer: Viewer, where: Filters) -> list[sa.ColumnElement[bool]]:
     if viewer.needs_suppression or not all(viewer.can_cut_by(dimension) for dimension in dimension_sql.dimensions_of((), where)):
         # A distribution is a cut finer than any that large cells allow.
         raise AccessDenied()
-    question = make_question(viewer, (), where)
+    question = build_query(viewer, (), where)
     return [viewer.scope(CONTACTS), COUNTED_DIRECTION, *dimension_sql.within(where.period, CONTACTS.c), *question.filters(CONTACTS.c)]

@@ -33,7 +33,7 @@ class Evaluator:
 
 
 @dataclass(frozen=True)
-class Candidate:
+class ContactChoice:
     """A contact that an evaluator of a listening plan has done with."""
 
     source_system: str
@@ -56,7 +56,7 @@ def find_evaluators(viewer: Viewer) -> list[Evaluator]:
         return [Evaluator(name, shown or name, accreditations.is_accredited(session, name, PURPOSE)) for name, shown in rows]
 
 
-def find_candidates(viewer: Viewer) -> list[Candidate]:
+def find_candidates(viewer: Viewer) -> list[ContactChoice]:
     """The contacts in the viewer's scope that listening plans are done with, the newest first."""
     viewer.require(Permission.MANAGE_CALIBRATIONS)
     statement = (
@@ -68,11 +68,11 @@ def find_candidates(viewer: Viewer) -> list[Candidate]:
         .limit(MOST_CANDIDATES)
     )
     with store.reading() as session:
-        found = [Candidate(*row) for row in session.execute(statement).all()]
+        found = [ContactChoice(*row) for row in session.execute(statement).all()]
     return list({candidate.key: candidate for candidate in reversed(found)}.values())[::-1]
 
 
-def draw_candidates(viewer: Viewer, n: int, seed: int, plan_id: int | None = None) -> list[Candidate]:
+def draw_candidates(viewer: Viewer, n: int, seed: int, plan_id: int | None = None) -> list[ContactChoice]:
     """So many of them by chance, of one plan where it is named; the same seed over the same contacts draws the same."""
     found = [candidate for candidate in find_candidates(viewer) if plan_id in (None, candidate.plan_id)]
     found.sort(key=lambda candidate: (candidate.local_start, candidate.key))
@@ -92,6 +92,6 @@ def find_typed(viewer: Viewer, text: str) -> list[tuple[str, str]]:
     return [found[number][0] for number in numbers]
 
 
-def keys_of(candidates: Sequence[Candidate]) -> list[tuple[str, str]]:
+def keys_of(candidates: Sequence[ContactChoice]) -> list[tuple[str, str]]:
     """The keys of contacts, as `open_round` takes them."""
     return [candidate.key for candidate in candidates]

@@ -12,7 +12,7 @@ from sqlalchemy.orm import selectinload
 from qa_core import scoring
 from qa_core.access.roles import Permission, Viewer
 from qa_core.quality.calibration import sessions
-from qa_core.quality.calibration.sessions import Round
+from qa_core.quality.calibration.sessions import CalibrationSession
 from qa_core.stats.agreement import Agreement, Alignment, add_up, compare_points, find_pairs, measure_agreement
 from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import Evaluation
@@ -70,7 +70,7 @@ class EvaluatorResult:
 class Results:
     """A closed round. `marks` holds what was submitted in time; `scores`: (contact, evaluator) → 0–100."""
 
-    round: Round
+    round: CalibrationSession
     marks: Marks
     scores: Mapping[tuple[int, str], float | None]
     comments: Mapping[tuple[int, str], Mapping[str, str]]
@@ -105,7 +105,9 @@ def get_results(viewer: Viewer, number: int) -> Results:
     return work_out(found, marks, scores, comments)
 
 
-def work_out(found: Round, marks: Marks, scores: Mapping[tuple[int, str], float | None], comments: Mapping[tuple[int, str], Mapping[str, str]]) -> Results:
+def work_out(
+    found: CalibrationSession, marks: Marks, scores: Mapping[tuple[int, str], float | None], comments: Mapping[tuple[int, str], Mapping[str, str]]
+) -> Results:
     """The figures of a round from its marks."""
     by_criterion: dict[str, list[Alignment]] = {criterion.key: [] for criterion in found.grid.criteria}
     by_evaluator: dict[str, list[Alignment]] = {username: [] for username in found.evaluators}
@@ -144,7 +146,7 @@ def work_out(found: Round, marks: Marks, scores: Mapping[tuple[int, str], float 
     )
 
 
-def _agree(found: Round, marks: Marks, criterion: scoring.Criterion) -> Agreement:
+def _agree(found: CalibrationSession, marks: Marks, criterion: scoring.Criterion) -> Agreement:
     return measure_agreement(table_of(found, marks, criterion.key), level_of(criterion))
 
 
@@ -153,7 +155,7 @@ def level_of(criterion: scoring.Criterion) -> str:
     return "nominal" if len(set(criterion.levels)) == 2 else "ordinal"
 
 
-def table_of(found: Round, marks: Marks, key: str) -> np.ndarray:
+def table_of(found: CalibrationSession, marks: Marks, key: str) -> np.ndarray:
     """The marks of one criterion: contacts × evaluators, NaN where nobody marked or it did not apply."""
     table = np.full((len(found.contacts), len(found.evaluators)), np.nan)
     for line, contact in enumerate(found.contacts):

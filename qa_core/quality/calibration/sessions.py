@@ -22,7 +22,7 @@ from qa_core.quality.calibration.contact_choice import PURPOSE
 from qa_core.storage import audit_log
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
-from qa_core.storage.records.evaluations import Evaluation, Grid
+from qa_core.storage.records.evaluations import Evaluation, ScorecardVersion
 from qa_core.storage.records.listening import Calibration, CalibrationContact
 from qa_core.storage.records.people import Account
 
@@ -32,7 +32,7 @@ FORBIDDEN = N_("Nobody may listen to contact {number}: it is gone, objected to, 
 
 
 @dataclass(frozen=True)
-class RoundContact:
+class SessionContact:
     """One contact of a round; `position` is what it is called by, since evaluators are not told whose it was."""
 
     id: int
@@ -46,17 +46,17 @@ class RoundContact:
 
 
 @dataclass(frozen=True)
-class Round:
+class CalibrationSession:
     """A round as far as the viewer may know it: `finished` holds who is done with how many; while it is open an evaluator meets only their own."""
 
     id: int
     title: str
     grid_id: int
-    grid: scoring.Grid
+    grid: scoring.Scorecard
     grid_version: int
     evaluators: Mapping[str, str]
     """username → name; what has no account keeps the name in the records."""
-    contacts: tuple[RoundContact, ...]
+    contacts: tuple[SessionContact, ...]
     finished: Mapping[str, int]
     due_on: date | None
     opened_by: str
@@ -77,7 +77,7 @@ class Round:
         return len(self.contacts) * len(self.evaluators) - sum(self.finished.values())
 
 
-def open_round(
+def open_session(
     viewer: Viewer,
     title: str,
     grid_id: int,
@@ -98,7 +98,7 @@ def open_round(
     found = {contact.key: contact for contact in listening_rights.find_listenable(viewer, keys)}
     with store.writing() as session:
         gates.require_open(session, PURPOSE)
-        grid = session.get(Grid, grid_id)
+        grid = session.get(ScorecardVersion, grid_id)
         if grid is None or grid.published_at is None:
             raise Refusal("grid_not_published", N_("Only a published grid can be calibrated on; choose one."))
         for username in evaluators:
@@ -132,7 +132,7 @@ def open_round(
         return made.id
 
 
-def close_round(viewer: Viewer, number: int) -> None:
+def close_session(viewer: Viewer, number: int) -> None:
     """Close a round: what was submitted counts, a draft is dropped, since blind it can no longer be. Twice is once."""
     viewer.require(Permission.MANAGE_CALIBRATIONS)
     with store.writing() as session:
@@ -179,13 +179,13 @@ def agree(viewer: Viewer, contact_number: int, answers: Mapping[str, Any], note:
         found = get_row(session, viewer, contact.calibration_id)
         if found.closed_at is None:
             raise still_open()
-        scoring.score(scoring.parse_grid(session.get_one(Grid, found.grid_id).content), answers)
+        scoring.score(scoring.parse_scorecard(session.get_one(ScorecardVersion, found.grid_id).content), answers)
         words = masking.mask(note).strip()
         contact.consensus = {"answers": dict(answers), "note": words, "by": viewer.username, "at": now().isoformat()}
         audit_log.record(session, viewer.username, "calibration_agreed", f"calibration {found.id}", reason=f"contact {contact.id}")
 
 
-def find_rounds(viewer: Viewer) -> tuple[Round, ...]:
+def find_sessions(viewer: Viewer) -> tuple[CalibrationSession, ...]:
     """The rounds that the viewer manages or takes part in: open ones first, the newest of them first."""
     viewer.require(Permission.SEE_CALIBRATIONS)
     with store.reading() as session:
@@ -204,22 +204,22 @@ def get_row(session: Session, viewer: Viewer, number: int) -> Calibration:
     return row
 
 
-def build(session: Session, viewer: Viewer, row: Calibration) -> Round:
+def build(session: Session, viewer: Viewer, row: Calibration) -> CalibrationSession:
     """A round as this viewer may know it."""
     names = dict(session.execute(sa.select(Account.username, Account.display_name)).all())
-    grid = session.get_one(Grid, row.grid_id)
+    grid = session.get_one(ScorecardVersion, row.grid_id)
     done = sa.select(Evaluation.evaluator, sa.func.count()).where(Evaluation.calibration_id == row.id, Evaluation.kind == KIND, Evaluation.state != "draft")
     counted = dict(session.execute(done.group_by(Evaluation.evaluator)).all())
     knows_all = row.closed_at is not None or viewer.can(Permission.MANAGE_CALIBRATIONS)
-    return Round(
+    return CalibrationSession(
         id=row.id,
         title=row.title,
         grid_id=row.grid_id,
-        grid=scoring.parse_grid(grid.content),
+        grid=scoring.parse_scorecard(grid.content),
         grid_version=grid.version,
         evaluators={username: names.get(username) or username for username in row.evaluators},
         contacts=tuple(
-            RoundContact(
+            SessionContact(
                 contact.id,
                 position,
                 contact.source_system,

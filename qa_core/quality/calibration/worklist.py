@@ -51,7 +51,7 @@ def find_worklist(viewer: Viewer) -> list[Task]:
     with store.reading() as session:
         begun = {tuple(row[:3]): (row.id, row.state) for row in session.execute(own)}
     tasks = []
-    for item in sessions.find_rounds(viewer):
+    for item in sessions.find_sessions(viewer):
         for contact in item.contacts if item.is_open else ():
             evaluation_id, state = begun.get((item.id, contact.source_system, contact.contact_id), (None, None))
             said = "waiting" if state is None else "started" if state == "draft" else "done"

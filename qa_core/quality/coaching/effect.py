@@ -20,7 +20,7 @@ from qa_core.metrics import formatting, query
 from qa_core.metrics.dimensions import Filters, Period
 from qa_core.quality.coaching import plans
 from qa_core.quality.coaching.members import find_names
-from qa_core.quality.coaching.plans import Plan
+from qa_core.quality.coaching.plans import CoachingPlanView
 from qa_core.storage.records import store
 from qa_core.storage.records.listening import CoachingPlan
 
@@ -34,7 +34,7 @@ TELLING = 10.0
 
 
 @dataclass(frozen=True)
-class Side:
+class EffectSide:
     """The evaluations of one person on one side of the start: how many, their mean (0–100) and the deviation of single ones."""
 
     n: int
@@ -46,8 +46,8 @@ class Side:
 class Course:
     """One person before and after."""
 
-    before: Side
-    after: Side
+    before: EffectSide
+    after: EffectSide
 
     @property
     def change(self) -> float:
@@ -69,7 +69,7 @@ class Estimate:
 
 
 @dataclass(frozen=True)
-class Effect:
+class CoachingEffect:
     """`change`: the advisor's own; `effect`: that beyond the `colleagues`' change (None: nobody to compare with, or not the viewer's to see).
     `missing`: how many more evaluations it takes, before which there is nothing to say; `to_tell`: how many more after the start until a change of
     `TELLING` points would show."""
@@ -88,36 +88,36 @@ class Effect:
     sees_colleagues: bool = True
 
 
-def find_effect(viewer: Viewer, plan_id: int) -> Effect:
+def find_effect(viewer: Viewer, plan_id: int) -> CoachingEffect:
     """What came of that plan, as far as the viewer may see: an advisor sees nothing of colleagues. Raises AccessDenied for a plan out of scope."""
     plan = plans.get_plan(viewer, plan_id)
     before, after = find_periods(plan)
     if not viewer.can(Permission.SEE_ADVISORS):
-        own = Course(*(next(iter(_read(viewer, plan, period, by_advisor=False).values()), Side(0)) for period in (before, after)))
+        own = Course(*(next(iter(_read(viewer, plan, period, by_advisor=False).values()), EffectSide(0)) for period in (before, after)))
         return estimate(own, None, before, after)
     sides = [_read(viewer, plan, period, by_advisor=True) for period in (before, after)]
     with store.reading() as session:
         names = find_names(session)
         # Whoever was coached on the same is no comparison, whether or not the viewer may see that plan; nothing of it goes any further.
         coached = {names.get(key, key) for key in _find_coached(session.scalars(sa.select(CoachingPlan)), plan, before.first_day, after.last_day)}
-    own = Course(*(side.get(plan.advisor, Side(0)) for side in sides))
-    others = [Course(side, sides[1].get(name, Side(0))) for name, side in sides[0].items() if name != plan.advisor and name not in coached]
+    own = Course(*(side.get(plan.advisor, EffectSide(0)) for side in sides))
+    others = [Course(side, sides[1].get(name, EffectSide(0))) for name, side in sides[0].items() if name != plan.advisor and name not in coached]
     return estimate(own, others, before, after)
 
 
-def find_periods(plan: Plan) -> tuple[Period, Period]:
+def find_periods(plan: CoachingPlanView) -> tuple[Period, Period]:
     """The days before a plan and those from its start on: until today, or `AFTER_DAYS` after its end."""
     today = environment.today()
     last = today if plan.ended_on is None else min(today, plan.ended_on + timedelta(days=AFTER_DAYS))
     return Period(plan.starts_on - timedelta(days=BEFORE_DAYS), plan.starts_on - timedelta(days=1)), Period(plan.starts_on, max(last, plan.starts_on))
 
 
-def estimate(own: Course, others: Sequence[Course] | None, before: Period, after: Period) -> Effect:
+def estimate(own: Course, others: Sequence[Course] | None, before: Period, after: Period) -> CoachingEffect:
     """The arithmetic, from sums alone; `others` None: not the viewer's to see."""
     missing = [max(0, FEWEST - side.n) for side in (own.before, own.after)]
     sees = others is not None
     if any(missing):
-        return Effect(own, before, after, *missing, sees_colleagues=sees)
+        return CoachingEffect(own, before, after, *missing, sees_colleagues=sees)
     matched = match(own.before, others or ())
     everybody = [side for course in (own, *matched) for side in (course.before, course.after)]
     within = stats.pooled_variance([side.deviation for side in everybody], [side.n for side in everybody])
@@ -127,7 +127,7 @@ def estimate(own: Course, others: Sequence[Course] | None, before: Period, after
     to_tell = stats.more_needed(math.sqrt(within), own.after.n, TELLING)
     found = {"change": change, "to_tell": to_tell if not change.is_sure else None, "sees_colleagues": sees}
     if not matched:
-        return Effect(own, before, after, *missing, **found)
+        return CoachingEffect(own, before, after, *missing, **found)
     changes, squares = [course.change for course in matched], [_square(course, within) for course in matched]
     k, mean = len(matched), sum(changes) / len(matched)
     apart = sum((one - mean) ** 2 for one in changes) / (k - 1) if k > 1 else 0.0
@@ -135,10 +135,10 @@ def estimate(own: Course, others: Sequence[Course] | None, before: Period, after
     effect = _around(own.change - mean, own_square + sum(squares) / (k * k) + beyond * (1 + 1 / k), freedom)
     found["to_tell"] = to_tell if not effect.is_sure else None
     levels = {f"colleagues_{name}": sum(getattr(course, name).mean for course in matched) / k for name in ("before", "after")}
-    return Effect(own, before, after, *missing, **found, effect=effect, colleagues=k, **levels)
+    return CoachingEffect(own, before, after, *missing, **found, effect=effect, colleagues=k, **levels)
 
 
-def match(own: Side, others: Iterable[Course]) -> list[Course]:
+def match(own: EffectSide, others: Iterable[Course]) -> list[Course]:
     """The colleagues nearest before the start: in their score, in deviations of single evaluations, and in how often they were evaluated (as a ratio)."""
     usable = [course for course in others if min(course.before.n, course.after.n) >= FEWEST_OF_COLLEAGUES]
     within = stats.pooled_variance([own.deviation, *(course.before.deviation for course in usable)], [own.n, *(course.before.n for course in usable)])
@@ -155,18 +155,18 @@ def _around(value: float, square: float, freedom: int) -> Estimate:
     return Estimate(value, value - half, value + half)
 
 
-def _read(viewer: Viewer, plan: Plan, period: Period, by_advisor: bool) -> dict[str | None, Side]:
+def _read(viewer: Viewer, plan: CoachingPlanView, period: Period, by_advisor: bool) -> dict[str | None, EffectSide]:
     """By the advisor's name, or under None for one's own: the scores on the criteria of the plan, each evaluation once."""
     values = {"criterion": plan.criteria} | ({"team": (plan.team,)} if by_advisor else {})
     frame = query.measure(viewer, ("evaluation_score",), ("advisor",) if by_advisor else (), Filters.of(period, values))
     return {
-        getattr(row, "advisor", None): Side(int(row.n), float(row.value), None if formatting.is_missing(row.deviation) else float(row.deviation))
+        getattr(row, "advisor", None): EffectSide(int(row.n), float(row.value), None if formatting.is_missing(row.deviation) else float(row.deviation))
         for row in frame.itertuples()
         if not formatting.is_missing(row.value)
     }
 
 
-def _find_coached(rows: Iterable[CoachingPlan], plan: Plan, first_day: date, last_day: date) -> set[str]:
+def _find_coached(rows: Iterable[CoachingPlan], plan: CoachingPlanView, first_day: date, last_day: date) -> set[str]:
     """Who was coached on one of these criteria (or on the whole) in that time."""
     return {
         row.advisor_id

@@ -28,7 +28,7 @@ class Value:
 
 
 @dataclass(frozen=True)
-class Gap:
+class CriterionGap:
     """How far an advisor's mean is from that of the rest of the team. `low` and `high`: the interval of the difference, wide enough for all comparisons
     at once; `careful`: the difference with the advisor's mean drawn towards the team's by how little is known."""
 
@@ -43,7 +43,7 @@ class Gap:
     is_clear: bool
 
 
-def find_gaps(values: Mapping[Criterion, Sequence[Value]]) -> tuple[Gap, ...]:
+def find_gaps(values: Mapping[Criterion, Sequence[Value]]) -> tuple[CriterionGap, ...]:
     """Every comparison that can be made. Clear is one whose interval lies below 0 after the correction for all of them (Bonferroni over the whole
     scores, and over all criteria together), where the team differs by more than chance at all (`statistics.compare_means`)."""
     usable = {criterion: [value for value in members if value.n >= FEWEST and value.deviation is not None] for criterion, members in values.items()}
@@ -52,7 +52,7 @@ def find_gaps(values: Mapping[Criterion, Sequence[Value]]) -> tuple[Gap, ...]:
     return tuple(gap for criterion, members in usable.items() for gap in _compare(criterion, members, tried[criterion is None]))
 
 
-def _compare(criterion: Criterion, members: Sequence[Value], tried: int) -> list[Gap]:
+def _compare(criterion: Criterion, members: Sequence[Value], tried: int) -> list[CriterionGap]:
     keys, means, sizes = ([getattr(member, name) for member in members] for name in ("advisor", "mean", "n"))
     deviations = [member.deviation for member in members]
     below = set(stats.compare_means(keys, means, deviations, sizes).below)
@@ -67,7 +67,7 @@ def _compare(criterion: Criterion, members: Sequence[Value], tried: int) -> list
         difference = member.mean - others
         is_clear = member.advisor in below and difference + half < 0
         found.append(
-            Gap(
+            CriterionGap(
                 member.advisor,
                 criterion,
                 member.mean,

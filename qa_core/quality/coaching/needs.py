@@ -17,9 +17,9 @@ from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
 from qa_core.metrics import formatting, query
 from qa_core.metrics.dimensions import Filters, Period
-from qa_core.quality.coaching.gaps import Criterion, Gap, Value, find_gaps
+from qa_core.quality.coaching.gaps import Criterion, CriterionGap, Value, find_gaps
 from qa_core.quality.coaching.members import find_members, find_names
-from qa_core.quality.coaching.plans import State
+from qa_core.quality.coaching.plans import CoachingState
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
 from qa_core.storage.records.evaluations import Evaluation
@@ -34,7 +34,7 @@ NAMED = 2
 """So many criteria are named where the whole score is low and no criterion alone for sure."""
 
 
-class Kind(StrEnum):
+class NeedKind(StrEnum):
     OVERDUE = "overdue"
     SCORE = "score"
     CRITERION = "criterion"
@@ -45,13 +45,13 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True)
-class Reason:
+class NeedReason:
     """One thing to see to. `n`: days overdue, weeks unheard (None: never), or how many evaluations or disputes; `gap` of a score or criterion;
     `criteria`: what a plan would be about; `plan_id`: the plan that is overdue, or that is about it already."""
 
-    kind: Kind
+    kind: NeedKind
     n: int | None = None
-    gap: Gap | None = None
+    gap: CriterionGap | None = None
     criteria: tuple[str, ...] = ()
     plan_id: int | None = None
 
@@ -63,7 +63,7 @@ class Need:
     advisor_id: str
     advisor: str
     team: str
-    reasons: tuple[Reason, ...]
+    reasons: tuple[NeedReason, ...]
 
     @property
     def criteria(self) -> tuple[str, ...]:
@@ -90,44 +90,44 @@ def find_needs(viewer: Viewer) -> Week:
     with store.reading() as session:
         members, names = find_members(session, viewer, today), find_names(session)
         plans = _find_open_plans(session, viewer)
-        reasons: dict[str, list[Reason]] = {advisor: _find_overdue(plans.get(advisor, ()), today) for advisor in members}
+        reasons: dict[str, list[NeedReason]] = {advisor: _find_overdue(plans.get(advisor, ()), today) for advisor in members}
         for found in (_find_unheard(session, viewer, members, today), _find_unread(session, viewer), _find_disputes(session, viewer)):
             for advisor, reason in found:
                 if advisor in members:
                     reasons[advisor].append(reason)
     gaps = [gap for team in sorted(set(members.values())) for gap in _find_gaps(viewer, team, members, names, period)]
     for advisor in members:
-        reasons[advisor] += _tell_scores([gap for gap in gaps if gap.advisor == advisor], plans.get(advisor, ()))
+        reasons[advisor] += _describe_scores([gap for gap in gaps if gap.advisor == advisor], plans.get(advisor, ()))
     needs = [Need(advisor, names.get(advisor, advisor), team, _in_order(reasons[advisor])) for advisor, team in members.items() if reasons[advisor]]
     return Week(tuple(sorted(needs, key=_place)), len(members), len({gap.advisor for gap in gaps}), len(gaps), period)
 
 
 def _place(need: Need) -> tuple[int, float, str]:
-    overdue = max((reason.n or 0 for reason in need.reasons if reason.kind == Kind.OVERDUE), default=0)
+    overdue = max((reason.n or 0 for reason in need.reasons if reason.kind == NeedKind.OVERDUE), default=0)
     size = max((-reason.gap.careful for reason in need.reasons if reason.gap is not None), default=0.0)
     return -overdue, -size, need.advisor.casefold()
 
 
-def _in_order(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
-    return tuple(sorted(reasons, key=lambda reason: list(Kind).index(reason.kind)))
+def _in_order(reasons: Iterable[NeedReason]) -> tuple[NeedReason, ...]:
+    return tuple(sorted(reasons, key=lambda reason: list(NeedKind).index(reason.kind)))
 
 
 def _find_open_plans(session: Session, viewer: Viewer) -> dict[str, list[CoachingPlan]]:
     found: dict[str, list[CoachingPlan]] = {}
-    for plan in session.scalars(sa.select(CoachingPlan).where(CoachingPlan.state == State.OPEN, viewer.scope(CoachingPlan.__table__))):
+    for plan in session.scalars(sa.select(CoachingPlan).where(CoachingPlan.state == CoachingState.OPEN, viewer.scope(CoachingPlan.__table__))):
         found.setdefault(plan.advisor_id, []).append(plan)
     return found
 
 
-def _find_overdue(plans: Iterable[CoachingPlan], today: date) -> list[Reason]:
-    return [Reason(Kind.OVERDUE, (today - plan.due_on).days, plan_id=plan.id) for plan in plans if plan.due_on is not None and plan.due_on < today]
+def _find_overdue(plans: Iterable[CoachingPlan], today: date) -> list[NeedReason]:
+    return [NeedReason(NeedKind.OVERDUE, (today - plan.due_on).days, plan_id=plan.id) for plan in plans if plan.due_on is not None and plan.due_on < today]
 
 
 def _theirs(viewer: Viewer) -> tuple[sa.ColumnElement[bool], ...]:
     return (viewer.scope(Evaluation.__table__), Evaluation.state == "published", Evaluation.kind.in_(("scored", "targeted")))
 
 
-def _find_unheard(session: Session, viewer: Viewer, members: Mapping[str, str], today: date) -> list[tuple[str, Reason]]:
+def _find_unheard(session: Session, viewer: Viewer, members: Mapping[str, str], today: date) -> list[tuple[str, NeedReason]]:
     heard = sa.select(Evaluation.advisor_id, sa.func.max(Evaluation.evaluated_at)).where(*_theirs(viewer)).group_by(Evaluation.advisor_id)
     came = sa.select(Membership.advisor_id, sa.func.max(Membership.starts_on)).where(Membership.starts_on <= today).group_by(Membership.advisor_id)
     newest = {advisor: environment.to_local(at).date() for advisor, at in session.execute(heard)}
@@ -136,11 +136,11 @@ def _find_unheard(session: Session, viewer: Viewer, members: Mapping[str, str], 
     for advisor in members:
         since = max(filter(None, (newest.get(advisor), joined.get(advisor))), default=None)
         if since is None or (today - since).days // 7 >= UNHEARD_WEEKS:
-            found.append((advisor, Reason(Kind.UNHEARD, (today - newest[advisor]).days // 7 if advisor in newest else None)))
+            found.append((advisor, NeedReason(NeedKind.UNHEARD, (today - newest[advisor]).days // 7 if advisor in newest else None)))
     return found
 
 
-def _find_unread(session: Session, viewer: Viewer) -> list[tuple[str, Reason]]:
+def _find_unread(session: Session, viewer: Viewer) -> list[tuple[str, NeedReason]]:
     """Evaluations that were published here, to somebody with an account to read them, and are not acknowledged."""
     old = now() - timedelta(days=UNREAD_DAYS)
     statement = (
@@ -149,19 +149,19 @@ def _find_unread(session: Session, viewer: Viewer) -> list[tuple[str, Reason]]:
         .where(sa.exists().where(Account.advisor_id == Evaluation.advisor_id, Account.active))
         .group_by(Evaluation.advisor_id)
     )
-    return [(advisor, Reason(Kind.UNREAD, n)) for advisor, n in session.execute(statement)]
+    return [(advisor, NeedReason(NeedKind.UNREAD, n)) for advisor, n in session.execute(statement)]
 
 
-def _find_disputes(session: Session, viewer: Viewer) -> list[tuple[str, Reason]]:
+def _find_disputes(session: Session, viewer: Viewer) -> list[tuple[str, NeedReason]]:
     since = now() - timedelta(days=SETTLED_DAYS)
     about = sa.select(Evaluation.advisor_id, sa.func.count()).join(Dispute, Dispute.evaluation_id == Evaluation.id).where(*_theirs(viewer))
     found = []
-    for kind, of in ((Kind.DISPUTED, (Dispute.decided_at.is_(None),)), (Kind.TURNED_DOWN, (Dispute.decision == "keep", Dispute.decided_at >= since))):
-        found += [(advisor, Reason(kind, n)) for advisor, n in session.execute(about.where(*of).group_by(Evaluation.advisor_id))]
+    for kind, of in ((NeedKind.DISPUTED, (Dispute.decided_at.is_(None),)), (NeedKind.TURNED_DOWN, (Dispute.decision == "keep", Dispute.decided_at >= since))):
+        found += [(advisor, NeedReason(kind, n)) for advisor, n in session.execute(about.where(*of).group_by(Evaluation.advisor_id))]
     return found
 
 
-def _find_gaps(viewer: Viewer, team: str, members: Mapping[str, str], names: Mapping[str, str], period: Period) -> tuple[Gap, ...]:
+def _find_gaps(viewer: Viewer, team: str, members: Mapping[str, str], names: Mapping[str, str], period: Period) -> tuple[CriterionGap, ...]:
     """The comparisons inside one team, of those who are in it today, on the contacts they had in it."""
     where = Filters.of(period, {"team": (team,)})
     by_name = {names.get(advisor, advisor): advisor for advisor, of in members.items() if of == team}
@@ -175,7 +175,7 @@ def _find_gaps(viewer: Viewer, team: str, members: Mapping[str, str], names: Map
     return find_gaps(values)
 
 
-def _tell_scores(gaps: Iterable[Gap], plans: Iterable[CoachingPlan]) -> list[Reason]:
+def _describe_scores(gaps: Iterable[CriterionGap], plans: Iterable[CoachingPlan]) -> list[NeedReason]:
     """What is clear about one advisor's scores; where only the whole is, the criteria that are furthest behind are named, but as no more than that."""
     gaps, plans = list(gaps), list(plans)
     clear = sorted((gap for gap in gaps if gap.is_clear), key=lambda gap: gap.careful)
@@ -187,5 +187,5 @@ def _tell_scores(gaps: Iterable[Gap], plans: Iterable[CoachingPlan]) -> list[Rea
         # A plan on any criterion that is clear is a plan for the whole score, too.
         concerned = set(criteria) or {part.criterion for part in parts}
         about = next((plan.id for plan in plans if not plan.criteria or set(plan.criteria) & concerned), None)
-        found.append(Reason(Kind.SCORE if gap.criterion is None else Kind.CRITERION, gap=gap, criteria=criteria, plan_id=about))
+        found.append(NeedReason(NeedKind.SCORE if gap.criterion is None else NeedKind.CRITERION, gap=gap, criteria=criteria, plan_id=about))
     return found

@@ -20,10 +20,10 @@ from qa_core.base import environment, masking
 from qa_core.base.errors import AccessDenied, Misuse, Refusal
 from qa_core.base.i18n import N_
 from qa_core.quality.coaching.members import find_members, find_names, find_teams
-from qa_core.scoring import parse_grid
+from qa_core.scoring import parse_scorecard
 from qa_core.storage import audit_log
 from qa_core.storage.records import store
-from qa_core.storage.records.evaluations import Evaluation, EvaluationAnswer, Grid
+from qa_core.storage.records.evaluations import Evaluation, EvaluationAnswer, ScorecardVersion
 from qa_core.storage.records.listening import CoachingNote, CoachingPlan
 from qa_core.storage.records.people import Account
 
@@ -31,14 +31,14 @@ LONGEST_GOAL, LONGEST_NOTE, LONGEST_SESSION = 500, 2000, 480
 """Characters, characters, minutes."""
 
 
-class State(StrEnum):
+class CoachingState(StrEnum):
     OPEN = "open"
     REACHED = "reached"
     STOPPED = "stopped"
 
 
 @dataclass(frozen=True)
-class Note:
+class SessionNote:
     """What somebody wrote; `minutes` of a session, None for a remark."""
 
     text: str
@@ -48,7 +48,7 @@ class Note:
 
 
 @dataclass(frozen=True)
-class Heard:
+class ListenedContact:
     """An evaluation that a plan may come from."""
 
     id: int
@@ -57,7 +57,7 @@ class Heard:
 
 
 @dataclass(frozen=True)
-class Plan:
+class CoachingPlanView:
     """One plan as far as the viewer may see it, with names for people; `evaluations` are the ids of those that it came from."""
 
     id: int
@@ -69,11 +69,11 @@ class Plan:
     evaluations: tuple[int, ...]
     starts_on: date
     due_on: date | None
-    state: State
+    state: CoachingState
     version: int
     opened_by: str
     ended_on: date | None
-    notes: tuple[Note, ...]
+    notes: tuple[SessionNote, ...]
     has_left: bool
     """Whether the advisor is no longer in that team: nothing more is written on the plan, it can only be ended."""
     may_change: bool
@@ -81,10 +81,10 @@ class Plan:
 
     @property
     def is_overdue(self) -> bool:
-        return self.state == State.OPEN and self.due_on is not None and self.due_on < environment.today()
+        return self.state == CoachingState.OPEN and self.due_on is not None and self.due_on < environment.today()
 
     @property
-    def sessions(self) -> tuple[Note, ...]:
+    def sessions(self) -> tuple[SessionNote, ...]:
         return tuple(note for note in self.notes if note.minutes is not None)
 
     @property
@@ -161,7 +161,7 @@ def add_note(viewer: Viewer, plan_id: int, text: str, minutes: int | None = None
 def end_plan(viewer: Viewer, plan_id: int, state: str, version: int) -> None:
     """End a plan as `reached` or `stopped`, as its version `version` showed it. Raises Refusal where somebody wrote on it since."""
     viewer.require(Permission.MANAGE_COACHING)
-    if state not in (State.REACHED, State.STOPPED):
+    if state not in (CoachingState.REACHED, CoachingState.STOPPED):
         raise Misuse("bad_state", N_("A plan ends as reached or stopped."))
     with store.writing() as session:
         plan = _get(session, viewer, plan_id)
@@ -170,27 +170,27 @@ def end_plan(viewer: Viewer, plan_id: int, state: str, version: int) -> None:
         _require_open(plan)
         if plan.version != version:
             raise Refusal("changed_meanwhile", N_("Somebody wrote on this plan in the meantime. Look at it as it is now, then end it."))
-        plan.state, plan.ended_on, plan.version = State(state), environment.today(), plan.version + 1
+        plan.state, plan.ended_on, plan.version = CoachingState(state), environment.today(), plan.version + 1
         audit_log.record(session, viewer.username, "coaching_ended", f"plan {plan.id}", reason=str(state))
 
 
-def find_plans(viewer: Viewer, advisor_id: str | None = None, is_open: bool | None = None) -> tuple[Plan, ...]:
+def find_plans(viewer: Viewer, advisor_id: str | None = None, is_open: bool | None = None) -> tuple[CoachingPlanView, ...]:
     """The plans in the viewer's scope: open ones first, then by the day they are due, the overdue ones ahead; ended ones newest first."""
     viewer.require(Permission.SEE_COACHING)
     statement = sa.select(CoachingPlan).options(selectinload(CoachingPlan.notes)).where(viewer.scope(CoachingPlan.__table__))
     if advisor_id is not None:
         statement = statement.where(CoachingPlan.advisor_id == advisor_id)
     if is_open is not None:
-        statement = statement.where((CoachingPlan.state == State.OPEN) if is_open else (CoachingPlan.state != State.OPEN))
+        statement = statement.where((CoachingPlan.state == CoachingState.OPEN) if is_open else (CoachingPlan.state != CoachingState.OPEN))
     with store.reading() as session:
         people, accounts, teams = find_names(session), _find_accounts(session), find_teams(session, environment.today())
         found = [_as_plan(viewer, row, people, accounts, teams) for row in session.scalars(statement.order_by(CoachingPlan.id.desc()))]
-    still = sorted((plan for plan in found if plan.state == State.OPEN), key=lambda plan: plan.due_on or date.max)
-    over = sorted((plan for plan in found if plan.state != State.OPEN), key=lambda plan: plan.ended_on or plan.starts_on, reverse=True)
+    still = sorted((plan for plan in found if plan.state == CoachingState.OPEN), key=lambda plan: plan.due_on or date.max)
+    over = sorted((plan for plan in found if plan.state != CoachingState.OPEN), key=lambda plan: plan.ended_on or plan.starts_on, reverse=True)
     return (*still, *over)
 
 
-def get_plan(viewer: Viewer, plan_id: int) -> Plan:
+def get_plan(viewer: Viewer, plan_id: int) -> CoachingPlanView:
     """One plan. Raises AccessDenied for one out of scope and one that does not exist alike."""
     viewer.require(Permission.SEE_COACHING)
     with store.reading() as session:
@@ -214,14 +214,14 @@ def find_criteria(viewer: Viewer, advisor_id: str) -> tuple[str, ...]:
         return tuple(_known_criteria(session, viewer, advisor_id))
 
 
-def find_heard(viewer: Viewer, advisor_id: str, evaluations: Sequence[int] | None = None, limit: int = 20) -> tuple[Heard, ...]:
+def find_heard(viewer: Viewer, advisor_id: str, evaluations: Sequence[int] | None = None, limit: int = 20) -> tuple[ListenedContact, ...]:
     """The newest published evaluations of that advisor in the viewer's scope, or those of them that a plan names."""
     viewer.require(Permission.SEE_COACHING)
     statement = sa.select(Evaluation.id, Evaluation.local_day, Evaluation.score).where(*_theirs(viewer, advisor_id))
     if evaluations is not None:
         statement = statement.where(Evaluation.id.in_(evaluations))
     with store.reading() as session:
-        return tuple(Heard(*row) for row in session.execute(statement.order_by(Evaluation.local_day.desc(), Evaluation.id.desc()).limit(limit)))
+        return tuple(ListenedContact(*row) for row in session.execute(statement.order_by(Evaluation.local_day.desc(), Evaluation.id.desc()).limit(limit)))
 
 
 def _get(session: Session, viewer: Viewer, plan_id: int) -> CoachingPlan:
@@ -244,7 +244,7 @@ def _has_left(plan: CoachingPlan, teams: Mapping[str, frozenset[str]]) -> bool:
 
 
 def _require_open(plan: CoachingPlan) -> None:
-    if plan.state != State.OPEN:
+    if plan.state != CoachingState.OPEN:
         raise Refusal("plan_ended", N_("This plan has ended; open another one."))
 
 
@@ -266,8 +266,10 @@ def _check_criteria(session: Session, viewer: Viewer, advisor_id: str, criteria:
 
 
 def _known_criteria(session: Session, viewer: Viewer, advisor_id: str) -> dict[str, None]:
-    grids = session.scalars(sa.select(Grid.content).where(Grid.published_at.is_not(None)).order_by(Grid.created_at, Grid.id))
-    declared = [criterion.key for content in grids for criterion in parse_grid(content).criteria]
+    grids = session.scalars(
+        sa.select(ScorecardVersion.content).where(ScorecardVersion.published_at.is_not(None)).order_by(ScorecardVersion.created_at, ScorecardVersion.id)
+    )
+    declared = [criterion.key for content in grids for criterion in parse_scorecard(content).criteria]
     answered = sa.select(EvaluationAnswer.criterion).join(Evaluation, Evaluation.id == EvaluationAnswer.evaluation_id).distinct()
     met = session.scalars(answered.where(*_theirs(viewer, advisor_id)).order_by(EvaluationAnswer.criterion))
     return dict.fromkeys([*declared, *met])
@@ -277,9 +279,11 @@ def _find_accounts(session: Session) -> dict[str, str]:
     return {username: name or username for username, name in session.execute(sa.select(Account.username, Account.display_name))}
 
 
-def _as_plan(viewer: Viewer, row: CoachingPlan, people: Mapping[str, str], accounts: Mapping[str, str], teams: Mapping[str, frozenset[str]]) -> Plan:
-    still_open, has_left = row.state == State.OPEN, _has_left(row, teams)
-    return Plan(
+def _as_plan(
+    viewer: Viewer, row: CoachingPlan, people: Mapping[str, str], accounts: Mapping[str, str], teams: Mapping[str, frozenset[str]]
+) -> CoachingPlanView:
+    still_open, has_left = row.state == CoachingState.OPEN, _has_left(row, teams)
+    return CoachingPlanView(
         id=row.id,
         advisor_id=row.advisor_id,
         advisor=people.get(row.advisor_id, row.advisor_id),
@@ -289,11 +293,11 @@ def _as_plan(viewer: Viewer, row: CoachingPlan, people: Mapping[str, str], accou
         evaluations=tuple(row.evaluations),
         starts_on=row.starts_on,
         due_on=row.due_on,
-        state=State(row.state),
+        state=CoachingState(row.state),
         version=row.version,
         opened_by=accounts.get(row.opened_by, row.opened_by),
         ended_on=row.ended_on,
-        notes=tuple(Note(note.text, note.minutes, accounts.get(note.author, note.author), note.written_at) for note in row.notes),
+        notes=tuple(SessionNote(note.text, note.minutes, accounts.get(note.author, note.author), note.written_at) for note in row.notes),
         has_left=has_left,
         may_change=still_open and _may_change(viewer, row),
         may_note=still_open and not has_left and _may_note(viewer, row),

@@ -6,34 +6,34 @@ from qa_core.base import environment
 from qa_core.base.i18n import N_, _, ngettext
 from qa_core.metrics import formatting
 from qa_core.metrics.query.scorecard_texts import GridTexts
-from qa_core.quality.coaching.effect import FEWEST, TELLING, Effect, Estimate
-from qa_core.quality.coaching.needs import Kind, Need, Reason, Week
-from qa_core.quality.coaching.plans import Plan, State
+from qa_core.quality.coaching.effect import FEWEST, TELLING, CoachingEffect, Estimate
+from qa_core.quality.coaching.needs import Need, NeedKind, NeedReason, Week
+from qa_core.quality.coaching.plans import CoachingPlanView, CoachingState
 
-STATES = {State.OPEN: N_("Under way"), State.REACHED: N_("Goal reached"), State.STOPPED: N_("Stopped")}
+STATES = {CoachingState.OPEN: N_("Under way"), CoachingState.REACHED: N_("Goal reached"), CoachingState.STOPPED: N_("Stopped")}
 
 
-def say_reason(reason: Reason, texts: GridTexts) -> str:
+def describe_reason(reason: NeedReason, texts: GridTexts) -> str:
     """One thing to see to."""
     n = reason.n or 0
-    if reason.kind == Kind.OVERDUE:
+    if reason.kind == NeedKind.OVERDUE:
         return ngettext("Coaching is overdue by {n} day", "Coaching is overdue by {n} days", n)
-    if reason.kind == Kind.UNHEARD:
+    if reason.kind == NeedKind.UNHEARD:
         if reason.n is None:
             return _("Never evaluated yet")
         return ngettext("Not evaluated for {n} week", "Not evaluated for {n} weeks", n)
-    if reason.kind == Kind.UNREAD:
+    if reason.kind == NeedKind.UNREAD:
         return ngettext("{n} evaluation not acknowledged for more than a week", "{n} evaluations not acknowledged for more than a week", n)
-    if reason.kind == Kind.DISPUTED:
+    if reason.kind == NeedKind.DISPUTED:
         return ngettext("{n} disputed criterion waits for the manager's decision", "{n} disputed criteria wait for the manager's decision", n)
-    if reason.kind == Kind.TURNED_DOWN:
+    if reason.kind == NeedKind.TURNED_DOWN:
         return ngettext(
             "{n} dispute was turned down in the last four weeks: talk it over", "{n} disputes were turned down in the last four weeks: talk them over", n
         )
-    return _say_gap(reason, texts)
+    return _describe_gap(reason, texts)
 
 
-def _say_gap(reason: Reason, texts: GridTexts) -> str:
+def _describe_gap(reason: NeedReason, texts: GridTexts) -> str:
     gap = reason.gap
     points, part = formatting.number(-gap.careful), gap.criterion
     said = (
@@ -57,7 +57,7 @@ def _say_gap(reason: Reason, texts: GridTexts) -> str:
     return said if reason.plan_id is None else _("{said}. Coaching on it is under way", said=said)
 
 
-def say_week(week: Week) -> str:
+def describe_week(week: Week) -> str:
     """What the list was made from, and what keeps it short."""
     if not week.advisors:
         return _("Nobody is in a team that you lead today.")
@@ -84,7 +84,7 @@ def suggest_goal(need: Need, texts: GridTexts) -> str:
     return _("Work on: {criteria}", criteria=named) if need.criteria else ""
 
 
-def say_state(plan: Plan) -> str:
+def describe_state(plan: CoachingPlanView) -> str:
     """Open, ended, overdue, and when."""
     if plan.ended_on is not None:
         return _("{state} on {day}", state=_(STATES[plan.state]), day=formatting.day(plan.ended_on, year=True))
@@ -95,19 +95,19 @@ def say_state(plan: Plan) -> str:
     return _("Under way")
 
 
-def say_progress(plan: Plan) -> str:
+def describe_progress(plan: CoachingPlanView) -> str:
     """Sessions held, and how long they took."""
     if not plan.sessions:
         return _("No session yet")
     return ngettext("{n} session, {minutes} min", "{n} sessions, {minutes} min", len(plan.sessions), minutes=plan.minutes)
 
 
-def say_criteria(plan: Plan, texts: GridTexts) -> str:
+def describe_criteria(plan: CoachingPlanView, texts: GridTexts) -> str:
     """What a plan is about."""
     return formatting.listing(texts.name("criterion", key) for key in plan.criteria) or _("Whole score")
 
 
-def say_verdict(effect: Effect) -> str:
+def describe_verdict(effect: CoachingEffect) -> str:
     """What came of a plan in one line, no more certain than it is."""
     if effect.missing_before or effect.missing_after:
         return _("Too early to say what came of it") if not effect.missing_before else _("Too few evaluations before to say what came of it")
@@ -115,30 +115,30 @@ def say_verdict(effect: Effect) -> str:
     if not shown.is_sure:
         return _("No change that chance would not explain")
     if effect.effect is not None:
-        return _("{points} beyond comparable colleagues", points=say_points(shown.value))
-    return _("{points} since the start", points=say_points(shown.value))
+        return _("{points} beyond comparable colleagues", points=describe_points(shown.value))
+    return _("{points} since the start", points=describe_points(shown.value))
 
 
-def tone_of(effect: Effect) -> str:
+def tone_of(effect: CoachingEffect) -> str:
     """`better`, `attention` or empty, as a finding has it."""
     shown = effect.effect or effect.change
     return "" if shown is None or not shown.is_sure else "better" if shown.value > 0 else "attention"
 
 
-def say_result(effect: Effect) -> str:
+def describe_result(effect: CoachingEffect) -> str:
     """What came of a plan in a few words, for a line of a list."""
     missing = effect.missing_before + effect.missing_after
     if missing:
         return ngettext("Too early: {n} more evaluation", "Too early: {n} more evaluations", missing) if not effect.missing_before else _("Too few before")
     shown = effect.effect or effect.change
-    said = _("{points} ({low} to {high})", points=say_points(shown.value), **_edges(shown))
+    said = _("{points} ({low} to {high})", points=describe_points(shown.value), **_edges(shown))
     return said if shown.is_sure else _("{said}, could be chance", said=said)
 
 
-def say_effect(effect: Effect) -> list[str]:
+def describe_effect(effect: CoachingEffect) -> list[str]:
     """What came of a plan, sentence by sentence; the warnings are part of it."""
     if effect.missing_before or effect.missing_after:
-        return _say_missing(effect)
+        return _describe_missing(effect)
     own = effect.own
     said = [
         _(
@@ -150,7 +150,7 @@ def say_effect(effect: Effect) -> list[str]:
             n_after=own.after.n,
             period_after=formatting.period(effect.after),
         ),
-        _("Change: {points}, with 95 % certainty between {low} and {high}.", points=say_points(effect.change.value), **_edges(effect.change)),
+        _("Change: {points}, with 95 % certainty between {low} and {high}.", points=describe_points(effect.change.value), **_edges(effect.change)),
     ]
     if effect.effect is not None:
         said += [
@@ -163,7 +163,7 @@ def say_effect(effect: Effect) -> list[str]:
             ),
             _(
                 "Beyond theirs: {points}, with 95 % certainty between {low} and {high} (difference in differences, Student's t).",
-                points=say_points(effect.effect.value),
+                points=describe_points(effect.effect.value),
                 **_edges(effect.effect),
             ),
         ]
@@ -177,16 +177,16 @@ def say_effect(effect: Effect) -> list[str]:
             points=formatting.number(TELLING),
         )
         said.append(more)
-    return [*said, say_regression(effect)]
+    return [*said, describe_regression(effect)]
 
 
-def say_regression(effect: Effect) -> str:
+def describe_regression(effect: CoachingEffect) -> str:
     """The warning that no figure of a coached person may be without."""
     said = _("Beware of regression to the mean: coaching mostly starts after a low spell, and part of a rise would have come without it.")
     return said + " " + _("Colleagues who were as low take some of that out, not all.") if effect.effect is not None else said
 
 
-def say_points(points: float) -> str:
+def describe_points(points: float) -> str:
     """A difference in points, always signed."""
     return _("{number} points", number=("+" if points > 0 else "") + formatting.number(points, 1)).replace(" ", formatting.NO_BREAK)
 
@@ -195,7 +195,7 @@ def _edges(estimate: Estimate) -> dict[str, str]:
     return {name: ("+" if edge > 0 else "") + formatting.number(edge, 1) for name, edge in (("low", estimate.low), ("high", estimate.high))}
 
 
-def _say_missing(effect: Effect) -> list[str]:
+def _describe_missing(effect: CoachingEffect) -> list[str]:
     said = [_("Nothing can be said yet: it takes {n} evaluations before the start and as many after.", n=FEWEST)]
     if effect.missing_before:
         said.append(

@@ -17,10 +17,10 @@ from qa_core.metrics.query.scorecard_texts import GridTexts, find_grid_texts
 from qa_core.metrics.spreadsheets import Sheet, make_file
 from qa_core.quality.coaching import plans
 from qa_core.quality.coaching.members import find_names
-from qa_core.quality.coaching.plans import Plan
-from qa_core.quality.coaching.texts import say_criteria, say_state
+from qa_core.quality.coaching.plans import CoachingPlanView
+from qa_core.quality.coaching.texts import describe_criteria, describe_state
 from qa_core.storage.records import store
-from qa_core.storage.records.evaluations import Evaluation, Grid
+from qa_core.storage.records.evaluations import Evaluation, ScorecardVersion
 from qa_core.storage.records.people import Account
 
 KIND = "training_file"
@@ -48,7 +48,7 @@ def build_file(viewer: Viewer, advisor_id: str, form: str = "csv") -> downloads.
         [_("Sessions"), sum(len(plan.sessions) for plan in found)],
         [_("Minutes"), sum(plan.minutes for plan in found)],
         [_("Evaluations"), heard],
-        spreadsheets.say_exporter(viewer),
+        spreadsheets.describe_exporter(viewer),
     ]
     return make_file(Sheet(f"ecoute-training-{advisor_id}", [_(title) for title in HEADER], rows, about), form)
 
@@ -61,13 +61,13 @@ def _require_theirs(viewer: Viewer, advisor_id: str) -> None:
         query.get_advisor(viewer, advisor_id)
 
 
-def _plan_rows(plan: Plan, texts: GridTexts) -> Iterator[list[Any]]:
-    criteria = say_criteria(plan, texts)
+def _plan_rows(plan: CoachingPlanView, texts: GridTexts) -> Iterator[list[Any]]:
+    criteria = describe_criteria(plan, texts)
     yield [
         plan.starts_on,
         _("Coaching plan"),
         plan.goal,
-        say_state(plan),
+        describe_state(plan),
         plan.due_on,
         None,
         criteria,
@@ -94,7 +94,7 @@ def _find_evaluations(session: Session, viewer: Viewer, advisor_id: str) -> list
 
 def _evaluation_rows(viewer: Viewer, session: Session, evaluations: list[Evaluation], texts: GridTexts) -> Iterator[list[Any]]:
     """One row per evaluation with its score, and one per criterion; who listened is for those who may know."""
-    titles = dict(session.execute(sa.select(Grid.id, Grid.title)).all())
+    titles = dict(session.execute(sa.select(ScorecardVersion.id, ScorecardVersion.title)).all())
     accounts = dict(session.execute(sa.select(Account.username, Account.display_name)).all())
     knows = viewer.can(Permission.SEE_EVALUATORS) or viewer.role == Role.ADVISOR
     for evaluation in evaluations:

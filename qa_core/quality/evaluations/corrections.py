@@ -26,20 +26,20 @@ LONGEST_REASON = 1_000
 
 
 @dataclass(frozen=True)
-class Standing:
+class CorrectionBase:
     """A submitted evaluation as it stands, to be corrected; `disputed`: the criteria whose answers are for whoever decides on disputes."""
 
     evaluation: Draft
     disputed: frozenset[str]
 
 
-def get_standing(viewer: Viewer, evaluation_id: int) -> Standing:
+def get_standing(viewer: Viewer, evaluation_id: int) -> CorrectionBase:
     """What the viewer may correct of their own evaluation. Raises AccessDenied for any other, Refusal when they may not listen to its contact any more."""
     with store.reading() as session:
         evaluation = _get_amendable(session, viewer, evaluation_id)
         drafts.require_may_go_on(session, viewer, evaluation)
         disputed = _find_disputed(session, evaluation)
-    return Standing(drafts.get_draft(viewer, evaluation_id), disputed)
+    return CorrectionBase(drafts.get_draft(viewer, evaluation_id), disputed)
 
 
 def amend(
@@ -90,7 +90,9 @@ def _find_disputed(session: Session, evaluation: Evaluation) -> frozenset[str]:
     return frozenset(session.scalars(sa.select(Dispute.criterion).where(Dispute.evaluation_id == evaluation.id)))
 
 
-def _require_undisputed(plan: scoring.Grid, evaluation: Evaluation, answers: Mapping[str, Any], comments: Mapping[str, str], disputed: frozenset[str]) -> None:
+def _require_undisputed(
+    plan: scoring.Scorecard, evaluation: Evaluation, answers: Mapping[str, Any], comments: Mapping[str, str], disputed: frozenset[str]
+) -> None:
     """Refuse to touch what an advisor disputed: before the decision it is not the evaluator's to give, after it the decision stands."""
     standing, said = finalise.answers_of(evaluation), finalise.comments_of(evaluation)
     touched = [

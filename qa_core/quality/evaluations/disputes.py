@@ -31,7 +31,7 @@ LONGEST_TEXT = 2_000
 """Characters of a reason or a comment."""
 
 
-class Decision(StrEnum):
+class DisputeDecision(StrEnum):
     """Keep the answer, take the one proposed, or give a third."""
 
     KEEP = "keep"
@@ -66,7 +66,7 @@ class DisputeLine:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class DisputeOutcome:
     """What came of the disputes about one evaluator or one criterion: `share` of the decided that were changed, 0–1, with its 95 % interval."""
 
     key: str
@@ -84,8 +84,8 @@ class Outcome:
 class Outcomes:
     """The most disputed first. `by_evaluator` None: this viewer is not told who evaluated."""
 
-    by_evaluator: tuple[Outcome, ...] | None
-    by_criterion: tuple[Outcome, ...]
+    by_evaluator: tuple[DisputeOutcome, ...] | None
+    by_criterion: tuple[DisputeOutcome, ...]
 
 
 def raise_dispute(viewer: Viewer, evaluation_id: int, criterion: str, proposed: Any, reason: str) -> int:
@@ -124,8 +124,8 @@ def decide(viewer: Viewer, dispute_id: int, decision: str, points: Any = None, r
     Raises Refusal for the evaluator and the advisor of it, for what is decided already, and for a third value that is not one.
     """
     viewer.require(Permission.DECIDE_DISPUTES)
-    if decision not in set(Decision):
-        raise Misuse("unknown_decision", N_("There is no decision {name}. Known: {known}."), name=decision, known=", ".join(Decision))
+    if decision not in set(DisputeDecision):
+        raise Misuse("unknown_decision", N_("There is no decision {name}. Known: {known}."), name=decision, known=", ".join(DisputeDecision))
     reason = require_words(reason)
     with store.writing() as session:
         dispute = session.get(Dispute, dispute_id)
@@ -204,7 +204,7 @@ def require_words(text: str) -> str:
     return text
 
 
-def _require_plan(session: Session, evaluation: Evaluation) -> scoring.Grid:
+def _require_plan(session: Session, evaluation: Evaluation) -> scoring.Scorecard:
     plan = evaluation_view.find_plan(session, evaluation)
     if plan is None:
         raise Refusal("not_disputable", N_("This evaluation came without the answers of its grid and cannot be scored again; write a comment instead."))
@@ -212,11 +212,11 @@ def _require_plan(session: Session, evaluation: Evaluation) -> scoring.Grid:
 
 
 def _choose(decision: str, dispute: Dispute, standing: Any, points: Any) -> Any:
-    if decision == Decision.THIRD:
+    if decision == DisputeDecision.THIRD:
         if points is None or _points(points) in (dispute.original, dispute.proposed):
             raise Refusal("no_third", N_("A third value is neither what was given nor what was proposed; choose another."))
         return points
-    return standing if decision == Decision.KEEP else scoring.NOT_APPLICABLE if dispute.proposed is None else dispute.proposed
+    return standing if decision == DisputeDecision.KEEP else scoring.NOT_APPLICABLE if dispute.proposed is None else dispute.proposed
 
 
 def _points(answer: Any) -> float | None:
@@ -246,15 +246,15 @@ def _build_line(names: Mapping[str, str], dispute: Dispute, team: str | None, ev
     )
 
 
-def _count(evaluations: Mapping[str, int], found: Iterable[tuple[str | None, str | None]], names: Mapping[str, str]) -> tuple[Outcome, ...]:
+def _count(evaluations: Mapping[str, int], found: Iterable[tuple[str | None, str | None]], names: Mapping[str, str]) -> tuple[DisputeOutcome, ...]:
     disputed, decided, changed = Counter(), Counter(), Counter()
     for key, decision in found:
         disputed[key] += 1
         decided[key] += decision is not None
-        changed[key] += decision in (Decision.ACCEPT, Decision.THIRD)
+        changed[key] += decision in (DisputeDecision.ACCEPT, DisputeDecision.THIRD)
     counted = []
     for key, number in evaluations.items():
         between = stats.wilson(changed[key], decided[key]) or (None, None)
         share = changed[key] / decided[key] if decided[key] else None
-        counted.append(Outcome(key, names.get(key) or key, number, disputed[key], decided[key], changed[key], share, *between))
+        counted.append(DisputeOutcome(key, names.get(key) or key, number, disputed[key], decided[key], changed[key], share, *between))
     return tuple(sorted(counted, key=lambda outcome: (-outcome.disputed, -outcome.evaluations, outcome.name)))

@@ -22,7 +22,7 @@ from qa_core.quality.evaluations import finalise, publication
 from qa_core.storage import audit_log, name_merges
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
-from qa_core.storage.records.evaluations import Evaluation, Grid
+from qa_core.storage.records.evaluations import Evaluation, ScorecardVersion
 from qa_core.storage.records.listening import Calibration, DrawnContact
 from qa_core.storage.records.people import Account
 
@@ -39,7 +39,7 @@ class Draft:
     kind: str
     state: str
     version: int
-    plan: scoring.Grid
+    plan: scoring.Scorecard
     grid_version: int
     answers: dict[str, Any]
     comments: dict[str, str]
@@ -93,7 +93,7 @@ def open_draft(
     found = session.scalar(begun.order_by(Evaluation.id).limit(1))
     if found is not None:
         return found
-    grid = session.get(Grid, grid_id)
+    grid = session.get(ScorecardVersion, grid_id)
     if grid is None or grid.published_at is None:
         raise Refusal("grid_not_published", N_("The grid is not published; publish it first, then evaluate with it."))
     made = Evaluation(
@@ -173,7 +173,7 @@ def get_draft(viewer: Viewer, evaluation_id: int) -> Draft:
             state=evaluation.state,
             version=evaluation.version,
             plan=get_plan(session, evaluation),
-            grid_version=session.get_one(Grid, evaluation.grid_id).version,
+            grid_version=session.get_one(ScorecardVersion, evaluation.grid_id).version,
             answers=dict(answers),
             comments=dict(comments),
             comment=evaluation.comment or "",
@@ -281,15 +281,15 @@ def find_signed(viewer: Viewer, limit: int = 10) -> list[Signed]:
     return [Signed(*row) for row in rows]
 
 
-def get_plan(session: Session, evaluation: Evaluation) -> scoring.Grid:
+def get_plan(session: Session, evaluation: Evaluation) -> scoring.Scorecard:
     """The grid that an evaluation is pinned to, of its own version. Raises AccessDenied for one that was imported without a grid."""
-    grid = session.get(Grid, evaluation.grid_id) if evaluation.grid_id else None
+    grid = session.get(ScorecardVersion, evaluation.grid_id) if evaluation.grid_id else None
     if grid is None:
         raise AccessDenied()
-    return scoring.parse_grid(grid.content)
+    return scoring.parse_scorecard(grid.content)
 
 
-def require_clean(plan: scoring.Grid, answers: Mapping[str, Any], comments: Mapping[str, str], comment: str | None, is_kept: bool) -> None:
+def require_clean(plan: scoring.Scorecard, answers: Mapping[str, Any], comments: Mapping[str, str], comment: str | None, is_kept: bool) -> None:
     """Refuse words that seem to hold personal data, unless the person said that they are needed."""
     texts = [text for key, text in comments.items() if key in answers] + [comment or ""]
     if not is_kept and any(masking.find_personal_data(text) for text in texts):

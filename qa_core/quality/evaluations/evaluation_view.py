@@ -14,10 +14,18 @@ from qa_core.access.roles import Permission, Role, Viewer
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.quality.evaluations import finalise
-from qa_core.quality.evaluations.evaluation_view_types import AnswerReading, DisputeReading, Reading, Remark, Revision, SectionReading, SelfReading
+from qa_core.quality.evaluations.evaluation_view_types import (
+    AnswerView,
+    DisputeView,
+    EvaluationView,
+    RevisionView,
+    SectionView,
+    SelfEvaluationView,
+    TimedCommentView,
+)
 from qa_core.scoring import Text
 from qa_core.storage.records import store
-from qa_core.storage.records.evaluations import Evaluation, EvaluationAnswer, Grid
+from qa_core.storage.records.evaluations import Evaluation, EvaluationAnswer, ScorecardVersion
 from qa_core.storage.records.listening import Dispute, Draw, DrawnContact, EvaluationRevision, ListeningPlan, TimedComment
 from qa_core.storage.records.people import Account, Advisor
 
@@ -27,7 +35,7 @@ READ_KINDS = ("scored", "targeted")
 """Those that an advisor and who leads them read; a calibration is for its evaluators, a self-evaluation stands beside the evaluation it answers."""
 
 
-def get_evaluation(viewer: Viewer, evaluation_id: int) -> Reading:
+def get_evaluation(viewer: Viewer, evaluation_id: int) -> EvaluationView:
     """One evaluation with all that this viewer may know of it. Raises AccessDenied for missing and forbidden alike."""
     viewer.require(Permission.SEE_EVALUATIONS)
     with store.reading() as session:
@@ -59,9 +67,9 @@ def is_readable(viewer: Viewer) -> sa.ColumnElement[bool]:
     return published
 
 
-def find_plan(session: Session, evaluation: Evaluation) -> scoring.Grid | None:
+def find_plan(session: Session, evaluation: Evaluation) -> scoring.Scorecard | None:
     """The very version of the grid that it was made on; None where its answers are not those of that grid, so that it cannot be scored again."""
-    grid = session.get(Grid, evaluation.grid_id) if evaluation.grid_id else None
+    grid = session.get(ScorecardVersion, evaluation.grid_id) if evaluation.grid_id else None
     plan = _parse(grid) if grid else None
     return plan if plan and {criterion.key for criterion in plan.criteria} == {answer.criterion for answer in evaluation.answers} else None
 
@@ -82,7 +90,7 @@ def is_excluded_from_deciding(viewer: Viewer, evaluation: Evaluation) -> bool:
     return made or (viewer.advisor_id is not None and viewer.advisor_id == evaluation.advisor_id)
 
 
-def _build(session: Session, viewer: Viewer, evaluation: Evaluation) -> Reading:
+def _build(session: Session, viewer: Viewer, evaluation: Evaluation) -> EvaluationView:
     names = dict(session.execute(sa.select(Account.username, Account.display_name)).all())
     is_own = viewer.role == Role.ADVISOR and evaluation.kind in READ_KINDS
     # To read it at all, an evaluator has to be the one who made it.
@@ -97,7 +105,7 @@ def _build(session: Session, viewer: Viewer, evaluation: Evaluation) -> Reading:
             return names.get(username) or username
         return None
 
-    grid = session.get(Grid, evaluation.grid_id) if evaluation.grid_id else None
+    grid = session.get(ScorecardVersion, evaluation.grid_id) if evaluation.grid_id else None
     parsed = _parse(grid) if grid else None
     plan = find_plan(session, evaluation)
     disputes = _read_disputes(session, evaluation, names)
@@ -105,7 +113,7 @@ def _build(session: Session, viewer: Viewer, evaluation: Evaluation) -> Reading:
     if viewer.is_system or viewer.role in (Role.ADVISOR, Role.TEAM_LEAD, Role.MANAGER):
         own = _read_own(session, evaluation, with_draft=viewer.is_system or viewer.role == Role.ADVISOR)
     title = grid.title if grid else evaluation.grid_name or ""
-    return Reading(
+    return EvaluationView(
         evaluation_id=evaluation.id,
         kind=evaluation.kind,
         state=evaluation.state,
@@ -142,9 +150,9 @@ def _build(session: Session, viewer: Viewer, evaluation: Evaluation) -> Reading:
     )
 
 
-def _parse(grid: Grid) -> scoring.Grid | None:
+def _parse(grid: ScorecardVersion) -> scoring.Scorecard | None:
     try:
-        return scoring.parse_grid(grid.content)
+        return scoring.parse_scorecard(grid.content)
     except Refusal:
         return None
 
@@ -155,18 +163,18 @@ def _name_advisor(session: Session, advisor_id: str | None) -> str | None:
     return session.scalar(sa.select(Advisor.name).where(Advisor.advisor_id == advisor_id)) or advisor_id
 
 
-def _read_planned(evaluation: Evaluation, plan: scoring.Grid, disputes: Mapping[str, DisputeReading]) -> tuple[SectionReading, ...]:
+def _read_planned(evaluation: Evaluation, plan: scoring.Scorecard, disputes: Mapping[str, DisputeView]) -> tuple[SectionView, ...]:
     given = {answer.criterion: answer for answer in evaluation.answers}
     scores = _score_sections(plan, evaluation)
     sections = []
     for section in plan.sections:
         answers = tuple(_read_answer(given[criterion.key], criterion, disputes) for criterion in section.criteria)
-        sections.append(SectionReading(section.name, section.text, scores.get(section.name), sum(answer.share for answer in answers), answers))
+        sections.append(SectionView(section.name, section.text, scores.get(section.name), sum(answer.share for answer in answers), answers))
     return tuple(sections)
 
 
-def _read_answer(given: EvaluationAnswer, criterion: scoring.Criterion, disputes: Mapping[str, DisputeReading]) -> AnswerReading:
-    return AnswerReading(
+def _read_answer(given: EvaluationAnswer, criterion: scoring.Criterion, disputes: Mapping[str, DisputeView]) -> AnswerView:
+    return AnswerView(
         key=criterion.key,
         text=criterion.text,
         earned=given.earned if given.applicable else None,
@@ -183,7 +191,7 @@ def _read_answer(given: EvaluationAnswer, criterion: scoring.Criterion, disputes
     )
 
 
-def _score_sections(plan: scoring.Grid, evaluation: Evaluation) -> dict[str, float | None]:
+def _score_sections(plan: scoring.Scorecard, evaluation: Evaluation) -> dict[str, float | None]:
     try:
         result = scoring.score(plan, finalise.answers_of(evaluation))
     except Refusal:  # a draft with answers still missing
@@ -191,11 +199,11 @@ def _score_sections(plan: scoring.Grid, evaluation: Evaluation) -> dict[str, flo
     return {section.name: None if section.score is None else float(section.score) for section in result.sections}
 
 
-def _read_as_given(evaluation: Evaluation, disputes: Mapping[str, DisputeReading]) -> tuple[SectionReading, ...]:
+def _read_as_given(evaluation: Evaluation, disputes: Mapping[str, DisputeView]) -> tuple[SectionView, ...]:
     """Answers whose grid is not known: by section in the order of their names, each as its source gave it."""
-    by_section: dict[str, list[AnswerReading]] = {}
+    by_section: dict[str, list[AnswerView]] = {}
     for answer in sorted(evaluation.answers, key=lambda answer: answer.criterion):
-        shown = AnswerReading(
+        shown = AnswerView(
             key=answer.criterion,
             text=Text(answer.criterion, answer.criterion),
             earned=answer.earned if answer.applicable else None,
@@ -210,14 +218,14 @@ def _read_as_given(evaluation: Evaluation, disputes: Mapping[str, DisputeReading
         counted = [answer for answer in answers if answer.earned is not None]
         possible = sum(answer.most for answer in counted)
         score = 100 * sum(answer.earned for answer in counted) / possible if possible else None
-        sections.append(SectionReading(name, Text(name, name), score, sum(answer.share for answer in answers), tuple(answers)))
+        sections.append(SectionView(name, Text(name, name), score, sum(answer.share for answer in answers), tuple(answers)))
     return tuple(sections)
 
 
-def _read_disputes(session: Session, evaluation: Evaluation, names: Mapping[str, str]) -> dict[str, DisputeReading]:
+def _read_disputes(session: Session, evaluation: Evaluation, names: Mapping[str, str]) -> dict[str, DisputeView]:
     found = session.scalars(sa.select(Dispute).where(Dispute.evaluation_id == evaluation.id))
     return {
-        dispute.criterion: DisputeReading(
+        dispute.criterion: DisputeView(
             dispute_id=dispute.id,
             criterion=dispute.criterion,
             original=dispute.original,
@@ -234,7 +242,7 @@ def _read_disputes(session: Session, evaluation: Evaluation, names: Mapping[str,
     }
 
 
-def _read_own(session: Session, evaluation: Evaluation, with_draft: bool) -> SelfReading | None:
+def _read_own(session: Session, evaluation: Evaluation, with_draft: bool) -> SelfEvaluationView | None:
     statement = sa.select(Evaluation).where(Evaluation.answered_evaluation_id == evaluation.id, Evaluation.kind == "self")
     statement = statement.where(Evaluation.advisor_id == evaluation.advisor_id).order_by(Evaluation.id).limit(1)
     own = session.scalars(statement.options(selectinload(Evaluation.answers))).one_or_none()
@@ -242,7 +250,7 @@ def _read_own(session: Session, evaluation: Evaluation, with_draft: bool) -> Sel
         return None
     is_submitted, read_at = own.state != "draft", evaluation.acknowledged_at
     made_at = own.submitted_at or own.evaluated_at
-    return SelfReading(
+    return SelfEvaluationView(
         evaluation_id=own.id,
         is_submitted=is_submitted,
         was_before=read_at is None or (is_submitted and made_at < read_at),
@@ -254,10 +262,10 @@ def _read_own(session: Session, evaluation: Evaluation, with_draft: bool) -> Sel
     )
 
 
-def _read_revisions(session: Session, evaluation: Evaluation, name_of: Any) -> tuple[Revision, ...]:
+def _read_revisions(session: Session, evaluation: Evaluation, name_of: Any) -> tuple[RevisionView, ...]:
     found = session.scalars(sa.select(EvaluationRevision).where(EvaluationRevision.evaluation_id == evaluation.id).order_by(EvaluationRevision.version))
     return tuple(
-        Revision(
+        RevisionView(
             version=revision.version,
             score=revision.content.get("score"),
             outcome=revision.content.get("outcome"),
@@ -272,6 +280,6 @@ def _read_revisions(session: Session, evaluation: Evaluation, name_of: Any) -> t
     )
 
 
-def _read_remarks(session: Session, evaluation: Evaluation, name_of: Any) -> tuple[Remark, ...]:
+def _read_remarks(session: Session, evaluation: Evaluation, name_of: Any) -> tuple[TimedCommentView, ...]:
     found = session.scalars(sa.select(TimedComment).where(TimedComment.evaluation_id == evaluation.id).order_by(TimedComment.seconds, TimedComment.id))
-    return tuple(Remark(remark.seconds, remark.text, remark.criterion, name_of(remark.author)) for remark in found)
+    return tuple(TimedCommentView(remark.seconds, remark.text, remark.criterion, name_of(remark.author)) for remark in found)

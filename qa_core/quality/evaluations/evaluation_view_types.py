@@ -11,7 +11,7 @@ from qa_core.scoring import Text
 
 
 @dataclass(frozen=True)
-class DisputeReading:
+class DisputeView:
     """One disagreement and what came of it. Points None: not applicable."""
 
     dispute_id: int
@@ -28,7 +28,7 @@ class DisputeReading:
 
 
 @dataclass(frozen=True)
-class AnswerReading:
+class AnswerView:
     """One criterion as it was answered, and what its grid allows. `earned` None: not applicable; `share` is its part of the whole, 0–1."""
 
     key: str
@@ -44,7 +44,7 @@ class AnswerReading:
     critical: str | None = None
     fails: str | None = None
     bonus: bool = False
-    dispute: DisputeReading | None = None
+    dispute: DisputeView | None = None
 
     @property
     def is_failure(self) -> bool:
@@ -53,18 +53,18 @@ class AnswerReading:
 
 
 @dataclass(frozen=True)
-class SectionReading:
+class SectionView:
     """A part of the grid: its score 0–100 (None: nothing applies) and its share of the whole, 0–1."""
 
     name: str
     text: Text
     score: float | None
     share: float
-    answers: tuple[AnswerReading, ...]
+    answers: tuple[AnswerView, ...]
 
 
 @dataclass(frozen=True)
-class SelfReading:
+class SelfEvaluationView:
     """The advisor's own evaluation of the same contact; answers only once it is submitted."""
 
     evaluation_id: int
@@ -79,7 +79,7 @@ class SelfReading:
 
 
 @dataclass(frozen=True)
-class Revision:
+class RevisionView:
     """How the evaluation stood before a change."""
 
     version: int
@@ -94,7 +94,7 @@ class Revision:
 
 
 @dataclass(frozen=True)
-class Remark:
+class TimedCommentView:
     """What was said about a moment of the recording."""
 
     seconds: float
@@ -104,7 +104,7 @@ class Remark:
 
 
 @dataclass(frozen=True)
-class Reading:
+class EvaluationView:
     """One evaluation in full. `evaluator` None: this reader is not told who; `advisor` None: nor of whom."""
 
     evaluation_id: int
@@ -131,10 +131,10 @@ class Reading:
     acknowledged_at: datetime | None
     advisor_comment: str | None
     answered_evaluation_id: int | None
-    sections: tuple[SectionReading, ...]
-    own: SelfReading | None
-    revisions: tuple[Revision, ...]
-    remarks: tuple[Remark, ...]
+    sections: tuple[SectionView, ...]
+    own: SelfEvaluationView | None
+    revisions: tuple[RevisionView, ...]
+    remarks: tuple[TimedCommentView, ...]
     dispute_until: date
     is_disputable: bool
     """Whether its answers can be scored again: they are those of its grid."""
@@ -147,15 +147,15 @@ class Reading:
     """Whether they can correct it here, because its answers are those of its grid: `amending` says whether they still may."""
 
     @property
-    def answers(self) -> tuple[AnswerReading, ...]:
+    def answers(self) -> tuple[AnswerView, ...]:
         return tuple(answer for section in self.sections for answer in section.answers)
 
     @property
-    def disputes(self) -> tuple[DisputeReading, ...]:
+    def disputes(self) -> tuple[DisputeView, ...]:
         return tuple(answer.dispute for answer in self.answers if answer.dispute)
 
     @property
-    def failures(self) -> tuple[AnswerReading, ...]:
+    def failures(self) -> tuple[AnswerView, ...]:
         """The critical errors."""
         return tuple(answer for answer in self.answers if answer.is_failure)
 

@@ -15,7 +15,7 @@ from qa_core.storage.records.evaluations import Evaluation, EvaluationAnswer
 from qa_core.storage.records.listening import EvaluationRevision
 
 
-def complete(evaluation: Evaluation, plan: scoring.Grid, answers: Mapping[str, Any], comments: Mapping[str, str] | None = None) -> scoring.Result:
+def complete(evaluation: Evaluation, plan: scoring.Scorecard, answers: Mapping[str, Any], comments: Mapping[str, str] | None = None) -> scoring.Result:
     """Set score, calculated score, outcome and the answer rows of an evaluation from its answers (criterion → points or "na") and comments by criterion.
 
     A criterion that stays keeps its row, so that nothing has to be flushed in between. Raises Refusal, naming what has no answer (`unanswered`) or a
@@ -35,12 +35,12 @@ def complete(evaluation: Evaluation, plan: scoring.Grid, answers: Mapping[str, A
     return result
 
 
-def find_missing(plan: scoring.Grid, answers: Mapping[str, Any]) -> list[scoring.Criterion]:
+def find_missing(plan: scoring.Scorecard, answers: Mapping[str, Any]) -> list[scoring.Criterion]:
     """The criteria without an answer, in the order of the grid."""
     return [criterion for criterion in plan.criteria if answers.get(criterion.key) is None]
 
 
-def require_whole(plan: scoring.Grid, answers: Mapping[str, Any]) -> None:
+def require_whole(plan: scoring.Scorecard, answers: Mapping[str, Any]) -> None:
     """Refuse what is not answered, naming the criteria in the language spoken."""
     if missing := find_missing(plan, answers):
         named = " · ".join(criterion.text.in_language(i18n.language()) for criterion in missing)

@@ -15,7 +15,7 @@ from qa_core import scoring
 from qa_core.base.errors import Refusal
 from qa_core.centre.advisors import fold
 from qa_core.storage.records.base import now
-from qa_core.storage.records.evaluations import Evaluation, EvaluationAnswer, Grid
+from qa_core.storage.records.evaluations import Evaluation, EvaluationAnswer, ScorecardVersion
 from qa_core.storage.records.imports import BeforeImage
 from qa_core.storage.records.listening import EvaluationRevision
 from qa_core.storage.records.people import Account
@@ -42,7 +42,7 @@ ANSWER_FIELDS = ("section", "criterion", "earned", "possible", "applied_weight",
 
 
 @dataclass(frozen=True)
-class Mark:
+class ImportedAnswer:
     """What the evaluator gave for one criterion; `points` None: not applicable."""
 
     criterion: str
@@ -65,7 +65,7 @@ class ImportedEvaluation:
     evaluator: str | None = None
     grid: str | None = None
     score: float | None = None
-    marks: tuple[Mark, ...] = ()
+    marks: tuple[ImportedAnswer, ...] = ()
     comment: str | None = None
     tags: tuple[str, ...] = ()
 
@@ -75,8 +75,8 @@ class Intake:
 
     def __init__(self, session: Session, batch_id: str, external_keys: Sequence[str]) -> None:
         self._session, self._batch_id = session, batch_id
-        self._grids: dict[str, Grid] = {}
-        self._plans: dict[int, scoring.Grid | None] = {}
+        self._grids: dict[str, ScorecardVersion] = {}
+        self._plans: dict[int, scoring.Scorecard | None] = {}
         self._evaluators: dict[str, set[str]] = {}
         for username, display_name in session.execute(sa.select(Account.username, Account.display_name)):
             for spelling in {fold(username), fold(display_name or username)}:
@@ -133,7 +133,7 @@ class Intake:
         found.answers.extend(EvaluationAnswer(**answer) for answer in answers)
         return status
 
-    def _plan_of(self, grid: Grid | None) -> scoring.Grid | None:
+    def _plan_of(self, grid: ScorecardVersion | None) -> scoring.Scorecard | None:
         if grid is None:
             return None
         if grid.id not in self._plans:
@@ -145,14 +145,19 @@ class Intake:
         meant = self._evaluators.get(fold(name), set()) if name else set()
         return next(iter(meant)) if len(meant) == 1 else name
 
-    def _find_or_create_grid(self, item: ImportedEvaluation) -> Grid:
+    def _find_or_create_grid(self, item: ImportedEvaluation) -> ScorecardVersion:
         title = item.grid or UNNAMED_GRID
         if title not in self._grids:
             key = re.sub(r"\s+", "-", fold(title))
-            newest = sa.select(Grid).where(Grid.published_at.is_not(None), sa.or_(Grid.key == key, Grid.title == title)).order_by(Grid.version.desc()).limit(1)
+            newest = (
+                sa.select(ScorecardVersion)
+                .where(ScorecardVersion.published_at.is_not(None), sa.or_(ScorecardVersion.key == key, ScorecardVersion.title == title))
+                .order_by(ScorecardVersion.version.desc())
+                .limit(1)
+            )
             grid = self._session.execute(newest).scalar_one_or_none()
             if grid is None:
-                grid = Grid(key=key, version=1, title=title, content=_content_for(title, item.marks), published_at=now())
+                grid = ScorecardVersion(key=key, version=1, title=title, content=_content_for(title, item.marks), published_at=now())
                 self._session.add(grid)
                 self._session.flush()
                 self._session.add(BeforeImage(batch_id=self._batch_id, object="grid", key=str(grid.id), content=None))
@@ -175,7 +180,7 @@ def restore(session: Session, batch_id: str, external_keys: Sequence[str] | None
     session.flush()
     used = set(session.scalars(sa.select(Evaluation.grid_id).where(Evaluation.grid_id.is_not(None)).distinct()))
     for image in list(session.scalars(sa.select(BeforeImage).filter_by(batch_id=batch_id, object="grid"))):
-        grid = session.get(Grid, int(image.key))
+        grid = session.get(ScorecardVersion, int(image.key))
         if grid is not None and grid.id not in used:
             session.delete(grid)
             session.delete(image)
@@ -189,7 +194,7 @@ def find_later_batch(session: Session, batch_id: str) -> str | None:
     return session.scalar(later.where(BeforeImage.object == "evaluation", BeforeImage.id > mine.c.id, BeforeImage.batch_id != batch_id).limit(1))
 
 
-def _work_out(item: ImportedEvaluation, plan: scoring.Grid | None) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+def _work_out(item: ImportedEvaluation, plan: scoring.Scorecard | None) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     if not item.marks:
         return {"score": item.score, "calculated_score": item.score, "outcome": None}, []
     answers = _answers_for(plan, item.marks) if plan else None
@@ -225,7 +230,7 @@ def _work_out(item: ImportedEvaluation, plan: scoring.Grid | None) -> tuple[dict
     return {"score": score, "calculated_score": score, "outcome": None}, sorted(taken, key=lambda answer: answer["criterion"])
 
 
-def _answers_for(plan: scoring.Grid, marks: Sequence[Mark]) -> dict[str, Any] | None:
+def _answers_for(plan: scoring.Scorecard, marks: Sequence[ImportedAnswer]) -> dict[str, Any] | None:
     """The marks by the keys of the grid, or None when they are not its criteria."""
     keys = {}
     for criterion in plan.criteria:
@@ -235,16 +240,16 @@ def _answers_for(plan: scoring.Grid, marks: Sequence[Mark]) -> dict[str, Any] | 
     return answers if None not in answers and len(answers) == len(plan.criteria) else None
 
 
-def _read_plan(grid: Grid) -> scoring.Grid | None:
+def _read_plan(grid: ScorecardVersion) -> scoring.Scorecard | None:
     if not grid.content.get("section"):
         return None
     try:
-        return scoring.parse_grid(grid.content)
+        return scoring.parse_scorecard(grid.content)
     except Refusal:
         return None
 
 
-def _content_for(title: str, marks: Sequence[Mark]) -> dict[str, Any]:
+def _content_for(title: str, marks: Sequence[ImportedAnswer]) -> dict[str, Any]:
     sections: dict[str, list[dict[str, Any]]] = {}
     for mark in marks:
         if mark.possible:

@@ -16,7 +16,7 @@ from qa_core.quality.evaluations import evaluation_view
 from qa_core.scoring import Text
 from qa_core.storage import audit_log
 from qa_core.storage.records import store
-from qa_core.storage.records.evaluations import Evaluation, Grid
+from qa_core.storage.records.evaluations import Evaluation, ScorecardVersion
 from qa_core.storage.records.listening import TimedComment
 
 LONGEST = 1000
@@ -24,7 +24,7 @@ LONGEST = 1000
 
 
 @dataclass(frozen=True)
-class Remark:
+class DraftComment:
     """What was said about a moment; `about`: the criterion that it belongs to, as its grid puts it (None: the whole, or a grid that is not known)."""
 
     id: int
@@ -38,7 +38,7 @@ class Remark:
 class Remarks:
     """The remarks on one evaluation in the order of the recording; `is_open`: whether this reader may still add and remove, and `criteria` to what."""
 
-    entries: tuple[Remark, ...]
+    entries: tuple[DraftComment, ...]
     is_open: bool
     criteria: dict[str, Text]
 
@@ -50,7 +50,7 @@ def find_remarks(viewer: Viewer, evaluation_id: int) -> Remarks:
         evaluation = evaluation_view.find_readable(session, viewer, evaluation_id)
         criteria = _find_criteria(session, evaluation)
         rows = session.scalars(sa.select(TimedComment).where(TimedComment.evaluation_id == evaluation_id).order_by(TimedComment.seconds, TimedComment.id))
-        entries = tuple(Remark(row.id, row.seconds, row.text, row.criterion, criteria.get(row.criterion)) for row in rows)
+        entries = tuple(DraftComment(row.id, row.seconds, row.text, row.criterion, criteria.get(row.criterion)) for row in rows)
         return Remarks(entries, _is_open_to(viewer, evaluation), criteria)
 
 
@@ -106,10 +106,10 @@ def _is_open_to(viewer: Viewer, evaluation: Evaluation) -> bool:
 
 
 def _find_criteria(session: Session, evaluation: Evaluation) -> dict[str, Text]:
-    grid = session.get(Grid, evaluation.grid_id) if evaluation.grid_id else None
+    grid = session.get(ScorecardVersion, evaluation.grid_id) if evaluation.grid_id else None
     if grid is None:
         return {}
     try:
-        return {criterion.key: criterion.text for criterion in scoring.parse_grid(grid.content).criteria}
+        return {criterion.key: criterion.text for criterion in scoring.parse_scorecard(grid.content).criteria}
     except Refusal:  # a file's own grid, of which only the name is known
         return {}

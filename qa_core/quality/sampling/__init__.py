@@ -1,7 +1,7 @@
 """Which contacts are listened to: plans, seeded draws from a documented frame, and what waits for each evaluator."""
 
-from qa_core.quality.sampling.draw_status import Given, Load, StoredDraw, find_draws, find_given, find_load, find_obstacle
-from qa_core.quality.sampling.draws import Picked, Result, Verification, draw, verify
+from qa_core.quality.sampling.draw_status import DrawnAssignment, Load, StoredDraw, find_draws, find_given, find_load, find_obstacle
+from qa_core.quality.sampling.draws import DrawResult, DrawVerification, Picked, draw, verify
 from qa_core.quality.sampling.manual_pick import pick
 from qa_core.quality.sampling.plans import PlanState, add_plan, close, find_choices, find_plans
 from qa_core.quality.sampling.replacement import replace
@@ -9,13 +9,13 @@ from qa_core.quality.sampling.worklist import Assignment, find_worklist
 
 __all__ = [
     "Assignment",
-    "Given",
+    "DrawResult",
+    "DrawVerification",
+    "DrawnAssignment",
     "Load",
     "Picked",
     "PlanState",
-    "Result",
     "StoredDraw",
-    "Verification",
     "add_plan",
     "close",
     "draw",

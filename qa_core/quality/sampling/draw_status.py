@@ -41,7 +41,7 @@ class StoredDraw:
 
 
 @dataclass(frozen=True)
-class Given:
+class DrawnAssignment:
     """A contact and who listens to it. `advisor` and `evaluator` by name."""
 
     drawn_id: int
@@ -111,7 +111,7 @@ def find_draws(viewer: Viewer, plan: str) -> list[StoredDraw]:
     return found
 
 
-def find_given(viewer: Viewer, plan: str | None = None, limit: int = MOST) -> list[Given]:
+def find_given(viewer: Viewer, plan: str | None = None, limit: int = MOST) -> list[DrawnAssignment]:
     """The drawn contacts in the viewer's scope: what is overdue first, then what waits by day due, then what is done or was replaced, newest first."""
     viewer.require(Permission.MANAGE_LISTENING)
     today = environment.today()
@@ -128,7 +128,7 @@ def find_given(viewer: Viewer, plan: str | None = None, limit: int = MOST) -> li
         labels = Names.load(session, frozenset({"advisor"}))
         people = dict(session.execute(sa.select(Account.username, Account.display_name)).all())
         return [
-            Given(
+            DrawnAssignment(
                 row.id,
                 name,
                 purpose,

@@ -43,7 +43,7 @@ class Picked:
 
 
 @dataclass(frozen=True)
-class Result:
+class DrawResult:
     """A draw, stored (`draw_id`) or not. `excluded`: reason → contacts; `short`: advisor id → missing; `names`: advisor id → as shown."""
 
     plan: str
@@ -68,7 +68,7 @@ class Result:
 
 
 @dataclass(frozen=True)
-class Verification:
+class DrawVerification:
     """Whether a draw, made again, gives the same list. `causes`: lake_changed · frame_changed · reason codes whose numbers differ · list_changed."""
 
     is_same: bool
@@ -77,7 +77,7 @@ class Verification:
     frame_now: int
 
 
-def draw(viewer: Viewer, name: str, seed: int, dry_run: bool = False) -> Result:
+def draw(viewer: Viewer, name: str, seed: int, dry_run: bool = False) -> DrawResult:
     """Draw what the plan still lacks of each advisor, and give it to its evaluators. The same plan, seed and lake give the same list: asked for again
     while there is nothing more to draw, it is the draw that was made.
 
@@ -118,7 +118,7 @@ def _find_basis(session: Session, plan: ListeningPlan) -> tuple[str, frame_input
     return _lake_version(), frame_inputs.gather(session, plan)
 
 
-def _give(session: Session, plan: ListeningPlan, result: Result) -> Result:
+def _give(session: Session, plan: ListeningPlan, result: DrawResult) -> DrawResult:
     """The result with the evaluator of each contact. Raises Refusal for a plan that is closed."""
     if plan.closed_at is not None:
         raise Refusal("plan_closed", N_("The plan {plan} is closed, nothing more is drawn for it; make a new one."), plan=plan.name)
@@ -126,7 +126,7 @@ def _give(session: Session, plan: ListeningPlan, result: Result) -> Result:
     return replace(result, drawn=tuple(replace(one, evaluator=evaluator) for one, evaluator in zip(result.drawn, evaluators, strict=True)))
 
 
-def verify(viewer: Viewer, draw_id: int) -> Verification:
+def verify(viewer: Viewer, draw_id: int) -> DrawVerification:
     """Make a stored draw again, as things stood when it was made, and compare. Raises AccessDenied where some of it is out of the viewer's scope."""
     viewer.require(Permission.MANAGE_LISTENING)
     with store.reading() as session:
@@ -138,7 +138,7 @@ def verify(viewer: Viewer, draw_id: int) -> Verification:
             causes.append("frame_changed")
             causes += [reason for reason in sampling_frame.REASONS if again.excluded.get(reason, 0) != stored.excluded.get(reason, 0)]
         is_same = [_key(one) for one in again.drawn] == [_key(one) for one in originals]
-        return Verification(is_same, tuple(causes if is_same else [*causes, "list_changed"]), stored.frame, again.frame)
+        return DrawVerification(is_same, tuple(causes if is_same else [*causes, "list_changed"]), stored.frame, again.frame)
 
 
 def get_draw(session: Session, viewer: Viewer, draw_id: int) -> Draw:
@@ -172,7 +172,7 @@ def may_see(session: Session, viewer: Viewer, stored: Draw) -> bool:
     return session.scalar(mine.limit(1)) is not None and session.scalar(mine.where(outside).limit(1)) is None
 
 
-def compute(session: Session, viewer: Viewer, plan: ListeningPlan, seed: int, before: Before | None = None) -> Result:
+def compute(session: Session, viewer: Viewer, plan: ListeningPlan, seed: int, before: Before | None = None) -> DrawResult:
     """The draw as it comes out now, or as it stood before; without evaluators, and with nothing written."""
     evidence = frame_inputs.gather(session, plan, before)
     asked = evidence.asked
@@ -192,7 +192,7 @@ def compute(session: Session, viewer: Viewer, plan: ListeningPlan, seed: int, be
     labels = Names.load(session, frozenset({"advisor"}))
     known = {advisor: labels.advisor_label(advisor) or advisor for advisor in found.advisors}
     digest = _digest(found)
-    return Result(plan.name, seed, found.contacts, found.excluded, drawn, short, digest, _judge(found, drawn, seed), known)
+    return DrawResult(plan.name, seed, found.contacts, found.excluded, drawn, short, digest, _judge(found, drawn, seed), known)
 
 
 def _judge(found: sampling_frame.Frame, drawn: tuple[Picked, ...], seed: int) -> tuple[fairness.Fairness, ...]:
@@ -212,7 +212,7 @@ def _digest(found: sampling_frame.Frame) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _find_made(session: Session, viewer: Viewer, plan: ListeningPlan, seed: int, result: Result) -> Result | None:
+def _find_made(session: Session, viewer: Viewer, plan: ListeningPlan, seed: int, result: DrawResult) -> DrawResult | None:
     """Where there is nothing more to draw, the newest draw of that plan that this viewer may see, with that seed, from the lake as it is."""
     if result.drawn:
         return None
@@ -224,18 +224,18 @@ def _find_made(session: Session, viewer: Viewer, plan: ListeningPlan, seed: int,
         Picked(one.source_system, one.contact_id, one.advisor_id or "", one.team, one.local_start, one.stratum, one.evaluator) for one in originals_of(stored)
     )
     known = {one: Names.load(session, frozenset({"advisor"})).advisor_label(one) or one for one in {*stored.short, *(one.advisor_id for one in drawn)}}
-    return Result(plan.name, seed, stored.frame, stored.excluded, drawn, stored.short, stored.frame_digest, shares_of(stored), known, stored.id)
+    return DrawResult(plan.name, seed, stored.frame, stored.excluded, drawn, stored.short, stored.frame_digest, shares_of(stored), known, stored.id)
 
 
 def shares_of(stored: Draw) -> tuple[fairness.Fairness, ...]:
     """How fair the draw was found when it was made."""
     return tuple(
-        fairness.Fairness(dimension, tuple(fairness.Share(*row) for row in content["values"]), content["p_value"], content["is_simulated"])
+        fairness.Fairness(dimension, tuple(fairness.AdvisorShare(*row) for row in content["values"]), content["p_value"], content["is_simulated"])
         for dimension, content in stored.frame_shares.items()
     )
 
 
-def _again(session: Session, stored: Draw) -> Result:
+def _again(session: Session, stored: Draw) -> DrawResult:
     return compute(session, viewer_of(session, stored.drawn_by), stored.plan, stored.seed, Before(stored.id, stored.drawn_at))
 
 
@@ -245,7 +245,7 @@ def originals_of(stored: Draw) -> list[DrawnContact]:
     return sorted((one for one in stored.contacts if one.id not in later), key=lambda one: one.position)
 
 
-def _store(session: Session, viewer: Viewer, plan: ListeningPlan, result: Result) -> int:
+def _store(session: Session, viewer: Viewer, plan: ListeningPlan, result: DrawResult) -> int:
     made = Draw(
         plan_id=plan.id,
         seed=result.seed,

@@ -18,7 +18,7 @@ ENOUGH = 5.0
 
 
 @dataclass(frozen=True)
-class Share:
+class AdvisorShare:
     """One value of a dimension: contacts in the frame, expected in the sample, drawn, and the standard deviation that chance alone gives."""
 
     value: str | None
@@ -33,7 +33,7 @@ class Fairness:
     """One dimension. `p_value`: how often chance alone gives a sample at least this far from the expected one; None where nothing can differ."""
 
     dimension: str
-    shares: tuple[Share, ...]
+    shares: tuple[AdvisorShare, ...]
     p_value: float | None
     is_simulated: bool
 
@@ -57,7 +57,7 @@ def judge(dimension: str, frame: Mapping[str, Mapping[str | None, int]], drawn: 
     covariance = np.diag(spread @ share) - (share * spread[:, None]).T @ share
     deviations = np.sqrt(np.maximum(np.diag(covariance), 0))
     rows = zip(values, everything, map(float, expected), map(int, observed), map(float, deviations), strict=True)
-    shares = tuple(Share(*row) for row in rows)
+    shares = tuple(AdvisorShare(*row) for row in rows)
     if not advisors or np.linalg.matrix_rank(covariance, tol=1e-9) == 0:
         return Fairness(dimension, shares, None, False)
     if expected[expected > 0].min() >= ENOUGH:

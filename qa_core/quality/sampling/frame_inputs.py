@@ -39,7 +39,7 @@ class Before:
 class Evidence:
     """`asked`: what decides about the frame. `room`: advisor → how many more may be listened to; `have`: advisor → drawn for this plan already."""
 
-    asked: sampling_frame.Asked
+    asked: sampling_frame.FrameQuery
     maximum: int
     heard: Mapping[str, int] = field(default_factory=dict)
     have: Mapping[str, int] = field(default_factory=dict)
@@ -65,7 +65,7 @@ def gather(session: Session, plan: ListeningPlan, before: Before | None = None) 
     touched |= dict.fromkeys((key for key in evaluated if key[1]), "already_evaluated")
     audio, keeps_audio = _audio(session, period, before)
     as_of = environment.to_local(before.moment).date() if before else environment.today()
-    asked = sampling_frame.Asked(
+    asked = sampling_frame.FrameQuery(
         period,
         plan.filters,
         tuple(plan.strata),

@@ -22,7 +22,7 @@ from qa_core.quality.scorecards import publication
 from qa_core.storage import audit_log
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
-from qa_core.storage.records.evaluations import Grid
+from qa_core.storage.records.evaluations import ScorecardVersion
 from qa_core.storage.records.listening import Draw, DrawnContact, ListeningPlan
 from qa_core.storage.records.people import Account
 
@@ -155,7 +155,11 @@ def find_choices(viewer: Viewer) -> dict[str, list[tuple[str, str]]]:
     viewer.require(Permission.MANAGE_LISTENING)
     with store.reading() as session:
         accounts = session.execute(sa.select(Account.username, Account.display_name, Account.role).where(Account.active).order_by(Account.display_name)).all()
-        published = dict(session.execute(sa.select(Grid.key, Grid.title).where(Grid.published_at.is_not(None)).order_by(Grid.version)).all())
+        published = dict(
+            session.execute(
+                sa.select(ScorecardVersion.key, ScorecardVersion.title).where(ScorecardVersion.published_at.is_not(None)).order_by(ScorecardVersion.version)
+            ).all()
+        )
     starters = {key: publication.read_starter(key)["title"] for key in publication.find_starters()}
     return {"evaluators": [(row.username, row.display_name) for row in accounts if _fills(row.role)], "grids": sorted((starters | published).items())}
 
@@ -216,7 +220,7 @@ def _publish_grid(viewer: Viewer, key: str) -> str:
     """The key of the published grid that is meant; a starter grid is published first. One that came with imported scores alone asks nothing."""
     with store.reading() as session:
         found = scorecards.newest_published(session, key)
-        known = set(session.scalars(sa.select(Grid.key).where(Grid.published_at.is_not(None))))
+        known = set(session.scalars(sa.select(ScorecardVersion.key).where(ScorecardVersion.published_at.is_not(None))))
     if found is not None and found.content.get("section"):
         return found.key
     spelled = key.replace("_", "-")

@@ -3,12 +3,12 @@
 from qa_core.quality.scorecards.drafts import create_draft, delete_draft, save_draft
 from qa_core.quality.scorecards.faults import Fault, find_faults
 from qa_core.quality.scorecards.publication import compare, publish, publish_starter
-from qa_core.quality.scorecards.versions import GridVersion, Held, find_all, find_published, get, get_plan, newest_published, require_published
+from qa_core.quality.scorecards.versions import GridVersion, ScorecardDraft, find_all, find_published, get, get_plan, newest_published, require_published
 
 __all__ = [
     "Fault",
     "GridVersion",
-    "Held",
+    "ScorecardDraft",
     "compare",
     "create_draft",
     "delete_draft",

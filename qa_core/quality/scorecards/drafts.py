@@ -15,7 +15,7 @@ from qa_core.base.errors import AccessDenied, Misuse, Refusal
 from qa_core.base.i18n import N_
 from qa_core.storage import audit_log
 from qa_core.storage.records import store
-from qa_core.storage.records.evaluations import Grid
+from qa_core.storage.records.evaluations import ScorecardVersion
 
 KEY = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 LONGEST_KEY = 60
@@ -35,17 +35,17 @@ def create_draft(viewer: Viewer, key: str, content: Mapping[str, Any] | None = N
 def create(session: Session, viewer: Viewer, key: str, content: Mapping[str, Any] | None, from_version: int | None = None) -> int:
     """The same within a transaction; who may is asked by the caller."""
     if from_version is not None:
-        source = session.get(Grid, from_version)
+        source = session.get(ScorecardVersion, from_version)
         if source is None:
             raise AccessDenied()
         content = source.content
-    is_known = session.scalar(sa.select(Grid.id).where(Grid.key == key).limit(1)) is not None
+    is_known = session.scalar(sa.select(ScorecardVersion.id).where(ScorecardVersion.key == key).limit(1)) is not None
     if not is_known and (len(key) > LONGEST_KEY or not KEY.fullmatch(key)):
         message = N_("{key} cannot name a grid: use small letters, digits and single dashes, {most} at most, such as customer-service.")
         raise Misuse("bad_grid_key", message, key=key or "–", most=LONGEST_KEY)
-    lowest = session.scalar(sa.select(sa.func.min(Grid.version)).where(Grid.key == key))
+    lowest = session.scalar(sa.select(sa.func.min(ScorecardVersion.version)).where(ScorecardVersion.key == key))
     kept = _as_kept(content or {})
-    made = Grid(key=key, version=min(lowest or 0, FIRST_NUMBER + 1) - 1, title=_title_of(kept, key), content=kept, created_by=viewer.username)
+    made = ScorecardVersion(key=key, version=min(lowest or 0, FIRST_NUMBER + 1) - 1, title=_title_of(kept, key), content=kept, created_by=viewer.username)
     session.add(made)
     session.flush()
     audit_log.record(session, viewer.username, "grid_draft_saved", key)
@@ -72,9 +72,9 @@ def delete_draft(viewer: Viewer, grid_id: int) -> None:
         audit_log.record(session, viewer.username, "grid_draft_deleted", draft.key)
 
 
-def get_draft(session: Session, grid_id: int, edition: int | None = None) -> Grid:
+def get_draft(session: Session, grid_id: int, edition: int | None = None) -> ScorecardVersion:
     """The draft to be changed, at that edition. Whatever changes a grid gets it here, where what is published is never handed out."""
-    found = session.get(Grid, grid_id)
+    found = session.get(ScorecardVersion, grid_id)
     if found is None or found.published_at is not None:
         raise AccessDenied(N_("There is no such draft. A published version is never changed: start a new draft from it."))
     if edition is not None and found.edition != edition:

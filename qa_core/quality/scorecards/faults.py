@@ -55,7 +55,7 @@ def _judge_section(section: Any, number: int) -> list[Fault]:
 
 def _judge(content: Any, section: int | None = None, criterion: int | None = None) -> list[Fault]:
     try:
-        scoring.parse_grid(content)
+        scoring.parse_scorecard(content)
     except Refusal as refusal:
         return [Fault(refusal, section, criterion)]
     return []

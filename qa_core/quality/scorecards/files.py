@@ -14,7 +14,7 @@ import tomli_w
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base.errors import Refusal
-from qa_core.base.i18n import N_, _, say
+from qa_core.base.i18n import N_, _, format_refusal
 from qa_core.files import uploads, workbooks
 from qa_core.files.archives import open_content
 from qa_core.metrics import downloads
@@ -37,7 +37,7 @@ class FaultyFile(Refusal):
 
     def __init__(self, name: str, faults: Sequence[Refusal]) -> None:
         self.faults = tuple(faults)
-        told = " ".join(f"{number}) {say(fault)}" for number, fault in enumerate(self.faults[:FAULTS_SHOWN], start=1))
+        told = " ".join(f"{number}) {format_refusal(fault)}" for number, fault in enumerate(self.faults[:FAULTS_SHOWN], start=1))
         super().__init__("bad_grid_file", N_("{name} cannot become a grid yet. {faults}"), name=name, faults=told)
 
 
@@ -75,7 +75,7 @@ def build(content: Mapping[str, Any], name: str, form: str) -> downloads.Downloa
     header, sections = table.to_header(content), table.to_sections(content)
     criteria = [table.to_criteria(section) for section in content.get("section", [])]
     rows = [
-        [table.say_cell(column, {**section, **criterion}[column]) for column in table.COLUMNS]
+        [table.describe_cell(column, {**section, **criterion}[column]) for column in table.COLUMNS]
         for section, inside in zip(sections, criteria, strict=True)
         for criterion in inside
     ]
@@ -233,5 +233,5 @@ def _name_cell(fault: Fault, sections: Sequence[Any], numbers: Sequence[tuple[in
         row=first if fault.criterion is None else rows[fault.criterion - 1],
         column=columns.get(name) or _(table.COLUMNS.get(name, name)),
         cell=str(cells.get(name) or "").strip()[:80],
-        what=say(fault.refusal),
+        what=format_refusal(fault.refusal),
     )

@@ -16,11 +16,11 @@ from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.base.i18n import N_, _, language
 from qa_core.quality.scorecards import drafts
 from qa_core.quality.scorecards.versions import asks_anything
-from qa_core.scoring.scorecard import say_number
+from qa_core.scoring.scorecard import format_number
 from qa_core.storage import audit_log
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
-from qa_core.storage.records.evaluations import Grid
+from qa_core.storage.records.evaluations import ScorecardVersion
 
 STARTERS = environment.PROJECT / "data" / "scorecards"
 MAY_START = (Permission.PUBLISH_GRIDS, Permission.MANAGE_LISTENING)
@@ -34,11 +34,11 @@ def publish(viewer: Viewer, grid_id: int, edition: int) -> int:
     viewer.require(Permission.PUBLISH_GRIDS)
     with store.writing() as session:
         draft = drafts.get_draft(session, grid_id, edition)
-        plan = scoring.parse_grid(draft.content)
+        plan = scoring.parse_scorecard(draft.content)
         if not plan.title.strip():
             raise Refusal("bad_grid", N_("In the grid, {place} must be a text."), place="title")
         last = _last_version(session, draft.key)
-        if last is not None and asks_anything(last) and scoring.parse_grid(last.content) == plan:
+        if last is not None and asks_anything(last) and scoring.parse_scorecard(last.content) == plan:
             raise Refusal("nothing_changed", N_("This draft is the same as version {version}; there is nothing to publish."), version=last.version)
         _make_version(session, viewer, draft, plan, (last.version if last else 0) + 1)
         return draft.version
@@ -56,9 +56,9 @@ def publish_starter(viewer: Viewer, key: str) -> int | None:
         if found is not None and asks_anything(found):
             return found.id
         version = found.version + 1 if found else 1
-        made = Grid(key=key, version=version, title=content["title"], content=content, created_by=viewer.username)
+        made = ScorecardVersion(key=key, version=version, title=content["title"], content=content, created_by=viewer.username)
         session.add(made)
-        _make_version(session, viewer, made, scoring.parse_grid(content), version)
+        _make_version(session, viewer, made, scoring.parse_scorecard(content), version)
         return made.id
 
 
@@ -74,7 +74,7 @@ def read_starter(key: str) -> dict[str, Any] | None:
     return tomllib.loads((STARTERS / f"{key.replace('-', '_')}.toml").read_text(encoding="utf-8"))
 
 
-def compare(old: scoring.Grid, new: scoring.Grid) -> list[str]:
+def compare(old: scoring.Scorecard, new: scoring.Scorecard) -> list[str]:
     """What publishing `new` after `old` changes, in sentences of the language spoken, in the order of the grid; none: nothing."""
     speak = language()
     said = _differences(
@@ -83,8 +83,8 @@ def compare(old: scoring.Grid, new: scoring.Grid) -> list[str]:
         (
             (N_("The title is now “{now}” instead of “{before}”."), lambda grid: grid.text.in_language(speak)),
             (N_("Points are now counted as {now} instead of {before}."), lambda grid: _(METHODS[grid.method])),
-            (N_("The pass mark is now {now} instead of {before}."), lambda grid: _say(grid.pass_mark)),
-            (N_("The score ends at {now} instead of {before}."), lambda grid: _say(grid.bonus_cap)),
+            (N_("The pass mark is now {now} instead of {before}."), lambda grid: _describe(grid.pass_mark)),
+            (N_("The score ends at {now} instead of {before}."), lambda grid: _describe(grid.bonus_cap)),
         ),
     )
     before, after = ({section.name: section for section in grid.sections} for grid in (old, new))
@@ -97,7 +97,7 @@ def compare(old: scoring.Grid, new: scoring.Grid) -> list[str]:
             section,
             (
                 (N_("Section “{before}” is now called “{now}”."), lambda one: one.text.in_language(speak)),
-                (N_("Section “{name}”: weight {now} instead of {before}."), lambda one: _say(one.weight)),
+                (N_("Section “{name}”: weight {now} instead of {before}."), lambda one: _describe(one.weight)),
             ),
             name=section.text.in_language(speak),
         )
@@ -114,7 +114,7 @@ CLASSES = {
 FAILS = {scoring.Fails.GRID: N_("fails the whole grid"), scoring.Fails.SECTION: N_("fails its section")}
 
 
-def _compare_criteria(old: scoring.Grid, new: scoring.Grid, speak: str) -> list[str]:
+def _compare_criteria(old: scoring.Scorecard, new: scoring.Scorecard, speak: str) -> list[str]:
     before, after = ({criterion.key: criterion for criterion in grid.criteria} for grid in (old, new))
     said = []
     for key, criterion in after.items():
@@ -127,10 +127,10 @@ def _compare_criteria(old: scoring.Grid, new: scoring.Grid, speak: str) -> list[
             criterion,
             (
                 (N_("Criterion “{before}” now reads “{now}”."), lambda one: one.text.in_language(speak)),
-                (N_("Criterion “{name}”: {now} points instead of {before}."), lambda one: _say(one.points)),
-                (N_("Criterion “{name}”: answers {now} instead of {before}."), lambda one: ", ".join(map(_say, one.levels)) or _("any number")),
+                (N_("Criterion “{name}”: {now} points instead of {before}."), lambda one: _describe(one.points)),
+                (N_("Criterion “{name}”: answers {now} instead of {before}."), lambda one: ", ".join(map(_describe, one.levels)) or _("any number")),
                 (N_("Criterion “{name}”: {now} instead of {before}."), lambda one: _("may be not applicable") if one.not_applicable else _("always applies")),
-                (N_("Criterion “{name}”: {now} instead of {before}."), _say_critical),
+                (N_("Criterion “{name}”: {now} instead of {before}."), _describe_critical),
                 (N_("Criterion “{name}”: {now} instead of {before}."), lambda one: _("a bonus") if one.bonus else _("no bonus")),
             ),
             name=title,
@@ -141,7 +141,7 @@ def _compare_criteria(old: scoring.Grid, new: scoring.Grid, speak: str) -> list[
     return said + [_("Criterion “{name}” is removed.", name=one.text.in_language(speak)) for key, one in before.items() if key not in after]
 
 
-def _find_moved(old: scoring.Grid, new: scoring.Grid) -> list[str]:
+def _find_moved(old: scoring.Scorecard, new: scoring.Scorecard) -> list[str]:
     places = [{criterion.key: section for section in grid.sections for criterion in section.criteria} for grid in (old, new)]
     moved = [
         _(
@@ -162,21 +162,26 @@ def _differences(old: Any, new: Any, parts: Sequence[tuple[str, Callable[[Any], 
     return [_(message, before=before, now=now, **params) for message, before, now in found if before != now]
 
 
-def _say_critical(criterion: scoring.Criterion) -> str:
+def _describe_critical(criterion: scoring.Criterion) -> str:
     if criterion.critical is None:
         return _("not critical")
     return _("{critical}, {fails}", critical=_(CLASSES[criterion.critical]), fails=_(FAILS[criterion.fails]))
 
 
-def _say(number: Any) -> str:
-    return _("none") if number is None else say_number(number)
+def _describe(number: Any) -> str:
+    return _("none") if number is None else format_number(number)
 
 
-def _last_version(session: Session, key: str) -> Grid | None:
-    return session.scalar(sa.select(Grid).where(Grid.key == key, Grid.published_at.is_not(None)).order_by(Grid.version.desc()).limit(1))
+def _last_version(session: Session, key: str) -> ScorecardVersion | None:
+    return session.scalar(
+        sa.select(ScorecardVersion)
+        .where(ScorecardVersion.key == key, ScorecardVersion.published_at.is_not(None))
+        .order_by(ScorecardVersion.version.desc())
+        .limit(1)
+    )
 
 
-def _make_version(session: Session, viewer: Viewer, grid: Grid, plan: scoring.Grid, version: int) -> None:
+def _make_version(session: Session, viewer: Viewer, grid: ScorecardVersion, plan: scoring.Scorecard, version: int) -> None:
     grid.version, grid.title, grid.published_at, grid.published_by = version, plan.title, now(), viewer.username
     session.flush()
     audit_log.record(session, viewer.username, "grid_publish", grid.key, reason=f"version {version}")

@@ -130,7 +130,7 @@ def to_criteria(section: Mapping[str, Any]) -> list[dict[str, Any]]:
                 "help_fr": help_french,
                 "help_en": help_english,
                 "points": criterion.get("points"),
-                "levels": "; ".join(map(say_exactly, levels)) if isinstance(levels, list) else say_exactly(levels),
+                "levels": "; ".join(map(describe_exactly, levels)) if isinstance(levels, list) else describe_exactly(levels),
                 "not_applicable": criterion.get("not_applicable", False),
                 "critical": criterion.get("critical"),
                 "fails": criterion.get("fails", "grid" if criterion.get("critical") else None),
@@ -211,7 +211,7 @@ def as_number(value: Fraction) -> int | float:
     return int(value) if value.denominator == 1 and abs(value) < 1 << 53 else float(value)
 
 
-def say_exactly(value: Any) -> str:
+def describe_exactly(value: Any) -> str:
     """A number as text, without any rounding; anything else as it is, nothing as an empty text."""
     number = read_number(value)
     return str(as_number(number)) if number is not None else "" if value is None else str(value)
@@ -222,7 +222,7 @@ def is_blank(cell: Any) -> bool:
     return cell is None or (isinstance(cell, float) and math.isnan(cell)) or (isinstance(cell, str) and not cell.strip())
 
 
-def say_cell(name: str, value: Any) -> Any:
+def describe_cell(name: str, value: Any) -> Any:
     """A cell of the file, in the language spoken: words for what the grid holds as codes."""
     match name:
         case "not_applicable" | "bonus":
@@ -251,7 +251,7 @@ def _to_flag(cell: Any) -> Any:
         return False
     if isinstance(cell, bool):
         return cell
-    word = say_exactly(cell).strip().casefold()
+    word = describe_exactly(cell).strip().casefold()
     return True if word in YES else False if word in NO else str(cell).strip()
 
 
@@ -264,7 +264,7 @@ def _word(name: str, cell: Any) -> Any:
 
 
 def _text(cell: Any) -> str:
-    return "" if is_blank(cell) else say_exactly(cell).strip() if isinstance(cell, float) else str(cell).strip()
+    return "" if is_blank(cell) else describe_exactly(cell).strip() if isinstance(cell, float) else str(cell).strip()
 
 
 def _put(table: dict[str, Any], name: str, value: Any) -> None:

@@ -15,7 +15,7 @@ from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.base.i18n import N_
 from qa_core.centre.advisors import fold
 from qa_core.storage.records import store
-from qa_core.storage.records.evaluations import Evaluation, Grid
+from qa_core.storage.records.evaluations import Evaluation, ScorecardVersion
 
 READERS = (Permission.SEE_GRIDS, Permission.SEE_EVALUATIONS)
 """Who evaluates, is evaluated, or plans listening reads published grids; whoever writes or publishes them reads drafts too."""
@@ -29,11 +29,11 @@ class GridVersion:
     key: str
     version: int
     title: str
-    plan: scoring.Grid
+    plan: scoring.Scorecard
 
 
 @dataclass(frozen=True)
-class Held:
+class ScorecardDraft:
     """A draft (`version` None) or a published version, as it stands in the records; `evaluations`: how many were made on it."""
 
     id: int
@@ -57,23 +57,25 @@ def find_published(viewer: Viewer) -> list[GridVersion]:
     """The newest version of each grid that can be answered, by title. A grid that came with imported scores alone asks nothing."""
     _require_reader(viewer)
     with store.reading() as session:
-        rows = session.scalars(sa.select(Grid).where(Grid.published_at.is_not(None)).order_by(Grid.version)).all()
+        rows = session.scalars(sa.select(ScorecardVersion).where(ScorecardVersion.published_at.is_not(None)).order_by(ScorecardVersion.version)).all()
     newest = {row.key: row for row in rows}
     return sorted((_version_of(row) for row in newest.values() if asks_anything(row)), key=lambda grid: (grid.title, grid.key))
 
 
-def get_plan(session: Session, grid_id: int) -> scoring.Grid:
+def get_plan(session: Session, grid_id: int) -> scoring.Scorecard:
     """The grid of that published version, ready to be answered. Raises AccessDenied for none, and for a draft."""
-    row = session.get(Grid, grid_id)
+    row = session.get(ScorecardVersion, grid_id)
     if row is None or row.published_at is None:
         raise AccessDenied()
-    return scoring.parse_grid(row.content)
+    return scoring.parse_scorecard(row.content)
 
 
-def newest_published(session: Session, key_or_file_title: str) -> Grid | None:
+def newest_published(session: Session, key_or_file_title: str) -> ScorecardVersion | None:
     """The newest published version that can be answered of the grid of that key, else of that title (capitals, accents and dashes aside)."""
     wanted = fold(key_or_file_title)
-    published = session.scalars(sa.select(Grid).where(Grid.published_at.is_not(None)).order_by(Grid.version.desc(), Grid.id.desc()))
+    published = session.scalars(
+        sa.select(ScorecardVersion).where(ScorecardVersion.published_at.is_not(None)).order_by(ScorecardVersion.version.desc(), ScorecardVersion.id.desc())
+    )
     rows = [row for row in published if asks_anything(row)]
     for is_meant in (lambda row: row.key == key_or_file_title, lambda row: fold(row.key) == wanted, lambda row: fold(row.title) == wanted):
         if found := next(filter(is_meant, rows), None):
@@ -81,17 +83,19 @@ def newest_published(session: Session, key_or_file_title: str) -> Grid | None:
     return None
 
 
-def require_published(session: Session, key: str) -> Grid:
+def require_published(session: Session, key: str) -> ScorecardVersion:
     """The newest published version of that grid. Raises Refusal (`unknown_grid`), naming those there are."""
     found = newest_published(session, key)
     if found is None:
-        known = session.scalars(sa.select(Grid.key).where(Grid.published_at.is_not(None)).distinct().order_by(Grid.key)).all()
+        known = session.scalars(
+            sa.select(ScorecardVersion.key).where(ScorecardVersion.published_at.is_not(None)).distinct().order_by(ScorecardVersion.key)
+        ).all()
         message = N_("There is no published grid {key}. Published: {known}. Publish one under Evaluation grids, or: {command}")
         raise Refusal("unknown_grid", message, key=key, known=", ".join(known) or "–", command="python -m qa_core grid import FILE --publish")
     return found
 
 
-def find_all(viewer: Viewer) -> list[Held]:
+def find_all(viewer: Viewer) -> list[ScorecardDraft]:
     """Every draft, newest first, then every published version, by title and from the newest version down."""
     viewer.require(Permission.SEE_GRIDS)
     with store.reading() as session:
@@ -101,29 +105,29 @@ def find_all(viewer: Viewer) -> list[Held]:
     return [*drafts, *versions]
 
 
-def get(viewer: Viewer, grid_id: int) -> Held:
+def get(viewer: Viewer, grid_id: int) -> ScorecardDraft:
     """That draft or version. Raises AccessDenied."""
     viewer.require(Permission.SEE_GRIDS)
     with store.reading() as session:
-        row = session.execute(_with_counts().where(Grid.id == grid_id)).one_or_none()
+        row = session.execute(_with_counts().where(ScorecardVersion.id == grid_id)).one_or_none()
         if row is None:
             raise AccessDenied()
         return _hold(*row)
 
 
-def asks_anything(row: Grid) -> bool:
+def asks_anything(row: ScorecardVersion) -> bool:
     """Whether a published version has criteria; one that came with imported scores alone has none, and nothing is evaluated on it."""
     return bool(row.content.get("section"))
 
 
-def _with_counts() -> sa.Select[tuple[Grid, int]]:
-    made = sa.select(sa.func.count(Evaluation.id)).where(Evaluation.grid_id == Grid.id).scalar_subquery()
-    return sa.select(Grid, made)
+def _with_counts() -> sa.Select[tuple[ScorecardVersion, int]]:
+    made = sa.select(sa.func.count(Evaluation.id)).where(Evaluation.grid_id == ScorecardVersion.id).scalar_subquery()
+    return sa.select(ScorecardVersion, made)
 
 
-def _hold(row: Grid, evaluations: int) -> Held:
+def _hold(row: ScorecardVersion, evaluations: int) -> ScorecardDraft:
     is_draft = row.published_at is None
-    return Held(
+    return ScorecardDraft(
         id=row.id,
         key=row.key,
         version=None if is_draft else row.version,
@@ -138,8 +142,8 @@ def _hold(row: Grid, evaluations: int) -> Held:
     )
 
 
-def _version_of(row: Grid) -> GridVersion:
-    return GridVersion(row.id, row.key, row.version, row.title, scoring.parse_grid(row.content))
+def _version_of(row: ScorecardVersion) -> GridVersion:
+    return GridVersion(row.id, row.key, row.version, row.title, scoring.parse_scorecard(row.content))
 
 
 def _require_reader(viewer: Viewer) -> None:

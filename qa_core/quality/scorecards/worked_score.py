@@ -29,7 +29,7 @@ FORMULAS = {
 }
 
 
-def find_sums(plan: scoring.Grid, result: scoring.Result) -> list[SectionSum]:
+def find_sums(plan: scoring.Scorecard, result: scoring.Result) -> list[SectionSum]:
     """The sections in the order of the grid."""
     scores = {section.name: section.score for section in result.sections}
     found = []
@@ -42,19 +42,19 @@ def find_sums(plan: scoring.Grid, result: scoring.Result) -> list[SectionSum]:
     return found
 
 
-def write_formula(plan: scoring.Grid, result: scoring.Result) -> str:
+def write_formula(plan: scoring.Scorecard, result: scoring.Result) -> str:
     """The calculated score: `100 × (40 × 3/4 + 20 × 1/1) / 60 = 83.3`; empty when nothing applies."""
     return _write(plan, [(one, one.earned) for one in find_sums(plan, result) if one.share], result.calculated_score)
 
 
-def tell(plan: scoring.Grid, result: scoring.Result) -> list[str]:
+def describe(plan: scoring.Scorecard, result: scoring.Result) -> list[str]:
     """What came in between the calculated score and the outcome, in sentences: the cap, critical errors, the pass mark."""
     said = []
     uncapped = _total(plan, result)
     if result.calculated_score is None:
         said.append(_("Nothing applies, so there is no score."))
     elif uncapped is not None and uncapped > plan.bonus_cap:
-        said.append(_("With its bonus it would be {value}; the score ends at {cap}.", value=_say(uncapped), cap=_say(plan.bonus_cap)))
+        said.append(_("With its bonus it would be {value}; the score ends at {cap}.", value=_describe(uncapped), cap=_describe(plan.bonus_cap)))
     titles = {criterion.key: criterion for criterion in plan.criteria}
     for failure in result.failures:
         criterion = titles[failure.key]
@@ -68,30 +68,30 @@ def tell(plan: scoring.Grid, result: scoring.Result) -> list[str]:
         sums = [(one, Fraction(0) if one.name in failed else one.earned) for one in find_sums(plan, result) if one.share]
         said.append(_write(plan, sums, result.score))
     if plan.pass_mark is not None and result.score is not None:
-        mark = _say(plan.pass_mark)
+        mark = _describe(plan.pass_mark)
         told = N_("{score} reaches the pass mark of {mark}.") if result.score >= plan.pass_mark else N_("{score} is below the pass mark of {mark}.")
-        said.append(_(told, score=_say(result.score), mark=mark))
+        said.append(_(told, score=_describe(result.score), mark=mark))
     return said
 
 
-def _write(plan: scoring.Grid, sums: list[tuple[SectionSum, Fraction]], value: Fraction | None) -> str:
+def _write(plan: scoring.Scorecard, sums: list[tuple[SectionSum, Fraction]], value: Fraction | None) -> str:
     if not sums or value is None:
         return ""
     if plan.method == scoring.Method.SECTION_RATIO:
-        above = " + ".join(f"{_say(one.weight)} × {_say(earned)}/{_say(one.possible)}" for one, earned in sums)
-        below = _say(sum((one.weight for one, _earned in sums), Fraction(0)))
-        return f"100 × ({above}) / {below} = {_say(value)}"
-    above = " + ".join(f"{_say(one.weight)} × {_say(earned)}" for one, earned in sums)
-    below = " + ".join(f"{_say(one.weight)} × {_say(one.possible)}" for one, _earned in sums)
-    return f"100 × ({above}) / ({below}) = {_say(value)}"
+        above = " + ".join(f"{_describe(one.weight)} × {_describe(earned)}/{_describe(one.possible)}" for one, earned in sums)
+        below = _describe(sum((one.weight for one, _earned in sums), Fraction(0)))
+        return f"100 × ({above}) / {below} = {_describe(value)}"
+    above = " + ".join(f"{_describe(one.weight)} × {_describe(earned)}" for one, earned in sums)
+    below = " + ".join(f"{_describe(one.weight)} × {_describe(one.possible)}" for one, _earned in sums)
+    return f"100 × ({above}) / ({below}) = {_describe(value)}"
 
 
-def _total(plan: scoring.Grid, result: scoring.Result) -> Fraction | None:
+def _total(plan: scoring.Scorecard, result: scoring.Result) -> Fraction | None:
     """The calculated score before its cap."""
     sums = [one for one in find_sums(plan, result) if one.share]
     return 100 * sum((one.share * one.earned / one.possible for one in sums), Fraction(0)) if sums else None
 
 
-def _say(value: Fraction) -> str:
+def _describe(value: Fraction) -> str:
     number = float(value)
     return formatting.number(number, 0 if value.denominator == 1 else 1 if value.denominator in (2, 5, 10) or abs(number) >= 10 else 2)

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from qa_core.storage.records.base import Base, now
 
 
-class Grid(Base):
+class ScorecardVersion(Base):
     """One version of an evaluation grid. A published version is never changed; evaluations are pinned to theirs."""
 
     __tablename__ = "grid"

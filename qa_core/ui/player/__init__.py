@@ -77,7 +77,7 @@ def _show_player(source_system: str, contact_id: str, purpose: str | None, reaso
             "peaks": list(playable.peaks),
             "seconds": playable.seconds,
             "labels": {name: _(text) for name, text in LABELS.items()},
-            "remarks": _say_remarks(found),
+            "remarks": _describe_remarks(found),
             "writable": is_open,
             "locked": not reason,
             "refused": refused is not None,
@@ -155,7 +155,7 @@ def _find_remarks(viewer: Viewer, evaluation_id: int | None) -> timed_comments.R
         return None
 
 
-def _say_remarks(found: timed_comments.Remarks | None) -> list[dict[str, Any]]:
+def _describe_remarks(found: timed_comments.Remarks | None) -> list[dict[str, Any]]:
     if found is None:
         return []
     language = i18n.language()

@@ -77,7 +77,7 @@ def show_counts(counts: dict[str, Any]) -> None:
     with st.container(gap="xxsmall"):
         for name, title in kinds:
             for code, count in (counts.get(name) or {}).items():
-                st.text(_("{title}: {count} × {reason}", title=_(title), count=formatting.number(count), reason=reason_texts.say(code)))
+                st.text(_("{title}: {count} × {reason}", title=_(title), count=formatting.number(count), reason=reason_texts.describe(code)))
 
 
 def show_decisions(decisions: list[dict[str, str]], expanded: bool = False) -> None:
@@ -107,7 +107,7 @@ def show_quarantine(path: Path) -> None:
         header, rows = quarantine.read(path, SHOWN_ROWS)
         named = [_("Line"), _("Reason"), *header[2:]]
         st.dataframe(
-            [dict(zip(named, (row[0], reason_texts.say(row[1]), *row[2:]), strict=False)) for row in rows],
+            [dict(zip(named, (row[0], reason_texts.describe(row[1]), *row[2:]), strict=False)) for row in rows],
             hide_index=True,
             width="stretch",
             height=_height(len(rows)),
@@ -126,7 +126,7 @@ def _show_effects(examination: Examination) -> None:
                 _("Figure"): _(effect.title),
                 _("Now"): effect.say_before(),
                 _("After the import"): effect.say_after(),
-                _("Change"): _say_change(effect.kpi, effect.before, effect.after),
+                _("Change"): _describe_change(effect.kpi, effect.before, effect.after),
                 _("Out of, now"): formatting.number(effect.n_before),
                 _("Out of, after"): formatting.number(effect.n_after),
             }
@@ -137,7 +137,7 @@ def _show_effects(examination: Examination) -> None:
     )
 
 
-def _say_change(kpi: str, before: float | None, after: float | None) -> str:
+def _describe_change(kpi: str, before: float | None, after: float | None) -> str:
     return "–" if before is None or after is None else formatting.change(after - before, BY_KEY[kpi].unit)
 
 

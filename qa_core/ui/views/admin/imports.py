@@ -152,13 +152,13 @@ def show_batches(viewer: Viewer) -> None:
         _show_batch(found[selected[0]])
 
 
-def _ask_which(viewer: Viewer) -> tuple[batches.Which, int, int]:
+def _ask_which(viewer: Viewer) -> tuple[batches.BatchFilter, int, int]:
     """Which imports are listed, the page of their list, and how many there are."""
     first, second, third, fourth = st.columns([3, 3, 4, 2], vertical_alignment="bottom")
     kind = first.selectbox(_("Kind"), KINDS, index=None, format_func=lambda key: _(SOURCE_TITLES[key]), placeholder=_("All"), key="batches_kind")
     day = second.date_input(_("Day of the import"), value=None, format="DD/MM/YYYY", key="batches_day")
     troubled = third.checkbox(_("Rejected rows or failures only"), key="batches_troubled")
-    which = batches.Which(kind, day if isinstance(day, date) else None, troubled)
+    which = batches.BatchFilter(kind, day if isinstance(day, date) else None, troubled)
     total = batches.count_batches(viewer, which)
     pages = max(1, -(-total // PAGE))
     if pages == 1:
@@ -258,7 +258,7 @@ def _show_question(kind: str, file_id: str, refusal: Refusal) -> None:
     if answers:
         with st.container(horizontal=True):
             for option in answers:
-                st.button(gate.escape(_say_option(option)), key=f"answer_{option}", on_click=_answer, args=(kind, file_id, option))
+                st.button(gate.escape(_describe_option(option)), key=f"answer_{option}", on_click=_answer, args=(kind, file_id, option))
     elif any(option.startswith("--start-date") for option in refusal.options):
         st.caption(_("Give the first day above, under: {title}", title=_("Say more about the file")))
     elif any(option.startswith("--map") for option in refusal.options):
@@ -275,7 +275,7 @@ def _is_answer(option: str) -> bool:
     return known and not any(place in value for place in ("COLUMN", "NAME", "DATE", "MIN-MAX", "|"))
 
 
-def _say_option(option: str) -> str:
+def _describe_option(option: str) -> str:
     name, _space, value = option.removeprefix("--").partition(" ")
     return _order_title(value) if name == "date-order" and value in DATE_ORDERS else value
 

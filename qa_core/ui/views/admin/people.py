@@ -78,7 +78,7 @@ def show_new(viewer: Viewer) -> None:
         wanted = _ask_bounds(viewer, role, f"new_{added}", {})
         sent = st.form_submit_button(_("Add the account"), type="primary")
     if told := st.session_state.pop(OUTCOME, None):
-        _say(*told)
+        _describe(*told)
     if sent:
         try:
             is_proposed = accounts.needs_second(viewer, username, role)
@@ -175,10 +175,10 @@ def _do(work: Callable[[], str | None], username: str, proposed: bool = False) -
     except Refusal as refusal:
         gate.show_refusal(refusal)
         return
-    _say(username, one_time, proposed)
+    _describe(username, one_time, proposed)
 
 
-def _say(username: str, one_time: str | None, proposed: bool) -> None:
+def _describe(username: str, one_time: str | None, proposed: bool) -> None:
     """What came of it; a one-time password is shown in this run and never again."""
     if proposed:
         st.info(_("Noted. Another administrator has to confirm it on this page."))

@@ -12,7 +12,7 @@ from qa_core.access.roles import Permission, Viewer
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import _
 from qa_core.quality import scorecards
-from qa_core.quality.scorecards import Held
+from qa_core.quality.scorecards import ScorecardDraft
 from qa_core.ui import gate
 
 OUTCOME, OPENED = "scorecards_outcome", "scorecards_opened"
@@ -32,7 +32,7 @@ def open_next(grid_id: int | None, said: str) -> None:
     st.rerun()
 
 
-def show_draft(viewer: Viewer, held: Held, content: Mapping[str, Any]) -> None:
+def show_draft(viewer: Viewer, held: ScorecardDraft, content: Mapping[str, Any]) -> None:
     """The changes against the last version; whoever may publishes the draft as it was saved."""
     last = _find_before(viewer, held)
     with st.container(border=True, gap="small"):
@@ -50,7 +50,7 @@ def show_draft(viewer: Viewer, held: Held, content: Mapping[str, Any]) -> None:
         st.caption(_("From then on new evaluations are made on it. It is never changed again; those made before keep their version."))
 
 
-def show_since_last(viewer: Viewer, held: Held) -> None:
+def show_since_last(viewer: Viewer, held: ScorecardDraft) -> None:
     """What a version changed against the one before."""
     before = _find_before(viewer, held)
     if before is not None and held.content.get("section"):
@@ -58,18 +58,18 @@ def show_since_last(viewer: Viewer, held: Held) -> None:
             _show_changes(before.content, held.content)
 
 
-def _find_before(viewer: Viewer, held: Held) -> Held | None:
+def _find_before(viewer: Viewer, held: ScorecardDraft) -> ScorecardDraft | None:
     """The version before; of a draft, the last one."""
     versions = [one for one in scorecards.find_all(viewer) if one.key == held.key and not one.is_draft and one.content.get("section")]
     return next((one for one in versions if held.version is None or one.version < held.version), None)
 
 
 def _show_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
-    changes = scorecards.compare(scoring.parse_grid(before), scoring.parse_grid(after))
+    changes = scorecards.compare(scoring.parse_scorecard(before), scoring.parse_scorecard(after))
     st.markdown("\n".join(f"- {gate.escape(change)}" for change in changes) or _("Nothing."))
 
 
-def _publish(held: Held) -> None:
+def _publish(held: ScorecardDraft) -> None:
     try:
         version = scorecards.publish(gate.current_viewer(Permission.PUBLISH_GRIDS), held.id, held.edition)
     except Refusal as refusal:

@@ -11,9 +11,9 @@ import streamlit as st
 from qa_core import scoring
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base.errors import Refusal
-from qa_core.base.i18n import N_, _, say
+from qa_core.base.i18n import N_, _, format_refusal
 from qa_core.quality import scorecards
-from qa_core.quality.scorecards import Fault, Held, table
+from qa_core.quality.scorecards import Fault, ScorecardDraft, table
 from qa_core.quality.scorecards.publication import METHODS
 from qa_core.ui import gate
 from qa_core.ui.views.admin import scorecard_changes
@@ -24,7 +24,7 @@ CRITICAL = {"customer": N_("customer"), "business": N_("business"), "compliance"
 FAILS = {"grid": N_("the whole grid"), "section": N_("its section")}
 
 
-def show(viewer: Viewer, held: Held) -> dict[str, Any]:
+def show(viewer: Viewer, held: ScorecardDraft) -> dict[str, Any]:
     """The editor; returns the grid as it is written now, saved or not."""
     # A newer edition starts from what was saved: what the tables hold belongs to the edition they were filled from.
     key = f"{held.id}_{held.edition}"
@@ -56,7 +56,7 @@ def show_faults(faults: Sequence[Fault]) -> None:
             if fault.criterion is not None:
                 where = _("Section {section}, criterion {criterion}", section=fault.section, criterion=fault.criterion)
             where = f"**{where}.** "
-        lines.append(f"- {where}{gate.escape(say(fault.refusal))}")
+        lines.append(f"- {where}{gate.escape(format_refusal(fault.refusal))}")
     st.warning(_("Not yet to be published:") + "\n" + "\n".join(lines), icon=":material/rule:")
 
 
@@ -137,7 +137,9 @@ def _ask_criteria(content: Mapping[str, Any], names: Sequence[Any], key: str) ->
     return _in_order([row for _index, row in _records(given)])
 
 
-def _put_together(header: Mapping[str, Any], sections: Sequence[Mapping[str, Any]], criteria: Sequence[Mapping[str, Any]], held: Held) -> dict[str, Any]:
+def _put_together(
+    header: Mapping[str, Any], sections: Sequence[Mapping[str, Any]], criteria: Sequence[Mapping[str, Any]], held: ScorecardDraft
+) -> dict[str, Any]:
     """The grid; a criterion of a section that was renamed follows it, one of a section that is gone waits at the end under its name."""
     now = {str(row["section"]): place for place, row in enumerate(sections)}
     renamed = {str(row["was"]): place for place, row in enumerate(sections) if row.get("was")}
@@ -166,7 +168,7 @@ def _saved_criteria(content: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [{PLACE: place, **row} for place, row in enumerate(rows, start=1)]
 
 
-def _save(held: Held, content: Mapping[str, Any]) -> None:
+def _save(held: ScorecardDraft, content: Mapping[str, Any]) -> None:
     try:
         scorecards.save_draft(gate.current_viewer(Permission.EDIT_GRIDS), held.id, held.edition, content)
     except Refusal as refusal:
@@ -175,7 +177,7 @@ def _save(held: Held, content: Mapping[str, Any]) -> None:
     scorecard_changes.open_next(held.id, _("The draft is saved."))
 
 
-def _drop(held: Held) -> None:
+def _drop(held: ScorecardDraft) -> None:
     try:
         scorecards.delete_draft(gate.current_viewer(Permission.EDIT_GRIDS), held.id)
     except Refusal as refusal:

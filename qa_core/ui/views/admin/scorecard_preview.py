@@ -11,7 +11,7 @@ from qa_core.base import i18n
 from qa_core.base.i18n import _, ngettext
 from qa_core.metrics import formatting
 from qa_core.quality.scorecards import table, worked_score
-from qa_core.scoring import NOT_APPLICABLE, Criterion, Grid, Result
+from qa_core.scoring import NOT_APPLICABLE, Criterion, Result, Scorecard
 from qa_core.ui import gate, scorecard_answers, styles, tables
 from qa_core.ui.scorecard_form import FAILS, HARMS
 
@@ -19,7 +19,7 @@ MOST_BUTTONS = 6
 OUTCOMES = {"pass": ":green[:material/check_circle:] ", "fail": ":red[:material/cancel:] "}
 
 
-def show(plan: Grid, key: str) -> None:
+def show(plan: Scorecard, key: str) -> None:
     """The grid on the left, what the answers come to on the right. `key` tells several previews apart."""
     st.subheader(_("Try it"), anchor=False)
     st.caption(_("As the evaluator will see it. Answer to see what each answer does; nothing is kept."))
@@ -32,16 +32,16 @@ def show(plan: Grid, key: str) -> None:
         answers = {}
         for section in plan.sections:
             with st.container(border=True, gap="small"):
-                st.markdown(f"##### {gate.escape(_say(section.text))}")
+                st.markdown(f"##### {gate.escape(_describe(section.text))}")
                 shares[section.name] = st.empty()
                 for criterion in section.criteria:
                     answers[criterion.key], shares[criterion.key] = _show_criterion(criterion, key)
     result = scoring.score(plan, answers)
     weights = {answer.key: answer for answer in result.answers}
     for criterion in plan.criteria:
-        shares[criterion.key].caption(_say_weight(criterion, weights[criterion.key]))
+        shares[criterion.key].caption(_describe_weight(criterion, weights[criterion.key]))
     for one in worked_score.find_sums(plan, result):
-        shares[one.name].caption(_say_section(one))
+        shares[one.name].caption(_describe_section(one))
     with place:
         _show_result(plan, result, key)
 
@@ -49,9 +49,9 @@ def show(plan: Grid, key: str) -> None:
 def _show_criterion(criterion: Criterion, key: str) -> tuple[Any, Any]:
     """Ask for the answer, all points at first; returns it, and the place for what it weighs."""
     with st.container(gap="xxsmall"):
-        st.markdown(f"**{gate.escape(_say(criterion.text))}**")
+        st.markdown(f"**{gate.escape(_describe(criterion.text))}**")
         if criterion.help:
-            st.caption(gate.escape(_say(criterion.help)))
+            st.caption(gate.escape(_describe(criterion.help)))
         if criterion.critical:
             st.caption(f":red[:material/report:] {_(HARMS[criterion.critical])} · {_(FAILS[criterion.fails])}")
         if criterion.bonus:
@@ -62,7 +62,7 @@ def _show_criterion(criterion: Criterion, key: str) -> tuple[Any, Any]:
 
 
 def _ask(criterion: Criterion, key: str) -> Any:
-    label = _say(criterion.text)
+    label = _describe(criterion.text)
     highest = table.as_number(criterion.points)
     levels = sorted(map(table.as_number, criterion.levels)) or (list(range(highest + 1)) if isinstance(highest, int) and highest < MOST_BUTTONS else [])
     if levels:
@@ -73,7 +73,7 @@ def _ask(criterion: Criterion, key: str) -> Any:
         name = f"{key}_{options}"
 
         def say(option: Any) -> str:
-            return scorecard_answers.say(criterion, scorecard_answers.code(option))
+            return scorecard_answers.describe(criterion, scorecard_answers.code(option))
 
         return st.segmented_control(label, options, default=usual, required=True, format_func=say, key=name, label_visibility="collapsed")
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -83,7 +83,7 @@ def _ask(criterion: Criterion, key: str) -> Any:
     return given
 
 
-def _show_result(plan: Grid, result: Result, key: str) -> None:
+def _show_result(plan: Scorecard, result: Result, key: str) -> None:
     with st.container(border=True, gap="small"):
         score = "–" if result.score is None else formatting.value(float(result.score), "score")
         outcome = _("passed") if result.outcome == "pass" else _("not passed") if result.outcome == "fail" else _("no outcome")
@@ -91,13 +91,13 @@ def _show_result(plan: Grid, result: Result, key: str) -> None:
         st.caption(_(worked_score.FORMULAS[plan.method]))
         if formula := worked_score.write_formula(plan, result):
             st.code(formula, language=None, wrap_lines=True)
-        for sentence in worked_score.tell(plan, result):
+        for sentence in worked_score.describe(plan, result):
             st.text(sentence)
         section, points, weight, percent = _("Section"), _("Points"), _("Weight"), _("Score")
         rows = [
             {
                 section: one.title,
-                points: f"{table.say_exactly(one.earned)} / {table.say_exactly(one.possible)}",
+                points: f"{table.describe_exactly(one.earned)} / {table.describe_exactly(one.possible)}",
                 weight: formatting.percent(float(one.share)) if one.share else "–",
                 percent: None if one.score is None else formatting.value(float(one.score), "score"),
             }
@@ -113,7 +113,7 @@ def _narrow(title: str, width: int) -> Any:
     return st.column_config.TextColumn(title, width=width, alignment="right")
 
 
-def _say_weight(criterion: Criterion, answer: scoring.Answer) -> str:
+def _describe_weight(criterion: Criterion, answer: scoring.Answer) -> str:
     points = ngettext("{n} point", "{n} points", int(criterion.points)) if criterion.points.denominator == 1 else None
     points = points or _("{points} points", points=formatting.number(float(criterion.points), 1))
     if criterion.bonus:
@@ -123,10 +123,10 @@ def _say_weight(criterion: Criterion, answer: scoring.Answer) -> str:
     return _("{points} · {share} of the whole", points=points, share=formatting.percent(float(answer.applied_weight)))
 
 
-def _say_section(one: worked_score.SectionSum) -> str:
-    weight = _("weight {weight}", weight=table.say_exactly(one.weight))
+def _describe_section(one: worked_score.SectionSum) -> str:
+    weight = _("weight {weight}", weight=table.describe_exactly(one.weight))
     return f"{weight} · " + (_("{share} of the whole", share=formatting.percent(float(one.share))) if one.share else _("does not apply"))
 
 
-def _say(text: scoring.Text) -> str:
+def _describe(text: scoring.Text) -> str:
     return text.in_language(i18n.language())

@@ -13,7 +13,7 @@ from qa_core.base.errors import Refusal
 from qa_core.base.i18n import _
 from qa_core.metrics import formatting
 from qa_core.quality import scorecards
-from qa_core.quality.scorecards import Held, files, publication, table
+from qa_core.quality.scorecards import ScorecardDraft, files, publication, table
 from qa_core.ui import download_links, gate, tables, url_state
 from qa_core.ui.views.admin import scorecard_changes, scorecard_editor, scorecard_preview
 
@@ -21,7 +21,7 @@ PAGE, CHOSEN, TABLE = "scorecards", "grid", "scorecards_table"
 LARGEST_UPLOAD_MB = 2
 
 
-def choose(viewer: Viewer) -> Held | None:
+def choose(viewer: Viewer) -> ScorecardDraft | None:
     """The list, and the draft or version that is chosen in it; None while there is none."""
     found = scorecards.find_all(viewer)
     if not found:
@@ -30,9 +30,9 @@ def choose(viewer: Viewer) -> Held | None:
     title, key, state, when, by, made = _("Grid"), _("Key"), _("State"), _("Published on"), _("By"), _("Evaluations")
     rows = [
         {
-            title: say_title(held),
+            title: describe_title(held),
             key: held.key,
-            state: say_state(held),
+            state: describe_state(held),
             when: formatting.day(environment.to_local(held.published_at).date(), year=True) if held.published_at else None,
             by: held.published_by if held.published_at else held.created_by,
             made: held.evaluations,
@@ -45,7 +45,7 @@ def choose(viewer: Viewer) -> Held | None:
             st.session_state[CHOSEN] = str(found[cells[0][0]].id)
 
     tables.show(rows, {title: tables.name_column(title, 220), made: tables.count_column(made)}, TABLE, take, height=330)
-    titles = {str(held.id): f"{say_title(held)} ({held.key}) · {say_state(held)}" for held in found}
+    titles = {str(held.id): f"{describe_title(held)} ({held.key}) · {describe_state(held)}" for held in found}
     usual = next(iter(titles))
     if st.session_state.get(scorecard_changes.OPENED):
         st.session_state[CHOSEN] = str(st.session_state.pop(scorecard_changes.OPENED))
@@ -58,20 +58,20 @@ def choose(viewer: Viewer) -> Held | None:
     return next(held for held in found if str(held.id) == chosen)
 
 
-def say_title(held: Held) -> str:
+def describe_title(held: ScorecardDraft) -> str:
     """In the language of the reader, where the grid has it."""
     header = table.to_header(held.content)
     return header[f"title_{i18n.language()}"] or held.title
 
 
-def say_state(held: Held) -> str:
+def describe_state(held: ScorecardDraft) -> str:
     return _("draft") if held.is_draft else _("version {version}", version=held.version)
 
 
-def show(viewer: Viewer, held: Held) -> None:
+def show(viewer: Viewer, held: ScorecardDraft) -> None:
     """A draft to write or to publish, or a version to read."""
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-        st.subheader(f"{gate.escape(say_title(held))} · {say_state(held)}", anchor=False, width="content")
+        st.subheader(f"{gate.escape(describe_title(held))} · {describe_state(held)}", anchor=False, width="content")
         download_links.show_download(_("Export"), "grid", key=str(held.id), forms=files.FORMS, grid_id=held.id)
     if not held.is_draft:
         st.caption(_("Published: it stays as it is for ever, so that every evaluation made on it can be read as it was made."))
@@ -111,7 +111,7 @@ def ask_new(viewer: Viewer) -> None:
 
 
 def _find_sources(viewer: Viewer) -> dict[tuple[str, Any], str]:
-    held = {("version", one.id): f"{say_title(one)} ({one.key}) · {say_state(one)}" for one in scorecards.find_all(viewer)}
+    held = {("version", one.id): f"{describe_title(one)} ({one.key}) · {describe_state(one)}" for one in scorecards.find_all(viewer)}
     starters = {("starter", key): _("Starter grid: {key}", key=key) for key in publication.find_starters()}
     return {**held, **starters, ("empty", None): _("An empty grid")}
 
@@ -145,6 +145,6 @@ def _bring(sent: Any, key: str) -> None:
 
 def _show_preview(content: dict[str, Any], key: str) -> None:
     if content.get("section"):
-        scorecard_preview.show(scoring.parse_grid(content), key)
+        scorecard_preview.show(scoring.parse_scorecard(content), key)
     else:
         st.info(_("This grid came with imported scores alone: it has no criteria."))

@@ -10,7 +10,7 @@ import streamlit as st
 from qa_core.access.roles import Permission, Viewer
 from qa_core.analysis import alerts, annotations, targets
 from qa_core.analysis.alerts import Rule, RuleKind
-from qa_core.analysis.targets import Scope, Target
+from qa_core.analysis.targets import Scope, TargetValue
 from qa_core.base import environment
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_, _
@@ -53,7 +53,7 @@ def show_targets(viewer: Viewer) -> None:
             st.caption(_("There are no targets yet."))
         for target in found:
             remove = (_remove_target, target.id) if target.scope in own else None
-            _show_line(_say_target(viewer, target), f"target_{target.id}", _("Remove the target"), remove)
+            _show_line(_describe_target(viewer, target), f"target_{target.id}", _("Remove the target"), remove)
     with right, st.container(border=True):
         st.subheader(_("Set a target"), anchor=False)
         _ask_target(viewer, own)
@@ -76,15 +76,15 @@ def _ask_target(viewer: Viewer, scopes: tuple[Scope, ...]) -> None:
         _do(lambda: targets.set_target(gate.current_viewer(Permission.EDIT_TARGETS), kpi, value, *scope, Period(from_day, to_day)), _("The target is set."))
 
 
-def _say_target(viewer: Viewer, target: Target) -> str:
+def _describe_target(viewer: Viewer, target: TargetValue) -> str:
     """KPI, value, scope and days, and where the number stands now."""
     kpi = get_kpi(target.kpi)
-    parts = [f"**{gate.escape(_(kpi.title))}** {formatting.value(target.value, kpi.unit)}", gate.escape(notes.name_scope(target.scope)), _say_days(target)]
+    parts = [f"**{gate.escape(_(kpi.title))}** {formatting.value(target.value, kpi.unit)}", gate.escape(notes.name_scope(target.scope)), _describe_days(target)]
     gap = _measure_gap(viewer, target)
     return " · ".join(part for part in (*parts, gap) if part)
 
 
-def _say_days(target: Target) -> str:
+def _describe_days(target: TargetValue) -> str:
     if target.starts_on and target.ends_on:
         return formatting.period(Period(target.starts_on, target.ends_on))
     if target.starts_on:
@@ -92,7 +92,7 @@ def _say_days(target: Target) -> str:
     return _("until {day}", day=formatting.day(target.ends_on, year=True)) if target.ends_on else _("always")
 
 
-def _measure_gap(viewer: Viewer, target: Target) -> str:
+def _measure_gap(viewer: Viewer, target: TargetValue) -> str:
     """How far the last weeks (for some: months) are from a target in force."""
     kpi, span = get_kpi(target.kpi), query.data_span(viewer) if viewer.can(get_kpi(target.kpi).needs) else None
     if span is None or kpi.is_amount or not target.holds_on(environment.today()):
@@ -116,7 +116,7 @@ def show_alerts(viewer: Viewer) -> None:
         alert_banner.show_open(viewer, rung, with_rule=True)
         for event in looked_after:
             told = _("Acknowledged by {name}", name=event.acknowledged_by)
-            st.markdown(f":material/check: {alert_banner.say(viewer, event)}  \n:gray[{gate.escape(told)}]")
+            st.markdown(f":material/check: {alert_banner.describe(viewer, event)}  \n:gray[{gate.escape(told)}]")
         if not rung and not looked_after:
             st.caption(_("No alert stands."))
     left, right = st.columns([7, 4])

@@ -13,7 +13,7 @@ from qa_core.compliance import accreditations, gates, notices
 from qa_core.compliance.accreditations import Accredited
 from qa_core.metrics import formatting
 from qa_core.ui import menu, tables
-from qa_core.ui.views.compliance.listening_rules import change, say_purpose
+from qa_core.ui.views.compliance.listening_rules import change, describe_purpose
 
 USUAL_DAYS = 180
 """How long a new accreditation is proposed for."""
@@ -29,9 +29,9 @@ def show_accreditations(viewer: Viewer) -> None:
             {
                 name: item.display_name or item.username,
                 role: _(menu.ROLE_TITLES[Role(item.role)]) if item.role in set(Role) else item.role,
-                purposes: formatting.listing(map(say_purpose, item.purposes)),
+                purposes: formatting.listing(map(describe_purpose, item.purposes)),
                 until: formatting.day(item.ends_on, year=True),
-                state: _say_state(item),
+                state: _describe_state(item),
             }
             for item in found
         ]
@@ -69,7 +69,7 @@ def show_notices(viewer: Viewer) -> None:
             _ask_notices({notice.advisor_id: notice.name for notice in waiting})
 
 
-def _say_state(item: Accredited) -> str:
+def _describe_state(item: Accredited) -> str:
     if item.holds:
         return _("holds")
     return _("ended early") if item.is_ended else _("expired")
@@ -87,7 +87,7 @@ def _ask_accreditation(viewer: Viewer) -> None:
             _("Until"), environment.today() + timedelta(days=USUAL_DAYS), min_value=environment.today(), format="DD/MM/YYYY", key="accredit_until"
         )
         # A new key for other purposes: the field would keep those proposed before.
-        purposes = st.multiselect(_("Purposes"), gates.PURPOSES, usual, format_func=say_purpose, key=f"accredit_purposes_{entered}")
+        purposes = st.multiselect(_("Purposes"), gates.PURPOSES, usual, format_func=describe_purpose, key=f"accredit_purposes_{entered}")
         sent = st.form_submit_button(_("Give the accreditation"), type="primary")
     if sent and (username is None or not isinstance(until, date) or not purposes):
         st.warning(_("Choose a person, a last day and at least one purpose."))

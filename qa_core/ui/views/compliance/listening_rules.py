@@ -13,7 +13,7 @@ from qa_core.base import environment
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import _, ngettext
 from qa_core.compliance import accreditations, gates, notices, overdue, proportionality
-from qa_core.compliance.gates import Gate, Standing
+from qa_core.compliance.gates import Gate, GateState
 from qa_core.metrics import formatting
 from qa_core.ui import gate, tables
 
@@ -76,7 +76,7 @@ def show_gates(viewer: Viewer) -> None:
     """Each gate; entering a value again keeps the earlier one in the records and in the journal."""
     st.subheader(_("Before anybody listens"), anchor=False)
     for standing in gates.find_all(viewer):
-        value = None if standing.value is None else _say_value(standing.gate, standing.value)
+        value = None if standing.value is None else _describe_value(standing.gate, standing.value)
         by = (
             _("entered by {name} on {day}", name=standing.set_by, day=formatting.day(environment.to_local(standing.set_at).date(), year=True))
             if standing.set_at
@@ -159,7 +159,7 @@ def _show_gate(name: str, title: str, meaning: str, source: str, value: str | No
         return right
 
 
-def _ask_value(standing: Standing, place: Any) -> None:
+def _ask_value(standing: GateState, place: Any) -> None:
     entry = standing.gate
     with place.popover(_("Enter anew") if standing.value else _("Enter"), icon=":material/edit:"), st.form(f"gate_{entry.name}", border=False):
         given = _ask(entry, standing.value)
@@ -174,20 +174,20 @@ def _ask(entry: Gate, value: str | None) -> str:
             day = st.date_input(_(entry.title), date.fromisoformat(value) if value else None, max_value=environment.today(), format="DD/MM/YYYY", key=key)
             return day.isoformat() if isinstance(day, date) else ""
         case "purposes":
-            return ",".join(st.multiselect(_(entry.title), gates.PURPOSES, (value or "").split(",") if value else [], format_func=say_purpose, key=key))
+            return ",".join(st.multiselect(_(entry.title), gates.PURPOSES, (value or "").split(",") if value else [], format_func=describe_purpose, key=key))
         case _:
             return str(st.number_input(_(entry.title), 1, entry.highest, int(value) if value else entry.highest, key=key))
 
 
-def say_purpose(purpose: str) -> str:
+def describe_purpose(purpose: str) -> str:
     return _(gates.PURPOSE_TITLES.get(purpose, purpose))
 
 
-def _say_value(entry: Gate, value: str) -> str:
+def _describe_value(entry: Gate, value: str) -> str:
     match entry.kind:
         case "day":
             return formatting.day(date.fromisoformat(value), year=True)
         case "purposes":
-            return formatting.listing(say_purpose(purpose) for purpose in value.split(","))
+            return formatting.listing(describe_purpose(purpose) for purpose in value.split(","))
         case _:
             return ngettext("{n} month", "{n} months", int(value))

@@ -16,11 +16,11 @@ from qa_core.base.i18n import N_, _, ngettext
 from qa_core.centre import settings
 from qa_core.metrics import dimensions, formatting, periods, query
 from qa_core.metrics.dimensions import Filters
-from qa_core.metrics.kpis import BY_KEY, Subject
+from qa_core.metrics.kpis import BY_KEY, FactTable
 from qa_core.storage import audit_log
 from qa_core.storage.records import store
 from qa_core.ui import cards, download_links, drill, explain_link, url_state
-from qa_core.ui.filter_bar import Look
+from qa_core.ui.filter_bar import FilterState
 
 PAGE = 100
 WINDOW = "first_contact_days"
@@ -37,7 +37,7 @@ ORDERS = {
 
 
 @dataclass(frozen=True)
-class Asked:
+class ContactsQuery:
     """What the list shows: the row of filters, what the address adds, and the KPI whose contacts are meant."""
 
     where: Filters
@@ -52,18 +52,18 @@ class Asked:
         return {WINDOW: self.window} if self.window else None
 
 
-def read_address(viewer: Viewer, look: Look) -> Asked:
+def read_address(viewer: Viewer, look: FilterState) -> ContactsQuery:
     """The filters above the page, and those that a click on a figure put into the address; what is unknown there is passed over."""
     extra = tuple((key, st.query_params[key] or None) for key in drill.EXTRA if key in st.query_params and key in dimensions.BY_KEY and viewer.can_cut_by(key))
     behind = st.query_params.get("behind")
-    known = behind in BY_KEY and BY_KEY[behind].subject == Subject.CONTACTS and viewer.can(BY_KEY[behind].needs)
+    known = behind in BY_KEY and BY_KEY[behind].subject == FactTable.CONTACTS and viewer.can(BY_KEY[behind].needs)
     where = look.where
     for dimension, value in extra:
         # A week or month that was clicked on may lie outside the period chosen above.
         period = periods.period_of(dimension, value)
         where = where.with_period(period) if period else where.with_value(dimension, value)
     window = st.query_params.get("window") if known and WINDOW in BY_KEY[behind].settings else None
-    return Asked(where, extra, behind if known else None, window if _is_window(window) else None, _read_waits(st.query_params.get("waited", "")))
+    return ContactsQuery(where, extra, behind if known else None, window if _is_window(window) else None, _read_waits(st.query_params.get("waited", "")))
 
 
 def _is_window(text: str | None) -> bool:
@@ -80,7 +80,7 @@ def _read_waits(text: str) -> query.Waited | None:
     return float(found["above"]), float(found["until"]) if found["until"] else None
 
 
-def show_asked(asked: Asked) -> None:
+def show_asked(asked: ContactsQuery) -> None:
     """What the click meant, as buttons that take it back."""
     if not asked.extra and not asked.behind and not asked.waited:
         return
@@ -97,12 +97,12 @@ def show_asked(asked: Asked) -> None:
             explain_link.show_link(asked.behind, {dimension: (value,) for dimension, value in asked.extra}, _("Explain this number"))
 
 
-def count(viewer: Viewer, asked: Asked) -> int:
+def count(viewer: Viewer, asked: ContactsQuery) -> int:
     """How many contacts the list has."""
     return query.count_contacts(viewer, asked.where, asked.behind, asked.overrides, asked.waited)
 
 
-def show_list(viewer: Viewer, asked: Asked, total: int) -> None:
+def show_list(viewer: Viewer, asked: ContactsQuery, total: int) -> None:
     """The contacts, newest first unless asked otherwise; a click opens one in full."""
     pages = max(1, -(-total // PAGE))
     left, middle, right = st.columns([5, 2, 1], vertical_alignment="bottom")
@@ -143,7 +143,7 @@ def _ask_order(place: Any) -> str:
     return order
 
 
-def _ask_page(place: Any, pages: int, listed: tuple[Asked, str]) -> int:
+def _ask_page(place: Any, pages: int, listed: tuple[ContactsQuery, str]) -> int:
     """Which page of the list; another list, or another order, starts at its first."""
     if st.session_state.get("contacts_listed", listed) != listed and not url_state.is_news("contacts", "page"):
         st.session_state["page"] = "1"
@@ -188,7 +188,7 @@ def _show_removable(key: str, label: str) -> None:
     st.button(cards.escape(label), icon=":material/close:", key=f"remove_{key}", on_click=remove)
 
 
-def _note_reading(viewer: Viewer, asked: Asked, page: int) -> None:
+def _note_reading(viewer: Viewer, asked: ContactsQuery, page: int) -> None:
     """One row of the journal per page of contacts that was read, not per run of the script."""
     reading = (asked, page)
     if st.session_state.get("contacts_read") != reading:

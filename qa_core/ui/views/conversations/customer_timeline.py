@@ -8,13 +8,13 @@ import streamlit as st
 
 from qa_core.access.roles import Viewer
 from qa_core.analysis import charts
-from qa_core.analysis.chart_titles import Finding
+from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.base.i18n import _, ngettext
 from qa_core.metrics import formatting, query
-from qa_core.metrics.query import History, Link
+from qa_core.metrics.query import ChainContact, CustomerHistory
 from qa_core.storage.schema import NEIGHBOUR_DAYS
 from qa_core.ui import cards, drill, tables
-from qa_core.ui.views.performance.repeat_chains import say_end
+from qa_core.ui.views.performance.repeat_chains import describe_end
 
 
 def show(viewer: Viewer, contact: dict[str, Any]) -> None:
@@ -26,10 +26,10 @@ def show(viewer: Viewer, contact: dict[str, Any]) -> None:
         place for place, link in enumerate(history.links) if link.contact_id == contact["contact_id"] and link.source_system == contact["source_system"]
     )
     with st.container(border=True, gap="xxsmall"):
-        cards.show_heading(_describe(history), _say_scope(history))
+        cards.show_heading(_describe(history), _describe_scope(history))
         if len(history.links) < 2:
             return
-        texts = [_say(link) for link in history.links]
+        texts = [_format(link) for link in history.links]
         figure = charts.build_history(
             [link.local_start for link in history.links], [link.outcome == "answered" for link in history.links], texts, here, dark=cards.is_dark()
         )
@@ -37,12 +37,14 @@ def show(viewer: Viewer, contact: dict[str, Any]) -> None:
         _show_table(viewer, history, here)
 
 
-def _describe(history: History) -> Finding:
+def _describe(history: CustomerHistory) -> ChartTitle:
     count = len(history.links) + history.elsewhere
-    return Finding(ngettext("{n} contact of this customer within {days} days", "{n} contacts of this customer within {days} days", count, days=NEIGHBOUR_DAYS))
+    return ChartTitle(
+        ngettext("{n} contact of this customer within {days} days", "{n} contacts of this customer within {days} days", count, days=NEIGHBOUR_DAYS)
+    )
 
 
-def _say_scope(history: History) -> str:
+def _describe_scope(history: CustomerHistory) -> str:
     if not history.elsewhere:
         return _("Before and after this one, all in what you may see.")
     return ngettext(
@@ -52,7 +54,7 @@ def _say_scope(history: History) -> str:
     )
 
 
-def _show_table(viewer: Viewer, history: History, here: int) -> None:
+def _show_table(viewer: Viewer, history: CustomerHistory, here: int) -> None:
     now = history.links[here].local_start
     names_people = viewer.can_cut_by("advisor") and not viewer.advisor_id
     rows = [
@@ -64,7 +66,7 @@ def _show_table(viewer: Viewer, history: History, here: int) -> None:
             _("Queue"): link.queue,
             _("Reason"): link.reason,
             **({_("Advisor"): link.advisor} if names_people else {}),
-            _("Ended"): say_end(link.outcome, link.declared_resolved),
+            _("Ended"): describe_end(link.outcome, link.declared_resolved),
             _("Talk"): None if link.talk_seconds is None else formatting.duration(link.talk_seconds),
         }
         for place, link in enumerate(history.links)
@@ -90,6 +92,6 @@ def _distance(seconds: float) -> str:
     return _("{duration} before", duration=size) if seconds < 0 else _("{duration} later", duration=size)
 
 
-def _say(link: Link) -> str:
+def _format(link: ChainContact) -> str:
     where = " · ".join(filter(None, (link.queue, link.reason)))
-    return f"{formatting.moment(link.local_start)}, {say_end(link.outcome, link.declared_resolved)}" + (f", {where}" if where else "")
+    return f"{formatting.moment(link.local_start)}, {describe_end(link.outcome, link.declared_resolved)}" + (f", {where}" if where else "")

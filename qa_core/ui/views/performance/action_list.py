@@ -8,22 +8,22 @@ from typing import Any
 import streamlit as st
 
 from qa_core.access.roles import Permission, Viewer
-from qa_core.analysis.chart_titles import Finding
+from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.analysis.irritants import action_list, texts
-from qa_core.analysis.irritants.action_list import LONGEST_NOTE, OPEN, Entry, Plan, State
+from qa_core.analysis.irritants.action_list import LONGEST_NOTE, OPEN, ActionEntry, ActionPlan, ActionState
 from qa_core.analysis.irritants.subject import Count
 from qa_core.base import environment
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import _, ngettext
 from qa_core.metrics import formatting
 from qa_core.ui import cached, cards, download_links, gate, tables
-from qa_core.ui.filter_bar import Look
+from qa_core.ui.filter_bar import FilterState
 from qa_core.ui.views.performance import irritant_examples
 
 TABLE, CHOSEN, HELD, OUTCOME = "table_action_list", "action_chosen", "action_versions", "action_outcome"
 
 
-def show(viewer: Viewer, look: Look) -> tuple[Entry, ...]:
+def show(viewer: Viewer, look: FilterState) -> tuple[ActionEntry, ...]:
     """The list, where there is one, with the entry chosen; returns the entries."""
     if said := st.session_state.pop(OUTCOME, None):
         st.success(said, icon=":material/check:")
@@ -35,7 +35,7 @@ def show(viewer: Viewer, look: Look) -> tuple[Entry, ...]:
         count = sum(entry.state in OPEN for entry in entries)
         late = sum(entry.is_late for entry in entries)
         text = ngettext("Action list: {n} open", "Action list: {n} open", count) + (" · " + ngettext("{n} late", "{n} late", late) if late else "")
-        cards.show_heading(Finding(text, "attention" if late else ""), _("Before and since it was taken in hand, eight weeks each, in what you may see."))
+        cards.show_heading(ChartTitle(text, "attention" if late else ""), _("Before and since it was taken in hand, eight weeks each, in what you may see."))
         _show_table(viewer, entries)
         download_links.show_download(_("Export"), "irritants")
     if chosen is not None:
@@ -49,12 +49,12 @@ def choose(number: int) -> None:
     st.session_state.setdefault(HELD, {}).pop(number, None)
 
 
-def tell(text: str) -> None:
+def describe(text: str) -> None:
     """Say that above the list on the next run."""
     st.session_state[OUTCOME] = text
 
 
-def _show_table(viewer: Viewer, entries: Sequence[Entry]) -> None:
+def _show_table(viewer: Viewer, entries: Sequence[ActionEntry]) -> None:
     head, state, owner, due = _("Irritant"), _("State"), _("Owner"), _("Due")
     before, since, change = _("Before"), _("Since"), _("Change")
     rows, follows = [], any(entry.in_hand_on for entry in entries) and not viewer.needs_suppression
@@ -65,7 +65,7 @@ def _show_table(viewer: Viewer, entries: Sequence[Entry]) -> None:
         row[due] = (("⚠ " if entry.is_late else "") + formatting.day(entry.due_on, year=True)) if entry.due_on else None
         if follows:
             counts = _follow(viewer, entry)
-            row |= {before: texts.say_count(counts[0]), since: texts.say_count(counts[1]), change: texts.describe_change(counts[1], counts[0])}
+            row |= {before: texts.describe_count(counts[0]), since: texts.describe_count(counts[1]), change: texts.describe_change(counts[1], counts[0])}
         rows.append(row)
     config = {
         head: st.column_config.TextColumn(head, width=208),
@@ -85,15 +85,15 @@ def _show_table(viewer: Viewer, entries: Sequence[Entry]) -> None:
     tables.show(rows, config, TABLE, take, height=300)
 
 
-def _follow(viewer: Viewer, entry: Entry) -> tuple[Count | None, Count | None]:
+def _follow(viewer: Viewer, entry: ActionEntry) -> tuple[Count | None, Count | None]:
     if entry.in_hand_on is None:
         return None, None
     return cached.find_follow_up(viewer, entry.subject, entry.filters, entry.in_hand_on)
 
 
-def _show_entry(viewer: Viewer, look: Look, entry: Entry) -> None:
+def _show_entry(viewer: Viewer, look: FilterState, entry: ActionEntry) -> None:
     with st.container(border=True, gap="xsmall"):
-        cards.show_heading(Finding(texts.title(entry.subject)), " · ".join(filter(None, (texts.say_filters(entry), ", ".join(entry.teams)))))
+        cards.show_heading(ChartTitle(texts.title(entry.subject)), " · ".join(filter(None, (texts.describe_filters(entry), ", ".join(entry.teams)))))
         left, right = st.columns(2, gap="medium")
         with left:
             if entry.may_change:
@@ -105,7 +105,7 @@ def _show_entry(viewer: Viewer, look: Look, entry: Entry) -> None:
             irritant_examples.show(viewer, entry.subject, entry.filters.with_period(look.where.period), "entry")
 
 
-def _ask_plan(viewer: Viewer, entry: Entry) -> None:
+def _ask_plan(viewer: Viewer, entry: ActionEntry) -> None:
     """The form; it is filled and sent as of the version that was shown first, whatever others do meanwhile."""
     held = st.session_state.setdefault(HELD, {}).setdefault(entry.id, entry.version)
     owners = action_list.find_owners(viewer, entry)
@@ -113,7 +113,7 @@ def _ask_plan(viewer: Viewer, entry: Entry) -> None:
     key = f"{entry.id}_{held}"
     with st.form(f"action_{key}", border=False):
         one, two = st.columns(2, gap="small")
-        states = list(State)
+        states = list(ActionState)
         state = one.selectbox(_("State"), states, index=states.index(entry.state), format_func=lambda name: _(texts.STATES[name]), key=f"state_{key}")
         due = two.date_input(_("Due"), entry.due_on, format="DD/MM/YYYY", key=f"due_{key}")
         place = options.index(entry.owner)
@@ -125,16 +125,16 @@ def _ask_plan(viewer: Viewer, entry: Entry) -> None:
             return
     st.session_state[HELD].pop(entry.id, None)
     try:
-        action_list.change_entry(gate.current_viewer(Permission.MANAGE_IRRITANTS), entry.id, held, Plan(State(state), owner, due, note.strip()))
+        action_list.change_entry(gate.current_viewer(Permission.MANAGE_IRRITANTS), entry.id, held, ActionPlan(ActionState(state), owner, due, note.strip()))
     except Refusal as refusal:
         gate.show_refusal(refusal)
         st.button(_("Show it as it is now"), key=f"again_{key}")
         return
-    tell(_("Saved."))
+    describe(_("Saved."))
     st.rerun()
 
 
-def _show_plan(entry: Entry) -> None:
+def _show_plan(entry: ActionEntry) -> None:
     due = formatting.day(entry.due_on, year=True) if entry.due_on else "–"
     facts = {_("State"): _(texts.STATES[entry.state]), _("Owner"): entry.owner_name or _("Nobody"), _("Due"): due, _("Note"): entry.note or "–"}
     for name, value in facts.items():
@@ -142,7 +142,7 @@ def _show_plan(entry: Entry) -> None:
         st.text(value)
 
 
-def _show_history(entry: Entry) -> None:
+def _show_history(entry: ActionEntry) -> None:
     st.caption(_("History"))
     for step in reversed(entry.steps):
         said = [_(texts.STATES[step.state]), formatting.moment(environment.to_local(step.at)), step.by]

@@ -6,7 +6,7 @@ import streamlit as st
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.analysis import explanations, exports
-from qa_core.analysis.chart_titles import Finding
+from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.base.i18n import N_, _
 from qa_core.centre.settings import get_setting
 from qa_core.metrics import dimensions, formatting, setting_texts
@@ -14,7 +14,7 @@ from qa_core.metrics.kpis import Kpi
 from qa_core.metrics.query import Explanation
 from qa_core.metrics.query.freshness import SOURCE_TITLES
 from qa_core.ui import cached, cards, download_links, drill, explain_link, menu, tables
-from qa_core.ui.filter_bar import Look
+from qa_core.ui.filter_bar import FilterState
 from qa_core.ui.plain import escape
 
 STATUSES = {
@@ -25,7 +25,7 @@ STATUSES = {
 }
 
 
-def show(viewer: Viewer, look: Look, kpi: Kpi) -> None:
+def show(viewer: Viewer, look: FilterState, kpi: Kpi) -> None:
     """The whole explanation, under the row of filters and what the address adds to it."""
     extra = explain_link.read_extra(viewer)
     _show_extra(extra)
@@ -61,7 +61,7 @@ def _show_removable(dimension: str, label: str) -> None:
     st.button(escape(label), icon=":material/close:", key=f"remove_{dimension}", on_click=remove)
 
 
-def _show_value(viewer: Viewer, look: Look, explanation: Explanation, extra: explain_link.Extra) -> None:
+def _show_value(viewer: Viewer, look: FilterState, explanation: Explanation, extra: explain_link.Extra) -> None:
     kpi = explanation.kpi
     with st.container(border=True, height="stretch", gap="xxsmall"):
         for row in explanation.rows:
@@ -78,7 +78,7 @@ def _show_value(viewer: Viewer, look: Look, explanation: Explanation, extra: exp
         row = explanation.row
         # Which waits are left out is told below, line by line.
         notes = [note for note in row.notes or () if not note.startswith("waits_missing")]
-        for said in (*([_(STATUSES[row.status])] if row.status in STATUSES else []), *cards.say_notes(notes)):
+        for said in (*([_(STATUSES[row.status])] if row.status in STATUSES else []), *cards.describe_notes(notes)):
             st.caption(said)
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             _show_way_to_contacts(viewer, explanation, extra)
@@ -100,7 +100,7 @@ def _show_way_to_contacts(viewer: Viewer, explanation: Explanation, extra: expla
 
 def _show_settings(viewer: Viewer, explanation: Explanation) -> None:
     with st.container(border=True, height="stretch", gap="xxsmall"):
-        cards.show_heading(Finding(_("Settings that change it") if explanation.settings else _("No setting changes it")))
+        cards.show_heading(ChartTitle(_("Settings that change it") if explanation.settings else _("No setting changes it")))
         for entry in explanation.settings:
             setting = get_setting(entry.name)
             st.markdown(f"{_(setting.title)} – **{escape(setting_texts.setting_value(entry.name, entry.value))}**", help=_(setting.meaning))
@@ -121,7 +121,7 @@ def _show_counts(explanation: Explanation) -> None:
     rows = explanations.rows_of(explanation)
     with st.container(border=True, gap="xxsmall"):
         cards.show_heading(
-            Finding(_("What is counted, and what is left out")), _("Of what has several reasons to be left out, the first in this order is told.")
+            ChartTitle(_("What is counted, and what is left out")), _("Of what has several reasons to be left out, the first in this order is told.")
         )
         if not rows:
             st.caption(_("So few stand behind one of the reasons that none is told."))
@@ -134,7 +134,7 @@ def _show_counts(explanation: Explanation) -> None:
 def _show_variants(explanation: Explanation) -> None:
     name, kpi = str(explanation.varied), explanation.kpi
     with st.container(border=True, gap="xxsmall"):
-        cards.show_heading(Finding(_("Counted in other ways")), _("The same contacts, by each value of: {setting}", setting=_(get_setting(name).title)))
+        cards.show_heading(ChartTitle(_("Counted in other ways")), _("The same contacts, by each value of: {setting}", setting=_(get_setting(name).title)))
         rows = [
             {
                 _(get_setting(name).title): setting_texts.setting_value(name, variant.value) + (" ✓" if variant.is_in_force else ""),
@@ -151,7 +151,7 @@ def _show_variants(explanation: Explanation) -> None:
 
 def _show_sources(explanation: Explanation) -> None:
     with st.container(border=True, gap="xxsmall"):
-        cards.show_heading(Finding(_("Where it comes from")))
+        cards.show_heading(ChartTitle(_("Where it comes from")))
         if not explanation.sources:
             st.caption(_("Nothing was imported for it."))
             return
@@ -162,7 +162,7 @@ def _show_sources(explanation: Explanation) -> None:
                 _("Rows"): source.rows,
                 _("Imports"): source.batches,
                 _("Last import"): formatting.moment(source.imported_at),
-                _("Newest contact or day"): explanations.say_moment(source.newest),
+                _("Newest contact or day"): explanations.describe_moment(source.newest),
             }
             for source in explanation.sources
         ]

@@ -11,13 +11,13 @@ import streamlit as st
 
 from qa_core.access.roles import Viewer
 from qa_core.analysis import charts, peers
-from qa_core.analysis.chart_titles import Finding
+from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.analysis.series import Series
 from qa_core.base.i18n import _
 from qa_core.metrics import formatting
 from qa_core.metrics.kpis import get_kpi
 from qa_core.ui import cached, cards, drill, peer_dots, trend_cards
-from qa_core.ui.filter_bar import Look
+from qa_core.ui.filter_bar import FilterState
 from qa_core.ui.views.performance import rate_mix_waterfall, repeat_chains, repeat_reasons, resolution_agreement, resolution_window
 from qa_core.ui.views.performance.resolution_window import SETTING, Window
 
@@ -28,7 +28,7 @@ ENOUGH = 30
 """Of fewer contacts no window is told."""
 
 
-def show(viewer: Viewer, look: Look) -> None:
+def show(viewer: Viewer, look: FilterState) -> None:
     """The whole page: how much, how it moves, why the three differ, why it moved, what brings people back, who, and the chains."""
     tried = resolution_window.ask(viewer, look)
     rows = cached.headline(viewer, (*THREE, "answered", "response_rate", "repeat_contacts", SPENT), look.where, look.compare, tried.overrides)
@@ -36,7 +36,7 @@ def show(viewer: Viewer, look: Look) -> None:
     _show_tiles(look, rows, series, tried)
     left, right = st.columns([3, 2], gap="small")
     with left:
-        trend_cards.show_trend(viewer, look, series[REPEAT], window=tried.tried, why_empty=_say_why_pending(rows[REPEAT], tried))
+        trend_cards.show_trend(viewer, look, series[REPEAT], window=tried.tried, why_empty=_describe_why_pending(rows[REPEAT], tried))
     with right:
         _show_window(viewer, look, tried)
     rate_mix_waterfall.show(viewer, look, REPEAT, series[REPEAT].spread, tried)
@@ -56,7 +56,7 @@ def show(viewer: Viewer, look: Look) -> None:
         repeat_chains.show(viewer, look, tried)
 
 
-def _show_tiles(look: Look, rows: Mapping[str, Any], series: Mapping[str, Series], tried: Window) -> None:
+def _show_tiles(look: FilterState, rows: Mapping[str, Any], series: Mapping[str, Series], tried: Window) -> None:
     answered = rows["response_rate"]
     response = "" if formatting.is_missing(answered.value) else _("response rate {rate}", rate=formatting.percent(answered.value, 0))
     tiles = [cards.build_tile(rows[key], look, series[key], response if key == THREE[2] else "") for key in THREE]
@@ -67,7 +67,7 @@ def _show_tiles(look: Look, rows: Mapping[str, Any], series: Mapping[str, Series
     cards.show_tiles([replace(tile, kpi="") if tried.tried and tile.kpi in (REPEAT, SPENT) else tile for tile in tiles])
 
 
-def _say_why_pending(row: Any, tried: Window) -> str:
+def _describe_why_pending(row: Any, tried: Window) -> str:
     """Where every first contact still waits for its window: that, and what would tell more."""
     if row.status != "pending":
         return ""
@@ -78,7 +78,7 @@ def _say_why_pending(row: Any, tried: Window) -> str:
     )
 
 
-def _show_window(viewer: Viewer, look: Look, tried: Window) -> None:
+def _show_window(viewer: Viewer, look: FilterState, tried: Window) -> None:
     """How the share depends on the window that counts as a repeat."""
     windows = sorted({*map(float, SETTING.offered), tried.days})
     frame = pd.concat([cached.measure(viewer, (REPEAT,), (), look.where, overrides={SETTING.name: f"{days:g}"}) for days in windows])
@@ -88,12 +88,12 @@ def _show_window(viewer: Viewer, look: Look, tried: Window) -> None:
     if len(known) < 2:
         with st.container(border=True, height="stretch", gap="xxsmall"):
             cards.show_heading(
-                Finding(_("Too short to try other windows")),
+                ChartTitle(_("Too short to try other windows")),
                 _("Only contacts whose window is over on both sides can be judged, and it takes {n} of them.", n=ENOUGH),
             )
         return
     (first, share), (longest, last) = known[0], known[-1]
-    finding = Finding(
+    finding = ChartTitle(
         _(
             "From {first} within {days} to {last} within {longest}",
             first=formatting.percent(share),
@@ -108,7 +108,7 @@ def _show_window(viewer: Viewer, look: Look, tried: Window) -> None:
     cards.show_chart(figure, finding, caption, "window_curve")
 
 
-def _show_advisors(viewer: Viewer, look: Look, tried: Window) -> None:
+def _show_advisors(viewer: Viewer, look: FilterState, tried: Window) -> None:
     """Advisors against what chance alone would give."""
     frame = cached.measure(viewer, (REPEAT,), ("advisor",), look.where, overrides=tried.overrides)
     group = peers.build_group(get_kpi(REPEAT), frame, "advisor")

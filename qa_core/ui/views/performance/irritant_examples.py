@@ -7,7 +7,7 @@ import streamlit as st
 from qa_core.access.roles import Viewer
 from qa_core.analysis.irritants import detection
 from qa_core.analysis.irritants.detection import Example
-from qa_core.analysis.irritants.subject import Subject
+from qa_core.analysis.irritants.subject import IrritantSubject
 from qa_core.base.i18n import _
 from qa_core.metrics import formatting, query
 from qa_core.metrics.dimensions import Filters
@@ -18,7 +18,7 @@ from qa_core.ui import cards, drill
 ASKED, READ = "irritant_examples", "irritant_read"
 
 
-def show(viewer: Viewer, subject: Subject, where: Filters, key: str) -> None:
+def show(viewer: Viewer, subject: IrritantSubject, where: Filters, key: str) -> None:
     """Up to five contacts that show an irritant, once asked for; reading them is journalled."""
     if not query.may_read_remarks(viewer):
         return

@@ -8,23 +8,23 @@ from typing import Any
 import streamlit as st
 
 from qa_core.access.roles import Permission, Viewer
-from qa_core.analysis.chart_titles import Finding
+from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.analysis.irritants import texts
-from qa_core.analysis.irritants.action_list import OPEN, Entry, open_entry
+from qa_core.analysis.irritants.action_list import OPEN, ActionEntry, open_entry
 from qa_core.analysis.irritants.detection import KPIS
-from qa_core.analysis.irritants.subject import WAIT, Candidate, Subject
+from qa_core.analysis.irritants.subject import WAIT, IrritantCandidate, IrritantSubject
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import _, ngettext
 from qa_core.metrics import query
 from qa_core.metrics.dimensions import Filters
 from qa_core.ui import cached, cards, drill, gate, tables
-from qa_core.ui.filter_bar import Look
+from qa_core.ui.filter_bar import FilterState
 from qa_core.ui.views.performance import action_list, irritant_examples
 
 TABLE, CHOSEN = "table_irritants", "irritant_chosen"
 
 
-def show(viewer: Viewer, look: Look, entries: Sequence[Entry]) -> None:
+def show(viewer: Viewer, look: FilterState, entries: Sequence[ActionEntry]) -> None:
     """The table of what stands out, and beside it the one chosen."""
     found = cached.find_irritants(viewer, look.where, look.compare)
     text = ngettext("{n} irritant stands out", "{n} irritants stand out", len(found)) if found else _("Nothing stands out in this period")
@@ -37,12 +37,12 @@ def show(viewer: Viewer, look: Look, entries: Sequence[Entry]) -> None:
         caption += " " + _("What comes from the words of customers and evaluators is left out here.")
     if not found:
         with st.container(border=True):
-            cards.show_heading(Finding(text), caption)
+            cards.show_heading(ChartTitle(text), caption)
         return
     listed = {entry.subject.key: entry for entry in reversed(entries) if entry.state in OPEN}
     left, right = st.columns([2, 1], gap="small")
     with left, st.container(border=True, height="stretch", gap="xxsmall"):
-        cards.show_heading(Finding(text), caption)
+        cards.show_heading(ChartTitle(text), caption)
         shown = _choose_kinds(found)
         _show_table(shown, look, listed)
     with right, st.container(border=True, height="stretch", gap="xsmall"):
@@ -50,7 +50,7 @@ def show(viewer: Viewer, look: Look, entries: Sequence[Entry]) -> None:
         _show_one(viewer, look, chosen, listed.get(chosen.subject.key))
 
 
-def _choose_kinds(found: Sequence[Candidate]) -> Sequence[Candidate]:
+def _choose_kinds(found: Sequence[IrritantCandidate]) -> Sequence[IrritantCandidate]:
     kinds = list(dict.fromkeys(candidate.subject.kind for candidate in found))
     if len(kinds) < 2:
         return found
@@ -60,7 +60,7 @@ def _choose_kinds(found: Sequence[Candidate]) -> Sequence[Candidate]:
     return [candidate for candidate in found if not chosen or candidate.subject.kind in chosen] or found
 
 
-def _show_table(found: Sequence[Candidate], look: Look, listed: dict[str, Entry]) -> None:
+def _show_table(found: Sequence[IrritantCandidate], look: FilterState, listed: dict[str, ActionEntry]) -> None:
     head, contacts, share, other, change, state = _("Irritant"), _("Contacts"), _("Share"), _("Others"), _("Change (pts)"), _("State")
     rows = []
     for candidate in found:
@@ -72,7 +72,7 @@ def _show_table(found: Sequence[Candidate], look: Look, listed: dict[str, Entry]
             other: tables.as_share(candidate.share.other),
         }
         if look.compare:
-            row[change] = _say_change(candidate)
+            row[change] = _describe_change(candidate)
         rows.append(row | ({state: _(texts.STATES[entry.state]) if entry else None} if listed else {}))
     config = {
         head: st.column_config.TextColumn(head, width=262),
@@ -92,7 +92,7 @@ def _show_table(found: Sequence[Candidate], look: Look, listed: dict[str, Entry]
     st.caption(_("Click a line to see it in full."))
 
 
-def _say_change(candidate: Candidate) -> str:
+def _describe_change(candidate: IrritantCandidate) -> str:
     """The change of the share in short; in full beside the one chosen."""
     now, before = candidate.now, candidate.before
     if before is None or before.share is None or now.share is None:
@@ -101,9 +101,9 @@ def _say_change(candidate: Candidate) -> str:
     return mark + texts.points(now.share - before.share)
 
 
-def _show_one(viewer: Viewer, look: Look, candidate: Candidate, entry: Entry | None) -> None:
+def _show_one(viewer: Viewer, look: FilterState, candidate: IrritantCandidate, entry: ActionEntry | None) -> None:
     subject = candidate.subject
-    cards.show_heading(Finding(texts.title(subject)))
+    cards.show_heading(ChartTitle(texts.title(subject)))
     st.text(texts.describe_share(candidate))
     change = texts.describe_change(candidate.now, candidate.before)
     if change:
@@ -129,12 +129,12 @@ def _show_one(viewer: Viewer, look: Look, candidate: Candidate, entry: Entry | N
     irritant_examples.show(viewer, subject, look.where, "candidate")
 
 
-def _open(subject: Subject, where: Filters) -> None:
+def _open(subject: IrritantSubject, where: Filters) -> None:
     try:
         number = open_entry(gate.current_viewer(Permission.MANAGE_IRRITANTS), subject, where)
     except Refusal as refusal:
         gate.show_refusal(refusal)
         return
     action_list.choose(number)
-    action_list.tell(_("It is on the action list now: say who sees to it, and until when."))
+    action_list.describe(_("It is on the action list now: say who sees to it, and until when."))
     st.rerun()

@@ -10,14 +10,14 @@ import streamlit as st
 
 from qa_core.access.roles import Viewer
 from qa_core.analysis import chart_titles, charts
-from qa_core.analysis.chart_titles import Finding
+from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.analysis.series import Series
 from qa_core.base.i18n import _
 from qa_core.metrics import dimensions, formatting
 from qa_core.metrics.kpis import get_kpi
 from qa_core.stats import control_charts
 from qa_core.ui import alert_banner, cached, cards, drill, tables, trend_cards
-from qa_core.ui.filter_bar import Look
+from qa_core.ui.filter_bar import FilterState
 from qa_core.ui.views.performance import traffic
 from qa_core.ui.views.tracking import source_steps
 
@@ -34,7 +34,7 @@ MOST_ALERTS = 4
 
 
 @dataclass(frozen=True)
-class Item:
+class AttentionItem:
     """A rate of one queue, reason or channel against before: how far it moved, in steps of its own uncertainty; without a tone where chance explains it."""
 
     strength: float
@@ -44,18 +44,18 @@ class Item:
     behind: str
 
 
-def read(viewer: Viewer, look: Look) -> tuple[dict[str, Any], Mapping[str, Series]]:
+def read(viewer: Viewer, look: FilterState) -> tuple[dict[str, Any], Mapping[str, Series]]:
     """The headline rows and the series that the viewer may see, of KPIs that say something in it."""
     knows_missed = source_steps.knows_missed(viewer, look)
     keys = tuple(key for key in (*FIRST, *SECOND) if viewer.can(get_kpi(key).needs) and (knows_missed or key not in traffic.OF_THE_MISSED))
     return cached.headline(viewer, keys, look.where, look.compare), trend_cards.read_series(viewer, look, keys)
 
 
-def show_top(viewer: Viewer, look: Look, rows: dict[str, Any], series: Mapping[str, Series]) -> None:
+def show_top(viewer: Viewer, look: FilterState, rows: dict[str, Any], series: Mapping[str, Series]) -> None:
     """Four tiles, then what needs a look beside the trend that matters most."""
     cards.show_tiles([cards.build_tile(rows[key], look, series[key]) for key in list(rows)[:IN_FIRST_ROW]])
     if "answer_rate" not in rows:
-        traffic.say_only_answered()
+        traffic.describe_only_answered()
     worst = max(series.values(), key=_concern)
     watched = worst if _concern(worst) else series.get("answer_rate", series["first_contact_resolution"])
     left, right = st.columns([3, 2], gap="small")
@@ -71,7 +71,7 @@ def show_top(viewer: Viewer, look: Look, rows: dict[str, Any], series: Mapping[s
         _show_items(viewer, look, series)
 
 
-def show_more(viewer: Viewer, look: Look, rows: dict[str, Any], series: Mapping[str, Series]) -> None:
+def show_more(viewer: Viewer, look: FilterState, rows: dict[str, Any], series: Mapping[str, Series]) -> None:
     """Four more tiles, the queues, and when calls go unanswered."""
     cards.show_tiles([cards.build_tile(rows[key], look, series[key]) for key in list(rows)[IN_FIRST_ROW:]])
     shown = tuple(key for key in IN_TABLE if key in rows)
@@ -92,7 +92,7 @@ def _concern(series: Series) -> int:
     return max(series.signals.below, series.signals.above) * 10 + abs(series.signals.run)
 
 
-def _show_items(viewer: Viewer, look: Look, series: Mapping[str, Series]) -> None:
+def _show_items(viewer: Viewer, look: FilterState, series: Mapping[str, Series]) -> None:
     """The list of what moved by more than chance, the worse first; each line opens its contacts."""
     rung = cached.find_alerts(viewer)
     known = {event.rule.kpi for event in rung if event.rule.dimension is None}
@@ -103,14 +103,14 @@ def _show_items(viewer: Viewer, look: Look, series: Mapping[str, Series]) -> Non
     compared = sum(cell is not None for cell in cells)
     with st.container(border=True, height="stretch", gap="xxsmall"):
         if rung or alarms or worse:
-            finding = Finding(_("What needs a look"), "attention")
+            finding = ChartTitle(_("What needs a look"), "attention")
         elif better:
-            finding = Finding(_("What got better"), "better")
+            finding = ChartTitle(_("What got better"), "better")
         elif compared or any(one.signals for one in series.values()):
-            finding = Finding(_("Nothing stands out"))
+            finding = ChartTitle(_("Nothing stands out"))
         else:
-            finding = Finding(_("Too little to say what stands out"))
-        cards.show_heading(finding, _say_what_was_looked_at(look, len(cells), compared))
+            finding = ChartTitle(_("Too little to say what stands out"))
+        cards.show_heading(finding, _describe_what_was_looked_at(look, len(cells), compared))
         alert_banner.show_open(viewer, rung[:MOST_ALERTS])
         for one in alarms:
             st.markdown(f":orange[:material/error:] **{cards.title_of(one.kpi)}** – {one.finding.text}")
@@ -132,7 +132,7 @@ def _show_items(viewer: Viewer, look: Look, series: Mapping[str, Series]) -> Non
                 )
 
 
-def _say_what_was_looked_at(look: Look, cells: int, compared: int) -> str:
+def _describe_what_was_looked_at(look: FilterState, cells: int, compared: int) -> str:
     """The limits of the list: what was compared, and how much could not be."""
     if look.compare is None:
         return _("Trends beyond their limits; choose a comparison to look queue by queue")
@@ -149,10 +149,10 @@ def _say_what_was_looked_at(look: Look, cells: int, compared: int) -> str:
     )
 
 
-def _compare_cells(viewer: Viewer, look: Look, series: Mapping[str, Series]) -> Sequence[Item | None]:
+def _compare_cells(viewer: Viewer, look: FilterState, series: Mapping[str, Series]) -> Sequence[AttentionItem | None]:
     """Each watched rate by queue, reason and channel against the earlier period; None where there is too little to compare."""
     keys = tuple(key for key in WATCHED if key in series)
-    cells: list[Item | None] = []
+    cells: list[AttentionItem | None] = []
     for dimension in ("queue", "reason", "channel"):
         for row in cached.measure(viewer, keys, (dimension,), look.where, look.compare).itertuples():
             kpi, value = get_kpi(row.kpi), getattr(row, dimension)
@@ -172,18 +172,18 @@ def _compare_cells(viewer: Viewer, look: Look, series: Mapping[str, Series]) -> 
                 value=formatting.value(row.value, kpi.unit),
             )
             tone = chart_titles.describe_change("", row.delta, interval, kpi.unit, kpi.better).tone
-            cells.append(Item(abs(row.delta) / ((interval[1] - interval[0]) / 2), text, tone, ((dimension, value),), row.kpi))
+            cells.append(AttentionItem(abs(row.delta) / ((interval[1] - interval[0]) / 2), text, tone, ((dimension, value),), row.kpi))
     return cells
 
 
-def show_cut(viewer: Viewer, look: Look, dimension: str, title: str, keys: Sequence[str]) -> None:
+def show_cut(viewer: Viewer, look: FilterState, dimension: str, title: str, keys: Sequence[str]) -> None:
     """Those KPIs by one dimension, contacts received among them."""
     by = tables.wide(cached.measure(viewer, keys, (dimension,), look.where), dimension)
     ordered = tables.largest_first(by, "received")
     clickable = drill.is_open_to(viewer)
     heads = {key: cards.column_of(key) for key in keys}
     with st.container(border=True, height="stretch", gap="xxsmall"):
-        cards.show_heading(Finding(title), _("Click a line to see its contacts.") if clickable and ordered else "")
+        cards.show_heading(ChartTitle(title), _("Click a line to see its contacts.") if clickable and ordered else "")
         if not ordered:
             st.caption(_(formatting.NO_DATA))
             return
@@ -205,18 +205,18 @@ def show_cut(viewer: Viewer, look: Look, dimension: str, title: str, keys: Seque
             tables.note_definitions(keys, look)
 
 
-def _show_heat(viewer: Viewer, look: Look, key: str) -> None:
+def _show_heat(viewer: Viewer, look: FilterState, key: str) -> None:
     """That rate by weekday and hour, under the hour that is worse than the rest by more than chance, where there is one."""
     frame = cached.measure(viewer, (key,), ("weekday", "hour"), look.where)
     frame = frame[(frame["n"] >= traffic.ENOUGH) & frame["value"].notna()]
     if frame.empty:
         with st.container(border=True, height="stretch", gap="xxsmall"):
-            cards.show_heading(Finding(_("Too few contacts to say when")), _("No hour of the week has {n} contacts in this period.", n=traffic.ENOUGH))
+            cards.show_heading(ChartTitle(_("Too few contacts to say when")), _("No hour of the week has {n} contacts in this period.", n=traffic.ENOUGH))
         return
     kpi, worst = get_kpi(key), traffic.find_worst(frame, "up")
     if worst is None:
-        finding = Finding(_("{title}: no time of the week stands out by more than chance", title=cards.title_of(kpi)))
+        finding = ChartTitle(_("{title}: no time of the week stands out by more than chance", title=cards.title_of(kpi)))
     else:
-        finding = Finding(_(traffic.HEADINGS[key], when=traffic.say_when(worst, "hour"), value=formatting.percent(worst.value)), "attention")
+        finding = ChartTitle(_(traffic.HEADINGS[key], when=traffic.describe_when(worst, "hour"), value=formatting.percent(worst.value)), "attention")
     caption = _("{title} by weekday and hour; the deeper the colour, the lower", title=cards.title_of(kpi))
     cards.show_chart(charts.build_heat(frame, "rate", better="up", dark=cards.is_dark(), height=245), finding, caption, "heat", kpi=key)

@@ -10,14 +10,14 @@ import streamlit as st
 
 from qa_core.access.roles import Viewer
 from qa_core.analysis import chart_titles, charts
-from qa_core.analysis.chart_titles import Finding
+from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.base.i18n import N_, _
 from qa_core.metrics import dimensions, formatting
 from qa_core.metrics.kpis import Kpi, get_kpi
 from qa_core.stats import control_charts
-from qa_core.stats.control_charts import Effect
+from qa_core.stats.control_charts import SegmentEffect
 from qa_core.ui import cached, cards, drill, segmented_choice, tables
-from qa_core.ui.filter_bar import Look
+from qa_core.ui.filter_bar import FilterState
 from qa_core.ui.views.performance.resolution_window import Window
 
 SEGMENTS = ("reason", "queue", "channel", "team", "advisor")
@@ -34,13 +34,13 @@ BY_MIX: Mapping[str, str] = {
 Segments = dict[Hashable, tuple[float, float]]
 
 
-def show(viewer: Viewer, look: Look, key: str, spread: float, tried: Window) -> None:
+def show(viewer: Viewer, look: FilterState, key: str, spread: float, tried: Window) -> None:
     """The card: by which segment, what mattered most, the waterfall, and every segment with both effects."""
     kpi = get_kpi(key)
     whole = cached.headline(viewer, (key,), look.where, look.compare, tried.overrides)[key]
     with st.container(border=True, gap="xxsmall"):
         if look.compare is None or formatting.is_missing(getattr(whole, "delta", None)):
-            finding = Finding(_("{title}: nothing to compare with", title=cards.title_of(kpi)))
+            finding = ChartTitle(_("{title}: nothing to compare with", title=cards.title_of(kpi)))
             cards.show_heading(finding, _("Choose a comparison above, or a period whose earlier one has data."))
             return
         heading, buttons = st.columns(2, vertical_alignment="top")
@@ -54,7 +54,7 @@ def show(viewer: Viewer, look: Look, key: str, spread: float, tried: Window) -> 
         names = {effect.segment: _("Hidden, being small") if effect.segment is HIDDEN else formatting.name(dimension, effect.segment) for effect in effects}
         interval = control_charts.interval_of_change(whole, spread)
         with heading:
-            cards.show_heading(describe(kpi, whole.delta, interval, effects, names, dimension), _say_sum(effects, whole.delta))
+            cards.show_heading(describe(kpi, whole.delta, interval, effects, names, dimension), _describe_sum(effects, whole.delta))
         left, right = st.columns([4, 5], gap="small")
         with left:
             _show_waterfall(viewer, look, kpi, whole, effects, names, dimension, tried)
@@ -90,7 +90,9 @@ def join_hidden(sides: Sequence[tuple[Segments, set[Hashable]]], whole: Any) -> 
     return made
 
 
-def describe(kpi: Kpi, change: float, interval: tuple[float, float] | None, effects: list[Effect], names: Mapping[Hashable, str], dimension: str) -> Finding:
+def describe(
+    kpi: Kpi, change: float, interval: tuple[float, float] | None, effects: list[SegmentEffect], names: Mapping[Hashable, str], dimension: str
+) -> ChartTitle:
     """What mattered most, in one sentence; or that the change is within chance."""
     finding = chart_titles.describe_change(cards.title_of(kpi), change, interval, kpi.unit, kpi.better)
     if not finding.tone or not effects:
@@ -100,18 +102,18 @@ def describe(kpi: Kpi, change: float, interval: tuple[float, float] | None, effe
     strongest, name = max(pulls, key=lambda pull: pull[0] * change)
     if strongest * change <= 0:
         return finding
-    return Finding(
+    return ChartTitle(
         _("{finding}, most of all by {segment}: {effect}", finding=finding.text, segment=name, effect=formatting.change(strongest, kpi.unit)), finding.tone
     )
 
 
-def _say_sum(effects: list[Effect], change: float) -> str:
+def _describe_sum(effects: list[SegmentEffect], change: float) -> str:
     rate, mix = (formatting.change(sum(getattr(effect, name) for effect in effects), "rate") for name in ("rate", "mix"))
     return _("By the segments' own rates {rate}, by their mix {mix}: together {change}.", rate=rate, mix=mix, change=formatting.change(change, "rate"))
 
 
 def _show_waterfall(
-    viewer: Viewer, look: Look, kpi: Kpi, whole: Any, effects: list[Effect], names: Mapping[Hashable, str], dimension: str, tried: Window
+    viewer: Viewer, look: FilterState, kpi: Kpi, whole: Any, effects: list[SegmentEffect], names: Mapping[Hashable, str], dimension: str, tried: Window
 ) -> None:
     largest = sorted(effects, key=lambda effect: -abs(effect.rate))
     parts = [(names[effect.segment], effect.rate, None if effect.segment is HIDDEN else effect.segment) for effect in largest[:MOST_PARTS]]
@@ -126,7 +128,7 @@ def _show_waterfall(
     cards.show_figure(figure, key, said, drill.on_point(key, dimension, kpi.key, window=tried.tried) if clickable else None)
 
 
-def _show_table(before: Segments, now: Segments, effects: list[Effect], names: Mapping[Hashable, str], head: str) -> None:
+def _show_table(before: Segments, now: Segments, effects: list[SegmentEffect], names: Mapping[Hashable, str], head: str) -> None:
     """Every segment, the largest rate effect first. Effects and differences are in points."""
     totals = tuple(sum(denominator for _, denominator in side.values()) for side in (before, now))
     rows = []

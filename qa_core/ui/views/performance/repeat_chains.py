@@ -5,20 +5,20 @@ from __future__ import annotations
 import streamlit as st
 
 from qa_core.access.roles import Viewer
-from qa_core.analysis.chart_titles import Finding
+from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.base.i18n import _, ngettext
 from qa_core.metrics import formatting
-from qa_core.metrics.query import Chain
+from qa_core.metrics.query import RepeatChain
 from qa_core.storage import audit_log
 from qa_core.storage.records import store
 from qa_core.ui import cached, cards, drill, tables, url_state
-from qa_core.ui.filter_bar import Look
+from qa_core.ui.filter_bar import FilterState
 from qa_core.ui.views.performance.resolution_window import Window
 
 OPEN = "chains"
 
 
-def show(viewer: Viewer, look: Look, tried: Window) -> None:
+def show(viewer: Viewer, look: FilterState, tried: Window) -> None:
     """The longest chains of the period, once the reader asks for them; a click opens one as a time line."""
     url_state.take("first_contact", OPEN, ("yes",), "")
     is_open = st.session_state[OPEN] == "yes"
@@ -26,14 +26,14 @@ def show(viewer: Viewer, look: Look, tried: Window) -> None:
     with st.container(border=True, gap="xxsmall"):
         if not is_open:
             cards.show_heading(
-                Finding(_("Customers who came again and again")),
+                ChartTitle(_("Customers who came again and again")),
                 _("Their chains of contacts, without saying who they are. Opening them is noted in the journal, as for every list of contacts."),
             )
             st.button(_("Show the chains"), icon=":material/link:", on_click=_set, args=("yes",), key="show_chains")
             return
         found = cached.find_chains(viewer, look.where, tried.overrides)
         _note_reading(viewer, look, tried)
-        cards.show_heading(_describe(found), _say_rule(tried, bool(found)))
+        cards.show_heading(_describe(found), _describe_rule(tried, bool(found)))
         if found:
             _show_table(viewer, found)
         st.button(_("Close the chains"), icon=":material/close:", type="tertiary", on_click=_set, args=("",), key="close_chains")
@@ -44,19 +44,19 @@ def _set(value: str) -> None:
     url_state.give("first_contact", OPEN, value, "")
 
 
-def _describe(found: list[Chain]) -> Finding:
+def _describe(found: list[RepeatChain]) -> ChartTitle:
     if not found:
-        return Finding(_("Nobody came back within the window"))
+        return ChartTitle(_("Nobody came back within the window"))
     longest = found[0].repeats
-    return Finding(ngettext("At most {n} repeat of one customer", "Up to {n} repeats of one customer", longest))
+    return ChartTitle(ngettext("At most {n} repeat of one customer", "Up to {n} repeats of one customer", longest))
 
 
-def _say_rule(tried: Window, is_clickable: bool) -> str:
+def _describe_rule(tried: Window, is_clickable: bool) -> str:
     said = _("Contacts of one customer, each within {days} of the one before; those with most repeats first.", days=formatting.days(tried.days))
     return said + (" " + _("Click a line to see the chain as a time line.") if is_clickable else "")
 
 
-def _show_table(viewer: Viewer, found: list[Chain]) -> None:
+def _show_table(viewer: Viewer, found: list[RepeatChain]) -> None:
     names_people = viewer.can_cut_by("advisor") and not viewer.advisor_id
     heads = {name: title for name, title in _heads().items() if name != "advisors" or names_people}
     if not any(chain.elsewhere for chain in found):
@@ -93,7 +93,7 @@ def _heads() -> dict[str, str]:
     }
 
 
-def _row(number: int, chain: Chain) -> dict[str, object]:
+def _row(number: int, chain: RepeatChain) -> dict[str, object]:
     def listed(name: str) -> str:
         return formatting.listing(sorted({getattr(link, name) for link in chain.links if getattr(link, name)}))
 
@@ -103,21 +103,21 @@ def _row(number: int, chain: Chain) -> dict[str, object]:
         "contacts": len(chain.links),
         "days": round(chain.days, 1),
         "elsewhere": chain.elsewhere,
-        "ended": _("Beyond your scope") if chain.ends_elsewhere else say_end(chain.links[-1].outcome, chain.links[-1].declared_resolved),
+        "ended": _("Beyond your scope") if chain.ends_elsewhere else describe_end(chain.links[-1].outcome, chain.links[-1].declared_resolved),
         "reasons": listed("reason"),
         "queues": listed("queue"),
         "advisors": listed("advisor"),
     }
 
 
-def say_end(outcome: str | None, declared_resolved: bool | None) -> str:
+def describe_end(outcome: str | None, declared_resolved: bool | None) -> str:
     """How a contact ended, and what its advisor declared."""
     if declared_resolved is None:
         return formatting.name("outcome", outcome)
     return _("Declared resolved") if declared_resolved else _("Declared not resolved")
 
 
-def _note_reading(viewer: Viewer, look: Look, tried: Window) -> None:
+def _note_reading(viewer: Viewer, look: FilterState, tried: Window) -> None:
     """One row of the journal per question, not per run of the script."""
     reading = (look.where, tried.days)
     if st.session_state.get("chains_read") != reading:

@@ -8,11 +8,11 @@ import streamlit as st
 
 from qa_core.access.roles import Viewer
 from qa_core.analysis import exports
-from qa_core.analysis.chart_titles import Finding
+from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.base.i18n import N_, _
 from qa_core.metrics import dimensions, formatting
 from qa_core.ui import cached, cards, download_links, drill, tables
-from qa_core.ui.filter_bar import Look
+from qa_core.ui.filter_bar import FilterState
 from qa_core.ui.views.performance.resolution_window import Window
 
 RATE, COUNT, TIME, COST = "first_contact_resolution", "repeat_contacts", "repeat_handle_time", "cost_of_repeats"
@@ -20,7 +20,7 @@ TITLES = {"reason": N_("{name} takes {share} of the time spent on repeats"), "qu
 NOBODY = {"reason": N_("Reasons that bring people back"), "queue": N_("Queues that people come back to")}
 
 
-def show(viewer: Viewer, look: Look, dimension: str, tried: Window) -> None:
+def show(viewer: Viewer, look: FilterState, dimension: str, tried: Window) -> None:
     """A table of one dimension, most repeats first; a click opens the repeat contacts themselves."""
     kpis = (RATE, COUNT, TIME, COST)
     by = tables.wide(cached.measure(viewer, kpis, (dimension,), look.where, look.compare, tried.overrides), dimension)
@@ -52,7 +52,7 @@ def _is_known(row: dict[str, Any]) -> bool:
     return not (formatting.is_missing(row[COUNT].value) and formatting.is_missing(row[RATE].value))
 
 
-def _row(head: str, name: str, row: dict[str, Any], look: Look, line: list[float], shows_cost: bool) -> dict[str, Any]:
+def _row(head: str, name: str, row: dict[str, Any], look: FilterState, line: list[float], shows_cost: bool) -> dict[str, Any]:
     rate, count, spent, cost = (row[key] for key in (RATE, COUNT, TIME, COST))
     return {
         head: name,
@@ -65,7 +65,7 @@ def _row(head: str, name: str, row: dict[str, Any], look: Look, line: list[float
     }
 
 
-def _columns(head: str, look: Look) -> dict[str, Any]:
+def _columns(head: str, look: FilterState) -> dict[str, Any]:
     return {
         head: tables.name_column(head, 140),
         _("Repeats"): tables.count_column(_("Repeats"), 62),
@@ -77,17 +77,17 @@ def _columns(head: str, look: Look) -> dict[str, Any]:
     }
 
 
-def _head_of_cost(look: Look) -> str:
+def _head_of_cost(look: FilterState) -> str:
     return _("Cost ({currency})", currency=look.currency) if look.currency else _("Cost")
 
 
-def _describe(dimension: str, by: dict[Any, Any], values: list[Any]) -> Finding:
+def _describe(dimension: str, by: dict[Any, Any], values: list[Any]) -> ChartTitle:
     """Who takes most of the time, where all of it is known."""
     spent = {value: by[value][TIME].value for value in values if not formatting.is_missing(by[value][TIME].value)}
     named = {value: seconds for value, seconds in spent.items() if value is not None}
     total = sum(spent.values())
     hides = any(row[TIME].status == "suppressed" for row in by.values())
     if not named or not total or hides:
-        return Finding(_(NOBODY[dimension]))
+        return ChartTitle(_(NOBODY[dimension]))
     first = max(named, key=named.get)
-    return Finding(_(TITLES[dimension], name=formatting.name(dimension, first), share=formatting.percent(named[first] / total, 0)))
+    return ChartTitle(_(TITLES[dimension], name=formatting.name(dimension, first), share=formatting.percent(named[first] / total, 0)))

@@ -8,11 +8,11 @@ from typing import Any
 import streamlit as st
 
 from qa_core.access.roles import Viewer
-from qa_core.analysis.chart_titles import Finding
+from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.base.i18n import N_, _
 from qa_core.metrics import formatting
 from qa_core.ui import cached, cards, drill, tables
-from qa_core.ui.filter_bar import Look
+from qa_core.ui.filter_bar import FilterState
 from qa_core.ui.views.performance.resolution_window import Window
 
 REPEAT, SURVEYED = "first_contact_resolution", "first_contact_resolution_surveyed"
@@ -27,7 +27,7 @@ ENOUGH = 30
 
 
 @dataclass(frozen=True)
-class Said:
+class ResolutionCounts:
     """What was said of contacts whose window is complete (`dimension`: by whom, `value`: yes or no), and what came of them: `back` came back of `n`;
     `low` and `high` are the ends of that share. `confirmed`: a row of `measure` on the surveyed among them."""
 
@@ -44,7 +44,7 @@ class Said:
         return self.back / self.n
 
 
-def read(viewer: Viewer, look: Look, tried: Window) -> list[Said]:
+def read(viewer: Viewer, look: FilterState, tried: Window) -> list[ResolutionCounts]:
     """The rows that are known well enough to be told, advisors first."""
     confirmed = cached.measure(viewer, (SURVEYED,), ("declared",), look.where)
     confirmed = {row.declared: row for row in confirmed.itertuples() if row.status == "ok"}
@@ -58,11 +58,11 @@ def read(viewer: Viewer, look: Look, tried: Window) -> list[Said]:
             if value in rows:
                 row = rows[value]
                 extra = confirmed.get(value) if dimension == "declared" else None
-                found.append(Said(dimension, value, int(row.n), int(row.n - row.numerator), 1 - row.high, 1 - row.low, extra))
+                found.append(ResolutionCounts(dimension, value, int(row.n), int(row.n - row.numerator), 1 - row.high, 1 - row.low, extra))
     return found
 
 
-def show(viewer: Viewer, look: Look, tried: Window) -> None:
+def show(viewer: Viewer, look: FilterState, tried: Window) -> None:
     """By repeat against declared and surveyed, on the contacts where both are known."""
     said = read(viewer, look, tried)
     with st.container(border=True, height="stretch", gap="xxsmall"):
@@ -105,15 +105,15 @@ def show(viewer: Viewer, look: Look, tried: Window) -> None:
         tables.show(shown, config, "agreement", open_row if clickable else None)
 
 
-def describe(said: list[Said], tried: Window) -> Finding:
+def describe(said: list[ResolutionCounts], tried: Window) -> ChartTitle:
     """One sentence on how far declarations and repeats agree, no surer than the counts."""
     by = {(row.dimension, row.value): row for row in said}
     yes, no = by.get(("declared", "yes")), by.get(("declared", "no"))
     days = formatting.days(tried.days)
     if yes and no:
         if yes.low <= no.high and no.low <= yes.high:
-            return Finding(_("What advisors declare does not tell who comes back"))
-        return Finding(
+            return ChartTitle(_("What advisors declare does not tell who comes back"))
+        return ChartTitle(
             _(
                 "Of contacts declared resolved, {back} came back within {days}; of those declared not resolved, {stayed} did not",
                 back=formatting.percent(yes.share_back, 0),
@@ -122,11 +122,11 @@ def describe(said: list[Said], tried: Window) -> Finding:
             )
         )
     if yes:
-        return Finding(_("Of contacts declared resolved, {back} came back within {days}", back=formatting.percent(yes.share_back, 0), days=days))
-    return Finding(_("Too few contacts of which both are known to say why the three differ"))
+        return ChartTitle(_("Of contacts declared resolved, {back} came back within {days}", back=formatting.percent(yes.share_back, 0), days=days))
+    return ChartTitle(_("Too few contacts of which both are known to say why the three differ"))
 
 
-def _confirmation(row: Said) -> str:
+def _confirmation(row: ResolutionCounts) -> str:
     if row.confirmed is None:
         return ""
     return _("{share} of {n}", share=formatting.percent(row.confirmed.value, 0), n=formatting.number(row.confirmed.n))
@@ -137,7 +137,7 @@ def show_left_out(row: Any, answered: Any, tried: Window) -> None:
     pending = None if formatting.is_missing(row.pending) or formatting.is_missing(row.n) else share(row.pending, row.n + row.pending)
     unknown = None if formatting.is_missing(row.unknown_identity) or formatting.is_missing(answered.value) else share(row.unknown_identity, answered.value)
     with st.container(border=True, height="stretch", gap="xsmall"):
-        cards.show_heading(Finding(_("What cannot be judged by repeat")))
+        cards.show_heading(ChartTitle(_("What cannot be judged by repeat")))
         _show_share(
             _("Pending"),
             pending,

@@ -11,7 +11,7 @@ from qa_core.base.i18n import _
 from qa_core.centre.settings import BY_NAME
 from qa_core.metrics import formatting
 from qa_core.ui import cached, url_state
-from qa_core.ui.filter_bar import Look
+from qa_core.ui.filter_bar import FilterState
 
 SETTING = BY_NAME["first_contact_days"]
 NAME = "window"
@@ -30,7 +30,7 @@ class Window:
         return {SETTING.name: self.tried} if self.tried else None
 
 
-def ask(viewer: Viewer, look: Look) -> Window:
+def ask(viewer: Viewer, look: FilterState) -> Window:
     """The slider, and what it means; whoever sees large groups alone is offered only the windows that stand side by side."""
     in_force = float(cached.current_settings().first_contact_days)
     offered = SETTING.offered if viewer.needs_suppression else range(int(SETTING.low), int(SETTING.high) + 1)
@@ -47,7 +47,7 @@ def ask(viewer: Viewer, look: Look) -> Window:
     return window
 
 
-def _explain(viewer: Viewer, look: Look, window: Window) -> str:
+def _explain(viewer: Viewer, look: FilterState, window: Window) -> str:
     if window.tried:
         return _(
             "By repeat, this page tries a window of {tried}; the settings say {in_force}. What advisors declare and customers confirm does not depend on it.",

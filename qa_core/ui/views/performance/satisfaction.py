@@ -8,21 +8,21 @@ import streamlit as st
 
 from qa_core.access.roles import Viewer
 from qa_core.analysis import exports
-from qa_core.analysis.chart_titles import Finding
+from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.analysis.year_over_year import a_year_before
 from qa_core.base.i18n import _
 from qa_core.metrics import dimensions, formatting
 from qa_core.metrics.dimensions import Period
 from qa_core.metrics.kpis import get_kpi
 from qa_core.ui import cached, cards, download_links, styles, tables, trend_cards
-from qa_core.ui.filter_bar import Look
+from qa_core.ui.filter_bar import FilterState
 from qa_core.ui.views.performance import satisfaction_drivers, survey_answers, survey_response, year_over_year
 
 KPIS = ("csat", "nps", "ces", "response_rate")
 TREND_HEIGHT = 220
 
 
-def show_top(viewer: Viewer, look: Look) -> None:
+def show_top(viewer: Viewer, look: FilterState) -> None:
     """Four tiles, and each of them over time with the year before."""
     rows = cached.headline(viewer, (*KPIS, "csat_mean"), look.where, look.compare)
     series = trend_cards.read_series(viewer, look, KPIS)
@@ -37,7 +37,7 @@ def show_top(viewer: Viewer, look: Look) -> None:
                 trend_cards.show_trend(viewer, look, series[key], height=TREND_HEIGHT, title=cards.title_of(get_kpi(key)), before=points)
 
 
-def show_why(viewer: Viewer, look: Look) -> None:
+def show_why(viewer: Viewer, look: FilterState) -> None:
     """What satisfaction goes with, how it stands a year apart, who answered, and what they answered."""
     left, right = st.columns([5, 4], gap="small")
     with left:
@@ -50,7 +50,7 @@ def show_why(viewer: Viewer, look: Look) -> None:
             survey_answers.show(viewer, look, key)
 
 
-def _read_year_before(viewer: Viewer, look: Look) -> dict[str, dict[date, float]]:
+def _read_year_before(viewer: Viewer, look: FilterState) -> dict[str, dict[date, float]]:
     """For each KPI the values a year before, by the week or month of the trend that each stands beside; none from before the data."""
     trend = look.trend
     frame = cached.measure(viewer, KPIS, (look.grain,), trend, a_year_before(look.grain, trend.period))
@@ -62,7 +62,7 @@ def _read_year_before(viewer: Viewer, look: Look) -> dict[str, dict[date, float]
     return found
 
 
-def show_cuts(viewer: Viewer, look: Look) -> None:
+def show_cuts(viewer: Viewer, look: FilterState) -> None:
     """Where satisfaction is better or worse: queues, channels, reasons."""
     cuts = ("queue", "channel", "reason")
     with st.container(key=styles.NOT_PRINTED):
@@ -71,7 +71,7 @@ def show_cuts(viewer: Viewer, look: Look) -> None:
                 _show_table(viewer, look, dimension)
 
 
-def _show_table(viewer: Viewer, look: Look, dimension: str) -> None:
+def _show_table(viewer: Viewer, look: FilterState, dimension: str) -> None:
     by = tables.wide(cached.measure(viewer, KPIS, (dimension,), look.where), dimension)
     lines = tables.sparklines(cached.measure(viewer, ("csat",), (dimension, look.grain), look.trend), dimension, look.grain, "csat")
     ordered = sorted((value for value in by if not formatting.is_missing(by[value]["csat"].value)), key=lambda value: by[value]["csat"].value)
@@ -92,7 +92,7 @@ def _show_table(viewer: Viewer, look: Look, dimension: str) -> None:
         for value in ordered
     ]
     if not rows:
-        cards.show_heading(Finding(_("No data in this period")))
+        cards.show_heading(ChartTitle(_("No data in this period")))
         return
     config = {
         head: tables.name_column(head, 140),

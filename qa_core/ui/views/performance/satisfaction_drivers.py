@@ -7,7 +7,7 @@ import streamlit as st
 
 from qa_core.access.roles import Viewer
 from qa_core.analysis import charts
-from qa_core.analysis.chart_titles import Finding
+from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.base.i18n import _, ngettext
 from qa_core.metrics import dimensions, formatting
 from qa_core.metrics.kpis import Unit
@@ -15,18 +15,18 @@ from qa_core.metrics.query import Drivers
 from qa_core.metrics.query.driver_factors import BY_KEY, CRITERION
 from qa_core.stats.adjusted_differences import LEAST, Driver
 from qa_core.ui import cached, cards
-from qa_core.ui.filter_bar import Look
+from qa_core.ui.filter_bar import FilterState
 
 MOST_ROWS = 18
 
 
-def show(viewer: Viewer, look: Look) -> None:
+def show(viewer: Viewer, look: FilterState) -> None:
     """One card: dots with intervals, the largest difference first, grey where chance explains it."""
     read = cached.find_drivers(viewer, look.where)
     finding = _conclude(read)
     if not read.found:
         with st.container(border=True, height="stretch", gap="xxsmall"):
-            cards.show_heading(finding, _say_why_not(read))
+            cards.show_heading(finding, _describe_why_not(read))
         return
     drawn = _choose(read.found)
     frame = pd.DataFrame(
@@ -53,18 +53,18 @@ def name(driver: Driver) -> str:
     return _("{factor}: {level}", factor=_(factor.title), level=level) if factor.title else level
 
 
-def _conclude(read: Drivers) -> Finding:
+def _conclude(read: Drivers) -> ChartTitle:
     if read.is_narrowed:
-        return Finding(_("What satisfaction goes with: hidden under filters"))
+        return ChartTitle(_("What satisfaction goes with: hidden under filters"))
     if not read.found:
-        return Finding(_("Too few ratings to say what satisfaction goes with"))
+        return ChartTitle(_("Too few ratings to say what satisfaction goes with"))
     strongest = next((driver for driver in read.found if driver.is_apart), None)
     if strongest is None:
-        return Finding(_("Nothing tried goes with satisfaction more than chance would explain"))
+        return ChartTitle(_("Nothing tried goes with satisfaction more than chance would explain"))
     size = formatting.change(abs(strongest.size), Unit.RATE).lstrip("+")
     if strongest.size > 0:
-        return Finding(_("“{level}” goes with satisfaction {size} higher", level=name(strongest), size=size))
-    return Finding(_("“{level}” goes with satisfaction {size} lower", level=name(strongest), size=size))
+        return ChartTitle(_("“{level}” goes with satisfaction {size} higher", level=name(strongest), size=size))
+    return ChartTitle(_("“{level}” goes with satisfaction {size} lower", level=name(strongest), size=size))
 
 
 def _explain(read: Drivers, drawn: int) -> str:
@@ -83,7 +83,7 @@ def _explain(read: Drivers, drawn: int) -> str:
     return " ".join(parts)
 
 
-def _say_why_not(read: Drivers) -> str:
+def _describe_why_not(read: Drivers) -> str:
     if read.is_narrowed:
         return _("You see what follows from one cut at a time: take the filters away.")
     return _("A level takes at least {n} ratings, and as many of the others.", n=LEAST)

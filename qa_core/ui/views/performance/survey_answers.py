@@ -6,36 +6,36 @@ import streamlit as st
 
 from qa_core.access.roles import Viewer
 from qa_core.analysis import charts
-from qa_core.analysis.chart_titles import Finding
+from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.base.i18n import N_, _
 from qa_core.metrics import formatting
 from qa_core.metrics.dimensions import Period
 from qa_core.metrics.query.ratings import COARSE, MARKS
 from qa_core.ui import cached, cards
-from qa_core.ui.filter_bar import Look
+from qa_core.ui.filter_bar import FilterState
 
 NAMES = {"detractor": N_("Detractors (0–6)"), "passive": N_("Passives (7–8)"), "promoter": N_("Promoters (9–10)")}
 
 
-def show(viewer: Viewer, look: Look, kpi: str) -> None:
+def show(viewer: Viewer, look: FilterState, kpi: str) -> None:
     """One card of stacked bars; months that may not be shown, or without answers, have none."""
     period = Period(look.trend.period.first_day.replace(day=1), look.trend.period.last_day)
     frame = cached.find_ratings(viewer, kpi, look.trend.with_period(period))
     title = _("How customers rated") if kpi == "csat" else _("Who would recommend the centre")
     if frame.empty:
         with st.container(border=True, height="stretch", gap="xxsmall"):
-            cards.show_heading(Finding(_("{title}: nothing to show", title=title)), _hidden(viewer, look))
+            cards.show_heading(ChartTitle(_("{title}: nothing to show", title=title)), _hidden(viewer, look))
         return
     told = COARSE if kpi == "csat" and viewer.needs_suppression else MARKS[kpi]
     names = {mark: _(NAMES[mark]) if mark in NAMES else mark.replace("-", "–") for mark in told}
     caption = _("Share of ratings by month, each brought to 1–5") if kpi == "csat" else _("Share of answers by month")
     if viewer.needs_suppression and frame["month"].nunique() < _count_months(look):
         caption += "; " + _("months with a small part are hidden")
-    finding = Finding(_("{title}: {share}", title=title, share=_say_last(frame, kpi)))
+    finding = ChartTitle(_("{title}: {share}", title=title, share=_describe_last(frame, kpi)))
     cards.show_chart(charts.build_shares(frame, names, dark=cards.is_dark()), finding, caption, f"answers_{kpi}")
 
 
-def _say_last(frame, kpi: str) -> str:
+def _describe_last(frame, kpi: str) -> str:
     """The ends of the scale in the last month shown."""
     last = frame["month"].max()
     counts = frame[frame["month"] == last].set_index("mark")["n"]
@@ -46,12 +46,12 @@ def _say_last(frame, kpi: str) -> str:
     return _("{best} gave a 5, {worst} a 1 or 2 in {month}", best=share("5"), worst=share("1", "2", COARSE[0]), month=month)
 
 
-def _count_months(look: Look) -> int:
+def _count_months(look: FilterState) -> int:
     first, last = look.trend.period.first_day, look.trend.period.last_day
     return (last.year - first.year) * 12 + last.month - first.month + 1
 
 
-def _hidden(viewer: Viewer, look: Look) -> str:
+def _hidden(viewer: Viewer, look: FilterState) -> str:
     if viewer.needs_suppression and look.where.values:
         return _("You see what follows from one cut at a time: take the filters away.")
     return _("No value is known, or all are pending or hidden.")

@@ -10,24 +10,24 @@ import streamlit as st
 from qa_core import stats
 from qa_core.access.roles import Viewer
 from qa_core.analysis import charts, peers
-from qa_core.analysis.chart_titles import Finding
+from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.base.i18n import _
 from qa_core.metrics import dimensions, formatting
 from qa_core.metrics.kpis import Unit, get_kpi
 from qa_core.ui import cached, cards, tables
-from qa_core.ui.filter_bar import Look
+from qa_core.ui.filter_bar import FilterState
 
 CUTS = ("channel", "queue", "reason")
 KPIS = ("csat", "csat_if_silent_unhappy", "csat_if_silent_happy", "response_rate", "answered")
 
 
-def show(viewer: Viewer, look: Look) -> None:
+def show(viewer: Viewer, look: FilterState) -> None:
     """One card: satisfaction as answered, weighed like all answered contacts, and between its bounds if the silent were all of one mind."""
     rows = cached.headline(viewer, KPIS, look.where)
     csat, response = rows["csat"], rows["response_rate"]
     if formatting.is_missing(csat.value):
         with st.container(border=True, height="stretch", gap="xxsmall"):
-            cards.show_heading(Finding(_("Who answered: no rating to weigh")), _("No value is known, or all are pending or hidden."))
+            cards.show_heading(ChartTitle(_("Who answered: no rating to weigh")), _("No value is known, or all are pending or hidden."))
         return
     lines = [_line("as_answered", _("As answered"), csat.value, csat.low, csat.high, csat.n)]
     differing, compared = [], False
@@ -76,13 +76,13 @@ def _differs(by: dict[Any, dict[str, Any]]) -> bool | None:
     return compared.p_value is not None and compared.p_value * len(CUTS) < 1 - stats.CONFIDENCE
 
 
-def _conclude(response: Any, low: float | None, high: float | None) -> Finding:
+def _conclude(response: Any, low: float | None, high: float | None) -> ChartTitle:
     if formatting.is_missing(response.value):
-        return Finding(_("How many were asked is not known"))
+        return ChartTitle(_("How many were asked is not known"))
     share = formatting.percent(response.value, 0)
     if formatting.is_missing(low) or formatting.is_missing(high):
-        return Finding(_("{share} of those asked answered", share=share))
-    return Finding(
+        return ChartTitle(_("{share} of those asked answered", share=share))
+    return ChartTitle(
         _(
             "{share} answered; the silent could put satisfaction anywhere from {low} to {high}",
             share=share,

@@ -11,7 +11,7 @@ import streamlit as st
 
 from qa_core.access.roles import Role, Viewer
 from qa_core.analysis import exports, peers
-from qa_core.analysis.chart_titles import Finding
+from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.analysis.charts import traffic as charts
 from qa_core.base import environment
 from qa_core.base.i18n import N_, _, ngettext
@@ -20,7 +20,7 @@ from qa_core.metrics.dimensions import Period
 from qa_core.metrics.half_hours import ClockChange
 from qa_core.metrics.kpis import Unit, get_kpi
 from qa_core.ui import cached, cards, download_links, drill, segmented_choice, tables, trend_cards
-from qa_core.ui.filter_bar import Look
+from qa_core.ui.filter_bar import FilterState
 from qa_core.ui.views.tracking import source_steps
 
 TILES = ("received", "service_level", "abandon_rate", "average_speed_of_answer")
@@ -71,7 +71,7 @@ class Clock:
         return self.times.get((weekday, "12:00"), 0)
 
 
-def read_clock(viewer: Viewer, look: Look) -> Clock:
+def read_clock(viewer: Viewer, look: FilterState) -> Clock:
     """How the day can be cut for this viewer, and how often each part of it came."""
     if not viewer.can_cut_by("half_hour"):
         return Clock()
@@ -87,25 +87,25 @@ def read_clock(viewer: Viewer, look: Look) -> Clock:
     return Clock(grain, int(total - counts.get(grain, 0)), len(days), times, changes, source_steps.knows_missed(viewer, look))
 
 
-def say_only_answered() -> None:
+def describe_only_answered() -> None:
     """That rates of the missed are left out, and why."""
     st.caption(_("Only answered contacts are counted here: those that nobody answered belong to nobody whose contacts you see."))
 
 
-def show_top(viewer: Viewer, look: Look, clock: Clock) -> None:
+def show_top(viewer: Viewer, look: FilterState, clock: Clock) -> None:
     """The tiles."""
     keys = clock.keep(TILES)
     rows = cached.headline(viewer, keys, look.where, look.compare)
     series = trend_cards.read_series(viewer, look, keys)
     cards.show_tiles([cards.build_tile(rows[key], look, series[key]) for key in keys])
     if not clock.knows_missed:
-        say_only_answered()
+        describe_only_answered()
 
 
-def show_when(viewer: Viewer, look: Look, clock: Clock) -> None:
+def show_when(viewer: Viewer, look: FilterState, clock: Clock) -> None:
     """The map of the week, in the measure chosen, under what stands out in it; a click on a cell opens its contacts."""
     if not clock.grain:
-        _say_why_not(viewer)
+        _describe_why_not(viewer)
         return
     with st.container(border=True, gap="xxsmall"):
         place = st.container(gap="xxsmall")
@@ -121,12 +121,12 @@ def show_when(viewer: Viewer, look: Look, clock: Clock) -> None:
         figure = charts.build_when(frame, grain, is_rate=kpi.is_rate, better=kpi.better, marked=marked, dark=cards.is_dark())
         on_select = drill.on_cell(key, ("weekday", grain), measure) if drill.is_open_to(viewer) else None
         cards.show_figure(figure, key, f"{finding.text}. {caption}", on_select)
-        for line in _say_clock(viewer, look, clock):
+        for line in _describe_clock(viewer, look, clock):
             st.caption(line)
         download_links.show_download(_("Export"), "figures", key="when", **exports.parameters(measures, ("weekday", grain), look.where))
 
 
-def show_hours(viewer: Viewer, look: Look, clock: Clock) -> None:
+def show_hours(viewer: Viewer, look: FilterState, clock: Clock) -> None:
     """Service level and abandonment by hour of the day, where enough contacts came."""
     if not clock.grain:
         return
@@ -134,44 +134,44 @@ def show_hours(viewer: Viewer, look: Look, clock: Clock) -> None:
     frame = frame[(frame["n"] >= ENOUGH) & frame["value"].notna()]
     if frame.empty:
         with st.container(border=True):
-            cards.show_heading(Finding(_("Too few contacts in any hour to say when the service level is low")))
+            cards.show_heading(ChartTitle(_("Too few contacts in any hour to say when the service level is low")))
         return
     at = charts.times_between(frame["hour"].tolist(), "hour")
     level, abandoned = (frame[frame["kpi"] == key].set_index("hour").reindex(at) for key in ("service_level", "abandon_rate"))
-    lines = [charts.Line(_("Service level"), level)]
+    lines = [charts.ChartLine(_("Service level"), level)]
     caption = _("Service level by hour of the day; bands: 95 % interval")
     if clock.knows_missed:
-        lines.append(charts.Line(_("Abandon rate"), abandoned, "attention", "dash"))
+        lines.append(charts.ChartLine(_("Abandon rate"), abandoned, "attention", "dash"))
         caption = _("Service level and abandon rate by hour of the day; bands: 95 % interval")
     before = level["value_before"].where(level["n_before"] >= ENOUGH) if look.compare else level["value"].where(False)
     if before.notna().any():
-        lines.append(charts.Line(_("before"), before.to_frame("value"), "reference", "dot"))
+        lines.append(charts.ChartLine(_("before"), before.to_frame("value"), "reference", "dot"))
         caption += ", " + _("dotted: service level in {period}", period=look.compare_title)
     figure = charts.build_lines(at, lines, Unit.RATE, "hour", dark=cards.is_dark(), bounds=(0.0, 1.0), height=280)
     on_select = drill.on_point("hours", "hour", "service_level") if drill.is_open_to(viewer) else None
     cards.show_chart(figure, _describe_hours(level), caption, "hours", on_select=on_select, kpi="service_level")
 
 
-def _describe_hours(level: pd.DataFrame) -> Finding:
+def _describe_hours(level: pd.DataFrame) -> ChartTitle:
     if level["value"].isna().all():
-        return Finding(_("No waits are known: no service level by hour"))
+        return ChartTitle(_("No waits are known: no service level by hour"))
     worst = find_worst(level.reset_index(), "up")
     if worst is None:
-        return Finding(_("Service level: no hour stands out by more than chance"))
+        return ChartTitle(_("Service level: no hour stands out by more than chance"))
     said = {
         "hour": formatting.name("hour", worst.hour),
         "value": formatting.percent(worst.value),
         "between": formatting.interval(worst.low, worst.high, Unit.RATE),
     }
-    return Finding(_("Service level lowest at {hour}: {value} ({between})", **said), "attention")
+    return ChartTitle(_("Service level lowest at {hour}: {value} ({between})", **said), "attention")
 
 
-def show_table(viewer: Viewer, look: Look, clock: Clock) -> None:
+def show_table(viewer: Viewer, look: FilterState, clock: Clock) -> None:
     """All figures by half-hour, weekday or channel, to compare and to click."""
     cuts = [clock.grain, "weekday", "channel"] if clock.grain else ["channel"]
     with st.container(border=True, gap="xxsmall"):
         clickable = drill.is_open_to(viewer)
-        cards.show_heading(Finding(_("Side by side")), _("Click a line to see its contacts.") if clickable else "")
+        cards.show_heading(ChartTitle(_("Side by side")), _("Click a line to see its contacts.") if clickable else "")
         titles = {key: _(dimensions.get_dimension(key).title) for key in cuts}
         cut = segmented_choice.ask("by", _("Cut by"), titles) if len(cuts) > 1 else cuts[0]
         keys = clock.keep(("received", "answer_rate", "service_level", "abandon_rate", "average_speed_of_answer", "recovered_rate"))
@@ -204,20 +204,20 @@ def find_bad(frame: pd.DataFrame, better: str) -> pd.DataFrame:
     return known[[str(index) in chosen for index in known.index]]
 
 
-def _say_why_not(viewer: Viewer) -> None:
+def _describe_why_not(viewer: Viewer) -> None:
     with st.container(border=True):
         if viewer.needs_suppression:
             cards.show_heading(
-                Finding(_("Months and channels only")),
+                ChartTitle(_("Months and channels only")),
                 _("Weekdays and half-hours are shown to managers and team leads: so fine a cut could single out a few people."),
             )
         else:
             cards.show_heading(
-                Finding(_("Nothing is known by half-hour or hour")), _("The data has only totals of longer intervals, which belong to no hour of the day.")
+                ChartTitle(_("Nothing is known by half-hour or hour")), _("The data has only totals of longer intervals, which belong to no hour of the day.")
             )
 
 
-def _read_week(viewer: Viewer, look: Look, measure: str, clock: Clock) -> tuple[str, pd.DataFrame]:
+def _read_week(viewer: Viewer, look: FilterState, measure: str, clock: Clock) -> tuple[str, pd.DataFrame]:
     """The cells of the week by half-hour; of a rate by hour, where too few contacts come in most half-hours."""
     read = {}
     for grain in dict.fromkeys((clock.grain, "hour" if measure != "received" else clock.grain)):
@@ -239,7 +239,7 @@ def _with_text(frame: pd.DataFrame, measure: str, grain: str, clock: Clock) -> p
     else:
         frame["enough"] = (frame["n"] >= ENOUGH) & frame["value"].notna()
     for row in frame.itertuples():
-        lines = [f"<b>{say_when(row, grain)}</b>"]
+        lines = [f"<b>{describe_when(row, grain)}</b>"]
         if measure == "received":
             lines += [
                 _("{mean} contacts each time", mean=formatting.number(row.value, 1)),
@@ -253,34 +253,34 @@ def _with_text(frame: pd.DataFrame, measure: str, grain: str, clock: Clock) -> p
     return frame
 
 
-def say_when(row: Any, grain: str) -> str:
+def describe_when(row: Any, grain: str) -> str:
     """A cell of the week in words."""
     return _("{weekday} at {hour}", weekday=formatting.name("weekday", row.weekday), hour=formatting.name(grain, getattr(row, grain)))
 
 
-def _find_busiest(frame: pd.DataFrame, clock: Clock) -> tuple[Finding, str, list[tuple[int, Any]]]:
+def _find_busiest(frame: pd.DataFrame, clock: Clock) -> tuple[ChartTitle, str, list[tuple[int, Any]]]:
     known = frame[frame["enough"]]
     if known.empty:
-        return Finding(_("Too few contacts to say when")), "", []
+        return ChartTitle(_("Too few contacts to say when")), "", []
     top = known.loc[known["value"].idxmax()]
     mean = formatting.number(top["value"], 1)
     text = (
-        _("Busiest: {when}, {mean} contacts in the half-hour", when=say_when(top, clock.grain), mean=mean)
+        _("Busiest: {when}, {mean} contacts in the half-hour", when=describe_when(top, clock.grain), mean=mean)
         if clock.grain == "half_hour"
-        else _("Busiest: {when}, {mean} contacts in the hour", when=say_when(top, clock.grain), mean=mean)
+        else _("Busiest: {when}, {mean} contacts in the hour", when=describe_when(top, clock.grain), mean=mean)
     )
     caption = ngettext(
         "Mean number of contacts over {n} day with contacts; the deeper the colour, the more",
         "Mean number of contacts over {n} days with contacts; the deeper the colour, the more",
         clock.days,
     )
-    return Finding(text), caption, [(top["weekday"], top[clock.grain])]
+    return ChartTitle(text), caption, [(top["weekday"], top[clock.grain])]
 
 
-def _find_worst_cell(frame: pd.DataFrame, measure: str, look: Look, grain: str) -> tuple[Finding, str, list[tuple[int, Any]]]:
+def _find_worst_cell(frame: pd.DataFrame, measure: str, look: FilterState, grain: str) -> tuple[ChartTitle, str, list[tuple[int, Any]]]:
     kpi, known = get_kpi(measure), frame[frame["enough"]]
     if known.empty:
-        return Finding(_("Too few contacts to say when")), _("Rings: fewer than {n} contacts", n=ENOUGH), []
+        return ChartTitle(_("Too few contacts to say when")), _("Rings: fewer than {n} contacts", n=ENOUGH), []
     best, poorest = (
         formatting.percent(value, 0)
         for value in ((known["value"].max(), known["value"].min()) if kpi.better == "up" else (known["value"].min(), known["value"].max()))
@@ -295,14 +295,14 @@ def _find_worst_cell(frame: pd.DataFrame, measure: str, look: Look, grain: str) 
     bad = find_bad(frame, kpi.better)
     worst = find_worst(frame, kpi.better)
     if worst is None:
-        return Finding(_("{title}: no time of the week stands out by more than chance", title=cards.title_of(kpi))), caption, []
+        return ChartTitle(_("{title}: no time of the week stands out by more than chance", title=cards.title_of(kpi))), caption, []
     if look.compare and not formatting.is_missing(worst.value_before) and worst.n_before >= ENOUGH:
         caption = _("{period}: {value} there", period=look.compare_title, value=formatting.percent(worst.value_before)) + ". " + caption
-    text = _(HEADINGS[measure], when=say_when(worst, grain), value=formatting.percent(worst.value))
-    return Finding(text, "attention"), caption, list(zip(bad["weekday"], bad[grain], strict=True))
+    text = _(HEADINGS[measure], when=describe_when(worst, grain), value=formatting.percent(worst.value))
+    return ChartTitle(text, "attention"), caption, list(zip(bad["weekday"], bad[grain], strict=True))
 
 
-def _say_clock(viewer: Viewer, look: Look, clock: Clock) -> list[str]:
+def _describe_clock(viewer: Viewer, look: FilterState, clock: Clock) -> list[str]:
     """What a reader must know of the clock: days of 23 or 25 hours, and what no half-hour holds."""
     lines = []
     for change in clock.changes:
@@ -338,7 +338,7 @@ def _say_clock(viewer: Viewer, look: Look, clock: Clock) -> list[str]:
     return [line[0].upper() + line[1:] for line in lines]
 
 
-def _build_line(row: Mapping[str, Any], value: Any, cut: str, look: Look, clock: Clock) -> dict[str, Any]:
+def _build_line(row: Mapping[str, Any], value: Any, cut: str, look: FilterState, clock: Clock) -> dict[str, Any]:
     received, wait = row["received"], row["average_speed_of_answer"]
     times = {"weekday": lambda: clock.count_days(value), "channel": lambda: None}.get(cut, lambda: clock.count(value))()
     share = {key: tables.as_share(row[key].value) if key in row else None for key in (*OF_THE_MISSED, "service_level")}

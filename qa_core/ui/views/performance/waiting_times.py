@@ -9,7 +9,7 @@ import streamlit as st
 
 from qa_core.access.roles import Viewer
 from qa_core.analysis import chart_titles, exports
-from qa_core.analysis.chart_titles import Finding
+from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.analysis.charts import traffic as charts
 from qa_core.analysis.series import build_series
 from qa_core.base.i18n import _, ngettext
@@ -17,7 +17,7 @@ from qa_core.metrics import formatting, query
 from qa_core.metrics.kpis import Unit, get_kpi
 from qa_core.metrics.query import Recovery
 from qa_core.ui import cached, cards, download_links, drill
-from qa_core.ui.filter_bar import Look
+from qa_core.ui.filter_bar import FilterState
 from qa_core.ui.views.performance.traffic import ENOUGH, Clock
 
 WAIT = "average_speed_of_answer"
@@ -33,7 +33,7 @@ WIDTHS = (5, 10, 15, 30, 60, 120)
 MOST_BARS = 36
 
 
-def show(viewer: Viewer, look: Look, clock: Clock) -> None:
+def show(viewer: Viewer, look: FilterState, clock: Clock) -> None:
     """The cards on waiting; where single contacts may not be told apart, only the trend."""
     if not clock.grain:
         _show_trend(viewer, look)
@@ -55,16 +55,16 @@ def show(viewer: Viewer, look: Look, clock: Clock) -> None:
         _show_recovery(viewer, look, recovery)
 
 
-def _show_day(viewer: Viewer, look: Look, clock: Clock) -> None:
+def _show_day(viewer: Viewer, look: FilterState, clock: Clock) -> None:
     frame = cached.measure(viewer, (WAIT,), (clock.grain,), look.where)
     frame = frame[frame["p50"].notna()].set_index(clock.grain)
     if len(frame) and frame["n"].max() < ENOUGH:
         with st.container(border=True, height="stretch"):
-            cards.show_heading(Finding(_("Too few contacts to say when waits are longest")))
+            cards.show_heading(ChartTitle(_("Too few contacts to say when waits are longest")))
         return
     if frame.empty:
         with st.container(border=True, height="stretch"):
-            cards.show_heading(Finding(_("No single waits are known")), _("Percentiles need the wait of each contact; totals have only sums."))
+            cards.show_heading(ChartTitle(_("No single waits are known")), _("Percentiles need the wait of each contact; totals have only sums."))
         return
     at = charts.times_between(list(frame.index), clock.grain)
     frame = _hide_loose(frame).reindex(at)
@@ -72,9 +72,9 @@ def _show_day(viewer: Viewer, look: Look, clock: Clock) -> None:
     if frame["p90"].notna().any():
         worst = frame["p90"].astype(float).idxmax()
         wait = formatting.duration(frame.loc[worst, "p90"])
-        finding = Finding(_("Longest waits at {hour}: one in ten waits more than {wait}", hour=formatting.name(clock.grain, worst), wait=wait))
+        finding = ChartTitle(_("Longest waits at {hour}: one in ten waits more than {wait}", hour=formatting.name(clock.grain, worst), wait=wait))
     else:
-        finding = Finding(_("Too few contacts to say when waits are longest"))
+        finding = ChartTitle(_("Too few contacts to say when waits are longest"))
     caption = _(
         "Half, nine in ten and 95 in a hundred of those answered waited at most so long; drawn from {few} or {many} contacts on",
         few=ENOUGH,
@@ -85,7 +85,7 @@ def _show_day(viewer: Viewer, look: Look, clock: Clock) -> None:
     cards.show_chart(figure, finding, caption, "waits_day", on_select=on_select, kpi=WAIT)
 
 
-def _show_trend(viewer: Viewer, look: Look) -> None:
+def _show_trend(viewer: Viewer, look: FilterState) -> None:
     frame = _hide_loose(cached.measure(viewer, (WAIT,), (look.grain,), look.trend))
     kpi = get_kpi(WAIT)
     series = {
@@ -103,13 +103,13 @@ def _show_trend(viewer: Viewer, look: Look) -> None:
     tail = series["p90"]
     if series["p50"].points["value"].isna().all():
         with st.container(border=True, height="stretch"):
-            cards.show_heading(Finding(_("No single waits are known")), _("Percentiles need the wait of each contact; totals have only sums."))
+            cards.show_heading(ChartTitle(_("No single waits are known")), _("Percentiles need the wait of each contact; totals have only sums."))
         return
     said = tail.finding
     finding = (
-        Finding(_("Too few contacts to say how the longest waits move"))
+        ChartTitle(_("Too few contacts to say how the longest waits move"))
         if tail.points["value"].isna().all()
-        else Finding(_("Longest tenth of waits: {finding}", finding=said.text[0].lower() + said.text[1:]), said.tone)
+        else ChartTitle(_("Longest tenth of waits: {finding}", finding=said.text[0].lower() + said.text[1:]), said.tone)
     )
     caption = _("Percentiles of the wait of answered contacts by month") if look.grain == "month" else _("Percentiles of the wait of answered contacts by week")
     lines = _lines({name: one.points["value"] for name, one in series.items()}, tail.points["n"])
@@ -127,14 +127,14 @@ def _hide_loose(frame: pd.DataFrame) -> pd.DataFrame:
     return frame
 
 
-def _lines(values: dict[str, pd.Series], n: pd.Series) -> list[charts.Line]:
+def _lines(values: dict[str, pd.Series], n: pd.Series) -> list[charts.ChartLine]:
     return [
-        charts.Line(_("median") if name == "p50" else name, pd.DataFrame({"value": values[name].to_numpy(), "n": n.to_numpy()}).astype(float), tone, dash)
+        charts.ChartLine(_("median") if name == "p50" else name, pd.DataFrame({"value": values[name].to_numpy(), "n": n.to_numpy()}).astype(float), tone, dash)
         for name, (tone, dash) in PERCENTILES.items()
     ]
 
 
-def _show_spread(viewer: Viewer, look: Look, waits: pd.DataFrame) -> None:
+def _show_spread(viewer: Viewer, look: FilterState, waits: pd.DataFrame) -> None:
     """How many waited how long, answered and abandoned."""
     threshold = cached.current_settings().service_level_seconds
     bars, width, beyond = split_waits(waits, threshold)
@@ -142,10 +142,10 @@ def _show_spread(viewer: Viewer, look: Look, waits: pd.DataFrame) -> None:
     early = int(gone.loc[gone["second"] <= threshold, "abandoned"].sum())
     total = int(gone["abandoned"].sum())
     if total < ENOUGH:
-        finding = Finding(_("Too few gave up to say how long they wait"))
+        finding = ChartTitle(_("Too few gave up to say how long they wait"))
     else:
         median = int(gone["second"][gone["abandoned"].cumsum() >= total / 2].iloc[0])
-        finding = Finding(_("Half of those who gave up had waited {wait} or more", wait=formatting.duration(median)))
+        finding = ChartTitle(_("Half of those who gave up had waited {wait} or more", wait=formatting.duration(median)))
     caption = (
         _("Contacts by their wait; {share} of those who gave up did so within the threshold (dashed)", share=formatting.percent(early / total, 0))
         if total
@@ -180,13 +180,13 @@ def split_waits(waits: pd.DataFrame, threshold: float) -> tuple[pd.DataFrame, in
     return bars.reset_index(drop=True), width, int(both[places > count].sum())
 
 
-def _show_thresholds(viewer: Viewer, look: Look) -> None:
+def _show_thresholds(viewer: Viewer, look: FilterState) -> None:
     """The service level as it would be with every other threshold."""
     here = cached.current_settings().service_level_seconds
     frame = cached.find_service_levels(viewer, tuple(sorted({*map(float, THRESHOLDS), float(here)})), look.where)
     if frame["value"].isna().all():
         with st.container(border=True, height="stretch"):
-            cards.show_heading(Finding(_("No single waits are known")))
+            cards.show_heading(ChartTitle(_("No single waits are known")))
         return
     now = frame[frame["threshold"] == here].iloc[0]
     reached = frame[frame["value"] >= GOAL]
@@ -197,12 +197,12 @@ def _show_thresholds(viewer: Viewer, look: Look) -> None:
         text = _("{level} within {here}", **said)
     else:
         text = _("{level} within {here}; {goal} within {seconds}", seconds=formatting.duration(reached["threshold"].iloc[0]), **said)
-    finding = Finding(text)
+    finding = ChartTitle(text)
     caption = _("Answered within x seconds, by the formula of the service level in the settings; dashed: the threshold in force; single contacts only")
     cards.show_chart(charts.build_threshold_curve(frame, here, dark=cards.is_dark()), finding, caption, "thresholds", kpi="service_level")
 
 
-def _show_recovery(viewer: Viewer, look: Look, recovery: Recovery) -> None:
+def _show_recovery(viewer: Viewer, look: FilterState, recovery: Recovery) -> None:
     """What became of missed callers within the recovery window."""
     hours = formatting.number(cached.current_settings().recovery_hours)
     keys = ("recovered_rate", "call_back_rate")
@@ -245,10 +245,10 @@ def _show_recovery(viewer: Viewer, look: Look, recovery: Recovery) -> None:
         cards.show_chart(charts.build_shares(parts, dark=cards.is_dark()), finding, caption, "recovery", kpi="recovered_rate")
 
 
-def _describe_recovery(recovery: Recovery) -> chart_titles.Finding:
+def _describe_recovery(recovery: Recovery) -> chart_titles.ChartTitle:
     if not recovery.known:
-        return Finding(_("Nobody knows who was missed: no caller is known"))
+        return ChartTitle(_("Nobody knows who was missed: no caller is known"))
     if recovery.known < ENOUGH:
-        return Finding(_("Too few missed callers to say how they are recovered"))
+        return ChartTitle(_("Too few missed callers to say how they are recovered"))
     share = formatting.percent(recovery.not_called_back / recovery.known, 0)
-    return Finding(_("{share} of missed callers were neither called back nor got through", share=share))
+    return ChartTitle(_("{share} of missed callers were neither called back nor got through", share=share))

@@ -11,25 +11,25 @@ import streamlit as st
 
 from qa_core.access.roles import Viewer
 from qa_core.analysis import chart_titles, charts, year_over_year
-from qa_core.analysis.chart_titles import SURE, Finding
+from qa_core.analysis.chart_titles import SURE, ChartTitle
 from qa_core.base.i18n import _, ngettext
 from qa_core.metrics import formatting
 from qa_core.metrics.dimensions import Filters, Period
 from qa_core.metrics.kpis import get_kpi
 from qa_core.stats import Z95, control_charts, holm
 from qa_core.ui import cached, cards
-from qa_core.ui.filter_bar import Look
+from qa_core.ui.filter_bar import FilterState
 
 KPIS = ("csat", "nps", "ces", "response_rate")
 
 
-def show(viewer: Viewer, look: Look) -> None:
+def show(viewer: Viewer, look: FilterState) -> None:
     """One card: satisfaction month by month against the year before, the change of all these months together, and what can be said of seasons."""
     paired = year_over_year.find_paired(look.first_day, look.last_day)
     title = cards.title_of(get_kpi("csat"))
     if paired is None:
         with st.container(border=True, height="stretch", gap="xxsmall"):
-            cards.show_heading(Finding(_("{title}: no month has its year before yet", title=title)), _say_season(viewer, look))
+            cards.show_heading(ChartTitle(_("{title}: no month has its year before yet", title=title)), _describe_season(viewer, look))
         return
     where, before = look.where.with_period(paired), paired.year_before()
     together = cached.headline(viewer, KPIS, where, before)
@@ -38,7 +38,7 @@ def show(viewer: Viewer, look: Look) -> None:
         _("Satisfaction year over year"), getattr(csat, "delta", None), control_charts.interval_of_change(csat), kpi.unit, kpi.better
     )
     months = [row for row in cached.measure(viewer, ("csat",), ("month",), where, before).itertuples() if not formatting.is_missing(row.delta)]
-    caption = " ".join(part for part in (_explain(paired, together), _say_season(viewer, look)) if part)
+    caption = " ".join(part for part in (_explain(paired, together), _describe_season(viewer, look)) if part)
     if not months:
         with st.container(border=True, height="stretch", gap="xxsmall"):
             cards.show_heading(finding, caption)
@@ -57,7 +57,7 @@ def _frame(months: list[Any]) -> pd.DataFrame:
             "low": low,
             "high": high,
             "n": row.n,
-            "tone": chart_titles.tone_of(row.delta, get_kpi("csat").better) if apart else "",
+            "tone": chart_titles.severity_of(row.delta, get_kpi("csat").better) if apart else "",
         }
         for row, (low, high), apart in zip(months, between, sure, strict=True)
     ]
@@ -79,11 +79,11 @@ def _explain(paired: Period, together: dict[str, Any]) -> str:
         row, between = together[key], control_charts.interval_of_change(together[key])
         if between:
             unit = get_kpi(key).unit
-            changes.append(f"{cards.column_of(key)} {formatting.change(row.delta, unit)} ({charts.say_between(*between, unit)})")
+            changes.append(f"{cards.column_of(key)} {formatting.change(row.delta, unit)} ({charts.format_between(*between, unit)})")
     return " ".join([*parts, *(["; ".join(changes) + "."] if changes else [])])
 
 
-def _say_season(viewer: Viewer, look: Look) -> str:
+def _describe_season(viewer: Viewer, look: FilterState) -> str:
     count = year_over_year.count_months(look.first_day, look.last_day)
     if count < year_over_year.LEAST_MONTHS:
         return ngettext(

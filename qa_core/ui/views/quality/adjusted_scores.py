@@ -10,12 +10,12 @@ from qa_core.metrics import formatting
 from qa_core.metrics.kpis import Unit
 from qa_core.metrics.query.severity import Adjusted
 from qa_core.ui import cached
-from qa_core.ui.filter_bar import Look
+from qa_core.ui.filter_bar import FilterState
 
 TITLE = N_("Score, adjusted")
 
 
-def read(viewer: Viewer, look: Look) -> Adjusted:
+def read(viewer: Viewer, look: FilterState) -> Adjusted:
     """The adjusted scores of the advisors shown; none where nothing connects the evaluators, or there is only one."""
     return cached.find_adjusted_scores(viewer, look.where)
 

@@ -9,13 +9,13 @@ import streamlit as st
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.analysis import exports, peers
-from qa_core.analysis.chart_titles import Finding
+from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.base.i18n import N_, _
 from qa_core.centre.advisors import fold
 from qa_core.metrics import formatting
 from qa_core.metrics.kpis import get_kpi
 from qa_core.ui import cached, cards, download_links, drill, peer_dots, segmented_choice, tables, trend_cards
-from qa_core.ui.filter_bar import Look
+from qa_core.ui.filter_bar import FilterState
 from qa_core.ui.views.quality import adjusted_scores, criteria, disputes, teams
 
 KPIS = ("evaluation_score", "first_contact_resolution", "csat", "average_handle_time")
@@ -25,14 +25,14 @@ LISTENED = "listened_rate"
 VIEWS = {"measure": N_("One measure"), "all": N_("All measures"), "criteria": N_("Criteria"), "teams": N_("By team")}
 
 
-def show_tiles(viewer: Viewer, look: Look) -> None:
+def show_tiles(viewer: Viewer, look: FilterState) -> None:
     """The team as a whole."""
     rows = cached.headline(viewer, KPIS, look.where, look.compare)
     series = trend_cards.read_series(viewer, look, KPIS)
     cards.show_tiles([cards.build_tile(rows[key], look, series[key]) for key in KPIS])
 
 
-def show_views(viewer: Viewer, look: Look) -> None:
+def show_views(viewer: Viewer, look: FilterState) -> None:
     """One of four ways to look, chosen by the reader; only that one is worked out."""
     offered = {key: _(title) for key, title in VIEWS.items() if key != "teams" or teams.is_offered(viewer)}
     chosen = segmented_choice.ask("view", _("View"), offered)
@@ -48,7 +48,7 @@ def show_views(viewer: Viewer, look: Look) -> None:
         teams.show(viewer, look)
 
 
-def _show_measure(viewer: Viewer, look: Look) -> None:
+def _show_measure(viewer: Viewer, look: FilterState) -> None:
     """Bands of those who cannot be told apart, the funnel, and how much more data it would take."""
     key = segmented_choice.ask("measure", _("Measure"), {key: cards.title_of(get_kpi(key)) for key in (*MEASURES, LISTENED)}, key="advisors_measure")
     group = peer_dots.read_group(viewer, look, key)
@@ -60,12 +60,12 @@ def _show_measure(viewer: Viewer, look: Look) -> None:
         peer_dots.show_bands(group, _on_point(viewer, look, f"dots_{key}", key), with_shrunk=True)
     with right:
         peer_dots.show_funnel(group, _on_point(viewer, look, f"funnel_{key}", key))
-    st.caption(" ".join((peers.say_test(group), _say_between(group))))
+    st.caption(" ".join((peers.describe_test(group), _format_between(group))))
     peer_dots.show_needed(group, _("Advisor"), lambda table, names: _on_row(viewer, look, table, names, key))
     download_links.show_download(_("Export"), "figures", key="measure", **exports.parameters((key,), ("advisor",), look.where))
 
 
-def _say_between(group: peers.Group) -> str:
+def _format_between(group: peers.Group) -> str:
     """How far apart they truly are, as far as it can be known, and what that does to the estimates."""
     if group.between <= 0:
         return _("They lie no farther apart than chance puts them: the best estimate of each is that of the group.")
@@ -73,12 +73,12 @@ def _say_between(group: peers.Group) -> str:
     return _("Beyond chance they lie about {amount} apart (one standard deviation); estimates are drawn to the group by what chance did.", amount=amount)
 
 
-def _on_point(viewer: Viewer, look: Look, chart: str, key: str) -> Callable[[], None]:
+def _on_point(viewer: Viewer, look: FilterState, chart: str, key: str) -> Callable[[], None]:
     """The callback of a chart whose points carry the name of an advisor: open their page on that measure."""
     return lambda: _open(viewer, look, next(iter(drill.clicked(chart)), None), key)
 
 
-def _on_row(viewer: Viewer, look: Look, table: str, names: list[str], key: str = MEASURES[0]) -> Callable[[], None]:
+def _on_row(viewer: Viewer, look: FilterState, table: str, names: list[str], key: str = MEASURES[0]) -> Callable[[], None]:
     def open_row() -> None:
         cells = st.session_state[table]["selection"]["cells"]
         _open(viewer, look, names[cells[0][0]] if cells else None, key)
@@ -86,13 +86,13 @@ def _on_row(viewer: Viewer, look: Look, table: str, names: list[str], key: str =
     return open_row
 
 
-def _open(viewer: Viewer, look: Look, name: str | None, key: str) -> None:
+def _open(viewer: Viewer, look: FilterState, name: str | None, key: str) -> None:
     ids = {advisor.name: advisor.advisor_id for advisor in cached.find_advisors(viewer, look.where.period)}
     if name in ids:
         drill.to_advisor(ids[name], **({} if key == MEASURES[0] else {"measure": key}))
 
 
-def _show_table(viewer: Viewer, look: Look) -> None:
+def _show_table(viewer: Viewer, look: FilterState) -> None:
     """Everybody, by name, with intervals; a click opens the advisor."""
     shown = (*MEASURES, "answered", "evaluations")
     by = tables.wide(cached.measure(viewer, shown, ("advisor",), look.where), "advisor")
@@ -100,7 +100,7 @@ def _show_table(viewer: Viewer, look: Look) -> None:
     scores = adjusted_scores.read(viewer, look)
     with st.container(border=True, gap="xxsmall"):
         cards.show_heading(
-            Finding(_("Side by side")), _("By name, not by rank: value and 95 % interval.") + " " + _("Click a line to see the advisor beside the team.")
+            ChartTitle(_("Side by side")), _("By name, not by rank: value and 95 % interval.") + " " + _("Click a line to see the advisor beside the team.")
         )
         rows: list[dict[str, Any]] = []
         for name in names:

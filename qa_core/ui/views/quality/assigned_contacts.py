@@ -10,7 +10,7 @@ from qa_core.access.roles import Viewer
 from qa_core.base.i18n import _
 from qa_core.metrics import formatting
 from qa_core.quality import sampling
-from qa_core.quality.sampling import Given, PlanState, labels, replacement
+from qa_core.quality.sampling import DrawnAssignment, PlanState, labels, replacement
 from qa_core.ui import tables
 from qa_core.ui.plain import escape
 
@@ -32,7 +32,7 @@ def show(viewer: Viewer, plans: Sequence[PlanState], change: Callable[..., None]
     _show_load(viewer)
 
 
-def _show_table(given: Sequence[Given]) -> Given | None:
+def _show_table(given: Sequence[DrawnAssignment]) -> DrawnAssignment | None:
     day, advisor, queue, evaluator, due, state = _("Contact"), _("Advisor"), _("Queue"), _("Evaluator"), _("Due"), _("State")
     rows = [
         {
@@ -52,7 +52,7 @@ def _show_table(given: Sequence[Given]) -> Given | None:
     return given[place] if place is not None and place < len(given) else None
 
 
-def _show_one(row: Given, change: Callable[..., None]) -> None:
+def _show_one(row: DrawnAssignment, change: Callable[..., None]) -> None:
     with st.container(border=True, gap="xsmall"):
         st.markdown("**" + escape(f"{row.advisor or '–'} · {formatting.moment(row.local_start)}") + "**")
         st.caption(escape(" · ".join(filter(None, (row.plan, labels.purpose_title(row.purpose), row.evaluator)))))
@@ -65,10 +65,10 @@ def _show_one(row: Given, change: Callable[..., None]) -> None:
         because = st.selectbox(_("Why replace it?"), list(replacement.BECAUSE), format_func=labels.because_title, key=f"because_{row.drawn_id}")
         st.caption(_("The next contact of the same advisor in the order of the draw takes its place: nobody chooses it."))
         if st.button(_("Replace"), icon=":material/swap_horiz:", key=f"replace_{row.drawn_id}"):
-            change(lambda viewer: sampling.replace(viewer, row.drawn_id, because), _say_replaced)
+            change(lambda viewer: sampling.replace(viewer, row.drawn_id, because), _describe_replaced)
 
 
-def _say_replaced(new: int | None) -> str:
+def _describe_replaced(new: int | None) -> str:
     return (
         _("No other contact of this advisor may be listened to; the plan is short of one.") if new is None else _("Replaced by the next contact of the order.")
     )

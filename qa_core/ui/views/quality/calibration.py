@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from qa_core.access.roles import Permission, Viewer
-from qa_core.analysis.chart_titles import Finding
+from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.base import environment
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_, _, ngettext
@@ -16,7 +16,7 @@ from qa_core.metrics import formatting
 from qa_core.metrics.kpis import get_kpi
 from qa_core.metrics.query.scorecard_texts import find_grid_texts
 from qa_core.quality import calibration
-from qa_core.quality.calibration import Round, Task
+from qa_core.quality.calibration import CalibrationSession, Task
 from qa_core.ui import cached, cards, drill, gate, segmented_choice, tables
 from qa_core.ui.views.quality import calibration_form, calibration_results, evaluators
 
@@ -50,13 +50,13 @@ def _open(number: int) -> None:
 def _show_rounds(viewer: Viewer) -> None:
     if viewer.can(Permission.FILL_GRIDS):
         _show_tasks(calibration.find_worklist(viewer))
-    rounds = calibration.find_rounds(viewer)
+    rounds = calibration.find_sessions(viewer)
     if not rounds:
         with st.container(border=True):
             how = _("A manager opens one, on contacts that two evaluators or more then score.")
             if viewer.can(Permission.MANAGE_CALIBRATIONS):
                 how = _("Open one above, on contacts that two evaluators or more then score: do they read the grid alike?")
-            cards.show_heading(Finding(_("There is no calibration round yet")), how)
+            cards.show_heading(ChartTitle(_("There is no calibration round yet")), how)
         return
     _show_list(viewer, rounds)
     if viewer.can(Permission.MANAGE_CALIBRATIONS):
@@ -77,7 +77,7 @@ def _show_tasks(tasks: Sequence[Task]) -> None:
     with st.container(border=True, gap="xsmall"):
         late = any(task.is_overdue for task in left)
         text = ngettext("{n} contact to score", "{n} contacts to score", len(left))
-        cards.show_heading(Finding(text, "attention" if late else ""), _("Score as you would any other. Nobody sees your marks before the round is closed."))
+        cards.show_heading(ChartTitle(text, "attention" if late else ""), _("Score as you would any other. Nobody sees your marks before the round is closed."))
         for task in left:
             with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"task_{task.contact_number}"):
                 label = _("Go on") if task.state == "started" else _("Score it")
@@ -95,7 +95,7 @@ def _start(contact_number: int) -> None:
         gate.show_refusal(refusal)
 
 
-def _show_list(viewer: Viewer, rounds: Sequence[Round]) -> None:
+def _show_list(viewer: Viewer, rounds: Sequence[CalibrationSession]) -> None:
     head, contacts, finished, due, state = _("Round"), _("Contacts"), _("Evaluations"), _("Due"), _("State")
     rows = []
     for item in rounds:
@@ -119,7 +119,7 @@ def _show_list(viewer: Viewer, rounds: Sequence[Round]) -> None:
     waiting = sum(item.is_open for item in rounds)
     with st.container(border=True, gap="xxsmall"):
         text = ngettext("{n} round is open", "{n} rounds are open", waiting) if waiting else _("No round is open")
-        cards.show_heading(Finding(text), _("Click a line to see the round below."))
+        cards.show_heading(ChartTitle(text), _("Click a line to see the round below."))
         tables.show(rows, {head: tables.name_column(head, 220), contacts: tables.count_column(contacts)}, TABLE, choose, height=260)
 
 
@@ -145,22 +145,24 @@ def _show_all_closed(viewer: Viewer) -> None:
     ]
     with st.container(border=True, gap="xxsmall"):
         text = _("All closed rounds: {alignment} of the points alike", alignment=formatting.percent(whole.value))
-        cards.show_heading(Finding(text), _("By criterion, the least alike first; agreement beyond chance is of each criterion alone, with its 95 % interval."))
+        cards.show_heading(
+            ChartTitle(text), _("By criterion, the least alike first; agreement beyond chance is of each criterion alone, with its 95 % interval.")
+        )
         tables.show(lines, {criterion: tables.name_column(criterion, 220)}, "table_alignment", height=260)
 
 
-def _show_open(viewer: Viewer, found: Round) -> None:
+def _show_open(viewer: Viewer, found: CalibrationSession) -> None:
     """Who is done with how much, never with what."""
     with st.container(border=True, gap="xsmall"):
         text = _("{title}: still open", title=found.title)
-        cards.show_heading(Finding(text), _("Opened by {name}. Marks stay unseen, to managers too, until the round is closed.", name=found.opened_by))
+        cards.show_heading(ChartTitle(text), _("Opened by {name}. Marks stay unseen, to managers too, until the round is closed.", name=found.opened_by))
         for username, done in found.finished.items():
             st.progress(done / len(found.contacts), text=gate.escape(f"{found.evaluators[username]}: {done} / {len(found.contacts)}"))
         if viewer.can(Permission.MANAGE_CALIBRATIONS):
             _offer_closing(found)
 
 
-def _offer_closing(found: Round) -> None:
+def _offer_closing(found: CalibrationSession) -> None:
     if st.session_state.get(CLOSING) != found.id:
         kind = "secondary" if found.unfinished else "primary"
         st.button(_("Close the round"), type=kind, icon=":material/lock_open:", key="close_round", on_click=_ask_closing, args=(found.id,))
@@ -185,7 +187,7 @@ def _ask_closing(number: int | None) -> None:
 
 def _close(number: int) -> None:
     try:
-        calibration.close_round(gate.current_viewer(Permission.MANAGE_CALIBRATIONS), number)
+        calibration.close_session(gate.current_viewer(Permission.MANAGE_CALIBRATIONS), number)
     except Refusal as refusal:
         gate.show_refusal(refusal)
         return

@@ -12,7 +12,7 @@ from qa_core.base.errors import Refusal
 from qa_core.base.i18n import _
 from qa_core.metrics import formatting
 from qa_core.quality import calibration
-from qa_core.quality.calibration import Results, Round, RoundContact
+from qa_core.quality.calibration import CalibrationSession, Results, SessionContact
 from qa_core.quality.calibration.sessions import LONGEST_NOTE
 from qa_core.scoring import NOT_APPLICABLE, Criterion
 from qa_core.ui import gate
@@ -20,7 +20,7 @@ from qa_core.ui import gate
 OUTCOME = "calibration_outcome"
 
 
-def show_reference(found: Round) -> None:
+def show_reference(found: CalibrationSession) -> None:
     """Choose the reference of a round, or none."""
     present = {contact.reference_evaluator for contact in found.contacts}
     usual = next(iter(present)) if len(present) == 1 else None
@@ -43,7 +43,7 @@ def _set_reference(number: int) -> None:
         gate.show_refusal(refusal)
 
 
-def show(viewer: Viewer, results: Results, contact: RoundContact) -> None:
+def show(viewer: Viewer, results: Results, contact: SessionContact) -> None:
     """What was agreed on, and for who manages the round the form to write it down."""
     agreed = contact.consensus
     if agreed and agreed.get("note"):
@@ -56,7 +56,7 @@ def show(viewer: Viewer, results: Results, contact: RoundContact) -> None:
         _ask(results, contact)
 
 
-def _ask(results: Results, contact: RoundContact) -> None:
+def _ask(results: Results, contact: SessionContact) -> None:
     found, agreed = results.round, contact.consensus or {"answers": {}, "note": ""}
     answers: dict[str, Any] = {}
     with st.form(f"consensus_{contact.id}", border=False):
@@ -77,7 +77,7 @@ def _ask(results: Results, contact: RoundContact) -> None:
     st.rerun()
 
 
-def _ask_answer(results: Results, contact: RoundContact, criterion: Criterion, agreed: Any) -> Any:
+def _ask_answer(results: Results, contact: SessionContact, criterion: Criterion, agreed: Any) -> Any:
     """One answer: offered is what the grid allows; suggested is what was agreed on, else what all gave alike."""
     given = {marks.get(criterion.key) for (number, _evaluator), marks in results.marks.items() if number == contact.id}
     if agreed is None and len(given) == 1:

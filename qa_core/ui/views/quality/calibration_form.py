@@ -8,7 +8,7 @@ from datetime import timedelta
 import streamlit as st
 
 from qa_core.access.roles import Permission, Viewer
-from qa_core.analysis.chart_titles import Finding
+from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.base import environment
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_, _, ngettext
@@ -30,7 +30,7 @@ def show(viewer: Viewer, opened: Callable[[int], None]) -> None:
     listeners = {person.username: person.name for person in people if person.is_accredited}
     if not offered or len(listeners) < LEAST_EVALUATORS:
         with st.container(border=True):
-            cards.show_heading(Finding(_("A round cannot be opened yet")))
+            cards.show_heading(ChartTitle(_("A round cannot be opened yet")))
             if not offered:
                 st.caption(_("There is no published grid. Publish one first."))
             if len(listeners) < LEAST_EVALUATORS:
@@ -44,7 +44,7 @@ def show(viewer: Viewer, opened: Callable[[int], None]) -> None:
         return
     with st.container(border=True, gap="small"):
         caption = _("Everybody scores every contact, alone. Choose contacts that are not easy: these show where the grid is unclear.")
-        cards.show_heading(Finding(_("A new round")), caption)
+        cards.show_heading(ChartTitle(_("A new round")), caption)
         one, two, three = st.columns(3, gap="small")
         title = one.text_input(_("Title"), max_chars=LONGEST_TITLE, key="calibration_title")
         grid = two.selectbox(
@@ -61,7 +61,7 @@ def show(viewer: Viewer, opened: Callable[[int], None]) -> None:
         keys = _ask_contacts(viewer)
         if st.button(_("Open the round"), type="primary", icon=":material/balance:", key="open_round"):
             try:
-                number = calibration.open_round(gate.current_viewer(Permission.MANAGE_CALIBRATIONS), title, grid.id, chosen, keys, due, reference)
+                number = calibration.open_session(gate.current_viewer(Permission.MANAGE_CALIBRATIONS), title, grid.id, chosen, keys, due, reference)
             except Refusal as refusal:
                 gate.show_refusal(refusal)
                 return

@@ -8,13 +8,13 @@ from typing import Any
 import streamlit as st
 
 from qa_core.access.roles import Permission, Viewer
-from qa_core.analysis.chart_titles import Finding
+from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.base import i18n
 from qa_core.base.i18n import N_, _, ngettext
 from qa_core.metrics import formatting
 from qa_core.metrics.kpis import Unit
 from qa_core.quality import calibration
-from qa_core.quality.calibration import CriterionResult, EvaluatorResult, Results, Round, RoundContact
+from qa_core.quality.calibration import CalibrationSession, CriterionResult, EvaluatorResult, Results, SessionContact
 from qa_core.quality.calibration.results import ENOUGH_CONTACTS, LOW_AGREEMENT
 from qa_core.scoring import Text
 from qa_core.stats.agreement import Agreement
@@ -29,7 +29,7 @@ NOT_APPLICABLE = N_("n/a")
 LEVELS = {"nominal": N_("two answers"), "ordinal": N_("ordered")}
 
 
-def show(viewer: Viewer, found: Round) -> None:
+def show(viewer: Viewer, found: CalibrationSession) -> None:
     """All of it, from the whole to the single contact."""
     results = calibration.get_results(viewer, found.id)
     _show_tiles(results)
@@ -48,7 +48,7 @@ def name_contact(position: int, local_start: datetime) -> str:
     return _("Contact {position}, {moment}", position=position, moment=formatting.moment(local_start))
 
 
-def say_agreement(found: Agreement) -> str:
+def describe_agreement(found: Agreement) -> str:
     """α with its interval; what it is when everybody gave the same is said, and is not 1."""
     if found.value is None:
         return _("undefined")
@@ -58,7 +58,7 @@ def say_agreement(found: Agreement) -> str:
     return formatting.number(found.value, 2) + between
 
 
-def say_points(points: float | None) -> str:
+def describe_points(points: float | None) -> str:
     """A mark as people write it."""
     return _(NOT_APPLICABLE) if points is None else formatting.number(points, 0 if float(points).is_integer() else 1)
 
@@ -94,9 +94,9 @@ def _show_criteria(results: Results) -> None:
     rows = [
         {
             head: ("⚠ " if item.is_unclear else "") + in_language(item.criterion.text),
-            points: say_points(float(item.criterion.points)),
+            points: describe_points(float(item.criterion.points)),
             alignment: tables.as_share(item.alignment.value),
-            alpha: say_agreement(item.agreement),
+            alpha: describe_agreement(item.agreement),
             _("Scale"): _(LEVELS[item.level]),
             reading: _read(item),
         }
@@ -113,7 +113,7 @@ def _show_criteria(results: Results) -> None:
     config = {head: tables.name_column(head, 310), points: st.column_config.TextColumn(points, width=60), alignment: tables.share_column(alignment, 120)}
     config |= {alpha: st.column_config.TextColumn(alpha, width=150)}
     with st.container(border=True, gap="xxsmall"):
-        cards.show_heading(Finding(text, "attention" if unclear else ""), _("Those to reword first, then as in the grid."))
+        cards.show_heading(ChartTitle(text, "attention" if unclear else ""), _("Those to reword first, then as in the grid."))
         tables.show(rows, config, f"criteria_{results.round.id}", height=520)
         with st.popover(_("How to read this"), icon=":material/help:", type="tertiary"):
             st.caption(_("Alignment: 10 against 7 of 15 points are 80 %. Where only one says not applicable, the pair is left out, and counted beside."))
@@ -150,13 +150,13 @@ def _show_evaluators(viewer: Viewer, results: Results) -> None:
             head: _("{name} (you)", name=item.name) if item.username == viewer.username else item.name,
             _("Finished"): item.finished,
             alignment: tables.as_share(item.alignment.value),
-            lean: _say_lean(item, results.round),
+            lean: _describe_lean(item, results.round),
         }
         for item in ordered
     ]
     own = next((item for item in ordered if item.username == viewer.username), None)
     with st.container(border=True, gap="xxsmall"):
-        cards.show_heading(Finding(_find_own(own) if own else _("Evaluator by evaluator")), _explain_reference(results.round))
+        cards.show_heading(ChartTitle(_find_own(own) if own else _("Evaluator by evaluator")), _explain_reference(results.round))
         tables.show(rows, {head: tables.name_column(head, 160), alignment: tables.share_column(alignment)}, f"evaluators_{results.round.id}", height=300)
         st.caption(_("By name, not by rank. More or less: points given beyond the others' (or the reference's), of 100 possible."))
         if viewer.can(Permission.MANAGE_CALIBRATIONS):
@@ -170,14 +170,14 @@ def _find_own(own: EvaluatorResult) -> str:
     return _("You are aligned to {share}", share=formatting.value(own.alignment.value, Unit.RATE))
 
 
-def _say_lean(item: EvaluatorResult, found: Round) -> str:
+def _describe_lean(item: EvaluatorResult, found: CalibrationSession) -> str:
     if item.lean is None:
         is_reference = any(contact.reference_evaluator == item.username for contact in found.contacts)
         return _("reference") if is_reference and item.finished else "–"
     return formatting.change(100 * item.lean, Unit.SCORE)
 
 
-def _explain_reference(found: Round) -> str:
+def _explain_reference(found: CalibrationSession) -> str:
     names = {contact.reference_evaluator for contact in found.contacts} - {None}
     if not names:
         return _("Without a reference each is held against all others.")
@@ -191,7 +191,7 @@ def _show_contact(viewer: Viewer, results: Results) -> None:
     with st.container(border=True, gap="xsmall"):
         top, right = st.columns([3, 2], vertical_alignment="top")
         with right:
-            contact: RoundContact = st.selectbox(
+            contact: SessionContact = st.selectbox(
                 _("Contact"), found.contacts, format_func=lambda item: name_contact(item.position, item.local_start), key=f"contact_of_{found.id}"
             )
         columns = [username for username in found.evaluators if (contact.id, username) in results.marks]
@@ -199,7 +199,7 @@ def _show_contact(viewer: Viewer, results: Results) -> None:
         apart = sum(row.pop("apart") for row in rows)
         with top:
             text = ngettext("{n} criterion was marked differently", "{n} criteria were marked differently", apart) if apart else _("All gave the same marks")
-            cards.show_heading(Finding(text), _("⚠ marks a criterion on which they differ. Last line: the score that each came to."))
+            cards.show_heading(ChartTitle(text), _("⚠ marks a criterion on which they differ. Last line: the score that each came to."))
         head = _("Criterion")
         scores = {_title(found, contact, username): formatting.value(results.scores[contact.id, username], Unit.SCORE) for username in columns}
         rows.append({head: _("Score"), **scores})
@@ -211,23 +211,23 @@ def _show_contact(viewer: Viewer, results: Results) -> None:
         calibration_consensus.show(viewer, results, contact)
 
 
-def _build_row(results: Results, contact: RoundContact, columns: list[str], criterion: Any) -> dict[str, Any]:
+def _build_row(results: Results, contact: SessionContact, columns: list[str], criterion: Any) -> dict[str, Any]:
     given = [results.marks[contact.id, username].get(criterion.key) for username in columns]
     differ = len(set(given)) > 1
     row: dict[str, Any] = {"apart": differ, _("Criterion"): ("⚠ " if differ else "") + in_language(criterion.text)}
-    row |= {_title(results.round, contact, username): say_points(points) for username, points in zip(columns, given, strict=True)}
+    row |= {_title(results.round, contact, username): describe_points(points) for username, points in zip(columns, given, strict=True)}
     if contact.consensus:
         agreed = contact.consensus["answers"].get(criterion.key)
-        row[_("Agreed on")] = say_points(None if agreed == "na" else agreed)
+        row[_("Agreed on")] = describe_points(None if agreed == "na" else agreed)
     return row
 
 
-def _title(found: Round, contact: RoundContact, username: str) -> str:
+def _title(found: CalibrationSession, contact: SessionContact, username: str) -> str:
     name = found.evaluators[username]
     return _("{name} (reference)", name=name) if contact.reference_evaluator == username else name
 
 
-def _show_comments(results: Results, contact: RoundContact, columns: list[str]) -> None:
+def _show_comments(results: Results, contact: SessionContact, columns: list[str]) -> None:
     said = [
         f"{in_language(criterion.text)} · {results.round.evaluators[username]}: {text}"
         for criterion in results.round.grid.criteria

@@ -8,13 +8,13 @@ from typing import Any
 import streamlit as st
 
 from qa_core.access.roles import Permission, Role, Viewer
-from qa_core.analysis.chart_titles import Finding
+from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.base.i18n import N_, _, ngettext
 from qa_core.metrics.query import scorecard_texts
 from qa_core.quality.coaching import plans, training_file
 from qa_core.quality.coaching.needs import Need
-from qa_core.quality.coaching.plans import Plan, State
-from qa_core.quality.coaching.texts import say_criteria, say_progress, say_reason, say_result, say_state, say_week, suggest_goal
+from qa_core.quality.coaching.plans import CoachingPlanView, CoachingState
+from qa_core.quality.coaching.texts import describe_criteria, describe_progress, describe_reason, describe_result, describe_state, describe_week, suggest_goal
 from qa_core.ui import cached, cards, download_links, drill, menu, segmented_choice, tables
 from qa_core.ui.views.quality import coaching_form, coaching_plan
 
@@ -35,9 +35,11 @@ def show_week(viewer: Viewer) -> None:
     with st.container(border=True, gap="small"):
         n = len(week.needs)
         finding = (
-            Finding(ngettext("This week: {n} advisor needs you", "This week: {n} advisors need you", n)) if n else Finding(_("Nothing to see to this week"))
+            ChartTitle(ngettext("This week: {n} advisor needs you", "This week: {n} advisors need you", n))
+            if n
+            else ChartTitle(_("Nothing to see to this week"))
         )
-        cards.show_heading(finding, say_week(week))
+        cards.show_heading(finding, describe_week(week))
         for need in week.needs:
             _show_need(need, texts)
         st.button(_("Open a plan"), icon=":material/add:", on_click=coaching_form.begin, args=(None,), key="open_any")
@@ -47,7 +49,7 @@ def show_week(viewer: Viewer) -> None:
 def show_plans(viewer: Viewer) -> None:
     """The plans in scope, open or ended, and the one that the address names in full."""
     found, texts = plans.find_plans(viewer), scorecard_texts.find_grid_texts(viewer)
-    sides = {"open": [plan for plan in found if plan.state == State.OPEN], "ended": [plan for plan in found if plan.state != State.OPEN]}
+    sides = {"open": [plan for plan in found if plan.state == CoachingState.OPEN], "ended": [plan for plan in found if plan.state != CoachingState.OPEN]}
     with st.container(border=True, gap="xxsmall"):
         late = sum(plan.is_overdue for plan in found)
         text = ngettext("{n} plan under way", "{n} plans under way", len(sides["open"])) + (
@@ -56,7 +58,7 @@ def show_plans(viewer: Viewer) -> None:
         caption = _("The change on the criteria of a plan, with its interval: against matched colleagues where there are some.")
         if not viewer.can(Permission.SEE_ADVISORS):
             caption = _("What you and your team lead agreed to work on, and how your scores on it changed. Colleagues see none of it.")
-        cards.show_heading(Finding(text if found else _("No coaching plan yet"), "attention" if late else ""), caption if found else "")
+        cards.show_heading(ChartTitle(text if found else _("No coaching plan yet"), "attention" if late else ""), caption if found else "")
         if found:
             which = (
                 segmented_choice.ask("coaching", _("Plans"), {key: _(title) for key, title in WHICH.items()}, key="coaching_which")
@@ -82,7 +84,7 @@ def show_line(viewer: Viewer, advisor_id: str | None = None) -> None:
         with st.container(gap=None):
             label = cards.escape(_("Coaching: {goal}", goal=plan.goal))
             st.page_link(page.path, label=label, icon=page.icon, query_params={"plan": str(plan.id)})
-            st.caption(cards.escape(f"{say_state(plan)} · {say_criteria(plan, texts)}"))
+            st.caption(cards.escape(f"{describe_state(plan)} · {describe_criteria(plan, texts)}"))
     download_links.show_download(_("Training file"), training_file.KIND, key=person, advisor_id=person)
 
 
@@ -92,7 +94,7 @@ def _show_need(need: Need, texts: scorecard_texts.GridTexts) -> None:
             label = cards.escape(need.advisor)
             st.button(label, key=f"who_{need.advisor_id}", type="tertiary", icon=":material/person:", on_click=drill.to_advisor, args=(need.advisor_id,))
             st.caption(cards.escape(need.team))
-        st.markdown("\n".join(f"- {cards.escape(say_reason(reason, texts))}" for reason in need.reasons))
+        st.markdown("\n".join(f"- {cards.escape(describe_reason(reason, texts))}" for reason in need.reasons))
         with st.container(horizontal=True, gap="small"):
             for plan_id in dict.fromkeys(reason.plan_id for reason in need.reasons if reason.plan_id is not None):
                 key = f"plan_of_{need.advisor_id}_{plan_id}"
@@ -104,17 +106,17 @@ def _show_need(need: Need, texts: scorecard_texts.GridTexts) -> None:
                 )
 
 
-def _show_table(viewer: Viewer, found: Sequence[Plan], texts: scorecard_texts.GridTexts, which: str) -> None:
+def _show_table(viewer: Viewer, found: Sequence[CoachingPlanView], texts: scorecard_texts.GridTexts, which: str) -> None:
     who, goal, state, about, held, result = _("Advisor"), _("Goal"), _("State"), _("Criteria"), _("Sessions"), _("Change")
     rows = []
     for plan in found:
         row: dict[str, Any] = {} if viewer.role == Role.ADVISOR else {who: plan.advisor}
         row |= {
             goal: plan.goal,
-            state: ("⚠ " if plan.is_overdue else "") + say_state(plan),
-            result: say_result(cached.find_effect(viewer, plan.id)),
-            held: say_progress(plan),
-            about: say_criteria(plan, texts),
+            state: ("⚠ " if plan.is_overdue else "") + describe_state(plan),
+            result: describe_result(cached.find_effect(viewer, plan.id)),
+            held: describe_progress(plan),
+            about: describe_criteria(plan, texts),
         }
         rows.append(row)
     config = {
@@ -135,7 +137,7 @@ def _show_table(viewer: Viewer, found: Sequence[Plan], texts: scorecard_texts.Gr
     tables.show(rows, config, key, take, height=300)
 
 
-def _find_chosen(viewer: Viewer, found: Sequence[Plan]) -> Plan | None:
+def _find_chosen(viewer: Viewer, found: Sequence[CoachingPlanView]) -> CoachingPlanView | None:
     """The plan of the address, or the only one there is."""
     asked = st.query_params.get(coaching_plan.PLAN)
     if asked is not None:

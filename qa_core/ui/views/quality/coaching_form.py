@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from qa_core.access.roles import Permission, Viewer
-from qa_core.analysis.chart_titles import Finding
+from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.base import environment
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import _
@@ -36,7 +36,7 @@ def show(viewer: Viewer, texts: GridTexts) -> None:
         return
     people, number = plans.find_trainees(viewer), st.session_state[ROUND]
     with st.container(border=True, gap="small"):
-        cards.show_heading(Finding(_("Open a coaching plan")), _("Agree on it with the advisor first: they read it, and may write on it."))
+        cards.show_heading(ChartTitle(_("Open a coaching plan")), _("Agree on it with the advisor first: they read it, and may write on it."))
         if not people:
             st.caption(_("Nobody is in a team that you lead today."))
             return
@@ -84,7 +84,7 @@ def show(viewer: Viewer, texts: GridTexts) -> None:
             return
         _close()
         coaching_plan.choose(opened)
-        coaching_plan.tell(_("The plan is open, and the advisor can read it."))
+        coaching_plan.describe(_("The plan is open, and the advisor can read it."))
         st.rerun()
 
 

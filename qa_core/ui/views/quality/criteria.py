@@ -6,27 +6,27 @@ import streamlit as st
 
 from qa_core.access.roles import Viewer
 from qa_core.analysis import charts, exports
-from qa_core.analysis.chart_titles import Finding
+from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.analysis.charts.labels import plain
 from qa_core.base.i18n import _, ngettext
 from qa_core.centre.advisors import fold
 from qa_core.metrics import formatting
 from qa_core.metrics.query import scorecard_texts
 from qa_core.ui import cached, cards, download_links, drill
-from qa_core.ui.filter_bar import Look
+from qa_core.ui.filter_bar import FilterState
 
 LEAST = 3
 """A share of fewer evaluations is an anecdote: its cell stays blank."""
 MOST_ADVISORS = 40
 
 
-def show(viewer: Viewer, look: Look) -> None:
+def show(viewer: Viewer, look: FilterState) -> None:
     """The heat map; a click on a cell opens the advisor's evaluations with that criterion."""
     frame = cached.measure(viewer, ("evaluation_score",), ("advisor", "criterion"), look.where)
     frame = frame[frame["advisor"].notna() & frame["criterion"].notna() & frame["value"].notna()]
     if frame.empty:
         with st.container(border=True):
-            cards.show_heading(Finding(_("No evaluation in this period")), _("Evaluations that carry their criteria appear here."))
+            cards.show_heading(ChartTitle(_("No evaluation in this period")), _("Evaluations that carry their criteria appear here."))
         return
     texts = scorecard_texts.find_grid_texts(viewer)
     everybody = sorted(set(frame["advisor"]), key=fold)
@@ -35,7 +35,7 @@ def show(viewer: Viewer, look: Look) -> None:
     keys = sorted(set(frame["criterion"]), key=lambda key: (order.get(key, len(order)), key))
     shown = frame[frame["advisor"].isin(names)].copy()
     shown["enough"] = shown["n"] >= LEAST
-    shown["text"] = [say_cell(row, texts.name("criterion", row.criterion)) for row in shown.itertuples()]
+    shown["text"] = [describe_cell(row, texts.name("criterion", row.criterion)) for row in shown.itertuples()]
     blank = int((~shown["enough"]).sum())
     caption = _("Share of points by criterion and advisor, in alphabetical order; the deeper the colour, the more points are missed.")
     caption += " " + _("Click a cell to see the evaluations behind it.")
@@ -52,7 +52,7 @@ def show(viewer: Viewer, look: Look) -> None:
     download_links.show_download(_("Export"), "figures", key="criteria", **exports.parameters(("evaluation_score",), ("advisor", "criterion"), look.where))
 
 
-def say_cell(row, criterion: str) -> str:
+def describe_cell(row, criterion: str) -> str:
     parts = [f"<b>{plain(row.advisor)}</b>", plain(criterion)]
     if row.n < LEAST:
         return "<br>".join([*parts, ngettext("{n} evaluation only", "{n} evaluations only", int(row.n))])
@@ -62,15 +62,15 @@ def say_cell(row, criterion: str) -> str:
     return "<br>".join([*parts, share])
 
 
-def _find(frame, texts: dict[str, str]) -> Finding:
+def _find(frame, texts: dict[str, str]) -> ChartTitle:
     """Which criterion loses the most points over all these advisors together."""
     sums = frame.groupby("criterion")[["numerator", "n"]].sum()
     shares = sums["numerator"] / sums["n"]
     lowest = shares.idxmin()
-    return Finding(_("Most points are missed on: {criterion} ({share})", criterion=texts[lowest], share=formatting.percent(shares[lowest] / 100, 0)))
+    return ChartTitle(_("Most points are missed on: {criterion} ({share})", criterion=texts[lowest], share=formatting.percent(shares[lowest] / 100, 0)))
 
 
-def _on_cell(viewer: Viewer, look: Look):
+def _on_cell(viewer: Viewer, look: FilterState):
     ids = {advisor.name: advisor.advisor_id for advisor in cached.find_advisors(viewer, look.where.period)}
 
     def open_cell() -> None:

@@ -67,14 +67,14 @@ def _show_preview(viewer: Viewer, name: str, seed: int) -> None:
         gate.show_refusal(refusal)
         return
     drawn = len(result.drawn)
-    st.markdown("**" + _say_drawn(drawn, result.frame) + "**")
+    st.markdown("**" + _describe_drawn(drawn, result.frame) + "**")
     if not drawn:
         st.caption(_("Nobody lacks a contact that could be drawn."))
     _show_excluded(result.excluded, result.frame, "preview")
     _show_short({result.name_of(advisor): missing for advisor, missing in result.short.items()})
 
 
-def _say_drawn(drawn: int, frame: int) -> str:
+def _describe_drawn(drawn: int, frame: int) -> str:
     return ngettext(
         "{n} contact drawn, from {frame} that may be listened to",
         "{n} contacts drawn, from {frame} that may be listened to",
@@ -107,7 +107,7 @@ def _show_short(short: Mapping[str, int]) -> None:
 def _show_stored(stored: StoredDraw, is_newest: bool) -> None:
     title = _("Draw of {moment}", moment=formatting.moment(environment.to_local(stored.drawn_at)))
     with st.expander(f"{title} · " + _("seed {seed}", seed=stored.seed), expanded=is_newest):
-        st.markdown("**" + _say_drawn(stored.drawn, stored.frame) + "**")
+        st.markdown("**" + _describe_drawn(stored.drawn, stored.frame) + "**")
         st.caption(escape(_("by {name}", name=stored.drawn_by)))
         if st.button(_("Verify"), icon=":material/fact_check:", key=f"verify_{stored.id}", help=_("Make the draw again, as things stood, and compare.")):
             _verify(stored)
@@ -152,7 +152,7 @@ def _show_fairness(stored: StoredDraw) -> None:
         required=True,
     )
     entry = dimensions[chosen]
-    st.caption(_say_fairness(entry))
+    st.caption(_describe_fairness(entry))
     if entry.p_value is None:
         return
     drawn = sum(share.drawn for share in entry.shares) or 1
@@ -179,7 +179,7 @@ def _show_fairness(stored: StoredDraw) -> None:
     )
 
 
-def _say_fairness(entry: Fairness) -> str:
+def _describe_fairness(entry: Fairness) -> str:
     if entry.p_value is None:
         return _("All of these are alike, or all contacts were drawn: nothing could differ.")
     by = _("by {n} simulated draws", n=formatting.number(2000)) if entry.is_simulated else _("by a chi-square test")

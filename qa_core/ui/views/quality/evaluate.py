@@ -115,7 +115,7 @@ def _show_assignment(item: Assignment, is_next: bool) -> None:
     with st.container(border=True, horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", gap="small"):
         with st.container(gap=None, width="content"):
             start = item.local_start
-            st.markdown(f"**{_say_day(start.date())}, {start:%H:%M}**")
+            st.markdown(f"**{_describe_day(start.date())}, {start:%H:%M}**")
             said = [
                 formatting.name("channel", item.channel) if item.channel else None,
                 item.queue,
@@ -142,7 +142,7 @@ def _show_task(task: calibration.Task) -> None:
             st.button(label, icon=":material/play_arrow:", key=f"calibrate_{task.contact_number}", on_click=_start_calibration, args=(task.contact_number,))
 
 
-def _say_day(day: date) -> str:
+def _describe_day(day: date) -> str:
     """A day that opens a line: French writes it small within one."""
     said = formatting.full_day(day)
     return said[0].upper() + said[1:]
@@ -167,13 +167,13 @@ def _show_signed(viewer: Viewer, signed: list[Signed]) -> None:
                 _(HEADS[entry.kind][0]),
                 texts.name("grid", entry.grid),
                 score,
-                _say_published(entry.publish_on, entry.published_at),
+                _describe_published(entry.publish_on, entry.published_at),
             ]
             st.text(" · ".join(filter(None, said)))
             st.button(_("Read"), key=f"read_{entry.id}", type="tertiary", on_click=drill.to_evaluation, args=(PAGE, entry.id))
 
 
-def _say_published(publish_on: date | None, published_at: object) -> str | None:
+def _describe_published(publish_on: date | None, published_at: object) -> str | None:
     return _("published on {day}", day=formatting.day(publish_on)) if published_at is None and publish_on is not None else None
 
 
@@ -185,13 +185,13 @@ def _show_head(draft: Draft) -> None:
     else:
         st.page_link(menu.find_page(PAGE).path, label=_("All that waits"), icon=":material/arrow_back:")
     st.title(_(title), anchor=False)
-    said = [_("{grid}, version {n}", grid=_say_grid(draft), n=draft.grid_version), _(PURPOSE_TITLES.get(draft.purpose, ""))]
+    said = [_("{grid}, version {n}", grid=_describe_grid(draft), n=draft.grid_version), _(PURPOSE_TITLES.get(draft.purpose, ""))]
     st.caption(gate.escape(" · ".join(filter(None, said))))
     if note:
         st.info(_(note), icon=":material/visibility_off:" if draft.kind == drafts.CALIBRATION else ":material/info:")
 
 
-def _say_grid(draft: Draft) -> str:
+def _describe_grid(draft: Draft) -> str:
     return draft.plan.text.in_language(i18n.language()) or draft.plan.title
 
 
@@ -199,7 +199,7 @@ def _show_contact(viewer: Viewer, draft: Draft) -> None:
     contact = draft.contact
     with st.container(border=True, gap="xxsmall"):
         start = contact.local_start if contact else None
-        st.markdown(f"**{_say_day(draft.local_day)}{f', {start:%H:%M}' if start else ''}**")
+        st.markdown(f"**{_describe_day(draft.local_day)}{f', {start:%H:%M}' if start else ''}**")
         if contact:
             said = [formatting.name("channel", contact.channel) if contact.channel else None, contact.queue, contact.reason]
             said.append(formatting.duration(contact.seconds) if contact.seconds is not None else None)
@@ -257,7 +257,7 @@ def _show_result(viewer: Viewer, draft: Draft) -> None:
             st.markdown(f"### {score}")
             outcome = {"pass": _("Passed"), "fail": _("Not passed")}.get(result.outcome or "", "")
             parts = [
-                _("{section} {score}", section=_say_section(draft, part.name), score=formatting.number(float(part.score)))
+                _("{section} {score}", section=_describe_section(draft, part.name), score=formatting.number(float(part.score)))
                 for part in result.sections
                 if part.score is not None
             ]
@@ -273,7 +273,7 @@ def _show_result(viewer: Viewer, draft: Draft) -> None:
         st.button(_("Read it"), key="read_own", on_click=drill.to_evaluation, args=(PAGE, draft.id))
 
 
-def _say_section(draft: Draft, name: str) -> str:
+def _describe_section(draft: Draft, name: str) -> str:
     return next(part.text.in_language(i18n.language()) for part in draft.plan.sections if part.name == name)
 
 
@@ -291,7 +291,7 @@ def _start_calibration(contact_number: int) -> None:
         st.session_state[_REFUSED] = refusal
 
 
-def _submit(draft_id: int, plan: scoring.Grid) -> None:
+def _submit(draft_id: int, plan: scoring.Scorecard) -> None:
     # A comment that lost the focus to this very click may come with it, and be told after it: what is signed is what is on the screen.
     version = scorecard_form.save(draft_id, plan)
     if version is None:

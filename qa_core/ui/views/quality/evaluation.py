@@ -10,20 +10,21 @@ from qa_core.base.errors import AccessDenied
 from qa_core.base.i18n import N_, _, ngettext
 from qa_core.compliance import gates, recordings
 from qa_core.metrics import formatting
-from qa_core.quality.evaluations.evaluation_view import Reading, get_evaluation
+from qa_core.quality.evaluations.evaluation_view import get_evaluation
+from qa_core.quality.evaluations.evaluation_view_types import EvaluationView
 from qa_core.scoring import Text
 from qa_core.storage import audit_log
 from qa_core.storage.records import store
 from qa_core.ui import drill, gate, player
 from qa_core.ui.scorecard_answers import OVERALL
-from qa_core.ui.views.quality.answer_texts import say
+from qa_core.ui.views.quality.answer_texts import describe
 
 OUTCOMES = {"pass": (N_("Passed"), "green", ":material/check_circle:"), "fail": (N_("Not passed"), "orange", ":material/error:")}
 STATES = {"draft": N_("Draft"), "submitted": N_("Submitted, not shown to the advisor yet")}
 READ = "evaluation_read"
 
 
-def read(viewer: Viewer, given: str) -> Reading:
+def read(viewer: Viewer, given: str) -> EvaluationView:
     """The evaluation of that number in the address; one row of the journal each time that another one is opened."""
     if not given.isascii() or not given.isdigit() or len(given) > 15:
         raise AccessDenied()
@@ -35,10 +36,10 @@ def read(viewer: Viewer, given: str) -> Reading:
     return reading
 
 
-def show_head(viewer: Viewer, reading: Reading) -> None:
+def show_head(viewer: Viewer, reading: EvaluationView) -> None:
     """The score and what it means, whose contact it was, and on which version of the grid it was evaluated."""
     st.title(_("Evaluation of the contact of {day}", day=formatting.day(reading.local_day, year=True)), anchor=False)
-    st.caption(gate.escape(" · ".join(_say_origin(reading))))
+    st.caption(gate.escape(" · ".join(_describe_origin(reading))))
     if reading.kind == "self":
         st.info(_("This is your own evaluation of the contact. It stands beside the evaluator's and makes no numbers."), icon=":material/person:")
         if reading.answered_evaluation_id:
@@ -65,7 +66,7 @@ def show_head(viewer: Viewer, reading: Reading) -> None:
         _show_ways(viewer, reading)
 
 
-def show_recording(viewer: Viewer, reading: Reading) -> None:
+def show_recording(viewer: Viewer, reading: EvaluationView) -> None:
     """The recording with what was remarked in it, for who may listen; else the remarks alone."""
     has_player = viewer.can(Permission.LISTEN) and reading.contact_id is not None and reading.state != "draft"
     if not has_player and not reading.remarks:
@@ -84,7 +85,7 @@ def show_recording(viewer: Viewer, reading: Reading) -> None:
                 tail.caption(gate.escape(remark.author))
 
 
-def show_history(reading: Reading) -> None:
+def show_history(reading: EvaluationView) -> None:
     """How it stood before each change, the latest change first."""
     if not reading.revisions:
         return
@@ -101,7 +102,7 @@ def show_history(reading: Reading) -> None:
             st.markdown(f"**{gate.escape(said)}** · {gate.escape(by)}")
             for key, earned in revision.answers.items():
                 if key in later and later[key] != earned:
-                    _show_change(texts.get(key, key), say(earned), say(later[key]))
+                    _show_change(texts.get(key, key), describe(earned), describe(later[key]))
             comments = dict.fromkeys(revision.answers, "") | dict(revision.comments) | {OVERALL: revision.comment or ""}
             for key, words in comments.items():
                 if key in said_later and said_later[key] != words:
@@ -120,7 +121,7 @@ def name_grid(grid: Text) -> str:
     return grid.in_language(i18n.language())
 
 
-def _say_origin(reading: Reading) -> list[str]:
+def _describe_origin(reading: EvaluationView) -> list[str]:
     purpose = gates.PURPOSE_TITLES.get(reading.purpose)
     said = [name_grid(reading.grid)]
     said += [_("version {n}", n=reading.grid_version)] if reading.grid_version else []
@@ -132,7 +133,7 @@ def _say_origin(reading: Reading) -> list[str]:
     return [part for part in said if part]
 
 
-def _show_badges(reading: Reading) -> None:
+def _show_badges(reading: EvaluationView) -> None:
     if reading.outcome in OUTCOMES:
         title, color, icon = OUTCOMES[reading.outcome]
         st.badge(_(title), icon=icon, color=color)
@@ -149,11 +150,11 @@ def _show_badges(reading: Reading) -> None:
         st.badge(_("Read by you") if reading.is_own else _("Read by the advisor"), icon=":material/done_all:", color="gray")
 
 
-def _help_score(reading: Reading) -> str | None:
+def _help_score(reading: EvaluationView) -> str | None:
     return _("Of 100; passed from {mark} on.", mark=formatting.value(reading.pass_mark, "score", short=True)) if reading.pass_mark is not None else None
 
 
-def _show_ways(viewer: Viewer, reading: Reading) -> None:
+def _show_ways(viewer: Viewer, reading: EvaluationView) -> None:
     """To the contact for who may see it, and to the form for who fills it."""
     if reading.contact_id and viewer.can(Permission.SEE_CONTACTS):
         args = ("evaluation", reading.source_system, reading.contact_id)

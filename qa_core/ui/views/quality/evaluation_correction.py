@@ -13,12 +13,12 @@ from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_, _
 from qa_core.metrics import formatting
 from qa_core.quality.evaluations import corrections, drafts, finalise
-from qa_core.quality.evaluations.corrections import Standing
+from qa_core.quality.evaluations.corrections import CorrectionBase
 from qa_core.quality.evaluations.drafts import Draft
-from qa_core.quality.evaluations.evaluation_view import Reading
+from qa_core.quality.evaluations.evaluation_view_types import EvaluationView
 from qa_core.scoring import Criterion
 from qa_core.ui import gate, scorecard_answers, scorecard_form
-from qa_core.ui.scorecard_answers import OVERALL, say_text
+from qa_core.ui.scorecard_answers import OVERALL, describe_text
 
 OPEN = "correction_open"
 """The evaluation whose form stands open."""
@@ -27,14 +27,14 @@ OUTCOMES = {"pass": N_("Passed"), "fail": N_("Not passed")}
 
 
 @dataclass
-class Held:
+class OpenCorrection:
     """What this tab holds beside the widgets: the version that was looked at, and what went wrong at the last try to save."""
 
     version: int
     refusal: Refusal | None = None
 
 
-def show(reading: Reading) -> None:
+def show(reading: EvaluationView) -> None:
     """The way to the form, and the form while it stands open; nothing for who did not make this evaluation, and why not where it cannot be corrected."""
     if not reading.may_correct:
         if reading.is_readers_work:
@@ -65,7 +65,7 @@ def _show_form(evaluation_id: int) -> None:
         st.caption(_("The advisor reads what you change, and why. How it stood before stays on record."))
         held = _hold(standing)
         for section in evaluation.plan.sections:
-            st.markdown(f"**{gate.escape(say_text(section.text))}**")
+            st.markdown(f"**{gate.escape(describe_text(section.text))}**")
             for criterion in section.criteria:
                 _show_criterion(prefix, criterion, criterion.key in standing.disputed, evaluation)
         scorecard_answers.ask_comment(prefix, OVERALL, _("The contact as a whole"))
@@ -77,7 +77,7 @@ def _show_form(evaluation_id: int) -> None:
 
 def _show_criterion(prefix: str, criterion: Criterion, is_disputed: bool, evaluation: Draft) -> None:
     with st.container(gap="xxsmall"):
-        st.markdown(gate.escape(say_text(criterion.text)), help=gate.escape(say_text(criterion.help)) if criterion.help else None)
+        st.markdown(gate.escape(describe_text(criterion.text)), help=gate.escape(describe_text(criterion.help)) if criterion.help else None)
         if criterion.critical:
             st.caption(f":red[:material/report:] {_(scorecard_form.HARMS[criterion.critical])} · {_(scorecard_form.FAILS[criterion.fails])}")
         if is_disputed:
@@ -88,7 +88,7 @@ def _show_criterion(prefix: str, criterion: Criterion, is_disputed: bool, evalua
             comment = st.session_state[scorecard_answers.name(prefix, "comment", criterion.key)]
             if not is_disputed:
                 with st.popover(_("Comment"), icon=":material/chat:" if comment else ":material/add_comment:", type="tertiary"):
-                    scorecard_answers.ask_comment(prefix, criterion.key, say_text(criterion.text))
+                    scorecard_answers.ask_comment(prefix, criterion.key, describe_text(criterion.text))
         if is_disputed:
             st.caption(":material/gavel: " + _("Disputed by the advisor: it stays as it is, only who decides on disputes changes it."))
         if comment:
@@ -106,13 +106,13 @@ def _show_changes(evaluation: Draft, given: dict[str, Any]) -> None:
         if finalise.find_missing(evaluation.plan, given["answers"]):
             said = _("An answer is missing")
         else:
-            said = _say_scores(evaluation.result, scoring.score(evaluation.plan, given["answers"]))
+            said = _describe_scores(evaluation.result, scoring.score(evaluation.plan, given["answers"]))
         st.markdown(f"**{gate.escape(said)}**")
         for _kind, _key, label, before, after in changes:
             st.caption(gate.escape(_("{criterion}: {before} → {after}", criterion=label, before=before, after=after)))
 
 
-def _say_scores(before: scoring.Result, after: scoring.Result) -> str:
+def _describe_scores(before: scoring.Result, after: scoring.Result) -> str:
     scores = [_(formatting.NO_DATA) if result.score is None else formatting.value(float(result.score), "score") for result in (before, after)]
     said = _("Score {before} → {after}", before=scores[0], after=scores[1])
     if before.outcome == after.outcome or after.outcome is None:
@@ -120,7 +120,7 @@ def _say_scores(before: scoring.Result, after: scoring.Result) -> str:
     return f"{said} · {_(OUTCOMES[after.outcome])}"
 
 
-def _ask_to_save(viewer: Viewer, evaluation: Draft, held: Held, given: dict[str, Any]) -> None:
+def _ask_to_save(viewer: Viewer, evaluation: Draft, held: OpenCorrection, given: dict[str, Any]) -> None:
     prefix = _prefix(evaluation.id)
     reason = st.text_area(
         _("Why is it corrected?"),
@@ -163,12 +163,12 @@ def _show_way_out(evaluation_id: int) -> None:
         st.rerun()
 
 
-def _hold(standing: Standing) -> Held:
+def _hold(standing: CorrectionBase) -> OpenCorrection:
     evaluation = standing.evaluation
     prefix = _prefix(evaluation.id)
     held = st.session_state.get(f"{prefix}held")
     if held is None or scorecard_answers.name(prefix, "comment", OVERALL) not in st.session_state:
-        held = st.session_state[f"{prefix}held"] = Held(evaluation.version)
+        held = st.session_state[f"{prefix}held"] = OpenCorrection(evaluation.version)
         scorecard_answers.fill(prefix, evaluation.plan, evaluation.answers, evaluation.comments, evaluation.comment)
     else:
         scorecard_answers.fill(prefix, evaluation.plan, evaluation.answers, evaluation.comments, evaluation.comment, only_missing=True)

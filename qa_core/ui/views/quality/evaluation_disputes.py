@@ -10,23 +10,23 @@ from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_, _
 from qa_core.metrics import formatting
 from qa_core.quality.evaluations import disputes
-from qa_core.quality.evaluations.disputes import Decision
-from qa_core.quality.evaluations.evaluation_view import AnswerReading, DisputeReading, Reading
+from qa_core.quality.evaluations.disputes import DisputeDecision
+from qa_core.quality.evaluations.evaluation_view_types import AnswerView, DisputeView, EvaluationView
 from qa_core.ui import gate
 from qa_core.ui.views.quality import answer_texts
 from qa_core.ui.views.quality.answer_texts import of_most, warn_of_personal_data
 
 OPEN = "disputed_criterion"
 """The criterion whose form stands open."""
-DECIDED = {Decision.KEEP: N_("Kept"), Decision.ACCEPT: N_("Accepted"), Decision.THIRD: N_("Decided otherwise")}
+DECIDED = {DisputeDecision.KEEP: N_("Kept"), DisputeDecision.ACCEPT: N_("Accepted"), DisputeDecision.THIRD: N_("Decided otherwise")}
 
 
-def show_way(answer: AnswerReading) -> None:
+def show_way(answer: AnswerView) -> None:
     """The button that opens the form of that criterion."""
     st.button(_("Dispute"), type="tertiary", key=f"dispute_{answer.key}", on_click=_open, args=(answer.key,))
 
 
-def show(viewer: Viewer, reading: Reading, answer: AnswerReading) -> None:
+def show(viewer: Viewer, reading: EvaluationView, answer: AnswerView) -> None:
     """The dispute of that criterion, or the form to raise one, for who may."""
     dispute = answer.dispute
     if dispute is None:
@@ -45,18 +45,18 @@ def show(viewer: Viewer, reading: Reading, answer: AnswerReading) -> None:
             st.caption(_("Not decided yet: somebody else than the evaluator decides."))
 
 
-def _points(dispute: DisputeReading, answer: AnswerReading) -> dict[str, str]:
+def _points(dispute: DisputeView, answer: AnswerView) -> dict[str, str]:
     return {"proposed": of_most(dispute.proposed, answer.most), "original": of_most(dispute.original, answer.most)}
 
 
-def _show_decision(dispute: DisputeReading, answer: AnswerReading) -> None:
-    said = _("{decision}: {points}", decision=_(DECIDED[Decision(dispute.decision)]), points=of_most(dispute.decided, answer.most))
+def _show_decision(dispute: DisputeView, answer: AnswerView) -> None:
+    said = _("{decision}: {points}", decision=_(DECIDED[DisputeDecision(dispute.decision)]), points=of_most(dispute.decided, answer.most))
     by = _("by {name} on {day}", name=dispute.decided_by, day=_day(dispute.decided_at))
     st.markdown(f"**{gate.escape(said)}** · {gate.escape(by)}")
     st.text(dispute.decision_reason or "")
 
 
-def _show_form(viewer: Viewer, reading: Reading, answer: AnswerReading) -> None:
+def _show_form(viewer: Viewer, reading: EvaluationView, answer: AnswerView) -> None:
     with st.container(border=True, gap="small"):
         proposed = answer_texts.ask(_("What should it have been?"), answer, f"proposed_{answer.key}", (answer.earned,))
         reason = st.text_area(
@@ -73,7 +73,7 @@ def _show_form(viewer: Viewer, reading: Reading, answer: AnswerReading) -> None:
         st.caption(_("A manager who did not make the evaluation decides. What was given stays on record."))
 
 
-def _raise(viewer: Viewer, reading: Reading, answer: AnswerReading, proposed: object, reason: str) -> None:
+def _raise(viewer: Viewer, reading: EvaluationView, answer: AnswerView, proposed: object, reason: str) -> None:
     if proposed is None:
         st.warning(_("Choose what it should have been."))
         return
@@ -86,18 +86,18 @@ def _raise(viewer: Viewer, reading: Reading, answer: AnswerReading, proposed: ob
     st.rerun()
 
 
-def _ask_decision(viewer: Viewer, dispute: DisputeReading, answer: AnswerReading) -> None:
+def _ask_decision(viewer: Viewer, dispute: DisputeView, answer: AnswerView) -> None:
     key = f"decision_{dispute.dispute_id}"
     said = _points(dispute, answer)
     titles = {
-        Decision.KEEP: _("Keep {points}", points=said["original"]),
-        Decision.ACCEPT: _("Accept {points}", points=said["proposed"]),
-        Decision.THIRD: _("Another value"),
+        DisputeDecision.KEEP: _("Keep {points}", points=said["original"]),
+        DisputeDecision.ACCEPT: _("Accept {points}", points=said["proposed"]),
+        DisputeDecision.THIRD: _("Another value"),
     }
     without = (dispute.original, dispute.proposed)
-    options = [decision for decision in titles if decision != Decision.THIRD or answer_texts.can_ask(answer, without)]
+    options = [decision for decision in titles if decision != DisputeDecision.THIRD or answer_texts.can_ask(answer, without)]
     decision = st.radio(_("Decision"), options, format_func=titles.get, index=None, horizontal=True, key=key)
-    third = answer_texts.ask(_("Which?"), answer, f"{key}_third", without) if decision == Decision.THIRD else None
+    third = answer_texts.ask(_("Which?"), answer, f"{key}_third", without) if decision == DisputeDecision.THIRD else None
     reason = st.text_area(_("Reason, for the advisor and the evaluator"), max_chars=disputes.LONGEST_TEXT, key=f"{key}_reason")
     warn_of_personal_data(reason)
     if not st.button(_("Decide"), type="primary", key=f"{key}_send"):

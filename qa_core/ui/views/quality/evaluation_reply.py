@@ -11,15 +11,16 @@ from qa_core.base.i18n import _
 from qa_core.metrics import formatting
 from qa_core.quality.evaluations import advisor_response
 from qa_core.quality.evaluations.disputes import LONGEST_TEXT
-from qa_core.quality.evaluations.evaluation_view import READ_KINDS, Reading, SelfReading
+from qa_core.quality.evaluations.evaluation_view import READ_KINDS
+from qa_core.quality.evaluations.evaluation_view_types import EvaluationView, SelfEvaluationView
 from qa_core.ui import drill, gate
 from qa_core.ui.views.quality import evaluation_answers
-from qa_core.ui.views.quality.answer_texts import say, warn_of_personal_data
+from qa_core.ui.views.quality.answer_texts import describe, warn_of_personal_data
 
 COMMENT = "advisor_comment"
 
 
-def show(viewer: Viewer, reading: Reading) -> None:
+def show(viewer: Viewer, reading: EvaluationView) -> None:
     """The card below the answers."""
     if reading.kind not in READ_KINDS or reading.state != "published":
         return
@@ -30,10 +31,10 @@ def show(viewer: Viewer, reading: Reading) -> None:
         if reading.is_own and viewer.can(Permission.ANSWER_EVALUATIONS):
             _ask(viewer, reading)
         else:
-            _tell(reading)
+            _describe(reading)
 
 
-def _tell(reading: Reading) -> None:
+def _describe(reading: EvaluationView) -> None:
     if reading.acknowledged_at:
         st.caption(_("Read on {when}.", when=formatting.moment(environment.to_local(reading.acknowledged_at))))
     else:
@@ -42,7 +43,7 @@ def _tell(reading: Reading) -> None:
         st.text(reading.advisor_comment)
 
 
-def _ask(viewer: Viewer, reading: Reading) -> None:
+def _ask(viewer: Viewer, reading: EvaluationView) -> None:
     words = st.text_area(_("Your comment"), value=reading.advisor_comment or "", max_chars=LONGEST_TEXT, key=f"{COMMENT}_{reading.evaluation_id}")
     warn_of_personal_data(words)
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
@@ -62,14 +63,14 @@ def _ask(viewer: Viewer, reading: Reading) -> None:
         )
 
 
-def _show_own(reading: Reading, own: SelfReading) -> None:
+def _show_own(reading: EvaluationView, own: SelfEvaluationView) -> None:
     if not own.is_submitted:
         st.button(_("Go on with your own evaluation"), icon=":material/edit_square:", on_click=drill.to_draft, args=(own.evaluation_id,))
         return
     after = _("made after reading the evaluator's")
     when = _("made before the evaluator's was marked as read") if own.was_before else after
     whose = _("Your own evaluation") if reading.is_own else _("The advisor's own evaluation")
-    st.markdown(f"**{gate.escape(whose)}: {say(own.score) if own.score is None else formatting.value(own.score, 'score')}**")
+    st.markdown(f"**{gate.escape(whose)}: {describe(own.score) if own.score is None else formatting.value(own.score, 'score')}**")
     st.caption(gate.escape(f"{evaluation_answers.count_agreed(reading)} · {when}"))
     if own.comment:
         st.text(own.comment)

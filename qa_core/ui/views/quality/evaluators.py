@@ -7,7 +7,7 @@ from datetime import timedelta
 import streamlit as st
 
 from qa_core.access.roles import Viewer
-from qa_core.analysis.chart_titles import Finding
+from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.base import environment
 from qa_core.base.i18n import _, ngettext
 from qa_core.metrics import formatting
@@ -15,8 +15,8 @@ from qa_core.metrics.dimensions import Period
 from qa_core.metrics.kpis import Unit
 from qa_core.metrics.query.severity import Evaluators
 from qa_core.quality.evaluations import disputes
-from qa_core.quality.evaluations.disputes import Outcome
-from qa_core.stats.severity import Effect
+from qa_core.quality.evaluations.disputes import DisputeOutcome
+from qa_core.stats.severity import RaterEffect
 from qa_core.ui import cached, cards, segmented_choice, tables
 
 SPANS = (90, 180, 365)
@@ -31,7 +31,7 @@ def show(viewer: Viewer) -> None:
     found = cached.find_evaluators(viewer, period)
     if not found.figures:
         with st.container(border=True):
-            cards.show_heading(Finding(_("No evaluation in this period")), _("Choose a longer one."))
+            cards.show_heading(ChartTitle(_("No evaluation in this period")), _("Choose a longer one."))
         return
     outcomes = {outcome.key: outcome for outcome in disputes.count_outcomes(viewer, period).by_evaluator or ()}
     with st.container(border=True, gap="xxsmall"):
@@ -43,9 +43,9 @@ def show(viewer: Viewer) -> None:
                 _("Evaluations"): item.n,
                 _("Mean score"): formatting.value(item.mean, Unit.SCORE),
                 _("Spread"): formatting.value(item.deviation, Unit.SCORE) if item.deviation is not None else None,
-                _("Severity"): _say_effect(item.severity),
+                _("Severity"): _describe_effect(item.severity),
                 _("Shrunk"): formatting.change(item.severity.shrunk, Unit.SCORE) if item.severity else None,
-                _("Disputes lost"): _say_lost(outcomes.get(item.evaluator)),
+                _("Disputes lost"): _describe_lost(outcomes.get(item.evaluator)),
                 _("Median time"): formatting.duration(item.median_seconds) if item.median_seconds is not None else None,
             }
             for item in found.figures
@@ -59,7 +59,7 @@ def show(viewer: Viewer) -> None:
         }
         tables.show(rows, config, "table_evaluators", height=420)
         if found.apart or found.apart_grids:
-            st.warning(_say_apart(found), icon=":material/link_off:")
+            st.warning(_describe_apart(found), icon=":material/link_off:")
         st.caption(
             _(
                 "Severity: points that an evaluator gives less (+) or more (−) than the others would give to the same advisors on the same grid, with its "
@@ -76,19 +76,19 @@ def show(viewer: Viewer) -> None:
         )
 
 
-def _find(found: Evaluators) -> Finding:
+def _find(found: Evaluators) -> ChartTitle:
     known = [item for item in found.figures if item.severity is not None and item.severity.low is not None]
     apart = [item for item in known if item.severity.low > 0 or item.severity.high < 0]
     if len(known) < 2:
-        return Finding(_("How strict evaluators are cannot be compared here"))
+        return ChartTitle(_("How strict evaluators are cannot be compared here"))
     if not apart:
-        return Finding(_("No evaluator is stricter than the others by more than chance"))
+        return ChartTitle(_("No evaluator is stricter than the others by more than chance"))
     values = [item.severity.value for item in known]
     size = formatting.change(max(values) - min(values), Unit.SCORE).lstrip("+")
-    return Finding(_("The strictest and the most lenient evaluator lie {size} apart", size=size), "attention")
+    return ChartTitle(_("The strictest and the most lenient evaluator lie {size} apart", size=size), "attention")
 
 
-def _say_effect(effect: Effect | None) -> str | None:
+def _describe_effect(effect: RaterEffect | None) -> str | None:
     if effect is None:
         return None
     value = formatting.change(effect.value, Unit.SCORE)
@@ -98,11 +98,11 @@ def _say_effect(effect: Effect | None) -> str | None:
     return f"{value}  ({formatting.number(effect.low, 1)} – {formatting.number(effect.high, 1)}){few}"
 
 
-def _say_lost(outcome: Outcome | None) -> str | None:
+def _describe_lost(outcome: DisputeOutcome | None) -> str | None:
     return _("{changed} of {decided}", changed=outcome.changed, decided=outcome.decided) if outcome and outcome.decided else None
 
 
-def _say_apart(found: Evaluators) -> str:
+def _describe_apart(found: Evaluators) -> str:
     if found.apart:
         names = cards.escape(formatting.listing(found.apart))
         return _("Nothing connects {names} with the others: they share no advisor on the same grid. No severity is given.", names=names)

@@ -100,7 +100,7 @@ def _show_plan(plan: PlanState, grid: str, evaluators: Sequence[str]) -> None:
             st.markdown(f"**{escape(plan.name)}**{closed}")
             parts = [labels.purpose_title(plan.purpose), formatting.period(Period(plan.starts_on, plan.ends_on)), grid]
             st.caption(escape(" · ".join(parts)))
-            st.caption(escape(" · ".join(_say_rules(plan, evaluators))))
+            st.caption(escape(" · ".join(_describe_rules(plan, evaluators))))
         with right:
             if plan.drawn:
                 st.progress(
@@ -126,13 +126,13 @@ def _show_plan(plan: PlanState, grid: str, evaluators: Sequence[str]) -> None:
                     st.button(_("Close"), key=f"close_{plan.id}", type="tertiary", icon=":material/lock:", on_click=_close, args=(plan.name,))
 
 
-def _say_rules(plan: PlanState, evaluators: Sequence[str]) -> list[str]:
+def _describe_rules(plan: PlanState, evaluators: Sequence[str]) -> list[str]:
     said = []
     if plan.purpose != "targeted":
         said.append(_("{n} per advisor, at most {most} with all plans", n=plan.per_advisor, most=plan.maximum_per_advisor))
     if plan.strata:
         said.append(_("spread over {names}", names=formatting.listing(labels.dimension_title(name).lower() for name in plan.strata)))
-    said += [_say_filter(name, values) for name, values in plan.filters.items() if isinstance(values, list)]
+    said += [_describe_filter(name, values) for name, values in plan.filters.items() if isinstance(values, list)]
     shortest, longest = (plan.filters.get(name) for name in LIMITS)
     if shortest:
         said.append(_("from {duration}", duration=formatting.duration(shortest)))
@@ -145,7 +145,7 @@ def _say_rules(plan: PlanState, evaluators: Sequence[str]) -> list[str]:
     return said
 
 
-def _say_filter(dimension: str, values: Sequence[object]) -> str:
+def _describe_filter(dimension: str, values: Sequence[object]) -> str:
     named = formatting.listing(formatting.name(dimension, value) for value in values)
     return _("{dimension}: {values}", dimension=_(dimensions.get_dimension(dimension).title).lower(), values=named)
 

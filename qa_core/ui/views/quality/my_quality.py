@@ -6,7 +6,7 @@ import streamlit as st
 
 from qa_core.access.roles import Viewer
 from qa_core.analysis import charts
-from qa_core.analysis.chart_titles import Finding
+from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.base import environment
 from qa_core.base.i18n import N_, _, ngettext
 from qa_core.metrics import formatting, query
@@ -14,13 +14,13 @@ from qa_core.metrics.kpis import get_kpi
 from qa_core.metrics.query import scorecard_texts
 from qa_core.quality.evaluations import advisor_response
 from qa_core.ui import cached, cards, drill, trend_cards
-from qa_core.ui.filter_bar import Look
+from qa_core.ui.filter_bar import FilterState
 
 KPIS = ("evaluation_score", "first_contact_resolution", "csat", "average_handle_time")
 PURPOSES = {"training": N_("training"), "evaluation": N_("evaluation"), "quality": N_("quality of service")}
 
 
-def show_top(viewer: Viewer, look: Look) -> None:
+def show_top(viewer: Viewer, look: FilterState) -> None:
     """Four tiles with the team's median, and two trends."""
     rows = cached.headline(viewer, KPIS, look.where, look.compare)
     series = trend_cards.read_series(viewer, look, KPIS)
@@ -56,12 +56,12 @@ def show_news(viewer: Viewer) -> advisor_response.News:
     return news
 
 
-def show_evaluations(viewer: Viewer, look: Look, news: advisor_response.News) -> None:
+def show_evaluations(viewer: Viewer, look: FilterState, news: advisor_response.News) -> None:
     """One's own evaluations in the longer period, and who made them."""
     entries = query.find_own_evaluations(viewer, look.trend.period)
     with st.container(border=True, gap="xxsmall"):
         cards.show_heading(
-            Finding(_("My evaluations")),
+            ChartTitle(_("My evaluations")),
             _("Who listened, when and what for, in {period}. Click a line to read it.", period=formatting.period(look.trend.period)),
         )
         if not entries:
@@ -107,19 +107,21 @@ def _show_new(label: str, icon: str, evaluation_id: int) -> None:
     st.button(label, icon=icon, type="tertiary", on_click=drill.to_evaluation, args=("my_quality", evaluation_id), help=_("Opens the newest"))
 
 
-def _show_sections(viewer: Viewer, look: Look) -> None:
+def _show_sections(viewer: Viewer, look: FilterState) -> None:
     """The parts of the grid, over the longer period: a few evaluations a month say little."""
     frame = cached.measure(viewer, ("evaluation_score",), ("section",), look.trend)
     frame = frame[frame["section"].notna() & frame["value"].notna()].sort_values("value", ascending=False)
     if frame.empty:
         with st.container(border=True, height="stretch"):
-            cards.show_heading(Finding(_("No evaluation in this period")))
+            cards.show_heading(ChartTitle(_("No evaluation in this period")))
             st.caption(_("A few contacts a month are drawn by chance and listened to; what the evaluator finds appears here."))
         return
     texts = scorecard_texts.find_grid_texts(viewer)
     frame = frame.assign(key=frame["section"], label=[texts.name("section", key) for key in frame["section"]])
     best, worst = frame.iloc[0], frame.iloc[-1]
     apart = len(frame) > 1 and not formatting.is_missing(worst["high"]) and not formatting.is_missing(best["low"]) and worst["high"] < best["low"]
-    finding = Finding(_("Strongest: {best}; most to gain: {worst}", best=best["label"], worst=worst["label"]) if apart else _("No part of the grid stands out"))
+    finding = ChartTitle(
+        _("Strongest: {best}; most to gain: {worst}", best=best["label"], worst=worst["label"]) if apart else _("No part of the grid stands out")
+    )
     caption = _("Score by part of the grid, 95 % interval, {period}", period=formatting.period(look.trend.period))
     cards.show_chart(charts.build_dots(frame, "score", dark=cards.is_dark(), bounds=(0, 100), row_height=56), finding, caption, "sections")

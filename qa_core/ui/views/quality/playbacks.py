@@ -7,7 +7,7 @@ import re
 import streamlit as st
 
 from qa_core.access.roles import Viewer
-from qa_core.analysis.chart_titles import Finding
+from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.base import environment
 from qa_core.base.i18n import N_, _, ngettext
 from qa_core.compliance import gates
@@ -26,7 +26,7 @@ def show(viewer: Viewer) -> None:
     entries = playback_list.find_own(viewer)
     with st.container(border=True, gap="xxsmall", key="own_listenings"):
         title = ngettext("Your calls were listened to {n} time", "Your calls were listened to {n} times", len(entries)) if entries else _("Who listened to me")
-        cards.show_heading(Finding(title), _("Each time that somebody played one of your recordings. Click a line to open the contact."))
+        cards.show_heading(ChartTitle(title), _("Each time that somebody played one of your recordings. Click a line to open the contact."))
         if not entries:
             st.caption(_("Nobody has played a recording of yours."))
             return
@@ -43,13 +43,13 @@ def show(viewer: Viewer) -> None:
                 _("Listened by"): entry.listener,
                 _("Contact of"): formatting.day(entry.local_day, year=True),
                 _("For"): _(PURPOSES.get(entry.purpose, entry.purpose)),
-                _("Reason"): _say_reason(entry.reason),
+                _("Reason"): _describe_reason(entry.reason),
             }
             for entry in entries
         ]
         tables.show(rows, {}, "own_listenings_table", open_row, height=320)
 
 
-def _say_reason(reason: str) -> str:
+def _describe_reason(reason: str) -> str:
     match = BY_GRID.fullmatch(reason)
     return _(KINDS[match[1]], n=match[2]) if match and match[1] in KINDS else reason

@@ -6,14 +6,14 @@ import streamlit as st
 
 from qa_core.access.roles import Viewer
 from qa_core.analysis import chart_titles, exports, peers
-from qa_core.analysis.chart_titles import Finding
+from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.base.i18n import _
 from qa_core.centre.advisors import fold
 from qa_core.metrics import formatting
 from qa_core.metrics.dimensions import Filters
 from qa_core.metrics.kpis import get_kpi
 from qa_core.ui import cached, cards, download_links, drill, peer_dots, segmented_choice, tables
-from qa_core.ui.filter_bar import Look
+from qa_core.ui.filter_bar import FilterState
 
 BOTH = ("evaluation_score", "advisor_mean_score")
 OTHERS = ("first_contact_resolution", "first_contact_resolution_declared", "csat", "csat_mean", "average_handle_time")
@@ -24,32 +24,32 @@ def is_offered(viewer: Viewer) -> bool:
     return viewer.can_cut_by("team") and sum(team is not None for team, _count in cached.find_values(viewer, "team", Filters())) > 1
 
 
-def show(viewer: Viewer, look: Look) -> None:
+def show(viewer: Viewer, look: FilterState) -> None:
     """Both ways of averaging, and the bands of teams on one measure."""
     _show_both(viewer, look)
     key = segmented_choice.ask("measure", _("Measure"), {key: cards.title_of(get_kpi(key)) for key in (BOTH[0], *OTHERS)}, key="teams_measure")
     group = peer_dots.read_group(viewer, look, key, "team")
     if group is None:
         with st.container(border=True):
-            cards.show_heading(Finding(_("No two teams with enough values in this period")))
+            cards.show_heading(ChartTitle(_("No two teams with enough values in this period")))
         return
     peer_dots.show_bands(group, _on_team(f"dots_{key}", key), finding=_find(group))
-    st.caption(peers.say_test(group))
+    st.caption(peers.describe_test(group))
 
 
-def _find(group: peers.Group) -> Finding:
+def _find(group: peers.Group) -> ChartTitle:
     everybody, alike = len(group.peers), sum(peer.band == "alike" for peer in group.peers)
     if group.comparison.p_value is None:
-        return Finding(_("Too little data to compare the {n} teams", n=everybody))
+        return ChartTitle(_("Too little data to compare the {n} teams", n=everybody))
     if alike == everybody and group.comparison.p_value < chart_titles.SURE:
-        return Finding(_("No single one of the {n} teams stands out", n=everybody))
+        return ChartTitle(_("No single one of the {n} teams stands out", n=everybody))
     if alike == everybody:
-        return Finding(_("The {n} teams cannot be told apart", n=everybody))
+        return ChartTitle(_("The {n} teams cannot be told apart", n=everybody))
     tone = "attention" if any(group.tone_of(peer) == "attention" for peer in group.peers) else "better"
-    return Finding(_("{apart} of {n} teams differ from the rest by more than chance", apart=everybody - alike, n=everybody), tone)
+    return ChartTitle(_("{apart} of {n} teams differ from the rest by more than chance", apart=everybody - alike, n=everybody), tone)
 
 
-def _show_both(viewer: Viewer, look: Look) -> None:
+def _show_both(viewer: Viewer, look: FilterState) -> None:
     by = tables.wide(cached.measure(viewer, BOTH, ("team",), look.where), "team")
     of_advisors = cached.measure(viewer, ("evaluations",), ("team", "advisor"), look.where)
     names = sorted((name for name in by if name is not None), key=fold)
@@ -71,7 +71,7 @@ def _show_both(viewer: Viewer, look: Look) -> None:
             }
         )
     with st.container(border=True, gap="xxsmall"):
-        cards.show_heading(Finding(_("Evaluation score by team, averaged in two ways")), _explain(max(gaps, key=lambda gap: gap[0], default=None)))
+        cards.show_heading(ChartTitle(_("Evaluation score by team, averaged in two ways")), _explain(max(gaps, key=lambda gap: gap[0], default=None)))
         counts = (_("Evaluations"), _("Advisors"), _("Most of one advisor"))
         config = {title: tables.count_column(title) for title in counts} | {_("Team"): tables.name_column(_("Team"))}
         tables.show(rows, config, "table_teams", drill.on_row("table_teams", "team", names) if drill.is_open_to(viewer) else None, height=420)

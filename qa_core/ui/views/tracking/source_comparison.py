@@ -14,13 +14,13 @@ import streamlit as st
 from qa_core import stats
 from qa_core.access.roles import Viewer
 from qa_core.analysis import chart_titles, charts, peers
-from qa_core.analysis.chart_titles import Finding
+from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.base.i18n import _, ngettext
 from qa_core.metrics import formatting
-from qa_core.metrics.kpis import Subject, get_kpi
+from qa_core.metrics.kpis import FactTable, get_kpi
 from qa_core.stats import Comparison, control_charts
 from qa_core.ui import cached, cards, drill, segmented_choice, trend_cards
-from qa_core.ui.filter_bar import Look
+from qa_core.ui.filter_bar import FilterState
 from qa_core.ui.views.tracking import source_steps, source_tables
 
 RATES = ("answer_rate", "recovered_rate", "first_contact_resolution", "first_contact_resolution_declared", "csat")
@@ -31,7 +31,7 @@ MOST_ITEMS = 6
 
 
 @dataclass(frozen=True)
-class Item:
+class ChangedSource:
     """One line of what needs a look: `strength` in steps of its own uncertainty; a click opens the contacts of `value` behind `kpi`."""
 
     strength: float
@@ -41,7 +41,7 @@ class Item:
     kpi: str = ""
 
 
-def rates_for(viewer: Viewer, look: Look) -> tuple[str, ...]:
+def rates_for(viewer: Viewer, look: FilterState) -> tuple[str, ...]:
     """The rates that say something in what the viewer may see."""
     of_missed = () if source_steps.knows_missed(viewer, look) else ("answer_rate", "recovered_rate")
     return tuple(key for key in RATES if key not in of_missed)
@@ -56,7 +56,7 @@ def compare(by: Mapping[Any, Mapping[str, Any]], key: str) -> tuple[list[Any], l
     return names, rows, compared
 
 
-def show_dots(viewer: Viewer, look: Look, by: Mapping[Any, Mapping[str, Any]], dimension: str) -> None:
+def show_dots(viewer: Viewer, look: FilterState, by: Mapping[Any, Mapping[str, Any]], dimension: str) -> None:
     """One rate of all values side by side: dot and interval over the grey bar that chance alone would fill."""
     titles = {key: source_steps.title_of(key) for key in rates_for(viewer, look)}
     with st.container(border=True, height="stretch", gap="xxsmall"):
@@ -67,7 +67,7 @@ def show_dots(viewer: Viewer, look: Look, by: Mapping[Any, Mapping[str, Any]], d
         if len(rows) < 2:
             with place:
                 cards.show_heading(
-                    Finding(_("{title}: nothing to compare", title=titles[key])),
+                    ChartTitle(_("{title}: nothing to compare", title=titles[key])),
                     _("It takes two with at least {n} values each in this period.", n=LEAST),
                 )
             return
@@ -77,8 +77,8 @@ def show_dots(viewer: Viewer, look: Look, by: Mapping[Any, Mapping[str, Any]], d
                 None,
                 (
                     _("95 % interval; grey: what chance alone would give."),
-                    _say_rest(compared),
-                    source_tables.say_basis(viewer, look, by, dimension),
+                    _describe_rest(compared),
+                    source_tables.describe_basis(viewer, look, by, dimension),
                 ),
             )
         )
@@ -94,7 +94,7 @@ def show_dots(viewer: Viewer, look: Look, by: Mapping[Any, Mapping[str, Any]], d
             row_height=min(28, max(18, 440 // len(drawn))),
         )
         clickable = drill.is_open_to(viewer)
-        behind = key if kpi.subject == Subject.CONTACTS else "missed"
+        behind = key if kpi.subject == FactTable.CONTACTS else "missed"
         cards.show_figure(figure, "dots", f"{finding.text}. {caption}", drill.on_point("dots", dimension, behind) if clickable else None)
         left_out = sum(value is not None for value in by) - len(drawn)
         if left_out:
@@ -107,20 +107,20 @@ def show_dots(viewer: Viewer, look: Look, by: Mapping[Any, Mapping[str, Any]], d
             )
 
 
-def describe(compared: Comparison, count: int, title: str, better: str) -> Finding:
+def describe(compared: Comparison, count: int, title: str, better: str) -> ChartTitle:
     """How many can be told apart on one rate."""
     apart = len(compared.above) + len(compared.below)
     if compared.p_value is None:
-        return Finding(_("{title}: too little to compare the {n}", title=title, n=count))
+        return ChartTitle(_("{title}: too little to compare the {n}", title=title, n=count))
     if not apart:
         if compared.p_value < chart_titles.SURE:
-            return Finding(_("{title}: the {n} differ, but no single one stands out", title=title, n=count))
-        return Finding(_("{title}: the {n} cannot be told apart", title=title, n=count))
+            return ChartTitle(_("{title}: the {n} differ, but no single one stands out", title=title, n=count))
+        return ChartTitle(_("{title}: the {n} cannot be told apart", title=title, n=count))
     worse = compared.below if better == "up" else compared.above
-    return Finding(_("{title}: {apart} of {n} differ from the rest", title=title, apart=apart, n=count), "attention" if worse else "better")
+    return ChartTitle(_("{title}: {apart} of {n} differ from the rest", title=title, apart=apart, n=count), "attention" if worse else "better")
 
 
-def _say_rest(compared: Comparison) -> str:
+def _describe_rest(compared: Comparison) -> str:
     if compared.p_value is None:
         return ""
     if not compared.above and not compared.below:
@@ -168,7 +168,7 @@ def _frame(names: list[Any], rows: list[Any], drawn: list[int], compared: Compar
     return pd.DataFrame(records)
 
 
-def show_look(viewer: Viewer, look: Look, by: Mapping[Any, Mapping[str, Any]], dimension: str) -> None:
+def show_look(viewer: Viewer, look: FilterState, by: Mapping[Any, Mapping[str, Any]], dimension: str) -> None:
     """What differs from the rest, what moved since the period before, and what became of the attribution itself; the worse first."""
     rates = rates_for(viewer, look)
     apart = list(_find_apart(by, rates, dimension))
@@ -177,20 +177,20 @@ def show_look(viewer: Viewer, look: Look, by: Mapping[Any, Mapping[str, Any]], d
     worse, better = ([item for item in items if item.tone == tone] for tone in ("attention", "better"))
     with st.container(border=True, height="stretch", gap="xxsmall"):
         if worse:
-            finding = Finding(_("What needs a look"), "attention")
+            finding = ChartTitle(_("What needs a look"), "attention")
         elif better:
-            finding = Finding(_("What got better"), "better") if any(item in better for item in moved) else Finding(_("What stands out"), "better")
+            finding = ChartTitle(_("What got better"), "better") if any(item in better for item in moved) else ChartTitle(_("What stands out"), "better")
         elif tried or any(compare(by, key)[2].p_value is not None for key in rates):
-            finding = Finding(_("Nothing stands out"))
+            finding = ChartTitle(_("Nothing stands out"))
         else:
-            finding = Finding(_("Too little to say what stands out"))
-        cards.show_heading(finding, _say_what_was_tried(look, tried, whole))
+            finding = ChartTitle(_("Too little to say what stands out"))
+        cards.show_heading(finding, _describe_what_was_tried(look, tried, whole))
         clickable = drill.is_open_to(viewer)
         for place, item in enumerate([*worse, *better][:MOST_ITEMS]):
             with st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="xxsmall"):
                 st.markdown(cards.ICONS[item.tone] + item.text, width="stretch")
                 if clickable and item.kpi:
-                    behind = item.kpi if get_kpi(item.kpi).subject == Subject.CONTACTS else "missed"
+                    behind = item.kpi if get_kpi(item.kpi).subject == FactTable.CONTACTS else "missed"
                     st.button(
                         "",
                         icon=":material/arrow_forward:",
@@ -200,10 +200,10 @@ def show_look(viewer: Viewer, look: Look, by: Mapping[Any, Mapping[str, Any]], d
                         on_click=drill.to_contacts,
                         args=({dimension: item.value}, behind),
                     )
-        st.caption(source_tables.say_attribution(viewer, look))
+        st.caption(source_tables.describe_attribution(viewer, look))
 
 
-def _find_apart(by: Mapping[Any, Mapping[str, Any]], rates: tuple[str, ...], dimension: str) -> Iterator[Item]:
+def _find_apart(by: Mapping[Any, Mapping[str, Any]], rates: tuple[str, ...], dimension: str) -> Iterator[ChangedSource]:
     """Those that differ from the rest by more than chance, all of one rate tried at once."""
     for key in rates:
         names, rows, compared = compare(by, key)
@@ -220,14 +220,14 @@ def _find_apart(by: Mapping[Any, Mapping[str, Any]], rates: tuple[str, ...], dim
                 _("**{name}**: {kpi} {value} ({between}), below the rest", **said),
             )
             error = math.sqrt(centre * (1 - centre) / row.n) or 1.0
-            yield Item(abs(row.value - centre) / error / stats.Z95, above if side > 0 else below, chart_titles.tone_of(side, better), name, key)
+            yield ChangedSource(abs(row.value - centre) / error / stats.Z95, above if side > 0 else below, chart_titles.severity_of(side, better), name, key)
 
 
-def _find_moved(viewer: Viewer, look: Look, rates: tuple[str, ...], dimension: str) -> tuple[list[Item], int, int]:
+def _find_moved(viewer: Viewer, look: FilterState, rates: tuple[str, ...], dimension: str) -> tuple[list[ChangedSource], int, int]:
     """The rates of single values that moved since the period before, by more than chance where all are tried at once; how many could be tried, of how many."""
     if look.compare is None:
         return [], 0, 0
-    groups = (tuple(key for key in rates if get_kpi(key).subject == subject) for subject in (Subject.CONTACTS, Subject.MISSES))
+    groups = (tuple(key for key in rates if get_kpi(key).subject == subject) for subject in (FactTable.CONTACTS, FactTable.MISSES))
     rows = [row for keys in groups if keys for row in cached.measure(viewer, keys, (dimension,), look.where, look.compare).itertuples()]
     rows = [row for row in rows if not formatting.is_missing(getattr(row, dimension))]
     tried = [row for row in rows if not formatting.is_missing(row.delta) and min(row.n, row.n_before) >= LEAST]
@@ -245,11 +245,11 @@ def _find_moved(viewer: Viewer, look: Look, rates: tuple[str, ...], dimension: s
             continue
         said = {"name": cards.escape(formatting.name(dimension, value)), "kpi": source_steps.title_of(row.kpi)}
         said |= {"change": formatting.change(row.delta, kpi.unit), "value": formatting.percent(row.value, 0)}
-        items.append(Item(2 * abs(row.delta) / (between[1] - between[0]), _("**{name}**: {kpi} {change}, now {value}", **said), tone, value, row.kpi))
+        items.append(ChangedSource(2 * abs(row.delta) / (between[1] - between[0]), _("**{name}**: {kpi} {change}, now {value}", **said), tone, value, row.kpi))
     return items, len(tried), len(rows)
 
 
-def _find_attribution(viewer: Viewer, look: Look) -> Iterator[Item]:
+def _find_attribution(viewer: Viewer, look: FilterState) -> Iterator[ChangedSource]:
     """The attribution rate itself, where it moved: whatever is compared above then rests on other contacts than before."""
     if look.compare is None:
         return
@@ -259,10 +259,10 @@ def _find_attribution(viewer: Viewer, look: Look) -> Iterator[Item]:
         return
     said = {"change": formatting.change(row.delta, "rate"), "value": formatting.percent(row.value)}
     text = _("**Attribution rate** {change}, now {value}: the campaigns of the two periods are not known alike", **said)
-    yield Item(2 * abs(row.delta) / (between[1] - between[0]), text, chart_titles.tone_of(math.copysign(1, row.delta), "up"))
+    yield ChangedSource(2 * abs(row.delta) / (between[1] - between[0]), text, chart_titles.severity_of(math.copysign(1, row.delta), "up"))
 
 
-def _say_what_was_tried(look: Look, tried: int, whole: int) -> str:
+def _describe_what_was_tried(look: FilterState, tried: int, whole: int) -> str:
     first = _("Different from the rest by more than chance, all tried at once for each rate (95 %)")
     if look.compare is None:
         return first + ". " + _("Choose a comparison above to see what moved.")

@@ -8,12 +8,12 @@ import streamlit as st
 
 from qa_core.access.roles import Viewer
 from qa_core.analysis import charts, exports
-from qa_core.analysis.chart_titles import Finding
-from qa_core.analysis.tracking_numbers import GAP, NEVER, UNSEEN, Loose, Stretch
+from qa_core.analysis.chart_titles import ChartTitle
+from qa_core.analysis.tracking_numbers import GAP, NEVER, UNSEEN, CampaignSpan, UnassignedContacts
 from qa_core.base.i18n import N_, _, ngettext
 from qa_core.metrics import dimensions, formatting
 from qa_core.ui import cached, cards, download_links, drill, tables
-from qa_core.ui.filter_bar import Look
+from qa_core.ui.filter_bar import FilterState
 
 MOST_NUMBERS = 16
 ADVICE = {
@@ -23,7 +23,7 @@ ADVICE = {
 }
 
 
-def show(viewer: Viewer, look: Look) -> None:
+def show(viewer: Viewer, look: FilterState) -> None:
     """The stretches on a time line and as a table, and the contacts on a number without a campaign."""
     if not viewer.can_cut_by("tracking_number") or look.last_day is None:
         return
@@ -37,11 +37,11 @@ def show(viewer: Viewer, look: Look) -> None:
         _show_loose(viewer, look, history.loose)
 
 
-def _show_stretches(viewer: Viewer, look: Look, stretches: Sequence[Stretch]) -> None:
+def _show_stretches(viewer: Viewer, look: FilterState, stretches: Sequence[CampaignSpan]) -> None:
     with st.container(border=True, height="stretch", gap="xxsmall"):
         if not stretches:
             cards.show_heading(
-                Finding(_("No tracking number is known")),
+                ChartTitle(_("No tracking number is known")),
                 _("Contacts need the number that was dialled; a file of assignments says which campaign each number belongs to, and from when until when."),
             )
             return
@@ -91,21 +91,21 @@ def _show_stretches(viewer: Viewer, look: Look, stretches: Sequence[Stretch]) ->
         download_links.show_download(_("Export"), "numbers", key="stretches", **exports.number_parameters(look.where.period))
 
 
-def _describe(stretches: Sequence[Stretch]) -> Finding:
+def _describe(stretches: Sequence[CampaignSpan]) -> ChartTitle:
     carried: dict[str, set[tuple[str | None, ...]]] = {}
     for one in stretches:
         carried.setdefault(one.number, set()).add(one.carried)
     reused = sum(len(kinds) > 1 for kinds in carried.values())
     if reused:
-        return Finding(_("Numbers that carried several campaigns: {n} of {whole}", n=reused, whole=len(carried)))
-    return Finding(ngettext("{n} number, always for the same campaign", "{n} numbers, each always for the same campaign", len(carried)))
+        return ChartTitle(_("Numbers that carried several campaigns: {n} of {whole}", n=reused, whole=len(carried)))
+    return ChartTitle(ngettext("{n} number, always for the same campaign", "{n} numbers, each always for the same campaign", len(carried)))
 
 
 def _number() -> str:
     return _(dimensions.get_dimension("tracking_number").title)
 
 
-def _name(one: Stretch) -> str:
+def _name(one: CampaignSpan) -> str:
     return one.campaign or " / ".join(filter(None, (one.source, one.medium))) or _("Not known")
 
 
@@ -113,15 +113,15 @@ def _count_contacts(count: int) -> str:
     return ngettext("{count} contact", "{count} contacts", count, count=formatting.number(count))
 
 
-def _show_loose(viewer: Viewer, look: Look, loose: Sequence[Loose]) -> None:
+def _show_loose(viewer: Viewer, look: FilterState, loose: Sequence[UnassignedContacts]) -> None:
     with st.container(border=True, height="stretch", gap="xxsmall"):
         count = sum(one.contacts for one in loose)
         if not count:
-            cards.show_heading(Finding(_("Every contact on a tracking number has its campaign or source"), "better"), look.period_title)
+            cards.show_heading(ChartTitle(_("Every contact on a tracking number has its campaign or source"), "better"), look.period_title)
             return
         among = sum(one.among for one in loose)
         cards.show_heading(
-            Finding(
+            ChartTitle(
                 ngettext(
                     "{count} contact came on a number without a campaign", "{count} contacts came on a number without a campaign", count,
                     count=formatting.number(count),

@@ -11,13 +11,13 @@ import streamlit as st
 
 from qa_core import stats
 from qa_core.access.roles import Viewer
-from qa_core.analysis.chart_titles import Finding
+from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.analysis.charts import step_bars as charts
 from qa_core.base.i18n import N_, _, ngettext
 from qa_core.metrics import formatting
 from qa_core.metrics.kpis import Unit
 from qa_core.ui import cached, cards, drill, tables, url_state
-from qa_core.ui.filter_bar import Look
+from qa_core.ui.filter_bar import FilterState
 
 COUNTED = ("received", "answer_rate", "first_contact_resolution", "first_contact_resolution_declared", "csat")
 OF_MISSES = ("call_back_rate", "recovered_rate")
@@ -61,7 +61,7 @@ BEHIND: Mapping[str, str] = {
 
 
 @dataclass(frozen=True)
-class Step:
+class PathStep:
     """One step. `count` of `base` things of its own kind, None where not known; `low` and `high`: the 95 % interval of their share, or of the mean `score`.
 
     `status`: `ok`, `no_data`, `pending` or `suppressed`. `apart`: what could not be counted, such as callers without a number.
@@ -81,7 +81,7 @@ class Step:
         return None if self.count is None or not self.base else self.count / self.base
 
 
-def read(viewer: Viewer, look: Look, dimension: str) -> dict[Any, dict[str, Any]]:
+def read(viewer: Viewer, look: FilterState, dimension: str) -> dict[Any, dict[str, Any]]:
     """The rows of every step by the value of the dimension, None being those without one."""
     by: dict[Any, dict[str, Any]] = {}
     for kpis in (COUNTED, OF_MISSES, OF_EVALUATIONS):
@@ -90,52 +90,52 @@ def read(viewer: Viewer, look: Look, dimension: str) -> dict[Any, dict[str, Any]
     return by
 
 
-def knows_missed(viewer: Viewer, look: Look) -> bool:
+def knows_missed(viewer: Viewer, look: FilterState) -> bool:
     """Whether missed contacts are among those that the viewer may see: where they belong to nobody's team, everything seen was answered."""
     missed = cached.headline(viewer, ("missed",), look.trend)["missed"]
     return missed.status == "suppressed" or bool(missed.value and not formatting.is_missing(missed.value))
 
 
-def build_path(rows: Sequence[Mapping[str, Any]], with_missed: bool = True) -> tuple[Step, ...]:
+def build_path(rows: Sequence[Mapping[str, Any]], with_missed: bool = True) -> tuple[PathStep, ...]:
     """The steps of these values together: sums of those that are shown, each with the interval of its share.
 
     A step that is hidden for all of them is `suppressed`; without `with_missed` nothing is said of the missed.
     """
     answered = _sum_rates("answered", rows, "answer_rate")
     if not with_missed:
-        steps = [Step("answered", answered.count, status=answered.status), *map(Step, ("missed", "missed_callers", *OF_MISSES))]
+        steps = [PathStep("answered", answered.count, status=answered.status), *map(PathStep, ("missed", "missed_callers", *OF_MISSES))]
     else:
         called_back, reached = (_sum_rates(key, rows, key) for key in OF_MISSES)
-        callers = Step("missed_callers", reached.base, status=reached.status, apart=reached.apart)
+        callers = PathStep("missed_callers", reached.base, status=reached.status, apart=reached.apart)
         steps = [answered, _mirror(answered, "missed"), callers, called_back, reached]
     rest = (_sum_rates(key, rows, key) for key in ("first_contact_resolution", "first_contact_resolution_declared", "csat"))
     return _sum_counts("received", rows), *steps, *rest, _sum_scores(rows)
 
 
-def _sum_counts(key: str, rows: Sequence[Mapping[str, Any]]) -> Step:
+def _sum_counts(key: str, rows: Sequence[Mapping[str, Any]]) -> PathStep:
     known = [row[key].value for row in rows if key in row and not formatting.is_missing(row[key].value)]
-    return Step(key, sum(known), status="ok") if known else Step(key, status=_status(key, rows))
+    return PathStep(key, sum(known), status="ok") if known else PathStep(key, status=_status(key, rows))
 
 
-def _sum_rates(key: str, rows: Sequence[Mapping[str, Any]], kpi: str) -> Step:
+def _sum_rates(key: str, rows: Sequence[Mapping[str, Any]], kpi: str) -> PathStep:
     found = [row[kpi] for row in rows if kpi in row]
     known = [row for row in found if not formatting.is_missing(row.value)]
     apart = sum(int(row.unknown_identity) for row in found if not formatting.is_missing(row.unknown_identity))
     if not known:
-        return Step(key, status=_status(kpi, rows), apart=apart)
+        return PathStep(key, status=_status(kpi, rows), apart=apart)
     hits, n = sum(row.numerator for row in known), sum(row.denominator for row in known)
     low, high = stats.wilson(hits, n)
-    return Step(key, hits, n, low, high, status="ok", apart=apart)
+    return PathStep(key, hits, n, low, high, status="ok", apart=apart)
 
 
-def _mirror(step: Step, key: str) -> Step:
+def _mirror(step: PathStep, key: str) -> PathStep:
     """All that are not of the step."""
     if step.count is None:
-        return Step(key, status=step.status)
-    return Step(key, step.base - step.count, step.base, 1 - step.high, 1 - step.low, status="ok")
+        return PathStep(key, status=step.status)
+    return PathStep(key, step.base - step.count, step.base, 1 - step.high, 1 - step.low, status="ok")
 
 
-def _sum_scores(rows: Sequence[Mapping[str, Any]]) -> Step:
+def _sum_scores(rows: Sequence[Mapping[str, Any]]) -> PathStep:
     """The evaluations, and their mean score with the interval of Student."""
     count = _sum_counts("evaluations", rows)
     scored = [row["evaluation_score"] for row in rows if "evaluation_score" in row and not formatting.is_missing(row["evaluation_score"].value)]
@@ -146,7 +146,7 @@ def _sum_scores(rows: Sequence[Mapping[str, Any]]) -> Step:
     spread = sum((row.n - 1) * (0 if formatting.is_missing(row.deviation) else row.deviation) ** 2 + row.n * (row.value - mean) ** 2 for row in scored)
     between = stats.mean_interval(mean, math.sqrt(spread / (n - 1)), int(n)) if n > 1 else None
     low, high = between or (None, None)
-    return Step("evaluations", count.count, low=low, high=high, score=mean, status="ok")
+    return PathStep("evaluations", count.count, low=low, high=high, score=mean, status="ok")
 
 
 def _status(kpi: str, rows: Sequence[Mapping[str, Any]]) -> str:
@@ -156,7 +156,7 @@ def _status(kpi: str, rows: Sequence[Mapping[str, Any]]) -> str:
 
 def ask_value(by: Mapping[Any, Mapping[str, Any]], dimension: str) -> str:
     """Which campaign (or source, …) the path is of, kept in the address; all known ones together go without saying."""
-    titles = {EVERY: _say_every(dimension)}
+    titles = {EVERY: _describe_every(dimension)}
     titles |= {value: value for value in tables.largest_first(by, "received") if value is not None}
     if None in by:
         titles[NOT_KNOWN] = formatting.name(dimension, None)
@@ -166,7 +166,7 @@ def ask_value(by: Mapping[Any, Mapping[str, Any]], dimension: str) -> str:
     return chosen
 
 
-def _say_every(dimension: str) -> str:
+def _describe_every(dimension: str) -> str:
     return {
         "campaign": _("All contacts with a known campaign"),
         "source": _("All contacts with a known source"),
@@ -175,16 +175,16 @@ def _say_every(dimension: str) -> str:
     }.get(dimension) or _("All contacts on a tracking number")
 
 
-def show_path(viewer: Viewer, look: Look, by: Mapping[Any, Mapping[str, Any]], dimension: str, value: str) -> None:
+def show_path(viewer: Viewer, look: FilterState, by: Mapping[Any, Mapping[str, Any]], dimension: str, value: str) -> None:
     """The steps of one value, or of all known ones together, under what was lost on the way."""
     chosen = _choose(by, value)
     with_missed = knows_missed(viewer, look)
     path = {step.key: step for step in build_path(chosen, with_missed)}
     if path["received"].status == "no_data":
         with st.container(border=True, height="stretch"):
-            cards.show_heading(Finding(_("No contact of this period among them")))
+            cards.show_heading(ChartTitle(_("No contact of this period among them")))
         return
-    title = _say_every(dimension) if value == EVERY else formatting.name(dimension, None if value == NOT_KNOWN else value)
+    title = _describe_every(dimension) if value == EVERY else formatting.name(dimension, None if value == NOT_KNOWN else value)
     bars = [_draw(step) for step in path.values()]
     clickable = drill.is_open_to(viewer) and value != EVERY
     with st.container(border=True, height="stretch", gap="xxsmall"):
@@ -192,8 +192,8 @@ def show_path(viewer: Viewer, look: Look, by: Mapping[Any, Mapping[str, Any]], d
         caption = _("{what}, step by step; each bar is a share of its own base, with its 95 % interval", what=title)
         cards.show_heading(finding, caption)
         on_select = _on_step({dimension: None if value == NOT_KNOWN else value}) if clickable else None
-        cards.show_figure(charts.build_steps(bars, dark=cards.is_dark()), "path", f"{finding.text}. {_say_in_words(path)}", on_select)
-        for line in _say_limits(path, chosen, with_missed):
+        cards.show_figure(charts.build_steps(bars, dark=cards.is_dark()), "path", f"{finding.text}. {_describe_in_words(path)}", on_select)
+        for line in _describe_limits(path, chosen, with_missed):
             st.caption(line)
         with tables.show_foot():
             _note_steps(look)
@@ -205,7 +205,7 @@ def _choose(by: Mapping[Any, Mapping[str, Any]], value: str) -> list[Mapping[str
     return [by[None if value == NOT_KNOWN else value]]
 
 
-def _draw(step: Step) -> charts.Bar:
+def _draw(step: PathStep) -> charts.Bar:
     label, opens = title_of(step.key), BEHIND.get(step.key)
     is_first = step.key in ("missed_callers", "first_contact_resolution", "evaluations")
     if step.count is None:
@@ -239,13 +239,13 @@ def _on_step(values: dict[str, Any]):
     return open_step
 
 
-def _describe(path: Mapping[str, Step], look: Look) -> Finding:
+def _describe(path: Mapping[str, PathStep], look: FilterState) -> ChartTitle:
     reached, missed = path["recovered_rate"], path["missed"]
     if reached.count is not None:
         lost = int(reached.base - reached.count)
         if not lost:
-            return Finding(_("Every missed caller was reached"), "better")
-        return Finding(
+            return ChartTitle(_("Every missed caller was reached"), "better")
+        return ChartTitle(
             ngettext(
                 "{count} of {whole} missed callers was not reached", "{count} of {whole} missed callers were not reached", lost,
                 count=formatting.number(lost), whole=formatting.number(reached.base),
@@ -253,16 +253,16 @@ def _describe(path: Mapping[str, Step], look: Look) -> Finding:
             "attention",
         )  # fmt: skip
     if missed.count is not None:
-        return Finding(_("{missed} of {whole} contacts were missed", missed=formatting.number(missed.count), whole=formatting.number(missed.base)))
-    return Finding(_("What became of them"))
+        return ChartTitle(_("{missed} of {whole} contacts were missed", missed=formatting.number(missed.count), whole=formatting.number(missed.base)))
+    return ChartTitle(_("What became of them"))
 
 
-def _say_in_words(path: Mapping[str, Step]) -> str:
+def _describe_in_words(path: Mapping[str, PathStep]) -> str:
     """The picture for who cannot see it."""
     return ". ".join(f"{bar.label}: {', '.join(filter(None, (*bar.text, bar.note)))}" for bar in map(_draw, path.values()))
 
 
-def _say_limits(path: Mapping[str, Step], rows: Sequence[Mapping[str, Any]], with_missed: bool) -> list[str]:
+def _describe_limits(path: Mapping[str, PathStep], rows: Sequence[Mapping[str, Any]], with_missed: bool) -> list[str]:
     lines = []
     if not with_missed:
         lines.append(_("Only answered contacts are counted here: those that nobody answered belong to nobody whose contacts you see."))
@@ -285,7 +285,7 @@ def _say_limits(path: Mapping[str, Step], rows: Sequence[Mapping[str, Any]], wit
     return lines
 
 
-def _note_steps(look: Look) -> None:
+def _note_steps(look: FilterState) -> None:
     """What each step counts, on demand."""
     hours, days = cached.current_settings().recovery_hours, cached.current_settings().first_contact_days
     with st.popover(_("What each step counts"), icon=":material/help:", type="tertiary"):

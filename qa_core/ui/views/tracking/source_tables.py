@@ -9,14 +9,14 @@ import streamlit as st
 
 from qa_core.access.roles import Viewer
 from qa_core.analysis import exports
-from qa_core.analysis.chart_titles import Finding
+from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.base.i18n import N_, _, ngettext
 from qa_core.metrics import dimensions, formatting
 from qa_core.metrics.kpis.declaration import SPEND_DIMENSIONS
 from qa_core.ui import cached, cards, download_links, drill, tables
-from qa_core.ui.filter_bar import Look
+from qa_core.ui.filter_bar import FilterState
 from qa_core.ui.views.tracking import source_steps
-from qa_core.ui.views.tracking.source_steps import COUNTED, KPIS, OF_MISSES, Step, title_of
+from qa_core.ui.views.tracking.source_steps import COUNTED, KPIS, OF_MISSES, PathStep, title_of
 
 COSTS = ("spend", "cost_per_contact", "cost_per_answered", "cost_per_resolved")
 CALLERS = ("first_time_callers", "returning_callers")
@@ -29,7 +29,7 @@ ENOUGH = 10
 OWN_WORDS = N_("Said by the contact's own file")
 
 
-def show_steps(viewer: Viewer, look: Look, by: Mapping[Any, Mapping[str, Any]], dimension: str) -> None:
+def show_steps(viewer: Viewer, look: FilterState, by: Mapping[Any, Mapping[str, Any]], dimension: str) -> None:
     """The same steps, one line per campaign (or source, …), largest first, those without one at the end."""
     ordered = [value for value in tables.largest_first(by, "received") if value is not None] + ([None] if None in by else [])
     head = _(dimensions.get_dimension(dimension).title)
@@ -37,15 +37,15 @@ def show_steps(viewer: Viewer, look: Look, by: Mapping[Any, Mapping[str, Any]], 
     lines = [_build_line(formatting.name(dimension, value), source_steps.build_path([by[value]], with_missed), head) for value in ordered]
     with st.container(border=True, gap="xxsmall"):
         clickable = drill.is_open_to(viewer)
-        cards.show_heading(Finding(_("Step by step, side by side")), _join(say_basis(viewer, look, by, dimension), _say_click(clickable)))
+        cards.show_heading(ChartTitle(_("Step by step, side by side")), _join(describe_basis(viewer, look, by, dimension), _describe_click(clickable)))
         tables.show(lines, _columns(head), "table_sources", drill.on_row("table_sources", dimension, ordered) if clickable else None, height=470)
-        _say_hidden(by)
+        _describe_hidden(by)
         with tables.show_foot():
             tables.note_definitions(KPIS, look, "steps")
             download_links.show_download(_("Export"), "figures", key="steps", **exports.parameters(KPIS, (dimension,), look.where))
 
 
-def _build_line(name: str, path: Sequence[Step], head: str) -> dict[str, Any]:
+def _build_line(name: str, path: Sequence[PathStep], head: str) -> dict[str, Any]:
     step = {one.key: one for one in path}
     counts = {key: None if step[key].count is None else int(step[key].count) for key in ("received", "missed", "missed_callers", "evaluations")}
     share = {key: tables.as_share(step[key].share) for key in ("answered", *OF_MISSES, *COUNTED[2:])}
@@ -77,12 +77,12 @@ def _columns(head: str) -> dict[str, Any]:
     }
 
 
-def say_basis(viewer: Viewer, look: Look, by: Mapping[Any, Mapping[str, Any]], dimension: str) -> str:
+def describe_basis(viewer: Viewer, look: FilterState, by: Mapping[Any, Mapping[str, Any]], dimension: str) -> str:
     """How many contacts a comparison rests on; the attribution rate where a sum of its own lines would not be one."""
-    return _say_coverage(by, dimension) or say_attribution(viewer, look)
+    return _describe_coverage(by, dimension) or describe_attribution(viewer, look)
 
 
-def _say_coverage(by: Mapping[Any, Mapping[str, Any]], dimension: str) -> str:
+def _describe_coverage(by: Mapping[Any, Mapping[str, Any]], dimension: str) -> str:
     """How many contacts a comparison is about; nothing where some of its numbers are hidden, since the sum would not be one."""
     counts = {value: row["received"].n for value, row in by.items() if "received" in row}
     if any(formatting.is_missing(count) for count in counts.values()):
@@ -96,7 +96,7 @@ def _say_coverage(by: Mapping[Any, Mapping[str, Any]], dimension: str) -> str:
     }.get(dimension) or _("{n} of {whole} contacts came on a tracking number.", n=known, whole=whole)
 
 
-def show_costs(viewer: Viewer, look: Look, dimension: str) -> None:
+def show_costs(viewer: Viewer, look: FilterState, dimension: str) -> None:
     """Spend, and what a contact, an answered and a resolved one cost: a line per campaign and currency."""
     asked, dimension = dimension, dimension if dimension in SPEND_DIMENSIONS else "campaign"
     with st.container(border=True, height="stretch", gap="xxsmall"):
@@ -110,9 +110,11 @@ def show_costs(viewer: Viewer, look: Look, dimension: str) -> None:
         keys = [key for key in lines if key[1] is not None or key[0] not in paid]
         keys.sort(key=lambda key: (key[0] is None, -_count(lines[key]), str(key)))
         currencies = sorted({currency for _value, currency in keys if currency})
-        cards.show_heading(_describe_costs(lines, dimension), _join(_say_instead(asked), say_attribution(viewer, look), _say_currencies(currencies)))
+        cards.show_heading(
+            _describe_costs(lines, dimension), _join(_describe_instead(asked), describe_attribution(viewer, look), _describe_currencies(currencies))
+        )
         if not any(_amount(lines[key], "spend") for key in keys) and not any(_is_hidden(lines[key]) for key in keys):
-            st.caption(_say_no_spend(lines))
+            st.caption(_describe_no_spend(lines))
             return
         head = _(dimensions.get_dimension(dimension).title)
         shown = [_build_cost(lines[key], formatting.name(dimension, key[0]), head, key[1] if len(currencies) > 1 else None) for key in keys]
@@ -135,7 +137,7 @@ def show_costs(viewer: Viewer, look: Look, dimension: str) -> None:
             download_links.show_download(_("Export"), "figures", key="costs", **exports.parameters(COSTS, (dimension,), look.where))
 
 
-def _say_instead(asked: str) -> str:
+def _describe_instead(asked: str) -> str:
     if asked in SPEND_DIMENSIONS:
         return ""
     return _("By campaign: what a {dimension} cost is not known.", dimension=_(dimensions.get_dimension(asked).title).lower())
@@ -153,7 +155,7 @@ def _is_hidden(line: Mapping[str, Any]) -> bool:
     return any(row.status == "suppressed" for row in line.values())
 
 
-def _describe_costs(lines: Mapping[tuple[Any, str | None], Mapping[str, Any]], dimension: str) -> Finding:
+def _describe_costs(lines: Mapping[tuple[Any, str | None], Mapping[str, Any]], dimension: str) -> ChartTitle:
     """Which answered contact is dearest and which cheapest, where all cost in one currency."""
     known = [
         (value, currency, line["cost_per_answered"])
@@ -161,20 +163,20 @@ def _describe_costs(lines: Mapping[tuple[Any, str | None], Mapping[str, Any]], d
         if value is not None and _amount(line, "cost_per_answered") and line["cost_per_answered"].n >= ENOUGH
     ]
     if len(known) < 2 or len({currency for _value, currency, _row in known}) > 1:
-        return Finding(_("What one contact costs"))
+        return ChartTitle(_("What one contact costs"))
     (dear, currency, most), (cheap, _same, least) = (pick(known, key=lambda one: one[2].value) for pick in (max, min))
     said = {"dear": formatting.name(dimension, dear), "cheap": formatting.name(dimension, cheap)}
     said |= {"most": formatting.money(most.value, currency), "least": formatting.money(least.value, currency)}
-    return Finding(_("An answered contact costs from {least} ({cheap}) to {most} ({dear})", **said))
+    return ChartTitle(_("An answered contact costs from {least} ({cheap}) to {most} ({dear})", **said))
 
 
-def _say_no_spend(lines: Mapping[Any, Mapping[str, Any]]) -> str:
+def _describe_no_spend(lines: Mapping[Any, Mapping[str, Any]]) -> str:
     if any(note == "spend_beyond_scope" for line in lines.values() for row in line.values() for note in row.notes):
         return _("Spend belongs to the whole centre, not to some teams.")
     return _("No spend is known in this period. Import what the campaigns cost, day by day, to see what a contact costs.")
 
 
-def _say_currencies(currencies: Sequence[str]) -> str:
+def _describe_currencies(currencies: Sequence[str]) -> str:
     if len(currencies) < 2:
         return ""
     return _("Spend is in {currencies}: each on a line of its own, never added.", currencies=formatting.listing(currencies))
@@ -224,7 +226,7 @@ def _cost_columns(head: str, currencies: Sequence[str]) -> dict[str, Any]:
     return {head: tables.name_column(head, NAME_WIDTH), **money, cards.column_of("received"): tables.count_column(cards.column_of("received"), 76)}
 
 
-def show_callers(viewer: Viewer, look: Look, by: Mapping[Any, Mapping[str, Any]], dimension: str) -> None:
+def show_callers(viewer: Viewer, look: FilterState, by: Mapping[Any, Mapping[str, Any]], dimension: str) -> None:
     """Customers who came for the first time and customers who had come before."""
     rows = tables.wide(cached.measure(viewer, CALLERS, (dimension,), look.where), dimension)
     totals = cached.headline(viewer, CALLERS, look.where)
@@ -237,8 +239,8 @@ def show_callers(viewer: Viewer, look: Look, by: Mapping[Any, Mapping[str, Any]]
             _describe_callers(totals),
             _join(
                 _("Customers, once each; who came for the first time and again is in both columns."),
-                say_basis(viewer, look, by, dimension),
-                _say_click(clickable),
+                describe_basis(viewer, look, by, dimension),
+                _describe_click(clickable),
             ),
         )
         lines = [
@@ -252,18 +254,18 @@ def show_callers(viewer: Viewer, look: Look, by: Mapping[Any, Mapping[str, Any]]
         ]
         config = {head: tables.name_column(head, NAME_WIDTH), **{name: tables.count_column(name, 98) for name in (new, old, unknown)}}
         tables.show(lines, config, "table_callers", drill.on_row("table_callers", dimension, ordered) if clickable else None, height=400)
-        _say_hidden(rows)
+        _describe_hidden(rows)
         with tables.show_foot():
             tables.note_definitions(CALLERS, look, "callers")
             download_links.show_download(_("Export"), "figures", key="callers", **exports.parameters(CALLERS, (dimension,), look.where))
 
 
-def _describe_callers(totals: Mapping[str, Any]) -> Finding:
+def _describe_callers(totals: Mapping[str, Any]) -> ChartTitle:
     new, old = (totals[key].value for key in CALLERS)
     if formatting.is_missing(new) or formatting.is_missing(old):
-        return Finding(_("New and returning callers"))
+        return ChartTitle(_("New and returning callers"))
     said = {"count": formatting.number(new), "others": formatting.number(old)}
-    return Finding(
+    return ChartTitle(
         ngettext(
             "{count} customer came for the first time, {others} had come before",
             "{count} customers came for the first time, {others} had come before",
@@ -273,7 +275,7 @@ def _describe_callers(totals: Mapping[str, Any]) -> Finding:
     )
 
 
-def show_attribution(viewer: Viewer, look: Look) -> None:
+def show_attribution(viewer: Viewer, look: FilterState) -> None:
     """How the source of contacts is known: what every comparison here rests on."""
     frame = cached.measure(viewer, ("attribution_rate",), ("tracking_match",), look.where)
     whole, nothing = frame["n"].sum(), formatting.name("tracking_match", None)
@@ -286,14 +288,14 @@ def show_attribution(viewer: Viewer, look: Look) -> None:
     ordered = [*sorted((title for title, n in counts.items() if n and title != nothing), key=lambda title: -counts[title]), nothing]
     how, contacts, share = _("How"), _("Contacts"), _("Share")
     with st.container(border=True, height="stretch", gap="xxsmall"):
-        cards.show_heading(Finding(_("How the source was found")), say_attribution(viewer, look))
+        cards.show_heading(ChartTitle(_("How the source was found")), describe_attribution(viewer, look))
         lines = [{how: title, contacts: counts[title], share: tables.as_share(counts[title] / whole) if whole else None} for title in ordered]
         config = {how: tables.name_column(how, 176), contacts: tables.count_column(contacts, 70), share: tables.percent_column(share, 56)}
         tables.show(lines, config, "table_attribution", height=300)
         download_links.show_download(_("Export"), "figures", key="attribution", **exports.parameters(("attribution_rate",), ("tracking_match",), look.where))
 
 
-def say_attribution(viewer: Viewer, look: Look) -> str:
+def describe_attribution(viewer: Viewer, look: FilterState) -> str:
     """The attribution rate in a sentence, to stand beside every comparison."""
     row = cached.headline(viewer, ("attribution_rate",), look.where)["attribution_rate"]
     if formatting.is_missing(row.value):
@@ -306,12 +308,12 @@ def say_attribution(viewer: Viewer, look: Look) -> str:
     )
 
 
-def say_money(row: Any, look: Look) -> str:
+def describe_money(row: Any, look: FilterState) -> str:
     """An amount of a row of `measure` in its currency."""
     return formatting.money(row.value, look.currency_of(row))
 
 
-def _say_hidden(by: Mapping[Any, Mapping[str, Any]]) -> None:
+def _describe_hidden(by: Mapping[Any, Mapping[str, Any]]) -> None:
     hidden = sum(_is_hidden(row) for row in by.values())
     if hidden:
         st.caption(
@@ -323,7 +325,7 @@ def _say_hidden(by: Mapping[Any, Mapping[str, Any]]) -> None:
         )
 
 
-def _say_click(clickable: bool) -> str:
+def _describe_click(clickable: bool) -> str:
     return _("Click a line to see its contacts.") if clickable else ""
 
 
