@@ -1,8 +1,15 @@
-"""The server: the front door, our own routes beside the pages, and the headers around all of them. Run: streamlit run app.py"""
+"""The server: the front door, our own routes beside the pages, and the headers around
+all of them. Run: streamlit run app.py
+"""
 
 import streamlit as st
 
 from qa_core.ui import gate, server
 
 server.check_start()
-app = st.App("qa_core/ui/front_door.py", routes=server.ROUTES, middleware=server.MIDDLEWARE, on_script_error=gate.report_error)
+app = st.App(
+    "qa_core/ui/front_door.py",
+    routes=server.ROUTES,
+    middleware=server.MIDDLEWARE,
+    on_script_error=gate.report_error,
+)

@@ -1,1 +1,3 @@
-"""The core library of Écoute: facts, rules and rights of a contact centre's quality dashboard."""
+"""The core library of Écoute: facts, rules and rights of a contact centre's quality
+dashboard.
+"""

@@ -22,30 +22,42 @@ from qa_core.access.roles import Viewer
 from qa_core.base import environment
 from qa_core.storage.records import store
 
-# No test depends on an idle machine: it fails no test that an example takes long to make or to run.
-hypothesis.settings.register_profile("any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+# No test depends on an idle machine: it fails no test that an example takes long to
+# make or to run.
+hypothesis.settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
 hypothesis.settings.load_profile("any machine")
 
-# For each app that is opened, AppTest looks through all installed packages for components; they stay the same while tests run.
-manifest_scanner.scan_component_manifests = functools.cache(manifest_scanner.scan_component_manifests)
+# For each app that is opened, AppTest looks through all installed packages for
+# components; they stay the same while tests run.
+manifest_scanner.scan_component_manifests = functools.cache(
+    manifest_scanner.scan_component_manifests
+)
 
 
 @pytest.fixture(scope="session")
 def empty_records(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The records of an empty centre, migrated once: going through every migration anew would be a good part of the time of most tests."""
+    """The records of an empty centre, migrated once: going through every migration anew
+    would be a good part of the time of most tests.
+    """
     folder = tmp_path_factory.mktemp("empty")
     with pytest.MonkeyPatch.context() as patch:
         for name in ENVIRONMENT:
             patch.delenv(name, raising=False)
         patch.setenv("QA_HOME", str(folder))
         store.migrate()
-        store.engine_for(environment.current().database_url).dispose()  # the last connection that closes leaves everything in the one file
+        store.engine_for(
+            environment.current().database_url
+        ).dispose()  # the last connection that closes leaves everything in the one file
         return store.file_of(environment.current().database_url)
 
 
 @pytest.fixture
 def centre(tmp_path: Path, empty_records: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty centre: records migrated, no lake yet, secrets made on first use. Returns its folder."""
+    """An empty centre: records migrated, no lake yet, secrets made on first use.
+    Returns its folder.
+    """
     for name in ENVIRONMENT:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("QA_HOME", str(tmp_path))
@@ -60,15 +72,23 @@ PASSWORD = "Violet-Harbour-27-lamps"
 class Visitor:
     """A browser as Streamlit knows it: what its connection brought along."""
 
-    headers: tuple[tuple[str, str], ...] = (("Host", "localhost:8501"), ("User-Agent", "a test"), ("Accept-Language", "en"))
+    headers: tuple[tuple[str, str], ...] = (
+        ("Host", "localhost:8501"),
+        ("User-Agent", "a test"),
+        ("Accept-Language", "en"),
+    )
     cookies: Mapping[str, str] = field(default_factory=dict)
     remote_ip: str | None = "127.0.0.1"
 
 
 @pytest.fixture
 def add_person(centre: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
-    """Add an account with `PASSWORD`: `add_person("lea", "manager", sites=("Lyon",))`. Returns its name."""
-    monkeypatch.setattr(passwords, "ROUNDS", 4)  # the cheapest that bcrypt takes: sign-ins in tests need not be slow
+    """Add an account with `PASSWORD`: `add_person("lea", "manager", sites=("Lyon",))`.
+    Returns its name.
+    """
+    monkeypatch.setattr(
+        passwords, "ROUNDS", 4
+    )  # the cheapest that bcrypt takes: sign-ins in tests need not be slow
 
     def add(username: str, role: str, **bounds: Any) -> str:
         accounts.add(Viewer.SYSTEM, username, role, password=PASSWORD, **bounds)
@@ -78,19 +98,32 @@ def add_person(centre: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., s
 
 
 @pytest.fixture
-def open_app(add_person: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
-    """Open the app as that person (None: a stranger), on that page ("overview"; None: where the app leads), with that query.
+def open_app(
+    add_person: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., AppTest]:
+    """Open the app as that person (None: a stranger), on that page ("overview"; None:
+    where the app leads), with that query.
 
-    The person is signed in for real: a session in the records, its cookie in the browser's connection.
+    The person is signed in for real: a session in the records, its cookie in the
+    browser's connection.
     """
     from qa_core.ui import browser, menu
 
     def open_page(username: str | None, page: str | None = None, **query: str) -> AppTest:
         cookies = {"_streamlit_xsrf": generate_xsrf_token_string(b"0123456789abcdef")}
         if username is not None:
-            cookies[browser.COOKIE] = sessions.sign_in(username, PASSWORD, browser.build(cookies, {"host": "localhost"}, "127.0.0.1"), one_time_days=7)
-        monkeypatch.setattr("streamlit.runtime.context._get_client_context", lambda: Visitor(cookies=cookies))
-        app = AppTest.from_file(str(environment.PROJECT / "qa_core/ui/front_door.py"), default_timeout=60)
+            cookies[browser.COOKIE] = sessions.sign_in(
+                username,
+                PASSWORD,
+                browser.build(cookies, {"host": "localhost"}, "127.0.0.1"),
+                one_time_days=7,
+            )
+        monkeypatch.setattr(
+            "streamlit.runtime.context._get_client_context", lambda: Visitor(cookies=cookies)
+        )
+        app = AppTest.from_file(
+            str(environment.PROJECT / "qa_core/ui/front_door.py"), default_timeout=60
+        )
         for name, value in query.items():
             app.query_params[name] = value
         app.run()

@@ -1,4 +1,6 @@
-"""A small centre whose evaluations are answered: one grid that a person can add up, and everybody who has a part in it."""
+"""A small centre whose evaluations are answered: one grid that a person can add up, and
+everybody who has a part in it.
+"""
 
 from __future__ import annotations
 
@@ -24,18 +26,32 @@ GRID = {
             "weight": 1,
             "criterion": [
                 {"key": "greeting", "points": 2, "levels": [0, 1, 2]},
-                {"key": "identity", "points": 2, "levels": [0, 2], "critical": "compliance", "not_applicable": True},
+                {
+                    "key": "identity",
+                    "points": 2,
+                    "levels": [0, 2],
+                    "critical": "compliance",
+                    "not_applicable": True,
+                },
             ],
         },
-        {"name": "Answer", "weight": 3, "criterion": [{"key": "accuracy", "points": 4, "levels": [0, 1, 2, 3, 4]}]},
+        {
+            "name": "Answer",
+            "weight": 3,
+            "criterion": [{"key": "accuracy", "points": 4, "levels": [0, 1, 2, 3, 4]}],
+        },
     ],
 }
 GIVEN = {"greeting": 1, "identity": 2, "accuracy": 2}
-"""Welcome 3 of 4 points, a quarter of the whole: 18.75. Answer 2 of 4, three quarters: 37.5. Together 56.25, below the pass mark of 75."""
+"""Welcome 3 of 4 points, a quarter of the whole: 18.75. Answer 2 of 4, three quarters:
+37.5. Together 56.25, below the pass mark of 75.
+"""
 
 
 def build(add_person: Callable[..., str]) -> Callable[..., int]:
-    """Two advisors of a team, its lead, managers of its site and of another, an evaluator. Call what is returned for another published evaluation of Léa."""
+    """Two advisors of a team, its lead, managers of its site and of another, an
+    evaluator. Call what is returned for another published evaluation of Léa.
+    """
     add_people({"a1": "Léa Roux", "a2": "Noé Petit"}, {"Blue": "Lyon", "Red": "Lille"})
     for username, role, bounds in (
         ("lea", "advisor", {"advisor_id": "a1"}),
@@ -55,10 +71,24 @@ def build(add_person: Callable[..., str]) -> Callable[..., int]:
         session.flush()
         grid_id = grid.id
 
-    def evaluate(given: dict[str, Any] = GIVEN, evaluated_at: datetime | None = None, **columns: Any) -> int:
+    def evaluate(
+        given: dict[str, Any] = GIVEN, evaluated_at: datetime | None = None, **columns: Any
+    ) -> int:
         with store.writing() as session:
-            made = evaluation(call, None, **{"grid_id": grid_id, "evaluator": "eve", "state": "published", "published_at": now()} | columns)
-            finalise.complete(made, scoring.parse_scorecard(GRID), given, {"accuracy": "Wrong date given."})
+            made = evaluation(
+                call,
+                None,
+                **{
+                    "grid_id": grid_id,
+                    "evaluator": "eve",
+                    "state": "published",
+                    "published_at": now(),
+                }
+                | columns,
+            )
+            finalise.complete(
+                made, scoring.parse_scorecard(GRID), given, {"accuracy": "Wrong date given."}
+            )
             made.evaluated_at = evaluated_at or made.evaluated_at
             session.add(made)
             session.flush()

@@ -1,4 +1,6 @@
-"""A small centre with calls to hear: one of Ann's that is drawn for Eve and was evaluated once before, one that nobody evaluated, one that was deleted."""
+"""A small centre with calls to hear: one of Ann's that is drawn for Eve and was
+evaluated once before, one that nobody evaluated, one that was deleted.
+"""
 
 from __future__ import annotations
 
@@ -24,11 +26,20 @@ SECONDS = 25.3
 
 
 def build(add_person: Callable[..., str]) -> None:
-    """People: ann (advisor A1) and bob (A2), lea who leads Nord, eve who evaluates; contacts: heard, unheard and gone of Ann, quiet without audio."""
+    """People: ann (advisor A1) and bob (A2), lea who leads Nord, eve who evaluates;
+    contacts: heard, unheard and gone of Ann, quiet without audio.
+    """
     started = datetime.combine(environment.today() - timedelta(days=3), time(9))
     centres.add_people({"A1": "Ann", "A2": "Bob"}, {"Nord": "Lille"})
     rows = {
-        name: centres.contact(started + timedelta(hours=hour), name, advisor_id="A1", team="Nord", talk_seconds=25.0, recorded=name != "quiet")
+        name: centres.contact(
+            started + timedelta(hours=hour),
+            name,
+            advisor_id="A1",
+            team="Nord",
+            talk_seconds=25.0,
+            recorded=name != "quiet",
+        )
         for hour, name in enumerate(("heard", "unheard", "gone", "quiet"))
     }
     centres.land([row | {"notice_played": True} for row in rows.values()])
@@ -39,18 +50,59 @@ def build(add_person: Callable[..., str]) -> None:
     add_person("eve", "evaluator")
     listening.open_gates()
     listening.accredit("lea", "eve")
-    content = tomllib.loads((environment.PROJECT / "data/scorecards/customer_service.toml").read_text(encoding="utf-8"))
-    # The lock of imports: a server over this centre sweeps away what no row names when it starts.
+    content = tomllib.loads(
+        (environment.PROJECT / "data/scorecards/customer_service.toml").read_text(encoding="utf-8")
+    )
+    # The lock of imports: a server over this centre sweeps away what no row names when
+    # it starts.
     with store.one_import_at_a_time(), store.writing() as session:
-        session.add(ScorecardVersion(key="customer-service", version=1, title=content["title"], content=content, published_at=now()))
+        session.add(
+            ScorecardVersion(
+                key="customer-service",
+                version=1,
+                title=content["title"],
+                content=content,
+                published_at=now(),
+            )
+        )
         for name in ("heard", "unheard", "gone"):
             listening.keep_audio(session, name, CALL)
         session.add(centres.evaluation(rows["heard"], 80.0))
-        terms = {"purpose": "evaluation", "grid_key": "customer-service", "per_advisor": 1, "maximum_per_advisor": 2, "evaluators": ["eve"]}
-        plan = ListeningPlan(name="p", starts_on=environment.today(), ends_on=environment.today(), created_by="system", **terms)
-        draw = Draw(seed=1, lake_version="1", frame=1, frame_digest="", excluded={}, short={}, frame_shares={}, drawn_by="system", plan=plan)
+        terms = {
+            "purpose": "evaluation",
+            "grid_key": "customer-service",
+            "per_advisor": 1,
+            "maximum_per_advisor": 2,
+            "evaluators": ["eve"],
+        }
+        plan = ListeningPlan(
+            name="p",
+            starts_on=environment.today(),
+            ends_on=environment.today(),
+            created_by="system",
+            **terms,
+        )
+        draw = Draw(
+            seed=1,
+            lake_version="1",
+            frame=1,
+            frame_digest="",
+            excluded={},
+            short={},
+            frame_shares={},
+            drawn_by="system",
+            plan=plan,
+        )
         draw.contacts = [
-            DrawnContact(position=1, source_system="generic", contact_id="heard", advisor_id="A1", team="Nord", local_start=started, evaluator="eve")
+            DrawnContact(
+                position=1,
+                source_system="generic",
+                contact_id="heard",
+                advisor_id="A1",
+                team="Nord",
+                local_start=started,
+                evaluator="eve",
+            )
         ]
         session.add(draw)
         session.flush()
@@ -65,14 +117,18 @@ def viewer_of(username: str) -> Viewer:
 
 
 def start_draft() -> int:
-    """Let Eve open the grid of the call that was drawn for her. Returns the evaluation's id."""
+    """Let Eve open the grid of the call that was drawn for her. Returns the
+    evaluation's id.
+    """
     with store.reading() as session:
         drawn_id = session.query(DrawnContact).one().id
     return drafts.start(viewer_of("eve"), drawn_id)
 
 
 def submit(evaluation_id: int) -> None:
-    """Publish that evaluation as it stands: what its readers may do then is tested, not what is in it."""
+    """Publish that evaluation as it stands: what its readers may do then is tested, not
+    what is in it.
+    """
     with store.writing() as session:
         evaluation = session.get(Evaluation, evaluation_id)
         evaluation.state, evaluation.score, evaluation.published_at = "published", 75.0, now()

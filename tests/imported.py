@@ -1,4 +1,6 @@
-"""Small files to import, and what stands in the stores afterwards, for the tests of imports."""
+"""Small files to import, and what stands in the stores afterwards, for the tests of
+imports.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,7 @@ CALLS = """contact_id,started_at,advisor,team,customer,outcome,wait_seconds,talk
 C1,2026-03-02 09:00:00,Diane,North,0612345601,answered,10,120,+33170000001
 C2,2026-03-02 09:05:00,Becky,North,0612345602,answered,20,180,+33170000001
 C3,2026-03-02 09:10:00,Diane,North,0612345601,abandoned,30,,+33170000002
-"""
+"""  # noqa: E501
 SURVEYS = """contact_id,answered_at,csat,nps,comment
 C1,2026-03-02 12:00:00,5,9,fine
 C2,2026-03-02 12:30:00,2,3,slow
@@ -41,9 +43,13 @@ def write(folder: Path, name: str, text: str) -> Path:
     return path
 
 
-def bring(folder: Path, kind: str, text: str, name: str | None = None, **options: Any) -> FileReport:
+def bring(
+    folder: Path, kind: str, text: str, name: str | None = None, **options: Any
+) -> FileReport:
     """Import a text as a file of that kind; fails when the file is refused."""
-    path = write(folder, name or f"{kind}-{hashlib.sha256(text.encode()).hexdigest()[:8]}.csv", text)
+    path = write(
+        folder, name or f"{kind}-{hashlib.sha256(text.encode()).hexdigest()[:8]}.csv", text
+    )
     report = ingest.run(Viewer.SYSTEM, kind, [path], ImportOptions(**options))[0]
     assert not report.is_refused, report.as_text()
     report.require_identity()
@@ -53,18 +59,28 @@ def bring(folder: Path, kind: str, text: str, name: str | None = None, **options
 def find_contacts(*columns: str, where: str = "true") -> list[tuple[Any, ...]]:
     """Rows of the lake by contact id, with those columns."""
     with lake.working() as connection:
-        return connection.execute(f"SELECT {', '.join(('contact_id', *columns))} FROM contacts WHERE {where} ORDER BY source_system, contact_id").fetchall()
+        return connection.execute(
+            f"SELECT {', '.join(('contact_id', *columns))} FROM contacts WHERE {where} ORDER "
+            "BY source_system, contact_id"
+        ).fetchall()
 
 
 def find_facts() -> list[tuple[Any, ...]]:
     """Everything that stands in the lake, but which batch brought it."""
     with lake.working() as connection:
-        contacts = connection.execute("SELECT * EXCLUDE (batch_id) FROM contacts ORDER BY ALL").fetchall()
-        return contacts + connection.execute("SELECT * EXCLUDE (batch_id) FROM spend ORDER BY ALL").fetchall()
+        contacts = connection.execute(
+            "SELECT * EXCLUDE (batch_id) FROM contacts ORDER BY ALL"
+        ).fetchall()
+        return (
+            contacts
+            + connection.execute("SELECT * EXCLUDE (batch_id) FROM spend ORDER BY ALL").fetchall()
+        )
 
 
 def find_evaluations() -> list[tuple[Any, ...]]:
-    """Every evaluation with its answers, without what numbers and dates the writing alone."""
+    """Every evaluation with its answers, without what numbers and dates the writing
+    alone.
+    """
     with store.reading() as session:
         columns = (
             Evaluation.external_key,
@@ -76,27 +92,43 @@ def find_evaluations() -> list[tuple[Any, ...]]:
             Evaluation.score,
         )
         rows = session.execute(sa.select(*columns).order_by(Evaluation.external_key)).all()
-        answers = sa.select(Evaluation.external_key, EvaluationAnswer.criterion, EvaluationAnswer.earned, EvaluationAnswer.possible).join(
-            EvaluationAnswer.evaluation
-        )
+        answers = sa.select(
+            Evaluation.external_key,
+            EvaluationAnswer.criterion,
+            EvaluationAnswer.earned,
+            EvaluationAnswer.possible,
+        ).join(EvaluationAnswer.evaluation)
         return [tuple(row) for row in rows] + sorted(tuple(row) for row in session.execute(answers))
 
 
 def find_waiting() -> list[tuple[str, str | None]]:
     """Rows that wait for their contact, as (kind, contact id)."""
     with store.reading() as session:
-        rows = session.execute(sa.select(WaitingRow.kind, WaitingRow.contact_id).where(WaitingRow.joined_by.is_(None)).order_by(WaitingRow.id))
+        rows = session.execute(
+            sa.select(WaitingRow.kind, WaitingRow.contact_id)
+            .where(WaitingRow.joined_by.is_(None))
+            .order_by(WaitingRow.id)
+        )
         return [tuple(row) for row in rows]
 
 
 def find_memberships() -> list[tuple[Any, ...]]:
     with store.reading() as session:
-        columns = (Membership.advisor_id, Membership.team_name, Membership.starts_on, Membership.ends_on)
+        columns = (
+            Membership.advisor_id,
+            Membership.team_name,
+            Membership.starts_on,
+            Membership.ends_on,
+        )
         return sorted((tuple(row) for row in session.execute(sa.select(*columns))), key=str)
 
 
 def find_files(folder: Path) -> dict[str, bytes]:
-    """Every file and folder below, with the digest of its content; but SQLite's own index of who reads, which every reader touches."""
+    """Every file and folder below, with the digest of its content; but SQLite's own
+    index of who reads, which every reader touches.
+    """
     return {
-        str(path): hashlib.sha256(path.read_bytes()).digest() if path.is_file() else b"" for path in sorted(folder.rglob("*")) if path.suffix != ".sqlite-shm"
+        str(path): hashlib.sha256(path.read_bytes()).digest() if path.is_file() else b""
+        for path in sorted(folder.rglob("*"))
+        if path.suffix != ".sqlite-shm"
     }

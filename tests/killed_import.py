@@ -1,4 +1,6 @@
-"""Runs an import, an undo or a watch and dies by SIGKILL at a named moment: `… MODULE.FUNCTION before|after KIND FILE | undo BATCH | watch DIR`."""
+"""Runs an import, an undo or a watch and dies by SIGKILL at a named moment: `…
+MODULE.FUNCTION before|after KIND FILE | undo BATCH | watch DIR`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""A centre that may listen: every gate entered, people accredited, advisors informed; for the tests of the quality cycle."""
+"""A centre that may listen: every gate entered, people accredited, advisors informed;
+for the tests of the quality cycle.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +43,9 @@ def inform(*advisors: str, on: str = "2026-01-06") -> None:
 
 
 def keep_audio(session: Session, contact_id: str, path: Path) -> Recording:
-    """Keep that file as the recording of a contact, as an import does. The caller holds the lock of imports where a server may start meanwhile."""
+    """Keep that file as the recording of a contact, as an import does. The caller holds
+    the lock of imports where a server may start meanwhile.
+    """
     [found] = query.find_recorded(Viewer.SYSTEM, [contact_id])
     recording = deletion.add(session, deletion.store_audio(path), found, "evaluation")
     session.flush()

@@ -1,4 +1,6 @@
-"""Files as accidents leave them: cut, overwritten, sprinkled with what no export should hold."""
+"""Files as accidents leave them: cut, overwritten, sprinkled with what no export should
+hold.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,9 @@ import random
 
 
 def mutate(rng: random.Random, content: bytes) -> bytes:
-    """The file with one to twelve places changed: something put in, some bytes lost, one byte become another."""
+    """The file with one to twelve places changed: something put in, some bytes lost,
+    one byte become another.
+    """
     pieces = [
         b",",
         b'"',

@@ -1,4 +1,6 @@
-"""What the tests of platforms share: a file of our own making, staged as an import would stage it, its rows by contact."""
+"""What the tests of platforms share: a file of our own making, staged as an import
+would stage it, its rows by contact.
+"""
 
 from __future__ import annotations
 
@@ -13,17 +15,33 @@ from qa_core.ingest.columns import table_reader
 from qa_core.ingest.load.staged import Staged
 
 
-def stage(folder: Path, name: str, content: str | bytes | list | dict, kind: str = "contacts", **options: Any) -> tuple[Staged, list[dict[str, Any]]]:
-    """Write a file, read it, hold it to the accounting identity; returns what was staged and its rows in the order of the file."""
+def stage(
+    folder: Path,
+    name: str,
+    content: str | bytes | list | dict,
+    kind: str = "contacts",
+    **options: Any,
+) -> tuple[Staged, list[dict[str, Any]]]:
+    """Write a file, read it, hold it to the accounting identity; returns what was
+    staged and its rows in the order of the file.
+    """
     path = folder / name
     if isinstance(content, bytes):
         path.write_bytes(content)
     else:
-        path.write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
+        path.write_text(
+            content if isinstance(content, str) else json.dumps(content), encoding="utf-8"
+        )
     staged = table_reader.stage(path, kind, ImportOptions(**options))
     try:
-        assert staged.read == staged.staged + staged.rejected + sum(staged.skipped_kinds.values()) + sum(staged.folded_kinds.values())
-        assert staged.rejected == sum(staged.reasons.values()) == pq.read_metadata(staged.rejected_rows).num_rows
+        assert staged.read == staged.staged + staged.rejected + sum(
+            staged.skipped_kinds.values()
+        ) + sum(staged.folded_kinds.values())
+        assert (
+            staged.rejected
+            == sum(staged.reasons.values())
+            == pq.read_metadata(staged.rejected_rows).num_rows
+        )
         rows = pq.read_table(staged.rows).sort_by("line").to_pylist()
         assert len(rows) == staged.staged
         return staged, rows

@@ -21,7 +21,9 @@ FORMATS = {
 }
 
 
-def make(path: Path, form: str = "wav", seconds: float = 1.0, tone: int = 440, loud: float = 0.5) -> Path:
+def make(
+    path: Path, form: str = "wav", seconds: float = 1.0, tone: int = 440, loud: float = 0.5
+) -> Path:
     """Write a tone: silent in its first half, so that its waveform is known."""
     moments = numpy.arange(int(RATE * seconds)) / RATE
     samples = numpy.sin(2 * numpy.pi * tone * moments) * loud

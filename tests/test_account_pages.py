@@ -1,4 +1,6 @@
-"""The pages of accounts: what was typed and refused is not lost, and an account of nobody says who mends it."""
+"""The pages of accounts: what was typed and refused is not lost, and an account of
+nobody says who mends it.
+"""
 
 from __future__ import annotations
 
@@ -17,13 +19,18 @@ def add_account(app: AppTest, username: str, name: str) -> AppTest:
     return next(button for button in app.button if button.label == "Add the account").click().run()
 
 
-def test_a_refused_account_keeps_what_was_typed_and_an_added_one_leaves_an_empty_form(open_app: Callable[..., AppTest], add_person: Callable[..., str]) -> None:
+def test_a_refused_account_keeps_what_was_typed_and_an_added_one_leaves_an_empty_form(
+    open_app: Callable[..., AppTest], add_person: Callable[..., str]
+) -> None:
     add_person("root", "admin")
     add_person("tom", "team_lead")
 
     app = add_account(open_app("root", "people"), "tom", "Thomas Two")
     assert app.error and not app.success
-    assert (field_of(app, "Username").value, field_of(app, "Name shown").value) == ("tom", "Thomas Two")
+    assert (field_of(app, "Username").value, field_of(app, "Name shown").value) == (
+        "tom",
+        "Thomas Two",
+    )
 
     app = add_account(app, "tom2", "Thomas Two")
     assert "One-time password of tom2" in app.success[0].value and app.code[0].value
@@ -31,7 +38,9 @@ def test_a_refused_account_keeps_what_was_typed_and_an_added_one_leaves_an_empty
     assert not app.run().code  # shown once
 
 
-def test_an_advisors_account_that_is_nobodys_says_who_links_it(open_app: Callable[..., AppTest], add_person: Callable[..., str]) -> None:
+def test_an_advisors_account_that_is_nobodys_says_who_links_it(
+    open_app: Callable[..., AppTest], add_person: Callable[..., str]
+) -> None:
     add_person("new", "advisor")
 
     app = open_app("new", "my_quality")
@@ -40,7 +49,9 @@ def test_an_advisors_account_that_is_nobodys_says_who_links_it(open_app: Callabl
     assert "Your account is not linked to an advisor yet" in app.markdown[0].value
 
 
-def test_an_evaluator_who_may_not_listen_is_told_so(open_app: Callable[..., AppTest], add_person: Callable[..., str]) -> None:
+def test_an_evaluator_who_may_not_listen_is_told_so(
+    open_app: Callable[..., AppTest], add_person: Callable[..., str]
+) -> None:
     add_person("eve", "evaluator")
 
     app = open_app("eve", "evaluate")

@@ -1,4 +1,6 @@
-"""Agreement: alignment in points and Krippendorff's α, against published values, by hand, and against the library on random marks."""
+"""Agreement: alignment in points and Krippendorff's α, against published values, by
+hand, and against the library on random marks.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,16 @@ import pytest
 
 from qa_core.quality.calibration.results import level_of
 from qa_core.scoring import Criterion, Text
-from qa_core.stats.agreement import Agreement, Alignment, add_up, alignment_interval, alphas, compare_points, find_pairs, measure_agreement
+from qa_core.stats.agreement import (
+    Agreement,
+    Alignment,
+    add_up,
+    alignment_interval,
+    alphas,
+    compare_points,
+    find_pairs,
+    measure_agreement,
+)
 
 NAN = float("nan")
 PUBLISHED = [
@@ -22,7 +33,9 @@ PUBLISHED = [
     [NAN, 3, 3, 3, 2, 3, 4, 2, 2, 5, 1, NAN],
     [1, 2, 3, 3, 2, 4, 4, 1, 2, 5, 1, NAN],
 ]
-"""K. Krippendorff, Computing Krippendorff's Alpha-Reliability (2011): four observers, twelve units, missing data."""
+"""K. Krippendorff, Computing Krippendorff's Alpha-Reliability (2011): four observers,
+twelve units, missing data.
+"""
 
 
 @pytest.mark.parametrize(("level", "expected"), [("nominal", 0.743), ("ordinal", 0.815)])
@@ -38,25 +51,36 @@ def test_alpha_is_that_of_the_paper(level: str, expected: float) -> None:
 def test_the_alpha_of_resamples_is_that_of_the_library(level: str) -> None:
     chance = np.random.default_rng(11)
     for _ in range(60):
-        marks = chance.choice([0.0, 0.5, 1, 2, 5], (int(chance.integers(4, 15)), int(chance.integers(2, 6))))
+        marks = chance.choice(
+            [0.0, 0.5, 1, 2, 5], (int(chance.integers(4, 15)), int(chance.integers(2, 6)))
+        )
         marks[chance.random(marks.shape) < 0.3] = NAN
         marks = marks[np.sum(~np.isnan(marks), axis=1) >= 2]
         domain = np.unique(marks[~np.isnan(marks)])
         if len(domain) < 2:
             continue
         weights = chance.integers(1, 4, (1, len(marks)))
-        counts = np.stack([np.sum(marks == value, axis=1) for value in domain], axis=1).astype(float)
+        counts = np.stack([np.sum(marks == value, axis=1) for value in domain], axis=1).astype(
+            float
+        )
         drawn = np.repeat(marks, weights[0], axis=0)
 
-        assert alphas(counts, weights.astype(float), level)[0] == pytest.approx(krippendorff.alpha(drawn.T, level_of_measurement=level))
+        assert alphas(counts, weights.astype(float), level)[0] == pytest.approx(
+            krippendorff.alpha(drawn.T, level_of_measurement=level)
+        )
 
 
 def test_of_two_answers_nominal_and_ordinal_alpha_are_the_same() -> None:
     chance = np.random.default_rng(3)
     marks = chance.integers(0, 2, (30, 4)) * 2.0
 
-    assert astuple(measure_agreement(marks, "nominal")) == pytest.approx(astuple(measure_agreement(marks, "ordinal")))
-    assert [level_of(Criterion("k", Text("", ""), Fraction(2), tuple(map(Fraction, levels)))) for levels in ((0, 2), (0, 1, 2), ())] == [
+    assert astuple(measure_agreement(marks, "nominal")) == pytest.approx(
+        astuple(measure_agreement(marks, "ordinal"))
+    )
+    assert [
+        level_of(Criterion("k", Text("", ""), Fraction(2), tuple(map(Fraction, levels))))
+        for levels in ((0, 2), (0, 1, 2), ())
+    ] == [
         "nominal",
         "ordinal",
         "ordinal",
@@ -89,8 +113,14 @@ def test_equal_totals_do_not_hide_opposite_answers() -> None:
 
 
 def test_criteria_weigh_by_their_points_and_not_applicable_leaves_both_sums() -> None:
-    # (4 − 1) + (1 − 0) of 4 + 1 points; the third was not applicable to one of the two, the fourth to both.
-    parts = [compare_points(4, 3, 4), compare_points(1, 1, 1), compare_points(None, 0, 10), compare_points(None, None, 10)]
+    # (4 − 1) + (1 − 0) of 4 + 1 points; the third was not applicable to one of the two,
+    # the fourth to both.
+    parts = [
+        compare_points(4, 3, 4),
+        compare_points(1, 1, 1),
+        compare_points(None, 0, 10),
+        compare_points(None, None, 10),
+    ]
 
     assert add_up(parts) == Alignment(close=4, possible=5, n=2, apart=1)
     assert add_up(parts).value == pytest.approx(0.8)
@@ -98,10 +128,15 @@ def test_criteria_weigh_by_their_points_and_not_applicable_leaves_both_sums() ->
 
 
 def test_alpha_needs_no_more_than_numpy() -> None:
-    asked = "import sys; from qa_core.stats.agreement import measure_agreement as ask; ask([[0, 1], [1, 1], [0, 0]])"
+    asked = (
+        "import sys; from qa_core.stats.agreement import measure_agreement as ask; "
+        "ask([[0, 1], [1, 1], [0, 0]])"
+    )
     code = f"{asked}; print('scipy.stats' in sys.modules, 'pandas' in sys.modules)"
 
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split() == ["False", "False"]
+    assert subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.split() == ["False", "False"]
 
 
 def test_the_interval_of_an_alignment_comes_from_its_contacts() -> None:
@@ -110,10 +145,16 @@ def test_the_interval_of_an_alignment_comes_from_its_contacts() -> None:
     low, high = alignment_interval([alike] * 10 + [apart] * 10)
     assert 0.55 < low < 0.7 < high < 0.85
     assert alignment_interval([alike] * 10 + [apart] * 10) == (low, high)
-    assert alignment_interval([alike, Alignment(apart=1)]) is None  # one contact says nothing of others
+    assert (
+        alignment_interval([alike, Alignment(apart=1)]) is None
+    )  # one contact says nothing of others
 
 
 def test_each_is_held_against_the_reference_where_that_one_marked_it() -> None:
     assert find_pairs(("ann", "bob", "eve"), "bob") == [("ann", "bob"), ("eve", "bob")]
     assert find_pairs(("ann", "eve"), "bob") == [("ann", "eve")]
-    assert find_pairs(("ann", "bob", "eve"), None) == [("ann", "bob"), ("ann", "eve"), ("bob", "eve")]
+    assert find_pairs(("ann", "bob", "eve"), None) == [
+        ("ann", "bob"),
+        ("ann", "eve"),
+        ("bob", "eve"),
+    ]

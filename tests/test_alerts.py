@@ -1,4 +1,6 @@
-"""When a number needs a look: which periods ring, that one matter rings once, who sees it, and that no import fails for it."""
+"""When a number needs a look: which periods ring, that one matter rings once, who sees
+it, and that no import fails for it.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,9 @@ STEADY = [90, 90, 91, 89, 90, 91, 89, 90, 91, 89, 90]
 
 
 def land_weeks(answered: Sequence[int], first: int = 0, of: int = 100, **columns: object) -> None:
-    """On the Sunday of each week from that one on, `of` contacts, so many of them answered: the week is over with it."""
+    """On the Sunday of each week from that one on, `of` contacts, so many of them
+    answered: the week is over with it.
+    """
     for week, count in enumerate(answered, first):
         land_day(FIRST_SUNDAY + timedelta(weeks=week), count, of, **columns)
 
@@ -44,14 +48,28 @@ def land_day(day: date, answered: int, of: int = 100, **columns: object) -> None
     name = f"{day} {columns.get('queue', '')} {columns.get('team', '')}"
     outcomes = ["answered"] * answered + ["abandoned"] * (of - answered)
     land(
-        [contact(f"{day} 10:{number % 60:02d}", f"{name} {number}", outcome=outcome, wait_seconds=60.0, **columns) for number, outcome in enumerate(outcomes)],
+        [
+            contact(
+                f"{day} 10:{number % 60:02d}",
+                f"{name} {number}",
+                outcome=outcome,
+                wait_seconds=60.0,
+                **columns,
+            )
+            for number, outcome in enumerate(outcomes)
+        ],
         str(day),
     )
 
 
 def standing() -> list[tuple[str, float, str]]:
-    """The alerts that stand: state, value, and the first day of the last period in which the rule held."""
-    return [(event.state, event.value, str(event.period.first_day)) for event in alerts.find(SYSTEM, ("open", "acknowledged"))]
+    """The alerts that stand: state, value, and the first day of the last period in
+    which the rule held.
+    """
+    return [
+        (event.state, event.value, str(event.period.first_day))
+        for event in alerts.find(SYSTEM, ("open", "acknowledged"))
+    ]
 
 
 def test_one_matter_rings_once_and_is_over_after_two_clear_weeks(centre: Path) -> None:
@@ -64,7 +82,11 @@ def test_one_matter_rings_once_and_is_over_after_two_clear_weeks(centre: Path) -
     land_weeks([60], first=3)
     assert alerts.evaluate(SYSTEM).opened == 0
     [event] = alerts.find(SYSTEM)
-    assert (event.value, event.first_day, event.period.last_day) == (0.6, date(2026, 6, 15), date(2026, 6, 28))
+    assert (event.value, event.first_day, event.period.last_day) == (
+        0.6,
+        date(2026, 6, 15),
+        date(2026, 6, 28),
+    )
 
     land_weeks([90], first=4)
     assert alerts.evaluate(SYSTEM).standing == 1
@@ -90,7 +112,10 @@ def test_small_samples_and_weeks_that_are_not_over_ring_nothing(centre: Path) ->
 
 
 def test_a_threshold_may_ask_for_several_days_in_a_row(centre: Path) -> None:
-    alerts.add(SYSTEM, Rule("answer_rate", RuleKind.THRESHOLD, "day", side="below", threshold=0.8, periods=3))
+    alerts.add(
+        SYSTEM,
+        Rule("answer_rate", RuleKind.THRESHOLD, "day", side="below", threshold=0.8, periods=3),
+    )
     for day, answered in ((1, 90), (2, 70), (3, 70)):
         land_day(date(2026, 6, day), answered)
     assert alerts.evaluate(SYSTEM).opened == 0
@@ -99,10 +124,21 @@ def test_a_threshold_may_ask_for_several_days_in_a_row(centre: Path) -> None:
 
 
 def test_contacts_whose_window_is_not_over_ring_nothing(centre: Path) -> None:
-    alerts.add(SYSTEM, Rule("first_contact_resolution", RuleKind.THRESHOLD, side="below", threshold=0.8))
+    alerts.add(
+        SYSTEM, Rule("first_contact_resolution", RuleKind.THRESHOLD, side="below", threshold=0.8)
+    )
     for week in range(2):
         day = FIRST_SUNDAY + timedelta(weeks=week)
-        land([contact(f"{day} 1{hour}:00", f"{day} {hour} {number}", customer_key=f"{week} {number}") for number in range(40) for hour in (0, 1)], str(day))
+        land(
+            [
+                contact(
+                    f"{day} 1{hour}:00", f"{day} {hour} {number}", customer_key=f"{week} {number}"
+                )
+                for number in range(40)
+                for hour in (0, 1)
+            ],
+            str(day),
+        )
     alerts.evaluate(SYSTEM)
     assert standing() == [], "the last week has a window of seven days that is not over"
     land_day(date(2026, 6, 21), 100)
@@ -117,8 +153,13 @@ def test_the_control_chart_rings_on_the_worse_side_of_what_is_usual(centre: Path
     assert alerts.evaluate(SYSTEM).opened == 0, "better than usual needs no look"
     land_weeks([60], first=len(STEADY) + 1)
     alerts.evaluate(SYSTEM)
-    found = {event.rule.kpi: (event.fired, event.side, event.value) for event in alerts.find(SYSTEM)}
-    assert found == {"answer_rate": ("beyond_limit", -1, 0.6), "abandon_rate": ("beyond_limit", 1, 0.4)}
+    found = {
+        event.rule.kpi: (event.fired, event.side, event.value) for event in alerts.find(SYSTEM)
+    }
+    assert found == {
+        "answer_rate": ("beyond_limit", -1, 0.6),
+        "abandon_rate": ("beyond_limit", 1, 0.4),
+    }
 
 
 def test_what_is_usual_is_counted_anew_when_a_setting_changes(centre: Path) -> None:
@@ -126,11 +167,19 @@ def test_what_is_usual_is_counted_anew_when_a_setting_changes(centre: Path) -> N
     for week, count in enumerate([*STEADY, 60]):
         day = FIRST_SUNDAY + timedelta(weeks=week)
         waits = [10.0] * count + [25.0] * (100 - count)
-        land([contact(f"{day} 10:00", f"{day} {number}", wait_seconds=wait) for number, wait in enumerate(waits)], str(day))
+        land(
+            [
+                contact(f"{day} 10:00", f"{day} {number}", wait_seconds=wait)
+                for number, wait in enumerate(waits)
+            ],
+            str(day),
+        )
     last_monday = FIRST_SUNDAY + timedelta(weeks=len(STEADY) - 1, days=1)
     with store.writing() as session:
         settings.set_value(session, SYSTEM, "short_abandon_seconds", "6", last_monday)
-    assert alerts.evaluate(SYSTEM).opened == 0, "one week under the new rule says nothing of what is usual"
+    assert alerts.evaluate(SYSTEM).opened == 0, (
+        "one week under the new rule says nothing of what is usual"
+    )
     with store.writing() as session:
         settings.set_value(session, SYSTEM, "short_abandon_seconds", "5", last_monday)
     assert alerts.evaluate(SYSTEM).opened == 1, "nothing changed after all"
@@ -144,15 +193,26 @@ def test_a_target_rings_where_chance_cannot_explain_the_gap(centre: Path) -> Non
     alerts.evaluate(SYSTEM)
     [event] = alerts.find(SYSTEM)
     assert (event.name, event.reference, event.side, event.n) == ("sales", 0.92, -1, 100)
-    assert event.low == pytest.approx(0.502, abs=0.001) and event.high == pytest.approx(0.691, abs=0.001)
+    assert event.low == pytest.approx(0.502, abs=0.001) and event.high == pytest.approx(
+        0.691, abs=0.001
+    )
 
 
 def test_an_alert_is_seen_by_who_may_count_all_that_is_behind_it(centre: Path) -> None:
-    add_people({f"a{number}": f"A{number}" for number in range(5)}, {"Nord": "Lille", "Sud": "Nice"})
+    add_people(
+        {f"a{number}": f"A{number}" for number in range(5)}, {"Nord": "Lille", "Sud": "Nice"}
+    )
     for day in (date(2026, 6, 1), date(2026, 6, 30)):
         for team in ("Nord", "Sud"):
             said = {"team": team, "queue": f"of {team}", "csat": 2.0, "csat_scale": "1-5"}
-            land([contact(f"{day} 10:00", f"{day}{team}{number}", advisor_id=f"a{number % 5}", **said) for number in range(40)])
+            land(
+                [
+                    contact(
+                        f"{day} 10:00", f"{day}{team}{number}", advisor_id=f"a{number % 5}", **said
+                    )
+                    for number in range(40)
+                ]
+            )
     unhappy = Rule("csat", RuleKind.THRESHOLD, "month", side="below", threshold=0.5)
     for dimension in (None, "team", "queue"):
         alerts.add(SYSTEM, Rule(**{**vars(unhappy), "dimension": dimension}))
@@ -177,18 +237,43 @@ def test_an_executive_sees_no_alert_of_days_weeks_or_few_people(centre: Path) ->
 
 
 def test_an_executive_is_not_told_what_other_months_say(centre: Path) -> None:
-    """January to October 2025, a hundred contacts on the first and the last day of each month, by seven advisors in turn."""
+    """January to October 2025, a hundred contacts on the first and the last day of each
+    month, by seven advisors in turn.
+    """
     for month, answered in enumerate([*STEADY[:9], 50], 1):
         last = date(2025, month + 1, 1) - timedelta(days=1)
         for day in (last.replace(day=1), last):
-            made = [(f"a{number % 7}", "answered" if number < answered else "abandoned") for number in range(100)]
-            land([contact(f"{day} 10:00", f"{day} {n}", queue="care", advisor_id=a, outcome=o, wait_seconds=60.0) for n, (a, o) in enumerate(made)], str(day))
+            made = [
+                (f"a{number % 7}", "answered" if number < answered else "abandoned")
+                for number in range(100)
+            ]
+            land(
+                [
+                    contact(
+                        f"{day} 10:00",
+                        f"{day} {n}",
+                        queue="care",
+                        advisor_id=a,
+                        outcome=o,
+                        wait_seconds=60.0,
+                    )
+                    for n, (a, o) in enumerate(made)
+                ],
+                str(day),
+            )
     alerts.add(SYSTEM, Rule("answer_rate", RuleKind.CONTROL, "month", "queue", clear_after=1))
     alerts.evaluate(SYSTEM)
     [whole], [told] = alerts.find(SYSTEM), alerts.find(EXECUTIVE)
-    assert (whole.value, told.value, told.reference, told.first_day) == (0.5, 0.5, None, date(2025, 10, 1))
+    assert (whole.value, told.value, told.reference, told.first_day) == (
+        0.5,
+        0.5,
+        None,
+        date(2025, 10, 1),
+    )
     assert whole.reference > 0.8
-    assert alerts.describe(told).endswith("below what is usual") and "at least" in alerts.describe(whole)
+    assert alerts.describe(told).endswith("below what is usual") and "at least" in alerts.describe(
+        whole
+    )
 
 
 def test_whoever_looks_after_an_alert_says_so_and_it_rings_no_more(centre: Path) -> None:
@@ -207,7 +292,9 @@ def test_whoever_looks_after_an_alert_says_so_and_it_rings_no_more(centre: Path)
     [event] = alerts.find(LEAD, ("acknowledged",))
     assert event.acknowledged_by == "lea"
     with store.reading() as session:
-        row = session.scalars(sa.select(JournalRow).where(JournalRow.action == "alert_acknowledged")).one()
+        row = session.scalars(
+            sa.select(JournalRow).where(JournalRow.action == "alert_acknowledged")
+        ).one()
     assert (row.actor, row.object) == ("lea", "answer_rate threshold team Nord")
 
 
@@ -229,7 +316,9 @@ def test_rules_that_make_no_sense_are_refused_and_none_is_about_an_advisor(centr
         alerts.add(SYSTEM, Rule("nonsense", RuleKind.CONTROL))
 
 
-def test_managers_set_rules_of_their_teams_and_of_the_centre_where_it_is_all_theirs(centre: Path) -> None:
+def test_managers_set_rules_of_their_teams_and_of_the_centre_where_it_is_all_theirs(
+    centre: Path,
+) -> None:
     add_people({}, {"Nord": "Lille", "Sud": "Nice"})
     own = alerts.add(MANAGER, Rule("answer_rate", RuleKind.CONTROL, dimension="team", name="Nord"))
     assert alerts.add(MANAGER, own).id == own.id, "once is enough"
@@ -243,7 +332,10 @@ def test_managers_set_rules_of_their_teams_and_of_the_centre_where_it_is_all_the
             alerts.add(viewer, Rule("answer_rate", RuleKind.TARGET))
     with pytest.raises(AccessDenied):
         alerts.end(MANAGER, centre_wide.id)
-    assert {rule.id: rule.is_mine for rule in alerts.find_rules(MANAGER)} == {own.id: True, centre_wide.id: False}
+    assert {rule.id: rule.is_mine for rule in alerts.find_rules(MANAGER)} == {
+        own.id: True,
+        centre_wide.id: False,
+    }
 
 
 def test_the_suggested_rules_are_offered_until_they_are_in_force(centre: Path) -> None:
@@ -263,7 +355,9 @@ def test_an_alert_ends_with_its_rule_and_with_the_last_of_its_contacts(centre: P
     assert [event.closed_by for event in alerts.find(SYSTEM, ("closed",))] == ["ada"]
 
 
-def test_an_import_evaluates_the_rules_and_taking_it_back_closes_what_it_rang(centre: Path, tmp_path: Path) -> None:
+def test_an_import_evaluates_the_rules_and_taking_it_back_closes_what_it_rang(
+    centre: Path, tmp_path: Path
+) -> None:
     from qa_core import ingest
 
     alerts.add(SYSTEM, Rule("received", RuleKind.THRESHOLD, "day", side="above", threshold=2))
@@ -273,21 +367,30 @@ def test_an_import_evaluates_the_rules_and_taking_it_back_closes_what_it_rang(ce
     assert standing() == []
 
 
-def test_a_rule_that_cannot_be_evaluated_fails_no_import_and_is_told_by_the_doctor(centre: Path, tmp_path: Path) -> None:
+def test_a_rule_that_cannot_be_evaluated_fails_no_import_and_is_told_by_the_doctor(
+    centre: Path, tmp_path: Path
+) -> None:
     with store.writing() as session:
-        session.add(AlertRule(kpi="answer_rate", kind="control", grain="fortnight", created_by="somebody"))
+        session.add(
+            AlertRule(kpi="answer_rate", kind="control", grain="fortnight", created_by="somebody")
+        )
     assert bring(tmp_path, "contacts", CALLS).new == 3
     [check] = [check for check in doctor.examine() if check.name == "alert rules"]
     assert check.state == "warn" and "alerts evaluate" in check.detail
     with store.writing() as session:
-        assert session.scalar(sa.select(sa.func.count()).where(JournalRow.action == "alerts_failed")) == 1
+        assert (
+            session.scalar(sa.select(sa.func.count()).where(JournalRow.action == "alerts_failed"))
+            == 1
+        )
         session.execute(sa.delete(AlertRule))
     alerts.evaluate(SYSTEM)
     [check] = [check for check in doctor.examine() if check.name == "alert rules"]
     assert check.state == "ok"
 
 
-def test_the_command_line_adds_evaluates_lists_and_ends(centre: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_line_adds_evaluates_lists_and_ends(
+    centre: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     land_weeks([90, 70], queue="care")
 
     def ask(*arguments: str) -> dict:
@@ -300,20 +403,31 @@ def test_the_command_line_adds_evaluates_lists_and_ends(centre: Path, capsys: py
     found = ask("list")
     [rule], [event] = found["rules"], found["alerts"]
     assert (rule["threshold"], rule["side"], rule["name"]) == (0.8, "below", "care")
-    assert (event["value"], event["from"], event["to"], event["state"]) == (0.7, "2026-06-08", "2026-06-14", "open")
+    assert (event["value"], event["from"], event["to"], event["state"]) == (
+        0.7,
+        "2026-06-08",
+        "2026-06-14",
+        "open",
+    )
     assert run(["alerts", "add", "answer_rate", "--below", "80%", "--target"]) == 2
     assert run(["alerts", "remove", str(rule["id"])]) == 0
     assert ask("list") == {"rules": [], "alerts": []}
 
 
-def test_the_overview_shows_an_alert_until_somebody_looks_after_it(open_app: Callable[..., AppTest], add_person: Callable[..., str]) -> None:
+def test_the_overview_shows_an_alert_until_somebody_looks_after_it(
+    open_app: Callable[..., AppTest], add_person: Callable[..., str]
+) -> None:
     add_people({}, {"Nord": "Lille"})
     land_weeks([90, 70], team="Nord")
     alerts.add(SYSTEM, BELOW_80)
     alerts.evaluate(SYSTEM)
     add_person("max", "manager", sites=("Lille",))
     app = open_app("max", "overview")
-    said = [text.value for text in app.markdown if "Answer rate" in text.value and "70" in text.value and "below" in text.value]
+    said = [
+        text.value
+        for text in app.markdown
+        if "Answer rate" in text.value and "70" in text.value and "below" in text.value
+    ]
     assert len(said) == 1
     [event] = alerts.find(SYSTEM)
     app.button(key=f"acknowledge_{event.id}").click().run()

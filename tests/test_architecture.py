@@ -1,4 +1,6 @@
-"""The rules of the house, held over the source itself: imports go one way, pages are thin, every module says what it is for."""
+"""The rules of the house, held over the source itself: imports go one way, pages are
+thin, every module says what it is for.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +13,18 @@ from tools import rooms
 from qa_core.base import environment
 
 STREAMLIT_ROOMS = frozenset({"ui"})
-PAGE_IMPORTS_FORBIDDEN = frozenset({"sqlalchemy", "pandas", "plotly", "duckdb", "pyarrow", "deltalake", "numpy"})
+PAGE_IMPORTS_FORBIDDEN = frozenset(
+    {"sqlalchemy", "pandas", "plotly", "duckdb", "pyarrow", "deltalake", "numpy"}
+)
 PAGE_LINES = 60
 FILES = sorted((environment.PROJECT / "qa_core").rglob("*.py"))
 PAGES = sorted((environment.PROJECT / "pages").rglob("*.py"))
-ALL = [*FILES, *PAGES, environment.PROJECT / "app.py", *sorted((environment.PROJECT / "tests").rglob("*.py"))]
+ALL = [
+    *FILES,
+    *PAGES,
+    environment.PROJECT / "app.py",
+    *sorted((environment.PROJECT / "tests").rglob("*.py")),
+]
 IMPORTS = rooms.find_imports(rooms.find_modules())
 
 
@@ -42,14 +51,20 @@ def imports_of(path: Path) -> set[str]:
 def test_every_room_has_its_floor_and_no_file_lies_loose_beside_them() -> None:
     package = environment.PROJECT / "qa_core"
 
-    assert {path.name for path in package.iterdir() if path.is_dir() and path.name != "__pycache__"} == set(rooms.ROOMS)
+    assert {
+        path.name for path in package.iterdir() if path.is_dir() and path.name != "__pycache__"
+    } == set(rooms.ROOMS)
     assert {path.name for path in package.glob("*.py")} == {"__init__.py", "__main__.py"}
 
 
 @pytest.mark.parametrize("room", rooms.ROOMS)
 def test_a_room_imports_from_the_floors_below_it_alone(room: str) -> None:
     arrows = rooms.find_arrows(IMPORTS)
-    against = {arrow: sorted(found) for arrow, found in arrows.items() if arrow[0] == room and rooms.floor_of(arrow[1]) >= rooms.floor_of(room)}
+    against = {
+        arrow: sorted(found)
+        for arrow, found in arrows.items()
+        if arrow[0] == room and rooms.floor_of(arrow[1]) >= rooms.floor_of(room)
+    }
 
     assert not against
 
@@ -59,14 +74,20 @@ def test_no_files_import_each_other_in_a_circle() -> None:
 
 
 def test_a_circle_of_imports_is_found() -> None:
-    assert rooms.find_circles({"a": {"b"}, "b": {"c"}, "c": {"a", "d"}, "d": set()}) == [["a", "b", "c"]]
+    assert rooms.find_circles({"a": {"b"}, "b": {"c"}, "c": {"a", "d"}, "d": set()}) == [
+        ["a", "b", "c"]
+    ]
 
 
 def test_imports_in_functions_and_for_typing_alone_count(tmp_path: Path) -> None:
     (tmp_path / "one.py").write_text("def work():\n    from qa_core.two import thing\n")
-    (tmp_path / "two.py").write_text("from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from qa_core import one\n")
+    (tmp_path / "two.py").write_text(
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from qa_core import one\n"
+    )
 
-    assert rooms.find_imports({"qa_core.one": tmp_path / "one.py", "qa_core.two": tmp_path / "two.py"}) == {
+    assert rooms.find_imports(
+        {"qa_core.one": tmp_path / "one.py", "qa_core.two": tmp_path / "two.py"}
+    ) == {
         "qa_core.one": {"qa_core.two"},
         "qa_core.two": {"qa_core.one"},
     }
@@ -79,7 +100,10 @@ def test_the_pure_rooms_import_no_other(room: str) -> None:
             others = {
                 name
                 for name in imports_of(path)
-                if name.startswith("qa_core") and not name.startswith((f"qa_core.{room}", "qa_core.base.errors", "qa_core.base.i18n"))
+                if name.startswith("qa_core")
+                and not name.startswith(
+                    (f"qa_core.{room}", "qa_core.base.errors", "qa_core.base.i18n")
+                )
             }
             assert not others, name_of(path)
 
@@ -87,30 +111,51 @@ def test_the_pure_rooms_import_no_other(room: str) -> None:
 @pytest.mark.parametrize("path", FILES, ids=name_of)
 def test_only_the_ui_knows_streamlit(path: Path) -> None:
     if room_of(path) not in STREAMLIT_ROOMS:
-        assert not {name for name in imports_of(path) if name.split(".")[0] in ("streamlit", "streamlit_authenticator", "starlette")}
+        assert not {
+            name
+            for name in imports_of(path)
+            if name.split(".")[0] in ("streamlit", "streamlit_authenticator", "starlette")
+        }
 
 
 @pytest.mark.parametrize("path", PAGES, ids=name_of)
 def test_a_page_asks_and_shows_and_does_nothing_itself(path: Path) -> None:
     source = path.read_text(encoding="utf-8")
     assert not {name.split(".")[0] for name in imports_of(path)} & PAGE_IMPORTS_FORBIDDEN
-    assert "session_state" not in source and "unsafe_allow_html" not in source and "st.download_button" not in source and "st.audio" not in source
+    assert (
+        "session_state" not in source
+        and "unsafe_allow_html" not in source
+        and "st.download_button" not in source
+        and "st.audio" not in source
+    )
     assert len(source.splitlines()) <= PAGE_LINES, "there is logic to move to qa_core"
 
 
 @pytest.mark.parametrize("path", PAGES, ids=name_of)
 def test_a_page_asks_the_gate_before_anything_else(path: Path) -> None:
-    statements = [node for node in ast.parse(path.read_text(encoding="utf-8")).body if not isinstance(node, ast.Import | ast.ImportFrom)]
-    first = next(node for node in statements if not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)))
+    statements = [
+        node
+        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        if not isinstance(node, ast.Import | ast.ImportFrom)
+    ]
+    first = next(
+        node
+        for node in statements
+        if not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
+    )
 
     assert "gate.current_" in ast.unparse(first)
 
 
-@pytest.mark.parametrize("path", [*PAGES, *(path for path in FILES if room_of(path) == "ui")], ids=name_of)
+@pytest.mark.parametrize(
+    "path", [*PAGES, *(path for path in FILES if room_of(path) == "ui")], ids=name_of
+)
 def test_a_fragment_asks_the_gate_itself(path: Path) -> None:
     # Its rerun executes the fragment and nothing before it.
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.FunctionDef) and any("fragment" in ast.unparse(decorator) for decorator in node.decorator_list):
+        if isinstance(node, ast.FunctionDef) and any(
+            "fragment" in ast.unparse(decorator) for decorator in node.decorator_list
+        ):
             assert "gate.current_" in ast.unparse(node), f"{name_of(path)}:{node.name}"
 
 
@@ -134,11 +179,19 @@ def test_every_module_opens_with_one_sentence(path: Path) -> None:
 
 
 def test_no_room_is_called_by_what_it_is_not() -> None:
-    assert not {path.stem for path in ALL} & {"utils", "util", "helpers", "helper", "common", "misc"}
+    assert not {path.stem for path in ALL} & {
+        "utils",
+        "util",
+        "helpers",
+        "helper",
+        "common",
+        "misc",
+    }
 
 
 def test_nothing_that_streamlit_would_find_by_itself_lies_beside_the_front_door() -> None:
-    # Beside the main script, a folder `pages` is served to strangers of a cold server without the front door.
+    # Beside the main script, a folder `pages` is served to strangers of a cold server
+    # without the front door.
     assert not (environment.PROJECT / "qa_core" / "ui" / "pages").exists()
     assert not list((environment.PROJECT / "pages").glob("*.py"))
 

@@ -1,4 +1,6 @@
-"""Attacks on what is kept: each tries what somebody with a copy of the files, or a name of their own choosing, could try."""
+"""Attacks on what is kept: each tries what somebody with a copy of the files, or a name
+of their own choosing, could try.
+"""
 
 from __future__ import annotations
 
@@ -63,7 +65,8 @@ def test_the_end_that_is_noted_is_that_of_what_was_committed(centre: Path) -> No
     assert file.parent == centre / "secrets" and file.stat().st_mode & 0o777 == 0o600
     before = file.read_text()
     act("two")
-    # A note that fell behind, because the power went between the commit and the note, is no cut.
+    # A note that fell behind, because the power went between the commit and the note,
+    # is no cut.
     file.write_text(before)
     assert verified() == audit_log.Verification(2, True, None)
     act("three")
@@ -72,10 +75,27 @@ def test_the_end_that_is_noted_is_that_of_what_was_committed(centre: Path) -> No
 
 def test_a_customer_s_number_in_a_comment_is_kept_nowhere(centre: Path, tmp_path_factory) -> None:
     folder = tmp_path_factory.mktemp("files")
-    bring(folder, "contacts", "contact_id,started_at,verbatim\nC1,2026-03-02 09:00:00,ring +33 (0)6 12 34 56 01 or ann@example.org\nC2,2026-03-02 09:05:00,\n")
-    bring(folder, "surveys", "contact_id,answered_at,csat,comment\nC2,2026-03-03 09:00:00,2,Rappelez-moi au 06.12.34.56.02 avant le 2026-03-09 : 3 appels\n")
-    bring(folder, "surveys", "contact_id,answered_at,csat,comment\nC9,2026-03-03 09:00:00,2,0612345603\n")
-    assert find_contacts("survey_comment") == [("C1", "ring ••• or •••"), ("C2", "Rappelez-moi au ••• avant le 2026-03-09 : 3 appels")]
+    bring(
+        folder,
+        "contacts",
+        "contact_id,started_at,verbatim\nC1,2026-03-02 09:00:00,ring +33 (0)6 12 34 56 01 or "
+        "ann@example.org\nC2,2026-03-02 09:05:00,\n",
+    )
+    bring(
+        folder,
+        "surveys",
+        "contact_id,answered_at,csat,comment\nC2,2026-03-03 09:00:00,2,Rappelez-moi au "
+        "06.12.34.56.02 avant le 2026-03-09 : 3 appels\n",
+    )
+    bring(
+        folder,
+        "surveys",
+        "contact_id,answered_at,csat,comment\nC9,2026-03-03 09:00:00,2,0612345603\n",
+    )
+    assert find_contacts("survey_comment") == [
+        ("C1", "ring ••• or •••"),
+        ("C2", "Rappelez-moi au ••• avant le 2026-03-09 : 3 appels"),
+    ]
     everything = b"".join(path.read_bytes() for path in centre.rglob("*") if path.is_file())
     for trace in (b"34 56 01", b"34.56.02", b"0612345603", b"ann@"):
         assert trace not in everything
@@ -90,10 +110,19 @@ def test_the_records_are_their_owner_s_alone(centre: Path) -> None:
     assert check.state == "warn" and "chmod 600" in check.detail
 
 
-def test_a_link_in_an_address_is_no_link_on_the_page(add_person: Callable[..., str], open_app: Callable[..., AppTest], tmp_path_factory) -> None:
-    bring(tmp_path_factory.mktemp("files"), "contacts", "contact_id,started_at,source\nC1,2026-03-02 09:00:00,Bing\n")
+def test_a_link_in_an_address_is_no_link_on_the_page(
+    add_person: Callable[..., str], open_app: Callable[..., AppTest], tmp_path_factory
+) -> None:
+    bring(
+        tmp_path_factory.mktemp("files"),
+        "contacts",
+        "contact_id,started_at,source\nC1,2026-03-02 09:00:00,Bing\n",
+    )
     add_person("mia", "manager")
     app = open_app("mia", "contacts")
     app.query_params["source"] = "[your session ended](https://elsewhere.example)"
     labels = [button.label for button in app.run().button if button.key == "remove_source"]
-    assert len(labels) == 1 and "\\[your session ended\\](https:\u200b//elsewhere.example)" in labels[0]
+    assert (
+        len(labels) == 1
+        and "\\[your session ended\\](https:\u200b//elsewhere.example)" in labels[0]
+    )

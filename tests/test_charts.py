@@ -1,4 +1,6 @@
-"""Series, headings and figures: what is drawn from a frame of measured values, and what is said about it."""
+"""Series, headings and figures: what is drawn from a frame of measured values, and what
+is said about it.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,9 @@ def english() -> Iterator[None]:
 
 
 def weekly(kpi: str, values: list[float | None], n: int = 2000, pending: int = 0) -> pd.DataFrame:
-    """The frame of `query.measure(…, by=("week",))` for one KPI; `pending` in the last week only."""
+    """The frame of `query.measure(…, by=("week",))` for one KPI; `pending` in the last
+    week only.
+    """
     return pd.DataFrame(
         {
             "week": WEEKS[: len(values)],
@@ -46,14 +50,30 @@ def weekly(kpi: str, values: list[float | None], n: int = 2000, pending: int = 0
 
 
 def series_of(kpi: str, values: list[float | None], last_day: date = SUNDAY, **more: int):
-    return build_series(weekly(kpi, values, **more), BY_KEY[kpi], "week", Period(FIRST_MONDAY, SUNDAY), FIRST_MONDAY, last_day, SUNDAY)
+    return build_series(
+        weekly(kpi, values, **more),
+        BY_KEY[kpi],
+        "week",
+        Period(FIRST_MONDAY, SUNDAY),
+        FIRST_MONDAY,
+        last_day,
+        SUNDAY,
+    )
 
 
 STEADY = [0.76, 0.75, 0.77, 0.76, 0.75, 0.76, 0.77, 0.75, 0.76]
 
 
 def test_a_week_without_data_is_a_gap_and_not_a_zero() -> None:
-    series = build_series(weekly("answer_rate", [0.9, 0.8]), BY_KEY["answer_rate"], "week", Period(FIRST_MONDAY, WEEKS[2]), FIRST_MONDAY, SUNDAY, SUNDAY)
+    series = build_series(
+        weekly("answer_rate", [0.9, 0.8]),
+        BY_KEY["answer_rate"],
+        "week",
+        Period(FIRST_MONDAY, WEEKS[2]),
+        FIRST_MONDAY,
+        SUNDAY,
+        SUNDAY,
+    )
 
     assert list(series.points["at"]) == WEEKS[:3]
     assert pd.isna(series.points["value"][2])
@@ -70,13 +90,23 @@ def test_a_week_cut_short_is_provisional_and_a_total_is_not_drawn_as_a_fall() ->
 
 
 def test_a_value_that_waits_for_its_window_is_provisional() -> None:
-    assert list(series_of("first_contact_resolution", [0.75] * 12, pending=40).points["provisional"]) == [False] * 11 + [True]
+    assert list(
+        series_of("first_contact_resolution", [0.75] * 12, pending=40).points["provisional"]
+    ) == [False] * 11 + [True]
 
 
 def test_two_weeks_that_are_both_cut_short_are_no_week_without_data() -> None:
     thursday, tuesday = WEEKS[0] + timedelta(days=3), WEEKS[1] + timedelta(days=1)
 
-    series = build_series(weekly("answer_rate", [0.9, 0.8]), BY_KEY["answer_rate"], "week", Period(FIRST_MONDAY, SUNDAY), thursday, tuesday, SUNDAY)
+    series = build_series(
+        weekly("answer_rate", [0.9, 0.8]),
+        BY_KEY["answer_rate"],
+        "week",
+        Period(FIRST_MONDAY, SUNDAY),
+        thursday,
+        tuesday,
+        SUNDAY,
+    )
 
     assert series.finding.text == "Too few weeks to say what is usual"
 
@@ -86,9 +116,17 @@ def test_the_heading_says_for_how_long_a_series_is_below_its_limit() -> None:
 
     assert fallen.finding == chart_titles.ChartTitle("Below the limit for 3 weeks", "attention")
     assert fallen.flagged == {9: "attention", 10: "attention", 11: "attention"}
-    assert series_of("first_contact_resolution", [*STEADY, 0.75, 0.76, 0.77]).finding.text == "Within its usual limits"
-    assert series_of("first_contact_resolution", STEADY[:5]).finding.text == "Too few weeks to say what is usual"
-    assert series_of("first_contact_resolution", [None] * 12).finding.text == "No data in this period"
+    assert (
+        series_of("first_contact_resolution", [*STEADY, 0.75, 0.76, 0.77]).finding.text
+        == "Within its usual limits"
+    )
+    assert (
+        series_of("first_contact_resolution", STEADY[:5]).finding.text
+        == "Too few weeks to say what is usual"
+    )
+    assert (
+        series_of("first_contact_resolution", [None] * 12).finding.text == "No data in this period"
+    )
 
 
 def test_low_is_good_where_the_kpi_says_so() -> None:
@@ -96,25 +134,43 @@ def test_low_is_good_where_the_kpi_says_so() -> None:
 
 
 def test_a_change_that_chance_explains_is_not_called_a_change() -> None:
-    assert chart_titles.describe_change("Satisfaction", -0.021, (-0.05, 0.01), Unit.RATE, "up").text == "Satisfaction: no change that chance would not explain"
-    assert chart_titles.describe_change("Satisfaction", -0.021, (-0.03, -0.01), Unit.RATE, "up") == chart_titles.ChartTitle(
-        "Satisfaction fell by 2.1\u00a0pt", "attention"
+    assert (
+        chart_titles.describe_change("Satisfaction", -0.021, (-0.05, 0.01), Unit.RATE, "up").text
+        == "Satisfaction: no change that chance would not explain"
     )
-    assert chart_titles.describe_change("Satisfaction", float("nan"), None, Unit.RATE, "up").text == "Satisfaction: nothing to compare with"
+    assert chart_titles.describe_change(
+        "Satisfaction", -0.021, (-0.03, -0.01), Unit.RATE, "up"
+    ) == chart_titles.ChartTitle("Satisfaction fell by 2.1\u00a0pt", "attention")
+    assert (
+        chart_titles.describe_change("Satisfaction", float("nan"), None, Unit.RATE, "up").text
+        == "Satisfaction: nothing to compare with"
+    )
 
 
 def test_advisors_are_said_to_be_alike_when_they_are() -> None:
     names = {name: name for name in ("Ada", "Bo", "Cy")}
 
-    alike = chart_titles.describe_comparison(Comparison(0.72, (), (), ("Ada", "Bo", "Cy")), names, "up")
-    one_apart = chart_titles.describe_comparison(Comparison(0.001, (), ("Cy",), ("Ada", "Bo")), names, "up")
-    as_a_group = chart_titles.describe_comparison(Comparison(0.02, (), (), ("Ada", "Bo", "Cy")), names, "up")
+    alike = chart_titles.describe_comparison(
+        Comparison(0.72, (), (), ("Ada", "Bo", "Cy")), names, "up"
+    )
+    one_apart = chart_titles.describe_comparison(
+        Comparison(0.001, (), ("Cy",), ("Ada", "Bo")), names, "up"
+    )
+    as_a_group = chart_titles.describe_comparison(
+        Comparison(0.02, (), (), ("Ada", "Bo", "Cy")), names, "up"
+    )
 
     assert alike.text == "The 3 advisors cannot be told apart"
     assert one_apart == chart_titles.ChartTitle("2 of 3 advisors cannot be told apart", "attention")
     assert as_a_group.text == "No single one of the 3 advisors stands out"
-    assert chart_titles.name_the_rest(Comparison(0.001, (), ("Cy",), ("Ada", "Bo")), names, "up") == "Below the rest: Cy."
-    assert chart_titles.describe_comparison(Comparison(None, (), (), ()), names, "up").text == "Too little data to compare the 3 advisors"
+    assert (
+        chart_titles.name_the_rest(Comparison(0.001, (), ("Cy",), ("Ada", "Bo")), names, "up")
+        == "Below the rest: Cy."
+    )
+    assert (
+        chart_titles.describe_comparison(Comparison(None, (), (), ()), names, "up").text
+        == "Too little data to compare the 3 advisors"
+    )
 
 
 def test_a_trend_leaves_gaps_dots_what_is_provisional_and_carries_its_dates() -> None:
@@ -136,13 +192,25 @@ def test_a_trend_leaves_gaps_dots_what_is_provisional_and_carries_its_dates() ->
     assert dotted.line.dash == "dot" and dotted.y[3] == 0.6
     assert marks.customdata[0][0] == "2026-06-01"
     assert marks.marker.symbol[2] == "diamond"  # never colour alone
-    assert len([trace for trace in figure.data if trace.fill == "toself"]) == 1  # the last two weeks
+    assert (
+        len([trace for trace in figure.data if trace.fill == "toself"]) == 1
+    )  # the last two weeks
 
 
 def test_a_first_week_alone_shows_its_value_and_interval_and_no_empty_months_before() -> None:
-    points = pd.DataFrame({"at": WEEKS, "value": [None] * 11 + [0.8], "low": [None] * 11 + [0.7], "high": [None] * 11 + [0.9], "n": [0] * 11 + [40]})
+    points = pd.DataFrame(
+        {
+            "at": WEEKS,
+            "value": [None] * 11 + [0.8],
+            "low": [None] * 11 + [0.7],
+            "high": [None] * 11 + [0.9],
+            "n": [0] * 11 + [40],
+        }
+    )
 
-    figure = charts.build_trend(points.astype({"value": float, "low": float, "high": float}), Unit.RATE, bounds=(0, 1))
+    figure = charts.build_trend(
+        points.astype({"value": float, "low": float, "high": float}), Unit.RATE, bounds=(0, 1)
+    )
     interval, marks = figure.data[0], figure.data[-1]
 
     assert list(interval.y) == [0.7, 0.9] and set(interval.x) == {WEEKS[-1]}
@@ -161,7 +229,13 @@ def test_months_of_two_years_say_the_year_below_the_first_and_each_january() -> 
 
 
 def test_a_waterfall_ends_where_the_value_is_and_marks_its_cut_axis() -> None:
-    figure = charts.build_waterfall(0.763, 0.742, [("Billing", -0.016, "Billing"), ("Mix", -0.005, None)], Unit.RATE, labels=("Before", "Now"))
+    figure = charts.build_waterfall(
+        0.763,
+        0.742,
+        [("Billing", -0.016, "Billing"), ("Mix", -0.005, None)],
+        Unit.RATE,
+        labels=("Before", "Now"),
+    )
     (bars,) = figure.data
 
     assert bars.base[1] + bars.x[1] == pytest.approx(0.747)
@@ -193,7 +267,15 @@ def test_dots_carry_their_key_and_their_chance_bar() -> None:
 
 
 def test_figures_are_transparent_and_change_their_colours_with_the_theme() -> None:
-    points = pd.DataFrame({"at": WEEKS[:2], "value": [1.0, 2.0], "low": [None, None], "high": [None, None], "n": [1, 1]}).astype({"low": float, "high": float})
+    points = pd.DataFrame(
+        {
+            "at": WEEKS[:2],
+            "value": [1.0, 2.0],
+            "low": [None, None],
+            "high": [None, None],
+            "n": [1, 1],
+        }
+    ).astype({"low": float, "high": float})
 
     light, dark = (charts.build_trend(points, Unit.SECONDS, dark=dark) for dark in (False, True))
 
@@ -205,24 +287,42 @@ def test_executives_choose_whole_months_that_have_ended() -> None:
     executive = Viewer("e", Role.EXECUTIVE)
 
     assert list(periods.choices(executive)) == ["1m", "3m", "6m", "12m"]
-    assert periods.build_period("3m", date(2026, 11, 23), date(2025, 1, 1)) == Period(date(2026, 8, 1), date(2026, 10, 31))
-    assert periods.build_period("1m", date(2026, 11, 30), date(2025, 1, 1)) == Period(date(2026, 11, 1), date(2026, 11, 30))
-    assert periods.build_trend(Period(date(2026, 8, 1), date(2026, 10, 31)), whole_months=True) == ("month", Period(date(2025, 10, 1), date(2026, 10, 31)))
+    assert periods.build_period("3m", date(2026, 11, 23), date(2025, 1, 1)) == Period(
+        date(2026, 8, 1), date(2026, 10, 31)
+    )
+    assert periods.build_period("1m", date(2026, 11, 30), date(2025, 1, 1)) == Period(
+        date(2026, 11, 1), date(2026, 11, 30)
+    )
+    assert periods.build_trend(Period(date(2026, 8, 1), date(2026, 10, 31)), whole_months=True) == (
+        "month",
+        Period(date(2025, 10, 1), date(2026, 10, 31)),
+    )
 
 
 def test_periods_end_where_the_data_ends() -> None:
     last, first = date(2026, 11, 23), date(2025, 6, 2)
 
     assert periods.build_period("28d", last, first) == Period(date(2026, 10, 27), last)
-    assert periods.build_period("last_month", last, first) == Period(date(2026, 10, 1), date(2026, 10, 31))
+    assert periods.build_period("last_month", last, first) == Period(
+        date(2026, 10, 1), date(2026, 10, 31)
+    )
     assert periods.build_period("all", last, first) == Period(first, last)
-    assert periods.build_period("days", last, first, (date(2026, 5, 2), date(2026, 5, 1))) == Period(date(2026, 5, 1), date(2026, 5, 2))
-    assert periods.build_comparison("previous", Period(date(2026, 10, 27), last)) == Period(date(2026, 9, 29), date(2026, 10, 26))
+    assert periods.build_period(
+        "days", last, first, (date(2026, 5, 2), date(2026, 5, 1))
+    ) == Period(date(2026, 5, 1), date(2026, 5, 2))
+    assert periods.build_comparison("previous", Period(date(2026, 10, 27), last)) == Period(
+        date(2026, 9, 29), date(2026, 10, 26)
+    )
     assert periods.build_comparison("none", Period(first, last)) is None
 
 
 def test_a_limit_without_width_is_drawn_as_nothing() -> None:
-    assert chart_titles.describe_trend(Control(0.5, (None,), (None,), (None,)), Signals((), 0, 0, 1), "week", "up", 1).text == "Within its usual limits"
+    assert (
+        chart_titles.describe_trend(
+            Control(0.5, (None,), (None,), (None,)), Signals((), 0, 0, 1), "week", "up", 1
+        ).text
+        == "Within its usual limits"
+    )
 
 
 def test_what_is_usual_is_counted_anew_from_the_week_in_which_a_rule_changed() -> None:
@@ -234,16 +334,25 @@ def test_what_is_usual_is_counted_anew_from_the_week_in_which_a_rule_changed() -
     across = build_series(frame, kpi, "week", *span, restarts=[WEEKS[7] + timedelta(days=3)])
     assert through.finding.text == "Above the limit for 4 weeks"
     assert anew.finding.text == "Too short since the rules changed to say what is usual"
-    assert anew.limits.centre[:8] == pytest.approx([0.75125] * 8) and anew.limits.centre[8:] == (None,) * 4
-    assert across.limits is None, "the week across the change is of neither rule, and seven are too few"
+    assert (
+        anew.limits.centre[:8] == pytest.approx([0.75125] * 8)
+        and anew.limits.centre[8:] == (None,) * 4
+    )
+    assert across.limits is None, (
+        "the week across the change is of neither rule, and seven are too few"
+    )
     line = charts.build_trend(anew.points, kpi.unit, limits=anew.limits).data[1]
     assert line.y[8] is None and len(line.y) == 13, "the line of what is usual is interrupted there"
 
 
 def test_the_name_of_a_target_stands_where_no_line_crosses_it() -> None:
-    names_of = lambda values: charts.build_trend(series_of("answer_rate", values).points, Unit.RATE, goals=[charts.TargetLine(0.8)]).layout.annotations  # noqa: E731
+    def names_of(values):
+        return charts.build_trend(
+            series_of("answer_rate", values).points, Unit.RATE, goals=[charts.TargetLine(0.8)]
+        ).layout.annotations
 
-    # Around the target for six weeks, then far above it: the name waits for the seventh, and stands below.
+    # Around the target for six weeks, then far above it: the name waits for the
+    # seventh, and stands below.
     [later] = names_of([0.79, 0.81, 0.79, 0.81, 0.79, 0.81, 0.95, 0.95, 0.95, 0.95, 0.95, 0.95])
     assert (pd.Timestamp(later.x).date(), later.yanchor) == (WEEKS[6], "top")
     assert not names_of([0.7, 0.9] * 6), "crossed everywhere"
@@ -252,10 +361,18 @@ def test_the_name_of_a_target_stands_where_no_line_crosses_it() -> None:
 def test_targets_and_what_went_on_are_drawn_on_their_days_and_said_as_text() -> None:
     series = series_of("answer_rate", STEADY)
     goals = [charts.TargetLine(0.8, last_day=WEEKS[3]), charts.TargetLine(0.9, first_day=WEEKS[4])]
-    days = ((WEEKS[2], WEEKS[4], "<b>Works</b>"), (WEEKS[2], WEEKS[2], "Strike"), (date(2026, 1, 1), date(2026, 1, 2), "Long ago"))
+    days = (
+        (WEEKS[2], WEEKS[4], "<b>Works</b>"),
+        (WEEKS[2], WEEKS[2], "Strike"),
+        (date(2026, 1, 1), date(2026, 1, 2), "Long ago"),
+    )
     marks = [charts.Marker(*one) for one in days]
     figure = charts.build_trend(series.points, Unit.RATE, goals=goals, marks=marks)
-    lines = [(trace.x[0], trace.x[1], trace.y[0]) for trace in figure.data if trace.text and str(trace.text).startswith("target")]
+    lines = [
+        (trace.x[0], trace.x[1], trace.y[0])
+        for trace in figure.data
+        if trace.text and str(trace.text).startswith("target")
+    ]
     assert lines == [(WEEKS[0], WEEKS[3], 0.8), (WEEKS[4], WEEKS[-1], 0.9)]
     [label] = figure.layout.annotations
     assert label.text == "target 90.0\u202f%" and label.y == 0.9

@@ -1,4 +1,6 @@
-"""Coaching: plans within the scope of each role, what came of them worked out by hand, and a week's list that finds the weak and nobody else."""
+"""Coaching: plans within the scope of each role, what came of them worked out by hand,
+and a week's list that finds the weak and nobody else.
+"""
 
 from __future__ import annotations
 
@@ -41,11 +43,18 @@ _numbers = count()
 @pytest.fixture
 def two_teams(centre: Path) -> Path:
     """Nord has a1, a2 and a3; Sud has b1; a9 was in Nord until yesterday."""
-    add_people({"a1": "Ada", "a2": "Bea", "a3": "Cleo", "b1": "Dan", "a9": "Eve"}, {"Nord": "Lille", "Sud": "Nice"})
+    add_people(
+        {"a1": "Ada", "a2": "Bea", "a3": "Cleo", "b1": "Dan", "a9": "Eve"},
+        {"Nord": "Lille", "Sud": "Nice"},
+    )
     with store.writing() as session:
         for advisor, team in {"a1": "Nord", "a2": "Nord", "a3": "Nord", "b1": "Sud"}.items():
             session.add(Membership(advisor_id=advisor, team_name=team, starts_on=days_ago(400)))
-        session.add(Membership(advisor_id="a9", team_name="Nord", starts_on=None, ends_on=environment.today()))
+        session.add(
+            Membership(
+                advisor_id="a9", team_name="Nord", starts_on=None, ends_on=environment.today()
+            )
+        )
     return centre
 
 
@@ -54,7 +63,13 @@ def days_ago(days: int) -> date:
 
 
 def evaluate(
-    advisor: str, days: int, score: float | None = 80.0, criterion: str = "greeting", earned: float = 1.0, team: str = "Nord", **columns
+    advisor: str,
+    days: int,
+    score: float | None = 80.0,
+    criterion: str = "greeting",
+    earned: float = 1.0,
+    team: str = "Nord",
+    **columns,
 ) -> Evaluation:
     """One evaluation of a contact so many days ago, of one criterion worth 2 points."""
     day = days_ago(days)
@@ -77,18 +92,34 @@ def refuse(act: Callable, *given) -> None:
         act(*given)
 
 
-def test_each_reads_the_plans_that_are_theirs_and_only_the_lead_and_the_advisor_write(two_teams: Path) -> None:
+def test_each_reads_the_plans_that_are_theirs_and_only_the_lead_and_the_advisor_write(
+    two_teams: Path,
+) -> None:
     keep([evaluate("a1", 3), evaluate("b1", 3, team="Sud")])
     one = plans.open_plan(LEAD, "a1", "Greet", ["greeting"])
     other = plans.open_plan(OTHER_LEAD, "b1", "Listen")
 
-    seen = {viewer.username: [plan.id for plan in plans.find_plans(viewer)] for viewer in (LEAD, OTHER_LEAD, MANAGER, ADVISOR)}
+    seen = {
+        viewer.username: [plan.id for plan in plans.find_plans(viewer)]
+        for viewer in (LEAD, OTHER_LEAD, MANAGER, ADVISOR)
+    }
     assert seen == {"leo": [one], "lou": [other], "mona": [other, one], "ada": [one]}
-    assert [plans.get_plan(viewer, one).may_change for viewer in (LEAD, MANAGER, ADVISOR)] == [True, False, False]
-    assert [plans.get_plan(viewer, one).may_note for viewer in (LEAD, MANAGER, ADVISOR)] == [True, False, True]
+    assert [plans.get_plan(viewer, one).may_change for viewer in (LEAD, MANAGER, ADVISOR)] == [
+        True,
+        False,
+        False,
+    ]
+    assert [plans.get_plan(viewer, one).may_note for viewer in (LEAD, MANAGER, ADVISOR)] == [
+        True,
+        False,
+        True,
+    ]
     plans.add_note(LEAD, one, "Heard two calls.", 30)
     plans.add_note(ADVISOR, one, "I will try.")
-    assert [(note.text, note.minutes) for note in plans.get_plan(MANAGER, one).notes] == [("Heard two calls.", 30), ("I will try.", None)]
+    assert [(note.text, note.minutes) for note in plans.get_plan(MANAGER, one).notes] == [
+        ("Heard two calls.", 30),
+        ("I will try.", None),
+    ]
 
     for viewer in (OTHER_LEAD, Viewer("ben", Role.ADVISOR, advisor_id="a2"), *OUTSIDERS):
         refuse(plans.get_plan, viewer, one)
@@ -108,7 +139,9 @@ def test_each_reads_the_plans_that_are_theirs_and_only_the_lead_and_the_advisor_
         refuse(plans.open_plan, LEAD, advisor, "Greet")
 
 
-def test_a_lead_of_before_reads_what_was_opened_in_their_time_and_changes_nothing(two_teams: Path) -> None:
+def test_a_lead_of_before_reads_what_was_opened_in_their_time_and_changes_nothing(
+    two_teams: Path,
+) -> None:
     early, late = plans.open_plan(LEAD, "a1", "Greet"), plans.open_plan(LEAD, "a1", "Listen")
     with store.writing() as session:
         session.get(CoachingPlan, early).local_day = days_ago(40)
@@ -123,11 +156,15 @@ def test_a_lead_of_before_reads_what_was_opened_in_their_time_and_changes_nothin
     refuse(plans.get_plan, newcomer, early)
 
 
-def test_a_plan_stays_with_its_team_and_can_only_be_ended_once_the_advisor_has_left(two_teams: Path) -> None:
+def test_a_plan_stays_with_its_team_and_can_only_be_ended_once_the_advisor_has_left(
+    two_teams: Path,
+) -> None:
     one = plans.open_plan(LEAD, "a1", "Greet")
     plans.add_note(LEAD, one, "Heard two calls.", 30)
     with store.writing() as session:
-        membership = session.scalars(sa.select(Membership).where(Membership.advisor_id == "a1")).one()
+        membership = session.scalars(
+            sa.select(Membership).where(Membership.advisor_id == "a1")
+        ).one()
         membership.ends_on = environment.today()
         session.add(Membership(advisor_id="a1", team_name="Sud", starts_on=environment.today()))
 
@@ -142,7 +179,9 @@ def test_a_plan_stays_with_its_team_and_can_only_be_ended_once_the_advisor_has_l
     refuse(plans.get_plan, OTHER_LEAD, one)
     refuse(plans.open_plan, LEAD, "a1", "Listen")
     other = plans.open_plan(OTHER_LEAD, "a1", "Listen")
-    assert [plan.id for plan in plans.find_plans(OTHER_LEAD)] == [other] and {plan.id for plan in plans.find_plans(ADVISOR)} == {one, other}
+    assert [plan.id for plan in plans.find_plans(OTHER_LEAD)] == [other] and {
+        plan.id for plan in plans.find_plans(ADVISOR)
+    } == {one, other}
     plans.end_plan(LEAD, one, "stopped", former.version)
     assert plans.get_plan(ADVISOR, one).state == "stopped"
 
@@ -158,7 +197,10 @@ def test_a_plan_ends_once_and_on_its_newest_version(two_teams: Path) -> None:
     plans.end_plan(LEAD, number, "reached", plans.get_plan(LEAD, number).version)
     ended = plans.get_plan(LEAD, number)
     assert (ended.state, ended.ended_on, ended.may_note) == ("reached", environment.today(), False)
-    for act in (lambda: plans.add_note(LEAD, number, "More"), lambda: plans.end_plan(LEAD, number, "stopped", ended.version)):
+    for act in (
+        lambda: plans.add_note(LEAD, number, "More"),
+        lambda: plans.end_plan(LEAD, number, "stopped", ended.version),
+    ):
         with pytest.raises(Refusal) as over:
             act()
         assert over.value.code == "plan_ended"
@@ -166,7 +208,10 @@ def test_a_plan_ends_once_and_on_its_newest_version(two_teams: Path) -> None:
 
 def test_what_cannot_be_is_refused_and_numbers_of_persons_are_masked(two_teams: Path) -> None:
     theirs, foreign = keep([evaluate("a1", 3), evaluate("a2", 3)])
-    for given, code in ((("a1", "  "), "bad_goal"), (("a1", "Greet", (), (), days_ago(0), days_ago(1)), "due_before_start")):
+    for given, code in (
+        (("a1", "  "), "bad_goal"),
+        (("a1", "Greet", (), (), days_ago(0), days_ago(1)), "due_before_start"),
+    ):
         with pytest.raises(Refusal) as refused:
             plans.open_plan(LEAD, *given)
         assert refused.value.code == code
@@ -188,7 +233,11 @@ def test_the_journal_says_who_did_what_without_a_word_of_it(two_teams: Path) -> 
     plans.end_plan(LEAD, number, "stopped", 2)
 
     with store.reading() as session:
-        rows = session.execute(sa.select(JournalRow.action, JournalRow.object, JournalRow.reason).order_by(JournalRow.seq)).all()
+        rows = session.execute(
+            sa.select(JournalRow.action, JournalRow.object, JournalRow.reason).order_by(
+                JournalRow.seq
+            )
+        ).all()
     assert [tuple(row) for row in rows] == [
         ("coaching_opened", f"plan {number}", ""),
         ("coaching_noted", f"plan {number}", "session"),
@@ -196,8 +245,11 @@ def test_the_journal_says_who_did_what_without_a_word_of_it(two_teams: Path) -> 
     ]
 
 
-def test_the_effect_is_the_change_beyond_that_of_colleagues_and_its_interval_adds_up_by_hand() -> None:
-    # Everybody has 10 evaluations on each side, deviation 10: each change has the square 100/10 + 100/10 = 20.
+def test_the_effect_is_the_change_beyond_that_of_colleagues_and_its_interval_adds_up_by_hand() -> (
+    None
+):
+    # Everybody has 10 evaluations on each side, deviation 10: each change has the
+    # square 100/10 + 100/10 = 20.
     def ten(mean: float) -> EffectSide:
         return EffectSide(10, mean, 10.0)
 
@@ -206,7 +258,8 @@ def test_the_effect_is_the_change_beyond_that_of_colleagues_and_its_interval_add
     found = effect.estimate(own, colleagues, *PERIODS)
 
     assert found.change.value == 20
-    # Their changes are 4 and 6, 5 on average: 20 − 5 = 15; they lie no further apart than chance, so the square is 20 + (20 + 20) / 4 = 30.
+    # Their changes are 4 and 6, 5 on average: 20 − 5 = 15; they lie no further apart
+    # than chance, so the square is 20 + (20 + 20) / 4 = 30.
     assert (found.effect.value, found.colleagues) == (15, 2)
     assert (found.colleagues_before, found.colleagues_after) == (60, 65)
     # Student's t of 60 − 6 = 54 degrees of freedom: 2.0049 × √30 = 10.98.
@@ -214,7 +267,8 @@ def test_the_effect_is_the_change_beyond_that_of_colleagues_and_its_interval_add
     assert found.effect.is_sure and found.to_tell is None
 
     apart = effect.estimate(own, [Course(ten(60), ten(90)), Course(ten(60), ten(60))], *PERIODS)
-    # Changes of 30 and 0 have the variance 450, 430 beyond chance: 30 + 430 × 1.5 = 675, and nothing is sure any more.
+    # Changes of 30 and 0 have the variance 450, 430 beyond chance: 30 + 430 × 1.5 =
+    # 675, and nothing is sure any more.
     assert apart.effect.value == 5
     assert apart.effect.high - apart.effect.value == pytest.approx(2.0049 * 675**0.5, abs=0.01)
 
@@ -225,11 +279,17 @@ def test_colleagues_are_the_five_nearest_before_and_never_those_with_too_few_eva
 
     near, far, rare = [course(60 + step) for step in (0, 1, 2, 3)], course(90), course(60, n=40)
 
-    assert effect.match(EffectSide(10, 60.0, 10.0), [far, rare, course(60, n=2), course(60, after=2), *near]) == [*near, rare]
+    assert effect.match(
+        EffectSide(10, 60.0, 10.0), [far, rare, course(60, n=2), course(60, after=2), *near]
+    ) == [*near, rare]
 
 
-def test_the_effect_reads_the_criteria_of_the_plan_and_leaves_out_who_was_coached_on_them(two_teams: Path) -> None:
-    """Points of 2 on "greeting", six evaluations on each side of the start, 30 days ago: a1 from 1 to 2 (50 → 100); a2 and a3 stay at 1 (50)."""
+def test_the_effect_reads_the_criteria_of_the_plan_and_leaves_out_who_was_coached_on_them(
+    two_teams: Path,
+) -> None:
+    """Points of 2 on "greeting", six evaluations on each side of the start, 30 days
+    ago: a1 from 1 to 2 (50 → 100); a2 and a3 stay at 1 (50).
+    """
     for advisor, after in {"a1": 2, "a2": 1, "a3": 1}.items():
         keep(evaluate(advisor, 40 + step, earned=1) for step in range(6))
         keep(evaluate(advisor, 10 + step, earned=after) for step in range(6))
@@ -237,7 +297,12 @@ def test_the_effect_reads_the_criteria_of_the_plan_and_leaves_out_who_was_coache
     number = plans.open_plan(LEAD, "a1", "Greet", ["greeting"], starts_on=days_ago(30))
 
     found = effect.find_effect(LEAD, number)
-    assert (found.own.before.n, found.own.before.mean, found.own.after.n, found.own.after.mean) == (6, 50, 6, 100)
+    assert (found.own.before.n, found.own.before.mean, found.own.after.n, found.own.after.mean) == (
+        6,
+        50,
+        6,
+        100,
+    )
     assert (found.change.value, found.effect.value, found.colleagues) == (50, 50, 2)
 
     plans.open_plan(LEAD, "a2", "Greet too", ["greeting"], starts_on=days_ago(35))
@@ -246,15 +311,25 @@ def test_the_effect_reads_the_criteria_of_the_plan_and_leaves_out_who_was_coache
 
     own = effect.find_effect(ADVISOR, number)
     assert own.change.value == 50
-    assert (own.effect, own.colleagues, own.colleagues_before, own.sees_colleagues) == (None, 0, None, False)
+    assert (own.effect, own.colleagues, own.colleagues_before, own.sees_colleagues) == (
+        None,
+        0,
+        None,
+        False,
+    )
 
 
-def test_too_few_evaluations_say_how_many_more_it_takes_and_every_number_comes_with_the_warning(two_teams: Path) -> None:
+def test_too_few_evaluations_say_how_many_more_it_takes_and_every_number_comes_with_the_warning(
+    two_teams: Path,
+) -> None:
     few = effect.estimate(Course(EffectSide(9, 60.0, 10.0), EffectSide(2, 90.0, 1.0)), [], *PERIODS)
     assert (few.change, few.missing_before, few.missing_after) == (None, 0, 3)
     assert "3 more evaluations are missing since the start." in texts.describe_effect(few)
 
-    own, colleague = Course(EffectSide(9, 60.0, 20.0), EffectSide(9, 65.0, 20.0)), Course(EffectSide(9, 60.0, 20.0), EffectSide(9, 60.0, 20.0))
+    own, colleague = (
+        Course(EffectSide(9, 60.0, 20.0), EffectSide(9, 65.0, 20.0)),
+        Course(EffectSide(9, 60.0, 20.0), EffectSide(9, 60.0, 20.0)),
+    )
     for others in (None, [], [colleague]):
         found = effect.estimate(own, others, *PERIODS)
         said = " ".join(texts.describe_effect(found))
@@ -265,18 +340,31 @@ def test_too_few_evaluations_say_how_many_more_it_takes_and_every_number_comes_w
 
 
 def simulate(seed: int, weak: float) -> dict[str | None, list[Value]]:
-    """Ten advisors with 12 evaluations each, scores around 82 and three criteria around 80; the first is weaker by so much in all of them."""
+    """Ten advisors with 12 evaluations each, scores around 82 and three criteria around
+    80; the first is weaker by so much in all of them.
+    """
     chance = random.Random(seed)
     found: dict[str | None, list[Value]] = {}
-    for criterion, level, deviation in ((None, 82, 9), ("greeting", 80, 25), ("listening", 80, 25), ("record", 80, 25)):
+    for criterion, level, deviation in (
+        (None, 82, 9),
+        ("greeting", 80, 25),
+        ("listening", 80, 25),
+        ("record", 80, 25),
+    ):
         for number in range(10):
-            drawn = [chance.gauss(level - (weak if number == 0 else 0), deviation) for _ in range(12)]
-            found.setdefault(criterion, []).append(Value(f"a{number}", arithmetic.mean(drawn), arithmetic.stdev(drawn), 12))
+            drawn = [
+                chance.gauss(level - (weak if number == 0 else 0), deviation) for _ in range(12)
+            ]
+            found.setdefault(criterion, []).append(
+                Value(f"a{number}", arithmetic.mean(drawn), arithmetic.stdev(drawn), 12)
+            )
     return found
 
 
 def test_whoever_is_weak_is_found_and_among_equals_hardly_ever_anybody() -> None:
-    found = [{gap.advisor for gap in find_gaps(simulate(seed, 16)) if gap.is_clear} for seed in range(60)]
+    found = [
+        {gap.advisor for gap in find_gaps(simulate(seed, 16)) if gap.is_clear} for seed in range(60)
+    ]
     assert sum(clear == {"a0"} for clear in found) >= 57
     assert sum(bool(clear - {"a0"}) for clear in found) <= 1
 
@@ -285,20 +373,32 @@ def test_whoever_is_weak_is_found_and_among_equals_hardly_ever_anybody() -> None
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_the_list_of_the_week_finds_the_weak_advisor_in_a_simulated_team_and_nobody_else(seed: int, centre: Path) -> None:
+def test_the_list_of_the_week_finds_the_weak_advisor_in_a_simulated_team_and_nobody_else(
+    seed: int, centre: Path
+) -> None:
     chance = random.Random(seed)
     add_people({f"a{number}": f"Advisor {number}" for number in range(8)}, {"Nord": "Lille"})
     made = []
     for number in range(8):
         for day in range(12):
             level = 0.5 if number == 5 else 0.85
-            of = contact(f"{days_ago(7 * day + 1)}T10:00", f"s{next(_numbers)}", advisor_id=f"a{number}", team="Nord")
-            points = {("Call", key): (float(sum(chance.random() < level for _ in range(4))), 4) for key in ("greeting", "listening", "record", "close", "care")}
+            of = contact(
+                f"{days_ago(7 * day + 1)}T10:00",
+                f"s{next(_numbers)}",
+                advisor_id=f"a{number}",
+                team="Nord",
+            )
+            points = {
+                ("Call", key): (float(sum(chance.random() < level for _ in range(4))), 4)
+                for key in ("greeting", "listening", "record", "close", "care")
+            }
             score = 100 * sum(earned for earned, _possible in points.values()) / 20
             made.append(evaluation(of, score, points))
     keep(made)
     with store.writing() as session:
-        session.add_all(Membership(advisor_id=f"a{number}", team_name="Nord") for number in range(8))
+        session.add_all(
+            Membership(advisor_id=f"a{number}", team_name="Nord") for number in range(8)
+        )
 
     week = needs.find_needs(LEAD)
 
@@ -306,28 +406,69 @@ def test_the_list_of_the_week_finds_the_weak_advisor_in_a_simulated_team_and_nob
     assert (week.advisors, week.compared, week.comparisons) == (8, 8, 48)
     score = week.needs[0].reasons[0]
     assert score.kind == NeedKind.SCORE and score.gap.n == 12 and score.gap.high < 0
-    assert week.needs[0].criteria and "below the rest of the team" in texts.describe_reason(score, GridTexts())
+    assert week.needs[0].criteria and "below the rest of the team" in texts.describe_reason(
+        score, GridTexts()
+    )
     number = plans.open_plan(LEAD, "a5", "Work on it", week.needs[0].criteria)
     again = needs.find_needs(LEAD).needs[0]
     assert again.reasons[0].plan_id == number and not again.criteria
     assert not needs.find_needs(OTHER_LEAD).needs
 
 
-def test_what_is_overdue_unheard_unread_and_disputed_is_listed_the_overdue_first_and_no_member_of_before(two_teams: Path) -> None:
-    ids = keep([evaluate("a1", 3), evaluate("a2", 3), evaluate("a2", 2), evaluate("a9", 3), evaluate("a1", 50)])
+def test_the_week_lists_what_is_overdue_first_then_unheard_unread_and_disputed(
+    two_teams: Path,
+) -> None:
+    ids = keep(
+        [
+            evaluate("a1", 3),
+            evaluate("a2", 3),
+            evaluate("a2", 2),
+            evaluate("a9", 3),
+            evaluate("a1", 50),
+        ]
+    )
     with store.writing() as session:
-        session.add(Account(username="bea", display_name="Bea", role="advisor", password_hash="x", advisor_id="a2"))
+        session.add(
+            Account(
+                username="bea",
+                display_name="Bea",
+                role="advisor",
+                password_hash="x",
+                advisor_id="a2",
+            )
+        )
         for number in ids[1:3]:
             session.get(Evaluation, number).published_at = now() - timedelta(days=9)
-        session.add(Dispute(evaluation_id=ids[1], criterion="greeting", reason="No", raised_by="bea"))
+        session.add(
+            Dispute(evaluation_id=ids[1], criterion="greeting", reason="No", raised_by="bea")
+        )
         turned_down = {"decision": "keep", "decided_at": now() - timedelta(days=2)}
-        session.add(Dispute(evaluation_id=ids[2], criterion="greeting", reason="No", raised_by="bea", **turned_down))
-        session.add(Dispute(evaluation_id=ids[4], criterion="greeting", reason="No", raised_by="ada", decision="keep", decided_at=now() - timedelta(days=40)))
+        session.add(
+            Dispute(
+                evaluation_id=ids[2],
+                criterion="greeting",
+                reason="No",
+                raised_by="bea",
+                **turned_down,
+            )
+        )
+        session.add(
+            Dispute(
+                evaluation_id=ids[4],
+                criterion="greeting",
+                reason="No",
+                raised_by="ada",
+                decision="keep",
+                decided_at=now() - timedelta(days=40),
+            )
+        )
     late = plans.open_plan(LEAD, "a3", "Greet", starts_on=days_ago(30), due_on=days_ago(4))
 
     week = needs.find_needs(LEAD)
 
-    assert [(need.advisor, [(reason.kind, reason.n) for reason in need.reasons]) for need in week.needs] == [
+    assert [
+        (need.advisor, [(reason.kind, reason.n) for reason in need.reasons]) for need in week.needs
+    ] == [
         ("Cleo", [(NeedKind.OVERDUE, 4), (NeedKind.UNHEARD, None)]),
         ("Bea", [(NeedKind.UNREAD, 2), (NeedKind.DISPUTED, 1), (NeedKind.TURNED_DOWN, 1)]),
     ]
@@ -335,28 +476,55 @@ def test_what_is_overdue_unheard_unread_and_disputed_is_listed_the_overdue_first
     assert week.compared == 0 and "Too few evaluations" in texts.describe_week(week)
 
 
-def test_a_centre_without_memberships_knows_its_teams_from_the_latest_contacts(centre: Path) -> None:
+def test_a_centre_without_memberships_knows_its_teams_from_the_latest_contacts(
+    centre: Path,
+) -> None:
     from tests.centres import land
 
     add_people({"a1": "Ada", "b1": "Dan"}, {"Nord": "Lille", "Sud": "Nice"})
-    land([contact("2026-03-02T10:00", advisor_id="a1", team="Nord"), contact("2026-03-02T11:00", advisor_id="b1", team="Sud")])
+    land(
+        [
+            contact("2026-03-02T10:00", advisor_id="a1", team="Nord"),
+            contact("2026-03-02T11:00", advisor_id="b1", team="Sud"),
+        ]
+    )
 
     assert plans.find_trainees(LEAD) == {"a1": "Ada"}
     assert plans.open_plan(LEAD, "a1", "Greet")
     refuse(plans.open_plan, LEAD, "b1", "Greet")
 
 
-def test_the_training_file_has_plans_sessions_and_evaluations_and_who_listened_for_the_advisor_alone(two_teams: Path) -> None:
-    keep([evaluate("a1", 3, 71.5, evaluator="eve", comment="Fine"), evaluate("a1", 2, state="draft"), evaluate("a1", 2, kind="self", evaluator="ada")])
+def test_the_training_file_names_who_listened_for_the_advisor_alone(
+    two_teams: Path,
+) -> None:
+    keep(
+        [
+            evaluate("a1", 3, 71.5, evaluator="eve", comment="Fine"),
+            evaluate("a1", 2, state="draft"),
+            evaluate("a1", 2, kind="self", evaluator="ada"),
+        ]
+    )
     keep([evaluate("a1", 2, kind="calibration"), evaluate("a2", 2, 55.5)])
     number = plans.open_plan(LEAD, "a1", "=Greet", ["greeting"])
     plans.add_note(LEAD, number, "Heard two calls.", 30)
 
-    lead, own = (training_file.build_file(viewer, "a1").content.decode("utf-8-sig") for viewer in (LEAD, ADVISOR))
+    lead, own = (
+        training_file.build_file(viewer, "a1").content.decode("utf-8-sig")
+        for viewer in (LEAD, ADVISOR)
+    )
 
-    assert "Minutes,30" in lead and "Evaluations,1" in lead and "71.5" in lead and "55.5" not in lead
+    assert (
+        "Minutes,30" in lead and "Evaluations,1" in lead and "71.5" in lead and "55.5" not in lead
+    )
     rows = [line.split(",") for line in lead.splitlines()]
-    assert [row[1] for row in rows if len(row) == 11][1:] == ["Coaching plan", "Session", "Evaluation", "Evaluation", "Self-evaluation", "Self-evaluation"]
+    assert [row[1] for row in rows if len(row) == 11][1:] == [
+        "Coaching plan",
+        "Session",
+        "Evaluation",
+        "Evaluation",
+        "Self-evaluation",
+        "Self-evaluation",
+    ]
     assert "'=Greet" in lead and "eve" not in lead and "eve" in own
     assert training_file.build_file(MANAGER, "a1", "xlsx").content[:2] == b"PK"
     refuse(training_file.build_file, ADVISOR, "a2")

@@ -1,4 +1,6 @@
-"""The command line as people script against it: exit codes, one JSON document, one clear line, and the same numbers everywhere."""
+"""The command line as people script against it: exit codes, one JSON document, one
+clear line, and the same numbers everywhere.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,7 @@ ID0001,Diane,2026-01-27,9:12:58,Contract,Y,Y,10,0:02:00,5
 ID0002,Becky,2026-01-27,9:30:00,Technical,Y,N,30,0:04:00,2
 ID0003,Stewart,2026-01-27,10:01:00,Contract,N,N,,,
 ID0004,Diane,2026-01-28,11:00:00,Payment,Y,Y,20,0:03:00,4
-"""
+"""  # noqa: E501
 
 
 @pytest.fixture
@@ -45,15 +47,30 @@ def test_an_import_accounts_for_every_row_and_the_numbers_follow(calls, capsys):
     assert report["quarantine"] is None
     assert report["mapping"]["contact_id"] == "Call Id"
 
-    code, answer = ask(capsys, "kpi", "received", "answered", "answer_rate", "average_speed_of_answer", "first_contact_resolution_declared", "csat")
+    code, answer = ask(
+        capsys,
+        "kpi",
+        "received",
+        "answered",
+        "answer_rate",
+        "average_speed_of_answer",
+        "first_contact_resolution_declared",
+        "csat",
+    )
     assert code == 0
     values = {row["kpi"]: row for row in answer["rows"]}
     assert values["received"]["value"] == 4
     assert values["answer_rate"]["value"] == 0.75
     assert values["average_speed_of_answer"]["value"] == 20
-    assert (values["first_contact_resolution_declared"]["numerator"], values["first_contact_resolution_declared"]["denominator"]) == (2, 3)
+    assert (
+        values["first_contact_resolution_declared"]["numerator"],
+        values["first_contact_resolution_declared"]["denominator"],
+    ) == (2, 3)
     assert (values["csat"]["numerator"], values["csat"]["n"]) == (2, 3)
-    assert all(row["status"] == "small_sample" or row["kpi"] in ("received", "answered") for row in answer["rows"])
+    assert all(
+        row["status"] == "small_sample" or row["kpi"] in ("received", "answered")
+        for row in answer["rows"]
+    )
     assert answer["data_through"].startswith("2026-01-28T11:00:00")
 
 
@@ -66,7 +83,9 @@ def test_the_same_file_again_changes_nothing(calls, capsys):
 
 def test_the_list_of_imports_shows_the_newest_and_says_how_many_there_are(calls, capsys):
     second = calls.with_name("more.csv")
-    second.write_text(CALLS.replace("ID000", "M").replace("2026-01-28", "2026-02-31"), encoding="utf-8")
+    second.write_text(
+        CALLS.replace("ID000", "M").replace("2026-01-28", "2026-02-31"), encoding="utf-8"
+    )
     run(["import", "contacts", str(calls)])
     run(["import", "contacts", str(second)])
 
@@ -82,7 +101,10 @@ def test_the_list_of_imports_shows_the_newest_and_says_how_many_there_are(calls,
     assert batches.count_batches(Viewer.SYSTEM, batches.BatchFilter(kind="surveys")) == 0
     today = to_local(batches.find_batches(Viewer.SYSTEM)[0]["started_at"]).date()
     assert batches.count_batches(Viewer.SYSTEM, batches.BatchFilter(day=today)) == 2
-    assert batches.count_batches(Viewer.SYSTEM, batches.BatchFilter(day=today - timedelta(days=1))) == 0
+    assert (
+        batches.count_batches(Viewer.SYSTEM, batches.BatchFilter(day=today - timedelta(days=1)))
+        == 0
+    )
 
 
 def test_a_refused_file_does_not_stop_the_next_one(calls, tmp_path, capsys):
@@ -118,7 +140,10 @@ def test_groups_are_sorted_and_missing_is_null(calls, capsys):
 def test_an_empty_store_has_no_data_and_not_zero(centre, capsys):
     code, answer = ask(capsys, "kpi", "received", "answer_rate")
     assert code == 0
-    assert [(row["value"], row["status"]) for row in answer["rows"]] == [(None, "no_data"), (None, "no_data")]
+    assert [(row["value"], row["status"]) for row in answer["rows"]] == [
+        (None, "no_data"),
+        (None, "no_data"),
+    ]
     assert answer["data_through"] is None
 
 
@@ -174,14 +199,21 @@ def test_a_setting_holds_from_its_day_on(calls, capsys):
     assert run(["settings", "set", "service_level_seconds=5", "--from", "2026-01-28"]) == 0
     _, after = ask(capsys, "kpi", "service_level", "--by", "day")
     assert [row["numerator"] for row in after["rows"]] == [1, 0]
-    _, override = ask(capsys, "kpi", "service_level", "--by", "day", "--set", "service_level_seconds=60")
+    _, override = ask(
+        capsys, "kpi", "service_level", "--by", "day", "--set", "service_level_seconds=60"
+    )
     assert [row["numerator"] for row in override["rows"]] == [2, 1]
 
 
 def test_settings_list_every_version_with_its_day_and_who_chose_it(centre, capsys):
     assert run(["settings", "set", "service_level_seconds=30", "--from", "2026-01-28"]) == 0
     _, rows = ask(capsys, "settings", "list")
-    found = {row["name"]: [(version["from"], version["value"], version["set_by"]) for version in row["history"]] for row in rows}
+    found = {
+        row["name"]: [
+            (version["from"], version["value"], version["set_by"]) for version in row["history"]
+        ]
+        for row in rows
+    }
     assert found["service_level_seconds"] == [(None, 20, None), ("2026-01-28", 30.0, "system")]
     assert found["first_contact_days"] == [(None, 7, None)]
     assert run(["settings", "list"]) == 0
@@ -198,8 +230,24 @@ def test_targets_are_set_listed_and_removed(calls, capsys):
     assert run(["targets", "set", "happiness=1"]) == 2
     _, rows = ask(capsys, "targets", "list")
     assert rows == [
-        {"id": 1, "kpi": "answer_rate", "value": 0.85, "dimension": None, "name": None, "from": "2026-01-01", "to": None},
-        {"id": 2, "kpi": "average_handle_time", "value": 240.0, "dimension": None, "name": None, "from": None, "to": None},
+        {
+            "id": 1,
+            "kpi": "answer_rate",
+            "value": 0.85,
+            "dimension": None,
+            "name": None,
+            "from": "2026-01-01",
+            "to": None,
+        },
+        {
+            "id": 2,
+            "kpi": "average_handle_time",
+            "value": 240.0,
+            "dimension": None,
+            "name": None,
+            "from": None,
+            "to": None,
+        },
     ]
     assert run(["targets", "remove", "1"]) == 0
     assert run(["targets", "remove", "1"]) == 1
@@ -235,8 +283,19 @@ def test_secrets_are_made_private_and_a_readable_one_is_refused(tmp_path, monkey
 
 def test_the_glossary_declares_every_kpi(capsys):
     _, entries = ask(capsys, "kpis")
-    assert {"received", "service_level", "first_contact_resolution", "csat", "evaluation_score", "cost_per_resolved"} <= {entry["key"] for entry in entries}
-    assert all(set(entry) == {"key", "title", "meaning", "formula", "kind", "unit", "better", "needs", "dimensions"} for entry in entries)
+    assert {
+        "received",
+        "service_level",
+        "first_contact_resolution",
+        "csat",
+        "evaluation_score",
+        "cost_per_resolved",
+    } <= {entry["key"] for entry in entries}
+    assert all(
+        set(entry)
+        == {"key", "title", "meaning", "formula", "kind", "unit", "better", "needs", "dimensions"}
+        for entry in entries
+    )
 
 
 GRID = 'title = "T"\n[[section]]\nname = "S"\n[[section.criterion]]\nkey = "a"\npoints = 2\n'
@@ -253,11 +312,15 @@ GRID = 'title = "T"\n[[section]]\nname = "S"\n[[section.criterion]]\nkey = "a"\n
         (GRID, '{"a": 1e400}', "bad_answer", "a must be a number"),
     ],
 )
-def test_a_grid_or_answers_that_nobody_could_mean_are_refused_in_one_clear_line(tmp_path, capsys, grid, answers, code, said):
+def test_a_grid_or_answers_that_nobody_could_mean_are_refused_in_one_clear_line(
+    tmp_path, capsys, grid, answers, code, said
+):
     (tmp_path / "grid.toml").write_text(grid, encoding="utf-8")
     (tmp_path / "answers.json").write_text(answers, encoding="utf-8")
 
-    exit_code, refused = ask(capsys, "score", str(tmp_path / "grid.toml"), str(tmp_path / "answers.json"))
+    exit_code, refused = ask(
+        capsys, "score", str(tmp_path / "grid.toml"), str(tmp_path / "answers.json")
+    )
 
     assert (exit_code, refused["error"]["code"]) == (1, code)
     assert said in refused["error"]["message"]
@@ -268,7 +331,13 @@ def test_what_a_terminal_cannot_show_is_no_reason_to_fail(tmp_path, centre):
     (tmp_path / "answers.json").write_text('{"a": 1, "\\ud800": 1}', encoding="utf-8")
     command = [sys.executable, "-m", "qa_core", "score", "grid.toml", "answers.json", "--json"]
 
-    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(PROJECT)}, cwd=tmp_path)
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(PROJECT)},
+        cwd=tmp_path,
+    )
 
     assert done.returncode == 1
     assert json.loads(done.stdout)["error"]["code"] == "bad_answer"
@@ -278,7 +347,19 @@ def test_what_a_terminal_cannot_show_is_no_reason_to_fail(tmp_path, centre):
 def test_a_fresh_process_answers_like_this_one(calls):
     environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
     command = [sys.executable, "-m", "qa_core"]
-    done = subprocess.run([*command, "import", "contacts", str(calls), "--json"], capture_output=True, text=True, env=environment, cwd=calls.parent)
+    done = subprocess.run(
+        [*command, "import", "contacts", str(calls), "--json"],
+        capture_output=True,
+        text=True,
+        env=environment,
+        cwd=calls.parent,
+    )
     assert done.returncode == 0 and json.loads(done.stdout)[0]["new"] == 4
-    done = subprocess.run([*command, "kpi", "received"], capture_output=True, text=True, env=environment, cwd=calls.parent)
+    done = subprocess.run(
+        [*command, "kpi", "received"],
+        capture_output=True,
+        text=True,
+        env=environment,
+        cwd=calls.parent,
+    )
     assert done.returncode == 0 and "4" in done.stdout

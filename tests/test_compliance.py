@@ -1,4 +1,6 @@
-"""The gates, the accreditations and the notices: nobody listens before they stand, and only the data protection officer moves them."""
+"""The gates, the accreditations and the notices: nobody listens before they stand, and
+only the data protection officer moves them.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +48,9 @@ def ask(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, objec
     return code, json.loads(capsys.readouterr().out)
 
 
-def test_a_fresh_centre_listens_to_nobody_and_says_all_that_is_missing(centre: Path, add_person: Callable[..., str]) -> None:
+def test_a_fresh_centre_listens_to_nobody_and_says_all_that_is_missing(
+    centre: Path, add_person: Callable[..., str]
+) -> None:
     add_person("eve", "evaluator")
     refused = refusal_of()
 
@@ -60,7 +64,9 @@ def test_a_fresh_centre_listens_to_nobody_and_says_all_that_is_missing(centre: P
         gates.require_open(session, "training")
 
 
-def test_a_purpose_that_was_not_entered_is_refused(centre: Path, add_person: Callable[..., str]) -> None:
+def test_a_purpose_that_was_not_entered_is_refused(
+    centre: Path, add_person: Callable[..., str]
+) -> None:
     add_person("eve", "evaluator")
     open_gates()
     accredit("eve")
@@ -96,11 +102,15 @@ def test_several_gates_are_entered_together_or_not_at_all(centre: Path) -> None:
 
     with store.reading() as session:
         assert session.scalar(sa.select(sa.func.count(GateValue.id))) == 0
-        assert not session.scalars(sa.select(JournalRow).where(JournalRow.action == "gate_set")).all()
+        assert not session.scalars(
+            sa.select(JournalRow).where(JournalRow.action == "gate_set")
+        ).all()
 
 
 @pytest.mark.parametrize("role", Role)
-def test_only_the_data_protection_officer_sees_and_moves_them(centre: Path, add_person: Callable[..., str], role: Role) -> None:
+def test_only_the_data_protection_officer_sees_and_moves_them(
+    centre: Path, add_person: Callable[..., str], role: Role
+) -> None:
     add_person("eve", "evaluator")
     add_people(ADVISORS)
     viewer = Viewer("somebody", role)
@@ -124,7 +134,9 @@ def test_only_the_data_protection_officer_sees_and_moves_them(centre: Path, add_
                 call()
 
 
-def test_an_accreditation_ends_with_its_day_and_at_once_when_it_is_ended(centre: Path, add_person: Callable[..., str]) -> None:
+def test_an_accreditation_ends_with_its_day_and_at_once_when_it_is_ended(
+    centre: Path, add_person: Callable[..., str]
+) -> None:
     add_person("eve", "evaluator")
     viewer = Viewer("eve", Role.EVALUATOR)
     open_gates()
@@ -150,7 +162,9 @@ def test_an_accreditation_ends_with_its_day_and_at_once_when_it_is_ended(centre:
 
 
 @pytest.mark.parametrize("role", [Role.EXECUTIVE, Role.ADVISOR, Role.DPO, Role.ADMIN])
-def test_a_role_that_never_listens_is_never_accredited(centre: Path, add_person: Callable[..., str], role: Role) -> None:
+def test_a_role_that_never_listens_is_never_accredited(
+    centre: Path, add_person: Callable[..., str], role: Role
+) -> None:
     add_person("somebody", role)
     add_person("eve", "evaluator")
 
@@ -161,7 +175,9 @@ def test_a_role_that_never_listens_is_never_accredited(centre: Path, add_person:
     assert list(accreditations.find_eligible(SYSTEM)) == ["eve"]
 
 
-def test_the_command_line_says_what_is_missing_and_what_to_do_next(centre: Path, add_person: Callable[..., str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_line_says_what_is_missing_and_what_to_do_next(
+    centre: Path, add_person: Callable[..., str], capsys: pytest.CaptureFixture[str]
+) -> None:
     add_person("eve", "evaluator")
     add_people(ADVISORS)
     code, rows = ask(capsys, "gate", "list")
@@ -183,7 +199,9 @@ def test_the_command_line_says_what_is_missing_and_what_to_do_next(centre: Path,
     assert run(["accredit", "eve", "--until", "2020-01-01"]) == 2
     assert run(["accredit", "nobody", "--until", "2999-01-01"]) == 1
     assert run(["accredit", "eve", "--until", "2999-01-01", "--purpose", "proof"]) == 2
-    assert run(["accredit", "Eve", "--until", "2999-01-01", "--purpose", "quality"]) == 0  # a username as it is signed in with, whatever its case
+    assert (
+        run(["accredit", "Eve", "--until", "2999-01-01", "--purpose", "quality"]) == 0
+    )  # a username as it is signed in with, whatever its case
     assert run(["inform", "--on", "2026-01-06"]) == 2
     assert run(["inform", "Nobody Known", "--on", "2026-01-06"]) == 1
     with store.writing() as session:  # a second one of the same name
@@ -199,7 +217,9 @@ def test_the_command_line_says_what_is_missing_and_what_to_do_next(centre: Path,
     assert all(notice.informed_on for notice in notices.find_all(SYSTEM))
 
 
-def test_all_the_commands_acts_stand_in_the_journal(centre: Path, add_person: Callable[..., str]) -> None:
+def test_all_the_commands_acts_stand_in_the_journal(
+    centre: Path, add_person: Callable[..., str]
+) -> None:
     add_person("eve", "evaluator")
     add_people(ADVISORS)
     gates.set_gate(SYSTEM, "purposes", "quality")
@@ -208,31 +228,66 @@ def test_all_the_commands_acts_stand_in_the_journal(centre: Path, add_person: Ca
 
     with store.reading() as session:
         acts = list(session.scalars(sa.select(JournalRow.action).order_by(JournalRow.seq)))
-    assert [act for act in acts if not act.startswith("account")][-4:] == ["gate_set", "accredited", "accreditation_ended", "advisor_informed"]
+    assert [act for act in acts if not act.startswith("account")][-4:] == [
+        "gate_set",
+        "accredited",
+        "accreditation_ended",
+        "advisor_informed",
+    ]
 
 
-def test_who_is_heard_far_more_than_the_rest_is_named_and_own_listening_is_not_counted(centre: Path) -> None:
+def test_who_is_heard_far_more_than_the_rest_is_named_and_own_listening_is_not_counted(
+    centre: Path,
+) -> None:
     add_people(ADVISORS)
     first, second, third = (notice.advisor_id for notice in notices.find_all(SYSTEM)[:3])
     with store.writing() as session:
         made = Recording(
-            source_system="generic", contact_id="c", local_day=environment.today(), purpose="quality", digest="d", media_type="audio/wav", clear_bytes=1,
-            seconds=1.0, recorded_at=now(), delete_after=now(),
-        )  # fmt: skip
+            source_system="generic",
+            contact_id="c",
+            local_day=environment.today(),
+            purpose="quality",
+            digest="d",
+            media_type="audio/wav",
+            clear_bytes=1,
+            seconds=1.0,
+            recorded_at=now(),
+            delete_after=now(),
+        )
         session.add(made)
         session.flush()
-        heard = [(first, f"a{n}", "quality") for n in range(9)] + [(second, "b", "quality"), (second, "b", "training"), (third, "c", "quality")]
+        heard = [(first, f"a{n}", "quality") for n in range(9)] + [
+            (second, "b", "quality"),
+            (second, "b", "training"),
+            (third, "c", "quality"),
+        ]
         heard += [(third, f"o{n}", "own") for n in range(20)]
         session.add_all(
-            Playback(recording_id=made.id, source_system="generic", contact_id=key, advisor_id=advisor, username="eve", purpose=purpose, reason="")
+            Playback(
+                recording_id=made.id,
+                source_system="generic",
+                contact_id=key,
+                advisor_id=advisor,
+                username="eve",
+                purpose=purpose,
+                reason="",
+            )
             for advisor, key, purpose in heard
         )
 
     found = proportionality.find(SYSTEM)
 
     # Nine, one and one: a mean of 3.7, and nine is more than twice that.
-    assert [(one.advisor_id, one.contacts, one.is_much) for one in found.heard if one.advisor_id == first] == [(first, 9, True)]
-    assert sorted((one.contacts, one.is_much) for one in found.heard) == [(1, False), (1, False), (9, True)]
+    assert [
+        (one.advisor_id, one.contacts, one.is_much)
+        for one in found.heard
+        if one.advisor_id == first
+    ] == [(first, 9, True)]
+    assert sorted((one.contacts, one.is_much) for one in found.heard) == [
+        (1, False),
+        (1, False),
+        (9, True),
+    ]
 
 
 def test_the_recording_rate_is_of_answered_contacts_that_say_so(centre: Path) -> None:
@@ -251,7 +306,9 @@ def test_the_recording_rate_is_of_answered_contacts_that_say_so(centre: Path) ->
     assert (share.team, share.recorded, share.answered) == ("North", 3, 4)
 
 
-def test_permanent_recording_is_told_with_who_acts(open_app: Callable[..., AppTest], add_person: Callable[..., str]) -> None:
+def test_permanent_recording_is_told_with_who_acts(
+    open_app: Callable[..., AppTest], add_person: Callable[..., str]
+) -> None:
     add_person("dora", "dpo")
     add_person("eve", "evaluator")
     open_gates()
@@ -260,7 +317,9 @@ def test_permanent_recording_is_told_with_who_acts(open_app: Callable[..., AppTe
     land([contact(f"{today} 10:00", f"n{n}", team="North", recorded=True) for n in range(30)])
     land([contact(f"{today} 10:00", f"s{n}", team="South", recorded=True) for n in range(29)])
 
-    told = [element.value.replace("\\", "") for element in open_app("dora", "listening_rules").warning]
+    told = [
+        element.value.replace("\\", "") for element in open_app("dora", "listening_rules").warning
+    ]
 
     assert "recording or listening is beyond measure" in told[0]
     # South has too few answered contacts for a share to say so.
@@ -268,7 +327,9 @@ def test_permanent_recording_is_told_with_who_acts(open_app: Callable[..., AppTe
     assert "Who acts: the telephony team records a share only" in told[1]
 
 
-def test_the_page_opens_for_the_data_protection_officer_with_what_is_missing(open_app: Callable[..., AppTest], add_person: Callable[..., str]) -> None:
+def test_the_page_opens_for_the_data_protection_officer_with_what_is_missing(
+    open_app: Callable[..., AppTest], add_person: Callable[..., str]
+) -> None:
     add_person("dora", "dpo")
     app = open_app("dora")  # it is what they came for
 
@@ -278,22 +339,30 @@ def test_the_page_opens_for_the_data_protection_officer_with_what_is_missing(ope
         assert title in app.warning[0].value
 
 
-def test_the_officer_opens_the_centre_on_the_page(open_app: Callable[..., AppTest], add_person: Callable[..., str], centre: Path) -> None:
+def test_the_officer_opens_the_centre_on_the_page(
+    open_app: Callable[..., AppTest], add_person: Callable[..., str], centre: Path
+) -> None:
     add_person("dora", "dpo")
     add_person("eve", "evaluator")
     add_people(ADVISORS)
     app = open_app("dora", "listening_rules")
 
     app.number_input(key="gate_value_recording_retention_months").set_value(3)
-    next(button for button in app.button if "gate_recording_retention_months" in str(button.form_id)).click().run()
-    assert [(one.gate.name, one.value, one.set_by) for one in gates.find_all(SYSTEM) if one.value] == [("recording_retention_months", "3", "dora")]
+    next(
+        button for button in app.button if "gate_recording_retention_months" in str(button.form_id)
+    ).click().run()
+    assert [
+        (one.gate.name, one.value, one.set_by) for one in gates.find_all(SYSTEM) if one.value
+    ] == [("recording_retention_months", "3", "dora")]
     app.selectbox(key="accredit_who").set_value("eve")
     next(button for button in app.button if button.form_id == "accredit").click().run()
     app.checkbox(key="inform_all").check()
     next(button for button in app.button if button.form_id == "inform").click().run()
 
     assert not app.exception
-    assert [(item.username, item.given_by, item.holds) for item in accreditations.find_all(SYSTEM)] == [("eve", "dora", True)]
+    assert [
+        (item.username, item.given_by, item.holds) for item in accreditations.find_all(SYSTEM)
+    ] == [("eve", "dora", True)]
     assert all(notice.informed_on == environment.today() for notice in notices.find_all(SYSTEM))
     number = accreditations.find_all(SYSTEM)[0].id
     app.selectbox(key="end_which").set_value(number)

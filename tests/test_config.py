@@ -1,4 +1,6 @@
-"""The settings that the app ships with: what protects, what says nothing to strangers, and one theme in light and dark."""
+"""The settings that the app ships with: what protects, what says nothing to strangers,
+and one theme in light and dark.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,9 @@ import pytest
 
 from qa_core.base import environment
 
-CONFIG = tomllib.loads((environment.PROJECT / ".streamlit" / "config.toml").read_text(encoding="utf-8"))
+CONFIG = tomllib.loads(
+    (environment.PROJECT / ".streamlit" / "config.toml").read_text(encoding="utf-8")
+)
 
 
 @pytest.mark.parametrize(
@@ -41,7 +45,12 @@ def test_the_app_ships_with_safe_settings(section: str, name: str, value: object
 def test_every_setting_is_one_that_streamlit_knows() -> None:
     from streamlit import config
 
-    flat = {f"{section}.{name}" for section, entries in CONFIG.items() if section != "theme" for name in entries}
+    flat = {
+        f"{section}.{name}"
+        for section, entries in CONFIG.items()
+        if section != "theme"
+        for name in entries
+    }
     assert flat <= set(config._config_options_template)
 
 
@@ -52,7 +61,10 @@ def test_both_themes_set_the_same_colours() -> None:
     assert len(light["chartCategoricalColors"]) == len(dark["chartCategoricalColors"])
 
 
-@pytest.mark.parametrize(("wrong", "message"), [("short", "shorter than 32 bytes"), ("open", "can be read by other users")])
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [("short", "shorter than 32 bytes"), ("open", "can be read by other users")],
+)
 def test_the_server_does_not_start_on_a_weak_secret(wrong: str, message: str, centre: Path) -> None:
     environment.secret("cookie")
     path = centre / "secrets" / "cookie"
@@ -62,7 +74,13 @@ def test_the_server_does_not_start_on_a_weak_secret(wrong: str, message: str, ce
         path.chmod(0o644)
 
     script = "from qa_core.ui import server; server.check_start(); print('served')"
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=environment.PROJECT, env={**os.environ, "QA_HOME": str(centre)})
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        cwd=environment.PROJECT,
+        env={**os.environ, "QA_HOME": str(centre)},
+    )
 
     assert done.returncode == 1 and "served" not in done.stdout
     assert message in done.stderr and "Traceback" not in done.stderr

@@ -1,4 +1,6 @@
-"""The demo centre in the stores: imported like any other, signed in to, and taken away without a trace."""
+"""The demo centre in the stores: imported like any other, signed in to, and taken away
+without a trace.
+"""
 
 from __future__ import annotations
 
@@ -92,11 +94,24 @@ def test_every_part_came_through_a_batch_of_its_own(at_home: Path) -> None:
     with store.reading() as session:
         batches = session.scalars(sa.select(ImportBatch)).all()
     assert {batch.state for batch in batches} == {"done"}
-    assert {batch.kind for batch in batches} == {"contacts", "tracking", "surveys", "spend", "advisors", "evaluations"}
-    assert {batch.system for batch in batches if batch.kind == "contacts"} == {"telephony", "messaging", "helpdesk"}
+    assert {batch.kind for batch in batches} == {
+        "contacts",
+        "tracking",
+        "surveys",
+        "spend",
+        "advisors",
+        "evaluations",
+    }
+    assert {batch.system for batch in batches if batch.kind == "contacts"} == {
+        "telephony",
+        "messaging",
+        "helpdesk",
+    }
 
 
-def test_advisors_are_found_by_the_name_that_each_tool_knows_and_are_in_their_team_of_the_day(at_home: Path) -> None:
+def test_advisors_are_found_by_the_name_that_each_tool_knows_and_are_in_their_team_of_the_day(
+    at_home: Path,
+) -> None:
     with store.reading() as session:
         assert session.scalar(sa.select(sa.func.count()).select_from(Advisor)) == PLAN.advisors
     frame = query.measure(SYSTEM, ("answered",), by=("team",))
@@ -106,7 +121,12 @@ def test_advisors_are_found_by_the_name_that_each_tool_knows_and_are_in_their_te
 
 def test_tracking_is_joined_by_number_and_time_and_by_id(at_home: Path) -> None:
     with lake.working() as connection:
-        ways = dict(connection.execute("SELECT tracking_match, count(*) FROM contacts WHERE tracking_match IS NOT NULL GROUP BY 1").fetchall())
+        ways = dict(
+            connection.execute(
+                "SELECT tracking_match, count(*) FROM contacts WHERE tracking_match IS NOT "
+                "NULL GROUP BY 1"
+            ).fetchall()
+        )
     assert ways["number_and_time"] > 50 and ways["id"] > 50
 
 
@@ -119,10 +139,14 @@ def test_evaluations_are_scored_on_the_published_grid(at_home: Path) -> None:
         assert {evaluation.grid_id for evaluation in evaluations} == {grid.id}
         assert {evaluation.outcome for evaluation in evaluations} == {"pass", "fail"}
         assert any(evaluation.evaluator == "evaluator" for evaluation in evaluations)
-        assert session.scalar(sa.select(sa.func.count()).select_from(EvaluationAnswer)) == 11 * len(evaluations)
+        assert session.scalar(sa.select(sa.func.count()).select_from(EvaluationAnswer)) == 11 * len(
+            evaluations
+        )
 
 
-def test_there_is_one_sign_in_per_role_and_a_second_evaluator_with_good_passwords_in_a_private_file(at_home: Path) -> None:
+def test_there_is_one_sign_in_per_role_and_a_second_evaluator_with_good_passwords_in_a_private_file(
+    at_home: Path,
+) -> None:
     entries = demo.sign_ins()
     assert sorted(entry["role"] for entry in entries) == sorted([*Role, Role.EVALUATOR])
     assert len({entry["username"] for entry in entries}) == 8
@@ -138,18 +162,35 @@ def test_there_is_one_sign_in_per_role_and_a_second_evaluator_with_good_password
 def test_each_role_finds_something_to_look_at(at_home: Path) -> None:
     everything = value("received")
     assert value("received", viewer_of(Role.MANAGER)) == everything
-    assert value("received", viewer_of(Role.EXECUTIVE), where=Filters(Period(date(2026, 8, 1), date(2026, 10, 31)))) > 1_000
+    assert (
+        value(
+            "received",
+            viewer_of(Role.EXECUTIVE),
+            where=Filters(Period(date(2026, 8, 1), date(2026, 10, 31))),
+        )
+        > 1_000
+    )
     assert 0 < value("answered", viewer_of(Role.TEAM_LEAD)) < everything / 3
     assert 0 < value("answered", viewer_of(Role.ADVISOR)) < everything / 10
     assert value("evaluation_score", viewer_of(Role.ADVISOR)) > 40
 
 
-def test_the_lead_coaches_advisors_of_the_team_and_the_action_list_has_entries_at_three_stages(at_home: Path) -> None:
-    lead, advisor, manager = (viewer_of(role) for role in (Role.TEAM_LEAD, Role.ADVISOR, Role.MANAGER))
+def test_the_lead_coaches_advisors_of_the_team_and_the_action_list_has_entries_at_three_stages(
+    at_home: Path,
+) -> None:
+    lead, advisor, manager = (
+        viewer_of(role) for role in (Role.TEAM_LEAD, Role.ADVISOR, Role.MANAGER)
+    )
     found = plans.find_plans(lead)
     assert found and all(plan.notes and plan.team in lead.teams for plan in found)
-    assert [plan.goal for plan in plans.find_plans(advisor)] == [plan.goal for plan in found if plan.advisor_id == advisor.advisor_id] != []
-    assert sorted((entry.subject.kind, entry.state) for entry in action_list.find_entries(manager)) == [
+    assert (
+        [plan.goal for plan in plans.find_plans(advisor)]
+        == [plan.goal for plan in found if plan.advisor_id == advisor.advisor_id]
+        != []
+    )
+    assert sorted(
+        (entry.subject.kind, entry.state) for entry in action_list.find_entries(manager)
+    ) == [
         ("customer_words", "new"),
         ("low_ratings", "looked_at"),
         ("repeats", "in_hand"),
@@ -160,19 +201,36 @@ def test_a_calibration_is_closed_and_another_waits_for_the_evaluator(at_home: Pa
     evaluator, manager = viewer_of(Role.EVALUATOR), viewer_of(Role.MANAGER)
     waiting, closed = calibration.find_sessions(manager)
     assert waiting.is_open and waiting.finished[evaluator.username] == 0
-    assert [task.state for task in calibration.find_worklist(evaluator)] == ["waiting"] * len(waiting.contacts)
+    assert [task.state for task in calibration.find_worklist(evaluator)] == ["waiting"] * len(
+        waiting.contacts
+    )
     found = calibration.get_results(evaluator, closed.id)
     assert found.unclear and all(item.finished == len(closed.contacts) for item in found.evaluators)
     strict = {item.name: item.lean for item in found.evaluators}
     assert strict["Claire Vasseron"] < strict["Ève Mazerat"] < strict["Marc Tillier"]
     # With two accounts that may listen, the manager can open a round of their own.
-    assert [(one.name, one.is_accredited) for one in contact_choice.find_evaluators(manager)] == [("Claire Vasseron", True), ("Ève Mazerat", True)]
+    assert [(one.name, one.is_accredited) for one in contact_choice.find_evaluators(manager)] == [
+        ("Claire Vasseron", True),
+        ("Ève Mazerat", True),
+    ]
 
 
-def test_the_same_plan_fills_two_stores_with_the_same_figures(centre: Path, filled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_same_plan_fills_two_stores_with_the_same_figures(
+    centre: Path, filled: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def figures() -> pd.DataFrame:
-        kpis = ("received", "first_contact_resolution", "csat", "nps", "evaluation_score", "cost_per_contact", "average_handle_time")
-        return query.measure(SYSTEM, kpis, by=("week",))[["week", "kpi", "value", "low", "high", "n"]]
+        kpis = (
+            "received",
+            "first_contact_resolution",
+            "csat",
+            "nps",
+            "evaluation_score",
+            "cost_per_contact",
+            "average_handle_time",
+        )
+        return query.measure(SYSTEM, kpis, by=("week",))[
+            ["week", "kpi", "value", "low", "high", "n"]
+        ]
 
     demo.build(SYSTEM, plan=PLAN)
     here = figures()
@@ -187,7 +245,9 @@ def test_a_second_centre_is_refused_until_the_first_is_taken_away(at_home: Path)
 
 
 @pytest.mark.parametrize("role", [role for role in Role if role != Role.ADMIN])
-def test_only_who_manages_imports_and_accounts_may_build_or_remove_it(at_home: Path, role: Role) -> None:
+def test_only_who_manages_imports_and_accounts_may_build_or_remove_it(
+    at_home: Path, role: Role
+) -> None:
     viewer = viewer_of(role)
     assert not viewer.can(Permission.MANAGE_IMPORTS)
     for act in (demo.build, demo.remove):
@@ -199,9 +259,15 @@ def test_removal_leaves_nothing_but_the_journal(centre: Path) -> None:
     demo.build(SYSTEM, plan=TINY)
     demo.remove(SYSTEM)
     with lake.working() as connection:
-        assert connection.execute("SELECT (SELECT count(*) FROM contacts), (SELECT count(*) FROM spend)").fetchone() == (0, 0)
+        assert connection.execute(
+            "SELECT (SELECT count(*) FROM contacts), (SELECT count(*) FROM spend)"
+        ).fetchone() == (0, 0)
     with store.reading() as session:
-        kept = {table.name for table in Base.metadata.sorted_tables if session.scalar(sa.select(sa.func.count()).select_from(table))}
+        kept = {
+            table.name
+            for table in Base.metadata.sorted_tables
+            if session.scalar(sa.select(sa.func.count()).select_from(table))
+        }
     assert kept == {JournalRow.__tablename__}
     assert demo.sign_ins() == [] and not accounts.file().exists()
     assert not list((centre / "tmp").glob("*"))
@@ -216,10 +282,18 @@ def test_removal_leaves_what_people_brought_themselves(centre: Path) -> None:
     demo.remove(SYSTEM)
     with store.reading() as session:
         assert session.scalars(sa.select(Account.username)).all() == ["manager"]
-        assert count(session, Advisor, AdvisorAlias, Membership, ImportBatch, ScorecardVersion) == [1, 0, 0, 0, 0]
+        assert count(session, Advisor, AdvisorAlias, Membership, ImportBatch, ScorecardVersion) == [
+            1,
+            0,
+            0,
+            0,
+            0,
+        ]
 
 
-def test_a_build_that_was_interrupted_starts_afresh_and_so_does_one_whose_passwords_are_lost(centre: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_build_that_was_interrupted_starts_afresh_and_so_does_one_whose_passwords_are_lost(
+    centre: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     class Interrupted(BaseException):
         pass
 

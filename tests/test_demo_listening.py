@@ -1,4 +1,6 @@
-"""The demo centre may listen, and has calls to listen to; both go with it, and what people entered themselves stays."""
+"""The demo centre may listen, and has calls to listen to; both go with it, and what
+people entered themselves stays.
+"""
 
 from __future__ import annotations
 
@@ -31,36 +33,68 @@ def quick_hashes() -> Iterator[None]:
 
 
 def recent_plan() -> demo.DemoPlan:
-    """A centre whose recordings are not yet due for deletion, on whichever day this runs."""
-    return demo.DemoPlan(last_day=environment.today() - timedelta(days=1), months=2, advisors=6, contacts=2_500)
+    """A centre whose recordings are not yet due for deletion, on whichever day this
+    runs.
+    """
+    return demo.DemoPlan(
+        last_day=environment.today() - timedelta(days=1), months=2, advisors=6, contacts=2_500
+    )
 
 
-def test_every_spoken_call_has_its_lines_and_a_small_file_of_audio_and_no_other_file_lies_beside_them() -> None:
+def test_every_spoken_call_has_its_lines_and_a_small_file_of_audio() -> None:
     found = calls.read_calls()
 
-    assert {path.name for path in calls.FOLDER.iterdir()} == {call["file"] for call in found} | {"calls.toml"}
+    assert {path.name for path in calls.FOLDER.iterdir()} == {call["file"] for call in found} | {
+        "calls.toml"
+    }
     assert {call["language"] for call in found} == {"fr", "en"}
-    assert {call["queue"] for call in found} == {"Facturation", "Assistance technique", "Abonnements", "Commercial", "Réclamations"}
-    assert all({speaker for speaker, _text in call["lines"]} <= {"advisor", "customer", "hold"} for call in found)
+    assert {call["queue"] for call in found} == {
+        "Facturation",
+        "Assistance technique",
+        "Abonnements",
+        "Commercial",
+        "Réclamations",
+    }
+    assert all(
+        {speaker for speaker, _text in call["lines"]} <= {"advisor", "customer", "hold"}
+        for call in found
+    )
     understood = [calls.audio.examine(calls.FOLDER / call["file"]) for call in found]
-    assert all(item.media_type == "audio/ogg" and 20 < item.seconds < 50 and item.channels == 1 for item in understood)
+    assert all(
+        item.media_type == "audio/ogg" and 20 < item.seconds < 50 and item.channels == 1
+        for item in understood
+    )
     assert sum(path.stat().st_size for path in calls.FOLDER.glob("*.ogg")) < 600_000
 
 
-def test_the_demo_opens_the_gates_accredits_its_listeners_and_informs_each_advisor_before_their_first_contact(centre: Path) -> None:
+def test_the_demo_opens_the_gates_and_informs_each_advisor_before_their_first_contact(
+    centre: Path,
+) -> None:
     plan = recent_plan()
     demo.build(SYSTEM, plan=plan)
 
     with store.reading() as session:
         gates.require_open(session, "evaluation")
-        listening = {Role(account.role) for account in session.scalars(sa.select(Account)) if accreditations.is_accredited(session, account.username)}
+        listening = {
+            Role(account.role)
+            for account in session.scalars(sa.select(Account))
+            if accreditations.is_accredited(session, account.username)
+        }
         informed = notices.informed(session)
         assert set(informed) == set(session.scalars(sa.select(Advisor.advisor_id)))
-        assert recordings.has_audio(session, [tuple(row) for row in session.execute(sa.select(Recording.source_system, Recording.contact_id))])
+        assert recordings.has_audio(
+            session,
+            [
+                tuple(row)
+                for row in session.execute(sa.select(Recording.source_system, Recording.contact_id))
+            ],
+        )
         rows = session.scalars(sa.select(Recording)).all()
     assert listening == {Role.EVALUATOR, Role.TEAM_LEAD, Role.MANAGER}
     assert all(informed[row.advisor_id] <= row.local_day for row in rows)
-    assert len({row.team for row in rows}) == 1 and all(row.peaks and row.batch_id == calls.BATCH for row in rows)
+    assert len({row.team for row in rows}) == 1 and all(
+        row.peaks and row.batch_id == calls.BATCH for row in rows
+    )
 
 
 def test_removal_takes_what_the_demo_entered_and_leaves_what_people_did(centre: Path) -> None:
@@ -71,7 +105,10 @@ def test_removal_takes_what_the_demo_entered_and_leaves_what_people_did(centre: 
     demo.remove(SYSTEM)
 
     with store.reading() as session:
-        assert session.execute(sa.select(GateValue.name, GateValue.value)).all() == [("recording_retention_months", "3"), ("purposes", "training")]
+        assert session.execute(sa.select(GateValue.name, GateValue.value)).all() == [
+            ("recording_retention_months", "3"),
+            ("purposes", "training"),
+        ]
         assert session.scalar(sa.select(sa.func.count()).select_from(AdvisorNotice)) == 0
         assert session.scalar(sa.select(sa.func.count()).select_from(Recording)) == 0
     assert not list((centre / "recordings").glob("*/*.bin"))

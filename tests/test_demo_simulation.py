@@ -78,9 +78,17 @@ def test_small_and_large_centres_can_be_made(centre: Path, advisors: int, size: 
     assert len(set(made["advisors"]["advisor_id"].to_pylist())) == advisors
 
 
-def test_there_are_about_as_many_contacts_as_asked_for_on_five_channels(made: dict[str, pa.Table]) -> None:
+def test_there_are_about_as_many_contacts_as_asked_for_on_five_channels(
+    made: dict[str, pa.Table],
+) -> None:
     assert made["contacts"].num_rows == pytest.approx(30_000, rel=0.03)
-    assert set(made["contacts"]["channel"].to_pylist()) == {"phone", "email", "chat", "messaging", "social"}
+    assert set(made["contacts"]["channel"].to_pylist()) == {
+        "phone",
+        "email",
+        "chat",
+        "messaging",
+        "social",
+    }
     assert len(set(made["contacts"]["contact_id"].to_pylist())) == made["contacts"].num_rows
 
 
@@ -109,7 +117,13 @@ def test_values_are_missing_as_in_life(made: dict[str, pa.Table]) -> None:
 
 
 def test_declarations_are_optimistic(made: dict[str, pa.Table]) -> None:
-    assert 0.84 < share(where(made["contacts"], direction="inbound", outcome="answered")["declared_resolved"]) < 0.93
+    assert (
+        0.84
+        < share(
+            where(made["contacts"], direction="inbound", outcome="answered")["declared_resolved"]
+        )
+        < 0.93
+    )
 
 
 def test_few_customers_answer_the_survey_and_most_are_pleased(made: dict[str, pa.Table]) -> None:
@@ -122,17 +136,26 @@ def test_few_customers_answer_the_survey_and_most_are_pleased(made: dict[str, pa
     assert pc.min_max(nps).as_py() == {"min": 0, "max": 10}
 
 
-def test_only_a_part_of_the_calls_is_recorded_and_nobody_who_objected(made: dict[str, pa.Table]) -> None:
+def test_only_a_part_of_the_calls_is_recorded_and_nobody_who_objected(
+    made: dict[str, pa.Table],
+) -> None:
     answered = where(made["telephony"], outcome="answered")
     assert 0.05 < share(answered["recorded"]) < 0.11
     recorded = answered.filter(answered["recorded"])
     assert share(recorded["notice_played"]) == 1
-    assert share(recorded["customer_objected"]) == share(recorded["stopped_by_advisor"]) == share(recorded["private_line"]) == 0
+    assert (
+        share(recorded["customer_objected"])
+        == share(recorded["stopped_by_advisor"])
+        == share(recorded["private_line"])
+        == 0
+    )
     assert recorded["recording_purpose"].null_count == 0
     assert pc.any(answered["customer_objected"]).as_py()
 
 
-def test_evaluations_are_of_recorded_calls_of_the_last_year_and_few_a_month(made: dict[str, pa.Table]) -> None:
+def test_evaluations_are_of_recorded_calls_of_the_last_year_and_few_a_month(
+    made: dict[str, pa.Table],
+) -> None:
     recorded = where(made["telephony"], outcome="answered")
     recorded = set(recorded.filter(recorded["recorded"])["contact_id"].to_pylist())
     listened = made["evaluations"]
@@ -143,10 +166,14 @@ def test_evaluations_are_of_recorded_calls_of_the_last_year_and_few_a_month(made
     assert pc.count_distinct(months).as_py() == 12
 
 
-def test_campaigns_bring_a_part_of_the_calls_and_cost_money_while_they_run(made: dict[str, pa.Table]) -> None:
+def test_campaigns_bring_a_part_of_the_calls_and_cost_money_while_they_run(
+    made: dict[str, pa.Table],
+) -> None:
     attributed = made["by_number"].num_rows + made["by_contact"].num_rows
     assert 0.08 < attributed / made["contacts"].num_rows < 0.25
-    assert set(made["by_number"]["tracking_number"].to_pylist()) <= set(made["telephony"]["tracking_number"].to_pylist())
+    assert set(made["by_number"]["tracking_number"].to_pylist()) <= set(
+        made["telephony"]["tracking_number"].to_pylist()
+    )
     assert set(made["spend"]["currency"].to_pylist()) == {"EUR"}
     assert pc.min(made["spend"]["amount"]).as_py() >= 0
 
@@ -158,12 +185,25 @@ def test_the_launch_troubles_the_weeks_before_the_last_month() -> None:
 
 def test_french_holidays_follow_easter() -> None:
     holidays = seasons.find_holidays(2026)
-    assert {date(2026, 4, 6), date(2026, 5, 14), date(2026, 5, 25), date(2026, 7, 14)} <= set(holidays)  # Easter Sunday is 5 April 2026
+    assert {date(2026, 4, 6), date(2026, 5, 14), date(2026, 5, 25), date(2026, 7, 14)} <= set(
+        holidays
+    )  # Easter Sunday is 5 April 2026
     assert len(holidays) == 11
 
 
-def test_some_advisors_change_teams_and_everybody_has_one_at_a_time(made: dict[str, pa.Table]) -> None:
+def test_some_advisors_change_teams_and_everybody_has_one_at_a_time(
+    made: dict[str, pa.Table],
+) -> None:
     rows = sorted(made["advisors"].to_pylist(), key=lambda row: (row["advisor_id"], row["from"]))
-    moved = [(before, after) for before, after in pairwise(rows) if before["advisor_id"] == after["advisor_id"]]
+    moved = [
+        (before, after)
+        for before, after in pairwise(rows)
+        if before["advisor_id"] == after["advisor_id"]
+    ]
     assert len(moved) == 6
-    assert all(before["to"] < after["from"] and before["team"] != after["team"] and before["site"] == after["site"] for before, after in moved)
+    assert all(
+        before["to"] < after["from"]
+        and before["team"] != after["team"]
+        and before["site"] == after["site"]
+        for before, after in moved
+    )

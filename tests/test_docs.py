@@ -1,4 +1,6 @@
-"""What is declared is documented: columns, settings, permissions, import columns; and every message has its French."""
+"""What is declared is documented: columns, settings, permissions, import columns; and
+every message has its French.
+"""
 
 from __future__ import annotations
 
@@ -18,23 +20,34 @@ from qa_core.compliance import audit_labels
 from qa_core.storage import schema
 from qa_core.storage.records.base import Base
 
-SOURCES = [path for root in ("qa_core", "pages") for path in sorted((environment.PROJECT / root).rglob("*.py"))]
+SOURCES = [
+    path
+    for root in ("qa_core", "pages")
+    for path in sorted((environment.PROJECT / root).rglob("*.py"))
+]
 GETTEXT = {"_": 1, "N_": 1, "ngettext": 2}
 """The functions that take messages, and how many."""
 SHOWING = {
-    "title", "header", "subheader", "caption", "text", "markdown", "write", "info", "warning", "error", "success", "toast", "metric", "badge", "button",
-    "link_button", "page_link", "checkbox", "toggle", "radio", "selectbox", "multiselect", "pills", "segmented_control", "text_input", "text_area",
-    "number_input", "date_input", "file_uploader", "form_submit_button", "expander", "popover", "spinner", "progress", "print", "Finding", "add_column",
+    "title", "header", "subheader", "caption", "text", "markdown", "write", "info", "warning",
+    "error", "success", "toast", "metric", "badge", "button",
+    "link_button", "page_link", "checkbox", "toggle", "radio", "selectbox", "multiselect", "pills",
+    "segmented_control", "text_input", "text_area",
+    "number_input", "date_input", "file_uploader", "form_submit_button", "expander", "popover",
+    "spinner", "progress", "print", "Finding", "add_column",
 }  # fmt: skip
 """What puts its first argument, its label or its help before a person."""
 NO_WORDS = re.compile(r":material/\w+:|:\w+\[|python -m qa_core[\w .-]*|ID")
 DICTIONARY = (environment.PROJECT / "data" / "README.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("table", [schema.CONTACTS, schema.INTERVALS, schema.SPEND], ids=lambda table: table.name)
+@pytest.mark.parametrize(
+    "table", [schema.CONTACTS, schema.INTERVALS, schema.SPEND], ids=lambda table: table.name
+)
 def test_every_column_of_the_lake_is_in_the_dictionary(table: sa.Table):
     section = DICTIONARY.split(f"## `{table.name}`")[1].split("\n## ")[0]
-    assert [column.name for column in table.columns] == re.findall(r"^\| `(\w+)` \|", section, flags=re.M)
+    assert [column.name for column in table.columns] == re.findall(
+        r"^\| `(\w+)` \|", section, flags=re.M
+    )
 
 
 def test_every_table_of_the_records_is_in_the_dictionary():
@@ -50,11 +63,18 @@ def test_every_message_is_in_the_catalogue(language):
 def calls(path: Path) -> Iterator[tuple[ast.Call, str]]:
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Call):
-            yield node, node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            yield (
+                node,
+                node.func.attr
+                if isinstance(node.func, ast.Attribute)
+                else getattr(node.func, "id", ""),
+            )
 
 
 def literals(node: ast.expr) -> Iterator[str]:
-    """The pieces of text that a value is put together from, but for what functions give."""
+    """The pieces of text that a value is put together from, but for what functions
+    give.
+    """
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         yield node.value
     elif isinstance(node, ast.JoinedStr | ast.BinOp | ast.IfExp):
@@ -68,13 +88,23 @@ def place(path: Path, node: ast.AST) -> str:
 
 
 def test_no_message_hides_from_the_catalogues():
-    # What collects them reads tokens: it sees nothing within f-strings, and only the first piece of what is put together.
-    collected = {text for entry in collect() if entry.id for text in ((entry.id,) if isinstance(entry.id, str) else entry.id)}
+    # What collects them reads tokens: it sees nothing within f-strings, and only the
+    # first piece of what is put together.
+    collected = {
+        text
+        for entry in collect()
+        if entry.id
+        for text in ((entry.id,) if isinstance(entry.id, str) else entry.id)
+    }
     hidden = []
     for path in SOURCES:
         for call, name in calls(path):
             for message in call.args[: GETTEXT.get(name, 0)]:
-                is_seen = message.value in collected | {""} if isinstance(message, ast.Constant) else not isinstance(message, ast.JoinedStr | ast.BinOp)
+                is_seen = (
+                    message.value in collected | {""}
+                    if isinstance(message, ast.Constant)
+                    else not isinstance(message, ast.JoinedStr | ast.BinOp)
+                )
                 hidden += [] if is_seen else [place(path, call)]
     assert hidden == []
 
@@ -82,13 +112,24 @@ def test_no_message_hides_from_the_catalogues():
 def test_no_text_is_shown_that_is_no_message():
     bare = []
     for path in SOURCES:
-        if path.relative_to(environment.PROJECT).parts[:2] not in (("qa_core", "ui"), ("qa_core", "commands")) and "pages" not in path.parts:
+        if (
+            path.relative_to(environment.PROJECT).parts[:2]
+            not in (("qa_core", "ui"), ("qa_core", "commands"))
+            and "pages" not in path.parts
+        ):
             continue
         for call, name in calls(path):
             if name in SHOWING and not ast.unparse(call.func).startswith("LOG."):
-                told = [*call.args[:1], *(word.value for word in call.keywords if word.arg in ("label", "help"))]
+                told = [
+                    *call.args[:1],
+                    *(word.value for word in call.keywords if word.arg in ("label", "help")),
+                ]
                 shown = (text for argument in told for text in literals(argument))
-                bare += [f"{place(path, call)} {text!r}" for text in shown if re.search(r"[^\W\d_]{2}", NO_WORDS.sub("", text))]
+                bare += [
+                    f"{place(path, call)} {text!r}"
+                    for text in shown
+                    if re.search(r"[^\W\d_]{2}", NO_WORDS.sub("", text))
+                ]
     assert bare == []
 
 
@@ -96,7 +137,11 @@ def test_a_refusal_says_a_message():
     bare = []
     for path in SOURCES:
         for call, name in calls(path):
-            if name in ("Refusal", "Misuse") and len(call.args) > 1 and isinstance(call.args[1], ast.Constant | ast.JoinedStr | ast.BinOp):
+            if (
+                name in ("Refusal", "Misuse")
+                and len(call.args) > 1
+                and isinstance(call.args[1], ast.Constant | ast.JoinedStr | ast.BinOp)
+            ):
                 bare.append(place(path, call))
     assert bare == []
 
@@ -107,7 +152,9 @@ def test_every_act_of_the_journal_has_a_name():
         recorded |= {
             call.args[2].value
             for call, _name in calls(path)
-            if ast.unparse(call.func) == "audit_log.record" and len(call.args) > 2 and isinstance(call.args[2], ast.Constant)
+            if ast.unparse(call.func) == "audit_log.record"
+            and len(call.args) > 2
+            and isinstance(call.args[2], ast.Constant)
         }
     assert {"sign_in", "contacts_read"} <= recorded <= set(audit_labels.TITLES)
 
@@ -116,12 +163,16 @@ def test_a_translation_keeps_the_places_of_its_message():
     for entry in read("fr"):
         for text in entry.string if isinstance(entry.string, tuple) else (entry.string,):
             expected = entry.id if isinstance(entry.id, str) else entry.id[1]
-            assert set(re.findall(r"{(\w+)", text)) <= set(re.findall(r"{(\w+)", expected)) | {"n"}, entry.id
+            assert set(re.findall(r"{(\w+)", text)) <= set(re.findall(r"{(\w+)", expected)) | {
+                "n"
+            }, entry.id
 
 
 def test_the_environment_is_documented():
     readme = (environment.PROJECT / "README.md").read_text(encoding="utf-8")
-    source = (environment.PROJECT / "qa_core" / "base" / "environment.py").read_text(encoding="utf-8")
+    source = (environment.PROJECT / "qa_core" / "base" / "environment.py").read_text(
+        encoding="utf-8"
+    )
     for name in set(re.findall(r'"(QA_[A-Z_]+)"', source)):
         assert name in readme, name
 
@@ -136,4 +187,6 @@ def test_the_catalogues_hold_no_message_that_the_code_lost():
 def test_the_generated_parts_of_the_documents_are_up_to_date(document: str, part: str):
     text = (environment.PROJECT / "docs" / document).read_text(encoding="utf-8")
 
-    assert documents.fill(text, part, documents.PARTS[document, part]()) == text, "run: make documents"
+    assert documents.fill(text, part, documents.PARTS[document, part]()) == text, (
+        "run: make documents"
+    )

@@ -1,4 +1,6 @@
-"""Filling a grid: one owner, nothing lost, one submission, and the rules of listening asked on every call."""
+"""Filling a grid: one owner, nothing lost, one submission, and the rules of listening
+asked on every call.
+"""
 
 from __future__ import annotations
 
@@ -27,16 +29,37 @@ from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
 from qa_core.storage.records.base import now
 from qa_core.storage.records.evaluations import Evaluation, ScorecardVersion
-from qa_core.storage.records.listening import Accreditation, Draw, DrawnContact, EvaluationRevision, ListeningPlan
+from qa_core.storage.records.listening import (
+    Accreditation,
+    Draw,
+    DrawnContact,
+    EvaluationRevision,
+    ListeningPlan,
+)
 from qa_core.storage.records.people import Account
 from tests import centres, listening
 
 SERVICE = environment.PROJECT / "data/scorecards/customer_service.toml"
-BEST = {"greeting": 2, "identification": "na", "listening": 3, "questions": "na", "accuracy": 4, "ownership": 3, "record": 2, "anticipation": 0}
+BEST = {
+    "greeting": 2,
+    "identification": "na",
+    "listening": 3,
+    "questions": "na",
+    "accuracy": 4,
+    "ownership": 3,
+    "record": 2,
+    "anticipation": 0,
+}
 BEST |= {"courtesy": 3, "hold": "na", "close": 2}
 
 
-def draw(evaluator: str, contact_id: str = "a", publish_after_days: int = 0, advisor_id: str = "A1", purpose: str = "evaluation") -> int:
+def draw(
+    evaluator: str,
+    contact_id: str = "a",
+    publish_after_days: int = 0,
+    advisor_id: str = "A1",
+    purpose: str = "evaluation",
+) -> int:
     """A contact drawn for that evaluator, of a plan of its own; returns its id."""
     with store.writing() as session:
         plan = ListeningPlan(
@@ -50,8 +73,25 @@ def draw(evaluator: str, contact_id: str = "a", publish_after_days: int = 0, adv
             created_by="mona",
             publish_after_days=publish_after_days,
         )
-        made = Draw(seed=1, lake_version="1", frame=1, frame_digest="", excluded={}, short={}, frame_shares={}, drawn_by="mona", plan=plan)
-        drawn = DrawnContact(position=1, source_system="generic", contact_id=contact_id, advisor_id=advisor_id, team="North", evaluator=evaluator)
+        made = Draw(
+            seed=1,
+            lake_version="1",
+            frame=1,
+            frame_digest="",
+            excluded={},
+            short={},
+            frame_shares={},
+            drawn_by="mona",
+            plan=plan,
+        )
+        drawn = DrawnContact(
+            position=1,
+            source_system="generic",
+            contact_id=contact_id,
+            advisor_id=advisor_id,
+            team="North",
+            evaluator=evaluator,
+        )
         drawn.local_start, drawn.draw = datetime(2026, 3, 2, 9), made
         session.add(drawn)
         session.flush()
@@ -65,27 +105,54 @@ def viewer_of(username: str) -> Viewer:
 
 def evaluation_of(evaluation_id: int) -> Evaluation:
     with store.reading() as session:
-        return session.scalars(sa.select(Evaluation).where(Evaluation.id == evaluation_id).options(sa.orm.selectinload(Evaluation.answers))).one()
+        return session.scalars(
+            sa.select(Evaluation)
+            .where(Evaluation.id == evaluation_id)
+            .options(sa.orm.selectinload(Evaluation.answers))
+        ).one()
 
 
 def acts() -> list[str]:
     with store.reading() as session:
-        return list(session.scalars(sa.select(JournalRow.action).where(JournalRow.action.like("evaluation_%")).order_by(JournalRow.seq)))
+        return list(
+            session.scalars(
+                sa.select(JournalRow.action)
+                .where(JournalRow.action.like("evaluation_%"))
+                .order_by(JournalRow.seq)
+            )
+        )
 
 
 @pytest.fixture
 def room(centre: Path, add_person) -> None:
     """Two contacts of Ana, a published grid, Eve and Max accredited to listen."""
     centres.add_people({"A1": "Ana"}, {"North": None})
-    contacts = [centres.contact("2026-03-02 09:00", key, advisor_id="A1", team="North", talk_seconds=120.0) for key in "ab"]
-    centres.land([*contacts, centres.contact("2026-03-02 10:00", "refused", advisor_id="A1", team="North", customer_objected=True)])
+    contacts = [
+        centres.contact("2026-03-02 09:00", key, advisor_id="A1", team="North", talk_seconds=120.0)
+        for key in "ab"
+    ]
+    centres.land(
+        [
+            *contacts,
+            centres.contact(
+                "2026-03-02 10:00", "refused", advisor_id="A1", team="North", customer_objected=True
+            ),
+        ]
+    )
     for username in ("eve", "max"):
         add_person(username, "evaluator")
     listening.open_gates()
     listening.accredit("eve", "max")
     with store.writing() as session:
         content = tomllib.loads(SERVICE.read_text(encoding="utf-8"))
-        session.add(ScorecardVersion(key="customer-service", title="Customer service", content=content, published_at=now()))
+        session.add(
+            ScorecardVersion(
+                key="customer-service",
+                title="Customer service",
+                content=content,
+                published_at=now(),
+            )
+        )
 
 
 def test_an_evaluation_is_saved_as_it_goes_and_signed_once(room) -> None:
@@ -94,19 +161,54 @@ def test_an_evaluation_is_saved_as_it_goes_and_signed_once(room) -> None:
     evaluation_id = start(eve, drawn_id)
     assert start(eve, drawn_id) == evaluation_id
     version = save(eve, evaluation_id, 1, {"greeting": 2}, {"greeting": "Warm"})
-    version = save(eve, evaluation_id, version, BEST | {"close": 1}, {"greeting": "Warm", "close": " "}, "Good", seconds=95)
+    version = save(
+        eve,
+        evaluation_id,
+        version,
+        BEST | {"close": 1},
+        {"greeting": "Warm", "close": " "},
+        "Good",
+        seconds=95,
+    )
     submit(eve, evaluation_id, version)
     submit(eve, evaluation_id, version)  # the second click of two
 
     made = evaluation_of(evaluation_id)
-    assert (made.state, made.kind, made.evaluator, made.advisor_id, made.team) == ("published", "scored", "eve", "A1", "North")
-    assert (made.local_day, made.grid_name, made.purpose, made.seconds_spent) == (date(2026, 3, 2), "Customer service", "evaluation", 95)
-    # Welcome 2 of 2 · Understanding 3 of 3 · Answer 9 of 9 · Manner and close 4 of 5: 15 + 25 + 40 + 20 × 4/5
-    assert (made.score, made.calculated_score, made.outcome) == (pytest.approx(96), pytest.approx(96), "pass")
+    assert (made.state, made.kind, made.evaluator, made.advisor_id, made.team) == (
+        "published",
+        "scored",
+        "eve",
+        "A1",
+        "North",
+    )
+    assert (made.local_day, made.grid_name, made.purpose, made.seconds_spent) == (
+        date(2026, 3, 2),
+        "Customer service",
+        "evaluation",
+        95,
+    )
+    # Welcome 2 of 2 · Understanding 3 of 3 · Answer 9 of 9 · Manner and close 4 of 5:
+    # 15 + 25 + 40 + 20 × 4/5
+    assert (made.score, made.calculated_score, made.outcome) == (
+        pytest.approx(96),
+        pytest.approx(96),
+        "pass",
+    )
     given = {answer.criterion: answer for answer in made.answers}
-    assert (given["close"].earned, given["close"].possible, given["close"].section) == (1, 2, "Manner and close")
-    assert given["greeting"].applied_weight == pytest.approx(0.15) and given["greeting"].comment == "Warm"
-    assert (given["hold"].applicable, given["hold"].earned, given["hold"].applied_weight) == (False, None, 0)
+    assert (given["close"].earned, given["close"].possible, given["close"].section) == (
+        1,
+        2,
+        "Manner and close",
+    )
+    assert (
+        given["greeting"].applied_weight == pytest.approx(0.15)
+        and given["greeting"].comment == "Warm"
+    )
+    assert (given["hold"].applicable, given["hold"].earned, given["hold"].applied_weight) == (
+        False,
+        None,
+        0,
+    )
     assert sum(answer.applied_weight for answer in made.answers) == pytest.approx(1)
     assert acts() == ["evaluation_started", "evaluation_submitted", "evaluation_published"]
     with store.reading() as session:
@@ -116,7 +218,13 @@ def test_an_evaluation_is_saved_as_it_goes_and_signed_once(room) -> None:
 
 def test_what_is_not_answered_is_named_in_the_language_of_the_reader(room) -> None:
     eve, evaluation_id = viewer_of("eve"), start(viewer_of("eve"), draw("eve"))
-    version = save(eve, evaluation_id, 1, {key: value for key, value in BEST.items() if key not in ("greeting", "record")}, {})
+    version = save(
+        eve,
+        evaluation_id,
+        1,
+        {key: value for key, value in BEST.items() if key not in ("greeting", "record")},
+        {},
+    )
 
     with pytest.raises(Refusal) as refused:
         submit(eve, evaluation_id, version)
@@ -127,8 +235,14 @@ def test_what_is_not_answered_is_named_in_the_language_of_the_reader(room) -> No
     finally:
         i18n.use("en")
 
-    assert refused.value.params["criteria"] == "Greets and introduces themselves · Records the contact for the next colleague"
-    assert refused_in_french.value.params["criteria"] == "Se présente et salue · Trace le contact pour le prochain collègue"
+    assert (
+        refused.value.params["criteria"]
+        == "Greets and introduces themselves · Records the contact for the next colleague"
+    )
+    assert (
+        refused_in_french.value.params["criteria"]
+        == "Se présente et salue · Trace le contact pour le prochain collègue"
+    )
     with pytest.raises(Refusal, match="one of: 0, 1, 2"):
         save(eve, evaluation_id, version, {"greeting": 1.5}, {})
 
@@ -142,13 +256,20 @@ def test_a_save_over_an_older_version_is_refused_and_loses_nothing(room) -> None
 
     assert refused.value.code == "changed_meanwhile"
     stored = get_draft(eve, evaluation_id)
-    assert (stored.answers, stored.comments, stored.version) == ({"greeting": 2}, {"greeting": "First tab"}, 2)
+    assert (stored.answers, stored.comments, stored.version) == (
+        {"greeting": 2},
+        {"greeting": "First tab"},
+        2,
+    )
     # The same click twice says nothing new, and is no conflict.
     assert save(eve, evaluation_id, 1, {"greeting": 2}, {"greeting": "First tab"}) == 2
 
 
 def test_two_evaluators_at_once_and_two_clicks_at_once_make_two_evaluations(room) -> None:
-    drafts = {name: start(viewer_of(name), draw(name, contact)) for name, contact in (("eve", "a"), ("max", "b"))}
+    drafts = {
+        name: start(viewer_of(name), draw(name, contact))
+        for name, contact in (("eve", "a"), ("max", "b"))
+    }
     failures: list[Exception] = []
 
     def work(name: str) -> None:
@@ -165,8 +286,14 @@ def test_two_evaluators_at_once_and_two_clicks_at_once_make_two_evaluations(room
     for thread in threads:
         thread.join()
 
-    assert all(isinstance(failure, Refusal) and failure.code in ("changed_meanwhile", "already_submitted") for failure in failures)
-    assert [evaluation_of(evaluation_id).state for evaluation_id in drafts.values()] == ["published", "published"]
+    assert all(
+        isinstance(failure, Refusal) and failure.code in ("changed_meanwhile", "already_submitted")
+        for failure in failures
+    )
+    assert [evaluation_of(evaluation_id).state for evaluation_id in drafts.values()] == [
+        "published",
+        "published",
+    ]
     assert acts().count("evaluation_submitted") == 2 and acts().count("evaluation_published") == 2
 
 
@@ -206,9 +333,15 @@ def test_whoever_may_not_listen_today_goes_no_further(room, monkeypatch) -> None
         return codes
 
     with store.writing() as session:  # her accreditation ended yesterday
-        session.execute(sa.update(Accreditation).where(Accreditation.username == "eve").values(ends_on=environment.today() - timedelta(days=1)))
+        session.execute(
+            sa.update(Accreditation)
+            .where(Accreditation.username == "eve")
+            .values(ends_on=environment.today() - timedelta(days=1))
+        )
     assert refusals() == {"not_accredited"}
-    accreditations.accredit(Viewer.SYSTEM, "eve", environment.today(), ["training"])  # for another purpose than the plan's
+    accreditations.accredit(
+        Viewer.SYSTEM, "eve", environment.today(), ["training"]
+    )  # for another purpose than the plan's
     assert refusals() == {"not_accredited"}
     listening.accredit("eve")
     with store.writing() as session:
@@ -216,7 +349,9 @@ def test_whoever_may_not_listen_today_goes_no_further(room, monkeypatch) -> None
     assert refusals() == {"own_contact"}
     with store.writing() as session:
         session.execute(sa.update(Account).where(Account.username == "eve").values(advisor_id=None))
-        session.execute(sa.update(DrawnContact).where(DrawnContact.id == drawn_id).values(state="replaced"))
+        session.execute(
+            sa.update(DrawnContact).where(DrawnContact.id == drawn_id).values(state="replaced")
+        )
     assert refusals() == {"no_longer_assigned"}
 
 
@@ -224,7 +359,19 @@ def test_a_contact_that_objected_meanwhile_takes_the_draft_away(room) -> None:
     eve, drawn_id = viewer_of("eve"), draw("eve")
     evaluation_id = start(eve, drawn_id)
     version = save(eve, evaluation_id, 1, {"greeting": 2}, {"greeting": "Warm"})
-    centres.land([centres.contact("2026-03-02 09:00", "a", advisor_id="A1", team="North", talk_seconds=120.0, customer_objected=True)], "objections")
+    centres.land(
+        [
+            centres.contact(
+                "2026-03-02 09:00",
+                "a",
+                advisor_id="A1",
+                team="North",
+                talk_seconds=120.0,
+                customer_objected=True,
+            )
+        ],
+        "objections",
+    )
 
     with pytest.raises(Refusal) as refused:
         save(eve, evaluation_id, version, BEST, {})
@@ -246,11 +393,17 @@ def test_a_plan_may_put_publication_off(room, monkeypatch) -> None:
     with store.reading() as session:
         before = published.change_counter(session)
 
-    assert (evaluation_of(evaluation_id).state, evaluation_of(evaluation_id).publish_on) == ("submitted", today + timedelta(days=2))
+    assert (evaluation_of(evaluation_id).state, evaluation_of(evaluation_id).publish_on) == (
+        "submitted",
+        today + timedelta(days=2),
+    )
     assert publication.publish_due() == 0
     monkeypatch.setattr(environment, "today", lambda: today + timedelta(days=2))
     assert publication.publish_due() == 1 and publication.publish_due() == 0
-    assert evaluation_of(evaluation_id).state == "published" and evaluation_of(evaluation_id).published_at is not None
+    assert (
+        evaluation_of(evaluation_id).state == "published"
+        and evaluation_of(evaluation_id).published_at is not None
+    )
     with store.reading() as session:
         assert published.change_counter(session) != before
 
@@ -266,17 +419,36 @@ def test_a_correction_keeps_what_stood_before(room) -> None:
     with pytest.raises(Misuse):
         corrections.amend(eve, evaluation_id, version, BEST | {"close": 1}, {}, "Fine", " ")
     with pytest.raises(Refusal):
-        corrections.amend(eve, evaluation_id, version - 1, BEST | {"close": 1}, {}, "Fine", "Heard again")
+        corrections.amend(
+            eve, evaluation_id, version - 1, BEST | {"close": 1}, {}, "Fine", "Heard again"
+        )
     with pytest.raises(AccessDenied):
-        corrections.amend(viewer_of("max"), evaluation_id, version, BEST | {"close": 1}, {}, "Fine", "Heard again")
-    assert corrections.amend(eve, evaluation_id, version, BEST | {"close": 1}, {}, "Fine", "Heard again") == version + 1
+        corrections.amend(
+            viewer_of("max"), evaluation_id, version, BEST | {"close": 1}, {}, "Fine", "Heard again"
+        )
+    assert (
+        corrections.amend(
+            eve, evaluation_id, version, BEST | {"close": 1}, {}, "Fine", "Heard again"
+        )
+        == version + 1
+    )
 
     assert evaluation_of(evaluation_id).score == pytest.approx(96)
     with store.reading() as session:
         (kept,) = session.scalars(sa.select(EvaluationRevision))
         assert published.change_counter(session) != before
-    assert (kept.version, kept.content["score"], kept.reason, kept.replaced_by) == (version, 100, "amended: Heard again", "eve")
-    assert next(answer for answer in kept.content["answers"] if answer["criterion"] == "close")["comment"] == "Good"
+    assert (kept.version, kept.content["score"], kept.reason, kept.replaced_by) == (
+        version,
+        100,
+        "amended: Heard again",
+        "eve",
+    )
+    assert (
+        next(answer for answer in kept.content["answers"] if answer["criterion"] == "close")[
+            "comment"
+        ]
+        == "Good"
+    )
 
 
 def test_a_correction_leaves_alone_what_was_disputed(room, add_person) -> None:
@@ -284,15 +456,32 @@ def test_a_correction_leaves_alone_what_was_disputed(room, add_person) -> None:
     add_person("mona", "manager", sites=())
     eve, mona = viewer_of("eve"), viewer_of("mona")
     evaluation_id = start(eve, draw("eve"))
-    submit(eve, evaluation_id, save(eve, evaluation_id, 1, BEST | {"greeting": 0}, {"greeting": "None heard"}))
-    dispute_id = disputes.raise_dispute(viewer_of("ana"), evaluation_id, "greeting", 2, "It is at the very beginning")
+    submit(
+        eve,
+        evaluation_id,
+        save(eve, evaluation_id, 1, BEST | {"greeting": 0}, {"greeting": "None heard"}),
+    )
+    dispute_id = disputes.raise_dispute(
+        viewer_of("ana"), evaluation_id, "greeting", 2, "It is at the very beginning"
+    )
     assert corrections.get_standing(eve, evaluation_id).disputed == {"greeting"}
 
     def amend(answers, comments=None) -> int:
         version = evaluation_of(evaluation_id).version
-        return corrections.amend(eve, evaluation_id, version, answers, comments or {"greeting": "None heard"}, None, "Heard again")
+        return corrections.amend(
+            eve,
+            evaluation_id,
+            version,
+            answers,
+            comments or {"greeting": "None heard"},
+            None,
+            "Heard again",
+        )
 
-    for answers, comments in ((BEST | {"greeting": 1}, None), (BEST | {"greeting": 0, "close": 1}, {"greeting": "Never said it"})):
+    for answers, comments in (
+        (BEST | {"greeting": 1}, None),
+        (BEST | {"greeting": 0, "close": 1}, {"greeting": "Never said it"}),
+    ):
         with pytest.raises(Refusal) as refused:  # before the decision
             amend(answers, comments)
         assert refused.value.code == "disputed" and "disputed" in str(refused.value)
@@ -308,7 +497,9 @@ def test_a_correction_leaves_alone_what_was_disputed(room, add_person) -> None:
 
     assert evaluation_of(evaluation_id).score == pytest.approx(100)
     with store.reading() as session:
-        reasons = session.scalars(sa.select(EvaluationRevision.reason).order_by(EvaluationRevision.version)).all()
+        reasons = session.scalars(
+            sa.select(EvaluationRevision.reason).order_by(EvaluationRevision.version)
+        ).all()
     assert reasons == ["amended: Heard again", "disputed: At second 3", "amended: Heard again"]
     with pytest.raises(AccessDenied):
         corrections.get_standing(viewer_of("max"), evaluation_id)
@@ -317,7 +508,14 @@ def test_a_correction_leaves_alone_what_was_disputed(room, add_person) -> None:
 def test_what_is_written_of_people_is_masked_or_confirmed(room) -> None:
     eve = viewer_of("eve")
     evaluation_id = start(eve, draw("eve"))
-    version = save(eve, evaluation_id, 1, BEST, {"close": "Call back on 06 12 34 56 78"}, "The customer is in hospital")
+    version = save(
+        eve,
+        evaluation_id,
+        1,
+        BEST,
+        {"close": "Call back on 06 12 34 56 78"},
+        "The customer is in hospital",
+    )
 
     with pytest.raises(Refusal) as refused:
         submit(eve, evaluation_id, version)
@@ -339,7 +537,8 @@ with store.reading() as session:
 version, number = 1, 0
 while True:
     number += 1
-    version = drafts.save(eve, int(sys.argv[1]), version, {"greeting": number % 3}, {"greeting": f"word {number}"})
+    answers, comments = {"greeting": number % 3}, {"greeting": f"word {number}"}
+    version = drafts.save(eve, int(sys.argv[1]), version, answers, comments)
     print(number, flush=True)
 """
 
@@ -348,9 +547,17 @@ def test_a_process_killed_while_it_saves_loses_at_most_the_last_save(room, centr
     evaluation_id = start(viewer_of("eve"), draw("eve"))
     for wait in (0, 3, 7):
         with store.writing() as session:
-            session.execute(sa.update(Evaluation).values(version=1, draft={"answers": {}, "comments": {}}))
+            session.execute(
+                sa.update(Evaluation).values(version=1, draft={"answers": {}, "comments": {}})
+            )
         command = [sys.executable, "-c", WRITER, str(evaluation_id)]
-        writer = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=environment.PROJECT, env=os.environ | {"QA_HOME": str(centre)})
+        writer = subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=environment.PROJECT,
+            env=os.environ | {"QA_HOME": str(centre)},
+        )
         try:
             told = [int(writer.stdout.readline()) for _ in range(wait + 1)]
         finally:

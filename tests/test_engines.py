@@ -1,4 +1,6 @@
-"""The engine: questions of the facts are answered on the version that stands, by an engine that can open nothing else."""
+"""The engine: questions of the facts are answered on the version that stands, by an
+engine that can open nothing else.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,11 @@ def fill(*rows: tuple[str, datetime, float | None], batch: str = "b1") -> None:
         "month": [f"{row[1]:%Y-%m}" for row in rows],
         "wait_seconds": [row[2] for row in rows],
     }
-    lake.merge_contacts(pa.table(columns, schema=pa.schema([SCHEMA.field(name) for name in columns])), ["wait_seconds"], batch)
+    lake.merge_contacts(
+        pa.table(columns, schema=pa.schema([SCHEMA.field(name) for name in columns])),
+        ["wait_seconds"],
+        batch,
+    )
 
 
 JANUARY, FEBRUARY = datetime(2026, 1, 10, 9), datetime(2026, 2, 10, 9)
@@ -40,21 +46,34 @@ def test_an_empty_lake_answers_with_typed_and_empty_tables(centre: Path) -> None
     frame = current().run(sa.select(C.contact_id, C.started_at, C.wait_seconds))
     assert list(frame.columns) == ["contact_id", "started_at", "wait_seconds"]
     assert len(frame) == 0
-    total = current().run(sa.select(sa.func.count().label("n"), sa.func.sum(schema.SPEND.c.amount).label("amount")).select_from(schema.SPEND))
+    total = current().run(
+        sa.select(
+            sa.func.count().label("n"), sa.func.sum(schema.SPEND.c.amount).label("amount")
+        ).select_from(schema.SPEND)
+    )
     assert total["n"].tolist() == [0]
 
 
 def test_a_question_with_parameters_lists_and_a_grouping_is_answered(centre: Path) -> None:
-    fill(("c1", JANUARY, 10.0), ("c2", JANUARY, 20.0), ("c3", FEBRUARY, 5.0), ("c4", FEBRUARY, None))
+    fill(
+        ("c1", JANUARY, 10.0), ("c2", JANUARY, 20.0), ("c3", FEBRUARY, 5.0), ("c4", FEBRUARY, None)
+    )
     week = sa.func.date_trunc("month", C.local_start)
     statement = (
-        sa.select(week.label("month"), sa.func.count().label("n"), sa.func.sum(C.wait_seconds).label("wait"))
+        sa.select(
+            week.label("month"),
+            sa.func.count().label("n"),
+            sa.func.sum(C.wait_seconds).label("wait"),
+        )
         .where(C.contact_id.in_(["c1", "c2", "c3", "c4"]), C.source_system == "generic")
         .group_by(week)
         .order_by(week)
     )
     frame = current().run(statement)
-    assert frame.values.tolist() == [[datetime(2026, 1, 1), 2, 30.0], [datetime(2026, 2, 1), 2, 5.0]]
+    assert frame.values.tolist() == [
+        [datetime(2026, 1, 1), 2, 30.0],
+        [datetime(2026, 2, 1), 2, 5.0],
+    ]
 
 
 def test_a_value_that_looks_like_sql_stays_a_value(centre: Path) -> None:
@@ -80,7 +99,9 @@ def test_only_the_months_asked_for_are_read(centre: Path) -> None:
     fill(("c1", JANUARY, 10.0), ("c2", FEBRUARY, 20.0))
     (january,) = lake.files("contacts", last_month="2026-01")
     Path(january).unlink()
-    frame = current().run(sa.select(C.contact_id, C.month), first_month="2026-02", last_month="2026-02")
+    frame = current().run(
+        sa.select(C.contact_id, C.month), first_month="2026-02", last_month="2026-02"
+    )
     assert frame.values.tolist() == [["c2", "2026-02"]]
 
 
@@ -88,10 +109,21 @@ def test_an_arrow_table_is_joined_and_seen_by_its_own_question_only(centre: Path
     fill(("c1", JANUARY, 10.0), ("c2", JANUARY, 30.0))
     answers = schema.ANSWERS
     rows = pa.Table.from_pylist(
-        [{"evaluation_id": 1, "is_first": True, "source_system": "generic", "contact_id": "c2", "local_start": JANUARY, "score": 80.0}],
+        [
+            {
+                "evaluation_id": 1,
+                "is_first": True,
+                "source_system": "generic",
+                "contact_id": "c2",
+                "local_start": JANUARY,
+                "score": 80.0,
+            }
+        ],
         schema=schema.arrow_schema(answers),
     )
-    statement = sa.select(answers.c.score, C.wait_seconds).join_from(answers, schema.CONTACTS, answers.c.contact_id == C.contact_id)
+    statement = sa.select(answers.c.score, C.wait_seconds).join_from(
+        answers, schema.CONTACTS, answers.c.contact_id == C.contact_id
+    )
     engine = current()
     assert engine.run(statement, {"answers": rows}).values.tolist() == [[80.0, 30.0]]
     with pytest.raises(duckdb.CatalogException):
@@ -103,9 +135,17 @@ def test_questions_from_several_threads_do_not_mix(centre: Path) -> None:
     answers, engine = schema.ANSWERS, current()
 
     def ask(number: int) -> int:
-        rows = pa.Table.from_pylist([{"evaluation_id": number, "is_first": True, "local_start": JANUARY}], schema=schema.arrow_schema(answers))
+        rows = pa.Table.from_pylist(
+            [{"evaluation_id": number, "is_first": True, "local_start": JANUARY}],
+            schema=schema.arrow_schema(answers),
+        )
         return int(
-            engine.run(sa.select(answers.c.evaluation_id, C.contact_id).join_from(answers, schema.CONTACTS, sa.true()), {"answers": rows})["evaluation_id"][0]
+            engine.run(
+                sa.select(answers.c.evaluation_id, C.contact_id).join_from(
+                    answers, schema.CONTACTS, sa.true()
+                ),
+                {"answers": rows},
+            )["evaluation_id"][0]
         )
 
     with ThreadPoolExecutor(4) as pool:
@@ -115,17 +155,22 @@ def test_questions_from_several_threads_do_not_mix(centre: Path) -> None:
 def test_the_engine_is_locked_to_the_folder_of_the_lake(centre: Path) -> None:
     connection = current().connection
     settings = connection.execute(
-        "SELECT current_setting('enable_external_access'), current_setting('lock_configuration'), current_setting('allowed_directories')"
+        "SELECT current_setting('enable_external_access'), "
+        "current_setting('lock_configuration'), current_setting('allowed_directories')"
     ).fetchone()
     assert settings[:2] == (False, True)
-    # Its own folder to spill into is the only other one, and holds nothing of anybody else.
+    # Its own folder to spill into is the only other one, and holds nothing of anybody
+    # else.
     assert sorted(settings[2]) == [f"{centre}/lake/", f"{centre}/tmp/engine-{os.getpid()}/"]
 
 
 def test_a_question_larger_than_the_engines_memory_spills_and_is_answered(centre: Path) -> None:
     connection = current().connection
     with connection.cursor() as cursor:
-        rows = cursor.execute("SELECT count(*) FROM (SELECT DISTINCT i, hash(i), hash(i + 1), md5(CAST(i AS VARCHAR)) FROM range(4000000) t(i))").fetchone()[0]
+        rows = cursor.execute(
+            "SELECT count(*) FROM (SELECT DISTINCT i, hash(i), hash(i + 1), md5(CAST(i AS "
+            "VARCHAR)) FROM range(4000000) t(i))"
+        ).fetchone()[0]
     assert rows == 4_000_000
 
 
@@ -145,7 +190,9 @@ def test_a_question_larger_than_the_engines_memory_spills_and_is_answered(centre
         "SET memory_limit = '64GB'",
     ],
 )
-def test_no_statement_reaches_outside_the_lake_or_unlocks_the_engine(centre: Path, attempt: str) -> None:
+def test_no_statement_reaches_outside_the_lake_or_unlocks_the_engine(
+    centre: Path, attempt: str
+) -> None:
     outside = centre / "secret.txt"
     outside.write_text("a secret")
     fill(("c1", JANUARY, 10.0))
@@ -154,7 +201,9 @@ def test_no_statement_reaches_outside_the_lake_or_unlocks_the_engine(centre: Pat
     assert [file.name for file in centre.glob("secret*")] == ["secret.txt"]
 
 
-def test_an_engine_that_is_not_known_is_refused_in_words(centre: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_engine_that_is_not_known_is_refused_in_words(
+    centre: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("QA_ENGINE_URL", "oracle://")
     with pytest.raises(Refusal) as refusal:
         current()
@@ -162,7 +211,25 @@ def test_an_engine_that_is_not_known_is_refused_in_words(centre: Path, monkeypat
 
 
 def test_spend_is_asked_like_contacts(centre: Path) -> None:
-    row = {"day": date(2026, 1, 3), "month": "2026-01", "source": "google", "medium": "cpc", "campaign": "spring", "amount": 12.5, "currency": "EUR"}
-    lake.merge_spend(pa.Table.from_pylist([row], schema=pa.schema([field for field in schema.arrow_schema(schema.SPEND) if field.name != "batch_id"])), "p1")
+    row = {
+        "day": date(2026, 1, 3),
+        "month": "2026-01",
+        "source": "google",
+        "medium": "cpc",
+        "campaign": "spring",
+        "amount": 12.5,
+        "currency": "EUR",
+    }
+    lake.merge_spend(
+        pa.Table.from_pylist(
+            [row],
+            schema=pa.schema(
+                [field for field in schema.arrow_schema(schema.SPEND) if field.name != "batch_id"]
+            ),
+        ),
+        "p1",
+    )
     frame = current().run(sa.select(schema.SPEND.c.day, schema.SPEND.c.amount))
-    assert [(value.date(), amount) for value, amount in frame.itertuples(index=False)] == [(date(2026, 1, 3), 12.5)]
+    assert [(value.date(), amount) for value, amount in frame.itertuples(index=False)] == [
+        (date(2026, 1, 3), 12.5)
+    ]

@@ -1,4 +1,6 @@
-"""A customer who is erased: no file of the stores holds their key any more, and nobody else's contacts are touched."""
+"""A customer who is erased: no file of the stores holds their key any more, and nobody
+else's contacts are touched.
+"""
 
 from __future__ import annotations
 
@@ -35,12 +37,18 @@ def ann(centre: Path) -> str:
 
 
 def find_traces(centre: Path, key: str) -> list[str]:
-    """The files of the centre in which the key stands, Parquet read cell by cell and all others as they are."""
+    """The files of the centre in which the key stands, Parquet read cell by cell and
+    all others as they are.
+    """
     found = []
     for path in sorted(path for path in centre.rglob("*") if path.is_file()):
         if path.suffix == ".parquet":
             with duckdb.connect() as connection:
-                rows = connection.execute(f"SELECT count(*) FROM read_parquet('{path}') r WHERE contains(CAST(r AS VARCHAR), ?)", [key]).fetchone()
+                rows = connection.execute(
+                    f"SELECT count(*) FROM read_parquet('{path}') r WHERE contains(CAST(r AS "
+                    "VARCHAR), ?)",
+                    [key],
+                ).fetchone()
             is_there = rows[0] > 0
         else:
             is_there = key.encode() in path.read_bytes()
@@ -54,11 +62,23 @@ def forget(key: str, monkeypatch: pytest.MonkeyPatch) -> ingest.Erased:
     return ingest.erase_customer(Viewer.SYSTEM, key)
 
 
-def test_no_file_holds_the_key_of_an_erased_customer(centre: Path, ann: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_file_holds_the_key_of_an_erased_customer(
+    centre: Path, ann: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     bring(centre, "contacts", CALLS)
     bring(centre, "contacts", CALLS.replace("Sales", "Help"))
-    bring(centre, "surveys", f"customer,answered_at,csat,comment\n{ANN},2026-07-01 12:00:00,1,my story\n{BOB},2026-07-01 12:00:00,4,fine\n")
-    bring(centre, "surveys", "ticket,answered_at,comment\nT1,2026-03-02 08:00:00,about mine\nT8,2026-03-02 08:00:00,another\n")
+    bring(
+        centre,
+        "surveys",
+        f"customer,answered_at,csat,comment\n{ANN},2026-07-01 12:00:00,1,my "
+        f"story\n{BOB},2026-07-01 12:00:00,4,fine\n",
+    )
+    bring(
+        centre,
+        "surveys",
+        "ticket,answered_at,comment\nT1,2026-03-02 08:00:00,about mine\nT8,2026-03-02 "
+        "08:00:00,another\n",
+    )
     for path in centre.glob("*.csv"):
         path.unlink()  # what was delivered is not ours
     assert [place.split("/")[0] for place in find_traces(centre, ann)].count("lake") >= 3
@@ -70,31 +90,54 @@ def test_no_file_holds_the_key_of_an_erased_customer(centre: Path, ann: str, mon
     assert forget(ann, monkeypatch) == ingest.Erased(0, 0, 0)
 
 
-def test_a_survey_that_joined_leaves_nothing_of_what_the_customer_wrote(centre: Path, ann: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    bring(centre, "surveys", "ticket,answered_at,comment\nT1,2026-03-02 12:00:00,my unmistakable story\n")
+def test_a_survey_that_joined_leaves_nothing_of_what_the_customer_wrote(
+    centre: Path, ann: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bring(
+        centre,
+        "surveys",
+        "ticket,answered_at,comment\nT1,2026-03-02 12:00:00,my unmistakable story\n",
+    )
     bring(centre, "contacts", CALLS)
     for path in centre.glob("*.csv"):
         path.unlink()
-    assert find_contacts("survey_comment", where="contact_id = 'C1'") == [("C1", "my unmistakable story")]
+    assert find_contacts("survey_comment", where="contact_id = 'C1'") == [
+        ("C1", "my unmistakable story")
+    ]
     assert forget(ann, monkeypatch).waiting == 1
     assert find_traces(centre, "unmistakable") == []
 
 
-def test_the_key_of_a_shared_number_goes_and_its_contacts_stay(centre: Path, ann: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_key_of_a_shared_number_goes_and_its_contacts_stay(
+    centre: Path, ann: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     bring(centre, "contacts", CALLS)
     with store.writing() as session:
         set_value(session, Viewer.SYSTEM, "shared_number_contacts_a_day", "2")
-    busy = "".join(f"S{number},,2026-04-02 09:{number:02}:00,{ANN},answered,Sales\n" for number in range(3))
+    busy = "".join(
+        f"S{number},,2026-04-02 09:{number:02}:00,{ANN},answered,Sales\n" for number in range(3)
+    )
     bring(centre, "contacts", CALLS.splitlines()[0] + "\n" + busy)
     for path in centre.glob("*.csv"):
         path.unlink()
-    assert find_contacts("customer_key", "given_customer_key", where="contact_id IN ('C1', 'S0')") == [("C1", None, ann), ("S0", None, ann)]
+    assert find_contacts(
+        "customer_key", "given_customer_key", where="contact_id IN ('C1', 'S0')"
+    ) == [("C1", None, ann), ("S0", None, ann)]
     assert forget(ann, monkeypatch).contacts == 5
     assert find_traces(centre, ann) == []
-    assert find_contacts("given_customer_key") == [("C1", None), ("C2", None), ("C3", None), ("S0", None), ("S1", None), ("S2", None)]
+    assert find_contacts("given_customer_key") == [
+        ("C1", None),
+        ("C2", None),
+        ("C3", None),
+        ("S0", None),
+        ("S1", None),
+        ("S2", None),
+    ]
 
 
-def test_a_call_in_progress_goes_on_without_its_customer(centre: Path, ann: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_call_in_progress_goes_on_without_its_customer(
+    centre: Path, ann: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import time
 
     log = centre / "asterisk" / "queue_log"

@@ -1,4 +1,6 @@
-"""The page where grids are filled: what waits, answers that are there after a reload, one submission, and two tabs that lose nothing."""
+"""The page where grids are filled: what waits, answers that are there after a reload,
+one submission, and two tabs that lose nothing.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,9 @@ __all__ = ["room"]
 
 
 def answer(app, evaluation_id: int, criterion: str, code: str):
-    return app.segmented_control(key=f"grid_{evaluation_id}_answer_{criterion}").set_value(code).run()
+    return (
+        app.segmented_control(key=f"grid_{evaluation_id}_answer_{criterion}").set_value(code).run()
+    )
 
 
 def opened(app, evaluation_id: int):
@@ -20,7 +24,11 @@ def opened(app, evaluation_id: int):
 
 
 def texts(app) -> str:
-    return "\n".join(str(element.value) for kind in ("markdown", "caption", "text", "success", "error", "info", "warning") for element in app.get(kind))
+    return "\n".join(
+        str(element.value)
+        for kind in ("markdown", "caption", "text", "success", "error", "info", "warning")
+        for element in app.get(kind)
+    )
 
 
 def test_a_contact_is_taken_from_the_list_answered_reloaded_and_submitted(room, open_app) -> None:
@@ -30,11 +38,17 @@ def test_a_contact_is_taken_from_the_list_answered_reloaded_and_submitted(room, 
     app.button(key=f"start_{drawn_id}").click().run()
     (number,) = app.query_params["id"]
     evaluation_id = int(number)
-    assert not app.exception and "Ana" not in texts(app) and "Monday 2 March 2026, 09:00" in texts(app)
+    assert (
+        not app.exception and "Ana" not in texts(app) and "Monday 2 March 2026, 09:00" in texts(app)
+    )
 
     answer(app, evaluation_id, "greeting", "2")
-    app.text_area(key=f"grid_{evaluation_id}_comment_greeting").set_value("Call 06 12 34 56 78 back").run()
-    assert drafts.get_draft(viewer_of("eve"), evaluation_id).comments == {"greeting": "Call ••• back"}
+    app.text_area(key=f"grid_{evaluation_id}_comment_greeting").set_value(
+        "Call 06 12 34 56 78 back"
+    ).run()
+    assert drafts.get_draft(viewer_of("eve"), evaluation_id).comments == {
+        "greeting": "Call ••• back"
+    }
 
     again = opened(open_app("eve"), evaluation_id)  # the tab was closed
     assert again.segmented_control(key=f"grid_{evaluation_id}_answer_greeting").value == "2"
@@ -76,10 +90,14 @@ def test_nobody_elses_draft_is_shown(room, open_app) -> None:
     assert not app.get("segmented_control")
 
 
-def test_advisors_fill_their_self_evaluation_here_and_have_no_list(room, add_person, open_app) -> None:
+def test_advisors_fill_their_self_evaluation_here_and_have_no_list(
+    room, add_person, open_app
+) -> None:
     add_person("ana", "advisor", advisor_id="A1")
     evaluation_id = drafts.start(viewer_of("eve"), draw("eve"))
-    drafts.submit(viewer_of("eve"), evaluation_id, drafts.save(viewer_of("eve"), evaluation_id, 1, BEST, {}))
+    drafts.submit(
+        viewer_of("eve"), evaluation_id, drafts.save(viewer_of("eve"), evaluation_id, 1, BEST, {})
+    )
     own_id = advisor_response.start_self_evaluation(viewer_of("ana"), evaluation_id)
 
     app = open_app("ana", "evaluate")
@@ -91,4 +109,9 @@ def test_advisors_fill_their_self_evaluation_here_and_have_no_list(room, add_per
     app.button(key=f"submit_{own_id}").click().run()
 
     made = evaluation_of(own_id)
-    assert (made.kind, made.state, made.evaluator, made.score) == ("self", "published", "ana", pytest.approx(100))
+    assert (made.kind, made.state, made.evaluator, made.score) == (
+        "self",
+        "published",
+        "ana",
+        pytest.approx(100),
+    )

@@ -74,7 +74,10 @@ def test_a_period_is_said_as_shortly_as_it_can_be() -> None:
     assert formatting.period(Period(date(2026, 11, 2), date(2026, 11, 29))) == "2–29 Nov 2026"
     assert formatting.period(Period(date(2026, 10, 1), date(2026, 10, 31))) == "Oct 2026"
     assert formatting.period(Period(date(2026, 1, 1), date(2026, 3, 31))) == "Jan – Mar 2026"
-    assert formatting.period(Period(date(2025, 12, 20), date(2026, 1, 3))) == "20 Dec 2025 – 3 Jan 2026"
+    assert (
+        formatting.period(Period(date(2025, 12, 20), date(2026, 1, 3)))
+        == "20 Dec 2025 – 3 Jan 2026"
+    )
     i18n.use("fr")
     assert formatting.period(Period(date(2026, 10, 1), date(2026, 10, 31))) == "oct. 2026"
 

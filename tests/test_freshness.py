@@ -21,13 +21,20 @@ def sources(centre: Path) -> Path:
     bring(centre, "contacts", OTHER, system="chat")
     bring(centre, "surveys", SURVEYS)
     bring(centre, "tracking", TRACKING)
-    bring(centre, "evaluations", "contact_id,evaluator,evaluated_at,grid,score\nC1,Eve,2026-03-05,Service,80\n")
+    bring(
+        centre,
+        "evaluations",
+        "contact_id,evaluator,evaluated_at,grid,score\nC1,Eve,2026-03-05,Service,80\n",
+    )
     return centre
 
 
 def fresh(viewer: Viewer) -> dict[tuple[str, str], datetime | date | None]:
     found = {(source.system, source.kind): source.newest for source in query.find_freshness(viewer)}
-    return {key: newest.replace(tzinfo=None) if isinstance(newest, datetime) else newest for key, newest in found.items()}
+    return {
+        key: newest.replace(tzinfo=None) if isinstance(newest, datetime) else newest
+        for key, newest in found.items()
+    }
 
 
 EVERYTHING = {
@@ -39,24 +46,42 @@ EVERYTHING = {
 }
 
 
-@pytest.mark.parametrize("viewer", [Viewer.SYSTEM, Viewer("ada", Role.ADMIN), Viewer("dora", Role.DPO)], ids=lambda viewer: viewer.username)
-def test_who_keeps_the_centre_running_is_told_about_every_source(sources: Path, viewer: Viewer) -> None:
+@pytest.mark.parametrize(
+    "viewer",
+    [Viewer.SYSTEM, Viewer("ada", Role.ADMIN), Viewer("dora", Role.DPO)],
+    ids=lambda viewer: viewer.username,
+)
+def test_who_keeps_the_centre_running_is_told_about_every_source(
+    sources: Path, viewer: Viewer
+) -> None:
     assert fresh(viewer) == EVERYTHING
 
 
 def test_the_one_waiting_longest_for_news_comes_first(sources: Path) -> None:
-    assert [source.system for source in query.find_freshness(Viewer.SYSTEM)] == ["pbx", "chat", "generic", "generic", "generic"]
+    assert [source.system for source in query.find_freshness(Viewer.SYSTEM)] == [
+        "pbx",
+        "chat",
+        "generic",
+        "generic",
+        "generic",
+    ]
     bring(sources, "contacts", OTHER.replace("D1", "D2"), system="pbx")
     assert query.find_freshness(Viewer.SYSTEM)[-1].system == "pbx"
 
 
 def test_a_manager_is_told_about_the_sources_of_their_own_contacts(sources: Path) -> None:
-    assert fresh(Viewer("max", Role.MANAGER, managed_teams=("South",))) == {("chat", "contacts"): datetime(2026, 3, 5, 8, 0)}
+    assert fresh(Viewer("max", Role.MANAGER, managed_teams=("South",))) == {
+        ("chat", "contacts"): datetime(2026, 3, 5, 8, 0)
+    }
     assert ("chat", "contacts") not in fresh(Viewer("nora", Role.MANAGER, managed_teams=("North",)))
 
 
-def test_a_team_lead_knows_no_tracking_of_another_team_and_an_advisor_no_contact_of_another(sources: Path) -> None:
-    assert fresh(Viewer("lea", Role.TEAM_LEAD, led=(TeamSpan("South"),))) == {("chat", "contacts"): datetime(2026, 3, 5, 8, 0)}
+def test_a_team_lead_knows_no_tracking_of_another_team_and_an_advisor_no_contact_of_another(
+    sources: Path,
+) -> None:
+    assert fresh(Viewer("lea", Role.TEAM_LEAD, led=(TeamSpan("South"),))) == {
+        ("chat", "contacts"): datetime(2026, 3, 5, 8, 0)
+    }
     assert fresh(Viewer("becky", Role.ADVISOR, advisor_id="Becky")) == {
         ("pbx", "contacts"): datetime(2026, 3, 2, 9, 5),
         ("generic", "surveys"): datetime(2026, 3, 2, 9, 5),
@@ -74,7 +99,9 @@ def test_an_import_taken_back_counts_no_more(centre: Path) -> None:
     assert query.find_freshness(Viewer.SYSTEM) == ()
 
 
-def test_the_menu_says_how_fresh_the_data_is_and_the_imports_page_lists_the_sources(sources: Path, open_app, add_person) -> None:
+def test_the_menu_says_how_fresh_the_data_is_and_the_imports_page_lists_the_sources(
+    sources: Path, open_app, add_person
+) -> None:
     app = open_app(add_person("ada", "admin"), "imports")
     assert not app.exception
     assert "How fresh each source is" in [heading.value for heading in app.subheader]

@@ -1,4 +1,6 @@
-"""Grids: drafts in any state, versions that never change, and files that bring back the very grid they were made of."""
+"""Grids: drafts in any state, versions that never change, and files that bring back the
+very grid they were made of.
+"""
 
 from __future__ import annotations
 
@@ -28,13 +30,34 @@ from qa_core.storage.records.evaluations import ScorecardVersion
 from tests.centres import contact, evaluation
 
 SYSTEM = Viewer.SYSTEM
-ADMIN, MANAGER, EVALUATOR = (Viewer(name, role) for name, role in (("ada", Role.ADMIN), ("max", Role.MANAGER), ("eve", Role.EVALUATOR)))
+ADMIN, MANAGER, EVALUATOR = (
+    Viewer(name, role)
+    for name, role in (("ada", Role.ADMIN), ("max", Role.MANAGER), ("eve", Role.EVALUATOR))
+)
 SMALL = {
     "title": "Service",
     "pass_mark": 80,
     "section": [
-        {"name": "Welcome", "weight": 40, "criterion": [{"key": "greets", "text": {"fr": "Salue", "en": "Greets"}, "points": 2, "levels": [0, 1, 2]}]},
-        {"name": "Answer", "weight": 60, "criterion": [{"key": "right", "points": 4, "critical": "customer"}, {"key": "more", "points": 1, "bonus": True}]},
+        {
+            "name": "Welcome",
+            "weight": 40,
+            "criterion": [
+                {
+                    "key": "greets",
+                    "text": {"fr": "Salue", "en": "Greets"},
+                    "points": 2,
+                    "levels": [0, 1, 2],
+                }
+            ],
+        },
+        {
+            "name": "Answer",
+            "weight": 60,
+            "criterion": [
+                {"key": "right", "points": 4, "critical": "customer"},
+                {"key": "more", "points": 1, "bonus": True},
+            ],
+        },
     ],
 }
 
@@ -53,7 +76,10 @@ def publish(content: dict[str, Any] = SMALL, key: str = "service") -> int:
 def rows_of(table_: type) -> list[tuple[Any, ...]]:
     """Every row as it stands in the store itself."""
     with store.reading() as session:
-        return [tuple(row) for row in session.execute(sa.text(f"SELECT * FROM {table_.__tablename__} ORDER BY 1"))]
+        return [
+            tuple(row)
+            for row in session.execute(sa.text(f"SELECT * FROM {table_.__tablename__} ORDER BY 1"))
+        ]
 
 
 def test_a_draft_is_kept_as_it_is_and_says_all_that_is_missing(centre: Path) -> None:
@@ -94,7 +120,9 @@ def test_who_saves_an_older_draft_is_told(centre: Path) -> None:
 
 
 def test_versions_count_up_while_several_drafts_are_written(centre: Path) -> None:
-    first, second, third = (scorecards.create_draft(ADMIN, "service", changed(pass_mark=mark)) for mark in (70, 75, 85))
+    first, second, third = (
+        scorecards.create_draft(ADMIN, "service", changed(pass_mark=mark)) for mark in (70, 75, 85)
+    )
 
     assert [scorecards.publish(MANAGER, draft, 1) for draft in (second, first)] == [1, 2]
 
@@ -126,7 +154,9 @@ def test_a_published_version_is_never_changed_by_anything_that_writes(centre: Pa
 
 
 def test_the_store_sees_no_write_to_a_published_row(centre: Path) -> None:
-    """Whatever the writers do, no UPDATE or DELETE on the table of grids concerns a row with a day of publication."""
+    """Whatever the writers do, no UPDATE or DELETE on the table of grids concerns a row
+    with a day of publication.
+    """
     version = publish()
     touched: list[int] = []
 
@@ -158,7 +188,10 @@ def test_evaluations_stay_with_the_version_they_were_made_on(centre: Path) -> No
         session.add(evaluation(contact("2026-03-02 10:00", "c1"), 80.0, grid_id=first))
     publish(changed(pass_mark=90))
 
-    assert [(held.version, held.evaluations) for held in scorecards.find_all(ADMIN)] == [(2, 0), (1, 1)]
+    assert [(held.version, held.evaluations) for held in scorecards.find_all(ADMIN)] == [
+        (2, 0),
+        (1, 1),
+    ]
     with store.reading() as session:
         assert scorecards.get_plan(session, first).pass_mark == 80
         assert scorecards.newest_published(session, "service").version == 2
@@ -183,13 +216,21 @@ def test_admins_write_managers_publish_and_nobody_else_does(centre: Path, role: 
         "write": role == Role.ADMIN,
         "publish": role == Role.MANAGER,
         "see drafts": role in (Role.ADMIN, Role.MANAGER),
-        "see versions": role in (Role.ADMIN, Role.MANAGER, Role.TEAM_LEAD, Role.EVALUATOR, Role.ADVISOR),
+        "see versions": role
+        in (Role.ADMIN, Role.MANAGER, Role.TEAM_LEAD, Role.EVALUATOR, Role.ADVISOR),
     }
 
     for what, act in {
-        "see drafts": lambda: (scorecards.find_all(viewer), scorecards.get(viewer, draft), files.build_file(viewer, draft)),
+        "see drafts": lambda: (
+            scorecards.find_all(viewer),
+            scorecards.get(viewer, draft),
+            files.build_file(viewer, draft),
+        ),
         "see versions": lambda: scorecards.find_published(viewer),
-        "write": lambda: (scorecards.save_draft(viewer, draft, 1, SMALL), scorecards.create_draft(viewer, "service", SMALL)),
+        "write": lambda: (
+            scorecards.save_draft(viewer, draft, 1, SMALL),
+            scorecards.create_draft(viewer, "service", SMALL),
+        ),
         "publish": lambda: scorecards.publish(viewer, draft, 1),
     }.items():
         if allowed[what]:
@@ -220,7 +261,10 @@ def test_the_journal_names_the_grid_and_nothing_of_what_it_asks(centre: Path) ->
     scorecards.delete_draft(SYSTEM, scorecards.create_draft(SYSTEM, "service", SMALL))
 
     with store.reading() as session:
-        rows = [(row.action, row.object, row.reason) for row in session.scalars(sa.select(JournalRow).order_by(JournalRow.seq))]
+        rows = [
+            (row.action, row.object, row.reason)
+            for row in session.scalars(sa.select(JournalRow).order_by(JournalRow.seq))
+        ]
     assert [row for row in rows if row[0].startswith("grid")] == [
         ("grid_draft_saved", "service", ""),
         ("grid_publish", "service", "version 1"),
@@ -240,14 +284,19 @@ def test_changes_are_told_in_words() -> None:
     new["section"][0]["weight"] = 50
     new["section"][0]["criterion"][0]["text"]["en"] = "Greets by name"
     new["section"][1]["criterion"][0] |= {"points": 5, "fails": "section"}
-    new["section"][1]["criterion"][1] = {"key": "thanks", "text": {"fr": "Remercie", "en": "Thanks"}, "points": 1}
+    new["section"][1]["criterion"][1] = {
+        "key": "thanks",
+        "text": {"fr": "Remercie", "en": "Thanks"},
+        "points": 1,
+    }
 
     assert scorecards.compare(scoring.parse_scorecard(SMALL), scoring.parse_scorecard(new)) == [
         "The pass mark is now 85 instead of 80.",
         "Section “Welcome”: weight 50 instead of 40.",
         "Criterion “Greets” now reads “Greets by name”.",
         "Criterion “right”: 5 points instead of 4.",
-        "Criterion “right”: critical for the customer, fails its section instead of critical for the customer, fails the whole grid.",
+        "Criterion “right”: critical for the customer, fails its section instead of critical "
+        "for the customer, fails the whole grid.",
         "Criterion “Thanks” is added.",
         "Criterion “more” is removed.",
     ]
@@ -281,14 +330,25 @@ def test_the_formula_stands_with_its_numbers() -> None:
             "pass_mark": 90,
             "section": [
                 {"name": "One", "weight": 40, "criterion": [{"key": "a", "points": 4}]},
-                {"name": "Two", "weight": 20, "criterion": [{"key": "b", "points": 1, "critical": "business", "fails": "section"}, {"key": "c", "points": 1}]},
+                {
+                    "name": "Two",
+                    "weight": 20,
+                    "criterion": [
+                        {"key": "b", "points": 1, "critical": "business", "fails": "section"},
+                        {"key": "c", "points": 1},
+                    ],
+                },
             ],
         }
     )
 
     # (40 × 3/4 + 20 × 1) / 60 = 50 / 60
-    assert worked_score.write_formula(plan, scoring.score(plan, {"a": 3, "b": 1, "c": 1})) == "100 × (40 × 3/4 + 20 × 2/2) / 60 = 83.3"
-    # (40 × 1 + 20 × 1/2) / 60 = 50 / 60 before the critical error; the section of b counts 0 after it: 40 / 60
+    assert (
+        worked_score.write_formula(plan, scoring.score(plan, {"a": 3, "b": 1, "c": 1}))
+        == "100 × (40 × 3/4 + 20 × 2/2) / 60 = 83.3"
+    )
+    # (40 × 1 + 20 × 1/2) / 60 = 50 / 60 before the critical error; the section of b
+    # counts 0 after it: 40 / 60
     result = scoring.score(plan, {"a": 4, "b": 0, "c": 1})
     assert worked_score.write_formula(plan, result) == "100 × (40 × 4/4 + 20 × 1/2) / 60 = 83.3"
     assert worked_score.describe(plan, result) == [
@@ -298,17 +358,29 @@ def test_the_formula_stands_with_its_numbers() -> None:
     ]
 
 
-CELLS = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Zs", "Zl", "Zp", "Cf")), min_size=1, max_size=12).filter(
-    lambda text: not text.startswith(("'", *FORMULA_STARTS))
-)
+CELLS = st.text(
+    st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Zs", "Zl", "Zp", "Cf")),
+    min_size=1,
+    max_size=12,
+).filter(lambda text: not text.startswith(("'", *FORMULA_STARTS)))
 POINTS = st.one_of(st.integers(1, 20), st.decimals("0.5", "20", places=2).map(float))
 
 
 @st.composite
 def contents(draw: Any) -> dict[str, Any]:
-    """Any grid with texts that a spreadsheet cell keeps: no line breaks, no blanks at the ends."""
-    keys = iter(draw(st.lists(st.from_regex(r"[a-z]{3,8}", fullmatch=True), min_size=9, max_size=9, unique=True)))
-    texts = st.one_of(CELLS, st.fixed_dictionaries({}, optional={"fr": CELLS, "en": CELLS}).filter(bool))
+    """Any grid with texts that a spreadsheet cell keeps: no line breaks, no blanks at
+    the ends.
+    """
+    keys = iter(
+        draw(
+            st.lists(
+                st.from_regex(r"[a-z]{3,8}", fullmatch=True), min_size=9, max_size=9, unique=True
+            )
+        )
+    )
+    texts = st.one_of(
+        CELLS, st.fixed_dictionaries({}, optional={"fr": CELLS, "en": CELLS}).filter(bool)
+    )
 
     def criterion(bonus: bool) -> dict[str, Any]:
         points = draw(POINTS)
@@ -318,16 +390,34 @@ def contents(draw: Any) -> dict[str, Any]:
         if draw(st.booleans()):
             made["help"] = draw(texts)
         if draw(st.booleans()):
-            made |= {"critical": draw(st.sampled_from([*scoring.CriticalClass])).value, "fails": draw(st.sampled_from([*scoring.Fails])).value}
+            made |= {
+                "critical": draw(st.sampled_from([*scoring.CriticalClass])).value,
+                "fails": draw(st.sampled_from([*scoring.Fails])).value,
+            }
         return {**made, "not_applicable": draw(st.booleans()), "bonus": bonus}
 
-    names = draw(st.lists(CELLS.filter(lambda name: table.fold(name) not in table.TOTALS), min_size=1, max_size=3, unique=True))
+    names = draw(
+        st.lists(
+            CELLS.filter(lambda name: table.fold(name) not in table.TOTALS),
+            min_size=1,
+            max_size=3,
+            unique=True,
+        )
+    )
     content = {
         "title": draw(CELLS),
         "method": draw(st.sampled_from([*scoring.Method])).value,
         "bonus_cap": draw(st.integers(100, 130)),
         "section": [
-            {"name": name, "text": draw(texts), "weight": draw(POINTS), "criterion": [criterion(False), *([criterion(True)] if draw(st.booleans()) else [])]}
+            {
+                "name": name,
+                "text": draw(texts),
+                "weight": draw(POINTS),
+                "criterion": [
+                    criterion(False),
+                    *([criterion(True)] if draw(st.booleans()) else []),
+                ],
+            }
             for name in names
         ],
     }
@@ -336,13 +426,21 @@ def contents(draw: Any) -> dict[str, Any]:
     return content
 
 
-@given(content=contents(), form=st.sampled_from(["toml", "csv"]), language=st.sampled_from(["en", "fr"]))
+@given(
+    content=contents(),
+    form=st.sampled_from(["toml", "csv"]),
+    language=st.sampled_from(["en", "fr"]),
+)
 @settings(max_examples=60)
-def test_a_grid_comes_back_from_its_file_as_it_was(content: dict[str, Any], form: str, language: str) -> None:
+def test_a_grid_comes_back_from_its_file_as_it_was(
+    content: dict[str, Any], form: str, language: str
+) -> None:
     i18n.use(language)
     try:
         made = files.build(content, "grid", form)
-        assert scoring.parse_scorecard(files.read_file(made.file_name, made.content)) == scoring.parse_scorecard(content)
+        assert scoring.parse_scorecard(
+            files.read_file(made.file_name, made.content)
+        ) == scoring.parse_scorecard(content)
     finally:
         i18n.use("en")
 
@@ -355,19 +453,32 @@ def test_every_starter_comes_back_from_a_workbook(centre: Path, key: str, langua
 
     made = files.build(content, "grid", "xlsx")
 
-    assert scoring.parse_scorecard(files.read_file("grid.xlsx", made.content)) == scoring.parse_scorecard(content)
+    assert scoring.parse_scorecard(
+        files.read_file("grid.xlsx", made.content)
+    ) == scoring.parse_scorecard(content)
     i18n.use("en")
 
 
 def test_every_starter_is_sound_and_guides_in_both_languages() -> None:
     for key in publication.find_starters():
         plan = scoring.parse_scorecard(publication.read_starter(key))
-        assert any(criterion.bonus for criterion in plan.criteria) and any(criterion.critical for criterion in plan.criteria)
-        assert all(criterion.help and criterion.help.fr and criterion.help.en and criterion.text.fr != criterion.text.en for criterion in plan.criteria), key
+        assert any(criterion.bonus for criterion in plan.criteria) and any(
+            criterion.critical for criterion in plan.criteria
+        )
+        assert all(
+            criterion.help
+            and criterion.help.fr
+            and criterion.help.en
+            and criterion.text.fr != criterion.text.en
+            for criterion in plan.criteria
+        ), key
 
 
 def test_a_sheet_with_section_criterion_and_points_is_enough() -> None:
-    sheet = "Rubrique;Critère;Barème;N/A\nAccueil;Salue le client;2;\n;Vérifie l'identité;2,5;oui\n\nRéponse;;;\n;Réponse exacte;4;\nTotal;;8,5;\n"
+    sheet = (
+        "Rubrique;Critère;Barème;N/A\nAccueil;Salue le client;2;\n;Vérifie "
+        "l'identité;2,5;oui\n\nRéponse;;;\n;Réponse exacte;4;\nTotal;;8,5;\n"
+    )
 
     read = files.read_file("ma_grille.csv", sheet.encode("cp1252"))
 
@@ -378,24 +489,37 @@ def test_a_sheet_with_section_criterion_and_points_is_enough() -> None:
                 "name": "Accueil",
                 "criterion": [
                     {"key": "salue_le_client", "text": "Salue le client", "points": 2},
-                    {"key": "verifie_l_identite", "text": "Vérifie l'identité", "points": 2.5, "not_applicable": True},
+                    {
+                        "key": "verifie_l_identite",
+                        "text": "Vérifie l'identité",
+                        "points": 2.5,
+                        "not_applicable": True,
+                    },
                 ],
             },
-            {"name": "Réponse", "criterion": [{"key": "reponse_exacte", "text": "Réponse exacte", "points": 4}]},
+            {
+                "name": "Réponse",
+                "criterion": [{"key": "reponse_exacte", "text": "Réponse exacte", "points": 4}],
+            },
         ],
     }
 
 
 def test_each_fault_of_a_sheet_names_its_row_its_cell_and_what_is_expected() -> None:
-    sheet = "Section,Criterion,Points,Levels,Critical\nWelcome,Greets,two,,\nWelcome,Smiles,2,0; 5,\n\nAnswer,Is right,4,,everybody\n"
+    sheet = (
+        "Section,Criterion,Points,Levels,Critical\nWelcome,Greets,two,,\nWelcome,Smiles,2,"
+        "0; 5,\n\nAnswer,Is right,4,,everybody\n"
+    )
 
     with pytest.raises(files.FaultyFile) as refused:
         files.read_file("sheet.csv", sheet.encode())
 
     assert [str(fault) for fault in refused.value.faults] == [
         "Row 2, column “Points”, “two”: In the grid, greets.points must be a number.",
-        "Row 3, column “Levels”, “0; 5”: In the grid, smiles.levels must be numbers between 0 and 2, the points of the criterion.",
-        "Row 5, column “Critical”, “everybody”: In the grid, is_right.critical must be one of: customer, business, compliance.",
+        "Row 3, column “Levels”, “0; 5”: In the grid, smiles.levels must be numbers between 0 "
+        "and 2, the points of the criterion.",
+        "Row 5, column “Critical”, “everybody”: In the grid, is_right.critical must be one of: "
+        "customer, business, compliance.",
     ]
 
 
@@ -414,7 +538,9 @@ def test_each_fault_of_a_sheet_names_its_row_its_cell_and_what_is_expected() -> 
         ("a.xlsx", b"no workbook", "damaged_file"),
     ],
 )
-def test_what_is_no_grid_is_refused_in_words(centre: Path, name: str, content: bytes, code: str) -> None:
+def test_what_is_no_grid_is_refused_in_words(
+    centre: Path, name: str, content: bytes, code: str
+) -> None:
     with pytest.raises(Refusal) as refused:
         files.read_file(name, content)
 
@@ -422,12 +548,16 @@ def test_what_is_no_grid_is_refused_in_words(centre: Path, name: str, content: b
     assert i18n.format_refusal(refused.value)
 
 
-def test_the_command_line_brings_in_publishes_lists_and_hands_out(centre: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_line_brings_in_publishes_lists_and_hands_out(
+    centre: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     file = tmp_path / "service.toml"
     file.write_bytes(files.build(SMALL, "x", "toml").content)
 
     assert run(["grid", "import", str(file), "--key", "service", "--publish"]) == 0
-    assert run(["grid", "import", str(file), "--key", "service", "--publish"]) == 1  # nothing changed, and no draft is left behind
+    assert (
+        run(["grid", "import", str(file), "--key", "service", "--publish"]) == 1
+    )  # nothing changed, and no draft is left behind
     assert run(["grid", "export", "service", str(tmp_path / "out.xlsx"), "--version", "1"]) == 0
     assert run(["grid", "import", str(tmp_path / "out.xlsx"), "--key", "again"]) == 0
     assert run(["grid", "export", "service", str(tmp_path / "out.doc")]) == 2
@@ -439,7 +569,9 @@ def test_the_command_line_brings_in_publishes_lists_and_hands_out(centre: Path, 
     listed = json.loads(capsys.readouterr().out)
     assert [(row["key"], row["version"]) for row in listed] == [("again", None), ("service", 1)]
     assert run(["grid", "export", "service", str(tmp_path / "out.toml")]) == 0
-    assert scoring.parse_scorecard(tomllib.loads((tmp_path / "out.toml").read_text(encoding="utf-8"))) == scoring.parse_scorecard(SMALL)
+    assert scoring.parse_scorecard(
+        tomllib.loads((tmp_path / "out.toml").read_text(encoding="utf-8"))
+    ) == scoring.parse_scorecard(SMALL)
 
 
 def test_grids_are_handed_out_only_to_whoever_sees_them() -> None:

@@ -1,4 +1,6 @@
-"""Files of every kind into the stores: each row accounted for, the same again changes nothing, a dry run leaves no trace."""
+"""Files of every kind into the stores: each row accounted for, the same again changes
+nothing, a dry run leaves no trace.
+"""
 
 from __future__ import annotations
 
@@ -19,10 +21,33 @@ from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
 from qa_core.storage.records.imports import ImportBatch
 from qa_core.storage.records.people import Advisor, Team
-from tests.imported import CALLS, SURVEYS, TRACKING, bring, find_contacts, find_facts, find_files, find_waiting, write
+from tests.imported import (
+    CALLS,
+    SURVEYS,
+    TRACKING,
+    bring,
+    find_contacts,
+    find_facts,
+    find_files,
+    find_waiting,
+    write,
+)
 
 REPORT_KEYS = {
-    *("file", "system", "profile", "mapping", "read", "new", "updated", "unchanged", "duplicates", "rejected", "folded", "skipped"),
+    *(
+        "file",
+        "system",
+        "profile",
+        "mapping",
+        "read",
+        "new",
+        "updated",
+        "unchanged",
+        "duplicates",
+        "rejected",
+        "folded",
+        "skipped",
+    ),
     *("folded_kinds", "skipped_kinds", "reasons", "quarantine", "decisions"),
 }
 
@@ -48,7 +73,11 @@ def test_the_report_has_the_shape_of_the_contract(centre: Path) -> None:
     assert set(document) == REPORT_KEYS
     assert set(document["decisions"][0]) == {"field", "decision", "evidence"}
     refused = ingest.run(Viewer.SYSTEM, "contacts", [write(centre, "empty.csv", "")])[0].as_json()
-    assert set(refused) == {"file", "error"} and set(refused["error"]) == {"code", "message", "options"}
+    assert set(refused) == {"file", "error"} and set(refused["error"]) == {
+        "code",
+        "message",
+        "options",
+    }
 
 
 def test_a_refused_file_does_not_stop_the_next(centre: Path) -> None:
@@ -57,7 +86,9 @@ def test_a_refused_file_does_not_stop_the_next(centre: Path) -> None:
     assert refused.refusal.code == "no_file" and landed.new == 3
 
 
-def test_the_same_file_again_is_recognised_and_a_copy_with_other_bytes_changes_nothing(centre: Path) -> None:
+def test_the_same_file_again_is_recognised_and_a_copy_with_other_bytes_changes_nothing(
+    centre: Path,
+) -> None:
     bring(centre, "contacts", CALLS)
     before = find_facts()
     again = bring(centre, "contacts", CALLS)
@@ -74,7 +105,11 @@ def test_other_reading_options_make_it_another_import(centre: Path) -> None:
 
 
 def test_the_newest_row_of_an_id_is_kept(centre: Path) -> None:
-    report = bring(centre, "contacts", CALLS + "C1,2026-03-02 09:00:00,Diane,North,0612345601,answered,10,500,+33170000001\n")
+    report = bring(
+        centre,
+        "contacts",
+        CALLS + "C1,2026-03-02 09:00:00,Diane,North,0612345601,answered,10,500,+33170000001\n",
+    )
     assert (report.read, report.new, report.duplicates) == (4, 3, 1)
     assert find_contacts("talk_seconds", where="contact_id = 'C1'") == [("C1", 500.0)]
 
@@ -92,15 +127,27 @@ def test_rows_without_an_id_stay_apart_and_keep_their_ids(centre: Path) -> None:
 def test_a_later_file_updates_only_what_it_carries(centre: Path) -> None:
     bring(centre, "contacts", CALLS)
     bring(centre, "surveys", SURVEYS)
-    bring(centre, "contacts", "contact_id,started_at,direction,outcome\nC1,2026-03-02 09:00:00,outbound,answered\n")
-    report = bring(centre, "contacts", "contact_id,started_at,outcome,talk_seconds\nC1,2026-03-02 09:00:00,answered,300\n")
+    bring(
+        centre,
+        "contacts",
+        "contact_id,started_at,direction,outcome\nC1,2026-03-02 09:00:00,outbound,answered\n",
+    )
+    report = bring(
+        centre,
+        "contacts",
+        "contact_id,started_at,outcome,talk_seconds\nC1,2026-03-02 09:00:00,answered,300\n",
+    )
     assert report.updated == 1
     # No column says the direction any more: the default is for new contacts alone.
-    assert find_contacts("direction", "csat", "talk_seconds", "advisor_id", where="contact_id = 'C1'") == [("C1", "outbound", 5.0, 300.0, "Diane")]
+    assert find_contacts(
+        "direction", "csat", "talk_seconds", "advisor_id", where="contact_id = 'C1'"
+    ) == [("C1", "outbound", 5.0, 300.0, "Diane")]
 
 
 def test_rejected_rows_stand_in_a_private_quarantine_without_identities(centre: Path) -> None:
-    report = bring(centre, "contacts", CALLS + "C4,2026-13-45 09:00:00,Diane,North,0612345604,answered,10,1,\n")
+    report = bring(
+        centre, "contacts", CALLS + "C4,2026-13-45 09:00:00,Diane,North,0612345604,answered,10,1,\n"
+    )
     assert (report.new, report.rejected) == (3, 1) and sum(report.reasons.values()) == 1
     assert report.quarantine.parent == centre / "quarantine"
     assert stat.S_IMODE(report.quarantine.stat().st_mode) == 0o600
@@ -110,9 +157,13 @@ def test_rejected_rows_stand_in_a_private_quarantine_without_identities(centre: 
     assert "0612345604" not in report.quarantine.read_text()
 
 
-@pytest.mark.parametrize("kind,text", [("contacts", CALLS), ("surveys", SURVEYS), ("tracking", TRACKING)])
+@pytest.mark.parametrize(
+    "kind,text", [("contacts", CALLS), ("surveys", SURVEYS), ("tracking", TRACKING)]
+)
 def test_a_dry_run_says_the_same_and_writes_nothing(centre: Path, kind: str, text: str) -> None:
-    bring(centre, "contacts", CALLS.splitlines(keepends=True)[0] + CALLS.splitlines(keepends=True)[1])
+    bring(
+        centre, "contacts", CALLS.splitlines(keepends=True)[0] + CALLS.splitlines(keepends=True)[1]
+    )
     path = write(centre, "file.csv", text)
     before = find_files(centre)
     rehearsed = ingest.run(Viewer.SYSTEM, kind, [path], ImportOptions(dry_run=True))[0]
@@ -121,21 +172,45 @@ def test_a_dry_run_says_the_same_and_writes_nothing(centre: Path, kind: str, tex
     assert rehearsed.as_counts() == landed.as_counts()
 
 
-def test_a_dry_run_needs_no_store_and_makes_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_dry_run_needs_no_store_and_makes_no_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("QA_HOME", str(tmp_path / "nowhere"))
-    for kind, text in (("contacts", CALLS), ("surveys", SURVEYS), ("advisors", "advisor_id,name,team\nA1,Diane,North\n")):
-        report = ingest.run(Viewer.SYSTEM, kind, [write(tmp_path, f"{kind}.csv", text)], ImportOptions(dry_run=True))[0]
+    for kind, text in (
+        ("contacts", CALLS),
+        ("surveys", SURVEYS),
+        ("advisors", "advisor_id,name,team\nA1,Diane,North\n"),
+    ):
+        report = ingest.run(
+            Viewer.SYSTEM, kind, [write(tmp_path, f"{kind}.csv", text)], ImportOptions(dry_run=True)
+        )[0]
         assert report.read and not report.is_refused
     assert not (tmp_path / "nowhere").exists()
 
 
-def test_spend_of_the_same_day_and_campaign_is_added_up_and_replaced_by_a_later_file(centre: Path) -> None:
+def test_spend_of_the_same_day_and_campaign_is_added_up_and_replaced_by_a_later_file(
+    centre: Path,
+) -> None:
     head = "day,source,campaign,amount,currency\n"
-    report = bring(centre, "spend", head + "2026-03-01,Google,Spring,10,EUR\n2026-03-01,Google,Spring,5,EUR\n2026-03-01,Bing,Spring,7,EUR\n")
+    report = bring(
+        centre,
+        "spend",
+        head + "2026-03-01,Google,Spring,10,EUR\n2026-03-01,Google,Spring,5,EUR\n2026-03-01,Bing,"
+        "Spring,7,EUR\n",
+    )
     assert (report.read, report.new, report.folded) == (3, 2, 1)
-    assert bring(centre, "spend", head + "2026-03-01,Bing,Spring,8,EUR\n2026-03-01,Google,Spring,15,EUR\n").as_counts() | {"reasons": {}} == {
+    assert bring(
+        centre, "spend", head + "2026-03-01,Bing,Spring,8,EUR\n2026-03-01,Google,Spring,15,EUR\n"
+    ).as_counts() | {"reasons": {}} == {
         **dict.fromkeys(("new", "duplicates", "rejected", "folded", "skipped"), 0),
-        **{"read": 2, "updated": 1, "unchanged": 1, "folded_kinds": {}, "skipped_kinds": {}, "reasons": {}},
+        **{
+            "read": 2,
+            "updated": 1,
+            "unchanged": 1,
+            "folded_kinds": {},
+            "skipped_kinds": {},
+            "reasons": {},
+        },
     }
     assert sorted(row[4] for row in find_facts()) == ["Spring", "Spring"]
 
@@ -151,9 +226,18 @@ def test_a_mapping_is_saved_and_used_by_its_name(centre: Path) -> None:
 
 def test_two_imports_at_once_both_land_and_one_file_twice_counts_once(centre: Path) -> None:
     other = CALLS.replace("C1", "D1").replace("C2", "D2").replace("C3", "D3")
-    paths = [write(centre, "a.csv", CALLS), write(centre, "b.csv", other), write(centre, "c.csv", CALLS)]
+    paths = [
+        write(centre, "a.csv", CALLS),
+        write(centre, "b.csv", other),
+        write(centre, "c.csv", CALLS),
+    ]
     reports = []
-    threads = [threading.Thread(target=lambda path=path: reports.extend(ingest.run(Viewer.SYSTEM, "contacts", [path]))) for path in paths]
+    threads = [
+        threading.Thread(
+            target=lambda path=path: reports.extend(ingest.run(Viewer.SYSTEM, "contacts", [path]))
+        )
+        for path in paths
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -161,7 +245,14 @@ def test_two_imports_at_once_both_land_and_one_file_twice_counts_once(centre: Pa
     assert [row[0] for row in find_contacts()] == ["C1", "C2", "C3", "D1", "D2", "D3"]
     assert sorted(report.new for report in reports) == [0, 3, 3]
     with store.reading() as session:
-        assert session.scalar(sa.select(sa.func.count()).select_from(ImportBatch).where(ImportBatch.state == "done")) == 2
+        assert (
+            session.scalar(
+                sa.select(sa.func.count())
+                .select_from(ImportBatch)
+                .where(ImportBatch.state == "done")
+            )
+            == 2
+        )
 
 
 def test_only_who_may_import_can_and_it_is_journalled(centre: Path) -> None:
@@ -179,7 +270,9 @@ def test_only_who_may_import_can_and_it_is_journalled(centre: Path) -> None:
             with pytest.raises(AccessDenied):
                 call()
     with store.reading() as session:
-        assert session.execute(sa.select(JournalRow.actor, JournalRow.action)).all() == [("someone", "import")]
+        assert session.execute(sa.select(JournalRow.actor, JournalRow.action)).all() == [
+            ("someone", "import")
+        ]
         assert audit_log.verify(session).ok
 
 
@@ -190,8 +283,15 @@ def test_an_unknown_kind_is_wrong_usage(centre: Path) -> None:
 
 def test_progress_is_told(centre: Path) -> None:
     told: list[tuple[str, float]] = []
-    ingest.run(Viewer.SYSTEM, "contacts", [write(centre, "calls.csv", CALLS)], progress=lambda step, share: told.append((step, share)))
-    assert {step for step, _share in told} == {"Reading", "Writing"} and all(0 <= share <= 1 for _step, share in told)
+    ingest.run(
+        Viewer.SYSTEM,
+        "contacts",
+        [write(centre, "calls.csv", CALLS)],
+        progress=lambda step, share: told.append((step, share)),
+    )
+    assert {step for step, _share in told} == {"Reading", "Writing"} and all(
+        0 <= share <= 1 for _step, share in told
+    )
 
 
 def test_no_temporary_file_stays(centre: Path) -> None:

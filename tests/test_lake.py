@@ -1,4 +1,6 @@
-"""The lake: what is merged is there once, whole, in its month, with the right neighbours, whatever the order it came in."""
+"""The lake: what is merged is there once, whole, in its month, with the right
+neighbours, whatever the order it came in.
+"""
 
 from __future__ import annotations
 
@@ -24,15 +26,25 @@ MINUTE = timedelta(minutes=1)
 DAY = 86400.0
 
 
-def contact(contact_id: str, started_at: datetime, customer: str | None = "ann", **given: Any) -> dict[str, Any]:
+def contact(
+    contact_id: str, started_at: datetime, customer: str | None = "ann", **given: Any
+) -> dict[str, Any]:
     """A row as an importer hands it over; the centre's clock is UTC here."""
-    row = {"source_system": "generic", "contact_id": contact_id, "started_at": started_at, "local_start": started_at, "month": f"{started_at:%Y-%m}"}
+    row = {
+        "source_system": "generic",
+        "contact_id": contact_id,
+        "started_at": started_at,
+        "local_start": started_at,
+        "month": f"{started_at:%Y-%m}",
+    }
     return {**row, "customer_key": customer, "direction": "inbound", "outcome": "answered", **given}
 
 
 def rows_of(*rows: Mapping[str, Any]) -> pa.Table:
     columns = list(rows[0])
-    return pa.Table.from_pylist([dict(row) for row in rows], schema=pa.schema([SCHEMA.field(name) for name in columns]))
+    return pa.Table.from_pylist(
+        [dict(row) for row in rows], schema=pa.schema([SCHEMA.field(name) for name in columns])
+    )
 
 
 def merge(batch_id: str, *rows: Mapping[str, Any], create: bool = True) -> lake.MergeResult:
@@ -43,12 +55,18 @@ def merge(batch_id: str, *rows: Mapping[str, Any], create: bool = True) -> lake.
 def stored(*columns: str, where: str = "true") -> list[tuple]:
     """Those columns of the lake, in the order of the contacts' ids."""
     with lake.working() as connection:
-        return connection.execute(f"SELECT {', '.join(columns)} FROM contacts WHERE {where} ORDER BY contact_id").fetchall()
+        return connection.execute(
+            f"SELECT {', '.join(columns)} FROM contacts WHERE {where} ORDER BY contact_id"
+        ).fetchall()
 
 
 def everything() -> list[dict[str, Any]]:
     with lake.working() as connection:
-        return connection.sql("SELECT * FROM contacts ORDER BY source_system, contact_id").to_arrow_table().to_pylist()
+        return (
+            connection.sql("SELECT * FROM contacts ORDER BY source_system, contact_id")
+            .to_arrow_table()
+            .to_pylist()
+        )
 
 
 NOON = datetime(2026, 3, 10, 12)
@@ -60,11 +78,23 @@ def test_an_empty_lake_has_no_version_no_file_and_no_span(centre: Path) -> None:
 
 
 def test_new_contacts_land_in_the_month_of_their_local_start(centre: Path) -> None:
-    result = merge("b1", contact("c1", datetime(2026, 1, 31, 23, 30)), contact("c2", datetime(2026, 2, 1, 0, 30)))
+    result = merge(
+        "b1",
+        contact("c1", datetime(2026, 1, 31, 23, 30)),
+        contact("c2", datetime(2026, 2, 1, 0, 30)),
+    )
     assert result == lake.MergeResult(new=2, first_day=date(2026, 1, 31), last_day=date(2026, 2, 1))
-    assert stored("contact_id", "month", "batch_id") == [("c1", "2026-01", "b1"), ("c2", "2026-02", "b1")]
-    assert [Path(file).parent.name for file in lake.files("contacts")] == ["month=2026-01", "month=2026-02"]
-    assert [Path(file).parent.name for file in lake.files("contacts", "2026-02", "2026-12")] == ["month=2026-02"]
+    assert stored("contact_id", "month", "batch_id") == [
+        ("c1", "2026-01", "b1"),
+        ("c2", "2026-02", "b1"),
+    ]
+    assert [Path(file).parent.name for file in lake.files("contacts")] == [
+        "month=2026-01",
+        "month=2026-02",
+    ]
+    assert [Path(file).parent.name for file in lake.files("contacts", "2026-02", "2026-12")] == [
+        "month=2026-02"
+    ]
     assert lake.span() == (datetime(2026, 1, 31, 23, 30), datetime(2026, 2, 1, 0, 30))
 
 
@@ -101,11 +131,17 @@ def test_months_that_do_not_change_keep_their_files(centre: Path) -> None:
 
 def test_surveys_touch_only_contacts_that_are_there_and_leave_their_batch(centre: Path) -> None:
     merge("b1", contact("c1", NOON), contact("c2", NOON + MINUTE))
-    answers = [{"source_system": "generic", "contact_id": name, "csat": 4.0, "csat_scale": "1-5"} for name in ("c1", "nobody")]
+    answers = [
+        {"source_system": "generic", "contact_id": name, "csat": 4.0, "csat_scale": "1-5"}
+        for name in ("c1", "nobody")
+    ]
     result = merge("s1", *answers, create=False)
     assert (result.new, result.updated, result.unchanged, result.missing) == (0, 1, 0, 1)
     assert (result.first_day, result.last_day) == (date(2026, 3, 10), date(2026, 3, 10))
-    assert stored("contact_id", "csat", "csat_scale", "batch_id") == [("c1", 4.0, "1-5", "b1"), ("c2", None, None, "b1")]
+    assert stored("contact_id", "csat", "csat_scale", "batch_id") == [
+        ("c1", 4.0, "1-5", "b1"),
+        ("c2", None, None, "b1"),
+    ]
 
 
 def test_a_contact_whose_start_moves_changes_its_month_and_is_there_once(centre: Path) -> None:
@@ -143,7 +179,12 @@ def test_the_next_the_previous_and_the_reached_contact_are_seconds_away(centre: 
     )
     assert stored("contact_id", *schema.NEIGHBOURS) == [
         ("c1", 120.0, None, 120.0),
-        ("c2", 2 * DAY - 120, None, 480.0),  # an abandoned try before it does not count; the call-back is no repeat
+        (
+            "c2",
+            2 * DAY - 120,
+            None,
+            480.0,
+        ),  # an abandoned try before it does not count; the call-back is no repeat
         ("c3", 2 * DAY - 600, 480.0, None),
         ("c4", None, 2 * DAY - 120, None),
     ]
@@ -166,8 +207,17 @@ def test_reasons_match_when_equal_or_when_either_is_missing(centre: Path) -> Non
 
 
 def test_a_neighbour_counts_up_to_the_31st_day_and_not_a_second_longer(centre: Path) -> None:
-    merge("b1", contact("c1", NOON), contact("c2", NOON + timedelta(days=31)), contact("c3", NOON + timedelta(days=62, seconds=1)))
-    assert stored("seconds_to_next", "seconds_since_previous") == [(31 * DAY, None), (None, 31 * DAY), (None, None)]
+    merge(
+        "b1",
+        contact("c1", NOON),
+        contact("c2", NOON + timedelta(days=31)),
+        contact("c3", NOON + timedelta(days=62, seconds=1)),
+    )
+    assert stored("seconds_to_next", "seconds_since_previous") == [
+        (31 * DAY, None),
+        (None, 31 * DAY),
+        (None, None),
+    ]
 
 
 def test_contacts_of_the_same_second_stand_in_the_order_of_their_ids(centre: Path) -> None:
@@ -180,7 +230,9 @@ def test_an_unknown_customer_has_no_neighbours(centre: Path) -> None:
     assert stored(*schema.NEIGHBOURS) == [(None, None, None)] * 2
 
 
-def test_a_customer_who_turns_out_to_be_another_leaves_the_first_ones_neighbours(centre: Path) -> None:
+def test_a_customer_who_turns_out_to_be_another_leaves_the_first_ones_neighbours(
+    centre: Path,
+) -> None:
     merge("b1", contact("c1", NOON), contact("c2", NOON + MINUTE), contact("c3", NOON + 2 * MINUTE))
     merge("b2", contact("c2", NOON + MINUTE, None))
     assert stored("seconds_to_next") == [(120.0,), (None,), (None,)]
@@ -196,9 +248,14 @@ CUSTOMERS = (None, "ann", "bob")
 CHANCE = st.fixed_dictionaries(
     {
         "contact_id": st.sampled_from([f"c{number:02}" for number in range(12)]),
-        # Few moments, so that ties are common; around the reach of 31 days and the ends of months.
+        # Few moments, so that ties are common; around the reach of 31 days and the ends
+        # of months.
         "started_at": st.sampled_from(
-            [datetime(2026, 1, 31, 23, 59, 59) + timedelta(days=days, seconds=seconds) for days in (0, 1, 30, 31, 45, 62) for seconds in (0, 1)]
+            [
+                datetime(2026, 1, 31, 23, 59, 59) + timedelta(days=days, seconds=seconds)
+                for days in (0, 1, 30, 31, 45, 62)
+                for seconds in (0, 1)
+            ]
         ),
         "customer": st.sampled_from(CUSTOMERS),
         "direction": st.sampled_from([None, "inbound", "outbound", "internal"]),
@@ -209,9 +266,18 @@ CHANCE = st.fixed_dictionaries(
 
 
 @settings(max_examples=12, suppress_health_check=list(HealthCheck))
-@given(st.lists(st.lists(CHANCE, min_size=1, max_size=8, unique_by=lambda row: row["contact_id"]), min_size=1, max_size=4), st.randoms(use_true_random=False))
+@given(
+    st.lists(
+        st.lists(CHANCE, min_size=1, max_size=8, unique_by=lambda row: row["contact_id"]),
+        min_size=1,
+        max_size=4,
+    ),
+    st.randoms(use_true_random=False),
+)
 def test_no_order_of_imports_changes_the_neighbours(
-    tmp_path_factory: pytest.TempPathFactory, batches: list[list[dict[str, Any]]], chance: random.Random
+    tmp_path_factory: pytest.TempPathFactory,
+    batches: list[list[dict[str, Any]]],
+    chance: random.Random,
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("QA_HOME", str(tmp_path_factory.mktemp("lake")))
@@ -235,17 +301,41 @@ def neighbours_in_lake() -> list[tuple]:
 
 def neighbours_by_hand(rows: Iterable[Mapping[str, Any]]) -> list[tuple]:
     """What KPIS.md and DESIGN.md section 3 say, contact by contact."""
-    ordered = sorted(rows, key=lambda row: (row["started_at"], row["source_system"], row["contact_id"]))
+    ordered = sorted(
+        rows, key=lambda row: (row["started_at"], row["source_system"], row["contact_id"])
+    )
     found = []
     for position, row in enumerate(ordered):
         others = [
-            (other, place) for place, other in enumerate(ordered) if place != position and row["customer_key"] and other["customer_key"] == row["customer_key"]
+            (other, place)
+            for place, other in enumerate(ordered)
+            if place != position
+            and row["customer_key"]
+            and other["customer_key"] == row["customer_key"]
         ]
-        after, before = [other for other, place in others if place > position], [other for other, place in others if place < position]
+        after, before = (
+            [other for other, place in others if place > position],
+            [other for other, place in others if place < position],
+        )
         following = [other for other in after if inbound(other) and reasons_match(row, other)]
-        preceding = [other for other in before if inbound(other) and other["outcome"] == "answered" and reasons_match(row, other)]
-        reached = [other for other in after if other["direction"] != "internal" and other["outcome"] == "answered"]
-        found.append((row["contact_id"], distance(row, following[:1]), distance(row, preceding[-1:]), distance(row, reached[:1])))
+        preceding = [
+            other
+            for other in before
+            if inbound(other) and other["outcome"] == "answered" and reasons_match(row, other)
+        ]
+        reached = [
+            other
+            for other in after
+            if other["direction"] != "internal" and other["outcome"] == "answered"
+        ]
+        found.append(
+            (
+                row["contact_id"],
+                distance(row, following[:1]),
+                distance(row, preceding[-1:]),
+                distance(row, reached[:1]),
+            )
+        )
     return sorted(found)
 
 
@@ -269,14 +359,20 @@ def test_the_log_says_which_batches_landed_and_what_they_did(centre: Path) -> No
     merge("b2", contact("c1", NOON))
     assert [lake.has_commit(name) for name in ("b1", "b2", "b3")] == [True, True, False]
     assert lake.commit_result("b1") == result
-    assert lake.commit_result("b2") == lake.MergeResult(unchanged=1, first_day=date(2026, 3, 10), last_day=date(2026, 3, 10))
+    assert lake.commit_result("b2") == lake.MergeResult(
+        unchanged=1, first_day=date(2026, 3, 10), last_day=date(2026, 3, 10)
+    )
     assert lake.commit_result("b3") is None
 
 
 def test_undoing_a_batch_restores_exactly_what_stood_before(centre: Path) -> None:
     merge("b1", {**contact("c1", NOON), "campaign": "spring"}, contact("c2", NOON + MINUTE))
     before = everything()
-    merge("b2", contact("c1", datetime(2026, 5, 1), outcome="abandoned"), contact("c3", NOON + 2 * MINUTE))
+    merge(
+        "b2",
+        contact("c1", datetime(2026, 5, 1), outcome="abandoned"),
+        contact("c3", NOON + 2 * MINUTE),
+    )
     assert everything() != before
     assert lake.undo("b2") == 2
     assert everything() == before
@@ -301,7 +397,9 @@ def test_undoing_a_batch_of_several_commits_goes_back_before_the_first(centre: P
     assert everything() == before
 
 
-def test_a_batch_whose_rows_changed_since_is_not_undone_until_the_later_one_is(centre: Path) -> None:
+def test_a_batch_whose_rows_changed_since_is_not_undone_until_the_later_one_is(
+    centre: Path,
+) -> None:
     merge("b1", contact("c1", NOON), contact("c2", NOON))
     merge("s1", {"source_system": "generic", "contact_id": "c1", "csat": 5.0}, create=False)
     with pytest.raises(Refusal) as refusal:
@@ -344,7 +442,12 @@ def test_spend_of_the_same_day_and_campaign_is_replaced_not_added(centre: Path) 
             "currency": "EUR",
             **given,
         }
-        return pa.Table.from_pylist([row], schema=pa.schema([field for field in schema.arrow_schema(schema.SPEND) if field.name != "batch_id"]))
+        return pa.Table.from_pylist(
+            [row],
+            schema=pa.schema(
+                [field for field in schema.arrow_schema(schema.SPEND) if field.name != "batch_id"]
+            ),
+        )
 
     lake.merge_spend(spend(100.0), "p1")
     result = lake.merge_spend(spend(120.0), "p2")
@@ -358,7 +461,9 @@ def test_spend_of_the_same_day_and_campaign_is_replaced_not_added(centre: Path) 
         assert connection.execute(amounts).fetchall() == [(100.0, "EUR", "p1"), (7.0, "USD", "p3")]
 
 
-def test_an_erased_customer_is_found_nowhere_in_the_lake(centre: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_erased_customer_is_found_nowhere_in_the_lake(
+    centre: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     merge("b1", contact("c1", NOON, "secret-ann"), contact("c2", NOON + MINUTE, "bob"))
     merge("b2", contact("c1", NOON + MINUTE, "secret-ann"), contact("c2", NOON, "bob"))
     assert lake.erase("secret-ann") == 1
@@ -376,10 +481,17 @@ def plain_content(folder: Path) -> bytes:
     import pyarrow.parquet
 
     files = [file for file in folder.rglob("*") if file.is_file()]
-    return b"".join(repr(pyarrow.parquet.ParquetFile(file).read().to_pylist()).encode() if file.suffix == ".parquet" else file.read_bytes() for file in files)
+    return b"".join(
+        repr(pyarrow.parquet.ParquetFile(file).read().to_pylist()).encode()
+        if file.suffix == ".parquet"
+        else file.read_bytes()
+        for file in files
+    )
 
 
-def test_vacuum_leaves_the_files_of_the_last_ten_minutes_for_their_readers(centre: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_vacuum_leaves_the_files_of_the_last_ten_minutes_for_their_readers(
+    centre: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     merge("b1", contact("c1", NOON))
     held = lake.files("contacts")
     merge("b2", contact("c1", NOON, outcome="abandoned"))
@@ -396,7 +508,9 @@ def test_vacuum_leaves_the_files_of_the_last_ten_minutes_for_their_readers(centr
     assert stored("outcome") == [("answered",)]
 
 
-def test_merges_clear_away_what_they_replaced_now_and_then(centre: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_merges_clear_away_what_they_replaced_now_and_then(
+    centre: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(upkeep, "READER_SECONDS", 0)
     for number in range(12):
         merge(f"b{number}", contact("c1", NOON, wait_seconds=float(number)))
@@ -407,15 +521,24 @@ def test_merges_clear_away_what_they_replaced_now_and_then(centre: Path, monkeyp
 def test_columns_for_new_contacts_leave_known_ones_alone(centre: Path) -> None:
     merge("b1", {**contact("c1", NOON), "team": "north"})
     rows = [{**contact(name, NOON), "team": "south"} for name in ("c1", "c2")]
-    lake.merge_contacts(rows_of(*rows), ["customer_key", "direction", "outcome"], "b2", for_new=["team"])
-    assert stored("contact_id", "team", "batch_id") == [("c1", "north", "b1"), ("c2", "south", "b2")]
+    lake.merge_contacts(
+        rows_of(*rows), ["customer_key", "direction", "outcome"], "b2", for_new=["team"]
+    )
+    assert stored("contact_id", "team", "batch_id") == [
+        ("c1", "north", "b1"),
+        ("c2", "south", "b2"),
+    ]
 
 
 def test_compaction_joins_the_small_files_of_a_month(centre: Path) -> None:
     merge("b1", contact("c1", NOON))
     rows = everything()
     for number in range(3):
-        write_deltalake(str(centre / "lake" / "contacts"), pa.Table.from_pylist([{**rows[0], "contact_id": f"d{number}"}], schema=SCHEMA), mode="append")
+        write_deltalake(
+            str(centre / "lake" / "contacts"),
+            pa.Table.from_pylist([{**rows[0], "contact_id": f"d{number}"}], schema=SCHEMA),
+            mode="append",
+        )
     assert len(lake.files("contacts")) == 4
     assert lake.compact() == 4
     assert len(lake.files("contacts")) == 1
@@ -423,13 +546,19 @@ def test_compaction_joins_the_small_files_of_a_month(centre: Path) -> None:
     assert lake.span() == (NOON, NOON)
 
 
-def test_a_commit_in_between_by_a_writer_without_the_lock_is_noticed_and_the_merge_done_again(centre: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_commit_in_between_by_a_writer_without_the_lock_is_noticed_and_the_merge_done_again(
+    centre: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     merge("b1", contact("c1", NOON))
     rows, commit = everything(), tables.commit
 
     def late(base: tables.Snapshot, change: tables.Commit) -> int:
         monkeypatch.setattr(tables, "commit", commit)
-        write_deltalake(str(base.folder), pa.Table.from_pylist([{**rows[0], "contact_id": "c0"}], schema=SCHEMA), mode="append")
+        write_deltalake(
+            str(base.folder),
+            pa.Table.from_pylist([{**rows[0], "contact_id": "c0"}], schema=SCHEMA),
+            mode="append",
+        )
         return commit(base, change)
 
     monkeypatch.setattr(tables, "commit", late)
@@ -448,7 +577,9 @@ def test_a_lake_that_was_removed_and_made_again_is_seen_as_it_is(centre: Path) -
     assert stored("contact_id") == [("c9",)]
 
 
-def test_a_lake_on_another_machine_is_refused_in_words(centre: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lake_on_another_machine_is_refused_in_words(
+    centre: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("QA_LAKE_URL", "s3://bucket/lake")
     with pytest.raises(Refusal) as refusal:
         lake.version("contacts")
@@ -458,6 +589,11 @@ def test_a_lake_on_another_machine_is_refused_in_words(centre: Path, monkeypatch
 def test_progress_rises_to_the_whole(centre: Path) -> None:
     told: list[float] = []
     carried = [name for name in contact("c1", NOON) if name not in schema.CONTACT_KEY]
-    lake.merge_contacts(rows_of(contact("c1", NOON), contact("c2", datetime(2026, 4, 1))), carried, "b1", progress=told.append)
+    lake.merge_contacts(
+        rows_of(contact("c1", NOON), contact("c2", datetime(2026, 4, 1))),
+        carried,
+        "b1",
+        progress=told.append,
+    )
     assert told == sorted(told)
     assert told[-1] == 1.0

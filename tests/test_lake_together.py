@@ -1,4 +1,6 @@
-"""The lake with several processes at once: two writers both land, a reader never sees half, and a killed writer leaves no trace."""
+"""The lake with several processes at once: two writers both land, a reader never sees
+half, and a killed writer leaves no trace.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ import sqlalchemy as sa
 
 from qa_core.storage import engine, lake, schema
 
-SPAWN = multiprocessing.get_context("spawn")  # as other programs would run: nothing shared with us but the folder
+SPAWN = multiprocessing.get_context(
+    "spawn"
+)  # as other programs would run: nothing shared with us but the folder
 SCHEMA = schema.arrow_schema(schema.CONTACTS)
 START = datetime(2026, 1, 1)
 CONTACTS = 3_000
@@ -26,7 +30,9 @@ SECONDS = 60
 
 
 def rows(first: int, count: int, wait: float) -> pa.Table:
-    """Contacts over three months, each customer back after a thousand others; all with the same wait."""
+    """Contacts over three months, each customer back after a thousand others; all with
+    the same wait.
+    """
     numbers = range(first, first + count)
     starts = [START + timedelta(seconds=2400 * (number % CONTACTS)) for number in numbers]
     columns = {
@@ -41,8 +47,12 @@ def rows(first: int, count: int, wait: float) -> pa.Table:
     return pa.table(columns, schema=pa.schema([SCHEMA.field(name) for name in columns]))
 
 
-def merge(first: int, count: int, wait: float, batch: str, progress: lake.Progress | None = None) -> lake.MergeResult:
-    return lake.merge_contacts(rows(first, count, wait), ["customer_key", "wait_seconds"], batch, progress=progress)
+def merge(
+    first: int, count: int, wait: float, batch: str, progress: lake.Progress | None = None
+) -> lake.MergeResult:
+    return lake.merge_contacts(
+        rows(first, count, wait), ["customer_key", "wait_seconds"], batch, progress=progress
+    )
 
 
 def merge_when_told(home: str, first: int, batch: str, start: Event) -> None:
@@ -73,7 +83,11 @@ def merge_until_killed(home: str, told: Connection) -> None:
 def read_until_told(home: str, stop: Event, seen: Connection) -> None:
     os.environ["QA_HOME"] = home
     c = schema.CONTACTS.c
-    statement = sa.select(sa.func.count().label("n"), sa.func.min(c.wait_seconds).label("least"), sa.func.max(c.wait_seconds).label("greatest"))
+    statement = sa.select(
+        sa.func.count().label("n"),
+        sa.func.min(c.wait_seconds).label("least"),
+        sa.func.max(c.wait_seconds).label("greatest"),
+    )
     states = set()
     while not stop.is_set():
         states.add(next(iter(engine.current().run(statement).itertuples(index=False, name=None))))
@@ -84,12 +98,22 @@ def read_until_told(home: str, stop: Event, seen: Connection) -> None:
 
 def content() -> list[tuple]:
     with lake.working() as connection:
-        return connection.execute(f"SELECT contact_id, month, wait_seconds, {', '.join(schema.NEIGHBOURS)} FROM contacts ORDER BY contact_id").fetchall()
+        return connection.execute(
+            f"SELECT contact_id, month, wait_seconds, {', '.join(schema.NEIGHBOURS)} FROM "
+            "contacts ORDER BY contact_id"
+        ).fetchall()
 
 
-def test_two_imports_at_once_both_land_as_if_one_had_come_after_the_other(centre: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_imports_at_once_both_land_as_if_one_had_come_after_the_other(
+    centre: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     start = SPAWN.Event()
-    writers = [SPAWN.Process(target=merge_when_told, args=(str(centre), number * CONTACTS, f"b{number}", start)) for number in range(2)]
+    writers = [
+        SPAWN.Process(
+            target=merge_when_told, args=(str(centre), number * CONTACTS, f"b{number}", start)
+        )
+        for number in range(2)
+    ]
     for writer in writers:
         writer.start()
     start.set()
@@ -124,7 +148,9 @@ def test_a_reader_during_imports_sees_the_old_or_the_new_state_and_never_half(ce
 
 
 @pytest.mark.parametrize("share", [0.3, 0.6, 1.0])
-def test_an_import_killed_midway_leaves_the_old_state_and_the_next_one_works(centre: Path, share: float) -> None:
+def test_an_import_killed_midway_leaves_the_old_state_and_the_next_one_works(
+    centre: Path, share: float
+) -> None:
     merge(0, CONTACTS, 0.0, "b0")
     before, files = content(), lake.files("contacts")
     ours, theirs = SPAWN.Pipe()

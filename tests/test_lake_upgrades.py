@@ -1,4 +1,6 @@
-"""A lake that an earlier version wrote: what was not known then reads as missing, and the next import brings it up to date, once."""
+"""A lake that an earlier version wrote: what was not known then reads as missing, and
+the next import brings it up to date, once.
+"""
 
 from __future__ import annotations
 
@@ -22,9 +24,32 @@ NOON = datetime(2026, 3, 10, 12)
 LATER = datetime(2026, 5, 2, 9)
 STARTED = {"source_system": "generic", "started_at": NOON, "local_start": NOON, "month": "2026-03"}
 ROWS = {
-    "contacts": {**STARTED, "contact_id": "c1", "ticket": "T1", "customer_key": "ann", "outcome": "answered", "wait_seconds": 5.0},
-    "intervals": {**STARTED, "length_minutes": 30, "queue": "sales", "channel": "phone", "team": None, "received": 9, "short_abandons": 2},
-    "spend": {"day": date(2026, 3, 10), "month": "2026-03", "source": "Google", "medium": None, "campaign": "spring", "amount": 12.5, "currency": "EUR"},
+    "contacts": {
+        **STARTED,
+        "contact_id": "c1",
+        "ticket": "T1",
+        "customer_key": "ann",
+        "outcome": "answered",
+        "wait_seconds": 5.0,
+    },
+    "intervals": {
+        **STARTED,
+        "length_minutes": 30,
+        "queue": "sales",
+        "channel": "phone",
+        "team": None,
+        "received": 9,
+        "short_abandons": 2,
+    },
+    "spend": {
+        "day": date(2026, 3, 10),
+        "month": "2026-03",
+        "source": "Google",
+        "medium": None,
+        "campaign": "spring",
+        "amount": 12.5,
+        "currency": "EUR",
+    },
 }
 ADDED = {"contacts": "ticket", "intervals": "short_abandons", "spend": "campaign"}
 """In each table, a column that the earlier version did not have."""
@@ -36,8 +61,14 @@ def merge(name: str, batch: str, **changes: object) -> lake.MergeResult:
     rows = pa.Table.from_pylist([row], schema=pa.schema([schema.field(column) for column in row]))
     carried = [column for column in row if column not in (*CONTACT_KEY, *INTERVAL_KEY)]
     if name == "contacts":
-        return lake.merge_contacts(rows, [column for column in row if column not in CONTACT_KEY], batch)
-    return lake.merge_spend(rows, batch) if name == "spend" else lake.merge_intervals(rows, carried, batch)
+        return lake.merge_contacts(
+            rows, [column for column in row if column not in CONTACT_KEY], batch
+        )
+    return (
+        lake.merge_spend(rows, batch)
+        if name == "spend"
+        else lake.merge_intervals(rows, carried, batch)
+    )
 
 
 def forget_column(name: str) -> Path:
@@ -52,7 +83,9 @@ def forget_column(name: str) -> Path:
 
 def read(name: str, *columns: str) -> list[tuple]:
     with lake.working() as connection:
-        return connection.execute(f"SELECT {', '.join(columns)} FROM {name} ORDER BY ALL").fetchall()
+        return connection.execute(
+            f"SELECT {', '.join(columns)} FROM {name} ORDER BY ALL"
+        ).fetchall()
 
 
 def columns_in_lake(folder: Path) -> list[str]:
@@ -60,7 +93,9 @@ def columns_in_lake(folder: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("name", ROWS)
-def test_a_column_that_an_old_lake_has_not_reads_as_missing_in_its_type(centre: Path, name: str) -> None:
+def test_a_column_that_an_old_lake_has_not_reads_as_missing_in_its_type(
+    centre: Path, name: str
+) -> None:
     merge(name, "b1")
     folder = forget_column(name)
     before = columns_in_lake(folder)
@@ -75,10 +110,27 @@ def test_a_column_that_an_old_lake_has_not_reads_as_missing_in_its_type(centre: 
 def test_the_next_import_adds_the_column_to_an_old_lake_once(centre: Path, name: str) -> None:
     merge(name, "b1")
     folder = forget_column(name)
-    moment = {"day": LATER.date()} if name == "spend" else {"started_at": LATER, "local_start": LATER}
-    merge(name, "b2", month="2026-05", **moment, **({"contact_id": "c2"} if name == "contacts" else {}))
-    assert read(name, "month", ADDED[name]) == [("2026-03", None), ("2026-05", ROWS[name][ADDED[name]])]
-    merge(name, "b3", month="2026-05", **moment, **({"contact_id": "c3"} if name == "contacts" else {}))
+    moment = (
+        {"day": LATER.date()} if name == "spend" else {"started_at": LATER, "local_start": LATER}
+    )
+    merge(
+        name,
+        "b2",
+        month="2026-05",
+        **moment,
+        **({"contact_id": "c2"} if name == "contacts" else {}),
+    )
+    assert read(name, "month", ADDED[name]) == [
+        ("2026-03", None),
+        ("2026-05", ROWS[name][ADDED[name]]),
+    ]
+    merge(
+        name,
+        "b3",
+        month="2026-05",
+        **moment,
+        **({"contact_id": "c3"} if name == "contacts" else {}),
+    )
     assert sorted(columns_in_lake(folder)) == sorted(tables.columns_of(name))
     assert [entry["operation"] for entry in DeltaTable(folder).history()].count("ADD COLUMN") == 1
     assert lake.undo("b3") + lake.undo("b2") >= 1
@@ -91,7 +143,11 @@ def test_an_old_month_is_changed_compacted_and_erased_like_any_other(centre: Pat
     forget_column("contacts")
     merge("contacts", "b3", contact_id="c3", started_at=LATER, local_start=LATER, month="2026-05")
     merge("contacts", "b4", contact_id="c2", customer_key="bob", wait_seconds=8.0)
-    assert read("contacts", "contact_id", "ticket", "wait_seconds") == [("c1", None, 5.0), ("c2", "T1", 8.0), ("c3", "T1", 5.0)]
+    assert read("contacts", "contact_id", "ticket", "wait_seconds") == [
+        ("c1", None, 5.0),
+        ("c2", "T1", 8.0),
+        ("c3", "T1", 5.0),
+    ]
     lake.compact()
     upkeep.vacuum()
     assert lake.erase("bob") == 1
@@ -99,10 +155,15 @@ def test_an_old_month_is_changed_compacted_and_erased_like_any_other(centre: Pat
 
 
 def keep_reading(home: str, began: Event, enough: Event) -> None:
-    """Read the lake over and over, as a page would; anything but the two known answers ends this process in failure."""
+    """Read the lake over and over, as a page would; anything but the two known answers
+    ends this process in failure.
+    """
     os.environ["QA_HOME"] = home
     while not enough.is_set():
-        assert read("contacts", "contact_id", "ticket") in ([("c1", None)], [("c1", None), ("c2", "T1")])
+        assert read("contacts", "contact_id", "ticket") in (
+            [("c1", None)],
+            [("c1", None), ("c2", "T1")],
+        )
         began.set()
 
 

@@ -1,4 +1,6 @@
-"""How a number moves: limits, signals, changes and what explains them, with numbers that can be checked by hand."""
+"""How a number moves: limits, signals, changes and what explains them, with numbers
+that can be checked by hand.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,8 @@ ALL = [True] * 12
 
 
 def test_a_rate_that_wobbles_as_chance_would_has_the_limits_of_a_p_chart() -> None:
-    # 50 % of 100: one standard deviation is 5 points; neighbours that differ by less than chance never narrow that.
+    # 50 % of 100: one standard deviation is 5 points; neighbours that differ by less
+    # than chance never narrow that.
     control = control_charts.control_rate([0.5, 0.52] * 6, [100] * 12, ALL)
 
     assert control.centre == pytest.approx(0.51)
@@ -64,10 +67,13 @@ def test_a_missing_week_is_no_signal_and_breaks_no_run() -> None:
 
 
 def test_the_interval_of_a_change_joins_the_two_intervals() -> None:
-    # Newcombe 1998, example (a): 56/70 and 48/80, Wilson intervals; the difference 0.20 has 0.0524 to 0.3339.
+    # Newcombe 1998, example (a): 56/70 and 48/80, Wilson intervals; the difference 0.20
+    # has 0.0524 to 0.3339.
     from qa_core.stats import wilson
 
-    low, high = control_charts.change_interval((56 / 70, *wilson(56, 70)), (48 / 80, *wilson(48, 80)))
+    low, high = control_charts.change_interval(
+        (56 / 70, *wilson(56, 70)), (48 / 80, *wilson(48, 80))
+    )
 
     assert (round(low, 4), round(high, 4)) == (0.0524, 0.3339)
 
@@ -77,21 +83,33 @@ def test_no_interval_without_both() -> None:
 
 
 def test_a_change_is_split_into_rates_and_mix() -> None:
-    # Half billing at 60 %, half delivery at 80 % → billing a quarter at 60 %, delivery three quarters at 80 %: all of it is mix.
-    effects = control_charts.explain_change({"billing": (60, 100), "delivery": (80, 100)}, {"billing": (30, 50), "delivery": (120, 150)})
+    # Half billing at 60 %, half delivery at 80 % → billing a quarter at 60 %, delivery
+    # three quarters at 80 %: all of it is mix.
+    effects = control_charts.explain_change(
+        {"billing": (60, 100), "delivery": (80, 100)}, {"billing": (30, 50), "delivery": (120, 150)}
+    )
 
     assert [effect.rate for effect in effects] == [0, 0]
     assert sum(effect.mix for effect in effects) == pytest.approx(0.75 - 0.70)
 
 
 def test_a_segment_that_is_new_is_all_mix() -> None:
-    effects = {effect.segment: effect for effect in control_charts.explain_change({"a": (50, 100)}, {"a": (50, 100), "b": (90, 100)})}
+    effects = {
+        effect.segment: effect
+        for effect in control_charts.explain_change(
+            {"a": (50, 100)}, {"a": (50, 100), "b": (90, 100)}
+        )
+    }
 
     assert effects["b"].rate == 0
     assert effects["b"].mix == pytest.approx(0.45)
 
 
-SEGMENTS = st.dictionaries(st.sampled_from("abcde"), st.integers(1, 500).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))), min_size=1)
+SEGMENTS = st.dictionaries(
+    st.sampled_from("abcde"),
+    st.integers(1, 500).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))),
+    min_size=1,
+)
 
 
 @given(SEGMENTS, SEGMENTS)
@@ -99,4 +117,6 @@ def test_the_effects_are_the_change(before: dict, now: dict) -> None:
     effects = control_charts.explain_change(before, now)
     rate = lambda side: sum(n for n, _ in side.values()) / sum(d for _, d in side.values())  # noqa: E731
 
-    assert sum(effect.rate + effect.mix for effect in effects) == pytest.approx(rate(now) - rate(before), abs=1e-9)
+    assert sum(effect.rate + effect.mix for effect in effects) == pytest.approx(
+        rate(now) - rate(before), abs=1e-9
+    )

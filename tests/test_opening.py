@@ -1,4 +1,6 @@
-"""Opening hours and public holidays: contacts that nobody answered while their site was closed count as closed, past ones too."""
+"""Opening hours and public holidays: contacts that nobody answered while their site was
+closed count as closed, past ones too.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,8 @@ TEAMS = """advisor_id,name,team,site
 L1,Lea,North,Lyon
 S1,Sam,South,Metz
 """
-# 2026-03-02 is a Monday, 2026-04-03 Good Friday (a holiday in Alsace-Moselle only), 2026-05-01 a holiday everywhere in France.
+# 2026-03-02 is a Monday, 2026-04-03 Good Friday (a holiday in Alsace-Moselle only),
+# 2026-05-01 a holiday everywhere in France.
 CALLS = """contact_id,started_at,team,outcome,direction
 in hours,2026-03-02 09:00,North,abandoned,inbound
 before,2026-03-02 08:59,North,abandoned,inbound
@@ -44,7 +47,9 @@ CLOSED = ["at the end", "before", "may day", "no team late", "sunday"]
 
 
 def set_opening(*args: Any, **options: Any) -> int:
-    """Set when a site is open and apply it, as page and command line do. Returns how many contacts changed."""
+    """Set when a site is open and apply it, as page and command line do. Returns how
+    many contacts changed.
+    """
     site_hours.set_opening(SYSTEM, *args, **options)
     return due.apply_due()
 
@@ -65,23 +70,32 @@ def test_without_hours_nothing_is_closed(folder: Path) -> None:
     assert find_closed() == []
 
 
-def test_contacts_outside_hours_are_closed_at_import_and_leave_what_was_received(folder: Path) -> None:
+def test_contacts_outside_hours_are_closed_at_import_and_leave_what_was_received(
+    folder: Path,
+) -> None:
     set_opening("Lyon", WEEK)
 
     report = bring(folder, "contacts", CALLS)
 
     assert find_closed() == CLOSED
-    assert [item.params for item in report.decisions if item.decision.startswith("closed:")] == [(("count", 5), ("distinct", 2))]
+    assert [item.params for item in report.decisions if item.decision.startswith("closed:")] == [
+        (("count", 5), ("distinct", 2))
+    ]
     assert query.measure(SYSTEM, ("received",))["value"].tolist() == [11 - len(CLOSED)]
 
 
-def test_past_contacts_follow_when_hours_change_and_read_as_before_without_them(folder: Path) -> None:
+def test_past_contacts_follow_when_hours_change_and_read_as_before_without_them(
+    folder: Path,
+) -> None:
     bring(folder, "contacts", CALLS)
     facts = find_facts()
 
     assert set_opening("Lyon", WEEK) == 5
     assert find_closed() == CLOSED
-    assert set_opening("Lyon", opening_hours.parse_hours(["mon-sun=08:00-24:00"]), calendar="none") == 5
+    assert (
+        set_opening("Lyon", opening_hours.parse_hours(["mon-sun=08:00-24:00"]), calendar="none")
+        == 5
+    )
     assert find_closed() == []
     assert find_facts() == facts
     set_opening("Lyon", WEEK)
@@ -104,7 +118,9 @@ def test_alsace_moselle_keeps_good_friday(folder: Path) -> None:
     set_opening("Lyon", WEEK, calendar="alsace-moselle")
 
     assert find_closed() == sorted([*CLOSED, "good friday"])
-    assert opening_hours.find_holidays("FR", "57", 2026).keys() - opening_hours.find_holidays("FR", None, 2026).keys() == {date(2026, 4, 3), date(2026, 12, 26)}
+    assert opening_hours.find_holidays("FR", "57", 2026).keys() - opening_hours.find_holidays(
+        "FR", None, 2026
+    ).keys() == {date(2026, 4, 3), date(2026, 12, 26)}
 
 
 def test_a_site_may_be_open_on_public_holidays_and_closed_on_days_of_its_own(folder: Path) -> None:
@@ -112,27 +128,50 @@ def test_a_site_may_be_open_on_public_holidays_and_closed_on_days_of_its_own(fol
 
     set_opening("Lyon", WEEK, calendar="none", closed_days=[date(2026, 3, 2)])
 
-    assert find_closed() == ["at the end", "before", "in hours", "no team", "no team late", "sunday"]
+    assert find_closed() == [
+        "at the end",
+        "before",
+        "in hours",
+        "no team",
+        "no team late",
+        "sunday",
+    ]
 
 
 def test_hours_hold_from_their_day(folder: Path) -> None:
     bring(folder, "contacts", CALLS)
     set_opening("Lyon", WEEK, calendar="none")
 
-    set_opening("Lyon", opening_hours.parse_hours(["mon-fri=14:00-18:00"]), starts_on=date(2026, 4, 1))
+    set_opening(
+        "Lyon", opening_hours.parse_hours(["mon-fri=14:00-18:00"]), starts_on=date(2026, 4, 1)
+    )
 
-    assert find_closed() == ["at the end", "before", "good friday", "may day", "no team late", "sunday"]
+    assert find_closed() == [
+        "at the end",
+        "before",
+        "good friday",
+        "may day",
+        "no team late",
+        "sunday",
+    ]
 
 
 def test_hours_that_begin_one_day_say_nothing_of_the_days_before(folder: Path) -> None:
     bring(folder, "contacts", CALLS)
 
-    set_opening("Lyon", opening_hours.parse_hours(["mon-fri=14:00-18:00"]), starts_on=date(2026, 4, 1), calendar="none")
+    set_opening(
+        "Lyon",
+        opening_hours.parse_hours(["mon-fri=14:00-18:00"]),
+        starts_on=date(2026, 4, 1),
+        calendar="none",
+    )
 
     assert find_closed() == ["good friday", "may day"]
 
 
-def test_where_the_site_is_not_known_a_contact_is_closed_only_while_every_site_is(folder: Path) -> None:
+def test_where_the_site_is_not_known_a_contact_is_closed_only_while_every_site_is(
+    folder: Path,
+) -> None:
     bring(folder, "contacts", CALLS)
     set_opening("Lyon", WEEK)
 
@@ -149,7 +188,12 @@ def test_where_the_site_is_not_known_a_contact_is_closed_only_while_every_site_i
         ("sat-sun=9h-12h30", (OpeningSpan(6, "09:00", "12:30"), OpeningSpan(7, "09:00", "12:30"))),
         (
             "sun-mon=8-12,14-24",
-            (OpeningSpan(1, "08:00", "12:00"), OpeningSpan(1, "14:00", "24:00"), OpeningSpan(7, "08:00", "12:00"), OpeningSpan(7, "14:00", "24:00")),
+            (
+                OpeningSpan(1, "08:00", "12:00"),
+                OpeningSpan(1, "14:00", "24:00"),
+                OpeningSpan(7, "08:00", "12:00"),
+                OpeningSpan(7, "14:00", "24:00"),
+            ),
         ),
     ],
 )
@@ -157,7 +201,9 @@ def test_hours_are_read_as_people_write_them(text: str, spans: tuple[OpeningSpan
     assert opening_hours.parse_hours([text]) == spans
 
 
-@pytest.mark.parametrize("text", ["monday=9-18", "mon", "mon=18-9", "mon=25:00-26:00", "mon=09:00", "mon=9-9", "=9-18"])
+@pytest.mark.parametrize(
+    "text", ["monday=9-18", "mon", "mon=18-9", "mon=25:00-26:00", "mon=09:00", "mon=9-9", "=9-18"]
+)
 def test_what_are_no_hours_is_refused(text: str) -> None:
     with pytest.raises(Misuse) as refusal:
         opening_hours.parse_hours([text])
@@ -182,10 +228,14 @@ def test_only_administrators_set_hours(folder: Path) -> None:
             opening_hours.find_sites(Viewer("someone", role))
 
 
-def test_the_command_line_sets_and_lists_hours(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_line_sets_and_lists_hours(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     bring(folder, "contacts", CALLS)
 
-    assert run(["site", "hours", "Lyon", "mon-fri=09:00-18:00", "--holidays", "alsace-moselle"]) == 0
+    assert (
+        run(["site", "hours", "Lyon", "mon-fri=09:00-18:00", "--holidays", "alsace-moselle"]) == 0
+    )
     assert find_closed() == sorted([*CLOSED, "good friday"])
     assert run(["site", "list"]) == 0
     assert "fri 09:00-18:00" in capsys.readouterr().out
@@ -196,7 +246,9 @@ def test_the_command_line_sets_and_lists_hours(folder: Path, capsys: pytest.Capt
     assert run(["site", "hours", "Nantes", "mon=9-18"]) == 1
 
 
-def test_an_administrator_sets_hours_on_the_page(folder: Path, open_app: Callable[..., AppTest], add_person: Callable[..., str]) -> None:
+def test_an_administrator_sets_hours_on_the_page(
+    folder: Path, open_app: Callable[..., AppTest], add_person: Callable[..., str]
+) -> None:
     bring(folder, "contacts", CALLS)
     add_person("root", "admin")
     app = open_app("root", "opening_hours")

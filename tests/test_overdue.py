@@ -1,4 +1,6 @@
-"""What is kept longer than allowed is counted, with the day since when, on the page of the data protection officer and by the doctor."""
+"""What is kept longer than allowed is counted, with the day since when, on the page of
+the data protection officer and by the doctor.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,10 @@ KEYS = {"advisor_id": "a1", "customer_key": "k1"}
 
 def evaluate(*moments: datetime) -> None:
     with store.writing() as session:
-        session.add_all(evaluation(contact("2026-03-02 10:00", f"e{place}", **KEYS), 80.0, evaluated_at=at) for place, at in enumerate(moments))
+        session.add_all(
+            evaluation(contact("2026-03-02 10:00", f"e{place}", **KEYS), 80.0, evaluated_at=at)
+            for place, at in enumerate(moments)
+        )
 
 
 def start_of(day: date) -> datetime:
@@ -68,9 +73,15 @@ def test_contacts_name_their_customer_and_advisor_for_thirteen_months(centre: Pa
 def test_evaluations_are_kept_for_a_year_or_for_less_where_less_was_entered(centre: Path) -> None:
     add_people({"a1": "Ann"})
     oldest = deletion.find_oldest_day(environment.today(), 12)
-    evaluate(start_of(oldest), start_of(oldest) - timedelta(seconds=1), datetime(2020, 1, 31, 22, 59, tzinfo=UTC), datetime(2020, 1, 31, 23, tzinfo=UTC))
+    evaluate(
+        start_of(oldest),
+        start_of(oldest) - timedelta(seconds=1),
+        datetime(2020, 1, 31, 22, 59, tzinfo=UTC),
+        datetime(2020, 1, 31, 23, tzinfo=UTC),
+    )
 
-    # The last but one was made at 23:59 in Paris on 31 January, the last one a minute later, on 1 February.
+    # The last but one was made at 23:59 in Paris on 31 January, the last one a minute
+    # later, on 1 February.
     assert overdue.find(SYSTEM) == [Overdue("evaluations", 3, date(2021, 2, 1))]
     gates.set_gate(SYSTEM, "analysis_retention_months", "1")
     assert overdue.find(SYSTEM) == [Overdue("evaluations", 4, date(2020, 3, 1))]
@@ -83,15 +94,31 @@ def test_calibrations_and_coaching_are_analyses_too(centre: Path) -> None:
         session.add(ScorecardVersion(key="g", title="G", content={}))
         session.flush()
         for at in (long_ago, now()):
-            session.add(Calibration(title="R", grid_id=1, evaluators=[], opened_by="mona", opened_at=at))
-            session.add(CoachingPlan(advisor_id="a1", local_day=at.date(), starts_on=at.date(), opened_at=at, **terms))
+            session.add(
+                Calibration(title="R", grid_id=1, evaluators=[], opened_by="mona", opened_at=at)
+            )
+            session.add(
+                CoachingPlan(
+                    advisor_id="a1", local_day=at.date(), starts_on=at.date(), opened_at=at, **terms
+                )
+            )
 
-    assert overdue.find(SYSTEM) == [Overdue("calibrations", 1, date(2021, 1, 16)), Overdue("coaching", 1, date(2021, 1, 16))]
+    assert overdue.find(SYSTEM) == [
+        Overdue("calibrations", 1, date(2021, 1, 16)),
+        Overdue("coaching", 1, date(2021, 1, 16)),
+    ]
 
 
-def test_a_recording_past_its_day_is_overdue_until_it_is_deleted(centre: Path, tmp_path: Path) -> None:
+def test_a_recording_past_its_day_is_overdue_until_it_is_deleted(
+    centre: Path, tmp_path: Path
+) -> None:
     days = environment.today() - timedelta(days=70), environment.today() - timedelta(days=3)
-    land([contact(datetime.combine(day, time(9)), f"n{place}", notice_played=True) for place, day in enumerate(days)])
+    land(
+        [
+            contact(datetime.combine(day, time(9)), f"n{place}", notice_played=True)
+            for place, day in enumerate(days)
+        ]
+    )
     open_gates()
     with store.writing() as session:
         for place in range(2):
@@ -101,12 +128,23 @@ def test_a_recording_past_its_day_is_overdue_until_it_is_deleted(centre: Path, t
     gates.set_gate(SYSTEM, "recording_retention_months", "1")
     [found] = overdue.find(SYSTEM)
     assert (found.kind, found.count) == ("recordings", 1)
-    assert found.since == environment.to_local(deletion.find_end(days[0], 1)).date() + timedelta(days=1)
+    assert found.since == environment.to_local(deletion.find_end(days[0], 1)).date() + timedelta(
+        days=1
+    )
 
-    with store.writing() as session:  # the other one was imported under a rule that is stricter still
-        session.execute(sa.update(Recording).where(Recording.contact_id == "n1").values(delete_after=datetime(2020, 7, 31, 21, 59, 59, tzinfo=UTC)))
+    with (
+        store.writing() as session
+    ):  # the other one was imported under a rule that is stricter still
+        session.execute(
+            sa.update(Recording)
+            .where(Recording.contact_id == "n1")
+            .values(delete_after=datetime(2020, 7, 31, 21, 59, 59, tzinfo=UTC))
+        )
     assert overdue.find(SYSTEM) == [Overdue("recordings", 2, date(2020, 8, 1))]
-    assert say_state("retention") == ("warn", "Kept longer than allowed. Recordings: 2, overdue since 1 Aug 2020")
+    assert say_state("retention") == (
+        "warn",
+        "Kept longer than allowed. Recordings: 2, overdue since 1 Aug 2020",
+    )
 
     daily.do_what_is_due()
     assert overdue.find(SYSTEM) == []
@@ -114,7 +152,9 @@ def test_a_recording_past_its_day_is_overdue_until_it_is_deleted(centre: Path, t
 
 @pytest.fixture
 def late(centre: Path, add_person: Callable[..., str]) -> None:
-    """Every gate is open and everybody informed; an evaluation and two contacts are overdue."""
+    """Every gate is open and everybody informed; an evaluation and two contacts are
+    overdue.
+    """
     add_person("dora", "dpo")
     add_person("eve", "evaluator")
     add_people({"a1": "Ann"})
@@ -125,7 +165,9 @@ def late(centre: Path, add_person: Callable[..., str]) -> None:
     land([contact("2020-01-15 09:00", f"c{number}", **KEYS) for number in range(2)])
 
 
-def test_the_page_says_in_red_what_is_overdue_and_who_acts(late: None, open_app: Callable[..., AppTest]) -> None:
+def test_the_page_says_in_red_what_is_overdue_and_who_acts(
+    late: None, open_app: Callable[..., AppTest]
+) -> None:
     app = open_app("dora", "listening_rules")
 
     assert [element.value for element in app.error] == [
@@ -134,7 +176,9 @@ def test_the_page_says_in_red_what_is_overdue_and_who_acts(late: None, open_app:
         "- Contacts with a customer key or an advisor: 2, overdue since 16 Feb 2021\n\n"
         "Who acts: the data protection officer, with whoever runs Écoute."
     ]
-    assert [element.value for element in app.info] == ["Every gate is open, and every advisor is informed."]
+    assert [element.value for element in app.info] == [
+        "Every gate is open, and every advisor is informed."
+    ]
     assert not app.success and not app.exception
     assert any("Écoute does not delete them" in element.value for element in app.caption)
 
@@ -142,6 +186,9 @@ def test_the_page_says_in_red_what_is_overdue_and_who_acts(late: None, open_app:
 def test_the_doctor_warns_of_what_is_overdue_and_calls_the_stores_well(late: None) -> None:
     state, detail = say_state("retention")
 
-    assert state == "warn" and "Contacts with a customer key or an advisor: 2, overdue since 16 Feb 2021" in detail
+    assert (
+        state == "warn"
+        and "Contacts with a customer key or an advisor: 2, overdue since 16 Feb 2021" in detail
+    )
     environment.secret("pseudonyms")  # as an import makes it
     assert doctor.is_well(doctor.examine())

@@ -1,4 +1,6 @@
-"""Every page: strangers meet the sign-in form, run alone it shows nothing, it opens for whoever may, and for nobody else."""
+"""Every page: strangers meet the sign-in form, run alone it shows nothing, it opens for
+whoever may, and for nobody else.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,11 @@ from qa_core.base import environment
 from qa_core.ui import menu
 
 PAGES = [page for pages in menu.MENU.values() for page in pages]
-BOUNDS = {Role.MANAGER: {"sites": ("Lyon",)}, Role.TEAM_LEAD: {"teams": ("Blue",)}, Role.ADVISOR: {"advisor_id": "a1"}}
+BOUNDS = {
+    Role.MANAGER: {"sites": ("Lyon",)},
+    Role.TEAM_LEAD: {"teams": ("Blue",)},
+    Role.ADVISOR: {"advisor_id": "a1"},
+}
 
 
 def has_form(app: AppTest) -> bool:
@@ -21,7 +27,9 @@ def has_form(app: AppTest) -> bool:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.key)
-def test_a_stranger_meets_the_sign_in_form_at_every_address(page: menu.MenuPage, open_app: Callable[..., AppTest], add_person: Callable[..., str]) -> None:
+def test_a_stranger_meets_the_sign_in_form_at_every_address(
+    page: menu.MenuPage, open_app: Callable[..., AppTest], add_person: Callable[..., str]
+) -> None:
     add_person("root", "admin")
 
     app = open_app(None, page.key)
@@ -61,14 +69,17 @@ def test_each_role_is_led_to_its_first_page_and_opens_all_of_its_pages_and_no_ot
 
 
 def test_every_page_is_in_the_menu_once_and_none_lies_directly_under_pages() -> None:
-    files = sorted(path.relative_to(environment.PROJECT / "pages").as_posix() for path in (environment.PROJECT / "pages").rglob("*.py"))
+    files = sorted(
+        path.relative_to(environment.PROJECT / "pages").as_posix()
+        for path in (environment.PROJECT / "pages").rglob("*.py")
+    )
 
     assert files == sorted(page.file for page in PAGES)
     assert all(file.count("/") == 1 for file in files)
     assert len({page.key for page in PAGES}) == len(PAGES)
 
 
-def test_each_role_opens_its_own_page_whose_section_stands_first_and_within_sections_all_see_one_order() -> None:
+def test_each_role_opens_its_own_page_whose_section_comes_first() -> None:
     for role, key in menu.FIRST.items():
         viewer = Viewer("someone", role)
         sections = menu.find_sections(viewer)

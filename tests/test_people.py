@@ -1,4 +1,6 @@
-"""Accounts: who they are today, who may change them, and when it takes a second administrator."""
+"""Accounts: who they are today, who may change them, and when it takes a second
+administrator.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,13 @@ def viewer_of(username: str) -> Viewer:
 
 def journal_of(username: str) -> list[str]:
     with store.reading() as session:
-        return list(session.scalars(sa.select(JournalRow.action).where(JournalRow.object == username).order_by(JournalRow.seq)))
+        return list(
+            session.scalars(
+                sa.select(JournalRow.action)
+                .where(JournalRow.object == username)
+                .order_by(JournalRow.seq)
+            )
+        )
 
 
 def account_of(username: str) -> Account:
@@ -40,7 +48,9 @@ def test_a_team_lead_leads_from_the_day_given(add_person: Callable[..., str]) ->
     assert viewer_of("tom").managed_teams == ()
 
 
-def test_a_manager_has_the_teams_that_their_sites_have_today(add_person: Callable[..., str]) -> None:
+def test_a_manager_has_the_teams_that_their_sites_have_today(
+    add_person: Callable[..., str],
+) -> None:
     add_person("lea", "manager", sites=("Lyon",))
     assert viewer_of("lea").managed_teams == ()
 
@@ -51,7 +61,9 @@ def test_a_manager_has_the_teams_that_their_sites_have_today(add_person: Callabl
     assert not viewer_of("lea").sees_unassigned
 
 
-def test_a_manager_without_a_site_has_what_belongs_to_no_site(add_person: Callable[..., str]) -> None:
+def test_a_manager_without_a_site_has_what_belongs_to_no_site(
+    add_person: Callable[..., str],
+) -> None:
     add_person("lea", "manager", sites=("Lyon",))
     add_person("max", "manager")
     with store.writing() as session:
@@ -68,7 +80,9 @@ def test_bounds_count_only_for_the_role_that_has_them(add_person: Callable[..., 
     assert (viewer.led, viewer.managed_teams, viewer.advisor_id) == ((), (), None)
 
 
-def test_a_closed_account_and_an_unknown_one_are_the_same_nobody(add_person: Callable[..., str]) -> None:
+def test_a_closed_account_and_an_unknown_one_are_the_same_nobody(
+    add_person: Callable[..., str],
+) -> None:
     add_person("tom", "team_lead")
     accounts.disable(Viewer.SYSTEM, "tom")
 
@@ -90,7 +104,9 @@ def test_an_account_whose_role_nobody_knows_may_do_nothing(add_person: Callable[
 
 
 @pytest.mark.parametrize("change", ["disable", "enable", "reset", "role"])
-def test_every_change_ends_the_sessions_and_is_in_the_journal(change: str, add_person: Callable[..., str]) -> None:
+def test_every_change_ends_the_sessions_and_is_in_the_journal(
+    change: str, add_person: Callable[..., str]
+) -> None:
     add_person("tom", "team_lead")
     before = account_of("tom").token_version
 
@@ -100,7 +116,10 @@ def test_every_change_ends_the_sessions_and_is_in_the_journal(change: str, add_p
         getattr(accounts, change)(Viewer.SYSTEM, "tom")
 
     assert account_of("tom").token_version == before + 1
-    assert journal_of("tom") == ["account_add", "account_change" if change == "role" else f"account_{change}"]
+    assert journal_of("tom") == [
+        "account_add",
+        "account_change" if change == "role" else f"account_{change}",
+    ]
 
 
 @pytest.mark.parametrize("role", [role for role in Role if role != Role.ADMIN])
@@ -132,20 +151,28 @@ def test_nobody_changes_their_own_account(add_person: Callable[..., str]) -> Non
     add_person("root", "admin")
     root = viewer_of("root")
 
-    for attempt in (lambda: accounts.disable(root, "root"), lambda: accounts.reset(root, "ROOT "), lambda: accounts.change(root, "root", Wanted(Role.DPO))):
+    for attempt in (
+        lambda: accounts.disable(root, "root"),
+        lambda: accounts.reset(root, "ROOT "),
+        lambda: accounts.change(root, "root", Wanted(Role.DPO)),
+    ):
         with pytest.raises(Refusal) as refused:
             attempt()
         assert refused.value.code == "own_account"
 
 
-def test_one_administrator_alone_may_do_all_that_there_is_nobody_to_confirm(add_person: Callable[..., str]) -> None:
+def test_one_administrator_alone_may_do_all_that_there_is_nobody_to_confirm(
+    add_person: Callable[..., str],
+) -> None:
     add_person("root", "admin")
 
     assert accounts.add(viewer_of("root"), "dora", "dpo")
 
 
 @pytest.mark.parametrize("role", [Role.DPO, Role.ADMIN, Role.EXECUTIVE])
-def test_who_decides_over_others_takes_a_second_administrator_once_there_are_two(role: Role, add_person: Callable[..., str]) -> None:
+def test_who_decides_over_others_takes_a_second_administrator_once_there_are_two(
+    role: Role, add_person: Callable[..., str]
+) -> None:
     add_person("root", "admin")
     add_person("bea", "admin")
     add_person("old", role)
@@ -174,7 +201,10 @@ def test_who_decides_over_others_takes_a_second_administrator_once_there_are_two
     one_time = accounts.confirm(bea, request.id)
 
     assert viewer_of("new").role == role
-    assert passwords.matches(one_time, account_of("new").password_hash) and account_of("new").must_change_password
+    assert (
+        passwords.matches(one_time, account_of("new").password_hash)
+        and account_of("new").must_change_password
+    )
     assert journal_of("new") == ["account_add_asked", "account_add"]
     with pytest.raises(Refusal):
         accounts.confirm(bea, request.id)
@@ -192,12 +222,19 @@ def test_a_request_that_is_turned_down_changes_nothing(add_person: Callable[...,
     assert viewer_of("bea").role == Role.ADMIN
 
 
-def test_a_lead_who_changes_teams_keeps_sight_of_the_time_they_led(add_person: Callable[..., str]) -> None:
+def test_a_lead_who_changes_teams_keeps_sight_of_the_time_they_led(
+    add_person: Callable[..., str],
+) -> None:
     add_person("tom", "team_lead", teams=("Blue",), since=date(2025, 1, 1))
 
-    accounts.change(Viewer.SYSTEM, "tom", Wanted(Role.TEAM_LEAD, teams=("Red",), since=date(2026, 1, 1)))
+    accounts.change(
+        Viewer.SYSTEM, "tom", Wanted(Role.TEAM_LEAD, teams=("Red",), since=date(2026, 1, 1))
+    )
 
-    assert viewer_of("tom").led == (TeamSpan("Blue", date(2025, 1, 1), environment.today()), TeamSpan("Red", date(2026, 1, 1), None))
+    assert viewer_of("tom").led == (
+        TeamSpan("Blue", date(2025, 1, 1), environment.today()),
+        TeamSpan("Red", date(2026, 1, 1), None),
+    )
 
 
 def test_an_advisor_s_account_finds_the_advisor_by_name(add_person: Callable[..., str]) -> None:
@@ -226,7 +263,14 @@ def test_the_same_name_in_capitals_is_the_same_person(add_person: Callable[..., 
 
 
 @pytest.mark.parametrize(
-    "password", ["Violet-Lamp-27", "violet lamp harbour 27", "we listen to help people improve together", "Été-en-forêt-2031", "aB3!" * 3 + "zQ9?"]
+    "password",
+    [
+        "Violet-Lamp-27",
+        "violet lamp harbour 27",
+        "we listen to help people improve together",
+        "Été-en-forêt-2031",
+        "aB3!" * 3 + "zQ9?",
+    ],
 )
 def test_a_good_password_is_taken(password: str) -> None:
     passwords.check_policy(password, "tom")

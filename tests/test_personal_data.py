@@ -1,4 +1,6 @@
-"""Personal data in what evaluators write: nearly all of it is seen, in both languages, and ordinary remarks are left in peace."""
+"""Personal data in what evaluators write: nearly all of it is seen, in both languages,
+and ordinary remarks are left in peace.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +9,36 @@ import itertools
 from qa_core.base.masking import KINDS, MASK, find_personal_data, mask
 
 PHONES = (
-    "06 12 34 56 78", "0612345678", "06.12.34.56.78", "07-81-22-33-44", "01 42 68 53 00", "+33 6 12 34 56 78", "+33612345678", "0033 6 12 34 56 78",
-    "+33 (0)6 12 34 56 78", "09 72 72 72 72", "+44 20 7946 0958", "+49 30 901820", "+32 470 12 34 56",
-)  # fmt: skip
+    "06 12 34 56 78",
+    "0612345678",
+    "06.12.34.56.78",
+    "07-81-22-33-44",
+    "01 42 68 53 00",
+    "+33 6 12 34 56 78",
+    "+33612345678",
+    "0033 6 12 34 56 78",
+    "+33 (0)6 12 34 56 78",
+    "09 72 72 72 72",
+    "+44 20 7946 0958",
+    "+49 30 901820",
+    "+32 470 12 34 56",
+)
 EMAILS = (
-    "jean.dupont@orange.fr", "j_martin+achats@exemple.co.uk", "CLAIRE@LAPOSTE.NET", "sav-2024@mon-site.com", "paul (at) gmail.com", "anne arobase free.fr",
-)  # fmt: skip
-CARDS = ("4111 1111 1111 1111", "4111111111111111", "5500-0000-0000-0004", "3400 000000 00009", "3782 822463 10005", "6011 0000 0000 0004")
+    "jean.dupont@orange.fr",
+    "j_martin+achats@exemple.co.uk",
+    "CLAIRE@LAPOSTE.NET",
+    "sav-2024@mon-site.com",
+    "paul (at) gmail.com",
+    "anne arobase free.fr",
+)
+CARDS = (
+    "4111 1111 1111 1111",
+    "4111111111111111",
+    "5500-0000-0000-0004",
+    "3400 000000 00009",
+    "3782 822463 10005",
+    "6011 0000 0000 0004",
+)
 IBANS = (
     "FR76 3000 6000 0112 3456 7890 189",
     "FR7630006000011234567890189",
@@ -21,20 +46,41 @@ IBANS = (
     "BE68 5390 0754 7034",
     "gb29 nwbk 6016 1331 9268 19",
 )
-NUMBERS_OF_INSURED = ("1 85 05 78 006 084 36", "185057800608436", "2 69 05 49 588 157 80", "1 84 12 2A 451 089 18", "2 91 11 75 115 023")
+NUMBERS_OF_INSURED = (
+    "1 85 05 78 006 084 36",
+    "185057800608436",
+    "2 69 05 49 588 157 80",
+    "1 84 12 2A 451 089 18",
+    "2 91 11 75 115 023",
+)
 BIRTHS = (
-    "née le 12/03/1980", "né le 3 mars 1975", "date de naissance : 01.02.1990", "naissance 1er août 1966", "born on 12 May 1981", "born 03/12/1970",
-    "date of birth 1980-03-12", "DOB: 3/4/1977", "date of birth: April 5, 1988",
-)  # fmt: skip
+    "née le 12/03/1980",
+    "né le 3 mars 1975",
+    "date de naissance : 01.02.1990",
+    "naissance 1er août 1966",
+    "born on 12 May 1981",
+    "born 03/12/1970",
+    "date of birth 1980-03-12",
+    "DOB: 3/4/1977",
+    "date of birth: April 5, 1988",
+)
 HEALTH = (
-    "la cliente est enceinte", "il a un cancer", "elle sort de l'hôpital", "son diabète l'empêche de se déplacer", "en arrêt maladie depuis mars",
-    "il est handicapé", "elle fait une dépression", "sous antidépresseurs", "vient d'être opérée du genou", "sa maladie chronique", "traitement médical lourd",
-    "il a fait un AVC", "she is pregnant", "he is in hospital", "recovering from surgery", "the customer is diabetic", "she has been depressed",
-    "he is disabled", "on sick leave", "his medication changed", "she had a stroke", "a mental health problem", "her illness", "her epilepsy",
+    "la cliente est enceinte", "il a un cancer", "elle sort de l'hôpital",
+    "son diabète l'empêche de se déplacer", "en arrêt maladie depuis mars",
+    "il est handicapé", "elle fait une dépression", "sous antidépresseurs",
+    "vient d'être opérée du genou", "sa maladie chronique", "traitement médical lourd",
+    "il a fait un AVC", "she is pregnant", "he is in hospital", "recovering from surgery",
+    "the customer is diabetic", "she has been depressed",
+    "he is disabled", "on sick leave", "his medication changed", "she had a stroke",
+    "a mental health problem", "her illness", "her epilepsy",
 )  # fmt: skip
 AROUND = (
-    "{}", "Le client répète : {}, et le conseiller ne le note pas.", "The advisor reads {} back to the customer.", "À reprendre ({}) avec elle.", "Rappel:{}.",
-)  # fmt: skip
+    "{}",
+    "Le client répète : {}, et le conseiller ne le note pas.",
+    "The advisor reads {} back to the customer.",
+    "À reprendre ({}) avec elle.",
+    "Rappel:{}.",
+)
 HARMLESS = (
     "Bonne reformulation, ton posé, 18/20 sur l'accueil.",
     "Commande 48213377 livrée en retard, geste commercial de 15,50 €.",
@@ -71,7 +117,15 @@ HARMLESS = (
 
 
 def test_seeded_personal_data_is_flagged_nearly_always(centre) -> None:
-    seeded = {"phone": PHONES, "email": EMAILS, "card": CARDS, "iban": IBANS, "social_security": NUMBERS_OF_INSURED, "birth": BIRTHS, "health": HEALTH}
+    seeded = {
+        "phone": PHONES,
+        "email": EMAILS,
+        "card": CARDS,
+        "iban": IBANS,
+        "social_security": NUMBERS_OF_INSURED,
+        "birth": BIRTHS,
+        "health": HEALTH,
+    }
     assert set(seeded) == set(KINDS)
 
     missed = []
@@ -83,7 +137,9 @@ def test_seeded_personal_data_is_flagged_nearly_always(centre) -> None:
     seeds = sum(map(len, seeded.values())) * len(AROUND)
     assert len(missed) <= 0.05 * seeds, missed
     for kind, examples in seeded.items():  # and no kind is hidden behind the others
-        assert sum(kind == one for one, _text in missed) <= 0.1 * len(examples) * len(AROUND), [text for one, text in missed if one == kind]
+        assert sum(kind == one for one, _text in missed) <= 0.1 * len(examples) * len(AROUND), [
+            text for one, text in missed if one == kind
+        ]
 
 
 def test_ordinary_remarks_are_left_in_peace(centre) -> None:
@@ -93,16 +149,23 @@ def test_ordinary_remarks_are_left_in_peace(centre) -> None:
 
 
 def test_what_reaches_a_person_is_masked_and_words_are_left_to_their_writer(centre) -> None:
-    for example, frame in itertools.product((*PHONES, *EMAILS, *CARDS, *IBANS, *NUMBERS_OF_INSURED), AROUND):
+    for example, frame in itertools.product(
+        (*PHONES, *EMAILS, *CARDS, *IBANS, *NUMBERS_OF_INSURED), AROUND
+    ):
         assert mask(frame.format(example)) == frame.format(MASK)
     assert mask("She is pregnant, born on 12 May 1981.") == "She is pregnant, born on 12 May 1981."
-    assert mask("Commande 48213377, 15,50 €, 12/03/2026.") == "Commande 48213377, 15,50 €, 12/03/2026."
+    assert (
+        mask("Commande 48213377, 15,50 €, 12/03/2026.") == "Commande 48213377, 15,50 €, 12/03/2026."
+    )
 
 
 def test_where_it_stands_is_told(centre) -> None:
     text = "Rappeler au 06 12 34 56 78 ou jean@exemple.fr."
 
-    assert [(found.kind, text[found.start : found.end]) for found in find_personal_data(text)] == [("phone", "06 12 34 56 78"), ("email", "jean@exemple.fr")]
+    assert [(found.kind, text[found.start : found.end]) for found in find_personal_data(text)] == [
+        ("phone", "06 12 34 56 78"),
+        ("email", "jean@exemple.fr"),
+    ]
     assert find_personal_data("") == []
 
 

@@ -1,4 +1,6 @@
-"""Legs of one contact that come in different files: whichever comes first, it is one contact with all of them, and stays so."""
+"""Legs of one contact that come in different files: whichever comes first, it is one
+contact with all of them, and stays so.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +16,20 @@ from imported import find_contacts
 from qa_core import ingest
 from qa_core.access.roles import Viewer
 
-COLUMNS = ("started_at", "direction", "advisor_id", "outcome", "wait_seconds", "talk_seconds", "transfers")
+COLUMNS = (
+    "started_at",
+    "direction",
+    "advisor_id",
+    "outcome",
+    "wait_seconds",
+    "talk_seconds",
+    "transfers",
+)
 
 
-def record(own: str, at: str, agent: str, talk: int, method: str = "TRANSFER", **links: str) -> dict[str, Any]:
+def record(
+    own: str, at: str, agent: str, talk: int, method: str = "TRANSFER", **links: str
+) -> dict[str, Any]:
     """A contact record of Amazon Connect, answered ten seconds after it began."""
     return {
         "ContactId": own,
@@ -26,14 +38,20 @@ def record(own: str, at: str, agent: str, talk: int, method: str = "TRANSFER", *
         "DisconnectTimestamp": "2026-01-05T11:00:00Z",
         "Channel": "VOICE",
         "Queue": {"Name": "Sales", "Duration": 10},
-        "Agent": {"Username": agent, "ConnectedToAgentTimestamp": f"2026-01-05T10:{at}:10Z", "AgentInteractionDuration": talk},
+        "Agent": {
+            "Username": agent,
+            "ConnectedToAgentTimestamp": f"2026-01-05T10:{at}:10Z",
+            "AgentInteractionDuration": talk,
+        },
         **links,
     }
 
 
 CONNECT = (
     record("c1", "00", "ann", 100, "INBOUND", NextContactId="c2"),
-    record("c2", "02", "bob", 50, InitialContactId="c1", PreviousContactId="c1", NextContactId="c3"),
+    record(
+        "c2", "02", "bob", 50, InitialContactId="c1", PreviousContactId="c1", NextContactId="c3"
+    ),
     record("c3", "03", "cat", 25, InitialContactId="c1", PreviousContactId="c2"),
 )
 
@@ -54,11 +72,17 @@ def call(sid: str, at: str, seconds: int, to: str, parent: str | None = None) ->
 
 TWILIO = (call("CA1", "00:00", 130, "+33187654321"), call("CA2", "00:20", 110, "client:ann", "CA1"))
 
-HEADER = "uuid,originating_leg_uuid,direction,caller_id_number,destination_number,start_stamp,answer_stamp,end_stamp,duration,billsec,hangup_cause"
+HEADER = (
+    "uuid,originating_leg_uuid,direction,caller_id_number,destination_number,start_stamp,"
+    "answer_stamp,end_stamp,duration,billsec,hangup_cause"
+)
 FREESWITCH = (
-    "a,,inbound,+33612345678,+33187654321,2026-01-05 11:00:00,2026-01-05 11:00:01,2026-01-05 11:05:00,300,299,NORMAL_CLEARING",
-    "b,a,outbound,+33612345678,1001,2026-01-05 11:00:30,2026-01-05 11:00:40,2026-01-05 11:02:40,130,120,NORMAL_CLEARING",
-    "c,b,outbound,1001,1002,2026-01-05 11:02:30,2026-01-05 11:02:40,2026-01-05 11:05:00,150,140,NORMAL_CLEARING",
+    "a,,inbound,+33612345678,+33187654321,2026-01-05 11:00:00,2026-01-05 11:00:01,2026-01-05 "
+    "11:05:00,300,299,NORMAL_CLEARING",
+    "b,a,outbound,+33612345678,1001,2026-01-05 11:00:30,2026-01-05 11:00:40,2026-01-05 "
+    "11:02:40,130,120,NORMAL_CLEARING",
+    "c,b,outbound,1001,1002,2026-01-05 11:02:30,2026-01-05 11:02:40,2026-01-05 "
+    "11:05:00,150,140,NORMAL_CLEARING",
 )
 
 
@@ -72,9 +96,18 @@ def bring(folder: Path, name: str, text: str) -> Any:
 
 
 ORDERS = [
-    *(("connect", [json.dumps(item) for item in order]) for order in (CONNECT, CONNECT[::-1], CONNECT[2:] + CONNECT[:2])),
-    *(("twilio", [json.dumps({"calls": [item]}) for item in order]) for order in itertools.permutations(TWILIO)),
-    *(("freeswitch", [f"{HEADER}\n{leg}\n" for leg in order]) for order in (FREESWITCH, FREESWITCH[::-1], FREESWITCH[1:] + FREESWITCH[:1])),
+    *(
+        ("connect", [json.dumps(item) for item in order])
+        for order in (CONNECT, CONNECT[::-1], CONNECT[2:] + CONNECT[:2])
+    ),
+    *(
+        ("twilio", [json.dumps({"calls": [item]}) for item in order])
+        for order in itertools.permutations(TWILIO)
+    ),
+    *(
+        ("freeswitch", [f"{HEADER}\n{leg}\n" for leg in order])
+        for order in (FREESWITCH, FREESWITCH[::-1], FREESWITCH[1:] + FREESWITCH[:1])
+    ),
 ]
 WHOLE = {
     "connect": ("2026-01-05 10:00:00", "inbound", "cat", "answered", 10.0, 175.0, 2),
@@ -83,8 +116,14 @@ WHOLE = {
 }
 
 
-@pytest.mark.parametrize(("platform", "files"), ORDERS, ids=[f"{platform}-{number}" for number, (platform, _files) in enumerate(ORDERS)])
-def test_legs_in_files_of_their_own_make_one_contact_in_any_order(centre: Path, platform: str, files: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("platform", "files"),
+    ORDERS,
+    ids=[f"{platform}-{number}" for number, (platform, _files) in enumerate(ORDERS)],
+)
+def test_legs_in_files_of_their_own_make_one_contact_in_any_order(
+    centre: Path, platform: str, files: list[str]
+) -> None:
     first, *later = [bring(centre, f"{number}.export", text) for number, text in enumerate(files)]
     assert first.new == 1 and all((report.new, report.updated) == (0, 1) for report in later)
     ((_own, started, *values),) = find_contacts(*COLUMNS)
@@ -113,4 +152,6 @@ def test_legs_whose_beginning_never_comes_are_a_contact_that_stays_the_same(cent
 
 def test_a_leg_that_is_missing_for_good_parts_no_contact(centre: Path) -> None:
     report = bring(centre, "both", "\n".join(json.dumps(item) for item in (CONNECT[0], CONNECT[2])))
-    assert (report.new, report.folded) == (1, 1) and find_contacts("talk_seconds", "advisor_id") == [("c1", 125.0, "cat")]
+    assert (report.new, report.folded) == (1, 1) and find_contacts(
+        "talk_seconds", "advisor_id"
+    ) == [("c1", 125.0, "cat")]

@@ -29,8 +29,23 @@ def test_legs_of_a_call_are_one_contact_and_types_are_no_row(centre: Path) -> No
         + '1,1,504,0,"4001",0,"4002","4002",16,0,0,10,""\n',
     )
     assert staged.profile == "cisco_cucm"
-    assert staged.skipped_kinds == {"types": 1} and staged.folded_kinds == {"leg": 1} and staged.reasons == {"missing_start": 1}
-    assert pick(rows, "contact_id", "direction", "queue", "advisor", "outcome", "wait_seconds", "talk_seconds", "transfers", "tracking_number") == [
+    assert (
+        staged.skipped_kinds == {"types": 1}
+        and staged.folded_kinds == {"leg": 1}
+        and staged.reasons == {"missing_start": 1}
+    )
+    assert pick(
+        rows,
+        "contact_id",
+        "direction",
+        "queue",
+        "advisor",
+        "outcome",
+        "wait_seconds",
+        "talk_seconds",
+        "transfers",
+        "tracking_number",
+    ) == [
         ("1.500", "inbound", "4000", "4002", "answered", 12.0, 90.0, 1, "+33187654321"),
         ("1.501", "inbound", "4000", None, "unanswered", 25.0, None, None, "+33187654321"),
         ("1.502", "outbound", None, None, "refused", 3.0, None, None, None),
@@ -43,4 +58,6 @@ def test_other_delimiters_are_found(centre: Path) -> None:
     header, _types = HEADER.splitlines()
     row = f'1,1,500,{T},"0612345678",0,"0187654321","4001",16,{T + 12},{T + 72},60,"4000"'
     _staged, rows = stage(centre, "cdr.txt", "\n".join((header, row, "")).replace(",", ";"))
-    assert pick(rows, "contact_id", "outcome", "wait_seconds", "talk_seconds") == [("1.500", "answered", 12.0, 60.0)]
+    assert pick(rows, "contact_id", "outcome", "wait_seconds", "talk_seconds") == [
+        ("1.500", "answered", 12.0, 60.0)
+    ]

@@ -1,4 +1,6 @@
-"""JSON exports of cloud telephony and call tracking: each recognises itself, keeps its own clock, and hides who called."""
+"""JSON exports of cloud telephony and call tracking: each recognises itself, keeps its
+own clock, and hides who called.
+"""
 
 from __future__ import annotations
 
@@ -13,35 +15,84 @@ from qa_core.base.errors import Refusal
 from qa_core.ingest.pseudonyms import Pseudonyms
 
 
-def conversation(own: str, end: str | None = "2026-01-05T10:05:00.000Z", agent: bool = True) -> dict[str, Any]:
-    """A voice conversation of Genesys Cloud: twelve seconds in the queue, one minute with an agent."""
+def conversation(
+    own: str, end: str | None = "2026-01-05T10:05:00.000Z", agent: bool = True
+) -> dict[str, Any]:
+    """A voice conversation of Genesys Cloud: twelve seconds in the queue, one minute
+    with an agent.
+    """
 
     def metrics(**values: int) -> list[dict[str, Any]]:
-        return [{"name": name, "value": value, "emitDate": "2026-01-05T10:00:00.000Z"} for name, value in values.items()]
+        return [
+            {"name": name, "value": value, "emitDate": "2026-01-05T10:00:00.000Z"}
+            for name, value in values.items()
+        ]
 
     people = [
-        {"purpose": "customer", "sessions": [{"mediaType": "voice", "ani": "tel:+33612345678", "dnis": "tel:+33187654321", "metrics": metrics(nConnected=1)}]},
+        {
+            "purpose": "customer",
+            "sessions": [
+                {
+                    "mediaType": "voice",
+                    "ani": "tel:+33612345678",
+                    "dnis": "tel:+33187654321",
+                    "metrics": metrics(nConnected=1),
+                }
+            ],
+        },
         {
             "purpose": "acd",
             "participantName": "Sales",
-            "sessions": [{"mediaType": "voice", "metrics": metrics(nOffered=1, tAcd=12_000) + ([] if agent else metrics(tAbandon=12_000))}],
+            "sessions": [
+                {
+                    "mediaType": "voice",
+                    "metrics": metrics(nOffered=1, tAcd=12_000)
+                    + ([] if agent else metrics(tAbandon=12_000)),
+                }
+            ],
         },
     ]
     if agent:
-        handled = metrics(tAnswered=12_000, tTalkComplete=60_000, tHeldComplete=5_000, tAcw=8_000, nTransferred=1)
+        handled = metrics(
+            tAnswered=12_000, tTalkComplete=60_000, tHeldComplete=5_000, tAcw=8_000, nTransferred=1
+        )
         people.append(
             {
                 "purpose": "agent",
                 "userId": "u-1",
-                "sessions": [{"mediaType": "voice", "metrics": handled, "segments": [{"segmentType": "wrapup", "wrapUpCode": "billing"}]}],
+                "sessions": [
+                    {
+                        "mediaType": "voice",
+                        "metrics": handled,
+                        "segments": [{"segmentType": "wrapup", "wrapUpCode": "billing"}],
+                    }
+                ],
             }
         )
-    item = {"conversationId": own, "conversationStart": "2026-01-05T10:00:00.250Z", "originatingDirection": "inbound", "participants": people}
+    item = {
+        "conversationId": own,
+        "conversationStart": "2026-01-05T10:00:00.250Z",
+        "originatingDirection": "inbound",
+        "participants": people,
+    }
     return item | ({"conversationEnd": end} if end else {})
 
 
-def test_genesys_counts_milliseconds_and_an_open_conversation_has_no_talk_time_yet(centre: Path) -> None:
-    staged, rows = stage(centre, "detail.json", {"conversations": [conversation("a"), conversation("b", None), conversation("c", agent=False)], "totalHits": 3})
+def test_genesys_counts_milliseconds_and_an_open_conversation_has_no_talk_time_yet(
+    centre: Path,
+) -> None:
+    staged, rows = stage(
+        centre,
+        "detail.json",
+        {
+            "conversations": [
+                conversation("a"),
+                conversation("b", None),
+                conversation("c", agent=False),
+            ],
+            "totalHits": 3,
+        },
+    )
     assert staged.profile == "genesys_cloud"
     assert pick(
         rows,
@@ -66,13 +117,28 @@ def test_genesys_counts_milliseconds_and_an_open_conversation_has_no_talk_time_y
 
 
 def test_twilio_folds_the_calls_that_a_call_dialled(centre: Path) -> None:
-    def call(sid: str, at: str, direction: str, status: str, duration: str, parent: str | None = None, to: str = "+33187654321") -> dict[str, Any]:
+    def call(
+        sid: str,
+        at: str,
+        direction: str,
+        status: str,
+        duration: str,
+        parent: str | None = None,
+        to: str = "+33187654321",
+    ) -> dict[str, Any]:
         moment = f"Mon, 05 Jan 2026 {at} +0000"
         return {
-            "account_sid": "AC1", "sid": sid, "parent_call_sid": parent, "direction": direction, "status": status, "duration": duration,
-            "from": "+33612345678", "to": to,
-            "start_time": moment, "date_updated": moment,
-        }  # fmt: skip
+            "account_sid": "AC1",
+            "sid": sid,
+            "parent_call_sid": parent,
+            "direction": direction,
+            "status": status,
+            "duration": duration,
+            "from": "+33612345678",
+            "to": to,
+            "start_time": moment,
+            "date_updated": moment,
+        }
 
     staged, rows = stage(
         centre,
@@ -89,7 +155,9 @@ def test_twilio_folds_the_calls_that_a_call_dialled(centre: Path) -> None:
         },
     )
     assert staged.profile == "twilio" and staged.folded_kinds == {"leg": 2}
-    assert pick(rows, "contact_id", "direction", "outcome", "wait_seconds", "talk_seconds", "advisor") == [
+    assert pick(
+        rows, "contact_id", "direction", "outcome", "wait_seconds", "talk_seconds", "advisor"
+    ) == [
         ("CA1", "inbound", "answered", 20.0, 70.0, "ann"),
         ("CA3", "inbound", "unanswered", None, None, None),
         ("CA5", "outbound", "refused", None, None, None),
@@ -107,18 +175,34 @@ def test_a_table_of_twilio_calls_folds_them_too(centre: Path) -> None:
     )
     assert staged.profile == "twilio" and staged.folded_kinds == {"leg": 2}
     # ann speaks from 10:00:20 to 10:02:10, and bob joins them until the same moment
-    assert pick(rows, "contact_id", "outcome", "wait_seconds", "talk_seconds", "advisor") == [("CA1", "answered", 20.0, 110.0, "bob")]
+    assert pick(rows, "contact_id", "outcome", "wait_seconds", "talk_seconds", "advisor") == [
+        ("CA1", "answered", 20.0, 110.0, "bob")
+    ]
 
 
 def test_twilio_recordings_are_no_calls(centre: Path) -> None:
     with pytest.raises(Refusal) as refused:
-        stage(centre, "recordings.json", {"page_size": 1, "recordings": [{"sid": "RE1", "account_sid": "AC1", "call_sid": "CA1", "duration": "4"}]})
+        stage(
+            centre,
+            "recordings.json",
+            {
+                "page_size": 1,
+                "recordings": [
+                    {"sid": "RE1", "account_sid": "AC1", "call_sid": "CA1", "duration": "4"}
+                ],
+            },
+        )
     assert refused.value.code == "not_calls"
 
 
 def test_ringcentral_makes_one_contact_of_a_session(centre: Path) -> None:
-    def call(own: str, session: str, result: str, direction: str = "Inbound", **more: Any) -> dict[str, Any]:
-        ends = {"from": {"phoneNumber": "+33612345678"}, "to": {"phoneNumber": "+33187654321", "name": "Ann"}}
+    def call(
+        own: str, session: str, result: str, direction: str = "Inbound", **more: Any
+    ) -> dict[str, Any]:
+        ends = {
+            "from": {"phoneNumber": "+33612345678"},
+            "to": {"phoneNumber": "+33187654321", "name": "Ann"},
+        }
         return {
             "id": own,
             "sessionId": session,
@@ -145,15 +229,27 @@ def test_ringcentral_makes_one_contact_of_a_session(centre: Path) -> None:
             "paging": {"page": 1},
         },
     )
-    assert staged.profile == "ringcentral" and staged.skipped_kinds == {"fax": 1} and staged.folded_kinds == {"leg": 1}
-    assert pick(rows, "contact_id", "outcome", "advisor", "talk_seconds", "recorded", "tracking_number") == [
+    assert (
+        staged.profile == "ringcentral"
+        and staged.skipped_kinds == {"fax": 1}
+        and staged.folded_kinds == {"leg": 1}
+    )
+    assert pick(
+        rows, "contact_id", "outcome", "advisor", "talk_seconds", "recorded", "tracking_number"
+    ) == [
         ("a", "answered", "Ann", 50.0, True, "+33187654321"),
         ("c", "voicemail", None, None, False, "+33187654321"),
     ]
 
 
 def test_aircall_says_why_a_call_was_missed(centre: Path) -> None:
-    def call(own: int, answered: int | None = None, reason: str | None = None, digits: str = "+33612345678", **more: Any) -> dict[str, Any]:
+    def call(
+        own: int,
+        answered: int | None = None,
+        reason: str | None = None,
+        digits: str = "+33612345678",
+        **more: Any,
+    ) -> dict[str, Any]:
         number = {"name": "Support", "digits": "+33187654321"}
         moments = {"started_at": 1_767_603_600, "answered_at": answered, "ended_at": 1_767_603_700}
         return {
@@ -182,7 +278,16 @@ def test_aircall_says_why_a_call_was_missed(centre: Path) -> None:
         },
     )
     assert staged.profile == "aircall"
-    assert pick(rows, "contact_id", "outcome", "wait_seconds", "talk_seconds", "advisor", "reason", "recorded") == [
+    assert pick(
+        rows,
+        "contact_id",
+        "outcome",
+        "wait_seconds",
+        "talk_seconds",
+        "advisor",
+        "reason",
+        "recorded",
+    ) == [
         ("1", "answered", 20.0, 80.0, "Ann", "refund", True),
         ("2", "closed", 100.0, None, None, None, False),
         ("3", "voicemail", 100.0, None, None, None, False),
@@ -195,14 +300,18 @@ CALLRAIL = {
     "page": 1,
     "calls": [
         {
-            "answered": True, "customer_phone_number": "+33612345678", "direction": "inbound", "duration": 60, "id": "CAL1",
+            "answered": True, "customer_phone_number": "+33612345678", "direction": "inbound",
+            "duration": 60, "id": "CAL1",
             "start_time": "2026-01-05T05:00:00.119-05:00",
-            "tracking_phone_number": "+33187654321", "voicemail": False, "source": "Google Ads", "medium": "CPC", "campaign": "winter",
+            "tracking_phone_number": "+33187654321", "voicemail": False, "source": "Google Ads",
+            "medium": "CPC", "campaign": "winter",
             "keywords": "boiler", "landing_page_url": "https://x/y",
         },
-        {"answered": True, "id": "CAL3", "duration": "00:01:05", "start_time": "2026-01-05T11:00:00Z", "customer_phone_number": None,
+        {"answered": True, "id": "CAL3", "duration": "00:01:05",
+        "start_time": "2026-01-05T11:00:00Z", "customer_phone_number": None,
             "tracking_phone_number": "+33187654321"},
-        {"answered": False, "customer_phone_number": None, "id": "CAL2", "start_time": None, "tracking_phone_number": "+33187654321"},
+        {"answered": False, "customer_phone_number": None, "id": "CAL2", "start_time": None,
+        "tracking_phone_number": "+33187654321"},
     ],
 }  # fmt: skip
 
@@ -219,7 +328,10 @@ def test_callrail_calls_are_contacts(centre: Path) -> None:
 
 def test_callrail_calls_are_tracking_by_number_and_time(centre: Path) -> None:
     _staged, rows = stage(centre, "calls.json", CALLRAIL, "tracking")
-    assert pick(rows, "contact_id", "tracking_number", "campaign", "medium") == [(None, "+33187654321", "winter", "CPC"), (None, "+33187654321", None, None)]
+    assert pick(rows, "contact_id", "tracking_number", "campaign", "medium") == [
+        (None, "+33187654321", "winter", "CPC"),
+        (None, "+33187654321", None, None),
+    ]
 
 
 def test_calltrackingmetrics_reads_epochs_and_skips_texts(centre: Path) -> None:
@@ -256,7 +368,16 @@ def test_calltrackingmetrics_reads_epochs_and_skips_texts(centre: Path) -> None:
         },
     )
     assert staged.profile == "calltrackingmetrics" and staged.skipped_kinds == {"msg_inbound": 1}
-    assert pick(rows, "contact_id", "outcome", "wait_seconds", "talk_seconds", "source", "campaign", "advisor") == [
+    assert pick(
+        rows,
+        "contact_id",
+        "outcome",
+        "wait_seconds",
+        "talk_seconds",
+        "source",
+        "campaign",
+        "advisor",
+    ) == [
         ("1", "answered", 8.0, 70.0, "Bing", "brand", "ann@x.fr"),
         ("2", "unanswered", 20.0, None, None, None, None),
         ("4", "answered", None, None, None, None, None),
@@ -265,10 +386,18 @@ def test_calltrackingmetrics_reads_epochs_and_skips_texts(centre: Path) -> None:
 
 
 def test_statistics_of_a_wallboard_are_refused_for_contacts_and_intervals(centre: Path) -> None:
-    snapshot = [{"id": "Sales", "operation": "UPDATE", "VoiceIAQStats": {"esdName": "Sales", "nTotalContacts": 8}}]
+    snapshot = [
+        {
+            "id": "Sales",
+            "operation": "UPDATE",
+            "VoiceIAQStats": {"esdName": "Sales", "nTotalContacts": 8},
+        }
+    ]
     with pytest.raises(Refusal) as refused:
         stage(centre, "VoiceIAQStats.json", "\ufeff" + json.dumps(snapshot))
-    assert refused.value.code == "real_time_statistics" and "historical report" in str(refused.value)
+    assert refused.value.code == "real_time_statistics" and "historical report" in str(
+        refused.value
+    )
 
 
 def test_json_that_ends_too_early_is_refused_whole(centre: Path) -> None:

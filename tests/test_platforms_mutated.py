@@ -1,4 +1,6 @@
-"""Exports of platforms, damaged in every way: they are read, or refused with a reason; no row is lost, and nothing crashes."""
+"""Exports of platforms, damaged in every way: they are read, or refused with a reason;
+no row is lost, and nothing crashes.
+"""
 
 from __future__ import annotations
 
@@ -24,10 +26,24 @@ EXPORTS = {
     "queue_log": asterisk_queue_log.DAY,
     "asterisk_cdr": "\n".join((asterisk_cdr.ANSWERED, asterisk_cdr.MISSED, asterisk_cdr.QUEUED)),
     "amazon_connect": json.dumps(amazon_connect.CHAIN),
-    "genesys_cloud": json.dumps({"conversations": [json_exports.conversation("a"), json_exports.conversation("b", None)]}),
+    "genesys_cloud": json.dumps(
+        {"conversations": [json_exports.conversation("a"), json_exports.conversation("b", None)]}
+    ),
     "callrail": json.dumps(json_exports.CALLRAIL),
-    "cisco_cucm": cisco.HEADER + f'1,1,500,{T},"0612345678",0,"0187654321","4001",16,{T + 12},{T + 72},60,"4000"\n' * 3,
-    "freeswitch": freeswitch.line("0612345678", "101", "2026-01-05 10:00:00", "", "2026-01-05 10:00:30", 30, 0, "NO_ANSWER", freeswitch.A) * 3,
+    "cisco_cucm": cisco.HEADER
+    + f'1,1,500,{T},"0612345678",0,"0187654321","4001",16,{T + 12},{T + 72},60,"4000"\n' * 3,
+    "freeswitch": freeswitch.line(
+        "0612345678",
+        "101",
+        "2026-01-05 10:00:00",
+        "",
+        "2026-01-05 10:00:30",
+        30,
+        0,
+        "NO_ANSWER",
+        freeswitch.A,
+    )
+    * 3,
     "3cx": tables.LOG,
     "google_ads_calls": tables.ADS,
 }

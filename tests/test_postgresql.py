@@ -1,4 +1,6 @@
-"""The records in PostgreSQL: the same answers as in SQLite, and writers who do not trip over each other."""
+"""The records in PostgreSQL: the same answers as in SQLite, and writers who do not trip
+over each other.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,16 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from imported import CALLS, SURVEYS, TRACKING, bring, find_evaluations, find_facts, find_memberships, find_waiting
+from imported import (
+    CALLS,
+    SURVEYS,
+    TRACKING,
+    bring,
+    find_evaluations,
+    find_facts,
+    find_memberships,
+    find_waiting,
+)
 
 from qa_core import ingest
 from qa_core.access import accounts, passwords, sessions
@@ -29,11 +40,19 @@ from qa_core.storage.records.people import Account, SignInThrottle
 
 SERVER = os.environ.get("QA_TEST_POSTGRESQL_URL", "")
 pytestmark = [
-    pytest.mark.skipif(not SERVER, reason="QA_TEST_POSTGRESQL_URL names no database in which schemas may be made"),
-    pytest.mark.skipif(not importlib.util.find_spec("psycopg"), reason="no PostgreSQL driver: pip install 'psycopg[binary]'"),
+    pytest.mark.skipif(
+        not SERVER, reason="QA_TEST_POSTGRESQL_URL names no database in which schemas may be made"
+    ),
+    pytest.mark.skipif(
+        not importlib.util.find_spec("psycopg"),
+        reason="no PostgreSQL driver: pip install 'psycopg[binary]'",
+    ),
 ]
 HERE = Browser(b"0123456789abcdef", "Firefox", "192.0.2.7")
-EVALUATIONS = "contact_id,advisor,evaluator,evaluated_at,grid,score\nC1,Diane,eve,2026-03-05 10:00:00,Welcome,80\n"
+EVALUATIONS = (
+    "contact_id,advisor,evaluator,evaluated_at,grid,score\nC1,Diane,eve,2026-03-05 "
+    "10:00:00,Welcome,80\n"
+)
 
 
 @pytest.fixture
@@ -44,7 +63,11 @@ def postgresql(centre: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     server = sa.create_engine(SERVER, isolation_level="AUTOCOMMIT")
     with server.connect() as connection:
         connection.execute(sa.schema.CreateSchema(schema))
-    url = sa.make_url(SERVER).update_query_dict({"options": f"-csearch_path={schema}"}).render_as_string(hide_password=False)
+    url = (
+        sa.make_url(SERVER)
+        .update_query_dict({"options": f"-csearch_path={schema}"})
+        .render_as_string(hide_password=False)
+    )
     monkeypatch.setenv("QA_DATABASE_URL", url)
     monkeypatch.setenv("QA_HOME", str(centre / "on-postgresql"))
     monkeypatch.setenv("QA_SECRET_PSEUDONYMS", "5e" * 32)
@@ -72,11 +95,15 @@ def everything() -> list[object]:
     return [find_facts(), find_evaluations(), find_waiting(), find_memberships()]
 
 
-def test_the_same_files_make_the_same_centre(postgresql: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_same_files_make_the_same_centre(
+    postgresql: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = tmp_path_factory.mktemp("files")
     bring_all(folder)
     found = everything()
-    assert doctor.is_well(doctor.examine()) and ("records", "postgresql") in [(check.name, check.detail) for check in doctor.examine()]
+    assert doctor.is_well(doctor.examine()) and ("records", "postgresql") in [
+        (check.name, check.detail) for check in doctor.examine()
+    ]
     monkeypatch.delenv("QA_DATABASE_URL")
     monkeypatch.setenv("QA_HOME", str(postgresql))
     bring_all(folder)
@@ -127,13 +154,25 @@ def test_one_of_two_who_take_a_name_at_once_is_told(postgresql: Path) -> None:
         return "added"
 
     with ThreadPoolExecutor(4) as pool:
-        assert sorted(pool.map(add, range(4))) == ["added", "username_taken", "username_taken", "username_taken"]
+        assert sorted(pool.map(add, range(4))) == [
+            "added",
+            "username_taken",
+            "username_taken",
+            "username_taken",
+        ]
     with store.reading() as session:
         assert session.get(Account, "ann").one_time_since.utcoffset().total_seconds() == 0
 
 
-def test_imports_at_once_wait_for_each_other(postgresql: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_imports_at_once_wait_for_each_other(
+    postgresql: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     folder = tmp_path_factory.mktemp("files")
     with ThreadPoolExecutor(3) as pool:
-        reports = list(pool.map(lambda position: bring(folder, "contacts", CALLS.replace("C", f"X{position}-")), range(3)))
+        reports = list(
+            pool.map(
+                lambda position: bring(folder, "contacts", CALLS.replace("C", f"X{position}-")),
+                range(3),
+            )
+        )
     assert [report.new for report in reports] == [3, 3, 3] and len(find_facts()) == 9

@@ -1,4 +1,6 @@
-"""Recordings at rest and in the ear: encrypted, tamper-proof, heard only by who may, by a link of their own, and each listening is known."""
+"""Recordings at rest and in the ear: encrypted, tamper-proof, heard only by who may, by
+a link of their own, and each listening is known.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,15 @@ from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
 from qa_core.storage.records.base import now
 from qa_core.storage.records.evaluations import ScorecardVersion
-from qa_core.storage.records.listening import Calibration, CalibrationContact, Draw, DrawnContact, ListeningPlan, Playback, Recording
+from qa_core.storage.records.listening import (
+    Calibration,
+    CalibrationContact,
+    Draw,
+    DrawnContact,
+    ListeningPlan,
+    Playback,
+    Recording,
+)
 from qa_core.ui import browser, server
 
 TODAY = environment.today()
@@ -41,9 +51,14 @@ KEY = ("generic", "n1")
 
 @pytest.fixture
 def heard(centre: Path, add_person: Callable[..., str], tmp_path: Path) -> int:
-    """A call of Ann (n1, team Nord) with a second of audio, drawn for Eve; everybody who may be is accredited. Returns the recording's id."""
+    """A call of Ann (n1, team Nord) with a second of audio, drawn for Eve; everybody
+    who may be is accredited. Returns the recording's id.
+    """
     add_people({"a1": "Ann", "a2": "Bob"}, {"Nord": "Lille", "Sud": "Nice"})
-    rows = [contact(MORNING, "n1", team="Nord", advisor_id="a1", notice_played=True), contact(MORNING, "s1", team="Sud", advisor_id="a2", notice_played=True)]
+    rows = [
+        contact(MORNING, "n1", team="Nord", advisor_id="a1", notice_played=True),
+        contact(MORNING, "s1", team="Sud", advisor_id="a2", notice_played=True),
+    ]
     land(rows)
     add_person("max", "manager", sites=("Lille",))
     add_person("sud", "manager", sites=("Nice",))
@@ -58,10 +73,35 @@ def heard(centre: Path, add_person: Callable[..., str], tmp_path: Path) -> int:
     open_gates()
     accredit("max", "sud", "lea", "eve", "marc")
     with store.writing() as session:
-        terms = {"purpose": "evaluation", "grid_key": "g", "per_advisor": 1, "maximum_per_advisor": 2, "evaluators": ["eve"]}
+        terms = {
+            "purpose": "evaluation",
+            "grid_key": "g",
+            "per_advisor": 1,
+            "maximum_per_advisor": 2,
+            "evaluators": ["eve"],
+        }
         plan = ListeningPlan(name="p", starts_on=TODAY, ends_on=TODAY, created_by="max", **terms)
-        draw = Draw(seed=1, lake_version="1", frame=1, frame_digest="", excluded={}, short={}, frame_shares={}, drawn_by="max")
-        draw.contacts = [DrawnContact(position=1, source_system="generic", contact_id="n1", advisor_id="a1", team="Nord", local_start=MORNING, evaluator="eve")]
+        draw = Draw(
+            seed=1,
+            lake_version="1",
+            frame=1,
+            frame_digest="",
+            excluded={},
+            short={},
+            frame_shares={},
+            drawn_by="max",
+        )
+        draw.contacts = [
+            DrawnContact(
+                position=1,
+                source_system="generic",
+                contact_id="n1",
+                advisor_id="a1",
+                team="Nord",
+                local_start=MORNING,
+                evaluator="eve",
+            )
+        ]
         plan.draws = [draw]
         session.add(plan)
         session.add(evaluation(rows[0], 90.0))
@@ -83,7 +123,12 @@ def test_only_those_play_whom_the_call_concerns(heard: int) -> None:
     assert [name for name in everybody if may_play(name)] == ["max", "lea", "eve", "ann"]
     assert recordings.find_playable(Viewer.SYSTEM, *KEY) is None
     found = recordings.find_playable(viewer_of("eve"), *KEY, "evaluation")
-    assert (found.recording_id, found.seconds, found.media_type, len(found.peaks)) == (heard, 1.0, "audio/wav", 200)
+    assert (found.recording_id, found.seconds, found.media_type, len(found.peaks)) == (
+        heard,
+        1.0,
+        "audio/wav",
+        200,
+    )
     assert found.purposes == ("training", "evaluation", "quality")
     assert recordings.find_playable(viewer_of("ann"), *KEY).purposes == ("own",)
     assert not may_play("ann", "evaluation")
@@ -107,9 +152,17 @@ def test_an_end_of_any_ground_ends_the_listening_at_once(heard: int) -> None:
             accreditations.end(Viewer.SYSTEM, item.id)
     assert [may_play(name) for name in ("eve", "max", "lea")] == [False, False, True]
     accreditations.accredit(Viewer.SYSTEM, "eve", TODAY, ["training"])
-    assert [may_play("eve", purpose) for purpose in ("training", "evaluation", "calibration")] == [True, False, False]
+    assert [may_play("eve", purpose) for purpose in ("training", "evaluation", "calibration")] == [
+        True,
+        False,
+        False,
+    ]
     gates.set_gate(Viewer.SYSTEM, "purposes", "quality")
-    assert [may_play("eve"), may_play("lea", "quality"), may_play("lea", "training")] == [False, True, False]
+    assert [may_play("eve"), may_play("lea", "quality"), may_play("lea", "training")] == [
+        False,
+        True,
+        False,
+    ]
 
 
 def test_whoever_calibrates_plays_the_calls_of_the_round_until_it_is_closed(heard: int) -> None:
@@ -118,7 +171,9 @@ def test_whoever_calibrates_plays_the_calls_of_the_round_until_it_is_closed(hear
         session.add(grid)
         session.flush()
         made = Calibration(title="R", grid_id=grid.id, evaluators=["marc"], opened_by="max")
-        made.contacts = [CalibrationContact(source_system="generic", contact_id="n1", local_start=MORNING)]
+        made.contacts = [
+            CalibrationContact(source_system="generic", contact_id="n1", local_start=MORNING)
+        ]
         session.add(made)
     assert may_play("marc", "calibration")
     with store.writing() as session:
@@ -126,9 +181,22 @@ def test_whoever_calibrates_plays_the_calls_of_the_round_until_it_is_closed(hear
     assert not may_play("marc", "calibration")
 
 
-@pytest.mark.parametrize("flag", [{"customer_objected": True}, {"notice_played": False}, {"stopped_by_advisor": True}, {"private_line": True}])
-def test_a_call_that_may_not_be_kept_is_heard_by_nobody_from_that_moment_on(heard: int, flag: dict[str, bool]) -> None:
-    land([contact(MORNING, "n1", team="Nord", advisor_id="a1", **{"notice_played": True} | flag)], "later")
+@pytest.mark.parametrize(
+    "flag",
+    [
+        {"customer_objected": True},
+        {"notice_played": False},
+        {"stopped_by_advisor": True},
+        {"private_line": True},
+    ],
+)
+def test_a_call_that_may_not_be_kept_is_heard_by_nobody_from_that_moment_on(
+    heard: int, flag: dict[str, bool]
+) -> None:
+    land(
+        [contact(MORNING, "n1", team="Nord", advisor_id="a1", **{"notice_played": True} | flag)],
+        "later",
+    )
 
     assert [may_play(name) for name in ("max", "lea", "eve", "ann")] == [False] * 4
     assert deletion.delete_forbidden("system") == 1
@@ -139,7 +207,10 @@ def test_a_call_that_may_not_be_kept_is_heard_by_nobody_from_that_moment_on(hear
             None,
             {"customer_objected": "objected", "notice_played": "no_notice"}.get(*flag, *flag),
         )
-        assert session.scalar(sa.select(JournalRow.object).order_by(JournalRow.seq.desc()).limit(1)) == "generic/n1"
+        assert (
+            session.scalar(sa.select(JournalRow.object).order_by(JournalRow.seq.desc()).limit(1))
+            == "generic/n1"
+        )
         assert audit_log.verify(session).ok
     assert [path for path in vault.folder().rglob("*") if path.is_file()] == []
 
@@ -186,7 +257,9 @@ def test_a_shorter_retention_holds_for_what_is_kept_already(heard: int) -> None:
     assert recordings.find_expired(Viewer.SYSTEM, TODAY + timedelta(days=40)) == []
     gates.set_gate(Viewer.SYSTEM, "recording_retention_months", "1")
 
-    assert recordings.find_playable(viewer_of("max"), *KEY).last_moment == deletion.find_end(MORNING.date(), 1)
+    assert recordings.find_playable(viewer_of("max"), *KEY).last_moment == deletion.find_end(
+        MORNING.date(), 1
+    )
     assert recordings.find_expired(Viewer.SYSTEM, TODAY + timedelta(days=40)) == [heard]
     assert recordings.find_expired(Viewer.SYSTEM) == []
 
@@ -198,15 +271,24 @@ class Wire:
         self.cookies = {"_streamlit_xsrf": generate_xsrf_token_string(bytes(16))}
         if username:
             here = browser.build(self.cookies, {"host": "localhost"}, "127.0.0.1")
-            self.cookies[browser.COOKIE] = sessions.sign_in(username, PASSWORD, here, one_time_days=7)
+            self.cookies[browser.COOKIE] = sessions.sign_in(
+                username, PASSWORD, here, one_time_days=7
+            )
             self.signed_in = sessions.resume(self.cookies[browser.COOKIE], here)
 
-    def ticket(self, recording_id: int, purpose: str = "evaluation", reason: str = "drawn in May") -> str:
+    def ticket(
+        self, recording_id: int, purpose: str = "evaluation", reason: str = "drawn in May"
+    ) -> str:
         return recordings.make_ticket(self.signed_in, recording_id, purpose, reason)
 
-    def ask(self, address: str, asked: str | None = None, method: str = "GET") -> tuple[int, dict[str, str], bytes]:
+    def ask(
+        self, address: str, asked: str | None = None, method: str = "GET"
+    ) -> tuple[int, dict[str, str], bytes]:
         """Status, headers and body of the answer."""
-        headers = {"host": "localhost", "cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items())} | ({"range": asked} if asked else {})
+        headers = {
+            "host": "localhost",
+            "cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items()),
+        } | ({"range": asked} if asked else {})
         scope = {
             "type": "http",
             "asgi": {"version": "3.0"},
@@ -224,7 +306,10 @@ class Wire:
         sent: list[dict] = []
 
         async def receive() -> dict:
-            if any(message["type"] == "http.response.body" and not message.get("more_body") for message in sent):
+            if any(
+                message["type"] == "http.response.body" and not message.get("more_body")
+                for message in sent
+            ):
                 return {"type": "http.disconnect"}
             await asyncio.sleep(0.01)
             return {"type": "http.request", "body": b"", "more_body": True}
@@ -232,7 +317,9 @@ class Wire:
         async def send(message: dict) -> None:
             sent.append(message)
 
-        asyncio.run(Starlette(routes=server.ROUTES, middleware=server.MIDDLEWARE)(scope, receive, send))
+        asyncio.run(
+            Starlette(routes=server.ROUTES, middleware=server.MIDDLEWARE)(scope, receive, send)
+        )
         return (
             sent[0]["status"],
             {name.decode(): value.decode() for name, value in sent[0]["headers"]},
@@ -242,12 +329,20 @@ class Wire:
 
 def plays() -> tuple[list[tuple], list[tuple]]:
     with store.reading() as session:
-        rows = session.execute(sa.select(Playback.username, Playback.purpose, Playback.reason, Playback.advisor_id)).all()
-        acts = session.execute(sa.select(JournalRow.actor, JournalRow.object, JournalRow.reason).where(JournalRow.action == "recording_played")).all()
+        rows = session.execute(
+            sa.select(Playback.username, Playback.purpose, Playback.reason, Playback.advisor_id)
+        ).all()
+        acts = session.execute(
+            sa.select(JournalRow.actor, JournalRow.object, JournalRow.reason).where(
+                JournalRow.action == "recording_played"
+            )
+        ).all()
     return [tuple(row) for row in rows], [tuple(row) for row in acts]
 
 
-def test_a_link_plays_the_whole_and_every_part_and_is_one_listening(heard: int, tmp_path: Path) -> None:
+def test_a_link_plays_the_whole_and_every_part_and_is_one_listening(
+    heard: int, tmp_path: Path
+) -> None:
     eve = Wire("eve")
     clear = (tmp_path / "source" / "n1.wav").read_bytes()
     address = eve.ticket(heard)
@@ -255,14 +350,26 @@ def test_a_link_plays_the_whole_and_every_part_and_is_one_listening(heard: int, 
     status, headers, body = eve.ask(address)
 
     assert (status, body) == (200, clear)
-    assert (headers["content-type"], headers["cache-control"], headers["accept-ranges"]) == ("audio/wav", "no-store", "bytes")
-    for asked, part in (("bytes=0-", clear), ("bytes=100-199", clear[100:200]), ("bytes=-10", clear[-10:]), ("bytes=16000-99999999", clear[16000:])):
+    assert (headers["content-type"], headers["cache-control"], headers["accept-ranges"]) == (
+        "audio/wav",
+        "no-store",
+        "bytes",
+    )
+    for asked, part in (
+        ("bytes=0-", clear),
+        ("bytes=100-199", clear[100:200]),
+        ("bytes=-10", clear[-10:]),
+        ("bytes=16000-99999999", clear[16000:]),
+    ):
         status, headers, body = eve.ask(address, asked)
         assert (status, body, headers["content-length"]) == (206, part, str(len(part)))
     assert eve.ask(address, "bytes=100-199")[1]["content-range"] == f"bytes 100-199/{len(clear)}"
     assert eve.ask(address, "bytes=99999999-")[0] == 416
     assert eve.ask(address, method="HEAD")[0] == 405
-    assert plays() == ([("eve", "evaluation", "drawn in May", "a1")], [("eve", "generic/n1", "evaluation: drawn in May")])
+    assert plays() == (
+        [("eve", "evaluation", "drawn in May", "a1")],
+        [("eve", "generic/n1", "evaluation: drawn in May")],
+    )
     assert eve.ask(eve.ticket(heard))[0] == 200
     assert len(plays()[0]) == len(plays()[1]) == 2
 
@@ -284,7 +391,9 @@ def test_requests_that_come_at_once_are_one_listening(heard: int) -> None:
     assert len(plays()[0]) == len(plays()[1]) == 1
 
 
-def test_a_link_is_worth_nothing_elsewhere_later_or_changed(heard: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_link_is_worth_nothing_elsewhere_later_or_changed(
+    heard: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     eve = Wire("eve")
     address, late = eve.ticket(heard), eve.ticket(heard)
 
@@ -317,7 +426,19 @@ def test_a_listening_that_goes_on_stops_when_its_ground_ends(heard: int, ending:
             for item in accreditations.find_all(Viewer.SYSTEM):
                 accreditations.end(Viewer.SYSTEM, item.id)
         case "objection":
-            land([contact(MORNING, "n1", team="Nord", advisor_id="a1", notice_played=True, customer_objected=True)], "later")
+            land(
+                [
+                    contact(
+                        MORNING,
+                        "n1",
+                        team="Nord",
+                        advisor_id="a1",
+                        notice_played=True,
+                        customer_objected=True,
+                    )
+                ],
+                "later",
+            )
         case "deletion":
             with store.writing() as session:
                 recordings.delete(session, session.get_one(Recording, heard), "objected", "system")

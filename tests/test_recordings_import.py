@@ -1,4 +1,6 @@
-"""Importing recordings: every row accounted for, nothing stored that the law or the contact speaks against, and nothing half or twice."""
+"""Importing recordings: every row accounted for, nothing stored that the law or the
+contact speaks against, and nothing half or twice.
+"""
 
 from __future__ import annotations
 
@@ -34,17 +36,26 @@ from qa_core.storage.records.audit_log import JournalRow
 from qa_core.storage.records.imports import ImportBatch
 from qa_core.storage.records.listening import Recording
 
-DAY = datetime.combine(environment.today() - timedelta(days=3), datetime.min.time()) + timedelta(hours=9)
+DAY = datetime.combine(environment.today() - timedelta(days=3), datetime.min.time()) + timedelta(
+    hours=9
+)
 HEADER = "file,contact_id,recorded_at,notice_played,purpose"
 
 
 @pytest.fixture
 def open_centre(centre: Path, add_person: Callable[..., str]) -> Path:
-    """Six calls of three days ago, of one system but the last, with nothing but the notice said; the gates are open."""
+    """Six calls of three days ago, of one system but the last, with nothing but the
+    notice said; the gates are open.
+    """
     add_person("eve", "evaluator")
     open_gates()
     accredit("eve")
-    land([contact(DAY + timedelta(minutes=number), f"c{number}", notice_played=True) for number in range(1, 6)])
+    land(
+        [
+            contact(DAY + timedelta(minutes=number), f"c{number}", notice_played=True)
+            for number in range(1, 6)
+        ]
+    )
     land([contact(DAY, "c5", notice_played=True, source_system="other")], "second")
     return centre
 
@@ -69,19 +80,37 @@ def files() -> list[Path]:
 
 def stored() -> list[tuple[str, str, str]]:
     with store.reading() as session:
-        rows = session.execute(sa.select(Recording.source_system, Recording.contact_id, Recording.purpose).where(Recording.file_name.is_not(None)))
+        rows = session.execute(
+            sa.select(Recording.source_system, Recording.contact_id, Recording.purpose).where(
+                Recording.file_name.is_not(None)
+            )
+        )
         return sorted(tuple(row) for row in rows)
 
 
 def clear_of(contact_id: str) -> bytes:
     with store.reading() as session:
-        return b"".join(vault.read(session.scalar(sa.select(Recording.file_name).where(Recording.contact_id == contact_id, Recording.file_name.is_not(None)))))
+        return b"".join(
+            vault.read(
+                session.scalar(
+                    sa.select(Recording.file_name).where(
+                        Recording.contact_id == contact_id, Recording.file_name.is_not(None)
+                    )
+                )
+            )
+        )
 
 
 def test_a_manifest_brings_its_audio_and_the_same_again_changes_nothing(open_centre: Path) -> None:
     for name in ("one", "two"):
-        sounds.make(open_centre / "sent" / "audio" / f"{name}.wav", tone=400 if name == "one" else 800)
-    path = write(open_centre, f"audio/one.wav,c1,{DAY:%Y-%m-%d %H:%M},oui,qualité", f"audio\\two.wav,c2,{DAY:%Y-%m-%d %H:%M},1,training")
+        sounds.make(
+            open_centre / "sent" / "audio" / f"{name}.wav", tone=400 if name == "one" else 800
+        )
+    path = write(
+        open_centre,
+        f"audio/one.wav,c1,{DAY:%Y-%m-%d %H:%M},oui,qualité",
+        f"audio\\two.wav,c2,{DAY:%Y-%m-%d %H:%M},1,training",
+    )
 
     report = take(path)
 
@@ -90,7 +119,12 @@ def test_a_manifest_brings_its_audio_and_the_same_again_changes_nothing(open_cen
     assert clear_of("c1") == (open_centre / "sent/audio/one.wav").read_bytes()
     with store.reading() as session:
         first = session.scalars(sa.select(Recording).order_by(Recording.contact_id)).first()
-        assert (first.seconds, len(first.peaks), first.local_day, first.batch_id) == (1.0, 200, DAY.date(), report.batch_id)
+        assert (first.seconds, len(first.peaks), first.local_day, first.batch_id) == (
+            1.0,
+            200,
+            DAY.date(),
+            report.batch_id,
+        )
         assert session.scalar(sa.select(ImportBatch.state)) == "done"
         assert session.scalar(sa.select(sa.func.count()).where(JournalRow.action == "import")) == 1
     again = take(path)
@@ -109,7 +143,9 @@ def test_a_manifest_brings_its_audio_and_the_same_again_changes_nothing(open_cen
         ({"private_line": True}, "private_line"),
     ],
 )
-def test_what_the_contact_speaks_against_is_never_stored_and_the_contact_still_counts(open_centre: Path, flags: dict[str, bool], reason: str) -> None:
+def test_what_the_contact_speaks_against_is_never_stored_and_the_contact_still_counts(
+    open_centre: Path, flags: dict[str, bool], reason: str
+) -> None:
     land([contact(DAY, "x1", **{"notice_played": True} | flags)], "flagged")
     sounds.make(open_centre / "sent" / "a.wav")
 
@@ -118,14 +154,32 @@ def test_what_the_contact_speaks_against_is_never_stored_and_the_contact_still_c
     assert (report.read, report.rejected, report.reasons) == (1, 1, {reason: 1})
     assert (stored(), files()) == ([], [])
     with lake.working() as connection:
-        assert connection.execute("SELECT count(*) FROM contacts WHERE contact_id = 'x1'").fetchone() == (1,)
+        assert connection.execute(
+            "SELECT count(*) FROM contacts WHERE contact_id = 'x1'"
+        ).fetchone() == (1,)
 
 
-def test_the_manifest_may_say_that_the_caller_was_told_and_either_may_deny_it(open_centre: Path) -> None:
-    land([contact(DAY, "silent"), contact(DAY, "denied", notice_played=False), contact(DAY, "told", notice_played=True)], "flagged")
+def test_the_manifest_may_say_that_the_caller_was_told_and_either_may_deny_it(
+    open_centre: Path,
+) -> None:
+    land(
+        [
+            contact(DAY, "silent"),
+            contact(DAY, "denied", notice_played=False),
+            contact(DAY, "told", notice_played=True),
+        ],
+        "flagged",
+    )
     sounds.make(open_centre / "sent" / "a.wav")
 
-    report = take(write(open_centre, "a.wav,silent,,yes,quality", "a.wav,denied,,yes,quality", "a.wav,told,,no,quality"))
+    report = take(
+        write(
+            open_centre,
+            "a.wav,silent,,yes,quality",
+            "a.wav,denied,,yes,quality",
+            "a.wav,told,,no,quality",
+        )
+    )
 
     assert (report.new, report.reasons) == (1, {"no_notice": 2})
     assert stored() == [("generic", "silent", "quality")]
@@ -156,7 +210,11 @@ def test_purpose_age_place_and_content_of_each_row_are_checked(open_centre: Path
 
     for line, (row, reason) in enumerate(rows.items()):
         report = take(write(open_centre, row, f"a.wav,none{line},,,quality"))
-        assert (report.read, report.reasons, report.skipped_kinds) == (2, {reason: 1}, {"unmatched": 1}), row
+        assert (report.read, report.reasons, report.skipped_kinds) == (
+            2,
+            {reason: 1},
+            {"unmatched": 1},
+        ), row
         with report.quarantine.open(encoding="utf-8") as file:
             header, cells = csv.reader(file)
         assert header == ["line", "reason", *HEADER.split(",")]
@@ -166,24 +224,38 @@ def test_purpose_age_place_and_content_of_each_row_are_checked(open_centre: Path
     assert (report.new, stored()) == (1, [("other", "c5", "quality")])
 
 
-def test_a_purpose_that_the_centre_has_not_entered_is_refused_and_proof_is_kept_apart(open_centre: Path) -> None:
+def test_a_purpose_that_the_centre_has_not_entered_is_refused_and_proof_is_kept_apart(
+    open_centre: Path,
+) -> None:
     from qa_core.compliance import gates
 
     gates.set_gate(Viewer.SYSTEM, "purposes", "quality")
     sounds.make(open_centre / "sent" / "a.wav")
 
-    report = take(write(open_centre, "a.wav,c1,,,training", "a.wav,c1,,,proof", "a.wav,c1,,,quality"))
+    report = take(
+        write(open_centre, "a.wav,c1,,,training", "a.wav,c1,,,proof", "a.wav,c1,,,quality")
+    )
 
     assert (report.new, report.reasons) == (2, {"purpose_not_entered": 1})
     assert stored() == [("generic", "c1", "proof"), ("generic", "c1", "quality")]
 
 
-def test_one_contact_twice_keeps_the_newest_and_another_audio_later_takes_no_place(open_centre: Path) -> None:
+def test_one_contact_twice_keeps_the_newest_and_another_audio_later_takes_no_place(
+    open_centre: Path,
+) -> None:
     for name, tone in (("a", 300), ("b", 600), ("c", 900)):
         sounds.make(open_centre / "sent" / f"{name}.wav", tone=tone)
     at = [f"{DAY + timedelta(minutes=number):%Y-%m-%d %H:%M}" for number in range(2)]
 
-    report = take(write(open_centre, f"b.wav,c1,{at[1]},,quality", f"a.wav,c1,{at[0]},,quality", "a.wav,c2,,,quality", "c.wav,c2,,,quality"))
+    report = take(
+        write(
+            open_centre,
+            f"b.wav,c1,{at[1]},,quality",
+            f"a.wav,c1,{at[0]},,quality",
+            "a.wav,c2,,,quality",
+            "c.wav,c2,,,quality",
+        )
+    )
 
     assert (report.read, report.new, report.duplicates) == (4, 2, 2)
     assert clear_of("c1") == (open_centre / "sent/b.wav").read_bytes()
@@ -199,7 +271,10 @@ def test_a_contact_that_comes_later_takes_its_audio_with_the_next_import(open_ce
     first = take(path)
     land([contact(DAY, "late", notice_played=True)], "late")
 
-    assert (first.skipped_kinds, [item.decision for item in first.decisions if item.field == "contact_id"]) == (
+    assert (
+        first.skipped_kinds,
+        [item.decision for item in first.decisions if item.field == "contact_id"],
+    ) == (
         {"unmatched": 1},
         ["not kept, because their contact has not come yet: import the file again once it has"],
     )
@@ -226,7 +301,11 @@ def test_a_dry_run_says_the_same_and_writes_nothing(open_centre: Path) -> None:
     assert sorted(open_centre.rglob("*")) == before
     assert stored() == []
     real = take(path)
-    assert (report.new, report.reasons) == (real.new, real.reasons) == (1, {"no_file": 1, "unknown_purpose": 1})
+    assert (
+        (report.new, report.reasons)
+        == (real.new, real.reasons)
+        == (1, {"no_file": 1, "unknown_purpose": 1})
+    )
 
 
 def test_an_undo_deletes_the_audio_and_the_file_may_come_again(open_centre: Path) -> None:
@@ -243,7 +322,11 @@ def test_an_undo_deletes_the_audio_and_the_file_may_come_again(open_centre: Path
 
 
 def test_contacts_that_have_recordings_are_not_undone_before_those(open_centre: Path) -> None:
-    calls = bring(open_centre, "contacts", f"contact_id,started_at,notice_played\nz1,{DAY:%Y-%m-%d %H:%M},yes\n")
+    calls = bring(
+        open_centre,
+        "contacts",
+        f"contact_id,started_at,notice_played\nz1,{DAY:%Y-%m-%d %H:%M},yes\n",
+    )
     sounds.make(open_centre / "sent" / "a.wav")
     audio = take(write(open_centre, "a.wav,z1,,,quality"))
 
@@ -255,18 +338,31 @@ def test_contacts_that_have_recordings_are_not_undone_before_those(open_centre: 
 
 @pytest.mark.parametrize(
     ("column", "value", "because"),
-    [("customer_objected", "yes", "objected"), ("notice_played", "no", "no_notice"), ("stopped_by_advisor", "yes", "stopped_by_advisor")],
+    [
+        ("customer_objected", "yes", "objected"),
+        ("notice_played", "no", "no_notice"),
+        ("stopped_by_advisor", "yes", "stopped_by_advisor"),
+    ],
 )
-def test_an_objection_that_comes_later_deletes_the_audio_at_once(open_centre: Path, column: str, value: str, because: str) -> None:
+def test_an_objection_that_comes_later_deletes_the_audio_at_once(
+    open_centre: Path, column: str, value: str, because: str
+) -> None:
     sounds.make(open_centre / "sent" / "a.wav")
     take(write(open_centre, "a.wav,c1,,,quality", "a.wav,c2,,,quality"))
 
-    bring(open_centre, "contacts", f"contact_id,started_at,{column}\nc1,{DAY + timedelta(minutes=1):%Y-%m-%d %H:%M},{value}\n")
+    bring(
+        open_centre,
+        "contacts",
+        f"contact_id,started_at,{column}\nc1,{DAY + timedelta(minutes=1):%Y-%m-%d %H:%M},{value}\n",
+    )
 
     assert stored() == [("generic", "c2", "quality")]
     assert len(files()) == 1
     with store.reading() as session:
-        assert session.scalar(sa.select(Recording.deleted_because).where(Recording.contact_id == "c1")) == because
+        assert (
+            session.scalar(sa.select(Recording.deleted_because).where(Recording.contact_id == "c1"))
+            == because
+        )
         assert audit_log.verify(session).ok
     assert take(write(open_centre, "a.wav,c1,,,quality")).rejected == 1
 
@@ -294,38 +390,62 @@ def test_file_names_say_the_contact_by_a_pattern(open_centre: Path) -> None:
     report = take(folder, purpose="quality", pattern="{system}_{date}_{time}_{contact_id}")
 
     assert (report.read, report.new, report.reasons) == (5, 3, {"unlike_pattern": 2})
-    assert stored() == [("generic", "c1", "quality"), ("generic", "c2", "quality"), ("other", "c5", "quality")]
+    assert stored() == [
+        ("generic", "c1", "quality"),
+        ("generic", "c2", "quality"),
+        ("other", "c5", "quality"),
+    ]
     with store.reading() as session:
         at = session.scalar(sa.select(Recording.recorded_at).where(Recording.contact_id == "c1"))
     assert f"{environment.to_local(at):%H:%M:%S}" == "09:01:30"
-    assert take(folder, purpose="quality", pattern="{system}_{date}_{time}_{contact_id}").unchanged == 3
+    assert (
+        take(folder, purpose="quality", pattern="{system}_{date}_{time}_{contact_id}").unchanged
+        == 3
+    )
 
 
-def test_a_single_file_is_named_after_its_contact_and_nothing_comes_without_a_purpose(open_centre: Path) -> None:
+def test_a_single_file_is_named_after_its_contact_and_nothing_comes_without_a_purpose(
+    open_centre: Path,
+) -> None:
     path = sounds.make(open_centre / "sent" / "c1.ogg", "ogg")
     picture = open_centre / "sent" / "c2.wav"
     picture.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(200))
 
     (refused,) = ingest.run(Viewer.SYSTEM, "recordings", [path])
-    reports = ingest.run(Viewer.SYSTEM, "recordings", [path, picture], ImportOptions(purpose="training"))
+    reports = ingest.run(
+        Viewer.SYSTEM, "recordings", [path, picture], ImportOptions(purpose="training")
+    )
 
     assert refused.refusal.code == "no_purpose"
-    assert [(report.read, report.new, report.reasons) for report in reports] == [(1, 1, {}), (1, 0, {"not_audio": 1})]
+    assert [(report.read, report.new, report.reasons) for report in reports] == [
+        (1, 1, {}),
+        (1, 0, {"not_audio": 1}),
+    ]
     with pytest.raises(Misuse):
-        ingest.run(Viewer.SYSTEM, "recordings", [path], ImportOptions(purpose="training", pattern="{date}"))
+        ingest.run(
+            Viewer.SYSTEM, "recordings", [path], ImportOptions(purpose="training", pattern="{date}")
+        )
 
 
 def run_import(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "qa_core", "import", "recordings", *arguments, "--json"]
-    return subprocess.run(command, cwd=environment.PROJECT, capture_output=True, text=True, check=False, **options)
+    return subprocess.run(
+        command, cwd=environment.PROJECT, capture_output=True, text=True, check=False, **options
+    )
 
 
 def test_a_full_disk_keeps_nothing_half_and_the_next_try_brings_all_once(open_centre: Path) -> None:
     for number in range(1, 5):
-        sounds.make(open_centre / "sent" / f"c{number}.wav", seconds=60 if number == 4 else 1, tone=100 * number)
+        sounds.make(
+            open_centre / "sent" / f"c{number}.wav",
+            seconds=60 if number == 4 else 1,
+            tone=100 * number,
+        )
     path = write(open_centre, *(f"c{number}.wav,c{number},,,quality" for number in range(1, 5)))
 
-    done = run_import(str(path), preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (600_000, 600_000)))
+    done = run_import(
+        str(path), preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (600_000, 600_000))
+    )
 
     assert done.returncode == 1
     assert json.loads(done.stdout)[0]["error"]["code"] == "disk_full"
@@ -335,14 +455,23 @@ def test_a_full_disk_keeps_nothing_half_and_the_next_try_brings_all_once(open_ce
 
 
 @pytest.mark.parametrize(
-    "moment", ["qa_core.compliance.recordings.vault.write after", "qa_core.ingest.load.batches.start before", "qa_core.ingest.load.quarantine.write before"]
+    "moment",
+    [
+        "qa_core.compliance.recordings.vault.write after",
+        "qa_core.ingest.load.batches.start before",
+        "qa_core.ingest.load.quarantine.write before",
+    ],
 )
 def test_an_import_that_is_killed_leaves_nothing_half(open_centre: Path, moment: str) -> None:
     for number in (1, 2):
         sounds.make(open_centre / "sent" / f"c{number}.wav", tone=100 * number)
     path = write(open_centre, *(f"c{number}.wav,c{number},,,quality" for number in (1, 2)))
 
-    killed = subprocess.run([sys.executable, "-m", "tests.killed_import", *moment.split(), "recordings", str(path)], cwd=environment.PROJECT, check=False)
+    killed = subprocess.run(
+        [sys.executable, "-m", "tests.killed_import", *moment.split(), "recordings", str(path)],
+        cwd=environment.PROJECT,
+        check=False,
+    )
 
     assert killed.returncode == -signal.SIGKILL
     ingest.resume()
@@ -355,13 +484,26 @@ def test_an_import_that_is_killed_leaves_nothing_half(open_centre: Path, moment:
         assert set(session.scalars(sa.select(ImportBatch.state))) == {"done"}
 
 
-def test_an_objection_whose_import_was_killed_deletes_the_audio_at_the_next_start(open_centre: Path) -> None:
+def test_an_objection_whose_import_was_killed_deletes_the_audio_at_the_next_start(
+    open_centre: Path,
+) -> None:
     sounds.make(open_centre / "sent" / "a.wav")
     take(write(open_centre, "a.wav,c1,,,quality"))
     calls = open_centre / "calls.csv"
-    calls.write_text(f"contact_id,started_at,customer_objected\nc1,{DAY + timedelta(minutes=1):%Y-%m-%d %H:%M},yes\n")
+    calls.write_text(
+        "contact_id,started_at,customer_objected\nc1,"
+        f"{DAY + timedelta(minutes=1):%Y-%m-%d %H:%M},yes\n"
+    )
 
-    command = [sys.executable, "-m", "tests.killed_import", "qa_core.ingest.load.batches.finish", "before", "contacts", str(calls)]
+    command = [
+        sys.executable,
+        "-m",
+        "tests.killed_import",
+        "qa_core.ingest.load.batches.finish",
+        "before",
+        "contacts",
+        str(calls),
+    ]
     subprocess.run(command, cwd=environment.PROJECT, check=False)
 
     ingest.resume()

@@ -1,4 +1,6 @@
-"""Audio at rest: encrypted in chunks that cannot be cut or exchanged, known by content, playable everywhere, and with a day on which it ends."""
+"""Audio at rest: encrypted in chunks that cannot be cut or exchanged, known by content,
+playable everywhere, and with a day on which it ends.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ def blocks(size: int) -> bytes:
 
 
 @pytest.mark.parametrize("size", [0, 1, 65_535, 65_536, 65_537, 131_072, 200_000])
-def test_what_is_kept_is_read_back_whole_and_in_parts_and_stands_nowhere_in_the_clear(centre: Path, size: int) -> None:
+def test_what_is_kept_is_read_back_whole_and_in_parts_and_stands_nowhere_in_the_clear(
+    centre: Path, size: int
+) -> None:
     content = blocks(size)
 
     name = vault.write(content[start : start + 1000] for start in range(0, size, 1000))
@@ -28,7 +32,12 @@ def test_what_is_kept_is_read_back_whole_and_in_parts_and_stands_nowhere_in_the_
     path = vault.folder() / name
     assert b"".join(vault.read(name)) == content
     assert vault.clear_bytes(name) == size
-    for start, end in ((0, 1), (size // 2, size // 2 + 5), (65_530, 65_545), (size - 3, size + 100)):
+    for start, end in (
+        (0, 1),
+        (size // 2, size // 2 + 5),
+        (65_530, 65_545),
+        (size - 3, size + 100),
+    ):
         assert b"".join(vault.read(name, max(start, 0), end)) == content[max(start, 0) : end]
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert size < 100 or content[:64] not in path.read_bytes()
@@ -38,13 +47,18 @@ def test_a_file_that_was_cut_changed_reordered_or_exchanged_is_not_played(centre
     name, other = vault.write([blocks(200_000)]), vault.write([blocks(200_000)])
     path = vault.folder() / name
     whole, chunk = path.read_bytes(), vault.CHUNK + vault.TAG_BYTES
-    head, parts = whole[:12], [whole[12 + start : 12 + start + chunk] for start in range(0, len(whole) - 12, chunk)]
+    head, parts = (
+        whole[:12],
+        [whole[12 + start : 12 + start + chunk] for start in range(0, len(whole) - 12, chunk)],
+    )
     changed = {
         "cut at a chunk": head + b"".join(parts[:-1]),
         "cut within one": whole[:-7],
         "swapped": head + parts[1] + parts[0] + b"".join(parts[2:]),
         "one bit": whole[:5000] + bytes([whole[5000] ^ 1]) + whole[5001:],
-        "mixed": head + (vault.folder() / other).read_bytes()[12 : 12 + chunk] + b"".join(parts[1:]),
+        "mixed": head
+        + (vault.folder() / other).read_bytes()[12 : 12 + chunk]
+        + b"".join(parts[1:]),
         "another's": (vault.folder() / other).read_bytes(),
         "nothing": b"",
     }
@@ -87,7 +101,9 @@ def test_a_writer_that_fails_leaves_nothing(centre: Path) -> None:
 
 
 @pytest.mark.parametrize("form", sounds.FORMATS)
-def test_every_format_becomes_something_that_browsers_play_with_its_length_and_waveform(form: str, tmp_path: Path) -> None:
+def test_every_format_becomes_something_that_browsers_play_with_its_length_and_waveform(
+    form: str, tmp_path: Path
+) -> None:
     path = sounds.make(tmp_path / "a.raw", form, seconds=2.0)
 
     understood = audio.examine(path)
@@ -97,7 +113,10 @@ def test_every_format_becomes_something_that_browsers_play_with_its_length_and_w
     assert len(understood.peaks) == 400
     assert max(understood.peaks[:180]) <= 2
     assert all(40 <= peak <= 60 for peak in understood.peaks[230:370])
-    assert (heard.format, heard.frames) == ({"mp3": "MP3", "ogg": "OGG", "opus": "OGG", "flac": "FLAC"}.get(form, "WAV"), round(understood.seconds * 8000))
+    assert (heard.format, heard.frames) == (
+        {"mp3": "MP3", "ogg": "OGG", "opus": "OGG", "flac": "FLAC"}.get(form, "WAV"),
+        round(understood.seconds * 8000),
+    )
     if form == "wav":
         assert path.read_bytes() == b"".join(audio.read(understood))
 
@@ -126,7 +145,9 @@ MP4 = b"\x00\x00\x00\x18ftypmp42" + bytes(3000)
         (b"fLaC\x06\x00\x00\x10" + PNG, "image_attached"),
     ],
 )
-def test_what_is_no_sound_is_told_by_its_content_whatever_its_name(content: bytes, reason: str, tmp_path: Path) -> None:
+def test_what_is_no_sound_is_told_by_its_content_whatever_its_name(
+    content: bytes, reason: str, tmp_path: Path
+) -> None:
     path = tmp_path / "call.wav"
     path.write_bytes(content)
 
@@ -166,10 +187,17 @@ NUMBER = b"+33612345678"
 
 
 @pytest.mark.parametrize("form", ["flac", "ogg", "opus"])
-def test_what_the_tags_of_flac_and_ogg_say_is_not_kept_and_the_sound_is_the_same(form: str, tmp_path: Path) -> None:
+def test_what_the_tags_of_flac_and_ogg_say_is_not_kept_and_the_sound_is_the_same(
+    form: str, tmp_path: Path
+) -> None:
     path, (kind, subtype) = tmp_path / "a", sounds.FORMATS[form]
     samples = soundfile.read(sounds.make(tmp_path / "plain.wav", seconds=2.0))[0]
-    with path.open("wb") as file, soundfile.SoundFile(file.fileno(), "w", sounds.RATE, 1, subtype, format=kind, closefd=False) as sound:
+    with (
+        path.open("wb") as file,
+        soundfile.SoundFile(
+            file.fileno(), "w", sounds.RATE, 1, subtype, format=kind, closefd=False
+        ) as sound,
+    ):
         sound.title, sound.artist = NUMBER.decode(), "Mme Dupont, " * 100
         sound.write(samples)
     assert NUMBER in path.read_bytes()
@@ -185,8 +213,13 @@ def test_what_the_tags_of_flac_and_ogg_say_is_not_kept_and_the_sound_is_the_same
 def test_tags_behind_the_sound_of_an_mp3_are_not_kept(tmp_path: Path) -> None:
     path = sounds.make(tmp_path / "a", "mp3")
     plain, item = path.read_bytes(), b"Cover Art (Front)\0" + PNG
-    at_both_ends = [b"APETAGEX" + struct.pack("<IIII", 2000, len(item) + 32, 1, flags << 29) + bytes(8) for flags in (5, 4)]
-    path.write_bytes(plain + at_both_ends[0] + item + at_both_ends[1] + b"TAG" + NUMBER.ljust(125, b"\0"))
+    at_both_ends = [
+        b"APETAGEX" + struct.pack("<IIII", 2000, len(item) + 32, 1, flags << 29) + bytes(8)
+        for flags in (5, 4)
+    ]
+    path.write_bytes(
+        plain + at_both_ends[0] + item + at_both_ends[1] + b"TAG" + NUMBER.ljust(125, b"\0")
+    )
 
     assert b"".join(audio.read(audio.examine(path))) == plain
 
@@ -201,12 +234,15 @@ def test_tags_behind_the_sound_of_an_mp3_are_not_kept(tmp_path: Path) -> None:
         (date(2026, 11, 30), 3, "2027-02-28T22:59:59+00:00"),
     ],
 )
-def test_a_recording_ends_with_the_same_day_months_later(centre: Path, day: date, months: int, ends: str) -> None:
+def test_a_recording_ends_with_the_same_day_months_later(
+    centre: Path, day: date, months: int, ends: str
+) -> None:
     assert deletion.find_end(day, months).isoformat() == ends
 
 
 def test_the_oldest_day_that_may_still_be_kept_is_the_first_whose_end_has_not_come() -> None:
-    # Six months before 31 August is the end of February: what came on the 28th may still be there, to the end of 28 August.
+    # Six months before 31 August is the end of February: what came on the 28th may
+    # still be there, to the end of 28 August.
     assert deletion.find_oldest_day(date(2026, 8, 28), 6) == date(2026, 2, 28)
     assert deletion.find_oldest_day(date(2026, 8, 29), 6) == date(2026, 3, 1)
     assert deletion.find_oldest_day(date(2026, 11, 24), 6) == date(2026, 5, 24)

@@ -1,4 +1,6 @@
-"""Remarks at a moment of a recording: whose they are, until when they change, and who reads them."""
+"""Remarks at a moment of a recording: whose they are, until when they change, and who
+reads them.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,10 @@ def draft(centre: Path, add_person: Callable[..., str]) -> int:
 
 
 def said(username: str, evaluation_id: int) -> list[tuple[float, str]]:
-    return [(entry.seconds, entry.text) for entry in timed_comments.find_remarks(hearing.viewer_of(username), evaluation_id).entries]
+    return [
+        (entry.seconds, entry.text)
+        for entry in timed_comments.find_remarks(hearing.viewer_of(username), evaluation_id).entries
+    ]
 
 
 def test_whoever_fills_the_grid_remarks_and_takes_back_while_it_is_a_draft(draft: int) -> None:
@@ -31,13 +36,27 @@ def test_whoever_fills_the_grid_remarks_and_takes_back_while_it_is_a_draft(draft
     first = timed_comments.add_remark(eve, draft, 3, "Greets")
 
     found = timed_comments.find_remarks(eve, draft)
-    assert [(entry.seconds, entry.text, entry.criterion) for entry in found.entries] == [(3, "Greets", None), (12.5, "The request is not heard", "listening")]
-    assert found.entries[1].about.fr == "Écoute sans interrompre et reformule la demande" and found.is_open
+    assert [(entry.seconds, entry.text, entry.criterion) for entry in found.entries] == [
+        (3, "Greets", None),
+        (12.5, "The request is not heard", "listening"),
+    ]
+    assert (
+        found.entries[1].about.fr == "Écoute sans interrompre et reformule la demande"
+        and found.is_open
+    )
     timed_comments.remove_remark(eve, first)
     assert said("eve", draft) == [(12.5, "The request is not heard")]
     with store.reading() as session:
-        rows = session.execute(sa.select(JournalRow.action, JournalRow.object).where(JournalRow.action.like("remark_%")).order_by(JournalRow.seq)).all()
-    assert [tuple(row) for row in rows] == [("remark_added", str(draft)), ("remark_added", str(draft)), ("remark_removed", str(draft))]
+        rows = session.execute(
+            sa.select(JournalRow.action, JournalRow.object)
+            .where(JournalRow.action.like("remark_%"))
+            .order_by(JournalRow.seq)
+        ).all()
+    assert [tuple(row) for row in rows] == [
+        ("remark_added", str(draft)),
+        ("remark_added", str(draft)),
+        ("remark_removed", str(draft)),
+    ]
 
 
 def test_nobody_else_writes_and_nobody_reads_before_it_is_published(draft: int) -> None:
@@ -57,7 +76,10 @@ def test_nobody_else_writes_and_nobody_reads_before_it_is_published(draft: int) 
     assert [said(username, draft) for username in ("eve", "ann", "lea")] == [[(3, "Greets")]] * 3
     with pytest.raises(AccessDenied):
         timed_comments.find_remarks(hearing.viewer_of("bob"), draft)
-    assert not any(timed_comments.find_remarks(hearing.viewer_of(username), draft).is_open for username in ("eve", "ann", "lea"))
+    assert not any(
+        timed_comments.find_remarks(hearing.viewer_of(username), draft).is_open
+        for username in ("eve", "ann", "lea")
+    )
     for act in (
         lambda: timed_comments.add_remark(hearing.viewer_of("eve"), draft, 4, "Late"),
         lambda: timed_comments.remove_remark(hearing.viewer_of("eve"), number),
@@ -68,7 +90,13 @@ def test_nobody_else_writes_and_nobody_reads_before_it_is_published(draft: int) 
 
 
 def test_a_remark_needs_words_a_moment_and_a_criterion_of_the_grid(draft: int) -> None:
-    wrong = [(1, "  ", None), (1, "x" * 1001, None), (-1, "x", None), (float("nan"), "x", None), (1, "x", "invented")]
+    wrong = [
+        (1, "  ", None),
+        (1, "x" * 1001, None),
+        (-1, "x", None),
+        (float("nan"), "x", None),
+        (1, "x", "invented"),
+    ]
     codes = []
     for seconds, text, criterion in wrong:
         with pytest.raises(Refusal) as caught:
@@ -80,7 +108,9 @@ def test_a_remark_needs_words_a_moment_and_a_criterion_of_the_grid(draft: int) -
 
 
 def test_numbers_and_addresses_are_masked(draft: int) -> None:
-    timed_comments.add_remark(hearing.viewer_of("eve"), draft, 1, "Calls back on 06 12 34 56 78 or jean@example.org")
+    timed_comments.add_remark(
+        hearing.viewer_of("eve"), draft, 1, "Calls back on 06 12 34 56 78 or jean@example.org"
+    )
 
     ((_seconds, text),) = said("eve", draft)
     assert "56 78" not in text and "example" not in text and text.startswith("Calls back on")

@@ -1,4 +1,6 @@
-"""The page of evaluation grids: an administrator writes, a manager publishes, and everybody sees the arithmetic before it counts."""
+"""The page of evaluation grids: an administrator writes, a manager publishes, and
+everybody sees the arithmetic before it counts.
+"""
 
 from __future__ import annotations
 
@@ -16,16 +18,22 @@ SYSTEM = Viewer.SYSTEM
 
 
 def texts_of(app: AppTest) -> str:
-    """All that the page says, as it is read: what markdown would take for a sign is escaped in it."""
+    """All that the page says, as it is read: what markdown would take for a sign is
+    escaped in it.
+    """
     kinds = ("markdown", "text", "caption", "warning", "success", "error", "code", "info")
-    return "\n".join(element.value for kind in kinds for element in getattr(app, kind)).replace("\\", "")
+    return "\n".join(element.value for kind in kinds for element in getattr(app, kind)).replace(
+        "\\", ""
+    )
 
 
 def button(app: AppTest, label: str) -> AppTest:
     return next(button for button in app.button if button.label == label)
 
 
-def test_without_any_grid_an_administrator_starts_from_a_starter(open_app: Callable[..., AppTest], add_person: Callable[..., str]) -> None:
+def test_without_any_grid_an_administrator_starts_from_a_starter(
+    open_app: Callable[..., AppTest], add_person: Callable[..., str]
+) -> None:
     add_person("ada", "admin")
     app = open_app("ada", "scorecards")
     assert "There is no grid yet" in app.info[0].value
@@ -42,7 +50,9 @@ def test_without_any_grid_an_administrator_starts_from_a_starter(open_app: Calla
     assert not any(found.label.startswith("Publish") for found in app.button)
 
 
-def test_what_an_administrator_writes_is_kept_when_saved(open_app: Callable[..., AppTest], add_person: Callable[..., str]) -> None:
+def test_what_an_administrator_writes_is_kept_when_saved(
+    open_app: Callable[..., AppTest], add_person: Callable[..., str]
+) -> None:
     add_person("ada", "admin")
     draft = scorecards.create_draft(SYSTEM, "service", SMALL)
     app = open_app("ada", "scorecards")
@@ -57,7 +67,9 @@ def test_what_an_administrator_writes_is_kept_when_saved(open_app: Callable[...,
     assert [section["name"] for section in held.content["section"]] == ["Welcome", "Answer"]
 
 
-def test_saving_over_somebody_elses_change_is_refused(open_app: Callable[..., AppTest], add_person: Callable[..., str]) -> None:
+def test_saving_over_somebody_elses_change_is_refused(
+    open_app: Callable[..., AppTest], add_person: Callable[..., str]
+) -> None:
     add_person("ada", "admin")
     draft = scorecards.create_draft(SYSTEM, "service", SMALL)
     app = open_app("ada", "scorecards")
@@ -69,7 +81,9 @@ def test_saving_over_somebody_elses_change_is_refused(open_app: Callable[..., Ap
     assert scorecards.get(SYSTEM, draft).content["pass_mark"] == 60
 
 
-def test_faults_stand_on_the_page_with_their_place(open_app: Callable[..., AppTest], add_person: Callable[..., str]) -> None:
+def test_faults_stand_on_the_page_with_their_place(
+    open_app: Callable[..., AppTest], add_person: Callable[..., str]
+) -> None:
     add_person("ada", "admin")
     add_person("max", "manager")
     content = changed()
@@ -83,7 +97,9 @@ def test_faults_stand_on_the_page_with_their_place(open_app: Callable[..., AppTe
         assert not any(found.label.startswith("Publish") for found in app.button)
 
 
-def test_a_manager_sees_what_changes_and_publishes(open_app: Callable[..., AppTest], add_person: Callable[..., str]) -> None:
+def test_a_manager_sees_what_changes_and_publishes(
+    open_app: Callable[..., AppTest], add_person: Callable[..., str]
+) -> None:
     add_person("max", "manager")
     publish()
     draft = scorecards.create_draft(SYSTEM, "service", changed(pass_mark=90))
@@ -97,10 +113,14 @@ def test_a_manager_sees_what_changes_and_publishes(open_app: Callable[..., AppTe
     held = scorecards.get(SYSTEM, draft)
     assert (held.version, held.published_by) == (2, "max")
     assert "Published: it stays as it is for ever" in texts_of(app)
-    assert not any(found.label in ("Save the draft", "Publish as version 3") for found in app.button)
+    assert not any(
+        found.label in ("Save the draft", "Publish as version 3") for found in app.button
+    )
 
 
-def test_the_preview_shows_what_each_answer_does(open_app: Callable[..., AppTest], add_person: Callable[..., str]) -> None:
+def test_the_preview_shows_what_each_answer_does(
+    open_app: Callable[..., AppTest], add_person: Callable[..., str]
+) -> None:
     add_person("max", "manager")
     version = publish()
     app = open_app("max", "scorecards", grid=str(version))
@@ -118,7 +138,9 @@ def test_the_preview_shows_what_each_answer_does(open_app: Callable[..., AppTest
     assert "a critical error: the evaluation fails, whatever the score" in texts_of(app)
 
 
-def test_names_in_a_grid_are_shown_letter_by_letter(open_app: Callable[..., AppTest], add_person: Callable[..., str]) -> None:
+def test_names_in_a_grid_are_shown_letter_by_letter(
+    open_app: Callable[..., AppTest], add_person: Callable[..., str]
+) -> None:
     add_person("max", "manager")
     bad = "![x](http://evil.example/p.png)"
     content = changed(title=bad)
@@ -127,11 +149,17 @@ def test_names_in_a_grid_are_shown_letter_by_letter(open_app: Callable[..., AppT
 
     app = open_app("max", "scorecards", grid=str(version))
 
-    assert not any("![x](http" in element.value for kind in ("markdown", "caption", "subheader", "success") for element in getattr(app, kind))
+    assert not any(
+        "![x](http" in element.value
+        for kind in ("markdown", "caption", "subheader", "success")
+        for element in getattr(app, kind)
+    )
 
 
 @pytest.mark.parametrize("key", publication.find_starters())
-def test_every_starter_grid_can_be_looked_at_in_french(open_app: Callable[..., AppTest], add_person: Callable[..., str], key: str) -> None:
+def test_every_starter_grid_can_be_looked_at_in_french(
+    open_app: Callable[..., AppTest], add_person: Callable[..., str], key: str
+) -> None:
     add_person("max", "manager", language="fr")
     scorecards.publish_starter(SYSTEM, key)
 

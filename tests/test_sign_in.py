@@ -1,4 +1,6 @@
-"""Signing in: the throttle before the password, one message for all failures, and sessions that end when they should."""
+"""Signing in: the throttle before the password, one message for all failures, and
+sessions that end when they should.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +49,9 @@ def turn_back(table: type, span: timedelta, *columns: str) -> None:
                     setattr(row, column, getattr(row, column) - span)
 
 
-def test_the_right_password_opens_a_session_and_only_its_hash_is_kept(add_person: Callable[..., str]) -> None:
+def test_the_right_password_opens_a_session_and_only_its_hash_is_kept(
+    add_person: Callable[..., str],
+) -> None:
     add_person("tom", "team_lead")
 
     token = sessions.sign_in(" TOM ", PASSWORD, HERE, one_time_days=7)
@@ -59,13 +63,22 @@ def test_the_right_password_opens_a_session_and_only_its_hash_is_kept(add_person
     assert len(token) == 43 and token not in kept and HERE.token.hex() not in kept
 
 
-def test_a_wrong_password_an_unknown_name_and_a_closed_account_say_one_thing(add_person: Callable[..., str]) -> None:
+def test_a_wrong_password_an_unknown_name_and_a_closed_account_say_one_thing(
+    add_person: Callable[..., str],
+) -> None:
     add_person("tom", "team_lead")
     add_person("closed", "team_lead")
     accounts.disable(Viewer.SYSTEM, "closed")
 
     told = set()
-    for username, password in (("tom", "wrong"), ("nobody", "wrong"), ("closed", PASSWORD), ("tom", ""), ("tom", "x" * 1000), ("", "x")):
+    for username, password in (
+        ("tom", "wrong"),
+        ("nobody", "wrong"),
+        ("closed", PASSWORD),
+        ("tom", ""),
+        ("tom", "x" * 1000),
+        ("", "x"),
+    ):
         with pytest.raises(Refusal) as refused:
             sessions.sign_in(username, password, HERE, one_time_days=7)
         told.add(str(refused.value))
@@ -73,7 +86,9 @@ def test_a_wrong_password_an_unknown_name_and_a_closed_account_say_one_thing(add
     assert told == {"The username or the password is wrong, or the account is closed."}
 
 
-def test_an_unknown_name_costs_the_same_hashing_as_a_wrong_password(centre, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unknown_name_costs_the_same_hashing_as_a_wrong_password(
+    centre, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(passwords, "ROUNDS", 10)
     passwords._nobody.cache_clear()
     accounts.add(Viewer.SYSTEM, "tom", "team_lead", password=PASSWORD)
@@ -89,7 +104,9 @@ def test_an_unknown_name_costs_the_same_hashing_as_a_wrong_password(centre, monk
     assert 0.5 < spent["tom"] / spent["nobody"] < 2
 
 
-def test_five_failures_block_an_account_from_everywhere_and_the_wait_doubles(add_person: Callable[..., str]) -> None:
+def test_five_failures_block_an_account_from_everywhere_and_the_wait_doubles(
+    add_person: Callable[..., str],
+) -> None:
     add_person("tom", "team_lead")
     for n in range(5):
         assert code_of("tom", "wrong", replace(HERE, address=f"192.0.2.{n}")) == "sign_in_failed"
@@ -115,7 +132,9 @@ def test_nobody_is_locked_out_for_good(add_person: Callable[..., str]) -> None:
     assert code_of("tom", "wrong") == "sign_in_failed"  # and the count began anew
 
 
-def test_fifty_failures_block_an_address_for_every_name(add_person: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fifty_failures_block_an_address_for_every_name(
+    add_person: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     passwords._nobody.cache_clear()
     add_person("tom", "team_lead")
     for n in range(50):
@@ -140,13 +159,19 @@ def test_a_good_sign_in_does_not_wash_the_address_clean(add_person: Callable[...
 def test_what_was_typed_as_a_name_is_kept_nowhere(add_person: Callable[..., str]) -> None:
     code_of("my-secret-password", "x")
 
-    assert b"my-secret-password" not in b"".join(path.read_bytes() for path in environment.current().folder.glob("records.sqlite*"))
+    assert b"my-secret-password" not in b"".join(
+        path.read_bytes() for path in environment.current().folder.glob("records.sqlite*")
+    )
 
 
 @pytest.mark.parametrize(
-    "other", [Browser(b"another browser!", "Firefox", "192.0.2.7"), Browser(b"", "Firefox", "192.0.2.7")], ids=["another browser", "no browser token"]
+    "other",
+    [Browser(b"another browser!", "Firefox", "192.0.2.7"), Browser(b"", "Firefox", "192.0.2.7")],
+    ids=["another browser", "no browser token"],
 )
-def test_a_session_counts_only_in_the_browser_that_opened_it(other: Browser, add_person: Callable[..., str]) -> None:
+def test_a_session_counts_only_in_the_browser_that_opened_it(
+    other: Browser, add_person: Callable[..., str]
+) -> None:
     add_person("tom", "team_lead")
     token = sessions.sign_in("tom", PASSWORD, HERE, one_time_days=7)
 
@@ -161,8 +186,12 @@ def test_without_a_browser_token_nobody_signs_in(add_person: Callable[..., str])
     assert code_of("tom", PASSWORD, Browser(b"")) == "no_browser_token"
 
 
-@pytest.mark.parametrize("end", ["sign_out", "disable", "reset", "role", "idle", "too long", "new secret"])
-def test_a_session_ends_at_once(end: str, add_person: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "end", ["sign_out", "disable", "reset", "role", "idle", "too long", "new secret"]
+)
+def test_a_session_ends_at_once(
+    end: str, add_person: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     add_person("tom", "team_lead")
     token = sessions.sign_in("tom", PASSWORD, HERE, one_time_days=7)
     assert sessions.resume(token, HERE)
@@ -192,9 +221,14 @@ def test_use_keeps_a_session_alive(add_person: Callable[..., str]) -> None:
         assert sessions.resume(token, HERE)
 
 
-def test_a_new_password_ends_the_other_sessions_and_keeps_this_one(add_person: Callable[..., str]) -> None:
+def test_a_new_password_ends_the_other_sessions_and_keeps_this_one(
+    add_person: Callable[..., str],
+) -> None:
     add_person("tom", "team_lead")
-    this, other = sessions.sign_in("tom", PASSWORD, HERE, one_time_days=7), sessions.sign_in("tom", PASSWORD, HERE, one_time_days=7)
+    this, other = (
+        sessions.sign_in("tom", PASSWORD, HERE, one_time_days=7),
+        sessions.sign_in("tom", PASSWORD, HERE, one_time_days=7),
+    )
     signed_in = sessions.resume(this, HERE)
 
     with pytest.raises(Refusal):
@@ -223,10 +257,19 @@ def test_guessing_the_present_password_is_throttled_too(add_person: Callable[...
 def test_a_person_ends_their_own_sessions_and_nobody_else_s(add_person: Callable[..., str]) -> None:
     add_person("tom", "team_lead")
     add_person("eve", "evaluator")
-    first, second = sessions.sign_in("tom", PASSWORD, HERE, one_time_days=7), sessions.sign_in("tom", PASSWORD, replace(HERE, name="Chrome"), one_time_days=7)
-    tom, eve = sessions.resume(first, HERE), sessions.resume(sessions.sign_in("eve", PASSWORD, HERE, one_time_days=7), HERE)
+    first, second = (
+        sessions.sign_in("tom", PASSWORD, HERE, one_time_days=7),
+        sessions.sign_in("tom", PASSWORD, replace(HERE, name="Chrome"), one_time_days=7),
+    )
+    tom, eve = (
+        sessions.resume(first, HERE),
+        sessions.resume(sessions.sign_in("eve", PASSWORD, HERE, one_time_days=7), HERE),
+    )
 
-    assert [(own.browser_name, own.is_this_one) for own in sessions.find_sessions(tom)] == [("Chrome", False), ("Firefox", True)]
+    assert [(own.browser_name, own.is_this_one) for own in sessions.find_sessions(tom)] == [
+        ("Chrome", False),
+        ("Firefox", True),
+    ]
     with pytest.raises(AccessDenied):
         sessions.end_session(tom, eve.session_id)
     sessions.end_session(tom, sessions.find_sessions(tom)[0].id)
@@ -234,7 +277,9 @@ def test_a_person_ends_their_own_sessions_and_nobody_else_s(add_person: Callable
     assert sessions.resume(second, HERE) is None and sessions.resume(first, HERE)
 
 
-def test_a_one_time_password_opens_nothing_after_its_days(centre, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_one_time_password_opens_nothing_after_its_days(
+    centre, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(passwords, "ROUNDS", 4)
     one_time = accounts.add(Viewer.SYSTEM, "new", "manager")
     turn_back(Account, timedelta(days=6, hours=23), "one_time_since")
@@ -278,19 +323,43 @@ def test_demo_accounts_open_on_this_machine_only(add_person: Callable[..., str])
         ("127.0.0.1", {"host": "centre.example"}, False),
         ("127.0.0.1", {}, False),
         ("", {"host": "localhost"}, False),
-        # A proxy that hands nothing on but the browser's own words, as the commonest one does by default.
+        # A proxy that hands nothing on but the browser's own words, as the commonest
+        # one does by default.
         ("127.0.0.1", {"host": "localhost:8501", "origin": "https://centre.example"}, False),
-        ("127.0.0.1", {"host": "localhost:8501", "referer": "https://centre.example/overview"}, False),
+        (
+            "127.0.0.1",
+            {"host": "localhost:8501", "referer": "https://centre.example/overview"},
+            False,
+        ),
         ("127.0.0.1", {"host": "localhost:8501", "origin": "null"}, False),
-        ("127.0.0.1", {"host": "localhost:8501", "origin": "http://localhost:8501", "referer": "http://localhost:8501/overview"}, True),
+        (
+            "127.0.0.1",
+            {
+                "host": "localhost:8501",
+                "origin": "http://localhost:8501",
+                "referer": "http://localhost:8501/overview",
+            },
+            True,
+        ),
         ("127.0.0.1", {"host": "[::1"}, False),
     ],
 )
-def test_a_proxy_on_this_machine_does_not_make_the_world_local(address: str, headers: dict[str, str], is_local: bool) -> None:
+def test_a_proxy_on_this_machine_does_not_make_the_world_local(
+    address: str, headers: dict[str, str], is_local: bool
+) -> None:
     assert browsers.build({}, headers, address).is_local is is_local
 
 
-@pytest.mark.parametrize(("wishes", "language"), [(["fr-FR"], "fr"), (["", "de", " fr;q=0.8"], "fr"), (["de-DE"], "en"), ([], "en"), (["en-GB", "fr"], "en")])
+@pytest.mark.parametrize(
+    ("wishes", "language"),
+    [
+        (["fr-FR"], "fr"),
+        (["", "de", " fr;q=0.8"], "fr"),
+        (["de-DE"], "en"),
+        ([], "en"),
+        (["en-GB", "fr"], "en"),
+    ],
+)
 def test_the_browser_s_first_known_language_is_spoken(wishes: list[str], language: str) -> None:
     assert browsers.first_known(wishes) == language
 
@@ -303,7 +372,10 @@ def test_sign_ins_and_their_failures_are_in_the_journal(add_person: Callable[...
     sessions.sign_out(token, HERE)
 
     with store.reading() as session:
-        rows = [(row.actor, row.action, row.object, row.reason) for row in session.scalars(sa.select(JournalRow).order_by(JournalRow.seq))][1:]
+        rows = [
+            (row.actor, row.action, row.object, row.reason)
+            for row in session.scalars(sa.select(JournalRow).order_by(JournalRow.seq))
+        ][1:]
         assert audit_log.verify(session).ok
     assert rows == [
         ("tom", "sign_in_failed", "192.0.2.7", "wrong password"),
@@ -317,14 +389,18 @@ def signed_in_as(username: str) -> SignedIn:
     return sessions.resume(sessions.sign_in(username, PASSWORD, HERE, one_time_days=7), HERE)
 
 
-def test_a_download_is_made_for_its_session_while_its_minute_lasts(add_person: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_download_is_made_for_its_session_while_its_minute_lasts(
+    add_person: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     add_person("dora", "dpo")
     dora, again = signed_in_as("dora"), signed_in_as("dora")
     ticket = downloads.make_ticket(dora, "journal", action="sign_in")
 
     made = downloads.open_ticket(dora, ticket)
 
-    assert made.content.decode("utf-8-sig").splitlines()[0] == "seq,at,actor,action,object,reason,seal"
+    assert (
+        made.content.decode("utf-8-sig").splitlines()[0] == "seq,at,actor,action,object,reason,seal"
+    )
     assert len(made.content.splitlines()) == 3
     assert audit_report.find_entries(dora.viewer)[0].action == "export"
     with pytest.raises(AccessDenied):
@@ -338,10 +414,17 @@ def test_a_download_is_made_for_its_session_while_its_minute_lasts(add_person: C
     assert refused.value.code == "old_link"
 
 
-def test_the_journal_is_read_by_the_data_protection_officer_alone(add_person: Callable[..., str]) -> None:
+def test_the_journal_is_read_by_the_data_protection_officer_alone(
+    add_person: Callable[..., str],
+) -> None:
     for role in Role:
         viewer = Viewer("x", role)
-        for read in (audit_report.find_entries, audit_report.verify_journal, audit_report.build_file, lambda viewer: audit_report.find_values(viewer, "actor")):
+        for read in (
+            audit_report.find_entries,
+            audit_report.verify_journal,
+            audit_report.build_file,
+            lambda viewer: audit_report.find_values(viewer, "actor"),
+        ):
             if role == Role.DPO:
                 read(viewer)
             else:
@@ -349,7 +432,9 @@ def test_the_journal_is_read_by_the_data_protection_officer_alone(add_person: Ca
                     read(viewer)
 
 
-@pytest.mark.parametrize("cell", ["=1+1", "+33612345678", "-1", "@SUM(A1)", "\tx", "\rx", "\nx", "＝1+1", "＠SUM(1)"])
+@pytest.mark.parametrize(
+    "cell", ["=1+1", "+33612345678", "-1", "@SUM(A1)", "\tx", "\rx", "\nx", "＝1+1", "＠SUM(1)"]
+)
 def test_no_exported_cell_starts_a_formula(cell: str) -> None:
     assert downloads.escape(cell) == f"'{cell}"
     assert downloads.escape(-1.5) == -1.5

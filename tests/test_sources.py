@@ -1,4 +1,6 @@
-"""Sources: what became of a campaign's contacts step by step, what they cost, who is new, and which number carried which campaign when."""
+"""Sources: what became of a campaign's contacts step by step, what they cost, who is
+new, and which number carried which campaign when.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,14 @@ from qa_core.ui.views.tracking import source_comparison, source_steps
 
 SYSTEM = Viewer.SYSTEM
 MARCH = Period(date(2026, 3, 1), date(2026, 3, 31))
-SPRING = {"campaign": "Spring", "source": "google", "medium": "cpc", "tracking_number": "+33199000001", "team": "Nord", "advisor_id": "a1"}
+SPRING = {
+    "campaign": "Spring",
+    "source": "google",
+    "medium": "cpc",
+    "tracking_number": "+33199000001",
+    "team": "Nord",
+    "advisor_id": "a1",
+}
 SUMMER = SPRING | {"campaign": "Summer", "source": "bing"}
 OTHER = {"team": "Nord", "advisor_id": "a1"}
 MISSED = {"outcome": "abandoned", "advisor_id": None}
@@ -32,19 +41,43 @@ MISSED = {"outcome": "abandoned", "advisor_id": None}
 
 @pytest.fixture
 def campaigns(centre: Path) -> Path:
-    """Spring: two answered, three missed (Carl is called back and reached, Dora is not, one withheld); Summer: Anne comes again; one without a campaign."""
-    answered = contact("2026-03-02 10:00", "c1", customer_key="anne", declared_resolved=True, csat=5.0, csat_scale="1-5", **SPRING)
+    """Spring: two answered, three missed (Carl is called back and reached, Dora is not,
+    one withheld); Summer: Anne comes again; one without a campaign.
+    """
+    answered = contact(
+        "2026-03-02 10:00",
+        "c1",
+        customer_key="anne",
+        declared_resolved=True,
+        csat=5.0,
+        csat_scale="1-5",
+        **SPRING,
+    )
     land(
         [
             contact("2026-01-05 09:00", "before", **OTHER),
             answered,
-            contact("2026-03-02 11:00", "c2", customer_key="bert", declared_resolved=False, csat=2.0, csat_scale="1-5", **SPRING),
+            contact(
+                "2026-03-02 11:00",
+                "c2",
+                customer_key="bert",
+                declared_resolved=False,
+                csat=2.0,
+                csat_scale="1-5",
+                **SPRING,
+            ),
             contact("2026-03-03 09:00", "m1", customer_key="carl", **SPRING | MISSED),
             contact("2026-03-03 10:00", "back", customer_key="carl", direction="outbound", **OTHER),
             contact("2026-03-03 09:30", "m2", customer_key="dora", **SPRING | MISSED),
             contact("2026-03-03 09:40", "m3", **SPRING | MISSED),
             contact("2026-03-20 10:00", "c3", customer_key="anne", **SUMMER),
-            contact("2026-03-21 10:00", "u1", customer_key="emil", tracking_number="+33199000001", **OTHER),
+            contact(
+                "2026-03-21 10:00",
+                "u1",
+                customer_key="emil",
+                tracking_number="+33199000001",
+                **OTHER,
+            ),
             contact("2026-05-30 09:00", "after", **OTHER),
         ]
     )
@@ -61,15 +94,21 @@ def campaigns(centre: Path) -> Path:
     return centre
 
 
-def read_rows(dimension: str = "campaign", viewer: Viewer = SYSTEM, where: Filters = Filters(MARCH)) -> dict[Any, dict[str, Any]]:
+def read_rows(
+    dimension: str = "campaign", viewer: Viewer = SYSTEM, where: Filters = Filters(MARCH)
+) -> dict[Any, dict[str, Any]]:
     rows: dict[Any, dict[str, Any]] = {}
     for kpis in (source_steps.COUNTED, source_steps.OF_MISSES, source_steps.OF_EVALUATIONS):
-        for value, row in tables.wide(query.measure(viewer, kpis, (dimension,), where), dimension).items():
+        for value, row in tables.wide(
+            query.measure(viewer, kpis, (dimension,), where), dimension
+        ).items():
             rows.setdefault(value, {}).update(row)
     return rows
 
 
-def walk(rows: list[Mapping[str, Any]], **options: bool) -> dict[str, tuple[float | None, float | None]]:
+def walk(
+    rows: list[Mapping[str, Any]], **options: bool
+) -> dict[str, tuple[float | None, float | None]]:
     return {step.key: (step.count, step.base) for step in source_steps.build_path(rows, **options)}
 
 
@@ -90,7 +129,9 @@ def test_each_step_is_a_share_of_its_own_base(campaigns: Path) -> None:
     assert steps["missed_callers"].apart == 1
     assert steps["evaluations"].score == 80
     # Wilson's interval of 2 of 5, and of the 3 others.
-    assert (steps["answered"].low, steps["answered"].high) == pytest.approx((0.1176, 0.7693), abs=1e-4)
+    assert (steps["answered"].low, steps["answered"].high) == pytest.approx(
+        (0.1176, 0.7693), abs=1e-4
+    )
     assert (steps["missed"].low, steps["missed"].high) == pytest.approx((0.2307, 0.8824), abs=1e-4)
 
 
@@ -98,8 +139,16 @@ def test_a_step_without_anything_is_no_data_and_not_zero(campaigns: Path) -> Non
     path = walk([read_rows()["Summer"]])
 
     assert path["missed"] == (0, 1)
-    assert path["missed_callers"] == path["call_back_rate"] == path["recovered_rate"] == path["csat"] == (None, None)
-    assert {step.key: step.status for step in source_steps.build_path([read_rows()["Summer"]])}["csat"] == "no_data"
+    assert (
+        path["missed_callers"]
+        == path["call_back_rate"]
+        == path["recovered_rate"]
+        == path["csat"]
+        == (None, None)
+    )
+    assert {step.key: step.status for step in source_steps.build_path([read_rows()["Summer"]])}[
+        "csat"
+    ] == "no_data"
 
 
 def test_campaigns_together_are_the_sums_of_their_steps(campaigns: Path) -> None:
@@ -107,10 +156,16 @@ def test_campaigns_together_are_the_sums_of_their_steps(campaigns: Path) -> None
 
     path = walk([row for value, row in rows.items() if value is not None])
 
-    assert (path["received"], path["answered"], path["recovered_rate"]) == ((6, None), (3, 6), (1, 2))
+    assert (path["received"], path["answered"], path["recovered_rate"]) == (
+        (6, None),
+        (3, 6),
+        (1, 2),
+    )
 
 
-def test_where_missed_contacts_belong_to_nobody_seen_nothing_is_said_of_them(campaigns: Path) -> None:
+def test_where_missed_contacts_belong_to_nobody_seen_nothing_is_said_of_them(
+    campaigns: Path,
+) -> None:
     path = walk([read_rows()["Spring"]], with_missed=False)
 
     assert path["answered"] == (2, None)
@@ -126,9 +181,13 @@ def test_what_is_hidden_from_an_executive_is_hidden_in_the_path(campaigns: Path)
     assert {step.count for step in steps} == {None}
 
 
-def test_first_time_callers_look_back_before_the_period_and_beyond_the_campaign(campaigns: Path) -> None:
+def test_first_time_callers_look_back_before_the_period_and_beyond_the_campaign(
+    campaigns: Path,
+) -> None:
     def callers(where: Filters) -> tuple[float, float]:
-        return tuple(query.measure(SYSTEM, ("first_time_callers", "returning_callers"), (), where)["value"])
+        return tuple(
+            query.measure(SYSTEM, ("first_time_callers", "returning_callers"), (), where)["value"]
+        )
 
     assert callers(Filters(MARCH)) == (5, 1)
     assert callers(Filters.of(MARCH, {"campaign": ["Summer"]})) == (0, 1)
@@ -136,7 +195,9 @@ def test_first_time_callers_look_back_before_the_period_and_beyond_the_campaign(
     assert callers(Filters(Period(date(2026, 3, 1), date(2026, 3, 10)))) == (4, 0)
 
 
-def open_as_manager(open_app: Callable[..., AppTest], add_person: Callable[..., str], **address: str) -> AppTest:
+def open_as_manager(
+    open_app: Callable[..., AppTest], add_person: Callable[..., str], **address: str
+) -> AppTest:
     app = open_app(add_person("max", "manager", sites=("Lille",)), "sources")
     for name, value in {"period": "all", **address}.items():
         app.query_params[name] = value
@@ -146,19 +207,35 @@ def open_as_manager(open_app: Callable[..., AppTest], add_person: Callable[..., 
 
 
 def find_table(app: AppTest, head: str) -> list[dict[str, Any]]:
-    return next(frame.value for frame in app.dataframe if head in frame.value.columns).to_dict("records")
+    return next(frame.value for frame in app.dataframe if head in frame.value.columns).to_dict(
+        "records"
+    )
 
 
 def texts(app: AppTest) -> str:
     return "\n".join(text.value for text in (*app.markdown, *app.caption))
 
 
-def test_the_page_shows_the_steps_of_each_campaign_and_of_those_without(campaigns: Path, open_app, add_person) -> None:
+def test_the_page_shows_the_steps_of_each_campaign_and_of_those_without(
+    campaigns: Path, open_app, add_person
+) -> None:
     app = open_as_manager(open_app, add_person)
 
     lines = {line["Campaign"]: line for line in find_table(app, "Missed callers")}
     assert list(lines) == ["Spring", "Summer", "Not known"]
-    assert {key: lines["Spring"][key] for key in ("Contacts", "Answered", "Missed", "Missed callers", "Called back", "Reached", "Ratings", "Score")} == {
+    assert {
+        key: lines["Spring"][key]
+        for key in (
+            "Contacts",
+            "Answered",
+            "Missed",
+            "Missed callers",
+            "Called back",
+            "Reached",
+            "Ratings",
+            "Score",
+        )
+    } == {
         "Contacts": 5,
         "Answered": 40.0,
         "Missed": 3,
@@ -173,12 +250,21 @@ def test_the_page_shows_the_steps_of_each_campaign_and_of_those_without(campaign
     assert "1 missed contact came without a number" in texts(app)
 
 
-def test_amounts_of_two_currencies_stand_on_lines_of_their_own(campaigns: Path, open_app, add_person) -> None:
+def test_amounts_of_two_currencies_stand_on_lines_of_their_own(
+    campaigns: Path, open_app, add_person
+) -> None:
     app = open_as_manager(open_app, add_person)
 
-    lines = [(line["Campaign"], line["Currency"], line["Spend"], line["Per answered"]) for line in find_table(app, "Spend")]
+    lines = [
+        (line["Campaign"], line["Currency"], line["Spend"], line["Per answered"])
+        for line in find_table(app, "Spend")
+    ]
     assert lines[-1][0] == "Not attributed"
-    assert lines[:3] == [("Spring", "EUR", 50.0, 25.0), ("Spring", "USD", 20.0, 10.0), ("Summer", "EUR", 3.0, 3.0)]
+    assert lines[:3] == [
+        ("Spring", "EUR", 50.0, 25.0),
+        ("Spring", "USD", 20.0, 10.0),
+        ("Summer", "EUR", 3.0, 3.0),
+    ]
     assert "Spend is in EUR and USD: each on a line of its own, never added." in texts(app)
     # 53 EUR and 20 USD over three answered contacts.
     tile = next(metric for metric in app.metric if metric.label == "Cost per answered contact")
@@ -195,20 +281,30 @@ def test_the_address_says_which_path_is_drawn(campaigns: Path, open_app, add_per
     assert "of" not in app.query_params and app.query_params["by"] == "tracking_number"
 
 
-def test_how_sources_were_found_adds_up_to_all_contacts(campaigns: Path, open_app, add_person) -> None:
+def test_how_sources_were_found_adds_up_to_all_contacts(
+    campaigns: Path, open_app, add_person
+) -> None:
     app = open_as_manager(open_app, add_person)
 
-    assert {line["How"]: line["Contacts"] for line in find_table(app, "How")} == {"Said by the contact's own file": 6, "Not known": 3}
+    assert {line["How"]: line["Contacts"] for line in find_table(app, "How")} == {
+        "Said by the contact's own file": 6,
+        "Not known": 3,
+    }
 
 
-@pytest.mark.parametrize(("username", "role", "bounds"), [("lea", "team_lead", {"teams": ("Nord",)}), ("rex", "executive", {})])
+@pytest.mark.parametrize(
+    ("username", "role", "bounds"),
+    [("lea", "team_lead", {"teams": ("Nord",)}), ("rex", "executive", {})],
+)
 def test_the_page_opens_for_who_sees_a_part_or_large_cells_alone(
     campaigns: Path, open_app, add_person, username: str, role: str, bounds: dict[str, Any]
 ) -> None:
     app = open_app(add_person(username, role, **bounds), "sources", period="all")
 
     assert not app.exception and not app.error
-    assert ("+33199000001" in str([frame.value for frame in app.dataframe])) == (role == "team_lead")
+    assert ("+33199000001" in str([frame.value for frame in app.dataframe])) == (
+        role == "team_lead"
+    )
 
 
 def test_the_page_opens_on_an_empty_store(open_app, add_person) -> None:
@@ -221,7 +317,13 @@ def test_the_page_opens_on_an_empty_store(open_app, add_person) -> None:
 def test_campaigns_are_told_apart_only_by_more_than_chance(centre: Path) -> None:
     land(
         [
-            contact(f"2026-03-{2 + place % 20:02d} {9 + place // 50:02d}:{place % 50:02d}", f"{name}{place}", campaign=name, source="google", outcome=outcome)
+            contact(
+                f"2026-03-{2 + place % 20:02d} {9 + place // 50:02d}:{place % 50:02d}",
+                f"{name}{place}",
+                campaign=name,
+                source="google",
+                outcome=outcome,
+            )
             for name, answered in (("Few", 40), ("Many", 95), ("Most", 96))
             for place in range(100)
             for outcome in ["answered" if place < answered else "abandoned"]
@@ -230,10 +332,19 @@ def test_campaigns_are_told_apart_only_by_more_than_chance(centre: Path) -> None
 
     names, rows, compared = source_comparison.compare(read_rows(), "answer_rate")
 
-    assert dict(zip(names, (row.value for row in rows), strict=True)) == {"Few": 0.4, "Many": 0.95, "Most": 0.96}
+    assert dict(zip(names, (row.value for row in rows), strict=True)) == {
+        "Few": 0.4,
+        "Many": 0.95,
+        "Most": 0.96,
+    }
     assert compared.below == ("Few",)
-    alike = source_comparison.compare({name: row for name, row in read_rows().items() if name != "Few"}, "answer_rate")[2]
-    assert source_comparison.describe(alike, 2, "Answered", "up").text == "Answered: the 2 cannot be told apart"
+    alike = source_comparison.compare(
+        {name: row for name, row in read_rows().items() if name != "Few"}, "answer_rate"
+    )[2]
+    assert (
+        source_comparison.describe(alike, 2, "Answered", "up").text
+        == "Answered: the 2 cannot be told apart"
+    )
 
 
 ASSIGNED = """tracking_number,source,medium,campaign,from,to
@@ -262,7 +373,15 @@ def dialled(centre: Path, tmp_path: Path) -> Path:
 
 def test_a_reused_number_carries_each_campaign_on_its_days(dialled: Path) -> None:
     found = [
-        (one.number[-1], one.campaign, one.first_day, one.last_day, one.is_assigned, one.contacts, one.inside)
+        (
+            one.number[-1],
+            one.campaign,
+            one.first_day,
+            one.last_day,
+            one.is_assigned,
+            one.contacts,
+            one.inside,
+        )
         for one in tracking_numbers.find_history(SYSTEM, MARCH).stretches
     ]
 
@@ -278,21 +397,37 @@ def test_a_reused_number_carries_each_campaign_on_its_days(dialled: Path) -> Non
 def test_contacts_on_a_number_without_a_campaign_say_what_is_missing(dialled: Path) -> None:
     found = {one.number[-1]: one for one in tracking_numbers.find_history(SYSTEM, MARCH).loose}
 
-    assert {number: (one.why, one.contacts, one.among) for number, one in found.items()} == {"1": (GAP, 1, 4), "2": (UNSEEN, 1, 1), "3": (NEVER, 1, 1)}
-    assert (found["1"].first_day, found["1"].usual.campaign, found["3"].usual) == (date(2026, 3, 25), "Summer", None)
+    assert {number: (one.why, one.contacts, one.among) for number, one in found.items()} == {
+        "1": (GAP, 1, 4),
+        "2": (UNSEEN, 1, 1),
+        "3": (NEVER, 1, 1),
+    }
+    assert (found["1"].first_day, found["1"].usual.campaign, found["3"].usual) == (
+        date(2026, 3, 25),
+        "Summer",
+        None,
+    )
 
 
 def test_a_number_that_only_others_were_called_on_is_not_told(dialled: Path) -> None:
     lead = Viewer("lea", Role.TEAM_LEAD, led=(TeamSpan("Nord"),))
 
-    assert {one.number[-1] for one in tracking_numbers.find_history(lead, MARCH).stretches} == {"1", "2", "9"}
+    assert {one.number[-1] for one in tracking_numbers.find_history(lead, MARCH).stretches} == {
+        "1",
+        "2",
+        "9",
+    }
     with pytest.raises(AccessDenied):
         tracking_numbers.find_history(Viewer("rex", Role.EXECUTIVE), MARCH)
 
 
 def test_the_history_of_numbers_leaves_as_a_file(dialled: Path) -> None:
-    text = exports.build_numbers(SYSTEM, **exports.number_parameters(MARCH)).content.decode("utf-8-sig")
-    loose = exports.build_numbers(SYSTEM, **exports.number_parameters(MARCH, loose=True)).content.decode("utf-8-sig")
+    text = exports.build_numbers(SYSTEM, **exports.number_parameters(MARCH)).content.decode(
+        "utf-8-sig"
+    )
+    loose = exports.build_numbers(
+        SYSTEM, **exports.number_parameters(MARCH, loose=True)
+    ).content.decode("utf-8-sig")
 
     assert "'+33199000001,google,cpc,Spring,2026-03-01,2026-03-15,assigned,2,2" in text.splitlines()
     assert "'+33199000003,1,1,2026-03-11,2026-03-11," in loose.splitlines()

@@ -1,4 +1,6 @@
-"""Codes and names of our own, said in the language of the reader: acts of the journal, grids and their parts, browsers, decisions of an import."""
+"""Codes and names of our own, said in the language of the reader: acts of the journal,
+grids and their parts, browsers, decisions of an import.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,10 @@ from qa_core.storage.records.base import now
 from qa_core.storage.records.evaluations import ScorecardVersion
 from qa_core.ui import user_agents
 
-WINDOWS = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/150.0.0.0 Safari/537.36"
+WINDOWS = (
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
+    "Chrome/150.0.0.0 Safari/537.36"
+)
 
 
 @pytest.fixture
@@ -35,9 +40,17 @@ def test_an_act_is_named_in_french_and_an_unknown_one_keeps_its_code(french):
 
 
 def test_a_grid_is_read_in_the_language_of_the_reader(centre: Path):
-    content = tomllib.loads((environment.PROJECT / "data" / "scorecards" / "customer_service.toml").read_text(encoding="utf-8"))
+    content = tomllib.loads(
+        (environment.PROJECT / "data" / "scorecards" / "customer_service.toml").read_text(
+            encoding="utf-8"
+        )
+    )
     with store.writing() as session:
-        session.add(ScorecardVersion(key="customer-service", title=content["title"], content=content, published_at=now()))
+        session.add(
+            ScorecardVersion(
+                key="customer-service", title=content["title"], content=content, published_at=now()
+            )
+        )
     reader = Viewer("eva", Role.EVALUATOR)
 
     english = scorecard_texts.find_grid_texts(reader)
@@ -45,14 +58,22 @@ def test_a_grid_is_read_in_the_language_of_the_reader(centre: Path):
     french = scorecard_texts.find_grid_texts(reader)
     i18n.use("en")
 
-    assert (english.name("grid", "Customer service"), french.name("grid", "Customer service")) == ("Customer service", "Service client")
-    assert (english.name("section", "Welcome"), french.name("section", "Welcome")) == ("Welcome", "Accueil")
+    assert (english.name("grid", "Customer service"), french.name("grid", "Customer service")) == (
+        "Customer service",
+        "Service client",
+    )
+    assert (english.name("section", "Welcome"), french.name("section", "Welcome")) == (
+        "Welcome",
+        "Accueil",
+    )
     assert french.name("criterion", "greeting") == "Se présente et salue"
     assert french.name("criterion", "a criterion of another tool") == "a criterion of another tool"
 
 
 def test_our_words_in_a_decision_are_translated_and_those_of_the_file_are_not(french):
-    said = Decision("outcome", "read as: {said}", params=(("said", "answered → answered, Perdu → abandoned"),)).as_json()["decision"]
+    said = Decision(
+        "outcome", "read as: {said}", params=(("said", "answered → answered, Perdu → abandoned"),)
+    ).as_json()["decision"]
     assert said.endswith("answered → répondu, Perdu → abandonné")
 
 
@@ -61,7 +82,11 @@ def test_our_words_in_a_decision_are_translated_and_those_of_the_file_are_not(fr
     [
         (WINDOWS, "Chrome, Windows"),
         (f"{WINDOWS} Edg/150.0", "Edge, Windows"),
-        ("Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) AppleWebKit/605.1.15 Version/19.0 Mobile Safari/604.1", "Safari, iPhone"),
+        (
+            "Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) AppleWebKit/605.1.15 "
+            "Version/19.0 Mobile Safari/604.1",
+            "Safari, iPhone",
+        ),
         ("curl/8", "curl/8"),
         ("", "Unknown browser"),
     ],

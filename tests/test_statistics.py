@@ -1,4 +1,6 @@
-"""How sure a number is: known intervals, and comparisons that do not see differences where chance is enough."""
+"""How sure a number is: known intervals, and comparisons that do not see differences
+where chance is enough.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,15 @@ from scipy.stats import false_discovery_control, fisher_exact
 from qa_core import stats
 
 
-@pytest.mark.parametrize(("hits", "n", "low", "high"), [(4, 4, 0.5101, 1.0), (4, 5, 0.3755, 0.9638), (9, 10, 0.5958, 0.9821), (27, 30, 0.7438, 0.9654)])
+@pytest.mark.parametrize(
+    ("hits", "n", "low", "high"),
+    [
+        (4, 4, 0.5101, 1.0),
+        (4, 5, 0.3755, 0.9638),
+        (9, 10, 0.5958, 0.9821),
+        (27, 30, 0.7438, 0.9654),
+    ],
+)
 def test_wilson_gives_the_published_intervals(hits: int, n: int, low: float, high: float) -> None:
     assert stats.wilson(hits, n) == (pytest.approx(low, abs=5e-5), pytest.approx(high, abs=5e-5))
 
@@ -36,7 +46,10 @@ def test_nothing_counted_has_no_interval() -> None:
 
 def test_the_interval_of_a_mean_is_student_s() -> None:
     # 10, 12, 14: mean 12, deviation 2; t(2) = 4.302653, so ± 4.302653 · 2 / √3 = 4.968
-    assert stats.mean_interval(12.0, 2.0, 3) == (pytest.approx(7.0317, abs=1e-4), pytest.approx(16.9683, abs=1e-4))
+    assert stats.mean_interval(12.0, 2.0, 3) == (
+        pytest.approx(7.0317, abs=1e-4),
+        pytest.approx(16.9683, abs=1e-4),
+    )
 
 
 def test_five_promoters_of_five_still_leave_doubt() -> None:
@@ -46,13 +59,23 @@ def test_five_promoters_of_five_still_leave_doubt() -> None:
 
 
 @given(st.integers(0, 500), st.integers(0, 500), st.integers(0, 500))
-def test_a_net_promoter_interval_lies_between_minus_and_plus_a_hundred(up: int, middle: int, down: int) -> None:
+def test_a_net_promoter_interval_lies_between_minus_and_plus_a_hundred(
+    up: int, middle: int, down: int
+) -> None:
     interval = stats.nps_interval(up, middle, down)
     assert interval is None or -100 <= interval[0] < interval[1] <= 100
 
 
-@given(st.lists(st.tuples(st.integers(0, 40), st.integers(1, 40)).map(lambda pair: (min(pair), pair[1])), min_size=2, max_size=12))
-def test_shrunk_rates_lie_between_the_raw_rate_and_the_group_s(pairs: list[tuple[int, int]]) -> None:
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 40), st.integers(1, 40)).map(lambda pair: (min(pair), pair[1])),
+        min_size=2,
+        max_size=12,
+    )
+)
+def test_shrunk_rates_lie_between_the_raw_rate_and_the_group_s(
+    pairs: list[tuple[int, int]],
+) -> None:
     shrunk = stats.shrink_rates([h for h, _ in pairs], [n for _, n in pairs])
     for (hits, n), estimate in zip(pairs, shrunk.estimates, strict=True):
         low, high = sorted((hits / n, shrunk.centre))
@@ -86,9 +109,13 @@ def test_one_agent_far_below_the_rest_is_set_apart_and_the_others_are_not() -> N
 
 
 def test_means_are_compared_from_their_sums_alone() -> None:
-    alike = stats.compare_means(["a", "b", "c"], [80.0, 80.5, 79.8], [10.0, 11.0, 9.0], [50, 40, 45])
+    alike = stats.compare_means(
+        ["a", "b", "c"], [80.0, 80.5, 79.8], [10.0, 11.0, 9.0], [50, 40, 45]
+    )
     assert (alike.above, alike.below, alike.alike) == ((), (), ("a", "b", "c"))
-    apart = stats.compare_means(["a", "b", "c"], [80.0, 60.0, 80.2], [10.0, 10.0, 10.0], [50, 50, 50])
+    apart = stats.compare_means(
+        ["a", "b", "c"], [80.0, 60.0, 80.2], [10.0, 10.0, 10.0], [50, 50, 50]
+    )
     assert apart.below == ("b",)
 
 
@@ -100,7 +127,9 @@ def test_a_single_value_decides_nothing() -> None:
 def test_welch_and_the_permutation_agree_on_ordinary_groups() -> None:
     draw = random.Random(11)
     groups = [[draw.gauss(70 + shift, 10) for _ in range(40)] for shift in (0, 0, 4)]
-    by_sums = stats.means_differ_by_chance([plain.fmean(g) for g in groups], [plain.stdev(g) for g in groups], [40] * 3)
+    by_sums = stats.means_differ_by_chance(
+        [plain.fmean(g) for g in groups], [plain.stdev(g) for g in groups], [40] * 3
+    )
     assert by_sums == pytest.approx(stats.groups_differ_by_chance(groups), abs=0.02)
 
 
@@ -128,10 +157,16 @@ def test_the_lady_who_tastes_tea_may_have_guessed() -> None:
 
 
 @given(st.integers(0, 40), st.integers(0, 40), st.integers(0, 40), st.integers(0, 40))
-def test_the_exact_test_is_that_of_scipy(hits: int, misses: int, other_hits: int, other_misses: int) -> None:
+def test_the_exact_test_is_that_of_scipy(
+    hits: int, misses: int, other_hits: int, other_misses: int
+) -> None:
 
-    expected = fisher_exact([[hits, misses], [other_hits, other_misses]], alternative="greater").pvalue
-    assert stats.exceeds_by_chance(hits, hits + misses, other_hits, other_hits + other_misses) == pytest.approx(expected, abs=1e-9)
+    expected = fisher_exact(
+        [[hits, misses], [other_hits, other_misses]], alternative="greater"
+    ).pvalue
+    assert stats.exceeds_by_chance(
+        hits, hits + misses, other_hits, other_hits + other_misses
+    ) == pytest.approx(expected, abs=1e-9)
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=20))
@@ -141,5 +176,13 @@ def test_the_correction_for_many_tests_is_that_of_scipy(chances: list[float]) ->
 
 
 def test_the_heavy_libraries_stay_unloaded_until_they_are_asked() -> None:
-    code = "import sys, qa_core.stats; print([name for name in ('scipy', 'numpy', 'statsmodels', 'pandas') if name in sys.modules])"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    code = (
+        "import sys, qa_core.stats; print([name for name in ('scipy', 'numpy', "
+        "'statsmodels', 'pandas') if name in sys.modules])"
+    )
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        ).stdout.strip()
+        == "[]"
+    )

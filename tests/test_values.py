@@ -1,4 +1,6 @@
-"""Dates, durations, numbers, words and identities as files spell them: any spelling that was seen gives the same value back."""
+"""Dates, durations, numbers, words and identities as files spell them: any spelling
+that was seen gives the same value back.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,20 @@ from qa_core.ingest.columns.timezones import Zone
 from qa_core.ingest.pseudonyms import Pseudonyms, find_number
 from qa_core.storage.schema import Outcome
 
-MONTHS_IN_FRENCH = ("janvier", "février", "mars", "avril", "mai", "juin", "juillet", "août", "septembre", "octobre", "novembre", "décembre")
+MONTHS_IN_FRENCH = (
+    "janvier",
+    "février",
+    "mars",
+    "avril",
+    "mai",
+    "juin",
+    "juillet",
+    "août",
+    "septembre",
+    "octobre",
+    "novembre",
+    "décembre",
+)
 MOMENTS = {
     "iso": lambda at: at.isoformat(sep=" "),
     "iso with T": lambda at: at.isoformat(),
@@ -31,7 +46,9 @@ MOMENTS = {
     "mdy half days": lambda at: f"{at.month}/{at.day}/{at.year} {at:%I:%M:%S %p}",
     "mdy": lambda at: f"{at:%m-%d-%Y %H:%M:%S}",
     "english name": lambda at: f"{at:%d %b %Y %H:%M:%S}",
-    "french name": lambda at: f"{at.day} {MONTHS_IN_FRENCH[at.month - 1]} {at.year} à {at:%Hh%Mm%S}",
+    "french name": lambda at: (
+        f"{at.day} {MONTHS_IN_FRENCH[at.month - 1]} {at.year} à {at:%Hh%Mm%S}"
+    ),
     "english name first": lambda at: f"{at:%B} {at.day}, {at.year} {at:%H:%M:%S}",
     "compact": lambda at: f"{at:%Y%m%d%H%M%S}",
     "spreadsheet number": lambda at: repr((at - datetime(1899, 12, 30)) / timedelta(days=1)),
@@ -50,7 +67,13 @@ DURATIONS = {
     "with unit": lambda s: f"{s} sec",
     "milliseconds": lambda s: f"{s * 1000} ms",
 }
-moments_of_two_years = st.lists(st.datetimes(datetime(2023, 1, 1), datetime(2024, 12, 31)).map(lambda at: at.replace(microsecond=0)), min_size=1, max_size=20)
+moments_of_two_years = st.lists(
+    st.datetimes(datetime(2023, 1, 1), datetime(2024, 12, 31)).map(
+        lambda at: at.replace(microsecond=0)
+    ),
+    min_size=1,
+    max_size=20,
+)
 
 
 def column(values):
@@ -177,7 +200,9 @@ def test_days_perhaps_swapped_by_a_spreadsheet_are_refused():
 
 
 def test_offsets_and_epochs_are_utc_already():
-    found, _decisions = read_moments(["2024-07-01T10:00:00+02:00", "Mon, 01 Jul 2024 04:00:00 -0400", "2024-07-01T08:00:00Z"])
+    found, _decisions = read_moments(
+        ["2024-07-01T10:00:00+02:00", "Mon, 01 Jul 2024 04:00:00 -0400", "2024-07-01T08:00:00Z"]
+    )
     assert whole(found) == [datetime(2024, 7, 1, 8)] * 3
     assert found.fixed.all()
     found, _decisions = read_moments(["1719820800", "1719820800"])
@@ -187,7 +212,13 @@ def test_offsets_and_epochs_are_utc_already():
 
 
 def test_times_of_day_in_every_seen_spelling():
-    for texts in (["9:12:58"], ["09:12:58"], ["9h12m58"], ["9:12:58 AM"], [repr((9 * 3600 + 12 * 60 + 58) / 86400)]):
+    for texts in (
+        ["9:12:58"],
+        ["09:12:58"],
+        ["9h12m58"],
+        ["9:12:58 AM"],
+        [repr((9 * 3600 + 12 * 60 + 58) / 86400)],
+    ):
         found, _decisions = read_moments(texts)
         assert found.clock.tolist() == [timedelta(hours=9, minutes=12, seconds=58)], texts
 
@@ -197,13 +228,22 @@ def test_times_of_day_in_every_seen_spelling():
 def test_half_days_are_read_as_clocks_show_them(at):
     at = at.replace(microsecond=0)
     found, _decisions = read_moments([f"{at:%I:%M:%S %p}"])
-    assert (datetime.min + found.clock[0].astype(object)).time() == time(at.hour, at.minute, at.second)
+    assert (datetime.min + found.clock[0].astype(object)).time() == time(
+        at.hour, at.minute, at.second
+    )
 
 
 def test_the_hour_that_is_missing_in_march_and_the_one_that_comes_twice_in_october():
     zone = Zone("Europe/Paris")
-    local = np.array(["2024-03-31T02:30", "2024-10-27T02:30", "2024-07-01T10:00", "2024-01-01T10:00"], "M8[us]")
-    assert zone.to_utc(local).tolist() == [datetime(2024, 3, 31, 1, 30), datetime(2024, 10, 27, 0, 30), datetime(2024, 7, 1, 8), datetime(2024, 1, 1, 9)]
+    local = np.array(
+        ["2024-03-31T02:30", "2024-10-27T02:30", "2024-07-01T10:00", "2024-01-01T10:00"], "M8[us]"
+    )
+    assert zone.to_utc(local).tolist() == [
+        datetime(2024, 3, 31, 1, 30),
+        datetime(2024, 10, 27, 0, 30),
+        datetime(2024, 7, 1, 8),
+        datetime(2024, 1, 1, 9),
+    ]
     assert (zone.missing, zone.repeated) == (1, 1)
 
 
@@ -217,7 +257,17 @@ def test_utc_to_local_and_back_is_the_same_but_for_the_repeated_hour(at):
 
 
 @given(
-    st.sampled_from(["Europe/Paris", "America/Havana", "Asia/Beirut", "Australia/Lord_Howe", "Africa/Casablanca", "Asia/Kathmandu", "UTC"]),
+    st.sampled_from(
+        [
+            "Europe/Paris",
+            "America/Havana",
+            "Asia/Beirut",
+            "Australia/Lord_Howe",
+            "Africa/Casablanca",
+            "Asia/Kathmandu",
+            "UTC",
+        ]
+    ),
     st.lists(st.datetimes(datetime(1970, 1, 2), datetime(2099, 12, 30)), min_size=1, max_size=20),
 )
 @settings(max_examples=100)
@@ -225,7 +275,9 @@ def test_offsets_are_those_of_the_zone(name, seen):
     zone, whole = Zone(name), [at.replace(microsecond=0) for at in seen]
     expected = [at.replace(tzinfo=zone._zone).astimezone(UTC).replace(tzinfo=None) for at in whole]
     assert zone.to_utc(np.array(whole, "M8[us]")).tolist() == expected
-    assert zone.to_local(np.array(whole, "M8[us]")).tolist() == [at.replace(tzinfo=UTC).astimezone(zone._zone).replace(tzinfo=None) for at in whole]
+    assert zone.to_local(np.array(whole, "M8[us]")).tolist() == [
+        at.replace(tzinfo=UTC).astimezone(zone._zone).replace(tzinfo=None) for at in whole
+    ]
 
 
 def test_a_decimal_comma_is_seen_on_the_whole_column():
@@ -313,14 +365,25 @@ def test_words_for_how_a_contact_ended(word, outcome):
 
 
 def test_cells_that_only_look_filled_are_missing():
-    assert column(["", "  ", "NULL", "NaN", "NaT", "n/a", "None", "0", " x "]).to_pylist() == [None] * 7 + ["0", "x"]
+    assert column(["", "  ", "NULL", "NaN", "NaT", "n/a", "None", "0", " x "]).to_pylist() == [
+        None
+    ] * 7 + ["0", "x"]
 
 
 FRENCH = Pseudonyms("FR", b"k" * 32)
 
 
 @pytest.mark.parametrize(
-    "spelling", ["0612345678", "06 12 34 56 78", "06.12.34.56.78", "+33612345678", "0033 6 12 34 56 78", "+33 (0)6 12 34 56 78", "612345678"]
+    "spelling",
+    [
+        "0612345678",
+        "06 12 34 56 78",
+        "06.12.34.56.78",
+        "+33612345678",
+        "0033 6 12 34 56 78",
+        "+33 (0)6 12 34 56 78",
+        "612345678",
+    ],
 )
 def test_one_number_in_any_spelling_has_one_key(spelling):
     assert FRENCH.find_key(spelling) == FRENCH.find_key("+33 6 12 34 56 78")
@@ -328,14 +391,19 @@ def test_one_number_in_any_spelling_has_one_key(spelling):
 
 
 def test_withheld_numbers_have_no_key():
-    assert [FRENCH.find_key(text) for text in ("anonymous", "Numéro masqué", "0", "Private", "unknown")] == [None] * 5
+    assert [
+        FRENCH.find_key(text) for text in ("anonymous", "Numéro masqué", "0", "Private", "unknown")
+    ] == [None] * 5
 
 
 def test_another_secret_gives_other_keys():
     assert FRENCH.find_key("0612345678") != Pseudonyms("FR", b"x" * 32).find_key("0612345678")
 
 
-@given(st.sampled_from(["FR", "BE", "DE", "GB", "CH", "US", "ES"]), st.from_regex(r"\A(\+|00|0)?[1-9][0-9]{7,10}\Z"))
+@given(
+    st.sampled_from(["FR", "BE", "DE", "GB", "CH", "US", "ES"]),
+    st.from_regex(r"\A(\+|00|0)?[1-9][0-9]{7,10}\Z"),
+)
 @settings(max_examples=150)
 def test_the_quick_way_agrees_with_the_library(country, text):
     pseudonyms, slow = Pseudonyms(country, b"k" * 32), Pseudonyms(country, b"k" * 32)
@@ -345,19 +413,31 @@ def test_the_quick_way_agrees_with_the_library(country, text):
 
 @pytest.mark.parametrize("secret", [b"k" * 32, b"k" * 64, b"k" * 100])
 def test_a_key_is_the_hmac_of_the_number(secret):
-    assert Pseudonyms("FR", secret).find_key("06 12 34 56 78") == hmac.digest(secret, b"tel:+33612345678", "sha256").hex()[:32]
+    assert (
+        Pseudonyms("FR", secret).find_key("06 12 34 56 78")
+        == hmac.digest(secret, b"tel:+33612345678", "sha256").hex()[:32]
+    )
 
 
 def test_keys_stay_the_same_when_more_cells_come_than_are_remembered(monkeypatch):
     monkeypatch.setattr("qa_core.ingest.pseudonyms.MOST_REMEMBERED", 3)
     pseudonyms = Pseudonyms("FR", b"k" * 32)
     for texts in (["a", "b"], ["b", "c", "d"], ["a", "e", "f", "g", "b"]):
-        assert pseudonyms.find_keys(pa.array(texts)).to_pylist() == [FRENCH.find_key(text) for text in texts]
+        assert pseudonyms.find_keys(pa.array(texts)).to_pylist() == [
+            FRENCH.find_key(text) for text in texts
+        ]
 
 
 def test_keys_keep_the_order_and_the_gaps_of_their_column():
-    keys = FRENCH.find_keys(pa.array(["0612345678", None, "anonymous", "client 7", "0612345678"])).to_pylist()
-    assert keys[0] == keys[4] and keys[1] is None and keys[2] is None and keys[3] not in (None, keys[0])
+    keys = FRENCH.find_keys(
+        pa.array(["0612345678", None, "anonymous", "client 7", "0612345678"])
+    ).to_pylist()
+    assert (
+        keys[0] == keys[4]
+        and keys[1] is None
+        and keys[2] is None
+        and keys[3] not in (None, keys[0])
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,6 @@
-"""A watched folder: files are taken once they are whole, counted once whatever stops it, and a growing log gives the same calls as the whole log at once."""
+"""A watched folder: files are taken once they are whole, counted once whatever stops
+it, and a growing log gives the same calls as the whole log at once.
+"""
 
 from __future__ import annotations
 
@@ -51,19 +53,34 @@ def look(folder: Path, times: int = 1, **options) -> list[FileReport | Refusal]:
 
 
 def names(folder: Path) -> list[str]:
-    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    return sorted(
+        path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()
+    )
 
 
 def test_the_sub_folder_the_name_or_the_content_says_what_a_file_holds(folder: Path) -> None:
     put(folder, "contacts/march.csv", CALLS)
     put(folder, "surveys/2026/march.csv", SURVEYS)
     put(folder, "tracking_march.csv", TRACKING)
-    put(folder, "march.csv", "day,source,medium,campaign,amount,currency\n2026-03-01,Google,,Spring,10,EUR\n")
+    put(
+        folder,
+        "march.csv",
+        "day,source,medium,campaign,amount,currency\n2026-03-01,Google,,Spring,10,EUR\n",
+    )
     told = look(folder, times=2)
     assert len(told) == 4 and not any(report.is_refused for report in told)
     with store.reading() as session:
-        assert sorted(session.scalars(sa.select(ImportBatch.kind))) == ["contacts", "spend", "surveys", "tracking"]
-    assert find_contacts("csat", "source") == [("C1", 5.0, "Google"), ("C2", 2.0, "Bing"), ("C3", None, None)]
+        assert sorted(session.scalars(sa.select(ImportBatch.kind))) == [
+            "contacts",
+            "spend",
+            "surveys",
+            "tracking",
+        ]
+    assert find_contacts("csat", "source") == [
+        ("C1", 5.0, "Google"),
+        ("C2", 2.0, "Bing"),
+        ("C3", None, None),
+    ]
     assert [path for path in names(folder) if not path.startswith(".taken/")] == []
     (report,) = (folder / ".taken" / "contacts").glob("*.report.json")
     assert json.loads(report.read_text())["new"] == 3
@@ -75,7 +92,9 @@ def test_what_cannot_be_told_apart_is_set_aside_with_the_reason(folder: Path) ->
     told = look(folder)
     assert len(told) == 2 and all(report.is_refused for report in told)
     reasons = [path.read_text() for path in (folder / ".refused").rglob("*.reason.txt")]
-    assert len(reasons) == 2 and any(reason.startswith("which_kind: ") and "tracking" in reason for reason in reasons)
+    assert len(reasons) == 2 and any(
+        reason.startswith("which_kind: ") and "tracking" in reason for reason in reasons
+    )
     assert look(folder) == []
 
 
@@ -92,7 +111,9 @@ def test_a_file_is_taken_only_when_it_has_not_changed_for_a_while(folder: Path) 
     assert told[0].new == 3
 
 
-@pytest.mark.parametrize("name", ["calls.csv.part", ".calls.csv", "calls.csv.filepart", "calls.csv~", "calls.tmp"])
+@pytest.mark.parametrize(
+    "name", ["calls.csv.part", ".calls.csv", "calls.csv.filepart", "calls.csv~", "calls.tmp"]
+)
 def test_a_file_that_somebody_is_still_sending_is_left_alone(folder: Path, name: str) -> None:
     path = put(folder, f"contacts/{name}", CALLS)
     assert look(folder) == [] and path.exists()
@@ -118,13 +139,23 @@ def test_a_file_that_grows_after_it_was_taken_is_taken_again(folder: Path) -> No
     assert [report.new for report in told] == [1, 2] and len(find_contacts()) == 3
 
 
-def test_a_folder_says_how_its_files_are_to_be_read_and_a_file_may_say_otherwise(folder: Path) -> None:
-    put(folder, "old tool/import.toml", 'kind = "contacts"\nsystem = "old"\ndate_order = "dmy"\n[columns]\ncontact_id = "ref"\nstarted_at = "moment"\n')
+def test_a_folder_says_how_its_files_are_to_be_read_and_a_file_may_say_otherwise(
+    folder: Path,
+) -> None:
+    put(
+        folder,
+        "old tool/import.toml",
+        'kind = "contacts"\nsystem = "old"\ndate_order = "dmy"\n[columns]\ncontact_id = '
+        '"ref"\nstarted_at = "moment"\n',
+    )
     put(folder, "old tool/a.csv", "ref;moment\nC1;02/03/2026 09:00\n")
     put(folder, "old tool/b.csv", "ref;moment\nC2;02/03/2026 09:00\n")
     put(folder, "old tool/b.csv.toml", 'date_order = "mdy"\n')
     assert [report.new for report in look(folder)] == [1, 1]
-    assert [(name, str(start)[:10]) for name, start in find_contacts("local_start", where="source_system = 'old'")] == [
+    assert [
+        (name, str(start)[:10])
+        for name, start in find_contacts("local_start", where="source_system = 'old'")
+    ] == [
         ("C1", "2026-03-02"),
         ("C2", "2026-02-03"),
     ]
@@ -133,14 +164,25 @@ def test_a_folder_says_how_its_files_are_to_be_read_and_a_file_may_say_otherwise
 
 def test_the_saved_mapping_of_the_folder_says_its_kind_too(folder: Path, centre: Path) -> None:
     columns = {"contact_id": "ref", "started_at": "moment"}
-    bring(centre, "contacts", "ref;moment\nC1;02/03/2026 09:00\n", columns=columns, date_order="dmy", save_mapping="old-tool")
+    bring(
+        centre,
+        "contacts",
+        "ref;moment\nC1;02/03/2026 09:00\n",
+        columns=columns,
+        date_order="dmy",
+        save_mapping="old-tool",
+    )
     put(folder, "import.toml", 'profile = "old-tool"\n')
     put(folder, "a.csv", "ref;moment\nC2;03/03/2026 09:00\n")
     assert look(folder)[0].profile == "old-tool"
 
 
-@pytest.mark.parametrize("text", ['colour = "red"', "kind = 'horoscopes'", "system = 3", "[", 'date_order = "ydm"'])
-def test_instructions_that_make_no_sense_are_said_once_and_move_no_file(folder: Path, text: str) -> None:
+@pytest.mark.parametrize(
+    "text", ['colour = "red"', "kind = 'horoscopes'", "system = 3", "[", 'date_order = "ydm"']
+)
+def test_instructions_that_make_no_sense_are_said_once_and_move_no_file(
+    folder: Path, text: str
+) -> None:
     put(folder, "contacts/import.toml", text)
     path = put(folder, "contacts/calls.csv", CALLS)
     (told,) = look(folder, times=3)
@@ -157,7 +199,9 @@ def test_where_nothing_may_be_moved_files_stay_and_are_imported_once(folder: Pat
     assert look(folder)[0].recognised and len(find_contacts()) == 3
 
 
-def test_a_busy_store_is_tried_again_and_said_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_busy_store_is_tried_again_and_said_once(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(store, "BUSY_SECONDS", 0.1)
     monkeypatch.setattr(watching, "FIRST_WAIT", 0.01)
     store.engine_for.cache_clear()
@@ -175,7 +219,9 @@ def test_a_busy_store_is_tried_again_and_said_once(folder: Path, monkeypatch: py
     store.engine_for.cache_clear()
 
 
-def test_an_import_that_fails_again_and_again_sets_its_file_aside_and_the_others_go_on(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_import_that_fails_again_and_again_sets_its_file_aside_and_the_others_go_on(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     whole = lake.merge_contacts
 
     def broken(*arguments, **named):
@@ -188,7 +234,10 @@ def test_an_import_that_fails_again_and_again_sets_its_file_aside_and_the_others
     monkeypatch.setattr(watching, "FIRST_WAIT", 0.0)
     put(folder, "spend.csv", "day,source,amount,currency\n2026-03-01,Google,10,EUR\n")
     told = look(folder, times=4)
-    assert [item.code if isinstance(item, Refusal) else item.refusal.code if item.is_refused else "done" for item in told] == ["failed", "done", "failed"]
+    assert [
+        item.code if isinstance(item, Refusal) else item.refusal.code if item.is_refused else "done"
+        for item in told
+    ] == ["failed", "done", "failed"]
     assert names(folder / ".refused")[0].endswith("calls.csv")
 
 
@@ -221,24 +270,48 @@ MOMENTS = [
 
 
 @pytest.mark.parametrize("place,when", MOMENTS, ids=lambda value: value.split(".")[-1])
-def test_a_watch_killed_at_that_moment_loses_nothing_and_brings_nothing_twice(folder: Path, place: str, when: str) -> None:
+def test_a_watch_killed_at_that_moment_loses_nothing_and_brings_nothing_twice(
+    folder: Path, place: str, when: str
+) -> None:
     put(folder, "contacts/calls.csv", CALLS)
     put(folder, "queue_log", LOG)
     command = [sys.executable, "-m", "tests.killed_import", place, when, "watch", str(folder)]
-    assert subprocess.run(command, cwd=environment.PROJECT, capture_output=True, check=False, timeout=120).returncode == -signal.SIGKILL
+    assert (
+        subprocess.run(
+            command, cwd=environment.PROJECT, capture_output=True, check=False, timeout=120
+        ).returncode
+        == -signal.SIGKILL
+    )
     look(folder)
     assert sorted(row[0] for row in find_contacts()) == ["A1", "A2", "A3", "C1", "C2", "C3"]
-    assert names(folder / ".taken")[0].endswith("calls.csv") and not (folder / "contacts/calls.csv").exists()
+    assert (
+        names(folder / ".taken")[0].endswith("calls.csv")
+        and not (folder / "contacts/calls.csv").exists()
+    )
     with store.reading() as session:
-        counts = session.scalars(sa.select(ImportBatch.counts).where(ImportBatch.state == "done")).all()
+        counts = session.scalars(
+            sa.select(ImportBatch.counts).where(ImportBatch.state == "done")
+        ).all()
     assert sum(count["new"] for count in counts) == 6
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_the_command_ends_cleanly_when_told_to(folder: Path, number: int) -> None:
     put(folder, "contacts/calls.csv", CALLS)
-    command = [sys.executable, "-m", "qa_core", "watch", str(folder), "--settle", "0", "--every", "0.1"]
-    with subprocess.Popen(command, cwd=environment.PROJECT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    command = [
+        sys.executable,
+        "-m",
+        "qa_core",
+        "watch",
+        str(folder),
+        "--settle",
+        "0",
+        "--every",
+        "0.1",
+    ]
+    with subprocess.Popen(
+        command, cwd=environment.PROJECT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
         assert str(folder) in process.stdout.readline()
         assert "3 new" in process.stdout.readline()
         process.send_signal(number)
@@ -250,8 +323,15 @@ def test_the_command_takes_what_is_there_and_ends(folder: Path) -> None:
     put(folder, "contacts/calls.csv", CALLS)
     put(folder, "what.csv", "hello\n1\n")
     command = [sys.executable, "-m", "qa_core", "watch", str(folder), "--once", "--settle", "0"]
-    done = subprocess.run(command, cwd=environment.PROJECT, capture_output=True, text=True, check=False, timeout=60)
-    assert done.returncode == 1 and "3 new" in done.stdout and "what.csv" in done.stderr and "Traceback" not in done.stderr
+    done = subprocess.run(
+        command, cwd=environment.PROJECT, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (
+        done.returncode == 1
+        and "3 new" in done.stdout
+        and "what.csv" in done.stderr
+        and "Traceback" not in done.stderr
+    )
 
 
 START = 1_772_442_000
@@ -269,7 +349,16 @@ LOG = f"""{START}|A1|support|NONE|ENTERQUEUE||0612345601|1
 {START + 200}|A1|sales|SIP/becky|COMPLETECALLER|19|110|1
 {START + 300}|A3|sales|SIP/fatou|COMPLETEAGENT|20|205|1
 """
-COLUMNS = ("started_at", "queue", "advisor_id", "outcome", "wait_seconds", "talk_seconds", "transfers", "customer_key")
+COLUMNS = (
+    "started_at",
+    "queue",
+    "advisor_id",
+    "outcome",
+    "wait_seconds",
+    "talk_seconds",
+    "transfers",
+    "customer_key",
+)
 
 
 def read_on(path: Path) -> Follower:
@@ -290,7 +379,10 @@ def test_calls_still_open_are_completed_when_they_end(folder: Path) -> None:
     lines = LOG.splitlines(keepends=True)
     append(path, "".join(lines[:4]))
     read_on(path)
-    assert find_contacts("outcome", "talk_seconds") == [("A1", "answered", None), ("A2", "unanswered", None)]
+    assert find_contacts("outcome", "talk_seconds") == [
+        ("A1", "answered", None),
+        ("A2", "unanswered", None),
+    ]
     append(path, "".join(lines[4:]))
     read_on(path)
     assert find_contacts("outcome", "talk_seconds", "transfers", "queue") == [
@@ -300,7 +392,9 @@ def test_calls_still_open_are_completed_when_they_end(folder: Path) -> None:
     ]
 
 
-def test_a_caller_who_is_in_the_queue_now_is_no_unanswered_call_until_nothing_is_heard_for_long(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_caller_who_is_in_the_queue_now_is_no_unanswered_call_until_nothing_is_heard_for_long(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path, now = folder / "queue_log", int(time.time())
     append(path, f"{now}|B1|support|NONE|ENTERQUEUE||0612345601|1\n")
     read_on(path)
@@ -317,11 +411,15 @@ def at(seconds: int) -> datetime:
     return datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None)
 
 
-def test_no_clear_number_stands_in_what_is_kept_between_two_looks(folder: Path, centre: Path) -> None:
+def test_no_clear_number_stands_in_what_is_kept_between_two_looks(
+    folder: Path, centre: Path
+) -> None:
     append(folder / "queue_log", LOG)
     read_on(folder / "queue_log")
     for path in centre.rglob("*"):
-        assert not path.is_file() or (b"0612345601" not in path.read_bytes() and b"612345601" not in path.read_bytes()), path
+        assert not path.is_file() or (
+            b"0612345601" not in path.read_bytes() and b"612345601" not in path.read_bytes()
+        ), path
 
 
 def test_half_a_line_waits_for_its_end(folder: Path) -> None:
@@ -364,7 +462,11 @@ def days_of_a_log(draw) -> list[tuple[str, str]]:
     for start, end in zip([0, *cuts], [*cuts, len(LOG)], strict=True):
         # A log is rotated between two lines.
         happens = (
-            draw(st.sampled_from(["look", "nothing", "rename", "copy", "rename, look", "copy, look", "pack"]))
+            draw(
+                st.sampled_from(
+                    ["look", "nothing", "rename", "copy", "rename, look", "copy, look", "pack"]
+                )
+            )
             if end in lines
             else draw(st.sampled_from(["look", "nothing"]))
         )
@@ -374,7 +476,9 @@ def days_of_a_log(draw) -> list[tuple[str, str]]:
 
 @settings(max_examples=12, suppress_health_check=list(HealthCheck))
 @given(steps=days_of_a_log())
-def test_any_pieces_and_rotations_give_the_same_calls_as_the_whole_log(tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, str]]) -> None:
+def test_any_pieces_and_rotations_give_the_same_calls_as_the_whole_log(
+    tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, str]]
+) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("QA_HOME", str(tmp_path_factory.mktemp("home")))
         shutil.copytree(_secrets(tmp_path_factory), environment.current().secrets_folder)
@@ -414,5 +518,7 @@ def _secrets(tmp_path_factory: pytest.TempPathFactory) -> Path:
             store.migrate()
             bring(_SHARED["secrets"], "contacts", LOG, name="log.txt")
             _SHARED["whole"] = find_contacts(*COLUMNS)
-            shutil.copytree(environment.current().secrets_folder, _SHARED["secrets"], dirs_exist_ok=True)
+            shutil.copytree(
+                environment.current().secrets_folder, _SHARED["secrets"], dirs_exist_ok=True
+            )
     return _SHARED["secrets"]

@@ -23,26 +23,42 @@ XLS = zlib.decompress(
         "rix9Gu5Biu4WRoqaP+vgE3kuscw6+f+FEseodQtx9HMc8aLnL31RicXPs+yK4X+3hIptP1dMnCvc/g89qvTu"
     )
 )
-"""Sheet `Appels`: Call Id, Start time, Answered, Talk seconds; 0042 on 13 January 2026 at 10:00, Y, 60; 0043 on 14 January at 11:30, N, 0."""
+"""Sheet `Appels`: Call Id, Start time, Answered, Talk seconds; 0042 on 13 January 2026
+at 10:00, Y, 60; 0043 on 14 January at 11:30, N, 0.
+"""
 
 
 def make_ods(rows: Sequence[Row]) -> bytes:
     """An OpenDocument spreadsheet of one sheet."""
-    cells = "".join(f"<table:table-row>{''.join(map(_ods_cell, row))}</table:table-row>" for row in rows)
-    names = " ".join(f'xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"' for name in ("office", "table", "text"))
-    body = f'<office:body><office:spreadsheet><table:table table:name="Appels">{cells}</table:table></office:spreadsheet></office:body>'
+    cells = "".join(
+        f"<table:table-row>{''.join(map(_ods_cell, row))}</table:table-row>" for row in rows
+    )
+    names = " ".join(
+        f'xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"'
+        for name in ("office", "table", "text")
+    )
+    body = (
+        "<office:body><office:spreadsheet><table:table "
+        f'table:name="Appels">{cells}</table:table></office:spreadsheet></office:body>'
+    )
     manifest = "urn:oasis:names:tc:opendocument:xmlns:manifest:1.0"
     return _pack(
         {
             "mimetype": "application/vnd.oasis.opendocument.spreadsheet",
-            "META-INF/manifest.xml": f'<?xml version="1.0"?><manifest:manifest xmlns:manifest="{manifest}"/>',
-            "content.xml": f'<?xml version="1.0"?><office:document-content {names}>{body}</office:document-content>',
+            "META-INF/manifest.xml": '<?xml version="1.0"?><manifest:manifest '
+            f'xmlns:manifest="{manifest}"/>',
+            "content.xml": '<?xml version="1.0"?><office:document-content '
+            f"{names}>{body}</office:document-content>",
         }
     )
 
 
 def _ods_cell(value: str | float) -> str:
-    kind = 'office:value-type="string"' if isinstance(value, str) else f'office:value-type="float" office:value="{value}"'
+    kind = (
+        'office:value-type="string"'
+        if isinstance(value, str)
+        else f'office:value-type="float" office:value="{value}"'
+    )
     return f"<table:table-cell {kind}><text:p>{escape(str(value))}</text:p></table:table-cell>"
 
 
@@ -50,19 +66,33 @@ def make_xlsb(rows: Sequence[Row]) -> bytes:
     """A binary workbook of one sheet, record by record ([MS-XLSB])."""
     names = struct.pack("<II", 0, 1) + _wide("rId1") + _wide("Appels")
     book = b"".join((_record(131), _record(143), _record(156, names), _record(144), _record(132)))
-    sheet = _record(129) + _record(148, struct.pack("<4I", 0, len(rows) - 1, 0, len(rows[0]) - 1)) + _record(145)
+    sheet = (
+        _record(129)
+        + _record(148, struct.pack("<4I", 0, len(rows) - 1, 0, len(rows[0]) - 1))
+        + _record(145)
+    )
     for number, row in enumerate(rows):
         sheet += _record(0, struct.pack("<I", number) + bytes(13))
         for place, value in enumerate(row):
             head = struct.pack("<II", place, 0)
-            sheet += _record(6, head + _wide(value)) if isinstance(value, str) else _record(5, head + struct.pack("<d", value))
+            sheet += (
+                _record(6, head + _wide(value))
+                if isinstance(value, str)
+                else _record(5, head + struct.pack("<d", value))
+            )
     sheet += _record(146) + _record(130)
     schema = "http://schemas.openxmlformats.org"
-    link = f'<Relationship Id="rId1" Type="{schema}/officeDocument/2006/relationships/worksheet" Target="worksheets/sheet1.bin"/>'
+    link = (
+        '<Relationship Id="rId1" '
+        f'Type="{schema}/officeDocument/2006/relationships/worksheet" '
+        'Target="worksheets/sheet1.bin"/>'
+    )
     return _pack(
         {
-            "[Content_Types].xml": f'<?xml version="1.0"?><Types xmlns="{schema}/package/2006/content-types"/>',
-            "xl/_rels/workbook.bin.rels": f'<?xml version="1.0"?><Relationships xmlns="{schema}/package/2006/relationships">{link}</Relationships>',
+            "[Content_Types].xml": '<?xml version="1.0"?><Types '
+            f'xmlns="{schema}/package/2006/content-types"/>',
+            "xl/_rels/workbook.bin.rels": '<?xml version="1.0"?><Relationships '
+            f'xmlns="{schema}/package/2006/relationships">{link}</Relationships>',
             "xl/workbook.bin": book,
             "xl/worksheets/sheet1.bin": sheet,
         }

@@ -17,7 +17,12 @@ left, right = st.columns(2)
 
 with left:
     st.subheader(_("Language"), anchor=False)
-    chosen = st.selectbox(_("Language of the pages"), list(languages), index=list(languages).index(viewer.language), format_func=languages.get)
+    chosen = st.selectbox(
+        _("Language of the pages"),
+        list(languages),
+        index=list(languages).index(viewer.language),
+        format_func=languages.get,
+    )
     if chosen != viewer.language:
         accounts.set_language(viewer, chosen)
         st.rerun()

@@ -1,4 +1,6 @@
-"""Imports: a file becomes figures, after a look at what was understood of it; and any import can be taken back."""
+"""Imports: a file becomes figures, after a look at what was understood of it; and any
+import can be taken back.
+"""
 
 import streamlit as st
 

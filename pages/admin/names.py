@@ -1,4 +1,6 @@
-"""Names: advisors under several names, extensions and ids, and spellings of queues, reasons and campaigns, counted as one where somebody says so."""
+"""Names: advisors under several names, extensions and ids, and spellings of queues,
+reasons and campaigns, counted as one where somebody says so.
+"""
 
 import streamlit as st
 
@@ -11,7 +13,10 @@ viewer = gate.current_viewer(Permission.MANAGE_ADVISORS)
 
 st.title(_("Names"), anchor=False)
 st.caption(
-    _("Names that look alike are only suggested. What you decide holds for past contacts and evaluations and for those to come, and can be undone exactly.")
+    _(
+        "Names that look alike are only suggested. What you decide holds for past contacts and "
+        "evaluations and for those to come, and can be undone exactly."
+    )
 )
 
 kind = names.choose_kind()

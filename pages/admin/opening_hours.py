@@ -1,4 +1,6 @@
-"""Opening hours: when each site is open, so that contacts nobody answered outside count as closed and not as missed."""
+"""Opening hours: when each site is open, so that contacts nobody answered outside count
+as closed and not as missed.
+"""
 
 import streamlit as st
 
@@ -10,7 +12,12 @@ from qa_core.ui.views.admin import opening_hours
 viewer = gate.current_viewer(Permission.MANAGE_SETTINGS)
 
 st.title(_("Opening hours"), anchor=False)
-st.caption(_("Contacts that nobody answered while their site was closed count as closed, past ones too. Without hours, nothing is closed."))
+st.caption(
+    _(
+        "Contacts that nobody answered while their site was closed count as closed, past ones "
+        "too. Without hours, nothing is closed."
+    )
+)
 
 opening_hours.show_outcome()
 site = opening_hours.choose_site(viewer)

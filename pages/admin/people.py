@@ -1,4 +1,6 @@
-"""People: who has an account, in which role, bound to what; and what waits for a second administrator."""
+"""People: who has an account, in which role, bound to what; and what waits for a second
+administrator.
+"""
 
 import streamlit as st
 
@@ -6,17 +8,29 @@ from qa_core.access.accounts import find_accounts
 from qa_core.access.roles import Permission
 from qa_core.base.i18n import _
 from qa_core.ui import gate
-from qa_core.ui.views.admin.people import find_selected, show_list, show_new, show_one, show_requests
+from qa_core.ui.views.admin.people import (
+    find_selected,
+    show_list,
+    show_new,
+    show_one,
+    show_requests,
+)
 
 viewer = gate.current_viewer(Permission.MANAGE_ACCOUNTS)
 
 st.title(_("People"), anchor=False)
-st.caption(_("Every change here is in the journal and ends the sessions of the person at once. Your own account is changed by another administrator."))
+st.caption(
+    _(
+        "Every change here is in the journal and ends the sessions of the person at once. Your "
+        "own account is changed by another administrator."
+    )
+)
 
 waiting = st.container()
 left, right = st.columns([5, 3])
 chosen = find_selected(find_accounts(viewer))
-# What changes accounts comes before what lists them, so that the list shows how they are now.
+# What changes accounts comes before what lists them, so that the list shows how they
+# are now.
 with right:
     if chosen is None:
         show_new(viewer)

@@ -1,4 +1,6 @@
-"""Evaluation grids: written as drafts, tried out with their arithmetic, published as versions that never change."""
+"""Evaluation grids: written as drafts, tried out with their arithmetic, published as
+versions that never change.
+"""
 
 import streamlit as st
 
@@ -10,7 +12,12 @@ from qa_core.ui.views.admin import scorecard_changes, scorecards
 viewer = gate.current_viewer(Permission.SEE_GRIDS)
 
 st.title(_("Evaluation grids"), anchor=False)
-st.caption(_("What is listened for and what it is worth. Administrators write drafts; managers publish them."))
+st.caption(
+    _(
+        "What is listened for and what it is worth. Administrators write drafts; managers "
+        "publish them."
+    )
+)
 
 scorecard_changes.show_outcome()
 scorecards.ask_new(viewer)

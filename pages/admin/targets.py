@@ -1,4 +1,6 @@
-"""Targets and alerts: what numbers should reach, when they need a look, and what went on meanwhile."""
+"""Targets and alerts: what numbers should reach, when they need a look, and what went
+on meanwhile.
+"""
 
 import streamlit as st
 

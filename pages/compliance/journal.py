@@ -12,14 +12,26 @@ from qa_core.ui import download_links, gate, url_state
 viewer = gate.current_viewer(Permission.SEE_JOURNAL)
 
 st.title(_("Journal"), anchor=False)
-st.caption(_("Every sign-in, import, page of personal data, export and change of an account or setting. No content, no score; not there to watch workers."))
+st.caption(
+    _(
+        "Every sign-in, import, page of personal data, export and change of an account or "
+        "setting. No content, no score; not there to watch workers."
+    )
+)
 
-actors, actions = (["", *audit_report.find_values(viewer, column)] for column in ("actor", "action"))
+actors, actions = (
+    ["", *audit_report.find_values(viewer, column)] for column in ("actor", "action")
+)
 url_state.take("journal", "actor", actors, "")
 url_state.take("journal", "act", actions, "")
 who, what, check = st.columns([3, 3, 2], vertical_alignment="bottom")
 actor = who.selectbox(_("Person"), actors, format_func=lambda name: name or _("All"), key="actor")
-action = what.selectbox(_("Act"), actions, format_func=lambda code: audit_labels.title(code) if code else _("All"), key="act")
+action = what.selectbox(
+    _("Act"),
+    actions,
+    format_func=lambda code: audit_labels.title(code) if code else _("All"),
+    key="act",
+)
 url_state.give("journal", "actor", actor, "")
 url_state.give("journal", "act", action, "")
 if check.button(_("Verify the seals"), icon=":material/verified:", width="stretch"):
@@ -30,7 +42,8 @@ entries = audit_report.find_entries(viewer, actor, action)
 if not entries:
     st.info(_("No act of this person and kind."))
 else:
-    # Between the fields above and the table, whose own buttons appear over what is next to it.
+    # Between the fields above and the table, whose own buttons appear over what is next
+    # to it.
     st.caption(ngettext("The newest act.", "The newest {n} acts.", len(entries)))
     st.dataframe(
         [
@@ -44,7 +57,10 @@ else:
             }
             for entry in entries
         ],
-        column_config={_("No."): st.column_config.NumberColumn(format="localized", width=70), _("On"): st.column_config.TextColumn(_("On"), width=300)},
+        column_config={
+            _("No."): st.column_config.NumberColumn(format="localized", width=70),
+            _("On"): st.column_config.TextColumn(_("On"), width=300),
+        },
         hide_index=True,
         width="stretch",
         height=min(600, 35 * (len(entries) + 1) + 3),

@@ -1,4 +1,6 @@
-"""Are we in order?: what the law asks for before anybody listens, what is missing, and who acts."""
+"""Are we in order?: what the law asks for before anybody listens, what is missing, and
+who acts.
+"""
 
 import streamlit as st
 

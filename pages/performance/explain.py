@@ -1,4 +1,6 @@
-"""Explain a number: what was counted and what was left out, by which rules, and from which sources. Found by links beside figures."""
+"""Explain a number: what was counted and what was left out, by which rules, and from
+which sources. Found by links beside figures.
+"""
 
 from qa_core.access.roles import Permission
 from qa_core.base.i18n import _

@@ -1,4 +1,6 @@
-"""Satisfaction: what customers say over time, how sure it is, what it goes with, and who answered. Never a person; prints on one page."""
+"""Satisfaction: what customers say over time, how sure it is, what it goes with, and
+who answered. Never a person; prints on one page.
+"""
 
 from qa_core.access.roles import Permission
 from qa_core.base.i18n import _

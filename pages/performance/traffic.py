@@ -1,4 +1,6 @@
-"""Traffic: when do people come, how long do they wait, and what becomes of those who were missed?"""
+"""Traffic: when do people come, how long do they wait, and what becomes of those who
+were missed?
+"""
 
 from qa_core.access.roles import Permission
 from qa_core.base.i18n import _

@@ -1,4 +1,6 @@
-"""Calibration: the same contacts scored by several evaluators, blind, and then how far apart they are."""
+"""Calibration: the same contacts scored by several evaluators, blind, and then how far
+apart they are.
+"""
 
 import streamlit as st
 
@@ -10,5 +12,10 @@ from qa_core.ui.views.quality import calibration
 viewer = gate.current_viewer(Permission.SEE_CALIBRATIONS)
 
 st.title(_("Calibration"), anchor=False)
-st.caption(_("The same contacts, scored by several evaluators who do not see each other's marks until the round is closed. It moves no figure."))
+st.caption(
+    _(
+        "The same contacts, scored by several evaluators who do not see each other's marks "
+        "until the round is closed. It moves no figure."
+    )
+)
 calibration.show(viewer)

@@ -1,4 +1,6 @@
-"""Evaluate: what waits for an evaluator, and the grid filled in beside the recording: /evaluate?id=…"""
+"""Evaluate: what waits for an evaluator, and the grid filled in beside the recording:
+/evaluate?id=…
+"""
 
 import streamlit as st
 

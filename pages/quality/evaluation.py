@@ -1,4 +1,6 @@
-"""Evaluation: one evaluation in full, and what its advisor and a manager answer to it: /evaluation?id=…"""
+"""Evaluation: one evaluation in full, and what its advisor and a manager answer to it:
+/evaluation?id=…
+"""
 
 import streamlit as st
 

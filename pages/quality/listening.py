@@ -1,4 +1,6 @@
-"""Listening plan: who is listened to and how much, drawn fairly, given out evenly, and enough of it to say anything."""
+"""Listening plan: who is listened to and how much, drawn fairly, given out evenly, and
+enough of it to say anything.
+"""
 
 import streamlit as st
 
@@ -10,7 +12,12 @@ from qa_core.ui.views.quality import listening
 viewer = gate.current_viewer(Permission.MANAGE_LISTENING)
 
 st.title(_("Listening plan"), anchor=False)
-st.caption(_("Contacts are drawn by chance from all that may be listened to, as many of each advisor; never chosen, never more than the maximum."))
+st.caption(
+    _(
+        "Contacts are drawn by chance from all that may be listened to, as many of each "
+        "advisor; never chosen, never more than the maximum."
+    )
+)
 
 section = listening.choose_section()
 listening.show_outcome()

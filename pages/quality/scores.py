@@ -9,7 +9,8 @@ viewer = gate.current_viewer(Permission.SEE_OWN_EVALUATIONS)
 look = filter_bar.current()
 
 filter_bar.show_title(_("Scores"))
-# Without contacts of their own, evaluators are told by the tiles whether the period is empty.
+# Without contacts of their own, evaluators are told by the tiles whether the period is
+# empty.
 if not empty_states.is_shown(viewer, look, count=1) and scores.show_top(viewer, look):
     scores.show_cuts(viewer, look)
     scores.show_last(viewer, look)

@@ -1,7 +1,9 @@
-"""Accounts: who may sign in, in which role, bound to which teams, sites or advisor. The only writer of them.
+"""Accounts: who may sign in, in which role, bound to which teams, sites or advisor. The
+only writer of them.
 
-An administrator never changes their own account, and what concerns a data protection officer, an administrator or an
-executive takes a second administrator as soon as there are two (ACCESS section 1).
+An administrator never changes their own account, and what concerns a data protection
+officer, an administrator or an executive takes a second administrator as soon as there
+are two (ACCESS section 1).
 """
 
 from __future__ import annotations
@@ -24,14 +26,24 @@ from qa_core.base.i18n import LANGUAGES, N_
 from qa_core.storage import audit_log, name_merges
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
-from qa_core.storage.records.people import Account, AccountRequest, Advisor, ManagedSite, Site, Team, TeamLead
+from qa_core.storage.records.people import (
+    Account,
+    AccountRequest,
+    Advisor,
+    ManagedSite,
+    Site,
+    Team,
+    TeamLead,
+)
 
 PRIVILEGED = frozenset({Role.DPO, Role.ADMIN, Role.EXECUTIVE})
 USERNAME = re.compile(r"[^\W_][\w.@+-]{0,79}")
 
 
 class Act(StrEnum):
-    """What can be done to an account; also the word of it in the journal, after `account_`."""
+    """What can be done to an account; also the word of it in the journal, after
+    `account_`.
+    """
 
     ADD = "add"
     CHANGE = "change"
@@ -44,7 +56,8 @@ class Act(StrEnum):
 class Wanted:
     """What an account shall be: its role and what the role is bound to.
 
-    `since` (None: the beginning) dates the teams led. A manager without sites sees what belongs to no site.
+    `since` (None: the beginning) dates the teams led. A manager without sites sees what
+    belongs to no site.
     """
 
     role: Role
@@ -71,7 +84,9 @@ class Request:
 
 
 def get_viewer(session: Session, username: str) -> Viewer:
-    """Who that person is and what they may see, as of now. Raises AccessDenied for nobody and for a closed account."""
+    """Who that person is and what they may see, as of now. Raises AccessDenied for
+    nobody and for a closed account.
+    """
     account = session.get(Account, fold(username))
     if account is None or not account.active:
         raise AccessDenied()
@@ -79,15 +94,23 @@ def get_viewer(session: Session, username: str) -> Viewer:
     led: tuple[TeamSpan, ...] = ()
     managed: tuple[str, ...] = ()
     if role == Role.TEAM_LEAD:
-        led = tuple(TeamSpan(span.team_name, span.starts_on, span.ends_on) for span in sorted(account.led_teams, key=lambda span: span.id))
+        led = tuple(
+            TeamSpan(span.team_name, span.starts_on, span.ends_on)
+            for span in sorted(account.led_teams, key=lambda span: span.id)
+        )
     if role == Role.MANAGER:
         own = Team.site_name.in_([site.site_name for site in account.sites])
         managed = tuple(
-            session.scalars(sa.select(Team.name).where(sa.or_(own, Team.site_name.is_(None)) if account.sees_unassigned else own).order_by(Team.name))
+            session.scalars(
+                sa.select(Team.name)
+                .where(sa.or_(own, Team.site_name.is_(None)) if account.sees_unassigned else own)
+                .order_by(Team.name)
+            )
         )
     advisor_id = account.advisor_id if role == Role.ADVISOR else None
     if advisor_id is not None:
-        # Merged into another one, an advisor's facts stand under that id; undone, under their own again.
+        # Merged into another one, an advisor's facts stand under that id; undone, under
+        # their own again.
         advisor_id = name_merges.find_kept(session)["advisor"].get(advisor_id, advisor_id)
     return Viewer(
         username=account.username,
@@ -102,7 +125,9 @@ def get_viewer(session: Session, username: str) -> Viewer:
 
 
 def find_accounts(viewer: Viewer) -> list[dict[str, Any]]:
-    """Every account by name, ready for JSON: username, display_name, role, active, demo, teams, sites, advisor_id, language, …"""
+    """Every account by name, ready for JSON: username, display_name, role, active,
+    demo, teams, sites, advisor_id, language, …
+    """
     viewer.require(Permission.MANAGE_ACCOUNTS)
     with store.reading() as session:
         accounts = session.scalars(sa.select(Account).order_by(Account.username)).all()
@@ -114,7 +139,13 @@ def find_accounts(viewer: Viewer) -> list[dict[str, Any]]:
                 "role": account.role,
                 "active": account.active,
                 "demo": account.demo,
-                "teams": sorted({span.team_name for span in account.led_teams if span.ends_on is None or span.ends_on > today}),
+                "teams": sorted(
+                    {
+                        span.team_name
+                        for span in account.led_teams
+                        if span.ends_on is None or span.ends_on > today
+                    }
+                ),
                 "sites": sorted(site.site_name for site in account.sites),
                 "advisor_id": account.advisor_id,
                 "language": account.language,
@@ -145,13 +176,24 @@ def add(
     demo: bool = False,
     sees_unassigned: bool | None = None,
 ) -> str | None:
-    """Add an account. Without a password a random one is made, returned once, and has to be changed at the first sign-in
-    within the days of the setting `one_time_password_days`.
+    """Add an account. Without a password a random one is made, returned once, and has
+    to be changed at the first sign-in within the days of the setting
+    `one_time_password_days`.
 
-    Teams and sites that are not known yet are made. Raises Misuse for a bad name or role, Refusal for a name that is taken,
-    a weak password, or when a second administrator is needed (then `propose` it).
+    Teams and sites that are not known yet are made. Raises Misuse for a bad name or
+    role, Refusal for a name that is taken, a weak password, or when a second
+    administrator is needed (then `propose` it).
     """
-    wanted = Wanted(_known_role(role), display_name.strip(), tuple(teams), tuple(sites), advisor_id, since, language, sees_unassigned)
+    wanted = Wanted(
+        _known_role(role),
+        display_name.strip(),
+        tuple(teams),
+        tuple(sites),
+        advisor_id,
+        since,
+        language,
+        sees_unassigned,
+    )
     return _perform(viewer, Act.ADD, username, wanted, password, demo)
 
 
@@ -171,12 +213,16 @@ def enable(viewer: Viewer, username: str) -> None:
 
 
 def reset(viewer: Viewer, username: str) -> str:
-    """Replace the password by a random one, returned once. Sessions end at once; the person has to choose a new one."""
+    """Replace the password by a random one, returned once. Sessions end at once; the
+    person has to choose a new one.
+    """
     return _perform(viewer, Act.RESET, username) or ""
 
 
 def needs_second(viewer: Viewer, username: str, role: Role | str | None = None) -> bool:
-    """Whether an act on that account (or giving it that role) waits for a second administrator."""
+    """Whether an act on that account (or giving it that role) waits for a second
+    administrator.
+    """
     viewer.require(Permission.MANAGE_ACCOUNTS)
     with store.reading() as session:
         return _needs_second(session, viewer, session.get(Account, fold(username)), role)
@@ -188,33 +234,71 @@ def propose(viewer: Viewer, act: Act, username: str, wanted: Wanted | None = Non
     username = _checked_name(username) if act == Act.ADD else fold(username)
     with store.writing() as session:
         _check_possible(session, viewer, act, username)
-        content = {} if wanted is None else {**asdict(wanted), "since": wanted.since.isoformat() if wanted.since else None}
-        session.add(AccountRequest(act=act, username=username, content=content, asked_by=viewer.username))
-        audit_log.record(session, viewer.username, f"account_{act}_asked", username, reason=str(wanted.role) if wanted else "")
+        content = (
+            {}
+            if wanted is None
+            else {**asdict(wanted), "since": wanted.since.isoformat() if wanted.since else None}
+        )
+        session.add(
+            AccountRequest(act=act, username=username, content=content, asked_by=viewer.username)
+        )
+        audit_log.record(
+            session,
+            viewer.username,
+            f"account_{act}_asked",
+            username,
+            reason=str(wanted.role) if wanted else "",
+        )
 
 
 def find_requests(viewer: Viewer) -> list[Request]:
     """What waits for a second administrator, oldest first."""
     viewer.require(Permission.MANAGE_ACCOUNTS)
     with store.reading() as session:
-        rows = session.scalars(sa.select(AccountRequest).where(AccountRequest.decided_at.is_(None)).order_by(AccountRequest.id)).all()
-        return [Request(row.id, Act(row.act), row.username, row.content.get("role"), row.asked_by, row.asked_at, _wanted(row.content)) for row in rows]
+        rows = session.scalars(
+            sa.select(AccountRequest)
+            .where(AccountRequest.decided_at.is_(None))
+            .order_by(AccountRequest.id)
+        ).all()
+        return [
+            Request(
+                row.id,
+                Act(row.act),
+                row.username,
+                row.content.get("role"),
+                row.asked_by,
+                row.asked_at,
+                _wanted(row.content),
+            )
+            for row in rows
+        ]
 
 
 def confirm(viewer: Viewer, request_id: int) -> str | None:
-    """Do what another administrator asked. Returns the one-time password where the act makes one."""
+    """Do what another administrator asked. Returns the one-time password where the act
+    makes one.
+    """
     viewer.require(Permission.MANAGE_ACCOUNTS)
     one_time = passwords.make_one_time()
     hashed = passwords.hash_password(one_time)
     with store.writing() as session:
         row = _open_request(session, request_id)
         if row.asked_by == viewer.username:
-            raise Refusal("second_administrator", N_("You asked for this yourself; another administrator has to confirm it."))
+            raise Refusal(
+                "second_administrator",
+                N_("You asked for this yourself; another administrator has to confirm it."),
+            )
         act = Act(row.act)
         _check_possible(session, viewer, act, row.username)
         row.decided_by, row.decided_at, row.confirmed = viewer.username, now(), True
         _apply(session, act, row.username, _wanted(row.content), hashed, must_change=True)
-        audit_log.record(session, viewer.username, f"account_{act}", row.username, reason=f"asked by {row.asked_by}")
+        audit_log.record(
+            session,
+            viewer.username,
+            f"account_{act}",
+            row.username,
+            reason=f"asked by {row.asked_by}",
+        )
     return one_time if act in (Act.ADD, Act.RESET) else None
 
 
@@ -230,7 +314,12 @@ def decline(viewer: Viewer, request_id: int) -> None:
 def set_language(viewer: Viewer, language: str | None) -> None:
     """Choose the language of one's own pages; None follows the browser."""
     if language is not None and language not in LANGUAGES:
-        raise Misuse("unknown_language", N_("{value} is not one of the languages: {known}."), value=language, known=", ".join(LANGUAGES))
+        raise Misuse(
+            "unknown_language",
+            N_("{value} is not one of the languages: {known}."),
+            value=language,
+            known=", ".join(LANGUAGES),
+        )
     with store.writing() as session:
         account = session.get(Account, viewer.username)
         if account is None or not account.active:
@@ -246,7 +335,9 @@ def remove_demo_accounts(viewer: Viewer) -> int:
         accounts = session.scalars(sa.select(Account).where(Account.demo)).all()
         for account in accounts:
             session.delete(account)
-            audit_log.record(session, viewer.username, "account_remove", account.username, reason="demo")
+            audit_log.record(
+                session, viewer.username, "account_remove", account.username, reason="demo"
+            )
         return len(accounts)
 
 
@@ -268,15 +359,29 @@ def find_advisors(viewer: Viewer) -> list[tuple[str, str]]:
     """(advisor_id, name) of all advisors, to bind accounts to."""
     viewer.require(Permission.MANAGE_ACCOUNTS)
     with store.reading() as session:
-        return [(row.advisor_id, row.name) for row in session.execute(sa.select(Advisor.advisor_id, Advisor.name).order_by(Advisor.name))]
+        return [
+            (row.advisor_id, row.name)
+            for row in session.execute(
+                sa.select(Advisor.advisor_id, Advisor.name).order_by(Advisor.name)
+            )
+        ]
 
 
 def fold(username: str) -> str:
-    """A username as it is kept and compared: the sign-in form folds what is typed in the same way."""
+    """A username as it is kept and compared: the sign-in form folds what is typed in
+    the same way.
+    """
     return username.lower().strip()
 
 
-def _perform(viewer: Viewer, act: Act, username: str, wanted: Wanted | None = None, password: str | None = None, demo: bool = False) -> str | None:
+def _perform(
+    viewer: Viewer,
+    act: Act,
+    username: str,
+    wanted: Wanted | None = None,
+    password: str | None = None,
+    demo: bool = False,
+) -> str | None:
     viewer.require(Permission.MANAGE_ACCOUNTS)
     username = _checked_name(username) if act == Act.ADD else fold(username)
     one_time = None
@@ -285,37 +390,78 @@ def _perform(viewer: Viewer, act: Act, username: str, wanted: Wanted | None = No
     elif act in (Act.ADD, Act.RESET):
         one_time = passwords.make_one_time()
     chosen = password if password is not None else one_time
-    # Hashing takes a quarter of a second on purpose: done before the records are locked for writing.
+    # Hashing takes a quarter of a second on purpose: done before the records are locked
+    # for writing.
     hashed = passwords.hash_password(chosen) if chosen is not None else ""
     with store.writing() as session:
         _check_possible(session, viewer, act, username)
-        if _needs_second(session, viewer, session.get(Account, username), wanted.role if wanted else None):
-            raise Refusal("second_administrator", N_("This account decides over others: a second administrator has to confirm it. Propose it instead."))
+        if _needs_second(
+            session, viewer, session.get(Account, username), wanted.role if wanted else None
+        ):
+            raise Refusal(
+                "second_administrator",
+                N_(
+                    "This account decides over others: a second administrator has to confirm "
+                    "it. Propose it instead."
+                ),
+            )
         _apply(session, act, username, wanted, hashed, must_change=one_time is not None, demo=demo)
-        audit_log.record(session, viewer.username, f"account_{act}", username, reason=str(wanted.role) if wanted else "")
+        audit_log.record(
+            session,
+            viewer.username,
+            f"account_{act}",
+            username,
+            reason=str(wanted.role) if wanted else "",
+        )
     return one_time
 
 
 def _check_possible(session: Session, viewer: Viewer, act: Act, username: str) -> None:
     exists = session.get(Account, username) is not None
     if act == Act.ADD and exists:
-        raise Refusal("username_taken", N_("There is already an account {name}; choose another name."), name=username)
+        raise Refusal(
+            "username_taken",
+            N_("There is already an account {name}; choose another name."),
+            name=username,
+        )
     if act != Act.ADD and not exists:
-        raise Refusal("unknown_account", N_("There is no account {name}; see: python -m qa_core people list"), name=username)
+        raise Refusal(
+            "unknown_account",
+            N_("There is no account {name}; see: python -m qa_core people list"),
+            name=username,
+        )
     if username == viewer.username:
-        raise Refusal("own_account", N_("You cannot do this to your own account; ask another administrator."))
+        raise Refusal(
+            "own_account", N_("You cannot do this to your own account; ask another administrator.")
+        )
 
 
-def _needs_second(session: Session, viewer: Viewer, account: Account | None, role: Role | str | None) -> bool:
+def _needs_second(
+    session: Session, viewer: Viewer, account: Account | None, role: Role | str | None
+) -> bool:
     if viewer.is_system or not ({role, account.role if account else None} & PRIVILEGED):
         return False
-    administrators = sa.select(sa.func.count()).select_from(Account).where(Account.role == Role.ADMIN, Account.active)
+    administrators = (
+        sa.select(sa.func.count())
+        .select_from(Account)
+        .where(Account.role == Role.ADMIN, Account.active)
+    )
     return session.scalar(administrators) >= 2
 
 
-def _apply(session: Session, act: Act, username: str, wanted: Wanted | None, password_hash: str, must_change: bool, demo: bool = False) -> None:
+def _apply(
+    session: Session,
+    act: Act,
+    username: str,
+    wanted: Wanted | None,
+    password_hash: str,
+    must_change: bool,
+    demo: bool = False,
+) -> None:
     if act == Act.ADD:
-        account = Account(username=username, display_name="", role="", password_hash=password_hash, demo=demo)
+        account = Account(
+            username=username, display_name="", role="", password_hash=password_hash, demo=demo
+        )
         session.add(account)
     else:
         account = session.get(Account, username)
@@ -338,8 +484,12 @@ def _bind(session: Session, account: Account, wanted: Wanted) -> None:
     account.role = wanted.role
     account.display_name = wanted.display_name or account.display_name or account.username
     account.language = wanted.language or account.language
-    account.advisor_id = _find_or_make_advisor(session, wanted.advisor_id) if wanted.advisor_id else None
-    account.sees_unassigned = wanted.role == Role.MANAGER and (not wanted.sites if wanted.sees_unassigned is None else wanted.sees_unassigned)
+    account.advisor_id = (
+        _find_or_make_advisor(session, wanted.advisor_id) if wanted.advisor_id else None
+    )
+    account.sees_unassigned = wanted.role == Role.MANAGER and (
+        not wanted.sites if wanted.sees_unassigned is None else wanted.sees_unassigned
+    )
     for name in wanted.sites:
         if session.get(Site, name) is None:
             session.add(Site(name=name))
@@ -348,17 +498,26 @@ def _bind(session: Session, account: Account, wanted: Wanted) -> None:
             session.add(Team(name=name))
     session.flush()
     account.sites = [ManagedSite(site_name=name) for name in dict.fromkeys(wanted.sites)]
-    # A team that is led no longer keeps its past: the lead still sees what happened while they led it.
+    # A team that is led no longer keeps its past: the lead still sees what happened
+    # while they led it.
     kept = [span for span in account.led_teams if span.ends_on is not None]
     today = environment.today()
     for span in account.led_teams:
-        if span.ends_on is None and span.team_name in wanted.teams and wanted.since in (None, span.starts_on):
+        if (
+            span.ends_on is None
+            and span.team_name in wanted.teams
+            and wanted.since in (None, span.starts_on)
+        ):
             kept.append(span)
         elif span.ends_on is None and (span.starts_on is None or span.starts_on < today):
             span.ends_on = today
             kept.append(span)
     still = {span.team_name for span in kept if span.ends_on is None}
-    kept.extend(TeamLead(team_name=name, starts_on=wanted.since) for name in dict.fromkeys(wanted.teams) if name not in still)
+    kept.extend(
+        TeamLead(team_name=name, starts_on=wanted.since)
+        for name in dict.fromkeys(wanted.teams)
+        if name not in still
+    )
     account.led_teams = kept
 
 
@@ -366,12 +525,17 @@ def _find_or_make_advisor(session: Session, text: str) -> str:
     text = text.strip()
     if session.get(Advisor, text) is not None:
         return text
-    named = session.scalars(sa.select(Advisor.advisor_id).where(sa.func.lower(Advisor.name) == text.lower())).all()
+    named = session.scalars(
+        sa.select(Advisor.advisor_id).where(sa.func.lower(Advisor.name) == text.lower())
+    ).all()
     if len(named) == 1:
         return named[0]
     if named:
         raise Refusal(
-            "ambiguous_advisor", N_("Several advisors are called {name}; give the identifier of one: {ids}."), name=text, ids=", ".join(sorted(named))
+            "ambiguous_advisor",
+            N_("Several advisors are called {name}; give the identifier of one: {ids}."),
+            name=text,
+            ids=", ".join(sorted(named)),
         )
     session.add(Advisor(advisor_id=text, name=text))
     session.flush()
@@ -380,21 +544,34 @@ def _find_or_make_advisor(session: Session, text: str) -> str:
 
 def _known_role(role: Role | str) -> Role:
     if role not in set(Role):
-        raise Misuse("unknown_role", N_("{role} is not a role. Known: {known}."), role=role, known=", ".join(Role))
+        raise Misuse(
+            "unknown_role",
+            N_("{role} is not a role. Known: {known}."),
+            role=role,
+            known=", ".join(Role),
+        )
     return Role(role)
 
 
 def _checked_name(username: str) -> str:
     username = fold(username)
     if not USERNAME.fullmatch(username):
-        raise Misuse("bad_username", N_("A username has letters, digits and . _ - @ +, starts with a letter or digit, and has at most 80 characters."))
+        raise Misuse(
+            "bad_username",
+            N_(
+                "A username has letters, digits and . _ - @ +, starts with a letter or digit, "
+                "and has at most 80 characters."
+            ),
+        )
     return username
 
 
 def _open_request(session: Session, request_id: int) -> AccountRequest:
     row = session.get(AccountRequest, request_id)
     if row is None or row.decided_at is not None:
-        raise Refusal("request_decided", N_("Somebody has already decided on this; look at the list again."))
+        raise Refusal(
+            "request_decided", N_("Somebody has already decided on this; look at the list again.")
+        )
     return row
 
 
@@ -402,4 +579,12 @@ def _wanted(content: dict[str, Any]) -> Wanted | None:
     if not content:
         return None
     since = date.fromisoformat(content["since"]) if content["since"] else None
-    return Wanted(**{**content, "role": Role(content["role"]), "teams": tuple(content["teams"]), "sites": tuple(content["sites"]), "since": since})
+    return Wanted(
+        **{
+            **content,
+            "role": Role(content["role"]),
+            "teams": tuple(content["teams"]),
+            "sites": tuple(content["sites"]),
+            "since": since,
+        }
+    )

@@ -1,4 +1,6 @@
-"""Passwords: which ones are good enough, how they are kept, and the random ones handed out once (CNIL, délibération 2022-100)."""
+"""Passwords: which ones are good enough, how they are kept, and the random ones handed
+out once (CNIL, délibération 2022-100).
+"""
 
 from __future__ import annotations
 
@@ -22,28 +24,41 @@ BESIDE_NAME = 8
 
 ALL_CLASSES_LENGTH, THREE_CLASSES_LENGTH, PASSPHRASE_WORDS = 12, 14, 7
 
-# The words people reach for when they are told to choose a password, in French and English.
+# The words people reach for when they are told to choose a password, in French and
+# English.
 COMMON_WORDS = frozenset(
     """
-    password passwords motdepasse azerty azertyuiop qwerty qwertyuiop qwertz bonjour welcome bienvenue administrateur administrator admin soleil doudou
-    chouchou loulou marseille iloveyou jetaime letmein changeme changemoi secret abcdefgh abcdefghij abcdefghijkl abcd abcdef test temporary provisoire
-    ecoute callcenter centredappels football princess dragon monkey superman batman trustno sunshine company entreprise
+    password passwords motdepasse azerty azertyuiop qwerty qwertyuiop qwertz bonjour welcome
+    bienvenue administrateur administrator admin soleil doudou chouchou loulou marseille
+    iloveyou jetaime letmein changeme changemoi secret abcdefgh abcdefghij abcdefghijkl abcd
+    abcdef test temporary provisoire ecoute callcenter centredappels football princess dragon
+    monkey superman batman trustno sunshine company entreprise
     """.split()  # noqa: SIM905
 )
 _LOOKALIKES = str.maketrans("@4301!5$7", "aaeoiisst")
-_ONE_TIME_ALPHABET = "".join(letter for letter in string.ascii_letters + string.digits if letter not in "O0oIl1")
+_ONE_TIME_ALPHABET = "".join(
+    letter for letter in string.ascii_letters + string.digits if letter not in "O0oIl1"
+)
 
 
 def normalise(password: str) -> str:
-    """The form that is hashed: composed Unicode, without blanks around it, so that every keyboard gives the same bytes."""
+    """The form that is hashed: composed Unicode, without blanks around it, so that
+    every keyboard gives the same bytes.
+    """
     return unicodedata.normalize("NFKC", password).strip()
 
 
 def check_policy(password: str, username: str) -> None:
-    """Raise Refusal, saying what is missing, unless the password may be chosen by that person."""
+    """Raise Refusal, saying what is missing, unless the password may be chosen by that
+    person.
+    """
     password = normalise(password)
     if len(password.encode()) > MAXIMUM_BYTES:
-        raise Refusal("long_password", N_("The password is longer than {bytes} bytes; choose a shorter one."), bytes=MAXIMUM_BYTES)
+        raise Refusal(
+            "long_password",
+            N_("The password is longer than {bytes} bytes; choose a shorter one."),
+            bytes=MAXIMUM_BYTES,
+        )
     tests = (str.islower, str.isupper, str.isdigit, lambda letter: not letter.isalnum())
     classes = sum(any(test(letter) for letter in password) for test in tests)
     words = [word for word in re.split(r"[\s\-_.,]+", password) if len(word) > 1]
@@ -55,19 +70,30 @@ def check_policy(password: str, username: str) -> None:
     if not long_enough:
         raise Refusal(
             "weak_password",
-            N_("Choose 12 characters with small and capital letters, digits and signs; or 14 with three of these kinds; or a phrase of seven different words."),
+            N_(
+                "Choose 12 characters with small and capital letters, digits and signs; or 14 "
+                "with three of these kinds; or a phrase of seven different words."
+            ),
         )
     if username.casefold() in password.casefold() and len(password) - len(username) < BESIDE_NAME:
-        raise Refusal("password_is_name", N_("The password is little more than your username; choose another one."))
+        raise Refusal(
+            "password_is_name",
+            N_("The password is little more than your username; choose another one."),
+        )
     if _is_common(password):
-        raise Refusal("common_password", N_("This password is one that many people choose; choose a less common one."))
+        raise Refusal(
+            "common_password",
+            N_("This password is one that many people choose; choose a less common one."),
+        )
 
 
 def _is_common(password: str) -> bool:
     folded = password.casefold()
     letters = re.sub(r"[\W\d_]+", "", folded)
     core = folded.strip(string.digits + string.punctuation + " ").translate(_LOOKALIKES)
-    return len(set(folded)) < 6 or any(re.sub(r"^(.+?)\1+$", r"\1", form) in COMMON_WORDS for form in (letters, core))
+    return len(set(folded)) < 6 or any(
+        re.sub(r"^(.+?)\1+$", r"\1", form) in COMMON_WORDS for form in (letters, core)
+    )
 
 
 def hash_password(password: str) -> str:
@@ -76,7 +102,9 @@ def hash_password(password: str) -> str:
 
 
 def matches(password: str, kept: str | None) -> bool:
-    """Whether the password is the one of that hash; without a hash it costs the same time and is False."""
+    """Whether the password is the one of that hash; without a hash it costs the same
+    time and is False.
+    """
     typed = normalise(password).encode()
     good = bcrypt.checkpw(typed[:MAXIMUM_BYTES], (kept or _nobody()).encode())
     return good and kept is not None and len(typed) <= MAXIMUM_BYTES
@@ -88,8 +116,14 @@ def _nobody() -> str:
 
 
 def make_one_time() -> str:
-    """A random password to hand to a person once: 20 characters in groups, none that look alike."""
+    """A random password to hand to a person once: 20 characters in groups, none that
+    look alike.
+    """
     while True:
         letters = "".join(secrets.choice(_ONE_TIME_ALPHABET) for _ in range(20))
-        if any(map(str.islower, letters)) and any(map(str.isupper, letters)) and any(map(str.isdigit, letters)):
+        if (
+            any(map(str.islower, letters))
+            and any(map(str.isupper, letters))
+            and any(map(str.isdigit, letters))
+        ):
             return "-".join(letters[start : start + 5] for start in range(0, 20, 5))

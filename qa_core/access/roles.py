@@ -1,4 +1,6 @@
-"""Who may see and do what: roles, permissions and the scope of rows, as data. Deny by default."""
+"""Who may see and do what: roles, permissions and the scope of rows, as data. Deny by
+default.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ class Role(StrEnum):
 
 
 class Permission(StrEnum):
-    """What a role may do. `SEE_` reads, `EDIT_` writes one's own work, `MANAGE_` writes for others."""
+    """What a role may do. `SEE_` reads, `EDIT_` writes one's own work, `MANAGE_` writes
+    for others.
+    """
 
     SEE_CALL_STATISTICS = "see_call_statistics"
     SEE_TRACKING = "see_tracking"
@@ -70,48 +74,131 @@ class Permission(StrEnum):
 P = Permission
 GRANTS: dict[Role, frozenset[Permission]] = {
     Role.EXECUTIVE: frozenset(
-        {P.SEE_CALL_STATISTICS, P.SEE_TRACKING, P.SEE_SATISFACTION, P.SEE_SCORES, P.SEE_IRRITANTS, P.EXPORT_FIGURES, P.EDIT_TARGETS, P.SEE_ALERTS}
+        {
+            P.SEE_CALL_STATISTICS,
+            P.SEE_TRACKING,
+            P.SEE_SATISFACTION,
+            P.SEE_SCORES,
+            P.SEE_IRRITANTS,
+            P.EXPORT_FIGURES,
+            P.EDIT_TARGETS,
+            P.SEE_ALERTS,
+        }
     ),
     Role.MANAGER: frozenset(
-        {P.SEE_CALL_STATISTICS, P.SEE_TRACKING, P.SEE_SATISFACTION, P.SEE_SCORES, P.SEE_TEAMS, P.SEE_ADVISORS, P.SEE_EVALUATORS, P.SEE_CONTACTS}
+        {
+            P.SEE_CALL_STATISTICS,
+            P.SEE_TRACKING,
+            P.SEE_SATISFACTION,
+            P.SEE_SCORES,
+            P.SEE_TEAMS,
+            P.SEE_ADVISORS,
+            P.SEE_EVALUATORS,
+            P.SEE_CONTACTS,
+        }
         | {P.SEE_IRRITANTS, P.MANAGE_IRRITANTS, P.EXPORT_FIGURES, P.EXPORT_CONTACTS, P.EDIT_TARGETS}
         | {P.EDIT_NOTES, P.SEE_ALERTS, P.EDIT_ALERTS, P.MANAGE_ALERTS}
-        | {P.LISTEN, P.SEE_EVALUATIONS, P.DECIDE_DISPUTES, P.MANAGE_LISTENING, P.SEE_CALIBRATIONS, P.MANAGE_CALIBRATIONS}
+        | {
+            P.LISTEN,
+            P.SEE_EVALUATIONS,
+            P.DECIDE_DISPUTES,
+            P.MANAGE_LISTENING,
+            P.SEE_CALIBRATIONS,
+            P.MANAGE_CALIBRATIONS,
+        }
         | {P.SEE_GRIDS, P.PUBLISH_GRIDS, P.SEE_COACHING}
     ),
     Role.TEAM_LEAD: frozenset(
-        {P.SEE_CALL_STATISTICS, P.SEE_TRACKING, P.SEE_SATISFACTION, P.SEE_SCORES, P.SEE_TEAMS, P.SEE_ADVISORS, P.SEE_CONTACTS}
+        {
+            P.SEE_CALL_STATISTICS,
+            P.SEE_TRACKING,
+            P.SEE_SATISFACTION,
+            P.SEE_SCORES,
+            P.SEE_TEAMS,
+            P.SEE_ADVISORS,
+            P.SEE_CONTACTS,
+        }
         | {P.SEE_IRRITANTS, P.MANAGE_IRRITANTS, P.EXPORT_FIGURES, P.EXPORT_CONTACTS}
         | {P.EDIT_NOTES, P.SEE_ALERTS, P.EDIT_ALERTS}
         | {P.LISTEN, P.SEE_EVALUATIONS, P.SEE_COACHING, P.MANAGE_COACHING}
     ),
-    Role.EVALUATOR: frozenset({P.SEE_SCORES, P.SEE_OWN_EVALUATIONS, P.LISTEN, P.FILL_GRIDS, P.SEE_EVALUATIONS, P.SEE_CALIBRATIONS}),
+    Role.EVALUATOR: frozenset(
+        {
+            P.SEE_SCORES,
+            P.SEE_OWN_EVALUATIONS,
+            P.LISTEN,
+            P.FILL_GRIDS,
+            P.SEE_EVALUATIONS,
+            P.SEE_CALIBRATIONS,
+        }
+    ),
     Role.ADVISOR: frozenset(
-        {P.SEE_CALL_STATISTICS, P.SEE_SATISFACTION, P.SEE_SCORES, P.SEE_OWN_QUALITY, P.SEE_CONTACTS, P.EXPORT_FIGURES}
+        {
+            P.SEE_CALL_STATISTICS,
+            P.SEE_SATISFACTION,
+            P.SEE_SCORES,
+            P.SEE_OWN_QUALITY,
+            P.SEE_CONTACTS,
+            P.EXPORT_FIGURES,
+        }
         | {P.LISTEN, P.FILL_GRIDS, P.SEE_EVALUATIONS, P.ANSWER_EVALUATIONS, P.SEE_COACHING}
     ),
     Role.DPO: frozenset({P.SEE_JOURNAL, P.SEE_HEALTH, P.SEE_COMPLIANCE, P.MANAGE_COMPLIANCE}),
     Role.ADMIN: frozenset(
-        {P.MANAGE_IMPORTS, P.MANAGE_ACCOUNTS, P.MANAGE_ADVISORS, P.MANAGE_SETTINGS, P.EDIT_TARGETS, P.SEE_HEALTH}
+        {
+            P.MANAGE_IMPORTS,
+            P.MANAGE_ACCOUNTS,
+            P.MANAGE_ADVISORS,
+            P.MANAGE_SETTINGS,
+            P.EDIT_TARGETS,
+            P.SEE_HEALTH,
+        }
         | {P.EDIT_NOTES, P.MANAGE_ALERTS, P.SEE_GRIDS, P.EDIT_GRIDS}
     ),
 }
 
-DIMENSION_PERMISSIONS: dict[str, Permission] = {"team": P.SEE_TEAMS, "advisor": P.SEE_ADVISORS, "evaluator": P.SEE_EVALUATORS, "surveyed": P.SEE_SATISFACTION}
-"""Dimensions that name people need a permission; those listed for nobody here are open to whoever sees the KPI."""
+DIMENSION_PERMISSIONS: dict[str, Permission] = {
+    "team": P.SEE_TEAMS,
+    "advisor": P.SEE_ADVISORS,
+    "evaluator": P.SEE_EVALUATORS,
+    "surveyed": P.SEE_SATISFACTION,
+}
+"""Dimensions that name people need a permission; those listed for nobody here are open
+to whoever sees the KPI.
+"""
 
 EXECUTIVE_DIMENSIONS = frozenset(
-    {"week", "month", "channel", "queue", "reason", "direction", "declared", "surveyed", "site", "source", "medium", "campaign", "grid"}
+    {
+        "week",
+        "month",
+        "channel",
+        "queue",
+        "reason",
+        "direction",
+        "declared",
+        "surveyed",
+        "site",
+        "source",
+        "medium",
+        "campaign",
+        "grid",
+    }
 )
-"""All that an executive may cut or filter by: nothing fine enough to single out a person (ACCESS section 1)."""
+"""All that an executive may cut or filter by: nothing fine enough to single out a
+person (ACCESS section 1).
+"""
 
 MINIMUM_ADVISORS, MINIMUM_CONTACTS = 5, 10
-"""An executive's cell shows only with at least so many distinct advisors and so many rows behind it."""
+"""An executive's cell shows only with at least so many distinct advisors and so many
+rows behind it.
+"""
 
 
 @dataclass(frozen=True)
 class TeamSpan:
-    """A team led, from a day (None: the beginning) until the day before another (None: still)."""
+    """A team led, from a day (None: the beginning) until the day before another (None:
+    still).
+    """
 
     team: str
     starts_on: date | None = None
@@ -119,12 +206,16 @@ class TeamSpan:
 
     def holds_on(self, day: date) -> bool:
         """Whether the team is led on that day."""
-        return (self.starts_on is None or self.starts_on <= day) and (self.ends_on is None or day < self.ends_on)
+        return (self.starts_on is None or self.starts_on <= day) and (
+            self.ends_on is None or day < self.ends_on
+        )
 
 
 @dataclass(frozen=True)
 class Viewer:
-    """Who is looking: built from the records on each run, never from a session or a cookie. Frozen, so that it can key a cache."""
+    """Who is looking: built from the records on each run, never from a session or a
+    cookie. Frozen, so that it can key a cache.
+    """
 
     SYSTEM: ClassVar[Viewer]
 
@@ -163,7 +254,9 @@ class Viewer:
 
     def teams_on(self, day: date) -> frozenset[str]:
         """The teams that this viewer manages, or leads on that day."""
-        return frozenset((*self.managed_teams, *(span.team for span in self.led if span.holds_on(day))))
+        return frozenset(
+            (*self.managed_teams, *(span.team for span in self.led if span.holds_on(day)))
+        )
 
     @property
     def needs_suppression(self) -> bool:
@@ -171,8 +264,10 @@ class Viewer:
         return not self.is_system and self.role == Role.EXECUTIVE
 
     def scope(self, table: sa.FromClause) -> sa.ColumnElement[bool]:
-        """The rows this viewer may count, as a predicate on a table with `advisor_id`, `team` and `local_start`
-        (the facts), or `local_day` instead (the evaluations in the records)."""
+        """The rows this viewer may count, as a predicate on a table with `advisor_id`,
+        `team` and `local_start` (the facts), or `local_day` instead (the evaluations in
+        the records).
+        """
         columns = table.c
         if self.is_system or self.role == Role.EXECUTIVE:
             return sa.true()
@@ -189,7 +284,11 @@ class Viewer:
 
     @staticmethod
     def _within(columns: sa.ColumnCollection, span: TeamSpan) -> sa.ColumnElement[bool]:
-        clock, at = (columns.local_start, lambda day: datetime.combine(day, time.min)) if "local_start" in columns else (columns.local_day, lambda day: day)
+        clock, at = (
+            (columns.local_start, lambda day: datetime.combine(day, time.min))
+            if "local_start" in columns
+            else (columns.local_day, lambda day: day)
+        )
         parts = [columns.team == span.team]
         if span.starts_on:
             parts.append(clock >= at(span.starts_on))

@@ -1,7 +1,9 @@
-"""Sign-in: passwords are checked behind a throttle, and every sign-in is a row that can be ended at any moment.
+"""Sign-in: passwords are checked behind a throttle, and every sign-in is a row that can
+be ended at any moment.
 
-The browser holds a random id; here lies only its hash, bound to the browser's own token, so that neither a copied
-cookie nor a copied session of the server is worth anything elsewhere (ACCESS section 3).
+The browser holds a random id; here lies only its hash, bound to the browser's own
+token, so that neither a copied cookie nor a copied session of the server is worth
+anything elsewhere (ACCESS section 3).
 """
 
 from __future__ import annotations
@@ -28,7 +30,9 @@ from qa_core.storage.records.people import Account, LoginSession, SignInThrottle
 
 IDLE, LONGEST = timedelta(minutes=30), timedelta(hours=8)
 SEEN_EVERY = timedelta(minutes=1)
-"""How exactly the last moment of use is kept: writing it on each run would cost a write each time."""
+"""How exactly the last moment of use is kept: writing it on each run would cost a write
+each time.
+"""
 
 EXPIRED = "expired one-time password"
 """Why a sign-in failed, in the journal."""
@@ -41,7 +45,8 @@ FORGET_AFTER = timedelta(hours=1)
 
 @dataclass(frozen=True)
 class Browser:
-    """Where a request comes from: the token that Streamlit gave the browser, what it calls itself, its address.
+    """Where a request comes from: the token that Streamlit gave the browser, what it
+    calls itself, its address.
 
     `is_local` says that it runs on this very machine, with no proxy in between.
     """
@@ -54,7 +59,9 @@ class Browser:
 
 @dataclass(frozen=True)
 class SignedIn:
-    """A live session: who, and whether they must choose a password before anything else."""
+    """A live session: who, and whether they must choose a password before anything
+    else.
+    """
 
     viewer: Viewer
     session_id: int
@@ -81,27 +88,47 @@ def is_loopback(address: str | None) -> bool:
 
 
 def sign_in(username: str, password: str, browser: Browser, one_time_days: int) -> str:
-    """Check a password and open a session. Returns the random id for the browser's cookie.
+    """Check a password and open a session. Returns the random id for the browser's
+    cookie.
 
     `one_time_days`: how long a one-time password opens anything, in days.
 
-    Raises Refusal, with one message for an unknown name, a wrong password and a closed account alike, after the same time; only who
-    holds a one-time password that has run out is told so.
+    Raises Refusal, with one message for an unknown name, a wrong password and a closed
+    account alike, after the same time; only who holds a one-time password that has run
+    out is told so.
     """
     username = accounts.fold(username)
     if not browser.token:
-        raise Refusal("no_browser_token", N_("Your browser refuses cookies; allow them for this address, reload the page and sign in again."))
+        raise Refusal(
+            "no_browser_token",
+            N_(
+                "Your browser refuses cookies; allow them for this address, reload the page "
+                "and sign in again."
+            ),
+        )
     with store.writing() as session:
-        # Counted before the password is looked at, so that many tries at once are not many tries for one.
+        # Counted before the password is looked at, so that many tries at once are not
+        # many tries for one.
         _count_try(session, username, browser)
         account = session.get(Account, username)
         kept = account.password_hash if account else None
     good = passwords.matches(password, kept)
     with store.writing() as session:
         account = session.get(Account, username)
-        reason = _why_not(account, good and account is not None and account.password_hash == kept, browser, now() - timedelta(days=one_time_days))
+        reason = _why_not(
+            account,
+            good and account is not None and account.password_hash == kept,
+            browser,
+            now() - timedelta(days=one_time_days),
+        )
         if reason:
-            audit_log.record(session, username if account else "stranger", "sign_in_failed", browser.address, reason)
+            audit_log.record(
+                session,
+                username if account else "stranger",
+                "sign_in_failed",
+                browser.address,
+                reason,
+            )
         else:
             _forget_try(session, username, browser)
             token = secrets.token_urlsafe(32)
@@ -117,15 +144,22 @@ def sign_in(username: str, password: str, browser: Browser, one_time_days: int) 
             _delete_old(session)
             audit_log.record(session, account.username, "sign_in", browser.address)
     if reason == EXPIRED:
-        message = N_("This one-time password is older than {days} days and opens nothing any more. Ask an administrator for a new one.")
+        message = N_(
+            "This one-time password is older than {days} days and opens nothing any more. Ask "
+            "an administrator for a new one."
+        )
         raise Refusal("old_one_time_password", message, days=one_time_days)
     if reason:
-        raise Refusal("sign_in_failed", N_("The username or the password is wrong, or the account is closed."))
+        raise Refusal(
+            "sign_in_failed", N_("The username or the password is wrong, or the account is closed.")
+        )
     return token
 
 
 def resume(token: str | None, browser: Browser) -> SignedIn | None:
-    """Who holds that id, on this browser, at this moment; None for anything that is not a live session."""
+    """Who holds that id, on this browser, at this moment; None for anything that is not
+    a live session.
+    """
     if not token or not browser.token:
         return None
     moment = now()
@@ -139,7 +173,11 @@ def resume(token: str | None, browser: Browser) -> SignedIn | None:
         stale = moment - row.last_seen_at > SEEN_EVERY
     if stale:
         with store.writing() as session:
-            session.execute(sa.update(LoginSession).where(LoginSession.id == signed_in.session_id).values(last_seen_at=moment))
+            session.execute(
+                sa.update(LoginSession)
+                .where(LoginSession.id == signed_in.session_id)
+                .values(last_seen_at=moment)
+            )
     return signed_in
 
 
@@ -158,8 +196,21 @@ def find_sessions(signed_in: SignedIn) -> list[OwnSession]:
     """One's own live sessions, newest first."""
     moment = now()
     with store.reading() as session:
-        rows = session.scalars(_live(moment).where(LoginSession.username == signed_in.viewer.username).order_by(LoginSession.id.desc())).all()
-        return [OwnSession(row.id, row.browser_name, row.created_at, row.last_seen_at, row.id == signed_in.session_id) for row in rows]
+        rows = session.scalars(
+            _live(moment)
+            .where(LoginSession.username == signed_in.viewer.username)
+            .order_by(LoginSession.id.desc())
+        ).all()
+        return [
+            OwnSession(
+                row.id,
+                row.browser_name,
+                row.created_at,
+                row.last_seen_at,
+                row.id == signed_in.session_id,
+            )
+            for row in rows
+        ]
 
 
 def end_session(signed_in: SignedIn, session_id: int) -> None:
@@ -173,7 +224,9 @@ def end_session(signed_in: SignedIn, session_id: int) -> None:
 
 
 def change_password(signed_in: SignedIn, browser: Browser, current: str, new: str) -> None:
-    """Replace one's own password. All other sessions of the person end; this one goes on."""
+    """Replace one's own password. All other sessions of the person end; this one goes
+    on.
+    """
     username = signed_in.viewer.username
     with store.writing() as session:
         _count_try(session, username, browser)
@@ -185,17 +238,32 @@ def change_password(signed_in: SignedIn, browser: Browser, current: str, new: st
         raise Refusal("same_password", N_("The new password is the present one; choose another."))
     hashed = passwords.hash_password(new)
     with store.writing() as session:
-        account, row = session.get(Account, username), session.get(LoginSession, signed_in.session_id)
-        if account is None or not account.active or account.password_hash != kept or row is None or row.revoked_at is not None:
+        account, row = (
+            session.get(Account, username),
+            session.get(LoginSession, signed_in.session_id),
+        )
+        if (
+            account is None
+            or not account.active
+            or account.password_hash != kept
+            or row is None
+            or row.revoked_at is not None
+        ):
             raise AccessDenied()
         _forget_try(session, username, browser)
-        account.password_hash, account.must_change_password, account.one_time_since = hashed, False, None
+        account.password_hash, account.must_change_password, account.one_time_since = (
+            hashed,
+            False,
+            None,
+        )
         account.token_version += 1
         row.token_version = account.token_version
         audit_log.record(session, username, "password_changed", username)
 
 
-def _why_not(account: Account | None, good: bool, browser: Browser, oldest_one_time: datetime) -> str:
+def _why_not(
+    account: Account | None, good: bool, browser: Browser, oldest_one_time: datetime
+) -> str:
     if account is None:
         return "unknown account"
     if not good:
@@ -223,8 +291,12 @@ def _live(moment: datetime) -> sa.Select[tuple[LoginSession]]:
     )
 
 
-def _find_live(session: Session, token: str, browser: Browser, moment: datetime) -> LoginSession | None:
-    row = session.scalars(_live(moment).where(LoginSession.token_hash == _hash(token.encode()))).one_or_none()
+def _find_live(
+    session: Session, token: str, browser: Browser, moment: datetime
+) -> LoginSession | None:
+    row = session.scalars(
+        _live(moment).where(LoginSession.token_hash == _hash(token.encode()))
+    ).one_or_none()
     if row is None or not hmac.compare_digest(row.browser_hash, _hash(browser.token)):
         return None
     if session.get(Account, row.username).demo and not browser.is_local:
@@ -233,18 +305,24 @@ def _find_live(session: Session, token: str, browser: Browser, moment: datetime)
 
 
 def _hash(value: bytes) -> str:
-    # Keyed, so that a new cookie secret signs everybody out and a copy of the records opens nothing.
+    # Keyed, so that a new cookie secret signs everybody out and a copy of the records
+    # opens nothing.
     return hmac.new(environment.secret("cookie"), value, hashlib.sha256).hexdigest()
 
 
 def _throttles(username: str, browser: Browser) -> tuple[tuple[str, int], ...]:
     # Hashed: what strangers type into the name field may well be a password.
-    return ((f"account:{_hash(b'name ' + username.encode())}", FAILURES_PER_ACCOUNT), (f"address:{browser.address}", FAILURES_PER_ADDRESS))
+    return (
+        (f"account:{_hash(b'name ' + username.encode())}", FAILURES_PER_ACCOUNT),
+        (f"address:{browser.address}", FAILURES_PER_ADDRESS),
+    )
 
 
 def _count_try(session: Session, username: str, browser: Browser) -> None:
     moment = now()
-    session.execute(sa.delete(SignInThrottle).where(SignInThrottle.last_failure_at < moment - FORGET_AFTER))
+    session.execute(
+        sa.delete(SignInThrottle).where(SignInThrottle.last_failure_at < moment - FORGET_AFTER)
+    )
     rows = []
     for key, limit in _throttles(username, browser):
         row = session.get(SignInThrottle, key)
@@ -253,13 +331,19 @@ def _count_try(session: Session, username: str, browser: Browser) -> None:
             session.add(row)
         if row.blocked_until is not None and row.blocked_until > moment:
             wait = int((row.blocked_until - moment).total_seconds()) + 1
-            raise Refusal("too_many_tries", N_("Too many tries. Wait {seconds} seconds and try again."), seconds=wait)
+            raise Refusal(
+                "too_many_tries",
+                N_("Too many tries. Wait {seconds} seconds and try again."),
+                seconds=wait,
+            )
         rows.append((row, limit))
     for row, limit in rows:
         row.failures += 1
         row.last_failure_at = moment
         if row.failures >= limit:
-            row.blocked_until = moment + min(FIRST_WAIT * 2 ** min(row.failures - limit, 10), LONGEST_WAIT)
+            row.blocked_until = moment + min(
+                FIRST_WAIT * 2 ** min(row.failures - limit, 10), LONGEST_WAIT
+            )
 
 
 def _forget_try(session: Session, username: str, browser: Browser) -> None:
@@ -267,7 +351,8 @@ def _forget_try(session: Session, username: str, browser: Browser) -> None:
     session.execute(sa.delete(SignInThrottle).where(SignInThrottle.key == account_key))
     row = session.get(SignInThrottle, address_key)
     if row is not None:
-        # One good sign-in takes back its own count only: an address that guesses must not wash itself clean.
+        # One good sign-in takes back its own count only: an address that guesses must
+        # not wash itself clean.
         row.failures -= 1
         if row.failures < FAILURES_PER_ADDRESS:
             row.blocked_until = None

@@ -1,1 +1,3 @@
-"""What figures mean: trends, comparisons, targets, alerts, irritants, and the charts and files made from them."""
+"""What figures mean: trends, comparisons, targets, alerts, irritants, and the charts
+and files made from them.
+"""

@@ -1,4 +1,6 @@
-"""What was going on: notes that people put on days, for the whole centre, a site, a team or a queue, and that its trends show."""
+"""What was going on: notes that people put on days, for the whole centre, a site, a
+team or a queue, and that its trends show.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,9 @@ FIGURES = (Permission.SEE_CALL_STATISTICS, Permission.SEE_SATISFACTION, Permissi
 
 @dataclass(frozen=True)
 class DayNote:
-    """What happened from one day to another (both inclusive); `dimension` and `name` None: at the whole centre."""
+    """What happened from one day to another (both inclusive); `dimension` and `name`
+    None: at the whole centre.
+    """
 
     id: int
     title: str
@@ -52,45 +56,78 @@ class DayNote:
 def find(viewer: Viewer, where: Filters = Filters()) -> tuple[DayNote, ...]:
     """The notes on the days of a slice that concern it, oldest first; may be empty.
 
-    A note about a site, team or queue concerns every slice that may hold some of it: one without a filter there, or that keeps it. Whoever sees
-    figures sees the notes, but those on other people's teams.
+    A note about a site, team or queue concerns every slice that may hold some of it:
+    one without a filter there, or that keeps it. Whoever sees figures sees the notes,
+    but those on other people's teams.
     """
     with store.reading() as session:
         reach = _Reach(viewer, _site_of_teams(session))
-        rows = session.scalars(sa.select(steering.Annotation).order_by(steering.Annotation.starts_on, steering.Annotation.id)).all()
+        rows = session.scalars(
+            sa.select(steering.Annotation).order_by(
+                steering.Annotation.starts_on, steering.Annotation.id
+            )
+        ).all()
     chosen = dict(where.values)
-    kept = [row for row in rows if _touches(row, where.period) and _concerns(row, chosen, reach.site_of) and reach.may_see(_scope(row))]
+    kept = [
+        row
+        for row in rows
+        if _touches(row, where.period)
+        and _concerns(row, chosen, reach.site_of)
+        and reach.may_see(_scope(row))
+    ]
     return tuple(_as_note(row, reach.may_write(_scope(row))) for row in kept)
 
 
 def find_scopes(viewer: Viewer) -> tuple[Scope, ...]:
-    """What that viewer may write notes about, the widest first; empty for whoever may write none."""
+    """What that viewer may write notes about, the widest first; empty for whoever may
+    write none.
+    """
     if not viewer.can(Permission.EDIT_NOTES):
         return ()
     with store.reading() as session:
         reach = _Reach(viewer, _site_of_teams(session))
         sites = session.scalars(sa.select(Site.name).order_by(Site.name)).all()
     named = (("site", sites), ("team", sorted(reach.site_of)), ("queue", sorted(reach.queues)))
-    scopes: list[Scope] = [CENTRE, *((dimension, name) for dimension, names in named for name in names)]
+    scopes: list[Scope] = [
+        CENTRE,
+        *((dimension, name) for dimension, names in named for name in names),
+    ]
     return tuple(scope for scope in scopes if reach.may_write(scope))
 
 
-def add(viewer: Viewer, title: str, first_day: date, last_day: date | None = None, dimension: str | None = None, name: str | None = None) -> DayNote:
-    """Note what went on on those days, and say in the journal that it was noted; what it says stays out of the journal.
+def add(
+    viewer: Viewer,
+    title: str,
+    first_day: date,
+    last_day: date | None = None,
+    dimension: str | None = None,
+    name: str | None = None,
+) -> DayNote:
+    """Note what went on on those days, and say in the journal that it was noted; what
+    it says stays out of the journal.
 
-    Team leads write about their teams, managers about their sites, teams and queues, and about the centre where all of its sites are theirs,
-    administrators about all. Raises Misuse for an empty or long title and days that end before they start, AccessDenied for another scope.
+    Team leads write about their teams, managers about their sites, teams and queues,
+    and about the centre where all of its sites are theirs, administrators about all.
+    Raises Misuse for an empty or long title and days that end before they start,
+    AccessDenied for another scope.
     """
     viewer.require(Permission.EDIT_NOTES)
     title = " ".join(title.split())
     if not title or len(title) > LONGEST_TITLE:
-        raise Misuse("bad_note", N_("Say in 1 to {most} characters what happened."), most=LONGEST_TITLE)
+        raise Misuse(
+            "bad_note", N_("Say in 1 to {most} characters what happened."), most=LONGEST_TITLE
+        )
     period = Period(first_day, last_day or first_day)
     if (dimension, name) not in find_scopes(viewer):
         raise AccessDenied()
     with store.writing() as session:
         row = steering.Annotation(
-            title=title, dimension=dimension, dimension_value=name, starts_on=period.first_day, ends_on=period.last_day, author=viewer.username
+            title=title,
+            dimension=dimension,
+            dimension_value=name,
+            starts_on=period.first_day,
+            ends_on=period.last_day,
+            author=viewer.username,
         )
         session.add(row)
         session.flush()
@@ -99,7 +136,9 @@ def add(viewer: Viewer, title: str, first_day: date, last_day: date | None = Non
 
 
 def remove(viewer: Viewer, number: int) -> None:
-    """Take a note away, and say so in the journal. Raises AccessDenied for one that does not exist or is about what the viewer may not write of."""
+    """Take a note away, and say so in the journal. Raises AccessDenied for one that
+    does not exist or is about what the viewer may not write of.
+    """
     viewer.require(Permission.EDIT_NOTES)
     with store.writing() as session:
         row = session.get(steering.Annotation, number)
@@ -111,7 +150,9 @@ def remove(viewer: Viewer, number: int) -> None:
 
 @dataclass(frozen=True)
 class _Reach:
-    """What a viewer may see and write notes about; an administrator sees no figures, but writes about everything."""
+    """What a viewer may see and write notes about; an administrator sees no figures,
+    but writes about everything.
+    """
 
     viewer: Viewer
     site_of: Mapping[str, str | None]
@@ -120,7 +161,9 @@ class _Reach:
     def queues(self) -> frozenset[str]:
         """The queues in which the viewer has contacts."""
         reader = Viewer.SYSTEM if self.viewer.role == Role.ADMIN else self.viewer
-        return frozenset(name for name, _count in query.find_values(reader, "queue") if name is not None)
+        return frozenset(
+            name for name, _count in query.find_values(reader, "queue") if name is not None
+        )
 
     def may_see(self, scope: Scope) -> bool:
         sees_figures = any(self.viewer.can(permission) for permission in FIGURES)
@@ -138,7 +181,11 @@ class _Reach:
             return name in viewer.managed_teams
         if dimension == "site":
             return name in {self.site_of.get(team) for team in viewer.managed_teams}
-        return name in self.queues if dimension else bool(self.site_of) and set(self.site_of) <= set(viewer.managed_teams)
+        return (
+            name in self.queues
+            if dimension
+            else bool(self.site_of) and set(self.site_of) <= set(viewer.managed_teams)
+        )
 
 
 def _site_of_teams(session: Session) -> dict[str, str | None]:
@@ -150,19 +197,39 @@ def _scope(row: steering.Annotation) -> Scope:
 
 
 def _touches(row: steering.Annotation, period: Period) -> bool:
-    return (period.first_day is None or period.first_day <= row.ends_on) and (period.last_day is None or row.starts_on <= period.last_day)
+    return (period.first_day is None or period.first_day <= row.ends_on) and (
+        period.last_day is None or row.starts_on <= period.last_day
+    )
 
 
-def _concerns(row: steering.Annotation, chosen: Mapping[str, tuple[Any, ...]], site_of: Mapping[str, str | None]) -> bool:
+def _concerns(
+    row: steering.Annotation,
+    chosen: Mapping[str, tuple[Any, ...]],
+    site_of: Mapping[str, str | None],
+) -> bool:
     if row.dimension is None:
         return True
     if row.dimension in chosen and row.dimension_value not in chosen[row.dimension]:
         return False
-    return row.dimension != "site" or "team" not in chosen or row.dimension_value in {site_of.get(team) for team in chosen["team"]}
+    return (
+        row.dimension != "site"
+        or "team" not in chosen
+        or row.dimension_value in {site_of.get(team) for team in chosen["team"]}
+    )
 
 
 def _as_note(row: steering.Annotation, is_mine: bool) -> DayNote:
-    return DayNote(row.id, row.title, row.dimension, row.dimension_value, row.starts_on, row.ends_on, row.author, row.created_at, is_mine)
+    return DayNote(
+        row.id,
+        row.title,
+        row.dimension,
+        row.dimension_value,
+        row.starts_on,
+        row.ends_on,
+        row.author,
+        row.created_at,
+        is_mine,
+    )
 
 
 def _describe(row: steering.Annotation) -> str:

@@ -1,4 +1,6 @@
-"""What a chart shows, said in one line: headings drawn from the statistics, never more certain than they are. Pure."""
+"""What a chart shows, said in one line: headings drawn from the statistics, never more
+certain than they are. Pure.
+"""
 
 from __future__ import annotations
 
@@ -21,22 +23,37 @@ class ChartTitle:
 
 
 def severity_of(sign: float, better: str) -> str:
-    """Whether a movement up (1) or down (−1) is good; where neither is better it has no tone."""
+    """Whether a movement up (1) or down (−1) is good; where neither is better it has no
+    tone.
+    """
     if better == "neither" or not sign:
         return ""
     return "better" if (sign > 0) == (better == "up") else "attention"
 
 
-def describe_trend(control: Control | None, signals: Signals | None, grain: str, better: str, points: int, is_restarted: bool = False) -> ChartTitle:
-    """How the series ends: beyond its limits, on one side for long, or within what is usual. `points`: how many values are known;
-    `is_restarted`: what is usual is counted anew since the rules changed."""
+def describe_trend(
+    control: Control | None,
+    signals: Signals | None,
+    grain: str,
+    better: str,
+    points: int,
+    is_restarted: bool = False,
+) -> ChartTitle:
+    """How the series ends: beyond its limits, on one side for long, or within what is
+    usual. `points`: how many values are known; `is_restarted`: what is usual is counted
+    anew since the rules changed.
+    """
     monthly = grain == "month"
     if points == 0:
         return ChartTitle(_("No data in this period"))
     if control is None and is_restarted:
         return ChartTitle(_("Too short since the rules changed to say what is usual"))
     if control is None or signals is None:
-        return ChartTitle(_("Too few months to say what is usual") if monthly else _("Too few weeks to say what is usual"))
+        return ChartTitle(
+            _("Too few months to say what is usual")
+            if monthly
+            else _("Too few weeks to say what is usual")
+        )
     if signals.below:
         n = signals.below
         text = (
@@ -59,13 +76,17 @@ def describe_trend(control: Control | None, signals: Signals | None, grain: str,
             text = (
                 ngettext("Below its average for {n} month", "Below its average for {n} months", n)
                 if monthly
-                else ngettext("Below its average for {n} week", "Below its average for {n} weeks", n)
+                else ngettext(
+                    "Below its average for {n} week", "Below its average for {n} weeks", n
+                )
             )
         else:
             text = (
                 ngettext("Above its average for {n} month", "Above its average for {n} months", n)
                 if monthly
-                else ngettext("Above its average for {n} week", "Above its average for {n} weeks", n)
+                else ngettext(
+                    "Above its average for {n} week", "Above its average for {n} weeks", n
+                )
             )
         return ChartTitle(text, severity_of(signals.run, better))
     if signals.positions and signals.positions[-1][0] >= points - RUN:
@@ -73,16 +94,28 @@ def describe_trend(control: Control | None, signals: Signals | None, grain: str,
     return ChartTitle(_("Within its usual limits"))
 
 
-def describe_change(title: str, amount: float | None, interval: tuple[float, float] | None, unit: str, better: str) -> ChartTitle:
+def describe_change(
+    title: str, amount: float | None, interval: tuple[float, float] | None, unit: str, better: str
+) -> ChartTitle:
     """Whether a value moved between two periods by more than chance, and by how much."""
     if formatting.is_missing(amount):
         return ChartTitle(_("{title}: nothing to compare with", title=title))
     size = formatting.change(abs(amount), unit).lstrip("+")
     if interval is None:
-        return ChartTitle(_("{title}: {change}, without an interval", title=title, change=formatting.change(amount, unit)))
+        return ChartTitle(
+            _(
+                "{title}: {change}, without an interval",
+                title=title,
+                change=formatting.change(amount, unit),
+            )
+        )
     if interval[0] <= 0 <= interval[1]:
         return ChartTitle(_("{title}: no change that chance would not explain", title=title))
-    text = _("{title} rose by {size}", title=title, size=size) if amount > 0 else _("{title} fell by {size}", title=title, size=size)
+    text = (
+        _("{title} rose by {size}", title=title, size=size)
+        if amount > 0
+        else _("{title} fell by {size}", title=title, size=size)
+    )
     return ChartTitle(text, severity_of(amount, better))
 
 
@@ -98,26 +131,51 @@ def describe_comparison(comparison: Comparison, names: dict[str, str], better: s
     if not apart and comparison.p_value < SURE:
         return ChartTitle(_("No single one of the {n} advisors stands out", n=everybody))
     if not apart:
-        return ChartTitle(ngettext("{n} advisor, and nobody to be told apart from", "The {n} advisors cannot be told apart", everybody))
+        return ChartTitle(
+            ngettext(
+                "{n} advisor, and nobody to be told apart from",
+                "The {n} advisors cannot be told apart",
+                everybody,
+            )
+        )
     worse = {"up": comparison.below, "down": comparison.above}.get(better, ())
     tone = "" if better == "neither" else "attention" if worse else "better"
     if alike == 0:
-        return ChartTitle(_("All {n} advisors differ from the rest by more than chance", n=everybody), tone)
-    return ChartTitle(_("{alike} of {n} advisors cannot be told apart", alike=alike, n=everybody), tone)
+        return ChartTitle(
+            _("All {n} advisors differ from the rest by more than chance", n=everybody), tone
+        )
+    return ChartTitle(
+        _("{alike} of {n} advisors cannot be told apart", alike=alike, n=everybody), tone
+    )
 
 
 def name_the_rest(comparison: Comparison, names: dict[str, str], better: str) -> str:
-    """Who differs by more than chance, by name; where the rest cannot be told apart, that it is chance."""
+    """Who differs by more than chance, by name; where the rest cannot be told apart,
+    that it is chance.
+    """
     if comparison.p_value is None:
         return ""
     if not comparison.above and not comparison.below and comparison.p_value < SURE:
         return _("Together they differ by more than chance, but nobody by enough to be named.")
     if not comparison.above and not comparison.below:
-        return _("Chance alone would make them differ as much in {share} of cases.", share=formatting.percent(comparison.p_value, 0))
+        return _(
+            "Chance alone would make them differ as much in {share} of cases.",
+            share=formatting.percent(comparison.p_value, 0),
+        )
     parts = []
     if comparison.below:
-        parts.append(_("below the rest: {names}", names=formatting.listing(names[key] for key in comparison.below)))
+        parts.append(
+            _(
+                "below the rest: {names}",
+                names=formatting.listing(names[key] for key in comparison.below),
+            )
+        )
     if comparison.above:
-        parts.append(_("above the rest: {names}", names=formatting.listing(names[key] for key in comparison.above)))
+        parts.append(
+            _(
+                "above the rest: {names}",
+                names=formatting.listing(names[key] for key in comparison.above),
+            )
+        )
     text = _("{first}; {second}", first=parts[0], second=parts[1]) if len(parts) == 2 else parts[0]
     return text[0].upper() + text[1:] + "."

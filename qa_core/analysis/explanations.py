@@ -50,19 +50,29 @@ def counted_title(kpi: Kpi) -> str:
 
 
 def rows_of(explanation: Explanation) -> list[tuple[str, int]]:
-    """What was left out, in order, between all the rows and those counted; reasons that left nothing out are not told. Empty where they are hidden."""
+    """What was left out, in order, between all the rows and those counted; reasons that
+    left nothing out are not told. Empty where they are hidden.
+    """
     if explanation.universe is None or explanation.counted is None:
         return []
     kpi, totals = explanation.kpi, explanation.from_totals
     rows = [(universe_title(kpi), explanation.universe)]
-    rows += [(f"{formatting.MINUS} {_(line.title)}", line.n) for line in explanation.excluded if line.n]
+    rows += [
+        (f"{formatting.MINUS} {_(line.title)}", line.n) for line in explanation.excluded if line.n
+    ]
     rows.append((f"= {counted_title(kpi)}", explanation.counted + totals))
     return [*rows, (_("of which from totals by interval"), totals)] if totals else rows
 
 
 def arithmetic(kpi: Kpi, row: Any, currency: str | None = None) -> str:
-    """Numerator and denominator with the value that they give; nothing for a total, which is its own numerator."""
-    if formatting.is_missing(row.value) or formatting.is_missing(row.numerator) or not row.denominator:
+    """Numerator and denominator with the value that they give; nothing for a total,
+    which is its own numerator.
+    """
+    if (
+        formatting.is_missing(row.value)
+        or formatting.is_missing(row.numerator)
+        or not row.denominator
+    ):
         return ""
     result = formatting.value(row.value, kpi.unit, currency)
     n = formatting.number(row.denominator)
@@ -72,19 +82,38 @@ def arithmetic(kpi: Kpi, row: Any, currency: str | None = None) -> str:
         return f"{formatting.money(row.numerator, currency)} / {n} = {result}"
     if kpi.unit == Unit.SECONDS:
         return f"{formatting.duration(row.numerator)} / {n} = {result}"
-    return f"{formatting.number(row.numerator, 0 if float(row.numerator).is_integer() else 1)} / {n} = {result}"
+    return (
+        f"{formatting.number(row.numerator, 0 if float(row.numerator).is_integer() else 1)} "
+        f"/ {n} = {result}"
+    )
 
 
 def describe_moment(moment: datetime | date | None) -> str:
     """The newest contact or day of a source."""
     if moment is None:
         return "–"
-    return formatting.moment(moment) if isinstance(moment, datetime) else formatting.day(moment, year=True)
+    return (
+        formatting.moment(moment)
+        if isinstance(moment, datetime)
+        else formatting.day(moment, year=True)
+    )
 
 
-def build_file(viewer: Viewer, kpis: list[str], by: list[str], first_day: str, last_day: str, values: list[list[Any]], form: str = "csv") -> downloads.Download:
-    """The explanation of one KPI as a file, within the viewer's scope; numbers unrounded."""
-    explanation = query.explain(viewer, get_kpi(kpis[0]).key, exports.read_filters(first_day, last_day, values))
+def build_file(
+    viewer: Viewer,
+    kpis: list[str],
+    by: list[str],
+    first_day: str,
+    last_day: str,
+    values: list[list[Any]],
+    form: str = "csv",
+) -> downloads.Download:
+    """The explanation of one KPI as a file, within the viewer's scope; numbers
+    unrounded.
+    """
+    explanation = query.explain(
+        viewer, get_kpi(kpis[0]).key, exports.read_filters(first_day, last_day, values)
+    )
     name = "-".join(["ecoute", explanation.kpi.key, first_day, last_day]).strip("-")
     about = exports.about(viewer, explanation.where, (explanation.kpi,))
     return make_file(Sheet(name, exports.figure_titles(), _rows(viewer, explanation), about), form)
@@ -98,11 +127,29 @@ def _rows(viewer: Viewer, explanation: Explanation) -> Iterator[list[Any]]:
     yield from ([title, n] for title, n in rows_of(explanation))
     yield []
     for variant in explanation.variants:
-        yield [setting_value(str(explanation.varied), variant.value), variant.row.value, variant.row.n]
+        yield [
+            setting_value(str(explanation.varied), variant.value),
+            variant.row.value,
+            variant.row.n,
+        ]
     yield []
-    yield [_("Tool"), _("Kind"), _("Rows"), _("Imports"), _("Last import"), _("Newest contact or day")]
+    yield [
+        _("Tool"),
+        _("Kind"),
+        _("Rows"),
+        _("Imports"),
+        _("Last import"),
+        _("Newest contact or day"),
+    ]
     for source in explanation.sources:
-        yield [source.system, _(SOURCE_TITLES[source.kind]), source.rows, source.batches, formatting.moment(source.imported_at), describe_moment(source.newest)]
+        yield [
+            source.system,
+            _(SOURCE_TITLES[source.kind]),
+            source.rows,
+            source.batches,
+            formatting.moment(source.imported_at),
+            describe_moment(source.newest),
+        ]
 
 
 downloads.declare("explanation", Permission.EXPORT_FIGURES, build_file)

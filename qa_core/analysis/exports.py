@@ -1,4 +1,6 @@
-"""Figures and lists of contacts as files, under the definitions and the filters that made them."""
+"""Figures and lists of contacts as files, under the definitions and the filters that
+made them.
+"""
 
 from __future__ import annotations
 
@@ -14,41 +16,82 @@ from qa_core.metrics import downloads, formatting, query, spreadsheets
 from qa_core.metrics.dimensions import BY_KEY, Filters, Period, get_dimension
 from qa_core.metrics.kpis import Kpi, get_kpi
 from qa_core.metrics.setting_texts import setting_value, since
-from qa_core.metrics.spreadsheets import DAY, MOMENT, MONTH, Cell, Sheet, make_file, plain, unit_format
+from qa_core.metrics.spreadsheets import (
+    DAY,
+    MOMENT,
+    MONTH,
+    Cell,
+    Sheet,
+    make_file,
+    plain,
+    unit_format,
+)
 
 COLUMNS = {
-    "value": N_("Value"), "numerator": N_("Numerator"), "denominator": N_("Denominator"), "n": N_("n"), "low": N_("95 % from"), "high": N_("95 % to"),
+    "value": N_("Value"),
+    "numerator": N_("Numerator"),
+    "denominator": N_("Denominator"),
+    "n": N_("n"),
+    "low": N_("95 % from"),
+    "high": N_("95 % to"),
     "status": N_("Status"),
-}  # fmt: skip
+}
 
 
 CONTACT_COLUMNS = {
-    "local_start": N_("Start"), "channel": N_("Channel"), "queue": N_("Queue"), "reason": N_("Reason"), "team": N_("Team"), "advisor": N_("Advisor"),
+    "local_start": N_("Start"), "channel": N_("Channel"), "queue": N_("Queue"),
+    "reason": N_("Reason"), "team": N_("Team"), "advisor": N_("Advisor"),
     "outcome": N_("Outcome"),
-    "wait_seconds": N_("Wait"), "talk_seconds": N_("Talk"), "csat": N_("Rating"), "campaign": N_("Campaign"), "customer": N_("Customer"),
+    "wait_seconds": N_("Wait"), "talk_seconds": N_("Talk"), "csat": N_("Rating"),
+    "campaign": N_("Campaign"), "customer": N_("Customer"),
 }  # fmt: skip
-"""What a list of contacts shows, on the page and in its file, as far as the reader may see it."""
+"""What a list of contacts shows, on the page and in its file, as far as the reader may
+see it.
+"""
 WAIT = CONTACT_COLUMNS["wait_seconds"]
 MOST_CONTACTS = 5000
 """A file is for reading and passing on, not for carrying the centre away."""
 
 
-def parameters(kpis: Sequence[str], by: Sequence[str], where: Filters, overrides: Mapping[str, str] | None = None) -> dict[str, Any]:
+def parameters(
+    kpis: Sequence[str],
+    by: Sequence[str],
+    where: Filters,
+    overrides: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
     """The question as plain values, for a link that asks it again when it is followed."""
-    return {"kpis": list(kpis), "by": list(by), **_filters(where), **({"overrides": dict(overrides)} if overrides else {})}
+    return {
+        "kpis": list(kpis),
+        "by": list(by),
+        **_filters(where),
+        **({"overrides": dict(overrides)} if overrides else {}),
+    }
 
 
 def contact_parameters(
-    where: Filters, behind: str | None, order: str, overrides: Mapping[str, str] | None = None, waited: query.Waited | None = None
+    where: Filters,
+    behind: str | None,
+    order: str,
+    overrides: Mapping[str, str] | None = None,
+    waited: query.Waited | None = None,
 ) -> dict[str, Any]:
     """A list of contacts as plain values, for its link."""
-    said = {name: value for name, value in (("overrides", dict(overrides or {})), ("waited", list(waited or ()))) if value}
+    said = {
+        name: value
+        for name, value in (("overrides", dict(overrides or {})), ("waited", list(waited or ())))
+        if value
+    }
     return {"behind": behind or "", "order": order, **_filters(where), **said}
 
 
 def number_parameters(period: Period, loose: bool = False) -> dict[str, Any]:
-    """The history of tracking numbers as plain values, for its link; `loose`: the contacts without a campaign instead."""
-    return {"loose": loose, **{name: _filters(Filters(period))[name] for name in ("first_day", "last_day")}}
+    """The history of tracking numbers as plain values, for its link; `loose`: the
+    contacts without a campaign instead.
+    """
+    return {
+        "loose": loose,
+        **{name: _filters(Filters(period))[name] for name in ("first_day", "last_day")},
+    }
 
 
 def _filters(where: Filters) -> dict[str, Any]:
@@ -70,18 +113,30 @@ def build_file(
     overrides: Mapping[str, str] = {},
     form: str = "csv",
 ) -> downloads.Download:
-    """The figures as a file of that form, within the viewer's scope; numbers unrounded. `overrides` replace settings, and the file says so."""
+    """The figures as a file of that form, within the viewer's scope; numbers unrounded.
+    `overrides` replace settings, and the file says so.
+    """
     where = read_filters(first_day, last_day, values)
     frame = query.measure(viewer, tuple(kpis), tuple(by), where, overrides=overrides)
     dimensions = [*by, *(["currency"] if "currency" in frame.columns else [])]
-    header = [*(_(get_dimension(key).title) if key in BY_KEY else _("Currency") for key in dimensions), _("KPI"), *figure_titles()]
+    header = [
+        *(_(get_dimension(key).title) if key in BY_KEY else _("Currency") for key in dimensions),
+        _("KPI"),
+        *figure_titles(),
+    ]
     only = find_currency(viewer)
     rows = [
-        [*(_group_cell(key, getattr(row, key)) for key in dimensions), _(get_kpi(row.kpi).title), *figure_cells(row, getattr(row, "currency", None) or only)]
+        [
+            *(_group_cell(key, getattr(row, key)) for key in dimensions),
+            _(get_kpi(row.kpi).title),
+            *figure_cells(row, getattr(row, "currency", None) or only),
+        ]
         for row in frame.itertuples(index=False)
     ]
     name = "-".join(["ecoute", *by, first_day, last_day]).strip("-")
-    return make_file(Sheet(name, header, rows, about(viewer, where, tuple(map(get_kpi, kpis)), overrides)), form)
+    return make_file(
+        Sheet(name, header, rows, about(viewer, where, tuple(map(get_kpi, kpis)), overrides)), form
+    )
 
 
 def build_contacts(
@@ -95,33 +150,91 @@ def build_contacts(
     waited: Sequence[float | None] = (),
     form: str = "csv",
 ) -> downloads.Download:
-    """The contacts of a list, the first `MOST_CONTACTS` of them, with the columns that the viewer may see; durations in seconds."""
+    """The contacts of a list, the first `MOST_CONTACTS` of them, with the columns that
+    the viewer may see; durations in seconds.
+    """
     where, kpis = read_filters(first_day, last_day, values), (get_kpi(behind),) if behind else ()
     within = (waited[0], waited[1]) if waited else None
     allowed = query.contact_columns(viewer)
     columns = [name for name in CONTACT_COLUMNS if name in allowed]
-    frame = query.find_contacts(viewer, where, columns, MOST_CONTACTS, order=order, behind=behind or None, overrides=overrides, waited=within)
-    counted = [_("Contacts"), len(frame), _("of"), query.count_contacts(viewer, where, behind or None, overrides, within)]
+    frame = query.find_contacts(
+        viewer,
+        where,
+        columns,
+        MOST_CONTACTS,
+        order=order,
+        behind=behind or None,
+        overrides=overrides,
+        waited=within,
+    )
+    counted = [
+        _("Contacts"),
+        len(frame),
+        _("of"),
+        query.count_contacts(viewer, where, behind or None, overrides, within),
+    ]
     said = [[_(WAIT), formatting.waited(*within)]] if within else []
     titles = [_(CONTACT_COLUMNS[name]) for name in columns]
-    header = [_("{title} (seconds)", title=title) if name.endswith("_seconds") else title for name, title in zip(columns, titles, strict=True)]
-    rows = ([_contact_cell(name, record[name]) for name in columns] for record in frame.to_dict("records"))
+    header = [
+        _("{title} (seconds)", title=title) if name.endswith("_seconds") else title
+        for name, title in zip(columns, titles, strict=True)
+    ]
+    rows = (
+        [_contact_cell(name, record[name]) for name in columns]
+        for record in frame.to_dict("records")
+    )
     name = "-".join(["ecoute-contacts", first_day, last_day]).strip("-")
-    return make_file(Sheet(name, header, rows, [*said, *about(viewer, where, kpis, overrides), counted]), form)
+    return make_file(
+        Sheet(name, header, rows, [*said, *about(viewer, where, kpis, overrides), counted]), form
+    )
 
 
-def build_numbers(viewer: Viewer, loose: bool, first_day: str, last_day: str, form: str = "csv") -> downloads.Download:
-    """Which number carried which campaign when, or the numbers with contacts that have no campaign; open ends are empty."""
+def build_numbers(
+    viewer: Viewer, loose: bool, first_day: str, last_day: str, form: str = "csv"
+) -> downloads.Download:
+    """Which number carried which campaign when, or the numbers with contacts that have
+    no campaign; open ends are empty.
+    """
     where = read_filters(first_day, last_day, [])
     history = tracking_numbers.find_history(viewer, where.period)
     if loose:
-        header = [_("Number"), _("Contacts without a campaign"), _("of"), _("From"), _("Until"), _("Last campaign")]
-        rows = [[one.number, one.contacts, one.among, one.first_day, one.last_day, one.usual.campaign if one.usual else None] for one in history.loose]
+        header = [
+            _("Number"),
+            _("Contacts without a campaign"),
+            _("of"),
+            _("From"),
+            _("Until"),
+            _("Last campaign"),
+        ]
+        rows = [
+            [
+                one.number,
+                one.contacts,
+                one.among,
+                one.first_day,
+                one.last_day,
+                one.usual.campaign if one.usual else None,
+            ]
+            for one in history.loose
+        ]
     else:
-        header = [_("Number"), *(_(get_dimension(name).title) for name in ("source", "medium", "campaign")), _("From"), _("Until")]
+        header = [
+            _("Number"),
+            *(_(get_dimension(name).title) for name in ("source", "medium", "campaign")),
+            _("From"),
+            _("Until"),
+        ]
         header += [_("How it is known"), _("In this period"), _("In all")]
         rows = [
-            [one.number, *one.carried, one.first_day, one.last_day, _("assigned") if one.is_assigned else _("seen on contacts"), one.inside, one.contacts]
+            [
+                one.number,
+                *one.carried,
+                one.first_day,
+                one.last_day,
+                _("assigned") if one.is_assigned else _("seen on contacts"),
+                one.inside,
+                one.contacts,
+            ]
             for one in history.stretches
         ]
     name = "-".join(["ecoute-numbers", first_day, last_day]).strip("-")
@@ -129,26 +242,42 @@ def build_numbers(viewer: Viewer, loose: bool, first_day: str, last_day: str, fo
 
 
 def read_filters(first_day: str, last_day: str, values: list[list[Any]]) -> Filters:
-    period = Period(date.fromisoformat(first_day) if first_day else None, date.fromisoformat(last_day) if last_day else None)
+    period = Period(
+        date.fromisoformat(first_day) if first_day else None,
+        date.fromisoformat(last_day) if last_day else None,
+    )
     return Filters.of(period, {dimension: tuple(chosen) for dimension, chosen in values})
 
 
 def describe_filters(where: Filters, overrides: Mapping[str, str] = {}) -> Iterator[list[Any]]:
     yield [_("Period"), formatting.period(where.period)]
     for dimension, chosen in where.values:
-        yield [_(get_dimension(dimension).title), ", ".join(formatting.name(dimension, value) for value in chosen)]
+        yield [
+            _(get_dimension(dimension).title),
+            ", ".join(formatting.name(dimension, value) for value in chosen),
+        ]
     for name, text in overrides.items():
         yield [_(get_setting(name).title), text]
 
 
-def about(viewer: Viewer, where: Filters, kpis: Sequence[Kpi] = (), overrides: Mapping[str, str] = {}) -> Iterator[list[Any]]:
-    """What a file says of itself: filters, definitions, settings in force, how far the data goes, who exported it when, and what is hidden."""
+def about(
+    viewer: Viewer, where: Filters, kpis: Sequence[Kpi] = (), overrides: Mapping[str, str] = {}
+) -> Iterator[list[Any]]:
+    """What a file says of itself: filters, definitions, settings in force, how far the
+    data goes, who exported it when, and what is hidden.
+    """
     yield from describe_filters(where, overrides)
     for kpi in kpis:
         yield [_(kpi.title), _(kpi.meaning), _(kpi.formula)]
-    for entry in dict.fromkeys(entry for kpi in kpis for entry in query.find_settings(kpi, where.period, overrides)):
+    for entry in dict.fromkeys(
+        entry for kpi in kpis for entry in query.find_settings(kpi, where.period, overrides)
+    ):
         if entry.name not in overrides:
-            yield [_(get_setting(entry.name).title), setting_value(entry.name, entry.value), since(entry.since)]
+            yield [
+                _(get_setting(entry.name).title),
+                setting_value(entry.name, entry.value),
+                since(entry.since),
+            ]
     yield from describe_origin(viewer)
 
 
@@ -158,11 +287,19 @@ def describe_origin(viewer: Viewer) -> Iterator[list[Any]]:
     yield [_("Data through"), formatting.moment(through) if through else _(formatting.NO_DATA)]
     yield spreadsheets.describe_exporter(viewer)
     if viewer.needs_suppression:
-        yield [_("Hidden"), _("Figures with fewer than five advisors or ten contacts behind them, and others that would give them away.")]
+        yield [
+            _("Hidden"),
+            _(
+                "Figures with fewer than five advisors or ten contacts behind them, and others "
+                "that would give them away."
+            ),
+        ]
 
 
 def find_currency(viewer: Viewer) -> str | None:
-    """The currency of all spend, as the pages show it; None where there are several, or none, or where the viewer may not know."""
+    """The currency of all spend, as the pages show it; None where there are several, or
+    none, or where the viewer may not know.
+    """
     found = query.find_currencies(viewer) if viewer.can(Permission.SEE_TRACKING) else ()
     return found[0] if len(found) == 1 else None
 
@@ -174,11 +311,23 @@ def figure_titles() -> list[str]:
 
 
 def figure_cells(row: Any, currency: str | None) -> list[Any]:
-    """A row of `measure`: the value unrounded, as the screen writes it, what it is made of, its interval and its status."""
+    """A row of `measure`: the value unrounded, as the screen writes it, what it is made
+    of, its interval and its status.
+    """
     unit = get_kpi(row.kpi).unit
-    value, low, high = (None if formatting.is_missing(number) else Cell(number, unit_format(unit, currency)) for number in (row.value, row.low, row.high))
+    value, low, high = (
+        None if formatting.is_missing(number) else Cell(number, unit_format(unit, currency))
+        for number in (row.value, row.low, row.high)
+    )
     parts = map(plain, (row.numerator, row.denominator, row.n))
-    return [value, formatting.value(value.value, unit, currency) if value else "", *parts, low, high, row.status]
+    return [
+        value,
+        formatting.value(value.value, unit, currency) if value else "",
+        *parts,
+        low,
+        high,
+        row.status,
+    ]
 
 
 def _group_cell(dimension: str, key: Any) -> Any:

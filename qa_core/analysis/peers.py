@@ -1,4 +1,6 @@
-"""Members of a group side by side on one KPI: who stands out and who does not, estimates shrunk to the group, and how much more data it takes. Pure."""
+"""Members of a group side by side on one KPI: who stands out and who does not,
+estimates shrunk to the group, and how much more data it takes. Pure.
+"""
 
 from __future__ import annotations
 
@@ -18,8 +20,14 @@ from qa_core.metrics.kpis import Kpi, Unit
 from qa_core.stats import Comparison, Funnel
 
 LEAST_RATE, LEAST_MEAN = 5, 2
-"""Below so few values nobody is compared: a rate of two says nothing, and one value has no spread."""
-BANDS = {"above": N_("above the rest"), "alike": N_("cannot be told apart"), "below": N_("below the rest")}
+"""Below so few values nobody is compared: a rate of two says nothing, and one value has
+no spread.
+"""
+BANDS = {
+    "above": N_("above the rest"),
+    "alike": N_("cannot be told apart"),
+    "below": N_("below the rest"),
+}
 DIFFERENCES: dict[str, tuple[float, ...]] = {
     Unit.RATE: (0.03, 0.05, 0.1),
     Unit.SCORE: (3, 5, 10),
@@ -31,7 +39,9 @@ DIFFERENCES: dict[str, tuple[float, ...]] = {
 
 @dataclass(frozen=True)
 class Peer:
-    """One member. `shrunk`: the estimate drawn to the group by how little is known; `band`: one of `BANDS`."""
+    """One member. `shrunk`: the estimate drawn to the group by how little is known;
+    `band`: one of `BANDS`.
+    """
 
     name: str
     value: float
@@ -44,8 +54,10 @@ class Peer:
 
 @dataclass(frozen=True)
 class Group:
-    """Those who can be compared, band by band and by name within each; `few` are left out for too few values. `between`: how far members lie
-    apart beyond chance, as a standard deviation; `deviation`: that of single values."""
+    """Those who can be compared, band by band and by name within each; `few` are left
+    out for too few values. `between`: how far members lie apart beyond chance, as a
+    standard deviation; `deviation`: that of single values.
+    """
 
     kpi: Kpi
     peers: tuple[Peer, ...]
@@ -66,7 +78,9 @@ class Group:
         return "better" if (peer.band == "above") == (self.kpi.better == "up") else "attention"
 
     def more_needed(self, peer: Peer, difference: float) -> int:
-        """How many more values until a difference of that size from the group would show."""
+        """How many more values until a difference of that size from the group would
+        show.
+        """
         return stats.more_needed(self.deviation, peer.n, difference)
 
     def detectable(self, peer: Peer) -> float:
@@ -80,9 +94,15 @@ def least(kpi: Kpi) -> int:
 
 
 def build_group(kpi: Kpi, frame: pd.DataFrame, dimension: str) -> Group | None:
-    """Compare the members of a frame of `measure` cut by `dimension`; None where fewer than two have enough values."""
+    """Compare the members of a frame of `measure` cut by `dimension`; None where fewer
+    than two have enough values.
+    """
     known = [
-        row for row in frame.itertuples() if row.kpi == kpi.key and not formatting.is_missing(getattr(row, dimension)) and not formatting.is_missing(row.value)
+        row
+        for row in frame.itertuples()
+        if row.kpi == kpi.key
+        and not formatting.is_missing(getattr(row, dimension))
+        and not formatting.is_missing(row.value)
     ]
     rows = [row for row in known if row.n >= least(kpi)]
     if len(rows) < 2:
@@ -96,10 +116,21 @@ def build_group(kpi: Kpi, frame: pd.DataFrame, dimension: str) -> Group | None:
         within, freedom = shrunk.centre * (1 - shrunk.centre), stats.NORMAL
     else:
         deviations = tuple(row.deviation for row in rows)
-        comparison, shrunk = compare_means(names, values, deviations, sizes), stats.shrink_means(values, deviations, sizes)
+        comparison, shrunk = (
+            compare_means(names, values, deviations, sizes),
+            stats.shrink_means(values, deviations, sizes),
+        )
         within, freedom = stats.pooled_variance(deviations, sizes), sum(sizes) - len(sizes)
     peers = [
-        Peer(name, row.value, _known(row.low), _known(row.high), int(row.n), estimate, _band(comparison, name))
+        Peer(
+            name,
+            row.value,
+            _known(row.low),
+            _known(row.high),
+            int(row.n),
+            estimate,
+            _band(comparison, name),
+        )
         for name, row, estimate in zip(names, rows, shrunk.estimates, strict=True)
     ]
     return Group(
@@ -120,8 +151,14 @@ def describe_test(group: Group) -> str:
         return _("Too few values, or no difference among them, for a test.")
     said = "p < 0.001" if p < 0.001 else f"p = {formatting.number(p, 2 if p >= 0.1 else 3)}"
     if group.kpi.unit == Unit.RATE:
-        return _("Test of all together, by shuffling outcomes among them: {p}.", p=said.replace(" ", formatting.NO_BREAK))
-    return _("Test of all together, by their means and spread (Welch): {p}.", p=said.replace(" ", formatting.NO_BREAK))
+        return _(
+            "Test of all together, by shuffling outcomes among them: {p}.",
+            p=said.replace(" ", formatting.NO_BREAK),
+        )
+    return _(
+        "Test of all together, by their means and spread (Welch): {p}.",
+        p=said.replace(" ", formatting.NO_BREAK),
+    )
 
 
 def _band(comparison: Comparison, name: str) -> str:
@@ -137,14 +174,17 @@ def _known(value: Any) -> float | None:
     return None if formatting.is_missing(value) else float(value)
 
 
-# Thousands of permutations for the same figures on every run of a page would be most of its time.
+# Thousands of permutations for the same figures on every run of a page would be most of
+# its time.
 compare_rates = functools.lru_cache(maxsize=64)(stats.compare_rates)
 compare_means = functools.lru_cache(maxsize=64)(stats.compare_means)
 
 
 @dataclass(frozen=True)
 class Uneven:
-    """How a team's evaluations spread over its advisors: so many, of so many people, and the most that one of them has."""
+    """How a team's evaluations spread over its advisors: so many, of so many people,
+    and the most that one of them has.
+    """
 
     evaluations: int
     advisors: int

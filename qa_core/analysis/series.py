@@ -1,4 +1,6 @@
-"""A KPI over time, ready to draw: every day, week or month, what is provisional, what is usual, and what needs a look. Pure."""
+"""A KPI over time, ready to draw: every day, week or month, what is provisional, what
+is usual, and what needs a look. Pure.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ from qa_core.stats.control_charts import Control, Limits, Signals
 
 @dataclass(frozen=True)
 class SettingSpan:
-    """The points from `first` up to `end` that one rule holds for, and what is usual there; None where too few points say so."""
+    """The points from `first` up to `end` that one rule holds for, and what is usual
+    there; None where too few points say so.
+    """
 
     first: int
     end: int
@@ -30,9 +34,11 @@ class SettingSpan:
 
 @dataclass(frozen=True)
 class Series:
-    """`points`: `at`, `value`, `low`, `high`, `n`, `provisional`, one row per day, week or month, missing where there is no data.
+    """`points`: `at`, `value`, `low`, `high`, `n`, `provisional`, one row per day, week
+    or month, missing where there is no data.
 
-    `stretches`: one after each change of the rules behind the number; the last says what is usual now.
+    `stretches`: one after each change of the rules behind the number; the last says
+    what is usual now.
     """
 
     kpi: Kpi
@@ -60,23 +66,39 @@ class Series:
         for stretch in self.stretches:
             for position in range(stretch.first, stretch.end) if stretch.control else ():
                 centre[position] = stretch.control.centre
-                # Without the provisional points: their few contacts would tear the limits apart.
+                # Without the provisional points: their few contacts would tear the
+                # limits apart.
                 if not self.points["provisional"].iat[position]:
-                    low[position], high[position] = stretch.control.low[position], stretch.control.high[position]
-        return Limits(tuple(centre), tuple(low), tuple(high), tuple(stretch.first for stretch in self.stretches[1:]))
+                    low[position], high[position] = (
+                        stretch.control.low[position],
+                        stretch.control.high[position],
+                    )
+        return Limits(
+            tuple(centre),
+            tuple(low),
+            tuple(high),
+            tuple(stretch.first for stretch in self.stretches[1:]),
+        )
 
     @property
     def flagged(self) -> dict[int, str]:
         """Positions that chance does not explain, and their tone."""
-        found = itertools.chain.from_iterable(stretch.signals.positions for stretch in self.stretches if stretch.signals)
-        return {position: chart_titles.severity_of(side, self.kpi.better) for position, side in found}
+        found = itertools.chain.from_iterable(
+            stretch.signals.positions for stretch in self.stretches if stretch.signals
+        )
+        return {
+            position: chart_titles.severity_of(side, self.kpi.better) for position, side in found
+        }
 
     @property
     def finding(self) -> ChartTitle:
         has_value = self.points["value"].notna()
-        # Where all values are provisional there are some, if too few to say what is usual.
+        # Where all values are provisional there are some, if too few to say what is
+        # usual.
         known = int((has_value & ~self.points["provisional"]).sum()) or int(has_value.sum())
-        return chart_titles.describe_trend(self.control, self.signals, self.grain, self.kpi.better, known, self.is_restarted)
+        return chart_titles.describe_trend(
+            self.control, self.signals, self.grain, self.kpi.better, known, self.is_restarted
+        )
 
     @property
     def spread(self) -> float:
@@ -89,16 +111,29 @@ class Series:
 
 
 def build_series(
-    frame: pd.DataFrame, kpi: Kpi, grain: str, period: Period, first_day: date, last_day: date, usual_until: date, restarts: Sequence[date] = ()
+    frame: pd.DataFrame,
+    kpi: Kpi,
+    grain: str,
+    period: Period,
+    first_day: date,
+    last_day: date,
+    usual_until: date,
+    restarts: Sequence[date] = (),
 ) -> Series:
     """The series of one KPI from a frame of `measure` cut by `grain`.
 
-    The data goes from `first_day` to `last_day`: a week or month cut short is provisional, and left out for totals, whose fall it
-    would fake; so is a value that still waits for its window. What is usual is read from the points before `usual_until`
-    where there are eight, else from all; and anew from each day of `restarts` on, when the rules behind the number changed.
+    The data goes from `first_day` to `last_day`: a week or month cut short is
+    provisional, and left out for totals, whose fall it would fake; so is a value that
+    still waits for its window. What is usual is read from the points before
+    `usual_until` where there are eight, else from all; and anew from each day of
+    `restarts` on, when the rules behind the number changed.
     """
     rows = frame[frame["kpi"] == kpi.key]
-    found = {_start(value): row for value, row in zip(rows[grain], rows.itertuples(), strict=True) if not formatting.is_missing(value)}
+    found = {
+        _start(value): row
+        for value, row in zip(rows[grain], rows.itertuples(), strict=True)
+        if not formatting.is_missing(value)
+    }
     records = []
     for start in periods.starts_of(grain, period):
         row = found.get(start)
@@ -117,31 +152,49 @@ def build_series(
                 "provisional": not missing and (is_cut or waits),
             }
         )
-    points = pd.DataFrame(records, columns=["at", "value", "low", "high", "n", "provisional"]).astype(
-        {"value": float, "low": float, "high": float, "n": float, "provisional": bool}
-    )
+    points = pd.DataFrame(
+        records, columns=["at", "value", "low", "high", "n", "provisional"]
+    ).astype({"value": float, "low": float, "high": float, "n": float, "provisional": bool})
     return Series(kpi, grain, points, tuple(_stretches(kpi, grain, points, usual_until, restarts)))
 
 
-def _stretches(kpi: Kpi, grain: str, points: pd.DataFrame, usual_until: date, restarts: Sequence[date]) -> list[SettingSpan]:
+def _stretches(
+    kpi: Kpi, grain: str, points: pd.DataFrame, usual_until: date, restarts: Sequence[date]
+) -> list[SettingSpan]:
     at = list(points["at"])
-    firsts = {next((position for position, start in enumerate(at) if start >= day), len(at)) for day in restarts}
+    firsts = {
+        next((position for position, start in enumerate(at) if start >= day), len(at))
+        for day in restarts
+    }
     edges = sorted({0, len(at)} | firsts)
-    # What lies across a change was judged by two rules, and says of neither what is usual.
-    mixed = {position for position, start in enumerate(at) if any(start < day <= periods.end_of(grain, start) for day in restarts)}
+    # What lies across a change was judged by two rules, and says of neither what is
+    # usual.
+    mixed = {
+        position
+        for position, start in enumerate(at)
+        if any(start < day <= periods.end_of(grain, start) for day in restarts)
+    }
     found = []
     for first, end in itertools.pairwise(edges):
         own = range(first, end)
         firm = [
             value if position in own and not flag and not formatting.is_missing(value) else None
-            for position, (value, flag) in enumerate(zip(points["value"], points["provisional"], strict=True))
+            for position, (value, flag) in enumerate(
+                zip(points["value"], points["provisional"], strict=True)
+            )
         ]
         control = None if kpi.is_amount else _control(kpi, points, firm, usual_until, mixed)
-        found.append(SettingSpan(first, end, control, control_charts.find_signals(firm, control) if control else None))
+        found.append(
+            SettingSpan(
+                first, end, control, control_charts.find_signals(firm, control) if control else None
+            )
+        )
     return found or [SettingSpan(0, 0, None, None)]
 
 
-def _control(kpi: Kpi, points: pd.DataFrame, firm: Sequence[float | None], usual_until: date, mixed: set[int]) -> Control | None:
+def _control(
+    kpi: Kpi, points: pd.DataFrame, firm: Sequence[float | None], usual_until: date, mixed: set[int]
+) -> Control | None:
     known = [value is not None and position not in mixed for position, value in enumerate(firm)]
     before = [keep and start < usual_until for keep, start in zip(known, points["at"], strict=True)]
     baseline = before if sum(before) >= control_charts.BASELINE_POINTS else known

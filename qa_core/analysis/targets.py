@@ -1,7 +1,10 @@
-"""What KPIs should reach: for the whole centre, a site, a team or a queue, from a day to a day; and how far a measured value is from it.
+"""What KPIs should reach: for the whole centre, a site, a team or a queue, from a day
+to a day; and how far a measured value is from it.
 
-The nearest target holds: of the team, then of the queue, then of the site, then of the whole centre; among those of one scope the one with the latest
-first day, and of equals the one entered last. What adds up, such as contacts received, has targets for one scope and one period alone.
+The nearest target holds: of the team, then of the queue, then of the site, then of the
+whole centre; among those of one scope the one with the latest first day, and of equals
+the one entered last. What adds up, such as contacts received, has targets for one scope
+and one period alone.
 """
 
 from __future__ import annotations
@@ -44,7 +47,9 @@ CENTRE: Scope = (None, None)
 
 @dataclass(frozen=True)
 class TargetValue:
-    """A value that a KPI should reach, in its unit; `dimension` and `name` None: the whole centre. Both days inclusive, None is open."""
+    """A value that a KPI should reach, in its unit; `dimension` and `name` None: the
+    whole centre. Both days inclusive, None is open.
+    """
 
     id: int
     kpi: str
@@ -61,13 +66,19 @@ class TargetValue:
         return self.dimension, self.name
 
     def holds_on(self, day: date) -> bool:
-        return (self.starts_on is None or self.starts_on <= day) and (self.ends_on is None or day <= self.ends_on)
+        return (self.starts_on is None or self.starts_on <= day) and (
+            self.ends_on is None or day <= self.ends_on
+        )
 
     def as_json(self) -> dict[str, Any]:
         days = {"from": self.starts_on, "to": self.ends_on}
-        return {"id": self.id, "kpi": self.kpi, "value": self.value, "dimension": self.dimension, "name": self.name} | {
-            name: None if day is None else day.isoformat() for name, day in days.items()
-        }
+        return {
+            "id": self.id,
+            "kpi": self.kpi,
+            "value": self.value,
+            "dimension": self.dimension,
+            "name": self.name,
+        } | {name: None if day is None else day.isoformat() for name, day in days.items()}
 
 
 @dataclass(frozen=True)
@@ -81,8 +92,11 @@ class TargetStep:
 
 @dataclass(frozen=True)
 class TargetGap:
-    """How a value stands to its target. `gap`: value − target, in the KPI's unit; None without a value. `is_met` None: no side is better, or no value.
-    `is_sure` False: the target lies within the value's 95 % interval, so that chance alone could put it on the other side."""
+    """How a value stands to its target. `gap`: value − target, in the KPI's unit; None
+    without a value. `is_met` None: no side is better, or no value. `is_sure` False: the
+    target lies within the value's 95 % interval, so that chance alone could put it on
+    the other side.
+    """
 
     target: float
     gap: float | None
@@ -91,18 +105,37 @@ class TargetGap:
 
 
 def find_all(viewer: Viewer) -> tuple[TargetValue, ...]:
-    """Every target that the viewer may see, by KPI, scope and first day; may be empty. Whoever sets targets sees those they may set."""
+    """Every target that the viewer may see, by KPI, scope and first day; may be empty.
+    Whoever sets targets sees those they may set.
+    """
     with store.reading() as session:
         found = [target for target in _read(session) if target.kpi in BY_KEY]
         reach = find_reach(session, viewer)
-    seen = [target for target in found if _may_see(viewer, target) or _may_set(viewer, target.scope, reach)]
-    return tuple(sorted(seen, key=lambda target: (target.kpi, target.dimension or "", target.name or "", target.starts_on or date.min, target.id)))
+    seen = [
+        target
+        for target in found
+        if _may_see(viewer, target) or _may_set(viewer, target.scope, reach)
+    ]
+    return tuple(
+        sorted(
+            seen,
+            key=lambda target: (
+                target.kpi,
+                target.dimension or "",
+                target.name or "",
+                target.starts_on or date.min,
+                target.id,
+            ),
+        )
+    )
 
 
 def find(viewer: Viewer, kpi: str, where: Filters = Filters()) -> tuple[TargetStep, ...]:
-    """The target of that slice over its period, day by day as it changes, oldest first: what a chart draws as a line; empty without one.
+    """The target of that slice over its period, day by day as it changes, oldest first:
+    what a chart draws as a line; empty without one.
 
-    Raises AccessDenied for a KPI that the viewer may not see, Misuse for an unknown one.
+    Raises AccessDenied for a KPI that the viewer may not see, Misuse for an unknown
+    one.
     """
     declared = get_kpi(kpi)
     viewer.require(declared.needs)
@@ -112,30 +145,60 @@ def find(viewer: Viewer, kpi: str, where: Filters = Filters()) -> tuple[TargetSt
     return _steps(declared, targets, dict(where.values), where.period, site_of)
 
 
-def add_gaps(viewer: Viewer, frame: pd.DataFrame, by: Sequence[str] = (), where: Filters = Filters()) -> pd.DataFrame:
-    """The answer of `query.measure` to the same question, with `target`, `gap`, `is_met` and `is_sure` (see `Gap`) beside each value; missing where there
-    is no target. A value of several days is judged by the target in force on the last of them that is not in the future."""
+def add_gaps(
+    viewer: Viewer, frame: pd.DataFrame, by: Sequence[str] = (), where: Filters = Filters()
+) -> pd.DataFrame:
+    """The answer of `query.measure` to the same question, with `target`, `gap`,
+    `is_met` and `is_sure` (see `Gap`) beside each value; missing where there is no
+    target. A value of several days is judged by the target in force on the last of them
+    that is not in the future.
+    """
     with store.reading() as session:
-        found = [target for target in _read(session, frame["kpi"].unique().tolist()) if _may_see(viewer, target)]
+        found = [
+            target
+            for target in _read(session, frame["kpi"].unique().tolist())
+            if _may_see(viewer, target)
+        ]
         site_of = _site_of_teams(session)
     gaps = [_gap_of_row(record, found, by, where, site_of) for record in frame.to_dict("records")]
     kinds = {"target": "float64", "gap": "float64", "is_met": object, "is_sure": object}
     return frame.assign(
-        **{name: pd.Series([None if gap is None else getattr(gap, name) for gap in gaps], index=frame.index, dtype=kind) for name, kind in kinds.items()}
+        **{
+            name: pd.Series(
+                [None if gap is None else getattr(gap, name) for gap in gaps],
+                index=frame.index,
+                dtype=kind,
+            )
+            for name, kind in kinds.items()
+        }
     )
 
 
-def compare(kpi: Kpi, target: float, value: float | None, low: float | None = None, high: float | None = None) -> TargetGap:
+def compare(
+    kpi: Kpi,
+    target: float,
+    value: float | None,
+    low: float | None = None,
+    high: float | None = None,
+) -> TargetGap:
     """How one value stands to a target."""
     if value is None or value != value:
         return TargetGap(target, None, None, None)
-    is_met = None if kpi.better == "neither" else value >= target if kpi.better == "up" else value <= target
+    is_met = (
+        None
+        if kpi.better == "neither"
+        else value >= target
+        if kpi.better == "up"
+        else value <= target
+    )
     has_interval = not (low is None or high is None or low != low or high != high)
     return TargetGap(target, value - target, is_met, not (has_interval and low <= target <= high))
 
 
 def find_scopes(viewer: Viewer) -> tuple[Scope, ...]:
-    """What that viewer may set targets for, the widest first; empty for whoever may set none."""
+    """What that viewer may set targets for, the widest first; empty for whoever may set
+    none.
+    """
     if not viewer.can(Permission.EDIT_TARGETS):
         return ()
     with store.reading() as session:
@@ -143,50 +206,93 @@ def find_scopes(viewer: Viewer) -> tuple[Scope, ...]:
         names_of = {"site": session.scalars(sa.select(Site.name).order_by(Site.name)).all()}
         names_of["team"] = session.scalars(sa.select(Team.name).order_by(Team.name)).all()
     reader = viewer if viewer.can(Permission.SEE_CALL_STATISTICS) else Viewer.SYSTEM
-    names_of["queue"] = sorted(name for name, _count in query.find_values(reader, "queue") if name is not None)
-    scopes: list[Scope] = [CENTRE, *((dimension, name) for dimension, found in names_of.items() for name in found)]
+    names_of["queue"] = sorted(
+        name for name, _count in query.find_values(reader, "queue") if name is not None
+    )
+    scopes: list[Scope] = [
+        CENTRE,
+        *((dimension, name) for dimension, found in names_of.items() for name in found),
+    ]
     return tuple(scope for scope in scopes if _may_set(viewer, scope, reach))
 
 
-def set_target(viewer: Viewer, kpi: str, text: str, dimension: str | None = None, name: str | None = None, period: Period = Period()) -> TargetValue:
-    """Say what a KPI should reach, and say so in the journal. The same KPI, scope and days again: the value is replaced.
+def set_target(
+    viewer: Viewer,
+    kpi: str,
+    text: str,
+    dimension: str | None = None,
+    name: str | None = None,
+    period: Period = Period(),
+) -> TargetValue:
+    """Say what a KPI should reach, and say so in the journal. The same KPI, scope and
+    days again: the value is replaced.
 
-    Managers set targets of their sites and teams (of all, where they manage the whole centre), executives of the centre, its sites and queues,
-    administrators all. Raises Misuse for a bad value or scope,
-    Refusal for a place that does not exist or a KPI that cannot be cut so, AccessDenied for what the viewer may not set.
+    Managers set targets of their sites and teams (of all, where they manage the whole
+    centre), executives of the centre, its sites and queues, administrators all. Raises
+    Misuse for a bad value or scope, Refusal for a place that does not exist or a KPI
+    that cannot be cut so, AccessDenied for what the viewer may not set.
     """
     viewer.require(Permission.EDIT_TARGETS)
     declared = get_kpi(kpi)
     value = parse_value(declared, text)
     _check_scope(declared, dimension, period)
     with store.writing() as session:
-        name = name_merges.find_kept(session)["queue"].get(name, name) if dimension == "queue" else name
+        name = (
+            name_merges.find_kept(session)["queue"].get(name, name)
+            if dimension == "queue"
+            else name
+        )
         if not _may_set(viewer, (dimension, name), find_reach(session, viewer)):
             raise AccessDenied()
         require_place(session, dimension, name)
-        key = {"kpi": kpi, "dimension": dimension, "dimension_value": name, "starts_on": period.first_day, "ends_on": period.last_day}
+        key = {
+            "kpi": kpi,
+            "dimension": dimension,
+            "dimension_value": name,
+            "starts_on": period.first_day,
+            "ends_on": period.last_day,
+        }
         row = session.scalar(sa.select(steering.Target).filter_by(**key)) or steering.Target(**key)
         row.value, row.set_by, row.set_at = value, viewer.username, now()
         session.add(row)
         session.flush()
-        audit_log.record(session, viewer.username, "target_set", f"{kpi}={value:g} {dimension or 'centre'} {name or ''}".strip(), reason=_describe(period))
+        audit_log.record(
+            session,
+            viewer.username,
+            "target_set",
+            f"{kpi}={value:g} {dimension or 'centre'} {name or ''}".strip(),
+            reason=_describe(period),
+        )
         return _as_target(row)
 
 
 def remove(viewer: Viewer, number: int) -> None:
-    """Take a target away, and say so in the journal. Raises AccessDenied for one that does not exist or that the viewer may not set."""
+    """Take a target away, and say so in the journal. Raises AccessDenied for one that
+    does not exist or that the viewer may not set.
+    """
     viewer.require(Permission.EDIT_TARGETS)
     with store.writing() as session:
         row = session.get(steering.Target, number)
-        if row is None or not _may_set(viewer, (row.dimension, row.dimension_value), find_reach(session, viewer)):
+        if row is None or not _may_set(
+            viewer, (row.dimension, row.dimension_value), find_reach(session, viewer)
+        ):
             raise AccessDenied()
         session.delete(row)
-        audit_log.record(session, viewer.username, "target_removed", f"{row.kpi} {row.dimension or 'centre'} {row.dimension_value or ''}".strip())
+        audit_log.record(
+            session,
+            viewer.username,
+            "target_removed",
+            f"{row.kpi} {row.dimension or 'centre'} {row.dimension_value or ''}".strip(),
+        )
 
 
 def parse_value(kpi: Kpi, text: str) -> float:
-    """Read a target as a person writes it: a rate as 0.85 or 85 %, a time in seconds. Raises Misuse, naming what would be accepted."""
-    written = str(text).replace("\u202f", "").replace("\u00a0", "").replace(" ", "").replace(",", ".")
+    """Read a target as a person writes it: a rate as 0.85 or 85 %, a time in seconds.
+    Raises Misuse, naming what would be accepted.
+    """
+    written = (
+        str(text).replace("\u202f", "").replace("\u00a0", "").replace(" ", "").replace(",", ".")
+    )
     is_share = written.endswith("%") and kpi.unit == Unit.RATE
     low, high = LIMITS.get(kpi.unit, (0.0, float("inf")))
     try:
@@ -196,10 +302,24 @@ def parse_value(kpi: Kpi, text: str) -> float:
     if low <= value <= high and value != float("inf"):
         return value
     if kpi.unit == Unit.RATE:
-        raise Misuse("bad_target", N_("A target of {kpi} is a share, from 0 to 1 or with a percent sign: 0.85 or 85%."), kpi=kpi.key)
+        raise Misuse(
+            "bad_target",
+            N_("A target of {kpi} is a share, from 0 to 1 or with a percent sign: 0.85 or 85%."),
+            kpi=kpi.key,
+        )
     if kpi.unit in LIMITS:
-        raise Misuse("bad_target", N_("A target of {kpi} is a number from {low} to {high}."), kpi=kpi.key, low=f"{low:g}", high=f"{high:g}")
-    raise Misuse("bad_target", N_("A target of {kpi} is a number, not below 0; times are in seconds."), kpi=kpi.key)
+        raise Misuse(
+            "bad_target",
+            N_("A target of {kpi} is a number from {low} to {high}."),
+            kpi=kpi.key,
+            low=f"{low:g}",
+            high=f"{high:g}",
+        )
+    raise Misuse(
+        "bad_target",
+        N_("A target of {kpi} is a number, not below 0; times are in seconds."),
+        kpi=kpi.key,
+    )
 
 
 def require_place(session: Session, dimension: str | None, name: str | None) -> None:
@@ -214,7 +334,9 @@ def require_place(session: Session, dimension: str | None, name: str | None) -> 
 
 @dataclass(frozen=True)
 class Reach:
-    """The sites whose teams a manager manages, and whether these are the whole centre, what belongs to no team included."""
+    """The sites whose teams a manager manages, and whether these are the whole centre,
+    what belongs to no team included.
+    """
 
     sites: frozenset[str]
     is_whole: bool
@@ -224,22 +346,37 @@ def find_reach(session: Session, viewer: Viewer) -> Reach:
     """How far that viewer manages."""
     site_of = dict(session.execute(sa.select(Team.name, Team.site_name)).all())
     managed = set(viewer.managed_teams)
-    sites = frozenset(site for name, site in site_of.items() if name in managed and site is not None)
+    sites = frozenset(
+        site for name, site in site_of.items() if name in managed and site is not None
+    )
     return Reach(sites, bool(site_of) and viewer.sees_unassigned and set(site_of) <= managed)
 
 
 def _check_scope(kpi: Kpi, dimension: str | None, period: Period) -> None:
     if dimension is not None and dimension not in SCOPES:
-        raise Misuse("bad_scope", N_("A target is for the whole centre, or for one of: {known}."), known=", ".join(SCOPES))
+        raise Misuse(
+            "bad_scope",
+            N_("A target is for the whole centre, or for one of: {known}."),
+            known=", ".join(SCOPES),
+        )
     if dimension is not None:
         kpi.require_cut(dimension)
     if kpi.is_amount and not period.is_bounded:
-        raise Misuse("no_period", N_("{kpi} adds up over time: say with --from and --to in which days the target should be reached."), kpi=kpi.key)
+        raise Misuse(
+            "no_period",
+            N_(
+                "{kpi} adds up over time: say with --from and --to in which days the target "
+                "should be reached."
+            ),
+            kpi=kpi.key,
+        )
 
 
 def _may_see(viewer: Viewer, target: TargetValue) -> bool:
     """Whoever sees the KPI sees its targets, but those of other people's teams."""
-    if not viewer.can(BY_KEY[target.kpi].needs) or (target.dimension is not None and not viewer.can_cut_by(target.dimension)):
+    if not viewer.can(BY_KEY[target.kpi].needs) or (
+        target.dimension is not None and not viewer.can_cut_by(target.dimension)
+    ):
         return False
     return target.dimension != "team" or viewer.is_system or target.name in viewer.teams
 
@@ -249,41 +386,82 @@ def _may_set(viewer: Viewer, scope: Scope, reach: Reach) -> bool:
     if not viewer.can(Permission.EDIT_TARGETS):
         return False
     if viewer.role == Role.MANAGER:
-        return reach.is_whole or (dimension == "team" and name in viewer.managed_teams) or (dimension == "site" and name in reach.sites)
+        return (
+            reach.is_whole
+            or (dimension == "team" and name in viewer.managed_teams)
+            or (dimension == "site" and name in reach.sites)
+        )
     return viewer.role != Role.EXECUTIVE or dimension is None or viewer.can_cut_by(dimension)
 
 
 def _site_of_teams(session: Session) -> dict[str, str]:
-    return {team: site for team, site in session.execute(sa.select(Team.name, Team.site_name)) if site is not None}
+    return {
+        team: site
+        for team, site in session.execute(sa.select(Team.name, Team.site_name))
+        if site is not None
+    }
 
 
 def _read(session: Session, kpis: Iterable[str] | None = None) -> list[TargetValue]:
     chosen = [] if kpis is None else [steering.Target.kpi.in_(list(kpis))]
-    return [_as_target(row) for row in session.scalars(sa.select(steering.Target).where(*chosen).order_by(steering.Target.id)) if row.kpi in BY_KEY]
+    return [
+        _as_target(row)
+        for row in session.scalars(
+            sa.select(steering.Target).where(*chosen).order_by(steering.Target.id)
+        )
+        if row.kpi in BY_KEY
+    ]
 
 
 def _as_target(row: steering.Target) -> TargetValue:
-    return TargetValue(row.id, row.kpi, row.value, row.dimension, row.dimension_value, row.starts_on, row.ends_on, row.set_by, row.set_at)
+    return TargetValue(
+        row.id,
+        row.kpi,
+        row.value,
+        row.dimension,
+        row.dimension_value,
+        row.starts_on,
+        row.ends_on,
+        row.set_by,
+        row.set_at,
+    )
 
 
-def _scopes(kpi: Kpi, chosen: Mapping[str, tuple[Any, ...]], site_of: Mapping[str, str]) -> tuple[Scope, ...]:
-    """The scopes whose targets a slice answers to, the nearest first. What adds up answers to the very slice and no other."""
-    single = {dimension: values[0] for dimension, values in chosen.items() if len(values) == 1 and values[0] is not None}
+def _scopes(
+    kpi: Kpi, chosen: Mapping[str, tuple[Any, ...]], site_of: Mapping[str, str]
+) -> tuple[Scope, ...]:
+    """The scopes whose targets a slice answers to, the nearest first. What adds up
+    answers to the very slice and no other.
+    """
+    single = {
+        dimension: values[0]
+        for dimension, values in chosen.items()
+        if len(values) == 1 and values[0] is not None
+    }
     if kpi.is_amount:
         exact = [(dimension, single[dimension]) for dimension in SCOPES if dimension in single]
         return (CENTRE,) if not chosen else tuple(exact) if len(chosen) == len(exact) == 1 else ()
     if "team" in single and single["team"] in site_of:
         single = {"site": site_of[single["team"]]} | single
-    return (*((dimension, single[dimension]) for dimension in SCOPES if dimension in single), CENTRE)
+    return (
+        *((dimension, single[dimension]) for dimension in SCOPES if dimension in single),
+        CENTRE,
+    )
 
 
 def _steps(
-    kpi: Kpi, targets: Sequence[TargetValue], chosen: Mapping[str, tuple[Any, ...]], period: Period, site_of: Mapping[str, str]
+    kpi: Kpi,
+    targets: Sequence[TargetValue],
+    chosen: Mapping[str, tuple[Any, ...]],
+    period: Period,
+    site_of: Mapping[str, str],
 ) -> tuple[TargetStep, ...]:
     scopes = _scopes(kpi, chosen, site_of)
     near = _near(kpi, targets, scopes, period)
     first, last = period.first_day or date.min, period.last_day or date.max
-    starts = {target.starts_on for target in near if target.starts_on} | {target.ends_on + timedelta(days=1) for target in near if target.ends_on}
+    starts = {target.starts_on for target in near if target.starts_on} | {
+        target.ends_on + timedelta(days=1) for target in near if target.ends_on
+    }
     days = sorted({first} | {day for day in starts if first < day <= last})
     steps: list[TargetStep] = []
     for day, following in zip(days, [*days[1:], None], strict=True):
@@ -296,42 +474,84 @@ def _steps(
     return tuple(steps)
 
 
-def _near(kpi: Kpi, targets: Sequence[TargetValue], scopes: Sequence[Scope], period: Period) -> list[TargetValue]:
-    """The targets that a slice may answer to; what adds up, only in the very days that its target is for."""
+def _near(
+    kpi: Kpi, targets: Sequence[TargetValue], scopes: Sequence[Scope], period: Period
+) -> list[TargetValue]:
+    """The targets that a slice may answer to; what adds up, only in the very days that
+    its target is for.
+    """
     near = [target for target in targets if target.kpi == kpi.key and target.scope in scopes]
-    return [target for target in near if not kpi.is_amount or (target.starts_on, target.ends_on) == (period.first_day, period.last_day)]
+    return [
+        target
+        for target in near
+        if not kpi.is_amount
+        or (target.starts_on, target.ends_on) == (period.first_day, period.last_day)
+    ]
 
 
-def _in_force(targets: Sequence[TargetValue], scopes: Sequence[Scope], day: date) -> TargetValue | None:
+def _in_force(
+    targets: Sequence[TargetValue], scopes: Sequence[Scope], day: date
+) -> TargetValue | None:
     holding = [target for target in targets if target.holds_on(day)]
-    return min(holding, key=lambda target: (scopes.index(target.scope), -(target.starts_on or date.min).toordinal(), -target.id), default=None)
+    return min(
+        holding,
+        key=lambda target: (
+            scopes.index(target.scope),
+            -(target.starts_on or date.min).toordinal(),
+            -target.id,
+        ),
+        default=None,
+    )
 
 
-def _gap_of_row(record: Mapping[str, Any], targets: Sequence[TargetValue], by: Sequence[str], where: Filters, site_of: Mapping[str, str]) -> TargetGap | None:
+def _gap_of_row(
+    record: Mapping[str, Any],
+    targets: Sequence[TargetValue],
+    by: Sequence[str],
+    where: Filters,
+    site_of: Mapping[str, str],
+) -> TargetGap | None:
     kpi, chosen, period = get_kpi(record["kpi"]), dict(where.values), where.period
-    if isinstance(record.get("currency"), str):  # spend is in several currencies, and a target says none
+    if isinstance(
+        record.get("currency"), str
+    ):  # spend is in several currencies, and a target says none
         return None
     for dimension in by:
         if dimension in ("day", "week", "month"):
             period = _narrow(period, dimension, record[dimension])
         else:
-            chosen[dimension] = (None if record[dimension] != record[dimension] else record[dimension],)
+            chosen[dimension] = (
+                None if record[dimension] != record[dimension] else record[dimension],
+            )
     scopes = _scopes(kpi, chosen, site_of)
     target = _in_force(_near(kpi, targets, scopes, period), scopes, _judged_on(period))
-    return None if target is None else compare(kpi, target.value, record["value"], record["low"], record["high"])
+    return (
+        None
+        if target is None
+        else compare(kpi, target.value, record["value"], record["low"], record["high"])
+    )
 
 
 def _narrow(period: Period, grain: str, start: Any) -> Period:
     """The days of the period in one day, week or month of it."""
     span = Period(start, start) if grain == "day" else periods.period_of(grain, str(start))
-    return Period(max(span.first_day, period.first_day or date.min), min(span.last_day, period.last_day or date.max))
+    return Period(
+        max(span.first_day, period.first_day or date.min),
+        min(span.last_day, period.last_day or date.max),
+    )
 
 
 def _judged_on(period: Period) -> date:
     today = environment.today()
-    is_over = period.last_day is not None and (period.last_day <= today or (period.first_day is not None and period.first_day > today))
+    is_over = period.last_day is not None and (
+        period.last_day <= today or (period.first_day is not None and period.first_day > today)
+    )
     return period.last_day if is_over else today
 
 
 def _describe(period: Period) -> str:
-    return " ".join(f"{word} {day}" for word, day in (("from", period.first_day), ("to", period.last_day)) if day)
+    return " ".join(
+        f"{word} {day}"
+        for word, day in (("from", period.first_day), ("to", period.last_day))
+        if day
+    )

@@ -1,4 +1,6 @@
-"""Tracking numbers over time: which campaign each carried and when, and the contacts that came on a number without any."""
+"""Tracking numbers over time: which campaign each carried and when, and the contacts
+that came on a number without any.
+"""
 
 from __future__ import annotations
 
@@ -21,15 +23,18 @@ from qa_core.storage.records import store
 GAP = "gap"
 NEVER = "never"
 UNSEEN = "unseen"
-"""Why contacts on a number have no campaign: its assignments leave their days out; it never had a campaign; its campaigns are known call by call, and not
-for these."""
+"""Why contacts on a number have no campaign: its assignments leave their days out; it
+never had a campaign; its campaigns are known call by call, and not for these.
+"""
 
 
 @dataclass(frozen=True)
 class CampaignSpan:
-    """A number with one campaign for some days. `first_day` and `last_day` are inclusive: of an assignment as it says (None: always, still), else of the
-    first and the last contact. `contacts`: all of them; `inside`: those in the period looked at. `is_shared`: the number carried something else on days in
-    between."""
+    """A number with one campaign for some days. `first_day` and `last_day` are
+    inclusive: of an assignment as it says (None: always, still), else of the first and
+    the last contact. `contacts`: all of them; `inside`: those in the period looked at.
+    `is_shared`: the number carried something else on days in between.
+    """
 
     number: str
     source: str | None
@@ -49,8 +54,10 @@ class CampaignSpan:
 
 @dataclass(frozen=True)
 class UnassignedContacts:
-    """The contacts of a period on a number that carry neither campaign nor source: `contacts` of `among`; `why` is GAP, NEVER or UNSEEN;
-    `usual`: what the number carried last, as far as known."""
+    """The contacts of a period on a number that carry neither campaign nor source:
+    `contacts` of `among`; `why` is GAP, NEVER or UNSEEN; `usual`: what the number
+    carried last, as far as known.
+    """
 
     number: str
     contacts: int
@@ -63,17 +70,20 @@ class UnassignedContacts:
 
 @dataclass(frozen=True)
 class NumberHistory:
-    """Every stretch by number and first day, and the loose contacts of the period, most first."""
+    """Every stretch by number and first day, and the loose contacts of the period, most
+    first.
+    """
 
     stretches: tuple[CampaignSpan, ...] = ()
     loose: tuple[UnassignedContacts, ...] = ()
 
 
 def find_history(viewer: Viewer, period: Period = Period()) -> NumberHistory:
-    """What the viewer's contacts and the assignments say of each tracking number, over all data; `inside` and the loose ones of that period.
+    """What the viewer's contacts and the assignments say of each tracking number, over
+    all data; `inside` and the loose ones of that period.
 
-    A number that only contacts out of the viewer's scope came on is left out, its assignments too. Raises AccessDenied for whoever may not cut by
-    tracking number.
+    A number that only contacts out of the viewer's scope came on is left out, its
+    assignments too. Raises AccessDenied for whoever may not cut by tracking number.
     """
     with store.reading() as session:
         spelled = name_merges.find_kept(session)["campaign"]
@@ -84,7 +94,14 @@ def find_history(viewer: Viewer, period: Period = Period()) -> NumberHistory:
     hidden = set(totals.index[(totals["contacts"] == 0) & (totals["foreign"] > 0)])
     uses = [row for row in found.itertuples() if row.contacts]
     stretches = [*_count_assigned(assigned, uses, hidden), *_find_seen(assigned, uses)]
-    stretches.sort(key=lambda one: (one.number, one.first_day or date.min, one.last_day or date.max, str(one.carried)))
+    stretches.sort(
+        key=lambda one: (
+            one.number,
+            one.first_day or date.min,
+            one.last_day or date.max,
+            str(one.carried),
+        )
+    )
     shared = tuple(replace(one, is_shared=_is_shared(one, stretches)) for one in stretches)
     loose = _find_loose(uses, shared, totals["inside"])
     return NumberHistory(shared, tuple(sorted(loose, key=lambda one: (-one.contacts, one.number))))
@@ -94,15 +111,27 @@ def _read_assignment(row: Mapping[str, Any], spelled: Mapping[str, str]) -> Camp
     campaign = spelled.get(row["campaign"], row["campaign"])
     first_day = None if row["starts_on"] == date.min else row["starts_on"]
     last_day = None if row["ends_on"] == date.max else row["ends_on"] - timedelta(days=1)
-    return CampaignSpan(row["tracking_number"], row["source"], row["medium"], campaign, first_day, last_day, is_assigned=True)
+    return CampaignSpan(
+        row["tracking_number"],
+        row["source"],
+        row["medium"],
+        campaign,
+        first_day,
+        last_day,
+        is_assigned=True,
+    )
 
 
 def _number_the_rows(table: pa.Table) -> pa.Table:
-    kept = table.select(["tracking_number", "starts_on", "ends_on"]).rename_columns(["number", "starts_on", "ends_on"])
+    kept = table.select(["tracking_number", "starts_on", "ends_on"]).rename_columns(
+        ["number", "starts_on", "ends_on"]
+    )
     return kept.append_column("place", pa.array(range(len(table)), pa.int32()))
 
 
-def _count_assigned(assigned: Sequence[CampaignSpan], uses: Sequence[Any], hidden: set[str]) -> Iterator[CampaignSpan]:
+def _count_assigned(
+    assigned: Sequence[CampaignSpan], uses: Sequence[Any], hidden: set[str]
+) -> Iterator[CampaignSpan]:
     """The assignments with the contacts that carry what they say."""
     counts: dict[int, tuple[int, int]] = {}
     for row in uses:
@@ -117,13 +146,25 @@ def _count_assigned(assigned: Sequence[CampaignSpan], uses: Sequence[Any], hidde
 
 
 def _find_seen(assigned: Sequence[CampaignSpan], uses: Sequence[Any]) -> Iterator[CampaignSpan]:
-    """What contacts carry that no assignment says: month after month of the same campaign is one stretch."""
+    """What contacts carry that no assignment says: month after month of the same
+    campaign is one stretch.
+    """
     seen: dict[tuple[Any, ...], dict[str, CampaignSpan]] = {}
     for row in uses:
         carried, place = _carried(row), _place(row)
-        if (carried[0] is None and carried[2] is None) or (place is not None and carried == assigned[place].carried):
+        if (carried[0] is None and carried[2] is None) or (
+            place is not None and carried == assigned[place].carried
+        ):
             continue
-        one = CampaignSpan(row.tracking_number, *carried, _day(row.first_day), _day(row.last_day), False, int(row.contacts), int(row.inside))
+        one = CampaignSpan(
+            row.tracking_number,
+            *carried,
+            _day(row.first_day),
+            _day(row.last_day),
+            False,
+            int(row.contacts),
+            int(row.inside),
+        )
         months = seen.setdefault((row.tracking_number, *carried), {})
         months[row.month] = _join(months[row.month], one) if row.month in months else one
     for months in seen.values():
@@ -139,7 +180,9 @@ def _find_seen(assigned: Sequence[CampaignSpan], uses: Sequence[Any]) -> Iterato
             yield current
 
 
-def _find_loose(uses: Sequence[Any], stretches: Sequence[CampaignSpan], inside: pd.Series) -> Iterator[UnassignedContacts]:
+def _find_loose(
+    uses: Sequence[Any], stretches: Sequence[CampaignSpan], inside: pd.Series
+) -> Iterator[UnassignedContacts]:
     rows: dict[str, list[Any]] = {}
     for row in uses:
         source, _medium, campaign = _carried(row)
@@ -147,11 +190,22 @@ def _find_loose(uses: Sequence[Any], stretches: Sequence[CampaignSpan], inside: 
             rows.setdefault(row.tracking_number, []).append(row)
     for number, found in rows.items():
         own = [one for one in stretches if one.number == number]
-        first_day, last_day = min(_day(row.first_inside) for row in found), max(_day(row.last_inside) for row in found)
+        first_day, last_day = (
+            min(_day(row.first_inside) for row in found),
+            max(_day(row.last_inside) for row in found),
+        )
         before = [one for one in own if one.contacts and (one.first_day or date.min) <= last_day]
         usual = max(before, key=lambda one: (one.last_day or date.max, one.contacts), default=None)
         why = GAP if any(one.is_assigned for one in own) else UNSEEN if own else NEVER
-        yield UnassignedContacts(number, int(sum(row.inside for row in found)), int(inside[number]), first_day, last_day, why, usual)
+        yield UnassignedContacts(
+            number,
+            int(sum(row.inside for row in found)),
+            int(inside[number]),
+            first_day,
+            last_day,
+            why,
+            usual,
+        )
 
 
 def _is_shared(one: CampaignSpan, stretches: Sequence[CampaignSpan]) -> bool:

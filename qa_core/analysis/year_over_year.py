@@ -1,4 +1,6 @@
-"""The same months a year apart, and whether the calendar months differ at all: a season is claimed only where two years agree on it. Pure."""
+"""The same months a year apart, and whether the calendar months differ at all: a season
+is claimed only where two years agree on it. Pure.
+"""
 
 from __future__ import annotations
 
@@ -14,20 +16,30 @@ from qa_core.stats import adjusted_differences
 
 YEAR = 12
 LEAST_MONTHS = 2 * YEAR
-"""With fewer, no calendar month has been seen twice for sure, and a season cannot be told from the course of one year."""
+"""With fewer, no calendar month has been seen twice for sure, and a season cannot be
+told from the course of one year.
+"""
 
 
 def a_year_before(grain: str, period: Period) -> Period:
-    """The days that stand a year before those of a trend: 52 weeks, or the same calendar months."""
+    """The days that stand a year before those of a trend: 52 weeks, or the same
+    calendar months.
+    """
     if grain == "week":
         return Period(period.first_day - timedelta(weeks=52), period.last_day - timedelta(weeks=52))
     end = periods.end_of("month", add_months(period.last_day.replace(day=1), -YEAR))
-    last = end if periods.last_whole_month_end(period.last_day) == period.last_day else end.replace(day=min(period.last_day.day, end.day))
+    last = (
+        end
+        if periods.last_whole_month_end(period.last_day) == period.last_day
+        else end.replace(day=min(period.last_day.day, end.day))
+    )
     return Period(add_months(period.first_day.replace(day=1), -YEAR), last)
 
 
 def find_paired(first_day: date, last_day: date, most: int = YEAR) -> Period | None:
-    """The last whole months, `most` at most, whose months a year before lie whole in the data too; None where there are none."""
+    """The last whole months, `most` at most, whose months a year before lie whole in
+    the data too; None where there are none.
+    """
     first = _first_whole_month(first_day)
     end = periods.last_whole_month_end(last_day)
     start = max(add_months(first, YEAR), add_months(end.replace(day=1), 1 - most))
@@ -43,8 +55,9 @@ def count_months(first_day: date, last_day: date) -> int:
 
 @dataclass(frozen=True)
 class Season:
-    """`p_value`: how often chance alone would make calendar months differ as much, by as much as months wobble anyway.
-    `highest`, `lowest`: calendar months, 1–12."""
+    """`p_value`: how often chance alone would make calendar months differ as much, by
+    as much as months wobble anyway. `highest`, `lowest`: calendar months, 1–12.
+    """
 
     p_value: float
     highest: int
@@ -52,10 +65,12 @@ class Season:
 
 
 def find_season(counts: Sequence[tuple[str, float, float]]) -> Season | None:
-    """Look for a season in a rate: (month as YYYY-MM, hits, n) of whole months in order, of which the last full years are used.
+    """Look for a season in a rate: (month as YYYY-MM, hits, n) of whole months in
+    order, of which the last full years are used.
 
-    A logistic regression on the year and the calendar month; the months are tried together, against how much the rest leaves unexplained.
-    None with less than two years, or with a month without rows.
+    A logistic regression on the year and the calendar month; the months are tried
+    together, against how much the rest leaves unexplained. None with less than two
+    years, or with a month without rows.
     """
     years = len(counts) // YEAR
     used = counts[len(counts) - years * YEAR :]
@@ -64,7 +79,10 @@ def find_season(counts: Sequence[tuple[str, float, float]]) -> Season | None:
     from scipy.special import fdtrc
 
     hits, n = (np.array([row[place] for row in used], dtype=float) for place in (1, 2))
-    of_year, of_month = np.arange(len(used)) // YEAR, np.array([int(name[5:7]) for name, _hits, _n in used])
+    of_year, of_month = (
+        np.arange(len(used)) // YEAR,
+        np.array([int(name[5:7]) for name, _hits, _n in used]),
+    )
     columns = [
         np.ones(len(used)),
         *((of_year == year).astype(float) for year in range(1, years)),
@@ -79,9 +97,15 @@ def find_season(counts: Sequence[tuple[str, float, float]]) -> Season | None:
     joint = float(effects @ np.linalg.solve(fit.covariance[own, own], effects)) / len(effects)
     expected = 1 / (1 + np.exp(-design @ fit.coefficients))
     freedom = len(used) - design.shape[1]
-    wobble = max(1.0, float(((hits - n * expected) ** 2 / (n * expected * (1 - expected))).sum()) / freedom)
+    wobble = max(
+        1.0, float(((hits - n * expected) ** 2 / (n * expected * (1 - expected))).sum()) / freedom
+    )
     levels = np.concatenate([[0.0], effects])
-    return Season(float(fdtrc(len(effects), freedom, joint / wobble)), int(levels.argmax()) + 1, int(levels.argmin()) + 1)
+    return Season(
+        float(fdtrc(len(effects), freedom, joint / wobble)),
+        int(levels.argmax()) + 1,
+        int(levels.argmin()) + 1,
+    )
 
 
 def _first_whole_month(first_day: date) -> date:

@@ -1,1 +1,3 @@
-"""What every room needs: errors, translation, the environment, masking of personal data."""
+"""What every room needs: errors, translation, the environment, masking of personal
+data.
+"""

@@ -1,4 +1,6 @@
-"""What customers wrote, without the numbers and addresses by which they could be called back: those stand nowhere in clear."""
+"""What customers wrote, without the numbers and addresses by which they could be called
+back: those stand nowhere in clear.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,9 @@ _ADDRESS = r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"
 
 
 def mask_contact_details(texts: pa.Array) -> pa.Array:
-    """The same texts (null: none), with each phone number, account number and e-mail address replaced by `MASK`."""
+    """The same texts (null: none), with each phone number, account number and e-mail
+    address replaced by `MASK`.
+    """
     for pattern in (_NUMBER, _ADDRESS):
         texts = pc.replace_substring_regex(texts, pattern, MASK)
     return texts

@@ -1,4 +1,6 @@
-"""Where this centre lives: its folder, its stores, its time zone, and the secrets made for it on first use."""
+"""Where this centre lives: its folder, its stores, its time zone, and the secrets made
+for it on first use.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ SECRET_BYTES = 32
 
 @dataclass(frozen=True)
 class Environment:
-    """The settings of the environment (CONTRACT.md section 2), read once per call of `current()`."""
+    """The settings of the environment (CONTRACT.md section 2), read once per call of
+    `current()`.
+    """
 
     folder: Path
     database_url: str
@@ -43,7 +47,9 @@ class Environment:
 
     @property
     def temporary_folder(self) -> Path:
-        """Scratch space of imports; holds no clear number or name, and is emptied by whoever made it."""
+        """Scratch space of imports; holds no clear number or name, and is emptied by
+        whoever made it.
+        """
         return self.folder / "tmp"
 
 
@@ -52,7 +58,9 @@ _stand_in: ContextVar[Environment | None] = ContextVar("stand_in", default=None)
 
 @contextmanager
 def use_environment(home: Environment) -> Iterator[None]:
-    """Let what this thread does happen in another home, such as a copy made to try something; all others keep theirs."""
+    """Let what this thread does happen in another home, such as a copy made to try
+    something; all others keep theirs.
+    """
     token = _stand_in.set(home)
     try:
         yield
@@ -61,7 +69,9 @@ def use_environment(home: Environment) -> Iterator[None]:
 
 
 def current() -> Environment:
-    """Read the environment. Cheap, so that a test or a second process may point elsewhere at any time."""
+    """Read the environment. Cheap, so that a test or a second process may point
+    elsewhere at any time.
+    """
     stand_in = _stand_in.get()
     if stand_in is not None:
         return stand_in
@@ -70,7 +80,11 @@ def current() -> Environment:
     try:
         ZoneInfo(timezone)
     except (ZoneInfoNotFoundError, ValueError) as error:
-        raise Refusal("unknown_timezone", N_("QA_TIMEZONE is {value}, which is not a time zone of the IANA list."), value=timezone) from error
+        raise Refusal(
+            "unknown_timezone",
+            N_("QA_TIMEZONE is {value}, which is not a time zone of the IANA list."),
+            value=timezone,
+        ) from error
     return Environment(
         folder=folder,
         database_url=os.environ.get("QA_DATABASE_URL") or f"sqlite:///{folder / 'records.sqlite'}",
@@ -93,7 +107,8 @@ def to_local(moment: datetime) -> datetime:
 
 
 def secret(name: str, home: Environment | None = None) -> bytes:
-    """The key of that name: from `QA_SECRET_<NAME>` (hex), else from its file, made at first use with mode 0600.
+    """The key of that name: from `QA_SECRET_<NAME>` (hex), else from its file, made at
+    first use with mode 0600.
 
     Raises Refusal when the key is short or its file can be read by others.
     """
@@ -104,21 +119,35 @@ def secret(name: str, home: Environment | None = None) -> bytes:
         try:
             key = bytes.fromhex(given)
         except ValueError as error:
-            raise Refusal("bad_secret", N_("The secret {name} in the environment must be hexadecimal."), name=name) from error
+            raise Refusal(
+                "bad_secret",
+                N_("The secret {name} in the environment must be hexadecimal."),
+                name=name,
+            ) from error
     else:
         key = _read_or_make((home or current()).secrets_folder / name)
     if len(key) < SECRET_BYTES:
-        raise Refusal("short_secret", N_("The secret {name} is shorter than {bytes} bytes; restore it from a backup."), name=name, bytes=SECRET_BYTES)
+        raise Refusal(
+            "short_secret",
+            N_("The secret {name} is shorter than {bytes} bytes; restore it from a backup."),
+            name=name,
+            bytes=SECRET_BYTES,
+        )
     return key
 
 
 def has_secret(name: str, home: Environment | None = None) -> bool:
     """Whether that key exists already, so that reading it would write nothing."""
-    return bool(os.environ.get(f"QA_SECRET_{name.upper()}")) or ((home or current()).secrets_folder / name).exists()
+    return (
+        bool(os.environ.get(f"QA_SECRET_{name.upper()}"))
+        or ((home or current()).secrets_folder / name).exists()
+    )
 
 
 def write_private(path: Path, content: bytes) -> bool:
-    """Create `path` with mode 0600, whole or not at all; False when somebody else made it first."""
+    """Create `path` with mode 0600, whole or not at all; False when somebody else made
+    it first.
+    """
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     draft = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -139,5 +168,9 @@ def _read_or_make(path: Path) -> bytes:
     if not path.exists():
         write_private(path, secrets.token_bytes(SECRET_BYTES))
     if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise Refusal("open_secret", N_("{path} can be read by other users of this machine; run: chmod 600 {path}"), path=str(path))
+        raise Refusal(
+            "open_secret",
+            N_("{path} can be read by other users of this machine; run: chmod 600 {path}"),
+            path=str(path),
+        )
     return path.read_bytes()

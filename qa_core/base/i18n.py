@@ -1,4 +1,6 @@
-"""Words and figures for people, in French and English: gettext catalogues, and value + unit → text."""
+"""Words and figures for people, in French and English: gettext catalogues, and value +
+unit → text.
+"""
 
 from __future__ import annotations
 
@@ -17,12 +19,16 @@ _language: ContextVar[str] = ContextVar("language", default="en")
 
 
 def N_(message: str) -> str:
-    """Mark a message for the catalogues where it is declared; it is translated where it is shown."""
+    """Mark a message for the catalogues where it is declared; it is translated where it
+    is shown.
+    """
     return message
 
 
 def use(language: str) -> None:
-    """Speak that language from here on in this thread of work; an unknown one falls back to English."""
+    """Speak that language from here on in this thread of work; an unknown one falls
+    back to English.
+    """
     _language.set(language if language in LANGUAGES else "en")
 
 
@@ -33,7 +39,8 @@ def language() -> str:
 
 @functools.cache
 def _catalogue(code: str) -> gettext.NullTranslations:
-    # Compiled in memory from the text that translators edit, so that no built file can be stale.
+    # Compiled in memory from the text that translators edit, so that no built file can
+    # be stale.
     from babel.messages.mofile import write_mo
     from babel.messages.pofile import read_po
 

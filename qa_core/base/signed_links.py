@@ -1,6 +1,8 @@
-"""Tickets: what a link on a page may fetch, sealed with a key of this centre: nobody else can make, change or read one.
+"""Tickets: what a link on a page may fetch, sealed with a key of this centre: nobody
+else can make, change or read one.
 
-Addresses stand in the logs of proxies and in the history of browsers, and a ticket may hold why somebody listened.
+Addresses stand in the logs of proxies and in the history of browsers, and a ticket may
+hold why somebody listened.
 """
 
 from __future__ import annotations
@@ -25,11 +27,17 @@ def seal(use: str, content: dict[str, Any]) -> str:
     """A ticket for that use, fit for an address."""
     nonce = secrets.token_bytes(NONCE_BYTES)
     body = json.dumps(content, separators=(",", ":")).encode()
-    return base64.urlsafe_b64encode(nonce + _cipher(use).encrypt(nonce, body, None)).decode().rstrip("=")
+    return (
+        base64.urlsafe_b64encode(nonce + _cipher(use).encrypt(nonce, body, None))
+        .decode()
+        .rstrip("=")
+    )
 
 
 def unseal(use: str, ticket: str) -> dict[str, Any]:
-    """What stands in a ticket. Raises AccessDenied for one that was not sealed here, for that use."""
+    """What stands in a ticket. Raises AccessDenied for one that was not sealed here,
+    for that use.
+    """
     try:
         sealed = base64.urlsafe_b64decode(ticket + "=" * (-len(ticket) % 4))
         body = _cipher(use).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], None)
@@ -39,5 +47,10 @@ def unseal(use: str, ticket: str) -> dict[str, Any]:
 
 
 def _cipher(use: str) -> AESGCM:
-    # One key per use, so that a ticket for a download can never stand for one for a recording.
-    return AESGCM(HKDF(SHA256(), length=32, salt=None, info=f"ticket: {use}".encode()).derive(environment.secret("cookie")))
+    # One key per use, so that a ticket for a download can never stand for one for a
+    # recording.
+    return AESGCM(
+        HKDF(SHA256(), length=32, salt=None, info=f"ticket: {use}".encode()).derive(
+            environment.secret("cookie")
+        )
+    )

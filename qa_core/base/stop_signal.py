@@ -11,7 +11,8 @@ GLANCE = 0.2
 class Stop:
     """A flag that is set once, from wherever: a signal's handler too.
 
-    Not a `threading.Event`: a signal that comes while the main thread is about to wait for one finds its lock taken by that very thread, and waits for ever.
+    Not a `threading.Event`: a signal that comes while the main thread is about to wait
+    for one finds its lock taken by that very thread, and waits for ever.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,6 @@
-"""The people who answer contacts: found by id, alias or name, created when a file knows them first, in a team from day to day."""
+"""The people who answer contacts: found by id, alias or name, created when a file knows
+them first, in a team from day to day.
+"""
 
 from __future__ import annotations
 
@@ -18,13 +20,31 @@ from qa_core.access.roles import Permission, Viewer
 from qa_core.storage import name_merges as kept_names
 from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.records.imports import BeforeImage
-from qa_core.storage.records.people import Account, Advisor, AdvisorAlias, ManagedSite, Membership, Site, Team, TeamLead
+from qa_core.storage.records.people import (
+    Account,
+    Advisor,
+    AdvisorAlias,
+    ManagedSite,
+    Membership,
+    Site,
+    Team,
+    TeamLead,
+)
 from qa_core.storage.records.steering import Target
 
 Pair = tuple[str | None, str | None]
-"""What a file says of an advisor: the text in the advisor's column (an id or a name), and the name beside it, if any."""
+"""What a file says of an advisor: the text in the advisor's column (an id or a name),
+and the name beside it, if any.
+"""
 
-MEMBERSHIPS = pa.schema([("advisor_id", pa.string()), ("team", pa.string()), ("starts_on", pa.date32()), ("ends_on", pa.date32())])
+MEMBERSHIPS = pa.schema(
+    [
+        ("advisor_id", pa.string()),
+        ("team", pa.string()),
+        ("starts_on", pa.date32()),
+        ("ends_on", pa.date32()),
+    ]
+)
 
 
 Spans = Mapping[str, list[tuple[str, date, date]]]
@@ -32,8 +52,14 @@ Spans = Mapping[str, list[tuple[str, date, date]]]
 
 
 def fold(text: str) -> str:
-    """A name without case, accents, punctuation or doubled blanks: two spellings of one person agree."""
-    plain = "".join(letter for letter in unicodedata.normalize("NFKD", text) if not unicodedata.combining(letter))
+    """A name without case, accents, punctuation or doubled blanks: two spellings of one
+    person agree.
+    """
+    plain = "".join(
+        letter
+        for letter in unicodedata.normalize("NFKD", text)
+        if not unicodedata.combining(letter)
+    )
     return " ".join(re.split(r"[\W_]+", plain.casefold())).strip() or text.strip().casefold()
 
 
@@ -49,9 +75,13 @@ class Directory:
     @staticmethod
     def load(session: Session) -> Directory:
         directory = Directory(merged=kept_names.find_kept(session)["advisor"])
-        for advisor_id, name in session.execute(sa.select(Advisor.advisor_id, Advisor.name).order_by(Advisor.advisor_id)):
+        for advisor_id, name in session.execute(
+            sa.select(Advisor.advisor_id, Advisor.name).order_by(Advisor.advisor_id)
+        ):
             directory.add(advisor_id, name)
-        for key, advisor_id in session.execute(sa.select(AdvisorAlias.key, AdvisorAlias.advisor_id)):
+        for key, advisor_id in session.execute(
+            sa.select(AdvisorAlias.key, AdvisorAlias.advisor_id)
+        ):
             directory.by_alias[key] = advisor_id
         return directory
 
@@ -60,9 +90,13 @@ class Directory:
         self.by_name.setdefault(fold(name), []).append(advisor_id)
         self.by_alias.setdefault(fold(advisor_id), advisor_id)
 
-    def find(self, text: str | None, name: str | None = None, shared_names: frozenset[str] = frozenset()) -> str | None:
-        """The advisor meant, or None. Where an id stands beside the name, the name alone is believed only for
-        somebody known by nothing but that name, and not when the file gives the name to several ids (`shared_names`)."""
+    def find(
+        self, text: str | None, name: str | None = None, shared_names: frozenset[str] = frozenset()
+    ) -> str | None:
+        """The advisor meant, or None. Where an id stands beside the name, the name
+        alone is believed only for somebody known by nothing but that name, and not when
+        the file gives the name to several ids (`shared_names`).
+        """
         for known in (text, name if text is None else None):
             if known is None:
                 continue
@@ -74,14 +108,18 @@ class Directory:
             if len({self.merged.get(advisor_id, advisor_id) for advisor_id in named}) == 1:
                 return named[0] if len(named) == 1 else self.merged.get(named[0], named[0])
         if text is not None and name is not None and fold(name) not in shared_names:
-            named = [found for found in self.by_name.get(fold(name), []) if fold(found) == fold(name)]
+            named = [
+                found for found in self.by_name.get(fold(name), []) if fold(found) == fold(name)
+            ]
             return named[0] if len(named) == 1 else None
         return None
 
 
 @dataclass
 class Naming:
-    """What became of the advisors of a file: the id of each pair, and who and which teams were not known before."""
+    """What became of the advisors of a file: the id of each pair, and who and which
+    teams were not known before.
+    """
 
     ids: dict[Pair, str] = field(default_factory=dict)
     created: list[tuple[str, str]] = field(default_factory=list)
@@ -89,9 +127,16 @@ class Naming:
     teams: list[tuple[str, str | None]] = field(default_factory=list)
 
 
-def plan_names(session: Session, pairs: Iterable[Pair], teams: Iterable[tuple[str, str | None]] = ()) -> Naming:
-    """Find or invent an id for each pair, and list the teams not known yet; nothing is written."""
-    pairs = sorted({pair for pair in pairs if pair[0] or pair[1]}, key=lambda pair: (pair[0] or "", pair[1] or ""))
+def plan_names(
+    session: Session, pairs: Iterable[Pair], teams: Iterable[tuple[str, str | None]] = ()
+) -> Naming:
+    """Find or invent an id for each pair, and list the teams not known yet; nothing is
+    written.
+    """
+    pairs = sorted(
+        {pair for pair in pairs if pair[0] or pair[1]},
+        key=lambda pair: (pair[0] or "", pair[1] or ""),
+    )
     names = Counter(fold(name) for text, name in pairs if text and name)
     shared = frozenset(name for name, count in names.items() if count > 1)
     directory, naming = Directory.load(session), Naming()
@@ -106,12 +151,18 @@ def plan_names(session: Session, pairs: Iterable[Pair], teams: Iterable[tuple[st
             naming.aliases.append((text, found))
         naming.ids[(text, name)] = found
     known = dict(session.execute(sa.select(Team.name, Team.site_name)).all())
-    naming.teams = [(team, site) for team, site in sorted(dict(teams).items()) if team not in known or (site and known[team] is None)]
+    naming.teams = [
+        (team, site)
+        for team, site in sorted(dict(teams).items())
+        if team not in known or (site and known[team] is None)
+    ]
     return naming
 
 
 def write_names(session: Session, naming: Naming, batch_id: str) -> None:
-    """Create what `plan_names` found missing, in the caller's transaction, with what undoing the batch needs."""
+    """Create what `plan_names` found missing, in the caller's transaction, with what
+    undoing the batch needs.
+    """
     for advisor_id, name in naming.created:
         _remember_advisor(session, batch_id, advisor_id)
         session.add(Advisor(advisor_id=advisor_id, name=name, created_by_batch=batch_id))
@@ -125,13 +176,29 @@ def write_names(session: Session, naming: Naming, batch_id: str) -> None:
 
 
 def find_memberships(session: Session) -> pa.Table:
-    """Everybody's time in teams as (advisor_id, team, starts_on, ends_on exclusive), never two teams on one day: the later start wins."""
-    rows = session.execute(sa.select(Membership.advisor_id, Membership.team_name, Membership.starts_on, Membership.ends_on, Membership.id)).all()
+    """Everybody's time in teams as (advisor_id, team, starts_on, ends_on exclusive),
+    never two teams on one day: the later start wins.
+    """
+    rows = session.execute(
+        sa.select(
+            Membership.advisor_id,
+            Membership.team_name,
+            Membership.starts_on,
+            Membership.ends_on,
+            Membership.id,
+        )
+    ).all()
     cut: list[tuple[str, str, date | None, date | None]] = []
     following: tuple[str | None, date | None] = (None, None)
-    for row in sorted(rows, key=lambda row: (row.advisor_id, row.starts_on or date.min, row.id), reverse=True):
+    for row in sorted(
+        rows, key=lambda row: (row.advisor_id, row.starts_on or date.min, row.id), reverse=True
+    ):
         ends_on = row.ends_on
-        if following[0] == row.advisor_id and following[1] is not None and (ends_on is None or ends_on > following[1]):
+        if (
+            following[0] == row.advisor_id
+            and following[1] is not None
+            and (ends_on is None or ends_on > following[1])
+        ):
             ends_on = following[1]
         starts_on = row.starts_on or date.min
         if ends_on is None or starts_on < ends_on:
@@ -144,7 +211,9 @@ def spans_of(memberships: pa.Table) -> Spans:
     """The same by advisor, to look up a few days."""
     spans: dict[str, list[tuple[str, date, date]]] = {}
     for row in memberships.to_pylist():
-        spans.setdefault(row["advisor_id"], []).append((row["team"], row["starts_on"], row["ends_on"]))
+        spans.setdefault(row["advisor_id"], []).append(
+            (row["team"], row["starts_on"], row["ends_on"])
+        )
     return spans
 
 
@@ -152,18 +221,29 @@ def team_on(spans: Spans, advisor_id: str | None, day: date | None) -> str | Non
     """The team of that advisor on that day, where it is known."""
     if advisor_id is None or day is None:
         return None
-    return next((team for team, starts_on, ends_on in spans.get(advisor_id, ()) if starts_on <= day < ends_on), None)
+    return next(
+        (
+            team
+            for team, starts_on, ends_on in spans.get(advisor_id, ())
+            if starts_on <= day < ends_on
+        ),
+        None,
+    )
 
 
 def write_row(session: Session, batch_id: str, directory: Directory, row: dict[str, Any]) -> str:
-    """Take in one row of an advisors file: `new`, `updated` or `unchanged`. Days are inclusive in the file."""
+    """Take in one row of an advisors file: `new`, `updated` or `unchanged`. Days are
+    inclusive in the file.
+    """
     text, name = row.get("advisor_id"), row.get("name")
     advisor_id = directory.find(text, name)
     is_new = advisor_id is None
     before = None if is_new else _snapshot(session, advisor_id)
     if is_new:
         advisor_id = text or name
-        session.add(Advisor(advisor_id=advisor_id, name=name or advisor_id, created_by_batch=batch_id))
+        session.add(
+            Advisor(advisor_id=advisor_id, name=name or advisor_id, created_by_batch=batch_id)
+        )
         session.flush()
         directory.add(advisor_id, name or advisor_id)
     advisor = session.get(Advisor, advisor_id)
@@ -176,7 +256,13 @@ def write_row(session: Session, batch_id: str, directory: Directory, row: dict[s
     changed_site = False
     if row.get("team"):
         changed_site = ensure_team(session, batch_id, row["team"], row.get("site"))
-        _place(session, advisor_id, row["team"], row.get("from"), row["to"] + timedelta(days=1) if row.get("to") else None)
+        _place(
+            session,
+            advisor_id,
+            row["team"],
+            row.get("from"),
+            row["to"] + timedelta(days=1) if row.get("to") else None,
+        )
     session.flush()
     changed = before != _snapshot(session, advisor_id)
     if changed:
@@ -184,11 +270,22 @@ def write_row(session: Session, batch_id: str, directory: Directory, row: dict[s
     return "new" if is_new else "updated" if changed or changed_site else "unchanged"
 
 
-def _place(session: Session, advisor_id: str, team: str, starts_on: date | None, ends_on: date | None) -> None:
-    rows = session.execute(sa.select(Membership).where(Membership.advisor_id == advisor_id).order_by(Membership.starts_on)).scalars().all()
+def _place(
+    session: Session, advisor_id: str, team: str, starts_on: date | None, ends_on: date | None
+) -> None:
+    rows = (
+        session.execute(
+            sa.select(Membership)
+            .where(Membership.advisor_id == advisor_id)
+            .order_by(Membership.starts_on)
+        )
+        .scalars()
+        .all()
+    )
     same_start = next((row for row in rows if row.starts_on == starts_on), None)
     if starts_on is None and rows and same_start is None:
-        # An undated statement says where the person is now: the newest membership already does, or is corrected.
+        # An undated statement says where the person is now: the newest membership
+        # already does, or is corrected.
         same_start = rows[-1]
     if same_start is not None:
         same_start.team_name = team
@@ -199,11 +296,20 @@ def _place(session: Session, advisor_id: str, team: str, starts_on: date | None,
         if row.ends_on is None and (row.starts_on or date.min) < starts_on:
             row.ends_on = starts_on
     later = [row.starts_on for row in rows if row.starts_on and row.starts_on > starts_on]
-    session.add(Membership(advisor_id=advisor_id, team_name=team, starts_on=starts_on, ends_on=ends_on or min(later, default=None)))
+    session.add(
+        Membership(
+            advisor_id=advisor_id,
+            team_name=team,
+            starts_on=starts_on,
+            ends_on=ends_on or min(later, default=None),
+        )
+    )
 
 
 def ensure_team(session: Session, batch_id: str | None, team: str, site: str | None) -> bool:
-    """Make sure that team and site exist; True when something had to be written. A batch is needed to undo it."""
+    """Make sure that team and site exist; True when something had to be written. A
+    batch is needed to undo it.
+    """
     changed = False
     if site and session.get(Site, site) is None:
         _remember(session, batch_id, "site", site, None)
@@ -228,8 +334,15 @@ def _remember_advisor(session: Session, batch_id: str, advisor_id: str) -> None:
     _remember(session, batch_id, "advisor", advisor_id, _snapshot(session, advisor_id))
 
 
-def _remember(session: Session, batch_id: str | None, kind: str, key: str, content: dict[str, Any] | None) -> None:
-    if batch_id is None or session.execute(sa.select(BeforeImage.id).filter_by(batch_id=batch_id, object=kind, key=key)).first():
+def _remember(
+    session: Session, batch_id: str | None, kind: str, key: str, content: dict[str, Any] | None
+) -> None:
+    if (
+        batch_id is None
+        or session.execute(
+            sa.select(BeforeImage.id).filter_by(batch_id=batch_id, object=kind, key=key)
+        ).first()
+    ):
         return
     session.add(BeforeImage(batch_id=batch_id, object=kind, key=key, content=content))
     session.flush()
@@ -240,32 +353,66 @@ def _snapshot(session: Session, advisor_id: str) -> dict[str, Any] | None:
     advisor = session.get(Advisor, advisor_id)
     if advisor is None:
         return None
-    aliases = session.execute(sa.select(AdvisorAlias.key, AdvisorAlias.alias).filter_by(advisor_id=advisor_id).order_by(AdvisorAlias.key)).all()
-    spans = session.execute(sa.select(Membership).filter_by(advisor_id=advisor_id).order_by(Membership.starts_on, Membership.id)).scalars().all()
+    aliases = session.execute(
+        sa.select(AdvisorAlias.key, AdvisorAlias.alias)
+        .filter_by(advisor_id=advisor_id)
+        .order_by(AdvisorAlias.key)
+    ).all()
+    spans = (
+        session.execute(
+            sa.select(Membership)
+            .filter_by(advisor_id=advisor_id)
+            .order_by(Membership.starts_on, Membership.id)
+        )
+        .scalars()
+        .all()
+    )
     return {
         "name": advisor.name,
         "aliases": [list(pair) for pair in aliases],
-        "memberships": [[span.team_name, *(day.isoformat() if day else None for day in (span.starts_on, span.ends_on))] for span in spans],
+        "memberships": [
+            [
+                span.team_name,
+                *(day.isoformat() if day else None for day in (span.starts_on, span.ends_on)),
+            ]
+            for span in spans
+        ],
     }
 
 
 def restore(session: Session, batch_id: str, in_lake: tuple[set[str], set[str]]) -> None:
-    """Put advisors, teams and sites back as they were before the batch. Who has been referred to since
-    (`in_lake`: the advisors and teams that contacts carry; evaluations and accounts are looked up) stays."""
+    """Put advisors, teams and sites back as they were before the batch. Who has been
+    referred to since (`in_lake`: the advisors and teams that contacts carry;
+    evaluations and accounts are looked up) stays.
+    """
     used_advisors, used_teams = in_lake
     for column in (Evaluation.advisor_id, Account.advisor_id):
-        used_advisors = used_advisors | set(session.scalars(sa.select(column).where(column.is_not(None))))
+        used_advisors = used_advisors | set(
+            session.scalars(sa.select(column).where(column.is_not(None)))
+        )
     later = aliased(BeforeImage)
     changed_since = set(
         session.scalars(
             sa.select(BeforeImage.key)
-            .join(later, sa.and_(later.object == BeforeImage.object, later.key == BeforeImage.key, later.id > BeforeImage.id, later.batch_id != batch_id))
+            .join(
+                later,
+                sa.and_(
+                    later.object == BeforeImage.object,
+                    later.key == BeforeImage.key,
+                    later.id > BeforeImage.id,
+                    later.batch_id != batch_id,
+                ),
+            )
             .where(BeforeImage.batch_id == batch_id, BeforeImage.object == "advisor")
         )
     )
     for image in _images(session, batch_id, "advisor"):
         advisor = session.get(Advisor, image.key)
-        if advisor is None or image.key in changed_since or (image.content is None and image.key in used_advisors):
+        if (
+            advisor is None
+            or image.key in changed_since
+            or (image.content is None and image.key in used_advisors)
+        ):
             continue
         session.execute(sa.delete(AdvisorAlias).filter_by(advisor_id=image.key))
         session.execute(sa.delete(Membership).filter_by(advisor_id=image.key))
@@ -273,13 +420,24 @@ def restore(session: Session, batch_id: str, in_lake: tuple[set[str], set[str]])
             session.execute(sa.delete(Advisor).filter_by(advisor_id=image.key))
             continue
         advisor.name = image.content["name"]
-        session.add_all(AdvisorAlias(key=key, alias=alias, advisor_id=image.key) for key, alias in image.content["aliases"])
+        session.add_all(
+            AdvisorAlias(key=key, alias=alias, advisor_id=image.key)
+            for key, alias in image.content["aliases"]
+        )
         for team, *days in image.content["memberships"]:
             starts_on, ends_on = (date.fromisoformat(day) if day else None for day in days)
-            session.add(Membership(advisor_id=image.key, team_name=team, starts_on=starts_on, ends_on=ends_on))
+            session.add(
+                Membership(
+                    advisor_id=image.key, team_name=team, starts_on=starts_on, ends_on=ends_on
+                )
+            )
     session.flush()
-    used_teams = used_teams | set(session.scalars(sa.union(sa.select(Membership.team_name), sa.select(TeamLead.team_name))))
-    used_teams |= set(session.scalars(sa.select(Target.dimension_value).where(Target.dimension == "team")))
+    used_teams = used_teams | set(
+        session.scalars(sa.union(sa.select(Membership.team_name), sa.select(TeamLead.team_name)))
+    )
+    used_teams |= set(
+        session.scalars(sa.select(Target.dimension_value).where(Target.dimension == "team"))
+    )
     for image in _images(session, batch_id, "team"):
         team = session.get(Team, image.key)
         if team is not None and image.content is not None:
@@ -287,23 +445,60 @@ def restore(session: Session, batch_id: str, in_lake: tuple[set[str], set[str]])
         elif team is not None and image.key not in used_teams:
             session.delete(team)
     session.flush()
-    used_sites = set(session.scalars(sa.union(sa.select(Team.site_name).where(Team.site_name.is_not(None)), sa.select(ManagedSite.site_name))))
-    session.execute(sa.delete(Site).where(Site.name.in_([image.key for image in _images(session, batch_id, "site") if image.key not in used_sites])))
+    used_sites = set(
+        session.scalars(
+            sa.union(
+                sa.select(Team.site_name).where(Team.site_name.is_not(None)),
+                sa.select(ManagedSite.site_name),
+            )
+        )
+    )
+    session.execute(
+        sa.delete(Site).where(
+            Site.name.in_(
+                [
+                    image.key
+                    for image in _images(session, batch_id, "site")
+                    if image.key not in used_sites
+                ]
+            )
+        )
+    )
 
 
 def find_later_batch(session: Session, batch_id: str) -> str | None:
     """A batch that changed one of this batch's advisors after it."""
-    mine = sa.select(BeforeImage.key, BeforeImage.id).filter_by(batch_id=batch_id, object="advisor").subquery()
+    mine = (
+        sa.select(BeforeImage.key, BeforeImage.id)
+        .filter_by(batch_id=batch_id, object="advisor")
+        .subquery()
+    )
     later = sa.select(BeforeImage.batch_id).join(mine, BeforeImage.key == mine.c.key)
-    return session.scalar(later.where(BeforeImage.object == "advisor", BeforeImage.id > mine.c.id, BeforeImage.batch_id != batch_id).limit(1))
+    return session.scalar(
+        later.where(
+            BeforeImage.object == "advisor",
+            BeforeImage.id > mine.c.id,
+            BeforeImage.batch_id != batch_id,
+        ).limit(1)
+    )
 
 
 def _images(session: Session, batch_id: str, kind: str) -> list[BeforeImage]:
-    return list(session.scalars(sa.select(BeforeImage).filter_by(batch_id=batch_id, object=kind).order_by(BeforeImage.id)))
+    return list(
+        session.scalars(
+            sa.select(BeforeImage)
+            .filter_by(batch_id=batch_id, object=kind)
+            .order_by(BeforeImage.id)
+        )
+    )
 
 
 def find_advisors(session: Session, viewer: Viewer) -> list[Advisor]:
     """Every advisor with aliases and memberships, by name. Needs MANAGE_ADVISORS."""
     viewer.require(Permission.MANAGE_ADVISORS)
-    query = sa.select(Advisor).options(selectinload(Advisor.aliases), selectinload(Advisor.memberships)).order_by(Advisor.name)
+    query = (
+        sa.select(Advisor)
+        .options(selectinload(Advisor.aliases), selectinload(Advisor.memberships))
+        .order_by(Advisor.name)
+    )
     return list(session.scalars(query))

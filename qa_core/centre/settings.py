@@ -1,8 +1,11 @@
-"""Every setting that changes a number or a rule, declared once: its default, its limits, its meaning, and the dated values people chose.
+"""Every setting that changes a number or a rule, declared once: its default, its
+limits, its meaning, and the dated values people chose.
 
-A value holds from a day on, until the day of the next one. Where a period spans a change, each contact is judged by the value in force on its
-own day, in the centre's time: thresholds, windows and formulas alike, so that cutting the period at the change gives the same contacts the
-same verdict. A ratio then divides what both rules count, added up. `provisional_spend_days` alone speaks of the period as a whole: the value of
+A value holds from a day on, until the day of the next one. Where a period spans a
+change, each contact is judged by the value in force on its own day, in the centre's
+time: thresholds, windows and formulas alike, so that cutting the period at the change
+gives the same contacts the same verdict. A ratio then divides what both rules count,
+added up. `provisional_spend_days` alone speaks of the period as a whole: the value of
 its last day holds. `query.find_changes` says where a chart must start anew.
 """
 
@@ -37,7 +40,9 @@ SERVICE_LEVEL_FORMULAS = (
 
 @dataclass(frozen=True)
 class Setting:
-    """One setting: `kind` is `number`, `whole` or `choice`; numbers lie between `low` and `high`, inclusive."""
+    """One setting: `kind` is `number`, `whole` or `choice`; numbers lie between `low`
+    and `high`, inclusive.
+    """
 
     name: str
     title: str
@@ -50,23 +55,38 @@ class Setting:
     is_optional: bool = False
     """Whether it may be left without a value: None, written as nothing."""
     offered: tuple[float | int | str, ...] = ()
-    """The values that pages set side by side: the only ones that whoever sees large groups alone may put in a question."""
+    """The values that pages set side by side: the only ones that whoever sees large
+    groups alone may put in a question.
+    """
 
     def parse(self, text: str) -> float | int | str | None:
-        """Read a value as a person writes it. Raises Misuse, naming what would be accepted."""
+        """Read a value as a person writes it. Raises Misuse, naming what would be
+        accepted.
+        """
         text = str(text).strip()
         if self.is_optional and not text:
             return None
         if self.kind == "choice":
             if text in self.choices:
                 return text
-            raise Misuse("bad_setting", N_("{name} is one of: {choices}."), name=self.name, choices=", ".join(self.choices))
+            raise Misuse(
+                "bad_setting",
+                N_("{name} is one of: {choices}."),
+                name=self.name,
+                choices=", ".join(self.choices),
+            )
         try:
             value = int(text) if self.kind == "whole" else float(text.replace(",", "."))
         except ValueError:
             value = None
         if value is None or not self.low <= value <= self.high:
-            raise Misuse("bad_setting", N_("{name} is a number from {low} to {high}."), name=self.name, low=self.low, high=self.high)
+            raise Misuse(
+                "bad_setting",
+                N_("{name} is a number from {low} to {high}."),
+                name=self.name,
+                low=self.low,
+                high=self.high,
+            )
         return value
 
 
@@ -83,19 +103,31 @@ ALL: tuple[Setting, ...] = (
     Setting(
         "service_level_formula",
         N_("Service level formula"),
-        N_("How abandoned contacts count in the service level; the page shows all six side by side."),
+        N_(
+            "How abandoned contacts count in the service level; the page shows all six side by "
+            "side."
+        ),
         SERVICE_LEVEL_FORMULAS[0],
         "choice",
         choices=SERVICE_LEVEL_FORMULAS,
         offered=SERVICE_LEVEL_FORMULAS,
     ),
     Setting(
-        "short_abandon_seconds", N_("Short abandon"), N_("Hanging up within this many seconds is not counted as an abandoned contact."), 5, "number", 0, 600
+        "short_abandon_seconds",
+        N_("Short abandon"),
+        N_("Hanging up within this many seconds is not counted as an abandoned contact."),
+        5,
+        "number",
+        0,
+        600,
     ),
     Setting(
         "first_contact_days",
         N_("First-contact window"),
-        N_("A further contact by the same customer within this many days means that the first one did not resolve it."),
+        N_(
+            "A further contact by the same customer within this many days means that the first "
+            "one did not resolve it."
+        ),
         7,
         "number",
         1,
@@ -105,18 +137,32 @@ ALL: tuple[Setting, ...] = (
     Setting(
         "cost_per_hour",
         N_("Cost of an hour"),
-        N_("What an hour of an advisor's time costs, in the currency of the spend; empty: not known, and repeats are counted in hours alone."),
+        N_(
+            "What an hour of an advisor's time costs, in the currency of the spend; empty: not "
+            "known, and repeats are counted in hours alone."
+        ),
         None,
         "number",
         0,
         10000,
         is_optional=True,
     ),
-    Setting("recovery_hours", N_("Recovery window"), N_("A missed caller who is reached within this many hours is recovered."), 24, "number", 1, 744),
+    Setting(
+        "recovery_hours",
+        N_("Recovery window"),
+        N_("A missed caller who is reached within this many hours is recovered."),
+        24,
+        "number",
+        1,
+        744,
+    ),
     Setting(
         "tracking_tolerance_seconds",
         N_("Call-tracking tolerance"),
-        N_("A tracking row without an id joins a call on the same number that starts within this many seconds."),
+        N_(
+            "A tracking row without an id joins a call on the same number that starts within "
+            "this many seconds."
+        ),
         120,
         "number",
         0,
@@ -125,7 +171,10 @@ ALL: tuple[Setting, ...] = (
     Setting(
         "shared_number_contacts_a_day",
         N_("Shared number"),
-        N_("A number with more contacts a day than this is shared by many people and identifies nobody."),
+        N_(
+            "A number with more contacts a day than this is shared by many people and "
+            "identifies nobody."
+        ),
         20,
         "whole",
         2,
@@ -134,7 +183,10 @@ ALL: tuple[Setting, ...] = (
     Setting(
         "provisional_spend_days",
         N_("Provisional spend"),
-        N_("Spend of the last days may still arrive; costs of periods that touch them are provisional."),
+        N_(
+            "Spend of the last days may still arrive; costs of periods that touch them are "
+            "provisional."
+        ),
         3,
         "whole",
         0,
@@ -155,9 +207,13 @@ BY_NAME: Mapping[str, Setting] = {setting.name: setting for setting in ALL}
 
 @dataclass(frozen=True)
 class Settings:
-    """The values in force on one day; read as attributes: `settings.first_contact_days`."""
+    """The values in force on one day; read as attributes:
+    `settings.first_contact_days`.
+    """
 
-    values: tuple[tuple[str, Any], ...] = field(default=tuple((setting.name, setting.default) for setting in ALL))
+    values: tuple[tuple[str, Any], ...] = field(
+        default=tuple((setting.name, setting.default) for setting in ALL)
+    )
 
     def __getattr__(self, name: str) -> Any:
         for key, value in object.__getattribute__(self, "values"):
@@ -172,12 +228,19 @@ class Settings:
 def get_setting(name: str) -> Setting:
     """The declaration of that setting. Raises Misuse for an unknown name."""
     if name not in BY_NAME:
-        raise Misuse("unknown_setting", N_("There is no setting {name}. Known: {known}."), name=name, known=", ".join(sorted(BY_NAME)))
+        raise Misuse(
+            "unknown_setting",
+            N_("There is no setting {name}. Known: {known}."),
+            name=name,
+            known=", ".join(sorted(BY_NAME)),
+        )
     return BY_NAME[name]
 
 
 def find_settings_history(session: Session) -> tuple[tuple[date | None, Settings], ...]:
-    """The dated history as (first day, settings from then on), oldest first; the first day of the first piece is None."""
+    """The dated history as (first day, settings from then on), oldest first; the first
+    day of the first piece is None.
+    """
     rows = session.execute(sa.select(SettingValue).order_by(SettingValue.id)).scalars().all()
     rows = [row for row in rows if row.name in BY_NAME]
     days = sorted({row.valid_from for row in rows if row.valid_from is not None})
@@ -203,24 +266,54 @@ class SettingVersion:
 
 
 def find_versions(session: Session) -> dict[str, tuple[SettingVersion, ...]]:
-    """The values chosen for each setting, by the day from which they hold; nothing for a setting at its default. Of two for one day, the one entered last."""
+    """The values chosen for each setting, by the day from which they hold; nothing for
+    a setting at its default. Of two for one day, the one entered last.
+    """
     versions: dict[str, dict[date | None, SettingVersion]] = {name: {} for name in BY_NAME}
-    for row in session.scalars(sa.select(SettingValue).where(SettingValue.name.in_(BY_NAME)).order_by(SettingValue.id)):
-        versions[row.name][row.valid_from] = SettingVersion(row.valid_from, BY_NAME[row.name].parse(row.value), row.set_by, row.set_at)
-    return {name: tuple(sorted(found.values(), key=lambda version: version.valid_from or date.min)) for name, found in versions.items()}
+    for row in session.scalars(
+        sa.select(SettingValue).where(SettingValue.name.in_(BY_NAME)).order_by(SettingValue.id)
+    ):
+        versions[row.name][row.valid_from] = SettingVersion(
+            row.valid_from, BY_NAME[row.name].parse(row.value), row.set_by, row.set_at
+        )
+    return {
+        name: tuple(sorted(found.values(), key=lambda version: version.valid_from or date.min))
+        for name, found in versions.items()
+    }
 
 
 def current(session: Session) -> Settings:
     """The settings in force today, in the centre's time."""
     today = environment.today()
-    return [settings for first_day, settings in find_settings_history(session) if first_day is None or first_day <= today][-1]
+    return [
+        settings
+        for first_day, settings in find_settings_history(session)
+        if first_day is None or first_day <= today
+    ][-1]
 
 
-def set_value(session: Session, viewer: Viewer, name: str, text: str, valid_from: date | None = None) -> None:
-    """Choose a value from that day on (None: for all time), and say so in the journal. Raises Misuse for a bad value."""
+def set_value(
+    session: Session, viewer: Viewer, name: str, text: str, valid_from: date | None = None
+) -> None:
+    """Choose a value from that day on (None: for all time), and say so in the journal.
+    Raises Misuse for a bad value.
+    """
     viewer.require(Permission.MANAGE_SETTINGS)
     value = get_setting(name).parse(text)
-    session.add(SettingValue(name=name, value="" if value is None else str(value), valid_from=valid_from, set_by=viewer.username))
+    session.add(
+        SettingValue(
+            name=name,
+            value="" if value is None else str(value),
+            valid_from=valid_from,
+            set_by=viewer.username,
+        )
+    )
     if name == "shared_number_contacts_a_day":
         due_work.request(session, CENTRE_RULES)
-    audit_log.record(session, viewer.username, "setting_changed", f"{name}={value}", reason=f"from {valid_from}" if valid_from else "")
+    audit_log.record(
+        session,
+        viewer.username,
+        "setting_changed",
+        f"{name}={value}",
+        reason=f"from {valid_from}" if valid_from else "",
+    )

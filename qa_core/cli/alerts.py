@@ -16,7 +16,9 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.
 
 
 def register(app: typer.Typer) -> None:
-    alerts = typer.Typer(no_args_is_help=True, help="When a number needs a look, and what was found.")
+    alerts = typer.Typer(
+        no_args_is_help=True, help="When a number needs a look, and what was found."
+    )
     alerts.command("evaluate")(evaluate)
     alerts.command("list")(list_alerts)
     alerts.command("add")(add_rule)
@@ -34,12 +36,21 @@ def evaluate(as_json: Json = False) -> None:
     if as_json:
         print_json({"opened": found.opened, "closed": found.closed, "standing": found.standing})
         return
-    print(_("{opened} alerts opened, {closed} closed; {standing} stand.", opened=found.opened, closed=found.closed, standing=found.standing))
+    print(
+        _(
+            "{opened} alerts opened, {closed} closed; {standing} stand.",
+            opened=found.opened,
+            closed=found.closed,
+            standing=found.standing,
+        )
+    )
 
 
 def list_alerts(
     every: Annotated[bool, typer.Option("--all", help="Closed ones too.")] = False,
-    as_: Annotated[str | None, typer.Option("--as", metavar="USERNAME", help="Only what that person may see.")] = None,
+    as_: Annotated[
+        str | None, typer.Option("--as", metavar="USERNAME", help="Only what that person may see.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """The rules in force, and the alerts that stand."""
@@ -48,12 +59,24 @@ def list_alerts(
 
     store.require_ready()
     viewer = read_as(as_)
-    rules, found = alerts.find_rules(viewer), alerts.find(viewer, alerts.STATES if every else alerts.STATES[:2])
+    rules, found = (
+        alerts.find_rules(viewer),
+        alerts.find(viewer, alerts.STATES if every else alerts.STATES[:2]),
+    )
     if as_json:
-        print_json({"rules": [rule.as_json() for rule in rules], "alerts": [event.as_json() for event in found]})
+        print_json(
+            {
+                "rules": [rule.as_json() for rule in rules],
+                "alerts": [event.as_json() for event in found],
+            }
+        )
         return
     for rule in rules:
-        scope = _("the whole centre") if rule.dimension is None else f"{rule.dimension} {rule.name or '*'}"
+        scope = (
+            _("the whole centre")
+            if rule.dimension is None
+            else f"{rule.dimension} {rule.name or '*'}"
+        )
         print(f"{rule.id:5} {rule.kpi:32} {rule.grain:5}  {scope}: {alerts.describe_rule(rule)}")
     for event in found:
         print(f"      {event.state}: {alerts.describe_slice(event)}: {alerts.describe(event)}")
@@ -63,15 +86,50 @@ def list_alerts(
 
 def add_rule(
     kpi: Annotated[str | None, typer.Argument(metavar="KPI")] = None,
-    above: Annotated[str | None, typer.Option("--above", metavar="VALUE", help="Needs a look above this; a rate as 0.85 or 85%, times in seconds.")] = None,
-    below: Annotated[str | None, typer.Option("--below", metavar="VALUE", help="Needs a look below this.")] = None,
-    target: Annotated[bool, typer.Option("--target", help="Needs a look when it misses its target by more than chance.")] = False,
-    by: Annotated[str | None, typer.Option("--by", metavar="DIM", help="For each value of a dimension.")] = None,
-    where: Annotated[str | None, typer.Option("--where", metavar="DIM=VALUE", help="For one value of a dimension.")] = None,
+    above: Annotated[
+        str | None,
+        typer.Option(
+            "--above",
+            metavar="VALUE",
+            help="Needs a look above this; a rate as 0.85 or 85%, times in seconds.",
+        ),
+    ] = None,
+    below: Annotated[
+        str | None, typer.Option("--below", metavar="VALUE", help="Needs a look below this.")
+    ] = None,
+    target: Annotated[
+        bool,
+        typer.Option(
+            "--target", help="Needs a look when it misses its target by more than chance."
+        ),
+    ] = False,
+    by: Annotated[
+        str | None, typer.Option("--by", metavar="DIM", help="For each value of a dimension.")
+    ] = None,
+    where: Annotated[
+        str | None,
+        typer.Option("--where", metavar="DIM=VALUE", help="For one value of a dimension."),
+    ] = None,
     grain: Annotated[str, typer.Option("--grain", metavar="day|week|month")] = "week",
-    periods: Annotated[int, typer.Option("--periods", metavar="N", help="So many days, weeks or months in a row, for --above and --below.")] = 1,
-    clear_after: Annotated[int, typer.Option("--clear-after", metavar="N", help="Over after so many clear ones in a row.")] = 2,
-    suggested: Annotated[bool, typer.Option("--suggested", help="Add the rules that a new centre starts with, where they are missing.")] = False,
+    periods: Annotated[
+        int,
+        typer.Option(
+            "--periods",
+            metavar="N",
+            help="So many days, weeks or months in a row, for --above and --below.",
+        ),
+    ] = 1,
+    clear_after: Annotated[
+        int,
+        typer.Option("--clear-after", metavar="N", help="Over after so many clear ones in a row."),
+    ] = 2,
+    suggested: Annotated[
+        bool,
+        typer.Option(
+            "--suggested",
+            help="Add the rules that a new centre starts with, where they are missing.",
+        ),
+    ] = False,
 ) -> None:
     """Add a rule: KPI beyond what is usual, or with --above, --below or --target."""
     from qa_core.analysis import alerts, targets
@@ -85,14 +143,28 @@ def add_rule(
         return
     if kpi is None:
         raise Misuse("no_kpi", N_("Say which KPI the rule is about, or --suggested."))
-    if sum((above is not None, below is not None, target)) > 1 or (by is not None and where is not None):
-        raise Misuse("two_rules", N_("Give one of --above, --below and --target, and one of --by and --where."))
+    if sum((above is not None, below is not None, target)) > 1 or (
+        by is not None and where is not None
+    ):
+        raise Misuse(
+            "two_rules",
+            N_("Give one of --above, --below and --target, and one of --by and --where."),
+        )
     dimension, name = parse_pairs([where])[0] if where else (by, None)
     written = above if above is not None else below
     side = None if written is None else "above" if above is not None else "below"
-    kind = alerts.RuleKind.TARGET if target else alerts.RuleKind.THRESHOLD if side else alerts.RuleKind.CONTROL
+    kind = (
+        alerts.RuleKind.TARGET
+        if target
+        else alerts.RuleKind.THRESHOLD
+        if side
+        else alerts.RuleKind.CONTROL
+    )
     value = None if written is None else targets.parse_value(get_kpi(kpi), written)
-    rule = alerts.add(Viewer.SYSTEM, alerts.Rule(kpi, kind, grain, dimension, name, side, value, periods, clear_after))
+    rule = alerts.add(
+        Viewer.SYSTEM,
+        alerts.Rule(kpi, kind, grain, dimension, name, side, value, periods, clear_after),
+    )
     print(_("Rule {number} is set.", number=rule.id))
 
 

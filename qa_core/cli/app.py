@@ -1,4 +1,6 @@
-"""The commands, one file per family; this one runs them and turns every refusal into one clear line and an exit code."""
+"""The commands, one file per family; this one runs them and turns every refusal into
+one clear line and an exit code.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +18,22 @@ from qa_core.cli.output import DONE, REFUSED, WRONG_USAGE, print_json
 
 
 def build_app() -> typer.Typer:
-    """The whole command line. Families import their rooms inside each command, so that `--help` stays quick."""
-    from qa_core.cli import alerts, centre_rules, compliance, imports, irritants, kpis, people, sampling, scorecards, settings, stores
+    """The whole command line. Families import their rooms inside each command, so that
+    `--help` stays quick.
+    """
+    from qa_core.cli import (
+        alerts,
+        centre_rules,
+        compliance,
+        imports,
+        irritants,
+        kpis,
+        people,
+        sampling,
+        scorecards,
+        settings,
+        stores,
+    )
 
     app = typer.Typer(
         no_args_is_help=True,
@@ -26,7 +42,19 @@ def build_app() -> typer.Typer:
         rich_markup_mode=None,
         help="Écoute, the quality dashboard of a contact centre.",
     )
-    for family in (stores, imports, kpis, settings, alerts, irritants, people, centre_rules, compliance, scorecards, sampling):
+    for family in (
+        stores,
+        imports,
+        kpis,
+        settings,
+        alerts,
+        irritants,
+        people,
+        centre_rules,
+        compliance,
+        scorecards,
+        sampling,
+    ):
         family.register(app)
     return app
 
@@ -37,24 +65,37 @@ def run(arguments: Sequence[str]) -> int:
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     try:
         i18n.use(environment.current().language)
-        return build_app()(list(arguments), prog_name="python -m qa_core", standalone_mode=False) or DONE
+        return (
+            build_app()(list(arguments), prog_name="python -m qa_core", standalone_mode=False)
+            or DONE
+        )
     except Exit as end:
         return end.exit_code
     except TyperException as error:
         return _refuse("usage", error.format_message(), (), as_json, WRONG_USAGE)
     except Refusal as refusal:
-        return _refuse(refusal.code, i18n.format_refusal(refusal), refusal.options, as_json, WRONG_USAGE if isinstance(refusal, Misuse) else REFUSED)
+        return _refuse(
+            refusal.code,
+            i18n.format_refusal(refusal),
+            refusal.options,
+            as_json,
+            WRONG_USAGE if isinstance(refusal, Misuse) else REFUSED,
+        )
     except (KeyboardInterrupt, Abort):
-        return _refuse("interrupted", _("Interrupted; what was not finished is undone."), (), as_json, REFUSED)
+        return _refuse(
+            "interrupted", _("Interrupted; what was not finished is undone."), (), as_json, REFUSED
+        )
     except BrokenPipeError:
         return REFUSED
     except Exception as error:
-        # The detail goes to the log for whoever runs the machine; the person gets a sentence and no traceback.
+        # The detail goes to the log for whoever runs the machine; the person gets a
+        # sentence and no traceback.
         logging.getLogger("qa_core").debug("command failed", exc_info=True)
         return _refuse(
             "failed",
             _(
-                "This failed unexpectedly ({kind}: {detail}). Nothing half-done was kept; run: python -m qa_core doctor",
+                "This failed unexpectedly ({kind}: {detail}). Nothing half-done was kept; run: "
+                "python -m qa_core doctor",
                 kind=type(error).__name__,
                 detail=_one_line(error),
             ),
@@ -64,7 +105,9 @@ def run(arguments: Sequence[str]) -> int:
         )
 
 
-def _refuse(code: str, message: str, options: tuple[str, ...], as_json: bool, exit_code: int) -> int:
+def _refuse(
+    code: str, message: str, options: tuple[str, ...], as_json: bool, exit_code: int
+) -> int:
     if as_json:
         print_json({"error": {"code": code, "message": message, "options": list(options)}})
     hint = " " + _("Try: {options}", options=" · ".join(options)) if options else ""

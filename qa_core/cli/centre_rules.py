@@ -18,7 +18,13 @@ Kind = Annotated[str, typer.Argument(metavar="KIND", help="advisor queue reason 
 
 def register(app: typer.Typer) -> None:
     names = typer.Typer(no_args_is_help=True, help="Names that mean the same.")
-    for name, command in (("suggest", suggest), ("merge", merge), ("apart", apart), ("undo", undo), ("list", list_decisions)):
+    for name, command in (
+        ("suggest", suggest),
+        ("merge", merge),
+        ("apart", apart),
+        ("undo", undo),
+        ("list", list_decisions),
+    ):
         names.command(name)(command)
     app.add_typer(names, name="names")
 
@@ -43,20 +49,38 @@ def suggest(kind: Kind, as_json: Json = False) -> None:
         print(_("No two names look alike."))
 
 
-def merge(kind: Kind, spelling: Annotated[str, typer.Argument(metavar="SPELLING")], kept: Annotated[str, typer.Argument(metavar="KEPT")]) -> None:
+def merge(
+    kind: Kind,
+    spelling: Annotated[str, typer.Argument(metavar="SPELLING")],
+    kept: Annotated[str, typer.Argument(metavar="KEPT")],
+) -> None:
     """Count one name as another, in past contacts and in those to come."""
     from qa_core.centre.rules import name_decisions
 
     number = name_decisions.merge(Viewer.SYSTEM, kind, spelling, kept)
-    print(_("Decision {number}: {spelling} counts as {kept}.", number=number, spelling=spelling, kept=kept), _apply())
+    print(
+        _(
+            "Decision {number}: {spelling} counts as {kept}.",
+            number=number,
+            spelling=spelling,
+            kept=kept,
+        ),
+        _apply(),
+    )
 
 
-def apart(kind: Kind, one: Annotated[str, typer.Argument(metavar="ONE")], other: Annotated[str, typer.Argument(metavar="OTHER")]) -> None:
+def apart(
+    kind: Kind,
+    one: Annotated[str, typer.Argument(metavar="ONE")],
+    other: Annotated[str, typer.Argument(metavar="OTHER")],
+) -> None:
     """Say that two names do not mean the same, so that they are not suggested any more."""
     from qa_core.centre.rules import name_decisions
 
     number = name_decisions.keep_apart(Viewer.SYSTEM, kind, one, other)
-    print(_("Decision {number}: {one} and {other} stay apart.", number=number, one=one, other=other))
+    print(
+        _("Decision {number}: {one} and {other} stay apart.", number=number, one=one, other=other)
+    )
 
 
 def undo(number: Annotated[int, typer.Argument(metavar="NUMBER")]) -> None:
@@ -77,22 +101,59 @@ def list_decisions(as_json: Json = False) -> None:
         return
     for item in found:
         sign = "→" if item["is_same"] else "≠"
-        print(f"{item['id']:5} {item['kind']:9} {item['spelling']} {sign} {item['kept']}" + (" " + _("(undone)") if item["undone_at"] else ""))
+        print(
+            f"{item['id']:5} {item['kind']:9} {item['spelling']} {sign} {item['kept']}"
+            + (" " + _("(undone)") if item["undone_at"] else "")
+        )
 
 
 def set_hours(
     site: Annotated[str, typer.Argument(metavar="SITE")],
-    hours: Annotated[list[str] | None, typer.Argument(metavar="DAYS=HOURS", help="mon-fri=09:00-18:00 sat=09:00-12:00,14:00-17:00")] = None,
-    first_day: Annotated[str | None, typer.Option("--from", metavar="DATE", help="The day from which they hold; default: always.")] = None,
-    holidays: Annotated[str | None, typer.Option("--holidays", metavar="CALENDAR", help="FR, alsace-moselle, another country or region, none.")] = None,
-    closed: Annotated[list[str] | None, typer.Option("--closed", metavar="DATE", help="A day on which the site is closed; replaces those said before.")] = None,
-    always_open: Annotated[bool, typer.Option("--clear", help="Forget the hours: nothing is closed any more.")] = False,
+    hours: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="DAYS=HOURS", help="mon-fri=09:00-18:00 sat=09:00-12:00,14:00-17:00"
+        ),
+    ] = None,
+    first_day: Annotated[
+        str | None,
+        typer.Option(
+            "--from", metavar="DATE", help="The day from which they hold; default: always."
+        ),
+    ] = None,
+    holidays: Annotated[
+        str | None,
+        typer.Option(
+            "--holidays",
+            metavar="CALENDAR",
+            help="FR, alsace-moselle, another country or region, none.",
+        ),
+    ] = None,
+    closed: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--closed",
+            metavar="DATE",
+            help="A day on which the site is closed; replaces those said before.",
+        ),
+    ] = None,
+    always_open: Annotated[
+        bool, typer.Option("--clear", help="Forget the hours: nothing is closed any more.")
+    ] = False,
 ) -> None:
-    """Set when a site is open; contacts that nobody answered outside count as closed, past ones too."""
+    """Set when a site is open; contacts that nobody answered outside count as closed,
+    past ones too.
+    """
     from qa_core.centre.rules import opening_hours, site_hours
 
     if not (hours or holidays or closed or always_open) or (hours and always_open):
-        raise Misuse("no_hours", N_("Say the hours, such as mon-fri=09:00-18:00, the holidays with --holidays, days with --closed, or --clear."))
+        raise Misuse(
+            "no_hours",
+            N_(
+                "Say the hours, such as mon-fri=09:00-18:00, the holidays with --holidays, "
+                "days with --closed, or --clear."
+            ),
+        )
     spans = opening_hours.parse_hours(hours) if hours else () if always_open else None
     days = [parse_day(day) for day in closed] if closed else None
     site_hours.set_opening(Viewer.SYSTEM, site, spans, parse_day(first_day), holidays, days)
@@ -108,10 +169,15 @@ def list_sites(as_json: Json = False) -> None:
         print_json(found)
         return
     for site in found:
-        print(_("{site} · public holidays: {calendar}", site=site["site"], calendar=site["holidays"]))
+        print(
+            _("{site} · public holidays: {calendar}", site=site["site"], calendar=site["holidays"])
+        )
         for row in site["hours"]:
             since = f" ({row['from']}…)" if row["from"] else ""
-            print(f"  {opening_hours.WEEKDAYS[row['weekday'] - 1]} {row['opens_at']}-{row['closes_at']}{since}")
+            print(
+                f"  {opening_hours.WEEKDAYS[row['weekday'] - 1]} "
+                f"{row['opens_at']}-{row['closes_at']}{since}"
+            )
         for day in site["closed_days"]:
             print(f"  {day}: " + _("closed"))
 
@@ -119,4 +185,8 @@ def list_sites(as_json: Json = False) -> None:
 def _apply() -> str:
     from qa_core.ingest.rules import due
 
-    return ngettext("{n} contact reads otherwise for it.", "{n} contacts read otherwise for it.", due.apply_due())
+    return ngettext(
+        "{n} contact reads otherwise for it.",
+        "{n} contacts read otherwise for it.",
+        due.apply_due(),
+    )

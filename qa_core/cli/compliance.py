@@ -16,7 +16,10 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.
 
 
 def register(app: typer.Typer) -> None:
-    gate = typer.Typer(no_args_is_help=True, help="The legal gates: until each is entered, nobody draws, listens or evaluates.")
+    gate = typer.Typer(
+        no_args_is_help=True,
+        help="The legal gates: until each is entered, nobody draws, listens or evaluates.",
+    )
     gate.command("list")(list_gates)
     gate.command("set")(set_gates)
     app.add_typer(gate, name="gate")
@@ -35,7 +38,10 @@ def list_gates(as_json: Json = False) -> None:
         return
     missing = _("missing")
     for row in rows:
-        print(f"{row['name']} = {row['value'] or missing}   ({row['rule']})\n    {row['title']}. " + _("Expects: {what}", what=row["expects"]))
+        print(
+            f"{row['name']} = {row['value'] or missing}   ({row['rule']})\n    {row['title']}. "
+            + _("Expects: {what}", what=row["expects"])
+        )
     _describe_next()
 
 
@@ -54,9 +60,24 @@ def set_gates(pairs: Annotated[list[str], typer.Argument(metavar="NAME=VALUE…"
 
 
 def accredit(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The account of an evaluator, a team lead or a manager.")],
-    until: Annotated[str, typer.Option("--until", metavar="DATE", help="The last day on which this person may listen.")],
-    purpose: Annotated[list[str] | None, typer.Option("--purpose", help="training, evaluation or quality; default: all that were entered.")] = None,
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME", help="The account of an evaluator, a team lead or a manager."
+        ),
+    ],
+    until: Annotated[
+        str,
+        typer.Option(
+            "--until", metavar="DATE", help="The last day on which this person may listen."
+        ),
+    ],
+    purpose: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--purpose", help="training, evaluation or quality; default: all that were entered."
+        ),
+    ] = None,
 ) -> None:
     """Let a person listen, for a time and for named purposes."""
     from qa_core.compliance import accreditations
@@ -65,25 +86,58 @@ def accredit(
     store.require_ready()
     number = accreditations.accredit(Viewer.SYSTEM, name, parse_day(until), purpose or ())
     made = next(item for item in accreditations.find_all(Viewer.SYSTEM) if item.id == number)
-    print(_("{name} may listen until {day}, for: {purposes}.", name=made.username, day=made.ends_on.isoformat(), purposes=", ".join(made.purposes)))
+    print(
+        _(
+            "{name} may listen until {day}, for: {purposes}.",
+            name=made.username,
+            day=made.ends_on.isoformat(),
+            purposes=", ".join(made.purposes),
+        )
+    )
     _describe_next()
 
 
 def inform(
-    on: Annotated[str, typer.Option("--on", metavar="DATE", help="The day on which they were informed.")],
-    advisors: Annotated[list[str] | None, typer.Argument(metavar="ADVISOR…", help="Ids or names.")] = None,
-    everybody: Annotated[bool, typer.Option("--all", help="Every advisor who is not yet entered as informed.")] = False,
+    on: Annotated[
+        str, typer.Option("--on", metavar="DATE", help="The day on which they were informed.")
+    ],
+    advisors: Annotated[
+        list[str] | None, typer.Argument(metavar="ADVISOR…", help="Ids or names.")
+    ] = None,
+    everybody: Annotated[
+        bool, typer.Option("--all", help="Every advisor who is not yet entered as informed.")
+    ] = False,
 ) -> None:
-    """Enter that advisors were told that calls are recorded and listened to; only then are their contacts drawn."""
+    """Enter that advisors were told that calls are recorded and listened to; only then
+    are their contacts drawn.
+    """
     from qa_core.compliance import notices
     from qa_core.storage.records import store
 
     store.require_ready()
     if bool(advisors) == everybody:
-        raise Misuse("no_advisor", N_("Name the advisors who were informed, or give --all for everyone who was not yet."))
-    waiting = [notice.advisor_id for notice in notices.find_all(Viewer.SYSTEM) if notice.informed_on is None] if everybody else list(advisors or ())
+        raise Misuse(
+            "no_advisor",
+            N_("Name the advisors who were informed, or give --all for everyone who was not yet."),
+        )
+    waiting = (
+        [
+            notice.advisor_id
+            for notice in notices.find_all(Viewer.SYSTEM)
+            if notice.informed_on is None
+        ]
+        if everybody
+        else list(advisors or ())
+    )
     count = notices.inform(Viewer.SYSTEM, waiting, parse_day(on))
-    print(ngettext("{n} advisor is entered as informed on {day}.", "{n} advisors are entered as informed on {day}.", count, day=on))
+    print(
+        ngettext(
+            "{n} advisor is entered as informed on {day}.",
+            "{n} advisors are entered as informed on {day}.",
+            count,
+            day=on,
+        )
+    )
     _describe_next()
 
 
@@ -101,7 +155,9 @@ def _find_rows() -> list[dict[str, Any]]:
         }
         for standing in gates.find_all(Viewer.SYSTEM)
     ]
-    listeners = sorted({item.username for item in accreditations.find_all(Viewer.SYSTEM) if item.holds})
+    listeners = sorted(
+        {item.username for item in accreditations.find_all(Viewer.SYSTEM) if item.holds}
+    )
     rows.append(
         {
             "name": gates.LISTENERS,
@@ -109,28 +165,51 @@ def _find_rows() -> list[dict[str, Any]]:
             "rule": gates.LISTENERS_RULE,
             "value": ",".join(listeners) or None,
             "is_set": bool(listeners),
-            "expects": _("at least one person: {command}", command="python -m qa_core accredit NAME --until DATE"),
+            "expects": _(
+                "at least one person: {command}",
+                command="python -m qa_core accredit NAME --until DATE",
+            ),
         }
     )
     return rows
 
 
 def _describe_next() -> None:
-    """What is still to be done before anybody may listen; the first that is missing, with the command that enters it."""
+    """What is still to be done before anybody may listen; the first that is missing,
+    with the command that enters it.
+    """
     from qa_core.compliance import gates, notices
     from qa_core.storage.records import store
 
     with store.reading() as session:
         missing = gates.find_missing(session)
-    waiting = [notice.advisor_id for notice in notices.find_all(Viewer.SYSTEM) if notice.informed_on is None]
+    waiting = [
+        notice.advisor_id
+        for notice in notices.find_all(Viewer.SYSTEM)
+        if notice.informed_on is None
+    ]
     if missing:
-        commands = [f"python -m qa_core gate set {name}={gates.BY_NAME[name].example}" for name in missing if name in gates.BY_NAME]
-        commands += ["python -m qa_core accredit NAME --until DATE"] if gates.LISTENERS in missing else []
-        print(_("Listening is not open. Still missing: {names}. Next: {command}", names=", ".join(missing), command=commands[0]))
+        commands = [
+            f"python -m qa_core gate set {name}={gates.BY_NAME[name].example}"
+            for name in missing
+            if name in gates.BY_NAME
+        ]
+        commands += (
+            ["python -m qa_core accredit NAME --until DATE"] if gates.LISTENERS in missing else []
+        )
+        print(
+            _(
+                "Listening is not open. Still missing: {names}. Next: {command}",
+                names=", ".join(missing),
+                command=commands[0],
+            )
+        )
     elif waiting:
         message = ngettext(
-            "Listening is open; {n} advisor is not yet informed, and so never drawn. Next: {command}",
-            "Listening is open; {n} advisors are not yet informed, and so never drawn. Next: {command}",
+            "Listening is open; {n} advisor is not yet informed, and so never drawn. Next: "
+            "{command}",
+            "Listening is open; {n} advisors are not yet informed, and so never drawn. Next: "
+            "{command}",
             len(waiting),
             command="python -m qa_core inform ADVISOR --on DATE",
         )

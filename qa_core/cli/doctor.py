@@ -1,4 +1,6 @@
-"""Is this centre in good health? One check per thing that can go wrong, each saying what to do."""
+"""Is this centre in good health? One check per thing that can go wrong, each saying
+what to do.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,9 @@ FORGOTTEN = timedelta(hours=1)
 
 @dataclass(frozen=True)
 class Check:
-    """What was looked at, how it is (`ok`, `warn`, `bad`), and what was seen or should be done."""
+    """What was looked at, how it is (`ok`, `warn`, `bad`), and what was seen or should
+    be done.
+    """
 
     name: str
     state: str
@@ -52,7 +56,15 @@ def _guarded(name: str, check: Callable[[], tuple[str, str]]) -> Check:
     except Refusal as refusal:
         return Check(name, BAD, i18n.format_refusal(refusal))
     except Exception as error:
-        return Check(name, BAD, _("The check failed: {kind}: {detail}", kind=type(error).__name__, detail=str(error)[:200]))
+        return Check(
+            name,
+            BAD,
+            _(
+                "The check failed: {kind}: {detail}",
+                kind=type(error).__name__,
+                detail=str(error)[:200],
+            ),
+        )
 
 
 def _folder() -> tuple[str, str]:
@@ -71,10 +83,18 @@ def _secrets() -> tuple[str, str]:
     present = [name for name in environment.SECRETS if name not in missing]
     for name in present:
         environment.secret(name)
-    if here.secrets_folder.exists() and here.secrets_folder.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-        return WARN, _("{folder} can be entered by other users of this machine; run: chmod 700 {folder}", folder=here.secrets_folder)
+    if here.secrets_folder.exists() and here.secrets_folder.stat().st_mode & (
+        stat.S_IRWXG | stat.S_IRWXO
+    ):
+        return WARN, _(
+            "{folder} can be entered by other users of this machine; run: chmod 700 {folder}",
+            folder=here.secrets_folder,
+        )
     if "pseudonyms" in missing and lake.version("contacts") >= 0:
-        return BAD, _("The key of the pseudonyms is missing: callers in new files can no longer be linked to those already here. Restore it from a backup.")
+        return BAD, _(
+            "The key of the pseudonyms is missing: callers in new files can no longer be "
+            "linked to those already here. Restore it from a backup."
+        )
     return OK, ", ".join(present) or _("made on first use")
 
 
@@ -84,18 +104,28 @@ def _records() -> tuple[str, str]:
         if session.get_bind().dialect.name == "sqlite":
             found = session.execute(sa.text("PRAGMA quick_check")).scalar()
             if found != "ok":
-                return BAD, _("The database is damaged ({found}); restore it from a backup.", found=found)
+                return BAD, _(
+                    "The database is damaged ({found}); restore it from a backup.", found=found
+                )
     file = store.file_of(environment.current().database_url)
     if file is not None and file.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-        return WARN, _("{file} can be read by other users of this machine; run: chmod 600 {file}*", file=file)
+        return WARN, _(
+            "{file} can be read by other users of this machine; run: chmod 600 {file}*", file=file
+        )
     return OK, store.engine_for(environment.current().database_url).dialect.name
 
 
 def _administrator() -> tuple[str, str]:
     store.require_ready()
     with store.reading() as session:
-        count = session.scalar(sa.select(sa.func.count()).where(Account.role == Role.ADMIN, Account.active))
-    return (OK, str(count)) if count else (WARN, _("Nobody can manage accounts; run: python -m qa_core init --admin NAME"))
+        count = session.scalar(
+            sa.select(sa.func.count()).where(Account.role == Role.ADMIN, Account.active)
+        )
+    return (
+        (OK, str(count))
+        if count
+        else (WARN, _("Nobody can manage accounts; run: python -m qa_core init --admin NAME"))
+    )
 
 
 def _journal() -> tuple[str, str]:
@@ -108,18 +138,24 @@ def _journal() -> tuple[str, str]:
 def _lake() -> tuple[str, str]:
     versions = {name: lake.version(name) for name in ("contacts", "intervals", "spend")}
     span = lake.span()
-    return OK, " · ".join(f"{name} v{version}" for name, version in versions.items() if version >= 0) + (
-        f" · {span[0]:%Y-%m-%d} – {span[1]:%Y-%m-%d}" if span else _("empty")
-    )
+    return OK, " · ".join(
+        f"{name} v{version}" for name, version in versions.items() if version >= 0
+    ) + (f" · {span[0]:%Y-%m-%d} – {span[1]:%Y-%m-%d}" if span else _("empty"))
 
 
 def _imports() -> tuple[str, str]:
     store.require_ready()
     with store.reading() as session:
-        forgotten = session.scalar(sa.select(sa.func.count()).where(ImportBatch.state == "started", ImportBatch.started_at < now() - FORGOTTEN))
+        forgotten = session.scalar(
+            sa.select(sa.func.count()).where(
+                ImportBatch.state == "started", ImportBatch.started_at < now() - FORGOTTEN
+            )
+        )
         count = session.scalar(sa.select(sa.func.count()).where(ImportBatch.state == "done"))
     if forgotten:
-        return WARN, _("{count} imports never ended; the next import finishes or undoes them.", count=forgotten)
+        return WARN, _(
+            "{count} imports never ended; the next import finishes or undoes them.", count=forgotten
+        )
     return OK, str(count)
 
 
@@ -129,22 +165,42 @@ def _alerts() -> tuple[str, str]:
         failed = session.get(DueWork, ALERTS)
         count = session.scalar(sa.select(sa.func.count()).where(AlertRule.ended_at.is_(None)))
     if failed:
-        return WARN, _("The alert rules could not be evaluated on {day}; run: python -m qa_core alerts evaluate", day=f"{failed.asked_at:%Y-%m-%d}")
+        return WARN, _(
+            "The alert rules could not be evaluated on {day}; run: python -m qa_core alerts "
+            "evaluate",
+            day=f"{failed.asked_at:%Y-%m-%d}",
+        )
     return OK, str(count)
 
 
 def _retention() -> tuple[str, str]:
-    # Not bad: the stores work, and until deletion is built no command would make it well again.
+    # Not bad: the stores work, and until deletion is built no command would make it
+    # well again.
     store.require_ready()
     found = overdue.find(Viewer.SYSTEM)
-    return (WARN, _("Kept longer than allowed") + ". " + " · ".join(map(overdue.describe, found))) if found else (OK, _("nothing is overdue"))
+    return (
+        (WARN, _("Kept longer than allowed") + ". " + " · ".join(map(overdue.describe, found)))
+        if found
+        else (OK, _("nothing is overdue"))
+    )
 
 
 def _leftovers() -> tuple[str, str]:
     folder = environment.current().temporary_folder
     left = list(_files(folder)) if folder.exists() else []
     old = [path for path in left if path.stat().st_mtime < (now() - FORGOTTEN).timestamp()]
-    return (WARN, _("{count} old temporary files in {folder}; the next import removes them.", count=len(old), folder=folder)) if old else (OK, str(len(left)))
+    return (
+        (
+            WARN,
+            _(
+                "{count} old temporary files in {folder}; the next import removes them.",
+                count=len(old),
+                folder=folder,
+            ),
+        )
+        if old
+        else (OK, str(len(left)))
+    )
 
 
 def _files(folder) -> Iterator:

@@ -1,4 +1,6 @@
-"""`import`, `watch` and `batches`: files of other tools into the stores, once or as they come, and back out."""
+"""`import`, `watch` and `batches`: files of other tools into the stores, once or as
+they come, and back out.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ from qa_core.cli.options import parse_day, parse_pairs
 from qa_core.cli.output import DONE, REFUSED, print_json
 
 LAST = 20
-"""So many imports are listed where nobody asks for more: a watched folder brings hundreds."""
+"""So many imports are listed where nobody asks for more: a watched folder brings
+hundreds.
+"""
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 
@@ -28,7 +32,9 @@ def register(app: typer.Typer) -> None:
     batches.command("list")(list_batches)
     batches.command("undo")(undo_batch)
     app.add_typer(batches, name="batches")
-    mappings = typer.Typer(no_args_is_help=True, help="Mappings kept under a name, for import --profile NAME.")
+    mappings = typer.Typer(
+        no_args_is_help=True, help="Mappings kept under a name, for import --profile NAME."
+    )
     mappings.callback()(lambda: None)
     mappings.command("list")(list_mappings)
     app.add_typer(mappings, name="mappings")
@@ -36,15 +42,37 @@ def register(app: typer.Typer) -> None:
 
 
 def import_files(
-    kind: Annotated[str, typer.Argument(metavar="KIND", help="contacts tracking surveys spend intervals advisors evaluations recordings")],
+    kind: Annotated[
+        str,
+        typer.Argument(
+            metavar="KIND",
+            help="contacts tracking surveys spend intervals advisors evaluations recordings",
+        ),
+    ],
     files: Annotated[list[Path], typer.Argument(metavar="FILE…")],
-    system: Annotated[str | None, typer.Option(help="Name of the tool that the file comes from; first part of a contact's key.")] = None,
-    profile: Annotated[str | None, typer.Option(help="Read as this profile instead of recognising one.")] = None,
-    save_mapping: Annotated[str | None, typer.Option(help="Keep the mapping under this name.")] = None,
-    map_: Annotated[
-        list[str] | None, typer.Option("--map", metavar="FIELD=COLUMN", help="Which column is which field; ignore=COLUMN leaves one aside.")
+    system: Annotated[
+        str | None,
+        typer.Option(
+            help="Name of the tool that the file comes from; first part of a contact's key."
+        ),
     ] = None,
-    timezone: Annotated[str | None, typer.Option(help="Time zone of local times in the file.")] = None,
+    profile: Annotated[
+        str | None, typer.Option(help="Read as this profile instead of recognising one.")
+    ] = None,
+    save_mapping: Annotated[
+        str | None, typer.Option(help="Keep the mapping under this name.")
+    ] = None,
+    map_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--map",
+            metavar="FIELD=COLUMN",
+            help="Which column is which field; ignore=COLUMN leaves one aside.",
+        ),
+    ] = None,
+    timezone: Annotated[
+        str | None, typer.Option(help="Time zone of local times in the file.")
+    ] = None,
     date_order: Annotated[str | None, typer.Option(metavar="dmy|mdy|ymd")] = None,
     start_date: Annotated[str | None, typer.Option(metavar="DATE")] = None,
     sheet: Annotated[str | None, typer.Option()] = None,
@@ -54,16 +82,27 @@ def import_files(
     unit: Annotated[list[str] | None, typer.Option("--unit", metavar="FIELD=s|ms|min|day")] = None,
     scale: Annotated[list[str] | None, typer.Option("--scale", metavar="FIELD=MIN-MAX")] = None,
     purpose: Annotated[
-        str | None, typer.Option(metavar="training|evaluation|quality|proof", help="Of recordings: what they are kept for, where no column says it.")
+        str | None,
+        typer.Option(
+            metavar="training|evaluation|quality|proof",
+            help="Of recordings: what they are kept for, where no column says it.",
+        ),
     ] = None,
     pattern: Annotated[
         str | None,
-        typer.Option(help="Of recordings without a manifest: how names of files are made, such as {system}_{date}_{time}_{contact_id}. Default: {contact_id}."),
+        typer.Option(
+            help="Of recordings without a manifest: how names of files are made, such as "
+            "{system}_{date}_{time}_{contact_id}. Default: {contact_id}."
+        ),
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would happen; write nothing at all.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would happen; write nothing at all.")
+    ] = False,
     as_json: Json = False,
 ) -> int:
-    """Import files; each is its own transaction, and a refused one does not stop the next."""
+    """Import files; each is its own transaction, and a refused one does not stop the
+    next.
+    """
     from qa_core import ingest
     from qa_core.files.options import ImportOptions
     from qa_core.storage.records import store
@@ -101,20 +140,55 @@ def import_files(
 
 
 def watch_folder(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Sub-folders say what files hold: contacts/ tracking/ surveys/ …")],
-    follow: Annotated[list[Path] | None, typer.Option("--follow", metavar="LOG", help="A growing queue_log elsewhere; one in DIR is followed anyway.")] = None,
+    folder: Annotated[
+        Path,
+        typer.Argument(
+            metavar="DIR", help="Sub-folders say what files hold: contacts/ tracking/ surveys/ …"
+        ),
+    ],
+    follow: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--follow",
+            metavar="LOG",
+            help="A growing queue_log elsewhere; one in DIR is followed anyway.",
+        ),
+    ] = None,
     once: Annotated[bool, typer.Option("--once", help="Take what is there, then end.")] = False,
     every: Annotated[float, typer.Option(min=0.1, help="Seconds between two looks.")] = 5.0,
-    settle: Annotated[float, typer.Option(min=0.0, help="A file is whole when it has not changed for so many seconds.")] = 5.0,
-    keep: Annotated[int | None, typer.Option(min=0, metavar="DAYS", help="Delete files in DIR/.taken, with their clear numbers, after so long.")] = None,
-    system: Annotated[str | None, typer.Option(help="Name of the tool that the files come from, where no import.toml says so.")] = None,
-    profile: Annotated[str | None, typer.Option(help="Read as this profile or saved mapping, where no import.toml says so.")] = None,
-    timezone: Annotated[str | None, typer.Option(help="Time zone of local times in the files.")] = None,
+    settle: Annotated[
+        float,
+        typer.Option(min=0.0, help="A file is whole when it has not changed for so many seconds."),
+    ] = 5.0,
+    keep: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            metavar="DAYS",
+            help="Delete files in DIR/.taken, with their clear numbers, after so long.",
+        ),
+    ] = None,
+    system: Annotated[
+        str | None,
+        typer.Option(
+            help="Name of the tool that the files come from, where no import.toml says so."
+        ),
+    ] = None,
+    profile: Annotated[
+        str | None,
+        typer.Option(help="Read as this profile or saved mapping, where no import.toml says so."),
+    ] = None,
+    timezone: Annotated[
+        str | None, typer.Option(help="Time zone of local times in the files.")
+    ] = None,
 ) -> int:
-    """Import files as they appear in DIR, and what a growing queue_log brings. Ends on SIGINT or SIGTERM, after the file at work.
+    """Import files as they appear in DIR, and what a growing queue_log brings. Ends on
+    SIGINT or SIGTERM, after the file at work.
 
-    Files go to DIR/.taken with their report, or to DIR/.refused with the reason. An import.toml in a folder, or NAME.toml beside a
-    file, may hold: kind, system, profile, timezone, date_order, sheet, encoding, delimiter, decimal, columns, units, scales.
+    Files go to DIR/.taken with their report, or to DIR/.refused with the reason. An
+    import.toml in a folder, or NAME.toml beside a file, may hold: kind, system,
+    profile, timezone, date_order, sheet, encoding, delimiter, decimal, columns, units,
+    scales.
     """
     import signal
 
@@ -128,7 +202,11 @@ def watch_folder(
     def tell(told: FileReport | Refusal) -> None:
         failed = isinstance(told, Refusal) or told.is_refused
         # What was decided stands in the report beside the file.
-        line = i18n.format_refusal(told) if isinstance(told, Refusal) else told.as_text().splitlines()[0]
+        line = (
+            i18n.format_refusal(told)
+            if isinstance(told, Refusal)
+            else told.as_text().splitlines()[0]
+        )
         print(line, file=sys.stderr if failed else sys.stdout, flush=True)
 
     if not folder.is_dir():
@@ -138,7 +216,15 @@ def watch_folder(
     stop = Stop()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda _number, _frame: stop.set())
-    watch = Watch(Viewer.SYSTEM, folder, ImportOptions(system=system, profile=profile, timezone=timezone), tuple(follow or ()), settle, keep, tell)
+    watch = Watch(
+        Viewer.SYSTEM,
+        folder,
+        ImportOptions(system=system, profile=profile, timezone=timezone),
+        tuple(follow or ()),
+        settle,
+        keep,
+        tell,
+    )
     with watching_alone(folder):
         if once:
             watch.run_once(stop)
@@ -149,7 +235,12 @@ def watch_folder(
 
 
 def list_batches(
-    last: Annotated[int, typer.Option(min=0, metavar="N", help="So many of the newest; 0: all. With --json always all.")] = LAST,
+    last: Annotated[
+        int,
+        typer.Option(
+            min=0, metavar="N", help="So many of the newest; 0: all. With --json always all."
+        ),
+    ] = LAST,
     as_json: Json = False,
 ) -> None:
     """What was imported, newest first."""
@@ -161,13 +252,23 @@ def list_batches(
     if as_json:
         print_json(ingest.find_batches(Viewer.SYSTEM))
         return
-    rows, total = ingest.find_batches(Viewer.SYSTEM, limit=last or None), batches.count_batches(Viewer.SYSTEM)
+    rows, total = (
+        ingest.find_batches(Viewer.SYSTEM, limit=last or None),
+        batches.count_batches(Viewer.SYSTEM),
+    )
     if not rows:
         print(_("Nothing was imported yet."))
         return
     _print_batches(rows)
     if total > len(rows):
-        print(_("{shown} of {total}; all of them: {command}", shown=len(rows), total=total, command="batches list --last 0"))
+        print(
+            _(
+                "{shown} of {total}; all of them: {command}",
+                shown=len(rows),
+                total=total,
+                command="batches list --last 0",
+            )
+        )
 
 
 def _print_batches(rows: list[dict[str, Any]]) -> None:
@@ -179,7 +280,12 @@ def _print_batches(rows: list[dict[str, Any]]) -> None:
     from qa_core.ingest.load.batches import STATES
     from qa_core.metrics import formatting
 
-    counts = {"read": _("Rows read"), "new": _("New"), "updated": _("Updated"), "rejected": _("Rejected")}
+    counts = {
+        "read": _("Rows read"),
+        "new": _("New"),
+        "updated": _("Updated"),
+        "rejected": _("Rejected"),
+    }
     table = Table(box=None, pad_edge=False)
     for title in ("ID", _("When"), _("Kind"), _("State")):
         table.add_column(title)
@@ -188,8 +294,17 @@ def _print_batches(rows: list[dict[str, Any]]) -> None:
     table.add_column(_("File"))
     states = {key: _(title) for key, title in STATES.items()}
     for row in rows:
-        told = (row["id"], formatting.moment(environment.to_local(row["finished_at"] or row["started_at"])), row["kind"], states[row["state"]])
-        table.add_row(*told, *(formatting.number(row["counts"].get(name, 0)) for name in counts), Text(row["file"]))
+        told = (
+            row["id"],
+            formatting.moment(environment.to_local(row["finished_at"] or row["started_at"])),
+            row["kind"],
+            states[row["state"]],
+        )
+        table.add_row(
+            *told,
+            *(formatting.number(row["counts"].get(name, 0)) for name in counts),
+            Text(row["file"]),
+        )
     # As wide as it takes: an identifier that is cut cannot be undone.
     Console(width=1000, highlight=False).print(table)
 
@@ -205,7 +320,10 @@ def list_mappings(as_json: Json = False) -> None:
         print_json(rows)
         return
     for row in rows:
-        print(f"{row['name']}  {row['kind']}  " + " · ".join(f"{field} ← {column}" for field, column in row.get("columns", {}).items()))
+        print(
+            f"{row['name']}  {row['kind']}  "
+            + " · ".join(f"{field} ← {column}" for field, column in row.get("columns", {}).items())
+        )
 
 
 def undo_batch(batch: Annotated[str, typer.Argument(metavar="ID")], as_json: Json = False) -> None:
@@ -223,12 +341,19 @@ def undo_batch(batch: Annotated[str, typer.Argument(metavar="ID")], as_json: Jso
 
 def _require_choice(option: str, value: str | None, choices: tuple[str, ...]) -> None:
     if value is not None and value not in choices:
-        raise Misuse("bad_choice", N_("{option} is one of: {choices}."), option=option, choices=" ".join(choices))
+        raise Misuse(
+            "bad_choice",
+            N_("{option} is one of: {choices}."),
+            option=option,
+            choices=" ".join(choices),
+        )
 
 
 @contextmanager
 def show_progress(quiet: bool = False):
-    """Yield `report(step, fraction)`; a bar appears on a terminal, on stderr, once the work has taken a second."""
+    """Yield `report(step, fraction)`; a bar appears on a terminal, on stderr, once the
+    work has taken a second.
+    """
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 

@@ -11,11 +11,15 @@ from qa_core.cli.options import read_as
 from qa_core.cli.output import print_json
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
-As = Annotated[str | None, typer.Option("--as", metavar="USERNAME", help="Read exactly as that person.")]
+As = Annotated[
+    str | None, typer.Option("--as", metavar="USERNAME", help="Read exactly as that person.")
+]
 
 
 def register(app: typer.Typer) -> None:
-    irritants = typer.Typer(no_args_is_help=True, help="What annoys customers, and what is done about it.")
+    irritants = typer.Typer(
+        no_args_is_help=True, help="What annoys customers, and what is done about it."
+    )
     irritants.callback()(lambda: None)  # with one command alone, typer would leave out its name
     irritants.command("list")(list_irritants)
     app.add_typer(irritants, name="irritants")
@@ -44,12 +48,19 @@ def list_irritants(username: As = None, as_json: Json = False) -> None:
                     "owner": entry.owner,
                     "due_on": entry.due_on,
                     "note": entry.note,
-                    "steps": [{"state": step.state, "at": step.at.isoformat(), "by": step.by} for step in entry.steps],
+                    "steps": [
+                        {"state": step.state, "at": step.at.isoformat(), "by": step.by}
+                        for step in entry.steps
+                    ],
                 }
                 for entry in entries
             ]
         )
         return
     for entry in entries:
-        said = [_(texts.STATES[entry.state]), entry.owner_name, entry.due_on and entry.due_on.isoformat()]
+        said = [
+            _(texts.STATES[entry.state]),
+            entry.owner_name,
+            entry.due_on and entry.due_on.isoformat(),
+        ]
         print(f"{entry.id}  {texts.title(entry.subject)}: " + ", ".join(filter(None, said)))

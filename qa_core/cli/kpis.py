@@ -27,16 +27,41 @@ def register(app: typer.Typer) -> None:
 
 
 def kpi(
-    names: Annotated[list[str], typer.Argument(metavar="NAME…", help="KPIs, by key; `kpis` lists them.")],
-    by: Annotated[list[str] | None, typer.Option("--by", metavar="DIM", help="Cut by a dimension; several cross.")] = None,
-    first: Annotated[str | None, typer.Option("--from", metavar="DATE", help="First day, inclusive.")] = None,
-    last: Annotated[str | None, typer.Option("--to", metavar="DATE", help="Last day, inclusive.")] = None,
-    where: Annotated[
-        list[str] | None, typer.Option("--where", metavar="DIM=VALUE", help="Keep these; the same dimension twice means or; DIM= keeps the missing.")
+    names: Annotated[
+        list[str], typer.Argument(metavar="NAME…", help="KPIs, by key; `kpis` lists them.")
+    ],
+    by: Annotated[
+        list[str] | None,
+        typer.Option("--by", metavar="DIM", help="Cut by a dimension; several cross."),
     ] = None,
-    set_: Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Override a setting for this question.")] = None,
-    as_: Annotated[str | None, typer.Option("--as", metavar="USERNAME", help="Read exactly as that person.")] = None,
-    explained: Annotated[bool, typer.Option("--explain", help="Also what is counted, what is left out, settings and sources; without --by.")] = False,
+    first: Annotated[
+        str | None, typer.Option("--from", metavar="DATE", help="First day, inclusive.")
+    ] = None,
+    last: Annotated[
+        str | None, typer.Option("--to", metavar="DATE", help="Last day, inclusive.")
+    ] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--where",
+            metavar="DIM=VALUE",
+            help="Keep these; the same dimension twice means or; DIM= keeps the missing.",
+        ),
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="Override a setting for this question."),
+    ] = None,
+    as_: Annotated[
+        str | None, typer.Option("--as", metavar="USERNAME", help="Read exactly as that person.")
+    ] = None,
+    explained: Annotated[
+        bool,
+        typer.Option(
+            "--explain",
+            help="Also what is counted, what is left out, settings and sources; without --by.",
+        ),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Measure KPIs."""
@@ -50,15 +75,32 @@ def kpi(
         chosen[dimension].append(value or None)
     filters = Filters.of(Period(parse_day(first), parse_day(last)), chosen)
     viewer = read_as(as_)
-    frame = query.measure(viewer, tuple(names), tuple(by or ()), filters, overrides=dict(parse_pairs(set_)))
+    frame = query.measure(
+        viewer, tuple(names), tuple(by or ()), filters, overrides=dict(parse_pairs(set_))
+    )
     rows = query.to_json(frame, tuple(by or ()))
     through = query.data_through(viewer)
     if explained and by:
-        raise Misuse("explained_cut", N_("One value is explained at a time: leave out --by, and choose the value with --where."))
-    told = [query.explain(viewer, name, filters, dict(parse_pairs(set_))) for name in dict.fromkeys(names)] if explained else []
+        raise Misuse(
+            "explained_cut",
+            N_(
+                "One value is explained at a time: leave out --by, and choose the value with "
+                "--where."
+            ),
+        )
+    told = (
+        [
+            query.explain(viewer, name, filters, dict(parse_pairs(set_)))
+            for name in dict.fromkeys(names)
+        ]
+        if explained
+        else []
+    )
     if as_json:
         explanation = {"explanation": [one.as_json() for one in told]} if explained else {}
-        print_json({"rows": rows, "data_through": through.isoformat() if through else None} | explanation)
+        print_json(
+            {"rows": rows, "data_through": through.isoformat() if through else None} | explanation
+        )
     else:
         _print_rows(rows, through)
         for one in told:
@@ -103,7 +145,10 @@ def score(
         return
     shown = lambda value: "–" if value is None else f"{value:g}"  # noqa: E731
     titles = (_("score"), _("calculated"))
-    print(f"{titles[0]} {shown(result['score'])} · {titles[1]} {shown(result['calculated_score'])} · {result['outcome'] or '–'}")
+    print(
+        f"{titles[0]} {shown(result['score'])} · {titles[1]} "
+        f"{shown(result['calculated_score'])} · {result['outcome'] or '–'}"
+    )
     for section in result["sections"]:
         print(f"    {section['name']}: {shown(section['score'])}")
 
@@ -133,4 +178,8 @@ def _print_rows(rows: list[dict], through: datetime | None) -> None:
             row["status"],
         )
     Console(width=140, highlight=False).print(table)
-    print(_("Data through {moment}.", moment=formatting.moment(through)) if through else _("No data yet."))
+    print(
+        _("Data through {moment}.", moment=formatting.moment(through))
+        if through
+        else _("No data yet.")
+    )

@@ -1,4 +1,6 @@
-"""Reads what several commands take as text: days, `NAME=VALUE` pairs, the person to read as."""
+"""Reads what several commands take as text: days, `NAME=VALUE` pairs, the person to
+read as.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ def parse_day(text: str | None) -> date | None:
         return None
     try:
         # fromisoformat takes weeks and days without dashes too.
-        return date.fromisoformat(text) if re.fullmatch(r"\d{4}-\d\d-\d\d", text) else _bad_day(text)
+        return (
+            date.fromisoformat(text) if re.fullmatch(r"\d{4}-\d\d-\d\d", text) else _bad_day(text)
+        )
     except ValueError:
         return _bad_day(text)
 
@@ -38,12 +42,19 @@ def parse_pairs(texts: Iterable[str] | None) -> list[tuple[str, str]]:
 
 
 def read_toml(file: Path, code: str) -> dict[str, Any]:
-    """The content of a TOML file. Raises Misuse `no_file`; Refusal `bad_encoding`, and `code` for what is no TOML."""
+    """The content of a TOML file. Raises Misuse `no_file`; Refusal `bad_encoding`, and
+    `code` for what is no TOML.
+    """
     text = _read_text(file)
     try:
         return tomllib.loads(text)
-    except (ValueError, RecursionError) as error:  # a number of thousands of digits is a ValueError of its own
-        raise Refusal(code, N_("{file} is not TOML: {detail}"), file=file.name, detail=str(error)) from error
+    except (
+        ValueError,
+        RecursionError,
+    ) as error:  # a number of thousands of digits is a ValueError of its own
+        raise Refusal(
+            code, N_("{file} is not TOML: {detail}"), file=file.name, detail=str(error)
+        ) from error
 
 
 def read_json(file: Path, code: str) -> Any:
@@ -52,11 +63,15 @@ def read_json(file: Path, code: str) -> Any:
     try:
         return json.loads(text, object_pairs_hook=lambda pairs: _expect_distinct(file, code, pairs))
     except (ValueError, RecursionError) as error:
-        raise Refusal(code, N_("{file} is not JSON: {detail}"), file=file.name, detail=str(error)) from error
+        raise Refusal(
+            code, N_("{file} is not JSON: {detail}"), file=file.name, detail=str(error)
+        ) from error
 
 
 def read_as(username: str | None) -> Viewer:
-    """The viewer of that account, exactly as in the pages; without a name, the system itself. Raises AccessDenied."""
+    """The viewer of that account, exactly as in the pages; without a name, the system
+    itself. Raises AccessDenied.
+    """
     if username is None:
         return Viewer.SYSTEM
     from qa_core.access import accounts
@@ -75,7 +90,12 @@ def _read_text(file: Path) -> str:
     try:
         return file.read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise Misuse("no_file", N_("{file} cannot be read: {detail}"), file=str(file), detail=error.strerror or "") from error
+        raise Misuse(
+            "no_file",
+            N_("{file} cannot be read: {detail}"),
+            file=str(file),
+            detail=error.strerror or "",
+        ) from error
     except UnicodeDecodeError as error:
         raise Refusal("bad_encoding", N_("{file} is not UTF-8 text."), file=file.name) from error
 
@@ -85,6 +105,8 @@ def _expect_distinct(file: Path, code: str, pairs: list[tuple[str, Any]]) -> dic
     seen: dict[str, Any] = {}
     for key, value in pairs:
         if key in seen:
-            raise Refusal(code, N_("{file} says {key} twice; keep one of them."), file=file.name, key=key)
+            raise Refusal(
+                code, N_("{file} says {key} twice; keep one of them."), file=file.name, key=key
+            )
         seen[key] = value
     return seen

@@ -19,7 +19,13 @@ Name = Annotated[str, typer.Argument(metavar="NAME")]
 
 def register(app: typer.Typer) -> None:
     accounts = typer.Typer(no_args_is_help=True, help="Accounts.")
-    for name, command in (("add", add), ("disable", disable), ("enable", enable), ("reset", reset), ("list", list_accounts)):
+    for name, command in (
+        ("add", add),
+        ("disable", disable),
+        ("enable", enable),
+        ("reset", reset),
+        ("list", list_accounts),
+    ):
         accounts.command(name)(command)
     app.add_typer(accounts, name="people")
 
@@ -31,23 +37,52 @@ def register(app: typer.Typer) -> None:
 def add(
     name: Name,
     role: Annotated[str, typer.Option("--role", metavar="ROLE", help=" ".join(Role))],
-    team: Annotated[list[str] | None, typer.Option("--team", help="A team that this person leads.")] = None,
-    site: Annotated[list[str] | None, typer.Option("--site", help="A site that this person manages.")] = None,
-    advisor: Annotated[str | None, typer.Option("--advisor", metavar="ID", help="The advisor that this person is.")] = None,
-    since: Annotated[str | None, typer.Option("--since", metavar="DATE", help="From when the teams are led; default: the beginning.")] = None,
-    password_stdin: Annotated[bool, typer.Option("--password-stdin", help="Read the password from stdin; without it a one-time one is printed.")] = False,
+    team: Annotated[
+        list[str] | None, typer.Option("--team", help="A team that this person leads.")
+    ] = None,
+    site: Annotated[
+        list[str] | None, typer.Option("--site", help="A site that this person manages.")
+    ] = None,
+    advisor: Annotated[
+        str | None, typer.Option("--advisor", metavar="ID", help="The advisor that this person is.")
+    ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            "--since", metavar="DATE", help="From when the teams are led; default: the beginning."
+        ),
+    ] = None,
+    password_stdin: Annotated[
+        bool,
+        typer.Option(
+            "--password-stdin",
+            help="Read the password from stdin; without it a one-time one is printed.",
+        ),
+    ] = False,
 ) -> None:
     """Add an account."""
     from qa_core.access import accounts
     from qa_core.storage.records import store
 
     if role not in set(Role):
-        raise Misuse("unknown_role", N_("{role} is not a role. Known: {known}."), role=role, known=", ".join(Role))
+        raise Misuse(
+            "unknown_role",
+            N_("{role} is not a role. Known: {known}."),
+            role=role,
+            known=", ".join(Role),
+        )
     store.require_ready()
     starts_on = parse_day(since)
     given = sys.stdin.readline().rstrip("\r\n") if password_stdin else None
     one_time = accounts.add(
-        Viewer.SYSTEM, name, Role(role), teams=tuple(team or ()), sites=tuple(site or ()), advisor_id=advisor, since=starts_on, password=given
+        Viewer.SYSTEM,
+        name,
+        Role(role),
+        teams=tuple(team or ()),
+        sites=tuple(site or ()),
+        advisor_id=advisor,
+        since=starts_on,
+        password=given,
     )
     print(_("{name} is added.", name=name))
     if one_time:
@@ -86,7 +121,12 @@ def reset(name: Name) -> None:
     from qa_core.storage.records import store
 
     store.require_ready()
-    print(_("One-time password, shown only now: {password}", password=accounts.reset(Viewer.SYSTEM, name)))
+    print(
+        _(
+            "One-time password, shown only now: {password}",
+            password=accounts.reset(Viewer.SYSTEM, name),
+        )
+    )
 
 
 def list_accounts(as_json: Json = False) -> None:
@@ -100,7 +140,9 @@ def list_accounts(as_json: Json = False) -> None:
         print_json(rows)
         return
     for row in rows:
-        bound = ", ".join([*row["teams"], *row["sites"], *([row["advisor_id"]] if row["advisor_id"] else [])])
+        bound = ", ".join(
+            [*row["teams"], *row["sites"], *([row["advisor_id"]] if row["advisor_id"] else [])]
+        )
         state = _("active") if row["active"] else _("disabled")
         print(f"{row['username']:20} {row['role']:10} {state:9} {bound}")
 

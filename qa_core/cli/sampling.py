@@ -16,7 +16,9 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.
 
 
 def register(app: typer.Typer) -> None:
-    plan = typer.Typer(no_args_is_help=True, help="Listening plans: who listens to how much, of whom and why.")
+    plan = typer.Typer(
+        no_args_is_help=True, help="Listening plans: who listens to how much, of whom and why."
+    )
     plan.command("add")(add_plan)
     plan.command("list")(list_plans)
     plan.command("close")(close_plan)
@@ -24,7 +26,9 @@ def register(app: typer.Typer) -> None:
     app.command("draw")(draw)
 
 
-def add_plan(file: Annotated[Path, typer.Argument(metavar="FILE.toml")], as_json: Json = False) -> None:
+def add_plan(
+    file: Annotated[Path, typer.Argument(metavar="FILE.toml")], as_json: Json = False
+) -> None:
     """Add a plan from a file; data/README.md says what stands in one."""
     from qa_core.quality import sampling
     from qa_core.storage.records import store
@@ -32,11 +36,21 @@ def add_plan(file: Annotated[Path, typer.Argument(metavar="FILE.toml")], as_json
     store.require_ready()
     content = read_toml(file, "bad_plan")
     sampling.add_plan(Viewer.SYSTEM, content)
-    [plan] = [plan for plan in sampling.find_plans(Viewer.SYSTEM) if plan.name == str(content["name"]).strip()]
+    [plan] = [
+        plan
+        for plan in sampling.find_plans(Viewer.SYSTEM)
+        if plan.name == str(content["name"]).strip()
+    ]
     if as_json:
         print_json(plan.as_json())
         return
-    print(_("The plan {name} is there. Draw from it with: python -m qa_core draw --plan {name} --seed N", name=plan.name))
+    print(
+        _(
+            "The plan {name} is there. Draw from it with: python -m qa_core draw --plan {name} "
+            "--seed N",
+            name=plan.name,
+        )
+    )
 
 
 def list_plans(as_json: Json = False) -> None:
@@ -53,7 +67,8 @@ def list_plans(as_json: Json = False) -> None:
     for plan in plans:
         print(
             _(
-                "{name}: {purpose}, {first} – {last}, {n} per advisor; drawn {drawn}, done {done}, overdue {overdue}, missing {short}",
+                "{name}: {purpose}, {first} – {last}, {n} per advisor; drawn {drawn}, done "
+                "{done}, overdue {overdue}, missing {short}",
                 name=f"{plan.name} {closed}" if plan.is_closed else plan.name,
                 purpose=plan.purpose,
                 first=plan.starts_on.isoformat(),
@@ -81,8 +96,15 @@ def close_plan(name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
 
 def draw(
     plan: Annotated[str, typer.Option("--plan", metavar="NAME", help="The plan to draw for.")],
-    seed: Annotated[int, typer.Option("--seed", metavar="N", help="The same plan, seed and contacts give the same list.")],
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be drawn; write nothing.")] = False,
+    seed: Annotated[
+        int,
+        typer.Option(
+            "--seed", metavar="N", help="The same plan, seed and contacts give the same list."
+        ),
+    ],
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be drawn; write nothing.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Draw what a plan still lacks of each advisor, and give it to its evaluators."""
@@ -96,7 +118,14 @@ def draw(
         print_json(result.as_json())
         return
     drawn, short = len(result.drawn), sum(result.short.values())
-    print(ngettext("{n} contact drawn from {frame}.", "{n} contacts drawn from {frame}.", drawn, frame=result.frame))
+    print(
+        ngettext(
+            "{n} contact drawn from {frame}.",
+            "{n} contacts drawn from {frame}.",
+            drawn,
+            frame=result.frame,
+        )
+    )
     for reason, count in result.excluded.items():
         print(f"    {count:>9}  {_(REASONS[reason])}")
     if short:

@@ -16,7 +16,9 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.
 
 
 def register(app: typer.Typer) -> None:
-    grid = typer.Typer(no_args_is_help=True, help="Evaluation grids: drafts and published versions.")
+    grid = typer.Typer(
+        no_args_is_help=True, help="Evaluation grids: drafts and published versions."
+    )
     grid.command("list")(list_grids)
     grid.command("import")(import_grid)
     grid.command("export")(export_grid)
@@ -24,7 +26,9 @@ def register(app: typer.Typer) -> None:
 
 
 def list_grids(as_json: Json = False) -> None:
-    """Every draft and every published version, and how many evaluations were made on it."""
+    """Every draft and every published version, and how many evaluations were made on
+    it.
+    """
     from qa_core.quality import scorecards
     from qa_core.storage.records import store
 
@@ -50,13 +54,24 @@ def list_grids(as_json: Json = False) -> None:
         state = _("draft") if held.is_draft else _("version {version}", version=held.version)
         print(f"{held.key:24} {state:12} {held.evaluations:6}  {held.title}")
     if not found:
-        print(_("There is no grid yet. Bring one in: {command}", command="python -m qa_core grid import data/scorecards/customer_service.toml --publish"))
+        print(
+            _(
+                "There is no grid yet. Bring one in: {command}",
+                command="python -m qa_core grid import data/scorecards/customer_service.toml "
+                "--publish",
+            )
+        )
 
 
 def import_grid(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="TOML, XLSX, ODS or CSV.")],
-    key: Annotated[str | None, typer.Option("--key", help="The grid that it is a draft of; default: made of its title.")] = None,
-    publish: Annotated[bool, typer.Option("--publish", help="Publish it at once as the next version.")] = False,
+    key: Annotated[
+        str | None,
+        typer.Option("--key", help="The grid that it is a draft of; default: made of its title."),
+    ] = None,
+    publish: Annotated[
+        bool, typer.Option("--publish", help="Publish it at once as the next version.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Read a grid from a file and keep it as a draft, or publish it."""
@@ -68,7 +83,12 @@ def import_grid(
     try:
         content = file.read_bytes()
     except OSError as error:
-        raise Refusal("no_such_file", N_("{file} cannot be read: {detail}"), file=str(file), detail=error.strerror or str(error)) from error
+        raise Refusal(
+            "no_such_file",
+            N_("{file} cannot be read: {detail}"),
+            file=str(file),
+            detail=error.strerror or str(error),
+        ) from error
     made = files.import_file(Viewer.SYSTEM, file.name, content, key)
     version = None
     if publish:
@@ -81,15 +101,34 @@ def import_grid(
     if as_json:
         print_json({"id": held.id, "key": held.key, "version": version, "title": held.title})
     elif version is None:
-        print(_("{title} is kept as a draft of {key}. Publish it under Evaluation grids, or import it with --publish.", title=held.title, key=held.key))
+        print(
+            _(
+                "{title} is kept as a draft of {key}. Publish it under Evaluation grids, or "
+                "import it with --publish.",
+                title=held.title,
+                key=held.key,
+            )
+        )
     else:
-        print(_("{title} is published: {key}, version {version}.", title=held.title, key=held.key, version=version))
+        print(
+            _(
+                "{title} is published: {key}, version {version}.",
+                title=held.title,
+                key=held.key,
+                version=version,
+            )
+        )
 
 
 def export_grid(
     key: Annotated[str, typer.Argument(metavar="KEY")],
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Its ending says the form: .toml, .xlsx or .csv.")],
-    version: Annotated[int | None, typer.Option("--version", metavar="N", help="Default: the newest published one.")] = None,
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="Its ending says the form: .toml, .xlsx or .csv.")
+    ],
+    version: Annotated[
+        int | None,
+        typer.Option("--version", metavar="N", help="Default: the newest published one."),
+    ] = None,
 ) -> None:
     """Write a published version to a file, which `import` reads again."""
     from qa_core.quality import scorecards
@@ -99,14 +138,42 @@ def export_grid(
     store.require_ready()
     form = file.suffix.lower().removeprefix(".")
     if form not in files.FORMS:
-        raise Misuse("unknown_form", N_("{file} should end in one of: {forms}."), file=file.name, forms=" ".join(f".{form}" for form in files.FORMS))
-    versions = [held for held in scorecards.find_all(Viewer.SYSTEM) if held.key == key and not held.is_draft]
+        raise Misuse(
+            "unknown_form",
+            N_("{file} should end in one of: {forms}."),
+            file=file.name,
+            forms=" ".join(f".{form}" for form in files.FORMS),
+        )
+    versions = [
+        held for held in scorecards.find_all(Viewer.SYSTEM) if held.key == key and not held.is_draft
+    ]
     chosen = next((held for held in versions if version in (None, held.version)), None)
     if chosen is None:
-        known = ", ".join(f"{held.key} {held.version}" for held in scorecards.find_all(Viewer.SYSTEM) if not held.is_draft) or "–"
-        raise Refusal("unknown_grid", N_("There is no such published grid. Published: {known}."), known=known)
+        known = (
+            ", ".join(
+                f"{held.key} {held.version}"
+                for held in scorecards.find_all(Viewer.SYSTEM)
+                if not held.is_draft
+            )
+            or "–"
+        )
+        raise Refusal(
+            "unknown_grid", N_("There is no such published grid. Published: {known}."), known=known
+        )
     try:
         file.write_bytes(files.build_file(Viewer.SYSTEM, chosen.id, form).content)
     except OSError as error:
-        raise Refusal("cannot_write", N_("{file} cannot be written: {detail}"), file=str(file), detail=error.strerror or str(error)) from error
-    print(_("{title}, version {version}, is in {file}.", title=chosen.title, version=chosen.version, file=str(file)))
+        raise Refusal(
+            "cannot_write",
+            N_("{file} cannot be written: {detail}"),
+            file=str(file),
+            detail=error.strerror or str(error),
+        ) from error
+    print(
+        _(
+            "{title}, version {version}, is in {file}.",
+            title=chosen.title,
+            version=chosen.version,
+            file=str(file),
+        )
+    )

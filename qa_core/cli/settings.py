@@ -41,20 +41,42 @@ def list_settings(as_json: Json = False) -> None:
     rows = []
     for entry in settings.ALL:
         chosen = [
-            {"from": _iso(version.valid_from), "value": version.value, "set_by": version.set_by, "set_at": version.set_at.isoformat()}
+            {
+                "from": _iso(version.valid_from),
+                "value": version.value,
+                "set_by": version.set_by,
+                "set_at": version.set_at.isoformat(),
+            }
             for version in versions[entry.name]
         ]
-        from_the_start = [] if chosen and chosen[0]["from"] is None else [{"from": None, "value": entry.default, "set_by": None, "set_at": None}]
+        from_the_start = (
+            []
+            if chosen and chosen[0]["from"] is None
+            else [{"from": None, "value": entry.default, "set_by": None, "set_at": None}]
+        )
         value = getattr(today, entry.name)
-        rows.append({"name": entry.name, "value": value, "default": entry.default, "meaning": _(entry.meaning), "history": [*from_the_start, *chosen]})
+        rows.append(
+            {
+                "name": entry.name,
+                "value": value,
+                "default": entry.default,
+                "meaning": _(entry.meaning),
+                "history": [*from_the_start, *chosen],
+            }
+        )
     if as_json:
         print_json(rows)
         return
     for row in rows:
         print(f"{row['name']} = {_describe(row['value'])}\n    {row['meaning']}")
-        for version in row["history"] if any(version["set_by"] for version in row["history"]) else ():
+        for version in (
+            row["history"] if any(version["set_by"] for version in row["history"]) else ()
+        ):
             since = _("from {day}", day=version["from"]) if version["from"] else _("always")
-            print(f"    {since}: {_describe(version['value'])}" + (f" ({version['set_by']}, {version['set_at'][:10]})" if version["set_by"] else ""))
+            print(
+                f"    {since}: {_describe(version['value'])}"
+                + (f" ({version['set_by']}, {version['set_at'][:10]})" if version["set_by"] else "")
+            )
 
 
 def _describe(value: float | int | str | None) -> str:
@@ -63,7 +85,12 @@ def _describe(value: float | int | str | None) -> str:
 
 def set_setting(
     pair: Pair,
-    first: Annotated[str | None, typer.Option("--from", metavar="DATE", help="The day from which it holds; default: for all time.")] = None,
+    first: Annotated[
+        str | None,
+        typer.Option(
+            "--from", metavar="DATE", help="The day from which it holds; default: for all time."
+        ),
+    ] = None,
 ) -> None:
     """Choose a value; each contact is judged by the value in force on its own day."""
     from qa_core.centre import settings
@@ -92,20 +119,41 @@ def list_targets(as_json: Json = False) -> None:
         print_json([target.as_json() for target in found])
         return
     for target in found:
-        scope = _("the whole centre") if target.dimension is None else f"{target.dimension} {target.name}"
+        scope = (
+            _("the whole centre")
+            if target.dimension is None
+            else f"{target.dimension} {target.name}"
+        )
         days = " – ".join(_iso(day) or "…" for day in (target.starts_on, target.ends_on))
-        print(f"{target.id:5} {target.kpi:32} {formatting.value(target.value, BY_KEY[target.kpi].unit):>12}  {scope}  {days}")
+        print(
+            f"{target.id:5} {target.kpi:32} "
+            f"{formatting.value(target.value, BY_KEY[target.kpi].unit):>12}  {scope}  {days}"
+        )
     if not found:
         print(_("There are no targets."))
 
 
 def set_target(
-    pair: Annotated[str, typer.Argument(metavar="KPI=VALUE", help="A rate as 0.85 or 85%; times in seconds.")],
+    pair: Annotated[
+        str, typer.Argument(metavar="KPI=VALUE", help="A rate as 0.85 or 85%; times in seconds.")
+    ],
     team: Annotated[str | None, typer.Option("--team", help="For one team.")] = None,
     queue: Annotated[str | None, typer.Option("--queue", help="For one queue.")] = None,
     site: Annotated[str | None, typer.Option("--site", help="For one site.")] = None,
-    first: Annotated[str | None, typer.Option("--from", metavar="DATE", help="The first day on which it holds; default: always.")] = None,
-    last: Annotated[str | None, typer.Option("--to", metavar="DATE", help="The last day on which it holds; default: until another one does.")] = None,
+    first: Annotated[
+        str | None,
+        typer.Option(
+            "--from", metavar="DATE", help="The first day on which it holds; default: always."
+        ),
+    ] = None,
+    last: Annotated[
+        str | None,
+        typer.Option(
+            "--to",
+            metavar="DATE",
+            help="The last day on which it holds; default: until another one does.",
+        ),
+    ] = None,
 ) -> None:
     """Say what a KPI should reach."""
     from qa_core.analysis import targets
@@ -113,12 +161,24 @@ def set_target(
     from qa_core.storage.records import store
 
     store.require_ready()
-    scopes = [(dimension, name) for dimension, name in (("team", team), ("queue", queue), ("site", site)) if name is not None]
+    scopes = [
+        (dimension, name)
+        for dimension, name in (("team", team), ("queue", queue), ("site", site))
+        if name is not None
+    ]
     if len(scopes) > 1:
-        raise Misuse("two_scopes", N_("A target is for one team, one queue, one site or the whole centre; give one of --team, --queue and --site."))
+        raise Misuse(
+            "two_scopes",
+            N_(
+                "A target is for one team, one queue, one site or the whole centre; give one "
+                "of --team, --queue and --site."
+            ),
+        )
     [(kpi, text)] = parse_pairs([pair])
     dimension, name = scopes[0] if scopes else (None, None)
-    target = targets.set_target(Viewer.SYSTEM, kpi, text, dimension, name, Period(parse_day(first), parse_day(last)))
+    target = targets.set_target(
+        Viewer.SYSTEM, kpi, text, dimension, name, Period(parse_day(first), parse_day(last))
+    )
     print(_("Target {number} is set.", number=target.id))
 
 

@@ -21,7 +21,11 @@ def register(app: typer.Typer) -> None:
     app.command("doctor")(doctor)
 
 
-def init(admin: Annotated[str | None, typer.Option("--admin", metavar="NAME", help="Make the first administrator.")] = None) -> None:
+def init(
+    admin: Annotated[
+        str | None, typer.Option("--admin", metavar="NAME", help="Make the first administrator.")
+    ] = None,
+) -> None:
     """Make the stores and secrets; run again, it changes nothing that is there."""
     from qa_core.access import accounts
     from qa_core.storage.records import store
@@ -38,7 +42,13 @@ def init(admin: Annotated[str | None, typer.Option("--admin", metavar="NAME", he
     print(_("The stores are ready in {folder}.", folder=here.folder))
     if admin:
         password = accounts.add(Viewer.SYSTEM, admin, Role.ADMIN)
-        print(_("{name} is the administrator. One-time password, shown only now: {password}", name=admin, password=password))
+        print(
+            _(
+                "{name} is the administrator. One-time password, shown only now: {password}",
+                name=admin,
+                password=password,
+            )
+        )
 
 
 def demo(
@@ -60,7 +70,14 @@ def demo(
         return
     if not if_empty or _is_empty() or centre.is_unfinished():
         with show_progress() as progress:
-            centre.build(Viewer.SYSTEM, months=months, advisors=advisors, contacts=contacts, seed=seed, progress=progress)
+            centre.build(
+                Viewer.SYSTEM,
+                months=months,
+                advisors=advisors,
+                contacts=contacts,
+                seed=seed,
+                progress=progress,
+            )
     sign_ins = centre.sign_ins()
     if sign_ins:
         print(_("A demo centre, its people invented. Sign in from this machine as:"))
@@ -76,7 +93,10 @@ def _is_empty() -> bool:
     from qa_core.storage.records.people import Account
 
     with store.reading() as session:
-        return not any(session.scalar(sa.select(sa.func.count()).select_from(table)) for table in (Account, ImportBatch))
+        return not any(
+            session.scalar(sa.select(sa.func.count()).select_from(table))
+            for table in (Account, ImportBatch)
+        )
 
 
 def doctor(as_json: Json = False) -> int:
@@ -85,7 +105,15 @@ def doctor(as_json: Json = False) -> int:
 
     found = checks.examine()
     if as_json:
-        print_json({"ok": checks.is_well(found), "checks": [{"name": check.name, "state": check.state, "detail": check.detail} for check in found]})
+        print_json(
+            {
+                "ok": checks.is_well(found),
+                "checks": [
+                    {"name": check.name, "state": check.state, "detail": check.detail}
+                    for check in found
+                ],
+            }
+        )
     else:
         for check in found:
             print(f"{check.state:5} {_(check.name)}: {check.detail}")

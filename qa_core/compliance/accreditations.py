@@ -1,4 +1,6 @@
-"""Who may listen, for what, and until when (R7): asked again on every call, so that an accreditation that ends today listens no more tomorrow."""
+"""Who may listen, for what, and until when (R7): asked again on every call, so that an
+accreditation that ends today listens no more tomorrow.
+"""
 
 from __future__ import annotations
 
@@ -39,13 +41,24 @@ class Accredited:
 
 
 def accredit(viewer: Viewer, username: str, until: date, purposes: Sequence[str] = ()) -> int:
-    """Let that person listen from today through that day, for these purposes (none named: all that the centre entered, or all there are)."""
+    """Let that person listen from today through that day, for these purposes (none
+    named: all that the centre entered, or all there are).
+    """
     viewer.require(Permission.MANAGE_COMPLIANCE)
     today = environment.today()
     if until < today:
-        raise Misuse("bad_date", N_("{day} is over: an accreditation ends today or later."), day=until.isoformat())
+        raise Misuse(
+            "bad_date",
+            N_("{day} is over: an accreditation ends today or later."),
+            day=until.isoformat(),
+        )
     if unknown := [purpose for purpose in purposes if purpose not in gates.PURPOSES]:
-        raise Misuse("unknown_purpose", N_("{purpose} is no purpose. Known: {known}."), purpose=unknown[0], known=", ".join(gates.PURPOSES))
+        raise Misuse(
+            "unknown_purpose",
+            N_("{purpose} is no purpose. Known: {known}."),
+            purpose=unknown[0],
+            known=", ".join(gates.PURPOSES),
+        )
     username = accounts.fold(username)
     with store.writing() as session:
         account = session.get(Account, username)
@@ -53,14 +66,35 @@ def accredit(viewer: Viewer, username: str, until: date, purposes: Sequence[str]
             raise AccessDenied(N_("There is no account {name}."), name=username)
         if not _may_listen(account.role):
             raise Refusal(
-                "role_never_listens", N_("{name} has a role that never listens; only evaluators, team leads and managers are accredited."), name=username
+                "role_never_listens",
+                N_(
+                    "{name} has a role that never listens; only evaluators, team leads and "
+                    "managers are accredited."
+                ),
+                name=username,
             )
         entered = (gates.value_of(session, "purposes") or "").split(",")
-        chosen = list(dict.fromkeys(purposes)) or [purpose for purpose in gates.PURPOSES if purpose in entered] or list(gates.PURPOSES)
-        made = Accreditation(username=username, purposes=chosen, starts_on=today, ends_on=until, given_by=viewer.username)
+        chosen = (
+            list(dict.fromkeys(purposes))
+            or [purpose for purpose in gates.PURPOSES if purpose in entered]
+            or list(gates.PURPOSES)
+        )
+        made = Accreditation(
+            username=username,
+            purposes=chosen,
+            starts_on=today,
+            ends_on=until,
+            given_by=viewer.username,
+        )
         session.add(made)
         session.flush()
-        audit_log.record(session, viewer.username, "accredited", username, reason=f"{','.join(chosen)} until {until}")
+        audit_log.record(
+            session,
+            viewer.username,
+            "accredited",
+            username,
+            reason=f"{','.join(chosen)} until {until}",
+        )
         return made.id
 
 
@@ -81,10 +115,23 @@ def find_all(viewer: Viewer) -> list[Accredited]:
     viewer.require(Permission.SEE_COMPLIANCE)
     today = environment.today()
     with store.reading() as session:
-        rows = session.execute(sa.select(Accreditation, Account.display_name, Account.role).join(Account, Account.username == Accreditation.username)).all()
+        rows = session.execute(
+            sa.select(Accreditation, Account.display_name, Account.role).join(
+                Account, Account.username == Accreditation.username
+            )
+        ).all()
     made = [
         Accredited(
-            row.id, row.username, name, role, tuple(row.purposes), row.starts_on, row.ends_on, row.given_by, row.ended_at is not None, _holds(row, today)
+            row.id,
+            row.username,
+            name,
+            role,
+            tuple(row.purposes),
+            row.starts_on,
+            row.ends_on,
+            row.given_by,
+            row.ended_at is not None,
+            _holds(row, today),
         )
         for row, name, role in rows
     ]
@@ -95,16 +142,31 @@ def find_eligible(viewer: Viewer) -> dict[str, str]:
     """Whoever may be accredited: username → how they are shown, by name."""
     viewer.require(Permission.SEE_COMPLIANCE)
     with store.reading() as session:
-        rows = session.execute(sa.select(Account.username, Account.display_name, Account.role).where(Account.active)).all()
-    shown = {username: f"{name} ({username})" if name and name != username else username for username, name, role in rows if _may_listen(role)}
+        rows = session.execute(
+            sa.select(Account.username, Account.display_name, Account.role).where(Account.active)
+        ).all()
+    shown = {
+        username: f"{name} ({username})" if name and name != username else username
+        for username, name, role in rows
+        if _may_listen(role)
+    }
     return dict(sorted(shown.items(), key=lambda entry: entry[1].casefold()))
 
 
 def is_accredited(session: Session, username: str, purpose: str | None = None) -> bool:
-    """Whether that person may listen today (for that purpose; `targeted` and `calibration` count as quality of service)."""
+    """Whether that person may listen today (for that purpose; `targeted` and
+    `calibration` count as quality of service).
+    """
     wanted = gates.COUNTS_AS.get(purpose, purpose)
-    rows = session.scalars(sa.select(Accreditation).where(Accreditation.username == username, Accreditation.ended_at.is_(None)))
-    return any(_holds(row, environment.today()) and (wanted is None or wanted in row.purposes) for row in rows)
+    rows = session.scalars(
+        sa.select(Accreditation).where(
+            Accreditation.username == username, Accreditation.ended_at.is_(None)
+        )
+    )
+    return any(
+        _holds(row, environment.today()) and (wanted is None or wanted in row.purposes)
+        for row in rows
+    )
 
 
 def is_listener(viewer: Viewer) -> bool:
@@ -116,13 +178,20 @@ def is_listener(viewer: Viewer) -> bool:
 def require(session: Session, viewer: Viewer, purpose: str | None = None) -> None:
     """Refuse whoever is not accredited today, unless it is the system."""
     if not viewer.is_system and not is_accredited(session, viewer.username, purpose):
-        message = N_("You are not accredited to listen for this purpose today. Your data protection officer gives accreditations, for a time.")
+        message = N_(
+            "You are not accredited to listen for this purpose today. Your data protection "
+            "officer gives accreditations, for a time."
+        )
         raise Refusal("not_accredited", message)
 
 
 def _may_listen(role: str) -> bool:
     # Advisors hear their own calls without an accreditation.
-    return role in set(Role) and role != Role.ADVISOR and Permission.LISTEN in GRANTS.get(Role(role), frozenset())
+    return (
+        role in set(Role)
+        and role != Role.ADVISOR
+        and Permission.LISTEN in GRANTS.get(Role(role), frozenset())
+    )
 
 
 def _holds(row: Accreditation, day: date) -> bool:

@@ -1,4 +1,6 @@
-"""What each act in the journal is called. The journal itself holds codes, which scripts and anchors compare, in no language."""
+"""What each act in the journal is called. The journal itself holds codes, which scripts
+and anchors compare, in no language.
+"""
 
 from __future__ import annotations
 
@@ -87,7 +89,9 @@ STAGES = {"_asked": N_("{act}: asked for"), "_declined": N_("{act}: turned down"
 
 
 def title(action: str) -> str:
-    """The name of an act in the language spoken; one that is not known here keeps its code."""
+    """The name of an act in the language spoken; one that is not known here keeps its
+    code.
+    """
     for ending, said in STAGES.items():
         act = action.removesuffix(ending)
         if act != action and act in TITLES:

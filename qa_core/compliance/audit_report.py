@@ -1,4 +1,6 @@
-"""What the data protection officer reads of the journal: its rows, and whether its seals are unbroken."""
+"""What the data protection officer reads of the journal: its rows, and whether its
+seals are unbroken.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,9 @@ class AuditEntry:
     seal: str
 
 
-def find_entries(viewer: Viewer, actor: str = "", action: str = "", limit: int | None = 200) -> list[AuditEntry]:
+def find_entries(
+    viewer: Viewer, actor: str = "", action: str = "", limit: int | None = 200
+) -> list[AuditEntry]:
     """The acts of that actor and kind (empty: of all), newest first."""
     viewer.require(Permission.SEE_JOURNAL)
     chosen = sa.select(JournalRow).order_by(JournalRow.seq.desc()).limit(limit)
@@ -38,7 +42,18 @@ def find_entries(viewer: Viewer, actor: str = "", action: str = "", limit: int |
     if action:
         chosen = chosen.where(JournalRow.action == action)
     with store.reading() as session:
-        return [AuditEntry(row.seq, datetime.fromisoformat(row.at), row.actor, row.action, row.object, row.reason, row.mac) for row in session.scalars(chosen)]
+        return [
+            AuditEntry(
+                row.seq,
+                datetime.fromisoformat(row.at),
+                row.actor,
+                row.action,
+                row.object,
+                row.reason,
+                row.mac,
+            )
+            for row in session.scalars(chosen)
+        ]
 
 
 def find_values(viewer: Viewer, column: str) -> list[str]:
@@ -55,7 +70,13 @@ def verify_journal(viewer: Viewer) -> audit_log.Verification:
     with store.reading() as session:
         found = audit_log.verify(session)
     with store.writing() as session:
-        audit_log.record(session, viewer.username, "journal_verified", f"{found.rows} rows", reason="ok" if found.ok else f"broken at {found.first_bad}")
+        audit_log.record(
+            session,
+            viewer.username,
+            "journal_verified",
+            f"{found.rows} rows",
+            reason="ok" if found.ok else f"broken at {found.first_bad}",
+        )
     return found
 
 
@@ -64,16 +85,42 @@ def describe(found: audit_log.Verification) -> str:
     if found.ok:
         return ngettext("{n} row, unbroken.", "{n} rows, unbroken.", found.rows)
     if found.is_cut:
-        return _("The end is cut off: row {seq} was written and is not there any more. Compare with a backup.", seq=found.first_bad)
-    return _("Broken at row {seq}: it was changed, moved, or follows a missing one. Compare with your last anchor and a backup.", seq=found.first_bad)
+        return _(
+            "The end is cut off: row {seq} was written and is not there any more. Compare with "
+            "a backup.",
+            seq=found.first_bad,
+        )
+    return _(
+        "Broken at row {seq}: it was changed, moved, or follows a missing one. Compare with "
+        "your last anchor and a backup.",
+        seq=found.first_bad,
+    )
 
 
-def build_file(viewer: Viewer, actor: str = "", action: str = "", form: str = "csv") -> downloads.Download:
-    """The journal as a file, seals included, oldest first; the names of its columns are those of the store, for a program that checks the seals."""
+def build_file(
+    viewer: Viewer, actor: str = "", action: str = "", form: str = "csv"
+) -> downloads.Download:
+    """The journal as a file, seals included, oldest first; the names of its columns are
+    those of the store, for a program that checks the seals.
+    """
     entries = reversed(find_entries(viewer, actor, action, limit=None))
-    rows = ((entry.seq, entry.at.isoformat(), entry.actor, entry.action, entry.object, entry.reason, entry.seal) for entry in entries)
+    rows = (
+        (
+            entry.seq,
+            entry.at.isoformat(),
+            entry.actor,
+            entry.action,
+            entry.object,
+            entry.reason,
+            entry.seal,
+        )
+        for entry in entries
+    )
     about = [] if form == "csv" else [spreadsheets.describe_exporter(viewer)]
-    return make_file(Sheet("journal", ("seq", "at", "actor", "action", "object", "reason", "seal"), rows, about), form)
+    return make_file(
+        Sheet("journal", ("seq", "at", "actor", "action", "object", "reason", "seal"), rows, about),
+        form,
+    )
 
 
 downloads.declare("journal", Permission.SEE_JOURNAL, build_file)

@@ -1,4 +1,6 @@
-"""The legal gates: until each has its value, nobody draws, listens or evaluates, and is told what is missing."""
+"""The legal gates: until each has its value, nobody draws, listens or evaluates, and is
+told what is missing.
+"""
 
 from __future__ import annotations
 
@@ -18,17 +20,26 @@ from qa_core.storage.records import store
 from qa_core.storage.records.listening import Accreditation, GateValue
 
 PURPOSES = ("training", "evaluation", "quality")
-"""All that a call may be listened to for; proof of a contract is kept apart and never listened to (R1)."""
+"""All that a call may be listened to for; proof of a contract is kept apart and never
+listened to (R1).
+"""
 
 COUNTS_AS = {"targeted": "quality", "calibration": "quality"}
 """Purposes of a listening that are no purposes of their own before the law."""
 
-PURPOSE_TITLES = {"training": N_("training"), "evaluation": N_("evaluation"), "quality": N_("quality of service"), "proof": N_("proof of a contract")}
+PURPOSE_TITLES = {
+    "training": N_("training"),
+    "evaluation": N_("evaluation"),
+    "quality": N_("quality of service"),
+    "proof": N_("proof of a contract"),
+}
 
 
 @dataclass(frozen=True)
 class Gate:
-    """One gate: `kind` is `day`, `purposes` or `months` (from 1 to `highest`); `rule` is its number in the product's list of rules."""
+    """One gate: `kind` is `day`, `purposes` or `months` (from 1 to `highest`); `rule`
+    is its number in the product's list of rules.
+    """
 
     name: str
     title: str
@@ -41,7 +52,9 @@ class Gate:
 
     @property
     def expects(self) -> str:
-        """What is to be entered, as a message for the catalogues whose places `expects_params` fills."""
+        """What is to be entered, as a message for the catalogues whose places
+        `expects_params` fills.
+        """
         match self.kind:
             case "day":
                 return N_("a day, such as {example}")
@@ -62,18 +75,36 @@ class Gate:
                 try:
                     day = date.fromisoformat(text)
                 except ValueError as error:
-                    raise Misuse("bad_gate", N_("{name} is a day, written as 2026-11-24."), name=self.name) from error
+                    raise Misuse(
+                        "bad_gate", N_("{name} is a day, written as 2026-11-24."), name=self.name
+                    ) from error
                 if day > environment.today():
-                    raise Misuse("bad_gate", N_("{name} lies in the future: enter it once it has happened."), name=self.name)
+                    raise Misuse(
+                        "bad_gate",
+                        N_("{name} lies in the future: enter it once it has happened."),
+                        name=self.name,
+                    )
                 return day.isoformat()
             case "purposes":
-                chosen = [word for word in text.replace(";", ",").replace(" ", ",").split(",") if word]
+                chosen = [
+                    word for word in text.replace(";", ",").replace(" ", ",").split(",") if word
+                ]
                 if not chosen or set(chosen) - set(PURPOSES):
-                    raise Misuse("bad_gate", N_("{name} is one or more of: {choices}, separated by commas."), name=self.name, choices=", ".join(PURPOSES))
+                    raise Misuse(
+                        "bad_gate",
+                        N_("{name} is one or more of: {choices}, separated by commas."),
+                        name=self.name,
+                        choices=", ".join(PURPOSES),
+                    )
                 return ",".join(word for word in PURPOSES if word in chosen)
             case _:
                 if not text.isdecimal() or not 1 <= int(text) <= self.highest:
-                    raise Misuse("bad_gate", N_("{name} is a number of months from 1 to {highest}."), name=self.name, highest=self.highest)
+                    raise Misuse(
+                        "bad_gate",
+                        N_("{name} is a number of months from 1 to {highest}."),
+                        name=self.name,
+                        highest=self.highest,
+                    )
                 return str(int(text))
 
 
@@ -81,7 +112,10 @@ ALL: tuple[Gate, ...] = (
     Gate(
         "works_council_consulted_on",
         N_("Works council consulted on"),
-        N_("The staff representatives are informed and consulted before calls are recorded or listened to."),
+        N_(
+            "The staff representatives are informed and consulted before calls are recorded or "
+            "listened to."
+        ),
         "R4",
         "Code du travail L2312-38",
         "day",
@@ -90,7 +124,10 @@ ALL: tuple[Gate, ...] = (
     Gate(
         "purposes",
         N_("Purposes"),
-        N_("What calls are listened to for: training, evaluation, quality of service. Nothing else is allowed."),
+        N_(
+            "What calls are listened to for: training, evaluation, quality of service. Nothing "
+            "else is allowed."
+        ),
         "R1",
         "CNIL, 25/04/2022",
         "purposes",
@@ -99,7 +136,10 @@ ALL: tuple[Gate, ...] = (
     Gate(
         "callers_informed_since",
         N_("Callers informed since"),
-        N_("Since when callers are told at the start that calls may be recorded, what for, and that they may refuse."),
+        N_(
+            "Since when callers are told at the start that calls may be recorded, what for, "
+            "and that they may refuse."
+        ),
         "R3",
         N_("GDPR art. 13 and 21"),
         "day",
@@ -108,7 +148,10 @@ ALL: tuple[Gate, ...] = (
     Gate(
         "recording_retention_months",
         N_("Recordings kept for (months)"),
-        N_("Six months at most. An older recording cannot be played. It is deleted when Écoute starts, and at the first visit of each day."),
+        N_(
+            "Six months at most. An older recording cannot be played. It is deleted when "
+            "Écoute starts, and at the first visit of each day."
+        ),
         "R5",
         "NS-57, délibération 2014-474",
         "months",
@@ -118,7 +161,10 @@ ALL: tuple[Gate, ...] = (
     Gate(
         "analysis_retention_months",
         N_("Evaluations kept for (months)"),
-        N_("Twelve months at most, for evaluations, comments, calibrations and coaching. Écoute does not delete them; this page counts those that are older."),
+        N_(
+            "Twelve months at most, for evaluations, comments, calibrations and coaching. "
+            "Écoute does not delete them; this page counts those that are older."
+        ),
         "R6",
         "NS-57, délibération 2014-474",
         "months",
@@ -128,9 +174,13 @@ ALL: tuple[Gate, ...] = (
 )
 BY_NAME = {gate.name: gate for gate in ALL}
 ACTORS = {
-    "works_council_consulted_on": N_("Management consults, the data protection officer enters the day"),
+    "works_council_consulted_on": N_(
+        "Management consults, the data protection officer enters the day"
+    ),
     "purposes": N_("Management decides, the data protection officer enters them"),
-    "callers_informed_since": N_("The telephony team plays the message, the data protection officer enters the day"),
+    "callers_informed_since": N_(
+        "The telephony team plays the message, the data protection officer enters the day"
+    ),
     "recording_retention_months": N_("The data protection officer"),
     "analysis_retention_months": N_("The data protection officer"),
     "accredited_listeners": N_("The data protection officer, for people whom management names"),
@@ -159,11 +209,18 @@ def find_all(viewer: Viewer) -> list[GateState]:
     viewer.require(Permission.SEE_COMPLIANCE)
     with store.reading() as session:
         newest = _newest(session)
-    return [GateState(gate, row.value, row.set_by, row.set_at) if (row := newest.get(gate.name)) else GateState(gate, None) for gate in ALL]
+    return [
+        GateState(gate, row.value, row.set_by, row.set_at)
+        if (row := newest.get(gate.name))
+        else GateState(gate, None)
+        for gate in ALL
+    ]
 
 
 def set_gate(viewer: Viewer, name: str, text: str) -> None:
-    """Enter what a gate asks for, and say so in the journal. Raises Misuse for an unknown gate or a bad value."""
+    """Enter what a gate asks for, and say so in the journal. Raises Misuse for an
+    unknown gate or a bad value.
+    """
     set_gates(viewer, [(name, text)])
 
 
@@ -172,10 +229,23 @@ def set_gates(viewer: Viewer, entered: Sequence[tuple[str, str]]) -> None:
     viewer.require(Permission.MANAGE_COMPLIANCE)
     for name, _text in entered:
         if name == LISTENERS:
-            message = N_("{name} has no value of its own: it opens with the first accreditation. Give one under Compliance, or: {command}")
-            raise Misuse("unknown_gate", message, name=name, command="python -m qa_core accredit NAME --until DATE")
+            message = N_(
+                "{name} has no value of its own: it opens with the first accreditation. Give "
+                "one under Compliance, or: {command}"
+            )
+            raise Misuse(
+                "unknown_gate",
+                message,
+                name=name,
+                command="python -m qa_core accredit NAME --until DATE",
+            )
         if name not in BY_NAME:
-            raise Misuse("unknown_gate", N_("There is no gate {name}. Known: {known}."), name=name, known=", ".join(BY_NAME))
+            raise Misuse(
+                "unknown_gate",
+                N_("There is no gate {name}. Known: {known}."),
+                name=name,
+                known=", ".join(BY_NAME),
+            )
     values = [(name, BY_NAME[name].parse(text)) for name, text in entered]
     with store.writing() as session:
         for name, value in values:
@@ -185,11 +255,18 @@ def set_gates(viewer: Viewer, entered: Sequence[tuple[str, str]]) -> None:
 
 def value_of(session: Session, name: str) -> str | None:
     """What was entered last for that gate; None: nothing."""
-    return session.scalar(sa.select(GateValue.value).where(GateValue.name == name).order_by(GateValue.id.desc()).limit(1))
+    return session.scalar(
+        sa.select(GateValue.value)
+        .where(GateValue.name == name)
+        .order_by(GateValue.id.desc())
+        .limit(1)
+    )
 
 
 def retention_months(session: Session, name: str) -> int:
-    """How long `recording` or `analysis` documents live: what was entered, else the longest that is allowed."""
+    """How long `recording` or `analysis` documents live: what was entered, else the
+    longest that is allowed.
+    """
     gate = BY_NAME[f"{name}_retention_months"]
     return int(value_of(session, gate.name) or gate.highest)
 
@@ -198,23 +275,40 @@ def find_missing(session: Session) -> tuple[str, ...]:
     """The names of the gates that are still closed."""
     newest = _newest(session)
     today = environment.today()
-    stands = sa.select(Accreditation.id).where(Accreditation.ended_at.is_(None), Accreditation.starts_on <= today, Accreditation.ends_on >= today)
+    stands = sa.select(Accreditation.id).where(
+        Accreditation.ended_at.is_(None),
+        Accreditation.starts_on <= today,
+        Accreditation.ends_on >= today,
+    )
     listeners = () if session.scalar(stands.limit(1)) else (LISTENERS,)
     return (*(gate.name for gate in ALL if gate.name not in newest), *listeners)
 
 
 def require_open(session: Session, purpose: str | None = None) -> None:
-    """Refuse, naming what is missing, while a gate is closed; refuse a purpose that was not entered (some count as another: COUNTS_AS)."""
+    """Refuse, naming what is missing, while a gate is closed; refuse a purpose that was
+    not entered (some count as another: COUNTS_AS).
+    """
     if missing := find_missing(session):
-        titles = ", ".join(_(BY_NAME[name].title) if name in BY_NAME else _(LISTENERS_TITLE) for name in missing)
+        titles = ", ".join(
+            _(BY_NAME[name].title) if name in BY_NAME else _(LISTENERS_TITLE) for name in missing
+        )
         message = N_(
-            "Listening is not open yet. Still missing: {titles}. Your data protection officer enters them under Compliance, or: "
-            "python -m qa_core gate set NAME=VALUE (accredited_listeners: python -m qa_core accredit NAME --until DATE)"
+            "Listening is not open yet. Still missing: {titles}. Your data protection officer "
+            "enters them under Compliance, or: "
+            "python -m qa_core gate set NAME=VALUE (accredited_listeners: python -m qa_core "
+            "accredit NAME --until DATE)"
         )
         raise Refusal("gates_closed", message, titles=titles, missing=",".join(missing))
     wanted = COUNTS_AS.get(purpose, purpose)
     if wanted is not None and wanted not in (value_of(session, "purposes") or "").split(","):
-        raise Refusal("purpose_not_entered", N_("Listening for the purpose {purpose} was not entered among the purposes of this centre."), purpose=wanted)
+        raise Refusal(
+            "purpose_not_entered",
+            N_(
+                "Listening for the purpose {purpose} was not entered among the purposes of "
+                "this centre."
+            ),
+            purpose=wanted,
+        )
 
 
 def _newest(session: Session) -> dict[str, GateValue]:

@@ -1,4 +1,6 @@
-"""Which advisors were informed that calls are recorded and listened to, and when (R4): before that day none of their contacts is drawn."""
+"""Which advisors were informed that calls are recorded and listened to, and when (R4):
+before that day none of their contacts is drawn.
+"""
 
 from __future__ import annotations
 
@@ -29,34 +31,55 @@ class Notice:
 
 
 def inform(viewer: Viewer, given: list[str], on: date) -> int:
-    """Enter that these advisors (by id, name or alias) were informed on that day. Returns how many. All or none."""
+    """Enter that these advisors (by id, name or alias) were informed on that day.
+    Returns how many. All or none.
+    """
     viewer.require(Permission.MANAGE_COMPLIANCE)
     if on > environment.today():
-        raise Misuse("bad_date", N_("{day} lies in the future: enter it once it has happened."), day=on.isoformat())
+        raise Misuse(
+            "bad_date",
+            N_("{day} lies in the future: enter it once it has happened."),
+            day=on.isoformat(),
+        )
     with store.writing() as session:
         directory = advisors.Directory.load(session)
         found = list(dict.fromkeys(_find(directory, name) for name in given))
-        session.add_all(AdvisorNotice(advisor_id=advisor_id, informed_on=on, entered_by=viewer.username) for advisor_id in found)
+        session.add_all(
+            AdvisorNotice(advisor_id=advisor_id, informed_on=on, entered_by=viewer.username)
+            for advisor_id in found
+        )
         for advisor_id in found:
-            audit_log.record(session, viewer.username, "advisor_informed", advisor_id, reason=on.isoformat())
+            audit_log.record(
+                session, viewer.username, "advisor_informed", advisor_id, reason=on.isoformat()
+            )
     return len(found)
 
 
 def find_all(viewer: Viewer) -> list[Notice]:
-    """Every advisor with the day they were informed; those who were not first. Who was merged into another one is that one."""
+    """Every advisor with the day they were informed; those who were not first. Who was
+    merged into another one is that one.
+    """
     viewer.require(Permission.SEE_COMPLIANCE)
     with store.reading() as session:
         known, kept = informed(session), name_merges.find_kept(session)["advisor"]
         rows = session.execute(sa.select(Advisor.advisor_id, Advisor.name)).all()
-    made = [Notice(advisor_id, name, known.get(advisor_id)) for advisor_id, name in rows if advisor_id not in kept]
+    made = [
+        Notice(advisor_id, name, known.get(advisor_id))
+        for advisor_id, name in rows
+        if advisor_id not in kept
+    ]
     return sorted(made, key=lambda notice: (notice.informed_on is not None, notice.name))
 
 
 def informed(session: Session) -> dict[str, date]:
-    """advisor id → the day they were first informed, by whichever of the ids that are one person now."""
+    """advisor id → the day they were first informed, by whichever of the ids that are
+    one person now.
+    """
     kept = name_merges.find_kept(session)["advisor"]
     first: dict[str, date] = {}
-    for advisor_id, day in session.execute(sa.select(AdvisorNotice.advisor_id, AdvisorNotice.informed_on)):
+    for advisor_id, day in session.execute(
+        sa.select(AdvisorNotice.advisor_id, AdvisorNotice.informed_on)
+    ):
         advisor_id = kept.get(advisor_id, advisor_id)
         first[advisor_id] = min(day, first.get(advisor_id, day))
     return first
@@ -68,5 +91,10 @@ def _find(directory: advisors.Directory, name: str) -> str:
         return found
     sharing = directory.by_name.get(advisors.fold(name), [])
     if sharing:
-        raise Refusal("several_advisors", N_("Several advisors are called {name}: {ids}. Give the id."), name=name, ids=", ".join(sharing))
+        raise Refusal(
+            "several_advisors",
+            N_("Several advisors are called {name}: {ids}. Give the id."),
+            name=name,
+            ids=", ".join(sharing),
+        )
     raise AccessDenied(N_("There is no advisor {name}."), name=name)

@@ -1,4 +1,6 @@
-"""Personal data that is kept longer than allowed (R5, R5b, R6): how much, and since when. It deletes nothing."""
+"""Personal data that is kept longer than allowed (R5, R5b, R6): how much, and since
+when. It deletes nothing.
+"""
 
 from __future__ import annotations
 
@@ -23,8 +25,14 @@ from qa_core.storage.records.listening import Calibration, CoachingPlan, Recordi
 CONTACT_MONTHS = 13
 """How long a contact may name its customer and its advisor."""
 
-ANALYSES = (("evaluations", Evaluation.evaluated_at), ("calibrations", Calibration.opened_at), ("coaching", CoachingPlan.opened_at))
-"""What belongs to them (answers, comments, disputes, notes) is younger, and goes with them."""
+ANALYSES = (
+    ("evaluations", Evaluation.evaluated_at),
+    ("calibrations", Calibration.opened_at),
+    ("coaching", CoachingPlan.opened_at),
+)
+"""What belongs to them (answers, comments, disputes, notes) is younger, and goes with
+them.
+"""
 
 TITLES = {
     "recordings": N_("Recordings"),
@@ -37,7 +45,9 @@ TITLES = {
 
 @dataclass(frozen=True)
 class Overdue:
-    """Data of one kind, a key of `TITLES`; `since`: the first day on which the oldest was kept too long."""
+    """Data of one kind, a key of `TITLES`; `since`: the first day on which the oldest
+    was kept too long.
+    """
 
     kind: str
     count: int
@@ -45,7 +55,9 @@ class Overdue:
 
 
 def find(viewer: Viewer) -> list[Overdue]:
-    """Count what is overdue today in the whole centre, kind by kind; kinds of which nothing is are left out."""
+    """Count what is overdue today in the whole centre, kind by kind; kinds of which
+    nothing is are left out.
+    """
     viewer.require(Permission.SEE_COMPLIANCE)
     with store.reading() as session:
         in_records = [*_find_recordings(session), *_find_analyses(session)]
@@ -55,11 +67,15 @@ def find(viewer: Viewer) -> list[Overdue]:
 def describe(item: Overdue) -> str:
     """Say what is overdue, how much, and since when, in the reader's language."""
     count, day = formatting.number(item.count), formatting.day(item.since, year=True)
-    return _("{what}: {count}, overdue since {day}", what=_(TITLES[item.kind]), count=count, day=day)
+    return _(
+        "{what}: {count}, overdue since {day}", what=_(TITLES[item.kind]), count=count, day=day
+    )
 
 
 def _find_recordings(session: Session) -> list[Overdue]:
-    counted = sa.select(sa.func.count(), sa.func.min(Recording.delete_after), sa.func.min(Recording.local_day)).where(deletion.is_expired(session))
+    counted = sa.select(
+        sa.func.count(), sa.func.min(Recording.delete_after), sa.func.min(Recording.local_day)
+    ).where(deletion.is_expired(session))
     count, end, first_day = session.execute(counted).one()
     if not count:
         return []
@@ -69,17 +85,25 @@ def _find_recordings(session: Session) -> list[Overdue]:
 
 def _find_analyses(session: Session) -> list[Overdue]:
     months = gates.retention_months(session, "analysis")
-    before = datetime.combine(deletion.find_oldest_day(environment.today(), months), time(), environment.current().zone).astimezone(UTC)
+    before = datetime.combine(
+        deletion.find_oldest_day(environment.today(), months), time(), environment.current().zone
+    ).astimezone(UTC)
     found = []
     for kind, moment in ANALYSES:
-        count, first = session.execute(sa.select(sa.func.count(), sa.func.min(moment)).where(moment < before)).one()
+        count, first = session.execute(
+            sa.select(sa.func.count(), sa.func.min(moment)).where(moment < before)
+        ).one()
         if count:
-            found.append(Overdue(kind, count, _day_after(environment.to_local(first).date(), months)))
+            found.append(
+                Overdue(kind, count, _day_after(environment.to_local(first).date(), months))
+            )
     return found
 
 
 def _find_contacts(viewer: Viewer) -> list[Overdue]:
-    count, first = count_identified(viewer, deletion.find_oldest_day(environment.today(), CONTACT_MONTHS))
+    count, first = count_identified(
+        viewer, deletion.find_oldest_day(environment.today(), CONTACT_MONTHS)
+    )
     return [] if first is None else [Overdue("contacts", count, _day_after(first, CONTACT_MONTHS))]
 
 

@@ -1,4 +1,6 @@
-"""Whether listening stays within measure (R2): how many contacts of each advisor were heard lately, and who is heard far more than the rest."""
+"""Whether listening stays within measure (R2): how many contacts of each advisor were
+heard lately, and who is heard far more than the rest.
+"""
 
 from __future__ import annotations
 
@@ -16,14 +18,20 @@ from qa_core.storage.records.people import Advisor
 
 DAYS = 30
 MUCH_RATIO, MUCH_FROM = 2.0, 5
-"""Far more than the rest: more than twice the mean of those who were heard at all, and at least so many contacts."""
+"""Far more than the rest: more than twice the mean of those who were heard at all, and
+at least so many contacts.
+"""
 PERMANENT_FROM, ENOUGH_ANSWERED = 0.95, 30
-"""A team of which nearly everything is recorded: permanent recording, which is not allowed. Of fewer answered contacts nothing is said."""
+"""A team of which nearly everything is recorded: permanent recording, which is not
+allowed. Of fewer answered contacts nothing is said.
+"""
 
 
 @dataclass(frozen=True)
 class AdvisorPlaybacks:
-    """An advisor, how many of their contacts others listened to, and whether that is far more than of the rest."""
+    """An advisor, how many of their contacts others listened to, and whether that is
+    far more than of the rest.
+    """
 
     advisor_id: str
     name: str
@@ -47,12 +55,16 @@ def is_permanent(share: RecordedShare) -> bool:
 
 
 def is_exceeded(found: Proportions) -> bool:
-    """Whether a team is recorded throughout, or an advisor heard far more than the rest."""
+    """Whether a team is recorded throughout, or an advisor heard far more than the
+    rest.
+    """
     return any(map(is_permanent, found.recorded)) or any(one.is_much for one in found.heard)
 
 
 def find(viewer: Viewer) -> Proportions:
-    """What is listened to by advisor, most first, and recorded by team. Advisors who hear their own calls are not counted."""
+    """What is listened to by advisor, most first, and recorded by team. Advisors who
+    hear their own calls are not counted.
+    """
     viewer.require(Permission.SEE_COMPLIANCE)
     last_day = environment.today()
     first_day = last_day - timedelta(days=DAYS - 1)
@@ -67,6 +79,11 @@ def find(viewer: Viewer) -> Proportions:
     with store.reading() as session:
         rows = session.execute(counted).all()
     mean = sum(count for *_who, count in rows) / len(rows) if rows else 0.0
-    heard = [AdvisorPlaybacks(advisor_id, name, count, count >= MUCH_FROM and count > MUCH_RATIO * mean) for advisor_id, name, count in rows]
+    heard = [
+        AdvisorPlaybacks(advisor_id, name, count, count >= MUCH_FROM and count > MUCH_RATIO * mean)
+        for advisor_id, name, count in rows
+    ]
     heard.sort(key=lambda one: (-one.contacts, one.name))
-    return Proportions(first_day, last_day, tuple(heard), tuple(find_recorded_shares(viewer, first_day, last_day)))
+    return Proportions(
+        first_day, last_day, tuple(heard), tuple(find_recorded_shares(viewer, first_day, last_day))
+    )

@@ -1,4 +1,6 @@
-"""The bytes of a file, unpacked on the way where it is a gzip or zip: never written anywhere, never more than the limits allow."""
+"""The bytes of a file, unpacked on the way where it is a gzip or zip: never written
+anywhere, never more than the limits allow.
+"""
 
 from __future__ import annotations
 
@@ -23,12 +25,18 @@ LARGEST_UNPACKED = 16 << 30
 LARGEST_RATIO = 300
 RATIO_MATTERS_FROM = 32 << 20
 _WORKBOOKS = ("xl/", "content.xml", "[content_types].xml")
-_MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
 
 
 @dataclass(frozen=True)
 class Content:
-    """What one file holds. `member`: its name inside the zip it is packed in; `encoding`: the one asked for."""
+    """What one file holds. `member`: its name inside the zip it is packed in;
+    `encoding`: the one asked for.
+    """
 
     path: Path
     packing: str | None = None
@@ -56,7 +64,9 @@ class Content:
         return max(1, self.size)
 
     def open(self) -> BinaryIO:
-        """The bytes from the start. Reading them raises Refusal where they are damaged or unpack beyond the limits."""
+        """The bytes from the start. Reading them raises Refusal where they are damaged
+        or unpack beyond the limits.
+        """
         if self.packing is None:
             return self.path.open("rb")
         return io.BufferedReader(_Unpacked(self), BLOCK)
@@ -78,7 +88,9 @@ class Content:
             return start.decode("cp1252", errors="replace")
 
     def pieces(self) -> Iterator[tuple[str, float]]:
-        """The text in pieces of any length, cut anywhere, and what share is behind each."""
+        """The text in pieces of any length, cut anywhere, and what share is behind
+        each.
+        """
         mark = next((name for mark, name in _MARKS if self.read_start(4).startswith(mark)), None)
         decoder = codecs.getincrementaldecoder(self.encoding or mark or "utf-8")(errors="replace")
         with self.open() as file:
@@ -87,7 +99,9 @@ class Content:
         yield decoder.decode(b"", final=True), 1.0
 
     def blocks(self) -> Iterator[tuple[str, float]]:
-        """The text in blocks of whole lines, and what share is behind each; bytes that are no UTF-8 are read as Windows-1252."""
+        """The text in blocks of whole lines, and what share is behind each; bytes that
+        are no UTF-8 are read as Windows-1252.
+        """
         mark = next((name for mark, name in _MARKS if self.read_start(4).startswith(mark)), None)
         encoding = self.encoding or mark
         with self.open() as file:
@@ -96,7 +110,9 @@ class Content:
                 return min(1.0, file.tell() / self.unpacked_size)
 
             if encoding:
-                yield from _text_blocks(io.TextIOWrapper(file, encoding=encoding, errors="replace", newline=""), share)
+                yield from _text_blocks(
+                    io.TextIOWrapper(file, encoding=encoding, errors="replace", newline=""), share
+                )
                 return
             rest = b""
             while block := file.read(BLOCK):
@@ -105,7 +121,10 @@ class Content:
                 if not cut and len(block) > LONGEST_LINE:
                     raise Refusal(
                         "no_lines",
-                        N_("{name} has a line of more than {size} million characters: it is no table and no log."),
+                        N_(
+                            "{name} has a line of more than {size} million characters: it is "
+                            "no table and no log."
+                        ),
                         name=self.name,
                         size=LONGEST_LINE >> 20,
                     )
@@ -128,16 +147,25 @@ class Content:
 
 
 def open_content(path: Path, encoding: str | None = None) -> Content:
-    """Find out whether and how a file is packed. Raises Refusal for a zip that does not hold exactly one file."""
+    """Find out whether and how a file is packed. Raises Refusal for a zip that does not
+    hold exactly one file.
+    """
     try:
         with path.open("rb") as file:
             start = file.read(4)
     except OSError as error:
-        raise Refusal("unreadable_file", N_("{name} cannot be opened: {reason}."), name=path.name, reason=error.strerror or "unknown") from error
+        raise Refusal(
+            "unreadable_file",
+            N_("{name} cannot be opened: {reason}."),
+            name=path.name,
+            reason=error.strerror or "unknown",
+        ) from error
     if start.startswith(GZIP):
         return Content(path, "gzip", path.name.removesuffix(".gz"), encoding)
     if start == EMPTY_ZIP:
-        raise Refusal("empty_file", N_("{name} is empty. Export it again and try once more."), name=path.name)
+        raise Refusal(
+            "empty_file", N_("{name} is empty. Export it again and try once more."), name=path.name
+        )
     if start != ZIP:
         return Content(path, encoding=encoding)
     try:
@@ -147,7 +175,12 @@ def open_content(path: Path, encoding: str | None = None) -> Content:
         raise damaged_archive(path) from error
     if any(entry.filename.lower().startswith(_WORKBOOKS) for entry in entries):
         return Content(path, encoding=encoding)
-    files = [entry for entry in entries if not entry.filename.startswith("__MACOSX/") and not entry.filename.rsplit("/", 1)[-1].startswith(".")]
+    files = [
+        entry
+        for entry in entries
+        if not entry.filename.startswith("__MACOSX/")
+        and not entry.filename.rsplit("/", 1)[-1].startswith(".")
+    ]
     if len(files) != 1:
         raise Refusal(
             "several_files" if files else "empty_file",
@@ -159,9 +192,14 @@ def open_content(path: Path, encoding: str | None = None) -> Content:
             seen=", ".join(entry.filename for entry in files[:10]),
         )
     if files[0].flag_bits & 1:
-        raise Refusal("locked_file", N_("{name} is locked with a password. Save it without one and import that."), name=path.name)
+        raise Refusal(
+            "locked_file",
+            N_("{name} is locked with a password. Save it without one and import that."),
+            name=path.name,
+        )
     if files[0].file_size > LARGEST_UNPACKED or (
-        files[0].file_size > RATIO_MATTERS_FROM and files[0].file_size > LARGEST_RATIO * max(1, files[0].compress_size)
+        files[0].file_size > RATIO_MATTERS_FROM
+        and files[0].file_size > LARGEST_RATIO * max(1, files[0].compress_size)
     ):
         raise too_large_archive(path)
     return Content(path, "zip", files[0].filename, encoding)
@@ -189,11 +227,20 @@ class _Unpacked(io.RawIOBase):
     def readinto(self, buffer: memoryview) -> int:
         try:
             data = self._file.read(len(buffer))
-        except (zipfile.BadZipFile, gzip.BadGzipFile, EOFError, zlib.error, NotImplementedError, RuntimeError) as error:
+        except (
+            zipfile.BadZipFile,
+            gzip.BadGzipFile,
+            EOFError,
+            zlib.error,
+            NotImplementedError,
+            RuntimeError,
+        ) as error:
             raise damaged_archive(self._content.path) from error
         buffer[: len(data)] = data
         self._given += len(data)
-        if self._given > LARGEST_UNPACKED or (self._given > RATIO_MATTERS_FROM and self._given > LARGEST_RATIO * self._content.size):
+        if self._given > LARGEST_UNPACKED or (
+            self._given > RATIO_MATTERS_FROM and self._given > LARGEST_RATIO * self._content.size
+        ):
             raise too_large_archive(self._content.path)
         return len(data)
 
@@ -207,12 +254,21 @@ class _Unpacked(io.RawIOBase):
 
 def too_large_archive(path: Path) -> Refusal:
     return Refusal(
-        "archive_too_large", N_("{name} unpacks to far more than its size: it is not read. Unpack it yourself and import what it holds."), name=path.name
+        "archive_too_large",
+        N_(
+            "{name} unpacks to far more than its size: it is not read. Unpack it yourself and "
+            "import what it holds."
+        ),
+        name=path.name,
     )
 
 
 def damaged_archive(path: Path) -> Refusal:
-    return Refusal("damaged_file", N_("{name} is damaged or was cut short: it cannot be unpacked. Export it again."), name=path.name)
+    return Refusal(
+        "damaged_file",
+        N_("{name} is damaged or was cut short: it cannot be unpacked. Export it again."),
+        name=path.name,
+    )
 
 
 def _decode(block: bytes) -> str:

@@ -11,15 +11,29 @@ from qa_core.base.i18n import N_, _
 CODES = frozenset(
     {
         *(N_("comma"), N_("semicolon"), N_("tab"), N_("bar")),
-        *(N_("answered"), N_("abandoned"), N_("timeout"), N_("overflow"), N_("voicemail"), N_("closed"), N_("refused"), N_("failed"), N_("unanswered")),
+        *(
+            N_("answered"),
+            N_("abandoned"),
+            N_("timeout"),
+            N_("overflow"),
+            N_("voicemail"),
+            N_("closed"),
+            N_("refused"),
+            N_("failed"),
+            N_("unanswered"),
+        ),
     }
 )
-"""Words of ours that stand in the places of a decision, beside words of the file, which are never translated."""
+"""Words of ours that stand in the places of a decision, beside words of the file, which
+are never translated.
+"""
 
 
 @dataclass(frozen=True)
 class Decision:
-    """One thing that was decided about a field, and what in the file decided it; both are English gettext messages with places."""
+    """One thing that was decided about a field, and what in the file decided it; both
+    are English gettext messages with places.
+    """
 
     field: str
     decision: str
@@ -29,11 +43,21 @@ class Decision:
     def as_json(self) -> dict[str, str]:
         """In the language spoken, as `import --json` prints it."""
         places = {name: _describe(name, value) for name, value in self.params}
-        return {"field": self.field, "decision": _(self.decision).format(**places), "evidence": _(self.evidence).format(**places) if self.evidence else ""}
+        return {
+            "field": self.field,
+            "decision": _(self.decision).format(**places),
+            "evidence": _(self.evidence).format(**places) if self.evidence else "",
+        }
 
 
 def _describe(name: str, value: Any) -> Any:
-    """What stands in a place of a decision: our own words in the language spoken (`comma`, `Y → answered`), the file's as they are."""
+    """What stands in a place of a decision: our own words in the language spoken
+    (`comma`, `Y → answered`), the file's as they are.
+    """
     if name == "delimiter":
         return _(value) if value in CODES else value
-    return re.sub(r"(?<=→ )\w+", lambda found: _(found[0]) if found[0] in CODES else found[0], value) if name == "said" else value
+    return (
+        re.sub(r"(?<=→ )\w+", lambda found: _(found[0]) if found[0] in CODES else found[0], value)
+        if name == "said"
+        else value
+    )

@@ -12,7 +12,9 @@ _TICKS = {**dict.fromkeys("✓✔☑✅√", TICK), **dict.fromkeys("✗✘✖�
 
 @lru_cache(maxsize=20_000)
 def simplify(text: str) -> str:
-    """Lower case, without accents; whatever is no letter or digit is one space. `CallID`, `call_id` and `Call Id` are one."""
+    """Lower case, without accents; whatever is no letter or digit is one space.
+    `CallID`, `call_id` and `Call Id` are one.
+    """
     spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", _TICKS.get(text.strip("\ufe0f \t"), text))
     plain = unicodedata.normalize("NFKD", spaced).encode("ascii", "ignore").decode()
     return " ".join(re.findall(r"[a-z0-9%+]+", plain.casefold()))

@@ -1,4 +1,6 @@
-"""JSON of any shape as a stream of objects: one document or many lines, a list, or an envelope around the list; nested keys flattened with dots."""
+"""JSON of any shape as a stream of objects: one document or many lines, a list, or an
+envelope around the list; nested keys flattened with dots.
+"""
 
 from __future__ import annotations
 
@@ -15,13 +17,38 @@ LARGEST_VALUE = 64 << 20
 """Characters of one object: more is no contact."""
 MOST_NAMES = 2_000
 _BLANK = " \t\r\n"
-_OF_ONE_RECORD = ("participants", "segments", "sessions", "legs", "metrics", "tags", "comments", "recordings", "attributes", "properties", "fields", "callflow")
+_OF_ONE_RECORD = (
+    "participants",
+    "segments",
+    "sessions",
+    "legs",
+    "metrics",
+    "tags",
+    "comments",
+    "recordings",
+    "attributes",
+    "properties",
+    "fields",
+    "callflow",
+)
 """Lists inside a record, which are no envelope around records."""
-_RECORD_SIGNS = ("id", "contactid", "conversationid", "callid", "call_id", "sid", "uuid", "sessionid", "contact_id")
+_RECORD_SIGNS = (
+    "id",
+    "contactid",
+    "conversationid",
+    "callid",
+    "call_id",
+    "sid",
+    "uuid",
+    "sessionid",
+    "contact_id",
+)
 
 
 class Documents:
-    """The objects of a JSON file, wherever its lists are. Raises Refusal where the text is no JSON."""
+    """The objects of a JSON file, wherever its lists are. Raises Refusal where the text
+    is no JSON.
+    """
 
     def __init__(self, content: Content) -> None:
         self._content = content
@@ -31,7 +58,9 @@ class Documents:
         self.share = 0.0
 
     def objects(self) -> Iterator[tuple[int, str, dict[str, Any]]]:
-        """Every object with its number from 1 on, and the name of the list it stands in ("" at the top)."""
+        """Every object with its number from 1 on, and the name of the list it stands in
+        ("" at the top).
+        """
         self._text, self._at, self._pieces = "", 0, self._content.pieces()
         number = 0
         while self._peek() is not None:
@@ -66,7 +95,9 @@ class Documents:
         self._take("]")
 
     def _object(self, name: str, depth: int) -> Iterator[tuple[str, dict[str, Any]]]:
-        """One record, or an envelope whose list is streamed. Which of the two shows at the first list that it holds."""
+        """One record, or an envelope whose list is streamed. Which of the two shows at
+        the first list that it holds.
+        """
         self._take("{")
         own: dict[str, Any] = {}
         is_envelope = False
@@ -80,10 +111,19 @@ class Documents:
             if not isinstance(key, str):
                 raise self._no_json()
             self._take(":")
-            if self._peek() == "[" and not self._is_record(own) and key.casefold() not in _OF_ONE_RECORD and self._holds_objects():
+            if (
+                self._peek() == "["
+                and not self._is_record(own)
+                and key.casefold() not in _OF_ONE_RECORD
+                and self._holds_objects()
+            ):
                 is_envelope = True
                 yield from self._list(key, depth + 1)
-            elif self._peek() == "{" and key.casefold() in ("data", "response", "result", "_embedded", "body") and not self._is_record(own):
+            elif (
+                self._peek() == "{"
+                and key.casefold() in ("data", "response", "result", "_embedded", "body")
+                and not self._is_record(own)
+            ):
                 is_envelope = True
                 yield from self._value(key, depth + 1)
             else:
@@ -122,7 +162,10 @@ class Documents:
         if len(self._text) - self._at > LARGEST_VALUE:
             raise Refusal(
                 "json_too_large",
-                N_("{name} holds one value of more than {size} million characters, which no contact is."),
+                N_(
+                    "{name} holds one value of more than {size} million characters, which no "
+                    "contact is."
+                ),
                 name=self._content.name,
                 size=LARGEST_VALUE >> 20,
             )
@@ -154,12 +197,22 @@ class Documents:
 
     def _no_json(self) -> Refusal:
         return Refusal(
-            "damaged_file", N_("{name} begins like JSON, and is none: something is missing or too much in it. Export it again."), name=self._content.name
+            "damaged_file",
+            N_(
+                "{name} begins like JSON, and is none: something is missing or too much in it. "
+                "Export it again."
+            ),
+            name=self._content.name,
         )
 
     def _cut(self) -> Refusal:
         return Refusal(
-            "damaged_file", N_("{name} is JSON that ends too early or is broken inside: nothing of it is imported. Export it again."), name=self._content.name
+            "damaged_file",
+            N_(
+                "{name} is JSON that ends too early or is broken inside: nothing of it is "
+                "imported. Export it again."
+            ),
+            name=self._content.name,
         )
 
 
@@ -174,20 +227,39 @@ class Records:
 
 
 def open_records(content: Content) -> Records:
-    """The objects of a JSON file as flat records. Raises Refusal where it holds none, or describes data rather than holding it."""
+    """The objects of a JSON file as flat records. Raises Refusal where it holds none,
+    or describes data rather than holding it.
+    """
     names: dict[str, None] = {}
     count = 0
     for _number, _envelope, item in Documents(content).objects():
-        if "$schema" in item or ("properties" in item and item.get("type") in ("object", ["object", "null"], ["null", "object"])):
+        if "$schema" in item or (
+            "properties" in item
+            and item.get("type") in ("object", ["object", "null"], ["null", "object"])
+        ):
             raise Refusal(
-                "json_schema", N_("{name} is a JSON schema: it says what calls would look like, and holds none. Import the export itself."), name=content.name
+                "json_schema",
+                N_(
+                    "{name} is a JSON schema: it says what calls would look like, and holds "
+                    "none. Import the export itself."
+                ),
+                name=content.name,
             )
         names |= dict.fromkeys(flatten(item))
         count += 1
         if len(names) > MOST_NAMES:
-            raise Refusal("json_too_wide", N_("{name} has more than {count} different keys: it is no list of contacts."), name=content.name, count=MOST_NAMES)
+            raise Refusal(
+                "json_too_wide",
+                N_("{name} has more than {count} different keys: it is no list of contacts."),
+                name=content.name,
+                count=MOST_NAMES,
+            )
     if not names:
-        raise Refusal("empty_file", N_("{name} is empty. Export it again and try once more."), name=content.name)
+        raise Refusal(
+            "empty_file",
+            N_("{name} is empty. Export it again and try once more."),
+            name=content.name,
+        )
     return Records(
         tuple(names),
         count,
@@ -197,7 +269,9 @@ def open_records(content: Content) -> Records:
 
 
 def flatten(item: Mapping[str, Any], before: str = "") -> dict[str, str]:
-    """Nested keys joined with dots; lists of plain values joined with commas, other lists left out; every value as text."""
+    """Nested keys joined with dots; lists of plain values joined with commas, other
+    lists left out; every value as text.
+    """
     flat: dict[str, str] = {}
     for key, value in item.items():
         name = f"{before}{key}"

@@ -1,4 +1,6 @@
-"""What a person may say about a file to import: everything that the file itself may leave open."""
+"""What a person may say about a file to import: everything that the file itself may
+leave open.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ KINDS = ("contacts", "tracking", "surveys", "spend", "intervals", "advisors", "e
 """What files of rows can bring, as the command line names it."""
 
 WITH_AUDIO = (*KINDS, "recordings")
-"""All that can be imported. Recordings lie beside their manifest, so that no page takes them, nor a watched folder."""
+"""All that can be imported. Recordings lie beside their manifest, so that no page takes
+them, nor a watched folder.
+"""
 
 DATE_ORDERS = ("dmy", "mdy", "ymd")
 DECIMALS = (",", ".")
@@ -24,16 +28,20 @@ IGNORE = "ignore"
 """In the place of a field: the column is left aside."""
 
 Progress = Callable[[str, float], None]
-"""Called with the step at work (a gettext message) and the fraction of that step that is done, 0–1."""
+"""Called with the step at work (a gettext message) and the fraction of that step that
+is done, 0–1.
+"""
 
 
 @dataclass(frozen=True)
 class ImportOptions:
-    """The options of an import (CONTRACT.md section 3); None or empty: left to the file.
+    """The options of an import (CONTRACT.md section 3); None or empty: left to the
+    file.
 
-    `columns` maps fields to columns of the file (`ignore` in the place of a field, as often as wanted: a column left aside, kept in
-    `ignored`), `units` fields to one of `UNITS`, `scales` fields to "least-greatest"; pairs
-    will do as well. Raises Misuse when a value could not be meant.
+    `columns` maps fields to columns of the file (`ignore` in the place of a field, as
+    often as wanted: a column left aside, kept in `ignored`), `units` fields to one of
+    `UNITS`, `scales` fields to "least-greatest"; pairs will do as well. Raises Misuse
+    when a value could not be meant.
     """
 
     system: str | None = None
@@ -58,35 +66,58 @@ class ImportOptions:
         pairs = list(self.columns.items() if isinstance(self.columns, Mapping) else self.columns)
         ignored = (*self.ignored, *(column for name, column in pairs if name == IGNORE))
         object.__setattr__(self, "ignored", tuple(dict.fromkeys(ignored)))
-        object.__setattr__(self, "columns", {name: column for name, column in pairs if name != IGNORE})
+        object.__setattr__(
+            self, "columns", {name: column for name, column in pairs if name != IGNORE}
+        )
         for name in ("units", "scales"):
             object.__setattr__(self, name, dict(getattr(self, name)))
         if self.timezone is not None:
             try:
                 ZoneInfo(self.timezone)
             except (ZoneInfoNotFoundError, ValueError) as error:
-                raise Misuse("unknown_timezone", N_("{value} is not a time zone of the IANA list, such as Europe/Paris."), value=self.timezone) from error
+                raise Misuse(
+                    "unknown_timezone",
+                    N_("{value} is not a time zone of the IANA list, such as Europe/Paris."),
+                    value=self.timezone,
+                ) from error
         _require_one_of("--date-order", self.date_order, DATE_ORDERS)
         _require_one_of("--decimal", self.decimal, DECIMALS)
         for unit in self.units.values():
             _require_one_of("--unit", unit, UNITS)
         for name, scale in self.scales.items():
             if parse_scale(scale) is None:
-                raise Misuse("bad_scale", N_("The scale of {field} is written least-greatest, such as 1-5; {value} is not."), field=name, value=scale)
+                raise Misuse(
+                    "bad_scale",
+                    N_(
+                        "The scale of {field} is written least-greatest, such as 1-5; {value} "
+                        "is not."
+                    ),
+                    field=name,
+                    value=scale,
+                )
 
     def as_reading(self) -> dict[str, Any]:
-        """The options that change what is read, for the record of the batch: same digest and same reading, same import."""
+        """The options that change what is read, for the record of the batch: same
+        digest and same reading, same import.
+        """
         silent = ("dry_run", "save_mapping")
-        given = {item.name: getattr(self, item.name) for item in fields(self) if item.name not in silent}
+        given = {
+            item.name: getattr(self, item.name) for item in fields(self) if item.name not in silent
+        }
         return {name: _plain(value) for name, value in given.items() if value not in (None, {}, ())}
 
     def with_defaults(self, saved: ImportOptions) -> ImportOptions:
-        """These options, completed from a saved mapping; what is said here wins, field by field."""
+        """These options, completed from a saved mapping; what is said here wins, field
+        by field.
+        """
         changes = {}
         for item in fields(self):
             own, other = getattr(self, item.name), getattr(saved, item.name)
             if isinstance(own, Mapping):
-                changes[item.name] = {**{name: value for name, value in other.items() if value not in self.ignored}, **own}
+                changes[item.name] = {
+                    **{name: value for name, value in other.items() if value not in self.ignored},
+                    **own,
+                }
             elif isinstance(own, tuple):
                 changes[item.name] = (*other, *own)
             elif own is None:
@@ -95,7 +126,9 @@ class ImportOptions:
 
 
 def parse_scale(text: str) -> tuple[float, float] | None:
-    """The least and the greatest mark of a scale written "1-5"; None when it is not one."""
+    """The least and the greatest mark of a scale written "1-5"; None when it is not
+    one.
+    """
     low, dash, high = text.strip().partition("-")
     try:
         scale = float(low.replace(",", ".")), float(high.replace(",", "."))
@@ -107,9 +140,17 @@ def parse_scale(text: str) -> tuple[float, float] | None:
 def _plain(value: Any) -> Any:
     if isinstance(value, tuple):
         return list(value)
-    return value.isoformat() if isinstance(value, date) else dict(sorted(value.items())) if isinstance(value, Mapping) else value
+    return (
+        value.isoformat()
+        if isinstance(value, date)
+        else dict(sorted(value.items()))
+        if isinstance(value, Mapping)
+        else value
+    )
 
 
 def _require_one_of(option: str, value: str | None, known: tuple[str, ...]) -> None:
     if value is not None and value not in known:
-        raise Misuse("bad_option", N_("{option} is one of: {known}."), option=option, known=", ".join(known))
+        raise Misuse(
+            "bad_option", N_("{option} is one of: {known}."), option=option, known=", ".join(known)
+        )

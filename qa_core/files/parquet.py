@@ -1,4 +1,6 @@
-"""Parquet files as flat records of text: read batch by batch, nested values joined with dots."""
+"""Parquet files as flat records of text: read batch by batch, nested values joined with
+dots.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +20,15 @@ ROWS_AT_ONCE = 10_000
 
 
 def open_records(content: Content) -> Records:
-    """The rows of a Parquet file. Raises Refusal where it is damaged, or packed once more."""
+    """The rows of a Parquet file. Raises Refusal where it is damaged, or packed once
+    more.
+    """
     if content.packing:
-        raise Refusal("packed_parquet", N_("{name} is a Parquet file inside an archive. Unpack it and import that."), name=content.name)
+        raise Refusal(
+            "packed_parquet",
+            N_("{name} is a Parquet file inside an archive. Unpack it and import that."),
+            name=content.name,
+        )
     try:
         with pq.ParquetFile(content.path) as file:
             schema, count = file.schema_arrow, file.metadata.num_rows
@@ -34,7 +42,11 @@ def open_records(content: Content) -> Records:
 
 def _names(item: pa.Field, before: str = "") -> list[str]:
     name = before + item.name
-    return [name] if not pa.types.is_struct(item.type) else [inner for part in item.type.fields for inner in _names(part, f"{name}.")]
+    return (
+        [name]
+        if not pa.types.is_struct(item.type)
+        else [inner for part in item.type.fields for inner in _names(part, f"{name}.")]
+    )
 
 
 def _read(content: Content) -> Iterator[dict[str, str]]:
@@ -58,4 +70,8 @@ def _plain(value: Any) -> Any:
 
 
 def _damaged(content: Content) -> Refusal:
-    return Refusal("damaged_file", N_("{name} is damaged or was cut short: it cannot be opened as Parquet. Export it again."), name=content.name)
+    return Refusal(
+        "damaged_file",
+        N_("{name} is damaged or was cut short: it cannot be opened as Parquet. Export it again."),
+        name=content.name,
+    )

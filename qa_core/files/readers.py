@@ -1,4 +1,6 @@
-"""From a file to rows of text cells: what it is, its encoding, its delimiter, its sheet; read again from the start as often as asked."""
+"""From a file to rows of text cells: what it is, its encoding, its delimiter, its
+sheet; read again from the start as often as asked.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,14 @@ from qa_core.files.json_documents import Records
 from qa_core.files.options import ImportOptions
 
 DELIMITERS = (";", ",", "\t", "|", "^", "~")
-DELIMITER_NAMES = {";": "semicolon", ",": "comma", "\t": "tab", "|": "bar", "^": "caret", "~": "tilde"}
+DELIMITER_NAMES = {
+    ";": "semicolon",
+    ",": "comma",
+    "\t": "tab",
+    "|": "bar",
+    "^": "caret",
+    "~": "tilde",
+}
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -57,7 +66,8 @@ csv.field_size_limit(LONGEST_CELL)
 
 @dataclass
 class Source:
-    """One text or sheet. `open_text` starts again from the first line; `line_offset` is added to line numbers (sheets that start lower).
+    """One text or sheet. `open_text` starts again from the first line; `line_offset` is
+    added to line numbers (sheets that start lower).
 
     `open_bytes` is there when the bytes can be cut at line ends, which is faster.
     """
@@ -75,7 +85,10 @@ class Source:
         """The refusal for a quotation mark that swallows the rest of the file."""
         return Refusal(
             "unclosed_quote",
-            N_("On line {line} a quotation mark is opened and never closed: the rows behind it would be lost. Correct that line and try again."),
+            N_(
+                "On line {line} a quotation mark is opened and never closed: the rows behind "
+                "it would be lost. Correct that line and try again."
+            ),
             line=line,
         )
 
@@ -88,7 +101,8 @@ class Source:
             raise Refusal(
                 "unclosed_quote",
                 N_(
-                    "Near line {line} a cell is longer than {size} characters: a quotation mark is probably opened and never closed. Correct that line "
+                    "Near line {line} a cell is longer than {size} characters: a quotation "
+                    "mark is probably opened and never closed. Correct that line "
                     "and try again."
                 ),
                 line=reader.line_num,
@@ -98,19 +112,29 @@ class Source:
     def sample(self, count: int) -> list[tuple[int, list[str]]]:
         """The first rows, each with the line of the text on which it ends."""
         lines, _share = self.open_text()
-        reader = csv.reader(lines, delimiter=self.delimiter, skipinitialspace=self.delimiter != "\t")
+        reader = csv.reader(
+            lines, delimiter=self.delimiter, skipinitialspace=self.delimiter != "\t"
+        )
         with self.explained(reader), closing(lines):
             return [(reader.line_num, row) for row in islice(reader, count)]
 
 
-def open_source(content: Content, options: ImportOptions, prefers: Callable[[list[list[str]]], int]) -> Source:
-    """Find out how to read a file. `prefers` scores the first rows of a sheet by how many headers it knows.
+def open_source(
+    content: Content, options: ImportOptions, prefers: Callable[[list[list[str]]], int]
+) -> Source:
+    """Find out how to read a file. `prefers` scores the first rows of a sheet by how
+    many headers it knows.
 
-    Raises Refusal when the file is empty, of another type, or a workbook beyond the limits.
+    Raises Refusal when the file is empty, of another type, or a workbook beyond the
+    limits.
     """
     start = content.read_start(8192)
     if not start:
-        raise Refusal("empty_file", N_("{name} is empty. Export it again and try once more."), name=content.name)
+        raise Refusal(
+            "empty_file",
+            N_("{name} is empty. Export it again and try once more."),
+            name=content.name,
+        )
     if start.startswith((ZIP, OLE)):
         return _open_workbook(content, options, prefers)
     if start.startswith(PARQUET):
@@ -126,10 +150,16 @@ def _refuse_other_types(content: Content, start: bytes) -> None:
     for magic, name in OTHER_TYPES:
         if start.startswith(magic):
             raise wrong_type(content, name)
-    if start.count(b"\x00") > FEW_NULS * len(start) and not start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) and not _find_wide(start):
+    if (
+        start.count(b"\x00") > FEW_NULS * len(start)
+        and not start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        and not _find_wide(start)
+    ):
         raise wrong_type(content, "binary")
     text = start.lstrip(codecs.BOM_UTF8).lstrip()
-    if text[:1] == b"<" and text[:200].lower().startswith((b"<html", b"<!doctype", b"<?xml", b"<table")):
+    if text[:1] == b"<" and text[:200].lower().startswith(
+        (b"<html", b"<!doctype", b"<?xml", b"<table")
+    ):
         raise wrong_type(content, "HTML or XML")
 
 
@@ -137,22 +167,35 @@ def _find_wide(start: bytes) -> str | None:
     """UTF-16 without its mark: in text of Latin letters every second byte is zero."""
     even, odd = start[0:512:2].count(0), start[1:512:2].count(0)
     most = 0.8 * len(start[0:512:2])
-    return "utf-16-le" if odd > most and not even else "utf-16-be" if even > most and not odd else None
+    return (
+        "utf-16-le" if odd > most and not even else "utf-16-be" if even > most and not odd else None
+    )
 
 
 def wrong_type(content: Content, name: str) -> Refusal:
-    return Refusal("wrong_file_type", N_("{name} is a file of type {type}. Export it as CSV or XLSX and import that."), name=content.name, type=name)
+    return Refusal(
+        "wrong_file_type",
+        N_("{name} is a file of type {type}. Export it as CSV or XLSX and import that."),
+        name=content.name,
+        type=name,
+    )
 
 
-def _open_workbook(content: Content, options: ImportOptions, prefers: Callable[[list[list[str]]], int]) -> Source:
+def _open_workbook(
+    content: Content, options: ImportOptions, prefers: Callable[[list[list[str]]], int]
+) -> Source:
     sheet, decisions = workbooks.choose_sheet(content, options.sheet, prefers)
     first_row, cells = workbooks.read_sheet(content, sheet)
 
     def open_text() -> tuple[Iterator[str], Callable[[], float]]:
         raw = io.BytesIO(cells)
-        return io.TextIOWrapper(raw, encoding="utf-8", newline=""), lambda: raw.tell() / max(1, len(cells))
+        return io.TextIOWrapper(
+            raw, encoding="utf-8", newline=""
+        ), lambda: raw.tell() / max(1, len(cells))
 
-    return Source(open_text, lambda: io.BytesIO(cells), "utf-8", len(cells), ",", first_row, decisions)
+    return Source(
+        open_text, lambda: io.BytesIO(cells), "utf-8", len(cells), ",", first_row, decisions
+    )
 
 
 def _open_records(content: Content, records: Records) -> Source:
@@ -167,7 +210,12 @@ def _open_records(content: Content, records: Records) -> Source:
             line.seek(0)
             line.truncate()
             # One line of text is one record, whatever stands in its cells.
-            writer.writerow([" ".join(record[name].splitlines()) if name in record else "" for name in records.names])
+            writer.writerow(
+                [
+                    " ".join(record[name].splitlines()) if name in record else ""
+                    for name in records.names
+                ]
+            )
             written[0] = number
         yield line.getvalue()
 
@@ -175,7 +223,15 @@ def _open_records(content: Content, records: Records) -> Source:
         written = [0]
         return lines(written), lambda: written[0] / max(1, records.count)
 
-    return Source(open_text, None, "utf-8", content.unpacked_size, ",", 0, [Decision("file", records.decision, "", _places(count=records.count))])
+    return Source(
+        open_text,
+        None,
+        "utf-8",
+        content.unpacked_size,
+        ",",
+        0,
+        [Decision("file", records.decision, "", _places(count=records.count))],
+    )
 
 
 def _open_text(content: Content, options: ImportOptions) -> Source:
@@ -183,21 +239,36 @@ def _open_text(content: Content, options: ImportOptions) -> Source:
     nuls = 0 if encoding.startswith(("utf-16", "utf-32")) else _count_nuls(content)
     has_nuls = nuls > 0
     if has_nuls:
-        decisions.append(Decision("file", N_("zero bytes are left out"), N_("{count} zero bytes among the text"), _places(count=nuls)))
+        decisions.append(
+            Decision(
+                "file",
+                N_("zero bytes are left out"),
+                N_("{count} zero bytes among the text"),
+                _places(count=nuls),
+            )
+        )
 
     def open_bytes() -> BinaryIO:
         return io.BufferedReader(_WithoutNuls(content.open())) if has_nuls else content.open()
 
     def open_text() -> tuple[Iterator[str], Callable[[], float]]:
         raw = open_bytes()
-        lines = _decode_each_line(raw) if encoding == "mixed" else io.TextIOWrapper(raw, encoding=encoding, errors="replace", newline="")
+        lines = (
+            _decode_each_line(raw)
+            if encoding == "mixed"
+            else io.TextIOWrapper(raw, encoding=encoding, errors="replace", newline="")
+        )
         return lines, lambda: 1.0 if raw.closed else raw.tell() / content.unpacked_size
 
     lines, _share = open_text()
     sample = [line for line, _n in zip(lines, range(SAMPLE_LINES), strict=False)]
     lines.close()
     if not any(line.strip() for line in sample):
-        raise Refusal("empty_file", N_("{name} is empty. Export it again and try once more."), name=content.name)
+        raise Refusal(
+            "empty_file",
+            N_("{name} is empty. Export it again and try once more."),
+            name=content.name,
+        )
     delimiter = _given_delimiter(options.delimiter) or find_delimiter(sample)
     decisions.append(
         Decision(
@@ -209,7 +280,14 @@ def _open_text(content: Content, options: ImportOptions) -> Source:
     )
     by_bytes = encoding in ("utf-8", "utf-8-sig", "ascii", "cp1252")
     return Source(
-        open_text, open_bytes if by_bytes else None, encoding.removesuffix("-sig"), content.unpacked_size, delimiter, 0, decisions, content.ends_with_newline
+        open_text,
+        open_bytes if by_bytes else None,
+        encoding.removesuffix("-sig"),
+        content.unpacked_size,
+        delimiter,
+        0,
+        decisions,
+        content.ends_with_newline,
     )
 
 
@@ -220,19 +298,34 @@ def _places(**places: Any) -> tuple[tuple[str, Any], ...]:
 def _given_delimiter(name: str | None) -> str | None:
     if not name:
         return None
-    named = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "bar": "|", "pipe": "|"}.get(name.lower(), name)
+    named = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "bar": "|", "pipe": "|"}.get(
+        name.lower(), name
+    )
     if len(named) != 1:
-        raise Refusal("bad_delimiter", N_("The delimiter is one character, or tab; {value} is not."), value=name)
+        raise Refusal(
+            "bad_delimiter",
+            N_("The delimiter is one character, or tab; {value} is not."),
+            value=name,
+        )
     return named
 
 
 def find_delimiter(lines: list[str]) -> str:
-    """The delimiter under which the most lines have the same number of cells, the more cells the better; comma when none separates."""
+    """The delimiter under which the most lines have the same number of cells, the more
+    cells the better; comma when none separates.
+    """
     best, best_score = ",", 0.0
     for delimiter in DELIMITERS:
         # A quote that is never closed spoils its own line, not the sample.
-        pieces = [lines] if all(line.count('"') % 2 == 0 for line in lines) else [[line] for line in lines]
-        rows = itertools.chain.from_iterable(csv.reader(piece, delimiter=delimiter, skipinitialspace=delimiter != "\t") for piece in pieces)
+        pieces = (
+            [lines]
+            if all(line.count('"') % 2 == 0 for line in lines)
+            else [[line] for line in lines]
+        )
+        rows = itertools.chain.from_iterable(
+            csv.reader(piece, delimiter=delimiter, skipinitialspace=delimiter != "\t")
+            for piece in pieces
+        )
         try:
             widths = collections.Counter(len(row) for row in rows if any(row))
         except csv.Error:
@@ -268,7 +361,10 @@ def _find_encoding(content: Content, options: ImportOptions) -> tuple[str, list[
     return "mixed", [
         Decision(
             "file",
-            N_("two encodings are mixed: each line is read as UTF-8 where that is possible, else as Windows-1252; --encoding reads the whole in one"),
+            N_(
+                "two encodings are mixed: each line is read as UTF-8 where that is possible, "
+                "else as Windows-1252; --encoding reads the whole in one"
+            ),
             N_("{good} lines are UTF-8, {other} are not"),
             _places(good=good, other=other),
         )
@@ -276,14 +372,28 @@ def _find_encoding(content: Content, options: ImportOptions) -> tuple[str, list[
 
 
 def _find_old_encoding(content: Content) -> tuple[str, list[Decision]]:
-    """Of the encodings of one byte a letter, the one whose letters people write; Windows-1252 where none is better."""
+    """Of the encodings of one byte a letter, the one whose letters people write;
+    Windows-1252 where none is better.
+    """
     beyond = bytes(byte for byte in content.read_start(1 << 20) if byte > 127)
-    usual = {name: sum((letter in _USUAL) + (letter in _FRENCH) for letter in beyond.decode(name, errors="replace")) for name in _OLD_ENCODINGS}
+    usual = {
+        name: sum(
+            (letter in _USUAL) + (letter in _FRENCH)
+            for letter in beyond.decode(name, errors="replace")
+        )
+        for name in _OLD_ENCODINGS
+    }
     best = max(_OLD_ENCODINGS, key=lambda name: usual[name])
     if best == "cp1252" or usual["cp1252"] == usual[best]:
         return "cp1252", []
-    places = _places(encoding=best, count=sum(letter in _USUAL for letter in beyond.decode(best, errors="replace")), total=len(beyond))
-    found = N_("{count} of {total} letters beyond ASCII are common ones then; --encoding says otherwise")
+    places = _places(
+        encoding=best,
+        count=sum(letter in _USUAL for letter in beyond.decode(best, errors="replace")),
+        total=len(beyond),
+    )
+    found = N_(
+        "{count} of {total} letters beyond ASCII are common ones then; --encoding says otherwise"
+    )
     return best, [Decision("file", N_("read in the encoding {encoding}"), found, places)]
 
 
@@ -325,7 +435,10 @@ def _check_encoding(content: Content, name: str) -> str:
         codecs.lookup(name)
     except LookupError as error:
         raise Refusal(
-            "unknown_encoding", N_("{value} is not an encoding; try utf-8 or cp1252."), options=("--encoding utf-8", "--encoding cp1252"), value=name
+            "unknown_encoding",
+            N_("{value} is not an encoding; try utf-8 or cp1252."),
+            options=("--encoding utf-8", "--encoding cp1252"),
+            value=name,
         ) from error
     if not _decodes(content, name):
         raise Refusal(

@@ -1,4 +1,6 @@
-"""The beginning of a file, as the recognisers of platforms look at it: lines, rows of cells, or the first objects of a JSON document."""
+"""The beginning of a file, as the recognisers of platforms look at it: lines, rows of
+cells, or the first objects of a JSON document.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ TITLE_ROWS = 30
 
 @dataclass(frozen=True)
 class Sample:
-    """`name`: of the file, only ever a hint. `objects`: the first of a JSON document, which stand in the lists called `envelopes`."""
+    """`name`: of the file, only ever a hint. `objects`: the first of a JSON document,
+    which stand in the lists called `envelopes`.
+    """
 
     name: str
     lines: tuple[str, ...] = ()
@@ -38,7 +42,10 @@ class Sample:
     def rows(self) -> list[list[str]]:
         """The lines as cells, under the delimiter that fits best."""
         # Line by line: a quote that is never closed spoils one row, not the sample.
-        return [next(csv.reader([line], delimiter=self.delimiter, skipinitialspace=True), []) for line in self.lines]
+        return [
+            next(csv.reader([line], delimiter=self.delimiter, skipinitialspace=True), [])
+            for line in self.lines
+        ]
 
     def has_headers(self, *names: str) -> bool:
         """Whether one of the first rows has all these headers, however they are spelt."""
@@ -47,7 +54,9 @@ class Sample:
 
     def has_keys(self, *names: str) -> bool:
         """Whether every object of the sample has all these keys."""
-        return bool(self.objects) and all(all(name in item for name in names) for item in self.objects)
+        return bool(self.objects) and all(
+            all(name in item for name in names) for item in self.objects
+        )
 
     def some_have(self, *names: str) -> bool:
         """Whether one object of the sample has all these keys."""
@@ -63,7 +72,13 @@ def take_sample(content: Content) -> Sample:
     if text.lstrip()[:1] in ("{", "["):
         found = list(_first(Documents(content), SAMPLE_OBJECTS))
         if found:
-            return Sample(content.name, (), tuple(item for _path, item in found), tuple(dict.fromkeys(path for path, _item in found)), True)
+            return Sample(
+                content.name,
+                (),
+                tuple(item for _path, item in found),
+                tuple(dict.fromkeys(path for path, _item in found)),
+                True,
+            )
     lines = text.splitlines()
     whole = lines[:-1] if len(start) == SAMPLE_BYTES and len(lines) > 1 else lines
     return Sample(content.name, tuple(whole[:SAMPLE_LINES]))

@@ -1,4 +1,6 @@
-"""The rows of a text some megabytes at a time: Arrow's parser where a block is regular, Python's where it is not."""
+"""The rows of a text some megabytes at a time: Arrow's parser where a block is regular,
+Python's where it is not.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ ROWS_AT_ONCE = 25_000
 
 @dataclass
 class Block:
-    """Rows as wide as the header, column by column, with their lines; `odd` ones have another width."""
+    """Rows as wide as the header, column by column, with their lines; `odd` ones have
+    another width.
+    """
 
     lines: np.ndarray
     cells: list[pa.Array]
@@ -34,17 +38,31 @@ class Block:
 
     def keep(self, rows: np.ndarray, odd: list[tuple[int, list[str]]]) -> Block:
         """Only these rows (a mask), and these odd ones."""
-        return Block(self.lines[rows], [column.filter(pa.array(rows)) for column in self.cells], odd, self.share)
+        return Block(
+            self.lines[rows],
+            [column.filter(pa.array(rows)) for column in self.cells],
+            odd,
+            self.share,
+        )
 
     def within(self, first: int, last: int) -> Block:
         """The same with nothing outside these columns."""
         nothing = pa.array([""] * len(self.lines), pa.string())
-        cells = [column if first <= index < last else nothing for index, column in enumerate(self.cells)]
-        return Block(self.lines, cells, [(line, [""] * first + row[first:last]) for line, row in self.odd], self.share)
+        cells = [
+            column if first <= index < last else nothing for index, column in enumerate(self.cells)
+        ]
+        return Block(
+            self.lines,
+            cells,
+            [(line, [""] * first + row[first:last]) for line, row in self.odd],
+            self.share,
+        )
 
 
 def read_blocks(source: Source, header_line: int, width: int) -> Iterator[Block]:
-    """Every row after the header. `header_line` is the line of the file on which the header ends."""
+    """Every row after the header. `header_line` is the line of the file on which the
+    header ends.
+    """
     if source.open_bytes is None:
         lines, share = source.open_text()
         for _number in range(header_line):
@@ -61,14 +79,22 @@ def _read_bytes(source: Source, file: BinaryIO, line: int, width: int) -> Iterat
     while piece := file.read(BLOCK_BYTES):
         piece += file.readline()
         if piece.count(b'"') % 2:
-            # A cell with a line break across the border of two blocks: from here on only a reader with memory will do.
-            rest = io.TextIOWrapper(_JoinedLines(piece, file), encoding=source.encoding, errors="replace", newline="")
+            # A cell with a line break across the border of two blocks: from here on
+            # only a reader with memory will do.
+            rest = io.TextIOWrapper(
+                _JoinedLines(piece, file), encoding=source.encoding, errors="replace", newline=""
+            )
             yield from _read_rows(source, rest, line, width, lambda: file.tell() / source.size)
             return
         count = piece.count(b"\n") + (not piece.endswith(b"\n"))
         cells = _parse_regular(source, piece, count, width)
         if cells is not None:
-            yield Block(np.arange(line + 1, line + count + 1) + source.line_offset, cells, [], file.tell() / source.size)
+            yield Block(
+                np.arange(line + 1, line + count + 1) + source.line_offset,
+                cells,
+                [],
+                file.tell() / source.size,
+            )
         else:
             text = io.StringIO(piece.decode(source.encoding, errors="replace"), newline="")
             yield from _read_rows(source, text, line, width, lambda: file.tell() / source.size)
@@ -76,7 +102,9 @@ def _read_bytes(source: Source, file: BinaryIO, line: int, width: int) -> Iterat
 
 
 def _parse_regular(source: Source, piece: bytes, count: int, width: int) -> list[pa.Array] | None:
-    """The cells of a block in which every line is one row of the right width; None when it is not so."""
+    """The cells of a block in which every line is one row of the right width; None when
+    it is not so.
+    """
     if b"\r" in piece and piece.count(b"\r") != piece.count(b"\r\n"):
         return None
     if b'"' in piece and (source.delimiter + ' "').encode() in piece:
@@ -84,20 +112,37 @@ def _parse_regular(source: Source, piece: bytes, count: int, width: int) -> list
     names = [str(index) for index in range(width)]
     try:
         table = arrow_csv.read_csv(
-            pa.BufferReader(piece if source.encoding in ("utf-8", "ascii") else piece.decode(source.encoding).encode()),
-            read_options=arrow_csv.ReadOptions(column_names=names, block_size=len(piece) * 3 + 1, use_threads=False),
-            parse_options=arrow_csv.ParseOptions(delimiter=source.delimiter, ignore_empty_lines=False),
-            convert_options=arrow_csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False),
+            pa.BufferReader(
+                piece
+                if source.encoding in ("utf-8", "ascii")
+                else piece.decode(source.encoding).encode()
+            ),
+            read_options=arrow_csv.ReadOptions(
+                column_names=names, block_size=len(piece) * 3 + 1, use_threads=False
+            ),
+            parse_options=arrow_csv.ParseOptions(
+                delimiter=source.delimiter, ignore_empty_lines=False
+            ),
+            convert_options=arrow_csv.ConvertOptions(
+                column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
+            ),
         )
     except (pa.ArrowInvalid, UnicodeDecodeError):
         return None
     if table.num_rows != count:
         return None
-    return [column.combine_chunks() if column.num_chunks != 1 else column.chunk(0) for column in table.columns]
+    return [
+        column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
+        for column in table.columns
+    ]
 
 
-def _read_rows(source: Source, lines: Iterator[str], line: int, width: int, share: object) -> Iterator[Block]:
-    reader = csv.reader(lines, delimiter=source.delimiter, skipinitialspace=source.delimiter != "\t")
+def _read_rows(
+    source: Source, lines: Iterator[str], line: int, width: int, share: object
+) -> Iterator[Block]:
+    reader = csv.reader(
+        lines, delimiter=source.delimiter, skipinitialspace=source.delimiter != "\t"
+    )
     numbers: list[int] = []
     rows: list[list[str]] = []
     odd: list[tuple[int, list[str]]] = []
@@ -115,16 +160,33 @@ def _read_rows(source: Source, lines: Iterator[str], line: int, width: int, shar
             if len(rows) + len(odd) == ROWS_AT_ONCE:
                 yield _as_block(numbers, rows, odd, width, share())
                 numbers, rows, odd = [], [], []
-    # A cell that holds whole rows at the very end was opened by a quote that nobody closed.
-    if last - before > 1 and width > 1 and row and any(text.count(source.delimiter) == width - 1 for text in row[-1].split("\n")[1:]):
+    # A cell that holds whole rows at the very end was opened by a quote that nobody
+    # closed.
+    if (
+        last - before > 1
+        and width > 1
+        and row
+        and any(text.count(source.delimiter) == width - 1 for text in row[-1].split("\n")[1:])
+    ):
         raise source.refuse_unclosed(before + 1 + offset)
     if rows or odd:
         yield _as_block(numbers, rows, odd, width, share())
 
 
-def _as_block(numbers: list[int], rows: list[list[str]], odd: list[tuple[int, list[str]]], width: int, share: float) -> Block:
+def _as_block(
+    numbers: list[int],
+    rows: list[list[str]],
+    odd: list[tuple[int, list[str]]],
+    width: int,
+    share: float,
+) -> Block:
     columns = zip(*rows, strict=True) if rows else ([] for _index in range(width))
-    return Block(np.array(numbers, np.int64), [pa.array(list(column), pa.string()) for column in columns], odd, share)
+    return Block(
+        np.array(numbers, np.int64),
+        [pa.array(list(column), pa.string()) for column in columns],
+        odd,
+        share,
+    )
 
 
 class _JoinedLines(io.RawIOBase):

@@ -1,4 +1,6 @@
-"""Files that were sent to us, for as long as they are read: they may hold clear numbers, so they are ours alone and never stay."""
+"""Files that were sent to us, for as long as they are read: they may hold clear
+numbers, so they are ours alone and never stay.
+"""
 
 from __future__ import annotations
 
@@ -17,11 +19,14 @@ PREFIX = "upload-"
 
 @contextmanager
 def on_disk(name: str, content: bytes | memoryview) -> Iterator[Path]:
-    """The file under its own ending, mode 0600, in a folder that nobody else may enter; gone at the end."""
+    """The file under its own ending, mode 0600, in a folder that nobody else may enter;
+    gone at the end.
+    """
     temporary = environment.current().temporary_folder
     temporary.mkdir(parents=True, exist_ok=True, mode=0o700)
     folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=temporary))
-    # The system frees the lock when its holder dies: that is how the next start knows what was left behind.
+    # The system frees the lock when its holder dies: that is how the next start knows
+    # what was left behind.
     lock = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)

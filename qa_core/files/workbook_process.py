@@ -1,6 +1,8 @@
-"""Run alone, in a process with limits: one workbook in, the cells of a sheet out as text. Imports nothing of the project.
+"""Run alone, in a process with limits: one workbook in, the cells of a sheet out as
+text. Imports nothing of the project.
 
-The workbook comes on the standard input. Arguments: `list` or `rows`, sheet name. Writes one line of JSON, then (for `rows`) the cells as CSV.
+The workbook comes on the standard input. Arguments: `list` or `rows`, sheet name.
+Writes one line of JSON, then (for `rows`) the cells as CSV.
 """
 
 import csv
@@ -44,8 +46,12 @@ def main(mode, name):
         sheets = []
         for sheet_name in names:
             sheet = book.get_sheet_by_name(sheet_name)
-            rows = [] if too_large(sheet) else sheet.to_python(skip_empty_area=True, nrows=SAMPLE_ROWS)
-            sheets.append({"name": sheet_name, "rows": [[as_text(cell) for cell in row] for row in rows]})
+            rows = (
+                [] if too_large(sheet) else sheet.to_python(skip_empty_area=True, nrows=SAMPLE_ROWS)
+            )
+            sheets.append(
+                {"name": sheet_name, "rows": [[as_text(cell) for cell in row] for row in rows]}
+            )
         sys.stdout.write(json.dumps({"sheets": sheets}) + "\n")
         return
     sheet = book.get_sheet_by_name(name or names[0])
@@ -55,7 +61,11 @@ def main(mode, name):
     first_row = sheet.start[0] if sheet.start else 0
     sys.stdout.write(json.dumps({"first_row": first_row, "sheets": names}) + "\n")
     writer = csv.writer(sys.stdout, lineterminator="\n")
-    for row in sheet.to_python(skip_empty_area=True) if sheet.height < 1_000 else skip_rows(sheet.iter_rows(), first_row):
+    for row in (
+        sheet.to_python(skip_empty_area=True)
+        if sheet.height < 1_000
+        else skip_rows(sheet.iter_rows(), first_row)
+    ):
         writer.writerow([as_text(cell) for cell in row])
 
 
@@ -76,6 +86,8 @@ if __name__ == "__main__":
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    sys.stdout = io.TextIOWrapper(sys.stdout.buffer, encoding="utf-8", newline="", write_through=False)
+    sys.stdout = io.TextIOWrapper(
+        sys.stdout.buffer, encoding="utf-8", newline="", write_through=False
+    )
     main(*sys.argv[1:3])
     sys.stdout.flush()

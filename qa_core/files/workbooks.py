@@ -1,4 +1,6 @@
-"""Workbooks are opened in a process of their own, with limits of memory and time: a hostile one costs a refusal, not the server."""
+"""Workbooks are opened in a process of their own, with limits of memory and time: a
+hostile one costs a refusal, not the server.
+"""
 
 from __future__ import annotations
 
@@ -30,8 +32,12 @@ OLE = b"\xd0\xcf\x11\xe0"
 LOCK_SIGN, LOCK_SIGN_WITHIN = "EncryptedPackage".encode("utf-16-le"), 1 << 20
 
 
-def choose_sheet(content: Content, wanted: str | None, prefers: Callable[[list[list[str]]], int]) -> tuple[str, list[Decision]]:
-    """The sheet to read: the one asked for, else the one whose headers are known best (the first of equals)."""
+def choose_sheet(
+    content: Content, wanted: str | None, prefers: Callable[[list[list[str]]], int]
+) -> tuple[str, list[Decision]]:
+    """The sheet to read: the one asked for, else the one whose headers are known best
+    (the first of equals).
+    """
     sheets = find_sheets(content)
     names = [sheet["name"] for sheet in sheets]
     if wanted is not None:
@@ -46,14 +52,29 @@ def choose_sheet(content: Content, wanted: str | None, prefers: Callable[[list[l
             names=", ".join(names),
         )
     if not names:
-        raise Refusal("empty_file", N_("{name} is empty. Export it again and try once more."), name=content.name)
+        raise Refusal(
+            "empty_file",
+            N_("{name} is empty. Export it again and try once more."),
+            name=content.name,
+        )
     scores = [prefers(sheet["rows"]) for sheet in sheets]
-    chosen = names[scores.index(max(scores))] if max(scores) else next((sheet["name"] for sheet in sheets if sheet["rows"]), names[0])
+    chosen = (
+        names[scores.index(max(scores))]
+        if max(scores)
+        else next((sheet["name"] for sheet in sheets if sheet["rows"]), names[0])
+    )
     others = ", ".join(name for name in names if name != chosen)
     if not others:
         return chosen, []
     places = (("sheet", chosen), ("others", others))
-    return chosen, [Decision("file", N_("the sheet {sheet} is read; --sheet chooses another"), N_("left aside: {others}"), places)]
+    return chosen, [
+        Decision(
+            "file",
+            N_("the sheet {sheet} is read; --sheet chooses another"),
+            N_("left aside: {others}"),
+            places,
+        )
+    ]
 
 
 def find_sheets(content: Content) -> list[dict[str, Any]]:
@@ -69,7 +90,11 @@ def read_sheet(content: Content, sheet: str) -> tuple[int, bytes]:
     if heading.get("error"):
         raise _too_large(content)
     if not cells.strip(b",\n\r "):
-        raise Refusal("empty_file", N_("{name} is empty. Export it again and try once more."), name=content.name)
+        raise Refusal(
+            "empty_file",
+            N_("{name} is empty. Export it again and try once more."),
+            name=content.name,
+        )
     return heading["first_row"], cells
 
 
@@ -78,7 +103,11 @@ def _check_archive(content: Content) -> None:
         start = file.read(LOCK_SIGN_WITHIN)
         if start.startswith(OLE):
             if LOCK_SIGN in start:
-                raise Refusal("locked_file", N_("{name} is locked with a password. Save it without one and import that."), name=content.name)
+                raise Refusal(
+                    "locked_file",
+                    N_("{name} is locked with a password. Save it without one and import that."),
+                    name=content.name,
+                )
             return
         packed = io.BytesIO(start + file.read(LARGEST_PACKED)) if content.packing else content.path
     try:
@@ -87,16 +116,33 @@ def _check_archive(content: Content) -> None:
     except (zipfile.BadZipFile, OSError, ValueError) as error:
         raise _damaged(content) from error
     if not any(entry.filename.lower().startswith(("xl/", "content.xml")) for entry in entries):
-        raise Refusal("wrong_file_type", N_("{name} is a file of type {type}. Export it as CSV or XLSX and import that."), name=content.name, type="ZIP")
-    unpacked, packed_size = sum(entry.file_size for entry in entries), max(1, sum(entry.compress_size for entry in entries))
-    if len(entries) > MOST_ENTRIES or unpacked > LARGEST_UNPACKED or (unpacked > RATIO_MATTERS_FROM and unpacked / packed_size > LARGEST_RATIO):
+        raise Refusal(
+            "wrong_file_type",
+            N_("{name} is a file of type {type}. Export it as CSV or XLSX and import that."),
+            name=content.name,
+            type="ZIP",
+        )
+    unpacked, packed_size = (
+        sum(entry.file_size for entry in entries),
+        max(1, sum(entry.compress_size for entry in entries)),
+    )
+    if (
+        len(entries) > MOST_ENTRIES
+        or unpacked > LARGEST_UNPACKED
+        or (unpacked > RATIO_MATTERS_FROM and unpacked / packed_size > LARGEST_RATIO)
+    ):
         raise _too_large(content)
 
 
 def _run(content: Content, mode: str, sheet: str) -> tuple[dict[str, Any], bytes]:
     command = [sys.executable, "-I", str(PROCESS), mode, sheet]
     with tempfile.TemporaryFile() as complaints, content.open() as workbook:
-        process = subprocess.Popen(command, stdin=subprocess.PIPE if content.packing else workbook, stdout=subprocess.PIPE, stderr=complaints)
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE if content.packing else workbook,
+            stdout=subprocess.PIPE,
+            stderr=complaints,
+        )
         if content.packing:
             _feed(process, workbook.read(LARGEST_PACKED))
         try:
@@ -112,7 +158,12 @@ def _run(content: Content, mode: str, sheet: str) -> tuple[dict[str, Any], bytes
         complaints.seek(0)
         said = complaints.read()[-4_000:]
     if code:
-        out_of_room = code < 0 or b"MemoryError" in said or b"memory allocation" in said or b"capacity overflow" in said
+        out_of_room = (
+            code < 0
+            or b"MemoryError" in said
+            or b"memory allocation" in said
+            or b"capacity overflow" in said
+        )
         raise _too_large(content) if out_of_room else _damaged(content)
     line, _newline, rest = output.partition(b"\n")
     return json.loads(line), rest
@@ -132,7 +183,8 @@ def _feed(process: subprocess.Popen[bytes], workbook: bytes) -> None:
 def _read_within(process: subprocess.Popen[bytes], content: Content) -> bytes:
     import threading
 
-    # A process that neither ends nor writes would block the read below; its CPU limit does not count time asleep.
+    # A process that neither ends nor writes would block the read below; its CPU limit
+    # does not count time asleep.
     watchdog = threading.Timer(SECONDS, process.kill)
     watchdog.start()
     try:
@@ -147,12 +199,20 @@ def _read_within(process: subprocess.Popen[bytes], content: Content) -> bytes:
 def _too_large(content: Content) -> Refusal:
     return Refusal(
         "workbook_too_large",
-        N_("{name} unpacks to more than can be read safely, or has cells very far apart. Save the table alone in a new workbook, or as CSV."),
+        N_(
+            "{name} unpacks to more than can be read safely, or has cells very far apart. Save "
+            "the table alone in a new workbook, or as CSV."
+        ),
         name=content.name,
     )
 
 
 def _damaged(content: Content) -> Refusal:
     return Refusal(
-        "damaged_file", N_("{name} is damaged or was cut short: it cannot be opened as a workbook. Export it again, or save it as CSV."), name=content.name
+        "damaged_file",
+        N_(
+            "{name} is damaged or was cut short: it cannot be opened as a workbook. Export it "
+            "again, or save it as CSV."
+        ),
+        name=content.name,
     )

@@ -1,4 +1,6 @@
-"""Files of other tools become facts: read, understood, checked, joined, and undone again when that was a mistake."""
+"""Files of other tools become facts: read, understood, checked, joined, and undone
+again when that was a mistake.
+"""
 
 from qa_core.ingest.load.batches import find_batches
 from qa_core.ingest.load.erasure import Erased, erase_customer

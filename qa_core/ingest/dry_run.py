@@ -1,4 +1,6 @@
-"""The import doctor: what a file would do, seen before anything is written. Rows before and after, overlaps, clock changes, figures."""
+"""The import doctor: what a file would do, seen before anything is written. Rows before
+and after, overlaps, clock changes, figures.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,13 @@ from qa_core.storage import lake
 from qa_core.storage.lake import tables
 from qa_core.storage.records import store
 
-HEADLINE = ("received", "answer_rate", "first_contact_resolution", "first_contact_resolution_declared", "csat")
+HEADLINE = (
+    "received",
+    "answer_rate",
+    "first_contact_resolution",
+    "first_contact_resolution_declared",
+    "csat",
+)
 FREE_TEXT = ("survey_comment", "comment")
 MASK = "•••"
 MOST_COLUMNS = 12
@@ -45,7 +53,9 @@ Merge = Callable[[], lake.MergeResult]
 
 @dataclass(frozen=True)
 class ShownRow:
-    """One row of the file: its cells in the columns that are used, and the values they become; identities masked."""
+    """One row of the file: its cells in the columns that are used, and the values they
+    become; identities masked.
+    """
 
     line: int
     before: dict[str, str]
@@ -73,7 +83,9 @@ class Overlap:
 
 @dataclass(frozen=True)
 class FigureEffect:
-    """A headline figure of the file's days, as it stands and as it would be; None where there is no data, `status` says why."""
+    """A headline figure of the file's days, as it stands and as it would be; None where
+    there is no data, `status` says why.
+    """
 
     kpi: str
     before: float | None
@@ -116,23 +128,50 @@ class Examination:
         """Everything but rows and figures, a sentence each, in the language spoken."""
         said = []
         if self.first_day and self.last_day:
-            said.append(_("Days of the file: {period}", period=formatting.period(Period(self.first_day, self.last_day))))
+            said.append(
+                _(
+                    "Days of the file: {period}",
+                    period=formatting.period(Period(self.first_day, self.last_day)),
+                )
+            )
         if self.in_period:
-            said.append(_("Already there for these days, from the same tool: {count} contacts.", count=formatting.number(self.in_period)))
+            said.append(
+                _(
+                    "Already there for these days, from the same tool: {count} contacts.",
+                    count=formatting.number(self.in_period),
+                )
+            )
         for hour in self.clock_hours:
             said.append(
                 _(
-                    "{rows} rows fall into the hour from {moment}, which the clock showed twice that night.",
+                    "{rows} rows fall into the hour from {moment}, which the clock showed "
+                    "twice that night.",
                     rows=formatting.number(hour.rows),
                     moment=formatting.moment(hour.start),
                 )
             )
         if self.pseudonymised:
-            said.append(_("Personal columns of which only pseudonyms are kept: {columns}", columns=formatting.listing(self.pseudonymised)))
+            said.append(
+                _(
+                    "Personal columns of which only pseudonyms are kept: {columns}",
+                    columns=formatting.listing(self.pseudonymised),
+                )
+            )
         if self.comments:
-            said.append(_("Free text, kept as it is written: {columns}. Make sure that it names no customer.", columns=formatting.listing(self.comments)))
+            said.append(
+                _(
+                    "Free text, kept as it is written: {columns}. Make sure that it names no "
+                    "customer.",
+                    columns=formatting.listing(self.comments),
+                )
+            )
         if self.dropped:
-            said.append(_("Columns of which nothing is kept: {columns}", columns=header_matching.show(list(self.dropped), MOST_COLUMNS)))
+            said.append(
+                _(
+                    "Columns of which nothing is kept: {columns}",
+                    columns=header_matching.show(list(self.dropped), MOST_COLUMNS),
+                )
+            )
         return said
 
     def as_warnings(self) -> list[str]:
@@ -141,8 +180,10 @@ class Examination:
         for overlap in self.overlaps:
             said.append(
                 _(
-                    "{rows} rows fall on days and queues for which {system} has brought {contacts} contacts already ({period}). If these are the same calls, "
-                    "they would count twice: import one of the two, or give both the same name of the tool.",
+                    "{rows} rows fall on days and queues for which {system} has brought "
+                    "{contacts} contacts already ({period}). If these are the same calls, "
+                    "they would count twice: import one of the two, or give both the same name "
+                    "of the tool.",
                     rows=formatting.number(overlap.rows),
                     system=overlap.system,
                     contacts=formatting.number(overlap.contacts),
@@ -158,8 +199,12 @@ class Examination:
             lines.append(f"{_(effect.title)}: {effect.say_before()} → {effect.say_after()}")
         for row in self.rows:
             lines.append(_("line {line}", line=row.line))
-            lines.append("  < " + " · ".join(f"{name}: {cell}" for name, cell in row.before.items() if cell))
-            lines.append("  > " + " · ".join(f"{name}: {value}" for name, value in row.after.items()))
+            lines.append(
+                "  < " + " · ".join(f"{name}: {cell}" for name, cell in row.before.items() if cell)
+            )
+            lines.append(
+                "  > " + " · ".join(f"{name}: {value}" for name, value in row.after.items())
+            )
         return lines
 
 
@@ -169,15 +214,21 @@ def _describe(kpi: str, value: float | None, status: str) -> str:
     return formatting.value(value, BY_KEY[kpi].unit)
 
 
-def examine(bench: duckdb.DuckDBPyConnection, staged: Staged, merge: Merge | None = None) -> Examination:
-    """Look at a staged file beside the facts that stand. `bench` has `staged` and the tables of the lake; `merge` is tried on a copy."""
+def examine(
+    bench: duckdb.DuckDBPyConnection, staged: Staged, merge: Merge | None = None
+) -> Examination:
+    """Look at a staged file beside the facts that stand. `bench` has `staged` and the
+    tables of the lake; `merge` is tried on a copy.
+    """
     first, last = _find_days(bench, staged)
     is_contacts = staged.kind == "contacts" and first is not None
     return Examination(
         rows=find_rows(staged),
         first_day=first,
         last_day=last,
-        clock_hours=_find_clock_hours(bench, first, last) if first and "local_start" in staged.columns else (),
+        clock_hours=_find_clock_hours(bench, first, last)
+        if first and "local_start" in staged.columns
+        else (),
         overlaps=_find_overlaps(bench, staged) if is_contacts else (),
         in_period=_count_in_period(bench, staged, first, last) if is_contacts else 0,
         pseudonymised=staged.pseudonymised,
@@ -187,22 +238,35 @@ def examine(bench: duckdb.DuckDBPyConnection, staged: Staged, merge: Merge | Non
     )
 
 
-def find_columns(path: Path, kind: str, options: ImportOptions) -> tuple[tuple[str, ...], dict[str, str]]:
-    """The headers of a file that could not be read, and the fields that some of them name; nothing where no header is found."""
+def find_columns(
+    path: Path, kind: str, options: ImportOptions
+) -> tuple[tuple[str, ...], dict[str, str]]:
+    """The headers of a file that could not be read, and the fields that some of them
+    name; nothing where no header is found.
+    """
     try:
         vocabulary = header_matching.build_vocabulary(get_profile(kind, None).fields)
         source = readers.open_source(
-            open_content(path, options.encoding), options, lambda rows: max((header_matching.count_known(row, vocabulary) for row in rows), default=0)
+            open_content(path, options.encoding),
+            options,
+            lambda rows: max(
+                (header_matching.count_known(row, vocabulary) for row in rows), default=0
+            ),
         )
-        headers = tables_of_file.find_header(source.sample(tables_of_file.SAMPLE_ROWS), vocabulary, tuple(options.columns.values())).names
+        headers = tables_of_file.find_header(
+            source.sample(tables_of_file.SAMPLE_ROWS), vocabulary, tuple(options.columns.values())
+        ).names
     except (Refusal, OSError):
         return (), {}
     named = {
         hit[0].name: text
         for text in reversed(headers)
-        if text not in options.ignored and (hit := header_matching.look_up(header_matching.parse_header(text), vocabulary))
+        if text not in options.ignored
+        and (hit := header_matching.look_up(header_matching.parse_header(text), vocabulary))
     }
-    return headers, named | {field: column for field, column in options.columns.items() if column in headers}
+    return headers, named | {
+        field: column for field, column in options.columns.items() if column in headers
+    }
 
 
 def find_rows(staged: Staged) -> tuple[ShownRow, ...]:
@@ -225,55 +289,96 @@ def _mask(row: dict[str, Any]) -> dict[str, Any]:
     hidden = {name: MASK for name in FREE_TEXT if row.get(name)}
     if row.get("customer_key"):
         hidden["customer_key"] = f"•• {row['customer_key'][-2:]}"
-    return {name: hidden.get(name, value) for name, value in row.items() if name != "line" and value is not None}
+    return {
+        name: hidden.get(name, value)
+        for name, value in row.items()
+        if name != "line" and value is not None
+    }
 
 
 def _find_days(bench: duckdb.DuckDBPyConnection, staged: Staged) -> tuple[date | None, date | None]:
-    clock = next((name for name in ("local_start", "day", "answered_at") if name in staged.columns), None)
+    clock = next(
+        (name for name in ("local_start", "day", "answered_at") if name in staged.columns), None
+    )
     if clock is None:
         return None, None
-    return bench.execute(f"SELECT CAST(min({clock}) AS DATE), CAST(max({clock}) AS DATE) FROM staged").fetchone()
+    return bench.execute(
+        f"SELECT CAST(min({clock}) AS DATE), CAST(max({clock}) AS DATE) FROM staged"
+    ).fetchone()
 
 
-def _find_clock_hours(bench: duckdb.DuckDBPyConnection, first: date, last: date) -> tuple[ClockHour, ...]:
-    """The hours that the clock shows twice, within these days, with the rows that fall into them."""
+def _find_clock_hours(
+    bench: duckdb.DuckDBPyConnection, first: date, last: date
+) -> tuple[ClockHour, ...]:
+    """The hours that the clock shows twice, within these days, with the rows that fall
+    into them.
+    """
     zone = environment.current().zone
     hours = []
     for offset in range((last - first).days + 1):
         midnight = datetime.combine(first + timedelta(days=offset), time.min)
-        if (midnight + timedelta(days=1)).replace(tzinfo=zone).utcoffset() >= midnight.replace(tzinfo=zone).utcoffset():
+        if (midnight + timedelta(days=1)).replace(tzinfo=zone).utcoffset() >= midnight.replace(
+            tzinfo=zone
+        ).utcoffset():
             continue
         for hour in range(24):
             start = midnight.replace(hour=hour, minute=30, tzinfo=zone)
             if start.utcoffset() > start.replace(fold=1).utcoffset():
                 hours.append(start.replace(minute=0, tzinfo=None))
-    counted = [(hour, bench.execute("SELECT count(*) FROM staged WHERE date_trunc('hour', local_start) = ?", [hour]).fetchone()[0]) for hour in hours]
+    counted = [
+        (
+            hour,
+            bench.execute(
+                "SELECT count(*) FROM staged WHERE date_trunc('hour', local_start) = ?", [hour]
+            ).fetchone()[0],
+        )
+        for hour in hours
+    ]
     return tuple(ClockHour(hour, rows) for hour, rows in counted if rows)
 
 
 def _find_overlaps(bench: duckdb.DuckDBPyConnection, staged: Staged) -> tuple[Overlap, ...]:
-    """Other systems that already have contacts of the same day, channel and queue (any queue, where the file has none)."""
+    """Other systems that already have contacts of the same day, channel and queue (any
+    queue, where the file has none).
+    """
     by_queue = "queue" in staged.columns
-    queue, same = ("queue", "AND c.queue IS NOT DISTINCT FROM d.queue") if by_queue else ("NULL AS queue", "")
-    channel = "channel" if "channel" in staged.columns else f"{tables.quoted(staged.defaults.get('channel', ''))} AS channel"
+    queue, same = (
+        ("queue", "AND c.queue IS NOT DISTINCT FROM d.queue") if by_queue else ("NULL AS queue", "")
+    )
+    channel = (
+        "channel"
+        if "channel" in staged.columns
+        else f"{tables.quoted(staged.defaults.get('channel', ''))} AS channel"
+    )
     rows = bench.execute(
         f"""
-        WITH days AS (SELECT {queue}, {channel}, CAST(local_start AS DATE) AS day, count(*) AS rows FROM staged GROUP BY ALL),
+        WITH days AS (SELECT {queue}, {channel}, CAST(local_start AS DATE) AS day, count(*) AS rows
+            FROM staged GROUP BY ALL),
         there AS (
-            SELECT source_system, {"queue," if by_queue else ""} channel, CAST(local_start AS DATE) AS day, count(*) AS contacts FROM contacts
+            SELECT source_system, {"queue," if by_queue else ""} channel,
+                CAST(local_start AS DATE) AS day, count(*) AS contacts FROM contacts
             WHERE source_system NOT IN ({_select_systems(staged)})
-                AND month BETWEEN (SELECT strftime(min(day), '%Y-%m') FROM days) AND (SELECT strftime(max(day), '%Y-%m') FROM days)
+                AND month BETWEEN (SELECT strftime(min(day), '%Y-%m') FROM days)
+                    AND (SELECT strftime(max(day), '%Y-%m') FROM days)
             GROUP BY ALL
         )
         SELECT c.source_system, sum(c.contacts), sum(d.rows), min(d.day), max(d.day) FROM days d
         JOIN there c ON c.day = d.day AND coalesce(nullif(d.channel, '') = c.channel, true) {same}
         GROUP BY c.source_system ORDER BY c.source_system"""
     ).fetchall()
-    return tuple(Overlap(system, int(contacts), int(count), first, last) for system, contacts, count, first, last in rows)
+    return tuple(
+        Overlap(system, int(contacts), int(count), first, last)
+        for system, contacts, count, first, last in rows
+    )
 
 
-def _count_in_period(bench: duckdb.DuckDBPyConnection, staged: Staged, first: date, last: date) -> int:
-    counted = f"SELECT count(*) FROM contacts WHERE source_system IN ({_select_systems(staged)}) AND CAST(local_start AS DATE) BETWEEN ? AND ?"
+def _count_in_period(
+    bench: duckdb.DuckDBPyConnection, staged: Staged, first: date, last: date
+) -> int:
+    counted = (
+        "SELECT count(*) FROM contacts WHERE source_system IN "
+        f"({_select_systems(staged)}) AND CAST(local_start AS DATE) BETWEEN ? AND ?"
+    )
     return bench.execute(counted, [first, last]).fetchone()[0]
 
 
@@ -282,10 +387,12 @@ def _select_systems(staged: Staged) -> str:
 
 
 def measure_effects(merge: Merge) -> tuple[FigureEffect, ...]:
-    """The headline figures of the days that the import touches, before and after, through the door of all figures.
+    """The headline figures of the days that the import touches, before and after,
+    through the door of all figures.
 
-    The import is done for this on a copy of the lake, which is thrown away; the stores are only read. These are totals of the whole
-    centre, so the job reads as the system, whoever imports.
+    The import is done for this on a copy of the lake, which is thrown away; the stores
+    are only read. These are totals of the whole centre, so the job reads as the system,
+    whoever imports.
     """
     with _copied_lake() as copy:
         with environment.use_environment(copy):
@@ -293,7 +400,11 @@ def measure_effects(merge: Merge) -> tuple[FigureEffect, ...]:
             period = Period(result.first_day, result.last_day)
             after = _measure(period)
         before = _measure(period) if store.is_ready() else {}
-    return tuple(_compare(key, before.get(key, {}), after[key]) for key in HEADLINE if before.get(key, {}).get("n") or after[key]["n"])
+    return tuple(
+        _compare(key, before.get(key, {}), after[key])
+        for key in HEADLINE
+        if before.get(key, {}).get("n") or after[key]["n"]
+    )
 
 
 def _measure(period: Period) -> dict[str, dict[str, Any]]:
@@ -319,7 +430,9 @@ def _compare(key: str, before: dict[str, Any], after: dict[str, Any]) -> FigureE
 
 @contextmanager
 def _copied_lake() -> Iterator[environment.Environment]:
-    """A home with a copy of the lake, made of links to its files, which no commit ever changes; records as they stand, or empty ones."""
+    """A home with a copy of the lake, made of links to its files, which no commit ever
+    changes; records as they stand, or empty ones.
+    """
     here = environment.current()
     folder = Path(tempfile.mkdtemp(prefix=f"ecoute-trial-{os.getpid()}-"))
     try:

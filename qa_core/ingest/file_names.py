@@ -1,4 +1,6 @@
-"""Recordings without a manifest: what the name of each audio file says of its contact, by a pattern."""
+"""Recordings without a manifest: what the name of each audio file says of its contact,
+by a pattern.
+"""
 
 from __future__ import annotations
 
@@ -29,18 +31,24 @@ PLACES = {
     "time": r"\d{2}[-_:h]?\d{2}(?:[-_:m]?\d{2})?",
     "any": r".*?",
 }
-"""What may stand in a pattern, between braces; `any` may stand there several times, and is not kept."""
+"""What may stand in a pattern, between braces; `any` may stand there several times, and
+is not kept.
+"""
 
 ENDING = re.compile(r"\.[A-Za-z]\w{0,4}$")
 """Of a file name; the ids of some platforms end in a full stop and digits."""
 
 USUAL = "{contact_id}"
 TABLES = (b"PK\x03\x04", b"PK\x05\x06", b"\x1f\x8b", b"\xd0\xcf\x11\xe0", b"\xff\xfe", b"\xfe\xff")
-"""How packed files, workbooks and wide texts begin: files that may be a manifest although they hold no plain text."""
+"""How packed files, workbooks and wide texts begin: files that may be a manifest
+although they hold no plain text.
+"""
 
 
 def is_manifest(path: Path) -> bool:
-    """Whether a file is a table, by its content: neither a folder, nor audio, nor an image or the like."""
+    """Whether a file is a table, by its content: neither a folder, nor audio, nor an
+    image or the like.
+    """
     if not path.is_file() or audio.is_audio(path):
         return False
     with path.open("rb") as file:
@@ -49,14 +57,24 @@ def is_manifest(path: Path) -> bool:
 
 
 def stage(path: Path, options: ImportOptions) -> Staged:
-    """The files of a folder and those below it, or that one file, as rows of a manifest. Hidden files are left out. Raises Refusal, Misuse."""
+    """The files of a folder and those below it, or that one file, as rows of a
+    manifest. Hidden files are left out. Raises Refusal, Misuse.
+    """
     pattern = options.pattern or USUAL
     reading = _compile(pattern)
     if not options.purpose:
         raise Refusal(
             "no_purpose",
-            N_("File names do not say what the recordings are kept for. Say it with --purpose: training, evaluation, quality or proof."),
-            options=("--purpose training", "--purpose evaluation", "--purpose quality", "--purpose proof"),
+            N_(
+                "File names do not say what the recordings are kept for. Say it with "
+                "--purpose: training, evaluation, quality or proof."
+            ),
+            options=(
+                "--purpose training",
+                "--purpose evaluation",
+                "--purpose quality",
+                "--purpose proof",
+            ),
         )
     base = path if path.is_dir() else path.parent
     names = sorted(_find_names(base)) if path.is_dir() else [path.name]
@@ -66,7 +84,9 @@ def stage(path: Path, options: ImportOptions) -> Staged:
     for line, name in enumerate(names, start=1):
         said = _read(name if "/" in pattern else Path(name).name, reading, options)
         if said is None:
-            rejected.append((line, "unlike_pattern", mask_contact_details(pa.array([name])).to_pylist()))
+            rejected.append(
+                (line, "unlike_pattern", mask_contact_details(pa.array([name])).to_pylist())
+            )
         else:
             rows.append({"line": line, "file": name, **said})
     folder = table_reader.make_folder(environment.current(), options)
@@ -84,20 +104,40 @@ def stage(path: Path, options: ImportOptions) -> Staged:
         mapping={"file": "file"},
         dropped=(),
         defaults={},
-        decisions=[Decision("contact_id", N_("taken from the names of the files, by the pattern {pattern}"), "", (("pattern", pattern),))],
+        decisions=[
+            Decision(
+                "contact_id",
+                N_("taken from the names of the files, by the pattern {pattern}"),
+                "",
+                (("pattern", pattern),),
+            )
+        ],
         read=len(names),
         staged=len(rows),
         rejected=len(rejected),
         reasons=dict(Counter(reason for _line, reason, _cells in rejected)),
     )
-    pq.write_table(pa.Table.from_pylist(rows, pa.schema([("line", pa.int64()), *SCHEMAS["recordings"].items()])), staged.rows)
-    pq.write_table(pa.table([list(column) for column in zip(*rejected, strict=True)] if rejected else [[], [], []], schema=REJECTED), staged.rejected_rows)
+    pq.write_table(
+        pa.Table.from_pylist(
+            rows, pa.schema([("line", pa.int64()), *SCHEMAS["recordings"].items()])
+        ),
+        staged.rows,
+    )
+    pq.write_table(
+        pa.table(
+            [list(column) for column in zip(*rejected, strict=True)] if rejected else [[], [], []],
+            schema=REJECTED,
+        ),
+        staged.rejected_rows,
+    )
     return staged
 
 
 def _find_names(base: Path) -> list[str]:
     found = (path.relative_to(base) for path in base.rglob("*") if not path.is_dir())
-    return [path.as_posix() for path in found if not any(part.startswith(".") for part in path.parts)]
+    return [
+        path.as_posix() for path in found if not any(part.startswith(".") for part in path.parts)
+    ]
 
 
 def _compile(pattern: str) -> re.Pattern[str]:
@@ -107,15 +147,29 @@ def _compile(pattern: str) -> re.Pattern[str]:
     if set(names) - set(PLACES) or len(kept) != len(set(kept)) or "contact_id" not in kept:
         raise Misuse(
             "bad_pattern",
-            N_("{pattern} is no pattern of file names: it has {{contact_id}} once, and may have {{system}}, {{date}}, {{time}} once and {{any}}."),
+            N_(
+                "{pattern} is no pattern of file names: it has {{contact_id}} once, and may "
+                "have {{system}}, {{date}}, {{time}} once and {{any}}."
+            ),
             pattern=pattern,
         )
-    parts = (re.escape(piece) if place % 2 == 0 else PLACES[piece] if piece == "any" else f"(?P<{piece}>{PLACES[piece]})" for place, piece in enumerate(pieces))
+    parts = (
+        re.escape(piece)
+        if place % 2 == 0
+        else PLACES[piece]
+        if piece == "any"
+        else f"(?P<{piece}>{PLACES[piece]})"
+        for place, piece in enumerate(pieces)
+    )
     return re.compile("".join(parts))
 
 
-def _read(name: str, reading: re.Pattern[str], options: ImportOptions) -> dict[str, str | datetime | None] | None:
-    """What a name says, with or without its ending, as columns of a manifest; None where it does not fit, or names no day of the calendar."""
+def _read(
+    name: str, reading: re.Pattern[str], options: ImportOptions
+) -> dict[str, str | datetime | None] | None:
+    """What a name says, with or without its ending, as columns of a manifest; None
+    where it does not fit, or names no day of the calendar.
+    """
     found = reading.fullmatch(ENDING.sub("", name)) or reading.fullmatch(name)
     if found is None:
         return None
@@ -128,4 +182,8 @@ def _read(name: str, reading: re.Pattern[str], options: ImportOptions) -> dict[s
             return None
         zone = ZoneInfo(options.timezone) if options.timezone else environment.current().zone
         recorded_at = own.replace(tzinfo=zone).astimezone(UTC).replace(tzinfo=None)
-    return {"contact_id": said["contact_id"], "source_system": said.get("system"), "recorded_at": recorded_at}
+    return {
+        "contact_id": said["contact_id"],
+        "source_system": said.get("system"),
+        "recorded_at": recorded_at,
+    }

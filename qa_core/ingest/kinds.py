@@ -1,4 +1,6 @@
-"""Which kind of file this is, when nobody says so: the one whose fields its columns name best; where two fit alike, a question."""
+"""Which kind of file this is, when nobody says so: the one whose fields its columns
+name best; where two fit alike, a question.
+"""
 
 from __future__ import annotations
 
@@ -15,14 +17,25 @@ from qa_core.ingest.registry import find_platforms, find_profiles
 
 
 def find_kind(path: Path, options: ImportOptions | None = None) -> str:
-    """The kind of a file by its content alone. Raises Refusal when none fits, or several do."""
+    """The kind of a file by its content alone. Raises Refusal when none fits, or
+    several do.
+    """
     options = options or ImportOptions()
     content = open_content(path, options.encoding)
     sample = take_sample(content)
-    platform = next((item for item in find_platforms() if item.name == options.profile or (options.profile is None and item.recognise(sample))), None)
+    platform = next(
+        (
+            item
+            for item in find_platforms()
+            if item.name == options.profile or (options.profile is None and item.recognise(sample))
+        ),
+        None,
+    )
     if platform is not None and platform.kinds:
         return platform.kinds[0]
-    named = next((profile.kind for profile in find_profiles() if profile.name == options.profile), None)
+    named = next(
+        (profile.kind for profile in find_profiles() if profile.name == options.profile), None
+    )
     if named is not None:
         return named
     fits: dict[str, int] = {}
@@ -32,9 +45,15 @@ def find_kind(path: Path, options: ImportOptions | None = None) -> str:
         vocabulary = header_matching.build_vocabulary(profile.fields)
         try:
             source = readers.open_source(
-                content, options, lambda rows, known=vocabulary: max((header_matching.count_known(row, known) for row in rows), default=0)
+                content,
+                options,
+                lambda rows, known=vocabulary: max(
+                    (header_matching.count_known(row, known) for row in rows), default=0
+                ),
             )
-            header = table_bounds.find_header(source.sample(table_bounds.SAMPLE_ROWS), vocabulary, tuple(options.columns.values()))
+            header = table_bounds.find_header(
+                source.sample(table_bounds.SAMPLE_ROWS), vocabulary, tuple(options.columns.values())
+            )
             found = len(header_matching.recognise(profile, list(header.names), options.columns))
         except Refusal:
             continue
@@ -45,7 +64,10 @@ def find_kind(path: Path, options: ImportOptions | None = None) -> str:
         return kinds[0]
     raise Refusal(
         "which_kind",
-        N_("It cannot be told what {name} holds: {kinds}. Put it into a folder of that name, such as contacts/, or let its name begin with it."),
+        N_(
+            "It cannot be told what {name} holds: {kinds}. Put it into a folder of that name, "
+            "such as contacts/, or let its name begin with it."
+        ),
         name=path.name,
         kinds=", ".join(kinds) or "–",
     )

@@ -1,4 +1,6 @@
-"""From files to the stores and back out: each file is one batch, landed whole or not at all, and every row of it accounted for."""
+"""From files to the stores and back out: each file is one batch, landed whole or not at
+all, and every row of it accounted for.
+"""
 
 from __future__ import annotations
 
@@ -30,10 +32,18 @@ from qa_core.storage.records.imports import ImportBatch
 from qa_core.storage.records.steering import AlertRule
 
 
-def run(viewer: Viewer, kind: str, paths: Iterable[Path | str], options: ImportOptions | None = None, progress: Progress | None = None) -> list[FileReport]:
-    """Import files of one kind and report on each, then evaluate the alert rules; a refused file does not stop the next. Needs MANAGE_IMPORTS.
+def run(
+    viewer: Viewer,
+    kind: str,
+    paths: Iterable[Path | str],
+    options: ImportOptions | None = None,
+    progress: Progress | None = None,
+) -> list[FileReport]:
+    """Import files of one kind and report on each, then evaluate the alert rules; a
+    refused file does not stop the next. Needs MANAGE_IMPORTS.
 
-    With `options.dry_run` nothing is written, not even a folder. Raises Misuse for an unknown kind.
+    With `options.dry_run` nothing is written, not even a folder. Raises Misuse for an
+    unknown kind.
     """
     reports = import_files(viewer, kind, paths, options, progress)
     if any(report.brought_something for report in reports):
@@ -43,20 +53,45 @@ def run(viewer: Viewer, kind: str, paths: Iterable[Path | str], options: ImportO
 
 
 def import_files(
-    viewer: Viewer, kind: str, paths: Iterable[Path | str], options: ImportOptions | None = None, progress: Progress | None = None
+    viewer: Viewer,
+    kind: str,
+    paths: Iterable[Path | str],
+    options: ImportOptions | None = None,
+    progress: Progress | None = None,
 ) -> list[FileReport]:
-    """The same without the alert rules, for who brings file after file and evaluates them now and then."""
+    """The same without the alert rules, for who brings file after file and evaluates
+    them now and then.
+    """
     viewer.require(Permission.MANAGE_IMPORTS)
     if kind not in WITH_AUDIO:
-        raise Misuse("unknown_kind", N_("There is no import of {kind}. Known: {known}."), kind=kind, known=", ".join(WITH_AUDIO))
+        raise Misuse(
+            "unknown_kind",
+            N_("There is no import of {kind}. Known: {known}."),
+            kind=kind,
+            known=", ".join(WITH_AUDIO),
+        )
     options = options or ImportOptions()
     if not options.dry_run:
         store.require_ready()
-    return [_import_file(viewer, kind, Path(path), str(path), options, progress or (lambda step, share: None)) for path in paths]
+    return [
+        _import_file(
+            viewer, kind, Path(path), str(path), options, progress or (lambda step, share: None)
+        )
+        for path in paths
+    ]
 
 
-def run_upload(viewer: Viewer, kind: str, path: Path, name: str, options: ImportOptions, progress: Progress | None = None) -> FileReport:
-    """As `run`, for one file that was sent to us: it stands at `path`, and is called `name`."""
+def run_upload(
+    viewer: Viewer,
+    kind: str,
+    path: Path,
+    name: str,
+    options: ImportOptions,
+    progress: Progress | None = None,
+) -> FileReport:
+    """As `run`, for one file that was sent to us: it stands at `path`, and is called
+    `name`.
+    """
     viewer.require(Permission.MANAGE_IMPORTS)
     report = _import_file(viewer, kind, path, name, options, progress or (lambda step, share: None))
     if report.brought_something:
@@ -65,9 +100,14 @@ def run_upload(viewer: Viewer, kind: str, path: Path, name: str, options: Import
 
 
 def evaluate_alerts() -> None:
-    """Evaluate the alert rules, if there are any. Never fails: what was imported is imported."""
+    """Evaluate the alert rules, if there are any. Never fails: what was imported is
+    imported.
+    """
     with store.reading() as session:
-        has_rules = session.scalar(sa.select(AlertRule.id).where(AlertRule.ended_at.is_(None)).limit(1)) is not None
+        has_rules = (
+            session.scalar(sa.select(AlertRule.id).where(AlertRule.ended_at.is_(None)).limit(1))
+            is not None
+        )
     if has_rules:
         # Only here: it loads the libraries of the pages.
         from qa_core.analysis import alerts
@@ -75,7 +115,9 @@ def evaluate_alerts() -> None:
         alerts.evaluate_after_import()
 
 
-def _import_file(viewer: Viewer, kind: str, path: Path, name: str, options: ImportOptions, progress: Progress) -> FileReport:
+def _import_file(
+    viewer: Viewer, kind: str, path: Path, name: str, options: ImportOptions, progress: Progress
+) -> FileReport:
     report = _or_refused(name, options, lambda: _land(viewer, kind, path, name, options, progress))
     if report.is_refused and options.dry_run:
         from qa_core.ingest import dry_run
@@ -85,7 +127,9 @@ def _import_file(viewer: Viewer, kind: str, path: Path, name: str, options: Impo
 
 
 def _or_refused(name: str, options: ImportOptions, work: Callable[[], FileReport]) -> FileReport:
-    """The report of that work; where the file is refused, or something stands in its way, the report of that."""
+    """The report of that work; where the file is refused, or something stands in its
+    way, the report of that.
+    """
     try:
         return work()
     except (AccessDenied, Misuse):
@@ -97,9 +141,13 @@ def _or_refused(name: str, options: ImportOptions, work: Callable[[], FileReport
         return FileReport(file=name, dry_run=options.dry_run, refusal=refusal)
 
 
-def _land(viewer: Viewer, kind: str, path: Path, name: str, options: ImportOptions, progress: Progress) -> FileReport:
+def _land(
+    viewer: Viewer, kind: str, path: Path, name: str, options: ImportOptions, progress: Progress
+) -> FileReport:
     if kind == "recordings" and path.exists() and not file_names.is_manifest(path):
-        return _bring(viewer, file_names.stage(path, options), name, options, progress, options.system, None)
+        return _bring(
+            viewer, file_names.stage(path, options), name, options, progress, options.system, None
+        )
     if not path.is_file():
         raise Refusal("no_file", N_("There is no file {path}."), path=name)
     digest = table_reader.find_digest(path)
@@ -113,17 +161,39 @@ def _land(viewer: Viewer, kind: str, path: Path, name: str, options: ImportOptio
     profile = options.profile if saved else None
     if saved:
         reading = replace(reading, profile=None)
-    staged = table_reader.stage(path, kind, reading, progress=lambda rows, share: progress(N_("Reading"), share), system=profile)
+    staged = table_reader.stage(
+        path,
+        kind,
+        reading,
+        progress=lambda rows, share: progress(N_("Reading"), share),
+        system=profile,
+    )
     return _bring(viewer, staged, name, options, progress, reading.system or profile, profile)
 
 
 def run_staged(viewer: Viewer, staged: Staged, name: str, options: ImportOptions) -> FileReport:
-    """Import what was read already, such as the next piece of a log, and remove its temporary files. Needs MANAGE_IMPORTS."""
+    """Import what was read already, such as the next piece of a log, and remove its
+    temporary files. Needs MANAGE_IMPORTS.
+    """
     viewer.require(Permission.MANAGE_IMPORTS)
-    return _or_refused(name, options, lambda: _bring(viewer, staged, name, options, lambda step, share: None, options.system, None))
+    return _or_refused(
+        name,
+        options,
+        lambda: _bring(
+            viewer, staged, name, options, lambda step, share: None, options.system, None
+        ),
+    )
 
 
-def _bring(viewer: Viewer, staged: Staged, name: str, options: ImportOptions, progress: Progress, system: str | None, profile: str | None) -> FileReport:
+def _bring(
+    viewer: Viewer,
+    staged: Staged,
+    name: str,
+    options: ImportOptions,
+    progress: Progress,
+    system: str | None,
+    profile: str | None,
+) -> FileReport:
     try:
         report = _open_report(staged, name, profile, options)
         with ExitStack() as stack:
@@ -138,7 +208,8 @@ def _bring(viewer: Viewer, staged: Staged, name: str, options: ImportOptions, pr
             coming = load_job.LoadJob(viewer, staged, options, report, progress, system=system)
             load.load(coming)
             if options.dry_run:
-                # Only here: it asks the questions of the pages, whose libraries take longer to load than a known file to recognise.
+                # Only here: it asks the questions of the pages, whose libraries take
+                # longer to load than a known file to recognise.
                 from qa_core.ingest import dry_run
 
                 with open_session(staged.folder, staged) as bench:
@@ -149,9 +220,12 @@ def _bring(viewer: Viewer, staged: Staged, name: str, options: ImportOptions, pr
         staged.discard()
 
 
-def _find_known(session: Session, kind: str, digest: str, options: ImportOptions, name: str) -> FileReport | None:
+def _find_known(
+    session: Session, kind: str, digest: str, options: ImportOptions, name: str
+) -> FileReport | None:
     if kind == "recordings":
-        # The audio beside a manifest that is known may be another, or have come since; row by row tells.
+        # The audio beside a manifest that is known may be another, or have come since;
+        # row by row tells.
         return None
     batch = batches.find_done(session, kind, digest, options.as_reading())
     if batch is None:
@@ -164,10 +238,14 @@ def _find_known(session: Session, kind: str, digest: str, options: ImportOptions
 def _save_mapping(viewer: Viewer, known: FileReport, options: ImportOptions) -> None:
     if options.save_mapping and not options.dry_run:
         with store.writing() as session:
-            batches.save_mapping(session, viewer, session.get_one(ImportBatch, known.batch_id), options)
+            batches.save_mapping(
+                session, viewer, session.get_one(ImportBatch, known.batch_id), options
+            )
 
 
-def _open_report(staged: Staged, name: str, profile: str | None, options: ImportOptions) -> FileReport:
+def _open_report(
+    staged: Staged, name: str, profile: str | None, options: ImportOptions
+) -> FileReport:
     """The part of the report that reading the file has settled."""
     return FileReport(
         file=name,
@@ -188,7 +266,9 @@ def _open_report(staged: Staged, name: str, profile: str | None, options: Import
 
 
 def resume() -> list[str]:
-    """Finish or take back what a killed import left half-done; safe at every start. Returns the batches concerned."""
+    """Finish or take back what a killed import left half-done; safe at every start.
+    Returns the batches concerned.
+    """
     store.require_ready()
     uploads.remove_left()
     with store.one_import_at_a_time():
@@ -199,9 +279,11 @@ def resume() -> list[str]:
 
 
 def undo(viewer: Viewer, batch_id: str) -> dict[str, Any]:
-    """Put back exactly what stood before that import, waiting rows and evaluations included. Needs MANAGE_IMPORTS.
+    """Put back exactly what stood before that import, waiting rows and evaluations
+    included. Needs MANAGE_IMPORTS.
 
-    Raises Refusal when the batch is unknown or not standing, or when a later import changed the same rows.
+    Raises Refusal when the batch is unknown or not standing, or when a later import
+    changed the same rows.
     """
     viewer.require(Permission.MANAGE_IMPORTS)
     with store.one_import_at_a_time():
@@ -209,9 +291,20 @@ def undo(viewer: Viewer, batch_id: str) -> dict[str, Any]:
         with store.reading() as session:
             batch = session.get(ImportBatch, batch_id)
             if batch is None:
-                raise Refusal("unknown_batch", N_("There is no import {batch}. List them with: python -m qa_core batches list"), batch=batch_id)
+                raise Refusal(
+                    "unknown_batch",
+                    N_(
+                        "There is no import {batch}. List them with: python -m qa_core batches list"
+                    ),
+                    batch=batch_id,
+                )
             if batch.state != "done":
-                raise Refusal("not_standing", N_("The import {batch} is {state}; there is nothing to undo."), batch=batch_id, state=batch.state)
+                raise Refusal(
+                    "not_standing",
+                    N_("The import {batch} is {state}; there is nothing to undo."),
+                    batch=batch_id,
+                    state=batch.state,
+                )
             rollback.require_last(session, batch)
         with store.writing() as session:
             session.get_one(ImportBatch, batch_id).state = "undoing"

@@ -1,4 +1,6 @@
-"""Pseudonyms at the door: numbers to E.164, then HMAC; no clear number or name of a customer goes any further."""
+"""Pseudonyms at the door: numbers to E.164, then HMAC; no clear number or name of a
+customer goes any further.
+"""
 
 from __future__ import annotations
 
@@ -22,14 +24,41 @@ SHORTEST_WHOLE = 8
 _WITHHELD = {
     simplify(word)
     for word in (
-        "anonymous", "anonyme", "unknown", "inconnu", "inconnue", "private", "privé", "masqué", "numéro masqué", "withheld", "restricted", "blocked",
-        "unavailable", "indisponible",
-        "caché", "hidden", "no caller id", "secret", "s", "0", "00", "000", "0000000000", "99999999", "-1", "confidentiel", "appel masqué",
-        "not available", "id unavailable",
+        "anonymous",
+        "anonyme",
+        "unknown",
+        "inconnu",
+        "inconnue",
+        "private",
+        "privé",
+        "masqué",
+        "numéro masqué",
+        "withheld",
+        "restricted",
+        "blocked",
+        "unavailable",
+        "indisponible",
+        "caché",
+        "hidden",
+        "no caller id",
+        "secret",
+        "s",
+        "0",
+        "00",
+        "000",
+        "0000000000",
+        "99999999",
+        "-1",
+        "confidentiel",
+        "appel masqué",
+        "not available",
+        "id unavailable",
     )
-}  # fmt: skip
+}
 MOST_REMEMBERED = 300_000
-"""Cells whose keys are kept while a file is read: callers call again. Some fifty megabytes, in memory alone."""
+"""Cells whose keys are kept while a file is read: callers call again. Some fifty
+megabytes, in memory alone.
+"""
 _DECORATION = "[\\s\u00a0\u202f.\\-/()_]"
 _MASK = "•••"
 _BRACKETED = re.compile(r"<([^<>]*)>|\(([^()]*)\)\s*$")
@@ -37,7 +66,9 @@ _ADDRESS = re.compile(r"^(?:sips?|tel):([^@;]+)", re.IGNORECASE)
 
 
 class Pseudonyms:
-    """Customer cells → `customer_key`, for numbers of one country where they do not say another."""
+    """Customer cells → `customer_key`, for numbers of one country where they do not say
+    another.
+    """
 
     def __init__(self, country: str, key: bytes) -> None:
         self.country = country
@@ -47,7 +78,9 @@ class Pseudonyms:
 
     @classmethod
     def current(cls, may_create: bool = True) -> Pseudonyms:
-        """Of this centre: its country, its secret. A dry run may not create the secret, and does with one that is forgotten."""
+        """Of this centre: its country, its secret. A dry run may not create the secret,
+        and does with one that is forgotten.
+        """
         here = environment.current()
         if not may_create and not environment.has_secret("pseudonyms", here):
             return cls(here.country, secrets.token_bytes(environment.SECRET_BYTES))
@@ -76,8 +109,14 @@ class Pseudonyms:
         if self._national:
             code, pattern = self._national
             bare = pc.replace_substring_regex(texts, _DECORATION, "")
-            quick = [f"tel:+{code}{number}" if number else None for number in pc.struct_field(pc.extract_regex(bare, pattern), "n").to_pylist()]
-        identities = [known or self._identify(text) for known, text in zip(quick, texts.to_pylist(), strict=True)]
+            quick = [
+                f"tel:+{code}{number}" if number else None
+                for number in pc.struct_field(pc.extract_regex(bare, pattern), "n").to_pylist()
+            ]
+        identities = [
+            known or self._identify(text)
+            for known, text in zip(quick, texts.to_pylist(), strict=True)
+        ]
         return [self._digest(identity.encode()) if identity else None for identity in identities]
 
     def _digest(self, identity: bytes) -> str:
@@ -94,10 +133,14 @@ class Pseudonyms:
 
 
 def _start_hashes(key: bytes) -> tuple[hashlib._Hash, hashlib._Hash]:
-    """The two hashes of an HMAC-SHA256 (RFC 2104) with the key taken in: copying them costs half of what `hmac.digest` does."""
+    """The two hashes of an HMAC-SHA256 (RFC 2104) with the key taken in: copying them
+    costs half of what `hmac.digest` does.
+    """
     block = hashlib.sha256().block_size
     padded = (hashlib.sha256(key).digest() if len(key) > block else key).ljust(block, b"\0")
-    return hashlib.sha256(bytes(byte ^ 0x36 for byte in padded)), hashlib.sha256(bytes(byte ^ 0x5C for byte in padded))
+    return hashlib.sha256(bytes(byte ^ 0x36 for byte in padded)), hashlib.sha256(
+        bytes(byte ^ 0x5C for byte in padded)
+    )
 
 
 def find_number(text: str, country: str) -> str | None:
@@ -108,29 +151,46 @@ def find_number(text: str, country: str) -> str | None:
         number = phonenumbers.parse(text, country)
     except phonenumbers.NumberParseException:
         return None
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164) if phonenumbers.is_possible_number(number) else None
+    return (
+        phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+        if phonenumbers.is_possible_number(number)
+        else None
+    )
 
 
 def spell_numbers(values: pa.Array) -> pa.Array:
-    """Numbers of the centre's own lines in one spelling, E.164 where they are whole numbers: `01 23 45 67 89` and `+33123456789` are one."""
+    """Numbers of the centre's own lines in one spelling, E.164 where they are whole
+    numbers: `01 23 45 67 89` and `+33123456789` are one.
+    """
     country = environment.current().country
     encoded = values.dictionary_encode()
     whole = [
-        text if text is None or sum(sign.isdigit() for sign in text) < SHORTEST_WHOLE else find_number(text, country) for text in encoded.dictionary.to_pylist()
+        text
+        if text is None or sum(sign.isdigit() for sign in text) < SHORTEST_WHOLE
+        else find_number(text, country)
+        for text in encoded.dictionary.to_pylist()
     ]
-    spelled = [number or text for number, text in zip(whole, encoded.dictionary.to_pylist(), strict=True)]
+    spelled = [
+        number or text for number, text in zip(whole, encoded.dictionary.to_pylist(), strict=True)
+    ]
     return pc.take(pa.array(spelled, pa.string()), encoded.indices)
 
 
 @cache
 def _national_pattern(country: str) -> tuple[int, str] | None:
-    """What `phonenumbers` would accept for the country's own numbers, as one expression: parsing a million one by one takes twenty seconds.
+    """What `phonenumbers` would accept for the country's own numbers, as one
+    expression: parsing a million one by one takes twenty seconds.
 
     None for countries whose prefixes are not that simple.
     """
     code = phonenumbers.country_code_for_region(country)
     metadata = phonenumbers.PhoneMetadata.metadata_for_region(country, None) if code else None
-    if metadata is None or metadata.international_prefix != "00" or metadata.national_prefix != "0" or metadata.national_prefix_for_parsing != "0":
+    if (
+        metadata is None
+        or metadata.international_prefix != "00"
+        or metadata.national_prefix != "0"
+        or metadata.national_prefix_for_parsing != "0"
+    ):
         return None
     pattern = metadata.general_desc.national_number_pattern if metadata.general_desc else None
     return (code, rf"^(?:\+{code}|00{code}|0)(?P<n>{pattern})$") if pattern else None
@@ -142,12 +202,16 @@ def is_withheld(text: str) -> bool:
 
 
 def is_extension(text: str) -> bool:
-    """Whether a cell is the short number of a desk, or a technical channel, rather than somebody outside."""
+    """Whether a cell is the short number of a desk, or a technical channel, rather than
+    somebody outside.
+    """
     return (text.isdigit() and len(text) < SHORTEST_NUMBER) or "/" in text
 
 
 def find_outside(text: str | None) -> str | None:
-    """The number of somebody outside as a caller id, a SIP address or a cell shows it; None for a desk, a channel or a name."""
+    """The number of somebody outside as a caller id, a SIP address or a cell shows it;
+    None for a desk, a channel or a name.
+    """
     if not text:
         return None
     bracketed = _BRACKETED.search(text)

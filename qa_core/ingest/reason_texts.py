@@ -1,4 +1,6 @@
-"""What becomes of the rows that bring nothing in, in words: the codes of reports, quarantines and batches, said in one place."""
+"""What becomes of the rows that bring nothing in, in words: the codes of reports,
+quarantines and batches, said in one place.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,10 @@ REJECTED = {
     "private_line": N_("a private line, or one of staff representatives"),
     "purpose_not_entered": N_("a purpose that this centre has not entered"),
     "stopped_by_advisor": N_("the advisor stopped the recording"),
-    "stored_otherwise": N_("another recording of the contact is stored, or this one for another purpose; undo that import first"),
+    "stored_otherwise": N_(
+        "another recording of the contact is stored, or this one for another purpose; undo "
+        "that import first"
+    ),
     "too_few_cells": N_("fewer cells than the header has"),
     "too_long": N_("audio of more than four hours"),
     "too_many_cells": N_("more cells than the header has"),
@@ -63,5 +68,7 @@ IN_WORDS = {**REJECTED, **SKIPPED, **FOLDED}
 
 
 def describe(code: str) -> str:
-    """The code in words, in the language spoken; kinds of events that platforms name themselves stay as they are, without underscores."""
+    """The code in words, in the language spoken; kinds of events that platforms name
+    themselves stay as they are, without underscores.
+    """
     return _(IN_WORDS[code]) if code in IN_WORDS else code.replace("_", " ")

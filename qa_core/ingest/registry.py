@@ -31,13 +31,24 @@ from qa_core.ingest.profiles import (
 
 @cache
 def find_platforms() -> tuple[Platform, ...]:
-    """Find every platform, by name: one per module of `platforms` that declares a PLATFORM."""
-    modules = (importlib.import_module(f"{platforms.__name__}.{module.name}") for module in pkgutil.iter_modules(platforms.__path__))
-    return tuple(sorted((module.PLATFORM for module in modules if hasattr(module, "PLATFORM")), key=lambda platform: platform.name))
+    """Find every platform, by name: one per module of `platforms` that declares a
+    PLATFORM.
+    """
+    modules = (
+        importlib.import_module(f"{platforms.__name__}.{module.name}")
+        for module in pkgutil.iter_modules(platforms.__path__)
+    )
+    return tuple(
+        sorted(
+            (module.PLATFORM for module in modules if hasattr(module, "PLATFORM")),
+            key=lambda platform: platform.name,
+        )
+    )
 
 
 def find_platform(sample: Sample, kind: str, wanted: str | None = None) -> Platform | None:
-    """The platform that a file is an export of: the one asked for by name, else the one that recognises it; None when it is none of them.
+    """The platform that a file is an export of: the one asked for by name, else the one
+    that recognises it; None when it is none of them.
 
     Raises Refusal when the export says nothing of that kind.
     """
@@ -47,7 +58,11 @@ def find_platform(sample: Sample, kind: str, wanted: str | None = None) -> Platf
     else:
         found = next((platform for platform in known if platform.recognise(sample)), None)
     if found is not None and kind not in found.kinds:
-        if wanted is None and not sample.is_document and kind not in ("contacts", "tracking", "intervals"):
+        if (
+            wanted is None
+            and not sample.is_document
+            and kind not in ("contacts", "tracking", "intervals")
+        ):
             return None
         raise Refusal(
             "other_kind",
@@ -64,16 +79,22 @@ def find_platform(sample: Sample, kind: str, wanted: str | None = None) -> Platf
 def find_profiles() -> tuple[Profile, ...]:
     """Every profile; the first of a kind is its generic one."""
     generic = (contacts, tracking, surveys, spend, intervals, advisors, evaluations, recordings)
-    return tuple(module.PROFILE for module in (*generic, three_cx, vocalcom_hermes, google_ads_calls))
+    return tuple(
+        module.PROFILE for module in (*generic, three_cx, vocalcom_hermes, google_ads_calls)
+    )
 
 
 def get_profile(kind: str, name: str | None) -> Profile:
-    """The profile of that kind and name (default: the generic one). Raises Refusal when there is none."""
+    """The profile of that kind and name (default: the generic one). Raises Refusal when
+    there is none.
+    """
     of_kind = [profile for profile in find_profiles() if profile.kind == kind]
     for profile in of_kind:
         if name in (None, profile.name):
             return profile
-    names = [profile.name for profile in of_kind] + [platform.name for platform in find_platforms() if kind in platform.kinds]
+    names = [profile.name for profile in of_kind] + [
+        platform.name for platform in find_platforms() if kind in platform.kinds
+    ]
     known = ", ".join(names)
     raise Refusal(
         "unknown_profile",
@@ -86,7 +107,15 @@ def get_profile(kind: str, name: str | None) -> Profile:
 
 
 def recognise_profile(kind: str, rows: Iterable[Iterable[str]]) -> Profile | None:
-    """The profile whose own headers stand together in one of these rows; None when the table is anybody's."""
-    seen = [{parse_header(cell).words for cell in row} | {simplify(cell) for cell in row} for row in rows]
+    """The profile whose own headers stand together in one of these rows; None when the
+    table is anybody's.
+    """
+    seen = [
+        {parse_header(cell).words for cell in row} | {simplify(cell) for cell in row}
+        for row in rows
+    ]
     signed = (profile for profile in find_profiles() if profile.kind == kind and profile.signature)
-    return next((profile for profile in signed if any(set(profile.signature) <= words for words in seen)), None)
+    return next(
+        (profile for profile in signed if any(set(profile.signature) <= words for words in seen)),
+        None,
+    )

@@ -1,4 +1,6 @@
-"""How a person says otherwise: for each decision about a file, the option that would override it."""
+"""How a person says otherwise: for each decision about a file, the option that would
+override it.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ _BY_PLACE = {
 
 
 def find_option(decision: Decision, kind: str) -> str:
-    """The option that would override that decision; empty where none does, since nothing was open."""
+    """The option that would override that decision; empty where none does, since
+    nothing was open.
+    """
     places = dict(decision.params)
     for name, option in _BY_PLACE.items():
         if name in places:
@@ -31,7 +35,12 @@ def find_option(decision: Decision, kind: str) -> str:
         return "--map FIELD=COLUMN" if "columns" in places or "line" in places else ""
     if decision.field == "customer" and "columns" in places:
         return "--map ignore=COLUMN"
-    fields = {item.name: item.reads for profile in reversed(find_profiles()) if profile.kind == kind for item in profile.fields}
+    fields = {
+        item.name: item.reads
+        for profile in reversed(find_profiles())
+        if profile.kind == kind
+        for item in profile.fields
+    }
     reads = fields.get(decision.field)
     if "column" in places:
         if reads == ValueType.MOMENT:

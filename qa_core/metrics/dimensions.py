@@ -1,4 +1,6 @@
-"""How facts can be cut: the dimensions, periods in the centre's time, and filters as one frozen value."""
+"""How facts can be cut: the dimensions, periods in the centre's time, and filters as
+one frozen value.
+"""
 
 from __future__ import annotations
 
@@ -54,7 +56,12 @@ BY_KEY: Mapping[str, Dimension] = {dimension.key: dimension for dimension in DIM
 def get_dimension(key: str) -> Dimension:
     """The dimension of that name. Raises Misuse for an unknown one."""
     if key not in BY_KEY:
-        raise Misuse("unknown_dimension", N_("There is no dimension {name}. Known: {known}."), name=key, known=", ".join(BY_KEY))
+        raise Misuse(
+            "unknown_dimension",
+            N_("There is no dimension {name}. Known: {known}."),
+            name=key,
+            known=", ".join(BY_KEY),
+        )
     return BY_KEY[key]
 
 
@@ -67,7 +74,12 @@ class Period:
 
     def __post_init__(self) -> None:
         if self.first_day and self.last_day and self.first_day > self.last_day:
-            raise Misuse("bad_period", N_("The period starts on {first} and ends before, on {last}."), first=self.first_day, last=self.last_day)
+            raise Misuse(
+                "bad_period",
+                N_("The period starts on {first} and ends before, on {last}."),
+                first=self.first_day,
+                last=self.last_day,
+            )
 
     @property
     def is_bounded(self) -> bool:
@@ -79,27 +91,44 @@ class Period:
         return (self.last_day - self.first_day).days + 1
 
     def previous(self) -> Period:
-        """The period of the same length just before, moved back by whole weeks so that weekdays agree; before whole months, as many whole months."""
+        """The period of the same length just before, moved back by whole weeks so that
+        weekdays agree; before whole months, as many whole months.
+        """
         if self.is_whole_months:
-            months = (self.last_day.year - self.first_day.year) * 12 + self.last_day.month - self.first_day.month + 1
+            months = (
+                (self.last_day.year - self.first_day.year) * 12
+                + self.last_day.month
+                - self.first_day.month
+                + 1
+            )
             return Period(add_months(self.first_day, -months), self.first_day - timedelta(days=1))
         back = timedelta(weeks=-(-self.days // 7))
         return Period(self.first_day - back, self.last_day - back)
 
     def year_before(self) -> Period:
-        """The same period a year before: whole months by the calendar, others 364 days back so that weekdays agree."""
+        """The same period a year before: whole months by the calendar, others 364 days
+        back so that weekdays agree.
+        """
         if self.is_whole_months:
-            return Period(add_months(self.first_day, -12), add_months(self.last_day + timedelta(days=1), -12) - timedelta(days=1))
+            return Period(
+                add_months(self.first_day, -12),
+                add_months(self.last_day + timedelta(days=1), -12) - timedelta(days=1),
+            )
         return Period(self.first_day - timedelta(days=364), self.last_day - timedelta(days=364))
 
     @property
     def is_whole_months(self) -> bool:
-        return self.is_bounded and self.first_day.day == 1 and (self.last_day + timedelta(days=1)).day == 1
+        return (
+            self.is_bounded
+            and self.first_day.day == 1
+            and (self.last_day + timedelta(days=1)).day == 1
+        )
 
 
 @dataclass(frozen=True)
 class Filters:
-    """What to count: a period, and for each named dimension the values kept (None: missing). Frozen and hashable.
+    """What to count: a period, and for each named dimension the values kept (None:
+    missing). Frozen and hashable.
 
     Values of one dimension are alternatives; different dimensions must all hold.
     """
@@ -108,10 +137,19 @@ class Filters:
     values: tuple[tuple[str, tuple[str | None, ...]], ...] = ()
 
     @staticmethod
-    def of(period: Period = Period(), values: Mapping[str, Iterable[str | None]] | None = None) -> Filters:
-        """Build filters; dimensions without values are left out. Raises Misuse for an unknown dimension."""
-        kept = {get_dimension(key).key: tuple(dict.fromkeys(chosen)) for key, chosen in (values or {}).items()}
-        return Filters(period, tuple(sorted((key, chosen) for key, chosen in kept.items() if chosen)))
+    def of(
+        period: Period = Period(), values: Mapping[str, Iterable[str | None]] | None = None
+    ) -> Filters:
+        """Build filters; dimensions without values are left out. Raises Misuse for an
+        unknown dimension.
+        """
+        kept = {
+            get_dimension(key).key: tuple(dict.fromkeys(chosen))
+            for key, chosen in (values or {}).items()
+        }
+        return Filters(
+            period, tuple(sorted((key, chosen) for key, chosen in kept.items() if chosen))
+        )
 
     def with_period(self, period: Period) -> Filters:
         return replace(self, period=period)
@@ -122,7 +160,9 @@ class Filters:
 
 
 def add_months(day: date, months: int) -> date:
-    """The same day of the month so many months later; the last of the month where it has no such day."""
+    """The same day of the month so many months later; the last of the month where it
+    has no such day.
+    """
     position = day.year * 12 + day.month - 1 + months
     year, month = position // 12, position % 12 + 1
     return date(year, month, min(day.day, monthrange(year, month)[1]))

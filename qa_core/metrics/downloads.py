@@ -1,6 +1,8 @@
-"""Files that leave the centre: made at the moment they are fetched, for one session, within a minute, and journalled.
+"""Files that leave the centre: made at the moment they are fetched, for one session,
+within a minute, and journalled.
 
-Streamlit's own download addresses need no session and outlive the tab, so nothing personal goes that way (ACCESS section 4).
+Streamlit's own download addresses need no session and outlive the tab, so nothing
+personal goes that way (ACCESS section 4).
 """
 
 from __future__ import annotations
@@ -39,14 +41,18 @@ class Download:
 
 @dataclass(frozen=True)
 class DownloadKind:
-    """One kind of download: the permission it takes, and what makes it from the viewer and the parameters of the link."""
+    """One kind of download: the permission it takes, and what makes it from the viewer
+    and the parameters of the link.
+    """
 
     permission: Permission
     build: Callable[..., Download]
 
 
 KINDS: dict[str, DownloadKind] = {}
-"""Filled by the rooms whose files leave, through `declare`, when they are loaded: a link is made by the page that loaded its room."""
+"""Filled by the rooms whose files leave, through `declare`, when they are loaded: a
+link is made by the page that loaded its room.
+"""
 
 
 def declare(name: str, permission: Permission, build: Callable[..., Download]) -> None:
@@ -55,28 +61,51 @@ def declare(name: str, permission: Permission, build: Callable[..., Download]) -
 
 
 def make_ticket(signed_in: SignedIn, kind: str, **parameters: Any) -> str:
-    """A link's end for that download: good for this session and a minute. Raises AccessDenied without the permission."""
+    """A link's end for that download: good for this session and a minute. Raises
+    AccessDenied without the permission.
+    """
     signed_in.viewer.require(KINDS[kind].permission)
-    return signed_links.seal("download", {"kind": kind, "with": parameters, "session": signed_in.session_id, "until": int(time.time()) + SECONDS})
+    return signed_links.seal(
+        "download",
+        {
+            "kind": kind,
+            "with": parameters,
+            "session": signed_in.session_id,
+            "until": int(time.time()) + SECONDS,
+        },
+    )
 
 
 def open_ticket(signed_in: SignedIn, ticket: str) -> Download:
-    """Make the file of that link, and journal it. Raises AccessDenied for a link that is forged or another session's, Refusal for an old one."""
+    """Make the file of that link, and journal it. Raises AccessDenied for a link that
+    is forged or another session's, Refusal for an old one.
+    """
     asked = signed_links.unseal("download", ticket)
     if asked["session"] != signed_in.session_id or asked["kind"] not in KINDS:
         raise AccessDenied()
     if asked["until"] < time.time():
-        raise Refusal("old_link", N_("This link is older than a minute; go back to the page and ask for the file again."))
+        raise Refusal(
+            "old_link",
+            N_("This link is older than a minute; go back to the page and ask for the file again."),
+        )
     kind = KINDS[asked["kind"]]
     signed_in.viewer.require(kind.permission)
     made = kind.build(signed_in.viewer, **asked["with"])
     with store.writing() as session:
-        audit_log.record(session, signed_in.viewer.username, "export", asked["kind"], reason=json.dumps(asked["with"], sort_keys=True) if asked["with"] else "")
+        audit_log.record(
+            session,
+            signed_in.viewer.username,
+            "export",
+            asked["kind"],
+            reason=json.dumps(asked["with"], sort_keys=True) if asked["with"] else "",
+        )
     return made
 
 
 def to_csv(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
-    """A CSV file that a spreadsheet opens as text: what would start a formula is preceded by an apostrophe."""
+    """A CSV file that a spreadsheet opens as text: what would start a formula is
+    preceded by an apostrophe.
+    """
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow([escape(cell) for cell in header])

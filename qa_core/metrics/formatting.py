@@ -1,4 +1,6 @@
-"""A value and its unit as a person reads them, in the language spoken: rates, times, money, counts, changes, dates and names of values."""
+"""A value and its unit as a person reads them, in the language spoken: rates, times,
+money, counts, changes, dates and names of values.
+"""
 
 from __future__ import annotations
 
@@ -31,19 +33,28 @@ def number(value: float, digits: int = 0) -> str:
     """12345.678 → 12,346 or 12 346; the minus is the typographic one."""
     from babel.numbers import format_decimal
 
-    # Halves away from zero, as spreadsheets round what they hold of a number; never a negative zero.
-    rounded = float(Decimal(f"{value:.15g}").quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP)) + 0.0
+    # Halves away from zero, as spreadsheets round what they hold of a number; never a
+    # negative zero.
+    rounded = (
+        float(Decimal(f"{value:.15g}").quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP)) + 0.0
+    )
     pattern = "#,##0" + ("." + "0" * digits if digits else "")
-    return format_decimal(rounded, pattern, locale=_locale(), decimal_quantization=True).replace("-", MINUS)
+    return format_decimal(rounded, pattern, locale=_locale(), decimal_quantization=True).replace(
+        "-", MINUS
+    )
 
 
 def percent(value: float, digits: int = 1) -> str:
-    """0.742 → 74.2 % (both languages, with the narrow space that keeps the sign on the line)."""
+    """0.742 → 74.2 % (both languages, with the narrow space that keeps the sign on the
+    line).
+    """
     return f"{number(value * 100, digits)}{NARROW}%"
 
 
 def duration(seconds: float) -> str:
-    """225 → 3 min 45 s; under ten seconds with one decimal; from an hour on without seconds; from a hundred hours on in hours."""
+    """225 → 3 min 45 s; under ten seconds with one decimal; from an hour on without
+    seconds; from a hundred hours on in hours.
+    """
     sign, seconds = (MINUS, -seconds) if seconds < 0 else ("", seconds)
     if seconds < 10:
         return f"{sign}{number(seconds, 0 if float(seconds).is_integer() else 1)}{NO_BREAK}s"
@@ -62,17 +73,30 @@ def waited(above: float, until: float | None) -> str:
     """0, 5 → up to 5 s; 5, 10 → 5 s – 10 s; 1680, None → more than 28 min 00 s."""
     if until is None:
         return _("more than {wait}", wait=duration(above))
-    return f"{duration(above)} – {duration(until)}" if above else _("up to {wait}", wait=duration(until))
+    return (
+        f"{duration(above)} – {duration(until)}"
+        if above
+        else _("up to {wait}", wait=duration(until))
+    )
 
 
 def money(amount: float, currency: str | None) -> str:
-    """7.4 EUR → €7.40 or 7,40 €; from a thousand on without cents. Without a currency, the bare amount."""
+    """7.4 EUR → €7.40 or 7,40 €; from a thousand on without cents. Without a currency,
+    the bare amount.
+    """
     from babel.numbers import format_currency
 
     digits = 0 if abs(amount) >= 1000 else 2
     if not currency:
         return number(amount, digits)
-    text = format_currency(round(amount, digits), currency, locale=_locale(), decimal_quantization=False, currency_digits=False, format=_money_pattern(digits))
+    text = format_currency(
+        round(amount, digits),
+        currency,
+        locale=_locale(),
+        decimal_quantization=False,
+        currency_digits=False,
+        format=_money_pattern(digits),
+    )
     return text.replace("-", MINUS)
 
 
@@ -82,7 +106,9 @@ def _money_pattern(digits: int) -> str:
 
 
 def value(amount: float | None, unit: str, currency: str | None = None, short: bool = False) -> str:
-    """A value of a KPI in its unit; `short` drops decimals, for axes and labels. Missing reads "no data", never zero."""
+    """A value of a KPI in its unit; `short` drops decimals, for axes and labels.
+    Missing reads "no data", never zero.
+    """
     if is_missing(amount):
         return _(NO_DATA)
     if unit == Unit.RATE:
@@ -94,14 +120,18 @@ def value(amount: float | None, unit: str, currency: str | None = None, short: b
     if unit == Unit.COUNT:
         return number(amount)
     if unit == Unit.NPS:
-        return ("+" if round(amount, 0 if short else 1) > 0 else "") + number(amount, 0 if short else 1)
+        return ("+" if round(amount, 0 if short else 1) > 0 else "") + number(
+            amount, 0 if short else 1
+        )
     if unit == Unit.SCORE:
         return number(amount, 0 if short else 1)
     return number(amount, 1 if short else 2)
 
 
 def change(amount: float | None, unit: str, currency: str | None = None) -> str:
-    """A difference of two values, always signed; of rates and scores in points: −2.1 pt."""
+    """A difference of two values, always signed; of rates and scores in points: −2.1
+    pt.
+    """
     if is_missing(amount):
         return ""
     sign = "+" if amount > 0 else ""
@@ -115,10 +145,13 @@ def change(amount: float | None, unit: str, currency: str | None = None) -> str:
 
 
 def interval(low: float | None, high: float | None, unit: str, currency: str | None = None) -> str:
-    """Both ends of an interval, the unit written once where it is one: 73.5–74.9 %. Empty when there is none."""
+    """Both ends of an interval, the unit written once where it is one: 73.5–74.9 %.
+    Empty when there is none.
+    """
     if is_missing(low) or is_missing(high):
         return ""
-    # With two or three values an interval of a mean reaches beyond what the scale has; it then says nothing, and says so.
+    # With two or three values an interval of a mean reaches beyond what the scale has;
+    # it then says nothing, and says so.
     least, most = SCALES.get(unit, (low, high))
     low, high = max(low, least), min(high, most)
     if unit == Unit.RATE:
@@ -129,13 +162,19 @@ def interval(low: float | None, high: float | None, unit: str, currency: str | N
 
 def days(count: float) -> str:
     """7 → 7 days; a window may be two and a half."""
-    return ngettext("{n} day", "{n} days", int(count)) if float(count).is_integer() else _("{number} days", number=number(count, 1))
+    return (
+        ngettext("{n} day", "{n} days", int(count))
+        if float(count).is_integer()
+        else _("{number} days", number=number(count, 1))
+    )
 
 
 def _format(moment: date | datetime, skeleton_en: str, skeleton_fr: str | None = None) -> str:
     from babel.dates import format_date
 
-    return format_date(moment, skeleton_fr if language() == "fr" and skeleton_fr else skeleton_en, locale=_locale())
+    return format_date(
+        moment, skeleton_fr if language() == "fr" and skeleton_fr else skeleton_en, locale=_locale()
+    )
 
 
 def day(moment: date, year: bool = False) -> str:
@@ -161,7 +200,9 @@ def moment(at: datetime) -> str:
 
 
 def period(span: Period) -> str:
-    """The days of a bounded period, as short as it can be said: 2–29 Nov 2026, Oct 2026, Jan – Mar 2026."""
+    """The days of a bounded period, as short as it can be said: 2–29 Nov 2026, Oct
+    2026, Jan – Mar 2026.
+    """
     if not span.is_bounded:
         return _("all data")
     first, last = span.first_day, span.last_day
@@ -184,22 +225,39 @@ def listing(words: Iterable[str]) -> str:
 
 
 CHANNELS = {
-    "phone": N_("Phone"), "chat": N_("Chat"), "email": N_("E-mail"), "sms": N_("Text message"), "social": N_("Social networks"),
-    "video": N_("Video"), "callback": N_("Call-back"), "web": N_("Web form"), "messaging": N_("Messaging"),
+    "phone": N_("Phone"), "chat": N_("Chat"), "email": N_("E-mail"), "sms": N_("Text message"),
+    "social": N_("Social networks"),
+    "video": N_("Video"), "callback": N_("Call-back"), "web": N_("Web form"),
+    "messaging": N_("Messaging"),
 }  # fmt: skip
 OUTCOMES = {
-    "answered": N_("Answered"), "abandoned": N_("Abandoned"), "timeout": N_("Timed out"), "overflow": N_("Overflowed"), "voicemail": N_("Voicemail"),
-    "closed": N_("Outside hours"), "refused": N_("Refused"), "failed": N_("Failed"), "unanswered": N_("Not answered"),
+    "answered": N_("Answered"), "abandoned": N_("Abandoned"), "timeout": N_("Timed out"),
+    "overflow": N_("Overflowed"), "voicemail": N_("Voicemail"),
+    "closed": N_("Outside hours"), "refused": N_("Refused"), "failed": N_("Failed"),
+    "unanswered": N_("Not answered"),
 }  # fmt: skip
 DIRECTIONS = {"inbound": N_("Inbound"), "outbound": N_("Outbound"), "internal": N_("Internal")}
-MATCHES = {"id": N_("By the contact's id"), "number_and_time": N_("By number and time"), "number": N_("By number")}
+MATCHES = {
+    "id": N_("By the contact's id"),
+    "number_and_time": N_("By number and time"),
+    "number": N_("By number"),
+}
 DECLARED = {"yes": N_("Resolved"), "no": N_("Not resolved")}
 SURVEYED = {"yes": N_("Resolved in one contact"), "no": N_("Not in one contact")}
-_NAMES = {"declared": DECLARED, "surveyed": SURVEYED, "channel": CHANNELS, "outcome": OUTCOMES, "direction": DIRECTIONS, "tracking_match": MATCHES}
+_NAMES = {
+    "declared": DECLARED,
+    "surveyed": SURVEYED,
+    "channel": CHANNELS,
+    "outcome": OUTCOMES,
+    "direction": DIRECTIONS,
+    "tracking_match": MATCHES,
+}
 
 
 def name(dimension: str, key: object) -> str:
-    """What one value of a dimension is called; a missing one says so. Names given by the centre stay as they are."""
+    """What one value of a dimension is called; a missing one says so. Names given by
+    the centre stay as they are.
+    """
     if is_missing(key):
         return _("Not known")
     if dimension in _NAMES:
@@ -212,14 +270,20 @@ def name(dimension: str, key: object) -> str:
         return f"{int(key):02d}:00"
     if dimension in ("day", "week"):
         shown = date.fromisoformat(str(key)[:10])
-        return _("week of {day}", day=day(shown, year=True)) if dimension == "week" else day(shown, year=True)
+        return (
+            _("week of {day}", day=day(shown, year=True))
+            if dimension == "week"
+            else day(shown, year=True)
+        )
     if dimension == "month":
         return month(str(key))
     return str(key)
 
 
 def nice_ticks(low: float, high: float, unit: str, count: int = 5) -> list[float]:
-    """Round values between two ends, for an axis: 1, 2 or 5 times a power of ten; whole minutes for longer times."""
+    """Round values between two ends, for an axis: 1, 2 or 5 times a power of ten; whole
+    minutes for longer times.
+    """
     if not math.isfinite(low) or not math.isfinite(high) or high <= low:
         return []
     raw = (high - low) / count
@@ -231,4 +295,6 @@ def nice_ticks(low: float, high: float, unit: str, count: int = 5) -> list[float
         step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= raw * 0.999)
         step = max(step, 1) if unit == Unit.COUNT else step
     first = math.ceil(low / step - 1e-9)
-    return [round(position * step, 10) for position in range(first, math.floor(high / step + 1e-9) + 1)]
+    return [
+        round(position * step, 10) for position in range(first, math.floor(high / step + 1e-9) + 1)
+    ]

@@ -1,4 +1,6 @@
-"""The periods that people choose by name, as days: ending where the data ends, whole months for those who may see no less. Pure."""
+"""The periods that people choose by name, as days: ending where the data ends, whole
+months for those who may see no less. Pure.
+"""
 
 from __future__ import annotations
 
@@ -20,10 +22,19 @@ DAYS: Mapping[str, str] = {
     "all": N_("All data"),
     "days": N_("Chosen days"),
 }
-MONTHS: Mapping[str, str] = {"1m": N_("1 month"), "3m": N_("3 months"), "6m": N_("6 months"), "12m": N_("12 months")}
+MONTHS: Mapping[str, str] = {
+    "1m": N_("1 month"),
+    "3m": N_("3 months"),
+    "6m": N_("6 months"),
+    "12m": N_("12 months"),
+}
 USUAL = "28d"
 MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
-COMPARISONS: Mapping[str, str] = {"previous": N_("Previous"), "year": N_("Year before"), "none": N_("Nothing")}
+COMPARISONS: Mapping[str, str] = {
+    "previous": N_("Previous"),
+    "year": N_("Year before"),
+    "none": N_("Nothing"),
+}
 
 
 def choices(viewer: Viewer) -> Mapping[str, str]:
@@ -32,16 +43,22 @@ def choices(viewer: Viewer) -> Mapping[str, str]:
 
 
 def default(viewer: Viewer) -> str:
-    """The period where nothing was chosen; only `USUAL` goes without saying in an address, so that a link means the same to every role."""
+    """The period where nothing was chosen; only `USUAL` goes without saying in an
+    address, so that a link means the same to every role.
+    """
     return "3m" if viewer.needs_suppression else USUAL
 
 
 def is_known(choice: str, viewer: Viewer, last_day: date) -> bool:
-    """Whether that viewer may look at this choice, offered or not: also one month by its name (`2026-10`), and the periods offered to others."""
+    """Whether that viewer may look at this choice, offered or not: also one month by
+    its name (`2026-10`), and the periods offered to others.
+    """
     if choice in choices(viewer):
         return True
     if MONTH.fullmatch(choice):
-        return not viewer.needs_suppression or end_of("month", _first_of(choice)) <= last_whole_month_end(last_day)
+        return not viewer.needs_suppression or end_of(
+            "month", _first_of(choice)
+        ) <= last_whole_month_end(last_day)
     return choice in MONTHS
 
 
@@ -49,8 +66,12 @@ def _first_of(month: str) -> date:
     return date.fromisoformat(f"{month}-01")
 
 
-def build_period(choice: str, last_day: date, first_day: date, chosen: tuple[date, ...] = ()) -> Period:
-    """The days of a choice, for data that goes from `first_day` to `last_day`; `chosen` are the two ends of "chosen days"."""
+def build_period(
+    choice: str, last_day: date, first_day: date, chosen: tuple[date, ...] = ()
+) -> Period:
+    """The days of a choice, for data that goes from `first_day` to `last_day`; `chosen`
+    are the two ends of "chosen days".
+    """
     if MONTH.fullmatch(choice):
         return Period(_first_of(choice), end_of("month", _first_of(choice)))
     if choice in MONTHS:
@@ -69,7 +90,9 @@ def build_period(choice: str, last_day: date, first_day: date, chosen: tuple[dat
 
 
 def build_span(viewer: Viewer, first_day: date, last_day: date) -> Period | None:
-    """All that this viewer may look at in data of these days: whole months only, for some; None where there is none."""
+    """All that this viewer may look at in data of these days: whole months only, for
+    some; None where there is none.
+    """
     if not viewer.needs_suppression:
         return Period(first_day, last_day)
     first, end = first_day.replace(day=1), last_whole_month_end(last_day)
@@ -82,12 +105,15 @@ def build_comparison(choice: str, period: Period) -> Period | None:
 
 
 def last_whole_day(last_day: date, today: date) -> date:
-    """The last day that is over, of data that goes to `last_day`: what came in so far today says nothing of a day, week or month."""
+    """The last day that is over, of data that goes to `last_day`: what came in so far
+    today says nothing of a day, week or month.
+    """
     return min(last_day, today - timedelta(days=1))
 
 
 def build_trend(period: Period, whole_months: bool) -> tuple[str, Period]:
-    """The grain and the longer period that a trend shows: half a year of weeks before the end, a year for longer periods, months beyond.
+    """The grain and the longer period that a trend shows: half a year of weeks before
+    the end, a year for longer periods, months beyond.
 
     Whole weeks at the front, so that the first point is no stump.
     """
@@ -102,7 +128,9 @@ def build_trend(period: Period, whole_months: bool) -> tuple[str, Period]:
 
 
 def starts_of(grain: str, period: Period) -> list[date]:
-    """The first day of every day, week or month of a period, whether or not anything happened in it."""
+    """The first day of every day, week or month of a period, whether or not anything
+    happened in it.
+    """
     if grain == "day":
         return [period.first_day + timedelta(days=number) for number in range(period.days)]
     if grain == "month":
@@ -112,20 +140,34 @@ def starts_of(grain: str, period: Period) -> list[date]:
             day = (day + timedelta(days=32)).replace(day=1)
         return starts
     monday = period.first_day - timedelta(days=period.first_day.weekday())
-    return [monday + timedelta(weeks=week) for week in range((period.last_day - monday).days // 7 + 1)]
+    return [
+        monday + timedelta(weeks=week) for week in range((period.last_day - monday).days // 7 + 1)
+    ]
 
 
 def end_of(grain: str, start: date) -> date:
     """The last day of the day, week or month that starts then."""
     if grain == "day":
         return start
-    return (start + timedelta(days=32)).replace(day=1) - timedelta(days=1) if grain == "month" else start + timedelta(days=6)
+    return (
+        (start + timedelta(days=32)).replace(day=1) - timedelta(days=1)
+        if grain == "month"
+        else start + timedelta(days=6)
+    )
 
 
 def period_of(grain: str, start: str | None) -> Period | None:
-    """One day (`2026-10-07`), or the days of one week (by its Monday, `2026-10-05`) or month (`2026-10`); None for any other dimension or text."""
+    """One day (`2026-10-07`), or the days of one week (by its Monday, `2026-10-05`) or
+    month (`2026-10`); None for any other dimension or text.
+    """
     try:
-        first_day = _first_of(start) if grain == "month" else date.fromisoformat(start) if grain in ("day", "week") else None
+        first_day = (
+            _first_of(start)
+            if grain == "month"
+            else date.fromisoformat(start)
+            if grain in ("day", "week")
+            else None
+        )
     except (TypeError, ValueError):
         return None
     if first_day is None:

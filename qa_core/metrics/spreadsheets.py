@@ -1,4 +1,6 @@
-"""A table that leaves the centre, with what must be known to read it: as a CSV file, or as a workbook without a single formula."""
+"""A table that leaves the centre, with what must be known to read it: as a CSV file, or
+as a workbook without a single formula.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,13 @@ from qa_core.metrics.formatting import is_missing
 from qa_core.metrics.kpis import Unit
 from qa_core.storage.records.base import now
 
-FORMATS = {Unit.COUNT: "#,##0", Unit.RATE: "0.0%", Unit.SECONDS: '#,##0.0" s"', Unit.SCORE: "0.0", Unit.NPS: "+0.0;-0.0;0.0"}
+FORMATS = {
+    Unit.COUNT: "#,##0",
+    Unit.RATE: "0.0%",
+    Unit.SECONDS: '#,##0.0" s"',
+    Unit.SCORE: "0.0",
+    Unit.NPS: "+0.0;-0.0;0.0",
+}
 MOMENT, DAY, MONTH = "yyyy-mm-dd hh:mm:ss", "d mmm yyyy", "mmm yyyy"
 MOST_CHARACTERS = 32_767
 """What a cell of a workbook holds."""
@@ -32,7 +40,9 @@ NARROWEST, WIDEST = 9, 60
 
 @dataclass(frozen=True)
 class Cell:
-    """A number, a day or a moment, and the format that shows it in a workbook; a CSV has `text` in its place where there is one."""
+    """A number, a day or a moment, and the format that shows it in a workbook; a CSV
+    has `text` in its place where there is one.
+    """
 
     value: float | date | datetime
     format: str
@@ -41,7 +51,8 @@ class Cell:
 
 @dataclass(frozen=True)
 class Sheet:
-    """One table. `name`: of the file, without its ending; `about`: lines of texts that say what the table is about, the first cell of each a title.
+    """One table. `name`: of the file, without its ending; `about`: lines of texts that
+    say what the table is about, the first cell of each a title.
 
     Cells are texts, numbers, days, moments, `Cell`s, or missing.
     """
@@ -53,7 +64,9 @@ class Sheet:
 
 
 def unit_format(unit: str, currency: str | None = None) -> str:
-    """How a workbook shows a value in that unit. Times stay in seconds, so that a cell holds the very number that was measured."""
+    """How a workbook shows a value in that unit. Times stay in seconds, so that a cell
+    holds the very number that was measured.
+    """
     if unit == Unit.MONEY:
         return "#,##0.00" + (f' "{currency}"' if currency and currency.isalpha() else "")
     return FORMATS.get(unit, "0.00")
@@ -61,7 +74,11 @@ def unit_format(unit: str, currency: str | None = None) -> str:
 
 def plain(value: float | None) -> Cell | None:
     """A number without a unit; decimals only where it has some."""
-    return None if is_missing(value) else Cell(value, "#,##0" if float(value).is_integer() else "#,##0.00")
+    return (
+        None
+        if is_missing(value)
+        else Cell(value, "#,##0" if float(value).is_integer() else "#,##0.00")
+    )
 
 
 def make_file(sheet: Sheet, form: str) -> Download:
@@ -71,7 +88,10 @@ def make_file(sheet: Sheet, form: str) -> Download:
 
 def _make_csv(sheet: Sheet) -> Download:
     about = list(sheet.about)
-    lines = [[_spell(cell) for cell in line] for line in (*about, *([[]] if about else []), sheet.header, *sheet.rows)]
+    lines = [
+        [_spell(cell) for cell in line]
+        for line in (*about, *([[]] if about else []), sheet.header, *sheet.rows)
+    ]
     return Download(f"{sheet.name}.csv", "text/csv; charset=utf-8", to_csv(lines[0], lines[1:]))
 
 
@@ -83,7 +103,15 @@ def _spell(cell: Any) -> Any:
 def _make_workbook(sheet: Sheet) -> Download:
     content = io.BytesIO()
     # With these, no way of writing a cell makes a formula or a link of a text.
-    with xlsxwriter.Workbook(content, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}) as book:
+    with xlsxwriter.Workbook(
+        content,
+        {
+            "in_memory": True,
+            "strings_to_formulas": False,
+            "strings_to_urls": False,
+            "strings_to_numbers": False,
+        },
+    ) as book:
         formats: dict[Any, Format] = {}
 
         def look(**properties: Any) -> Format:
@@ -108,17 +136,43 @@ def _make_workbook(sheet: Sheet) -> Download:
         about.set_column(1, 2, WIDEST)
         for row, line in enumerate(sheet.about):
             for column, cell in enumerate(line):
-                _write(about, row, column, cell, look, **({"bold": True} if column == 0 else {"align": "left"}), text_wrap=True, valign="top")
-    return Download(f"{sheet.name}.xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", content.getvalue())
+                _write(
+                    about,
+                    row,
+                    column,
+                    cell,
+                    look,
+                    **({"bold": True} if column == 0 else {"align": "left"}),
+                    text_wrap=True,
+                    valign="top",
+                )
+    return Download(
+        f"{sheet.name}.xlsx",
+        "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+        content.getvalue(),
+    )
 
 
-def _write(sheet: Worksheet, row: int, column: int, cell: Any, look: Callable[..., Format], **properties: Any) -> int:
+def _write(
+    sheet: Worksheet,
+    row: int,
+    column: int,
+    cell: Any,
+    look: Callable[..., Format],
+    **properties: Any,
+) -> int:
     """Write a cell as what it is, and say how many characters wide it is about."""
     value = cell.value if isinstance(cell, Cell) else cell
     if is_missing(value) or value == "":
         return 0
     if isinstance(value, date):
-        format_ = cell.format if isinstance(cell, Cell) else MOMENT if isinstance(value, datetime) else DAY
+        format_ = (
+            cell.format
+            if isinstance(cell, Cell)
+            else MOMENT
+            if isinstance(value, datetime)
+            else DAY
+        )
         sheet.write_datetime(row, column, value, look(num_format=format_, **properties))
         return len(format_)
     if isinstance(value, Real):
@@ -128,8 +182,17 @@ def _write(sheet: Worksheet, row: int, column: int, cell: Any, look: Callable[..
     return _write_text(sheet, row, column, str(value), look, **properties)
 
 
-def _write_text(sheet: Worksheet, row: int, column: int, text: str, look: Callable[..., Format], **properties: Any) -> int:
-    """Write a text as a text; one that starts like a formula is marked, so that it stays one when somebody edits the cell."""
+def _write_text(
+    sheet: Worksheet,
+    row: int,
+    column: int,
+    text: str,
+    look: Callable[..., Format],
+    **properties: Any,
+) -> int:
+    """Write a text as a text; one that starts like a formula is marked, so that it
+    stays one when somebody edits the cell.
+    """
     if text.startswith(FORMULA_STARTS):
         properties["quote_prefix"] = True
     sheet.write_string(row, column, text[:MOST_CHARACTERS], look(**properties))
@@ -142,4 +205,11 @@ FORMS: Mapping[str, Callable[[Sheet], Download]] = {"csv": _make_csv, "xlsx": _m
 
 def describe_exporter(viewer: Viewer) -> list[Any]:
     """Who exports, and when."""
-    return [_("Exported"), _("{moment} by {name}", moment=formatting.moment(environment.to_local(now())), name=viewer.username)]
+    return [
+        _("Exported"),
+        _(
+            "{moment} by {name}",
+            moment=formatting.moment(environment.to_local(now())),
+            name=viewer.username,
+        ),
+    ]

@@ -1,1 +1,3 @@
-"""Listening and evaluating: scorecards, plans and draws, evaluations, calibration, coaching."""
+"""Listening and evaluating: scorecards, plans and draws, evaluations, calibration,
+coaching.
+"""

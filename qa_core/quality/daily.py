@@ -1,4 +1,6 @@
-"""What a day brings: publish evaluations that were put off, delete recordings whose day is over. At the start, after imports, at the first visit of a day."""
+"""What a day brings: publish evaluations that were put off, delete recordings whose day
+is over. At the start, after imports, at the first visit of a day.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ def do_what_is_due() -> None:
 
 
 def do_daily() -> None:
-    """The same, but only once a day in this process: what is due later waits for a later day than the present one."""
+    """The same, but only once a day in this process: what is due later waits for a
+    later day than the present one.
+    """
     here, today = environment.current().database_url, environment.today()
     if _done_through.get(here) != today:
         do_what_is_due()

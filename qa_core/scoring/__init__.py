@@ -1,7 +1,26 @@
-"""Grid and answers → points: the arithmetic of one evaluation, pure and exact. CONTRACT.md section 6 is the rule."""
+"""Grid and answers → points: the arithmetic of one evaluation, pure and exact.
+CONTRACT.md section 6 is the rule.
+"""
 
-from qa_core.scoring.arithmetic import NOT_APPLICABLE, Answer, Failure, Result, SectionScore, check, score
-from qa_core.scoring.scorecard import Criterion, CriticalClass, Fails, Method, Scorecard, Section, Text, parse_scorecard
+from qa_core.scoring.arithmetic import (
+    NOT_APPLICABLE,
+    Answer,
+    Failure,
+    Result,
+    SectionScore,
+    check,
+    score,
+)
+from qa_core.scoring.scorecard import (
+    Criterion,
+    CriticalClass,
+    Fails,
+    Method,
+    Scorecard,
+    Section,
+    Text,
+    parse_scorecard,
+)
 
 __all__ = [
     "NOT_APPLICABLE",

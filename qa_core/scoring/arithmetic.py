@@ -9,7 +9,16 @@ from typing import Any
 
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
-from qa_core.scoring.scorecard import Criterion, CriticalClass, Fails, Method, Scorecard, Section, format_number, read_number
+from qa_core.scoring.scorecard import (
+    Criterion,
+    CriticalClass,
+    Fails,
+    Method,
+    Scorecard,
+    Section,
+    format_number,
+    read_number,
+)
 
 NOT_APPLICABLE = "na"
 HUNDRED = Fraction(100)
@@ -17,7 +26,9 @@ HUNDRED = Fraction(100)
 
 @dataclass(frozen=True)
 class Answer:
-    """One criterion as it counted: `earned` of `possible` points, and its share of the whole. Bonus points are possible 0."""
+    """One criterion as it counted: `earned` of `possible` points, and its share of the
+    whole. Bonus points are possible 0.
+    """
 
     key: str
     section: str
@@ -45,7 +56,9 @@ class Failure:
 
 @dataclass(frozen=True)
 class Result:
-    """What an evaluation comes to. `calculated_score` is before section failures, `score` after; None when nothing applies."""
+    """What an evaluation comes to. `calculated_score` is before section failures,
+    `score` after; None when nothing applies.
+    """
 
     score: Fraction | None
     calculated_score: Fraction | None
@@ -60,7 +73,10 @@ class Result:
             "score": _decimal(self.score),
             "calculated_score": _decimal(self.calculated_score),
             "outcome": self.outcome,
-            "sections": [{"name": section.name, "score": _decimal(section.score)} for section in self.sections],
+            "sections": [
+                {"name": section.name, "score": _decimal(section.score)}
+                for section in self.sections
+            ],
             "answers": [
                 {
                     "key": answer.key,
@@ -71,39 +87,69 @@ class Result:
                 }
                 for answer in self.answers
             ],
-            "failures": [{"key": failure.key, "class": str(failure.critical)} for failure in self.failures],
+            "failures": [
+                {"key": failure.key, "class": str(failure.critical)} for failure in self.failures
+            ],
         }
 
 
 def score(grid: Scorecard, answers: Mapping[str, Any]) -> Result:
     """Score the answers (key → points or `"na"`) to every criterion of the grid.
 
-    Exact for decimals as they are written: 0.1 is a tenth. Raises Refusal (`bad_answer`), naming the key that is missing,
-    unknown, no number, out of range, not among the levels, or "na" where that is not allowed.
+    Exact for decimals as they are written: 0.1 is a tenth. Raises Refusal
+    (`bad_answer`), naming the key that is missing, unknown, no number, out of range,
+    not among the levels, or "na" where that is not allowed.
     """
     if not isinstance(answers, Mapping):
         raise Refusal("bad_answer", N_("The answers must be a table of key and points."))
     check(grid, answers)
     points = {criterion.key: _read_answer(criterion, answers) for criterion in grid.criteria}
     tallies = _tally(grid, points)
-    lost = [criterion for criterion in grid.criteria if criterion.critical and points[criterion.key] == 0]
+    lost = [
+        criterion
+        for criterion in grid.criteria
+        if criterion.critical and points[criterion.key] == 0
+    ]
     failing = {criterion.key for criterion in lost if criterion.fails == Fails.SECTION}
-    failed = {section.name for section in grid.sections if any(criterion.key in failing for criterion in section.criteria)}
+    failed = {
+        section.name
+        for section in grid.sections
+        if any(criterion.key in failing for criterion in section.criteria)
+    }
     calculated = _total(grid, tallies)
-    final = _total(grid, [replace(tally, earned=Fraction(0)) if tally.section.name in failed else tally for tally in tallies]) if failed else calculated
+    final = (
+        _total(
+            grid,
+            [
+                replace(tally, earned=Fraction(0)) if tally.section.name in failed else tally
+                for tally in tallies
+            ],
+        )
+        if failed
+        else calculated
+    )
     return Result(
         score=final,
         calculated_score=calculated,
         outcome=_outcome(grid, final, any(criterion.fails == Fails.GRID for criterion in lost)),
-        sections=tuple(SectionScore(tally.section.name, tally.percent(tally.section.name in failed)) for tally in tallies),
-        answers=tuple(_weigh(tally, criterion, points[criterion.key]) for tally in tallies for criterion in tally.section.criteria),
+        sections=tuple(
+            SectionScore(tally.section.name, tally.percent(tally.section.name in failed))
+            for tally in tallies
+        ),
+        answers=tuple(
+            _weigh(tally, criterion, points[criterion.key])
+            for tally in tallies
+            for criterion in tally.section.criteria
+        ),
         failures=tuple(Failure(criterion.key, criterion.critical) for criterion in lost),
     )
 
 
 @dataclass(frozen=True)
 class _Tally:
-    """The sums of one section (a bonus adds to earned, never to possible), and its share of the whole: 0 when it does not apply."""
+    """The sums of one section (a bonus adds to earned, never to possible), and its
+    share of the whole: 0 when it does not apply.
+    """
 
     section: Section
     earned: Fraction
@@ -112,7 +158,9 @@ class _Tally:
 
     @property
     def brought(self) -> Fraction:
-        """What the section adds to the total, 0–1 of the whole; above its share with bonus."""
+        """What the section adds to the total, 0–1 of the whole; above its share with
+        bonus.
+        """
         return self.share * self.earned / self.possible if self.share else Fraction(0)
 
     def percent(self, failed: bool) -> Fraction | None:
@@ -124,14 +172,22 @@ class _Tally:
 def _tally(grid: Scorecard, points: Mapping[str, Fraction | None]) -> list[_Tally]:
     sums = []
     for section in grid.sections:
-        applicable = [criterion for criterion in section.criteria if points[criterion.key] is not None]
+        applicable = [
+            criterion for criterion in section.criteria if points[criterion.key] is not None
+        ]
         earned = sum((points[criterion.key] for criterion in applicable), Fraction(0))
-        possible = sum((criterion.points for criterion in applicable if not criterion.bonus), Fraction(0))
-        # Both methods are one mean of section ratios: points_times_weight weighs a section by weight × possible.
+        possible = sum(
+            (criterion.points for criterion in applicable if not criterion.bonus), Fraction(0)
+        )
+        # Both methods are one mean of section ratios: points_times_weight weighs a
+        # section by weight × possible.
         counts_as = Fraction(possible > 0) if grid.method == Method.SECTION_RATIO else possible
         sums.append((section, earned, possible, section.weight * counts_as))
     whole = sum((weight for *_sums, weight in sums), Fraction(0))
-    return [_Tally(section, earned, possible, weight / whole if whole else Fraction(0)) for section, earned, possible, weight in sums]
+    return [
+        _Tally(section, earned, possible, weight / whole if whole else Fraction(0))
+        for section, earned, possible, weight in sums
+    ]
 
 
 def _total(grid: Scorecard, tallies: Sequence[_Tally]) -> Fraction | None:
@@ -152,7 +208,9 @@ def _outcome(grid: Scorecard, final: Fraction | None, grid_failed: bool) -> str 
 def _weigh(tally: _Tally, criterion: Criterion, earned: Fraction | None) -> Answer:
     possible = Fraction(0) if earned is None or criterion.bonus else criterion.points
     weight = tally.share * possible / tally.possible if possible else Fraction(0)
-    return Answer(criterion.key, tally.section.name, earned, possible, weight, applicable=earned is not None)
+    return Answer(
+        criterion.key, tally.section.name, earned, possible, weight, applicable=earned is not None
+    )
 
 
 def _read_answer(criterion: Criterion, answers: Mapping[str, Any]) -> Fraction | None:
@@ -167,20 +225,30 @@ def _read_answer(criterion: Criterion, answers: Mapping[str, Any]) -> Fraction |
     if value is None:
         raise _bad_answer(criterion.key, N_("The answer to {key} must be a number of points."))
     if not 0 <= value <= criterion.points:
-        raise _bad_answer(criterion.key, N_("The answer to {key} must lie between 0 and {points}."), points=format_number(criterion.points))
+        raise _bad_answer(
+            criterion.key,
+            N_("The answer to {key} must lie between 0 and {points}."),
+            points=format_number(criterion.points),
+        )
     if criterion.levels and value not in criterion.levels:
         raise _bad_answer(
-            criterion.key, N_("The answer to {key} must be one of: {levels}."), levels=", ".join(format_number(level) for level in criterion.levels)
+            criterion.key,
+            N_("The answer to {key} must be one of: {levels}."),
+            levels=", ".join(format_number(level) for level in criterion.levels),
         )
     return value
 
 
 def check(grid: Scorecard, answers: Mapping[str, Any]) -> None:
-    """Raise Refusal (`bad_answer`) for an answer that the grid does not allow; those still missing are none of its business."""
+    """Raise Refusal (`bad_answer`) for an answer that the grid does not allow; those
+    still missing are none of its business.
+    """
     criteria = {criterion.key: criterion for criterion in grid.criteria}
     for key in answers:
         if key not in criteria:
-            raise _bad_answer(key, N_("The grid has no criterion {key}; remove the answer or correct its key."))
+            raise _bad_answer(
+                key, N_("The grid has no criterion {key}; remove the answer or correct its key.")
+            )
         _read_answer(criteria[key], answers)
 
 

@@ -1,4 +1,6 @@
-"""The evaluation grid: what may be asked, what it is worth, and the reading of a grid file with every fault named by its place."""
+"""The evaluation grid: what may be asked, what it is worth, and the reading of a grid
+file with every fault named by its place.
+"""
 
 from __future__ import annotations
 
@@ -14,13 +16,17 @@ from qa_core.base.i18n import N_
 
 GRID_FIELDS = frozenset({"title", "text", "method", "pass_mark", "bonus_cap", "section"})
 SECTION_FIELDS = frozenset({"name", "text", "weight", "criterion"})
-CRITERION_FIELDS = frozenset({"key", "text", "help", "points", "levels", "not_applicable", "critical", "fails", "bonus"})
+CRITERION_FIELDS = frozenset(
+    {"key", "text", "help", "points", "levels", "not_applicable", "critical", "fails", "bonus"}
+)
 HIGHEST_SCORE = Fraction(100)
 SMALLEST_NUMBER, GREATEST_NUMBER = Fraction(1, 10**9), Fraction(10**9)
 
 
 class Method(StrEnum):
-    """How points become a score: the mean of section ratios by section weight, or points multiplied by their section's weight."""
+    """How points become a score: the mean of section ratios by section weight, or
+    points multiplied by their section's weight.
+    """
 
     SECTION_RATIO = "section_ratio"
     POINTS_TIMES_WEIGHT = "points_times_weight"
@@ -43,7 +49,9 @@ class Fails(StrEnum):
 
 @dataclass(frozen=True)
 class Text:
-    """A text in the languages of the product; one that is missing is shown in the other."""
+    """A text in the languages of the product; one that is missing is shown in the
+    other.
+    """
 
     fr: str
     en: str
@@ -93,7 +101,9 @@ class Scorecard:
 
 
 def parse_scorecard(content: Mapping[str, Any]) -> Scorecard:
-    """Check a grid file as read from TOML (CONTRACT.md section 6). Raises Refusal (`bad_grid`), naming the place and what is expected."""
+    """Check a grid file as read from TOML (CONTRACT.md section 6). Raises Refusal
+    (`bad_grid`), naming the place and what is expected.
+    """
     _expect_table(content, "the grid", GRID_FIELDS)
     title = content.get("title", "")
     if not isinstance(title, str):
@@ -103,12 +113,23 @@ def parse_scorecard(content: Mapping[str, Any]) -> Scorecard:
         raise _bad_grid("bonus_cap", N_("In the grid, {place} must be greater than 0."))
     pass_mark = _number_of(content, "pass_mark", "pass_mark") if "pass_mark" in content else None
     if pass_mark is not None and not 0 <= pass_mark <= bonus_cap:
-        message = N_("In the grid, {place} must lie between 0 and {limit}, the highest score that can be reached.")
+        message = N_(
+            "In the grid, {place} must lie between 0 and {limit}, the highest score that can "
+            "be reached."
+        )
         raise _bad_grid("pass_mark", message, limit=format_number(bonus_cap))
-    sections = tuple(_parse_section(section, f"section {number}") for number, section in enumerate(_list_of(content, "section", "section"), start=1))
+    sections = tuple(
+        _parse_section(section, f"section {number}")
+        for number, section in enumerate(_list_of(content, "section", "section"), start=1)
+    )
     if not any(section.weight for section in sections):
-        raise _bad_grid("weight", N_("In the grid, every section has the {place} 0; at least one must count."))
-    _expect_distinct([section.name for section in sections], N_("In the grid, the section name {place} is used twice; give each section its own."))
+        raise _bad_grid(
+            "weight", N_("In the grid, every section has the {place} 0; at least one must count.")
+        )
+    _expect_distinct(
+        [section.name for section in sections],
+        N_("In the grid, the section name {place} is used twice; give each section its own."),
+    )
     _expect_distinct(
         [criterion.key for section in sections for criterion in section.criteria],
         N_("In the grid, the key {place} is used twice; give each criterion its own."),
@@ -132,10 +153,24 @@ def _parse_section(content: Any, place: str) -> Section:
     if weight < 0:
         raise _bad_grid(f"{name}.weight", N_("In the grid, {place} must not be negative."))
     given = _list_of(content, "criterion", f"{name}.criterion")
-    criteria = tuple(_parse_criterion(criterion, f"{name}.criterion {number}") for number, criterion in enumerate(given, start=1))
+    criteria = tuple(
+        _parse_criterion(criterion, f"{name}.criterion {number}")
+        for number, criterion in enumerate(given, start=1)
+    )
     if all(criterion.bonus for criterion in criteria):
-        raise _bad_grid(name, N_("In the grid, the section {place} has only bonus criteria; a bonus needs points to add to."))
-    return Section(name=name, text=_text_of(content, "text", f"{name}.text", fallback=name), weight=weight, criteria=criteria)
+        raise _bad_grid(
+            name,
+            N_(
+                "In the grid, the section {place} has only bonus criteria; a bonus needs "
+                "points to add to."
+            ),
+        )
+    return Section(
+        name=name,
+        text=_text_of(content, "text", f"{name}.text", fallback=name),
+        weight=weight,
+        criteria=criteria,
+    )
 
 
 def _parse_criterion(content: Any, place: str) -> Criterion:
@@ -168,7 +203,10 @@ def _levels_of(content: Mapping[str, Any], key: str, points: Fraction) -> tuple[
         return ()
     levels = tuple(read_number(level) for level in _list_of(content, "levels", f"{key}.levels"))
     if any(level is None or not 0 <= level <= points for level in levels):
-        message = N_("In the grid, {place} must be numbers between 0 and {limit}, the points of the criterion.")
+        message = N_(
+            "In the grid, {place} must be numbers between 0 and {limit}, the points of the "
+            "criterion."
+        )
         raise _bad_grid(f"{key}.levels", message, limit=format_number(points))
     return levels
 
@@ -179,7 +217,11 @@ def _expect_table(content: Any, place: str, fields: frozenset[str]) -> None:
     for field in content:
         # A misspelt "critical" would silently change what an evaluation is worth.
         if field not in fields:
-            raise _bad_grid(f"{place}.{field}", N_("In the grid, {place} is unknown here. Known: {known}."), known=", ".join(sorted(fields)))
+            raise _bad_grid(
+                f"{place}.{field}",
+                N_("In the grid, {place} is unknown here. Known: {known}."),
+                known=", ".join(sorted(fields)),
+            )
 
 
 def _expect_distinct(names: Sequence[str], message: str) -> None:
@@ -195,7 +237,9 @@ def _list_of(content: Mapping[str, Any], field: str, place: str) -> Sequence[Any
     return found
 
 
-def _number_of(content: Mapping[str, Any], field: str, place: str, default: Fraction | None = None) -> Fraction:
+def _number_of(
+    content: Mapping[str, Any], field: str, place: str, default: Fraction | None = None
+) -> Fraction:
     if field not in content and default is not None:
         return default
     value = read_number(content.get(field))
@@ -204,11 +248,19 @@ def _number_of(content: Mapping[str, Any], field: str, place: str, default: Frac
     return value
 
 
-def _choice_of(content: Mapping[str, Any], field: str, choices: type[StrEnum], place: str, default: StrEnum | None) -> Any:
+def _choice_of(
+    content: Mapping[str, Any],
+    field: str,
+    choices: type[StrEnum],
+    place: str,
+    default: StrEnum | None,
+) -> Any:
     if field not in content:
         return default
     if content[field] not in list(choices):
-        raise _bad_grid(place, N_("In the grid, {place} must be one of: {choices}."), choices=", ".join(choices))
+        raise _bad_grid(
+            place, N_("In the grid, {place} must be one of: {choices}."), choices=", ".join(choices)
+        )
     return choices(content[field])
 
 
@@ -216,13 +268,23 @@ def _text_of(content: Mapping[str, Any], field: str, place: str, fallback: str) 
     given = content.get(field, fallback)
     if isinstance(given, str):
         return Text(given, given)
-    if not isinstance(given, Mapping) or not given or not all(language in ("fr", "en") and isinstance(text, str) for language, text in given.items()):
-        raise _bad_grid(place, N_('In the grid, {place} must be a text, or a table {{ fr = "…", en = "…" }}.'))
+    if (
+        not isinstance(given, Mapping)
+        or not given
+        or not all(
+            language in ("fr", "en") and isinstance(text, str) for language, text in given.items()
+        )
+    ):
+        raise _bad_grid(
+            place, N_('In the grid, {place} must be a text, or a table {{ fr = "…", en = "…" }}.')
+        )
     return Text(given.get("fr", ""), given.get("en", ""))
 
 
 def read_number(value: Any) -> Fraction | None:
-    """The exact number as it is written; None for anything else (a boolean is no number of points) and for what no grid can mean."""
+    """The exact number as it is written; None for anything else (a boolean is no number
+    of points) and for what no grid can mean.
+    """
     if isinstance(value, bool) or not isinstance(value, (int, float, Decimal, Fraction)):
         return None
     try:

@@ -1,6 +1,8 @@
-"""How sure a number is: intervals, estimates shrunk to the group, and which advisors cannot be told apart. Pure arithmetic, no room of the product.
+"""How sure a number is: intervals, estimates shrunk to the group, and which advisors
+cannot be told apart. Pure arithmetic, no room of the product.
 
-What needs numpy (`agreement`, `severity`) is taken from its own file, so that whoever counts without it need not load it.
+What needs numpy (`agreement`, `severity`) is taken from its own file, so that whoever
+counts without it need not load it.
 """
 
 from qa_core.stats.comparison import (
@@ -16,7 +18,18 @@ from qa_core.stats.comparison import (
 )
 from qa_core.stats.fisher import correct_for_all, exceeds_by_chance
 from qa_core.stats.funnel import OUTER, Funnel, build_funnel
-from qa_core.stats.intervals import CONFIDENCE, NORMAL, Z95, change_interval, difference_interval, mean_interval, nps_interval, t_quantile, weigh_rate, wilson
+from qa_core.stats.intervals import (
+    CONFIDENCE,
+    NORMAL,
+    Z95,
+    change_interval,
+    difference_interval,
+    mean_interval,
+    nps_interval,
+    t_quantile,
+    weigh_rate,
+    wilson,
+)
 from qa_core.stats.sample_size import POWER, detectable, more_needed
 from qa_core.stats.shrinkage import Shrunk, pooled_variance, shrink_means, shrink_rates
 from qa_core.stats.standardisation import FEWEST, CellSums, Standard, standardise

@@ -1,6 +1,8 @@
-"""Which levels of which factors go with a rate, each by itself and with the others held alike. Association, never cause. Pure arithmetic.
+"""Which levels of which factors go with a rate, each by itself and with the others held
+alike. Association, never cause. Pure arithmetic.
 
-Cells are counts: for every combination of levels that occurs, how many rows (`n`) and how many hits. No single row is needed.
+Cells are counts: for every combination of levels that occurs, how many rows (`n`) and
+how many hits. No single row is needed.
 """
 
 from __future__ import annotations
@@ -23,7 +25,9 @@ FOLDED = "\x00folded"
 
 @dataclass(frozen=True)
 class Fit:
-    """Coefficients of a logistic regression on the log-odds scale, and their covariance."""
+    """Coefficients of a logistic regression on the log-odds scale, and their
+    covariance.
+    """
 
     coefficients: np.ndarray
     covariance: np.ndarray
@@ -35,10 +39,11 @@ class Fit:
 
 @dataclass(frozen=True)
 class Driver:
-    """One level against all others of its factor: the difference of their rates (0–1), and the same with the other factors held alike.
+    """One level against all others of its factor: the difference of their rates (0–1),
+    and the same with the other factors held alike.
 
-    `adjusted` and its interval are None where the others leave nothing to tell it by. `is_apart`: chance does not explain the difference,
-    all levels tried at once.
+    `adjusted` and its interval are None where the others leave nothing to tell it by.
+    `is_apart`: chance does not explain the difference, all levels tried at once.
     """
 
     factor: str
@@ -61,9 +66,11 @@ class Driver:
 
 
 def fit_logistic(design: np.ndarray, n: np.ndarray, hits: np.ndarray) -> Fit | None:
-    """Fit a logistic regression to grouped counts by Firth's penalised likelihood (Firth 1993), which stays finite where a level has all hits or none.
+    """Fit a logistic regression to grouped counts by Firth's penalised likelihood
+    (Firth 1993), which stays finite where a level has all hits or none.
 
-    `design`: one row per cell, its first column all 1. None when it does not settle, which takes columns that follow from each other.
+    `design`: one row per cell, its first column all 1. None when it does not settle,
+    which takes columns that follow from each other.
     """
     share = (hits.sum() + 0.5) / (n.sum() + 1)
     beta = np.zeros(design.shape[1])
@@ -84,8 +91,11 @@ def fit_logistic(design: np.ndarray, n: np.ndarray, hits: np.ndarray) -> Fit | N
         if largest < 1e-7:
             return Fit(beta, covariance)
         step *= min(1.0, 2.0 / largest)
-        # The penalty bends the likelihood more than the step knows: with many small levels whole steps would go to and fro for ever.
-        while (reached := _penalised(design, n, hits, beta + step)) < best - 1e-12 and np.abs(step).max() > 1e-9:
+        # The penalty bends the likelihood more than the step knows: with many small
+        # levels whole steps would go to and fro for ever.
+        while (reached := _penalised(design, n, hits, beta + step)) < best - 1e-12 and np.abs(
+            step
+        ).max() > 1e-9:
             step /= 2
         beta, gained, best = beta + step, reached - best, reached
         if abs(gained) < 1e-10:
@@ -98,14 +108,21 @@ def _penalised(design: np.ndarray, n: np.ndarray, hits: np.ndarray, beta: np.nda
     odds = np.clip(design @ beta, -35, 35)
     chance = _logistic(odds)
     information = design.T @ ((n * chance * (1 - chance))[:, None] * design)
-    return float((hits * odds - n * np.logaddexp(0, odds)).sum() + np.linalg.slogdet(information)[1] / 2)
+    return float(
+        (hits * odds - n * np.logaddexp(0, odds)).sum() + np.linalg.slogdet(information)[1] / 2
+    )
 
 
-def find_drivers(cells: pd.DataFrame, told: Mapping[str, Collection[Hashable] | None], adjusts: bool = True) -> tuple[Driver, ...]:
-    """Compare every level with the rest of its factor, by itself and (with `adjusts`) with the other factors held alike.
+def find_drivers(
+    cells: pd.DataFrame, told: Mapping[str, Collection[Hashable] | None], adjusts: bool = True
+) -> tuple[Driver, ...]:
+    """Compare every level with the rest of its factor, by itself and (with `adjusts`)
+    with the other factors held alike.
 
-    `cells`: one column per factor of `told`, then `n` and `hits`; a missing level is a level that is never told. `told`: the levels to tell
-    of each factor, None for all. Rows of small levels stay in the sums under one level, `FOLDED`. Sorted by size, the largest first.
+    `cells`: one column per factor of `told`, then `n` and `hits`; a missing level is a
+    level that is never told. `told`: the levels to tell of each factor, None for all.
+    Rows of small levels stay in the sums under one level, `FOLDED`. Sorted by size, the
+    largest first.
     """
     if cells.empty:
         return ()
@@ -122,11 +139,20 @@ def find_drivers(cells: pd.DataFrame, told: Mapping[str, Collection[Hashable] | 
             if driver is not None:
                 made.append(driver)
                 changes.append(adjusted.get((factor, level)))
-    return settle([_adjust(driver, change) if change else driver for driver, change in zip(made, changes, strict=True)])
+    return settle(
+        [
+            _adjust(driver, change) if change else driver
+            for driver, change in zip(made, changes, strict=True)
+        ]
+    )
 
 
-def compare_with_rest(factor: str, level: Hashable, hits: int, n: int, all_hits: int, total: int) -> Driver | None:
-    """One level against the rest, by counts alone (interval: Newcombe 1998); None below `LEAST` on either side."""
+def compare_with_rest(
+    factor: str, level: Hashable, hits: int, n: int, all_hits: int, total: int
+) -> Driver | None:
+    """One level against the rest, by counts alone (interval: Newcombe 1998); None below
+    `LEAST` on either side.
+    """
     rest, rest_hits = total - n, all_hits - hits
     if min(n, rest) < LEAST:
         return None
@@ -134,22 +160,43 @@ def compare_with_rest(factor: str, level: Hashable, hits: int, n: int, all_hits:
     error = math.sqrt(pooled * (1 - pooled) * (1 / n + 1 / rest))
     difference = hits / n - rest_hits / rest
     low, high = difference_interval(hits, n, rest_hits, rest)
-    return Driver(factor, level, n, hits / n, difference, low, high, p_value=math.erfc(abs(difference) / error / math.sqrt(2)) if error else 1.0)
+    return Driver(
+        factor,
+        level,
+        n,
+        hits / n,
+        difference,
+        low,
+        high,
+        p_value=math.erfc(abs(difference) / error / math.sqrt(2)) if error else 1.0,
+    )
 
 
 def settle(drivers: Sequence[Driver]) -> tuple[Driver, ...]:
-    """Mark those that chance does not explain, all tried at once (Holm 1979); the largest difference first."""
+    """Mark those that chance does not explain, all tried at once (Holm 1979); the
+    largest difference first.
+    """
     sure = holm([driver.p_value for driver in drivers], 1 - CONFIDENCE)
     marked = [replace(driver, is_apart=apart) for driver, apart in zip(drivers, sure, strict=True)]
-    return tuple(sorted(marked, key=lambda driver: (-abs(driver.size), driver.factor, str(driver.level))))
+    return tuple(
+        sorted(marked, key=lambda driver: (-abs(driver.size), driver.factor, str(driver.level)))
+    )
 
 
-def fold(cells: pd.DataFrame, factors: Sequence[str], kept: Mapping[str, Collection[Hashable]] = {}) -> pd.DataFrame:
-    """The cells with the small levels of each factor under one name, and those that are not among `kept` likewise; equal cells are added up."""
+def fold(
+    cells: pd.DataFrame, factors: Sequence[str], kept: Mapping[str, Collection[Hashable]] = {}
+) -> pd.DataFrame:
+    """The cells with the small levels of each factor under one name, and those that are
+    not among `kept` likewise; equal cells are added up.
+    """
     cells = cells.copy()
     for factor in factors:
         sizes = cells.groupby(factor, dropna=False)["n"].sum()
-        small = [level for level, n in sizes.items() if not pd.isna(level) and (n < LEAST or (factor in kept and level not in kept[factor]))]
+        small = [
+            level
+            for level, n in sizes.items()
+            if not pd.isna(level) and (n < LEAST or (factor in kept and level not in kept[factor]))
+        ]
         if small:
             cells[factor] = cells[factor].where(~cells[factor].isin(small), FOLDED)
         if factor in kept and None not in kept[factor]:
@@ -168,9 +215,13 @@ def _adjust(driver: Driver, change: tuple[float, float]) -> Driver:
     )
 
 
-def _standardise(cells: pd.DataFrame, factors: Sequence[str], n: np.ndarray, hits: np.ndarray) -> dict[tuple[str, Hashable], tuple[float, float]]:
-    """(factor, level) → difference to the rest and its standard error: as if every row had that level, then the others as they are mixed,
-    everything else as it is (marginal standardisation; the error by the delta method)."""
+def _standardise(
+    cells: pd.DataFrame, factors: Sequence[str], n: np.ndarray, hits: np.ndarray
+) -> dict[tuple[str, Hashable], tuple[float, float]]:
+    """(factor, level) → difference to the rest and its standard error: as if every row
+    had that level, then the others as they are mixed, everything else as it is
+    (marginal standardisation; the error by the delta method).
+    """
     columns: list[np.ndarray] = [np.ones(len(cells))]
     places: dict[str, dict[Hashable, int | None]] = {}
     shares: dict[str, dict[Hashable, float]] = {}
@@ -179,13 +230,17 @@ def _standardise(cells: pd.DataFrame, factors: Sequence[str], n: np.ndarray, hit
         weights = np.bincount(codes, weights=n, minlength=len(levels))
         reference = int(weights.argmax())
         names = [None if pd.isna(level) else level for level in levels]
-        places[factor], shares[factor] = {names[reference]: None}, dict(zip(names, weights, strict=True))
+        places[factor], shares[factor] = (
+            {names[reference]: None},
+            dict(zip(names, weights, strict=True)),
+        )
         for code, name in enumerate(names):
             if code != reference:
                 places[factor][name] = len(columns)
                 columns.append((codes == code).astype(float))
     design = np.column_stack(columns)
-    # A level that earlier factors determine (nobody waits for an e-mail) has no effect of its own.
+    # A level that earlier factors determine (nobody waits for an e-mail) has no effect
+    # of its own.
     kept = _independent(design, n)
     fit = fit_logistic(design[:, kept], n, hits)
     if fit is None:
@@ -212,8 +267,13 @@ def _standardise(cells: pd.DataFrame, factors: Sequence[str], n: np.ndarray, hit
             rest = sum(shares[factor][other] for other in others)
             if not rest:
                 continue
-            difference = rates[level] - sum(shares[factor][other] * rates[other] for other in others) / rest
-            slope = slopes[level] - sum(shares[factor][other] * slopes[other] for other in others) / rest
+            difference = (
+                rates[level] - sum(shares[factor][other] * rates[other] for other in others) / rest
+            )
+            slope = (
+                slopes[level]
+                - sum(shares[factor][other] * slopes[other] for other in others) / rest
+            )
             error = math.sqrt(max(float(slope @ fit.covariance @ slope), 0.0))
             if error > 0:
                 found[factor, level] = (float(difference), error)

@@ -1,4 +1,6 @@
-"""Who can be told apart: whether a group differs by more than chance, and, only if it does, which members do."""
+"""Who can be told apart: whether a group differs by more than chance, and, only if it
+does, which members do.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +15,14 @@ from qa_core.stats.shrinkage import pooled_variance
 PERMUTATIONS = 2000
 
 
-def rates_differ_by_chance(hits: Sequence[int], n: Sequence[int], resamples: int = PERMUTATIONS, seed: int = 7) -> float | None:
-    """The p-value of "all members have one rate", by permutation of the outcomes over members (the χ² statistic, given all margins).
+def rates_differ_by_chance(
+    hits: Sequence[int], n: Sequence[int], resamples: int = PERMUTATIONS, seed: int = 7
+) -> float | None:
+    """The p-value of "all members have one rate", by permutation of the outcomes over
+    members (the χ² statistic, given all margins).
 
-    None with fewer than two members, or when nobody or everybody hit. p = (1 + as extreme) / (1 + resamples).
+    None with fewer than two members, or when nobody or everybody hit. p = (1 + as
+    extreme) / (1 + resamples).
     """
     import numpy as np
 
@@ -26,17 +32,26 @@ def rates_differ_by_chance(hits: Sequence[int], n: Sequence[int], resamples: int
         return None
     sizes = np.array([m for _, m in pairs])
     statistic = lambda counts: ((counts - wins * sizes / total) ** 2 / sizes).sum(axis=-1)  # noqa: E731
-    drawn = np.random.default_rng(seed).multivariate_hypergeometric(sizes, wins, size=resamples, method="marginals")
+    drawn = np.random.default_rng(seed).multivariate_hypergeometric(
+        sizes, wins, size=resamples, method="marginals"
+    )
     observed = statistic(np.array([h for h, _ in pairs]))
     return float((1 + (statistic(drawn) >= observed * (1 - 1e-12)).sum()) / (1 + resamples))
 
 
-def means_differ_by_chance(means: Sequence[float | None], deviations: Sequence[float | None], n: Sequence[float]) -> float | None:
-    """The p-value of "all members have one mean", from their sums alone (Welch's F test, which lets variances differ).
+def means_differ_by_chance(
+    means: Sequence[float | None], deviations: Sequence[float | None], n: Sequence[float]
+) -> float | None:
+    """The p-value of "all members have one mean", from their sums alone (Welch's F
+    test, which lets variances differ).
 
     None with fewer than two members of two values and some variance.
     """
-    used = [(mean, d * d / m, m) for mean, d, m in zip(means, deviations, n, strict=True) if mean is not None and d and not math.isnan(d) and m > 1]
+    used = [
+        (mean, d * d / m, m)
+        for mean, d, m in zip(means, deviations, n, strict=True)
+        if mean is not None and d and not math.isnan(d) and m > 1
+    ]
     if len(used) < 2:
         return None
     from scipy.special import fdtrc
@@ -44,13 +59,21 @@ def means_differ_by_chance(means: Sequence[float | None], deviations: Sequence[f
     k, weights = len(used), [1 / square for _, square, _ in used]
     total = sum(weights)
     centre = sum(w * mean for w, (mean, _, _) in zip(weights, used, strict=True)) / total
-    between = sum(w * (mean - centre) ** 2 for w, (mean, _, _) in zip(weights, used, strict=True)) / (k - 1)
+    between = sum(
+        w * (mean - centre) ** 2 for w, (mean, _, _) in zip(weights, used, strict=True)
+    ) / (k - 1)
     loss = sum((1 - w / total) ** 2 / (m - 1) for w, (_, _, m) in zip(weights, used, strict=True))
-    return float(fdtrc(k - 1, (k * k - 1) / (3 * loss), between / (1 + 2 * (k - 2) * loss / (k * k - 1))))
+    return float(
+        fdtrc(k - 1, (k * k - 1) / (3 * loss), between / (1 + 2 * (k - 2) * loss / (k * k - 1)))
+    )
 
 
-def groups_differ_by_chance(groups: Sequence[Sequence[float]], resamples: int = PERMUTATIONS, seed: int = 7) -> float | None:
-    """The p-value of "one distribution for all groups" by permutation of the single values; None without two groups or any variance."""
+def groups_differ_by_chance(
+    groups: Sequence[Sequence[float]], resamples: int = PERMUTATIONS, seed: int = 7
+) -> float | None:
+    """The p-value of "one distribution for all groups" by permutation of the single
+    values; None without two groups or any variance.
+    """
     groups = [list(group) for group in groups if group]
     values = [value for group in groups for value in group]
     if len(groups) < 2 or len(set(values)) < 2:
@@ -72,7 +95,9 @@ def groups_differ_by_chance(groups: Sequence[Sequence[float]], resamples: int = 
 
 
 def holm(p_values: Sequence[float], level: float = 1 - CONFIDENCE) -> tuple[bool, ...]:
-    """Which of several tests chance does not explain, when all are tried at once: one false one in `level` of cases at most (Holm 1979)."""
+    """Which of several tests chance does not explain, when all are tried at once: one
+    false one in `level` of cases at most (Holm 1979).
+    """
     sure = [False] * len(p_values)
     for position, index in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
         if p_values[index] * (len(p_values) - position) >= level:
@@ -83,7 +108,9 @@ def holm(p_values: Sequence[float], level: float = 1 - CONFIDENCE) -> tuple[bool
 
 @dataclass(frozen=True)
 class Member:
-    """One advisor's value with its standard error; None when it is not known (fewer than two values)."""
+    """One advisor's value with its standard error; None when it is not known (fewer
+    than two values).
+    """
 
     key: str
     value: float
@@ -94,8 +121,9 @@ class Member:
 class Comparison:
     """What can honestly be said about a group side by side.
 
-    `p_value`: how often chance alone would make them differ as much. `above` and `below`: members that differ from the rest of the
-    group when all are tried at once; `alike`: all the others, who cannot be told apart from the rest.
+    `p_value`: how often chance alone would make them differ as much. `above` and
+    `below`: members that differ from the rest of the group when all are tried at once;
+    `alike`: all the others, who cannot be told apart from the rest.
     """
 
     p_value: float | None
@@ -105,30 +133,49 @@ class Comparison:
 
 
 def compare_rates(keys: Sequence[str], hits: Sequence[int], n: Sequence[int]) -> Comparison:
-    """Compare rates of members side by side; nobody is set apart unless the group differs by more than chance."""
+    """Compare rates of members side by side; nobody is set apart unless the group
+    differs by more than chance.
+    """
     members, total, wins = [], sum(n), sum(hits)
     for key, h, m in zip(keys, hits, n, strict=True):
         rest = total - m
         # Under "no different from the rest", so that 0 of 3 has an error too.
         pooled = wins / total if total else 0.0
-        error = math.sqrt(pooled * (1 - pooled) * (1 / m + 1 / rest)) if m > 0 and rest > 0 else None
+        error = (
+            math.sqrt(pooled * (1 - pooled) * (1 / m + 1 / rest)) if m > 0 and rest > 0 else None
+        )
         members.append(Member(key, h / m - (wins - h) / rest if m > 0 and rest > 0 else 0.0, error))
     return _compare(members, rates_differ_by_chance(hits, n))
 
 
-def compare_means(keys: Sequence[str], means: Sequence[float | None], deviations: Sequence[float | None], n: Sequence[int]) -> Comparison:
-    """Compare means of members side by side; nobody is set apart unless the group differs by more than chance."""
+def compare_means(
+    keys: Sequence[str],
+    means: Sequence[float | None],
+    deviations: Sequence[float | None],
+    n: Sequence[int],
+) -> Comparison:
+    """Compare means of members side by side; nobody is set apart unless the group
+    differs by more than chance.
+    """
     members = []
     for position, key in enumerate(keys):
         mean, deviation, m = means[position], deviations[position], n[position]
-        rest = [(means[i], n[i]) for i in range(len(keys)) if i != position and n[i] > 0 and means[i] is not None]
+        rest = [
+            (means[i], n[i])
+            for i in range(len(keys))
+            if i != position and n[i] > 0 and means[i] is not None
+        ]
         size = sum(count for _, count in rest)
         if mean is None or deviation is None or math.isnan(deviation) or m < 2 or not size:
             members.append(Member(key, 0.0, None))
             continue
         within = pooled_variance(deviations, n)
         members.append(
-            Member(key, mean - sum(value * count for value, count in rest) / size, math.sqrt(max(deviation * deviation, within) / m + within / size))
+            Member(
+                key,
+                mean - sum(value * count for value, count in rest) / size,
+                math.sqrt(max(deviation * deviation, within) / m + within / size),
+            )
         )
     return _compare(members, means_differ_by_chance(means, deviations, n))
 
@@ -137,8 +184,15 @@ def _compare(members: Sequence[Member], p_value: float | None) -> Comparison:
     above, below = [], []
     if p_value is not None and p_value < 1 - CONFIDENCE:
         tried = [member for member in members if member.error]
-        sure = holm([math.erfc(abs(member.value) / member.error / math.sqrt(2)) for member in tried])
+        sure = holm(
+            [math.erfc(abs(member.value) / member.error / math.sqrt(2)) for member in tried]
+        )
         for member in (member for member, flag in zip(tried, sure, strict=True) if flag):
             (above if member.value > 0 else below).append(member.key)
     apart = {*above, *below}
-    return Comparison(p_value, tuple(above), tuple(below), tuple(member.key for member in members if member.key not in apart))
+    return Comparison(
+        p_value,
+        tuple(above),
+        tuple(below),
+        tuple(member.key for member in members if member.key not in apart),
+    )

@@ -1,4 +1,6 @@
-"""How a number moves: control limits of a series, whether a change is more than chance, and how it splits over segments. Pure arithmetic."""
+"""How a number moves: control limits of a series, whether a change is more than chance,
+and how it splits over segments. Pure arithmetic.
+"""
 
 from __future__ import annotations
 
@@ -13,15 +15,21 @@ from qa_core.stats import intervals
 BASELINE_POINTS = 8
 """Fewer points than this say nothing about what is usual."""
 RUN = 8
-"""So many points in a row on one side of the centre are a signal (Western Electric, rule 4)."""
-_RANGE_TO_SIGMA = 1.128  # d2 of two neighbours: the mean moving range of a normal series, in standard deviations
+"""So many points in a row on one side of the centre are a signal (Western Electric,
+rule 4).
+"""
+_RANGE_TO_SIGMA = (
+    1.128  # d2 of two neighbours: the mean moving range of a normal series, in standard deviations
+)
 
 
 @dataclass(frozen=True)
 class Control:
-    """What a series is expected to do. `low` and `high` are three standard deviations from the centre, point by point; `sigma` is one.
+    """What a series is expected to do. `low` and `high` are three standard deviations
+    from the centre, point by point; `sigma` is one.
 
-    `spread` says how much more than chance alone the series wobbles from point to point (1: chance explains it).
+    `spread` says how much more than chance alone the series wobbles from point to point
+    (1: chance explains it).
     """
 
     centre: float
@@ -33,7 +41,9 @@ class Control:
 
 @dataclass(frozen=True)
 class Limits:
-    """What a series is expected to do: its centre and, point by point, the control limits around it; counted anew at the positions of `breaks`."""
+    """What a series is expected to do: its centre and, point by point, the control
+    limits around it; counted anew at the positions of `breaks`.
+    """
 
     centre: tuple[float | None, ...]
     low: tuple[float | None, ...]
@@ -41,12 +51,20 @@ class Limits:
     breaks: tuple[int, ...] = ()
 
 
-def control_rate(values: Sequence[float | None], n: Sequence[float | None], baseline: Sequence[bool]) -> Control | None:
-    """Limits of a share by Laney's p′ chart (Laney 2002): the p-chart's limits widened by how much more than chance the series wobbles.
+def control_rate(
+    values: Sequence[float | None], n: Sequence[float | None], baseline: Sequence[bool]
+) -> Control | None:
+    """Limits of a share by Laney's p′ chart (Laney 2002): the p-chart's limits widened
+    by how much more than chance the series wobbles.
 
-    `baseline` marks the points that say what is usual. None with fewer than eight of them, or when nothing varies.
+    `baseline` marks the points that say what is usual. None with fewer than eight of
+    them, or when nothing varies.
     """
-    used = [(value, size) for value, size, keep in zip(values, n, baseline, strict=True) if keep and _is_known(value) and size]
+    used = [
+        (value, size)
+        for value, size, keep in zip(values, n, baseline, strict=True)
+        if keep and _is_known(value) and size
+    ]
     if len(used) < BASELINE_POINTS:
         return None
     total = sum(size for _, size in used)
@@ -55,7 +73,8 @@ def control_rate(values: Sequence[float | None], n: Sequence[float | None], base
     if chance <= 0:
         return None
     scores = [(value - centre) / math.sqrt(chance / size) for value, size in used]
-    # Laney lets the factor fall below 1; then the limits would promise more than the counts can.
+    # Laney lets the factor fall below 1; then the limits would promise more than the
+    # counts can.
     spread = max(1.0, _mean_range(scores) / _RANGE_TO_SIGMA)
     sigma = tuple(spread * math.sqrt(chance / size) if size else None for size in n)
     control = _control(centre, sigma, spread, 0.0, 1.0)
@@ -64,8 +83,12 @@ def control_rate(values: Sequence[float | None], n: Sequence[float | None], base
 
 
 def control_mean(values: Sequence[float | None], baseline: Sequence[bool]) -> Control | None:
-    """Limits of single values by the XmR chart (Shewhart; Wheeler): the mean moving range of neighbours. None with fewer than eight points."""
-    used = [value for value, keep in zip(values, baseline, strict=True) if keep and _is_known(value)]
+    """Limits of single values by the XmR chart (Shewhart; Wheeler): the mean moving
+    range of neighbours. None with fewer than eight points.
+    """
+    used = [
+        value for value, keep in zip(values, baseline, strict=True) if keep and _is_known(value)
+    ]
     if len(used) < BASELINE_POINTS:
         return None
     one = _mean_range(used) / _RANGE_TO_SIGMA
@@ -76,14 +99,20 @@ def control_mean(values: Sequence[float | None], baseline: Sequence[bool]) -> Co
     return control if usual == tuple(baseline) else control_mean(values, usual) or control
 
 
-def _control(centre: float, sigma: tuple[float | None, ...], spread: float, least: float, most: float) -> Control:
+def _control(
+    centre: float, sigma: tuple[float | None, ...], spread: float, least: float, most: float
+) -> Control:
     low = tuple(None if one is None else max(least, centre - 3 * one) for one in sigma)
     high = tuple(None if one is None else min(most, centre + 3 * one) for one in sigma)
     return Control(centre, sigma, low, high, spread)
 
 
-def _without_outliers(values: Sequence[float | None], baseline: Sequence[bool], control: Control) -> tuple[bool, ...]:
-    """The baseline without points beyond its own limits: what had a cause of its own does not say what is usual."""
+def _without_outliers(
+    values: Sequence[float | None], baseline: Sequence[bool], control: Control
+) -> tuple[bool, ...]:
+    """The baseline without points beyond its own limits: what had a cause of its own
+    does not say what is usual.
+    """
     return tuple(
         keep and not (_is_known(value) and low is not None and not low <= value <= high)
         for keep, value, low, high in zip(baseline, values, control.low, control.high, strict=True)
@@ -96,8 +125,11 @@ def _mean_range(values: Sequence[float]) -> float:
 
 @dataclass(frozen=True)
 class Signals:
-    """Positions that chance does not explain, each with its side of the centre (1 or −1), and how the series ends: `below` / `above` count
-    the last points in a row beyond that limit, `run` the last points in a row on one side of the centre (negative: below it)."""
+    """Positions that chance does not explain, each with its side of the centre (1 or
+    −1), and how the series ends: `below` / `above` count the last points in a row
+    beyond that limit, `run` the last points in a row on one side of the centre
+    (negative: below it).
+    """
 
     positions: tuple[tuple[int, int], ...]
     below: int
@@ -106,17 +138,27 @@ class Signals:
 
 
 def find_signals(values: Sequence[float | None], control: Control) -> Signals:
-    """Western Electric rules: one point beyond three standard deviations, two of three beyond two, and, where the series ends, eight in a row on one side."""
-    distances = [(value - control.centre) / sigma if _is_known(value) and sigma else None for value, sigma in zip(values, control.sigma, strict=True)]
+    """Western Electric rules: one point beyond three standard deviations, two of three
+    beyond two, and, where the series ends, eight in a row on one side.
+    """
+    distances = [
+        (value - control.centre) / sigma if _is_known(value) and sigma else None
+        for value, sigma in zip(values, control.sigma, strict=True)
+    ]
     # A share's limit cannot pass 0 or 1; a point on such a limit is not beyond it.
     beyond = [
-        _is_known(value) and low is not None and (value < low or value > high) for value, low, high in zip(values, control.low, control.high, strict=True)
+        _is_known(value) and low is not None and (value < low or value > high)
+        for value, low, high in zip(values, control.low, control.high, strict=True)
     ]
     found = {position for position, flag in enumerate(beyond) if flag}
     for position in range(len(distances)):
         last = distances[max(0, position - 2) : position + 1]
         for sign in (1, -1):
-            if distances[position] is not None and sign * distances[position] > 2 and sum(one is not None and sign * one > 2 for one in last) >= 2:
+            if (
+                distances[position] is not None
+                and sign * distances[position] > 2
+                and sum(one is not None and sign * one > 2 for one in last) >= 2
+            ):
                 found.add(position)
     length, side = 0, 0
     for one in distances:
@@ -131,7 +173,12 @@ def find_signals(values: Sequence[float | None], control: Control) -> Signals:
     if length >= RUN:
         # Earlier runs have passed; marking them all would bury what needs a look now.
         found |= set(known[-length:])
-    return Signals(tuple((position, 1 if distances[position] > 0 else -1) for position in sorted(found)), below, above, side * length)
+    return Signals(
+        tuple((position, 1 if distances[position] > 0 else -1) for position in sorted(found)),
+        below,
+        above,
+        side * length,
+    )
 
 
 def _ending(known: Sequence[int], holds: Callable[[int], bool]) -> int:
@@ -143,33 +190,54 @@ def _ending(known: Sequence[int], holds: Callable[[int], bool]) -> int:
     return count
 
 
-def change_interval(now: Sequence[float], before: Sequence[float], spread: float = 1.0) -> tuple[float, float] | None:
-    """`intervals.change_interval` of two measured values; None when one of them, or its interval, is missing."""
-    return intervals.change_interval(now, before, spread) if all(_is_known(part) for part in (*now, *before)) else None
+def change_interval(
+    now: Sequence[float], before: Sequence[float], spread: float = 1.0
+) -> tuple[float, float] | None:
+    """`intervals.change_interval` of two measured values; None when one of them, or its
+    interval, is missing.
+    """
+    return (
+        intervals.change_interval(now, before, spread)
+        if all(_is_known(part) for part in (*now, *before))
+        else None
+    )
 
 
 def interval_of_change(row: Any, spread: float = 1.0) -> tuple[float, float] | None:
-    """`change_interval` of a row of `query.measure` with a comparison; None for one without."""
-    now, before = ([getattr(row, name + suffix, None) for name in ("value", "low", "high")] for suffix in ("", "_before"))
+    """`change_interval` of a row of `query.measure` with a comparison; None for one
+    without.
+    """
+    now, before = (
+        [getattr(row, name + suffix, None) for name in ("value", "low", "high")]
+        for suffix in ("", "_before")
+    )
     return intervals.change_interval(now, before, spread)
 
 
 @dataclass(frozen=True)
 class SegmentEffect:
-    """What one segment did to the change of a ratio: by its own rate, and by its share of the whole."""
+    """What one segment did to the change of a ratio: by its own rate, and by its share
+    of the whole.
+    """
 
     segment: Hashable
     rate: float
     mix: float
 
 
-def explain_change(before: Mapping[Hashable, tuple[float, float]], now: Mapping[Hashable, tuple[float, float]]) -> list[SegmentEffect]:
-    """Split the change of Σ numerator / Σ denominator exactly over segments: segment → (numerator, denominator).
+def explain_change(
+    before: Mapping[Hashable, tuple[float, float]], now: Mapping[Hashable, tuple[float, float]]
+) -> list[SegmentEffect]:
+    """Split the change of Σ numerator / Σ denominator exactly over segments: segment →
+    (numerator, denominator).
 
-    Rate effect = mean share × Δ rate; mix effect = mean rate × Δ share; a segment absent from one period is all mix. All effects together
-    are the change. Only the sum of the mix effects has a meaning of its own: a share that grows must shrink another.
+    Rate effect = mean share × Δ rate; mix effect = mean rate × Δ share; a segment
+    absent from one period is all mix. All effects together are the change. Only the sum
+    of the mix effects has a meaning of its own: a share that grows must shrink another.
     """
-    total_before, total_now = (sum(denominator for _, denominator in side.values()) for side in (before, now))
+    total_before, total_now = (
+        sum(denominator for _, denominator in side.values()) for side in (before, now)
+    )
     if not total_before or not total_now:
         return []
     effects = []
@@ -185,7 +253,11 @@ def explain_change(before: Mapping[Hashable, tuple[float, float]], now: Mapping[
             effects.append(SegmentEffect(segment, 0.0, only * (share_now - share_before)))
             continue
         effects.append(
-            SegmentEffect(segment, (share_before + share_now) / 2 * (rate_now - rate_before), (rate_before + rate_now) / 2 * (share_now - share_before))
+            SegmentEffect(
+                segment,
+                (share_before + share_now) / 2 * (rate_now - rate_before),
+                (rate_before + rate_now) / 2 * (share_now - share_before),
+            )
         )
     return effects
 

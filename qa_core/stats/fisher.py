@@ -1,6 +1,7 @@
 """Fisher's exact test and the false findings of many tests. Pure.
 
-Both are in scipy.stats too, whose import costs a server 60 MB that the rest of scipy does not.
+Both are in scipy.stats too, whose import costs a server 60 MB that the rest of scipy
+does not.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ from typing import Any
 
 
 def exceeds_by_chance(hits: int, n: int, other_hits: int, other_n: int) -> float:
-    """The chance of so many hits or more among `n` when hits fall on `n` and `other_n` alike: Fisher's exact test, one-sided."""
+    """The chance of so many hits or more among `n` when hits fall on `n` and `other_n`
+    alike: Fisher's exact test, one-sided.
+    """
     import numpy as np
     from scipy.special import gammaln, logsumexp
 
@@ -19,12 +22,18 @@ def exceeds_by_chance(hits: int, n: int, other_hits: int, other_n: int) -> float
 
     all_hits = hits + other_hits
     possible = np.arange(max(hits, all_hits - other_n), min(n, all_hits) + 1)
-    ways = log_choose(n, possible) + log_choose(other_n, all_hits - possible) - log_choose(n + other_n, all_hits)
+    ways = (
+        log_choose(n, possible)
+        + log_choose(other_n, all_hits - possible)
+        - log_choose(n + other_n, all_hits)
+    )
     return float(min(1.0, np.exp(logsumexp(ways))))
 
 
 def correct_for_all(chances: Sequence[float]) -> list[float]:
-    """Chances of single tests, corrected so that a limit on them limits the share of false findings: Benjamini and Hochberg (1995)."""
+    """Chances of single tests, corrected so that a limit on them limits the share of
+    false findings: Benjamini and Hochberg (1995).
+    """
     import numpy as np
 
     given = np.asarray(chances, dtype=float)

@@ -1,4 +1,6 @@
-"""Intervals: between which values a rate, a mean or a net promoter score lies, 95 % of the time."""
+"""Intervals: between which values a rate, a mean or a net promoter score lies, 95 % of
+the time.
+"""
 
 from __future__ import annotations
 
@@ -13,26 +15,37 @@ NORMAL = 1_000_000
 
 
 def wilson(hits: float, n: float) -> tuple[float, float] | None:
-    """The 95 % interval of a rate (Wilson 1927); None for n = 0. Both ends lie in 0–1, and it has a width at 0 and at n of n."""
+    """The 95 % interval of a rate (Wilson 1927); None for n = 0. Both ends lie in 0–1,
+    and it has a width at 0 and at n of n.
+    """
     if n <= 0:
         return None
     rate, square = hits / n, Z95 * Z95
     centre = (rate + square / (2 * n)) / (1 + square / n)
-    half = Z95 / (1 + square / n) * math.sqrt(max(0.0, rate * (1 - rate) / n + square / (4 * n * n)))
+    half = (
+        Z95 / (1 + square / n) * math.sqrt(max(0.0, rate * (1 - rate) / n + square / (4 * n * n)))
+    )
     low = 0.0 if hits <= 0 else max(0.0, centre - half)
     return low, 1.0 if hits >= n else min(1.0, centre + half)
 
 
-def difference_interval(hits: float, n: float, other_hits: float, other_n: float) -> tuple[float, float] | None:
-    """The 95 % interval of a difference of two independent rates (Newcombe 1998, from their Wilson intervals); None where either has no rows."""
+def difference_interval(
+    hits: float, n: float, other_hits: float, other_n: float
+) -> tuple[float, float] | None:
+    """The 95 % interval of a difference of two independent rates (Newcombe 1998, from
+    their Wilson intervals); None where either has no rows.
+    """
     one, other = wilson(hits, n), wilson(other_hits, other_n)
     if one is None or other is None:
         return None
     return change_interval((hits / n, *one), (other_hits / other_n, *other))
 
 
-def change_interval(now: Sequence[float], before: Sequence[float], spread: float = 1.0) -> tuple[float, float]:
-    """The 95 % interval of a difference of two independent values, from their own (value, low, high): MOVER (Newcombe 1998; Zou and Donner 2008).
+def change_interval(
+    now: Sequence[float], before: Sequence[float], spread: float = 1.0
+) -> tuple[float, float]:
+    """The 95 % interval of a difference of two independent values, from their own
+    (value, low, high): MOVER (Newcombe 1998; Zou and Donner 2008).
 
     `spread` widens it for a series that wobbles more than chance alone.
     """
@@ -44,10 +57,19 @@ def change_interval(now: Sequence[float], before: Sequence[float], spread: float
     )
 
 
-def weigh_rate(hits: Sequence[float], n: Sequence[float], sizes: Sequence[float]) -> tuple[float, float, float] | None:
-    """A rate as it would be if its groups had the sizes of another population (post-stratification), with the 95 % interval that their Wilson
-    intervals give together (MOVER; Zou and Donner 2008). Groups without rows are left out; None where all are."""
-    used = [(h / m, wilson(h, m), size) for h, m, size in zip(hits, n, sizes, strict=True) if m > 0 and size > 0]
+def weigh_rate(
+    hits: Sequence[float], n: Sequence[float], sizes: Sequence[float]
+) -> tuple[float, float, float] | None:
+    """A rate as it would be if its groups had the sizes of another population
+    (post-stratification), with the 95 % interval that their Wilson intervals give
+    together (MOVER; Zou and Donner 2008). Groups without rows are left out; None where
+    all are.
+    """
+    used = [
+        (h / m, wilson(h, m), size)
+        for h, m, size in zip(hits, n, sizes, strict=True)
+        if m > 0 and size > 0
+    ]
     total = sum(size for _rate, _between, size in used)
     if not total:
         return None
@@ -58,7 +80,9 @@ def weigh_rate(hits: Sequence[float], n: Sequence[float], sizes: Sequence[float]
 
 
 def mean_interval(mean: float, deviation: float | None, n: int) -> tuple[float, float] | None:
-    """The 95 % interval of a mean by Student's t; `deviation` is that of the sample (n − 1). None below two values."""
+    """The 95 % interval of a mean by Student's t; `deviation` is that of the sample (n
+    − 1). None below two values.
+    """
     if n < 2 or deviation is None or math.isnan(deviation):
         return None
     half = t_quantile(n - 1) * deviation / math.sqrt(n)
@@ -66,8 +90,10 @@ def mean_interval(mean: float, deviation: float | None, n: int) -> tuple[float, 
 
 
 def nps_interval(promoters: int, passives: int, detractors: int) -> tuple[float, float] | None:
-    """The 95 % interval of a net promoter score in points, by the adjusted Wald method: ¾ promoter, ¾ detractor and 1½ passives
-    are added, so that five of five promoters keep a width. Clipped to −100…100; None without answers."""
+    """The 95 % interval of a net promoter score in points, by the adjusted Wald method:
+    ¾ promoter, ¾ detractor and 1½ passives are added, so that five of five promoters
+    keep a width. Clipped to −100…100; None without answers.
+    """
     if promoters + passives + detractors <= 0:
         return None
     up, down, n = promoters + 0.75, detractors + 0.75, promoters + passives + detractors + 3.0
@@ -78,7 +104,9 @@ def nps_interval(promoters: int, passives: int, detractors: int) -> tuple[float,
 
 @functools.lru_cache(maxsize=4096)
 def t_quantile(freedom: int, confidence: float = CONFIDENCE) -> float:
-    """How many standard errors Student's t puts on each side: the 97.5 % point for 95 %."""
+    """How many standard errors Student's t puts on each side: the 97.5 % point for 95
+    %.
+    """
     from scipy.special import stdtrit
 
     return float(stdtrit(freedom, 0.5 + confidence / 2))

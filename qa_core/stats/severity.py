@@ -1,4 +1,6 @@
-"""Score = advisor + evaluator + grid: how strict each evaluator is, and what each advisor's score would be before an average one (least squares)."""
+"""Score = advisor + evaluator + grid: how strict each evaluator is, and what each
+advisor's score would be before an average one (least squares).
+"""
 
 from __future__ import annotations
 
@@ -12,13 +14,17 @@ import numpy as np
 from qa_core.stats.intervals import t_quantile
 
 NOTHING = 1e-9
-"""An eigenvalue that small beside the largest is none: nothing in the data tells those effects apart."""
+"""An eigenvalue that small beside the largest is none: nothing in the data tells those
+effects apart.
+"""
 
 
 @dataclass(frozen=True)
 class RaterEffect:
-    """An estimate with its 95 % interval, of `n` evaluations. `raw`: the plain mean of their scores; `shrunk`: drawn to the group by how little is
-    known (evaluators alone)."""
+    """An estimate with its 95 % interval, of `n` evaluations. `raw`: the plain mean of
+    their scores; `shrunk`: drawn to the group by how little is known (evaluators
+    alone).
+    """
 
     value: float
     low: float | None
@@ -30,8 +36,10 @@ class RaterEffect:
 
 @dataclass(frozen=True)
 class Severity:
-    """The model as fitted. Where `apart_evaluators` or `apart_grids` is not empty, these share too little with the rest to be compared with it,
-    and nothing is estimated."""
+    """The model as fitted. Where `apart_evaluators` or `apart_grids` is not empty,
+    these share too little with the rest to be compared with it, and nothing is
+    estimated.
+    """
 
     n: int
     evaluators: dict[Hashable, RaterEffect]
@@ -48,12 +56,20 @@ class Severity:
         return bool(self.advisors)
 
 
-def fit_severity(scores: Sequence[float], advisors: Sequence[Hashable], evaluators: Sequence[Hashable], grids: Sequence[Hashable] | None = None) -> Severity:
-    """Fit the additive model by least squares; the four sequences stand beside each other, one place per evaluation.
+def fit_severity(
+    scores: Sequence[float],
+    advisors: Sequence[Hashable],
+    evaluators: Sequence[Hashable],
+    grids: Sequence[Hashable] | None = None,
+) -> Severity:
+    """Fit the additive model by least squares; the four sequences stand beside each
+    other, one place per evaluation.
 
-    Severities and grids are centred on the evaluations, so that the mean of all stays what it is. An evaluator is compared with the others
-    through the advisors and grids that they share; where that leaves a difference between two evaluators, or two grids, undetermined, the design is not
-    connected and nothing is estimated. A single evaluator is nobody to compare with: not connected either.
+    Severities and grids are centred on the evaluations, so that the mean of all stays
+    what it is. An evaluator is compared with the others through the advisors and grids
+    that they share; where that leaves a difference between two evaluators, or two
+    grids, undetermined, the design is not connected and nothing is estimated. A single
+    evaluator is nobody to compare with: not connected either.
     """
     y = np.asarray(scores, float)
     advisor_names, advisor = _number(advisors)
@@ -67,19 +83,31 @@ def fit_severity(scores: Sequence[float], advisors: Sequence[Hashable], evaluato
     for (_names, codes), start in zip(factors, starts, strict=False):
         np.add.at(met, (advisor, start + codes), 1.0)
     n_advisor, sums = np.bincount(advisor).astype(float), np.bincount(advisor, y)
-    # Advisors are eliminated first: what is left is as wide as there are evaluators and grids.
+    # Advisors are eliminated first: what is left is as wide as there are evaluators and
+    # grids.
     inner = np.zeros((width, width))
     both = np.zeros(sizes)
     np.add.at(both, (factors[0][1], factors[1][1]), 1.0)
     inner[: sizes[0], sizes[0] :], inner[sizes[0] :, : sizes[0]] = both, both.T
     inner[np.arange(width), np.arange(width)] = met.sum(axis=0)
-    right = np.concatenate([np.bincount(codes, y, minlength=size) for (_names, codes), size in zip(factors, sizes, strict=True)])
+    right = np.concatenate(
+        [
+            np.bincount(codes, y, minlength=size)
+            for (_names, codes), size in zip(factors, sizes, strict=True)
+        ]
+    )
     shares = met / n_advisor[:, None]
     values, vectors = np.linalg.eigh(inner - met.T @ shares)
     known = values > NOTHING * max(1.0, float(inner.max()))
-    apart = [_find_apart(vectors[start:stop, ~known], met[:, start:stop].sum(axis=0)) for start, stop in itertools.pairwise(starts)]
+    apart = [
+        _find_apart(vectors[start:stop, ~known], met[:, start:stop].sum(axis=0))
+        for start, stop in itertools.pairwise(starts)
+    ]
     if any(len(places) for places in apart):
-        named = [tuple(names[place] for place in places) for places, (names, _codes) in zip(apart, factors, strict=True)]
+        named = [
+            tuple(names[place] for place in places)
+            for places, (names, _codes) in zip(apart, factors, strict=True)
+        ]
         return Severity(len(y), {}, {}, apart_evaluators=named[0], apart_grids=named[1])
     inverse = (vectors[:, known] / values[known]) @ vectors[:, known].T
     effects = inverse @ (right - met.T @ (sums / n_advisor))
@@ -87,7 +115,9 @@ def fit_severity(scores: Sequence[float], advisors: Sequence[Hashable], evaluato
     for start, stop in itertools.pairwise(starts):
         effects[start:stop] -= weights[start:stop] @ effects[start:stop]
     levels = sums / n_advisor - shares @ effects
-    fitted = levels[advisor] + sum(effects[start + codes] for (_names, codes), start in zip(factors, starts, strict=False))
+    fitted = levels[advisor] + sum(
+        effects[start + codes] for (_names, codes), start in zip(factors, starts, strict=False)
+    )
     freedom = len(y) - len(advisor_names) - int(known.sum())
     variance = float(np.sum((y - fitted) ** 2)) / freedom if freedom > 0 else math.nan
     # Each evaluator against the mean of all: that contrast is what can be estimated.
@@ -101,20 +131,30 @@ def fit_severity(scores: Sequence[float], advisors: Sequence[Hashable], evaluato
     shrunk = _shrink(severities, of_evaluators)
     return Severity(
         len(y),
-        {name: _effect(severities[i], of_evaluators[i], freedom, counts[i], raw[i], shrunk[i]) for i, name in enumerate(factors[0][0])},
-        {name: _effect(levels[i], of_advisors[i], freedom, n_advisor[i], sums[i] / n_advisor[i]) for i, name in enumerate(advisor_names)},
+        {
+            name: _effect(severities[i], of_evaluators[i], freedom, counts[i], raw[i], shrunk[i])
+            for i, name in enumerate(factors[0][0])
+        },
+        {
+            name: _effect(levels[i], of_advisors[i], freedom, n_advisor[i], sums[i] / n_advisor[i])
+            for i, name in enumerate(advisor_names)
+        },
         deviation=None if math.isnan(variance) else math.sqrt(variance),
     )
 
 
 def _number(names: Sequence[Hashable]) -> tuple[list[Hashable], np.ndarray]:
     places: dict[Hashable, int] = {}
-    codes = np.fromiter((places.setdefault(name, len(places)) for name in names), np.int64, len(names))
+    codes = np.fromiter(
+        (places.setdefault(name, len(places)) for name in names), np.int64, len(names)
+    )
     return list(places), codes
 
 
 def _find_apart(undetermined: np.ndarray, n: np.ndarray) -> list[int]:
-    """The places that cannot be compared with the largest group. Two can be compared where every undetermined direction moves them alike."""
+    """The places that cannot be compared with the largest group. Two can be compared
+    where every undetermined direction moves them alike.
+    """
     rows = [tuple(row) for row in np.round(undetermined, 6) + 0.0]
     sizes: dict[tuple[float, ...], float] = {}
     for row, count in zip(rows, n, strict=True):
@@ -131,10 +171,15 @@ def _shrink(values: np.ndarray, variances: np.ndarray) -> list[float | None]:
     centre = weights @ values / weights.sum()
     spread = weights @ (values - centre) ** 2 - (len(values) - 1)
     between = max(0.0, spread / (weights.sum() - weights @ weights / weights.sum()))
-    return [float(value * between / (between + own)) for value, own in zip(values, variances, strict=True)]
+    return [
+        float(value * between / (between + own))
+        for value, own in zip(values, variances, strict=True)
+    ]
 
 
-def _effect(value: float, variance: float, freedom: int, n: float, raw: float, shrunk: float | None = None) -> RaterEffect:
+def _effect(
+    value: float, variance: float, freedom: int, n: float, raw: float, shrunk: float | None = None
+) -> RaterEffect:
     half = t_quantile(freedom) * math.sqrt(variance) if freedom > 0 and variance >= 0 else None
     low, high = (None, None) if half is None else (float(value - half), float(value + half))
     return RaterEffect(float(value), low, high, int(n), float(raw), shrunk)

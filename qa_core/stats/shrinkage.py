@@ -9,8 +9,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Shrunk:
-    """Estimates drawn towards the group's own, by how much each knows. `between`: the standard deviation between members
-    that is more than chance; 0 when they differ no more than chance would make them."""
+    """Estimates drawn towards the group's own, by how much each knows. `between`: the
+    standard deviation between members that is more than chance; 0 when they differ no
+    more than chance would make them.
+    """
 
     centre: float
     between: float
@@ -18,20 +20,31 @@ class Shrunk:
 
 
 def shrink_rates(hits: Sequence[float], n: Sequence[float]) -> Shrunk:
-    """Empirical Bayes estimates of rates (beta-binomial by moments, Kleinman 1973); None where n = 0.
+    """Empirical Bayes estimates of rates (beta-binomial by moments, Kleinman 1973);
+    None where n = 0.
 
-    Order is kept between members of equal n, and no estimate leaves the range between the raw rate and the group's.
+    Order is kept between members of equal n, and no estimate leaves the range between
+    the raw rate and the group's.
     """
     used = [(h, m) for h, m in zip(hits, n, strict=True) if m > 0]
     if not used:
         return Shrunk(math.nan, 0.0, tuple(None for _ in n))
     total = sum(m for _, m in used)
     centre = sum(h for h, _ in used) / total
-    return _shrink([h / m if m > 0 else None for h, m in zip(hits, n, strict=True)], n, centre, centre * (1 - centre))
+    return _shrink(
+        [h / m if m > 0 else None for h, m in zip(hits, n, strict=True)],
+        n,
+        centre,
+        centre * (1 - centre),
+    )
 
 
-def shrink_means(means: Sequence[float | None], deviations: Sequence[float | None], n: Sequence[float]) -> Shrunk:
-    """Empirical Bayes estimates of means (DerSimonian and Laird 1986, with the pooled variance within members); None where n = 0."""
+def shrink_means(
+    means: Sequence[float | None], deviations: Sequence[float | None], n: Sequence[float]
+) -> Shrunk:
+    """Empirical Bayes estimates of means (DerSimonian and Laird 1986, with the pooled
+    variance within members); None where n = 0.
+    """
     used = [(mean, m) for mean, m in zip(means, n, strict=True) if m > 0 and mean is not None]
     if not used:
         return Shrunk(math.nan, 0.0, tuple(None for _ in n))
@@ -41,16 +54,25 @@ def shrink_means(means: Sequence[float | None], deviations: Sequence[float | Non
 
 def pooled_variance(deviations: Sequence[float | None], n: Sequence[float]) -> float:
     """The variance within members, all together; 0 when no member has two values."""
-    parts = [((m - 1) * d * d, m - 1) for d, m in zip(deviations, n, strict=True) if m > 1 and d is not None and not math.isnan(d)]
+    parts = [
+        ((m - 1) * d * d, m - 1)
+        for d, m in zip(deviations, n, strict=True)
+        if m > 1 and d is not None and not math.isnan(d)
+    ]
     return sum(s for s, _ in parts) / sum(f for _, f in parts) if parts else 0.0
 
 
-def _shrink(values: Sequence[float | None], n: Sequence[float], centre: float, within: float) -> Shrunk:
+def _shrink(
+    values: Sequence[float | None], n: Sequence[float], centre: float, within: float
+) -> Shrunk:
     used = [(value, m) for value, m in zip(values, n, strict=True) if m > 0 and value is not None]
     total = sum(m for _, m in used)
     scale = total - sum(m * m for _, m in used) / total
     spread = sum(m * (value - centre) ** 2 for value, m in used) - (len(used) - 1) * within
     between = max(0.0, spread / scale) if scale > 0 else 0.0
     weight = lambda m: between / (between + within / m) if between + within > 0 else 0.0  # noqa: E731
-    estimates = tuple(None if m <= 0 or value is None else centre + weight(m) * (value - centre) for value, m in zip(values, n, strict=True))
+    estimates = tuple(
+        None if m <= 0 or value is None else centre + weight(m) * (value - centre)
+        for value, m in zip(values, n, strict=True)
+    )
     return Shrunk(centre, math.sqrt(between), estimates)

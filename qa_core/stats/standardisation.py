@@ -1,4 +1,6 @@
-"""What the same contacts would have given in other hands: indirect standardisation, kind of contact by kind of contact."""
+"""What the same contacts would have given in other hands: indirect standardisation,
+kind of contact by kind of contact.
+"""
 
 from __future__ import annotations
 
@@ -12,14 +14,18 @@ from qa_core.stats.shrinkage import pooled_variance
 Kind = tuple[object, ...]
 """A kind of contact, from the coarse to the fine: (channel, queue, reason)."""
 LEAST = 10
-"""Others with fewer values of a kind say too little about it: the kind around it stands in."""
+"""Others with fewer values of a kind say too little about it: the kind around it stands
+in.
+"""
 FEWEST = 5
 """A member with fewer values is not compared at all."""
 
 
 @dataclass(frozen=True)
 class CellSums:
-    """What the contacts of one kind gave: how many values, their sum, and (of a mean) their deviation."""
+    """What the contacts of one kind gave: how many values, their sum, and (of a mean)
+    their deviation.
+    """
 
     n: float
     total: float
@@ -28,8 +34,11 @@ class CellSums:
 
 @dataclass(frozen=True)
 class Standard:
-    """One member's value beside what the others would have had with the same contacts. `error`: the standard error of the difference, known from so
-    many degrees of `freedom`; `n`: how many values; `matched`: the share of them that the others met in the very same kind."""
+    """One member's value beside what the others would have had with the same contacts.
+    `error`: the standard error of the difference, known from so many degrees of
+    `freedom`; `n`: how many values; `matched`: the share of them that the others met in
+    the very same kind.
+    """
 
     observed: float
     expected: float
@@ -56,14 +65,22 @@ class Standard:
         """How often chance alone would make a difference as large."""
         from scipy.special import stdtr
 
-        return 2 * float(stdtr(self.freedom, -abs(self.difference) / self.error)) if self.error > 0 else 1.0
+        return (
+            2 * float(stdtr(self.freedom, -abs(self.difference) / self.error))
+            if self.error > 0
+            else 1.0
+        )
 
 
-def standardise(own: Mapping[Kind, CellSums], others: Mapping[Kind, CellSums], *, is_rate: bool) -> Standard | None:
-    """Weigh the others' values by the member's own mix of contacts; None where the member has fewer than `FEWEST` values or the others none.
+def standardise(
+    own: Mapping[Kind, CellSums], others: Mapping[Kind, CellSums], *, is_rate: bool
+) -> Standard | None:
+    """Weigh the others' values by the member's own mix of contacts; None where the
+    member has fewer than `FEWEST` values or the others none.
 
-    A kind that the others met fewer than `LEAST` times borrows from the one around it: the reason from its queue, the queue from its channel.
-    Both sides' chance is in the error; a member whose values vary more than the rest's is taken to vary so.
+    A kind that the others met fewer than `LEAST` times borrows from the one around it:
+    the reason from its queue, the queue from its channel. Both sides' chance is in the
+    error; a member whose values vary more than the rest's is taken to vary so.
     """
     own = {kind: sums for kind, sums in own.items() if sums.n > 0}
     n, around = sum(sums.n for sums in own.values()), _gather(others)
@@ -76,7 +93,11 @@ def standardise(own: Mapping[Kind, CellSums], others: Mapping[Kind, CellSums], *
     expected = variance = matched = 0.0
     shares: dict[Kind, float] = {}
     for kind, sums in own.items():
-        used = next(level for level in (kind[:length] for length in range(len(kind), -1, -1)) if level == () or around.get(level, _NONE).n >= LEAST)
+        used = next(
+            level
+            for level in (kind[:length] for length in range(len(kind), -1, -1))
+            if level == () or around.get(level, _NONE).n >= LEAST
+        )
         shares[used] = shares.get(used, 0.0) + sums.n
         matched += sums.n if used == kind else 0.0
     for kind, share in shares.items():
@@ -84,7 +105,9 @@ def standardise(own: Mapping[Kind, CellSums], others: Mapping[Kind, CellSums], *
         expected += share * other.total / other.n
         # Two values are added so that ten successes of ten still leave doubt.
         rate = (other.total + 1) / (other.n + 2)
-        own_part, other_part = (rate * (1 - rate),) * 2 if is_rate else (max(within, own_variance), within)
+        own_part, other_part = (
+            (rate * (1 - rate),) * 2 if is_rate else (max(within, own_variance), within)
+        )
         variance += own_part * share + other_part * share * share / other.n
     freedom = int(n) - 1 if not is_rate and own_variance > within else NORMAL
     return Standard(observed, expected / n, math.sqrt(variance) / n, n, matched / n, freedom)
@@ -106,6 +129,10 @@ def _gather(others: Mapping[Kind, CellSums]) -> dict[Kind, CellSums]:
 
 def _variance(own: Mapping[Kind, CellSums], mean: float) -> float:
     """Of a member's single values, all kinds together."""
-    inside = sum((sums.n - 1) * sums.deviation**2 for sums in own.values() if sums.n > 1 and sums.deviation is not None)
+    inside = sum(
+        (sums.n - 1) * sums.deviation**2
+        for sums in own.values()
+        if sums.n > 1 and sums.deviation is not None
+    )
     between = sum(sums.n * (sums.total / sums.n - mean) ** 2 for sums in own.values())
     return (inside + between) / (sum(sums.n for sums in own.values()) - 1)

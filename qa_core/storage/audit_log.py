@@ -1,7 +1,9 @@
-"""Who did what, when and why: append-only, each row sealed with the one before, in the transaction of the act itself.
+"""Who did what, when and why: append-only, each row sealed with the one before, in the
+transaction of the act itself.
 
-No content, name of a customer, or score stands in it. After each commit the number and seal of the last row are noted beside the
-secrets: rows that are taken off the end leave no gap, and only that note can tell.
+No content, name of a customer, or score stands in it. After each commit the number and
+seal of the last row are noted beside the secrets: rows that are taken off the end leave
+no gap, and only that note can tell.
 """
 
 from __future__ import annotations
@@ -28,9 +30,11 @@ NOTED = "journal_end"
 
 @dataclass(frozen=True)
 class Verification:
-    """What a walk over the whole journal found; `first_bad` is the first row that was edited, moved, follows a gap, or is missing at the end.
+    """What a walk over the whole journal found; `first_bad` is the first row that was
+    edited, moved, follows a gap, or is missing at the end.
 
-    `is_cut`: nothing else is wrong than that the end is missing, or is not the end that was noted.
+    `is_cut`: nothing else is wrong than that the end is missing, or is not the end that
+    was noted.
     """
 
     rows: int
@@ -41,21 +45,31 @@ class Verification:
 
 @dataclass(frozen=True)
 class End:
-    """The last row of the journal as it was when somebody noted it: its number and its seal."""
+    """The last row of the journal as it was when somebody noted it: its number and its
+    seal.
+    """
 
     seq: int
     mac: str
 
 
 def record(session: Session, actor: str, action: str, object: str = "", reason: str = "") -> None:
-    """Append one act to the journal, in the caller's transaction: both happen or neither does."""
+    """Append one act to the journal, in the caller's transaction: both happen or
+    neither does.
+    """
     if session.get_bind().dialect.name == "postgresql":
         session.execute(sa.text("LOCK TABLE journal IN EXCLUSIVE MODE"))
-    last = session.execute(sa.select(JournalRow.seq, JournalRow.mac).order_by(JournalRow.seq.desc()).limit(1)).first()
+    last = session.execute(
+        sa.select(JournalRow.seq, JournalRow.mac).order_by(JournalRow.seq.desc()).limit(1)
+    ).first()
     seq, previous = (last.seq + 1, last.mac) if last else (1, FIRST_MAC)
     at = now().isoformat(timespec="microseconds")
     mac = _mac(environment.secret("journal"), previous, seq, at, actor, action, object, reason)
-    session.execute(sa.insert(JournalRow).values(seq=seq, at=at, actor=actor, action=action, object=object, reason=reason, mac=mac))
+    session.execute(
+        sa.insert(JournalRow).values(
+            seq=seq, at=at, actor=actor, action=action, object=object, reason=reason, mac=mac
+        )
+    )
     path = end_file()
     if NOTED in session.info or _stands(session, _read_end(path)):
         session.info[NOTED] = (path, End(seq, mac))
@@ -74,24 +88,45 @@ def _forget_end(session: Session) -> None:
 
 
 def end_file() -> Path:
-    """Where the end of this journal is noted: beside the secrets, one file for each database that they have served."""
+    """Where the end of this journal is noted: beside the secrets, one file for each
+    database that they have served.
+    """
     here = environment.current()
     usual = here.database_url == f"sqlite:///{here.folder / 'records.sqlite'}"
-    return here.secrets_folder / ("journal.end" if usual else f"journal-{hashlib.sha256(here.database_url.encode()).hexdigest()[:12]}.end")
+    return here.secrets_folder / (
+        "journal.end"
+        if usual
+        else f"journal-{hashlib.sha256(here.database_url.encode()).hexdigest()[:12]}.end"
+    )
 
 
 def verify(session: Session) -> Verification:
-    """Walk the journal and recompute every seal. Edits, deletions and swaps show at their row; a cut end shows against the end noted."""
+    """Walk the journal and recompute every seal. Edits, deletions and swaps show at
+    their row; a cut end shows against the end noted.
+    """
     # Read first: a row that comes in between must not look like one that is missing.
     end = _read_end(end_file())
-    key, previous, expected, rows, first_bad, is_cut = environment.secret("journal"), FIRST_MAC, 1, 0, None, False
-    for row in session.execute(sa.select(JournalRow).order_by(JournalRow.seq)).scalars().yield_per(5000):
+    key, previous, expected, rows, first_bad, is_cut = (
+        environment.secret("journal"),
+        FIRST_MAC,
+        1,
+        0,
+        None,
+        False,
+    )
+    for row in (
+        session.execute(sa.select(JournalRow).order_by(JournalRow.seq)).scalars().yield_per(5000)
+    ):
         rows += 1
         if first_bad is None:
-            mac = _mac(key, previous, row.seq, row.at, row.actor, row.action, row.object, row.reason)
+            mac = _mac(
+                key, previous, row.seq, row.at, row.actor, row.action, row.object, row.reason
+            )
             if row.seq != expected or not hmac.compare_digest(mac, row.mac):
                 first_bad = row.seq
-            elif end is not None and row.seq == end.seq and not hmac.compare_digest(row.mac, end.mac):
+            elif (
+                end is not None and row.seq == end.seq and not hmac.compare_digest(row.mac, end.mac)
+            ):
                 first_bad, is_cut = row.seq, True
         previous, expected = row.mac, row.seq + 1
     if first_bad is None and end is not None and end.seq >= expected:
@@ -100,8 +135,12 @@ def verify(session: Session) -> Verification:
 
 
 def _stands(session: Session, end: End | None) -> bool:
-    # Once rows are gone the note stays as it is: new rows must not make good what was cut.
-    return end is None or session.scalar(sa.select(JournalRow.mac).where(JournalRow.seq == end.seq)) == end.mac
+    # Once rows are gone the note stays as it is: new rows must not make good what was
+    # cut.
+    return (
+        end is None
+        or session.scalar(sa.select(JournalRow.mac).where(JournalRow.seq == end.seq)) == end.mac
+    )
 
 
 def _read_end(path: Path) -> End | None:
@@ -119,7 +158,9 @@ def _write_end(path: Path, end: End) -> None:
     with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         seq = file.read().split(b" ")[0]
-        if not seq.isdigit() or int(seq) < end.seq:  # another process may have committed, and noted, a later row
+        if (
+            not seq.isdigit() or int(seq) < end.seq
+        ):  # another process may have committed, and noted, a later row
             file.seek(0)
             file.write(f"{end.seq} {end.mac}\n".encode())
             file.truncate()
@@ -127,4 +168,6 @@ def _write_end(path: Path, end: End) -> None:
 
 def _mac(key: bytes, previous: str, *fields: int | str) -> str:
     canonical = json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
-    return hmac.new(key, previous.encode() + b"\x1f" + canonical.encode(), hashlib.sha256).hexdigest()
+    return hmac.new(
+        key, previous.encode() + b"\x1f" + canonical.encode(), hashlib.sha256
+    ).hexdigest()

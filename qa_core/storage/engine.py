@@ -1,4 +1,6 @@
-"""Run questions: a SQLAlchemy Core select over the facts becomes a DataFrame, whatever engine answers. Nothing outside this room knows which."""
+"""Run questions: a SQLAlchemy Core select over the facts becomes a DataFrame, whatever
+engine answers. Nothing outside this room knows which.
+"""
 
 from __future__ import annotations
 
@@ -31,12 +33,22 @@ DIALECT = postgresql.dialect(paramstyle="numeric_dollar")
 class Engine(Protocol):
     """Answers selects over the tables of `facts`."""
 
-    def run(self, statement: sa.Select, arrow: Mapping[str, pa.Table] = {}, first_month: str | None = None, last_month: str | None = None) -> pd.DataFrame:
-        """Run one statement. `arrow` are tables of this question alone, by name; the months (`YYYY-MM`, inclusive) bound what is read."""
+    def run(
+        self,
+        statement: sa.Select,
+        arrow: Mapping[str, pa.Table] = {},
+        first_month: str | None = None,
+        last_month: str | None = None,
+    ) -> pd.DataFrame:
+        """Run one statement. `arrow` are tables of this question alone, by name; the
+        months (`YYYY-MM`, inclusive) bound what is read.
+        """
 
 
 class DuckDbEngine:
-    """DuckDB inside the process, locked to the lake's folder: it opens no other file, loads nothing, and cannot be unlocked."""
+    """DuckDB inside the process, locked to the lake's folder: it opens no other file,
+    loads nothing, and cannot be unlocked.
+    """
 
     def __init__(self, folder: Path, temporary: Path, memory_limit: str) -> None:
         temporary.parent.mkdir(parents=True, exist_ok=True)
@@ -54,34 +66,59 @@ class DuckDbEngine:
         self.connection.execute("SET enable_external_access = false")
         self.connection.execute("SET lock_configuration = true")
 
-    def run(self, statement: sa.Select, arrow: Mapping[str, pa.Table] = {}, first_month: str | None = None, last_month: str | None = None) -> pd.DataFrame:
-        """Run one statement on the version of the lake that stands now. Safe from several threads: each question has a cursor of its own."""
+    def run(
+        self,
+        statement: sa.Select,
+        arrow: Mapping[str, pa.Table] = {},
+        first_month: str | None = None,
+        last_month: str | None = None,
+    ) -> pd.DataFrame:
+        """Run one statement on the version of the lake that stands now. Safe from
+        several threads: each question has a cursor of its own.
+        """
         compiled = statement.compile(dialect=DIALECT, compile_kwargs={"render_postcompile": True})
-        text, parameters = str(compiled), [compiled.params[name] for name in compiled.positiontup or ()]
+        text, parameters = (
+            str(compiled),
+            [compiled.params[name] for name in compiled.positiontup or ()],
+        )
         with self.connection.cursor() as cursor:
             for name in tables.TABLES:
                 if name in text and name not in arrow:
-                    cursor.execute(f"CREATE TEMP VIEW {name} AS {_spelled(name, tables.select_from_files(name, lake.files(name, first_month, last_month)))}")
+                    files = lake.files(name, first_month, last_month)
+                    rows = _spelled(name, tables.select_from_files(name, files))
+                    cursor.execute(f"CREATE TEMP VIEW {name} AS {rows}")
             for name, table in arrow.items():
                 cursor.register(name, table)
             return cursor.execute(text, parameters).df()
 
 
 def _spelled(table: str, select: str) -> str:
-    """A table of totals with the spellings that the centre keeps: what contacts carry already is part of the key of totals, and so stays as given."""
+    """A table of totals with the spellings that the centre keeps: what contacts carry
+    already is part of the key of totals, and so stays as given.
+    """
     column = SPELLED_WHEN_READ.get(table)
     if column is None:
         return select
     with store.reading() as session:
         kept = name_merges.find_kept(session)[column]
-    return f'SELECT * REPLACE ({name_merges.spell(column, kept)} AS "{column}") FROM ({select})' if kept else select
+    return (
+        f'SELECT * REPLACE ({name_merges.spell(column, kept)} AS "{column}") FROM ({select})'
+        if kept
+        else select
+    )
 
 
 def current() -> Engine:
-    """The engine that QA_ENGINE_URL names, made once per process and lake. Raises Refusal for one that is not known."""
+    """The engine that QA_ENGINE_URL names, made once per process and lake. Raises
+    Refusal for one that is not known.
+    """
     settings = environment.current()
     if settings.engine_url != "duckdb://":
-        raise Refusal("unknown_engine", N_("QA_ENGINE_URL is {url}, but only duckdb:// is known. Correct it, or leave it out."), url=settings.engine_url)
+        raise Refusal(
+            "unknown_engine",
+            N_("QA_ENGINE_URL is {url}, but only duckdb:// is known. Correct it, or leave it out."),
+            url=settings.engine_url,
+        )
     limit = memory.limit_for(tables.snapshot("contacts").rows, MEGABYTES)
     return _duckdb(tables.lake_folder(), settings.temporary_folder / f"engine-{os.getpid()}", limit)
 

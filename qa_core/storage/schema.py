@@ -1,4 +1,6 @@
-"""The columns of the facts, declared once: the SQLAlchemy tables that questions are asked of, and the Arrow schemas kept in the lake."""
+"""The columns of the facts, declared once: the SQLAlchemy tables that questions are
+asked of, and the Arrow schemas kept in the lake.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,9 @@ METADATA = sa.MetaData()
 
 
 class Outcome(StrEnum):
-    """How a contact ended. `UNANSWERED`: the file does not say how; counted with the abandoned, and said so."""
+    """How a contact ended. `UNANSWERED`: the file does not say how; counted with the
+    abandoned, and said so.
+    """
 
     ANSWERED = "answered"
     ABANDONED = "abandoned"
@@ -38,7 +42,12 @@ CONTACTS = sa.Table(
     METADATA,
     sa.Column("source_system", sa.Text, nullable=False),
     sa.Column("contact_id", sa.Text, nullable=False),
-    sa.Column("ticket", sa.Text),  # the case that the contact belongs to, as the tool numbers it; several contacts may share one
+    sa.Column(
+        "ticket",
+        sa.Text,
+        # the case that the contact belongs to, as the tool numbers it; several contacts may
+        # share one
+    ),
     sa.Column("month", sa.Text, nullable=False),  # partition: YYYY-MM of local_start
     sa.Column("started_at", sa.DateTime, nullable=False),  # UTC, without zone
     sa.Column("local_start", sa.DateTime, nullable=False),  # the centre's wall clock
@@ -68,7 +77,9 @@ CONTACTS = sa.Table(
     sa.Column("tracking_match", sa.Text),  # id · number_and_time · number · null
     sa.Column("survey_sent", sa.Boolean),
     sa.Column("csat", sa.Double),
-    sa.Column("csat_scale", sa.Text),  # "1-5": the least and the greatest mark of the scale as given
+    sa.Column(
+        "csat_scale", sa.Text
+    ),  # "1-5": the least and the greatest mark of the scale as given
     sa.Column("nps", sa.Double),
     sa.Column("ces", sa.Double),
     sa.Column("survey_resolved", sa.Boolean),
@@ -80,7 +91,8 @@ CONTACTS = sa.Table(
     sa.Column("stopped_by_advisor", sa.Boolean),
     sa.Column("private_line", sa.Boolean),
     sa.Column("recording_purpose", sa.Text),
-    # What the source said where the centre says otherwise (merged advisors, spellings, opening hours, shared numbers); null: as it stands.
+    # What the source said where the centre says otherwise (merged advisors, spellings,
+    # opening hours, shared numbers); null: as it stands.
     sa.Column("given_queue", sa.Text),
     sa.Column("given_reason", sa.Text),
     sa.Column("given_campaign", sa.Text),
@@ -105,7 +117,8 @@ SPEND = sa.Table(
 )
 
 INTERVALS = sa.Table(
-    # Totals of a queue over some minutes, from platforms that export no single contacts. Counts of contacts, sums of seconds; null is not given.
+    # Totals of a queue over some minutes, from platforms that export no single
+    # contacts. Counts of contacts, sums of seconds; null is not given.
     "intervals",
     METADATA,
     sa.Column("source_system", sa.Text, nullable=False),
@@ -130,8 +143,13 @@ INTERVALS = sa.Table(
     sa.Column("batch_id", sa.Text, nullable=False),
 )
 
-AS_GIVEN = {name: f"given_{name}" for name in ("queue", "reason", "campaign", "advisor_id", "team", "outcome", "customer_key")}
-"""The columns that the centre's own conventions may change, and where each keeps what the source said, so that every convention can be taken back."""
+AS_GIVEN = {
+    name: f"given_{name}"
+    for name in ("queue", "reason", "campaign", "advisor_id", "team", "outcome", "customer_key")
+}
+"""The columns that the centre's own conventions may change, and where each keeps what
+the source said, so that every convention can be taken back.
+"""
 
 RESTRAINTS = ("customer_objected", "notice_played", "stopped_by_advisor", "private_line")
 """The columns of a contact that may speak against keeping its audio."""
@@ -142,8 +160,9 @@ SPEND_KEY = ("day", "source", "medium", "campaign", "currency")
 INTERVAL_KEY = ("started_at", "length_minutes", "queue", "channel", "team", "source_system")
 
 ANSWERS = sa.Table(
-    # One row per answered criterion of the evaluations that the viewer may see; registered beside the lake per question.
-    # The columns of the evaluation repeat on each of its rows; `is_first` marks one row per evaluation.
+    # One row per answered criterion of the evaluations that the viewer may see;
+    # registered beside the lake per question. The columns of the evaluation repeat on
+    # each of its rows; `is_first` marks one row per evaluation.
     "answers",
     METADATA,
     sa.Column("evaluation_id", sa.Integer, nullable=False),
@@ -162,12 +181,26 @@ ANSWERS = sa.Table(
     sa.Column("earned", sa.Double),
     sa.Column("possible", sa.Double),
     sa.Column("applied_weight", sa.Double),
-    sa.Column("critical", sa.Text),  # the class of error that an answer of 0 is: customer · business · compliance · null
+    sa.Column(
+        "critical", sa.Text
+    ),  # the class of error that an answer of 0 is: customer · business · compliance · null
 )
 
-_ARROW = {sa.Text: pa.string(), sa.DateTime: pa.timestamp("us"), sa.Date: pa.date32(), sa.Double: pa.float64(), sa.Integer: pa.int32(), sa.Boolean: pa.bool_()}
+_ARROW = {
+    sa.Text: pa.string(),
+    sa.DateTime: pa.timestamp("us"),
+    sa.Date: pa.date32(),
+    sa.Double: pa.float64(),
+    sa.Integer: pa.int32(),
+    sa.Boolean: pa.bool_(),
+}
 
 
 def arrow_schema(table: sa.Table) -> pa.Schema:
     """The Arrow schema of a declared table, column by column."""
-    return pa.schema([pa.field(column.name, _ARROW[type(column.type)], nullable=bool(column.nullable)) for column in table.columns])
+    return pa.schema(
+        [
+            pa.field(column.name, _ARROW[type(column.type)], nullable=bool(column.nullable))
+            for column in table.columns
+        ]
+    )

@@ -1,1 +1,3 @@
-"""What the pages are drawn with; with pages and app.py, the only room that knows Streamlit."""
+"""What the pages are drawn with; with pages and app.py, the only room that knows
+Streamlit.
+"""

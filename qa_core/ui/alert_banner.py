@@ -1,4 +1,6 @@
-"""Alerts as people meet them: what was found, the way to where to look, and taking note of it."""
+"""Alerts as people meet them: what was found, the way to where to look, and taking note
+of it.
+"""
 
 from __future__ import annotations
 
@@ -13,47 +15,96 @@ from qa_core.metrics import formatting
 from qa_core.metrics.kpis import get_kpi
 from qa_core.ui import cached, drill, filter_bar, gate, menu
 
-PAGES = {Permission.SEE_SATISFACTION: "satisfaction", Permission.SEE_TRACKING: "sources", Permission.SEE_CALL_STATISTICS: "first_contact"}
+PAGES = {
+    Permission.SEE_SATISFACTION: "satisfaction",
+    Permission.SEE_TRACKING: "sources",
+    Permission.SEE_CALL_STATISTICS: "first_contact",
+}
 """The page that tells more of what this permission shows."""
 
 
 def show_open(viewer: Viewer, found: Sequence[alerts.Alert], with_rule: bool = False) -> None:
-    """Alerts that nobody looks after yet, each with the way to where to look; `with_rule`: and with what made it ring since when."""
+    """Alerts that nobody looks after yet, each with the way to where to look;
+    `with_rule`: and with what made it ring since when.
+    """
     for event in found:
         with st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="xxsmall"):
             told = f"  \n:gray[{_describe_since(event)}]" if with_rule else ""
-            st.markdown(f":orange[:material/notifications_active:] {describe(viewer, event)}{told}", width="stretch")
+            st.markdown(
+                f":orange[:material/notifications_active:] {describe(viewer, event)}{told}",
+                width="stretch",
+            )
             _show_way(viewer, event)
             if viewer.can(Permission.EDIT_ALERTS):
                 key = f"acknowledge_{event.id}"
-                st.button("", icon=":material/check:", key=key, type="tertiary", help=_("Acknowledge"), on_click=_acknowledge, args=(event.id,))
+                st.button(
+                    "",
+                    icon=":material/check:",
+                    key=key,
+                    type="tertiary",
+                    help=_("Acknowledge"),
+                    on_click=_acknowledge,
+                    args=(event.id,),
+                )
 
 
 def describe(viewer: Viewer, event: alerts.Alert) -> str:
     """One alert as markdown; names of places and values are shown letter by letter."""
     currency = cached.find_currency(viewer) if viewer.can(Permission.SEE_TRACKING) else None
-    return f"**{gate.escape(alerts.describe_slice(event))}** – {gate.escape(alerts.describe(event, currency))}"
+    return (
+        f"**{gate.escape(alerts.describe_slice(event))}** – "
+        f"{gate.escape(alerts.describe(event, currency))}"
+    )
 
 
 def _show_way(viewer: Viewer, event: alerts.Alert) -> None:
-    """To the contacts behind it, for who may see single contacts; else to the page that tells more."""
+    """To the contacts behind it, for who may see single contacts; else to the page that
+    tells more.
+    """
     kpi, values = get_kpi(event.rule.kpi), event.values
-    if drill.is_open_to(viewer) and kpi.subject == "contacts" and set(values) <= {*filter_bar.PAGES["contacts"], *drill.EXTRA}:
+    if (
+        drill.is_open_to(viewer)
+        and kpi.subject == "contacts"
+        and set(values) <= {*filter_bar.PAGES["contacts"], *drill.EXTRA}
+    ):
         start = event.period.first_day
-        span = {event.rule.grain: f"{start:%Y-%m}" if event.rule.grain == "month" else start.isoformat()}
+        span = {
+            event.rule.grain: f"{start:%Y-%m}" if event.rule.grain == "month" else start.isoformat()
+        }
         arguments, key = (values | span, kpi.key), f"rung_{event.id}"
-        st.button("", icon=":material/arrow_forward:", key=key, type="tertiary", help=_("Open the contacts"), on_click=drill.to_contacts, args=arguments)
+        st.button(
+            "",
+            icon=":material/arrow_forward:",
+            key=key,
+            type="tertiary",
+            help=_("Open the contacts"),
+            on_click=drill.to_contacts,
+            args=arguments,
+        )
         return
     page = menu.find_page(PAGES.get(kpi.needs, "overview"))
-    if page.is_open_to(viewer) and page.key in filter_bar.PAGES and set(values) <= set(filter_bar.PAGES[page.key]):
+    if (
+        page.is_open_to(viewer)
+        and page.key in filter_bar.PAGES
+        and set(values) <= set(filter_bar.PAGES[page.key])
+    ):
         month = {"period": f"{event.period.first_day:%Y-%m}"} if event.rule.grain == "month" else {}
-        st.page_link(page.path, label=_(page.title), icon=":material/arrow_forward:", query_params=values | month)
+        st.page_link(
+            page.path,
+            label=_(page.title),
+            icon=":material/arrow_forward:",
+            query_params=values | month,
+        )
 
 
 def _describe_since(event: alerts.Alert) -> str:
     grain = event.rule.grain
-    first = formatting.name(grain, f"{event.first_day:%Y-%m}" if grain == "month" else event.first_day)
-    return gate.escape(_("Since: {first}. Rule: {rule}.", first=first, rule=alerts.describe_rule(event.rule)))
+    first = formatting.name(
+        grain, f"{event.first_day:%Y-%m}" if grain == "month" else event.first_day
+    )
+    return gate.escape(
+        _("Since: {first}. Rule: {rule}.", first=first, rule=alerts.describe_rule(event.rule))
+    )
 
 
 def _acknowledge(number: int) -> None:

@@ -1,4 +1,5 @@
-"""What the browser says about itself: its cookie, its token, its language, and whether it runs on this machine.
+"""What the browser says about itself: its cookie, its token, its language, and whether
+it runs on this machine.
 
 Claims, all of them; `sign_in` decides what they are worth.
 """
@@ -33,11 +34,21 @@ def current() -> Browser:
 
 
 def build(cookies: Mapping[str, str], headers: Mapping[str, str], address: str) -> Browser:
-    """The browser behind a request with those cookies, headers (lower-case names) and address."""
+    """The browser behind a request with those cookies, headers (lower-case names) and
+    address.
+    """
     token, _at = decode_xsrf_token_string(cookies.get(XSRF_COOKIE_NAME, ""))
-    # A proxy on this machine makes every visitor look local: none of its marks may be there, and every name asked for must be this machine's.
-    names = [f"//{headers.get('host', '')}", *(headers[name] for name in ("origin", "referer") if name in headers)]
-    is_local = is_loopback(address) and all(_host(name) in LOCAL_NAMES for name in names) and not any(name in headers for name in PROXY_HEADERS)
+    # A proxy on this machine makes every visitor look local: none of its marks may be
+    # there, and every name asked for must be this machine's.
+    names = [
+        f"//{headers.get('host', '')}",
+        *(headers[name] for name in ("origin", "referer") if name in headers),
+    ]
+    is_local = (
+        is_loopback(address)
+        and all(_host(name) in LOCAL_NAMES for name in names)
+        and not any(name in headers for name in PROXY_HEADERS)
+    )
     return Browser(token or b"", headers.get("user-agent", ""), address, is_local)
 
 
@@ -55,11 +66,15 @@ def is_secure() -> bool | None:
 
 def language() -> str:
     """The first of our languages that the browser prefers."""
-    return first_known([st.context.locale or "", *(st.context.headers.get("Accept-Language") or "").split(",")])
+    return first_known(
+        [st.context.locale or "", *(st.context.headers.get("Accept-Language") or "").split(",")]
+    )
 
 
 def first_known(wishes: Iterable[str]) -> str:
-    """The first of our languages among wishes such as `fr-CA;q=0.9`; English when there is none."""
+    """The first of our languages among wishes such as `fr-CA;q=0.9`; English when there
+    is none.
+    """
     for wish in wishes:
         code = wish.strip().split(";")[0].split("-")[0].lower()
         if code in LANGUAGES:

@@ -1,4 +1,6 @@
-"""Answers kept for a moment: the only place that caches data. Every key holds the viewer and the version of everything asked."""
+"""Answers kept for a moment: the only place that caches data. Every key holds the
+viewer and the version of everything asked.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,9 @@ from qa_core.storage.records.steering import AlertEvent, Annotation, SettingValu
 
 _VERSION = "data_version"
 SECONDS = 300
-"""How long an answer may outlive what the version below does not cover, such as the new name of an advisor."""
+"""How long an answer may outlive what the version below does not cover, such as the new
+name of an advisor.
+"""
 MOST_ANSWERS = 1000
 
 Asked = ParamSpec("Asked")
@@ -48,22 +52,37 @@ def current_settings() -> Settings:
 
 
 def version() -> tuple[Any, ...]:
-    """The version looked up at the start of this run; a run asks a dozen questions of one state."""
+    """The version looked up at the start of this run; a run asks a dozen questions of
+    one state.
+    """
     return st.session_state.get(_VERSION) or look_up_version()
 
 
 def look_up_version() -> tuple[Any, ...]:
-    """Look up, and keep for this run, what the answers depend on besides the question: which stores, and the state of the lake, the evaluations, the settings,
-    the targets and the notes."""
+    """Look up, and keep for this run, what the answers depend on besides the question:
+    which stores, and the state of the lake, the evaluations, the settings, the targets
+    and the notes.
+    """
     here = environment.current()
     with store.reading() as session:
         newest_setting = session.scalar(sa.select(sa.func.max(SettingValue.id)))
         advisors = session.scalar(sa.select(sa.func.count()).select_from(Advisor))
-        counter = (*evaluation_table.change_counter(session), *listened_contacts.change_counter(session), *calibration_metrics.change_counter(session))
-        # Names of spend and totals are spelled when they are read: a decision about them changes no table of the lake.
-        names = session.execute(sa.select(sa.func.max(NameDecision.id), sa.func.count(NameDecision.undone_at))).one()
-        goals = session.execute(sa.select(sa.func.max(Target.id), sa.func.count(Target.id), sa.func.max(Target.set_at))).one()
-        notes = session.execute(sa.select(sa.func.max(Annotation.id), sa.func.count(Annotation.id))).one()
+        counter = (
+            *evaluation_table.change_counter(session),
+            *listened_contacts.change_counter(session),
+            *calibration_metrics.change_counter(session),
+        )
+        # Names of spend and totals are spelled when they are read: a decision about
+        # them changes no table of the lake.
+        names = session.execute(
+            sa.select(sa.func.max(NameDecision.id), sa.func.count(NameDecision.undone_at))
+        ).one()
+        goals = session.execute(
+            sa.select(sa.func.max(Target.id), sa.func.count(Target.id), sa.func.max(Target.set_at))
+        ).one()
+        notes = session.execute(
+            sa.select(sa.func.max(Annotation.id), sa.func.count(Annotation.id))
+        ).one()
         grids = session.scalar(sa.select(sa.func.count(ScorecardVersion.published_at)))
     found = (
         here.database_url,
@@ -84,8 +103,12 @@ def look_up_version() -> tuple[Any, ...]:
     return found
 
 
-def _remembered(ask: Question[Asked, Answer], besides: Callable[[], tuple[Any, ...]] = tuple) -> Question[Asked, Answer]:
-    """That question, with its answers remembered; `besides`: what they depend on that the version does not cover."""
+def _remembered(
+    ask: Question[Asked, Answer], besides: Callable[[], tuple[Any, ...]] = tuple
+) -> Question[Asked, Answer]:
+    """That question, with its answers remembered; `besides`: what they depend on that
+    the version does not cover.
+    """
     name, signature = f"{ask.__module__}.{ask.__qualname__}", inspect.signature(ask)
     _QUESTIONS[name] = ask
 
@@ -100,30 +123,65 @@ def _remembered(ask: Question[Asked, Answer], besides: Callable[[], tuple[Any, .
 
 @st.cache_data(ttl=SECONDS, max_entries=MOST_ANSWERS, show_spinner=False)
 def _answer(name: str, version: tuple[Any, ...], *arguments: Any) -> Any:
-    # By its name, which is part of the key: to the cache, questions made above would all be one function.
+    # By its name, which is part of the key: to the cache, questions made above would
+    # all be one function.
     return _QUESTIONS[name](*arguments)
 
 
 def _state_of_alerts() -> tuple[Any, ...]:
-    counted = (sa.func.max(AlertEvent.id), sa.func.count(AlertEvent.acknowledged_at), sa.func.count(AlertEvent.closed_at), sa.func.max(AlertEvent.last_seen))
+    counted = (
+        sa.func.max(AlertEvent.id),
+        sa.func.count(AlertEvent.acknowledged_at),
+        sa.func.count(AlertEvent.closed_at),
+        sa.func.max(AlertEvent.last_seen),
+    )
     with store.reading() as session:
         return tuple(session.execute(sa.select(*counted)).one())
 
 
 def _last_import() -> tuple[Any, ...]:
     with store.reading() as session:
-        return tuple(session.execute(sa.select(ImportBatch.id, ImportBatch.state).order_by(ImportBatch.id.desc()).limit(1)).first() or ())
+        return tuple(
+            session.execute(
+                sa.select(ImportBatch.id, ImportBatch.state)
+                .order_by(ImportBatch.id.desc())
+                .limit(1)
+            ).first()
+            or ()
+        )
 
 
 def _state_of_coaching() -> tuple[Any, ...]:
-    plans = (sa.func.max(CoachingPlan.id), sa.func.count(CoachingPlan.id), sa.func.sum(CoachingPlan.version))
-    disputes = (sa.func.max(Dispute.id), sa.func.count(Dispute.id), sa.func.count(Dispute.decided_at))
+    plans = (
+        sa.func.max(CoachingPlan.id),
+        sa.func.count(CoachingPlan.id),
+        sa.func.sum(CoachingPlan.version),
+    )
+    disputes = (
+        sa.func.max(Dispute.id),
+        sa.func.count(Dispute.id),
+        sa.func.count(Dispute.decided_at),
+    )
     with store.reading() as session:
-        return (*session.execute(sa.select(*plans)).one(), *session.execute(sa.select(*disputes)).one())
+        return (
+            *session.execute(sa.select(*plans)).one(),
+            *session.execute(sa.select(*disputes)).one(),
+        )
 
 
-def _measure_headline(viewer: Viewer, kpis: tuple[str, ...], where: Filters, compare: Period | None, overrides: Mapping[str, str] | None) -> pd.DataFrame:
-    return targets.add_gaps(viewer, query.measure(viewer, kpis, where=where, compare=compare, overrides=overrides), (), where)
+def _measure_headline(
+    viewer: Viewer,
+    kpis: tuple[str, ...],
+    where: Filters,
+    compare: Period | None,
+    overrides: Mapping[str, str] | None,
+) -> pd.DataFrame:
+    return targets.add_gaps(
+        viewer,
+        query.measure(viewer, kpis, where=where, compare=compare, overrides=overrides),
+        (),
+        where,
+    )
 
 
 measure = _remembered(query.measure)
@@ -156,9 +214,15 @@ _headline = _remembered(_measure_headline)
 
 
 def headline(
-    viewer: Viewer, kpis: tuple[str, ...], where: Filters, compare: Period | None = None, overrides: Mapping[str, str] | None = None
+    viewer: Viewer,
+    kpis: tuple[str, ...],
+    where: Filters,
+    compare: Period | None = None,
+    overrides: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """The rows of `measure` without any cut, with their gap to the target, by the key of their KPI (the first, where currencies differ)."""
+    """The rows of `measure` without any cut, with their gap to the target, by the key
+    of their KPI (the first, where currencies differ).
+    """
     rows: dict[str, Any] = {}
     for row in _headline(viewer, kpis, where, compare, overrides).itertuples():
         rows.setdefault(row.kpi, row)

@@ -1,4 +1,6 @@
-"""Tiles and chart cards: a value with what it rests on, and a picture under a heading that says what it shows."""
+"""Tiles and chart cards: a value with what it rests on, and a picture under a heading
+that says what it shows.
+"""
 
 from __future__ import annotations
 
@@ -48,12 +50,18 @@ NOTHING = ":gray[–]"
 SHORT = 20
 """So many characters fit on one line of a tile on a phone."""
 COLOURS = {"better": "green", "attention": "orange", "": "gray"}
-ICONS = {"attention": ":orange[:material/error:] ", "better": ":green[:material/check_circle:] ", "": ""}
+ICONS = {
+    "attention": ":orange[:material/error:] ",
+    "better": ":green[:material/check_circle:] ",
+    "": "",
+}
 
 
 @dataclass(frozen=True)
 class Tile:
-    """One value ready to show. `delta_tone` is that of the change, where it is more than chance."""
+    """One value ready to show. `delta_tone` is that of the change, where it is more
+    than chance.
+    """
 
     title: str
     value: str
@@ -86,10 +94,23 @@ def build_tile(row: Any, look: FilterState, series: Series | None = None, extra:
     """A tile from a row of `measure`; `extra` is added below."""
     kpi = get_kpi(row.kpi)
     currency = look.currency_of(row)
-    help_text = "\n\n".join((f"{_(kpi.title)} – {_(kpi.meaning)}", escape(_(kpi.formula)), *describe_notes(row.notes or ())))
+    help_text = "\n\n".join(
+        (
+            f"{_(kpi.title)} – {_(kpi.meaning)}",
+            escape(_(kpi.formula)),
+            *describe_notes(row.notes or ()),
+        )
+    )
     sparkline = tuple(series.sparkline[-30:]) if series else ()
     if formatting.is_missing(row.value):
-        return Tile(title_of(kpi), _missing(row.status), help_text, _why_missing(row), sparkline=sparkline, kpi=kpi.key)
+        return Tile(
+            title_of(kpi),
+            _missing(row.status),
+            help_text,
+            _why_missing(row),
+            sparkline=sparkline,
+            kpi=kpi.key,
+        )
     tile = {
         "title": title_of(kpi),
         "value": formatting.value(row.value, kpi.unit, currency),
@@ -98,10 +119,22 @@ def build_tile(row: Any, look: FilterState, series: Series | None = None, extra:
     }
     change = getattr(row, "delta", None)
     # Beside a whole period, the total of one that is not over would read as a fall.
-    if look.compare and not formatting.is_missing(change) and not (look.is_cut_short and kpi.is_amount):
+    if (
+        look.compare
+        and not formatting.is_missing(change)
+        and not (look.is_cut_short and kpi.is_amount)
+    ):
         interval = control_charts.interval_of_change(row, series.spread if series else 1.0)
-        tone = chart_titles.describe_change("", change, interval, kpi.unit, kpi.better).tone if interval else ""
-        tile |= {"delta": formatting.change(change, kpi.unit, currency), "delta_up": change >= 0, "delta_tone": tone}
+        tone = (
+            chart_titles.describe_change("", change, interval, kpi.unit, kpi.better).tone
+            if interval
+            else ""
+        )
+        tile |= {
+            "delta": formatting.change(change, kpi.unit, currency),
+            "delta_up": change >= 0,
+            "delta_tone": tone,
+        }
     return Tile(**tile, sparkline=sparkline, kpi=kpi.key)
 
 
@@ -114,7 +147,8 @@ def show_tiles(tiles: Sequence[Tile]) -> None:
 
 def _show_tile(tile: Tile) -> None:
     with st.container(border=True, gap=None, height="stretch"):
-        # A metric would cut its own title; and beside a long one, the sign of its help would push the value out of line.
+        # A metric would cut its own title; and beside a long one, the sign of its help
+        # would push the value out of line.
         st.markdown(f":small[{escape(tile.title)}]")
         st.metric(
             tile.title,
@@ -142,8 +176,10 @@ def show_chart(
     beside: Callable[[], None] | None = None,
     kpi: str = "",
 ) -> None:
-    """A picture in a card: what it shows, what it is drawn from, and the picture; a click on a point opens what is behind it.
-    `beside` draws what stands right of the heading; `kpi`: what it is a picture of, to be explained."""
+    """A picture in a card: what it shows, what it is drawn from, and the picture; a
+    click on a point opens what is behind it. `beside` draws what stands right of the
+    heading; `kpi`: what it is a picture of, to be explained.
+    """
     with st.container(border=True, height="stretch", gap="xxsmall"):
         if beside is None:
             show_heading(finding, caption)
@@ -157,7 +193,9 @@ def show_chart(
             explain_link.show_link(kpi)
 
 
-def show_figure(figure: Any, key: str, alt: str, on_select: Callable[[], None] | None = None) -> None:
+def show_figure(
+    figure: Any, key: str, alt: str, on_select: Callable[[], None] | None = None
+) -> None:
     """The picture of a card that has more than a picture."""
     st.plotly_chart(
         figure,
@@ -179,7 +217,9 @@ def show_heading(finding: ChartTitle, caption: str = "") -> None:
 
 def _keep_together(parts: Sequence[str]) -> str:
     """The parts with a dot between; lines break between them, not within a short one."""
-    return f"{formatting.NO_BREAK}· ".join(part.replace(" ", formatting.NO_BREAK) if len(part) <= SHORT else part for part in parts)
+    return f"{formatting.NO_BREAK}· ".join(
+        part.replace(" ", formatting.NO_BREAK) if len(part) <= SHORT else part for part in parts
+    )
 
 
 def _below(row: Any, kpi: Kpi, currency: str | None, extra: str) -> list[str]:
@@ -190,14 +230,28 @@ def _below(row: Any, kpi: Kpi, currency: str | None, extra: str) -> list[str]:
     if not formatting.is_missing(row.denominator) and not formatting.is_missing(row.n):
         parts.append(f"n\u00a0=\u00a0{formatting.number(row.n)}")
     if not formatting.is_missing(row.p50):
-        parts.append(_("median {p50}, p90 {p90}", p50=formatting.duration(row.p50), p90=formatting.duration(row.p90)))
+        parts.append(
+            _(
+                "median {p50}, p90 {p90}",
+                p50=formatting.duration(row.p50),
+                p90=formatting.duration(row.p90),
+            )
+        )
     if not formatting.is_missing(row.pending) and row.pending:
         parts.append(_("{n} pending", n=formatting.number(row.pending)))
     if not formatting.is_missing(row.unknown_identity) and row.unknown_identity and row.n:
         parts.append(
             _(
                 "{share} of callers unknown",
-                share=formatting.percent(row.unknown_identity / (row.unknown_identity + row.n + (0 if formatting.is_missing(row.pending) else row.pending)), 0),
+                share=formatting.percent(
+                    row.unknown_identity
+                    / (
+                        row.unknown_identity
+                        + row.n
+                        + (0 if formatting.is_missing(row.pending) else row.pending)
+                    ),
+                    0,
+                ),
             )
         )
     if not formatting.is_missing(getattr(row, "target", None)):
@@ -210,8 +264,13 @@ def _below(row: Any, kpi: Kpi, currency: str | None, extra: str) -> list[str]:
 
 
 def _describe_target(row: Any, kpi: Kpi, currency: str | None) -> str:
-    """The target, and how far from it; with the sign of what needs a look where it is missed by more than chance."""
-    target, size = formatting.value(row.target, kpi.unit, currency), formatting.change(abs(row.gap), kpi.unit, currency).lstrip("+")
+    """The target, and how far from it; with the sign of what needs a look where it is
+    missed by more than chance.
+    """
+    target, size = (
+        formatting.value(row.target, kpi.unit, currency),
+        formatting.change(abs(row.gap), kpi.unit, currency).lstrip("+"),
+    )
     if row.gap > 0:
         text = _("target {target}, {size} above", target=target, size=size)
     elif row.gap < 0:
@@ -227,7 +286,12 @@ def describe_notes(notes: Sequence[str]) -> list[str]:
     for note in notes:
         code, _colon, detail = note.partition(":")
         if code == "component_missing":
-            said.append(_("Some sources never give {component}; it is left out there.", component=_(COMPONENTS[detail])))
+            said.append(
+                _(
+                    "Some sources never give {component}; it is left out there.",
+                    component=_(COMPONENTS[detail]),
+                )
+            )
         elif code == "waits_missing":
             said.append(
                 ngettext(
@@ -241,18 +305,26 @@ def describe_notes(notes: Sequence[str]) -> list[str]:
             said.append(
                 ngettext(
                     "{count} contact is counted as abandoned: the file does not say how it ended.",
-                    "{count} contacts are counted as abandoned: the file does not say how they ended.",
+                    "{count} contacts are counted as abandoned: the file does not say how they "
+                    "ended.",
                     int(detail),
                     count=formatting.number(int(detail)),
                 )
             )
         elif code == "from_totals":
-            said.append(_("Part of it comes from totals by interval, which do not tell single contacts apart."))
+            said.append(
+                _(
+                    "Part of it comes from totals by interval, which do not tell single "
+                    "contacts apart."
+                )
+            )
         elif code == "totals_left_out":
             said.append(
                 ngettext(
-                    "{count} contact of totals is left out: its platform counts by another threshold, or not by this formula.",
-                    "{count} contacts of totals are left out: their platform counts by another threshold, or not by this formula.",
+                    "{count} contact of totals is left out: its platform counts by another "
+                    "threshold, or not by this formula.",
+                    "{count} contacts of totals are left out: their platform counts by another "
+                    "threshold, or not by this formula.",
                     int(detail),
                     count=formatting.number(int(detail)),
                 )

@@ -1,4 +1,6 @@
-"""Links to what is not a page: files that leave the centre, one session and one minute at a time."""
+"""Links to what is not a page: files that leave the centre, one session and one minute
+at a time.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +14,16 @@ from qa_core.metrics import downloads, spreadsheets
 from qa_core.ui import gate
 
 
-def show_download(label: str, kind: str, *, key: str = "", forms: Sequence[str] = tuple(spreadsheets.FORMS), **parameters: Any) -> None:
-    """A button that makes the links, and the links, one to each form of the file, good for a minute. Nothing is drawn for who may not have it.
+def show_download(
+    label: str,
+    kind: str,
+    *,
+    key: str = "",
+    forms: Sequence[str] = tuple(spreadsheets.FORMS),
+    **parameters: Any,
+) -> None:
+    """A button that makes the links, and the links, one to each form of the file, good
+    for a minute. Nothing is drawn for who may not have it.
 
     `key`: tells several buttons of one page apart.
     """
@@ -21,7 +31,16 @@ def show_download(label: str, kind: str, *, key: str = "", forms: Sequence[str] 
     if not signed_in.viewer.can(downloads.KINDS[kind].permission):
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="small", width="content"):
-        if st.button(label, icon=":material/download:", key="_".join(filter(None, ("prepare", kind, key))), type="tertiary"):
+        if st.button(
+            label,
+            icon=":material/download:",
+            key="_".join(filter(None, ("prepare", kind, key))),
+            type="tertiary",
+        ):
             for form in forms:
-                address = f"/download/{downloads.make_ticket(signed_in, kind, **parameters, form=form)}"
-                st.link_button(form.upper(), address, icon=":material/file_save:", help=_("Good for a minute"))
+                address = (
+                    f"/download/{downloads.make_ticket(signed_in, kind, **parameters, form=form)}"
+                )
+                st.link_button(
+                    form.upper(), address, icon=":material/file_save:", help=_("Good for a minute")
+                )

@@ -1,4 +1,6 @@
-"""The way to what stands behind a value: a quiet link, and what the address it leads to says."""
+"""The way to what stands behind a value: a quiet link, and what the address it leads to
+says.
+"""
 
 from __future__ import annotations
 
@@ -18,12 +20,28 @@ Extra = tuple[tuple[str, tuple[str | None, ...]], ...]
 """Dimensions beside those of the row of filters, and the values kept (None: missing)."""
 
 
-def show_link(kpi: str, values: Mapping[str, Sequence[str | None]] = {}, label: str = "", help_text: str | None = None) -> None:
-    """A link to the explanation of that KPI under the filters of this page, and these besides; `help_text` shows when it is pointed at."""
-    besides = {dimension: ["" if value is None else str(value) for value in chosen] for dimension, chosen in values.items()}
+def show_link(
+    kpi: str,
+    values: Mapping[str, Sequence[str | None]] = {},
+    label: str = "",
+    help_text: str | None = None,
+) -> None:
+    """A link to the explanation of that KPI under the filters of this page, and these
+    besides; `help_text` shows when it is pointed at.
+    """
+    besides = {
+        dimension: ["" if value is None else str(value) for value in chosen]
+        for dimension, chosen in values.items()
+    }
     parameters = {"kpi": kpi, **filter_bar.share(), **besides}
     said = label or _("Explain")
-    st.page_link(menu.find_page(PAGE).path, label=f":gray[:small[{said}]]", icon=":material/function:", help=help_text, query_params=parameters)
+    st.page_link(
+        menu.find_page(PAGE).path,
+        label=f":gray[:small[{said}]]",
+        icon=":material/function:",
+        help=help_text,
+        query_params=parameters,
+    )
 
 
 def read_kpi() -> Kpi:
@@ -32,9 +50,17 @@ def read_kpi() -> Kpi:
 
 
 def read_extra(viewer: Viewer) -> Extra:
-    """What the address adds to the row of filters; what is unknown there is passed over."""
-    known = [key for key in dimensions.BY_KEY if key not in filter_bar.PAGES[PAGE] and key in st.query_params and viewer.can_cut_by(key)]
-    return tuple((key, tuple(value or None for value in st.query_params.get_all(key))) for key in known)
+    """What the address adds to the row of filters; what is unknown there is passed
+    over.
+    """
+    known = [
+        key
+        for key in dimensions.BY_KEY
+        if key not in filter_bar.PAGES[PAGE] and key in st.query_params and viewer.can_cut_by(key)
+    ]
+    return tuple(
+        (key, tuple(value or None for value in st.query_params.get_all(key))) for key in known
+    )
 
 
 def narrow(where: Filters, extra: Extra) -> Filters:

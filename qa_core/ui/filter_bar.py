@@ -1,4 +1,6 @@
-"""One row of filters above every page that has them: drawn in the frame, kept in the address, offered within the viewer's scope."""
+"""One row of filters above every page that has them: drawn in the frame, kept in the
+address, offered within the viewer's scope.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,9 @@ PAGES: dict[str, tuple[str, ...]] = {
     "contacts": ("channel", "queue", "team", "reason", "campaign"),
     "explain": ("channel", "queue", "team", "reason", "campaign"),
 }
-"""The pages that have the row, and the dimensions they filter by, besides period and comparison."""
+"""The pages that have the row, and the dimensions they filter by, besides period and
+comparison.
+"""
 ALWAYS = ("period", "from", "to", "compare")
 WITHOUT_COMPARISON = frozenset({"contacts", "explain", "advisor", "disputes"})
 
@@ -49,7 +53,9 @@ _MISSING = "-"
 
 @dataclass(frozen=True)
 class FilterState:
-    """What the person looks at: filters with their period, what it is compared with, and the longer period of the trends."""
+    """What the person looks at: filters with their period, what it is compared with,
+    and the longer period of the trends.
+    """
 
     where: Filters = field(default_factory=Filters)
     compare: Period | None = None
@@ -67,13 +73,21 @@ class FilterState:
     """That of all spend, where there is only one."""
 
     def currency_of(self, row: Any) -> str | None:
-        """The currency of a row of `measure`, which says it only where there are several."""
+        """The currency of a row of `measure`, which says it only where there are
+        several.
+        """
         return getattr(row, "currency", None) or self.currency
 
     @property
     def is_cut_short(self) -> bool:
-        """Whether the period goes on beyond the last day that is over, so that its totals are still growing."""
-        return self.whole_until is not None and self.where.period.is_bounded and self.where.period.last_day > self.whole_until
+        """Whether the period goes on beyond the last day that is over, so that its
+        totals are still growing.
+        """
+        return (
+            self.whole_until is not None
+            and self.where.period.is_bounded
+            and self.where.period.last_day > self.whole_until
+        )
 
     @property
     def has_data(self) -> bool:
@@ -82,7 +96,9 @@ class FilterState:
 
 
 def show(viewer: Viewer, page_key: str) -> None:
-    """Draw the row for that page and remember what was chosen; called by the front door, before the page runs."""
+    """Draw the row for that page and remember what was chosen; called by the front
+    door, before the page runs.
+    """
     st.session_state[_LOOK] = FilterState()
     st.session_state[_PAGE] = page_key
     keep(_drawn(page_key))
@@ -92,14 +108,24 @@ def show(viewer: Viewer, page_key: str) -> None:
         url_state.write(page_key, {})
         return
     first_day, last_day = span
-    dimensions = [dimension for dimension in PAGES[page_key] if viewer.can_cut_by(dimension) and _fits(viewer, page_key, dimension)]
+    dimensions = [
+        dimension
+        for dimension in PAGES[page_key]
+        if viewer.can_cut_by(dimension) and _fits(viewer, page_key, dimension)
+    ]
     _take_address(page_key, dimensions)
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="filter_bar"):
         period = _ask_period(viewer, first_day, last_day)
         compare_with = "none" if page_key in WITHOUT_COMPARISON else _ask_comparison()
         values = {dimension: _ask_values(viewer, dimension) for dimension in dimensions}
         if any(values.values()):
-            st.button(_("Clear"), icon=":material/filter_alt_off:", type="tertiary", on_click=clear, help=_("Take the filters away"))
+            st.button(
+                _("Clear"),
+                icon=":material/filter_alt_off:",
+                type="tertiary",
+                on_click=clear,
+                help=_("Take the filters away"),
+            )
     url_state.write(page_key, describe(page_key))
     compare = periods.build_comparison(compare_with, period)
     where = Filters.of(period, values)
@@ -119,28 +145,38 @@ def show(viewer: Viewer, page_key: str) -> None:
 
 
 def _fits(viewer: Viewer, page_key: str, dimension: str) -> bool:
-    """Whether what the page shows can be cut by that dimension: a page about one KPI has it in its address. What contacts there are, evaluators
-    are not told."""
+    """Whether what the page shows can be cut by that dimension: a page about one KPI
+    has it in its address. What contacts there are, evaluators are not told.
+    """
     if page_key != "explain":
         return True
     kpi = BY_KEY.get(st.query_params.get("kpi", ""))
-    return viewer.can(Permission.SEE_CALL_STATISTICS) and (kpi is None or dimension in kpi.dimensions)
+    return viewer.can(Permission.SEE_CALL_STATISTICS) and (
+        kpi is None or dimension in kpi.dimensions
+    )
 
 
 def share() -> dict[str, list[str]]:
-    """What the row of this page says, for a link to the explanation of one of its figures; the period even where it is as usual, so that the other
-    page takes all of it from the link."""
+    """What the row of this page says, for a link to the explanation of one of its
+    figures; the period even where it is as usual, so that the other page takes all of
+    it from the link.
+    """
     page_key = st.session_state.get(_PAGE)
     if page_key not in PAGES:
         return {}
-    said = describe(page_key) | {"period": [st.session_state.get("period") or periods.USUAL], "compare": []}
+    said = describe(page_key) | {
+        "period": [st.session_state.get("period") or periods.USUAL],
+        "compare": [],
+    }
     return {name: values for name, values in said.items() if values}
 
 
 def _drawn(page_key: str) -> tuple[str, ...]:
     if page_key not in PAGES:
         return ()
-    return *(name for name in ALWAYS if name != "compare" or page_key not in WITHOUT_COMPARISON), *PAGES[page_key]
+    return *(
+        name for name in ALWAYS if name != "compare" or page_key not in WITHOUT_COMPARISON
+    ), *PAGES[page_key]
 
 
 def current() -> FilterState:
@@ -149,20 +185,34 @@ def current() -> FilterState:
 
 
 def show_title(title: str, period: Period | None = None) -> None:
-    """The title of a page, and below it the days it is about: those of the row, or others."""
+    """The title of a page, and below it the days it is about: those of the row, or
+    others.
+    """
     look = current()
     with st.container(gap=None):
         st.title(title, anchor=False)
         if not look.has_data:
             return
         said = formatting.period(period) if period else look.period_title
-        starts_late = period is None and look.where.period.is_bounded and look.where.period.first_day < look.first_day
+        starts_late = (
+            period is None
+            and look.where.period.is_bounded
+            and look.where.period.first_day < look.first_day
+        )
         if starts_late:
-            said = _("{period}; there is data from {day} on", period=said, day=formatting.day(look.first_day, year=True))
+            said = _(
+                "{period}; there is data from {day} on",
+                period=said,
+                day=formatting.day(look.first_day, year=True),
+            )
         elif period is None and look.compare:
             said = _("{period}, compared with {before}", period=said, before=look.compare_title)
         if period is None and look.is_cut_short:
-            said = _("{period}; whole days until {day}, totals are provisional", period=said, day=formatting.day(look.whole_until, year=True))
+            said = _(
+                "{period}; whole days until {day}, totals are provisional",
+                period=said,
+                day=formatting.day(look.whole_until, year=True),
+            )
         st.caption(said)
 
 
@@ -179,9 +229,14 @@ def clear() -> None:
 
 
 def narrow(values: dict[str, Any]) -> None:
-    """Callback: add values to the row, as a click on a chart or a table does, until the reader leaves the contacts for another page."""
+    """Callback: add values to the row, as a click on a chart or a table does, until the
+    reader leaves the contacts for another page.
+    """
     held = {dimension: st.session_state.get(dimension) or [] for dimension in values}
-    chosen = {dimension: [_MISSING if value is None else str(value)] for dimension, value in values.items()}
+    chosen = {
+        dimension: [_MISSING if value is None else str(value)]
+        for dimension, value in values.items()
+    }
     st.session_state[_BEFORE] = (held, chosen)
     st.session_state.update(chosen)
 
@@ -197,14 +252,18 @@ def _widen(page_key: str) -> None:
 
 
 def keep(drawn: Collection[str] = ()) -> None:
-    """Hold the row for later, but for what this run draws: Streamlit forgets a widget that a run does not draw."""
+    """Hold the row for later, but for what this run draws: Streamlit forgets a widget
+    that a run does not draw.
+    """
     for key in {*ALWAYS, *(name for names in PAGES.values() for name in names)} - set(drawn):
         if key in st.session_state:
             st.session_state[key] = st.session_state[key]
 
 
 def _take_address(page_key: str, dimensions: Sequence[str]) -> None:
-    """Where the address brings news, the widgets follow it; what it does not say is as usual."""
+    """Where the address brings news, the widgets follow it; what it does not say is as
+    usual.
+    """
     given = url_state.read(page_key, (*ALWAYS, *dimensions))
     if given is None:
         return
@@ -220,12 +279,17 @@ def _take_address(page_key: str, dimensions: Sequence[str]) -> None:
 
 
 def describe(page_key: str) -> dict[str, list[str]]:
-    """The row as it stands, as the address of that page says it; empty lists for what is as usual."""
+    """The row as it stands, as the address of that page says it; empty lists for what
+    is as usual.
+    """
     held = st.session_state
     period, compare = held.get("period") or periods.USUAL, held.get("compare") or "previous"
     return {
         "period": [] if period == periods.USUAL else [period],
-        **{key: [held[key].isoformat()] if period == "days" and held.get(key) else [] for key in ("from", "to")},
+        **{
+            key: [held[key].isoformat()] if period == "days" and held.get(key) else []
+            for key in ("from", "to")
+        },
         **{dimension: list(held.get(dimension) or []) for dimension in PAGES[page_key]},
         "compare": [] if compare == "previous" or page_key in WITHOUT_COMPARISON else [compare],
     }
@@ -243,15 +307,23 @@ def _ask_period(viewer: Viewer, first_day: date, last_day: date) -> Period:
     held = st.session_state.get("period")
     if not held or not periods.is_known(held, viewer, last_day):
         held = periods.default(viewer)
-    # Said on every run: a popover is built when it is first opened, and would take the first option, of which the last run said nothing.
+    # Said on every run: a popover is built when it is first opened, and would take the
+    # first option, of which the last run said nothing.
     st.session_state["period"] = held
     if held not in titles:
-        titles[held] = _(periods.MONTHS[held]) if held in periods.MONTHS else formatting.month(date.fromisoformat(f"{held}-01"), year=True)
+        titles[held] = (
+            _(periods.MONTHS[held])
+            if held in periods.MONTHS
+            else formatting.month(date.fromisoformat(f"{held}-01"), year=True)
+        )
     with st.popover(f":material/calendar_month: **{titles[held]}**"):
         st.radio(_("Period"), list(titles), format_func=titles.get, key="period")
         chosen: tuple[date, ...] = ()
         if held == "days":
-            ends = (("from", _("From"), max(first_day, last_day.replace(day=1))), ("to", _("To"), last_day))
+            ends = (
+                ("from", _("From"), max(first_day, last_day.replace(day=1))),
+                ("to", _("To"), last_day),
+            )
             chosen = tuple(_ask_day(key, title, day) for key, title, day in ends)
     return periods.build_period(held, last_day, first_day, chosen)
 
@@ -266,22 +338,48 @@ def _ask_comparison() -> str:
     held = st.session_state.get("compare")
     held = st.session_state["compare"] = held if held in titles else "previous"
     with st.popover(f":material/compare_arrows: **{titles[held]}**"):
-        aligned = _("The same days of the week: moved back by whole weeks, a year by 52 of them. Whole months are compared with whole months.")
-        st.radio(_("Compare with"), list(titles), format_func=titles.get, key="compare", help=aligned)
+        aligned = _(
+            "The same days of the week: moved back by whole weeks, a year by 52 of them. Whole "
+            "months are compared with whole months."
+        )
+        st.radio(
+            _("Compare with"), list(titles), format_func=titles.get, key="compare", help=aligned
+        )
     return held
 
 
 def _ask_values(viewer: Viewer, dimension: str) -> tuple[str | None, ...]:
     found = [value for value, _count in cached.find_values(viewer, dimension)]
-    titles = {key: formatting.name(dimension, None if key == _MISSING else key) for key in (_MISSING if value is None else str(value) for value in found)}
-    # What is no longer offered (another viewer, a purged queue) must not stay as an invisible filter.
-    held = st.session_state[dimension] = [key for key in st.session_state.get(dimension) or [] if key in titles]
+    titles = {
+        key: formatting.name(dimension, None if key == _MISSING else key)
+        for key in (_MISSING if value is None else str(value) for value in found)
+    }
+    # What is no longer offered (another viewer, a purged queue) must not stay as an
+    # invisible filter.
+    held = st.session_state[dimension] = [
+        key for key in st.session_state.get(dimension) or [] if key in titles
+    ]
     title = _(dimensions.get_dimension(dimension).title)
-    with st.popover(_name_chosen(title, [titles[key] for key in held]), disabled=not titles), st.container(width=320):
+    with (
+        st.popover(_name_chosen(title, [titles[key] for key in held]), disabled=not titles),
+        st.container(width=320),
+    ):
         if len(titles) <= MOST_BUTTONS:
-            st.pills(title, list(titles), format_func=lambda key: escape(titles.get(key, key)), key=dimension, selection_mode="multi")
+            st.pills(
+                title,
+                list(titles),
+                format_func=lambda key: escape(titles.get(key, key)),
+                key=dimension,
+                selection_mode="multi",
+            )
         else:
-            st.multiselect(title, list(titles), format_func=lambda key: titles.get(key, key), key=dimension, placeholder=_("All"))
+            st.multiselect(
+                title,
+                list(titles),
+                format_func=lambda key: titles.get(key, key),
+                key=dimension,
+                placeholder=_("All"),
+            )
     return tuple(None if key == _MISSING else key for key in held)
 
 
@@ -290,4 +388,8 @@ def _name_chosen(title: str, chosen: Sequence[str]) -> str:
     if not chosen:
         return title
     first = escape(chosen[0] if len(chosen[0]) <= 24 else chosen[0][:23].rstrip() + "…")
-    return _("{title}: {chosen}", title=title, chosen=f"**{first}**" + (f" +{len(chosen) - 1}" if len(chosen) > 1 else ""))
+    return _(
+        "{title}: {chosen}",
+        title=title,
+        chosen=f"**{first}**" + (f" +{len(chosen) - 1}" if len(chosen) > 1 else ""),
+    )

@@ -1,4 +1,6 @@
-"""How fresh the data is: in a word below the menu, source by source behind it, and as a table where files are imported."""
+"""How fresh the data is: in a word below the menu, source by source behind it, and as a
+table where files are imported.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +17,18 @@ from qa_core.ui import cached
 
 
 def show(viewer: Viewer) -> None:
-    """The last moment that the data knows; opened, when each source brought something last."""
+    """The last moment that the data knows; opened, when each source brought something
+    last.
+    """
     through = cached.data_through(viewer)
     sources = cached.find_freshness(viewer)
-    said = _("Data through {moment}", moment=formatting.moment(through)) if through else _("No contacts yet") if sources else _("No data yet")
+    said = (
+        _("Data through {moment}", moment=formatting.moment(through))
+        if through
+        else _("No contacts yet")
+        if sources
+        else _("No data yet")
+    )
     if not sources:
         st.caption(said)
         return
@@ -26,7 +36,10 @@ def show(viewer: Viewer) -> None:
         for source in reversed(sources):
             source_lines = st.container(gap=None)
             source_lines.text(f"{source.system} · {_kind(source)}")
-            source_lines.caption(_("imported {moment}", moment=formatting.moment(source.imported_at)) + (f" · {_newest(source)}" if source.newest else ""))
+            source_lines.caption(
+                _("imported {moment}", moment=formatting.moment(source.imported_at))
+                + (f" · {_newest(source)}" if source.newest else "")
+            )
 
 
 def show_table(viewer: Viewer) -> None:
@@ -56,4 +69,8 @@ def _newest(source: Freshness) -> str:
 
 
 def _describe(newest: datetime | date) -> str:
-    return formatting.moment(newest) if isinstance(newest, datetime) else formatting.day(newest, year=True)
+    return (
+        formatting.moment(newest)
+        if isinstance(newest, datetime)
+        else formatting.day(newest, year=True)
+    )

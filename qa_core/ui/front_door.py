@@ -1,4 +1,6 @@
-"""The front door: who is looking, which pages are theirs, and the one they asked for. Runs first, on every run."""
+"""The front door: who is looking, which pages are theirs, and the one they asked for.
+Runs first, on every run.
+"""
 
 import streamlit as st
 
@@ -13,7 +15,9 @@ signed_in = gate.find_signed_in()
 opened = signed_in is not None and not signed_in.must_change_password
 page, entry = menu.choose_page(signed_in.viewer if opened else None)
 # Several tabs are told apart by it; a stranger is not told what an address leads to.
-st.set_page_config(page_title=f"{_(entry.title)} · Écoute" if opened and entry is not None else "Écoute")
+st.set_page_config(
+    page_title=f"{_(entry.title)} · Écoute" if opened and entry is not None else "Écoute"
+)
 styles.apply()
 
 if signed_in is not None:

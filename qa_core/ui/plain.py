@@ -1,4 +1,6 @@
-"""Names given by people inside texts that Streamlit reads as markdown: shown as they are, never understood."""
+"""Names given by people inside texts that Streamlit reads as markdown: shown as they
+are, never understood.
+"""
 
 from __future__ import annotations
 

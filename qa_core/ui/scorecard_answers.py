@@ -1,4 +1,6 @@
-"""The answers of a grid as widgets: one for each criterion, what they hold, and how an answer is said. Whoever shows them decides when they are kept."""
+"""The answers of a grid as widgets: one for each criterion, what they hold, and how an
+answer is said. Whoever shows them decides when they are kept.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ from qa_core.scoring import NOT_APPLICABLE, Criterion
 
 LONGEST_COMMENT = 1000
 MOST_BUTTONS = 6
-"""Up to so many whole points are buttons where the grid names no levels; beyond, a number is typed."""
+"""Up to so many whole points are buttons where the grid names no levels; beyond, a
+number is typed.
+"""
 OVERALL = ""
 """Stands for the evaluation as a whole among the criteria that comments belong to."""
 
@@ -25,18 +29,37 @@ def name(prefix: str, kind: str, criterion: str) -> str:
     return f"{prefix}{kind}_{criterion}"
 
 
-def fill(prefix: str, plan: scoring.Scorecard, answers: Mapping[str, Any], comments: Mapping[str, str], comment: str, only_missing: bool = False) -> None:
+def fill(
+    prefix: str,
+    plan: scoring.Scorecard,
+    answers: Mapping[str, Any],
+    comments: Mapping[str, str],
+    comment: str,
+    only_missing: bool = False,
+) -> None:
     """Put these answers and comments into the widgets, before they are shown."""
     _put({name(prefix, "comment", OVERALL): comment}, only_missing)
     for criterion in plan.criteria:
-        put(prefix, criterion, answers.get(criterion.key), comments.get(criterion.key, ""), only_missing)
+        put(
+            prefix,
+            criterion,
+            answers.get(criterion.key),
+            comments.get(criterion.key, ""),
+            only_missing,
+        )
 
 
-def put(prefix: str, criterion: Criterion, answer: Any, comment: str, only_missing: bool = False) -> None:
-    """Put the answer and the comment of one criterion into its widgets, before they are shown."""
+def put(
+    prefix: str, criterion: Criterion, answer: Any, comment: str, only_missing: bool = False
+) -> None:
+    """Put the answer and the comment of one criterion into its widgets, before they are
+    shown.
+    """
     wanted: dict[str, Any] = {name(prefix, "comment", criterion.key): comment}
     if _is_number(criterion):
-        wanted[name(prefix, "answer", criterion.key)] = None if answer in (None, NOT_APPLICABLE) else float(answer)
+        wanted[name(prefix, "answer", criterion.key)] = (
+            None if answer in (None, NOT_APPLICABLE) else float(answer)
+        )
         wanted[name(prefix, "na", criterion.key)] = answer == NOT_APPLICABLE
     else:
         wanted[name(prefix, "answer", criterion.key)] = code(answer)
@@ -59,11 +82,24 @@ def read(prefix: str, plan: scoring.Scorecard) -> dict[str, Any]:
         elif given is not None:
             points = float(given)
             answers[criterion.key] = int(points) if points.is_integer() else points
-    comments = {criterion.key: st.session_state.get(name(prefix, "comment", criterion.key)) or "" for criterion in plan.criteria}
-    return {"answers": answers, "comments": comments, "comment": st.session_state.get(name(prefix, "comment", OVERALL)) or ""}
+    comments = {
+        criterion.key: st.session_state.get(name(prefix, "comment", criterion.key)) or ""
+        for criterion in plan.criteria
+    }
+    return {
+        "answers": answers,
+        "comments": comments,
+        "comment": st.session_state.get(name(prefix, "comment", OVERALL)) or "",
+    }
 
 
-def ask(prefix: str, criterion: Criterion, on_change: Callable[..., None] | None = None, args: tuple[Any, ...] = (), disabled: bool = False) -> None:
+def ask(
+    prefix: str,
+    criterion: Criterion,
+    on_change: Callable[..., None] | None = None,
+    args: tuple[Any, ...] = (),
+    disabled: bool = False,
+) -> None:
     """The answer to one criterion: buttons for its levels, or a number."""
     widget, label = name(prefix, "answer", criterion.key), describe_text(criterion.text)
     if _is_number(criterion):
@@ -83,9 +119,17 @@ def ask(prefix: str, criterion: Criterion, on_change: Callable[..., None] | None
             args=args,
         )
         if criterion.not_applicable:
-            st.checkbox(_("Not applicable"), key=name(prefix, "na", criterion.key), on_change=on_change, args=args, disabled=disabled)
+            st.checkbox(
+                _("Not applicable"),
+                key=name(prefix, "na", criterion.key),
+                on_change=on_change,
+                args=args,
+                disabled=disabled,
+            )
         return
-    options = [code(level) for level in _levels(criterion)] + ([NOT_APPLICABLE] if criterion.not_applicable else [])
+    options = [code(level) for level in _levels(criterion)] + (
+        [NOT_APPLICABLE] if criterion.not_applicable else []
+    )
     stored = st.session_state.get(widget)
     if stored is not None and stored not in options:
         options.append(stored)
@@ -101,14 +145,23 @@ def ask(prefix: str, criterion: Criterion, on_change: Callable[..., None] | None
     )
 
 
-def ask_comment(prefix: str, criterion: str, label: str, on_change: Callable[..., None] | None = None, args: tuple[Any, ...] = ()) -> None:
+def ask_comment(
+    prefix: str,
+    criterion: str,
+    label: str,
+    on_change: Callable[..., None] | None = None,
+    args: tuple[Any, ...] = (),
+) -> None:
     """The words beside one answer, or beside the whole (`OVERALL`)."""
     st.text_area(
         label,
         key=name(prefix, "comment", criterion),
         max_chars=LONGEST_COMMENT,
         height=96,
-        help=_("Only what the work needs: no names, numbers or health of customers. Numbers and addresses are masked."),
+        help=_(
+            "Only what the work needs: no names, numbers or health of customers. Numbers and "
+            "addresses are masked."
+        ),
         on_change=on_change,
         args=args,
     )
@@ -116,15 +169,21 @@ def ask_comment(prefix: str, criterion: str, label: str, on_change: Callable[...
 
 def warn(text: str) -> None:
     """Say what seems to be personal in a text, while it is written."""
-    kinds = dict.fromkeys(_(masking.KINDS[found.kind]) for found in masking.find_personal_data(text))
+    kinds = dict.fromkeys(
+        _(masking.KINDS[found.kind]) for found in masking.find_personal_data(text)
+    )
     if kinds:
         said = _("This seems to hold personal data: {kinds}.", kinds=formatting.listing(kinds))
         st.caption(f":orange[:material/warning:] {said}")
 
 
 def find_kinds(texts: list[str]) -> list[str]:
-    """The titles of the kinds of personal data that these texts seem to hold, in the language spoken."""
-    kinds = dict.fromkeys(found.kind for text in texts for found in masking.find_personal_data(text))
+    """The titles of the kinds of personal data that these texts seem to hold, in the
+    language spoken.
+    """
+    kinds = dict.fromkeys(
+        found.kind for text in texts for found in masking.find_personal_data(text)
+    )
     return [_(masking.KINDS[kind]) for kind in kinds]
 
 
@@ -160,4 +219,6 @@ def _levels(criterion: Criterion) -> list[Any]:
 
 
 def _is_number(criterion: Criterion) -> bool:
-    return not criterion.levels and (criterion.points.denominator != 1 or criterion.points >= MOST_BUTTONS)
+    return not criterion.levels and (
+        criterion.points.denominator != 1 or criterion.points >= MOST_BUTTONS
+    )

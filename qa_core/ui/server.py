@@ -1,4 +1,6 @@
-"""What stands around the pages on the wire: security headers, closed addresses, uploads only from those who may, our own downloads and audio."""
+"""What stands around the pages on the wire: security headers, closed addresses, uploads
+only from those who may, our own downloads and audio.
+"""
 
 from __future__ import annotations
 
@@ -32,18 +34,26 @@ from qa_core.ui import browser
 CLOSED = re.compile(r"/_stcore/(metrics|agent(/.*)?|script-health-check)/?")
 UPLOADS = "/_stcore/upload_file/"
 CACHEABLE = ("/static/", "/component/")
-"""Files of Streamlit and of the cookie component: the same for everybody. Nothing else may be kept by a browser or a proxy."""
+"""Files of Streamlit and of the cookie component: the same for everybody. Nothing else
+may be kept by a browser or a proxy.
+"""
 
 LOG = logging.getLogger("qa_core")
 
 UPLOADERS = frozenset({Permission.MANAGE_IMPORTS, Permission.EDIT_GRIDS})
-"""Whoever holds one of these may hand files to the server at all; what they do with them is checked again by the writer."""
+"""Whoever holds one of these may hand files to the server at all; what they do with
+them is checked again by the writer.
+"""
 
 
 def _shell_script() -> str:
-    # Streamlit's page has one small script of its own; its digest is allowed, so that no other inline script is.
+    # Streamlit's page has one small script of its own; its digest is allowed, so that
+    # no other inline script is.
     page = (Path(streamlit.__file__).parent / "static" / "index.html").read_text(encoding="utf-8")
-    digests = (hashlib.sha256(script.encode()).digest() for script in re.findall(r"<script>(.*?)</script>", page, re.DOTALL))
+    digests = (
+        hashlib.sha256(script.encode()).digest()
+        for script in re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
+    )
     return " ".join(f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests)
 
 
@@ -89,7 +99,9 @@ def headers_for(path: str) -> dict[str, str]:
 
 
 class Wall:
-    """ASGI middleware: closed addresses answer 404, uploads need a session that may upload, and every answer carries the headers."""
+    """ASGI middleware: closed addresses answer 404, uploads need a session that may
+    upload, and every answer carries the headers.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -111,20 +123,30 @@ class Wall:
 
         if CLOSED.fullmatch(path):
             await PlainTextResponse("Not Found", 404)(scope, receive, send_with_headers)
-        elif path.startswith(UPLOADS) and scope["method"] != "OPTIONS" and not await run_in_threadpool(_may_upload, scope):
+        elif (
+            path.startswith(UPLOADS)
+            and scope["method"] != "OPTIONS"
+            and not await run_in_threadpool(_may_upload, scope)
+        ):
             await PlainTextResponse("Forbidden", 403)(scope, receive, send_with_headers)
         else:
             await self.app(scope, receive, send_with_headers)
 
 
 def find_signed_in(request: Request) -> sessions.SignedIn | None:
-    """The live session behind a plain request, by its cookie and the browser's token; None for a stranger."""
-    here = browser.build(request.cookies, dict(request.headers), request.client.host if request.client else "")
+    """The live session behind a plain request, by its cookie and the browser's token;
+    None for a stranger.
+    """
+    here = browser.build(
+        request.cookies, dict(request.headers), request.client.host if request.client else ""
+    )
     return sessions.resume(request.cookies.get(browser.COOKIE), here)
 
 
 def check_start() -> None:
-    """Make or check the secrets and bring the records up to date; say what is wrong and leave, rather than serve half a centre."""
+    """Make or check the secrets and bring the records up to date; say what is wrong and
+    leave, rather than serve half a centre.
+    """
     try:
         for name in environment.SECRETS:
             environment.secret(name)
@@ -152,11 +174,16 @@ def _may_upload(scope: Scope) -> bool:
         signed_in = find_signed_in(Request(scope))
     except Refusal:
         return False
-    return signed_in is not None and not signed_in.must_change_password and any(signed_in.viewer.can(permission) for permission in UPLOADERS)
+    return (
+        signed_in is not None
+        and not signed_in.must_change_password
+        and any(signed_in.viewer.can(permission) for permission in UPLOADERS)
+    )
 
 
 def _download(request: Request) -> Response:
-    # Loaded here, so that every kind of file is known even to a server that has not yet shown the page of the link.
+    # Loaded here, so that every kind of file is known even to a server that has not yet
+    # shown the page of the link.
     from qa_core.compliance import audit_report  # noqa: F401
     from qa_core.quality.scorecards import files  # noqa: F401
 
@@ -171,7 +198,12 @@ def _download(request: Request) -> Response:
     except Refusal as refusal:
         return PlainTextResponse(i18n.format_refusal(refusal), 404)
     return Response(
-        made.content, media_type=made.media_type, headers={"Content-Disposition": f'attachment; filename="{made.file_name}"', "Cache-Control": "no-store"}
+        made.content,
+        media_type=made.media_type,
+        headers={
+            "Content-Disposition": f'attachment; filename="{made.file_name}"',
+            "Cache-Control": "no-store",
+        },
     )
 
 
@@ -186,23 +218,38 @@ def _audio(request: Request) -> Response:
         sound = recordings.open_ticket(signed_in, request.path_params["ticket"])
         span = _find_span(request.headers.get("range"), sound.clear_bytes)
         if span is None:
-            return PlainTextResponse("Range Not Satisfiable", 416, headers={"Content-Range": f"bytes */{sound.clear_bytes}"})
+            return PlainTextResponse(
+                "Range Not Satisfiable",
+                416,
+                headers={"Content-Range": f"bytes */{sound.clear_bytes}"},
+            )
         start, end, is_part = span
         pieces = recordings.read(sound, start, end)
-        first = next(pieces, b"")  # so that a file that is gone or damaged answers before anything is sent
+        first = next(
+            pieces, b""
+        )  # so that a file that is gone or damaged answers before anything is sent
     except Refusal as refusal:
         return PlainTextResponse(i18n.format_refusal(refusal), 404)
     except (recordings.Damaged, OSError):
         LOG.exception("a recording cannot be read")
         return PlainTextResponse("Not Found", 404)
-    headers = {"Accept-Ranges": "bytes", "Content-Length": str(end - start), "Content-Disposition": "inline", "Cache-Control": "no-store"}
+    headers = {
+        "Accept-Ranges": "bytes",
+        "Content-Length": str(end - start),
+        "Content-Disposition": "inline",
+        "Cache-Control": "no-store",
+    }
     if is_part:
         headers["Content-Range"] = f"bytes {start}-{end - 1}/{sound.clear_bytes}"
-    return StreamingResponse(chain([first], pieces), 206 if is_part else 200, headers, sound.media_type)
+    return StreamingResponse(
+        chain([first], pieces), 206 if is_part else 200, headers, sound.media_type
+    )
 
 
 def _find_span(header: str | None, size: int) -> tuple[int, int, bool] | None:
-    """The bytes that a Range asks for, the end not included, and whether that is a part; all where it asks for none, or for several; None: beyond the end."""
+    """The bytes that a Range asks for, the end not included, and whether that is a
+    part; all where it asks for none, or for several; None: beyond the end.
+    """
     asked = re.fullmatch(r"\s*bytes\s*=\s*(\d*)\s*-\s*(\d*)\s*", header or "")
     if asked is None or asked.groups() == ("", ""):
         return 0, size, False
@@ -213,5 +260,8 @@ def _find_span(header: str | None, size: int) -> tuple[int, int, bool] | None:
     return (start, end, True) if start < end else None
 
 
-ROUTES = (Route("/download/{ticket}", _download, methods=["GET"]), Route("/audio/{ticket}", _audio, methods=["GET"]))
+ROUTES = (
+    Route("/download/{ticket}", _download, methods=["GET"]),
+    Route("/audio/{ticket}", _audio, methods=["GET"]),
+)
 MIDDLEWARE = (Middleware(Wall),)

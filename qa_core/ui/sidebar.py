@@ -1,4 +1,6 @@
-"""What stands around the menu: the name above it; below it how fresh the data is, who is signed in, and the way out."""
+"""What stands around the menu: the name above it; below it how fresh the data is, who
+is signed in, and the way out.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,9 @@ from qa_core.ui import cards, freshness, gate, menu, styles
 
 LOGO = styles.LOGO.read_text(encoding="utf-8")
 INK = {False: "#1E2A32", True: "#E6EAEC"}
-"""The colour of text in the light and the dark theme: a picture does not take it from the page."""
+"""The colour of text in the light and the dark theme: a picture does not take it from
+the page.
+"""
 
 
 def show(viewer: Viewer) -> None:

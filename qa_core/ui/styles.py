@@ -1,4 +1,6 @@
-"""Style sheets and pictures that the theme cannot replace, given to the browser as files."""
+"""Style sheets and pictures that the theme cannot replace, given to the browser as
+files.
+"""
 
 from pathlib import Path
 
@@ -7,7 +9,9 @@ import streamlit as st
 from qa_core.ui import cards
 
 _ASSETS = Path(__file__).with_name("assets")
-_EVERYWHERE, _DARK, _PRINT, _STICKY = (_ASSETS / f"{name}.css" for name in ("everywhere", "dark", "print", "sticky"))
+_EVERYWHERE, _DARK, _PRINT, _STICKY = (
+    _ASSETS / f"{name}.css" for name in ("everywhere", "dark", "print", "sticky")
+)
 ICON, LOGO = _ASSETS / "icon.svg", _ASSETS / "logo.svg"
 
 NOT_PRINTED = "not_printed"

@@ -24,7 +24,9 @@ def show(
     on_select: Callable[[], None] | None = None,
     height: int | None = None,
 ) -> None:
-    """A table; a click on a cell opens what is behind its row. Keys of the rows are the headers, in order."""
+    """A table; a click on a cell opens what is behind its row. Keys of the rows are the
+    headers, in order.
+    """
     frame = pd.DataFrame(list(rows))
     fits = height is None or ROW_HEIGHT * (len(frame) + 1) <= height
     st.dataframe(
@@ -47,7 +49,9 @@ def name_column(title: str, width: int | str = 150) -> Any:
 
 def share_column(title: str, width: int | str = "small") -> Any:
     """A rate as a bar; its values are `as_share`."""
-    return st.column_config.ProgressColumn(title, format="%.0f %%", min_value=0, max_value=100, width=width)
+    return st.column_config.ProgressColumn(
+        title, format="%.0f %%", min_value=0, max_value=100, width=width
+    )
 
 
 def percent_column(title: str, width: int | str = "small") -> Any:
@@ -56,7 +60,9 @@ def percent_column(title: str, width: int | str = "small") -> Any:
 
 
 def as_share(value: float | None) -> float | None:
-    """A rate for the columns above: in hundredths, since only whole numbers read alike in both languages there."""
+    """A rate for the columns above: in hundredths, since only whole numbers read alike
+    in both languages there.
+    """
     return None if formatting.is_missing(value) else 100 * value
 
 
@@ -71,12 +77,16 @@ def trend_column(title: str, width: int | str = "small") -> Any:
 
 
 def sparklines(frame: pd.DataFrame, dimension: str, grain: str, kpi: str) -> dict[Any, list[float]]:
-    """For each value of a dimension, the values of a KPI over time, from a frame cut by both."""
+    """For each value of a dimension, the values of a KPI over time, from a frame cut by
+    both.
+    """
     lines: dict[Any, list[float]] = {}
     for row in frame[frame["kpi"] == kpi].sort_values(grain).itertuples():
         value = getattr(row, dimension)
         if not formatting.is_missing(row.value):
-            lines.setdefault(None if formatting.is_missing(value) else value, []).append(float(row.value))
+            lines.setdefault(None if formatting.is_missing(value) else value, []).append(
+                float(row.value)
+            )
     # One value makes no line.
     return {value: known for value, known in lines.items() if len(known) > 1}
 
@@ -100,8 +110,14 @@ def wide(frame: pd.DataFrame, dimension: str) -> dict[Any, dict[str, Any]]:
 
 
 def largest_first(by: Mapping[Any, Mapping[str, Any]], kpi: str) -> list[Any]:
-    """The values of `wide` by their number of that KPI; those whose number is missing or hidden come last."""
-    return sorted(by, key=lambda value: -1 if formatting.is_missing(by[value][kpi].n) else by[value][kpi].n, reverse=True)
+    """The values of `wide` by their number of that KPI; those whose number is missing
+    or hidden come last.
+    """
+    return sorted(
+        by,
+        key=lambda value: -1 if formatting.is_missing(by[value][kpi].n) else by[value][kpi].n,
+        reverse=True,
+    )
 
 
 def show_foot() -> Any:
@@ -111,7 +127,12 @@ def show_foot() -> Any:
 
 def note_definitions(kpis: Sequence[str], look: FilterState, key: str = "") -> None:
     """What the columns mean, on demand. `key`: tells several on one page apart."""
-    with st.popover(_("Definitions"), icon=":material/help:", type="tertiary", key=f"definitions_{key}" if key else None):
+    with st.popover(
+        _("Definitions"),
+        icon=":material/help:",
+        type="tertiary",
+        key=f"definitions_{key}" if key else None,
+    ):
         st.caption(look.period_title)
         for key in kpis:
             kpi = get_kpi(key)

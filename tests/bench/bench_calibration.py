@@ -1,4 +1,6 @@
-"""How long it takes to say how far evaluators agree and how strict they are: 200 contacts × 5 evaluators × 20 criteria, and 100,000 evaluations."""
+"""How long it takes to say how far evaluators agree and how strict they are: 200
+contacts × 5 evaluators × 20 criteria, and 100,000 evaluations.
+"""
 
 from __future__ import annotations
 
@@ -24,10 +26,23 @@ def main() -> None:
     chance = np.random.default_rng(7)
     for points in (4, 100):
         marks = chance.integers(0, points + 1, (CRITERIA, CONTACTS, EVALUATORS)).astype(float)
-        _tell(f"α with its interval, marks from 0 to {points}", lambda marks=marks: [measure_agreement(of_criterion) for of_criterion in marks])
-    advisors, evaluators, grids = (chance.integers(0, size, EVALUATIONS) for size in (ADVISORS, LISTENERS, GRIDS))
-    scores = 80 + chance.normal(0, 6, ADVISORS)[advisors] - chance.normal(0, 4, LISTENERS)[evaluators] + chance.normal(0, 8, EVALUATIONS)
-    _tell("severity of 100,000 evaluations", lambda: fit_severity(scores, advisors.tolist(), evaluators.tolist(), grids.tolist()))
+        _tell(
+            f"α with its interval, marks from 0 to {points}",
+            lambda marks=marks: [measure_agreement(of_criterion) for of_criterion in marks],
+        )
+    advisors, evaluators, grids = (
+        chance.integers(0, size, EVALUATIONS) for size in (ADVISORS, LISTENERS, GRIDS)
+    )
+    scores = (
+        80
+        + chance.normal(0, 6, ADVISORS)[advisors]
+        - chance.normal(0, 4, LISTENERS)[evaluators]
+        + chance.normal(0, 8, EVALUATIONS)
+    )
+    _tell(
+        "severity of 100,000 evaluations",
+        lambda: fit_severity(scores, advisors.tolist(), evaluators.tolist(), grids.tolist()),
+    )
 
 
 def _tell(what: str, work: Callable[[], Any]) -> None:

@@ -1,4 +1,6 @@
-"""How long the demo centre of `make run` takes to simulate and import, and how much memory. Prints; fails nothing."""
+"""How long the demo centre of `make run` takes to simulate and import, and how much
+memory. Prints; fails nothing.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +42,10 @@ def main() -> None:
         for step, seconds in steps:
             print(f"  {seconds:6.2f} s  {step}")
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        print(f"demo centre, 250,000 contacts: {ended - began:.1f} s (aim: under {AIM_SECONDS} s), {memory:.0f} MB at most")
+        print(
+            f"demo centre, 250,000 contacts: {ended - began:.1f} s (aim: under {AIM_SECONDS} "
+            f"s), {memory:.0f} MB at most"
+        )
         began = time.perf_counter()
         demo.remove(Viewer.SYSTEM)
         print(f"taken away again: {time.perf_counter() - began:.1f} s")

@@ -1,4 +1,5 @@
-"""Import of a million contacts: as new, the same file again, a changed copy. Prints seconds and peak memory of each, in a process of its own.
+"""Import of a million contacts: as new, the same file again, a changed copy. Prints
+seconds and peak memory of each, in a process of its own.
 
 Run: python tests/bench/bench_import.py [ROWS]
 """
@@ -36,7 +37,9 @@ HEADER = [
 
 
 def write_calls(path: Path, rows: int, seed: int = 7, share_changed: float = 0.0) -> None:
-    """Write a file of calls over two years; with `share_changed`, that share of them talked longer than in the first file."""
+    """Write a file of calls over two years; with `share_changed`, that share of them
+    talked longer than in the first file.
+    """
     draw, change = random.Random(seed), random.Random(seed + 1)
     start = datetime(2024, 1, 1)
     reasons = ("Billing", "Delivery", "Technical support", "Contract", "Complaint")
@@ -62,7 +65,15 @@ def write_calls(path: Path, rows: int, seed: int = 7, share_changed: float = 0.0
             caller = f"06{draw.randint(0, 299_999):08d}"
             agent = f"A{draw.randint(1, 250):03d}" if answered else ""
             writer.writerow(
-                [f"C{number:08d}", f"{at:%Y-%m-%d %H:%M:%S}", f"Queue {number % 12}", agent, caller, "Answered" if answered else "Abandoned", *measured]
+                [
+                    f"C{number:08d}",
+                    f"{at:%Y-%m-%d %H:%M:%S}",
+                    f"Queue {number % 12}",
+                    agent,
+                    caller,
+                    "Answered" if answered else "Abandoned",
+                    *measured,
+                ]
             )
 
 
@@ -70,7 +81,11 @@ def run_once(label: str, path: Path, home: Path) -> None:
     """Import in a fresh process and print what it took."""
     before = time.perf_counter()
     done = subprocess.run(
-        [sys.executable, __file__, "--import", str(path)], env=os.environ | {"QA_HOME": str(home)}, capture_output=True, text=True, check=False
+        [sys.executable, __file__, "--import", str(path)],
+        env=os.environ | {"QA_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     seconds = time.perf_counter() - before
     print(f"{label:28} {seconds:6.1f} s   {done.stdout.strip() or done.stderr.strip()[-400:]}")
@@ -85,8 +100,17 @@ def import_here(path: Path) -> None:
     store.migrate()
     steps: dict[str, float] = {}
     begun = time.perf_counter()
-    report = ingest.run(Viewer.SYSTEM, "contacts", [path], progress=lambda step, share: steps.__setitem__(step, time.perf_counter() - begun))[0]
-    counts = " ".join(f"{name}={count}" for name, count in report.as_counts().items() if count and isinstance(count, int))
+    report = ingest.run(
+        Viewer.SYSTEM,
+        "contacts",
+        [path],
+        progress=lambda step, share: steps.__setitem__(step, time.perf_counter() - begun),
+    )[0]
+    counts = " ".join(
+        f"{name}={count}"
+        for name, count in report.as_counts().items()
+        if count and isinstance(count, int)
+    )
     usage = resource.getrusage(resource.RUSAGE_SELF)
     peak, busy = usage.ru_maxrss / 1024, usage.ru_utime + usage.ru_stime
     ends = " ".join(f"{step.lower()} until {at:.1f}" for step, at in steps.items())
@@ -96,7 +120,11 @@ def import_here(path: Path) -> None:
 def main() -> None:
     rows = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
     with tempfile.TemporaryDirectory() as folder:
-        home, calls, changed = Path(folder) / "home", Path(folder) / "calls.csv", Path(folder) / "changed.csv"
+        home, calls, changed = (
+            Path(folder) / "home",
+            Path(folder) / "calls.csv",
+            Path(folder) / "changed.csv",
+        )
         write_calls(calls, rows)
         write_calls(changed, rows, share_changed=0.05)
         print(f"{rows:,} rows, {calls.stat().st_size / 1e6:.0f} MB")

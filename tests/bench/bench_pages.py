@@ -1,6 +1,8 @@
-"""How long each page's script runs, first and warm, for each role of the demo centre, and how much memory the process takes. Prints; fails nothing.
+"""How long each page's script runs, first and warm, for each role of the demo centre,
+and how much memory the process takes. Prints; fails nothing.
 
-With QA_HOME set to a demo centre, that one is opened (it is migrated first); else one is made in a temporary folder.
+With QA_HOME set to a demo centre, that one is opened (it is migrated first); else one
+is made in a temporary folder.
 """
 
 from __future__ import annotations
@@ -38,7 +40,11 @@ REPEATS = 7
 class Visitor:
     """A browser as Streamlit knows it: what its connection brought along."""
 
-    headers: tuple[tuple[str, str], ...] = (("Host", "localhost:8501"), ("User-Agent", "a measurement"), ("Accept-Language", "en"))
+    headers: tuple[tuple[str, str], ...] = (
+        ("Host", "localhost:8501"),
+        ("User-Agent", "a measurement"),
+        ("Accept-Language", "en"),
+    )
     cookies: dict[str, str] = field(default_factory=dict)
     remote_ip: str | None = "127.0.0.1"
 
@@ -62,10 +68,24 @@ def resident() -> float:
 def measure_pages(role: Role, username: str, password: str) -> None:
     """Sign in as that person and run every page that is open to it."""
     cookies = {"_streamlit_xsrf": generate_xsrf_token_string(b"0123456789abcdef")}
-    cookies[browser.COOKIE] = sessions.sign_in(username, password, browser.build(cookies, {"host": "localhost"}, "127.0.0.1"), one_time_days=7)
-    with mock.patch("streamlit.runtime.context._get_client_context", lambda: Visitor(cookies=cookies)):
-        app = AppTest.from_file(str(environment.PROJECT / "qa_core/ui/front_door.py"), default_timeout=120).run()
-        for page in (page for pages in menu.MENU.values() for page in pages if page.is_open_to(Viewer(username, role))):
+    cookies[browser.COOKIE] = sessions.sign_in(
+        username,
+        password,
+        browser.build(cookies, {"host": "localhost"}, "127.0.0.1"),
+        one_time_days=7,
+    )
+    with mock.patch(
+        "streamlit.runtime.context._get_client_context", lambda: Visitor(cookies=cookies)
+    ):
+        app = AppTest.from_file(
+            str(environment.PROJECT / "qa_core/ui/front_door.py"), default_timeout=120
+        ).run()
+        for page in (
+            page
+            for pages in menu.MENU.values()
+            for page in pages
+            if page.is_open_to(Viewer(username, role))
+        ):
             seconds, busy = [], []
             for _round in range(REPEATS + 1):
                 wall, processor = time.perf_counter(), time.process_time()
@@ -73,16 +93,23 @@ def measure_pages(role: Role, username: str, password: str) -> None:
                 seconds.append((time.perf_counter() - wall) * 1000)
                 busy.append((time.process_time() - processor) * 1000)
             warm = statistics.median(seconds[1:])
-            remark = "  fails" if app.exception else "  over the aim" if warm > AIM_MILLISECONDS else ""
+            remark = (
+                "  fails" if app.exception else "  over the aim" if warm > AIM_MILLISECONDS else ""
+            )
             print(
-                f"{role:11s} {page.key:24s} {seconds[0]:8.0f} {warm:8.0f} {min(seconds[1:]):8.0f} {statistics.median(busy[1:]):8.0f} {resident():8.0f}{remark}",
+                f"{role:11s} {page.key:24s} {seconds[0]:8.0f} {warm:8.0f} "
+                f"{min(seconds[1:]):8.0f} {statistics.median(busy[1:]):8.0f} "
+                f"{resident():8.0f}{remark}",
                 flush=True,
             )
 
 
 def main() -> None:
     with centre():
-        print(f"{'role':11s} {'page':24s} {'first':>8s} {'warm':>8s} {'least':>8s} {'cpu':>8s} {'MB':>8s}   (milliseconds)")
+        print(
+            f"{'role':11s} {'page':24s} {'first':>8s} {'warm':>8s} {'least':>8s} {'cpu':>8s} "
+            f"{'MB':>8s}   (milliseconds)"
+        )
         for entry in demo.sign_ins():
             measure_pages(Role(entry["role"]), entry["username"], entry["password"])
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -1,6 +1,8 @@
-"""How long one question takes on the demo centre, warm, in wall-clock and processor milliseconds. Prints; fails nothing.
+"""How long one question takes on the demo centre, warm, in wall-clock and processor
+milliseconds. Prints; fails nothing.
 
-With QA_HOME set to a centre that has data, that one is asked; else the demo centre is made in a temporary folder first.
+With QA_HOME set to a centre that has data, that one is asked; else the demo centre is
+made in a temporary folder first.
 """
 
 from __future__ import annotations
@@ -27,14 +29,23 @@ HEADLINE = ("received", "answered", "answer_rate", "abandon_rate", "service_leve
 EXECUTIVE = Viewer("bench", Role.EXECUTIVE)
 
 
-def questions(last_day: date) -> dict[str, tuple[Viewer, tuple[str, ...], tuple[str, ...], Filters]]:
-    """Name → viewer, KPIs, cuts and filters: each KPI over everything, and what the pages ask."""
+def questions(
+    last_day: date,
+) -> dict[str, tuple[Viewer, tuple[str, ...], tuple[str, ...], Filters]]:
+    """Name → viewer, KPIs, cuts and filters: each KPI over everything, and what the
+    pages ask.
+    """
     everything, month = Filters(), Filters(Period(last_day.replace(day=1), last_day))
     asked = {kpi.key: (Viewer.SYSTEM, (kpi.key,), (), everything) for kpi in kpis.ALL}
     asked["headline of six"] = (Viewer.SYSTEM, HEADLINE, (), everything)
     asked["headline of six, last month"] = (Viewer.SYSTEM, HEADLINE, (), month)
     asked["two by week"] = (Viewer.SYSTEM, ("received", "answer_rate"), ("week",), everything)
-    asked["first contact by week and queue"] = (Viewer.SYSTEM, ("first_contact_resolution",), ("week", "queue"), everything)
+    asked["first contact by week and queue"] = (
+        Viewer.SYSTEM,
+        ("first_contact_resolution",),
+        ("week", "queue"),
+        everything,
+    )
     asked["score, resolution, csat and handle time by advisor"] = (
         Viewer.SYSTEM,
         ("evaluation_score", "first_contact_resolution", "csat", "average_handle_time"),
@@ -42,8 +53,18 @@ def questions(last_day: date) -> dict[str, tuple[Viewer, tuple[str, ...], tuple[
         everything,
     )
     asked["scores by queue"] = (Viewer.SYSTEM, ("evaluation_score",), ("queue",), everything)
-    asked["costs by campaign"] = (Viewer.SYSTEM, ("cost_per_contact", "cost_per_answered"), ("campaign",), everything)
-    asked["answer rate by weekday and hour"] = (Viewer.SYSTEM, ("answer_rate",), ("weekday", "hour"), everything)
+    asked["costs by campaign"] = (
+        Viewer.SYSTEM,
+        ("cost_per_contact", "cost_per_answered"),
+        ("campaign",),
+        everything,
+    )
+    asked["answer rate by weekday and hour"] = (
+        Viewer.SYSTEM,
+        ("answer_rate",),
+        ("weekday", "hour"),
+        everything,
+    )
     asked["executive: csat and nps by month"] = (EXECUTIVE, ("csat", "nps"), ("month",), everything)
     asked["executive: csat by queue"] = (EXECUTIVE, ("csat",), ("queue",), everything)
     return asked
@@ -67,9 +88,14 @@ def main() -> None:
             processors.append((time.process_time() - processor) * 1000)
         median = statistics.median(walls[1:])
         medians[any(kpis.BY_KEY[key].has_percentiles for key in keys)].append(median)
-        print(f"{name:55s} {median:8.1f} {min(walls[1:]):8.1f} {statistics.median(processors[1:]):8.1f}")
+        print(
+            f"{name:55s} {median:8.1f} {min(walls[1:]):8.1f} "
+            f"{statistics.median(processors[1:]):8.1f}"
+        )
     print(f"median question {statistics.median(medians[False]):.1f} ms (aim {AIM})")
-    print(f"with percentiles {statistics.median(medians[True]):.1f} ms (aim {AIM_WITH_PERCENTILES})")
+    print(
+        f"with percentiles {statistics.median(medians[True]):.1f} ms (aim {AIM_WITH_PERCENTILES})"
+    )
 
 
 if __name__ == "__main__":

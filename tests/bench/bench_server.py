@@ -1,6 +1,8 @@
-"""How much memory the real server takes with five people of five roles in five browsers, each opening every page of theirs. Prints; fails nothing.
+"""How much memory the real server takes with five people of five roles in five
+browsers, each opening every page of theirs. Prints; fails nothing.
 
-With QA_HOME set to a demo centre, that one is served; else one is made in a temporary folder first.
+With QA_HOME set to a demo centre, that one is served; else one is made in a temporary
+folder first.
 """
 
 from __future__ import annotations
@@ -32,7 +34,10 @@ def server_process(folder: Path) -> int:
     """The process that serves this folder."""
     for entry in Path("/proc").glob("[0-9]*"):
         try:
-            arguments, environment = (entry / "cmdline").read_bytes(), (entry / "environ").read_bytes()
+            arguments, environment = (
+                (entry / "cmdline").read_bytes(),
+                (entry / "environ").read_bytes(),
+            )
         except OSError:
             continue
         if b"streamlit" in arguments and f"QA_HOME={folder}".encode() in environment.split(b"\0"):
@@ -41,14 +46,20 @@ def server_process(folder: Path) -> int:
 
 
 def megabytes(process: int, name: str) -> float:
-    line = next(line for line in Path(f"/proc/{process}/status").read_text().splitlines() if line.startswith(name))
+    line = next(
+        line
+        for line in Path(f"/proc/{process}/status").read_text().splitlines()
+        if line.startswith(name)
+    )
     return int(line.split()[1]) * 1024 / 1e6
 
 
 def settle(page: Page) -> None:
     """Wait until the page's script has run."""
     page.wait_for_timeout(150)
-    page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for(timeout=60_000)
+    page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for(
+        timeout=60_000
+    )
 
 
 def main() -> None:
@@ -64,7 +75,9 @@ def main() -> None:
             running = playwright.chromium.launch(executable_path=chromium.find(), args=list(FLAGS))
             pages = {}
             for role in ROLES:
-                page = pages[role] = running.new_context(base_url=server.url, locale="en-GB", viewport={"width": 1440, "height": 900}).new_page()
+                page = pages[role] = running.new_context(
+                    base_url=server.url, locale="en-GB", viewport={"width": 1440, "height": 900}
+                ).new_page()
                 page.goto("/")
                 page.get_by_label("Username", exact=True).fill(role)
                 page.get_by_label("Password", exact=True).fill(known[role])
@@ -74,7 +87,10 @@ def main() -> None:
             print(f"five signed in: {megabytes(process, 'VmRSS'):.0f} MB")
             for turn in range(ROUNDS):
                 began, opened = time.perf_counter(), 0
-                links = {role: page.locator('[data-testid="stSidebarNavLink"]').count() for role, page in pages.items()}
+                links = {
+                    role: page.locator('[data-testid="stSidebarNavLink"]').count()
+                    for role, page in pages.items()
+                }
                 for position in range(max(links.values())):
                     for role, page in pages.items():
                         if position < links[role]:
@@ -83,7 +99,8 @@ def main() -> None:
                     for page in pages.values():
                         settle(page)
                 print(
-                    f"round {turn + 1}: {opened} pages in {time.perf_counter() - began:.0f} s, now {megabytes(process, 'VmRSS'):.0f} MB, "
+                    f"round {turn + 1}: {opened} pages in {time.perf_counter() - began:.0f} s, "
+                    f"now {megabytes(process, 'VmRSS'):.0f} MB, "
                     f"at most {megabytes(process, 'VmHWM'):.0f} MB (aim: under {AIM_MEGABYTES})",
                     flush=True,
                 )

@@ -1,4 +1,6 @@
-"""Finds a Chromium for the browser tests, or installs one where that can be done; run as a script it says what it did."""
+"""Finds a Chromium for the browser tests, or installs one where that can be done; run
+as a script it says what it did.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,9 @@ NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"
 
 
 def find() -> str | None:
-    """The path of a Chromium: `QA_CHROMIUM`, one on the PATH, or the one that Playwright downloaded."""
+    """The path of a Chromium: `QA_CHROMIUM`, one on the PATH, or the one that
+    Playwright downloaded.
+    """
     for candidate in (os.environ.get("QA_CHROMIUM"), *(shutil.which(name) for name in NAMES)):
         if candidate and Path(candidate).exists():
             return candidate
@@ -27,12 +31,28 @@ def install() -> str | None:
     """Try the system's packages where we are root, then Playwright's own download."""
     attempts = []
     if shutil.which("apt-get") and os.geteuid() == 0:
-        attempts += [["apt-get", "update", "-qq"], ["apt-get", "install", "-y", "-qq", "--no-install-recommends", "chromium", "fonts-liberation"]]
+        attempts += [
+            ["apt-get", "update", "-qq"],
+            [
+                "apt-get",
+                "install",
+                "-y",
+                "-qq",
+                "--no-install-recommends",
+                "chromium",
+                "fonts-liberation",
+            ],
+        ]
     attempts.append([sys.executable, "-m", "playwright", "install", "chromium"])
     for command in attempts:
         try:
             subprocess.run(
-                command, check=False, timeout=600, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+                command,
+                check=False,
+                timeout=600,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
             )
         except (OSError, subprocess.TimeoutExpired):
             continue
@@ -43,4 +63,8 @@ def install() -> str | None:
 
 if __name__ == "__main__":
     found = find() or install()
-    print(f"Browser tests run in {found}" if found else "No Chromium was found and none could be installed: the browser tests will be skipped.")
+    print(
+        f"Browser tests run in {found}"
+        if found
+        else "No Chromium was found and none could be installed: the browser tests will be skipped."
+    )

@@ -1,4 +1,6 @@
-"""The real server on a free port, and a real Chromium in front of it. Without a browser these tests say so and are skipped."""
+"""The real server on a free port, and a real Chromium in front of it. Without a browser
+these tests say so and are skipped.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,14 @@ from qa_core.storage.records import store
 from qa_core.ui.browser import COOKIE
 
 PASSWORD = "Violet-Harbour-27-lamps"
-FLAGS = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync")
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
 
 
 @dataclass(frozen=True)
@@ -41,14 +50,20 @@ class Server:
 
 @contextmanager
 def serve(folder: Path) -> Iterator[Server]:
-    """The app as `streamlit run app.py` serves it, over the centre in that folder, until the block ends."""
+    """The app as `streamlit run app.py` serves it, over the centre in that folder,
+    until the block ends.
+    """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    environment = {name: value for name, value in os.environ.items() if name not in ENVIRONMENT} | {"QA_HOME": str(folder)}
+    environment = {name: value for name, value in os.environ.items() if name not in ENVIRONMENT} | {
+        "QA_HOME": str(folder)
+    }
     log = (folder / "server.log").open("w", encoding="utf-8")
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
-    process = subprocess.Popen(command, cwd=PROJECT, env=environment, stdout=log, stderr=subprocess.STDOUT)
+    process = subprocess.Popen(
+        command, cwd=PROJECT, env=environment, stdout=log, stderr=subprocess.STDOUT
+    )
     try:
         url = f"http://127.0.0.1:{port}"
         _wait_for(url, process, folder / "server.log")
@@ -84,7 +99,9 @@ def living_in(folder: Path) -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server over a centre without data, for one file of tests. This process works on the same centre."""
+    """A server over a centre without data, for one file of tests. This process works on
+    the same centre.
+    """
     folder = tmp_path_factory.mktemp("centre")
     with living_in(folder):
         store.migrate()
@@ -97,12 +114,19 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def browser():
     """A Chromium: `QA_CHROMIUM`, the system's, or Playwright's own.
 
-    For one file only: while it runs its event loop counts as running in this thread, and tests of other files that start one would be refused.
+    For one file only: while it runs its event loop counts as running in this thread,
+    and tests of other files that start one would be refused.
     """
-    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install -r requirements-dev.txt")
+    sync_api = pytest.importorskip(
+        "playwright.sync_api",
+        reason="playwright is not installed: pip install -r requirements-dev.txt",
+    )
     found = chromium.find()
     if found is None:
-        pytest.skip("no Chromium was found (QA_CHROMIUM, chromium, google-chrome, playwright's own): python tests/e2e/chromium.py installs one")
+        pytest.skip(
+            "no Chromium was found (QA_CHROMIUM, chromium, google-chrome, playwright's own): "
+            "python tests/e2e/chromium.py installs one"
+        )
     with sync_api.sync_playwright() as playwright:
         running = playwright.chromium.launch(executable_path=found, args=list(FLAGS))
         yield running
@@ -115,7 +139,16 @@ def new_page(browser, server: Server) -> Iterator[Callable[..., object]]:
     contexts = []
 
     def open_page(**options):
-        contexts.append(browser.new_context(**{"base_url": server.url, "locale": "en-GB", "viewport": {"width": 1440, "height": 900}} | options))
+        contexts.append(
+            browser.new_context(
+                **{
+                    "base_url": server.url,
+                    "locale": "en-GB",
+                    "viewport": {"width": 1440, "height": 900},
+                }
+                | options
+            )
+        )
         page = contexts[-1].new_page()
         page.set_default_timeout(45_000)
         return page
@@ -138,7 +171,8 @@ def sign_in_as() -> Callable[..., None]:
         page.get_by_role("button", name="Sign in").click()
         if wait:
             page.get_by_role("button", name="Sign out").wait_for()
-            # The sign-in ends with runs of its own, until the cookie is there; a click into one of them may be forgotten.
+            # The sign-in ends with runs of its own, until the cookie is there; a click
+            # into one of them may be forgotten.
             page.wait_for_function(f"document.cookie.includes('{COOKIE}')")
             page.wait_for_timeout(300)
             page.locator("[data-test-script-state='notRunning']").wait_for(state="attached")

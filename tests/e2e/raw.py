@@ -1,4 +1,6 @@
-"""A visitor without a browser: speaks Streamlit's own protocol, with whatever cookies and session id it was given."""
+"""A visitor without a browser: speaks Streamlit's own protocol, with whatever cookies
+and session id it was given.
+"""
 
 from __future__ import annotations
 
@@ -26,13 +28,25 @@ class Seen:
         return "Password" in self.labels
 
 
-def visit(host: str, page: str = "", query: str = "", cookies: Mapping[str, str] | None = None, session_id: str = "") -> Seen:
+def visit(
+    host: str,
+    page: str = "",
+    query: str = "",
+    cookies: Mapping[str, str] | None = None,
+    session_id: str = "",
+) -> Seen:
     """Connect, ask for that page, and return all that came back."""
     cookies = {"_streamlit_xsrf": generate_xsrf_token_string(), **(cookies or {})}
     headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in cookies.items())}
     protocols = ["streamlit", cookies["_streamlit_xsrf"], *([session_id] if session_id else [])]
     seen = Seen()
-    with connect(f"ws://{host}/_stcore/stream", subprotocols=protocols, origin=f"http://{host}", additional_headers=headers, max_size=None) as socket:
+    with connect(
+        f"ws://{host}/_stcore/stream",
+        subprotocols=protocols,
+        origin=f"http://{host}",
+        additional_headers=headers,
+        max_size=None,
+    ) as socket:
         ask = BackMsg()
         ask.rerun_script.page_name = page
         ask.rerun_script.query_string = query
@@ -43,7 +57,9 @@ def visit(host: str, page: str = "", query: str = "", cookies: Mapping[str, str]
             if kind == "new_session":
                 seen.session_id = message.new_session.initialize.session_id or seen.session_id
             elif kind == "navigation":
-                seen.is_hidden_menu = message.navigation.position == message.navigation.Position.HIDDEN
+                seen.is_hidden_menu = (
+                    message.navigation.position == message.navigation.Position.HIDDEN
+                )
             elif kind == "delta":
                 element = message.delta.new_element
                 seen.text += str(element)
@@ -51,5 +67,8 @@ def visit(host: str, page: str = "", query: str = "", cookies: Mapping[str, str]
                     seen.labels.append(element.text_input.label)
                 if element.WhichOneof("type") == "heading" and element.heading.tag == "h1":
                     seen.titles.append(element.heading.body)
-            elif kind == "script_finished" and message.script_finished == ForwardMsg.FINISHED_SUCCESSFULLY:
+            elif (
+                kind == "script_finished"
+                and message.script_finished == ForwardMsg.FINISHED_SUCCESSFULLY
+            ):
                 return seen

@@ -1,4 +1,6 @@
-"""Filling a grid in a real browser: the tab closed and opened again shows the same answers, and the keyboard goes through the grid."""
+"""Filling a grid in a real browser: the tab closed and opened again shows the same
+answers, and the keyboard goes through the grid.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,11 @@ pytestmark = pytest.mark.browser
 @pytest.fixture(scope="module")
 def draft(server) -> int:
     """The grid that Eve has begun on the call drawn for her."""
-    hearing.build(lambda username, role, **bounds: accounts.add(Viewer.SYSTEM, username, role, password=PASSWORD, **bounds))
+    hearing.build(
+        lambda username, role, **bounds: accounts.add(
+            Viewer.SYSTEM, username, role, password=PASSWORD, **bounds
+        )
+    )
     return hearing.start_draft()
 
 
@@ -37,7 +43,12 @@ def test_a_closed_tab_loses_no_answer(new_page, sign_in_as, draft) -> None:
     again.goto(address)
     again.get_by_text("1 of ").wait_for()
     assert again.locator("textarea").last.input_value() == "Warm and clear"
-    assert again.locator(f"[class*='st-key-grid_{draft}_box_']").first.get_by_role("radio").last.get_attribute("aria-checked") == "true"
+    assert (
+        again.locator(f"[class*='st-key-grid_{draft}_box_']")
+        .first.get_by_role("radio")
+        .last.get_attribute("aria-checked")
+        == "true"
+    )
 
 
 def test_words_are_kept_while_they_are_typed(new_page, sign_in_as, draft) -> None:

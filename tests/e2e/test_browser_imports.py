@@ -1,4 +1,6 @@
-"""The Imports page in a real browser: from an empty centre to figures, a misread column put right, and an import taken back."""
+"""The Imports page in a real browser: from an empty centre to figures, a misread column
+put right, and an import taken back.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,10 @@ from qa_core.storage import lake
 from tests.imported import CALLS, write
 
 pytestmark = pytest.mark.browser
-ODD = "ref,when it was,who,result\nC1,02/03/2026 09:00,Diane,answered\nC2,13/03/2026 09:00,Becky,abandoned\n"
+ODD = (
+    "ref,when it was,who,result\nC1,02/03/2026 09:00,Diane,answered\nC2,13/03/2026 "
+    "09:00,Becky,abandoned\n"
+)
 
 
 def open_imports(new_page, sign_in_as):
@@ -22,7 +27,9 @@ def open_imports(new_page, sign_in_as):
 
 
 def settle(page) -> None:
-    """Wait until the server has nothing more to say: a file sent into a page that is still being drawn may be forgotten."""
+    """Wait until the server has nothing more to say: a file sent into a page that is
+    still being drawn may be forgotten.
+    """
     page.locator("[data-test-script-state='notRunning']").wait_for(state="attached")
     page.locator("[data-testid='stSkeleton']").first.wait_for(state="detached")
 
@@ -68,9 +75,18 @@ def test_a_file_that_cannot_be_read_says_what_to_do(new_page, sign_in_as, server
     assert page.get_by_role("button", name="Import these rows").count() == 0
 
 
-def test_an_ambiguous_date_is_a_question_that_the_page_answers(new_page, sign_in_as, server) -> None:
+def test_an_ambiguous_date_is_a_question_that_the_page_answers(
+    new_page, sign_in_as, server
+) -> None:
     page = open_imports(new_page, sign_in_as)
-    send(page, write(server.folder, "doubtful.csv", "id,date,agent,answered\n1,02/03/2026 09:00,Diane,Y\n2,03/04/2026 09:10,Becky,N\n"))
+    send(
+        page,
+        write(
+            server.folder,
+            "doubtful.csv",
+            "id,date,agent,answered\n1,02/03/2026 09:00,Diane,Y\n2,03/04/2026 09:10,Becky,N\n",
+        ),
+    )
     page.get_by_role("button", name="day, month, year").click()
     page.get_by_text("What it does to the figures").wait_for()
     page.get_by_text("Days of the file: 2 Mar – 3 Apr 2026").wait_for()
@@ -80,8 +96,12 @@ def test_an_ambiguous_date_is_a_question_that_the_page_answers(new_page, sign_in
 def test_several_files_are_examined_and_imported_at_once(new_page, sign_in_as, server) -> None:
     page = open_imports(new_page, sign_in_as)
     more = write(server.folder, "more.csv", CALLS.replace("C", "M"))
-    page.locator("input[type=file]").set_input_files([str(more), str(write(server.folder, "odd.csv", ODD))])
+    page.locator("input[type=file]").set_input_files(
+        [str(more), str(write(server.folder, "odd.csv", ODD))]
+    )
     page.get_by_role("button", name="Import 1 file").click()
     page.get_by_text("more.csv is imported.").wait_for()
     with lake.working() as connection:
-        assert connection.execute("SELECT count(*) FROM contacts WHERE contact_id LIKE 'M%'").fetchone() == (3,)
+        assert connection.execute(
+            "SELECT count(*) FROM contacts WHERE contact_id LIKE 'M%'"
+        ).fetchone() == (3,)

@@ -1,4 +1,6 @@
-"""Every page of every role in a real browser, over a small demo centre: it opens, says nothing it must not, and leads on."""
+"""Every page of every role in a real browser, over a small demo centre: it opens, says
+nothing it must not, and leads on.
+"""
 
 from __future__ import annotations
 
@@ -58,7 +60,9 @@ class Heard:
 
     def _note(self, message) -> None:
         # Streamlit asks below the page's own address first, and finds nothing there.
-        if message.type == "error" and not ("404" in message.text and "/_stcore/" in message.location.get("url", "")):
+        if message.type == "error" and not (
+            "404" in message.text and "/_stcore/" in message.location.get("url", "")
+        ):
             self.complaints.append(f"{message.text} {message.location.get('url', '')}")
 
 
@@ -73,7 +77,12 @@ def viewer_of(role: Role) -> Viewer:
 
 def listed_pages(role: Role) -> list[menu.MenuPage]:
     viewer = viewer_of(role)
-    return [page for pages in menu.find_sections(viewer).values() for page in pages if page.is_listed_for(viewer)]
+    return [
+        page
+        for pages in menu.find_sections(viewer).values()
+        for page in pages
+        if page.is_listed_for(viewer)
+    ]
 
 
 def names_of_advisors() -> list[str]:
@@ -105,7 +114,9 @@ def go_to(page, key: str, title: str) -> None:
 
 @pytest.fixture
 def enter(new_page, sign_in_as):
-    """A browser in which that role has signed in at that address, and what is heard in it."""
+    """A browser in which that role has signed in at that address, and what is heard in
+    it.
+    """
 
     def open_for(role: Role, address: str = "/", **options):
         page, heard = new_page(**options), Heard()
@@ -125,19 +136,33 @@ def assert_sound(page) -> None:
 
 
 def assert_fits_a_telephone(page) -> None:
-    """Nothing sticks out to the right at 390 pixels; the page is as wide as before afterwards."""
+    """Nothing sticks out to the right at 390 pixels; the page is as wide as before
+    afterwards.
+    """
     usual = page.viewport_size
     page.set_viewport_size({"width": 390, "height": 844})
     page.wait_for_function("document.querySelector('[data-testid=stMain]').clientWidth <= 390")
-    page.wait_for_function("(main => main.scrollWidth <= main.clientWidth)(document.querySelector('[data-testid=stMain]'))", timeout=5_000)
+    page.wait_for_function(
+        "(main => main.scrollWidth <= "
+        "main.clientWidth)(document.querySelector('[data-testid=stMain]'))",
+        timeout=5_000,
+    )
     page.set_viewport_size(usual)
 
 
 WALKED_IN_LONG = (Role.EXECUTIVE, Role.TEAM_LEAD)
-"""Their pages are all among the manager's, but for coaching, which the quality cycle opens; `test_pages.py` opens them for every role without a browser."""
+"""Their pages are all among the manager's, but for coaching, which the quality cycle
+opens; `test_pages.py` opens them for every role without a browser.
+"""
 
 
-@pytest.mark.parametrize("role", [pytest.param(role, marks=[pytest.mark.long] if role in WALKED_IN_LONG else []) for role in Role])
+@pytest.mark.parametrize(
+    "role",
+    [
+        pytest.param(role, marks=[pytest.mark.long] if role in WALKED_IN_LONG else [])
+        for role in Role
+    ],
+)
 def test_every_page_of_the_menu_opens_without_an_error(enter, role: Role) -> None:
     page, heard = enter(role)
     page.wait_for_url(re.compile(rf"/{menu.FIRST[role]}(\?|$)"))
@@ -168,7 +193,9 @@ def test_an_advisor_meets_their_own_contacts_only_and_no_page_about_others(enter
     page.get_by_role("heading", name=f"{formatting.number(own)} contacts", exact=True).wait_for()
     settle(page)
     with store.reading() as session:
-        own_name = session.scalar(sa.select(Advisor.name).where(Advisor.advisor_id == viewer.advisor_id))
+        own_name = session.scalar(
+            sa.select(Advisor.name).where(Advisor.advisor_id == viewer.advisor_id)
+        )
     assert set(heard.names_among(names_of_advisors())) <= {own_name}
 
     page.goto("/advisors")
@@ -182,14 +209,18 @@ def test_the_filters_of_the_address_survive_a_reload(enter) -> None:
     page, _heard = enter(Role.MANAGER, address)
     for _time in range(2):
         page.get_by_role("heading", level=1, name="First-contact resolution").wait_for()
-        page.get_by_role("button", name=f"Channel: {formatting.name('channel', channel)}").wait_for()
+        page.get_by_role(
+            "button", name=f"Channel: {formatting.name('channel', channel)}"
+        ).wait_for()
         page.get_by_role("button", name="13 weeks").wait_for()
         settle(page)
         assert page.url.endswith(address)
         page.reload()
 
 
-def test_the_period_that_is_shown_is_the_one_that_is_ticked_whenever_its_list_is_first_opened(enter) -> None:
+def test_the_period_that_is_shown_is_the_one_that_is_ticked_whenever_its_list_is_first_opened(
+    enter,
+) -> None:
     page, _heard = enter(Role.MANAGER, "/overview")
     settle(page)
     queue = query.find_values(viewer_of(Role.MANAGER), "queue")[0][0]
@@ -208,9 +239,12 @@ def test_the_period_that_is_shown_is_the_one_that_is_ticked_whenever_its_list_is
     page.get_by_role("button", name="28 days").wait_for()
 
 
-def test_a_line_of_a_table_leads_to_the_advisor_their_contacts_and_from_there_to_one_of_them(enter) -> None:
+def test_a_line_of_a_table_leads_to_the_advisor_their_contacts_and_from_there_to_one_of_them(
+    enter,
+) -> None:
     page, heard = enter(Role.MANAGER, "/advisors")
-    # A canvas has no element for a cell: the second cell of the first line, under the line of headers.
+    # A canvas has no element for a cell: the second cell of the first line, under the
+    # line of headers.
     table = page.get_by_test_id("stDataFrame").last
     table.scroll_into_view_if_needed()
     table.click(position={"x": 60, "y": 54})
@@ -242,8 +276,17 @@ def test_a_french_browser_reads_french(new_page) -> None:
     page.get_by_label("Identifiant", exact=True).fill(entry["username"])
     page.get_by_label("Mot de passe", exact=True).fill(entry["password"])
     page.get_by_role("button", name="Se connecter").click()
-    page.get_by_role("heading", level=1, name="Résolution au premier contact", exact=False).wait_for()
+    page.get_by_role(
+        "heading", level=1, name="Résolution au premier contact", exact=False
+    ).wait_for()
     settle(page)
-    assert titles_in_menu(page)[:6] == ["Vue d’ensemble", "Trafic", "Premier contact", "Satisfaction", "Irritants", "Sources"]
+    assert titles_in_menu(page)[:6] == [
+        "Vue d’ensemble",
+        "Trafic",
+        "Premier contact",
+        "Satisfaction",
+        "Irritants",
+        "Sources",
+    ]
     page.get_by_test_id("stSidebarNav").get_by_role("link", name="Conseillers", exact=True).click()
     page.get_by_role("heading", level=1, name="Conseillers", exact=True).wait_for()

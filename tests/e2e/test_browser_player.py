@@ -1,4 +1,6 @@
-"""Listening in a real browser: a reason first, one link per listening, the sound runs, keys and remarks work, and the link is nobody else's."""
+"""Listening in a real browser: a reason first, one link per listening, the sound runs,
+keys and remarks work, and the link is nobody else's.
+"""
 
 from __future__ import annotations
 
@@ -19,22 +21,38 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture(scope="module")
 def draft(server) -> int:
-    """The calls of the small centre, and the grid that Eve has begun on the one drawn for her."""
-    hearing.build(lambda username, role, **bounds: accounts.add(Viewer.SYSTEM, username, role, password=PASSWORD, **bounds))
+    """The calls of the small centre, and the grid that Eve has begun on the one drawn
+    for her.
+    """
+    hearing.build(
+        lambda username, role, **bounds: accounts.add(
+            Viewer.SYSTEM, username, role, password=PASSWORD, **bounds
+        )
+    )
     return hearing.start_draft()
 
 
 def entered(contact_id: str) -> tuple[list[tuple[str, str, str]], int]:
-    """The listenings to that call as (who, what for, why), and how many the journal has."""
+    """The listenings to that call as (who, what for, why), and how many the journal
+    has.
+    """
     with store.reading() as session:
-        rows = session.execute(sa.select(Playback.username, Playback.purpose, Playback.reason).where(Playback.contact_id == contact_id)).all()
-        journalled = sa.select(sa.func.count()).where(JournalRow.action == "recording_played", JournalRow.object == f"generic/{contact_id}")
+        rows = session.execute(
+            sa.select(Playback.username, Playback.purpose, Playback.reason).where(
+                Playback.contact_id == contact_id
+            )
+        ).all()
+        journalled = sa.select(sa.func.count()).where(
+            JournalRow.action == "recording_played", JournalRow.object == f"generic/{contact_id}"
+        )
         return [tuple(row) for row in rows], session.scalar(journalled)
 
 
 def open_player(page, address: str, username: str, sign_in_as):
     links: list[str] = []
-    page.on("request", lambda request: links.append(request.url) if "/audio/" in request.url else None)
+    page.on(
+        "request", lambda request: links.append(request.url) if "/audio/" in request.url else None
+    )
     page.goto(address)
     sign_in_as(page, username)
     page.goto(address)
@@ -47,22 +65,32 @@ def position(player) -> int:
 
 
 def wait_for(page, script: str) -> None:
-    """Wait until that is true of `player`, the element, and `at`, the second that its sound stands at."""
-    find = "const player = [...document.querySelectorAll('*')].map((e) => e.shadowRoot?.querySelector('.player')).find(Boolean)"
-    page.wait_for_function(f"() => {{ {find}; const at = player.querySelector('audio').currentTime; return {script} }}")
+    """Wait until that is true of `player`, the element, and `at`, the second that its
+    sound stands at.
+    """
+    find = (
+        "const player = [...document.querySelectorAll('*')].map((e) => "
+        "e.shadowRoot?.querySelector('.player')).find(Boolean)"
+    )
+    page.wait_for_function(
+        f"() => {{ {find}; const at = player.querySelector('audio').currentTime; return {script} }}"
+    )
 
 
 PLAYING, STILL = "player.classList.contains('playing')", "!player.classList.contains('playing')"
 
 
-def test_a_lead_gives_a_reason_and_listens_by_a_link_that_is_of_no_use_to_others(new_page, sign_in_as, server, draft) -> None:
+def test_a_lead_gives_a_reason_and_listens_by_a_link_that_is_of_no_use_to_others(
+    new_page, sign_in_as, server, draft
+) -> None:
     page = new_page()
     player, links = open_player(page, "/contact?system=generic&id=unheard", "lea", sign_in_as)
     player.get_by_role("button", name="Play").click()
     player.get_by_text("First say why you listen.").wait_for()
     assert links == [] and entered("unheard") == ([], 0)
 
-    # The press is remembered: the reason that follows within three seconds starts what was asked for.
+    # The press is remembered: the reason that follows within three seconds starts what
+    # was asked for.
     player.get_by_role("button", name="Play").click()
     reason = page.get_by_role("textbox", name="Why do you listen?")
     reason.fill("Prepares a coaching, not a talk")
@@ -91,7 +119,9 @@ def test_a_lead_gives_a_reason_and_listens_by_a_link_that_is_of_no_use_to_others
     assert entered("unheard")[1] == 1
 
 
-def test_keys_move_the_sound_but_not_while_somebody_types(new_page, sign_in_as, server, draft) -> None:
+def test_keys_move_the_sound_but_not_while_somebody_types(
+    new_page, sign_in_as, server, draft
+) -> None:
     page = new_page()
     player, _links = open_player(page, "/contact?system=generic&id=heard", "ann", sign_in_as)
     page.keyboard.press("k")
@@ -115,7 +145,9 @@ def test_keys_move_the_sound_but_not_while_somebody_types(new_page, sign_in_as, 
     assert entered("heard") == ([("ann", "own", "my own call")], 1)
 
 
-def test_an_evaluator_remarks_at_a_moment_while_the_grid_is_filled_in(new_page, sign_in_as, server, draft) -> None:
+def test_an_evaluator_remarks_at_a_moment_while_the_grid_is_filled_in(
+    new_page, sign_in_as, server, draft
+) -> None:
     page = new_page()
     player, links = open_player(page, f"/evaluate?id={draft}", "eve", sign_in_as)
     player.get_by_role("button", name="Play").click()

@@ -19,7 +19,9 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server over a small demo centre of more than a year, so that every card has something to show."""
+    """A server over a small demo centre of more than a year, so that every card has
+    something to show.
+    """
     folder: Path = tmp_path_factory.mktemp("centre")
     with living_in(folder):
         store.migrate()
@@ -29,7 +31,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
             yield running
 
 
-def test_satisfaction_prints_on_one_sheet_without_menu_and_filters(server: Server, new_page, sign_in_as) -> None:
+def test_satisfaction_prints_on_one_sheet_without_menu_and_filters(
+    server: Server, new_page, sign_in_as
+) -> None:
     page = new_page()
     page.goto("/")
     sign_in_as(page, "rex")

@@ -1,4 +1,6 @@
-"""The quality cycle in a real browser, each person in a browser of their own: from closed gates to a coaching plan, and who is told nothing meanwhile."""
+"""The quality cycle in a real browser, each person in a browser of their own: from
+closed gates to a coaching plan, and who is told nothing meanwhile.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,14 @@ from qa_core.metrics import query
 from qa_core.quality import scorecards
 from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import Evaluation
-from qa_core.storage.records.listening import CoachingPlan, Dispute, Draw, DrawnContact, Playback, Recording
+from qa_core.storage.records.listening import (
+    CoachingPlan,
+    Dispute,
+    Draw,
+    DrawnContact,
+    Playback,
+    Recording,
+)
 from qa_core.storage.records.people import Advisor
 from tests import sounds
 from tests.imported import bring
@@ -35,7 +44,12 @@ GRID = {
             "name": "Welcome",
             "weight": 1,
             "criterion": [
-                {"key": "greeting", "text": {"en": "Greets the caller"}, "points": 2, "levels": [0, 1, 2]},
+                {
+                    "key": "greeting",
+                    "text": {"en": "Greets the caller"},
+                    "points": 2,
+                    "levels": [0, 1, 2],
+                },
                 {
                     "key": "identity",
                     "text": {"en": "Checks who calls"},
@@ -50,16 +64,23 @@ GRID = {
             "name": "Answer",
             "weight": 3,
             "criterion": [
-                {"key": "accuracy", "text": {"en": "Says what is right"}, "points": 4, "levels": [0, 1, 2, 3, 4]},
+                {
+                    "key": "accuracy",
+                    "text": {"en": "Says what is right"},
+                    "points": 4,
+                    "levels": [0, 1, 2, 3, 4],
+                },
                 {"key": "courtesy", "text": {"en": "Stays polite"}, "points": 1},
             ],
         },
     ],
 }
 """Welcome is a quarter of the whole, Answer three quarters."""
-GATES = {"Works council consulted on": "day", "Callers informed since": "day", "Purposes": "purposes"} | dict.fromkeys(
-    ("Recordings kept for (months)", "Evaluations kept for (months)"), "months"
-)
+GATES = {
+    "Works council consulted on": "day",
+    "Callers informed since": "day",
+    "Purposes": "purposes",
+} | dict.fromkeys(("Recordings kept for (months)", "Evaluations kept for (months)"), "months")
 SUBMIT = re.compile("^Submit")
 """Its shortcut is a part of its name."""
 DENIED = "You do not have access to this, or it does not exist."
@@ -67,15 +88,24 @@ DENIED = "You do not have access to this, or it does not exist."
 
 @pytest.fixture(scope="module")
 def centre(server) -> Path:
-    """Thirty calls of Ana and Ben in the team North, the last one of a caller who objected; a grid of four criteria; an account for each role."""
-    header = "contact_id,started_at,channel,direction,outcome,advisor,team,queue,talk_seconds,recorded,notice_played,customer_objected"
+    """Thirty calls of Ana and Ben in the team North, the last one of a caller who
+    objected; a grid of four criteria; an account for each role.
+    """
+    header = (
+        "contact_id,started_at,channel,direction,outcome,advisor,team,queue,talk_seconds,"
+        "recorded,notice_played,customer_objected"
+    )
     rows = [
-        f"q{n},{datetime.combine(DAY, time(9)) + timedelta(minutes=15 * n)},phone,inbound,answered,{'Ana' if n % 2 else 'Ben'},North,Orders,180,"
+        f"q{n},{datetime.combine(DAY, time(9)) + timedelta(minutes=15 * n)},phone,inbound,"
+        f"answered,{'Ana' if n % 2 else 'Ben'},North,Orders,180,"
         f"yes,yes,{'yes' if n == 30 else 'no'}"
         for n in range(1, 31)
     ]
     bring(server.folder, "contacts", "\n".join((header, *rows)) + "\n")
-    assert scorecards.publish(Viewer.SYSTEM, scorecards.create_draft(Viewer.SYSTEM, "short", GRID), 1) == 1
+    assert (
+        scorecards.publish(Viewer.SYSTEM, scorecards.create_draft(Viewer.SYSTEM, "short", GRID), 1)
+        == 1
+    )
     with store.reading() as session:
         advisors = dict(session.execute(sa.select(Advisor.name, Advisor.advisor_id)).all())
     for username, role, bounds in (
@@ -139,7 +169,9 @@ def enter_day(within, label: str, day) -> None:
     parts = within.get_by_role("group", name=label, exact=True).get_by_role("spinbutton")
     for part, digits in zip(parts.all(), (f"{day:%d}", f"{day:%m}", f"{day:%Y}"), strict=True):
         part.press_sequentially(digits)
-    within.get_by_text(label, exact=True).first.click()  # closes the calendar, which hides what is below the field
+    within.get_by_text(
+        label, exact=True
+    ).first.click()  # closes the calendar, which hides what is below the field
 
 
 def choose(page, within, label: str, *options: str) -> None:
@@ -168,20 +200,28 @@ def count(table) -> int:
 
 def find_drawn(contact_id: str) -> int:
     with store.reading() as session:
-        return session.scalar(sa.select(DrawnContact.id).where(DrawnContact.contact_id == contact_id))
+        return session.scalar(
+            sa.select(DrawnContact.id).where(DrawnContact.contact_id == contact_id)
+        )
 
 
 def find_evaluation(contact_id: str) -> Evaluation:
     """The only one of that contact."""
     with store.reading() as session:
-        return session.scalars(sa.select(Evaluation).where(Evaluation.contact_id == contact_id)).one()
+        return session.scalars(
+            sa.select(Evaluation).where(Evaluation.contact_id == contact_id)
+        ).one()
 
 
 def is_refused(page) -> None:
     """The page shows that there is nothing here, and nothing of the evaluation."""
     say(page, DENIED)
     text = shown(page)
-    assert not [told for told in ("Greets the caller", "Says what is right", "57.5", "Warm and clear") if told in text]
+    assert not [
+        told
+        for told in ("Greets the caller", "Says what is right", "57.5", "Warm and clear")
+        if told in text
+    ]
 
 
 def test_from_closed_gates_to_a_coaching_plan(enter, centre) -> None:
@@ -243,7 +283,12 @@ def refuse_a_draw(page) -> None:
 def open_the_centre(page) -> None:
     say(page, "Not yet: 6 gates are closed")
     for title, kind in GATES.items():
-        card = page.get_by_test_id("stVerticalBlock").filter(has=page.get_by_text(title, exact=True)).filter(has=page.get_by_role("button", name="Enter")).last
+        card = (
+            page.get_by_test_id("stVerticalBlock")
+            .filter(has=page.get_by_text(title, exact=True))
+            .filter(has=page.get_by_role("button", name="Enter"))
+            .last
+        )
         card.get_by_role("button", name="Enter").click()
         popover = page.get_by_test_id("stPopoverBody")
         if kind == "day":
@@ -253,7 +298,9 @@ def open_the_centre(page) -> None:
         press(page, "Save", popover)
         say(page, f"{title} is entered.")
     form = page.get_by_test_id("stForm").filter(has_text="Give the accreditation")
-    assert "quality of service" not in form.inner_text()  # the purposes entered are the ones proposed
+    assert (
+        "quality of service" not in form.inner_text()
+    )  # the purposes entered are the ones proposed
     choose(page, form, "Accredit", "eve")
     press(page, "Give the accreditation")
     say(page, "eve may listen until")
@@ -266,16 +313,23 @@ def open_the_centre(page) -> None:
 
 
 def bring_recordings(folder: Path) -> None:
-    """One call of Ana's, one of Ben's, and the one whose caller objected, which is not taken."""
+    """One call of Ana's, one of Ben's, and the one whose caller objected, which is not
+    taken.
+    """
     sent = folder / "sent"
     for n in (1, 2, 30):
         sounds.make(sent / f"q{n}.wav", seconds=12)
     manifest = sent / "manifest.csv"
-    manifest.write_text("file,contact_id,purpose\n" + "".join(f"q{n}.wav,q{n},evaluation\n" for n in (1, 2, 30)), encoding="utf-8")
+    manifest.write_text(
+        "file,contact_id,purpose\n" + "".join(f"q{n}.wav,q{n},evaluation\n" for n in (1, 2, 30)),
+        encoding="utf-8",
+    )
     (report,) = ingest.run(Viewer.SYSTEM, "recordings", [manifest], ImportOptions())
     assert (report.read, report.new, report.rejected) == (3, 2, 1), report.as_text()
     with store.reading() as session:
-        assert sorted(session.scalars(sa.select(Recording.contact_id).where(Recording.file_name.is_not(None)))) == ["q1", "q2"]
+        assert sorted(
+            session.scalars(sa.select(Recording.contact_id).where(Recording.file_name.is_not(None)))
+        ) == ["q1", "q2"]
 
 
 def draw_again(page) -> None:
@@ -287,7 +341,9 @@ def draw_again(page) -> None:
     with store.reading() as session:
         (draw,) = session.scalars(sa.select(Draw))
         assert draw.excluded["objected"] == 1
-        assert sorted(session.execute(sa.select(DrawnContact.contact_id, DrawnContact.evaluator)).all()) == [("q1", "eve"), ("q2", "eve")]
+        assert sorted(
+            session.execute(sa.select(DrawnContact.contact_id, DrawnContact.evaluator)).all()
+        ) == [("q1", "eve"), ("q2", "eve")]
 
 
 def begin(page, drawn_id: int) -> None:
@@ -298,7 +354,9 @@ def begin(page, drawn_id: int) -> None:
 
 
 def answer(page, criterion: str, value: str) -> None:
-    page.get_by_role("radiogroup", name=criterion).get_by_role("radio", name=value, exact=True).click()
+    page.get_by_role("radiogroup", name=criterion).get_by_role(
+        "radio", name=value, exact=True
+    ).click()
     page.wait_for_timeout(150)
     settle(page)
 
@@ -306,7 +364,10 @@ def answer(page, criterion: str, value: str) -> None:
 def answer_some(page) -> None:
     player = page.locator(".player")
     player.get_by_role("button", name="Play").click()
-    find = "[...document.querySelectorAll('*')].map((e) => e.shadowRoot?.querySelector('.player audio')).find(Boolean)"
+    find = (
+        "[...document.querySelectorAll('*')].map((e) => "
+        "e.shadowRoot?.querySelector('.player audio')).find(Boolean)"
+    )
     page.wait_for_function(f"() => {find}?.currentTime >= 1")
     answer(page, "Greets the caller", "1")
     answer(page, "Checks who calls", "0")
@@ -322,23 +383,39 @@ def answer_some(page) -> None:
     page.get_by_role("button", name=SUBMIT).click()
     say(page, "Not answered yet")
     with store.reading() as session:
-        assert session.execute(sa.select(Playback.username, Playback.contact_id, Playback.purpose)).all() == [("eve", "q1", "evaluation")]
+        assert session.execute(
+            sa.select(Playback.username, Playback.contact_id, Playback.purpose)
+        ).all() == [("eve", "q1", "evaluation")]
 
 
 def sign(page) -> None:
     say(page, "2 of 4 answered")
-    assert page.get_by_role("textbox", name=re.compile("What you would say")).input_value() == "Warm and clear"
+    assert (
+        page.get_by_role("textbox", name=re.compile("What you would say")).input_value()
+        == "Warm and clear"
+    )
     for criterion, value in (("Greets the caller", "1"), ("Checks who calls", "N/A")):
-        assert page.get_by_role("radiogroup", name=criterion).get_by_role("radio", name=value, exact=True).is_checked()
+        assert (
+            page.get_by_role("radiogroup", name=criterion)
+            .get_by_role("radio", name=value, exact=True)
+            .is_checked()
+        )
     answer(page, "Says what is right", "2")
     answer(page, "Stays polite", "Yes")
     say(page, "4 of 4 answered")
     # The comment is saved by the very click that submits.
-    page.get_by_role("textbox", name=re.compile("What you would say")).fill("Warm and clear, at length")
+    page.get_by_role("textbox", name=re.compile("What you would say")).fill(
+        "Warm and clear, at length"
+    )
     page.get_by_role("button", name=SUBMIT).dblclick()
     say(page, "Submitted and published: the advisor can read it.")
     made = find_evaluation("q1")
-    assert (made.state, made.evaluator, made.score, made.comment) == ("published", "eve", pytest.approx(57.5), "Warm and clear, at length")
+    assert (made.state, made.evaluator, made.score, made.comment) == (
+        "published",
+        "eve",
+        pytest.approx(57.5),
+        "Warm and clear, at length",
+    )
 
 
 def answer_as_advisor(page) -> None:
@@ -360,7 +437,9 @@ def decide(page) -> None:
     page.get_by_test_id("stDataFrame").first.click(position={"x": 60, "y": 52})
     say(page, "The day was named twice.")
     page.get_by_role("radiogroup", name="Decision").get_by_text("Accept 4 of 4").click()
-    page.get_by_role("textbox", name="Reason, for the advisor and the evaluator").fill("It was, at the end.")
+    page.get_by_role("textbox", name="Reason, for the advisor and the evaluator").fill(
+        "It was, at the end."
+    )
     press(page, "Decide")
     say(page, "Accepted: 4 of 4")
 

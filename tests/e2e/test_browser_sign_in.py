@@ -1,4 +1,6 @@
-"""The sign-in in a real browser and on the bare wire: what keeps people in, and what keeps everybody else out."""
+"""The sign-in in a real browser and on the bare wire: what keeps people in, and what
+keeps everybody else out.
+"""
 
 from __future__ import annotations
 
@@ -52,11 +54,19 @@ def wait_for_cookie(page) -> dict[str, str]:
 
 def is_in(page) -> bool:
     """Whether the page, once drawn, shows somebody signed in."""
-    page.get_by_role("button", name="Sign out").or_(page.get_by_label("Password", exact=True)).first.wait_for()
+    page.get_by_role("button", name="Sign out").or_(
+        page.get_by_label("Password", exact=True)
+    ).first.wait_for()
     return page.get_by_role("button", name="Sign out").count() > 0
 
 
-def request(server: Server, path: str, method: str = "GET", headers: dict[str, str] | None = None, data: bytes | None = None):
+def request(
+    server: Server,
+    path: str,
+    method: str = "GET",
+    headers: dict[str, str] | None = None,
+    data: bytes | None = None,
+):
     ask = urllib.request.Request(server.url + path, method=method, headers=headers or {}, data=data)
     try:
         return urllib.request.urlopen(ask, timeout=10)
@@ -64,7 +74,9 @@ def request(server: Server, path: str, method: str = "GET", headers: dict[str, s
         return error
 
 
-def test_a_stranger_signs_in_and_lands_where_they_meant_to_be_and_a_reload_keeps_them(new_page, sign_in_as) -> None:
+def test_a_stranger_signs_in_and_lands_where_they_meant_to_be_and_a_reload_keeps_them(
+    new_page, sign_in_as
+) -> None:
     page = new_page()
     page.goto("/journal?actor=system")
     sign_in_as(page, add("dpo"))
@@ -87,7 +99,9 @@ def test_the_bare_address_leads_each_reader_to_their_own_page(new_page, sign_in_
     page.wait_for_url("**/listening_rules")
 
 
-def test_signing_out_ends_the_session_in_every_browser_that_holds_its_cookie(new_page, sign_in_as) -> None:
+def test_signing_out_ends_the_session_in_every_browser_that_holds_its_cookie(
+    new_page, sign_in_as
+) -> None:
     page, copy = new_page(), new_page()
     page.goto("/my_account")
     sign_in_as(page, add("evaluator"))
@@ -108,13 +122,17 @@ def test_signing_out_ends_the_session_in_every_browser_that_holds_its_cookie(new
 def test_the_cookie_alone_is_worth_nothing_in_another_browser(server: Server) -> None:
     cookies = open_session(add("dpo"))
 
-    seen = raw.visit(server.host, "journal", cookies={COOKIE: cookies[COOKIE]})  # and a token of its own
+    seen = raw.visit(
+        server.host, "journal", cookies={COOKIE: cookies[COOKIE]}
+    )  # and a token of its own
 
     assert seen.met_the_sign_in and seen.titles == []
     assert raw.visit(server.host, "journal", cookies=cookies).titles == ["Journal"]
 
 
-def test_a_stolen_session_id_of_the_server_shows_nothing_and_its_owner_comes_back(server: Server) -> None:
+def test_a_stolen_session_id_of_the_server_shows_nothing_and_its_owner_comes_back(
+    server: Server,
+) -> None:
     username = add("dpo")
     cookies = open_session(username)
     own = raw.visit(server.host, "journal", cookies=cookies)
@@ -122,31 +140,51 @@ def test_a_stolen_session_id_of_the_server_shows_nothing_and_its_owner_comes_bac
 
     stolen = raw.visit(server.host, "journal", session_id=own.session_id)
 
-    assert stolen.session_id == own.session_id, "the server did resume the session: the attack was a real one"
+    assert stolen.session_id == own.session_id, (
+        "the server did resume the session: the attack was a real one"
+    )
     assert stolen.met_the_sign_in and username not in stolen.text and stolen.titles == []
     assert raw.visit(server.host, "journal", cookies=cookies).titles == ["Journal"]
 
 
-@pytest.mark.parametrize("token", ["", "x", "a" * 43, "eyJhbGciOiJub25lIn0.eyJ1c2VybmFtZSI6InJvb3QifQ.", "' or 1=1 --"])
+@pytest.mark.parametrize(
+    "token", ["", "x", "a" * 43, "eyJhbGciOiJub25lIn0.eyJ1c2VybmFtZSI6InJvb3QifQ.", "' or 1=1 --"]
+)
 def test_a_forged_cookie_meets_the_sign_in(token: str, server: Server) -> None:
     assert raw.visit(server.host, "people", cookies={COOKIE: token}).met_the_sign_in
 
 
-def test_an_address_of_another_role_is_answered_with_the_way_to_one_s_own_first_page(server: Server) -> None:
+def test_an_address_of_another_role_is_answered_with_the_way_to_one_s_own_first_page(
+    server: Server,
+) -> None:
     cookies = open_session(add("dpo"))
-    for page in (page for pages in menu.MENU.values() for page in pages if page.key not in ("listening_rules", "journal", "my_account")):
+    for page in (
+        page
+        for pages in menu.MENU.values()
+        for page in pages
+        if page.key not in ("listening_rules", "journal", "my_account")
+    ):
         seen = raw.visit(server.host, page.key, cookies=cookies)
-        assert seen.titles == [] and "You do not have access to this, or it does not exist" in seen.text, page.key
+        assert (
+            seen.titles == []
+            and "You do not have access to this, or it does not exist" in seen.text
+        ), page.key
 
 
-@pytest.mark.parametrize("age", [{"created_at": sessions.LONGEST}, {"last_seen_at": sessions.IDLE}], ids=["after eight hours", "after half an hour unused"])
+@pytest.mark.parametrize(
+    "age",
+    [{"created_at": sessions.LONGEST}, {"last_seen_at": sessions.IDLE}],
+    ids=["after eight hours", "after half an hour unused"],
+)
 def test_an_old_session_meets_the_sign_in(age: dict[str, timedelta], server: Server) -> None:
     username = add("dpo")
     cookies = open_session(username)
     assert raw.visit(server.host, "journal", cookies=cookies).titles == ["Journal"]
 
     with store.writing() as session:
-        row = session.scalars(sa.select(LoginSession).where(LoginSession.username == username)).one()
+        row = session.scalars(
+            sa.select(LoginSession).where(LoginSession.username == username)
+        ).one()
         for name, span in age.items():
             setattr(row, name, getattr(row, name) - span)
 
@@ -185,10 +223,14 @@ def test_another_role_counts_at_once(server: Server) -> None:
     assert raw.visit(server.host, "scores", cookies=cookies).titles == ["Scores"]
 
 
-def test_a_one_time_password_opens_nothing_but_the_choice_of_an_own_one(new_page, sign_in_as) -> None:
+def test_a_one_time_password_opens_nothing_but_the_choice_of_an_own_one(
+    new_page, sign_in_as
+) -> None:
     one_time = accounts.add(Viewer.SYSTEM, f"new-{uuid.uuid4().hex[:8]}", "dpo")
     with store.reading() as session:
-        username = session.scalars(sa.select(accounts.Account.username).order_by(accounts.Account.created_at.desc())).first()
+        username = session.scalars(
+            sa.select(accounts.Account.username).order_by(accounts.Account.created_at.desc())
+        ).first()
     page = new_page()
     page.goto("/journal")
     sign_in_as(page, username, one_time)
@@ -218,7 +260,10 @@ def test_a_wrong_password_and_an_unknown_name_say_the_same(new_page, sign_in_as)
 
 def test_a_file_is_taken_from_whoever_may_upload_and_from_nobody_else(server: Server) -> None:
     address = f"/_stcore/upload_file/{raw.visit(server.host).session_id}/{uuid.uuid4()}"
-    body = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.csv"\r\n\r\na,b\r\n--x--\r\n'
+    body = (
+        b'--x\r\nContent-Disposition: form-data; name="file"; '
+        b'filename="a.csv"\r\n\r\na,b\r\n--x--\r\n'
+    )
 
     def send(cookies: dict[str, str]) -> int:
         headers = {
@@ -230,27 +275,49 @@ def test_a_file_is_taken_from_whoever_may_upload_and_from_nobody_else(server: Se
 
     assert send({XSRF: raw.generate_xsrf_token_string()}) == 403
     assert send(open_session(add("dpo"))) == 403
-    assert send(open_session(add("admin"))) == 400  # past the wall; that session of the server is over by now
+    assert (
+        send(open_session(add("admin"))) == 400
+    )  # past the wall; that session of the server is over by now
 
 
 def test_the_headers_stand_on_every_answer_and_what_is_closed_is_not_found(server: Server) -> None:
     for path in ("/", "/journal", "/_stcore/health", "/_stcore/host-config", "/no/such/file"):
         answer = request(server, path)
-        assert "script-src 'self' 'unsafe-eval' 'wasm-unsafe-eval' 'sha256-" in answer.headers["Content-Security-Policy"], path
-        assert "'unsafe-inline'" not in answer.headers["Content-Security-Policy"].split("script-src")[1].split(";")[0]
+        assert (
+            "script-src 'self' 'unsafe-eval' 'wasm-unsafe-eval' 'sha256-"
+            in answer.headers["Content-Security-Policy"]
+        ), path
+        assert (
+            "'unsafe-inline'"
+            not in answer.headers["Content-Security-Policy"].split("script-src")[1].split(";")[0]
+        )
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
         assert answer.headers["X-Frame-Options"] == "DENY"
         assert answer.headers["Cache-Control"] == "no-store"
-    for path in ("/_stcore/metrics", "/_stcore/metrics/", "/_stcore/agent/interact", "/_stcore/agent/openapi.json", "/_stcore/agent/mcp", "/download/x.y"):
+    for path in (
+        "/_stcore/metrics",
+        "/_stcore/metrics/",
+        "/_stcore/agent/interact",
+        "/_stcore/agent/openapi.json",
+        "/_stcore/agent/mcp",
+        "/download/x.y",
+    ):
         assert request(server, path).status == 404, path
     assert request(server, "/_stcore/agent/interact", "POST", data=b"{}").status == 404
 
 
-def test_no_other_host_is_called_and_the_policy_breaks_nothing(new_page, sign_in_as, server: Server) -> None:
+def test_no_other_host_is_called_and_the_policy_breaks_nothing(
+    new_page, sign_in_as, server: Server
+) -> None:
     page = new_page()
     called, complaints = [], []
     page.on("request", lambda ask: called.append(ask.url))
-    page.on("console", lambda message: complaints.append(message.text) if "Content Security Policy" in message.text else None)
+    page.on(
+        "console",
+        lambda message: (
+            complaints.append(message.text) if "Content Security Policy" in message.text else None
+        ),
+    )
     page.goto("/")
     sign_in_as(page, add("dpo"))
     wait_for_cookie(page)
@@ -281,19 +348,36 @@ def test_a_download_is_one_session_s_for_a_minute(new_page, sign_in_as, server: 
     assert request(server, address).status == 404
 
 
-def test_all_at_once_the_first_visitors_of_a_cold_server_meet_the_sign_in_at_every_address(tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_all_at_once_the_first_visitors_of_a_cold_server_meet_the_sign_in_at_every_address(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
     folder = tmp_path_factory.mktemp("cold")
     addresses = ["", *(page.key for pages in menu.MENU.values() for page in pages)]
     with living_in(folder):
         store.migrate()
         accounts.add(Viewer.SYSTEM, "root", "admin", password=PASSWORD)
         with serve(folder) as cold, ThreadPoolExecutor(len(addresses)) as visitors:
-            # Together, so that each of them is there before the server has run the front door for any other.
-            seen = dict(zip(addresses, visitors.map(lambda page: raw.visit(cold.host, page, "id=1"), addresses), strict=True))
+            # Together, so that each of them is there before the server has run the
+            # front door for any other.
+            seen = dict(
+                zip(
+                    addresses,
+                    visitors.map(lambda page: raw.visit(cold.host, page, "id=1"), addresses),
+                    strict=True,
+                )
+            )
 
-    assert all(visit.met_the_sign_in and visit.is_hidden_menu and visit.titles == [] for visit in seen.values()), seen
+    assert all(
+        visit.met_the_sign_in and visit.is_hidden_menu and visit.titles == []
+        for visit in seen.values()
+    ), seen
 
 
 def test_the_policy_of_components_is_wider_than_that_of_pages() -> None:
-    assert "'unsafe-inline'" in wall.headers_for("/component/x")["Content-Security-Policy"].split("script-src")[1].split(";")[0]
+    assert (
+        "'unsafe-inline'"
+        in wall.headers_for("/component/x")["Content-Security-Policy"]
+        .split("script-src")[1]
+        .split(";")[0]
+    )
     assert "Cache-Control" not in wall.headers_for("/static/js/x.js")

@@ -1,6 +1,8 @@
-"""Count the product's lines by room, as the formatter lays them out at 100 columns: Python, CSS, JS, HTML.
+"""Count the product's lines by room, as the formatter lays them out at 100 columns:
+Python, CSS, JS, HTML.
 
-Run: python tests/tools/count_lines.py [FOLDER]. Blank lines and comments count; catalogues, documents and tests do not.
+Run: python tests/tools/count_lines.py [FOLDER]. Blank lines and comments count;
+catalogues, documents and tests do not.
 """
 
 from __future__ import annotations
@@ -16,16 +18,33 @@ SUFFIXES = (".py", ".css", ".js", ".html")
 
 
 def count(project: Path = PROJECT) -> Counter[str]:
-    """Count lines by room: `metrics` for qa_core/metrics/, `pages` for pages/, `app` for app.py and the package's own files."""
+    """Count lines by room: `metrics` for qa_core/metrics/, `pages` for pages/, `app`
+    for app.py and the package's own files.
+    """
     lines: Counter[str] = Counter()
-    for path in sorted([project / "app.py", *(project / "pages").rglob("*"), *(project / "qa_core").rglob("*")]):
+    for path in sorted(
+        [project / "app.py", *(project / "pages").rglob("*"), *(project / "qa_core").rglob("*")]
+    ):
         if path.suffix not in SUFFIXES:
             continue
         text = path.read_text(encoding="utf-8")
         if path.suffix == ".py":
-            command = ["ruff", "format", "--isolated", "--line-length", str(COLUMNS), "--stdin-filename", str(path), "-"]
+            command = [
+                "ruff",
+                "format",
+                "--isolated",
+                "--line-length",
+                str(COLUMNS),
+                "--stdin-filename",
+                str(path),
+                "-",
+            ]
             text = subprocess.run(
-                [str(Path(sys.executable).with_name(command[0])), *command[1:]], input=text, text=True, capture_output=True, check=True
+                [str(Path(sys.executable).with_name(command[0])), *command[1:]],
+                input=text,
+                text=True,
+                capture_output=True,
+                check=True,
             ).stdout
         lines[_room_of(path.relative_to(project))] += text.count("\n")
     return lines

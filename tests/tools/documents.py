@@ -1,4 +1,6 @@
-"""Write the generated parts of the documents between their markers: python tests/tools/documents.py, or `make documents`."""
+"""Write the generated parts of the documents between their markers: python
+tests/tools/documents.py, or `make documents`.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,13 @@ PARTS: dict[tuple[str, str], Callable[[], str]] = {("architecture.md", "rooms"):
 
 def fill(text: str, part: str, content: str) -> str:
     """Put the content between `<!-- part -->` and `<!-- /part -->`."""
-    return re.sub(rf"(<!-- {part} -->\n).*?(<!-- /{part} -->)", lambda found: found[1] + content + "\n" + found[2], text, count=1, flags=re.DOTALL)
+    return re.sub(
+        rf"(<!-- {part} -->\n).*?(<!-- /{part} -->)",
+        lambda found: found[1] + content + "\n" + found[2],
+        text,
+        count=1,
+        flags=re.DOTALL,
+    )
 
 
 def refresh() -> None:

@@ -1,4 +1,6 @@
-"""The rooms of `qa_core`, their floors, and every import between them, read from the source."""
+"""The rooms of `qa_core`, their floors, and every import between them, read from the
+source.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("storage", "files", "scoring"),
     ("base", "stats"),
 )
-"""From the top down. A room imports from floors below its own, and never from a room on its own floor."""
+"""From the top down. A room imports from floors below its own, and never from a room on
+its own floor.
+"""
 
 ROOMS = tuple(room for floor in FLOORS for room in floor)
 
@@ -31,14 +35,26 @@ def floor_of(room: str) -> int:
 
 
 def find_modules(project: Path = PROJECT) -> dict[str, Path]:
-    """Find the product's modules by dotted name. Migrations are left out: they are run, not imported."""
-    paths = [path for folder in ("qa_core", "pages") for path in sorted((project / folder).rglob("*.py")) if "migrations" not in path.parts]
-    modules = {".".join(path.relative_to(project).with_suffix("").parts): path for path in [*paths, project / "app.py"]}
+    """Find the product's modules by dotted name. Migrations are left out: they are run,
+    not imported.
+    """
+    paths = [
+        path
+        for folder in ("qa_core", "pages")
+        for path in sorted((project / folder).rglob("*.py"))
+        if "migrations" not in path.parts
+    ]
+    modules = {
+        ".".join(path.relative_to(project).with_suffix("").parts): path
+        for path in [*paths, project / "app.py"]
+    }
     return {name.removesuffix(".__init__"): path for name, path in modules.items()}
 
 
 def find_imports(modules: Mapping[str, Path]) -> dict[str, set[str]]:
-    """Find which modules each module imports, anywhere in it: inside functions and under TYPE_CHECKING too."""
+    """Find which modules each module imports, anywhere in it: inside functions and
+    under TYPE_CHECKING too.
+    """
     found: dict[str, set[str]] = {}
     for name, path in modules.items():
         found[name] = set()
@@ -55,7 +71,9 @@ def find_imports(modules: Mapping[str, Path]) -> dict[str, set[str]]:
 
 
 def room_of(module: str) -> str | None:
-    """Return the room of a module: `metrics` for qa_core.metrics.periods; None for what stands on top of all rooms."""
+    """Return the room of a module: `metrics` for qa_core.metrics.periods; None for what
+    stands on top of all rooms.
+    """
     parts = module.split(".")
     return parts[1] if parts[0] == "qa_core" and len(parts) > 1 and parts[1] != "__main__" else None
 
@@ -72,7 +90,9 @@ def find_arrows(imports: Mapping[str, set[str]]) -> dict[tuple[str, str], set[tu
 
 
 def find_circles(graph: Mapping[str, set[str]]) -> list[list[str]]:
-    """Find the sets of nodes that reach each other (Tarjan's strongly connected components of more than one node)."""
+    """Find the sets of nodes that reach each other (Tarjan's strongly connected
+    components of more than one node).
+    """
     order: dict[str, int] = {}
     lowest: dict[str, int] = {}
     path: list[str] = []
@@ -100,7 +120,9 @@ def find_circles(graph: Mapping[str, set[str]]) -> list[list[str]]:
 
 
 def draw_diagram(arrows: Mapping[tuple[str, str], set[tuple[str, str]]]) -> str:
-    """Draw rooms by floor and arrows as a Mermaid flowchart; an arrow that longer ways imply is left out."""
+    """Draw rooms by floor and arrows as a Mermaid flowchart; an arrow that longer ways
+    imply is left out.
+    """
     targets: dict[str, set[str]] = defaultdict(set)
     for here, there in arrows:
         targets[here].add(there)
@@ -124,4 +146,7 @@ if __name__ == "__main__":
     imports = find_imports(find_modules())
     arrows = find_arrows(imports)
     upward = [arrow for arrow in arrows if floor_of(arrow[0]) <= floor_of(arrow[1])]
-    print(f"{len(ROOMS)} rooms on {len(FLOORS)} floors, {len(arrows)} arrows, {len(upward)} upwards or sideways, {len(find_circles(imports))} circles of files")
+    print(
+        f"{len(ROOMS)} rooms on {len(FLOORS)} floors, {len(arrows)} arrows, {len(upward)} "
+        f"upwards or sideways, {len(find_circles(imports))} circles of files"
+    )

@@ -1,8 +1,30 @@
-"""When a number needs a look: rules that people set, evaluated after each import, and what they found; dampened, so that one matter rings once."""
+"""When a number needs a look: rules that people set, evaluated after each import, and
+what they found; dampened, so that one matter rings once.
+"""
 
-from qa_core.analysis.alerts.alerts import STATES, Alert, acknowledge, describe, describe_rule, describe_slice, find
+from qa_core.analysis.alerts.alerts import (
+    STATES,
+    Alert,
+    acknowledge,
+    describe,
+    describe_rule,
+    describe_slice,
+    find,
+)
 from qa_core.analysis.alerts.evaluation import EvaluationResult, evaluate, evaluate_after_import
-from qa_core.analysis.alerts.rules import DIMENSIONS, GRAINS, SIDES, SUGGESTED, Rule, RuleKind, add, add_suggested, end, find_missing, find_rules
+from qa_core.analysis.alerts.rules import (
+    DIMENSIONS,
+    GRAINS,
+    SIDES,
+    SUGGESTED,
+    Rule,
+    RuleKind,
+    add,
+    add_suggested,
+    end,
+    find_missing,
+    find_rules,
+)
 
 __all__ = [
     "DIMENSIONS",

@@ -1,4 +1,6 @@
-"""What the rules found, for whoever may see all that stands behind it; and who took note of it."""
+"""What the rules found, for whoever may see all that stands behind it; and who took
+note of it.
+"""
 
 from __future__ import annotations
 
@@ -24,9 +26,11 @@ STATES = ("open", "acknowledged", "closed")
 
 @dataclass(frozen=True)
 class Alert:
-    """One alert. `period`: the last in which its rule held, of which `value`, `low`, `high` and `n` are; `reference`: what the value is held against, None
-    where that is hidden;
-    `side`: −1 below it, 1 above; `first_day`: of the first period in which it held; `name` None: the whole centre."""
+    """One alert. `period`: the last in which its rule held, of which `value`, `low`,
+    `high` and `n` are; `reference`: what the value is held against, None where that is
+    hidden; `side`: −1 below it, 1 above; `first_day`: of the first period in which it
+    held; `name` None: the whole centre.
+    """
 
     id: int
     rule: Rule
@@ -54,30 +58,63 @@ class Alert:
         return {} if self.rule.dimension is None else {self.rule.dimension: self.name}
 
     def as_json(self) -> dict[str, object]:
-        names = ("id", "name", "fired", "side", "value", "low", "high", "n", "reference", "state", "acknowledged_by", "closed_by")
+        names = (
+            "id",
+            "name",
+            "fired",
+            "side",
+            "value",
+            "low",
+            "high",
+            "n",
+            "reference",
+            "state",
+            "acknowledged_by",
+            "closed_by",
+        )
         days = {"from": self.period.first_day, "to": self.period.last_day, "since": self.first_day}
-        moments = {name: getattr(self, name) for name in ("first_seen", "last_seen", "acknowledged_at", "closed_at")}
+        moments = {
+            name: getattr(self, name)
+            for name in ("first_seen", "last_seen", "acknowledged_at", "closed_at")
+        }
         return (
             {name: getattr(self, name) for name in names}
-            | {name: None if moment is None else moment.isoformat() for name, moment in (days | moments).items()}
+            | {
+                name: None if moment is None else moment.isoformat()
+                for name, moment in (days | moments).items()
+            }
             | {"rule": self.rule.as_json()}
         )
 
 
 def find(viewer: Viewer, states: Sequence[str] = ("open",)) -> tuple[Alert, ...]:
-    """The alerts in these states, the newest period first, that the viewer may see: of whose slice every contact is theirs to count, so that the
-    value is the one that `query.measure` gives them, and not hidden from them."""
+    """The alerts in these states, the newest period first, that the viewer may see: of
+    whose slice every contact is theirs to count, so that the value is the one that
+    `query.measure` gives them, and not hidden from them.
+    """
     if not viewer.can(Permission.SEE_ALERTS):
         return ()
     with store.reading() as session:
-        joined = sa.select(steering.AlertEvent, steering.AlertRule).join(steering.AlertRule, steering.AlertRule.id == steering.AlertEvent.rule_id)
-        rows = session.execute(joined.where(steering.AlertEvent.state.in_(states)).order_by(steering.AlertEvent.ends_on.desc(), steering.AlertEvent.id))
-        found = [event for event in (_as_event(row, as_rule(rule)) for row, rule in rows) if event.rule.is_known]
+        joined = sa.select(steering.AlertEvent, steering.AlertRule).join(
+            steering.AlertRule, steering.AlertRule.id == steering.AlertEvent.rule_id
+        )
+        rows = session.execute(
+            joined.where(steering.AlertEvent.state.in_(states)).order_by(
+                steering.AlertEvent.ends_on.desc(), steering.AlertEvent.id
+            )
+        )
+        found = [
+            event
+            for event in (_as_event(row, as_rule(rule)) for row, rule in rows)
+            if event.rule.is_known
+        ]
     return tuple(found if viewer.is_system else _keep_visible(viewer, found))
 
 
 def acknowledge(viewer: Viewer, number: int) -> None:
-    """Say that somebody looks after an open alert: it rings no more until it was over. Journalled. Raises AccessDenied for one that the viewer cannot see."""
+    """Say that somebody looks after an open alert: it rings no more until it was over.
+    Journalled. Raises AccessDenied for one that the viewer cannot see.
+    """
     viewer.require(Permission.EDIT_ALERTS)
     event = next((event for event in find(viewer) if event.id == number), None)
     if event is None:
@@ -88,16 +125,28 @@ def acknowledge(viewer: Viewer, number: int) -> None:
             return
         row.state, row.acknowledged_by, row.acknowledged_at = "acknowledged", viewer.username, now()
         rule = event.rule
-        audit_log.record(session, viewer.username, "alert_acknowledged", " ".join(filter(None, (rule.kpi, rule.kind, rule.dimension or "centre", event.name))))
+        audit_log.record(
+            session,
+            viewer.username,
+            "alert_acknowledged",
+            " ".join(filter(None, (rule.kpi, rule.kind, rule.dimension or "centre", event.name))),
+        )
 
 
 def describe_slice(event: Alert) -> str:
-    """Of what the alert is: the KPI, and the slice where it is not the whole centre; names as they are."""
+    """Of what the alert is: the KPI, and the slice where it is not the whole centre;
+    names as they are.
+    """
     title = _(get_kpi(event.rule.kpi).title)
     if event.rule.dimension is None:
         return title
     dimension = _(dimensions.get_dimension(event.rule.dimension).title)
-    return _("{title}, {dimension} {name}", title=title, dimension=dimension[0].lower() + dimension[1:], name=formatting.name(event.rule.dimension, event.name))
+    return _(
+        "{title}, {dimension} {name}",
+        title=title,
+        dimension=dimension[0].lower() + dimension[1:],
+        name=formatting.name(event.rule.dimension, event.name),
+    )
 
 
 SAID = {
@@ -114,7 +163,10 @@ SAID = {
 }
 
 
-UNUSUAL = {1: N_("{value} {when}, above what is usual"), -1: N_("{value} {when}, below what is usual")}
+UNUSUAL = {
+    1: N_("{value} {when}, above what is usual"),
+    -1: N_("{value} {when}, below what is usual"),
+}
 """Where what is usual is not told."""
 
 
@@ -123,7 +175,9 @@ def describe(event: Alert, currency: str | None = None) -> str:
     unit, grain = get_kpi(event.rule.kpi).unit, event.rule.grain
     start = event.period.first_day
     when = formatting.name(grain, f"{start:%Y-%m}" if grain == "month" else start)
-    value, reference = (formatting.value(amount, unit, currency) for amount in (event.value, event.reference))
+    value, reference = (
+        formatting.value(amount, unit, currency) for amount in (event.value, event.reference)
+    )
     said = UNUSUAL[event.side] if event.reference is None else SAID[event.fired, event.side]
     return _(said, value=value, when=f"({when})", reference=reference)
 
@@ -137,7 +191,9 @@ def describe_rule(rule: Rule, currency: str | None = None) -> str:
         return _("misses its target by more than chance")
     value = formatting.value(rule.threshold, kpi.unit, currency)
     if rule.side == "above":
-        return ngettext("above {value}", "above {value}, {n} times in a row", rule.periods, value=value)
+        return ngettext(
+            "above {value}", "above {value}, {n} times in a row", rule.periods, value=value
+        )
     return ngettext("below {value}", "below {value}, {n} times in a row", rule.periods, value=value)
 
 
@@ -146,13 +202,22 @@ def _keep_visible(viewer: Viewer, found: Sequence[Alert]) -> list[Alert]:
     open_to = [event for event in found if _may_ask(viewer, event)]
     for event in open_to:
         asked.setdefault((event.rule.dimension, event.period), set()).add(event.rule.kpi)
-    seen = {(dimension, period): _compare(viewer, sorted(kpis), dimension, period) for (dimension, period), kpis in asked.items()}
-    visible = [event for event in open_to if (event.rule.kpi, event.name) in seen[event.rule.dimension, event.period]]
+    seen = {
+        (dimension, period): _compare(viewer, sorted(kpis), dimension, period)
+        for (dimension, period), kpis in asked.items()
+    }
+    visible = [
+        event
+        for event in open_to
+        if (event.rule.kpi, event.name) in seen[event.rule.dimension, event.period]
+    ]
     return [_without_history(event) for event in visible] if viewer.needs_suppression else visible
 
 
 def _without_history(event: Alert) -> Alert:
-    """The alert without what other months say, which may be hidden: what is usual, and since when it is not so."""
+    """The alert without what other months say, which may be hidden: what is usual, and
+    since when it is not so.
+    """
     kept = event.reference if event.rule.kind in (RuleKind.THRESHOLD, RuleKind.TARGET) else None
     return replace(event, reference=kept, first_day=event.period.first_day)
 
@@ -165,12 +230,19 @@ def _may_ask(viewer: Viewer, event: Alert) -> bool:
     return not viewer.needs_suppression or event.period.is_whole_months
 
 
-def _compare(viewer: Viewer, kpis: Sequence[str], dimension: str | None, period: Period) -> set[tuple[str, str | None]]:
+def _compare(
+    viewer: Viewer, kpis: Sequence[str], dimension: str | None, period: Period
+) -> set[tuple[str, str | None]]:
     """The values of that period that the viewer and the system count alike."""
     by = (dimension,) if dimension else ()
     theirs, whole = (
         {
-            (row["kpi"], None if dimension is None or formatting.is_missing(row[dimension]) else row[dimension]): (row["value"], row["n"])
+            (
+                row["kpi"],
+                None
+                if dimension is None or formatting.is_missing(row[dimension])
+                else row[dimension],
+            ): (row["value"], row["n"])
             for row in query.measure(reader, kpis, by, Filters(period)).to_dict("records")
             if not formatting.is_missing(row["value"])
         }

@@ -1,4 +1,6 @@
-"""Evaluating the rules: one question to the door per cut and grain, then every slice against its rules, and one transaction for what changed."""
+"""Evaluating the rules: one question to the door per cut and grain, then every slice
+against its rules, and one transaction for what changed.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,9 @@ from qa_core.storage.records.imports import ALERTS, DueWork
 
 LOG = logging.getLogger("qa_core")
 LOOK_BACK = {"day": 35, "week": 26, "month": 14}
-"""How many periods are looked at: those of the trends on the pages, so that both say the same."""
+"""How many periods are looked at: those of the trends on the pages, so that both say
+the same.
+"""
 JUDGED = 4
 """The last periods, which say nothing of what is usual."""
 
@@ -44,7 +48,9 @@ class EvaluationResult:
 
 @dataclass(frozen=True)
 class _Found:
-    """One rule on one slice: where it held among the last periods, and the usable positions."""
+    """One rule on one slice: where it held among the last periods, and the usable
+    positions.
+    """
 
     rule: Rule
     name: str | None
@@ -54,7 +60,9 @@ class _Found:
 
 
 def evaluate_after_import() -> None:
-    """Evaluate what an import may have changed; never fails the import: an error is logged, journalled and noted, so that `doctor` warns of it."""
+    """Evaluate what an import may have changed; never fails the import: an error is
+    logged, journalled and noted, so that `doctor` warns of it.
+    """
     try:
         evaluate(Viewer.SYSTEM)
     except Exception as error:
@@ -65,9 +73,11 @@ def evaluate_after_import() -> None:
 
 
 def evaluate(viewer: Viewer) -> EvaluationResult:
-    """Evaluate every rule on the data as it stands: open, follow and close alerts. Needs MANAGE_IMPORTS. Run again, it changes nothing.
+    """Evaluate every rule on the data as it stands: open, follow and close alerts.
+    Needs MANAGE_IMPORTS. Run again, it changes nothing.
 
-    An alert opens when its rule holds in the last whole period, and closes when it did not in so many periods since; in between it is one matter.
+    An alert opens when its rule holds in the last whole period, and closes when it did
+    not in so many periods since; in between it is one matter.
     """
     viewer.require(Permission.MANAGE_IMPORTS)
     with store.reading() as session:
@@ -76,7 +86,11 @@ def evaluate(viewer: Viewer) -> EvaluationResult:
     if is_idle:
         return EvaluationResult(0, 0, 0)
     span = query.data_span(Viewer.SYSTEM)
-    found = [one for group in _group(active) for one in _measure(group, *span)] if span and active else []
+    found = (
+        [one for group in _group(active) for one in _measure(group, *span)]
+        if span and active
+        else []
+    )
     return _settle(viewer, found)
 
 
@@ -104,15 +118,32 @@ def _measure(group: Sequence[Rule], first_day: date, last_day: date) -> Iterator
     changes = query.find_changes(Viewer.SYSTEM, period, keys)
     starts = periods.starts_of(grain, period)
     for (key, name), part in _slices(frame, dimension):
-        concerned = [rule for rule in group if rule.kpi == key and (rule.name is None or rule.name == name)]
+        concerned = [
+            rule for rule in group if rule.kpi == key and (rule.name is None or rule.name == name)
+        ]
         if not concerned:
             continue
         restarts = [change.day for change in changes if key in change.kpis]
-        series = build_series(part, get_kpi(key), grain, period, first_day, last_day, starts[-min(JUDGED, len(starts))], restarts)
+        series = build_series(
+            part,
+            get_kpi(key),
+            grain,
+            period,
+            first_day,
+            last_day,
+            starts[-min(JUDGED, len(starts))],
+            restarts,
+        )
         usable = rule_evaluation.find_usable(series)
-        gaps = {_first_day(grain, row): row for row in part.to_dict("records")} if "target" in part.columns else {}
+        gaps = (
+            {_first_day(grain, row): row for row in part.to_dict("records")}
+            if "target" in part.columns
+            else {}
+        )
         for rule in concerned:
-            yield _Found(rule, name, series, usable, rule_evaluation.find_firings(rule, series, gaps, usable))
+            yield _Found(
+                rule, name, series, usable, rule_evaluation.find_firings(rule, series, gaps, usable)
+            )
 
 
 def _look_back(grain: str, last_day: date) -> Period:
@@ -123,10 +154,18 @@ def _look_back(grain: str, last_day: date) -> Period:
 
 
 def _start_of(grain: str, day: date) -> date:
-    return day.replace(day=1) if grain == "month" else day - timedelta(days=day.weekday()) if grain == "week" else day
+    return (
+        day.replace(day=1)
+        if grain == "month"
+        else day - timedelta(days=day.weekday())
+        if grain == "week"
+        else day
+    )
 
 
-def _slices(frame: pd.DataFrame, dimension: str | None) -> Iterator[tuple[tuple[str, str | None], pd.DataFrame]]:
+def _slices(
+    frame: pd.DataFrame, dimension: str | None
+) -> Iterator[tuple[tuple[str, str | None], pd.DataFrame]]:
     if dimension is None:
         for key, part in frame.groupby("kpi", sort=False):
             yield (key, None), part
@@ -139,7 +178,9 @@ def _settle(viewer: Viewer, found: Sequence[_Found]) -> EvaluationResult:
     opened, closed, followed = 0, 0, set()
     with store.writing() as session:
         active = {rule.id for rule in rules.read_rules(session)}
-        events = session.scalars(sa.select(steering.AlertEvent).where(steering.AlertEvent.state != "closed"))
+        events = session.scalars(
+            sa.select(steering.AlertEvent).where(steering.AlertEvent.state != "closed")
+        )
         standing = {(event.rule_id, event.dimension_value): event for event in events}
         for one in found:
             event = standing.get((one.rule.id, one.name))
@@ -166,8 +207,12 @@ def _settle(viewer: Viewer, found: Sequence[_Found]) -> EvaluationResult:
             closed += 1
         session.execute(sa.delete(DueWork).filter_by(name=ALERTS))
         if opened or closed:
-            audit_log.record(session, viewer.username, "alerts_evaluated", f"opened={opened} closed={closed}")
-        return EvaluationResult(opened, closed, sum(event.state != "closed" for event in standing.values()))
+            audit_log.record(
+                session, viewer.username, "alerts_evaluated", f"opened={opened} closed={closed}"
+            )
+        return EvaluationResult(
+            opened, closed, sum(event.state != "closed" for event in standing.values())
+        )
 
 
 def _follow(event: steering.AlertEvent, one: _Found, position: int) -> None:

@@ -1,4 +1,6 @@
-"""Whether a rule holds for a series, period by period. Pure: counts small or unfinished periods for nothing, and never looks ahead."""
+"""Whether a rule holds for a series, period by period. Pure: counts small or unfinished
+periods for nothing, and never looks ahead.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ from qa_core.stats import control_charts
 
 @dataclass(frozen=True)
 class Firing:
-    """What fired in one period: `threshold`, `beyond_limit`, `two_of_three`, `run` or `target`; `side`: −1 below, 1 above `reference`."""
+    """What fired in one period: `threshold`, `beyond_limit`, `two_of_three`, `run` or
+    `target`; `side`: −1 below, 1 above `reference`.
+    """
 
     fired: str
     side: int
@@ -24,21 +28,38 @@ class Firing:
 
 
 def find_usable(series: Series) -> list[int]:
-    """The positions that say something: whole periods whose contacts are all judged, and enough of them."""
+    """The positions that say something: whole periods whose contacts are all judged,
+    and enough of them.
+    """
     points = series.points
     enough = series.kpi.is_amount | (points["n"] >= SMALL_SAMPLE)
-    return [position for position, keep in enumerate(points["value"].notna() & ~points["provisional"] & enough) if keep]
+    return [
+        position
+        for position, keep in enumerate(points["value"].notna() & ~points["provisional"] & enough)
+        if keep
+    ]
 
 
-def find_firings(rule: Rule, series: Series, gaps: Mapping[date, Mapping[str, Any]], usable: Sequence[int]) -> dict[int, Firing]:
-    """Where the rule held, among the usable positions. `gaps`: first day of a period → its row of `targets.add_gaps`."""
-    judged = {position: _judge(rule, series, gaps, usable[: number + 1]) for number, position in enumerate(usable)}
+def find_firings(
+    rule: Rule, series: Series, gaps: Mapping[date, Mapping[str, Any]], usable: Sequence[int]
+) -> dict[int, Firing]:
+    """Where the rule held, among the usable positions. `gaps`: first day of a period →
+    its row of `targets.add_gaps`.
+    """
+    judged = {
+        position: _judge(rule, series, gaps, usable[: number + 1])
+        for number, position in enumerate(usable)
+    }
     return {position: found for position, found in judged.items() if found is not None}
 
 
-def find_stretch(firings: Mapping[int, Firing], usable: Sequence[int], clear_after: int) -> list[int]:
-    """The positions at which the rule held that are one matter with the present: fewer than `clear_after` clear ones lie between any two of them, or
-    between the last and the end."""
+def find_stretch(
+    firings: Mapping[int, Firing], usable: Sequence[int], clear_after: int
+) -> list[int]:
+    """The positions at which the rule held that are one matter with the present: fewer
+    than `clear_after` clear ones lie between any two of them, or between the last and
+    the end.
+    """
     held: list[int] = []
     clear = 0
     for position in reversed(usable):
@@ -52,28 +73,40 @@ def find_stretch(firings: Mapping[int, Firing], usable: Sequence[int], clear_aft
     return held
 
 
-def _judge(rule: Rule, series: Series, gaps: Mapping[date, Mapping[str, Any]], known: Sequence[int]) -> Firing | None:
+def _judge(
+    rule: Rule, series: Series, gaps: Mapping[date, Mapping[str, Any]], known: Sequence[int]
+) -> Firing | None:
     if rule.kind == RuleKind.THRESHOLD:
         side = 1 if rule.side == "above" else -1
         last = [float(series.points["value"].iat[position]) for position in known[-rule.periods :]]
-        holds = len(last) == rule.periods and all(side * (value - rule.threshold) > 0 for value in last)
+        holds = len(last) == rule.periods and all(
+            side * (value - rule.threshold) > 0 for value in last
+        )
         return Firing("threshold", side, rule.threshold) if holds else None
     if rule.kind == RuleKind.TARGET:
         gap = gaps.get(series.points["at"].iat[known[-1]])
         missed = gap is not None and gap["is_met"] is False and gap["is_sure"] is True
-        return Firing("target", 1 if gap["gap"] > 0 else -1, float(gap["target"])) if missed else None
+        return (
+            Firing("target", 1 if gap["gap"] > 0 else -1, float(gap["target"])) if missed else None
+        )
     return _judge_control(series, known[-1])
 
 
 def _judge_control(series: Series, position: int) -> Firing | None:
-    """By the control chart as it stood then: what came later does not count, what is usual does."""
+    """By the control chart as it stood then: what came later does not count, what is
+    usual does.
+    """
     stretch = series.stretches[-1]
     if stretch.control is None or position < stretch.first:
         return None
     control, points = stretch.control, series.points
     values = [
-        float(value) if stretch.first <= place <= position and not flag and not formatting.is_missing(value) else None
-        for place, (value, flag) in enumerate(zip(points["value"], points["provisional"], strict=True))
+        float(value)
+        if stretch.first <= place <= position and not flag and not formatting.is_missing(value)
+        else None
+        for place, (value, flag) in enumerate(
+            zip(points["value"], points["provisional"], strict=True)
+        )
     ]
     signals = control_charts.find_signals(values, control)
     side = dict(signals.positions).get(position)
@@ -81,4 +114,6 @@ def _judge_control(series: Series, position: int) -> Firing | None:
         return None
     if signals.below or signals.above:
         return Firing("beyond_limit", side, (control.high if side > 0 else control.low)[position])
-    return Firing("run" if abs(signals.run) >= control_charts.RUN else "two_of_three", side, control.centre)
+    return Firing(
+        "run" if abs(signals.run) >= control_charts.RUN else "two_of_three", side, control.centre
+    )

@@ -1,4 +1,6 @@
-"""The rules: which KPI, of what, and when it needs a look. Never of a single advisor: alerts are about the work, not about a person."""
+"""The rules: which KPI, of what, and when it needs a look. Never of a single advisor:
+alerts are about the work, not about a person.
+"""
 
 from __future__ import annotations
 
@@ -19,16 +21,31 @@ from qa_core.storage import audit_log
 from qa_core.storage.records import steering, store
 from qa_core.storage.records.base import now
 
-DIMENSIONS = ("queue", "team", "site", "channel", "reason", "direction", "source", "medium", "campaign", "grid")
-"""What a rule can be about besides the whole centre: a value of one of them, or each of its values."""
+DIMENSIONS = (
+    "queue",
+    "team",
+    "site",
+    "channel",
+    "reason",
+    "direction",
+    "source",
+    "medium",
+    "campaign",
+    "grid",
+)
+"""What a rule can be about besides the whole centre: a value of one of them, or each of
+its values.
+"""
 GRAINS = ("day", "week", "month")
 SIDES = ("above", "below")
 MOST_PERIODS = 12
 
 
 class RuleKind(StrEnum):
-    """`threshold`: on one side of a value for so many periods in a row; `control`: beyond what is usual, by the rules of the control chart, on the
-    worse side (on either where neither is better); `target`: missed by more than chance."""
+    """`threshold`: on one side of a value for so many periods in a row; `control`:
+    beyond what is usual, by the rules of the control chart, on the worse side (on
+    either where neither is better); `target`: missed by more than chance.
+    """
 
     THRESHOLD = "threshold"
     CONTROL = "control"
@@ -37,8 +54,10 @@ class RuleKind(StrEnum):
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule. `dimension` None: the whole centre; `name` None beside a dimension: each of its values. `side`, `threshold` and `periods` are of
-    a threshold; an alert is over after `clear_after` periods in a row in which the rule did not hold."""
+    """One rule. `dimension` None: the whole centre; `name` None beside a dimension:
+    each of its values. `side`, `threshold` and `periods` are of a threshold; an alert
+    is over after `clear_after` periods in a row in which the rule did not hold.
+    """
 
     kpi: str
     kind: str
@@ -57,10 +76,24 @@ class Rule:
     @property
     def is_known(self) -> bool:
         """Whether the KPI of the rule still exists and can be cut so."""
-        return self.kpi in BY_KEY and (self.dimension is None or self.dimension in BY_KEY[self.kpi].dimensions)
+        return self.kpi in BY_KEY and (
+            self.dimension is None or self.dimension in BY_KEY[self.kpi].dimensions
+        )
 
     def as_json(self) -> dict[str, Any]:
-        names = ("id", "kpi", "kind", "grain", "dimension", "name", "side", "threshold", "periods", "clear_after", "created_by")
+        names = (
+            "id",
+            "kpi",
+            "kind",
+            "grain",
+            "dimension",
+            "name",
+            "side",
+            "threshold",
+            "periods",
+            "clear_after",
+            "created_by",
+        )
         return {name: getattr(self, name) for name in names}
 
 
@@ -78,7 +111,9 @@ SUGGESTED = (
 
 
 def find_rules(viewer: Viewer) -> tuple[Rule, ...]:
-    """The rules in force that the viewer may change, or whose KPI and places they may see; oldest first."""
+    """The rules in force that the viewer may change, or whose KPI and places they may
+    see; oldest first.
+    """
     with store.reading() as session:
         found, reach = read_rules(session), targets.find_reach(session, viewer)
     own = [replace(rule, is_mine=_may_manage(viewer, rule, reach)) for rule in found]
@@ -90,14 +125,19 @@ def find_missing(viewer: Viewer) -> tuple[Rule, ...]:
     present = {_key(rule) for rule in find_rules(viewer)}
     with store.reading() as session:
         reach = targets.find_reach(session, viewer)
-    return tuple(rule for rule in SUGGESTED if _key(rule) not in present and _may_manage(viewer, rule, reach))
+    return tuple(
+        rule for rule in SUGGESTED if _key(rule) not in present and _may_manage(viewer, rule, reach)
+    )
 
 
 def add(viewer: Viewer, rule: Rule) -> Rule:
-    """Put a rule in force, and say so in the journal; one that is in force already is returned as it stands.
+    """Put a rule in force, and say so in the journal; one that is in force already is
+    returned as it stands.
 
-    Managers set rules on their teams and sites, and on the centre where all of it is theirs; administrators on everything. Raises Misuse for a rule
-    that makes no sense, Refusal for a KPI that cannot be cut so and a place that does not exist, AccessDenied for what the viewer may not set.
+    Managers set rules on their teams and sites, and on the centre where all of it is
+    theirs; administrators on everything. Raises Misuse for a rule that makes no sense,
+    Refusal for a KPI that cannot be cut so and a place that does not exist,
+    AccessDenied for what the viewer may not set.
     """
     viewer.require(Permission.MANAGE_ALERTS)
     _check(rule)
@@ -118,21 +158,35 @@ def add_suggested(viewer: Viewer) -> tuple[Rule, ...]:
 
 
 def end(viewer: Viewer, number: int) -> None:
-    """Take a rule out of force and close its alerts, and say so in the journal. Raises AccessDenied for one unknown, ended, or not theirs to end."""
+    """Take a rule out of force and close its alerts, and say so in the journal. Raises
+    AccessDenied for one unknown, ended, or not theirs to end.
+    """
     viewer.require(Permission.MANAGE_ALERTS)
     with store.writing() as session:
         row = session.get(steering.AlertRule, number)
-        if row is None or row.ended_at is not None or not _may_manage(viewer, as_rule(row), targets.find_reach(session, viewer)):
+        if (
+            row is None
+            or row.ended_at is not None
+            or not _may_manage(viewer, as_rule(row), targets.find_reach(session, viewer))
+        ):
             raise AccessDenied()
         row.ended_by, row.ended_at = viewer.username, now()
-        standing = sa.update(steering.AlertEvent).where(steering.AlertEvent.rule_id == number, steering.AlertEvent.state != "closed")
-        session.execute(standing.values(state="closed", closed_by=viewer.username, closed_at=row.ended_at))
+        standing = sa.update(steering.AlertEvent).where(
+            steering.AlertEvent.rule_id == number, steering.AlertEvent.state != "closed"
+        )
+        session.execute(
+            standing.values(state="closed", closed_by=viewer.username, closed_at=row.ended_at)
+        )
         audit_log.record(session, viewer.username, "alert_rule_ended", _describe(as_rule(row)))
 
 
 def read_rules(session: Session) -> list[Rule]:
     """Every rule in force, oldest first."""
-    rows = session.scalars(sa.select(steering.AlertRule).where(steering.AlertRule.ended_at.is_(None)).order_by(steering.AlertRule.id))
+    rows = session.scalars(
+        sa.select(steering.AlertRule)
+        .where(steering.AlertRule.ended_at.is_(None))
+        .order_by(steering.AlertRule.id)
+    )
     return [rule for rule in map(as_rule, rows) if rule.is_known]
 
 
@@ -162,26 +216,48 @@ def _check(rule: Rule) -> None:
     if rule.grain not in GRAINS:
         raise Misuse("bad_grain", N_("A rule looks at one of: {known}."), known=", ".join(GRAINS))
     if rule.dimension is not None and rule.dimension not in DIMENSIONS:
-        raise Misuse("bad_scope", N_("A rule is about the whole centre, or one of: {known}."), known=", ".join(DIMENSIONS))
+        raise Misuse(
+            "bad_scope",
+            N_("A rule is about the whole centre, or one of: {known}."),
+            known=", ".join(DIMENSIONS),
+        )
     if rule.dimension is not None:
         kpi.require_cut(rule.dimension)
     if not (1 <= rule.periods <= MOST_PERIODS and 1 <= rule.clear_after <= MOST_PERIODS):
         raise Misuse("bad_periods", N_("A rule counts 1 to {most} periods."), most=MOST_PERIODS)
     if rule.kind == RuleKind.THRESHOLD and (rule.side not in SIDES or rule.threshold is None):
-        raise Misuse("no_threshold", N_("Say above or below which value {kpi} needs a look."), kpi=kpi.key)
+        raise Misuse(
+            "no_threshold", N_("Say above or below which value {kpi} needs a look."), kpi=kpi.key
+        )
     if rule.kind == RuleKind.CONTROL and rule.grain == "day":
-        raise Misuse("bad_grain", N_("What is usual is told by week or month: the days of a week differ by themselves."))
+        raise Misuse(
+            "bad_grain",
+            N_("What is usual is told by week or month: the days of a week differ by themselves."),
+        )
     if rule.kind == RuleKind.CONTROL and kpi.is_amount:
-        raise Misuse("bad_rule", N_("{kpi} adds up over time, and has no control chart; set a threshold."), kpi=kpi.key)
+        raise Misuse(
+            "bad_rule",
+            N_("{kpi} adds up over time, and has no control chart; set a threshold."),
+            kpi=kpi.key,
+        )
     if rule.kind == RuleKind.TARGET and kpi.better == "neither":
-        raise Misuse("bad_rule", N_("Neither more nor less of {kpi} is better: no target of it can be missed."), kpi=kpi.key)
+        raise Misuse(
+            "bad_rule",
+            N_("Neither more nor less of {kpi} is better: no target of it can be missed."),
+            kpi=kpi.key,
+        )
 
 
 def _require_place(session: Session, dimension: str, name: str) -> None:
     if dimension in ("team", "site", "queue"):
         targets.require_place(session, dimension, name)
     elif name not in {str(value) for value, _count in query.find_values(Viewer.SYSTEM, dimension)}:
-        raise Refusal("unknown_value", N_("No contact ever had the {dimension} {name}."), dimension=dimension, name=name)
+        raise Refusal(
+            "unknown_value",
+            N_("No contact ever had the {dimension} {name}."),
+            dimension=dimension,
+            name=name,
+        )
 
 
 def _insert(session: Session, viewer: Viewer, rule: Rule) -> Rule:
@@ -214,9 +290,27 @@ def _key(rule: Rule) -> Rule:
 
 def as_rule(row: steering.AlertRule) -> Rule:
     """The rule of that record."""
-    return Rule(row.kpi, row.kind, row.grain, row.dimension, row.dimension_value, row.side, row.threshold, row.periods, row.clear_after, row.id, row.created_by)
+    return Rule(
+        row.kpi,
+        row.kind,
+        row.grain,
+        row.dimension,
+        row.dimension_value,
+        row.side,
+        row.threshold,
+        row.periods,
+        row.clear_after,
+        row.id,
+        row.created_by,
+    )
 
 
 def _describe(rule: Rule) -> str:
-    held = f"{rule.side} {rule.threshold:g} {rule.periods}" if rule.kind == RuleKind.THRESHOLD else ""
-    return " ".join(part for part in (rule.kpi, rule.kind, held, rule.grain, rule.dimension or "centre", rule.name) if part)
+    held = (
+        f"{rule.side} {rule.threshold:g} {rule.periods}" if rule.kind == RuleKind.THRESHOLD else ""
+    )
+    return " ".join(
+        part
+        for part in (rule.kpi, rule.kind, held, rule.grain, rule.dimension or "centre", rule.name)
+        if part
+    )

@@ -1,4 +1,6 @@
-"""Lengths beside each other: the parts of a change, the steps of a path, the times of one contact."""
+"""Lengths beside each other: the parts of a change, the steps of a path, the times of
+one contact.
+"""
 
 from __future__ import annotations
 
@@ -22,9 +24,11 @@ def build_waterfall(
     dark: bool = False,
     height: int = 270,
 ) -> go.Figure:
-    """Why a value moved: from `before` through each part (label, effect, key for drill-down or None) to `after`.
+    """Why a value moved: from `before` through each part (label, effect, key for
+    drill-down or None) to `after`.
 
-    The axis does not start at zero where that would hide the parts; then its cut is marked on the two totals.
+    The axis does not start at zero where that would hide the parts; then its cut is
+    marked on the two totals.
     """
     tint, figure = colours(dark), go.Figure()
     edges, running = [before], before
@@ -38,12 +42,24 @@ def build_waterfall(
     floor = floor if is_cut else min(0.0, low - span * 0.1)
     good = 1 if better == "up" else -1
     names = [labels[0], *(label for label, _effect, _key in parts), labels[1]]
-    bases, lengths, paint, text, keys = [floor], [before - floor], [tint.reference], [formatting.value(before, unit)], [None]
+    bases, lengths, paint, text, keys = (
+        [floor],
+        [before - floor],
+        [tint.reference],
+        [formatting.value(before, unit)],
+        [None],
+    )
     running = before
     for _label, effect, key in parts:
         bases.append(running)
         lengths.append(effect)
-        paint.append(tint.reference if better == "neither" else tint.better if effect * good > 0 else tint.attention)
+        paint.append(
+            tint.reference
+            if better == "neither"
+            else tint.better
+            if effect * good > 0
+            else tint.attention
+        )
         text.append(formatting.change(effect, unit))
         keys.append(key)
         running += effect
@@ -61,40 +77,88 @@ def build_waterfall(
         marker_color=paint,
         width=0.68,
         customdata=[[key] for key in keys],
-        hovertext=[f"<b>{plain(name)}</b><br>{figure_text}" for name, figure_text in zip(names, text, strict=True)],
+        hovertext=[
+            f"<b>{plain(name)}</b><br>{figure_text}"
+            for name, figure_text in zip(names, text, strict=True)
+        ],
         hoverinfo="text",
     )
-    # Shapes and notes are set at once: added one by one, Plotly checks all of them each time.
+    # Shapes and notes are set at once: added one by one, Plotly checks all of them each
+    # time.
     edge_at = [edges[min(row, len(edges) - 1)] for row in rows]
     joints = [
-        {"type": "line", "x0": edge_at[row], "x1": edge_at[row], "y0": row + 0.34, "y1": row + 0.66, "line": {"color": tint.reference, "width": 1}}
+        {
+            "type": "line",
+            "x0": edge_at[row],
+            "x1": edge_at[row],
+            "y0": row + 0.34,
+            "y1": row + 0.66,
+            "line": {"color": tint.reference, "width": 1},
+        }
         for row in rows[:-1]
     ]
     notes = []
     for row, (base, length, label) in enumerate(zip(bases, lengths, text, strict=True)):
-        # A fall is labelled on its left, anything else on its right; labels stay outside the bars.
-        side = {"x": base + length, "xanchor": "right", "xshift": -4} if length < 0 else {"x": base + length, "xanchor": "left", "xshift": 4}
-        notes.append({**side, "y": row, "text": label, "showarrow": False, "font": {"size": 11.5, "color": tint.text}})
+        # A fall is labelled on its left, anything else on its right; labels stay
+        # outside the bars.
+        side = (
+            {"x": base + length, "xanchor": "right", "xshift": -4}
+            if length < 0
+            else {"x": base + length, "xanchor": "left", "xshift": 4}
+        )
+        notes.append(
+            {
+                **side,
+                "y": row,
+                "text": label,
+                "showarrow": False,
+                "font": {"size": 11.5, "color": tint.text},
+            }
+        )
     if is_cut:
-        mark = {"x": floor, "text": "≈", "textangle": 90, "showarrow": False, "xshift": 9, "font": {"size": 18, "color": tint.paper}}
+        mark = {
+            "x": floor,
+            "text": "≈",
+            "textangle": 90,
+            "showarrow": False,
+            "xshift": 9,
+            "font": {"size": 18, "color": tint.paper},
+        }
         notes += [{**mark, "y": row} for row in (0, len(names) - 1)]
     figure.update_layout(shapes=joints, annotations=notes)
     figure.update_xaxes(range=[floor, high + span * 0.42], visible=False)
-    figure.update_yaxes(range=[len(names) - 0.4, -0.6], tickvals=rows, ticktext=[cut(name, 24) for name in names], showgrid=False)
+    figure.update_yaxes(
+        range=[len(names) - 0.4, -0.6],
+        tickvals=rows,
+        ticktext=[cut(name, 24) for name in names],
+        showgrid=False,
+    )
     return dress(figure, tint, height)
 
 
-def build_stretch(parts: Sequence[tuple[str, float]], *, dark: bool = False, height: int = 84) -> go.Figure:
-    """Times one after the other on a single bar: (label, seconds), each written on its part or named on hovering."""
+def build_stretch(
+    parts: Sequence[tuple[str, float]], *, dark: bool = False, height: int = 84
+) -> go.Figure:
+    """Times one after the other on a single bar: (label, seconds), each written on its
+    part or named on hovering.
+    """
     tint, figure = colours(dark), go.Figure()
     total = sum(seconds for _label, seconds in parts) or 1
     paint = (tint.reference, tint.accent, SERIES[1], SERIES[3])
     for position, (label, seconds) in enumerate(parts):
         text = f"{plain(label)}<br>{formatting.duration(seconds)}" if seconds / total > 0.12 else ""
         figure.add_bar(
-            x=[seconds], y=[0], orientation="h", marker_color=paint[position % len(paint)], text=[text], textposition="inside", insidetextanchor="middle",
-            textfont={"color": tint.paper, "size": 12}, hovertext=[f"{plain(label)}: {formatting.duration(seconds)}"], hoverinfo="text",
-        )  # fmt: skip
+            x=[seconds],
+            y=[0],
+            orientation="h",
+            marker_color=paint[position % len(paint)],
+            text=[text],
+            textposition="inside",
+            insidetextanchor="middle",
+            textfont={"color": tint.paper, "size": 12},
+            hovertext=[f"{plain(label)}: {formatting.duration(seconds)}"],
+            hoverinfo="text",
+        )
     figure.update_layout(barmode="stack")
     figure.update_xaxes(visible=False, range=[0, total])
     figure.update_yaxes(visible=False)

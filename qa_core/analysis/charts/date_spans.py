@@ -15,7 +15,9 @@ from qa_core.metrics import formatting
 
 @dataclass(frozen=True)
 class DatedSpan:
-    """Days, both inclusive, on the row of that label. `title` stands on the bar where it fits; `below` is added on hovering."""
+    """Days, both inclusive, on the row of that label. `title` stands on the bar where
+    it fits; `below` is added on hovering.
+    """
 
     label: str
     title: str
@@ -25,8 +27,17 @@ class DatedSpan:
     is_sure: bool = True
 
 
-def build_spans(spans: Sequence[DatedSpan], first_day: date, last_day: date, *, dark: bool = False, row_height: int = 26) -> go.Figure:
-    """The spans between two days; those that overlap on a row share its height. What is not sure is pale."""
+def build_spans(
+    spans: Sequence[DatedSpan],
+    first_day: date,
+    last_day: date,
+    *,
+    dark: bool = False,
+    row_height: int = 26,
+) -> go.Figure:
+    """The spans between two days; those that overlap on a row share its height. What is
+    not sure is pale.
+    """
     tint, figure = colours(dark), go.Figure()
     labels = list(dict.fromkeys(span.label for span in spans))
     titles = list(dict.fromkeys(span.title for span in spans))
@@ -39,7 +50,15 @@ def build_spans(spans: Sequence[DatedSpan], first_day: date, last_day: date, *, 
         for span, lane in zip(own, lanes, strict=True):
             start, end = max(span.first_day, first_day), min(span.last_day, last_day)
             if start <= end:
-                bars.append((span, start, (end - start).days + 1, row - 0.38 + height * (lane + 0.5), height))
+                bars.append(
+                    (
+                        span,
+                        start,
+                        (end - start).days + 1,
+                        row - 0.38 + height * (lane + 0.5),
+                        height,
+                    )
+                )
     for span, _start, days, _at, _height in bars:
         # A title that is wider than its bar would lie over its neighbours.
         texts.append(plain(span.title) if days / whole > 0.011 * len(span.title) else "")
@@ -58,16 +77,32 @@ def build_spans(spans: Sequence[DatedSpan], first_day: date, last_day: date, *, 
         textposition="inside",
         insidetextanchor="start",
         textangle=0,
-        textfont={"size": 11, "color": ["#FFFFFF" if span.is_sure else tint.ink for span, *_rest in bars]},
+        textfont={
+            "size": 11,
+            "color": ["#FFFFFF" if span.is_sure else tint.ink for span, *_rest in bars],
+        },
         hovertext=[
-            f"<b>{plain(span.title)}</b><br>{plain(span.label)}<br>{formatting.day(span.first_day, year=True)} – {formatting.day(span.last_day, year=True)}"
+            f"<b>{plain(span.title)}</b><br>{plain(span.label)}<br>"
+            f"{formatting.day(span.first_day, year=True)} – "
+            f"{formatting.day(span.last_day, year=True)}"
             + (f"<br>{plain(span.below)}" if span.below else "")
             for span, *_rest in bars
         ],
         hoverinfo="text",
     )
-    figure.update_xaxes(range=[first_day, last_day + timedelta(days=1)], type="date", side="top", nticks=5, tickformat="%m/%Y")
-    figure.update_yaxes(range=[len(labels) - 0.5, -0.5], tickvals=list(range(len(labels))), ticktext=[cut(label) for label in labels], showgrid=False)
+    figure.update_xaxes(
+        range=[first_day, last_day + timedelta(days=1)],
+        type="date",
+        side="top",
+        nticks=5,
+        tickformat="%m/%Y",
+    )
+    figure.update_yaxes(
+        range=[len(labels) - 0.5, -0.5],
+        tickvals=list(range(len(labels))),
+        ticktext=[cut(label) for label in labels],
+        showgrid=False,
+    )
     return dress(figure, tint, 40 + row_height * max(len(labels), 1))
 
 

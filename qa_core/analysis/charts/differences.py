@@ -1,4 +1,6 @@
-"""Differences from a reference of zero, one row each: dot and interval, grey where chance explains it."""
+"""Differences from a reference of zero, one row each: dot and interval, grey where
+chance explains it.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +16,14 @@ from qa_core.metrics.kpis import Unit
 CUT = 32
 
 
-def build_differences(frame: pd.DataFrame, unit: str, *, dark: bool = False, row_height: int = 20) -> go.Figure:
+def build_differences(
+    frame: pd.DataFrame, unit: str, *, dark: bool = False, row_height: int = 20
+) -> go.Figure:
     """Dots with intervals around zero, drawn in the order given, the first on top.
 
-    `frame`: `label`, `value`, `low`, `high`, `n`, `tone` (`better`, `attention`; empty: grey), and optionally `plain`, a second value as an
-    open mark. Rates are shown in points.
+    `frame`: `label`, `value`, `low`, `high`, `n`, `tone` (`better`, `attention`; empty:
+    grey), and optionally `plain`, a second value as an open mark. Rates are shown in
+    points.
     """
     tint, figure = colours(dark), go.Figure()
     frame = frame.reset_index(drop=True)
@@ -26,46 +31,111 @@ def build_differences(frame: pd.DataFrame, unit: str, *, dark: bool = False, row
     paint = {"better": tint.better, "attention": tint.attention, "": tint.reference}
     for tone, colour in paint.items():
         lines_x, lines_y = [], []
-        for row in (row for row in rows if frame["tone"][row] == tone and not formatting.is_missing(frame["low"][row])):
+        for row in (
+            row
+            for row in rows
+            if frame["tone"][row] == tone and not formatting.is_missing(frame["low"][row])
+        ):
             lines_x += [frame["low"][row], frame["high"][row], None]
             lines_y += [row, row, None]
         if lines_x:
-            figure.add_scatter(x=lines_x, y=lines_y, mode="lines", line={"color": colour, "width": 1.8}, hoverinfo="skip")
+            figure.add_scatter(
+                x=lines_x,
+                y=lines_y,
+                mode="lines",
+                line={"color": colour, "width": 1.8},
+                hoverinfo="skip",
+            )
     if "plain" in frame:
-        mark = {"symbol": "circle-open", "size": 6.5, "color": tint.reference, "line": {"width": 1.3}}
-        figure.add_scatter(x=frame["plain"], y=rows, mode="markers", marker=mark, hoverinfo="skip", cliponaxis=False)
+        mark = {
+            "symbol": "circle-open",
+            "size": 6.5,
+            "color": tint.reference,
+            "line": {"width": 1.3},
+        }
+        figure.add_scatter(
+            x=frame["plain"],
+            y=rows,
+            mode="markers",
+            marker=mark,
+            hoverinfo="skip",
+            cliponaxis=False,
+        )
     figure.add_scatter(
         x=frame["value"],
         y=rows,
         mode="markers",
         marker={
             "color": [paint[tone] for tone in frame["tone"]],
-            "symbol": [{"better": "triangle-right", "attention": "diamond"}.get(tone, "circle") for tone in frame["tone"]],
+            "symbol": [
+                {"better": "triangle-right", "attention": "diamond"}.get(tone, "circle")
+                for tone in frame["tone"]
+            ],
             "size": [10 if tone else 7.5 for tone in frame["tone"]],
         },
         cliponaxis=False,
         text=[_describe(row, unit) for row in frame.itertuples()],
         hovertemplate="%{text}<extra></extra>",
     )
-    shown = [0.0, *(value for name in ("value", "low", "high", "plain") if name in frame for value in frame[name].dropna())]
+    shown = [
+        0.0,
+        *(
+            value
+            for name in ("value", "low", "high", "plain")
+            if name in frame
+            for value in frame[name].dropna()
+        ),
+    ]
     low, high = find_range(shown, None)
     ticks = formatting.nice_ticks(low, high, unit, 5)
-    figure.update_layout(shapes=[{"type": "line", "x0": 0, "x1": 0, "y0": 0, "y1": 1, "yref": "paper", "line": {"color": tint.text, "width": 1.2}}])
-    figure.update_xaxes(range=[low, high], tickvals=ticks, ticktext=[_tick(tick, unit) for tick in ticks], showgrid=True, side="bottom")
-    figure.update_yaxes(range=[len(frame) - 0.5, -0.5], tickvals=rows, ticktext=[cut(str(label), CUT) for label in frame["label"]], showgrid=False)
+    figure.update_layout(
+        shapes=[
+            {
+                "type": "line",
+                "x0": 0,
+                "x1": 0,
+                "y0": 0,
+                "y1": 1,
+                "yref": "paper",
+                "line": {"color": tint.text, "width": 1.2},
+            }
+        ]
+    )
+    figure.update_xaxes(
+        range=[low, high],
+        tickvals=ticks,
+        ticktext=[_tick(tick, unit) for tick in ticks],
+        showgrid=True,
+        side="bottom",
+    )
+    figure.update_yaxes(
+        range=[len(frame) - 0.5, -0.5],
+        tickvals=rows,
+        ticktext=[cut(str(label), CUT) for label in frame["label"]],
+        showgrid=False,
+    )
     return dress(figure, tint, 34 + row_height * max(len(frame), 3))
 
 
 def _tick(value: float, unit: str) -> str:
     scaled = 100 * value if unit == Unit.RATE else value
-    return _signed(scaled, 0 if abs(scaled - round(scaled)) < 1e-9 else 1 if abs(10 * scaled - round(10 * scaled)) < 1e-9 else 2)
+    return _signed(
+        scaled,
+        0
+        if abs(scaled - round(scaled)) < 1e-9
+        else 1
+        if abs(10 * scaled - round(10 * scaled)) < 1e-9
+        else 2,
+    )
 
 
 def format_between(low: float, high: float, unit: str) -> str:
     """Both ends of an interval of a difference, the unit written once: −3.1 to +0.4 pt."""
     if unit == Unit.RATE:
         return _("{low} to {high}", low=_signed(100 * low, 1), high=formatting.change(high, unit))
-    return _("{low} to {high}", low=formatting.change(low, unit), high=formatting.change(high, unit))
+    return _(
+        "{low} to {high}", low=formatting.change(low, unit), high=formatting.change(high, unit)
+    )
 
 
 def _signed(value: float, digits: int) -> str:
@@ -75,7 +145,9 @@ def _signed(value: float, digits: int) -> str:
 def _describe(row: object, unit: str) -> str:
     parts = [f"<b>{plain(str(row.label))}</b>", formatting.change(row.value, unit)]
     if not formatting.is_missing(row.low):
-        parts.append(_("95 % interval {interval}", interval=format_between(row.low, row.high, unit)))
+        parts.append(
+            _("95 % interval {interval}", interval=format_between(row.low, row.high, unit))
+        )
     if not formatting.is_missing(getattr(row, "plain", None)):
         parts.append(_("by itself {change}", change=formatting.change(row.plain, unit)))
     if not formatting.is_missing(row.n):

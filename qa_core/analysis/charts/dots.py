@@ -26,9 +26,11 @@ def build_dots(
 ) -> go.Figure:
     """Dots and intervals, one row each, against what chance alone would give.
 
-    `frame`: `key`, `label`, `value`, `low`, `high`, `n`, and optionally `chance_low`/`chance_high` (the grey bar of that row), `shrunk` (an estimate,
-    drawn as a ring) and `tone` (`better`, `attention` or empty). Rows are drawn in the order given, the first on top. Dots carry their key.
-    `breaks`: the rows above which a line parts groups.
+    `frame`: `key`, `label`, `value`, `low`, `high`, `n`, and optionally
+    `chance_low`/`chance_high` (the grey bar of that row), `shrunk` (an estimate, drawn
+    as a ring) and `tone` (`better`, `attention` or empty). Rows are drawn in the order
+    given, the first on top. Dots carry their key. `breaks`: the rows above which a line
+    parts groups.
     """
     tint, figure = colours(dark), go.Figure()
     frame = frame.reset_index(drop=True)
@@ -50,7 +52,13 @@ def build_dots(
         if not formatting.is_missing(low):
             lines_x += [low, high, None]
             lines_y += [row, row, None]
-    figure.add_scatter(x=lines_x, y=lines_y, mode="lines", line={"color": tint.reference, "width": 1.6}, hoverinfo="skip")
+    figure.add_scatter(
+        x=lines_x,
+        y=lines_y,
+        mode="lines",
+        line={"color": tint.reference, "width": 1.6},
+        hoverinfo="skip",
+    )
     for row in breaks:
         figure.add_hline(y=row - 0.5, line={"color": tint.reference, "width": 1, "dash": "dot"})
     if "shrunk" in frame:
@@ -64,7 +72,10 @@ def build_dots(
         mode="markers",
         marker={
             "color": [paint.get(tone, tint.accent) for tone in tones],
-            "symbol": [{"better": "triangle-right", "attention": "diamond"}.get(tone, "circle") for tone in tones],
+            "symbol": [
+                {"better": "triangle-right", "attention": "diamond"}.get(tone, "circle")
+                for tone in tones
+            ],
             "size": [11 if tone else 8.5 for tone in tones],
         },
         cliponaxis=False,  # a dot at 100 % is whole
@@ -72,10 +83,21 @@ def build_dots(
         text=[format_point(row, row.label, unit, currency) for row in frame.itertuples()],
         hovertemplate="%{text}<extra></extra>",
     )
-    shown = [value for name in ("value", "low", "high", "shrunk", "chance_low", "chance_high") if name in frame for value in frame[name].dropna()]
+    shown = [
+        value
+        for name in ("value", "low", "high", "shrunk", "chance_low", "chance_high")
+        if name in frame
+        for value in frame[name].dropna()
+    ]
     low, high = find_range(shown, bounds)
     ticks = formatting.nice_ticks(low, high, unit, 4)
-    figure.update_xaxes(range=[low, high], tickvals=ticks, ticktext=[format_tick(tick, unit, currency, ticks) for tick in ticks], showgrid=True, side="bottom")
+    figure.update_xaxes(
+        range=[low, high],
+        tickvals=ticks,
+        ticktext=[format_tick(tick, unit, currency, ticks) for tick in ticks],
+        showgrid=True,
+        side="bottom",
+    )
     figure.update_yaxes(
         range=[len(frame) - 0.5, -0.5],
         tickvals=rows,
@@ -85,18 +107,26 @@ def build_dots(
     return dress(figure, tint, 46 + row_height * max(len(frame), 2))
 
 
-def build_heat(frame: pd.DataFrame, unit: str, *, better: str = "up", dark: bool = False, height: int = 250) -> go.Figure:
-    """When: weekday (1–7) down, hour (0–23) across, `value` as depth of colour: the deeper, the more it needs a look."""
+def build_heat(
+    frame: pd.DataFrame, unit: str, *, better: str = "up", dark: bool = False, height: int = 250
+) -> go.Figure:
+    """When: weekday (1–7) down, hour (0–23) across, `value` as depth of colour: the
+    deeper, the more it needs a look.
+    """
     tint, figure = colours(dark), go.Figure()
     table = frame.pivot(index="weekday", columns="hour", values="value").sort_index()
     hours = range(int(table.columns.min()), int(table.columns.max()) + 1)
     table = table.reindex(columns=hours)
-    counts = frame.pivot(index="weekday", columns="hour", values="n").reindex(index=table.index, columns=hours)
+    counts = frame.pivot(index="weekday", columns="hour", values="n").reindex(
+        index=table.index, columns=hours
+    )
     empty, deep = ("rgba(127,127,127,.08)", tint.attention if better != "neither" else tint.accent)
     scale = [[0, deep], [1, empty]] if better == "up" else [[0, empty], [1, deep]]
     text = [
         [
-            f"<b>{formatting.name('weekday', weekday)} {formatting.name('hour', hour)}</b><br>{formatting.value(table.loc[weekday, hour], unit)}"
+            f"<b>{formatting.name('weekday', weekday)} "
+            f"{formatting.name('hour', hour)}</b><br>"
+            f"{formatting.value(table.loc[weekday, hour], unit)}"
             f"<br>n = {formatting.value(counts.loc[weekday, hour], Unit.COUNT)}"
             for hour in hours
         ]
@@ -115,5 +145,7 @@ def build_heat(frame: pd.DataFrame, unit: str, *, better: str = "up", dark: bool
         hoverongaps=False,
     )
     figure.update_yaxes(autorange="reversed", showgrid=False)
-    figure.update_xaxes(showgrid=False, tickvals=[hour for hour in hours if hour % 2 == 0 or len(hours) <= 6])
+    figure.update_xaxes(
+        showgrid=False, tickvals=[hour for hour in hours if hour % 2 == 0 or len(hours) <= 6]
+    )
     return dress(figure, tint, height)

@@ -15,15 +15,25 @@ from qa_core.stats import CONFIDENCE, OUTER, Funnel
 
 STEPS = 60
 LEAST_SPREAD = 20.0
-"""Shares that differ by fewer points are not painted from the lightest to the deepest colour."""
+"""Shares that differ by fewer points are not painted from the lightest to the deepest
+colour.
+"""
 
 
 def build_funnel_plot(
-    frame: pd.DataFrame, funnel: Funnel, unit: str, *, dark: bool = False, bounds: tuple[float, float] | None = None, height: int = 330
+    frame: pd.DataFrame,
+    funnel: Funnel,
+    unit: str,
+    *,
+    dark: bool = False,
+    bounds: tuple[float, float] | None = None,
+    height: int = 330,
 ) -> go.Figure:
-    """Value against number of values, between the limits of chance: 95 % dashed, 99.8 % drawn out.
+    """Value against number of values, between the limits of chance: 95 % dashed, 99.8 %
+    drawn out.
 
-    `frame`: `key`, `label`, `value`, `low`, `high`, `n`, `tone`, and `is_named` (its name stands beside it). Points carry their key.
+    `frame`: `key`, `label`, `value`, `low`, `high`, `n`, `tone`, and `is_named` (its
+    name stands beside it). Points carry their key.
     """
     tint, figure = colours(dark), go.Figure()
     least, most = float(frame["n"].min()), float(frame["n"].max())
@@ -34,7 +44,13 @@ def build_funnel_plot(
         for sign in (1, -1):
             edge = [funnel.centre + sign * funnel.half_width(n, confidence) for n in at]
             shown.append(funnel.centre + sign * funnel.half_width(least, confidence))
-            figure.add_scatter(x=at, y=edge, mode="lines", line={"color": tint.reference, "width": width, "dash": dash}, hoverinfo="skip")
+            figure.add_scatter(
+                x=at,
+                y=edge,
+                mode="lines",
+                line={"color": tint.reference, "width": width, "dash": dash},
+                hoverinfo="skip",
+            )
     figure.add_hline(y=funnel.centre, line={"color": tint.text, "width": 1.2})
     paint = {"better": tint.better, "attention": tint.attention}
     figure.add_scatter(
@@ -43,7 +59,10 @@ def build_funnel_plot(
         mode="markers",
         marker={
             "color": [paint.get(tone, tint.accent) for tone in frame["tone"]],
-            "symbol": [{"better": "triangle-up", "attention": "diamond"}.get(tone, "circle") for tone in frame["tone"]],
+            "symbol": [
+                {"better": "triangle-up", "attention": "diamond"}.get(tone, "circle")
+                for tone in frame["tone"]
+            ],
             "size": [11 if tone else 8.5 for tone in frame["tone"]],
         },
         selected={"marker": {"opacity": 1}},
@@ -55,28 +74,59 @@ def build_funnel_plot(
     )
     note = {"showarrow": False, "font": {"size": 11.5, "color": tint.ink}}
     named = sorted((row for row in frame.itertuples() if row.is_named), key=lambda row: -row.n)
-    # Away from the centre and the nearer edge, every other one a line farther: those who stand out often lie close together.
+    # Away from the centre and the nearer edge, every other one a line farther: those
+    # who stand out often lie close together.
     for place, row in enumerate(named):
         shift = 12 + place % 2 * 13
-        side = {"xanchor": "right" if row.n > (first + last) / 2 else "left", "yshift": shift if row.value > funnel.centre else -shift}
+        side = {
+            "xanchor": "right" if row.n > (first + last) / 2 else "left",
+            "yshift": shift if row.value > funnel.centre else -shift,
+        }
         figure.add_annotation(x=row.n, y=row.value, text=cut(row.label, 18), **note, **side)
     low, high = find_range(shown, bounds)
-    ticks, sizes = formatting.nice_ticks(low, high, unit), formatting.nice_ticks(first, last, Unit.COUNT, 4)
-    figure.update_yaxes(range=[low, high], tickvals=ticks, ticktext=[format_tick(tick, unit, None, ticks) for tick in ticks])
+    ticks, sizes = (
+        formatting.nice_ticks(low, high, unit),
+        formatting.nice_ticks(first, last, Unit.COUNT, 4),
+    )
+    figure.update_yaxes(
+        range=[low, high],
+        tickvals=ticks,
+        ticktext=[format_tick(tick, unit, None, ticks) for tick in ticks],
+    )
     figure.update_xaxes(
-        range=[first, last], tickvals=sizes, ticktext=[f"n{formatting.NO_BREAK}={formatting.NO_BREAK}{formatting.number(size)}" for size in sizes]
+        range=[first, last],
+        tickvals=sizes,
+        ticktext=[
+            f"n{formatting.NO_BREAK}={formatting.NO_BREAK}{formatting.number(size)}"
+            for size in sizes
+        ],
     )
     return dress(figure, tint, height).update_layout(hovermode="closest")
 
 
-def build_criteria(frame: pd.DataFrame, advisors: Sequence[str], criteria: Sequence[tuple[str, str]], *, dark: bool = False) -> go.Figure:
-    """Advisors down, criteria across, depth of colour for points missed; a cell of too few evaluations is a small ring in its place.
+def build_criteria(
+    frame: pd.DataFrame,
+    advisors: Sequence[str],
+    criteria: Sequence[tuple[str, str]],
+    *,
+    dark: bool = False,
+) -> go.Figure:
+    """Advisors down, criteria across, depth of colour for points missed; a cell of too
+    few evaluations is a small ring in its place.
 
-    `frame`: `advisor`, `criterion`, `value` (0–100), `enough`, `text` (for hovering). `criteria`: key and text, in order. Cells carry both keys.
+    `frame`: `advisor`, `criterion`, `value` (0–100), `enough`, `text` (for hovering).
+    `criteria`: key and text, in order. Cells carry both keys.
     """
     tint, figure = colours(dark), go.Figure()
-    rows, columns = {name: row for row, name in enumerate(advisors)}, {key: column for column, (key, _text) in enumerate(criteria)}
-    table = frame[frame["enough"]].pivot(index="advisor", columns="criterion", values="value").reindex(index=list(rows), columns=list(columns))
+    rows, columns = (
+        {name: row for row, name in enumerate(advisors)},
+        {key: column for column, (key, _text) in enumerate(criteria)},
+    )
+    table = (
+        frame[frame["enough"]]
+        .pivot(index="advisor", columns="criterion", values="value")
+        .reindex(index=list(rows), columns=list(columns))
+    )
     shown = table.stack().tolist()
     low, high = (min(shown), max(shown)) if shown else (0.0, 100.0)
     figure.add_heatmap(
@@ -97,7 +147,10 @@ def build_criteria(frame: pd.DataFrame, advisors: Sequence[str], criteria: Seque
         x=[columns[key] for key in frame["criterion"]],
         y=[rows[name] for name in frame["advisor"]],
         mode="markers+text",
-        text=[formatting.number(value) if flag else "" for value, flag in zip(frame["value"], enough, strict=True)],
+        text=[
+            formatting.number(value) if flag else ""
+            for value, flag in zip(frame["value"], enough, strict=True)
+        ],
         textfont={"size": 11, "color": tint.ink},
         marker={
             "symbol": ["square" if flag else "circle-open" for flag in enough],
@@ -107,11 +160,27 @@ def build_criteria(frame: pd.DataFrame, advisors: Sequence[str], criteria: Seque
         },
         selected={"marker": {"opacity": 1}},
         unselected={"marker": {"opacity": 1}},
-        customdata=[[name, key] for name, key in zip(frame["advisor"], frame["criterion"], strict=True)],
+        customdata=[
+            [name, key] for name, key in zip(frame["advisor"], frame["criterion"], strict=True)
+        ],
         hovertext=frame["text"].tolist(),
         hovertemplate="%{hovertext}<extra></extra>",
     )
-    figure.update_yaxes(range=[len(rows) - 0.5, -0.5], tickvals=list(range(len(rows))), ticktext=[cut(name, 22) for name in advisors], showgrid=False)
-    dress(figure, tint, 200 + 25 * max(len(rows), 2)).update_layout(hoverdistance=40, hovermode="closest")
+    figure.update_yaxes(
+        range=[len(rows) - 0.5, -0.5],
+        tickvals=list(range(len(rows))),
+        ticktext=[cut(name, 22) for name in advisors],
+        showgrid=False,
+    )
+    dress(figure, tint, 200 + 25 * max(len(rows), 2)).update_layout(
+        hoverdistance=40, hovermode="closest"
+    )
     titles = [cut(text, 28) for _key, text in criteria]
-    return figure.update_xaxes(range=[-0.5, len(columns) - 0.5], tickvals=list(range(len(columns))), ticktext=titles, tickangle=-90, showgrid=False, side="top")
+    return figure.update_xaxes(
+        range=[-0.5, len(columns) - 0.5],
+        tickvals=list(range(len(columns))),
+        ticktext=titles,
+        tickangle=-90,
+        showgrid=False,
+        side="top",
+    )

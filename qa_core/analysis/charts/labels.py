@@ -1,4 +1,6 @@
-"""What stands on axes and beside points: ranges, ticks and texts, in the language spoken."""
+"""What stands on axes and beside points: ranges, ticks and texts, in the language
+spoken.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +13,14 @@ from qa_core.metrics import formatting
 from qa_core.metrics.kpis import Unit
 
 
-def format_point(row: object, title: str, unit: str, currency: str | None = None, provisional: bool = False) -> str:
+def format_point(
+    row: object, title: str, unit: str, currency: str | None = None, provisional: bool = False
+) -> str:
     """What hovering over a point says: its name, value, interval and number."""
     parts = [f"<b>{plain(title)}</b>", formatting.value(row.value, unit, currency)]
-    between = formatting.interval(getattr(row, "low", None), getattr(row, "high", None), unit, currency)
+    between = formatting.interval(
+        getattr(row, "low", None), getattr(row, "high", None), unit, currency
+    )
     if between:
         parts.append(_("95 % interval {interval}", interval=between))
     if not formatting.is_missing(getattr(row, "n", None)):
@@ -25,13 +31,19 @@ def format_point(row: object, title: str, unit: str, currency: str | None = None
 
 
 def find_range(shown: Sequence[float], bounds: tuple[float, float] | None) -> tuple[float, float]:
-    """The ends of an axis with air around the values, never outside what the unit allows."""
+    """The ends of an axis with air around the values, never outside what the unit
+    allows.
+    """
     if not shown:
         return (0.0, 1.0)
     low, high = min(shown), max(shown)
     air = (high - low) * 0.08 or abs(high) * 0.1 or 1.0
     low, high = low - air, high + air
-    return (max(low, bounds[0]), min(high, bounds[1])) if bounds and max(low, bounds[0]) < min(high, bounds[1]) else (low, high)
+    return (
+        (max(low, bounds[0]), min(high, bounds[1]))
+        if bounds and max(low, bounds[0]) < min(high, bounds[1])
+        else (low, high)
+    )
 
 
 def format_tick(value: float, unit: str, currency: str | None, ticks: Sequence[float]) -> str:
@@ -48,7 +60,9 @@ def format_tick(value: float, unit: str, currency: str | None, ticks: Sequence[f
 def cut(label: str, length: int = 26, lines: int = 1) -> str:
     """A name short enough for the side of a chart, on so many lines at most."""
     if lines > 1:
-        return "<br>".join(map(plain, textwrap.wrap(label, length, max_lines=lines, placeholder="…")))
+        return "<br>".join(
+            map(plain, textwrap.wrap(label, length, max_lines=lines, placeholder="…"))
+        )
     return plain(label if len(label) <= length else label[: length - 1].rstrip() + "…")
 
 

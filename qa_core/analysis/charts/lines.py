@@ -33,7 +33,9 @@ class TargetLine:
 
 @dataclass(frozen=True)
 class Marker:
-    """Something that happened on these days, for the reader who points at it. `is_change`: the rules behind the number changed then."""
+    """Something that happened on these days, for the reader who points at it.
+    `is_change`: the rules behind the number changed then.
+    """
 
     first_day: date
     last_day: date
@@ -56,21 +58,43 @@ def build_trend(
     bounds: tuple[float, float] | None = None,
     height: int = 270,
 ) -> go.Figure:
-    """One KPI over time: a line with its interval band, control limits, what needs a look, the targets and what went on, and the earlier period in grey.
+    """One KPI over time: a line with its interval band, control limits, what needs a
+    look, the targets and what went on, and the earlier period in grey.
 
-    `points`: `at` (date, ascending), `value`, `low`, `high`, `n`, and optionally `provisional` (bool): these are dotted.
-    Missing values are gaps. `signals`: position in `points` → tone (`attention`, `better` or empty). Each point carries its date for drill-down.
+    `points`: `at` (date, ascending), `value`, `low`, `high`, `n`, and optionally
+    `provisional` (bool): these are dotted. Missing values are gaps. `signals`: position
+    in `points` → tone (`attention`, `better` or empty). Each point carries its date for
+    drill-down.
     """
     tint, figure = colours(dark), go.Figure()
     points = points.reset_index(drop=True)
     at = [pd.Timestamp(moment).date() for moment in points["at"]]
     known = points["value"].notna()
-    provisional = points["provisional"].fillna(False).astype(bool) if "provisional" in points else pd.Series(False, index=points.index)
-    shown = [value for name in ("value", "low", "high") if name in points for value in points[name].dropna()]
-    for start, end in _stretches(known & points["low"].notna() & points["high"].notna()) if "low" in points else ():
+    provisional = (
+        points["provisional"].fillna(False).astype(bool)
+        if "provisional" in points
+        else pd.Series(False, index=points.index)
+    )
+    shown = [
+        value
+        for name in ("value", "low", "high")
+        if name in points
+        for value in points[name].dropna()
+    ]
+    for start, end in (
+        _stretches(known & points["low"].notna() & points["high"].notna())
+        if "low" in points
+        else ()
+    ):
         part, days = points.iloc[start:end], at[start:end]
         if end - start == 1:  # an interval of its own has no width to fill
-            figure.add_scatter(x=days * 2, y=[*part["low"], *part["high"]], mode="lines", line={"color": tint.band, "width": 6}, hoverinfo="skip")
+            figure.add_scatter(
+                x=days * 2,
+                y=[*part["low"], *part["high"]],
+                mode="lines",
+                line={"color": tint.band, "width": 6},
+                hoverinfo="skip",
+            )
             continue
         figure.add_scatter(
             x=[*days, *reversed(days)],
@@ -84,24 +108,58 @@ def build_trend(
     if limits:
         for edge, dash in ((limits.centre, "solid"), (limits.low, "dash"), (limits.high, "dash")):
             xs, ys = _broken(at, edge, limits.breaks)
-            figure.add_scatter(x=xs, y=ys, mode="lines", line={"color": tint.reference, "width": 1, "dash": dash}, hoverinfo="skip")
+            figure.add_scatter(
+                x=xs,
+                y=ys,
+                mode="lines",
+                line={"color": tint.reference, "width": 1, "dash": dash},
+                hoverinfo="skip",
+            )
             shown += [value for value in edge if not formatting.is_missing(value)]
     if before is not None and any(not formatting.is_missing(value) for value in before):
-        figure.add_scatter(x=at, y=list(before), mode="lines", line={"color": tint.reference, "width": 1.3, "dash": "dot"}, hoverinfo="skip", connectgaps=False)
+        figure.add_scatter(
+            x=at,
+            y=list(before),
+            mode="lines",
+            line={"color": tint.reference, "width": 1.3, "dash": "dot"},
+            hoverinfo="skip",
+            connectgaps=False,
+        )
         shown += [value for value in before if not formatting.is_missing(value)]
     drawn = _draw_goals(figure, goals, at, unit, tint, currency)
     shown += [goal.value for goal in drawn]
     firm = points["value"].where(~provisional)
-    figure.add_scatter(x=at, y=firm, mode="lines", line={"color": tint.accent, "width": 2.2}, hoverinfo="skip")
+    figure.add_scatter(
+        x=at, y=firm, mode="lines", line={"color": tint.accent, "width": 2.2}, hoverinfo="skip"
+    )
     # The dotted end starts at the last firm point, so that the line does not break.
     reach = provisional | provisional.shift(-1, fill_value=False)
     if provisional.any():
-        figure.add_scatter(x=at, y=points["value"].where(reach & known), mode="lines", line={"color": tint.accent, "width": 2, "dash": "dot"}, hoverinfo="skip")
-    paint = {"attention": (tint.attention, "diamond"), "better": (tint.better, "triangle-up"), "": (tint.ink, "circle-open")}
+        figure.add_scatter(
+            x=at,
+            y=points["value"].where(reach & known),
+            mode="lines",
+            line={"color": tint.accent, "width": 2, "dash": "dot"},
+            hoverinfo="skip",
+        )
+    paint = {
+        "attention": (tint.attention, "diamond"),
+        "better": (tint.better, "triangle-up"),
+        "": (tint.ink, "circle-open"),
+    }
     alone = {start for start, end in _stretches(known) if end - start == 1}
-    dots = [paint[signals[position]] if position in signals else (tint.accent, "circle") for position in range(len(at))]
+    dots = [
+        paint[signals[position]] if position in signals else (tint.accent, "circle")
+        for position in range(len(at))
+    ]
     text = [
-        format_point(row, formatting.name(grain, day.isoformat()[:7] if grain == "month" else day), unit, currency, provisional[position])
+        format_point(
+            row,
+            formatting.name(grain, day.isoformat()[:7] if grain == "month" else day),
+            unit,
+            currency,
+            provisional[position],
+        )
         for position, (row, day) in enumerate(zip(points.itertuples(), at, strict=True))
     ]
     figure.add_scatter(
@@ -111,7 +169,16 @@ def build_trend(
         marker={
             "color": [colour for colour, _symbol in dots],
             "symbol": [symbol for _colour, symbol in dots],
-            "size": [10 if position in signals else 8 if position in alone else 5 if len(at) <= 40 else 3.5 for position in range(len(at))],
+            "size": [
+                10
+                if position in signals
+                else 8
+                if position in alone
+                else 5
+                if len(at) <= 40
+                else 3.5
+                for position in range(len(at))
+            ],
             "line": {"width": 1, "color": tint.paper},
         },
         cliponaxis=False,  # a mark at 100 % is whole
@@ -121,18 +188,33 @@ def build_trend(
     )
     low, high = find_range(shown, bounds)
     ticks = formatting.nice_ticks(low, high, unit)
-    figure.update_yaxes(range=[low, high], tickvals=ticks, ticktext=[format_tick(tick, unit, currency, ticks) for tick in ticks])
+    figure.update_yaxes(
+        range=[low, high],
+        tickvals=ticks,
+        ticktext=[format_tick(tick, unit, currency, ticks) for tick in ticks],
+    )
     if drawn:
         beside = [points["value"].tolist(), list(limits.centre) if limits else []]
-        _name_goal(figure, drawn[-1], at, beside, LABEL_HEIGHT * (high - low) / height, _describe_goal(drawn[-1], unit, currency), tint)
-    # What lies before the first known value is left out, so that a centre's first weeks fill the picture.
+        _name_goal(
+            figure,
+            drawn[-1],
+            at,
+            beside,
+            LABEL_HEIGHT * (high - low) / height,
+            _describe_goal(drawn[-1], unit, currency),
+            tint,
+        )
+    # What lies before the first known value is left out, so that a centre's first weeks
+    # fill the picture.
     at = at[int(known.argmax()) :]
     date_axis(figure, at, grain)
     _draw_marks(figure, marks, at, high, tint)
     return dress(figure, tint, height)
 
 
-def _broken(at: Sequence[date], values: Sequence[float | None], breaks: Sequence[int]) -> tuple[list[date], list[float | None]]:
+def _broken(
+    at: Sequence[date], values: Sequence[float | None], breaks: Sequence[int]
+) -> tuple[list[date], list[float | None]]:
     """A line that is interrupted before each position of `breaks`."""
     xs, ys = list(at), list(values)
     for position in sorted(breaks, reverse=True):
@@ -141,9 +223,22 @@ def _broken(at: Sequence[date], values: Sequence[float | None], breaks: Sequence
     return xs, ys
 
 
-def _draw_goals(figure: go.Figure, goals: Sequence[TargetLine], at: Sequence[date], unit: str, tint: Colours, currency: str | None) -> list[TargetLine]:
+def _draw_goals(
+    figure: go.Figure,
+    goals: Sequence[TargetLine],
+    at: Sequence[date],
+    unit: str,
+    tint: Colours,
+    currency: str | None,
+) -> list[TargetLine]:
     """Draw the targets that hold on days of the picture; returns those drawn."""
-    drawn = [goal for goal in goals if at and (goal.last_day is None or goal.last_day >= at[0]) and (goal.first_day is None or goal.first_day <= at[-1])]
+    drawn = [
+        goal
+        for goal in goals
+        if at
+        and (goal.last_day is None or goal.last_day >= at[0])
+        and (goal.first_day is None or goal.first_day <= at[-1])
+    ]
     for goal in drawn:
         ends = [max(goal.first_day or at[0], at[0]), min(goal.last_day or at[-1], at[-1])]
         figure.add_scatter(
@@ -162,21 +257,48 @@ def _describe_goal(goal: TargetLine, unit: str, currency: str | None) -> str:
 
 
 def _name_goal(
-    figure: go.Figure, goal: TargetLine, at: Sequence[date], beside: Sequence[Sequence[float | None]], size: float, text: str, tint: Colours
+    figure: go.Figure,
+    goal: TargetLine,
+    at: Sequence[date],
+    beside: Sequence[Sequence[float | None]],
+    size: float,
+    text: str,
+    tint: Colours,
 ) -> None:
-    """Name the newest target above or below its line, at the first place that the lines `beside` it leave free; where there is none, the caption alone does.
+    """Name the newest target above or below its line, at the first place that the lines
+    `beside` it leave free; where there is none, the caption alone does.
 
     `size`: the height of the name in the unit of the values.
     """
     # What lies before the first known value is not in the picture.
-    first_known = next((position for position, value in enumerate(beside[0]) if not formatting.is_missing(value)), 0)
-    start = next((position for position, day in enumerate(at) if position >= first_known and day >= (goal.first_day or day)), first_known)
+    first_known = next(
+        (position for position, value in enumerate(beside[0]) if not formatting.is_missing(value)),
+        0,
+    )
+    start = next(
+        (
+            position
+            for position, day in enumerate(at)
+            if position >= first_known and day >= (goal.first_day or day)
+        ),
+        first_known,
+    )
     reach = max(1, round(LABEL_SHARE * len(at)))
-    places = [(position, side) for position in range(start, max(start, len(at) - reach) + 1) for side in (1, -1)]
+    places = [
+        (position, side)
+        for position in range(start, max(start, len(at) - reach) + 1)
+        for side in (1, -1)
+    ]
     free = (
         (position, side)
         for position, side in places
-        if all(not _crosses(line[max(position - 1, 0) : position + reach + 1], *sorted((goal.value, goal.value + side * size))) for line in beside)
+        if all(
+            not _crosses(
+                line[max(position - 1, 0) : position + reach + 1],
+                *sorted((goal.value, goal.value + side * size)),
+            )
+            for line in beside
+        )
     )
     place = next(free, None)
     if place is None:
@@ -194,23 +316,35 @@ def _name_goal(
 
 
 def _crosses(line: Sequence[float | None], low: float, high: float) -> bool:
-    """Whether a line comes between these two values, at a point or on the way from one to the next."""
+    """Whether a line comes between these two values, at a point or on the way from one
+    to the next.
+    """
     known = [value for value in line if not formatting.is_missing(value)]
-    return any(min(one, other) < high and max(one, other) > low for one, other in zip(known, known[1:] or known, strict=False))
+    return any(
+        min(one, other) < high and max(one, other) > low
+        for one, other in zip(known, known[1:] or known, strict=False)
+    )
 
 
-def _draw_marks(figure: go.Figure, marks: Sequence[Marker], at: Sequence[date], top: float, tint: Colours) -> None:
-    """A thin line on each day on which something happened, a pale stripe over several, and a sign at the top to point at."""
+def _draw_marks(
+    figure: go.Figure, marks: Sequence[Marker], at: Sequence[date], top: float, tint: Colours
+) -> None:
+    """A thin line on each day on which something happened, a pale stripe over several,
+    and a sign at the top to point at.
+    """
     signs: dict[date, list[Marker]] = {}
     for mark in marks:
         if not at or mark.last_day < at[0]:
             continue
-        # The last point stands on the first day of its week or month: what came later in it is marked there too.
+        # The last point stands on the first day of its week or month: what came later
+        # in it is marked there too.
         first, last = (min(max(day, at[0]), at[-1]) for day in (mark.first_day, mark.last_day))
         signs.setdefault(first, []).append(mark)
         if last > first:
             figure.add_vrect(x0=first, x1=last, fillcolor=tint.chance, line_width=0, layer="below")
-        figure.add_vline(x=first, line={"color": tint.reference, "width": 1, "dash": "dot"}, layer="below")
+        figure.add_vline(
+            x=first, line={"color": tint.reference, "width": 1, "dash": "dot"}, layer="below"
+        )
     if not signs:
         return
     figure.add_scatter(
@@ -218,7 +352,10 @@ def _draw_marks(figure: go.Figure, marks: Sequence[Marker], at: Sequence[date], 
         y=[top] * len(signs),
         mode="markers",
         marker={
-            "symbol": ["diamond-tall" if any(mark.is_change for mark in found) else "triangle-down" for found in signs.values()],
+            "symbol": [
+                "diamond-tall" if any(mark.is_change for mark in found) else "triangle-down"
+                for found in signs.values()
+            ],
             "size": 10,
             "color": tint.reference,
             "line": {"width": 1, "color": tint.paper},
@@ -230,9 +367,18 @@ def _draw_marks(figure: go.Figure, marks: Sequence[Marker], at: Sequence[date], 
 
 
 def build_curve(
-    xs: Sequence[float], frame: pd.DataFrame, unit: str, *, here: float | None = None, x_label: str = "", dark: bool = False, height: int = 220
+    xs: Sequence[float],
+    frame: pd.DataFrame,
+    unit: str,
+    *,
+    here: float | None = None,
+    x_label: str = "",
+    dark: bool = False,
+    height: int = 220,
 ) -> go.Figure:
-    """A value against a setting (`value`, `low`, `high`, in the order of `xs`), with the setting in force marked."""
+    """A value against a setting (`value`, `low`, `high`, in the order of `xs`), with
+    the setting in force marked.
+    """
     tint, figure = colours(dark), go.Figure()
     frame = frame.reset_index(drop=True)
     known = frame["low"].notna()
@@ -253,15 +399,29 @@ def build_curve(
         mode="lines+markers",
         line={"color": tint.accent, "width": 2.2},
         marker={"size": 6},
-        text=[format_point(row, f"{formatting.number(x)} {x_label}", unit) for x, row in zip(xs, frame.itertuples(), strict=True)],
+        text=[
+            format_point(row, f"{formatting.number(x)} {x_label}", unit)
+            for x, row in zip(xs, frame.itertuples(), strict=True)
+        ],
         hovertemplate="%{text}<extra></extra>",
     )
     if here is not None:
         figure.add_vline(x=here, line={"color": tint.reference, "width": 1, "dash": "dash"})
-    low, high = find_range([value for name in ("value", "low", "high") for value in frame[name].dropna()], (0, 1) if unit == Unit.RATE else None)
+    low, high = find_range(
+        [value for name in ("value", "low", "high") for value in frame[name].dropna()],
+        (0, 1) if unit == Unit.RATE else None,
+    )
     ticks = formatting.nice_ticks(low, high, unit, 4)
-    figure.update_yaxes(range=[low, high], tickvals=ticks, ticktext=[format_tick(tick, unit, None, ticks) for tick in ticks])
-    figure.update_xaxes(tickvals=list(xs), ticktext=[formatting.number(x) for x in xs], title={"text": x_label, "font": {"size": 11.5}, "standoff": 4})
+    figure.update_yaxes(
+        range=[low, high],
+        tickvals=ticks,
+        ticktext=[format_tick(tick, unit, None, ticks) for tick in ticks],
+    )
+    figure.update_xaxes(
+        tickvals=list(xs),
+        ticktext=[formatting.number(x) for x in xs],
+        title={"text": x_label, "font": {"size": 11.5}, "standoff": 4},
+    )
     return dress(figure, tint, height)
 
 
@@ -278,21 +438,39 @@ def _stretches(known: pd.Series) -> list[tuple[int, int]]:
 
 
 def date_axis(figure: go.Figure, at: Sequence[date], grain: str) -> None:
-    """Ticks that a reader of either language understands; Plotly's own month names stay English."""
+    """Ticks that a reader of either language understands; Plotly's own month names stay
+    English.
+    """
     if not at:
         return
     span = (at[-1] - at[0]).days
     if span > 100:
         months = list(pd.period_range(at[0], at[-1], freq="M"))
         step = max(1, -(-len(months) // 7))
-        ticks = [max(month.start_time.date(), at[0]) for month in months[::step] if month.start_time.date() >= at[0] - timedelta(days=6)]
-        # The year stands below the first month and each January after, so that labels need not lean.
+        ticks = [
+            max(month.start_time.date(), at[0])
+            for month in months[::step]
+            if month.start_time.date() >= at[0] - timedelta(days=6)
+        ]
+        # The year stands below the first month and each January after, so that labels
+        # need not lean.
         turns = [tick.year != before.year for before, tick in itertools.pairwise(ticks)]
         starts = [any(turns), *turns]
-        text = [formatting.month(tick, year=False) + (f"<br>{tick.year}" if start else "") for tick, start in zip(ticks, starts, strict=True)]
+        text = [
+            formatting.month(tick, year=False) + (f"<br>{tick.year}" if start else "")
+            for tick, start in zip(ticks, starts, strict=True)
+        ]
     else:
         step = max(1, -(-len(at) // 6))
         ticks = list(at[::step])
-        text = [formatting.month(tick) if grain == "month" else formatting.day(tick) for tick in ticks]
+        text = [
+            formatting.month(tick) if grain == "month" else formatting.day(tick) for tick in ticks
+        ]
     pad = timedelta(days=max(span * 0.015, 0.5))
-    figure.update_xaxes(tickvals=ticks, ticktext=text, range=[pd.Timestamp(at[0]) - pad, pd.Timestamp(at[-1]) + pad], showgrid=False, type="date")
+    figure.update_xaxes(
+        tickvals=ticks,
+        ticktext=text,
+        range=[pd.Timestamp(at[0]) - pad, pd.Timestamp(at[-1]) + pad],
+        showgrid=False,
+        type="date",
+    )

@@ -27,10 +27,28 @@ class Colours:
 
 
 LIGHT = Colours(
-    "#0072B2", "rgba(0,114,178,.15)", "#D55E00", "#009E73", "#7A868D", "rgba(110,122,130,.20)", "#5A666E", "#1E2A32", "rgba(110,122,130,.18)", "#FAFAF8"
+    "#0072B2",
+    "rgba(0,114,178,.15)",
+    "#D55E00",
+    "#009E73",
+    "#7A868D",
+    "rgba(110,122,130,.20)",
+    "#5A666E",
+    "#1E2A32",
+    "rgba(110,122,130,.18)",
+    "#FAFAF8",
 )
 DARK = Colours(
-    "#56B4E9", "rgba(86,180,233,.20)", "#E69F00", "#2BB98F", "#94A0A7", "rgba(150,162,170,.22)", "#AEB9BF", "#E6EAEC", "rgba(150,162,170,.20)", "#14191D"
+    "#56B4E9",
+    "rgba(86,180,233,.20)",
+    "#E69F00",
+    "#2BB98F",
+    "#94A0A7",
+    "rgba(150,162,170,.22)",
+    "#AEB9BF",
+    "#E6EAEC",
+    "rgba(150,162,170,.20)",
+    "#14191D",
 )
 
 
@@ -40,9 +58,27 @@ def colours(dark: bool) -> Colours:
 
 
 def dress(figure: go.Figure, tint: Colours, height: int) -> go.Figure:
-    """Give the figure what all have in common: no frame, our type, quiet grids, labels that stand upright, hovering in the colours of the mode."""
-    figure.update_xaxes(showline=False, zeroline=False, gridcolor=tint.grid, ticks="", tickangle=0, automargin=True, fixedrange=True)
-    figure.update_yaxes(showline=False, zeroline=False, gridcolor=tint.grid, ticks="", automargin=True, fixedrange=True, ticklabelstandoff=6)
+    """Give the figure what all have in common: no frame, our type, quiet grids, labels
+    that stand upright, hovering in the colours of the mode.
+    """
+    figure.update_xaxes(
+        showline=False,
+        zeroline=False,
+        gridcolor=tint.grid,
+        ticks="",
+        tickangle=0,
+        automargin=True,
+        fixedrange=True,
+    )
+    figure.update_yaxes(
+        showline=False,
+        zeroline=False,
+        gridcolor=tint.grid,
+        ticks="",
+        automargin=True,
+        fixedrange=True,
+        ticklabelstandoff=6,
+    )
     return figure.update_layout(
         template="none",
         height=height,
@@ -51,7 +87,12 @@ def dress(figure: go.Figure, tint: Colours, height: int) -> go.Figure:
         plot_bgcolor="rgba(0,0,0,0)",
         font={"family": FONT, "size": 12, "color": tint.text},
         showlegend=False,
-        hoverlabel={"font": {"family": FONT, "size": 12.5, "color": tint.ink}, "bgcolor": tint.paper, "bordercolor": tint.reference, "align": "left"},
+        hoverlabel={
+            "font": {"family": FONT, "size": 12.5, "color": tint.ink},
+            "bgcolor": tint.paper,
+            "bordercolor": tint.reference,
+            "align": "left",
+        },
         dragmode=False,
         clickmode="event+select",
         bargap=0.3,

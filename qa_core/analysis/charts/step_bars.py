@@ -1,4 +1,6 @@
-"""Steps of a path that count different things: each a share of its own base on a track of its own, so that their lengths never pretend to be one crowd."""
+"""Steps of a path that count different things: each a share of its own base on a track
+of its own, so that their lengths never pretend to be one crowd.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +15,11 @@ from qa_core.analysis.charts.palette import colours, dress
 
 @dataclass(frozen=True)
 class Bar:
-    """One row. `share`, `low` and `high` are 0–1, None where the step is a number alone or not known; `text` stands beside the track in at most two lines;
-    `opens`: what a click on it opens, None for nothing; `is_first`: a rule is drawn above it, since another base begins."""
+    """One row. `share`, `low` and `high` are 0–1, None where the step is a number alone
+    or not known; `text` stands beside the track in at most two lines; `opens`: what a
+    click on it opens, None for nothing; `is_first`: a rule is drawn above it, since
+    another base begins.
+    """
 
     label: str
     note: str
@@ -28,36 +33,79 @@ class Bar:
 
 
 def build_steps(bars: Sequence[Bar], *, dark: bool = False, row_height: int = 42) -> go.Figure:
-    """The rows from the top: label and note on the left, the share on its track with its interval, the texts on the right. Bars carry what they open."""
+    """The rows from the top: label and note on the left, the share on its track with
+    its interval, the texts on the right. Bars carry what they open.
+    """
     tint, figure = colours(dark), go.Figure()
     rows = list(range(len(bars)))
     tracked = [row for row in rows if bars[row].share is not None]
-    hover = [f"<b>{plain(bar.label)}</b><br>{plain(' · '.join(filter(None, (*bar.text, bar.note))))}" for bar in bars]
+    hover = [
+        f"<b>{plain(bar.label)}</b><br>{plain(' · '.join(filter(None, (*bar.text, bar.note))))}"
+        for bar in bars
+    ]
     opens = [[bars[row].opens] for row in tracked]
     said = {"hovertext": [hover[row] for row in tracked], "hoverinfo": "text", "customdata": opens}
-    figure.add_bar(x=[1.0 for _row in tracked], y=tracked, orientation="h", marker_color=tint.chance, width=0.46, **said)
+    figure.add_bar(
+        x=[1.0 for _row in tracked],
+        y=tracked,
+        orientation="h",
+        marker_color=tint.chance,
+        width=0.46,
+        **said,
+    )
     paint = [tint.attention if bars[row].is_loss else tint.accent for row in tracked]
-    figure.add_bar(x=[bars[row].share for row in tracked], y=tracked, orientation="h", marker_color=paint, width=0.46, **said)
+    figure.add_bar(
+        x=[bars[row].share for row in tracked],
+        y=tracked,
+        orientation="h",
+        marker_color=paint,
+        width=0.46,
+        **said,
+    )
     lines_x: list[float | None] = []
     lines_y: list[float | None] = []
     for row in tracked:
         if bars[row].low is not None and bars[row].high is not None:
             lines_x += [bars[row].low, bars[row].high, None]
             lines_y += [row, row, None]
-    figure.add_scatter(x=lines_x, y=lines_y, mode="lines", line={"color": tint.ink, "width": 1.6}, hoverinfo="skip")
-    beside = {"showarrow": False, "xanchor": "left", "align": "left", "font": {"size": 12, "color": tint.ink}}
+    figure.add_scatter(
+        x=lines_x, y=lines_y, mode="lines", line={"color": tint.ink, "width": 1.6}, hoverinfo="skip"
+    )
+    beside = {
+        "showarrow": False,
+        "xanchor": "left",
+        "align": "left",
+        "font": {"size": 12, "color": tint.ink},
+    }
     notes = []
     for row in rows:
-        # Beside its track in two lines; a number alone stands where the track would begin.
+        # Beside its track in two lines; a number alone stands where the track would
+        # begin.
         place, between = (1.03, "<br>") if row in tracked else (0.0, " · ")
-        notes.append({**beside, "x": place, "y": row, "text": between.join(map(plain, bars[row].text))})
+        notes.append(
+            {**beside, "x": place, "y": row, "text": between.join(map(plain, bars[row].text))}
+        )
     rules = [
-        {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": row - 0.5, "y1": row - 0.5, "line": {"color": tint.grid, "width": 1}}
+        {
+            "type": "line",
+            "xref": "paper",
+            "x0": 0,
+            "x1": 1,
+            "y0": row - 0.5,
+            "y1": row - 0.5,
+            "line": {"color": tint.grid, "width": 1},
+        }
         for row in rows
         if bars[row].is_first and row
     ]
     figure.update_layout(barmode="overlay", annotations=notes, shapes=rules)
     figure.update_xaxes(range=[0, 1.5], visible=False)
-    labels = [f"{cut(bar.label)}" + (f'<br><span style="font-size:11px">{plain(bar.note)}</span>' if bar.note else "") for bar in bars]
-    figure.update_yaxes(range=[len(bars) - 0.5, -0.5], tickvals=rows, ticktext=labels, showgrid=False)
+    labels = [
+        f"{cut(bar.label)}"
+        + (f'<br><span style="font-size:11px">{plain(bar.note)}</span>' if bar.note else "")
+        for bar in bars
+    ]
+    figure.update_yaxes(
+        range=[len(bars) - 0.5, -0.5], tickvals=rows, ticktext=labels, showgrid=False
+    )
     return dress(figure, tint, 14 + row_height * len(bars))

@@ -12,17 +12,36 @@ from qa_core.analysis.charts.palette import colours, dress
 from qa_core.metrics import formatting
 
 
-def build_history(at: Sequence[datetime], answered: Sequence[bool], texts: Sequence[str], here: int, *, dark: bool = False, height: int = 96) -> go.Figure:
-    """One mark per contact, oldest first: a disc where it was answered, a cross where not; the one at `here` is large and dark."""
+def build_history(
+    at: Sequence[datetime],
+    answered: Sequence[bool],
+    texts: Sequence[str],
+    here: int,
+    *,
+    dark: bool = False,
+    height: int = 96,
+) -> go.Figure:
+    """One mark per contact, oldest first: a disc where it was answered, a cross where
+    not; the one at `here` is large and dark.
+    """
     tint, figure = colours(dark), go.Figure()
-    figure.add_scatter(x=[at[0], at[-1]], y=[0, 0], mode="lines", line={"color": tint.reference, "width": 1}, hoverinfo="skip")
+    figure.add_scatter(
+        x=[at[0], at[-1]],
+        y=[0, 0],
+        mode="lines",
+        line={"color": tint.reference, "width": 1},
+        hoverinfo="skip",
+    )
     places = range(len(at))
     figure.add_scatter(
         x=list(at),
         y=[0] * len(at),
         mode="markers",
         marker={
-            "color": [tint.ink if place == here else tint.accent if answered[place] else tint.attention for place in places],
+            "color": [
+                tint.ink if place == here else tint.accent if answered[place] else tint.attention
+                for place in places
+            ],
             "symbol": ["circle" if answered[place] else "x" for place in places],
             "opacity": 1,
             "size": [18 if place == here else 12 for place in places],
@@ -37,9 +56,16 @@ def build_history(at: Sequence[datetime], answered: Sequence[bool], texts: Seque
     span, kept = at[-1] - at[0], []
     for day in days:
         # Neighbouring days would write over each other.
-        if not kept or span / 8 <= datetime.combine(day, datetime.min.time()) - datetime.combine(kept[-1], datetime.min.time()):
+        if not kept or span / 8 <= datetime.combine(day, datetime.min.time()) - datetime.combine(
+            kept[-1], datetime.min.time()
+        ):
             kept.append(day)
     first = {day: next(moment for moment in at if moment.date() == day) for day in kept}
-    figure.update_xaxes(range=[at[0] - margin, at[-1] + margin], tickvals=list(first.values()), ticktext=[formatting.day(day) for day in kept], showgrid=False)
+    figure.update_xaxes(
+        range=[at[0] - margin, at[-1] + margin],
+        tickvals=list(first.values()),
+        ticktext=[formatting.day(day) for day in kept],
+        showgrid=False,
+    )
     figure.update_yaxes(visible=False, range=[-1, 1])
     return dress(figure, tint, height)

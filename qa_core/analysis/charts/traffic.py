@@ -1,4 +1,6 @@
-"""When people come and how long they wait: weekday by time of day, lines over the day or over weeks, waits as bars, and what became of the missed."""
+"""When people come and how long they wait: weekday by time of day, lines over the day
+or over weeks, waits as bars, and what became of the missed.
+"""
 
 from __future__ import annotations
 
@@ -23,16 +25,28 @@ LABEL_HEIGHT = 15
 
 
 def build_when(
-    frame: pd.DataFrame, grain: str, *, is_rate: bool, better: str = "up", marked: Collection[tuple[int, Hashable]] = (), dark: bool = False
+    frame: pd.DataFrame,
+    grain: str,
+    *,
+    is_rate: bool,
+    better: str = "up",
+    marked: Collection[tuple[int, Hashable]] = (),
+    dark: bool = False,
 ) -> go.Figure:
-    """Weekday down, `grain` (`half_hour` or `hour`) across, depth of colour for `value`: the deeper, the more it needs a look.
+    """Weekday down, `grain` (`half_hour` or `hour`) across, depth of colour for
+    `value`: the deeper, the more it needs a look.
 
-    `frame`: `weekday` (1–7), `grain`, `value`, `text` (for hovering) and `enough` (whether it rests on enough contacts: else a small ring stands in
-    its place). `marked`: the cells that get a diamond. Cells carry their weekday and time.
+    `frame`: `weekday` (1–7), `grain`, `value`, `text` (for hovering) and `enough`
+    (whether it rests on enough contacts: else a small ring stands in its place).
+    `marked`: the cells that get a diamond. Cells carry their weekday and time.
     """
     tint, figure = colours(dark), go.Figure()
     weekdays, times = sorted(set(frame["weekday"])), times_between(frame[grain].tolist(), grain)
-    table = frame[frame["enough"]].pivot(index="weekday", columns=grain, values="value").reindex(index=weekdays, columns=times)
+    table = (
+        frame[frame["enough"]]
+        .pivot(index="weekday", columns=grain, values="value")
+        .reindex(index=weekdays, columns=times)
+    )
     shown = table.stack().tolist()
     low, high = (min(shown), max(shown)) if shown else (0.0, 1.0)
     if is_rate and high - low < LEAST_SPREAD:
@@ -51,7 +65,10 @@ def build_when(
         hoverinfo="skip",
     )
     cells = list(zip(frame["weekday"], frame[grain], frame["enough"], strict=True))
-    symbols = ["diamond" if (weekday, at) in marked else "square" if enough else "circle-open" for weekday, at, enough in cells]
+    symbols = [
+        "diamond" if (weekday, at) in marked else "square" if enough else "circle-open"
+        for weekday, at, enough in cells
+    ]
     # Heat maps report no clicks; these points do, and lie on all of its cells.
     figure.add_scatter(
         x=[times.index(at) for at in frame[grain]],
@@ -59,8 +76,17 @@ def build_when(
         mode="markers",
         marker={
             "symbol": symbols,
-            "size": [8 if symbol == "diamond" else 14 if symbol == "square" else 4 for symbol in symbols],
-            "color": ["rgba(0,0,0,0)" if symbol == "square" else tint.ink if symbol == "diamond" else tint.reference for symbol in symbols],
+            "size": [
+                8 if symbol == "diamond" else 14 if symbol == "square" else 4 for symbol in symbols
+            ],
+            "color": [
+                "rgba(0,0,0,0)"
+                if symbol == "square"
+                else tint.ink
+                if symbol == "diamond"
+                else tint.reference
+                for symbol in symbols
+            ],
             "line": {"width": 0},
         },
         selected={"marker": {"opacity": 1}},
@@ -76,12 +102,16 @@ def build_when(
         showgrid=False,
     )
     _clock_axis(figure, times, grain)
-    return dress(figure, tint, 46 + 32 * max(len(weekdays), 2)).update_layout(hoverdistance=40, hovermode="closest")
+    return dress(figure, tint, 46 + 32 * max(len(weekdays), 2)).update_layout(
+        hoverdistance=40, hovermode="closest"
+    )
 
 
 @dataclass(frozen=True)
 class ChartLine:
-    """One line of several. `frame` has `value`, and optionally `low`, `high`, `n`, a row per place on the axis; `tone`: accent, attention or reference."""
+    """One line of several. `frame` has `value`, and optionally `low`, `high`, `n`, a
+    row per place on the axis; `tone`: accent, attention or reference.
+    """
 
     label: str
     frame: pd.DataFrame
@@ -99,19 +129,24 @@ def build_lines(
     bounds: tuple[float, float] | None = None,
     height: int = 270,
 ) -> go.Figure:
-    """Several values over the times of a day or over weeks or months, each line named where it ends, each with its interval as a band where it has one.
+    """Several values over the times of a day or over weeks or months, each line named
+    where it ends, each with its interval as a band where it has one.
 
-    `at`: the values of the dimension `grain`, in order; every line has a row for each. Points carry theirs.
+    `at`: the values of the dimension `grain`, in order; every line has a row for each.
+    Points carry theirs.
     """
     tint, figure = colours(dark), go.Figure()
     paint = {"accent": tint.accent, "attention": tint.attention, "reference": tint.reference}
     is_clock, ends, shown = grain in ("hour", "half_hour"), [], []
-    places = list(range(len(at))) if is_clock else [date.fromisoformat(f"{one}-01"[:10]) for one in at]
+    places = (
+        list(range(len(at))) if is_clock else [date.fromisoformat(f"{one}-01"[:10]) for one in at]
+    )
     names = [formatting.name(grain, one) for one in at]
     for line in lines:
         frame = line.frame.reset_index(drop=True)
         if {"low", "high"} <= set(frame.columns):
-            # A gap in the middle would be filled; bands stand where both ends are known, in one piece.
+            # A gap in the middle would be filled; bands stand where both ends are
+            # known, in one piece.
             known = frame[["low", "high"]].notna().all(axis=1)
             x = [place for place, is_known in zip(places, known, strict=True) if is_known]
             figure.add_scatter(
@@ -129,12 +164,19 @@ def build_lines(
             x=places,
             y=frame["value"],
             mode="lines+markers",
-            line={"color": paint[line.tone], "width": 2.2 if line.tone == "accent" else 1.7, "dash": line.dash},
+            line={
+                "color": paint[line.tone],
+                "width": 2.2 if line.tone == "accent" else 1.7,
+                "dash": line.dash,
+            },
             marker={"size": 4.5},
             selected={"marker": {"opacity": 1}},
             unselected={"marker": {"opacity": 1}},
             customdata=[[str(one)] for one in at],
-            text=[f"<b>{plain(line.label)}</b><br>{format_point(row, name, unit)}" for row, name in zip(frame.itertuples(), names, strict=True)],
+            text=[
+                f"<b>{plain(line.label)}</b><br>{format_point(row, name, unit)}"
+                for row, name in zip(frame.itertuples(), names, strict=True)
+            ],
             hovertemplate="%{text}<extra></extra>",
         )
         last = frame["value"].last_valid_index()
@@ -142,25 +184,45 @@ def build_lines(
             ends.append((float(frame["value"][last]), line.label, paint[line.tone]))
     low, high = find_range(shown, bounds)
     ticks = formatting.nice_ticks(low, high, unit)
-    figure.update_yaxes(range=[low, high], tickvals=ticks, ticktext=[format_tick(tick, unit, None, ticks) for tick in ticks])
+    figure.update_yaxes(
+        range=[low, high],
+        tickvals=ticks,
+        ticktext=[format_tick(tick, unit, None, ticks) for tick in ticks],
+    )
     _name_ends(figure, ends, (high - low) / height * LABEL_HEIGHT)
     if is_clock:
         _clock_axis(figure, at, grain)
     else:
-        first = min((known for known in (line.frame["value"].reset_index(drop=True).first_valid_index() for line in lines) if known is not None), default=0)
+        first = min(
+            (
+                known
+                for known in (
+                    line.frame["value"].reset_index(drop=True).first_valid_index() for line in lines
+                )
+                if known is not None
+            ),
+            default=0,
+        )
         date_axis(figure, places[first:], grain)
     margin = 16 + 7 * max((len(label) for _value, label, _colour in ends), default=0)
     return dress(figure, tint, height).update_layout(hovermode="closest", margin_r=margin)
 
 
-def build_waits(frame: pd.DataFrame, width: int, threshold: float, *, dark: bool = False, height: int = 270) -> go.Figure:
-    """How many waited how long, answered and abandoned on top of each other, with the threshold of the service level.
+def build_waits(
+    frame: pd.DataFrame, width: int, threshold: float, *, dark: bool = False, height: int = 270
+) -> go.Figure:
+    """How many waited how long, answered and abandoned on top of each other, with the
+    threshold of the service level.
 
-    `frame`: `until` (the last second of a bar that is `width` seconds wide), `answered`, `abandoned`. Each bar carries which of the two it is, and
-    between which seconds.
+    `frame`: `until` (the last second of a bar that is `width` seconds wide),
+    `answered`, `abandoned`. Each bar carries which of the two it is, and between which
+    seconds.
     """
     tint, figure = colours(dark), go.Figure()
-    for name, label, colour, shape in (("answered", N_("Answered"), tint.accent, ""), ("abandoned", N_("Abandoned"), tint.attention, "/")):
+    for name, label, colour, shape in (
+        ("answered", N_("Answered"), tint.accent, ""),
+        ("abandoned", N_("Abandoned"), tint.attention, "/"),
+    ):
         spans = [f"{until - width}–{until}{formatting.NO_BREAK}s" for until in frame["until"]]
         figure.add_bar(
             x=frame["until"] - width / 2,
@@ -169,36 +231,74 @@ def build_waits(frame: pd.DataFrame, width: int, threshold: float, *, dark: bool
             name=_(label),
             marker={
                 "color": colour,
-                "pattern": {"shape": shape, "size": 5, "fgcolor": tint.paper, "solidity": 0.3, "fillmode": "overlay"},
+                "pattern": {
+                    "shape": shape,
+                    "size": 5,
+                    "fgcolor": tint.paper,
+                    "solidity": 0.3,
+                    "fillmode": "overlay",
+                },
                 "line": {"width": 0},
             },
             customdata=[[name, int(until - width), int(until)] for until in frame["until"]],
-            hovertext=[f"<b>{_(label)}</b><br>{span}<br>n = {formatting.number(n)}" for span, n in zip(spans, frame[name], strict=True)],
+            hovertext=[
+                f"<b>{_(label)}</b><br>{span}<br>n = {formatting.number(n)}"
+                for span, n in zip(spans, frame[name], strict=True)
+            ],
             hoverinfo="text",
         )
     _mark_threshold(figure, threshold, tint)
     ends = (0, float(frame["until"].max()))
     ticks = formatting.nice_ticks(*ends, Unit.SECONDS)
-    figure.update_xaxes(range=ends, tickvals=ticks, ticktext=[format_tick(tick, Unit.SECONDS, None, ticks) for tick in ticks], showgrid=False)
+    figure.update_xaxes(
+        range=ends,
+        tickvals=ticks,
+        ticktext=[format_tick(tick, Unit.SECONDS, None, ticks) for tick in ticks],
+        showgrid=False,
+    )
     most = float((frame["answered"] + frame["abandoned"]).max())
     counts = formatting.nice_ticks(0, most * 1.05, Unit.COUNT)
-    figure.update_yaxes(range=[0, most * 1.05], tickvals=counts, ticktext=[formatting.number(tick) for tick in counts])
-    legend = {"orientation": "h", "traceorder": "normal", "x": 1, "xanchor": "right", "y": 1, "yanchor": "bottom", "bgcolor": "rgba(0,0,0,0)"}
-    return dress(figure, tint, height).update_layout(barmode="stack", showlegend=True, legend=legend, margin_t=30)
+    figure.update_yaxes(
+        range=[0, most * 1.05],
+        tickvals=counts,
+        ticktext=[formatting.number(tick) for tick in counts],
+    )
+    legend = {
+        "orientation": "h",
+        "traceorder": "normal",
+        "x": 1,
+        "xanchor": "right",
+        "y": 1,
+        "yanchor": "bottom",
+        "bgcolor": "rgba(0,0,0,0)",
+    }
+    return dress(figure, tint, height).update_layout(
+        barmode="stack", showlegend=True, legend=legend, margin_t=30
+    )
 
 
-def build_threshold_curve(frame: pd.DataFrame, here: float, *, dark: bool = False, height: int = 270) -> go.Figure:
-    """The share answered within x seconds: `threshold`, `value`, `low`, `high`, `n`, with the threshold in force marked."""
+def build_threshold_curve(
+    frame: pd.DataFrame, here: float, *, dark: bool = False, height: int = 270
+) -> go.Figure:
+    """The share answered within x seconds: `threshold`, `value`, `low`, `high`, `n`,
+    with the threshold in force marked.
+    """
     xs = frame["threshold"].tolist()
     figure = build_curve(xs, frame, Unit.RATE, x_label=_("seconds"), dark=dark, height=height)
     _mark_threshold(figure, here, colours(dark))
     ticks = formatting.nice_ticks(0, max(xs), Unit.SECONDS)
     texts = [format_tick(tick, Unit.SECONDS, None, ticks) for tick in ticks]
-    return figure.update_xaxes(tickvals=ticks, ticktext=texts, range=[0, max(xs) * 1.02], title=None, showgrid=False)
+    return figure.update_xaxes(
+        tickvals=ticks, ticktext=texts, range=[0, max(xs) * 1.02], title=None, showgrid=False
+    )
 
 
-def build_shares(parts: Sequence[tuple[str, int, str]], *, dark: bool = False, height: int = 200) -> go.Figure:
-    """Parts of a whole as bars, each with its number and its share: (label, count, tone), the tone as in a finding, or `reference`."""
+def build_shares(
+    parts: Sequence[tuple[str, int, str]], *, dark: bool = False, height: int = 200
+) -> go.Figure:
+    """Parts of a whole as bars, each with its number and its share: (label, count,
+    tone), the tone as in a finding, or `reference`.
+    """
     tint, figure = colours(dark), go.Figure()
     total = sum(count for _label, count, _tone in parts) or 1
     paint = {"better": tint.better, "attention": tint.attention, "reference": tint.reference}
@@ -211,44 +311,110 @@ def build_shares(parts: Sequence[tuple[str, int, str]], *, dark: bool = False, h
         marker_color=[paint.get(tone, tint.accent) for _label, _count, tone in parts],
         hoverinfo="skip",
     )
-    note = {"showarrow": False, "xanchor": "left", "xshift": 6, "font": {"size": 12, "color": tint.text}}
-    said = [f"{formatting.number(count)} · {formatting.percent(count / total, 0)}" for _label, count, _tone in parts]
-    figure.update_layout(annotations=[{**note, "x": count, "y": row, "text": said[row]} for row, (_label, count, _tone) in enumerate(parts)])
-    figure.update_xaxes(range=[0, max([count for _label, count, _tone in parts] + [1])], visible=False)
-    figure.update_yaxes(range=[len(parts) - 0.5, -0.5], tickvals=rows, ticktext=[cut(label, 30) for label, _count, _tone in parts], showgrid=False)
-    return dress(figure, tint, height).update_layout(margin_r=16 + 7 * max(map(len, said), default=0))
+    note = {
+        "showarrow": False,
+        "xanchor": "left",
+        "xshift": 6,
+        "font": {"size": 12, "color": tint.text},
+    }
+    said = [
+        f"{formatting.number(count)} · {formatting.percent(count / total, 0)}"
+        for _label, count, _tone in parts
+    ]
+    figure.update_layout(
+        annotations=[
+            {**note, "x": count, "y": row, "text": said[row]}
+            for row, (_label, count, _tone) in enumerate(parts)
+        ]
+    )
+    figure.update_xaxes(
+        range=[0, max([count for _label, count, _tone in parts] + [1])], visible=False
+    )
+    figure.update_yaxes(
+        range=[len(parts) - 0.5, -0.5],
+        tickvals=rows,
+        ticktext=[cut(label, 30) for label, _count, _tone in parts],
+        showgrid=False,
+    )
+    return dress(figure, tint, height).update_layout(
+        margin_r=16 + 7 * max(map(len, said), default=0)
+    )
 
 
 def times_between(values: Sequence[Hashable], grain: str) -> list[Hashable]:
-    """Every half-hour or hour from the first to the last of these, so that a quiet one is a gap."""
+    """Every half-hour or hour from the first to the last of these, so that a quiet one
+    is a gap.
+    """
     if grain == "hour":
         return list(range(min(values), max(values) + 1))
-    first, last = (int(value[:2]) * 2 + int(value[3:]) // 30 for value in (min(values), max(values)))
+    first, last = (
+        int(value[:2]) * 2 + int(value[3:]) // 30 for value in (min(values), max(values))
+    )
     return [f"{position // 2:02d}:{position % 2 * 30:02d}" for position in range(first, last + 1)]
 
 
 def _mark_threshold(figure: go.Figure, threshold: float, tint: Colours) -> None:
-    line = {"type": "line", "x0": threshold, "x1": threshold, "yref": "paper", "y0": 0, "y1": 1, "line": {"color": tint.ink, "width": 1.2, "dash": "dash"}}
-    place = {"x": threshold, "xanchor": "left", "xshift": 4, "yref": "paper", "y": 1, "yanchor": "top", "showarrow": False}
-    note = {**place, "text": formatting.duration(threshold), "font": {"size": 12, "color": tint.ink}}
+    line = {
+        "type": "line",
+        "x0": threshold,
+        "x1": threshold,
+        "yref": "paper",
+        "y0": 0,
+        "y1": 1,
+        "line": {"color": tint.ink, "width": 1.2, "dash": "dash"},
+    }
+    place = {
+        "x": threshold,
+        "xanchor": "left",
+        "xshift": 4,
+        "yref": "paper",
+        "y": 1,
+        "yanchor": "top",
+        "showarrow": False,
+    }
+    note = {
+        **place,
+        "text": formatting.duration(threshold),
+        "font": {"size": 12, "color": tint.ink},
+    }
     figure.update_layout(shapes=[line], annotations=[note])
 
 
 def _name_ends(figure: go.Figure, ends: list[tuple[float, str, str]], apart: float) -> None:
-    """The name of each line beside its end, moved up where it would cover the one below."""
+    """The name of each line beside its end, moved up where it would cover the one
+    below.
+    """
     placed: list[float] = []
     notes = []
     for value, label, colour in sorted(ends):
         placed.append(max(value, placed[-1] + apart) if placed else value)
-        note = {"x": 1, "xref": "paper", "xanchor": "left", "xshift": 4, "y": placed[-1], "showarrow": False}
+        note = {
+            "x": 1,
+            "xref": "paper",
+            "xanchor": "left",
+            "xshift": 4,
+            "y": placed[-1],
+            "showarrow": False,
+        }
         notes.append({**note, "text": plain(label), "font": {"size": 11.5, "color": colour}})
     figure.update_layout(annotations=notes)
 
 
 def _clock_axis(figure: go.Figure, times: Sequence[Hashable], grain: str) -> None:
     """Ticks at whole hours, as many as a telephone has room for."""
-    whole = [(place, at if grain == "hour" else int(str(at)[:2])) for place, at in enumerate(times) if grain == "hour" or str(at).endswith(":00")]
-    step = next((step for step in (1, 2, 3) if sum(hour % step == 0 for _place, hour in whole) <= MOST_TICKS), 4)
+    whole = [
+        (place, at if grain == "hour" else int(str(at)[:2]))
+        for place, at in enumerate(times)
+        if grain == "hour" or str(at).endswith(":00")
+    ]
+    step = next(
+        (
+            step
+            for step in (1, 2, 3)
+            if sum(hour % step == 0 for _place, hour in whole) <= MOST_TICKS
+        ),
+        4,
+    )
     ticks = [(place, hour) for place, hour in whole if hour % step == 0]
     figure.update_xaxes(
         tickvals=[place for place, _hour in ticks],

@@ -1,4 +1,6 @@
-"""The action list: irritants that somebody sees to, from new to solved. Its only writer; each change is journalled, and made on the newest version."""
+"""The action list: irritants that somebody sees to, from new to solved. Its only
+writer; each change is journalled, and made on the newest version.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +47,9 @@ class ActionStep:
 
 @dataclass(frozen=True)
 class ActionEntry:
-    """One irritant of the action list, as far as the viewer may see it. `filters`: what the page was narrowed to, without its period."""
+    """One irritant of the action list, as far as the viewer may see it. `filters`: what
+    the page was narrowed to, without its period.
+    """
 
     id: int
     subject: IrritantSubject
@@ -62,7 +66,9 @@ class ActionEntry:
 
     @property
     def in_hand_on(self) -> date | None:
-        """The day, by the centre's clock, on which it was last taken in hand; None where it never was."""
+        """The day, by the centre's clock, on which it was last taken in hand; None
+        where it never was.
+        """
         taken = [step.at for step in self.steps if step.state == ActionState.IN_HAND]
         return environment.to_local(taken[-1]).date() if taken else None
 
@@ -82,22 +88,32 @@ class ActionPlan:
 
 
 def find_entries(viewer: Viewer) -> tuple[ActionEntry, ...]:
-    """The action list in the viewer's scope, open ones first, the newest of them first. Who sees no names or remarks meets neither here."""
+    """The action list in the viewer's scope, open ones first, the newest of them first.
+    Who sees no names or remarks meets neither here.
+    """
     viewer.require(Permission.SEE_IRRITANTS)
     whole = selectinload(steering.Irritant.teams), selectinload(steering.Irritant.steps)
     statement = sa.select(steering.Irritant).options(*whole).order_by(steering.Irritant.id.desc())
     with store.reading() as session:
         names = dict(session.execute(sa.select(Account.username, Account.display_name)).all())
-        entries = [_as_entry(viewer, row, names) for row in session.scalars(statement) if _may_see(viewer, row)]
+        entries = [
+            _as_entry(viewer, row, names)
+            for row in session.scalars(statement)
+            if _may_see(viewer, row)
+        ]
     if viewer.needs_suppression:
         entries = [_without_names(entry) for entry in entries if _is_published(entry)]
     return tuple(sorted(entries, key=lambda entry: entry.state not in OPEN))
 
 
-def open_entry(viewer: Viewer, subject: IrritantSubject, where: Filters, owner: str | None = None) -> int:
-    """Put an irritant on the list, for the viewer's teams (or those that the filters name); returns its number.
+def open_entry(
+    viewer: Viewer, subject: IrritantSubject, where: Filters, owner: str | None = None
+) -> int:
+    """Put an irritant on the list, for the viewer's teams (or those that the filters
+    name); returns its number.
 
-    Raises Refusal where one of these teams has it on the list already, AccessDenied for whoever may not, Misuse for an unknown subject.
+    Raises Refusal where one of these teams has it on the list already, AccessDenied for
+    whoever may not, Misuse for an unknown subject.
     """
     viewer.require(Permission.MANAGE_IRRITANTS)
     _check(subject)
@@ -108,10 +124,18 @@ def open_entry(viewer: Viewer, subject: IrritantSubject, where: Filters, owner: 
         unassigned = unassigned and None in chosen.get("team", (None,))
         if not teams and not unassigned:
             raise AccessDenied()
-        for row in session.scalars(sa.select(steering.Irritant).where(steering.Irritant.state.in_(OPEN), steering.Irritant.kind == subject.kind)):
-            shared = {team.team_name for team in row.teams} & teams or (unassigned and row.concerns_unassigned)
+        for row in session.scalars(
+            sa.select(steering.Irritant).where(
+                steering.Irritant.state.in_(OPEN), steering.Irritant.kind == subject.kind
+            )
+        ):
+            shared = {team.team_name for team in row.teams} & teams or (
+                unassigned and row.concerns_unassigned
+            )
             if _subject_of(row) == subject and shared and _filters_of(row).values == where.values:
-                raise Refusal("already_listed", N_("This is on the action list already; change it there."))
+                raise Refusal(
+                    "already_listed", N_("This is on the action list already; change it there.")
+                )
         row = steering.Irritant(
             kind=subject.kind,
             dimension=subject.dimension,
@@ -127,14 +151,18 @@ def open_entry(viewer: Viewer, subject: IrritantSubject, where: Filters, owner: 
         row.steps = [steering.IrritantStep(state=ActionState.NEW, taken_by=viewer.username)]
         session.add(row)
         session.flush()
-        audit_log.record(session, viewer.username, "irritant_opened", f"irritant {row.id}", reason=subject.kind)
+        audit_log.record(
+            session, viewer.username, "irritant_opened", f"irritant {row.id}", reason=subject.kind
+        )
         return row.id
 
 
 def change_entry(viewer: Viewer, number: int, version: int, plan: ActionPlan) -> None:
-    """Change an entry as its version `version` showed it: state, owner, due day and note.
+    """Change an entry as its version `version` showed it: state, owner, due day and
+    note.
 
-    Raises Refusal where somebody changed it meanwhile or the owner cannot be one, AccessDenied for one that is not the viewer's to change.
+    Raises Refusal where somebody changed it meanwhile or the owner cannot be one,
+    AccessDenied for one that is not the viewer's to change.
     """
     viewer.require(Permission.MANAGE_IRRITANTS)
     if len(plan.note) > LONGEST_NOTE:
@@ -144,14 +172,22 @@ def change_entry(viewer: Viewer, number: int, version: int, plan: ActionPlan) ->
         if row is None or not _may_see(viewer, row) or not _may_change(viewer, row):
             raise AccessDenied()
         if row.version != version:
-            raise Refusal("changed_meanwhile", N_("Somebody changed this entry in the meantime. Look at it as it is now, then change it again."))
+            raise Refusal(
+                "changed_meanwhile",
+                N_(
+                    "Somebody changed this entry in the meantime. Look at it as it is now, "
+                    "then change it again."
+                ),
+            )
         changed = []
         if row.state != plan.state:
             row.state = ActionState(plan.state)
             row.steps.append(steering.IrritantStep(state=plan.state, taken_by=viewer.username))
             changed.append(f"state {plan.state}")
         if row.owner != plan.owner:
-            row.owner = _checked_owner(session, plan.owner, {team.team_name for team in row.teams}, row.concerns_unassigned)
+            row.owner = _checked_owner(
+                session, plan.owner, {team.team_name for team in row.teams}, row.concerns_unassigned
+            )
             changed.append(f"owner {plan.owner or '-'}")
         if row.due_on != plan.due_on:
             row.due_on = plan.due_on
@@ -161,11 +197,19 @@ def change_entry(viewer: Viewer, number: int, version: int, plan: ActionPlan) ->
             changed.append("note")
         if changed:
             row.version += 1
-            audit_log.record(session, viewer.username, "irritant_changed", f"irritant {number}", reason="; ".join(changed))
+            audit_log.record(
+                session,
+                viewer.username,
+                "irritant_changed",
+                f"irritant {number}",
+                reason="; ".join(changed),
+            )
 
 
 def find_owners(viewer: Viewer, entry: ActionEntry) -> dict[str, str]:
-    """Who may see to an entry: username → name of the managers and team leads of its teams, and of who does now."""
+    """Who may see to an entry: username → name of the managers and team leads of its
+    teams, and of who does now.
+    """
     viewer.require(Permission.MANAGE_IRRITANTS)
     with store.reading() as session:
         row = session.get(steering.Irritant, entry.id)
@@ -177,22 +221,43 @@ def find_owners(viewer: Viewer, entry: ActionEntry) -> dict[str, str]:
 
 
 def remove_orphans(session: Session) -> None:
-    """Take away the entries of teams that are all gone, as those of the demo centre are; what concerns no team stays while its author has an account."""
+    """Take away the entries of teams that are all gone, as those of the demo centre
+    are; what concerns no team stays while its author has an account.
+    """
     team, account = steering.IrritantTeam, Account
     no_team = sa.not_(sa.exists().where(team.irritant_id == steering.Irritant.id))
     no_author = sa.not_(sa.exists().where(account.username == steering.Irritant.opened_by))
-    session.execute(sa.delete(steering.Irritant).where(no_team, sa.or_(sa.not_(steering.Irritant.concerns_unassigned), no_author)))
+    session.execute(
+        sa.delete(steering.Irritant).where(
+            no_team, sa.or_(sa.not_(steering.Irritant.concerns_unassigned), no_author)
+        )
+    )
 
 
 def _check(subject: IrritantSubject) -> None:
-    is_words = subject.kind in IN_WORDS and 1 <= len(subject.terms) <= 2 and subject.dimension is None
-    is_figure = subject.kind not in IN_WORDS and subject.dimension in ("reason", "queue", WAIT) and bool(subject.value) and not subject.terms
+    is_words = (
+        subject.kind in IN_WORDS and 1 <= len(subject.terms) <= 2 and subject.dimension is None
+    )
+    is_figure = (
+        subject.kind not in IN_WORDS
+        and subject.dimension in ("reason", "queue", WAIT)
+        and bool(subject.value)
+        and not subject.terms
+    )
     if not (is_words or is_figure):
-        raise Misuse("bad_subject", N_("An irritant is about a reason, a queue, a wait, or one or two words."))
+        raise Misuse(
+            "bad_subject",
+            N_("An irritant is about a reason, a queue, a wait, or one or two words."),
+        )
 
 
 def _as_entry(viewer: Viewer, row: steering.Irritant, names: Mapping[str, str]) -> ActionEntry:
-    steps = tuple(ActionStep(ActionState(step.state), step.taken_at, names.get(step.taken_by) or step.taken_by) for step in row.steps)
+    steps = tuple(
+        ActionStep(
+            ActionState(step.state), step.taken_at, names.get(step.taken_by) or step.taken_by
+        )
+        for step in row.steps
+    )
     return ActionEntry(
         id=row.id,
         subject=_subject_of(row),
@@ -210,7 +275,9 @@ def _as_entry(viewer: Viewer, row: steering.Irritant, names: Mapping[str, str]) 
 
 
 def _subject_of(row: steering.Irritant) -> IrritantSubject:
-    return IrritantSubject(IrritantKind(row.kind), row.dimension, row.dimension_value, tuple(row.terms), row.shown)
+    return IrritantSubject(
+        IrritantKind(row.kind), row.dimension, row.dimension_value, tuple(row.terms), row.shown
+    )
 
 
 def _filters_of(row: steering.Irritant) -> Filters:
@@ -219,27 +286,35 @@ def _filters_of(row: steering.Irritant) -> Filters:
 
 def _is_published(entry: ActionEntry) -> bool:
     """Whether an entry says nothing that an executive may not see."""
-    dimensions = {dimension for dimension, _values in entry.filters.values} | {entry.subject.dimension}
+    dimensions = {dimension for dimension, _values in entry.filters.values} | {
+        entry.subject.dimension
+    }
     return entry.subject.kind not in IN_WORDS and dimensions <= EXECUTIVE_DIMENSIONS
 
 
 def _without_names(entry: ActionEntry) -> ActionEntry:
     steps = tuple(replace(step, by=None) for step in entry.steps)
-    return replace(entry, steps=steps, teams=(), owner=None, owner_name=None, note="", may_change=False)
+    return replace(
+        entry, steps=steps, teams=(), owner=None, owner_name=None, note="", may_change=False
+    )
 
 
 def _may_see(viewer: Viewer, row: steering.Irritant) -> bool:
     if viewer.is_system or viewer.needs_suppression:
         return True
     teams = {team.team_name for team in row.teams}
-    return bool(teams & viewer.teams_on(environment.today())) or (row.concerns_unassigned and viewer.sees_unassigned)
+    return bool(teams & viewer.teams_on(environment.today())) or (
+        row.concerns_unassigned and viewer.sees_unassigned
+    )
 
 
 def _may_change(viewer: Viewer, row: steering.Irritant) -> bool:
     """Who answers for all that an entry concerns, and whoever was given it."""
     if viewer.is_system or not viewer.can(Permission.MANAGE_IRRITANTS):
         return viewer.is_system
-    covers = {team.team_name for team in row.teams} <= viewer.teams_on(environment.today()) and (viewer.sees_unassigned or not row.concerns_unassigned)
+    covers = {team.team_name for team in row.teams} <= viewer.teams_on(environment.today()) and (
+        viewer.sees_unassigned or not row.concerns_unassigned
+    )
     return covers or row.owner == viewer.username
 
 
@@ -249,9 +324,18 @@ def _teams_of(session: Session, viewer: Viewer) -> tuple[set[str], bool]:
     return viewer.teams_on(environment.today()), viewer.sees_unassigned
 
 
-def _checked_owner(session: Session, owner: str | None, teams: set[str], unassigned: bool) -> str | None:
+def _checked_owner(
+    session: Session, owner: str | None, teams: set[str], unassigned: bool
+) -> str | None:
     if owner is not None and owner not in _owners_of(session, teams, unassigned):
-        raise Refusal("bad_owner", N_("{name} leads or manages none of the teams that this concerns; choose somebody who does."), name=owner)
+        raise Refusal(
+            "bad_owner",
+            N_(
+                "{name} leads or manages none of the teams that this concerns; choose somebody "
+                "who does."
+            ),
+            name=owner,
+        )
     return owner
 
 
@@ -259,10 +343,23 @@ def _owners_of(session: Session, teams: set[str], unassigned: bool) -> dict[str,
     today = environment.today()
     account, lead = Account, TeamLead
     known = sa.select(account.username, account.display_name).where(account.active)
-    in_force = (sa.or_(lead.starts_on.is_(None), lead.starts_on <= today), sa.or_(lead.ends_on.is_(None), lead.ends_on > today))
-    leads = known.where(account.role == Role.TEAM_LEAD, account.led_teams.any(sa.and_(lead.team_name.in_(teams), *in_force)))
+    in_force = (
+        sa.or_(lead.starts_on.is_(None), lead.starts_on <= today),
+        sa.or_(lead.ends_on.is_(None), lead.ends_on > today),
+    )
+    leads = known.where(
+        account.role == Role.TEAM_LEAD,
+        account.led_teams.any(sa.and_(lead.team_name.in_(teams), *in_force)),
+    )
     sites = sa.select(Team.site_name).where(Team.name.in_(teams))
     manages = account.sites.any(ManagedSite.site_name.in_(sites))
-    managers = known.where(account.role == Role.MANAGER, sa.or_(manages, account.sees_unassigned) if unassigned else manages)
+    managers = known.where(
+        account.role == Role.MANAGER,
+        sa.or_(manages, account.sees_unassigned) if unassigned else manages,
+    )
     found = [*session.execute(leads), *session.execute(managers)]
-    return dict(sorted(((username, name or username) for username, name in found), key=lambda entry: entry[1]))
+    return dict(
+        sorted(
+            ((username, name or username) for username, name in found), key=lambda entry: entry[1]
+        )
+    )

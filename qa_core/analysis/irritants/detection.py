@@ -1,4 +1,6 @@
-"""What annoys customers again and again, found in the figures and in the words: what brings them back, what makes them unhappy, what they write."""
+"""What annoys customers again and again, found in the figures and in the words: what
+brings them back, what makes them unhappy, what they write.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,15 @@ import pandas as pd
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.analysis.irritants import term_counts
-from qa_core.analysis.irritants.subject import IN_WORDS, WAIT, Count, IrritantCandidate, IrritantKind, IrritantSubject, Place
+from qa_core.analysis.irritants.subject import (
+    IN_WORDS,
+    WAIT,
+    Count,
+    IrritantCandidate,
+    IrritantKind,
+    IrritantSubject,
+    Place,
+)
 from qa_core.analysis.irritants.term_counts import Document, TermShare
 from qa_core.analysis.irritants.terms import Mention, cut_out, find_mentions, split_sentences
 from qa_core.base.errors import AccessDenied
@@ -23,13 +33,21 @@ KPIS = {IrritantKind.REPEATS: "first_contact_resolution", IrritantKind.LOW_RATIN
 DIMENSIONS = ("reason", "queue")
 MOST_EXAMPLES, MOST_ALONG = 5, 4
 FOLLOWED_DAYS = 56
-"""How long before it was taken in hand, and after, an irritant is measured: eight weeks, so that each weekday counts alike."""
-_ORIGINS = {IrritantKind.CUSTOMER_WORDS: "customer", IrritantKind.EVALUATOR_WORDS: "evaluator", IrritantKind.TAGS: "evaluator"}
+"""How long before it was taken in hand, and after, an irritant is measured: eight
+weeks, so that each weekday counts alike.
+"""
+_ORIGINS = {
+    IrritantKind.CUSTOMER_WORDS: "customer",
+    IrritantKind.EVALUATOR_WORDS: "evaluator",
+    IrritantKind.TAGS: "evaluator",
+}
 
 
 @dataclass(frozen=True)
 class Example:
-    """A contact that shows an irritant: the sentence around the words, and where in it they stand."""
+    """A contact that shows an irritant: the sentence around the words, and where in it
+    they stand.
+    """
 
     source_system: str
     contact_id: str
@@ -49,21 +67,32 @@ class _Remark:
     document: Document
 
 
-def find_candidates(viewer: Viewer, where: Filters, compare: Period | None = None) -> tuple[IrritantCandidate, ...]:
-    """The irritants of that period in the viewer's scope, those first that add most contacts to what the others' share would give.
+def find_candidates(
+    viewer: Viewer, where: Filters, compare: Period | None = None
+) -> tuple[IrritantCandidate, ...]:
+    """The irritants of that period in the viewer's scope, those first that add most
+    contacts to what the others' share would give.
 
-    Whoever may not read remarks meets none that come from words, and of figures those that are published to them. Raises AccessDenied for
-    whoever may not see irritants.
+    Whoever may not read remarks meets none that come from words, and of figures those
+    that are published to them. Raises AccessDenied for whoever may not see irritants.
     """
     viewer.require(Permission.SEE_IRRITANTS)
-    found = [candidate for dimension in DIMENSIONS for candidate in _find_in_figures(viewer, dimension, where, compare)]
+    found = [
+        candidate
+        for dimension in DIMENSIONS
+        for candidate in _find_in_figures(viewer, dimension, where, compare)
+    ]
     if query.may_read_remarks(viewer):
         found += [*_find_in_waits(viewer, where, compare), *_find_in_words(viewer, where, compare)]
-    return tuple(sorted(found, key=lambda candidate: (-candidate.share.excess, candidate.subject.key)))
+    return tuple(
+        sorted(found, key=lambda candidate: (-candidate.share.excess, candidate.subject.key))
+    )
 
 
 def measure(viewer: Viewer, subject: IrritantSubject, where: Filters) -> Count | None:
-    """How many contacts of a period show that irritant, of how many; None where the viewer may not be told."""
+    """How many contacts of a period show that irritant, of how many; None where the
+    viewer may not be told.
+    """
     viewer.require(Permission.SEE_IRRITANTS)
     if subject.kind in IN_WORDS:
         remarks = _read(viewer, subject.kind, where)
@@ -73,12 +102,19 @@ def measure(viewer: Viewer, subject: IrritantSubject, where: Filters) -> Count |
         rows = frame[frame["from_seconds"] == int(subject.value)]
         return Count(int(rows["hits"].sum()), int(rows["n"].sum()))
     kpi = KPIS[subject.kind]
-    row = next(query.measure(viewer, (kpi,), (), where.with_value(subject.dimension, subject.value)).itertuples())
+    row = next(
+        query.measure(
+            viewer, (kpi,), (), where.with_value(subject.dimension, subject.value)
+        ).itertuples()
+    )
     return None if row.status == "suppressed" else _count(subject.kind, row)
 
 
-def find_follow_up(viewer: Viewer, subject: IrritantSubject, filters: Filters, in_hand_on: date) -> tuple[Count | None, Count | None]:
-    """What an irritant weighed in the eight weeks before it was taken in hand, and in those since, in the viewer's scope.
+def find_follow_up(
+    viewer: Viewer, subject: IrritantSubject, filters: Filters, in_hand_on: date
+) -> tuple[Count | None, Count | None]:
+    """What an irritant weighed in the eight weeks before it was taken in hand, and in
+    those since, in the viewer's scope.
 
     (None, None) for whoever sees whole months alone.
     """
@@ -86,11 +122,14 @@ def find_follow_up(viewer: Viewer, subject: IrritantSubject, filters: Filters, i
         return None, None
     before = Period(in_hand_on - timedelta(days=FOLLOWED_DAYS), in_hand_on - timedelta(days=1))
     since = Period(in_hand_on, in_hand_on + timedelta(days=FOLLOWED_DAYS - 1))
-    return measure(viewer, subject, filters.with_period(before)), measure(viewer, subject, filters.with_period(since))
+    return measure(viewer, subject, filters.with_period(before)), measure(
+        viewer, subject, filters.with_period(since)
+    )
 
 
 def find_examples(viewer: Viewer, subject: IrritantSubject, where: Filters) -> tuple[Example, ...]:
-    """Up to five unhappy contacts in the viewer's scope that show the irritant in words, newest first; whoever shows them journals it.
+    """Up to five unhappy contacts in the viewer's scope that show the irritant in
+    words, newest first; whoever shows them journals it.
 
     Raises AccessDenied for whoever may not read remarks.
     """
@@ -100,35 +139,68 @@ def find_examples(viewer: Viewer, subject: IrritantSubject, where: Filters) -> t
     if subject.kind in IN_WORDS:
         shown = [remark for remark in _read(viewer, subject.kind, where) if _shows(remark, subject)]
         return _take_different(_quote(remark, subject) for remark in shown)
-    frame = query.find_remarks(viewer, where if subject.dimension == WAIT else where.with_value(subject.dimension, subject.value))
-    rows = [row for row in frame.itertuples() if row.is_unhappy and row.origin == "customer" and _is_in_band(row, subject)]
+    frame = query.find_remarks(
+        viewer,
+        where if subject.dimension == WAIT else where.with_value(subject.dimension, subject.value),
+    )
+    rows = [
+        row
+        for row in frame.itertuples()
+        if row.is_unhappy and row.origin == "customer" and _is_in_band(row, subject)
+    ]
     return _take_different(_quote_start(row) for row in rows)
 
 
-def _find_in_figures(viewer: Viewer, dimension: str, where: Filters, compare: Period | None) -> Iterator[IrritantCandidate]:
+def _find_in_figures(
+    viewer: Viewer, dimension: str, where: Filters, compare: Period | None
+) -> Iterator[IrritantCandidate]:
     kpis = tuple(KPIS.values())
     frame = query.measure(viewer, kpis, (dimension,), where, compare)
     whole = {row.kpi: row for row in query.measure(viewer, kpis, (), where).itertuples()}
     for kind, kpi in KPIS.items():
         total = _count(kind, whole[kpi])
-        rows = {getattr(row, dimension): row for row in frame[frame["kpi"] == kpi].itertuples() if isinstance(getattr(row, dimension), str)}
+        rows = {
+            getattr(row, dimension): row
+            for row in frame[frame["kpi"] == kpi].itertuples()
+            if isinstance(getattr(row, dimension), str)
+        }
         counts = {value: count for value, row in rows.items() if (count := _count(kind, row)).n}
-        shares = {value: TermShare(count.hits, count.n, total.hits - count.hits, total.n - count.n) for value, count in counts.items()}
+        shares = {
+            value: TermShare(count.hits, count.n, total.hits - count.hits, total.n - count.n)
+            for value, count in counts.items()
+        }
         for value, share in term_counts.find_standing_out(shares).items():
             subject = IrritantSubject(kind, dimension, value)
-            yield IrritantCandidate(subject, share, counts[value], _count_before(kind, rows[value]) if compare else None)
+            yield IrritantCandidate(
+                subject, share, counts[value], _count_before(kind, rows[value]) if compare else None
+            )
 
 
-def _find_in_waits(viewer: Viewer, where: Filters, compare: Period | None) -> Iterator[IrritantCandidate]:
+def _find_in_waits(
+    viewer: Viewer, where: Filters, compare: Period | None
+) -> Iterator[IrritantCandidate]:
     counts = _count_waits(viewer, where)
     before = _count_waits(viewer, where.with_period(compare)) if compare else {}
-    hits, n = sum(count.hits for count in counts.values()), sum(count.n for count in counts.values())
-    shares = {band: TermShare(count.hits, count.n, hits - count.hits, n - count.n) for band, count in counts.items()}
+    hits, n = (
+        sum(count.hits for count in counts.values()),
+        sum(count.n for count in counts.values()),
+    )
+    shares = {
+        band: TermShare(count.hits, count.n, hits - count.hits, n - count.n)
+        for band, count in counts.items()
+    }
     for band, share in term_counts.find_standing_out(shares).items():
-        yield IrritantCandidate(IrritantSubject(IrritantKind.LOW_RATINGS, WAIT, band), share, counts[band], before.get(band, Count(0, 0)) if compare else None)
+        yield IrritantCandidate(
+            IrritantSubject(IrritantKind.LOW_RATINGS, WAIT, band),
+            share,
+            counts[band],
+            before.get(band, Count(0, 0)) if compare else None,
+        )
 
 
-def _find_in_words(viewer: Viewer, where: Filters, compare: Period | None) -> Iterator[IrritantCandidate]:
+def _find_in_words(
+    viewer: Viewer, where: Filters, compare: Period | None
+) -> Iterator[IrritantCandidate]:
     frame = query.find_remarks(viewer, where)
     earlier = query.find_remarks(viewer, where.with_period(compare)) if compare else None
     for kind in _ORIGINS:
@@ -138,15 +210,35 @@ def _find_in_words(viewer: Viewer, where: Filters, compare: Period | None) -> It
             concerned = [remarks[place] for place in sorted(said.unhappy)]
             shown = term_counts.most_frequent(_write(remark, said.terms) for remark in concerned)
             subject = IrritantSubject(kind, terms=said.terms, shown=shown)
-            count = None if before is None else Count(sum(_shows(remark, subject) for remark in before), len(before))
-            along = [term_counts.most_frequent(_write(remark, terms) for remark in concerned if _has(remark, terms)) for terms in said.along[:MOST_ALONG]]
-            yield IrritantCandidate(subject, said.share, Count(len(concerned), len(remarks)), count, _find_places(concerned), tuple(dict.fromkeys(along)))
+            count = (
+                None
+                if before is None
+                else Count(sum(_shows(remark, subject) for remark in before), len(before))
+            )
+            along = [
+                term_counts.most_frequent(
+                    _write(remark, terms) for remark in concerned if _has(remark, terms)
+                )
+                for terms in said.along[:MOST_ALONG]
+            ]
+            yield IrritantCandidate(
+                subject,
+                said.share,
+                Count(len(concerned), len(remarks)),
+                count,
+                _find_places(concerned),
+                tuple(dict.fromkeys(along)),
+            )
 
 
 def _find_places(concerned: Sequence[_Remark]) -> tuple[Place, ...]:
     places = []
     for dimension in DIMENSIONS:
-        counted = Counter(value for remark in concerned if isinstance(value := getattr(remark.row, dimension), str))
+        counted = Counter(
+            value
+            for remark in concerned
+            if isinstance(value := getattr(remark.row, dimension), str)
+        )
         places += [Place(dimension, value, contacts) for value, contacts in counted.most_common(1)]
     return tuple(places)
 
@@ -156,12 +248,16 @@ def _read(viewer: Viewer, kind: IrritantKind, where: Filters) -> list[_Remark]:
 
 
 def _select(frame: pd.DataFrame, kind: IrritantKind) -> list[_Remark]:
-    """The remarks of one kind with their terms; a tag is a term as it stands, and makes no pair."""
+    """The remarks of one kind with their terms; a tag is a term as it stands, and makes
+    no pair.
+    """
     selected = []
     for row in frame[frame["origin"] == _ORIGINS[kind]].itertuples():
         if kind == IrritantKind.TAGS:
             tags = [tag for tag in (row.tags or "").split("\n") if tag]
-            mentions = tuple(Mention(f"tag:{tag.casefold()}", place, 0, 0) for place, tag in enumerate(tags))
+            mentions = tuple(
+                Mention(f"tag:{tag.casefold()}", place, 0, 0) for place, tag in enumerate(tags)
+            )
             is_there = bool(tags)
         else:
             mentions, is_there = find_mentions(row.text), bool(row.text)
@@ -182,15 +278,22 @@ def _write(remark: _Remark, terms: tuple[str, ...]) -> str:
     """The terms as this remark writes them."""
     together = term_counts.find_together(remark.document.mentions, terms) or []
     if terms[0].startswith("tag:"):
-        return next(tag for tag in remark.row.tags.split("\n") if f"tag:{tag.casefold()}" == terms[0])
+        return next(
+            tag for tag in remark.row.tags.split("\n") if f"tag:{tag.casefold()}" == terms[0]
+        )
     return cut_out(remark.row.text, together)
 
 
 def _take_different(examples: Iterable[Example]) -> tuple[Example, ...]:
-    """The first examples, each sentence once: what several wrote alike is counted elsewhere."""
+    """The first examples, each sentence once: what several wrote alike is counted
+    elsewhere.
+    """
     different: dict[str, Example] = {}
     for example in examples:
-        if different.setdefault(example.sentence.casefold(), example) is example and len(different) == MOST_EXAMPLES:
+        if (
+            different.setdefault(example.sentence.casefold(), example) is example
+            and len(different) == MOST_EXAMPLES
+        ):
             break
     return tuple(different.values())
 
@@ -198,8 +301,14 @@ def _take_different(examples: Iterable[Example]) -> tuple[Example, ...]:
 def _quote(remark: _Remark, subject: IrritantSubject) -> Example:
     if subject.kind == IrritantKind.TAGS:
         return _quote_start(remark.row)
-    text, together = remark.row.text, term_counts.find_together(remark.document.mentions, subject.terms) or []
-    first, last = min(mention.start for mention in together), max(mention.end for mention in together)
+    text, together = (
+        remark.row.text,
+        term_counts.find_together(remark.document.mentions, subject.terms) or [],
+    )
+    first, last = (
+        min(mention.start for mention in together),
+        max(mention.end for mention in together),
+    )
     start, end = next(span for span in split_sentences(text) if span[0] <= first < span[1])
     start += len(text[start:end]) - len(text[start:end].lstrip())
     return _example(remark.row, text[start:end].rstrip(), first - start, last - start)
@@ -211,15 +320,30 @@ def _quote_start(row: Any) -> Example:
 
 
 def _example(row: Any, sentence: str, start: int = 0, end: int = 0) -> Example:
-    queue, reason = (None if formatting.is_missing(value) else value for value in (row.queue, row.reason))
-    return Example(row.source_system, row.contact_id, row.local_start.to_pydatetime(), queue, reason, sentence, start, end)
+    queue, reason = (
+        None if formatting.is_missing(value) else value for value in (row.queue, row.reason)
+    )
+    return Example(
+        row.source_system,
+        row.contact_id,
+        row.local_start.to_pydatetime(),
+        queue,
+        reason,
+        sentence,
+        start,
+        end,
+    )
 
 
 def _is_in_band(row: Any, subject: IrritantSubject) -> bool:
     if subject.dimension != WAIT:
         return True
     start, end = find_band(subject.value)
-    return not formatting.is_missing(row.wait_seconds) and start <= row.wait_seconds and (end is None or row.wait_seconds < end)
+    return (
+        not formatting.is_missing(row.wait_seconds)
+        and start <= row.wait_seconds
+        and (end is None or row.wait_seconds < end)
+    )
 
 
 def find_band(value: str) -> tuple[int, int | None]:
@@ -229,7 +353,10 @@ def find_band(value: str) -> tuple[int, int | None]:
 
 
 def _count_waits(viewer: Viewer, where: Filters) -> dict[str, Count]:
-    return {str(int(row.from_seconds)): Count(int(row.hits), int(row.n)) for row in query.find_unhappy_by_wait(viewer, where).itertuples()}
+    return {
+        str(int(row.from_seconds)): Count(int(row.hits), int(row.n))
+        for row in query.find_unhappy_by_wait(viewer, where).itertuples()
+    }
 
 
 def _count(kind: IrritantKind, row: Any) -> Count:

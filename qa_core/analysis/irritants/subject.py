@@ -1,4 +1,6 @@
-"""What an irritant is about, and what it weighs: the values that the counting, the action list and the page share."""
+"""What an irritant is about, and what it weighs: the values that the counting, the
+action list and the page share.
+"""
 
 from __future__ import annotations
 
@@ -20,14 +22,18 @@ class IrritantKind(StrEnum):
 
 
 WAIT = "wait"
-"""Beside the dimensions `reason` and `queue`: a band of waits, named by its first second."""
+"""Beside the dimensions `reason` and `queue`: a band of waits, named by its first
+second.
+"""
 IN_WORDS = frozenset({IrritantKind.CUSTOMER_WORDS, IrritantKind.EVALUATOR_WORDS, IrritantKind.TAGS})
 """Those that come from what somebody wrote: for readers of remarks alone."""
 
 
 @dataclass(frozen=True)
 class IrritantSubject:
-    """A reason, queue or wait after which customers come back or are unhappy, or the one or two terms that they or evaluators write."""
+    """A reason, queue or wait after which customers come back or are unhappy, or the
+    one or two terms that they or evaluators write.
+    """
 
     kind: IrritantKind
     dimension: str | None = None
@@ -43,7 +49,9 @@ class IrritantSubject:
 
 @dataclass(frozen=True)
 class Count:
-    """So many of so many in one period; the share is missing where there is nothing to count."""
+    """So many of so many in one period; the share is missing where there is nothing to
+    count.
+    """
 
     hits: int
     n: int
@@ -53,7 +61,9 @@ class Count:
         return self.hits / self.n if self.n else None
 
     def change_from(self, before: Count) -> tuple[float, float] | None:
-        """The 95 % interval of the change of the share; None where one of the two is missing."""
+        """The 95 % interval of the change of the share; None where one of the two is
+        missing.
+        """
         return stats.difference_interval(self.hits, self.n, before.hits, before.n)
 
 
@@ -68,8 +78,10 @@ class Place:
 
 @dataclass(frozen=True)
 class IrritantCandidate:
-    """An irritant as the figures of a period show it. `now` and `before` are what is followed over time: of words, the unhappy contacts
-    that have them among all that have a remark; of the others the share itself."""
+    """An irritant as the figures of a period show it. `now` and `before` are what is
+    followed over time: of words, the unhappy contacts that have them among all that
+    have a remark; of the others the share itself.
+    """
 
     subject: IrritantSubject
     share: TermShare

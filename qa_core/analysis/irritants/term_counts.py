@@ -1,4 +1,6 @@
-"""What is said, or happens, more among the unhappy than among the others: counted per contact, tested exactly, corrected for the many tries. Pure."""
+"""What is said, or happens, more among the unhappy than among the others: counted per
+contact, tested exactly, corrected for the many tries. Pure.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +16,13 @@ from qa_core.analysis.irritants.terms import Mention
 FEWEST = 5
 """Of fewer contacts nothing is said: they could be told apart."""
 FALSE_FINDINGS = 0.05
-"""Of all that is said to stand out, the share that chance may have put there (Benjamini and Hochberg 1995)."""
+"""Of all that is said to stand out, the share that chance may have put there (Benjamini
+and Hochberg 1995).
+"""
 SAME = 0.8
-"""A finding of which so many contacts belong to a larger one says no more than goes with it."""
+"""A finding of which so many contacts belong to a larger one says no more than goes
+with it.
+"""
 
 Terms = tuple[str, ...]
 Key = TypeVar("Key", bound=Hashable)
@@ -24,7 +30,9 @@ Key = TypeVar("Key", bound=Hashable)
 
 @dataclass(frozen=True)
 class TermShare:
-    """So many of so many, against the others: `gap` is the 95 % interval of the difference of the two shares (MOVER)."""
+    """So many of so many, against the others: `gap` is the 95 % interval of the
+    difference of the two shares (MOVER).
+    """
 
     hits: int
     n: int
@@ -59,7 +67,9 @@ class Document:
 
 @dataclass(frozen=True)
 class TermUse:
-    """A term, or two in one sentence, that the unhappy use more: their share against the others', and whose words they are (places of documents)."""
+    """A term, or two in one sentence, that the unhappy use more: their share against
+    the others', and whose words they are (places of documents).
+    """
 
     terms: Terms
     share: TermShare
@@ -69,35 +79,70 @@ class TermUse:
 
 
 def find_standing_out(shares: Mapping[Key, TermShare]) -> dict[Key, TermShare]:
-    """The shares that are larger than those of the others by more than chance, of `FEWEST` hits or more: Fisher's exact test, one-sided, with the
-    false findings of all these tests together held at `FALSE_FINDINGS`."""
-    tried = {key: share for key, share in shares.items() if share.hits >= FEWEST and share.n > 0 and share.other_n > 0}
+    """The shares that are larger than those of the others by more than chance, of
+    `FEWEST` hits or more: Fisher's exact test, one-sided, with the false findings of
+    all these tests together held at `FALSE_FINDINGS`.
+    """
+    tried = {
+        key: share
+        for key, share in shares.items()
+        if share.hits >= FEWEST and share.n > 0 and share.other_n > 0
+    }
     if not tried:
         return {}
-    chances = [stats.exceeds_by_chance(share.hits, share.n, share.other_hits, share.other_n) for share in tried.values()]
+    chances = [
+        stats.exceeds_by_chance(share.hits, share.n, share.other_hits, share.other_n)
+        for share in tried.values()
+    ]
     corrected = stats.correct_for_all(chances)
-    return {key: share for (key, share), chance in zip(tried.items(), corrected, strict=True) if chance <= FALSE_FINDINGS and share.gap[0] > 0}
+    return {
+        key: share
+        for (key, share), chance in zip(tried.items(), corrected, strict=True)
+        if chance <= FALSE_FINDINGS and share.gap[0] > 0
+    }
 
 
 def find_said(documents: Sequence[Document]) -> list[TermUse]:
-    """The terms and pairs that stand out among the unhappy, those of most contacts first; what is found almost only with a larger one stands with it."""
+    """The terms and pairs that stand out among the unhappy, those of most contacts
+    first; what is found almost only with a larger one stands with it.
+    """
     singly = [{(mention.term,) for mention in document.mentions} for document in documents]
     counted = _count(documents, singly)
     frequent = {terms[0] for terms, (unhappy, _others) in counted.items() if len(unhappy) >= FEWEST}
     counted |= _count(documents, [_pairs(document, frequent) for document in documents])
     n = sum(document.is_unhappy for document in documents)
-    shares = {terms: TermShare(len(unhappy), n, others, len(documents) - n) for terms, (unhappy, others) in counted.items()}
-    said = [TermUse(terms, share, frozenset(counted[terms][0])) for terms, share in find_standing_out(shares).items()]
-    return _gather(sorted(said, key=lambda item: (-item.share.hits, -len(item.terms), item.share.other_hits, item.terms)))
+    shares = {
+        terms: TermShare(len(unhappy), n, others, len(documents) - n)
+        for terms, (unhappy, others) in counted.items()
+    }
+    said = [
+        TermUse(terms, share, frozenset(counted[terms][0]))
+        for terms, share in find_standing_out(shares).items()
+    ]
+    return _gather(
+        sorted(
+            said,
+            key=lambda item: (
+                -item.share.hits,
+                -len(item.terms),
+                item.share.other_hits,
+                item.terms,
+            ),
+        )
+    )
 
 
 def find_together(mentions: Iterable[Mention], terms: Terms) -> list[Mention] | None:
-    """The first sentence's mentions of all these terms; None where no sentence has them all."""
+    """The first sentence's mentions of all these terms; None where no sentence has them
+    all.
+    """
     by_sentence: dict[int, dict[str, Mention]] = {}
     for mention in mentions:
         if mention.term in terms:
             by_sentence.setdefault(mention.sentence, {}).setdefault(mention.term, mention)
-    return next((list(found.values()) for found in by_sentence.values() if len(found) == len(terms)), None)
+    return next(
+        (list(found.values()) for found in by_sentence.values() if len(found) == len(terms)), None
+    )
 
 
 def most_frequent(texts: Iterable[str]) -> str:
@@ -105,7 +150,9 @@ def most_frequent(texts: Iterable[str]) -> str:
     return Counter(texts).most_common(1)[0][0]
 
 
-def _count(documents: Sequence[Document], terms_of: Sequence[set[Terms]]) -> dict[Terms, tuple[set[int], int]]:
+def _count(
+    documents: Sequence[Document], terms_of: Sequence[set[Terms]]
+) -> dict[Terms, tuple[set[int], int]]:
     counted: dict[Terms, tuple[set[int], int]] = {}
     for place, (document, said) in enumerate(zip(documents, terms_of, strict=True)):
         for terms in said:

@@ -9,7 +9,13 @@ from qa_core.access.roles import Permission, Viewer
 from qa_core.analysis import exports
 from qa_core.analysis.irritants import action_list, detection
 from qa_core.analysis.irritants.action_list import ActionEntry, ActionState
-from qa_core.analysis.irritants.subject import WAIT, Count, IrritantCandidate, IrritantKind, IrritantSubject
+from qa_core.analysis.irritants.subject import (
+    WAIT,
+    Count,
+    IrritantCandidate,
+    IrritantKind,
+    IrritantSubject,
+)
 from qa_core.base import environment
 from qa_core.base.i18n import N_, _
 from qa_core.metrics import dimensions, downloads, formatting
@@ -41,11 +47,25 @@ _TITLES = {
     (IrritantKind.TAGS, None): N_("“{name}” tagged by evaluators"),
 }
 _SHARES = {
-    IrritantKind.REPEATS: N_("{hits} of {n} first contacts were followed by another one: {share}, {other} elsewhere (difference {gap})"),
-    IrritantKind.LOW_RATINGS: N_("{hits} of {n} who answered were unhappy: {share}, {other} elsewhere (difference {gap})"),
-    IrritantKind.CUSTOMER_WORDS: N_("in {hits} of {n} comments of unhappy customers: {share}, {other} of the others’ (difference {gap})"),
-    IrritantKind.EVALUATOR_WORDS: N_("in {hits} of {n} comments on failed or unhappy contacts: {share}, {other} on the others (difference {gap})"),
-    IrritantKind.TAGS: N_("on {hits} of {n} failed or unhappy contacts with tags: {share}, {other} on the others (difference {gap})"),
+    IrritantKind.REPEATS: N_(
+        "{hits} of {n} first contacts were followed by another one: {share}, {other} elsewhere "
+        "(difference {gap})"
+    ),
+    IrritantKind.LOW_RATINGS: N_(
+        "{hits} of {n} who answered were unhappy: {share}, {other} elsewhere (difference {gap})"
+    ),
+    IrritantKind.CUSTOMER_WORDS: N_(
+        "in {hits} of {n} comments of unhappy customers: {share}, {other} of the others’ "
+        "(difference {gap})"
+    ),
+    IrritantKind.EVALUATOR_WORDS: N_(
+        "in {hits} of {n} comments on failed or unhappy contacts: {share}, {other} on the "
+        "others (difference {gap})"
+    ),
+    IrritantKind.TAGS: N_(
+        "on {hits} of {n} failed or unhappy contacts with tags: {share}, {other} on the others "
+        "(difference {gap})"
+    ),
 }
 
 
@@ -67,17 +87,24 @@ def describe_share(candidate: IrritantCandidate) -> str:
 
 
 def describe_change(now: Count | None, before: Count | None) -> str:
-    """How the share moved, with the interval of the change; empty where there is nothing to compare."""
+    """How the share moved, with the interval of the change; empty where there is
+    nothing to compare.
+    """
     interval = now.change_from(before) if now and before else None
     if interval is None:
         return ""
-    return _("{change} pts ({between})", change=points(now.share - before.share), between=_between(interval))
+    return _(
+        "{change} pts ({between})",
+        change=points(now.share - before.share),
+        between=_between(interval),
+    )
 
 
 def describe_places(candidate: IrritantCandidate) -> str:
     """Where it is met most."""
     said = [
-        f"{_(dimensions.get_dimension(place.dimension).title)}: {formatting.name(place.dimension, place.value)} ({place.contacts})"
+        f"{_(dimensions.get_dimension(place.dimension).title)}: "
+        f"{formatting.name(place.dimension, place.value)} ({place.contacts})"
         for place in candidate.places
     ]
     return " · ".join(said)
@@ -85,7 +112,11 @@ def describe_places(candidate: IrritantCandidate) -> str:
 
 def describe_along(candidate: IrritantCandidate) -> str:
     """The words that go with it; empty where none do."""
-    words = formatting.listing(_("“{name}”", name=shown) for shown in candidate.along) if candidate.along else ""
+    words = (
+        formatting.listing(_("“{name}”", name=shown) for shown in candidate.along)
+        if candidate.along
+        else ""
+    )
     return _("Often with {words}", words=words) if words else ""
 
 
@@ -100,7 +131,9 @@ def _between(interval: tuple[float, float]) -> str:
 
 
 def is_better(now: Count | None, before: Count | None) -> bool | None:
-    """Whether the share fell by more than chance; None where chance could explain the change, or nothing can be compared."""
+    """Whether the share fell by more than chance; None where chance could explain the
+    change, or nothing can be compared.
+    """
     interval = now.change_from(before) if now and before else None
     return None if interval is None or interval[0] <= 0 <= interval[1] else interval[1] < 0
 
@@ -109,7 +142,10 @@ def describe_count(count: Count | None) -> str:
     """A share with what it rests on."""
     if count is None or count.share is None:
         return "–"
-    return f"{formatting.percent(count.share)} ({formatting.number(count.hits)}/{formatting.number(count.n)})"
+    return (
+        f"{formatting.percent(count.share)} "
+        f"({formatting.number(count.hits)}/{formatting.number(count.n)})"
+    )
 
 
 def build_file(viewer: Viewer, form: str = "csv") -> downloads.Download:
@@ -121,11 +157,24 @@ def build_file(viewer: Viewer, form: str = "csv") -> downloads.Download:
 def _lines(viewer: Viewer) -> Iterator[list[Any]]:
     sees_names = not viewer.needs_suppression
     yield [
-        _("Irritant"), _("Seen from"), _("State"), *([_("Owner")] if sees_names else []), _("Due"), _("Filters"), _("In hand since"), _("Before"),
-        _("Since"), *([_("Note"), _("Teams")] if sees_names else []), _("History"),
-    ]  # fmt: skip
+        _("Irritant"),
+        _("Seen from"),
+        _("State"),
+        *([_("Owner")] if sees_names else []),
+        _("Due"),
+        _("Filters"),
+        _("In hand since"),
+        _("Before"),
+        _("Since"),
+        *([_("Note"), _("Teams")] if sees_names else []),
+        _("History"),
+    ]
     for entry in action_list.find_entries(viewer):
-        before, since = detection.find_follow_up(viewer, entry.subject, entry.filters, entry.in_hand_on) if entry.in_hand_on else (None, None)
+        before, since = (
+            detection.find_follow_up(viewer, entry.subject, entry.filters, entry.in_hand_on)
+            if entry.in_hand_on
+            else (None, None)
+        )
         yield [
             title(entry.subject),
             _(KINDS[entry.subject.kind]),
@@ -142,26 +191,46 @@ def _lines(viewer: Viewer) -> Iterator[list[Any]]:
 
 
 def _share(count: Count | None) -> Cell | None:
-    return None if count is None or count.share is None else Cell(count.share, unit_format(Unit.RATE))
+    return (
+        None if count is None or count.share is None else Cell(count.share, unit_format(Unit.RATE))
+    )
 
 
 def describe_filters(entry: ActionEntry) -> str:
     """What the page was narrowed to when the entry was made."""
-    said = [(dimension, ", ".join(formatting.name(dimension, value) for value in values)) for dimension, values in entry.filters.values]
-    return " · ".join(f"{_(dimensions.get_dimension(dimension).title)}: {names}" for dimension, names in said)
+    said = [
+        (dimension, ", ".join(formatting.name(dimension, value) for value in values))
+        for dimension, values in entry.filters.values
+    ]
+    return " · ".join(
+        f"{_(dimensions.get_dimension(dimension).title)}: {names}" for dimension, names in said
+    )
 
 
 def describe_history(entry: ActionEntry) -> str:
     """The states it went through, oldest first."""
     return " → ".join(
-        " ".join(filter(None, (_(STATES[step.state]), formatting.day(environment.to_local(step.at).date(), year=True), f"({step.by})" if step.by else "")))
+        " ".join(
+            filter(
+                None,
+                (
+                    _(STATES[step.state]),
+                    formatting.day(environment.to_local(step.at).date(), year=True),
+                    f"({step.by})" if step.by else "",
+                ),
+            )
+        )
         for step in entry.steps
     )
 
 
 def _name(subject: IrritantSubject) -> str:
     if subject.dimension != WAIT:
-        return subject.shown if subject.dimension is None else formatting.name(subject.dimension, subject.value)
+        return (
+            subject.shown
+            if subject.dimension is None
+            else formatting.name(subject.dimension, subject.value)
+        )
     start, end = detection.find_band(subject.value)
     if end is None:
         return _("{duration} and more", duration=formatting.duration(start))

@@ -1,1 +1,3 @@
-"""The catalogues of translated messages; `python -m qa_core.base.locale` refreshes them from the code."""
+"""The catalogues of translated messages; `python -m qa_core.base.locale` refreshes them
+from the code.
+"""

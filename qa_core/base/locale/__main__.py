@@ -1,4 +1,6 @@
-"""Collect every message of the code into the catalogues; lists what still has no French, and exits 1 when anything is missing."""
+"""Collect every message of the code into the catalogues; lists what still has no
+French, and exits 1 when anything is missing.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,9 @@ def collect() -> Catalog:
     """Every message in `qa_core/`, `pages/` and `app.py`, with where it stands."""
     catalogue = Catalog(project="Écoute", charset="utf-8")
     for root in ("qa_core", "pages"):
-        for file, _line, message, _comments, _context in extract_from_dir(PROJECT / root, [("**.py", "python")], keywords=KEYWORDS):
+        for file, _line, message, _comments, _context in extract_from_dir(
+            PROJECT / root, [("**.py", "python")], keywords=KEYWORDS
+        ):
             catalogue.add(message, locations=[(f"{root}/{file}", 0)])
     return catalogue
 
@@ -36,7 +40,11 @@ def collect() -> Catalog:
 def missing(language: str) -> list[str]:
     """The messages of the code that this catalogue does not translate."""
     known = read(language)
-    return [entry.id if isinstance(entry.id, str) else entry.id[0] for entry in collect() if entry.id and not _is_translated(known.get(entry.id))]
+    return [
+        entry.id if isinstance(entry.id, str) else entry.id[0]
+        for entry in collect()
+        if entry.id and not _is_translated(known.get(entry.id))
+    ]
 
 
 def read(language: str) -> Catalog:
@@ -45,7 +53,9 @@ def read(language: str) -> Catalog:
 
 
 def refresh() -> None:
-    """Bring both catalogues to the messages of the code; English says what the code says."""
+    """Bring both catalogues to the messages of the code; English says what the code
+    says.
+    """
     for language, plural_forms in PLURALS.items():
         catalogue = read(language)
         catalogue.update(collect(), no_fuzzy_matching=True)
@@ -56,11 +66,17 @@ def refresh() -> None:
         body = io.BytesIO()
         write_po(body, catalogue, width=140, omit_header=True, no_location=True, sort_output=True)
         header = HEADER.format(language=language, plural_forms=plural_forms)
-        (FOLDER / f"{language}.po").write_text(header + body.getvalue().decode().strip() + "\n", encoding="utf-8")
+        (FOLDER / f"{language}.po").write_text(
+            header + body.getvalue().decode().strip() + "\n", encoding="utf-8"
+        )
 
 
 def _is_translated(entry) -> bool:
-    return entry is not None and bool(entry.string) and (isinstance(entry.string, str) or all(entry.string))
+    return (
+        entry is not None
+        and bool(entry.string)
+        and (isinstance(entry.string, str) or all(entry.string))
+    )
 
 
 if __name__ == "__main__":

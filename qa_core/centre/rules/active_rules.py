@@ -1,4 +1,6 @@
-"""The conventions that stand, as SQL over a relation of contacts: one set of expressions for rows that arrive and for those that are stored."""
+"""The conventions that stand, as SQL over a relation of contacts: one set of
+expressions for rows that arrive and for those that are stored.
+"""
 
 from __future__ import annotations
 
@@ -19,12 +21,16 @@ from qa_core.storage.schema import AS_GIVEN, Direction, Outcome
 
 SPELLED = ("queue", "reason", "campaign")
 SHARED = "shared_numbers"
-"""The relation of the customers who are no customers but shared numbers; see `make_shared`."""
+"""The relation of the customers who are no customers but shared numbers; see
+`make_shared`.
+"""
 
 
 @dataclass(frozen=True)
 class ActiveRules:
-    """What stands at one moment. `kept`: by kind, spelling → kept name; `limits`: contacts of one number a day, by the first day of each setting."""
+    """What stands at one moment. `kept`: by kind, spelling → kept name; `limits`:
+    contacts of one number a day, by the first day of each setting.
+    """
 
     kept: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     hours: tuple[SiteHours, ...] = ()
@@ -38,7 +44,10 @@ class ActiveRules:
             name_merges.find_kept(session),
             load_hours(session),
             dict(session.execute(sa.select(Team.name, Team.site_name)).all()),
-            tuple((day, values.shared_number_contacts_a_day) for day, values in settings.find_settings_history(session)),
+            tuple(
+                (day, values.shared_number_contacts_a_day)
+                for day, values in settings.find_settings_history(session)
+            ),
             session.scalar(sa.select(TrackingAssignment.id).limit(1)) is not None,
         )
 
@@ -46,30 +55,55 @@ class ActiveRules:
         """The same with the teams of a file that are about to be created."""
         return replace(self, team_sites={**self.team_sites, **dict(teams)})
 
-    def change(self, given: Mapping[str, str], start: str, direction: str, team: str) -> dict[str, str]:
-        """Of columns as their source gave them (name → SQL), those that a convention may change, and beside each the one that keeps what
-        was given. `start`, `direction` and `team` are SQL as well. Needs the relation `shared_numbers` where customers are among them."""
+    def change(
+        self, given: Mapping[str, str], start: str, direction: str, team: str
+    ) -> dict[str, str]:
+        """Of columns as their source gave them (name → SQL), those that a convention
+        may change, and beside each the one that keeps what was given. `start`,
+        `direction` and `team` are SQL as well. Needs the relation `shared_numbers`
+        where customers are among them.
+        """
         changed: dict[str, str] = {}
         for name in SPELLED:
             if name in given and self.kept.get(name):
-                changed |= _beside(name, given[name], name_merges.spell(given[name], self.kept[name]))
+                changed |= _beside(
+                    name, given[name], name_merges.spell(given[name], self.kept[name])
+                )
         if "advisor_id" in given and self.kept.get("advisor"):
-            changed |= _beside("advisor_id", given["advisor_id"], name_merges.spell(given["advisor_id"], self.kept["advisor"]))
+            changed |= _beside(
+                "advisor_id",
+                given["advisor_id"],
+                name_merges.spell(given["advisor_id"], self.kept["advisor"]),
+            )
         if "outcome" in given and self.hours:
-            unanswered = f"{given['outcome']} IN ({quoted(Outcome.ABANDONED)}, {quoted(Outcome.UNANSWERED)})"
-            inbound = f"coalesce({direction}, {quoted(Direction.INBOUND)}) = {quoted(Direction.INBOUND)}"
-            closed = f"CASE WHEN {unanswered} AND {inbound} AND {self.is_outside(start, team)} THEN {quoted(Outcome.CLOSED)} ELSE {given['outcome']} END"
+            unanswered = (
+                f"{given['outcome']} IN ({quoted(Outcome.ABANDONED)}, {quoted(Outcome.UNANSWERED)})"
+            )
+            inbound = (
+                f"coalesce({direction}, {quoted(Direction.INBOUND)}) = {quoted(Direction.INBOUND)}"
+            )
+            closed = (
+                f"CASE WHEN {unanswered} AND {inbound} AND {self.is_outside(start, team)} "
+                f"THEN {quoted(Outcome.CLOSED)} ELSE {given['outcome']} END"
+            )
             changed |= _beside("outcome", given["outcome"], closed)
         if "customer_key" in given:
             key = given["customer_key"]
-            changed |= _beside("customer_key", key, f"CASE WHEN {key} IN (SELECT customer_key FROM {SHARED}) THEN NULL ELSE {key} END")
+            changed |= _beside(
+                "customer_key",
+                key,
+                f"CASE WHEN {key} IN (SELECT customer_key FROM {SHARED}) THEN NULL ELSE {key} END",
+            )
         return changed
 
     def is_outside(self, start: str, team: str) -> str:
-        """Whether a contact came while its site was closed; where its site is not known, while every site with hours was."""
+        """Whether a contact came while its site was closed; where its site is not
+        known, while every site with hours was.
+        """
         sites = {hours.site: hours.is_open(start) for hours in self.hours}
         cases = [
-            f"WHEN {team} IN ({', '.join(quoted(name) for name in sorted(teams))}) THEN {f'NOT ({sites[site]})' if site in sites else 'false'}"
+            f"WHEN {team} IN ({', '.join(quoted(name) for name in sorted(teams))}) THEN "
+            f"{f'NOT ({sites[site]})' if site in sites else 'false'}"
             for site in sorted({site for site in self.team_sites.values() if site})
             if (teams := [name for name, other in self.team_sites.items() if other == site])
         ]
@@ -77,18 +111,27 @@ class ActiveRules:
 
     def limit_on(self, day: str) -> str:
         """How many contacts one number may have on that day (SQL)."""
-        cases = [f"WHEN {day} >= DATE '{first}' THEN {limit}" for first, limit in reversed(self.limits) if first is not None]
+        cases = [
+            f"WHEN {day} >= DATE '{first}' THEN {limit}"
+            for first, limit in reversed(self.limits)
+            if first is not None
+        ]
         least = next(limit for first, limit in self.limits if first is None)
         return f"CASE {' '.join(cases)} ELSE {least} END" if cases else str(least)
 
     def make_shared(self, contacts: str) -> str:
-        """The statement that makes `shared_numbers` from a relation (customer_key, day), one row per contact."""
+        """The statement that makes `shared_numbers` from a relation (customer_key,
+        day), one row per contact.
+        """
         # Few numbers have so many contacts at all: only theirs are counted by day.
         least = min(limit for _first, limit in self.limits)
-        often = f"SELECT customer_key FROM ({contacts}) GROUP BY customer_key HAVING count(*) > {least}"
+        often = (
+            f"SELECT customer_key FROM ({contacts}) GROUP BY customer_key HAVING count(*) > {least}"
+        )
         return (
             f"CREATE OR REPLACE TEMP TABLE {SHARED} AS SELECT DISTINCT customer_key FROM ("
-            f"SELECT customer_key, day, count(*) AS contacts FROM ({contacts}) SEMI JOIN ({often}) USING (customer_key) GROUP BY ALL"
+            f"SELECT customer_key, day, count(*) AS contacts FROM ({contacts}) SEMI JOIN "
+            f"({often}) USING (customer_key) GROUP BY ALL"
             f") WHERE contacts > {self.limit_on('day')}"
         )
 
@@ -102,4 +145,7 @@ def as_given(name: str, relation: str = "c") -> str:
 
 
 def _beside(name: str, given: str, shown: str) -> dict[str, str]:
-    return {name: shown, AS_GIVEN[name]: f"CASE WHEN {given} IS DISTINCT FROM {shown} THEN {given} END"}
+    return {
+        name: shown,
+        AS_GIVEN[name]: f"CASE WHEN {given} IS DISTINCT FROM {shown} THEN {given} END",
+    }

@@ -1,6 +1,8 @@
-"""Deciding which names mean the same: advisors under several names, extensions and ids, spellings of queues, reasons and campaigns.
+"""Deciding which names mean the same: advisors under several names, extensions and ids,
+spellings of queues, reasons and campaigns.
 
-Names that look alike are only ever suggested; a person decides, and every decision can be undone exactly.
+Names that look alike are only ever suggested; a person decides, and every decision can
+be undone exactly.
 """
 
 from __future__ import annotations
@@ -23,10 +25,12 @@ from qa_core.storage.records.people import Advisor
 
 
 def merge(viewer: Viewer, kind: str, spelling: str, kept: str) -> int:
-    """Decide that two names mean the same, so that `spelling` is counted as `kept` (for advisors: ids). Needs MANAGE_ADVISORS.
+    """Decide that two names mean the same, so that `spelling` is counted as `kept` (for
+    advisors: ids). Needs MANAGE_ADVISORS.
 
-    Requests that contacts and evaluations follow (`ingest.rules`); those to come do so at import. Returns the number of the decision.
-    Raises Refusal when the two are one already, or when an advisor is not known.
+    Requests that contacts and evaluations follow (`ingest.rules`); those to come do so
+    at import. Returns the number of the decision. Raises Refusal when the two are one
+    already, or when an advisor is not known.
     """
     viewer.require(Permission.MANAGE_ADVISORS)
     require_kind(kind)
@@ -36,31 +40,53 @@ def merge(viewer: Viewer, kind: str, spelling: str, kept: str) -> int:
         steps = name_merges.find_kept(session)[kind]
         target = name_merges.follow(steps, kept)
         if target == name_merges.follow(steps, spelling):
-            raise Refusal("same_already", N_("{spelling} and {kept} are one already."), spelling=spelling, kept=kept)
+            raise Refusal(
+                "same_already",
+                N_("{spelling} and {kept} are one already."),
+                spelling=spelling,
+                kept=kept,
+            )
         if spelling in steps:
-            raise Refusal("merged_already", N_("{spelling} counts as {kept} already. Undo that first."), spelling=spelling, kept=steps[spelling])
+            raise Refusal(
+                "merged_already",
+                N_("{spelling} counts as {kept} already. Undo that first."),
+                spelling=spelling,
+                kept=steps[spelling],
+            )
         number = _decide(session, viewer, kind, spelling, target, is_same=True)
-        audit_log.record(session, viewer.username, "names_merged", f"{kind}: {spelling}", reason=f"as {target}")
+        audit_log.record(
+            session, viewer.username, "names_merged", f"{kind}: {spelling}", reason=f"as {target}"
+        )
         due_work.request(session, CENTRE_RULES)
     return number
 
 
 def keep_apart(viewer: Viewer, kind: str, one: str, other: str) -> int:
-    """Decide that two names do not mean the same, so that they are not suggested any more. Needs MANAGE_ADVISORS. Returns the number of the decision."""
+    """Decide that two names do not mean the same, so that they are not suggested any
+    more. Needs MANAGE_ADVISORS. Returns the number of the decision.
+    """
     viewer.require(Permission.MANAGE_ADVISORS)
     require_kind(kind)
     store.require_ready()
     with store.writing() as session:
         one, other = sorted(_find_name(session, kind, text) for text in (one, other))
         if one == other:
-            raise Refusal("same_already", N_("{spelling} and {kept} are one already."), spelling=one, kept=other)
+            raise Refusal(
+                "same_already",
+                N_("{spelling} and {kept} are one already."),
+                spelling=one,
+                kept=other,
+            )
         number = _decide(session, viewer, kind, one, other, is_same=False)
-        audit_log.record(session, viewer.username, "names_kept_apart", f"{kind}: {one}", reason=f"not {other}")
+        audit_log.record(
+            session, viewer.username, "names_kept_apart", f"{kind}: {one}", reason=f"not {other}"
+        )
     return number
 
 
 def undo(viewer: Viewer, number: int) -> None:
-    """Take a decision back; contacts and evaluations then follow their source again, those that came since included. Needs MANAGE_ADVISORS.
+    """Take a decision back; contacts and evaluations then follow their source again,
+    those that came since included. Needs MANAGE_ADVISORS.
 
     Raises Refusal when there is no such decision, or none that stands.
     """
@@ -69,33 +95,62 @@ def undo(viewer: Viewer, number: int) -> None:
     with store.writing() as session:
         decision = session.get(NameDecision, number)
         if decision is None or decision.undone_at is not None:
-            raise Refusal("no_decision", N_("There is no decision {number} that stands. List them with: python -m qa_core names list"), number=number)
+            raise Refusal(
+                "no_decision",
+                N_(
+                    "There is no decision {number} that stands. List them with: python -m "
+                    "qa_core names list"
+                ),
+                number=number,
+            )
         decision.undone_by, decision.undone_at = viewer.username, now()
-        audit_log.record(session, viewer.username, "names_undone", f"{decision.kind}: {decision.spelling}", reason=f"{decision.kept}")
+        audit_log.record(
+            session,
+            viewer.username,
+            "names_undone",
+            f"{decision.kind}: {decision.spelling}",
+            reason=f"{decision.kept}",
+        )
         due_work.request(session, CENTRE_RULES)
 
 
 def find_decisions(viewer: Viewer) -> list[dict[str, Any]]:
-    """Every decision, newest first, as plain values: id, kind, spelling, kept, is_same, decided_by, decided_at, undone_by, undone_at. Needs MANAGE_ADVISORS."""
+    """Every decision, newest first, as plain values: id, kind, spelling, kept, is_same,
+    decided_by, decided_at, undone_by, undone_at. Needs MANAGE_ADVISORS.
+    """
     viewer.require(Permission.MANAGE_ADVISORS)
     store.require_ready()
     with store.reading() as session:
-        rows = session.execute(sa.select(*NameDecision.__table__.columns).order_by(NameDecision.id.desc()))
+        rows = session.execute(
+            sa.select(*NameDecision.__table__.columns).order_by(NameDecision.id.desc())
+        )
         return [dict(row) for row in rows.mappings()]
 
 
 def find_names(viewer: Viewer, kind: str) -> dict[str, str]:
-    """Every name of that kind that advisors or contacts have, with its title (of an advisor the name, else itself). Needs MANAGE_ADVISORS."""
+    """Every name of that kind that advisors or contacts have, with its title (of an
+    advisor the name, else itself). Needs MANAGE_ADVISORS.
+    """
     viewer.require(Permission.MANAGE_ADVISORS)
     require_kind(kind)
     if kind == "advisor":
         with store.reading() as session:
-            return dict(session.execute(sa.select(Advisor.advisor_id, Advisor.name).order_by(Advisor.name, Advisor.advisor_id)).all())
+            return dict(
+                session.execute(
+                    sa.select(Advisor.advisor_id, Advisor.name).order_by(
+                        Advisor.name, Advisor.advisor_id
+                    )
+                ).all()
+            )
     return {name: name for name in sorted(name_suggestions.find_uses(kind))}
 
 
-def _decide(session: Session, viewer: Viewer, kind: str, spelling: str, kept: str, is_same: bool) -> int:
-    decision = NameDecision(kind=kind, spelling=spelling, kept=kept, is_same=is_same, decided_by=viewer.username)
+def _decide(
+    session: Session, viewer: Viewer, kind: str, spelling: str, kept: str, is_same: bool
+) -> int:
+    decision = NameDecision(
+        kind=kind, spelling=spelling, kept=kept, is_same=is_same, decided_by=viewer.username
+    )
     session.add(decision)
     session.flush()
     return decision.id
@@ -104,11 +159,18 @@ def _decide(session: Session, viewer: Viewer, kind: str, spelling: str, kept: st
 def require_kind(kind: str) -> None:
     """Raise Misuse unless names of that kind may be merged."""
     if kind not in name_merges.KINDS:
-        raise Misuse("unknown_kind", N_("There are no names of {kind}. Known: {known}."), kind=kind, known=", ".join(name_merges.KINDS))
+        raise Misuse(
+            "unknown_kind",
+            N_("There are no names of {kind}. Known: {known}."),
+            kind=kind,
+            known=", ".join(name_merges.KINDS),
+        )
 
 
 def _find_name(session: Session, kind: str, text: str) -> str:
-    """The name meant: of an advisor the id, given as such or by a name that only one has; of anything else the text itself."""
+    """The name meant: of an advisor the id, given as such or by a name that only one
+    has; of anything else the text itself.
+    """
     text = text.strip()
     if not text:
         raise Misuse("no_name", N_("A name cannot be empty."))
@@ -118,5 +180,10 @@ def _find_name(session: Session, kind: str, text: str) -> str:
     if len(named) == 1:
         return named[0]
     if named:
-        raise Refusal("several_advisors", N_("Several advisors are called {name}: {ids}. Give the id."), name=text, ids=", ".join(sorted(named)))
+        raise Refusal(
+            "several_advisors",
+            N_("Several advisors are called {name}: {ids}. Give the id."),
+            name=text,
+            ids=", ".join(sorted(named)),
+        )
     raise Refusal("unknown_advisor", N_("There is no advisor {name}."), name=text)

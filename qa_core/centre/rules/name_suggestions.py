@@ -1,4 +1,6 @@
-"""Names that may mean the same, with what speaks for it and against it; nothing here changes anything."""
+"""Names that may mean the same, with what speaks for it and against it; nothing here
+changes anything.
+"""
 
 from __future__ import annotations
 
@@ -23,10 +25,14 @@ from qa_core.storage.records.centre_rules import NameDecision
 from qa_core.storage.records.people import Advisor, AdvisorAlias, Membership
 
 ALIKE = 0.87
-"""How much of two names must agree (difflib's ratio); below it, strangers are suggested more often than spellings."""
+"""How much of two names must agree (difflib's ratio); below it, strangers are suggested
+more often than spellings.
+"""
 SHORTEST = 4
 MOST_IN_ONE_BLOCK = 200
-"""Names that share a word are compared pairwise; a word shared by more of them tells nothing."""
+"""Names that share a word are compared pairwise; a word shared by more of them tells
+nothing.
+"""
 
 SAME_NAME, SAME_ALIAS, INITIALS, SIMILAR = "same_name", "same_alias", "initials", "similar"
 EVIDENCE = {
@@ -40,7 +46,9 @@ _STRENGTH = (SAME_NAME, SAME_ALIAS, INITIALS, SIMILAR)
 
 @dataclass(frozen=True)
 class Use:
-    """Where a name is in use: the number of contacts, and the tools that they came from."""
+    """Where a name is in use: the number of contacts, and the tools that they came
+    from.
+    """
 
     contacts: int = 0
     systems: tuple[str, ...] = ()
@@ -48,7 +56,9 @@ class Use:
 
 @dataclass(frozen=True)
 class Suggestion:
-    """Two names that may mean the same; `kept` is the one better known. `together`: tools that know both, which speaks against it."""
+    """Two names that may mean the same; `kept` is the one better known. `together`:
+    tools that know both, which speaks against it.
+    """
 
     kind: str
     spelling: str
@@ -65,28 +75,50 @@ class Suggestion:
 
 
 def find_suggestions(viewer: Viewer, kind: str) -> list[Suggestion]:
-    """The pairs of names of that kind that may mean the same, the surest first; without those decided on. Needs MANAGE_ADVISORS."""
+    """The pairs of names of that kind that may mean the same, the surest first; without
+    those decided on. Needs MANAGE_ADVISORS.
+    """
     viewer.require(Permission.MANAGE_ADVISORS)
     store.require_ready()
     uses = find_uses("advisor_id" if kind == "advisor" else kind)
     with store.reading() as session:
         merged = set(name_merges.find_kept(session)[kind])
-        apart = sa.select(NameDecision.spelling, NameDecision.kept).where(NameDecision.kind == kind, NameDecision.undone_at.is_(None))
+        apart = sa.select(NameDecision.spelling, NameDecision.kept).where(
+            NameDecision.kind == kind, NameDecision.undone_at.is_(None)
+        )
         decided = {frozenset(pair) for pair in session.execute(apart)}
-        titles = dict(session.execute(sa.select(Advisor.advisor_id, Advisor.name)).all()) if kind == "advisor" else {name: name for name in uses}
-        placed = set(session.scalars(sa.select(Membership.advisor_id))) if kind == "advisor" else set()
+        titles = (
+            dict(session.execute(sa.select(Advisor.advisor_id, Advisor.name)).all())
+            if kind == "advisor"
+            else {name: name for name in uses}
+        )
+        placed = (
+            set(session.scalars(sa.select(Membership.advisor_id))) if kind == "advisor" else set()
+        )
         pairs = _pair_advisors(session, titles) if kind == "advisor" else _pair_spellings(titles)
     found = [
         _suggest(kind, one, other, evidence, titles, uses, placed)
         for (one, other), evidence in pairs.items()
         if frozenset((one, other)) not in decided and not {one, other} & merged
     ]
-    return sorted(found, key=lambda item: (_STRENGTH.index(item.evidence), bool(item.together), -item.spelling_use.contacts, item.kept, item.spelling))
+    return sorted(
+        found,
+        key=lambda item: (
+            _STRENGTH.index(item.evidence),
+            bool(item.together),
+            -item.spelling_use.contacts,
+            item.kept,
+            item.spelling,
+        ),
+    )
 
 
 def describe(item: Suggestion) -> str:
     """What speaks for it and against it, in the language spoken."""
-    parts = [_(EVIDENCE[item.evidence]), ngettext("{n} contact", "{n} contacts", item.spelling_use.contacts)]
+    parts = [
+        _(EVIDENCE[item.evidence]),
+        ngettext("{n} contact", "{n} contacts", item.spelling_use.contacts),
+    ]
     if item.together:
         parts.append(_("but {systems} knows both", systems=", ".join(item.together)))
     return " · ".join(parts)
@@ -97,25 +129,54 @@ def as_json(item: Suggestion) -> dict[str, Any]:
     return {**asdict(item), "together": item.together}
 
 
-def _suggest(kind: str, one: str, other: str, evidence: str, titles: Mapping[str, str], uses: Mapping[str, Use], placed: Collection[str]) -> Suggestion:
-    # Of an advisor, keep the one whose team is known, then the one with an id of their own; else the name with more contacts.
+def _suggest(
+    kind: str,
+    one: str,
+    other: str,
+    evidence: str,
+    titles: Mapping[str, str],
+    uses: Mapping[str, Use],
+    placed: Collection[str],
+) -> Suggestion:
+    # Of an advisor, keep the one whose team is known, then the one with an id of their
+    # own; else the name with more contacts.
     kept, spelling = sorted(
-        (one, other), key=lambda name: (name not in placed, kind == "advisor" and name == titles[name], -uses.get(name, Use()).contacts, name)
+        (one, other),
+        key=lambda name: (
+            name not in placed,
+            kind == "advisor" and name == titles[name],
+            -uses.get(name, Use()).contacts,
+            name,
+        ),
     )
-    return Suggestion(kind, spelling, kept, evidence, titles[spelling], titles[kept], uses.get(spelling, Use()), uses.get(kept, Use()))
+    return Suggestion(
+        kind,
+        spelling,
+        kept,
+        evidence,
+        titles[spelling],
+        titles[kept],
+        uses.get(spelling, Use()),
+        uses.get(kept, Use()),
+    )
 
 
 def find_uses(column: str) -> dict[str, Use]:
-    """Every value of that column as sources gave it, with where it is in use. For writers who decide on names, not for showing contacts."""
+    """Every value of that column as sources gave it, with where it is in use. For
+    writers who decide on names, not for showing contacts.
+    """
     with lake.working() as connection:
         rows = connection.execute(
-            f"SELECT {as_given(column)} AS name, count(*), list(DISTINCT c.source_system) FROM contacts c WHERE {as_given(column)} IS NOT NULL GROUP BY 1"
+            f"SELECT {as_given(column)} AS name, count(*), list(DISTINCT c.source_system) FROM "
+            f"contacts c WHERE {as_given(column)} IS NOT NULL GROUP BY 1"
         ).fetchall()
     return {name: Use(count, tuple(sorted(systems))) for name, count, systems in rows}
 
 
 def _pair_spellings(titles: Mapping[str, str]) -> dict[tuple[str, str], str]:
-    return {pair: evidence for pair in _near(titles) if (evidence := _compare(*pair, initials=False))}
+    return {
+        pair: evidence for pair in _near(titles) if (evidence := _compare(*pair, initials=False))
+    }
 
 
 def _pair_advisors(session: Session, titles: Mapping[str, str]) -> dict[tuple[str, str], str]:
@@ -127,7 +188,11 @@ def _pair_advisors(session: Session, titles: Mapping[str, str]) -> dict[tuple[st
         pairs |= dict.fromkeys(combinations(sorted(ids), 2), SAME_NAME)
     for one, other in _near(by_title):
         if evidence := _compare(one, other, initials=True):
-            pairs |= {tuple(sorted((first, second))): evidence for first in by_title[one] for second in by_title[other]}
+            pairs |= {
+                tuple(sorted((first, second))): evidence
+                for first in by_title[one]
+                for second in by_title[other]
+            }
     # What a tool calls somebody: their aliases, their id, their name.
     by_key: dict[str, set[str]] = defaultdict(set)
     for key, advisor_id in session.execute(sa.select(AdvisorAlias.key, AdvisorAlias.advisor_id)):
@@ -146,11 +211,18 @@ def _near(texts: Iterable[str]) -> set[tuple[str, str]]:
     for text in texts:
         for word in fold(text).split():
             blocks[word[:SHORTEST]].add(text)
-    return {pair for block in blocks.values() if len(block) <= MOST_IN_ONE_BLOCK for pair in combinations(sorted(block), 2)}
+    return {
+        pair
+        for block in blocks.values()
+        if len(block) <= MOST_IN_ONE_BLOCK
+        for pair in combinations(sorted(block), 2)
+    }
 
 
 def _compare(one: str, other: str, initials: bool) -> str | None:
-    """What makes two names look alike, if anything. Numbers must agree: queue 2 is not queue 3."""
+    """What makes two names look alike, if anything. Numbers must agree: queue 2 is not
+    queue 3.
+    """
     first, second = (sorted(fold(text).split()) for text in (one, other))
     if first == second:
         return SAME_NAME
@@ -164,4 +236,9 @@ def _compare(one: str, other: str, initials: bool) -> str | None:
         if len(rest) == 1 and min(len(rest[0]), len(other_rest[0])) == 1:
             return INITIALS if rest[0][0] == other_rest[0][0] else None
     texts = "".join(first), "".join(second)
-    return SIMILAR if min(map(len, texts)) >= SHORTEST and difflib.SequenceMatcher(None, *texts, autojunk=False).ratio() >= ALIKE else None
+    return (
+        SIMILAR
+        if min(map(len, texts)) >= SHORTEST
+        and difflib.SequenceMatcher(None, *texts, autojunk=False).ratio() >= ALIKE
+        else None
+    )

@@ -1,4 +1,6 @@
-"""Which campaign a tracking number stood for, day by day: the rows of a file that gives numbers to campaigns rather than calls."""
+"""Which campaign a tracking number stood for, day by day: the rows of a file that gives
+numbers to campaigns rather than calls.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +16,17 @@ from qa_core.storage.records.centre_rules import TrackingAssignment
 
 VALUES = ("source", "medium", "campaign")
 BY_NUMBER = "number"
-"""What `tracking_match` says of a contact whose campaign follows from its number and its day alone."""
-ASSIGNMENTS = pa.schema([("tracking_number", pa.string()), *((name, pa.string()) for name in VALUES), ("starts_on", pa.date32()), ("ends_on", pa.date32())])
+"""What `tracking_match` says of a contact whose campaign follows from its number and
+its day alone.
+"""
+ASSIGNMENTS = pa.schema(
+    [
+        ("tracking_number", pa.string()),
+        *((name, pa.string()) for name in VALUES),
+        ("starts_on", pa.date32()),
+        ("ends_on", pa.date32()),
+    ]
+)
 
 
 def write(session: Session, batch_id: str, rows: Iterable[Mapping[str, Any]]) -> None:
@@ -33,9 +44,19 @@ def write(session: Session, batch_id: str, rows: Iterable[Mapping[str, Any]]) ->
 
 
 def find_known(session: Session) -> set[tuple[Any, ...]]:
-    """Every assignment that stands, as (number, source, medium, campaign, first day, day after the last)."""
-    columns = (TrackingAssignment.tracking_number, *(getattr(TrackingAssignment, name) for name in VALUES))
-    return {tuple(row) for row in session.execute(sa.select(*columns, TrackingAssignment.starts_on, TrackingAssignment.ends_on))}
+    """Every assignment that stands, as (number, source, medium, campaign, first day,
+    day after the last).
+    """
+    columns = (
+        TrackingAssignment.tracking_number,
+        *(getattr(TrackingAssignment, name) for name in VALUES),
+    )
+    return {
+        tuple(row)
+        for row in session.execute(
+            sa.select(*columns, TrackingAssignment.starts_on, TrackingAssignment.ends_on)
+        )
+    }
 
 
 def identity(row: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -45,19 +66,28 @@ def identity(row: Mapping[str, Any]) -> tuple[Any, ...]:
 
 
 def find_table(session: Session, spell_number: Mapping[str, str] = {}) -> pa.Table:
-    """The assignments as (tracking_number, source, medium, campaign, starts_on, ends_on exclusive), never two for one number and day:
-    the later start wins, then the one told last. `spell_number`: one spelling for each number."""
+    """The assignments as (tracking_number, source, medium, campaign, starts_on, ends_on
+    exclusive), never two for one number and day: the later start wins, then the one
+    told last. `spell_number`: one spelling for each number.
+    """
     rows = session.scalars(sa.select(TrackingAssignment)).all()
     cut: list[tuple[Any, ...]] = []
     following: tuple[str | None, date] = (None, date.max)
     number = lambda row: spell_number.get(row.tracking_number, row.tracking_number)  # noqa: E731
-    for row in sorted(rows, key=lambda row: (number(row), row.starts_on or date.min, row.id), reverse=True):
+    for row in sorted(
+        rows, key=lambda row: (number(row), row.starts_on or date.min, row.id), reverse=True
+    ):
         limit = following[1] if following[0] == number(row) else date.max
         starts_on, ends_on = row.starts_on or date.min, min(row.ends_on or date.max, limit)
         if starts_on < ends_on:
             cut.append((number(row), *(getattr(row, name) for name in VALUES), starts_on, ends_on))
             following = (number(row), starts_on)
     return pa.table(
-        [pa.array(column, field.type) for column, field in zip(zip(*cut, strict=True) if cut else [[]] * len(ASSIGNMENTS), ASSIGNMENTS, strict=True)],
+        [
+            pa.array(column, field.type)
+            for column, field in zip(
+                zip(*cut, strict=True) if cut else [[]] * len(ASSIGNMENTS), ASSIGNMENTS, strict=True
+            )
+        ],
         schema=ASSIGNMENTS,
     )

@@ -1,4 +1,6 @@
-"""When each site is open: weekly hours with the day from which they hold, public holidays of its country or region, and single closed days."""
+"""When each site is open: weekly hours with the day from which they hold, public
+holidays of its country or region, and single closed days.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,9 @@ _END = "24:00"
 
 @dataclass(frozen=True)
 class OpeningSpan:
-    """Open on that weekday (1: Monday) from `opens_at` until `closes_at`, both HH:MM, the second exclusive and up to 24:00."""
+    """Open on that weekday (1: Monday) from `opens_at` until `closes_at`, both HH:MM,
+    the second exclusive and up to 24:00.
+    """
 
     weekday: int
     opens_at: str
@@ -40,7 +44,9 @@ class OpeningSpan:
 
 @dataclass(frozen=True)
 class SiteHours:
-    """The hours of one site: `versions` by the day from which they hold (None: always), oldest first, and the days on which it is closed all day."""
+    """The hours of one site: `versions` by the day from which they hold (None: always),
+    oldest first, and the days on which it is closed all day.
+    """
 
     site: str
     versions: tuple[tuple[date | None, tuple[OpeningSpan, ...]], ...]
@@ -49,7 +55,11 @@ class SiteHours:
     def is_open(self, start: str) -> str:
         """Whether the site is open at that moment of its clock (SQL on SQL)."""
         day = f"CAST({start} AS DATE)"
-        cases = [f"WHEN {day} >= DATE '{first}' THEN {_within(spans, start)}" for first, spans in reversed(self.versions) if first is not None]
+        cases = [
+            f"WHEN {day} >= DATE '{first}' THEN {_within(spans, start)}"
+            for first, spans in reversed(self.versions)
+            if first is not None
+        ]
         always = next((spans for first, spans in self.versions if first is None), None)
         # Before the first hours that anybody told, nothing is known to be closed.
         rest = "true" if always is None else _within(always, start)
@@ -67,7 +77,8 @@ def _within(spans: Sequence[OpeningSpan], start: str) -> str:
         by_times.setdefault((span.opens_at, span.closes_at), []).append(span.weekday)
     return (
         " OR ".join(
-            f"(isodow({start}) IN ({', '.join(map(str, sorted(days)))}) AND {clock} >= '{opens}' AND {clock} < '{closes}')"
+            f"(isodow({start}) IN ({', '.join(map(str, sorted(days)))}) AND {clock} >= "
+            f"'{opens}' AND {clock} < '{closes}')"
             for (opens, closes), days in by_times.items()
         ).join("()")
         if spans
@@ -76,7 +87,9 @@ def _within(spans: Sequence[OpeningSpan], start: str) -> str:
 
 
 def parse_hours(texts: Iterable[str]) -> tuple[OpeningSpan, ...]:
-    """Hours as people write them: `mon-fri=09:00-18:00`, `sat=9h-12h,14h-17h`. Raises Misuse, showing how."""
+    """Hours as people write them: `mon-fri=09:00-18:00`, `sat=9h-12h,14h-17h`. Raises
+    Misuse, showing how.
+    """
     spans: list[OpeningSpan] = []
     for text in texts:
         days, equals, times = text.strip().lower().partition("=")
@@ -92,10 +105,14 @@ def parse_hours(texts: Iterable[str]) -> tuple[OpeningSpan, ...]:
 
 
 def _parse_span(piece: str, text: str) -> tuple[str, str]:
-    found = _SPAN.fullmatch(piece) or _SPAN.fullmatch(re.sub(r"^(\d{1,2})-(\d{1,2})$", r"\1h-\2h", piece))
+    found = _SPAN.fullmatch(piece) or _SPAN.fullmatch(
+        re.sub(r"^(\d{1,2})-(\d{1,2})$", r"\1h-\2h", piece)
+    )
     if found is None:
         raise _bad_hours(text)
-    opens, closes = (f"{int(found[hour]):02d}:{found[minute] or '00'}" for hour, minute in ((1, 2), (3, 4)))
+    opens, closes = (
+        f"{int(found[hour]):02d}:{found[minute] or '00'}" for hour, minute in ((1, 2), (3, 4))
+    )
     for clock in (opens, closes):
         if clock != _END:
             try:
@@ -108,11 +125,20 @@ def _parse_span(piece: str, text: str) -> tuple[str, str]:
 
 
 def _bad_hours(text: str) -> Misuse:
-    return Misuse("bad_hours", N_("{text} are no hours; write them as mon-fri=09:00-18:00 or sat=09:00-12:00,14:00-17:00 (until 24:00)."), text=text)
+    return Misuse(
+        "bad_hours",
+        N_(
+            "{text} are no hours; write them as mon-fri=09:00-18:00 or "
+            "sat=09:00-12:00,14:00-17:00 (until 24:00)."
+        ),
+        text=text,
+    )
 
 
 def parse_calendar(text: str) -> tuple[str, str | None] | None:
-    """Whose public holidays: `FR`, `FR-57` (or `alsace-moselle`), `none`. Raises Misuse for a country or region that the library does not know."""
+    """Whose public holidays: `FR`, `FR-57` (or `alsace-moselle`), `none`. Raises Misuse
+    for a country or region that the library does not know.
+    """
     if text.strip().lower() in (NO_HOLIDAYS, ""):
         return None
     if text.strip().lower().replace("_", "-") == "alsace-moselle":
@@ -123,44 +149,65 @@ def parse_calendar(text: str) -> tuple[str, str | None] | None:
 
 
 def parse_days(text: str) -> list[date]:
-    """Days as people write them, `2026-12-24, 2026-12-31`. Raises Misuse, naming the one that is none."""
+    """Days as people write them, `2026-12-24, 2026-12-31`. Raises Misuse, naming the
+    one that is none.
+    """
     found = []
     for piece in re.split(r"[\s,;]+", text.strip()):
         try:
             found += [date.fromisoformat(piece)] if piece else []
         except ValueError:
-            raise Misuse("bad_date", N_("{text} is not a day; write it as 2026-11-24."), text=piece) from None
+            raise Misuse(
+                "bad_date", N_("{text} is not a day; write it as 2026-11-24."), text=piece
+            ) from None
     return found
 
 
 def load_hours(session: Session) -> tuple[SiteHours, ...]:
     """The hours of every site that has any."""
     spans: dict[str, dict[date | None, list[OpeningSpan]]] = {}
-    rows = sa.select(OpeningHours).order_by(OpeningHours.site_name, OpeningHours.weekday, OpeningHours.opens_at)
+    rows = sa.select(OpeningHours).order_by(
+        OpeningHours.site_name, OpeningHours.weekday, OpeningHours.opens_at
+    )
     for row in session.scalars(rows):
-        spans.setdefault(row.site_name, {}).setdefault(row.starts_on, []).append(OpeningSpan(row.weekday, row.opens_at, row.closes_at))
+        spans.setdefault(row.site_name, {}).setdefault(row.starts_on, []).append(
+            OpeningSpan(row.weekday, row.opens_at, row.closes_at)
+        )
     closed: dict[str, set[date]] = {}
     for site, day in session.execute(sa.select(ClosedDay.site_name, ClosedDay.day)):
         closed.setdefault(site, set()).add(day)
     years = range(FIRST_YEAR, date.today().year + YEARS_AHEAD + 1)
-    for calendar in session.scalars(sa.select(SiteCalendar).where(SiteCalendar.site_name.in_(spans))):
-        closed.setdefault(calendar.site_name, set()).update(_find_holidays(calendar.country, calendar.region, years))
+    for calendar in session.scalars(
+        sa.select(SiteCalendar).where(SiteCalendar.site_name.in_(spans))
+    ):
+        closed.setdefault(calendar.site_name, set()).update(
+            _find_holidays(calendar.country, calendar.region, years)
+        )
     return tuple(
         SiteHours(
             site,
-            tuple((first, tuple(found)) for first, found in sorted(versions.items(), key=lambda entry: entry[0] or date.min)),
+            tuple(
+                (first, tuple(found))
+                for first, found in sorted(versions.items(), key=lambda entry: entry[0] or date.min)
+            ),
             frozenset(closed.get(site, ())),
         )
         for site, versions in sorted(spans.items())
     )
 
 
-def find_holidays(country: str, region: str | None, year: int, language: str | None = None) -> dict[date, str]:
+def find_holidays(
+    country: str, region: str | None, year: int, language: str | None = None
+) -> dict[date, str]:
     """The public holidays of a year, by day, with their names."""
-    return dict(sorted(_find_holidays(country, region, [year], language or i18n.language()).items()))
+    return dict(
+        sorted(_find_holidays(country, region, [year], language or i18n.language()).items())
+    )
 
 
-def _find_holidays(country: str, region: str | None, years: Iterable[int], language: str | None = None) -> Mapping[date, str]:
+def _find_holidays(
+    country: str, region: str | None, years: Iterable[int], language: str | None = None
+) -> Mapping[date, str]:
     import holidays
 
     try:
@@ -168,44 +215,97 @@ def _find_holidays(country: str, region: str | None, years: Iterable[int], langu
     except NotImplementedError:
         raise Misuse(
             "unknown_calendar",
-            N_("There is no calendar of public holidays {calendar}. Write a country, such as FR, a region of it, such as FR-57 (Alsace-Moselle), or none."),
+            N_(
+                "There is no calendar of public holidays {calendar}. Write a country, such as "
+                "FR, a region of it, such as FR-57 (Alsace-Moselle), or none."
+            ),
             calendar=f"{country}-{region}" if region else country,
         ) from None
 
 
 def find_sites(viewer: Viewer) -> list[dict[str, Any]]:
-    """Every site with its hours, calendar and closed days, as plain values. Needs MANAGE_SETTINGS."""
+    """Every site with its hours, calendar and closed days, as plain values. Needs
+    MANAGE_SETTINGS.
+    """
     viewer.require(Permission.MANAGE_SETTINGS)
     with store.reading() as session:
         hours: dict[str, list[OpeningHours]] = {}
-        for row in session.scalars(sa.select(OpeningHours).order_by(OpeningHours.starts_on, OpeningHours.weekday, OpeningHours.opens_at)):
+        for row in session.scalars(
+            sa.select(OpeningHours).order_by(
+                OpeningHours.starts_on, OpeningHours.weekday, OpeningHours.opens_at
+            )
+        ):
             hours.setdefault(row.site_name, []).append(row)
         calendars = {row.site_name: row for row in session.scalars(sa.select(SiteCalendar))}
         closed: dict[str, list[date]] = {}
-        for site, day in session.execute(sa.select(ClosedDay.site_name, ClosedDay.day).order_by(ClosedDay.day)):
+        for site, day in session.execute(
+            sa.select(ClosedDay.site_name, ClosedDay.day).order_by(ClosedDay.day)
+        ):
             closed.setdefault(site, []).append(day)
         return [
             {
                 "site": site,
-                "hours": [{"from": row.starts_on, "weekday": row.weekday, "opens_at": row.opens_at, "closes_at": row.closes_at} for row in hours.get(site, ())],
-                "holidays": "-".join(filter(None, (calendars[site].country, calendars[site].region))) if site in calendars else NO_HOLIDAYS,
+                "hours": [
+                    {
+                        "from": row.starts_on,
+                        "weekday": row.weekday,
+                        "opens_at": row.opens_at,
+                        "closes_at": row.closes_at,
+                    }
+                    for row in hours.get(site, ())
+                ],
+                "holidays": "-".join(
+                    filter(None, (calendars[site].country, calendars[site].region))
+                )
+                if site in calendars
+                else NO_HOLIDAYS,
                 "closed_days": closed.get(site, []),
             }
             for site in session.scalars(sa.select(Site.name).order_by(Site.name))
         ]
 
 
-def write_hours(session: Session, viewer: Viewer, site: str, spans: Sequence[OpeningSpan], starts_on: date | None = None) -> None:
-    """Set the weekly hours of a site from that day on (None: for all time, so that nothing else holds). Needs MANAGE_SETTINGS."""
+def write_hours(
+    session: Session,
+    viewer: Viewer,
+    site: str,
+    spans: Sequence[OpeningSpan],
+    starts_on: date | None = None,
+) -> None:
+    """Set the weekly hours of a site from that day on (None: for all time, so that
+    nothing else holds). Needs MANAGE_SETTINGS.
+    """
     viewer.require(Permission.MANAGE_SETTINGS)
     _ensure_site(session, site)
     is_first = session.scalar(sa.select(OpeningHours.id).filter_by(site_name=site).limit(1)) is None
     old = sa.delete(OpeningHours).where(OpeningHours.site_name == site)
     session.execute(old if starts_on is None else old.where(OpeningHours.starts_on >= starts_on))
-    session.add_all(OpeningHours(site_name=site, starts_on=starts_on, weekday=span.weekday, opens_at=span.opens_at, closes_at=span.closes_at) for span in spans)
-    if is_first and spans and session.get(SiteCalendar, site) is None and environment.current().country in _find_countries():
-        session.add(SiteCalendar(site_name=site, country=environment.current().country, region=None))
-    audit_log.record(session, viewer.username, "opening_hours_changed", site, reason=f"from {starts_on}" if starts_on else "")
+    session.add_all(
+        OpeningHours(
+            site_name=site,
+            starts_on=starts_on,
+            weekday=span.weekday,
+            opens_at=span.opens_at,
+            closes_at=span.closes_at,
+        )
+        for span in spans
+    )
+    if (
+        is_first
+        and spans
+        and session.get(SiteCalendar, site) is None
+        and environment.current().country in _find_countries()
+    ):
+        session.add(
+            SiteCalendar(site_name=site, country=environment.current().country, region=None)
+        )
+    audit_log.record(
+        session,
+        viewer.username,
+        "opening_hours_changed",
+        site,
+        reason=f"from {starts_on}" if starts_on else "",
+    )
 
 
 def _find_countries() -> set[str]:
@@ -214,14 +314,24 @@ def _find_countries() -> set[str]:
     return set(holidays.list_supported_countries())
 
 
-def write_calendar(session: Session, viewer: Viewer, site: str, calendar: tuple[str, str | None] | None) -> None:
-    """Say whose public holidays a site keeps (None: it is open on them). Needs MANAGE_SETTINGS."""
+def write_calendar(
+    session: Session, viewer: Viewer, site: str, calendar: tuple[str, str | None] | None
+) -> None:
+    """Say whose public holidays a site keeps (None: it is open on them). Needs
+    MANAGE_SETTINGS.
+    """
     viewer.require(Permission.MANAGE_SETTINGS)
     _ensure_site(session, site)
     session.execute(sa.delete(SiteCalendar).filter_by(site_name=site))
     if calendar is not None:
         session.add(SiteCalendar(site_name=site, country=calendar[0], region=calendar[1]))
-    audit_log.record(session, viewer.username, "holidays_changed", site, reason="-".join(filter(None, calendar)) if calendar else NO_HOLIDAYS)
+    audit_log.record(
+        session,
+        viewer.username,
+        "holidays_changed",
+        site,
+        reason="-".join(filter(None, calendar)) if calendar else NO_HOLIDAYS,
+    )
 
 
 def write_closed_days(session: Session, viewer: Viewer, site: str, days: Iterable[date]) -> None:
@@ -237,5 +347,11 @@ def _ensure_site(session: Session, site: str) -> None:
     if session.get(Site, site) is None:
         known = ", ".join(session.scalars(sa.select(Site.name).order_by(Site.name))) or "–"
         raise Refusal(
-            "unknown_site", N_("There is no site {site}. Known: {known}. Sites come with teams: import advisors with team and site."), site=site, known=known
+            "unknown_site",
+            N_(
+                "There is no site {site}. Known: {known}. Sites come with teams: import "
+                "advisors with team and site."
+            ),
+            site=site,
+            known=known,
         )

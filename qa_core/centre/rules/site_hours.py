@@ -1,4 +1,6 @@
-"""Setting when a site is open: hours, public holidays and closed days in one change, which past contacts follow."""
+"""Setting when a site is open: hours, public holidays and closed days in one change,
+which past contacts follow.
+"""
 
 from __future__ import annotations
 
@@ -20,10 +22,13 @@ def set_opening(
     calendar: str | None = None,
     closed_days: Iterable[date] | None = None,
 ) -> None:
-    """Set what is given and leave the rest. Needs MANAGE_SETTINGS. Requests that past contacts follow.
+    """Set what is given and leave the rest. Needs MANAGE_SETTINGS. Requests that past
+    contacts follow.
 
-    `hours` hold from `starts_on` (None: always; without any hours, nothing of the site is closed any more). `calendar` is a country or region
-    as `opening.parse_calendar` reads it. Raises Refusal for a site that is not known, Misuse for a calendar that is not.
+    `hours` hold from `starts_on` (None: always; without any hours, nothing of the site
+    is closed any more). `calendar` is a country or region as `opening.parse_calendar`
+    reads it. Raises Refusal for a site that is not known, Misuse for a calendar that is
+    not.
     """
     viewer.require(Permission.MANAGE_SETTINGS)
     parsed = opening_hours.parse_calendar(calendar) if calendar is not None else None

@@ -1,4 +1,6 @@
-"""A simulated contact centre, from a seed: filled like any other through imports, and taken away again without a trace."""
+"""A simulated contact centre, from a seed: filled like any other through imports, and
+taken away again without a trace.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,21 @@ from qa_core.analysis.irritants import action_list
 from qa_core.base import environment
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
-from qa_core.cli.demo import accounts, answers, calibrations, coaching, draws, evaluations, irritants, listening, load, recordings, seasons, staff, targets
+from qa_core.cli.demo import (
+    accounts,
+    answers,
+    calibrations,
+    coaching,
+    draws,
+    evaluations,
+    irritants,
+    listening,
+    load,
+    recordings,
+    seasons,
+    staff,
+    targets,
+)
 from qa_core.cli.demo.plan import DemoPlan
 from qa_core.quality import scorecards
 from qa_core.storage import audit_log
@@ -38,7 +54,9 @@ STEPS = {
     "evaluations": N_("Scoring the evaluations"),
 }
 _FILES = 8
-"""How many files the simulation gives after that of the advisors; for the progress shown only."""
+"""How many files the simulation gives after that of the advisors; for the progress
+shown only.
+"""
 
 
 def build(
@@ -50,9 +68,11 @@ def build(
     progress: Callable[[str, float], None] | None = None,
     plan: DemoPlan | None = None,
 ) -> None:
-    """Simulate the centre and import it, with an account per role. `plan` gives the last day too; without it that is yesterday.
+    """Simulate the centre and import it, with an account per role. `plan` gives the
+    last day too; without it that is yesterday.
 
-    What an earlier build left half-done is taken away first. Raises Refusal when there is a demo centre already.
+    What an earlier build left half-done is taken away first. Raises Refusal when there
+    is a demo centre already.
     """
     viewer.require(Permission.MANAGE_IMPORTS)
     viewer.require(Permission.MANAGE_ACCOUNTS)
@@ -61,12 +81,20 @@ def build(
         if is_unfinished():
             _take_away(viewer)
         elif accounts.read():
-            raise Refusal("demo_exists", N_("There is a demo centre already; take it away first with: python -m qa_core demo --remove"))
+            raise Refusal(
+                "demo_exists",
+                N_(
+                    "There is a demo centre already; take it away first with: python -m "
+                    "qa_core demo --remove"
+                ),
+            )
         _fill(viewer, plan, progress or (lambda step, share: None))
 
 
 def remove(viewer: Viewer) -> None:
-    """Take the demo centre away: its accounts, all that its batches brought, and the batches themselves."""
+    """Take the demo centre away: its accounts, all that its batches brought, and the
+    batches themselves.
+    """
     viewer.require(Permission.MANAGE_IMPORTS)
     viewer.require(Permission.MANAGE_ACCOUNTS)
     with _alone():
@@ -74,25 +102,34 @@ def remove(viewer: Viewer) -> None:
 
 
 def is_unfinished() -> bool:
-    """Whether a build was interrupted, or its passwords are lost, so that another one has to start afresh."""
+    """Whether a build was interrupted, or its passwords are lost, so that another one
+    has to start afresh.
+    """
     content = accounts.read()
     if content:
         return not content["complete"]
     with store.reading() as session:
-        parts = (sa.select(Account.username).where(Account.demo), sa.select(ImportBatch.id).where(ImportBatch.profile == load.PROFILE))
+        parts = (
+            sa.select(Account.username).where(Account.demo),
+            sa.select(ImportBatch.id).where(ImportBatch.profile == load.PROFILE),
+        )
         return any(session.scalar(part.limit(1)) is not None for part in parts)
 
 
 def sign_ins() -> list[dict[str, str]]:
     """The demo accounts that stand, as role, username and password."""
     with store.reading() as session:
-        standing = set(session.scalars(sa.select(Account.username).where(Account.demo, Account.active)))
+        standing = set(
+            session.scalars(sa.select(Account.username).where(Account.demo, Account.active))
+        )
     return [entry for entry in accounts.read().get("sign_ins", []) if entry["username"] in standing]
 
 
 @contextmanager
 def _alone() -> Iterator[None]:
-    """Hold the right to build or remove the demo centre: a second one waits, and never takes a build at work for one that was killed."""
+    """Hold the right to build or remove the demo centre: a second one waits, and never
+    takes a build at work for one that was killed.
+    """
     folder = environment.current().folder
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / ".demo.lock").open("w") as file:
@@ -103,7 +140,13 @@ def _alone() -> Iterator[None]:
 def _fill(viewer: Viewer, plan: DemoPlan, tell: Callable[[str, float], None]) -> None:
     tell(N_("Hiring the advisors"), 0.0)
     invited = accounts.invite()
-    accounts.write({"complete": False, "plan": {**asdict(plan), "last_day": plan.last_day.isoformat()}, "sign_ins": invited})
+    accounts.write(
+        {
+            "complete": False,
+            "plan": {**asdict(plan), "last_day": plan.last_day.isoformat()},
+            "sign_ins": invited,
+        }
+    )
     calendar = seasons.Calendar(plan)
     people_of_centre = staff.hire(plan, calendar)
     load.take_in(viewer, load.stage_advisors(plan, people_of_centre))
@@ -137,8 +180,12 @@ def _take_away(viewer: Viewer) -> None:
         recordings.take_away(session)
         listening.close(session)
     with store.reading() as session:
-        mine = sa.select(ImportBatch.id).where(ImportBatch.profile == load.PROFILE, ImportBatch.state == "done")
-        batches = list(session.scalars(mine.order_by(ImportBatch.started_at.desc(), ImportBatch.id.desc())))
+        mine = sa.select(ImportBatch.id).where(
+            ImportBatch.profile == load.PROFILE, ImportBatch.state == "done"
+        )
+        batches = list(
+            session.scalars(mine.order_by(ImportBatch.started_at.desc(), ImportBatch.id.desc()))
+        )
     for batch in batches:
         ingest.undo(viewer, batch)
     with store.writing() as session:
@@ -152,8 +199,19 @@ def _take_away(viewer: Viewer) -> None:
 def _remove_grid(session: Session) -> None:
     """Remove that grid when nothing was evaluated on it since, and it is as it came."""
     content = tomllib.loads(evaluations.GRID_FILE.read_text(encoding="utf-8"))
-    grid = session.scalars(sa.select(ScorecardVersion).where(ScorecardVersion.key == evaluations.GRID_KEY).order_by(ScorecardVersion.version)).first()
-    uses = (sa.select(table.id).where(table.grid_id == grid.id).limit(1) for table in (Evaluation, Calibration)) if grid is not None else ()
+    grid = session.scalars(
+        sa.select(ScorecardVersion)
+        .where(ScorecardVersion.key == evaluations.GRID_KEY)
+        .order_by(ScorecardVersion.version)
+    ).first()
+    uses = (
+        (
+            sa.select(table.id).where(table.grid_id == grid.id).limit(1)
+            for table in (Evaluation, Calibration)
+        )
+        if grid is not None
+        else ()
+    )
     used = any(session.scalar(use) is not None for use in uses)
     if grid is not None and not used and grid.content == content:
         session.delete(grid)

@@ -1,4 +1,6 @@
-"""The sign-ins of the demo centre, one per role and a second evaluator, from this machine only: random passwords in a file that its owner alone can read."""
+"""The sign-ins of the demo centre, one per role and a second evaluator, from this
+machine only: random passwords in a file that its owner alone can read.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,9 @@ INVITED: tuple[tuple[Role, str, str | None], ...] = (
     (Role.DPO, "dpo", "Pierre Malandain"),
     (Role.ADMIN, "admin", "Nora Belkasmi"),
 )
-"""Role, username and name, invented like all names of the centre; the advisor is one of its advisors. Two evaluators, because a calibration takes two."""
+"""Role, username and name, invented like all names of the centre; the advisor is one of
+its advisors. Two evaluators, because a calibration takes two.
+"""
 
 
 def file() -> Path:
@@ -35,7 +39,9 @@ def file() -> Path:
 
 
 def read() -> dict[str, Any]:
-    """What the file says: `complete`, `plan`, `sign_ins`; empty when there is no demo centre."""
+    """What the file says: `complete`, `plan`, `sign_ins`; empty when there is no demo
+    centre.
+    """
     try:
         return json.loads(file().read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -55,14 +61,18 @@ def invite() -> list[dict[str, str]]:
     with store.reading() as session:
         taken = set(session.scalars(sa.select(Account.username)))
     free = ((role, name if name not in taken else f"demo-{name}") for role, name, _shown in INVITED)
-    return [{"role": str(role), "username": name, "password": passwords.make_one_time()} for role, name in free]
+    return [
+        {"role": str(role), "username": name, "password": passwords.make_one_time()}
+        for role, name in free
+    ]
 
 
 def open_all(viewer: Viewer, sign_ins: list[dict[str, str]], staff: Staff) -> None:
     """Make the accounts, each bound to what its role shows best."""
     team, advisor = choose_team(staff), choose_advisor(staff)
     bounds: dict[Role, dict[str, Any]] = {
-        # Missed contacts belong to no team: without them a manager would see a centre that answers everybody.
+        # Missed contacts belong to no team: without them a manager would see a centre
+        # that answers everybody.
         Role.MANAGER: {"sites": SITES, "sees_unassigned": True},
         Role.TEAM_LEAD: {"teams": (TEAMS[team][0],)},
         Role.ADVISOR: {"advisor_id": staff.ids[advisor]},
@@ -80,7 +90,9 @@ def open_all(viewer: Viewer, sign_ins: list[dict[str, str]], staff: Staff) -> No
 
 
 def choose_team(staff: Staff) -> int:
-    """The team where most advisors truly differ: the one that its lead has most to see in."""
+    """The team where most advisors truly differ: the one that its lead has most to see
+    in.
+    """
     today = staff.team_on[-1]
     differs = (staff.resolves != 0) | (staff.pleases != 0) | (staff.scores != 0)
     return int(np.argmax([np.sum(differs[today == team]) for team in range(len(TEAMS))]))
@@ -89,5 +101,13 @@ def choose_team(staff: Staff) -> int:
 def choose_advisor(staff: Staff) -> int:
     """An ordinary advisor of that team, there from the first day on where there is one."""
     members = np.nonzero(staff.team_on[-1] == choose_team(staff))[0]
-    ordinary = (staff.resolves == 0) & (staff.pleases == 0) & (staff.scores == 0) & (staff.handles == 1) & (staff.declares == 0)
-    return int(max(members, key=lambda member: (ordinary[member], np.sum(staff.team_on[:, member] >= 0))))
+    ordinary = (
+        (staff.resolves == 0)
+        & (staff.pleases == 0)
+        & (staff.scores == 0)
+        & (staff.handles == 1)
+        & (staff.declares == 0)
+    )
+    return int(
+        max(members, key=lambda member: (ordinary[member], np.sum(staff.team_on[:, member] >= 0)))
+    )

@@ -1,4 +1,6 @@
-"""What some advisors of the demo centre answered to their latest evaluations: read, commented, disputed, and once evaluated by themselves."""
+"""What some advisors of the demo centre answered to their latest evaluations: read,
+commented, disputed, and once evaluated by themselves.
+"""
 
 from __future__ import annotations
 
@@ -19,20 +21,29 @@ from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.records.listening import Dispute, EvaluationRevision
 
 RECENT, SETTLED = timedelta(days=31), timedelta(days=3)
-"""How old the evaluations are that were answered: young enough to matter, old enough for what was answered to lie in the past."""
+"""How old the evaluations are that were answered: young enough to matter, old enough
+for what was answered to lie in the past.
+"""
 
 COMMENTS = (
-    "Merci pour le retour. L'outil ramait ce jour-là, j'aurais dû le dire au client au lieu de laisser des blancs.",
+    "Merci pour le retour. L'outil ramait ce jour-là, j'aurais dû le dire au client au lieu de "
+    "laisser des blancs.",
     "D'accord avec l'ensemble. Je note la reformulation, je l'oublie quand la file est pleine.",
-    "Contact difficile, le client avait déjà appelé deux fois. Contente que la prise en charge soit reconnue.",
+    "Contact difficile, le client avait déjà appelé deux fois. Contente que la prise en charge "
+    "soit reconnue.",
 )
 REASONS = {
-    "greeting": "J'ai bien donné mon prénom et le nom du service, mais le client a parlé en même temps que moi.",
+    "greeting": "J'ai bien donné mon prénom et le nom du service, mais le client a parlé en "
+    "même temps que moi.",
     "listening": "Je reformule à la fin de sa demande, et le client répond « oui, c'est ça ».",
-    "questions": "Le diagnostic avait déjà été fait par ma collègue : je l'ai relu au client au lieu de tout redemander.",
-    "accuracy": "La procédure a changé la semaine d'avant ; ce que j'ai dit est conforme à la nouvelle fiche.",
-    "ownership": "J'ai lancé l'échange pendant l'appel et prévenu le magasin, on l'entend dans la dernière minute.",
-    "record": "La note est dans le ticket de messagerie, pas dans celui du téléphone : le client avait commencé par tchat.",
+    "questions": "Le diagnostic avait déjà été fait par ma collègue : je l'ai relu au client "
+    "au lieu de tout redemander.",
+    "accuracy": "La procédure a changé la semaine d'avant ; ce que j'ai dit est conforme à la "
+    "nouvelle fiche.",
+    "ownership": "J'ai lancé l'échange pendant l'appel et prévenu le magasin, on l'entend dans "
+    "la dernière minute.",
+    "record": "La note est dans le ticket de messagerie, pas dans celui du téléphone : le "
+    "client avait commencé par tchat.",
     "anticipation": "J'ai parlé du délai de livraison avant qu'il le demande.",
     "courtesy": "Le ton était le même du début à la fin, c'est la ligne qui saturait.",
     "hold": "L'attente a duré dix secondes, je l'ai annoncée avant.",
@@ -41,15 +52,23 @@ REASONS = {
 OTHER_REASON = "Je pense que ce point était acquis : on l'entend au début du contact."
 DECISIONS = {
     DisputeDecision.ACCEPT: "Réécouté : c'est bien dit, un peu vite. Les points sont rendus.",
-    DisputeDecision.KEEP: "Réécouté deux fois : l'intention y est, mais le client n'a pas pu le comprendre. La note reste.",
+    DisputeDecision.KEEP: "Réécouté deux fois : l'intention y est, mais le client n'a pas pu "
+    "le comprendre. La note reste.",
 }
 OF_ADVISOR: tuple[DisputeDecision | None, ...] = (None, DisputeDecision.ACCEPT)
-OF_COLLEAGUES: tuple[DisputeDecision | None, ...] = (None, None, DisputeDecision.KEEP, DisputeDecision.ACCEPT)
+OF_COLLEAGUES: tuple[DisputeDecision | None, ...] = (
+    None,
+    None,
+    DisputeDecision.KEEP,
+    DisputeDecision.ACCEPT,
+)
 """What was decided on each dispute, the newest first; None: it waits."""
 
 
 def answer(invited: list[dict[str, str]], staff: Staff) -> None:
-    """Answer the latest evaluations of the demo lead's team. All of it hangs on evaluations of the demo's batches, and goes with them."""
+    """Answer the latest evaluations of the demo lead's team. All of it hangs on
+    evaluations of the demo's batches, and goes with them.
+    """
     usernames = {entry["role"]: entry["username"] for entry in invited}
     team, advisor_id = TEAMS[choose_team(staff)][0], staff.ids[choose_advisor(staff)]
     decided: list[tuple[int, DisputeDecision]] = []
@@ -58,9 +77,18 @@ def answer(invited: list[dict[str, str]], staff: Staff) -> None:
         manager = accounts.get_viewer(session, usernames[Role.MANAGER])
         found = _find_latest(session, team)
         own = [evaluation for evaluation in found if evaluation.advisor_id == advisor_id]
-        colleagues = list({evaluation.advisor_id: evaluation for evaluation in reversed(found) if evaluation.advisor_id != advisor_id}.values())
+        colleagues = list(
+            {
+                evaluation.advisor_id: evaluation
+                for evaluation in reversed(found)
+                if evaluation.advisor_id != advisor_id
+            }.values()
+        )
         colleagues.sort(key=lambda evaluation: evaluation.evaluated_at, reverse=True)
-        for evaluations, outcomes, name in ((own, OF_ADVISOR, usernames[Role.ADVISOR]), (colleagues, OF_COLLEAGUES, None)):
+        for evaluations, outcomes, name in (
+            (own, OF_ADVISOR, usernames[Role.ADVISOR]),
+            (colleagues, OF_COLLEAGUES, None),
+        ):
             for evaluation, outcome in zip(evaluations[1:], outcomes, strict=False):
                 dispute = _dispute(session, evaluation, name or evaluation.advisor_id, disputed)
                 if dispute is not None and outcome is not None:
@@ -77,17 +105,34 @@ def answer(invited: list[dict[str, str]], staff: Staff) -> None:
 
 
 def _find_latest(session: Session, team: str) -> list[Evaluation]:
-    """The imported evaluations of the team, newest first, of the last weeks that there are any, but for the last days."""
-    mine = (Evaluation.team == team, Evaluation.kind == "scored", Evaluation.state == "published", Evaluation.advisor_id.is_not(None))
+    """The imported evaluations of the team, newest first, of the last weeks that there
+    are any, but for the last days.
+    """
+    mine = (
+        Evaluation.team == team,
+        Evaluation.kind == "scored",
+        Evaluation.state == "published",
+        Evaluation.advisor_id.is_not(None),
+    )
     newest = session.scalar(sa.select(sa.func.max(Evaluation.evaluated_at)).where(*mine))
     if newest is None:
         return []
-    statement = sa.select(Evaluation).where(*mine, Evaluation.evaluated_at.between(newest - RECENT, newest - SETTLED)).options(selectinload(Evaluation.answers))
-    return list(session.scalars(statement.order_by(Evaluation.evaluated_at.desc(), Evaluation.contact_id)))
+    statement = (
+        sa.select(Evaluation)
+        .where(*mine, Evaluation.evaluated_at.between(newest - RECENT, newest - SETTLED))
+        .options(selectinload(Evaluation.answers))
+    )
+    return list(
+        session.scalars(statement.order_by(Evaluation.evaluated_at.desc(), Evaluation.contact_id))
+    )
 
 
-def _dispute(session: Session, evaluation: Evaluation, raised_by: str, disputed: set[str]) -> Dispute | None:
-    """The advisor asks for one level more where they lost most of a criterion, one that nobody disputed yet where there is; None where nothing was lost."""
+def _dispute(
+    session: Session, evaluation: Evaluation, raised_by: str, disputed: set[str]
+) -> Dispute | None:
+    """The advisor asks for one level more where they lost most of a criterion, one that
+    nobody disputed yet where there is; None where nothing was lost.
+    """
     plan = evaluation_view.find_plan(session, evaluation)
     answers = finalise.answers_of(evaluation)
     raised = _raise_levels(plan, answers, len(answers)) if plan else {}
@@ -109,19 +154,29 @@ def _dispute(session: Session, evaluation: Evaluation, raised_by: str, disputed:
     return dispute
 
 
-def _raise_levels(plan: scoring.Scorecard, answers: dict[str, object], count: int) -> dict[str, float]:
-    """The criteria that lost most of their points, each with the next level; critical errors are not argued about here."""
+def _raise_levels(
+    plan: scoring.Scorecard, answers: dict[str, object], count: int
+) -> dict[str, float]:
+    """The criteria that lost most of their points, each with the next level; critical
+    errors are not argued about here.
+    """
     lost = []
     for criterion in plan.criteria:
         earned = answers[criterion.key]
-        higher = sorted(float(level) for level in criterion.levels if earned != scoring.NOT_APPLICABLE and float(level) > float(earned))
+        higher = sorted(
+            float(level)
+            for level in criterion.levels
+            if earned != scoring.NOT_APPLICABLE and float(level) > float(earned)
+        )
         if higher and not criterion.critical:
             lost.append((float(earned) / float(criterion.points), criterion.key, higher[0]))
     return {key: level for _share, key, level in sorted(lost)[:count]}
 
 
 def _evaluate_oneself(session: Session, evaluation: Evaluation, username: str) -> None:
-    """The advisor's own view of that contact, kinder on two criteria, before they read the evaluator's."""
+    """The advisor's own view of that contact, kinder on two criteria, before they read
+    the evaluator's.
+    """
     plan = evaluation_view.find_plan(session, evaluation)
     if plan is None or evaluation.grid_id is None:
         return
@@ -142,13 +197,22 @@ def _evaluate_oneself(session: Session, evaluation: Evaluation, username: str) -
     finalise.complete(own, plan, answers | _raise_levels(plan, answers, 2))
     at: datetime = evaluation.evaluated_at + timedelta(hours=9)
     own.draft, own.state = None, "published"
-    own.started_at, own.submitted_at, own.evaluated_at, own.published_at = at - timedelta(minutes=11), at, at, at
+    own.started_at, own.submitted_at, own.evaluated_at, own.published_at = (
+        at - timedelta(minutes=11),
+        at,
+        at,
+        at,
+    )
 
 
 def _date_decisions(dispute_ids: list[int]) -> None:
-    """Let the decisions of the demo centre lie some days after what they decide on, as its other dates do."""
+    """Let the decisions of the demo centre lie some days after what they decide on, as
+    its other dates do.
+    """
     with store.writing() as session:
         for dispute in session.scalars(sa.select(Dispute).where(Dispute.id.in_(dispute_ids))):
             dispute.decided_at = dispute.raised_at + timedelta(days=1, hours=5)
             of_it = EvaluationRevision.evaluation_id == dispute.evaluation_id
-            session.execute(sa.update(EvaluationRevision).where(of_it).values(replaced_at=dispute.decided_at))
+            session.execute(
+                sa.update(EvaluationRevision).where(of_it).values(replaced_at=dispute.decided_at)
+            )

@@ -1,4 +1,6 @@
-"""Two calibration rounds of the demo centre: one that is closed, with marks that differ as people's do, and one that waits for the first evaluator."""
+"""Two calibration rounds of the demo centre: one that is closed, with marks that differ
+as people's do, and one that waits for the first evaluator.
+"""
 
 from __future__ import annotations
 
@@ -31,10 +33,14 @@ CLOSED_CONTACTS, OPEN_CONTACTS, FEWEST = 8, 5, 3
 CLOSED_DAYS, OPEN_DAYS = (75, 30), (29, 2)
 """How many days before the last one the contacts of each round lie."""
 LEANS = (0.0, -0.09, 0.08)
-"""How much less or more of a criterion's points each evaluator gives: the second is strict, the third lenient, as in their evaluations."""
+"""How much less or more of a criterion's points each evaluator gives: the second is
+strict, the third lenient, as in their evaluations.
+"""
 UNCLEAR = {"ownership": 0.34, "listening": 0.22}
 NOISE = 0.07
-"""How far marks lie apart by chance, as a share of the points; more on criteria that the grid words badly."""
+"""How far marks lie apart by chance, as a share of the points; more on criteria that
+the grid words badly.
+"""
 
 
 def set_up(plan: DemoPlan, sign_ins: list[dict[str, str]]) -> None:
@@ -43,24 +49,44 @@ def set_up(plan: DemoPlan, sign_ins: list[dict[str, str]]) -> None:
     with_account = [entry["username"] for entry in sign_ins if entry["role"] == Role.EVALUATOR]
     evaluators = [*with_account, *EVALUATORS[len(with_account) :]]
     chance = plan.chance("calibrations")
-    closed, waiting = _choose(plan, CLOSED_DAYS, CLOSED_CONTACTS), _choose(plan, OPEN_DAYS, OPEN_CONTACTS)
+    closed, waiting = (
+        _choose(plan, CLOSED_DAYS, CLOSED_CONTACTS),
+        _choose(plan, OPEN_DAYS, OPEN_CONTACTS),
+    )
     with store.writing() as session:
         grid = session.scalars(
-            sa.select(ScorecardVersion).where(ScorecardVersion.key == GRID_KEY, ScorecardVersion.published_at.is_not(None)).order_by(ScorecardVersion.version)
+            sa.select(ScorecardVersion)
+            .where(ScorecardVersion.key == GRID_KEY, ScorecardVersion.published_at.is_not(None))
+            .order_by(ScorecardVersion.version)
         ).first()
         if grid is None:
             return
         if len(closed) >= FEWEST:
-            made = _open(session, plan, grid, CLOSED_TITLE, evaluators, names[Role.MANAGER], closed, (27, 20))
+            made = _open(
+                session, plan, grid, CLOSED_TITLE, evaluators, names[Role.MANAGER], closed, (27, 20)
+            )
             made.closed_at, made.closed_by = _at(plan, 19), names[Role.MANAGER]
-            _mark(session, plan, made, closed, dict(zip(evaluators, LEANS, strict=True)), chance, 22)
+            _mark(
+                session, plan, made, closed, dict(zip(evaluators, LEANS, strict=True)), chance, 22
+            )
         if len(waiting) >= FEWEST:
-            made = _open(session, plan, grid, OPEN_TITLE, evaluators[:2], names[Role.MANAGER], waiting, (3, -6))
+            made = _open(
+                session,
+                plan,
+                grid,
+                OPEN_TITLE,
+                evaluators[:2],
+                names[Role.MANAGER],
+                waiting,
+                (3, -6),
+            )
             _mark(session, plan, made, waiting, {evaluators[1]: LEANS[1]}, chance, 1)
 
 
 def take_away(session: Session) -> None:
-    """Remove the rounds that accounts of the demo opened, with their marks, while these accounts still stand."""
+    """Remove the rounds that accounts of the demo opened, with their marks, while these
+    accounts still stand.
+    """
     demo = sa.select(Account.username).where(Account.demo)
     rounds = list(session.scalars(sa.select(Calibration.id).where(Calibration.opened_by.in_(demo))))
     session.execute(sa.delete(Evaluation).where(Evaluation.calibration_id.in_(rounds)))
@@ -68,19 +94,35 @@ def take_away(session: Session) -> None:
 
 
 def _choose(plan: DemoPlan, days: tuple[int, int], most: int) -> list[Listenable]:
-    """Contacts that were evaluated in those days, of as many advisors as can be, those with a recording first."""
+    """Contacts that were evaluated in those days, of as many advisors as can be, those
+    with a recording first.
+    """
     first, last = (plan.last_day - timedelta(days=ago) for ago in days)
-    recorded = sa.exists().where(Recording.source_system == Evaluation.source_system, Recording.contact_id == Evaluation.contact_id)
+    recorded = sa.exists().where(
+        Recording.source_system == Evaluation.source_system,
+        Recording.contact_id == Evaluation.contact_id,
+    )
     statement = (
         sa.select(Evaluation.source_system, Evaluation.contact_id, Evaluation.advisor_id)
-        .where(Evaluation.kind == "scored", Evaluation.local_day.between(first, last), Evaluation.advisor_id.is_not(None), Evaluation.team.is_not(None))
+        .where(
+            Evaluation.kind == "scored",
+            Evaluation.local_day.between(first, last),
+            Evaluation.advisor_id.is_not(None),
+            Evaluation.team.is_not(None),
+        )
         .order_by(recorded.desc(), Evaluation.local_day.desc(), Evaluation.contact_id)
     )
     with store.reading() as session:
         rows = session.execute(statement.where(Evaluation.contact_id.is_not(None))).all()
     by_advisor = {row.advisor_id: (row.source_system, row.contact_id) for row in reversed(rows)}
-    keys = [key for row in rows if (key := (row.source_system, row.contact_id)) == by_advisor[row.advisor_id]]
-    return listening_rights.find_listenable(Viewer.SYSTEM, keys, f"{first:%Y-%m}", f"{last:%Y-%m}")[:most]
+    keys = [
+        key
+        for row in rows
+        if (key := (row.source_system, row.contact_id)) == by_advisor[row.advisor_id]
+    ]
+    return listening_rights.find_listenable(Viewer.SYSTEM, keys, f"{first:%Y-%m}", f"{last:%Y-%m}")[
+        :most
+    ]
 
 
 def _open(
@@ -93,7 +135,13 @@ def _open(
     contacts: Sequence[Listenable],
     days: tuple[int, int],
 ) -> Calibration:
-    made = Calibration(title=title, grid_id=grid.id, evaluators=list(evaluators), opened_by=manager, opened_at=_at(plan, days[0]))
+    made = Calibration(
+        title=title,
+        grid_id=grid.id,
+        evaluators=list(evaluators),
+        opened_by=manager,
+        opened_at=_at(plan, days[0]),
+    )
     made.due_on = plan.last_day - timedelta(days=days[1])
     made.contacts = [
         CalibrationContact(
@@ -111,14 +159,25 @@ def _open(
 
 
 def _mark(
-    session: Session, plan: DemoPlan, made: Calibration, contacts: Sequence[Listenable], leans: dict[str, float], chance: np.random.Generator, days_before: int
+    session: Session,
+    plan: DemoPlan,
+    made: Calibration,
+    contacts: Sequence[Listenable],
+    leans: dict[str, float],
+    chance: np.random.Generator,
+    days_before: int,
 ) -> None:
-    """Let these evaluators score every contact: what each deserves, as each of them hears it."""
+    """Let these evaluators score every contact: what each deserves, as each of them
+    hears it.
+    """
     grid = read_grid()
     for place, contact in enumerate(contacts):
         deserved = {criterion.key: _deserve(criterion, chance) for criterion in grid.criteria}
         for username, lean in leans.items():
-            answers = {criterion.key: _hear(criterion, deserved[criterion.key], lean, chance) for criterion in grid.criteria}
+            answers = {
+                criterion.key: _hear(criterion, deserved[criterion.key], lean, chance)
+                for criterion in grid.criteria
+            }
             evaluation = Evaluation(
                 source_system=contact.source_system,
                 contact_id=contact.contact_id,
@@ -147,7 +206,9 @@ def _deserve(criterion: scoring.Criterion, chance: np.random.Generator) -> float
     return 1.0 if criterion.key in NEVER_LOST else float(np.clip(chance.normal(0.75, 0.25), 0, 1))
 
 
-def _hear(criterion: scoring.Criterion, deserved: float | None, lean: float, chance: np.random.Generator) -> Any:
+def _hear(
+    criterion: scoring.Criterion, deserved: float | None, lean: float, chance: np.random.Generator
+) -> Any:
     heard = chance.normal(lean, UNCLEAR.get(criterion.key, NOISE))
     if deserved is None:
         return scoring.NOT_APPLICABLE
@@ -157,4 +218,6 @@ def _hear(criterion: scoring.Criterion, deserved: float | None, lean: float, cha
 
 
 def _at(plan: DemoPlan, days_before: int) -> datetime:
-    return datetime.combine(plan.last_day - timedelta(days=days_before), time(10, 15), environment.current().zone).astimezone(UTC)
+    return datetime.combine(
+        plan.last_day - timedelta(days=days_before), time(10, 15), environment.current().zone
+    ).astimezone(UTC)

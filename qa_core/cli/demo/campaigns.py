@@ -1,4 +1,6 @@
-"""What brings calls in: campaigns with their numbers and dates, what the call tracker saw of them, and what they cost."""
+"""What brings calls in: campaigns with their numbers and dates, what the call tracker
+saw of them, and what they cost.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ FIBRE_WORDS = ("fibre pas chère", "offre fibre", "box internet", "éligibilité
 
 @dataclass(frozen=True)
 class Campaign:
-    """`ages`: running from so many days before the end until so many. Numbers are of the ranges that ARCEP keeps for fiction."""
+    """`ages`: running from so many days before the end until so many. Numbers are of
+    the ranges that ARCEP keeps for fiction.
+    """
 
     source: str
     medium: str
@@ -33,19 +37,83 @@ class Campaign:
 
 
 CAMPAIGNS = (
-    Campaign("google", "cpc", "Fibre toute l'année", "+33199001201", WHOLE, 1.5, 9.4, FIBRE_WORDS, "/fibre"),
-    Campaign("google", "cpc", "Déménagement", "+33199001202", WHOLE, 0.7, 7.2, ("déménagement box", "transférer ma ligne"), "/demenagement"),
-    Campaign("bing", "cpc", "Fibre toute l'année", "+33199001203", WHOLE, 0.3, 6.1, FIBRE_WORDS[1:3], "/fibre"),
+    Campaign(
+        "google",
+        "cpc",
+        "Fibre toute l'année",
+        "+33199001201",
+        WHOLE,
+        1.5,
+        9.4,
+        FIBRE_WORDS,
+        "/fibre",
+    ),
+    Campaign(
+        "google",
+        "cpc",
+        "Déménagement",
+        "+33199001202",
+        WHOLE,
+        0.7,
+        7.2,
+        ("déménagement box", "transférer ma ligne"),
+        "/demenagement",
+    ),
+    Campaign(
+        "bing",
+        "cpc",
+        "Fibre toute l'année",
+        "+33199001203",
+        WHOLE,
+        0.3,
+        6.1,
+        FIBRE_WORDS[1:3],
+        "/fibre",
+    ),
     Campaign("google", "organic", None, "+33199001204", WHOLE, 1.3, 0.0, (), "/contact"),
-    Campaign("comparateur", "referral", "Comparateur indépendant", "+33199001205", WHOLE, 0.6, 17.5, (), "/comparatif"),
-    Campaign("meta", "paid_social", "Rentrée 2 mois offerts", "+33261910310", (105, 62), 1.1, 13.2, (), "/rentree"),
+    Campaign(
+        "comparateur",
+        "referral",
+        "Comparateur indépendant",
+        "+33199001205",
+        WHOLE,
+        0.6,
+        17.5,
+        (),
+        "/comparatif",
+    ),
+    Campaign(
+        "meta",
+        "paid_social",
+        "Rentrée 2 mois offerts",
+        "+33261910310",
+        (105, 62),
+        1.1,
+        13.2,
+        (),
+        "/rentree",
+    ),
     Campaign("meta", "paid_social", "Fêtes", "+33261910310", (360, 318), 1.0, 12.1, (), "/fetes"),
-    Campaign("meta", "paid_social", "Soldes d'été", "+33261910310", (160, 128), 0.8, 15.8, (), "/soldes"),
+    Campaign(
+        "meta", "paid_social", "Soldes d'été", "+33261910310", (160, 128), 0.8, 15.8, (), "/soldes"
+    ),
     Campaign("affichage", "offline", "Tramway Nantes", "+33261910311", (420, 330), 0.45, 24.0),
     Campaign("affichage", "offline", "Tramway Lyon", "+33465710311", (240, 150), 0.5, 21.0),
     Campaign("radio", "offline", "Radio régionale", "+33353010312", (90, 34), 0.7, 19.5),
-    Campaign("newsletter", "email", "Nouvelle facture expliquée", "+33536490313", (58, 20), 1.4, 0.6, (), "/nouvelle-facture"),
-    Campaign("newsletter", "email", "Clients fidèles", "+33536490314", WHOLE, 0.35, 0.9, (), "/fidelite"),
+    Campaign(
+        "newsletter",
+        "email",
+        "Nouvelle facture expliquée",
+        "+33536490313",
+        (58, 20),
+        1.4,
+        0.6,
+        (),
+        "/nouvelle-facture",
+    ),
+    Campaign(
+        "newsletter", "email", "Clients fidèles", "+33536490314", WHOLE, 0.35, 0.9, (), "/fidelite"
+    ),
     Campaign("annuaire", "directory", None, "+33199001206", WHOLE, 0.4, 5.0),
 )
 QUEUE_PULL = np.array([0.15, 0.07, 0.24, 0.74, 0.06])
@@ -65,36 +133,71 @@ class Tracking:
         self.rows = np.nonzero(first & (self.chance.random(len(wave)) < share))[0]
         day, queue = calendar.position(wave.at[self.rows]), wave.queue[self.rows]
         pulls = np.cumsum(self._pulls(), axis=2)[day, queue]
-        self.campaign = (pulls <= (self.chance.random(len(self.rows)) * pulls[:, -1])[:, None]).sum(axis=1)
+        self.campaign = (pulls <= (self.chance.random(len(self.rows)) * pulls[:, -1])[:, None]).sum(
+            axis=1
+        )
 
     def _pulls(self) -> np.ndarray:
-        """days × queues × campaigns: a campaign pulls while it runs; the one about the bill brings questions about bills."""
+        """days × queues × campaigns: a campaign pulls while it runs; the one about the
+        bill brings questions about bills.
+        """
         age = self.calendar.age[:, None]
         runs = np.array([[campaign.ages[0], campaign.ages[1]] for campaign in CAMPAIGNS])
-        pull = ((age <= runs[:, 0]) & (age >= runs[:, 1])) * np.array([campaign.pull for campaign in CAMPAIGNS])
+        pull = ((age <= runs[:, 0]) & (age >= runs[:, 1])) * np.array(
+            [campaign.pull for campaign in CAMPAIGNS]
+        )
         on_bills = np.array([campaign.page == "/nouvelle-facture" for campaign in CAMPAIGNS])
-        return np.stack([pull * np.where(on_bills, 4.0 if queue == 0 else 0.15, 1.0) for queue in range(len(QUEUES))], axis=1)
+        return np.stack(
+            [
+                pull * np.where(on_bills, 4.0 if queue == 0 else 0.15, 1.0)
+                for queue in range(len(QUEUES))
+            ],
+            axis=1,
+        )
 
     def called_numbers(self) -> pa.Array:
-        """For each contact the number of a campaign that was called; null for the main number."""
+        """For each contact the number of a campaign that was called; null for the main
+        number.
+        """
         position = np.full(len(self.extracts.wave), -1)
         by_phone = self.extracts.wave.channel[self.rows] == PHONE
         position[self.rows[by_phone]] = self.campaign[by_phone]
-        return pick(pa.array([campaign.number for campaign in CAMPAIGNS]), np.maximum(position, 0), position >= 0)
+        return pick(
+            pa.array([campaign.number for campaign in CAMPAIGNS]),
+            np.maximum(position, 0),
+            position >= 0,
+        )
 
     def by_number(self) -> pa.Table:
-        """The call tracker's export: it knows the number and, to some seconds, the time, but no contact."""
+        """The call tracker's export: it knows the number and, to some seconds, the
+        time, but no contact.
+        """
         by_phone = self.extracts.wave.channel[self.rows] == PHONE
         seen = by_phone & (self.chance.random(len(self.rows)) < SEEN_BY_TRACKER)
-        at = self.extracts.wave.at[self.rows[seen]] + self.chance.integers(-3, 7, seen.sum()).astype("timedelta64[s]")
+        at = self.extracts.wave.at[self.rows[seen]] + self.chance.integers(
+            -3, 7, seen.sum()
+        ).astype("timedelta64[s]")
         numbers = pick(pa.array([campaign.number for campaign in CAMPAIGNS]), self.campaign[seen])
-        return pa.table({"started_at": to_utc(at), "tracking_number": numbers, **self._attribution(self.campaign[seen])})
+        return pa.table(
+            {
+                "started_at": to_utc(at),
+                "tracking_number": numbers,
+                **self._attribution(self.campaign[seen]),
+            }
+        )
 
     def by_contact(self) -> pa.Table:
         """The web analytics' export of chats: it knows the id of each."""
         chat = self.extracts.wave.channel[self.rows] == CHAT
-        online = chat & np.array([campaign.page is not None for campaign in CAMPAIGNS])[self.campaign]
-        return pa.table({"contact_id": self.extracts.ids.take(pa.array(self.rows[online])), **self._attribution(self.campaign[online])})
+        online = (
+            chat & np.array([campaign.page is not None for campaign in CAMPAIGNS])[self.campaign]
+        )
+        return pa.table(
+            {
+                "contact_id": self.extracts.ids.take(pa.array(self.rows[online])),
+                **self._attribution(self.campaign[online]),
+            }
+        )
 
     def _attribution(self, campaign: np.ndarray) -> dict[str, pa.Array]:
         words = tuple(word for entry in CAMPAIGNS for word in entry.keywords)
@@ -105,12 +208,18 @@ class Tracking:
             "source": pick(pa.array([entry.source for entry in CAMPAIGNS]), campaign),
             "medium": pick(pa.array([entry.medium for entry in CAMPAIGNS]), campaign),
             "campaign": pick(pa.array([entry.name for entry in CAMPAIGNS]), campaign),
-            "keyword": pick(pa.array(words), np.minimum(word, len(words) - 1), (count > 0) & (self.chance.random(len(campaign)) < 0.8)),
+            "keyword": pick(
+                pa.array(words),
+                np.minimum(word, len(words) - 1),
+                (count > 0) & (self.chance.random(len(campaign)) < 0.8),
+            ),
             "landing_page": pick(pa.array([entry.page for entry in CAMPAIGNS]), campaign),
         }
 
     def spend(self) -> pa.Table:
-        """What each paid campaign cost each day it ran; the last day's bill of one network has not come yet."""
+        """What each paid campaign cost each day it ran; the last day's bill of one
+        network has not come yet.
+        """
         chance, calendar = self.chance, self.calendar
         found = []
         for position, campaign in enumerate(CAMPAIGNS):
@@ -124,8 +233,28 @@ class Tracking:
                 continue
             # Budgets follow what they usually bring, not what each day brought.
             usual = np.sum(self.campaign == position) / len(days) * campaign.euros_a_call
-            amounts = np.round(usual * np.where(calendar.weekday[days] >= 5, 0.7, 1.12) * chance.lognormal(-0.02, 0.2, len(days)), 2)
-            words = {"source": campaign.source, "medium": campaign.medium, "campaign": campaign.name, "currency": "EUR"}
-            repeated = {name: pa.array([word] * len(days), pa.string()) for name, word in words.items()}
-            found.append(pa.table({"day": pa.array(calendar.days[days], pa.date32()), "amount": pa.array(amounts), **repeated}))
+            amounts = np.round(
+                usual
+                * np.where(calendar.weekday[days] >= 5, 0.7, 1.12)
+                * chance.lognormal(-0.02, 0.2, len(days)),
+                2,
+            )
+            words = {
+                "source": campaign.source,
+                "medium": campaign.medium,
+                "campaign": campaign.name,
+                "currency": "EUR",
+            }
+            repeated = {
+                name: pa.array([word] * len(days), pa.string()) for name, word in words.items()
+            }
+            found.append(
+                pa.table(
+                    {
+                        "day": pa.array(calendar.days[days], pa.date32()),
+                        "amount": pa.array(amounts),
+                        **repeated,
+                    }
+                )
+            )
         return pa.concat_tables(found).sort_by("day")

@@ -1,4 +1,6 @@
-"""What the demo centre's team lead works on with advisors of their team: plans still open, overdue and ended, with what was said in the sessions."""
+"""What the demo centre's team lead works on with advisors of their team: plans still
+open, overdue and ended, with what was said in the sessions.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,9 @@ LOOKED_AT_DAYS = 90
 
 @dataclass(frozen=True)
 class CoachingStory:
-    """A plan in days before the last one of the centre (negative: after it); notes are (days before, minutes or None, text, by the advisor)."""
+    """A plan in days before the last one of the centre (negative: after it); notes are
+    (days before, minutes or None, text, by the advisor).
+    """
 
     goal: str
     criteria: tuple[str, ...]
@@ -44,9 +48,19 @@ WEAK = CoachingStory(
     "stopped",
     40,
     (
-        (128, 45, "Écoute de trois appels. Nous convenons d'une fiche à garder sous les yeux.", False),
+        (
+            128,
+            45,
+            "Écoute de trois appels. Nous convenons d'une fiche à garder sous les yeux.",
+            False,
+        ),
         (96, 30, "La fiche aide au début de l'appel, moins quand le client s'impatiente.", False),
-        (40, None, "Arrêté : trop peu de séances pendant le renfort de l'été. À reprendre autrement.", False),
+        (
+            40,
+            None,
+            "Arrêté : trop peu de séances pendant le renfort de l'été. À reprendre autrement.",
+            False,
+        ),
     ),
 )
 """For an advisor who truly scores low, on the criteria where it shows most."""
@@ -57,7 +71,12 @@ OTHERS = (
         84,
         -12,
         notes=(
-            (83, 40, "Deux dossiers relus ensemble : la suite prévue manquait dans les deux.", False),
+            (
+                83,
+                40,
+                "Deux dossiers relus ensemble : la suite prévue manquait dans les deux.",
+                False,
+            ),
             (55, 30, "Essai d'un résumé en trois lignes : motif, réponse, suite.", False),
             (54, None, "Le résumé me prend moins d'une minute, je continue.", True),
         ),
@@ -86,7 +105,9 @@ OTHERS = (
 
 
 def set_up(viewer: Viewer, plan: DemoPlan, staff: Staff, sign_ins: list[dict[str, str]]) -> None:
-    """Open the plans of the demo's team lead; what would have begun before the centre did is left out."""
+    """Open the plans of the demo's team lead; what would have begun before the centre
+    did is left out.
+    """
     names = {entry["role"]: entry["username"] for entry in sign_ins}
     team, spoken = choose_team(staff), choose_advisor(staff)
     weak, *ordinary = _order(staff, team, spoken)
@@ -96,34 +117,71 @@ def set_up(viewer: Viewer, plan: DemoPlan, staff: Staff, sign_ins: list[dict[str
     with store.writing() as session:
         for advisor, story in stories:
             if plan.last_day - timedelta(days=story.starts) >= plan.first_day:
-                criteria = story.criteria or _find_weakest(viewer, plan, TEAMS[team][0], staff.ids[advisor], story)
+                criteria = story.criteria or _find_weakest(
+                    viewer, plan, TEAMS[team][0], staff.ids[advisor], story
+                )
                 by_advisor = names[Role.ADVISOR] if advisor == spoken else names[Role.TEAM_LEAD]
-                session.add(_build(plan, story, criteria, staff.ids[advisor], TEAMS[team][0], names[Role.TEAM_LEAD], by_advisor))
+                session.add(
+                    _build(
+                        plan,
+                        story,
+                        criteria,
+                        staff.ids[advisor],
+                        TEAMS[team][0],
+                        names[Role.TEAM_LEAD],
+                        by_advisor,
+                    )
+                )
 
 
 def take_away(session: Session) -> None:
-    """Remove the plans that accounts of the demo opened, while these accounts still stand."""
+    """Remove the plans that accounts of the demo opened, while these accounts still
+    stand.
+    """
     demo = sa.select(Account.username).where(Account.demo)
     session.execute(sa.delete(CoachingPlan).where(CoachingPlan.opened_by.in_(demo)))
 
 
 def _order(staff: Staff, team: int, spoken: int) -> list[int]:
     """The other members of the team today, the lowest in truth first."""
-    members = [int(member) for member in np.nonzero(staff.team_on[-1] == team)[0] if member != spoken]
+    members = [
+        int(member) for member in np.nonzero(staff.team_on[-1] == team)[0] if member != spoken
+    ]
     return sorted(members, key=lambda member: (staff.scores[member], member)) or [spoken]
 
 
-def _find_weakest(viewer: Viewer, plan: DemoPlan, team: str, advisor_id: str, story: CoachingStory) -> tuple[str, ...]:
-    """The two criteria on which that advisor was furthest behind the team before the plan."""
+def _find_weakest(
+    viewer: Viewer, plan: DemoPlan, team: str, advisor_id: str, story: CoachingStory
+) -> tuple[str, ...]:
+    """The two criteria on which that advisor was furthest behind the team before the
+    plan.
+    """
     before = Period(_day(plan, story.starts + LOOKED_AT_DAYS), _day(plan, story.starts + 1))
     where = Filters.of(before, {"team": (team,)})
-    everybody = {row.criterion: row.value for row in query.measure(viewer, ("evaluation_score",), ("criterion",), where).itertuples()}
-    own = query.measure(viewer, ("evaluation_score",), ("criterion",), where.with_value("advisor", advisor_id))
-    behind = {row.criterion: row.value - everybody[row.criterion] for row in own.itertuples() if not formatting.is_missing(row.value)}
+    everybody = {
+        row.criterion: row.value
+        for row in query.measure(viewer, ("evaluation_score",), ("criterion",), where).itertuples()
+    }
+    own = query.measure(
+        viewer, ("evaluation_score",), ("criterion",), where.with_value("advisor", advisor_id)
+    )
+    behind = {
+        row.criterion: row.value - everybody[row.criterion]
+        for row in own.itertuples()
+        if not formatting.is_missing(row.value)
+    }
     return tuple(sorted(behind, key=behind.__getitem__)[:2])
 
 
-def _build(plan: DemoPlan, story: CoachingStory, criteria: tuple[str, ...], advisor_id: str, team: str, lead: str, by_advisor: str) -> CoachingPlan:
+def _build(
+    plan: DemoPlan,
+    story: CoachingStory,
+    criteria: tuple[str, ...],
+    advisor_id: str,
+    team: str,
+    lead: str,
+    by_advisor: str,
+) -> CoachingPlan:
     made = CoachingPlan(
         advisor_id=advisor_id,
         team=team,
@@ -140,7 +198,12 @@ def _build(plan: DemoPlan, story: CoachingStory, criteria: tuple[str, ...], advi
         ended_on=None if story.ended is None else _day(plan, story.ended),
     )
     made.notes = [
-        CoachingNote(text=text, minutes=minutes, author=by_advisor if is_own else lead, written_at=_at(plan, days))
+        CoachingNote(
+            text=text,
+            minutes=minutes,
+            author=by_advisor if is_own else lead,
+            written_at=_at(plan, days),
+        )
         for days, minutes, text, is_own in story.notes
     ]
     return made
@@ -151,4 +214,6 @@ def _day(plan: DemoPlan, days_before: int) -> date:
 
 
 def _at(plan: DemoPlan, days_before: int) -> datetime:
-    return datetime.combine(_day(plan, days_before), time(16, 30), environment.current().zone).astimezone(UTC)
+    return datetime.combine(
+        _day(plan, days_before), time(16, 30), environment.current().zone
+    ).astimezone(UTC)

@@ -1,4 +1,6 @@
-"""What customers live: a need, a first contact, and what follows when it is missed or not resolved."""
+"""What customers live: a need, a first contact, and what follows when it is missed or
+not resolved.
+"""
 
 from __future__ import annotations
 
@@ -17,13 +19,25 @@ CHANNEL_DRIFT = np.array([0.92, 0.94, 1.3, 1.5, 1.1])
 """What each share has become by the last day, beside what it was on the first."""
 
 INBOUND, OUTBOUND, INTERNAL = range(3)
-OUTCOMES = ("answered", "abandoned", "timeout", "overflow", "voicemail", "closed", "refused", "failed", "unanswered")
+OUTCOMES = (
+    "answered",
+    "abandoned",
+    "timeout",
+    "overflow",
+    "voicemail",
+    "closed",
+    "refused",
+    "failed",
+    "unanswered",
+)
 ANSWERED, ABANDONED, TIMEOUT, OVERFLOW, VOICEMAIL, CLOSED, REFUSED, FAILED, UNANSWERED = range(9)
 
 
 @dataclass(frozen=True)
 class ContactReason:
-    """Why people get in touch: the queue, the share of needs, how often one contact settles it, how long it takes, its months."""
+    """Why people get in touch: the queue, the share of needs, how often one contact
+    settles it, how long it takes, its months.
+    """
 
     name: str
     queue: int
@@ -47,17 +61,23 @@ REASONS = (
 )
 BILLING = 0
 LAUNCH_MORE, LAUNCH_LESS_RESOLVED = 1.0, 0.19
-"""At the worst of the launch: so many more needs about bills, each so much less often settled at once."""
+"""At the worst of the launch: so many more needs about bills, each so much less often
+settled at once.
+"""
 
 CONTACTS_PER_NEED = 1.492
-"""Measured on this simulation, with its repeats, call-backs and outbound calls; turns the contacts asked for into needs."""
+"""Measured on this simulation, with its repeats, call-backs and outbound calls; turns
+the contacts asked for into needs.
+"""
 CUSTOMERS_PER_CONTACT = 0.42
 WITHHELD = -1
 
 
 @dataclass
 class Wave:
-    """Contacts as parallel arrays, one entry each. Wall-clock times; missing numbers are NaN, missing codes −1."""
+    """Contacts as parallel arrays, one entry each. Wall-clock times; missing numbers
+    are NaN, missing codes −1.
+    """
 
     at: np.ndarray
     need: np.ndarray
@@ -78,13 +98,20 @@ class Wave:
     wrap: np.ndarray | None = None
     transfers: np.ndarray | None = None
     resolved: np.ndarray | None = None
-    """What is true, which nobody records; the declaration and the survey are made from it."""
+    """What is true, which nobody records; the declaration and the survey are made from
+    it.
+    """
 
     def __len__(self) -> int:
         return len(self.at)
 
     def keep(self, rows: np.ndarray) -> Wave:
-        return Wave(*(None if (value := getattr(self, item.name)) is None else value[rows] for item in fields(self)))
+        return Wave(
+            *(
+                None if (value := getattr(self, item.name)) is None else value[rows]
+                for item in fields(self)
+            )
+        )
 
     @staticmethod
     def join(waves: list[Wave]) -> Wave:
@@ -93,7 +120,9 @@ class Wave:
 
 
 class Simulation:
-    """The customers and their contacts, wave by wave: first contacts, then what each wave brings after it."""
+    """The customers and their contacts, wave by wave: first contacts, then what each
+    wave brings after it.
+    """
 
     def __init__(self, plan: DemoPlan, calendar: Calendar, staff: Staff) -> None:
         self.plan, self.calendar, self.staff = plan, calendar, staff
@@ -120,54 +149,102 @@ class Simulation:
     def _first_contacts(self) -> Wave:
         calendar, chance = self.calendar, self.chance
         needs = round(self.plan.contacts / CONTACTS_PER_NEED)
-        # Needs per day, reason and channel follow the season, the mood of the day and the launch.
+        # Needs per day, reason and channel follow the season, the mood of the day and
+        # the launch.
         months = np.ones((len(REASONS), 12))
         for position, reason in enumerate(REASONS):
             for month, factor in reason.months:
                 months[position, month - 1] = factor
-        by_reason = np.array([reason.share for reason in REASONS])[:, None] * months[:, calendar.month]
+        by_reason = (
+            np.array([reason.share for reason in REASONS])[:, None] * months[:, calendar.month]
+        )
         by_reason[BILLING] *= 1 + LAUNCH_MORE * calendar.trouble
-        drift = CHANNEL_SHARES[:, None] * CHANNEL_DRIFT[:, None] ** (np.arange(calendar.size) / calendar.size)
-        by_channel = drift * np.where(np.isin(np.arange(5), (PHONE, CHAT))[:, None], calendar.usual, calendar.usual_written)
+        drift = CHANNEL_SHARES[:, None] * CHANNEL_DRIFT[:, None] ** (
+            np.arange(calendar.size) / calendar.size
+        )
+        by_channel = drift * np.where(
+            np.isin(np.arange(5), (PHONE, CHAT))[:, None], calendar.usual, calendar.usual_written
+        )
         cells = np.cumsum(by_reason[:, None, :] * by_channel[None, :, :] * calendar.surprise)
-        cell = np.minimum(np.searchsorted(cells, chance.random(needs) * cells[-1], side="right"), len(cells) - 1)
+        cell = np.minimum(
+            np.searchsorted(cells, chance.random(needs) * cells[-1], side="right"), len(cells) - 1
+        )
         reason, channel, day = np.unravel_index(cell, (len(REASONS), len(CHANNELS), calendar.size))
         at = calendar.draw_moments(day, ~np.isin(channel, (PHONE, CHAT)), chance)
         shut = (channel == PHONE) & (chance.random(needs) < 0.032)
-        at[shut] = calendar.draw_closed_moments(chance.integers(0, calendar.size, shut.sum()), chance)
-        customer = np.searchsorted(self.loyalty, chance.random(needs) * self.loyalty[-1], side="right")
+        at[shut] = calendar.draw_closed_moments(
+            chance.integers(0, calendar.size, shut.sum()), chance
+        )
+        customer = np.searchsorted(
+            self.loyalty, chance.random(needs) * self.loyalty[-1], side="right"
+        )
         customer = np.minimum(customer, len(self.loyalty) - 1)
         unknown = np.array([0.015, 0.01, 0.1, 0.03, 0.18])[channel]
-        customer[(self.withholds[customer] & (channel == PHONE)) | (chance.random(needs) < unknown)] = WITHHELD
+        customer[
+            (self.withholds[customer] & (channel == PHONE)) | (chance.random(needs) < unknown)
+        ] = WITHHELD
         nothing = np.zeros(needs, dtype=np.int64)
-        return Wave(at, np.arange(needs), customer, channel, reason, nothing + INBOUND, nothing.copy(), nothing.copy())
+        return Wave(
+            at,
+            np.arange(needs),
+            customer,
+            channel,
+            reason,
+            nothing + INBOUND,
+            nothing.copy(),
+            nothing.copy(),
+        )
 
     def _live(self, wave: Wave) -> None:
-        """Decide how each contact went: its wait, its end, who answered, how long, and whether it settled the need."""
+        """Decide how each contact went: its wait, its end, who answered, how long, and
+        whether it settled the need.
+        """
         chance, size, calendar = self.chance, len(wave), self.calendar
         day, hour = calendar.position(wave.at), calendar.hour(wave.at)
         misrouted = chance.random(size) < 0.05
-        wave.queue = np.where(misrouted, chance.integers(0, len(QUEUES), size), self.reason_queue[wave.reason])
+        wave.queue = np.where(
+            misrouted, chance.integers(0, len(QUEUES), size), self.reason_queue[wave.reason]
+        )
         outbound = wave.direction == OUTBOUND
         self._queue_up(wave, day, hour, outbound)
         answered = wave.outcome == ANSWERED
         # What comes in while the centre is closed is taken when it opens.
-        served = np.where(calendar.is_open[day], day, np.minimum(calendar.next_open[day], calendar.size - 1))
+        served = np.where(
+            calendar.is_open[day], day, np.minimum(calendar.next_open[day], calendar.size - 1)
+        )
         half = np.where((served == day) & (hour >= 14), 1, 0)
-        wave.advisor = np.where(answered | outbound, self.staff.draw(served, half, wave.queue, chance), -1)
+        wave.advisor = np.where(
+            answered | outbound, self.staff.draw(served, half, wave.queue, chance), -1
+        )
         self._talk(wave, answered, misrouted)
         advisor = np.maximum(wave.advisor, 0)
         trouble = calendar.trouble[day]
-        odds = self.reason_resolved[wave.reason] + self.staff.resolves[advisor] + 0.05 * np.minimum(wave.depth, 3)
+        odds = (
+            self.reason_resolved[wave.reason]
+            + self.staff.resolves[advisor]
+            + 0.05 * np.minimum(wave.depth, 3)
+        )
         odds -= np.where(wave.reason == BILLING, LAUNCH_LESS_RESOLVED, 0.02) * trouble
         odds -= 0.09 * np.exp(-self.staff.tenure[served, advisor] / 60)
         odds -= 0.1 * (wave.transfers > 0) + np.array([0, 0.035, 0.01, 0.02, 0.05])[wave.channel]
         wave.resolved = answered & (chance.random(size) < np.clip(odds, 0.05, 0.98))
 
-    def _queue_up(self, wave: Wave, day: np.ndarray, hour: np.ndarray, outbound: np.ndarray) -> None:
+    def _queue_up(
+        self, wave: Wave, day: np.ndarray, hour: np.ndarray, outbound: np.ndarray
+    ) -> None:
         chance, size, calendar = self.chance, len(wave), self.calendar
-        rush = 1 + 0.1 * np.exp(-((hour - 10.7) ** 2) / 2) + 0.07 * np.exp(-((hour - 15) ** 2) / 3) - 0.08 * (hour > 18)
-        load = calendar.surprise[day] * rush * (1 + 0.14 * calendar.trouble[day]) * np.where(calendar.weekday[day] == 0, 1.04, 1.0)
+        rush = (
+            1
+            + 0.1 * np.exp(-((hour - 10.7) ** 2) / 2)
+            + 0.07 * np.exp(-((hour - 15) ** 2) / 3)
+            - 0.08 * (hour > 18)
+        )
+        load = (
+            calendar.surprise[day]
+            * rush
+            * (1 + 0.14 * calendar.trouble[day])
+            * np.where(calendar.weekday[day] == 0, 1.04, 1.0)
+        )
         at_once = np.clip(0.83 - 0.95 * (load - 1), 0.1, 0.95)
         queued = chance.exponential(76 * np.clip(load, 0.7, 2) ** 2.6)
         wait = np.where(chance.random(size) < at_once, chance.gamma(2.2, 3.1, size), 12 + queued)
@@ -179,39 +256,77 @@ class Simulation:
         wait = np.where(left, patience, np.where(wait > 420, 420, wait))
         aside = chance.random(size)
         long_enough = (wait > 25) & (outcome == ANSWERED) & (wave.channel == PHONE)
-        outcome = np.where(long_enough & (aside < 0.035), OVERFLOW, np.where(long_enough & (aside > 0.95), VOICEMAIL, outcome))
+        outcome = np.where(
+            long_enough & (aside < 0.035),
+            OVERFLOW,
+            np.where(long_enough & (aside > 0.95), VOICEMAIL, outcome),
+        )
         odd = chance.random(size)
-        outcome = np.where((wave.channel == PHONE) & (odd < 0.0015), FAILED, np.where((wave.channel == PHONE) & (odd > 0.999), REFUSED, outcome))
+        outcome = np.where(
+            (wave.channel == PHONE) & (odd < 0.0015),
+            FAILED,
+            np.where((wave.channel == PHONE) & (odd > 0.999), REFUSED, outcome),
+        )
         written = np.isin(wave.channel, (EMAIL, MESSAGING, SOCIAL))
         outcome = np.where(written, np.where(odd < 0.012, UNANSWERED, ANSWERED), outcome)
         shut = np.isin(wave.channel, (PHONE, CHAT)) & ~calendar.is_open_at(wave.at) & ~outbound
-        outcome = np.where(shut, np.where((aside < 0.25) & (wave.channel == PHONE), VOICEMAIL, CLOSED), outcome)
+        outcome = np.where(
+            shut, np.where((aside < 0.25) & (wave.channel == PHONE), VOICEMAIL, CLOSED), outcome
+        )
         wave.outcome = np.where(outbound, np.where(aside < 0.68, ANSWERED, UNANSWERED), outcome)
-        # The mail tool and the messengers export no wait, and now and then the telephony loses one.
-        unknown = written | shut | outbound | (chance.random(size) < 0.008) | np.isin(wave.outcome, (FAILED, REFUSED))
+        # The mail tool and the messengers export no wait, and now and then the
+        # telephony loses one.
+        unknown = (
+            written
+            | shut
+            | outbound
+            | (chance.random(size) < 0.008)
+            | np.isin(wave.outcome, (FAILED, REFUSED))
+        )
         wave.wait = np.where(unknown, np.nan, np.round(wait, 1))
 
     def _talk(self, wave: Wave, answered: np.ndarray, misrouted: np.ndarray) -> None:
         chance, size = self.chance, len(wave)
-        phone, chat, written = wave.channel == PHONE, wave.channel == CHAT, np.isin(wave.channel, (EMAIL, MESSAGING, SOCIAL))
-        pace = self.staff.handles[np.maximum(wave.advisor, 0)] * np.array([1, 0.9, 1.45, 1.05, 0.7])[wave.channel]
+        phone, chat, written = (
+            wave.channel == PHONE,
+            wave.channel == CHAT,
+            np.isin(wave.channel, (EMAIL, MESSAGING, SOCIAL)),
+        )
+        pace = (
+            self.staff.handles[np.maximum(wave.advisor, 0)]
+            * np.array([1, 0.9, 1.45, 1.05, 0.7])[wave.channel]
+        )
         talk = self.reason_talk[wave.reason] * chance.lognormal(-0.16, 0.56, size) * pace
-        wave.talk = np.where(answered & (chance.random(size) > 0.004), np.maximum(8, np.round(talk)), np.nan)
+        wave.talk = np.where(
+            answered & (chance.random(size) > 0.004), np.maximum(8, np.round(talk)), np.nan
+        )
         holds = chance.random(size) < 0.24
         hold = np.where(holds, np.round(chance.gamma(1.8, 38, size)), 0)
         wave.hold = np.where(answered & phone, hold, np.nan)
         wrap = np.round(chance.lognormal(np.log(38), 0.7, size) * pace)
-        wave.wrap = np.where(answered & (phone | chat | (wave.channel == MESSAGING)) & (chance.random(size) > 0.03), wrap, np.nan)
+        wave.wrap = np.where(
+            answered & (phone | chat | (wave.channel == MESSAGING)) & (chance.random(size) > 0.03),
+            wrap,
+            np.nan,
+        )
         moved = chance.random(size) < np.where(misrouted, 0.5, np.where(chat, 0.03, 0.055))
         transfers = moved * np.where(chance.random(size) < 0.12, 2, 1)
         wave.transfers = np.where(answered & ~written, transfers, 0)
 
     def _come_back(self, wave: Wave) -> Wave:
-        """Customers whose need is not settled get in touch again, mostly within days; a few do although it is."""
+        """Customers whose need is not settled get in touch again, mostly within days; a
+        few do although it is.
+        """
         chance, answered = self.chance, wave.outcome == ANSWERED
-        again = answered & (chance.random(len(wave)) < np.where(wave.resolved, 0.07, 0.9 * 0.9**wave.depth))
+        again = answered & (
+            chance.random(len(wave)) < np.where(wave.resolved, 0.07, 0.9 * 0.9**wave.depth)
+        )
         after = wave.keep(again)
-        days = np.where(after.resolved, 0.3 + chance.exponential(5, len(after)), chance.lognormal(np.log(1.6), 1.05, len(after)))
+        days = np.where(
+            after.resolved,
+            0.3 + chance.exponential(5, len(after)),
+            chance.lognormal(np.log(1.6), 1.05, len(after)),
+        )
         other = after.resolved & (chance.random(len(after)) < 0.35)
         after.reason = np.where(other, chance.integers(0, len(REASONS), len(after)), after.reason)
         after.channel = np.where(chance.random(len(after)) < 0.55, PHONE, after.channel)
@@ -219,7 +334,9 @@ class Simulation:
         return self._follow(after, days * DAY_SECONDS, INBOUND)
 
     def _try_again(self, wave: Wave) -> Wave:
-        """Missed customers try again, soon where they hung up and on the next day where the centre was closed."""
+        """Missed customers try again, soon where they hung up and on the next day where
+        the centre was closed.
+        """
         chance = self.chance
         missed = (wave.outcome != ANSWERED) & (wave.direction == INBOUND)
         after = wave.keep(missed & (chance.random(len(wave)) < 0.64 * 0.8**wave.tries))
@@ -227,9 +344,15 @@ class Simulation:
         return self._follow(after, chance.lognormal(np.log(1500), 1.5, len(after)), INBOUND)
 
     def _call_back(self, wave: Wave) -> Wave:
-        """The centre calls missed callers back when their number shows; one who is reached may need nothing more."""
+        """The centre calls missed callers back when their number shows; one who is
+        reached may need nothing more.
+        """
         chance = self.chance
-        missed = np.isin(wave.outcome, (ABANDONED, TIMEOUT, OVERFLOW, VOICEMAIL)) & (wave.direction == INBOUND) & (wave.channel == PHONE)
+        missed = (
+            np.isin(wave.outcome, (ABANDONED, TIMEOUT, OVERFLOW, VOICEMAIL))
+            & (wave.direction == INBOUND)
+            & (wave.channel == PHONE)
+        )
         called = missed & (wave.customer != WITHHELD) & ~(wave.wait <= 5)
         after = wave.keep(called & (chance.random(len(wave)) < 0.34))
         return self._follow(after, 600 + chance.lognormal(np.log(5400), 0.9, len(after)), OUTBOUND)
@@ -240,29 +363,65 @@ class Simulation:
         day = np.minimum(calendar.position(at), calendar.size)
         inside = np.minimum(day, calendar.size - 1)
         live = np.isin(after.channel, (PHONE, CHAT))
-        # Nobody gets in touch after exactly 24 hours: beyond half a day the hour is chosen anew.
+        # Nobody gets in touch after exactly 24 hours: beyond half a day the hour is
+        # chosen anew.
         anew = (seconds > DAY_SECONDS / 2) & (day < calendar.size)
         shut = live & ~calendar.is_open_at(at)
         past_closing = shut & calendar.is_open[inside] & (calendar.hour(at) > 12)
-        moved = np.where(live, np.where(shut | anew, calendar.next_open[np.minimum(day + past_closing, calendar.size)], day), day)
+        moved = np.where(
+            live,
+            np.where(
+                shut | anew, calendar.next_open[np.minimum(day + past_closing, calendar.size)], day
+            ),
+            day,
+        )
         redraw = (anew | shut) & (moved < calendar.size)
-        at = np.where(moved >= calendar.size, calendar.start + np.timedelta64(calendar.size, "D"), at)
+        at = np.where(
+            moved >= calendar.size, calendar.start + np.timedelta64(calendar.size, "D"), at
+        )
         at[redraw] = calendar.draw_moments(moved[redraw], ~live[redraw], self.chance)
         order = np.maximum(at, after.at + np.timedelta64(60, "s"))
-        return Wave(order, after.need, after.customer, after.channel, after.reason, np.full(size, direction), after.depth, after.tries)
+        return Wave(
+            order,
+            after.need,
+            after.customer,
+            after.channel,
+            after.reason,
+            np.full(size, direction),
+            after.depth,
+            after.tries,
+        )
 
     def _outbound(self, inbound: int) -> Wave:
-        """Calls that the centre makes of its own accord, and calls between its own desks."""
+        """Calls that the centre makes of its own accord, and calls between its own
+        desks.
+        """
         chance, calendar = self.chance, self.calendar
         size = round(inbound * 0.034)
-        days = np.searchsorted(np.cumsum(calendar.usual), chance.random(size) * calendar.usual.sum(), side="right")
-        at = calendar.draw_moments(np.minimum(days, calendar.size - 1), np.zeros(size, dtype=bool), chance)
-        customer = np.minimum(np.searchsorted(self.loyalty, chance.random(size) * self.loyalty[-1]), len(self.loyalty) - 1)
+        days = np.searchsorted(
+            np.cumsum(calendar.usual), chance.random(size) * calendar.usual.sum(), side="right"
+        )
+        at = calendar.draw_moments(
+            np.minimum(days, calendar.size - 1), np.zeros(size, dtype=bool), chance
+        )
+        customer = np.minimum(
+            np.searchsorted(self.loyalty, chance.random(size) * self.loyalty[-1]),
+            len(self.loyalty) - 1,
+        )
         internal = chance.random(size) < 0.2
         customer[internal] = WITHHELD
         nothing = np.zeros(size, dtype=np.int64)
         reason = chance.integers(0, len(REASONS), size)
-        wave = Wave(at, nothing - 1, customer, nothing + PHONE, reason, nothing + OUTBOUND, nothing.copy(), nothing.copy())
+        wave = Wave(
+            at,
+            nothing - 1,
+            customer,
+            nothing + PHONE,
+            reason,
+            nothing + OUTBOUND,
+            nothing.copy(),
+            nothing.copy(),
+        )
         self._live(wave)
         wave.direction = np.where(internal, INTERNAL, OUTBOUND)
         return wave

@@ -1,4 +1,6 @@
-"""What the demo centre listens to: a plan for this month and one for the last, drawn from a seed, so that its evaluator has calls waiting."""
+"""What the demo centre listens to: a plan for this month and one for the last, drawn
+from a seed, so that its evaluator has calls waiting.
+"""
 
 from __future__ import annotations
 
@@ -23,12 +25,17 @@ DAYS_TO_LISTEN = 10
 
 
 def draw(viewer: Viewer, plan: DemoPlan, staff: Staff, sign_ins: list[dict[str, str]]) -> None:
-    """Plan and draw for the team whose calls can be heard; where the centre may not listen, nothing."""
+    """Plan and draw for the team whose calls can be heard; where the centre may not
+    listen, nothing.
+    """
     viewer.require(Permission.MANAGE_ACCOUNTS)
     demo = Viewer(ENTERED_BY, None, is_system=True)
     evaluator = next(entry["username"] for entry in sign_ins if entry["role"] == Role.EVALUATOR)
     this_month = plan.last_day.replace(day=1)
-    for first, due in ((add_months(this_month, -1), this_month + timedelta(days=4)), (this_month, environment.today() + timedelta(days=DAYS_TO_LISTEN))):
+    for first, due in (
+        (add_months(this_month, -1), this_month + timedelta(days=4)),
+        (this_month, environment.today() + timedelta(days=DAYS_TO_LISTEN)),
+    ):
         content = {
             "name": f"demo-{first:%Y-%m}",
             "purpose": "quality",

@@ -1,4 +1,6 @@
-"""What three evaluators found in the calls they listened to, on the customer-service grid; one is strict, one is lenient."""
+"""What three evaluators found in the calls they listened to, on the customer-service
+grid; one is strict, one is lenient.
+"""
 
 from __future__ import annotations
 
@@ -19,9 +21,20 @@ GRID_KEY = "customer-service"
 GRID_FILE = environment.PROJECT / "data" / "scorecards" / "customer_service.toml"
 EVALUATOR_SEVERITY = np.array([0.0, 0.035, -0.03])
 DAYS_KEPT = 360
-"""Documents of analysis live a year at most (COMPLIANCE.md, R6): the demo centre has none that is older."""
+"""Documents of analysis live a year at most (COMPLIANCE.md, R6): the demo centre has
+none that is older.
+"""
 
-HARDNESS = {"ownership": 0.05, "record": 0.1, "questions": 0.06, "anticipation": 0.62, "close": 0.12, "courtesy": -0.06, "greeting": -0.08, "accuracy": -0.02}
+HARDNESS = {
+    "ownership": 0.05,
+    "record": 0.1,
+    "questions": 0.06,
+    "anticipation": 0.62,
+    "close": 0.12,
+    "courtesy": -0.06,
+    "greeting": -0.08,
+    "accuracy": -0.02,
+}
 NEVER_LOST = {"identification": 0.988}
 NOT_APPLICABLE_SHARES = {"identification": 0.12, "questions": 0.15, "hold": 0.62}
 
@@ -35,20 +48,35 @@ def read_grid() -> scoring.Scorecard:
 
 
 def listen(plan: DemoPlan, calendar: Calendar, extracts: Extracts) -> pa.Table:
-    """Two to four recorded calls per advisor and month, one row per criterion: points of possible, null where not applicable."""
+    """Two to four recorded calls per advisor and month, one row per criterion: points
+    of possible, null where not applicable.
+    """
     chance = plan.chance("evaluations")
     rows = _draw(calendar, extracts, chance)
     size = len(rows)
     evaluator = chance.integers(0, len(EVALUATORS), size)
-    evaluated_at = extracts.wave.at[rows] + (86_400 * (1 + chance.gamma(2, 2.2, size))).astype("timedelta64[s]")
+    evaluated_at = extracts.wave.at[rows] + (86_400 * (1 + chance.gamma(2, 2.2, size))).astype(
+        "timedelta64[s]"
+    )
     in_time = calendar.position(evaluated_at) < calendar.size
     rows, evaluator, evaluated_at = rows[in_time], evaluator[in_time], evaluated_at[in_time]
     advisor = extracts.wave.advisor[rows]
-    level = 0.845 + extracts.staff.scores[advisor] - EVALUATOR_SEVERITY[evaluator] + chance.normal(0, 0.055, len(rows))
-    level -= 0.06 * np.exp(-extracts.staff.tenure[calendar.position(extracts.wave.at[rows]), advisor] / 90)
+    level = (
+        0.845
+        + extracts.staff.scores[advisor]
+        - EVALUATOR_SEVERITY[evaluator]
+        + chance.normal(0, 0.055, len(rows))
+    )
+    level -= 0.06 * np.exp(
+        -extracts.staff.tenure[calendar.position(extracts.wave.at[rows]), advisor] / 90
+    )
     per_criterion = [_answer(criterion, level, chance) for criterion in read_grid().criteria]
-    comments, tags = remarks.write_evaluators(plan.chance("evaluators"), _find_lacking(per_criterion), COMMENTED_SHARE)
-    sections = [(section, criterion) for section in read_grid().sections for criterion in section.criteria]
+    comments, tags = remarks.write_evaluators(
+        plan.chance("evaluators"), _find_lacking(per_criterion), COMMENTED_SHARE
+    )
+    sections = [
+        (section, criterion) for section in read_grid().sections for criterion in section.criteria
+    ]
     parts = []
     for (section, criterion), (points, applicable) in zip(sections, per_criterion, strict=True):
         parts.append(
@@ -65,19 +93,30 @@ def listen(plan: DemoPlan, calendar: Calendar, extracts: Extracts) -> pa.Table:
                     "points": pa.array(points, pa.float64(), mask=~applicable),
                     "comment": pa.array(comments, pa.string()),
                     "tags": pa.array(tags, pa.string()),
-                    "possible": pa.array(np.full(len(rows), float(criterion.points)), pa.float64(), mask=~applicable),
+                    "possible": pa.array(
+                        np.full(len(rows), float(criterion.points)), pa.float64(), mask=~applicable
+                    ),
                 }
             )
         )
     # By evaluation, the criteria in the order of the grid.
-    return pa.concat_tables(parts).take(pa.array(np.arange(len(parts) * len(rows)).reshape(len(parts), -1).T.ravel()))
+    return pa.concat_tables(parts).take(
+        pa.array(np.arange(len(parts) * len(rows)).reshape(len(parts), -1).T.ravel())
+    )
 
 
 def _draw(calendar: Calendar, extracts: Extracts, chance: np.random.Generator) -> np.ndarray:
-    """The calls listened to: recorded, inbound, long enough to judge, and few per advisor and month."""
+    """The calls listened to: recorded, inbound, long enough to judge, and few per
+    advisor and month.
+    """
     wave = extracts.wave
     day = calendar.position(wave.at)
-    frame = np.nonzero(extracts.recorded & extracts.inbound & (np.nan_to_num(wave.talk) >= 60) & (calendar.age[day] < DAYS_KEPT))[0]
+    frame = np.nonzero(
+        extracts.recorded
+        & extracts.inbound
+        & (np.nan_to_num(wave.talk) >= 60)
+        & (calendar.age[day] < DAYS_KEPT)
+    )[0]
     frame = chance.permutation(frame)
     cell = wave.advisor[frame] * 100_000 + wave.at[frame].astype("datetime64[M]").astype(np.int64)
     frame = frame[np.argsort(cell, kind="stable")]
@@ -87,7 +126,9 @@ def _draw(calendar: Calendar, extracts: Extracts, chance: np.random.Generator) -
     return np.sort(frame[np.arange(len(cell)) - starts < quota])
 
 
-def _answer(criterion: scoring.Criterion, level: np.ndarray, chance: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def _answer(
+    criterion: scoring.Criterion, level: np.ndarray, chance: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
     levels = np.array([float(value) for value in sorted(criterion.levels)])
     reached = np.clip(level - HARDNESS.get(criterion.key, 0.0), 0.03, 0.99)
     if criterion.key in NEVER_LOST:
@@ -97,9 +138,19 @@ def _answer(criterion: scoring.Criterion, level: np.ndarray, chance: np.random.G
 
 
 def _find_lacking(per_criterion: list[tuple[np.ndarray, np.ndarray]]) -> list[list[str]]:
-    """For each evaluation, the criteria that reached no more than half of their points, the worst first."""
+    """For each evaluation, the criteria that reached no more than half of their points,
+    the worst first.
+    """
     criteria = read_grid().criteria
     possible = [float(criterion.points) for criterion in criteria]
-    shares = np.array([np.where(applicable, points / most, 1.0) for most, (points, applicable) in zip(possible, per_criterion, strict=True)])
+    shares = np.array(
+        [
+            np.where(applicable, points / most, 1.0)
+            for most, (points, applicable) in zip(possible, per_criterion, strict=True)
+        ]
+    )
     worst = np.argsort(shares, axis=0, kind="stable").T
-    return [[criteria[place].key for place in places if shares[place, row] <= 0.5] for row, places in enumerate(worst)]
+    return [
+        [criteria[place].key for place in places if shares[place, row] <= 0.5]
+        for row, places in enumerate(worst)
+    ]

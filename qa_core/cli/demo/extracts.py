@@ -1,4 +1,6 @@
-"""What the tools of the demo centre export: the contacts of three systems, as files would give them, gaps included."""
+"""What the tools of the demo centre export: the contacts of three systems, as files
+would give them, gaps included.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from qa_core.base import environment
-from qa_core.cli.demo.contacts import ANSWERED, CHANNELS, FAILED, INBOUND, INTERNAL, OUTCOMES, PHONE, REASONS, UNANSWERED, WITHHELD, Wave
+from qa_core.cli.demo.contacts import (
+    ANSWERED,
+    CHANNELS,
+    FAILED,
+    INBOUND,
+    INTERNAL,
+    OUTCOMES,
+    PHONE,
+    REASONS,
+    UNANSWERED,
+    WITHHELD,
+    Wave,
+)
 from qa_core.cli.demo.plan import DemoPlan
 from qa_core.cli.demo.staff import QUEUES, Staff
 from qa_core.ingest.pseudonyms import Pseudonyms
@@ -21,7 +35,9 @@ RECORDED_SHARE = 0.085
 
 
 class Extracts:
-    """The contacts with their ids, and what was noted about each; `tables` are what the three systems export."""
+    """The contacts with their ids, and what was noted about each; `tables` are what the
+    three systems export.
+    """
 
     def __init__(self, plan: DemoPlan, staff: Staff, wave: Wave) -> None:
         self.plan, self.staff, self.wave = plan, staff, wave
@@ -33,7 +49,9 @@ class Extracts:
         self._record()
 
     def _record(self) -> None:
-        """Who is recorded: a part of the answered calls, after the notice, and never against the customer or the advisor."""
+        """Who is recorded: a part of the answered calls, after the notice, and never
+        against the customer or the advisor.
+        """
         chance, size = self.chance, len(self.wave)
         phone = self.answered & (self.wave.channel == PHONE) & (self.wave.direction != INTERNAL)
         self.may_be_recorded = phone
@@ -47,21 +65,41 @@ class Extracts:
         self.purpose = chance.choice(len(PURPOSES), size, p=[0.55, 0.25, 0.2])
 
     def customer_keys(self) -> pa.Array:
-        """The pseudonym of each customer; null where the number is withheld or the writer unknown."""
+        """The pseudonym of each customer; null where the number is withheld or the
+        writer unknown.
+        """
         known = np.unique(self.wave.customer[self.wave.customer != WITHHELD])
-        keys = Pseudonyms.current().find_keys(pa.array([f"demo customer {self.plan.seed}-{customer}" for customer in known], pa.string()))
-        return pick(keys, np.searchsorted(known, self.wave.customer), self.wave.customer != WITHHELD)
+        keys = Pseudonyms.current().find_keys(
+            pa.array(
+                [f"demo customer {self.plan.seed}-{customer}" for customer in known], pa.string()
+            )
+        )
+        return pick(
+            keys, np.searchsorted(known, self.wave.customer), self.wave.customer != WITHHELD
+        )
 
     def tables(self, tracking_number: pa.Array) -> dict[str, pa.Table]:
-        """One export per system. The telephony knows the number that was called, and advisors by their extension."""
+        """One export per system. The telephony knows the number that was called, and
+        advisors by their extension.
+        """
         wave, chance, size = self.wave, self.chance, len(self.wave)
-        # The reason is entered by whoever answers, and not always; the declaration likewise, and on the bright side.
+        # The reason is entered by whoever answers, and not always; the declaration
+        # likewise, and on the bright side.
         reason_known = self.answered & (chance.random(size) > 0.06) | (chance.random(size) < 0.04)
-        bright = np.where(wave.resolved, 0.97, 0.62 + self.staff.declares[np.maximum(wave.advisor, 0)])
-        declared, declares = chance.random(size) < bright, self.answered & (chance.random(size) > 0.08)
+        bright = np.where(
+            wave.resolved, 0.97, 0.62 + self.staff.declares[np.maximum(wave.advisor, 0)]
+        )
+        declared, declares = (
+            chance.random(size) < bright,
+            self.answered & (chance.random(size) > 0.08),
+        )
         # An advisor stands on a missed contact only where a call-back rang in vain.
         advised = self.answered | np.isin(wave.outcome, (UNANSWERED, FAILED)) & ~self.inbound
-        names = {"telephony": self.staff.extensions, "messaging": self.staff.logins, "helpdesk": self.staff.ids}
+        names = {
+            "telephony": self.staff.extensions,
+            "messaging": self.staff.logins,
+            "helpdesk": self.staff.ids,
+        }
         moments = to_utc(wave.at)
         columns = {
             "contact_id": self.ids,
@@ -70,7 +108,11 @@ class Extracts:
             "direction": pick(pa.array(DIRECTIONS), wave.direction),
             "channel": pick(pa.array(CHANNELS), wave.channel),
             "queue": pick(pa.array(QUEUES), wave.queue, wave.direction != INTERNAL),
-            "reason": pick(pa.array([reason.name for reason in REASONS]), wave.reason, reason_known & (wave.direction != INTERNAL)),
+            "reason": pick(
+                pa.array([reason.name for reason in REASONS]),
+                wave.reason,
+                reason_known & (wave.direction != INTERNAL),
+            ),
             "customer_key": self.customer_keys(),
             "outcome": pick(pa.array(OUTCOMES), wave.outcome),
             "wait_seconds": number(wave.wait),
@@ -89,7 +131,11 @@ class Extracts:
             "private_line": flag(self.private, self.may_be_recorded),
             "recording_purpose": pick(pa.array(PURPOSES), self.purpose, self.recorded),
         }
-        more = {"telephony": of_telephony, "messaging": {name: of_telephony[name] for name in ("wrap_seconds", "transfers")}, "helpdesk": {}}
+        more = {
+            "telephony": of_telephony,
+            "messaging": {name: of_telephony[name] for name in ("wrap_seconds", "transfers")},
+            "helpdesk": {},
+        }
         found = {}
         for position, system in enumerate(SYSTEMS):
             rows = pa.array(np.nonzero(self.system == position)[0])
@@ -113,13 +159,22 @@ def flag(values: np.ndarray, known: np.ndarray) -> pa.Array:
 
 
 def to_utc(wall_clock: np.ndarray) -> pa.Array:
-    """UTC without zone, from the centre's wall clock; the hour that does not exist in March is the one after it."""
-    aware = pc.assume_timezone(pa.array(wall_clock.astype("datetime64[us]")), environment.current().timezone, ambiguous="earliest", nonexistent="latest")
+    """UTC without zone, from the centre's wall clock; the hour that does not exist in
+    March is the one after it.
+    """
+    aware = pc.assume_timezone(
+        pa.array(wall_clock.astype("datetime64[us]")),
+        environment.current().timezone,
+        ambiguous="earliest",
+        nonexistent="latest",
+    )
     return aware.cast(pa.timestamp("us", tz="UTC")).cast(pa.timestamp("us"))
 
 
 def to_wall_clock(utc: pa.Array) -> pa.Array:
-    return pc.local_timestamp(pc.assume_timezone(utc, "UTC").cast(pa.timestamp("us", tz=environment.current().timezone)))
+    return pc.local_timestamp(
+        pc.assume_timezone(utc, "UTC").cast(pa.timestamp("us", tz=environment.current().timezone))
+    )
 
 
 def _number_by_system(system: np.ndarray) -> pa.Array:

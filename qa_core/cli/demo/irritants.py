@@ -1,4 +1,6 @@
-"""What the demo centre does about what annoys its customers: three entries of the action list, at three stages."""
+"""What the demo centre does about what annoys its customers: three entries of the
+action list, at three stages.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ from qa_core.storage.records.steering import Irritant, IrritantStep
 
 @dataclass(frozen=True)
 class IrritantStory:
-    """An entry: how many days before the last one of the centre it came into each state, and is due (negative: after it)."""
+    """An entry: how many days before the last one of the centre it came into each
+    state, and is due (negative: after it).
+    """
 
     subject: IrritantSubject
     steps: tuple[tuple[ActionState, int], ...]
@@ -47,12 +51,20 @@ STORIES = (
         4,
         "Relire la nouvelle facture avec le service qui l'édite.",
     ),
-    IrritantStory(IrritantSubject(IrritantKind.CUSTOMER_WORDS, terms=("fr:factur",), shown="facture"), ((ActionState.NEW, 9),), Role.MANAGER, -14, ""),
+    IrritantStory(
+        IrritantSubject(IrritantKind.CUSTOMER_WORDS, terms=("fr:factur",), shown="facture"),
+        ((ActionState.NEW, 9),),
+        Role.MANAGER,
+        -14,
+        "",
+    ),
 )
 
 
 def set_up(plan: DemoPlan, sign_ins: list[dict[str, str]]) -> None:
-    """Put them on the list as the demo's manager would have; what the centre had on it already stays as it is."""
+    """Put them on the list as the demo's manager would have; what the centre had on it
+    already stays as it is.
+    """
     names = {entry["role"]: entry["username"] for entry in sign_ins}
     with store.reading() as session:
         manager = accounts.get_viewer(session, names[Role.MANAGER])
@@ -60,15 +72,26 @@ def set_up(plan: DemoPlan, sign_ins: list[dict[str, str]]) -> None:
         number = action_list.open_entry(manager, story.subject, Filters(), names[story.owner])
         with store.writing() as session:
             entry = session.get(Irritant, number)
-            entry.steps = [IrritantStep(state=state, taken_by=manager.username, taken_at=_at(plan, days)) for state, days in story.steps]
+            entry.steps = [
+                IrritantStep(state=state, taken_by=manager.username, taken_at=_at(plan, days))
+                for state, days in story.steps
+            ]
             entry.state, entry.opened_at = story.steps[-1][0], entry.steps[0].taken_at
             entry.due_on, entry.note = plan.last_day - timedelta(days=story.due), story.note
 
 
 def take_away(session: Session) -> None:
-    """Remove the entries that accounts of the demo opened, while these accounts still stand."""
-    session.execute(sa.delete(Irritant).where(Irritant.opened_by.in_(sa.select(Account.username).where(Account.demo))))
+    """Remove the entries that accounts of the demo opened, while these accounts still
+    stand.
+    """
+    session.execute(
+        sa.delete(Irritant).where(
+            Irritant.opened_by.in_(sa.select(Account.username).where(Account.demo))
+        )
+    )
 
 
 def _at(plan: DemoPlan, days_before: int) -> datetime:
-    return datetime.combine(plan.last_day - timedelta(days=days_before), time(10), environment.current().zone).astimezone(UTC)
+    return datetime.combine(
+        plan.last_day - timedelta(days=days_before), time(10), environment.current().zone
+    ).astimezone(UTC)

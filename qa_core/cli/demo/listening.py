@@ -1,4 +1,6 @@
-"""What lets the demo centre listen: its gates, who is accredited, and which advisors were informed; entered in a name of its own, taken away by it."""
+"""What lets the demo centre listen: its gates, who is accredited, and which advisors
+were informed; entered in a name of its own, taken away by it.
+"""
 
 from __future__ import annotations
 
@@ -22,10 +24,14 @@ ENTERED_BY = "demo centre"
 ACCREDITED_DAYS = 180
 
 
-def open_for_listening(viewer: Viewer, plan: DemoPlan, staff: Staff, sign_ins: list[dict[str, str]]) -> None:
-    """Enter what each closed gate asks for, accredit the demo's listeners and inform its advisors, each before their first contact.
+def open_for_listening(
+    viewer: Viewer, plan: DemoPlan, staff: Staff, sign_ins: list[dict[str, str]]
+) -> None:
+    """Enter what each closed gate asks for, accredit the demo's listeners and inform
+    its advisors, each before their first contact.
 
-    A centre that has advisors of its own enters its gates itself: a demo beside it opens none.
+    A centre that has advisors of its own enters its gates itself: a demo beside it
+    opens none.
     """
     viewer.require(Permission.MANAGE_ACCOUNTS)
     demo = Viewer(ENTERED_BY, None, is_system=True)
@@ -39,14 +45,20 @@ def open_for_listening(viewer: Viewer, plan: DemoPlan, staff: Staff, sign_ins: l
     for entry in sign_ins:
         role = Role(entry["role"])
         if Permission.LISTEN in GRANTS[role] and role != Role.ADVISOR:
-            accreditations.accredit(demo, entry["username"], environment.today() + timedelta(days=ACCREDITED_DAYS))
+            accreditations.accredit(
+                demo, entry["username"], environment.today() + timedelta(days=ACCREDITED_DAYS)
+            )
     for day, advisors in _days_of_notice(plan, staff).items():
         notices.inform(demo, advisors, day)
 
 
 def close(session: Session) -> None:
     """Take away all that was entered above; what people entered since stays."""
-    for table, column in ((GateValue, GateValue.set_by), (Accreditation, Accreditation.given_by), (AdvisorNotice, AdvisorNotice.entered_by)):
+    for table, column in (
+        (GateValue, GateValue.set_by),
+        (Accreditation, Accreditation.given_by),
+        (AdvisorNotice, AdvisorNotice.entered_by),
+    ):
         session.execute(sa.delete(table).where(column == ENTERED_BY))
 
 
@@ -62,11 +74,17 @@ def _values(plan: DemoPlan) -> dict[str, str]:
 
 
 def _days_of_notice(plan: DemoPlan, staff: Staff) -> dict[date, list[str]]:
-    """The day on which each advisor is informed: before the centre records, or when they join."""
+    """The day on which each advisor is informed: before the centre records, or when
+    they join.
+    """
     joined: dict[int, date] = {}
     for membership in staff.memberships:
-        joined[membership.advisor] = min(membership.starts_on, joined.get(membership.advisor, membership.starts_on))
+        joined[membership.advisor] = min(
+            membership.starts_on, joined.get(membership.advisor, membership.starts_on)
+        )
     days: dict[date, list[str]] = {}
     for advisor, day in sorted(joined.items()):
-        days.setdefault(max(day, plan.first_day - timedelta(days=14)), []).append(staff.ids[advisor])
+        days.setdefault(max(day, plan.first_day - timedelta(days=14)), []).append(
+            staff.ids[advisor]
+        )
     return days

@@ -1,4 +1,6 @@
-"""The simulated centre as files that were just read: one batch per tool, on the same way into the stores as any import."""
+"""The simulated centre as files that were just read: one batch per tool, on the same
+way into the stores as any import.
+"""
 
 from __future__ import annotations
 
@@ -28,17 +30,25 @@ from qa_core.storage.records import store
 PROFILE = "demo"
 """Marks the batches of the demo centre, so that they can be taken away again."""
 
-FILES = {"telephony": "appels_telephonie.csv", "messaging": "conversations_messagerie.csv", "helpdesk": "tickets_assistance.csv"}
+FILES = {
+    "telephony": "appels_telephonie.csv",
+    "messaging": "conversations_messagerie.csv",
+    "helpdesk": "tickets_assistance.csv",
+}
 _FIRST_LINE = 2
 
 
 def stage_advisors(plan: DemoPlan, staff: Staff) -> Staged:
-    """The file of the advisors: it comes first, so that contacts find their team of the day."""
+    """The file of the advisors: it comes first, so that contacts find their team of the
+    day.
+    """
     return _stage(plan, "advisors", "annuaire", "conseillers.csv", staff.as_rows())
 
 
 def stage_all(plan: DemoPlan, calendar: seasons.Calendar, staff: Staff) -> Iterator[Staged]:
-    """Every other file, in the order in which they can be joined; each is made when it is asked for."""
+    """Every other file, in the order in which they can be joined; each is made when it
+    is asked for.
+    """
     extracts = Extracts(plan, staff, contacts.Simulation(plan, calendar, staff).run())
     tracking = campaigns.Tracking(plan, calendar, extracts)
     exports = extracts.tables(tracking.called_numbers())
@@ -46,9 +56,21 @@ def stage_all(plan: DemoPlan, calendar: seasons.Calendar, staff: Staff) -> Itera
         yield _stage(plan, "contacts", system, FILES[system], exports.pop(system))
     yield _stage(plan, "tracking", "call_tracking", "call_tracking.csv", tracking.by_number())
     yield _stage(plan, "tracking", "web", "origine_des_chats.csv", tracking.by_contact())
-    yield _stage(plan, "surveys", "enquetes", "enquetes_satisfaction.csv", surveys.send(plan, calendar, extracts))
+    yield _stage(
+        plan,
+        "surveys",
+        "enquetes",
+        "enquetes_satisfaction.csv",
+        surveys.send(plan, calendar, extracts),
+    )
     yield _stage(plan, "spend", "marketing", "depenses_campagnes.csv", tracking.spend())
-    yield _stage(plan, "evaluations", "ecoutes", "evaluations.csv", evaluations.listen(plan, calendar, extracts))
+    yield _stage(
+        plan,
+        "evaluations",
+        "ecoutes",
+        "evaluations.csv",
+        evaluations.listen(plan, calendar, extracts),
+    )
 
 
 def take_in(viewer: Viewer, staged: Staged) -> FileReport:
@@ -65,7 +87,15 @@ def take_in(viewer: Viewer, staged: Staged) -> FileReport:
     try:
         with store.one_import_at_a_time():
             recovery.finish_interrupted()
-            load.load(load_job.LoadJob(viewer, staged, ImportOptions(system=staged.system), report, progress=lambda step, share: None))
+            load.load(
+                load_job.LoadJob(
+                    viewer,
+                    staged,
+                    ImportOptions(system=staged.system),
+                    report,
+                    progress=lambda step, share: None,
+                )
+            )
         return report
     finally:
         staged.discard()
@@ -75,14 +105,27 @@ def _stage(plan: DemoPlan, kind: str, system: str, name: str, table: pa.Table) -
     schema = SCHEMAS[kind]
     columns = tuple(column for column in schema if column in table.column_names)
     if "line" not in table.column_names:
-        table = table.append_column("line", pa.array(range(_FIRST_LINE, table.num_rows + _FIRST_LINE), pa.int64()))
-    table = table.select(["line", *columns]).cast(pa.schema([("line", pa.int64()), *((column, schema[column]) for column in columns)]))
+        table = table.append_column(
+            "line", pa.array(range(_FIRST_LINE, table.num_rows + _FIRST_LINE), pa.int64())
+        )
+    table = table.select(["line", *columns]).cast(
+        pa.schema([("line", pa.int64()), *((column, schema[column]) for column in columns)])
+    )
     parent = environment.current().temporary_folder
     parent.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=f"staged-{os.getpid()}-", dir=parent))
     rows, rejected = folder / "rows.parquet", folder / "rejected.parquet"
     pq.write_table(table, rows)
-    pq.write_table(pa.table({"line": pa.array([], pa.int64()), "reason": pa.array([], pa.string()), "cells": pa.array([], pa.list_(pa.string()))}), rejected)
+    pq.write_table(
+        pa.table(
+            {
+                "line": pa.array([], pa.int64()),
+                "reason": pa.array([], pa.string()),
+                "cells": pa.array([], pa.list_(pa.string())),
+            }
+        ),
+        rejected,
+    )
     read = len(table["line"].unique())
     with rows.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
@@ -100,7 +143,14 @@ def _stage(plan: DemoPlan, kind: str, system: str, name: str, table: pa.Table) -
         mapping={column: column for column in columns},
         dropped=(),
         defaults={},
-        decisions=[Decision("file", N_("simulated"), N_("demo centre from seed {seed}; every person in it is invented"), (("seed", plan.seed),))],
+        decisions=[
+            Decision(
+                "file",
+                N_("simulated"),
+                N_("demo centre from seed {seed}; every person in it is invented"),
+                (("seed", plan.seed),),
+            )
+        ],
         read=read,
         staged=read,
     )

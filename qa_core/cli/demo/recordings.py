@@ -1,4 +1,6 @@
-"""The recordings of the demo centre: a few spoken calls, each given to several contacts that it fits, kept as any recording is."""
+"""The recordings of the demo centre: a few spoken calls, each given to several contacts
+that it fits, kept as any recording is.
+"""
 
 from __future__ import annotations
 
@@ -34,24 +36,43 @@ BATCH = "demo calls"
 DAYS = 62
 SHORTEST_TALK = 60
 EVALUATED, MORE_EVALUATED, FRESH = 2, 8, 4
-"""How many contacts of each advisor of the team have audio: of those evaluated already (more for the demo's own advisor), and of those not."""
+"""How many contacts of each advisor of the team have audio: of those evaluated already
+(more for the demo's own advisor), and of those not.
+"""
 
-FOUND = ("source_system", "contact_id", "local_start", "queue", "reason", "talk_seconds", "recording_purpose", "advisor")
+FOUND = (
+    "source_system",
+    "contact_id",
+    "local_start",
+    "queue",
+    "reason",
+    "talk_seconds",
+    "recording_purpose",
+    "advisor",
+)
 
 
 def read_calls() -> list[dict[str, Any]]:
-    """The spoken calls: file, language, title, the queue and reason they fit, and their lines."""
+    """The spoken calls: file, language, title, the queue and reason they fit, and their
+    lines.
+    """
     return tomllib.loads((FOLDER / "calls.toml").read_text(encoding="utf-8"))["call"]
 
 
 def record_calls(viewer: Viewer, plan: DemoPlan, staff: Staff) -> None:
-    """Give audio to recorded calls of the last two months, of the advisors of the team that the demo's lead leads."""
+    """Give audio to recorded calls of the last two months, of the advisors of the team
+    that the demo's lead leads.
+    """
     viewer.require(Permission.MANAGE_IMPORTS)
     chance, calls = plan.chance("recordings"), read_calls()
     chosen = _choose(plan, staff)
     known = {
         (item.source_system, item.contact_id): item
-        for item in query.find_recorded(Viewer.SYSTEM, [row.contact_id for row in chosen], plan.last_day - timedelta(days=DAYS // 2))
+        for item in query.find_recorded(
+            Viewer.SYSTEM,
+            [row.contact_id for row in chosen],
+            plan.last_day - timedelta(days=DAYS // 2),
+        )
     }
     understood = {call["file"]: audio.examine(FOLDER / call["file"]) for call in calls}
     with store.one_import_at_a_time(), store.writing() as session:
@@ -60,7 +81,13 @@ def record_calls(viewer: Viewer, plan: DemoPlan, staff: Staff) -> None:
             contact: RecordedContact | None = known.get((row.source_system, row.contact_id))
             if contact is not None and contact.against is None:
                 file: Path = FOLDER / _pick(calls, row.queue, row.reason, chance)["file"]
-                deletion.add(session, deletion.store_audio(file, understood[file.name]), contact, row.recording_purpose, batch_id=BATCH)
+                deletion.add(
+                    session,
+                    deletion.store_audio(file, understood[file.name]),
+                    contact,
+                    row.recording_purpose,
+                    batch_id=BATCH,
+                )
                 kept += 1
         audit_log.record(session, viewer.username, "import", BATCH, reason=f"{kept} recordings")
 
@@ -73,26 +100,46 @@ def take_away(session: Session) -> None:
 
 
 def _choose(plan: DemoPlan, staff: Staff) -> list[Any]:
-    """The contacts that get audio: by advisor the newest that were evaluated, and the newest that were not."""
+    """The contacts that get audio: by advisor the newest that were evaluated, and the
+    newest that were not.
+    """
     team, own = TEAMS[accounts.choose_team(staff)][0], staff.names[accounts.choose_advisor(staff)]
     period = Period(max(plan.first_day, plan.last_day - timedelta(days=DAYS)), plan.last_day)
     where = Filters.of(period, {"team": (team,), "channel": ("phone",), "direction": ("inbound",)})
     frame = query.find_contacts(Viewer.SYSTEM, where, columns=(*FOUND, "recorded"), limit=100_000)
-    frame = frame[frame["recorded"].eq(True) & (frame["talk_seconds"] >= SHORTEST_TALK) & frame["recording_purpose"].isin(gates.PURPOSES)]
+    frame = frame[
+        frame["recorded"].eq(True)
+        & (frame["talk_seconds"] >= SHORTEST_TALK)
+        & frame["recording_purpose"].isin(gates.PURPOSES)
+    ]
     evaluated = _find_evaluated(period)
-    is_evaluated = pd.Series([key in evaluated for key in zip(frame["source_system"], frame["contact_id"], strict=True)], index=frame.index, dtype=bool)
+    is_evaluated = pd.Series(
+        [key in evaluated for key in zip(frame["source_system"], frame["contact_id"], strict=True)],
+        index=frame.index,
+        dtype=bool,
+    )
     rank = frame.groupby([frame["advisor"], is_evaluated]).cumcount()
-    most = np.where(is_evaluated, np.where(frame["advisor"] == own, MORE_EVALUATED, EVALUATED), FRESH)
+    most = np.where(
+        is_evaluated, np.where(frame["advisor"] == own, MORE_EVALUATED, EVALUATED), FRESH
+    )
     return list(frame[rank < most].itertuples(index=False))
 
 
 def _find_evaluated(period: Period) -> set[tuple[str, str]]:
-    statement = sa.select(Evaluation.source_system, Evaluation.contact_id).where(Evaluation.local_day.between(period.first_day, period.last_day))
+    statement = sa.select(Evaluation.source_system, Evaluation.contact_id).where(
+        Evaluation.local_day.between(period.first_day, period.last_day)
+    )
     with store.reading() as session:
         return {(system, contact) for system, contact in session.execute(statement)}
 
 
-def _pick(calls: list[dict[str, Any]], queue: str | None, reason: str | None, chance: np.random.Generator) -> dict[str, Any]:
+def _pick(
+    calls: list[dict[str, Any]], queue: str | None, reason: str | None, chance: np.random.Generator
+) -> dict[str, Any]:
     """A call that fits: of that reason, else of that queue, else any."""
-    fitting = [call for call in calls if call["reason"] == reason] or [call for call in calls if call["queue"] == queue] or calls
+    fitting = (
+        [call for call in calls if call["reason"] == reason]
+        or [call for call in calls if call["queue"] == queue]
+        or calls
+    )
     return fitting[int(chance.integers(len(fitting)))]

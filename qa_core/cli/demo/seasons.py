@@ -1,4 +1,6 @@
-"""When people get in touch: opening hours, French holidays, the week, the year, and the weeks after a launch."""
+"""When people get in touch: opening hours, French holidays, the week, the year, and the
+weeks after a launch.
+"""
 
 from __future__ import annotations
 
@@ -17,38 +19,111 @@ CLOSES_AT = np.array([20, 20, 20, 20, 20, 18, 24])
 WEEK = np.array([1.24, 1.06, 1.0, 0.98, 0.96, 0.5, 0.0])
 WRITTEN_WEEK = np.array([1.16, 1.08, 1.04, 1.0, 0.94, 0.55, 0.42])
 YEAR = np.array([1.08, 1.0, 1.01, 0.97, 0.92, 0.97, 0.88, 0.74, 1.13, 1.05, 1.06, 1.15])
-HOURS = np.array([0, 0, 0, 0, 0, 0, 0, 0.1, 0.62, 1.08, 1.3, 1.18, 0.78, 0.82, 1.06, 1.12, 1.08, 1.0, 0.78, 0.5, 0.12, 0.08, 0.04, 0.02])
-WRITTEN_HOURS = np.array([0.1, 0.06, 0.04, 0.03, 0.03, 0.06, 0.16, 0.4, 0.8, 1, 1.05, 1, 0.95, 0.95, 0.9, 0.88, 0.86, 0.9, 0.95, 1, 1.05, 0.9, 0.55, 0.25])
+HOURS = np.array(
+    [
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0.1,
+        0.62,
+        1.08,
+        1.3,
+        1.18,
+        0.78,
+        0.82,
+        1.06,
+        1.12,
+        1.08,
+        1.0,
+        0.78,
+        0.5,
+        0.12,
+        0.08,
+        0.04,
+        0.02,
+    ]
+)
+WRITTEN_HOURS = np.array(
+    [
+        0.1,
+        0.06,
+        0.04,
+        0.03,
+        0.03,
+        0.06,
+        0.16,
+        0.4,
+        0.8,
+        1,
+        1.05,
+        1,
+        0.95,
+        0.95,
+        0.9,
+        0.88,
+        0.86,
+        0.9,
+        0.95,
+        1,
+        1.05,
+        0.9,
+        0.55,
+        0.25,
+    ]
+)
 
 LAUNCH_AGE, LAUNCH_FADES_AT, LAUNCH_OVER_AT = 58, 36, 12
-"""The new invoice is sent so many days before the end; its trouble fades from the second on and is over by the third."""
+"""The new invoice is sent so many days before the end; its trouble fades from the
+second on and is over by the third.
+"""
 
 
 class Calendar:
-    """The days of a plan, as arrays by position of the day: 0 is the first day, the last position the last day."""
+    """The days of a plan, as arrays by position of the day: 0 is the first day, the
+    last position the last day.
+    """
 
     def __init__(self, plan: DemoPlan) -> None:
-        self.days = np.arange(np.datetime64(plan.first_day, "D"), np.datetime64(plan.last_day, "D") + 1)
+        self.days = np.arange(
+            np.datetime64(plan.first_day, "D"), np.datetime64(plan.last_day, "D") + 1
+        )
         self.size = len(self.days)
         self.start = self.days[0].astype("datetime64[s]")
         self.age = np.arange(self.size)[::-1]
         self.weekday = (self.days.astype(int) + 3) % 7
         self.month = self.days.astype("datetime64[M]").astype(int) % 12
-        holidays = {np.datetime64(day, "D") for year in range(plan.first_day.year, plan.last_day.year + 1) for day in find_holidays(year)}
+        holidays = {
+            np.datetime64(day, "D")
+            for year in range(plan.first_day.year, plan.last_day.year + 1)
+            for day in find_holidays(year)
+        }
         self.is_holiday = np.isin(self.days, np.array(sorted(holidays)))
         self.is_open = (self.weekday < 6) & ~self.is_holiday
         self.next_open = self._next_open()
         after_closed = np.roll(~self.is_open & (self.weekday < 6), 1)
-        self.usual = WEEK[self.weekday] * YEAR[self.month] * self.is_open * np.where(after_closed, 1.18, 1.0)
-        self.usual_written = WRITTEN_WEEK[self.weekday] * YEAR[self.month] * np.where(self.is_holiday, 0.55, 1.0)
-        # Nobody is planned for what nobody foresaw: mood of the day, that drags on from one day to the next.
+        self.usual = (
+            WEEK[self.weekday] * YEAR[self.month] * self.is_open * np.where(after_closed, 1.18, 1.0)
+        )
+        self.usual_written = (
+            WRITTEN_WEEK[self.weekday] * YEAR[self.month] * np.where(self.is_holiday, 0.55, 1.0)
+        )
+        # Nobody is planned for what nobody foresaw: mood of the day, that drags on from
+        # one day to the next.
         self.surprise = self._surprise(plan)
         self.trouble = launch_trouble(self.age)
-        self._open_hours = [_cumulative(np.where(_is_within(weekday), HOURS, 0)) for weekday in range(7)]
+        self._open_hours = [
+            _cumulative(np.where(_is_within(weekday), HOURS, 0)) for weekday in range(7)
+        ]
         self._written_hours = _cumulative(WRITTEN_HOURS)
 
     def _next_open(self) -> np.ndarray:
-        """For each day the first open one from it on; beyond the end: the position after the last day."""
+        """For each day the first open one from it on; beyond the end: the position
+        after the last day.
+        """
         following = np.full(self.size + 1, self.size)
         for position in range(self.size - 1, -1, -1):
             following[position] = position if self.is_open[position] else following[position + 1]
@@ -74,8 +149,12 @@ class Calendar:
         weekday, hour = self.weekday[position], self.hour(moments)
         return self.is_open[position] & (hour >= OPENS_AT[weekday]) & (hour < CLOSES_AT[weekday])
 
-    def draw_moments(self, positions: np.ndarray, written: np.ndarray, chance: np.random.Generator) -> np.ndarray:
-        """A moment on each of these days: within the opening hours, or at any hour where the contact is `written`."""
+    def draw_moments(
+        self, positions: np.ndarray, written: np.ndarray, chance: np.random.Generator
+    ) -> np.ndarray:
+        """A moment on each of these days: within the opening hours, or at any hour
+        where the contact is `written`.
+        """
         drawn = chance.random(len(positions))
         hours = np.empty(len(positions), dtype=np.int64)
         weekday = self.weekday[positions]
@@ -91,7 +170,11 @@ class Calendar:
         weekday = self.weekday[positions]
         early = chance.random(len(positions)) < 0.35
         before, after = np.where(weekday == 5, 8.0, 7.0), CLOSES_AT[weekday].astype(float)
-        hour = np.where(self.is_open[positions], np.where(early, before, after), 9 + 10 * chance.random(len(positions)))
+        hour = np.where(
+            self.is_open[positions],
+            np.where(early, before, after),
+            9 + 10 * chance.random(len(positions)),
+        )
         seconds = (hour * 3600).astype(np.int64) + chance.integers(0, 3600, len(positions))
         return self.start + (positions * DAY_SECONDS + seconds).astype("timedelta64[s]")
 
@@ -100,7 +183,10 @@ def find_holidays(year: int) -> tuple[date, ...]:
     """The public holidays of metropolitan France (Code du travail, L3133-1)."""
     sunday = easter(year)
     fixed = ((1, 1), (5, 1), (5, 8), (7, 14), (8, 15), (11, 1), (11, 11), (12, 25))
-    return (*(date(year, month, day) for month, day in fixed), *(sunday + timedelta(days=days) for days in (1, 39, 50)))
+    return (
+        *(date(year, month, day) for month, day in fixed),
+        *(sunday + timedelta(days=days) for days in (1, 39, 50)),
+    )
 
 
 def launch_trouble(age: np.ndarray) -> np.ndarray:

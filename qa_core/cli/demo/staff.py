@@ -1,4 +1,6 @@
-"""The people of the demo centre. Every name is invented; a resemblance to anybody is chance."""
+"""The people of the demo centre. Every name is invented; a resemblance to anybody is
+chance.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,14 @@ from qa_core.cli.demo.plan import DemoPlan
 from qa_core.cli.demo.seasons import Calendar
 
 SITES = ("Lyon", "Nantes")
-TEAMS = (("Belvédère", "Lyon"), ("Confluence", "Lyon"), ("Traboules", "Lyon"), ("Erdre", "Nantes"), ("Estuaire", "Nantes"), ("Graslin", "Nantes"))
+TEAMS = (
+    ("Belvédère", "Lyon"),
+    ("Confluence", "Lyon"),
+    ("Traboules", "Lyon"),
+    ("Erdre", "Nantes"),
+    ("Estuaire", "Nantes"),
+    ("Graslin", "Nantes"),
+)
 QUEUES = ("Facturation", "Assistance technique", "Abonnements", "Commercial", "Réclamations")
 TEAM_QUEUES = np.array(
     [
@@ -25,20 +34,152 @@ TEAM_QUEUES = np.array(
         [0.8, 0.7, 1.1, 1.6, 1.2],
     ]
 )
-"""How much each team serves each queue: all can do all, as teams differ by habit rather than by trade."""
+"""How much each team serves each queue: all can do all, as teams differ by habit rather
+than by trade.
+"""
 
 FIRST_NAMES = (
-    *("Aïcha", "Adrien", "Agathe", "Ahmed", "Alix", "Amandine", "Antoine", "Baptiste", "Bérénice", "Bilal", "Camille", "Capucine", "Cédric", "Clément"),
-    *("Coralie", "Damien", "Diane", "Dounia", "Élodie", "Émile", "Enzo", "Estelle", "Fabien", "Fatou", "Florian", "Gaëlle", "Gabin", "Hélène", "Hugo"),
-    *("Inès", "Ismaël", "Jeanne", "Joël", "Justine", "Karim", "Laurène", "Léo", "Lina", "Loïc", "Lucie", "Maëlys", "Malik", "Margaux", "Mathis", "Mélanie"),
-    *("Nadia", "Nathan", "Noémie", "Océane", "Olivier", "Ophélie", "Paul", "Quentin", "Rachel", "Rémi", "Salomé", "Samir", "Solène", "Théo", "Valentine"),
+    *(
+        "Aïcha",
+        "Adrien",
+        "Agathe",
+        "Ahmed",
+        "Alix",
+        "Amandine",
+        "Antoine",
+        "Baptiste",
+        "Bérénice",
+        "Bilal",
+        "Camille",
+        "Capucine",
+        "Cédric",
+        "Clément",
+    ),
+    *(
+        "Coralie",
+        "Damien",
+        "Diane",
+        "Dounia",
+        "Élodie",
+        "Émile",
+        "Enzo",
+        "Estelle",
+        "Fabien",
+        "Fatou",
+        "Florian",
+        "Gaëlle",
+        "Gabin",
+        "Hélène",
+        "Hugo",
+    ),
+    *(
+        "Inès",
+        "Ismaël",
+        "Jeanne",
+        "Joël",
+        "Justine",
+        "Karim",
+        "Laurène",
+        "Léo",
+        "Lina",
+        "Loïc",
+        "Lucie",
+        "Maëlys",
+        "Malik",
+        "Margaux",
+        "Mathis",
+        "Mélanie",
+    ),
+    *(
+        "Nadia",
+        "Nathan",
+        "Noémie",
+        "Océane",
+        "Olivier",
+        "Ophélie",
+        "Paul",
+        "Quentin",
+        "Rachel",
+        "Rémi",
+        "Salomé",
+        "Samir",
+        "Solène",
+        "Théo",
+        "Valentine",
+    ),
 )
 LAST_NAMES = (
-    *("Abadie", "Aubertin", "Barrault", "Beaumel", "Benslim", "Bertholon", "Bonnefoy", "Bourdelle", "Brossard", "Cassagne", "Chabrier", "Charpin"),
-    *("Clavaud", "Combret", "Coursol", "Dalmas", "Delorge", "Desmarets", "Diallon", "Dussard", "Escoffre", "Fauvel", "Ferrandi", "Fontanel", "Fournel"),
-    *("Gaillac", "Garriguet", "Gautreau", "Ghezzal", "Grangier", "Guilloteau", "Hamelin", "Jacquard", "Joubertin", "Kermarec", "Lacombe", "Lagarde"),
-    *("Larivière", "Lescure", "Maillard", "Malherbe", "Marchandeau", "Mazerolle", "Meddour", "Montagnac", "Morvand", "Nogaret", "Oudinot", "Pagès"),
-    *("Pelissard", "Peyrot", "Quemener", "Rambault", "Rivoal", "Roussillon", "Sabatier", "Santonel", "Tavernel", "Thévenard", "Vauquier", "Verdanne"),
+    *(
+        "Abadie",
+        "Aubertin",
+        "Barrault",
+        "Beaumel",
+        "Benslim",
+        "Bertholon",
+        "Bonnefoy",
+        "Bourdelle",
+        "Brossard",
+        "Cassagne",
+        "Chabrier",
+        "Charpin",
+    ),
+    *(
+        "Clavaud",
+        "Combret",
+        "Coursol",
+        "Dalmas",
+        "Delorge",
+        "Desmarets",
+        "Diallon",
+        "Dussard",
+        "Escoffre",
+        "Fauvel",
+        "Ferrandi",
+        "Fontanel",
+        "Fournel",
+    ),
+    *(
+        "Gaillac",
+        "Garriguet",
+        "Gautreau",
+        "Ghezzal",
+        "Grangier",
+        "Guilloteau",
+        "Hamelin",
+        "Jacquard",
+        "Joubertin",
+        "Kermarec",
+        "Lacombe",
+        "Lagarde",
+    ),
+    *(
+        "Larivière",
+        "Lescure",
+        "Maillard",
+        "Malherbe",
+        "Marchandeau",
+        "Mazerolle",
+        "Meddour",
+        "Montagnac",
+        "Morvand",
+        "Nogaret",
+        "Oudinot",
+        "Pagès",
+    ),
+    *(
+        "Pelissard",
+        "Peyrot",
+        "Quemener",
+        "Rambault",
+        "Rivoal",
+        "Roussillon",
+        "Sabatier",
+        "Santonel",
+        "Tavernel",
+        "Thévenard",
+        "Vauquier",
+        "Verdanne",
+    ),
 )
 EVALUATORS = ("Ève Mazerat", "Claire Vasseron", "Marc Tillier")
 """The first is the display name of a demo account; the others evaluate without one."""
@@ -55,7 +196,9 @@ class DemoMembership:
 
 @dataclass(frozen=True)
 class Staff:
-    """The advisors as arrays by position. Each trait is 0 (or 1, for the factor) for the many who do not differ."""
+    """The advisors as arrays by position. Each trait is 0 (or 1, for the factor) for
+    the many who do not differ.
+    """
 
     ids: tuple[str, ...]
     names: tuple[str, ...]
@@ -65,42 +208,59 @@ class Staff:
     team_on: np.ndarray
     """days × advisors: position of the team that day, −1 while not employed."""
     tenure: np.ndarray
-    """days × advisors: days since they joined; many for those who were there before the first day."""
+    """days × advisors: days since they joined; many for those who were there before the
+    first day.
+    """
     resolves: np.ndarray
     handles: np.ndarray
     pleases: np.ndarray
     scores: np.ndarray
     declares: np.ndarray
     duty: np.ndarray
-    """days × halves of the day × queues × advisors, cumulated over the advisors: who may take a contact."""
+    """days × halves of the day × queues × advisors, cumulated over the advisors: who
+    may take a contact.
+    """
 
-    def draw(self, day: np.ndarray, half: np.ndarray, queue: np.ndarray, chance: np.random.Generator) -> np.ndarray:
+    def draw(
+        self, day: np.ndarray, half: np.ndarray, queue: np.ndarray, chance: np.random.Generator
+    ) -> np.ndarray:
         """The advisor who takes each contact."""
         taken = np.empty(len(day), dtype=np.int64)
         drawn = chance.random(len(day))
-        for rows in np.array_split(np.arange(len(day)), max(1, len(day) * len(self.ids) // 2_000_000)):
+        for rows in np.array_split(
+            np.arange(len(day)), max(1, len(day) * len(self.ids) // 2_000_000)
+        ):
             lanes = self.duty[day[rows], half[rows], queue[rows]]
             taken[rows] = (lanes <= (drawn[rows] * lanes[:, -1])[:, None]).sum(axis=1)
         return np.minimum(taken, len(self.ids) - 1)
 
     def as_rows(self) -> pa.Table:
-        """The advisors' file: one row per membership (both days inclusive), with the other names under which the tools know them."""
+        """The advisors' file: one row per membership (both days inclusive), with the
+        other names under which the tools know them.
+        """
         rows = self.memberships
         return pa.table(
             {
                 "advisor_id": pa.array([self.ids[row.advisor] for row in rows], pa.string()),
                 "name": pa.array([self.names[row.advisor] for row in rows], pa.string()),
-                "aliases": pa.array([[self.extensions[row.advisor], self.logins[row.advisor]] for row in rows], pa.list_(pa.string())),
+                "aliases": pa.array(
+                    [[self.extensions[row.advisor], self.logins[row.advisor]] for row in rows],
+                    pa.list_(pa.string()),
+                ),
                 "team": pa.array([TEAMS[row.team][0] for row in rows], pa.string()),
                 "site": pa.array([TEAMS[row.team][1] for row in rows], pa.string()),
                 "from": pa.array([row.starts_on for row in rows], pa.date32()),
-                "to": pa.array([row.ends_on and row.ends_on - timedelta(days=1) for row in rows], pa.date32()),
+                "to": pa.array(
+                    [row.ends_on and row.ends_on - timedelta(days=1) for row in rows], pa.date32()
+                ),
             }
         )
 
 
 def hire(plan: DemoPlan, calendar: Calendar) -> Staff:
-    """Everybody who works in the centre at some time: their teams over time, their shifts, and who truly differs."""
+    """Everybody who works in the centre at some time: their teams over time, their
+    shifts, and who truly differs.
+    """
     chance = plan.chance("staff")
     size = plan.advisors
     names = _draw_names(size, chance)
@@ -121,27 +281,52 @@ def hire(plan: DemoPlan, calendar: Calendar) -> Staff:
 
 def _draw_names(size: int, chance: np.random.Generator) -> tuple[str, ...]:
     pairs = chance.permutation(len(FIRST_NAMES) * len(LAST_NAMES))[:size]
-    return tuple(f"{FIRST_NAMES[pair // len(LAST_NAMES)]} {LAST_NAMES[pair % len(LAST_NAMES)]}" for pair in pairs)
+    return tuple(
+        f"{FIRST_NAMES[pair // len(LAST_NAMES)]} {LAST_NAMES[pair % len(LAST_NAMES)]}"
+        for pair in pairs
+    )
 
 
 def _draw_logins(names: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower().replace(" ", ".") for name in names)
+    return tuple(
+        unicodedata.normalize("NFKD", name)
+        .encode("ascii", "ignore")
+        .decode()
+        .lower()
+        .replace(" ", ".")
+        for name in names
+    )
 
 
-def _draw_memberships(plan: DemoPlan, calendar: Calendar, chance: np.random.Generator) -> tuple[tuple[DemoMembership, ...], np.ndarray, np.ndarray]:
+def _draw_memberships(
+    plan: DemoPlan, calendar: Calendar, chance: np.random.Generator
+) -> tuple[tuple[DemoMembership, ...], np.ndarray, np.ndarray]:
     size = plan.advisors
     first_team = np.arange(size) % len(TEAMS)
     order = chance.permutation(size)
     few = max(1, size // 10)
-    joins = {advisor: int(chance.integers(calendar.size // 5, calendar.size * 4 // 5)) for advisor in order[:few]}
-    leaves = {advisor: int(chance.integers(calendar.size // 3, calendar.size * 19 // 20)) for advisor in order[few : few + size // 15]}
-    moves = {advisor: int(chance.integers(calendar.size // 4, calendar.size * 9 // 10)) for advisor in order[2 * few : 3 * few]}
+    joins = {
+        advisor: int(chance.integers(calendar.size // 5, calendar.size * 4 // 5))
+        for advisor in order[:few]
+    }
+    leaves = {
+        advisor: int(chance.integers(calendar.size // 3, calendar.size * 19 // 20))
+        for advisor in order[few : few + size // 15]
+    }
+    moves = {
+        advisor: int(chance.integers(calendar.size // 4, calendar.size * 9 // 10))
+        for advisor in order[2 * few : 3 * few]
+    }
     team_on = np.full((calendar.size, size), -1)
     tenure = np.zeros((calendar.size, size), dtype=np.int64)
     found = []
     for advisor in range(size):
         start, end, team = joins.get(advisor, 0), leaves.get(advisor), int(first_team[advisor])
-        starts_on = plan.first_day + timedelta(days=start) if start else plan.first_day - timedelta(days=int(chance.integers(60, 2500)))
+        starts_on = (
+            plan.first_day + timedelta(days=start)
+            if start
+            else plan.first_day - timedelta(days=int(chance.integers(60, 2500)))
+        )
         ends_on = plan.first_day + timedelta(days=end) if end else None
         tenure[:, advisor] = np.arange(calendar.size) + (plan.first_day - starts_on).days
         team_on[start:end, advisor] = team
@@ -153,12 +338,17 @@ def _draw_memberships(plan: DemoPlan, calendar: Calendar, chance: np.random.Gene
         other = (team + 1) % 3 + 3 * (team // 3)
         moved_on = plan.first_day + timedelta(days=moves_at)
         team_on[moves_at:end, advisor] = other
-        found += [DemoMembership(advisor, team, starts_on, moved_on), DemoMembership(advisor, other, moved_on, ends_on)]
+        found += [
+            DemoMembership(advisor, team, starts_on, moved_on),
+            DemoMembership(advisor, other, moved_on, ends_on),
+        ]
     return tuple(found), team_on, tenure
 
 
 def _draw_traits(size: int, chance: np.random.Generator) -> dict[str, np.ndarray]:
-    traits = {name: np.zeros(size) for name in ("resolves", "pleases", "scores", "declares")} | {"handles": np.ones(size)}
+    traits = {name: np.zeros(size) for name in ("resolves", "pleases", "scores", "declares")} | {
+        "handles": np.ones(size)
+    }
     some = iter(chance.permutation(size))
 
     def mark(share: float, **changes: float) -> None:
@@ -177,15 +367,24 @@ def _draw_traits(size: int, chance: np.random.Generator) -> dict[str, np.ndarray
     return traits
 
 
-def _draw_duty(calendar: Calendar, team_on: np.ndarray, tenure: np.ndarray, chance: np.random.Generator) -> np.ndarray:
+def _draw_duty(
+    calendar: Calendar, team_on: np.ndarray, tenure: np.ndarray, chance: np.random.Generator
+) -> np.ndarray:
     days, size = team_on.shape
     employed = team_on >= 0
     part_time = np.where(chance.random(size) < 0.15, 0.8, 1.0)
     works = chance.random((days, size)) < 0.93 * part_time
-    # Saturdays are shared: one in three; holidays are taken by the week, more in August and at Christmas.
-    works &= np.where((calendar.weekday == 5)[:, None], (np.arange(days)[:, None] // 7 + np.arange(size)) % 3 == 0, True)
+    # Saturdays are shared: one in three; holidays are taken by the week, more in August
+    # and at Christmas.
+    works &= np.where(
+        (calendar.weekday == 5)[:, None],
+        (np.arange(days)[:, None] // 7 + np.arange(size)) % 3 == 0,
+        True,
+    )
     weeks = np.arange(days) // 7
-    away_chance = np.array([0.05, 0.08, 0.05, 0.08, 0.06, 0.05, 0.16, 0.24, 0.03, 0.06, 0.04, 0.1])[calendar.month]
+    away_chance = np.array([0.05, 0.08, 0.05, 0.08, 0.06, 0.05, 0.16, 0.24, 0.03, 0.06, 0.04, 0.1])[
+        calendar.month
+    ]
     works &= chance.random((weeks[-1] + 1, size))[weeks] >= away_chance[:, None]
     late = (np.arange(days)[:, None] // 7 + np.arange(size)) % 2 == 1
     shifts = np.stack([np.where(late, 0.45, 1.0), np.where(late, 1.0, 0.45)], axis=1)
@@ -193,4 +392,6 @@ def _draw_duty(calendar: Calendar, team_on: np.ndarray, tenure: np.ndarray, chan
     pace = np.clip(0.55 + tenure / 120, 0, 1) * part_time
     weight = employed * (works * pace + 1e-6)
     serves = TEAM_QUEUES[np.maximum(team_on, 0)].transpose(0, 2, 1)
-    return np.cumsum(weight[:, None, None, :] * shifts[:, :, None, :] * serves[:, None, :, :], axis=3).astype(np.float32)
+    return np.cumsum(
+        weight[:, None, None, :] * shifts[:, :, None, :] * serves[:, None, :, :], axis=3
+    ).astype(np.float32)

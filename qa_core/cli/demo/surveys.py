@@ -1,4 +1,6 @@
-"""What customers say afterwards: to whom a survey goes, the few who answer, and what their contact made of them."""
+"""What customers say afterwards: to whom a survey goes, the few who answer, and what
+their contact made of them.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,9 @@ from qa_core.cli.demo.plan import DemoPlan
 from qa_core.cli.demo.seasons import Calendar
 
 SENT_SHARES = {PHONE: 0.45, EMAIL: 0.5, CHAT: 0.7, MESSAGING: 0.6}
-"""How many of the answered contacts of each channel get a survey; the social networks none."""
+"""How many of the answered contacts of each channel get a survey; the social networks
+none.
+"""
 ANSWERING_SHARE = 0.112
 
 COMMENTING_SHARES = (0.6, 0.22)
@@ -20,7 +24,9 @@ COMMENTING_SHARES = (0.6, 0.22)
 
 
 def send(plan: DemoPlan, calendar: Calendar, extracts: Extracts) -> pa.Table:
-    """The survey tool's export: one row per survey sent; the columns of the answer are empty for the silent."""
+    """The survey tool's export: one row per survey sent; the columns of the answer are
+    empty for the silent.
+    """
     chance, wave = plan.chance("surveys"), extracts.wave
     share = np.zeros(5)
     share[list(SENT_SHARES)] = list(SENT_SHARES.values())
@@ -33,7 +39,8 @@ def send(plan: DemoPlan, calendar: Calendar, extracts: Extracts) -> pa.Table:
     sent = wave.at + (1800 + chance.integers(0, 5400, size)).astype("timedelta64[s]")
     answers_after = chance.lognormal(np.log(4 * 3600), 1.3, size)
     answered_at = sent + np.minimum(answers_after, 6 * 86_400).astype("timedelta64[s]")
-    # The very unhappy answer somewhat more often, and nobody before the survey has reached them.
+    # The very unhappy answer somewhat more often, and nobody before the survey has
+    # reached them.
     willing = chance.random(size) < ANSWERING_SHARE * np.where(mood < 2.2, 1.35, 1.0)
     known = willing & (calendar.position(answered_at) < calendar.size)
     csat = np.clip(np.round(mood), 1, 5)
@@ -43,7 +50,14 @@ def send(plan: DemoPlan, calendar: Calendar, extracts: Extracts) -> pa.Table:
     contacts = 1 + wave.depth + (chance.random(size) < 0.03)
     written = known & (chance.random(size) < np.where(csat <= 3, *COMMENTING_SHARES))
     in_english = chance.random(size) < remarks.ENGLISH_SHARE
-    comment = remarks.write_customers(plan.chance("remarks"), wave, csat, written, in_english, calendar.trouble[calendar.position(wave.at)])
+    comment = remarks.write_customers(
+        plan.chance("remarks"),
+        wave,
+        csat,
+        written,
+        in_english,
+        calendar.trouble[calendar.position(wave.at)],
+    )
 
     def given(share: float) -> np.ndarray:
         return known & (chance.random(size) < share)
@@ -52,7 +66,9 @@ def send(plan: DemoPlan, calendar: Calendar, extracts: Extracts) -> pa.Table:
         {
             "contact_id": extracts.ids.take(pa.array(rows)),
             "sent_at": to_utc(sent),
-            "answered_at": pa.array(to_utc(answered_at).to_numpy(zero_copy_only=False), pa.timestamp("us"), mask=~known),
+            "answered_at": pa.array(
+                to_utc(answered_at).to_numpy(zero_copy_only=False), pa.timestamp("us"), mask=~known
+            ),
             "survey_sent": pa.array(np.ones(size, dtype=bool)),
             "csat": _where(csat, given(0.97)),
             "csat_scale": pick(pa.array(["1-5"]), np.zeros(size, dtype=int), known),
@@ -65,13 +81,24 @@ def send(plan: DemoPlan, calendar: Calendar, extracts: Extracts) -> pa.Table:
     )
 
 
-def _mood(calendar: Calendar, extracts: Extracts, rows: np.ndarray, chance: np.random.Generator) -> np.ndarray:
-    """How pleased each customer is, around the marks 1–5: settled or not weighs most, then the wait, the tries, the advisor."""
+def _mood(
+    calendar: Calendar, extracts: Extracts, rows: np.ndarray, chance: np.random.Generator
+) -> np.ndarray:
+    """How pleased each customer is, around the marks 1–5: settled or not weighs most,
+    then the wait, the tries, the advisor.
+    """
     wave = extracts.wave.keep(rows)
     wait = np.nan_to_num(wave.wait, nan=20.0)
-    mood = np.where(wave.resolved, 4.62, 3.35) - 0.16 * np.log1p(wait / 30) - 0.22 * wave.depth - 0.2 * wave.tries
+    mood = (
+        np.where(wave.resolved, 4.62, 3.35)
+        - 0.16 * np.log1p(wait / 30)
+        - 0.22 * wave.depth
+        - 0.2 * wave.tries
+    )
     mood += extracts.staff.pleases[wave.advisor] - 0.25 * (wave.transfers > 0)
-    mood -= np.where(wave.reason == BILLING, 0.45, 0.06) * calendar.trouble[calendar.position(wave.at)]
+    mood -= (
+        np.where(wave.reason == BILLING, 0.45, 0.06) * calendar.trouble[calendar.position(wave.at)]
+    )
     return mood + chance.normal(0, 0.85, len(rows))
 
 

@@ -1,4 +1,6 @@
-"""What the demo centre wants to reach, when its numbers need a look, and what went on there; taken away with it."""
+"""What the demo centre wants to reach, when its numbers need a look, and what went on
+there; taken away with it.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,12 @@ from qa_core.cli.demo.seasons import LAUNCH_AGE
 from qa_core.storage.records import store
 from qa_core.storage.records.steering import AlertRule
 
-TARGETS = {"answer_rate": "92%", "service_level": "80%", "first_contact_resolution": "75%", "csat": "70%"}
+TARGETS = {
+    "answer_rate": "92%",
+    "service_level": "80%",
+    "first_contact_resolution": "75%",
+    "csat": "70%",
+}
 LAUNCH = "Nouvelle facture envoyée à tous les clients"
 
 Kept = dict[str, list[int]]
@@ -24,7 +31,11 @@ Kept = dict[str, list[int]]
 def set_up(viewer: Viewer, plan: DemoPlan) -> Kept:
     """Set what nobody has set yet, and evaluate the alert rules."""
     present = {target.kpi for target in targets.find_all(viewer)}
-    goals = [targets.set_target(viewer, kpi, text).id for kpi, text in TARGETS.items() if kpi not in present]
+    goals = [
+        targets.set_target(viewer, kpi, text).id
+        for kpi, text in TARGETS.items()
+        if kpi not in present
+    ]
     launch = plan.last_day - timedelta(days=LAUNCH_AGE)
     notes = [annotations.add(viewer, LAUNCH, launch).id] if launch >= plan.first_day else []
     rules = [rule.id for rule in alerts.add_suggested(viewer)]
@@ -34,7 +45,11 @@ def set_up(viewer: Viewer, plan: DemoPlan) -> Kept:
 
 def take_away(viewer: Viewer, kept: Kept) -> None:
     """Remove what was set up and still stands, with all that its rules found."""
-    for remove, numbers in ((targets.remove, "targets"), (annotations.remove, "notes"), (alerts.end, "rules")):
+    for remove, numbers in (
+        (targets.remove, "targets"),
+        (annotations.remove, "notes"),
+        (alerts.end, "rules"),
+    ):
         for number in kept.get(numbers, ()):
             try:
                 remove(viewer, number)

@@ -1,7 +1,28 @@
-"""The audio of contacts: encrypted, kept for a purpose and a time, heard only by who may, and every listening entered."""
+"""The audio of contacts: encrypted, kept for a purpose and a time, heard only by who
+may, and every listening entered.
+"""
 
-from qa_core.compliance.recordings.deletion import PURPOSES, delete, delete_expired, delete_forbidden, delete_of, find_expired, has_audio, sweep, take_back
-from qa_core.compliance.recordings.playback import OWN, Playable, Sound, find_playable, make_ticket, open_ticket, read, require_playable
+from qa_core.compliance.recordings.deletion import (
+    PURPOSES,
+    delete,
+    delete_expired,
+    delete_forbidden,
+    delete_of,
+    find_expired,
+    has_audio,
+    sweep,
+    take_back,
+)
+from qa_core.compliance.recordings.playback import (
+    OWN,
+    Playable,
+    Sound,
+    find_playable,
+    make_ticket,
+    open_ticket,
+    read,
+    require_playable,
+)
 from qa_core.compliance.recordings.vault import Damaged
 
 __all__ = [

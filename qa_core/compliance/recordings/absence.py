@@ -1,4 +1,6 @@
-"""Why there is nothing to hear: in one sentence, which tells nobody more than they may know."""
+"""Why there is nothing to hear: in one sentence, which tells nobody more than they may
+know.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ from qa_core.storage.records.listening import DrawnContact, Recording
 
 
 def explain(viewer: Viewer, source_system: str, contact_id: str) -> str:
-    """What to tell who finds no recording of a contact that they may listen to (`find_playable` said None)."""
+    """What to tell who finds no recording of a contact that they may listen to
+    (`find_playable` said None).
+    """
     viewer.require(Permission.LISTEN)
     with store.reading() as session:
         try:
@@ -24,26 +28,45 @@ def explain(viewer: Viewer, source_system: str, contact_id: str) -> str:
         except Refusal:
             return _("Nobody listens here yet: what the law asks for first is not complete.")
         if viewer.role == Role.ADVISOR:
-            return _("You can listen to those of your calls that were recorded and evaluated, while their recording is kept.")
+            return _(
+                "You can listen to those of your calls that were recorded and evaluated, while "
+                "their recording is kept."
+            )
         if not accreditations.is_accredited(session, viewer.username):
-            return _("You are not accredited to listen today; your data protection officer gives accreditations.")
+            return _(
+                "You are not accredited to listen today; your data protection officer gives "
+                "accreditations."
+            )
         deleted_at = session.scalar(
             sa.select(Recording.deleted_at)
-            .where(Recording.source_system == source_system, Recording.contact_id == contact_id, Recording.deleted_at.is_not(None))
+            .where(
+                Recording.source_system == source_system,
+                Recording.contact_id == contact_id,
+                Recording.deleted_at.is_not(None),
+            )
             .where(_may_know(session, viewer, source_system, contact_id))
             .order_by(Recording.id.desc())
             .limit(1)
         )
     if deleted_at is not None:
-        return _("The recording was deleted on {day}.", day=formatting.full_day(environment.to_local(deleted_at).date()))
+        return _(
+            "The recording was deleted on {day}.",
+            day=formatting.full_day(environment.to_local(deleted_at).date()),
+        )
     return _("There is no recording of this contact that you may listen to.")
 
 
-def _may_know(session: Session, viewer: Viewer, source_system: str, contact_id: str) -> sa.ColumnElement[bool]:
-    """What became of a recording is told to those whose teams it is of, and to the evaluator that the contact was drawn for."""
+def _may_know(
+    session: Session, viewer: Viewer, source_system: str, contact_id: str
+) -> sa.ColumnElement[bool]:
+    """What became of a recording is told to those whose teams it is of, and to the
+    evaluator that the contact was drawn for.
+    """
     if viewer.role != Role.EVALUATOR:
         return viewer.scope(Recording.__table__)
     drawn = sa.select(DrawnContact.id).where(
-        DrawnContact.source_system == source_system, DrawnContact.contact_id == contact_id, DrawnContact.evaluator == viewer.username
+        DrawnContact.source_system == source_system,
+        DrawnContact.contact_id == contact_id,
+        DrawnContact.evaluator == viewer.username,
     )
     return sa.true() if session.scalar(drawn.limit(1)) is not None else sa.false()

@@ -1,4 +1,6 @@
-"""Reading audio files: which they are, by content alone, how long, how loud along the way, and in a form that every browser plays."""
+"""Reading audio files: which they are, by content alone, how long, how loud along the
+way, and in a form that every browser plays.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ PEAKS = 400
 LONGEST_SECONDS = 4 * 3600
 MOST_WAV_BYTES = 2**32 - 64
 UNKNOWN_LENGTH = 0x7FFF0000
-"""From here on the length in the head of a WAV says that its writer did not know it, and no more."""
+"""From here on the length in the head of a WAV says that its writer did not know it,
+and no more.
+"""
 
 GSM_FRAME = 33
 RAW_GSM = {"format": "RAW", "subtype": "GSM610", "samplerate": 8000, "channels": 1}
@@ -30,7 +34,9 @@ READ_BYTES = 64 * 1024
 
 
 class Unfit(Exception):
-    """The file cannot be kept: `reason` is not_audio, damaged_audio, image_attached or too_long."""
+    """The file cannot be kept: `reason` is not_audio, damaged_audio, image_attached or
+    too_long.
+    """
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -39,10 +45,12 @@ class Unfit(Exception):
 
 @dataclass(frozen=True)
 class Audio:
-    """An audio file understood. `peaks`: the loudest sample of each of at most `PEAKS` slices, 0–100.
+    """An audio file understood. `peaks`: the loudest sample of each of at most `PEAKS`
+    slices, 0–100.
 
-    `frames` is None for what is kept as it is, without its tags: `head`, and the bytes of the file from `start` up to, not including, `end`. Anything else
-    is written as plain WAV of so many frames.
+    `frames` is None for what is kept as it is, without its tags: `head`, and the bytes
+    of the file from `start` up to, not including, `end`. Anything else is written as
+    plain WAV of so many frames.
     """
 
     path: Path
@@ -86,11 +94,15 @@ def examine(path: Path) -> Audio:
         return Audio(path, "audio/wav", frames / rate, _slices(loudest), rate, channels, frames)
     media_type = {"mp3": "audio/mpeg", "ogg": "audio/ogg", "flac": "audio/flac"}[kind]
     head, start, end = _leave_tags(path, kind, skip)
-    return Audio(path, media_type, frames / rate, _slices(loudest), rate, channels, None, head, start, end)
+    return Audio(
+        path, media_type, frames / rate, _slices(loudest), rate, channels, None, head, start, end
+    )
 
 
 def read(audio: Audio) -> Iterator[bytes]:
-    """The audio as it is kept, block by block: MP3, OGG and FLAC without their tags, all else as WAV with 16 bits, nothing but the sound in it."""
+    """The audio as it is kept, block by block: MP3, OGG and FLAC without their tags,
+    all else as WAV with 16 bits, nothing but the sound in it.
+    """
     if audio.frames is None:
         yield audio.head
         with audio.path.open("rb") as file:
@@ -102,14 +114,25 @@ def read(audio: Audio) -> Iterator[bytes]:
         return
     size = audio.frames * audio.channels * 2
     frame_bytes = audio.channels * 2
-    form = struct.pack("<IHHIIHH", 16, 1, audio.channels, audio.rate, audio.rate * frame_bytes, frame_bytes, 16)
-    yield b"RIFF" + struct.pack("<I", 36 + size) + b"WAVEfmt " + form + b"data" + struct.pack("<I", size)
+    form = struct.pack(
+        "<IHHIIHH", 16, 1, audio.channels, audio.rate, audio.rate * frame_bytes, frame_bytes, 16
+    )
+    yield (
+        b"RIFF"
+        + struct.pack("<I", 36 + size)
+        + b"WAVEfmt "
+        + form
+        + b"data"
+        + struct.pack("<I", size)
+    )
     with audio.path.open("rb") as file:
         kind, _skip = _recognise(audio.path, file.read(READ_BYTES))
     with _opened(audio.path, kind) as sound:
         left = audio.frames
         while left:
-            block = sound.read(min(left, READ_BYTES // frame_bytes or 1), dtype="int16", always_2d=True)
+            block = sound.read(
+                min(left, READ_BYTES // frame_bytes or 1), dtype="int16", always_2d=True
+            )
             if not len(block):
                 raise Unfit("damaged_audio")
             left -= len(block)
@@ -117,7 +140,9 @@ def read(audio: Audio) -> Iterator[bytes]:
 
 
 def _recognise(path: Path, head: bytes) -> tuple[str, int]:
-    """wav, flac, ogg, mp3 or gsm, and how many bytes stand before the audio. A name or an extension says nothing."""
+    """wav, flac, ogg, mp3 or gsm, and how many bytes stand before the audio. A name or
+    an extension says nothing.
+    """
     if head[:4] in (b"RIFF", b"RF64") and head[8:12] == b"WAVE":
         return "wav", 0
     if head.startswith(b"fLaC"):
@@ -145,7 +170,9 @@ def _recognise(path: Path, head: bytes) -> tuple[str, int]:
 
 
 def _leave_tags(path: Path, kind: str, skip: int) -> tuple[bytes, int, int]:
-    """What is kept of a file whose form stays: a head made anew, and the bytes from where to where."""
+    """What is kept of a file whose form stays: a head made anew, and the bytes from
+    where to where.
+    """
     try:
         if kind == "mp3":
             return b"", skip, tags.find_mpeg_sound(path, skip)
@@ -156,7 +183,9 @@ def _leave_tags(path: Path, kind: str, skip: int) -> tuple[bytes, int, int]:
 
 
 def _tag_bytes(head: bytes) -> int:
-    """The length of the ID3 tag at the beginning, which may name people and hold pictures."""
+    """The length of the ID3 tag at the beginning, which may name people and hold
+    pictures.
+    """
     if not head.startswith(b"ID3") or len(head) < 10:
         return 0
     size = 0
@@ -169,7 +198,12 @@ def _is_mpeg_frame(head: bytes) -> bool:
     """Whether these bytes begin a frame of MPEG audio, layer III."""
     if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
         return False
-    version, layer, bit_rate, sample_rate = head[1] >> 3 & 3, head[1] >> 1 & 3, head[2] >> 4, head[2] >> 2 & 3
+    version, layer, bit_rate, sample_rate = (
+        head[1] >> 3 & 3,
+        head[1] >> 1 & 3,
+        head[2] >> 4,
+        head[2] >> 2 & 3,
+    )
     return version != 1 and layer == 1 and bit_rate not in (0, 15) and sample_rate != 3
 
 
@@ -183,12 +217,15 @@ def _flac_blocks(head: bytes) -> Iterator[int]:
 
 @contextmanager
 def _opened(path: Path, kind: str) -> Iterator[soundfile.SoundFile]:
-    # Only here: who plays what is stored needs no decoder. By number, because of a file with a name the library goes by its ending.
+    # Only here: who plays what is stored needs no decoder. By number, because of a file
+    # with a name the library goes by its ending.
     import soundfile
 
     descriptor = os.open(path, os.O_RDONLY)
     try:
-        with soundfile.SoundFile(descriptor, closefd=False, **(RAW_GSM if kind == "gsm" else {})) as sound:
+        with soundfile.SoundFile(
+            descriptor, closefd=False, **(RAW_GSM if kind == "gsm" else {})
+        ) as sound:
             yield sound
     except soundfile.LibsndfileError as error:
         raise Unfit("damaged_audio") from error
@@ -198,11 +235,16 @@ def _opened(path: Path, kind: str) -> Iterator[soundfile.SoundFile]:
 
 def _is_cut(log: str) -> bool:
     """Whether the head of a WAV promises more samples than the file has."""
-    return any(int(there) < int(promised) < UNKNOWN_LENGTH for promised, there in re.findall(r"data : (\d+) \(should be (\d+)\)", log))
+    return any(
+        int(there) < int(promised) < UNKNOWN_LENGTH
+        for promised, there in re.findall(r"data : (\d+) \(should be (\d+)\)", log)
+    )
 
 
 def _read_through(sound: soundfile.SoundFile) -> tuple[int, numpy.ndarray]:
-    """The frames that can really be read, and the loudest sample of each two-hundredth of a second."""
+    """The frames that can really be read, and the loudest sample of each two-hundredth
+    of a second.
+    """
     import numpy
 
     window, frames = max(sound.samplerate // 200, 1), 0
@@ -219,4 +261,6 @@ def _read_through(sound: soundfile.SoundFile) -> tuple[int, numpy.ndarray]:
 def _slices(loudest: numpy.ndarray) -> tuple[int, ...]:
     count = min(PEAKS, len(loudest))
     edges = [position * len(loudest) // count for position in range(count + 1)]
-    return tuple(min(round(100 * float(loudest[start:end].max())), 100) for start, end in pairwise(edges))
+    return tuple(
+        min(round(100 * float(loudest[start:end].max())), 100) for start, end in pairwise(edges)
+    )

@@ -1,4 +1,6 @@
-"""Keeping recordings no longer than allowed: a row and its file come and go together, and the row stays as proof of the deletion."""
+"""Keeping recordings no longer than allowed: a row and its file come and go together,
+and the row stays as proof of the deletion.
+"""
 
 from __future__ import annotations
 
@@ -49,16 +51,32 @@ class Stored:
 
 
 def store_audio(path: Path, understood: audio.Audio | None = None) -> Stored:
-    """Read an audio file through and encrypt it. Raises audio.Unfit, OSError; then nothing of it is left."""
+    """Read an audio file through and encrypt it. Raises audio.Unfit, OSError; then
+    nothing of it is left.
+    """
     understood = understood or audio.examine(path)
     name = vault.write(audio.read(understood))
-    return Stored(name, vault.find_digest(path), understood.media_type, vault.clear_bytes(name), understood.seconds, understood.peaks)
+    return Stored(
+        name,
+        vault.find_digest(path),
+        understood.media_type,
+        vault.clear_bytes(name),
+        understood.seconds,
+        understood.peaks,
+    )
 
 
 def add(
-    session: Session, stored: Stored, contact: RecordedContact, purpose: str, recorded_at: datetime | None = None, batch_id: str | None = None
+    session: Session,
+    stored: Stored,
+    contact: RecordedContact,
+    purpose: str,
+    recorded_at: datetime | None = None,
+    batch_id: str | None = None,
 ) -> Recording:
-    """Enter stored audio as the recording of that contact. `recorded_at` (with its zone) defaults to the start of the contact."""
+    """Enter stored audio as the recording of that contact. `recorded_at` (with its
+    zone) defaults to the start of the contact.
+    """
     recorded_at = recorded_at or contact.local_start.replace(tzinfo=environment.current().zone)
     day = min(contact.local_start.date(), environment.to_local(recorded_at).date())
     made = Recording(
@@ -84,16 +102,26 @@ def add(
 
 def known_advisor(session: Session, contact: RecordedContact) -> str | None:
     """The advisor of a contact as rows of the records may name them."""
-    return contact.advisor_id if contact.advisor_id and session.get(Advisor, contact.advisor_id) else None
+    return (
+        contact.advisor_id
+        if contact.advisor_id and session.get(Advisor, contact.advisor_id)
+        else None
+    )
 
 
 def find_end(day: date, months: int) -> datetime:
-    """The last second, in UTC, of the day so many months later on the centre's clock; of the month's last day where it has no such day."""
-    return datetime.combine(add_months(day, months), time(23, 59, 59), environment.current().zone).astimezone(UTC)
+    """The last second, in UTC, of the day so many months later on the centre's clock;
+    of the month's last day where it has no such day.
+    """
+    return datetime.combine(
+        add_months(day, months), time(23, 59, 59), environment.current().zone
+    ).astimezone(UTC)
 
 
 def find_oldest_day(as_of: date, months: int) -> date:
-    """The oldest day whose documents may still be there on that day: they go at the end of the same day so many months later."""
+    """The oldest day whose documents may still be there on that day: they go at the end
+    of the same day so many months later.
+    """
     day = add_months(as_of, -months)
     while add_months(day, months) < as_of:
         day += timedelta(days=1)
@@ -103,7 +131,9 @@ def find_oldest_day(as_of: date, months: int) -> date:
 
 
 def find_last_moment(recording: Recording, months: int) -> datetime:
-    """The end of a recording: the date entered at its import, or that of the retention as it is now, whichever is the earlier."""
+    """The end of a recording: the date entered at its import, or that of the retention
+    as it is now, whichever is the earlier.
+    """
     return min(recording.delete_after, find_end(recording.local_day, months))
 
 
@@ -113,36 +143,61 @@ def is_over(recording: Recording, months: int, moment: datetime) -> bool:
 
 
 def is_expired(session: Session, as_of: date | None = None) -> sa.ColumnElement[bool]:
-    """A predicate on recordings: there is a file, and it has to be gone once that day begins (default: by now)."""
+    """A predicate on recordings: there is a file, and it has to be gone once that day
+    begins (default: by now).
+    """
     moment = now() if as_of is None else datetime.combine(as_of, time(), environment.current().zone)
-    oldest = find_oldest_day(environment.to_local(moment).date(), gates.retention_months(session, "recording"))
-    return sa.and_(Recording.file_name.is_not(None), sa.or_(Recording.delete_after < moment, Recording.local_day < oldest))
+    oldest = find_oldest_day(
+        environment.to_local(moment).date(), gates.retention_months(session, "recording")
+    )
+    return sa.and_(
+        Recording.file_name.is_not(None),
+        sa.or_(Recording.delete_after < moment, Recording.local_day < oldest),
+    )
 
 
 def has_audio(session: Session, keys: Iterable[Key]) -> set[Key]:
-    """Those of the contacts whose audio could be listened to, by somebody, at this moment."""
+    """Those of the contacts whose audio could be listened to, by somebody, at this
+    moment.
+    """
     wanted, months, moment = set(keys), gates.retention_months(session, "recording"), now()
     return {
         key
         for recording in find_live(session, {contact_id for _system, contact_id in wanted})
-        if (key := (recording.source_system, recording.contact_id)) in wanted and recording.purpose != "proof" and not is_over(recording, months, moment)
+        if (key := (recording.source_system, recording.contact_id)) in wanted
+        and recording.purpose != "proof"
+        and not is_over(recording, months, moment)
     }
 
 
 def find_live(session: Session, contact_ids: Iterable[str] | None = None) -> list[Recording]:
-    """The recordings that have a file, in the order of their import; of these contacts alone, where any are named."""
+    """The recordings that have a file, in the order of their import; of these contacts
+    alone, where any are named.
+    """
     live = sa.select(Recording).where(Recording.file_name.is_not(None)).order_by(Recording.id)
     if contact_ids is None:
         return list(session.scalars(live))
     ids = sorted(contact_ids)
     parts = (ids[start : start + 1000] for start in range(0, len(ids), 1000))
-    return [recording for part in parts for recording in session.scalars(live.where(Recording.contact_id.in_(part)))]
+    return [
+        recording
+        for part in parts
+        for recording in session.scalars(live.where(Recording.contact_id.in_(part)))
+    ]
 
 
 def delete(session: Session, recording: Recording, because: str, actor: str) -> None:
-    """Delete the audio of a recording, its waveform too, in the caller's transaction; the row says when and why."""
+    """Delete the audio of a recording, its waveform too, in the caller's transaction;
+    the row says when and why.
+    """
     drop(session, recording, because)
-    audit_log.record(session, actor, "recording_deleted", f"{recording.source_system}/{recording.contact_id}", reason=because)
+    audit_log.record(
+        session,
+        actor,
+        "recording_deleted",
+        f"{recording.source_system}/{recording.contact_id}",
+        reason=because,
+    )
 
 
 def drop(session: Session, recording: Recording, because: str) -> None:
@@ -155,54 +210,83 @@ def drop(session: Session, recording: Recording, because: str) -> None:
 
 def take_back(session: Session, batch_id: str) -> None:
     """Delete what an import had brought."""
-    for recording in session.scalars(sa.select(Recording).where(Recording.batch_id == batch_id, Recording.file_name.is_not(None))):
+    for recording in session.scalars(
+        sa.select(Recording).where(Recording.batch_id == batch_id, Recording.file_name.is_not(None))
+    ):
         drop(session, recording, "undone")
 
 
 def delete_forbidden(actor: str) -> int:
-    """Delete the audio of contacts that have come to speak against it: an objection, no notice, stopped, a private line. Returns how many."""
+    """Delete the audio of contacts that have come to speak against it: an objection, no
+    notice, stopped, a private line. Returns how many.
+    """
     with store.reading() as session:
-        ids = set(session.scalars(sa.select(Recording.contact_id).where(Recording.file_name.is_not(None))))
+        ids = set(
+            session.scalars(sa.select(Recording.contact_id).where(Recording.file_name.is_not(None)))
+        )
     if not ids:
         return 0
-    against = {(item.source_system, item.contact_id): item.against for item in _find_recorded(ids) if item.against}
+    against = {
+        (item.source_system, item.contact_id): item.against
+        for item in _find_recorded(ids)
+        if item.against
+    }
     if not against:
         return 0
     with store.writing() as session:
-        concerned = [item for item in find_live(session, {contact_id for _system, contact_id in against}) if (item.source_system, item.contact_id) in against]
+        concerned = [
+            item
+            for item in find_live(session, {contact_id for _system, contact_id in against})
+            if (item.source_system, item.contact_id) in against
+        ]
         for recording in concerned:
-            delete(session, recording, against[recording.source_system, recording.contact_id], actor)
+            delete(
+                session, recording, against[recording.source_system, recording.contact_id], actor
+            )
     return len(concerned)
 
 
 def delete_of(session: Session, contacts: Iterable[Key], because: str, actor: str) -> int:
     """Delete the audio of these contacts. Returns how many recordings."""
     wanted = set(contacts)
-    concerned = [item for item in find_live(session) if (item.source_system, item.contact_id) in wanted]
+    concerned = [
+        item for item in find_live(session) if (item.source_system, item.contact_id) in wanted
+    ]
     for recording in concerned:
         delete(session, recording, because, actor)
     return len(concerned)
 
 
 def find_expired(viewer: Viewer, as_of: date | None = None) -> list[int]:
-    """The ids of the recordings that have to be gone once that day begins (default: by now). Needs MANAGE_COMPLIANCE."""
+    """The ids of the recordings that have to be gone once that day begins (default: by
+    now). Needs MANAGE_COMPLIANCE.
+    """
     viewer.require(Permission.MANAGE_COMPLIANCE)
     with store.reading() as session:
-        return list(session.scalars(sa.select(Recording.id).where(is_expired(session, as_of)).order_by(Recording.id)))
+        return list(
+            session.scalars(
+                sa.select(Recording.id).where(is_expired(session, as_of)).order_by(Recording.id)
+            )
+        )
 
 
 def delete_expired(viewer: Viewer, as_of: date | None = None) -> int:
     """Delete them. Returns how many. Needs MANAGE_COMPLIANCE."""
     viewer.require(Permission.MANAGE_COMPLIANCE)
     with store.writing() as session:
-        concerned = list(session.scalars(sa.select(Recording).where(is_expired(session, as_of)).order_by(Recording.id)))
+        concerned = list(
+            session.scalars(
+                sa.select(Recording).where(is_expired(session, as_of)).order_by(Recording.id)
+            )
+        )
         for recording in concerned:
             delete(session, recording, "expired", viewer.username)
     return len(concerned)
 
 
 def _find_recorded(contact_ids: Iterable[str]) -> list[RecordedContact]:
-    # Only here: what asks the lake loads the libraries of the pages, which an import of a file that is known does without.
+    # Only here: what asks the lake loads the libraries of the pages, which an import of
+    # a file that is known does without.
     from qa_core.metrics import query
 
     return query.find_recorded(Viewer.SYSTEM, contact_ids)
@@ -211,7 +295,9 @@ def _find_recorded(contact_ids: Iterable[str]) -> list[RecordedContact]:
 def sweep() -> int:
     """Delete the files that no row names. The caller holds the lock of imports."""
     with store.reading() as session:
-        known = set(session.scalars(sa.select(Recording.file_name).where(Recording.file_name.is_not(None))))
+        known = set(
+            session.scalars(sa.select(Recording.file_name).where(Recording.file_name.is_not(None)))
+        )
     return vault.sweep(known)
 
 
@@ -222,7 +308,9 @@ def _remove_files(session: Session) -> None:
             vault.remove(name)
         except OSError:
             # Nobody can play it any more, and the next import sweeps it away.
-            logging.getLogger("qa_core").exception("a recording that was deleted still has its file")
+            logging.getLogger("qa_core").exception(
+                "a recording that was deleted still has its file"
+            )
 
 
 @sa.event.listens_for(Session, "after_rollback")

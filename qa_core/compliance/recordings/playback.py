@@ -1,4 +1,6 @@
-"""Listening to a recording: who may, for what, by a link of one session that starts within a minute, and every listening is a row."""
+"""Listening to a recording: who may, for what, by a link of one session that starts
+within a minute, and every listening is a row.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,13 @@ from qa_core.storage import audit_log
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
 from qa_core.storage.records.evaluations import Evaluation
-from qa_core.storage.records.listening import Calibration, CalibrationContact, DrawnContact, Playback, Recording
+from qa_core.storage.records.listening import (
+    Calibration,
+    CalibrationContact,
+    DrawnContact,
+    Playback,
+    Recording,
+)
 
 if TYPE_CHECKING:
     from qa_core.metrics.query import RecordedContact
@@ -35,14 +43,18 @@ OWN = "own"
 
 SECONDS_TO_START = 60
 SECONDS_BEYOND = 15 * 60
-"""How long a started listening may go on after the length of its recording: for pauses, and for going back."""
+"""How long a started listening may go on after the length of its recording: for pauses,
+and for going back.
+"""
 
 LONGEST_REASON = 200
 
 
 @dataclass(frozen=True)
 class Playable:
-    """A recording that the viewer may listen to now. `peaks`: the waveform, 0–100 per slice; `purposes`: what this viewer may listen to it for."""
+    """A recording that the viewer may listen to now. `peaks`: the waveform, 0–100 per
+    slice; `purposes`: what this viewer may listen to it for.
+    """
 
     recording_id: int
     seconds: float
@@ -54,7 +66,9 @@ class Playable:
 
 @dataclass(frozen=True)
 class Sound:
-    """What a link leads to: the encrypted file, its media type, and its length in clear bytes."""
+    """What a link leads to: the encrypted file, its media type, and its length in clear
+    bytes.
+    """
 
     file_name: str
     media_type: str
@@ -63,7 +77,9 @@ class Sound:
 
 @dataclass
 class _Started:
-    """The listenings under way in this process, by the id of their ticket, with the time at which they end; `lock` lets them start one after the other."""
+    """The listenings under way in this process, by the id of their ticket, with the
+    time at which they end; `lock` lets them start one after the other.
+    """
 
     ends: dict[str, float]
     lock: threading.Lock
@@ -72,18 +88,34 @@ class _Started:
 _STARTED = _Started({}, threading.Lock())
 
 
-def find_playable(viewer: Viewer, source_system: str, contact_id: str, purpose: str | None = None) -> Playable | None:
-    """The recording of that contact, where there is one that this viewer may listen to (for that purpose); else None, whatever the reason."""
+def find_playable(
+    viewer: Viewer, source_system: str, contact_id: str, purpose: str | None = None
+) -> Playable | None:
+    """The recording of that contact, where there is one that this viewer may listen to
+    (for that purpose); else None, whatever the reason.
+    """
     with store.reading() as session:
-        of_contact = sa.select(Recording.id).where(Recording.source_system == source_system, Recording.contact_id == contact_id, Recording.purpose != "proof")
-        recording_id = session.scalar(of_contact.where(Recording.file_name.is_not(None)).order_by(Recording.id.desc()).limit(1))
+        of_contact = sa.select(Recording.id).where(
+            Recording.source_system == source_system,
+            Recording.contact_id == contact_id,
+            Recording.purpose != "proof",
+        )
+        recording_id = session.scalar(
+            of_contact.where(Recording.file_name.is_not(None))
+            .order_by(Recording.id.desc())
+            .limit(1)
+        )
         if recording_id is None:
             return None
         if viewer.role == Role.ADVISOR:
             purposes: tuple[str, ...] = (OWN,)
         else:
             entered = (gates.value_of(session, "purposes") or "").split(",")
-            purposes = tuple(item for item in gates.PURPOSES if item in entered and accreditations.is_accredited(session, viewer.username, item))
+            purposes = tuple(
+                item
+                for item in gates.PURPOSES
+                if item in entered and accreditations.is_accredited(session, viewer.username, item)
+            )
         if not purposes:
             return None
         try:
@@ -91,33 +123,55 @@ def find_playable(viewer: Viewer, source_system: str, contact_id: str, purpose: 
         except Refusal:
             return None
         ends = find_last_moment(found, gates.retention_months(session, "recording"))
-        return Playable(found.id, found.seconds, found.media_type, tuple(found.peaks or ()), ends, purposes)
+        return Playable(
+            found.id, found.seconds, found.media_type, tuple(found.peaks or ()), ends, purposes
+        )
 
 
-def require_playable(session: Session, viewer: Viewer, recording_id: int, purpose: str) -> Recording:
+def require_playable(
+    session: Session, viewer: Viewer, recording_id: int, purpose: str
+) -> Recording:
     """The recording, if that viewer may listen to it for that purpose at this moment.
 
-    Raises Refusal while the centre may not listen at all or the viewer is not accredited, AccessDenied for everything that has to do with
-    the recording itself: missing, deleted, expired, objected to, out of scope.
+    Raises Refusal while the centre may not listen at all or the viewer is not
+    accredited, AccessDenied for everything that has to do with the recording itself:
+    missing, deleted, expired, objected to, out of scope.
     """
     return _require(session, viewer, recording_id, purpose)[0]
 
 
 def make_ticket(signed_in: SignedIn, recording_id: int, purpose: str, reason: str) -> str:
-    """The address at which that session may start to listen within a minute. Raises Refusal without a reason, and as `require_playable`."""
+    """The address at which that session may start to listen within a minute. Raises
+    Refusal without a reason, and as `require_playable`.
+    """
     reason = " ".join(reason.split())[:LONGEST_REASON]
     if not reason:
-        raise Refusal("no_reason", N_("Say why you listen: the reason stands in the journal, and the advisor can read it."))
+        raise Refusal(
+            "no_reason",
+            N_(
+                "Say why you listen: the reason stands in the journal, and the advisor can read it."
+            ),
+        )
     with store.reading() as session:
         require_playable(session, signed_in.viewer, recording_id, purpose)
-    content = {"id": secrets.token_hex(8), "recording": recording_id, "for": purpose, "reason": reason, "session": signed_in.session_id}
-    return "/audio/" + signed_links.seal("audio", {**content, "until": int(time.time()) + SECONDS_TO_START})
+    content = {
+        "id": secrets.token_hex(8),
+        "recording": recording_id,
+        "for": purpose,
+        "reason": reason,
+        "session": signed_in.session_id,
+    }
+    return "/audio/" + signed_links.seal(
+        "audio", {**content, "until": int(time.time()) + SECONDS_TO_START}
+    )
 
 
 def open_ticket(signed_in: SignedIn, ticket: str) -> Sound:
-    """What that link leads to, if the viewer may still listen. Its first use is a listening, entered and journalled; those that follow belong to it.
+    """What that link leads to, if the viewer may still listen. Its first use is a
+    listening, entered and journalled; those that follow belong to it.
 
-    Raises AccessDenied for a link that is forged or another session's, Refusal for one that is too old, and as `require_playable`.
+    Raises AccessDenied for a link that is forged or another session's, Refusal for one
+    that is too old, and as `require_playable`.
     """
     asked = signed_links.unseal("audio", ticket)
     if asked["session"] != signed_in.session_id:
@@ -140,7 +194,9 @@ def _is_started(key: str) -> bool:
 def _start(viewer: Viewer, asked: dict[str, Any]) -> Sound:
     moment = time.time()
     if asked["until"] < moment:
-        raise Refusal("old_link", N_("This link is too old. Go back to the page and start to listen again."))
+        raise Refusal(
+            "old_link", N_("This link is too old. Go back to the page and start to listen again.")
+        )
     with store.writing() as session:
         recording, contact = _require(session, viewer, asked["recording"], asked["for"])
         _enter(session, viewer, recording, contact, asked["for"], asked["reason"])
@@ -150,14 +206,20 @@ def _start(viewer: Viewer, asked: dict[str, Any]) -> Sound:
 
 
 def read(sound: Sound, start: int, end: int) -> Iterator[bytes]:
-    """Those bytes of the clear audio, piece by piece. Raises vault.Damaged, also where the file is shorter or longer than what was kept."""
+    """Those bytes of the clear audio, piece by piece. Raises vault.Damaged, also where
+    the file is shorter or longer than what was kept.
+    """
     if vault.clear_bytes(sound.file_name) != sound.clear_bytes:
         raise vault.Damaged(sound.file_name)
     return vault.read(sound.file_name, start, end)
 
 
-def _require(session: Session, viewer: Viewer, recording_id: int, purpose: str) -> tuple[Recording, RecordedContact]:
-    from qa_core.metrics import query  # only here: an import that deletes recordings does without the libraries of the pages
+def _require(
+    session: Session, viewer: Viewer, recording_id: int, purpose: str
+) -> tuple[Recording, RecordedContact]:
+    from qa_core.metrics import (
+        query,
+    )  # only here: an import that deletes recordings does without the libraries of the pages
 
     viewer.require(Permission.LISTEN)
     if viewer.is_system or (purpose == OWN) != (viewer.role == Role.ADVISOR):
@@ -176,34 +238,67 @@ def _require(session: Session, viewer: Viewer, recording_id: int, purpose: str) 
     is_of_their_teams = viewer.role in (Role.MANAGER, Role.TEAM_LEAD)
     if not is_of_their_teams and not _has_ground(session, viewer, *key):
         raise AccessDenied()
-    # The lake decides whose contact it is now; of the others, what was drawn or evaluated has decided already.
+    # The lake decides whose contact it is now; of the others, what was drawn or
+    # evaluated has decided already.
     scope = viewer if is_of_their_teams else Viewer.SYSTEM
-    found = [item for item in query.find_recorded(scope, [recording.contact_id], recording.local_day) if (item.source_system, item.contact_id) == key]
+    found = [
+        item
+        for item in query.find_recorded(scope, [recording.contact_id], recording.local_day)
+        if (item.source_system, item.contact_id) == key
+    ]
     if not found or found[0].against:
         raise AccessDenied()
     return recording, found[0]
 
 
 def _has_ground(session: Session, viewer: Viewer, source_system: str, contact_id: str) -> bool:
-    """Whether an evaluator is to listen to that contact, or an advisor was evaluated on it."""
+    """Whether an evaluator is to listen to that contact, or an advisor was evaluated on
+    it.
+    """
     if viewer.role == Role.EVALUATOR:
-        drawn = sa.select(DrawnContact.id).where(DrawnContact.source_system == source_system, DrawnContact.contact_id == contact_id)
-        if session.scalar(drawn.where(DrawnContact.evaluator == viewer.username, DrawnContact.state != "replaced").limit(1)) is not None:
+        drawn = sa.select(DrawnContact.id).where(
+            DrawnContact.source_system == source_system, DrawnContact.contact_id == contact_id
+        )
+        if (
+            session.scalar(
+                drawn.where(
+                    DrawnContact.evaluator == viewer.username, DrawnContact.state != "replaced"
+                ).limit(1)
+            )
+            is not None
+        ):
             return True
         rounds = (
             sa.select(Calibration.evaluators)
             .join(CalibrationContact, CalibrationContact.calibration_id == Calibration.id)
-            .where(CalibrationContact.source_system == source_system, CalibrationContact.contact_id == contact_id, Calibration.closed_at.is_(None))
+            .where(
+                CalibrationContact.source_system == source_system,
+                CalibrationContact.contact_id == contact_id,
+                Calibration.closed_at.is_(None),
+            )
         )
         return any(viewer.username in evaluators for evaluators in session.scalars(rounds))
     if viewer.role == Role.ADVISOR and viewer.advisor_id:
-        published = sa.select(Evaluation.id).where(Evaluation.state == "published", Evaluation.kind.in_(("scored", "targeted")))
-        own = published.where(Evaluation.advisor_id == viewer.advisor_id, Evaluation.source_system == source_system, Evaluation.contact_id == contact_id)
+        published = sa.select(Evaluation.id).where(
+            Evaluation.state == "published", Evaluation.kind.in_(("scored", "targeted"))
+        )
+        own = published.where(
+            Evaluation.advisor_id == viewer.advisor_id,
+            Evaluation.source_system == source_system,
+            Evaluation.contact_id == contact_id,
+        )
         return session.scalar(own.limit(1)) is not None
     return False
 
 
-def _enter(session: Session, viewer: Viewer, recording: Recording, contact: RecordedContact, purpose: str, reason: str) -> None:
+def _enter(
+    session: Session,
+    viewer: Viewer,
+    recording: Recording,
+    contact: RecordedContact,
+    purpose: str,
+    reason: str,
+) -> None:
     session.add(
         Playback(
             recording_id=recording.id,
@@ -215,7 +310,13 @@ def _enter(session: Session, viewer: Viewer, recording: Recording, contact: Reco
             reason=reason,
         )
     )
-    audit_log.record(session, viewer.username, "recording_played", f"{recording.source_system}/{recording.contact_id}", reason=f"{purpose}: {reason}")
+    audit_log.record(
+        session,
+        viewer.username,
+        "recording_played",
+        f"{recording.source_system}/{recording.contact_id}",
+        reason=f"{purpose}: {reason}",
+    )
 
 
 def _sound(recording: Recording) -> Sound:

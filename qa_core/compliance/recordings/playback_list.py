@@ -1,4 +1,6 @@
-"""Who listened to an advisor's calls, when, what for and why: for the advisor themself (R8)."""
+"""Who listened to an advisor's calls, when, what for and why: for the advisor themself
+(R8).
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ from qa_core.storage.records.people import Account
 
 @dataclass(frozen=True)
 class Listening:
-    """One listening to a call of that `local_day`, by a person under their name; `purpose` and `reason` as they were entered."""
+    """One listening to a call of that `local_day`, by a person under their name;
+    `purpose` and `reason` as they were entered.
+    """
 
     source_system: str
     contact_id: str
@@ -33,8 +37,14 @@ def find_own(viewer: Viewer, limit: int = 200) -> list[Listening]:
     if not viewer.advisor_id:
         raise AccessDenied()
     statement = (
-        sa.select(Playback.source_system, Playback.contact_id, Recording.local_day, Playback.played_at)
-        .add_columns(sa.func.coalesce(Account.display_name, Playback.username), Playback.purpose, Playback.reason)
+        sa.select(
+            Playback.source_system, Playback.contact_id, Recording.local_day, Playback.played_at
+        )
+        .add_columns(
+            sa.func.coalesce(Account.display_name, Playback.username),
+            Playback.purpose,
+            Playback.reason,
+        )
         .join(Recording, Recording.id == Playback.recording_id)
         .outerjoin(Account, Account.username == Playback.username)
         .where(viewer.scope(Playback.__table__), Playback.username != viewer.username)

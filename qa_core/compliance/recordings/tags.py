@@ -1,4 +1,6 @@
-"""What stands in an audio file beside the sound: tags, which may name people, hold their numbers or a picture, and are not kept."""
+"""What stands in an audio file beside the sound: tags, which may name people, hold
+their numbers or a picture, and are not kept.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ class Misshapen(Exception):
 
 
 def find_mpeg_sound(path: Path, start: int) -> int:
-    """Where the sound of an MP3 file ends that begins there: before an ID3v1 and an APE tag."""
+    """Where the sound of an MP3 file ends that begins there: before an ID3v1 and an APE
+    tag.
+    """
     end = path.stat().st_size
     with path.open("rb") as file:
         file.seek(max(end - 128, start))
@@ -32,7 +36,9 @@ def find_mpeg_sound(path: Path, start: int) -> int:
 
 
 def read_flac_head(path: Path) -> tuple[bytes, int]:
-    """The head of a FLAC file with nothing but what tells of the sound, and where the sound begins."""
+    """The head of a FLAC file with nothing but what tells of the sound, and where the
+    sound begins.
+    """
     with path.open("rb") as file:
         file.seek(4)
         kept, is_last = [], False
@@ -40,7 +46,11 @@ def read_flac_head(path: Path) -> tuple[bytes, int]:
             head = file.read(4)
             if len(head) < 4:
                 raise Misshapen
-            is_last, kind, length = bool(head[0] & 0x80), head[0] & 0x7F, int.from_bytes(head[1:], "big")
+            is_last, kind, length = (
+                bool(head[0] & 0x80),
+                head[0] & 0x7F,
+                int.from_bytes(head[1:], "big"),
+            )
             if kind in (STREAM, SEEK_TABLE):
                 kept.append((kind, head[1:] + file.read(length)))
             else:
@@ -48,12 +58,17 @@ def read_flac_head(path: Path) -> tuple[bytes, int]:
         start = file.tell()
     if not kept or start > path.stat().st_size:
         raise Misshapen
-    blocks = (bytes([kind | (0x80 if number == len(kept) else 0)]) + block for number, (kind, block) in enumerate(kept, start=1))
+    blocks = (
+        bytes([kind | (0x80 if number == len(kept) else 0)]) + block
+        for number, (kind, block) in enumerate(kept, start=1)
+    )
     return b"fLaC" + b"".join(blocks), start
 
 
 def read_ogg_head(path: Path) -> tuple[bytes, int]:
-    """The first pages of an OGG file (Vorbis, Opus, FLAC) with every comment blanked, and where what follows them begins."""
+    """The first pages of an OGG file (Vorbis, Opus, FLAC) with every comment blanked,
+    and where what follows them begins.
+    """
     head, pages, places = bytearray(), [], []
     with path.open("rb") as file:
         is_whole = False
@@ -84,7 +99,9 @@ def read_ogg_head(path: Path) -> tuple[bytes, int]:
 
 
 def _find_comments(packet: bytes) -> list[int]:
-    """The places of all that comments say, without their names, so that a player reads as many as before."""
+    """The places of all that comments say, without their names, so that a player reads
+    as many as before.
+    """
     position = 8 if packet.startswith(b"OpusTags") else 7 if packet.startswith(b"\x03vorbis") else 4
     found: list[int] = []
     try:

@@ -1,4 +1,6 @@
-"""Audio at rest: every recording encrypted, in chunks, in a file of its own, so that any part can be read and any change is noticed."""
+"""Audio at rest: every recording encrypted, in chunks, in a file of its own, so that
+any part can be read and any change is noticed.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,9 @@ CHUNK = 64 * 1024
 
 
 class Damaged(Exception):
-    """The file is not what was written: cut, changed, mixed with another, under another key, or deleted while it was read."""
+    """The file is not what was written: cut, changed, mixed with another, under another
+    key, or deleted while it was read.
+    """
 
 
 def folder() -> Path:
@@ -33,7 +37,8 @@ def folder() -> Path:
 
 
 def write(blocks: Iterable[bytes]) -> str:
-    """Encrypt clear audio into a file of its own, whole on disk when this returns. Returns its name, under `folder()`.
+    """Encrypt clear audio into a file of its own, whole on disk when this returns.
+    Returns its name, under `folder()`.
 
     Until a row of the records names it the file is an orphan, which `sweep` removes.
     """
@@ -50,10 +55,20 @@ def write(blocks: Iterable[bytes]) -> str:
             for block in blocks:
                 pending += block
                 while len(pending) > CHUNK:
-                    file.write(cipher.encrypt(_nonce(prefix, number), bytes(pending[:CHUNK]), _bound(name, number, is_last=False)))
+                    file.write(
+                        cipher.encrypt(
+                            _nonce(prefix, number),
+                            bytes(pending[:CHUNK]),
+                            _bound(name, number, is_last=False),
+                        )
+                    )
                     del pending[:CHUNK]
                     number += 1
-            file.write(cipher.encrypt(_nonce(prefix, number), bytes(pending), _bound(name, number, is_last=True)))
+            file.write(
+                cipher.encrypt(
+                    _nonce(prefix, number), bytes(pending), _bound(name, number, is_last=True)
+                )
+            )
             file.flush()
             os.fsync(file.fileno())
         draft.rename(path)
@@ -72,7 +87,8 @@ def clear_bytes(name: str) -> int:
 
 
 def read(name: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
-    """The clear audio from byte `start` up to, not including, `end` (None: to the end), chunk by chunk. Raises Damaged.
+    """The clear audio from byte `start` up to, not including, `end` (None: to the end),
+    chunk by chunk. Raises Damaged.
 
     Deleted in between, by an objection that has just come, it gives no further chunk.
     """
@@ -90,7 +106,11 @@ def read(name: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
             if not os.fstat(file.fileno()).st_nlink:
                 raise Damaged(name)
             try:
-                clear = cipher.decrypt(_nonce(prefix, number), file.read(CHUNK + TAG_BYTES), _bound(name, number, is_last=number == last))
+                clear = cipher.decrypt(
+                    _nonce(prefix, number),
+                    file.read(CHUNK + TAG_BYTES),
+                    _bound(name, number, is_last=number == last),
+                )
             except InvalidTag as error:
                 raise Damaged(name) from error
             first = number * CHUNK
@@ -104,18 +124,23 @@ def remove(name: str) -> None:
 
 
 def sweep(known: Set[str]) -> int:
-    """Delete the files that no row of the records names: of imports that were killed, or not removed before the machine stopped. Returns how many.
+    """Delete the files that no row of the records names: of imports that were killed,
+    or not removed before the machine stopped. Returns how many.
 
     The caller holds the lock of imports, so that none is writing.
     """
-    orphans = [path for path in folder().glob("??/*") if path.relative_to(folder()).as_posix() not in known]
+    orphans = [
+        path for path in folder().glob("??/*") if path.relative_to(folder()).as_posix() not in known
+    ]
     for path in orphans:
         path.unlink(missing_ok=True)
     return len(orphans)
 
 
 def find_digest(path: Path) -> str:
-    """HMAC of a file as it was delivered: the same file again is known by it, and nobody without the key can tell which call it is."""
+    """HMAC of a file as it was delivered: the same file again is known by it, and
+    nobody without the key can tell which call it is.
+    """
     mac = hmac.new(_key("digest"), digestmod=hashlib.sha256)
     with path.open("rb") as file:
         while block := file.read(CHUNK):
@@ -124,7 +149,9 @@ def find_digest(path: Path) -> str:
 
 
 def _key(use: str) -> bytes:
-    return HKDF(SHA256(), 32, None, f"recordings {use}".encode()).derive(environment.secret("recordings"))
+    return HKDF(SHA256(), 32, None, f"recordings {use}".encode()).derive(
+        environment.secret("recordings")
+    )
 
 
 def _nonce(prefix: bytes, number: int) -> bytes:

@@ -1,4 +1,6 @@
-"""What a profile works with: the columns of a file as they were understood, and some thousand rows of them at a time."""
+"""What a profile works with: the columns of a file as they were understood, and some
+thousand rows of them at a time.
+"""
 
 from __future__ import annotations
 
@@ -13,20 +15,63 @@ from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
 from qa_core.files.decision import Decision
 from qa_core.files.options import ImportOptions
-from qa_core.ingest.columns import date_order, durations, numbers, rating_words, timestamps, vocabulary
+from qa_core.ingest.columns import (
+    date_order,
+    durations,
+    numbers,
+    rating_words,
+    timestamps,
+    vocabulary,
+)
 from qa_core.ingest.columns.timezones import Zone
 from qa_core.ingest.declaration import Column, Profile, ValueType
 from qa_core.ingest.pseudonyms import Pseudonyms
 
 MOST_UNKNOWN = 0.5
-_BASIC = ("y", "yes", "oui", "o", "true", "vrai", "1", "1 0", "x", "tick", "ok", "t", "cross", "n", "no", "non", "false", "faux", "0", "0 0", "f")
+_BASIC = (
+    "y",
+    "yes",
+    "oui",
+    "o",
+    "true",
+    "vrai",
+    "1",
+    "1 0",
+    "x",
+    "tick",
+    "ok",
+    "t",
+    "cross",
+    "n",
+    "no",
+    "non",
+    "false",
+    "faux",
+    "0",
+    "0 0",
+    "f",
+)
 ANSWER_WORDS = {
-    **{word: vocabulary.Outcome.ANSWERED if vocabulary.YES_NO[word] else vocabulary.Outcome.UNANSWERED for word in _BASIC if word in vocabulary.YES_NO},
+    **{
+        word: vocabulary.Outcome.ANSWERED
+        if vocabulary.YES_NO[word]
+        else vocabulary.Outcome.UNANSWERED
+        for word in _BASIC
+        if word in vocabulary.YES_NO
+    },
     **vocabulary.OUTCOMES,
 }
 DIRECTION_WORDS = {**vocabulary.DIRECTIONS, **dict.fromkeys(vocabulary.MISSED_DIRECTIONS, "missed")}
-WORD_LISTS = {ValueType.BOOLEAN: vocabulary.YES_NO, ValueType.OUTCOME: ANSWER_WORDS, ValueType.DIRECTION: DIRECTION_WORDS, ValueType.LABEL: {}}
-_MOMENTS, _NUMBERS = (ValueType.MOMENT,), (ValueType.NUMBER, ValueType.WHOLE, ValueType.MARK, ValueType.CRITERION)
+WORD_LISTS = {
+    ValueType.BOOLEAN: vocabulary.YES_NO,
+    ValueType.OUTCOME: ANSWER_WORDS,
+    ValueType.DIRECTION: DIRECTION_WORDS,
+    ValueType.LABEL: {},
+}
+_MOMENTS, _NUMBERS = (
+    (ValueType.MOMENT,),
+    (ValueType.NUMBER, ValueType.WHOLE, ValueType.MARK, ValueType.CRITERION),
+)
 
 
 @dataclass
@@ -65,7 +110,10 @@ class FileContext:
 
     def is_needed(self, field_name: str) -> bool:
         """Whether a file of this kind means nothing without the column of that field."""
-        return any(field_name in group and sum(name in self.columns for name in group) == 1 for group in self.profile.needs)
+        return any(
+            field_name in group and sum(name in self.columns for name in group) == 1
+            for group in self.profile.needs
+        )
 
     def start_evidence(self) -> None:
         """Prepare to look at the whole of every column whose reading must be inferred."""
@@ -83,7 +131,9 @@ class FileContext:
     def look_at(self, name: str, cells: pa.Array) -> None:
         """Add some thousand cells of a field to what is known of its column."""
         evidence, values = self.evidence[name], vocabulary.clean(cells)
-        evidence.add(values if isinstance(evidence, vocabulary.WordEvidence) else self.prepare(name, values))
+        evidence.add(
+            values if isinstance(evidence, vocabulary.WordEvidence) else self.prepare(name, values)
+        )
 
     def prepare(self, name: str, values: pa.Array) -> pa.Array:
         """Cells without what stands for "not given"; marks written in words as numbers."""
@@ -100,7 +150,9 @@ class FileContext:
             evidence = self.evidence.get(name)
             if isinstance(evidence, durations.DurationEvidence):
                 said = self.options.units.get(name), column.header.unit
-                self.readings[name] = durations.decide(evidence, *said, self.options.decimal, self.decisions, column.field.of_many)
+                self.readings[name] = durations.decide(
+                    evidence, *said, self.options.decimal, self.decisions, column.field.of_many
+                )
             elif isinstance(evidence, numbers.NumberEvidence):
                 self._decide_numbers(name, column, evidence)
             elif isinstance(evidence, vocabulary.WordEvidence) and evidence.known:
@@ -109,12 +161,18 @@ class FileContext:
     def _decide_moments(self) -> None:
         certain: list[tuple[str, str]] = []
         asked: Refusal | None = None
-        waiting = [(name, evidence) for name, evidence in self.evidence.items() if isinstance(evidence, timestamps.MomentEvidence) and name in self.columns]
+        waiting = [
+            (name, evidence)
+            for name, evidence in self.evidence.items()
+            if isinstance(evidence, timestamps.MomentEvidence) and name in self.columns
+        ]
         # Twice: a column that alone is ambiguous may follow one that is not.
         for last in (False, True):
             for name, evidence in list(waiting):
                 try:
-                    reading, decisions = date_order.decide(evidence, self.options.date_order, tuple(certain))
+                    reading, decisions = date_order.decide(
+                        evidence, self.options.date_order, tuple(certain)
+                    )
                 except Refusal as refusal:
                     if refusal.code != "ambiguous_dates" or last:
                         raise
@@ -133,50 +191,89 @@ class FileContext:
         options, item = self.options, column.field
         if column.header.out_of:
             evidence.denominators.add(column.header.out_of)
-        if evidence.total and evidence.unread > evidence.total / 2 and item.reads != ValueType.CRITERION:
+        if (
+            evidence.total
+            and evidence.unread > evidence.total / 2
+            and item.reads != ValueType.CRITERION
+        ):
             if name in options.columns or self.is_needed(name):
                 raise Refusal(
                     "unreadable_numbers",
-                    N_("The column {column}, taken for {field}, holds values such as {example}, which are no numbers. Name the right column with --map."),
+                    N_(
+                        "The column {column}, taken for {field}, holds values such as "
+                        "{example}, which are no numbers. Name the right column with --map."
+                    ),
                     options=(f"--map {name}=COLUMN", f"--map ignore={evidence.column}"),
                     column=evidence.column,
                     field=name,
                     example=evidence.odd_example,
                 )
-            self.leave_out(name, N_("the column {column} is left aside: it holds no numbers"), N_("such as {example}"), example=evidence.odd_example)
+            self.leave_out(
+                name,
+                N_("the column {column} is left aside: it holds no numbers"),
+                N_("such as {example}"),
+                example=evidence.odd_example,
+            )
         elif item.reads == ValueType.MARK:
             said = self.notes.get("mark_words", {}).get(name)
             if said:
-                shown = ", ".join(f"{word} → {mark}" for word, mark in sorted(said.items(), key=lambda item: item[::-1])[:12])
-                self.decide(name, N_("marks in words, read as: {said}"), N_("{column}: {count} spellings"), said=shown, count=len(said))
+                shown = ", ".join(
+                    f"{word} → {mark}"
+                    for word, mark in sorted(said.items(), key=lambda item: item[::-1])[:12]
+                )
+                self.decide(
+                    name,
+                    N_("marks in words, read as: {said}"),
+                    N_("{column}: {count} spellings"),
+                    said=shown,
+                    count=len(said),
+                )
             scale = options.scales.get(name) or options.scales.get(column.header.text)
-            self.readings[name], self.scales[name] = numbers.decide_mark(evidence, options.decimal, scale, column.header.scale, self.decisions)
+            self.readings[name], self.scales[name] = numbers.decide_mark(
+                evidence, options.decimal, scale, column.header.scale, self.decisions
+            )
         else:
             reading = numbers.decide_number(evidence, options.decimal, self.decisions)
-            self.readings[name] = numbers.NumberReading(reading.decimal, item.low, item.high, whole=item.reads == ValueType.WHOLE)
+            self.readings[name] = numbers.NumberReading(
+                reading.decimal, item.low, item.high, whole=item.reads == ValueType.WHOLE
+            )
 
     def _decide_words(self, name: str, column: Column, evidence: vocabulary.WordEvidence) -> None:
         if evidence.is_ticked and (column.field.reads == ValueType.BOOLEAN or name == "answered"):
             self.notes.setdefault("ticked", set()).add(name)
             self.decide(
-                name, N_("empty means no"), N_("{column} holds nothing but ticks: {seen}, and {count} empty"), seen=evidence.show(), count=evidence.empty
+                name,
+                N_("empty means no"),
+                N_("{column} holds nothing but ticks: {seen}, and {count} empty"),
+                seen=evidence.show(),
+                count=evidence.empty,
             )
         if evidence.known_share >= 1 - MOST_UNKNOWN:
             return
         if name in self.options.columns or self.is_needed(name):
             raise Refusal(
                 "unknown_words",
-                N_("Too many words of the column {column}, taken for {field}, are not known: {seen}."),
+                N_(
+                    "Too many words of the column {column}, taken for {field}, are not known: "
+                    "{seen}."
+                ),
                 column=column.header.text,
                 field=name,
                 seen=", ".join(word for word, _count in evidence.unknown.most_common(6)),
             )
-        self.leave_out(name, N_("the column {column} is left aside: its words do not say it"), N_("seen: {seen}"), seen=evidence.show())
+        self.leave_out(
+            name,
+            N_("the column {column} is left aside: its words do not say it"),
+            N_("seen: {seen}"),
+            seen=evidence.show(),
+        )
 
 
 @dataclass
 class RowBatch:
-    """Some rows of a file, cleaned; the first reason given to a row is the one it is refused for."""
+    """Some rows of a file, cleaned; the first reason given to a row is the one it is
+    refused for.
+    """
 
     context: FileContext
     lines: np.ndarray
@@ -207,7 +304,9 @@ class RowBatch:
         return self._values[name]
 
     def number(self, name: str) -> np.ndarray:
-        """A number or a duration in seconds, missing NaN; unreadable or impossible ones refuse their rows."""
+        """A number or a duration in seconds, missing NaN; unreadable or impossible ones
+        refuse their rows.
+        """
         if name not in self._values:
             reading = self.context.readings[name]
             values, bad, off = reading.read(self.context.prepare(name, self.text(name)))
@@ -218,7 +317,9 @@ class RowBatch:
         return self._values[name]
 
     def word(self, name: str) -> np.ndarray:
-        """The meaning of each cell (object array, None when missing); unknown words refuse their rows."""
+        """The meaning of each cell (object array, None when missing); unknown words
+        refuse their rows.
+        """
         if name not in self._values:
             known = WORD_LISTS[self.context.columns[name].field.reads]
             values, unknown = vocabulary.read_words(self.text(name), known)

@@ -1,4 +1,6 @@
-"""In which order a column writes day, month and year: decided on every value, with the evidence; a question where it does not tell."""
+"""In which order a column writes day, month and year: decided on every value, with the
+evidence; a question where it does not tell.
+"""
 
 from __future__ import annotations
 
@@ -10,36 +12,51 @@ from qa_core.files.decision import Decision
 from qa_core.ingest.columns.timestamps import ORDERS, MomentEvidence, MomentReading
 
 FEW = 0.01
-"""Values that contradict the rest of their column count as faults of theirs, not as evidence, below this share."""
+"""Values that contradict the rest of their column count as faults of theirs, not as
+evidence, below this share.
+"""
 LEAST_TO_UNDO = 3
 MOST_OFFSETS = 3
 """No file comes from more places behind UTC: more "offsets" are the ends of ranges."""
-ORDER_NAMES = {"dmy": N_("day, month, year"), "mdy": N_("month, day, year"), "ymd": N_("year, month, day")}
+ORDER_NAMES = {
+    "dmy": N_("day, month, year"),
+    "mdy": N_("month, day, year"),
+    "ymd": N_("year, month, day"),
+}
 
 
-def decide(evidence: MomentEvidence, date_order: str | None, others: tuple[tuple[str, str], ...] = ()) -> tuple[MomentReading, list[Decision]]:
-    """How to read a column, and why. `others`: (column, order) already certain in this file, for a column that alone would be ambiguous.
+def decide(
+    evidence: MomentEvidence, date_order: str | None, others: tuple[tuple[str, str], ...] = ()
+) -> tuple[MomentReading, list[Decision]]:
+    """How to read a column, and why. `others`: (column, order) already certain in this
+    file, for a column that alone would be ambiguous.
 
-    Raises Refusal `destroyed_timestamps`, `ambiguous_dates`, `mixed_dates`, `swapped_dates`, `unreadable_dates`.
+    Raises Refusal `destroyed_timestamps`, `ambiguous_dates`, `mixed_dates`,
+    `swapped_dates`, `unreadable_dates`.
     """
     total = max(1, evidence.total)
     if evidence.destroyed > FEW * total:
         raise Refusal(
             "destroyed_timestamps",
             N_(
-                "The column {column} holds values such as {example}: a spreadsheet kept minutes and seconds and lost the date and the hour. "
-                "They cannot be recovered; export the file again from its source without opening it in a spreadsheet."
+                "The column {column} holds values such as {example}: a spreadsheet kept "
+                "minutes and seconds and lost the date and the hour. "
+                "They cannot be recovered; export the file again from its source without "
+                "opening it in a spreadsheet."
             ),
             column=evidence.column,
             example=evidence.example,
         )
     meaning = evidence.number_meaning
-    known = sum(evidence.counts.values()) - (evidence.counts.get("number", 0) if meaning == "unknown" else 0)
+    known = sum(evidence.counts.values()) - (
+        evidence.counts.get("number", 0) if meaning == "unknown" else 0
+    )
     if evidence.total and known < total / 2:
         raise Refusal(
             "unreadable_dates",
             N_(
-                "The column {column}, taken for {field}, holds values such as {example}, which are no dates or times. Name the right column with "
+                "The column {column}, taken for {field}, holds values such as {example}, which "
+                "are no dates or times. Name the right column with "
                 "--map {field}=COLUMN."
             ),
             options=(f"--map {evidence.field}=COLUMN",),
@@ -48,21 +65,43 @@ def decide(evidence: MomentEvidence, date_order: str | None, others: tuple[tuple
             example=evidence.example,
         )
     decisions: list[Decision] = []
-    order = _decide_order(evidence, date_order, others, decisions) if "year_last" in evidence.counts else None
-    short_order = _decide_short_order(evidence, date_order, others, decisions) if "short_year" in evidence.counts else None
-    swapped = _decide_day_before_month(evidence, decisions) or (bool(order) and _decide_swapped(evidence, order, decisions))
+    order = (
+        _decide_order(evidence, date_order, others, decisions)
+        if "year_last" in evidence.counts
+        else None
+    )
+    short_order = (
+        _decide_short_order(evidence, date_order, others, decisions)
+        if "short_year" in evidence.counts
+        else None
+    )
+    swapped = _decide_day_before_month(evidence, decisions) or (
+        bool(order) and _decide_swapped(evidence, order, decisions)
+    )
     ranged = len(evidence.behind_utc) > MOST_OFFSETS
     if evidence.ranges or ranged:
         decisions.append(
             Decision(
-                evidence.field, N_("of each range its start"), N_("{column}: such as {example}"), _places(column=evidence.column, example=evidence.example)
+                evidence.field,
+                N_("of each range its start"),
+                N_("{column}: such as {example}"),
+                _places(column=evidence.column, example=evidence.example),
             )
         )
     if evidence.unwritten:
         found = (
-            N_("days before 1901 stand for no day: the time of day counts") if evidence.is_timeless else N_("days before 1901 stand for no date: read as empty")
+            N_("days before 1901 stand for no day: the time of day counts")
+            if evidence.is_timeless
+            else N_("days before 1901 stand for no date: read as empty")
         )
-        decisions.append(Decision(evidence.field, found, N_("{column}: {count} values"), _places(column=evidence.column, count=evidence.unwritten)))
+        decisions.append(
+            Decision(
+                evidence.field,
+                found,
+                N_("{column}: {count} values"),
+                _places(column=evidence.column, count=evidence.unwritten),
+            )
+        )
     if meaning and meaning != "unknown":
         decisions.append(
             Decision(
@@ -73,7 +112,9 @@ def decide(evidence: MomentEvidence, date_order: str | None, others: tuple[tuple
             )
         )
     shapes = tuple(sorted(evidence.counts, key=lambda shape: -evidence.counts[shape]))
-    return MomentReading(shapes, order, short_order, meaning, swapped, ranged, evidence.is_timeless), decisions
+    return MomentReading(
+        shapes, order, short_order, meaning, swapped, ranged, evidence.is_timeless
+    ), decisions
 
 
 NUMBER_MEANINGS = {
@@ -88,7 +129,12 @@ NUMBER_MEANINGS = {
 }
 
 
-def _decide_order(evidence: MomentEvidence, given: str | None, others: tuple[tuple[str, str], ...], decisions: list[Decision]) -> str:
+def _decide_order(
+    evidence: MomentEvidence,
+    given: str | None,
+    others: tuple[tuple[str, str], ...],
+    decisions: list[Decision],
+) -> str:
     first, second = evidence.beyond("year_last", "a", 12), evidence.beyond("year_last", "b", 12)
     count = evidence.counts["year_last"]
     if given in ("dmy", "mdy"):
@@ -98,7 +144,8 @@ def _decide_order(evidence: MomentEvidence, given: str | None, others: tuple[tup
         raise Refusal(
             "mixed_dates",
             N_(
-                "In the column {column}, {first} dates begin with a number above 12 and {second} have one in the middle: two orders are mixed. "
+                "In the column {column}, {first} dates begin with a number above 12 and "
+                "{second} have one in the middle: two orders are mixed. "
                 "Correct the file, or say which order is right; the others are then rejected."
             ),
             options=("--date-order dmy", "--date-order mdy"),
@@ -113,28 +160,50 @@ def _decide_order(evidence: MomentEvidence, given: str | None, others: tuple[tup
             if first > second
             else N_("{column}: {count} of {total} dates have a number above 12 in the middle")
         )
-        decisions.append(_order_decision(evidence, order, found, count=max(first, second), total=count))
+        decisions.append(
+            _order_decision(evidence, order, found, count=max(first, second), total=count)
+        )
         return order
     if all(a == b for _year, a, b in evidence.months.get("year_last", ())):
         return "dmy"
     return _borrow_or_ask(evidence, others, ("dmy", "mdy"), decisions)
 
 
-def _borrow_or_ask(evidence: MomentEvidence, others: tuple[tuple[str, str], ...], possible: tuple[str, ...], decisions: list[Decision]) -> str:
+def _borrow_or_ask(
+    evidence: MomentEvidence,
+    others: tuple[tuple[str, str], ...],
+    possible: tuple[str, ...],
+    decisions: list[Decision],
+) -> str:
     if len({order for _column, order in others}) == 1:
         column, order = others[0]
-        decisions.append(_order_decision(evidence, order, N_("{column} alone does not tell; as in the column {other}"), other=column))
+        decisions.append(
+            _order_decision(
+                evidence,
+                order,
+                N_("{column} alone does not tell; as in the column {other}"),
+                other=column,
+            )
+        )
         return order
     raise Refusal(
         "ambiguous_dates",
-        N_("In the column {column}, day and month cannot be told apart (for example {example}). Say in which order they stand."),
+        N_(
+            "In the column {column}, day and month cannot be told apart (for example "
+            "{example}). Say in which order they stand."
+        ),
         options=tuple(f"--date-order {order}" for order in possible),
         column=evidence.column,
         example=evidence.example,
     )
 
 
-def _decide_short_order(evidence: MomentEvidence, given: str | None, others: tuple[tuple[str, str], ...], decisions: list[Decision]) -> str:
+def _decide_short_order(
+    evidence: MomentEvidence,
+    given: str | None,
+    others: tuple[tuple[str, str], ...],
+    decisions: list[Decision],
+) -> str:
     if given:
         decisions.append(_order_decision(evidence, given, N_("as asked for by --date-order")))
         return given
@@ -143,72 +212,116 @@ def _decide_short_order(evidence: MomentEvidence, given: str | None, others: tup
     limits = {"d": 31, "m": 12, "y": 99}
     faults = {
         order: max(
-            sum(rows for value, rows in places[name].items() if value > limits[part] or (part != "y" and not value))
+            sum(
+                rows
+                for value, rows in places[name].items()
+                if value > limits[part] or (part != "y" and not value)
+            )
             for name, part in zip(("a", "b", "c"), parts, strict=True)
         )
         for order, parts in ORDERS.items()
     }
     possible = [order for order in ORDERS if faults[order] <= FEW * count]
     if "-" not in evidence.example and len(possible) > 1:
-        # Nobody begins a date with two figures of the year and goes on with a stroke or a dot.
+        # Nobody begins a date with two figures of the year and goes on with a stroke or
+        # a dot.
         possible = [order for order in possible if order != "ymd"]
     if len(possible) > 1:
-        # A file covers few years and many days: the place with as many values as a month has days is not the year.
+        # A file covers few years and many days: the place with as many values as a
+        # month has days is not the year.
         varied = {
-            order: (len(places[("a", "b", "c")[parts.index("y")]]), len(places[("a", "b", "c")[parts.index("d")]]))
+            order: (
+                len(places[("a", "b", "c")[parts.index("y")]]),
+                len(places[("a", "b", "c")[parts.index("d")]]),
+            )
             for order, parts in ORDERS.items()
             if order in possible
         }
         likely = [order for order, (years, days) in varied.items() if years <= 6 and days > 12]
         possible = likely if len(likely) == 1 else possible
     if len(possible) == 1:
-        found = N_("{column}: as the other orders give impossible dates or too many years (for example {example})")
+        found = N_(
+            "{column}: as the other orders give impossible dates or too many years (for "
+            "example {example})"
+        )
         decisions.append(_order_decision(evidence, possible[0], found, example=evidence.example))
         return possible[0]
     if not possible:
         raise Refusal(
             "mixed_dates",
-            N_("The dates of the column {column} follow no single order of day, month and year (for example {example}). Correct the file and try again."),
+            N_(
+                "The dates of the column {column} follow no single order of day, month and "
+                "year (for example {example}). Correct the file and try again."
+            ),
             options=tuple(f"--date-order {order}" for order in ORDERS),
             column=evidence.column,
             example=evidence.example,
         )
-    return _borrow_or_ask(evidence, tuple(other for other in others if other[1] in possible), tuple(possible), decisions)
+    return _borrow_or_ask(
+        evidence,
+        tuple(other for other in others if other[1] in possible),
+        tuple(possible),
+        decisions,
+    )
 
 
 def _decide_day_before_month(evidence: MomentEvidence, decisions: list[Decision]) -> bool:
-    """Whether dates that begin with the year go on with the day: their middle exceeds 12, their end does not."""
+    """Whether dates that begin with the year go on with the day: their middle exceeds
+    12, their end does not.
+    """
     count, middle = evidence.counts.get("year_first", 0), evidence.beyond("year_first", "b", 12)
     if not middle or middle <= FEW * count or evidence.beyond("year_first", "c", 12):
         return False
     found = N_("{column}: {count} of {total} dates have a number above 12 in the middle")
-    decisions.append(Decision(evidence.field, N_("year, day, month"), found, _places(column=evidence.column, count=middle, total=count)))
+    decisions.append(
+        Decision(
+            evidence.field,
+            N_("year, day, month"),
+            found,
+            _places(column=evidence.column, count=middle, total=count),
+        )
+    )
     return True
 
 
 def _decide_swapped(evidence: MomentEvidence, order: str, decisions: list[Decision]) -> bool:
-    """A spreadsheet that expects the other order turns `03/02/2021` into a date (month and day swapped) and leaves `27/01/2021` text.
+    """A spreadsheet that expects the other order turns `03/02/2021` into a date (month
+    and day swapped) and leaves `27/01/2021` text.
 
-    The mark is exact: every text has its day above 12, every true date has its day at most 12. Undone when the dates so
-    corrected fall among the texts and as they are do not; refused when that does not tell.
+    The mark is exact: every text has its day above 12, every true date has its day at
+    most 12. Undone when the dates so corrected fall among the texts and as they are do
+    not; refused when that does not tell.
     """
     texts, dates = evidence.counts.get("year_last", 0), evidence.counts.get("year_first", 0)
     day_place, month_place = ("a", "b") if order == "dmy" else ("b", "a")
     if dates < LEAST_TO_UNDO or texts < LEAST_TO_UNDO:
         return False
-    if evidence.beyond("year_last", day_place, 12) != texts or evidence.beyond("year_last", month_place, 12) or evidence.beyond("year_first", "c", 12):
+    if (
+        evidence.beyond("year_last", day_place, 12) != texts
+        or evidence.beyond("year_last", month_place, 12)
+        or evidence.beyond("year_first", "c", 12)
+    ):
         return False
-    text_months = {(year, b if order == "dmy" else a) for year, a, b in evidence.months["year_last"]}
+    text_months = {
+        (year, b if order == "dmy" else a) for year, a, b in evidence.months["year_last"]
+    }
     seen = evidence.months["year_first"]
-    as_is, undone = {(year, month) for year, month, _day in seen}, {(year, day) for year, _month, day in seen}
+    as_is, undone = (
+        {(year, month) for year, month, _day in seen},
+        {(year, day) for year, _month, day in seen},
+    )
     if undone <= text_months and not as_is <= text_months:
         places = _places(column=evidence.column, dates=dates, texts=texts)
         decisions.append(
             Decision(
                 evidence.field,
-                N_("a spreadsheet had swapped day and month of the dates it recognised; swapped back"),
                 N_(
-                    "{column}: {dates} dates with a day up to 12 beside {texts} texts with a day above 12; swapped back they fall in the months of the "
+                    "a spreadsheet had swapped day and month of the dates it recognised; "
+                    "swapped back"
+                ),
+                N_(
+                    "{column}: {dates} dates with a day up to 12 beside {texts} texts with a "
+                    "day above 12; swapped back they fall in the months of the "
                     "texts, as they are they do not"
                 ),
                 places,
@@ -218,9 +331,11 @@ def _decide_swapped(evidence: MomentEvidence, order: str, decisions: list[Decisi
     raise Refusal(
         "swapped_dates",
         N_(
-            "In the column {column} a spreadsheet has probably swapped day and month: {dates} values are dates with a day up to 12, {texts} "
+            "In the column {column} a spreadsheet has probably swapped day and month: {dates} "
+            "values are dates with a day up to 12, {texts} "
             "are texts with a day above 12. "
-            "It cannot be proved from the file, so nothing was imported. Export it again as CSV without opening it in a spreadsheet."
+            "It cannot be proved from the file, so nothing was imported. Export it again as "
+            "CSV without opening it in a spreadsheet."
         ),
         column=evidence.column,
         dates=dates,
@@ -229,7 +344,9 @@ def _decide_swapped(evidence: MomentEvidence, order: str, decisions: list[Decisi
 
 
 def _order_decision(evidence: MomentEvidence, order: str, found: str, **places: Any) -> Decision:
-    return Decision(evidence.field, ORDER_NAMES[order], found, _places(column=evidence.column, **places))
+    return Decision(
+        evidence.field, ORDER_NAMES[order], found, _places(column=evidence.column, **places)
+    )
 
 
 def _places(**places: Any) -> tuple[tuple[str, Any], ...]:

@@ -1,4 +1,6 @@
-"""Durations as files spell them, in seconds: clocks, plain numbers in some unit, fractions of a day, words."""
+"""Durations as files spell them, in seconds: clocks, plain numbers in some unit,
+fractions of a day, words.
+"""
 
 from __future__ import annotations
 
@@ -12,26 +14,46 @@ import pyarrow.compute as pc
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
 from qa_core.files.decision import Decision
-from qa_core.ingest.columns.numbers import NumberEvidence, convert, decide_decimal, parse_number, read_plain, undress
+from qa_core.ingest.columns.numbers import (
+    NumberEvidence,
+    convert,
+    decide_decimal,
+    parse_number,
+    read_plain,
+    undress,
+)
 
 SECONDS_IN = {"s": 1.0, "ms": 0.001, "min": 60.0, "h": 3_600.0, "day": 86_400.0}
-UNIT_NAMES = {"s": N_("seconds"), "ms": N_("milliseconds"), "min": N_("minutes"), "h": N_("hours"), "day": N_("days")}
+UNIT_NAMES = {
+    "s": N_("seconds"),
+    "ms": N_("milliseconds"),
+    "min": N_("minutes"),
+    "h": N_("hours"),
+    "day": N_("days"),
+}
 HOURS_OF_A_CALL = 3
 """A conversation of more hours than this is less likely than minutes and seconds."""
 LONG_CALL = 18_000
 _FULL = re.compile(
-    r"^(?:(?P<date>\d{4}-\d{2}-\d{2}|\d{1,2}/\d{1,2}/\d{4})[ T])?(?P<sign>-?)(?:(?P<days>\d+)(?: (?:days?|jours?|d|j),? |\.(?=\d\d:)))?"
+    r"^(?:(?P<date>\d{4}-\d{2}-\d{2}|\d{1,2}/\d{1,2}/\d{4})[ "
+    r"T])?(?P<sign>-?)(?:(?P<days>\d+)(?: (?:days?|jours?|d|j),? |\.(?=\d\d:)))?"
     r"(?P<h>\d{1,4}):(?P<m>\d{1,2}):(?P<s>\d{1,2}(?:[.,]\d+)?)(?: ?(?P<half>[AaPp])[Mm])?$"
 )
 _PAIR = re.compile(r"^(?P<sign>-?)(?P<x>\d{1,4}):(?P<y>\d{2}(?:[.,]\d+)?)$")
 _WORDS = re.compile(
-    r"^(?P<sign>-?)(?:(?P<d>\d+) ?(?:d|j|days?|jours?) ?)?(?:(?P<h>\d+(?:[.,]\d+)?) ?(?:h|hr|hrs|heures?|hours?)\.?,? ?)?(?:et |and )?"
+    r"^(?P<sign>-?)(?:(?P<d>\d+) ?(?:d|j|days?|jours?) ?)?(?:(?P<h>\d+(?:[.,]\d+)?) "
+    r"?(?:h|hr|hrs|heures?|hours?)\.?,? ?)?(?:et |and )?"
     r"(?:(?P<m>\d+(?:[.,]\d+)?) ?(?:m|min|mins|mn|mns|minutes?|['’′])\.?,? ?)?(?:et |and )?"
     r"(?:(?P<s>\d+(?:[.,]\d+)?) ?(?:s|sec|secs|secondes?|seconds?|\"|″|'')?\.?)?$",
     re.IGNORECASE,
 )
-_ISO = re.compile(r"^(?P<sign>-?)P(?:(?P<d>\d+)D)?T?(?:(?P<h>\d+)H)?(?:(?P<m>\d+)M)?(?:(?P<s>\d+(?:\.\d+)?)S)?$", re.IGNORECASE)
-_PAIR_IN_HEADER = re.compile(r"(?P<minutes>\bmm?\s*[:.]\s*ss\b)|\b(?:hh?)\s*[:.]\s*mm\b(?!\s*[:.])", re.IGNORECASE)
+_ISO = re.compile(
+    r"^(?P<sign>-?)P(?:(?P<d>\d+)D)?T?(?:(?P<h>\d+)H)?(?:(?P<m>\d+)M)?(?:(?P<s>\d+(?:\.\d+)?)S)?$",
+    re.IGNORECASE,
+)
+_PAIR_IN_HEADER = re.compile(
+    r"(?P<minutes>\bmm?\s*[:.]\s*ss\b)|\b(?:hh?)\s*[:.]\s*mm\b(?!\s*[:.])", re.IGNORECASE
+)
 _DOTTED = re.compile(r"^(\d{1,4})\.([0-5]\d)\.([0-5]\d)$")
 _MILLI = re.compile(r"^(-?\d+(?:[.,]\d+)?) ?(?:ms|msec|millisecond(?:e)?s?)$", re.IGNORECASE)
 _UNWRITTEN_DAYS = (
@@ -96,7 +118,10 @@ class DurationEvidence:
                 self.minutes_as_hours += count * (int(pair["x"]) > HOURS_OF_A_CALL)
             elif _FULL.match(text):
                 self.full += count
-            elif parse_number(undress(text), ",") is not None or parse_number(undress(text), ".") is not None:
+            elif (
+                parse_number(undress(text), ",") is not None
+                or parse_number(undress(text), ".") is not None
+            ):
                 plain.extend([text] * min(count, 3))
             elif _read_words(text) is not None:
                 self.words += count
@@ -116,7 +141,9 @@ class DurationReading:
     pair_is_minutes: bool = True
 
     def read(self, values: pa.Array) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Cells (empty ones null) → seconds (missing NaN), which are no durations, which are negative."""
+        """Cells (empty ones null) → seconds (missing NaN), which are no durations,
+        which are negative.
+        """
         clocks = read_clocks(values)
         if clocks is not None:
             return clocks, np.zeros(len(values), bool), np.zeros(len(values), bool)
@@ -133,32 +160,47 @@ class DurationReading:
             return number * SECONDS_IN[self.unit]
         pair = _PAIR.match(text)
         if pair:
-            seconds = int(pair["x"]) * (60 if self.pair_is_minutes else 3600) + _float(pair["y"]) * (1 if self.pair_is_minutes else 60)
+            seconds = int(pair["x"]) * (60 if self.pair_is_minutes else 3600) + _float(
+                pair["y"]
+            ) * (1 if self.pair_is_minutes else 60)
             return -seconds if pair["sign"] else seconds
         return _read_full(text) if _FULL.match(text) else _read_words(text)
 
 
 def tidy(text: str) -> str:
-    """A duration with plain single spaces and colons: `00.01:05` stays, `00.01.05` is `00:01:05`."""
+    """A duration with plain single spaces and colons: `00.01:05` stays, `00.01.05` is
+    `00:01:05`.
+    """
     return _DOTTED.sub(r"\1:\2:\3", " ".join(text.split()))
 
 
 def read_clocks(values: pa.Array) -> np.ndarray | None:
-    """Cells that are all `0:02:23`, the fast way, in seconds; None when any is not. Missing is NaN."""
+    """Cells that are all `0:02:23`, the fast way, in seconds; None when any is not.
+    Missing is NaN.
+    """
     first = next((value.as_py() for value in values if value.is_valid), "")
     if ":" not in first:
         return None
     groups = pc.extract_regex(values, r"^(?P<h>\d{1,4}):(?P<m>[0-5]?\d):(?P<s>[0-5]?\d)$")
     if groups.null_count > values.null_count:
         return None
-    hours, minutes, seconds = (pc.cast(pc.struct_field(groups, name), pa.float64()).to_numpy(zero_copy_only=False) for name in "hms")
+    hours, minutes, seconds = (
+        pc.cast(pc.struct_field(groups, name), pa.float64()).to_numpy(zero_copy_only=False)
+        for name in "hms"
+    )
     return hours * 3600 + minutes * 60 + seconds
 
 
 def decide(
-    evidence: DurationEvidence, given: str | None, hint: str | None, decimal: str | None, decisions: list[Decision], of_many: bool = False
+    evidence: DurationEvidence,
+    given: str | None,
+    hint: str | None,
+    decimal: str | None,
+    decisions: list[Decision],
+    of_many: bool = False,
 ) -> DurationReading:
-    """How to read a column of durations, and why. `given`: the unit asked for; `hint`: the unit that the header says; `of_many`: they are sums.
+    """How to read a column of durations, and why. `given`: the unit asked for; `hint`:
+    the unit that the header says; `of_many`: they are sums.
 
     Raises Refusal `ambiguous_duration`, `ambiguous_unit`, `unreadable_durations`.
     """
@@ -167,11 +209,15 @@ def decide(
         raise Refusal(
             "unreadable_durations",
             N_(
-                "The column {column}, taken for {field}, holds values such as {example}, which are no durations. Name the right column with --map "
+                "The column {column}, taken for {field}, holds values such as {example}, which "
+                "are no durations. Name the right column with --map "
                 "{field}=COLUMN."
             )
             if not destroyed
-            else N_("The column {column} holds values such as {example}, which a spreadsheet has cut. Export the file again from its source."),
+            else N_(
+                "The column {column} holds values such as {example}, which a spreadsheet has "
+                "cut. Export the file again from its source."
+            ),
             options=(f"--map {evidence.field}=COLUMN",),
             column=evidence.column,
             field=evidence.field,
@@ -182,7 +228,12 @@ def decide(
     if not numbers.total:
         return DurationReading(pair_is_minutes=pair_is_minutes)
     separator = decide_decimal(numbers, decimal, decisions)
-    places = (("column", evidence.column), ("low", f"{numbers.lowest:g}"), ("high", f"{numbers.highest:g}"), ("unit", _unit_name(given or hint)))
+    places = (
+        ("column", evidence.column),
+        ("low", f"{numbers.lowest:g}"),
+        ("high", f"{numbers.highest:g}"),
+        ("unit", _unit_name(given or hint)),
+    )
     if given:
         unit, found = given, N_("as asked for by --unit")
     elif hint:
@@ -199,13 +250,19 @@ def decide(
     ):
         raise Refusal(
             "ambiguous_unit",
-            N_("In the column {column} the numbers go up to {high}: more than five hours if they are seconds. Say whether they are seconds or milliseconds."),
+            N_(
+                "In the column {column} the numbers go up to {high}: more than five hours if "
+                "they are seconds. Say whether they are seconds or milliseconds."
+            ),
             options=(f"--unit {evidence.field}=ms", f"--unit {evidence.field}=s"),
             column=evidence.column,
             high=f"{numbers.highest:g}",
         )
     else:
-        unit, found = "s", N_("{column}: numbers from {low} to {high}, and nothing says another unit")
+        unit, found = (
+            "s",
+            N_("{column}: numbers from {low} to {high}, and nothing says another unit"),
+        )
     decisions.append(Decision(evidence.field, UNIT_NAMES[unit], found, places))
     return DurationReading(unit, separator, pair_is_minutes)
 
@@ -215,9 +272,20 @@ def _unit_name(unit: str | None) -> str:
 
 
 def _decide_pairs(evidence: DurationEvidence, given: str | None, decisions: list[Decision]) -> bool:
-    places = (("column", evidence.column), ("example", evidence.example), ("first", evidence.first_of_pairs))
+    places = (
+        ("column", evidence.column),
+        ("example", evidence.example),
+        ("first", evidence.first_of_pairs),
+    )
     if given in ("s", "min"):
-        decisions.append(Decision(evidence.field, N_("minutes and seconds") if given == "s" else N_("hours and minutes"), N_("as asked for by --unit"), places))
+        decisions.append(
+            Decision(
+                evidence.field,
+                N_("minutes and seconds") if given == "s" else N_("hours and minutes"),
+                N_("as asked for by --unit"),
+                places,
+            )
+        )
         return given == "s"
     said = _PAIR_IN_HEADER.search(evidence.column)
     if said:
@@ -227,17 +295,28 @@ def _decide_pairs(evidence: DurationEvidence, given: str | None, decisions: list
     if evidence.full:
         decisions.append(
             Decision(
-                evidence.field, N_("two numbers are minutes and seconds"), N_("{column}: other values of the column write hours, minutes and seconds"), places
+                evidence.field,
+                N_("two numbers are minutes and seconds"),
+                N_("{column}: other values of the column write hours, minutes and seconds"),
+                places,
             )
         )
         return True
     if evidence.minutes_as_hours:
-        decisions.append(Decision(evidence.field, N_("minutes and seconds"), N_("{column}: up to {first} before the colon, too many for hours"), places))
+        decisions.append(
+            Decision(
+                evidence.field,
+                N_("minutes and seconds"),
+                N_("{column}: up to {first} before the colon, too many for hours"),
+                places,
+            )
+        )
         return True
     raise Refusal(
         "ambiguous_duration",
         N_(
-            "In the column {column}, a value such as {example} may be minutes and seconds, or hours and minutes. Say what the last number is: "
+            "In the column {column}, a value such as {example} may be minutes and seconds, or "
+            "hours and minutes. Say what the last number is: "
             "seconds or minutes."
         ),
         options=(f"--unit {evidence.field}=s", f"--unit {evidence.field}=min"),
@@ -255,8 +334,11 @@ def _read_full(text: str) -> float | None:
     if parts["date"] and parts["date"] not in _UNWRITTEN_DAYS:
         return None
     hours, minutes, seconds = int(parts["h"]), int(parts["m"]), _float(parts["s"])
-    # `00:00:65` and `00:90:00` are what they say, as long as nothing greater stands before.
-    if (minutes > 59 and (hours or parts["days"])) or (seconds >= 60 and (hours or minutes or parts["days"])):
+    # `00:00:65` and `00:90:00` are what they say, as long as nothing greater stands
+    # before.
+    if (minutes > 59 and (hours or parts["days"])) or (
+        seconds >= 60 and (hours or minutes or parts["days"])
+    ):
         return None
     if parts["half"]:
         # A spreadsheet shows 0:02:23 as 12:02:23 AM.
@@ -272,5 +354,10 @@ def _read_words(text: str) -> float | None:
     parts = _WORDS.match(text) or _ISO.match(text)
     if not parts or not any(parts[name] for name in "dhms"):
         return None
-    total = int(parts["d"] or 0) * 86_400 + _float(parts["h"]) * 3600 + _float(parts["m"]) * 60 + _float(parts["s"])
+    total = (
+        int(parts["d"] or 0) * 86_400
+        + _float(parts["h"]) * 3600
+        + _float(parts["m"]) * 60
+        + _float(parts["s"])
+    )
     return -total if parts["sign"] else total

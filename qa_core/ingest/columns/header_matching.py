@@ -1,4 +1,6 @@
-"""Which column of a file is which field: header synonyms in French and English, and what a header says besides (unit, scale)."""
+"""Which column of a file is which field: header synonyms in French and English, and
+what a header says besides (unit, scale).
+"""
 
 from __future__ import annotations
 
@@ -27,12 +29,24 @@ SHOWN = 30
 
 
 def parse_header(text: str) -> Header:
-    """`Call_Duration_Min` → call duration, in minutes; `Note (1-5)` → note, on 1–5; `Accueil /2` → accueil, out of 2."""
+    """`Call_Duration_Min` → call duration, in minutes; `Note (1-5)` → note, on 1–5;
+    `Accueil /2` → accueil, out of 2.
+    """
     whole = simplify(text)
     scale, out_of = _RANGE.search(text), _OUT_OF.search(text)
-    stripped = _OUT_OF.sub(" ", _BRACKETS.sub(" ", text)) if _BRACKETS.sub(" ", text).strip() else text
+    stripped = (
+        _OUT_OF.sub(" ", _BRACKETS.sub(" ", text)) if _BRACKETS.sub(" ", text).strip() else text
+    )
     words = simplify(stripped).split()
-    unit = next((_UNITS[word] for bracket in _BRACKETS.findall(text) for word in simplify(bracket).split() if word in _UNITS), None)
+    unit = next(
+        (
+            _UNITS[word]
+            for bracket in _BRACKETS.findall(text)
+            for word in simplify(bracket).split()
+            if word in _UNITS
+        ),
+        None,
+    )
     if unit is None and any(simplify(bracket) in _HOURS for bracket in _BRACKETS.findall(text)):
         unit = "h"
     if len(words) > 2 and words[-1] in _HOURS and words[-2] in ("in", "en"):
@@ -68,7 +82,9 @@ def build_vocabulary(fields: tuple[Field, ...]) -> dict[str, tuple[Field, int]]:
 
 
 def _without_links(words: str) -> str:
-    """`temps d attente` and `temps attente`, `nombre d appels recus` and `appels recus` are one."""
+    """`temps d attente` and `temps attente`, `nombre d appels recus` and `appels recus`
+    are one.
+    """
     kept = [word for word in words.split() if word not in _LINKS]
     if len(kept) > 1 and kept[0] in _COUNTS:
         return " ".join(kept[1:])
@@ -81,22 +97,37 @@ def count_known(cells: Iterable[str], vocabulary: Mapping[str, tuple[Field, int]
     return len({hit[0].name for hit in found if hit})
 
 
-def look_up(header: Header, vocabulary: Mapping[str, tuple[Field, int]]) -> tuple[Field, int] | None:
+def look_up(
+    header: Header, vocabulary: Mapping[str, tuple[Field, int]]
+) -> tuple[Field, int] | None:
     """The field that a header names, exactly or but for its unit."""
     whole = simplify(header.text)
-    return vocabulary.get(whole) or vocabulary.get(header.words) or vocabulary.get(_without_links(whole)) or vocabulary.get(_without_links(header.words))
+    return (
+        vocabulary.get(whole)
+        or vocabulary.get(header.words)
+        or vocabulary.get(_without_links(whole))
+        or vocabulary.get(_without_links(header.words))
+    )
 
 
-def recognise(profile: Profile, headers: list[str], given: Mapping[str, str], ignored: Iterable[str] = ()) -> dict[str, Column]:
-    """Field name → column; what the person says (`given`) first, then synonyms, the better sign first, but for the columns `ignored`.
+def recognise(
+    profile: Profile, headers: list[str], given: Mapping[str, str], ignored: Iterable[str] = ()
+) -> dict[str, Column]:
+    """Field name → column; what the person says (`given`) first, then synonyms, the
+    better sign first, but for the columns `ignored`.
 
-    Raises Refusal `unknown_field`, `unknown_column`, `unknown_headers`, `missing_column`.
+    Raises Refusal `unknown_field`, `unknown_column`, `unknown_headers`,
+    `missing_column`.
     """
     parsed = [parse_header(text) for text in headers]
     found = {name: _find_given(profile, name, column, parsed) for name, column in given.items()}
     taken = {column.index for column in found.values()} | find_ignored(headers, ignored)
     vocabulary = build_vocabulary(profile.fields)
-    hits = [(hit[1], index, hit[0]) for index, header in enumerate(parsed) if index not in taken and (hit := look_up(header, vocabulary))]
+    hits = [
+        (hit[1], index, hit[0])
+        for index, header in enumerate(parsed)
+        if index not in taken and (hit := look_up(header, vocabulary))
+    ]
     for _rank, index, field in sorted(hits, key=lambda hit: hit[:2]):
         if field.name not in found and index not in taken:
             found[field.name] = Column(field, index, parsed[index])
@@ -106,14 +137,21 @@ def recognise(profile: Profile, headers: list[str], given: Mapping[str, str], ig
 
 
 def find_ignored(headers: list[str], ignored: Iterable[str]) -> set[int]:
-    """Where the columns stand that a person wants left aside. Raises Refusal for one that the file does not have."""
+    """Where the columns stand that a person wants left aside. Raises Refusal for one
+    that the file does not have.
+    """
     places = set()
     for name in ignored:
         like = [index for index, text in enumerate(headers) if text == name] or [
             index for index, text in enumerate(headers) if simplify(text) == simplify(name)
         ]
         if not like:
-            raise Refusal("unknown_column", N_("The file has no column {column}. Its columns are: {seen}."), column=name, seen=show(headers))
+            raise Refusal(
+                "unknown_column",
+                N_("The file has no column {column}. Its columns are: {seen}."),
+                column=name,
+                seen=show(headers),
+            )
         places.update(like)
     return places
 
@@ -124,9 +162,17 @@ def _find_given(profile: Profile, name: str, column: str, parsed: list[Header]) 
         field = Field(name, ValueType.CRITERION)
     if field is None:
         known = ", ".join(item.name for item in profile.fields)
-        raise Refusal("unknown_field", N_("{field} is not a field of {kind}. The fields are: {known}."), field=name, kind=profile.kind, known=known)
+        raise Refusal(
+            "unknown_field",
+            N_("{field} is not a field of {kind}. The fields are: {known}."),
+            field=name,
+            kind=profile.kind,
+            known=known,
+        )
     exact = [index for index, header in enumerate(parsed) if header.text == column]
-    like = exact or [index for index, header in enumerate(parsed) if simplify(header.text) == simplify(column)]
+    like = exact or [
+        index for index, header in enumerate(parsed) if simplify(header.text) == simplify(column)
+    ]
     if not like:
         raise Refusal(
             "unknown_column",
@@ -146,13 +192,24 @@ def _require_needed(profile: Profile, headers: list[str], found: Mapping[str, Co
     options = tuple(f"--map {group[0]}=COLUMN" for group in missing)
     if not found:
         message = N_(
-            "None of the columns is recognised as part of {kind}. Seen: {seen}. Say which column is which with --map FIELD=COLUMN, for example "
+            "None of the columns is recognised as part of {kind}. Seen: {seen}. Say which "
+            "column is which with --map FIELD=COLUMN, for example "
             "--map {field}=COLUMN."
         )
-        raise Refusal("unknown_headers", message, options=options, kind=profile.kind, seen=seen, field=missing[0][0])
+        raise Refusal(
+            "unknown_headers",
+            message,
+            options=options,
+            kind=profile.kind,
+            seen=seen,
+            field=missing[0][0],
+        )
     raise Refusal(
         "missing_column",
-        N_("No column is recognised as {field}, and {kind} need one. Seen: {seen}. Say which it is with --map {field}=COLUMN."),
+        N_(
+            "No column is recognised as {field}, and {kind} need one. Seen: {seen}. Say which "
+            "it is with --map {field}=COLUMN."
+        ),
         options=options,
         kind=profile.kind,
         field=missing[0][0],
@@ -163,4 +220,6 @@ def _require_needed(profile: Profile, headers: list[str], found: Mapping[str, Co
 def show(headers: list[str], most: int = SHOWN) -> str:
     """The headers as a sentence can carry them."""
     shown = [text or "–" for text in headers[:most]]
-    return ", ".join(text[:60] for text in shown) + (f" … (+{len(headers) - most})" if len(headers) > most else "")
+    return ", ".join(text[:60] for text in shown) + (
+        f" … (+{len(headers) - most})" if len(headers) > most else ""
+    )

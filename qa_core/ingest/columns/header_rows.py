@@ -1,4 +1,6 @@
-"""What stands around a header row: groups above the names, a second row of names, units or types, and another table beside it."""
+"""What stands around a header row: groups above the names, a second row of names, units
+or types, and another table beside it.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,8 @@ if TYPE_CHECKING:
 Vocabulary = Mapping[str, tuple[Field, int]]
 _TYPE = re.compile(
     r"(?:n?varchar2?|n?char|text|texte|string|str|u?(?:tiny|small|medium|big)?int(?:eger|64|32|16)?|entier|number|numeric|numerique|decimal|float|double|"
-    r"real|bool(?:ean)?|booleen|date ?time(?: offset)?|timestamp(?: ?tz)?|date|time|heure|uuid|object|duration|duree|enum)(?: \d+)*"
+    r"real|bool(?:ean)?|booleen|date ?time(?: offset)?|timestamp(?: "
+    r"?tz)?|date|time|heure|uuid|object|duration|duree|enum)(?: \d+)*"
 )
 _UNIT = re.compile(
     r"s|secs?|seconds?|secondes?|ms|msec|milliseconds|millisecondes|mins?|mn|minutes?|h|hrs?|heures?|hours?|%|pct|nb|nombre|count|eur|usd|euros?|unites?|units?|"
@@ -34,8 +37,12 @@ LEAST_ROWS_APART = 2
 DENSE = 0.9
 
 
-def complete(header: table_bounds.HeaderRow, sample: list[tuple[int, list[str]]], vocabulary: Vocabulary) -> tuple[table_bounds.HeaderRow, list[Decision]]:
-    """The header with what the rows directly above and below it say of its columns; those below are marked as no data."""
+def complete(
+    header: table_bounds.HeaderRow, sample: list[tuple[int, list[str]]], vocabulary: Vocabulary
+) -> tuple[table_bounds.HeaderRow, list[Decision]]:
+    """The header with what the rows directly above and below it say of its columns;
+    those below are marked as no data.
+    """
     own = list(header.raw)
     places = {line: [cell.strip() for cell in row] for line, row in sample}
     above, below = places.get(header.line - 1, []), places.get(header.line + 1, [])
@@ -45,36 +52,68 @@ def complete(header: table_bounds.HeaderRow, sample: list[tuple[int, list[str]]]
     if kind:
         second[header.line + 1] = kind
         decisions.append(
-            Decision("file", N_("line {line} is a second header row, no data"), N_("seen: {seen}"), _places(line=header.line + 1, seen=_show(below)))
+            Decision(
+                "file",
+                N_("line {line} is a second header row, no data"),
+                N_("seen: {seen}"),
+                _places(line=header.line + 1, seen=_show(below)),
+            )
         )
     if _are_groups(above, names):
         names, before = _combine(above, names, vocabulary), names
         if names != before:
-            decisions.append(Decision("file", N_("the groups above the headers are read with them"), N_("seen: {seen}"), _places(seen=_show([*names, *above]))))
+            decisions.append(
+                Decision(
+                    "file",
+                    N_("the groups above the headers are read with them"),
+                    N_("seen: {seen}"),
+                    _places(seen=_show([*names, *above])),
+                )
+            )
     if names == own and not second:
         return header, decisions
     return replace(header, names=table_bounds.make_unique(names), second=second), decisions
 
 
-def _read_second(names: list[str], below: list[str], vocabulary: Vocabulary) -> tuple[str | None, list[str]]:
-    """What the row under the header is (`types`, `header`, None: data), and the names it leads to."""
+def _read_second(
+    names: list[str], below: list[str], vocabulary: Vocabulary
+) -> tuple[str | None, list[str]]:
+    """What the row under the header is (`types`, `header`, None: data), and the names
+    it leads to.
+    """
     filled = [cell for cell in below if cell]
     if not filled or len(below) > len(names) + 1:
         return None, names
     simple = [simplify(re.sub(r"[%]", " % ", cell)) for cell in filled]
     if len(filled) > 1 and all(_TYPE.fullmatch(cell) for cell in simple):
         return "types", names
-    if all(_UNIT.fullmatch(cell) for cell in simple) and any(len(cell) > 1 or cell in ("s", "h", "%") for cell in simple):
+    if all(_UNIT.fullmatch(cell) for cell in simple) and any(
+        len(cell) > 1 or cell in ("s", "h", "%") for cell in simple
+    ):
         units = [*below, *[""] * len(names)]
-        return "header", [f"{name} ({unit.strip('()[] ')})" if name and unit else name for name, unit in zip(names, units, strict=False)]
-    if not table_bounds.looks_like_headers(below) or any(letter.isdigit() for cell in filled for letter in cell):
+        return "header", [
+            f"{name} ({unit.strip('()[] ')})" if name and unit else name
+            for name, unit in zip(names, units, strict=False)
+        ]
+    if not table_bounds.looks_like_headers(below) or any(
+        letter.isdigit() for cell in filled for letter in cell
+    ):
         return None, names
     known = count_known(below, vocabulary)
     padded = [*names, *[""] * (len(below) - len(names))]
-    if known >= max(2, len(filled) / 2) and all(padded[index] for index, cell in enumerate(below) if cell):
+    if known >= max(2, len(filled) / 2) and all(
+        padded[index] for index, cell in enumerate(below) if cell
+    ):
         return "header", _prefer(names, below, vocabulary)
-    opens = [not name or (index + 1 < len(padded) and not padded[index + 1]) for index, name in enumerate(padded)]
-    if known and not all(padded[: len(below)]) and all(opens[index] for index, cell in enumerate(below) if cell):
+    opens = [
+        not name or (index + 1 < len(padded) and not padded[index + 1])
+        for index, name in enumerate(padded)
+    ]
+    if (
+        known
+        and not all(padded[: len(below)])
+        and all(opens[index] for index, cell in enumerate(below) if cell)
+    ):
         return "header", _combine(padded, [*below, *[""] * (len(padded) - len(below))], vocabulary)
     return None, names
 
@@ -83,32 +122,59 @@ def _prefer(names: list[str], below: list[str], vocabulary: Vocabulary) -> list[
     """Each name, or the one under it where only that one is known."""
     under = [*below, *[""] * len(names)]
     return [
-        other if other and not look_up(parse_header(name), vocabulary) and look_up(parse_header(other), vocabulary) else name
+        other
+        if other
+        and not look_up(parse_header(name), vocabulary)
+        and look_up(parse_header(other), vocabulary)
+        else name
         for name, other in zip(names, under, strict=False)
     ]
 
 
 def _are_groups(above: list[str], names: list[str]) -> bool:
-    """Whether the row above names groups of columns: several, in letters, at least one of them wider than a column."""
+    """Whether the row above names groups of columns: several, in letters, at least one
+    of them wider than a column.
+    """
     filled = [index for index, cell in enumerate(above) if cell]
-    if len(filled) < 2 or table_bounds.looks_like_data([above[index] for index in filled]) or filled[-1] >= len(names) + 1:
+    if (
+        len(filled) < 2
+        or table_bounds.looks_like_data([above[index] for index in filled])
+        or filled[-1] >= len(names) + 1
+    ):
         return False
-    return any(index + 1 not in filled and index + 1 < len(names) and names[index + 1] for index in filled)
+    return any(
+        index + 1 not in filled and index + 1 < len(names) and names[index + 1] for index in filled
+    )
 
 
 def _combine(groups: list[str], names: list[str], vocabulary: Vocabulary) -> list[str]:
-    """`Temps moyen` over `Attente` → `Temps moyen Attente`, where the two together say more than the name alone."""
+    """`Temps moyen` over `Attente` → `Temps moyen Attente`, where the two together say
+    more than the name alone.
+    """
     width = max(len(names), len(groups))
     names, groups = [*names, *[""] * (width - len(names))], [*groups, *[""] * (width - len(groups))]
     combined, group = [], ""
     for index, name in enumerate(names):
         group = groups[index] or group
-        together = next((text for text in (f"{group} {name}", f"{name} {group}") if look_up(parse_header(text), vocabulary)), None)
+        together = next(
+            (
+                text
+                for text in (f"{group} {name}", f"{name} {group}")
+                if look_up(parse_header(text), vocabulary)
+            ),
+            None,
+        )
         if not name:
             combined.append(groups[index])
         elif not group or simplify(group) == simplify(name):
             combined.append(name)
-        elif together or parse_header(group).unit or parse_header(f"x {group}").unit or _SPEAKING.search(simplify(group)) or names.count(name) > 1:
+        elif (
+            together
+            or parse_header(group).unit
+            or parse_header(f"x {group}").unit
+            or _SPEAKING.search(simplify(group))
+            or names.count(name) > 1
+        ):
             combined.append(together or f"{group} {name}")
         else:
             combined.append(name)
@@ -117,8 +183,11 @@ def _combine(groups: list[str], names: list[str], vocabulary: Vocabulary) -> lis
     return combined
 
 
-def choose_table(header: table_bounds.HeaderRow, source: Source, vocabulary: Vocabulary) -> tuple[table_bounds.HeaderRow, list[Decision]]:
-    """Of tables side by side, parted by an empty column, the one that names the most fields; what stands in the others is no part of it.
+def choose_table(
+    header: table_bounds.HeaderRow, source: Source, vocabulary: Vocabulary
+) -> tuple[table_bounds.HeaderRow, list[Decision]]:
+    """Of tables side by side, parted by an empty column, the one that names the most
+    fields; what stands in the others is no part of it.
 
     Raises Refusal `tables_side_by_side` where two hold the same kind of rows.
     """
@@ -131,19 +200,36 @@ def choose_table(header: table_bounds.HeaderRow, source: Source, vocabulary: Voc
     known = [count_known(header.raw[start:end], vocabulary) for start, end in runs]
     chosen = known.index(max(known))
     simple = [{simplify(name) for name in header.raw[start:end] if name} for start, end in runs]
-    apart = [index for index in range(len(runs)) if index != chosen and _stands_apart(simple[chosen] & simple[index], extents[chosen], extents[index])]
+    apart = [
+        index
+        for index in range(len(runs))
+        if index != chosen
+        and _stands_apart(simple[chosen] & simple[index], extents[chosen], extents[index])
+    ]
     if not apart:
         return header, []
-    twin = next((index for index in apart if len(simple[chosen] & simple[index]) > len(simple[chosen] | simple[index]) / 2), None)
+    twin = next(
+        (
+            index
+            for index in apart
+            if len(simple[chosen] & simple[index]) > len(simple[chosen] | simple[index]) / 2
+        ),
+        None,
+    )
     if twin is not None:
         raise Refusal(
             "tables_side_by_side",
-            N_("Two tables with the same headers stand side by side ({seen}). Put each in a file or a sheet of its own and import them one by one."),
+            N_(
+                "Two tables with the same headers stand side by side ({seen}). Put each in a "
+                "file or a sheet of its own and import them one by one."
+            ),
             seen=_show(list(header.raw[runs[twin][0] : runs[twin][1]])),
         )
     first = min(start for index, (start, _end) in enumerate(runs) if index not in apart)
     last = max(end for index, (_start, end) in enumerate(runs) if index not in apart)
-    outside = [name for index in apart for name in header.raw[runs[index][0] : runs[index][1]] if name]
+    outside = [
+        name for index in apart for name in header.raw[runs[index][0] : runs[index][1]] if name
+    ]
     names = tuple(name if first <= index < last else "" for index, name in enumerate(header.raw))
     decision = Decision(
         "file",
@@ -151,7 +237,9 @@ def choose_table(header: table_bounds.HeaderRow, source: Source, vocabulary: Voc
         N_("an empty column parts them; {own} rows here, {other} there"),
         _places(columns=_show(outside), own=extents[chosen][0], other=extents[apart[0]][0]),
     )
-    return replace(header, names=table_bounds.make_unique(list(names)), span=(first, last)), [decision]
+    return replace(header, names=table_bounds.make_unique(list(names)), span=(first, last)), [
+        decision
+    ]
 
 
 def _find_runs(names: tuple[str, ...]) -> list[tuple[int, int]]:
@@ -167,22 +255,35 @@ def _find_runs(names: tuple[str, ...]) -> list[tuple[int, int]]:
     return runs
 
 
-def _measure(header: table_bounds.HeaderRow, source: Source, runs: list[tuple[int, int]]) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
-    """The runs that an empty column really parts, and for each how many rows it fills and which is the last."""
+def _measure(
+    header: table_bounds.HeaderRow, source: Source, runs: list[tuple[int, int]]
+) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+    """The runs that an empty column really parts, and for each how many rows it fills
+    and which is the last.
+    """
     gaps = [False] * (len(runs) - 1)
     counts, lasts = [0] * len(runs), [0] * len(runs)
     lines, _share = source.open_text()
-    reader = csv.reader(lines, delimiter=source.delimiter, skipinitialspace=source.delimiter != "\t")
+    reader = csv.reader(
+        lines, delimiter=source.delimiter, skipinitialspace=source.delimiter != "\t"
+    )
     with source.explained(reader), closing(lines):
         for row in reader:
             if reader.line_num <= header.line or table_bounds.is_footer(row):
                 continue
-            full = [any(cell and not cell.isspace() for cell in row[start:end]) for start, end in runs]
+            full = [
+                any(cell and not cell.isspace() for cell in row[start:end]) for start, end in runs
+            ]
             for index in range(len(gaps)):
-                gaps[index] = gaps[index] or any(cell and not cell.isspace() for cell in row[runs[index][1] : runs[index + 1][0]])
+                gaps[index] = gaps[index] or any(
+                    cell and not cell.isspace() for cell in row[runs[index][1] : runs[index + 1][0]]
+                )
             if sum(bool(cell) for cell in row) > 1:
                 counts = [count + there for count, there in zip(counts, full, strict=True)]
-                lasts = [reader.line_num - header.line if there else last for last, there in zip(lasts, full, strict=True)]
+                lasts = [
+                    reader.line_num - header.line if there else last
+                    for last, there in zip(lasts, full, strict=True)
+                ]
     kept, extents = [runs[0]], [(counts[0], lasts[0])]
     for gap, run, count, last in zip(gaps, runs[1:], counts[1:], lasts[1:], strict=True):
         if gap:
@@ -195,9 +296,13 @@ def _measure(header: table_bounds.HeaderRow, source: Source, runs: list[tuple[in
 
 
 def _stands_apart(shared: set[str], own: tuple[int, int], other: tuple[int, int]) -> bool:
-    """Whether a run is a table of its own: it repeats a header, or its rows end elsewhere without a gap."""
+    """Whether a run is a table of its own: it repeats a header, or its rows end
+    elsewhere without a gap.
+    """
     shorter = min(own, other, key=lambda extent: extent[1])
-    return bool(shared) or (abs(own[1] - other[1]) >= LEAST_ROWS_APART and shorter[0] >= DENSE * shorter[1] > 0)
+    return bool(shared) or (
+        abs(own[1] - other[1]) >= LEAST_ROWS_APART and shorter[0] >= DENSE * shorter[1] > 0
+    )
 
 
 def _show(cells: list[str]) -> str:

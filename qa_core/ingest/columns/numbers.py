@@ -1,4 +1,6 @@
-"""Numbers and marks as files spell them: decimal comma, thousands, scales; decided on the whole column."""
+"""Numbers and marks as files spell them: decimal comma, thousands, scales; decided on
+the whole column.
+"""
 
 from __future__ import annotations
 
@@ -18,14 +20,20 @@ from qa_core.files.options import parse_scale
 
 FEW = 0.01
 _SPACES = re.compile(r"[\s\u00a0\u202f\u2009]|['’](?=\d{3}(?!\d))")
-_DRESS = re.compile(r"(?i)^(?:[€$£]|eur|usd|gbp|chf|cad)?\s*([-+]?.*?)\s*(?:[€$£%]|eur|usd|gbp|chf|cad)?$")
-_OF = re.compile(r"^([-+]?\d+(?:[.,]\d+)?)\s*(?:/|sur|of|out of)\s*(\d+(?:[.,]\d+)?)$", re.IGNORECASE)
+_DRESS = re.compile(
+    r"(?i)^(?:[€$£]|eur|usd|gbp|chf|cad)?\s*([-+]?.*?)\s*(?:[€$£%]|eur|usd|gbp|chf|cad)?$"
+)
+_OF = re.compile(
+    r"^([-+]?\d+(?:[.,]\d+)?)\s*(?:/|sur|of|out of)\s*(\d+(?:[.,]\d+)?)$", re.IGNORECASE
+)
 _MINUS = str.maketrans("−–", "--")
 _NUMBER = re.compile(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?$")
 _SCALES = ((1, 5), (1, 10), (0, 100))
 _EFFORT_SCALES = ((1, 7), (1, 10), (0, 100))
 MANY = 30
-"""So many marks of effort, all in the lower five, were hardly given on a scale to seven."""
+"""So many marks of effort, all in the lower five, were hardly given on a scale to
+seven.
+"""
 
 
 @dataclass
@@ -70,7 +78,10 @@ class NumberEvidence:
             self._add_one(text, count)
 
     def _add_plain(self, values: pa.Array, numbers: np.ndarray) -> None:
-        self.lowest, self.highest = min(self.lowest, float(numbers.min())), max(self.highest, float(numbers.max()))
+        self.lowest, self.highest = (
+            min(self.lowest, float(numbers.min())),
+            max(self.highest, float(numbers.max())),
+        )
         self.negative += int((numbers < 0).sum())
         self.zeros += int((numbers == 0).sum())
         self.fractions += int((numbers != np.floor(numbers)).sum())
@@ -78,7 +89,11 @@ class NumberEvidence:
             self.above[limit] += int((numbers > limit).sum())
         dotted = pc.match_substring(values, ".")
         with_dot = int(pc.sum(dotted).as_py())
-        three = int(pc.sum(pc.match_substring_regex(values, r"^[-+]?[1-9]\d{0,2}\.\d{3}$")).as_py()) if with_dot else 0
+        three = (
+            int(pc.sum(pc.match_substring_regex(values, r"^[-+]?[1-9]\d{0,2}\.\d{3}$")).as_py())
+            if with_dot
+            else 0
+        )
         self.dot_three_short += three
         self.dot_other += with_dot - three
         long = int(((np.abs(numbers) >= 1000) & ~dotted.to_numpy(zero_copy_only=False)).sum())
@@ -109,13 +124,23 @@ class NumberEvidence:
         digits = plain.lstrip("+-")
         if "," in digits:
             head, _comma, tail = digits.rpartition(",")
-            if "." in head or len(tail) != 3 or head.startswith("0") or (len(head) > 3 and "," not in head):
+            if (
+                "." in head
+                or len(tail) != 3
+                or head.startswith("0")
+                or (len(head) > 3 and "," not in head)
+            ):
                 self.comma_decimal += count
             else:
                 self.comma_three += count
         elif "." in digits:
             head, _dot, tail = digits.rpartition(".")
-            three = len(tail) == 3 and len(head.replace(".", "")) >= 1 and not head.startswith("0") and (len(head) <= 3 or "." in head)
+            three = (
+                len(tail) == 3
+                and len(head.replace(".", "")) >= 1
+                and not head.startswith("0")
+                and (len(head) <= 3 or "." in head)
+            )
             self.dot_three_short += count * three
             self.dot_other += count * (not three)
         elif digits:
@@ -124,7 +149,9 @@ class NumberEvidence:
 
 
 def read_plain(values: pa.Array) -> np.ndarray | None:
-    """Cells that are all plain numbers with a dot, as most machines write them, the fast way; None when any is not. Missing is NaN."""
+    """Cells that are all plain numbers with a dot, as most machines write them, the
+    fast way; None when any is not. Missing is NaN.
+    """
     try:
         numbers = pc.cast(values, pa.float64())
     except pa.ArrowInvalid:
@@ -139,31 +166,45 @@ def undress(text: str) -> str:
 
 
 def parse_number(plain: str, decimal: str) -> float | None:
-    """The number; None when it is none. The other of `,` and `.` is taken for a separator of thousands."""
+    """The number; None when it is none. The other of `,` and `.` is taken for a
+    separator of thousands.
+    """
     text = plain.replace("." if decimal == "," else ",", "").replace(decimal, ".")
     number = float(text) if _NUMBER.match(text) else math.inf
     return number if math.isfinite(number) else None
 
 
 def decide_decimal(evidence: NumberEvidence, given: str | None, decisions: list[Decision]) -> str:
-    """`,` or `.`: what separates the decimals of the column. Raises Refusal `ambiguous_decimal`."""
+    """`,` or `.`: what separates the decimals of the column. Raises Refusal
+    `ambiguous_decimal`.
+    """
     if given:
         return given
     places = (("column", evidence.column), ("example", evidence.odd_example or evidence.example))
     if evidence.comma_decimal:
         decisions.append(
             Decision(
-                evidence.field, N_("the comma separates decimals"), N_("{column}: {count} values such as 1,5"), (*places, ("count", evidence.comma_decimal))
+                evidence.field,
+                N_("the comma separates decimals"),
+                N_("{column}: {count} values such as 1,5"),
+                (*places, ("count", evidence.comma_decimal)),
             )
         )
         return ","
     if evidence.comma_three and (evidence.dot_other or evidence.dot_three_short):
         return "."
-    dot_as_thousands = evidence.dot_three_short and evidence.bare_small and not (evidence.dot_other or evidence.bare_long)
+    dot_as_thousands = (
+        evidence.dot_three_short
+        and evidence.bare_small
+        and not (evidence.dot_other or evidence.bare_long)
+    )
     if evidence.comma_three or dot_as_thousands:
         raise Refusal(
             "ambiguous_decimal",
-            N_("In the column {column}, a number such as {example} may have three decimals or a separator of thousands. Say which sign separates decimals."),
+            N_(
+                "In the column {column}, a number such as {example} may have three decimals or "
+                "a separator of thousands. Say which sign separates decimals."
+            ),
             options=("--decimal ,", "--decimal ."),
             column=evidence.column,
             example=evidence.example,
@@ -173,7 +214,9 @@ def decide_decimal(evidence: NumberEvidence, given: str | None, decisions: list[
 
 @dataclass(frozen=True)
 class NumberReading:
-    """How a column of numbers is read; values outside `low`–`high` are refused with `off_scale`."""
+    """How a column of numbers is read; values outside `low`–`high` are refused with
+    `off_scale`.
+    """
 
     decimal: str = "."
     low: float | None = None
@@ -183,7 +226,9 @@ class NumberReading:
     factor: float = 1.0
 
     def read(self, values: pa.Array) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Cells (empty ones null) → float64 (missing NaN), which are no numbers, which are off the scale."""
+        """Cells (empty ones null) → float64 (missing NaN), which are no numbers, which
+        are off the scale.
+        """
         numbers, bad = convert(values, self._parse, self.decimal)
         if self.zero_is_missing:
             numbers[numbers == 0] = np.nan
@@ -203,8 +248,11 @@ class NumberReading:
         return parse_number(undress(given[1] if given else text), self.decimal)
 
 
-def convert(values: pa.Array, parse: Callable[[str], float | None], decimal: str, factor: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
-    """Apply `parse` once to each distinct cell: float64 with NaN for missing, and which cells could not be parsed.
+def convert(
+    values: pa.Array, parse: Callable[[str], float | None], decimal: str, factor: float = 1.0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Apply `parse` once to each distinct cell: float64 with NaN for missing, and which
+    cells could not be parsed.
 
     Chunks of plain numbers are not parsed one by one but multiplied by `factor`.
     """
@@ -222,18 +270,34 @@ def convert(values: pa.Array, parse: Callable[[str], float | None], decimal: str
     return numbers, bad
 
 
-def decide_number(evidence: NumberEvidence, decimal: str | None, decisions: list[Decision], low: float | None = None, whole: bool = False) -> NumberReading:
+def decide_number(
+    evidence: NumberEvidence,
+    decimal: str | None,
+    decisions: list[Decision],
+    low: float | None = None,
+    whole: bool = False,
+) -> NumberReading:
     """How a column of plain numbers is read."""
     return NumberReading(decide_decimal(evidence, decimal, decisions), low=low, whole=whole)
 
 
-def decide_mark(evidence: NumberEvidence, decimal: str | None, scale: str | None, hint: str | None, decisions: list[Decision]) -> tuple[NumberReading, str]:
+def decide_mark(
+    evidence: NumberEvidence,
+    decimal: str | None,
+    scale: str | None,
+    hint: str | None,
+    decisions: list[Decision],
+) -> tuple[NumberReading, str]:
     """How a column of satisfaction marks is read, and its scale, "least-greatest"."""
     separator = decide_decimal(evidence, decimal, decisions)
     readable = max(1, evidence.total - evidence.unread)
     told = parse_scale(scale) if scale else None
     factor = 1.0
-    places = (("column", evidence.column), ("low", f"{evidence.lowest:g}"), ("high", f"{evidence.highest:g}"))
+    places = (
+        ("column", evidence.column),
+        ("low", f"{evidence.lowest:g}"),
+        ("high", f"{evidence.highest:g}"),
+    )
     if told:
         low, high, found = *told, N_("as asked for by --scale")
     elif hint and parse_scale(hint):
@@ -244,26 +308,49 @@ def decide_mark(evidence: NumberEvidence, decimal: str | None, scale: str | None
     elif evidence.percents > readable / 2:
         low, high, found = 0, 100, N_("{column}: per cent")
     elif evidence.fractions and evidence.lowest >= 0 and evidence.highest <= 1:
-        low, high, found, factor = 0, 100, N_("{column}: shares of one, from {low} to {high}"), 100.0
+        low, high, found, factor = (
+            0,
+            100,
+            N_("{column}: shares of one, from {low} to {high}"),
+            100.0,
+        )
     else:
         if evidence.field == "ces" and evidence.total >= MANY and not evidence.above[5]:
             raise Refusal(
                 "ambiguous_scale",
-                N_("The column {column} holds {count} marks of effort from {low} to {high}: on a scale to 5, or to 7? Say it with --scale."),
+                N_(
+                    "The column {column} holds {count} marks of effort from {low} to {high}: "
+                    "on a scale to 5, or to 7? Say it with --scale."
+                ),
                 options=("--scale ces=1-5", "--scale ces=1-7"),
                 count=evidence.total,
                 **dict(places),
             )
         scales = _EFFORT_SCALES if evidence.field == "ces" else _SCALES
-        low, high = next(((low, high) for low, high in scales if evidence.above[high] <= FEW * readable), (0, 100))
+        low, high = next(
+            ((low, high) for low, high in scales if evidence.above[high] <= FEW * readable),
+            (0, 100),
+        )
         found = N_("{column}: values from {low} to {high}")
     zero_is_missing = bool(evidence.zeros and low > 0 and not told)
     decisions.append(
         Decision(
-            evidence.field, N_("marks from {least} to {greatest}; --scale says otherwise"), found, (*places, ("least", f"{low:g}"), ("greatest", f"{high:g}"))
+            evidence.field,
+            N_("marks from {least} to {greatest}; --scale says otherwise"),
+            found,
+            (*places, ("least", f"{low:g}"), ("greatest", f"{high:g}")),
         )
     )
     if zero_is_missing:
         note = N_("a mark of 0 lies outside the scale and is read as: no mark")
-        decisions.append(Decision(evidence.field, note, N_("{column}: {zeros} zeros"), (*places, ("zeros", evidence.zeros))))
-    return NumberReading(separator, float(low), float(high), zero_is_missing, factor=factor), f"{low:g}-{high:g}"
+        decisions.append(
+            Decision(
+                evidence.field,
+                note,
+                N_("{column}: {zeros} zeros"),
+                (*places, ("zeros", evidence.zeros)),
+            )
+        )
+    return NumberReading(
+        separator, float(low), float(high), zero_is_missing, factor=factor
+    ), f"{low:g}-{high:g}"

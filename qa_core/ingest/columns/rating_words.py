@@ -1,4 +1,6 @@
-"""Marks of satisfaction that surveys write in words or stars: `Très satisfait`, `5 - Satisfait`, `4 étoiles`, `★★★☆☆`, as numbers from 1 to 5."""
+"""Marks of satisfaction that surveys write in words or stars: `Très satisfait`, `5 -
+Satisfait`, `4 étoiles`, `★★★☆☆`, as numbers from 1 to 5.
+"""
 
 from __future__ import annotations
 
@@ -12,14 +14,19 @@ from qa_core.files.header_text import simplify
 _MARKS = {
     simplify(word): mark
     for mark, spellings in {
-        5: "très satisfait|extrêmement satisfait|tout à fait satisfait|pleinement satisfait|entièrement satisfait|excellent|très bien|très bon|parfait|"
+        5: "très satisfait|extrêmement satisfait|tout à fait satisfait|pleinement "
+        "satisfait|entièrement satisfait|excellent|très bien|très bon|parfait|"
         "very satisfied|extremely satisfied|completely satisfied|very good|perfect",
-        4: "satisfait|plutôt satisfait|assez satisfait|bien|assez bien|bon|satisfied|somewhat satisfied|rather satisfied|fairly satisfied|good",
-        3: "neutre|moyen|correct|moyennement satisfait|ni satisfait ni insatisfait|ni satisfait ni mécontent|neutral|average|fair|neither satisfied nor "
+        4: "satisfait|plutôt satisfait|assez satisfait|bien|assez bien|bon|satisfied|somewhat "
+        "satisfied|rather satisfied|fairly satisfied|good",
+        3: "neutre|moyen|correct|moyennement satisfait|ni satisfait ni insatisfait|ni "
+        "satisfait ni mécontent|neutral|average|fair|neither satisfied nor "
         "dissatisfied|neither satisfied nor unsatisfied",
-        2: "insatisfait|plutôt insatisfait|peu satisfait|pas satisfait|plutôt pas satisfait|pas très satisfait|mécontent|plutôt mécontent|mauvais|médiocre|"
+        2: "insatisfait|plutôt insatisfait|peu satisfait|pas satisfait|plutôt pas "
+        "satisfait|pas très satisfait|mécontent|plutôt mécontent|mauvais|médiocre|"
         "dissatisfied|unsatisfied|not satisfied|somewhat dissatisfied|rather dissatisfied|bad|poor",
-        1: "très insatisfait|extrêmement insatisfait|pas du tout satisfait|très mécontent|très mauvais|very dissatisfied|very unsatisfied|"
+        1: "très insatisfait|extrêmement insatisfait|pas du tout satisfait|très mécontent|très "
+        "mauvais|very dissatisfied|very unsatisfied|"
         "extremely dissatisfied|not at all satisfied|very bad|very poor",
     }.items()
     for word in spellings.split("|")
@@ -27,11 +34,15 @@ _MARKS = {
 _ENDING = re.compile(r"(?<=[a-z])(?:es|e|s)(?= |$)")
 _STEMS = {_ENDING.sub("", words): mark for words, mark in _MARKS.items()}
 _STARS = re.compile(r"^([★⭐✭*])\ufe0f?(?:\1\ufe0f?)*[☆✩]*$")
-_LEADING = re.compile(r"^(\d{1,3}(?:[.,]\d+)?)\s*[-–—:=.)]?\s*\(?(?!(?:sur|of|out of)\b)[^\W\d_][^\d/%]*\)?$")
+_LEADING = re.compile(
+    r"^(\d{1,3}(?:[.,]\d+)?)\s*[-–—:=.)]?\s*\(?(?!(?:sur|of|out of)\b)[^\W\d_][^\d/%]*\)?$"
+)
 
 
 def find_mark(text: str) -> str | None:
-    """The mark that a cell says in words or stars, as a number is written; None when it says none."""
+    """The mark that a cell says in words or stars, as a number is written; None when it
+    says none.
+    """
     plain = text.strip()
     if _STARS.match(plain):
         return str(sum(plain.count(star) for star in "★⭐✭*"))
@@ -44,10 +55,19 @@ def find_mark(text: str) -> str | None:
 
 
 def read_words(values: pa.Array) -> tuple[pa.Array, dict[str, str]]:
-    """The same cells with numbers in the place of words, and which words were read as which mark."""
+    """The same cells with numbers in the place of words, and which words were read as
+    which mark.
+    """
     encoded = values.dictionary_encode()
     texts = encoded.dictionary.to_pylist()
-    read = {text: mark for text in texts if not text[:1].isascii() or not text[-1:].isdigit() if (mark := find_mark(text))}
+    read = {
+        text: mark
+        for text in texts
+        if not text[:1].isascii() or not text[-1:].isdigit()
+        if (mark := find_mark(text))
+    }
     if not read:
         return values, read
-    return pc.take(pa.array([read.get(text, text) for text in texts], pa.string()), encoded.indices), read
+    return pc.take(
+        pa.array([read.get(text, text) for text in texts], pa.string()), encoded.indices
+    ), read

@@ -1,4 +1,6 @@
-"""What single values of an export say: moments, spans and numbers, None where they are none."""
+"""What single values of an export say: moments, spans and numbers, None where they are
+none.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ _ONE_DIGIT = re.compile(r"^(\d{4}-\d{1,2}-)(\d)([T ])")
 
 
 def from_epoch(value: Any, per_second: int = 1) -> datetime | None:
-    """A count of seconds (or their parts) since 1970 as UTC without zone; None when it is none, or zero."""
+    """A count of seconds (or their parts) since 1970 as UTC without zone; None when it
+    is none, or zero.
+    """
     try:
         seconds = float(value) / per_second
         moment = datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None) if seconds > 0 else None
@@ -24,7 +28,9 @@ def from_epoch(value: Any, per_second: int = 1) -> datetime | None:
 
 
 def from_stamp(value: Any) -> datetime | None:
-    """A stamp as a server writes it: in UTC with its zone where it names one, without zone on the server's clock; None when it is no moment."""
+    """A stamp as a server writes it: in UTC with its zone where it names one, without
+    zone on the server's clock; None when it is no moment.
+    """
     if not isinstance(value, str) or not value.strip():
         return None
     try:
@@ -36,14 +42,23 @@ def from_stamp(value: Any) -> datetime | None:
 
 
 def from_iso(value: Any) -> datetime | None:
-    """ISO 8601 with a zone as UTC without zone, or as it stands without one; None when it is no moment. `2021-04-2T…` will do."""
+    """ISO 8601 with a zone as UTC without zone, or as it stands without one; None when
+    it is no moment. `2021-04-2T…` will do.
+    """
     moment = from_stamp(value)
     return moment and moment.replace(tzinfo=None)
 
 
 def seconds_between(start: datetime | None, end: datetime | None) -> float | None:
-    """How long from one moment to the other; None when either is missing, they are in the wrong order, or only one of them names its zone."""
-    if start is None or end is None or (start.tzinfo is None) != (end.tzinfo is None) or end < start:
+    """How long from one moment to the other; None when either is missing, they are in
+    the wrong order, or only one of them names its zone.
+    """
+    if (
+        start is None
+        or end is None
+        or (start.tzinfo is None) != (end.tzinfo is None)
+        or end < start
+    ):
         return None
     return (end - start).total_seconds()
 
@@ -59,4 +74,9 @@ def as_number(value: Any) -> float | None:
 
 def mask(cells: Iterable[Any], identities: frozenset[int]) -> list[str]:
     """Cells for the quarantine, those at `identities` masked."""
-    return [mask_cell(str(cell)) if index in identities and cell else str(cell if cell is not None else "") for index, cell in enumerate(cells)]
+    return [
+        mask_cell(str(cell))
+        if index in identities and cell
+        else str(cell if cell is not None else "")
+        for index, cell in enumerate(cells)
+    ]

@@ -1,4 +1,6 @@
-"""Where the table of a file is: titles above the header, phantom columns beside it, blank rows, notes and totals among its rows."""
+"""Where the table of a file is: titles above the header, phantom columns beside it,
+blank rows, notes and totals among its rows.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +16,14 @@ from qa_core.ingest.declaration import Field
 
 SAMPLE_ROWS = 60
 FOOTERS = (
-    "total", "totals", "totaux", "total general", "grand total", "somme", "sum", "moyenne", "average", "mean", "count", "nombre total", "sous total",
-    "subtotal", "ensemble", "end of report", "fin du rapport", "fin de l extraction", "generated", "genere", "edite le", "exporte le", "source",
-    "nombre d appels", "nb d appels", "nb appels", "nombre de lignes", "number of rows", "minimum", "maximum", "min", "max", "mediane", "median", "ecart type",
-    "imprime le", "extrait le", "extraction du", "date d extraction", "date d edition", "date d export", "fin de rapport", "fin du fichier", "end of file",
+    "total", "totals", "totaux", "total general", "grand total", "somme", "sum", "moyenne",
+    "average", "mean", "count", "nombre total", "sous total",
+    "subtotal", "ensemble", "end of report", "fin du rapport", "fin de l extraction", "generated",
+    "genere", "edite le", "exporte le", "source",
+    "nombre d appels", "nb d appels", "nb appels", "nombre de lignes", "number of rows", "minimum",
+    "maximum", "min", "max", "mediane", "median", "ecart type",
+    "imprime le", "extrait le", "extraction du", "date d extraction", "date d edition",
+    "date d export", "fin de rapport", "fin du fichier", "end of file",
     "printed", "exported", "legende", "filtres appliques", "applied filters",
 )  # fmt: skip
 LEAST_WIDTH_OF_NOTES = 3
@@ -26,10 +32,11 @@ _MOMENT = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{2,4}|\d{1,2}:\d{2}")
 
 @dataclass(frozen=True)
 class HeaderRow:
-    """The header row: which row of the file it is, its line, and the names of its columns ("" for a phantom).
+    """The header row: which row of the file it is, its line, and the names of its
+    columns ("" for a phantom).
 
-    `raw`: its cells as they stand. `second`: lines right under it that are no data, and what they are. `span`: the columns of
-    the table where another stands beside it.
+    `raw`: its cells as they stand. `second`: lines right under it that are no data, and
+    what they are. `span`: the columns of the table where another stands beside it.
     """
 
     row: int
@@ -44,19 +51,31 @@ class HeaderRow:
         return len(self.names)
 
 
-def find_header(sample: list[tuple[int, list[str]]], vocabulary: Mapping[str, tuple[Field, int]], wanted: tuple[str, ...]) -> HeaderRow:
-    """The row that names the most fields (or columns asked for); where none does, the first row that looks like headers.
+def find_header(
+    sample: list[tuple[int, list[str]]],
+    vocabulary: Mapping[str, tuple[Field, int]],
+    wanted: tuple[str, ...],
+) -> HeaderRow:
+    """The row that names the most fields (or columns asked for); where none does, the
+    first row that looks like headers.
 
     Raises Refusal `empty_file`, `headers_only`.
     """
-    filled = [(index, line, [cell.strip() for cell in row]) for index, (line, row) in enumerate(sample) if any(cell.strip() for cell in row)]
+    filled = [
+        (index, line, [cell.strip() for cell in row])
+        for index, (line, row) in enumerate(sample)
+        if any(cell.strip() for cell in row)
+    ]
     if not filled:
         raise Refusal("empty_file", N_("The file is empty. Export it again and try once more."))
     asked = {simplify(name) for name in wanted}
     best, best_score = None, 0
     for index, line, cells in filled:
-        score = count_known(cells, vocabulary) + 3 * sum(simplify(cell) in asked for cell in cells if cell)
-        # One known word alone in a row of many cells is rather a value ("Total", "Chat") than a header.
+        score = count_known(cells, vocabulary) + 3 * sum(
+            simplify(cell) in asked for cell in cells if cell
+        )
+        # One known word alone in a row of many cells is rather a value ("Total",
+        # "Chat") than a header.
         if score > best_score and (score > 1 or looks_like_headers(cells)):
             best, best_score = (index, line, cells), score
     if best is None:
@@ -65,7 +84,10 @@ def find_header(sample: list[tuple[int, list[str]]], vocabulary: Mapping[str, tu
         if looks_like_data(best[2]):
             raise Refusal(
                 "no_header",
-                N_("The file has no row of headers: line {line} already holds data. Add a first row that names the columns, in the order of the file."),
+                N_(
+                    "The file has no row of headers: line {line} already holds data. Add a "
+                    "first row that names the columns, in the order of the file."
+                ),
                 line=best[1],
             )
     index, line, cells = best
@@ -84,7 +106,9 @@ def looks_like_data(cells: list[str]) -> bool:
 def looks_like_headers(cells: list[str]) -> bool:
     """Whether every filled cell has a letter, and no two are the same."""
     filled = [cell for cell in cells if cell]
-    return all(any(letter.isalpha() for letter in cell) for cell in filled) and len(set(filled)) == len(filled)
+    return all(any(letter.isalpha() for letter in cell) for cell in filled) and len(
+        set(filled)
+    ) == len(filled)
 
 
 def make_unique(cells: list[str]) -> tuple[str, ...]:
@@ -98,9 +122,11 @@ def make_unique(cells: list[str]) -> tuple[str, ...]:
 
 
 def classify(row: list[str], width: int, key: tuple[int, ...]) -> str | None:
-    """What a row is that is not clearly data: `blank`, `note`, `footer`, `too_many_cells`; None when it is data.
+    """What a row is that is not clearly data: `blank`, `note`, `footer`,
+    `too_many_cells`; None when it is data.
 
-    `key`: the columns without which a row says nothing (when it began, which contact it is about).
+    `key`: the columns without which a row says nothing (when it began, which contact it
+    is about).
     """
     filled = [index for index, cell in enumerate(row) if cell and not cell.isspace()]
     if not filled:
@@ -115,7 +141,9 @@ def classify(row: list[str], width: int, key: tuple[int, ...]) -> str | None:
 
 
 def is_footer(row: list[str]) -> bool:
-    """Whether the first filled cell says that the row sums up others or signs the report."""
+    """Whether the first filled cell says that the row sums up others or signs the
+    report.
+    """
     first = next((cell for cell in row if cell and not cell.isspace()), "")
     if len(first) > 60 or not first[:1].isalpha():
         return False

@@ -1,4 +1,6 @@
-"""From a file to staged rows: found, recognised, inferred on the whole column, typed, and written without any clear identity."""
+"""From a file to staged rows: found, recognised, inferred on the whole column, typed,
+and written without any clear identity.
+"""
 
 from __future__ import annotations
 
@@ -48,22 +50,40 @@ Progress = Callable[[int, float], None]
 """Called with the rows done, and what share of the reading is behind (0–1)."""
 
 
-def stage(path: Path, kind: str, options: ImportOptions | None = None, progress: Progress | None = None, system: str | None = None) -> Staged:
-    """Read one file of that kind. The temporary files of the result are the caller's to `discard()`.
+def stage(
+    path: Path,
+    kind: str,
+    options: ImportOptions | None = None,
+    progress: Progress | None = None,
+    system: str | None = None,
+) -> Staged:
+    """Read one file of that kind. The temporary files of the result are the caller's to
+    `discard()`.
 
-    `system`: where the rows come from when neither the options nor the rows say it; else the profile's name.
+    `system`: where the rows come from when neither the options nor the rows say it;
+    else the profile's name.
 
     Raises Refusal when the file cannot be read rightly; nothing is left behind then.
     """
     path, options = Path(path), options or ImportOptions()
     content = open_content(path, options.encoding)
     # Who says which column is what means a table.
-    platform = None if options.columns or options.ignored else find_platform(take_sample(content), kind, options.profile)
+    platform = (
+        None
+        if options.columns or options.ignored
+        else find_platform(take_sample(content), kind, options.profile)
+    )
     if platform is not None:
-        return _stage_platform(platform, content, kind, replace(options, system=options.system or system), progress)
+        return _stage_platform(
+            platform, content, kind, replace(options, system=options.system or system), progress
+        )
     profile = get_profile(kind, options.profile)
     vocabulary = header_matching.build_vocabulary(profile.fields)
-    source = readers.open_source(content, options, lambda rows: max((header_matching.count_known(row, vocabulary) for row in rows), default=0))
+    source = readers.open_source(
+        content,
+        options,
+        lambda rows: max((header_matching.count_known(row, vocabulary) for row in rows), default=0),
+    )
     sample = source.sample(table_bounds.SAMPLE_ROWS)
     if options.profile is None:
         profile = registry.recognise_profile(kind, [row for _line, row in sample]) or profile
@@ -72,10 +92,15 @@ def stage(path: Path, kind: str, options: ImportOptions | None = None, progress:
     header, seen_beside = header_rows.choose_table(header, source, vocabulary)
     if not seen_beside:
         header, seen_beside = header_rows.complete(header, sample, vocabulary)
-    columns = header_matching.recognise(profile, list(header.names), options.columns, options.ignored)
+    columns = header_matching.recognise(
+        profile, list(header.names), options.columns, options.ignored
+    )
     ignored = header_matching.find_ignored(list(header.names), options.ignored)
     if profile.claim:
-        profile.claim(tuple("" if index in ignored else name for index, name in enumerate(header.names)), columns)
+        profile.claim(
+            tuple("" if index in ignored else name for index, name in enumerate(header.names)),
+            columns,
+        )
     here = environment.current()
     context = FileContext(
         profile,
@@ -89,7 +114,14 @@ def stage(path: Path, kind: str, options: ImportOptions | None = None, progress:
     )
     if header.row:
         place = header.line + source.line_offset
-        context.decisions.append(Decision("file", N_("the header is on line {line}; the rows above it are titles"), "", (("line", place),)))
+        context.decisions.append(
+            Decision(
+                "file",
+                N_("the header is on line {line}; the rows above it are titles"),
+                "",
+                (("line", place),),
+            )
+        )
     rows = _Rows(source, header, context, progress)
     rows.infer()
     folder = make_folder(here, options)
@@ -121,17 +153,27 @@ def stage(path: Path, kind: str, options: ImportOptions | None = None, progress:
     return staged
 
 
-def _stage_platform(platform: Platform, content: Content, kind: str, options: ImportOptions, progress: Progress | None) -> Staged:
+def _stage_platform(
+    platform: Platform,
+    content: Content,
+    kind: str,
+    options: ImportOptions,
+    progress: Progress | None,
+) -> Staged:
     folder = make_folder(environment.current(), options)
     try:
-        return stage_platform(platform, content, kind, options, folder, find_digest(content.path), progress)
+        return stage_platform(
+            platform, content, kind, options, folder, find_digest(content.path), progress
+        )
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
 
 
 def make_folder(here: environment.Environment, options: ImportOptions) -> Path:
-    """A folder of our own; in a dry run outside the home, which is left as it is. The number tells whether its maker still lives."""
+    """A folder of our own; in a dry run outside the home, which is left as it is. The
+    number tells whether its maker still lives.
+    """
     name = f"staged-{os.getpid()}-"
     if options.dry_run:
         return Path(tempfile.mkdtemp(prefix=name))
@@ -148,7 +190,13 @@ def find_digest(path: Path) -> str:
 class _Rows:
     """The rows of one file, read twice: to infer on whole columns, then to write."""
 
-    def __init__(self, source: readers.Source, header: table_bounds.HeaderRow, context: FileContext, progress: Progress | None) -> None:
+    def __init__(
+        self,
+        source: readers.Source,
+        header: table_bounds.HeaderRow,
+        context: FileContext,
+        progress: Progress | None,
+    ) -> None:
         self.source, self.header, self.context = source, header, context
         self._progress = progress or (lambda done, share: None)
         self._skipped: Counter[str] = Counter()
@@ -158,16 +206,26 @@ class _Rows:
         self._last_line = self._last_short = -1
 
     def _blocks(self, half: int) -> Iterator[Block]:
-        """Data rows, all as wide as the header; other rows are counted or kept as misfits."""
+        """Data rows, all as wide as the header; other rows are counted or kept as
+        misfits.
+        """
         width = self.header.width
-        key = tuple(column.index for name, column in self.context.columns.items() if name in self._key_fields())
+        key = tuple(
+            column.index
+            for name, column in self.context.columns.items()
+            if name in self._key_fields()
+        )
         self._skipped, self._misfits, self._read, self._shorter = Counter(), [], 0, 0
         self._last_line = self._last_short = -1
         for block in read_blocks(self.source, self.header.line, width):
             if self.header.span:
                 block = block.within(*self.header.span)
             self._read += len(block.lines) + len(block.odd)
-            self._last_line = max(self._last_line, *block.lines[-1:].tolist(), *(line for line, _row in block.odd[-1:]))
+            self._last_line = max(
+                self._last_line,
+                *block.lines[-1:].tolist(),
+                *(line for line, _row in block.odd[-1:]),
+            )
             yield from self._sort_out(block, width, key)
             self._progress(self._read, (half + block.share) / 2)
 
@@ -179,15 +237,24 @@ class _Rows:
             self._skipped["blank"] += int(blank.sum())
             keep = ~blank
             for index in np.flatnonzero(without_key & keep):
-                keep[index] = not self._put_aside(int(block.lines[index]), block.row(index), width, key)
+                keep[index] = not self._put_aside(
+                    int(block.lines[index]), block.row(index), width, key
+                )
             block = block.keep(keep, block.odd)
-        padded = [(line, (row + [""] * (width - len(row)))[:width]) for line, row in block.odd if not self._put_aside(line, row, width, key)]
+        padded = [
+            (line, (row + [""] * (width - len(row)))[:width])
+            for line, row in block.odd
+            if not self._put_aside(line, row, width, key)
+        ]
         if len(block.lines):
             yield block
         if padded:
             yield Block(
                 np.array([line for line, _row in padded], np.int64),
-                [pa.array(list(column), pa.string()) for column in zip(*(row for _line, row in padded), strict=True)],
+                [
+                    pa.array(list(column), pa.string())
+                    for column in zip(*(row for _line, row in padded), strict=True)
+                ],
                 [],
                 block.share,
             )
@@ -197,7 +264,11 @@ class _Rows:
         header, offset = self.header, self.source.line_offset
         place = next(index for index, name in enumerate(header.raw) if name and header.names[index])
         suspect = np.isin(block.lines, [line + offset for line in header.second])
-        suspect |= pc.equal(pc.utf8_trim_whitespace(block.cells[place]), header.raw[place]).to_numpy(zero_copy_only=False).astype(bool)
+        suspect |= (
+            pc.equal(pc.utf8_trim_whitespace(block.cells[place]), header.raw[place])
+            .to_numpy(zero_copy_only=False)
+            .astype(bool)
+        )
         keep = np.ones(len(block.lines), bool)
         for index in np.flatnonzero(suspect):
             keep[index] = not self._skip_header(int(block.lines[index]), block.row(int(index)))
@@ -208,7 +279,11 @@ class _Rows:
         header = self.header
         first, last = header.span or (0, header.width)
         kind = header.second.get(line - self.source.line_offset)
-        if kind is None and [cell.strip() for cell in row[first:last]] == [*header.raw, *[""] * header.width][first : min(last, max(len(row), first))]:
+        if (
+            kind is None
+            and [cell.strip() for cell in row[first:last]]
+            == [*header.raw, *[""] * header.width][first : min(last, max(len(row), first))]
+        ):
             kind = "header"
         if kind:
             self._skipped[kind] += 1
@@ -229,7 +304,9 @@ class _Rows:
         return {name for group in self.context.profile.needs for name in group}
 
     def infer(self) -> None:
-        """Look at every value of the columns that must be inferred, then decide. Raises Refusal."""
+        """Look at every value of the columns that must be inferred, then decide. Raises
+        Refusal.
+        """
         context = self.context
         context.start_evidence()
         seen = 0
@@ -240,15 +317,22 @@ class _Rows:
         if not seen:
             raise Refusal(
                 "headers_only",
-                N_("The file has headers but no row of data. Seen: {seen}. Export it again with its rows."),
+                N_(
+                    "The file has headers but no row of data. Seen: {seen}. Export it again "
+                    "with its rows."
+                ),
                 seen=header_matching.show(list(self.header.names)),
             )
-        context.notes["mapping"] = {name: column.header.text for name, column in context.columns.items()}
+        context.notes["mapping"] = {
+            name: column.header.text for name, column in context.columns.items()
+        }
         context.decide_readings()
         context.profile.settle(context)
 
     def write(self, staged: Staged) -> None:
-        """Type the rows and write them and the refused ones to the temporary files; fill in the counts."""
+        """Type the rows and write them and the refused ones to the temporary files;
+        fill in the counts.
+        """
         context, reasons = self.context, Counter()
         schema: pa.Schema | None = None
         kept_lines = 0
@@ -257,30 +341,53 @@ class _Rows:
             writer: pq.ParquetWriter | None = None
             used = {column.index for column in context.columns.values()}
             for block in self._blocks(1):
-                chunk = RowBatch(context, block.lines, {index: vocabulary.clean(block.cells[index]) for index in used})
+                chunk = RowBatch(
+                    context,
+                    block.lines,
+                    {index: vocabulary.clean(block.cells[index]) for index in used},
+                )
                 self._refuse_cut_row(chunk)
                 built = context.profile.build(context, chunk)
                 self._count_footers(chunk, block)
                 keep = chunk.reasons == None  # noqa: E711 (element by element)
                 table = _as_table(staged.kind, chunk, built)
-                kept = table.filter(pa.array(np.isin(table.column("line").to_numpy(), block.lines[keep]))) if not keep.all() else table
+                kept = (
+                    table.filter(
+                        pa.array(np.isin(table.column("line").to_numpy(), block.lines[keep]))
+                    )
+                    if not keep.all()
+                    else table
+                )
                 kept_lines += int(keep.sum())
                 if writer is None:
                     schema = kept.schema
-                    writer = stack.enter_context(pq.ParquetWriter(staged.rows, schema, compression="zstd", compression_level=1))
+                    writer = stack.enter_context(
+                        pq.ParquetWriter(
+                            staged.rows, schema, compression="zstd", compression_level=1
+                        )
+                    )
                 writer.write_table(kept.cast(schema))
                 self._keep_some(staged, block, keep)
                 skipped = np.isin(chunk.reasons[~keep], SKIPPED)
                 self._skipped.update(chunk.reasons[~keep][skipped].tolist())
                 bad = np.flatnonzero(~keep)[~skipped]
                 reasons.update(chunk.reasons[bad].tolist())
-                self._write_refused(refused, [(int(block.lines[index]), chunk.reasons[index], block.row(index)) for index in bad])
+                self._write_refused(
+                    refused,
+                    [
+                        (int(block.lines[index]), chunk.reasons[index], block.row(index))
+                        for index in bad
+                    ],
+                )
             reasons.update(reason for _line, reason, _row in self._misfits)
             self._write_refused(refused, self._misfits)
         if schema is None:
             raise Refusal(
                 "headers_only",
-                N_("The file has headers but no row of data. Seen: {seen}. Export it again with its rows."),
+                N_(
+                    "The file has headers but no row of data. Seen: {seen}. Export it again "
+                    "with its rows."
+                ),
                 seen=header_matching.show(list(self.header.names)),
             )
         self._fill_in(staged, schema, kept_lines, reasons)
@@ -289,16 +396,28 @@ class _Rows:
         context = self.context
         staged.read, staged.staged, staged.rejected = self._read, kept, sum(reasons.values())
         staged.reasons = dict(sorted(reasons.items()))
-        staged.skipped_kinds = {name: count for name, count in sorted(self._skipped.items()) if count}
+        staged.skipped_kinds = {
+            name: count for name, count in sorted(self._skipped.items()) if count
+        }
         staged.columns = tuple(name for name in schema.names if name != "line")
-        staged.mapping = {name: context.headers[column.index] for name, column in context.columns.items()}
+        staged.mapping = {
+            name: context.headers[column.index] for name, column in context.columns.items()
+        }
         used = {column.index for column in context.columns.values()}
-        staged.dropped = tuple(name for index, name in enumerate(context.headers) if name and index not in used)
+        staged.dropped = tuple(
+            name for index, name in enumerate(context.headers) if name and index not in used
+        )
         ignored = header_matching.find_ignored(context.headers, context.options.ignored)
-        unknown = [name for index, name in enumerate(context.headers) if name and index not in used | ignored]
+        unknown = [
+            name
+            for index, name in enumerate(context.headers)
+            if name and index not in used | ignored
+        ]
         if ignored:
             asked = header_matching.show([context.headers[index] for index in sorted(ignored)])
-            context.decisions.append(Decision("file", N_("left aside, as asked: {columns}"), "", (("columns", asked),)))
+            context.decisions.append(
+                Decision("file", N_("left aside, as asked: {columns}"), "", (("columns", asked),))
+            )
         if unknown:
             context.decisions.append(
                 Decision(
@@ -313,17 +432,29 @@ class _Rows:
             staged.pseudonymised = tuple(context.columns[name].header.text for name in hidden)
             context.decisions.append(
                 Decision(
-                    "customer", N_("replaced by pseudonyms: {columns}"), "", (("columns", ", ".join(context.columns[name].header.text for name in hidden)),)
+                    "customer",
+                    N_("replaced by pseudonyms: {columns}"),
+                    "",
+                    (("columns", ", ".join(context.columns[name].header.text for name in hidden)),),
                 )
             )
         if self._shorter:
             context.decisions.append(
-                Decision("file", N_("cells missing at the end of a row are empty"), N_("{count} rows shorter than the header"), (("count", self._shorter),))
+                Decision(
+                    "file",
+                    N_("cells missing at the end of a row are empty"),
+                    N_("{count} rows shorter than the header"),
+                    (("count", self._shorter),),
+                )
             )
 
     def _refuse_cut_row(self, chunk: RowBatch) -> None:
         """A file cut in the middle ends in a row without its end."""
-        if self.source.ends_with_newline or self._last_short != self._last_line or chunk.lines[-1] != self._last_line:
+        if (
+            self.source.ends_with_newline
+            or self._last_short != self._last_line
+            or chunk.lines[-1] != self._last_line
+        ):
             return
         last = np.zeros(len(chunk), bool)
         last[-1] = True
@@ -335,42 +466,63 @@ class _Rows:
                 chunk.reasons[index] = "footer"
 
     def _keep_some(self, staged: Staged, block: Block, keep: np.ndarray) -> None:
-        """The first rows as the file has them, identities masked, to be shown beside what they became."""
+        """The first rows as the file has them, identities masked, to be shown beside
+        what they became.
+        """
         shown = self._shown_columns()
         for index in np.flatnonzero(keep)[: SHOWN_ROWS - len(staged.before)]:
             row = block.row(int(index))
             staged.before[int(block.lines[index])] = {
-                column.header.text: row[column.index].strip()[:SHOWN_OF_A_CELL] if column.index in shown else mask_cell(row[column.index].strip())
+                column.header.text: row[column.index].strip()[:SHOWN_OF_A_CELL]
+                if column.index in shown
+                else mask_cell(row[column.index].strip())
                 for column in self.context.columns.values()
             }
 
     def _shown_columns(self) -> set[int]:
         """Of the columns in use, those that identify nobody."""
         return {
-            column.index for column in self.context.columns.values() if not column.field.is_identity and column.field.name not in ("survey_comment", "comment")
+            column.index
+            for column in self.context.columns.values()
+            if not column.field.is_identity
+            and column.field.name not in ("survey_comment", "comment")
         }
 
-    def _write_refused(self, writer: pq.ParquetWriter, rows: list[tuple[int, str, list[str]]]) -> None:
+    def _write_refused(
+        self, writer: pq.ParquetWriter, rows: list[tuple[int, str, list[str]]]
+    ) -> None:
         if not rows:
             return
         width = self.header.width
         shown = self._shown_columns()
         masked = [
-            [(cell[:SHOWN_OF_A_CELL] if index in shown else mask_cell(cell.strip())) for index, cell in enumerate((row + [""] * width)[:width])]
+            [
+                (cell[:SHOWN_OF_A_CELL] if index in shown else mask_cell(cell.strip()))
+                for index, cell in enumerate((row + [""] * width)[:width])
+            ]
             for _line, _reason, row in rows
         ]
-        writer.write_table(pa.table([[line for line, _r, _c in rows], [reason for _l, reason, _c in rows], masked], schema=REJECTED))
+        writer.write_table(
+            pa.table(
+                [[line for line, _r, _c in rows], [reason for _l, reason, _c in rows], masked],
+                schema=REJECTED,
+            )
+        )
 
 
 def _as_table(kind: str, chunk: RowBatch, built: dict[str, pa.Array]) -> pa.Table:
     declared = SCHEMAS[kind]
     lines = built.get("line", pa.array(chunk.lines, pa.int64()))
     names = [name for name in declared if name in built]
-    return pa.table([lines, *(built[name].cast(declared[name]) for name in names)], names=["line", *names])
+    return pa.table(
+        [lines, *(built[name].cast(declared[name]) for name in names)], names=["line", *names]
+    )
 
 
 def null_out_zero_placeholders(staged: Staged, context: FileContext) -> None:
-    """Some files write 0 where nobody answered. Where every unanswered contact has 0, it is no measure: it becomes missing."""
+    """Some files write 0 where nobody answered. Where every unanswered contact has 0,
+    it is no measure: it becomes missing.
+    """
     names = [name for name in ZERO_COLUMNS if name in staged.columns]
     if "outcome" not in staged.columns or not names:
         return
@@ -386,22 +538,37 @@ def null_out_zero_placeholders(staged: Staged, context: FileContext) -> None:
         if not emptied:
             return
         replaced = staged.rows.with_name("rows-without-zeros.parquet")
-        with pq.ParquetWriter(replaced, file.schema_arrow, compression="zstd", compression_level=1) as writer:
+        with pq.ParquetWriter(
+            replaced, file.schema_arrow, compression="zstd", compression_level=1
+        ) as writer:
             for batch in file.iter_batches():
                 unanswered = _not_answered(batch)
                 for name in emptied:
                     index = batch.schema.get_field_index(name)
                     batch = batch.set_column(
-                        index, batch.schema.field(index), pc.if_else(unanswered, pa.scalar(None, batch.column(index).type), batch.column(index))
+                        index,
+                        batch.schema.field(index),
+                        pc.if_else(
+                            unanswered,
+                            pa.scalar(None, batch.column(index).type),
+                            batch.column(index),
+                        ),
                     )
                     if name == "csat":
                         at = batch.schema.get_field_index("csat_scale")
-                        batch = batch.set_column(at, batch.schema.field(at), pc.if_else(unanswered, pa.scalar(None, pa.string()), batch.column(at)))
+                        batch = batch.set_column(
+                            at,
+                            batch.schema.field(at),
+                            pc.if_else(unanswered, pa.scalar(None, pa.string()), batch.column(at)),
+                        )
                 writer.write_batch(batch)
     replaced.replace(staged.rows)
     for name in emptied:
         context.decide(
-            name, N_("0 on contacts that nobody answered is read as: not measured"), N_("{count} unanswered contacts, every one with 0"), count=counts[name][0]
+            name,
+            N_("0 on contacts that nobody answered is read as: not measured"),
+            N_("{count} unanswered contacts, every one with 0"),
+            count=counts[name][0],
         )
 
 

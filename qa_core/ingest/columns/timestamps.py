@@ -1,4 +1,6 @@
-"""Dates and times as files spell them: what is seen of a whole column, and the values once their order is decided."""
+"""Dates and times as files spell them: what is seen of a whole column, and the values
+once their order is decided.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +11,25 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from qa_core.ingest.columns.timezones import DAY, EPOCH_DAY, FIRST_YEAR, LAST_YEAR, combine_day, seconds_of_day
+from qa_core.ingest.columns.timezones import (
+    DAY,
+    EPOCH_DAY,
+    FIRST_YEAR,
+    LAST_YEAR,
+    combine_day,
+    seconds_of_day,
+)
 
 CENTURY_TURNS = 70
 
 _ZONES = {"Z": 0, "UTC": 0, "GMT": 0, "WET": 0, "WEST": 3600, "CET": 3600, "CEST": 7200}
 _HALF = r"(?: ?(?P<ap>[AaPp])\.? ?[Mm]\.?)?"
 _TIME = (
-    r"(?:(?:T|,? +(?:à |at |[-–] )?|,)(?P<H>\d{1,2}) ?[:hH.] ?(?P<M>\d{2})(?: ?[:mM.] ?(?P<S>\d{2})(?:[.,](?P<f>\d{1,9}))?s?)?" + _HALF + ")?"
-    r"(?: ?(?P<z>(?:GMT|UTC)?[+-]\d{2}:?\d{2}|[+-]\d{2}|" + "|".join(sorted(_ZONES, key=len, reverse=True)) + r"))?"
+    r"(?:(?:T|,? +(?:à |at |[-–] )?|,)(?P<H>\d{1,2}) ?[:hH.] ?(?P<M>\d{2})(?: ?[:mM.] "
+    r"?(?P<S>\d{2})(?:[.,](?P<f>\d{1,9}))?s?)?" + _HALF + ")?"
+    r"(?: ?(?P<z>(?:GMT|UTC)?[+-]\d{2}:?\d{2}|[+-]\d{2}|"
+    + "|".join(sorted(_ZONES, key=len, reverse=True))
+    + r"))?"
     r"(?:\[[A-Za-z_/+-]+\])?(?: \([A-Za-zÀ-ÿ’' -]+\))?$"
 )
 _DAY_NAME = r"(?:[A-Za-zÀ-ÿ]{2,9}\.?,? )?"
@@ -25,33 +37,57 @@ _SHAPES = {
     "year_first": r"^(?P<y>\d{4})[-/.](?P<b>\d{1,2})[-/.](?P<c>\d{1,2})" + _TIME,
     "year_last": r"^(?P<a>\d{1,2})[-/. ](?P<b>\d{1,2})[-/. ](?P<y>\d{4})" + _TIME,
     "short_year": r"^(?P<a>\d{1,2})[-/.](?P<b>\d{1,2})[-/.](?P<c>\d{2})" + _TIME,
-    "named": r"^" + _DAY_NAME + r"(?P<d>\d{1,2})(?:st|nd|rd|th|er)?[ \-/](?P<mon>[A-Za-zÀ-ÿ]{3,9})\.?,?[ \-/](?P<y>\d{4}|\d{2})" + _TIME,
-    "named_first": r"^" + _DAY_NAME + r"(?P<mon>[A-Za-zÀ-ÿ]{3,9})\.? (?P<d>\d{1,2})(?:st|nd|rd|th)?,? (?P<y>\d{4})" + _TIME,
+    "named": r"^"
+    + _DAY_NAME
+    + r"(?P<d>\d{1,2})(?:st|nd|rd|th|er)?[ \-/](?P<mon>[A-Za-zÀ-ÿ]{3,9})\.?,?[ "
+    r"\-/](?P<y>\d{4}|\d{2})" + _TIME,
+    "named_first": r"^"
+    + _DAY_NAME
+    + r"(?P<mon>[A-Za-zÀ-ÿ]{3,9})\.? (?P<d>\d{1,2})(?:st|nd|rd|th)?,? (?P<y>\d{4})"
+    + _TIME,
     "compact": r"^(?P<y>(?:19|20)\d{2})(?P<b>0[1-9]|1[0-2])(?P<c>0[1-9]|[12]\d|3[01])"
-    r"(?:(?:[T _-]?)(?P<H>[01]\d|2[0-3]):?(?P<M>[0-5]\d):?(?P<S>[0-5]\d)?)?(?P<f>)(?P<ap>)(?P<z>Z|[+-]\d{2}:?\d{2})?$",
-    "clock": r"^(?P<H>\d{1,2}) ?[:hH] ?(?P<M>\d{2})(?: ?[:mM] ?(?P<S>\d{2})(?:[.,](?P<f>\d{1,9}))?s?)?" + _HALF + r"(?P<z>)$",
+    r"(?:(?:[T _-]?)(?P<H>[01]\d|"
+    r"2[0-3]):?(?P<M>[0-5]\d):?(?P<S>[0-5]\d)?)?(?P<f>)(?P<ap>)(?P<z>Z|[+-]\d{2}:?\d{2})?$",
+    "clock": r"^(?P<H>\d{1,2}) ?[:hH] ?(?P<M>\d{2})(?: ?[:mM] "
+    r"?(?P<S>\d{2})(?:[.,](?P<f>\d{1,9}))?s?)?" + _HALF + r"(?P<z>)$",
     "hour": r"^(?P<H>\d{1,2}) ?[hH](?:eures?|ours?)?(?P<M>)(?P<S>)(?P<f>)(?P<ap>)(?P<z>)$",
     "number": r"^(?P<n>\d+(?:[.,]\d+)?)$",
 }
 _DESTROYED = r"^\d{1,2}:\d{2}[.,]\d$"
 _SPACES = r"[\s\x{00a0}\x{202f}\x{2009}]+"
 _CLOCK = r"\d{1,2} ?(?:[:hH] ?(?:\d{2}(?: ?:\d{2}(?:\.\d+)?)?)?)(?:Z| ?[AaPp]\.?[Mm]\.?)?"
-_RANGE = rf"^(?P<start>(?:.*[ T])?{_CLOCK}) ?(?:-|–|—|à|to|→|>|/) ?(?:[0-9/.-]+[ T])?(?P<end>{_CLOCK})$"
-"""A start together with its end: `08:00-08:30`, `8h à 8h30`, `13/03/2026 08:00 - 13/03/2026 08:30`."""
+_RANGE = (
+    rf"^(?P<start>(?:.*[ T])?{_CLOCK}) ?(?:-|–|—|à|to|→|>|/) ?(?:[0-9/.-]+[ T])?(?P<end>{_CLOCK})$"
+)
+"""A start together with its end: `08:00-08:30`, `8h à 8h30`, `13/03/2026 08:00 -
+13/03/2026 08:30`.
+"""
 _DATED_OFFSET = r"\d[T ]\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)? ?-\d{2}:?\d{2}$"
 _FIRST_WRITTEN = np.datetime64("1901-01-01", "D")
-"""Spreadsheets and databases that have a time and no day write it on a day of 1899 or 1900, or of the year 1; nobody called then."""
+"""Spreadsheets and databases that have a time and no day write it on a day of 1899 or
+1900, or of the year 1; nobody called then.
+"""
 _MONTHS = {
     start: number
     for number, starts in enumerate(
         (
-            ("jan",), ("feb", "fev", "fév"), ("mar",), ("apr", "avr"), ("may", "mai"), ("jun", "juin"), ("jul", "juil"),
-            ("aug", "aou", "aoû"), ("sep",), ("oct",), ("nov",), ("dec", "déc"),
+            ("jan",),
+            ("feb", "fev", "fév"),
+            ("mar",),
+            ("apr", "avr"),
+            ("may", "mai"),
+            ("jun", "juin"),
+            ("jul", "juil"),
+            ("aug", "aou", "aoû"),
+            ("sep",),
+            ("oct",),
+            ("nov",),
+            ("dec", "déc"),
         ),
         start=1,
     )
     for start in starts
-}  # fmt: skip
+}
 CLOCKS = ("clock", "hour")
 _CLOCKS_WITHOUT_SIGNS = {2: "hour", 4: "hhmm", 6: "hhmmss"}
 _EPOCHS = {"epoch": 1, "epoch_ms": 1_000, "epoch_us": 1_000_000}
@@ -60,7 +96,9 @@ ORDERS = {"dmy": ("d", "m", "y"), "mdy": ("m", "d", "y"), "ymd": ("y", "m", "d")
 
 @dataclass
 class Moments:
-    """What a column of dates or times says, row by row. `day` and `clock` may each be missing (NaT); `fixed`: already UTC."""
+    """What a column of dates or times says, row by row. `day` and `clock` may each be
+    missing (NaT); `fixed`: already UTC.
+    """
 
     day: np.ndarray  # datetime64[D]
     clock: np.ndarray  # timedelta64[us] since midnight
@@ -79,15 +117,21 @@ class MomentEvidence:
     field: str
     column: str
     counts: dict[str, int] = field(default_factory=dict)
-    places: dict[str, dict[str, dict[int, int]]] = field(default_factory=dict)  # shape → place (a, b, c) → value → rows
-    months: dict[str, set[tuple[int, int, int]]] = field(default_factory=dict)  # shape → (year, first, second) seen
+    places: dict[str, dict[str, dict[int, int]]] = field(
+        default_factory=dict
+    )  # shape → place (a, b, c) → value → rows
+    months: dict[str, set[tuple[int, int, int]]] = field(
+        default_factory=dict
+    )  # shape → (year, first, second) seen
     with_clock: int = 0
     with_day: int = 0
     unread: int = 0
     destroyed: int = 0
     example: str = ""
     numbers: list[float] = field(default_factory=lambda: [np.inf, -np.inf])
-    clock_faults: dict[int, int] = field(default_factory=lambda: dict.fromkeys(_CLOCKS_WITHOUT_SIGNS, 0))  # numbers that are no clock so written
+    clock_faults: dict[int, int] = field(
+        default_factory=lambda: dict.fromkeys(_CLOCKS_WITHOUT_SIGNS, 0)
+    )  # numbers that are no clock so written
     unwritten: int = 0  # rows on a day that stands for none
     ranges: int = 0
     range_minutes: set[int] = field(default_factory=set)
@@ -104,7 +148,10 @@ class MomentEvidence:
             self._add_strict(values, strict)
             return
         encoded = values.dictionary_encode()
-        unique, rows = _tidy(encoded.dictionary), np.bincount(encoded.indices.to_numpy(), minlength=len(encoded.dictionary))
+        unique, rows = (
+            _tidy(encoded.dictionary),
+            np.bincount(encoded.indices.to_numpy(), minlength=len(encoded.dictionary)),
+        )
         unique = self._add_ranges(unique, rows)
         destroyed = _matches(unique, _DESTROYED)
         self.destroyed += int(rows[destroyed].sum())
@@ -123,7 +170,10 @@ class MomentEvidence:
         starts, groups, matched = _cut_ranges(unique)
         if matched.any():
             self.ranges += int(rows[matched].sum())
-            ends = [[find_minute(text) for text in groups.field(name).to_pylist()] for name in ("start", "end")]
+            ends = [
+                [find_minute(text) for text in groups.field(name).to_pylist()]
+                for name in ("start", "end")
+            ]
             self.range_minutes |= {(end - start) % 1440 for start, end in zip(*ends, strict=True)}
         return starts
 
@@ -133,11 +183,17 @@ class MomentEvidence:
         unwritten = int((days < _FIRST_WRITTEN).sum())
         self.unwritten += unwritten
         months = days.astype("M8[M]")
-        self._add_places("year_first", {"c": (days - months.astype("M8[D]")).astype(np.int64) + 1}, np.ones(len(days), np.int64))
+        self._add_places(
+            "year_first",
+            {"c": (days - months.astype("M8[D]")).astype(np.int64) + 1},
+            np.ones(len(days), np.int64),
+        )
         for month in np.unique(months):
             of_month = np.unique(days[months == month])
             year, number = int(str(month)[:4]), int(str(month)[5:7])
-            self.months.setdefault("year_first", set()).update((year, number, int(str(day)[8:10])) for day in of_month)
+            self.months.setdefault("year_first", set()).update(
+                (year, number, int(str(day)[8:10])) for day in of_month
+            )
         self.with_day += len(values) - unwritten
         if int(pc.max(pc.utf8_length(values)).as_py()) > 10:
             self.with_clock += len(values)
@@ -147,7 +203,10 @@ class MomentEvidence:
         self.counts[shape] = self.counts.get(shape, 0) + total
         if shape == "number":
             numbers = _floats(groups.field("n"))
-            self.numbers = [min(self.numbers[0], float(numbers.min())), max(self.numbers[1], float(numbers.max()))]
+            self.numbers = [
+                min(self.numbers[0], float(numbers.min())),
+                max(self.numbers[1], float(numbers.max())),
+            ]
             for digits in self.clock_faults:
                 self.clock_faults[digits] += int(rows[_split_clock(numbers, digits)[1]].sum())
             return
@@ -156,7 +215,9 @@ class MomentEvidence:
         self._add_places(shape, places, rows)
         if shape in ("year_first", "year_last"):
             first, second = ("b", "c") if shape == "year_first" else ("a", "b")
-            seen = np.unique(np.column_stack([_integers(groups, "y"), places[first], places[second]]), axis=0)
+            seen = np.unique(
+                np.column_stack([_integers(groups, "y"), places[first], places[second]]), axis=0
+            )
             self.months.setdefault(shape, set()).update(map(tuple, seen.tolist()))
         if shape in CLOCKS:
             self.with_clock += total
@@ -165,13 +226,17 @@ class MomentEvidence:
             self.unwritten += unwritten
             self.with_day += total - unwritten
             self.with_clock += int(rows[_filled(groups, "H")].sum())
-            self.behind_utc |= {zone for zone in groups.field("z").to_pylist() if zone and zone.startswith("-")}
+            self.behind_utc |= {
+                zone for zone in groups.field("z").to_pylist() if zone and zone.startswith("-")
+            }
 
     def _add_places(self, shape: str, places: dict[str, np.ndarray], rows: np.ndarray) -> None:
         for name, values in places.items():
             seen = self.places.setdefault(shape, {}).setdefault(name, {})
             found, inverse = np.unique(values, return_inverse=True)
-            for value, count in zip(found.tolist(), np.bincount(inverse, weights=rows).tolist(), strict=True):
+            for value, count in zip(
+                found.tolist(), np.bincount(inverse, weights=rows).tolist(), strict=True
+            ):
                 seen[value] = seen.get(value, 0) + int(count)
 
     @property
@@ -180,18 +245,31 @@ class MomentEvidence:
 
     def beyond(self, shape: str, place: str, limit: int) -> int:
         """Rows whose number at that place is greater than `limit`."""
-        return sum(rows for value, rows in self.places.get(shape, {}).get(place, {}).items() if value > limit)
+        return sum(
+            rows
+            for value, rows in self.places.get(shape, {}).get(place, {}).items()
+            if value > limit
+        )
 
     @property
     def number_meaning(self) -> str | None:
-        """What plain numbers of the column are: epoch, epoch_ms, serial (days of a spreadsheet), fraction (of a day), or unknown."""
+        """What plain numbers of the column are: epoch, epoch_ms, serial (days of a
+        spreadsheet), fraction (of a day), or unknown.
+        """
         low, high = self.numbers
         if high < low:
             return None
         if low >= 0 and high < 1:
             return "fraction"
         if self.field == "time":
-            written = next((digits for digits in _CLOCKS_WITHOUT_SIGNS if high < 24 * 10 ** (digits - 2) and not self.clock_faults[digits]), None)
+            written = next(
+                (
+                    digits
+                    for digits in _CLOCKS_WITHOUT_SIGNS
+                    if high < 24 * 10 ** (digits - 2) and not self.clock_faults[digits]
+                ),
+                None,
+            )
             if written:
                 return _CLOCKS_WITHOUT_SIGNS[written]
         if low >= 20_000 and high < 80_000:
@@ -210,11 +288,18 @@ class MomentEvidence:
 
     @property
     def has_clock(self) -> bool:
-        return self.with_clock > 0 or self.number_meaning in ("serial", "fraction", *_EPOCHS, *_CLOCKS_WITHOUT_SIGNS.values())
+        return self.with_clock > 0 or self.number_meaning in (
+            "serial",
+            "fraction",
+            *_EPOCHS,
+            *_CLOCKS_WITHOUT_SIGNS.values(),
+        )
 
     @property
     def is_timeless(self) -> bool:
-        """Whether every day of the column stands for none: what it tells is the time of day."""
+        """Whether every day of the column stands for none: what it tells is the time of
+        day.
+        """
         return self.unwritten > 0 and self.unwritten > (self.with_day + self.unwritten) / 2
 
 
@@ -236,10 +321,23 @@ class MomentReading:
         strict = _read_strict(values) if "year_first" in self.shapes and not self.swapped else None
         if strict is not None:
             return _from_strict(strict, values, self.timeless)
-        result = Moments(np.full(length, "NaT", "M8[D]"), np.full(length, "NaT", "m8[us]"), np.zeros(length, bool), np.zeros(length, bool))
+        result = Moments(
+            np.full(length, "NaT", "M8[D]"),
+            np.full(length, "NaT", "m8[us]"),
+            np.zeros(length, bool),
+            np.zeros(length, bool),
+        )
         encoded = values.dictionary_encode()
         unique = Moments(
-            *(np.full(len(encoded.dictionary), blank, kind) for blank, kind in (("NaT", "M8[D]"), ("NaT", "m8[us]"), (False, bool), (False, bool)))
+            *(
+                np.full(len(encoded.dictionary), blank, kind)
+                for blank, kind in (
+                    ("NaT", "M8[D]"),
+                    ("NaT", "m8[us]"),
+                    (False, bool),
+                    (False, bool),
+                )
+            )
         )
         left = np.ones(len(encoded.dictionary), bool)
         texts = _cut_ranges(_tidy(encoded.dictionary), self.ranged)[0]
@@ -251,11 +349,18 @@ class MomentReading:
         unique.bad |= left
         present = encoded.indices.is_valid().to_numpy(zero_copy_only=False)
         chosen = encoded.indices.drop_null().to_numpy()
-        for whole, part in ((result.day, unique.day), (result.clock, unique.clock), (result.fixed, unique.fixed), (result.bad, unique.bad)):
+        for whole, part in (
+            (result.day, unique.day),
+            (result.clock, unique.clock),
+            (result.fixed, unique.fixed),
+            (result.bad, unique.bad),
+        ):
             whole[present] = part[chosen]
         return result
 
-    def _fill(self, unique: Moments, shape: str, groups: pa.StructArray, matched: np.ndarray) -> None:
+    def _fill(
+        self, unique: Moments, shape: str, groups: pa.StructArray, matched: np.ndarray
+    ) -> None:
         if shape == "number":
             self._fill_numbers(unique, _floats(groups.field("n")), matched)
             return
@@ -274,35 +379,48 @@ class MomentReading:
         zone = groups.field("z").to_pylist()
         if any(zone):
             fixed = np.array([bool(text) for text in zone]) & filled
-            clock[fixed] -= np.array([_offset_seconds(text) for text in zone], np.int64)[fixed].astype("m8[s]")
+            clock[fixed] -= np.array([_offset_seconds(text) for text in zone], np.int64)[
+                fixed
+            ].astype("m8[s]")
             unique.fixed[matched] = fixed
         unique.clock[matched] = clock
         unique.bad[matched] = bad
         where = np.flatnonzero(matched)[bad]
         unique.day[where], unique.clock[where] = np.datetime64("NaT"), np.timedelta64("NaT")
 
-    def _find_parts(self, shape: str, groups: pa.StructArray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _find_parts(
+        self, shape: str, groups: pa.StructArray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         if shape in ("named", "named_first"):
-            month = np.array([find_month(name) for name in groups.field("mon").to_pylist()], np.int64)
+            month = np.array(
+                [find_month(name) for name in groups.field("mon").to_pylist()], np.int64
+            )
             return _whole_year(_integers(groups, "y")), month, _integers(groups, "d")
         if shape in ("year_first", "compact"):
             year, month, day = (_integers(groups, name) for name in ("y", "b", "c"))
-            return (year, day, month) if self.swapped and shape == "year_first" else (year, month, day)
+            return (
+                (year, day, month) if self.swapped and shape == "year_first" else (year, month, day)
+            )
         order = self.order if shape == "year_last" else self.short_order
         places = ("a", "b", "y") if shape == "year_last" else ("a", "b", "c")
-        parts = dict(zip(ORDERS[order or "dmy"], (_integers(groups, name) for name in places), strict=True))
+        parts = dict(
+            zip(ORDERS[order or "dmy"], (_integers(groups, name) for name in places), strict=True)
+        )
         return _whole_year(parts["y"]), parts["m"], parts["d"]
 
     def _fill_numbers(self, unique: Moments, numbers: np.ndarray, matched: np.ndarray) -> None:
         if self.number == "fraction":
             unique.clock[matched] = np.round(numbers * DAY).astype("m8[s]").astype("m8[us]")
             return
-        digits = next((digits for digits, name in _CLOCKS_WITHOUT_SIGNS.items() if name == self.number), None)
+        digits = next(
+            (digits for digits, name in _CLOCKS_WITHOUT_SIGNS.items() if name == self.number), None
+        )
         if digits:
             unique.clock[matched] = _split_clock(numbers, digits)[0]
             return
         if self.number == "serial":
-            # Spreadsheets count days from 30 December 1899 and keep times as fractions that never come out even: to the second.
+            # Spreadsheets count days from 30 December 1899 and keep times as fractions
+            # that never come out even: to the second.
             seconds = np.round((numbers - EPOCH_DAY) * DAY)
         elif self.number in _EPOCHS:
             seconds = numbers / _EPOCHS[self.number]
@@ -316,13 +434,17 @@ class MomentReading:
 
 
 def find_month(name: str) -> int:
-    """The number of a month by its English or French name, whole or cut short; 0 when it is none."""
+    """The number of a month by its English or French name, whole or cut short; 0 when
+    it is none.
+    """
     lowered = name.casefold()
     return next((number for length in (4, 3) if (number := _MONTHS.get(lowered[:length]))), 0)
 
 
 def _read_strict(values: pa.Array) -> pa.Array | None:
-    """Arrow's own parser takes one spelling, `2021-01-27 09:12:58`, checks it to the day and is a hundred times faster."""
+    """Arrow's own parser takes one spelling, `2021-01-27 09:12:58`, checks it to the
+    day and is a hundred times faster.
+    """
     first = next((value.as_py() for value in values if value.is_valid), "")
     if not re.match(r"\d{4}-\d\d-\d\d", first):
         return None
@@ -336,10 +458,19 @@ def _from_strict(strict: pa.Array, values: pa.Array, timeless: bool) -> Moments:
     moments = strict.to_numpy(zero_copy_only=False).astype("M8[us]")
     day = moments.astype("M8[D]")
     clock = moments - day.astype("M8[us]")
-    bare = pc.fill_null(pc.less_equal(pc.utf8_length(values), 10), True).to_numpy(zero_copy_only=False)
+    bare = pc.fill_null(pc.less_equal(pc.utf8_length(values), 10), True).to_numpy(
+        zero_copy_only=False
+    )
     clock[bare] = np.timedelta64("NaT")
     unwritten = day < _FIRST_WRITTEN
-    bad = ~unwritten & ~np.isnat(day) & ((day < np.datetime64(str(FIRST_YEAR), "D")) | (day >= np.datetime64(str(LAST_YEAR + 1), "D")))
+    bad = (
+        ~unwritten
+        & ~np.isnat(day)
+        & (
+            (day < np.datetime64(str(FIRST_YEAR), "D"))
+            | (day >= np.datetime64(str(LAST_YEAR + 1), "D"))
+        )
+    )
     clock[bad | (unwritten & (not timeless))] = np.timedelta64("NaT")
     day = np.where(bad | unwritten, np.datetime64("NaT", "D"), day)
     return Moments(day, clock, np.zeros(len(day), bool), bad)
@@ -350,8 +481,12 @@ def _tidy(texts: pa.Array) -> pa.Array:
     return pc.utf8_trim_whitespace(pc.replace_substring_regex(texts, _SPACES, " "))
 
 
-def _cut_ranges(texts: pa.Array, even_tight: bool = False) -> tuple[pa.Array, pa.StructArray, np.ndarray]:
-    """The starts of ranges, the ranges, and which texts are some. After a date, `08:00-05:00` is an offset unless told otherwise."""
+def _cut_ranges(
+    texts: pa.Array, even_tight: bool = False
+) -> tuple[pa.Array, pa.StructArray, np.ndarray]:
+    """The starts of ranges, the ranges, and which texts are some. After a date,
+    `08:00-05:00` is an offset unless told otherwise.
+    """
     groups, matched = _extract(texts, _RANGE, ~_matches(texts, _DATED_OFFSET) | even_tight)
     if not matched.any():
         return texts, groups, matched
@@ -360,7 +495,9 @@ def _cut_ranges(texts: pa.Array, even_tight: bool = False) -> tuple[pa.Array, pa
 
 def find_minute(text: str) -> int:
     """The minute of the day that the clock at the end of a text shows."""
-    hour, minute, half = re.search(r"(\d{1,2}) ?[:hH] ?(\d{2})?(?: ?:\d{2}(?:\.\d+)?)?(?:Z| ?([AaPp])\.?[Mm]\.?)?$", text).groups()
+    hour, minute, half = re.search(
+        r"(\d{1,2}) ?[:hH] ?(\d{2})?(?: ?:\d{2}(?:\.\d+)?)?(?:Z| ?([AaPp])\.?[Mm]\.?)?$", text
+    ).groups()
     hours = int(hour) % 12 + 12 * (half in ("P", "p")) if half else int(hour)
     return hours * 60 + int(minute or 0)
 
@@ -369,7 +506,9 @@ def _is_unwritten(groups: pa.StructArray) -> np.ndarray:
     if "y" not in {item.name for item in groups.type}:
         return np.zeros(len(groups), bool)
     years = groups.field("y")
-    return (_integers(groups, "y") < 1901) & pc.equal(pc.utf8_length(years), 4).to_numpy(zero_copy_only=False)
+    return (_integers(groups, "y") < 1901) & pc.equal(pc.utf8_length(years), 4).to_numpy(
+        zero_copy_only=False
+    )
 
 
 def _split_clock(numbers: np.ndarray, digits: int) -> tuple[np.ndarray, np.ndarray]:
@@ -384,7 +523,9 @@ def _matches(values: pa.Array, pattern: str) -> np.ndarray:
 
 
 def _extract(values: pa.Array, pattern: str, left: np.ndarray) -> tuple[pa.StructArray, np.ndarray]:
-    """The groups of the values that match and are still left, and the mask of those values."""
+    """The groups of the values that match and are still left, and the mask of those
+    values.
+    """
     groups = pc.extract_regex(values, pattern)
     matched = groups.is_valid().to_numpy(zero_copy_only=False) & left
     return groups.filter(pa.array(matched)), matched
@@ -396,11 +537,15 @@ def _filled(groups: pa.StructArray, name: str) -> np.ndarray:
 
 def _integers(groups: pa.StructArray, name: str) -> np.ndarray:
     texts = groups.field(name)
-    return pc.cast(pc.if_else(pc.equal(texts, ""), "0", texts), pa.int64()).to_numpy(zero_copy_only=False)
+    return pc.cast(pc.if_else(pc.equal(texts, ""), "0", texts), pa.int64()).to_numpy(
+        zero_copy_only=False
+    )
 
 
 def _floats(texts: pa.Array) -> np.ndarray:
-    return pc.cast(pc.replace_substring(texts, ",", "."), pa.float64()).to_numpy(zero_copy_only=False)
+    return pc.cast(pc.replace_substring(texts, ",", "."), pa.float64()).to_numpy(
+        zero_copy_only=False
+    )
 
 
 def _whole_year(years: np.ndarray) -> np.ndarray:
@@ -412,7 +557,10 @@ def _find_clock(groups: pa.StructArray) -> tuple[np.ndarray, np.ndarray]:
     half = pc.utf8_lower(groups.field("ap")).to_pylist()
     wrong = np.zeros(len(hour), bool)
     if any(half):
-        afternoon, twelve = np.array([text == "p" for text in half]), np.array([bool(text) for text in half])
+        afternoon, twelve = (
+            np.array([text == "p" for text in half]),
+            np.array([bool(text) for text in half]),
+        )
         wrong |= twelve & ((hour < 1) | (hour > 12))
         hour = np.where(twelve, hour % 12 + np.where(afternoon, 12, 0), hour)
     clock, impossible = seconds_of_day(hour, minute, second)

@@ -1,4 +1,6 @@
-"""Wall clocks and UTC: the hour that is missing in March and the one that comes twice in October are found and counted, never lost."""
+"""Wall clocks and UTC: the hour that is missing in March and the one that comes twice
+in October are found and counted, never lost.
+"""
 
 from __future__ import annotations
 
@@ -13,13 +15,17 @@ DAY = 86_400
 EPOCH_DAY = 25_569
 """1 January 1970 in the day numbers of spreadsheets."""
 _BIN = np.timedelta64(15, "m")
-"""No zone of today changes its offset within a quarter of an hour, and none changes it twice in a day."""
+"""No zone of today changes its offset within a quarter of an hour, and none changes it
+twice in a day.
+"""
 _BINS_OF_A_DAY = 96
 FIRST_YEAR, LAST_YEAR = 1970, 2100
 
 
 class Zone:
-    """Turns arrays of local times into UTC and back for one time zone, remembering the offsets it has looked up."""
+    """Turns arrays of local times into UTC and back for one time zone, remembering the
+    offsets it has looked up.
+    """
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -30,7 +36,8 @@ class Zone:
         self._utc: dict[int, int] = {}
 
     def to_utc(self, local: np.ndarray) -> np.ndarray:
-        """Local datetime64[us] → UTC. A repeated hour is taken the first time, a missing one as the clock before the change counts on.
+        """Local datetime64[us] → UTC. A repeated hour is taken the first time, a
+        missing one as the clock before the change counts on.
 
         Both are counted in `repeated` and `missing`.
         """
@@ -43,10 +50,14 @@ class Zone:
         return local - first.astype("m8[s]")
 
     def find_gains(self, local: np.ndarray) -> np.ndarray:
-        """Seconds by which the second time of a repeated hour lies behind the first, 0 for any other moment."""
+        """Seconds by which the second time of a repeated hour lies behind the first, 0
+        for any other moment.
+        """
         bins, inverse = _bins(local)
         offsets = _look_up(bins, self._local_offsets).reshape(-1, 2)
-        return np.where(np.isnat(local), 0, np.maximum(offsets[inverse, 0] - offsets[inverse, 1], 0))
+        return np.where(
+            np.isnat(local), 0, np.maximum(offsets[inverse, 0] - offsets[inverse, 1], 0)
+        )
 
     def to_local(self, utc: np.ndarray) -> np.ndarray:
         """UTC datetime64[us] → the wall clock of this zone."""
@@ -57,27 +68,44 @@ class Zone:
     def _local_offsets(self, number: int) -> tuple[int, int]:
         if number not in self._local:
             moment = _as_datetime(number)
-            self._local[number] = tuple(int(moment.replace(tzinfo=self._zone, fold=fold).utcoffset().total_seconds()) for fold in (0, 1))
+            self._local[number] = tuple(
+                int(moment.replace(tzinfo=self._zone, fold=fold).utcoffset().total_seconds())
+                for fold in (0, 1)
+            )
         return self._local[number]
 
     def _utc_offset(self, number: int) -> int:
         if number not in self._utc:
-            self._utc[number] = int(_as_datetime(number).replace(tzinfo=UTC).astimezone(self._zone).utcoffset().total_seconds())
+            self._utc[number] = int(
+                _as_datetime(number)
+                .replace(tzinfo=UTC)
+                .astimezone(self._zone)
+                .utcoffset()
+                .total_seconds()
+            )
         return self._utc[number]
 
 
 def _bins(moments: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    numbers = np.where(np.isnat(moments), 0, moments.astype("M8[us]").astype(np.int64) // _BIN.astype("m8[us]").astype(np.int64))
+    numbers = np.where(
+        np.isnat(moments),
+        0,
+        moments.astype("M8[us]").astype(np.int64) // _BIN.astype("m8[us]").astype(np.int64),
+    )
     return np.unique(numbers, return_inverse=True)
 
 
 def _look_up(bins: np.ndarray, offset: Callable[[int], Any]) -> np.ndarray:
-    """The offsets of those quarters of an hour: one for the whole day where its first and the next day's first have the same."""
+    """The offsets of those quarters of an hour: one for the whole day where its first
+    and the next day's first have the same.
+    """
     days, inverse = np.unique(bins // _BINS_OF_A_DAY, return_inverse=True)
     starts = [offset(day * _BINS_OF_A_DAY) for day in days.tolist()]
     ends = [offset((day + 1) * _BINS_OF_A_DAY) for day in days.tolist()]
     offsets = np.array(starts, np.int64)[inverse]
-    changing = np.array([start != end for start, end in zip(starts, ends, strict=True)], bool)[inverse]
+    changing = np.array([start != end for start, end in zip(starts, ends, strict=True)], bool)[
+        inverse
+    ]
     for index in np.flatnonzero(changing).tolist():
         offsets[index] = offset(int(bins[index]))
     return offsets
@@ -87,7 +115,9 @@ def _as_datetime(number: int) -> datetime:
     return datetime(1970, 1, 1) + timedelta(minutes=15 * number)
 
 
-def combine_day(year: np.ndarray, month: np.ndarray, day: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def combine_day(
+    year: np.ndarray, month: np.ndarray, day: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """datetime64[D], and which of them no calendar has (or lie outside 1970–2100)."""
     wrong = (month < 1) | (month > 12) | (year < FIRST_YEAR) | (year > LAST_YEAR) | (day < 1)
     months = (np.where(wrong, FIRST_YEAR, year) - 1970) * 12 + np.where(wrong, 1, month) - 1
@@ -97,7 +127,9 @@ def combine_day(year: np.ndarray, month: np.ndarray, day: np.ndarray) -> tuple[n
     return np.where(wrong, np.datetime64("NaT", "D"), days), wrong
 
 
-def seconds_of_day(hour: np.ndarray, minute: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def seconds_of_day(
+    hour: np.ndarray, minute: np.ndarray, second: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """timedelta64[us] since midnight, and which of them no clock shows."""
     wrong = (hour > 23) | (minute > 59) | (second > 59)
     return (hour * 3600 + minute * 60 + second).astype("m8[s]").astype("m8[us]"), wrong

@@ -1,4 +1,6 @@
-"""Words of files in French and English: yes and no, how a contact ended, its direction, its channel; and cells that only look filled."""
+"""Words of files in French and English: yes and no, how a contact ended, its direction,
+its channel; and cells that only look filled.
+"""
 
 from __future__ import annotations
 
@@ -58,7 +60,11 @@ _EMPTY = (
     "s/o",
     "s.o.",
 )
-EMPTY = tuple(spelling for word in _EMPTY for spelling in dict.fromkeys((word, word.upper(), word.capitalize(), word.title())))
+EMPTY = tuple(
+    spelling
+    for word in _EMPTY
+    for spelling in dict.fromkeys((word, word.upper(), word.capitalize(), word.title()))
+)
 EMPTY = (*dict.fromkeys(("", *EMPTY, "NaN", "NaT", "N/a")),)
 _NOT_GIVEN = {
     "not answered",
@@ -96,84 +102,135 @@ _AS_TEXT = r"^(?:=\"([^\"]*)\"|'([-+=\d][^']*))$"
 
 @cache
 def _empty_set() -> pa.Array:
-    """Made when a file is read: Arrow loads pandas for its first array, which a known file need not wait for."""
+    """Made when a file is read: Arrow loads pandas for its first array, which a known
+    file need not wait for.
+    """
     return pa.array(EMPTY, pa.string())
 
 
 def clean(column: list[str] | pa.Array) -> pa.Array:
-    """Cells without the spaces around them; those that say nothing (empty, NULL, NaN …) become null."""
+    """Cells without the spaces around them; those that say nothing (empty, NULL, NaN …)
+    become null.
+    """
     cells = column if isinstance(column, pa.Array) else pa.array(column, pa.string())
     trimmed = pc.utf8_trim_whitespace(cells)
     if pc.any(pc.match_substring_regex(trimmed, _AS_TEXT)).as_py():
         trimmed = pc.replace_substring_regex(trimmed, _AS_TEXT, r"\1\2")
-    return pc.if_else(pc.is_in(trimmed, value_set=_empty_set()), pa.scalar(None, pa.string()), trimmed)
+    return pc.if_else(
+        pc.is_in(trimmed, value_set=_empty_set()), pa.scalar(None, pa.string()), trimmed
+    )
 
 
 def without_notes(values: pa.Array) -> pa.Array:
-    """The same, where words such as "not scored" stand for a mark, a number or a date that was not given."""
-    # Letters come after digits, signs and capitals' A only: one comparison spares the expression in nearly every column.
-    if not pc.any(pc.greater_equal(values, "A")).as_py() or not pc.any(pc.match_substring_regex(values, r"^\pL")).as_py():
+    """The same, where words such as "not scored" stand for a mark, a number or a date
+    that was not given.
+    """
+    # Letters come after digits, signs and capitals' A only: one comparison spares the
+    # expression in nearly every column.
+    if (
+        not pc.any(pc.greater_equal(values, "A")).as_py()
+        or not pc.any(pc.match_substring_regex(values, r"^\pL")).as_py()
+    ):
         return values
     encoded = values.dictionary_encode()
-    kept = pa.array([None if simplify(text) in _NOT_GIVEN else text for text in encoded.dictionary.to_pylist()], pa.string())
+    kept = pa.array(
+        [None if simplify(text) in _NOT_GIVEN else text for text in encoded.dictionary.to_pylist()],
+        pa.string(),
+    )
     return pc.take(kept, encoded.indices) if kept.null_count else values
 
 
 def _by_word(words: Mapping[object, str]) -> dict[str, object]:
-    return {simplify(word): value for value, spellings in words.items() for word in spellings.split("|")}
+    return {
+        simplify(word): value for value, spellings in words.items() for word in spellings.split("|")
+    }
 
 
 YES_NO = _by_word(
     {
-        True: "y|yes|yep|oui|o|true|t|vrai|1|1.0|x|tick|ok|si|resolved|resolu|solved|closed|cloture|clos|done|completed|fixed|regle|traite|"
+        True: "y|yes|yep|oui|o|true|t|vrai|1|1.0|x|tick|ok|si|resolved|resolu|solved|closed|"
+        "cloture|clos|done|completed|fixed|regle|traite|"
         "answered|repondu|sent|envoye|recorded|enregistre",
-        False: "n|no|non|false|f|faux|0|0.0|cross|ko|unresolved|non resolu|not resolved|pas resolu|open|ouvert|pending|en cours|escalated|"
+        False: "n|no|non|false|f|faux|0|0.0|cross|ko|unresolved|non resolu|not resolved|pas "
+        "resolu|open|ouvert|pending|en cours|escalated|"
         "escalade|dropped|unsolved|not solved"
-        "|unanswered|non repondu|not answered|not sent|non envoye|not recorded|failed|en attente|non regle|non traite|a rappeler|in progress",
+        "|unanswered|non repondu|not answered|not sent|non envoye|not recorded|failed|en "
+        "attente|non regle|non traite|a rappeler|in progress",
     }
 )
 
 OUTCOMES = _by_word(
     {
-        Outcome.ANSWERED: "answered|answer|repondu|repondue|decroche|decrochee|pris|prise|prise en charge|traite|traitee|handled|connected|"
+        Outcome.ANSWERED: "answered|answer|repondu|repondue|decroche|decrochee|pris|prise|"
+        "prise en charge|traite|traitee|handled|connected|"
         "complete|completed|completeagent|completecaller|agent"
-        "|received|recu|transferred|transfere|transferee|success|succes|abouti|aboutie|served|processed|picked up|accepted|"
-        "accepte|talked|appel repondu|call answered|call completed|servi|servie|traite agent|traite par agent|traite par conseiller|"
+        "|received|recu|transferred|transfere|transferee|success|succes|abouti|aboutie|served|"
+        "processed|picked up|accepted|"
+        "accepte|talked|appel repondu|call answered|call completed|servi|servie|traite "
+        "agent|traite par agent|traite par conseiller|"
         "pris en charge|appel traite|appel pris|appel decroche|repondu agent|termine|terminee",
-        Outcome.ABANDONED: "abandoned|abandon|abandonne|abandonnee|hang|hangup|hung up|hang up|raccroche|dropped|lost|perdu|perdue|"
-        "abandoned in queue|caller hung up|abandon client|appel abandonne|call abandoned|cancel|cancelled|canceled|abandon file|abandon en file|"
-        "abandon file d attente|abandon attente|abandon en attente|abandon sonnerie|abandon court|abandon appelant|abandonne en file|raccroche client|"
+        Outcome.ABANDONED: "abandoned|abandon|abandonne|abandonnee|hang|hangup|hung up|hang "
+        "up|raccroche|dropped|lost|perdu|perdue|"
+        "abandoned in queue|caller hung up|abandon client|appel abandonne|call "
+        "abandoned|cancel|cancelled|canceled|abandon file|abandon en file|"
+        "abandon file d attente|abandon attente|abandon en attente|abandon sonnerie|abandon "
+        "court|abandon appelant|abandonne en file|raccroche client|"
         "client raccroche|raccroche en attente",
-        Outcome.TIMEOUT: "timeout|time out|timed out|exitwithtimeout|delai depasse|temps depasse|expired|expire",
-        Outcome.OVERFLOW: "overflow|overflowed|debordement|deborde|redirected|reroute|reroutee|renvoi|renvoye|deflected|dissuasion|dissuade|dissuadee|debordee|"
+        Outcome.TIMEOUT: "timeout|time out|timed out|exitwithtimeout|delai depasse|temps "
+        "depasse|expired|expire",
+        Outcome.OVERFLOW: "overflow|overflowed|debordement|deborde|redirected|reroute|reroutee|"
+        "renvoi|renvoye|deflected|dissuasion|dissuade|dissuadee|debordee|"
         "saturation|"
         "renvoye externe|entraide",
-        Outcome.VOICEMAIL: "voicemail|voice mail|messagerie|messagerie vocale|boite vocale|repondeur|message|renvoi messagerie|message vocal|depot message",
-        Outcome.CLOSED: "closed|ferme|fermeture|out of opening hours|out of hours|after hours|hors horaires|hors horaire|hors ouverture|"
-        "hors plage|hors plage horaire|hors plages horaires|hors horaires d ouverture|service ferme|centre ferme|fermee",
-        Outcome.REFUSED: "refused|refuse|rejected|rejete|busy|occupe|declined|line busy|ligne occupee",
-        Outcome.FAILED: "failed|fail|failure|echec|error|erreur|congestion|chanunavail|phantom|invalid|dead air|silent",
-        Outcome.UNANSWERED: "unanswered|not answered|no answer|noanswer|non repondu|non repondue|sans reponse|pas de reponse|missed|manque|manquee|"
+        Outcome.VOICEMAIL: "voicemail|voice mail|messagerie|messagerie vocale|boite "
+        "vocale|repondeur|message|renvoi messagerie|message vocal|depot "
+        "message",
+        Outcome.CLOSED: "closed|ferme|fermeture|out of opening hours|out of hours|after "
+        "hours|hors horaires|hors horaire|hors ouverture|"
+        "hors plage|hors plage horaire|hors plages horaires|hors horaires d ouverture|service "
+        "ferme|centre ferme|fermee",
+        Outcome.REFUSED: "refused|refuse|rejected|rejete|busy|occupe|declined|line busy|ligne "
+        "occupee",
+        Outcome.FAILED: "failed|fail|failure|echec|error|erreur|congestion|chanunavail|phantom|"
+        "invalid|dead air|silent",
+        Outcome.UNANSWERED: "unanswered|not answered|no answer|noanswer|non repondu|non "
+        "repondue|sans reponse|pas de reponse|missed|manque|manquee|"
         "non decroche|non decrochee|appel manque|missed call|call unanswered"
-        "|call missed|no reply|non abouti|non aboutie|ring no answer|unattended|non traite|non traitee|non pris|non prise|non servi|appel non repondu|"
+        "|call missed|no reply|non abouti|non aboutie|ring no answer|unattended|non traite|non "
+        "traitee|non pris|non prise|non servi|appel non repondu|"
         "appel non decroche",
     }
 )
 
 DIRECTIONS = _by_word(
     {
-        Direction.INBOUND: "inbound|in|incoming|entrant|entrante|entrants|entree|recu|received|appel entrant|incoming call|inbound call|i|"
+        Direction.INBOUND: "inbound|in|incoming|entrant|entrante|entrants|entree|recu|received|"
+        "appel entrant|incoming call|inbound call|i|"
         "terminating|acd|queue",
-        Direction.OUTBOUND: "outbound|out|outgoing|sortant|sortante|sortants|sortie|emis|made|appel sortant|outgoing call|outbound call|placed|"
+        Direction.OUTBOUND: "outbound|out|outgoing|sortant|sortante|sortants|sortie|emis|made|"
+        "appel sortant|outgoing call|outbound call|placed|"
         "originating|o|outbound api|outbound dial|dialed|callback|rappel",
         Direction.INTERNAL: "internal|interne|local|intra|appel interne|internal call",
     }
 )
-MISSED_DIRECTIONS = {simplify(word) for word in ("manque", "manquee", "missed", "appel manque", "missed call", "non repondu", "unanswered", "missed in")}
+MISSED_DIRECTIONS = {
+    simplify(word)
+    for word in (
+        "manque",
+        "manquee",
+        "missed",
+        "appel manque",
+        "missed call",
+        "non repondu",
+        "unanswered",
+        "missed in",
+    )
+}
 
 CHANNELS = _by_word(
     {
-        "phone": "phone|telephone|tel|call|calls|call center|callcenter|call centre|call center phone|voice|voix|appel|appels|vocal|telephony|voip",
+        "phone": "phone|telephone|tel|call|calls|call center|callcenter|call centre|call "
+        "center phone|voice|voix|appel|appels|vocal|telephony|voip",
         "chat": "chat|live chat|tchat|messenger|webchat|web chat|messaging|whatsapp",
         "chatbot": "chatbot|bot|chat bot",
         "email": "email|e mail|mail|courriel|mel",
@@ -210,7 +267,9 @@ class WordEvidence:
 
     @property
     def unknown(self) -> Counter:
-        return Counter({word: count for word, count in self.seen.items() if simplify(word) not in self.known})
+        return Counter(
+            {word: count for word, count in self.seen.items() if simplify(word) not in self.known}
+        )
 
     @property
     def known_share(self) -> float:
@@ -219,7 +278,9 @@ class WordEvidence:
     @property
     def is_ticked(self) -> bool:
         """Whether the column holds ticks alone, or nothing: then nothing means no."""
-        return bool(self.seen and self.empty) and all(simplify(word) in (TICK, "x") for word in self.seen)
+        return bool(self.seen and self.empty) and all(
+            simplify(word) in (TICK, "x") for word in self.seen
+        )
 
     def show(self, most: int = 6) -> str:
         """The most frequent words, with their counts."""
@@ -227,7 +288,9 @@ class WordEvidence:
 
 
 def read_words(values: pa.Array, known: Mapping[str, object]) -> tuple[np.ndarray, np.ndarray]:
-    """Cells (empty ones null) → what they mean (object array, None when missing), and which are not known."""
+    """Cells (empty ones null) → what they mean (object array, None when missing), and
+    which are not known.
+    """
     encoded = values.dictionary_encode()
     meanings = [known.get(simplify(text)) for text in encoded.dictionary.to_pylist()]
     table = np.array([*meanings, None], object)

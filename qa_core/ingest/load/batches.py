@@ -1,4 +1,6 @@
-"""The life of a batch in the records: `started` before the lake is touched, `done` after, `failed` or `undone` otherwise; one at a time."""
+"""The life of a batch in the records: `started` before the lake is touched, `done`
+after, `failed` or `undone` otherwise; one at a time.
+"""
 
 from __future__ import annotations
 
@@ -38,20 +40,58 @@ REHEARSAL = "rehearsal"
 ON_CONTACTS = {"contacts", *attach.VALUES}
 """Kinds that write on the same rows."""
 
-STATES = {"done": N_("imported"), "undone": N_("undone"), "failed": N_("failed"), "started": N_("interrupted"), "undoing": N_("interrupted")}
+STATES = {
+    "done": N_("imported"),
+    "undone": N_("undone"),
+    "failed": N_("failed"),
+    "started": N_("interrupted"),
+    "undoing": N_("interrupted"),
+}
 
-KEPT_IN_MAPPING = ("system", "columns", "ignored", "timezone", "date_order", "start_date", "sheet", "encoding", "delimiter", "decimal", "units", "scales")
+KEPT_IN_MAPPING = (
+    "system",
+    "columns",
+    "ignored",
+    "timezone",
+    "date_order",
+    "start_date",
+    "sheet",
+    "encoding",
+    "delimiter",
+    "decimal",
+    "units",
+    "scales",
+)
 
 
 @contextmanager
 def rehearsing(kind: str) -> Iterator[Session]:
-    """A session in which a dry run may write as the batch `REHEARSAL`; nothing of it stays."""
+    """A session in which a dry run may write as the batch `REHEARSAL`; nothing of it
+    stays.
+    """
     with ExitStack() as stack:
         if store.is_ready():
-            session = stack.enter_context(Session(store.engine_for(environment.current().database_url).execution_options(writes=True)))
+            session = stack.enter_context(
+                Session(
+                    store.engine_for(environment.current().database_url).execution_options(
+                        writes=True
+                    )
+                )
+            )
         else:
             session = stack.enter_context(store.reading_or_empty())
-        session.add(ImportBatch(id=REHEARSAL, kind=kind, file_name="", digest="", system="", profile="", options={}, actor=""))
+        session.add(
+            ImportBatch(
+                id=REHEARSAL,
+                kind=kind,
+                file_name="",
+                digest="",
+                system="",
+                profile="",
+                options={},
+                actor="",
+            )
+        )
         session.flush()
         yield session
         session.rollback()
@@ -62,54 +102,116 @@ def new_id() -> str:
     return f"{now():%Y%m%d-%H%M%S-%f}-{secrets.token_hex(2)}"
 
 
-def find_done(session: Session, kind: str, digest: str, reading: dict[str, Any]) -> ImportBatch | None:
-    """The batch that brought the same content under the same options, if it stands and no later import may have changed its rows."""
-    same = sa.select(ImportBatch).filter_by(kind=kind, digest=digest, state="done").order_by(ImportBatch.started_at.desc())
+def find_done(
+    session: Session, kind: str, digest: str, reading: dict[str, Any]
+) -> ImportBatch | None:
+    """The batch that brought the same content under the same options, if it stands and
+    no later import may have changed its rows.
+    """
+    same = (
+        sa.select(ImportBatch)
+        .filter_by(kind=kind, digest=digest, state="done")
+        .order_by(ImportBatch.started_at.desc())
+    )
     batch = next((batch for batch in session.scalars(same) if batch.options == reading), None)
     return None if batch is None or _may_be_overwritten(session, batch) else batch
 
 
 def _may_be_overwritten(session: Session, batch: ImportBatch) -> bool:
-    """Whether a later import changed rows of these days and fields. When in doubt it did: reading the file again then tells, and costs time alone."""
-    columns = (ImportBatch.kind, ImportBatch.mapping, ImportBatch.system, ImportBatch.first_day, ImportBatch.last_day)
+    """Whether a later import changed rows of these days and fields. When in doubt it
+    did: reading the file again then tells, and costs time alone.
+    """
+    columns = (
+        ImportBatch.kind,
+        ImportBatch.mapping,
+        ImportBatch.system,
+        ImportBatch.first_day,
+        ImportBatch.last_day,
+    )
     changed = ImportBatch.counts["updated"].as_integer() > 0
     own = _written_fields(batch.kind, batch.mapping)
     for kind, mapping, system, first_day, last_day in session.execute(
-        sa.select(*columns).where(ImportBatch.state == "done", ImportBatch.started_at > batch.started_at, changed)
+        sa.select(*columns).where(
+            ImportBatch.state == "done", ImportBatch.started_at > batch.started_at, changed
+        )
     ):
-        if kind != batch.kind and not ({kind, batch.kind} <= ON_CONTACTS and own & _written_fields(kind, mapping)):
+        if kind != batch.kind and not (
+            {kind, batch.kind} <= ON_CONTACTS and own & _written_fields(kind, mapping)
+        ):
             continue
-        is_other_system = kind == batch.kind == "contacts" and system != batch.system and "source_system" not in {*mapping, *batch.mapping}
-        is_apart = None not in (first_day, batch.first_day) and (first_day > batch.last_day or last_day < batch.first_day)
+        is_other_system = (
+            kind == batch.kind == "contacts"
+            and system != batch.system
+            and "source_system" not in {*mapping, *batch.mapping}
+        )
+        is_apart = None not in (first_day, batch.first_day) and (
+            first_day > batch.last_day or last_day < batch.first_day
+        )
         if not is_other_system and not is_apart:
             return True
     return False
 
 
 def _written_fields(kind: str, mapping: dict[str, str]) -> set[str]:
-    """What a file of that kind may write onto a contact that another kind may write too."""
+    """What a file of that kind may write onto a contact that another kind may write
+    too.
+    """
     shared = {name for values in attach.VALUES.values() for name in values}
-    return {attach.FIELD_NAMES.get(name, name) if kind == "surveys" else name for name in mapping} & shared
+    return {
+        attach.FIELD_NAMES.get(name, name) if kind == "surveys" else name for name in mapping
+    } & shared
 
 
 def recognise(session: Session, batch: ImportBatch, file: str) -> FileReport:
-    """The report of a file that is known: all that it brought is unchanged, also what has found its contact since."""
-    report = FileReport(file=file, kind=batch.kind, system=batch.system, profile=batch.profile, mapping=dict(batch.mapping), batch_id=batch.id, recognised=True)
+    """The report of a file that is known: all that it brought is unchanged, also what
+    has found its contact since.
+    """
+    report = FileReport(
+        file=file,
+        kind=batch.kind,
+        system=batch.system,
+        profile=batch.profile,
+        mapping=dict(batch.mapping),
+        batch_id=batch.id,
+        recognised=True,
+    )
     report.take_counts(batch.counts)
-    joined = session.scalar(sa.select(sa.func.count()).select_from(WaitingRow).where(WaitingRow.batch_id == batch.id, WaitingRow.joined_by.is_not(None)))
+    joined = session.scalar(
+        sa.select(sa.func.count())
+        .select_from(WaitingRow)
+        .where(WaitingRow.batch_id == batch.id, WaitingRow.joined_by.is_not(None))
+    )
     if joined:
         report.skipped_kinds["unmatched"] -= joined
-        report.skipped_kinds = {kind: count for kind, count in report.skipped_kinds.items() if count}
+        report.skipped_kinds = {
+            kind: count for kind, count in report.skipped_kinds.items() if count
+        }
     report.unchanged += report.new + report.updated + joined
     report.new = report.updated = 0
     report.quarantine = Path(batch.quarantine) if batch.quarantine else None
-    report.decisions = [Decision("file", N_("recognised"), N_("the same file was imported as batch {batch}"), (("batch", batch.id),)), *load_decisions(batch)]
+    report.decisions = [
+        Decision(
+            "file",
+            N_("recognised"),
+            N_("the same file was imported as batch {batch}"),
+            (("batch", batch.id),),
+        ),
+        *load_decisions(batch),
+    ]
     report.require_identity()
     return report
 
 
-def start(viewer: Viewer, staged: Staged, options: ImportOptions, report: FileReport, write: Callable[[Session, str], None]) -> ImportBatch:
-    """Enter the batch as started, together with what `write` puts into the records for it."""
+def start(
+    viewer: Viewer,
+    staged: Staged,
+    options: ImportOptions,
+    report: FileReport,
+    write: Callable[[Session, str], None],
+) -> ImportBatch:
+    """Enter the batch as started, together with what `write` puts into the records for
+    it.
+    """
     batch = ImportBatch(
         id=new_id(),
         kind=staged.kind,
@@ -121,7 +223,12 @@ def start(viewer: Viewer, staged: Staged, options: ImportOptions, report: FileRe
         counts=report.as_counts(),
         mapping=report.mapping,
         decisions=[
-            {"field": item.field, "decision": item.decision, "evidence": item.evidence, "params": [list(pair) for pair in item.params]}
+            {
+                "field": item.field,
+                "decision": item.decision,
+                "evidence": item.evidence,
+                "params": [list(pair) for pair in item.params],
+            }
             for item in report.decisions
         ],
         actor=viewer.username,
@@ -136,25 +243,33 @@ def start(viewer: Viewer, staged: Staged, options: ImportOptions, report: FileRe
     return batch
 
 
-def finish(session: Session, batch_id: str, counts: dict[str, Any], days: tuple[Any, Any] = (None, None)) -> None:
+def finish(
+    session: Session, batch_id: str, counts: dict[str, Any], days: tuple[Any, Any] = (None, None)
+) -> None:
     """Enter the batch as done, with its figures, and say so in the journal."""
     batch = session.get_one(ImportBatch, batch_id)
     batch.state, batch.counts, batch.finished_at = "done", counts, now()
     batch.first_day, batch.last_day = days
     path = quarantine.path_of(batch_id)
     batch.quarantine = str(path) if path.exists() else None
-    audit_log.record(session, batch.actor, "import", batch.id, reason=f"{batch.kind}: {batch.file_name}")
+    audit_log.record(
+        session, batch.actor, "import", batch.id, reason=f"{batch.kind}: {batch.file_name}"
+    )
 
 
 def fail(session: Session, batch: ImportBatch) -> None:
     """Take back what a batch had written before it was interrupted short of the lake."""
     rollback_records(session, batch.id)
     batch.state, batch.finished_at = "failed", now()
-    audit_log.record(session, batch.actor, "import_failed", batch.id, reason=f"{batch.kind}: {batch.file_name}")
+    audit_log.record(
+        session, batch.actor, "import_failed", batch.id, reason=f"{batch.kind}: {batch.file_name}"
+    )
 
 
 def rollback_records(session: Session, batch_id: str) -> None:
-    """Remove from the records all that the batch brought, and put back what it had replaced."""
+    """Remove from the records all that the batch brought, and put back what it had
+    replaced.
+    """
     evaluations.restore(session, batch_id)
     recordings.take_back(session, batch_id)
     advisors.restore(session, batch_id, names_in_lake(session, batch_id))
@@ -167,25 +282,37 @@ def rollback_records(session: Session, batch_id: str) -> None:
 def names_in_lake(session: Session, batch_id: str) -> tuple[set[str], set[str]]:
     """Of the advisors and teams that the batch created: those that contacts carry."""
     images = session.execute(
-        sa.select(BeforeImage.object, BeforeImage.key).where(BeforeImage.batch_id == batch_id, BeforeImage.object.in_(("advisor", "team")))
+        sa.select(BeforeImage.object, BeforeImage.key).where(
+            BeforeImage.batch_id == batch_id, BeforeImage.object.in_(("advisor", "team"))
+        )
     ).all()
     found: tuple[set[str], set[str]] = (set(), set())
     if images:
         with lake.working() as connection:
-            carried = (("advisor", "advisor_id", found[0]), ("advisor", "given_advisor_id", found[0]), ("team", "team", found[1]))
+            carried = (
+                ("advisor", "advisor_id", found[0]),
+                ("advisor", "given_advisor_id", found[0]),
+                ("team", "team", found[1]),
+            )
             for kind, column, names in carried:
                 keys = [key for object, key in images if object == kind]
                 if keys:
                     names |= {
                         name
-                        for (name,) in connection.execute(f"SELECT DISTINCT {column} FROM contacts WHERE {column} IN (SELECT unnest(?))", [keys]).fetchall()
+                        for (name,) in connection.execute(
+                            f"SELECT DISTINCT {column} FROM contacts WHERE {column} IN (SELECT "
+                            "unnest(?))",
+                            [keys],
+                        ).fetchall()
                     }
     return found
 
 
 @dataclass(frozen=True)
 class BatchFilter:
-    """Which imports are meant: of that kind, begun on that day by the centre's clock, only those with rejected rows or without an end."""
+    """Which imports are meant: of that kind, begun on that day by the centre's clock,
+    only those with rejected rows or without an end.
+    """
 
     kind: str | None = None
     day: date | None = None
@@ -194,10 +321,18 @@ class BatchFilter:
     def conditions(self) -> list[sa.ColumnElement[bool]]:
         conditions = [ImportBatch.kind == self.kind] if self.kind else []
         if self.day is not None:
-            begins, ends = (datetime.combine(day, time(), environment.current().zone) for day in (self.day, self.day + timedelta(days=1)))
+            begins, ends = (
+                datetime.combine(day, time(), environment.current().zone)
+                for day in (self.day, self.day + timedelta(days=1))
+            )
             conditions += [ImportBatch.started_at >= begins, ImportBatch.started_at < ends]
         if self.troubled:
-            conditions.append(sa.or_(ImportBatch.counts["rejected"].as_integer() > 0, ImportBatch.state.not_in(("done", "undone"))))
+            conditions.append(
+                sa.or_(
+                    ImportBatch.counts["rejected"].as_integer() > 0,
+                    ImportBatch.state.not_in(("done", "undone")),
+                )
+            )
         return conditions
 
 
@@ -205,13 +340,24 @@ def count_batches(viewer: Viewer, which: BatchFilter = BatchFilter()) -> int:
     """How many imports that are. Needs MANAGE_IMPORTS."""
     viewer.require(Permission.MANAGE_IMPORTS)
     with store.reading() as session:
-        return session.scalar(sa.select(sa.func.count()).select_from(ImportBatch).where(*which.conditions())) or 0
+        return (
+            session.scalar(
+                sa.select(sa.func.count()).select_from(ImportBatch).where(*which.conditions())
+            )
+            or 0
+        )
 
 
-def find_batches(viewer: Viewer, which: BatchFilter = BatchFilter(), limit: int | None = None, offset: int = 0) -> list[dict[str, Any]]:
+def find_batches(
+    viewer: Viewer, which: BatchFilter = BatchFilter(), limit: int | None = None, offset: int = 0
+) -> list[dict[str, Any]]:
     """Those imports, newest first, as plain values. Needs MANAGE_IMPORTS."""
     viewer.require(Permission.MANAGE_IMPORTS)
-    newest_first = sa.select(ImportBatch).where(*which.conditions()).order_by(ImportBatch.started_at.desc(), ImportBatch.id.desc())
+    newest_first = (
+        sa.select(ImportBatch)
+        .where(*which.conditions())
+        .order_by(ImportBatch.started_at.desc(), ImportBatch.id.desc())
+    )
     with store.reading() as session:
         batches = session.scalars(newest_first.limit(limit).offset(offset)).all()
         return [
@@ -238,7 +384,15 @@ def find_batches(viewer: Viewer, which: BatchFilter = BatchFilter(), limit: int 
 
 def load_decisions(batch: ImportBatch) -> list[Decision]:
     """The decisions of a batch, to be said in any language."""
-    return [Decision(item["field"], item["decision"], item["evidence"], tuple((name, value) for name, value in item["params"])) for item in batch.decisions]
+    return [
+        Decision(
+            item["field"],
+            item["decision"],
+            item["evidence"],
+            tuple((name, value) for name, value in item["params"]),
+        )
+        for item in batch.decisions
+    ]
 
 
 def find_mapping(session: Session, name: str, kind: str) -> ImportOptions | None:
@@ -248,27 +402,58 @@ def find_mapping(session: Session, name: str, kind: str) -> ImportOptions | None
         return None
     content = dict(saved.content)
     start_date = content.pop("start_date", None)
-    return ImportOptions(**content, start_date=date.fromisoformat(start_date) if start_date else None)
+    return ImportOptions(
+        **content, start_date=date.fromisoformat(start_date) if start_date else None
+    )
 
 
 def find_mappings(viewer: Viewer, kind: str) -> list[str]:
     """The names of the mappings saved for that kind. Needs MANAGE_IMPORTS."""
     viewer.require(Permission.MANAGE_IMPORTS)
     with store.reading() as session:
-        return list(session.scalars(sa.select(SavedMapping.name).filter_by(kind=kind).order_by(SavedMapping.name)))
+        return list(
+            session.scalars(
+                sa.select(SavedMapping.name).filter_by(kind=kind).order_by(SavedMapping.name)
+            )
+        )
 
 
 def list_mappings(viewer: Viewer) -> list[dict[str, Any]]:
     """Every saved mapping, by kind and name, as plain values. Needs MANAGE_IMPORTS."""
     viewer.require(Permission.MANAGE_IMPORTS)
     with store.reading() as session:
-        found = session.scalars(sa.select(SavedMapping).order_by(SavedMapping.kind, SavedMapping.name))
-        return [{"name": item.name, "kind": item.kind, **item.content, "saved_by": item.saved_by, "saved_at": item.saved_at} for item in found]
+        found = session.scalars(
+            sa.select(SavedMapping).order_by(SavedMapping.kind, SavedMapping.name)
+        )
+        return [
+            {
+                "name": item.name,
+                "kind": item.kind,
+                **item.content,
+                "saved_by": item.saved_by,
+                "saved_at": item.saved_at,
+            }
+            for item in found
+        ]
 
 
-def save_mapping(session: Session, viewer: Viewer, batch: ImportBatch, options: ImportOptions) -> None:
-    """Keep the mapping of a batch and the options that go with it, when a name was given for that."""
+def save_mapping(
+    session: Session, viewer: Viewer, batch: ImportBatch, options: ImportOptions
+) -> None:
+    """Keep the mapping of a batch and the options that go with it, when a name was
+    given for that.
+    """
     if options.save_mapping:
-        given = {name: value for name, value in options.as_reading().items() if name in KEPT_IN_MAPPING}
+        given = {
+            name: value for name, value in options.as_reading().items() if name in KEPT_IN_MAPPING
+        }
         content = {**given, "columns": {**batch.mapping, **options.columns}}
-        session.merge(SavedMapping(name=options.save_mapping, kind=batch.kind, content=content, saved_by=viewer.username, saved_at=now()))
+        session.merge(
+            SavedMapping(
+                name=options.save_mapping,
+                kind=batch.kind,
+                content=content,
+                saved_by=viewer.username,
+                saved_at=now(),
+            )
+        )

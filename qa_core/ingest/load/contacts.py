@@ -1,4 +1,6 @@
-"""The rows of a contacts file on their way into the lake: ids for those without, the newest of each id, advisors and teams by name."""
+"""The rows of a contacts file on their way into the lake: ids for those without, the
+newest of each id, advisors and teams by name.
+"""
 
 from __future__ import annotations
 
@@ -18,15 +20,34 @@ from qa_core.storage import name_merges
 from qa_core.storage.lake.tables import quoted
 from qa_core.storage.schema import AS_GIVEN
 
-NOT_OF_THE_LAKE = frozenset({"line", "source_system", "contact_id", "advisor", "advisor_name", "site", "updated_at", "team", "started_at", "local_start"})
-NOT_OF_THE_ID = frozenset({"line", "source_system", "contact_id", "ticket", "csat_scale", "local_start"})
-"""What does not make one row differ from another: the scale is inferred from the column, the wall clock follows from the moment, and
-several contacts may belong to one ticket."""
+NOT_OF_THE_LAKE = frozenset(
+    {
+        "line",
+        "source_system",
+        "contact_id",
+        "advisor",
+        "advisor_name",
+        "site",
+        "updated_at",
+        "team",
+        "started_at",
+        "local_start",
+    }
+)
+NOT_OF_THE_ID = frozenset(
+    {"line", "source_system", "contact_id", "ticket", "csat_scale", "local_start"}
+)
+"""What does not make one row differ from another: the scale is inferred from the
+column, the wall clock follows from the moment, and several contacts may belong to one
+ticket.
+"""
 
 
 @dataclass(frozen=True)
 class PreparedContacts:
-    """Rows ready to merge: one per contact, with the columns that the file carries and those that only a new contact takes."""
+    """Rows ready to merge: one per contact, with the columns that the file carries and
+    those that only a new contact takes.
+    """
 
     path: Path
     rows: int
@@ -35,21 +56,28 @@ class PreparedContacts:
 
 
 def number_rows(connection: duckdb.DuckDBPyConnection, staged: Staged) -> int:
-    """Give every row its key and keep the newest of each; leaves `keyed` (line, source_system, contact_id). Returns how many rows were duplicates.
+    """Give every row its key and keep the newest of each; leaves `keyed` (line,
+    source_system, contact_id). Returns how many rows were duplicates.
 
-    A row without an id gets one from its mapped values and its rank among equals: identical rows stay apart, and the same file again
-    gives the same ids.
+    A row without an id gets one from its mapped values and its rank among equals:
+    identical rows stay apart, and the same file again gives the same ids.
     """
     reference = _column(staged, "contact_id")
     system = system_of(staged)
-    values = ", ".join(f"""coalesce(CAST("{name}" AS VARCHAR), chr(30))""" for name in sorted(set(staged.columns) - NOT_OF_THE_ID))
+    values = ", ".join(
+        f"""coalesce(CAST("{name}" AS VARCHAR), chr(30))"""
+        for name in sorted(set(staged.columns) - NOT_OF_THE_ID)
+    )
     connection.execute(
         f"""
         CREATE TEMP TABLE keyed AS
-        SELECT line, {system} AS source_system, {reference} AS contact_id FROM staged WHERE {reference} IS NOT NULL
+        SELECT line, {system} AS source_system, {reference} AS contact_id FROM staged
+            WHERE {reference} IS NOT NULL
         UNION ALL
-        SELECT line, source_system, 'row-' || content || '-' || row_number() OVER (PARTITION BY source_system, content ORDER BY line)
-        FROM (SELECT line, {system} AS source_system, substr(sha256(concat_ws(chr(31), {values})), 1, 24) AS content FROM staged WHERE {reference} IS NULL)"""
+        SELECT line, source_system, 'row-' || content || '-' || row_number() OVER (PARTITION BY
+            source_system, content ORDER BY line)
+        FROM (SELECT line, {system} AS source_system, substr(sha256(concat_ws(chr(31), {values})),
+            1, 24) AS content FROM staged WHERE {reference} IS NULL)"""
     )
     newest = "s.updated_at DESC NULLS LAST, " if "updated_at" in staged.columns else ""
     source = "keyed k JOIN staged s USING (line)" if newest else "keyed k"
@@ -58,8 +86,10 @@ def number_rows(connection: duckdb.DuckDBPyConnection, staged: Staged) -> int:
         f"""
         CREATE TEMP TABLE older AS
         SELECT line FROM (
-            SELECT k.line, row_number() OVER (PARTITION BY k.source_system, k.contact_id ORDER BY {newest}k.line DESC) AS place
-            FROM {source} SEMI JOIN (SELECT source_system, contact_id FROM keyed GROUP BY ALL HAVING count(*) > 1) t
+            SELECT k.line, row_number() OVER (PARTITION BY k.source_system, k.contact_id
+                ORDER BY {newest}k.line DESC) AS place
+            FROM {source} SEMI JOIN (SELECT source_system, contact_id FROM keyed
+                GROUP BY ALL HAVING count(*) > 1) t
                 ON t.source_system = k.source_system AND t.contact_id = k.contact_id
         ) WHERE place > 1"""
     )
@@ -68,7 +98,9 @@ def number_rows(connection: duckdb.DuckDBPyConnection, staged: Staged) -> int:
 
 
 def system_of(staged: Staged) -> str:
-    """The system that a row of `staged` comes from (SQL): the one that it names itself, else that of the whole file."""
+    """The system that a row of `staged` comes from (SQL): the one that it names itself,
+    else that of the whole file.
+    """
     return f"coalesce({_column(staged, 'source_system')}, {quoted(staged.system)})"
 
 
@@ -76,7 +108,10 @@ def find_pairs(connection: duckdb.DuckDBPyConnection, staged: Staged) -> list[Pa
     """Every advisor that the file names, as (text, name)."""
     if not {"advisor", "advisor_name"} & set(staged.columns):
         return []
-    return connection.execute(f"SELECT DISTINCT {_column(staged, 'advisor')}, {_column(staged, 'advisor_name')} FROM staged").fetchall()
+    return connection.execute(
+        f"SELECT DISTINCT {_column(staged, 'advisor')}, {_column(staged, 'advisor_name')} FROM "
+        "staged"
+    ).fetchall()
 
 
 def find_teams(connection: duckdb.DuckDBPyConnection, staged: Staged) -> dict[str, str | None]:
@@ -84,12 +119,20 @@ def find_teams(connection: duckdb.DuckDBPyConnection, staged: Staged) -> dict[st
     if "team" not in staged.columns:
         return {}
     site = f"max({_column(staged, 'site')})"
-    return dict(connection.execute(f"SELECT team, {site} FROM staged WHERE team IS NOT NULL GROUP BY team").fetchall())
+    return dict(
+        connection.execute(
+            f"SELECT team, {site} FROM staged WHERE team IS NOT NULL GROUP BY team"
+        ).fetchall()
+    )
 
 
-def find_shared(connection: duckdb.DuckDBPyConnection, staged: Staged, conventions: ActiveRules) -> bool:
-    """Make the relation of the shared numbers of this file, counted together with what is stored. True when contacts of theirs are stored as
-    those of customers, so that these must follow."""
+def find_shared(
+    connection: duckdb.DuckDBPyConnection, staged: Staged, conventions: ActiveRules
+) -> bool:
+    """Make the relation of the shared numbers of this file, counted together with what
+    is stored. True when contacts of theirs are stored as those of customers, so that
+    these must follow.
+    """
     if "customer_key" not in staged.columns:
         return False
     stored = as_given("customer_key")
@@ -97,56 +140,109 @@ def find_shared(connection: duckdb.DuckDBPyConnection, staged: Staged, conventio
         SELECT {stored}, CAST(c.local_start AS DATE) FROM contacts c
         ANTI JOIN keyed k ON k.source_system = c.source_system AND k.contact_id = c.contact_id
         WHERE {stored} IN (SELECT customer_key FROM staged)"""
-    own = "SELECT s.customer_key, CAST(s.local_start AS DATE) AS day FROM staged s JOIN keyed USING (line) WHERE s.customer_key IS NOT NULL"
+    own = (
+        "SELECT s.customer_key, CAST(s.local_start AS DATE) AS day FROM staged s JOIN keyed "
+        "USING (line) WHERE s.customer_key IS NOT NULL"
+    )
     connection.execute(conventions.make_shared(f"{own} UNION ALL {others}"))
-    return connection.execute("SELECT 1 FROM contacts WHERE customer_key IN (SELECT customer_key FROM shared_numbers) LIMIT 1").fetchone() is not None
+    return (
+        connection.execute(
+            "SELECT 1 FROM contacts WHERE customer_key IN (SELECT customer_key FROM "
+            "shared_numbers) LIMIT 1"
+        ).fetchone()
+        is not None
+    )
 
 
-def prepare(connection: duckdb.DuckDBPyConnection, staged: Staged, naming: Naming, memberships: pa.Table, conventions: ActiveRules) -> PreparedContacts:
-    """Write the rows of the lake from `staged` and `keyed` as the centre's conventions have them; needs `find_shared` before."""
+def prepare(
+    connection: duckdb.DuckDBPyConnection,
+    staged: Staged,
+    naming: Naming,
+    memberships: pa.Table,
+    conventions: ActiveRules,
+) -> PreparedContacts:
+    """Write the rows of the lake from `staged` and `keyed` as the centre's conventions
+    have them; needs `find_shared` before.
+    """
     own = [name for name in staged.columns if name not in NOT_OF_THE_LAKE]
     select = {name: f's."{name}"' for name in own}
     joins = ["FROM staged s JOIN keyed k USING (line)"]
     carried = [*own]
     if {"advisor", "advisor_name"} & set(staged.columns):
         connection.register("names", names_table(naming.ids))
-        text, name = (f"coalesce({_column(staged, column, 's.')}, '')" for column in ("advisor", "advisor_name"))
+        text, name = (
+            f"coalesce({_column(staged, column, 's.')}, '')"
+            for column in ("advisor", "advisor_name")
+        )
         joins.append(f"LEFT JOIN names n ON n.advisor = {text} AND n.advisor_name = {name}")
         select["advisor_id"] = "n.advisor_id"
         carried.append("advisor_id")
     merged = conventions.kept.get("advisor", {}) if "advisor_id" in select else {}
     named = set(naming.ids.values())
-    from_memberships = "advisor_id" in select and bool(set(memberships["advisor_id"].to_pylist()) & (named | {merged.get(one, one) for one in named}))
+    from_memberships = "advisor_id" in select and bool(
+        set(memberships["advisor_id"].to_pylist())
+        & (named | {merged.get(one, one) for one in named})
+    )
     if from_memberships:
         connection.register("memberships", memberships)
         day = "CAST(s.local_start AS DATE)"
-        joins.append(f"LEFT JOIN memberships m ON m.advisor_id = n.advisor_id AND {day} >= m.starts_on AND {day} < m.ends_on")
+        joins.append(
+            f"LEFT JOIN memberships m ON m.advisor_id = n.advisor_id AND {day} >= m.starts_on "
+            f"AND {day} < m.ends_on"
+        )
     if "team" in staged.columns:
         select["team"] = "coalesce(s.team, m.team)" if from_memberships else "s.team"
         carried.append("team")
     elif from_memberships:
         # What a file once said of the team stands, as long as the advisor is the same.
-        joins.append("LEFT JOIN contacts c ON c.source_system = k.source_system AND c.contact_id = k.contact_id")
-        select["team"] = f"CASE WHEN {as_given('advisor_id')} = n.advisor_id THEN coalesce({as_given('team')}, m.team) ELSE m.team END"
+        joins.append(
+            "LEFT JOIN contacts c ON c.source_system = k.source_system AND c.contact_id = "
+            "k.contact_id"
+        )
+        select["team"] = (
+            f"CASE WHEN {as_given('advisor_id')} = n.advisor_id THEN "
+            f"coalesce({as_given('team')}, m.team) ELSE m.team END"
+        )
         carried.append("team")
     if merged and from_memberships:
         kept = name_merges.spell("n.advisor_id", merged)
-        joins.append(f"LEFT JOIN memberships p ON {kept} <> n.advisor_id AND p.advisor_id = {kept} AND {day} >= p.starts_on AND {day} < p.ends_on")
-        select |= {"team": f"coalesce({select['team']}, p.team)", AS_GIVEN["team"]: f"CASE WHEN {select['team']} IS NULL AND p.team IS NOT NULL THEN '' END"}
+        joins.append(
+            f"LEFT JOIN memberships p ON {kept} <> n.advisor_id AND p.advisor_id = {kept} AND "
+            f"{day} >= p.starts_on AND {day} < p.ends_on"
+        )
+        select |= {
+            "team": f"coalesce({select['team']}, p.team)",
+            AS_GIVEN[
+                "team"
+            ]: f"CASE WHEN {select['team']} IS NULL AND p.team IS NOT NULL THEN '' END",
+        }
         carried.append(AS_GIVEN["team"])
     if conventions.has_assignments and {"source", "medium", "campaign"} & set(own):
-        # A campaign that the file itself names goes over the one that followed from the number.
-        joins.append("LEFT JOIN contacts t ON t.source_system = k.source_system AND t.contact_id = k.contact_id")
+        # A campaign that the file itself names goes over the one that followed from the
+        # number.
+        joins.append(
+            "LEFT JOIN contacts t ON t.source_system = k.source_system AND t.contact_id = "
+            "k.contact_id"
+        )
         said = ", ".join(f's."{name}"' for name in ("source", "medium", "campaign") if name in own)
-        select["tracking_match"] = f"CASE WHEN coalesce({said}) IS NOT NULL THEN nullif(t.tracking_match, '{BY_NUMBER}') ELSE t.tracking_match END"
+        select["tracking_match"] = (
+            f"CASE WHEN coalesce({said}) IS NOT NULL THEN nullif(t.tracking_match, "
+            f"'{BY_NUMBER}') ELSE t.tracking_match END"
+        )
         carried.append("tracking_match")
-    changed = conventions.change(select, "s.local_start", _column(staged, "direction", "s."), select.get("team", "CAST(NULL AS VARCHAR)"))
+    changed = conventions.change(
+        select,
+        "s.local_start",
+        _column(staged, "direction", "s."),
+        select.get("team", "CAST(NULL AS VARCHAR)"),
+    )
     carried += [name for name in changed if name not in carried]
     select |= changed
     for_new = {name: value for name, value in staged.defaults.items() if name not in select}
     listed = ", ".join(
         [
-            "k.source_system, k.contact_id, s.started_at, s.local_start, strftime(s.local_start, '%Y-%m') AS month",
+            "k.source_system, k.contact_id, s.started_at, s.local_start, "
+            "strftime(s.local_start, '%Y-%m') AS month",
             *(f'{expression} AS "{name}"' for name, expression in select.items()),
             *(f'{quoted(value)} AS "{name}"' for name, value in for_new.items()),
         ]
@@ -157,9 +253,16 @@ def prepare(connection: duckdb.DuckDBPyConnection, staged: Staged, naming: Namin
 
 
 def names_table(ids: Mapping[Pair, str]) -> pa.Table:
-    """The advisors of a file as (advisor, advisor_name, advisor_id), empty text where the file has none."""
+    """The advisors of a file as (advisor, advisor_name, advisor_id), empty text where
+    the file has none.
+    """
     columns = [[pair[0] or "" for pair in ids], [pair[1] or "" for pair in ids], list(ids.values())]
-    return pa.table(columns, schema=pa.schema([(name, pa.string()) for name in ("advisor", "advisor_name", "advisor_id")]))
+    return pa.table(
+        columns,
+        schema=pa.schema(
+            [(name, pa.string()) for name in ("advisor", "advisor_name", "advisor_id")]
+        ),
+    )
 
 
 def _column(staged: Staged, name: str, relation: str = "") -> str:

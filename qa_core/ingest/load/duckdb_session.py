@@ -1,4 +1,6 @@
-"""A DuckDB connection over one staged file and the facts that stand: where rows are numbered, compared and joined before the commit."""
+"""A DuckDB connection over one staged file and the facts that stand: where rows are
+numbered, compared and joined before the commit.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ MEGABYTES = 300
 
 @contextmanager
 def open_session(folder: Path, staged: Staged | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection with a view per table of the lake as it stands, and `staged`. It spills into `folder`, and writes nowhere else."""
+    """A connection with a view per table of the lake as it stands, and `staged`. It
+    spills into `folder`, and writes nowhere else.
+    """
     rows = tables.snapshot("contacts").rows + (staged.staged if staged else 0)
     connection = duckdb.connect(
         config={
@@ -32,9 +36,15 @@ def open_session(folder: Path, staged: Staged | None = None) -> Iterator[duckdb.
     )
     try:
         for name in tables.TABLES:
-            connection.execute(f"CREATE VIEW {name} AS {tables.select_from_files(name, tables.snapshot(name).files())}")
+            connection.execute(
+                f"CREATE VIEW {name} AS "
+                f"{tables.select_from_files(name, tables.snapshot(name).files())}"
+            )
         if staged is not None:
-            connection.execute(f"CREATE VIEW staged AS SELECT * FROM read_parquet({tables.quoted(str(staged.rows))})")
+            connection.execute(
+                "CREATE VIEW staged AS SELECT * FROM "
+                f"read_parquet({tables.quoted(str(staged.rows))})"
+            )
         yield connection
     finally:
         connection.close()
@@ -49,17 +59,29 @@ class RowComparison:
     unchanged: int
 
 
-def compare(connection: duckdb.DuckDBPyConnection, table: str, rows: str, key: Sequence[str] = CONTACT_KEY, carried: Sequence[str] = ()) -> RowComparison:
-    """Count what merging the relation `rows` would bring, without doing it: for a dry run."""
+def compare(
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    rows: str,
+    key: Sequence[str] = CONTACT_KEY,
+    carried: Sequence[str] = (),
+) -> RowComparison:
+    """Count what merging the relation `rows` would bring, without doing it: for a dry
+    run.
+    """
     same = " AND ".join(f'r."{name}" IS NOT DISTINCT FROM c."{name}"' for name in key)
     kept = " AND ".join(f'r."{name}" IS NOT DISTINCT FROM c."{name}"' for name in carried) or "true"
     row = connection.execute(
-        f"SELECT count(*) FILTER (WHERE c.batch_id IS NULL), count(*) FILTER (WHERE c.batch_id IS NOT NULL AND NOT ({kept})), "
-        f"count(*) FILTER (WHERE c.batch_id IS NOT NULL AND {kept}) FROM {rows} r LEFT JOIN {table} c ON {same}"
+        "SELECT count(*) FILTER (WHERE c.batch_id IS NULL), count(*) FILTER (WHERE c.batch_id "
+        f"IS NOT NULL AND NOT ({kept})), "
+        f"count(*) FILTER (WHERE c.batch_id IS NOT NULL AND {kept}) FROM {rows} r LEFT JOIN "
+        f"{table} c ON {same}"
     ).fetchone()
     return RowComparison(*row)
 
 
 def write_rows(connection: duckdb.DuckDBPyConnection, select: str, path: Path) -> int:
     """Write a SELECT as Parquet and return its number of rows."""
-    return connection.execute(f"COPY ({select}) TO {tables.quoted(str(path))} (FORMAT parquet, COMPRESSION snappy)").fetchone()[0]
+    return connection.execute(
+        f"COPY ({select}) TO {tables.quoted(str(path))} (FORMAT parquet, COMPRESSION snappy)"
+    ).fetchone()[0]

@@ -1,4 +1,6 @@
-"""Erasing a customer from all that imports keep; the one place that knows everywhere a customer's key can be."""
+"""Erasing a customer from all that imports keep; the one place that knows everywhere a
+customer's key can be.
+"""
 
 from __future__ import annotations
 
@@ -25,12 +27,16 @@ from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.records.imports import BeforeImage, WaitingRow
 
 Named = set[tuple[str, str | None]]
-"""Ids or tickets with their system, and once more with none: a row that names no system may mean any."""
+"""Ids or tickets with their system, and once more with none: a row that names no system
+may mean any.
+"""
 
 
 @dataclass(frozen=True)
 class Erased:
-    """How many contacts were removed or lost the key, how many rows that waited or had waited, how many events of calls in progress."""
+    """How many contacts were removed or lost the key, how many rows that waited or had
+    waited, how many events of calls in progress.
+    """
 
     contacts: int
     waiting: int
@@ -38,26 +44,38 @@ class Erased:
 
 
 def erase_customer(viewer: Viewer, customer_key: str) -> Erased:
-    """Remove every trace of the customer with that pseudonym from the stores; what is erased already is not an error. For `Viewer.SYSTEM` alone:
-    whoever decides on requests of persons asks for it. May be run again after an interruption.
+    """Remove every trace of the customer with that pseudonym from the stores; what is
+    erased already is not an error. For `Viewer.SYSTEM` alone: whoever decides on
+    requests of persons asks for it. May be run again after an interruption.
 
     Where a customer's key can be, and what becomes of it:
 
-    - `contacts` of the lake, as `customer_key` and, of a number that is shared, as `given_customer_key`, and the before-images by which
-      imports are undone: `lake.erase`. Files of earlier versions go ten minutes later, with `lake.vacuum`.
-    - rows that wait for their contact, or had waited: removed, with what the customer wrote; surveys and tracking rows also where they name
-      an erased contact or its ticket without a key. Evaluations that wait hold no key of a customer, and stay: they speak of the advisor.
-    - evaluations of the customer's contacts stay, for the same reason, without the evaluator's comment and tags: here, in their before-images, and
-      where they had waited. The action list of irritants holds single words and counts, never a sentence or a contact.
-    - recordings of the customer's contacts: the audio and its waveform are deleted, the row says when. Listenings stay: they speak of who listened.
-    - events of calls in progress in a log that is followed (`watching/`): the call stays, without its customer.
-    - temporary files (`tmp/`) of imports and uploads that were killed: removed. A file that is being read at this moment lands afterwards, as
+    - - `contacts` of the lake, as `customer_key` and, of a number that is shared, as
+      `given_customer_key`, and the before-images by which
+      imports are undone: `lake.erase`. Files of earlier versions go ten minutes
+      later, with `lake.vacuum`.
+    - - rows that wait for their contact, or had waited: removed, with what the customer
+      wrote; surveys and tracking rows also where they name
+      an erased contact or its ticket without a key. Evaluations that wait hold no key
+      of a customer, and stay: they speak of the advisor.
+    - - evaluations of the customer's contacts stay, for the same reason, without the
+      evaluator's comment and tags: here, in their before-images, and
+      where they had waited. The action list of irritants holds single words and
+      counts, never a sentence or a contact.
+    - - recordings of the customer's contacts: the audio and its waveform are deleted,
+      the row says when. Listenings stay: they speak of who listened.
+    - - events of calls in progress in a log that is followed (`watching/`): the call
+      stays, without its customer.
+    - - temporary files (`tmp/`) of imports and uploads that were killed: removed. A
+      file that is being read at this moment lands afterwards, as
       any later file that speaks of the customer would; then erase again.
-    - the quarantine holds identities masked and is named after its batch, as is everything else in the records (before-images of advisors and
+    - - the quarantine holds identities masked and is named after its batch, as is
+      everything else in the records (before-images of advisors and
       evaluations, counts, decisions, the journal): no key there.
 
-    Out of reach, because they are not ours to change: files as they were delivered, with clear numbers, also those put into `.taken` and `.refused` of a
-    watched folder (`watch --keep DAYS` deletes them in time), the logs of the telephony, and backups.
+    Out of reach, because they are not ours to change: files as they were delivered,
+    with clear numbers, also those put into `.taken` and `.refused` of a watched folder
+    (`watch --keep DAYS` deletes them in time), the logs of the telephony, and backups.
     """
     if not viewer.is_system:
         raise AccessDenied()
@@ -66,12 +84,20 @@ def erase_customer(viewer: Viewer, customer_key: str) -> Erased:
         contacts, tickets = _find_named(customer_key)
         with store.writing() as session:
             if session.get_bind().dialect.name == "sqlite":
-                session.connection().exec_driver_sql("PRAGMA secure_delete = ON")  # else what is deleted stays in the file, unseen
+                session.connection().exec_driver_sql(
+                    "PRAGMA secure_delete = ON"
+                )  # else what is deleted stays in the file, unseen
             waiting = _erase_waiting(session, customer_key, contacts, tickets)
             _erase_notes(session, contacts)
-            recordings.delete_of(session, {(system, contact_id) for contact_id, system in contacts if system}, "erased", viewer.username)
+            recordings.delete_of(
+                session,
+                {(system, contact_id) for contact_id, system in contacts if system},
+                "erased",
+                viewer.username,
+            )
             audit_log.record(session, viewer.username, "customer_erased", "imports")
-        # Last the contacts: were we stopped before, they would still tell on a second call what waits for them.
+        # Last the contacts: were we stopped before, they would still tell on a second
+        # call what waits for them.
         removed = lake.erase(customer_key)
         events = queue_log.erase(customer_key)
     _empty_log()
@@ -82,7 +108,9 @@ def erase_customer(viewer: Viewer, customer_key: str) -> Erased:
 
 
 def _empty_log() -> None:
-    """Let SQLite write its log into the database, whose pages hold nothing of what was deleted."""
+    """Let SQLite write its log into the database, whose pages hold nothing of what was
+    deleted.
+    """
     engine = store.engine_for(environment.current().database_url)
     if engine.dialect.name == "sqlite":
         with closing(engine.raw_connection()) as connection:
@@ -92,9 +120,19 @@ def _empty_log() -> None:
 def _find_named(customer_key: str) -> tuple[Named, Named]:
     """The customer's contacts, and their tickets."""
     with lake.working() as connection:
-        found = connection.execute("SELECT source_system, contact_id, ticket FROM contacts WHERE customer_key = ?", [customer_key]).fetchall()
-    contacts = {(contact_id, place) for system, contact_id, _ticket in found for place in (system, None)}
-    return contacts, {(ticket, place) for system, _id, ticket in found if ticket is not None for place in (system, None)}
+        found = connection.execute(
+            "SELECT source_system, contact_id, ticket FROM contacts WHERE customer_key = ?",
+            [customer_key],
+        ).fetchall()
+    contacts = {
+        (contact_id, place) for system, contact_id, _ticket in found for place in (system, None)
+    }
+    return contacts, {
+        (ticket, place)
+        for system, _id, ticket in found
+        if ticket is not None
+        for place in (system, None)
+    }
 
 
 def _erase_waiting(session: Session, customer_key: str, contacts: Named, tickets: Named) -> int:
@@ -115,11 +153,23 @@ def _erase_notes(session: Session, contacts: Named) -> None:
     blank = {"comment": None, "tags": None}
     known = sa.select(Evaluation.id, Evaluation.source_system, Evaluation.contact_id)
     noted = known.where(sa.or_(Evaluation.comment.is_not(None), Evaluation.tags.is_not(None)))
-    theirs = [number for number, system, contact_id in session.execute(noted).all() if (contact_id, system) in contacts]
+    theirs = [
+        number
+        for number, system, contact_id in session.execute(noted).all()
+        if (contact_id, system) in contacts
+    ]
     if theirs:
-        session.execute(sa.update(Evaluation), [{"id": number, **blank, "changed_at": now()} for number in theirs])
+        session.execute(
+            sa.update(Evaluation),
+            [{"id": number, **blank, "changed_at": now()} for number in theirs],
+        )
     images = session.scalars(sa.select(BeforeImage).where(BeforeImage.object == "evaluation"))
-    for image in [image for image in images if image.content and (image.content.get("contact_id"), image.content.get("source_system")) in contacts]:
+    for image in [
+        image
+        for image in images
+        if image.content
+        and (image.content.get("contact_id"), image.content.get("source_system")) in contacts
+    ]:
         image.content = {**image.content, **blank}
     for row in session.scalars(sa.select(WaitingRow).where(WaitingRow.kind == "evaluations")):
         if (row.contact_id, row.content.get("system")) in contacts:

@@ -1,4 +1,6 @@
-"""The rows of a file of totals on their way into the lake: how long each interval is, and one row per interval."""
+"""The rows of a file of totals on their way into the lake: how long each interval is,
+and one row per interval.
+"""
 
 from __future__ import annotations
 
@@ -17,12 +19,16 @@ from qa_core.storage.schema import INTERVAL_KEY
 
 DAY_MINUTES = 1440
 FEW = 0.05
-"""Rows of one interval that contradict each other: beyond this share something else tells them apart."""
+"""Rows of one interval that contradict each other: beyond this share something else
+tells them apart.
+"""
 
 
 @dataclass(frozen=True)
 class PreparedIntervals:
-    """Rows ready to merge, one per interval; `duplicates` were older rows of the same; `minutes`, where the length was found from the starts."""
+    """Rows ready to merge, one per interval; `duplicates` were older rows of the same;
+    `minutes`, where the length was found from the starts.
+    """
 
     path: Path
     rows: int
@@ -32,30 +38,44 @@ class PreparedIntervals:
 
 
 def prepare(bench: duckdb.DuckDBPyConnection, staged: Staged) -> PreparedIntervals:
-    """Write the rows of the lake from `staged`; of several rows for one interval the last one stands.
+    """Write the rows of the lake from `staged`; of several rows for one interval the
+    last one stands.
 
-    Raises Refusal where the starts do not tell the length, or rows of one interval contradict each other.
+    Raises Refusal where the starts do not tell the length, or rows of one interval
+    contradict each other.
     """
     minutes = None if "length_minutes" in staged.columns else _find_minutes(bench)
     measures = [name for name in staged.columns if name not in (*INTERVAL_KEY, "local_start")]
-    key = {name: f'"{name}"' if name in staged.columns else "CAST(NULL AS VARCHAR)" for name in INTERVAL_KEY}
-    key |= {"source_system": quoted(staged.system)} | ({"length_minutes": str(minutes)} if minutes else {})
+    key = {
+        name: f'"{name}"' if name in staged.columns else "CAST(NULL AS VARCHAR)"
+        for name in INTERVAL_KEY
+    }
+    key |= {"source_system": quoted(staged.system)} | (
+        {"length_minutes": str(minutes)} if minutes else {}
+    )
     listed = ", ".join(f'{expression} AS "{name}"' for name, expression in key.items())
     kept = ", ".join(f'"{name}"' for name in measures)
     own = ", ".join(f'"{name}"' for name in INTERVAL_KEY)
-    bench.execute(f"CREATE TEMP TABLE keyed AS SELECT {listed}, local_start, strftime(local_start, '%Y-%m') AS month, {kept}, line FROM staged")
     bench.execute(
-        f"CREATE TEMP TABLE numbered AS SELECT *, row_number() OVER (PARTITION BY {own} ORDER BY line DESC) AS place, "
-        f"count(*) OVER (PARTITION BY {own}, {kept}) AS alike, count(*) OVER (PARTITION BY {own}) AS several FROM keyed"
+        f"CREATE TEMP TABLE keyed AS SELECT {listed}, local_start, strftime(local_start, "
+        f"'%Y-%m') AS month, {kept}, line FROM staged"
+    )
+    bench.execute(
+        f"CREATE TEMP TABLE numbered AS SELECT *, row_number() OVER (PARTITION BY {own} ORDER "
+        "BY line DESC) AS place, "
+        f"count(*) OVER (PARTITION BY {own}, {kept}) AS alike, count(*) OVER (PARTITION BY "
+        f"{own}) AS several FROM keyed"
     )
     rows, duplicates, contradictory = bench.execute(
-        "SELECT count(*), count(*) FILTER (WHERE place > 1), count(*) FILTER (WHERE several > alike) FROM numbered"
+        "SELECT count(*), count(*) FILTER (WHERE place > 1), count(*) FILTER (WHERE several > "
+        "alike) FROM numbered"
     ).fetchone()
     if contradictory > FEW * rows:
         raise Refusal(
             "several_rows_per_interval",
             N_(
-                "{count} of {rows} rows have the start and queue of another row, with other figures. Name the columns that tell them apart, such as "
+                "{count} of {rows} rows have the start and queue of another row, with other "
+                "figures. Name the columns that tell them apart, such as "
                 "--map queue=COLUMN, --map team=COLUMN or --map time=COLUMN."
             ),
             options=("--map queue=COLUMN", "--map team=COLUMN", "--map time=COLUMN"),
@@ -63,20 +83,32 @@ def prepare(bench: duckdb.DuckDBPyConnection, staged: Staged) -> PreparedInterva
             rows=rows,
         )
     path = staged.folder / "intervals.parquet"
-    written = write_rows(bench, "SELECT * EXCLUDE (line, place, alike, several) FROM numbered WHERE place = 1", path)
+    written = write_rows(
+        bench, "SELECT * EXCLUDE (line, place, alike, several) FROM numbered WHERE place = 1", path
+    )
     return PreparedIntervals(path, written, tuple(measures), duplicates, minutes)
 
 
 def _find_minutes(bench: duckdb.DuckDBPyConnection) -> int:
-    """The smallest step between two starts of the day; a whole day where all begin at midnight."""
-    seconds = [row[0] for row in bench.execute("SELECT DISTINCT epoch(local_start) % 86400 AS second FROM staged ORDER BY second").fetchall()]
+    """The smallest step between two starts of the day; a whole day where all begin at
+    midnight.
+    """
+    seconds = [
+        row[0]
+        for row in bench.execute(
+            "SELECT DISTINCT epoch(local_start) % 86400 AS second FROM staged ORDER BY second"
+        ).fetchall()
+    ]
     if seconds == [0]:
         return DAY_MINUTES
     steps = [later - earlier for earlier, later in pairwise(seconds)]
     if not steps or min(steps) % 60:
         raise Refusal(
             "unknown_length",
-            N_("The starts of the rows do not tell how long each one is. Name the column that says it, in minutes, with --map length_minutes=COLUMN."),
+            N_(
+                "The starts of the rows do not tell how long each one is. Name the column that "
+                "says it, in minutes, with --map length_minutes=COLUMN."
+            ),
             options=("--map length_minutes=COLUMN",),
         )
     return int(min(steps) // 60)

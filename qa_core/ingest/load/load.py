@@ -1,4 +1,6 @@
-"""Bringing one staged file into the stores, by kind: into the records as started, into the lake in one commit, then done."""
+"""Bringing one staged file into the stores, by kind: into the records as started, into
+the lake in one commit, then done.
+"""
 
 from __future__ import annotations
 
@@ -42,17 +44,33 @@ def load_contacts(landing: LoadJob) -> None:
     with open_session(staged.folder, staged) as bench:
         report.duplicates = contacts.number_rows(bench, staged)
         with store.reading_or_empty() as session:
-            naming = advisors.plan_names(session, contacts.find_pairs(bench, staged), contacts.find_teams(bench, staged).items())
+            naming = advisors.plan_names(
+                session,
+                contacts.find_pairs(bench, staged),
+                contacts.find_teams(bench, staged).items(),
+            )
             memberships, conventions = advisors.find_memberships(session), ActiveRules.load(session)
         _describe_created(landing, naming)
         conventions = conventions.with_teams(naming.teams)
-        others_follow = contacts.find_shared(bench, staged, conventions) or (conventions.has_assignments and "tracking_number" in staged.columns)
+        others_follow = contacts.find_shared(bench, staged, conventions) or (
+            conventions.has_assignments and "tracking_number" in staged.columns
+        )
         prepared = contacts.prepare(bench, staged, naming, memberships, conventions)
         _describe_changed(landing, bench, prepared)
         if landing.options.dry_run:
             rows = f"read_parquet({quoted(str(prepared.path))})"
-            take_result(report, compare(bench, "contacts", rows, carried=("started_at", "local_start", *prepared.carried)))
-            landing.trial = lambda: lake.merge_contacts(prepared.path, prepared.carried, batches.REHEARSAL, for_new=prepared.for_new)
+            take_result(
+                report,
+                compare(
+                    bench,
+                    "contacts",
+                    rows,
+                    carried=("started_at", "local_start", *prepared.carried),
+                ),
+            )
+            landing.trial = lambda: lake.merge_contacts(
+                prepared.path, prepared.carried, batches.REHEARSAL, for_new=prepared.for_new
+            )
             return
 
     def write(session: Session, batch_id: str) -> None:
@@ -62,10 +80,23 @@ def load_contacts(landing: LoadJob) -> None:
             due_work.request(session, CENTRE_RULES)
 
     batch_id = landing.start(prepared.rows, write)
-    result = lake.merge_contacts(prepared.path, prepared.carried, batch_id, progress=landing.say_writing, for_new=prepared.for_new)
-    joined = late_joins.join_arrived(batch_id, staged.folder) if result.new or result.updated else {}
+    result = lake.merge_contacts(
+        prepared.path,
+        prepared.carried,
+        batch_id,
+        progress=landing.say_writing,
+        for_new=prepared.for_new,
+    )
+    joined = (
+        late_joins.join_arrived(batch_id, staged.folder) if result.new or result.updated else {}
+    )
     if joined:
-        landing.decide("file", N_("rows that had waited for these contacts joined them"), N_("{joined}"), joined=_list_counts(joined))
+        landing.decide(
+            "file",
+            N_("rows that had waited for these contacts joined them"),
+            N_("{joined}"),
+            joined=_list_counts(joined),
+        )
     landing.finish(result)
     apply.apply_if_due()
     if set(prepared.carried) & set(RESTRAINTS):
@@ -90,7 +121,12 @@ def load_assignments(landing: LoadJob) -> None:
     report.duplicates = len(rows) - len(told)
     take_result(report, RowComparison(len(fresh), 0, len(told) - len(fresh)))
     numbers = len({row["tracking_number"] for row in rows})
-    landing.decide("tracking_number", N_("numbers assigned to campaigns by day; contacts follow their number"), N_("{count} numbers"), count=numbers)
+    landing.decide(
+        "tracking_number",
+        N_("numbers assigned to campaigns by day; contacts follow their number"),
+        N_("{count} numbers"),
+        count=numbers,
+    )
     if landing.options.dry_run:
         return
 
@@ -100,7 +136,12 @@ def load_assignments(landing: LoadJob) -> None:
 
     landing.start(len(told), write)
     changed = apply.apply_if_due()
-    landing.decide("campaign", N_("taken from the number and the day of the contact"), N_("{count} contacts"), count=changed)
+    landing.decide(
+        "campaign",
+        N_("taken from the number and the day of the contact"),
+        N_("{count} contacts"),
+        count=changed,
+    )
     landing.finish()
 
 
@@ -117,28 +158,64 @@ def load_attachments(landing: LoadJob) -> None:
         waits = attach.find_waiting(bench, staged, landing.system)
         landing.skip("unmatched", len(waits))
         if landing.options.dry_run:
-            take_result(report, compare(bench, "contacts", f"read_parquet({quoted(str(attached.path))})", carried=attached.carried))
+            take_result(
+                report,
+                compare(
+                    bench,
+                    "contacts",
+                    f"read_parquet({quoted(str(attached.path))})",
+                    carried=attached.carried,
+                ),
+            )
             if attached.rows:
-                landing.trial = lambda: lake.merge_contacts(attached.path, attached.carried, batches.REHEARSAL, create=False)
+                landing.trial = lambda: lake.merge_contacts(
+                    attached.path, attached.carried, batches.REHEARSAL, create=False
+                )
             return
 
-    batch_id = landing.start(attached.rows, lambda session, batch_id: pending_rows.keep(session, batch_id, waits), late)
-    result = lake.merge_contacts(attached.path, attached.carried, batch_id, create=False, progress=landing.say_writing) if attached.rows else None
+    batch_id = landing.start(
+        attached.rows, lambda session, batch_id: pending_rows.keep(session, batch_id, waits), late
+    )
+    result = (
+        lake.merge_contacts(
+            attached.path, attached.carried, batch_id, create=False, progress=landing.say_writing
+        )
+        if attached.rows
+        else None
+    )
     landing.finish(result)
 
 
 def load_spend(landing: LoadJob) -> None:
     staged, report = landing.staged, landing.report
     with open_session(staged.folder, staged) as bench:
-        key = {name: f'"{name}"' if name in staged.columns else "CAST(NULL AS VARCHAR)" for name in SPEND_KEY}
+        key = {
+            name: f'"{name}"' if name in staged.columns else "CAST(NULL AS VARCHAR)"
+            for name in SPEND_KEY
+        }
         listed = ", ".join(f'{expression} AS "{name}"' for name, expression in key.items())
         path = staged.folder / "spend.parquet"
-        rows = write_rows(bench, f"SELECT {listed}, strftime(day, '%Y-%m') AS month, sum(amount) AS amount FROM staged GROUP BY ALL", path)
+        rows = write_rows(
+            bench,
+            f"SELECT {listed}, strftime(day, '%Y-%m') AS month, sum(amount) AS amount FROM "
+            "staged GROUP BY ALL",
+            path,
+        )
         if rows < staged.staged:
             landing.fold("same_day_and_campaign", staged.staged - rows)
-            landing.decide("amount", N_("amounts of the same day and campaign are added up"), N_("{count} rows"), count=staged.staged - rows)
+            landing.decide(
+                "amount",
+                N_("amounts of the same day and campaign are added up"),
+                N_("{count} rows"),
+                count=staged.staged - rows,
+            )
         if landing.options.dry_run:
-            take_result(report, compare(bench, "spend", f"read_parquet({quoted(str(path))})", SPEND_KEY, ("amount",)))
+            take_result(
+                report,
+                compare(
+                    bench, "spend", f"read_parquet({quoted(str(path))})", SPEND_KEY, ("amount",)
+                ),
+            )
             return
     batch_id = landing.start(rows, lambda session, batch_id: None)
     landing.finish(lake.merge_spend(path, batch_id, progress=landing.say_writing))
@@ -153,13 +230,35 @@ def load_intervals(landing: LoadJob) -> None:
         prepared = intervals.prepare(bench, staged)
         report.duplicates = prepared.duplicates
         if prepared.minutes:
-            landing.decide("length_minutes", N_("{minutes} minutes"), N_("the smallest step between two starts"), minutes=prepared.minutes)
+            landing.decide(
+                "length_minutes",
+                N_("{minutes} minutes"),
+                N_("the smallest step between two starts"),
+                minutes=prepared.minutes,
+            )
         if landing.options.dry_run:
-            take_result(report, compare(bench, "intervals", f"read_parquet({quoted(str(prepared.path))})", INTERVAL_KEY, ("local_start", *prepared.carried)))
-            landing.trial = lambda: lake.merge_intervals(prepared.path, prepared.carried, batches.REHEARSAL)
+            take_result(
+                report,
+                compare(
+                    bench,
+                    "intervals",
+                    f"read_parquet({quoted(str(prepared.path))})",
+                    INTERVAL_KEY,
+                    ("local_start", *prepared.carried),
+                ),
+            )
+            landing.trial = lambda: lake.merge_intervals(
+                prepared.path, prepared.carried, batches.REHEARSAL
+            )
             return
-    batch_id = landing.start(prepared.rows, lambda session, batch_id: advisors.write_names(session, naming, batch_id))
-    landing.finish(lake.merge_intervals(prepared.path, prepared.carried, batch_id, progress=landing.say_writing))
+    batch_id = landing.start(
+        prepared.rows, lambda session, batch_id: advisors.write_names(session, naming, batch_id)
+    )
+    landing.finish(
+        lake.merge_intervals(
+            prepared.path, prepared.carried, batch_id, progress=landing.say_writing
+        )
+    )
 
 
 def load_advisors(landing: LoadJob) -> None:
@@ -168,7 +267,9 @@ def load_advisors(landing: LoadJob) -> None:
     def write(session: Session, batch_id: str) -> None:
         directory = advisors.Directory.load(session)
         counts = Counter(advisors.write_row(session, batch_id, directory, row) for row in rows)
-        take_result(landing.report, RowComparison(counts["new"], counts["updated"], counts["unchanged"]))
+        take_result(
+            landing.report, RowComparison(counts["new"], counts["updated"], counts["unchanged"])
+        )
         landing.report.require_identity()
         conventions = ActiveRules.load(session)
         if conventions.hours or conventions.kept["advisor"]:
@@ -190,13 +291,17 @@ def load_evaluations(landing: LoadJob) -> None:
         gathered = evaluation_rows.gather(bench, staged, landing.system)
         report.duplicates = gathered.duplicates
         with store.reading_or_empty() as session:
-            naming = advisors.plan_names(session, {(draft.first.get("advisor"), None) for draft in gathered.drafts})
+            naming = advisors.plan_names(
+                session, {(draft.first.get("advisor"), None) for draft in gathered.drafts}
+            )
             spans = advisors.spans_of(advisors.find_memberships(session))
         _describe_created(landing, naming)
         for draft in gathered.drafts:
             landing.fold("criterion", 0 if draft.reason else len(draft.lines) - 1)
         landing.skip("unmatched", sum(draft.is_waiting for draft in gathered.drafts))
-        refused: list[evaluation_rows.EvaluationRow] = [draft for draft in gathered.drafts if draft.reason]
+        refused: list[evaluation_rows.EvaluationRow] = [
+            draft for draft in gathered.drafts if draft.reason
+        ]
         landing.reject(Counter(draft.reason for draft in refused for _line in draft.lines))
         cells = _cells_of(bench, staged, refused)
     drafts = [draft for draft in gathered.drafts if draft.reason is None]
@@ -204,11 +309,21 @@ def load_evaluations(landing: LoadJob) -> None:
     def write(session: Session, batch_id: str) -> None:
         advisors.write_names(session, naming, batch_id)
         items = [(draft, evaluation_rows.build(draft, naming.ids, spans)) for draft in drafts]
-        intake = evaluations.Intake(session, batch_id, [item.external_key for _draft, item in items])
+        intake = evaluations.Intake(
+            session, batch_id, [item.external_key for _draft, item in items]
+        )
         counts = Counter(intake.take(item) for draft, item in items if not draft.is_waiting)
         session.flush()
         apply.apply_to_evaluations(session)
-        pending_rows.keep(session, batch_id, [evaluation_rows.waiting_row(item, landing.system) for draft, item in items if draft.is_waiting])
+        pending_rows.keep(
+            session,
+            batch_id,
+            [
+                evaluation_rows.waiting_row(item, landing.system)
+                for draft, item in items
+                if draft.is_waiting
+            ],
+        )
         take_result(report, RowComparison(counts["new"], counts["updated"], counts["unchanged"]))
         report.require_identity()
 
@@ -233,12 +348,17 @@ LANDERS: dict[str, Callable[[LoadJob], None]] = {
 
 
 def _describe_created(landing: LoadJob, naming: advisors.Naming) -> None:
-    for field, created in (("advisor", [name for _id, name in naming.created]), ("team", [team for team, _site in naming.teams])):
+    for field, created in (
+        ("advisor", [name for _id, name in naming.created]),
+        ("team", [team for team, _site in naming.teams]),
+    ):
         if created:
             shown = ", ".join(created[:SHOWN_NAMES]) + (" …" if len(created) > SHOWN_NAMES else "")
             landing.decide(
                 field,
-                N_("created, because nobody of that name was known") if field == "advisor" else N_("created, because no team of that name was known"),
+                N_("created, because nobody of that name was known")
+                if field == "advisor"
+                else N_("created, because no team of that name was known"),
                 N_("{count}: {names}"),
                 count=len(created),
                 names=shown,
@@ -251,18 +371,34 @@ CHANGED: dict[str, tuple[str, str]] = {
     "given_campaign": ("campaign", N_("spelled as the centre keeps it")),
     "given_advisor_id": ("advisor", N_("counted with the advisor whom they were merged into")),
     "given_outcome": ("outcome", N_("closed: nobody answered, outside the opening hours")),
-    "given_customer_key": ("customer", N_("shared numbers identify nobody: more contacts on one day than the setting shared_number_contacts_a_day")),
+    "given_customer_key": (
+        "customer",
+        N_(
+            "shared numbers identify nobody: more contacts on one day than the setting "
+            "shared_number_contacts_a_day"
+        ),
+    ),
 }
-"""What an import says of the contacts that the centre's conventions changed, by the column that keeps what was given."""
+"""What an import says of the contacts that the centre's conventions changed, by the
+column that keeps what was given.
+"""
 
 
-def _describe_changed(landing: LoadJob, bench: duckdb.DuckDBPyConnection, prepared: contacts.PreparedContacts) -> None:
+def _describe_changed(
+    landing: LoadJob, bench: duckdb.DuckDBPyConnection, prepared: contacts.PreparedContacts
+) -> None:
     rows = f"read_parquet({quoted(str(prepared.path))})"
     for column, (field, decision) in CHANGED.items():
         if column in prepared.carried:
-            count, distinct = bench.execute(f"SELECT count({column}), count(DISTINCT {column}) FROM {rows}").fetchone()
+            count, distinct = bench.execute(
+                f"SELECT count({column}), count(DISTINCT {column}) FROM {rows}"
+            ).fetchone()
             if count:
-                evidence = N_("{count} contacts of {distinct} numbers") if field == "customer" else N_("{count} contacts")
+                evidence = (
+                    N_("{count} contacts of {distinct} numbers")
+                    if field == "customer"
+                    else N_("{count} contacts")
+                )
                 landing.decide(field, decision, evidence, count=count, distinct=distinct)
 
 
@@ -270,9 +406,14 @@ def _list_counts(counts: dict[str, int]) -> str:
     return ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items()))
 
 
-def _cells_of(bench: duckdb.DuckDBPyConnection, staged: Staged, refused: list[evaluation_rows.EvaluationRow]) -> list[Rejected]:
+def _cells_of(
+    bench: duckdb.DuckDBPyConnection, staged: Staged, refused: list[evaluation_rows.EvaluationRow]
+) -> list[Rejected]:
     lines = {line: draft.reason for draft in refused for line in draft.lines}
     if not lines:
         return []
-    bench.execute("CREATE OR REPLACE TEMP TABLE doubtful AS SELECT unnest(?) AS line, unnest(?) AS reason", [list(lines), list(lines.values())])
+    bench.execute(
+        "CREATE OR REPLACE TEMP TABLE doubtful AS SELECT unnest(?) AS line, unnest(?) AS reason",
+        [list(lines), list(lines.values())],
+    )
     return attach.find_doubtful(bench, staged)

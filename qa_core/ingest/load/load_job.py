@@ -24,7 +24,9 @@ from qa_core.storage.records import store
 
 @dataclass
 class LoadJob:
-    """One file on its way in. `system`: the system that was named for it, so that its contacts are looked for in no other."""
+    """One file on its way in. `system`: the system that was named for it, so that its
+    contacts are looked for in no other.
+    """
 
     viewer: Viewer
     staged: Staged
@@ -33,14 +35,22 @@ class LoadJob:
     progress: Progress
     system: str | None = None
     trial: Callable[[], lake.MergeResult] | None = None
-    """In a dry run: what the import would do to the lake, for whoever tries it on a copy."""
+    """In a dry run: what the import would do to the lake, for whoever tries it on a
+    copy.
+    """
 
-    def start(self, merged: int, write: Callable[[Session, str], None], late: list[Rejected] | None = None) -> str:
-        """Check that every row is accounted for, enter the batch as started and write its quarantine. Returns its id."""
+    def start(
+        self, merged: int, write: Callable[[Session, str], None], late: list[Rejected] | None = None
+    ) -> str:
+        """Check that every row is accounted for, enter the batch as started and write
+        its quarantine. Returns its id.
+        """
         report = self.report
         accounted = merged + report.duplicates + report.rejected + report.folded + report.skipped
         if accounted != report.read:
-            raise AccountingError(f"{report.file}: {report.read} rows read, {accounted} accounted for")
+            raise AccountingError(
+                f"{report.file}: {report.read} rows read, {accounted} accounted for"
+            )
         batch = batches.start(self.viewer, self.staged, self.options, report, write)
         report.quarantine = quarantine.write(batch.id, self.staged, late or ())
         return batch.id
@@ -49,7 +59,11 @@ class LoadJob:
         """Take over what the merge did, and enter the batch as done."""
         take_result(self.report, result)
         self.report.require_identity()
-        days = (result.first_day, result.last_day) if isinstance(result, lake.MergeResult) else (None, None)
+        days = (
+            (result.first_day, result.last_day)
+            if isinstance(result, lake.MergeResult)
+            else (None, None)
+        )
         with store.writing() as session:
             batches.finish(session, self.report.batch_id, self.report.as_counts(), days)
 
@@ -57,7 +71,9 @@ class LoadJob:
         self.report.decisions.append(Decision(field, decision, evidence, tuple(params.items())))
 
     def reject(self, reasons: dict[str, int]) -> None:
-        self.report.reasons = dict(sorted((Counter(self.report.reasons) + Counter(reasons)).items()))
+        self.report.reasons = dict(
+            sorted((Counter(self.report.reasons) + Counter(reasons)).items())
+        )
         self.report.rejected += sum(reasons.values())
 
     def skip(self, kind: str, rows: int) -> None:
@@ -75,4 +91,8 @@ class LoadJob:
 def take_result(report: FileReport, result: Any) -> None:
     """Count what a merge found new, changed or the same."""
     if result is not None:
-        report.new, report.updated, report.unchanged = report.new + result.new, report.updated + result.updated, report.unchanged + result.unchanged
+        report.new, report.updated, report.unchanged = (
+            report.new + result.new,
+            report.updated + result.updated,
+            report.unchanged + result.unchanged,
+        )

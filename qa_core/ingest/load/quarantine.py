@@ -1,4 +1,6 @@
-"""The rows that an import rejected, kept for the person to mend: line, reason, and the row's cells with identities masked."""
+"""The rows that an import rejected, kept for the person to mend: line, reason, and the
+row's cells with identities masked.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ from qa_core.ingest.load.staged import Staged
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
-REJECTED = pa.schema([("line", pa.int64()), ("reason", pa.string()), ("cells", pa.list_(pa.string()))])
+REJECTED = pa.schema(
+    [("line", pa.int64()), ("reason", pa.string()), ("cells", pa.list_(pa.string()))]
+)
 """Of the rows that reading a file refuses."""
 
 Rejected = tuple[int, str, dict[str, str]]
@@ -24,11 +28,16 @@ Rejected = tuple[int, str, dict[str, str]]
 
 
 def write(batch_id: str, staged: Staged, late: Iterable[Rejected] = ()) -> Path | None:
-    """Write the quarantine of a batch, readable by its owner alone; None when nothing was rejected.
+    """Write the quarantine of a batch, readable by its owner alone; None when nothing
+    was rejected.
 
-    `late`: rows that could be read but not joined. A cell that a spreadsheet would run as a formula is written as text.
+    `late`: rows that could be read but not joined. A cell that a spreadsheet would run
+    as a formula is written as text.
     """
-    rows = _read_rejected(staged) + [(line, reason, [cells.get(name, "") for name in staged.headers]) for line, reason, cells in late]
+    rows = _read_rejected(staged) + [
+        (line, reason, [cells.get(name, "") for name in staged.headers])
+        for line, reason, cells in late
+    ]
     if not rows:
         return None
     content = io.StringIO()
@@ -59,7 +68,14 @@ def _read_rejected(staged: Staged) -> list[tuple[int, str, list[str]]]:
     if not staged.rejected:
         return []
     table = pq.read_table(staged.rejected_rows)
-    return list(zip(table["line"].to_pylist(), table["reason"].to_pylist(), table["cells"].to_pylist(), strict=True))
+    return list(
+        zip(
+            table["line"].to_pylist(),
+            table["reason"].to_pylist(),
+            table["cells"].to_pylist(),
+            strict=True,
+        )
+    )
 
 
 def _harmless(cell: str) -> str:

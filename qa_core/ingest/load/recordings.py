@@ -1,4 +1,6 @@
-"""Bringing audio in: each row of a manifest, or each file, is checked against its contact and the law before anything of it is stored."""
+"""Bringing audio in: each row of a manifest, or each file, is checked against its
+contact and the law before anything of it is stored.
+"""
 
 from __future__ import annotations
 
@@ -38,12 +40,16 @@ PURPOSE_WORDS = {
 }
 
 Place = tuple[str, str, bool]
-"""Where a recording stands: system and id of its contact, and whether it is proof of a contract. There is one for each place."""
+"""Where a recording stands: system and id of its contact, and whether it is proof of a
+contract. There is one for each place.
+"""
 
 
 @dataclass
 class Coming:
-    """One row on its way in: what it says, and what was found for it. `fate`: the reason for which it is rejected, or what else becomes of it."""
+    """One row on its way in: what it says, and what was found for it. `fate`: the
+    reason for which it is rejected, or what else becomes of it.
+    """
 
     line: int
     row: dict[str, Any]
@@ -69,7 +75,9 @@ UNCHANGED, DUPLICATE, UNMATCHED = "unchanged", "duplicate", "unmatched"
 
 @dataclass
 class Law:
-    """What the centre entered: the purposes, the months a recording is kept, and the moment by which it is judged."""
+    """What the centre entered: the purposes, the months a recording is kept, and the
+    moment by which it is judged.
+    """
 
     purposes: tuple[str, ...]
     months: int
@@ -77,18 +85,30 @@ class Law:
 
 
 def load(landing: LoadJob) -> None:
-    """Store the audio of a manifest or a folder; fills in the report. Raises Refusal while the legal gates are closed."""
+    """Store the audio of a manifest or a folder; fills in the report. Raises Refusal
+    while the legal gates are closed.
+    """
     staged, report = landing.staged, landing.report
     with store.reading_or_empty() as session:
         gates.require_open(session)
-        law = Law((*(gates.value_of(session, "purposes") or "").split(","), "proof"), gates.retention_months(session, "recording"))
-    rows = [Coming(row["line"], row) for row in pq.read_table(staged.rows).sort_by("line").to_pylist()]
+        law = Law(
+            (*(gates.value_of(session, "purposes") or "").split(","), "proof"),
+            gates.retention_months(session, "recording"),
+        )
+    rows = [
+        Coming(row["line"], row) for row in pq.read_table(staged.rows).sort_by("line").to_pylist()
+    ]
     _find_contacts(rows, landing.system)
     for item in rows:
         item.fate = _judge(item, law, landing.options.purpose)
     _find_duplicates(rows)
     with store.reading_or_empty() as session:
-        known = {_place_of(found): found for found in deletion.find_live(session, {item.contact.contact_id for item in rows if item.contact})}
+        known = {
+            _place_of(found): found
+            for found in deletion.find_live(
+                session, {item.contact.contact_id for item in rows if item.contact}
+            )
+        }
     if not landing.options.dry_run:
         recordings.sweep()
     kept: list[Coming] = []
@@ -111,9 +131,15 @@ def load(landing: LoadJob) -> None:
 
         def write(session: Session, batch_id: str) -> None:
             for item in kept:
-                deletion.add(session, item.stored, item.contact, item.purpose, item.recorded_at, batch_id)
+                deletion.add(
+                    session, item.stored, item.contact, item.purpose, item.recorded_at, batch_id
+                )
 
-        landing.start(len(kept) + report.unchanged, write, list(_cells(staged, [item for item in rows if item.fate in fates])))
+        landing.start(
+            len(kept) + report.unchanged,
+            write,
+            list(_cells(staged, [item for item in rows if item.fate in fates])),
+        )
     except BaseException:
         if report.batch_id is None:  # else the rows stand, and these are their files
             for item in kept:
@@ -124,21 +150,29 @@ def load(landing: LoadJob) -> None:
 
 
 def _find_contacts(rows: list[Coming], system: str | None) -> None:
-    from qa_core.metrics import query  # only here: files of rows do without the libraries of the pages
+    from qa_core.metrics import (
+        query,
+    )  # only here: files of rows do without the libraries of the pages
 
     found: dict[str, list[RecordedContact]] = {}
     for contact in query.find_recorded(Viewer.SYSTEM, {item.row["contact_id"] for item in rows}):
         found.setdefault(contact.contact_id, []).append(contact)
     for item in rows:
         named = item.row.get("source_system") or system
-        fitting = [contact for contact in found.get(item.row["contact_id"], ()) if named in (None, contact.source_system)]
+        fitting = [
+            contact
+            for contact in found.get(item.row["contact_id"], ())
+            if named in (None, contact.source_system)
+        ]
         if len(fitting) == 1:
             item.contact = fitting[0]
         item.fate = None if len(fitting) == 1 else "ambiguous_contact" if fitting else UNMATCHED
 
 
 def _judge(item: Coming, law: Law, purpose: str | None) -> str | None:
-    """Why that row may not be stored, or what else stands in its way; None: nothing that its contact, its purpose and the calendar could tell."""
+    """Why that row may not be stored, or what else stands in its way; None: nothing
+    that its contact, its purpose and the calendar could tell.
+    """
     said = (item.row.get("purpose") or purpose or "").strip().casefold()
     item.purpose = PURPOSE_WORDS.get(said, said)
     if not said:
@@ -154,7 +188,10 @@ def _judge(item: Coming, law: Law, purpose: str | None) -> str | None:
     notice = item.row.get("notice_played")
     if notice is False or not (notice or item.contact.has_notice):
         return "no_notice"
-    days = [item.contact.local_start.date(), *([environment.to_local(item.recorded_at).date()] if item.recorded_at else [])]
+    days = [
+        item.contact.local_start.date(),
+        *([environment.to_local(item.recorded_at).date()] if item.recorded_at else []),
+    ]
     return "expired" if law.moment > deletion.find_end(min(days), law.months) else None
 
 
@@ -166,7 +203,11 @@ def _find_duplicates(rows: list[Coming]) -> None:
             places.setdefault(item.place, []).append(item)
     for several in places.values():
         has_times = all(item.recorded_at for item in several)
-        newest = max(several, key=lambda item: (item.recorded_at, item.line)) if has_times else several[-1]
+        newest = (
+            max(several, key=lambda item: (item.recorded_at, item.line))
+            if has_times
+            else several[-1]
+        )
         for item in several:
             item.fate = None if item is newest else DUPLICATE
 
@@ -192,9 +233,15 @@ def _take(item: Coming, delivered: Path, known: Recording | None, is_real: bool)
 
 
 def _find_file(base: Path, name: str) -> Path | str:
-    """The audio file that a row names, within the folder of its manifest; else the reason why there is none."""
+    """The audio file that a row names, within the folder of its manifest; else the
+    reason why there is none.
+    """
     name = name.strip().replace("\\", "/")
-    if PurePosixPath(name).is_absolute() or re.match(r"[A-Za-z]:", name) or ".." in PurePosixPath(name).parts:
+    if (
+        PurePosixPath(name).is_absolute()
+        or re.match(r"[A-Za-z]:", name)
+        or ".." in PurePosixPath(name).parts
+    ):
         return "outside_folder"
     path = (base / name).resolve()
     if not path.is_relative_to(base.resolve()):
@@ -209,13 +256,26 @@ def _place_of(found: Recording) -> Place:
 def _describe(landing: LoadJob, kept: list[Coming], unmatched: int) -> None:
     converted = sum(item.understood.frames is not None for item in kept)
     if converted:
-        landing.decide("file", N_("kept as WAV, with the sound alone"), N_("{count} recordings"), count=converted)
+        landing.decide(
+            "file",
+            N_("kept as WAV, with the sound alone"),
+            N_("{count} recordings"),
+            count=converted,
+        )
     if len(kept) > converted:
-        landing.decide("file", N_("kept as delivered, because browsers play it"), N_("{count} recordings"), count=len(kept) - converted)
+        landing.decide(
+            "file",
+            N_("kept as delivered, because browsers play it"),
+            N_("{count} recordings"),
+            count=len(kept) - converted,
+        )
     if unmatched:
         landing.decide(
             "contact_id",
-            N_("not kept, because their contact has not come yet: import the file again once it has"),
+            N_(
+                "not kept, because their contact has not come yet: import the file again once "
+                "it has"
+            ),
             N_("{count} recordings"),
             count=unmatched,
         )
@@ -223,5 +283,17 @@ def _describe(landing: LoadJob, kept: list[Coming], unmatched: int) -> None:
 
 def _cells(staged: Staged, rows: Iterable[Coming]) -> Iterator[Rejected]:
     for item in rows:
-        texts = [str(item.row[name]) if item.row.get(name) is not None else "" for name in staged.mapping]
-        yield item.line, item.fate, dict(zip(staged.mapping.values(), mask_contact_details(pa.array(texts, pa.string())).to_pylist(), strict=True))
+        texts = [
+            str(item.row[name]) if item.row.get(name) is not None else "" for name in staged.mapping
+        ]
+        yield (
+            item.line,
+            item.fate,
+            dict(
+                zip(
+                    staged.mapping.values(),
+                    mask_contact_details(pa.array(texts, pa.string())).to_pylist(),
+                    strict=True,
+                )
+            ),
+        )

@@ -1,4 +1,6 @@
-"""What must still happen when an import was killed: a batch whose rows are in the lake is finished, any other is taken back."""
+"""What must still happen when an import was killed: a batch whose rows are in the lake
+is finished, any other is taken back.
+"""
 
 from __future__ import annotations
 
@@ -24,20 +26,27 @@ IN_LAKE = frozenset({"contacts", "tracking", "surveys", "spend", "intervals"})
 
 
 def finish_interrupted() -> list[str]:
-    """Finish interrupted batches, and apply changed rules that are due. The caller holds the lock of imports. Returns the batches."""
+    """Finish interrupted batches, and apply changed rules that are due. The caller
+    holds the lock of imports. Returns the batches.
+    """
     found = finish_batches()
     apply.apply_if_due()
     return found
 
 
 def finish_batches() -> list[str]:
-    """Bring every batch that was started or being undone to its end. The caller holds the lock of imports, so that none of them is alive."""
+    """Bring every batch that was started or being undone to its end. The caller holds
+    the lock of imports, so that none of them is alive.
+    """
     with store.reading() as session:
-        open_batches = sa.select(ImportBatch.id, ImportBatch.state).where(ImportBatch.state.in_(("started", "undoing")))
+        open_batches = sa.select(ImportBatch.id, ImportBatch.state).where(
+            ImportBatch.state.in_(("started", "undoing"))
+        )
         found = session.execute(open_batches.order_by(ImportBatch.started_at)).all()
     for batch_id, state in found:
         if state == "undoing":
-            # Refused, it stands again as before; the import that found it so has nothing to do with that.
+            # Refused, it stands again as before; the import that found it so has
+            # nothing to do with that.
             with contextlib.suppress(Refusal):
                 rollback.rollback(batch_id, "system")
         else:
@@ -52,7 +61,10 @@ def _finish_or_fail(batch_id: str) -> None:
         batch = session.get_one(ImportBatch, batch_id)
         kind, counts = batch.kind, dict(batch.counts)
     result = lake.commit_result(batch_id) if kind in IN_LAKE else None
-    expected = counts["read"] - sum(counts[name] for name in ("new", "updated", "unchanged", "duplicates", "rejected", "folded", "skipped"))
+    expected = counts["read"] - sum(
+        counts[name]
+        for name in ("new", "updated", "unchanged", "duplicates", "rejected", "folded", "skipped")
+    )
     if kind in IN_LAKE and expected and result is None:
         with store.writing() as session:
             batches.fail(session, session.get_one(ImportBatch, batch_id))
@@ -65,7 +77,12 @@ def _finish_or_fail(batch_id: str) -> None:
     if result is not None:
         counts |= {"new": result.new, "updated": result.updated, "unchanged": result.unchanged}
     with store.writing() as session:
-        batches.finish(session, batch_id, counts, (result.first_day, result.last_day) if result else (None, None))
+        batches.finish(
+            session,
+            batch_id,
+            counts,
+            (result.first_day, result.last_day) if result else (None, None),
+        )
 
 
 def remove_dead_folders(temporary: Path) -> None:

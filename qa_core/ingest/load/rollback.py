@@ -1,4 +1,6 @@
-"""Taking a batch back: what stood before it stands again, in the lake and in the records, or the undo is refused."""
+"""Taking a batch back: what stood before it stands again, in the lake and in the
+records, or the undo is refused.
+"""
 
 from __future__ import annotations
 
@@ -27,17 +29,24 @@ from qa_core.storage.records.listening import Recording
 
 
 def require_last(session: Session, batch: ImportBatch) -> None:
-    """Refuse when a later import changed or used in the records what this one brought; of the lake, the lake says so itself."""
+    """Refuse when a later import changed or used in the records what this one brought;
+    of the lake, the lake says so itself.
+    """
     later = evaluations.find_later_batch(session, batch.id) or _find_later_users(session, batch)
     if batch.kind == "advisors":
         later = later or advisors.find_later_batch(session, batch.id)
     if later:
-        message = N_("The import {later} changed or used what the import {batch} brought. Take {later} back first.")
+        message = N_(
+            "The import {later} changed or used what the import {batch} brought. Take {later} "
+            "back first."
+        )
         raise Refusal("changed_since", message, later=later, batch=batch.id)
 
 
 def rollback(batch_id: str, actor: str) -> None:
-    """Undo a batch that is marked as being undone; may be run again after an interruption."""
+    """Undo a batch that is marked as being undone; may be run again after an
+    interruption.
+    """
     with store.reading() as session:
         parts = pending_rows.find_parts(session, batch_id)
     try:
@@ -47,8 +56,11 @@ def rollback(batch_id: str, actor: str) -> None:
     except Refusal as refusal:
         _stand_again(batch_id)
         if "later" in refusal.params:
-            # The lake names the part that stands in the way; a person undoes the batch that it comes from.
-            refusal.params["later"] = next((name for name in refusal.params["later"].split("+") if name != batch_id), batch_id)
+            # The lake names the part that stands in the way; a person undoes the batch
+            # that it comes from.
+            refusal.params["later"] = next(
+                (name for name in refusal.params["later"].split("+") if name != batch_id), batch_id
+            )
             refusal.params["batch"] = batch_id
         raise
     with store.writing() as session:
@@ -59,41 +71,66 @@ def rollback(batch_id: str, actor: str) -> None:
         # What stood before had been written under the conventions of its time.
         due_work.request(session, CENTRE_RULES)
         batch.state, batch.finished_at, batch.quarantine = "undone", now(), None
-        audit_log.record(session, actor, "import_undone", batch_id, reason=f"{batch.kind}: {batch.file_name}")
+        audit_log.record(
+            session, actor, "import_undone", batch_id, reason=f"{batch.kind}: {batch.file_name}"
+        )
     apply.apply_if_due()
     recordings.delete_forbidden(actor)
 
 
 def _stand_again(batch_id: str) -> None:
-    """The undo was refused half-way: what had been taken off its contacts joins them again, and the batch stands as before."""
+    """The undo was refused half-way: what had been taken off its contacts joins them
+    again, and the batch stands as before.
+    """
     with store.writing() as session:
         session.get_one(ImportBatch, batch_id).state = "done"
         affected = {
             batch_id,
-            *session.scalars(sa.select(WaitingRow.joined_by).where(WaitingRow.batch_id == batch_id, WaitingRow.joined_by.is_not(None)).distinct()),
+            *session.scalars(
+                sa.select(WaitingRow.joined_by)
+                .where(WaitingRow.batch_id == batch_id, WaitingRow.joined_by.is_not(None))
+                .distinct()
+            ),
         }
         values = sa.update(WaitingRow).where(WaitingRow.kind != "evaluations")
-        session.execute(values.where(sa.or_(WaitingRow.joined_by == batch_id, WaitingRow.batch_id == batch_id)).values(joined_by=None))
+        session.execute(
+            values.where(
+                sa.or_(WaitingRow.joined_by == batch_id, WaitingRow.batch_id == batch_id)
+            ).values(joined_by=None)
+        )
     with tempfile.TemporaryDirectory(prefix="ecoute-") as folder:
         for arrived in sorted(affected):
             late_joins.join_arrived(arrived, Path(folder))
 
 
 def _find_later_users(session: Session, batch: ImportBatch) -> str | None:
-    """A later import of evaluations or recordings of this batch's contacts, other than evaluations that had waited for them."""
+    """A later import of evaluations or recordings of this batch's contacts, other than
+    evaluations that had waited for them.
+    """
     if batch.kind != "contacts":
         return None
     rows = []
-    for table, stands in ((Evaluation, Evaluation.source_system.is_not(None)), (Recording, Recording.file_name.is_not(None))):
-        query = sa.select(table.source_system, table.contact_id, table.batch_id).join(ImportBatch, ImportBatch.id == table.batch_id)
-        rows += session.execute(query.where(stands, ImportBatch.started_at > batch.started_at)).all()
+    for table, stands in (
+        (Evaluation, Evaluation.source_system.is_not(None)),
+        (Recording, Recording.file_name.is_not(None)),
+    ):
+        query = sa.select(table.source_system, table.contact_id, table.batch_id).join(
+            ImportBatch, ImportBatch.id == table.batch_id
+        )
+        rows += session.execute(
+            query.where(stands, ImportBatch.started_at > batch.started_at)
+        ).all()
     if not rows:
         return None
     with lake.working() as connection:
-        table = pa.table([list(column) for column in zip(*rows, strict=True)], names=["source_system", "contact_id", "later"])
+        table = pa.table(
+            [list(column) for column in zip(*rows, strict=True)],
+            names=["source_system", "contact_id", "later"],
+        )
         connection.register("evaluated", table)
         found = connection.execute(
-            "SELECT min(e.later) FROM evaluated e JOIN contacts c ON c.source_system = e.source_system AND c.contact_id = e.contact_id "
+            "SELECT min(e.later) FROM evaluated e JOIN contacts c ON c.source_system = "
+            "e.source_system AND c.contact_id = e.contact_id "
             f"WHERE c.batch_id = {quoted(batch.id)}"
         ).fetchone()
     return found[0]

@@ -1,4 +1,6 @@
-"""What reading a file gives: typed rows waiting on disk, the rows refused with their reason, and every decision with its evidence."""
+"""What reading a file gives: typed rows waiting on disk, the rows refused with their
+reason, and every decision with its evidence.
+"""
 
 from __future__ import annotations
 
@@ -15,14 +17,17 @@ from qa_core.storage import schema
 
 @dataclass
 class Staged:
-    """A file read: `read = staged + rejected + Σ skipped_kinds + Σ folded_kinds`, in rows of the file.
+    """A file read: `read = staged + rejected + Σ skipped_kinds + Σ folded_kinds`, in
+    rows of the file.
 
-    `rows`: Parquet with `line` (int64, the line of the file or row of the sheet) and one typed column per entry of `columns`
-    (see `SCHEMAS`); what the file does not carry has no column. Only evaluations may have several rows per line (one per criterion).
-    `defaults`: columns that a *new* row gets although the file does not carry them (direction inbound, channel phone); they
-    must not overwrite stored values.
-    `rejected`: Parquet with `line` (int64), `reason` (text) and `cells` (list of text, aligned with `headers`, identities masked).
-    `mapping`: field → column of the file as it was recognised. `dropped`: columns of the file that are not kept.
+    `rows`: Parquet with `line` (int64, the line of the file or row of the sheet) and
+    one typed column per entry of `columns` (see `SCHEMAS`); what the file does not
+    carry has no column. Only evaluations may have several rows per line (one per
+    criterion). `defaults`: columns that a *new* row gets although the file does not
+    carry them (direction inbound, channel phone); they must not overwrite stored
+    values. `rejected`: Parquet with `line` (int64), `reason` (text) and `cells` (list
+    of text, aligned with `headers`, identities masked). `mapping`: field → column of
+    the file as it was recognised. `dropped`: columns of the file that are not kept.
     """
 
     kind: str
@@ -46,11 +51,15 @@ class Staged:
     skipped_kinds: dict[str, int] = field(default_factory=dict)
     folded_kinds: dict[str, int] = field(default_factory=dict)
     before: dict[int, dict[str, str]] = field(default_factory=dict)
-    """The first rows as the file has them, by line: cells of the columns in use, identities masked."""
+    """The first rows as the file has them, by line: cells of the columns in use,
+    identities masked.
+    """
     pseudonymised: tuple[str, ...] = ()
     """Columns of the file that identify a customer; of them only pseudonyms are kept."""
     legs: list[dict[str, Any]] = field(default_factory=list)
-    """Legs of contacts whose others are not in the file, as they are kept until those come."""
+    """Legs of contacts whose others are not in the file, as they are kept until those
+    come.
+    """
 
     def discard(self) -> None:
         """Remove the temporary files; call it when the rows are committed or given up."""
@@ -61,12 +70,18 @@ MOMENT = pa.timestamp("us")
 _CONTACT = {item.name: item.type for item in schema.arrow_schema(schema.CONTACTS)}
 
 SCHEMAS: dict[str, dict[str, pa.DataType]] = {
-    # In contacts: `source_system` where the file names one row by row (null: that of the whole file); `customer_key` is the pseudonym
-    # already; `advisor` is the file's own text, still to be found among the aliases,
-    # `advisor_name` the name beside it where the file has both; `updated_at` tells which of two rows of one contact is the newer.
-    # started_at is UTC, local_start the centre's wall clock; answered_at, ended_at … have already become seconds.
+    # In contacts: `source_system` where the file names one row by row (null: that of
+    # the whole file); `customer_key` is the pseudonym already; `advisor` is the file's
+    # own text, still to be found among the aliases, `advisor_name` the name beside it
+    # where the file has both; `updated_at` tells which of two rows of one contact is
+    # the newer. started_at is UTC, local_start the centre's wall clock; answered_at,
+    # ended_at … have already become seconds.
     "contacts": {
-        **{name: kind for name, kind in _CONTACT.items() if name not in (*schema.NEIGHBOURS, "month", "advisor_id", "batch_id", "tracking_match")},
+        **{
+            name: kind
+            for name, kind in _CONTACT.items()
+            if name not in (*schema.NEIGHBOURS, "month", "advisor_id", "batch_id", "tracking_match")
+        },
         "advisor": pa.string(),
         "advisor_name": pa.string(),
         "site": pa.string(),
@@ -76,12 +91,25 @@ SCHEMAS: dict[str, dict[str, pa.DataType]] = {
         "contact_id": pa.string(),
         "started_at": MOMENT,
         "local_start": MOMENT,
-        **{name: _CONTACT[name] for name in ("tracking_number", "source", "medium", "campaign", "keyword", "landing_page", "customer_key")},
-        # Of a file that gives numbers to campaigns: the first and the last day, both inclusive.
+        **{
+            name: _CONTACT[name]
+            for name in (
+                "tracking_number",
+                "source",
+                "medium",
+                "campaign",
+                "keyword",
+                "landing_page",
+                "customer_key",
+            )
+        },
+        # Of a file that gives numbers to campaigns: the first and the last day, both
+        # inclusive.
         "from": pa.date32(),
         "to": pa.date32(),
     },
-    # `answered_at` and `sent_at` in UTC; the file's `resolved`, `contacts`, `comment` are named as in the contact.
+    # `answered_at` and `sent_at` in UTC; the file's `resolved`, `contacts`, `comment`
+    # are named as in the contact.
     "surveys": {
         "contact_id": pa.string(),
         "ticket": pa.string(),
@@ -89,7 +117,17 @@ SCHEMAS: dict[str, dict[str, pa.DataType]] = {
         "sent_at": MOMENT,
         **{
             name: _CONTACT[name]
-            for name in ("customer_key", "survey_sent", "csat", "csat_scale", "nps", "ces", "survey_resolved", "survey_contacts", "survey_comment")
+            for name in (
+                "customer_key",
+                "survey_sent",
+                "csat",
+                "csat_scale",
+                "nps",
+                "ces",
+                "survey_resolved",
+                "survey_contacts",
+                "survey_comment",
+            )
         },
     },
     "spend": {
@@ -100,8 +138,13 @@ SCHEMAS: dict[str, dict[str, pa.DataType]] = {
         "amount": pa.float64(),
         "currency": pa.string(),
     },
-    # Totals: `started_at` in UTC, `local_start` on the centre's wall clock; without `length_minutes` it follows from the starts of the whole file.
-    "intervals": {item.name: item.type for item in schema.arrow_schema(schema.INTERVALS) if item.name not in ("source_system", "month", "batch_id")},
+    # Totals: `started_at` in UTC, `local_start` on the centre's wall clock; without
+    # `length_minutes` it follows from the starts of the whole file.
+    "intervals": {
+        item.name: item.type
+        for item in schema.arrow_schema(schema.INTERVALS)
+        if item.name not in ("source_system", "month", "batch_id")
+    },
     "advisors": {
         "advisor_id": pa.string(),
         "name": pa.string(),
@@ -111,9 +154,10 @@ SCHEMAS: dict[str, dict[str, pa.DataType]] = {
         "from": pa.date32(),
         "to": pa.date32(),
     },
-    # Long: one row per criterion with `points` of `possible` (both null: not applicable). With one mark for the whole, `criterion`
-    # is null and `score` is 0–100. In a wide file the rows of one evaluation share their `line`; in a long one they share
-    # contact, evaluator, `evaluated_at` and grid.
+    # Long: one row per criterion with `points` of `possible` (both null: not
+    # applicable). With one mark for the whole, `criterion` is null and `score` is
+    # 0–100. In a wide file the rows of one evaluation share their `line`; in a long one
+    # they share contact, evaluator, `evaluated_at` and grid.
     "evaluations": {
         "evaluation_id": pa.string(),
         "contact_id": pa.string(),

@@ -1,4 +1,6 @@
-"""The rows of a surveys or tracking file on their way onto the contacts they speak of; those whose contact has not come wait."""
+"""The rows of a surveys or tracking file on their way onto the contacts they speak of;
+those whose contact has not come wait.
+"""
 
 from __future__ import annotations
 
@@ -19,13 +21,25 @@ from qa_core.storage import name_merges, schema
 from qa_core.storage.schema import AS_GIVEN
 
 VALUES = {
-    "surveys": ("csat", "csat_scale", "nps", "ces", "survey_resolved", "survey_contacts", "survey_comment"),
+    "surveys": (
+        "csat",
+        "csat_scale",
+        "nps",
+        "ces",
+        "survey_resolved",
+        "survey_contacts",
+        "survey_comment",
+    ),
     "tracking": ("tracking_number", "source", "medium", "campaign", "keyword", "landing_page"),
 }
 """What each kind brings onto a contact, where its file carries it."""
 
 MOMENTS = {"surveys": "answered_at", "tracking": "started_at"}
-FIELD_NAMES = {"resolved": "survey_resolved", "contacts": "survey_contacts", "comment": "survey_comment"}
+FIELD_NAMES = {
+    "resolved": "survey_resolved",
+    "contacts": "survey_contacts",
+    "comment": "survey_comment",
+}
 IDENTITIES = frozenset({"customer", "customer_key"})
 MASK = "••"
 
@@ -48,10 +62,18 @@ def carried_values(kind: str, columns: Iterable[str]) -> tuple[str, ...]:
     return (*own, *given, "survey_sent" if kind == "surveys" else "tracking_match")
 
 
-def attach(connection: duckdb.DuckDBPyConnection, staged: Staged, tolerance_seconds: float, system: str | None, campaigns: Mapping[str, str] = {}) -> Attached:
-    """Join the rows of `staged` to contacts; leaves `incoming`, `matched` and `doubtful` (see joining) without the duplicates.
+def attach(
+    connection: duckdb.DuckDBPyConnection,
+    staged: Staged,
+    tolerance_seconds: float,
+    system: str | None,
+    campaigns: Mapping[str, str] = {},
+) -> Attached:
+    """Join the rows of `staged` to contacts; leaves `incoming`, `matched` and
+    `doubtful` (see joining) without the duplicates.
 
-    The same id twice in the file: the newest is kept, by when it was answered, else the last. `campaigns`: spelling → the name that is kept.
+    The same id twice in the file: the newest is kept, by when it was answered, else the
+    last. `campaigns`: spelling → the name that is kept.
     """
     kind, moment = staged.kind, MOMENTS[staged.kind]
     number = _column(staged, "tracking_number") if kind == "tracking" else "CAST(NULL AS VARCHAR)"
@@ -59,15 +81,20 @@ def attach(connection: duckdb.DuckDBPyConnection, staged: Staged, tolerance_seco
     at = _column(staged, moment, "TIMESTAMP")
     newest = "moment DESC NULLS LAST, line DESC" if kind == "surveys" else "line DESC"
     # One ticket may have several contacts, each with a survey of its own.
-    values = (f"coalesce(CAST({name} AS VARCHAR), '')" for name in ("ticket", "tracking_number", "customer_key", "moment"))
+    values = (
+        f"coalesce(CAST({name} AS VARCHAR), '')"
+        for name in ("ticket", "tracking_number", "customer_key", "moment")
+    )
     without_id = f"concat_ws(chr(31), 'no id', {', '.join(values)})"
     connection.execute(
         f"""
         CREATE TEMP TABLE incoming AS
         SELECT line, contact_id, ticket, tracking_number, customer_key, moment FROM (
-            SELECT *, row_number() OVER (PARTITION BY coalesce(contact_id, {without_id}) ORDER BY {newest}) AS place
+            SELECT *, row_number() OVER (PARTITION BY coalesce(contact_id, {without_id})
+                ORDER BY {newest}) AS place
             FROM (
-                SELECT line, {_column(staged, "contact_id")} AS contact_id, {_column(staged, "ticket")} AS ticket,
+                SELECT line, {_column(staged, "contact_id")} AS contact_id,
+                    {_column(staged, "ticket")} AS ticket,
                     {number} AS tracking_number, {customer} AS customer_key, {at} AS moment
                 FROM staged
             )
@@ -78,7 +105,8 @@ def attach(connection: duckdb.DuckDBPyConnection, staged: Staged, tolerance_seco
         """
         CREATE TEMP TABLE superseded AS
         SELECT line FROM (
-            SELECT m.line, row_number() OVER (PARTITION BY m.source_system, m.contact_id ORDER BY i.moment DESC NULLS LAST, m.line DESC) AS place
+            SELECT m.line, row_number() OVER (PARTITION BY m.source_system, m.contact_id
+                ORDER BY i.moment DESC NULLS LAST, m.line DESC) AS place
             FROM matched m JOIN incoming i USING (line)
         ) WHERE place > 1"""
     )
@@ -87,26 +115,47 @@ def attach(connection: duckdb.DuckDBPyConnection, staged: Staged, tolerance_seco
     carried = carried_values(kind, staged.columns)
     own = ", ".join(_value(staged, name, campaigns) for name in carried)
     path = staged.folder / "attached.parquet"
-    rows = write_rows(connection, f"SELECT m.source_system, m.contact_id, {own} FROM staged s JOIN matched m USING (line)", path)
+    rows = write_rows(
+        connection,
+        f"SELECT m.source_system, m.contact_id, {own} FROM staged s JOIN matched m USING (line)",
+        path,
+    )
     kept = connection.execute("SELECT count(*) FROM incoming").fetchone()[0]
-    doubtful = dict(connection.execute("SELECT reason, count(*) FROM doubtful GROUP BY reason").fetchall())
+    doubtful = dict(
+        connection.execute("SELECT reason, count(*) FROM doubtful GROUP BY reason").fetchall()
+    )
     return Attached(path, rows, carried, staged.staged - kept, doubtful)
 
 
 def find_doubtful(connection: duckdb.DuckDBPyConnection, staged: Staged) -> list[Rejected]:
     """The rows that could not be joined without a guess, for the quarantine."""
-    rows = connection.sql("SELECT s.*, d.reason AS join_reason FROM staged s JOIN doubtful d USING (line) ORDER BY line").to_arrow_table().to_pylist()
+    rows = (
+        connection.sql(
+            "SELECT s.*, d.reason AS join_reason FROM staged s JOIN doubtful d USING (line) "
+            "ORDER BY line"
+        )
+        .to_arrow_table()
+        .to_pylist()
+    )
     return [(row["line"], row["join_reason"], _cells(staged, row)) for row in rows]
 
 
-def find_waiting(connection: duckdb.DuckDBPyConnection, staged: Staged, system: str | None) -> list[dict[str, Any]]:
+def find_waiting(
+    connection: duckdb.DuckDBPyConnection, staged: Staged, system: str | None
+) -> list[dict[str, Any]]:
     """The rows whose contact has not come, as they are kept in the records."""
-    names = [name for name in carried_values(staged.kind, staged.columns) if name not in ("tracking_match", *AS_GIVEN.values())]
+    names = [
+        name
+        for name in carried_values(staged.kind, staged.columns)
+        if name not in ("tracking_match", *AS_GIVEN.values())
+    ]
     values = ", ".join(_value(staged, name) for name in names)
     rows = connection.execute(
-        f"SELECT i.line, i.contact_id, i.ticket, i.tracking_number AS number, i.customer_key AS customer, i.moment, {{{_struct(names)}}} AS kept "
+        "SELECT i.line, i.contact_id, i.ticket, i.tracking_number AS number, i.customer_key "
+        f"AS customer, i.moment, {{{_struct(names)}}} AS kept "
         f"FROM incoming i JOIN (SELECT line, {values} FROM staged s) s USING (line) "
-        "WHERE i.line NOT IN (SELECT line FROM matched) AND i.line NOT IN (SELECT line FROM doubtful) ORDER BY i.line"
+        "WHERE i.line NOT IN (SELECT line FROM matched) AND i.line NOT IN (SELECT line FROM "
+        "doubtful) ORDER BY i.line"
     ).fetchall()
     return [
         {
@@ -115,28 +164,46 @@ def find_waiting(connection: duckdb.DuckDBPyConnection, staged: Staged, system: 
             "contact_id": contact_id,
             "tracking_number": number,
             "happened_at": moment.replace(tzinfo=UTC) if moment else None,
-            "content": {"ticket": ticket, "customer_key": customer, "system": system, "values": kept},
+            "content": {
+                "ticket": ticket,
+                "customer_key": customer,
+                "system": system,
+                "values": kept,
+            },
         }
         for line, contact_id, ticket, number, customer, moment, kept in rows
     ]
 
 
-def values_table(rows: list[tuple[tuple[str, str], dict[str, Any]]], carried: tuple[str, ...]) -> pa.Table:
+def values_table(
+    rows: list[tuple[tuple[str, str], dict[str, Any]]], carried: tuple[str, ...]
+) -> pa.Table:
     """Rows that waited, as (contact, values), in the types of the lake."""
     types = {item.name: item.type for item in schema.arrow_schema(schema.CONTACTS)}
-    columns = {name: pa.array([key[place] for key, _values in rows], pa.string()) for place, name in enumerate(schema.CONTACT_KEY)}
-    return pa.table(columns | {name: pa.array([values[name] for _key, values in rows], types[name]) for name in carried})
+    columns = {
+        name: pa.array([key[place] for key, _values in rows], pa.string())
+        for place, name in enumerate(schema.CONTACT_KEY)
+    }
+    return pa.table(
+        columns
+        | {name: pa.array([values[name] for _key, values in rows], types[name]) for name in carried}
+    )
 
 
 def _value(staged: Staged, name: str, campaigns: Mapping[str, str] = {}) -> str:
     if name == "campaign":
         return f"{name_merges.spell('s.campaign', campaigns)} AS campaign"
     if name == AS_GIVEN["campaign"]:
-        return f"CASE WHEN s.campaign IS DISTINCT FROM {name_merges.spell('s.campaign', campaigns)} THEN s.campaign END AS {name}"
+        return (
+            "CASE WHEN s.campaign IS DISTINCT FROM "
+            f"{name_merges.spell('s.campaign', campaigns)} THEN s.campaign END AS {name}"
+        )
     if name == "tracking_match":
         return "m.how AS tracking_match"
     if name == "survey_sent":
-        return ("coalesce(s.survey_sent, true)" if "survey_sent" in staged.columns else "true") + " AS survey_sent"
+        return (
+            "coalesce(s.survey_sent, true)" if "survey_sent" in staged.columns else "true"
+        ) + " AS survey_sent"
     return f's."{name}"'
 
 

@@ -1,4 +1,6 @@
-"""Which contact a survey or a tracking row speaks of: by id, else by ticket, number or customer and time; doubt is never resolved by a guess."""
+"""Which contact a survey or a tracking row speaks of: by id, else by ticket, number or
+customer and time; doubt is never resolved by a guess.
+"""
 
 from __future__ import annotations
 
@@ -14,21 +16,38 @@ AMBIGUOUS, NOTHING_TO_JOIN_BY = "ambiguous_contact", "no_contact"
 BY_ID, BY_TICKET, BY_NUMBER, BY_CUSTOMER = "id", "ticket", "number_and_time", "customer_and_time"
 
 INCOMING = pa.schema(
-    [("line", pa.int64()), *((name, pa.string()) for name in ("contact_id", "ticket", "tracking_number", "customer_key")), ("moment", pa.timestamp("us"))]
+    [
+        ("line", pa.int64()),
+        *(
+            (name, pa.string())
+            for name in ("contact_id", "ticket", "tracking_number", "customer_key")
+        ),
+        ("moment", pa.timestamp("us")),
+    ]
 )
-"""What the relation `incoming` holds: one row per row of the file that looks for its contact; the first that it gives of these decides."""
+"""What the relation `incoming` holds: one row per row of the file that looks for its
+contact; the first that it gives of these decides.
+"""
 
 
-def match(connection: duckdb.DuckDBPyConnection, tolerance_seconds: float, system: str | None = None) -> None:
-    """Find the contact of each row of `incoming`, among those of `contacts` (of one system, when it is named).
+def match(
+    connection: duckdb.DuckDBPyConnection, tolerance_seconds: float, system: str | None = None
+) -> None:
+    """Find the contact of each row of `incoming`, among those of `contacts` (of one
+    system, when it is named).
 
-    Leaves the tables `matched` (line, source_system, contact_id, how) and `doubtful` (line, reason); a row in neither has to wait.
+    Leaves the tables `matched` (line, source_system, contact_id, how) and `doubtful`
+    (line, reason); a row in neither has to wait.
     """
-    connection.execute("CREATE OR REPLACE TEMP TABLE matched (line BIGINT, source_system VARCHAR, contact_id VARCHAR, how VARCHAR)")
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE matched (line BIGINT, source_system VARCHAR, contact_id "
+        "VARCHAR, how VARCHAR)"
+    )
     connection.execute("CREATE OR REPLACE TEMP TABLE doubtful (line BIGINT, reason VARCHAR)")
     connection.execute(
         f"INSERT INTO doubtful SELECT line, '{NOTHING_TO_JOIN_BY}' FROM incoming "
-        "WHERE coalesce(contact_id, ticket) IS NULL AND (moment IS NULL OR (tracking_number IS NULL AND customer_key IS NULL))"
+        "WHERE coalesce(contact_id, ticket) IS NULL AND (moment IS NULL OR (tracking_number IS "
+        "NULL AND customer_key IS NULL))"
     )
     of_system, values = ("AND c.source_system = ?", [system]) if system else ("", [])
     _match_by_id(connection, of_system, values)
@@ -39,25 +58,35 @@ def match(connection: duckdb.DuckDBPyConnection, tolerance_seconds: float, syste
 
 def _match_by_id(connection: duckdb.DuckDBPyConnection, of_system: str, values: list[str]) -> None:
     connection.execute(
-        "CREATE OR REPLACE TEMP TABLE found AS SELECT i.line, min(c.source_system) AS source_system, min(c.contact_id) AS contact_id, count(*) AS contacts "
-        f"FROM incoming i JOIN contacts c ON c.contact_id = coalesce(i.contact_id, i.ticket) {of_system} GROUP BY i.line",
+        "CREATE OR REPLACE TEMP TABLE found AS SELECT i.line, min(c.source_system) AS "
+        "source_system, min(c.contact_id) AS contact_id, count(*) AS contacts "
+        "FROM incoming i JOIN contacts c ON c.contact_id = coalesce(i.contact_id, i.ticket) "
+        f"{of_system} GROUP BY i.line",
         values,
     )
     _keep_found(connection, BY_ID)
 
 
-def _match_by_ticket(connection: duckdb.DuckDBPyConnection, of_system: str, values: list[str]) -> None:
-    """Of several contacts of one ticket, the last before the answer; those of two systems that number their tickets alike cannot be told apart."""
+def _match_by_ticket(
+    connection: duckdb.DuckDBPyConnection, of_system: str, values: list[str]
+) -> None:
+    """Of several contacts of one ticket, the last before the answer; those of two
+    systems that number their tickets alike cannot be told apart.
+    """
     connection.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE found AS
-        SELECT line, min(source_system) AS source_system, min(contact_id) AS contact_id, count(*) AS contacts
+        SELECT line, min(source_system) AS source_system, min(contact_id) AS contact_id,
+            count(*) AS contacts
         FROM (
-            SELECT *, max(before) OVER (PARTITION BY line) AS newest, count(DISTINCT source_system) OVER (PARTITION BY line) AS systems
+            SELECT *, max(before) OVER (PARTITION BY line) AS newest,
+                count(DISTINCT source_system) OVER (PARTITION BY line) AS systems
             FROM (
-                SELECT i.line, c.source_system, c.contact_id, CASE WHEN c.started_at <= i.moment THEN c.started_at END AS before
+                SELECT i.line, c.source_system, c.contact_id, CASE WHEN c.started_at <= i.moment
+                    THEN c.started_at END AS before
                 FROM incoming i JOIN contacts c ON c.ticket = i.ticket {of_system}
-                WHERE i.contact_id IS NULL AND i.line NOT IN (SELECT line FROM matched UNION ALL SELECT line FROM doubtful)
+                WHERE i.contact_id IS NULL AND i.line NOT IN (SELECT line FROM matched
+                    UNION ALL SELECT line FROM doubtful)
             )
         )
         WHERE newest IS NULL OR systems > 1 OR before = newest GROUP BY line""",
@@ -66,16 +95,23 @@ def _match_by_ticket(connection: duckdb.DuckDBPyConnection, of_system: str, valu
     _keep_found(connection, BY_TICKET)
 
 
-def _match_by_customer(connection: duckdb.DuckDBPyConnection, of_system: str, values: list[str]) -> None:
-    """The customer's last contact before the answer; two that started at once cannot be told apart."""
+def _match_by_customer(
+    connection: duckdb.DuckDBPyConnection, of_system: str, values: list[str]
+) -> None:
+    """The customer's last contact before the answer; two that started at once cannot be
+    told apart.
+    """
     connection.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE found AS
-        SELECT line, min(source_system) AS source_system, min(contact_id) AS contact_id, count(*) AS contacts
+        SELECT line, min(source_system) AS source_system, min(contact_id) AS contact_id,
+            count(*) AS contacts
         FROM (
-            SELECT i.line, c.source_system, c.contact_id, rank() OVER (PARTITION BY i.line ORDER BY c.started_at DESC) AS place
+            SELECT i.line, c.source_system, c.contact_id, rank() OVER (PARTITION BY i.line
+                ORDER BY c.started_at DESC) AS place
             FROM incoming i JOIN contacts c ON c.customer_key = i.customer_key
-                AND c.started_at <= i.moment AND c.started_at > i.moment - INTERVAL {NEIGHBOUR_DAYS} DAY {of_system}
+                AND c.started_at <= i.moment AND c.started_at > i.moment - INTERVAL {NEIGHBOUR_DAYS}
+                    DAY {of_system}
             WHERE coalesce(i.contact_id, i.ticket, i.tracking_number) IS NULL
         )
         WHERE place = 1 GROUP BY line""",
@@ -85,26 +121,41 @@ def _match_by_customer(connection: duckdb.DuckDBPyConnection, of_system: str, va
 
 
 def _keep_found(connection: duckdb.DuckDBPyConnection, how: str) -> None:
-    connection.execute(f"INSERT INTO matched SELECT line, source_system, contact_id, '{how}' FROM found WHERE contacts = 1")
-    connection.execute(f"INSERT INTO doubtful SELECT line, '{AMBIGUOUS}' FROM found WHERE contacts > 1")
+    connection.execute(
+        f"INSERT INTO matched SELECT line, source_system, contact_id, '{how}' FROM found WHERE "
+        "contacts = 1"
+    )
+    connection.execute(
+        f"INSERT INTO doubtful SELECT line, '{AMBIGUOUS}' FROM found WHERE contacts > 1"
+    )
 
 
-def _match_by_number(connection: duckdb.DuckDBPyConnection, tolerance: float, of_system: str, values: list[str]) -> None:
-    """Calls on the same number, near in time. Time is cut into slices as wide as the tolerance, so that a busy number is not compared with itself whole."""
+def _match_by_number(
+    connection: duckdb.DuckDBPyConnection, tolerance: float, of_system: str, values: list[str]
+) -> None:
+    """Calls on the same number, near in time. Time is cut into slices as wide as the
+    tolerance, so that a busy number is not compared with itself whole.
+    """
     width = max(float(tolerance), 1.0)
     pairs = connection.execute(
         f"""
         WITH slices AS (
-            SELECT line, tracking_number, moment, unnest([-1, 0, 1]) + floor(epoch(moment) / {width})::BIGINT AS slice
-            FROM incoming WHERE contact_id IS NULL AND tracking_number IS NOT NULL AND moment IS NOT NULL
+            SELECT line, tracking_number, moment, unnest([-1, 0,
+                1]) + floor(epoch(moment) / {width})::BIGINT AS slice
+            FROM incoming WHERE contact_id IS NULL AND tracking_number IS NOT NULL
+                AND moment IS NOT NULL
         ),
         calls AS (
-            SELECT c.source_system, c.contact_id, c.tracking_number, c.started_at, floor(epoch(c.started_at) / {width})::BIGINT AS slice
+            SELECT c.source_system, c.contact_id, c.tracking_number, c.started_at,
+                floor(epoch(c.started_at) / {width})::BIGINT AS slice
             FROM contacts c
-            WHERE c.tracking_number IN (SELECT tracking_number FROM slices) AND c.tracking_match IS DISTINCT FROM '{BY_ID}' {of_system}
-                AND NOT EXISTS (SELECT 1 FROM matched m WHERE m.source_system = c.source_system AND m.contact_id = c.contact_id)
+            WHERE c.tracking_number IN (SELECT tracking_number FROM slices)
+                AND c.tracking_match IS DISTINCT FROM '{BY_ID}' {of_system}
+                AND NOT EXISTS (SELECT 1 FROM matched m WHERE m.source_system = c.source_system
+                    AND m.contact_id = c.contact_id)
         )
-        SELECT abs(date_diff('microsecond', s.moment, c.started_at)) AS distance, s.line, c.source_system, c.contact_id
+        SELECT abs(date_diff('microsecond', s.moment, c.started_at)) AS distance, s.line,
+            c.source_system, c.contact_id
         FROM slices s JOIN calls c ON c.tracking_number = s.tracking_number AND c.slice = s.slice
         WHERE abs(date_diff('microsecond', s.moment, c.started_at)) <= {float(tolerance)} * 1000000
         ORDER BY distance, s.line, c.source_system, c.contact_id""",
@@ -113,26 +164,36 @@ def _match_by_number(connection: duckdb.DuckDBPyConnection, tolerance: float, of
     joined, doubtful = pair_nearest(pairs)
     if joined:
         columns = list(zip(*((line, *key, BY_NUMBER) for line, key in joined.items()), strict=True))
-        connection.register("joined_rows", pa.table(columns, names=["line", "source_system", "contact_id", "how"]))
+        connection.register(
+            "joined_rows", pa.table(columns, names=["line", "source_system", "contact_id", "how"])
+        )
         connection.execute("INSERT INTO matched SELECT * FROM joined_rows")
         connection.unregister("joined_rows")
     if doubtful:
-        connection.register("doubtful_rows", pa.table({"line": pa.array(sorted(doubtful), pa.int64())}))
+        connection.register(
+            "doubtful_rows", pa.table({"line": pa.array(sorted(doubtful), pa.int64())})
+        )
         connection.execute(f"INSERT INTO doubtful SELECT line, '{AMBIGUOUS}' FROM doubtful_rows")
         connection.unregister("doubtful_rows")
 
 
-def pair_nearest(pairs: list[tuple[int, int, str, str]]) -> tuple[dict[int, tuple[str, str]], set[int]]:
-    """Give each row its nearest call and each call its nearest row, nearest first, from (distance, line, system, id) sorted by distance.
+def pair_nearest(
+    pairs: list[tuple[int, int, str, str]],
+) -> tuple[dict[int, tuple[str, str]], set[int]]:
+    """Give each row its nearest call and each call its nearest row, nearest first, from
+    (distance, line, system, id) sorted by distance.
 
-    Returns the calls by line, and the lines in doubt: two calls at the same distance from one row, or two rows from one call.
+    Returns the calls by line, and the lines in doubt: two calls at the same distance
+    from one row, or two rows from one call.
     """
     joined: dict[int, tuple[str, str]] = {}
     doubtful: set[int] = set()
     taken: set[tuple[str, str]] = set()
     for _distance, group in groupby(pairs, key=lambda pair: pair[0]):
         free = [
-            (line, (system, contact)) for _d, line, system, contact in group if line not in joined and line not in doubtful and (system, contact) not in taken
+            (line, (system, contact))
+            for _d, line, system, contact in group
+            if line not in joined and line not in doubtful and (system, contact) not in taken
         ]
         calls_of = Counter(line for line, _key in free)
         rows_of = Counter(key for line, key in free if calls_of[line] == 1)

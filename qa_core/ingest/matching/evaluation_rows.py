@@ -1,4 +1,6 @@
-"""The rows of an evaluations file as evaluations: rows of one evaluation gathered, its contact found, or waiting until that has come."""
+"""The rows of an evaluations file as evaluations: rows of one evaluation gathered, its
+contact found, or waiting until that has come.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,9 @@ NO_DATE = "no_date"
 
 @dataclass
 class EvaluationRow:
-    """One evaluation of the file: its rows, the lines that they stand on, and the contact they name."""
+    """One evaluation of the file: its rows, the lines that they stand on, and the
+    contact they name.
+    """
 
     key: str
     rows: list[dict[str, Any]]
@@ -44,7 +48,11 @@ class EvaluationRow:
 
     @property
     def is_waiting(self) -> bool:
-        return self.reason is None and self.contact is None and self.first.get("contact_id") is not None
+        return (
+            self.reason is None
+            and self.contact is None
+            and self.first.get("contact_id") is not None
+        )
 
 
 @dataclass
@@ -56,11 +64,14 @@ class Gathered:
 def gather(connection: duckdb.DuckDBPyConnection, staged: Staged, system: str | None) -> Gathered:
     """Gather the rows of each evaluation and look for its contact in `contacts`.
 
-    Known by the id in the file, else by contact, advisor, evaluator, moment and grid. The same evaluation twice: the last is kept.
+    Known by the id in the file, else by contact, advisor, evaluator, moment and grid.
+    The same evaluation twice: the last is kept.
     """
     rows = connection.sql("SELECT * FROM staged ORDER BY line").to_arrow_table().to_pylist()
     _complete_possible(rows)
-    is_long = all(row.get("criterion") is not None for row in rows) and len({row["line"] for row in rows}) == len(rows)
+    is_long = all(row.get("criterion") is not None for row in rows) and len(
+        {row["line"] for row in rows}
+    ) == len(rows)
     groups: dict[str, list[dict[str, Any]]] = {}
     seen: Counter[str] = Counter()
     for line_rows in _by_line(rows):
@@ -78,12 +89,19 @@ def gather(connection: duckdb.DuckDBPyConnection, staged: Staged, system: str | 
         gathered.drafts.append(EvaluationRow(key, kept, lines))
     _find_contacts(connection, gathered.drafts, system)
     for draft in gathered.drafts:
-        if draft.reason is None and not draft.is_waiting and draft.contact is None and draft.first.get("local_start") is None:
+        if (
+            draft.reason is None
+            and not draft.is_waiting
+            and draft.contact is None
+            and draft.first.get("local_start") is None
+        ):
             draft.reason = NO_DATE
     return gathered
 
 
-def build(draft: EvaluationRow, ids: Mapping[Pair, str], teams: advisors.Spans) -> ImportedEvaluation:
+def build(
+    draft: EvaluationRow, ids: Mapping[Pair, str], teams: advisors.Spans
+) -> ImportedEvaluation:
     """The evaluation of a draft whose contact was found or is not named."""
     first, contact = draft.first, draft.contact or {}
     local_start = contact.get("local_start") or first.get("local_start")
@@ -102,12 +120,16 @@ def build(draft: EvaluationRow, ids: Mapping[Pair, str], teams: advisors.Spans) 
         grid=first.get("grid"),
         score=first.get("score"),
         marks=tuple(
-            ImportedAnswer(row["criterion"], row.get("points"), row.get("possible"), row.get("section"))
+            ImportedAnswer(
+                row["criterion"], row.get("points"), row.get("possible"), row.get("section")
+            )
             for row in draft.rows
             if row.get("criterion") is not None
         ),
         comment="\n".join(_distinct(row.get("comment") for row in draft.rows)) or None,
-        tags=_distinct(tag.strip() for row in draft.rows for tag in re.split(r"[,;|]", row.get("tags") or "")),
+        tags=_distinct(
+            tag.strip() for row in draft.rows for tag in re.split(r"[,;|]", row.get("tags") or "")
+        ),
     )
 
 
@@ -128,12 +150,34 @@ def waiting_row(item: ImportedEvaluation, system: str | None) -> dict[str, Any]:
     }
 
 
-def join_arrived(session: Session, connection: duckdb.DuckDBPyConnection, arrived_batch: str, teams: advisors.Spans) -> int:
-    """Write the evaluations that waited for a contact that is in `contacts` now, in the order in which they came."""
-    waiting = list(session.scalars(sa.select(WaitingRow).where(WaitingRow.kind == "evaluations", WaitingRow.joined_by.is_(None)).order_by(WaitingRow.id)))
-    drafts = [EvaluationRow(row.content["values"]["external_key"], [{"contact_id": row.contact_id, "system": row.content["system"]}], []) for row in waiting]
+def join_arrived(
+    session: Session,
+    connection: duckdb.DuckDBPyConnection,
+    arrived_batch: str,
+    teams: advisors.Spans,
+) -> int:
+    """Write the evaluations that waited for a contact that is in `contacts` now, in the
+    order in which they came.
+    """
+    waiting = list(
+        session.scalars(
+            sa.select(WaitingRow)
+            .where(WaitingRow.kind == "evaluations", WaitingRow.joined_by.is_(None))
+            .order_by(WaitingRow.id)
+        )
+    )
+    drafts = [
+        EvaluationRow(
+            row.content["values"]["external_key"],
+            [{"contact_id": row.contact_id, "system": row.content["system"]}],
+            [],
+        )
+        for row in waiting
+    ]
     for system in {draft.first["system"] for draft in drafts}:
-        _find_contacts(connection, [draft for draft in drafts if draft.first["system"] == system], system)
+        _find_contacts(
+            connection, [draft for draft in drafts if draft.first["system"] == system], system
+        )
     joined: list[int] = []
     intakes: dict[str, evaluations.Intake] = {}
     for row, draft in zip(waiting, drafts, strict=True):
@@ -141,7 +185,11 @@ def join_arrived(session: Session, connection: duckdb.DuckDBPyConnection, arrive
             continue
         if row.batch_id not in intakes:
             session.flush()
-            keys = [other.content["values"]["external_key"] for other in waiting if other.batch_id == row.batch_id]
+            keys = [
+                other.content["values"]["external_key"]
+                for other in waiting
+                if other.batch_id == row.batch_id
+            ]
             intakes[row.batch_id] = evaluations.Intake(session, row.batch_id, keys)
         intakes[row.batch_id].take(_complete(row.content["values"], draft.contact, teams))
         joined.append(row.id)
@@ -151,8 +199,14 @@ def join_arrived(session: Session, connection: duckdb.DuckDBPyConnection, arrive
 
 
 def release(session: Session, arrived_batch: str) -> None:
-    """Take back the evaluations that had waited for this batch's contacts; they wait again."""
-    rows = session.scalars(sa.select(WaitingRow).where(WaitingRow.kind == "evaluations", WaitingRow.joined_by == arrived_batch).order_by(WaitingRow.id.desc()))
+    """Take back the evaluations that had waited for this batch's contacts; they wait
+    again.
+    """
+    rows = session.scalars(
+        sa.select(WaitingRow)
+        .where(WaitingRow.kind == "evaluations", WaitingRow.joined_by == arrived_batch)
+        .order_by(WaitingRow.id.desc())
+    )
     by_batch: dict[str, list[str]] = {}
     for row in rows:
         by_batch.setdefault(row.batch_id, []).append(row.content["values"]["external_key"])
@@ -160,8 +214,12 @@ def release(session: Session, arrived_batch: str) -> None:
         evaluations.restore(session, batch_id, keys)
 
 
-def _complete(values: dict[str, Any], contact: dict[str, Any], teams: advisors.Spans) -> ImportedEvaluation:
-    """An evaluation that waited, with what its contact knows: the same as if the contact had been there first."""
+def _complete(
+    values: dict[str, Any], contact: dict[str, Any], teams: advisors.Spans
+) -> ImportedEvaluation:
+    """An evaluation that waited, with what its contact knows: the same as if the
+    contact had been there first.
+    """
     day = contact["local_start"].date()
     advisor_id = values["advisor_id"] or contact["advisor_id"]
     return ImportedEvaluation(
@@ -172,7 +230,9 @@ def _complete(values: dict[str, Any], contact: dict[str, Any], teams: advisors.S
             "advisor_id": advisor_id,
             "team": contact["team"] or advisors.team_on(teams, advisor_id, day),
             "local_day": day,
-            "evaluated_at": datetime.fromisoformat(values["evaluated_at"]) if values["evaluated_at"] else contact["started_at"].replace(tzinfo=UTC),
+            "evaluated_at": datetime.fromisoformat(values["evaluated_at"])
+            if values["evaluated_at"]
+            else contact["started_at"].replace(tzinfo=UTC),
             "marks": tuple(ImportedAnswer(**mark) for mark in values["marks"]),
             "tags": tuple(values.get("tags") or ()),
         }
@@ -180,7 +240,9 @@ def _complete(values: dict[str, Any], contact: dict[str, Any], teams: advisors.S
 
 
 def _distinct(texts: Iterable[str | None]) -> tuple[str, ...]:
-    """The texts that there are, each once, in order: a file that has a row per criterion repeats what is said of the whole."""
+    """The texts that there are, each once, in order: a file that has a row per
+    criterion repeats what is said of the whole.
+    """
     return tuple(dict.fromkeys(text for text in texts if text))
 
 
@@ -195,11 +257,14 @@ def _key_of(rows: list[dict[str, Any]], system: str, is_long: bool) -> str:
     first = rows[0]
     if first.get("evaluation_id") is not None:
         return f"{system}:{first['evaluation_id']}"
-    identity = [first.get(name) for name in ("contact_id", "advisor", "evaluator", "evaluated_at", "grid")]
+    identity = [
+        first.get(name) for name in ("contact_id", "advisor", "evaluator", "evaluated_at", "grid")
+    ]
     if first.get("contact_id") is not None or is_long:
         return f"evaluation-{_digest(identity)}"
     # Nothing says which evaluation this is: its values do, and its rank among equals.
-    return f"row-{_digest([*identity, first.get('score'), *((row.get('criterion'), row.get('points')) for row in rows)])}"
+    answers = ((row.get("criterion"), row.get("points")) for row in rows)
+    return f"row-{_digest([*identity, first.get('score'), *answers])}"
 
 
 def _digest(values: list[Any]) -> str:
@@ -207,7 +272,9 @@ def _digest(values: list[Any]) -> str:
 
 
 def _complete_possible(rows: list[dict[str, Any]]) -> None:
-    """Where a file does not say how many points a criterion is worth, it is worth the most that anybody was given."""
+    """Where a file does not say how many points a criterion is worth, it is worth the
+    most that anybody was given.
+    """
     most: dict[tuple[Any, Any], float] = {}
     for row in rows:
         if row.get("points") is not None:
@@ -218,20 +285,40 @@ def _complete_possible(rows: list[dict[str, Any]]) -> None:
             row["possible"] = most[(row.get("grid"), row.get("criterion"))]
 
 
-def _find_contacts(connection: duckdb.DuckDBPyConnection, drafts: list[EvaluationRow], system: str | None) -> None:
-    references = [(number, draft.first["contact_id"]) for number, draft in enumerate(drafts) if draft.first.get("contact_id") is not None]
+def _find_contacts(
+    connection: duckdb.DuckDBPyConnection, drafts: list[EvaluationRow], system: str | None
+) -> None:
+    references = [
+        (number, draft.first["contact_id"])
+        for number, draft in enumerate(drafts)
+        if draft.first.get("contact_id") is not None
+    ]
     if not references:
         return
     numbers, ids = zip(*references, strict=True)
     nothing = [None] * len(ids)
-    connection.register("incoming", pa.table([list(numbers), list(ids), *(nothing for _column in range(4))], schema=contact_match.INCOMING))
+    connection.register(
+        "incoming",
+        pa.table(
+            [list(numbers), list(ids), *(nothing for _column in range(4))],
+            schema=contact_match.INCOMING,
+        ),
+    )
     contact_match.match(connection, 0, system)
     found = connection.execute(
-        f"SELECT m.line, c.source_system, c.contact_id, c.started_at, c.local_start, {as_given('advisor_id')}, {as_given('team')} "
-        "FROM matched m JOIN contacts c ON c.source_system = m.source_system AND c.contact_id = m.contact_id"
+        "SELECT m.line, c.source_system, c.contact_id, c.started_at, c.local_start, "
+        f"{as_given('advisor_id')}, {as_given('team')} "
+        "FROM matched m JOIN contacts c ON c.source_system = m.source_system AND c.contact_id "
+        "= m.contact_id"
     ).fetchall()
     for number, *contact in found:
-        drafts[number].contact = dict(zip(("source_system", "contact_id", "started_at", "local_start", "advisor_id", "team"), contact, strict=True))
+        drafts[number].contact = dict(
+            zip(
+                ("source_system", "contact_id", "started_at", "local_start", "advisor_id", "team"),
+                contact,
+                strict=True,
+            )
+        )
     for number, reason in connection.execute("SELECT line, reason FROM doubtful").fetchall():
         drafts[number].reason = reason
     connection.unregister("incoming")

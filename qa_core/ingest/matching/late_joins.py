@@ -1,4 +1,6 @@
-"""What a batch that has landed means for others: rows that waited for its contacts join them, contacts without a team get theirs."""
+"""What a batch that has landed means for others: rows that waited for its contacts join
+them, contacts without a team get theirs.
+"""
 
 from __future__ import annotations
 
@@ -19,25 +21,37 @@ from qa_core.storage.schema import AS_GIVEN
 
 
 def join_arrived(batch_id: str, folder: Path) -> dict[str, int]:
-    """Join all that waited for the contacts of this batch; returns how many rows of each kind."""
+    """Join all that waited for the contacts of this batch; returns how many rows of
+    each kind.
+    """
     with store.reading() as session:
         tolerance = settings.current(session).tracking_tolerance_seconds
-        marks = session.scalar(sa.select(WaitingRow.id).where(WaitingRow.kind == "evaluations", WaitingRow.joined_by.is_(None)).limit(1))
+        marks = session.scalar(
+            sa.select(WaitingRow.id)
+            .where(WaitingRow.kind == "evaluations", WaitingRow.joined_by.is_(None))
+            .limit(1)
+        )
     joined = pending_rows.join_arrived(batch_id, folder, tolerance)
     if marks is not None:
         with open_session(folder) as bench, store.writing() as session:
-            count = evaluation_rows.join_arrived(session, bench, batch_id, advisors.spans_of(advisors.find_memberships(session)))
+            count = evaluation_rows.join_arrived(
+                session, bench, batch_id, advisors.spans_of(advisors.find_memberships(session))
+            )
             apply.apply_to_evaluations(session)
         joined |= {"evaluations": count} if count else {}
     return joined
 
 
 def fill_teams(batch_id: str, folder: Path) -> None:
-    """Give contacts that came without a team the one in which their advisor was, now that this batch tells it."""
+    """Give contacts that came without a team the one in which their advisor was, now
+    that this batch tells it.
+    """
     if lake.version("contacts") < 0 or lake.has_commit(batch_id):
         return
     with store.reading() as session:
-        keys = sa.select(BeforeImage.key).where(BeforeImage.batch_id == batch_id, BeforeImage.object == "advisor")
+        keys = sa.select(BeforeImage.key).where(
+            BeforeImage.batch_id == batch_id, BeforeImage.object == "advisor"
+        )
         concerned = list(session.scalars(keys))
         memberships = advisors.find_memberships(session)
     path = folder / "teams.parquet"
@@ -47,9 +61,12 @@ def fill_teams(batch_id: str, folder: Path) -> None:
         day = "CAST(c.local_start AS DATE)"
         rows = write_rows(
             bench,
-            f"SELECT c.source_system, c.contact_id, m.team, CAST(NULL AS VARCHAR) AS {AS_GIVEN['team']} FROM contacts c "
-            f"JOIN memberships m ON m.advisor_id = {as_given('advisor_id')} AND {day} >= m.starts_on AND {day} < m.ends_on "
-            f"WHERE {as_given('team')} IS NULL AND m.advisor_id IN (SELECT advisor_id FROM concerned)",
+            "SELECT c.source_system, c.contact_id, m.team, CAST(NULL AS VARCHAR) AS "
+            f"{AS_GIVEN['team']} FROM contacts c "
+            f"JOIN memberships m ON m.advisor_id = {as_given('advisor_id')} AND {day} >= "
+            f"m.starts_on AND {day} < m.ends_on "
+            f"WHERE {as_given('team')} IS NULL AND m.advisor_id IN (SELECT advisor_id FROM "
+            "concerned)",
             path,
         )
     if rows:

@@ -1,4 +1,6 @@
-"""Rows that came before their contact: when a batch of contacts arrives they join it, so that files may come in any order."""
+"""Rows that came before their contact: when a batch of contacts arrives they join it,
+so that files may come in any order.
+"""
 
 from __future__ import annotations
 
@@ -22,22 +24,34 @@ WRITE_AT_ONCE = 5_000
 
 
 def keep(session: Session, batch_id: str, rows: list[dict[str, Any]]) -> None:
-    """Keep rows of that batch until their contact comes; `row_key` tells them apart within it."""
+    """Keep rows of that batch until their contact comes; `row_key` tells them apart
+    within it.
+    """
     for first in range(0, len(rows), WRITE_AT_ONCE):
         some = rows[first : first + WRITE_AT_ONCE]
-        session.execute(sa.insert(WaitingRow), [row | {"batch_id": batch_id, "row_key": f"{batch_id}:{row['row_key']}"} for row in some])
+        session.execute(
+            sa.insert(WaitingRow),
+            [
+                row | {"batch_id": batch_id, "row_key": f"{batch_id}:{row['row_key']}"}
+                for row in some
+            ],
+        )
 
 
 def part_of(waiting_batch: str, arrived_batch: str) -> str:
-    """The name under which the lake knows the rows of one batch that joined the contacts of another."""
+    """The name under which the lake knows the rows of one batch that joined the
+    contacts of another.
+    """
     return f"{waiting_batch}+{arrived_batch}"
 
 
 def join_arrived(arrived_batch: str, folder: Path, tolerance_seconds: float) -> dict[str, int]:
-    """Put the surveys and tracking rows that waited onto the contacts that have come; returns how many of each kind joined.
+    """Put the surveys and tracking rows that waited onto the contacts that have come;
+    returns how many of each kind joined.
 
-    One commit per batch that had waited, in the order in which they came: later answers overwrite earlier ones as they would have, and
-    each batch can still be undone alone. Running it again after an interruption completes it.
+    One commit per batch that had waited, in the order in which they came: later answers
+    overwrite earlier ones as they would have, and each batch can still be undone alone.
+    Running it again after an interruption completes it.
     """
     with store.reading() as session:
         query = (
@@ -54,20 +68,42 @@ def join_arrived(arrived_batch: str, folder: Path, tolerance_seconds: float) -> 
     return {kind: count for kind, count in joined.items() if count}
 
 
-def _join_batch(batch_id: str, kind: str, arrived_batch: str, folder: Path, tolerance: float) -> int:
+def _join_batch(
+    batch_id: str, kind: str, arrived_batch: str, folder: Path, tolerance: float
+) -> int:
     with store.reading() as session:
-        ticket, customer = (WaitingRow.content[name].as_string() for name in ("ticket", "customer_key"))
-        columns = (WaitingRow.id, WaitingRow.contact_id, ticket, WaitingRow.tracking_number, customer, WaitingRow.happened_at)
-        rows = session.execute(sa.select(*columns).where(WaitingRow.batch_id == batch_id, WaitingRow.joined_by.is_(None))).all()
-        system = session.scalar(sa.select(WaitingRow.content["system"].as_string()).where(WaitingRow.batch_id == batch_id).limit(1))
+        ticket, customer = (
+            WaitingRow.content[name].as_string() for name in ("ticket", "customer_key")
+        )
+        columns = (
+            WaitingRow.id,
+            WaitingRow.contact_id,
+            ticket,
+            WaitingRow.tracking_number,
+            customer,
+            WaitingRow.happened_at,
+        )
+        rows = session.execute(
+            sa.select(*columns).where(
+                WaitingRow.batch_id == batch_id, WaitingRow.joined_by.is_(None)
+            )
+        ).all()
+        system = session.scalar(
+            sa.select(WaitingRow.content["system"].as_string())
+            .where(WaitingRow.batch_id == batch_id)
+            .limit(1)
+        )
     *known, happened = zip(*rows, strict=True)
-    moments = [moment.astimezone(UTC).replace(tzinfo=None) if moment else None for moment in happened]
+    moments = [
+        moment.astimezone(UTC).replace(tzinfo=None) if moment else None for moment in happened
+    ]
     table = pa.table([*(list(column) for column in known), moments], schema=contact_match.INCOMING)
     with open_session(folder) as bench:
         bench.register("incoming", table)
         contact_match.match(bench, tolerance, system)
         found = bench.execute(
-            "SELECT m.line, m.source_system, m.contact_id, m.how, i.moment FROM matched m JOIN incoming i USING (line) ORDER BY i.moment NULLS FIRST, m.line"
+            "SELECT m.line, m.source_system, m.contact_id, m.how, i.moment FROM matched m JOIN "
+            "incoming i USING (line) ORDER BY i.moment NULLS FIRST, m.line"
         ).fetchall()
     if not found:
         return 0
@@ -85,7 +121,11 @@ def _build_rows(kind: str, found: list[tuple[Any, ...]]) -> tuple[pa.Table, tupl
         lines = [row[0] for row in found]
         for first in range(0, len(lines), WRITE_AT_ONCE):
             some = lines[first : first + WRITE_AT_ONCE]
-            contents |= dict(session.execute(sa.select(WaitingRow.id, WaitingRow.content).where(WaitingRow.id.in_(some))).all())
+            contents |= dict(
+                session.execute(
+                    sa.select(WaitingRow.id, WaitingRow.content).where(WaitingRow.id.in_(some))
+                ).all()
+            )
     # The newest comes last and stays; all rows of one batch carry the same columns.
     newest: dict[tuple[str, str], dict[str, Any]] = {}
     with store.reading() as session:
@@ -103,17 +143,35 @@ def mark_joined(session: Session, rows: list[int], arrived_batch: str) -> None:
     """Note which batch brought the contacts that these rows had waited for."""
     for first in range(0, len(rows), WRITE_AT_ONCE):
         some = rows[first : first + WRITE_AT_ONCE]
-        session.execute(sa.update(WaitingRow).where(WaitingRow.id.in_(some)).values(joined_by=arrived_batch))
+        session.execute(
+            sa.update(WaitingRow).where(WaitingRow.id.in_(some)).values(joined_by=arrived_batch)
+        )
 
 
 def find_parts(session: Session, batch_id: str) -> list[str]:
-    """The parts in the lake that an undo of this batch must take back first, newest first: its own rows that joined later, and those that
-    joined its contacts. Names sort by time."""
-    own = session.scalars(sa.select(WaitingRow.joined_by).where(WaitingRow.batch_id == batch_id, WaitingRow.joined_by.is_not(None)).distinct())
-    theirs = session.scalars(sa.select(WaitingRow.batch_id).where(WaitingRow.joined_by == batch_id).distinct())
-    return sorted([*(part_of(batch_id, other) for other in own), *(part_of(other, batch_id) for other in theirs)], reverse=True)
+    """The parts in the lake that an undo of this batch must take back first, newest
+    first: its own rows that joined later, and those that joined its contacts. Names
+    sort by time.
+    """
+    own = session.scalars(
+        sa.select(WaitingRow.joined_by)
+        .where(WaitingRow.batch_id == batch_id, WaitingRow.joined_by.is_not(None))
+        .distinct()
+    )
+    theirs = session.scalars(
+        sa.select(WaitingRow.batch_id).where(WaitingRow.joined_by == batch_id).distinct()
+    )
+    return sorted(
+        [
+            *(part_of(batch_id, other) for other in own),
+            *(part_of(other, batch_id) for other in theirs),
+        ],
+        reverse=True,
+    )
 
 
 def release(session: Session, arrived_batch: str) -> None:
     """Let the rows that had joined this batch's contacts wait again."""
-    session.execute(sa.update(WaitingRow).where(WaitingRow.joined_by == arrived_batch).values(joined_by=None))
+    session.execute(
+        sa.update(WaitingRow).where(WaitingRow.joined_by == arrived_batch).values(joined_by=None)
+    )

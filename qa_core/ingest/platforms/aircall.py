@@ -1,4 +1,6 @@
-"""Aircall calls: epochs in seconds, a duration that includes ringing, and why a missed call was missed."""
+"""Aircall calls: epochs in seconds, a duration that includes ringing, and why a missed
+call was missed.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +44,9 @@ SCHEMA = record_schema(
 
 def recognise(sample: Sample) -> bool:
     """Every object is a call with its direct link, digits as dialled and number."""
-    return bool(sample.objects) and all({"direction", "started_at", "raw_digits"} <= set(_unwrap(item)) for item in sample.objects)
+    return bool(sample.objects) and all(
+        {"direction", "started_at", "raw_digits"} <= set(_unwrap(item)) for item in sample.objects
+    )
 
 
 def _unwrap(item: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -63,7 +67,11 @@ def _records(work: ExportReader) -> Iterator[dict[str, Any]]:
         item = _unwrap(wrapped)
         started = _read_moment(item.get("started_at"))
         if item.get("id") is None or started is None:
-            work.reject(number, "missing_key" if item.get("id") is None else "missing_start", [str(item.get("id") or ""), str(item.get("started_at") or "")])
+            work.reject(
+                number,
+                "missing_key" if item.get("id") is None else "missing_start",
+                [str(item.get("id") or ""), str(item.get("started_at") or "")],
+            )
         else:
             yield from work.build(number, _as_record, item, started)
 
@@ -74,26 +82,36 @@ def _as_record(number: int, item: Mapping[str, Any], started: datetime) -> dict[
     outcome = _find_outcome(item, answered, ended)
     person = item.get("user") or item.get("assigned_to")
     name = (person.get("name") or person.get("email")) if isinstance(person, Mapping) else person
-    tags = [tag.get("name") for tag in item.get("tags") or () if isinstance(tag, Mapping) and tag.get("name")]
+    tags = [
+        tag.get("name")
+        for tag in item.get("tags") or ()
+        if isinstance(tag, Mapping) and tag.get("name")
+    ]
     return {
         "line": number,
         "contact_id": str(item["id"]),
         "started_at": started,
-        "direction": item.get("direction") if item.get("direction") in ("inbound", "outbound", "internal") else None,
+        "direction": item.get("direction")
+        if item.get("direction") in ("inbound", "outbound", "internal")
+        else None,
         "queue": look_up(item, "number.name"),
         "reason": tags[0] if tags else None,
         "advisor": name if outcome == "answered" else None,
         "outcome": outcome,
         "wait_seconds": seconds_between(started, answered or ended),
         "talk_seconds": seconds_between(answered, ended),
-        "transfers": int(bool(item.get("transferred_by") or item.get("transferred_to"))) if outcome == "answered" else None,
+        "transfers": int(bool(item.get("transferred_by") or item.get("transferred_to")))
+        if outcome == "answered"
+        else None,
         "tracking_number": look_up(item, "number.digits") if inbound else None,
         "recorded": bool(item.get("recording")),
         "customer": item.get("raw_digits"),
     }
 
 
-def _find_outcome(item: Mapping[str, Any], answered: datetime | None, ended: datetime | None) -> str | None:
+def _find_outcome(
+    item: Mapping[str, Any], answered: datetime | None, ended: datetime | None
+) -> str | None:
     if answered is not None:
         return "answered"
     if item.get("missed_call_reason") == "out_of_opening_hours":

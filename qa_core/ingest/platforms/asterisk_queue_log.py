@@ -1,4 +1,6 @@
-"""Asterisk's queue_log: one line per event, as the text file or as its table in a database; the events of one call are folded into it."""
+"""Asterisk's queue_log: one line per event, as the text file or as its table in a
+database; the events of one call are folded into it.
+"""
 
 from __future__ import annotations
 
@@ -17,13 +19,23 @@ from qa_core.files.sample import Sample
 from qa_core.ingest.columns import date_order, timestamps
 from qa_core.ingest.columns.vocabulary import clean
 from qa_core.ingest.declaration import Platform
-from qa_core.ingest.platforms.queue_calls import COMPLETED, CONNECT, ENTRY, EXITS, TRANSFERS, finish, fold
+from qa_core.ingest.platforms.queue_calls import (
+    COMPLETED,
+    CONNECT,
+    ENTRY,
+    EXITS,
+    TRANSFERS,
+    finish,
+    fold,
+)
 from qa_core.ingest.platforms.reader import MOMENT, ExportReader
 
 OF_AGENTS = (
-    "ADDMEMBER", "REMOVEMEMBER", "PAUSE", "UNPAUSE", "PAUSEALL", "UNPAUSEALL", "PAUSEREASON", "PENALTY", "MEMBERPENALTY", "AGENTLOGIN", "AGENTLOGOFF",
+    "ADDMEMBER", "REMOVEMEMBER", "PAUSE", "UNPAUSE", "PAUSEALL", "UNPAUSEALL", "PAUSEREASON",
+    "PENALTY", "MEMBERPENALTY", "AGENTLOGIN", "AGENTLOGOFF",
     "AGENTCALLBACKLOGIN",
-    "AGENTCALLBACKLOGOFF", "CONFIGRELOAD", "QUEUESTART", "RINGINUSE", "LOGIN", "LOGOUT", "STARTSESSION", "ENDSESSION", "STARTPAUSE", "ENDPAUSE",
+    "AGENTCALLBACKLOGOFF", "CONFIGRELOAD", "QUEUESTART", "RINGINUSE", "LOGIN", "LOGOUT",
+    "STARTSESSION", "ENDSESSION", "STARTPAUSE", "ENDPAUSE",
 )  # fmt: skip
 OF_CALLS = (ENTRY, CONNECT, *COMPLETED, *TRANSFERS, *EXITS, "RINGNOANSWER", "RINGCANCELED", "DID")
 NOT_A_CALL = ("", "NONE", "REALTIME", "MANAGER")
@@ -39,11 +51,28 @@ _WAIT_AT = {
     "TRANSFER": 2,
     "ATTENDEDTRANSFER": -3,
 }
-_TALK_AT = {**dict.fromkeys(COMPLETED, 1), "BLINDTRANSFER": 3, "TRANSFER": 3, "ATTENDEDTRANSFER": -2}
-"""Which piece of data says how long the caller waited and talked, from the end for a transfer whose method takes one or two."""
+_TALK_AT = {
+    **dict.fromkeys(COMPLETED, 1),
+    "BLINDTRANSFER": 3,
+    "TRANSFER": 3,
+    "ATTENDEDTRANSFER": -2,
+}
+"""Which piece of data says how long the caller waited and talked, from the end for a
+transfer whose method takes one or two.
+"""
 
 _COLUMNS = {
-    "at": ("time id", "date time", "datetime", "time", "eventdate", "event date", "timestamp", "epoch", "created"),
+    "at": (
+        "time id",
+        "date time",
+        "datetime",
+        "time",
+        "eventdate",
+        "event date",
+        "timestamp",
+        "epoch",
+        "created",
+    ),
     "call": ("callid", "call id", "uniqueid", "unique id"),
     "queue": ("queuename", "queue name", "queue", "qname"),
     "agent": ("agent", "qagent", "channel", "interface", "type"),
@@ -52,7 +81,10 @@ _COLUMNS = {
     "talk": ("ttime", "talk time", "talktime", "calltime"),
     "data": ("data",),
 }
-_PIECES = tuple((f"data{n}", f"param{n}", f"info{n}", f"arg{n}", f"data {n}", f"param {n}", f"info {n}") for n in range(1, 7))
+_PIECES = tuple(
+    (f"data{n}", f"param{n}", f"info{n}", f"arg{n}", f"data {n}", f"param {n}", f"info {n}")
+    for n in range(1, 7)
+)
 
 SCHEMA = pa.schema(
     [
@@ -71,11 +103,15 @@ SCHEMA = pa.schema(
 
 
 def recognise(sample: Sample) -> bool:
-    """Most lines are `epoch|call|queue|agent|EVENT…`, or a header names call, event and queue or agent."""
+    """Most lines are `epoch|call|queue|agent|EVENT…`, or a header names call, event and
+    queue or agent.
+    """
     if _find_columns(sample.rows[0] if sample.lines else []):
         events = _find_columns(sample.rows[0])["event"]
         seen = [row[events] for row in sample.rows[1:] if len(row) > events]
-        return sum(event.strip().upper() in (*OF_CALLS, *OF_AGENTS) for event in seen) * 2 > len(seen)
+        return sum(event.strip().upper() in (*OF_CALLS, *OF_AGENTS) for event in seen) * 2 > len(
+            seen
+        )
     lines = [line for line in sample.lines if line.strip()]
     return bool(lines) and sum(_is_event(line) for line in lines) * 2 > len(lines)
 
@@ -83,7 +119,13 @@ def recognise(sample: Sample) -> bool:
 def _is_event(line: str) -> bool:
     cells = line.split("|")
     stamp = cells[0].strip().lstrip("\ufeff").partition(".")
-    return len(cells) >= 5 and stamp[0].isdigit() and 9 <= len(stamp[0]) <= 10 and (not stamp[2] or stamp[2].isdigit()) and cells[4].strip().isupper()
+    return (
+        len(cells) >= 5
+        and stamp[0].isdigit()
+        and 9 <= len(stamp[0]) <= 10
+        and (not stamp[2] or stamp[2].isdigit())
+        and cells[4].strip().isupper()
+    )
 
 
 def _find_columns(header: list[str]) -> dict[str, int]:
@@ -97,7 +139,14 @@ def _find_columns(header: list[str]) -> dict[str, int]:
     if not {"at", "call", "event"} <= set(found) or not {"queue", "agent"} & set(found):
         return {}
     for number, spellings in enumerate(_PIECES):
-        place = next((names.index(simplify(spelling)) for spelling in spellings if simplify(spelling) in names), None)
+        place = next(
+            (
+                names.index(simplify(spelling))
+                for spelling in spellings
+                if simplify(spelling) in names
+            ),
+            None,
+        )
         if place is not None:
             found[f"piece{number}"] = place
     return found
@@ -105,7 +154,9 @@ def _find_columns(header: list[str]) -> dict[str, int]:
 
 def read(work: ExportReader) -> Iterator[pa.Table]:
     """Events of calls, block by block; those of agents are counted by their name."""
-    first = next((text for text, _share in work.content.blocks()), "").split("\n", 1)[0].rstrip("\r")
+    first = (
+        next((text for text, _share in work.content.blocks()), "").split("\n", 1)[0].rstrip("\r")
+    )
     delimiter = max(",;\t|", key=first.count)
     columns = _find_columns([cell.strip().strip('"') for cell in first.split(delimiter)])
     blocks = _read_table(work, columns, delimiter) if columns else _read_lines(work)
@@ -114,12 +165,18 @@ def read(work: ExportReader) -> Iterator[pa.Table]:
         table = _as_events(work, lines, fields, pieces)
         if len(table):
             at = table.column("moment").to_numpy()
-            work.notes["in_order"] = bool(work.notes.get("in_order", True) and at[0] >= last and (np.diff(at) >= np.timedelta64(0, "us")).all())
+            work.notes["in_order"] = bool(
+                work.notes.get("in_order", True)
+                and at[0] >= last
+                and (np.diff(at) >= np.timedelta64(0, "us")).all()
+            )
             last = at[-1]
         yield table
 
 
-def _read_lines(work: ExportReader) -> Iterator[tuple[np.ndarray, dict[str, pa.Array], list[pa.Array]]]:
+def _read_lines(
+    work: ExportReader,
+) -> Iterator[tuple[np.ndarray, dict[str, pa.Array], list[pa.Array]]]:
     number = 0
     for count, filled, cells, share in _split_ahead(work):
         numbers = np.arange(number + 1, number + 1 + count)[filled]
@@ -131,19 +188,31 @@ def _read_lines(work: ExportReader) -> Iterator[tuple[np.ndarray, dict[str, pa.A
         offsets, values = cells.offsets.to_numpy(), cells.values
         widths = np.diff(offsets)
 
-        def cell(place: int, offsets: np.ndarray = offsets, widths: np.ndarray = widths, values: pa.Array = values) -> pa.Array:
+        def cell(
+            place: int,
+            offsets: np.ndarray = offsets,
+            widths: np.ndarray = widths,
+            values: pa.Array = values,
+        ) -> pa.Array:
             where = offsets[:-1] + place
             return values.take(pa.array(where, pa.int64(), mask=widths <= place))
 
-        fields = {name: cell(place) for place, name in enumerate(("at", "call", "queue", "agent", "event"))}
-        good = _check(work, numbers, fields, is_last=share >= 1 and not work.content.ends_with_newline)
+        fields = {
+            name: cell(place)
+            for place, name in enumerate(("at", "call", "queue", "agent", "event"))
+        }
+        good = _check(
+            work, numbers, fields, is_last=share >= 1 and not work.content.ends_with_newline
+        )
         keep = pa.array(good)
         pieces = [cell(5 + place).filter(keep) for place in range(FIELDS - 5)]
         yield numbers[good], {name: values.filter(keep) for name, values in fields.items()}, pieces
 
 
 def _split_ahead(work: ExportReader) -> Iterator[tuple[int, np.ndarray, pa.ListArray, float]]:
-    """Per block of text its number of lines, which of them are filled, the cells of those, and the share behind; the next block is split meanwhile."""
+    """Per block of text its number of lines, which of them are filled, the cells of
+    those, and the share behind; the next block is split meanwhile.
+    """
     with ThreadPoolExecutor(1) as splitter:
         waiting: deque[tuple[Future[tuple[int, np.ndarray, pa.ListArray]], float]] = deque()
         for text, share in work.content.blocks():
@@ -156,36 +225,58 @@ def _split_ahead(work: ExportReader) -> Iterator[tuple[int, np.ndarray, pa.ListA
 
 
 def _split(text: str) -> tuple[int, np.ndarray, pa.ListArray]:
-    lines = pc.list_flatten(pc.split_pattern(pa.array([text.removesuffix("\n")], pa.large_string()), "\n")).cast(pa.string())
+    lines = pc.list_flatten(
+        pc.split_pattern(pa.array([text.removesuffix("\n")], pa.large_string()), "\n")
+    ).cast(pa.string())
     lines = pc.utf8_trim(lines, characters=" \r\ufeff")
     filled = pc.not_equal(lines, "").to_numpy(zero_copy_only=False)
-    cells = pc.split_pattern(pc.replace_substring_regex(lines.filter(pa.array(filled)), r"\|+$", ""), "|")
+    cells = pc.split_pattern(
+        pc.replace_substring_regex(lines.filter(pa.array(filled)), r"\|+$", ""), "|"
+    )
     return len(lines), filled, cells
 
 
-def _check(work: ExportReader, numbers: np.ndarray, fields: dict[str, pa.Array], is_last: bool) -> np.ndarray:
-    """Which lines can be read at all: they begin with a moment and have an event. Sets `at` and `event` right."""
+def _check(
+    work: ExportReader, numbers: np.ndarray, fields: dict[str, pa.Array], is_last: bool
+) -> np.ndarray:
+    """Which lines can be read at all: they begin with a moment and have an event. Sets
+    `at` and `event` right.
+    """
     stamp = pc.fill_null(pc.match_substring_regex(fields["at"], r"^\d{9,10}(\.\d+)?$"), False)
     event = pc.utf8_upper(pc.utf8_trim_whitespace(pc.fill_null(fields["event"], "")))
-    good = pc.and_(stamp, pc.match_substring_regex(event, r"^[A-Z_]+$")).to_numpy(zero_copy_only=False).copy()
+    good = (
+        pc.and_(stamp, pc.match_substring_regex(event, r"^[A-Z_]+$"))
+        .to_numpy(zero_copy_only=False)
+        .copy()
+    )
     fields["event"] = event
     if is_last and good[-1] and event[-1].as_py() not in (*OF_CALLS, *OF_AGENTS):
         good[-1] = False
     for index in np.flatnonzero(~good):
         cut = is_last and index == len(numbers) - 1
         work.reject(numbers[index], "cut_row" if cut else "not_an_event", _show(fields, index))
-    seconds = pc.if_else(pa.array(good), fields["at"], pa.scalar("0")).cast(pa.float64()).to_numpy(zero_copy_only=False)
+    seconds = (
+        pc.if_else(pa.array(good), fields["at"], pa.scalar("0"))
+        .cast(pa.float64())
+        .to_numpy(zero_copy_only=False)
+    )
     fields["at"] = pa.array((np.round(seconds * 1_000_000)).astype(np.int64)).cast(MOMENT)
     return good
 
 
 def _show(fields: dict[str, pa.Array], index: int) -> list[str]:
-    # What follows the event may be a number of a caller, and of a line that is none every cell.
+    # What follows the event may be a number of a caller, and of a line that is none
+    # every cell.
     known = fields["event"][index].as_py() in (*OF_CALLS, *OF_AGENTS)
-    return [str(fields[name][index].as_py() or "") if known else "" for name in ("call", "queue", "agent", "event")]
+    return [
+        str(fields[name][index].as_py() or "") if known else ""
+        for name in ("call", "queue", "agent", "event")
+    ]
 
 
-def _read_table(work: ExportReader, columns: dict[str, int], delimiter: str) -> Iterator[tuple[np.ndarray, dict[str, pa.Array], list[pa.Array]]]:
+def _read_table(
+    work: ExportReader, columns: dict[str, int], delimiter: str
+) -> Iterator[tuple[np.ndarray, dict[str, pa.Array], list[pa.Array]]]:
     header, first_of_row, reading = "", 2, None
     for text, share in work.content.blocks():
         if not header:
@@ -203,12 +294,18 @@ def _read_table(work: ExportReader, columns: dict[str, int], delimiter: str) -> 
         table = pa_csv.read_csv(
             io.BytesIO(text.encode()),
             read_options=pa_csv.ReadOptions(column_names=names, use_threads=False),
-            parse_options=pa_csv.ParseOptions(delimiter=delimiter, ignore_empty_lines=False, invalid_row_handler=put_aside),
-            convert_options=pa_csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False),
+            parse_options=pa_csv.ParseOptions(
+                delimiter=delimiter, ignore_empty_lines=False, invalid_row_handler=put_aside
+            ),
+            convert_options=pa_csv.ConvertOptions(
+                column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
+            ),
         ).combine_chunks()
         for row in misfits:
             blank = not (row.text or "").strip()
-            work.skip("blank") if blank else work.reject(first_of_row, "too_many_cells" if row.actual_columns > width else "too_few_cells")
+            work.skip("blank") if blank else work.reject(
+                first_of_row, "too_many_cells" if row.actual_columns > width else "too_few_cells"
+            )
         cells = [clean(column.combine_chunks()) for column in table.columns]
         numbers = np.arange(first_of_row, first_of_row + len(table))
         first_of_row += len(table) + len(misfits)
@@ -219,22 +316,43 @@ def _read_table(work: ExportReader, columns: dict[str, int], delimiter: str) -> 
         work.skip("blank", (~filled).sum())
         keep = pa.array(filled)
         empty = pa.nulls(len(table), pa.string())
-        fields = {name: cells[place].filter(keep) for name, place in columns.items() if not name.startswith("piece")}
+        fields = {
+            name: cells[place].filter(keep)
+            for name, place in columns.items()
+            if not name.startswith("piece")
+        }
         fields |= {name: empty.filter(keep) for name in ("queue", "agent") if name not in fields}
-        pieces = [(cells[columns[f"piece{place}"]] if f"piece{place}" in columns else empty).filter(keep) for place in range(6)]
+        pieces = [
+            (cells[columns[f"piece{place}"]] if f"piece{place}" in columns else empty).filter(keep)
+            for place in range(6)
+        ]
         pieces = _split_data(fields, pieces)
         reading = reading or _decide_moments(work, fields["at"])
         found = reading.read(fields["at"])
-        at = found.day.astype("M8[us]") + np.where(np.isnat(found.clock), np.timedelta64(0, "us"), found.clock)
-        at = np.where(found.fixed, at, work.zone.to_utc(np.where(found.fixed, np.datetime64("NaT", "us"), at)))
+        at = found.day.astype("M8[us]") + np.where(
+            np.isnat(found.clock), np.timedelta64(0, "us"), found.clock
+        )
+        at = np.where(
+            found.fixed, at, work.zone.to_utc(np.where(found.fixed, np.datetime64("NaT", "us"), at))
+        )
         event = pc.utf8_upper(pc.fill_null(fields["event"], ""))
-        good = ~np.isnat(at) & pc.match_substring_regex(event, r"^[A-Z_]+$").to_numpy(zero_copy_only=False)
+        good = ~np.isnat(at) & pc.match_substring_regex(event, r"^[A-Z_]+$").to_numpy(
+            zero_copy_only=False
+        )
         numbers = numbers[filled]
         fields |= {"at": pa.array(at, MOMENT), "event": event}
         for index in np.flatnonzero(~good):
-            work.reject(numbers[index], "impossible_date" if np.isnat(at[index]) else "not_an_event", _show(fields, index))
+            work.reject(
+                numbers[index],
+                "impossible_date" if np.isnat(at[index]) else "not_an_event",
+                _show(fields, index),
+            )
         kept = pa.array(good)
-        yield numbers[good], {name: values.filter(kept) for name, values in fields.items()}, [piece.filter(kept) for piece in pieces]
+        yield (
+            numbers[good],
+            {name: values.filter(kept) for name, values in fields.items()},
+            [piece.filter(kept) for piece in pieces],
+        )
 
 
 def _split_data(fields: dict[str, pa.Array], pieces: list[pa.Array]) -> list[pa.Array]:
@@ -242,7 +360,13 @@ def _split_data(fields: dict[str, pa.Array], pieces: list[pa.Array]) -> list[pa.
     if "data" not in fields or any(piece.null_count < len(piece) for piece in pieces):
         return pieces
     parts = [(text or "").split("|") for text in fields["data"].to_pylist()]
-    return [pa.array([part[place] if len(part) > place and part[place] else None for part in parts], pa.string()) for place in range(6)]
+    return [
+        pa.array(
+            [part[place] if len(part) > place and part[place] else None for part in parts],
+            pa.string(),
+        )
+        for place in range(6)
+    ]
 
 
 def _decide_moments(work: ExportReader, values: pa.Array) -> timestamps.MomentReading:
@@ -253,14 +377,24 @@ def _decide_moments(work: ExportReader, values: pa.Array) -> timestamps.MomentRe
     return reading
 
 
-def _as_events(work: ExportReader, lines: np.ndarray, fields: dict[str, pa.Array], pieces: list[pa.Array]) -> pa.Table:
+def _as_events(
+    work: ExportReader, lines: np.ndarray, fields: dict[str, pa.Array], pieces: list[pa.Array]
+) -> pa.Table:
     """Events of calls as records; those of agents are counted."""
     call = pc.fill_null(pc.utf8_trim_whitespace(fields["call"]), "")
     event = fields["event"]
-    nameless = pc.is_in(pc.utf8_upper(call), value_set=pa.array(NOT_A_CALL)).to_numpy(zero_copy_only=False)
+    nameless = pc.is_in(pc.utf8_upper(call), value_set=pa.array(NOT_A_CALL)).to_numpy(
+        zero_copy_only=False
+    )
     of_calls = pc.is_in(event, value_set=pa.array(OF_CALLS)).to_numpy(zero_copy_only=False)
     of_agents = pc.is_in(event, value_set=pa.array(OF_AGENTS)).to_numpy(zero_copy_only=False)
-    lost = nameless & of_calls & ~pc.is_in(event, value_set=pa.array(["RINGNOANSWER", "RINGCANCELED", "DID"])).to_numpy(zero_copy_only=False)
+    lost = (
+        nameless
+        & of_calls
+        & ~pc.is_in(event, value_set=pa.array(["RINGNOANSWER", "RINGCANCELED", "DID"])).to_numpy(
+            zero_copy_only=False
+        )
+    )
     for index in np.flatnonzero(lost):
         work.reject(lines[index], "missing_call_id", _show(fields, index))
     skipped = (of_agents | nameless) & ~lost
@@ -273,7 +407,9 @@ def _as_events(work: ExportReader, lines: np.ndarray, fields: dict[str, pa.Array
     for name, own in (("wait", wait), ("talk", talk)):
         if name in fields:
             given = _as_seconds(fields[name].filter(keep))
-            wanted = pc.is_in(kept, value_set=pa.array(list(_WAIT_AT if name == "wait" else _TALK_AT))).to_numpy(zero_copy_only=False)
+            wanted = pc.is_in(
+                kept, value_set=pa.array(list(_WAIT_AT if name == "wait" else _TALK_AT))
+            ).to_numpy(zero_copy_only=False)
             np.copyto(own, given, where=wanted & np.isnan(own))
     is_entry = pc.equal(kept, ENTRY)
     agent = pc.utf8_trim_whitespace(pc.fill_null(fields["agent"].filter(keep), "NONE"))
@@ -296,13 +432,23 @@ def _as_events(work: ExportReader, lines: np.ndarray, fields: dict[str, pa.Array
 
 
 def _none_as_null(values: pa.Array) -> pa.Array:
-    return pc.if_else(pc.is_in(pc.utf8_upper(pc.fill_null(values, "")), value_set=pa.array(["", "NONE", "NULL"])), pa.scalar(None, pa.string()), values)
+    return pc.if_else(
+        pc.is_in(pc.utf8_upper(pc.fill_null(values, "")), value_set=pa.array(["", "NONE", "NULL"])),
+        pa.scalar(None, pa.string()),
+        values,
+    )
 
 
 def _pick(event: pa.Array, pieces: list[pa.Array], places: dict[str, int]) -> np.ndarray:
-    """The seconds that each event gives at its own place among its data; NaN where it gives none."""
+    """The seconds that each event gives at its own place among its data; NaN where it
+    gives none.
+    """
     picked = np.full(len(event), np.nan)
-    filled = np.cumsum([piece.is_valid().to_numpy(zero_copy_only=False) for piece in pieces], axis=0)[-1] if len(event) else np.zeros(0, int)
+    filled = (
+        np.cumsum([piece.is_valid().to_numpy(zero_copy_only=False) for piece in pieces], axis=0)[-1]
+        if len(event)
+        else np.zeros(0, int)
+    )
     wanted: dict[int, list[str]] = {}
     for name, place in places.items():
         wanted.setdefault(place, []).append(name)
@@ -324,7 +470,11 @@ def _pick(event: pa.Array, pieces: list[pa.Array], places: dict[str, int]) -> np
 
 def _as_seconds(values: pa.Array) -> np.ndarray:
     plain = pc.fill_null(pc.match_substring_regex(values, r"^\d{1,9}(\.\d+)?$"), False)
-    return pc.if_else(plain, values, pa.scalar(None, pa.string())).cast(pa.float64()).to_numpy(zero_copy_only=False)
+    return (
+        pc.if_else(plain, values, pa.scalar(None, pa.string()))
+        .cast(pa.float64())
+        .to_numpy(zero_copy_only=False)
+    )
 
 
 PLATFORM = Platform(

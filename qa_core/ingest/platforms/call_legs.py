@@ -1,7 +1,9 @@
-"""Contacts whose legs follow one another: from each leg to the first, what was spoken in all, and legs that come in another file than the rest.
+"""Contacts whose legs follow one another: from each leg to the first, what was spoken
+in all, and legs that come in another file than the rest.
 
-A leg that names one which is not in its file is kept, pseudonymised, with the batch that brought it. When legs of the same contact arrive, in
-whichever order, the contact is folded anew from all of them.
+A leg that names one which is not in its file is kept, pseudonymised, with the batch
+that brought it. When legs of the same contact arrive, in whichever order, the contact
+is folded anew from all of them.
 """
 
 from __future__ import annotations
@@ -23,7 +25,9 @@ from qa_core.storage.records.imports import WaitingRow
 MOST_STEPS = 50
 KIND = "legs"
 EDGE = timedelta(days=2)
-"""How far from each other in time the legs of one contact may begin that come in different files."""
+"""How far from each other in time the legs of one contact may begin that come in
+different files.
+"""
 
 
 class Export(Protocol):
@@ -40,7 +44,9 @@ class Export(Protocol):
 
 
 def find_roots(connection: duckdb.DuckDBPyConnection, links: str) -> None:
-    """From a SELECT of (id, before), the leg that each follows or null, make the table `roots` of (id, root)."""
+    """From a SELECT of (id, before), the leg that each follows or null, make the table
+    `roots` of (id, root).
+    """
     connection.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE roots AS
@@ -48,34 +54,53 @@ def find_roots(connection: duckdb.DuckDBPyConnection, links: str) -> None:
         walk AS (
             SELECT id, id AS root, 0 AS steps FROM links
             UNION ALL
-            SELECT w.id, l.before, steps + 1 FROM walk w JOIN links l ON l.id = w.root WHERE l.before IS NOT NULL AND steps < {MOST_STEPS}
+            SELECT w.id, l.before, steps + 1 FROM walk w JOIN links l ON l.id = w.root
+                WHERE l.before IS NOT NULL AND steps < {MOST_STEPS}
         )
         SELECT id, arg_max(root, steps) AS root FROM walk GROUP BY id"""
     )
 
 
 def select_talks(legs: str, call: str) -> str:
-    """A SELECT of (call, talk_seconds) from legs with `line`, `since` and `talk`: what several talked at the same time counts once."""
+    """A SELECT of (call, talk_seconds) from legs with `line`, `since` and `talk`: what
+    several talked at the same time counts once.
+    """
     return f"""
-        SELECT {call}, CASE WHEN bool_and(talk IS NOT NULL) THEN sum(greatest(0, date_diff('microsecond', since, until) / 1e6)) END AS talk_seconds
+        SELECT {call}, CASE WHEN bool_and(talk IS NOT NULL) THEN sum(greatest(0,
+            date_diff('microsecond', since, until) / 1e6)) END AS talk_seconds
         FROM (
-            SELECT {call}, talk, until, greatest(since, coalesce(max(until) OVER earlier, since)) AS since
-            FROM (SELECT *, since + to_microseconds(CAST(1000000 * coalesce(talk, 0) AS BIGINT)) AS until FROM {legs})
-            WINDOW earlier AS (PARTITION BY {call} ORDER BY since, line ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+            SELECT {call}, talk, until, greatest(since, coalesce(max(until) OVER earlier,
+                since)) AS since
+            FROM (SELECT *, since + to_microseconds(CAST(1000000 * coalesce(talk,
+                0) AS BIGINT)) AS until FROM {legs})
+            WINDOW earlier AS (PARTITION BY {call} ORDER BY since,
+                line ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
         ) GROUP BY {call}"""
 
 
-def load_earlier_legs(connection: duckdb.DuckDBPyConnection, work: Export, chain: LegChain, source: str) -> None:
-    """Make the view `records` from the legs of the file, and those of the same contacts that came before, which have no `line`."""
+def load_earlier_legs(
+    connection: duckdb.DuckDBPyConnection, work: Export, chain: LegChain, source: str
+) -> None:
+    """Make the view `records` from the legs of the file, and those of the same contacts
+    that came before, which have no `line`.
+    """
     connection.execute(f"CREATE OR REPLACE TEMP VIEW of_file AS SELECT * FROM {source}")
-    first, last = connection.execute("SELECT min(started_at), max(started_at) FROM of_file").fetchall()[0]
+    first, last = connection.execute(
+        "SELECT min(started_at), max(started_at) FROM of_file"
+    ).fetchall()[0]
     _register_kept(connection, work, first, last)
-    ids = " UNION ALL ".join(f"SELECT {name} AS id FROM {{0}} WHERE {name} IS NOT NULL" for name in (chain.own, *chain.named))
+    ids = " UNION ALL ".join(
+        f"SELECT {name} AS id FROM {{0}} WHERE {name} IS NOT NULL"
+        for name in (chain.own, *chain.named)
+    )
     connection.execute(f"CREATE OR REPLACE TEMP TABLE known_ids AS {ids.format('of_file')}")
     connection.execute("CREATE OR REPLACE TEMP TABLE taken AS SELECT * FROM kept WHERE false")
-    touches = " OR ".join(f"k.{name} IN (SELECT id FROM known_ids)" for name in (chain.own, *chain.named))
+    touches = " OR ".join(
+        f"k.{name} IN (SELECT id FROM known_ids)" for name in (chain.own, *chain.named)
+    )
     while connection.execute(
-        f"INSERT INTO taken SELECT * FROM kept k WHERE ({touches}) AND {chain.own} NOT IN (SELECT {chain.own} FROM taken) "
+        f"INSERT INTO taken SELECT * FROM kept k WHERE ({touches}) AND {chain.own} NOT IN "
+        f"(SELECT {chain.own} FROM taken) "
         f"AND {chain.own} NOT IN (SELECT {chain.own} FROM of_file)"
     ).fetchall()[0][0]:
         connection.execute(f"INSERT INTO known_ids {ids.format('taken')}")
@@ -84,29 +109,50 @@ def load_earlier_legs(connection: duckdb.DuckDBPyConnection, work: Export, chain
         _rebuild(connection, work, chain)
     count = connection.execute("SELECT count(*) FROM taken").fetchall()[0][0]
     if count:
-        work.decide("contact_id", N_("joined with legs of the same contacts that came in other files"), N_("{count} legs"), count=count)
-    connection.execute("CREATE OR REPLACE TEMP VIEW records AS SELECT * FROM of_file UNION ALL BY NAME SELECT * FROM taken")
+        work.decide(
+            "contact_id",
+            N_("joined with legs of the same contacts that came in other files"),
+            N_("{count} legs"),
+            count=count,
+        )
+    connection.execute(
+        "CREATE OR REPLACE TEMP VIEW records AS SELECT * FROM of_file UNION ALL BY NAME SELECT "
+        "* FROM taken"
+    )
 
 
 def select_current(fold: str) -> str:
-    """The rows of a fold that has left `roots`: only those with a leg of the file, under the id by which their contact is known already."""
+    """The rows of a fold that has left `roots`: only those with a leg of the file,
+    under the id by which their contact is known already.
+    """
     return (
         f"SELECT f.* REPLACE (coalesce(s.known, f.contact_id) AS contact_id) FROM ({fold}) f "
         f"LEFT JOIN ({_STANDING}) s ON s.root = f.contact_id WHERE f.line IS NOT NULL"
     )
 
 
-_STANDING = "SELECT o.root, min(k.root) AS known FROM roots o JOIN kept_roots k USING (id) GROUP BY o.root"
+_STANDING = (
+    "SELECT o.root, min(k.root) AS known FROM roots o JOIN kept_roots k USING (id) GROUP BY o.root"
+)
 
 
-def find_open(connection: duckdb.DuckDBPyConnection, work: Export, chain: LegChain) -> list[dict[str, Any]]:
-    """The legs of the file that must be kept, after the fold has left `roots`: of contacts with a leg that is not there, or with one taken up."""
-    missing = " OR ".join(f"r.{name} IS NOT NULL AND r.{name} NOT IN (SELECT {chain.own} FROM records)" for name in chain.named)
+def find_open(
+    connection: duckdb.DuckDBPyConnection, work: Export, chain: LegChain
+) -> list[dict[str, Any]]:
+    """The legs of the file that must be kept, after the fold has left `roots`: of
+    contacts with a leg that is not there, or with one taken up.
+    """
+    missing = " OR ".join(
+        f"r.{name} IS NOT NULL AND r.{name} NOT IN (SELECT {chain.own} FROM records)"
+        for name in chain.named
+    )
     connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE open_roots AS SELECT DISTINCT root FROM records r JOIN roots o ON o.id = r.{chain.own} WHERE r.line IS NULL OR {missing}"
+        "CREATE OR REPLACE TEMP TABLE open_roots AS SELECT DISTINCT root FROM records r JOIN "
+        f"roots o ON o.id = r.{chain.own} WHERE r.line IS NULL OR {missing}"
     )
     found = connection.sql(
-        f"SELECT r.*, coalesce(s.known, o.root) AS root FROM records r JOIN roots o ON o.id = r.{chain.own} SEMI JOIN open_roots p ON p.root = o.root "
+        "SELECT r.*, coalesce(s.known, o.root) AS root FROM records r JOIN roots o ON o.id = "
+        f"r.{chain.own} SEMI JOIN open_roots p ON p.root = o.root "
         f"LEFT JOIN ({_STANDING}) s ON s.root = o.root "
         f"WHERE r.line IS NOT NULL OR r.{chain.own} IN (SELECT id FROM rebuilt)"
     ).to_arrow_table()
@@ -121,26 +167,51 @@ def _as_waiting(record: dict[str, Any], chain: LegChain, system: str) -> dict[st
         "contact_id": root,
         "tracking_number": None,
         "happened_at": record["started_at"].replace(tzinfo=UTC),
-        "content": {"customer_key": key, "system": system, "values": json.loads(json.dumps(record, default=datetime.isoformat))},
+        "content": {
+            "customer_key": key,
+            "system": system,
+            "values": json.loads(json.dumps(record, default=datetime.isoformat)),
+        },
     }
 
 
-def _register_kept(connection: duckdb.DuckDBPyConnection, work: Export, first: datetime, last: datetime) -> None:
-    """Make the table `kept` from the legs that came before about that time, the last copy of each."""
+def _register_kept(
+    connection: duckdb.DuckDBPyConnection, work: Export, first: datetime, last: datetime
+) -> None:
+    """Make the table `kept` from the legs that came before about that time, the last
+    copy of each.
+    """
     query = (
         sa.select(WaitingRow.contact_id, WaitingRow.content)
         .where(WaitingRow.kind == KIND, WaitingRow.content["system"].as_string() == work.system)
-        .where(WaitingRow.happened_at >= first.replace(tzinfo=UTC) - EDGE, WaitingRow.happened_at <= last.replace(tzinfo=UTC) + EDGE)
+        .where(
+            WaitingRow.happened_at >= first.replace(tzinfo=UTC) - EDGE,
+            WaitingRow.happened_at <= last.replace(tzinfo=UTC) + EDGE,
+        )
         .order_by(WaitingRow.id)
     )
     with store.reading_or_empty() as session:
         rows = session.execute(query).all()
     chain, schema = work.platform.chain, work.platform.schema
-    legs = {content["values"][chain.own]: content["values"] | {"customer_key": content["customer_key"], "root": root} for root, content in rows}
-    columns = [pa.array([_restore(leg.get(item.name), item.type) for leg in legs.values()], item.type) for item in schema]
+    legs = {
+        content["values"][chain.own]: content["values"]
+        | {"customer_key": content["customer_key"], "root": root}
+        for root, content in rows
+    }
+    columns = [
+        pa.array([_restore(leg.get(item.name), item.type) for leg in legs.values()], item.type)
+        for item in schema
+    ]
     connection.register("kept", pa.table(columns, schema=schema))
     connection.register(
-        "kept_roots", pa.table([pa.array(list(legs), pa.string()), pa.array([leg["root"] for leg in legs.values()], pa.string())], ["id", "root"])
+        "kept_roots",
+        pa.table(
+            [
+                pa.array(list(legs), pa.string()),
+                pa.array([leg["root"] for leg in legs.values()], pa.string()),
+            ],
+            ["id", "root"],
+        ),
     )
 
 
@@ -149,12 +220,15 @@ def _restore(value: Any, kind: pa.DataType) -> Any:
 
 
 def _rebuild(connection: duckdb.DuckDBPyConnection, work: Export, chain: LegChain) -> None:
-    """Put the first legs together again of contacts that are in the lake, and of which nothing was kept."""
+    """Put the first legs together again of contacts that are in the lake, and of which
+    nothing was kept.
+    """
     missing = [
         text
         for name in chain.named
         for (text,) in connection.execute(
-            f"SELECT DISTINCT {name} FROM of_file WHERE {name} NOT IN (SELECT {chain.own} FROM of_file) "
+            f"SELECT DISTINCT {name} FROM of_file WHERE {name} NOT IN (SELECT {chain.own} FROM "
+            "of_file) "
             f"AND {name} NOT IN (SELECT unnest([{', '.join((chain.own, *chain.named))}]) FROM kept)"
         ).fetchall()
     ]
@@ -163,7 +237,12 @@ def _rebuild(connection: duckdb.DuckDBPyConnection, work: Export, chain: LegChai
     values = ", ".join(f"{expression} AS {name}" for name, expression in chain.from_contact.items())
     with lake.working() as stored:
         found = stored.sql(
-            f"SELECT {values} FROM contacts WHERE source_system = ? AND contact_id IN (SELECT unnest(?))", params=[work.system, missing]
+            f"SELECT {values} FROM contacts WHERE source_system = ? AND contact_id IN (SELECT "
+            "unnest(?))",
+            params=[work.system, missing],
         ).to_arrow_table()
     connection.register("found", found)
-    connection.execute(f"INSERT INTO taken BY NAME SELECT * FROM found; INSERT INTO rebuilt SELECT {chain.own} FROM found")
+    connection.execute(
+        "INSERT INTO taken BY NAME SELECT * FROM found; INSERT INTO rebuilt SELECT "
+        f"{chain.own} FROM found"
+    )

@@ -1,4 +1,6 @@
-"""CallRail calls: contacts in their own right, and the campaign of the telephony's contacts, joined by tracking number and time."""
+"""CallRail calls: contacts in their own right, and the campaign of the telephony's
+contacts, joined by tracking number and time.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +17,21 @@ from qa_core.ingest.declaration import Platform
 from qa_core.ingest.platforms.reader import ExportReader, record_schema, take_all
 
 SCHEMA = record_schema(
-    "contact_id", "started_at", "direction", "advisor", "outcome", "talk_seconds", "tracking_number", "source", "medium", "campaign", "keyword",
-    "landing_page", "recorded",
+    "contact_id",
+    "started_at",
+    "direction",
+    "advisor",
+    "outcome",
+    "talk_seconds",
+    "tracking_number",
+    "source",
+    "medium",
+    "campaign",
+    "keyword",
+    "landing_page",
+    "recorded",
     "customer_key",
-)  # fmt: skip
+)
 
 
 def recognise(sample: Sample) -> bool:
@@ -27,7 +40,12 @@ def recognise(sample: Sample) -> bool:
 
 
 def read(work: ExportReader) -> Iterator[pa.Table]:
-    work.decide("talk_seconds", N_("the duration of answered contacts is taken as talk time"), N_("{other}: no other column says it"), other="duration")
+    work.decide(
+        "talk_seconds",
+        N_("the duration of answered contacts is taken as talk time"),
+        N_("{other}: no other column says it"),
+        other="duration",
+    )
     return work.tables(_records(work))
 
 
@@ -36,20 +54,28 @@ def _records(work: ExportReader) -> Iterator[dict[str, Any]]:
         started = from_iso(item.get("start_time"))
         if started is None:
             work.reject(
-                number, "missing_start" if not item.get("start_time") else "impossible_date", [str(item.get("id") or ""), str(item.get("start_time") or "")]
+                number,
+                "missing_start" if not item.get("start_time") else "impossible_date",
+                [str(item.get("id") or ""), str(item.get("start_time") or "")],
             )
             continue
         yield from work.build(number, _as_record, item, started)
 
 
 def _as_record(number: int, item: Mapping[str, Any], started: datetime) -> dict[str, Any]:
-    said = (("answered", "answered", True), ("voicemail", "voicemail", True), ("unanswered", "answered", False))
+    said = (
+        ("answered", "answered", True),
+        ("voicemail", "voicemail", True),
+        ("unanswered", "answered", False),
+    )
     outcome = next((meaning for meaning, name, truth in said if item.get(name) is truth), None)
     return {
         "line": number,
         "contact_id": str(item["id"]) if item.get("id") else None,
         "started_at": started,
-        "direction": item.get("direction") if item.get("direction") in ("inbound", "outbound") else None,
+        "direction": item.get("direction")
+        if item.get("direction") in ("inbound", "outbound")
+        else None,
         "advisor": item.get("agent_email"),
         "outcome": outcome,
         "talk_seconds": _read_duration(item.get("duration")) if outcome == "answered" else None,
@@ -68,11 +94,22 @@ def _read_duration(value: Any) -> float | None:
     """Seconds, or as a clock shows them: `27`, `00:01:00`."""
     parts = value.split(":") if isinstance(value, str) else [value]
     numbers = [as_number(part) for part in parts]
-    return None if None in numbers else sum(number * 60**place for place, number in enumerate(reversed(numbers)))
+    return (
+        None
+        if None in numbers
+        else sum(number * 60**place for place, number in enumerate(reversed(numbers)))
+    )
 
 
 def _first(item: Mapping[str, Any], *names: str) -> str | None:
-    return next((str(item[name]) for name in names if isinstance(item.get(name), (str, int)) and str(item[name]).strip()), None)
+    return next(
+        (
+            str(item[name])
+            for name in names
+            if isinstance(item.get(name), (str, int)) and str(item[name]).strip()
+        ),
+        None,
+    )
 
 
 PLATFORM = Platform(

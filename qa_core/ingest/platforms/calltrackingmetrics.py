@@ -1,4 +1,6 @@
-"""CallTrackingMetrics calls: contacts in their own right, and the campaign of the telephony's contacts, joined by tracking number and time."""
+"""CallTrackingMetrics calls: contacts in their own right, and the campaign of the
+telephony's contacts, joined by tracking number and time.
+"""
 
 from __future__ import annotations
 
@@ -17,23 +19,44 @@ from qa_core.ingest.declaration import Platform
 from qa_core.ingest.platforms.reader import ExportReader, record_schema, take_all
 
 _OUTCOMES = {
-    "answered": "answered", "completed": "answered", "in-progress": None, "ringing": None, "queued": None, "received": "answered", "no answer": "unanswered",
-    "no-answer": "unanswered", "missed": "unanswered", "hangup": "abandoned", "hang up": "abandoned", "abandon": "abandoned", "abandoned": "abandoned",
+    "answered": "answered", "completed": "answered", "in-progress": None, "ringing": None,
+    "queued": None, "received": "answered", "no answer": "unanswered",
+    "no-answer": "unanswered", "missed": "unanswered", "hangup": "abandoned",
+    "hang up": "abandoned", "abandon": "abandoned", "abandoned": "abandoned",
     "canceled": "abandoned",
     "busy": "refused", "blocked": "refused", "failed": "failed", "voicemail": "voicemail",
 }  # fmt: skip
 _NO_CALLS = ("text", "sms", "msg", "form", "chat", "fax")
 
 SCHEMA = record_schema(
-    "contact_id", "started_at", "direction", "reason", "advisor", "outcome", "wait_seconds", "talk_seconds", "hold_seconds", "transfers",
-    "tracking_number", "source", "medium",
-    "campaign", "keyword", "landing_page", "recorded", "customer_key",
-)  # fmt: skip
+    "contact_id",
+    "started_at",
+    "direction",
+    "reason",
+    "advisor",
+    "outcome",
+    "wait_seconds",
+    "talk_seconds",
+    "hold_seconds",
+    "transfers",
+    "tracking_number",
+    "source",
+    "medium",
+    "campaign",
+    "keyword",
+    "landing_page",
+    "recorded",
+    "customer_key",
+)
 
 
 def recognise(sample: Sample) -> bool:
-    """Every object is a call on a tracking number, with the names of CallTrackingMetrics."""
-    return sample.has_keys("sid", "tracking_number") and (sample.has_keys("called_at") or sample.has_keys("unix_time"))
+    """Every object is a call on a tracking number, with the names of
+    CallTrackingMetrics.
+    """
+    return sample.has_keys("sid", "tracking_number") and (
+        sample.has_keys("called_at") or sample.has_keys("unix_time")
+    )
 
 
 def read(work: ExportReader) -> Iterator[pa.Table]:
@@ -62,13 +85,21 @@ def _records(work: ExportReader) -> Iterator[dict[str, Any]]:
         if any(direction.startswith(kind) for kind in _NO_CALLS):
             work.skip(direction)
         elif started is None:
-            work.reject(number, "missing_start", [str(item.get("id") or ""), str(item.get("called_at") or "")])
+            work.reject(
+                number,
+                "missing_start",
+                [str(item.get("id") or ""), str(item.get("called_at") or "")],
+            )
         else:
             yield from work.build(number, _as_record, item, started, direction)
 
 
-def _as_record(number: int, item: Mapping[str, Any], started: datetime, direction: str) -> dict[str, Any]:
-    said = str(item.get("dial_status") or item.get("call_status") or item.get("status") or "").casefold()
+def _as_record(
+    number: int, item: Mapping[str, Any], started: datetime, direction: str
+) -> dict[str, Any]:
+    said = str(
+        item.get("dial_status") or item.get("call_status") or item.get("status") or ""
+    ).casefold()
     talk = as_number(item.get("talk_time"))
     outcome = _OUTCOMES.get(said, "answered" if talk else None)
     agent = item.get("agent")
@@ -80,12 +111,18 @@ def _as_record(number: int, item: Mapping[str, Any], started: datetime, directio
         "started_at": started,
         "direction": direction if direction in ("inbound", "outbound") else None,
         "reason": tags[0] if tags else None,
-        "advisor": (agent.get("email") or agent.get("name")) if isinstance(agent, Mapping) else item.get("agent_id"),
+        "advisor": (agent.get("email") or agent.get("name"))
+        if isinstance(agent, Mapping)
+        else item.get("agent_id"),
         "outcome": outcome,
-        "wait_seconds": as_number(item.get("wait_time")) if item.get("wait_time") is not None else as_number(item.get("ring_time")),
+        "wait_seconds": as_number(item.get("wait_time"))
+        if item.get("wait_time") is not None
+        else as_number(item.get("ring_time")),
         "talk_seconds": talk if outcome == "answered" else None,
         "hold_seconds": as_number(item.get("hold_time")),
-        "transfers": len(item["transfers"]) if isinstance(item.get("transfers"), list) and outcome == "answered" else None,
+        "transfers": len(item["transfers"])
+        if isinstance(item.get("transfers"), list) and outcome == "answered"
+        else None,
         "tracking_number": item.get("tracking_number"),
         "source": item.get("source") or item.get("web_source"),
         "medium": item.get("medium") or look_up(item, "paid.medium"),
@@ -93,7 +130,9 @@ def _as_record(number: int, item: Mapping[str, Any], started: datetime, directio
         "keyword": item.get("keyword") or look_up(item, "paid.keyword"),
         "landing_page": item.get("location"),
         "recorded": bool(item.get("audio")),
-        "customer": item.get("caller_number_complete") or item.get("caller_number") or item.get("contact_number"),
+        "customer": item.get("caller_number_complete")
+        or item.get("caller_number")
+        or item.get("contact_number"),
     }
 
 

@@ -1,4 +1,6 @@
-"""Cisco CUCM call detail records: a second header row of types, epochs, and several legs under one global call id."""
+"""Cisco CUCM call detail records: a second header row of types, epochs, and several
+legs under one global call id.
+"""
 
 from __future__ import annotations
 
@@ -48,14 +50,26 @@ def _records(work: ExportReader) -> Iterator[dict[str, Any]]:
         if all(not cell or cell.upper().startswith(_TYPES) for cell in row.values()):
             work.skip("types")
             continue
-        record = _as_record(number, {name.replace(" ", ""): cell for name, cell in row.items()}, work)
+        record = _as_record(
+            number, {name.replace(" ", ""): cell for name, cell in row.items()}, work
+        )
         if record is not None:
             yield record
 
 
 def _as_record(number: int, cells: Mapping[str, str], work: ExportReader) -> dict[str, Any] | None:
-    shown = mask([cells.get("globalcallidcallid"), cells.get("datetimeorigination"), cells.get("callingpartynumber")], frozenset({2}))
-    started, connected = from_epoch(cells.get("datetimeorigination")), from_epoch(cells.get("datetimeconnect"))
+    shown = mask(
+        [
+            cells.get("globalcallidcallid"),
+            cells.get("datetimeorigination"),
+            cells.get("callingpartynumber"),
+        ],
+        frozenset({2}),
+    )
+    started, connected = (
+        from_epoch(cells.get("datetimeorigination")),
+        from_epoch(cells.get("datetimeconnect")),
+    )
     ended = from_epoch(cells.get("datetimedisconnect"))
     if not cells.get("globalcallidcallid"):
         work.reject(number, "missing_key", shown)
@@ -63,7 +77,10 @@ def _as_record(number: int, cells: Mapping[str, str], work: ExportReader) -> dic
     if started is None:
         work.reject(number, "missing_start", shown)
         return None
-    dialled, final = cells.get("originalcalledpartynumber") or "", cells.get("finalcalledpartynumber") or ""
+    dialled, final = (
+        cells.get("originalcalledpartynumber") or "",
+        cells.get("finalcalledpartynumber") or "",
+    )
     caller, called = find_outside(cells.get("callingpartynumber")), find_outside(final or dialled)
     direction = (
         "inbound"
@@ -77,7 +94,16 @@ def _as_record(number: int, cells: Mapping[str, str], work: ExportReader) -> dic
         else None
     )
     desk = cells.get("callingpartynumber") if direction == "outbound" else final
-    call = ".".join(filter(None, (cells.get("globalcallidclusterid"), cells.get("globalcallidcallmanagerid"), cells["globalcallidcallid"])))
+    call = ".".join(
+        filter(
+            None,
+            (
+                cells.get("globalcallidclusterid"),
+                cells.get("globalcallidcallmanagerid"),
+                cells["globalcallidcallid"],
+            ),
+        )
+    )
     talk = as_number(cells.get("duration"))
     return {
         "line": number,
@@ -87,9 +113,13 @@ def _as_record(number: int, cells: Mapping[str, str], work: ExportReader) -> dic
         "direction": direction,
         "outcome": "answered" if connected else _find_outcome(cells),
         "queue": cells.get("huntpilotdn") or None,
-        "advisor": (cells.get("finalcalledpartyunicodeloginuserid") or desk or None) if connected else None,
+        "advisor": (cells.get("finalcalledpartyunicodeloginuserid") or desk or None)
+        if connected
+        else None,
         "wait": seconds_between(started, connected or ended),
-        "talk": (talk if talk is not None else seconds_between(connected, ended)) if connected else None,
+        "talk": (talk if talk is not None else seconds_between(connected, ended))
+        if connected
+        else None,
         "did": dialled if direction == "inbound" and find_outside(dialled) else None,
         "customer": caller if direction == "inbound" else called,
     }
@@ -103,16 +133,23 @@ def _find_outcome(cells: Mapping[str, str]) -> str:
 
 
 def fold(bench: FoldSession) -> str:
-    """One row per global call id: from the first leg's start to its first connection, the talk of all legs that were connected."""
+    """One row per global call id: from the first leg's start to its first connection,
+    the talk of all legs that were connected.
+    """
     return """
-        SELECT min(line) AS line, call AS contact_id, min(started_at) AS started_at, arg_min(direction, (started_at, line)) AS direction,
-            CASE WHEN bool_or(outcome = 'answered') THEN 'answered' ELSE arg_max(outcome, (started_at, line)) END AS outcome,
+        SELECT min(line) AS line, call AS contact_id, min(started_at) AS started_at,
+            arg_min(direction, (started_at, line)) AS direction,
+            CASE WHEN bool_or(outcome = 'answered') THEN 'answered' ELSE arg_max(outcome,
+                (started_at, line)) END AS outcome,
             arg_max(queue, (started_at, line)) AS queue, arg_max(advisor, connected_at) AS advisor,
-            CASE WHEN bool_or(connected_at IS NOT NULL) THEN date_diff('microsecond', min(started_at), min(connected_at)) / 1e6 ELSE max(wait) END
+            CASE WHEN bool_or(connected_at IS NOT NULL) THEN date_diff('microsecond',
+                min(started_at), min(connected_at)) / 1e6 ELSE max(wait) END
                 AS wait_seconds,
             sum(talk) AS talk_seconds,
-            CASE WHEN bool_or(outcome = 'answered') THEN CAST(count(DISTINCT advisor) FILTER (outcome = 'answered') - 1 AS INTEGER) END AS transfers,
-            arg_min(did, (started_at, line)) AS tracking_number, arg_min(customer_key, (started_at, line)) AS customer_key
+            CASE WHEN bool_or(outcome = 'answered') THEN CAST(count(DISTINCT advisor) FILTER
+                (outcome = 'answered') - 1 AS INTEGER) END AS transfers,
+            arg_min(did, (started_at, line)) AS tracking_number, arg_min(customer_key, (started_at,
+                line)) AS customer_key
         FROM records GROUP BY call"""
 
 

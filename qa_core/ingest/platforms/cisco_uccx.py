@@ -1,4 +1,6 @@
-"""Cisco UCCX real-time statistics: what a wallboard shows at one moment, which is no record of any contact and no interval of time."""
+"""Cisco UCCX real-time statistics: what a wallboard shows at one moment, which is no
+record of any contact and no interval of time.
+"""
 
 from __future__ import annotations
 
@@ -14,17 +16,25 @@ from qa_core.ingest.platforms.reader import ExportReader, record_schema, take_al
 
 
 def recognise(sample: Sample) -> bool:
-    """Every object is an update of one statistic: an id, an operation, and an object named after what it counts."""
-    return sample.has_keys("id", "operation") and all(any(name.endswith(("Stats", "Statistics")) for name in item) for item in sample.objects)
+    """Every object is an update of one statistic: an id, an operation, and an object
+    named after what it counts.
+    """
+    return sample.has_keys("id", "operation") and all(
+        any(name.endswith(("Stats", "Statistics")) for name in item) for item in sample.objects
+    )
 
 
 def read(work: ExportReader) -> Iterator[pa.Table]:
-    """Refuses: totals since midnight or since the last reset, without any date, would be counted as something that they are not."""
+    """Refuses: totals since midnight or since the last reset, without any date, would
+    be counted as something that they are not.
+    """
     raise Refusal(
         "real_time_statistics",
         N_(
-            "{name} holds real-time statistics of Cisco UCCX: what a wallboard showed at one moment, without any date. "
-            "Export the historical report Contact Service Queue Activity by Interval and import it as intervals, or the Contact Detail report and "
+            "{name} holds real-time statistics of Cisco UCCX: what a wallboard showed at one "
+            "moment, without any date. "
+            "Export the historical report Contact Service Queue Activity by Interval and "
+            "import it as intervals, or the Contact Detail report and "
             "import it as contacts."
         ),
         options=("import intervals", "import contacts"),

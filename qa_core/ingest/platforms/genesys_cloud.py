@@ -1,4 +1,6 @@
-"""Genesys Cloud conversation details: participants, sessions and metrics in milliseconds, one conversation is one contact."""
+"""Genesys Cloud conversation details: participants, sessions and metrics in
+milliseconds, one conversation is one contact.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,14 @@ from qa_core.ingest.columns.scalars import as_number, from_iso
 from qa_core.ingest.declaration import Platform
 from qa_core.ingest.platforms.reader import MOMENT, ExportReader, FoldSession
 
-_CHANNELS = {"voice": "phone", "callback": "phone", "chat": "chat", "message": "chat", "email": "email", "sms": "sms"}
+_CHANNELS = {
+    "voice": "phone",
+    "callback": "phone",
+    "chat": "chat",
+    "message": "chat",
+    "email": "email",
+    "sms": "sms",
+}
 _OF_CUSTOMERS, _OF_AGENTS = ("customer", "external"), ("agent", "user")
 
 SCHEMA = pa.schema(
@@ -72,17 +81,30 @@ def _records(work: ExportReader) -> Iterator[dict[str, Any]]:
         )
 
 
-def _sessions(item: Mapping[str, Any], purposes: tuple[str, ...]) -> list[tuple[Mapping[str, Any], Mapping[str, Any]]]:
-    return [(person, session) for person in item.get("participants") or () if person.get("purpose") in purposes for session in person.get("sessions") or ()]
+def _sessions(
+    item: Mapping[str, Any], purposes: tuple[str, ...]
+) -> list[tuple[Mapping[str, Any], Mapping[str, Any]]]:
+    return [
+        (person, session)
+        for person in item.get("participants") or ()
+        if person.get("purpose") in purposes
+        for session in person.get("sessions") or ()
+    ]
 
 
-def _seconds(sessions: list[tuple[Mapping[str, Any], Mapping[str, Any]]], *names: str) -> float | None:
-    """The sum of a metric over sessions, in seconds; of several names, in each session the first that it has."""
+def _seconds(
+    sessions: list[tuple[Mapping[str, Any], Mapping[str, Any]]], *names: str
+) -> float | None:
+    """The sum of a metric over sessions, in seconds; of several names, in each session
+    the first that it has.
+    """
     total = None
     for _person, session in sessions:
         metrics = session.get("metrics") or ()
         for name in names:
-            values = [as_number(metric.get("value")) for metric in metrics if metric.get("name") == name]
+            values = [
+                as_number(metric.get("value")) for metric in metrics if metric.get("name") == name
+            ]
             if values:
                 total = (total or 0.0) + sum(value for value in values if value is not None) / 1000
                 break
@@ -90,13 +112,35 @@ def _seconds(sessions: list[tuple[Mapping[str, Any], Mapping[str, Any]]], *names
 
 
 def _as_record(number: int, item: Mapping[str, Any], started: Any) -> dict[str, Any]:
-    customers, queues, agents = _sessions(item, _OF_CUSTOMERS), _sessions(item, ("acd",)), _sessions(item, _OF_AGENTS)
-    everybody = [(person, session) for person in item.get("participants") or () for session in person.get("sessions") or ()]
+    customers, queues, agents = (
+        _sessions(item, _OF_CUSTOMERS),
+        _sessions(item, ("acd",)),
+        _sessions(item, _OF_AGENTS),
+    )
+    everybody = [
+        (person, session)
+        for person in item.get("participants") or ()
+        for session in person.get("sessions") or ()
+    ]
     ended = from_iso(item.get("conversationEnd"))
-    direction = item.get("originatingDirection") or next((session.get("direction") for _person, session in customers if session.get("direction")), None)
-    spoke = [(person, session) for person, session in agents if _seconds([(person, session)], "tAnswered", "tTalk", "tTalkComplete") is not None]
+    direction = item.get("originatingDirection") or next(
+        (session.get("direction") for _person, session in customers if session.get("direction")),
+        None,
+    )
+    spoke = [
+        (person, session)
+        for person, session in agents
+        if _seconds([(person, session)], "tAnswered", "tTalk", "tTalkComplete") is not None
+    ]
     outcome = _find_outcome(spoke, everybody, ended)
-    media = next((session.get("mediaType") for _person, session in (customers or everybody) if session.get("mediaType") in _CHANNELS), None)
+    media = next(
+        (
+            session.get("mediaType")
+            for _person, session in (customers or everybody)
+            if session.get("mediaType") in _CHANNELS
+        ),
+        None,
+    )
     last = spoke[-1][0] if spoke else {}
     talk = _seconds(agents, "tTalkComplete", "tTalk") if ended else None
     handled = ended is not None and bool(spoke)
@@ -109,7 +153,13 @@ def _as_record(number: int, item: Mapping[str, Any], started: Any) -> dict[str, 
         "channel": _CHANNELS.get(media),
         "queue": _find_queue(queues if not spoke else spoke[-1:] + queues),
         "reason": next(
-            (part["wrapUpCode"] for _person, session in reversed(agents) for part in reversed(session.get("segments") or []) if part.get("wrapUpCode")), None
+            (
+                part["wrapUpCode"]
+                for _person, session in reversed(agents)
+                for part in reversed(session.get("segments") or [])
+                if part.get("wrapUpCode")
+            ),
+            None,
         ),
         "advisor": last.get("userId"),
         "advisor_name": last.get("participantName"),
@@ -118,25 +168,47 @@ def _as_record(number: int, item: Mapping[str, Any], started: Any) -> dict[str, 
         "talk_seconds": talk,
         "hold_seconds": (_seconds(agents, "tHeldComplete", "tHeld") or 0.0) if handled else None,
         "wrap_seconds": (_seconds(agents, "tAcw") or 0.0) if handled else None,
-        "transfers": int((_seconds(everybody, "nTransferred") or 0.0) * 1000) if outcome == "answered" else None,
+        "transfers": int((_seconds(everybody, "nTransferred") or 0.0) * 1000)
+        if outcome == "answered"
+        else None,
         "tracking_number": next(
-            (session["dnis"].removeprefix("tel:") for _person, session in customers if session.get("dnis") and direction == "inbound"), None
+            (
+                session["dnis"].removeprefix("tel:")
+                for _person, session in customers
+                if session.get("dnis") and direction == "inbound"
+            ),
+            None,
         ),
         "recorded": any(session.get("recording") is True for _person, session in everybody) or None,
         "customer": next(
-            (session[name] for _person, session in customers for name in (("ani",) if direction == "inbound" else ("dnis", "ani")) if session.get(name)), None
+            (
+                session[name]
+                for _person, session in customers
+                for name in (("ani",) if direction == "inbound" else ("dnis", "ani"))
+                if session.get(name)
+            ),
+            None,
         ),
     }
 
 
 def _find_queue(sessions: list[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> str | None:
-    """The name that a voice queue has, else its id: in a chat the participant bears the name of the person who writes."""
-    ids = [part["queueId"] for _person, session in sessions for part in session.get("segments") or () if part.get("queueId")]
+    """The name that a voice queue has, else its id: in a chat the participant bears the
+    name of the person who writes.
+    """
+    ids = [
+        part["queueId"]
+        for _person, session in sessions
+        for part in session.get("segments") or ()
+        if part.get("queueId")
+    ]
     named = next(
         (
             person["participantName"]
             for person, session in sessions
-            if person.get("purpose") == "acd" and session.get("mediaType") == "voice" and person.get("participantName")
+            if person.get("purpose") == "acd"
+            and session.get("mediaType") == "voice"
+            and person.get("participantName")
         ),
         None,
     )
@@ -155,20 +227,30 @@ def _find_outcome(spoke: list[Any], everybody: list[Any], ended: Any) -> str | N
     return "unanswered" if ended else None
 
 
-def _find_wait(queues: list[Any], spoke: list[Any], everybody: list[Any], direction: str | None) -> float | None:
+def _find_wait(
+    queues: list[Any], spoke: list[Any], everybody: list[Any], direction: str | None
+) -> float | None:
     if direction == "outbound":
         return None
     answered = _seconds(spoke[:1], "tAnswered")
     if answered is not None:
         return answered
-    return _seconds(everybody, "tAbandon") if not spoke and not queues else _seconds(queues, "tAcd", "tAbandon")
+    return (
+        _seconds(everybody, "tAbandon")
+        if not spoke and not queues
+        else _seconds(queues, "tAcd", "tAbandon")
+    )
 
 
 def fold(bench: FoldSession) -> str:
-    """The newest of each conversation: the one that has ended, else the last; the others stay as its duplicates."""
+    """The newest of each conversation: the one that has ended, else the last; the
+    others stay as its duplicates.
+    """
     return """
-        SELECT * EXCLUDE (ended_at, place), CASE WHEN place = 1 THEN coalesce(ended_at, started_at) END AS updated_at
-        FROM (SELECT *, row_number() OVER (PARTITION BY contact_id ORDER BY ended_at DESC NULLS LAST, line DESC) AS place FROM records)"""
+        SELECT * EXCLUDE (ended_at, place), CASE WHEN place = 1 THEN coalesce(ended_at,
+            started_at) END AS updated_at
+        FROM (SELECT *, row_number() OVER (PARTITION BY contact_id
+            ORDER BY ended_at DESC NULLS LAST, line DESC) AS place FROM records)"""
 
 
 PLATFORM = Platform(

@@ -1,4 +1,6 @@
-"""From the events of a queue_log to calls: what each event means, and one row per call as its caller lived it."""
+"""From the events of a queue_log to calls: what each event means, and one row per call
+as its caller lived it.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ EXITS = {
     "AGENTDUMP": "failed",
     "SYSCOMPAT": "failed",
 }
-"""Events that end the wait in a queue without an answer, and what a contact that ends so is."""
+"""Events that end the wait in a queue without an answer, and what a contact that ends
+so is.
+"""
 
 _EXITS = ", ".join(f"'{event}'" for event in EXITS)
 _ANSWERS = ", ".join(f"'{event}'" for event in (CONNECT, *COMPLETED, *TRANSFERS))
@@ -26,14 +30,19 @@ _OUTCOMES = " ".join(f"WHEN '{event}' THEN '{outcome}'" for event, outcome in EX
 
 
 def fold(bench: FoldSession) -> str:
-    """One row per call. The wait is what the caller waited until the first answer, in every queue; talk is added up over the agents.
+    """One row per call. The wait is what the caller waited until the first answer, in
+    every queue; talk is added up over the agents.
 
-    Most calls enter one queue, are answered once at most and end once: they are summed up directly, only the others event by event.
+    Most calls enter one queue, are answered once at most and end once: they are summed
+    up directly, only the others event by event.
     """
     connection = bench.connection
     _number(bench)
     connection.execute(f"CREATE OR REPLACE TEMP TABLE calls AS {_CALLS}")
-    loose = bench.counts("SELECT lower(event), count(*) FROM events SEMI JOIN (SELECT callid FROM calls WHERE NOT is_call) USING (callid) GROUP BY 1")
+    loose = bench.counts(
+        "SELECT lower(event), count(*) FROM events SEMI JOIN (SELECT callid FROM calls WHERE "
+        "NOT is_call) USING (callid) GROUP BY 1"
+    )
     for kind, rows in loose.items():
         bench.work.skip(f"{kind}_without_call", rows)
     connection.execute("DELETE FROM calls WHERE NOT is_call")
@@ -46,39 +55,59 @@ def fold(bench: FoldSession) -> str:
         connection.execute(f"INSERT INTO whole BY NAME {_WHOLE}")
     _remember(bench)
     return (
-        "SELECT line, callid AS contact_id, started_at, 'inbound' AS direction, queue, customer_key, agent AS advisor, outcome, wait_seconds, talk_seconds, "
+        "SELECT line, callid AS contact_id, started_at, 'inbound' AS direction, queue, "
+        "customer_key, agent AS advisor, outcome, wait_seconds, talk_seconds, "
         "transfers, did AS tracking_number FROM whole"
     )
 
 
 def _number(bench: FoldSession) -> None:
-    """Leaves `events` with the `place` of each in time. The same event twice, as logs put together have it, counts once."""
+    """Leaves `events` with the `place` of each in time. The same event twice, as logs
+    put together have it, counts once.
+    """
     whole = "callid, moment, event, queue, agent, wait, talk, did"
-    ordered = "line" if bench.work.notes.get("in_order", True) else "row_number() OVER (ORDER BY moment, line)"
+    ordered = (
+        "line"
+        if bench.work.notes.get("in_order", True)
+        else "row_number() OVER (ORDER BY moment, line)"
+    )
     repeated = bench.count(f"SELECT count(*) - count(DISTINCT hash({whole})) FROM records")
     if not repeated:
-        bench.connection.execute(f"CREATE OR REPLACE TEMP VIEW events AS SELECT *, {ordered} AS place FROM records")
+        bench.connection.execute(
+            f"CREATE OR REPLACE TEMP VIEW events AS SELECT *, {ordered} AS place FROM records"
+        )
         return
     bench.connection.execute("DROP VIEW IF EXISTS events; DROP TABLE IF EXISTS once")
     bench.connection.execute(
         "CREATE TEMP TABLE once AS SELECT * EXCLUDE (copy) "
-        f"FROM (SELECT *, row_number() OVER (PARTITION BY {whole} ORDER BY line) AS copy FROM records) WHERE copy = 1"
+        f"FROM (SELECT *, row_number() OVER (PARTITION BY {whole} ORDER BY line) AS copy FROM "
+        "records) WHERE copy = 1"
     )
-    bench.work.fold("repeated_event", bench.count("SELECT (SELECT count(*) FROM records) - (SELECT count(*) FROM once)"))
-    bench.connection.execute(f"CREATE OR REPLACE TEMP VIEW events AS SELECT *, {ordered} AS place FROM once")
+    bench.work.fold(
+        "repeated_event",
+        bench.count("SELECT (SELECT count(*) FROM records) - (SELECT count(*) FROM once)"),
+    )
+    bench.connection.execute(
+        f"CREATE OR REPLACE TEMP VIEW events AS SELECT *, {ordered} AS place FROM once"
+    )
 
 
 _CALLS = f"""
-    SELECT *, is_call AND opening = '{ENTRY}' AND entries = 1 AND connects <= 1 AND closings <= connects AND connects + exits <= 1 AS is_simple
+    SELECT *, is_call AND opening = '{ENTRY}' AND entries = 1 AND connects <= 1
+        AND closings <= connects AND connects + exits <= 1 AS is_simple
     FROM (
         SELECT callid, arg_min(line, place) AS line, arg_min(event, place) AS first_event,
-            arg_min(event, place) FILTER (event NOT IN ('DID', 'RINGNOANSWER', 'RINGCANCELED')) AS opening,
+            arg_min(event, place) FILTER (event NOT IN ('DID', 'RINGNOANSWER',
+                'RINGCANCELED')) AS opening,
             min(place) FILTER (event IN ({_ANSWERS})) AS answered_place,
             bool_or(event = '{ENTRY}' OR event IN ({_ANSWERS}) OR event IN ({_EXITS})) AS is_call,
-            count(*) FILTER (event = '{ENTRY}') AS entries, count(*) FILTER (event = '{CONNECT}') AS connects,
-            count(*) FILTER (event IN ({_CLOSINGS})) AS closings, count(*) FILTER (event IN ({_EXITS})) AS exits,
+            count(*) FILTER (event = '{ENTRY}') AS entries, count(*) FILTER (event = '{CONNECT}') AS
+                connects,
+            count(*) FILTER (event IN ({_CLOSINGS})) AS closings,
+                count(*) FILTER (event IN ({_EXITS})) AS exits,
             count(*) FILTER (event IN ({_TRANSFERS})) AS transfers,
-            min(moment) FILTER (event = '{ENTRY}') AS entered_at, max(moment) FILTER (event = '{CONNECT}' OR event IN ({_EXITS})) AS left_at,
+            min(moment) FILTER (event = '{ENTRY}') AS entered_at,
+                max(moment) FILTER (event = '{CONNECT}' OR event IN ({_EXITS})) AS left_at,
             any_value(wait) FILTER (event = '{CONNECT}' OR event IN ({_EXITS})) AS waited,
             any_value(talk) FILTER (event IN ({_CLOSINGS})) AS talked,
             any_value(event) FILTER (event IN ({_EXITS})) AS exit,
@@ -91,8 +120,10 @@ _CALLS = f"""
 
 _SIMPLE = f"""
     SELECT line, callid, entered_at AS started_at, queue, customer_key, agent, did, opening,
-        CASE WHEN connects = 1 THEN 'answered' ELSE CASE exit {_OUTCOMES} ELSE 'unanswered' END END AS outcome,
-        coalesce(waited, CASE WHEN left_at IS NOT NULL THEN greatest(0, date_diff('microsecond', entered_at, left_at) / 1e6) END) AS wait_seconds,
+        CASE WHEN connects = 1 THEN 'answered' ELSE CASE exit {_OUTCOMES}
+            ELSE 'unanswered' END END AS outcome,
+        coalesce(waited, CASE WHEN left_at IS NOT NULL THEN greatest(0, date_diff('microsecond',
+            entered_at, left_at) / 1e6) END) AS wait_seconds,
         CASE WHEN connects = 1 THEN talked END AS talk_seconds,
         CASE WHEN connects = 1 THEN CAST(transfers AS INTEGER) END AS transfers,
         connects = 1 AND talked IS NULL AS is_open
@@ -100,35 +131,45 @@ _SIMPLE = f"""
 
 _WHOLE = f"""
     WITH numbered AS (
-        SELECT e.*, c.opening, c.answered_place, sum(CASE WHEN event = '{CONNECT}' THEN 1 ELSE 0 END) OVER (PARTITION BY callid ORDER BY e.place) AS leg
+        SELECT e.*, c.opening, c.answered_place, sum(CASE WHEN event = '{CONNECT}' THEN 1
+            ELSE 0 END) OVER (PARTITION BY callid ORDER BY e.place) AS leg
         FROM events e JOIN calls c USING (callid) WHERE NOT c.is_simple
     ),
     legs AS (
-        SELECT callid, leg, bool_or(event IN ({_ANSWERS})) AS is_answered, max(talk) FILTER (event IN ({_CLOSINGS})) AS talk,
+        SELECT callid, leg, bool_or(event IN ({_ANSWERS})) AS is_answered,
+            max(talk) FILTER (event IN ({_CLOSINGS})) AS talk,
             max(CASE WHEN event IN ({_TRANSFERS}) THEN 1 ELSE 0 END) AS transfers
         FROM numbered GROUP BY callid, leg
     ),
     talks AS (
-        SELECT callid, CASE WHEN bool_and(talk IS NOT NULL) FILTER (is_answered) THEN sum(talk) END AS talk_seconds, sum(transfers) AS transfers,
+        SELECT callid, CASE WHEN bool_and(talk IS NOT NULL) FILTER (is_answered)
+            THEN sum(talk) END AS talk_seconds, sum(transfers) AS transfers,
             bool_or(is_answered) AS is_answered
         FROM legs GROUP BY callid
     ),
     waits AS (
         SELECT callid,
             CASE WHEN any_value(opening) = '{ENTRY}' THEN min(moment) FILTER (event = '{ENTRY}')
-                ELSE min(CASE WHEN event = '{ENTRY}' THEN moment WHEN event IN ({_ANSWERS}, {_EXITS})
-                    THEN moment - to_microseconds(CAST(1000000 * (coalesce(wait, 0) + coalesce(talk, 0)) AS BIGINT)) END)
+                ELSE min(CASE WHEN event = '{ENTRY}' THEN moment WHEN event IN ({_ANSWERS},
+                    {_EXITS})
+                    THEN moment - to_microseconds(CAST(1000000 * (coalesce(wait, 0) + coalesce(talk,
+                        0)) AS BIGINT)) END)
             END AS started_at,
-            count(*) FILTER (event = '{ENTRY}' AND place < coalesce(answered_place, 9223372036854775807)) AS entries,
-            count(wait) FILTER (is_end) AS known, sum(wait) FILTER (is_end) AS waited, max(moment) FILTER (is_end) AS waited_until,
+            count(*) FILTER (event = '{ENTRY}' AND place < coalesce(answered_place,
+                9223372036854775807)) AS entries,
+            count(wait) FILTER (is_end) AS known, sum(wait) FILTER (is_end) AS waited,
+                max(moment) FILTER (is_end) AS waited_until,
             arg_max(event, place) FILTER (event = '{ENTRY}' OR event IN ({_EXITS})) AS last_step
-        FROM (SELECT *, (event IN ({_EXITS}) AND place < coalesce(answered_place, 9223372036854775807)) OR place = answered_place AS is_end FROM numbered)
+        FROM (SELECT *, (event IN ({_EXITS}) AND place < coalesce(answered_place,
+            9223372036854775807)) OR place = answered_place AS is_end FROM numbered)
         GROUP BY callid
     )
     SELECT c.line, callid, w.started_at, c.queue, c.customer_key, c.agent, c.did,
-        CASE WHEN t.is_answered THEN 'answered' ELSE CASE w.last_step {_OUTCOMES} ELSE 'unanswered' END END AS outcome,
+        CASE WHEN t.is_answered THEN 'answered' ELSE CASE w.last_step {_OUTCOMES}
+            ELSE 'unanswered' END END AS outcome,
         CASE WHEN w.entries <= 1 AND w.known = 1 OR w.known = w.entries THEN w.waited
-            WHEN t.is_answered OR w.last_step <> '{ENTRY}' THEN greatest(0, date_diff('microsecond', w.started_at, w.waited_until) / 1e6) END AS wait_seconds,
+            WHEN t.is_answered OR w.last_step <> '{ENTRY}' THEN greatest(0, date_diff('microsecond',
+                w.started_at, w.waited_until) / 1e6) END AS wait_seconds,
         CASE WHEN t.is_answered THEN t.talk_seconds END AS talk_seconds,
         CASE WHEN t.is_answered THEN CAST(t.transfers AS INTEGER) END AS transfers,
         c.opening, t.talk_seconds IS NULL AND t.is_answered AS is_open
@@ -139,7 +180,8 @@ def _remember(bench: FoldSession) -> None:
     """Add up over the parts what could only be reconstructed, to be said at the end."""
     notes = bench.work.notes.setdefault("queue_log", [0, 0, 0])
     row = bench.connection.execute(
-        f"SELECT count(*) FILTER (outcome = 'unanswered'), count(*) FILTER (is_open), count(*) FILTER (opening <> '{ENTRY}') FROM whole"
+        "SELECT count(*) FILTER (outcome = 'unanswered'), count(*) FILTER (is_open), count(*) "
+        f"FILTER (opening <> '{ENTRY}') FROM whole"
     ).fetchall()[0]
     notes[:] = [before + int(found) for before, found in zip(notes, row, strict=True)]
 
@@ -147,13 +189,30 @@ def _remember(bench: FoldSession) -> None:
 def finish(work: ExportReader) -> None:
     """Say what had to be left open or reconstructed."""
     said = ", ".join(f"{event} → {outcome}" for event, outcome in EXITS.items())
-    work.decide("outcome", N_("answered where an agent was connected, else by how the caller left the queue: {said}"), said=said)
+    work.decide(
+        "outcome",
+        N_("answered where an agent was connected, else by how the caller left the queue: {said}"),
+        said=said,
+    )
     unclosed, talking, headless = work.notes["queue_log"]
     if unclosed:
         work.decide(
-            "outcome", N_("unanswered, since the log does not say how they ended"), N_("{count} calls that entered a queue and never left it"), count=unclosed
+            "outcome",
+            N_("unanswered, since the log does not say how they ended"),
+            N_("{count} calls that entered a queue and never left it"),
+            count=unclosed,
         )
     if talking:
-        work.decide("talk_seconds", N_("missing where the end of a conversation is missing"), N_("{count} answered calls never closed"), count=talking)
+        work.decide(
+            "talk_seconds",
+            N_("missing where the end of a conversation is missing"),
+            N_("{count} answered calls never closed"),
+            count=talking,
+        )
     if headless:
-        work.decide("started_at", N_("counted back from their durations, since the log begins after they had come"), N_("{count} calls"), count=headless)
+        work.decide(
+            "started_at",
+            N_("counted back from their durations, since the log begins after they had come"),
+            N_("{count} calls"),
+            count=headless,
+        )

@@ -1,4 +1,6 @@
-"""The export of a platform on its way to staged rows: records streamed to disk without identities, then folded, one row per contact."""
+"""The export of a platform on its way to staged rows: records streamed to disk without
+identities, then folded, one row per contact.
+"""
 
 from __future__ import annotations
 
@@ -41,25 +43,36 @@ RECORDS_PER_PART = 1_000_000
 SHOWN_OF_A_CELL = 200
 SHOWN_ROWS = 20
 MEMORY = "350MB"
-_LIKE_A_NUMBER, _LIKE_AN_ID = re.compile(r"^\+?[\d .()/_-]{6,}$"), re.compile(r"^\d{9,10}\.\d+$|^\d{4}-\d\d-\d\d")
-_REJECTED = pa.schema([("line", pa.int64()), ("reason", pa.string()), ("cells", pa.list_(pa.string()))])
+_LIKE_A_NUMBER, _LIKE_AN_ID = (
+    re.compile(r"^\+?[\d .()/_-]{6,}$"),
+    re.compile(r"^\d{9,10}\.\d+$|^\d{4}-\d\d-\d\d"),
+)
+_REJECTED = pa.schema(
+    [("line", pa.int64()), ("reason", pa.string()), ("cells", pa.list_(pa.string()))]
+)
 
 Progress = Callable[[int, float], None]
 
 
 def record_schema(*names: str) -> pa.Schema:
-    """The schema of records that are contacts already: `line`, and these of their columns."""
+    """The schema of records that are contacts already: `line`, and these of their
+    columns.
+    """
     return pa.schema([("line", pa.int64()), *((name, SCHEMAS["contacts"][name]) for name in names)])
 
 
 def take_all(bench: FoldSession) -> str:
-    """The fold of exports with one record per contact. The same id again stays, as a duplicate of its newest."""
+    """The fold of exports with one record per contact. The same id again stays, as a
+    duplicate of its newest.
+    """
     return "SELECT * FROM records"
 
 
 @dataclass
 class ExportReader:
-    """One export being read: where it is, whose clocks and pseudonyms are used, and what became of its records."""
+    """One export being read: where it is, whose clocks and pseudonyms are used, and
+    what became of its records.
+    """
 
     platform: Platform
     content: Content
@@ -87,16 +100,24 @@ class ExportReader:
             self.folded[kind] += int(rows)
 
     def reject(self, line: int, reason: str, cells: Iterable[str] = ()) -> None:
-        """Refuse one row. `cells`, aligned with the platform's `shown`, must hold no identity."""
+        """Refuse one row. `cells`, aligned with the platform's `shown`, must hold no
+        identity.
+        """
         self.reasons[reason] += 1
-        self.refused.append((int(line), reason, [_hide_number(str(cell)[:SHOWN_OF_A_CELL]) for cell in cells]))
+        self.refused.append(
+            (int(line), reason, [_hide_number(str(cell)[:SHOWN_OF_A_CELL]) for cell in cells])
+        )
 
     def decide(self, field_name: str, decision: str, evidence: str = "", **places: Any) -> None:
         """Write down a decision."""
         self.decisions.append(Decision(field_name, decision, evidence, tuple(places.items())))
 
-    def build(self, number: int, make: Callable[..., Mapping[str, Any]], *arguments: Any) -> Iterator[Mapping[str, Any]]:
-        """The record that `make` gives, or none where an object is not of the shape that its platform writes: it is rejected."""
+    def build(
+        self, number: int, make: Callable[..., Mapping[str, Any]], *arguments: Any
+    ) -> Iterator[Mapping[str, Any]]:
+        """The record that `make` gives, or none where an object is not of the shape
+        that its platform writes: it is rejected.
+        """
         try:
             yield make(number, *arguments)
         except (AttributeError, KeyError, TypeError, ValueError):
@@ -121,7 +142,9 @@ class ExportReader:
             yield number, item
 
     def table_rows(self) -> Iterator[tuple[int, dict[str, str]]]:
-        """The rows of a table by line number, their cells by the plain spelling of its headers; blank rows are counted."""
+        """The rows of a table by line number, their cells by the plain spelling of its
+        headers; blank rows are counted.
+        """
         header: list[str] = []
         delimiter, number = ",", 0
         for text, share in self.content.blocks():
@@ -129,7 +152,8 @@ class ExportReader:
                 number += 1
                 if not header:
                     delimiter = max(",;\t|", key=line.count)
-                # Line by line, so that a quote which is never closed costs its own row alone.
+                # Line by line, so that a quote which is never closed costs its own row
+                # alone.
                 row = [cell.strip() for cell in next(csv.reader([line], delimiter=delimiter), [])]
                 if not any(row):
                     self.skip("blank")
@@ -139,8 +163,12 @@ class ExportReader:
                     yield number, dict(zip(header, row, strict=False))
             self.progress(number, 0.6 * share)
 
-    def tables(self, records: Iterable[Mapping[str, Any]], identity: str = "customer") -> Iterator[pa.Table]:
-        """Records as tables of the platform's schema, some thousand at a time; the clear `customer` of each becomes its `customer_key`."""
+    def tables(
+        self, records: Iterable[Mapping[str, Any]], identity: str = "customer"
+    ) -> Iterator[pa.Table]:
+        """Records as tables of the platform's schema, some thousand at a time; the
+        clear `customer` of each becomes its `customer_key`.
+        """
         block: list[Mapping[str, Any]] = []
         for record in records:
             block.append(record)
@@ -155,7 +183,14 @@ class ExportReader:
         columns = []
         for item in schema:
             if item.name == "customer_key":
-                columns.append(self.find_keys(pa.array([_as_cell(record.get(identity), pa.string()) for record in block], pa.string())))
+                columns.append(
+                    self.find_keys(
+                        pa.array(
+                            [_as_cell(record.get(identity), pa.string()) for record in block],
+                            pa.string(),
+                        )
+                    )
+                )
                 continue
             cells = [_as_cell(record.get(item.name), item.type) for record in block]
             local = item.type == MOMENT and self.platform.is_local
@@ -163,39 +198,64 @@ class ExportReader:
         return pa.table(columns, schema=schema)
 
     def _from_file_clock(self, moments: list[datetime | None]) -> pa.Array:
-        """Moments on the clock of the export as UTC; those that name their zone are sure already."""
-        sure = np.array([moment is not None and moment.tzinfo is not None for moment in moments], bool)
+        """Moments on the clock of the export as UTC; those that name their zone are
+        sure already.
+        """
+        sure = np.array(
+            [moment is not None and moment.tzinfo is not None for moment in moments], bool
+        )
         values = np.array([moment and moment.replace(tzinfo=None) for moment in moments], "M8[us]")
-        return pa.array(np.where(sure, values, self.zone.to_utc(np.where(sure, np.datetime64("NaT", "us"), values))), MOMENT)
+        return pa.array(
+            np.where(
+                sure, values, self.zone.to_utc(np.where(sure, np.datetime64("NaT", "us"), values))
+            ),
+            MOMENT,
+        )
 
     def find_keys(self, values: pa.Array) -> pa.Array:
-        """The pseudonyms of the numbers that callers show; null for withheld ones, desks, channels and mere names."""
+        """The pseudonyms of the numbers that callers show; null for withheld ones,
+        desks, channels and mere names.
+        """
         encoded = values.dictionary_encode()
         texts = encoded.dictionary
         plain = pc.match_substring_regex(texts, r"^\+?\d{6,15}$")
         doubtful = pc.invert(plain)
         outside = texts
         if pc.any(doubtful).as_py():
-            found = pa.array([find_outside(text) for text in texts.filter(doubtful).to_pylist()], pa.string())
+            found = pa.array(
+                [find_outside(text) for text in texts.filter(doubtful).to_pylist()], pa.string()
+            )
             outside = pc.replace_with_mask(texts, doubtful, found)
         return pc.take(self.pseudonyms.find_keys(outside), encoded.indices)
 
 
 def _hide_number(cell: str) -> str:
-    """A cell of a rejected row, which may stand in another column than it should: what could be a phone number is masked."""
+    """A cell of a rejected row, which may stand in another column than it should: what
+    could be a phone number is masked.
+    """
     return mask_cell(cell) if _LIKE_A_NUMBER.match(cell) and not _LIKE_AN_ID.match(cell) else cell
 
 
 def _as_cell(value: Any, kind: pa.DataType) -> Any:
-    """A value as its column takes it; what an export writes in another shape than it should is missing."""
+    """A value as its column takes it; what an export writes in another shape than it
+    should is missing.
+    """
     if kind == pa.string():
-        return value or None if isinstance(value, str) else str(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+        return (
+            value or None
+            if isinstance(value, str)
+            else str(value)
+            if isinstance(value, (int, float)) and not isinstance(value, bool)
+            else None
+        )
     return value if not isinstance(value, (list, dict, str)) else None
 
 
 @dataclass
 class FoldSession:
-    """What a fold works with: a connection with the view `records`, and the work to count into."""
+    """What a fold works with: a connection with the view `records`, and the work to
+    count into.
+    """
 
     connection: duckdb.DuckDBPyConnection
     work: ExportReader
@@ -205,11 +265,19 @@ class FoldSession:
 
     def counts(self, statement: str) -> dict[str, int]:
         """The rows of a statement as (kind, how many)."""
-        return {str(kind): int(rows) for kind, rows in self.connection.execute(statement).fetchall()}
+        return {
+            str(kind): int(rows) for kind, rows in self.connection.execute(statement).fetchall()
+        }
 
 
 def stage_platform(
-    platform: Platform, content: Content, kind: str, options: ImportOptions, folder: Path, digest: str, progress: Progress | None = None
+    platform: Platform,
+    content: Content,
+    kind: str,
+    options: ImportOptions,
+    folder: Path,
+    digest: str,
+    progress: Progress | None = None,
 ) -> Staged:
     """Read an export into `folder`. Raises Refusal when it holds no contact at all."""
     here = environment.current()
@@ -225,7 +293,9 @@ def stage_platform(
     )
     work.decide(
         "file",
-        N_("recognised as an export of {platform}") if options.profile is None else N_("read as an export of {platform}, as asked for by --profile"),
+        N_("recognised as an export of {platform}")
+        if options.profile is None
+        else N_("read as an export of {platform}, as asked for by --profile"),
         "",
         platform=platform.title,
     )
@@ -237,13 +307,23 @@ def stage_platform(
     rows = folder / "rows.parquet"
     staged_rows, columns, legs = _fold(work, records, rows, kind, folder)
     if "customer_key" in columns:
-        work.decide("customer", N_("replaced by pseudonyms: {columns}"), "", columns=platform.mapping["customer"])
+        work.decide(
+            "customer",
+            N_("replaced by pseudonyms: {columns}"),
+            "",
+            columns=platform.mapping["customer"],
+        )
     _describe_clock_changes(work)
     if platform.finish:
         platform.finish(work)
     before = _find_some(records, rows) if options.dry_run else {}
     records.unlink()
-    seen = work.records + sum(work.skipped.values()) + sum(work.reasons.values()) - work.notes.get("skipped_records", 0)
+    seen = (
+        work.records
+        + sum(work.skipped.values())
+        + sum(work.reasons.values())
+        - work.notes.get("skipped_records", 0)
+    )
     return Staged(
         kind=kind,
         system=work.system,
@@ -255,9 +335,17 @@ def stage_platform(
         rejected_rows=rejected_rows,
         headers=platform.shown,
         columns=columns,
-        mapping={name: source for name, source in platform.mapping.items() if name in columns or name in ("customer", "date", "time")},
+        mapping={
+            name: source
+            for name, source in platform.mapping.items()
+            if name in columns or name in ("customer", "date", "time")
+        },
         dropped=(),
-        defaults={name: value for name, value in platform.defaults.items() if name not in columns and kind == "contacts"},
+        defaults={
+            name: value
+            for name, value in platform.defaults.items()
+            if name not in columns and kind == "contacts"
+        },
         decisions=work.decisions,
         read=seen,
         staged=staged_rows,
@@ -266,19 +354,25 @@ def stage_platform(
         skipped_kinds=dict(sorted(work.skipped.items())),
         folded_kinds=dict(sorted(work.folded.items())),
         before=before,
-        pseudonymised=tuple(source for name, source in platform.mapping.items() if name == "customer"),
+        pseudonymised=tuple(
+            source for name, source in platform.mapping.items() if name == "customer"
+        ),
         legs=legs,
     )
 
 
 def _find_some(records: Path, rows: Path) -> dict[int, dict[str, str]]:
-    """The record that stands for each of the first contacts, identities masked, to be shown beside what it became."""
+    """The record that stands for each of the first contacts, identities masked, to be
+    shown beside what it became.
+    """
     with pq.ParquetFile(rows) as file:
         lines = next(file.iter_batches(SHOWN_ROWS, columns=["line"]))["line"].to_pylist()
     found = pq.read_table(records, filters=[("line", "in", lines)]).to_pylist()
     return {
         record["line"]: {
-            name: mask_cell(str(value)) if name == "customer_key" else str(value) for name, value in record.items() if name != "line" and value is not None
+            name: mask_cell(str(value)) if name == "customer_key" else str(value)
+            for name, value in record.items()
+            if name != "line" and value is not None
         }
         for record in found
     }
@@ -289,23 +383,37 @@ def _write_records(work: ExportReader, path: Path, refused: pq.ParquetWriter) ->
     with ExitStack() as stack:
         for table in work.platform.read(work):
             if writer is None:
-                writer = stack.enter_context(pq.ParquetWriter(path, work.platform.schema, compression="zstd", compression_level=1))
+                writer = stack.enter_context(
+                    pq.ParquetWriter(
+                        path, work.platform.schema, compression="zstd", compression_level=1
+                    )
+                )
             writer.write_table(table)
             work.records += len(table)
             if len(work.refused) > RECORDS_AT_ONCE:
                 _write_refused(work, refused)
     if not work.records:
-        seen = ", ".join(f"{count} × {kind}" for kind, count in (work.skipped + work.reasons).most_common(8)) or "–"
+        seen = (
+            ", ".join(
+                f"{count} × {kind}" for kind, count in (work.skipped + work.reasons).most_common(8)
+            )
+            or "–"
+        )
         raise Refusal(
             "no_contacts",
-            N_("{name} is an export of {platform}, but holds no call: {seen}. Export a period with calls."),
+            N_(
+                "{name} is an export of {platform}, but holds no call: {seen}. Export a period "
+                "with calls."
+            ),
             name=work.content.name,
             platform=work.platform.title,
             seen=seen,
         )
 
 
-def _fold(work: ExportReader, records: Path, path: Path, kind: str, folder: Path) -> tuple[int, tuple[str, ...], list[dict[str, Any]]]:
+def _fold(
+    work: ExportReader, records: Path, path: Path, kind: str, folder: Path
+) -> tuple[int, tuple[str, ...], list[dict[str, Any]]]:
     """Fold part by part; returns the rows written, their columns, and the legs to keep."""
     group, chain, legs = work.platform.group, work.platform.chain, []
     parts = max(1, -(-work.records // RECORDS_PER_PART)) if group else 1
@@ -339,7 +447,11 @@ def _fold(work: ExportReader, records: Path, path: Path, kind: str, folder: Path
                     for name in table.column_names:
                         known[name] += len(table) - table.column(name).null_count
                     if writer is None:
-                        writer = stack.enter_context(pq.ParquetWriter(path, table.schema, compression="zstd", compression_level=1))
+                        writer = stack.enter_context(
+                            pq.ParquetWriter(
+                                path, table.schema, compression="zstd", compression_level=1
+                            )
+                        )
                     writer.write_table(table)
                     written += len(table)
                 legs += call_legs.find_open(connection, work, chain) if chain else ()
@@ -354,8 +466,11 @@ def _fold(work: ExportReader, records: Path, path: Path, kind: str, folder: Path
             name=work.content.name,
             platform=work.platform.title,
         )
-    work.fold("leg", work.records - written - sum(work.folded.values()) - work.notes["skipped_records"])
-    # A column without any value is one that this export does not carry: it must not empty what other files have brought.
+    work.fold(
+        "leg", work.records - written - sum(work.folded.values()) - work.notes["skipped_records"]
+    )
+    # A column without any value is one that this export does not carry: it must not
+    # empty what other files have brought.
     return written, tuple(name for name in SCHEMAS[kind] if known[name]), legs
 
 
@@ -367,18 +482,35 @@ def _finish(work: ExportReader, table: pa.Table, kind: str) -> pa.Table:
     if "tracking_number" in columns:
         columns["tracking_number"] = spell_numbers(columns["tracking_number"].combine_chunks())
     if kind == "tracking" and "tracking_number" in columns:
-        # The id of a call in the tracking tool is none of the telephony's: number and time join the two.
-        columns["contact_id"] = pc.if_else(pc.is_valid(columns["tracking_number"]), pa.scalar(None, pa.string()), columns["contact_id"])
+        # The id of a call in the tracking tool is none of the telephony's: number and
+        # time join the two.
+        columns["contact_id"] = pc.if_else(
+            pc.is_valid(columns["tracking_number"]),
+            pa.scalar(None, pa.string()),
+            columns["contact_id"],
+        )
     declared = SCHEMAS[kind]
     names = [name for name in declared if name in columns]
-    return pa.table([columns["line"].cast(pa.int64()), *(columns[name].cast(declared[name]) for name in names)], names=["line", *names])
+    return pa.table(
+        [columns["line"].cast(pa.int64()), *(columns[name].cast(declared[name]) for name in names)],
+        names=["line", *names],
+    )
 
 
 def _write_refused(work: ExportReader, writer: pq.ParquetWriter) -> None:
     width = len(work.platform.shown)
     cells = [(row + [""] * width)[:width] for _line, _reason, row in work.refused]
     if work.refused:
-        writer.write_table(pa.table([[line for line, _r, _c in work.refused], [reason for _l, reason, _c in work.refused], cells], schema=_REJECTED))
+        writer.write_table(
+            pa.table(
+                [
+                    [line for line, _r, _c in work.refused],
+                    [reason for _l, reason, _c in work.refused],
+                    cells,
+                ],
+                schema=_REJECTED,
+            )
+        )
     work.refused.clear()
 
 
@@ -386,5 +518,10 @@ def _describe_clock_changes(work: ExportReader) -> None:
     zone = work.zone
     if not work.platform.is_local:
         return
-    work.decide("started_at", N_("times are on the clock of {zone}; --timezone says another"), "", zone=zone.name)
+    work.decide(
+        "started_at",
+        N_("times are on the clock of {zone}; --timezone says another"),
+        "",
+        zone=zone.name,
+    )
     describe_clock_changes(work)

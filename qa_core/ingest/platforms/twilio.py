@@ -1,4 +1,6 @@
-"""Twilio call resources, as JSON or as a table: strings for numbers, RFC 2822 dates; the calls that a call dialled are its legs."""
+"""Twilio call resources, as JSON or as a table: strings for numbers, RFC 2822 dates;
+the calls that a call dialled are its legs.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,13 @@ from qa_core.ingest.platforms.call_legs import find_roots, select_talks
 from qa_core.ingest.platforms.reader import MOMENT, ExportReader, FoldSession
 from qa_core.ingest.pseudonyms import find_outside
 
-_OUTCOMES = {"completed": "answered", "busy": "refused", "no-answer": "unanswered", "canceled": "abandoned", "failed": "failed"}
+_OUTCOMES = {
+    "completed": "answered",
+    "busy": "refused",
+    "no-answer": "unanswered",
+    "canceled": "abandoned",
+    "failed": "failed",
+}
 
 SCHEMA = pa.schema(
     [
@@ -40,7 +48,9 @@ SCHEMA = pa.schema(
 
 
 def recognise(sample: Sample) -> bool:
-    """Every object belongs to an account and has a call's sid, or it is a page of another of Twilio's resources."""
+    """Every object belongs to an account and has a call's sid, or it is a page of
+    another of Twilio's resources.
+    """
     return (
         sample.has_keys("sid", "account_sid")
         or sample.has_keys("sid", "accountSid")
@@ -62,14 +72,19 @@ def _records(work: ExportReader) -> Iterator[dict[str, Any]]:
             raise Refusal(
                 "not_calls",
                 N_(
-                    "{name} lists the recordings of Twilio, which say neither who called nor how the call ended. Export its calls (Calls.json) "
+                    "{name} lists the recordings of Twilio, which say neither who called nor "
+                    "how the call ended. Export its calls (Calls.json) "
                     "and import those."
                 ),
                 name=work.content.name,
             )
         started = _read_date(item.get("start_time")) or _read_date(item.get("date_created"))
         if not item.get("sid") or started is None:
-            work.reject(number, "missing_start" if item.get("sid") else "missing_key", [str(item.get("sid") or ""), str(item.get("start_time") or "")])
+            work.reject(
+                number,
+                "missing_start" if item.get("sid") else "missing_key",
+                [str(item.get("sid") or ""), str(item.get("start_time") or "")],
+            )
         else:
             yield from work.build(number, _as_record, item, started)
 
@@ -85,9 +100,17 @@ def _read_date(value: Any) -> datetime | None:
 
 
 def _as_record(number: int, item: Mapping[str, Any], started: datetime) -> dict[str, Any]:
-    direction = "inbound" if str(item.get("direction") or "").casefold() in ("inbound", "incoming") else "outbound"
+    direction = (
+        "inbound"
+        if str(item.get("direction") or "").casefold() in ("inbound", "incoming")
+        else "outbound"
+    )
     outcome = _OUTCOMES.get(str(item.get("status") or "").casefold())
-    if outcome == "answered" and direction == "outbound" and str(item.get("answered_by") or "").startswith("machine"):
+    if (
+        outcome == "answered"
+        and direction == "outbound"
+        and str(item.get("answered_by") or "").startswith("machine")
+    ):
         outcome = "voicemail"
     parent = item.get("parent_call_sid") or None
     target = str(item.get("to") or "")
@@ -101,53 +124,77 @@ def _as_record(number: int, item: Mapping[str, Any], started: datetime) -> dict[
         "direction": direction,
         "outcome": outcome,
         "duration": as_number(item.get("duration")),
-        "advisor": target.removeprefix("client:") if parent and target and not find_outside(target) else None,
+        "advisor": target.removeprefix("client:")
+        if parent and target and not find_outside(target)
+        else None,
         "did": target if direction == "inbound" else None,
         "customer": item.get("from") if direction == "inbound" else item.get("to"),
     }
 
 
 def fold(bench: FoldSession) -> str:
-    """One row per call with those it dialled; without any, Twilio's own answer is all there is."""
+    """One row per call with those it dialled; without any, Twilio's own answer is all
+    there is.
+    """
     connection = bench.connection
     connection.execute(
-        "CREATE OR REPLACE TEMP TABLE numbered AS SELECT *, row_number() OVER (PARTITION BY sid ORDER BY updated_at DESC NULLS LAST, line DESC) "
+        "CREATE OR REPLACE TEMP TABLE numbered AS SELECT *, row_number() OVER (PARTITION BY "
+        "sid ORDER BY updated_at DESC NULLS LAST, line DESC) "
         "AS copy FROM records"
     )
     find_roots(
         connection,
-        "SELECT n.sid AS id, p.sid AS before FROM numbered n LEFT JOIN numbered p ON p.sid = n.call AND p.sid <> n.sid AND p.copy = 1 WHERE n.copy = 1",
+        "SELECT n.sid AS id, p.sid AS before FROM numbered n LEFT JOIN numbered p ON p.sid = "
+        "n.call AND p.sid <> n.sid AND p.copy = 1 WHERE n.copy = 1",
     )
-    # Calls whose parent is not there yet stand under its sid, so that they are the same contact when it comes.
-    connection.execute("CREATE OR REPLACE TEMP TABLE roots AS SELECT id, n.call AS root FROM roots r JOIN numbered n ON n.sid = r.root AND n.copy = 1")
+    # Calls whose parent is not there yet stand under its sid, so that they are the same
+    # contact when it comes.
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE roots AS SELECT id, n.call AS root FROM roots r JOIN "
+        "numbered n ON n.sid = r.root AND n.copy = 1"
+    )
     connection.execute(
         """
         CREATE OR REPLACE TEMP TABLE legs AS
         SELECT *, bool_or(is_leg) OVER (PARTITION BY call) AS has_legs FROM (
-            SELECT n.* EXCLUDE (call, is_leg), r.root AS call, is_leg AND bool_or(NOT is_leg) OVER (PARTITION BY r.root) AS is_leg
+            SELECT n.* EXCLUDE (call, is_leg), r.root AS call, is_leg
+                AND bool_or(NOT is_leg) OVER (PARTITION BY r.root) AS is_leg
             FROM numbered n JOIN roots r ON r.id = n.sid
         )"""
     )
-    alone = bench.count("SELECT count(DISTINCT root) FROM roots WHERE root NOT IN (SELECT sid FROM numbered)")
+    alone = bench.count(
+        "SELECT count(DISTINCT root) FROM roots WHERE root NOT IN (SELECT sid FROM numbered)"
+    )
     if alone:
         bench.work.decide(
-            "contact_id", N_("contacts whose beginning is not there yet stand under its id: it completes them"), N_("{count} contacts"), count=alone
+            "contact_id",
+            N_("contacts whose beginning is not there yet stand under its id: it completes them"),
+            N_("{count} contacts"),
+            count=alone,
         )
     return f"""
-        WITH spoken AS (SELECT *, started_at AS since, duration AS talk FROM legs WHERE copy = 1 AND outcome = 'answered' AND is_leg = has_legs),
+        WITH spoken AS (SELECT *, started_at AS since, duration AS talk FROM legs WHERE copy = 1
+            AND outcome = 'answered' AND is_leg = has_legs),
         talks AS ({select_talks("spoken", "call")})
-        SELECT min(line) AS line, call AS contact_id, min(started_at) FILTER (NOT is_leg) AS started_at,
+        SELECT min(line) AS line, call AS contact_id, min(started_at) FILTER (NOT is_leg) AS
+            started_at,
             coalesce(max(updated_at), min(started_at)) AS updated_at,
             arg_min(direction, started_at) FILTER (NOT is_leg) AS direction,
-            CASE WHEN bool_or(is_leg) THEN CASE WHEN bool_or(is_leg AND outcome = 'answered' AND duration > 0) THEN 'answered'
-                    WHEN any_value(outcome) FILTER (NOT is_leg) = 'answered' THEN 'unanswered' ELSE any_value(outcome) FILTER (NOT is_leg) END
-                ELSE coalesce(max(outcome) FILTER (outcome = 'answered'), arg_max(outcome, started_at)) END AS outcome,
+            CASE WHEN bool_or(is_leg) THEN CASE WHEN bool_or(is_leg AND outcome = 'answered'
+                AND duration > 0) THEN 'answered'
+                    WHEN any_value(outcome) FILTER (NOT is_leg) = 'answered' THEN 'unanswered'
+                        ELSE any_value(outcome) FILTER (NOT is_leg) END
+                ELSE coalesce(max(outcome) FILTER (outcome = 'answered'), arg_max(outcome,
+                    started_at)) END AS outcome,
             CASE WHEN bool_or(is_leg AND outcome = 'answered') THEN
                 greatest(0, date_diff('microsecond', min(started_at) FILTER (NOT is_leg),
-                    min(started_at) FILTER (is_leg AND outcome = 'answered')) / 1e6) END AS wait_seconds,
+                    min(started_at) FILTER (is_leg AND outcome = 'answered')) / 1e6) END AS
+                        wait_seconds,
             any_value(t.talk_seconds) AS talk_seconds,
-            arg_max(advisor, started_at) FILTER (is_leg AND outcome = 'answered' AND advisor IS NOT NULL) AS advisor,
-            any_value(did) FILTER (NOT is_leg) AS tracking_number, any_value(customer_key) FILTER (NOT is_leg) AS customer_key
+            arg_max(advisor, started_at) FILTER (is_leg AND outcome = 'answered'
+                AND advisor IS NOT NULL) AS advisor,
+            any_value(did) FILTER (NOT is_leg) AS tracking_number,
+                any_value(customer_key) FILTER (NOT is_leg) AS customer_key
         FROM legs LEFT JOIN talks t USING (call) WHERE copy = 1 GROUP BY call
         UNION ALL BY NAME
         SELECT line, call AS contact_id, started_at, NULL AS updated_at FROM legs WHERE copy > 1"""

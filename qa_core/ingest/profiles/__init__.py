@@ -1,1 +1,3 @@
-"""Profiles: tables with headers, as a kind of file or a tool writes them; one file each."""
+"""Profiles: tables with headers, as a kind of file or a tool writes them; one file
+each.
+"""

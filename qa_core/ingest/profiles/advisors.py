@@ -1,4 +1,6 @@
-"""The people who answer: their ids, names, other names, and the team and site they belong to, from when to when."""
+"""The people who answer: their ids, names, other names, and the team and site they
+belong to, from when to when.
+"""
 
 from __future__ import annotations
 
@@ -16,27 +18,48 @@ FIELDS = (
     Field(
         "advisor_id",
         ValueType.TEXT,
-        "agent id|id agent|id conseiller|matricule|employee id|identifiant|id|login|agent code|user id|code agent|numero agent|"
+        "agent id|id agent|id conseiller|matricule|employee id|identifiant|id|login|agent "
+        "code|user id|code agent|numero agent|"
         "identifiant agent|identifiant conseiller|code conseiller|n agent|matricule rh",
     ),
     Field(
         "name",
         ValueType.TEXT,
-        "agent name|advisor name|nom|nom conseiller|nom agent|nom complet|full name|agent|advisor|conseiller|employee name|nom prenom|nom et prenom|prenom nom|"
+        "agent name|advisor name|nom|nom conseiller|nom agent|nom complet|full "
+        "name|agent|advisor|conseiller|employee name|nom prenom|nom et prenom|prenom nom|"
         "prenom et nom",
     ),
     Field("first_name", ValueType.TEXT, "prenom"),
     Field("last_name", ValueType.TEXT, "nom de famille|surname|family name"),
-    Field("aliases", ValueType.TEXT, "alias|autres noms|extension|poste|other names|logins|extensions|n poste"),
-    Field("team", ValueType.TEXT, "equipe|team name|groupe|group|nom equipe|tier|department|departement|service|dept id|nom de l equipe|pole"),
-    Field("site", ValueType.TEXT, "centre|plateau|call center id|site name|call center|location|etablissement|ville"),
+    Field(
+        "aliases",
+        ValueType.TEXT,
+        "alias|autres noms|extension|poste|other names|logins|extensions|n poste",
+    ),
+    Field(
+        "team",
+        ValueType.TEXT,
+        "equipe|team name|groupe|group|nom equipe|tier|department|departement|service|dept "
+        "id|nom de l equipe|pole",
+    ),
+    Field(
+        "site",
+        ValueType.TEXT,
+        "centre|plateau|call center id|site name|call center|location|etablissement|ville",
+    ),
     Field(
         "from",
         ValueType.MOMENT,
-        "since|debut|date debut|start date|hire date|date entree|depuis|date d entree|from date|valid from|date arrivee|du|"
+        "since|debut|date debut|start date|hire date|date entree|depuis|date d entree|from "
+        "date|valid from|date arrivee|du|"
         "date embauche|entree|debut contrat|date debut contrat",
     ),
-    Field("to", ValueType.MOMENT, "until|fin|date fin|end date|date sortie|to date|valid to|jusqu au|date depart|au|sortie|fin contrat|date fin contrat"),
+    Field(
+        "to",
+        ValueType.MOMENT,
+        "until|fin|date fin|end date|date sortie|to date|valid to|jusqu au|date "
+        "depart|au|sortie|fin contrat|date fin contrat",
+    ),
 )
 
 
@@ -51,17 +74,38 @@ def settle(context: FileContext) -> None:
 
 def build(context: FileContext, chunk: RowBatch) -> Mapping[str, pa.Array]:
     """One chunk of rows → advisors."""
-    columns: dict[str, pa.Array] = {name: chunk.text(name) for name in ("advisor_id", "team", "site") if context.has(name)}
-    parts = [chunk.text(name).to_pylist() for name in ("first_name", "last_name" if context.has("last_name") else "name") if context.has(name)]
+    columns: dict[str, pa.Array] = {
+        name: chunk.text(name) for name in ("advisor_id", "team", "site") if context.has(name)
+    }
+    parts = [
+        chunk.text(name).to_pylist()
+        for name in ("first_name", "last_name" if context.has("last_name") else "name")
+        if context.has(name)
+    ]
     if parts:
-        columns["name"] = pa.array([" ".join(filter(None, row)) or None for row in zip(*parts, strict=True)], pa.string())
+        columns["name"] = pa.array(
+            [" ".join(filter(None, row)) or None for row in zip(*parts, strict=True)], pa.string()
+        )
     if context.has("aliases"):
-        split = [[part for part in (piece.strip() for piece in re.split(r"[;|,]", text or "")) if part] for text in chunk.text("aliases").to_pylist()]
+        split = [
+            [part for part in (piece.strip() for piece in re.split(r"[;|,]", text or "")) if part]
+            for text in chunk.text("aliases").to_pylist()
+        ]
         columns["aliases"] = pa.array(split, pa.list_(pa.string()))
-    known = [columns[name].is_valid().to_numpy(zero_copy_only=False) for name in ("advisor_id", "name") if name in columns]
+    known = [
+        columns[name].is_valid().to_numpy(zero_copy_only=False)
+        for name in ("advisor_id", "name")
+        if name in columns
+    ]
     chunk.reject(~np.logical_or.reduce(known), "missing_key")
-    columns |= {name: pa.array(chunk.moment(name).day.astype("M8[D]")) for name in ("from", "to") if context.has(name)}
+    columns |= {
+        name: pa.array(chunk.moment(name).day.astype("M8[D]"))
+        for name in ("from", "to")
+        if context.has(name)
+    }
     return columns
 
 
-PROFILE = Profile("generic", "advisors", FIELDS, (("advisor_id", "name", "last_name"),), settle, build)
+PROFILE = Profile(
+    "generic", "advisors", FIELDS, (("advisor_id", "name", "last_name"),), settle, build
+)

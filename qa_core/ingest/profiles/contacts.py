@@ -1,4 +1,6 @@
-"""Contacts as any telephony platform lists them, one row each: recognised by their headers, in French or English."""
+"""Contacts as any telephony platform lists them, one row each: recognised by their
+headers, in French or English.
+"""
 
 from __future__ import annotations
 
@@ -13,19 +15,41 @@ from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
 from qa_core.files.header_text import simplify
 from qa_core.ingest.columns import header_matching
-from qa_core.ingest.columns.column_inference import FileContext, RowBatch, as_moments, as_numbers, as_words
+from qa_core.ingest.columns.column_inference import (
+    FileContext,
+    RowBatch,
+    as_moments,
+    as_numbers,
+    as_words,
+)
 from qa_core.ingest.columns.timezones import Zone
 from qa_core.ingest.columns.vocabulary import CHANNELS
 from qa_core.ingest.declaration import Column, Profile
 from qa_core.ingest.profiles.contact_fields import FIELDS
-from qa_core.ingest.profiles.starts import build_moment, build_start, describe_clock_changes, settle_start
+from qa_core.ingest.profiles.starts import (
+    build_moment,
+    build_start,
+    describe_clock_changes,
+    settle_start,
+)
 from qa_core.ingest.pseudonyms import is_extension, spell_numbers
 from qa_core.storage.schema import Direction, Outcome
 
 HALF_DAY = 43_200
 DAY = 86_400
 _ANSWERING = (Outcome.ANSWERED, Outcome.ABANDONED, Outcome.UNANSWERED, Outcome.VOICEMAIL)
-_NOBODY = {"no server", "no agent", "nobody", "unassigned", "non affecte", "non assigne", "aucun", "none", "system", "systeme"}
+_NOBODY = {
+    "no server",
+    "no agent",
+    "nobody",
+    "unassigned",
+    "non affecte",
+    "non assigne",
+    "aucun",
+    "none",
+    "system",
+    "systeme",
+}
 _SURE_TEXTS = (
     "queue",
     "reason",
@@ -43,7 +67,16 @@ _SURE_TEXTS = (
     "recording_purpose",
     "survey_comment",
 )
-_TRUTHS = ("declared_resolved", "survey_sent", "survey_resolved", "recorded", "notice_played", "customer_objected", "stopped_by_advisor", "private_line")
+_TRUTHS = (
+    "declared_resolved",
+    "survey_sent",
+    "survey_resolved",
+    "recorded",
+    "notice_played",
+    "customer_objected",
+    "stopped_by_advisor",
+    "private_line",
+)
 _ZERO_MAY_MEAN_MISSING = ("wait_seconds", "hold_seconds", "wrap_seconds", "csat", "nps", "ces")
 
 _OF_A_CONTACT = (
@@ -65,21 +98,29 @@ _OF_A_CONTACT = (
     "tracking_number",
 )
 _TOTALS = {
-    "incoming calls", "calls offered", "offered calls", "answered calls", "calls answered", "abandoned calls", "calls abandoned", "calls received",
+    "incoming calls", "calls offered", "offered calls", "answered calls", "calls answered",
+    "abandoned calls", "calls abandoned", "calls received",
     "received calls", "total calls", "number of calls",
-    "call volume", "calls", "offered", "acd calls", "aban calls", "total aban calls", "appels recus", "appels entrants", "appels traites",
+    "call volume", "calls", "offered", "acd calls", "aban calls", "total aban calls",
+    "appels recus", "appels entrants", "appels traites",
     "appels presentes", "appels decroches", "appels abandonnes",
-    "nombre d appels", "nb appels", "nombre appels", "appels offerts", "appels perdus", "volume d appels", "answer rate", "taux de decroche",
+    "nombre d appels", "nb appels", "nombre appels", "appels offerts", "appels perdus",
+    "volume d appels", "answer rate", "taux de decroche",
     "taux d abandon", "abandon rate", "service level",
 }  # fmt: skip
 
 
 def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
-    """Take for the ticket a column that would have named the contact, had not another one."""
+    """Take for the ticket a column that would have named the contact, had not another
+    one.
+    """
     if "ticket" in columns or "contact_id" not in columns:
         return
     field = next(item for item in FIELDS if item.name == "ticket")
-    vocabulary, taken = header_matching.build_vocabulary((field,)), {column.index for column in columns.values()}
+    vocabulary, taken = (
+        header_matching.build_vocabulary((field,)),
+        {column.index for column in columns.values()},
+    )
     for index, text in enumerate(headers):
         header = header_matching.parse_header(text)
         if text and index not in taken and header_matching.look_up(header, vocabulary):
@@ -88,19 +129,29 @@ def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
 
 
 def refuse_totals(context: FileContext) -> None:
-    """A file of daily or half-hourly totals is not a list of contacts: each row would count as one contact. Raises Refusal."""
-    totals = [text for text in context.headers if header_matching.parse_header(text).words in _TOTALS]
+    """A file of daily or half-hourly totals is not a list of contacts: each row would
+    count as one contact. Raises Refusal.
+    """
+    totals = [
+        text for text in context.headers if header_matching.parse_header(text).words in _TOTALS
+    ]
     if not context.has("contact_id") and len(totals) > 1:
         raise Refusal(
             "totals_not_contacts",
-            N_("Each row of this file holds totals ({columns}), not one contact. Import it as totals: python -m qa_core import intervals FILE"),
+            N_(
+                "Each row of this file holds totals ({columns}), not one contact. Import it as "
+                "totals: python -m qa_core import intervals FILE"
+            ),
             options=("import intervals FILE",),
             columns=", ".join(totals),
         )
     if not any(context.has(name) for name in _OF_A_CONTACT):
         raise Refusal(
             "not_contacts",
-            N_("Nothing in this file tells one contact from another: no id, advisor, customer, queue, outcome or duration is recognised. Seen: {seen}."),
+            N_(
+                "Nothing in this file tells one contact from another: no id, advisor, "
+                "customer, queue, outcome or duration is recognised. Seen: {seen}."
+            ),
             options=("--map contact_id=COLUMN",),
             seen=header_matching.show(context.headers),
         )
@@ -111,7 +162,11 @@ def settle(context: FileContext) -> None:
     refuse_totals(context)
     if context.has("started_at", "local_start") and context.evidence["local_start"].total:
         context.zone = Zone("UTC")
-        context.decide("started_at", N_("taken as UTC, since {other} holds the local time"), other=context.columns["local_start"].header.text)
+        context.decide(
+            "started_at",
+            N_("taken as UTC, since {other} holds the local time"),
+            other=context.columns["local_start"].header.text,
+        )
     elif context.has("local_start") and not context.has("started_at"):
         for store in (context.columns, context.evidence, context.readings):
             store["started_at"] = store["local_start"]
@@ -125,19 +180,31 @@ def settle(context: FileContext) -> None:
     if not context.has("direction"):
         context.defaults["direction"] = Direction.INBOUND.value
         context.decide("direction", N_("inbound"), N_("no column says the direction"))
-    elif any(simplify(word) in ("manque", "manquee", "missed", "appel manque", "missed call") for word in context.evidence["direction"].seen):
-        context.decide("direction", N_("missed calls are inbound, and not answered"), N_("{column}: {seen}"), seen=context.evidence["direction"].show())
+    elif any(
+        simplify(word) in ("manque", "manquee", "missed", "appel manque", "missed call")
+        for word in context.evidence["direction"].seen
+    ):
+        context.decide(
+            "direction",
+            N_("missed calls are inbound, and not answered"),
+            N_("{column}: {seen}"),
+            seen=context.evidence["direction"].show(),
+        )
     if not context.has("channel"):
         context.defaults["channel"] = "phone"
         context.decide("channel", N_("phone"), N_("no column says the channel"))
     _settle_talk(context)
     if context.has("caller") or context.has("called"):
         context.decide(
-            "customer" if not context.has("customer") else "caller", N_("the outside number of caller and called; extensions are advisors, never customers")
+            "customer" if not context.has("customer") else "caller",
+            N_("the outside number of caller and called; extensions are advisors, never customers"),
         )
     if context.has("wait_seconds") is False and context.has("answered_at"):
         context.decide(
-            "wait_seconds", N_("the time from the start to the answer"), N_("computed from {answered}"), answered=context.columns["answered_at"].header.text
+            "wait_seconds",
+            N_("the time from the start to the answer"),
+            N_("computed from {answered}"),
+            answered=context.columns["answered_at"].header.text,
         )
 
 
@@ -145,9 +212,15 @@ def _settle_system(context: FileContext) -> None:
     if not context.has("source_system"):
         return
     if context.options.system:
-        context.leave_out("source_system", N_("{system}, as asked for by --system; the column {column} is left aside"), system=context.options.system)
+        context.leave_out(
+            "source_system",
+            N_("{system}, as asked for by --system; the column {column} is left aside"),
+            system=context.options.system,
+        )
     else:
-        context.decide("source_system", N_("the system of each contact, as the column {column} names it"))
+        context.decide(
+            "source_system", N_("the system of each contact, as the column {column} names it")
+        )
 
 
 def _settle_outcome(context: FileContext) -> None:
@@ -157,10 +230,26 @@ def _settle_outcome(context: FileContext) -> None:
         evidence = context.evidence[name]
         meanings = {evidence.known.get(simplify(word)) for word in evidence.seen}
         if not evidence.total or not meanings & set(_ANSWERING):
-            context.leave_out(name, N_("the column {column} is left aside: its words do not say it"), N_("seen: {seen}"), seen=evidence.show() or "–")
+            context.leave_out(
+                name,
+                N_("the column {column} is left aside: its words do not say it"),
+                N_("seen: {seen}"),
+                seen=evidence.show() or "–",
+            )
         else:
-            said = ", ".join(f"{word} → {evidence.known[simplify(word)]}" for word, _count in evidence.seen.most_common(12) if simplify(word) in evidence.known)
-            context.decide("outcome", N_("read as: {said}"), N_("{column}: {seen}"), said=said, seen=evidence.show(), column=context.columns[name].header.text)
+            said = ", ".join(
+                f"{word} → {evidence.known[simplify(word)]}"
+                for word, _count in evidence.seen.most_common(12)
+                if simplify(word) in evidence.known
+            )
+            context.decide(
+                "outcome",
+                N_("read as: {said}"),
+                N_("{column}: {seen}"),
+                said=said,
+                seen=evidence.show(),
+                column=context.columns[name].header.text,
+            )
     if context.has("outcome") or context.has("answered"):
         return
     if context.has("answered_at"):
@@ -196,7 +285,10 @@ def _settle_talk(context: FileContext) -> None:
         )
     elif context.has("ended_at"):
         context.decide(
-            "talk_seconds", N_("the time from the start to the end, less the wait"), N_("from {other}"), other=context.columns["ended_at"].header.text
+            "talk_seconds",
+            N_("the time from the start to the end, less the wait"),
+            N_("from {other}"),
+            other=context.columns["ended_at"].header.text,
         )
 
 
@@ -211,13 +303,19 @@ def build(context: FileContext, chunk: RowBatch) -> Mapping[str, pa.Array]:
     outcome = _build_outcome(context, chunk, direction, answer)
     if outcome is not None:
         columns["outcome"] = as_words(outcome)
-    ended_otherwise = np.zeros(len(chunk), bool) if outcome is None else (outcome != None) & (outcome != Outcome.ANSWERED)  # noqa: E711
+    ended_otherwise = (
+        np.zeros(len(chunk), bool)
+        if outcome is None
+        else (outcome != None) & (outcome != Outcome.ANSWERED)  # noqa: E711
+    )
     wait = chunk.number("wait_seconds") if context.has("wait_seconds") else answer_seconds
     if wait is not None:
         columns["wait_seconds"] = as_numbers(wait)
     talk = _build_talk(context, chunk, answer_seconds, end_seconds, wait)
     if talk is not None:
-        context.notes["talk_of_unanswered"] = context.notes.get("talk_of_unanswered", 0) + int((ended_otherwise & ~np.isnan(talk)).sum())
+        context.notes["talk_of_unanswered"] = context.notes.get("talk_of_unanswered", 0) + int(
+            (ended_otherwise & ~np.isnan(talk)).sum()
+        )
         columns["talk_seconds"] = as_numbers(np.where(ended_otherwise, np.nan, talk))
     for name in ("hold_seconds", "wrap_seconds"):
         if context.has(name):
@@ -227,10 +325,16 @@ def build(context: FileContext, chunk: RowBatch) -> Mapping[str, pa.Array]:
         if context.has(name):
             columns[name] = as_numbers(_build_mark(context, chunk, name))
     if "csat" in columns:
-        columns["csat_scale"] = pc.if_else(pc.is_valid(columns["csat"]), pa.scalar(context.scales["csat"]), pa.scalar(None, pa.string()))
+        columns["csat_scale"] = pc.if_else(
+            pc.is_valid(columns["csat"]),
+            pa.scalar(context.scales["csat"]),
+            pa.scalar(None, pa.string()),
+        )
     if context.has("survey_contacts"):
         columns["survey_contacts"] = as_numbers(chunk.number("survey_contacts"), pa.int32())
-    columns |= {name: as_words(chunk.word(name), pa.bool_()) for name in _TRUTHS if context.has(name)}
+    columns |= {
+        name: as_words(chunk.word(name), pa.bool_()) for name in _TRUTHS if context.has(name)
+    }
     columns |= {name: chunk.text(name) for name in _SURE_TEXTS if context.has(name)}
     if "survey_comment" in columns:
         columns["survey_comment"] = mask_contact_details(columns["survey_comment"])
@@ -252,7 +356,9 @@ def _build_mark(context: FileContext, chunk: RowBatch, name: str) -> np.ndarray:
     return marks
 
 
-def _build_direction(context: FileContext, chunk: RowBatch, columns: dict[str, pa.Array]) -> np.ndarray | None:
+def _build_direction(
+    context: FileContext, chunk: RowBatch, columns: dict[str, pa.Array]
+) -> np.ndarray | None:
     if not context.has("direction"):
         return None
     direction = chunk.word("direction")
@@ -260,8 +366,12 @@ def _build_direction(context: FileContext, chunk: RowBatch, columns: dict[str, p
     return direction
 
 
-def _build_after(context: FileContext, chunk: RowBatch, name: str, start: np.ndarray) -> tuple[np.ndarray | None, np.ndarray | None]:
-    """A later moment of the contact: whether it is there, and its seconds after the start; times without a date may pass midnight."""
+def _build_after(
+    context: FileContext, chunk: RowBatch, name: str, start: np.ndarray
+) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """A later moment of the contact: whether it is there, and its seconds after the
+    start; times without a date may pass midnight.
+    """
     if not context.has(name):
         return None, None
     found = chunk.moment(name)
@@ -273,7 +383,9 @@ def _build_after(context: FileContext, chunk: RowBatch, name: str, start: np.nda
     return found.present & ~found.bad, seconds
 
 
-def _build_outcome(context: FileContext, chunk: RowBatch, direction: np.ndarray | None, answer: np.ndarray | None) -> np.ndarray | None:
+def _build_outcome(
+    context: FileContext, chunk: RowBatch, direction: np.ndarray | None, answer: np.ndarray | None
+) -> np.ndarray | None:
     outcome = chunk.word("outcome") if context.has("outcome") else None
     if context.has("answered"):
         answered = chunk.word("answered")
@@ -298,7 +410,13 @@ def _build_outcome(context: FileContext, chunk: RowBatch, direction: np.ndarray 
     return outcome
 
 
-def _build_talk(context: FileContext, chunk: RowBatch, answer: np.ndarray | None, end: np.ndarray | None, wait: np.ndarray | None) -> np.ndarray | None:
+def _build_talk(
+    context: FileContext,
+    chunk: RowBatch,
+    answer: np.ndarray | None,
+    end: np.ndarray | None,
+    wait: np.ndarray | None,
+) -> np.ndarray | None:
     if context.has("talk_seconds"):
         return chunk.number("talk_seconds")
     if answer is not None and end is not None:
@@ -316,20 +434,33 @@ def _build_transfers(context: FileContext, chunk: RowBatch, columns: dict[str, p
     if context.has("transfers"):
         columns["transfers"] = as_numbers(chunk.number("transfers"), pa.int32())
     elif context.has("transferred"):
-        columns["transfers"] = as_words((None if item is None else int(item) for item in chunk.word("transferred")), pa.int32())
+        columns["transfers"] = as_words(
+            (None if item is None else int(item) for item in chunk.word("transferred")), pa.int32()
+        )
 
 
 def read_channel(cells: pa.Array) -> pa.Array:
     """Channels by the names that we use, others as the file spells them."""
     encoded = cells.dictionary_encode()
-    known = pa.array([CHANNELS.get(simplify(text), text.casefold()) for text in encoded.dictionary.to_pylist()], pa.string())
+    known = pa.array(
+        [CHANNELS.get(simplify(text), text.casefold()) for text in encoded.dictionary.to_pylist()],
+        pa.string(),
+    )
     return pc.take(known, encoded.indices)
 
 
-def _build_people(context: FileContext, chunk: RowBatch, direction: np.ndarray | None, columns: dict[str, pa.Array]) -> None:
+def _build_people(
+    context: FileContext,
+    chunk: RowBatch,
+    direction: np.ndarray | None,
+    columns: dict[str, pa.Array],
+) -> None:
     for name in ("advisor", "advisor_name"):
         if context.has(name):
-            nobody = pc.is_in(pc.utf8_lower(pc.replace_substring(chunk.text(name), "_", " ")), value_set=pa.array(sorted(_NOBODY)))
+            nobody = pc.is_in(
+                pc.utf8_lower(pc.replace_substring(chunk.text(name), "_", " ")),
+                value_set=pa.array(sorted(_NOBODY)),
+            )
             columns[name] = pc.if_else(nobody, pa.scalar(None, pa.string()), chunk.text(name))
     if context.has("advisor_name") and not context.has("advisor"):
         columns["advisor"] = columns.pop("advisor_name")
@@ -342,16 +473,37 @@ def _build_people(context: FileContext, chunk: RowBatch, direction: np.ndarray |
             columns["advisor"] = extension
 
 
-def _find_parties(context: FileContext, chunk: RowBatch, direction: np.ndarray | None) -> tuple[pa.Array, pa.Array]:
-    """Of caller and called, who is outside (the customer) and which is a desk (the advisor)."""
+def _find_parties(
+    context: FileContext, chunk: RowBatch, direction: np.ndarray | None
+) -> tuple[pa.Array, pa.Array]:
+    """Of caller and called, who is outside (the customer) and which is a desk (the
+    advisor).
+    """
     empty = [None] * len(chunk)
     callers = chunk.text("caller").to_pylist() if context.has("caller") else empty
     called = chunk.text("called").to_pylist() if context.has("called") else empty
     outside, desks = [], []
-    for caller, other, way in zip(callers, called, empty if direction is None else direction, strict=True):
-        parties = (other, caller) if way in (Direction.OUTBOUND, Direction.INTERNAL) else (caller, other)
-        outside.append(None if way == Direction.INTERNAL else next((party for party in parties if party and not is_extension(party)), None))
-        desks.append(next((party for party in reversed(parties) if party and is_extension(party) and "/" not in party), None))
+    for caller, other, way in zip(
+        callers, called, empty if direction is None else direction, strict=True
+    ):
+        parties = (
+            (other, caller) if way in (Direction.OUTBOUND, Direction.INTERNAL) else (caller, other)
+        )
+        outside.append(
+            None
+            if way == Direction.INTERNAL
+            else next((party for party in parties if party and not is_extension(party)), None)
+        )
+        desks.append(
+            next(
+                (
+                    party
+                    for party in reversed(parties)
+                    if party and is_extension(party) and "/" not in party
+                ),
+                None,
+            )
+        )
     return pa.array(outside, pa.string()), pa.array(desks, pa.string())
 
 
@@ -368,6 +520,17 @@ def finish(context: FileContext) -> None:
 
 
 ZERO_COLUMNS = _ZERO_MAY_MEAN_MISSING
-"""Columns in which a file may write 0 for contacts that nobody answered; see `read.unwrite_zeros`."""
+"""Columns in which a file may write 0 for contacts that nobody answered; see
+`read.unwrite_zeros`.
+"""
 
-PROFILE = Profile("generic", "contacts", FIELDS, (("started_at", "date", "local_start", "time"),), settle, build, finish, claim)
+PROFILE = Profile(
+    "generic",
+    "contacts",
+    FIELDS,
+    (("started_at", "date", "local_start", "time"),),
+    settle,
+    build,
+    finish,
+    claim,
+)

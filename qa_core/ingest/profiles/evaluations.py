@@ -1,4 +1,6 @@
-"""Evaluation sheets: long (a row per criterion), wide (a column per criterion), or one mark for the whole with its scale."""
+"""Evaluation sheets: long (a row per criterion), wide (a column per criterion), or one
+mark for the whole with its scale.
+"""
 
 from __future__ import annotations
 
@@ -20,52 +22,86 @@ from qa_core.ingest.profiles import contact_fields
 from qa_core.ingest.profiles.starts import build_moment, describe_clock_changes
 
 FIELDS = (
-    Field("evaluation_id", ValueType.TEXT, "quality id|id evaluation|numero evaluation|evaluation|eval id|review id|id"),
+    Field(
+        "evaluation_id",
+        ValueType.TEXT,
+        "quality id|id evaluation|numero evaluation|evaluation|eval id|review id|id",
+    ),
     Field(
         "contact_id",
         ValueType.TEXT,
-        "call id|id appel|identifiant appel|interaction id|conversation id|uniqueid|id contact|appel|call|contact|numero appel|id interaction|appel evalue|"
+        "call id|id appel|identifiant appel|interaction id|conversation id|uniqueid|id "
+        "contact|appel|call|contact|numero appel|id interaction|appel evalue|"
         "n appel|ref appel",
     ),
     Field(
         "advisor",
         ValueType.TEXT,
-        "agent|advisor id|agent id|conseiller|id conseiller|id agent|agent name|nom conseiller|nom agent|advisor name|matricule|"
+        "agent|advisor id|agent id|conseiller|id conseiller|id agent|agent name|nom "
+        "conseiller|nom agent|advisor name|matricule|"
         "teleconseiller|evalue|agent evalue|conseiller evalue|"
         "collaborateur",
     ),
     Field(
         "evaluator",
         ValueType.TEXT,
-        "evaluateur|evaluatrice|reviewer|qa|evaluated by|evalue par|superviseur|supervisor|auditor|analyste|quality analyst|ecouteur|evaluator name|scored by|"
+        "evaluateur|evaluatrice|reviewer|qa|evaluated by|evalue "
+        "par|superviseur|supervisor|auditor|analyste|quality analyst|ecouteur|evaluator "
+        "name|scored by|"
         "auditeur|qualiticien|qualiticienne|ecoute par|responsable qualite",
     ),
     Field(
         "evaluated_at",
         ValueType.MOMENT,
-        "evaluation date|date evaluation|date d evaluation|date|evaluated on|review date|date ecoute|date d ecoute|scored at|date de "
+        "evaluation date|date evaluation|date d evaluation|date|evaluated on|review date|date "
+        "ecoute|date d ecoute|scored at|date de "
         "l evaluation|created at|evaluation time|"
         "evalue le",
     ),
     Field(
         "grid",
         ValueType.TEXT,
-        "grille|scorecard|form|form name|formulaire|grid name|nom grille|template|grille d evaluation|nom de la grille|modele|grille ecoute",
+        "grille|scorecard|form|form name|formulaire|grid name|nom grille|template|grille d "
+        "evaluation|nom de la grille|modele|grille ecoute",
     ),
-    Field("section", ValueType.TEXT, "rubrique|theme|group|category|categorie|section name|bloc|chapitre|partie"),
-    Field("criterion", ValueType.TEXT, "critere|question|item|criteria|criterion name|libelle critere|question text|criteres|point controle"),
-    Field("points", ValueType.NUMBER, "note obtenue|points obtenus|earned|answer score|points earned|reponse|value|valeur|earned points|resultat", 0),
     Field(
-        "possible", ValueType.NUMBER, "points possibles|max|maximum|max points|possible points|bareme|max score|note max|sur|points max|out of|note maximale", 0
+        "section",
+        ValueType.TEXT,
+        "rubrique|theme|group|category|categorie|section name|bloc|chapitre|partie",
+    ),
+    Field(
+        "criterion",
+        ValueType.TEXT,
+        "critere|question|item|criteria|criterion name|libelle critere|question "
+        "text|criteres|point controle",
+    ),
+    Field(
+        "points",
+        ValueType.NUMBER,
+        "note obtenue|points obtenus|earned|answer score|points "
+        "earned|reponse|value|valeur|earned points|resultat",
+        0,
+    ),
+    Field(
+        "possible",
+        ValueType.NUMBER,
+        "points possibles|max|maximum|max points|possible points|bareme|max score|note "
+        "max|sur|points max|out of|note maximale",
+        0,
     ),
     Field(
         "score",
         ValueType.MARK,
-        "quality score|note|note globale|total|total score|score global|evaluation score|note qualite|resultat global|overall score|"
+        "quality score|note|note globale|total|total score|score global|evaluation score|note "
+        "qualite|resultat global|overall score|"
         "qa score|score total|score qualite|note finale|final score|note totale|"
         "% qualite|taux qualite",
     ),
-    Field("comment", ValueType.TEXT, "commentaire|comments|commentaires|remarque|remarques|observations|feedback"),
+    Field(
+        "comment",
+        ValueType.TEXT,
+        "commentaire|comments|commentaires|remarque|remarques|observations|feedback",
+    ),
     Field("tags", ValueType.TEXT, "tag|etiquettes|etiquette|labels|mots cles|keywords"),
 )
 _TEXTS = ("evaluation_id", "contact_id", "advisor", "evaluator", "grid", "comment", "tags")
@@ -76,25 +112,39 @@ _LIKE_CRITERIA = ("csat", "reason", "outcome", "declared_resolved", "direction")
 
 
 def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
-    """Take the columns that no field names for criteria; those that prove to hold no marks are left aside later.
+    """Take the columns that no field names for criteria; those that prove to hold no
+    marks are left aside later.
 
     Columns that a list of contacts would have (durations, customers) are none.
     """
-    vocabulary = build_vocabulary(tuple(field for field in contact_fields.FIELDS if field.name not in _LIKE_CRITERIA))
+    vocabulary = build_vocabulary(
+        tuple(field for field in contact_fields.FIELDS if field.name not in _LIKE_CRITERIA)
+    )
     taken = {column.index for column in columns.values()}
     for index, text in enumerate(headers):
         header = parse_header(text)
-        if text and index not in taken and not look_up(header, vocabulary) and not {"id", "date"} & set(header.words.split()):
+        if (
+            text
+            and index not in taken
+            and not look_up(header, vocabulary)
+            and not {"id", "date"} & set(header.words.split())
+        ):
             columns[text] = Column(Field(text, ValueType.CRITERION), index, header)
 
 
 def find_criteria(context: FileContext) -> list[str]:
     """The criteria that a wide sheet has as columns."""
-    return [name for name, column in context.columns.items() if column.field.reads == ValueType.CRITERION]
+    return [
+        name
+        for name, column in context.columns.items()
+        if column.field.reads == ValueType.CRITERION
+    ]
 
 
 def settle(context: FileContext) -> None:
-    """Decide which of the three forms the file has, and out of how much each criterion is."""
+    """Decide which of the three forms the file has, and out of how much each criterion
+    is.
+    """
     if context.has("evaluated_at") and not context.evidence["evaluated_at"].total:
         context.leave_out("evaluated_at", N_("the column {column} is empty"))
     if context.has("criterion"):
@@ -107,19 +157,31 @@ def settle(context: FileContext) -> None:
         if not evidence.total or evidence.unread > evidence.total / 2 or evidence.negative:
             context.leave_out(name, N_("the column {column} is left aside: it holds no marks"))
             continue
-        context.notes.setdefault("possible", {})[name] = _find_possible(context, name, column.header.out_of, column.header.scale)
+        context.notes.setdefault("possible", {})[name] = _find_possible(
+            context, name, column.header.out_of, column.header.scale
+        )
     criteria = find_criteria(context)
     if len(criteria) > 1 or (criteria and not context.has("score")):
         context.notes["form"] = "wide"
         if context.has("score"):
-            context.leave_out("score", N_("the column {column} is a total: the score is computed from its criteria"))
+            context.leave_out(
+                "score",
+                N_("the column {column} is a total: the score is computed from its criteria"),
+            )
         return
     for name in criteria:
-        context.leave_out(name, N_("the column {column} is left aside: {other} is the mark of the whole"), other=context.columns["score"].header.text)
+        context.leave_out(
+            name,
+            N_("the column {column} is left aside: {other} is the mark of the whole"),
+            other=context.columns["score"].header.text,
+        )
     if not context.has("score"):
         raise Refusal(
             "missing_column",
-            N_("No column is recognised as {field}, and {kind} need one. Seen: {seen}. Say which it is with --map {field}=COLUMN."),
+            N_(
+                "No column is recognised as {field}, and {kind} need one. Seen: {seen}. Say "
+                "which it is with --map {field}=COLUMN."
+            ),
             options=("--map score=COLUMN", "--map criterion=COLUMN"),
             field="score",
             kind="evaluations",
@@ -136,26 +198,42 @@ def _settle_long(context: FileContext) -> None:
         if not context.has("score"):
             raise Refusal(
                 "missing_column",
-                N_("Each row names a criterion, and no column holds its points. Say which it is with --map points=COLUMN."),
+                N_(
+                    "Each row names a criterion, and no column holds its points. Say which it "
+                    "is with --map points=COLUMN."
+                ),
                 options=("--map points=COLUMN",),
             )
-        # With a criterion on each row, a column called score or note is that of the criterion.
+        # With a criterion on each row, a column called score or note is that of the
+        # criterion.
         context.columns["points"] = context.columns.pop("score")
         context.evidence["points"] = context.evidence.pop("score")
         context.readings["points"] = NumberReading(context.readings.pop("score").decimal, 0)
-    context.notes["possible"] = {"": _find_possible(context, "points", None, None)} if not context.has("possible") else {}
+    context.notes["possible"] = (
+        {"": _find_possible(context, "points", None, None)} if not context.has("possible") else {}
+    )
 
 
-def _find_possible(context: FileContext, name: str, out_of: float | None, scale: str | None) -> float:
-    """Out of how much: as asked for, as the header or the cells say, else the greatest mark of the file."""
+def _find_possible(
+    context: FileContext, name: str, out_of: float | None, scale: str | None
+) -> float:
+    """Out of how much: as asked for, as the header or the cells say, else the greatest
+    mark of the file.
+    """
     evidence, column = context.evidence[name], context.columns[name]
     given = context.options.scales.get(name) or context.options.scales.get(column.header.text)
     if given or scale:
-        possible, found = parse_scale(given or scale)[1], N_("as asked for by --scale") if given else N_("as the header {column} says")
+        possible, found = (
+            parse_scale(given or scale)[1],
+            N_("as asked for by --scale") if given else N_("as the header {column} says"),
+        )
     elif out_of:
         possible, found = out_of, N_("as the header {column} says")
     elif len(evidence.denominators) == 1:
-        possible, found = next(iter(evidence.denominators)), N_("{column}: each mark says out of how much")
+        possible, found = (
+            next(iter(evidence.denominators)),
+            N_("{column}: each mark says out of how much"),
+        )
     else:
         possible, found = (
             evidence.highest if np.isfinite(evidence.highest) and evidence.highest > 0 else 1.0,
@@ -169,11 +247,17 @@ def _find_possible(context: FileContext, name: str, out_of: float | None, scale:
 def build(context: FileContext, chunk: RowBatch) -> Mapping[str, pa.Array]:
     """One chunk of rows → evaluations: one row per criterion, or one per mark."""
     columns: dict[str, pa.Array] = {name: chunk.text(name) for name in _TEXTS if context.has(name)}
-    columns |= {name: mask_contact_details(columns[name]) for name in ("comment", "tags") if name in columns}
+    columns |= {
+        name: mask_contact_details(columns[name]) for name in ("comment", "tags") if name in columns
+    }
     if context.has("evaluated_at"):
         utc, local = build_moment(context, chunk, "evaluated_at")
         columns |= {"evaluated_at": as_moments(utc), "local_start": as_moments(local)}
-    keys = [columns[name].is_valid().to_numpy(zero_copy_only=False) for name in ("contact_id", "advisor") if name in columns]
+    keys = [
+        columns[name].is_valid().to_numpy(zero_copy_only=False)
+        for name in ("contact_id", "advisor")
+        if name in columns
+    ]
     chunk.reject(~np.logical_or.reduce(keys), "missing_key")
     form = context.notes["form"]
     if form == "score":
@@ -192,14 +276,26 @@ def _build_score(context: FileContext, chunk: RowBatch) -> np.ndarray:
 
 def _build_long(context: FileContext, chunk: RowBatch) -> dict[str, pa.Array]:
     points = chunk.number("points")
-    possible = chunk.number("possible") if context.has("possible") else np.where(np.isnan(points), np.nan, context.notes["possible"][""])
-    chunk.reject(chunk.text("criterion").is_null().to_numpy(zero_copy_only=False), "missing_criterion")
+    possible = (
+        chunk.number("possible")
+        if context.has("possible")
+        else np.where(np.isnan(points), np.nan, context.notes["possible"][""])
+    )
+    chunk.reject(
+        chunk.text("criterion").is_null().to_numpy(zero_copy_only=False), "missing_criterion"
+    )
     chunk.reject(points > possible, "off_scale")
-    columns = {"criterion": chunk.text("criterion"), "points": as_numbers(points), "possible": as_numbers(np.where(np.isnan(points), np.nan, possible))}
+    columns = {
+        "criterion": chunk.text("criterion"),
+        "points": as_numbers(points),
+        "possible": as_numbers(np.where(np.isnan(points), np.nan, possible)),
+    }
     return columns | ({"section": chunk.text("section")} if context.has("section") else {})
 
 
-def _build_wide(context: FileContext, chunk: RowBatch, columns: dict[str, pa.Array]) -> dict[str, pa.Array]:
+def _build_wide(
+    context: FileContext, chunk: RowBatch, columns: dict[str, pa.Array]
+) -> dict[str, pa.Array]:
     names = find_criteria(context)
     marks = [chunk.number(name) for name in names]
     nothing = np.logical_and.reduce([np.isnan(values) for values in marks])

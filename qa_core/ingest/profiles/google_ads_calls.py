@@ -1,4 +1,6 @@
-"""The call details of Google Ads: contacts that an advert brought, without any number to join them by."""
+"""The call details of Google Ads: contacts that an advert brought, without any number
+to join them by.
+"""
 
 from __future__ import annotations
 
@@ -21,18 +23,29 @@ _OWN = {
     "campaign": "campaign|campaign name",
     "keyword": "keyword|search keyword",
 }
-FIELDS = tuple(replace(field, synonyms=_OWN[field.name]) for field in contacts.FIELDS if field.name in _OWN)
+FIELDS = tuple(
+    replace(field, synonyms=_OWN[field.name]) for field in contacts.FIELDS if field.name in _OWN
+)
 
 
 def settle(context: FileContext) -> None:
     """As any contacts, all from the same source."""
     contacts.settle(context)
-    context.decide("source", N_("every contact comes from {source} / {medium}"), N_("an export of Google Ads"), source=SOURCE, medium=MEDIUM)
+    context.decide(
+        "source",
+        N_("every contact comes from {source} / {medium}"),
+        N_("an export of Google Ads"),
+        source=SOURCE,
+        medium=MEDIUM,
+    )
 
 
 def build(context: FileContext, chunk: RowBatch) -> Mapping[str, pa.Array]:
     """One chunk of rows → contacts."""
-    constant = {name: pa.array([value] * len(chunk), pa.string()) for name, value in (("source", SOURCE), ("medium", MEDIUM))}
+    constant = {
+        name: pa.array([value] * len(chunk), pa.string())
+        for name, value in (("source", SOURCE), ("medium", MEDIUM))
+    }
     return {**contacts.build(context, chunk), **constant}
 
 

@@ -1,4 +1,6 @@
-"""Totals by half-hour, hour or day, as platforms report them that list no single contacts. Averages are multiplied by what they are averages of."""
+"""Totals by half-hour, hour or day, as platforms report them that list no single
+contacts. Averages are multiplied by what they are averages of.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,12 @@ from qa_core.ingest.columns.numbers import NumberEvidence, NumberReading
 from qa_core.ingest.declaration import Column, Field, Profile
 from qa_core.ingest.profiles.contacts import read_channel
 from qa_core.ingest.profiles.interval_fields import FIELDS
-from qa_core.ingest.profiles.starts import build_start, describe_clock_changes, settle_start, to_clocks
+from qa_core.ingest.profiles.starts import (
+    build_start,
+    describe_clock_changes,
+    settle_start,
+    to_clocks,
+)
 
 DAY_MINUTES = 1440
 USUAL_THRESHOLD = 20
@@ -34,7 +41,9 @@ AVERAGES = {
     "hold_seconds": ("average_hold", "answered"),
     "wrap_seconds": ("average_wrap", "answered"),
 }
-"""For each sum of seconds, the field of the average that may stand in its place, and of how many contacts."""
+"""For each sum of seconds, the field of the average that may stand in its place, and of
+how many contacts.
+"""
 
 RATES = ("answer_rate", "abandon_rate", "service_level")
 COUNTS = ("received", "answered", "abandoned", "short_abandons", "answered_in_threshold")
@@ -46,7 +55,8 @@ _WITHIN = re.compile(
     re.IGNORECASE,
 )
 _SUMS = re.compile(
-    r"(sous |grand |sub)?tota(l|ux|ls|le)( general| jour| du jour| journee| global)?|ensemble|somme|sum|"
+    r"(sous |grand |sub)?tota(l|ux|ls|le)( general| jour| du jour| journee| "
+    r"global)?|ensemble|somme|sum|"
     r"tou(te)?s( (les )?(files|equipes|services|competences))?|all( queues| teams| skills)?"
 )
 _ABANDONS = re.compile(r"\b(aban|abandons?|abandoned|abandonn\w*|raccroch\w*)\b", re.IGNORECASE)
@@ -55,7 +65,9 @@ _BEFORE = re.compile(r"\b(within|in|under|before|sous|en|dans|avant|moins)\b|<",
 
 
 def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
-    """Take the columns whose header says a number of seconds, and see which sums are averages by their header."""
+    """Take the columns whose header says a number of seconds, and see which sums are
+    averages by their header.
+    """
     taken = {column.index for column in columns.values()}
     found: dict[str, list[tuple[int, int]]] = {}
     for index, text in enumerate(headers):
@@ -68,7 +80,13 @@ def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
         if seconds is None:
             continue
         if _ABANDONS.search(plain):
-            name = "long_abandons" if _AFTER.search(plain) or ">" in text else "short_abandons" if _BEFORE.search(plain) or "<" in text else None
+            name = (
+                "long_abandons"
+                if _AFTER.search(plain) or ">" in text
+                else "short_abandons"
+                if _BEFORE.search(plain) or "<" in text
+                else None
+            )
         else:
             name = "answered_in_threshold" if _WITHIN.search(plain) or "<" in text else None
         if name and name not in columns:
@@ -81,16 +99,27 @@ def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
             column = columns.pop(name)
             columns.setdefault(average, replace(column, field=_field(average)))
     length = columns.get("length_minutes")
-    if length and length.header.words in ("interval", "intervalle") and not columns.keys() & {"start", "time", "hour"}:
+    if (
+        length
+        and length.header.words in ("interval", "intervalle")
+        and not columns.keys() & {"start", "time", "hour"}
+    ):
         columns["time"] = replace(columns.pop("length_minutes"), field=_field("time"))
 
 
 def _claim_average(columns: dict[str, Column], index: int, header: str) -> None:
-    """`Avg talk time` and `Temps de communication moyen` are averages of what their other words name."""
-    found = header_matching.look_up(header_matching.parse_header(_AVERAGE.sub(" ", header_matching.simplify(header))), header_matching.build_vocabulary(FIELDS))
+    """`Avg talk time` and `Temps de communication moyen` are averages of what their
+    other words name.
+    """
+    found = header_matching.look_up(
+        header_matching.parse_header(_AVERAGE.sub(" ", header_matching.simplify(header))),
+        header_matching.build_vocabulary(FIELDS),
+    )
     if found and found[0].name in AVERAGES:
         average = AVERAGES[found[0].name][0]
-        columns.setdefault(average, Column(_field(average), index, header_matching.parse_header(header)))
+        columns.setdefault(
+            average, Column(_field(average), index, header_matching.parse_header(header))
+        )
 
 
 def _field(name: str) -> Field:
@@ -104,7 +133,9 @@ def find_seconds(header: str) -> int | None:
 
 
 def _find_sums(context: FileContext) -> None:
-    """Rows that sum up the others of the file name no queue or team of their own: they are no further contacts."""
+    """Rows that sum up the others of the file name no queue or team of their own: they
+    are no further contacts.
+    """
     for name in ("queue", "team"):
         if not context.has(name):
             continue
@@ -113,7 +144,13 @@ def _find_sums(context: FileContext) -> None:
         if sums and len(sums) < len(seen):
             context.notes.setdefault("sums", {})[name] = sorted(sums)
             count = sum(seen[label] for label in sums)
-            context.decide(name, N_("rows of {labels} sum up the others and are left out"), N_("{column}: {count} rows"), labels=", ".join(sums), count=count)
+            context.decide(
+                name,
+                N_("rows of {labels} sum up the others and are left out"),
+                N_("{column}: {count} rows"),
+                labels=", ".join(sums),
+                count=count,
+            )
 
 
 def settle(context: FileContext) -> None:
@@ -121,7 +158,10 @@ def settle(context: FileContext) -> None:
     if not context.has("received") and not context.has("answered"):
         raise Refusal(
             "not_totals",
-            N_("No column counts contacts received or answered, so that this is no file of totals. Seen: {seen}. Name the column with --map received=COLUMN."),
+            N_(
+                "No column counts contacts received or answered, so that this is no file of "
+                "totals. Seen: {seen}. Name the column with --map received=COLUMN."
+            ),
             options=("--map received=COLUMN", "--map answered=COLUMN"),
             seen=header_matching.show(context.headers),
         )
@@ -134,9 +174,15 @@ def settle(context: FileContext) -> None:
         _settle_seconds(context, name)
     if context.has("average_handle"):
         if context.has("wrap_seconds") or context.has("average_wrap"):
-            context.leave_out("average_handle", N_("the column {column} is not needed: its parts are given"))
+            context.leave_out(
+                "average_handle", N_("the column {column} is not needed: its parts are given")
+            )
         else:
-            context.decide("wrap_seconds", N_("what {other} holds beyond talk and hold"), other=context.columns["average_handle"].header.text)
+            context.decide(
+                "wrap_seconds",
+                N_("what {other} holds beyond talk and hold"),
+                other=context.columns["average_handle"].header.text,
+            )
     if not context.has("channel"):
         context.decide("channel", N_("phone"), N_("no column says the channel"))
 
@@ -148,19 +194,26 @@ def _settle_start(context: FileContext) -> None:
     if context.columns.keys() & {"start", "date", "time"}:
         settle_start(context, "start")
         clock = context.notes["start"][1]
-        context.notes["daily"] = not context.has("hour") and (clock is None or not context.evidence[clock].has_clock)
+        context.notes["daily"] = not context.has("hour") and (
+            clock is None or not context.evidence[clock].has_clock
+        )
     elif context.options.start_date is None:
         raise Refusal(
             "missing_date",
             N_(
-                "No column says which day each row is about. If the rows are consecutive days, say the first one with --start-date; otherwise name the column "
+                "No column says which day each row is about. If the rows are consecutive days, "
+                "say the first one with --start-date; otherwise name the column "
                 "of the date with --map date=COLUMN."
             ),
             options=("--start-date YYYY-MM-DD", "--map date=COLUMN"),
         )
     else:
         context.notes["daily"], context.notes["days"] = True, {}
-        context.decide("start", N_("the rows are consecutive days from {day} on, as asked for by --start-date"), day=context.options.start_date.isoformat())
+        context.decide(
+            "start",
+            N_("the rows are consecutive days from {day} on, as asked for by --start-date"),
+            day=context.options.start_date.isoformat(),
+        )
     if context.notes["daily"]:
         context.zone = context.centre  # a day is a day, wherever the report was made
 
@@ -174,8 +227,17 @@ def _settle_length(context: FileContext) -> None:
         _settle_range(context)
     if not context.has("length_minutes"):
         if context.notes["length"]:
-            said = N_("each row is a day") if context.notes["daily"] else N_("each row is {minutes} minutes")
-            context.decide("length_minutes", said, N_("no column says how long it is"), minutes=context.notes["length"])
+            said = (
+                N_("each row is a day")
+                if context.notes["daily"]
+                else N_("each row is {minutes} minutes")
+            )
+            context.decide(
+                "length_minutes",
+                said,
+                N_("no column says how long it is"),
+                minutes=context.notes["length"],
+            )
         return
     if (
         evidence.lowest != evidence.highest
@@ -191,10 +253,16 @@ def _settle_length(context: FileContext) -> None:
         )
     elif evidence.highest > DAY_MINUTES and evidence.lowest == evidence.highest:
         context.notes["length"] = int(evidence.highest / 60)
-        context.decide("length_minutes", N_("{minutes} minutes, given in seconds"), minutes=context.notes["length"])
+        context.decide(
+            "length_minutes",
+            N_("{minutes} minutes, given in seconds"),
+            minutes=context.notes["length"],
+        )
         del context.columns["length_minutes"]
     else:
-        context.readings["length_minutes"] = replace(context.readings["length_minutes"], low=1, high=DAY_MINUTES, whole=True)
+        context.readings["length_minutes"] = replace(
+            context.readings["length_minutes"], low=1, high=DAY_MINUTES, whole=True
+        )
 
 
 def _settle_range(context: FileContext) -> None:
@@ -204,7 +272,10 @@ def _settle_range(context: FileContext) -> None:
     if len(lengths) > 1 and evidence.ranges:
         raise Refusal(
             "unknown_length",
-            N_("The starts of the rows do not tell how long each one is. Name the column that says it, in minutes, with --map length_minutes=COLUMN."),
+            N_(
+                "The starts of the rows do not tell how long each one is. Name the column that "
+                "says it, in minutes, with --map length_minutes=COLUMN."
+            ),
             options=("--map length_minutes=COLUMN",),
         )
     context.notes["length"] = next(iter(lengths), None) or None
@@ -221,69 +292,138 @@ def _settle_counts(context: FileContext) -> None:
     for count, rate, given, otherwise in (
         ("received", "", has("abandoned"), N_("answered and abandoned together")),
         ("answered", "answer_rate", has("abandoned"), N_("those received less those abandoned")),
-        ("abandoned", "abandon_rate", has("received") and (has("answered") or has("answer_rate")), N_("those received and not answered")),
+        (
+            "abandoned",
+            "abandon_rate",
+            has("received") and (has("answered") or has("answer_rate")),
+            N_("those received and not answered"),
+        ),
     ):
         if has(count):
             continue
-        found = N_("the share of those received that {other} says") if rate and has(rate) else otherwise if given else N_("not known")
+        found = (
+            N_("the share of those received that {other} says")
+            if rate and has(rate)
+            else otherwise
+            if given
+            else N_("not known")
+        )
         other = context.columns[rate].header.text if rate and has(rate) else ""
         context.decide(count, found, N_("no column counts them"), other=other)
     if has("long_abandons"):
         if has("short_abandons"):
-            context.leave_out("long_abandons", N_("the column {column} is not needed: the counts say it"))
+            context.leave_out(
+                "long_abandons", N_("the column {column} is not needed: the counts say it")
+            )
         else:
-            context.decide("short_abandons", N_("all abandoned less those of {other}"), other=context.columns["long_abandons"].header.text)
+            context.decide(
+                "short_abandons",
+                N_("all abandoned less those of {other}"),
+                other=context.columns["long_abandons"].header.text,
+            )
 
 
 def _as_share(reading: NumberReading, evidence: NumberEvidence) -> NumberReading:
-    """`94.01%` and `94.01` are hundredths where any value says so or is above one; `0.94` is a share already."""
-    return replace(reading, low=0.0, high=1.0, factor=0.01 if evidence.percents or evidence.highest > 1 else 1.0)
+    """`94.01%` and `94.01` are hundredths where any value says so or is above one;
+    `0.94` is a share already.
+    """
+    return replace(
+        reading,
+        low=0.0,
+        high=1.0,
+        factor=0.01 if evidence.percents or evidence.highest > 1 else 1.0,
+    )
 
 
 def _settle_threshold(context: FileContext) -> None:
     if context.has("answered_in_threshold") and context.has("service_level"):
-        context.leave_out("service_level", N_("the column {column} is not needed: the counts say it"))
-    name = next((name for name in ("answered_in_threshold", "service_level") if context.has(name)), None)
+        context.leave_out(
+            "service_level", N_("the column {column} is not needed: the counts say it")
+        )
+    name = next(
+        (name for name in ("answered_in_threshold", "service_level") if context.has(name)), None
+    )
     if name is None:
         return
     if name == "service_level":
-        context.decide("answered_in_threshold", N_("{other} of those answered and abandoned, short abandons left out"), other=context.columns[name].header.text)
+        context.decide(
+            "answered_in_threshold",
+            N_("{other} of those answered and abandoned, short abandons left out"),
+            other=context.columns[name].header.text,
+        )
     if context.has("threshold_seconds"):
         return
     seconds = find_seconds(context.columns[name].header.text)
     context.notes["threshold"] = np.nan if seconds is None else float(seconds)
     if seconds is None:
-        context.decide("threshold_seconds", N_("not known, so that the service level leaves these totals out"), N_("neither a column nor a header says it"))
+        context.decide(
+            "threshold_seconds",
+            N_("not known, so that the service level leaves these totals out"),
+            N_("neither a column nor a header says it"),
+        )
     else:
-        context.decide("threshold_seconds", N_("{seconds} seconds"), N_("as the header {other} says"), seconds=seconds, other=context.columns[name].header.text)
+        context.decide(
+            "threshold_seconds",
+            N_("{seconds} seconds"),
+            N_("as the header {other} says"),
+            seconds=seconds,
+            other=context.columns[name].header.text,
+        )
 
 
 def _settle_seconds(context: FileContext, name: str) -> None:
-    """Whether a column of seconds holds sums or averages: as its header says, or plain from its size; else a question."""
+    """Whether a column of seconds holds sums or averages: as its header says, or plain
+    from its size; else a question.
+    """
     average, of = AVERAGES[name]
     if context.has(name) and context.has(average):
-        context.leave_out(average, N_("the column {column} is not needed: {other} holds the sums"), other=context.columns[name].header.text)
+        context.leave_out(
+            average,
+            N_("the column {column} is not needed: {other} holds the sums"),
+            other=context.columns[name].header.text,
+        )
     if context.has(average):
-        context.decide(name, N_("the averages of {other}, each times those {of}"), other=context.columns[average].header.text, of=of)
+        context.decide(
+            name,
+            N_("the averages of {other}, each times those {of}"),
+            other=context.columns[average].header.text,
+            of=of,
+        )
     elif context.has(name):
         header = context.columns[name].header
         evidence: DurationEvidence = context.evidence[name]
-        said = name in context.options.columns or header.text == name or _TOTAL.search(header_matching.simplify(header.text))
+        said = (
+            name in context.options.columns
+            or header.text == name
+            or _TOTAL.search(header_matching.simplify(header.text))
+        )
         if not said and not (evidence.numbers.total and evidence.numbers.highest > LONG_AVERAGE):
             raise Refusal(
                 "sum_or_average",
-                N_("The column {column} may hold the sum of each row or its average. Say which it is."),
+                N_(
+                    "The column {column} may hold the sum of each row or its average. Say "
+                    "which it is."
+                ),
                 options=(f"--map {name}={header.text}", f"--map {average}={header.text}"),
                 column=header.text,
             )
-        context.decide(name, N_("sums"), N_("the header {column}") if said else N_("{column}: too great for averages"))
+        context.decide(
+            name,
+            N_("sums"),
+            N_("the header {column}") if said else N_("{column}: too great for averages"),
+        )
 
 
 def build(context: FileContext, chunk: RowBatch) -> Mapping[str, pa.Array]:
     """One chunk of rows → intervals."""
     own, utc, local = _build_start(context, chunk)
     for name, sums in context.notes.get("sums", {}).items():
-        chunk.reject(pc.is_in(chunk.text(name), value_set=pa.array(sums)).to_numpy(zero_copy_only=False).astype(bool), "footer")
+        chunk.reject(
+            pc.is_in(chunk.text(name), value_set=pa.array(sums))
+            .to_numpy(zero_copy_only=False)
+            .astype(bool),
+            "footer",
+        )
     chunk.reject(np.isnat(own), "missing_start")
     utc = _describe_repeated_apart(context, chunk, own, utc)
     columns = {"started_at": as_moments(utc), "local_start": as_moments(local)}
@@ -294,7 +434,11 @@ def build(context: FileContext, chunk: RowBatch) -> Mapping[str, pa.Array]:
     elif context.notes["length"]:
         columns["length_minutes"] = pa.array([context.notes["length"]] * len(chunk), pa.int32())
     columns |= {name: chunk.text(name) for name in ("queue", "team") if context.has(name)}
-    columns["channel"] = read_channel(chunk.text("channel")) if context.has("channel") else pa.array(["phone"] * len(chunk), pa.string())
+    columns["channel"] = (
+        read_channel(chunk.text("channel"))
+        if context.has("channel")
+        else pa.array(["phone"] * len(chunk), pa.string())
+    )
     counts = _build_counts(context, chunk)
     chunk.reject(np.isnan(counts["received"]) & np.isnan(counts["answered"]), "missing_count")
     chunk.reject(counts["answered"] > counts["received"], "more_answered_than_received")
@@ -306,31 +450,46 @@ def build(context: FileContext, chunk: RowBatch) -> Mapping[str, pa.Array]:
     seconds = {name: _build_seconds(context, chunk, name, counts) for name in AVERAGES}
     if context.has("average_handle"):
         whole = _times(chunk.number("average_handle"), counts["answered"])
-        seconds["wrap_seconds"] = np.maximum(whole - _or_zero(seconds["talk_seconds"]) - _or_zero(seconds["hold_seconds"]), 0)
-    return columns | {name: as_numbers(values) for name, values in seconds.items() if values is not None}
+        seconds["wrap_seconds"] = np.maximum(
+            whole - _or_zero(seconds["talk_seconds"]) - _or_zero(seconds["hold_seconds"]), 0
+        )
+    return columns | {
+        name: as_numbers(values) for name, values in seconds.items() if values is not None
+    }
 
 
-def _build_start(context: FileContext, chunk: RowBatch) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _build_start(
+    context: FileContext, chunk: RowBatch
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     if "days" in context.notes:
         own = _count_days(context, chunk)
     else:
         own, *clocks = build_start(context, chunk)
         if context.has("hour"):
             hours = chunk.number("hour")
-            own = own.astype("M8[D]").astype("M8[us]") + np.where(np.isnan(hours), np.nan, hours * 3_600_000_000).astype("m8[us]")
+            own = own.astype("M8[D]").astype("M8[us]") + np.where(
+                np.isnan(hours), np.nan, hours * 3_600_000_000
+            ).astype("m8[us]")
             chunk.reject(np.isnan(hours), "missing_start")
         else:
             return own, *clocks
     return own, *to_clocks(context, own, np.zeros(len(chunk), bool))
 
 
-def _describe_repeated_apart(context: FileContext, chunk: RowBatch, own: np.ndarray, utc: np.ndarray) -> np.ndarray:
-    """A start that the clocks show twice and that comes twice for one queue: the rows follow each other as the file goes, forwards or backwards."""
+def _describe_repeated_apart(
+    context: FileContext, chunk: RowBatch, own: np.ndarray, utc: np.ndarray
+) -> np.ndarray:
+    """A start that the clocks show twice and that comes twice for one queue: the rows
+    follow each other as the file goes, forwards or backwards.
+    """
     clock = context.notes.get("start", (None, None))[1]
     gains = context.zone.find_gains(own)
     if not gains.any() or (clock and chunk.moment(clock).fixed.any()):
         return utc
-    labels = [chunk.text(name).to_pylist() if context.has(name) else [None] * len(chunk) for name in ("queue", "channel", "team")]
+    labels = [
+        chunk.text(name).to_pylist() if context.has(name) else [None] * len(chunk)
+        for name in ("queue", "channel", "team")
+    ]
     seen, latest = context.notes.setdefault("repeated", {}), {}
     shifted = utc.copy()
     for row in np.flatnonzero(~np.isnat(own)):
@@ -355,20 +514,28 @@ def finish(context: FileContext) -> None:
     """What can be said only when every row is read."""
     describe_clock_changes(context)
     if context.notes.get("second_hours"):
-        found = N_("of two rows for a start that the clocks show twice, the order of the file tells the earlier")
+        found = N_(
+            "of two rows for a start that the clocks show twice, the order of the file tells "
+            "the earlier"
+        )
         context.decide("start", found, N_("{count} starts"), count=context.notes["second_hours"])
 
 
 def _count_days(context: FileContext, chunk: RowBatch) -> np.ndarray:
     """One day after the other; queue by queue where the file holds several."""
-    parts = [chunk.text(name).to_pylist() for name in ("queue", "channel", "team") if context.has(name)]
+    parts = [
+        chunk.text(name).to_pylist() for name in ("queue", "channel", "team") if context.has(name)
+    ]
     seen, first = context.notes["days"], context.options.start_date
     lines = np.append(context.notes.get("last_line", chunk.lines[:1] - 1), chunk.lines)
     gaps = np.flatnonzero(np.diff(lines) != 1)
     if len(gaps):
         raise Refusal(
             "gap_in_days",
-            N_("Line {line} does not follow the row before it, so that the days cannot be counted on. Name the column of the date with --map date=COLUMN."),
+            N_(
+                "Line {line} does not follow the row before it, so that the days cannot be "
+                "counted on. Name the column of the date with --map date=COLUMN."
+            ),
             options=("--map date=COLUMN",),
             line=int(lines[gaps[0] + 1]),
         )
@@ -381,31 +548,50 @@ def _count_days(context: FileContext, chunk: RowBatch) -> np.ndarray:
 
 
 def _build_counts(context: FileContext, chunk: RowBatch) -> dict[str, np.ndarray]:
-    given = {name: chunk.number(name) for name in (*COUNTS, "long_abandons", *RATES) if context.has(name)}
+    given = {
+        name: chunk.number(name) for name in (*COUNTS, "long_abandons", *RATES) if context.has(name)
+    }
     nothing = np.full(len(chunk), np.nan)
-    received, answered, abandoned = (given.get(name, nothing) for name in ("received", "answered", "abandoned"))
+    received, answered, abandoned = (
+        given.get(name, nothing) for name in ("received", "answered", "abandoned")
+    )
     if "received" not in given:
         received = answered + abandoned
     if "answered" not in given:
-        answered = np.round(given["answer_rate"] * received) if "answer_rate" in given else received - abandoned
+        answered = (
+            np.round(given["answer_rate"] * received)
+            if "answer_rate" in given
+            else received - abandoned
+        )
     if "abandoned" not in given:
-        abandoned = np.round(given["abandon_rate"] * received) if "abandon_rate" in given else received - answered
+        abandoned = (
+            np.round(given["abandon_rate"] * received)
+            if "abandon_rate" in given
+            else received - answered
+        )
     counts = {"received": received, "answered": answered, "abandoned": abandoned}
     if "short_abandons" in given:
         counts["short_abandons"] = given["short_abandons"]
     elif "long_abandons" in given:
         counts["short_abandons"] = abandoned - given["long_abandons"]
     if "short_abandons" in counts:
-        chunk.reject((counts["short_abandons"] < 0) | (counts["short_abandons"] > abandoned), "more_short_abandons_than_abandoned")
+        chunk.reject(
+            (counts["short_abandons"] < 0) | (counts["short_abandons"] > abandoned),
+            "more_short_abandons_than_abandoned",
+        )
     if "answered_in_threshold" in given:
         counts["answered_in_threshold"] = given["answered_in_threshold"]
     elif "service_level" in given:
         queued = answered + abandoned - _or_zero(counts.get("short_abandons"))
-        counts["answered_in_threshold"] = np.minimum(np.round(given["service_level"] * queued), answered)
+        counts["answered_in_threshold"] = np.minimum(
+            np.round(given["service_level"] * queued), answered
+        )
     return counts
 
 
-def _build_seconds(context: FileContext, chunk: RowBatch, name: str, counts: Mapping[str, np.ndarray]) -> np.ndarray | None:
+def _build_seconds(
+    context: FileContext, chunk: RowBatch, name: str, counts: Mapping[str, np.ndarray]
+) -> np.ndarray | None:
     average, of = AVERAGES[name]
     if context.has(average):
         return _times(chunk.number(average), counts[of])
@@ -413,7 +599,9 @@ def _build_seconds(context: FileContext, chunk: RowBatch, name: str, counts: Map
 
 
 def _times(averages: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """The sum behind an average; of no contacts it is nothing, whatever the report prints there."""
+    """The sum behind an average; of no contacts it is nothing, whatever the report
+    prints there.
+    """
     return np.where(rows == 0, 0.0, averages * rows)
 
 
@@ -421,4 +609,6 @@ def _or_zero(values: np.ndarray | None) -> np.ndarray | float:
     return 0.0 if values is None else np.nan_to_num(values)
 
 
-PROFILE = Profile("generic", "intervals", FIELDS, (("received", "answered"),), settle, build, finish, claim)
+PROFILE = Profile(
+    "generic", "intervals", FIELDS, (("received", "answered"),), settle, build, finish, claim
+)

@@ -1,4 +1,6 @@
-"""Manifests of recordings: which audio file is of which contact, when it was made, whether the caller was told, and what it is kept for."""
+"""Manifests of recordings: which audio file is of which contact, when it was made,
+whether the caller was told, and what it is kept for.
+"""
 
 from __future__ import annotations
 
@@ -16,17 +18,27 @@ FIELDS = (
     Field(
         "file",
         ValueType.TEXT,
-        "file name|filename|path|file path|audio|audio file|recording|recording file|recording path|wav|fichier|nom fichier|nom du fichier|chemin|"
+        "file name|filename|path|file path|audio|audio file|recording|recording file|recording "
+        "path|wav|fichier|nom fichier|nom du fichier|chemin|"
         "fichier audio|enregistrement|fichier enregistrement",
     ),
-    *(field for field in contact_fields.FIELDS if field.name in ("contact_id", "source_system", "notice_played")),
+    *(
+        field
+        for field in contact_fields.FIELDS
+        if field.name in ("contact_id", "source_system", "notice_played")
+    ),
     Field(
         "recorded_at",
         ValueType.MOMENT,
-        "recorded on|recording date|recording time|recording start|date enregistrement|date de l enregistrement|enregistre le|start time|started at|"
+        "recorded on|recording date|recording time|recording start|date enregistrement|date de "
+        "l enregistrement|enregistre le|start time|started at|"
         "timestamp|date heure|date et heure|horodatage|date",
     ),
-    Field("purpose", ValueType.TEXT, "recording purpose|finalite|finalite enregistrement|finalite de l enregistrement|usage|but"),
+    Field(
+        "purpose",
+        ValueType.TEXT,
+        "recording purpose|finalite|finalite enregistrement|finalite de l enregistrement|usage|but",
+    ),
 )
 
 
@@ -38,7 +50,11 @@ def settle(context: FileContext) -> None:
 
 def build(context: FileContext, chunk: RowBatch) -> Mapping[str, pa.Array]:
     """One chunk of rows → recordings."""
-    columns: dict[str, pa.Array] = {name: chunk.text(name) for name in ("file", "contact_id", "source_system", "purpose") if context.has(name)}
+    columns: dict[str, pa.Array] = {
+        name: chunk.text(name)
+        for name in ("file", "contact_id", "source_system", "purpose")
+        if context.has(name)
+    }
     if context.has("recorded_at"):
         utc, _local = build_moment(context, chunk, "recorded_at")
         columns["recorded_at"] = as_moments(utc)
@@ -49,4 +65,12 @@ def build(context: FileContext, chunk: RowBatch) -> Mapping[str, pa.Array]:
     return columns
 
 
-PROFILE = Profile("generic", "recordings", FIELDS, (("file",), ("contact_id",)), settle, build, describe_clock_changes)
+PROFILE = Profile(
+    "generic",
+    "recordings",
+    FIELDS,
+    (("file",), ("contact_id",)),
+    settle,
+    build,
+    describe_clock_changes,
+)

@@ -16,14 +16,27 @@ from qa_core.ingest.declaration import Field, Profile, ValueType
 CURRENCY = "EUR"
 _SIGNS = {"€": "EUR", "$": "USD", "£": "GBP"}
 FIELDS = (
-    Field("day", ValueType.MOMENT, "date|jour|date depense|day of spend|spend date|reporting date|date de depense|date start"),
-    Field("source", ValueType.TEXT, "utm source|platform|plateforme|provider|regie|canal|channel|network|reseau|levier"),
+    Field(
+        "day",
+        ValueType.MOMENT,
+        "date|jour|date depense|day of spend|spend date|reporting date|date de depense|date start",
+    ),
+    Field(
+        "source",
+        ValueType.TEXT,
+        "utm source|platform|plateforme|provider|regie|canal|channel|network|reseau|levier",
+    ),
     Field("medium", ValueType.TEXT, "utm medium|support|type"),
-    Field("campaign", ValueType.TEXT, "utm campaign|campagne|campaign name|nom de campagne|nom campagne"),
+    Field(
+        "campaign",
+        ValueType.TEXT,
+        "utm campaign|campagne|campaign name|nom de campagne|nom campagne",
+    ),
     Field(
         "amount",
         ValueType.NUMBER,
-        "cost|cout|spend|depense|montant|amount spent|budget depense|couts|costs|depenses|total cost|prix|montant depense|"
+        "cost|cout|spend|depense|montant|amount spent|budget "
+        "depense|couts|costs|depenses|total cost|prix|montant depense|"
         "montant ht|montant ttc|investissement|cout total",
         0,
     ),
@@ -36,10 +49,24 @@ def settle(context: FileContext) -> None:
     if context.has("currency"):
         return
     said = context.columns["amount"].header.currency
-    sign = next((_SIGNS[mark] for mark in re.findall(r"[€$£]", context.evidence["amount"].example)), None)
+    sign = next(
+        (_SIGNS[mark] for mark in re.findall(r"[€$£]", context.evidence["amount"].example)), None
+    )
     context.notes["currency"] = said or sign or CURRENCY
-    found = N_("as the header {column} says") if said else N_("as the amounts say") if sign else N_("nothing says another")
-    context.decide("currency", N_("amounts in {currency}"), found, currency=context.notes["currency"], column=context.columns["amount"].header.text)
+    found = (
+        N_("as the header {column} says")
+        if said
+        else N_("as the amounts say")
+        if sign
+        else N_("nothing says another")
+    )
+    context.decide(
+        "currency",
+        N_("amounts in {currency}"),
+        found,
+        currency=context.notes["currency"],
+        column=context.columns["amount"].header.text,
+    )
 
 
 def build(context: FileContext, chunk: RowBatch) -> Mapping[str, pa.Array]:
@@ -49,7 +76,9 @@ def build(context: FileContext, chunk: RowBatch) -> Mapping[str, pa.Array]:
     amount = chunk.number("amount")
     chunk.reject(np.isnan(amount), "missing_amount")
     columns = {"day": pa.array(day.astype("M8[D]")), "amount": as_numbers(amount)}
-    columns |= {name: chunk.text(name) for name in ("source", "medium", "campaign") if context.has(name)}
+    columns |= {
+        name: chunk.text(name) for name in ("source", "medium", "campaign") if context.has(name)
+    }
     if context.has("currency"):
         columns["currency"] = pc.fill_null(pc.utf8_upper(chunk.text("currency")), CURRENCY)
     else:

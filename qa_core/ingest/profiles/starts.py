@@ -1,4 +1,6 @@
-"""When a row began: from one column or from a date and a time, with the clock changes of the year."""
+"""When a row began: from one column or from a date and a time, with the clock changes
+of the year.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ MIDNIGHT = np.timedelta64(0, "us")
 
 
 class Deciding(Protocol):
-    """What reads a file on some clock and says what it decides: a context of columns, or the work of a platform."""
+    """What reads a file on some clock and says what it decides: a context of columns,
+    or the work of a platform.
+    """
 
     zone: Zone
 
@@ -23,7 +27,9 @@ class Deciding(Protocol):
 
 
 def settle_start(context: FileContext, name: str = "started_at") -> None:
-    """Decide which columns say when a row began. Raises Refusal `missing_date` when only times of day are there."""
+    """Decide which columns say when a row began. Raises Refusal `missing_date` when
+    only times of day are there.
+    """
     for candidate in (name, "date", "time"):
         evidence = context.evidence.get(candidate)
         if context.has(candidate) and not evidence.total:
@@ -46,12 +52,17 @@ def settle_start(context: FileContext, name: str = "started_at") -> None:
     else:
         clock_column = "time" if has_clock else name if has_whole else "date"
         if not context.has(clock_column):
-            raise Refusal("missing_start", N_("The columns that should say when each row began are empty."), options=(f"--map {name}=COLUMN",))
+            raise Refusal(
+                "missing_start",
+                N_("The columns that should say when each row began are empty."),
+                options=(f"--map {name}=COLUMN",),
+            )
         if context.options.start_date is None:
             raise Refusal(
                 "missing_date",
                 N_(
-                    "The column {column} holds times of day, and no column holds the date. Say which day it is with --start-date, or name the column "
+                    "The column {column} holds times of day, and no column holds the date. Say "
+                    "which day it is with --start-date, or name the column "
                     "of the date with --map date=COLUMN."
                 ),
                 options=("--start-date YYYY-MM-DD", "--map date=COLUMN"),
@@ -69,13 +80,23 @@ def settle_start(context: FileContext, name: str = "started_at") -> None:
     if parts[1] is None:
         context.decide(parts[0], N_("no time of day: each row begins at midnight"))
     if parts[0] is None:
-        context.decide(parts[1], N_("the day is {day}, as asked for by --start-date"), day=context.options.start_date.isoformat())
+        context.decide(
+            parts[1],
+            N_("the day is {day}, as asked for by --start-date"),
+            day=context.options.start_date.isoformat(),
+        )
 
 
 def build_start(context: FileContext, chunk: RowBatch) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The start in the file's own clock, in UTC, and on the centre's wall clock (datetime64[us], NaT when missing)."""
+    """The start in the file's own clock, in UTC, and on the centre's wall clock
+    (datetime64[us], NaT when missing).
+    """
     day_name, clock_name = context.notes["start"]
-    days = chunk.moment(day_name).day if day_name else np.full(len(chunk), np.datetime64(context.options.start_date, "D"))
+    days = (
+        chunk.moment(day_name).day
+        if day_name
+        else np.full(len(chunk), np.datetime64(context.options.start_date, "D"))
+    )
     clocks = chunk.moment(clock_name).clock if clock_name else np.full(len(chunk), MIDNIGHT)
     fixed = chunk.moment(clock_name).fixed if clock_name else np.zeros(len(chunk), bool)
     if clock_name == day_name:
@@ -85,8 +106,12 @@ def build_start(context: FileContext, chunk: RowBatch) -> tuple[np.ndarray, np.n
     return own, *to_clocks(context, own, fixed)
 
 
-def to_clocks(context: FileContext, own: np.ndarray, fixed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Moments of the file → UTC, and the centre's wall clock. `fixed` ones are UTC already."""
+def to_clocks(
+    context: FileContext, own: np.ndarray, fixed: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Moments of the file → UTC, and the centre's wall clock. `fixed` ones are UTC
+    already.
+    """
     if fixed.all() and len(fixed):
         utc = own
     else:
@@ -96,7 +121,9 @@ def to_clocks(context: FileContext, own: np.ndarray, fixed: np.ndarray) -> tuple
 
 
 def build_moment(context: FileContext, chunk: RowBatch, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """A column of whole moments (a bare date is midnight) in UTC and on the centre's wall clock."""
+    """A column of whole moments (a bare date is midnight) in UTC and on the centre's
+    wall clock.
+    """
     found = chunk.moment(name)
     own = found.day.astype("M8[us]") + np.where(np.isnat(found.clock), MIDNIGHT, found.clock)
     return to_clocks(context, own, found.fixed)
@@ -107,7 +134,11 @@ def describe_clock_changes(context: Deciding) -> None:
     zone = context.zone
     if zone.repeated:
         context.decide(
-            "started_at", N_("an hour that the clocks of {zone} show twice is taken the first time"), N_("{count} values"), zone=zone.name, count=zone.repeated
+            "started_at",
+            N_("an hour that the clocks of {zone} show twice is taken the first time"),
+            N_("{count} values"),
+            zone=zone.name,
+            count=zone.repeated,
         )
     if zone.missing:
         context.decide(

@@ -10,7 +10,13 @@ import pyarrow.compute as pc
 
 from qa_core.base.contact_details import mask_contact_details
 from qa_core.base.i18n import N_
-from qa_core.ingest.columns.column_inference import FileContext, RowBatch, as_moments, as_numbers, as_words
+from qa_core.ingest.columns.column_inference import (
+    FileContext,
+    RowBatch,
+    as_moments,
+    as_numbers,
+    as_words,
+)
 from qa_core.ingest.declaration import Field, Profile, ValueType
 from qa_core.ingest.profiles.starts import build_moment, describe_clock_changes
 
@@ -18,58 +24,83 @@ FIELDS = (
     Field(
         "contact_id",
         ValueType.TEXT,
-        "call id|id appel|identifiant appel|interaction id|conversation id|uniqueid|id contact|id interaction|appel|contact|numero appel|call|"
+        "call id|id appel|identifiant appel|interaction id|conversation id|uniqueid|id "
+        "contact|id interaction|appel|contact|numero appel|call|"
         "n appel|ref appel|reference appel",
     ),
-    Field("ticket", ValueType.TEXT, "ticket id|id ticket|numero ticket|n ticket|case id|case number|dossier|numero dossier|id dossier"),
+    Field(
+        "ticket",
+        ValueType.TEXT,
+        "ticket id|id ticket|numero ticket|n ticket|case id|case number|dossier|numero "
+        "dossier|id dossier",
+    ),
     Field(
         "customer",
         ValueType.CUSTOMER,
-        "customer id|id client|client|telephone|telephone client|phone|phone number|customer phone|numero client|numero de telephone|"
+        "customer id|id client|client|telephone|telephone client|phone|phone number|customer "
+        "phone|numero client|numero de telephone|"
         "email|mobile|customer phone number",
     ),
     Field(
         "answered_at",
         ValueType.MOMENT,
-        "response date|date reponse|date de reponse|responded at|submitted at|completed at|answer date|date|answered|response time|"
+        "response date|date reponse|date de reponse|responded at|submitted at|completed "
+        "at|answer date|date|answered|response time|"
         "created at|timestamp|horodatage|completion date|date heure|repondu le|"
         "date enquete",
     ),
-    Field("sent_at", ValueType.MOMENT, "sent|sent date|date envoi|date d envoi|envoye le|invited at|survey sent at|invitation date"),
+    Field(
+        "sent_at",
+        ValueType.MOMENT,
+        "sent|sent date|date envoi|date d envoi|envoye le|invited at|survey sent at|invitation "
+        "date",
+    ),
     Field(
         "csat",
         ValueType.MARK,
-        "satisfaction|rating|csat score|score|note|note satisfaction|note de satisfaction|satisfaction rating|satisfaction score|"
-        "customer satisfaction|note globale|overall satisfaction|csat rating|score satisfaction|satisfaction globale|"
-        "q1 satisfaction|etes vous satisfait|note globale satisfaction|quel est votre niveau de satisfaction|"
+        "satisfaction|rating|csat score|score|note|note satisfaction|note de "
+        "satisfaction|satisfaction rating|satisfaction score|"
+        "customer satisfaction|note globale|overall satisfaction|csat rating|score "
+        "satisfaction|satisfaction globale|"
+        "q1 satisfaction|etes vous satisfait|note globale satisfaction|quel est votre niveau "
+        "de satisfaction|"
         "niveau satisfaction|etoiles",
     ),
     Field(
         "nps",
         ValueType.NUMBER,
-        "nps score|recommandation|note nps|recommend|likelihood to recommend|note de recommandation|net promoter score|recommanderiez vous|"
+        "nps score|recommandation|note nps|recommend|likelihood to recommend|note de "
+        "recommandation|net promoter score|recommanderiez vous|"
         "probabilite recommandation|intention recommandation",
         0,
         10,
     ),
-    Field("ces", ValueType.MARK, "ces score|effort|note effort|note d effort|customer effort score|effort score|customer effort|effort client"),
+    Field(
+        "ces",
+        ValueType.MARK,
+        "ces score|effort|note effort|note d effort|customer effort score|effort "
+        "score|customer effort|effort client",
+    ),
     Field(
         "resolved",
         ValueType.BOOLEAN,
-        "survey resolved|resolu|probleme resolu|issue resolved|was your issue resolved|demande resolue|fcr|resolution|votre demande "
+        "survey resolved|resolu|probleme resolu|issue resolved|was your issue resolved|demande "
+        "resolue|fcr|resolution|votre demande "
         "est elle resolue|is resolved|solved|"
         "votre probleme est il resolu|votre probleme a t il ete resolu",
     ),
     Field(
         "contacts",
         ValueType.WHOLE,
-        "survey contacts|number of contacts|nombre de contacts|nb contacts|nombre d appels|contacts needed|how many contacts|nb appels|contacts necessaires",
+        "survey contacts|number of contacts|nombre de contacts|nb contacts|nombre d "
+        "appels|contacts needed|how many contacts|nb appels|contacts necessaires",
         0,
     ),
     Field(
         "comment",
         ValueType.TEXT,
-        "survey comment|commentaire|commentaires|comments|verbatim|remarque|feedback|remarques|free text|texte libre|"
+        "survey comment|commentaire|commentaires|comments|verbatim|remarque|feedback|remarques|"
+        "free text|texte libre|"
         "verbatim client|commentaire libre|suggestions|avis",
     ),
     Field("survey_sent", ValueType.BOOLEAN, "enquete envoyee|envoye"),
@@ -83,28 +114,48 @@ def settle(context: FileContext) -> None:
         if context.has(name) and not context.evidence[name].total:
             context.leave_out(name, N_("the column {column} is empty"))
     if context.has("customer") and not context.has("contact_id") and not context.has("ticket"):
-        context.decide("contact_id", N_("joined by customer and time"), N_("no column names a contact or a ticket"))
+        context.decide(
+            "contact_id",
+            N_("joined by customer and time"),
+            N_("no column names a contact or a ticket"),
+        )
     if not context.has("survey_sent"):
-        context.decide("survey_sent", N_("every row is a survey that was sent"), N_("no column says it"))
+        context.decide(
+            "survey_sent", N_("every row is a survey that was sent"), N_("no column says it")
+        )
 
 
 def build(context: FileContext, chunk: RowBatch) -> Mapping[str, pa.Array]:
     """One chunk of rows → surveys."""
-    columns: dict[str, pa.Array] = {name: chunk.text(name) for name in ("contact_id", "ticket") if context.has(name)}
+    columns: dict[str, pa.Array] = {
+        name: chunk.text(name) for name in ("contact_id", "ticket") if context.has(name)
+    }
     if context.has("customer"):
         columns["customer_key"] = chunk.customer("customer")
-    keys = [columns[name].is_valid().to_numpy(zero_copy_only=False) for name in ("contact_id", "ticket", "customer_key") if name in columns]
+    keys = [
+        columns[name].is_valid().to_numpy(zero_copy_only=False)
+        for name in ("contact_id", "ticket", "customer_key")
+        if name in columns
+    ]
     chunk.reject(~np.logical_or.reduce(keys), "missing_key")
     for name in ("answered_at", "sent_at"):
         if context.has(name):
             columns[name] = as_moments(build_moment(context, chunk, name)[0])
-    columns |= {name: as_numbers(chunk.number(name)) for name in ("csat", "nps") if context.has(name)}
+    columns |= {
+        name: as_numbers(chunk.number(name)) for name in ("csat", "nps") if context.has(name)
+    }
     if context.has("ces"):
         low, high = (float(part) for part in context.scales["ces"].split("-"))
         marks = chunk.number("ces")
-        columns["ces"] = as_numbers(marks if (low, high) == (1, 7) else 1 + 6 * (marks - low) / (high - low))
+        columns["ces"] = as_numbers(
+            marks if (low, high) == (1, 7) else 1 + 6 * (marks - low) / (high - low)
+        )
     if context.has("csat"):
-        columns["csat_scale"] = pc.if_else(pc.is_valid(columns["csat"]), pa.scalar(context.scales["csat"]), pa.scalar(None, pa.string()))
+        columns["csat_scale"] = pc.if_else(
+            pc.is_valid(columns["csat"]),
+            pa.scalar(context.scales["csat"]),
+            pa.scalar(None, pa.string()),
+        )
     if context.has("resolved"):
         columns["survey_resolved"] = as_words(chunk.word("resolved"), pa.bool_())
     if context.has("contacts"):
@@ -119,16 +170,30 @@ def _build_sent(context: FileContext, chunk: RowBatch, columns: Mapping[str, pa.
     if not context.has("survey_sent"):
         return pa.array(np.ones(len(chunk), bool))
     answered = np.logical_or.reduce(
-        [columns[name].is_valid().to_numpy(zero_copy_only=False) for name in _ANSWERS if name in columns] or [np.zeros(len(chunk), bool)]
+        [
+            columns[name].is_valid().to_numpy(zero_copy_only=False)
+            for name in _ANSWERS
+            if name in columns
+        ]
+        or [np.zeros(len(chunk), bool)]
     )
-    return as_words((True if there else said for said, there in zip(chunk.word("survey_sent"), answered, strict=True)), pa.bool_())
+    return as_words(
+        (
+            True if there else said
+            for said, there in zip(chunk.word("survey_sent"), answered, strict=True)
+        ),
+        pa.bool_(),
+    )
 
 
 PROFILE = Profile(
     "generic",
     "surveys",
     FIELDS,
-    (("contact_id", "ticket", "customer"), ("csat", "nps", "ces", "resolved", "comment", "sent_at")),
+    (
+        ("contact_id", "ticket", "customer"),
+        ("csat", "nps", "ces", "resolved", "comment", "sent_at"),
+    ),
     settle,
     build,
     describe_clock_changes,

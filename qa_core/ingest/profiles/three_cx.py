@@ -1,4 +1,6 @@
-"""The call log of 3CX: newest first, totals below, and calls that talked without being answered by anybody."""
+"""The call log of 3CX: newest first, totals below, and calls that talked without being
+answered by anybody.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,13 @@ def settle(context: FileContext) -> None:
     contacts.settle(context)
     context.defaults.pop("direction", None)
     context.decisions[:] = [item for item in context.decisions if item.field != "direction"]
-    context.decide("direction", N_("inbound when the caller is outside, outbound when only the other side is, internal when neither is"))
+    context.decide(
+        "direction",
+        N_(
+            "inbound when the caller is outside, outbound when only the other side is, "
+            "internal when neither is"
+        ),
+    )
 
 
 def build(context: FileContext, chunk: RowBatch) -> Mapping[str, pa.Array]:
@@ -50,14 +58,27 @@ def build(context: FileContext, chunk: RowBatch) -> Mapping[str, pa.Array]:
     own = chunk.text("from_party").to_pylist()
     ways, outside, desks = [], [], []
     for caller, source, target, other in zip(callers, own, called, others, strict=True):
-        way = Direction.INBOUND if caller or not source or not _is_desk(source) else Direction.OUTBOUND if target else Direction.INTERNAL
+        way = (
+            Direction.INBOUND
+            if caller or not source or not _is_desk(source)
+            else Direction.OUTBOUND
+            if target
+            else Direction.INTERNAL
+        )
         ways.append(way)
         outside.append(caller if way == Direction.INBOUND else target)
         desks.append(source if way == Direction.OUTBOUND else other)
-    answered = np.array(columns["outcome"].to_pylist(), object) == "answered" if "outcome" in columns else np.zeros(len(chunk), bool)
+    answered = (
+        np.array(columns["outcome"].to_pylist(), object) == "answered"
+        if "outcome" in columns
+        else np.zeros(len(chunk), bool)
+    )
     columns["direction"] = as_words(ways)
     columns["customer_key"] = context.pseudonyms.find_keys(pa.array(outside, pa.string()))
-    columns["advisor"] = as_words(desk if spoke and not find_outside(desk) else None for desk, spoke in zip(desks, answered, strict=True))
+    columns["advisor"] = as_words(
+        desk if spoke and not find_outside(desk) else None
+        for desk, spoke in zip(desks, answered, strict=True)
+    )
     return columns
 
 
@@ -68,5 +89,12 @@ def _is_desk(text: str) -> bool:
 
 
 PROFILE = Profile(
-    "3cx", "contacts", FIELDS, (("started_at",), ("from_party",)), settle, build, contacts.finish, signature=("call time", "caller id", "ringing", "talking")
+    "3cx",
+    "contacts",
+    FIELDS,
+    (("started_at",), ("from_party",)),
+    settle,
+    build,
+    contacts.finish,
+    signature=("call time", "caller id", "ringing", "talking"),
 )

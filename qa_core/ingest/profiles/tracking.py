@@ -1,4 +1,6 @@
-"""Call-tracking exports: which campaign, source or number brought a contact; or which number stood for which campaign, from when to when."""
+"""Call-tracking exports: which campaign, source or number brought a contact; or which
+number stood for which campaign, from when to when.
+"""
 
 from __future__ import annotations
 
@@ -19,32 +21,72 @@ from qa_core.ingest.pseudonyms import spell_numbers
 if TYPE_CHECKING:
     from qa_core.ingest.declaration import Column
 
-_FROM_CONTACTS = ("contact_id", "started_at", "date", "time", "tracking_number", "source", "medium", "campaign", "keyword", "landing_page")
-_TEXTS = ("contact_id", "tracking_number", "source", "medium", "campaign", "keyword", "landing_page")
+_FROM_CONTACTS = (
+    "contact_id",
+    "started_at",
+    "date",
+    "time",
+    "tracking_number",
+    "source",
+    "medium",
+    "campaign",
+    "keyword",
+    "landing_page",
+)
+_TEXTS = (
+    "contact_id",
+    "tracking_number",
+    "source",
+    "medium",
+    "campaign",
+    "keyword",
+    "landing_page",
+)
 
 FIELDS = (
     *(field for field in contact_fields.FIELDS if field.name in _FROM_CONTACTS),
     # Before the caller, whom some exports head `from` too: `claim` tells them apart.
-    Field("from", ValueType.MOMENT, "valid from|assigned from|from date|start date|date debut|date de debut|debut|depuis|since|du"),
-    Field("to", ValueType.MOMENT, "valid to|valid until|assigned to date|until|to date|end date|date fin|date de fin|fin|jusqu au|au"),
+    Field(
+        "from",
+        ValueType.MOMENT,
+        "valid from|assigned from|from date|start date|date debut|date de "
+        "debut|debut|depuis|since|du",
+    ),
+    Field(
+        "to",
+        ValueType.MOMENT,
+        "valid to|valid until|assigned to date|until|to date|end date|date fin|date de "
+        "fin|fin|jusqu au|au",
+    ),
     Field(
         "customer",
         ValueType.CUSTOMER,
-        "customer phone number|caller number|caller id|caller phone|telephone client|numero appelant|appelant|phone|telephone|from|customer|ani",
+        "customer phone number|caller number|caller id|caller phone|telephone client|numero "
+        "appelant|appelant|phone|telephone|from|customer|ani",
     ),
 )
 _STARTS = ("started_at", "date", "time")
 
 
 def are_assignments(columns: Iterable[str]) -> bool:
-    """Whether rows give a number to a campaign for some days, rather than a campaign to a call."""
+    """Whether rows give a number to a campaign for some days, rather than a campaign to
+    a call.
+    """
     return bool({"from", "to"} & set(columns)) and not {"contact_id", "started_at"} & set(columns)
 
 
 def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
-    """Tell the first and last day of a number from the caller and the called of a call, which some exports head alike."""
+    """Tell the first and last day of a number from the caller and the called of a call,
+    which some exports head alike.
+    """
     start = next((name for name in _STARTS if name in columns), None)
-    if "to" in columns and "from" not in columns and start and "time" not in columns and not {"contact_id", "customer"} & set(columns):
+    if (
+        "to" in columns
+        and "from" not in columns
+        and start
+        and "time" not in columns
+        and not {"contact_id", "customer"} & set(columns)
+    ):
         columns["from"] = columns.pop(start)
         start = None
     if "contact_id" not in columns and start is None:
@@ -52,7 +94,9 @@ def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
     found = columns.pop("from", None)
     columns.pop("to", None)
     if found is not None and "customer" not in columns and found.header.words == "from":
-        columns["customer"] = replace(found, field=next(field for field in FIELDS if field.name == "customer"))
+        columns["customer"] = replace(
+            found, field=next(field for field in FIELDS if field.name == "customer")
+        )
 
 
 def settle(context: FileContext) -> None:
@@ -69,7 +113,11 @@ def build(context: FileContext, chunk: RowBatch) -> Mapping[str, pa.Array]:
     columns = {name: chunk.text(name) for name in _TEXTS if context.has(name)}
     if "tracking_number" in columns:
         columns["tracking_number"] = spell_numbers(columns["tracking_number"])
-    named = columns["contact_id"].is_valid().to_numpy(zero_copy_only=False) if "contact_id" in columns else np.zeros(len(chunk), bool)
+    named = (
+        columns["contact_id"].is_valid().to_numpy(zero_copy_only=False)
+        if "contact_id" in columns
+        else np.zeros(len(chunk), bool)
+    )
     by_number = np.zeros(len(chunk), bool)
     if are_assignments(context.columns):
         return _build_assignments(context, chunk, columns)
@@ -77,19 +125,34 @@ def build(context: FileContext, chunk: RowBatch) -> Mapping[str, pa.Array]:
         own, utc, local = build_start(context, chunk)
         columns |= {"started_at": as_moments(utc), "local_start": as_moments(local)}
         if "tracking_number" in columns:
-            by_number = ~np.isnat(own) & columns["tracking_number"].is_valid().to_numpy(zero_copy_only=False)
+            by_number = ~np.isnat(own) & columns["tracking_number"].is_valid().to_numpy(
+                zero_copy_only=False
+            )
     chunk.reject(~named & ~by_number, "missing_key")
     if context.has("customer"):
         columns["customer_key"] = chunk.customer("customer")
     return columns
 
 
-def _build_assignments(context: FileContext, chunk: RowBatch, columns: dict[str, pa.Array]) -> Mapping[str, pa.Array]:
-    days = {name: chunk.moment(name).day.astype("M8[D]") for name in ("from", "to") if context.has(name)}
+def _build_assignments(
+    context: FileContext, chunk: RowBatch, columns: dict[str, pa.Array]
+) -> Mapping[str, pa.Array]:
+    days = {
+        name: chunk.moment(name).day.astype("M8[D]") for name in ("from", "to") if context.has(name)
+    }
     chunk.reject(columns["tracking_number"].is_null().to_numpy(zero_copy_only=False), "missing_key")
     if len(days) == 2:
         chunk.reject(days["to"] < days["from"], "ends_before_start")
     return columns | {name: pa.array(values) for name, values in days.items()}
 
 
-PROFILE = Profile("generic", "tracking", FIELDS, (("contact_id", "tracking_number"),), settle, build, describe_clock_changes, claim)
+PROFILE = Profile(
+    "generic",
+    "tracking",
+    FIELDS,
+    (("contact_id", "tracking_number"),),
+    settle,
+    build,
+    describe_clock_changes,
+    claim,
+)

@@ -1,4 +1,6 @@
-"""Calls of Vocalcom Hermes: flags for what became of a call, NULL written out, the first and the last of its agents and queues."""
+"""Calls of Vocalcom Hermes: flags for what became of a call, NULL written out, the
+first and the last of its agents and queues.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,8 @@ from qa_core.storage.schema import Outcome
 
 _OWN = {
     "contact_id": "id|call id|indice|session id|id session|call guid",
-    "started_at": "call local time|call local time string|local time|start time|start date|call time|date appel|call date time|call universal time",
+    "started_at": "call local time|call local time string|local time|start time|start "
+    "date|call time|date appel|call date time|call universal time",
     "date": "call date|date",
     "time": "time|heure",
     "ended_at": "end time|end date|call end time",
@@ -31,7 +34,11 @@ _OWN = {
     "tracking_number": "dnis",
     "recorded": "record|recorded",
 }
-_FLAGS = (("closed", Outcome.CLOSED), ("overflow", Outcome.OVERFLOW), ("no_agent", Outcome.UNANSWERED))
+_FLAGS = (
+    ("closed", Outcome.CLOSED),
+    ("overflow", Outcome.OVERFLOW),
+    ("no_agent", Outcome.UNANSWERED),
+)
 FIELDS = (
     *(replace(field, synonyms=_OWN[field.name]) for field in contacts.FIELDS if field.name in _OWN),
     Field("closed", ValueType.BOOLEAN, "close|is closed"),
@@ -42,9 +49,13 @@ FIELDS = (
 
 
 def build(context: FileContext, chunk: RowBatch) -> Mapping[str, pa.Array]:
-    """One chunk of rows → contacts. What is not abandoned is answered only where somebody spoke with the caller."""
+    """One chunk of rows → contacts. What is not abandoned is answered only where
+    somebody spoke with the caller.
+    """
     columns = dict(contacts.build(context, chunk))
-    outcome = np.array(columns["outcome"].to_pylist() if "outcome" in columns else [None] * len(chunk), object)
+    outcome = np.array(
+        columns["outcome"].to_pylist() if "outcome" in columns else [None] * len(chunk), object
+    )
     spoke = np.zeros(len(chunk), bool)
     if context.has("talk_seconds"):
         spoke |= np.nan_to_num(chunk.number("talk_seconds")) > 0
@@ -57,7 +68,11 @@ def build(context: FileContext, chunk: RowBatch) -> Mapping[str, pa.Array]:
             outcome[~spoke & (chunk.word(name) == True) & (outcome != Outcome.ABANDONED)] = meaning  # noqa: E712 (element by element)
     columns["outcome"] = as_words(outcome)
     if "talk_seconds" in columns:
-        columns["talk_seconds"] = pa.array(np.where(spoke, columns["talk_seconds"].to_numpy(zero_copy_only=False), np.nan), pa.float64(), from_pandas=True)
+        columns["talk_seconds"] = pa.array(
+            np.where(spoke, columns["talk_seconds"].to_numpy(zero_copy_only=False), np.nan),
+            pa.float64(),
+            from_pandas=True,
+        )
     return columns
 
 

@@ -1,6 +1,8 @@
-"""Bringing all that is stored in line with the conventions of the centre: contacts in one commit, evaluations in one transaction.
+"""Bringing all that is stored in line with the conventions of the centre: contacts in
+one commit, evaluations in one transaction.
 
-Everything is worked out anew from what the sources said, so that it may be run at any time, again after an interruption, and changes nothing twice.
+Everything is worked out anew from what the sources said, so that it may be run at any
+time, again after an interruption, and changes nothing twice.
 """
 
 from __future__ import annotations
@@ -31,7 +33,9 @@ from qa_core.storage.schema import AS_GIVEN
 
 
 def apply_if_due() -> int:
-    """Do what was asked for, if anything was. The caller holds the lock of imports. Returns the number of contacts that changed."""
+    """Do what was asked for, if anything was. The caller holds the lock of imports.
+    Returns the number of contacts that changed.
+    """
     if not due_work.is_due(CENTRE_RULES):
         return 0
     changed = _apply_to_contacts()
@@ -44,16 +48,29 @@ def apply_if_due() -> int:
 
 
 def apply_to_evaluations(session: Session) -> None:
-    """Let every evaluation name the advisor whom its own was merged into, and the team that follows; or what its source said again."""
+    """Let every evaluation name the advisor whom its own was merged into, and the team
+    that follows; or what its source said again.
+    """
     kept = ActiveRules.load(session).kept["advisor"]
     spans = advisors.spans_of(advisors.find_memberships(session)) if kept else {}
-    concerned = sa.or_(Evaluation.given_advisor_id.is_not(None), Evaluation.given_team.is_not(None), Evaluation.advisor_id.in_(kept))
+    concerned = sa.or_(
+        Evaluation.given_advisor_id.is_not(None),
+        Evaluation.given_team.is_not(None),
+        Evaluation.advisor_id.in_(kept),
+    )
     for evaluation in session.scalars(sa.select(Evaluation).where(concerned)).all():
         given = evaluation.given_advisor_id or evaluation.advisor_id
         team = None if evaluation.given_team == "" else evaluation.team
         advisor_id = kept.get(given, given)
-        filled = advisors.team_on(spans, advisor_id, evaluation.local_day) if team is None and advisor_id != given else None
-        evaluation.advisor_id, evaluation.given_advisor_id = advisor_id, given if advisor_id != given else None
+        filled = (
+            advisors.team_on(spans, advisor_id, evaluation.local_day)
+            if team is None and advisor_id != given
+            else None
+        )
+        evaluation.advisor_id, evaluation.given_advisor_id = (
+            advisor_id,
+            given if advisor_id != given else None,
+        )
         evaluation.team, evaluation.given_team = team or filled, "" if filled else None
 
 
@@ -68,12 +85,19 @@ def _apply_to_contacts() -> int:
         path = Path(folder) / "contacts.parquet"
         with open_session(Path(folder)) as bench:
             bench.register("memberships", memberships)
-            bench.execute(conventions.make_shared(f"SELECT {as_given('customer_key')} AS customer_key, CAST(c.local_start AS DATE) AS day FROM contacts c"))
+            bench.execute(
+                conventions.make_shared(
+                    f"SELECT {as_given('customer_key')} AS customer_key, CAST(c.local_start AS "
+                    "DATE) AS day FROM contacts c"
+                )
+            )
             with store.reading() as session:
                 _register_assignments(bench, session)
             rows = write_rows(bench, _select_changes(conventions), path)
         if rows:
-            lake.merge_contacts(path, CARRIED, f"conventions-{new_id()}", create=False, is_derived=True)
+            lake.merge_contacts(
+                path, CARRIED, f"conventions-{new_id()}", create=False, is_derived=True
+            )
     return rows
 
 
@@ -85,40 +109,66 @@ def _select_changes(conventions: ActiveRules) -> str:
     kept = name_merges.spell("c.given_or_own_advisor", conventions.kept["advisor"])
     by_number = "c.is_by_number AND a.tracking_number IS NOT NULL"
     given = {name: f"c.raw_{name}" for name in AS_GIVEN} | {
-        "campaign": f"CASE WHEN {by_number} THEN a.campaign WHEN c.is_by_number THEN NULL ELSE c.raw_campaign END"
+        "campaign": f"CASE WHEN {by_number} THEN a.campaign WHEN c.is_by_number THEN NULL ELSE "
+        "c.raw_campaign END"
     }
     team = "coalesce(c.raw_team, m.team)"
-    values = {name: given[name] for name in AS_GIVEN} | dict.fromkeys(AS_GIVEN.values(), "CAST(NULL AS VARCHAR)")
+    values = {name: given[name] for name in AS_GIVEN} | dict.fromkeys(
+        AS_GIVEN.values(), "CAST(NULL AS VARCHAR)"
+    )
     values |= conventions.change(given, "c.local_start", "c.direction", team)
-    values |= {"team": team, AS_GIVEN["team"]: "CASE WHEN c.raw_team IS NULL AND m.team IS NOT NULL THEN '' END"}
+    values |= {
+        "team": team,
+        AS_GIVEN["team"]: "CASE WHEN c.raw_team IS NULL AND m.team IS NOT NULL THEN '' END",
+    }
     for name in ("source", "medium"):
-        values[name] = f"CASE WHEN {by_number} THEN a.{name} WHEN c.is_by_number THEN NULL ELSE c.{name} END"
-    values["tracking_match"] = f"CASE WHEN {by_number} THEN '{number_assignments.BY_NUMBER}' WHEN c.is_by_number THEN NULL ELSE c.tracking_match END"
+        values[name] = (
+            f"CASE WHEN {by_number} THEN a.{name} WHEN c.is_by_number THEN NULL ELSE c.{name} END"
+        )
+    values["tracking_match"] = (
+        f"CASE WHEN {by_number} THEN '{number_assignments.BY_NUMBER}' WHEN c.is_by_number THEN "
+        "NULL ELSE c.tracking_match END"
+    )
     raw = ", ".join(f'{as_given(name)} AS "raw_{name}"' for name in AS_GIVEN)
     # A contact follows its number when nothing better says where it came from.
-    free = f"c.tracking_match IS NULL AND c.source IS NULL AND c.medium IS NULL AND {as_given('campaign')} IS NULL AND c.tracking_number IS NOT NULL"
+    free = (
+        "c.tracking_match IS NULL AND c.source IS NULL AND c.medium IS NULL AND "
+        f"{as_given('campaign')} IS NULL AND c.tracking_number IS NOT NULL"
+    )
     differs = " OR ".join(f'n."{name}" IS DISTINCT FROM n."old_{name}"' for name in CARRIED)
+    compared = (f'{values[name]} AS "{name}", c."{name}" AS "old_{name}"' for name in CARRIED)
     return f"""
         SELECT source_system, contact_id, {", ".join(f'"{name}"' for name in CARRIED)} FROM (
-            SELECT c.source_system, c.contact_id, {", ".join(f'{values[name]} AS "{name}", c."{name}" AS "old_{name}"' for name in CARRIED)}
+            SELECT c.source_system, c.contact_id,
+                {", ".join(compared)}
             FROM (
                 SELECT c.*, {raw}, {as_given("advisor_id")} AS given_or_own_advisor,
-                    coalesce(c.tracking_match = '{number_assignments.BY_NUMBER}', false) OR ({free}) AS is_by_number
+                    coalesce(c.tracking_match = '{number_assignments.BY_NUMBER}', false)
+                        OR ({free}) AS is_by_number
                 FROM contacts c
             ) c
             LEFT JOIN numbers k ON k.tracking_number = c.tracking_number
             LEFT JOIN assignments a ON c.is_by_number AND a.tracking_number = k.number
-                AND CAST(c.local_start AS DATE) >= a.starts_on AND CAST(c.local_start AS DATE) < a.ends_on
+                AND CAST(c.local_start AS DATE) >= a.starts_on
+                    AND CAST(c.local_start AS DATE) < a.ends_on
             LEFT JOIN memberships m ON {kept} <> c.given_or_own_advisor AND m.advisor_id = {kept}
-                AND CAST(c.local_start AS DATE) >= m.starts_on AND CAST(c.local_start AS DATE) < m.ends_on
+                AND CAST(c.local_start AS DATE) >= m.starts_on
+                    AND CAST(c.local_start AS DATE) < m.ends_on
         ) n WHERE {differs}"""
 
 
 def _register_assignments(bench: duckdb.DuckDBPyConnection, session: Session) -> None:
-    """Make the relations `assignments`, by number in one spelling, and `numbers`, which says that spelling for each that contacts carry."""
+    """Make the relations `assignments`, by number in one spelling, and `numbers`, which
+    says that spelling for each that contacts carry.
+    """
     known = {row[0] for row in number_assignments.find_known(session)}
     carried = (
-        {number for (number,) in bench.execute("SELECT DISTINCT tracking_number FROM contacts WHERE tracking_number IS NOT NULL").fetchall()}
+        {
+            number
+            for (number,) in bench.execute(
+                "SELECT DISTINCT tracking_number FROM contacts WHERE tracking_number IS NOT NULL"
+            ).fetchall()
+        }
         if known
         else set()
     )
@@ -132,11 +182,18 @@ def _spell_number(text: str) -> str:
     return find_number(text, environment.current().country) or text.strip()
 
 
-def spell_values(values: Mapping[str, object], kept: Mapping[str, Mapping[str, str]]) -> dict[str, object]:
-    """The values of one row with the spellings that the centre keeps, and what was given beside those that changed."""
+def spell_values(
+    values: Mapping[str, object], kept: Mapping[str, Mapping[str, str]]
+) -> dict[str, object]:
+    """The values of one row with the spellings that the centre keeps, and what was
+    given beside those that changed.
+    """
     spelled = dict(values)
     for name in SPELLED:
         if name in values:
             shown = kept[name].get(values[name], values[name])
-            spelled |= {name: shown, AS_GIVEN[name]: values[name] if shown != values[name] else None}
+            spelled |= {
+                name: shown,
+                AS_GIVEN[name]: values[name] if shown != values[name] else None,
+            }
     return spelled

@@ -1,4 +1,6 @@
-"""Changed rules of the centre: applied to everything stored once no import is under way."""
+"""Changed rules of the centre: applied to everything stored once no import is under
+way.
+"""
 
 from __future__ import annotations
 

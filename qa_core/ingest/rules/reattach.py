@@ -1,6 +1,8 @@
-"""What was heard follows the contact it is about: once an advisor was merged or parted, rows of listening name the advisor and team that the lake now does.
+"""What was heard follows the contact it is about: once an advisor was merged or parted,
+rows of listening name the advisor and team that the lake now does.
 
-Coaching plans are about no contact: they follow the decision itself, and remember whom they were opened for.
+Coaching plans are about no contact: they follow the decision itself, and remember whom
+they were opened for.
 """
 
 from __future__ import annotations
@@ -18,7 +20,13 @@ from qa_core.ingest.load.duckdb_session import open_session
 from qa_core.storage import name_merges
 from qa_core.storage.records.centre_rules import NameDecision
 from qa_core.storage.records.evaluations import Evaluation
-from qa_core.storage.records.listening import CalibrationContact, CoachingPlan, DrawnContact, Playback, Recording
+from qa_core.storage.records.listening import (
+    CalibrationContact,
+    CoachingPlan,
+    DrawnContact,
+    Playback,
+    Recording,
+)
 from qa_core.storage.records.people import Advisor
 
 OF_CONTACTS = (Recording, Playback, DrawnContact, CalibrationContact)
@@ -26,14 +34,20 @@ Key = tuple[str, str]
 
 
 def follow(session: Session) -> None:
-    """Bring recordings, listenings, what was drawn or calibrated, evaluations made here and coaching plans in line with the merges that stand."""
-    decided = sa.select(NameDecision.spelling, NameDecision.kept).where(NameDecision.kind == "advisor", NameDecision.is_same)
+    """Bring recordings, listenings, what was drawn or calibrated, evaluations made here
+    and coaching plans in line with the merges that stand.
+    """
+    decided = sa.select(NameDecision.spelling, NameDecision.kept).where(
+        NameDecision.kind == "advisor", NameDecision.is_same
+    )
     concerned = {advisor_id for pair in session.execute(decided) for advisor_id in pair}
     if not concerned:
         return
     _follow_contacts(session, concerned)
     kept = name_merges.find_kept(session)["advisor"]
-    may_differ = sa.or_(CoachingPlan.given_advisor_id.is_not(None), CoachingPlan.advisor_id.in_(kept))
+    may_differ = sa.or_(
+        CoachingPlan.given_advisor_id.is_not(None), CoachingPlan.advisor_id.in_(kept)
+    )
     for plan in session.scalars(sa.select(CoachingPlan).where(may_differ)).all():
         given = plan.given_advisor_id or plan.advisor_id
         plan.advisor_id = kept.get(given, given)
@@ -42,9 +56,19 @@ def follow(session: Session) -> None:
 
 def _follow_contacts(session: Session, concerned: set[str]) -> None:
     # Imported evaluations say themselves whom they name, and have followed already.
-    made_here = sa.and_(Evaluation.batch_id.is_(None), Evaluation.given_advisor_id.is_(None), Evaluation.contact_id.is_not(None))
-    rows = [row for table in OF_CONTACTS for row in session.scalars(sa.select(table).where(table.advisor_id.in_(concerned)))]
-    rows += session.scalars(sa.select(Evaluation).where(Evaluation.advisor_id.in_(concerned), made_here))
+    made_here = sa.and_(
+        Evaluation.batch_id.is_(None),
+        Evaluation.given_advisor_id.is_(None),
+        Evaluation.contact_id.is_not(None),
+    )
+    rows = [
+        row
+        for table in OF_CONTACTS
+        for row in session.scalars(sa.select(table).where(table.advisor_id.in_(concerned)))
+    ]
+    rows += session.scalars(
+        sa.select(Evaluation).where(Evaluation.advisor_id.in_(concerned), made_here)
+    )
     now_named = _find_named({(row.source_system, row.contact_id) for row in rows})
     known = set(session.scalars(sa.select(Advisor.advisor_id)))
     for row in rows:
@@ -61,8 +85,17 @@ def _find_named(keys: set[Key]) -> dict[Key, tuple[str | None, str | None]]:
         return {}
     scratch = environment.current().temporary_folder
     scratch.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f"staged-{os.getpid()}-", dir=scratch) as folder, open_session(Path(folder)) as bench:
+    with (
+        tempfile.TemporaryDirectory(prefix=f"staged-{os.getpid()}-", dir=scratch) as folder,
+        open_session(Path(folder)) as bench,
+    ):
         columns = [pa.array(list(values), pa.string()) for values in zip(*keys, strict=True)]
         bench.register("keys", pa.table(columns, names=["source_system", "contact_id"]))
-        found = bench.execute("SELECT source_system, contact_id, advisor_id, team FROM contacts SEMI JOIN keys USING (source_system, contact_id)")
-        return {(system, contact): (advisor_id, team) for system, contact, advisor_id, team in found.fetchall()}
+        found = bench.execute(
+            "SELECT source_system, contact_id, advisor_id, team FROM contacts SEMI JOIN keys "
+            "USING (source_system, contact_id)"
+        )
+        return {
+            (system, contact): (advisor_id, team)
+            for system, contact, advisor_id, team in found.fetchall()
+        }

@@ -1,8 +1,11 @@
-"""Watching a folder: files are taken as they come to rest, and logs followed as they grow; whatever stops it, nothing is lost and nothing comes twice.
+"""Watching a folder: files are taken as they come to rest, and logs followed as they
+grow; whatever stops it, nothing is lost and nothing comes twice.
 
-A file leaves the folder only when its import is done, and an import knows a file that it has seen by its content. So a stop at any
-moment costs at most a second look. The folder is looked at again and again rather than listened to: the system's own
-notices do not tell what another machine writes on a network folder, and a file must be seen twice anyway to know that it is whole.
+A file leaves the folder only when its import is done, and an import knows a file that
+it has seen by its content. So a stop at any moment costs at most a second look. The
+folder is looked at again and again rather than listened to: the system's own notices do
+not tell what another machine writes on a network folder, and a file must be seen twice
+anyway to know that it is whole.
 """
 
 from __future__ import annotations
@@ -35,27 +38,47 @@ from qa_core.storage.records.imports import SavedMapping
 
 TAKEN, REFUSED = ".taken", ".refused"
 OPTIONS_FILE = "import.toml"
-UNFINISHED = (".part", ".partial", ".filepart", ".tmp", ".temp", ".crdownload", ".download", ".swp", "~")
-"""Endings of files that somebody is still writing; they count once they have their final name."""
+UNFINISHED = (
+    ".part",
+    ".partial",
+    ".filepart",
+    ".tmp",
+    ".temp",
+    ".crdownload",
+    ".download",
+    ".swp",
+    "~",
+)
+"""Endings of files that somebody is still writing; they count once they have their
+final name.
+"""
 
 FIRST_WAIT, LONGEST_WAIT = 5.0, 300.0
 TRIES = 3
 """How often an import may fail unexpectedly before its file is set aside."""
 LOG_SECONDS = 60.0
 REST = 10
-"""After what a log brought is landed, its next look waits at least so many times as long as that took."""
+"""After what a log brought is landed, its next look waits at least so many times as
+long as that took.
+"""
 GROWS_FOR = 3600.0
-"""A file taken is watched so long: should it grow, somebody was still writing, and it is taken again."""
+"""A file taken is watched so long: should it grow, somebody was still writing, and it
+is taken again.
+"""
 
 RING_SECONDS = 600.0
-"""Alert rules are evaluated so often at most while files come and logs grow: they speak of whole days, weeks and months."""
+"""Alert rules are evaluated so often at most while files come and logs grow: they speak
+of whole days, weeks and months.
+"""
 
 Tell = Callable[[FileReport | Refusal], None]
 
 
 @dataclass
 class Sight:
-    """A file as it was seen: for how long it has looked the same, and when to try it (again)."""
+    """A file as it was seen: for how long it has looked the same, and when to try it
+    (again).
+    """
 
     look: tuple[int, int]
     since: float
@@ -66,14 +89,18 @@ class Sight:
 
 @dataclass(frozen=True)
 class Instructions:
-    """What `import.toml` in a folder, a file's own `.toml` beside it, or the command line say about files."""
+    """What `import.toml` in a folder, a file's own `.toml` beside it, or the command
+    line say about files.
+    """
 
     kind: str | None
     options: ImportOptions
 
 
 class Watch:
-    """One folder being watched. Reports, and refusals about the folder itself, go to `tell`."""
+    """One folder being watched. Reports, and refusals about the folder itself, go to
+    `tell`.
+    """
 
     def __init__(
         self,
@@ -86,7 +113,12 @@ class Watch:
         tell: Tell = lambda told: None,
     ) -> None:
         viewer.require(Permission.MANAGE_IMPORTS)
-        self.viewer, self.folder, self.options, self.tell = viewer, folder.absolute(), options or ImportOptions(), tell
+        self.viewer, self.folder, self.options, self.tell = (
+            viewer,
+            folder.absolute(),
+            options or ImportOptions(),
+            tell,
+        )
         self.settle, self.keep_days = settle, keep_days
         self.refused = 0
         """How many files were refused so far."""
@@ -127,7 +159,14 @@ class Watch:
         try:
             found = {path: _look_at(path) for path in self._find_files()}
         except OSError as error:
-            self._say(Refusal("no_folder", N_("The folder {path} cannot be read now: {reason}."), path=str(self.folder), reason=error.strerror or "unknown"))
+            self._say(
+                Refusal(
+                    "no_folder",
+                    N_("The folder {path} cannot be read now: {reason}."),
+                    path=str(self.folder),
+                    reason=error.strerror or "unknown",
+                )
+            )
             return
         for path in set(self._sights) - set(found):
             del self._sights[path]
@@ -145,11 +184,17 @@ class Watch:
         self._clear_old()
 
     def _find_files(self) -> Iterator[Path]:
-        """Files in the folder and those below it, each kind of thing that is none left out; the oldest first."""
+        """Files in the folder and those below it, each kind of thing that is none left
+        out; the oldest first.
+        """
         paths = []
         for root, folders, names in _walk(self.folder):
             folders[:] = sorted(name for name in folders if not name.startswith("."))
-            paths += [root / name for name in names if not name.startswith(".") and not name.endswith((*UNFINISHED, ".toml"))]
+            paths += [
+                root / name
+                for name in names
+                if not name.startswith(".") and not name.endswith((*UNFINISHED, ".toml"))
+            ]
         return iter(sorted(paths, key=lambda path: ((_look_at(path) or (0, 0))[1], path)))
 
     def _consider(self, path: Path, look: tuple[int, int]) -> None:
@@ -169,14 +214,22 @@ class Watch:
             self._postpone(sight)
             return
         try:
-            kind = instructions.kind or _kind_of_mapping(instructions.options.profile) or find_kind(path, instructions.options)
+            kind = (
+                instructions.kind
+                or _kind_of_mapping(instructions.options.profile)
+                or find_kind(path, instructions.options)
+            )
             report = pipeline.import_files(self.viewer, kind, [path], instructions.options)[0]
             refusal = report.refusal
         except Refusal as refused:
             report, refusal = FileReport(file=str(path), refusal=refused), refused
         except Exception as error:
             sight.tries += 1
-            refusal = system_errors.find_refusal(error) or Refusal("failed", N_("The import failed unexpectedly ({error})."), error=type(error).__name__)
+            refusal = system_errors.find_refusal(error) or Refusal(
+                "failed",
+                N_("The import failed unexpectedly ({error})."),
+                error=type(error).__name__,
+            )
             report = FileReport(file=str(path), refusal=refusal)
         if refusal is None:
             self._has_news |= report.brought_something
@@ -184,7 +237,9 @@ class Watch:
             self._put_away(path, sight.look, report)
         elif refusal.code == "no_file":
             self._sights.pop(path, None)
-        elif refusal.code in system_errors.PASSING or (refusal.code == "failed" and sight.tries < TRIES):
+        elif refusal.code in system_errors.PASSING or (
+            refusal.code == "failed" and sight.tries < TRIES
+        ):
             self._say(refusal)
             self._postpone(sight)
         else:
@@ -192,11 +247,24 @@ class Watch:
             self._set_aside(path, sight.look, refusal)
 
     def _put_away(self, path: Path, look: tuple[int, int], report: FileReport) -> None:
-        """Into `.taken`, with its report beside it; but not when it changed while it was read: then it is taken again."""
+        """Into `.taken`, with its report beside it; but not when it changed while it
+        was read: then it is taken again.
+        """
         if _look_at(path) != look:
             return
-        target = self.folder / TAKEN / path.parent.relative_to(self.folder) / f"{report.batch_id}-{path.name}"
-        if self._move(path, look, target, json.dumps(report.as_json(), ensure_ascii=False, indent=2), ".report.json"):
+        target = (
+            self.folder
+            / TAKEN
+            / path.parent.relative_to(self.folder)
+            / f"{report.batch_id}-{path.name}"
+        )
+        if self._move(
+            path,
+            look,
+            target,
+            json.dumps(report.as_json(), ensure_ascii=False, indent=2),
+            ".report.json",
+        ):
             self._taken[target] = (path, look[0], time.monotonic())
             self._told -= {said for said in self._told if said[0] in system_errors.PASSING}
 
@@ -204,11 +272,26 @@ class Watch:
         """Into `.refused`, with the reason beside it."""
         self.refused += 1
         hint = "\n" + "\n".join(refusal.options) if refusal.options else ""
-        target = self.folder / REFUSED / path.parent.relative_to(self.folder) / f"{_short_digest(path)}-{path.name}"
-        self._move(path, look, target, f"{refusal.code}: {i18n.format_refusal(refusal)}{hint}\n", ".reason.txt")
+        target = (
+            self.folder
+            / REFUSED
+            / path.parent.relative_to(self.folder)
+            / f"{_short_digest(path)}-{path.name}"
+        )
+        self._move(
+            path,
+            look,
+            target,
+            f"{refusal.code}: {i18n.format_refusal(refusal)}{hint}\n",
+            ".reason.txt",
+        )
 
-    def _move(self, path: Path, look: tuple[int, int], target: Path, note: str, ending: str) -> bool:
-        """Move a file in one step, its note first. Where nothing may be moved, the file stays and is remembered as done."""
+    def _move(
+        self, path: Path, look: tuple[int, int], target: Path, note: str, ending: str
+    ) -> bool:
+        """Move a file in one step, its note first. Where nothing may be moved, the file
+        stays and is remembered as done.
+        """
         self._sights.pop(path, None)
         try:
             target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -221,7 +304,10 @@ class Watch:
             self._say(
                 Refusal(
                     "cannot_move",
-                    N_("Files stay where they are, since {path} cannot be written: {reason}. Each is imported once all the same."),
+                    N_(
+                        "Files stay where they are, since {path} cannot be written: {reason}. "
+                        "Each is imported once all the same."
+                    ),
                     path=str(target.parent),
                     reason=error.strerror or "unknown",
                 )
@@ -242,7 +328,9 @@ class Watch:
                 del self._taken[target]
 
     def _clear_old(self) -> None:
-        """Files taken hold what their tool exported, clear numbers too; they go when they are as old as was asked for."""
+        """Files taken hold what their tool exported, clear numbers too; they go when
+        they are as old as was asked for.
+        """
         if self.keep_days is None:
             return
         before = time.time() - self.keep_days * 86400
@@ -277,10 +365,23 @@ class Watch:
                     self.tell(report)
         except Exception as error:
             refusal = error if isinstance(error, Refusal) else system_errors.find_refusal(error)
-            refusal = refusal or Refusal("failed", N_("The import failed unexpectedly ({error})."), error=type(error).__name__)
+            refusal = refusal or Refusal(
+                "failed",
+                N_("The import failed unexpectedly ({error})."),
+                error=type(error).__name__,
+            )
         if follower.lost:
             follower.lost = False
-            self.tell(Refusal("log_cut", N_("{path} was cut short or removed; what was written to it after the last look may be missing."), path=str(path)))
+            self.tell(
+                Refusal(
+                    "log_cut",
+                    N_(
+                        "{path} was cut short or removed; what was written to it after the "
+                        "last look may be missing."
+                    ),
+                    path=str(path),
+                )
+            )
         if refusal is not None:
             self._say(refusal)
             self._postpone(sight)
@@ -301,30 +402,57 @@ class Watch:
             self.tell(refusal)
 
     def _instructions_for(self, path: Path) -> Instructions:
-        """What is said about a file: beside it, else in its folder, else in those above, else by the command. Raises Misuse."""
+        """What is said about a file: beside it, else in its folder, else in those
+        above, else by the command. Raises Misuse.
+        """
         kind, options = None, ImportOptions()
-        folders = [folder for folder in (path.parent, *path.parents) if folder.is_relative_to(self.folder)]
-        for place in (path.with_name(path.name + ".toml"), *(folder / OPTIONS_FILE for folder in dict.fromkeys(folders))):
+        folders = [
+            folder for folder in (path.parent, *path.parents) if folder.is_relative_to(self.folder)
+        ]
+        for place in (
+            path.with_name(path.name + ".toml"),
+            *(folder / OPTIONS_FILE for folder in dict.fromkeys(folders)),
+        ):
             said = read_instructions(place)
             kind, options = kind or said.kind, options.with_defaults(said.options)
         named = (folder.name for folder in dict.fromkeys(folders) if folder != self.folder)
         prefixes = (known for known in KINDS if path.name.lower().startswith(known))
-        kind = kind or next((name.lower() for name in named if name.lower() in KINDS), None) or next(prefixes, None)
+        kind = (
+            kind
+            or next((name.lower() for name in named if name.lower() in KINDS), None)
+            or next(prefixes, None)
+        )
         return Instructions(kind, options.with_defaults(self.options))
 
 
 def read_instructions(path: Path) -> Instructions:
-    """The kind and the options in a TOML file, whose keys are those of the import's options; nothing where there is none. Raises Misuse."""
+    """The kind and the options in a TOML file, whose keys are those of the import's
+    options; nothing where there is none. Raises Misuse.
+    """
     try:
         content: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return Instructions(None, ImportOptions())
     except (OSError, ValueError) as error:
-        raise Misuse("bad_instructions", N_("{path} cannot be read: {reason}."), path=str(path), reason=str(error)) from error
+        raise Misuse(
+            "bad_instructions",
+            N_("{path} cannot be read: {reason}."),
+            path=str(path),
+            reason=str(error),
+        ) from error
     kind = content.pop("kind", None)
     expected = {"columns": Mapping, "units": Mapping, "scales": Mapping, "start_date": date}
-    known = {item.name for item in fields(ImportOptions)} - {"dry_run", "save_mapping", "purpose", "pattern"}
-    wrong = [name for name, value in content.items() if name not in known or not isinstance(value, expected.get(name, str))]
+    known = {item.name for item in fields(ImportOptions)} - {
+        "dry_run",
+        "save_mapping",
+        "purpose",
+        "pattern",
+    }
+    wrong = [
+        name
+        for name, value in content.items()
+        if name not in known or not isinstance(value, expected.get(name, str))
+    ]
     if wrong or (kind is not None and kind not in KINDS):
         raise Misuse(
             "bad_instructions",
@@ -338,14 +466,22 @@ def read_instructions(path: Path) -> Instructions:
 
 @contextmanager
 def watching_alone(folder: Path) -> Iterator[None]:
-    """Hold the folder for this process. Raises Refusal when another one of this centre watches it."""
+    """Hold the folder for this process. Raises Refusal when another one of this centre
+    watches it.
+    """
     place = environment.current().folder / "watching"
     place.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with (place / f"{hashlib.sha256(str(folder.absolute()).encode()).hexdigest()[:16]}.lock").open("w") as file:
+    with (place / f"{hashlib.sha256(str(folder.absolute()).encode()).hexdigest()[:16]}.lock").open(
+        "w"
+    ) as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            raise Refusal("watched_already", N_("Another process is watching {path}. Stop it first."), path=str(folder)) from error
+            raise Refusal(
+                "watched_already",
+                N_("Another process is watching {path}. Stop it first."),
+                path=str(folder),
+            ) from error
         yield
 
 

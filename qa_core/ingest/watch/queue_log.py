@@ -1,6 +1,8 @@
-"""Following a queue_log that is still being written: only what is new is read, and calls that have not ended are kept, without identities, until they do.
+"""Following a queue_log that is still being written: only what is new is read, and
+calls that have not ended are kept, without identities, until they do.
 
-A log is known by how it begins, not by its name or its number on the disk, so that a rotated one is read to its end wherever it went.
+A log is known by how it begins, not by its name or its number on the disk, so that a
+rotated one is read to its end wherever it went.
 """
 
 from __future__ import annotations
@@ -39,28 +41,38 @@ from qa_core.ingest.platforms.reader import ExportReader, FoldSession, stage_pla
 from qa_core.ingest.report import FileReport
 
 LOG_NAME = re.compile(r"queue_log(?:[.-]\d+)*(?:\.gz)?")
-"""A log and what a rotation makes of it: queue_log.1, queue_log-20261124, queue_log.2.gz."""
+"""A log and what a rotation makes of it: queue_log.1, queue_log-20261124,
+queue_log.2.gz.
+"""
 
 STEP = 32 << 20
 """Bytes that are read and landed at once."""
 BEGINNING = 4096
 SETTLED = timedelta(hours=2)
-"""A call that ended is kept so long: it may come back into another queue under the same id."""
+"""A call that ended is kept so long: it may come back into another queue under the same
+id.
+"""
 GIVEN_UP = timedelta(hours=24)
 """A call that never ended is kept so long; some versions lose the event of its end."""
 WAITING = timedelta(minutes=30)
-"""A caller who is still in the queue is no unanswered call until nothing was heard of the call for so long."""
+"""A caller who is still in the queue is no unanswered call until nothing was heard of
+the call for so long.
+"""
 
 _MARK = b"mark"
-_LAST_STEP = "arg_max(event, (moment, line)) FILTER (event NOT IN ('RINGNOANSWER', 'RINGCANCELED', 'DID'))"
+_LAST_STEP = (
+    "arg_max(event, (moment, line)) FILTER (event NOT IN ('RINGNOANSWER', 'RINGCANCELED', 'DID'))"
+)
 _UNFINISHED = f"('{asterisk_queue_log.ENTRY}', '{asterisk_queue_log.CONNECT}')"
 
 
 @dataclass(frozen=True)
 class LogPosition:
-    """How far a log was read: how it began (`length` bytes with that `digest`), and the first byte and line not read yet.
+    """How far a log was read: how it began (`length` bytes with that `digest`), and the
+    first byte and line not read yet.
 
-    `first`: the moment on its first line, in seconds since 1970. `landed_at`: when calls of it landed last, likewise.
+    `first`: the moment on its first line, in seconds since 1970. `landed_at`: when
+    calls of it landed last, likewise.
     """
 
     length: int
@@ -82,7 +94,9 @@ class Log:
         return _digest(self.content.read_start(mark.length)) == mark.digest
 
     def read(self, offset: int, is_last: bool) -> bytes:
-        """The next bytes after that offset, whole lines only; what ends without one is taken from a log that nobody writes any more."""
+        """The next bytes after that offset, whole lines only; what ends without one is
+        taken from a log that nobody writes any more.
+        """
         with self.content.open() as file:
             if self.content.packing is None:
                 file.seek(offset)
@@ -114,19 +128,28 @@ class Piece(Content):
 
 
 class Follower:
-    """One log on its way into the stores. Its state lies in the home, whole after every step: a step done twice changes nothing."""
+    """One log on its way into the stores. Its state lies in the home, whole after every
+    step: a step done twice changes nothing.
+    """
 
     def __init__(self, viewer: Viewer, path: Path, options: ImportOptions | None = None) -> None:
         self.viewer, self.path, self.options = viewer, path.absolute(), options or ImportOptions()
-        self._state = environment.current().folder / "watching" / f"{hashlib.sha256(str(self.path).encode()).hexdigest()[:16]}.parquet"
+        self._state = (
+            environment.current().folder
+            / "watching"
+            / f"{hashlib.sha256(str(self.path).encode()).hexdigest()[:16]}.parquet"
+        )
         self._loaded: tuple[int, int] | None = None
         self.mark, self.kept = self._load()
         self.lost = False
-        """Whether the log was cut short or removed, so that what was written to it after the last look may be missing."""
+        """Whether the log was cut short or removed, so that what was written to it
+        after the last look may be missing.
+        """
         self._missed = False
 
     def catch_up(self, stop: Stop | None = None) -> Iterator[FileReport]:
-        """Read and land what is new, step by step; yields the report of each step that brought calls.
+        """Read and land what is new, step by step; yields the report of each step that
+        brought calls.
 
         A report with a refusal ends it: the step is not done, and will be tried again.
         """
@@ -147,7 +170,9 @@ class Follower:
                 return
 
     def _find_next(self) -> tuple[Log, int, bytes] | None:
-        """The log to go on with, from which byte, and what is new there; empty bytes when only calls that wait too long are due."""
+        """The log to go on with, from which byte, and what is new there; empty bytes
+        when only calls that wait too long are due.
+        """
         logs = find_logs(self.path)
         place, offset = 0, 0
         if self.mark is not None:
@@ -155,7 +180,8 @@ class Follower:
             if place >= 0:
                 offset, self._missed = self.mark.offset, False
             elif not self._missed:
-                # It may be on its way to another name at this very moment: only the next look believes that it is gone.
+                # It may be on its way to another name at this very moment: only the
+                # next look believes that it is gone.
                 self._missed = True
                 return None
             else:
@@ -172,7 +198,9 @@ class Follower:
         return (logs[place], offset, data) if data or len(self._find_due()) else None
 
     def _land(self, log: Log, offset: int, data: bytes) -> tuple[FileReport | None, pa.Table]:
-        """Bring in the calls of a piece, with what is kept of them, and say which events to keep now; no report when it speaks of no call."""
+        """Bring in the calls of a piece, with what is kept of them, and say which
+        events to keep now; no report when it speaks of no call.
+        """
         events: list[pa.Table] = []
         due = self._find_due()
         lines = self.mark.lines if offset and self.mark else 0
@@ -183,10 +211,24 @@ class Follower:
             finish=None,
         )
         piece = Piece(self.path, encoding=self.options.encoding, data=data)
-        identity = "|".join((str(self.path), _digest(log.content.read_start(BEGINNING)), str(offset), *due.to_pylist()))
+        identity = "|".join(
+            (
+                str(self.path),
+                _digest(log.content.read_start(BEGINNING)),
+                str(offset),
+                *due.to_pylist(),
+            )
+        )
         folder = table_reader.make_folder(environment.current(), self.options)
         try:
-            staged = stage_platform(platform, piece, "contacts", self.options, folder, hashlib.sha256(identity.encode() + data).hexdigest())
+            staged = stage_platform(
+                platform,
+                piece,
+                "contacts",
+                self.options,
+                folder,
+                hashlib.sha256(identity.encode() + data).hexdigest(),
+            )
         except Refusal as refusal:
             shutil.rmtree(folder, ignore_errors=True)
             if refusal.code != "no_contacts":
@@ -198,29 +240,50 @@ class Follower:
         report = pipeline.run_staged(self.viewer, staged, str(self.path), self.options)
         return report, _keep([self.kept, *events])
 
-    def _read(self, work: ExportReader, lines: int, due: pa.Array, events: list[pa.Table]) -> Iterator[pa.Table]:
-        """What is kept of the calls that go on in this piece or are due, then the piece itself."""
+    def _read(
+        self, work: ExportReader, lines: int, due: pa.Array, events: list[pa.Table]
+    ) -> Iterator[pa.Table]:
+        """What is kept of the calls that go on in this piece or are due, then the piece
+        itself.
+        """
         events += asterisk_queue_log.PLATFORM.read(work)
         work.refused[:] = [(line + lines, reason, cells) for line, reason, cells in work.refused]
-        events[:] = [table.set_column(0, "line", pc.add(table.column("line"), lines)) for table in events]
-        calls = pa.concat_arrays([due, *(column for table in events for column in table.column("callid").chunks)])
+        events[:] = [
+            table.set_column(0, "line", pc.add(table.column("line"), lines)) for table in events
+        ]
+        calls = pa.concat_arrays(
+            [due, *(column for table in events for column in table.column("callid").chunks)]
+        )
         earlier = self.kept.filter(pc.is_in(self.kept.column("callid"), value_set=pc.unique(calls)))
         if len(earlier):
-            first = min((pc.min(table.column("moment")).as_py() for table in events if len(table)), default=None)
+            first = min(
+                (pc.min(table.column("moment")).as_py() for table in events if len(table)),
+                default=None,
+            )
             in_order = first is None or pc.max(earlier.column("moment")).as_py() <= first
             work.notes["in_order"] = work.notes.get("in_order", True) and in_order
-            work.decide("file", N_("events of calls that had not ended are taken up again"), N_("{count} events"), count=len(earlier))
-            yield earlier.set_column(0, "line", pa.array(np.arange(lines - len(earlier) + 1, lines + 1)))
+            work.decide(
+                "file",
+                N_("events of calls that had not ended are taken up again"),
+                N_("{count} events"),
+                count=len(earlier),
+            )
+            yield earlier.set_column(
+                0, "line", pa.array(np.arange(lines - len(earlier) + 1, lines + 1))
+            )
         yield from (table for table in events if len(table))
 
     def _find_due(self) -> pa.Array:
-        """The calls whose caller has been in the queue for too long to be waiting still, and that have not landed for that reason."""
+        """The calls whose caller has been in the queue for too long to be waiting
+        still, and that have not landed for that reason.
+        """
         if not len(self.kept) or self.mark is None:
             return pa.array([], pa.string())
         since = datetime.fromtimestamp(self.mark.landed_at, UTC).replace(tzinfo=None) - WAITING
         with _open(self.kept) as connection:
             found = connection.sql(
-                f"SELECT callid FROM events GROUP BY callid HAVING {_LAST_STEP} = ? AND max(moment) >= ? AND max(moment) < ? ORDER BY callid",
+                f"SELECT callid FROM events GROUP BY callid HAVING {_LAST_STEP} = ? AND "
+                "max(moment) >= ? AND max(moment) < ? ORDER BY callid",
                 params=[asterisk_queue_log.ENTRY, since, _now() - WAITING],
             ).to_arrow_table()
         return found.column("callid").combine_chunks().cast(pa.string())
@@ -228,8 +291,15 @@ class Follower:
     def _save(self, log: Log, offset: int, data: bytes, kept: pa.Table, landed: bool) -> None:
         beginning = log.content.read_start(min(BEGINNING, offset + len(data)))
         lines = (self.mark.lines if offset and self.mark else 0) + data.count(b"\n")
-        landed_at = datetime.now(UTC).timestamp() if landed or self.mark is None else self.mark.landed_at
-        self.mark, self.kept = LogPosition(len(beginning), _digest(beginning), offset + len(data), lines, log.first, landed_at), kept
+        landed_at = (
+            datetime.now(UTC).timestamp() if landed or self.mark is None else self.mark.landed_at
+        )
+        self.mark, self.kept = (
+            LogPosition(
+                len(beginning), _digest(beginning), offset + len(data), lines, log.first, landed_at
+            ),
+            kept,
+        )
         self._state.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         _write(self._state, kept.replace_schema_metadata({_MARK: json.dumps(asdict(self.mark))}))
         self._loaded = _look_at(self._state)
@@ -239,11 +309,15 @@ class Follower:
         if not self._state.exists():
             return None, asterisk_queue_log.SCHEMA.empty_table()
         table = pq.read_table(self._state)
-        return LogPosition(**json.loads(table.schema.metadata[_MARK])), table.cast(asterisk_queue_log.SCHEMA)
+        return LogPosition(**json.loads(table.schema.metadata[_MARK])), table.cast(
+            asterisk_queue_log.SCHEMA
+        )
 
 
 def erase(customer_key: str) -> int:
-    """Take a customer out of what is kept of calls in progress, of every log; the calls stay. Returns the number of events."""
+    """Take a customer out of what is kept of calls in progress, of every log; the calls
+    stay. Returns the number of events.
+    """
     erased = 0
     for state in sorted((environment.current().folder / "watching").glob("*.parquet")):
         table = pq.read_table(state)
@@ -276,11 +350,18 @@ def _look_at(state: Path) -> tuple[int, int] | None:
 
 
 def find_logs(path: Path) -> list[Log]:
-    """A log and its rotations, the oldest first; those that hold no event yet are left out, and a packed copy of one that is there."""
+    """A log and its rotations, the oldest first; those that hold no event yet are left
+    out, and a packed copy of one that is there.
+    """
     found: dict[str, Log] = {}
     names = [
         path.name,
-        *sorted(entry.name for entry in path.parent.iterdir() if entry.name != path.name and LOG_NAME.fullmatch(entry.name.replace(path.name, "queue_log", 1))),
+        *sorted(
+            entry.name
+            for entry in path.parent.iterdir()
+            if entry.name != path.name
+            and LOG_NAME.fullmatch(entry.name.replace(path.name, "queue_log", 1))
+        ),
     ]
     for name in names:
         if not (path.parent / name).is_file():
@@ -288,17 +369,29 @@ def find_logs(path: Path) -> list[Log]:
         content = open_content(path.parent / name)
         beginning = content.read_start(BEGINNING)
         moments = [line.split(b"|", 1)[0] for line in beginning.splitlines() if b"|" in line]
-        first = next((float(moment) for moment in moments if re.fullmatch(rb"\d{9,10}(\.\d+)?", moment.strip())), None)
+        first = next(
+            (
+                float(moment)
+                for moment in moments
+                if re.fullmatch(rb"\d{9,10}(\.\d+)?", moment.strip())
+            ),
+            None,
+        )
         if first is not None:
-            found.setdefault(_digest(beginning[: beginning.rfind(b"\n") + 1][:1024]), Log(content, first))
+            found.setdefault(
+                _digest(beginning[: beginning.rfind(b"\n") + 1][:1024]), Log(content, first)
+            )
     return sorted(found.values(), key=lambda log: log.first)
 
 
 def _fold_but_waiting(bench: FoldSession) -> str:
-    """The calls, but for those whose caller is in the queue at this moment: nobody knows yet how they end."""
+    """The calls, but for those whose caller is in the queue at this moment: nobody
+    knows yet how they end.
+    """
     rows = asterisk_queue_log.PLATFORM.fold(bench)
     bench.connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE still_waiting AS SELECT callid FROM records GROUP BY callid HAVING {_LAST_STEP} = ? AND max(moment) >= ?",
+        "CREATE OR REPLACE TEMP TABLE still_waiting AS SELECT callid FROM records GROUP BY "
+        f"callid HAVING {_LAST_STEP} = ? AND max(moment) >= ?",
         [asterisk_queue_log.ENTRY, _now() - WAITING],
     )
     # One event of each: the others count as folded already.
@@ -307,7 +400,9 @@ def _fold_but_waiting(bench: FoldSession) -> str:
 
 
 def _keep(tables: list[pa.Table]) -> pa.Table:
-    """The events that a later one may complete: of calls that have not ended, and of those that ended a short while ago."""
+    """The events that a later one may complete: of calls that have not ended, and of
+    those that ended a short while ago.
+    """
     events = pa.concat_tables(tables)
     if not len(events):
         return events
@@ -315,7 +410,8 @@ def _keep(tables: list[pa.Table]) -> pa.Table:
     with _open(events) as connection:
         kept = connection.sql(
             "SELECT * FROM events SEMI JOIN ("
-            f"SELECT callid FROM events GROUP BY callid HAVING max(moment) >= ? OR {_LAST_STEP} IN {_UNFINISHED} AND min(moment) >= ?"
+            "SELECT callid FROM events GROUP BY callid HAVING max(moment) >= ? OR "
+            f"{_LAST_STEP} IN {_UNFINISHED} AND min(moment) >= ?"
             ") USING (callid) ORDER BY moment, line",
             params=[newest - SETTLED, newest - GIVEN_UP],
         ).to_arrow_table()

@@ -1,4 +1,6 @@
-"""Every KPI, declared once: a declaration feeds the tile, the chart, the table, the export, the glossary and the tests. Ratios are ratios of totals."""
+"""Every KPI, declared once: a declaration feeds the tile, the chart, the table, the
+export, the glossary and the tests. Ratios are ratios of totals.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,16 @@ from collections.abc import Mapping
 
 from qa_core.base.errors import Misuse
 from qa_core.base.i18n import N_
-from qa_core.metrics.kpis import calibration, call_statistics, first_contact, quality, recording, repeats, satisfaction, tracking
+from qa_core.metrics.kpis import (
+    calibration,
+    call_statistics,
+    first_contact,
+    quality,
+    recording,
+    repeats,
+    satisfaction,
+    tracking,
+)
 from qa_core.metrics.kpis.calibration import ALIGNMENT
 from qa_core.metrics.kpis.declaration import (
     COMPONENTS,
@@ -90,5 +101,10 @@ BY_KEY: Mapping[str, Kpi] = {kpi.key: kpi for kpi in ALL}
 def get_kpi(key: str) -> Kpi:
     """The declaration of that KPI. Raises Misuse for an unknown name."""
     if key not in BY_KEY:
-        raise Misuse("unknown_kpi", N_("There is no KPI {name}. Known: {known}."), name=key, known=", ".join(BY_KEY))
+        raise Misuse(
+            "unknown_kpi",
+            N_("There is no KPI {name}. Known: {known}."),
+            name=key,
+            known=", ".join(BY_KEY),
+        )
     return BY_KEY[key]

@@ -1,4 +1,6 @@
-"""Call statistics: how many contacts came, how many were answered, how long callers waited and advisors worked, who came back and who was reached."""
+"""Call statistics: how many contacts came, how many were answered, how long callers
+waited and advisors worked, who came back and who was reached.
+"""
 
 from __future__ import annotations
 
@@ -59,8 +61,15 @@ from qa_core.storage.schema import CONTACTS, Outcome
 _c = CONTACTS.c
 _i = TOTALS.c
 _lost = sa.func.coalesce(_i.short_abandons, 0)
-"""Those who hung up at once, as far as the interval knows them: one that does not tell counts them with the abandoned."""
-_shorts_unknown = ("waits_missing", sa.case((sa.and_(_i.short_abandons.is_(None), _i.abandoned.is_not(None)), _i.abandoned), else_=0))
+"""Those who hung up at once, as far as the interval knows them: one that does not tell
+counts them with the abandoned.
+"""
+_shorts_unknown = (
+    "waits_missing",
+    sa.case(
+        (sa.and_(_i.short_abandons.is_(None), _i.abandoned.is_not(None)), _i.abandoned), else_=0
+    ),
+)
 _UNSAID = KpiNote("unanswered", _c.outcome == word(Outcome.UNANSWERED), with_count=True)
 
 
@@ -69,7 +78,9 @@ def _short(given: KpiInputs) -> Predicate:
 
 
 def _long(given: KpiInputs) -> Predicate:
-    return sa.and_(ABANDONED, sa.or_(_c.wait_seconds.is_(None), _c.wait_seconds > given.short_seconds))
+    return sa.and_(
+        ABANDONED, sa.or_(_c.wait_seconds.is_(None), _c.wait_seconds > given.short_seconds)
+    )
 
 
 def _early(given: KpiInputs) -> Predicate:
@@ -78,34 +89,55 @@ def _early(given: KpiInputs) -> Predicate:
 
 def _abandon_rate(given: KpiInputs) -> Contribution:
     long = _long(given)
-    others = sa.and_(RECEIVED, _c.outcome.is_distinct_from(word(Outcome.ABANDONED)), _c.outcome.is_distinct_from(word(Outcome.UNANSWERED)))
+    others = sa.and_(
+        RECEIVED,
+        _c.outcome.is_distinct_from(word(Outcome.ABANDONED)),
+        _c.outcome.is_distinct_from(word(Outcome.UNANSWERED)),
+    )
     return Contribution(counted=sa.or_(others, long), hits=long, evidence=KNOWN, notes=(_UNSAID,))
 
 
 def _abandon_rate_of_intervals(given: KpiInputs) -> IntervalContribution:
-    return IntervalContribution(are_given(_i.received, _i.abandoned), counted=_i.received - _lost, hits=_i.abandoned - _lost, evidence=_i.received)
+    return IntervalContribution(
+        are_given(_i.received, _i.abandoned),
+        counted=_i.received - _lost,
+        hits=_i.abandoned - _lost,
+        evidence=_i.received,
+    )
 
 
 def _service_level(given: KpiInputs) -> Contribution:
     timed = sa.and_(ANSWERED, _c.wait_seconds.is_not(None))
     within = sa.and_(ANSWERED, _c.wait_seconds <= given.level_seconds)
     early = _early(given)
-    late = sa.and_(ABANDONED, sa.or_(_c.wait_seconds.is_(None), _c.wait_seconds > given.level_seconds))
+    late = sa.and_(
+        ABANDONED, sa.or_(_c.wait_seconds.is_(None), _c.wait_seconds > given.level_seconds)
+    )
     hits, counted = {
         "early_abandons_credited": lambda: (sa.or_(within, early), sa.or_(timed, ABANDONED)),
         "abandons_ignored": lambda: (within, timed),
         "abandons_penalised": lambda: (within, sa.or_(timed, ABANDONED)),
         "late_abandons_penalised": lambda: (within, sa.or_(timed, late)),
-        "short_abandons_credited": lambda: (sa.or_(within, _short(given)), sa.or_(timed, ABANDONED)),
+        "short_abandons_credited": lambda: (
+            sa.or_(within, _short(given)),
+            sa.or_(timed, ABANDONED),
+        ),
         "short_abandons_excluded": lambda: (within, sa.or_(timed, _long(given))),
     }[given.settings.service_level_formula]()
     queued = sa.or_(ANSWERED, ABANDONED)
     unknown = KpiNote("waits_missing", sa.and_(queued, _c.wait_seconds.is_(None)), with_count=True)
-    return Contribution(counted=counted, hits=hits, evidence=sa.and_(queued, _c.wait_seconds.is_not(None)), notes=(unknown, _UNSAID))
+    return Contribution(
+        counted=counted,
+        hits=hits,
+        evidence=sa.and_(queued, _c.wait_seconds.is_not(None)),
+        notes=(unknown, _UNSAID),
+    )
 
 
 def _service_level_of_intervals(given: KpiInputs) -> IntervalContribution:
-    """By the formulas that need no wait of single callers; an interval counted with another threshold is left out."""
+    """By the formulas that need no wait of single callers; an interval counted with
+    another threshold is left out.
+    """
     within, queued = _i.answered_in_threshold, _i.answered + _i.abandoned
     formulas: dict[str, tuple[Amount, Amount, tuple[sa.Column[Any], ...]]] = {
         "abandons_ignored": (within, _i.answered, (_i.answered,)),
@@ -114,15 +146,28 @@ def _service_level_of_intervals(given: KpiInputs) -> IntervalContribution:
         "short_abandons_excluded": (within, queued - _lost, (_i.answered, _i.abandoned)),
     }
     hits, counted, needed = formulas.get(given.settings.service_level_formula, (within, queued, ()))
-    usable = sa.and_(are_given(within, *needed), _i.threshold_seconds == given.level_seconds) if needed else sa.false()
-    left_out = ("totals_left_out", sa.case((sa.func.coalesce(usable, sa.false()), 0), else_=_i.received))
-    notes = (left_out, _shorts_unknown) if "short" in given.settings.service_level_formula else (left_out,)
+    usable = (
+        sa.and_(are_given(within, *needed), _i.threshold_seconds == given.level_seconds)
+        if needed
+        else sa.false()
+    )
+    left_out = (
+        "totals_left_out",
+        sa.case((sa.func.coalesce(usable, sa.false()), 0), else_=_i.received),
+    )
+    notes = (
+        (left_out, _shorts_unknown)
+        if "short" in given.settings.service_level_formula
+        else (left_out,)
+    )
     return IntervalContribution(usable, counted=counted, hits=hits, evidence=counted, notes=notes)
 
 
 def _average_time_to_abandon(given: KpiInputs) -> Contribution:
     parts = amount_of(ABANDONED, _c.wait_seconds, "waits_missing")
-    return Contribution(counted=parts.counted, amount=parts.amount, notes=parts.notes, behind=RECEIVED)
+    return Contribution(
+        counted=parts.counted, amount=parts.amount, notes=parts.notes, behind=RECEIVED
+    )
 
 
 def _average_handle_time(given: KpiInputs) -> Contribution:
@@ -136,7 +181,9 @@ def _average_handle_time(given: KpiInputs) -> Contribution:
         silent.append(lacks)
         terms.append(sa.case((lacks, number("0.0")), else_=column))
         notes.append(KpiNote(f"component_missing:{component}", sa.and_(ANSWERED, lacks)))
-    handled = sa.and_(ANSWERED, sa.not_(sa.and_(*silent))) if len(silent) == len(COMPONENTS) else ANSWERED
+    handled = (
+        sa.and_(ANSWERED, sa.not_(sa.and_(*silent))) if len(silent) == len(COMPONENTS) else ANSWERED
+    )
     amount = sa.case((handled, terms[0] + terms[1] + terms[2]))
     return Contribution(counted=amount.is_not(None), amount=amount, notes=tuple(notes))
 
@@ -150,56 +197,115 @@ def _average_handle_time_of_intervals(given: KpiInputs) -> IntervalContribution:
         needed.append(sa.not_(lacks))
         notes.append((f"component_missing:{component}", sa.case((lacks, _i.answered), else_=0)))
     handled = terms[0] + terms[1] + terms[2]
-    return IntervalContribution(sa.and_(are_given(_i.answered), handled.is_not(None), sa.or_(*needed)), counted=_i.answered, amount=handled, notes=tuple(notes))
+    return IntervalContribution(
+        sa.and_(are_given(_i.answered), handled.is_not(None), sa.or_(*needed)),
+        counted=_i.answered,
+        amount=handled,
+        notes=tuple(notes),
+    )
 
 
 def _repeat_caller_rate(given: KpiInputs) -> Contribution:
     known = _c.customer_key.is_not(None)
     return Contribution(
-        counted=known, hits=sa.and_(known, _c.seconds_to_next <= given.window_seconds), identity=_c.customer_key, unknown_identity=_c.customer_key.is_(None)
+        counted=known,
+        hits=sa.and_(known, _c.seconds_to_next <= given.window_seconds),
+        identity=_c.customer_key,
+        unknown_identity=_c.customer_key.is_(None),
     )
 
 
 def _missed_callers(given: KpiInputs, seconds: sa.ColumnElement[float]) -> Contribution:
     known = MISSES.c.customer_key.is_not(None)
-    return Contribution(counted=known, hits=sa.and_(known, seconds <= given.recovery_seconds), unknown_identity=MISSES.c.customer_key.is_(None))
+    return Contribution(
+        counted=known,
+        hits=sa.and_(known, seconds <= given.recovery_seconds),
+        unknown_identity=MISSES.c.customer_key.is_(None),
+    )
 
 
 def _callers(rows: Predicate) -> Contribution:
     known = CALLERS.c.customer_key.is_not(None)
     return Contribution(
-        counted=rows, hits=rows, identity=CALLERS.c.customer_key, evidence=known, behind=known, unknown_identity=CALLERS.c.customer_key.is_(None)
+        counted=rows,
+        hits=rows,
+        identity=CALLERS.c.customer_key,
+        evidence=known,
+        behind=known,
+        unknown_identity=CALLERS.c.customer_key.is_(None),
     )
 
 
-def _abandons_of(formulas: tuple[str, ...], rows: Callable[[KpiInputs], Predicate]) -> Callable[[KpiInputs], Predicate]:
+def _abandons_of(
+    formulas: tuple[str, ...], rows: Callable[[KpiInputs], Predicate]
+) -> Callable[[KpiInputs], Predicate]:
     """Abandoned contacts that some formulas of the service level leave out."""
-    return lambda given: rows(given) if given.settings.service_level_formula in formulas else sa.false()
+    return lambda given: (
+        rows(given) if given.settings.service_level_formula in formulas else sa.false()
+    )
 
 
 SHORT_ABANDON = Exclusion("short_abandon", N_("Hung up within the short-abandon limit"), _short)
 NOT_QUEUED = exclude(
-    "not_queued", N_("Neither answered nor hung up: voicemail, timed out, overflowed …"), sa.not_(sa.func.coalesce(sa.or_(ANSWERED, ABANDONED), sa.false()))
+    "not_queued",
+    N_("Neither answered nor hung up: voicemail, timed out, overflowed …"),
+    sa.not_(sa.func.coalesce(sa.or_(ANSWERED, ABANDONED), sa.false())),
 )
-NOT_ABANDONED = exclude("not_abandoned", NOT_QUEUED.title, sa.not_(sa.func.coalesce(ABANDONED, sa.false())))
+NOT_ABANDONED = exclude(
+    "not_abandoned", NOT_QUEUED.title, sa.not_(sa.func.coalesce(ABANDONED, sa.false()))
+)
 WAIT_UNKNOWN = exclude("wait_unknown", N_("The wait is not known"), _c.wait_seconds.is_(None))
-ANSWERED_WAIT_UNKNOWN = exclude("wait_unknown", N_("Answered, but the wait is not known"), sa.and_(ANSWERED, _c.wait_seconds.is_(None)))
-_ABANDONS_OF_FORMULAS = (
-    Exclusion(SHORT_ABANDON.code, SHORT_ABANDON.title, _abandons_of(("short_abandons_excluded",), _short)),
-    Exclusion("abandoned", N_("Abandoned: this formula ignores them"), _abandons_of(("abandons_ignored",), lambda given: ABANDONED)),
-    Exclusion("early_abandon", N_("Abandoned within the threshold: this formula ignores them"), _abandons_of(("late_abandons_penalised",), _early)),
+ANSWERED_WAIT_UNKNOWN = exclude(
+    "wait_unknown",
+    N_("Answered, but the wait is not known"),
+    sa.and_(ANSWERED, _c.wait_seconds.is_(None)),
 )
-HANDLE_TIME_UNKNOWN = Exclusion("component_missing", N_("A part of the handling time is not known"), lambda given: _average_handle_time(given).amount.is_(None))
+_ABANDONS_OF_FORMULAS = (
+    Exclusion(
+        SHORT_ABANDON.code, SHORT_ABANDON.title, _abandons_of(("short_abandons_excluded",), _short)
+    ),
+    Exclusion(
+        "abandoned",
+        N_("Abandoned: this formula ignores them"),
+        _abandons_of(("abandons_ignored",), lambda given: ABANDONED),
+    ),
+    Exclusion(
+        "early_abandon",
+        N_("Abandoned within the threshold: this formula ignores them"),
+        _abandons_of(("late_abandons_penalised",), _early),
+    ),
+)
+HANDLE_TIME_UNKNOWN = Exclusion(
+    "component_missing",
+    N_("A part of the handling time is not known"),
+    lambda given: _average_handle_time(given).amount.is_(None),
+)
 TALK_UNKNOWN = exclude("talk_unknown", N_("The talk time is not known"), _c.talk_seconds.is_(None))
-TRANSFERS_UNKNOWN = exclude("transfers_unknown", N_("The number of transfers is not known"), _c.transfers.is_(None))
-_REPEATED_MISS = exclude("repeated_miss", N_("Further tries of a caller within the recovery window: one miss"), MISSES.c.is_repeated)
-_NOT_FIRST_TIME = exclude("not_first_time", N_("The customer had been in contact before"), sa.not_(CALLERS.c.is_first_time))
-_FIRST_TIME = exclude("first_time", N_("The customer's first contact of all"), CALLERS.c.is_first_time)
+TRANSFERS_UNKNOWN = exclude(
+    "transfers_unknown", N_("The number of transfers is not known"), _c.transfers.is_(None)
+)
+_REPEATED_MISS = exclude(
+    "repeated_miss",
+    N_("Further tries of a caller within the recovery window: one miss"),
+    MISSES.c.is_repeated,
+)
+_NOT_FIRST_TIME = exclude(
+    "not_first_time",
+    N_("The customer had been in contact before"),
+    sa.not_(CALLERS.c.is_first_time),
+)
+_FIRST_TIME = exclude(
+    "first_time", N_("The customer's first contact of all"), CALLERS.c.is_first_time
+)
 
 K, U = KpiKind, Unit
 _declare = partial(Kpi, needs=Permission.SEE_CALL_STATISTICS, dimensions=CONTACT_DIMENSIONS)
 _of_misses = partial(
-    _declare, subject=FactTable.MISSES, settings=("recovery_hours",), leaves_out=("unknown_identity",), exclusions=(_REPEATED_MISS, UNKNOWN_MISSED_CALLER)
+    _declare,
+    subject=FactTable.MISSES,
+    settings=("recovery_hours",),
+    leaves_out=("unknown_identity",),
+    exclusions=(_REPEATED_MISS, UNKNOWN_MISSED_CALLER),
 )
 _of_callers = partial(_declare, subject=FactTable.CALLERS, leaves_out=("unknown_identity",))
 
@@ -249,13 +355,20 @@ ALL: tuple[Kpi, ...] = (
         U.RATE,
         "up",
         ratio(ANSWERED, RECEIVED, KNOWN),
-        sums=lambda given: IntervalContribution(are_given(_i.received, _i.answered), counted=_i.received, hits=_i.answered, evidence=_i.received),
+        sums=lambda given: IntervalContribution(
+            are_given(_i.received, _i.answered),
+            counted=_i.received,
+            hits=_i.answered,
+            evidence=_i.received,
+        ),
         exclusions=RECEIVED_ONLY,
     ),
     _declare(
         "abandon_rate",
         N_("Abandon rate"),
-        N_("The share of callers who hung up before an answer, those who hung up at once left out."),
+        N_(
+            "The share of callers who hung up before an answer, those who hung up at once left out."
+        ),
         N_("abandoned after more than the short-abandon limit / (received − short abandons)"),
         K.RATIO,
         U.RATE,
@@ -268,8 +381,14 @@ ALL: tuple[Kpi, ...] = (
     _declare(
         "service_level",
         N_("Service level"),
-        N_("The share of contacts answered within the threshold, by the formula chosen in the settings."),
-        N_("answered within the threshold / (answered + abandoned − short abandons), or one of five variants"),
+        N_(
+            "The share of contacts answered within the threshold, by the formula chosen in the "
+            "settings."
+        ),
+        N_(
+            "answered within the threshold / (answered + abandoned − short abandons), or one "
+            "of five variants"
+        ),
         K.RATIO,
         U.RATE,
         "up",
@@ -355,8 +474,14 @@ ALL: tuple[Kpi, ...] = (
     _of_misses(
         "call_back_rate",
         N_("Missed callers called back"),
-        N_("The share of missed callers whom the centre called back within the recovery window, whether they were reached or not."),
-        N_("missed callers called back within the recovery window / missed callers, one miss per caller and window"),
+        N_(
+            "The share of missed callers whom the centre called back within the recovery "
+            "window, whether they were reached or not."
+        ),
+        N_(
+            "missed callers called back within the recovery window / missed callers, one miss "
+            "per caller and window"
+        ),
         K.RATIO,
         U.RATE,
         "up",
@@ -365,8 +490,14 @@ ALL: tuple[Kpi, ...] = (
     _of_misses(
         "recovered_rate",
         N_("Missed callers recovered"),
-        N_("The share of missed callers who were reached, by a call-back or a new try, within the recovery window."),
-        N_("missed callers reached within the recovery window / missed callers, one miss per caller and window"),
+        N_(
+            "The share of missed callers who were reached, by a call-back or a new try, within "
+            "the recovery window."
+        ),
+        N_(
+            "missed callers reached within the recovery window / missed callers, one miss per "
+            "caller and window"
+        ),
         K.RATIO,
         U.RATE,
         "up",
@@ -375,7 +506,10 @@ ALL: tuple[Kpi, ...] = (
     _declare(
         "repeat_caller_rate",
         N_("Repeat callers"),
-        N_("The share of known customers who had to contact the centre again within the first-contact window."),
+        N_(
+            "The share of known customers who had to contact the centre again within the "
+            "first-contact window."
+        ),
         N_("customers with a further contact within the window / customers known in the period"),
         K.DISTINCT,
         U.RATE,

@@ -1,4 +1,6 @@
-"""What a KPI declares: its words, its unit, and what each row of the facts contributes to it."""
+"""What a KPI declares: its words, its unit, and what each row of the facts contributes
+to it.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +55,9 @@ class FactTable(StrEnum):
     ANSWERS = "answers"
     ADVISORS = "advisors"
     SPEND = "spend"
-    CALIBRATED = "calibrated"  # marks of closed calibrations, which stand in the records; query.calibrated works them out
+    # marks of closed calibrations, which stand in the records; query.calibrated works
+    # them out
+    CALIBRATED = "calibrated"
 
 
 COMPONENTS = ("talk", "hold", "wrap")
@@ -61,9 +65,11 @@ COMPONENTS = ("talk", "hold", "wrap")
 
 @dataclass(frozen=True)
 class KpiInputs:
-    """What a KPI may depend on besides the row: the settings of the row's day, the first and last start in the whole lake (UTC),
-    for each component of the handling time the source systems that never give it (their contacts, their intervals), and the ends of each scale
-    that ratings use."""
+    """What a KPI may depend on besides the row: the settings of the row's day, the
+    first and last start in the whole lake (UTC), for each component of the handling
+    time the source systems that never give it (their contacts, their intervals), and
+    the ends of each scale that ratings use.
+    """
 
     settings: Settings
     span: tuple[datetime, datetime] | None = None
@@ -73,7 +79,8 @@ class KpiInputs:
 
     @cached_property
     def short_seconds(self) -> sa.BindParameter[float]:
-        # One object for all uses in a statement: two equal parameters would be two different expressions to the engine.
+        # One object for all uses in a statement: two equal parameters would be two
+        # different expressions to the engine.
         return sa.literal(float(self.settings.short_abandon_seconds), sa.Double)
 
     @cached_property
@@ -106,10 +113,11 @@ class KpiNote:
 class Contribution:
     """What the rows contribute.
 
-    `counted`: rows of the denominator, which are n; `hits`: rows of the numerator; `against`: rows that count −1 in it;
-    `amount`: the number averaged or summed, null where the row is left out; `identity`: what is counted once.
-    `evidence`: without such a row there is no data (default: the rows counted); `behind`: the rows whose advisors
-    stand behind the value (default: the rows counted).
+    `counted`: rows of the denominator, which are n; `hits`: rows of the numerator;
+    `against`: rows that count −1 in it; `amount`: the number averaged or summed, null
+    where the row is left out; `identity`: what is counted once. `evidence`: without
+    such a row there is no data (default: the rows counted); `behind`: the rows whose
+    advisors stand behind the value (default: the rows counted).
     """
 
     counted: Predicate
@@ -128,8 +136,10 @@ class Contribution:
 class IntervalContribution:
     """What an interval adds where no contact covers it: totals in place of rows.
 
-    `usable`: the intervals that say enough. `counted` goes to n; `hits` (of a total or ratio) or `amount` (of a mean) to the numerator.
-    `evidence`: contacts without which there is no data (default: those counted). The notes count contacts of intervals, usable or not.
+    `usable`: the intervals that say enough. `counted` goes to n; `hits` (of a total or
+    ratio) or `amount` (of a mean) to the numerator. `evidence`: contacts without which
+    there is no data (default: those counted). The notes count contacts of intervals,
+    usable or not.
     """
 
     usable: Predicate
@@ -142,9 +152,11 @@ class IntervalContribution:
 
 @dataclass(frozen=True)
 class Exclusion:
-    """Why rows of what a KPI looks at are left out: a code for scripts, the words for people, and the rows, by what the KPI is given.
+    """Why rows of what a KPI looks at are left out: a code for scripts, the words for
+    people, and the rows, by what the KPI is given.
 
-    `rows` None: further rows of what is counted once, after everything else; or what query.calibrated counts.
+    `rows` None: further rows of what is counted once, after everything else; or what
+    query.calibrated counts.
     """
 
     code: str
@@ -154,8 +166,10 @@ class Exclusion:
 
 @dataclass(frozen=True)
 class Kpi:
-    """One KPI. `better`: `up`, `down` or `neither`; `needs`: the permission to see it; `settings`: the settings that change it; `parts` None: it is not
-    summed from rows of a table (`Subject.CALIBRATED`)."""
+    """One KPI. `better`: `up`, `down` or `neither`; `needs`: the permission to see it;
+    `settings`: the settings that change it; `parts` None: it is not summed from rows of
+    a table (`Subject.CALIBRATED`).
+    """
 
     key: str
     title: str
@@ -171,12 +185,18 @@ class Kpi:
     settings: tuple[str, ...] = ()
     has_percentiles: bool = False
     leaves_out: tuple[str, ...] = ()
-    """What is counted beside n because it cannot be judged: `pending`, `unknown_identity`."""
+    """What is counted beside n because it cannot be judged: `pending`,
+    `unknown_identity`.
+    """
     sums: Callable[[KpiInputs], IntervalContribution] | None = None
-    """What it takes from the intervals of platforms that export only totals; None: nothing."""
+    """What it takes from the intervals of platforms that export only totals; None:
+    nothing.
+    """
     exclusions: tuple[Exclusion, ...] = ()
-    """What is left out, in order: of a row, the first that applies is the reason. With what is counted they make up everything in the viewer's
-    scope, period and filters: contacts of any direction, missed contacts, evaluations, advisors evaluated."""
+    """What is left out, in order: of a row, the first that applies is the reason. With
+    what is counted they make up everything in the viewer's scope, period and filters:
+    contacts of any direction, missed contacts, evaluations, advisors evaluated.
+    """
 
     @property
     def is_rate(self) -> bool:
@@ -185,17 +205,29 @@ class Kpi:
 
     @property
     def is_amount(self) -> bool:
-        """Whether the value grows with the period: totals, and customers counted once each."""
-        return self.kind == KpiKind.TOTAL or (self.kind == KpiKind.DISTINCT and self.unit == Unit.COUNT)
+        """Whether the value grows with the period: totals, and customers counted once
+        each.
+        """
+        return self.kind == KpiKind.TOTAL or (
+            self.kind == KpiKind.DISTINCT and self.unit == Unit.COUNT
+        )
 
     def require_cut(self, dimension: str) -> None:
         """Raise Refusal unless this KPI can be cut, and filtered, by that dimension."""
         if dimension not in self.dimensions:
             message = N_("{kpi} cannot be cut by {dimension}. It can be cut by: {known}.")
-            raise Refusal("cannot_cut", message, kpi=self.key, dimension=dimension, known=", ".join(self.dimensions))
+            raise Refusal(
+                "cannot_cut",
+                message,
+                kpi=self.key,
+                dimension=dimension,
+                known=", ".join(self.dimensions),
+            )
 
     def as_json(self) -> dict[str, Any]:
-        """The glossary entry, in the language spoken (CONTRACT.md section 3, `kpis --json`)."""
+        """The glossary entry, in the language spoken (CONTRACT.md section 3, `kpis
+        --json`).
+        """
         return {
             "key": self.key,
             "title": _(self.title),
@@ -210,10 +242,20 @@ class Kpi:
 
 
 ALL_DIMENSIONS = tuple(dimension.key for dimension in dimensions.DIMENSIONS)
-CONTACT_DIMENSIONS = tuple(dimension.key for dimension in dimensions.DIMENSIONS if dimension.family != "quality")
-WHOLE_EVALUATION_DIMENSIONS = tuple(key for key in ALL_DIMENSIONS if key not in ("criterion", "section"))
+CONTACT_DIMENSIONS = tuple(
+    dimension.key for dimension in dimensions.DIMENSIONS if dimension.family != "quality"
+)
+WHOLE_EVALUATION_DIMENSIONS = tuple(
+    key for key in ALL_DIMENSIONS if key not in ("criterion", "section")
+)
 """By what something said of a whole evaluation can be cut: not by a part of it."""
-INTERVAL_DIMENSIONS = tuple(key for key in CONTACT_DIMENSIONS if key not in ("outcome", "declared", "surveyed", "advisor"))
-"""By what intervals can be cut: they are inbound; a reason, source or campaign is missing; how a contact ended, and with whom, they cannot say."""
+INTERVAL_DIMENSIONS = tuple(
+    key for key in CONTACT_DIMENSIONS if key not in ("outcome", "declared", "surveyed", "advisor")
+)
+"""By what intervals can be cut: they are inbound; a reason, source or campaign is
+missing; how a contact ended, and with whom, they cannot say.
+"""
 SPEND_DIMENSIONS = ("day", "week", "month", "weekday", "source", "medium", "campaign")
-"""All that spend and contacts share; a cost cannot be cut, or filtered, by anything else."""
+"""All that spend and contacts share; a cost cannot be cut, or filtered, by anything
+else.
+"""

@@ -6,7 +6,15 @@ import sqlalchemy as sa
 
 from qa_core.base.i18n import N_
 from qa_core.metrics.kpis.declaration import Exclusion, Predicate
-from qa_core.metrics.kpis.rows import ANSWERED, ATTRIBUTED, CALLERS, COUNTED_DIRECTION, MISSES, RECEIVED, word
+from qa_core.metrics.kpis.rows import (
+    ANSWERED,
+    ATTRIBUTED,
+    CALLERS,
+    COUNTED_DIRECTION,
+    MISSES,
+    RECEIVED,
+    word,
+)
 from qa_core.storage.schema import CONTACTS, Direction, Outcome
 
 _c = CONTACTS.c
@@ -19,17 +27,29 @@ def exclude(code: str, title: str, rows: Predicate) -> Exclusion:
 
 OTHER_DIRECTION = exclude("other_direction", N_("Outbound or internal"), sa.not_(COUNTED_DIRECTION))
 OUTSIDE_HOURS = exclude("outside_hours", N_("Outside opening hours"), sa.not_(RECEIVED))
-OUTCOME_UNKNOWN = exclude("outcome_unknown", N_("The source does not say how it ended"), _c.outcome.is_(None))
+OUTCOME_UNKNOWN = exclude(
+    "outcome_unknown", N_("The source does not say how it ended"), _c.outcome.is_(None)
+)
 ANSWERED_ONES = exclude("answered", N_("Answered"), ANSWERED)
 NOT_ANSWERED = exclude("not_answered", N_("Not answered"), _c.outcome != word(Outcome.ANSWERED))
 NO_SOURCE = exclude("no_source", N_("No source known"), sa.not_(ATTRIBUTED))
-UNKNOWN_CALLER = exclude("unknown_identity", N_("Caller unknown: number withheld or shared"), _c.customer_key.is_(None))
-UNKNOWN_MISSED_CALLER = exclude("unknown_identity", UNKNOWN_CALLER.title, MISSES.c.customer_key.is_(None))
-CALLERS_OTHER_DIRECTION = exclude(
-    "other_direction", OTHER_DIRECTION.title, sa.and_(CALLERS.c.direction.is_not(None), CALLERS.c.direction != word(Direction.INBOUND))
+UNKNOWN_CALLER = exclude(
+    "unknown_identity", N_("Caller unknown: number withheld or shared"), _c.customer_key.is_(None)
 )
-CALLERS_UNKNOWN = exclude("unknown_identity", UNKNOWN_CALLER.title, CALLERS.c.customer_key.is_(None))
-SAME_CUSTOMER = Exclusion("same_customer", N_("Further contacts of a customer who is counted already"), None)
+UNKNOWN_MISSED_CALLER = exclude(
+    "unknown_identity", UNKNOWN_CALLER.title, MISSES.c.customer_key.is_(None)
+)
+CALLERS_OTHER_DIRECTION = exclude(
+    "other_direction",
+    OTHER_DIRECTION.title,
+    sa.and_(CALLERS.c.direction.is_not(None), CALLERS.c.direction != word(Direction.INBOUND)),
+)
+CALLERS_UNKNOWN = exclude(
+    "unknown_identity", UNKNOWN_CALLER.title, CALLERS.c.customer_key.is_(None)
+)
+SAME_CUSTOMER = Exclusion(
+    "same_customer", N_("Further contacts of a customer who is counted already"), None
+)
 
 KNOWN_CALLERS = (CALLERS_OTHER_DIRECTION, CALLERS_UNKNOWN)
 INBOUND = (OTHER_DIRECTION,)

@@ -1,4 +1,6 @@
-"""First-contact resolution, three ways: seen from repeats, declared by advisors, said by customers."""
+"""First-contact resolution, three ways: seen from repeats, declared by advisors, said
+by customers.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,16 @@ import sqlalchemy as sa
 
 from qa_core.access.roles import Permission
 from qa_core.base.i18n import N_
-from qa_core.metrics.kpis.declaration import CONTACT_DIMENSIONS, Contribution, Exclusion, Kpi, KpiInputs, KpiKind, Predicate, Unit
+from qa_core.metrics.kpis.declaration import (
+    CONTACT_DIMENSIONS,
+    Contribution,
+    Exclusion,
+    Kpi,
+    KpiInputs,
+    KpiKind,
+    Predicate,
+    Unit,
+)
 from qa_core.metrics.kpis.exclusions import ANSWERED_ONLY, INBOUND, UNKNOWN_CALLER, exclude
 from qa_core.metrics.kpis.rows import ANSWERED, ratio
 from qa_core.metrics.kpis.satisfaction import NOT_SURVEYED
@@ -19,16 +30,27 @@ def _is_complete(given: KpiInputs) -> Predicate:
     """Whether the data reach far enough before and after the contact to judge it."""
     if not given.span:
         return sa.false()
-    return _c.started_at.between(sa.literal(given.span[0] + given.window, sa.DateTime), sa.literal(given.span[1] - given.window, sa.DateTime))
+    return _c.started_at.between(
+        sa.literal(given.span[0] + given.window, sa.DateTime),
+        sa.literal(given.span[1] - given.window, sa.DateTime),
+    )
 
 
 def _by_repeat(given: KpiInputs) -> Contribution:
-    first = sa.and_(ANSWERED, _c.customer_key.is_not(None), sa.or_(_c.seconds_since_previous.is_(None), _c.seconds_since_previous > given.window_seconds))
+    first = sa.and_(
+        ANSWERED,
+        _c.customer_key.is_not(None),
+        sa.or_(
+            _c.seconds_since_previous.is_(None), _c.seconds_since_previous > given.window_seconds
+        ),
+    )
     complete = _is_complete(given)
     counted = sa.and_(first, complete)
     return Contribution(
         counted=counted,
-        hits=sa.and_(counted, sa.or_(_c.seconds_to_next.is_(None), _c.seconds_to_next > given.window_seconds)),
+        hits=sa.and_(
+            counted, sa.or_(_c.seconds_to_next.is_(None), _c.seconds_to_next > given.window_seconds)
+        ),
         pending=sa.and_(first, sa.not_(complete)),
         unknown_identity=sa.and_(ANSWERED, _c.customer_key.is_(None)),
     )
@@ -36,18 +58,34 @@ def _by_repeat(given: KpiInputs) -> Contribution:
 
 _answered_both = sa.and_(_c.survey_resolved.is_not(None), _c.survey_contacts.is_not(None))
 _NOT_FIRST = Exclusion(
-    "not_first", N_("Not a first contact: the customer was answered within the window before"), lambda given: _c.seconds_since_previous <= given.window_seconds
+    "not_first",
+    N_("Not a first contact: the customer was answered within the window before"),
+    lambda given: _c.seconds_since_previous <= given.window_seconds,
 )
-_PENDING = Exclusion("pending", N_("The window is not complete in the data"), lambda given: sa.not_(_is_complete(given)))
-_UNDECLARED = exclude("undeclared", N_("The advisor declared nothing"), _c.declared_resolved.is_(None))
-_UNANSWERED_QUESTIONS = exclude("no_answer", N_("The survey does not answer both questions"), sa.not_(_answered_both))
+_PENDING = Exclusion(
+    "pending",
+    N_("The window is not complete in the data"),
+    lambda given: sa.not_(_is_complete(given)),
+)
+_UNDECLARED = exclude(
+    "undeclared", N_("The advisor declared nothing"), _c.declared_resolved.is_(None)
+)
+_UNANSWERED_QUESTIONS = exclude(
+    "no_answer", N_("The survey does not answer both questions"), sa.not_(_answered_both)
+)
 
 ALL: tuple[Kpi, ...] = (
     Kpi(
         "first_contact_resolution",
         N_("First-contact resolution"),
-        N_("The share of first contacts after which the customer did not come back within the window. Nobody is asked; it is seen."),
-        N_("answered first contacts without a further contact within the window / answered first contacts whose window is complete"),
+        N_(
+            "The share of first contacts after which the customer did not come back within the "
+            "window. Nobody is asked; it is seen."
+        ),
+        N_(
+            "answered first contacts without a further contact within the window / answered "
+            "first contacts whose window is complete"
+        ),
         KpiKind.RATIO,
         Unit.RATE,
         "up",
@@ -61,7 +99,10 @@ ALL: tuple[Kpi, ...] = (
     Kpi(
         "first_contact_resolution_declared",
         N_("Resolution declared by advisors"),
-        N_("The share of answered contacts that the advisor declared resolved, among those with a declaration."),
+        N_(
+            "The share of answered contacts that the advisor declared resolved, among those "
+            "with a declaration."
+        ),
         N_("answered and declared resolved / answered with a declaration"),
         KpiKind.RATIO,
         Unit.RATE,

@@ -1,4 +1,6 @@
-"""Quality: what evaluators found with the grid, over all evaluations and advisor by advisor."""
+"""Quality: what evaluators found with the grid, over all evaluations and advisor by
+advisor.
+"""
 
 from __future__ import annotations
 
@@ -8,22 +10,49 @@ import sqlalchemy as sa
 
 from qa_core.access.roles import Permission
 from qa_core.base.i18n import N_
-from qa_core.metrics.kpis.declaration import ALL_DIMENSIONS, WHOLE_EVALUATION_DIMENSIONS, Contribution, FactTable, Kpi, KpiKind, Unit
+from qa_core.metrics.kpis.declaration import (
+    ALL_DIMENSIONS,
+    WHOLE_EVALUATION_DIMENSIONS,
+    Contribution,
+    FactTable,
+    Kpi,
+    KpiKind,
+    Unit,
+)
 from qa_core.metrics.kpis.exclusions import exclude
 from qa_core.metrics.kpis.rows import ADVISOR_MEANS, EVALUATED, EVERY, word
 
 _e = EVALUATED.c
 _m = ADVISOR_MEANS.c
 K, U = KpiKind, Unit
-_declare = partial(Kpi, needs=Permission.SEE_SCORES, dimensions=ALL_DIMENSIONS, subject=FactTable.ANSWERS)
+_declare = partial(
+    Kpi, needs=Permission.SEE_SCORES, dimensions=ALL_DIMENSIONS, subject=FactTable.ANSWERS
+)
 
 
 def _critical_accuracy(name: str, title: str, meaning: str) -> Kpi:
     failed = _e[f"failed_{name}"]
-    formula = N_("evaluations without a critical error of the class / evaluations where a criterion of the class applies")
+    formula = N_(
+        "evaluations without a critical error of the class / evaluations where a criterion of "
+        "the class applies"
+    )
     parts = Contribution(counted=failed.is_not(None), hits=sa.not_(failed))
-    outside = exclude("not_applicable", N_("Evaluations where no criterion of the class applies"), failed.is_(None))
-    return _declare(f"critical_accuracy_{name}", title, meaning, formula, K.RATIO, U.RATE, "up", lambda given: parts, exclusions=(outside,))
+    outside = exclude(
+        "not_applicable",
+        N_("Evaluations where no criterion of the class applies"),
+        failed.is_(None),
+    )
+    return _declare(
+        f"critical_accuracy_{name}",
+        title,
+        meaning,
+        formula,
+        K.RATIO,
+        U.RATE,
+        "up",
+        lambda given: parts,
+        exclusions=(outside,),
+    )
 
 
 ALL: tuple[Kpi, ...] = (
@@ -41,7 +70,10 @@ ALL: tuple[Kpi, ...] = (
     _declare(
         "advisor_mean_score",
         N_("Evaluation score, mean of advisors"),
-        N_("The mean of the advisors' own mean scores, from 0 to 100; each advisor counts once, however often they were evaluated."),
+        N_(
+            "The mean of the advisors' own mean scores, from 0 to 100; each advisor counts "
+            "once, however often they were evaluated."
+        ),
         N_("Σ mean score of each advisor / advisors with a score"),
         K.MEAN,
         U.SCORE,
@@ -69,11 +101,29 @@ ALL: tuple[Kpi, ...] = (
         K.RATIO,
         U.RATE,
         "up",
-        lambda given: Contribution(counted=_e.outcome.is_not(None), hits=_e.outcome == word("pass")),
+        lambda given: Contribution(
+            counted=_e.outcome.is_not(None), hits=_e.outcome == word("pass")
+        ),
         dimensions=WHOLE_EVALUATION_DIMENSIONS,
-        exclusions=(exclude("no_outcome", N_("Evaluations that neither passed nor failed"), _e.outcome.is_(None)),),
+        exclusions=(
+            exclude(
+                "no_outcome", N_("Evaluations that neither passed nor failed"), _e.outcome.is_(None)
+            ),
+        ),
     ),
-    _critical_accuracy("customer", N_("Free of critical errors for the customer"), N_("The share of evaluations without an error that harms the customer.")),
-    _critical_accuracy("business", N_("Free of critical errors for the business"), N_("The share of evaluations without an error that harms the business.")),
-    _critical_accuracy("compliance", N_("Free of critical errors of compliance"), N_("The share of evaluations without a breach of the law or of a rule.")),
+    _critical_accuracy(
+        "customer",
+        N_("Free of critical errors for the customer"),
+        N_("The share of evaluations without an error that harms the customer."),
+    ),
+    _critical_accuracy(
+        "business",
+        N_("Free of critical errors for the business"),
+        N_("The share of evaluations without an error that harms the business."),
+    ),
+    _critical_accuracy(
+        "compliance",
+        N_("Free of critical errors of compliance"),
+        N_("The share of evaluations without a breach of the law or of a rule."),
+    ),
 )

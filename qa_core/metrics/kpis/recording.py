@@ -1,4 +1,6 @@
-"""Recording: how much of what is said is kept, and how much of that somebody listened to."""
+"""Recording: how much of what is said is kept, and how much of that somebody listened
+to.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,10 @@ ALL: tuple[Kpi, ...] = (
     Kpi(
         "recording_rate",
         N_("Recording rate"),
-        N_("The share of answered contacts that were recorded. Near 100 % it is permanent recording, which the law forbids."),
+        N_(
+            "The share of answered contacts that were recorded. Near 100 % it is permanent "
+            "recording, which the law forbids."
+        ),
         N_("recorded / answered, where it is known"),
         KpiKind.RATIO,
         Unit.RATE,
@@ -23,14 +28,23 @@ ALL: tuple[Kpi, ...] = (
         ratio(CONTACTS.c.recorded, sa.and_(ANSWERED, CONTACTS.c.recorded.is_not(None))),
         Permission.SEE_CALL_STATISTICS,
         CONTACT_DIMENSIONS,
-        exclusions=(*ANSWERED_ONLY, exclude("recording_unknown", N_("The source does not say whether it was recorded"), CONTACTS.c.recorded.is_(None))),
+        exclusions=(
+            *ANSWERED_ONLY,
+            exclude(
+                "recording_unknown",
+                N_("The source does not say whether it was recorded"),
+                CONTACTS.c.recorded.is_(None),
+            ),
+        ),
     ),
     Kpi(
         "listened_rate",
         N_("Listened to"),
         N_(
-            "The share of recorded contacts, of any direction, that somebody listened to: the recording was played to somebody else than its advisor, or an "
-            "evaluation of the contact is published. Listening is neither permanent nor systematic, and no advisor is listened to far more than the rest."
+            "The share of recorded contacts, of any direction, that somebody listened to: the "
+            "recording was played to somebody else than its advisor, or an "
+            "evaluation of the contact is published. Listening is neither permanent nor "
+            "systematic, and no advisor is listened to far more than the rest."
         ),
         N_("recorded contacts listened to / recorded contacts"),
         KpiKind.RATIO,
@@ -41,7 +55,11 @@ ALL: tuple[Kpi, ...] = (
         CONTACT_DIMENSIONS,
         FactTable.HEARD,
         exclusions=(
-            exclude("recording_unknown", N_("The source does not say whether it was recorded"), HEARD.c.recorded.is_(None)),
+            exclude(
+                "recording_unknown",
+                N_("The source does not say whether it was recorded"),
+                HEARD.c.recorded.is_(None),
+            ),
             exclude("not_recorded", N_("Not recorded"), sa.not_(HEARD.c.recorded)),
         ),
     ),

@@ -1,4 +1,6 @@
-"""What brings the same customers back: how many contacts are repeats, the time that they take and what that costs."""
+"""What brings the same customers back: how many contacts are repeats, the time that
+they take and what that costs.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,18 @@ import sqlalchemy as sa
 from qa_core.access.roles import Permission
 from qa_core.base.i18n import N_
 from qa_core.metrics.kpis import call_statistics
-from qa_core.metrics.kpis.declaration import CONTACT_DIMENSIONS, Amount, Contribution, Exclusion, Kpi, KpiInputs, KpiKind, KpiNote, Predicate, Unit
+from qa_core.metrics.kpis.declaration import (
+    CONTACT_DIMENSIONS,
+    Amount,
+    Contribution,
+    Exclusion,
+    Kpi,
+    KpiInputs,
+    KpiKind,
+    KpiNote,
+    Predicate,
+    Unit,
+)
 from qa_core.metrics.kpis.exclusions import ANSWERED_ONLY, INBOUND, UNKNOWN_CALLER
 from qa_core.metrics.kpis.rows import number
 from qa_core.storage.schema import CONTACTS
@@ -20,19 +33,25 @@ _SECONDS_OF_AN_HOUR = number("3600.0")
 
 
 def _is_repeat(given: KpiInputs) -> Predicate:
-    # The mirror of "came back": a contact is the next one of an answered contact exactly where that one is its previous.
+    # The mirror of "came back": a contact is the next one of an answered contact
+    # exactly where that one is its previous.
     return sa.and_(_c.customer_key.is_not(None), _c.seconds_since_previous <= given.window_seconds)
 
 
 def _repeats(given: KpiInputs) -> Contribution:
     known = _c.customer_key.is_not(None)
-    return Contribution(counted=_is_repeat(given), hits=_is_repeat(given), evidence=known, behind=known)
+    return Contribution(
+        counted=_is_repeat(given), hits=_is_repeat(given), evidence=known, behind=known
+    )
 
 
 def _summed(given: KpiInputs, amount: Amount) -> Contribution:
     repeat = _is_repeat(given)
     kept = sa.case((repeat, amount))
-    notes = tuple(KpiNote(note.code, sa.and_(repeat, note.rows), note.with_count) for note in _HANDLING.parts(given).notes)
+    notes = tuple(
+        KpiNote(note.code, sa.and_(repeat, note.rows), note.with_count)
+        for note in _HANDLING.parts(given).notes
+    )
     return Contribution(counted=kept.is_not(None), amount=kept, notes=notes)
 
 
@@ -44,7 +63,10 @@ def _cost(given: KpiInputs) -> Contribution:
     rate = given.settings.cost_per_hour
     if rate is None:
         return _summed(given, sa.cast(sa.null(), sa.Double))
-    return _summed(given, _HANDLING.parts(given).amount / _SECONDS_OF_AN_HOUR * sa.literal(float(rate), sa.Double))
+    return _summed(
+        given,
+        _HANDLING.parts(given).amount / _SECONDS_OF_AN_HOUR * sa.literal(float(rate), sa.Double),
+    )
 
 
 _NOT_REPEAT = Exclusion(
@@ -52,17 +74,33 @@ _NOT_REPEAT = Exclusion(
     N_("No repeat: the customer was not answered within the window before"),
     lambda given: sa.not_(sa.func.coalesce(_is_repeat(given), sa.false())),
 )
-_NO_RATE = Exclusion("no_rate", N_("No cost of an hour is set for that day"), lambda given: sa.true() if given.settings.cost_per_hour is None else sa.false())
+_NO_RATE = Exclusion(
+    "no_rate",
+    N_("No cost of an hour is set for that day"),
+    lambda given: sa.true() if given.settings.cost_per_hour is None else sa.false(),
+)
 
 
-_declare = partial(Kpi, kind=KpiKind.TOTAL, better="down", needs=Permission.SEE_CALL_STATISTICS, dimensions=CONTACT_DIMENSIONS)
+_declare = partial(
+    Kpi,
+    kind=KpiKind.TOTAL,
+    better="down",
+    needs=Permission.SEE_CALL_STATISTICS,
+    dimensions=CONTACT_DIMENSIONS,
+)
 
 ALL: tuple[Kpi, ...] = (
     _declare(
         "repeat_contacts",
         N_("Repeat contacts"),
-        N_("Contacts of customers who had been answered within the first-contact window before, about the same reason where both are known."),
-        N_("inbound contacts of any outcome that follow an answered one of the same customer within the window"),
+        N_(
+            "Contacts of customers who had been answered within the first-contact window "
+            "before, about the same reason where both are known."
+        ),
+        N_(
+            "inbound contacts of any outcome that follow an answered one of the same customer "
+            "within the window"
+        ),
         unit=Unit.COUNT,
         parts=_repeats,
         settings=("first_contact_days",),
@@ -76,16 +114,30 @@ ALL: tuple[Kpi, ...] = (
         unit=Unit.SECONDS,
         parts=_handle_time,
         settings=("first_contact_days",),
-        exclusions=(*ANSWERED_ONLY, UNKNOWN_CALLER, _NOT_REPEAT, call_statistics.HANDLE_TIME_UNKNOWN),
+        exclusions=(
+            *ANSWERED_ONLY,
+            UNKNOWN_CALLER,
+            _NOT_REPEAT,
+            call_statistics.HANDLE_TIME_UNKNOWN,
+        ),
     ),
     _declare(
         "cost_of_repeats",
         N_("Cost of repeats"),
-        N_("The time spent on repeats at the cost of an hour set for the day of each; without such a setting it is not known."),
+        N_(
+            "The time spent on repeats at the cost of an hour set for the day of each; without "
+            "such a setting it is not known."
+        ),
         N_("Σ handling time of answered repeat contacts in hours × cost of an hour on their day"),
         unit=Unit.MONEY,
         parts=_cost,
         settings=("first_contact_days", "cost_per_hour"),
-        exclusions=(*ANSWERED_ONLY, UNKNOWN_CALLER, _NOT_REPEAT, call_statistics.HANDLE_TIME_UNKNOWN, _NO_RATE),
+        exclusions=(
+            *ANSWERED_ONLY,
+            UNKNOWN_CALLER,
+            _NOT_REPEAT,
+            call_statistics.HANDLE_TIME_UNKNOWN,
+            _NO_RATE,
+        ),
     ),
 )

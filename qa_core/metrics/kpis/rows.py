@@ -7,12 +7,21 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from qa_core.metrics.kpis.declaration import Amount, Contribution, IntervalContribution, KpiInputs, KpiNote, Predicate
+from qa_core.metrics.kpis.declaration import (
+    Amount,
+    Contribution,
+    IntervalContribution,
+    KpiInputs,
+    KpiNote,
+    Predicate,
+)
 from qa_core.storage.schema import ANSWERS, CONTACTS, INTERVALS, Direction, Outcome
 
 
 def word(value: str) -> sa.ColumnElement[str]:
-    """A constant of this code, written into the statement so that the engine can plan with it."""
+    """A constant of this code, written into the statement so that the engine can plan
+    with it.
+    """
     return sa.literal_column(f"'{value}'", sa.Text)
 
 
@@ -21,23 +30,48 @@ def number(text: str) -> Amount:
     return sa.literal_column(text, sa.Double)
 
 
-def _like(name: str, table: sa.Table, without: tuple[str, ...] = (), *columns: sa.ColumnClause[Any]) -> sa.TableClause:
-    return sa.table(name, *(sa.column(column.name, column.type) for column in table.columns if column.name not in without), *columns)
+def _like(
+    name: str, table: sa.Table, without: tuple[str, ...] = (), *columns: sa.ColumnClause[Any]
+) -> sa.TableClause:
+    return sa.table(
+        name,
+        *(
+            sa.column(column.name, column.type)
+            for column in table.columns
+            if column.name not in without
+        ),
+        *columns,
+    )
 
 
 _c = CONTACTS.c
-MISSES = _like("misses", CONTACTS, (), sa.column("seconds_to_call_back", sa.Double), sa.column("is_repeated", sa.Boolean))
-"""The missed contacts, one per caller and recovery window, unless the repeated ones are asked for too; query.statements builds it where it is asked for,
-and those below."""
+MISSES = _like(
+    "misses",
+    CONTACTS,
+    (),
+    sa.column("seconds_to_call_back", sa.Double),
+    sa.column("is_repeated", sa.Boolean),
+)
+"""The missed contacts, one per caller and recovery window, unless the repeated ones are
+asked for too; query.statements builds it where it is asked for, and those below.
+"""
 
 CALLERS = _like("callers", CONTACTS, (), sa.column("is_first_time", sa.Boolean))
-"""The contacts of known customers, and whether each is the customer's first in the whole lake; null for an unknown customer."""
+"""The contacts of known customers, and whether each is the customer's first in the
+whole lake; null for an unknown customer.
+"""
 
 HEARD = _like("heard", CONTACTS, (), sa.column("is_listened", sa.Boolean))
-"""The contacts, and whether somebody listened to each: its recording was played to somebody else than its advisor, or an evaluation of it is published."""
+"""The contacts, and whether somebody listened to each: its recording was played to
+somebody else than its advisor, or an evaluation of it is published.
+"""
 
-LISTENED = sa.table("listened", sa.column("source_system", sa.Text), sa.column("contact_id", sa.Text))
-"""The contacts that somebody listened to; query.heard brings them along from the records."""
+LISTENED = sa.table(
+    "listened", sa.column("source_system", sa.Text), sa.column("contact_id", sa.Text)
+)
+"""The contacts that somebody listened to; query.heard brings them along from the
+records.
+"""
 
 CRITICAL_CLASSES = ("customer", "business", "compliance")
 EVALUATED = _like(
@@ -46,42 +80,79 @@ EVALUATED = _like(
     ("earned", "possible", "applied_weight", "critical"),
     *(sa.column(f"failed_{name}", sa.Boolean) for name in CRITICAL_CLASSES),
 )
-"""One row per evaluation, or per evaluation and criterion or section where these are asked for. `failed_…`: whether it has a critical
-error of that class; null where no criterion of the class applied."""
+"""One row per evaluation, or per evaluation and criterion or section where these are
+asked for. `failed_…`: whether it has a critical error of that class; null where no
+criterion of the class applied.
+"""
 
-ADVISOR_MEANS = sa.table("advisor_means", sa.column("advisor_id", sa.Text), sa.column("score", sa.Double), sa.column("evaluations", sa.Integer))
+ADVISOR_MEANS = sa.table(
+    "advisor_means",
+    sa.column("advisor_id", sa.Text),
+    sa.column("score", sa.Double),
+    sa.column("evaluations", sa.Integer),
+)
 """One row per advisor and group: the mean of their scores there, and of how many."""
 
-NOT_OF_INTERVALS = ("advisor_id", "reason", "source", "medium", "campaign", "keyword", "tracking_number", "tracking_match")
-TOTALS = _like("totals", INTERVALS, (), *(sa.column(name, CONTACTS.c[name].type) for name in ("direction", *NOT_OF_INTERVALS)))
-"""The intervals that no contact covers; query.totals builds it. They are inbound; what else a contact would say is missing."""
+NOT_OF_INTERVALS = (
+    "advisor_id",
+    "reason",
+    "source",
+    "medium",
+    "campaign",
+    "keyword",
+    "tracking_number",
+    "tracking_match",
+)
+TOTALS = _like(
+    "totals",
+    INTERVALS,
+    (),
+    *(sa.column(name, CONTACTS.c[name].type) for name in ("direction", *NOT_OF_INTERVALS)),
+)
+"""The intervals that no contact covers; query.totals builds it. They are inbound; what
+else a contact would say is missing.
+"""
 
 COUNTED_DIRECTION = sa.or_(_c.direction.is_(None), _c.direction == word(Direction.INBOUND))
-"""Unless it says otherwise a KPI counts inbound contacts or those without direction; every statement on contacts says so once."""
+"""Unless it says otherwise a KPI counts inbound contacts or those without direction;
+every statement on contacts says so once.
+"""
 
 OUTGOING = _c.direction == word(Direction.OUTBOUND)
 RECEIVED = _c.outcome.is_distinct_from(word(Outcome.CLOSED))
 ANSWERED = _c.outcome == word(Outcome.ANSWERED)
 KNOWN = sa.and_(RECEIVED, _c.outcome.is_not(None))
-"""Received, and the source says how it ended: without one such contact nobody can say how many were answered."""
+"""Received, and the source says how it ended: without one such contact nobody can say
+how many were answered.
+"""
 MISSED = sa.and_(RECEIVED, _c.outcome.is_distinct_from(word(Outcome.ANSWERED)))
 ABANDONED = _c.outcome.in_([word(Outcome.ABANDONED), word(Outcome.UNANSWERED)])
 ATTRIBUTED = _c.source.is_not(None)
 EVERY = sa.true()
 
 
-def ratio(hits: Predicate, counted: Predicate, evidence: Predicate | None = None) -> Callable[[KpiInputs], Contribution]:
+def ratio(
+    hits: Predicate, counted: Predicate, evidence: Predicate | None = None
+) -> Callable[[KpiInputs], Contribution]:
     """The share of `hits` among the rows counted."""
-    return lambda given: Contribution(counted=counted, hits=sa.and_(counted, hits), evidence=evidence)
+    return lambda given: Contribution(
+        counted=counted, hits=sa.and_(counted, hits), evidence=evidence
+    )
 
 
-def total(rows: Predicate, among: Predicate, evidence: Predicate | None = None) -> Callable[[KpiInputs], Contribution]:
+def total(
+    rows: Predicate, among: Predicate, evidence: Predicate | None = None
+) -> Callable[[KpiInputs], Contribution]:
     """How many rows, of `among`: without one of those there is no data."""
-    return lambda given: Contribution(counted=rows, hits=rows, evidence=among if evidence is None else evidence, behind=among)
+    return lambda given: Contribution(
+        counted=rows, hits=rows, evidence=among if evidence is None else evidence, behind=among
+    )
 
 
 def amount_of(rows: Predicate, column: sa.Column[float], code: str | None = None) -> Contribution:
-    """A number of some rows, to add up or to average; `code` notes how many of them do not give it."""
+    """A number of some rows, to add up or to average; `code` notes how many of them do
+    not give it.
+    """
     amount = sa.case((rows, column))
     notes = (KpiNote(code, sa.and_(rows, column.is_(None)), with_count=True),) if code else ()
     return Contribution(counted=amount.is_not(None), amount=amount, notes=notes)
@@ -92,11 +163,20 @@ def are_given(*columns: sa.Column[Any]) -> Predicate:
     return sa.and_(*(column.is_not(None) for column in columns))
 
 
-def sum_of_intervals(rows: Amount, *needed: sa.Column[Any]) -> Callable[[KpiInputs], IntervalContribution]:
+def sum_of_intervals(
+    rows: Amount, *needed: sa.Column[Any]
+) -> Callable[[KpiInputs], IntervalContribution]:
     """A count of contacts that intervals give."""
-    return lambda given: IntervalContribution(are_given(*needed), counted=rows, hits=rows, evidence=sa.func.coalesce(TOTALS.c.received, rows))
+    return lambda given: IntervalContribution(
+        are_given(*needed),
+        counted=rows,
+        hits=rows,
+        evidence=sa.func.coalesce(TOTALS.c.received, rows),
+    )
 
 
-def mean_of_intervals(amount: sa.Column[float], rows: sa.Column[int]) -> Callable[[KpiInputs], IntervalContribution]:
+def mean_of_intervals(
+    amount: sa.Column[float], rows: sa.Column[int]
+) -> Callable[[KpiInputs], IntervalContribution]:
     """Seconds that intervals give as a sum over so many contacts."""
     return lambda given: IntervalContribution(are_given(amount, rows), counted=rows, amount=amount)

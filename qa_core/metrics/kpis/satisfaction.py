@@ -1,4 +1,6 @@
-"""Satisfaction: what customers answered, how many answered, and how far those who did not could move it."""
+"""Satisfaction: what customers answered, how many answered, and how far those who did
+not could move it.
+"""
 
 from __future__ import annotations
 
@@ -10,29 +12,63 @@ import sqlalchemy as sa
 
 from qa_core.access.roles import Permission
 from qa_core.base.i18n import N_
-from qa_core.metrics.kpis.declaration import CONTACT_DIMENSIONS, Contribution, Kpi, KpiInputs, KpiKind, Predicate, Unit
+from qa_core.metrics.kpis.declaration import (
+    CONTACT_DIMENSIONS,
+    Contribution,
+    Kpi,
+    KpiInputs,
+    KpiKind,
+    Predicate,
+    Unit,
+)
 from qa_core.metrics.kpis.exclusions import INBOUND, exclude
 from qa_core.metrics.kpis.rows import number, ratio
 from qa_core.storage.schema import CONTACTS
 
 _c = CONTACTS.c
 RATED = sa.and_(_c.csat.is_not(None), _c.csat_scale.is_not(None))
-RESPONDED = sa.or_(_c.csat.is_not(None), _c.nps.is_not(None), _c.ces.is_not(None), _c.survey_resolved.is_not(None), _c.survey_contacts.is_not(None))
+RESPONDED = sa.or_(
+    _c.csat.is_not(None),
+    _c.nps.is_not(None),
+    _c.ces.is_not(None),
+    _c.survey_resolved.is_not(None),
+    _c.survey_contacts.is_not(None),
+)
 SILENT = sa.and_(_c.survey_sent, sa.not_(RESPONDED))
-NOT_SURVEYED = exclude("not_surveyed", N_("No survey sent, none answered"), sa.and_(_c.survey_sent.is_distinct_from(sa.true()), sa.not_(RESPONDED)))
-_NOT_SENT = exclude("not_surveyed", N_("No survey is known to be sent"), _c.survey_sent.is_distinct_from(sa.true()))
+NOT_SURVEYED = exclude(
+    "not_surveyed",
+    N_("No survey sent, none answered"),
+    sa.and_(_c.survey_sent.is_distinct_from(sa.true()), sa.not_(RESPONDED)),
+)
+_NOT_SENT = exclude(
+    "not_surveyed", N_("No survey is known to be sent"), _c.survey_sent.is_distinct_from(sa.true())
+)
 _NOT_RATED = exclude("no_rating", N_("Asked, but gave no rating"), sa.not_(RATED))
-_RATED_NOTHING = exclude("no_rating", N_("Answered the survey without a rating"), sa.and_(RESPONDED, sa.not_(RATED)))
-_NO_NPS = exclude("no_answer", N_("Asked, but did not say whether they would recommend the centre"), _c.nps.is_(None))
-_NEITHER = exclude("no_rating", N_("Asked, but gave neither a rating nor a recommendation"), sa.and_(sa.not_(RATED), _c.nps.is_(None)))
+_RATED_NOTHING = exclude(
+    "no_rating", N_("Answered the survey without a rating"), sa.and_(RESPONDED, sa.not_(RATED))
+)
+_NO_NPS = exclude(
+    "no_answer",
+    N_("Asked, but did not say whether they would recommend the centre"),
+    _c.nps.is_(None),
+)
+_NEITHER = exclude(
+    "no_rating",
+    N_("Asked, but gave neither a rating nor a recommendation"),
+    sa.and_(sa.not_(RATED), _c.nps.is_(None)),
+)
 _NO_EFFORT = exclude("no_answer", N_("Asked, but gave no effort mark"), _c.ces.is_(None))
 
 
 def _per_scale(given: KpiInputs, make: Callable[[float, float], Any]) -> sa.ColumnElement[Any]:
-    """What `make` gives for the least and the greatest mark of the row's own scale; null for a row without a known scale."""
+    """What `make` gives for the least and the greatest mark of the row's own scale;
+    null for a row without a known scale.
+    """
     if not given.scales:
         return sa.cast(sa.null(), sa.Double)
-    return sa.case(*((_c.csat_scale == sa.literal(scale), make(*ends)) for scale, ends in given.scales.items()))
+    return sa.case(
+        *((_c.csat_scale == sa.literal(scale), make(*ends)) for scale, ends in given.scales.items())
+    )
 
 
 def _is_satisfied(given: KpiInputs) -> Predicate:
@@ -46,17 +82,29 @@ def _csat(given: KpiInputs) -> Contribution:
 
 def _unhappy(given: KpiInputs) -> Contribution:
     most = _per_scale(given, lambda low, high: sa.literal(low + (high - low) / 3, sa.Double))
-    return Contribution(counted=sa.or_(RATED, _c.nps.is_not(None)), hits=sa.or_(sa.and_(RATED, _c.csat <= most), _c.nps <= number("6.0")))
+    return Contribution(
+        counted=sa.or_(RATED, _c.nps.is_not(None)),
+        hits=sa.or_(sa.and_(RATED, _c.csat <= most), _c.nps <= number("6.0")),
+    )
 
 
 def _csat_with_silent(given: KpiInputs, are_happy: bool) -> Contribution:
     happy = _is_satisfied(given)
     # Without a rating of a survey known to be sent, nobody can say who was silent.
-    return Contribution(counted=sa.or_(RATED, SILENT), hits=sa.or_(happy, SILENT) if are_happy else happy, evidence=sa.and_(RATED, _c.survey_sent))
+    return Contribution(
+        counted=sa.or_(RATED, SILENT),
+        hits=sa.or_(happy, SILENT) if are_happy else happy,
+        evidence=sa.and_(RATED, _c.survey_sent),
+    )
 
 
 def _csat_mean(given: KpiInputs) -> Contribution:
-    scaled = _per_scale(given, lambda low, high: 1.0 + (_c.csat - sa.literal(low, sa.Double)) * sa.literal(4.0 / (high - low), sa.Double))
+    scaled = _per_scale(
+        given,
+        lambda low, high: (
+            1.0 + (_c.csat - sa.literal(low, sa.Double)) * sa.literal(4.0 / (high - low), sa.Double)
+        ),
+    )
     return Contribution(counted=RATED, amount=scaled)
 
 
@@ -67,7 +115,9 @@ ALL: tuple[Kpi, ...] = (
     _declare(
         "csat",
         N_("Customer satisfaction"),
-        N_("The share of ratings in the upper quarter of their scale: 4 and 5 of 5, 8 to 10 of 10."),
+        N_(
+            "The share of ratings in the upper quarter of their scale: 4 and 5 of 5, 8 to 10 of 10."
+        ),
         N_("ratings of at least minimum + 75 % of the scale / ratings"),
         K.RATIO,
         U.RATE,
@@ -78,7 +128,10 @@ ALL: tuple[Kpi, ...] = (
     _declare(
         "csat_if_silent_unhappy",
         N_("Satisfaction if the silent were unhappy"),
-        N_("The lowest that customer satisfaction could be: as if everybody who was asked and did not answer had been dissatisfied."),
+        N_(
+            "The lowest that customer satisfaction could be: as if everybody who was asked and "
+            "did not answer had been dissatisfied."
+        ),
         N_("satisfied ratings / (ratings + surveys sent without any answer)"),
         K.RATIO,
         U.RATE,
@@ -89,8 +142,14 @@ ALL: tuple[Kpi, ...] = (
     _declare(
         "csat_if_silent_happy",
         N_("Satisfaction if the silent were happy"),
-        N_("The highest that customer satisfaction could be: as if everybody who was asked and did not answer had been satisfied."),
-        N_("(satisfied ratings + surveys sent without any answer) / (ratings + surveys sent without any answer)"),
+        N_(
+            "The highest that customer satisfaction could be: as if everybody who was asked "
+            "and did not answer had been satisfied."
+        ),
+        N_(
+            "(satisfied ratings + surveys sent without any answer) / (ratings + surveys sent "
+            "without any answer)"
+        ),
         K.RATIO,
         U.RATE,
         "up",
@@ -111,8 +170,14 @@ ALL: tuple[Kpi, ...] = (
     _declare(
         "unhappy_rate",
         N_("Unhappy customers"),
-        N_("The share of customers whose rating lies in the lowest third of its scale (1 and 2 of 5), or who would not recommend the centre (0–6)."),
-        N_("ratings of at most minimum + 33 % of the scale, or recommendations from 0 to 6 / customers who gave either"),
+        N_(
+            "The share of customers whose rating lies in the lowest third of its scale (1 and "
+            "2 of 5), or who would not recommend the centre (0–6)."
+        ),
+        N_(
+            "ratings of at most minimum + 33 % of the scale, or recommendations from 0 to 6 / "
+            "customers who gave either"
+        ),
         K.RATIO,
         U.RATE,
         "down",
@@ -127,7 +192,11 @@ ALL: tuple[Kpi, ...] = (
         K.STATISTIC,
         U.NPS,
         "up",
-        lambda given: Contribution(counted=_c.nps.is_not(None), hits=_c.nps >= number("9.0"), against=_c.nps <= number("6.0")),
+        lambda given: Contribution(
+            counted=_c.nps.is_not(None),
+            hits=_c.nps >= number("9.0"),
+            against=_c.nps <= number("6.0"),
+        ),
         exclusions=(*INBOUND, NOT_SURVEYED, _NO_NPS),
     ),
     _declare(

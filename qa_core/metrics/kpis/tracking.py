@@ -2,18 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import sqlalchemy as sa
 
 from qa_core.access.roles import Permission
 from qa_core.base.i18n import N_
-from qa_core.metrics.kpis.declaration import CONTACT_DIMENSIONS, SPEND_DIMENSIONS, Contribution, Exclusion, FactTable, Kpi, KpiInputs, KpiKind, Predicate, Unit
-from qa_core.metrics.kpis.exclusions import INBOUND, NO_SOURCE, NOT_ANSWERED, OUTCOME_UNKNOWN, OUTSIDE_HOURS, exclude
+from qa_core.metrics.kpis.declaration import (
+    CONTACT_DIMENSIONS,
+    SPEND_DIMENSIONS,
+    Contribution,
+    Exclusion,
+    FactTable,
+    Kpi,
+    KpiInputs,
+    KpiKind,
+    Predicate,
+    Unit,
+)
+from qa_core.metrics.kpis.exclusions import (
+    INBOUND,
+    NO_SOURCE,
+    NOT_ANSWERED,
+    OUTCOME_UNKNOWN,
+    OUTSIDE_HOURS,
+    exclude,
+)
 from qa_core.metrics.kpis.rows import ANSWERED, ATTRIBUTED, EVERY, ratio
 from qa_core.storage.schema import CONTACTS
 
-UNRESOLVED = exclude("unresolved", N_("Not declared resolved"), CONTACTS.c.declared_resolved.is_distinct_from(sa.true()))
+UNRESOLVED = exclude(
+    "unresolved",
+    N_("Not declared resolved"),
+    CONTACTS.c.declared_resolved.is_distinct_from(sa.true()),
+)
 
 
 def _of_spend(
@@ -26,10 +46,26 @@ def _of_spend(
     kind: KpiKind = KpiKind.RATIO,
     better: str = "down",
 ) -> Kpi:
-    parts: Callable[[KpiInputs], Contribution] = lambda given: Contribution(counted=sa.and_(ATTRIBUTED, rows), behind=ATTRIBUTED)  # noqa: E731
+    def parts(given: KpiInputs) -> Contribution:
+        return Contribution(counted=sa.and_(ATTRIBUTED, rows), behind=ATTRIBUTED)
+
     settings = ("provisional_spend_days",)
     needs = Permission.SEE_TRACKING
-    return Kpi(key, title, meaning, formula, kind, Unit.MONEY, better, parts, needs, SPEND_DIMENSIONS, FactTable.SPEND, settings, exclusions=exclusions)
+    return Kpi(
+        key,
+        title,
+        meaning,
+        formula,
+        kind,
+        Unit.MONEY,
+        better,
+        parts,
+        needs,
+        SPEND_DIMENSIONS,
+        FactTable.SPEND,
+        settings,
+        exclusions=exclusions,
+    )
 
 
 ALL: tuple[Kpi, ...] = (
@@ -46,7 +82,14 @@ ALL: tuple[Kpi, ...] = (
         CONTACT_DIMENSIONS,
         exclusions=INBOUND,
     ),
-    _of_spend("spend", N_("Spend"), N_("What the campaigns cost."), N_("Σ amount"), kind=KpiKind.TOTAL, better="neither"),
+    _of_spend(
+        "spend",
+        N_("Spend"),
+        N_("What the campaigns cost."),
+        N_("Σ amount"),
+        kind=KpiKind.TOTAL,
+        better="neither",
+    ),
     _of_spend(
         "cost_per_contact",
         N_("Cost per contact"),

@@ -1,10 +1,26 @@
-"""The door to the facts: every figure, list and single contact that a person sees comes through here, for a `Viewer`, within what they may see."""
+"""The door to the facts: every figure, list and single contact that a person sees comes
+through here, for a `Viewer`, within what they may see.
+"""
 
 from qa_core.metrics.query.advisor_self_view import find_own_evaluations, team_medians
-from qa_core.metrics.query.advisors import AdvisorProfile, find_advisors, find_evaluations_of, get_advisor
+from qa_core.metrics.query.advisors import (
+    AdvisorProfile,
+    find_advisors,
+    find_evaluations_of,
+    get_advisor,
+)
 from qa_core.metrics.query.callbacks import Recovery, find_recovery
 from qa_core.metrics.query.comments import find_remarks, may_read_remarks
-from qa_core.metrics.query.contacts import Waited, contact_columns, count_contacts, data_span, data_through, find_contacts, find_values, get_contact
+from qa_core.metrics.query.contacts import (
+    Waited,
+    contact_columns,
+    count_contacts,
+    data_span,
+    data_through,
+    find_contacts,
+    find_values,
+    get_contact,
+)
 from qa_core.metrics.query.currencies import find_currencies
 from qa_core.metrics.query.dialled_numbers import find_number_uses
 from qa_core.metrics.query.explain import Explanation, explain, find_settings
@@ -13,11 +29,23 @@ from qa_core.metrics.query.measure import measure
 from qa_core.metrics.query.my_evaluations import find_given_evaluations
 from qa_core.metrics.query.ratings import find_ratings
 from qa_core.metrics.query.recording_flags import RecordedContact, find_recorded
-from qa_core.metrics.query.repeat_chains import ChainContact, CustomerHistory, RepeatChain, find_chains, find_history
+from qa_core.metrics.query.repeat_chains import (
+    ChainContact,
+    CustomerHistory,
+    RepeatChain,
+    find_chains,
+    find_history,
+)
 from qa_core.metrics.query.result_rows import to_json
 from qa_core.metrics.query.rule_changes import Change, find_changes
 from qa_core.metrics.query.satisfaction_drivers import Drivers, find_drivers
-from qa_core.metrics.query.waits import LONGEST_WAIT, UNHAPPY_BANDS, find_service_levels, find_unhappy_by_wait, find_waits
+from qa_core.metrics.query.waits import (
+    LONGEST_WAIT,
+    UNHAPPY_BANDS,
+    find_service_levels,
+    find_unhappy_by_wait,
+    find_waits,
+)
 
 __all__ = [
     "LONGEST_WAIT",

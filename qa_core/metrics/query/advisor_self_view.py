@@ -1,4 +1,6 @@
-"""What advisors see of their own work: their evaluations, who made them, and the median of a team large enough to hide everyone in it."""
+"""What advisors see of their own work: their evaluations, who made them, and the median
+of a team large enough to hide everyone in it.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ from qa_core.storage.records.people import Account
 
 
 def find_own_evaluations(viewer: Viewer, period: Period, limit: int = 50) -> list[dict[str, Any]]:
-    """The viewer's own published evaluations, newest first, with who listened: an advisor may know that."""
+    """The viewer's own published evaluations, newest first, with who listened: an
+    advisor may know that.
+    """
     viewer.require(Permission.SEE_OWN_QUALITY)
     if not viewer.advisor_id:
         raise AccessDenied()
@@ -41,7 +45,12 @@ def find_own_evaluations(viewer: Viewer, period: Period, limit: int = 50) -> lis
         )
         .outerjoin(ScorecardVersion, ScorecardVersion.id == Evaluation.grid_id)
         .outerjoin(Account, Account.username == Evaluation.evaluator)
-        .where(viewer.scope(Evaluation.__table__), Evaluation.state == "published", Evaluation.kind.in_(("scored", "targeted")), *days)
+        .where(
+            viewer.scope(Evaluation.__table__),
+            Evaluation.state == "published",
+            Evaluation.kind.in_(("scored", "targeted")),
+            *days,
+        )
         .order_by(Evaluation.evaluated_at.desc(), Evaluation.id.desc())
         .limit(limit)
     )
@@ -49,16 +58,22 @@ def find_own_evaluations(viewer: Viewer, period: Period, limit: int = 50) -> lis
         return [dict(row) for row in session.execute(statement).mappings()]
 
 
-def team_medians(viewer: Viewer, kpis: Sequence[str], period: Period) -> dict[str, tuple[float, int]]:
-    """For each KPI the median over the advisors of the viewer's team, and how many they are; left out below five advisors or ten rows.
+def team_medians(
+    viewer: Viewer, kpis: Sequence[str], period: Period
+) -> dict[str, tuple[float, int]]:
+    """For each KPI the median over the advisors of the viewer's team, and how many they
+    are; left out below five advisors or ten rows.
 
-    The team is that of the viewer's last contact of the period. By period alone: finer filters would let the median be taken apart.
+    The team is that of the viewer's last contact of the period. By period alone: finer
+    filters would let the median be taken apart.
     """
     viewer.require(Permission.SEE_OWN_QUALITY)
     if not viewer.advisor_id:
         raise AccessDenied()
     for kpi in kpis:
-        measure(viewer, (kpi,), (), Filters(period))  # whatever the viewer may not see of themselves, they do not see of the team
+        measure(
+            viewer, (kpi,), (), Filters(period)
+        )  # whatever the viewer may not see of themselves, they do not see of the team
     latest = find_contacts(viewer, Filters(period), columns=("team",), limit=1)
     team = None if latest.empty else latest["team"].iloc[0]
     if not isinstance(team, str):

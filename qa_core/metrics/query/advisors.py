@@ -1,4 +1,6 @@
-"""One advisor as those who lead them may see them: who they are, with whom they work, and the evaluations of their contacts."""
+"""One advisor as those who lead them may see them: who they are, with whom they work,
+and the evaluations of their contacts.
+"""
 
 from __future__ import annotations
 
@@ -24,23 +26,31 @@ from qa_core.storage.schema import ANSWERS, CONTACTS
 
 @dataclass(frozen=True)
 class AdvisorProfile:
-    """One advisor: the name as every figure gives it, and the teams in which the viewer may see them (None: in no team)."""
+    """One advisor: the name as every figure gives it, and the teams in which the viewer
+    may see them (None: in no team).
+    """
 
     advisor_id: str
     name: str
     teams: tuple[str | None, ...]
 
 
-def find_advisors(viewer: Viewer, period: Period = Period(), teams: Sequence[str | None] | None = None) -> tuple[AdvisorProfile, ...]:
-    """Everybody with a contact or an evaluation in the viewer's scope in the period, by name; `teams` keeps those of some."""
+def find_advisors(
+    viewer: Viewer, period: Period = Period(), teams: Sequence[str | None] | None = None
+) -> tuple[AdvisorProfile, ...]:
+    """Everybody with a contact or an evaluation in the viewer's scope in the period, by
+    name; `teams` keeps those of some.
+    """
     viewer.require(Permission.SEE_ADVISORS)
     return _find(viewer, period, teams, None)
 
 
 def get_advisor(viewer: Viewer, advisor_id: str, period: Period = Period()) -> AdvisorProfile:
-    """One advisor with the teams of the period, or with those of any time where they did nothing in it.
+    """One advisor with the teams of the period, or with those of any time where they
+    did nothing in it.
 
-    Raises AccessDenied for somebody out of scope and for somebody who does not exist alike.
+    Raises AccessDenied for somebody out of scope and for somebody who does not exist
+    alike.
     """
     viewer.require(Permission.SEE_ADVISORS)
     found = _find(viewer, period, None, advisor_id) or _find(viewer, Period(), None, advisor_id)
@@ -49,9 +59,14 @@ def get_advisor(viewer: Viewer, advisor_id: str, period: Period = Period()) -> A
     return found[0]
 
 
-def find_evaluations_of(viewer: Viewer, advisor_id: str, where: Filters, criterion: str | None = None, limit: int = 50) -> pd.DataFrame:
-    """The published evaluations of one advisor in the viewer's scope, newest contact first: `evaluation_id`, `source_system`, `contact_id`, `day`, `grid`,
-    `score`, `outcome`, with `evaluator` for who may know; with a criterion only those where it was answered, with `earned` and `possible`."""
+def find_evaluations_of(
+    viewer: Viewer, advisor_id: str, where: Filters, criterion: str | None = None, limit: int = 50
+) -> pd.DataFrame:
+    """The published evaluations of one advisor in the viewer's scope, newest contact
+    first: `evaluation_id`, `source_system`, `contact_id`, `day`, `grid`, `score`,
+    `outcome`, with `evaluator` for who may know; with a criterion only those where it
+    was answered, with `earned` and `possible`.
+    """
     viewer.require(Permission.SEE_ADVISORS)
     viewer.require(Permission.SEE_SCORES)
     own = EVALUATION_DIMENSIONS.__contains__
@@ -71,12 +86,23 @@ def find_evaluations_of(viewer: Viewer, advisor_id: str, where: Filters, criteri
     if criterion is not None:
         columns += [ANSWERS.c.earned, ANSWERS.c.possible]
         part = sa.and_(ANSWERS.c.criterion == criterion, ANSWERS.c.earned.is_not(None))
-    same = sa.and_(ANSWERS.c.source_system == CONTACTS.c.source_system, ANSWERS.c.contact_id == CONTACTS.c.contact_id)
+    same = sa.and_(
+        ANSWERS.c.source_system == CONTACTS.c.source_system,
+        ANSWERS.c.contact_id == CONTACTS.c.contact_id,
+    )
     statement = (
         sa.select(*columns)
         .select_from(ANSWERS.outerjoin(CONTACTS, same))
-        .where(viewer.scope(ANSWERS), ANSWERS.c.advisor_id == advisor_id, part, *dimension_sql.within(where.period, ANSWERS.c))
-        .where(*question.filters(ANSWERS.c, own), *question.filters(CONTACTS.c, lambda dimension: not own(dimension)))
+        .where(
+            viewer.scope(ANSWERS),
+            ANSWERS.c.advisor_id == advisor_id,
+            part,
+            *dimension_sql.within(where.period, ANSWERS.c),
+        )
+        .where(
+            *question.filters(ANSWERS.c, own),
+            *question.filters(CONTACTS.c, lambda dimension: not own(dimension)),
+        )
         .order_by(ANSWERS.c.local_start.desc(), ANSWERS.c.evaluation_id.desc())
         .limit(limit)
     )
@@ -88,20 +114,40 @@ def find_evaluations_of(viewer: Viewer, advisor_id: str, where: Filters, criteri
     return frame
 
 
-def _find(viewer: Viewer, period: Period, teams: Sequence[str | None] | None, advisor_id: str | None) -> tuple[AdvisorProfile, ...]:
+def _find(
+    viewer: Viewer, period: Period, teams: Sequence[str | None] | None, advisor_id: str | None
+) -> tuple[AdvisorProfile, ...]:
     pairs: set[tuple[str, str | None]] = set()
     for table, beside in ((CONTACTS, {}), (ANSWERS, _beside())):
         conditions: list[Any] = [viewer.scope(table), *dimension_sql.within(period, table.c)]
-        conditions.append(table.c.advisor_id.is_not(None) if advisor_id is None else table.c.advisor_id == advisor_id)
-        frame = engine.current().run(sa.select(table.c.advisor_id, table.c.team).where(*conditions).distinct(), beside, **dimension_sql.months(period))
-        pairs |= {(key, team if isinstance(team, str) else None) for key, team in zip(frame["advisor_id"], frame["team"], strict=True)}
+        conditions.append(
+            table.c.advisor_id.is_not(None)
+            if advisor_id is None
+            else table.c.advisor_id == advisor_id
+        )
+        frame = engine.current().run(
+            sa.select(table.c.advisor_id, table.c.team).where(*conditions).distinct(),
+            beside,
+            **dimension_sql.months(period),
+        )
+        pairs |= {
+            (key, team if isinstance(team, str) else None)
+            for key, team in zip(frame["advisor_id"], frame["team"], strict=True)
+        }
     with store.reading() as session:
         names = Names.load(session, frozenset({"advisor"}))
     by_id: dict[str, set[str | None]] = {}
     for key, team in pairs:
         if teams is None or team in teams:
             by_id.setdefault(key, set()).add(team)
-    found = [AdvisorProfile(key, names.advisor_label(key) or key, tuple(sorted(of, key=lambda team: (team is None, team or "")))) for key, of in by_id.items()]
+    found = [
+        AdvisorProfile(
+            key,
+            names.advisor_label(key) or key,
+            tuple(sorted(of, key=lambda team: (team is None, team or ""))),
+        )
+        for key, of in by_id.items()
+    ]
     return tuple(sorted(found, key=lambda advisor: (advisor.name.casefold(), advisor.advisor_id)))
 
 

@@ -1,4 +1,6 @@
-"""What evaluators marked blind in closed calibrations, pooled over the rounds a viewer may see: how far they are aligned, and how far they agree."""
+"""What evaluators marked blind in closed calibrations, pooled over the rounds a viewer
+may see: how far they are aligned, and how far they agree.
+"""
 
 from __future__ import annotations
 
@@ -18,20 +20,31 @@ from qa_core.metrics.kpis import ALIGNMENT, Kpi
 from qa_core.metrics.query import dimension_sql
 from qa_core.metrics.query.result_rows import Row, finish_row, read_row
 from qa_core.metrics.query.statements import MetricQuery
-from qa_core.stats.agreement import Alignment, add_up, alignment_interval, compare_points, find_pairs, measure_agreement
+from qa_core.stats.agreement import (
+    Alignment,
+    add_up,
+    alignment_interval,
+    compare_points,
+    find_pairs,
+    measure_agreement,
+)
 from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import Evaluation, EvaluationAnswer, ScorecardVersion
 from qa_core.storage.records.listening import Calibration, CalibrationContact
 
 KIND = "calibration"
 ONE_CRITERION = "one_criterion"
-"""The note of an agreement that was asked for several criteria at once: it is of each, and of none together."""
+"""The note of an agreement that was asked for several criteria at once: it is of each,
+and of none together.
+"""
 Group = tuple[Any, ...]
 
 
 @dataclass(frozen=True)
 class Marked:
-    """One criterion on one contact of a closed round. `marks`: evaluator → points (None: not applicable) of all who handed this contact in."""
+    """One criterion on one contact of a closed round. `marks`: evaluator → points
+    (None: not applicable) of all who handed this contact in.
+    """
 
     contact: int
     local_start: datetime
@@ -45,7 +58,9 @@ class Marked:
 
 @dataclass(frozen=True)
 class Compared:
-    """Two marks of one criterion on one contact. `judged`: the evaluators whom the difference is about, without the reference."""
+    """Two marks of one criterion on one contact. `judged`: the evaluators whom the
+    difference is about, without the reference.
+    """
 
     of: Marked
     judged: tuple[str, ...]
@@ -53,10 +68,15 @@ class Compared:
 
 
 def is_visible(viewer: Viewer) -> sa.ColumnElement[bool]:
-    """Which rounds the viewer may know of: who manages, those whose contacts are all in their scope; of evaluators `takes_part` asks one by one."""
+    """Which rounds the viewer may know of: who manages, those whose contacts are all in
+    their scope; of evaluators `takes_part` asks one by one.
+    """
     if viewer.can(Permission.MANAGE_CALIBRATIONS):
         contact = CalibrationContact.__table__
-        outside = sa.select(contact.c.id).where(contact.c.calibration_id == Calibration.id, sa.not_(sa.func.coalesce(viewer.scope(contact), sa.false())))
+        outside = sa.select(contact.c.id).where(
+            contact.c.calibration_id == Calibration.id,
+            sa.not_(sa.func.coalesce(viewer.scope(contact), sa.false())),
+        )
         return sa.not_(sa.exists(outside))
     return sa.true() if viewer.role == Role.EVALUATOR else sa.false()
 
@@ -67,12 +87,29 @@ def takes_part(viewer: Viewer, row: Calibration) -> bool:
 
 
 def change_counter(session: Session) -> tuple[Any, ...]:
-    """A value that differs after a round was closed, a mark of one went, or somebody became a reference."""
-    closed = session.execute(sa.select(sa.func.count(Calibration.closed_at), sa.func.max(Calibration.closed_at), sa.func.sum(Calibration.id))).one()
-    marks = sa.select(sa.func.count(), sa.func.max(Evaluation.changed_at), sa.func.sum(Evaluation.id)).where(Evaluation.kind == KIND)
+    """A value that differs after a round was closed, a mark of one went, or somebody
+    became a reference.
+    """
+    closed = session.execute(
+        sa.select(
+            sa.func.count(Calibration.closed_at),
+            sa.func.max(Calibration.closed_at),
+            sa.func.sum(Calibration.id),
+        )
+    ).one()
+    marks = sa.select(
+        sa.func.count(), sa.func.max(Evaluation.changed_at), sa.func.sum(Evaluation.id)
+    ).where(Evaluation.kind == KIND)
     contact = CalibrationContact
-    references = sa.select(contact.reference_evaluator, sa.func.count(), sa.func.sum(contact.id), sa.func.sum(contact.id * contact.id))
-    grouped = session.execute(references.group_by(contact.reference_evaluator).order_by(contact.reference_evaluator)).all()
+    references = sa.select(
+        contact.reference_evaluator,
+        sa.func.count(),
+        sa.func.sum(contact.id),
+        sa.func.sum(contact.id * contact.id),
+    )
+    grouped = session.execute(
+        references.group_by(contact.reference_evaluator).order_by(contact.reference_evaluator)
+    ).all()
     return (*closed, *session.execute(marks).one(), *itertools.chain.from_iterable(grouped))
 
 
@@ -90,43 +127,67 @@ def measure_rounds(question: MetricQuery, kpis: Sequence[Kpi]) -> list[Row]:
             groups = {(): ()}
         for key, members in groups.items():
             by = dict(zip(question.by, key, strict=True))
-            row = work_out(kpi, members) if kpi.key == ALIGNMENT or "criterion" in by or _names_one(question) else _undefined(kpi)
+            row = (
+                work_out(kpi, members)
+                if kpi.key == ALIGNMENT or "criterion" in by or _names_one(question)
+                else _undefined(kpi)
+            )
             rows.append(replace(row, by=by))
     return rows
 
 
 def count_places(question: MetricQuery, kpi: Kpi) -> dict[int, int]:
-    """How many comparisons, or contacts, each exclusion leaves out, by its place (one past the last: counted)."""
+    """How many comparisons, or contacts, each exclusion leaves out, by its place (one
+    past the last: counted).
+    """
     found = find_marked(question)
     if kpi.key == ALIGNMENT:
-        places = [2 if pair.points.n else 0 if pair.points.apart else 1 for pair in _compare(question, found)]
+        places = [
+            2 if pair.points.n else 0 if pair.points.apart else 1
+            for pair in _compare(question, found)
+        ]
     else:
         places = [int(len(_given(one)) >= 2) for one in found] if _names_one(question) else []
     return {place: places.count(place) for place in sorted(set(places))}
 
 
 def find_marked(question: MetricQuery) -> list[Marked]:
-    """Every criterion of every contact in the closed rounds that the viewer may see, within the period and filters, in the order of the rounds."""
+    """Every criterion of every contact in the closed rounds that the viewer may see,
+    within the period and filters, in the order of the rounds.
+    """
     chosen = {
-        name: {None if value is None else dimension_sql.parse_value(name, value) for value in values}
+        name: {
+            None if value is None else dimension_sql.parse_value(name, value) for value in values
+        }
         for name, values in question.where.values
         if name != "evaluator"
     }
-    closed = sa.select(Calibration).where(Calibration.closed_at.is_not(None), is_visible(question.viewer))
+    closed = sa.select(Calibration).where(
+        Calibration.closed_at.is_not(None), is_visible(question.viewer)
+    )
     ids = closed.with_only_columns(Calibration.id)
     with store.reading() as session:
-        rounds = session.scalars(closed.options(selectinload(Calibration.contacts)).order_by(Calibration.id)).all()
+        rounds = session.scalars(
+            closed.options(selectinload(Calibration.contacts)).order_by(Calibration.id)
+        ).all()
         rounds = [row for row in rounds if takes_part(question.viewer, row)]
         used = session.execute(
-            sa.select(ScorecardVersion.id, ScorecardVersion.title, ScorecardVersion.content).where(ScorecardVersion.id.in_({row.grid_id for row in rounds}))
+            sa.select(ScorecardVersion.id, ScorecardVersion.title, ScorecardVersion.content).where(
+                ScorecardVersion.id.in_({row.grid_id for row in rounds})
+            )
         )
-        grids = {number: (title, scoring.parse_scorecard(content)) for number, title, content in used}
+        grids = {
+            number: (title, scoring.parse_scorecard(content)) for number, title, content in used
+        }
         marks = _read_marks(session, ids)
         made = []
         for row in rounds:
             title, plan = grids[row.grid_id]
             for contact in sorted(row.contacts, key=lambda contact: contact.id):
-                given = {name: marks.get((row.id, contact.source_system, contact.contact_id, name)) for name in row.evaluators}
+                given = {
+                    name: marks.get((row.id, contact.source_system, contact.contact_id, name))
+                    for name in row.evaluators
+                }
                 present = {name: of for name, of in given.items() if of is not None}
                 if not present or not _is_within(question, contact.local_start):
                     continue
@@ -134,25 +195,58 @@ def find_marked(question: MetricQuery) -> list[Marked]:
                     for criterion in section.criteria:
                         points = {name: of.get(criterion.key) for name, of in present.items()}
                         placed = (title, section.name, criterion.key, float(criterion.points))
-                        made.append(Marked(contact.id, contact.local_start, *placed, contact.reference_evaluator, points))
-    return [one for one in made if all(_value(one, name) in values for name, values in chosen.items())]
+                        made.append(
+                            Marked(
+                                contact.id,
+                                contact.local_start,
+                                *placed,
+                                contact.reference_evaluator,
+                                points,
+                            )
+                        )
+    return [
+        one for one in made if all(_value(one, name) in values for name, values in chosen.items())
+    ]
 
 
-def _read_marks(session: Session, rounds: sa.Select) -> dict[tuple[int, str, str, str], dict[str, float | None]]:
-    """(round, source system, contact, evaluator) → criterion → points, of all that was handed in; drafts are no marks."""
-    handed_in = (Evaluation.calibration_id.in_(rounds), Evaluation.kind == KIND, Evaluation.state != "draft")
-    key = (Evaluation.id, Evaluation.calibration_id, Evaluation.source_system, Evaluation.contact_id, Evaluation.evaluator)
+def _read_marks(
+    session: Session, rounds: sa.Select
+) -> dict[tuple[int, str, str, str], dict[str, float | None]]:
+    """(round, source system, contact, evaluator) → criterion → points, of all that was
+    handed in; drafts are no marks.
+    """
+    handed_in = (
+        Evaluation.calibration_id.in_(rounds),
+        Evaluation.kind == KIND,
+        Evaluation.state != "draft",
+    )
+    key = (
+        Evaluation.id,
+        Evaluation.calibration_id,
+        Evaluation.source_system,
+        Evaluation.contact_id,
+        Evaluation.evaluator,
+    )
     places = {row[0]: tuple(row[1:]) for row in session.execute(sa.select(*key).where(*handed_in))}
     marks: dict[Any, dict[str, float | None]] = {place: {} for place in places.values()}
-    answers = sa.select(EvaluationAnswer.evaluation_id, EvaluationAnswer.criterion, EvaluationAnswer.earned, EvaluationAnswer.applicable)
-    for number, criterion, earned, applies in session.execute(answers.join(Evaluation, Evaluation.id == EvaluationAnswer.evaluation_id).where(*handed_in)):
+    answers = sa.select(
+        EvaluationAnswer.evaluation_id,
+        EvaluationAnswer.criterion,
+        EvaluationAnswer.earned,
+        EvaluationAnswer.applicable,
+    )
+    for number, criterion, earned, applies in session.execute(
+        answers.join(Evaluation, Evaluation.id == EvaluationAnswer.evaluation_id).where(*handed_in)
+    ):
         marks[places[number]][criterion] = earned if applies else None
     return marks
 
 
 def _is_within(question: MetricQuery, start: datetime) -> bool:
     period = question.where.period
-    return (period.first_day is None or period.first_day <= start.date()) and (period.last_day is None or start.date() <= period.last_day)
+    return (period.first_day is None or period.first_day <= start.date()) and (
+        period.last_day is None or start.date() <= period.last_day
+    )
 
 
 def _names_one(question: MetricQuery) -> bool:
@@ -181,20 +275,33 @@ def _compare(question: MetricQuery, found: Iterable[Marked]) -> list[Compared]:
     made = []
     for one in found:
         for pair in find_pairs(tuple(one.marks), one.reference):
-            judged = tuple(name for name in pair if name != one.reference and (chosen is None or name in chosen))
+            judged = tuple(
+                name
+                for name in pair
+                if name != one.reference and (chosen is None or name in chosen)
+            )
             if judged:
-                made.append(Compared(one, judged, compare_points(*(one.marks[name] for name in pair), one.most)))
+                made.append(
+                    Compared(
+                        one, judged, compare_points(*(one.marks[name] for name in pair), one.most)
+                    )
+                )
     return made
 
 
 def _group(question: MetricQuery, found: Iterable[Any]) -> dict[Group, list[Any]]:
-    """By the dimensions asked for; a pair without a reference is of both its evaluators."""
+    """By the dimensions asked for; a pair without a reference is of both its
+    evaluators.
+    """
     groups: dict[Group, list[Any]] = {}
     for member in found:
         judged: tuple[str | None, ...] = member.judged if "evaluator" in question.by else (None,)
         one = member.of if isinstance(member, Compared) else member
         for name in judged:
-            key = tuple(name if dimension == "evaluator" else _value(one, dimension) for dimension in question.by)
+            key = tuple(
+                name if dimension == "evaluator" else _value(one, dimension)
+                for dimension in question.by
+            )
             groups.setdefault(key, []).append(member)
     return groups
 
@@ -218,13 +325,22 @@ def _agree(kpi: Kpi, found: Sequence[Marked]) -> Row:
     for line, points in enumerate(given):
         table[line, : len(points)] = points
     agreement = measure_agreement(table)
-    row = Row(kpi.key, agreement.value, n=agreement.contacts, denominator=agreement.contacts, low=agreement.low, high=agreement.high)
+    row = Row(
+        kpi.key,
+        agreement.value,
+        n=agreement.contacts,
+        denominator=agreement.contacts,
+        low=agreement.low,
+        high=agreement.high,
+    )
     finish_row(row)
     return row
 
 
 def _given(one: Marked) -> list[float]:
-    """The marks that are points, as shares of the points possible: versions of a grid may give a criterion more."""
+    """The marks that are points, as shares of the points possible: versions of a grid
+    may give a criterion more.
+    """
     return [points / one.most for points in one.marks.values() if points is not None]
 
 

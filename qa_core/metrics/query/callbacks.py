@@ -19,8 +19,10 @@ from qa_core.storage.schema import CONTACTS
 
 @dataclass(frozen=True)
 class Recovery:
-    """Missed callers, one per caller and recovery window. The first four have known callers and add up to the denominator of `recovered_rate`;
-    the first two to its numerator. `withheld`: missed contacts of nobody known. `open`: of the known ones not reached, those whose window is not over.
+    """Missed callers, one per caller and recovery window. The first four have known
+    callers and add up to the denominator of `recovered_rate`; the first two to its
+    numerator. `withheld`: missed contacts of nobody known. `open`: of the known ones
+    not reached, those whose window is not over.
     """
 
     by_call_back: int
@@ -44,13 +46,18 @@ class Recovery:
 
 
 def find_recovery(viewer: Viewer, where: Filters = Filters()) -> Recovery:
-    """How the callers missed in the viewer's scope were recovered within the recovery window of their day.
+    """How the callers missed in the viewer's scope were recovered within the recovery
+    window of their day.
 
-    Whoever called back or answered counts, of the viewer's scope or not, as for `seconds_to_reached`; of them nothing is shown but that it happened.
-    Raises AccessDenied for whoever may not see call statistics, for what the viewer may not filter by, and for those who see large cells alone.
+    Whoever called back or answered counts, of the viewer's scope or not, as for
+    `seconds_to_reached`; of them nothing is shown but that it happened. Raises
+    AccessDenied for whoever may not see call statistics, for what the viewer may not
+    filter by, and for those who see large cells alone.
     """
     viewer.require(Permission.SEE_CALL_STATISTICS)
-    if viewer.needs_suppression or not all(viewer.can_cut_by(dimension) for dimension in dimension_sql.dimensions_of((), where)):
+    if viewer.needs_suppression or not all(
+        viewer.can_cut_by(dimension) for dimension in dimension_sql.dimensions_of((), where)
+    ):
         raise AccessDenied()
     span = lake.span()
     if span is None:
@@ -58,20 +65,44 @@ def find_recovery(viewer: Viewer, where: Filters = Filters()) -> Recovery:
     question = build_query(viewer, (), where)
     miss = misses_of(question, with_call_backs=True).c
     window = recovery_window(question, miss.local_start).label("window_seconds")
-    key = [miss[name] for name in ("source_system", "contact_id", "customer_key", "started_at", "seconds_to_reached", "seconds_to_call_back")]
-    missed = sa.select(*key, window).where(*dimension_sql.within(where.period, miss), *question.filters(miss)).cte("missed")
+    key = [
+        miss[name]
+        for name in (
+            "source_system",
+            "contact_id",
+            "customer_key",
+            "started_at",
+            "seconds_to_reached",
+            "seconds_to_call_back",
+        )
+    ]
+    missed = (
+        sa.select(*key, window)
+        .where(*dimension_sql.within(where.period, miss), *question.filters(miss))
+        .cte("missed")
+    )
     after = sa.extract("epoch", CONTACTS.c.started_at - missed.c.started_at)
     answered_calls = sa.and_(
-        CONTACTS.c.customer_key == missed.c.customer_key, OUTGOING, ANSWERED, after.between(sa.literal_column("0"), missed.c.window_seconds)
+        CONTACTS.c.customer_key == missed.c.customer_key,
+        OUTGOING,
+        ANSWERED,
+        after.between(sa.literal_column("0"), missed.c.window_seconds),
     )
     left = sa.extract("epoch", sa.literal(span[1], sa.DateTime) - missed.c.started_at)
     each = (
         sa.select(
             missed.c.customer_key.is_not(None).label("is_known"),
-            sa.func.coalesce(missed.c.seconds_to_reached <= missed.c.window_seconds, sa.false()).label("is_reached"),
-            # Whatever answered contact came first is what reached them: their own, or one of these calls.
-            sa.func.coalesce(sa.func.min(after) <= missed.c.seconds_to_reached, sa.false()).label("is_by_call"),
-            sa.func.coalesce(missed.c.seconds_to_call_back <= missed.c.window_seconds, sa.false()).label("is_called"),
+            sa.func.coalesce(
+                missed.c.seconds_to_reached <= missed.c.window_seconds, sa.false()
+            ).label("is_reached"),
+            # Whatever answered contact came first is what reached them: their own, or
+            # one of these calls.
+            sa.func.coalesce(sa.func.min(after) <= missed.c.seconds_to_reached, sa.false()).label(
+                "is_by_call"
+            ),
+            sa.func.coalesce(
+                missed.c.seconds_to_call_back <= missed.c.window_seconds, sa.false()
+            ).label("is_called"),
             (left < missed.c.window_seconds).label("is_open"),
         )
         .select_from(missed.outerjoin(CONTACTS, answered_calls))
@@ -88,5 +119,7 @@ def find_recovery(viewer: Viewer, where: Filters = Filters()) -> Recovery:
         "open": (each.is_known, sa.not_(each.is_reached), each.is_open),
     }
     counts = [sa.func.count().filter(sa.and_(*tests)).label(name) for name, tests in kinds.items()]
-    found = engine.current().run(sa.select(*counts), **months_of(question, FactTable.MISSES)).iloc[0]
+    found = (
+        engine.current().run(sa.select(*counts), **months_of(question, FactTable.MISSES)).iloc[0]
+    )
     return Recovery(**{name: int(found[name]) for name in kinds})

@@ -1,4 +1,6 @@
-"""What customers wrote in surveys and evaluators noted of contacts, with who was unhappy: for those who follow contacts up, within their scope."""
+"""What customers wrote in surveys and evaluators noted of contacts, with who was
+unhappy: for those who follow contacts up, within their scope.
+"""
 
 from __future__ import annotations
 
@@ -21,58 +23,131 @@ from qa_core.storage.schema import CONTACTS
 
 UNHAPPY = "unhappy_rate"
 MOST_REMARKS = 50_000
-"""The newest so many: beyond, more remarks change what is counted no more, and only take time."""
+"""The newest so many: beyond, more remarks change what is counted no more, and only
+take time.
+"""
 FAILED = "fail"
 
-_NOTES_SCHEMA = pa.schema([(name, pa.string()) for name in ("source_system", "contact_id", "text", "tags", "outcome")])
+_NOTES_SCHEMA = pa.schema(
+    [(name, pa.string()) for name in ("source_system", "contact_id", "text", "tags", "outcome")]
+)
 _NOTES = sa.table("notes", *(sa.column(name, sa.Text) for name in _NOTES_SCHEMA.names))
 _KEY = (CONTACTS.c.source_system, CONTACTS.c.contact_id)
 
 
 def may_read_remarks(viewer: Viewer) -> bool:
     """Whether this viewer reads what customers and evaluators wrote at all."""
-    return viewer.is_system or (viewer.role in COMMENT_READERS and viewer.can(Permission.SEE_CONTACTS) and viewer.can(Permission.SEE_SATISFACTION))
+    return viewer.is_system or (
+        viewer.role in COMMENT_READERS
+        and viewer.can(Permission.SEE_CONTACTS)
+        and viewer.can(Permission.SEE_SATISFACTION)
+    )
 
 
 def find_remarks(viewer: Viewer, where: Filters = Filters()) -> pd.DataFrame:
-    """The remarks on contacts in the viewer's scope, newest contact first: `origin` (`customer`, `evaluator`), `source_system`, `contact_id`,
-    `local_start`, `queue`, `reason`, `wait_seconds`, `text`, `tags` (the evaluator's, one per line) and `is_unhappy`.
+    """The remarks on contacts in the viewer's scope, newest contact first: `origin`
+    (`customer`, `evaluator`), `source_system`, `contact_id`, `local_start`, `queue`,
+    `reason`, `wait_seconds`, `text`, `tags` (the evaluator's, one per line) and
+    `is_unhappy`.
 
-    A customer's remark counts where a rating came with it, and is unhappy by `unhappy_rate`. An evaluator's is, where the customer was unhappy or
-    the evaluation failed; one of no known contact is left out. Raises AccessDenied for whoever may not read remarks.
+    A customer's remark counts where a rating came with it, and is unhappy by
+    `unhappy_rate`. An evaluator's is, where the customer was unhappy or the evaluation
+    failed; one of no known contact is left out. Raises AccessDenied for whoever may not
+    read remarks.
     """
-    if not may_read_remarks(viewer) or not all(viewer.can_cut_by(dimension) for dimension in dimension_sql.dimensions_of((), where)):
+    if not may_read_remarks(viewer) or not all(
+        viewer.can_cut_by(dimension) for dimension in dimension_sql.dimensions_of((), where)
+    ):
         raise AccessDenied()
     question = build_query(viewer, (), where)
     unhappy = parts_of(question, get_kpi(UNHAPPY), CONTACTS.c)
-    conditions = [viewer.scope(CONTACTS), COUNTED_DIRECTION, *dimension_sql.within(where.period, CONTACTS.c), *question.filters(CONTACTS.c)]
-    places = (*_KEY, CONTACTS.c.local_start, CONTACTS.c.queue, CONTACTS.c.reason, CONTACTS.c.wait_seconds)
-    written = sa.select(sa.literal_column("'customer'", sa.Text).label("origin"), *places, CONTACTS.c.survey_comment.label("text"))
-    written = written.add_columns(sa.cast(sa.null(), sa.Text).label("tags"), sa.func.coalesce(unhappy.hits, sa.false()).label("is_unhappy"))
+    conditions = [
+        viewer.scope(CONTACTS),
+        COUNTED_DIRECTION,
+        *dimension_sql.within(where.period, CONTACTS.c),
+        *question.filters(CONTACTS.c),
+    ]
+    places = (
+        *_KEY,
+        CONTACTS.c.local_start,
+        CONTACTS.c.queue,
+        CONTACTS.c.reason,
+        CONTACTS.c.wait_seconds,
+    )
+    written = sa.select(
+        sa.literal_column("'customer'", sa.Text).label("origin"),
+        *places,
+        CONTACTS.c.survey_comment.label("text"),
+    )
+    written = written.add_columns(
+        sa.cast(sa.null(), sa.Text).label("tags"),
+        sa.func.coalesce(unhappy.hits, sa.false()).label("is_unhappy"),
+    )
     written = written.where(*conditions, unhappy.counted, CONTACTS.c.survey_comment.is_not(None))
     newest = CONTACTS.c.local_start.desc(), *_KEY
     read = dimension_sql.months(where.period)
     frames = [engine.current().run(written.order_by(*newest).limit(MOST_REMARKS), **read)]
     notes = _find_notes(question)
     if notes.num_rows:
-        joined = CONTACTS.join(_NOTES, sa.and_(*(column == _NOTES.c[column.name] for column in _KEY)))
-        is_unhappy = sa.or_(sa.func.coalesce(unhappy.hits, sa.false()), sa.func.coalesce(_NOTES.c.outcome == sa.literal(FAILED), sa.false()))
-        noted = sa.select(sa.literal_column("'evaluator'", sa.Text).label("origin"), *places, _NOTES.c.text, _NOTES.c.tags, is_unhappy.label("is_unhappy"))
-        frames.append(engine.current().run(noted.select_from(joined).where(*conditions).order_by(*newest), {"notes": notes}, **read))
+        joined = CONTACTS.join(
+            _NOTES, sa.and_(*(column == _NOTES.c[column.name] for column in _KEY))
+        )
+        is_unhappy = sa.or_(
+            sa.func.coalesce(unhappy.hits, sa.false()),
+            sa.func.coalesce(_NOTES.c.outcome == sa.literal(FAILED), sa.false()),
+        )
+        noted = sa.select(
+            sa.literal_column("'evaluator'", sa.Text).label("origin"),
+            *places,
+            _NOTES.c.text,
+            _NOTES.c.tags,
+            is_unhappy.label("is_unhappy"),
+        )
+        frames.append(
+            engine.current().run(
+                noted.select_from(joined).where(*conditions).order_by(*newest),
+                {"notes": notes},
+                **read,
+            )
+        )
     return pd.concat(frames, ignore_index=True) if len(frames) > 1 else frames[0]
 
 
 def _find_notes(question: MetricQuery) -> pa.Table:
-    """The published evaluations in scope that say something in words, of the days asked for."""
+    """The published evaluations in scope that say something in words, of the days asked
+    for.
+    """
     period, viewer = question.where.period, question.viewer
     if not viewer.can(Permission.SEE_SCORES):
         return _NOTES_SCHEMA.empty_table()
-    conditions = [viewer.scope(Evaluation.__table__), Evaluation.state == "published", Evaluation.kind == "scored", Evaluation.contact_id.is_not(None)]
+    conditions = [
+        viewer.scope(Evaluation.__table__),
+        Evaluation.state == "published",
+        Evaluation.kind == "scored",
+        Evaluation.contact_id.is_not(None),
+    ]
     conditions += [Evaluation.local_day >= period.first_day] if period.first_day else []
     conditions += [Evaluation.local_day <= period.last_day] if period.last_day else []
-    columns = (Evaluation.source_system, Evaluation.contact_id, Evaluation.comment, Evaluation.tags, Evaluation.outcome)
-    statement = sa.select(*columns).where(*conditions, sa.or_(Evaluation.comment.is_not(None), Evaluation.tags.is_not(None)))
+    columns = (
+        Evaluation.source_system,
+        Evaluation.contact_id,
+        Evaluation.comment,
+        Evaluation.tags,
+        Evaluation.outcome,
+    )
+    statement = sa.select(*columns).where(
+        *conditions, sa.or_(Evaluation.comment.is_not(None), Evaluation.tags.is_not(None))
+    )
     with store.reading() as session:
-        rows = session.execute(statement.order_by(Evaluation.local_day.desc(), Evaluation.id).limit(MOST_REMARKS)).all()
-    made = [(system, contact, comment or "", "\n".join(tags or ()), outcome) for system, contact, comment, tags, outcome in rows]
-    return pa.table([list(column) for column in zip(*made, strict=True)], schema=_NOTES_SCHEMA) if made else _NOTES_SCHEMA.empty_table()
+        rows = session.execute(
+            statement.order_by(Evaluation.local_day.desc(), Evaluation.id).limit(MOST_REMARKS)
+        ).all()
+    made = [
+        (system, contact, comment or "", "\n".join(tags or ()), outcome)
+        for system, contact, comment, tags, outcome in rows
+    ]
+    return (
+        pa.table([list(column) for column in zip(*made, strict=True)], schema=_NOTES_SCHEMA)
+        if made
+        else _NOTES_SCHEMA.empty_table()
+    )

@@ -1,4 +1,6 @@
-"""Single contacts: lists, one in full, and the values that filters may offer. What a role may not see is not in the answer at all."""
+"""Single contacts: lists, one in full, and the values that filters may offer. What a
+role may not see is not in the answer at all.
+"""
 
 from __future__ import annotations
 
@@ -26,24 +28,51 @@ from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import Evaluation, ScorecardVersion
 from qa_core.storage.schema import AS_GIVEN, CONTACTS, NEIGHBOURS
 
-TRACKING = ("tracking_number", "source", "medium", "campaign", "keyword", "landing_page", "tracking_match")
-SURVEY = ("survey_sent", "csat", "csat_scale", "nps", "ces", "survey_resolved", "survey_contacts", "survey_comment")
+TRACKING = (
+    "tracking_number",
+    "source",
+    "medium",
+    "campaign",
+    "keyword",
+    "landing_page",
+    "tracking_match",
+)
+SURVEY = (
+    "survey_sent",
+    "csat",
+    "csat_scale",
+    "nps",
+    "ces",
+    "survey_resolved",
+    "survey_contacts",
+    "survey_comment",
+)
 NEEDS: dict[str, Permission] = {
     **dict.fromkeys(TRACKING, Permission.SEE_TRACKING),
     **dict.fromkeys(SURVEY, Permission.SEE_SATISFACTION),
 }
 Waited = tuple[float, float | None]
-"""Longer than so many seconds (from 0: no wait at all too) and at most as long as so many, without an end where there is None; as bars of waits are cut."""
+"""Longer than so many seconds (from 0: no wait at all too) and at most as long as so
+many, without an end where there is None; as bars of waits are cut.
+"""
 NEVER_LISTED = (*NEIGHBOURS, *AS_GIVEN.values(), "month", "batch_id", "customer_key", "advisor_id")
 COMMENT_READERS = frozenset({Role.MANAGER, Role.TEAM_LEAD, Role.ADVISOR})
-"""Those who take part in the contact's follow-up; nobody else reads what a customer wrote."""
+"""Those who take part in the contact's follow-up; nobody else reads what a customer
+wrote.
+"""
 
 LISTED: tuple[str, ...] = (
-    *(column.name for column in CONTACTS.columns if column.name not in NEVER_LISTED and column.name != "started_at"),
+    *(
+        column.name
+        for column in CONTACTS.columns
+        if column.name not in NEVER_LISTED and column.name != "started_at"
+    ),
     "advisor",
     "customer",
 )
-"""Every column that a list of contacts can have: those of the facts, `advisor` by name, and `customer` as far as it is shown."""
+"""Every column that a list of contacts can have: those of the facts, `advisor` by name,
+and `customer` as far as it is shown.
+"""
 
 ORDERS = {
     "newest": CONTACTS.c.started_at.desc(),
@@ -78,39 +107,72 @@ def find_contacts(
 ) -> pd.DataFrame:
     """The contacts in the viewer's scope that match, one row each; may be empty.
 
-    `columns`: some of `contact_columns` (default: all). `order`: newest, oldest, longest_wait, longest_talk or lowest_csat.
-    `behind`: only the rows that a KPI on contacts counts in its denominator, with settings replaced by `overrides`.
-    `waited`: only those whose wait is known and lies within.
+    `columns`: some of `contact_columns` (default: all). `order`: newest, oldest,
+    longest_wait, longest_talk or lowest_csat. `behind`: only the rows that a KPI on
+    contacts counts in its denominator, with settings replaced by `overrides`. `waited`:
+    only those whose wait is known and lies within.
     """
     allowed = contact_columns(viewer)
     wanted = tuple(columns) if columns is not None else allowed
     if set(wanted) - set(allowed):
         raise AccessDenied()
     if order not in ORDERS:
-        raise Misuse("unknown_order", N_("There is no order {name}. Known: {known}."), name=order, known=", ".join(ORDERS))
-    conditions, names = _conditions(viewer, where, behind, overrides, waited, with_advisors="advisor" in wanted)
+        raise Misuse(
+            "unknown_order",
+            N_("There is no order {name}. Known: {known}."),
+            name=order,
+            known=", ".join(ORDERS),
+        )
+    conditions, names = _conditions(
+        viewer, where, behind, overrides, waited, with_advisors="advisor" in wanted
+    )
     key = (CONTACTS.c.source_system, CONTACTS.c.contact_id)
-    page = sa.select(*key, CONTACTS.c.started_at, CONTACTS.c.month).where(*conditions).order_by(ORDERS[order], *key)
-    found = engine.current().run(page.limit(int(limit)).offset(int(offset)), **dimension_sql.months(where.period))
+    page = (
+        sa.select(*key, CONTACTS.c.started_at, CONTACTS.c.month)
+        .where(*conditions)
+        .order_by(ORDERS[order], *key)
+    )
+    found = engine.current().run(
+        page.limit(int(limit)).offset(int(offset)), **dimension_sql.months(where.period)
+    )
     frame = _read_page(viewer, wanted, found)
     if "advisor" in wanted:
-        frame["advisor"] = _texts(names.advisor_label(_missing_is_none(key)) for key in frame["advisor"])
+        frame["advisor"] = _texts(
+            names.advisor_label(_missing_is_none(key)) for key in frame["advisor"]
+        )
     if "customer" in wanted:
-        frame["customer"] = _texts(shown_customer(viewer, _missing_is_none(key)) for key in frame["customer"])
+        frame["customer"] = _texts(
+            shown_customer(viewer, _missing_is_none(key)) for key in frame["customer"]
+        )
     return frame
 
 
 def _read_page(viewer: Viewer, wanted: tuple[str, ...], found: pd.DataFrame) -> pd.DataFrame:
-    """All the columns of the contacts found, in their order; by itself, because sorting whole rows reads every column of every contact."""
+    """All the columns of the contacts found, in their order; by itself, because sorting
+    whole rows reads every column of every contact.
+    """
     key = (CONTACTS.c.source_system.label("key_system"), CONTACTS.c.contact_id.label("key_contact"))
     statement = sa.select(*key, *(_column(name) for name in wanted)).where(viewer.scope(CONTACTS))
     if found.empty:
-        return engine.current().run(statement.where(sa.false())).drop(columns=[column.name for column in key])
-    first, last = (moment.to_pydatetime() for moment in (found["started_at"].min(), found["started_at"].max()))
-    statement = statement.where(CONTACTS.c.started_at.between(first, last), CONTACTS.c.contact_id.in_(found["contact_id"].tolist()))
-    rows = engine.current().run(statement, first_month=found["month"].min(), last_month=found["month"].max())
+        return (
+            engine.current()
+            .run(statement.where(sa.false()))
+            .drop(columns=[column.name for column in key])
+        )
+    first, last = (
+        moment.to_pydatetime() for moment in (found["started_at"].min(), found["started_at"].max())
+    )
+    statement = statement.where(
+        CONTACTS.c.started_at.between(first, last),
+        CONTACTS.c.contact_id.in_(found["contact_id"].tolist()),
+    )
+    rows = engine.current().run(
+        statement, first_month=found["month"].min(), last_month=found["month"].max()
+    )
     ordered = rows.set_index([column.name for column in key])
-    return ordered.loc[list(zip(found["source_system"], found["contact_id"], strict=True))].reset_index(drop=True)
+    return ordered.loc[
+        list(zip(found["source_system"], found["contact_id"], strict=True))
+    ].reset_index(drop=True)
 
 
 def count_contacts(
@@ -123,22 +185,35 @@ def count_contacts(
     """How many contacts `find_contacts` could list."""
     viewer.require(Permission.SEE_CONTACTS)
     conditions, _ = _conditions(viewer, where, behind, overrides, waited)
-    return int(engine.current().run(sa.select(sa.func.count()).select_from(CONTACTS).where(*conditions), **dimension_sql.months(where.period)).iloc[0, 0])
+    return int(
+        engine.current()
+        .run(
+            sa.select(sa.func.count()).select_from(CONTACTS).where(*conditions),
+            **dimension_sql.months(where.period),
+        )
+        .iloc[0, 0]
+    )
 
 
 def get_contact(viewer: Viewer, source_system: str, contact_id: str) -> dict[str, Any]:
-    """One contact in full, as far as the viewer may see it, with `evaluations` (a list) where scores may be seen.
+    """One contact in full, as far as the viewer may see it, with `evaluations` (a list)
+    where scores may be seen.
 
-    Raises AccessDenied for a contact out of scope and for one that does not exist alike.
+    Raises AccessDenied for a contact out of scope and for one that does not exist
+    alike.
     """
     names_wanted = (*contact_columns(viewer), *NEIGHBOURS)
     key = (CONTACTS.c.source_system == source_system, CONTACTS.c.contact_id == contact_id)
-    frame = engine.current().run(sa.select(*(_column(name) for name in names_wanted)).where(viewer.scope(CONTACTS), *key))
+    frame = engine.current().run(
+        sa.select(*(_column(name) for name in names_wanted)).where(viewer.scope(CONTACTS), *key)
+    )
     if len(frame) != 1:
         raise AccessDenied()
     contact = {name: _missing_is_none(value) for name, value in frame.to_dict("records")[0].items()}
     with store.reading() as session:
-        contact["advisor"] = Names.load(session, frozenset({"advisor"})).advisor_label(contact["advisor"])
+        contact["advisor"] = Names.load(session, frozenset({"advisor"})).advisor_label(
+            contact["advisor"]
+        )
         if viewer.can(Permission.SEE_SCORES):
             contact["evaluations"] = _evaluations(session, viewer, source_system, contact_id)
     if "customer" in contact:
@@ -146,9 +221,13 @@ def get_contact(viewer: Viewer, source_system: str, contact_id: str) -> dict[str
     return contact
 
 
-def find_values(viewer: Viewer, dimension: str, where: Filters = Filters()) -> list[tuple[Any, int]]:
-    """The values that a dimension has in the viewer's scope, most frequent first, with their number of contacts, single or in intervals (of evaluations for
-    the dimensions of quality); None is missing. An executive meets only values that are shown to them."""
+def find_values(
+    viewer: Viewer, dimension: str, where: Filters = Filters()
+) -> list[tuple[Any, int]]:
+    """The values that a dimension has in the viewer's scope, most frequent first, with
+    their number of contacts, single or in intervals (of evaluations for the dimensions
+    of quality); None is missing. An executive meets only values that are shown to them.
+    """
     declaration = dimensions.get_dimension(dimension)
     if not viewer.can_cut_by(dimension):
         raise AccessDenied()
@@ -160,23 +239,35 @@ def find_values(viewer: Viewer, dimension: str, where: Filters = Filters()) -> l
         viewer.require(Permission.SEE_CALL_STATISTICS)
         return _count_values(viewer, dimension, where)
     shown = rows[(rows["status"] != "suppressed") & rows["n"].notna()]
-    return sorted(((_missing_is_none(value), int(n)) for value, n in zip(shown[dimension], shown["n"], strict=True)), key=_most_frequent)
+    return sorted(
+        (
+            (_missing_is_none(value), int(n))
+            for value, n in zip(shown[dimension], shown["n"], strict=True)
+        ),
+        key=_most_frequent,
+    )
 
 
 def data_through(viewer: Viewer) -> datetime | None:
-    """When the last contact or interval of the whole lake started, by the centre's clock (with its zone); None while the lake is empty."""
+    """When the last contact or interval of the whole lake started, by the centre's
+    clock (with its zone); None while the lake is empty.
+    """
     span = _whole_span(viewer)
     return _by_the_clock(span[1]) if span else None
 
 
 def data_span(viewer: Viewer) -> tuple[date, date] | None:
-    """The first and the last day of the whole lake, by the centre's clock; None while it is empty."""
+    """The first and the last day of the whole lake, by the centre's clock; None while
+    it is empty.
+    """
     span = _whole_span(viewer)
     return (_by_the_clock(span[0]).date(), _by_the_clock(span[1]).date()) if span else None
 
 
 def shown_customer(viewer: Viewer, customer_key: str | None) -> str | None:
-    """A customer as the viewer may see one: the last two characters of the pseudonym; the whole of it for the operator's command line only."""
+    """A customer as the viewer may see one: the last two characters of the pseudonym;
+    the whole of it for the operator's command line only.
+    """
     if customer_key is None:
         return None
     return customer_key if viewer.is_system else f"•• {customer_key[-2:]}"
@@ -194,20 +285,34 @@ def _by_the_clock(moment: datetime) -> datetime:
 
 
 def _column(name: str) -> sa.ColumnElement[Any]:
-    return CONTACTS.c[{"advisor": "advisor_id", "customer": "customer_key"}.get(name, name)].label(name)
+    return CONTACTS.c[{"advisor": "advisor_id", "customer": "customer_key"}.get(name, name)].label(
+        name
+    )
 
 
 def _conditions(
-    viewer: Viewer, where: Filters, behind: str | None, overrides: Mapping[str, str] | None, waited: Waited | None, *, with_advisors: bool = False
+    viewer: Viewer,
+    where: Filters,
+    behind: str | None,
+    overrides: Mapping[str, str] | None,
+    waited: Waited | None,
+    *,
+    with_advisors: bool = False,
 ) -> tuple[list[sa.ColumnElement[bool]], Names]:
     touched = dimension_sql.dimensions_of((), where)
     for dimension in touched:
         if not viewer.can_cut_by(dimension):
             raise AccessDenied()
         if dimensions.get_dimension(dimension).family == "quality":
-            raise Refusal("cannot_cut", N_("Contacts cannot be chosen by {dimension}."), dimension=dimension)
+            raise Refusal(
+                "cannot_cut", N_("Contacts cannot be chosen by {dimension}."), dimension=dimension
+            )
     question = build_query(viewer, ("advisor",) if with_advisors else (), where, overrides)
-    conditions = [viewer.scope(CONTACTS), *dimension_sql.within(where.period, CONTACTS.c), *question.filters(CONTACTS.c)]
+    conditions = [
+        viewer.scope(CONTACTS),
+        *dimension_sql.within(where.period, CONTACTS.c),
+        *question.filters(CONTACTS.c),
+    ]
     if waited is not None:
         (above, until), wait = waited, CONTACTS.c.wait_seconds
         conditions.append(wait > sa.literal(float(above)) if above else wait >= sa.literal(0.0))
@@ -217,7 +322,9 @@ def _conditions(
         kpi = declared.get_kpi(behind)
         viewer.require(kpi.needs)
         if kpi.subject != declared.FactTable.CONTACTS:
-            raise Refusal("not_on_contacts", N_("{kpi} does not count contacts one by one."), kpi=kpi.key)
+            raise Refusal(
+                "not_on_contacts", N_("{kpi} does not count contacts one by one."), kpi=kpi.key
+            )
         conditions += [declared.COUNTED_DIRECTION, parts_of(question, kpi, CONTACTS.c).counted]
     return conditions, question.names
 
@@ -225,11 +332,24 @@ def _conditions(
 def _count_values(viewer: Viewer, dimension: str, where: Filters) -> list[tuple[Any, int]]:
     question = build_query(viewer, (dimension,), where)
     (group,) = question.groups(CONTACTS.c)
-    conditions = [viewer.scope(CONTACTS), *dimension_sql.within(where.period, CONTACTS.c), *question.filters(CONTACTS.c)]
-    frame = engine.current().run(sa.select(group, sa.func.count().label("n")).where(*conditions).group_by(group), **dimension_sql.months(where.period))
-    counted = {dimension_sql.plain(dimension, value, question.names): int(n) for value, n in zip(frame.iloc[:, 0], frame["n"], strict=True)}
+    conditions = [
+        viewer.scope(CONTACTS),
+        *dimension_sql.within(where.period, CONTACTS.c),
+        *question.filters(CONTACTS.c),
+    ]
+    frame = engine.current().run(
+        sa.select(group, sa.func.count().label("n")).where(*conditions).group_by(group),
+        **dimension_sql.months(where.period),
+    )
+    counted = {
+        dimension_sql.plain(dimension, value, question.names): int(n)
+        for value, n in zip(frame.iloc[:, 0], frame["n"], strict=True)
+    }
     for record in find_totals(question, (declared.get_kpi("received"),)):
-        value, n = dimension_sql.plain(dimension, record[f"by_{dimension}"], question.names), record["present"]
+        value, n = (
+            dimension_sql.plain(dimension, record[f"by_{dimension}"], question.names),
+            record["present"],
+        )
         counted[value] = counted.get(value, 0) + (int(n) if n == n else 0)
     return sorted(counted.items(), key=_most_frequent)
 
@@ -238,12 +358,23 @@ def _most_frequent(entry: tuple[Any, int]) -> tuple[bool, int, str]:
     return entry[0] is None, -entry[1], str(entry[0])
 
 
-def _evaluations(session, viewer: Viewer, source_system: str, contact_id: str) -> list[dict[str, Any]]:
+def _evaluations(
+    session, viewer: Viewer, source_system: str, contact_id: str
+) -> list[dict[str, Any]]:
     statement = (
-        sa.select(Evaluation.id, Evaluation.evaluated_at, Evaluation.evaluator, sa.func.coalesce(ScorecardVersion.title, Evaluation.grid_name).label("grid"))
+        sa.select(
+            Evaluation.id,
+            Evaluation.evaluated_at,
+            Evaluation.evaluator,
+            sa.func.coalesce(ScorecardVersion.title, Evaluation.grid_name).label("grid"),
+        )
         .add_columns(Evaluation.score, Evaluation.calculated_score, Evaluation.outcome)
         .outerjoin(ScorecardVersion, ScorecardVersion.id == Evaluation.grid_id)
-        .where(viewer.scope(Evaluation.__table__), Evaluation.state == "published", Evaluation.kind.in_(("scored", "targeted")))
+        .where(
+            viewer.scope(Evaluation.__table__),
+            Evaluation.state == "published",
+            Evaluation.kind.in_(("scored", "targeted")),
+        )
         .where(Evaluation.source_system == source_system, Evaluation.contact_id == contact_id)
         .order_by(Evaluation.evaluated_at)
     )

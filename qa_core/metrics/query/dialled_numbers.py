@@ -1,4 +1,6 @@
-"""What was dialled: for each tracking number, which campaigns its contacts carried, month by month."""
+"""What was dialled: for each tracking number, which campaigns its contacts carried,
+month by month.
+"""
 
 from __future__ import annotations
 
@@ -14,17 +16,29 @@ from qa_core.metrics.query import dimension_sql
 from qa_core.storage import engine
 from qa_core.storage.schema import CONTACTS
 
-ASSIGNED = sa.table("assigned", sa.column("place", sa.Integer), sa.column("number", sa.Text), sa.column("starts_on", sa.Date), sa.column("ends_on", sa.Date))
-"""The assignments beside the lake: `place` tells them apart, `ends_on` is the day after the last."""
+ASSIGNED = sa.table(
+    "assigned",
+    sa.column("place", sa.Integer),
+    sa.column("number", sa.Text),
+    sa.column("starts_on", sa.Date),
+    sa.column("ends_on", sa.Date),
+)
+"""The assignments beside the lake: `place` tells them apart, `ends_on` is the day after
+the last.
+"""
 CARRIED = ("source", "medium", "campaign")
 
 
 def find_number_uses(viewer: Viewer, period: Period, assigned: pa.Table) -> pd.DataFrame:
-    """One row per tracking number, source, medium, campaign, month and assignment that covers the day, over all contacts of the whole lake.
+    """One row per tracking number, source, medium, campaign, month and assignment that
+    covers the day, over all contacts of the whole lake.
 
-    `assigned`: as `ASSIGNED`, never two for one number and day. Columns: `tracking_number`, `source`, `medium`, `campaign`, `month`, `place` (missing: no
-    assignment covers the day), `contacts` (those in the viewer's scope), `first_day`, `last_day`, and of these inside the period `inside`, `first_inside`,
-    `last_inside`; `foreign`: contacts out of scope. Raises AccessDenied for whoever may not cut by tracking number.
+    `assigned`: as `ASSIGNED`, never two for one number and day. Columns:
+    `tracking_number`, `source`, `medium`, `campaign`, `month`, `place` (missing: no
+    assignment covers the day), `contacts` (those in the viewer's scope), `first_day`,
+    `last_day`, and of these inside the period `inside`, `first_inside`, `last_inside`;
+    `foreign`: contacts out of scope. Raises AccessDenied for whoever may not cut by
+    tracking number.
     """
     viewer.require(Permission.SEE_TRACKING)
     if not viewer.can_cut_by("tracking_number"):
@@ -35,9 +49,16 @@ def find_number_uses(viewer: Viewer, period: Period, assigned: pa.Table) -> pd.D
     inside = sa.and_(mine, *dimension_sql.within(period, contact))
     rows = sa.func.count().filter
     on_its_day = sa.and_(
-        ASSIGNED.c.number == contact.tracking_number, day >= ASSIGNED.c.starts_on, sa.or_(ASSIGNED.c.ends_on.is_(None), day < ASSIGNED.c.ends_on)
+        ASSIGNED.c.number == contact.tracking_number,
+        day >= ASSIGNED.c.starts_on,
+        sa.or_(ASSIGNED.c.ends_on.is_(None), day < ASSIGNED.c.ends_on),
     )
-    groups = [contact.tracking_number, *(contact[name] for name in CARRIED), contact.month, ASSIGNED.c.place]
+    groups = [
+        contact.tracking_number,
+        *(contact[name] for name in CARRIED),
+        contact.month,
+        ASSIGNED.c.place,
+    ]
     statement = (
         sa.select(
             *groups,

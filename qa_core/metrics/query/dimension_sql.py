@@ -1,4 +1,6 @@
-"""Dimensions as SQL: the expression that groups, the predicate that filters, and the value that a person reads."""
+"""Dimensions as SQL: the expression that groups, the predicate that filters, and the
+value that a person reads.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,9 @@ HALF_HOURS = tuple(f"{position // 2:02d}:{position % 2 * 30:02d}" for position i
 
 @dataclass(frozen=True)
 class Names:
-    """What the records know about people and places: the label of each advisor, and the teams of each site."""
+    """What the records know about people and places: the label of each advisor, and the
+    teams of each site.
+    """
 
     advisors: Mapping[str, str]
     sites: Mapping[str, str]
@@ -36,37 +40,68 @@ class Names:
         advisors: dict[str, str] = {}
         if "advisor" in dimensions:
             rows = session.execute(sa.select(Advisor.advisor_id, Advisor.name)).all()
-            shared = {name for name, count in pd.Series([row.name for row in rows], dtype=object).value_counts().items() if count > 1}
-            advisors = {row.advisor_id: f"{row.name} ({row.advisor_id})" if row.name in shared else row.name for row in rows}
+            shared = {
+                name
+                for name, count in pd.Series([row.name for row in rows], dtype=object)
+                .value_counts()
+                .items()
+                if count > 1
+            }
+            advisors = {
+                row.advisor_id: f"{row.name} ({row.advisor_id})" if row.name in shared else row.name
+                for row in rows
+            }
         sites = {}
         if "site" in dimensions:
-            sites = {row.name: row.site_name for row in session.execute(sa.select(Team.name, Team.site_name).where(Team.site_name.is_not(None)))}
+            sites = {
+                row.name: row.site_name
+                for row in session.execute(
+                    sa.select(Team.name, Team.site_name).where(Team.site_name.is_not(None))
+                )
+            }
         return Names(advisors, sites)
 
     def advisor_label(self, advisor_id: str | None) -> str | None:
-        """The name of an advisor; with the id behind it when several people share the name."""
+        """The name of an advisor; with the id behind it when several people share the
+        name.
+        """
         return None if advisor_id is None else self.advisors.get(advisor_id, advisor_id)
 
     def find_advisors(self, text: str) -> tuple[str, ...]:
-        """The ids meant by a label, an id or a name; a name that people share means all of them."""
+        """The ids meant by a label, an id or a name; a name that people share means all
+        of them.
+        """
         exact = tuple(key for key, label in self.advisors.items() if text in (label, key))
-        return exact or tuple(key for key, label in self.advisors.items() if label == f"{text} ({key})") or (text,)
+        return (
+            exact
+            or tuple(key for key, label in self.advisors.items() if label == f"{text} ({key})")
+            or (text,)
+        )
 
 
 def expression(dimension: str, columns: sa.ColumnCollection, names: Names) -> sa.ColumnElement[Any]:
-    """The expression to group by. Build it once per statement: built twice, its parameters would differ."""
+    """The expression to group by. Build it once per statement: built twice, its
+    parameters would differ.
+    """
     if dimension == "advisor":
         return columns.advisor_id
     if dimension == "site":
         if not names.sites:
             return sa.cast(sa.null(), sa.Text)
-        return sa.case(*((columns.team == team, sa.literal(site)) for team, site in names.sites.items()))
+        return sa.case(
+            *((columns.team == team, sa.literal(site)) for team, site in names.sites.items())
+        )
     if dimension == "declared":
         return _yes_or_no(columns["declared_resolved"])
     if dimension == "surveyed":
-        # Missing unless both questions were answered, as in the KPI: "not resolved" alone would otherwise be an answer.
-        in_one = sa.and_(columns["survey_resolved"], columns["survey_contacts"] <= sa.literal_column("1"))
-        answered_both = sa.and_(columns["survey_resolved"].is_not(None), columns["survey_contacts"].is_not(None))
+        # Missing unless both questions were answered, as in the KPI: "not resolved"
+        # alone would otherwise be an answer.
+        in_one = sa.and_(
+            columns["survey_resolved"], columns["survey_contacts"] <= sa.literal_column("1")
+        )
+        answered_both = sa.and_(
+            columns["survey_resolved"].is_not(None), columns["survey_contacts"].is_not(None)
+        )
         return sa.case((answered_both, _yes_or_no(in_one)))
     if dimension not in ("day", "week", "month", "weekday", "hour", "half_hour"):
         return columns[dimension]
@@ -77,22 +112,39 @@ def expression(dimension: str, columns: sa.ColumnCollection, names: Names) -> sa
         case "week":
             return sa.cast(sa.func.date_trunc(sa.literal_column("'week'"), clock), sa.Date)
         case "month":
-            return columns.month if "month" in columns else sa.cast(sa.func.date_trunc(sa.literal_column("'month'"), clock), sa.Date)
+            return (
+                columns.month
+                if "month" in columns
+                else sa.cast(sa.func.date_trunc(sa.literal_column("'month'"), clock), sa.Date)
+            )
         case "weekday":
             return sa.cast(sa.extract("isodow", clock), sa.Integer)
         case "half_hour":
-            second_half = sa.case((sa.extract("minute", clock) >= sa.literal_column("30"), sa.literal_column("1")), else_=sa.literal_column("0"))
-            return sa.cast(sa.extract("hour", clock), sa.Integer) * sa.literal_column("2") + second_half
+            second_half = sa.case(
+                (sa.extract("minute", clock) >= sa.literal_column("30"), sa.literal_column("1")),
+                else_=sa.literal_column("0"),
+            )
+            return (
+                sa.cast(sa.extract("hour", clock), sa.Integer) * sa.literal_column("2")
+                + second_half
+            )
         case _:
             return sa.cast(sa.extract("hour", clock), sa.Integer)
 
 
 def _yes_or_no(test: sa.ColumnElement[bool]) -> sa.ColumnElement[str]:
-    return sa.case((test, sa.literal_column("'yes'", sa.Text)), (sa.not_(test), sa.literal_column("'no'", sa.Text)))
+    return sa.case(
+        (test, sa.literal_column("'yes'", sa.Text)),
+        (sa.not_(test), sa.literal_column("'no'", sa.Text)),
+    )
 
 
-def predicate(dimension: str, chosen: tuple[Value, ...], columns: sa.ColumnCollection, names: Names) -> sa.ColumnElement[bool]:
-    """The rows whose dimension has one of the values (None: missing). Raises Misuse for a value that the dimension cannot have."""
+def predicate(
+    dimension: str, chosen: tuple[Value, ...], columns: sa.ColumnCollection, names: Names
+) -> sa.ColumnElement[bool]:
+    """The rows whose dimension has one of the values (None: missing). Raises Misuse for
+    a value that the dimension cannot have.
+    """
     values = [value for value in chosen if value is not None]
     if dimension == "site":
         tests = [columns.team.in_([team for team, site in names.sites.items() if site in values])]
@@ -115,24 +167,39 @@ def predicate(dimension: str, chosen: tuple[Value, ...], columns: sa.ColumnColle
 
 
 def parse_value(dimension: str, value: Any) -> Value:
-    """A value as the dimension holds it: days and weeks are dates, weekday and hour whole numbers, half-hours `HH:MM`, the others text."""
+    """A value as the dimension holds it: days and weeks are dates, weekday and hour
+    whole numbers, half-hours `HH:MM`, the others text.
+    """
     try:
         if dimension in ("day", "week"):
             return value if isinstance(value, date) else date.fromisoformat(str(value))
         if dimension in ("weekday", "hour"):
-            return WEEKDAYS.index(int(value)) + 1 if dimension == "weekday" else HOURS.index(int(value))
+            return (
+                WEEKDAYS.index(int(value)) + 1
+                if dimension == "weekday"
+                else HOURS.index(int(value))
+            )
         if dimension == "half_hour":
             return HALF_HOURS[HALF_HOURS.index(str(value))]
         if dimension == "month":
             return date.fromisoformat(f"{value}-01").isoformat()[:7]
     except ValueError as error:
-        raise Misuse("bad_value", N_("{value} is not a value of {dimension}."), value=value, dimension=dimension) from error
+        raise Misuse(
+            "bad_value",
+            N_("{value} is not a value of {dimension}."),
+            value=value,
+            dimension=dimension,
+        ) from error
     return str(value)
 
 
 def within(period: Period, columns: sa.ColumnCollection) -> list[sa.ColumnElement[bool]]:
     """The rows of a period, by the centre's wall clock."""
-    clock, at = (columns.local_start, lambda day: datetime.combine(day, time.min)) if "local_start" in columns else (columns.day, lambda day: day)
+    clock, at = (
+        (columns.local_start, lambda day: datetime.combine(day, time.min))
+        if "local_start" in columns
+        else (columns.day, lambda day: day)
+    )
     tests = []
     if period.first_day:
         tests.append(clock >= sa.literal(at(period.first_day)))
@@ -142,14 +209,21 @@ def within(period: Period, columns: sa.ColumnCollection) -> list[sa.ColumnElemen
 
 
 def months(period: Period, before: int = 0, after: int = 0) -> dict[str, str | None]:
-    """The first and last month of a period, `before` days added in front and `after` days behind: what the engine needs to leave files unread."""
+    """The first and last month of a period, `before` days added in front and `after`
+    days behind: what the engine needs to leave files unread.
+    """
     first = period.first_day - timedelta(days=before) if period.first_day else None
     last = period.last_day + timedelta(days=after) if period.last_day else None
-    return {"first_month": f"{first:%Y-%m}" if first else None, "last_month": f"{last:%Y-%m}" if last else None}
+    return {
+        "first_month": f"{first:%Y-%m}" if first else None,
+        "last_month": f"{last:%Y-%m}" if last else None,
+    }
 
 
 def plain(dimension: str, value: Any, names: Names) -> Value:
-    """A grouped value as Python: dates, `YYYY-MM`, whole numbers, names; None is missing."""
+    """A grouped value as Python: dates, `YYYY-MM`, whole numbers, names; None is
+    missing.
+    """
     if value is None or value is pd.NaT or value != value:
         return None
     if dimension in ("day", "week"):

@@ -1,4 +1,6 @@
-"""What a contact may have been like for its customer: the factors that satisfaction is held against, and their levels, fixed for everybody."""
+"""What a contact may have been like for its customer: the factors that satisfaction is
+held against, and their levels, fixed for everybody.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +20,12 @@ _c = CONTACTS.c
 
 @dataclass(frozen=True)
 class Factor:
-    """One thing that contacts differ by. `levels`: key → title (an English message), none for a dimension, whose values are names. `told`: those
-    that are compared (default: all), since the second of two says the same once more. `title` is empty where that of the level says it all.
-    `expression`: the level of a contact, null where unknown."""
+    """One thing that contacts differ by. `levels`: key → title (an English message),
+    none for a dimension, whose values are names. `told`: those that are compared
+    (default: all), since the second of two says the same once more. `title` is empty
+    where that of the level says it all. `expression`: the level of a contact, null
+    where unknown.
+    """
 
     key: str
     title: str
@@ -33,25 +38,42 @@ class Factor:
         return self.expression is None
 
 
-def _bands(column: sa.ColumnElement[Any], *edges: tuple[str | None, str]) -> Callable[[KpiInputs], sa.ColumnElement[Any]]:
+def _bands(
+    column: sa.ColumnElement[Any], *edges: tuple[str | None, str]
+) -> Callable[[KpiInputs], sa.ColumnElement[Any]]:
     """The first band whose edge the value stays below; the last has none."""
     *below, (_, last) = edges
-    cases = [(column.is_(None), sa.cast(sa.null(), sa.Text)), *((column < number(edge), word(name)) for edge, name in below)]
+    cases = [
+        (column.is_(None), sa.cast(sa.null(), sa.Text)),
+        *((column < number(edge), word(name)) for edge, name in below),
+    ]
     return lambda given: sa.case(*cases, else_=word(last))
 
 
 def _came_back(given: KpiInputs) -> sa.ColumnElement[Any]:
-    """Whether the customer was in touch again within the window of first contact; unknown while it is open, and for an unknown customer."""
+    """Whether the customer was in touch again within the window of first contact;
+    unknown while it is open, and for an unknown customer.
+    """
     if given.span is None:
         return sa.cast(sa.null(), sa.Text)
     is_over = _c.started_at + sa.literal(given.window) <= sa.literal(given.span[1], sa.DateTime)
     came = sa.and_(_c.seconds_to_next.is_not(None), _c.seconds_to_next <= given.window_seconds)
-    return sa.case((_c.customer_key.is_(None), sa.cast(sa.null(), sa.Text)), (came, word("yes")), (is_over, word("no")))
+    return sa.case(
+        (_c.customer_key.is_(None), sa.cast(sa.null(), sa.Text)),
+        (came, word("yes")),
+        (is_over, word("no")),
+    )
 
 
 def _had_been_in_touch(given: KpiInputs) -> sa.ColumnElement[Any]:
-    before = sa.and_(_c.seconds_since_previous.is_not(None), _c.seconds_since_previous <= given.window_seconds)
-    return sa.case((_c.customer_key.is_(None), sa.cast(sa.null(), sa.Text)), (before, word("yes")), else_=word("no"))
+    before = sa.and_(
+        _c.seconds_since_previous.is_not(None), _c.seconds_since_previous <= given.window_seconds
+    )
+    return sa.case(
+        (_c.customer_key.is_(None), sa.cast(sa.null(), sa.Text)),
+        (before, word("yes")),
+        else_=word("no"),
+    )
 
 
 FACTORS: tuple[Factor, ...] = (
@@ -62,16 +84,38 @@ FACTORS: tuple[Factor, ...] = (
     Factor(
         "wait",
         N_("Wait"),
-        {"short": N_("under 10 s"), "some": N_("10–30 s"), "long": N_("30 s – 2 min"), "very_long": N_("2 min and more")},
+        {
+            "short": N_("under 10 s"),
+            "some": N_("10–30 s"),
+            "long": N_("30 s – 2 min"),
+            "very_long": N_("2 min and more"),
+        },
         None,
-        _bands(_c.wait_seconds, ("10.0", "short"), ("30.0", "some"), ("120.0", "long"), (None, "very_long")),
+        _bands(
+            _c.wait_seconds,
+            ("10.0", "short"),
+            ("30.0", "some"),
+            ("120.0", "long"),
+            (None, "very_long"),
+        ),
     ),
     Factor(
         "talk",
         N_("Talk"),
-        {"short": N_("under 3 min"), "some": N_("3–5 min"), "long": N_("5–10 min"), "very_long": N_("10 min and more")},
+        {
+            "short": N_("under 3 min"),
+            "some": N_("3–5 min"),
+            "long": N_("5–10 min"),
+            "very_long": N_("10 min and more"),
+        },
         None,
-        _bands(_c.talk_seconds, ("180.0", "short"), ("300.0", "some"), ("600.0", "long"), (None, "very_long")),
+        _bands(
+            _c.talk_seconds,
+            ("180.0", "short"),
+            ("300.0", "some"),
+            ("600.0", "long"),
+            (None, "very_long"),
+        ),
     ),
     Factor(
         "transfers",
@@ -82,8 +126,16 @@ FACTORS: tuple[Factor, ...] = (
     ),
     Factor("declared", N_("Declared"), told=("no",)),
     Factor("came_back", "", {"yes": N_("In touch again soon after")}, ("yes",), _came_back),
-    Factor("had_been_in_touch", "", {"yes": N_("In touch shortly before")}, ("yes",), _had_been_in_touch),
+    Factor(
+        "had_been_in_touch",
+        "",
+        {"yes": N_("In touch shortly before")},
+        ("yes",),
+        _had_been_in_touch,
+    ),
 )
 BY_KEY = {factor.key: factor for factor in FACTORS}
 CRITERION = "criterion"
-"""The factor of what an evaluation of the same contact says: each criterion with all its points, against those with fewer."""
+"""The factor of what an evaluation of the same contact says: each criterion with all
+its points, against those with fewer.
+"""

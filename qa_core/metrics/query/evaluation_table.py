@@ -1,4 +1,6 @@
-"""The published evaluations as an Arrow table that stands beside the lake; when an evaluation changed, only what changed is read anew."""
+"""The published evaluations as an Arrow table that stands beside the lake; when an
+evaluation changed, only what changed is read anew.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ from qa_core.storage import schema
 from qa_core.storage.records.evaluations import Evaluation, EvaluationAnswer, ScorecardVersion
 
 AT_ONCE = 2_000
-"""Evaluations per piece that is read: it bounds the memory that rows take as Python objects."""
+"""Evaluations per piece that is read: it bounds the memory that rows take as Python
+objects.
+"""
 MOST_PIECES = 64
 """Beyond so many pieces, each with its own list of texts, they are put together."""
 ASKED_BY_NAME = 500
@@ -38,7 +42,18 @@ class _Kept:
 _lock = threading.Lock()
 _kept: dict[str, _Kept] = {}
 _COUNTED = (Evaluation.state == "published", Evaluation.kind == "scored")
-_OF_EVALUATION = ("evaluation_id", "source_system", "contact_id", "advisor_id", "team", "local_start", "evaluator", "grid", "score", "outcome")
+_OF_EVALUATION = (
+    "evaluation_id",
+    "source_system",
+    "contact_id",
+    "advisor_id",
+    "team",
+    "local_start",
+    "evaluator",
+    "grid",
+    "score",
+    "outcome",
+)
 _READ = (
     Evaluation.id,
     Evaluation.source_system,
@@ -53,40 +68,69 @@ _READ = (
     Evaluation.grid_id,
 )
 _SCHEMA = pa.schema(
-    [pa.field(field.name, pa.dictionary(pa.int32(), pa.string()) if field.type == pa.string() else field.type) for field in schema.arrow_schema(schema.ANSWERS)]
+    [
+        pa.field(
+            field.name,
+            pa.dictionary(pa.int32(), pa.string()) if field.type == pa.string() else field.type,
+        )
+        for field in schema.arrow_schema(schema.ANSWERS)
+    ]
 )
-"""Texts repeat on every answer of an evaluation: as a list and places in it they take a tenth of the memory."""
+"""Texts repeat on every answer of an evaluation: as a list and places in it they take a
+tenth of the memory.
+"""
 
 
 def change_counter(session: Session) -> tuple[Any, ...]:
     """A value that differs after any change of an evaluation."""
-    counted = sa.select(sa.func.count(), sa.func.max(Evaluation.id), sa.func.max(Evaluation.changed_at), sa.func.sum(Evaluation.id))
+    counted = sa.select(
+        sa.func.count(),
+        sa.func.max(Evaluation.id),
+        sa.func.max(Evaluation.changed_at),
+        sa.func.sum(Evaluation.id),
+    )
     return tuple(session.execute(counted.where(*_COUNTED)).one())
 
 
 def load(session: Session) -> pa.Table:
-    """All published evaluations, one row per answered criterion (facts.ANSWERS). The scope of the viewer stands in the statement that reads it."""
+    """All published evaluations, one row per answered criterion (facts.ANSWERS). The
+    scope of the viewer stands in the statement that reads it.
+    """
     address, counter = str(session.get_bind().url), change_counter(session)
     with _lock:
         kept = _kept.get(address)
         if kept is None or kept.counter != counter:
             critical, titles = _read_grids(session)
-            table = _bring_up_to_date(session, kept, counter, titles, critical) if kept and (kept.critical, kept.titles) == (critical, titles) else None
+            table = (
+                _bring_up_to_date(session, kept, counter, titles, critical)
+                if kept and (kept.critical, kept.titles) == (critical, titles)
+                else None
+            )
             if table is None:
                 table = _join(list(_read(session, titles, critical)))
             kept = _kept[address] = _Kept(counter, critical, titles, table)
         return kept.table
 
 
-def _bring_up_to_date(session: Session, kept: _Kept, counter: tuple[Any, ...], titles: dict[int, str], critical: dict[tuple[int, str], str]) -> pa.Table | None:
-    """The table kept, with what changed since put in its place; None where too much did, or what is gone cannot be told that way.
+def _bring_up_to_date(
+    session: Session,
+    kept: _Kept,
+    counter: tuple[Any, ...],
+    titles: dict[int, str],
+    critical: dict[tuple[int, str], str],
+) -> pa.Table | None:
+    """The table kept, with what changed since put in its place; None where too much
+    did, or what is gone cannot be told that way.
 
-    Whoever writes an evaluation holds the only right to write until it is committed, so none that is older than the newest read can come up later.
+    Whoever writes an evaluation holds the only right to write until it is committed, so
+    none that is older than the newest read can come up later.
     """
     newest: datetime | None = kept.counter[2]
     if newest is None:
         return None
-    changed = session.scalars(sa.select(Evaluation.id).where(Evaluation.changed_at >= newest).limit(ASKED_BY_NAME + 1)).all()
+    changed = session.scalars(
+        sa.select(Evaluation.id).where(Evaluation.changed_at >= newest).limit(ASKED_BY_NAME + 1)
+    ).all()
     if len(changed) > ASKED_BY_NAME:
         return None
     table = kept.table
@@ -95,13 +139,19 @@ def _bring_up_to_date(session: Session, kept: _Kept, counter: tuple[Any, ...], t
         table = table.filter(pc.invert(pc.is_in(known, value_set=pa.array(changed, pa.int32()))))
     table = pa.concat_tables([table, *_read(session, titles, critical, changed)])
     firsts = table.filter(table["is_first"])["evaluation_id"]
-    # Deleted or withdrawn, an evaluation leaves no newer moment behind: then the sums do not come out.
+    # Deleted or withdrawn, an evaluation leaves no newer moment behind: then the sums
+    # do not come out.
     if (len(firsts), pc.sum(firsts).as_py()) != (counter[0], counter[3]):
         return None
     return _join([table]) if table["grid"].num_chunks > MOST_PIECES else table
 
 
-def _read(session: Session, titles: dict[int, str], critical: dict[tuple[int, str], str], only: list[int] | None = None) -> Iterator[pa.Table]:
+def _read(
+    session: Session,
+    titles: dict[int, str],
+    critical: dict[tuple[int, str], str],
+    only: list[int] | None = None,
+) -> Iterator[pa.Table]:
     """Those evaluations (default: all) with their answers, piece by piece."""
     wanted = sa.select(*_READ).where(*_COUNTED).order_by(Evaluation.id)
     given = sa.select(
@@ -115,17 +165,26 @@ def _read(session: Session, titles: dict[int, str], critical: dict[tuple[int, st
     after = None
     while True:
         piece = wanted if after is None else wanted.where(Evaluation.id > after)
-        evaluations = session.execute((piece if only is None else piece.where(Evaluation.id.in_(only))).limit(AT_ONCE)).all()
+        evaluations = session.execute(
+            (piece if only is None else piece.where(Evaluation.id.in_(only))).limit(AT_ONCE)
+        ).all()
         if not evaluations:
             return
         first, after = evaluations[0].id, evaluations[-1].id
         within = given.where(EvaluationAnswer.evaluation_id.between(first, after))
         # Straight from the driver: as rows of the mapper they would take as long again.
-        found = session.connection().execute(within if only is None else within.where(EvaluationAnswer.evaluation_id.in_(only)))
+        found = session.connection().execute(
+            within if only is None else within.where(EvaluationAnswer.evaluation_id.in_(only))
+        )
         yield _build(evaluations, found.cursor.fetchall(), titles, critical)
 
 
-def _build(evaluations: list[Any], given: list[Any], titles: dict[int, str], critical: dict[tuple[int, str], str]) -> pa.Table:
+def _build(
+    evaluations: list[Any],
+    given: list[Any],
+    titles: dict[int, str],
+    critical: dict[tuple[int, str], str],
+) -> pa.Table:
     """One row per answer, and one for each evaluation without any."""
     known = np.array([evaluation[0] for evaluation in evaluations], np.int64)  # in their order
     of = np.fromiter((answer[0] for answer in given), np.int64, len(given))
@@ -134,37 +193,83 @@ def _build(evaluations: list[Any], given: list[Any], titles: dict[int, str], cri
     bare = np.setdiff1d(np.arange(len(known)), rows[wanted])
     if len(bare) or not wanted.all():
         kept = [answer for answer, is_wanted in zip(given, wanted, strict=True) if is_wanted]
-        given = sorted([*kept, *((int(known[place]), None, None, None, None, None) for place in bare)], key=lambda answer: answer[0])  # stable
-        rows = np.searchsorted(known, np.fromiter((answer[0] for answer in given), np.int64, len(given)))
+        given = sorted(
+            [*kept, *((int(known[place]), None, None, None, None, None) for place in bare)],
+            key=lambda answer: answer[0],
+        )  # stable
+        rows = np.searchsorted(
+            known, np.fromiter((answer[0] for answer in given), np.int64, len(given))
+        )
     _ids, *rest = zip(*given, strict=True)
-    columns = dict(zip(_OF_EVALUATION, zip(*(evaluation[:10] for evaluation in evaluations), strict=True), strict=True))
+    columns = dict(
+        zip(
+            _OF_EVALUATION,
+            zip(*(evaluation[:10] for evaluation in evaluations), strict=True),
+            strict=True,
+        )
+    )
     grids = [evaluation[10] for evaluation in evaluations]
-    columns["grid"] = [titles.get(grid, name) for grid, name in zip(grids, columns["grid"], strict=True)]
+    columns["grid"] = [
+        titles.get(grid, name) for grid, name in zip(grids, columns["grid"], strict=True)
+    ]
     made = {"is_first": pa.array(np.diff(rows, prepend=-1) != 0)}
     for name, values in columns.items():
         kind = _SCHEMA.field(name).type
-        array = pa.array(values, pa.date32()).cast(kind) if name == "local_start" else _encode(values, kind)
+        array = (
+            pa.array(values, pa.date32()).cast(kind)
+            if name == "local_start"
+            else _encode(values, kind)
+        )
         made[name] = array.take(pa.array(rows))
-    for name, values in zip(("criterion", "section", "earned", "possible", "applied_weight"), rest, strict=True):
+    for name, values in zip(
+        ("criterion", "section", "earned", "possible", "applied_weight"), rest, strict=True
+    ):
         made[name] = _encode(values, _SCHEMA.field(name).type)
-    harm = [critical.get((grids[row], criterion)) for row, criterion in zip(rows.tolist(), rest[0], strict=True)] if critical else [None] * len(rows)
+    harm = (
+        [
+            critical.get((grids[row], criterion))
+            for row, criterion in zip(rows.tolist(), rest[0], strict=True)
+        ]
+        if critical
+        else [None] * len(rows)
+    )
     made["critical"] = _encode(harm, _SCHEMA.field("critical").type)
     return pa.Table.from_arrays([made[name] for name in _SCHEMA.names], schema=_SCHEMA)
 
 
 def _encode(values: Any, kind: pa.DataType) -> pa.Array:
-    return pa.array(values, pa.string()).dictionary_encode() if pa.types.is_dictionary(kind) else pa.array(values, kind)
+    return (
+        pa.array(values, pa.string()).dictionary_encode()
+        if pa.types.is_dictionary(kind)
+        else pa.array(values, kind)
+    )
 
 
 def _join(pieces: list[pa.Table]) -> pa.Table:
-    return pa.concat_tables(pieces).unify_dictionaries().combine_chunks() if pieces else _SCHEMA.empty_table()
+    return (
+        pa.concat_tables(pieces).unify_dictionaries().combine_chunks()
+        if pieces
+        else _SCHEMA.empty_table()
+    )
 
 
 def _read_grids(session: Session) -> tuple[dict[tuple[int, str], str], dict[int, str]]:
-    """The class of each critical criterion, by grid and key, as the grid says it; and the titles of the grids."""
+    """The class of each critical criterion, by grid and key, as the grid says it; and
+    the titles of the grids.
+    """
     found, titles = {}, {}
-    for grid_id, title, content in session.execute(sa.select(ScorecardVersion.id, ScorecardVersion.title, ScorecardVersion.content)):
+    for grid_id, title, content in session.execute(
+        sa.select(ScorecardVersion.id, ScorecardVersion.title, ScorecardVersion.content)
+    ):
         titles[grid_id] = title
-        criteria = (criterion for section in content.get("section", ()) for criterion in section.get("criterion", ()))
-        found |= {(grid_id, criterion.get("key")): criterion["critical"] for criterion in criteria if criterion.get("critical")}
+        criteria = (
+            criterion
+            for section in content.get("section", ())
+            for criterion in section.get("criterion", ())
+        )
+        found |= {
+            (grid_id, criterion.get("key")): criterion["critical"]
+            for criterion in criteria
+            if criterion.get("critical")
+        }
     return found, titles

@@ -1,4 +1,6 @@
-"""What an evaluator may know of a contact that is theirs to listen to: when, where and why, never who called nor what they said of it."""
+"""What an evaluator may know of a contact that is theirs to listen to: when, where and
+why, never who called nor what they said of it.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ SHOWN = ("local_start", "channel", "queue", "reason", "talk_seconds", "hold_seco
 
 @dataclass(frozen=True)
 class AssignedContact:
-    """A contact as its evaluator sees it. `seconds`: talk and hold, None where neither is known; `is_withdrawn`: nobody may listen to it any more."""
+    """A contact as its evaluator sees it. `seconds`: talk and hold, None where neither
+    is known; `is_withdrawn`: nobody may listen to it any more.
+    """
 
     local_start: datetime
     channel: str | None
@@ -33,32 +37,56 @@ class AssignedContact:
     is_withdrawn: bool
 
 
-def find_assigned(viewer: Viewer, source_system: str, contact_id: str, local_day: date) -> AssignedContact | None:
-    """The contact of that day, drawn for the viewer or being evaluated by them; None where the lake has it no more. Raises AccessDenied for any other."""
+def find_assigned(
+    viewer: Viewer, source_system: str, contact_id: str, local_day: date
+) -> AssignedContact | None:
+    """The contact of that day, drawn for the viewer or being evaluated by them; None
+    where the lake has it no more. Raises AccessDenied for any other.
+    """
     viewer.require(Permission.FILL_GRIDS)
     with store.reading() as session:
         if not viewer.is_system and not _is_theirs(session, viewer, source_system, contact_id):
             raise AccessDenied()
     key = (CONTACTS.c.source_system == source_system, CONTACTS.c.contact_id == contact_id)
     month = f"{local_day:%Y-%m}"
-    frame = engine.current().run(sa.select(*(CONTACTS.c[name] for name in SHOWN), AGAINST.label("against")).where(*key), first_month=month, last_month=month)
+    frame = engine.current().run(
+        sa.select(*(CONTACTS.c[name] for name in SHOWN), AGAINST.label("against")).where(*key),
+        first_month=month,
+        last_month=month,
+    )
     if frame.empty:
         return None
-    row: dict[str, Any] = {name: None if value != value else value for name, value in frame.to_dict("records")[0].items()}
+    row: dict[str, Any] = {
+        name: None if value != value else value
+        for name, value in frame.to_dict("records")[0].items()
+    }
     parts = [row[name] for name in ("talk_seconds", "hold_seconds") if row[name] is not None]
     start = row["local_start"].to_pydatetime()
-    return AssignedContact(start, row["channel"], row["queue"], row["reason"], sum(parts) if parts else None, row["against"] is not None)
+    return AssignedContact(
+        start,
+        row["channel"],
+        row["queue"],
+        row["reason"],
+        sum(parts) if parts else None,
+        row["against"] is not None,
+    )
 
 
 def find_withdrawn(viewer: Viewer, days: Mapping[tuple[str, str], date]) -> set[tuple[str, str]]:
-    """Which of these contacts (system and id → their day) nobody may listen to any more, so that they are not even listed."""
+    """Which of these contacts (system and id → their day) nobody may listen to any
+    more, so that they are not even listed.
+    """
     viewer.require(Permission.FILL_GRIDS)
     if not days:
         return set()
     months = [f"{day:%Y-%m}" for day in days.values()]
     named = CONTACTS.c.contact_id.in_([contact_id for _system, contact_id in days])
     frame = engine.current().run(
-        sa.select(CONTACTS.c.source_system, CONTACTS.c.contact_id).where(named, AGAINST.is_not(None)), first_month=min(months), last_month=max(months)
+        sa.select(CONTACTS.c.source_system, CONTACTS.c.contact_id).where(
+            named, AGAINST.is_not(None)
+        ),
+        first_month=min(months),
+        last_month=max(months),
     )
     return set(zip(frame["source_system"], frame["contact_id"], strict=True)) & set(days)
 
@@ -71,6 +99,8 @@ def _is_theirs(session: Any, viewer: Viewer, source_system: str, contact_id: str
         DrawnContact.state != "replaced",
     )
     begun = sa.select(Evaluation.id).where(
-        Evaluation.source_system == source_system, Evaluation.contact_id == contact_id, Evaluation.evaluator == viewer.username
+        Evaluation.source_system == source_system,
+        Evaluation.contact_id == contact_id,
+        Evaluation.evaluator == viewer.username,
     )
     return session.scalar(drawn.limit(1)) is not None or session.scalar(begun.limit(1)) is not None

@@ -1,5 +1,7 @@
-"""`explain`: what stands behind one value. What was counted and what was left out and why, the settings in force, where the rows came from, and
-what the value would be by the other formulas in use. Nothing that `measure` would hide."""
+"""`explain`: what stands behind one value. What was counted and what was left out and
+why, the settings in force, where the rows came from, and what the value would be by the
+other formulas in use. Nothing that `measure` would hide.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,17 @@ from qa_core.base.i18n import N_
 from qa_core.centre import settings
 from qa_core.metrics import kpis as declared
 from qa_core.metrics.dimensions import Filters, Period
-from qa_core.metrics.kpis import ADVISOR_MEANS, CALLERS, HEARD, MISSES, Contribution, FactTable, IntervalContribution, Kpi, KpiInputs
+from qa_core.metrics.kpis import (
+    ADVISOR_MEANS,
+    CALLERS,
+    HEARD,
+    MISSES,
+    Contribution,
+    FactTable,
+    IntervalContribution,
+    Kpi,
+    KpiInputs,
+)
 from qa_core.metrics.query import calibration_metrics, dimension_sql, statements, suppression
 from qa_core.metrics.query.freshness import find_freshness
 from qa_core.metrics.query.measure import beside_the_lake, build_query, find_rows
@@ -31,7 +43,9 @@ VARIANTS: Mapping[str, tuple[str, tuple[Any, ...]]] = {
     "service_level": ("service_level_formula", settings.SERVICE_LEVEL_FORMULAS),
     "first_contact_resolution": ("first_contact_days", (1, 3, 7, 14, 30)),
 }
-"""KPIs that people count in several ways: the setting, and the values to set side by side."""
+"""KPIs that people count in several ways: the setting, and the values to set side by
+side.
+"""
 
 KINDS: Mapping[Permission, tuple[str, ...]] = {
     Permission.SEE_CALL_STATISTICS: ("contacts", "intervals"),
@@ -48,7 +62,9 @@ _FOLDED = N_("For other reasons")
 
 @dataclass(frozen=True)
 class CountLine:
-    """So many rows are left out for that reason; `title` is an English message of the catalogues."""
+    """So many rows are left out for that reason; `title` is an English message of the
+    catalogues.
+    """
 
     code: str
     title: str
@@ -57,7 +73,9 @@ class CountLine:
 
 @dataclass(frozen=True)
 class InForce:
-    """The value that a setting has within the period, and the first day from which it does (None: from the beginning, or asked for this once)."""
+    """The value that a setting has within the period, and the first day from which it
+    does (None: from the beginning, or asked for this once).
+    """
 
     name: str
     value: Any
@@ -66,8 +84,10 @@ class InForce:
 
 @dataclass(frozen=True)
 class DataSource:
-    """A system and what came from it: `rows` of what is explained (None where they are not told), batches that reach into the period, when something
-    came last and the newest contact or day, both by the centre's clock."""
+    """A system and what came from it: `rows` of what is explained (None where they are
+    not told), batches that reach into the period, when something came last and the
+    newest contact or day, both by the centre's clock.
+    """
 
     system: str
     kind: str
@@ -90,9 +110,10 @@ class Variant:
 class Explanation:
     """One value and what it rests on.
 
-    `rows`: as `measure` gives them, one but where several currencies occur. `excluded`, `counted` and `from_totals` (contacts that
-    only totals by interval know) add up to `universe`; the last two to n. Where a reason could tell of few people, all are hidden (`is_hidden`) and the
-    numbers None.
+    `rows`: as `measure` gives them, one but where several currencies occur. `excluded`,
+    `counted` and `from_totals` (contacts that only totals by interval know) add up to
+    `universe`; the last two to n. Where a reason could tell of few people, all are
+    hidden (`is_hidden`) and the numbers None.
     """
 
     key: str
@@ -118,11 +139,15 @@ class Explanation:
 
     @property
     def contacts_behind(self) -> str | None:
-        """The KPI whose list of contacts shows what is counted here; None where contacts are not counted one by one."""
+        """The KPI whose list of contacts shows what is counted here; None where
+        contacts are not counted one by one.
+        """
         return {FactTable.CONTACTS: self.kpi.key, FactTable.MISSES: "missed"}.get(self.kpi.subject)
 
     def as_json(self) -> dict[str, Any]:
-        """The explanation for scripts: codes and numbers; values of variants as in `kpi --json`."""
+        """The explanation for scripts: codes and numbers; values of variants as in `kpi
+        --json`.
+        """
         return {
             "kpi": self.key,
             "universe": self.universe,
@@ -130,20 +155,38 @@ class Explanation:
             "from_totals": self.from_totals,
             "excluded": [{"code": line.code, "n": line.n} for line in self.excluded],
             "hidden": self.is_hidden,
-            "settings": [{"name": entry.name, "value": entry.value, "since": _iso(entry.since)} for entry in self.settings],
+            "settings": [
+                {"name": entry.name, "value": entry.value, "since": _iso(entry.since)}
+                for entry in self.settings
+            ],
             "sources": [
-                {"system": source.system, "kind": source.kind, "rows": source.rows, "batches": source.batches}
+                {
+                    "system": source.system,
+                    "kind": source.kind,
+                    "rows": source.rows,
+                    "batches": source.batches,
+                }
                 | {"imported_at": source.imported_at.isoformat(), "newest": _iso(source.newest)}
                 for source in self.sources
             ],
             "variants": [
-                {str(self.varied): variant.value, "value": variant.row.value, "n": variant.row.n, "in_force": variant.is_in_force} for variant in self.variants
+                {
+                    str(self.varied): variant.value,
+                    "value": variant.row.value,
+                    "n": variant.row.n,
+                    "in_force": variant.is_in_force,
+                }
+                for variant in self.variants
             ],
         }
 
 
-def explain(viewer: Viewer, kpi: str, where: Filters = Filters(), overrides: Mapping[str, str] | None = None) -> Explanation:
-    """Explain the value of a KPI over a period and filters, as far as `viewer` may see it. Raises what `measure` raises."""
+def explain(
+    viewer: Viewer, kpi: str, where: Filters = Filters(), overrides: Mapping[str, str] | None = None
+) -> Explanation:
+    """Explain the value of a KPI over a period and filters, as far as `viewer` may see
+    it. Raises what `measure` raises.
+    """
     asked = declared.get_kpi(kpi)
     varied, values = VARIANTS.get(asked.key, (None, ()))
     in_force = find_settings(asked, where.period, overrides or {})
@@ -151,18 +194,31 @@ def explain(viewer: Viewer, kpi: str, where: Filters = Filters(), overrides: Map
     values = tuple(sorted({*values, *now})) if varied and isinstance(values[0], int) else values
     variants = [_vary(asked, str(varied), value, position) for position, value in enumerate(values)]
     found = find_rows(viewer, [asked, *variants], where, overrides)
-    rows = tuple(sorted((row for row in found if row.kpi == asked.key), key=lambda row: str(row.by.get("currency") or "~")))
+    rows = tuple(
+        sorted(
+            (row for row in found if row.kpi == asked.key),
+            key=lambda row: str(row.by.get("currency") or "~"),
+        )
+    )
     by_key = {row.kpi: row for row in found}
-    made = [Variant(value, by_key[variant.key], now == [value]) for value, variant in zip(values, variants, strict=True)]
+    made = [
+        Variant(value, by_key[variant.key], now == [value])
+        for value, variant in zip(values, variants, strict=True)
+    ]
     question = build_query(viewer, (), where, overrides)
     counts, systems = _count(question, asked)
-    folded, tables = _fold(_weigh(question, asked)) if viewer.needs_suppression else (frozenset(), [])
+    folded, tables = (
+        _fold(_weigh(question, asked)) if viewer.needs_suppression else (frozenset(), [])
+    )
     is_hidden = viewer.needs_suppression and not _may_tell(question, asked, rows[0], tables)
     lines = () if is_hidden else _lines(asked, counts, rows[0], folded)
     of_rows = None if is_hidden else _counted(asked, rows, counts)
     totals = int(rows[0].n or 0) - of_rows if of_rows is not None and asked.sums else 0
     if viewer.needs_suppression and of_rows is not None:
-        of_rows, totals = of_rows + totals, 0  # nobody is known to stand behind totals: alone they are not told
+        of_rows, totals = (
+            of_rows + totals,
+            0,
+        )  # nobody is known to stand behind totals: alone they are not told
     return Explanation(
         asked.key,
         where,
@@ -195,34 +251,56 @@ def _vary(kpi: Kpi, name: str, value: Any, position: int) -> Kpi:
 
 
 def _counted(kpi: Kpi, rows: tuple[Row, ...], counts: Mapping[int, int]) -> int:
-    """How many rows are counted; customers and entries of spend by the measured rows, which count each once."""
+    """How many rows are counted; customers and entries of spend by the measured rows,
+    which count each once.
+    """
     if kpi.key == "spend":
         return sum(int(row.n or 0) for row in rows)
     return int(rows[0].n or 0) if _counts_once(kpi) else counts.get(len(kpi.exclusions), 0)
 
 
 def _counts_once(kpi: Kpi) -> bool:
-    return kpi.subject != FactTable.CALIBRATED and any(exclusion.rows is None for exclusion in kpi.exclusions)
+    return kpi.subject != FactTable.CALIBRATED and any(
+        exclusion.rows is None for exclusion in kpi.exclusions
+    )
 
 
-def _lines(kpi: Kpi, counts: Mapping[int, int], row: Row, folded: frozenset[int]) -> tuple[CountLine, ...]:
+def _lines(
+    kpi: Kpi, counts: Mapping[int, int], row: Row, folded: frozenset[int]
+) -> tuple[CountLine, ...]:
     found = dict(counts)
     if _counts_once(kpi):
         found[len(kpi.exclusions) - 1] = counts.get(len(kpi.exclusions), 0) - int(row.n or 0)
-    lines = [CountLine(exclusion.code, exclusion.title, found.get(place, 0)) for place, exclusion in enumerate(kpi.exclusions) if place not in folded]
-    return (*lines, CountLine(OTHER, _FOLDED, sum(found.get(place, 0) for place in folded))) if folded else tuple(lines)
+    lines = [
+        CountLine(exclusion.code, exclusion.title, found.get(place, 0))
+        for place, exclusion in enumerate(kpi.exclusions)
+        if place not in folded
+    ]
+    return (
+        (*lines, CountLine(OTHER, _FOLDED, sum(found.get(place, 0) for place in folded)))
+        if folded
+        else tuple(lines)
+    )
 
 
 def _count(question: MetricQuery, kpi: Kpi) -> tuple[dict[int, int], dict[str, int]]:
-    """How many rows each exclusion leaves out, by its place (one past the last: counted), and how many come from each system."""
+    """How many rows each exclusion leaves out, by its place (one past the last:
+    counted), and how many come from each system.
+    """
     if kpi.key == "spend":
         return {}, {}
     if kpi.subject == FactTable.CALIBRATED:
         return calibration_metrics.count_places(question, kpi), {}
     source, columns, finish = _universe(question, kpi)
     place = _place(question, kpi, columns).label("place")
-    system = columns.source_system.label("system") if source is not ADVISOR_MEANS else sa.cast(sa.null(), sa.Text).label("system")
-    statement = finish(statements.grouped([place, system], [sa.func.count().label("n")]).select_from(source))
+    system = (
+        columns.source_system.label("system")
+        if source is not ADVISOR_MEANS
+        else sa.cast(sa.null(), sa.Text).label("system")
+    )
+    statement = finish(
+        statements.grouped([place, system], [sa.func.count().label("n")]).select_from(source)
+    )
     counts: dict[int, int] = {}
     systems: dict[str, int] = {}
     for record in _run(question, kpi, statement):
@@ -233,14 +311,25 @@ def _count(question: MetricQuery, kpi: Kpi) -> tuple[dict[int, int], dict[str, i
 
 def _run(question: MetricQuery, kpi: Kpi, statement: sa.Select) -> list[dict[str, Any]]:
     subject = FactTable.CONTACTS if kpi.subject == FactTable.SPEND else kpi.subject
-    return engine.current().run(statement, beside_the_lake(subject), **statements.months_of(question, subject)).to_dict("records")
+    return (
+        engine.current()
+        .run(statement, beside_the_lake(subject), **statements.months_of(question, subject))
+        .to_dict("records")
+    )
 
 
-def _universe(question: MetricQuery, kpi: Kpi) -> tuple[sa.FromClause, Any, Callable[[sa.Select], sa.Select]]:
-    """All the rows that a KPI looks at before it leaves any out, their columns, and what completes a statement on them."""
+def _universe(
+    question: MetricQuery, kpi: Kpi
+) -> tuple[sa.FromClause, Any, Callable[[sa.Select], sa.Select]]:
+    """All the rows that a KPI looks at before it leaves any out, their columns, and
+    what completes a statement on them.
+    """
     if kpi.subject == FactTable.MISSES:
         misses = statements.misses_of(question, with_repeated=True)
-        conditions = [*dimension_sql.within(question.where.period, MISSES.c), *question.filters(MISSES.c)]
+        conditions = [
+            *dimension_sql.within(question.where.period, MISSES.c),
+            *question.filters(MISSES.c),
+        ]
         return MISSES, MISSES.c, lambda statement: statement.where(*conditions).add_cte(misses)
     if kpi.subject == FactTable.CALLERS:
         callers = statements.callers_of(question, statements.conditions_on_contacts(question))
@@ -249,38 +338,61 @@ def _universe(question: MetricQuery, kpi: Kpi) -> tuple[sa.FromClause, Any, Call
         heard = statements.heard_of(question)
         return HEARD, HEARD.c, lambda statement: statement.add_cte(heard)
     if kpi.subject == FactTable.ANSWERS:
-        return statements.evaluations_of(question, with_errors=kpi.key.startswith("critical_accuracy"))
+        return statements.evaluations_of(
+            question, with_errors=kpi.key.startswith("critical_accuracy")
+        )
     if kpi.subject == FactTable.ADVISORS:
         means = statements.advisor_means_of(question)
         return ADVISOR_MEANS, ADVISOR_MEANS.c, lambda statement: statement.add_cte(means)
-    return CONTACTS, CONTACTS.c, lambda statement: statement.where(*statements.conditions_on_contacts(question))
+    return (
+        CONTACTS,
+        CONTACTS.c,
+        lambda statement: statement.where(*statements.conditions_on_contacts(question)),
+    )
 
 
 def _place(question: MetricQuery, kpi: Kpi, columns: Any) -> sa.ColumnElement[int]:
-    """The place of the first exclusion that applies to a row, each by the settings of the row's own day."""
+    """The place of the first exclusion that applies to a row, each by the settings of
+    the row's own day.
+    """
     runs = statements.changes_of(question.pieces, kpi.settings)
     tests = []
     for place, exclusion in enumerate(kpi.exclusions):
         if exclusion.rows is not None:
             made = [exclusion.rows(question.give(settings)) for _, settings in runs]
-            tests.append((made[0] if len(made) == 1 else statements.case_by_date(runs, made, columns.local_start), sa.literal_column(str(place))))
+            tests.append(
+                (
+                    made[0]
+                    if len(made) == 1
+                    else statements.case_by_date(runs, made, columns.local_start),
+                    sa.literal_column(str(place)),
+                )
+            )
     last = sa.literal_column(str(len(kpi.exclusions)))
     return sa.case(*(tests or [(sa.true(), last)]), else_=last)
 
 
-def _may_tell(question: MetricQuery, kpi: Kpi, row: Row, tables: Sequence[Mapping[Cell, Weight]]) -> bool:
-    """Whether whoever sees large groups alone may be told each reason: all of them, or none. Of all but one, the one would follow."""
+def _may_tell(
+    question: MetricQuery, kpi: Kpi, row: Row, tables: Sequence[Mapping[Cell, Weight]]
+) -> bool:
+    """Whether whoever sees large groups alone may be told each reason: all of them, or
+    none. Of all but one, the one would follow.
+    """
     if row.status == "suppressed" or any(getattr(row, name) is None for name in kpi.leaves_out):
         return False
     if kpi.key == "spend":
         return True
     if kpi.subject == FactTable.ADVISORS or _counts_once(kpi):
-        return False  # how many advisors or customers there are beside the counted has no table to be held back in
+        # how many advisors or customers there are beside the counted has no table to be
+        # held back in
+        return False
     return all(suppression.publishes(question, weights) for weights in tables)
 
 
 def _weigh(question: MetricQuery, kpi: Kpi) -> dict[int, dict[Cell, Weight]]:
-    """Over the whole lake, the cells of each exclusion: its rows, and all the advisors that have any in the cell, counted or not."""
+    """Over the whole lake, the cells of each exclusion: its rows, and all the advisors
+    that have any in the cell, counted or not.
+    """
     if kpi.key == "spend" or not kpi.exclusions:
         return {}
     dimension = next(iter(dimension_sql.dimensions_of((), question.where) - {"month"}), None)
@@ -288,23 +400,41 @@ def _weigh(question: MetricQuery, kpi: Kpi) -> dict[int, dict[Cell, Weight]]:
     whole = replace(question, by=by, where=Filters(), by_advisor=True)
     source, columns, finish = _universe(whole, kpi)
     place = _place(whole, kpi, columns).label("place")
-    statement = finish(statements.grouped([*whole.groups(columns), place], [sa.func.count().label("n")]).select_from(source))
+    statement = finish(
+        statements.grouped(
+            [*whole.groups(columns), place], [sa.func.count().label("n")]
+        ).select_from(source)
+    )
     cells: dict[int, dict[Cell, int]] = {}
     advisors: dict[Cell, int] = {}
     bits: dict[str, int] = {}
     for record in _run(whole, kpi, statement):
-        value = dimension_sql.plain(dimension, record[f"by_{dimension}"], question.names) if dimension else ALL
-        cell, advisor = (value, str(dimension_sql.plain("month", record["by_month"], question.names))), record["behind_advisor"]
+        value = (
+            dimension_sql.plain(dimension, record[f"by_{dimension}"], question.names)
+            if dimension
+            else ALL
+        )
+        cell, advisor = (
+            (value, str(dimension_sql.plain("month", record["by_month"], question.names))),
+            record["behind_advisor"],
+        )
         if advisor is not None and advisor == advisor:
             advisors[cell] = advisors.get(cell, 0) | 1 << bits.setdefault(advisor, len(bits))
         of_place = cells.setdefault(int(record["place"]), {})
         of_place[cell] = of_place.get(cell, 0) + int(record["n"])
     cells.pop(len(kpi.exclusions), None)
-    return {place: {cell: Weight(n, advisors.get(cell, 0)) for cell, n in of_place.items()} for place, of_place in cells.items()}
+    return {
+        place: {cell: Weight(n, advisors.get(cell, 0)) for cell, n in of_place.items()}
+        for place, of_place in cells.items()
+    }
 
 
-def _fold(cells: Mapping[int, Mapping[Cell, Weight]]) -> tuple[frozenset[int], list[Mapping[Cell, Weight]]]:
-    """The exclusions that are too rare in the whole lake to be told apart, taken together, and the cells of those and of each other one."""
+def _fold(
+    cells: Mapping[int, Mapping[Cell, Weight]],
+) -> tuple[frozenset[int], list[Mapping[Cell, Weight]]]:
+    """The exclusions that are too rare in the whole lake to be told apart, taken
+    together, and the cells of those and of each other one.
+    """
     ordered = sorted(cells, key=lambda place: sum(weight.n for weight in cells[place].values()))
     folded: list[int] = []
     together: dict[Cell, Weight] = {}
@@ -315,11 +445,16 @@ def _fold(cells: Mapping[int, Mapping[Cell, Weight]]) -> tuple[frozenset[int], l
         folded.append(place)
         for cell, weight in cells[place].items():
             together[cell] = together.get(cell, Weight()) + weight
-    return frozenset(folded), [*([together] if folded else []), *(cells[place] for place in ordered)]
+    return frozenset(folded), [
+        *([together] if folded else []),
+        *(cells[place] for place in ordered),
+    ]
 
 
 def find_settings(kpi: Kpi, period: Period, overrides: Mapping[str, str]) -> tuple[InForce, ...]:
-    """The values of the settings that change a KPI, as they follow each other within the period."""
+    """The values of the settings that change a KPI, as they follow each other within
+    the period.
+    """
     with store.reading() as session:
         pieces = settings.find_settings_history(session)
     found = []
@@ -332,20 +467,52 @@ def find_settings(kpi: Kpi, period: Period, overrides: Mapping[str, str]) -> tup
     return tuple(found)
 
 
-def _find_sources(viewer: Viewer, kpi: Kpi, period: Period, systems: Mapping[str, int], is_hidden: bool) -> tuple[DataSource, ...]:
-    """Where the rows come from; of contacts, only the systems that have some among them."""
+def _find_sources(
+    viewer: Viewer, kpi: Kpi, period: Period, systems: Mapping[str, int], is_hidden: bool
+) -> tuple[DataSource, ...]:
+    """Where the rows come from; of contacts, only the systems that have some among
+    them.
+    """
     kinds = [kind for kind in KINDS[kpi.needs] if kind != "intervals" or kpi.sums]
-    overlap = [sa.or_(ImportBatch.first_day.is_(None), ImportBatch.first_day <= period.last_day)] if period.last_day else []
-    overlap += [sa.or_(ImportBatch.last_day.is_(None), ImportBatch.last_day >= period.first_day)] if period.first_day else []
-    counted = sa.select(ImportBatch.system, ImportBatch.kind, sa.func.count()).where(ImportBatch.state == "done", ImportBatch.kind.in_(kinds), *overlap)
+    overlap = (
+        [sa.or_(ImportBatch.first_day.is_(None), ImportBatch.first_day <= period.last_day)]
+        if period.last_day
+        else []
+    )
+    overlap += (
+        [sa.or_(ImportBatch.last_day.is_(None), ImportBatch.last_day >= period.first_day)]
+        if period.first_day
+        else []
+    )
+    counted = sa.select(ImportBatch.system, ImportBatch.kind, sa.func.count()).where(
+        ImportBatch.state == "done", ImportBatch.kind.in_(kinds), *overlap
+    )
     with store.reading() as session:
-        batches = {(system, kind): n for system, kind, n in session.execute(counted.group_by(ImportBatch.system, ImportBatch.kind))}
+        batches = {
+            (system, kind): n
+            for system, kind, n in session.execute(
+                counted.group_by(ImportBatch.system, ImportBatch.kind)
+            )
+        }
     found = []
     for source in find_freshness(viewer):
         if source.kind not in kinds or (source.kind == "contacts" and source.system not in systems):
             continue
-        rows = systems[source.system] if source.kind == "contacts" and not viewer.needs_suppression else None
-        found.append(DataSource(source.system, source.kind, rows, batches.get((source.system, source.kind), 0), source.imported_at, source.newest))
+        rows = (
+            systems[source.system]
+            if source.kind == "contacts" and not viewer.needs_suppression
+            else None
+        )
+        found.append(
+            DataSource(
+                source.system,
+                source.kind,
+                rows,
+                batches.get((source.system, source.kind), 0),
+                source.imported_at,
+                source.newest,
+            )
+        )
     return tuple(sorted(found, key=lambda source: (kinds.index(source.kind), source.system)))
 
 

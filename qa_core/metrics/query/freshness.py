@@ -1,4 +1,6 @@
-"""How fresh each source is: when something of it came last, and the newest contact that it knows, as far as the viewer's own rows go."""
+"""How fresh each source is: when something of it came last, and the newest contact that
+it knows, as far as the viewer's own rows go.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,9 @@ NEEDS: dict[str, Permission] = {
     "evaluations": Permission.SEE_SCORES,
     "advisors": Permission.MANAGE_IMPORTS,
 }
-"""Who is told about a kind of source; whoever keeps the centre running is told about all."""
+"""Who is told about a kind of source; whoever keeps the centre running is told about
+all.
+"""
 
 SOURCE_TITLES = {
     "contacts": N_("Contacts"),
@@ -43,7 +47,10 @@ SOURCE_TITLES = {
 KEEPERS = (Permission.MANAGE_IMPORTS, Permission.SEE_HEALTH)
 
 _c = CONTACTS.c
-_JOINED = {"surveys": sa.func.coalesce(_c.csat, _c.nps, _c.ces).is_not(None), "tracking": sa.func.coalesce(_c.source, _c.medium, _c.campaign).is_not(None)}
+_JOINED = {
+    "surveys": sa.func.coalesce(_c.csat, _c.nps, _c.ces).is_not(None),
+    "tracking": sa.func.coalesce(_c.source, _c.medium, _c.campaign).is_not(None),
+}
 """Sources whose rows stand in contacts of other systems."""
 
 
@@ -51,8 +58,9 @@ _JOINED = {"surveys": sa.func.coalesce(_c.csat, _c.nps, _c.ces).is_not(None), "t
 class Freshness:
     """One source: a system and what came from it.
 
-    `imported_at` by the centre's clock. `newest`: the start of its newest contact by the same clock, the last day where no more is
-    known or may be seen, None when there is none.
+    `imported_at` by the centre's clock. `newest`: the start of its newest contact by
+    the same clock, the last day where no more is known or may be seen, None when there
+    is none.
     """
 
     system: str
@@ -62,19 +70,36 @@ class Freshness:
 
 
 def find_freshness(viewer: Viewer) -> tuple[Freshness, ...]:
-    """Every source that the viewer may know of and that has rows in their scope, the one waiting longest for news first."""
+    """Every source that the viewer may know of and that has rows in their scope, the
+    one waiting longest for news first.
+    """
     sees_all = viewer.is_system or any(viewer.can(permission) for permission in KEEPERS)
     kinds = [kind for kind, needed in NEEDS.items() if sees_all or viewer.can(needed)]
     if not kinds:
         return ()
     with store.reading() as session:
-        last = sa.select(ImportBatch.system, ImportBatch.kind, sa.func.max(ImportBatch.finished_at), sa.func.max(ImportBatch.last_day))
-        imports = session.execute(last.where(ImportBatch.state == "done", ImportBatch.kind.in_(kinds)).group_by(ImportBatch.system, ImportBatch.kind)).all()
-        marked = session.scalar(sa.select(sa.func.max(Evaluation.local_day)).where(sa.true() if sees_all else viewer.scope(Evaluation.__table__)))
+        last = sa.select(
+            ImportBatch.system,
+            ImportBatch.kind,
+            sa.func.max(ImportBatch.finished_at),
+            sa.func.max(ImportBatch.last_day),
+        )
+        imports = session.execute(
+            last.where(ImportBatch.state == "done", ImportBatch.kind.in_(kinds)).group_by(
+                ImportBatch.system, ImportBatch.kind
+            )
+        ).all()
+        marked = session.scalar(
+            sa.select(sa.func.max(Evaluation.local_day)).where(
+                sa.true() if sees_all else viewer.scope(Evaluation.__table__)
+            )
+        )
     newest = _find_newest(viewer, sees_all)
     found = []
     for system, kind, finished_at, last_day in imports:
-        own = {"contacts": newest.get(("contacts", system)), "evaluations": marked}.get(kind, newest.get((kind, None), last_day))
+        own = {"contacts": newest.get(("contacts", system)), "evaluations": marked}.get(
+            kind, newest.get((kind, None), last_day)
+        )
         if own is None and not sees_all:
             continue
         if isinstance(own, datetime) and viewer.needs_suppression:
@@ -84,18 +109,37 @@ def find_freshness(viewer: Viewer) -> tuple[Freshness, ...]:
 
 
 def _find_newest(viewer: Viewer, sees_all: bool) -> dict[tuple[str, str | None], datetime | None]:
-    """The start of the newest contact by the centre's clock, per system, and per kind of rows joined to contacts."""
+    """The start of the newest contact by the centre's clock, per system, and per kind
+    of rows joined to contacts.
+    """
     if lake.version("contacts") < 0:
         return {}
-    joined = [sa.func.max(sa.case((condition, _c.local_start))).label(kind) for kind, condition in _JOINED.items()]
-    statement = sa.select(_c.source_system, sa.func.max(_c.local_start).label("contacts"), *joined).group_by(_c.source_system)
-    rows = engine.current().run(statement if sees_all else statement.where(viewer.scope(CONTACTS))).to_dict("records")
-    newest: dict[tuple[str, str | None], datetime | None] = {("contacts", row["source_system"]): _moment(row["contacts"]) for row in rows}
+    joined = [
+        sa.func.max(sa.case((condition, _c.local_start))).label(kind)
+        for kind, condition in _JOINED.items()
+    ]
+    statement = sa.select(
+        _c.source_system, sa.func.max(_c.local_start).label("contacts"), *joined
+    ).group_by(_c.source_system)
+    rows = (
+        engine.current()
+        .run(statement if sees_all else statement.where(viewer.scope(CONTACTS)))
+        .to_dict("records")
+    )
+    newest: dict[tuple[str, str | None], datetime | None] = {
+        ("contacts", row["source_system"]): _moment(row["contacts"]) for row in rows
+    }
     for kind in _JOINED:
-        newest[kind, None] = max((moment for row in rows if (moment := _moment(row[kind]))), default=None)
+        newest[kind, None] = max(
+            (moment for row in rows if (moment := _moment(row[kind]))), default=None
+        )
     return newest
 
 
 def _moment(value: Any) -> datetime | None:
     """A cell of a frame as a moment on the centre's clock."""
-    return None if value is None or value != value else value.to_pydatetime().replace(tzinfo=environment.current().zone)
+    return (
+        None
+        if value is None or value != value
+        else value.to_pydatetime().replace(tzinfo=environment.current().zone)
+    )

@@ -1,4 +1,6 @@
-"""Contacts that still name a customer or an advisor: counts alone, for whoever checks that they do so no longer than allowed (R5b)."""
+"""Contacts that still name a customer or an advisor: counts alone, for whoever checks
+that they do so no longer than allowed (R5b).
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,8 @@ NAMING = ("advisor_id", "customer_key", "given_advisor_id", "given_customer_key"
 
 
 def count_identified(viewer: Viewer, before: date) -> tuple[int, date | None]:
-    """Count the contacts of the whole centre before that day that carry a key of a customer or an advisor, with the day of the first.
+    """Count the contacts of the whole centre before that day that carry a key of a
+    customer or an advisor, with the day of the first.
 
     Reads the months up to that day alone, and of a centre without any, nothing.
     """
@@ -23,8 +26,11 @@ def count_identified(viewer: Viewer, before: date) -> tuple[int, date | None]:
     last_month = f"{before - timedelta(days=1):%Y-%m}"
     if not lake.files("contacts", last_month=last_month):
         return 0, None
-    asked = sa.select(sa.func.count().label("contacts"), sa.func.min(CONTACTS.c.local_start).label("first")).where(
-        CONTACTS.c.local_start < datetime.combine(before, time.min), sa.or_(*(CONTACTS.c[name].is_not(None) for name in NAMING))
+    asked = sa.select(
+        sa.func.count().label("contacts"), sa.func.min(CONTACTS.c.local_start).label("first")
+    ).where(
+        CONTACTS.c.local_start < datetime.combine(before, time.min),
+        sa.or_(*(CONTACTS.c[name].is_not(None) for name in NAMING)),
     )
     [row] = engine.current().run(asked, last_month=last_month).itertuples()
     return int(row.contacts), row.first.date() if row.contacts else None

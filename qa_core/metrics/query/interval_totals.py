@@ -1,4 +1,6 @@
-"""What the intervals of platforms that export only totals add to KPIs: where no contact covers the same queue and day, and never twice."""
+"""What the intervals of platforms that export only totals add to KPIs: where no contact
+covers the same queue and day, and never twice.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,15 @@ import sqlalchemy as sa
 
 from qa_core.base import environment
 from qa_core.centre.settings import Settings
-from qa_core.metrics.kpis import COMPONENTS, COUNTED_DIRECTION, INTERVAL_DIMENSIONS, NOT_OF_INTERVALS, TOTALS, IntervalContribution, Kpi
+from qa_core.metrics.kpis import (
+    COMPONENTS,
+    COUNTED_DIRECTION,
+    INTERVAL_DIMENSIONS,
+    NOT_OF_INTERVALS,
+    TOTALS,
+    IntervalContribution,
+    Kpi,
+)
 from qa_core.metrics.query import dimension_sql
 from qa_core.metrics.query.statements import MetricQuery, case_by_date, changes_of, grouped
 from qa_core.storage import engine, lake, name_merges
@@ -20,45 +30,71 @@ from qa_core.storage.records import store
 from qa_core.storage.schema import CONTACTS, INTERVALS
 
 FROM_TOTALS = "from_totals"
-"""The note of a value to which intervals added: it has no percentiles of theirs, and a mean no confidence interval."""
+"""The note of a value to which intervals added: it has no percentiles of theirs, and a
+mean no confidence interval.
+"""
 
 LONGEST = {"hour": 60, "half_hour": 30}
 """A longer interval (in minutes) belongs to no hour, or no half-hour, of the day."""
 
 _COUNTING_SCHEMA = pa.schema(
-    [*((name, pa.string()) for name in ("source_system", "queue", "channel", "team")), ("day", pa.date32()), ("length_minutes", pa.int32())]
+    [
+        *((name, pa.string()) for name in ("source_system", "queue", "channel", "team")),
+        ("day", pa.date32()),
+        ("length_minutes", pa.int32()),
+    ]
 )
 _COUNTING = sa.table("counting", *(sa.column(name) for name in _COUNTING_SCHEMA.names))
 Record = dict[str, Any]
 
 
 def find_totals(question: MetricQuery, kpis: Sequence[Kpi]) -> list[Record]:
-    """What intervals add to these KPIs, one record per group, named as `statements.on_contacts` names it; nothing where there are no intervals."""
+    """What intervals add to these KPIs, one record per group, named as
+    `statements.on_contacts` names it; nothing where there are no intervals.
+    """
     asked = [kpi for kpi in kpis if kpi.sums]
     read = dimension_sql.months(question.where.period)
-    if not asked or lake.version("intervals") < 0 or not dimension_sql.dimensions_of(question.by, question.where) <= set(INTERVAL_DIMENSIONS):
+    if (
+        not asked
+        or lake.version("intervals") < 0
+        or not dimension_sql.dimensions_of(question.by, question.where) <= set(INTERVAL_DIMENSIONS)
+    ):
         return []
     if not lake.files("intervals", **read):
         return []
     columns = [sa.func.sum(TOTALS.c.received).label("present")]
     for kpi in asked:
-        columns += [aggregate.label(f"{kpi.key}__{suffix}") for suffix, aggregate in _aggregates(_sums_of(question, kpi))]
+        columns += [
+            aggregate.label(f"{kpi.key}__{suffix}")
+            for suffix, aggregate in _aggregates(_sums_of(question, kpi))
+        ]
     with store.reading() as session:
         spellings = name_merges.find_kept(session)["queue"]
     statement = grouped(question.groups(TOTALS.c), columns).add_cte(_counted(question, spellings))
     statement = statement.where(question.viewer.scope(TOTALS), *question.filters(TOTALS.c))
-    counting = _find_counting(environment.current().lake_url, lake.version("contacts"), lake.version("intervals"), tuple(sorted(spellings.items())))
+    counting = _find_counting(
+        environment.current().lake_url,
+        lake.version("contacts"),
+        lake.version("intervals"),
+        tuple(sorted(spellings.items())),
+    )
     return engine.current().run(statement, {"counting": counting}, **read).to_dict("records")
 
 
 def add_totals(question: MetricQuery, kpis: Sequence[Kpi], records: list[Record]) -> list[Record]:
-    """The sums of the contacts with those of the intervals, group by group; groups that only intervals have come behind."""
+    """The sums of the contacts with those of the intervals, group by group; groups that
+    only intervals have come behind.
+    """
     found = find_totals(question, kpis)
     if not found:
         return records
-    together: dict[tuple[Hashable, ...], Record] = {_key(question, record): dict(record) for record in records}
+    together: dict[tuple[Hashable, ...], Record] = {
+        _key(question, record): dict(record) for record in records
+    }
     for record in found:
-        target = together.setdefault(_key(question, record), {f"by_{name}": record[f"by_{name}"] for name in question.by})
+        target = together.setdefault(
+            _key(question, record), {f"by_{name}": record[f"by_{name}"] for name in question.by}
+        )
         for name, value in record.items():
             if name == "present" or "__" in name:
                 target[name] = _number(target.get(name)) + _number(value)
@@ -69,12 +105,16 @@ def add_totals(question: MetricQuery, kpis: Sequence[Kpi], records: list[Record]
 
 
 def weight_of(kpi: Kpi, record: Mapping[str, Any]) -> int:
-    """How many contacts the intervals of a group speak of, as far as that KPI uses them."""
+    """How many contacts the intervals of a group speak of, as far as that KPI uses
+    them.
+    """
     return int(max(_number(record.get(f"{kpi.key}__{name}")) for name in ("n", "evidence")))
 
 
 def _key(question: MetricQuery, record: Mapping[str, Any]) -> tuple[Hashable, ...]:
-    return tuple(dimension_sql.plain(name, record[f"by_{name}"], question.names) for name in question.by)
+    return tuple(
+        dimension_sql.plain(name, record[f"by_{name}"], question.names) for name in question.by
+    )
 
 
 def _number(value: Any) -> Any:
@@ -82,14 +122,36 @@ def _number(value: Any) -> Any:
 
 
 def _counted(question: MetricQuery, spellings: Mapping[str, str]) -> sa.CTE:
-    """The intervals of the period that count, their queues by the names that the centre keeps."""
+    """The intervals of the period that count, their queues by the names that the centre
+    keeps.
+    """
     own = INTERVALS.c
-    same = [own[name].is_not_distinct_from(_COUNTING.c[name]) for name in ("source_system", "queue", "channel", "team", "length_minutes")]
-    conditions = [*dimension_sql.within(question.where.period, own), sa.cast(own.local_start, sa.Date) == _COUNTING.c.day, *same]
-    conditions += [own.length_minutes <= LONGEST[name] for name in sorted(dimension_sql.dimensions_of(question.by, question.where) & LONGEST.keys())]
-    queue = sa.case(spellings, value=own.queue, else_=own.queue).label("queue") if spellings else own.queue
+    same = [
+        own[name].is_not_distinct_from(_COUNTING.c[name])
+        for name in ("source_system", "queue", "channel", "team", "length_minutes")
+    ]
+    conditions = [
+        *dimension_sql.within(question.where.period, own),
+        sa.cast(own.local_start, sa.Date) == _COUNTING.c.day,
+        *same,
+    ]
+    conditions += [
+        own.length_minutes <= LONGEST[name]
+        for name in sorted(
+            dimension_sql.dimensions_of(question.by, question.where) & LONGEST.keys()
+        )
+    ]
+    queue = (
+        sa.case(spellings, value=own.queue, else_=own.queue).label("queue")
+        if spellings
+        else own.queue
+    )
     missing = [sa.cast(sa.null(), TOTALS.c[name].type).label(name) for name in NOT_OF_INTERVALS]
-    columns = [*(queue if column is own.queue else column for column in own), sa.literal_column("'inbound'", sa.Text).label("direction"), *missing]
+    columns = [
+        *(queue if column is own.queue else column for column in own),
+        sa.literal_column("'inbound'", sa.Text).label("direction"),
+        *missing,
+    ]
     return sa.select(*columns).where(*conditions).cte("totals")
 
 
@@ -105,7 +167,15 @@ def _sums_of(question: MetricQuery, kpi: Kpi) -> IntervalContribution:
         if field.name == "notes":
             codes = dict.fromkeys(code for notes in values for code, _ in notes)
             merged["notes"] = tuple(
-                (code, case_by_date(runs, [dict(notes).get(code, sa.literal_column("0")) for notes in values], TOTALS.c.local_start)) for code in codes
+                (
+                    code,
+                    case_by_date(
+                        runs,
+                        [dict(notes).get(code, sa.literal_column("0")) for notes in values],
+                        TOTALS.c.local_start,
+                    ),
+                )
+                for code in codes
             )
         elif values[0] is not None:
             merged[field.name] = case_by_date(runs, values, TOTALS.c.local_start)
@@ -119,20 +189,40 @@ def _make(question: MetricQuery, kpi: Kpi, settings: Settings) -> IntervalContri
 
 def _aggregates(sums: IntervalContribution) -> list[tuple[str, sa.ColumnElement[Any]]]:
     named = {"n": sums.counted, "hits": sums.hits, "sum": sums.amount, "evidence": sums.evidence}
-    made = [(name, sa.func.sum(column).filter(sums.usable)) for name, column in named.items() if column is not None]
+    made = [
+        (name, sa.func.sum(column).filter(sums.usable))
+        for name, column in named.items()
+        if column is not None
+    ]
     return [*made, *((f"note:{code}", sa.func.sum(column)) for code, column in sums.notes)]
 
 
 @functools.lru_cache(maxsize=2)
-def _find_counting(lake_url: str, contacts: int, intervals: int, spellings: tuple[tuple[str, str], ...]) -> pa.Table:
-    """Which intervals count, day by day, looked up once per version of the lake, whoever looks: those that no inbound contact covers, nor,
-    in their own system, what says the same more finely: a shorter interval, or, where no queue is named, one of a queue."""
+def _find_counting(
+    lake_url: str, contacts: int, intervals: int, spellings: tuple[tuple[str, str], ...]
+) -> pa.Table:
+    """Which intervals count, day by day, looked up once per version of the lake,
+    whoever looks: those that no inbound contact covers, nor, in their own system, what
+    says the same more finely: a shorter interval, or, where no queue is named, one of a
+    queue.
+    """
     kept = dict(spellings)
-    contact_day, day = (sa.cast(table.c.local_start, sa.Date).label("day") for table in (CONTACTS, INTERVALS))
-    covered = {(row["day"], row["queue"]) for row in _run(sa.select(contact_day, CONTACTS.c.queue).where(COUNTED_DIRECTION).distinct())}
+    contact_day, day = (
+        sa.cast(table.c.local_start, sa.Date).label("day") for table in (CONTACTS, INTERVALS)
+    )
+    covered = {
+        (row["day"], row["queue"])
+        for row in _run(
+            sa.select(contact_day, CONTACTS.c.queue).where(COUNTED_DIRECTION).distinct()
+        )
+    }
     days = {day for day, _queue in covered}
     key = (INTERVALS.c.source_system, day, INTERVALS.c.queue, INTERVALS.c.channel, INTERVALS.c.team)
-    found = _run(sa.select(*key, sa.func.min(INTERVALS.c.length_minutes).label("length_minutes")).group_by(*key))
+    found = _run(
+        sa.select(*key, sa.func.min(INTERVALS.c.length_minutes).label("length_minutes")).group_by(
+            *key
+        )
+    )
     with_queues = {(row["source_system"], row["day"]) for row in found if row["queue"] is not None}
 
     def counts(row: Record) -> bool:
@@ -144,16 +234,37 @@ def _find_counting(lake_url: str, contacts: int, intervals: int, spellings: tupl
 
 
 def _run(statement: sa.Select) -> list[Record]:
-    """The rows of a statement over the whole lake, missing values None and days as dates."""
+    """The rows of a statement over the whole lake, missing values None and days as
+    dates.
+    """
     records = engine.current().run(statement).to_dict("records")
-    return [{name: None if value is None or value != value else value.date() if name == "day" else value for name, value in row.items()} for row in records]
+    return [
+        {
+            name: None
+            if value is None or value != value
+            else value.date()
+            if name == "day"
+            else value
+            for name, value in row.items()
+        }
+        for row in records
+    ]
 
 
 @functools.lru_cache(maxsize=2)
 def find_silent(lake_url: str, version: int) -> dict[str, tuple[str, ...]]:
-    """For each component of the handling time, the systems whose intervals never give it; looked up once per version of the lake."""
+    """For each component of the handling time, the systems whose intervals never give
+    it; looked up once per version of the lake.
+    """
     if version < 0:
         return {}
-    counts = [sa.func.count(INTERVALS.c[f"{component}_seconds"]).label(component) for component in COMPONENTS]
-    frame = engine.current().run(sa.select(INTERVALS.c.source_system, *counts).group_by(INTERVALS.c.source_system))
-    return {component: tuple(frame["source_system"][frame[component] == 0]) for component in COMPONENTS}
+    counts = [
+        sa.func.count(INTERVALS.c[f"{component}_seconds"]).label(component)
+        for component in COMPONENTS
+    ]
+    frame = engine.current().run(
+        sa.select(INTERVALS.c.source_system, *counts).group_by(INTERVALS.c.source_system)
+    )
+    return {
+        component: tuple(frame["source_system"][frame[component] == 0]) for component in COMPONENTS
+    }

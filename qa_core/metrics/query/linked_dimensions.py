@@ -1,5 +1,7 @@
-"""Which values of one dimension lie inside another: a campaign belongs to one source, a queue to one site. The total of the outer one, shown, is then
-a total of the inner ones too, and small ones among them must not follow from it."""
+"""Which values of one dimension lie inside another: a campaign belongs to one source, a
+queue to one site. The total of the outer one, shown, is then a total of the inner ones
+too, and small ones among them must not follow from it.
+"""
 
 from __future__ import annotations
 
@@ -24,17 +26,23 @@ DIMENSIONS = tuple(sorted(EXECUTIVE_DIMENSIONS - {"week", "month", "grid"}))
 
 Group = frozenset[Any]
 Link = tuple[str, Group, str, Group]
-"""A dimension and values of it, and another dimension with the values that the very same contacts have there."""
+"""A dimension and values of it, and another dimension with the values that the very
+same contacts have there.
+"""
 
 
 def find_groups(dimension: str | None) -> tuple[Group, ...]:
-    """Sets of values of that dimension, each set covering exactly some values of another dimension over the whole lake."""
+    """Sets of values of that dimension, each set covering exactly some values of
+    another dimension over the whole lake.
+    """
     groups = {mine for one, mine, _other, _theirs in _find_now() if one == dimension}
     return tuple(sorted(groups, key=lambda group: sorted(map(str, group))))
 
 
 def find_links(dimension: str | None, among: Collection[str]) -> tuple[Link, ...]:
-    """The links between that dimension and others, those and others, and so on, of the dimensions `among`, each in both directions."""
+    """The links between that dimension and others, those and others, and so on, of the
+    dimensions `among`, each in both directions.
+    """
     links = [link for link in _find_now() if link[0] in among and link[2] in among]
     reached = {dimension}
     while further := {other for one, _mine, other, _theirs in links if one in reached} - reached:
@@ -47,7 +55,9 @@ def _find_now() -> tuple[Link, ...]:
         return ()
     with store.reading() as session:
         names = Names.load(session, frozenset({"site"}))
-    return _find_all(environment.current().lake_url, lake.version("contacts"), tuple(sorted(names.sites.items())))
+    return _find_all(
+        environment.current().lake_url, lake.version("contacts"), tuple(sorted(names.sites.items()))
+    )
 
 
 @functools.lru_cache(maxsize=4)
@@ -55,13 +65,25 @@ def _find_all(lake_url: str, version: int, sites: tuple[tuple[str, str], ...]) -
     names = Names({}, dict(sites))
     columns = [dimension_sql.expression(name, CONTACTS.c, names).label(name) for name in DIMENSIONS]
     frame = engine.current().run(sa.select(*columns).where(COUNTED_DIRECTION).distinct())
-    values = {name: [dimension_sql.plain(name, value, names) for value in frame[name]] for name in DIMENSIONS}
+    values = {
+        name: [dimension_sql.plain(name, value, names) for value in frame[name]]
+        for name in DIMENSIONS
+    }
     links = []
     for one, other in itertools.permutations(DIMENSIONS, 2):
         pairs = set(zip(values[one], values[other], strict=True))
-        for mine in sorted(connected(values[one], values[other]), key=lambda group: sorted(map(str, group))):
+        for mine in sorted(
+            connected(values[one], values[other]), key=lambda group: sorted(map(str, group))
+        ):
             if mine != frozenset(values[one]):
-                links.append((one, mine, other, frozenset(theirs for value, theirs in pairs if value in mine)))
+                links.append(
+                    (
+                        one,
+                        mine,
+                        other,
+                        frozenset(theirs for value, theirs in pairs if value in mine),
+                    )
+                )
     return tuple(links)
 
 

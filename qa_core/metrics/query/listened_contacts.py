@@ -1,4 +1,6 @@
-"""The contacts that somebody listened to, as an Arrow table that stands beside the lake, remade only when something was played or evaluated."""
+"""The contacts that somebody listened to, as an Arrow table that stands beside the
+lake, remade only when something was played or evaluated.
+"""
 
 from __future__ import annotations
 
@@ -16,18 +18,28 @@ OWN = "own"
 """An advisor who hears their own call is no listener to it."""
 _lock = threading.Lock()
 _kept: dict[str, tuple[tuple[Any, ...], pa.Table]] = {}
-_EVALUATED = (Evaluation.state == "published", Evaluation.kind.in_(("scored", "targeted")), Evaluation.contact_id.is_not(None))
+_EVALUATED = (
+    Evaluation.state == "published",
+    Evaluation.kind.in_(("scored", "targeted")),
+    Evaluation.contact_id.is_not(None),
+)
 
 
 def change_counter(session: Session) -> tuple[Any, ...]:
     """A value that differs after anything was played, or an evaluation changed."""
-    played = session.execute(sa.select(sa.func.count(), sa.func.max(Playback.id), sa.func.sum(Playback.id))).one()
-    counted = sa.select(sa.func.count(), sa.func.max(Evaluation.changed_at), sa.func.sum(Evaluation.id)).where(*_EVALUATED)
+    played = session.execute(
+        sa.select(sa.func.count(), sa.func.max(Playback.id), sa.func.sum(Playback.id))
+    ).one()
+    counted = sa.select(
+        sa.func.count(), sa.func.max(Evaluation.changed_at), sa.func.sum(Evaluation.id)
+    ).where(*_EVALUATED)
     return (*played, *session.execute(counted).one())
 
 
 def load(session: Session) -> pa.Table:
-    """`source_system` and `contact_id` of every contact listened to, each once. Whose they are, and who may count them, the statement that reads it asks."""
+    """`source_system` and `contact_id` of every contact listened to, each once. Whose
+    they are, and who may count them, the statement that reads it asks.
+    """
     address, counter = str(session.get_bind().url), change_counter(session)
     with _lock:
         kept = _kept.get(address)
@@ -41,4 +53,9 @@ def _read(session: Session) -> pa.Table:
     evaluated = sa.select(Evaluation.source_system, Evaluation.contact_id).where(*_EVALUATED)
     rows = session.execute(sa.union(played, evaluated)).all()
     names = ("source_system", "contact_id")
-    return pa.table({name: pa.array([row[place] for row in rows], pa.string()) for place, name in enumerate(names)})
+    return pa.table(
+        {
+            name: pa.array([row[place] for row in rows], pa.string())
+            for place, name in enumerate(names)
+        }
+    )

@@ -1,4 +1,6 @@
-"""Which contacts may be listened to together: answered by an advisor, in the viewer's scope, and with nothing that forbids it (COMPLIANCE R3, R9)."""
+"""Which contacts may be listened to together: answered by an advisor, in the viewer's
+scope, and with nothing that forbids it (COMPLIANCE R3, R9).
+"""
 
 from __future__ import annotations
 
@@ -33,10 +35,22 @@ class Listenable:
         return self.source_system, self.contact_id
 
 
-def find_listenable(viewer: Viewer, keys: Sequence[tuple[str, str]], first_month: str | None = None, last_month: str | None = None) -> list[Listenable]:
-    """Those of these contacts that may be listened to, in the order asked; the months (`YYYY-MM`), where known, spare reading the others."""
+def find_listenable(
+    viewer: Viewer,
+    keys: Sequence[tuple[str, str]],
+    first_month: str | None = None,
+    last_month: str | None = None,
+) -> list[Listenable]:
+    """Those of these contacts that may be listened to, in the order asked; the months
+    (`YYYY-MM`), where known, spare reading the others.
+    """
     asked = list(dict.fromkeys(keys))
-    found = {contact.key: contact for contact in _read(viewer, [contact_id for _system, contact_id in asked], first_month, last_month)}
+    found = {
+        contact.key: contact
+        for contact in _read(
+            viewer, [contact_id for _system, contact_id in asked], first_month, last_month
+        )
+    }
     return [found[key] for key in asked if key in found]
 
 
@@ -45,12 +59,35 @@ def find_by_number(viewer: Viewer, numbers: Sequence[str]) -> list[Listenable]:
     return _read(viewer, list(dict.fromkeys(numbers)))
 
 
-def _read(viewer: Viewer, numbers: list[str], first_month: str | None = None, last_month: str | None = None) -> list[Listenable]:
+def _read(
+    viewer: Viewer,
+    numbers: list[str],
+    first_month: str | None = None,
+    last_month: str | None = None,
+) -> list[Listenable]:
     if not numbers:
         return []
-    columns = [CONTACTS.c[name] for name in ("source_system", "contact_id", "local_start", "advisor_id", "team")]
+    columns = [
+        CONTACTS.c[name]
+        for name in ("source_system", "contact_id", "local_start", "advisor_id", "team")
+    ]
     allowed = (AGAINST.is_(None), CONTACTS.c.recording_purpose.is_distinct_from(PROOF))
-    statement = sa.select(*columns).where(viewer.scope(CONTACTS), CONTACTS.c.contact_id.in_(numbers), ANSWERED, CONTACTS.c.advisor_id.is_not(None), *allowed)
+    statement = sa.select(*columns).where(
+        viewer.scope(CONTACTS),
+        CONTACTS.c.contact_id.in_(numbers),
+        ANSWERED,
+        CONTACTS.c.advisor_id.is_not(None),
+        *allowed,
+    )
     frame = engine.current().run(statement, first_month=first_month, last_month=last_month)
     rows = frame.itertuples(index=False)
-    return [Listenable(row.source_system, row.contact_id, row.local_start.to_pydatetime(), row.advisor_id, text_or_none(row.team)) for row in rows]
+    return [
+        Listenable(
+            row.source_system,
+            row.contact_id,
+            row.local_start.to_pydatetime(),
+            row.advisor_id,
+            text_or_none(row.team),
+        )
+        for row in rows
+    ]

@@ -1,4 +1,6 @@
-"""`measure`: the one door to aggregated figures. It checks who asks, asks one statement per subject, and says how sure each value is."""
+"""`measure`: the one door to aggregated figures. It checks who asks, asks one statement
+per subject, and says how sure each value is.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,15 @@ from qa_core.metrics import dimensions
 from qa_core.metrics import kpis as declared
 from qa_core.metrics.dimensions import Filters, Period
 from qa_core.metrics.kpis import COMPONENTS, FactTable, Kpi, KpiInputs
-from qa_core.metrics.query import calibration_metrics, dimension_sql, evaluation_table, interval_totals, listened_contacts, statements, suppression
+from qa_core.metrics.query import (
+    calibration_metrics,
+    dimension_sql,
+    evaluation_table,
+    interval_totals,
+    listened_contacts,
+    statements,
+    suppression,
+)
 from qa_core.metrics.query.dimension_sql import Names
 from qa_core.metrics.query.result_rows import BEFORE, Row, finish_row, read_row, to_frame
 from qa_core.metrics.query.statements import MetricQuery
@@ -41,14 +51,18 @@ def measure(
 ) -> pd.DataFrame:
     """Measure KPIs, cut by dimensions, as far as `viewer` may see.
 
-    Long format: one column per dimension of `by` (day and week as dates, month as `YYYY-MM`, people and places by name, None is
-    missing; `currency` is added where two occur), then `kpi`, `value`, `numerator`, `denominator`, `n`, `low`, `high` (95 %),
-    `status`, `pending`, `unknown_identity`, `p50`, `p90`, `p95`, `notes` (a tuple of codes) and `deviation` (of a mean's rows).
-    Rates are 0–1, times seconds, money in its currency, nothing rounded. Without `by`, one row per KPI. With `compare`, also
-    `value_before`, `n_before`, `low_before`, `high_before`, `status_before` and `delta` (days, weeks and months are aligned by
-    their place in the period). `overrides` replace settings for this call, as text.
+    Long format: one column per dimension of `by` (day and week as dates, month as
+    `YYYY-MM`, people and places by name, None is missing; `currency` is added where two
+    occur), then `kpi`, `value`, `numerator`, `denominator`, `n`, `low`, `high` (95 %),
+    `status`, `pending`, `unknown_identity`, `p50`, `p90`, `p95`, `notes` (a tuple of
+    codes) and `deviation` (of a mean's rows). Rates are 0–1, times seconds, money in
+    its currency, nothing rounded. Without `by`, one row per KPI. With `compare`, also
+    `value_before`, `n_before`, `low_before`, `high_before`, `status_before` and `delta`
+    (days, weeks and months are aligned by their place in the period). `overrides`
+    replace settings for this call, as text.
 
-    Raises Misuse for unknown names and bad values, Refusal for a KPI that cannot be cut so, AccessDenied for what the viewer may not see.
+    Raises Misuse for unknown names and bad values, Refusal for a KPI that cannot be cut
+    so, AccessDenied for what the viewer may not see.
     """
     chosen = tuple(declared.get_kpi(key) for key in dict.fromkeys(kpis))
     by = tuple(dimensions.get_dimension(key).key for key in dict.fromkeys(by))
@@ -56,17 +70,33 @@ def measure(
     frame = to_frame(_measure(viewer, chosen, by, where, overrides or {}), by, chosen)
     if compare is None:
         return frame
-    before = to_frame(_measure(viewer, chosen, by, where.with_period(compare), overrides or {}), by, chosen)
+    before = to_frame(
+        _measure(viewer, chosen, by, where.with_period(compare), overrides or {}), by, chosen
+    )
     return _beside(frame, before, by, where.period, compare)
 
 
-def find_rows(viewer: Viewer, chosen: Sequence[Kpi], where: Filters, overrides: Mapping[str, str] | None = None) -> list[Row]:
-    """The rows of `measure` without a cut, for declarations at hand; with the same errors."""
+def find_rows(
+    viewer: Viewer,
+    chosen: Sequence[Kpi],
+    where: Filters,
+    overrides: Mapping[str, str] | None = None,
+) -> list[Row]:
+    """The rows of `measure` without a cut, for declarations at hand; with the same
+    errors.
+    """
     _check(viewer, tuple(chosen), (), where, None, overrides or {})
     return _measure(viewer, tuple(chosen), (), where, overrides or {})
 
 
-def _check(viewer: Viewer, chosen: tuple[Kpi, ...], by: tuple[str, ...], where: Filters, compare: Period | None, overrides: Mapping[str, str]) -> None:
+def _check(
+    viewer: Viewer,
+    chosen: tuple[Kpi, ...],
+    by: tuple[str, ...],
+    where: Filters,
+    compare: Period | None,
+    overrides: Mapping[str, str],
+) -> None:
     for kpi in chosen:
         viewer.require(kpi.needs)
     touched = (*by, *(dimension for dimension, _ in where.values))
@@ -84,7 +114,13 @@ def _check(viewer: Viewer, chosen: tuple[Kpi, ...], by: tuple[str, ...], where: 
         suppression.require_offered(overrides)
 
 
-def _measure(viewer: Viewer, chosen: tuple[Kpi, ...], by: tuple[str, ...], where: Filters, overrides: Mapping[str, str]) -> list[Row]:
+def _measure(
+    viewer: Viewer,
+    chosen: tuple[Kpi, ...],
+    by: tuple[str, ...],
+    where: Filters,
+    overrides: Mapping[str, str],
+) -> list[Row]:
     question = build_query(viewer, by, where, overrides)
     rows: list[Row] = []
     for subject in FactTable:
@@ -92,37 +128,68 @@ def _measure(viewer: Viewer, chosen: tuple[Kpi, ...], by: tuple[str, ...], where
         if asked and subject == FactTable.CALIBRATED:
             rows += calibration_metrics.measure_rounds(question, asked)
         elif asked:
-            rows += _costs(question, asked) if subject == FactTable.SPEND else _counts(question, subject, asked)
+            rows += (
+                _costs(question, asked)
+                if subject == FactTable.SPEND
+                else _counts(question, subject, asked)
+            )
     return _complete(rows, chosen) if by else rows
 
 
-def build_query(viewer: Viewer, by: tuple[str, ...], where: Filters, overrides: Mapping[str, str] | None = None) -> MetricQuery:
-    """Everything a statement needs besides the KPIs: names from the records, and the settings of each day of the period."""
-    changed = {name: declared_settings.get_setting(name).parse(text) for name, text in (overrides or {}).items()}
+def build_query(
+    viewer: Viewer, by: tuple[str, ...], where: Filters, overrides: Mapping[str, str] | None = None
+) -> MetricQuery:
+    """Everything a statement needs besides the KPIs: names from the records, and the
+    settings of each day of the period.
+    """
+    changed = {
+        name: declared_settings.get_setting(name).parse(text)
+        for name, text in (overrides or {}).items()
+    }
     with store.reading() as session:
         pieces = declared_settings.find_settings_history(session)
         names = Names.load(session, dimension_sql.dimensions_of(by, where))
-    pieces = statements.pieces_within(tuple((first_day, settings.with_values(**changed)) for first_day, settings in pieces), where.period)
+    pieces = statements.pieces_within(
+        tuple((first_day, settings.with_values(**changed)) for first_day, settings in pieces),
+        where.period,
+    )
     return MetricQuery(viewer, by, where, names, pieces, _giver())
 
 
 def _giver() -> Callable[[Settings], KpiInputs]:
-    """Makes what KPIs are given, once per set of settings, so that equal settings are equal parameters."""
+    """Makes what KPIs are given, once per set of settings, so that equal settings are
+    equal parameters.
+    """
     lake_url, span = environment.current().lake_url, lake.span()
-    profile, silent = _profile(lake_url, lake.version("contacts")), interval_totals.find_silent(lake_url, lake.version("intervals"))
-    return functools.cache(lambda settings: KpiInputs(settings, span, profile.absent_components, silent, profile.scales))
+    profile, silent = (
+        _profile(lake_url, lake.version("contacts")),
+        interval_totals.find_silent(lake_url, lake.version("intervals")),
+    )
+    return functools.cache(
+        lambda settings: KpiInputs(
+            settings, span, profile.absent_components, silent, profile.scales
+        )
+    )
 
 
 def _counts(question: MetricQuery, subject: FactTable, asked: list[Kpi]) -> list[Row]:
     beside = beside_the_lake(subject)
 
     def find_records(part: MetricQuery) -> list[dict[str, Any]]:
-        frame = current().run(statements.BUILDERS[subject](part, asked), beside, **statements.months_of(part, subject))
+        frame = current().run(
+            statements.BUILDERS[subject](part, asked), beside, **statements.months_of(part, subject)
+        )
         records = frame.to_dict("records")
-        return interval_totals.add_totals(part, asked, records) if subject == FactTable.CONTACTS else records
+        return (
+            interval_totals.add_totals(part, asked, records)
+            if subject == FactTable.CONTACTS
+            else records
+        )
 
     if question.by and question.viewer.needs_suppression and suppression.crosses(question):
-        return suppression.hide_combinations(question, asked, lambda part: (_group(part, record) for record in find_records(part)))
+        return suppression.hide_combinations(
+            question, asked, lambda part: (_group(part, record) for record in find_records(part))
+        )
     rows = []
     for record in find_records(question):
         made = [read_row(kpi, record) for kpi in asked]
@@ -141,7 +208,12 @@ def _costs(question: MetricQuery, asked: list[Kpi]) -> list[Row]:
     """Spend and contacts, each summed alone, joined on what both share."""
     engine, read = current(), statements.months_of(question, FactTable.SPEND)
     money = engine.run(statements.on_spend(question), **read).to_dict("records")
-    contacts = {_key(question, record): record for record in engine.run(statements.on_attributed(question, asked), **read).to_dict("records")}
+    contacts = {
+        _key(question, record): record
+        for record in engine.run(statements.on_attributed(question, asked), **read).to_dict(
+            "records"
+        )
+    }
     if question.viewer.needs_suppression and suppression.crosses(question):
         contacts = {}  # which combinations have contacts is not told; what was spent is
     currencies = {record["currency"] for record in money}
@@ -168,12 +240,19 @@ def _costs(question: MetricQuery, asked: list[Kpi]) -> list[Row]:
     return rows
 
 
-def _cost(question: MetricQuery, kpi: Kpi, money: dict[str, Any] | None, contacts: Mapping[str, Any], group: dict[str, Any]) -> Row:
+def _cost(
+    question: MetricQuery,
+    kpi: Kpi,
+    money: dict[str, Any] | None,
+    contacts: Mapping[str, Any],
+    group: dict[str, Any],
+) -> Row:
     is_total = kpi.kind == declared.KpiKind.TOTAL
     n = (int(money["rows"]) if money else 0) if is_total else int(contacts.get(f"{kpi.key}__n", 0))
     row = Row(kpi.key, n=n, denominator=None if is_total else n, by=group)
     if contacts.get("foreign"):
-        # The spend of a campaign cannot be told apart by team: a share of it is nobody's to show.
+        # The spend of a campaign cannot be told apart by team: a share of it is
+        # nobody's to show.
         row.notes = ("spend_beyond_scope",)
     elif money and n:
         row.numerator = float(money["amount"])
@@ -184,13 +263,17 @@ def _cost(question: MetricQuery, kpi: Kpi, money: dict[str, Any] | None, contact
     return row
 
 
-def _is_provisional(question: MetricQuery, money: Mapping[str, Any], contacts: Mapping[str, Any]) -> bool:
+def _is_provisional(
+    question: MetricQuery, money: Mapping[str, Any], contacts: Mapping[str, Any]
+) -> bool:
     days, span = question.pieces[-1][1].provisional_spend_days, lake.span()
     if not days or span is None:
         return False
     last_day = span[1].replace(tzinfo=UTC).astimezone(environment.current().zone).date()
     last_days = [
-        pd.Timestamp(side["last_day"]).date() for side in (money, contacts) if side.get("last_day") is not None and side["last_day"] == side["last_day"]
+        pd.Timestamp(side["last_day"]).date()
+        for side in (money, contacts)
+        if side.get("last_day") is not None and side["last_day"] == side["last_day"]
     ]
     return max(last_days) > last_day - timedelta(days=days)
 
@@ -200,11 +283,16 @@ def _key(question: MetricQuery, record: Mapping[str, Any]) -> tuple[Any, ...]:
 
 
 def _group(question: MetricQuery, record: Mapping[str, Any]) -> dict[str, Any]:
-    return {dimension: dimension_sql.plain(dimension, record[f"by_{dimension}"], question.names) for dimension in question.by}
+    return {
+        dimension: dimension_sql.plain(dimension, record[f"by_{dimension}"], question.names)
+        for dimension in question.by
+    }
 
 
 def _complete(rows: list[Row], chosen: tuple[Kpi, ...]) -> list[Row]:
-    """Every KPI in every group that one of them found: what is missing there is said, not left out. A cost keeps its currency."""
+    """Every KPI in every group that one of them found: what is missing there is said,
+    not left out. A cost keeps its currency.
+    """
     found: dict[tuple[Any, ...], set[str]] = {}
     groups: dict[tuple[Any, ...], dict[str, Any]] = {}
     for row in rows:
@@ -213,28 +301,46 @@ def _complete(rows: list[Row], chosen: tuple[Kpi, ...]) -> list[Row]:
         found.setdefault(key, set()).add(row.kpi)
         groups[key] = group
     missing = [read_row(kpi, {}) for kpi in chosen]
-    return rows + [replace(row, by=groups[key]) for key, present in found.items() for row in missing if row.kpi not in present]
+    return rows + [
+        replace(row, by=groups[key])
+        for key, present in found.items()
+        for row in missing
+        if row.kpi not in present
+    ]
 
 
-def _beside(frame: pd.DataFrame, before: pd.DataFrame, by: tuple[str, ...], period: Period, compare: Period) -> pd.DataFrame:
-    keys = [name for name in (*by, "currency", "kpi") if name in frame.columns or name in before.columns]
+def _beside(
+    frame: pd.DataFrame, before: pd.DataFrame, by: tuple[str, ...], period: Period, compare: Period
+) -> pd.DataFrame:
+    keys = [
+        name for name in (*by, "currency", "kpi") if name in frame.columns or name in before.columns
+    ]
     for name in keys:
         for side in (frame, before):
             if name not in side.columns:
                 side[name] = None
     aligned = before.copy()
     for name in keys:
-        # As objects: pandas takes an empty column for numbers, which merge with no names.
-        aligned[name] = pd.Series([_align(name, value, period, compare) for value in before[name]], index=before.index, dtype=object)
+        # As objects: pandas takes an empty column for numbers, which merge with no
+        # names.
+        aligned[name] = pd.Series(
+            [_align(name, value, period, compare) for value in before[name]],
+            index=before.index,
+            dtype=object,
+        )
     wanted = aligned[[*keys, *BEFORE]].rename(columns={name: f"{name}_before" for name in BEFORE})
     joined = frame.merge(wanted, on=keys, how="left")
-    joined["status_before"] = joined["status_before"].astype(object).where(joined["status_before"].notna(), "no_data")
+    joined["status_before"] = (
+        joined["status_before"].astype(object).where(joined["status_before"].notna(), "no_data")
+    )
     joined["delta"] = joined["value"] - joined["value_before"]
     return joined
 
 
 def _align(dimension: str, value: Any, period: Period, compare: Period) -> Any:
-    """The day, week or month of the period that stands where this one stands in the period compared with."""
+    """The day, week or month of the period that stands where this one stands in the
+    period compared with.
+    """
     if value is None or period.first_day is None or compare.first_day is None:
         return value
     if dimension == "day":
@@ -242,7 +348,11 @@ def _align(dimension: str, value: Any, period: Period, compare: Period) -> Any:
     if dimension == "week":
         return value + (_monday(period.first_day) - _monday(compare.first_day))
     if dimension == "month":
-        months = (period.first_day.year - compare.first_day.year) * 12 + period.first_day.month - compare.first_day.month
+        months = (
+            (period.first_day.year - compare.first_day.year) * 12
+            + period.first_day.month
+            - compare.first_day.month
+        )
         position = int(value[:4]) * 12 + int(value[5:]) - 1 + months
         return f"{position // 12:04d}-{position % 12 + 1:02d}"
     return value
@@ -254,8 +364,10 @@ def _monday(day: date) -> date:
 
 @dataclass(frozen=True)
 class LakeProfile:
-    """What KPIs must know of the lake as a whole, whoever looks: the components of the handling time that a source system never
-    gives for an answered contact, and the ends of each scale of ratings."""
+    """What KPIs must know of the lake as a whole, whoever looks: the components of the
+    handling time that a source system never gives for an answered contact, and the ends
+    of each scale of ratings.
+    """
 
     absent_components: Mapping[str, tuple[str, ...]]
     scales: Mapping[str, tuple[float, float]]
@@ -263,12 +375,19 @@ class LakeProfile:
 
 @functools.lru_cache(maxsize=4)
 def _profile(lake_url: str, version: int) -> LakeProfile:
-    counts = [sa.func.count(CONTACTS.c[f"{component}_seconds"]).filter(declared.ANSWERED).label(component) for component in COMPONENTS]
-    grouped = sa.select(CONTACTS.c.source_system, CONTACTS.c.csat_scale, *counts).group_by(CONTACTS.c.source_system, CONTACTS.c.csat_scale)
+    counts = [
+        sa.func.count(CONTACTS.c[f"{component}_seconds"]).filter(declared.ANSWERED).label(component)
+        for component in COMPONENTS
+    ]
+    grouped = sa.select(CONTACTS.c.source_system, CONTACTS.c.csat_scale, *counts).group_by(
+        CONTACTS.c.source_system, CONTACTS.c.csat_scale
+    )
     frame = current().run(grouped)
     totals = frame.groupby("source_system")[list(COMPONENTS)].sum()
     absent = {component: tuple(totals.index[totals[component] == 0]) for component in COMPONENTS}
-    return LakeProfile(absent, {scale: _ends(scale) for scale in frame["csat_scale"].dropna().unique()})
+    return LakeProfile(
+        absent, {scale: _ends(scale) for scale in frame["csat_scale"].dropna().unique()}
+    )
 
 
 def _ends(scale: str) -> tuple[float, float]:
@@ -281,4 +400,8 @@ def beside_the_lake(subject: FactTable) -> dict[str, pa.Table]:
     if subject not in (FactTable.ANSWERS, FactTable.ADVISORS, FactTable.HEARD):
         return {}
     with store.reading() as session:
-        return {"listened": listened_contacts.load(session)} if subject == FactTable.HEARD else {"answers": evaluation_table.load(session)}
+        return (
+            {"listened": listened_contacts.load(session)}
+            if subject == FactTable.HEARD
+            else {"answers": evaluation_table.load(session)}
+        )

@@ -1,4 +1,6 @@
-"""What evaluators see of their own work: the evaluations that they gave, without the advisor and without the customer."""
+"""What evaluators see of their own work: the evaluations that they gave, without the
+advisor and without the customer.
+"""
 
 from __future__ import annotations
 
@@ -16,19 +18,38 @@ from qa_core.storage.records import store
 from qa_core.storage.schema import ANSWERS, CONTACTS
 
 
-def find_given_evaluations(viewer: Viewer, where: Filters = Filters(), limit: int = 50) -> pd.DataFrame:
-    """The published evaluations that the viewer gave, newest contact first: `evaluation_id`, `day` of the contact, `grid`, `queue` where the contact is known,
-    `score` and `outcome`. Filters may only use what an evaluation knows by itself."""
+def find_given_evaluations(
+    viewer: Viewer, where: Filters = Filters(), limit: int = 50
+) -> pd.DataFrame:
+    """The published evaluations that the viewer gave, newest contact first:
+    `evaluation_id`, `day` of the contact, `grid`, `queue` where the contact is known,
+    `score` and `outcome`. Filters may only use what an evaluation knows by itself.
+    """
     viewer.require(Permission.SEE_OWN_EVALUATIONS)
     dimensions = dimension_sql.dimensions_of((), where)
-    if not all(viewer.can_cut_by(dimension) and dimension in EVALUATION_DIMENSIONS - {"criterion", "section"} for dimension in dimensions):
+    if not all(
+        viewer.can_cut_by(dimension)
+        and dimension in EVALUATION_DIMENSIONS - {"criterion", "section"}
+        for dimension in dimensions
+    ):
         raise AccessDenied()
     question = build_query(viewer, (), where)
-    same = sa.and_(ANSWERS.c.source_system == CONTACTS.c.source_system, ANSWERS.c.contact_id == CONTACTS.c.contact_id)
+    same = sa.and_(
+        ANSWERS.c.source_system == CONTACTS.c.source_system,
+        ANSWERS.c.contact_id == CONTACTS.c.contact_id,
+    )
     statement = (
-        sa.select(ANSWERS.c.evaluation_id, ANSWERS.c.local_start.label("day"), ANSWERS.c.grid, CONTACTS.c.queue, ANSWERS.c.score, ANSWERS.c.outcome)
+        sa.select(
+            ANSWERS.c.evaluation_id,
+            ANSWERS.c.local_start.label("day"),
+            ANSWERS.c.grid,
+            CONTACTS.c.queue,
+            ANSWERS.c.score,
+            ANSWERS.c.outcome,
+        )
         .select_from(ANSWERS.outerjoin(CONTACTS, same))
-        # Named besides the scope, which lets the system see all: these are the evaluations of one person.
+        # Named besides the scope, which lets the system see all: these are the
+        # evaluations of one person.
         .where(viewer.scope(ANSWERS), ANSWERS.c.evaluator == viewer.username, ANSWERS.c.is_first)
         .where(*dimension_sql.within(where.period, ANSWERS.c), *question.filters(ANSWERS.c))
         .order_by(ANSWERS.c.local_start.desc(), ANSWERS.c.evaluation_id.desc())

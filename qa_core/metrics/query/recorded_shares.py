@@ -1,4 +1,6 @@
-"""How much of what is said is recorded, team by team: counts alone, for whoever watches that recording is not permanent (R2)."""
+"""How much of what is said is recorded, team by team: counts alone, for whoever watches
+that recording is not permanent (R2).
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ from qa_core.storage.schema import CONTACTS
 
 @dataclass(frozen=True)
 class RecordedShare:
-    """Of the answered contacts of a team (None: of none) whose source says so, how many were recorded."""
+    """Of the answered contacts of a team (None: of none) whose source says so, how many
+    were recorded.
+    """
 
     team: str | None
     answered: int
@@ -27,13 +31,19 @@ class RecordedShare:
 
 
 def find_recorded_shares(viewer: Viewer, first_day: date, last_day: date) -> list[RecordedShare]:
-    """By team, from one day through another, the highest share first. The data protection officer counts for the whole centre, and sees no contact."""
+    """By team, from one day through another, the highest share first. The data
+    protection officer counts for the whole centre, and sees no contact.
+    """
     viewer.require(Permission.SEE_COMPLIANCE)
     if lake.span() is None:
         return []
     columns = CONTACTS.c
     asked = (
-        sa.select(columns.team, sa.func.count().label("answered"), sa.func.count().filter(columns.recorded).label("recorded"))
+        sa.select(
+            columns.team,
+            sa.func.count().label("answered"),
+            sa.func.count().filter(columns.recorded).label("recorded"),
+        )
         .where(
             ANSWERED,
             columns.recorded.is_not(None),
@@ -42,6 +52,13 @@ def find_recorded_shares(viewer: Viewer, first_day: date, last_day: date) -> lis
         )
         .group_by(columns.team)
     )
-    frame = engine.current().run(asked, first_month=f"{first_day:%Y-%m}", last_month=f"{last_day:%Y-%m}")
-    found = [RecordedShare(row.team if isinstance(row.team, str) else None, int(row.answered), int(row.recorded)) for row in frame.itertuples()]
+    frame = engine.current().run(
+        asked, first_month=f"{first_day:%Y-%m}", last_month=f"{last_day:%Y-%m}"
+    )
+    found = [
+        RecordedShare(
+            row.team if isinstance(row.team, str) else None, int(row.answered), int(row.recorded)
+        )
+        for row in frame.itertuples()
+    ]
     return sorted(found, key=lambda share: (-share.rate, share.team or ""))

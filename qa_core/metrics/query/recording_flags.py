@@ -1,4 +1,6 @@
-"""What the lake says of contacts whose audio is kept or asked for: when, whose they were, and what speaks against keeping it."""
+"""What the lake says of contacts whose audio is kept or asked for: when, whose they
+were, and what speaks against keeping it.
+"""
 
 from __future__ import annotations
 
@@ -22,14 +24,18 @@ AGAINST = sa.case(
     (CONTACTS.c.stopped_by_advisor, "stopped_by_advisor"),
     (CONTACTS.c.private_line, "private_line"),
 )
-"""What the contact itself says against keeping or hearing its audio (COMPLIANCE R3, R9); null: nothing."""
+"""What the contact itself says against keeping or hearing its audio (COMPLIANCE R3,
+R9); null: nothing.
+"""
 
 
 @dataclass(frozen=True)
 class RecordedContact:
-    """A contact as far as its audio is concerned. `against`: objected, no_notice, stopped_by_advisor or private_line; None: nothing.
+    """A contact as far as its audio is concerned. `against`: objected, no_notice,
+    stopped_by_advisor or private_line; None: nothing.
 
-    `has_notice`: the contact itself says that the caller was told; where it says nothing, whoever delivers the audio may.
+    `has_notice`: the contact itself says that the caller was told; where it says
+    nothing, whoever delivers the audio may.
     """
 
     source_system: str
@@ -41,17 +47,32 @@ class RecordedContact:
     has_notice: bool
 
 
-def find_recorded(viewer: Viewer, contact_ids: Iterable[str], around: date | None = None) -> list[RecordedContact]:
-    """The contacts in the viewer's scope with one of these ids, in whichever system; `around` their day, where it is known, reads fewer files."""
-    columns = (*(CONTACTS.c[name] for name in ("source_system", "contact_id", "advisor_id", "team", "local_start")), AGAINST.label("against"))
+def find_recorded(
+    viewer: Viewer, contact_ids: Iterable[str], around: date | None = None
+) -> list[RecordedContact]:
+    """The contacts in the viewer's scope with one of these ids, in whichever system;
+    `around` their day, where it is known, reads fewer files.
+    """
+    columns = (
+        *(
+            CONTACTS.c[name]
+            for name in ("source_system", "contact_id", "advisor_id", "team", "local_start")
+        ),
+        AGAINST.label("against"),
+    )
     statement = (
-        sa.select(*columns, sa.func.coalesce(CONTACTS.c.notice_played, sa.false()).label("has_notice"))
+        sa.select(
+            *columns, sa.func.coalesce(CONTACTS.c.notice_played, sa.false()).label("has_notice")
+        )
         .join_from(CONTACTS, WANTED, WANTED.c.contact_id == CONTACTS.c.contact_id)
         .where(viewer.scope(CONTACTS))
     )
     months: dict[str, str] = {}
     if around is not None:
-        months = {"first_month": f"{around - timedelta(days=31):%Y-%m}", "last_month": f"{around + timedelta(days=31):%Y-%m}"}
+        months = {
+            "first_month": f"{around - timedelta(days=31):%Y-%m}",
+            "last_month": f"{around + timedelta(days=31):%Y-%m}",
+        }
     wanted = pa.table({"contact_id": pa.array(sorted(set(contact_ids)), pa.string())})
     found = engine.current().run(statement, {"wanted": wanted}, **months)
     return [

@@ -1,6 +1,8 @@
-"""Customers who come again: the chains of their contacts, and what else the customer of one contact did around it.
+"""Customers who come again: the chains of their contacts, and what else the customer of
+one contact did around it.
 
-Of contacts beyond the viewer's scope only the number is told, and who the customer is to nobody.
+Of contacts beyond the viewer's scope only the number is told, and who the customer is
+to nobody.
 """
 
 from __future__ import annotations
@@ -28,12 +30,24 @@ from qa_core.storage.schema import CONTACT_KEY, CONTACTS, NEIGHBOUR_DAYS
 
 MOST = 100
 _KEY = tuple(CONTACTS.c[name] for name in CONTACT_KEY)
-_SHOWN = ("local_start", "direction", "channel", "queue", "reason", "advisor_id", "outcome", "declared_resolved", "talk_seconds")
+_SHOWN = (
+    "local_start",
+    "direction",
+    "channel",
+    "queue",
+    "reason",
+    "advisor_id",
+    "outcome",
+    "declared_resolved",
+    "talk_seconds",
+)
 
 
 @dataclass(frozen=True)
 class ChainContact:
-    """One contact of a customer, in the viewer's scope; `is_repeat`: one of the repeats that were asked for."""
+    """One contact of a customer, in the viewer's scope; `is_repeat`: one of the repeats
+    that were asked for.
+    """
 
     source_system: str
     contact_id: str
@@ -51,8 +65,11 @@ class ChainContact:
 
 @dataclass(frozen=True)
 class RepeatChain:
-    """Inbound contacts of one customer, each within the window of the one before, oldest first. `customer`: a pseudonym, for whoever may see one;
-    `elsewhere`: how many more lie beyond the viewer's scope; `ends_elsewhere`: whether the last is one of those."""
+    """Inbound contacts of one customer, each within the window of the one before,
+    oldest first. `customer`: a pseudonym, for whoever may see one; `elsewhere`: how
+    many more lie beyond the viewer's scope; `ends_elsewhere`: whether the last is one
+    of those.
+    """
 
     customer: str | None
     links: tuple[ChainContact, ...]
@@ -71,97 +88,184 @@ class RepeatChain:
 
 @dataclass(frozen=True)
 class CustomerHistory:
-    """What the customer of one contact did within 31 days of it, in the viewer's scope, oldest first, and how many contacts lie beyond it."""
+    """What the customer of one contact did within 31 days of it, in the viewer's scope,
+    oldest first, and how many contacts lie beyond it.
+    """
 
     links: tuple[ChainContact, ...]
     elsewhere: int
 
 
-def find_chains(viewer: Viewer, where: Filters = Filters(), overrides: Mapping[str, str] | None = None, limit: int = MOST) -> list[RepeatChain]:
-    """The chains that hold repeat contacts of the viewer's scope, period and filters, most repeats first, at most `limit`.
+def find_chains(
+    viewer: Viewer,
+    where: Filters = Filters(),
+    overrides: Mapping[str, str] | None = None,
+    limit: int = MOST,
+) -> list[RepeatChain]:
+    """The chains that hold repeat contacts of the viewer's scope, period and filters,
+    most repeats first, at most `limit`.
 
-    A chain reaches at most 31 days beyond the period. Raises AccessDenied for whoever may see no single contacts, and for what the viewer may not filter by.
+    A chain reaches at most 31 days beyond the period. Raises AccessDenied for whoever
+    may see no single contacts, and for what the viewer may not filter by.
     """
     viewer.require(Permission.SEE_CONTACTS)
-    if not all(viewer.can_cut_by(dimension) for dimension in dimension_sql.dimensions_of((), where)):
+    if not all(
+        viewer.can_cut_by(dimension) for dimension in dimension_sql.dimensions_of((), where)
+    ):
         raise AccessDenied()
     question = build_query(viewer, ("advisor",), where, overrides)
-    frame = current().run(_select_chains(question, limit), **dimension_sql.months(where.period, before=NEIGHBOUR_DAYS, after=NEIGHBOUR_DAYS))
+    frame = current().run(
+        _select_chains(question, limit),
+        **dimension_sql.months(where.period, before=NEIGHBOUR_DAYS, after=NEIGHBOUR_DAYS),
+    )
     shows_customer = "customer" in contact_columns(viewer)
     found = []
     for _place, rows in frame.groupby("place", sort=True):
         links = tuple(_link(row, question.names) for row in rows.to_dict("records"))
         first = rows.iloc[0]
         customer = shown_customer(viewer, first["customer_key"]) if shows_customer else None
-        found.append(RepeatChain(customer, links, int(first["contacts"]) - len(links), bool(first["ends_at"] > rows["started_at"].max())))
+        found.append(
+            RepeatChain(
+                customer,
+                links,
+                int(first["contacts"]) - len(links),
+                bool(first["ends_at"] > rows["started_at"].max()),
+            )
+        )
     return found
 
 
 def find_history(viewer: Viewer, source_system: str, contact_id: str) -> CustomerHistory:
-    """The contacts of the same customer within 31 days before and after one contact, that one among them, in any direction.
+    """The contacts of the same customer within 31 days before and after one contact,
+    that one among them, in any direction.
 
-    Raises AccessDenied for a contact out of scope and for one that does not exist alike; of an unknown customer only the contact itself is known.
+    Raises AccessDenied for a contact out of scope and for one that does not exist
+    alike; of an unknown customer only the contact itself is known.
     """
     viewer.require(Permission.SEE_CONTACTS)
     engine, own = current(), sa.func.coalesce(viewer.scope(CONTACTS), sa.false())
     itself = sa.and_(CONTACTS.c.source_system == source_system, CONTACTS.c.contact_id == contact_id)
-    found = engine.run(sa.select(CONTACTS.c.customer_key, CONTACTS.c.started_at).where(own, itself)).to_dict("records")
+    found = engine.run(
+        sa.select(CONTACTS.c.customer_key, CONTACTS.c.started_at).where(own, itself)
+    ).to_dict("records")
     if len(found) != 1:
         raise AccessDenied()
     customer, at = found[0]["customer_key"], found[0]["started_at"].to_pydatetime()
     around = timedelta(days=NEIGHBOUR_DAYS)
     # A day more on both sides: months are those of the centre's clock.
-    months = {"first_month": f"{at - around - timedelta(days=1):%Y-%m}", "last_month": f"{at + around + timedelta(days=1):%Y-%m}"}
+    months = {
+        "first_month": f"{at - around - timedelta(days=1):%Y-%m}",
+        "last_month": f"{at + around + timedelta(days=1):%Y-%m}",
+    }
     same = (
         itself
         if customer is None or customer != customer
-        else sa.and_(CONTACTS.c.customer_key == customer, CONTACTS.c.started_at.between(at - around, at + around))
+        else sa.and_(
+            CONTACTS.c.customer_key == customer,
+            CONTACTS.c.started_at.between(at - around, at + around),
+        )
     )
     shown = [sa.case((own, CONTACTS.c[name])).label(name) for name in (*CONTACT_KEY, *_SHOWN)]
-    frame = engine.run(sa.select(own.label("is_own"), *shown).where(same).order_by(CONTACTS.c.started_at, *_KEY), **months)
+    frame = engine.run(
+        sa.select(own.label("is_own"), *shown).where(same).order_by(CONTACTS.c.started_at, *_KEY),
+        **months,
+    )
     with store.reading() as session:
         names = Names.load(session, frozenset({"advisor"}))
     rows = frame[frame["is_own"].astype(bool)]
-    return CustomerHistory(tuple(_link(row, names) for row in rows.to_dict("records")), len(frame) - len(rows))
+    return CustomerHistory(
+        tuple(_link(row, names) for row in rows.to_dict("records")), len(frame) - len(rows)
+    )
 
 
 def _select_chains(question: MetricQuery, limit: int) -> sa.Select:
-    """The contacts in scope of the chains with most repeats, with the place of their chain and what is known of it as a whole."""
+    """The contacts in scope of the chains with most repeats, with the place of their
+    chain and what is known of it as a whole.
+    """
     own = sa.func.coalesce(question.viewer.scope(CONTACTS), sa.false())
     period = dimension_sql.within(question.where.period, CONTACTS.c)
     repeat = parts_of(question, get_kpi("repeat_contacts"), CONTACTS.c).counted
-    asked = sa.func.coalesce(sa.and_(own, repeat, *period, *question.filters(CONTACTS.c)), sa.false())
-    customers = sa.select(CONTACTS.c.customer_key).where(COUNTED_DIRECTION, asked).distinct().cte("customers")
+    asked = sa.func.coalesce(
+        sa.and_(own, repeat, *period, *question.filters(CONTACTS.c)), sa.false()
+    )
+    customers = (
+        sa.select(CONTACTS.c.customer_key)
+        .where(COUNTED_DIRECTION, asked)
+        .distinct()
+        .cte("customers")
+    )
     same = {"partition_by": CONTACTS.c.customer_key, "order_by": (CONTACTS.c.started_at, *_KEY)}
-    gap = sa.extract("epoch", CONTACTS.c.started_at - sa.func.lag(CONTACTS.c.started_at).over(**same))
-    is_new = sa.case((gap <= _window(question), sa.literal_column("0")), else_=sa.literal_column("1")).label("is_new")
-    columns = (*_KEY, CONTACTS.c.customer_key, CONTACTS.c.started_at, *(CONTACTS.c[name] for name in _SHOWN))
+    gap = sa.extract(
+        "epoch", CONTACTS.c.started_at - sa.func.lag(CONTACTS.c.started_at).over(**same)
+    )
+    is_new = sa.case(
+        (gap <= _window(question), sa.literal_column("0")), else_=sa.literal_column("1")
+    ).label("is_new")
+    columns = (
+        *_KEY,
+        CONTACTS.c.customer_key,
+        CONTACTS.c.started_at,
+        *(CONTACTS.c[name] for name in _SHOWN),
+    )
     events = (
         sa.select(*columns, own.label("is_own"), asked.label("is_repeat"), is_new)
         .where(COUNTED_DIRECTION, CONTACTS.c.customer_key.in_(sa.select(customers.c.customer_key)))
         .cte("events")
     )
     order = (events.c.started_at, *(events.c[name] for name in CONTACT_KEY))
-    number = sa.func.sum(events.c.is_new).over(partition_by=events.c.customer_key, order_by=order, rows=(None, 0)).label("number")
+    number = (
+        sa.func.sum(events.c.is_new)
+        .over(partition_by=events.c.customer_key, order_by=order, rows=(None, 0))
+        .label("number")
+    )
     numbered = sa.select(*events.c, number).cte("numbered")
-    repeats, contacts = sa.func.count().filter(numbered.c.is_repeat), sa.func.count().filter(numbered.c.is_own)
-    place = sa.func.row_number().over(order_by=(repeats.desc(), contacts.desc(), sa.func.min(numbered.c.started_at), numbered.c.customer_key)).label("place")
+    repeats, contacts = (
+        sa.func.count().filter(numbered.c.is_repeat),
+        sa.func.count().filter(numbered.c.is_own),
+    )
+    place = (
+        sa.func.row_number()
+        .over(
+            order_by=(
+                repeats.desc(),
+                contacts.desc(),
+                sa.func.min(numbered.c.started_at),
+                numbered.c.customer_key,
+            )
+        )
+        .label("place")
+    )
     chains = (
-        sa.select(numbered.c.customer_key, numbered.c.number, sa.func.count().label("contacts"), sa.func.max(numbered.c.started_at).label("ends_at"), place)
+        sa.select(
+            numbered.c.customer_key,
+            numbered.c.number,
+            sa.func.count().label("contacts"),
+            sa.func.max(numbered.c.started_at).label("ends_at"),
+            place,
+        )
         .group_by(numbered.c.customer_key, numbered.c.number)
         .having(repeats > sa.literal_column("0"))
         .cte("chains")
     )
-    joined = numbered.join(chains, sa.and_(numbered.c.customer_key == chains.c.customer_key, numbered.c.number == chains.c.number))
+    joined = numbered.join(
+        chains,
+        sa.and_(
+            numbered.c.customer_key == chains.c.customer_key, numbered.c.number == chains.c.number
+        ),
+    )
     kept = [column for column in numbered.c if column.name not in ("is_new", "number", "is_own")]
-    statement = sa.select(chains.c.place, chains.c.contacts, chains.c.ends_at, *kept).select_from(joined)
+    statement = sa.select(chains.c.place, chains.c.contacts, chains.c.ends_at, *kept).select_from(
+        joined
+    )
     return statement.where(numbered.c.is_own, chains.c.place <= int(limit)).order_by(
         chains.c.place, numbered.c.started_at, *(numbered.c[name] for name in CONTACT_KEY)
     )
 
 
 def _window(question: MetricQuery) -> sa.ColumnElement[float]:
-    """The seconds within which a contact follows the one before, by the settings of its own day."""
+    """The seconds within which a contact follows the one before, by the settings of its
+    own day.
+    """
     runs = changes_of(question.pieces, ("first_contact_days",))
     windows = [question.give(settings).window_seconds for _, settings in runs]
     return windows[0] if len(runs) == 1 else case_by_date(runs, windows, CONTACTS.c.local_start)

@@ -1,4 +1,6 @@
-"""From sums to rows: value, interval, status and notes of each KPI in each group, in the shape of CONTRACT.md section 5."""
+"""From sums to rows: value, interval, status and notes of each KPI in each group, in
+the shape of CONTRACT.md section 5.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +16,35 @@ from qa_core import stats
 from qa_core.metrics.kpis import BY_KEY, Kpi, KpiKind
 
 SMALL_SAMPLE = 30
-NUMBERS = ("value", "numerator", "denominator", "n", "low", "high", "pending", "unknown_identity", "p50", "p90", "p95")
-COLUMNS = ("kpi", "value", "numerator", "denominator", "n", "low", "high", "status", "pending", "unknown_identity", "p50", "p90", "p95", "notes")
+NUMBERS = (
+    "value",
+    "numerator",
+    "denominator",
+    "n",
+    "low",
+    "high",
+    "pending",
+    "unknown_identity",
+    "p50",
+    "p90",
+    "p95",
+)
+COLUMNS = (
+    "kpi",
+    "value",
+    "numerator",
+    "denominator",
+    "n",
+    "low",
+    "high",
+    "status",
+    "pending",
+    "unknown_identity",
+    "p50",
+    "p90",
+    "p95",
+    "notes",
+)
 WITHOUT_COUNT = ("component_missing", "from_totals")
 BEFORE = ("value", "n", "low", "high", "status")
 
@@ -69,7 +98,10 @@ def read_row(kpi: Kpi, sums: Mapping[str, Any]) -> Row:
             if row.n:
                 row.numerator, row.deviation = float(get("sum")), get("deviation")
                 row.value = row.numerator / row.n
-                row.low, row.high = stats.mean_interval(row.value, row.deviation, row.n) or (None, None)
+                row.low, row.high = stats.mean_interval(row.value, row.deviation, row.n) or (
+                    None,
+                    None,
+                )
                 row.p50, row.p90, row.p95 = (get(name) for name in ("p50", "p90", "p95"))
         case KpiKind.STATISTIC:
             row.denominator = row.n
@@ -109,37 +141,64 @@ def to_frame(rows: Sequence[Row], by: Sequence[str], kpis: Sequence[Kpi]) -> pd.
     order = {kpi.key: position for position, kpi in enumerate(kpis)}
     dimensions = [*by, *(["currency"] if any("currency" in row.by for row in rows) else [])]
     chosen = sorted(
-        rows, key=lambda row: (*((row.by.get(name) is None and name in row.by, _sortable(row.by.get(name))) for name in dimensions), order[row.kpi])
+        rows,
+        key=lambda row: (
+            *(
+                (row.by.get(name) is None and name in row.by, _sortable(row.by.get(name)))
+                for name in dimensions
+            ),
+            order[row.kpi],
+        ),
     )
     data: dict[str, list[Any]] = {name: [row.by.get(name) for row in chosen] for name in dimensions}
     data |= {name: [getattr(row, name) for row in chosen] for name in (*COLUMNS, "deviation")}
-    frame = pd.DataFrame({name: pd.Series(values, dtype="float64" if name in NUMBERS or name == "deviation" else object) for name, values in data.items()})
+    frame = pd.DataFrame(
+        {
+            name: pd.Series(
+                values, dtype="float64" if name in NUMBERS or name == "deviation" else object
+            )
+            for name, values in data.items()
+        }
+    )
     return frame
 
 
 def _sortable(value: Any) -> Any:
-    # Text by itself; whole numbers and dates in their own order; only one kind stands in a column.
+    # Text by itself; whole numbers and dates in their own order; only one kind stands
+    # in a column.
     return value if value is not None else ""
 
 
 def to_json(frame: pd.DataFrame, by: Sequence[str] = ()) -> list[dict[str, Any]]:
-    """The rows as CONTRACT.md section 5 writes them; counts are whole numbers, nothing is rounded."""
+    """The rows as CONTRACT.md section 5 writes them; counts are whole numbers, nothing
+    is rounded.
+    """
     dimensions = [*by, *(["currency"] if "currency" in frame.columns else [])]
     made = []
     for record in frame.to_dict("records"):
         kpi = BY_KEY[record["kpi"]]
         row: dict[str, Any] = {
-            "by": {name: _json(record[name]) for name in dimensions if name != "currency" or kpi.unit == "money"},
+            "by": {
+                name: _json(record[name])
+                for name in dimensions
+                if name != "currency" or kpi.unit == "money"
+            },
             "kpi": kpi.key,
             "value": _whole(record["value"]) if kpi.is_amount else _json(record["value"]),
-            "numerator": _whole(record["numerator"]) if kpi.kind in (KpiKind.TOTAL, KpiKind.RATIO, KpiKind.DISTINCT) else _json(record["numerator"]),
+            "numerator": _whole(record["numerator"])
+            if kpi.kind in (KpiKind.TOTAL, KpiKind.RATIO, KpiKind.DISTINCT)
+            else _json(record["numerator"]),
             "denominator": _whole(record["denominator"]),
             "n": _whole(record["n"]),
             "low": _json(record["low"]),
             "high": _json(record["high"]),
             "status": record["status"],
         }
-        row |= {name: _whole(record[name]) for name in ("pending", "unknown_identity") if record[name] == record[name]}
+        row |= {
+            name: _whole(record[name])
+            for name in ("pending", "unknown_identity")
+            if record[name] == record[name]
+        }
         if record["p50"] == record["p50"]:
             row["percentiles"] = {name: _json(record[name]) for name in ("p50", "p90", "p95")}
         if record["notes"]:
@@ -156,4 +215,8 @@ def _json(value: Any) -> Any:
 
 def _whole(value: Any) -> Any:
     value = _json(value)
-    return int(value) if isinstance(value, float) and math.isfinite(value) and value.is_integer() else value
+    return (
+        int(value)
+        if isinstance(value, float) and math.isfinite(value) and value.is_integer()
+        else value
+    )

@@ -1,4 +1,6 @@
-"""When the rules behind a number changed: a setting got another value, or evaluators another version of a grid. Charts start anew there."""
+"""When the rules behind a number changed: a setting got another value, or evaluators
+another version of a grid. Charts start anew there.
+"""
 
 from __future__ import annotations
 
@@ -22,8 +24,9 @@ from qa_core.storage.records.evaluations import ScorecardVersion
 
 @dataclass(frozen=True)
 class Change:
-    """From `day` on another rule holds. `name`: the setting, or the key of the grid; `before` and `after`: its values, or its versions;
-    `kpis`: those that it concerns."""
+    """From `day` on another rule holds. `name`: the setting, or the key of the grid;
+    `before` and `after`: its values, or its versions; `kpis`: those that it concerns.
+    """
 
     day: date
     name: str
@@ -38,11 +41,14 @@ class Change:
         return self.name if self.is_grid else settings.BY_NAME[self.name].title
 
 
-def find_changes(viewer: Viewer, period: Period = Period(), kpis: Sequence[str] = ()) -> tuple[Change, ...]:
+def find_changes(
+    viewer: Viewer, period: Period = Period(), kpis: Sequence[str] = ()
+) -> tuple[Change, ...]:
     """The changes within a period that concern these KPIs (default: all), oldest first.
 
-    A change on the first day of the period is one of it: what a chart compares with lies before. Only KPIs that the viewer may see are
-    looked at. Raises Misuse for an unknown KPI, AccessDenied for whoever sees no figures at all.
+    A change on the first day of the period is one of it: what a chart compares with
+    lies before. Only KPIs that the viewer may see are looked at. Raises Misuse for an
+    unknown KPI, AccessDenied for whoever sees no figures at all.
     """
     asked = [kpi for kpi in (map(get_kpi, kpis) if kpis else ALL) if viewer.can(kpi.needs)]
     if not asked:
@@ -54,28 +60,55 @@ def find_changes(viewer: Viewer, period: Period = Period(), kpis: Sequence[str] 
             .where(ScorecardVersion.published_at.is_not(None))
             .order_by(ScorecardVersion.key, ScorecardVersion.version)
         ).all()
-    found = [*_of_settings(pieces, asked), *(_of_grids(grids, asked) if viewer.can(Permission.SEE_SCORES) else ())]
+    found = [
+        *_of_settings(pieces, asked),
+        *(_of_grids(grids, asked) if viewer.can(Permission.SEE_SCORES) else ()),
+    ]
     inside = (change for change in found if _contains(period, change.day))
     return tuple(sorted(inside, key=lambda change: (change.day, change.name)))
 
 
-def _of_settings(pieces: Sequence[tuple[date | None, settings.Settings]], asked: Sequence[Kpi]) -> list[Change]:
+def _of_settings(
+    pieces: Sequence[tuple[date | None, settings.Settings]], asked: Sequence[Kpi]
+) -> list[Change]:
     changes = []
     for (_, before), (day, after) in pairwise(pieces):
         for name in dict.fromkeys(name for kpi in asked for name in kpi.settings):
             old, new = getattr(before, name), getattr(after, name)
             if old != new:
-                changes.append(Change(day, name, old, new, tuple(kpi.key for kpi in asked if name in kpi.settings)))
+                changes.append(
+                    Change(
+                        day, name, old, new, tuple(kpi.key for kpi in asked if name in kpi.settings)
+                    )
+                )
     return changes
 
 
 def _of_grids(grids: Sequence[Any], asked: Sequence[Kpi]) -> list[Change]:
-    concerned = tuple(kpi.key for kpi in asked if kpi.subject in (FactTable.ANSWERS, FactTable.ADVISORS, FactTable.CALIBRATED))
-    pairs = [(before, after) for before, after in pairwise(grids) if before.key == after.key and concerned]
+    concerned = tuple(
+        kpi.key
+        for kpi in asked
+        if kpi.subject in (FactTable.ANSWERS, FactTable.ADVISORS, FactTable.CALIBRATED)
+    )
+    pairs = [
+        (before, after)
+        for before, after in pairwise(grids)
+        if before.key == after.key and concerned
+    ]
     return [
-        Change(environment.to_local(after.published_at).date(), after.key, before.version, after.version, concerned, is_grid=True) for before, after in pairs
+        Change(
+            environment.to_local(after.published_at).date(),
+            after.key,
+            before.version,
+            after.version,
+            concerned,
+            is_grid=True,
+        )
+        for before, after in pairs
     ]
 
 
 def _contains(period: Period, day: date) -> bool:
-    return (period.first_day is None or period.first_day <= day) and (period.last_day is None or day <= period.last_day)
+    return (period.first_day is None or period.first_day <= day) and (
+        period.last_day is None or day <= period.last_day
+    )

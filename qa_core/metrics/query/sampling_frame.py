@@ -1,4 +1,6 @@
-"""The frame of a listening plan: which contacts may be listened to, and for each other one the first reason why not."""
+"""The frame of a listening plan: which contacts may be listened to, and for each other
+one the first reason why not.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,9 @@ REASONS = {
     "replaced": N_("drawn once, and replaced"),
     "advisor_at_maximum": N_("the advisor's maximum is reached"),
 }
-"""Why a contact is outside the frame; the first that applies counts, so that the frame and all of these make up every contact of the period."""
+"""Why a contact is outside the frame; the first that applies counts, so that the frame
+and all of these make up every contact of the period.
+"""
 
 HOURS = {"00-10": 10, "10-12": 12, "12-14": 14, "14-16": 16, "16-18": 18, "18-24": 24}
 """Bands of the day, by the hour before which each ends."""
@@ -51,11 +55,23 @@ SEPARATOR = "\x1f"
 _c = CONTACTS.c
 _KEY = (_c.source_system, _c.contact_id)
 _SECONDS = _c.talk_seconds + sa.func.coalesce(_c.hold_seconds, sa.literal_column("0"))
-_INFORMED = sa.table("informed", sa.column("advisor_id", sa.Text), sa.column("informed_on", sa.Date))
+_INFORMED = sa.table(
+    "informed", sa.column("advisor_id", sa.Text), sa.column("informed_on", sa.Date)
+)
 _HEARD = sa.table("heard", sa.column("source_system", sa.Text), sa.column("contact_id", sa.Text))
-_TOUCHED = sa.table("touched", sa.column("source_system", sa.Text), sa.column("contact_id", sa.Text), sa.column("why", sa.Text))
+_TOUCHED = sa.table(
+    "touched",
+    sa.column("source_system", sa.Text),
+    sa.column("contact_id", sa.Text),
+    sa.column("why", sa.Text),
+)
 _FILLED = sa.table("filled", sa.column("advisor_id", sa.Text))
-_WANTED = sa.table("wanted", sa.column("advisor_id", sa.Text), sa.column("cell", sa.Text), sa.column("take", sa.Integer))
+_WANTED = sa.table(
+    "wanted",
+    sa.column("advisor_id", sa.Text),
+    sa.column("cell", sa.Text),
+    sa.column("take", sa.Integer),
+)
 Key = tuple[str, str]
 
 
@@ -63,9 +79,10 @@ Key = tuple[str, str]
 class FrameQuery:
     """All that decides about the frame besides the contacts themselves.
 
-    `oldest_day`: contacts before it are expired. `audio`: contacts with a recording that can be played; `keeps_audio`: whether the centre
-    keeps recordings at all, so that those without one are out. `touched`: contacts that an evaluation or a draw took, and which. `filled`:
-    advisors at their maximum.
+    `oldest_day`: contacts before it are expired. `audio`: contacts with a recording
+    that can be played; `keeps_audio`: whether the centre keeps recordings at all, so
+    that those without one are out. `touched`: contacts that an evaluation or a draw
+    took, and which. `filled`: advisors at their maximum.
     """
 
     period: Period
@@ -81,7 +98,9 @@ class FrameQuery:
 
 @dataclass(frozen=True)
 class FrameCell:
-    """The contacts of one advisor in one stratum of the frame: how many, and a sum over their keys that tells one set from another."""
+    """The contacts of one advisor in one stratum of the frame: how many, and a sum over
+    their keys that tells one set from another.
+    """
 
     advisor_id: str
     name: str
@@ -91,7 +110,9 @@ class FrameCell:
 
 @dataclass(frozen=True)
 class Frame:
-    """`excluded`: reason → contacts. `advisors`: who has any contact of the period at all. `shares`: dimension → advisor → value → contacts."""
+    """`excluded`: reason → contacts. `advisors`: who has any contact of the period at
+    all. `shares`: dimension → advisor → value → contacts.
+    """
 
     cells: tuple[FrameCell, ...]
     excluded: Mapping[str, int]
@@ -104,7 +125,9 @@ class Frame:
 
 
 def find_frame(viewer: Viewer, asked: FrameQuery) -> Frame:
-    """The frame within the viewer's scope: cells of advisor and stratum, and what is outside by its first reason. No contact by itself."""
+    """The frame within the viewer's scope: cells of advisor and stratum, and what is
+    outside by its first reason. No contact by itself.
+    """
     viewer.require(Permission.MANAGE_LISTENING)
     judged = _judge(viewer, asked).subquery("judged")
     key = judged.c.source_system.concat(sa.literal(SEPARATOR)).concat(judged.c.contact_id)
@@ -115,7 +138,9 @@ def find_frame(viewer: Viewer, asked: FrameQuery) -> Frame:
         judged.c.advisor_id,
         sa.case((inside, judged.c.cell)).label("cell"),
         sa.func.count().label("n"),
-        sa.cast(sa.func.sum(sa.case((inside, sa.func.md5_number_lower(key)))), sa.Text).label("fingerprint"),
+        sa.cast(sa.func.sum(sa.case((inside, sa.func.md5_number_lower(key)))), sa.Text).label(
+            "fingerprint"
+        ),
     ).group_by(sa.text("1, 2, 3"))
     excluded: dict[str, int] = {}
     advisors, made = set(), []
@@ -123,7 +148,9 @@ def find_frame(viewer: Viewer, asked: FrameQuery) -> Frame:
         if row["advisor_id"] is not None:
             advisors.add(row["advisor_id"])
         if row["outside"] is None:
-            made.append(FrameCell(row["advisor_id"], row["cell"], int(row["n"]), row["fingerprint"]))
+            made.append(
+                FrameCell(row["advisor_id"], row["cell"], int(row["n"]), row["fingerprint"])
+            )
         else:
             excluded[row["outside"]] = excluded.get(row["outside"], 0) + int(row["n"])
     made.sort(key=_place)
@@ -135,12 +162,20 @@ def _place(cell: FrameCell) -> tuple[str, str]:
     return cell.advisor_id, cell.name
 
 
-def _find_shares(asked: FrameQuery, judged: sa.Subquery, inside: sa.ColumnElement[bool]) -> dict[str, dict[str, dict[str | None, int]]]:
-    sets = sa.func.grouping_sets(*(sa.tuple_(judged.c.advisor_id, judged.c[f"by_{name}"]) for name in DIMENSIONS))
+def _find_shares(
+    asked: FrameQuery, judged: sa.Subquery, inside: sa.ColumnElement[bool]
+) -> dict[str, dict[str, dict[str | None, int]]]:
+    sets = sa.func.grouping_sets(
+        *(sa.tuple_(judged.c.advisor_id, judged.c[f"by_{name}"]) for name in DIMENSIONS)
+    )
     columns = [judged.c[f"by_{name}"] for name in DIMENSIONS]
     # One bit per dimension, the first one highest; 0 where the row is grouped by it.
     which = sa.func.grouping(*columns).label("which")
-    statement = sa.select(judged.c.advisor_id, *columns, which, sa.func.count().label("n")).where(inside).group_by(sets)
+    statement = (
+        sa.select(judged.c.advisor_id, *columns, which, sa.func.count().label("n"))
+        .where(inside)
+        .group_by(sets)
+    )
     shares: dict[str, dict[str, dict[str | None, int]]] = {name: {} for name in DIMENSIONS}
     every = (1 << len(DIMENSIONS)) - 1
     for row in _run(asked, statement):
@@ -149,10 +184,14 @@ def _find_shares(asked: FrameQuery, judged: sa.Subquery, inside: sa.ColumnElemen
     return shares
 
 
-def find_first(viewer: Viewer, asked: FrameQuery, take: Mapping[tuple[str, str], int], prefix: str) -> list[dict[str, Any]]:
-    """For each (advisor, stratum) the first so many contacts of the frame in the order of `ticket`, the SHA-256 of the prefix and their key.
+def find_first(
+    viewer: Viewer, asked: FrameQuery, take: Mapping[tuple[str, str], int], prefix: str
+) -> list[dict[str, Any]]:
+    """For each (advisor, stratum) the first so many contacts of the frame in the order
+    of `ticket`, the SHA-256 of the prefix and their key.
 
-    Rows: `ticket`, `advisor_id`, `source_system`, `contact_id`, `team`, `local_start`, and one `by_…` per dimension; in the order of the tickets.
+    Rows: `ticket`, `advisor_id`, `source_system`, `contact_id`, `team`, `local_start`,
+    and one `by_…` per dimension; in the order of the tickets.
     """
     viewer.require(Permission.MANAGE_LISTENING)
     take = {place: count for place, count in take.items() if count}
@@ -162,82 +201,150 @@ def find_first(viewer: Viewer, asked: FrameQuery, take: Mapping[tuple[str, str],
     ticket = _ticket(judged.c, prefix)
     same = sa.and_(judged.c.advisor_id == _WANTED.c.advisor_id, judged.c.cell == _WANTED.c.cell)
     key = judged.c.source_system.concat(sa.literal(SEPARATOR)).concat(judged.c.contact_id)
-    # The few smallest of each group, found in one pass: no contact is sorted that is not drawn.
+    # The few smallest of each group, found in one pass: no contact is sorted that is
+    # not drawn.
     first = sa.func.min_by(key, ticket, sa.literal_column(str(max(take.values()))))
     statement = sa.select(sa.func.any_value(_WANTED.c.take).label("take"), first.label("keys"))
-    statement = statement.select_from(judged.join(_WANTED, same)).where(judged.c.outside.is_(None)).group_by(judged.c.advisor_id, judged.c.cell)
+    statement = (
+        statement.select_from(judged.join(_WANTED, same))
+        .where(judged.c.outside.is_(None))
+        .group_by(judged.c.advisor_id, judged.c.cell)
+    )
     schema = pa.schema([("advisor_id", pa.string()), ("cell", pa.string()), ("take", pa.int32())])
-    wanted = pa.Table.from_pylist([{"advisor_id": advisor, "cell": cell, "take": count} for (advisor, cell), count in take.items()], schema=schema)
+    wanted = pa.Table.from_pylist(
+        [
+            {"advisor_id": advisor, "cell": cell, "take": count}
+            for (advisor, cell), count in take.items()
+        ],
+        schema=schema,
+    )
     keys: list[Key] = []
     for row in _run(asked, statement, {"wanted": wanted}):
         keys += [tuple(text.split(SEPARATOR, 1)) for text in list(row["keys"])[: int(row["take"])]]
     return _read(viewer, asked, keys, prefix)
 
 
-def find_next(viewer: Viewer, asked: FrameQuery, advisor_id: str, cell: str, prefix: str) -> dict[str, Any] | None:
-    """The next contact of that advisor in the same order, of the same stratum where one is left; a row as of `find_first`, or None."""
+def find_next(
+    viewer: Viewer, asked: FrameQuery, advisor_id: str, cell: str, prefix: str
+) -> dict[str, Any] | None:
+    """The next contact of that advisor in the same order, of the same stratum where one
+    is left; a row as of `find_first`, or None.
+    """
     judged = _judge(viewer, asked, _c.advisor_id == advisor_id).subquery("judged")
-    is_other = sa.case((judged.c.cell == sa.literal(cell), sa.literal_column("0")), else_=sa.literal_column("1"))
-    statement = sa.select(judged.c.source_system, judged.c.contact_id).where(judged.c.outside.is_(None))
-    found = _run(asked, statement.order_by(is_other, _ticket(judged.c, prefix), judged.c.source_system, judged.c.contact_id).limit(1))
-    return _read(viewer, asked, [(row["source_system"], row["contact_id"]) for row in found], prefix)[0] if found else None
+    is_other = sa.case(
+        (judged.c.cell == sa.literal(cell), sa.literal_column("0")), else_=sa.literal_column("1")
+    )
+    statement = sa.select(judged.c.source_system, judged.c.contact_id).where(
+        judged.c.outside.is_(None)
+    )
+    found = _run(
+        asked,
+        statement.order_by(
+            is_other, _ticket(judged.c, prefix), judged.c.source_system, judged.c.contact_id
+        ).limit(1),
+    )
+    return (
+        _read(viewer, asked, [(row["source_system"], row["contact_id"]) for row in found], prefix)[
+            0
+        ]
+        if found
+        else None
+    )
 
 
 def judge(viewer: Viewer, asked: FrameQuery, key: Key) -> tuple[str | None, dict[str, Any]] | None:
-    """Why that contact may not be listened to (None: it may), with its row; None for one that is not in the period or out of scope."""
+    """Why that contact may not be listened to (None: it may), with its row; None for
+    one that is not in the period or out of scope.
+    """
     viewer.require(Permission.MANAGE_LISTENING)
-    judged = _judge(viewer, asked, _c.source_system == key[0], _c.contact_id == key[1]).subquery("judged")
+    judged = _judge(viewer, asked, _c.source_system == key[0], _c.contact_id == key[1]).subquery(
+        "judged"
+    )
     found = _run(asked, sa.select(judged.c.outside))
     rows = _read(viewer, asked, [key], "") if found else []
     return (found[0]["outside"], rows[0]) if rows else None
 
 
 def find_start(viewer: Viewer, key: Key) -> datetime | None:
-    """When that contact started, by the centre's clock; None where there is none in the viewer's scope."""
+    """When that contact started, by the centre's clock; None where there is none in the
+    viewer's scope.
+    """
     viewer.require(Permission.MANAGE_LISTENING)
-    statement = sa.select(_c.local_start).where(viewer.scope(CONTACTS), _c.source_system == key[0], _c.contact_id == key[1])
+    statement = sa.select(_c.local_start).where(
+        viewer.scope(CONTACTS), _c.source_system == key[0], _c.contact_id == key[1]
+    )
     found = engine.current().run(statement)
     return None if found.empty else found["local_start"].iloc[0].to_pydatetime()
 
 
 def cell_of(row: Mapping[str, Any], strata: Iterable[str]) -> str:
     """The stratum of a row, as the frame names it."""
-    return SEPARATOR.join("" if row[f"by_{name}"] is None else str(row[f"by_{name}"]) for name in strata)
+    return SEPARATOR.join(
+        "" if row[f"by_{name}"] is None else str(row[f"by_{name}"]) for name in strata
+    )
 
 
 def _judge(viewer: Viewer, asked: FrameQuery, *besides: sa.ColumnElement[bool]) -> sa.Select:
-    """Every contact of the period, filters and scope, with `outside` (a reason, null in the frame), `cell` and one `by_…` per dimension."""
-    joined = CONTACTS.outerjoin(_INFORMED, _INFORMED.c.advisor_id == _c.advisor_id).outerjoin(_FILLED, _FILLED.c.advisor_id == _c.advisor_id)
+    """Every contact of the period, filters and scope, with `outside` (a reason, null in
+    the frame), `cell` and one `by_…` per dimension.
+    """
+    joined = CONTACTS.outerjoin(_INFORMED, _INFORMED.c.advisor_id == _c.advisor_id).outerjoin(
+        _FILLED, _FILLED.c.advisor_id == _c.advisor_id
+    )
     for table in (_HEARD, _TOUCHED):
-        joined = joined.outerjoin(table, sa.and_(table.c.source_system == _c.source_system, table.c.contact_id == _c.contact_id))
+        joined = joined.outerjoin(
+            table,
+            sa.and_(table.c.source_system == _c.source_system, table.c.contact_id == _c.contact_id),
+        )
     is_heard = _HEARD.c.contact_id.is_not(None)
     shortest, longest = asked.filters.get("minimum_seconds"), asked.filters.get("maximum_seconds")
     tests = {
         "not_answered": _c.outcome.is_distinct_from(sa.literal(str(Outcome.ANSWERED))),
         "no_advisor": _c.advisor_id.is_(None),
-        "advisor_not_informed": sa.or_(_INFORMED.c.informed_on.is_(None), _INFORMED.c.informed_on > sa.cast(_c.local_start, sa.Date)),
+        "advisor_not_informed": sa.or_(
+            _INFORMED.c.informed_on.is_(None),
+            _INFORMED.c.informed_on > sa.cast(_c.local_start, sa.Date),
+        ),
         "objected": _is(_c.customer_objected),
         "no_notice": sa.not_(_is(_c.notice_played)),
         "stopped_by_advisor": _is(_c.stopped_by_advisor),
         "private_line": _is(_c.private_line),
-        "proof": sa.func.coalesce(_c.recording_purpose, sa.literal_column("''")) == sa.literal_column("'proof'"),
+        "proof": sa.func.coalesce(_c.recording_purpose, sa.literal_column("''"))
+        == sa.literal_column("'proof'"),
         "not_recorded": sa.not_(sa.or_(_is(_c.recorded), is_heard)),
         "no_audio": sa.not_(is_heard) if asked.keeps_audio else sa.false(),
-        "expired": _c.local_start < sa.literal(datetime.combine(asked.oldest_day, datetime.min.time())),
-        "too_short": sa.false() if shortest is None else sa.func.coalesce(_SECONDS, sa.literal_column("0")) < sa.literal(float(shortest)),
-        "too_long": sa.false() if longest is None else sa.func.coalesce(_SECONDS, sa.literal_column("0")) > sa.literal(float(longest)),
-        **{code: _TOUCHED.c.why == sa.literal_column(f"'{code}'") for code in ("already_evaluated", "already_drawn", "replaced")},
+        "expired": _c.local_start
+        < sa.literal(datetime.combine(asked.oldest_day, datetime.min.time())),
+        "too_short": sa.false()
+        if shortest is None
+        else sa.func.coalesce(_SECONDS, sa.literal_column("0")) < sa.literal(float(shortest)),
+        "too_long": sa.false()
+        if longest is None
+        else sa.func.coalesce(_SECONDS, sa.literal_column("0")) > sa.literal(float(longest)),
+        **{
+            code: _TOUCHED.c.why == sa.literal_column(f"'{code}'")
+            for code in ("already_evaluated", "already_drawn", "replaced")
+        },
         "advisor_at_maximum": _FILLED.c.advisor_id.is_not(None),
     }
-    outside = sa.case(*((tests[reason], sa.literal_column(f"'{reason}'", sa.Text)) for reason in REASONS), else_=sa.null()).label("outside")
+    outside = sa.case(
+        *((tests[reason], sa.literal_column(f"'{reason}'", sa.Text)) for reason in REASONS),
+        else_=sa.null(),
+    ).label("outside")
     by = {name: expression.label(f"by_{name}") for name, expression in _bands().items()}
     empty = sa.literal_column("''", sa.Text)
     parts = [sa.func.coalesce(sa.cast(_bands()[name], sa.Text), empty) for name in asked.strata]
     cell = sa.func.concat_ws(sa.literal(SEPARATOR), *parts) if parts else empty
-    chosen = [_c[name].in_(list(asked.filters[name])) for name in FILTERS if asked.filters.get(name)]
+    chosen = [
+        _c[name].in_(list(asked.filters[name])) for name in FILTERS if asked.filters.get(name)
+    ]
     counted = _c.direction.in_((str(Direction.INBOUND), str(Direction.OUTBOUND)))
-    statement = sa.select(*_KEY, _c.advisor_id, outside, cell.label("cell"), *by.values()).select_from(joined)
-    return statement.where(viewer.scope(CONTACTS), counted, *dimension_sql.within(asked.period, _c), *chosen, *besides)
+    statement = sa.select(
+        *_KEY, _c.advisor_id, outside, cell.label("cell"), *by.values()
+    ).select_from(joined)
+    return statement.where(
+        viewer.scope(CONTACTS), counted, *dimension_sql.within(asked.period, _c), *chosen, *besides
+    )
 
 
 def _is(column: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
@@ -246,47 +353,99 @@ def _is(column: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
 
 def _bands() -> dict[str, sa.ColumnElement[Any]]:
     hour = sa.cast(sa.extract("hour", _c.local_start), sa.Integer)
-    hours = sa.case(*((hour < sa.literal_column(str(end)), sa.literal_column(f"'{name}'", sa.Text)) for name, end in HOURS.items()))
-    durations = sa.case(*((_is_below(end), sa.literal_column(f"'{name}'", sa.Text)) for name, end in DURATIONS.items()))
+    hours = sa.case(
+        *(
+            (hour < sa.literal_column(str(end)), sa.literal_column(f"'{name}'", sa.Text))
+            for name, end in HOURS.items()
+        )
+    )
+    durations = sa.case(
+        *(
+            (_is_below(end), sa.literal_column(f"'{name}'", sa.Text))
+            for name, end in DURATIONS.items()
+        )
+    )
     weekday = sa.cast(sa.cast(sa.extract("isodow", _c.local_start), sa.Integer), sa.Text)
-    return {"channel": _c.channel, "queue": _c.queue, "hour": hours, "weekday": weekday, "duration": durations}
+    return {
+        "channel": _c.channel,
+        "queue": _c.queue,
+        "hour": hours,
+        "weekday": weekday,
+        "duration": durations,
+    }
 
 
 def _is_below(seconds: int | None) -> sa.ColumnElement[bool]:
-    return _SECONDS.is_not(None) if seconds is None else _SECONDS.op("<")(sa.literal_column(str(seconds)))
+    return (
+        _SECONDS.is_not(None)
+        if seconds is None
+        else _SECONDS.op("<")(sa.literal_column(str(seconds)))
+    )
 
 
 def _ticket(columns: Any, prefix: str) -> sa.ColumnElement[str]:
-    return sa.func.sha256(sa.literal(prefix).concat(columns.source_system).concat(sa.literal(SEPARATOR)).concat(columns.contact_id))
+    return sa.func.sha256(
+        sa.literal(prefix)
+        .concat(columns.source_system)
+        .concat(sa.literal(SEPARATOR))
+        .concat(columns.contact_id)
+    )
 
 
 def _read(viewer: Viewer, asked: FrameQuery, keys: list[Key], prefix: str) -> list[dict[str, Any]]:
     if not keys:
         return []
     by = [expression.label(f"by_{name}") for name, expression in _bands().items()]
-    statement = sa.select(_ticket(_c, prefix).label("ticket"), *_KEY, _c.advisor_id, _c.team, _c.local_start, *by)
-    within = (viewer.scope(CONTACTS), *dimension_sql.within(asked.period, _c), _c.contact_id.in_([contact_id for _system, contact_id in keys]))
+    statement = sa.select(
+        _ticket(_c, prefix).label("ticket"), *_KEY, _c.advisor_id, _c.team, _c.local_start, *by
+    )
+    within = (
+        viewer.scope(CONTACTS),
+        *dimension_sql.within(asked.period, _c),
+        _c.contact_id.in_([contact_id for _system, contact_id in keys]),
+    )
     chosen = set(keys)
-    rows = [row for row in _run(asked, statement.where(*within)) if (row["source_system"], row["contact_id"]) in chosen]
+    rows = [
+        row
+        for row in _run(asked, statement.where(*within))
+        if (row["source_system"], row["contact_id"]) in chosen
+    ]
     for row in rows:
         row["local_start"] = row["local_start"].to_pydatetime()
     return sorted(rows, key=lambda row: (row["ticket"], row["source_system"], row["contact_id"]))
 
 
-def _run(asked: FrameQuery, statement: sa.Select, besides: Mapping[str, pa.Table] = {}) -> list[dict[str, Any]]:
+def _run(
+    asked: FrameQuery, statement: sa.Select, besides: Mapping[str, pa.Table] = {}
+) -> list[dict[str, Any]]:
     tables = {
-        "informed": _table({"advisor_id": pa.string(), "informed_on": pa.date32()}, asked.informed.items()),
+        "informed": _table(
+            {"advisor_id": pa.string(), "informed_on": pa.date32()}, asked.informed.items()
+        ),
         "heard": _table({"source_system": pa.string(), "contact_id": pa.string()}, asked.audio),
-        "touched": _table({"source_system": pa.string(), "contact_id": pa.string(), "why": pa.string()}, ((*key, why) for key, why in asked.touched.items())),
+        "touched": _table(
+            {"source_system": pa.string(), "contact_id": pa.string(), "why": pa.string()},
+            ((*key, why) for key, why in asked.touched.items()),
+        ),
         "filled": _table({"advisor_id": pa.string()}, ((advisor,) for advisor in asked.filled)),
     }
-    frame = engine.current().run(statement, tables | dict(besides), **dimension_sql.months(asked.period))
-    return [{name: None if _is_missing(value) else value for name, value in row.items()} for row in frame.to_dict("records")]
+    frame = engine.current().run(
+        statement, tables | dict(besides), **dimension_sql.months(asked.period)
+    )
+    return [
+        {name: None if _is_missing(value) else value for name, value in row.items()}
+        for row in frame.to_dict("records")
+    ]
 
 
 def _table(schema: Mapping[str, pa.DataType], rows: Iterable[tuple[Any, ...]]) -> pa.Table:
     columns = list(zip(*rows, strict=True)) or [()] * len(schema)
-    return pa.table({name: pa.array(list(values), kind) for (name, kind), values in zip(schema.items(), columns, strict=True)})
+    return pa.table(
+        {
+            name: pa.array(list(values), kind)
+            for (name, kind), values in zip(schema.items(), columns, strict=True)
+        }
+    )
 
 
 def _is_missing(value: Any) -> bool:

@@ -1,4 +1,6 @@
-"""What satisfaction goes with, from grouped counts within the viewer's scope: the levels of each factor against the rest. Association, never cause."""
+"""What satisfaction goes with, from grouped counts within the viewer's scope: the
+levels of each factor against the rest. Association, never cause.
+"""
 
 from __future__ import annotations
 
@@ -23,14 +25,18 @@ from qa_core.storage.records import store
 from qa_core.storage.schema import ANSWERS, CONTACTS
 
 CELLS_PER_FIGURE = 2
-"""For those who see large cells alone: so many cells must stand behind each adjusted figure and interval, else these could be solved for the cells."""
+"""For those who see large cells alone: so many cells must stand behind each adjusted
+figure and interval, else these could be solved for the cells.
+"""
 DIGITS = 3
 
 
 @dataclass(frozen=True)
 class Drivers:
-    """`found`: what was compared, the largest difference first. `is_adjusted`: whether the factors were held
-    alike; `is_narrowed`: filters leave nothing that may be shown. `evaluated`: the rated contacts that have an evaluation too, where it is asked."""
+    """`found`: what was compared, the largest difference first. `is_adjusted`: whether
+    the factors were held alike; `is_narrowed`: filters leave nothing that may be shown.
+    `evaluated`: the rated contacts that have an evaluation too, where it is asked.
+    """
 
     found: tuple[Driver, ...] = ()
     is_adjusted: bool = False
@@ -39,25 +45,43 @@ class Drivers:
 
 
 def find_drivers(viewer: Viewer, where: Filters = Filters()) -> Drivers:
-    """Find what goes with a satisfied rating, among reason, queue, channel, campaign, wait, talk, transfers, resolution and evaluation criteria.
+    """Find what goes with a satisfied rating, among reason, queue, channel, campaign,
+    wait, talk, transfers, resolution and evaluation criteria.
 
-    Every level of at least 30 ratings against all others, with the other factors held alike (`drivers.find_drivers`). Who sees large cells alone
-    sees the levels whose own cell is large enough, over whole months and without filters, rounded to a thousandth; smaller levels enter as one.
-    Raises AccessDenied for whoever may not see satisfaction, and for a filter that the viewer may not use.
+    Every level of at least 30 ratings against all others, with the other factors held
+    alike (`drivers.find_drivers`). Who sees large cells alone sees the levels whose own
+    cell is large enough, over whole months and without filters, rounded to a
+    thousandth; smaller levels enter as one. Raises AccessDenied for whoever may not see
+    satisfaction, and for a filter that the viewer may not use.
     """
     viewer.require(Permission.SEE_SATISFACTION)
-    if not all(viewer.can_cut_by(dimension) for dimension in dimension_sql.dimensions_of((), where)):
+    if not all(
+        viewer.can_cut_by(dimension) for dimension in dimension_sql.dimensions_of((), where)
+    ):
         raise AccessDenied()
-    factors = [factor for factor in FACTORS if not factor.is_dimension or viewer.can_cut_by(factor.key)]
-    question, kpi = build_query(viewer, tuple(factor.key for factor in factors if factor.is_dimension), where), get_kpi("csat")
+    factors = [
+        factor for factor in FACTORS if not factor.is_dimension or viewer.can_cut_by(factor.key)
+    ]
+    question, kpi = (
+        build_query(viewer, tuple(factor.key for factor in factors if factor.is_dimension), where),
+        get_kpi("csat"),
+    )
     if viewer.needs_suppression:
         suppression.require_whole_months(where.period)
-        return Drivers(is_narrowed=True) if where.values else _find_in_large_cells(question, kpi, factors)
+        return (
+            Drivers(is_narrowed=True)
+            if where.values
+            else _find_in_large_cells(question, kpi, factors)
+        )
     cells = _count(question, kpi, factors)
     told = {factor.key: factor.told for factor in factors}
     found = adjusted_differences.find_drivers(cells, told)
-    criteria, evaluated = _compare_criteria(question, kpi) if viewer.can(Permission.SEE_SCORES) else ([], None)
-    return Drivers(adjusted_differences.settle([*found, *criteria]), _are_adjusted(found), evaluated=evaluated)
+    criteria, evaluated = (
+        _compare_criteria(question, kpi) if viewer.can(Permission.SEE_SCORES) else ([], None)
+    )
+    return Drivers(
+        adjusted_differences.settle([*found, *criteria]), _are_adjusted(found), evaluated=evaluated
+    )
 
 
 def _are_adjusted(found: tuple[Driver, ...]) -> bool:
@@ -65,17 +89,29 @@ def _are_adjusted(found: tuple[Driver, ...]) -> bool:
 
 
 def _find_in_large_cells(question: MetricQuery, kpi: Kpi, factors: list[Factor]) -> Drivers:
-    kept: dict[str, frozenset[Hashable]] = {factor.key: _find_shown(question, factor) for factor in factors if factor.is_dimension}
-    kept |= factor_suppression.find_shown(question, kpi, [factor for factor in factors if not factor.is_dimension])
+    kept: dict[str, frozenset[Hashable]] = {
+        factor.key: _find_shown(question, factor) for factor in factors if factor.is_dimension
+    }
+    kept |= factor_suppression.find_shown(
+        question, kpi, [factor for factor in factors if not factor.is_dimension]
+    )
     kept = {key: shown for key, shown in kept.items() if shown}
     total = measure(question.viewer, ("csat",), (), question.where).iloc[0]
     if not kept or total["status"] == "suppressed":
         return Drivers()
     # Not even inside the sums does a small level stand alone.
     cells = adjusted_differences.fold(_count(question, kpi, factors), list(kept), kept)
-    told = {factor.key: [level for level in kept[factor.key] if factor.told is None or level in factor.told] for factor in factors if factor.key in kept}
+    told = {
+        factor.key: [
+            level for level in kept[factor.key] if factor.told is None or level in factor.told
+        ]
+        for factor in factors
+        if factor.key in kept
+    }
     figures = 2 * sum(map(len, told.values()))
-    found = adjusted_differences.find_drivers(cells, told, adjusts=len(cells) >= CELLS_PER_FIGURE * figures)
+    found = adjusted_differences.find_drivers(
+        cells, told, adjusts=len(cells) >= CELLS_PER_FIGURE * figures
+    )
     return Drivers(tuple(_round(driver) for driver in found), _are_adjusted(found))
 
 
@@ -87,34 +123,72 @@ def _find_shown(question: MetricQuery, factor: Factor) -> frozenset[Hashable]:
 
 
 def _count(question: MetricQuery, kpi: Kpi, factors: list[Factor]) -> pd.DataFrame:
-    """How many ratings, and how many satisfied, for every combination of levels: one column per factor, `n`, `hits`."""
+    """How many ratings, and how many satisfied, for every combination of levels: one
+    column per factor, `n`, `hits`.
+    """
     given = question.give(question.pieces[-1][1])
     dimensions = dict(zip(question.by, question.groups(CONTACTS.c), strict=True))
-    groups = [(dimensions[factor.key] if factor.is_dimension else factor.expression(given)).label(factor.key) for factor in factors]
+    groups = [
+        (dimensions[factor.key] if factor.is_dimension else factor.expression(given)).label(
+            factor.key
+        )
+        for factor in factors
+    ]
     parts = parts_of(question, kpi, CONTACTS.c)
     counts = [sa.func.count().label("n"), sa.func.count().filter(parts.hits).label("hits")]
     return engine.current().run(
-        sa.select(*groups, *counts).where(*_conditions(question), parts.counted).group_by(*groups), **dimension_sql.months(question.where.period)
+        sa.select(*groups, *counts).where(*_conditions(question), parts.counted).group_by(*groups),
+        **dimension_sql.months(question.where.period),
     )
 
 
 def _compare_criteria(question: MetricQuery, kpi: Kpi) -> tuple[list[Driver], int]:
-    """Among rated contacts that were evaluated: each criterion with all its points against those with fewer; and how many such contacts."""
+    """Among rated contacts that were evaluated: each criterion with all its points
+    against those with fewer; and how many such contacts.
+    """
     with store.reading() as session:
         evaluations = evaluation_table.load(session)
     parts = parts_of(question, kpi, CONTACTS.c)
     is_met = (ANSWERS.c.earned >= ANSWERS.c.possible).label("is_met")
-    joined = ANSWERS.join(CONTACTS, sa.and_(ANSWERS.c.source_system == CONTACTS.c.source_system, ANSWERS.c.contact_id == CONTACTS.c.contact_id))
-    conditions = [*_conditions(question), question.viewer.scope(ANSWERS), parts.counted, ANSWERS.c.earned.is_not(None), ANSWERS.c.possible > 0]
+    joined = ANSWERS.join(
+        CONTACTS,
+        sa.and_(
+            ANSWERS.c.source_system == CONTACTS.c.source_system,
+            ANSWERS.c.contact_id == CONTACTS.c.contact_id,
+        ),
+    )
+    conditions = [
+        *_conditions(question),
+        question.viewer.scope(ANSWERS),
+        parts.counted,
+        ANSWERS.c.earned.is_not(None),
+        ANSWERS.c.possible > 0,
+    ]
     contacts = sa.func.count(sa.distinct(ANSWERS.c.evaluation_id)).label("contacts")
-    counts = [sa.func.count().label("n"), sa.func.count().filter(parts.hits).label("hits"), contacts]
-    statement = sa.select(ANSWERS.c.criterion, is_met, *counts).select_from(joined).where(*conditions).group_by(ANSWERS.c.criterion, is_met)
-    frame = engine.current().run(statement, {"answers": evaluations}, **dimension_sql.months(question.where.period))
+    counts = [
+        sa.func.count().label("n"),
+        sa.func.count().filter(parts.hits).label("hits"),
+        contacts,
+    ]
+    statement = (
+        sa.select(ANSWERS.c.criterion, is_met, *counts)
+        .select_from(joined)
+        .where(*conditions)
+        .group_by(ANSWERS.c.criterion, is_met)
+    )
+    frame = engine.current().run(
+        statement, {"answers": evaluations}, **dimension_sql.months(question.where.period)
+    )
     made = []
     for criterion, rows in frame.groupby("criterion"):
         met = rows[rows["is_met"].astype(bool)]
         driver = adjusted_differences.compare_with_rest(
-            CRITERION, criterion, int(met["hits"].sum()), int(met["n"].sum()), int(rows["hits"].sum()), int(rows["n"].sum())
+            CRITERION,
+            criterion,
+            int(met["hits"].sum()),
+            int(met["n"].sum()),
+            int(rows["hits"].sum()),
+            int(rows["n"].sum()),
         )
         made += [driver] if driver else []
     evaluated = int(frame.groupby("criterion")["contacts"].sum().max()) if len(frame) else 0
@@ -122,11 +196,19 @@ def _compare_criteria(question: MetricQuery, kpi: Kpi) -> tuple[list[Driver], in
 
 
 def _conditions(question: MetricQuery) -> list[sa.ColumnElement[bool]]:
-    return [question.viewer.scope(CONTACTS), COUNTED_DIRECTION, *dimension_sql.within(question.where.period, CONTACTS.c), *question.filters(CONTACTS.c)]
+    return [
+        question.viewer.scope(CONTACTS),
+        COUNTED_DIRECTION,
+        *dimension_sql.within(question.where.period, CONTACTS.c),
+        *question.filters(CONTACTS.c),
+    ]
 
 
 def _round(driver: Driver) -> Driver:
     if driver.adjusted is None:
         return driver
-    adjusted = {name: round(getattr(driver, name), DIGITS) for name in ("adjusted", "adjusted_low", "adjusted_high")}
+    adjusted = {
+        name: round(getattr(driver, name), DIGITS)
+        for name in ("adjusted", "adjusted_low", "adjusted_high")
+    }
     return replace(driver, **adjusted, p_value=round(driver.p_value, DIGITS))

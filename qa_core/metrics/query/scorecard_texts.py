@@ -1,4 +1,6 @@
-"""What grids, their sections and their criteria are called: stored under one name, shown in the language of the reader where the grid has it."""
+"""What grids, their sections and their criteria are called: stored under one name,
+shown in the language of the reader where the grid has it.
+"""
 
 from __future__ import annotations
 
@@ -20,21 +22,31 @@ class GridTexts:
     by_dimension: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def name(self, dimension: str, key: str) -> str:
-        """The text; what no grid here declares, such as the criterion of an imported evaluation, keeps its name."""
+        """The text; what no grid here declares, such as the criterion of an imported
+        evaluation, keeps its name.
+        """
         return self.by_dimension.get(dimension, {}).get(key, key)
 
 
 def find_grid_texts(viewer: Viewer) -> GridTexts:
-    """The texts of all published grids in the language spoken; of two versions the newest decides. Open to every reader: no person stands in a grid."""
+    """The texts of all published grids in the language spoken; of two versions the
+    newest decides. Open to every reader: no person stands in a grid.
+    """
     found: dict[str, dict[str, str]] = {"grid": {}, "section": {}, "criterion": {}}
     spoken = i18n.language()
     with store.reading() as session:
         contents = session.scalars(
-            sa.select(ScorecardVersion.content).where(ScorecardVersion.published_at.is_not(None)).order_by(ScorecardVersion.published_at, ScorecardVersion.id)
+            sa.select(ScorecardVersion.content)
+            .where(ScorecardVersion.published_at.is_not(None))
+            .order_by(ScorecardVersion.published_at, ScorecardVersion.id)
         ).all()
     # A grid that came with imported scores alone has no sections, and so no texts.
     for grid in (parse_scorecard(content) for content in contents if content.get("section")):
         found["grid"][grid.title] = grid.text.in_language(spoken)
-        found["section"] |= {section.name: section.text.in_language(spoken) for section in grid.sections}
-        found["criterion"] |= {criterion.key: criterion.text.in_language(spoken) for criterion in grid.criteria}
+        found["section"] |= {
+            section.name: section.text.in_language(spoken) for section in grid.sections
+        }
+        found["criterion"] |= {
+            criterion.key: criterion.text.in_language(spoken) for criterion in grid.criteria
+        }
     return GridTexts(found)

@@ -1,7 +1,9 @@
-"""How strict each evaluator is, and what that does to the scores of advisors: the additive model over all published evaluations of a period.
+"""How strict each evaluator is, and what that does to the scores of advisors: the
+additive model over all published evaluations of a period.
 
-The model is fitted on the whole centre, so that everybody meets the same severity; what is handed out stays within the viewer's scope. Who evaluated
-is told to nobody but those who may know: a team lead meets the adjusted scores of their advisors alone.
+The model is fitted on the whole centre, so that everybody meets the same severity; what
+is handed out stays within the viewer's scope. Who evaluated is told to nobody but those
+who may know: a team lead meets the adjusted scores of their advisors alone.
 """
 
 from __future__ import annotations
@@ -30,8 +32,11 @@ from qa_core.storage.schema import ANSWERS
 
 @dataclass(frozen=True)
 class Adjusted:
-    """The scores of advisors as an average evaluator would give them on an average grid, by id. Where the evaluations of the period do not connect all
-    evaluators and grids there is none; `apart` then says how many evaluators and grids are cut off from the rest."""
+    """The scores of advisors as an average evaluator would give them on an average
+    grid, by id. Where the evaluations of the period do not connect all evaluators and
+    grids there is none; `apart` then says how many evaluators and grids are cut off
+    from the rest.
+    """
 
     advisors: dict[str, RaterEffect]
     names: dict[str, str]
@@ -45,8 +50,11 @@ class Adjusted:
 
 @dataclass(frozen=True)
 class EvaluatorFigures:
-    """What one evaluator gave in the viewer's scope: mean and standard deviation of their scores; severity in points (positive: stricter than the others),
-    None where nothing connects them with the rest; the median of the seconds that an evaluation took, where they are known."""
+    """What one evaluator gave in the viewer's scope: mean and standard deviation of
+    their scores; severity in points (positive: stricter than the others), None where
+    nothing connects them with the rest; the median of the seconds that an evaluation
+    took, where they are known.
+    """
 
     evaluator: str | None
     name: str | None
@@ -59,7 +67,9 @@ class EvaluatorFigures:
 
 @dataclass(frozen=True)
 class Evaluators:
-    """All evaluators in the viewer's scope by name; `apart`: the names of those who share too little with the rest for a severity; `apart_grids` likewise."""
+    """All evaluators in the viewer's scope by name; `apart`: the names of those who
+    share too little with the rest for a severity; `apart_grids` likewise.
+    """
 
     figures: tuple[EvaluatorFigures, ...]
     apart: tuple[str, ...]
@@ -69,17 +79,30 @@ class Evaluators:
 
 
 def find_adjusted_scores(viewer: Viewer, where: Filters) -> Adjusted:
-    """The severity-adjusted scores of the advisors in the viewer's scope and filters. Raises AccessDenied for who may not see advisors, or filter so."""
+    """The severity-adjusted scores of the advisors in the viewer's scope and filters.
+    Raises AccessDenied for who may not see advisors, or filter so.
+    """
     viewer.require(Permission.SEE_ADVISORS)
     viewer.require(Permission.SEE_SCORES)
-    if not all(viewer.can_cut_by(dimension) for dimension in dimension_sql.dimensions_of((), where)):
+    if not all(
+        viewer.can_cut_by(dimension) for dimension in dimension_sql.dimensions_of((), where)
+    ):
         raise AccessDenied()
     found, evaluators = _fit(viewer, where)
     with store.reading() as session:
         names = Names.load(session, frozenset({"advisor"}))
-    own = {advisor: effect for (advisor, is_own), effect in found.advisors.items() if is_own and advisor is not None}
+    own = {
+        advisor: effect
+        for (advisor, is_own), effect in found.advisors.items()
+        if is_own and advisor is not None
+    }
     apart = (len(found.apart_evaluators), len(found.apart_grids))
-    return Adjusted(own, {advisor: names.advisor_label(advisor) or advisor for advisor in own}, evaluators, apart)
+    return Adjusted(
+        own,
+        {advisor: names.advisor_label(advisor) or advisor for advisor in own},
+        evaluators,
+        apart,
+    )
 
 
 def find_evaluators(viewer: Viewer, period: Period) -> Evaluators:
@@ -88,7 +111,9 @@ def find_evaluators(viewer: Viewer, period: Period) -> Evaluators:
     viewer.require(Permission.SEE_SCORES)
     where = Filters(period)
     found, _count = _fit(viewer, where)
-    statement = sa.select(ANSWERS.c.evaluator, ANSWERS.c.score).where(viewer.scope(ANSWERS), *dimension_sql.within(period, ANSWERS.c), ANSWERS.c.is_first)
+    statement = sa.select(ANSWERS.c.evaluator, ANSWERS.c.score).where(
+        viewer.scope(ANSWERS), *dimension_sql.within(period, ANSWERS.c), ANSWERS.c.is_first
+    )
     frame = _run(statement.where(ANSWERS.c.score.is_not(None)), where)
     seconds = _read_seconds(viewer, period)
     with store.reading() as session:
@@ -99,24 +124,67 @@ def find_evaluators(viewer: Viewer, period: Period) -> Evaluators:
         deviation = float(scores.std()) if len(scores) > 1 else None
         times = seconds.get(name)
         median = plain.median(times) if times else None
-        figures.append(EvaluatorFigures(name, known.get(name) or name, len(scores), float(scores.mean()), deviation, found.evaluators.get(name), median))
+        figures.append(
+            EvaluatorFigures(
+                name,
+                known.get(name) or name,
+                len(scores),
+                float(scores.mean()),
+                deviation,
+                found.evaluators.get(name),
+                median,
+            )
+        )
     figures.sort(key=lambda item: (item.name is None, (item.name or "").casefold()))
     own = {item.evaluator for item in figures}
-    apart = [known.get(name) or name for name in found.apart_evaluators if name in own and name is not None]
-    return Evaluators(tuple(figures), tuple(apart), tuple(grid for grid in found.apart_grids if grid), found.n)
+    apart = [
+        known.get(name) or name
+        for name in found.apart_evaluators
+        if name in own and name is not None
+    ]
+    return Evaluators(
+        tuple(figures), tuple(apart), tuple(grid for grid in found.apart_grids if grid), found.n
+    )
 
 
 def _fit(viewer: Viewer, where: Filters) -> tuple[Severity, int]:
-    """The model over the whole centre in the period; its advisors are (id, whether the viewer counts these evaluations)."""
+    """The model over the whole centre in the period; its advisors are (id, whether the
+    viewer counts these evaluations).
+    """
     source, _columns, complete = evaluations_of(build_query(viewer, (), where), with_errors=False)
-    own = set(_run(complete(sa.select(EVALUATED.c.evaluation_id).select_from(source)), where)["evaluation_id"])
-    kept = (ANSWERS.c.evaluation_id, ANSWERS.c.advisor_id, ANSWERS.c.evaluator, ANSWERS.c.grid, ANSWERS.c.score)
-    known = (ANSWERS.c.score.is_not(None), ANSWERS.c.advisor_id.is_not(None), ANSWERS.c.evaluator.is_not(None))
-    # As the system: the rows of others say how strict an evaluator is, and nothing else of them leaves this function.
-    frame = _run(sa.select(*kept).where(*dimension_sql.within(where.period, ANSWERS.c), ANSWERS.c.is_first, *known), where)
-    advisors = [(advisor, number in own) for advisor, number in zip(frame["advisor_id"], frame["evaluation_id"], strict=True)]
+    own = set(
+        _run(complete(sa.select(EVALUATED.c.evaluation_id).select_from(source)), where)[
+            "evaluation_id"
+        ]
+    )
+    kept = (
+        ANSWERS.c.evaluation_id,
+        ANSWERS.c.advisor_id,
+        ANSWERS.c.evaluator,
+        ANSWERS.c.grid,
+        ANSWERS.c.score,
+    )
+    known = (
+        ANSWERS.c.score.is_not(None),
+        ANSWERS.c.advisor_id.is_not(None),
+        ANSWERS.c.evaluator.is_not(None),
+    )
+    # As the system: the rows of others say how strict an evaluator is, and nothing else
+    # of them leaves this function.
+    frame = _run(
+        sa.select(*kept).where(
+            *dimension_sql.within(where.period, ANSWERS.c), ANSWERS.c.is_first, *known
+        ),
+        where,
+    )
+    advisors = [
+        (advisor, number in own)
+        for advisor, number in zip(frame["advisor_id"], frame["evaluation_id"], strict=True)
+    ]
     grids = [grid if isinstance(grid, str) else None for grid in frame["grid"]]
-    return fit_severity(frame["score"].tolist(), advisors, frame["evaluator"].tolist(), grids), frame["evaluator"].nunique()
+    return fit_severity(
+        frame["score"].tolist(), advisors, frame["evaluator"].tolist(), grids
+    ), frame["evaluator"].nunique()
 
 
 def _run(statement: sa.Select, where: Filters) -> pd.DataFrame:
@@ -126,11 +194,18 @@ def _run(statement: sa.Select, where: Filters) -> pd.DataFrame:
 
 
 def _read_seconds(viewer: Viewer, period: Period) -> dict[str | None, list[float]]:
-    conditions = [viewer.scope(Evaluation.__table__), Evaluation.state == "published", Evaluation.kind == "scored", Evaluation.seconds_spent.is_not(None)]
+    conditions = [
+        viewer.scope(Evaluation.__table__),
+        Evaluation.state == "published",
+        Evaluation.kind == "scored",
+        Evaluation.seconds_spent.is_not(None),
+    ]
     conditions += [] if period.first_day is None else [Evaluation.local_day >= period.first_day]
     conditions += [] if period.last_day is None else [Evaluation.local_day <= period.last_day]
     found: dict[str | None, list[float]] = {}
     with store.reading() as session:
-        for evaluator, seconds in session.execute(sa.select(Evaluation.evaluator, Evaluation.seconds_spent).where(*conditions)):
+        for evaluator, seconds in session.execute(
+            sa.select(Evaluation.evaluator, Evaluation.seconds_spent).where(*conditions)
+        ):
             found.setdefault(evaluator, []).append(seconds)
     return found

@@ -1,4 +1,6 @@
-"""What KPIs ask of the lake, as one SQLAlchemy Core select per subject, with the scope of the viewer in each."""
+"""What KPIs ask of the lake, as one SQLAlchemy Core select per subject, with the scope
+of the viewer in each.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,21 @@ from qa_core.metrics.query.dimension_sql import Names
 from qa_core.storage.schema import ANSWERS, CONTACTS, NEIGHBOUR_DAYS, SPEND
 
 PERCENTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95}
-EVALUATION_DIMENSIONS = frozenset({"day", "week", "month", "weekday", "site", "team", "advisor", "evaluator", "criterion", "section", "grid"})
+EVALUATION_DIMENSIONS = frozenset(
+    {
+        "day",
+        "week",
+        "month",
+        "weekday",
+        "site",
+        "team",
+        "advisor",
+        "evaluator",
+        "criterion",
+        "section",
+        "grid",
+    }
+)
 """What an evaluation knows by itself; for the others its contact is looked up."""
 
 SettingsHistory = tuple[tuple[date | None, Settings], ...]
@@ -46,7 +62,9 @@ SettingsHistory = tuple[tuple[date | None, Settings], ...]
 
 @dataclass(frozen=True)
 class MetricQuery:
-    """One call of `measure`, after its names were checked: what every statement of it is made from."""
+    """One call of `measure`, after its names were checked: what every statement of it
+    is made from.
+    """
 
     viewer: Viewer
     by: tuple[str, ...]
@@ -55,68 +73,118 @@ class MetricQuery:
     pieces: SettingsHistory
     give: Callable[[Settings], KpiInputs]
     by_advisor: bool = False
-    """Also one row per advisor: what the suppression of small cells needs to know who stands behind a value."""
+    """Also one row per advisor: what the suppression of small cells needs to know who
+    stands behind a value.
+    """
 
     def groups(self, columns: sa.ColumnCollection) -> list[sa.ColumnElement[Any]]:
         """The expressions to group by, labelled `by_<dimension>`."""
-        made = [dimension_sql.expression(dimension, columns, self.names).label(f"by_{dimension}") for dimension in self.by]
+        made = [
+            dimension_sql.expression(dimension, columns, self.names).label(f"by_{dimension}")
+            for dimension in self.by
+        ]
         return [*made, columns.advisor_id.label("behind_advisor")] if self.by_advisor else made
 
-    def filters(self, columns: sa.ColumnCollection, only: Callable[[str], bool] = lambda dimension: True) -> list[sa.ColumnElement[bool]]:
+    def filters(
+        self, columns: sa.ColumnCollection, only: Callable[[str], bool] = lambda dimension: True
+    ) -> list[sa.ColumnElement[bool]]:
         """The filters on dimensions, without the period."""
-        return [dimension_sql.predicate(dimension, chosen, columns, self.names) for dimension, chosen in self.where.values if only(dimension)]
+        return [
+            dimension_sql.predicate(dimension, chosen, columns, self.names)
+            for dimension, chosen in self.where.values
+            if only(dimension)
+        ]
 
 
 def on_contacts(question: MetricQuery, kpis: Sequence[Kpi]) -> sa.Select:
     """The contacts: counted once each, whatever else hangs on them."""
     conditions = [COUNTED_DIRECTION, *conditions_on_contacts(question)]
     present = sa.func.count().filter(RECEIVED).label("present")
-    return grouped(question.groups(CONTACTS.c), [present, *_aggregates(question, kpis, CONTACTS.c)]).where(*conditions)
+    return grouped(
+        question.groups(CONTACTS.c), [present, *_aggregates(question, kpis, CONTACTS.c)]
+    ).where(*conditions)
 
 
-def misses_of(question: MetricQuery, with_call_backs: bool = False, with_repeated: bool = False) -> sa.CTE:
-    """The missed contacts in the viewer's scope, where a caller's further misses within the recovery window of the one before are the same miss;
-    if asked, with the call-back that followed, whoever made it, or with those further misses too. Neither the period nor the filters are applied."""
+def misses_of(
+    question: MetricQuery, with_call_backs: bool = False, with_repeated: bool = False
+) -> sa.CTE:
+    """The missed contacts in the viewer's scope, where a caller's further misses within
+    the recovery window of the one before are the same miss; if asked, with the
+    call-back that followed, whoever made it, or with those further misses too. Neither
+    the period nor the filters are applied.
+    """
     own = sa.and_(question.viewer.scope(CONTACTS), COUNTED_DIRECTION, MISSED)
     order = (CONTACTS.c.started_at, CONTACTS.c.source_system, CONTACTS.c.contact_id)
-    started_at, same = CONTACTS.c.started_at, {"partition_by": CONTACTS.c.customer_key, "order_by": order}
+    started_at, same = (
+        CONTACTS.c.started_at,
+        {"partition_by": CONTACTS.c.customer_key, "order_by": order},
+    )
     before = sa.func.max(sa.case((own, started_at))).over(**same, rows=(None, -1))
     called_back = sa.func.min(sa.case((OUTGOING, started_at))).over(**same, rows=(1, None))
     window = recovery_window(question, CONTACTS.c.local_start)
     is_known = CONTACTS.c.customer_key.is_not(None)
-    repeated = sa.and_(is_known, before.is_not(None), sa.extract("epoch", started_at - before) <= window).label("is_repeated")
-    seconds = sa.case((is_known, sa.extract("epoch", called_back - started_at))).label("seconds_to_call_back")
-    tries = sa.select(*CONTACTS.c, own.label("is_own"), repeated, seconds).where(sa.or_(own, OUTGOING) if with_call_backs else own).cte("tries")
-    kept = tries.c.is_own if with_repeated else sa.and_(tries.c.is_own, sa.not_(tries.c.is_repeated))
+    repeated = sa.and_(
+        is_known, before.is_not(None), sa.extract("epoch", started_at - before) <= window
+    ).label("is_repeated")
+    seconds = sa.case((is_known, sa.extract("epoch", called_back - started_at))).label(
+        "seconds_to_call_back"
+    )
+    tries = (
+        sa.select(*CONTACTS.c, own.label("is_own"), repeated, seconds)
+        .where(sa.or_(own, OUTGOING) if with_call_backs else own)
+        .cte("tries")
+    )
+    kept = (
+        tries.c.is_own if with_repeated else sa.and_(tries.c.is_own, sa.not_(tries.c.is_repeated))
+    )
     return sa.select(*(tries.c[column.name] for column in MISSES.c)).where(kept).cte("misses")
 
 
 def on_misses(question: MetricQuery, kpis: Sequence[Kpi]) -> sa.Select:
     """The missed callers: one miss per caller and recovery window."""
-    conditions = [*dimension_sql.within(question.where.period, MISSES.c), *question.filters(MISSES.c)]
+    conditions = [
+        *dimension_sql.within(question.where.period, MISSES.c),
+        *question.filters(MISSES.c),
+    ]
     misses = misses_of(question, with_call_backs=any(kpi.key == "call_back_rate" for kpi in kpis))
-    return grouped(question.groups(MISSES.c), _counted(question, kpis, MISSES.c)).where(*conditions).add_cte(misses)
+    return (
+        grouped(question.groups(MISSES.c), _counted(question, kpis, MISSES.c))
+        .where(*conditions)
+        .add_cte(misses)
+    )
 
 
 def on_callers(question: MetricQuery, kpis: Sequence[Kpi]) -> sa.Select:
-    """The contacts, each beside the first that its customer ever had, whoever answered that one and whenever."""
+    """The contacts, each beside the first that its customer ever had, whoever answered
+    that one and whenever.
+    """
     callers = callers_of(question, [COUNTED_DIRECTION, *conditions_on_contacts(question)])
     return grouped(question.groups(CALLERS.c), _counted(question, kpis, CALLERS.c)).add_cte(callers)
 
 
 def conditions_on_contacts(question: MetricQuery) -> list[sa.ColumnElement[bool]]:
-    """Every contact of the viewer's scope, the period and the filters, of any direction."""
-    return [question.viewer.scope(CONTACTS), *dimension_sql.within(question.where.period, CONTACTS.c), *question.filters(CONTACTS.c)]
+    """Every contact of the viewer's scope, the period and the filters, of any
+    direction.
+    """
+    return [
+        question.viewer.scope(CONTACTS),
+        *dimension_sql.within(question.where.period, CONTACTS.c),
+        *question.filters(CONTACTS.c),
+    ]
 
 
 def callers_of(question: MetricQuery, conditions: Sequence[sa.ColumnElement[bool]]) -> sa.CTE:
     """The contacts that fit, and whether each is its customer's first."""
     known = CONTACTS.c.customer_key.is_not(None)
     if question.where != Filters():
-        # Of millions of customers few are asked about: the first contacts of the others need not be looked for.
+        # Of millions of customers few are asked about: the first contacts of the others
+        # need not be looked for.
         known = CONTACTS.c.customer_key.in_(sa.select(CONTACTS.c.customer_key).where(*conditions))
     firsts = (
-        sa.select(CONTACTS.c.customer_key.label("customer"), sa.func.min(CONTACTS.c.started_at).label("first_start"))
+        sa.select(
+            CONTACTS.c.customer_key.label("customer"),
+            sa.func.min(CONTACTS.c.started_at).label("first_start"),
+        )
         .where(COUNTED_DIRECTION, known)
         .group_by(CONTACTS.c.customer_key)
         .cte("firsts")
@@ -133,16 +201,32 @@ def on_heard(question: MetricQuery, kpis: Sequence[Kpi]) -> sa.Select:
 
 
 def heard_of(question: MetricQuery) -> sa.CTE:
-    """The contacts of the viewer's scope, the period and the filters, and whether somebody listened to each."""
-    same = sa.and_(CONTACTS.c.source_system == LISTENED.c.source_system, CONTACTS.c.contact_id == LISTENED.c.contact_id)
+    """The contacts of the viewer's scope, the period and the filters, and whether
+    somebody listened to each.
+    """
+    same = sa.and_(
+        CONTACTS.c.source_system == LISTENED.c.source_system,
+        CONTACTS.c.contact_id == LISTENED.c.contact_id,
+    )
     is_listened = LISTENED.c.contact_id.is_not(None).label("is_listened")
-    return sa.select(*CONTACTS.c, is_listened).select_from(CONTACTS.outerjoin(LISTENED, same)).where(*conditions_on_contacts(question)).cte("heard")
+    return (
+        sa.select(*CONTACTS.c, is_listened)
+        .select_from(CONTACTS.outerjoin(LISTENED, same))
+        .where(*conditions_on_contacts(question))
+        .cte("heard")
+    )
 
 
 def on_answers(question: MetricQuery, kpis: Sequence[Kpi]) -> sa.Select:
-    """The evaluations: each once, or once per criterion or section when these are asked for."""
-    source, columns, statement = evaluations_of(question, with_errors=any(kpi.key.startswith("critical_accuracy") for kpi in kpis))
-    return statement(grouped(question.groups(columns), _counted(question, kpis, EVALUATED.c)).select_from(source))
+    """The evaluations: each once, or once per criterion or section when these are asked
+    for.
+    """
+    source, columns, statement = evaluations_of(
+        question, with_errors=any(kpi.key.startswith("critical_accuracy") for kpi in kpis)
+    )
+    return statement(
+        grouped(question.groups(columns), _counted(question, kpis, EVALUATED.c)).select_from(source)
+    )
 
 
 def on_advisors(question: MetricQuery, kpis: Sequence[Kpi]) -> sa.Select:
@@ -150,9 +234,16 @@ def on_advisors(question: MetricQuery, kpis: Sequence[Kpi]) -> sa.Select:
     means = advisor_means_of(question)
     evaluations = sa.func.sum(ADVISOR_MEANS.c.evaluations)
     # A small cell is one of few evaluations, not of few advisors alone.
-    weights = [evaluations.label(f"{kpi.key}__{suffix}") for kpi in kpis for suffix in ("n", "behind")]
-    made = [evaluations.label("present"), *(weights if question.by_advisor else _aggregates(question, kpis, ADVISOR_MEANS.c))]
-    groups = [sa.column(f"by_{dimension}") for dimension in question.by] + ([sa.column("behind_advisor")] if question.by_advisor else [])
+    weights = [
+        evaluations.label(f"{kpi.key}__{suffix}") for kpi in kpis for suffix in ("n", "behind")
+    ]
+    made = [
+        evaluations.label("present"),
+        *(weights if question.by_advisor else _aggregates(question, kpis, ADVISOR_MEANS.c)),
+    ]
+    groups = [sa.column(f"by_{dimension}") for dimension in question.by] + (
+        [sa.column("behind_advisor")] if question.by_advisor else []
+    )
     return grouped(groups, made).select_from(ADVISOR_MEANS).add_cte(means)
 
 
@@ -160,63 +251,131 @@ def advisor_means_of(question: MetricQuery) -> sa.CTE:
     """The mean score of each advisor in each group, and of how many evaluations."""
     source, columns, statement = evaluations_of(question, with_errors=False)
     groups = question.groups(columns)
-    kept = [EVALUATED.c.advisor_id, sa.func.avg(EVALUATED.c.score).label("score"), sa.func.count(EVALUATED.c.score).label("evaluations")]
-    means = statement(sa.select(*groups, *kept).select_from(source).where(EVALUATED.c.advisor_id.is_not(None)).group_by(*groups, EVALUATED.c.advisor_id))
+    kept = [
+        EVALUATED.c.advisor_id,
+        sa.func.avg(EVALUATED.c.score).label("score"),
+        sa.func.count(EVALUATED.c.score).label("evaluations"),
+    ]
+    means = statement(
+        sa.select(*groups, *kept)
+        .select_from(source)
+        .where(EVALUATED.c.advisor_id.is_not(None))
+        .group_by(*groups, EVALUATED.c.advisor_id)
+    )
     return means.cte("advisor_means")
 
 
-def evaluations_of(question: MetricQuery, with_errors: bool) -> tuple[sa.FromClause, Any, Callable[[sa.Select], sa.Select]]:
-    """What evaluations are read from, the columns to cut them by, and what completes a statement on them."""
+def evaluations_of(
+    question: MetricQuery, with_errors: bool
+) -> tuple[sa.FromClause, Any, Callable[[sa.Select], sa.Select]]:
+    """What evaluations are read from, the columns to cut them by, and what completes a
+    statement on them.
+    """
     touched = dimension_sql.dimensions_of(question.by, question.where)
     own = EVALUATION_DIMENSIONS.__contains__
-    conditions = [question.viewer.scope(ANSWERS), *dimension_sql.within(question.where.period, ANSWERS.c), *question.filters(ANSWERS.c, own)]
+    conditions = [
+        question.viewer.scope(ANSWERS),
+        *dimension_sql.within(question.where.period, ANSWERS.c),
+        *question.filters(ANSWERS.c, own),
+    ]
     parts = touched & {"criterion", "section"}
-    whole = [column for column in ANSWERS.c if column.name in EVALUATED.c and column.name not in ("is_first", "section", "criterion", "score")]
-    kept = [ANSWERS.c[name] if name in question.by else sa.null().label(name) for name in ("section", "criterion")]
+    whole = [
+        column
+        for column in ANSWERS.c
+        if column.name in EVALUATED.c
+        and column.name not in ("is_first", "section", "criterion", "score")
+    ]
+    kept = [
+        ANSWERS.c[name] if name in question.by else sa.null().label(name)
+        for name in ("section", "criterion")
+    ]
     if not parts and not with_errors:
-        # Every answer repeats what is said of the whole evaluation: its first one is enough.
-        unsaid = [sa.cast(sa.null(), sa.Boolean).label(f"failed_{name}") for name in CRITICAL_CLASSES]
-        rows = sa.select(*whole, *kept, ANSWERS.c.score, *unsaid).where(*conditions, ANSWERS.c.is_first)
+        # Every answer repeats what is said of the whole evaluation: its first one is
+        # enough.
+        unsaid = [
+            sa.cast(sa.null(), sa.Boolean).label(f"failed_{name}") for name in CRITICAL_CLASSES
+        ]
+        rows = sa.select(*whole, *kept, ANSWERS.c.score, *unsaid).where(
+            *conditions, ANSWERS.c.is_first
+        )
     else:
-        share = 100.0 * sa.func.sum(ANSWERS.c.earned) / sa.func.nullif(sa.func.sum(ANSWERS.c.possible), 0)
+        share = (
+            100.0
+            * sa.func.sum(ANSWERS.c.earned)
+            / sa.func.nullif(sa.func.sum(ANSWERS.c.possible), 0)
+        )
         score = share if parts else sa.func.max(ANSWERS.c.score)
-        rows = sa.select(*whole, *kept, score.label("score"), *_errors()).where(*conditions, *([ANSWERS.c.criterion.is_not(None)] if parts else ()))
+        rows = sa.select(*whole, *kept, score.label("score"), *_errors()).where(
+            *conditions, *([ANSWERS.c.criterion.is_not(None)] if parts else ())
+        )
         rows = rows.group_by(*whole, *(column for column in kept if isinstance(column, sa.Column)))
     evaluated = rows.cte("evaluated")
     if touched <= EVALUATION_DIMENSIONS:
         return EVALUATED, EVALUATED.c, lambda statement: statement.add_cte(evaluated)
     columns = _JoinedContacts(EVALUATED.c, CONTACTS.c)
-    joined = EVALUATED.outerjoin(CONTACTS, sa.and_(EVALUATED.c.source_system == CONTACTS.c.source_system, EVALUATED.c.contact_id == CONTACTS.c.contact_id))
+    joined = EVALUATED.outerjoin(
+        CONTACTS,
+        sa.and_(
+            EVALUATED.c.source_system == CONTACTS.c.source_system,
+            EVALUATED.c.contact_id == CONTACTS.c.contact_id,
+        ),
+    )
     filters = question.filters(columns, lambda dimension: not own(dimension))
     return joined, columns, lambda statement: statement.add_cte(evaluated).where(*filters)
 
 
 def _errors() -> list[sa.ColumnElement[bool]]:
-    """Of the answers together, whether one is a critical error of each class; null where the class does not apply."""
-    applies = {name: sa.and_(ANSWERS.c.critical == word(name), ANSWERS.c.earned.is_not(None)) for name in CRITICAL_CLASSES}
-    return [sa.func.bool_or(sa.case((test, ANSWERS.c.earned == number("0.0")))).label(f"failed_{name}") for name, test in applies.items()]
+    """Of the answers together, whether one is a critical error of each class; null
+    where the class does not apply.
+    """
+    applies = {
+        name: sa.and_(ANSWERS.c.critical == word(name), ANSWERS.c.earned.is_not(None))
+        for name in CRITICAL_CLASSES
+    }
+    return [
+        sa.func.bool_or(sa.case((test, ANSWERS.c.earned == number("0.0")))).label(f"failed_{name}")
+        for name, test in applies.items()
+    ]
 
 
 def on_spend(question: MetricQuery) -> sa.Select:
-    """The money, by currency; it belongs to no advisor, so that costs are shown only where all contacts of a cell are the viewer's."""
+    """The money, by currency; it belongs to no advisor, so that costs are shown only
+    where all contacts of a cell are the viewer's.
+    """
     conditions = [*dimension_sql.within(question.where.period, SPEND.c), *question.filters(SPEND.c)]
-    groups = [dimension_sql.expression(dimension, SPEND.c, question.names).label(f"by_{dimension}") for dimension in question.by]
-    sums = [sa.func.sum(SPEND.c.amount).label("amount"), sa.func.count().label("rows"), sa.func.max(SPEND.c.day).label("last_day")]
+    groups = [
+        dimension_sql.expression(dimension, SPEND.c, question.names).label(f"by_{dimension}")
+        for dimension in question.by
+    ]
+    sums = [
+        sa.func.sum(SPEND.c.amount).label("amount"),
+        sa.func.count().label("rows"),
+        sa.func.max(SPEND.c.day).label("last_day"),
+    ]
     return grouped([*groups, SPEND.c.currency], sums).where(*conditions)
 
 
 def on_attributed(question: MetricQuery, kpis: Sequence[Kpi]) -> sa.Select:
-    """The contacts that spend is divided by, how many of their cell are the viewer's, and how many the viewer may not count."""
+    """The contacts that spend is divided by, how many of their cell are the viewer's,
+    and how many the viewer may not count.
+    """
     mine = sa.func.coalesce(question.viewer.scope(CONTACTS), sa.false())
     rows = sa.func.count().filter
-    columns: list[sa.ColumnElement[Any]] = [sa.cast(sa.func.max(CONTACTS.c.local_start), sa.Date).label("last_day")]
+    columns: list[sa.ColumnElement[Any]] = [
+        sa.cast(sa.func.max(CONTACTS.c.local_start), sa.Date).label("last_day")
+    ]
     columns += [rows(mine).label("mine"), rows(sa.not_(mine)).label("foreign")]
     for kpi in kpis:
         parts = parts_of(question, kpi, CONTACTS.c)
         columns.append(rows(sa.and_(mine, parts.counted)).label(f"{kpi.key}__n"))
         if question.by_advisor:
             columns.append(rows(sa.and_(mine, parts.behind)).label(f"{kpi.key}__behind"))
-    conditions = [COUNTED_DIRECTION, ATTRIBUTED, *dimension_sql.within(question.where.period, CONTACTS.c), *question.filters(CONTACTS.c)]
+    conditions = [
+        COUNTED_DIRECTION,
+        ATTRIBUTED,
+        *dimension_sql.within(question.where.period, CONTACTS.c),
+        *question.filters(CONTACTS.c),
+    ]
     return grouped(question.groups(CONTACTS.c), columns).where(*conditions)
 
 
@@ -232,8 +391,10 @@ BUILDERS = {
 
 
 def months_of(question: MetricQuery, subject: FactTable) -> dict[str, str | None]:
-    """What the engine must read for a statement: misses look back, to know whether they are the first, and ahead, for the call-back; callers look back
-    to the beginning; evaluations find their contact in its month."""
+    """What the engine must read for a statement: misses look back, to know whether they
+    are the first, and ahead, for the call-back; callers look back to the beginning;
+    evaluations find their contact in its month.
+    """
     if subject == FactTable.CALLERS:
         return dimension_sql.months(Period(last_day=question.where.period.last_day))
     around = NEIGHBOUR_DAYS if subject == FactTable.MISSES else 0
@@ -245,18 +406,26 @@ def pieces_within(pieces: SettingsHistory, period: Period) -> SettingsHistory:
     kept = []
     for position, (first_day, settings) in enumerate(pieces):
         until = pieces[position + 1][0] if position + 1 < len(pieces) else None
-        if (period.last_day and first_day and first_day > period.last_day) or (period.first_day and until and until <= period.first_day):
+        if (period.last_day and first_day and first_day > period.last_day) or (
+            period.first_day and until and until <= period.first_day
+        ):
             continue
         kept.append((first_day, settings))
     return tuple(kept)
 
 
 class _JoinedContacts:
-    """The columns of an evaluation and its contact under one roof: the clock is the contact's where the hour matters."""
+    """The columns of an evaluation and its contact under one roof: the clock is the
+    contact's where the hour matters.
+    """
 
     def __init__(self, evaluation: sa.ColumnCollection, contact: sa.ColumnCollection) -> None:
         self._evaluation, self._contact = evaluation, contact
-        self.advisor_id, self.team, self.local_start = evaluation.advisor_id, evaluation.team, sa.func.coalesce(contact.local_start, evaluation.local_start)
+        self.advisor_id, self.team, self.local_start = (
+            evaluation.advisor_id,
+            evaluation.team,
+            sa.func.coalesce(contact.local_start, evaluation.local_start),
+        )
 
     def __contains__(self, name: str) -> bool:
         return name != "month" and (name in self._evaluation or name in self._contact)
@@ -270,37 +439,68 @@ def grouped(groups: list[sa.ColumnElement[Any]], columns: list[sa.ColumnElement[
     return sa.select(*groups, *columns).group_by(*groups)
 
 
-def _counted(question: MetricQuery, kpis: Sequence[Kpi], columns: sa.ColumnCollection) -> list[sa.ColumnElement[Any]]:
+def _counted(
+    question: MetricQuery, kpis: Sequence[Kpi], columns: sa.ColumnCollection
+) -> list[sa.ColumnElement[Any]]:
     return [sa.func.count().label("present"), *_aggregates(question, kpis, columns)]
 
 
-def _aggregates(question: MetricQuery, kpis: Sequence[Kpi], columns: sa.ColumnCollection) -> list[sa.ColumnElement[Any]]:
+def _aggregates(
+    question: MetricQuery, kpis: Sequence[Kpi], columns: sa.ColumnCollection
+) -> list[sa.ColumnElement[Any]]:
     made: list[sa.ColumnElement[Any]] = []
     for kpi in kpis:
-        for suffix, aggregate in _aggregates_of(kpi, parts_of(question, kpi, columns), question.by_advisor):
+        for suffix, aggregate in _aggregates_of(
+            kpi, parts_of(question, kpi, columns), question.by_advisor
+        ):
             made.append(aggregate.label(f"{kpi.key}__{suffix}"))
     return made
 
 
-def _aggregates_of(kpi: Kpi, parts: Contribution, by_advisor: bool) -> list[tuple[str, sa.ColumnElement[Any]]]:
+def _aggregates_of(
+    kpi: Kpi, parts: Contribution, by_advisor: bool
+) -> list[tuple[str, sa.ColumnElement[Any]]]:
     rows = sa.func.count().filter
     if by_advisor:
         left_out = sa.or_(sa.false(), *(getattr(parts, name) for name in kpi.leaves_out))
-        return [("n", rows(parts.counted)), ("behind", rows(parts.counted if parts.behind is None else parts.behind)), ("left_out", rows(left_out))]
+        return [
+            ("n", rows(parts.counted)),
+            ("behind", rows(parts.counted if parts.behind is None else parts.behind)),
+            ("left_out", rows(left_out)),
+        ]
     made: list[tuple[str, sa.ColumnElement[Any]]] = []
     if kpi.kind == KpiKind.MEAN:
-        made += [("n", sa.func.count(parts.amount)), ("sum", sa.func.sum(parts.amount)), ("deviation", sa.func.stddev_samp(parts.amount))]
+        made += [
+            ("n", sa.func.count(parts.amount)),
+            ("sum", sa.func.sum(parts.amount)),
+            ("deviation", sa.func.stddev_samp(parts.amount)),
+        ]
         if kpi.has_percentiles:
-            made += [(name, sa.func.percentile_cont(sa.literal_column(str(share))).within_group(parts.amount)) for name, share in PERCENTILES.items()]
+            made += [
+                (
+                    name,
+                    sa.func.percentile_cont(sa.literal_column(str(share))).within_group(
+                        parts.amount
+                    ),
+                )
+                for name, share in PERCENTILES.items()
+            ]
     elif kpi.kind == KpiKind.DISTINCT:
-        made += [(name, sa.func.count(sa.distinct(sa.case((test, parts.identity))))) for name, test in (("n", parts.counted), ("hits", parts.hits))]
+        made += [
+            (name, sa.func.count(sa.distinct(sa.case((test, parts.identity)))))
+            for name, test in (("n", parts.counted), ("hits", parts.hits))
+        ]
     elif parts.amount is not None:
         made += [("n", sa.func.count(parts.amount)), ("sum", sa.func.sum(parts.amount))]
     else:
         made += [("n", rows(parts.counted)), ("hits", rows(parts.hits))]
     if parts.against is not None:
         made.append(("against", rows(parts.against)))
-    made += [(name, rows(test)) for name in ("evidence", *kpi.leaves_out) if (test := getattr(parts, name)) is not None]
+    made += [
+        (name, rows(test))
+        for name in ("evidence", *kpi.leaves_out)
+        if (test := getattr(parts, name)) is not None
+    ]
     made += [(f"note:{note.code}", rows(note.rows)) for note in parts.notes]
     return made
 
@@ -326,14 +526,25 @@ def parts_of(question: MetricQuery, kpi: Kpi, columns: sa.ColumnCollection) -> C
         if field.name == "notes":
             notes = zip(*values, strict=True)
             merged["notes"] = tuple(
-                KpiNote(same[0].code, case_by_date(runs, [note.rows for note in same], columns.local_start), same[0].with_count) for same in notes
+                KpiNote(
+                    same[0].code,
+                    case_by_date(runs, [note.rows for note in same], columns.local_start),
+                    same[0].with_count,
+                )
+                for same in notes
             )
         else:
-            merged[field.name] = values[0] if field.name == "identity" else case_by_date(runs, values, columns.local_start)
+            merged[field.name] = (
+                values[0]
+                if field.name == "identity"
+                else case_by_date(runs, values, columns.local_start)
+            )
     return Contribution(**merged)
 
 
-def recovery_window(question: MetricQuery, clock: sa.ColumnElement[datetime]) -> sa.ColumnElement[float]:
+def recovery_window(
+    question: MetricQuery, clock: sa.ColumnElement[datetime]
+) -> sa.ColumnElement[float]:
     """The seconds within which a caller missed at that moment has to be reached."""
     runs = changes_of(question.pieces, ("recovery_hours",))
     windows = [question.give(settings).recovery_seconds for _, settings in runs]
@@ -349,6 +560,13 @@ def changes_of(pieces: SettingsHistory, names: tuple[str, ...]) -> SettingsHisto
     return tuple(runs)
 
 
-def case_by_date(runs: SettingsHistory, values: Sequence[sa.ColumnElement[Any]], clock: sa.ColumnElement[datetime]) -> sa.ColumnElement[Any]:
+def case_by_date(
+    runs: SettingsHistory,
+    values: Sequence[sa.ColumnElement[Any]],
+    clock: sa.ColumnElement[datetime],
+) -> sa.ColumnElement[Any]:
     until = [sa.literal(datetime.combine(first_day, time.min)) for first_day, _ in runs[1:]]
-    return sa.case(*((clock < moment, value) for moment, value in zip(until, values, strict=False)), else_=values[-1])
+    return sa.case(
+        *((clock < moment, value) for moment, value in zip(until, values, strict=False)),
+        else_=values[-1],
+    )

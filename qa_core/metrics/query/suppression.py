@@ -1,9 +1,13 @@
-"""Small cells of an executive: hidden unless enough advisors and contacts stand behind them, and so that no difference of views gives one back.
+"""Small cells of an executive: hidden unless enough advisors and contacts stand behind
+them, and so that no difference of views gives one back.
 
-The rule: whatever is asked, only what follows from fixed tables is answered: the total, by month, by one dimension, and by that dimension
-and month. A cell is published when it is large enough, its totals are published, the cells held back in each line are large enough together,
-and no sum of published cells gives it back; where values make up one value of another dimension, they are such a line too. Two dimensions at once,
-months apart, are not published, nor is which of their combinations occur: a total less the one combination that is not hidden would be the other.
+The rule: whatever is asked, only what follows from fixed tables is answered: the total,
+by month, by one dimension, and by that dimension and month. A cell is published when it
+is large enough, its totals are published, the cells held back in each line are large
+enough together, and no sum of published cells gives it back; where values make up one
+value of another dimension, they are such a line too. Two dimensions at once, months
+apart, are not published, nor is which of their combinations occur: a total less the one
+combination that is not hidden would be the other.
 """
 
 from __future__ import annotations
@@ -50,20 +54,28 @@ class Weight:
 
 
 class Published:
-    """Which cells of the four tables are published, for one KPI and one dimension (or none: every cell then has the value `ALL`).
+    """Which cells of the four tables are published, for one KPI and one dimension (or
+    none: every cell then has the value `ALL`).
 
-    The tables of the total and of the months never depend on the dimension, so that answers about different dimensions agree.
-    `groups`: values that make up one value of another dimension, whose total is therefore known.
+    The tables of the total and of the months never depend on the dimension, so that
+    answers about different dimensions agree. `groups`: values that make up one value of
+    another dimension, whose total is therefore known.
     """
 
-    def __init__(self, cells: Mapping[Cell, Weight], groups: Collection[linked_dimensions.Group] = ()) -> None:
+    def __init__(
+        self, cells: Mapping[Cell, Weight], groups: Collection[linked_dimensions.Group] = ()
+    ) -> None:
         self.groups = groups
         self.cells = {cell: weight for cell, weight in cells.items() if weight.n or weight.advisors}
         self.months, self.values = _summed(self.cells, 1), _summed(self.cells, 0)
         self.hides_all = not sum(self.cells.values(), Weight()).is_safe
         self.hidden_months = _hold_back(self.months) if not self.hides_all else set(self.months)
         # The groups first: what they hold back serves the total as well.
-        self.hidden_values = _hold_back(self.values, self._held_in_groups(set())) if not self.hides_all else set(self.values)
+        self.hidden_values = (
+            _hold_back(self.values, self._held_in_groups(set()))
+            if not self.hides_all
+            else set(self.values)
+        )
         self.hidden_cells = {cell for cell, weight in self.cells.items() if not weight.is_safe}
         self._settle()
 
@@ -77,27 +89,50 @@ class Published:
             return False
         if first_month is None and last_month is None:
             return True
-        held = self.hidden_months if value is ALL else {month for other, month in self.hidden_cells if other == value}
-        inside = {month for month in held if (first_month is None or month >= first_month) and (last_month is None or month <= last_month)}
+        held = (
+            self.hidden_months
+            if value is ALL
+            else {month for other, month in self.hidden_cells if other == value}
+        )
+        inside = {
+            month
+            for month in held
+            if (first_month is None or month >= first_month)
+            and (last_month is None or month <= last_month)
+        }
         return not inside or inside == held
 
     def hold(self, values: set[Any], cells: set[Cell]) -> None:
         """Hold these back too, and what has to go with them."""
-        self.hidden_values = _hold_back(self.values, self._held_in_groups(self.hidden_values | values))
+        self.hidden_values = _hold_back(
+            self.values, self._held_in_groups(self.hidden_values | values)
+        )
         self.hidden_cells |= cells
         self._settle()
 
     def _settle(self) -> None:
-        """Hold back cells until every line is large enough and nothing small follows from what is left."""
+        """Hold back cells until every line is large enough and nothing small follows
+        from what is left.
+        """
         while True:
             self.hidden_values = self._held_in_groups(self.hidden_values)
-            self.hidden_cells |= {cell for cell in self.cells if cell[0] in self.hidden_values or cell[1] in self.hidden_months}
+            self.hidden_cells |= {
+                cell
+                for cell in self.cells
+                if cell[0] in self.hidden_values or cell[1] in self.hidden_months
+            }
             before = len(self.hidden_cells)
             for place, above in ((0, self.hidden_values), (1, self.hidden_months)):
                 for line in _lines(self.cells, place, above):
-                    parts = [[cell for cell in line if cell[0] in group] for group in self.groups] if place == 1 else []
+                    parts = (
+                        [[cell for cell in line if cell[0] in group] for group in self.groups]
+                        if place == 1
+                        else []
+                    )
                     for part in (*parts, line):
-                        self.hidden_cells |= _hold_back({cell: self.cells[cell] for cell in part}, self.hidden_cells)
+                        self.hidden_cells |= _hold_back(
+                            {cell: self.cells[cell] for cell in part}, self.hidden_cells
+                        )
             if len(self.hidden_cells) > before:
                 continue
             exposed = self._first_exposed()
@@ -107,18 +142,29 @@ class Published:
 
     def _held_in_groups(self, hidden: set[Any]) -> set[Any]:
         for group in self.groups:
-            hidden = hidden | _hold_back({value: weight for value, weight in self.values.items() if value in group}, hidden)
+            hidden = hidden | _hold_back(
+                {value: weight for value, weight in self.values.items() if value in group}, hidden
+            )
         return hidden
 
     def _first_exposed(self) -> Cell | None:
-        """A small sum over neighbouring months that the published totals give back: it is the same in every solution of their equations."""
+        """A small sum over neighbouring months that the published totals give back: it
+        is the same in every solution of their equations.
+        """
         unknown = sorted(self.hidden_cells, key=lambda cell: (str(cell[0]), cell[1]))
         if self.hides_all or all(self.cells[cell].is_safe for cell in unknown):
             return None
         import numpy as np
 
-        shown_values, shown_months = set(self.values) - self.hidden_values, set(self.months) - self.hidden_months
-        totals = [[cell[place] == name for cell in unknown] for place, names in ((0, shown_values), (1, shown_months)) for name in names]
+        shown_values, shown_months = (
+            set(self.values) - self.hidden_values,
+            set(self.months) - self.hidden_months,
+        )
+        totals = [
+            [cell[place] == name for cell in unknown]
+            for place, names in ((0, shown_values), (1, shown_months))
+            for name in names
+        ]
         equations = np.array([*totals, [True] * len(unknown)], dtype=float)
         _, sizes, directions = np.linalg.svd(equations)
         moves = directions[int((sizes > 1e-9).sum()) :]
@@ -135,7 +181,9 @@ class Published:
         return None
 
     def _sums_of(self, unknown: list[Cell]) -> list[list[list[int]]]:
-        """What a period may add up: the hidden cells of one value month by month, and the hidden months."""
+        """What a period may add up: the hidden cells of one value month by month, and
+        the hidden months.
+        """
         of_values: dict[Any, list[list[int]]] = {}
         of_months: dict[str, list[int]] = {}
         for place, (value, month) in enumerate(unknown):
@@ -145,13 +193,25 @@ class Published:
         return [*of_values.values(), [of_months[month] for month in sorted(of_months)]]
 
     def _cover(self, exposed: Cell) -> None:
-        """Hold back one thing more: the smallest cell in the lines of the exposed one, else its total, else the smallest of all."""
-        shown = {cell: weight for cell, weight in self.cells.items() if cell not in self.hidden_cells}
-        near = {cell: weight for cell, weight in shown.items() if cell[0] == exposed[0] or cell[1] == exposed[1]}
+        """Hold back one thing more: the smallest cell in the lines of the exposed one,
+        else its total, else the smallest of all.
+        """
+        shown = {
+            cell: weight for cell, weight in self.cells.items() if cell not in self.hidden_cells
+        }
+        near = {
+            cell: weight
+            for cell, weight in shown.items()
+            if cell[0] == exposed[0] or cell[1] == exposed[1]
+        }
         if near:
             self.hidden_cells.add(_smallest(near))
             return
-        left = {value: weight for value, weight in self.values.items() if value not in self.hidden_values}
+        left = {
+            value: weight
+            for value, weight in self.values.items()
+            if value not in self.hidden_values
+        }
         if exposed[0] in left:
             self.hidden_values.add(exposed[0])
         elif shown:
@@ -164,20 +224,30 @@ class Published:
 
 
 def agree(tables: Mapping[str, Published], links: Collection[linked_dimensions.Link]) -> None:
-    """Hold back in every table what another one hides of the same contacts to cover few people: a medium that covers a small one would
-    else be told by its campaigns, and the small one be what is left."""
+    """Hold back in every table what another one hides of the same contacts to cover few
+    people: a medium that covers a small one would else be told by its campaigns, and
+    the small one be what is left.
+    """
     pairs: dict[tuple[str, str], list[tuple[linked_dimensions.Group, linked_dimensions.Group]]] = {}
     for one, mine, other, theirs in links:
         pairs.setdefault((one, other), []).append((mine, theirs))
     before = -1
-    while (held := sum(len(table.hidden_values) + len(table.hidden_cells) for table in tables.values())) != before:
+    while (
+        held := sum(len(table.hidden_values) + len(table.hidden_cells) for table in tables.values())
+    ) != before:
         before = held
         for (one, other), groups in pairs.items():
             _follow(tables[one], tables[other], groups)
 
 
-def _follow(hiding: Published, asked: Published, groups: list[tuple[linked_dimensions.Group, linked_dimensions.Group]]) -> None:
-    """Let nothing of `asked` tell the sum of a group that hides something in `hiding` for the sake of groups that are too small themselves."""
+def _follow(
+    hiding: Published,
+    asked: Published,
+    groups: list[tuple[linked_dimensions.Group, linked_dimensions.Group]],
+) -> None:
+    """Let nothing of `asked` tell the sum of a group that hides something in `hiding`
+    for the sake of groups that are too small themselves.
+    """
     place_of = {value: place for place, (mine, _theirs) in enumerate(groups) for value in mine}
     of_groups: dict[Cell, Weight] = {}
     for (value, month), weight in hiding.cells.items():
@@ -185,29 +255,52 @@ def _follow(hiding: Published, asked: Published, groups: list[tuple[linked_dimen
             cell = place_of[value], month
             of_groups[cell] = of_groups.get(cell, Weight()) + weight
     whole = _summed(of_groups, 0)
-    hidden_groups = {(place, ""): whole[place] for place in {place_of[value] for value in hiding.hidden_values if value in place_of}}
-    hidden_cells = {(place_of[value], month) for value, month in hiding.hidden_cells if value in place_of}
+    hidden_groups = {
+        (place, ""): whole[place]
+        for place in {place_of[value] for value in hiding.hidden_values if value in place_of}
+    }
+    hidden_cells = {
+        (place_of[value], month) for value, month in hiding.hidden_cells if value in place_of
+    }
     values: set[Any] = set()
     for place, _every in _covering(hidden_groups, (1,)):
-        values |= _smallest_unless_held({value: weight for value, weight in asked.values.items() if value in groups[place][1]}, asked.hidden_values)
+        values |= _smallest_unless_held(
+            {value: weight for value, weight in asked.values.items() if value in groups[place][1]},
+            asked.hidden_values,
+        )
     cells: set[Cell] = set()
     for place, month in _covering({cell: of_groups[cell] for cell in hidden_cells}):
-        theirs = {cell: weight for cell, weight in asked.cells.items() if cell[0] in groups[place][1] and cell[1] == month}
+        theirs = {
+            cell: weight
+            for cell, weight in asked.cells.items()
+            if cell[0] in groups[place][1] and cell[1] == month
+        }
         cells |= _smallest_unless_held(theirs, asked.hidden_cells)
     if values or cells:
         asked.hold(values, cells)
 
 
 def _covering(hidden: Mapping[Cell, Weight], places: Collection[int] = (0, 1)) -> set[Cell]:
-    """Those of the hidden cells that hang together, by the lines of these places, with small ones that do not cover each other."""
+    """Those of the hidden cells that hang together, by the lines of these places, with
+    small ones that do not cover each other.
+    """
     found: set[Cell] = set()
     for place in places:
         small: dict[Any, Weight] = {}
         for cell, weight in hidden.items():
             if not weight.is_safe:
                 small[cell[place]] = small.get(cell[place], Weight()) + weight
-        found |= {cell for cell in hidden if cell[place] in small and not small[cell[place]].is_safe}
-    while further := {cell for cell in hidden if any(cell[0] == other[0] or cell[1] == other[1] for other in found)} - found:
+        found |= {
+            cell for cell in hidden if cell[place] in small and not small[cell[place]].is_safe
+        }
+    while (
+        further := {
+            cell
+            for cell in hidden
+            if any(cell[0] == other[0] or cell[1] == other[1] for other in found)
+        }
+        - found
+    ):
         found |= further
     return found
 
@@ -232,7 +325,9 @@ def _lines(cells: Mapping[Cell, Weight], place: int, above: set[Any]) -> list[li
 
 
 def _hold_back(line: Mapping[Any, Weight], hidden: Collection[Any] = ()) -> set[Any]:
-    """What a line hides: what is hidden already, all that is small, and the smallest others until the hidden are large enough together."""
+    """What a line hides: what is hidden already, all that is small, and the smallest
+    others until the hidden are large enough together.
+    """
     held = {key for key, weight in line.items() if key in hidden or not weight.is_safe}
     while held and len(held) < len(line) and not sum((line[key] for key in held), Weight()).is_safe:
         held.add(_smallest({key: weight for key, weight in line.items() if key not in held}))
@@ -244,35 +339,56 @@ def _smallest(weights: Mapping[Any, Weight]) -> Any:
 
 
 def require_whole_months(period: Period) -> None:
-    """Raise AccessDenied unless the period starts and ends with a calendar month: two periods that differ by days single people out."""
+    """Raise AccessDenied unless the period starts and ends with a calendar month: two
+    periods that differ by days single people out.
+    """
     starts = period.first_day is None or period.first_day.day == 1
     ends = period.last_day is None or (period.last_day + timedelta(days=1)).day == 1
     if not (starts and ends):
-        raise AccessDenied(N_("You see whole calendar months: choose a period from the first day of a month to the last day of one."))
+        raise AccessDenied(
+            N_(
+                "You see whole calendar months: choose a period from the first day of a month "
+                "to the last day of one."
+            )
+        )
 
 
 def require_few(dimensions: Collection[str]) -> None:
-    """Raise AccessDenied for a cut by so many dimensions that the lines of its combinations, all hidden, would be thousands."""
+    """Raise AccessDenied for a cut by so many dimensions that the lines of its
+    combinations, all hidden, would be thousands.
+    """
     if len(_apart_from_months(dimensions)) > 2:
         raise AccessDenied(N_("You see figures by one dimension at a time, and by month besides."))
 
 
 def require_offered(overrides: Mapping[str, str]) -> None:
-    """Raise AccessDenied unless every setting has a value that pages show side by side: two thresholds a second apart single contacts out."""
+    """Raise AccessDenied unless every setting has a value that pages show side by side:
+    two thresholds a second apart single contacts out.
+    """
     for name, text in overrides.items():
         setting = get_setting(name)
         if setting.parse(text) not in setting.offered:
             offered = ", ".join(map(str, setting.offered))
             raise AccessDenied(
-                N_("You see {name} at these values only: {known}.") if offered else N_("{name} is set for everybody; you cannot change it for one question."),
+                N_("You see {name} at these values only: {known}.")
+                if offered
+                else N_("{name} is set for everybody; you cannot change it for one question."),
                 name=name,
                 known=offered,
             )
 
 
-def hide_small_cells(question: MetricQuery, subject: FactTable, asked: list[Kpi], rows: list[Row], beside: Mapping[str, Any]) -> None:
+def hide_small_cells(
+    question: MetricQuery,
+    subject: FactTable,
+    asked: list[Kpi],
+    rows: list[Row],
+    beside: Mapping[str, Any],
+) -> None:
     """Suppress the rows that could show the results of a few people."""
-    weighed = [kpi for kpi in asked if not (subject == FactTable.SPEND and kpi.kind == KpiKind.TOTAL)]  # what was spent says nothing of an advisor
+    weighed = [
+        kpi for kpi in asked if not (subject == FactTable.SPEND and kpi.kind == KpiKind.TOTAL)
+    ]  # what was spent says nothing of an advisor
     keys = {kpi.key for kpi in weighed}
     concerned = [row for row in rows if row.kpi in keys]
     if not concerned:
@@ -281,13 +397,17 @@ def hide_small_cells(question: MetricQuery, subject: FactTable, asked: list[Kpi]
         for row in concerned:
             row.suppress()
         return
-    dimension = next(iter(_apart_from_months(dimension_sql.dimensions_of(question.by, question.where))), None)
+    dimension = next(
+        iter(_apart_from_months(dimension_sql.dimensions_of(question.by, question.where))), None
+    )
     published, judged_or_not = weigh(question, subject, weighed, beside, dimension)
     for row in concerned:
         cells = _cells_of(question, dimension, row.by)
         if not all(published[row.kpi].shows(value, **span) for value, span in cells):
             row.suppress()
-        elif row.kpi in judged_or_not and not all(judged_or_not[row.kpi].shows(value, **span) for value, span in cells):
+        elif row.kpi in judged_or_not and not all(
+            judged_or_not[row.kpi].shows(value, **span) for value, span in cells
+        ):
             # What is left out beside n would tell how many there are in all.
             row.pending = row.unknown_identity = None
             if not row.n:
@@ -295,21 +415,35 @@ def hide_small_cells(question: MetricQuery, subject: FactTable, asked: list[Kpi]
 
 
 def crosses(question: MetricQuery) -> bool:
-    """Whether the question is about two dimensions at once, of which nothing is published."""
+    """Whether the question is about two dimensions at once, of which nothing is
+    published.
+    """
     return len(_apart_from_months(dimension_sql.dimensions_of(question.by, question.where))) > 1
 
 
-def hide_combinations(question: MetricQuery, asked: Sequence[Kpi], find_groups: Callable[[MetricQuery], Iterable[Mapping[str, Any]]]) -> list[Row]:
-    """The rows of a question that crosses dimensions: every combination of the values that each has alone (`find_groups`), so that none
-    is missing where nothing is."""
+def hide_combinations(
+    question: MetricQuery,
+    asked: Sequence[Kpi],
+    find_groups: Callable[[MetricQuery], Iterable[Mapping[str, Any]]],
+) -> list[Row]:
+    """The rows of a question that crosses dimensions: every combination of the values
+    that each has alone (`find_groups`), so that none is missing where nothing is.
+    """
     given = dict(question.where.values)
     alone = []
     for name in question.by:
         where = Filters(question.where.period) if name in ("week", "month") else Filters()
         found = {group[name] for group in find_groups(replace(question, by=(name,), where=where))}
-        wanted = {None if value is None else dimension_sql.parse_value(name, value) for value in given.get(name, ())}
+        wanted = {
+            None if value is None else dimension_sql.parse_value(name, value)
+            for value in given.get(name, ())
+        }
         alone.append(found & wanted if name in given else found)
-    rows = [Row(kpi.key, by=dict(zip(question.by, values, strict=True))) for values in itertools.product(*alone) for kpi in asked]
+    rows = [
+        Row(kpi.key, by=dict(zip(question.by, values, strict=True)))
+        for values in itertools.product(*alone)
+        for kpi in asked
+    ]
     for row in rows:
         row.suppress()
     return rows
@@ -320,38 +454,66 @@ def _apart_from_months(dimensions: Collection[str]) -> set[str]:
 
 
 def publishes(question: MetricQuery, weights: Mapping[Cell, Weight]) -> bool:
-    """Whether what an uncut question adds up is published, of a table whose cells over the whole lake weigh so much."""
+    """Whether what an uncut question adds up is published, of a table whose cells over
+    the whole lake weigh so much.
+    """
     dimension = next(iter(dimension_sql.dimensions_of((), question.where) - {"month"}), None)
     published = Published(weights, linked_dimensions.find_groups(dimension))
     return all(published.shows(value, **span) for value, span in _cells_of(question, dimension, {}))
 
 
-def _cells_of(question: MetricQuery, dimension: str | None, by: Mapping[str, Any]) -> list[tuple[Any, dict[str, str | None]]]:
+def _cells_of(
+    question: MetricQuery, dimension: str | None, by: Mapping[str, Any]
+) -> list[tuple[Any, dict[str, str | None]]]:
     """The values of the dimension and the spans of months that a row adds up."""
-    chosen = {name: [None if value is None else dimension_sql.parse_value(name, value) for value in given] for name, given in question.where.values}
+    chosen = {
+        name: [None if value is None else dimension_sql.parse_value(name, value) for value in given]
+        for name, given in question.where.values
+    }
     values = [by[dimension]] if dimension in by else chosen.get(dimension, [ALL])
     single = [by["month"]] if "month" in by else chosen.get("month")
-    spans = [{"first_month": month, "last_month": month} for month in single] if single else [dimension_sql.months(question.where.period)]
+    spans = (
+        [{"first_month": month, "last_month": month} for month in single]
+        if single
+        else [dimension_sql.months(question.where.period)]
+    )
     return [(value, span) for value in values for span in spans]
 
 
 def weigh(
-    question: MetricQuery, subject: FactTable, kpis: list[Kpi], beside: Mapping[str, Any], dimension: str | None
+    question: MetricQuery,
+    subject: FactTable,
+    kpis: list[Kpi],
+    beside: Mapping[str, Any],
+    dimension: str | None,
 ) -> tuple[dict[str, Published], dict[str, Published]]:
-    """What is published, whatever the period asked for, by the weight of every cell over the whole lake: of what each KPI counts, and, where a KPI
-    leaves contacts out and says how many, of those together with the counted.
+    """What is published, whatever the period asked for, by the weight of every cell
+    over the whole lake: of what each KPI counts, and, where a KPI leaves contacts out
+    and says how many, of those together with the counted.
 
-    Intervals weigh as many contacts as they count, but nobody is known to stand behind them: alone they are never published.
+    Intervals weigh as many contacts as they count, but nobody is known to stand behind
+    them: alone they are never published.
     """
-    links = linked_dimensions.find_links(dimension, set(linked_dimensions.DIMENSIONS).intersection(*(kpi.dimensions for kpi in kpis)))
-    weighed = {name: _weigh_alone(question, subject, kpis, beside, name) for name in dict.fromkeys((dimension, *(link[0] for link in links)))}
-    for place, key in [(0, kpi.key) for kpi in kpis] + [(1, kpi.key) for kpi in kpis if kpi.leaves_out]:
+    links = linked_dimensions.find_links(
+        dimension, set(linked_dimensions.DIMENSIONS).intersection(*(kpi.dimensions for kpi in kpis))
+    )
+    weighed = {
+        name: _weigh_alone(question, subject, kpis, beside, name)
+        for name in dict.fromkeys((dimension, *(link[0] for link in links)))
+    }
+    for place, key in [(0, kpi.key) for kpi in kpis] + [
+        (1, kpi.key) for kpi in kpis if kpi.leaves_out
+    ]:
         agree({name: tables[place][key] for name, tables in weighed.items()}, links)
     return weighed[dimension]
 
 
 def _weigh_alone(
-    question: MetricQuery, subject: FactTable, kpis: list[Kpi], beside: Mapping[str, Any], dimension: str | None
+    question: MetricQuery,
+    subject: FactTable,
+    kpis: list[Kpi],
+    beside: Mapping[str, Any],
+    dimension: str | None,
 ) -> tuple[dict[str, Published], dict[str, Published]]:
     by = (dimension, "month") if dimension else ("month",)
     if dimension == "site":
@@ -360,8 +522,19 @@ def _weigh_alone(
     whole = replace(question, by=by, where=Filters(), by_advisor=True)
     frame = engine.current().run(statements.BUILDERS[subject](whole, kpis), beside)
     months = [dimension_sql.plain("month", value, question.names) for value in frame["by_month"]]
-    values = [dimension_sql.plain(dimension, value, question.names) for value in frame[f"by_{dimension}"]] if dimension else [ALL] * len(frame)
-    uncounted = _weigh_totals(replace(whole, by_advisor=False), kpis, dimension) if subject == FactTable.CONTACTS else {}
+    values = (
+        [
+            dimension_sql.plain(dimension, value, question.names)
+            for value in frame[f"by_{dimension}"]
+        ]
+        if dimension
+        else [ALL] * len(frame)
+    )
+    uncounted = (
+        _weigh_totals(replace(whole, by_advisor=False), kpis, dimension)
+        if subject == FactTable.CONTACTS
+        else {}
+    )
     groups = linked_dimensions.find_groups(dimension)
     bits: dict[Any, int] = {}
     published, judged_or_not = {}, {}
@@ -369,7 +542,14 @@ def _weigh_alone(
         cells: dict[Cell, Weight] = {}
         together: dict[Cell, Weight] = {}
         left_out = frame[f"{kpi.key}__left_out"] if kpi.leaves_out else itertools.repeat(0)
-        counts = zip(zip(values, months, strict=True), frame["behind_advisor"], frame[f"{kpi.key}__n"], frame[f"{kpi.key}__behind"], left_out, strict=False)
+        counts = zip(
+            zip(values, months, strict=True),
+            frame["behind_advisor"],
+            frame[f"{kpi.key}__n"],
+            frame[f"{kpi.key}__behind"],
+            left_out,
+            strict=False,
+        )
         for cell, advisor, n, behind, left in counts:
             known = (behind or left) and advisor is not None and advisor == advisor
             bit = 1 << bits.setdefault(advisor, len(bits)) if known else 0
@@ -383,14 +563,27 @@ def _weigh_alone(
     return published, judged_or_not
 
 
-def _weigh_totals(whole: MetricQuery, kpis: list[Kpi], dimension: str | None) -> dict[str, list[tuple[Cell, int]]]:
-    """The cells that intervals add to, and by how many contacts, for each KPI that takes something from them."""
+def _weigh_totals(
+    whole: MetricQuery, kpis: list[Kpi], dimension: str | None
+) -> dict[str, list[tuple[Cell, int]]]:
+    """The cells that intervals add to, and by how many contacts, for each KPI that
+    takes something from them.
+    """
     found = interval_totals.find_totals(whole, kpis)
     cells = [
         (
-            dimension_sql.plain(dimension, record[f"by_{dimension}"], whole.names) if dimension else ALL,
+            dimension_sql.plain(dimension, record[f"by_{dimension}"], whole.names)
+            if dimension
+            else ALL,
             dimension_sql.plain("month", record["by_month"], whole.names),
         )
         for record in found
     ]
-    return {kpi.key: [(cell, interval_totals.weight_of(kpi, record)) for cell, record in zip(cells, found, strict=True)] for kpi in kpis if kpi.sums}
+    return {
+        kpi.key: [
+            (cell, interval_totals.weight_of(kpi, record))
+            for cell, record in zip(cells, found, strict=True)
+        ]
+        for kpi in kpis
+        if kpi.sums
+    }

@@ -1,4 +1,6 @@
-"""How long people wait, beyond averages: how many waited how many seconds, and what the service level would be with another threshold."""
+"""How long people wait, beyond averages: how many waited how many seconds, and what the
+service level would be with another threshold.
+"""
 
 from __future__ import annotations
 
@@ -25,30 +27,58 @@ LONGEST_WAIT = 1800
 
 
 def find_waits(viewer: Viewer, where: Filters = Filters()) -> pd.DataFrame:
-    """How many contacts waited so long: `second` (rounded up, so that a wait of 20.0 s stands with those within a threshold of 20; at most
-    `LONGEST_WAIT`), `answered`, `abandoned`, sorted; seconds that nobody waited are absent. Only single contacts with a known wait.
+    """How many contacts waited so long: `second` (rounded up, so that a wait of 20.0 s
+    stands with those within a threshold of 20; at most `LONGEST_WAIT`), `answered`,
+    `abandoned`, sorted; seconds that nobody waited are absent. Only single contacts
+    with a known wait.
 
-    Raises AccessDenied for whoever may not see call statistics, for what the viewer may not filter by, and for those who see large cells alone.
+    Raises AccessDenied for whoever may not see call statistics, for what the viewer may
+    not filter by, and for those who see large cells alone.
     """
     conditions = _conditions(viewer, where)
-    second = sa.func.least(sa.cast(sa.func.ceil(CONTACTS.c.wait_seconds), sa.Integer), sa.literal_column(str(LONGEST_WAIT))).label("second")
-    counts = [sa.func.count().filter(rows).label(name) for name, rows in (("answered", ANSWERED), ("abandoned", ABANDONED))]
-    statement = sa.select(second, *counts).where(*conditions, CONTACTS.c.wait_seconds.is_not(None), sa.or_(ANSWERED, ABANDONED))
-    return engine.current().run(statement.group_by(second).order_by(second), **dimension_sql.months(where.period))
+    second = sa.func.least(
+        sa.cast(sa.func.ceil(CONTACTS.c.wait_seconds), sa.Integer),
+        sa.literal_column(str(LONGEST_WAIT)),
+    ).label("second")
+    counts = [
+        sa.func.count().filter(rows).label(name)
+        for name, rows in (("answered", ANSWERED), ("abandoned", ABANDONED))
+    ]
+    statement = sa.select(second, *counts).where(
+        *conditions, CONTACTS.c.wait_seconds.is_not(None), sa.or_(ANSWERED, ABANDONED)
+    )
+    return engine.current().run(
+        statement.group_by(second).order_by(second), **dimension_sql.months(where.period)
+    )
 
 
-def find_service_levels(viewer: Viewer, thresholds: Sequence[float], where: Filters = Filters()) -> pd.DataFrame:
-    """The service level as it would be with each threshold in seconds, by the formula in force: `threshold`, `value`, `low`, `high`, `n`.
+def find_service_levels(
+    viewer: Viewer, thresholds: Sequence[float], where: Filters = Filters()
+) -> pd.DataFrame:
+    """The service level as it would be with each threshold in seconds, by the formula
+    in force: `threshold`, `value`, `low`, `high`, `n`.
 
-    Of single contacts alone: totals by interval know no threshold but their own. Raises AccessDenied as `find_waits` does.
+    Of single contacts alone: totals by interval know no threshold but their own. Raises
+    AccessDenied as `find_waits` does.
     """
     conditions, kpi, columns = _conditions(viewer, where), get_kpi("service_level"), []
     for position, threshold in enumerate(thresholds):
-        parts = parts_of(build_query(viewer, (), where, {"service_level_seconds": str(threshold)}), kpi, CONTACTS.c)
-        columns += [sa.func.count().filter(rows).label(f"{name}_{position}") for name, rows in (("n", parts.counted), ("hits", parts.hits))]
+        parts = parts_of(
+            build_query(viewer, (), where, {"service_level_seconds": str(threshold)}),
+            kpi,
+            CONTACTS.c,
+        )
+        columns += [
+            sa.func.count().filter(rows).label(f"{name}_{position}")
+            for name, rows in (("n", parts.counted), ("hits", parts.hits))
+        ]
         if not position:
             columns.append(sa.func.count().filter(parts.evidence).label("evidence"))
-    counted = engine.current().run(sa.select(*columns).where(*conditions), **dimension_sql.months(where.period)).iloc[0]
+    counted = (
+        engine.current()
+        .run(sa.select(*columns).where(*conditions), **dimension_sql.months(where.period))
+        .iloc[0]
+    )
     rows = []
     for position, threshold in enumerate(thresholds):
         n, hits = int(counted[f"n_{position}"]), int(counted[f"hits_{position}"])
@@ -58,22 +88,41 @@ def find_service_levels(viewer: Viewer, thresholds: Sequence[float], where: Filt
 
 
 def find_unhappy_by_wait(viewer: Viewer, where: Filters = Filters()) -> pd.DataFrame:
-    """How many of the answered customers were unhappy (`unhappy_rate`) by how long they had waited: `from_seconds` (a start of `UNHAPPY_BANDS`),
-    `n`, `hits`, sorted; bands that nobody rated are absent. Raises AccessDenied as `find_waits` does."""
+    """How many of the answered customers were unhappy (`unhappy_rate`) by how long they
+    had waited: `from_seconds` (a start of `UNHAPPY_BANDS`), `n`, `hits`, sorted; bands
+    that nobody rated are absent. Raises AccessDenied as `find_waits` does.
+    """
     viewer.require(Permission.SEE_SATISFACTION)
     conditions = _conditions(viewer, where)
     parts = parts_of(build_query(viewer, (), where), get_kpi("unhappy_rate"), CONTACTS.c)
     starts = [sa.literal_column(str(start)) for start in UNHAPPY_BANDS]
-    band = sa.case(*((CONTACTS.c.wait_seconds >= start, start) for start in reversed(starts[1:])), else_=starts[0]).label("from_seconds")
-    counts = [sa.func.count().filter(rows).label(name) for name, rows in (("n", parts.counted), ("hits", sa.and_(parts.counted, parts.hits)))]
-    statement = sa.select(band, *counts).where(*conditions, ANSWERED, parts.counted, CONTACTS.c.wait_seconds.is_not(None))
-    return engine.current().run(statement.group_by(band).order_by(band), **dimension_sql.months(where.period))
+    band = sa.case(
+        *((CONTACTS.c.wait_seconds >= start, start) for start in reversed(starts[1:])),
+        else_=starts[0],
+    ).label("from_seconds")
+    counts = [
+        sa.func.count().filter(rows).label(name)
+        for name, rows in (("n", parts.counted), ("hits", sa.and_(parts.counted, parts.hits)))
+    ]
+    statement = sa.select(band, *counts).where(
+        *conditions, ANSWERED, parts.counted, CONTACTS.c.wait_seconds.is_not(None)
+    )
+    return engine.current().run(
+        statement.group_by(band).order_by(band), **dimension_sql.months(where.period)
+    )
 
 
 def _conditions(viewer: Viewer, where: Filters) -> list[sa.ColumnElement[bool]]:
     viewer.require(Permission.SEE_CALL_STATISTICS)
-    if viewer.needs_suppression or not all(viewer.can_cut_by(dimension) for dimension in dimension_sql.dimensions_of((), where)):
+    if viewer.needs_suppression or not all(
+        viewer.can_cut_by(dimension) for dimension in dimension_sql.dimensions_of((), where)
+    ):
         # A distribution is a cut finer than any that large cells allow.
         raise AccessDenied()
     question = build_query(viewer, (), where)
-    return [viewer.scope(CONTACTS), COUNTED_DIRECTION, *dimension_sql.within(where.period, CONTACTS.c), *question.filters(CONTACTS.c)]
+    return [
+        viewer.scope(CONTACTS),
+        COUNTED_DIRECTION,
+        *dimension_sql.within(where.period, CONTACTS.c),
+        *question.filters(CONTACTS.c),
+    ]

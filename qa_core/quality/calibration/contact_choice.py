@@ -1,4 +1,6 @@
-"""What a round is made from: evaluators who may listen, and contacts that were listened to already or are named by hand."""
+"""What a round is made from: evaluators who may listen, and contacts that were listened
+to already or are named by hand.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ from qa_core.storage.records.listening import Draw, DrawnContact, ListeningPlan
 from qa_core.storage.records.people import Account
 
 PURPOSE = "quality"
-"""What a calibration is listened to for: it serves the grid, no judgement on an advisor."""
+"""What a calibration is listened to for: it serves the grid, no judgement on an
+advisor.
+"""
 MOST_CANDIDATES = 500
 
 
@@ -50,17 +54,32 @@ class ContactChoice:
 def find_evaluators(viewer: Viewer) -> list[Evaluator]:
     """The evaluators with an open account, by name."""
     viewer.require(Permission.MANAGE_CALIBRATIONS)
-    statement = sa.select(Account.username, Account.display_name).where(Account.role == Role.EVALUATOR, Account.active).order_by(Account.display_name)
+    statement = (
+        sa.select(Account.username, Account.display_name)
+        .where(Account.role == Role.EVALUATOR, Account.active)
+        .order_by(Account.display_name)
+    )
     with store.reading() as session:
         rows = session.execute(statement).all()
-        return [Evaluator(name, shown or name, accreditations.is_accredited(session, name, PURPOSE)) for name, shown in rows]
+        return [
+            Evaluator(name, shown or name, accreditations.is_accredited(session, name, PURPOSE))
+            for name, shown in rows
+        ]
 
 
 def find_candidates(viewer: Viewer) -> list[ContactChoice]:
-    """The contacts in the viewer's scope that listening plans are done with, the newest first."""
+    """The contacts in the viewer's scope that listening plans are done with, the newest
+    first.
+    """
     viewer.require(Permission.MANAGE_CALIBRATIONS)
     statement = (
-        sa.select(DrawnContact.source_system, DrawnContact.contact_id, DrawnContact.local_start, ListeningPlan.id, ListeningPlan.name)
+        sa.select(
+            DrawnContact.source_system,
+            DrawnContact.contact_id,
+            DrawnContact.local_start,
+            ListeningPlan.id,
+            ListeningPlan.name,
+        )
         .join(Draw, Draw.id == DrawnContact.draw_id)
         .join(ListeningPlan, ListeningPlan.id == Draw.plan_id)
         .where(viewer.scope(DrawnContact.__table__), DrawnContact.state == "done")
@@ -72,22 +91,33 @@ def find_candidates(viewer: Viewer) -> list[ContactChoice]:
     return list({candidate.key: candidate for candidate in reversed(found)}.values())[::-1]
 
 
-def draw_candidates(viewer: Viewer, n: int, seed: int, plan_id: int | None = None) -> list[ContactChoice]:
-    """So many of them by chance, of one plan where it is named; the same seed over the same contacts draws the same."""
-    found = [candidate for candidate in find_candidates(viewer) if plan_id in (None, candidate.plan_id)]
+def draw_candidates(
+    viewer: Viewer, n: int, seed: int, plan_id: int | None = None
+) -> list[ContactChoice]:
+    """So many of them by chance, of one plan where it is named; the same seed over the
+    same contacts draws the same.
+    """
+    found = [
+        candidate for candidate in find_candidates(viewer) if plan_id in (None, candidate.plan_id)
+    ]
     found.sort(key=lambda candidate: (candidate.local_start, candidate.key))
     return random.Random(seed).sample(found, min(n, len(found)))
 
 
 def find_typed(viewer: Viewer, text: str) -> list[tuple[str, str]]:
-    """The contacts whose numbers somebody typed, one a line. Refuses a number that names none that may be listened to, or several."""
+    """The contacts whose numbers somebody typed, one a line. Refuses a number that
+    names none that may be listened to, or several.
+    """
     viewer.require(Permission.MANAGE_CALIBRATIONS)
     numbers = list(dict.fromkeys(line.strip() for line in text.splitlines() if line.strip()))
     found: dict[str, list[tuple[str, str]]] = {number: [] for number in numbers}
     for contact in listening_rights.find_by_number(viewer, numbers):
         found[contact.contact_id].append(contact.key)
     if missing := [number for number in numbers if len(found[number]) != 1]:
-        message = N_("These numbers do not name one contact each that may be listened to: {numbers}. Take them out, or choose from the list.")
+        message = N_(
+            "These numbers do not name one contact each that may be listened to: {numbers}. "
+            "Take them out, or choose from the list."
+        )
         raise Refusal("not_listenable", message, numbers=", ".join(missing))
     return [found[number][0] for number in numbers]
 

@@ -1,4 +1,6 @@
-"""Rounds: opened on contacts and evaluators, closed once, then agreed on; nobody meets another's marks before the closing. The only writer of them."""
+"""Rounds: opened on contacts and evaluators, closed once, then agreed on; nobody meets
+another's marks before the closing. The only writer of them.
+"""
 
 from __future__ import annotations
 
@@ -28,12 +30,17 @@ from qa_core.storage.records.people import Account
 
 LEAST_EVALUATORS, MOST_CONTACTS = 2, 200
 LONGEST_TITLE, LONGEST_NOTE = 120, 2000
-FORBIDDEN = N_("Nobody may listen to contact {number}: it is gone, objected to, stopped or private, or its advisor was not informed. Leave it out.")
+FORBIDDEN = N_(
+    "Nobody may listen to contact {number}: it is gone, objected to, stopped or private, or "
+    "its advisor was not informed. Leave it out."
+)
 
 
 @dataclass(frozen=True)
 class SessionContact:
-    """One contact of a round; `position` is what it is called by, since evaluators are not told whose it was."""
+    """One contact of a round; `position` is what it is called by, since evaluators are
+    not told whose it was.
+    """
 
     id: int
     position: int
@@ -47,7 +54,9 @@ class SessionContact:
 
 @dataclass(frozen=True)
 class CalibrationSession:
-    """A round as far as the viewer may know it: `finished` holds who is done with how many; while it is open an evaluator meets only their own."""
+    """A round as far as the viewer may know it: `finished` holds who is done with how
+    many; while it is open an evaluator meets only their own.
+    """
 
     id: int
     title: str
@@ -86,35 +95,58 @@ def open_session(
     due_on: date | None = None,
     reference_evaluator: str | None = None,
 ) -> int:
-    """Open a round on these contacts (`source_system`, `contact_id`) and return its number. With a reference evaluator the others are held against that one,
-    else each against all.
+    """Open a round on these contacts (`source_system`, `contact_id`) and return its
+    number. With a reference evaluator the others are held against that one, else each
+    against all.
 
-    Raises Refusal while a gate is closed, for a contact that may not be listened to or whose advisor was not informed, for an evaluator who is not
-    accredited, for fewer than two evaluators, and for a grid that is not published.
+    Raises Refusal while a gate is closed, for a contact that may not be listened to or
+    whose advisor was not informed, for an evaluator who is not accredited, for fewer
+    than two evaluators, and for a grid that is not published.
     """
     viewer.require(Permission.MANAGE_CALIBRATIONS)
-    title, evaluators, keys = title.strip(), list(dict.fromkeys(evaluators)), list(dict.fromkeys(contacts))
+    title, evaluators, keys = (
+        title.strip(),
+        list(dict.fromkeys(evaluators)),
+        list(dict.fromkeys(contacts)),
+    )
     _check_form(title, evaluators, keys, due_on, reference_evaluator)
     found = {contact.key: contact for contact in listening_rights.find_listenable(viewer, keys)}
     with store.writing() as session:
         gates.require_open(session, PURPOSE)
         grid = session.get(ScorecardVersion, grid_id)
         if grid is None or grid.published_at is None:
-            raise Refusal("grid_not_published", N_("Only a published grid can be calibrated on; choose one."))
+            raise Refusal(
+                "grid_not_published", N_("Only a published grid can be calibrated on; choose one.")
+            )
         for username in evaluators:
             account = session.get(Account, username)
-            if account is None or account.role != Role.EVALUATOR or not account.active or not accreditations.is_accredited(session, username, PURPOSE):
-                message = N_("{name} is no evaluator who is accredited today for the quality of service; your data protection officer gives accreditations.")
+            if (
+                account is None
+                or account.role != Role.EVALUATOR
+                or not account.active
+                or not accreditations.is_accredited(session, username, PURPOSE)
+            ):
+                message = N_(
+                    "{name} is no evaluator who is accredited today for the quality of "
+                    "service; your data protection officer gives accreditations."
+                )
                 raise Refusal("not_accredited", message, name=username)
         informed = notices.informed(session)
         for key in keys:
             contact = found.get(key)
             if contact is None or not _was_informed(informed, contact):
                 message = N_(
-                    "Nobody may listen to contact {number}: it is gone, objected to, stopped or private, or its advisor was not informed. Leave it out."
+                    "Nobody may listen to contact {number}: it is gone, objected to, stopped "
+                    "or private, or its advisor was not informed. Leave it out."
                 )
                 raise Refusal("not_listenable", message, number=key[1])
-        made = Calibration(title=title, grid_id=grid.id, evaluators=evaluators, due_on=due_on, opened_by=viewer.username)
+        made = Calibration(
+            title=title,
+            grid_id=grid.id,
+            evaluators=evaluators,
+            due_on=due_on,
+            opened_by=viewer.username,
+        )
         made.contacts = [
             CalibrationContact(
                 source_system=contact.source_system,
@@ -128,29 +160,57 @@ def open_session(
         ]
         session.add(made)
         session.flush()
-        audit_log.record(session, viewer.username, "calibration_opened", f"calibration {made.id}", reason=f"{len(keys)} contacts, {len(evaluators)} evaluators")
+        audit_log.record(
+            session,
+            viewer.username,
+            "calibration_opened",
+            f"calibration {made.id}",
+            reason=f"{len(keys)} contacts, {len(evaluators)} evaluators",
+        )
         return made.id
 
 
 def close_session(viewer: Viewer, number: int) -> None:
-    """Close a round: what was submitted counts, a draft is dropped, since blind it can no longer be. Twice is once."""
+    """Close a round: what was submitted counts, a draft is dropped, since blind it can
+    no longer be. Twice is once.
+    """
     viewer.require(Permission.MANAGE_CALIBRATIONS)
     with store.writing() as session:
         found = get_row(session, viewer, number)
         if found.closed_at is not None:
             return
-        drafts = list(session.scalars(sa.select(Evaluation).where(Evaluation.calibration_id == number, Evaluation.state == "draft")))
-        submitted = sa.select(sa.func.count()).where(Evaluation.calibration_id == number, Evaluation.kind == KIND, Evaluation.state != "draft")
+        drafts = list(
+            session.scalars(
+                sa.select(Evaluation).where(
+                    Evaluation.calibration_id == number, Evaluation.state == "draft"
+                )
+            )
+        )
+        submitted = sa.select(sa.func.count()).where(
+            Evaluation.calibration_id == number,
+            Evaluation.kind == KIND,
+            Evaluation.state != "draft",
+        )
         done = session.scalar(submitted) or 0
         for draft in drafts:
             session.delete(draft)
         found.closed_at, found.closed_by = now(), viewer.username
         missing = len(found.contacts) * len(found.evaluators) - done
-        audit_log.record(session, viewer.username, "calibration_closed", f"calibration {number}", reason=f"{done} done, {missing} missing")
+        audit_log.record(
+            session,
+            viewer.username,
+            "calibration_closed",
+            f"calibration {number}",
+            reason=f"{done} done, {missing} missing",
+        )
 
 
-def set_reference(viewer: Viewer, number: int, evaluator: str | None, contacts: Sequence[int] = ()) -> None:
-    """Say whose marks the others of a round are held against (None: each against all), on these of its contacts, or on all."""
+def set_reference(
+    viewer: Viewer, number: int, evaluator: str | None, contacts: Sequence[int] = ()
+) -> None:
+    """Say whose marks the others of a round are held against (None: each against all),
+    on these of its contacts, or on all.
+    """
     viewer.require(Permission.MANAGE_CALIBRATIONS)
     with store.writing() as session:
         found = get_row(session, viewer, number)
@@ -161,17 +221,28 @@ def set_reference(viewer: Viewer, number: int, evaluator: str | None, contacts: 
             raise AccessDenied()
         for contact in chosen:
             contact.reference_evaluator = evaluator
-        audit_log.record(session, viewer.username, "calibration_reference", f"calibration {number}", reason=evaluator or "none")
+        audit_log.record(
+            session,
+            viewer.username,
+            "calibration_reference",
+            f"calibration {number}",
+            reason=evaluator or "none",
+        )
 
 
 def agree(viewer: Viewer, contact_number: int, answers: Mapping[str, Any], note: str = "") -> None:
-    """Write down the answers that were agreed on for one contact of a closed round (criterion → points or "na", all of them), and why. Replaces an earlier one.
+    """Write down the answers that were agreed on for one contact of a closed round
+    (criterion → points or "na", all of them), and why. Replaces an earlier one.
 
     Raises Refusal while the round is open and for answers that the grid does not allow.
     """
     viewer.require(Permission.MANAGE_CALIBRATIONS)
     if len(note) > LONGEST_NOTE:
-        raise Refusal("too_long", N_("At most {limit} characters; leave out what is not needed."), limit=LONGEST_NOTE)
+        raise Refusal(
+            "too_long",
+            N_("At most {limit} characters; leave out what is not needed."),
+            limit=LONGEST_NOTE,
+        )
     with store.writing() as session:
         contact = session.get(CalibrationContact, contact_number)
         if contact is None:
@@ -179,26 +250,51 @@ def agree(viewer: Viewer, contact_number: int, answers: Mapping[str, Any], note:
         found = get_row(session, viewer, contact.calibration_id)
         if found.closed_at is None:
             raise still_open()
-        scoring.score(scoring.parse_scorecard(session.get_one(ScorecardVersion, found.grid_id).content), answers)
+        scoring.score(
+            scoring.parse_scorecard(session.get_one(ScorecardVersion, found.grid_id).content),
+            answers,
+        )
         words = masking.mask(note).strip()
-        contact.consensus = {"answers": dict(answers), "note": words, "by": viewer.username, "at": now().isoformat()}
-        audit_log.record(session, viewer.username, "calibration_agreed", f"calibration {found.id}", reason=f"contact {contact.id}")
+        contact.consensus = {
+            "answers": dict(answers),
+            "note": words,
+            "by": viewer.username,
+            "at": now().isoformat(),
+        }
+        audit_log.record(
+            session,
+            viewer.username,
+            "calibration_agreed",
+            f"calibration {found.id}",
+            reason=f"contact {contact.id}",
+        )
 
 
 def find_sessions(viewer: Viewer) -> tuple[CalibrationSession, ...]:
-    """The rounds that the viewer manages or takes part in: open ones first, the newest of them first."""
+    """The rounds that the viewer manages or takes part in: open ones first, the newest
+    of them first.
+    """
     viewer.require(Permission.SEE_CALIBRATIONS)
     with store.reading() as session:
         rows = session.scalars(
-            sa.select(Calibration).where(is_visible(viewer)).options(selectinload(Calibration.contacts)).order_by(Calibration.id.desc())
+            sa.select(Calibration)
+            .where(is_visible(viewer))
+            .options(selectinload(Calibration.contacts))
+            .order_by(Calibration.id.desc())
         ).all()
         found = [build(session, viewer, row) for row in rows if takes_part(viewer, row)]
     return tuple(sorted(found, key=lambda item: not item.is_open))
 
 
 def get_row(session: Session, viewer: Viewer, number: int) -> Calibration:
-    """The row of one round, its contacts loaded. Raises AccessDenied for missing and forbidden alike."""
-    row = session.scalars(sa.select(Calibration).where(Calibration.id == number, is_visible(viewer)).options(selectinload(Calibration.contacts))).one_or_none()
+    """The row of one round, its contacts loaded. Raises AccessDenied for missing and
+    forbidden alike.
+    """
+    row = session.scalars(
+        sa.select(Calibration)
+        .where(Calibration.id == number, is_visible(viewer))
+        .options(selectinload(Calibration.contacts))
+    ).one_or_none()
     if row is None or not takes_part(viewer, row):
         raise AccessDenied()
     return row
@@ -208,7 +304,9 @@ def build(session: Session, viewer: Viewer, row: Calibration) -> CalibrationSess
     """A round as this viewer may know it."""
     names = dict(session.execute(sa.select(Account.username, Account.display_name)).all())
     grid = session.get_one(ScorecardVersion, row.grid_id)
-    done = sa.select(Evaluation.evaluator, sa.func.count()).where(Evaluation.calibration_id == row.id, Evaluation.kind == KIND, Evaluation.state != "draft")
+    done = sa.select(Evaluation.evaluator, sa.func.count()).where(
+        Evaluation.calibration_id == row.id, Evaluation.kind == KIND, Evaluation.state != "draft"
+    )
     counted = dict(session.execute(done.group_by(Evaluation.evaluator)).all())
     knows_all = row.closed_at is not None or viewer.can(Permission.MANAGE_CALIBRATIONS)
     return CalibrationSession(
@@ -228,9 +326,15 @@ def build(session: Session, viewer: Viewer, row: Calibration) -> CalibrationSess
                 contact.reference_evaluator,
                 contact.consensus if row.closed_at is not None else None,
             )
-            for position, contact in enumerate(sorted(row.contacts, key=lambda contact: contact.id), start=1)
+            for position, contact in enumerate(
+                sorted(row.contacts, key=lambda contact: contact.id), start=1
+            )
         ),
-        finished={username: counted.get(username, 0) for username in row.evaluators if knows_all or username == viewer.username},
+        finished={
+            username: counted.get(username, 0)
+            for username in row.evaluators
+            if knows_all or username == viewer.username
+        },
         due_on=row.due_on,
         opened_by=names.get(row.opened_by) or row.opened_by,
         opened_at=row.opened_at,
@@ -240,7 +344,13 @@ def build(session: Session, viewer: Viewer, row: Calibration) -> CalibrationSess
 
 def still_open() -> Refusal:
     """What anybody is told who asks for the marks of an open round."""
-    return Refusal("round_open", N_("This round is still open: marks stay unseen until it is closed, so that nobody leans on another's."))
+    return Refusal(
+        "round_open",
+        N_(
+            "This round is still open: marks stay unseen until it is closed, so that nobody "
+            "leans on another's."
+        ),
+    )
 
 
 def _was_informed(informed: Mapping[str, date], contact: listening_rights.Listenable) -> bool:
@@ -248,13 +358,25 @@ def _was_informed(informed: Mapping[str, date], contact: listening_rights.Listen
     return since is not None and since <= contact.local_start.date()
 
 
-def _check_form(title: str, evaluators: Sequence[str], keys: Sequence[Any], due_on: date | None, reference: str | None) -> None:
+def _check_form(
+    title: str,
+    evaluators: Sequence[str],
+    keys: Sequence[Any],
+    due_on: date | None,
+    reference: str | None,
+) -> None:
     if not title or len(title) > LONGEST_TITLE:
-        raise Refusal("bad_title", N_("Give the round a title of at most {limit} characters."), limit=LONGEST_TITLE)
+        raise Refusal(
+            "bad_title",
+            N_("Give the round a title of at most {limit} characters."),
+            limit=LONGEST_TITLE,
+        )
     if len(evaluators) < LEAST_EVALUATORS:
         raise Refusal("few_evaluators", N_("A calibration takes at least two evaluators."))
     if not keys or len(keys) > MOST_CONTACTS:
-        raise Refusal("bad_contacts", N_("Choose between 1 and {most} contacts."), most=MOST_CONTACTS)
+        raise Refusal(
+            "bad_contacts", N_("Choose between 1 and {most} contacts."), most=MOST_CONTACTS
+        )
     if due_on is not None and due_on < environment.today():
         raise Refusal("bad_date", N_("The day due is over; choose today or a later one."))
     if reference is not None and reference not in evaluators:

@@ -1,4 +1,6 @@
-"""What an evaluator still has to score in open rounds, and the beginning of it; each meets their own work alone."""
+"""What an evaluator still has to score in open rounds, and the beginning of it; each
+meets their own work alone.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ from qa_core.storage.records.listening import Calibration, CalibrationContact
 
 @dataclass(frozen=True)
 class Task:
-    """One contact of an open round. `state`: waiting · started · done; `position` is its number in the round."""
+    """One contact of an open round. `state`: waiting · started · done; `position` is
+    its number in the round.
+    """
 
     contact_number: int
     calibration_id: int
@@ -38,38 +42,72 @@ class Task:
 
     @property
     def is_overdue(self) -> bool:
-        return self.state != "done" and self.due_on is not None and self.due_on < environment.today()
+        return (
+            self.state != "done" and self.due_on is not None and self.due_on < environment.today()
+        )
 
 
 def find_worklist(viewer: Viewer) -> list[Task]:
     """Every contact of the viewer's open rounds, what is due first before."""
     viewer.require(Permission.SEE_CALIBRATIONS)
     viewer.require(Permission.FILL_GRIDS)
-    own = sa.select(Evaluation.calibration_id, Evaluation.source_system, Evaluation.contact_id, Evaluation.id, Evaluation.state).where(
-        Evaluation.kind == sessions.KIND, Evaluation.evaluator == viewer.username
-    )
+    own = sa.select(
+        Evaluation.calibration_id,
+        Evaluation.source_system,
+        Evaluation.contact_id,
+        Evaluation.id,
+        Evaluation.state,
+    ).where(Evaluation.kind == sessions.KIND, Evaluation.evaluator == viewer.username)
     with store.reading() as session:
         begun = {tuple(row[:3]): (row.id, row.state) for row in session.execute(own)}
     tasks = []
     for item in sessions.find_sessions(viewer):
         for contact in item.contacts if item.is_open else ():
-            evaluation_id, state = begun.get((item.id, contact.source_system, contact.contact_id), (None, None))
+            evaluation_id, state = begun.get(
+                (item.id, contact.source_system, contact.contact_id), (None, None)
+            )
             said = "waiting" if state is None else "started" if state == "draft" else "done"
             key = (contact.source_system, contact.contact_id)
-            tasks.append(Task(contact.id, item.id, item.title, contact.position, *key, contact.local_start, item.due_on, said, evaluation_id))
-    return sorted(tasks, key=lambda task: (task.due_on is None, task.due_on or date.max, task.calibration_id, task.position))
+            tasks.append(
+                Task(
+                    contact.id,
+                    item.id,
+                    item.title,
+                    contact.position,
+                    *key,
+                    contact.local_start,
+                    item.due_on,
+                    said,
+                    evaluation_id,
+                )
+            )
+    return sorted(
+        tasks,
+        key=lambda task: (
+            task.due_on is None,
+            task.due_on or date.max,
+            task.calibration_id,
+            task.position,
+        ),
+    )
 
 
 def start(viewer: Viewer, contact_number: int) -> int:
-    """Begin to score one contact of an open round, or go on with it: the id of the evaluation.
+    """Begin to score one contact of an open round, or go on with it: the id of the
+    evaluation.
 
-    Raises AccessDenied for a round of others, Refusal for one that is closed, and where the viewer or anybody may no longer listen to the contact.
+    Raises AccessDenied for a round of others, Refusal for one that is closed, and where
+    the viewer or anybody may no longer listen to the contact.
     """
     viewer.require(Permission.FILL_GRIDS)
     viewer.require(Permission.SEE_CALIBRATIONS)
     with store.reading() as session:
         contact = session.get(CalibrationContact, contact_number)
-        if contact is None or viewer.username not in session.get_one(Calibration, contact.calibration_id).evaluators:
+        if (
+            contact is None
+            or viewer.username
+            not in session.get_one(Calibration, contact.calibration_id).evaluators
+        ):
             raise AccessDenied()
         key, month = (contact.source_system, contact.contact_id), f"{contact.local_start:%Y-%m}"
     # As the system: the lake knows nothing of who takes part in a round.
@@ -81,9 +119,17 @@ def start(viewer: Viewer, contact_number: int) -> int:
         accreditations.require(session, viewer, PURPOSE)
         drafts.require_not_own(session, viewer, contact.advisor_id)
         if row.closed_at is not None:
-            raise Refusal("round_closed", N_("This round is closed; nothing can be scored in it any more."))
+            raise Refusal(
+                "round_closed", N_("This round is closed; nothing can be scored in it any more.")
+            )
         if not allowed:
-            raise Refusal("not_listenable", N_("Nobody may listen to this contact any more. Leave it out, and tell who opened the round."))
+            raise Refusal(
+                "not_listenable",
+                N_(
+                    "Nobody may listen to this contact any more. Leave it out, and tell who "
+                    "opened the round."
+                ),
+            )
         made = drafts.open_draft(
             session,
             kind=sessions.KIND,

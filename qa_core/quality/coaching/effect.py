@@ -1,7 +1,9 @@
-"""What came of a coaching plan: the score on its criteria before and after, against matched colleagues who were not coached on them.
+"""What came of a coaching plan: the score on its criteria before and after, against
+matched colleagues who were not coached on them.
 
-Difference in differences (Card and Krueger 1994), its interval by Student's t with the spread of single evaluations pooled over everybody concerned,
-and the spread between the colleagues' changes added where it is more than chance (DerSimonian and Laird 1986).
+Difference in differences (Card and Krueger 1994), its interval by Student's t with the
+spread of single evaluations pooled over everybody concerned, and the spread between the
+colleagues' changes added where it is more than chance (DerSimonian and Laird 1986).
 """
 
 from __future__ import annotations
@@ -35,7 +37,9 @@ TELLING = 10.0
 
 @dataclass(frozen=True)
 class EffectSide:
-    """The evaluations of one person on one side of the start: how many, their mean (0–100) and the deviation of single ones."""
+    """The evaluations of one person on one side of the start: how many, their mean
+    (0–100) and the deviation of single ones.
+    """
 
     n: int
     mean: float | None = None
@@ -70,9 +74,11 @@ class Estimate:
 
 @dataclass(frozen=True)
 class CoachingEffect:
-    """`change`: the advisor's own; `effect`: that beyond the `colleagues`' change (None: nobody to compare with, or not the viewer's to see).
-    `missing`: how many more evaluations it takes, before which there is nothing to say; `to_tell`: how many more after the start until a change of
-    `TELLING` points would show."""
+    """`change`: the advisor's own; `effect`: that beyond the `colleagues`' change
+    (None: nobody to compare with, or not the viewer's to see). `missing`: how many more
+    evaluations it takes, before which there is nothing to say; `to_tell`: how many more
+    after the start until a change of `TELLING` points would show.
+    """
 
     own: Course
     before: Period
@@ -89,30 +95,55 @@ class CoachingEffect:
 
 
 def find_effect(viewer: Viewer, plan_id: int) -> CoachingEffect:
-    """What came of that plan, as far as the viewer may see: an advisor sees nothing of colleagues. Raises AccessDenied for a plan out of scope."""
+    """What came of that plan, as far as the viewer may see: an advisor sees nothing of
+    colleagues. Raises AccessDenied for a plan out of scope.
+    """
     plan = plans.get_plan(viewer, plan_id)
     before, after = find_periods(plan)
     if not viewer.can(Permission.SEE_ADVISORS):
-        own = Course(*(next(iter(_read(viewer, plan, period, by_advisor=False).values()), EffectSide(0)) for period in (before, after)))
+        own = Course(
+            *(
+                next(iter(_read(viewer, plan, period, by_advisor=False).values()), EffectSide(0))
+                for period in (before, after)
+            )
+        )
         return estimate(own, None, before, after)
     sides = [_read(viewer, plan, period, by_advisor=True) for period in (before, after)]
     with store.reading() as session:
         names = find_names(session)
-        # Whoever was coached on the same is no comparison, whether or not the viewer may see that plan; nothing of it goes any further.
-        coached = {names.get(key, key) for key in _find_coached(session.scalars(sa.select(CoachingPlan)), plan, before.first_day, after.last_day)}
+        # Whoever was coached on the same is no comparison, whether or not the viewer
+        # may see that plan; nothing of it goes any further.
+        coached = {
+            names.get(key, key)
+            for key in _find_coached(
+                session.scalars(sa.select(CoachingPlan)), plan, before.first_day, after.last_day
+            )
+        }
     own = Course(*(side.get(plan.advisor, EffectSide(0)) for side in sides))
-    others = [Course(side, sides[1].get(name, EffectSide(0))) for name, side in sides[0].items() if name != plan.advisor and name not in coached]
+    others = [
+        Course(side, sides[1].get(name, EffectSide(0)))
+        for name, side in sides[0].items()
+        if name != plan.advisor and name not in coached
+    ]
     return estimate(own, others, before, after)
 
 
 def find_periods(plan: CoachingPlanView) -> tuple[Period, Period]:
-    """The days before a plan and those from its start on: until today, or `AFTER_DAYS` after its end."""
+    """The days before a plan and those from its start on: until today, or `AFTER_DAYS`
+    after its end.
+    """
     today = environment.today()
-    last = today if plan.ended_on is None else min(today, plan.ended_on + timedelta(days=AFTER_DAYS))
-    return Period(plan.starts_on - timedelta(days=BEFORE_DAYS), plan.starts_on - timedelta(days=1)), Period(plan.starts_on, max(last, plan.starts_on))
+    last = (
+        today if plan.ended_on is None else min(today, plan.ended_on + timedelta(days=AFTER_DAYS))
+    )
+    return Period(
+        plan.starts_on - timedelta(days=BEFORE_DAYS), plan.starts_on - timedelta(days=1)
+    ), Period(plan.starts_on, max(last, plan.starts_on))
 
 
-def estimate(own: Course, others: Sequence[Course] | None, before: Period, after: Period) -> CoachingEffect:
+def estimate(
+    own: Course, others: Sequence[Course] | None, before: Period, after: Period
+) -> CoachingEffect:
     """The arithmetic, from sums alone; `others` None: not the viewer's to see."""
     missing = [max(0, FEWEST - side.n) for side in (own.before, own.after)]
     sees = others is not None
@@ -120,30 +151,58 @@ def estimate(own: Course, others: Sequence[Course] | None, before: Period, after
         return CoachingEffect(own, before, after, *missing, sees_colleagues=sees)
     matched = match(own.before, others or ())
     everybody = [side for course in (own, *matched) for side in (course.before, course.after)]
-    within = stats.pooled_variance([side.deviation for side in everybody], [side.n for side in everybody])
+    within = stats.pooled_variance(
+        [side.deviation for side in everybody], [side.n for side in everybody]
+    )
     freedom = max(1, sum(side.n for side in everybody) - len(everybody))
     own_square = _square(own, within)
     change = _around(own.change, own_square, freedom)
     to_tell = stats.more_needed(math.sqrt(within), own.after.n, TELLING)
-    found = {"change": change, "to_tell": to_tell if not change.is_sure else None, "sees_colleagues": sees}
+    found = {
+        "change": change,
+        "to_tell": to_tell if not change.is_sure else None,
+        "sees_colleagues": sees,
+    }
     if not matched:
         return CoachingEffect(own, before, after, *missing, **found)
-    changes, squares = [course.change for course in matched], [_square(course, within) for course in matched]
+    changes, squares = (
+        [course.change for course in matched],
+        [_square(course, within) for course in matched],
+    )
     k, mean = len(matched), sum(changes) / len(matched)
     apart = sum((one - mean) ** 2 for one in changes) / (k - 1) if k > 1 else 0.0
     beyond = max(0.0, apart - sum(squares) / k)
-    effect = _around(own.change - mean, own_square + sum(squares) / (k * k) + beyond * (1 + 1 / k), freedom)
+    effect = _around(
+        own.change - mean, own_square + sum(squares) / (k * k) + beyond * (1 + 1 / k), freedom
+    )
     found["to_tell"] = to_tell if not effect.is_sure else None
-    levels = {f"colleagues_{name}": sum(getattr(course, name).mean for course in matched) / k for name in ("before", "after")}
-    return CoachingEffect(own, before, after, *missing, **found, effect=effect, colleagues=k, **levels)
+    levels = {
+        f"colleagues_{name}": sum(getattr(course, name).mean for course in matched) / k
+        for name in ("before", "after")
+    }
+    return CoachingEffect(
+        own, before, after, *missing, **found, effect=effect, colleagues=k, **levels
+    )
 
 
 def match(own: EffectSide, others: Iterable[Course]) -> list[Course]:
-    """The colleagues nearest before the start: in their score, in deviations of single evaluations, and in how often they were evaluated (as a ratio)."""
-    usable = [course for course in others if min(course.before.n, course.after.n) >= FEWEST_OF_COLLEAGUES]
-    within = stats.pooled_variance([own.deviation, *(course.before.deviation for course in usable)], [own.n, *(course.before.n for course in usable)])
+    """The colleagues nearest before the start: in their score, in deviations of single
+    evaluations, and in how often they were evaluated (as a ratio).
+    """
+    usable = [
+        course for course in others if min(course.before.n, course.after.n) >= FEWEST_OF_COLLEAGUES
+    ]
+    within = stats.pooled_variance(
+        [own.deviation, *(course.before.deviation for course in usable)],
+        [own.n, *(course.before.n for course in usable)],
+    )
     scale = math.sqrt(within) or 1.0
-    return sorted(usable, key=lambda course: abs(course.before.mean - own.mean) / scale + abs(math.log(course.before.n / own.n)))[:MOST_COLLEAGUES]
+    return sorted(
+        usable,
+        key=lambda course: (
+            abs(course.before.mean - own.mean) / scale + abs(math.log(course.before.n / own.n))
+        ),
+    )[:MOST_COLLEAGUES]
 
 
 def _square(course: Course, within: float) -> float:
@@ -155,18 +214,33 @@ def _around(value: float, square: float, freedom: int) -> Estimate:
     return Estimate(value, value - half, value + half)
 
 
-def _read(viewer: Viewer, plan: CoachingPlanView, period: Period, by_advisor: bool) -> dict[str | None, EffectSide]:
-    """By the advisor's name, or under None for one's own: the scores on the criteria of the plan, each evaluation once."""
+def _read(
+    viewer: Viewer, plan: CoachingPlanView, period: Period, by_advisor: bool
+) -> dict[str | None, EffectSide]:
+    """By the advisor's name, or under None for one's own: the scores on the criteria of
+    the plan, each evaluation once.
+    """
     values = {"criterion": plan.criteria} | ({"team": (plan.team,)} if by_advisor else {})
-    frame = query.measure(viewer, ("evaluation_score",), ("advisor",) if by_advisor else (), Filters.of(period, values))
+    frame = query.measure(
+        viewer,
+        ("evaluation_score",),
+        ("advisor",) if by_advisor else (),
+        Filters.of(period, values),
+    )
     return {
-        getattr(row, "advisor", None): EffectSide(int(row.n), float(row.value), None if formatting.is_missing(row.deviation) else float(row.deviation))
+        getattr(row, "advisor", None): EffectSide(
+            int(row.n),
+            float(row.value),
+            None if formatting.is_missing(row.deviation) else float(row.deviation),
+        )
         for row in frame.itertuples()
         if not formatting.is_missing(row.value)
     }
 
 
-def _find_coached(rows: Iterable[CoachingPlan], plan: CoachingPlanView, first_day: date, last_day: date) -> set[str]:
+def _find_coached(
+    rows: Iterable[CoachingPlan], plan: CoachingPlanView, first_day: date, last_day: date
+) -> set[str]:
     """Who was coached on one of these criteria (or on the whole) in that time."""
     return {
         row.advisor_id

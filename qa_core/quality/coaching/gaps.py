@@ -1,4 +1,6 @@
-"""Who scores clearly below the rest of their team, on the whole or on a criterion, with every comparison counted. Pure arithmetic."""
+"""Who scores clearly below the rest of their team, on the whole or on a criterion, with
+every comparison counted. Pure arithmetic.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,9 @@ from qa_core import stats
 FEWEST = 5
 """Below so many evaluations nobody is compared."""
 RISK = (1 - stats.CONFIDENCE) / 2
-"""Half of the usual risk of a false finding goes to the whole scores, half to all criteria together."""
+"""Half of the usual risk of a false finding goes to the whole scores, half to all
+criteria together.
+"""
 
 Criterion = str | None
 """None: the whole score."""
@@ -19,7 +23,9 @@ Criterion = str | None
 
 @dataclass(frozen=True)
 class Value:
-    """One advisor's mean, 0–100, over so many evaluations, and the deviation of single ones."""
+    """One advisor's mean, 0–100, over so many evaluations, and the deviation of single
+    ones.
+    """
 
     advisor: str
     mean: float
@@ -29,8 +35,11 @@ class Value:
 
 @dataclass(frozen=True)
 class CriterionGap:
-    """How far an advisor's mean is from that of the rest of the team. `low` and `high`: the interval of the difference, wide enough for all comparisons
-    at once; `careful`: the difference with the advisor's mean drawn towards the team's by how little is known."""
+    """How far an advisor's mean is from that of the rest of the team. `low` and `high`:
+    the interval of the difference, wide enough for all comparisons at once; `careful`:
+    the difference with the advisor's mean drawn towards the team's by how little is
+    known.
+    """
 
     advisor: str
     criterion: Criterion
@@ -44,20 +53,39 @@ class CriterionGap:
 
 
 def find_gaps(values: Mapping[Criterion, Sequence[Value]]) -> tuple[CriterionGap, ...]:
-    """Every comparison that can be made. Clear is one whose interval lies below 0 after the correction for all of them (Bonferroni over the whole
-    scores, and over all criteria together), where the team differs by more than chance at all (`statistics.compare_means`)."""
-    usable = {criterion: [value for value in members if value.n >= FEWEST and value.deviation is not None] for criterion, members in values.items()}
+    """Every comparison that can be made. Clear is one whose interval lies below 0 after
+    the correction for all of them (Bonferroni over the whole scores, and over all
+    criteria together), where the team differs by more than chance at all
+    (`statistics.compare_means`).
+    """
+    usable = {
+        criterion: [value for value in members if value.n >= FEWEST and value.deviation is not None]
+        for criterion, members in values.items()
+    }
     usable = {criterion: members for criterion, members in usable.items() if len(members) > 1}
-    tried = {True: len(usable.get(None, ())), False: sum(len(members) for criterion, members in usable.items() if criterion is not None)}
-    return tuple(gap for criterion, members in usable.items() for gap in _compare(criterion, members, tried[criterion is None]))
+    tried = {
+        True: len(usable.get(None, ())),
+        False: sum(len(members) for criterion, members in usable.items() if criterion is not None),
+    }
+    return tuple(
+        gap
+        for criterion, members in usable.items()
+        for gap in _compare(criterion, members, tried[criterion is None])
+    )
 
 
 def _compare(criterion: Criterion, members: Sequence[Value], tried: int) -> list[CriterionGap]:
-    keys, means, sizes = ([getattr(member, name) for member in members] for name in ("advisor", "mean", "n"))
+    keys, means, sizes = (
+        [getattr(member, name) for member in members] for name in ("advisor", "mean", "n")
+    )
     deviations = [member.deviation for member in members]
     below = set(stats.compare_means(keys, means, deviations, sizes).below)
     estimates = stats.shrink_means(means, deviations, sizes).estimates
-    within, all_n, total = stats.pooled_variance(deviations, sizes), sum(sizes), sum(mean * n for mean, n in zip(means, sizes, strict=True))
+    within, all_n, total = (
+        stats.pooled_variance(deviations, sizes),
+        sum(sizes),
+        sum(mean * n for mean, n in zip(means, sizes, strict=True)),
+    )
     reach = stats.t_quantile(all_n - len(members), 1 - RISK / tried)
     found = []
     for member, estimate in zip(members, estimates, strict=True):

@@ -1,4 +1,5 @@
-"""Who needs what this week: for each advisor of a lead's teams what is overdue, unheard, unread or disputed, and where they clearly need help.
+"""Who needs what this week: for each advisor of a lead's teams what is overdue,
+unheard, unread or disputed, and where they clearly need help.
 
 No ranking: an advisor who cannot be told apart from the team is not listed for a score.
 """
@@ -29,9 +30,13 @@ from qa_core.storage.records.people import Account, Membership
 COMPARED_DAYS = 91
 """Scores of the last thirteen weeks are compared."""
 UNHEARD_WEEKS, UNREAD_DAYS, SETTLED_DAYS = 4, 7, 28
-"""Without an evaluation for so many weeks; published and not read for so many days; a dispute that was turned down in the last days."""
+"""Without an evaluation for so many weeks; published and not read for so many days; a
+dispute that was turned down in the last days.
+"""
 NAMED = 2
-"""So many criteria are named where the whole score is low and no criterion alone for sure."""
+"""So many criteria are named where the whole score is low and no criterion alone for
+sure.
+"""
 
 
 class NeedKind(StrEnum):
@@ -46,8 +51,10 @@ class NeedKind(StrEnum):
 
 @dataclass(frozen=True)
 class NeedReason:
-    """One thing to see to. `n`: days overdue, weeks unheard (None: never), or how many evaluations or disputes; `gap` of a score or criterion;
-    `criteria`: what a plan would be about; `plan_id`: the plan that is overdue, or that is about it already."""
+    """One thing to see to. `n`: days overdue, weeks unheard (None: never), or how many
+    evaluations or disputes; `gap` of a score or criterion; `criteria`: what a plan
+    would be about; `plan_id`: the plan that is overdue, or that is about it already.
+    """
 
     kind: NeedKind
     n: int | None = None
@@ -68,12 +75,18 @@ class Need:
     @property
     def criteria(self) -> tuple[str, ...]:
         """What a new plan would be about."""
-        return tuple(dict.fromkeys(key for reason in self.reasons if reason.plan_id is None for key in reason.criteria))
+        return tuple(
+            dict.fromkeys(
+                key for reason in self.reasons if reason.plan_id is None for key in reason.criteria
+            )
+        )
 
 
 @dataclass(frozen=True)
 class Week:
-    """The list, and what it was made from: `advisors` looked at, `compared` of them by score, over so many `comparisons` in the `period`."""
+    """The list, and what it was made from: `advisors` looked at, `compared` of them by
+    score, over so many `comparisons` in the `period`.
+    """
 
     needs: tuple[Need, ...]
     advisors: int
@@ -83,28 +96,56 @@ class Week:
 
 
 def find_needs(viewer: Viewer) -> Week:
-    """The list of the viewer's teams of today, for who may coach them: first what is overdue, then by the size of the difference shown, then by name."""
+    """The list of the viewer's teams of today, for who may coach them: first what is
+    overdue, then by the size of the difference shown, then by name.
+    """
     viewer.require(Permission.MANAGE_COACHING)
     today = environment.today()
     period = Period(today - timedelta(days=COMPARED_DAYS), today)
     with store.reading() as session:
         members, names = find_members(session, viewer, today), find_names(session)
         plans = _find_open_plans(session, viewer)
-        reasons: dict[str, list[NeedReason]] = {advisor: _find_overdue(plans.get(advisor, ()), today) for advisor in members}
-        for found in (_find_unheard(session, viewer, members, today), _find_unread(session, viewer), _find_disputes(session, viewer)):
+        reasons: dict[str, list[NeedReason]] = {
+            advisor: _find_overdue(plans.get(advisor, ()), today) for advisor in members
+        }
+        for found in (
+            _find_unheard(session, viewer, members, today),
+            _find_unread(session, viewer),
+            _find_disputes(session, viewer),
+        ):
             for advisor, reason in found:
                 if advisor in members:
                     reasons[advisor].append(reason)
-    gaps = [gap for team in sorted(set(members.values())) for gap in _find_gaps(viewer, team, members, names, period)]
+    gaps = [
+        gap
+        for team in sorted(set(members.values()))
+        for gap in _find_gaps(viewer, team, members, names, period)
+    ]
     for advisor in members:
-        reasons[advisor] += _describe_scores([gap for gap in gaps if gap.advisor == advisor], plans.get(advisor, ()))
-    needs = [Need(advisor, names.get(advisor, advisor), team, _in_order(reasons[advisor])) for advisor, team in members.items() if reasons[advisor]]
-    return Week(tuple(sorted(needs, key=_place)), len(members), len({gap.advisor for gap in gaps}), len(gaps), period)
+        reasons[advisor] += _describe_scores(
+            [gap for gap in gaps if gap.advisor == advisor], plans.get(advisor, ())
+        )
+    needs = [
+        Need(advisor, names.get(advisor, advisor), team, _in_order(reasons[advisor]))
+        for advisor, team in members.items()
+        if reasons[advisor]
+    ]
+    return Week(
+        tuple(sorted(needs, key=_place)),
+        len(members),
+        len({gap.advisor for gap in gaps}),
+        len(gaps),
+        period,
+    )
 
 
 def _place(need: Need) -> tuple[int, float, str]:
-    overdue = max((reason.n or 0 for reason in need.reasons if reason.kind == NeedKind.OVERDUE), default=0)
-    size = max((-reason.gap.careful for reason in need.reasons if reason.gap is not None), default=0.0)
+    overdue = max(
+        (reason.n or 0 for reason in need.reasons if reason.kind == NeedKind.OVERDUE), default=0
+    )
+    size = max(
+        (-reason.gap.careful for reason in need.reasons if reason.gap is not None), default=0.0
+    )
     return -overdue, -size, need.advisor.casefold()
 
 
@@ -114,38 +155,72 @@ def _in_order(reasons: Iterable[NeedReason]) -> tuple[NeedReason, ...]:
 
 def _find_open_plans(session: Session, viewer: Viewer) -> dict[str, list[CoachingPlan]]:
     found: dict[str, list[CoachingPlan]] = {}
-    for plan in session.scalars(sa.select(CoachingPlan).where(CoachingPlan.state == CoachingState.OPEN, viewer.scope(CoachingPlan.__table__))):
+    for plan in session.scalars(
+        sa.select(CoachingPlan).where(
+            CoachingPlan.state == CoachingState.OPEN, viewer.scope(CoachingPlan.__table__)
+        )
+    ):
         found.setdefault(plan.advisor_id, []).append(plan)
     return found
 
 
 def _find_overdue(plans: Iterable[CoachingPlan], today: date) -> list[NeedReason]:
-    return [NeedReason(NeedKind.OVERDUE, (today - plan.due_on).days, plan_id=plan.id) for plan in plans if plan.due_on is not None and plan.due_on < today]
+    return [
+        NeedReason(NeedKind.OVERDUE, (today - plan.due_on).days, plan_id=plan.id)
+        for plan in plans
+        if plan.due_on is not None and plan.due_on < today
+    ]
 
 
 def _theirs(viewer: Viewer) -> tuple[sa.ColumnElement[bool], ...]:
-    return (viewer.scope(Evaluation.__table__), Evaluation.state == "published", Evaluation.kind.in_(("scored", "targeted")))
+    return (
+        viewer.scope(Evaluation.__table__),
+        Evaluation.state == "published",
+        Evaluation.kind.in_(("scored", "targeted")),
+    )
 
 
-def _find_unheard(session: Session, viewer: Viewer, members: Mapping[str, str], today: date) -> list[tuple[str, NeedReason]]:
-    heard = sa.select(Evaluation.advisor_id, sa.func.max(Evaluation.evaluated_at)).where(*_theirs(viewer)).group_by(Evaluation.advisor_id)
-    came = sa.select(Membership.advisor_id, sa.func.max(Membership.starts_on)).where(Membership.starts_on <= today).group_by(Membership.advisor_id)
+def _find_unheard(
+    session: Session, viewer: Viewer, members: Mapping[str, str], today: date
+) -> list[tuple[str, NeedReason]]:
+    heard = (
+        sa.select(Evaluation.advisor_id, sa.func.max(Evaluation.evaluated_at))
+        .where(*_theirs(viewer))
+        .group_by(Evaluation.advisor_id)
+    )
+    came = (
+        sa.select(Membership.advisor_id, sa.func.max(Membership.starts_on))
+        .where(Membership.starts_on <= today)
+        .group_by(Membership.advisor_id)
+    )
     newest = {advisor: environment.to_local(at).date() for advisor, at in session.execute(heard)}
     joined = dict(session.execute(came).all())
     found = []
     for advisor in members:
         since = max(filter(None, (newest.get(advisor), joined.get(advisor))), default=None)
         if since is None or (today - since).days // 7 >= UNHEARD_WEEKS:
-            found.append((advisor, NeedReason(NeedKind.UNHEARD, (today - newest[advisor]).days // 7 if advisor in newest else None)))
+            found.append(
+                (
+                    advisor,
+                    NeedReason(
+                        NeedKind.UNHEARD,
+                        (today - newest[advisor]).days // 7 if advisor in newest else None,
+                    ),
+                )
+            )
     return found
 
 
 def _find_unread(session: Session, viewer: Viewer) -> list[tuple[str, NeedReason]]:
-    """Evaluations that were published here, to somebody with an account to read them, and are not acknowledged."""
+    """Evaluations that were published here, to somebody with an account to read them,
+    and are not acknowledged.
+    """
     old = now() - timedelta(days=UNREAD_DAYS)
     statement = (
         sa.select(Evaluation.advisor_id, sa.func.count())
-        .where(*_theirs(viewer), Evaluation.published_at < old, Evaluation.acknowledged_at.is_(None))
+        .where(
+            *_theirs(viewer), Evaluation.published_at < old, Evaluation.acknowledged_at.is_(None)
+        )
         .where(sa.exists().where(Account.advisor_id == Evaluation.advisor_id, Account.active))
         .group_by(Evaluation.advisor_id)
     )
@@ -154,38 +229,82 @@ def _find_unread(session: Session, viewer: Viewer) -> list[tuple[str, NeedReason
 
 def _find_disputes(session: Session, viewer: Viewer) -> list[tuple[str, NeedReason]]:
     since = now() - timedelta(days=SETTLED_DAYS)
-    about = sa.select(Evaluation.advisor_id, sa.func.count()).join(Dispute, Dispute.evaluation_id == Evaluation.id).where(*_theirs(viewer))
+    about = (
+        sa.select(Evaluation.advisor_id, sa.func.count())
+        .join(Dispute, Dispute.evaluation_id == Evaluation.id)
+        .where(*_theirs(viewer))
+    )
     found = []
-    for kind, of in ((NeedKind.DISPUTED, (Dispute.decided_at.is_(None),)), (NeedKind.TURNED_DOWN, (Dispute.decision == "keep", Dispute.decided_at >= since))):
-        found += [(advisor, NeedReason(kind, n)) for advisor, n in session.execute(about.where(*of).group_by(Evaluation.advisor_id))]
+    for kind, of in (
+        (NeedKind.DISPUTED, (Dispute.decided_at.is_(None),)),
+        (NeedKind.TURNED_DOWN, (Dispute.decision == "keep", Dispute.decided_at >= since)),
+    ):
+        found += [
+            (advisor, NeedReason(kind, n))
+            for advisor, n in session.execute(about.where(*of).group_by(Evaluation.advisor_id))
+        ]
     return found
 
 
-def _find_gaps(viewer: Viewer, team: str, members: Mapping[str, str], names: Mapping[str, str], period: Period) -> tuple[CriterionGap, ...]:
-    """The comparisons inside one team, of those who are in it today, on the contacts they had in it."""
+def _find_gaps(
+    viewer: Viewer, team: str, members: Mapping[str, str], names: Mapping[str, str], period: Period
+) -> tuple[CriterionGap, ...]:
+    """The comparisons inside one team, of those who are in it today, on the contacts
+    they had in it.
+    """
     where = Filters.of(period, {"team": (team,)})
-    by_name = {names.get(advisor, advisor): advisor for advisor, of in members.items() if of == team}
+    by_name = {
+        names.get(advisor, advisor): advisor for advisor, of in members.items() if of == team
+    }
     values: dict[Criterion, list[Value]] = {}
     for by in (("advisor",), ("advisor", "criterion")):
         for row in query.measure(viewer, ("evaluation_score",), by, where).itertuples():
             criterion = getattr(row, "criterion", None)
-            if row.advisor in by_name and not formatting.is_missing(row.value) and (len(by) == 1 or not formatting.is_missing(criterion)):
+            if (
+                row.advisor in by_name
+                and not formatting.is_missing(row.value)
+                and (len(by) == 1 or not formatting.is_missing(criterion))
+            ):
                 deviation = None if formatting.is_missing(row.deviation) else float(row.deviation)
-                values.setdefault(criterion, []).append(Value(by_name[row.advisor], float(row.value), deviation, int(row.n)))
+                values.setdefault(criterion, []).append(
+                    Value(by_name[row.advisor], float(row.value), deviation, int(row.n))
+                )
     return find_gaps(values)
 
 
-def _describe_scores(gaps: Iterable[CriterionGap], plans: Iterable[CoachingPlan]) -> list[NeedReason]:
-    """What is clear about one advisor's scores; where only the whole is, the criteria that are furthest behind are named, but as no more than that."""
+def _describe_scores(
+    gaps: Iterable[CriterionGap], plans: Iterable[CoachingPlan]
+) -> list[NeedReason]:
+    """What is clear about one advisor's scores; where only the whole is, the criteria
+    that are furthest behind are named, but as no more than that.
+    """
     gaps, plans = list(gaps), list(plans)
     clear = sorted((gap for gap in gaps if gap.is_clear), key=lambda gap: gap.careful)
     parts = [gap for gap in clear if gap.criterion is not None]
-    behind = sorted((gap for gap in gaps if gap.criterion is not None and gap.careful < 0), key=lambda gap: gap.careful)[:NAMED]
+    behind = sorted(
+        (gap for gap in gaps if gap.criterion is not None and gap.careful < 0),
+        key=lambda gap: gap.careful,
+    )[:NAMED]
     found = []
     for gap in clear:
-        criteria = (gap.criterion,) if gap.criterion is not None else () if parts else tuple(other.criterion for other in behind if other.criterion)
+        criteria = (
+            (gap.criterion,)
+            if gap.criterion is not None
+            else ()
+            if parts
+            else tuple(other.criterion for other in behind if other.criterion)
+        )
         # A plan on any criterion that is clear is a plan for the whole score, too.
         concerned = set(criteria) or {part.criterion for part in parts}
-        about = next((plan.id for plan in plans if not plan.criteria or set(plan.criteria) & concerned), None)
-        found.append(NeedReason(NeedKind.SCORE if gap.criterion is None else NeedKind.CRITERION, gap=gap, criteria=criteria, plan_id=about))
+        about = next(
+            (plan.id for plan in plans if not plan.criteria or set(plan.criteria) & concerned), None
+        )
+        found.append(
+            NeedReason(
+                NeedKind.SCORE if gap.criterion is None else NeedKind.CRITERION,
+                gap=gap,
+                criteria=criteria,
+                plan_id=about,
+            )
+        )
     return found

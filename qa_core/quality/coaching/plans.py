@@ -1,8 +1,11 @@
-"""Coaching plans: a goal on criteria that an advisor and their team lead agree on, their sessions and remarks, and how it ended.
+"""Coaching plans: a goal on criteria that an advisor and their team lead agree on,
+their sessions and remarks, and how it ended.
 
-The only writer of plans and notes: numbers and addresses of persons are masked in what is written, and each act is journalled without a word
-of it. Open to the lead of the team and the advisor concerned, to read for the manager, and to nobody else. A plan stays with the team that it was
-opened in: once the advisor has left that team nothing more is written on it, its lead can only end it, and the new lead does not see it.
+The only writer of plans and notes: numbers and addresses of persons are masked in what
+is written, and each act is journalled without a word of it. Open to the lead of the
+team and the advisor concerned, to read for the manager, and to nobody else. A plan
+stays with the team that it was opened in: once the advisor has left that team nothing
+more is written on it, its lead can only end it, and the new lead does not see it.
 """
 
 from __future__ import annotations
@@ -58,7 +61,9 @@ class ListenedContact:
 
 @dataclass(frozen=True)
 class CoachingPlanView:
-    """One plan as far as the viewer may see it, with names for people; `evaluations` are the ids of those that it came from."""
+    """One plan as far as the viewer may see it, with names for people; `evaluations`
+    are the ids of those that it came from.
+    """
 
     id: int
     advisor_id: str
@@ -75,13 +80,19 @@ class CoachingPlanView:
     ended_on: date | None
     notes: tuple[SessionNote, ...]
     has_left: bool
-    """Whether the advisor is no longer in that team: nothing more is written on the plan, it can only be ended."""
+    """Whether the advisor is no longer in that team: nothing more is written on the
+    plan, it can only be ended.
+    """
     may_change: bool
     may_note: bool
 
     @property
     def is_overdue(self) -> bool:
-        return self.state == CoachingState.OPEN and self.due_on is not None and self.due_on < environment.today()
+        return (
+            self.state == CoachingState.OPEN
+            and self.due_on is not None
+            and self.due_on < environment.today()
+        )
 
     @property
     def sessions(self) -> tuple[SessionNote, ...]:
@@ -102,18 +113,26 @@ def open_plan(
     starts_on: date | None = None,
     due_on: date | None = None,
 ) -> int:
-    """Open a plan for an advisor who is today in a team that the viewer leads today; returns its number. Without criteria it is about the whole score.
+    """Open a plan for an advisor who is today in a team that the viewer leads today;
+    returns its number. Without criteria it is about the whole score.
 
-    Raises AccessDenied for anybody else's advisor and for evaluations that are not theirs, Refusal for a goal or days that cannot be, Misuse for
-    a criterion that no grid and no evaluation of theirs has.
+    Raises AccessDenied for anybody else's advisor and for evaluations that are not
+    theirs, Refusal for a goal or days that cannot be, Misuse for a criterion that no
+    grid and no evaluation of theirs has.
     """
     viewer.require(Permission.MANAGE_COACHING)
     today = environment.today()
     goal, starts_on = masking.mask(goal).strip(), starts_on or today
     if not goal or len(goal) > LONGEST_GOAL:
-        raise Refusal("bad_goal", N_("Say in a few words what the advisor works on (at most {most} characters)."), most=LONGEST_GOAL)
+        raise Refusal(
+            "bad_goal",
+            N_("Say in a few words what the advisor works on (at most {most} characters)."),
+            most=LONGEST_GOAL,
+        )
     if due_on is not None and due_on < starts_on:
-        raise Refusal("due_before_start", N_("The plan would be due before it starts; choose a later day."))
+        raise Refusal(
+            "due_before_start", N_("The plan would be due before it starts; choose a later day.")
+        )
     with store.writing() as session:
         team = find_members(session, viewer, today).get(advisor_id)
         if team is None:
@@ -138,28 +157,47 @@ def open_plan(
 
 
 def add_note(viewer: Viewer, plan_id: int, text: str, minutes: int | None = None) -> None:
-    """Write a remark, or with `minutes` a session, on an open plan. For the lead of its team today and the advisor concerned."""
+    """Write a remark, or with `minutes` a session, on an open plan. For the lead of its
+    team today and the advisor concerned.
+    """
     viewer.require(Permission.SEE_COACHING)
     text = masking.mask(text).strip()
     if not text or len(text) > LONGEST_NOTE:
-        raise Refusal("bad_note", N_("Write what was said or agreed (at most {most} characters)."), most=LONGEST_NOTE)
+        raise Refusal(
+            "bad_note",
+            N_("Write what was said or agreed (at most {most} characters)."),
+            most=LONGEST_NOTE,
+        )
     if minutes is not None and not 1 <= minutes <= LONGEST_SESSION:
-        raise Misuse("bad_minutes", N_("A session lasts from 1 to {most} minutes."), most=LONGEST_SESSION)
+        raise Misuse(
+            "bad_minutes", N_("A session lasts from 1 to {most} minutes."), most=LONGEST_SESSION
+        )
     with store.writing() as session:
         plan = _get(session, viewer, plan_id)
         if not _may_note(viewer, plan):
             raise AccessDenied()
         _require_open(plan)
         if _has_left(plan, find_teams(session, environment.today())):
-            message = N_("The advisor has left the team {team}, in which this plan was opened: it can only be ended. Whoever leads them now opens another one.")
+            message = N_(
+                "The advisor has left the team {team}, in which this plan was opened: it can "
+                "only be ended. Whoever leads them now opens another one."
+            )
             raise Refusal("left_team", message, team=plan.team)
         plan.notes.append(CoachingNote(text=text, minutes=minutes, author=viewer.username))
         plan.version += 1
-        audit_log.record(session, viewer.username, "coaching_noted", f"plan {plan.id}", reason="remark" if minutes is None else "session")
+        audit_log.record(
+            session,
+            viewer.username,
+            "coaching_noted",
+            f"plan {plan.id}",
+            reason="remark" if minutes is None else "session",
+        )
 
 
 def end_plan(viewer: Viewer, plan_id: int, state: str, version: int) -> None:
-    """End a plan as `reached` or `stopped`, as its version `version` showed it. Raises Refusal where somebody wrote on it since."""
+    """End a plan as `reached` or `stopped`, as its version `version` showed it. Raises
+    Refusal where somebody wrote on it since.
+    """
     viewer.require(Permission.MANAGE_COACHING)
     if state not in (CoachingState.REACHED, CoachingState.STOPPED):
         raise Misuse("bad_state", N_("A plan ends as reached or stopped."))
@@ -169,33 +207,79 @@ def end_plan(viewer: Viewer, plan_id: int, state: str, version: int) -> None:
             raise AccessDenied()
         _require_open(plan)
         if plan.version != version:
-            raise Refusal("changed_meanwhile", N_("Somebody wrote on this plan in the meantime. Look at it as it is now, then end it."))
-        plan.state, plan.ended_on, plan.version = CoachingState(state), environment.today(), plan.version + 1
-        audit_log.record(session, viewer.username, "coaching_ended", f"plan {plan.id}", reason=str(state))
+            raise Refusal(
+                "changed_meanwhile",
+                N_(
+                    "Somebody wrote on this plan in the meantime. Look at it as it is now, "
+                    "then end it."
+                ),
+            )
+        plan.state, plan.ended_on, plan.version = (
+            CoachingState(state),
+            environment.today(),
+            plan.version + 1,
+        )
+        audit_log.record(
+            session, viewer.username, "coaching_ended", f"plan {plan.id}", reason=str(state)
+        )
 
 
-def find_plans(viewer: Viewer, advisor_id: str | None = None, is_open: bool | None = None) -> tuple[CoachingPlanView, ...]:
-    """The plans in the viewer's scope: open ones first, then by the day they are due, the overdue ones ahead; ended ones newest first."""
+def find_plans(
+    viewer: Viewer, advisor_id: str | None = None, is_open: bool | None = None
+) -> tuple[CoachingPlanView, ...]:
+    """The plans in the viewer's scope: open ones first, then by the day they are due,
+    the overdue ones ahead; ended ones newest first.
+    """
     viewer.require(Permission.SEE_COACHING)
-    statement = sa.select(CoachingPlan).options(selectinload(CoachingPlan.notes)).where(viewer.scope(CoachingPlan.__table__))
+    statement = (
+        sa.select(CoachingPlan)
+        .options(selectinload(CoachingPlan.notes))
+        .where(viewer.scope(CoachingPlan.__table__))
+    )
     if advisor_id is not None:
         statement = statement.where(CoachingPlan.advisor_id == advisor_id)
     if is_open is not None:
-        statement = statement.where((CoachingPlan.state == CoachingState.OPEN) if is_open else (CoachingPlan.state != CoachingState.OPEN))
+        statement = statement.where(
+            (CoachingPlan.state == CoachingState.OPEN)
+            if is_open
+            else (CoachingPlan.state != CoachingState.OPEN)
+        )
     with store.reading() as session:
-        people, accounts, teams = find_names(session), _find_accounts(session), find_teams(session, environment.today())
-        found = [_as_plan(viewer, row, people, accounts, teams) for row in session.scalars(statement.order_by(CoachingPlan.id.desc()))]
-    still = sorted((plan for plan in found if plan.state == CoachingState.OPEN), key=lambda plan: plan.due_on or date.max)
-    over = sorted((plan for plan in found if plan.state != CoachingState.OPEN), key=lambda plan: plan.ended_on or plan.starts_on, reverse=True)
+        people, accounts, teams = (
+            find_names(session),
+            _find_accounts(session),
+            find_teams(session, environment.today()),
+        )
+        found = [
+            _as_plan(viewer, row, people, accounts, teams)
+            for row in session.scalars(statement.order_by(CoachingPlan.id.desc()))
+        ]
+    still = sorted(
+        (plan for plan in found if plan.state == CoachingState.OPEN),
+        key=lambda plan: plan.due_on or date.max,
+    )
+    over = sorted(
+        (plan for plan in found if plan.state != CoachingState.OPEN),
+        key=lambda plan: plan.ended_on or plan.starts_on,
+        reverse=True,
+    )
     return (*still, *over)
 
 
 def get_plan(viewer: Viewer, plan_id: int) -> CoachingPlanView:
-    """One plan. Raises AccessDenied for one out of scope and one that does not exist alike."""
+    """One plan. Raises AccessDenied for one out of scope and one that does not exist
+    alike.
+    """
     viewer.require(Permission.SEE_COACHING)
     with store.reading() as session:
         teams = find_teams(session, environment.today())
-        return _as_plan(viewer, _get(session, viewer, plan_id), find_names(session), _find_accounts(session), teams)
+        return _as_plan(
+            viewer,
+            _get(session, viewer, plan_id),
+            find_names(session),
+            _find_accounts(session),
+            teams,
+        )
 
 
 def find_trainees(viewer: Viewer) -> dict[str, str]:
@@ -204,39 +288,64 @@ def find_trainees(viewer: Viewer) -> dict[str, str]:
     with store.reading() as session:
         people = find_names(session)
         members = find_members(session, viewer, environment.today())
-    return dict(sorted(((key, people.get(key, key)) for key in members), key=lambda entry: entry[1].casefold()))
+    return dict(
+        sorted(
+            ((key, people.get(key, key)) for key in members), key=lambda entry: entry[1].casefold()
+        )
+    )
 
 
 def find_criteria(viewer: Viewer, advisor_id: str) -> tuple[str, ...]:
-    """The criteria that a plan for that advisor may be about: those of every published grid, in their order, then others that they were evaluated on."""
+    """The criteria that a plan for that advisor may be about: those of every published
+    grid, in their order, then others that they were evaluated on.
+    """
     viewer.require(Permission.MANAGE_COACHING)
     with store.reading() as session:
         return tuple(_known_criteria(session, viewer, advisor_id))
 
 
-def find_heard(viewer: Viewer, advisor_id: str, evaluations: Sequence[int] | None = None, limit: int = 20) -> tuple[ListenedContact, ...]:
-    """The newest published evaluations of that advisor in the viewer's scope, or those of them that a plan names."""
+def find_heard(
+    viewer: Viewer, advisor_id: str, evaluations: Sequence[int] | None = None, limit: int = 20
+) -> tuple[ListenedContact, ...]:
+    """The newest published evaluations of that advisor in the viewer's scope, or those
+    of them that a plan names.
+    """
     viewer.require(Permission.SEE_COACHING)
-    statement = sa.select(Evaluation.id, Evaluation.local_day, Evaluation.score).where(*_theirs(viewer, advisor_id))
+    statement = sa.select(Evaluation.id, Evaluation.local_day, Evaluation.score).where(
+        *_theirs(viewer, advisor_id)
+    )
     if evaluations is not None:
         statement = statement.where(Evaluation.id.in_(evaluations))
     with store.reading() as session:
-        return tuple(ListenedContact(*row) for row in session.execute(statement.order_by(Evaluation.local_day.desc(), Evaluation.id.desc()).limit(limit)))
+        return tuple(
+            ListenedContact(*row)
+            for row in session.execute(
+                statement.order_by(Evaluation.local_day.desc(), Evaluation.id.desc()).limit(limit)
+            )
+        )
 
 
 def _get(session: Session, viewer: Viewer, plan_id: int) -> CoachingPlan:
-    plan = session.scalar(sa.select(CoachingPlan).where(CoachingPlan.id == plan_id, viewer.scope(CoachingPlan.__table__)))
+    plan = session.scalar(
+        sa.select(CoachingPlan).where(
+            CoachingPlan.id == plan_id, viewer.scope(CoachingPlan.__table__)
+        )
+    )
     if plan is None:
         raise AccessDenied()
     return plan
 
 
 def _may_change(viewer: Viewer, plan: CoachingPlan) -> bool:
-    return viewer.can(Permission.MANAGE_COACHING) and (viewer.is_system or plan.team in viewer.teams_on(environment.today()))
+    return viewer.can(Permission.MANAGE_COACHING) and (
+        viewer.is_system or plan.team in viewer.teams_on(environment.today())
+    )
 
 
 def _may_note(viewer: Viewer, plan: CoachingPlan) -> bool:
-    return _may_change(viewer, plan) or (viewer.role == Role.ADVISOR and plan.advisor_id == viewer.advisor_id)
+    return _may_change(viewer, plan) or (
+        viewer.role == Role.ADVISOR and plan.advisor_id == viewer.advisor_id
+    )
 
 
 def _has_left(plan: CoachingPlan, teams: Mapping[str, frozenset[str]]) -> bool:
@@ -253,13 +362,19 @@ def _theirs(viewer: Viewer, advisor_id: str) -> tuple[sa.ColumnElement[bool], ..
     return (viewer.scope(Evaluation.__table__), Evaluation.advisor_id == advisor_id, *published)
 
 
-def _check_evaluations(session: Session, viewer: Viewer, advisor_id: str, evaluations: Sequence[int]) -> None:
-    found = session.scalars(sa.select(Evaluation.id).where(Evaluation.id.in_(evaluations), *_theirs(viewer, advisor_id)))
+def _check_evaluations(
+    session: Session, viewer: Viewer, advisor_id: str, evaluations: Sequence[int]
+) -> None:
+    found = session.scalars(
+        sa.select(Evaluation.id).where(Evaluation.id.in_(evaluations), *_theirs(viewer, advisor_id))
+    )
     if set(evaluations) - set(found):
         raise AccessDenied()
 
 
-def _check_criteria(session: Session, viewer: Viewer, advisor_id: str, criteria: Sequence[str]) -> None:
+def _check_criteria(
+    session: Session, viewer: Viewer, advisor_id: str, criteria: Sequence[str]
+) -> None:
     unknown = sorted(set(criteria) - _known_criteria(session, viewer, advisor_id).keys())
     if unknown:
         raise Misuse("unknown_criterion", N_("There is no criterion {name}."), name=unknown[0])
@@ -267,20 +382,37 @@ def _check_criteria(session: Session, viewer: Viewer, advisor_id: str, criteria:
 
 def _known_criteria(session: Session, viewer: Viewer, advisor_id: str) -> dict[str, None]:
     grids = session.scalars(
-        sa.select(ScorecardVersion.content).where(ScorecardVersion.published_at.is_not(None)).order_by(ScorecardVersion.created_at, ScorecardVersion.id)
+        sa.select(ScorecardVersion.content)
+        .where(ScorecardVersion.published_at.is_not(None))
+        .order_by(ScorecardVersion.created_at, ScorecardVersion.id)
     )
-    declared = [criterion.key for content in grids for criterion in parse_scorecard(content).criteria]
-    answered = sa.select(EvaluationAnswer.criterion).join(Evaluation, Evaluation.id == EvaluationAnswer.evaluation_id).distinct()
-    met = session.scalars(answered.where(*_theirs(viewer, advisor_id)).order_by(EvaluationAnswer.criterion))
+    declared = [
+        criterion.key for content in grids for criterion in parse_scorecard(content).criteria
+    ]
+    answered = (
+        sa.select(EvaluationAnswer.criterion)
+        .join(Evaluation, Evaluation.id == EvaluationAnswer.evaluation_id)
+        .distinct()
+    )
+    met = session.scalars(
+        answered.where(*_theirs(viewer, advisor_id)).order_by(EvaluationAnswer.criterion)
+    )
     return dict.fromkeys([*declared, *met])
 
 
 def _find_accounts(session: Session) -> dict[str, str]:
-    return {username: name or username for username, name in session.execute(sa.select(Account.username, Account.display_name))}
+    return {
+        username: name or username
+        for username, name in session.execute(sa.select(Account.username, Account.display_name))
+    }
 
 
 def _as_plan(
-    viewer: Viewer, row: CoachingPlan, people: Mapping[str, str], accounts: Mapping[str, str], teams: Mapping[str, frozenset[str]]
+    viewer: Viewer,
+    row: CoachingPlan,
+    people: Mapping[str, str],
+    accounts: Mapping[str, str],
+    teams: Mapping[str, frozenset[str]],
 ) -> CoachingPlanView:
     still_open, has_left = row.state == CoachingState.OPEN, _has_left(row, teams)
     return CoachingPlanView(
@@ -297,7 +429,12 @@ def _as_plan(
         version=row.version,
         opened_by=accounts.get(row.opened_by, row.opened_by),
         ended_on=row.ended_on,
-        notes=tuple(SessionNote(note.text, note.minutes, accounts.get(note.author, note.author), note.written_at) for note in row.notes),
+        notes=tuple(
+            SessionNote(
+                note.text, note.minutes, accounts.get(note.author, note.author), note.written_at
+            )
+            for note in row.notes
+        ),
         has_left=has_left,
         may_change=still_open and _may_change(viewer, row),
         may_note=still_open and not has_left and _may_note(viewer, row),

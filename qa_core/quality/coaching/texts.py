@@ -1,4 +1,6 @@
-"""Coaching in words: what there is to see to, how a plan stands, and what came of it, never more certain than it is."""
+"""Coaching in words: what there is to see to, how a plan stands, and what came of it,
+never more certain than it is.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,11 @@ from qa_core.quality.coaching.effect import FEWEST, TELLING, CoachingEffect, Est
 from qa_core.quality.coaching.needs import Need, NeedKind, NeedReason, Week
 from qa_core.quality.coaching.plans import CoachingPlanView, CoachingState
 
-STATES = {CoachingState.OPEN: N_("Under way"), CoachingState.REACHED: N_("Goal reached"), CoachingState.STOPPED: N_("Stopped")}
+STATES = {
+    CoachingState.OPEN: N_("Under way"),
+    CoachingState.REACHED: N_("Goal reached"),
+    CoachingState.STOPPED: N_("Stopped"),
+}
 
 
 def describe_reason(reason: NeedReason, texts: GridTexts) -> str:
@@ -23,12 +29,22 @@ def describe_reason(reason: NeedReason, texts: GridTexts) -> str:
             return _("Never evaluated yet")
         return ngettext("Not evaluated for {n} week", "Not evaluated for {n} weeks", n)
     if reason.kind == NeedKind.UNREAD:
-        return ngettext("{n} evaluation not acknowledged for more than a week", "{n} evaluations not acknowledged for more than a week", n)
+        return ngettext(
+            "{n} evaluation not acknowledged for more than a week",
+            "{n} evaluations not acknowledged for more than a week",
+            n,
+        )
     if reason.kind == NeedKind.DISPUTED:
-        return ngettext("{n} disputed criterion waits for the manager's decision", "{n} disputed criteria wait for the manager's decision", n)
+        return ngettext(
+            "{n} disputed criterion waits for the manager's decision",
+            "{n} disputed criteria wait for the manager's decision",
+            n,
+        )
     if reason.kind == NeedKind.TURNED_DOWN:
         return ngettext(
-            "{n} dispute was turned down in the last four weeks: talk it over", "{n} disputes were turned down in the last four weeks: talk them over", n
+            "{n} dispute was turned down in the last four weeks: talk it over",
+            "{n} disputes were turned down in the last four weeks: talk them over",
+            n,
         )
     return _describe_gap(reason, texts)
 
@@ -39,7 +55,11 @@ def _describe_gap(reason: NeedReason, texts: GridTexts) -> str:
     said = (
         _("Score: about {points} points below the rest of the team", points=points)
         if part is None
-        else _("“{name}”: about {points} points below the rest of the team", name=texts.name("criterion", part), points=points)
+        else _(
+            "“{name}”: about {points} points below the rest of the team",
+            name=texts.name("criterion", part),
+            points=points,
+        )
     )
     numbers = ngettext(
         "{mean} against {others} of 100, {n} evaluation, surely {least} to {most} below",
@@ -52,8 +72,14 @@ def _describe_gap(reason: NeedReason, texts: GridTexts) -> str:
     )
     said = _("{said} ({numbers})", said=said, numbers=numbers)
     if part is None and reason.criteria:
-        named = formatting.listing(_("“{name}”", name=texts.name("criterion", key)) for key in reason.criteria)
-        said = _("{said}. No criterion alone is sure; furthest behind: {criteria}", said=said, criteria=named)
+        named = formatting.listing(
+            _("“{name}”", name=texts.name("criterion", key)) for key in reason.criteria
+        )
+        said = _(
+            "{said}. No criterion alone is sure; furthest behind: {criteria}",
+            said=said,
+            criteria=named,
+        )
     return said if reason.plan_id is None else _("{said}. Coaching on it is under way", said=said)
 
 
@@ -68,13 +94,18 @@ def describe_week(week: Week) -> str:
         looked
         + " "
         + ngettext(
-            "Scores of the last thirteen weeks, {compared} advisors compared; an interval is as wide as {n} comparison at once demands.",
-            "Scores of the last thirteen weeks, {compared} advisors compared; intervals are as wide as {n} comparisons at once demand.",
+            "Scores of the last thirteen weeks, {compared} advisors compared; an interval is "
+            "as wide as {n} comparison at once demands.",
+            "Scores of the last thirteen weeks, {compared} advisors compared; intervals are as "
+            "wide as {n} comparisons at once demand.",
             week.comparisons,
             compared=week.compared,
         )
         + " "
-        + _("Whoever cannot be told apart from the team is not listed for a score. This is no ranking.")
+        + _(
+            "Whoever cannot be told apart from the team is not listed for a score. This is no "
+            "ranking."
+        )
     )
 
 
@@ -87,9 +118,15 @@ def suggest_goal(need: Need, texts: GridTexts) -> str:
 def describe_state(plan: CoachingPlanView) -> str:
     """Open, ended, overdue, and when."""
     if plan.ended_on is not None:
-        return _("{state} on {day}", state=_(STATES[plan.state]), day=formatting.day(plan.ended_on, year=True))
+        return _(
+            "{state} on {day}",
+            state=_(STATES[plan.state]),
+            day=formatting.day(plan.ended_on, year=True),
+        )
     if plan.is_overdue:
-        return ngettext("Overdue by {n} day", "Overdue by {n} days", (environment.today() - plan.due_on).days)
+        return ngettext(
+            "Overdue by {n} day", "Overdue by {n} days", (environment.today() - plan.due_on).days
+        )
     if plan.due_on is not None:
         return _("Under way, due {day}", day=formatting.day(plan.due_on, year=True))
     return _("Under way")
@@ -99,18 +136,29 @@ def describe_progress(plan: CoachingPlanView) -> str:
     """Sessions held, and how long they took."""
     if not plan.sessions:
         return _("No session yet")
-    return ngettext("{n} session, {minutes} min", "{n} sessions, {minutes} min", len(plan.sessions), minutes=plan.minutes)
+    return ngettext(
+        "{n} session, {minutes} min",
+        "{n} sessions, {minutes} min",
+        len(plan.sessions),
+        minutes=plan.minutes,
+    )
 
 
 def describe_criteria(plan: CoachingPlanView, texts: GridTexts) -> str:
     """What a plan is about."""
-    return formatting.listing(texts.name("criterion", key) for key in plan.criteria) or _("Whole score")
+    return formatting.listing(texts.name("criterion", key) for key in plan.criteria) or _(
+        "Whole score"
+    )
 
 
 def describe_verdict(effect: CoachingEffect) -> str:
     """What came of a plan in one line, no more certain than it is."""
     if effect.missing_before or effect.missing_after:
-        return _("Too early to say what came of it") if not effect.missing_before else _("Too few evaluations before to say what came of it")
+        return (
+            _("Too early to say what came of it")
+            if not effect.missing_before
+            else _("Too few evaluations before to say what came of it")
+        )
     shown = effect.effect or effect.change
     if not shown.is_sure:
         return _("No change that chance would not explain")
@@ -122,14 +170,20 @@ def describe_verdict(effect: CoachingEffect) -> str:
 def tone_of(effect: CoachingEffect) -> str:
     """`better`, `attention` or empty, as a finding has it."""
     shown = effect.effect or effect.change
-    return "" if shown is None or not shown.is_sure else "better" if shown.value > 0 else "attention"
+    return (
+        "" if shown is None or not shown.is_sure else "better" if shown.value > 0 else "attention"
+    )
 
 
 def describe_result(effect: CoachingEffect) -> str:
     """What came of a plan in a few words, for a line of a list."""
     missing = effect.missing_before + effect.missing_after
     if missing:
-        return ngettext("Too early: {n} more evaluation", "Too early: {n} more evaluations", missing) if not effect.missing_before else _("Too few before")
+        return (
+            ngettext("Too early: {n} more evaluation", "Too early: {n} more evaluations", missing)
+            if not effect.missing_before
+            else _("Too few before")
+        )
     shown = effect.effect or effect.change
     said = _("{points} ({low} to {high})", points=describe_points(shown.value), **_edges(shown))
     return said if shown.is_sure else _("{said}, could be chance", said=said)
@@ -142,7 +196,8 @@ def describe_effect(effect: CoachingEffect) -> list[str]:
     own = effect.own
     said = [
         _(
-            "Before: {before} ({n_before} evaluations, {period_before}). Since: {after} ({n_after} evaluations, {period_after}).",
+            "Before: {before} ({n_before} evaluations, {period_before}). Since: {after} "
+            "({n_after} evaluations, {period_after}).",
             before=formatting.number(own.before.mean, 1),
             n_before=own.before.n,
             period_before=formatting.period(effect.before),
@@ -150,25 +205,37 @@ def describe_effect(effect: CoachingEffect) -> list[str]:
             n_after=own.after.n,
             period_after=formatting.period(effect.after),
         ),
-        _("Change: {points}, with 95 % certainty between {low} and {high}.", points=describe_points(effect.change.value), **_edges(effect.change)),
+        _(
+            "Change: {points}, with 95 % certainty between {low} and {high}.",
+            points=describe_points(effect.change.value),
+            **_edges(effect.change),
+        ),
     ]
     if effect.effect is not None:
         said += [
             ngettext(
-                "{n} colleague of the team, not coached on this and nearest before, went from {before} to {after} in the same time.",
-                "{n} colleagues of the team, not coached on this and nearest before, went from {before} to {after} in the same time.",
+                "{n} colleague of the team, not coached on this and nearest before, went from "
+                "{before} to {after} in the same time.",
+                "{n} colleagues of the team, not coached on this and nearest before, went from "
+                "{before} to {after} in the same time.",
                 effect.colleagues,
                 before=formatting.number(effect.colleagues_before, 1),
                 after=formatting.number(effect.colleagues_after, 1),
             ),
             _(
-                "Beyond theirs: {points}, with 95 % certainty between {low} and {high} (difference in differences, Student's t).",
+                "Beyond theirs: {points}, with 95 % certainty between {low} and {high} "
+                "(difference in differences, Student's t).",
                 points=describe_points(effect.effect.value),
                 **_edges(effect.effect),
             ),
         ]
     elif effect.sees_colleagues:
-        said.append(_("Nobody of the team can be compared with: what changed for everybody is in this number, too."))
+        said.append(
+            _(
+                "Nobody of the team can be compared with: what changed for everybody is in "
+                "this number, too."
+            )
+        )
     if effect.to_tell:
         more = ngettext(
             "At least {n} more evaluation until a change of {points} points would show.",
@@ -182,21 +249,38 @@ def describe_effect(effect: CoachingEffect) -> list[str]:
 
 def describe_regression(effect: CoachingEffect) -> str:
     """The warning that no figure of a coached person may be without."""
-    said = _("Beware of regression to the mean: coaching mostly starts after a low spell, and part of a rise would have come without it.")
-    return said + " " + _("Colleagues who were as low take some of that out, not all.") if effect.effect is not None else said
+    said = _(
+        "Beware of regression to the mean: coaching mostly starts after a low spell, and part "
+        "of a rise would have come without it."
+    )
+    return (
+        said + " " + _("Colleagues who were as low take some of that out, not all.")
+        if effect.effect is not None
+        else said
+    )
 
 
 def describe_points(points: float) -> str:
     """A difference in points, always signed."""
-    return _("{number} points", number=("+" if points > 0 else "") + formatting.number(points, 1)).replace(" ", formatting.NO_BREAK)
+    return _(
+        "{number} points", number=("+" if points > 0 else "") + formatting.number(points, 1)
+    ).replace(" ", formatting.NO_BREAK)
 
 
 def _edges(estimate: Estimate) -> dict[str, str]:
-    return {name: ("+" if edge > 0 else "") + formatting.number(edge, 1) for name, edge in (("low", estimate.low), ("high", estimate.high))}
+    return {
+        name: ("+" if edge > 0 else "") + formatting.number(edge, 1)
+        for name, edge in (("low", estimate.low), ("high", estimate.high))
+    }
 
 
 def _describe_missing(effect: CoachingEffect) -> list[str]:
-    said = [_("Nothing can be said yet: it takes {n} evaluations before the start and as many after.", n=FEWEST)]
+    said = [
+        _(
+            "Nothing can be said yet: it takes {n} evaluations before the start and as many after.",
+            n=FEWEST,
+        )
+    ]
     if effect.missing_before:
         said.append(
             ngettext(
@@ -206,5 +290,11 @@ def _describe_missing(effect: CoachingEffect) -> list[str]:
             )
         )
     if effect.missing_after:
-        said.append(ngettext("{n} more evaluation is missing since the start.", "{n} more evaluations are missing since the start.", effect.missing_after))
+        said.append(
+            ngettext(
+                "{n} more evaluation is missing since the start.",
+                "{n} more evaluations are missing since the start.",
+                effect.missing_after,
+            )
+        )
     return said

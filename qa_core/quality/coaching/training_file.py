@@ -1,4 +1,6 @@
-"""An advisor's training file: plans, sessions, remarks and evaluations by criterion in one table, for the advisor and those who lead them."""
+"""An advisor's training file: plans, sessions, remarks and evaluations by criterion in
+one table, for the advisor and those who lead them.
+"""
 
 from __future__ import annotations
 
@@ -24,13 +26,30 @@ from qa_core.storage.records.evaluations import Evaluation, ScorecardVersion
 from qa_core.storage.records.people import Account
 
 KIND = "training_file"
-HEADER = (N_("Day"), N_("Entry"), N_("Text"), N_("State"), N_("Due"), N_("Minutes"), N_("Criterion"), N_("Points"), N_("Possible"), N_("Score"), N_("By"))
-KINDS = {"scored": N_("Evaluation"), "targeted": N_("Targeted evaluation"), "self": N_("Self-evaluation")}
+HEADER = (
+    N_("Day"),
+    N_("Entry"),
+    N_("Text"),
+    N_("State"),
+    N_("Due"),
+    N_("Minutes"),
+    N_("Criterion"),
+    N_("Points"),
+    N_("Possible"),
+    N_("Score"),
+    N_("By"),
+)
+KINDS = {
+    "scored": N_("Evaluation"),
+    "targeted": N_("Targeted evaluation"),
+    "self": N_("Self-evaluation"),
+}
 OUTCOMES = {"pass": N_("passed"), "fail": N_("not passed")}
 
 
 def build_file(viewer: Viewer, advisor_id: str, form: str = "csv") -> downloads.Download:
-    """The file, within the viewer's scope: a lead's is of the time in the team. An advisor gets their own alone, with who listened.
+    """The file, within the viewer's scope: a lead's is of the time in the team. An
+    advisor gets their own alone, with who listened.
 
     Raises AccessDenied for anybody else's.
     """
@@ -40,7 +59,10 @@ def build_file(viewer: Viewer, advisor_id: str, form: str = "csv") -> downloads.
     with store.reading() as session:
         name = find_names(session).get(advisor_id, advisor_id)
         evaluations = _find_evaluations(session, viewer, advisor_id)
-        rows = [*(row for plan in reversed(found) for row in _plan_rows(plan, texts)), *_evaluation_rows(viewer, session, evaluations, texts)]
+        rows = [
+            *(row for plan in reversed(found) for row in _plan_rows(plan, texts)),
+            *_evaluation_rows(viewer, session, evaluations, texts),
+        ]
     heard = sum(evaluation.kind != "self" for evaluation in evaluations)
     about = [
         [_("Training file"), name],
@@ -50,7 +72,9 @@ def build_file(viewer: Viewer, advisor_id: str, form: str = "csv") -> downloads.
         [_("Evaluations"), heard],
         spreadsheets.describe_exporter(viewer),
     ]
-    return make_file(Sheet(f"ecoute-training-{advisor_id}", [_(title) for title in HEADER], rows, about), form)
+    return make_file(
+        Sheet(f"ecoute-training-{advisor_id}", [_(title) for title in HEADER], rows, about), form
+    )
 
 
 def _require_theirs(viewer: Viewer, advisor_id: str) -> None:
@@ -78,7 +102,19 @@ def _plan_rows(plan: CoachingPlanView, texts: GridTexts) -> Iterator[list[Any]]:
     ]
     for note in plan.notes:
         entry = _("Remark") if note.minutes is None else _("Session")
-        yield [environment.to_local(note.written_at).date(), entry, note.text, None, None, note.minutes, None, None, None, None, note.author]
+        yield [
+            environment.to_local(note.written_at).date(),
+            entry,
+            note.text,
+            None,
+            None,
+            note.minutes,
+            None,
+            None,
+            None,
+            None,
+            note.author,
+        ]
 
 
 def _find_evaluations(session: Session, viewer: Viewer, advisor_id: str) -> list[Evaluation]:
@@ -92,21 +128,45 @@ def _find_evaluations(session: Session, viewer: Viewer, advisor_id: str) -> list
     return list(session.scalars(statement))
 
 
-def _evaluation_rows(viewer: Viewer, session: Session, evaluations: list[Evaluation], texts: GridTexts) -> Iterator[list[Any]]:
-    """One row per evaluation with its score, and one per criterion; who listened is for those who may know."""
+def _evaluation_rows(
+    viewer: Viewer, session: Session, evaluations: list[Evaluation], texts: GridTexts
+) -> Iterator[list[Any]]:
+    """One row per evaluation with its score, and one per criterion; who listened is for
+    those who may know.
+    """
     titles = dict(session.execute(sa.select(ScorecardVersion.id, ScorecardVersion.title)).all())
     accounts = dict(session.execute(sa.select(Account.username, Account.display_name)).all())
     knows = viewer.can(Permission.SEE_EVALUATORS) or viewer.role == Role.ADVISOR
     for evaluation in evaluations:
-        by = (accounts.get(evaluation.evaluator) or evaluation.evaluator) if knows or evaluation.kind == "self" else None
+        by = (
+            (accounts.get(evaluation.evaluator) or evaluation.evaluator)
+            if knows or evaluation.kind == "self"
+            else None
+        )
         grid = titles.get(evaluation.grid_id) or evaluation.grid_name
         day, entry = evaluation.local_day, _(KINDS[evaluation.kind])
         outcome = _(OUTCOMES[evaluation.outcome]) if evaluation.outcome in OUTCOMES else None
-        texted = " – ".join(filter(None, (texts.name("grid", grid) if grid else None, evaluation.comment)))
+        texted = " – ".join(
+            filter(None, (texts.name("grid", grid) if grid else None, evaluation.comment))
+        )
         yield [day, entry, texted, outcome, None, None, None, None, None, evaluation.score, by]
-        for answer in sorted(evaluation.answers, key=lambda answer: (answer.section or "", answer.criterion)):
+        for answer in sorted(
+            evaluation.answers, key=lambda answer: (answer.section or "", answer.criterion)
+        ):
             points = answer.earned if answer.applicable else _("not applicable")
-            yield [day, entry, answer.comment, None, None, None, texts.name("criterion", answer.criterion), points, answer.possible, None, by]
+            yield [
+                day,
+                entry,
+                answer.comment,
+                None,
+                None,
+                None,
+                texts.name("criterion", answer.criterion),
+                points,
+                answer.possible,
+                None,
+                by,
+            ]
 
 
 downloads.declare(KIND, Permission.SEE_COACHING, build_file)

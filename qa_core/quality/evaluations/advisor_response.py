@@ -1,4 +1,6 @@
-"""What advisors say to an evaluation of their contact: that they read it, a comment, and how they would have evaluated it themselves."""
+"""What advisors say to an evaluation of their contact: that they read it, a comment,
+and how they would have evaluated it themselves.
+"""
 
 from __future__ import annotations
 
@@ -20,13 +22,17 @@ from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.records.listening import Dispute, EvaluationRevision
 
 NEW_DAYS = 30
-"""For so long an evaluation that nobody said to have read, and the answer to a dispute, are news."""
+"""For so long an evaluation that nobody said to have read, and the answer to a dispute,
+are news.
+"""
 
 
 @dataclass(frozen=True)
 class News:
-    """What waits for an advisor: evaluations to read, disputes of theirs that were decided lately, and evaluations corrected lately after they had read them;
-    newest first, by number of the evaluation."""
+    """What waits for an advisor: evaluations to read, disputes of theirs that were
+    decided lately, and evaluations corrected lately after they had read them; newest
+    first, by number of the evaluation.
+    """
 
     unread: tuple[int, ...]
     decided: tuple[int, ...]
@@ -40,7 +46,9 @@ def acknowledge(viewer: Viewer, evaluation_id: int) -> None:
         evaluation = disputes.find_own(session, viewer, evaluation_id)
         if evaluation.acknowledged_at is None:
             _set(session, evaluation, acknowledged_at=now())
-            audit_log.record(session, viewer.username, "evaluation_acknowledged", str(evaluation.id))
+            audit_log.record(
+                session, viewer.username, "evaluation_acknowledged", str(evaluation.id)
+            )
 
 
 def comment(viewer: Viewer, evaluation_id: int, text: str) -> None:
@@ -54,20 +62,30 @@ def comment(viewer: Viewer, evaluation_id: int, text: str) -> None:
 
 
 def start_self_evaluation(viewer: Viewer, evaluation_id: int) -> int:
-    """Open the advisor's own evaluation of the same contact on the same version of the grid, or the one that there is; returns its number.
+    """Open the advisor's own evaluation of the same contact on the same version of the
+    grid, or the one that there is; returns its number.
 
-    It never makes numbers. Whether it came before the advisor said to have read the evaluator's is told beside it.
+    It never makes numbers. Whether it came before the advisor said to have read the
+    evaluator's is told beside it.
     """
     viewer.require(Permission.ANSWER_EVALUATIONS)
     viewer.require(Permission.FILL_GRIDS)
     with store.writing() as session:
         evaluation = disputes.find_own(session, viewer, evaluation_id)
-        made = sa.select(Evaluation.id).where(Evaluation.answered_evaluation_id == evaluation.id, Evaluation.kind == "self")
+        made = sa.select(Evaluation.id).where(
+            Evaluation.answered_evaluation_id == evaluation.id, Evaluation.kind == "self"
+        )
         standing = session.scalar(made.where(Evaluation.advisor_id == viewer.advisor_id).limit(1))
         if standing is not None:
             return standing
         if evaluation.grid_id is None or evaluation_view.find_plan(session, evaluation) is None:
-            raise Refusal("no_grid", N_("This evaluation came without the answers of its grid; there is none to fill in. Write a comment instead."))
+            raise Refusal(
+                "no_grid",
+                N_(
+                    "This evaluation came without the answers of its grid; there is none to "
+                    "fill in. Write a comment instead."
+                ),
+            )
         own = drafts.open_draft(
             session,
             kind="self",
@@ -93,11 +111,27 @@ def find_news(viewer: Viewer) -> News:
     since = now() - timedelta(days=NEW_DAYS)
     mine = [evaluation_view.is_readable(viewer), Evaluation.kind.in_(evaluation_view.READ_KINDS)]
     shown_at = sa.func.coalesce(Evaluation.published_at, Evaluation.evaluated_at)
-    unread = sa.select(Evaluation.id).where(*mine, Evaluation.acknowledged_at.is_(None), shown_at >= since).order_by(shown_at.desc(), Evaluation.id.desc())
-    decided = sa.select(Dispute.evaluation_id).join(Evaluation, Evaluation.id == Dispute.evaluation_id).where(*mine, Dispute.decided_at >= since)
-    corrected = sa.select(Evaluation.id).join(EvaluationRevision, EvaluationRevision.evaluation_id == Evaluation.id).where(*mine)
-    corrected = corrected.where(EvaluationRevision.reason.startswith(AMENDED), EvaluationRevision.replaced_at >= since)
-    corrected = corrected.where(EvaluationRevision.replaced_at > Evaluation.acknowledged_at).order_by(EvaluationRevision.replaced_at.desc())
+    unread = (
+        sa.select(Evaluation.id)
+        .where(*mine, Evaluation.acknowledged_at.is_(None), shown_at >= since)
+        .order_by(shown_at.desc(), Evaluation.id.desc())
+    )
+    decided = (
+        sa.select(Dispute.evaluation_id)
+        .join(Evaluation, Evaluation.id == Dispute.evaluation_id)
+        .where(*mine, Dispute.decided_at >= since)
+    )
+    corrected = (
+        sa.select(Evaluation.id)
+        .join(EvaluationRevision, EvaluationRevision.evaluation_id == Evaluation.id)
+        .where(*mine)
+    )
+    corrected = corrected.where(
+        EvaluationRevision.reason.startswith(AMENDED), EvaluationRevision.replaced_at >= since
+    )
+    corrected = corrected.where(
+        EvaluationRevision.replaced_at > Evaluation.acknowledged_at
+    ).order_by(EvaluationRevision.replaced_at.desc())
     with store.reading() as session:
         return News(
             tuple(session.scalars(unread)),
@@ -107,5 +141,10 @@ def find_news(viewer: Viewer) -> News:
 
 
 def _set(session: Session, evaluation: Evaluation, **values: object) -> None:
-    # Nothing that numbers are made of changes, so the evaluation does not say that it did.
-    session.execute(sa.update(Evaluation).where(Evaluation.id == evaluation.id).values(changed_at=Evaluation.changed_at, **values))
+    # Nothing that numbers are made of changes, so the evaluation does not say that it
+    # did.
+    session.execute(
+        sa.update(Evaluation)
+        .where(Evaluation.id == evaluation.id)
+        .values(changed_at=Evaluation.changed_at, **values)
+    )

@@ -1,4 +1,6 @@
-"""Correcting a published evaluation: by its evaluator, with a reason, and with what stood before kept."""
+"""Correcting a published evaluation: by its evaluator, with a reason, and with what
+stood before kept.
+"""
 
 from __future__ import annotations
 
@@ -27,14 +29,18 @@ LONGEST_REASON = 1_000
 
 @dataclass(frozen=True)
 class CorrectionBase:
-    """A submitted evaluation as it stands, to be corrected; `disputed`: the criteria whose answers are for whoever decides on disputes."""
+    """A submitted evaluation as it stands, to be corrected; `disputed`: the criteria
+    whose answers are for whoever decides on disputes.
+    """
 
     evaluation: Draft
     disputed: frozenset[str]
 
 
 def get_standing(viewer: Viewer, evaluation_id: int) -> CorrectionBase:
-    """What the viewer may correct of their own evaluation. Raises AccessDenied for any other, Refusal when they may not listen to its contact any more."""
+    """What the viewer may correct of their own evaluation. Raises AccessDenied for any
+    other, Refusal when they may not listen to its contact any more.
+    """
     with store.reading() as session:
         evaluation = _get_amendable(session, viewer, evaluation_id)
         drafts.require_may_go_on(session, viewer, evaluation)
@@ -52,14 +58,19 @@ def amend(
     reason: str,
     keeps_personal_data: bool = False,
 ) -> int:
-    """Put other answers and comments in place of those of the viewer's own evaluation, and return the new version; the former are kept as a revision.
+    """Put other answers and comments in place of those of the viewer's own evaluation,
+    and return the new version; the former are kept as a revision.
 
-    Raises Refusal for an incomplete grid, an old version (`changed_meanwhile`), a criterion that is or was disputed (`disputed`), unconfirmed personal
-    data and where nothing changes, Misuse without a reason.
+    Raises Refusal for an incomplete grid, an old version (`changed_meanwhile`), a
+    criterion that is or was disputed (`disputed`), unconfirmed personal data and where
+    nothing changes, Misuse without a reason.
     """
     said = masking.mask(reason).strip()
     if not said:
-        raise Misuse("no_reason", N_("Say why the evaluation is corrected: the advisor reads it beside the former one."))
+        raise Misuse(
+            "no_reason",
+            N_("Say why the evaluation is corrected: the advisor reads it beside the former one."),
+        )
     drafts.look_at_contact(viewer, evaluation_id)
     with store.writing() as session:
         evaluation = _get_amendable(session, viewer, evaluation_id)
@@ -69,38 +80,68 @@ def amend(
         words = masking.mask(comment or "").strip() or None
         finalise.require_whole(plan, answers)
         _require_undisputed(plan, evaluation, answers, kept, _find_disputed(session, evaluation))
-        if (answers, kept, words) == (finalise.answers_of(evaluation), finalise.comments_of(evaluation), evaluation.comment):
-            raise Refusal("nothing_changed", N_("Nothing differs from what stands already: change an answer or a comment, then save."))
+        if (answers, kept, words) == (
+            finalise.answers_of(evaluation),
+            finalise.comments_of(evaluation),
+            evaluation.comment,
+        ):
+            raise Refusal(
+                "nothing_changed",
+                N_(
+                    "Nothing differs from what stands already: change an answer or a comment, "
+                    "then save."
+                ),
+            )
         drafts.require_clean(plan, answers, kept, words, keeps_personal_data)
         finalise.keep_revision(session, evaluation, f"{AMENDED}: {said}", viewer.username)
         finalise.complete(evaluation, plan, answers, kept)
         evaluation.comment = words
-        audit_log.record(session, viewer.username, "evaluation_amended", str(evaluation_id), reason=AMENDED)
+        audit_log.record(
+            session, viewer.username, "evaluation_amended", str(evaluation_id), reason=AMENDED
+        )
         return evaluation.version
 
 
 def _get_amendable(session: Session, viewer: Viewer, evaluation_id: int) -> Evaluation:
     evaluation = drafts.get_own(session, viewer, evaluation_id)
-    if evaluation.state == "draft" or evaluation.kind not in (drafts.SCORED, drafts.TARGETED) or evaluation_view.find_plan(session, evaluation) is None:
+    if (
+        evaluation.state == "draft"
+        or evaluation.kind not in (drafts.SCORED, drafts.TARGETED)
+        or evaluation_view.find_plan(session, evaluation) is None
+    ):
         raise AccessDenied()
     return evaluation
 
 
 def _find_disputed(session: Session, evaluation: Evaluation) -> frozenset[str]:
-    return frozenset(session.scalars(sa.select(Dispute.criterion).where(Dispute.evaluation_id == evaluation.id)))
+    return frozenset(
+        session.scalars(sa.select(Dispute.criterion).where(Dispute.evaluation_id == evaluation.id))
+    )
 
 
 def _require_undisputed(
-    plan: scoring.Scorecard, evaluation: Evaluation, answers: Mapping[str, Any], comments: Mapping[str, str], disputed: frozenset[str]
+    plan: scoring.Scorecard,
+    evaluation: Evaluation,
+    answers: Mapping[str, Any],
+    comments: Mapping[str, str],
+    disputed: frozenset[str],
 ) -> None:
-    """Refuse to touch what an advisor disputed: before the decision it is not the evaluator's to give, after it the decision stands."""
+    """Refuse to touch what an advisor disputed: before the decision it is not the
+    evaluator's to give, after it the decision stands.
+    """
     standing, said = finalise.answers_of(evaluation), finalise.comments_of(evaluation)
     touched = [
         criterion.text.in_language(i18n.language())
         for criterion in plan.criteria
         if criterion.key in disputed
-        and (answers[criterion.key] != standing[criterion.key] or comments.get(criterion.key) != drafts.written(said).get(criterion.key))
+        and (
+            answers[criterion.key] != standing[criterion.key]
+            or comments.get(criterion.key) != drafts.written(said).get(criterion.key)
+        )
     ]
     if touched:
-        message = N_("The advisor disputed {criteria}: only who decides on disputes changes that. Leave it as it stands, and correct the rest.")
+        message = N_(
+            "The advisor disputed {criteria}: only who decides on disputes changes that. Leave "
+            "it as it stands, and correct the rest."
+        )
         raise Refusal("disputed", message, criteria=" · ".join(touched))

@@ -1,4 +1,6 @@
-"""Disputes: an advisor disagrees with one criterion, somebody who did not make the evaluation decides, and what stood before is kept."""
+"""Disputes: an advisor disagrees with one criterion, somebody who did not make the
+evaluation decides, and what stood before is kept.
+"""
 
 from __future__ import annotations
 
@@ -61,13 +63,17 @@ class DisputeLine:
     @property
     def age_days(self) -> int:
         """How long it waits, or waited for its decision, in whole days of the centre."""
-        until = environment.to_local(self.decided_at).date() if self.decided_at else environment.today()
+        until = (
+            environment.to_local(self.decided_at).date() if self.decided_at else environment.today()
+        )
         return (until - environment.to_local(self.raised_at).date()).days
 
 
 @dataclass(frozen=True)
 class DisputeOutcome:
-    """What came of the disputes about one evaluator or one criterion: `share` of the decided that were changed, 0–1, with its 95 % interval."""
+    """What came of the disputes about one evaluator or one criterion: `share` of the
+    decided that were changed, 0–1, with its 95 % interval.
+    """
 
     key: str
     name: str
@@ -82,16 +88,22 @@ class DisputeOutcome:
 
 @dataclass(frozen=True)
 class Outcomes:
-    """The most disputed first. `by_evaluator` None: this viewer is not told who evaluated."""
+    """The most disputed first. `by_evaluator` None: this viewer is not told who
+    evaluated.
+    """
 
     by_evaluator: tuple[DisputeOutcome, ...] | None
     by_criterion: tuple[DisputeOutcome, ...]
 
 
-def raise_dispute(viewer: Viewer, evaluation_id: int, criterion: str, proposed: Any, reason: str) -> int:
-    """Disagree with one answer of one's own evaluation, saying what it should be (points, or "na") and why; returns the number of the dispute.
+def raise_dispute(
+    viewer: Viewer, evaluation_id: int, criterion: str, proposed: Any, reason: str
+) -> int:
+    """Disagree with one answer of one's own evaluation, saying what it should be
+    (points, or "na") and why; returns the number of the dispute.
 
-    Raises Refusal when the time for it is over, without a reason, for an answer that the criterion does not allow, and the second time.
+    Raises Refusal when the time for it is over, without a reason, for an answer that
+    the criterion does not allow, and the second time.
     """
     viewer.require(Permission.ANSWER_EVALUATIONS)
     reason = require_words(reason)
@@ -100,32 +112,64 @@ def raise_dispute(viewer: Viewer, evaluation_id: int, criterion: str, proposed: 
         plan = _require_plan(session, evaluation)
         last_day = evaluation_view.find_dispute_day(session, evaluation)
         if environment.today() > last_day:
-            raise Refusal("dispute_over", N_("It could be disputed until {day}; speak to your team lead about it."), day=formatting.day(last_day, year=True))
+            raise Refusal(
+                "dispute_over",
+                N_("It could be disputed until {day}; speak to your team lead about it."),
+                day=formatting.day(last_day, year=True),
+            )
         answers = finalise.answers_of(evaluation)
         if criterion not in answers:
             raise AccessDenied()
-        if session.scalar(sa.select(Dispute.id).where(Dispute.evaluation_id == evaluation.id, Dispute.criterion == criterion)) is not None:
-            raise Refusal("already_disputed", N_("You have disputed this criterion before; each can be disputed once."))
+        if (
+            session.scalar(
+                sa.select(Dispute.id).where(
+                    Dispute.evaluation_id == evaluation.id, Dispute.criterion == criterion
+                )
+            )
+            is not None
+        ):
+            raise Refusal(
+                "already_disputed",
+                N_("You have disputed this criterion before; each can be disputed once."),
+            )
         scoring.score(plan, answers | {criterion: proposed})
         original, wanted = _points(answers[criterion]), _points(proposed)
         if original == wanted:
-            raise Refusal("same_answer", N_("This is what the evaluator gave; choose what it should have been."))
-        dispute = Dispute(evaluation_id=evaluation.id, criterion=criterion, original=original, proposed=wanted, reason=reason, raised_by=viewer.username)
+            raise Refusal(
+                "same_answer",
+                N_("This is what the evaluator gave; choose what it should have been."),
+            )
+        dispute = Dispute(
+            evaluation_id=evaluation.id,
+            criterion=criterion,
+            original=original,
+            proposed=wanted,
+            reason=reason,
+            raised_by=viewer.username,
+        )
         session.add(dispute)
         session.flush()
         audit_log.record(session, viewer.username, "evaluation_disputed", str(evaluation.id))
         return dispute.id
 
 
-def decide(viewer: Viewer, dispute_id: int, decision: str, points: Any = None, reason: str = "") -> None:
-    """Decide on a dispute and give the reason; `points` (or "na") go with a third value alone. A changed answer scores the evaluation again, and how it
-    stood is kept.
+def decide(
+    viewer: Viewer, dispute_id: int, decision: str, points: Any = None, reason: str = ""
+) -> None:
+    """Decide on a dispute and give the reason; `points` (or "na") go with a third value
+    alone. A changed answer scores the evaluation again, and how it stood is kept.
 
-    Raises Refusal for the evaluator and the advisor of it, for what is decided already, and for a third value that is not one.
+    Raises Refusal for the evaluator and the advisor of it, for what is decided already,
+    and for a third value that is not one.
     """
     viewer.require(Permission.DECIDE_DISPUTES)
     if decision not in set(DisputeDecision):
-        raise Misuse("unknown_decision", N_("There is no decision {name}. Known: {known}."), name=decision, known=", ".join(DisputeDecision))
+        raise Misuse(
+            "unknown_decision",
+            N_("There is no decision {name}. Known: {known}."),
+            name=decision,
+            known=", ".join(DisputeDecision),
+        )
     reason = require_words(reason)
     with store.writing() as session:
         dispute = session.get(Dispute, dispute_id)
@@ -133,9 +177,18 @@ def decide(viewer: Viewer, dispute_id: int, decision: str, points: Any = None, r
             raise AccessDenied()
         evaluation = evaluation_view.find_readable(session, viewer, dispute.evaluation_id)
         if evaluation_view.is_excluded_from_deciding(viewer, evaluation):
-            raise Refusal("own_evaluation", N_("Who made an evaluation, or is the one it is about, does not decide on it: ask another manager."))
+            raise Refusal(
+                "own_evaluation",
+                N_(
+                    "Who made an evaluation, or is the one it is about, does not decide on it: "
+                    "ask another manager."
+                ),
+            )
         if dispute.decision is not None:
-            raise Refusal("already_decided", N_("Somebody has decided on this meanwhile; open the page again to see what."))
+            raise Refusal(
+                "already_decided",
+                N_("Somebody has decided on this meanwhile; open the page again to see what."),
+            )
         answers = finalise.answers_of(evaluation)
         wanted = _choose(decision, dispute, answers[dispute.criterion], points)
         if _points(wanted) != _points(answers[dispute.criterion]):
@@ -143,22 +196,40 @@ def decide(viewer: Viewer, dispute_id: int, decision: str, points: Any = None, r
             comments = finalise.comments_of(evaluation)
             finalise.keep_revision(session, evaluation, f"disputed: {reason}", viewer.username)
             finalise.complete(evaluation, plan, answers | {dispute.criterion: wanted}, comments)
-            # What numbers are made of is read again only when an evaluation says that it changed.
+            # What numbers are made of is read again only when an evaluation says that
+            # it changed.
             evaluation.changed_at = now()
-        dispute.decision, dispute.decided, dispute.decision_reason = decision, _points(wanted), reason
+        dispute.decision, dispute.decided, dispute.decision_reason = (
+            decision,
+            _points(wanted),
+            reason,
+        )
         dispute.decided_by, dispute.decided_at = viewer.username, now()
         audit_log.record(session, viewer.username, "dispute_decided", str(evaluation.id))
 
 
 def find_disputes(viewer: Viewer) -> list[DisputeLine]:
-    """Every dispute in the viewer's scope: open ones first, the oldest of them before; then the decided, newest decision first."""
+    """Every dispute in the viewer's scope: open ones first, the oldest of them before;
+    then the decided, newest decision first.
+    """
     viewer.require(Permission.DECIDE_DISPUTES)
     statement = (
-        sa.select(Dispute, Evaluation.team, Evaluation.evaluator, Evaluation.local_day, sa.func.coalesce(Advisor.name, Evaluation.advisor_id).label("advisor"))
+        sa.select(
+            Dispute,
+            Evaluation.team,
+            Evaluation.evaluator,
+            Evaluation.local_day,
+            sa.func.coalesce(Advisor.name, Evaluation.advisor_id).label("advisor"),
+        )
         .join(Evaluation, Evaluation.id == Dispute.evaluation_id)
         .outerjoin(Advisor, Advisor.advisor_id == Evaluation.advisor_id)
         .where(evaluation_view.is_readable(viewer))
-        .order_by(Dispute.decided_at.is_not(None), Dispute.decided_at.desc(), Dispute.raised_at, Dispute.id)
+        .order_by(
+            Dispute.decided_at.is_not(None),
+            Dispute.decided_at.desc(),
+            Dispute.raised_at,
+            Dispute.id,
+        )
     )
     with store.reading() as session:
         names = _find_names(session)
@@ -166,14 +237,32 @@ def find_disputes(viewer: Viewer) -> list[DisputeLine]:
 
 
 def count_outcomes(viewer: Viewer, period: Period) -> Outcomes:
-    """What came of disputes about the evaluations of contacts in that period, by criterion, and by evaluator for who may know who evaluated."""
+    """What came of disputes about the evaluations of contacts in that period, by
+    criterion, and by evaluator for who may know who evaluated.
+    """
     viewer.require(Permission.SEE_ADVISORS)
-    within = [evaluation_view.is_readable(viewer), Evaluation.state == "published", Evaluation.kind.in_(evaluation_view.READ_KINDS)]
+    within = [
+        evaluation_view.is_readable(viewer),
+        Evaluation.state == "published",
+        Evaluation.kind.in_(evaluation_view.READ_KINDS),
+    ]
     within += [] if period.first_day is None else [Evaluation.local_day >= period.first_day]
     within += [] if period.last_day is None else [Evaluation.local_day <= period.last_day]
-    disputed = sa.select(Evaluation.evaluator, Dispute.criterion, Dispute.decision).join(Evaluation, Evaluation.id == Dispute.evaluation_id).where(*within)
-    by_criterion = sa.select(EvaluationAnswer.criterion, sa.func.count()).join(Evaluation, Evaluation.id == EvaluationAnswer.evaluation_id).where(*within)
-    by_evaluator = sa.select(Evaluation.evaluator, sa.func.count()).where(*within, Evaluation.evaluator.is_not(None)).group_by(Evaluation.evaluator)
+    disputed = (
+        sa.select(Evaluation.evaluator, Dispute.criterion, Dispute.decision)
+        .join(Evaluation, Evaluation.id == Dispute.evaluation_id)
+        .where(*within)
+    )
+    by_criterion = (
+        sa.select(EvaluationAnswer.criterion, sa.func.count())
+        .join(Evaluation, Evaluation.id == EvaluationAnswer.evaluation_id)
+        .where(*within)
+    )
+    by_evaluator = (
+        sa.select(Evaluation.evaluator, sa.func.count())
+        .where(*within, Evaluation.evaluator.is_not(None))
+        .group_by(Evaluation.evaluator)
+    )
     with store.reading() as session:
         rows = session.execute(disputed).all()
         criteria = dict(session.execute(by_criterion.group_by(EvaluationAnswer.criterion)).all())
@@ -181,42 +270,73 @@ def count_outcomes(viewer: Viewer, period: Period) -> Outcomes:
         if viewer.can(Permission.SEE_EVALUATORS):
             evaluators, names = dict(session.execute(by_evaluator).all()), _find_names(session)
     return Outcomes(
-        by_evaluator=None if evaluators is None else _count(evaluators, ((row.evaluator, row.decision) for row in rows), names),
+        by_evaluator=None
+        if evaluators is None
+        else _count(evaluators, ((row.evaluator, row.decision) for row in rows), names),
         by_criterion=_count(criteria, ((row.criterion, row.decision) for row in rows), {}),
     )
 
 
 def find_own(session: Session, viewer: Viewer, evaluation_id: int) -> Evaluation:
-    """The published evaluation of the viewer's own contact. Raises AccessDenied for any other."""
+    """The published evaluation of the viewer's own contact. Raises AccessDenied for any
+    other.
+    """
     evaluation = evaluation_view.find_readable(session, viewer, evaluation_id)
-    if not viewer.advisor_id or evaluation.advisor_id != viewer.advisor_id or evaluation.kind not in evaluation_view.READ_KINDS:
+    if (
+        not viewer.advisor_id
+        or evaluation.advisor_id != viewer.advisor_id
+        or evaluation.kind not in evaluation_view.READ_KINDS
+    ):
         raise AccessDenied()
     return evaluation
 
 
 def require_words(text: str) -> str:
-    """The text without contact details and space around it. Refuses one that is empty or too long."""
+    """The text without contact details and space around it. Refuses one that is empty
+    or too long.
+    """
     text = masking.mask(text).strip()
     if not text:
         raise Refusal("no_reason", N_("Say why, in a few words."))
     if len(text) > LONGEST_TEXT:
-        raise Refusal("too_long", N_("At most {limit} characters; leave out what is not needed."), limit=LONGEST_TEXT)
+        raise Refusal(
+            "too_long",
+            N_("At most {limit} characters; leave out what is not needed."),
+            limit=LONGEST_TEXT,
+        )
     return text
 
 
 def _require_plan(session: Session, evaluation: Evaluation) -> scoring.Scorecard:
     plan = evaluation_view.find_plan(session, evaluation)
     if plan is None:
-        raise Refusal("not_disputable", N_("This evaluation came without the answers of its grid and cannot be scored again; write a comment instead."))
+        raise Refusal(
+            "not_disputable",
+            N_(
+                "This evaluation came without the answers of its grid and cannot be scored "
+                "again; write a comment instead."
+            ),
+        )
     return plan
 
 
 def _choose(decision: str, dispute: Dispute, standing: Any, points: Any) -> Any:
     if decision == DisputeDecision.THIRD:
         if points is None or _points(points) in (dispute.original, dispute.proposed):
-            raise Refusal("no_third", N_("A third value is neither what was given nor what was proposed; choose another."))
+            raise Refusal(
+                "no_third",
+                N_(
+                    "A third value is neither what was given nor what was proposed; choose another."
+                ),
+            )
         return points
-    return standing if decision == DisputeDecision.KEEP else scoring.NOT_APPLICABLE if dispute.proposed is None else dispute.proposed
+    return (
+        standing
+        if decision == DisputeDecision.KEEP
+        else scoring.NOT_APPLICABLE
+        if dispute.proposed is None
+        else dispute.proposed
+    )
 
 
 def _points(answer: Any) -> float | None:
@@ -227,7 +347,14 @@ def _find_names(session: Session) -> dict[str, str]:
     return dict(session.execute(sa.select(Account.username, Account.display_name)).all())
 
 
-def _build_line(names: Mapping[str, str], dispute: Dispute, team: str | None, evaluator: str | None, local_day: date, advisor: str | None) -> DisputeLine:
+def _build_line(
+    names: Mapping[str, str],
+    dispute: Dispute,
+    team: str | None,
+    evaluator: str | None,
+    local_day: date,
+    advisor: str | None,
+) -> DisputeLine:
     return DisputeLine(
         dispute_id=dispute.id,
         evaluation_id=dispute.evaluation_id,
@@ -246,7 +373,11 @@ def _build_line(names: Mapping[str, str], dispute: Dispute, team: str | None, ev
     )
 
 
-def _count(evaluations: Mapping[str, int], found: Iterable[tuple[str | None, str | None]], names: Mapping[str, str]) -> tuple[DisputeOutcome, ...]:
+def _count(
+    evaluations: Mapping[str, int],
+    found: Iterable[tuple[str | None, str | None]],
+    names: Mapping[str, str],
+) -> tuple[DisputeOutcome, ...]:
     disputed, decided, changed = Counter(), Counter(), Counter()
     for key, decision in found:
         disputed[key] += 1
@@ -256,5 +387,18 @@ def _count(evaluations: Mapping[str, int], found: Iterable[tuple[str | None, str
     for key, number in evaluations.items():
         between = stats.wilson(changed[key], decided[key]) or (None, None)
         share = changed[key] / decided[key] if decided[key] else None
-        counted.append(DisputeOutcome(key, names.get(key) or key, number, disputed[key], decided[key], changed[key], share, *between))
-    return tuple(sorted(counted, key=lambda outcome: (-outcome.disputed, -outcome.evaluations, outcome.name)))
+        counted.append(
+            DisputeOutcome(
+                key,
+                names.get(key) or key,
+                number,
+                disputed[key],
+                decided[key],
+                changed[key],
+                share,
+                *between,
+            )
+        )
+    return tuple(
+        sorted(counted, key=lambda outcome: (-outcome.disputed, -outcome.evaluations, outcome.name))
+    )

@@ -1,4 +1,6 @@
-"""Filling a grid: an evaluation from its first answer to its submission, by one person, saved as they go, within the rules of listening."""
+"""Filling a grid: an evaluation from its first answer to its submission, by one person,
+saved as they go, within the rules of listening.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,9 @@ WITHDRAWN = "contact_withdrawn"
 
 @dataclass(frozen=True)
 class Draft:
-    """An evaluation as whoever fills it sees it: never whose contact it is, nor what others found. `answers`: criterion → points or "na"."""
+    """An evaluation as whoever fills it sees it: never whose contact it is, nor what
+    others found. `answers`: criterion → points or "na".
+    """
 
     id: int
     kind: str
@@ -76,9 +80,11 @@ def open_draft(
     calibration_id: int | None = None,
     answered_evaluation_id: int | None = None,
 ) -> Evaluation:
-    """The evaluation that this person fills for that contact and occasion: the one they have already, whatever its state, or a new draft.
+    """The evaluation that this person fills for that contact and occasion: the one they
+    have already, whatever its state, or a new draft.
 
-    Whether they may is for the caller to say; every call on the draft asks again. Flushes, so that it has its id.
+    Whether they may is for the caller to say; every call on the draft asks again.
+    Flushes, so that it has its id.
     """
     same = {
         "kind": kind,
@@ -89,13 +95,20 @@ def open_draft(
         "calibration_id": calibration_id,
         "answered_evaluation_id": answered_evaluation_id,
     }
-    begun = sa.select(Evaluation).filter_by(**same).where(Evaluation.draft.is_not(None) | Evaluation.submitted_at.is_not(None))
+    begun = (
+        sa.select(Evaluation)
+        .filter_by(**same)
+        .where(Evaluation.draft.is_not(None) | Evaluation.submitted_at.is_not(None))
+    )
     found = session.scalar(begun.order_by(Evaluation.id).limit(1))
     if found is not None:
         return found
     grid = session.get(ScorecardVersion, grid_id)
     if grid is None or grid.published_at is None:
-        raise Refusal("grid_not_published", N_("The grid is not published; publish it first, then evaluate with it."))
+        raise Refusal(
+            "grid_not_published",
+            N_("The grid is not published; publish it first, then evaluate with it."),
+        )
     made = Evaluation(
         **same,
         grid_id=grid.id,
@@ -116,7 +129,9 @@ def open_draft(
 
 
 def start(viewer: Viewer, drawn_id: int) -> int:
-    """Begin to evaluate a contact drawn for the viewer, or go on with it: the id of the evaluation. Two starts make one."""
+    """Begin to evaluate a contact drawn for the viewer, or go on with it: the id of the
+    evaluation. Two starts make one.
+    """
     _require_evaluator(viewer)
     with store.reading() as session:
         drawn = session.get(DrawnContact, drawn_id)
@@ -134,7 +149,10 @@ def start(viewer: Viewer, drawn_id: int) -> int:
             _require_may_listen(session, viewer, plan.purpose, drawn.advisor_id, drawn)
             grid = scorecards.newest_published(session, plan.grid_key)
             if grid is None:
-                raise Refusal("grid_not_published", N_("The grid is not published; publish it first, then evaluate with it."))
+                raise Refusal(
+                    "grid_not_published",
+                    N_("The grid is not published; publish it first, then evaluate with it."),
+                )
             made = open_draft(
                 session,
                 kind=TARGETED if plan.purpose == TARGETED else SCORED,
@@ -156,14 +174,20 @@ def start(viewer: Viewer, drawn_id: int) -> int:
 
 
 def get_draft(viewer: Viewer, evaluation_id: int) -> Draft:
-    """What the viewer fills or has submitted. Raises AccessDenied for anybody else's, Refusal when they may not go on with it."""
+    """What the viewer fills or has submitted. Raises AccessDenied for anybody else's,
+    Refusal when they may not go on with it.
+    """
     contact = look_at_contact(viewer, evaluation_id)
     with store.reading() as session:
         evaluation = get_own(session, viewer, evaluation_id)
         drawn = session.get(DrawnContact, evaluation.drawn_id) if evaluation.drawn_id else None
         if evaluation.state == "draft":
             require_may_go_on(session, viewer, evaluation)
-            answers, comments, result = evaluation.draft["answers"], evaluation.draft["comments"], None
+            answers, comments, result = (
+                evaluation.draft["answers"],
+                evaluation.draft["comments"],
+                None,
+            )
         else:
             answers, comments = finalise.answers_of(evaluation), finalise.comments_of(evaluation)
             result = scoring.score(get_plan(session, evaluation), answers)
@@ -202,10 +226,12 @@ def save(
     comment: str | None = None,
     seconds: float | None = None,
 ) -> int:
-    """Keep the answers as they stand, complete or not, and return the new version. Contact details in what is written are masked.
+    """Keep the answers as they stand, complete or not, and return the new version.
+    Contact details in what is written are masked.
 
-    Raises Refusal `changed_meanwhile` when the draft is no longer of that version and says something else: what is stored stays as it is, and what
-    was typed is still in the caller's hands. `seconds`: spent on it in all so far.
+    Raises Refusal `changed_meanwhile` when the draft is no longer of that version and
+    says something else: what is stored stays as it is, and what was typed is still in
+    the caller's hands. `seconds`: spent on it in all so far.
     """
     look_at_contact(viewer, evaluation_id)
     with store.writing() as session:
@@ -225,11 +251,15 @@ def save(
         return evaluation.version
 
 
-def submit(viewer: Viewer, evaluation_id: int, version: int, keeps_personal_data: bool = False) -> None:
-    """Sign a draft: its score is worked out and it is published, at once or on the day that its plan puts it off to. Twice is once.
+def submit(
+    viewer: Viewer, evaluation_id: int, version: int, keeps_personal_data: bool = False
+) -> None:
+    """Sign a draft: its score is worked out and it is published, at once or on the day
+    that its plan puts it off to. Twice is once.
 
-    Raises Refusal naming the criteria without an answer (`unanswered`), when the draft is no longer of that version (`changed_meanwhile`), and when
-    the comments seem to hold personal data that nobody said to keep (`personal_data`).
+    Raises Refusal naming the criteria without an answer (`unanswered`), when the draft
+    is no longer of that version (`changed_meanwhile`), and when the comments seem to
+    hold personal data that nobody said to keep (`personal_data`).
     """
     look_at_contact(viewer, evaluation_id)
     with store.writing() as session:
@@ -250,13 +280,22 @@ def submit(viewer: Viewer, evaluation_id: int, version: int, keeps_personal_data
         drawn = session.get(DrawnContact, evaluation.drawn_id) if evaluation.drawn_id else None
         if drawn is not None:
             drawn.state = "done"
-        if evaluation.kind != CALIBRATION:  # a round is read together once it is closed, and never published
-            publication.publish_or_wait(session, evaluation, viewer.username, drawn.draw.plan.publish_after_days if drawn else 0)
+        if (
+            evaluation.kind != CALIBRATION
+        ):  # a round is read together once it is closed, and never published
+            publication.publish_or_wait(
+                session,
+                evaluation,
+                viewer.username,
+                drawn.draw.plan.publish_after_days if drawn else 0,
+            )
 
 
 @dataclass(frozen=True)
 class Signed:
-    """One evaluation that the viewer submitted; `published_at` None: it waits for `publish_on`, or is of a calibration."""
+    """One evaluation that the viewer submitted; `published_at` None: it waits for
+    `publish_on`, or is of a calibration.
+    """
 
     id: int
     kind: str
@@ -272,33 +311,60 @@ class Signed:
 def find_signed(viewer: Viewer, limit: int = 10) -> list[Signed]:
     """What the viewer submitted last, newest first."""
     viewer.require(Permission.FILL_GRIDS)
-    columns = (Evaluation.id, Evaluation.kind, Evaluation.local_day, Evaluation.submitted_at, Evaluation.grid_name, Evaluation.score, Evaluation.outcome)
+    columns = (
+        Evaluation.id,
+        Evaluation.kind,
+        Evaluation.local_day,
+        Evaluation.submitted_at,
+        Evaluation.grid_name,
+        Evaluation.score,
+        Evaluation.outcome,
+    )
     statement = sa.select(*columns, Evaluation.published_at, Evaluation.publish_on).where(
-        Evaluation.evaluator == viewer.username, Evaluation.submitted_at.is_not(None), Evaluation.state != "draft"
+        Evaluation.evaluator == viewer.username,
+        Evaluation.submitted_at.is_not(None),
+        Evaluation.state != "draft",
     )
     with store.reading() as session:
-        rows = session.execute(statement.order_by(Evaluation.submitted_at.desc(), Evaluation.id.desc()).limit(limit)).all()
+        rows = session.execute(
+            statement.order_by(Evaluation.submitted_at.desc(), Evaluation.id.desc()).limit(limit)
+        ).all()
     return [Signed(*row) for row in rows]
 
 
 def get_plan(session: Session, evaluation: Evaluation) -> scoring.Scorecard:
-    """The grid that an evaluation is pinned to, of its own version. Raises AccessDenied for one that was imported without a grid."""
+    """The grid that an evaluation is pinned to, of its own version. Raises AccessDenied
+    for one that was imported without a grid.
+    """
     grid = session.get(ScorecardVersion, evaluation.grid_id) if evaluation.grid_id else None
     if grid is None:
         raise AccessDenied()
     return scoring.parse_scorecard(grid.content)
 
 
-def require_clean(plan: scoring.Scorecard, answers: Mapping[str, Any], comments: Mapping[str, str], comment: str | None, is_kept: bool) -> None:
-    """Refuse words that seem to hold personal data, unless the person said that they are needed."""
+def require_clean(
+    plan: scoring.Scorecard,
+    answers: Mapping[str, Any],
+    comments: Mapping[str, str],
+    comment: str | None,
+    is_kept: bool,
+) -> None:
+    """Refuse words that seem to hold personal data, unless the person said that they
+    are needed.
+    """
     texts = [text for key, text in comments.items() if key in answers] + [comment or ""]
     if not is_kept and any(masking.find_personal_data(text) for text in texts):
-        message = N_("The comments seem to hold personal data. Take them out, or confirm that they are needed to judge the contact; then submit.")
+        message = N_(
+            "The comments seem to hold personal data. Take them out, or confirm that they are "
+            "needed to judge the contact; then submit."
+        )
         raise Refusal("personal_data", message)
 
 
 def get_own(session: Session, viewer: Viewer, evaluation_id: int) -> Evaluation:
-    """An evaluation that the viewer made or makes, here or in the tool that a file came from. Raises AccessDenied for anybody else's."""
+    """An evaluation that the viewer made or makes, here or in the tool that a file came
+    from. Raises AccessDenied for anybody else's.
+    """
     viewer.require(Permission.FILL_GRIDS)
     found = session.get(Evaluation, evaluation_id)
     if found is None or found.evaluator != viewer.username:
@@ -312,24 +378,38 @@ def get_own(session: Session, viewer: Viewer, evaluation_id: int) -> Evaluation:
 
 
 def require_may_go_on(session: Session, viewer: Viewer, evaluation: Evaluation) -> None:
-    """Refuse whoever may not listen to the contact of that evaluation today; an advisor who looks at their own work needs no accreditation."""
+    """Refuse whoever may not listen to the contact of that evaluation today; an advisor
+    who looks at their own work needs no accreditation.
+    """
     if evaluation.kind != SELF:
         drawn = session.get(DrawnContact, evaluation.drawn_id) if evaluation.drawn_id else None
         purpose = CALIBRATION if evaluation.kind == CALIBRATION else evaluation.purpose
         _require_may_listen(session, viewer, purpose, evaluation.advisor_id, drawn)
-    calibration = session.get(Calibration, evaluation.calibration_id) if evaluation.calibration_id else None
+    calibration = (
+        session.get(Calibration, evaluation.calibration_id) if evaluation.calibration_id else None
+    )
     if calibration is not None and calibration.closed_at is not None:
-        raise Refusal("round_closed", N_("This round of calibration is closed; nothing can be scored in it any more."))
+        raise Refusal(
+            "round_closed",
+            N_("This round of calibration is closed; nothing can be scored in it any more."),
+        )
 
 
 def look_at_contact(viewer: Viewer, evaluation_id: int) -> evaluator_contact.AssignedContact | None:
-    """The contact of the viewer's evaluation; None: it names none, or the lake has it no more.
+    """The contact of the viewer's evaluation; None: it names none, or the lake has it
+    no more.
 
-    Raises Refusal `contact_withdrawn`, and takes the draft away, when nobody may listen to the contact any more.
+    Raises Refusal `contact_withdrawn`, and takes the draft away, when nobody may listen
+    to the contact any more.
     """
     with store.reading() as session:
         evaluation = get_own(session, viewer, evaluation_id)
-        key, day, is_open, kind = (evaluation.source_system, evaluation.contact_id), evaluation.local_day, evaluation.state == "draft", evaluation.kind
+        key, day, is_open, kind = (
+            (evaluation.source_system, evaluation.contact_id),
+            evaluation.local_day,
+            evaluation.state == "draft",
+            evaluation.kind,
+        )
     if key[0] is None or key[1] is None:
         return None
     contact = evaluator_contact.find_assigned(viewer, key[0], key[1], day)
@@ -348,7 +428,10 @@ def look_at_contact(viewer: Viewer, evaluation_id: int) -> evaluator_contact.Ass
 def require_version(evaluation: Evaluation, version: int) -> None:
     """Refuse to write over what was changed since the caller read it."""
     if evaluation.version != version:
-        message = N_("This evaluation was changed meanwhile, in another tab or by an earlier click. Nothing is lost: choose what counts, then save again.")
+        message = N_(
+            "This evaluation was changed meanwhile, in another tab or by an earlier click. "
+            "Nothing is lost: choose what counts, then save again."
+        )
         raise Refusal(CHANGED_MEANWHILE, message)
 
 
@@ -361,8 +444,17 @@ def written(comments: Mapping[str, str]) -> dict[str, str]:
 def require_not_own(session: Session, viewer: Viewer, advisor_id: str | None) -> None:
     """Refuse an evaluator who is that advisor."""
     own = session.scalar(sa.select(Account.advisor_id).where(Account.username == viewer.username))
-    if own is not None and advisor_id in (own, name_merges.find_kept(session)["advisor"].get(own, own)):
-        raise Refusal("own_contact", N_("This is a contact of your own: nobody evaluates themselves. Ask for another one in its place."))
+    if own is not None and advisor_id in (
+        own,
+        name_merges.find_kept(session)["advisor"].get(own, own),
+    ):
+        raise Refusal(
+            "own_contact",
+            N_(
+                "This is a contact of your own: nobody evaluates themselves. Ask for another "
+                "one in its place."
+            ),
+        )
 
 
 def _require_evaluator(viewer: Viewer) -> None:
@@ -371,25 +463,46 @@ def _require_evaluator(viewer: Viewer) -> None:
         raise AccessDenied()
 
 
-def _require_may_listen(session: Session, viewer: Viewer, purpose: str, advisor_id: str | None, drawn: DrawnContact | None) -> None:
+def _require_may_listen(
+    session: Session,
+    viewer: Viewer,
+    purpose: str,
+    advisor_id: str | None,
+    drawn: DrawnContact | None,
+) -> None:
     gates.require_open(session, "quality" if purpose == CALIBRATION else purpose)
     accreditations.require(session, viewer, purpose)
     require_not_own(session, viewer, advisor_id)
     if drawn is not None and (drawn.evaluator != viewer.username or drawn.state == "replaced"):
-        raise Refusal("no_longer_assigned", N_("This contact is no longer yours to evaluate. Go on with the next in your list."))
+        raise Refusal(
+            "no_longer_assigned",
+            N_("This contact is no longer yours to evaluate. Go on with the next in your list."),
+        )
 
 
 def _require_draft(evaluation: Evaluation) -> None:
     if evaluation.state != "draft":
-        raise Refusal("already_submitted", N_("This evaluation was submitted already. Correct it on its own page, with a reason."))
+        raise Refusal(
+            "already_submitted",
+            N_("This evaluation was submitted already. Correct it on its own page, with a reason."),
+        )
 
 
 def _set_aside(session: Session, viewer: Viewer, drawn: DrawnContact | None) -> None:
     if drawn is not None and drawn.state in ("waiting", "started"):
         drawn.state, drawn.replaced_because = "replaced", "private"
-        audit_log.record(session, viewer.username, "drawn_replaced", f"{drawn.draw.plan.name}/{drawn.id}", reason="private")
+        audit_log.record(
+            session,
+            viewer.username,
+            "drawn_replaced",
+            f"{drawn.draw.plan.name}/{drawn.id}",
+            reason="private",
+        )
 
 
 def _withdrawn() -> Refusal:
-    message = N_("Nobody may listen to this contact any more: the customer objected, or it is private. It was taken off your list.")
+    message = N_(
+        "Nobody may listen to this contact any more: the customer objected, or it is private. "
+        "It was taken off your list."
+    )
     return Refusal(WITHDRAWN, message)

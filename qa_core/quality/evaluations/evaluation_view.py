@@ -1,4 +1,6 @@
-"""One evaluation as its reader may see it: the advisor their own once published, those who lead them within their scope, the evaluator what they made."""
+"""One evaluation as its reader may see it: the advisor their own once published, those
+who lead them within their scope, the evaluator what they made.
+"""
 
 from __future__ import annotations
 
@@ -26,17 +28,30 @@ from qa_core.quality.evaluations.evaluation_view_types import (
 from qa_core.scoring import Text
 from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import Evaluation, EvaluationAnswer, ScorecardVersion
-from qa_core.storage.records.listening import Dispute, Draw, DrawnContact, EvaluationRevision, ListeningPlan, TimedComment
+from qa_core.storage.records.listening import (
+    Dispute,
+    Draw,
+    DrawnContact,
+    EvaluationRevision,
+    ListeningPlan,
+    TimedComment,
+)
 from qa_core.storage.records.people import Account, Advisor
 
 DISPUTE_DAYS = 14
-"""How long after publication an advisor may dispute, where no listening plan says otherwise."""
+"""How long after publication an advisor may dispute, where no listening plan says
+otherwise.
+"""
 READ_KINDS = ("scored", "targeted")
-"""Those that an advisor and who leads them read; a calibration is for its evaluators, a self-evaluation stands beside the evaluation it answers."""
+"""Those that an advisor and who leads them read; a calibration is for its evaluators, a
+self-evaluation stands beside the evaluation it answers.
+"""
 
 
 def get_evaluation(viewer: Viewer, evaluation_id: int) -> EvaluationView:
-    """One evaluation with all that this viewer may know of it. Raises AccessDenied for missing and forbidden alike."""
+    """One evaluation with all that this viewer may know of it. Raises AccessDenied for
+    missing and forbidden alike.
+    """
     viewer.require(Permission.SEE_EVALUATIONS)
     with store.reading() as session:
         evaluation = find_readable(session, viewer, evaluation_id)
@@ -44,8 +59,14 @@ def get_evaluation(viewer: Viewer, evaluation_id: int) -> EvaluationView:
 
 
 def find_readable(session: Session, viewer: Viewer, evaluation_id: int) -> Evaluation:
-    """The row of one evaluation that this viewer may read, its answers loaded. Raises AccessDenied for missing and forbidden alike."""
-    statement = sa.select(Evaluation).where(Evaluation.id == evaluation_id, is_readable(viewer)).options(selectinload(Evaluation.answers))
+    """The row of one evaluation that this viewer may read, its answers loaded. Raises
+    AccessDenied for missing and forbidden alike.
+    """
+    statement = (
+        sa.select(Evaluation)
+        .where(Evaluation.id == evaluation_id, is_readable(viewer))
+        .options(selectinload(Evaluation.answers))
+    )
     evaluation = session.scalars(statement).one_or_none()
     if evaluation is None:
         raise AccessDenied()
@@ -60,33 +81,60 @@ def is_readable(viewer: Viewer) -> sa.ColumnElement[bool]:
         return Evaluation.evaluator == viewer.username
     if viewer.role not in (Role.ADVISOR, Role.TEAM_LEAD, Role.MANAGER):
         return sa.false()
-    published = sa.and_(viewer.scope(Evaluation.__table__), Evaluation.state == "published", Evaluation.kind.in_(READ_KINDS))
+    published = sa.and_(
+        viewer.scope(Evaluation.__table__),
+        Evaluation.state == "published",
+        Evaluation.kind.in_(READ_KINDS),
+    )
     if viewer.role == Role.ADVISOR:
-        mine = sa.and_(viewer.scope(Evaluation.__table__), Evaluation.kind == "self", Evaluation.evaluator == viewer.username)
+        mine = sa.and_(
+            viewer.scope(Evaluation.__table__),
+            Evaluation.kind == "self",
+            Evaluation.evaluator == viewer.username,
+        )
         return sa.or_(published, mine)
     return published
 
 
 def find_plan(session: Session, evaluation: Evaluation) -> scoring.Scorecard | None:
-    """The very version of the grid that it was made on; None where its answers are not those of that grid, so that it cannot be scored again."""
+    """The very version of the grid that it was made on; None where its answers are not
+    those of that grid, so that it cannot be scored again.
+    """
     grid = session.get(ScorecardVersion, evaluation.grid_id) if evaluation.grid_id else None
     plan = _parse(grid) if grid else None
-    return plan if plan and {criterion.key for criterion in plan.criteria} == {answer.criterion for answer in evaluation.answers} else None
+    return (
+        plan
+        if plan
+        and {criterion.key for criterion in plan.criteria}
+        == {answer.criterion for answer in evaluation.answers}
+        else None
+    )
 
 
 def find_dispute_day(session: Session, evaluation: Evaluation) -> date:
-    """The last day on which its advisor may dispute it, by the listening plan that it was drawn for."""
+    """The last day on which its advisor may dispute it, by the listening plan that it
+    was drawn for.
+    """
     days = None
     if evaluation.drawn_id is not None:
-        drawn = sa.select(ListeningPlan.dispute_days).join(Draw, Draw.plan_id == ListeningPlan.id).join(DrawnContact, DrawnContact.draw_id == Draw.id)
+        drawn = (
+            sa.select(ListeningPlan.dispute_days)
+            .join(Draw, Draw.plan_id == ListeningPlan.id)
+            .join(DrawnContact, DrawnContact.draw_id == Draw.id)
+        )
         days = session.scalar(drawn.where(DrawnContact.id == evaluation.drawn_id))
     shown_on = environment.to_local(evaluation.published_at or evaluation.evaluated_at).date()
     return shown_on + timedelta(days=DISPUTE_DAYS if days is None else days)
 
 
 def is_excluded_from_deciding(viewer: Viewer, evaluation: Evaluation) -> bool:
-    """Whether this viewer made the evaluation or is the one that it is about, and so decides on none of its disputes."""
-    made = evaluation.evaluator is not None and evaluation.evaluator in (viewer.username, viewer.display_name)
+    """Whether this viewer made the evaluation or is the one that it is about, and so
+    decides on none of its disputes.
+    """
+    made = evaluation.evaluator is not None and evaluation.evaluator in (
+        viewer.username,
+        viewer.display_name,
+    )
     return made or (viewer.advisor_id is not None and viewer.advisor_id == evaluation.advisor_id)
 
 
@@ -94,8 +142,15 @@ def _build(session: Session, viewer: Viewer, evaluation: Evaluation) -> Evaluati
     names = dict(session.execute(sa.select(Account.username, Account.display_name)).all())
     is_own = viewer.role == Role.ADVISOR and evaluation.kind in READ_KINDS
     # To read it at all, an evaluator has to be the one who made it.
-    is_readers_work = viewer.role == Role.EVALUATOR and evaluation.kind in READ_KINDS and evaluation.state != "draft"
-    knows_evaluator = viewer.can(Permission.SEE_EVALUATORS) or viewer.role in (Role.ADVISOR, Role.EVALUATOR)
+    is_readers_work = (
+        viewer.role == Role.EVALUATOR
+        and evaluation.kind in READ_KINDS
+        and evaluation.state != "draft"
+    )
+    knows_evaluator = viewer.can(Permission.SEE_EVALUATORS) or viewer.role in (
+        Role.ADVISOR,
+        Role.EVALUATOR,
+    )
     knows_advisor = viewer.can(Permission.SEE_ADVISORS) or viewer.role == Role.ADVISOR
 
     def name_of(username: str | None) -> str | None:
@@ -111,7 +166,9 @@ def _build(session: Session, viewer: Viewer, evaluation: Evaluation) -> Evaluati
     disputes = _read_disputes(session, evaluation, names)
     own = None
     if viewer.is_system or viewer.role in (Role.ADVISOR, Role.TEAM_LEAD, Role.MANAGER):
-        own = _read_own(session, evaluation, with_draft=viewer.is_system or viewer.role == Role.ADVISOR)
+        own = _read_own(
+            session, evaluation, with_draft=viewer.is_system or viewer.role == Role.ADVISOR
+        )
     title = grid.title if grid else evaluation.grid_name or ""
     return EvaluationView(
         evaluation_id=evaluation.id,
@@ -124,7 +181,9 @@ def _build(session: Session, viewer: Viewer, evaluation: Evaluation) -> Evaluati
         advisor=_name_advisor(session, evaluation.advisor_id) if knows_advisor else None,
         team=evaluation.team if knows_advisor else None,
         local_day=evaluation.local_day,
-        evaluator=(names.get(evaluation.evaluator) or evaluation.evaluator) if knows_evaluator else None,
+        evaluator=(names.get(evaluation.evaluator) or evaluation.evaluator)
+        if knows_evaluator
+        else None,
         grid=parsed.text if parsed else Text(title, title),
         grid_version=grid.version if parsed else None,
         pass_mark=float(plan.pass_mark) if plan and plan.pass_mark is not None else None,
@@ -137,14 +196,19 @@ def _build(session: Session, viewer: Viewer, evaluation: Evaluation) -> Evaluati
         acknowledged_at=evaluation.acknowledged_at,
         advisor_comment=evaluation.advisor_comment,
         answered_evaluation_id=evaluation.answered_evaluation_id,
-        sections=_read_planned(evaluation, plan, disputes) if plan else _read_as_given(evaluation, disputes),
+        sections=_read_planned(evaluation, plan, disputes)
+        if plan
+        else _read_as_given(evaluation, disputes),
         own=own,
         revisions=_read_revisions(session, evaluation, name_of),
         remarks=_read_remarks(session, evaluation, name_of),
         dispute_until=find_dispute_day(session, evaluation),
-        is_disputable=plan is not None and evaluation.state == "published" and evaluation.kind in READ_KINDS,
+        is_disputable=plan is not None
+        and evaluation.state == "published"
+        and evaluation.kind in READ_KINDS,
         is_own=is_own,
-        may_decide=viewer.can(Permission.DECIDE_DISPUTES) and not is_excluded_from_deciding(viewer, evaluation),
+        may_decide=viewer.can(Permission.DECIDE_DISPUTES)
+        and not is_excluded_from_deciding(viewer, evaluation),
         is_readers_work=is_readers_work,
         may_correct=is_readers_work and plan is not None,
     )
@@ -160,20 +224,38 @@ def _parse(grid: ScorecardVersion) -> scoring.Scorecard | None:
 def _name_advisor(session: Session, advisor_id: str | None) -> str | None:
     if advisor_id is None:
         return None
-    return session.scalar(sa.select(Advisor.name).where(Advisor.advisor_id == advisor_id)) or advisor_id
+    return (
+        session.scalar(sa.select(Advisor.name).where(Advisor.advisor_id == advisor_id))
+        or advisor_id
+    )
 
 
-def _read_planned(evaluation: Evaluation, plan: scoring.Scorecard, disputes: Mapping[str, DisputeView]) -> tuple[SectionView, ...]:
+def _read_planned(
+    evaluation: Evaluation, plan: scoring.Scorecard, disputes: Mapping[str, DisputeView]
+) -> tuple[SectionView, ...]:
     given = {answer.criterion: answer for answer in evaluation.answers}
     scores = _score_sections(plan, evaluation)
     sections = []
     for section in plan.sections:
-        answers = tuple(_read_answer(given[criterion.key], criterion, disputes) for criterion in section.criteria)
-        sections.append(SectionView(section.name, section.text, scores.get(section.name), sum(answer.share for answer in answers), answers))
+        answers = tuple(
+            _read_answer(given[criterion.key], criterion, disputes)
+            for criterion in section.criteria
+        )
+        sections.append(
+            SectionView(
+                section.name,
+                section.text,
+                scores.get(section.name),
+                sum(answer.share for answer in answers),
+                answers,
+            )
+        )
     return tuple(sections)
 
 
-def _read_answer(given: EvaluationAnswer, criterion: scoring.Criterion, disputes: Mapping[str, DisputeView]) -> AnswerView:
+def _read_answer(
+    given: EvaluationAnswer, criterion: scoring.Criterion, disputes: Mapping[str, DisputeView]
+) -> AnswerView:
     return AnswerView(
         key=criterion.key,
         text=criterion.text,
@@ -196,11 +278,18 @@ def _score_sections(plan: scoring.Scorecard, evaluation: Evaluation) -> dict[str
         result = scoring.score(plan, finalise.answers_of(evaluation))
     except Refusal:  # a draft with answers still missing
         return {}
-    return {section.name: None if section.score is None else float(section.score) for section in result.sections}
+    return {
+        section.name: None if section.score is None else float(section.score)
+        for section in result.sections
+    }
 
 
-def _read_as_given(evaluation: Evaluation, disputes: Mapping[str, DisputeView]) -> tuple[SectionView, ...]:
-    """Answers whose grid is not known: by section in the order of their names, each as its source gave it."""
+def _read_as_given(
+    evaluation: Evaluation, disputes: Mapping[str, DisputeView]
+) -> tuple[SectionView, ...]:
+    """Answers whose grid is not known: by section in the order of their names, each as
+    its source gave it.
+    """
     by_section: dict[str, list[AnswerView]] = {}
     for answer in sorted(evaluation.answers, key=lambda answer: answer.criterion):
         shown = AnswerView(
@@ -218,11 +307,21 @@ def _read_as_given(evaluation: Evaluation, disputes: Mapping[str, DisputeView]) 
         counted = [answer for answer in answers if answer.earned is not None]
         possible = sum(answer.most for answer in counted)
         score = 100 * sum(answer.earned for answer in counted) / possible if possible else None
-        sections.append(SectionView(name, Text(name, name), score, sum(answer.share for answer in answers), tuple(answers)))
+        sections.append(
+            SectionView(
+                name,
+                Text(name, name),
+                score,
+                sum(answer.share for answer in answers),
+                tuple(answers),
+            )
+        )
     return tuple(sections)
 
 
-def _read_disputes(session: Session, evaluation: Evaluation, names: Mapping[str, str]) -> dict[str, DisputeView]:
+def _read_disputes(
+    session: Session, evaluation: Evaluation, names: Mapping[str, str]
+) -> dict[str, DisputeView]:
     found = session.scalars(sa.select(Dispute).where(Dispute.evaluation_id == evaluation.id))
     return {
         dispute.criterion: DisputeView(
@@ -242,9 +341,17 @@ def _read_disputes(session: Session, evaluation: Evaluation, names: Mapping[str,
     }
 
 
-def _read_own(session: Session, evaluation: Evaluation, with_draft: bool) -> SelfEvaluationView | None:
-    statement = sa.select(Evaluation).where(Evaluation.answered_evaluation_id == evaluation.id, Evaluation.kind == "self")
-    statement = statement.where(Evaluation.advisor_id == evaluation.advisor_id).order_by(Evaluation.id).limit(1)
+def _read_own(
+    session: Session, evaluation: Evaluation, with_draft: bool
+) -> SelfEvaluationView | None:
+    statement = sa.select(Evaluation).where(
+        Evaluation.answered_evaluation_id == evaluation.id, Evaluation.kind == "self"
+    )
+    statement = (
+        statement.where(Evaluation.advisor_id == evaluation.advisor_id)
+        .order_by(Evaluation.id)
+        .limit(1)
+    )
     own = session.scalars(statement.options(selectinload(Evaluation.answers))).one_or_none()
     if own is None or (own.state == "draft" and not with_draft):
         return None
@@ -257,21 +364,40 @@ def _read_own(session: Session, evaluation: Evaluation, with_draft: bool) -> Sel
         score=own.score if is_submitted else None,
         outcome=own.outcome if is_submitted else None,
         comment=own.comment if is_submitted else None,
-        answers={answer.criterion: answer.earned if answer.applicable else None for answer in own.answers} if is_submitted else {},
-        comments={answer.criterion: answer.comment for answer in own.answers if answer.comment} if is_submitted else {},
+        answers={
+            answer.criterion: answer.earned if answer.applicable else None for answer in own.answers
+        }
+        if is_submitted
+        else {},
+        comments={answer.criterion: answer.comment for answer in own.answers if answer.comment}
+        if is_submitted
+        else {},
     )
 
 
-def _read_revisions(session: Session, evaluation: Evaluation, name_of: Any) -> tuple[RevisionView, ...]:
-    found = session.scalars(sa.select(EvaluationRevision).where(EvaluationRevision.evaluation_id == evaluation.id).order_by(EvaluationRevision.version))
+def _read_revisions(
+    session: Session, evaluation: Evaluation, name_of: Any
+) -> tuple[RevisionView, ...]:
+    found = session.scalars(
+        sa.select(EvaluationRevision)
+        .where(EvaluationRevision.evaluation_id == evaluation.id)
+        .order_by(EvaluationRevision.version)
+    )
     return tuple(
         RevisionView(
             version=revision.version,
             score=revision.content.get("score"),
             outcome=revision.content.get("outcome"),
             comment=revision.content.get("comment"),
-            answers={answer["criterion"]: answer["earned"] if answer["applicable"] else None for answer in revision.content.get("answers", ())},
-            comments={answer["criterion"]: answer["comment"] for answer in revision.content.get("answers", ()) if answer.get("comment")},
+            answers={
+                answer["criterion"]: answer["earned"] if answer["applicable"] else None
+                for answer in revision.content.get("answers", ())
+            },
+            comments={
+                answer["criterion"]: answer["comment"]
+                for answer in revision.content.get("answers", ())
+                if answer.get("comment")
+            },
             reason=revision.reason,
             replaced_by=name_of(revision.replaced_by),
             replaced_at=revision.replaced_at,
@@ -280,6 +406,15 @@ def _read_revisions(session: Session, evaluation: Evaluation, name_of: Any) -> t
     )
 
 
-def _read_remarks(session: Session, evaluation: Evaluation, name_of: Any) -> tuple[TimedCommentView, ...]:
-    found = session.scalars(sa.select(TimedComment).where(TimedComment.evaluation_id == evaluation.id).order_by(TimedComment.seconds, TimedComment.id))
-    return tuple(TimedCommentView(remark.seconds, remark.text, remark.criterion, name_of(remark.author)) for remark in found)
+def _read_remarks(
+    session: Session, evaluation: Evaluation, name_of: Any
+) -> tuple[TimedCommentView, ...]:
+    found = session.scalars(
+        sa.select(TimedComment)
+        .where(TimedComment.evaluation_id == evaluation.id)
+        .order_by(TimedComment.seconds, TimedComment.id)
+    )
+    return tuple(
+        TimedCommentView(remark.seconds, remark.text, remark.criterion, name_of(remark.author))
+        for remark in found
+    )

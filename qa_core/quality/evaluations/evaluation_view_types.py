@@ -1,4 +1,6 @@
-"""What a reader is told of one evaluation: the evaluation, its parts and answers, disputes, former versions and remarks, as plain values."""
+"""What a reader is told of one evaluation: the evaluation, its parts and answers,
+disputes, former versions and remarks, as plain values.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,9 @@ class DisputeView:
 
 @dataclass(frozen=True)
 class AnswerView:
-    """One criterion as it was answered, and what its grid allows. `earned` None: not applicable; `share` is its part of the whole, 0–1."""
+    """One criterion as it was answered, and what its grid allows. `earned` None: not
+    applicable; `share` is its part of the whole, 0–1.
+    """
 
     key: str
     text: Text
@@ -54,7 +58,9 @@ class AnswerView:
 
 @dataclass(frozen=True)
 class SectionView:
-    """A part of the grid: its score 0–100 (None: nothing applies) and its share of the whole, 0–1."""
+    """A part of the grid: its score 0–100 (None: nothing applies) and its share of the
+    whole, 0–1.
+    """
 
     name: str
     text: Text
@@ -65,12 +71,16 @@ class SectionView:
 
 @dataclass(frozen=True)
 class SelfEvaluationView:
-    """The advisor's own evaluation of the same contact; answers only once it is submitted."""
+    """The advisor's own evaluation of the same contact; answers only once it is
+    submitted.
+    """
 
     evaluation_id: int
     is_submitted: bool
     was_before: bool
-    """Whether it was submitted before the advisor said that they had read the evaluator's; of a draft, whether it still could be."""
+    """Whether it was submitted before the advisor said that they had read the
+    evaluator's; of a draft, whether it still could be.
+    """
     score: float | None
     outcome: str | None
     comment: str | None
@@ -105,7 +115,9 @@ class TimedCommentView:
 
 @dataclass(frozen=True)
 class EvaluationView:
-    """One evaluation in full. `evaluator` None: this reader is not told who; `advisor` None: nor of whom."""
+    """One evaluation in full. `evaluator` None: this reader is not told who; `advisor`
+    None: nor of whom.
+    """
 
     evaluation_id: int
     kind: str
@@ -142,9 +154,13 @@ class EvaluationView:
     """Whether the reader is the advisor that it is about."""
     may_decide: bool
     is_readers_work: bool
-    """Whether the reader is the evaluator who made it, here or in the tool that it came from."""
+    """Whether the reader is the evaluator who made it, here or in the tool that it came
+    from.
+    """
     may_correct: bool
-    """Whether they can correct it here, because its answers are those of its grid: `amending` says whether they still may."""
+    """Whether they can correct it here, because its answers are those of its grid:
+    `amending` says whether they still may.
+    """
 
     @property
     def answers(self) -> tuple[AnswerView, ...]:

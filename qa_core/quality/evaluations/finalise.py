@@ -1,4 +1,6 @@
-"""From answers to an evaluation that is whole: the score worked out, each answer with the weight that it had, and what stood before kept."""
+"""From answers to an evaluation that is whole: the score worked out, each answer with
+the weight that it had, and what stood before kept.
+"""
 
 from __future__ import annotations
 
@@ -15,21 +17,38 @@ from qa_core.storage.records.evaluations import Evaluation, EvaluationAnswer
 from qa_core.storage.records.listening import EvaluationRevision
 
 
-def complete(evaluation: Evaluation, plan: scoring.Scorecard, answers: Mapping[str, Any], comments: Mapping[str, str] | None = None) -> scoring.Result:
-    """Set score, calculated score, outcome and the answer rows of an evaluation from its answers (criterion → points or "na") and comments by criterion.
+def complete(
+    evaluation: Evaluation,
+    plan: scoring.Scorecard,
+    answers: Mapping[str, Any],
+    comments: Mapping[str, str] | None = None,
+) -> scoring.Result:
+    """Set score, calculated score, outcome and the answer rows of an evaluation from
+    its answers (criterion → points or "na") and comments by criterion.
 
-    A criterion that stays keeps its row, so that nothing has to be flushed in between. Raises Refusal, naming what has no answer (`unanswered`) or a
-    wrong one (`bad_answer`).
+    A criterion that stays keeps its row, so that nothing has to be flushed in between.
+    Raises Refusal, naming what has no answer (`unanswered`) or a wrong one
+    (`bad_answer`).
     """
     require_whole(plan, answers)
     result = scoring.score(plan, answers)
-    evaluation.score, evaluation.calculated_score = _decimal(result.score), _decimal(result.calculated_score)
+    evaluation.score, evaluation.calculated_score = (
+        _decimal(result.score),
+        _decimal(result.calculated_score),
+    )
     evaluation.outcome = result.outcome
     standing = {answer.criterion: answer for answer in evaluation.answers}
-    rows = [standing.get(answer.key) or EvaluationAnswer(criterion=answer.key) for answer in result.answers]
+    rows = [
+        standing.get(answer.key) or EvaluationAnswer(criterion=answer.key)
+        for answer in result.answers
+    ]
     for row, answer in zip(rows, result.answers, strict=True):
         row.section, row.applicable = answer.section, answer.applicable
-        row.earned, row.possible, row.applied_weight = _decimal(answer.earned), float(answer.possible), float(answer.applied_weight)
+        row.earned, row.possible, row.applied_weight = (
+            _decimal(answer.earned),
+            float(answer.possible),
+            float(answer.applied_weight),
+        )
         row.comment = ((comments or {}).get(answer.key) or "").strip() or None
     evaluation.answers[:] = rows
     return result
@@ -44,11 +63,17 @@ def require_whole(plan: scoring.Scorecard, answers: Mapping[str, Any]) -> None:
     """Refuse what is not answered, naming the criteria in the language spoken."""
     if missing := find_missing(plan, answers):
         named = " · ".join(criterion.text.in_language(i18n.language()) for criterion in missing)
-        raise Refusal("unanswered", N_("Not answered yet: {criteria}. Answer every criterion, then submit."), criteria=named)
+        raise Refusal(
+            "unanswered",
+            N_("Not answered yet: {criteria}. Answer every criterion, then submit."),
+            criteria=named,
+        )
 
 
 def keep_revision(session: Session, evaluation: Evaluation, reason: str, actor: str) -> None:
-    """Keep the evaluation as it stands, under its present version, and raise the version; what changes it comes after, in the same transaction."""
+    """Keep the evaluation as it stands, under its present version, and raise the
+    version; what changes it comes after, in the same transaction.
+    """
     content = {
         "score": evaluation.score,
         "calculated_score": evaluation.calculated_score,
@@ -67,13 +92,24 @@ def keep_revision(session: Session, evaluation: Evaluation, reason: str, actor: 
             for answer in sorted(evaluation.answers, key=lambda answer: answer.criterion)
         ],
     }
-    session.add(EvaluationRevision(evaluation_id=evaluation.id, version=evaluation.version, content=content, reason=reason, replaced_by=actor))
+    session.add(
+        EvaluationRevision(
+            evaluation_id=evaluation.id,
+            version=evaluation.version,
+            content=content,
+            reason=reason,
+            replaced_by=actor,
+        )
+    )
     evaluation.version += 1
 
 
 def answers_of(evaluation: Evaluation) -> dict[str, Any]:
     """The answers of a whole evaluation as they were given: criterion → points or "na"."""
-    return {answer.criterion: answer.earned if answer.applicable else scoring.NOT_APPLICABLE for answer in evaluation.answers}
+    return {
+        answer.criterion: answer.earned if answer.applicable else scoring.NOT_APPLICABLE
+        for answer in evaluation.answers
+    }
 
 
 def comments_of(evaluation: Evaluation) -> dict[str, str]:

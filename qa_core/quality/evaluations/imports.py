@@ -1,4 +1,6 @@
-"""Evaluations that come from a file: the grid found or created, the score worked out or taken over, and everything undone exactly."""
+"""Evaluations that come from a file: the grid found or created, the score worked out or
+taken over, and everything undone exactly.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +55,9 @@ class ImportedAnswer:
 
 @dataclass(frozen=True)
 class ImportedEvaluation:
-    """One evaluation of a file, its contact found or not named. Either `marks`, or one `score` from 0 to 100."""
+    """One evaluation of a file, its contact found or not named. Either `marks`, or one
+    `score` from 0 to 100.
+    """
 
     external_key: str
     local_day: date
@@ -71,14 +75,18 @@ class ImportedEvaluation:
 
 
 class Intake:
-    """Takes the evaluations of one batch into the records, in the caller's transaction; what does not change from one to the next is read once."""
+    """Takes the evaluations of one batch into the records, in the caller's transaction;
+    what does not change from one to the next is read once.
+    """
 
     def __init__(self, session: Session, batch_id: str, external_keys: Sequence[str]) -> None:
         self._session, self._batch_id = session, batch_id
         self._grids: dict[str, ScorecardVersion] = {}
         self._plans: dict[int, scoring.Scorecard | None] = {}
         self._evaluators: dict[str, set[str]] = {}
-        for username, display_name in session.execute(sa.select(Account.username, Account.display_name)):
+        for username, display_name in session.execute(
+            sa.select(Account.username, Account.display_name)
+        ):
             for spelling in {fold(username), fold(display_name or username)}:
                 self._evaluators.setdefault(spelling, set()).add(username)
         self._known: dict[str, Evaluation] = {}
@@ -86,13 +94,24 @@ class Intake:
         self._amended = set(session.scalars(sa.select(EvaluationRevision.evaluation_id).distinct()))
         for first in range(0, len(external_keys), READ_AT_ONCE):
             some = external_keys[first : first + READ_AT_ONCE]
-            found = sa.select(Evaluation).where(Evaluation.external_key.in_(some)).options(selectinload(Evaluation.answers))
-            self._known |= {evaluation.external_key: evaluation for evaluation in session.scalars(found)}
-            images = sa.select(BeforeImage.key).where(BeforeImage.batch_id == batch_id, BeforeImage.object == "evaluation", BeforeImage.key.in_(some))
+            found = (
+                sa.select(Evaluation)
+                .where(Evaluation.external_key.in_(some))
+                .options(selectinload(Evaluation.answers))
+            )
+            self._known |= {
+                evaluation.external_key: evaluation for evaluation in session.scalars(found)
+            }
+            images = sa.select(BeforeImage.key).where(
+                BeforeImage.batch_id == batch_id,
+                BeforeImage.object == "evaluation",
+                BeforeImage.key.in_(some),
+            )
             self._remembered |= set(session.scalars(images))
 
     def take(self, item: ImportedEvaluation) -> str:
-        """Write one evaluation, known by its external key: `new`, `updated` or `unchanged`.
+        """Write one evaluation, known by its external key: `new`, `updated` or
+        `unchanged`.
 
         Raises Refusal when the marks do not fit the grid of that name.
         """
@@ -113,17 +132,29 @@ class Intake:
         }
         found = self._known.get(item.external_key)
         # What was decided on it here outranks what its source still says.
-        if found is not None and (found.id in self._amended or _as_taken(found) == (values, answers)):
+        if found is not None and (
+            found.id in self._amended or _as_taken(found) == (values, answers)
+        ):
             return "unchanged"
         if item.external_key not in self._remembered:
             self._remembered.add(item.external_key)
-            self._session.add(BeforeImage(batch_id=self._batch_id, object="evaluation", key=item.external_key, content=_snapshot(found)))
+            self._session.add(
+                BeforeImage(
+                    batch_id=self._batch_id,
+                    object="evaluation",
+                    key=item.external_key,
+                    content=_snapshot(found),
+                )
+            )
         status = "updated" if found is not None else "new"
         if found is None:
-            found = self._known[item.external_key] = Evaluation(external_key=item.external_key, state="published", purpose="evaluation")
+            found = self._known[item.external_key] = Evaluation(
+                external_key=item.external_key, state="published", purpose="evaluation"
+            )
             self._session.add(found)
         else:
-            # Removed before the new ones are added: a criterion that stays has the same key.
+            # Removed before the new ones are added: a criterion that stays has the same
+            # key.
             found.answers.clear()
             self._session.flush()
         for name, value in values.items():
@@ -151,35 +182,58 @@ class Intake:
             key = re.sub(r"\s+", "-", fold(title))
             newest = (
                 sa.select(ScorecardVersion)
-                .where(ScorecardVersion.published_at.is_not(None), sa.or_(ScorecardVersion.key == key, ScorecardVersion.title == title))
+                .where(
+                    ScorecardVersion.published_at.is_not(None),
+                    sa.or_(ScorecardVersion.key == key, ScorecardVersion.title == title),
+                )
                 .order_by(ScorecardVersion.version.desc())
                 .limit(1)
             )
             grid = self._session.execute(newest).scalar_one_or_none()
             if grid is None:
-                grid = ScorecardVersion(key=key, version=1, title=title, content=_content_for(title, item.marks), published_at=now())
+                grid = ScorecardVersion(
+                    key=key,
+                    version=1,
+                    title=title,
+                    content=_content_for(title, item.marks),
+                    published_at=now(),
+                )
                 self._session.add(grid)
                 self._session.flush()
-                self._session.add(BeforeImage(batch_id=self._batch_id, object="grid", key=str(grid.id), content=None))
+                self._session.add(
+                    BeforeImage(
+                        batch_id=self._batch_id, object="grid", key=str(grid.id), content=None
+                    )
+                )
             self._grids[title] = grid
         return self._grids[title]
 
 
 def restore(session: Session, batch_id: str, external_keys: Sequence[str] | None = None) -> None:
-    """Put the evaluations back as they were before the batch (only those named, if any are), and drop the grids that it created."""
+    """Put the evaluations back as they were before the batch (only those named, if any
+    are), and drop the grids that it created.
+    """
     images = sa.select(BeforeImage).filter_by(batch_id=batch_id, object="evaluation")
     if external_keys is not None:
         images = images.where(BeforeImage.key.in_(external_keys))
     for image in list(session.scalars(images)):
-        found = session.execute(sa.select(Evaluation).filter_by(external_key=image.key)).scalar_one_or_none()
+        found = session.execute(
+            sa.select(Evaluation).filter_by(external_key=image.key)
+        ).scalar_one_or_none()
         if found is not None and image.content is None:
             session.delete(found)
         elif found is not None:
             _put_back(session, found, image.content)
         session.delete(image)
     session.flush()
-    used = set(session.scalars(sa.select(Evaluation.grid_id).where(Evaluation.grid_id.is_not(None)).distinct()))
-    for image in list(session.scalars(sa.select(BeforeImage).filter_by(batch_id=batch_id, object="grid"))):
+    used = set(
+        session.scalars(
+            sa.select(Evaluation.grid_id).where(Evaluation.grid_id.is_not(None)).distinct()
+        )
+    )
+    for image in list(
+        session.scalars(sa.select(BeforeImage).filter_by(batch_id=batch_id, object="grid"))
+    ):
         grid = session.get(ScorecardVersion, int(image.key))
         if grid is not None and grid.id not in used:
             session.delete(grid)
@@ -188,13 +242,27 @@ def restore(session: Session, batch_id: str, external_keys: Sequence[str] | None
 
 
 def find_later_batch(session: Session, batch_id: str) -> str | None:
-    """A batch that changed one of this batch's evaluations after it, so that undoing this one would lose the other."""
-    mine = sa.select(BeforeImage.key, BeforeImage.id).filter_by(batch_id=batch_id, object="evaluation").subquery()
+    """A batch that changed one of this batch's evaluations after it, so that undoing
+    this one would lose the other.
+    """
+    mine = (
+        sa.select(BeforeImage.key, BeforeImage.id)
+        .filter_by(batch_id=batch_id, object="evaluation")
+        .subquery()
+    )
     later = sa.select(BeforeImage.batch_id).join(mine, BeforeImage.key == mine.c.key)
-    return session.scalar(later.where(BeforeImage.object == "evaluation", BeforeImage.id > mine.c.id, BeforeImage.batch_id != batch_id).limit(1))
+    return session.scalar(
+        later.where(
+            BeforeImage.object == "evaluation",
+            BeforeImage.id > mine.c.id,
+            BeforeImage.batch_id != batch_id,
+        ).limit(1)
+    )
 
 
-def _work_out(item: ImportedEvaluation, plan: scoring.Scorecard | None) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+def _work_out(
+    item: ImportedEvaluation, plan: scoring.Scorecard | None
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     if not item.marks:
         return {"score": item.score, "calculated_score": item.score, "outcome": None}, []
     answers = _answers_for(plan, item.marks) if plan else None
@@ -211,9 +279,15 @@ def _work_out(item: ImportedEvaluation, plan: scoring.Scorecard | None) -> tuple
             }
             for answer in result.answers
         ]
-        score, calculated = (None if value is None else float(value) for value in (result.score, result.calculated_score))
-        return {"score": score, "calculated_score": calculated, "outcome": result.outcome}, sorted(taken, key=lambda answer: answer["criterion"])
-    # The file's criteria are not those of the grid that we know: every point counts the same.
+        score, calculated = (
+            None if value is None else float(value)
+            for value in (result.score, result.calculated_score)
+        )
+        return {"score": score, "calculated_score": calculated, "outcome": result.outcome}, sorted(
+            taken, key=lambda answer: answer["criterion"]
+        )
+    # The file's criteria are not those of the grid that we know: every point counts the
+    # same.
     total = sum(mark.possible or 0.0 for mark in item.marks if mark.points is not None)
     taken = [
         {
@@ -221,13 +295,23 @@ def _work_out(item: ImportedEvaluation, plan: scoring.Scorecard | None) -> tuple
             "criterion": mark.criterion,
             "earned": mark.points,
             "possible": (mark.possible or 0.0) if mark.points is not None else 0.0,
-            "applied_weight": (mark.possible or 0.0) / total if mark.points is not None and total else 0.0,
+            "applied_weight": (mark.possible or 0.0) / total
+            if mark.points is not None and total
+            else 0.0,
             "applicable": mark.points is not None,
         }
         for mark in item.marks
     ]
-    score = item.score if item.score is not None else 100 * sum(mark.points for mark in item.marks if mark.points is not None) / total if total else None
-    return {"score": score, "calculated_score": score, "outcome": None}, sorted(taken, key=lambda answer: answer["criterion"])
+    score = (
+        item.score
+        if item.score is not None
+        else 100 * sum(mark.points for mark in item.marks if mark.points is not None) / total
+        if total
+        else None
+    )
+    return {"score": score, "calculated_score": score, "outcome": None}, sorted(
+        taken, key=lambda answer: answer["criterion"]
+    )
 
 
 def _answers_for(plan: scoring.Scorecard, marks: Sequence[ImportedAnswer]) -> dict[str, Any] | None:
@@ -236,7 +320,12 @@ def _answers_for(plan: scoring.Scorecard, marks: Sequence[ImportedAnswer]) -> di
     for criterion in plan.criteria:
         for spelling in (criterion.key, criterion.text.fr, criterion.text.en):
             keys.setdefault(fold(spelling), criterion.key)
-    answers = {keys.get(fold(mark.criterion)): mark.points if mark.points is not None else scoring.NOT_APPLICABLE for mark in marks}
+    answers = {
+        keys.get(fold(mark.criterion)): mark.points
+        if mark.points is not None
+        else scoring.NOT_APPLICABLE
+        for mark in marks
+    }
     return answers if None not in answers and len(answers) == len(plan.criteria) else None
 
 
@@ -253,15 +342,30 @@ def _content_for(title: str, marks: Sequence[ImportedAnswer]) -> dict[str, Any]:
     sections: dict[str, list[dict[str, Any]]] = {}
     for mark in marks:
         if mark.possible:
-            criterion = {"key": mark.criterion, "text": {"fr": mark.criterion, "en": mark.criterion}, "points": mark.possible, "not_applicable": True}
+            criterion = {
+                "key": mark.criterion,
+                "text": {"fr": mark.criterion, "en": mark.criterion},
+                "points": mark.possible,
+                "not_applicable": True,
+            }
             sections.setdefault(mark.section or title, []).append(criterion)
-    return {"title": title, "method": "points_times_weight", "section": [{"name": name, "criterion": criteria} for name, criteria in sections.items()]}
+    return {
+        "title": title,
+        "method": "points_times_weight",
+        "section": [{"name": name, "criterion": criteria} for name, criteria in sections.items()],
+    }
 
 
 def _as_taken(found: Evaluation) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """What the source said, whoever its advisor was merged into since."""
-    answers = sorted(({name: getattr(answer, name) for name in ANSWER_FIELDS} for answer in found.answers), key=lambda answer: answer["criterion"])
-    as_given = {"advisor_id": found.given_advisor_id or found.advisor_id, "team": None if found.given_team == "" else found.team}
+    answers = sorted(
+        ({name: getattr(answer, name) for name in ANSWER_FIELDS} for answer in found.answers),
+        key=lambda answer: answer["criterion"],
+    )
+    as_given = {
+        "advisor_id": found.given_advisor_id or found.advisor_id,
+        "team": None if found.given_team == "" else found.team,
+    }
     return {name: getattr(found, name) for name in FIELDS} | as_given, answers
 
 
@@ -269,7 +373,10 @@ def _snapshot(found: Evaluation | None) -> dict[str, Any] | None:
     if found is None:
         return None
     values, answers = _as_taken(found)
-    values |= {"local_day": found.local_day.isoformat(), "evaluated_at": found.evaluated_at.isoformat()}
+    values |= {
+        "local_day": found.local_day.isoformat(),
+        "evaluated_at": found.evaluated_at.isoformat(),
+    }
     return {**values, "answers": answers, "batch_id": found.batch_id, "state": found.state}
 
 
@@ -277,7 +384,10 @@ def _put_back(session: Session, found: Evaluation, content: Mapping[str, Any]) -
     for name in (*FIELDS, "batch_id", "state"):
         setattr(found, name, content.get(name))  # older images know no comment
     found.given_advisor_id = found.given_team = None
-    found.local_day, found.evaluated_at = date.fromisoformat(content["local_day"]), datetime.fromisoformat(content["evaluated_at"])
+    found.local_day, found.evaluated_at = (
+        date.fromisoformat(content["local_day"]),
+        datetime.fromisoformat(content["evaluated_at"]),
+    )
     found.changed_at = now()
     found.answers.clear()
     session.flush()

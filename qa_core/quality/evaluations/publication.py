@@ -1,4 +1,6 @@
-"""When an evaluation becomes visible: at once, or on the day that its plan puts it off to. Only what its evaluator signed is published (R18)."""
+"""When an evaluation becomes visible: at once, or on the day that its plan puts it off
+to. Only what its evaluator signed is published (R18).
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ from qa_core.storage.records.base import now
 from qa_core.storage.records.evaluations import Evaluation
 
 
-def publish_or_wait(session: Session, evaluation: Evaluation, actor: str, after_days: int = 0) -> None:
+def publish_or_wait(
+    session: Session, evaluation: Evaluation, actor: str, after_days: int = 0
+) -> None:
     """Publish a submitted evaluation, or note the day from which it is to be published."""
     if after_days > 0:
         evaluation.publish_on = environment.today() + timedelta(days=after_days)
@@ -28,7 +32,9 @@ def publish_or_wait(session: Session, evaluation: Evaluation, actor: str, after_
 def publish(session: Session, evaluation: Evaluation, actor: str) -> None:
     """Publish one evaluation. Raises Refusal when nobody signed it."""
     if evaluation.evaluator is None or evaluation.submitted_at is None:
-        raise Refusal("unsigned", N_("An evaluation is published once its evaluator has submitted it."))
+        raise Refusal(
+            "unsigned", N_("An evaluation is published once its evaluator has submitted it.")
+        )
     evaluation.state, evaluation.published_at = "published", now()
     audit_log.record(session, actor, "evaluation_published", str(evaluation.id))
 

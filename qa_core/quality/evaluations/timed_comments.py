@@ -1,4 +1,6 @@
-"""Remarks at a moment of a recording: written while the grid is filled, by whoever fills it; read by those who may read the evaluation."""
+"""Remarks at a moment of a recording: written while the grid is filled, by whoever
+fills it; read by those who may read the evaluation.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,9 @@ LONGEST = 1000
 
 @dataclass(frozen=True)
 class DraftComment:
-    """What was said about a moment; `about`: the criterion that it belongs to, as its grid puts it (None: the whole, or a grid that is not known)."""
+    """What was said about a moment; `about`: the criterion that it belongs to, as its
+    grid puts it (None: the whole, or a grid that is not known).
+    """
 
     id: int
     seconds: float
@@ -36,7 +40,9 @@ class DraftComment:
 
 @dataclass(frozen=True)
 class Remarks:
-    """The remarks on one evaluation in the order of the recording; `is_open`: whether this reader may still add and remove, and `criteria` to what."""
+    """The remarks on one evaluation in the order of the recording; `is_open`: whether
+    this reader may still add and remove, and `criteria` to what.
+    """
 
     entries: tuple[DraftComment, ...]
     is_open: bool
@@ -44,34 +50,60 @@ class Remarks:
 
 
 def find_remarks(viewer: Viewer, evaluation_id: int) -> Remarks:
-    """All remarks on an evaluation that this viewer may read. Raises AccessDenied for missing and forbidden alike."""
+    """All remarks on an evaluation that this viewer may read. Raises AccessDenied for
+    missing and forbidden alike.
+    """
     viewer.require(Permission.SEE_EVALUATIONS)
     with store.reading() as session:
         evaluation = evaluation_view.find_readable(session, viewer, evaluation_id)
         criteria = _find_criteria(session, evaluation)
-        rows = session.scalars(sa.select(TimedComment).where(TimedComment.evaluation_id == evaluation_id).order_by(TimedComment.seconds, TimedComment.id))
-        entries = tuple(DraftComment(row.id, row.seconds, row.text, row.criterion, criteria.get(row.criterion)) for row in rows)
+        rows = session.scalars(
+            sa.select(TimedComment)
+            .where(TimedComment.evaluation_id == evaluation_id)
+            .order_by(TimedComment.seconds, TimedComment.id)
+        )
+        entries = tuple(
+            DraftComment(row.id, row.seconds, row.text, row.criterion, criteria.get(row.criterion))
+            for row in rows
+        )
         return Remarks(entries, _is_open_to(viewer, evaluation), criteria)
 
 
-def add_remark(viewer: Viewer, evaluation_id: int, seconds: float, text: str, criterion: str | None = None) -> int:
-    """Remark something at that many seconds, on the whole or on a criterion of the grid. Returns its number.
+def add_remark(
+    viewer: Viewer, evaluation_id: int, seconds: float, text: str, criterion: str | None = None
+) -> int:
+    """Remark something at that many seconds, on the whole or on a criterion of the
+    grid. Returns its number.
 
-    Only while the evaluation is a draft, and by whoever fills it. Numbers and addresses in the text are masked. Raises Refusal for an empty or too
-    long text and for a moment before the beginning.
+    Only while the evaluation is a draft, and by whoever fills it. Numbers and addresses
+    in the text are masked. Raises Refusal for an empty or too long text and for a
+    moment before the beginning.
     """
     text = masking.mask(text.strip())
     if not text:
         raise Refusal("empty_remark", N_("Write what is to be heard at this moment."))
     if len(text) > LONGEST:
-        raise Refusal("long_remark", N_("A remark has at most {most} characters; this one has {n}."), most=LONGEST, n=len(text))
+        raise Refusal(
+            "long_remark",
+            N_("A remark has at most {most} characters; this one has {n}."),
+            most=LONGEST,
+            n=len(text),
+        )
     if not 0 <= seconds < float("inf"):
         raise Refusal("bad_moment", N_("A remark stands at a moment of the recording."))
     with store.writing() as session:
         evaluation = _find_draft(session, viewer, evaluation_id)
         if criterion is not None and criterion not in _find_criteria(session, evaluation):
-            raise Refusal("unknown_criterion", N_("The grid has no criterion {name}."), name=criterion)
-        made = TimedComment(evaluation_id=evaluation_id, seconds=seconds, text=text, criterion=criterion, author=viewer.username)
+            raise Refusal(
+                "unknown_criterion", N_("The grid has no criterion {name}."), name=criterion
+            )
+        made = TimedComment(
+            evaluation_id=evaluation_id,
+            seconds=seconds,
+            text=text,
+            criterion=criterion,
+            author=viewer.username,
+        )
         session.add(made)
         session.flush()
         audit_log.record(session, viewer.username, "remark_added", str(evaluation_id))
@@ -97,12 +129,18 @@ def _find_draft(session: Session, viewer: Viewer, evaluation_id: int) -> Evaluat
     if evaluation.evaluator != viewer.username:
         raise AccessDenied()
     if not _is_open_to(viewer, evaluation):
-        raise Refusal("not_a_draft", N_("This evaluation is submitted: its remarks stand as they were."))
+        raise Refusal(
+            "not_a_draft", N_("This evaluation is submitted: its remarks stand as they were.")
+        )
     return evaluation
 
 
 def _is_open_to(viewer: Viewer, evaluation: Evaluation) -> bool:
-    return evaluation.state == "draft" and evaluation.evaluator == viewer.username and viewer.can(Permission.FILL_GRIDS)
+    return (
+        evaluation.state == "draft"
+        and evaluation.evaluator == viewer.username
+        and viewer.can(Permission.FILL_GRIDS)
+    )
 
 
 def _find_criteria(session: Session, evaluation: Evaluation) -> dict[str, Text]:
@@ -110,6 +148,9 @@ def _find_criteria(session: Session, evaluation: Evaluation) -> dict[str, Text]:
     if grid is None:
         return {}
     try:
-        return {criterion.key: criterion.text for criterion in scoring.parse_scorecard(grid.content).criteria}
+        return {
+            criterion.key: criterion.text
+            for criterion in scoring.parse_scorecard(grid.content).criteria
+        }
     except Refusal:  # a file's own grid, of which only the name is known
         return {}

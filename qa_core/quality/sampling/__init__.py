@@ -1,6 +1,16 @@
-"""Which contacts are listened to: plans, seeded draws from a documented frame, and what waits for each evaluator."""
+"""Which contacts are listened to: plans, seeded draws from a documented frame, and what
+waits for each evaluator.
+"""
 
-from qa_core.quality.sampling.draw_status import DrawnAssignment, Load, StoredDraw, find_draws, find_given, find_load, find_obstacle
+from qa_core.quality.sampling.draw_status import (
+    DrawnAssignment,
+    Load,
+    StoredDraw,
+    find_draws,
+    find_given,
+    find_load,
+    find_obstacle,
+)
 from qa_core.quality.sampling.draws import DrawResult, DrawVerification, Picked, draw, verify
 from qa_core.quality.sampling.manual_pick import pick
 from qa_core.quality.sampling.plans import PlanState, add_plan, close, find_choices, find_plans

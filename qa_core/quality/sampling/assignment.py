@@ -1,4 +1,6 @@
-"""Who listens to what was drawn: in turn, evenly, nobody to their own calls, nobody beyond what the plan allows."""
+"""Who listens to what was drawn: in turn, evenly, nobody to their own calls, nobody
+beyond what the plan allows.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +19,12 @@ from qa_core.storage.records.people import Account
 
 
 def find_listeners(session: Session, plan: ListeningPlan) -> dict[str, str | None]:
-    """The plan's evaluators who may listen today, each with the advisor that they are themselves. Raises Refusal `no_evaluator`."""
-    accounts = dict(session.execute(sa.select(Account.username, Account.advisor_id).where(Account.active)).all())
+    """The plan's evaluators who may listen today, each with the advisor that they are
+    themselves. Raises Refusal `no_evaluator`.
+    """
+    accounts = dict(
+        session.execute(sa.select(Account.username, Account.advisor_id).where(Account.active)).all()
+    )
     kept = name_merges.find_kept(session)["advisor"]
     found = {
         name: kept.get(accounts[name], accounts[name])
@@ -27,33 +33,55 @@ def find_listeners(session: Session, plan: ListeningPlan) -> dict[str, str | Non
     }
     if not found:
         message = N_(
-            "None of the evaluators of the plan {plan} is accredited for its purpose today: {names}. "
-            "Your data protection officer accredits them, or: python -m qa_core accredit NAME --until DATE"
+            "None of the evaluators of the plan {plan} is accredited for its purpose today: "
+            "{names}. "
+            "Your data protection officer accredits them, or: python -m qa_core accredit NAME "
+            "--until DATE"
         )
         raise Refusal("no_evaluator", message, plan=plan.name, names=", ".join(plan.evaluators))
     return found
 
 
 def assign(session: Session, plan: ListeningPlan, advisors: Iterable[str]) -> list[str]:
-    """The evaluator of each contact (given by its advisor, in the order drawn): whoever has least, then least of that advisor, then comes first in the plan.
+    """The evaluator of each contact (given by its advisor, in the order drawn): whoever
+    has least, then least of that advisor, then comes first in the plan.
 
-    Raises Refusal `evaluators_full` where somebody would have more than the plan allows, or only their own calls are left.
+    Raises Refusal `evaluators_full` where somebody would have more than the plan
+    allows, or only their own calls are left.
     """
     listeners = find_listeners(session, plan)
-    given = sa.select(DrawnContact.evaluator, DrawnContact.advisor_id).join(Draw, Draw.id == DrawnContact.draw_id)
-    rows = session.execute(given.where(Draw.plan_id == plan.id, DrawnContact.state != "replaced")).all()
-    load, of_advisor = Counter(row.evaluator for row in rows), Counter((row.evaluator, row.advisor_id) for row in rows)
+    given = sa.select(DrawnContact.evaluator, DrawnContact.advisor_id).join(
+        Draw, Draw.id == DrawnContact.draw_id
+    )
+    rows = session.execute(
+        given.where(Draw.plan_id == plan.id, DrawnContact.state != "replaced")
+    ).all()
+    load, of_advisor = (
+        Counter(row.evaluator for row in rows),
+        Counter((row.evaluator, row.advisor_id) for row in rows),
+    )
     order = list(listeners)
     chosen = []
     for advisor in advisors:
-        free = [name for name in order if listeners[name] != advisor and (plan.most_per_evaluator is None or load[name] < plan.most_per_evaluator)]
+        free = [
+            name
+            for name in order
+            if listeners[name] != advisor
+            and (plan.most_per_evaluator is None or load[name] < plan.most_per_evaluator)
+        ]
         if not free:
             message = N_(
-                "The evaluators of the plan {plan} who may listen today cannot take all that would be drawn (nobody listens to their own calls; "
-                "most per evaluator: {most}). Accredit another one, or make a plan with more evaluators or less per advisor."
+                "The evaluators of the plan {plan} who may listen today cannot take all that "
+                "would be drawn (nobody listens to their own calls; "
+                "most per evaluator: {most}). Accredit another one, or make a plan with more "
+                "evaluators or less per advisor."
             )
-            raise Refusal("evaluators_full", message, plan=plan.name, most=plan.most_per_evaluator or "–")
-        name = min(free, key=lambda name: (load[name], of_advisor[name, advisor], order.index(name)))
+            raise Refusal(
+                "evaluators_full", message, plan=plan.name, most=plan.most_per_evaluator or "–"
+            )
+        name = min(
+            free, key=lambda name: (load[name], of_advisor[name, advisor], order.index(name))
+        )
         load[name] += 1
         of_advisor[name, advisor] += 1
         chosen.append(name)

@@ -1,4 +1,6 @@
-"""What was drawn and how far it is: the stored draws, who listens to what, and how much each evaluator has."""
+"""What was drawn and how far it is: the stored draws, who listens to what, and how much
+each evaluator has.
+"""
 
 from __future__ import annotations
 
@@ -63,7 +65,9 @@ class DrawnAssignment:
 
 @dataclass(frozen=True)
 class Load:
-    """What one evaluator has, all plans together; `may_listen`: whether they are accredited today for every purpose of what waits."""
+    """What one evaluator has, all plans together; `may_listen`: whether they are
+    accredited today for every purpose of what waits.
+    """
 
     evaluator: str
     waiting: int
@@ -84,16 +88,25 @@ def find_obstacle(viewer: Viewer) -> Refusal | None:
 
 
 def find_draws(viewer: Viewer, plan: str) -> list[StoredDraw]:
-    """The draws of that plan that the viewer made, or whose contacts are all in their scope, newest first."""
+    """The draws of that plan that the viewer made, or whose contacts are all in their
+    scope, newest first.
+    """
     viewer.require(Permission.MANAGE_LISTENING)
     found = []
     with store.reading() as session:
         labels = Names.load(session, frozenset({"advisor"}))
-        statement = sa.select(Draw).join(ListeningPlan, ListeningPlan.id == Draw.plan_id).where(ListeningPlan.name == plan, ListeningPlan.purpose != "targeted")
+        statement = (
+            sa.select(Draw)
+            .join(ListeningPlan, ListeningPlan.id == Draw.plan_id)
+            .where(ListeningPlan.name == plan, ListeningPlan.purpose != "targeted")
+        )
         for stored in session.scalars(statement.order_by(Draw.id.desc())):
             if not draws.may_see(session, viewer, stored):
                 continue
-            short = {labels.advisor_label(advisor) or advisor: missing for advisor, missing in stored.short.items()}
+            short = {
+                labels.advisor_label(advisor) or advisor: missing
+                for advisor, missing in stored.short.items()
+            }
             found.append(
                 StoredDraw(
                     stored.id,
@@ -112,7 +125,9 @@ def find_draws(viewer: Viewer, plan: str) -> list[StoredDraw]:
 
 
 def find_given(viewer: Viewer, plan: str | None = None, limit: int = MOST) -> list[DrawnAssignment]:
-    """The drawn contacts in the viewer's scope: what is overdue first, then what waits by day due, then what is done or was replaced, newest first."""
+    """The drawn contacts in the viewer's scope: what is overdue first, then what waits
+    by day due, then what is done or was replaced, newest first.
+    """
     viewer.require(Permission.MANAGE_LISTENING)
     today = environment.today()
     is_open = DrawnContact.state.in_(OPEN)
@@ -120,8 +135,14 @@ def find_given(viewer: Viewer, plan: str | None = None, limit: int = MOST) -> li
         sa.select(DrawnContact, ListeningPlan.name, ListeningPlan.purpose)
         .join(Draw, Draw.id == DrawnContact.draw_id)
         .join(ListeningPlan, ListeningPlan.id == Draw.plan_id)
-        .where(viewer.scope(DrawnContact.__table__), *([ListeningPlan.name == plan] if plan else []))
-        .order_by(sa.case((is_open, 0), else_=1), sa.case((is_open, DrawnContact.due_on)).asc().nulls_last(), DrawnContact.id.desc())
+        .where(
+            viewer.scope(DrawnContact.__table__), *([ListeningPlan.name == plan] if plan else [])
+        )
+        .order_by(
+            sa.case((is_open, 0), else_=1),
+            sa.case((is_open, DrawnContact.due_on)).asc().nulls_last(),
+            DrawnContact.id.desc(),
+        )
         .limit(limit)
     )
     with store.reading() as session:
@@ -150,15 +171,28 @@ def find_given(viewer: Viewer, plan: str | None = None, limit: int = MOST) -> li
 
 
 def find_load(viewer: Viewer) -> list[Load]:
-    """How much each evaluator has of what is in the viewer's scope, who has most waiting first."""
+    """How much each evaluator has of what is in the viewer's scope, who has most
+    waiting first.
+    """
     viewer.require(Permission.MANAGE_LISTENING)
     is_open, today = DrawnContact.state.in_(OPEN), environment.today()
-    counts = [sa.func.sum(sa.case((test, 1), else_=0)) for test in (is_open, sa.and_(is_open, DrawnContact.due_on < today), DrawnContact.state == "done")]
+    counts = [
+        sa.func.sum(sa.case((test, 1), else_=0))
+        for test in (
+            is_open,
+            sa.and_(is_open, DrawnContact.due_on < today),
+            DrawnContact.state == "done",
+        )
+    ]
     statement = (
         sa.select(DrawnContact.evaluator, ListeningPlan.purpose, *counts)
         .join(Draw, Draw.id == DrawnContact.draw_id)
         .join(ListeningPlan, ListeningPlan.id == Draw.plan_id)
-        .where(viewer.scope(DrawnContact.__table__), DrawnContact.evaluator.is_not(None), DrawnContact.state != "replaced")
+        .where(
+            viewer.scope(DrawnContact.__table__),
+            DrawnContact.evaluator.is_not(None),
+            DrawnContact.state != "replaced",
+        )
         .group_by(DrawnContact.evaluator, ListeningPlan.purpose)
     )
     sums: dict[str, tuple[int, int, int, bool]] = {}
@@ -166,7 +200,14 @@ def find_load(viewer: Viewer) -> list[Load]:
         people = dict(session.execute(sa.select(Account.username, Account.display_name)).all())
         for evaluator, purpose, waiting, overdue, done in session.execute(statement):
             before = sums.get(evaluator, (0, 0, 0, True))
-            may = before[3] and (not waiting or accreditations.is_accredited(session, evaluator, purpose))
-            sums[evaluator] = (before[0] + int(waiting), before[1] + int(overdue), before[2] + int(done), may)
+            may = before[3] and (
+                not waiting or accreditations.is_accredited(session, evaluator, purpose)
+            )
+            sums[evaluator] = (
+                before[0] + int(waiting),
+                before[1] + int(overdue),
+                before[2] + int(done),
+                may,
+            )
     made = [Load(people.get(name, name), *values) for name, values in sums.items()]
     return sorted(made, key=lambda load: (-load.waiting, load.evaluator))

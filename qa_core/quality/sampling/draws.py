@@ -1,4 +1,6 @@
-"""Seeded draws: computed from plan, seed and lake alone, stored with all that it takes to make them again, and verified by doing so."""
+"""Seeded draws: computed from plan, seed and lake alone, stored with all that it takes
+to make them again, and verified by doing so.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,9 @@ HIGHEST_SEED = (1 << 63) - 1
 
 @dataclass(frozen=True)
 class Picked:
-    """One contact in the order drawn. `stratum`: its value of every dimension, whatever the plan is spread over."""
+    """One contact in the order drawn. `stratum`: its value of every dimension, whatever
+    the plan is spread over.
+    """
 
     source_system: str
     contact_id: str
@@ -44,7 +48,9 @@ class Picked:
 
 @dataclass(frozen=True)
 class DrawResult:
-    """A draw, stored (`draw_id`) or not. `excluded`: reason → contacts; `short`: advisor id → missing; `names`: advisor id → as shown."""
+    """A draw, stored (`draw_id`) or not. `excluded`: reason → contacts; `short`:
+    advisor id → missing; `names`: advisor id → as shown.
+    """
 
     plan: str
     seed: int
@@ -59,9 +65,23 @@ class DrawResult:
 
     def as_json(self) -> dict[str, Any]:
         """As CONTRACT section 7 writes it; advisors by name."""
-        drawn = [{"source_system": one.source_system, "contact_id": one.contact_id, "advisor": self.name_of(one.advisor_id)} for one in self.drawn]
+        drawn = [
+            {
+                "source_system": one.source_system,
+                "contact_id": one.contact_id,
+                "advisor": self.name_of(one.advisor_id),
+            }
+            for one in self.drawn
+        ]
         short = {self.name_of(advisor): missing for advisor, missing in self.short.items()}
-        return {"plan": self.plan, "seed": self.seed, "frame": self.frame, "excluded": dict(self.excluded), "drawn": drawn, "short": short}
+        return {
+            "plan": self.plan,
+            "seed": self.seed,
+            "frame": self.frame,
+            "excluded": dict(self.excluded),
+            "drawn": drawn,
+            "short": short,
+        }
 
     def name_of(self, advisor_id: str) -> str:
         return self.names.get(advisor_id, advisor_id)
@@ -69,7 +89,9 @@ class DrawResult:
 
 @dataclass(frozen=True)
 class DrawVerification:
-    """Whether a draw, made again, gives the same list. `causes`: lake_changed · frame_changed · reason codes whose numbers differ · list_changed."""
+    """Whether a draw, made again, gives the same list. `causes`: lake_changed ·
+    frame_changed · reason codes whose numbers differ · list_changed.
+    """
 
     is_same: bool
     causes: tuple[str, ...]
@@ -78,15 +100,20 @@ class DrawVerification:
 
 
 def draw(viewer: Viewer, name: str, seed: int, dry_run: bool = False) -> DrawResult:
-    """Draw what the plan still lacks of each advisor, and give it to its evaluators. The same plan, seed and lake give the same list: asked for again
-    while there is nothing more to draw, it is the draw that was made.
+    """Draw what the plan still lacks of each advisor, and give it to its evaluators.
+    The same plan, seed and lake give the same list: asked for again while there is
+    nothing more to draw, it is the draw that was made.
 
-    Raises Refusal: `gates_closed`, `purpose_not_entered`, `no_evaluator`, `evaluators_full`, `plan_closed`; Misuse `bad_seed`.
+    Raises Refusal: `gates_closed`, `purpose_not_entered`, `no_evaluator`,
+    `evaluators_full`, `plan_closed`; Misuse `bad_seed`.
     """
     viewer.require(Permission.MANAGE_LISTENING)
     if not 0 <= seed <= HIGHEST_SEED:
-        raise Misuse("bad_seed", N_("A seed is a whole number from 0 to {highest}."), highest=HIGHEST_SEED)
-    # Worked out before the records are locked: over millions of contacts it takes seconds, in which evaluators save their drafts.
+        raise Misuse(
+            "bad_seed", N_("A seed is a whole number from 0 to {highest}."), highest=HIGHEST_SEED
+        )
+    # Worked out before the records are locked: over millions of contacts it takes
+    # seconds, in which evaluators save their drafts.
     with store.reading() as session:
         plan = _get_drawable(session, name)
         basis, result = _find_basis(session, plan), compute(session, viewer, plan, seed)
@@ -109,7 +136,11 @@ def _get_drawable(session: Session, name: str) -> ListeningPlan:
     plan = plans.get_row(session, name)
     gates.require_open(session, None if plan.purpose == plans.TARGETED else plan.purpose)
     if plan.purpose == plans.TARGETED:
-        raise Refusal("plan_closed", N_("Nothing is drawn for the plan {plan}: its contacts are picked by hand."), plan=name)
+        raise Refusal(
+            "plan_closed",
+            N_("Nothing is drawn for the plan {plan}: its contacts are picked by hand."),
+            plan=name,
+        )
     return plan
 
 
@@ -119,15 +150,29 @@ def _find_basis(session: Session, plan: ListeningPlan) -> tuple[str, frame_input
 
 
 def _give(session: Session, plan: ListeningPlan, result: DrawResult) -> DrawResult:
-    """The result with the evaluator of each contact. Raises Refusal for a plan that is closed."""
+    """The result with the evaluator of each contact. Raises Refusal for a plan that is
+    closed.
+    """
     if plan.closed_at is not None:
-        raise Refusal("plan_closed", N_("The plan {plan} is closed, nothing more is drawn for it; make a new one."), plan=plan.name)
+        raise Refusal(
+            "plan_closed",
+            N_("The plan {plan} is closed, nothing more is drawn for it; make a new one."),
+            plan=plan.name,
+        )
     evaluators = assignment.assign(session, plan, [one.advisor_id for one in result.drawn])
-    return replace(result, drawn=tuple(replace(one, evaluator=evaluator) for one, evaluator in zip(result.drawn, evaluators, strict=True)))
+    return replace(
+        result,
+        drawn=tuple(
+            replace(one, evaluator=evaluator)
+            for one, evaluator in zip(result.drawn, evaluators, strict=True)
+        ),
+    )
 
 
 def verify(viewer: Viewer, draw_id: int) -> DrawVerification:
-    """Make a stored draw again, as things stood when it was made, and compare. Raises AccessDenied where some of it is out of the viewer's scope."""
+    """Make a stored draw again, as things stood when it was made, and compare. Raises
+    AccessDenied where some of it is out of the viewer's scope.
+    """
     viewer.require(Permission.MANAGE_LISTENING)
     with store.reading() as session:
         stored = get_draw(session, viewer, draw_id)
@@ -136,9 +181,18 @@ def verify(viewer: Viewer, draw_id: int) -> DrawVerification:
         causes = ["lake_changed"] if stored.lake_version != _lake_version() else []
         if again.digest != stored.frame_digest:
             causes.append("frame_changed")
-            causes += [reason for reason in sampling_frame.REASONS if again.excluded.get(reason, 0) != stored.excluded.get(reason, 0)]
+            causes += [
+                reason
+                for reason in sampling_frame.REASONS
+                if again.excluded.get(reason, 0) != stored.excluded.get(reason, 0)
+            ]
         is_same = [_key(one) for one in again.drawn] == [_key(one) for one in originals]
-        return DrawVerification(is_same, tuple(causes if is_same else [*causes, "list_changed"]), stored.frame, again.frame)
+        return DrawVerification(
+            is_same,
+            tuple(causes if is_same else [*causes, "list_changed"]),
+            stored.frame,
+            again.frame,
+        )
 
 
 def get_draw(session: Session, viewer: Viewer, draw_id: int) -> Draw:
@@ -150,9 +204,15 @@ def get_draw(session: Session, viewer: Viewer, draw_id: int) -> Draw:
 
 
 def viewer_of(session: Session, username: str) -> Viewer:
-    """Whose scope a draw was made in; the whole centre where that account is gone or has another role."""
+    """Whose scope a draw was made in; the whole centre where that account is gone or
+    has another role.
+    """
     try:
-        found = Viewer.SYSTEM if username == Viewer.SYSTEM.username else accounts.get_viewer(session, username)
+        found = (
+            Viewer.SYSTEM
+            if username == Viewer.SYSTEM.username
+            else accounts.get_viewer(session, username)
+        )
     except AccessDenied:
         return Viewer.SYSTEM
     return found if found.can(Permission.MANAGE_LISTENING) else Viewer.SYSTEM
@@ -169,33 +229,70 @@ def may_see(session: Session, viewer: Viewer, stored: Draw) -> bool:
         return True
     outside = sa.not_(sa.func.coalesce(viewer.scope(DrawnContact.__table__), sa.false()))
     mine = sa.select(DrawnContact.id).where(DrawnContact.draw_id == stored.id)
-    return session.scalar(mine.limit(1)) is not None and session.scalar(mine.where(outside).limit(1)) is None
+    return (
+        session.scalar(mine.limit(1)) is not None
+        and session.scalar(mine.where(outside).limit(1)) is None
+    )
 
 
-def compute(session: Session, viewer: Viewer, plan: ListeningPlan, seed: int, before: Before | None = None) -> DrawResult:
-    """The draw as it comes out now, or as it stood before; without evaluators, and with nothing written."""
+def compute(
+    session: Session, viewer: Viewer, plan: ListeningPlan, seed: int, before: Before | None = None
+) -> DrawResult:
+    """The draw as it comes out now, or as it stood before; without evaluators, and with
+    nothing written.
+    """
     evidence = frame_inputs.gather(session, plan, before)
     asked = evidence.asked
     found = sampling_frame.find_frame(viewer, asked)
     strata: dict[str, dict[str, int]] = {}
     for cell in found.cells:
         strata.setdefault(cell.advisor_id, {})[cell.name] = cell.contacts
-    missing = {advisor: max(0, plan.per_advisor - evidence.have.get(advisor, 0)) for advisor in found.advisors}
+    missing = {
+        advisor: max(0, plan.per_advisor - evidence.have.get(advisor, 0))
+        for advisor in found.advisors
+    }
     take: dict[tuple[str, str], int] = {}
     for advisor, sizes in strata.items():
         wanted = min(missing[advisor], evidence.room(advisor))
-        take |= {(advisor, name): count for name, count in allocation.allocate(sizes, wanted, seed, plan.name, advisor).items()}
+        take |= {
+            (advisor, name): count
+            for name, count in allocation.allocate(sizes, wanted, seed, plan.name, advisor).items()
+        }
     rows = sampling_frame.find_first(viewer, asked, take, allocation.prefix_of(seed, plan.name))
-    drawn = tuple(Picked(row["source_system"], row["contact_id"], row["advisor_id"], row["team"], row["local_start"], stratum_of(row)) for row in rows)
+    drawn = tuple(
+        Picked(
+            row["source_system"],
+            row["contact_id"],
+            row["advisor_id"],
+            row["team"],
+            row["local_start"],
+            stratum_of(row),
+        )
+        for row in rows
+    )
     got = Counter(one.advisor_id for one in drawn)
-    short = {advisor: count - got[advisor] for advisor, count in missing.items() if count > got[advisor]}
+    short = {
+        advisor: count - got[advisor] for advisor, count in missing.items() if count > got[advisor]
+    }
     labels = Names.load(session, frozenset({"advisor"}))
     known = {advisor: labels.advisor_label(advisor) or advisor for advisor in found.advisors}
     digest = _digest(found)
-    return DrawResult(plan.name, seed, found.contacts, found.excluded, drawn, short, digest, _judge(found, drawn, seed), known)
+    return DrawResult(
+        plan.name,
+        seed,
+        found.contacts,
+        found.excluded,
+        drawn,
+        short,
+        digest,
+        _judge(found, drawn, seed),
+        known,
+    )
 
 
-def _judge(found: sampling_frame.Frame, drawn: tuple[Picked, ...], seed: int) -> tuple[fairness.Fairness, ...]:
+def _judge(
+    found: sampling_frame.Frame, drawn: tuple[Picked, ...], seed: int
+) -> tuple[fairness.Fairness, ...]:
     if not drawn:
         return ()
     made = []
@@ -208,41 +305,93 @@ def _judge(found: sampling_frame.Frame, drawn: tuple[Picked, ...], seed: int) ->
 
 
 def _digest(found: sampling_frame.Frame) -> str:
-    text = "\n".join(f"{cell.advisor_id}\t{cell.name}\t{cell.contacts}\t{cell.fingerprint}" for cell in found.cells)
+    text = "\n".join(
+        f"{cell.advisor_id}\t{cell.name}\t{cell.contacts}\t{cell.fingerprint}"
+        for cell in found.cells
+    )
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _find_made(session: Session, viewer: Viewer, plan: ListeningPlan, seed: int, result: DrawResult) -> DrawResult | None:
-    """Where there is nothing more to draw, the newest draw of that plan that this viewer may see, with that seed, from the lake as it is."""
+def _find_made(
+    session: Session, viewer: Viewer, plan: ListeningPlan, seed: int, result: DrawResult
+) -> DrawResult | None:
+    """Where there is nothing more to draw, the newest draw of that plan that this
+    viewer may see, with that seed, from the lake as it is.
+    """
     if result.drawn:
         return None
-    statement = sa.select(Draw).where(Draw.plan_id == plan.id, Draw.seed == seed, Draw.lake_version == _lake_version())
-    stored = next((row for row in session.scalars(statement.order_by(Draw.id.desc())) if may_see(session, viewer, row)), None)
+    statement = sa.select(Draw).where(
+        Draw.plan_id == plan.id, Draw.seed == seed, Draw.lake_version == _lake_version()
+    )
+    stored = next(
+        (
+            row
+            for row in session.scalars(statement.order_by(Draw.id.desc()))
+            if may_see(session, viewer, row)
+        ),
+        None,
+    )
     if stored is None:
         return None
     drawn = tuple(
-        Picked(one.source_system, one.contact_id, one.advisor_id or "", one.team, one.local_start, one.stratum, one.evaluator) for one in originals_of(stored)
+        Picked(
+            one.source_system,
+            one.contact_id,
+            one.advisor_id or "",
+            one.team,
+            one.local_start,
+            one.stratum,
+            one.evaluator,
+        )
+        for one in originals_of(stored)
     )
-    known = {one: Names.load(session, frozenset({"advisor"})).advisor_label(one) or one for one in {*stored.short, *(one.advisor_id for one in drawn)}}
-    return DrawResult(plan.name, seed, stored.frame, stored.excluded, drawn, stored.short, stored.frame_digest, shares_of(stored), known, stored.id)
+    known = {
+        one: Names.load(session, frozenset({"advisor"})).advisor_label(one) or one
+        for one in {*stored.short, *(one.advisor_id for one in drawn)}
+    }
+    return DrawResult(
+        plan.name,
+        seed,
+        stored.frame,
+        stored.excluded,
+        drawn,
+        stored.short,
+        stored.frame_digest,
+        shares_of(stored),
+        known,
+        stored.id,
+    )
 
 
 def shares_of(stored: Draw) -> tuple[fairness.Fairness, ...]:
     """How fair the draw was found when it was made."""
     return tuple(
-        fairness.Fairness(dimension, tuple(fairness.AdvisorShare(*row) for row in content["values"]), content["p_value"], content["is_simulated"])
+        fairness.Fairness(
+            dimension,
+            tuple(fairness.AdvisorShare(*row) for row in content["values"]),
+            content["p_value"],
+            content["is_simulated"],
+        )
         for dimension, content in stored.frame_shares.items()
     )
 
 
 def _again(session: Session, stored: Draw) -> DrawResult:
-    return compute(session, viewer_of(session, stored.drawn_by), stored.plan, stored.seed, Before(stored.id, stored.drawn_at))
+    return compute(
+        session,
+        viewer_of(session, stored.drawn_by),
+        stored.plan,
+        stored.seed,
+        Before(stored.id, stored.drawn_at),
+    )
 
 
 def originals_of(stored: Draw) -> list[DrawnContact]:
     """What was drawn at first, without those that came in another one's place."""
     later = {one.replaced_by for one in stored.contacts}
-    return sorted((one for one in stored.contacts if one.id not in later), key=lambda one: one.position)
+    return sorted(
+        (one for one in stored.contacts if one.id not in later), key=lambda one: one.position
+    )
 
 
 def _store(session: Session, viewer: Viewer, plan: ListeningPlan, result: DrawResult) -> int:
@@ -256,7 +405,10 @@ def _store(session: Session, viewer: Viewer, plan: ListeningPlan, result: DrawRe
         short=dict(result.short),
         frame_shares={
             entry.dimension: {
-                "values": [[share.value, share.frame, share.expected, share.drawn, share.deviation] for share in entry.shares],
+                "values": [
+                    [share.value, share.frame, share.expected, share.drawn, share.deviation]
+                    for share in entry.shares
+                ],
                 "p_value": entry.p_value,
                 "is_simulated": entry.is_simulated,
             }
@@ -266,8 +418,17 @@ def _store(session: Session, viewer: Viewer, plan: ListeningPlan, result: DrawRe
     )
     session.add(made)
     session.flush()
-    session.add_all(drawn_row(made.id, position, one, plan.due_on) for position, one in enumerate(result.drawn, 1))
-    audit_log.record(session, viewer.username, "draw_made", f"{plan.name}/{made.id}", reason=f"seed {result.seed}, {len(result.drawn)}/{result.frame}")
+    session.add_all(
+        drawn_row(made.id, position, one, plan.due_on)
+        for position, one in enumerate(result.drawn, 1)
+    )
+    audit_log.record(
+        session,
+        viewer.username,
+        "draw_made",
+        f"{plan.name}/{made.id}",
+        reason=f"seed {result.seed}, {len(result.drawn)}/{result.frame}",
+    )
     session.flush()
     return made.id
 

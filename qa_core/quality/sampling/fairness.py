@@ -1,7 +1,10 @@
-"""Was the sample fair? What was drawn held against what could have been, advisor by advisor, since each gives the same number.
+"""Was the sample fair? What was drawn held against what could have been, advisor by
+advisor, since each gives the same number.
 
-A busy advisor has many contacts in the frame and as few in the sample as everybody: the sample is not meant to look like the frame. What it
-should look like is the sum, over advisors, of the contacts drawn of each times the shares in that advisor's own part of the frame.
+A busy advisor has many contacts in the frame and as few in the sample as everybody: the
+sample is not meant to look like the frame. What it should look like is the sum, over
+advisors, of the contacts drawn of each times the shares in that advisor's own part of
+the frame.
 """
 
 from __future__ import annotations
@@ -14,12 +17,16 @@ from scipy import special
 
 SIMULATIONS = 2000
 ENOUGH = 5.0
-"""From this expected number on in every value, the chi-square approximation holds; below, the draw is repeated by chance."""
+"""From this expected number on in every value, the chi-square approximation holds;
+below, the draw is repeated by chance.
+"""
 
 
 @dataclass(frozen=True)
 class AdvisorShare:
-    """One value of a dimension: contacts in the frame, expected in the sample, drawn, and the standard deviation that chance alone gives."""
+    """One value of a dimension: contacts in the frame, expected in the sample, drawn,
+    and the standard deviation that chance alone gives.
+    """
 
     value: str | None
     frame: int
@@ -30,7 +37,9 @@ class AdvisorShare:
 
 @dataclass(frozen=True)
 class Fairness:
-    """One dimension. `p_value`: how often chance alone gives a sample at least this far from the expected one; None where nothing can differ."""
+    """One dimension. `p_value`: how often chance alone gives a sample at least this far
+    from the expected one; None where nothing can differ.
+    """
 
     dimension: str
     shares: tuple[AdvisorShare, ...]
@@ -38,16 +47,31 @@ class Fairness:
     is_simulated: bool
 
 
-def judge(dimension: str, frame: Mapping[str, Mapping[str | None, int]], drawn: Mapping[str, Mapping[str | None, int]], seed: int) -> Fairness:
-    """Hold what was drawn (advisor → value → contacts) against the frame, as if each advisor's contacts had been drawn from theirs by chance.
+def judge(
+    dimension: str,
+    frame: Mapping[str, Mapping[str | None, int]],
+    drawn: Mapping[str, Mapping[str | None, int]],
+    seed: int,
+) -> Fairness:
+    """Hold what was drawn (advisor → value → contacts) against the frame, as if each
+    advisor's contacts had been drawn from theirs by chance.
 
-    A draw spread over strata lies closer to the frame than chance, never further: a small p-value is a sign that something is wrong.
-    Chi-square on the sum of hypergeometric draws; simulated, from the seed, where a value is expected fewer than five times.
+    A draw spread over strata lies closer to the frame than chance, never further: a
+    small p-value is a sign that something is wrong. Chi-square on the sum of
+    hypergeometric draws; simulated, from the seed, where a value is expected fewer than
+    five times.
     """
-    values = sorted({value for counts in frame.values() for value in counts}, key=lambda value: (value is None, value or ""))
+    values = sorted(
+        {value for counts in frame.values() for value in counts},
+        key=lambda value: (value is None, value or ""),
+    )
     advisors = [advisor for advisor in frame if sum(drawn.get(advisor, {}).values())]
-    sizes = np.array([[frame[advisor].get(value, 0) for value in values] for advisor in advisors], dtype=np.int64).reshape(len(advisors), len(values))
-    counts = np.array([[drawn[advisor].get(value, 0) for value in values] for advisor in advisors], dtype=np.int64).reshape(len(advisors), len(values))
+    sizes = np.array(
+        [[frame[advisor].get(value, 0) for value in values] for advisor in advisors], dtype=np.int64
+    ).reshape(len(advisors), len(values))
+    counts = np.array(
+        [[drawn[advisor].get(value, 0) for value in values] for advisor in advisors], dtype=np.int64
+    ).reshape(len(advisors), len(values))
     everything = [sum(counted.get(value, 0) for counted in frame.values()) for value in values]
     taken, total = counts.sum(axis=1), sizes.sum(axis=1)
     share = sizes / np.maximum(total, 1)[:, None]
@@ -56,23 +80,39 @@ def judge(dimension: str, frame: Mapping[str, Mapping[str | None, int]], drawn: 
     spread = taken * (total - taken) / np.maximum(total - 1, 1)
     covariance = np.diag(spread @ share) - (share * spread[:, None]).T @ share
     deviations = np.sqrt(np.maximum(np.diag(covariance), 0))
-    rows = zip(values, everything, map(float, expected), map(int, observed), map(float, deviations), strict=True)
+    rows = zip(
+        values,
+        everything,
+        map(float, expected),
+        map(int, observed),
+        map(float, deviations),
+        strict=True,
+    )
     shares = tuple(AdvisorShare(*row) for row in rows)
     if not advisors or np.linalg.matrix_rank(covariance, tol=1e-9) == 0:
         return Fairness(dimension, shares, None, False)
     if expected[expected > 0].min() >= ENOUGH:
         gap = observed - expected
         distance = float(gap @ np.linalg.pinv(covariance, rcond=1e-9) @ gap)
-        return Fairness(dimension, shares, float(special.chdtrc(np.linalg.matrix_rank(covariance, tol=1e-9), distance)), False)
+        return Fairness(
+            dimension,
+            shares,
+            float(special.chdtrc(np.linalg.matrix_rank(covariance, tol=1e-9), distance)),
+            False,
+        )
     return Fairness(dimension, shares, _simulate(sizes, taken, expected, observed, seed), True)
 
 
-def _simulate(sizes: np.ndarray, taken: np.ndarray, expected: np.ndarray, observed: np.ndarray, seed: int) -> float:
+def _simulate(
+    sizes: np.ndarray, taken: np.ndarray, expected: np.ndarray, observed: np.ndarray, seed: int
+) -> float:
     chance = np.random.Generator(np.random.PCG64(seed % (1 << 63)))
     there = expected > 0
     sums = np.zeros((SIMULATIONS, sizes.shape[1]))
     for size, count in zip(sizes, taken, strict=True):
-        sums += chance.multivariate_hypergeometric(size, int(count), size=SIMULATIONS, method="marginals")
+        sums += chance.multivariate_hypergeometric(
+            size, int(count), size=SIMULATIONS, method="marginals"
+        )
     distances = (((sums - expected) ** 2)[:, there] / expected[there]).sum(axis=1)
     reached = (((observed - expected) ** 2)[there] / expected[there]).sum()
     return float((np.sum(distances >= reached - 1e-9) + 1) / (SIMULATIONS + 1))

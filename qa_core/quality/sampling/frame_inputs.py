@@ -1,6 +1,8 @@
-"""What a plan's frame depends on besides the contacts: notices, recordings, evaluations, earlier draws, and each advisor's maximum.
+"""What a plan's frame depends on besides the contacts: notices, recordings,
+evaluations, earlier draws, and each advisor's maximum.
 
-Whatever came after a moment can be left out, so that a draw can be made again as it was.
+Whatever came after a moment can be left out, so that a draw can be made again as it
+was.
 """
 
 from __future__ import annotations
@@ -20,7 +22,16 @@ from qa_core.metrics.dimensions import Period, add_months
 from qa_core.metrics.query import sampling_frame
 from qa_core.storage import name_merges
 from qa_core.storage.records.evaluations import Evaluation
-from qa_core.storage.records.listening import AdvisorNotice, Calibration, CalibrationContact, Draw, DrawnContact, ListeningPlan, Playback, Recording
+from qa_core.storage.records.listening import (
+    AdvisorNotice,
+    Calibration,
+    CalibrationContact,
+    Draw,
+    DrawnContact,
+    ListeningPlan,
+    Playback,
+    Recording,
+)
 
 Key = tuple[str, str]
 LISTENED = ("scored", "targeted")
@@ -29,7 +40,9 @@ LISTENED = ("scored", "targeted")
 
 @dataclass(frozen=True)
 class Before:
-    """As it was when that draw was made: its own contacts, and all that came later, are left out."""
+    """As it was when that draw was made: its own contacts, and all that came later, are
+    left out.
+    """
 
     draw_id: int
     moment: datetime
@@ -37,7 +50,9 @@ class Before:
 
 @dataclass(frozen=True)
 class Evidence:
-    """`asked`: what decides about the frame. `room`: advisor → how many more may be listened to; `have`: advisor → drawn for this plan already."""
+    """`asked`: what decides about the frame. `room`: advisor → how many more may be
+    listened to; `have`: advisor → drawn for this plan already.
+    """
 
     asked: sampling_frame.FrameQuery
     maximum: int
@@ -45,7 +60,9 @@ class Evidence:
     have: Mapping[str, int] = field(default_factory=dict)
 
     def room(self, advisor_id: str) -> int:
-        """How many more contacts of that advisor may be listened to in the months of the period, all plans together."""
+        """How many more contacts of that advisor may be listened to in the months of
+        the period, all plans together.
+        """
         return max(0, self.maximum - self.heard.get(advisor_id, 0))
 
 
@@ -54,14 +71,30 @@ def gather(session: Session, plan: ListeningPlan, before: Before | None = None) 
     period = Period(plan.starts_on, plan.ends_on)
     kept = name_merges.find_kept(session)["advisor"]
     counted = whole_months(period)
-    evaluated, drawn, replaced = _evaluated(session, counted, before), _drawn(session, counted, before), _replaced(session, counted, before)
+    evaluated, drawn, replaced = (
+        _evaluated(session, counted, before),
+        _drawn(session, counted, before),
+        _replaced(session, counted, before),
+    )
     calibrated = _calibrated(session, counted, before)
     listened = {key: advisor for key, (advisor, _plan) in drawn.items()} | calibrated
     # What was replaced was tried, not listened to: the one in its place counts.
-    listened |= {key: advisor for key, advisor in _played(session, counted, before).items() if key not in replaced} | evaluated
-    heard = Counter(kept.get(advisor, advisor) for advisor in listened.values() if advisor is not None)
-    have = Counter(kept.get(advisor, advisor) for advisor, plan_id in drawn.values() if plan_id == plan.id and advisor is not None)
-    touched = dict.fromkeys(replaced, "replaced") | dict.fromkeys([*drawn, *calibrated], "already_drawn")
+    listened |= {
+        key: advisor
+        for key, advisor in _played(session, counted, before).items()
+        if key not in replaced
+    } | evaluated
+    heard = Counter(
+        kept.get(advisor, advisor) for advisor in listened.values() if advisor is not None
+    )
+    have = Counter(
+        kept.get(advisor, advisor)
+        for advisor, plan_id in drawn.values()
+        if plan_id == plan.id and advisor is not None
+    )
+    touched = dict.fromkeys(replaced, "replaced") | dict.fromkeys(
+        [*drawn, *calibrated], "already_drawn"
+    )
     touched |= dict.fromkeys((key for key in evaluated if key[1]), "already_evaluated")
     audio, keeps_audio = _audio(session, period, before)
     as_of = environment.to_local(before.moment).date() if before else environment.today()
@@ -80,8 +113,13 @@ def gather(session: Session, plan: ListeningPlan, before: Before | None = None) 
 
 
 def whole_months(period: Period) -> Period:
-    """The months that a period touches: what a maximum is counted over, so that plans of a week or two limit each other within a month (R2)."""
-    return Period(period.first_day.replace(day=1), add_months(period.last_day.replace(day=1), 1) - timedelta(days=1))
+    """The months that a period touches: what a maximum is counted over, so that plans
+    of a week or two limit each other within a month (R2).
+    """
+    return Period(
+        period.first_day.replace(day=1),
+        add_months(period.last_day.replace(day=1), 1) - timedelta(days=1),
+    )
 
 
 def _informed(session: Session, kept: Mapping[str, str], before: Before | None) -> dict[str, date]:
@@ -98,15 +136,27 @@ def _informed(session: Session, kept: Mapping[str, str], before: Before | None) 
 def _audio(session: Session, period: Period, before: Before | None) -> tuple[frozenset[Key], bool]:
     stands = Recording.deleted_at.is_(None)
     if before:
-        stands = sa.and_(Recording.stored_at <= before.moment, sa.or_(stands, Recording.deleted_at > before.moment))
+        stands = sa.and_(
+            Recording.stored_at <= before.moment,
+            sa.or_(stands, Recording.deleted_at > before.moment),
+        )
     within = Recording.local_day.between(period.first_day, period.last_day)
-    rows = session.execute(sa.select(Recording.source_system, Recording.contact_id).where(stands, within, Recording.purpose != "proof"))
-    return frozenset(map(tuple, rows)), session.scalar(sa.select(Recording.id).where(stands).limit(1)) is not None
+    rows = session.execute(
+        sa.select(Recording.source_system, Recording.contact_id).where(
+            stands, within, Recording.purpose != "proof"
+        )
+    )
+    return frozenset(map(tuple, rows)), session.scalar(
+        sa.select(Recording.id).where(stands).limit(1)
+    ) is not None
 
 
 def _evaluated(session: Session, period: Period, before: Before | None) -> dict[Key, str | None]:
-    statement = sa.select(Evaluation.id, Evaluation.source_system, Evaluation.contact_id, Evaluation.advisor_id).where(
-        Evaluation.kind.in_(LISTENED), Evaluation.local_day.between(period.first_day, period.last_day)
+    statement = sa.select(
+        Evaluation.id, Evaluation.source_system, Evaluation.contact_id, Evaluation.advisor_id
+    ).where(
+        Evaluation.kind.in_(LISTENED),
+        Evaluation.local_day.between(period.first_day, period.last_day),
     )
     if before:
         statement = statement.outerjoin(DrawnContact, DrawnContact.id == Evaluation.drawn_id)
@@ -115,18 +165,31 @@ def _evaluated(session: Session, period: Period, before: Before | None) -> dict[
             sa.or_(Evaluation.started_at.is_(None), Evaluation.started_at <= before.moment),
         )
     # One of no known contact still was a listening to its advisor.
-    return {(row.source_system or f"evaluation {row.id}", row.contact_id or ""): row.advisor_id for row in session.execute(statement)}
+    return {
+        (row.source_system or f"evaluation {row.id}", row.contact_id or ""): row.advisor_id
+        for row in session.execute(statement)
+    }
 
 
-def _drawn(session: Session, period: Period, before: Before | None) -> dict[Key, tuple[str | None, int]]:
+def _drawn(
+    session: Session, period: Period, before: Before | None
+) -> dict[Key, tuple[str | None, int]]:
     statement = (
-        sa.select(DrawnContact.source_system, DrawnContact.contact_id, DrawnContact.advisor_id, Draw.plan_id)
+        sa.select(
+            DrawnContact.source_system,
+            DrawnContact.contact_id,
+            DrawnContact.advisor_id,
+            Draw.plan_id,
+        )
         .join(Draw, Draw.id == DrawnContact.draw_id)
         .where(_within(DrawnContact.local_start, period), DrawnContact.state != "replaced")
     )
     if before:
         statement = statement.where(Draw.id < before.draw_id)
-    return {(row.source_system, row.contact_id): (row.advisor_id, row.plan_id) for row in session.execute(statement)}
+    return {
+        (row.source_system, row.contact_id): (row.advisor_id, row.plan_id)
+        for row in session.execute(statement)
+    }
 
 
 def _replaced(session: Session, period: Period, before: Before | None) -> set[Key]:
@@ -139,24 +202,40 @@ def _replaced(session: Session, period: Period, before: Before | None) -> set[Ke
 
 
 def _calibrated(session: Session, period: Period, before: Before | None) -> dict[Key, str | None]:
-    statement = sa.select(CalibrationContact.source_system, CalibrationContact.contact_id, CalibrationContact.advisor_id)
+    statement = sa.select(
+        CalibrationContact.source_system,
+        CalibrationContact.contact_id,
+        CalibrationContact.advisor_id,
+    )
     statement = statement.where(_within(CalibrationContact.local_start, period))
     if before:
-        statement = statement.join(Calibration, Calibration.id == CalibrationContact.calibration_id).where(Calibration.opened_at <= before.moment)
-    return {(row.source_system, row.contact_id): row.advisor_id for row in session.execute(statement)}
+        statement = statement.join(
+            Calibration, Calibration.id == CalibrationContact.calibration_id
+        ).where(Calibration.opened_at <= before.moment)
+    return {
+        (row.source_system, row.contact_id): row.advisor_id for row in session.execute(statement)
+    }
 
 
 def _played(session: Session, period: Period, before: Before | None) -> dict[Key, str | None]:
     statement = (
         sa.select(Playback.source_system, Playback.contact_id, Playback.advisor_id)
         .join(Recording, Recording.id == Playback.recording_id)
-        .where(Playback.purpose != "own", Recording.local_day.between(period.first_day, period.last_day))
+        .where(
+            Playback.purpose != "own",
+            Recording.local_day.between(period.first_day, period.last_day),
+        )
     )
     if before:
         statement = statement.where(Playback.played_at <= before.moment)
-    return {(row.source_system, row.contact_id): row.advisor_id for row in session.execute(statement)}
+    return {
+        (row.source_system, row.contact_id): row.advisor_id for row in session.execute(statement)
+    }
 
 
 def _within(column: sa.ColumnElement[datetime], period: Period) -> sa.ColumnElement[bool]:
-    start, end = (datetime.combine(day, datetime.min.time()) for day in (period.first_day, period.last_day + timedelta(days=1)))
+    start, end = (
+        datetime.combine(day, datetime.min.time())
+        for day in (period.first_day, period.last_day + timedelta(days=1))
+    )
     return sa.and_(column >= start, column < end)

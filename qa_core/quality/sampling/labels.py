@@ -8,7 +8,13 @@ from qa_core.metrics import formatting
 from qa_core.metrics.query.sampling_frame import REASONS
 from qa_core.quality.sampling import manual_pick, replacement
 
-DIMENSION_TITLES = {"channel": N_("Channel"), "queue": N_("Queue"), "hour": N_("Time of day"), "weekday": N_("Weekday"), "duration": N_("Duration")}
+DIMENSION_TITLES = {
+    "channel": N_("Channel"),
+    "queue": N_("Queue"),
+    "hour": N_("Time of day"),
+    "weekday": N_("Weekday"),
+    "duration": N_("Duration"),
+}
 HOUR_TITLES = {
     "00-10": N_("before 10 h"),
     "10-12": N_("10–12 h"),
@@ -17,9 +23,23 @@ HOUR_TITLES = {
     "16-18": N_("16–18 h"),
     "18-24": N_("from 18 h"),
 }
-DURATION_TITLES = {"000-120": N_("under 2 min"), "120-300": N_("2–5 min"), "300-600": N_("5–10 min"), "600-": N_("10 min and more")}
-STATES = {"waiting": N_("waits"), "started": N_("started"), "done": N_("done"), "replaced": N_("replaced")}
-CAUSES = {"lake_changed": N_("contacts were brought in or changed since"), "frame_changed": N_("the frame is another"), "list_changed": N_("so is the list")}
+DURATION_TITLES = {
+    "000-120": N_("under 2 min"),
+    "120-300": N_("2–5 min"),
+    "300-600": N_("5–10 min"),
+    "600-": N_("10 min and more"),
+}
+STATES = {
+    "waiting": N_("waits"),
+    "started": N_("started"),
+    "done": N_("done"),
+    "replaced": N_("replaced"),
+}
+CAUSES = {
+    "lake_changed": N_("contacts were brought in or changed since"),
+    "frame_changed": N_("the frame is another"),
+    "list_changed": N_("so is the list"),
+}
 
 
 def dimension_title(dimension: str) -> str:
@@ -49,4 +69,8 @@ def cause_title(cause: str) -> str:
 
 def because_title(code: str | None) -> str:
     """Why a contact was replaced or picked."""
-    return "" if code is None else _(replacement.BECAUSE.get(code) or manual_pick.BECAUSE.get(code) or code)
+    return (
+        ""
+        if code is None
+        else _(replacement.BECAUSE.get(code) or manual_pick.BECAUSE.get(code) or code)
+    )

@@ -1,4 +1,6 @@
-"""A contact picked by hand, because of what happened in it: listened to like any other, under the same exclusions, and never part of a score."""
+"""A contact picked by hand, because of what happened in it: listened to like any other,
+under the same exclusions, and never part of a score.
+"""
 
 from __future__ import annotations
 
@@ -32,27 +34,49 @@ USUAL_MAXIMUM = 6
 
 
 def find_evaluators(viewer: Viewer) -> list[tuple[str, str]]:
-    """Who could listen to a picked contact: evaluators accredited today, as name and display name."""
+    """Who could listen to a picked contact: evaluators accredited today, as name and
+    display name.
+    """
     viewer.require(Permission.MANAGE_LISTENING)
     from qa_core.compliance import accreditations
 
     people = plans.find_choices(viewer)["evaluators"]
     with store.reading() as session:
-        return [entry for entry in people if accreditations.is_accredited(session, entry[0], plans.TARGETED)]
+        return [
+            entry
+            for entry in people
+            if accreditations.is_accredited(session, entry[0], plans.TARGETED)
+        ]
 
 
-def pick(viewer: Viewer, source_system: str, contact_id: str, because: str, evaluator: str, grid: str | None = None) -> int:
-    """Give that contact to an evaluator, in the month's plan of picked contacts (made with the first). `grid`: default the first published one by title.
+def pick(
+    viewer: Viewer,
+    source_system: str,
+    contact_id: str,
+    because: str,
+    evaluator: str,
+    grid: str | None = None,
+) -> int:
+    """Give that contact to an evaluator, in the month's plan of picked contacts (made
+    with the first). `grid`: default the first published one by title.
 
-    Raises Refusal `not_listenable`, saying which reason keeps it out; `unknown_reason`, `no_grid`, `no_evaluator`, a closed gate; AccessDenied.
+    Raises Refusal `not_listenable`, saying which reason keeps it out; `unknown_reason`,
+    `no_grid`, `no_evaluator`, a closed gate; AccessDenied.
     """
     viewer.require(Permission.MANAGE_LISTENING)
     if because not in BECAUSE:
-        raise Refusal("unknown_reason", N_("{value} is no reason to pick a contact. Known: {known}."), value=because, known=", ".join(BECAUSE))
+        raise Refusal(
+            "unknown_reason",
+            N_("{value} is no reason to pick a contact. Known: {known}."),
+            value=because,
+            known=", ".join(BECAUSE),
+        )
     published = {version.key: version for version in scorecards.find_published(Viewer.SYSTEM)}
     key = grid or next(iter(published), None)
     if key not in published:
-        raise Refusal("no_grid", N_("There is no published grid to fill in; publish one under Grids first."))
+        raise Refusal(
+            "no_grid", N_("There is no published grid to fill in; publish one under Grids first.")
+        )
     with store.writing() as session:
         gates.require_open(session, plans.TARGETED)
         month = _find_month(viewer, source_system, contact_id)
@@ -61,17 +85,45 @@ def pick(viewer: Viewer, source_system: str, contact_id: str, because: str, eval
         outside, row = sampling_frame.judge(viewer, asked, (source_system, contact_id)) or _deny()
         if outside is not None:
             message = N_("This contact cannot be listened to: {reason}.")
-            raise Refusal("not_listenable", message, reason=_(sampling_frame.REASONS[outside]), outside=outside)
+            raise Refusal(
+                "not_listenable",
+                message,
+                reason=_(sampling_frame.REASONS[outside]),
+                outside=outside,
+            )
         listeners = assignment.find_listeners(session, _only(plan, evaluator))
         if listeners[evaluator] == row["advisor_id"]:
-            raise Refusal("own_call", N_("Nobody listens to their own calls; choose another evaluator."))
+            raise Refusal(
+                "own_call", N_("Nobody listens to their own calls; choose another evaluator.")
+            )
         stratum = {**draws.stratum_of(row), "because": because}
-        one = draws.Picked(row["source_system"], row["contact_id"], row["advisor_id"], row["team"], row["local_start"], stratum, evaluator)
+        one = draws.Picked(
+            row["source_system"],
+            row["contact_id"],
+            row["advisor_id"],
+            row["team"],
+            row["local_start"],
+            stratum,
+            evaluator,
+        )
         stored = session.scalars(sa.select(Draw).where(Draw.plan_id == plan.id).limit(1)).one()
-        position = 1 + (session.scalar(sa.select(sa.func.max(DrawnContact.position)).where(DrawnContact.draw_id == stored.id)) or 0)
+        position = 1 + (
+            session.scalar(
+                sa.select(sa.func.max(DrawnContact.position)).where(
+                    DrawnContact.draw_id == stored.id
+                )
+            )
+            or 0
+        )
         made = draws.drawn_row(stored.id, position, one, environment.today() + timedelta(days=7))
         session.add(made)
-        audit_log.record(session, viewer.username, "contact_picked", f"{source_system}/{contact_id}", reason=because)
+        audit_log.record(
+            session,
+            viewer.username,
+            "contact_picked",
+            f"{source_system}/{contact_id}",
+            reason=because,
+        )
         session.flush()
         return made.id
 
@@ -103,12 +155,22 @@ def _find_plan(session: Session, viewer: Viewer, month: date, grid: str) -> List
         ends_on=last,
         grid_key=grid,
         per_advisor=0,
-        maximum_per_advisor=session.scalar(sa.select(sa.func.max(ListeningPlan.maximum_per_advisor)).where(overlaps)) or USUAL_MAXIMUM,
+        maximum_per_advisor=session.scalar(
+            sa.select(sa.func.max(ListeningPlan.maximum_per_advisor)).where(overlaps)
+        )
+        or USUAL_MAXIMUM,
         created_by=viewer.username,
     )
     session.add(made)
     session.flush()
-    empty = {"lake_version": "", "frame": 0, "frame_digest": "", "excluded": {}, "short": {}, "frame_shares": {}}
+    empty = {
+        "lake_version": "",
+        "frame": 0,
+        "frame_digest": "",
+        "excluded": {},
+        "short": {},
+        "frame_shares": {},
+    }
     session.add(Draw(plan_id=made.id, seed=0, drawn_by=viewer.username, **empty))
     session.flush()
     return made

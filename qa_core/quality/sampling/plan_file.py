@@ -1,4 +1,6 @@
-"""Reads a plan as written (CONTRACT section 7): every fault named by its field, with what is expected there."""
+"""Reads a plan as written (CONTRACT section 7): every fault named by its field, with
+what is expected there.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ LIMITS = ("minimum_seconds", "maximum_seconds")
 
 @dataclass(frozen=True)
 class PlanContent:
-    """A plan as declared. `filters`: team, queue, channel, reason → values; minimum_seconds, maximum_seconds."""
+    """A plan as declared. `filters`: team, queue, channel, reason → values;
+    minimum_seconds, maximum_seconds.
+    """
 
     name: str
     purpose: str
@@ -40,33 +44,61 @@ class PlanContent:
 
 
 def refuse(name: str, expected: str) -> Refusal:
-    """That field does not hold what it should; `expected` is said in the language spoken."""
-    return Refusal("bad_plan", N_("The plan's field {field}: {expected}"), field=name, expected=expected)
+    """That field does not hold what it should; `expected` is said in the language
+    spoken.
+    """
+    return Refusal(
+        "bad_plan", N_("The plan's field {field}: {expected}"), field=name, expected=expected
+    )
 
 
 def parse_plan(content: Mapping[str, Any]) -> PlanContent:
-    """Check a plan field by field. Raises Refusal `bad_plan`, naming the field and what is expected of it."""
+    """Check a plan field by field. Raises Refusal `bad_plan`, naming the field and what
+    is expected of it.
+    """
     known = (*NEEDED, *READERS)
     if unknown := [name for name in content if name not in known]:
-        raise refuse(str(unknown[0]), _("there is no such field; known: {known}.", known=", ".join(known)))
+        raise refuse(
+            str(unknown[0]), _("there is no such field; known: {known}.", known=", ".join(known))
+        )
     if missing := [name for name in NEEDED if name not in content]:
-        raise refuse(missing[0], _("it is missing. A plan needs {fields}.", fields=", ".join(NEEDED)))
+        raise refuse(
+            missing[0], _("it is missing. A plan needs {fields}.", fields=", ".join(NEEDED))
+        )
     read = {name: (NEEDED | READERS)[name](name, value) for name, value in content.items()}
     if read["from"] > read["to"]:
-        raise refuse("to", _("a day not before {day}, where the plan starts.", day=read["from"].isoformat()))
+        raise refuse(
+            "to", _("a day not before {day}, where the plan starts.", day=read["from"].isoformat())
+        )
     if read["maximum_per_advisor"] < read["per_advisor"]:
-        raise refuse("maximum_per_advisor", _("at least per_advisor, which is {n}.", n=read["per_advisor"]))
+        raise refuse(
+            "maximum_per_advisor", _("at least per_advisor, which is {n}.", n=read["per_advisor"])
+        )
     if "due" in read and read["due"] < read["from"]:
-        raise refuse("due", _("a day not before {day}, where the plan starts.", day=read["from"].isoformat()))
+        raise refuse(
+            "due", _("a day not before {day}, where the plan starts.", day=read["from"].isoformat())
+        )
     shortest, longest = (read.get(name) for name in LIMITS)
     if shortest is not None and longest is not None and shortest > longest:
         raise refuse("maximum_seconds", _("at least minimum_seconds, which is {n}.", n=shortest))
-    filters = {name: list(read.pop(name)) for name in FILTERS if name in read} | {name: read.pop(name) for name in LIMITS if name in read}
-    return PlanContent(starts_on=read.pop("from"), ends_on=read.pop("to"), filters={name: value for name, value in filters.items() if value != []}, **read)
+    filters = {name: list(read.pop(name)) for name in FILTERS if name in read} | {
+        name: read.pop(name) for name in LIMITS if name in read
+    }
+    return PlanContent(
+        starts_on=read.pop("from"),
+        ends_on=read.pop("to"),
+        filters={name: value for name, value in filters.items() if value != []},
+        **read,
+    )
 
 
 def _text(name: str, value: Any) -> str:
-    if not isinstance(value, str) or not value.strip() or len(value.strip()) > LONGEST_NAME or not value.strip().isprintable():
+    if (
+        not isinstance(value, str)
+        or not value.strip()
+        or len(value.strip()) > LONGEST_NAME
+        or not value.strip().isprintable()
+    ):
         raise refuse(name, _("a text of up to {n} characters.", n=LONGEST_NAME))
     return value.strip()
 
@@ -99,7 +131,9 @@ def _number(low: int, high: int) -> Callable[[str, Any], int]:
 
 
 def _texts(name: str, value: Any) -> tuple[str, ...]:
-    if not isinstance(value, list | tuple) or not all(isinstance(text, str) and text.strip() for text in value):
+    if not isinstance(value, list | tuple) or not all(
+        isinstance(text, str) and text.strip() for text in value
+    ):
         raise refuse(name, _('a list of texts, such as ["…", "…"].'))
     return tuple(dict.fromkeys(text.strip() for text in value))
 
@@ -107,7 +141,10 @@ def _texts(name: str, value: Any) -> tuple[str, ...]:
 def _strata(name: str, value: Any) -> tuple[str, ...]:
     strata = _texts(name, value)
     if unknown := [stratum for stratum in strata if stratum not in DIMENSIONS]:
-        raise refuse(name, _("{value} is none; known: {known}.", value=unknown[0], known=", ".join(DIMENSIONS)))
+        raise refuse(
+            name,
+            _("{value} is none; known: {known}.", value=unknown[0], known=", ".join(DIMENSIONS)),
+        )
     return strata
 
 

@@ -1,4 +1,6 @@
-"""Listening plans: who listens to how much, of whom and why; the only thing that contacts are drawn for."""
+"""Listening plans: who listens to how much, of whom and why; the only thing that
+contacts are drawn for.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,9 @@ TARGETED = "targeted"
 
 @dataclass(frozen=True)
 class PlanState:
-    """A plan and how far it is, as far as the viewer's scope goes. `short`: missing in the newest draw; `draws`: how many were made."""
+    """A plan and how far it is, as far as the viewer's scope goes. `short`: missing in
+    the newest draw; `draws`: how many were made.
+    """
 
     id: int
     name: str
@@ -78,7 +82,8 @@ class PlanState:
 
 
 def add_plan(viewer: Viewer, content: Mapping[str, Any]) -> int:
-    """Add a plan from the content of its file. Publishes the starter grid that it names where no grid of that key is published yet.
+    """Add a plan from the content of its file. Publishes the starter grid that it names
+    where no grid of that key is published yet.
 
     Raises Refusal `bad_plan` (naming the field and what is expected), `plan_exists`.
     """
@@ -88,8 +93,14 @@ def add_plan(viewer: Viewer, content: Mapping[str, Any]) -> int:
     _check(viewer, plan)
     grid = _publish_grid(viewer, plan.grid)
     with store.writing() as session:
-        if session.scalar(sa.select(ListeningPlan.id).where(ListeningPlan.name == plan.name)) is not None:
-            message = N_("There is a plan {name} already. Give this one another name, or draw again from the one there is: a draw adds what is missing.")
+        if (
+            session.scalar(sa.select(ListeningPlan.id).where(ListeningPlan.name == plan.name))
+            is not None
+        ):
+            message = N_(
+                "There is a plan {name} already. Give this one another name, or draw again "
+                "from the one there is: a draw adds what is missing."
+            )
             raise Refusal("plan_exists", message, name=plan.name)
         made = ListeningPlan(
             name=plan.name,
@@ -125,7 +136,9 @@ def close(viewer: Viewer, name: str) -> None:
 
 
 def find_plans(viewer: Viewer) -> list[PlanState]:
-    """Every plan, open ones first, the newest period first, with its progress within the viewer's scope."""
+    """Every plan, open ones first, the newest period first, with its progress within
+    the viewer's scope.
+    """
     viewer.require(Permission.MANAGE_LISTENING)
     today = environment.today()
     overdue = sa.and_(DrawnContact.state.in_(("waiting", "started")), DrawnContact.due_on < today)
@@ -141,34 +154,51 @@ def find_plans(viewer: Viewer) -> list[PlanState]:
         .group_by(Draw.plan_id)
     )
     with store.reading() as session:
-        progress = {row[0]: tuple(int(value or 0) for value in row[1:]) for row in session.execute(counts)}
+        progress = {
+            row[0]: tuple(int(value or 0) for value in row[1:]) for row in session.execute(counts)
+        }
         draws: dict[int, list[Draw]] = {}
         for draw in session.scalars(sa.select(Draw).order_by(Draw.id)):
             draws.setdefault(draw.plan_id, []).append(draw)
         plans = list(session.scalars(sa.select(ListeningPlan)))
-    made = [_state(plan, draws.get(plan.id, []), progress.get(plan.id, (0, 0, 0))) for plan in plans]
+    made = [
+        _state(plan, draws.get(plan.id, []), progress.get(plan.id, (0, 0, 0))) for plan in plans
+    ]
     return sorted(made, key=lambda plan: (plan.is_closed, -plan.ends_on.toordinal(), plan.name))
 
 
 def find_choices(viewer: Viewer) -> dict[str, list[tuple[str, str]]]:
-    """What a form may offer: `evaluators` and `grids`, each as key and title; evaluators who may not listen today are offered too."""
+    """What a form may offer: `evaluators` and `grids`, each as key and title;
+    evaluators who may not listen today are offered too.
+    """
     viewer.require(Permission.MANAGE_LISTENING)
     with store.reading() as session:
-        accounts = session.execute(sa.select(Account.username, Account.display_name, Account.role).where(Account.active).order_by(Account.display_name)).all()
+        accounts = session.execute(
+            sa.select(Account.username, Account.display_name, Account.role)
+            .where(Account.active)
+            .order_by(Account.display_name)
+        ).all()
         published = dict(
             session.execute(
-                sa.select(ScorecardVersion.key, ScorecardVersion.title).where(ScorecardVersion.published_at.is_not(None)).order_by(ScorecardVersion.version)
+                sa.select(ScorecardVersion.key, ScorecardVersion.title)
+                .where(ScorecardVersion.published_at.is_not(None))
+                .order_by(ScorecardVersion.version)
             ).all()
         )
     starters = {key: publication.read_starter(key)["title"] for key in publication.find_starters()}
-    return {"evaluators": [(row.username, row.display_name) for row in accounts if _fills(row.role)], "grids": sorted((starters | published).items())}
+    return {
+        "evaluators": [(row.username, row.display_name) for row in accounts if _fills(row.role)],
+        "grids": sorted((starters | published).items()),
+    }
 
 
 def get_row(session: Session, name: str) -> ListeningPlan:
     """The plan of that name. Raises AccessDenied."""
     plan = session.scalar(sa.select(ListeningPlan).where(ListeningPlan.name == name))
     if plan is None:
-        raise AccessDenied(N_("There is no listening plan {name}; plan list shows them."), name=name)
+        raise AccessDenied(
+            N_("There is no listening plan {name}; plan list shows them."), name=name
+        )
     return plan
 
 
@@ -196,37 +226,69 @@ def _state(plan: ListeningPlan, draws: Sequence[Draw], progress: tuple[int, ...]
 
 def _check(viewer: Viewer, plan: PlanContent) -> None:
     with store.reading() as session:
-        accounts = dict(session.execute(sa.select(Account.username, Account.role).where(Account.active)).all())
+        accounts = dict(
+            session.execute(sa.select(Account.username, Account.role).where(Account.active)).all()
+        )
         entered = gates.value_of(session, "purposes")
     if entered is not None and plan.purpose not in entered.split(","):
-        raise refuse("purpose", _("one of those entered for this centre: {known}. The data protection officer enters them.", known=entered.replace(",", ", ")))
+        raise refuse(
+            "purpose",
+            _(
+                "one of those entered for this centre: {known}. The data protection officer "
+                "enters them.",
+                known=entered.replace(",", ", "),
+            ),
+        )
     if not plan.evaluators:
         raise refuse("evaluators", _("at least one account."))
     for name in plan.evaluators:
         if name not in accounts:
-            raise refuse("evaluators", _("{value} has no account here; an administrator adds people.", value=name))
+            raise refuse(
+                "evaluators",
+                _("{value} has no account here; an administrator adds people.", value=name),
+            )
         if not _fills(accounts[name]):
-            raise refuse("evaluators", _("{value} has a role that fills in no grids; an evaluator is needed.", value=name))
-    outside = [] if viewer.is_system else [team for team in plan.filters.get("team", ()) if team not in viewer.teams]
+            raise refuse(
+                "evaluators",
+                _("{value} has a role that fills in no grids; an evaluator is needed.", value=name),
+            )
+    outside = (
+        []
+        if viewer.is_system
+        else [team for team in plan.filters.get("team", ()) if team not in viewer.teams]
+    )
     if outside:
         raise refuse("team", _("{value} is not among your teams.", value=outside[0]))
 
 
 def _fills(role: str) -> bool:
-    return role in set(Role) and role != Role.ADVISOR and Permission.FILL_GRIDS in GRANTS[Role(role)]
+    return (
+        role in set(Role) and role != Role.ADVISOR and Permission.FILL_GRIDS in GRANTS[Role(role)]
+    )
 
 
 def _publish_grid(viewer: Viewer, key: str) -> str:
-    """The key of the published grid that is meant; a starter grid is published first. One that came with imported scores alone asks nothing."""
+    """The key of the published grid that is meant; a starter grid is published first.
+    One that came with imported scores alone asks nothing.
+    """
     with store.reading() as session:
         found = scorecards.newest_published(session, key)
-        known = set(session.scalars(sa.select(ScorecardVersion.key).where(ScorecardVersion.published_at.is_not(None))))
+        known = set(
+            session.scalars(
+                sa.select(ScorecardVersion.key).where(ScorecardVersion.published_at.is_not(None))
+            )
+        )
     if found is not None and found.content.get("section"):
         return found.key
     spelled = key.replace("_", "-")
     if found is not None or publication.read_starter(spelled) is None:
         raise refuse(
-            "grid", _("{value} is no published grid to fill in; known: {known}.", value=key, known=", ".join(sorted({*known, *publication.find_starters()})))
+            "grid",
+            _(
+                "{value} is no published grid to fill in; known: {known}.",
+                value=key,
+                known=", ".join(sorted({*known, *publication.find_starters()})),
+            ),
         )
     scorecards.publish_starter(viewer, spelled)
     return spelled

@@ -1,4 +1,6 @@
-"""How many evaluations it takes to see a difference, and what a plan's number can show at all: told before anybody is judged on too few."""
+"""How many evaluations it takes to see a difference, and what a plan's number can show
+at all: told before anybody is judged on too few.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ SPANS = (1, 3, 12)
 
 @dataclass(frozen=True)
 class Spread:
-    """How far single scores lie from their advisor's mean, in points; from `evaluations` of the last year, or (`is_own` false) a usual value."""
+    """How far single scores lie from their advisor's mean, in points; from
+    `evaluations` of the last year, or (`is_own` false) a usual value.
+    """
 
     deviation: float
     evaluations: int
@@ -31,7 +35,9 @@ class Spread:
 
 @dataclass(frozen=True)
 class Detectable:
-    """With so many evaluations on each side, the smallest difference of two means that would show in four of five cases."""
+    """With so many evaluations on each side, the smallest difference of two means that
+    would show in four of five cases.
+    """
 
     months: int
     evaluations: int
@@ -39,7 +45,9 @@ class Detectable:
 
 
 def find_spread(viewer: Viewer) -> Spread:
-    """The centre's own deviation within advisors, in the viewer's scope, over the last twelve months."""
+    """The centre's own deviation within advisors, in the viewer's scope, over the last
+    twelve months.
+    """
     viewer.require(Permission.MANAGE_LISTENING)
     today = environment.today()
     where = Filters(Period(add_months(today.replace(day=1), -12), today))
@@ -52,11 +60,22 @@ def find_spread(viewer: Viewer) -> Spread:
 
 
 def needed(deviation: float, points: float) -> int:
-    """How many evaluations of each of two (advisors, teams, periods) it takes until a difference of so many points shows in four of five cases."""
-    # The difference of two means of n values has the deviation of one mean of n values, times √2.
+    """How many evaluations of each of two (advisors, teams, periods) it takes until a
+    difference of so many points shows in four of five cases.
+    """
+    # The difference of two means of n values has the deviation of one mean of n values,
+    # times √2.
     return stats.more_needed(deviation * math.sqrt(2), 0, points)
 
 
 def find_detectable(deviation: float, a_month: int) -> tuple[Detectable, ...]:
-    """What so many evaluations a month show after one month, a quarter and a year, against as many others."""
-    return tuple(Detectable(months, a_month * months, stats.detectable(deviation * math.sqrt(2), a_month * months)) for months in SPANS if a_month)
+    """What so many evaluations a month show after one month, a quarter and a year,
+    against as many others.
+    """
+    return tuple(
+        Detectable(
+            months, a_month * months, stats.detectable(deviation * math.sqrt(2), a_month * months)
+        )
+        for months in SPANS
+        if a_month
+    )

@@ -1,4 +1,6 @@
-"""One contact in the place of another: the next of the same order, so that replacing leaves no choice to whoever replaces."""
+"""One contact in the place of another: the next of the same order, so that replacing
+leaves no choice to whoever replaces.
+"""
 
 from __future__ import annotations
 
@@ -26,37 +28,59 @@ BECAUSE = {
 
 
 def replace(viewer: Viewer, drawn_id: int, because: str) -> int | None:
-    """Put the next contact of the same advisor, of the same stratum where one is left, in the place of one that cannot be evaluated.
+    """Put the next contact of the same advisor, of the same stratum where one is left,
+    in the place of one that cannot be evaluated.
 
-    For its evaluator, and for managers in whose scope it is. A draft of its evaluation goes. Returns the new one; None: none is left.
-    Raises Refusal `unknown_reason`, `not_replaceable` (done or replaced already, or picked by hand); AccessDenied.
+    For its evaluator, and for managers in whose scope it is. A draft of its evaluation
+    goes. Returns the new one; None: none is left. Raises Refusal `unknown_reason`,
+    `not_replaceable` (done or replaced already, or picked by hand); AccessDenied.
     """
     if because not in BECAUSE:
-        raise Refusal("unknown_reason", N_("{value} is no reason to replace a contact. Known: {known}."), value=because, known=", ".join(BECAUSE))
+        raise Refusal(
+            "unknown_reason",
+            N_("{value} is no reason to replace a contact. Known: {known}."),
+            value=because,
+            known=", ".join(BECAUSE),
+        )
     with store.writing() as session:
         old = session.get(DrawnContact, drawn_id)
         if old is None or not _may_replace(session, viewer, old):
             raise AccessDenied()
         stored, plan = old.draw, old.draw.plan
         if old.state not in ("waiting", "started") or plan.purpose == plans.TARGETED:
-            raise Refusal("not_replaceable", N_("Only a contact that was drawn, and is not evaluated yet, can be replaced."))
+            raise Refusal(
+                "not_replaceable",
+                N_("Only a contact that was drawn, and is not evaluated yet, can be replaced."),
+            )
         gates.require_open(session, plan.purpose)
         old.state, old.replaced_because = "replaced", because
-        session.execute(sa.delete(Evaluation).where(Evaluation.drawn_id == old.id, Evaluation.state == "draft"))
+        session.execute(
+            sa.delete(Evaluation).where(Evaluation.drawn_id == old.id, Evaluation.state == "draft")
+        )
         session.flush()
         new = None
         if old.advisor_id is not None:
             drawer = draws.viewer_of(session, stored.drawn_by)
             asked = frame_inputs.gather(session, plan).asked
-            cell = sampling_frame.cell_of({f"by_{name}": value for name, value in old.stratum.items()}, plan.strata)
+            cell = sampling_frame.cell_of(
+                {f"by_{name}": value for name, value in old.stratum.items()}, plan.strata
+            )
             advisor = name_merges.find_kept(session)["advisor"].get(old.advisor_id, old.advisor_id)
-            row = sampling_frame.find_next(drawer, asked, advisor, cell, allocation.prefix_of(stored.seed, plan.name))
+            row = sampling_frame.find_next(
+                drawer, asked, advisor, cell, allocation.prefix_of(stored.seed, plan.name)
+            )
             if row is not None:
                 evaluator = old.evaluator
                 if evaluator not in assignment.find_listeners(session, plan):
                     [evaluator] = assignment.assign(session, plan, [row["advisor_id"]])
                 one = draws.Picked(
-                    row["source_system"], row["contact_id"], row["advisor_id"], row["team"], row["local_start"], draws.stratum_of(row), evaluator
+                    row["source_system"],
+                    row["contact_id"],
+                    row["advisor_id"],
+                    row["team"],
+                    row["local_start"],
+                    draws.stratum_of(row),
+                    evaluator,
                 )
                 position = 1 + max(contact.position for contact in stored.contacts)
                 new = draws.drawn_row(stored.id, position, one, old.due_on)
@@ -64,13 +88,24 @@ def replace(viewer: Viewer, drawn_id: int, because: str) -> int | None:
                 session.flush()
                 old.replaced_by = new.id
             else:
-                stored.short = {**stored.short, old.advisor_id: stored.short.get(old.advisor_id, 0) + 1}
-        audit_log.record(session, viewer.username, "drawn_replaced", f"{plan.name}/{old.id}", reason=because)
+                stored.short = {
+                    **stored.short,
+                    old.advisor_id: stored.short.get(old.advisor_id, 0) + 1,
+                }
+        audit_log.record(
+            session, viewer.username, "drawn_replaced", f"{plan.name}/{old.id}", reason=because
+        )
         return new.id if new is not None else None
 
 
 def _may_replace(session: sa.orm.Session, viewer: Viewer, old: DrawnContact) -> bool:
-    if viewer.can(Permission.FILL_GRIDS) and not viewer.is_system and old.evaluator == viewer.username:
+    if (
+        viewer.can(Permission.FILL_GRIDS)
+        and not viewer.is_system
+        and old.evaluator == viewer.username
+    ):
         return True
-    within = sa.select(DrawnContact.id).where(DrawnContact.id == old.id, viewer.scope(DrawnContact.__table__))
+    within = sa.select(DrawnContact.id).where(
+        DrawnContact.id == old.id, viewer.scope(DrawnContact.__table__)
+    )
     return viewer.can(Permission.MANAGE_LISTENING) and session.scalar(within) is not None

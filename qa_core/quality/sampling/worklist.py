@@ -1,4 +1,6 @@
-"""What an evaluator is to listen to: the contacts drawn for them, what is overdue first."""
+"""What an evaluator is to listen to: the contacts drawn for them, what is overdue
+first.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ OPEN = ("waiting", "started")
 
 @dataclass(frozen=True)
 class Assignment:
-    """One contact that waits for its evaluator. `state` is waiting or started; `evaluation_id` is the draft, once there is one."""
+    """One contact that waits for its evaluator. `state` is waiting or started;
+    `evaluation_id` is the draft, once there is one.
+    """
 
     drawn_id: int
     source_system: str
@@ -38,12 +42,18 @@ class Assignment:
 
 
 def find_worklist(viewer: Viewer) -> list[Assignment]:
-    """What still waits for the viewer: overdue first, then by day due, then as drawn. Empty for purposes that they are not accredited for today;
-    without the contacts that nobody may listen to any more."""
+    """What still waits for the viewer: overdue first, then by day due, then as drawn.
+    Empty for purposes that they are not accredited for today; without the contacts that
+    nobody may listen to any more.
+    """
     viewer.require(Permission.FILL_GRIDS)
     today = environment.today()
-    drafts = sa.select(Evaluation.drawn_id, sa.func.max(Evaluation.id).label("evaluation_id")).where(
-        Evaluation.evaluator == viewer.username, Evaluation.kind.in_(("scored", "targeted")), Evaluation.drawn_id.is_not(None)
+    drafts = sa.select(
+        Evaluation.drawn_id, sa.func.max(Evaluation.id).label("evaluation_id")
+    ).where(
+        Evaluation.evaluator == viewer.username,
+        Evaluation.kind.in_(("scored", "targeted")),
+        Evaluation.drawn_id.is_not(None),
     )
     drafts = drafts.group_by(Evaluation.drawn_id).subquery()
     statement = (
@@ -56,8 +66,18 @@ def find_worklist(viewer: Viewer) -> list[Assignment]:
     with store.reading() as session:
         rows = session.execute(statement).all()
         listened = {plan.purpose for _drawn, plan, _evaluation in rows}
-        allowed = {purpose for purpose in listened if accreditations.is_accredited(session, viewer.username, purpose)}
-    withdrawn = find_withdrawn(viewer, {(drawn.source_system, drawn.contact_id): drawn.local_start.date() for drawn, _plan, _evaluation in rows})
+        allowed = {
+            purpose
+            for purpose in listened
+            if accreditations.is_accredited(session, viewer.username, purpose)
+        }
+    withdrawn = find_withdrawn(
+        viewer,
+        {
+            (drawn.source_system, drawn.contact_id): drawn.local_start.date()
+            for drawn, _plan, _evaluation in rows
+        },
+    )
     made = [
         Assignment(
             drawn.id,
@@ -77,4 +97,6 @@ def find_worklist(viewer: Viewer) -> list[Assignment]:
         for drawn, plan, evaluation_id in rows
         if plan.purpose in allowed and (drawn.source_system, drawn.contact_id) not in withdrawn
     ]
-    return sorted(made, key=lambda item: (item.due_on is None, item.due_on or date.max, item.drawn_id))
+    return sorted(
+        made, key=lambda item: (item.due_on is None, item.due_on or date.max, item.drawn_id)
+    )

@@ -1,9 +1,20 @@
-"""Evaluation grids as they live: written as drafts, published for ever, brought in and handed out as files."""
+"""Evaluation grids as they live: written as drafts, published for ever, brought in and
+handed out as files.
+"""
 
 from qa_core.quality.scorecards.drafts import create_draft, delete_draft, save_draft
 from qa_core.quality.scorecards.faults import Fault, find_faults
 from qa_core.quality.scorecards.publication import compare, publish, publish_starter
-from qa_core.quality.scorecards.versions import GridVersion, ScorecardDraft, find_all, find_published, get, get_plan, newest_published, require_published
+from qa_core.quality.scorecards.versions import (
+    GridVersion,
+    ScorecardDraft,
+    find_all,
+    find_published,
+    get,
+    get_plan,
+    newest_published,
+    require_published,
+)
 
 __all__ = [
     "Fault",

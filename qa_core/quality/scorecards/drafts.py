@@ -1,4 +1,6 @@
-"""Grids while they are written: saved as they are, complete or not, until they are published or dropped."""
+"""Grids while they are written: saved as they are, complete or not, until they are
+published or dropped.
+"""
 
 from __future__ import annotations
 
@@ -25,27 +27,55 @@ FIRST_NUMBER = -1
 """Drafts are numbered downwards from here, so that none is in the way of a version."""
 
 
-def create_draft(viewer: Viewer, key: str, content: Mapping[str, Any] | None = None, *, from_version: int | None = None) -> int:
-    """A new draft of the grid `key`, from content, or from the published version or draft of that id; neither: an empty one. Returns its id."""
+def create_draft(
+    viewer: Viewer,
+    key: str,
+    content: Mapping[str, Any] | None = None,
+    *,
+    from_version: int | None = None,
+) -> int:
+    """A new draft of the grid `key`, from content, or from the published version or
+    draft of that id; neither: an empty one. Returns its id.
+    """
     viewer.require(Permission.EDIT_GRIDS)
     with store.writing() as session:
         return create(session, viewer, key, content, from_version)
 
 
-def create(session: Session, viewer: Viewer, key: str, content: Mapping[str, Any] | None, from_version: int | None = None) -> int:
+def create(
+    session: Session,
+    viewer: Viewer,
+    key: str,
+    content: Mapping[str, Any] | None,
+    from_version: int | None = None,
+) -> int:
     """The same within a transaction; who may is asked by the caller."""
     if from_version is not None:
         source = session.get(ScorecardVersion, from_version)
         if source is None:
             raise AccessDenied()
         content = source.content
-    is_known = session.scalar(sa.select(ScorecardVersion.id).where(ScorecardVersion.key == key).limit(1)) is not None
+    is_known = (
+        session.scalar(sa.select(ScorecardVersion.id).where(ScorecardVersion.key == key).limit(1))
+        is not None
+    )
     if not is_known and (len(key) > LONGEST_KEY or not KEY.fullmatch(key)):
-        message = N_("{key} cannot name a grid: use small letters, digits and single dashes, {most} at most, such as customer-service.")
+        message = N_(
+            "{key} cannot name a grid: use small letters, digits and single dashes, {most} at "
+            "most, such as customer-service."
+        )
         raise Misuse("bad_grid_key", message, key=key or "–", most=LONGEST_KEY)
-    lowest = session.scalar(sa.select(sa.func.min(ScorecardVersion.version)).where(ScorecardVersion.key == key))
+    lowest = session.scalar(
+        sa.select(sa.func.min(ScorecardVersion.version)).where(ScorecardVersion.key == key)
+    )
     kept = _as_kept(content or {})
-    made = ScorecardVersion(key=key, version=min(lowest or 0, FIRST_NUMBER + 1) - 1, title=_title_of(kept, key), content=kept, created_by=viewer.username)
+    made = ScorecardVersion(
+        key=key,
+        version=min(lowest or 0, FIRST_NUMBER + 1) - 1,
+        title=_title_of(kept, key),
+        content=kept,
+        created_by=viewer.username,
+    )
     session.add(made)
     session.flush()
     audit_log.record(session, viewer.username, "grid_draft_saved", key)
@@ -53,12 +83,18 @@ def create(session: Session, viewer: Viewer, key: str, content: Mapping[str, Any
 
 
 def save_draft(viewer: Viewer, grid_id: int, edition: int, content: Mapping[str, Any]) -> int:
-    """Save a draft as it is, faults and all. Returns its new edition; raises Refusal (`changed_meanwhile`) when somebody saved it since."""
+    """Save a draft as it is, faults and all. Returns its new edition; raises Refusal
+    (`changed_meanwhile`) when somebody saved it since.
+    """
     viewer.require(Permission.EDIT_GRIDS)
     kept = _as_kept(content)
     with store.writing() as session:
         draft = get_draft(session, grid_id, edition)
-        draft.content, draft.title, draft.edition = kept, _title_of(kept, draft.key), draft.edition + 1
+        draft.content, draft.title, draft.edition = (
+            kept,
+            _title_of(kept, draft.key),
+            draft.edition + 1,
+        )
         audit_log.record(session, viewer.username, "grid_draft_saved", draft.key)
         return draft.edition
 
@@ -73,12 +109,22 @@ def delete_draft(viewer: Viewer, grid_id: int) -> None:
 
 
 def get_draft(session: Session, grid_id: int, edition: int | None = None) -> ScorecardVersion:
-    """The draft to be changed, at that edition. Whatever changes a grid gets it here, where what is published is never handed out."""
+    """The draft to be changed, at that edition. Whatever changes a grid gets it here,
+    where what is published is never handed out.
+    """
     found = session.get(ScorecardVersion, grid_id)
     if found is None or found.published_at is not None:
-        raise AccessDenied(N_("There is no such draft. A published version is never changed: start a new draft from it."))
+        raise AccessDenied(
+            N_(
+                "There is no such draft. A published version is never changed: start a new "
+                "draft from it."
+            )
+        )
     if edition is not None and found.edition != edition:
-        raise Refusal("changed_meanwhile", N_("Somebody saved this draft meanwhile. Open it again, and make your changes there."))
+        raise Refusal(
+            "changed_meanwhile",
+            N_("Somebody saved this draft meanwhile. Open it again, and make your changes there."),
+        )
     return found
 
 
@@ -86,9 +132,15 @@ def _as_kept(content: Mapping[str, Any]) -> dict[str, Any]:
     try:
         text = json.dumps(content, allow_nan=False)
     except (TypeError, ValueError) as error:
-        raise Refusal("bad_grid", N_("A grid holds texts, numbers, true and false, and nothing else.")) from error
+        raise Refusal(
+            "bad_grid", N_("A grid holds texts, numbers, true and false, and nothing else.")
+        ) from error
     if len(text) > LARGEST:
-        raise Refusal("grid_too_large", N_("This grid has more than {most} characters. Shorten its texts."), most=LARGEST)
+        raise Refusal(
+            "grid_too_large",
+            N_("This grid has more than {most} characters. Shorten its texts."),
+            most=LARGEST,
+        )
     return json.loads(text)
 
 

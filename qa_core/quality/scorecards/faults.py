@@ -1,4 +1,6 @@
-"""All that keeps a grid from being published, each fault with its place, so that a whole grid is corrected in one go."""
+"""All that keeps a grid from being published, each fault with its place, so that a
+whole grid is corrected in one go.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +12,16 @@ from qa_core import scoring
 from qa_core.base.errors import Refusal
 
 STAND_IN = "stand-in"
-"""Begins the names of what stands for the parts that are not looked at, so that each part is judged alone and in its place."""
+"""Begins the names of what stands for the parts that are not looked at, so that each
+part is judged alone and in its place.
+"""
 
 
 @dataclass(frozen=True)
 class Fault:
-    """What is wrong, in which section and criterion (from 1; None: in no single one), and in which field."""
+    """What is wrong, in which section and criterion (from 1; None: in no single one),
+    and in which field.
+    """
 
     refusal: Refusal
     section: int | None = None
@@ -28,7 +34,9 @@ class Fault:
 
 
 def find_faults(content: Mapping[str, Any]) -> list[Fault]:
-    """Every fault of a grid, as `scoring.parse_grid` words it; none: it may be published."""
+    """Every fault of a grid, as `scoring.parse_grid` words it; none: it may be
+    published.
+    """
     if not isinstance(content, Mapping):
         return _judge(content)
     found = _judge({**content, "section": [_stand_in_section(0)]})
@@ -36,7 +44,8 @@ def find_faults(content: Mapping[str, Any]) -> list[Fault]:
     if isinstance(sections, list):
         for number, section in enumerate(sections, start=1):
             found += _judge_section(section, number)
-    # What lies between the parts, such as a key that is used twice, shows only in the whole, and only once the parts are sound.
+    # What lies between the parts, such as a key that is used twice, shows only in the
+    # whole, and only once the parts are sound.
     return found or _judge(content)
 
 
@@ -45,11 +54,22 @@ def _judge_section(section: Any, number: int) -> list[Fault]:
     criteria = section.get("criterion") if isinstance(section, Mapping) else None
     if not isinstance(criteria, list) or not criteria:
         return _judge({"section": [*before[1:], section, before[0]]}, number)
-    found = _judge({"section": [*before[1:], {**section, "criterion": [_stand_in_criterion(0)]}, before[0]]}, number)
+    found = _judge(
+        {"section": [*before[1:], {**section, "criterion": [_stand_in_criterion(0)]}, before[0]]},
+        number,
+    )
     for place, criterion in enumerate(criteria, start=1):
         others = [_stand_in_criterion(other) for other in range(place)]
-        name = section.get("name") if isinstance(section.get("name"), str) and section["name"].strip() else str(number)
-        found += _judge({"section": [{"name": name, "criterion": [*others[1:], criterion, others[0]]}]}, number, place)
+        name = (
+            section.get("name")
+            if isinstance(section.get("name"), str) and section["name"].strip()
+            else str(number)
+        )
+        found += _judge(
+            {"section": [{"name": name, "criterion": [*others[1:], criterion, others[0]]}]},
+            number,
+            place,
+        )
     return found
 
 

@@ -1,4 +1,6 @@
-"""Grids as files: TOML, the form of the starter grids, and spreadsheets, the form in which most centres already have theirs."""
+"""Grids as files: TOML, the form of the starter grids, and spreadsheets, the form in
+which most centres already have theirs.
+"""
 
 from __future__ import annotations
 
@@ -33,30 +35,56 @@ FAULTS_SHOWN = 20
 
 
 class FaultyFile(Refusal):
-    """A file that was read, and what is wrong in it, all of it: each fault with its row and column, or its place in a TOML file."""
+    """A file that was read, and what is wrong in it, all of it: each fault with its row
+    and column, or its place in a TOML file.
+    """
 
     def __init__(self, name: str, faults: Sequence[Refusal]) -> None:
         self.faults = tuple(faults)
-        told = " ".join(f"{number}) {format_refusal(fault)}" for number, fault in enumerate(self.faults[:FAULTS_SHOWN], start=1))
-        super().__init__("bad_grid_file", N_("{name} cannot become a grid yet. {faults}"), name=name, faults=told)
+        told = " ".join(
+            f"{number}) {format_refusal(fault)}"
+            for number, fault in enumerate(self.faults[:FAULTS_SHOWN], start=1)
+        )
+        super().__init__(
+            "bad_grid_file", N_("{name} cannot become a grid yet. {faults}"), name=name, faults=told
+        )
 
 
 def import_file(viewer: Viewer, name: str, content: bytes, key: str | None = None) -> int:
-    """Read a grid from a file and keep it as a draft. `key`: of the grid it belongs to, else made of its title. Returns the id of the draft."""
+    """Read a grid from a file and keep it as a draft. `key`: of the grid it belongs to,
+    else made of its title. Returns the id of the draft.
+    """
     viewer.require(Permission.EDIT_GRIDS)
     read = read_file(name, content)
-    return drafts.create_draft(viewer, key or table.make_key(read["title"]).replace("_", "-") or table.make_key(PurePath(name).stem).replace("_", "-"), read)
+    return drafts.create_draft(
+        viewer,
+        key
+        or table.make_key(read["title"]).replace("_", "-")
+        or table.make_key(PurePath(name).stem).replace("_", "-"),
+        read,
+    )
 
 
 def read_file(name: str, content: bytes) -> dict[str, Any]:
-    """The grid in a TOML file, a workbook or a CSV file, checked. Raises Refusal; `FaultyFile` names every fault."""
+    """The grid in a TOML file, a workbook or a CSV file, checked. Raises Refusal;
+    `FaultyFile` names every fault.
+    """
     if len(content) > LARGEST_BYTES:
-        raise Refusal("grid_file_too_large", N_("{name} is larger than {most} MB. A grid is a small file: send it alone."), name=name, most=LARGEST_BYTES >> 20)
+        raise Refusal(
+            "grid_file_too_large",
+            N_("{name} is larger than {most} MB. A grid is a small file: send it alone."),
+            name=name,
+            most=LARGEST_BYTES >> 20,
+        )
     form = PurePath(name).suffix.lower().removeprefix(".")
     if form == "toml":
         return _read_toml(name, content)
     if form not in READ:
-        raise Refusal("wrong_file_type", N_("{name} is no grid: send a TOML file, a workbook (XLSX, ODS) or a CSV file."), name=name)
+        raise Refusal(
+            "wrong_file_type",
+            N_("{name} is no grid: send a TOML file, a workbook (XLSX, ODS) or a CSV file."),
+            name=name,
+        )
     sheets = _read_csv(content) if form in ("csv", "txt", "tsv") else _read_workbook(name, content)
     return _read_sheets(name, sheets)
 
@@ -69,9 +97,13 @@ def build_file(viewer: Viewer, grid_id: int, form: str = "toml") -> downloads.Do
 
 
 def build(content: Mapping[str, Any], name: str, form: str) -> downloads.Download:
-    """A grid as a file of that form; a spreadsheet has its titles and words in the language spoken."""
+    """A grid as a file of that form; a spreadsheet has its titles and words in the
+    language spoken.
+    """
     if form == "toml":
-        return downloads.Download(f"{name}.toml", "application/toml", tomli_w.dumps(_tidy(content)).encode())
+        return downloads.Download(
+            f"{name}.toml", "application/toml", tomli_w.dumps(_tidy(content)).encode()
+        )
     header, sections = table.to_header(content), table.to_sections(content)
     criteria = [table.to_criteria(section) for section in content.get("section", [])]
     rows = [
@@ -87,14 +119,38 @@ downloads.declare("grid", Permission.SEE_GRIDS, build_file)
 
 
 def _tidy(content: Mapping[str, Any]) -> dict[str, Any]:
-    """The grid in the order of the starter grids; fields that nobody knows stay at their end."""
-    order = ("title", "text", "method", "pass_mark", "bonus_cap", "name", "weight", "key", "help", "points", "levels", "not_applicable", "critical", "fails")
+    """The grid in the order of the starter grids; fields that nobody knows stay at
+    their end.
+    """
+    order = (
+        "title",
+        "text",
+        "method",
+        "pass_mark",
+        "bonus_cap",
+        "name",
+        "weight",
+        "key",
+        "help",
+        "points",
+        "levels",
+        "not_applicable",
+        "critical",
+        "fails",
+    )
     later = ("bonus", "section", "criterion")
 
     def tidy(value: Any) -> Any:
         if isinstance(value, Mapping):
-            known = [*(name for name in order if name in value), *(name for name in value if name not in (*order, *later))]
-            return {name: tidy(value[name]) for name in (*known, *(name for name in later if name in value)) if value[name] is not None}
+            known = [
+                *(name for name in order if name in value),
+                *(name for name in value if name not in (*order, *later)),
+            ]
+            return {
+                name: tidy(value[name])
+                for name in (*known, *(name for name in later if name in value))
+                if value[name] is not None
+            }
         return [tidy(entry) for entry in value] if isinstance(value, list) else value
 
     return tidy(content)
@@ -104,7 +160,12 @@ def _read_toml(name: str, content: bytes) -> dict[str, Any]:
     try:
         read = tomllib.loads(content.decode("utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Refusal("bad_toml", N_("{name} is no TOML file that can be read: {detail}"), name=name, detail=str(error)) from error
+        raise Refusal(
+            "bad_toml",
+            N_("{name} is no TOML file that can be read: {detail}"),
+            name=name,
+            detail=str(error),
+        ) from error
     if faults := find_faults(read):
         raise FaultyFile(name, [fault.refusal for fault in faults])
     return read
@@ -112,20 +173,32 @@ def _read_toml(name: str, content: bytes) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class _Cells:
-    """The cells of one sheet; `first_row`: the number of its first row as a person sees it."""
+    """The cells of one sheet; `first_row`: the number of its first row as a person sees
+    it.
+    """
 
     rows: Sequence[Sequence[str]]
     first_row: int = 1
 
     def find_header(self) -> int | None:
-        """Where the titles of the columns stand: the row among the first that knows most of them, and what a criterion is called."""
-        known = [{table.find_name(cell) for cell in row} & {*table.COLUMNS, "text", "help"} for row in self.rows[:HEADER_WITHIN]]
-        fitting = [len(names) if names & {"text", "fr", "en"} and len(names) > 1 else 0 for names in known]
+        """Where the titles of the columns stand: the row among the first that knows
+        most of them, and what a criterion is called.
+        """
+        known = [
+            {table.find_name(cell) for cell in row} & {*table.COLUMNS, "text", "help"}
+            for row in self.rows[:HEADER_WITHIN]
+        ]
+        fitting = [
+            len(names) if names & {"text", "fr", "en"} and len(names) > 1 else 0 for names in known
+        ]
         return fitting.index(max(fitting)) if any(fitting) else None
 
 
 def _read_csv(content: bytes) -> list[_Cells]:
-    for encoding in ("utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig", "cp1252"):
+    for encoding in (
+        "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig",
+        "cp1252",
+    ):
         try:
             text = content.decode(encoding)
             break
@@ -136,7 +209,9 @@ def _read_csv(content: bytes) -> list[_Cells]:
     read = []
     for delimiter in DELIMITERS:
         try:
-            rows = list(csv.reader(io.StringIO(text.replace("\x00", ""), newline=""), delimiter=delimiter))
+            rows = list(
+                csv.reader(io.StringIO(text.replace("\x00", ""), newline=""), delimiter=delimiter)
+            )
         except csv.Error:
             continue
         read.append(_Cells([[_unescape(cell) for cell in row] for row in rows]))
@@ -145,12 +220,16 @@ def _read_csv(content: bytes) -> list[_Cells]:
 
 def _known_columns(cells: _Cells) -> int:
     place = cells.find_header()
-    return 0 if place is None else sum(table.find_name(cell) is not None for cell in cells.rows[place])
+    return (
+        0 if place is None else sum(table.find_name(cell) is not None for cell in cells.rows[place])
+    )
 
 
 def _unescape(cell: str) -> str:
     """What our own CSV files keep a spreadsheet from taking for a formula, as it was."""
-    return cell[1:] if cell.startswith("'") and cell[1:].startswith(downloads.FORMULA_STARTS) else cell
+    return (
+        cell[1:] if cell.startswith("'") and cell[1:].startswith(downloads.FORMULA_STARTS) else cell
+    )
 
 
 def _read_workbook(name: str, content: bytes) -> list[_Cells]:
@@ -160,7 +239,9 @@ def _read_workbook(name: str, content: bytes) -> list[_Cells]:
         for sheet in workbooks.find_sheets(opened):
             if sheet["rows"]:
                 above, cells = workbooks.read_sheet(opened, sheet["name"])
-                read.append(_Cells(list(csv.reader(io.StringIO(cells.decode(), newline=""))), above + 1))
+                read.append(
+                    _Cells(list(csv.reader(io.StringIO(cells.decode(), newline=""))), above + 1)
+                )
         return read
 
 
@@ -168,20 +249,41 @@ def _read_sheets(name: str, sheets: Sequence[_Cells]) -> dict[str, Any]:
     chosen = max(sheets, key=_known_columns, default=None)
     place = chosen.find_header() if chosen else None
     if chosen is None or place is None:
-        message = N_("{name} has no row of titles such as {example}. Name the columns so, in French or English, and send it again.")
-        raise Refusal("no_grid_table", message, name=name, example=" · ".join(_(table.COLUMNS[one]) for one in ("section", "fr", "points")))
+        message = N_(
+            "{name} has no row of titles such as {example}. Name the columns so, in French or "
+            "English, and send it again."
+        )
+        raise Refusal(
+            "no_grid_table",
+            message,
+            name=name,
+            example=" · ".join(_(table.COLUMNS[one]) for one in ("section", "fr", "points")),
+        )
     if len(chosen.rows) > MOST_ROWS:
-        raise Refusal("grid_too_large", N_("{name} has more than {most} rows. A grid has one row to each criterion."), name=name, most=MOST_ROWS)
+        raise Refusal(
+            "grid_too_large",
+            N_("{name} has more than {most} rows. A grid has one row to each criterion."),
+            name=name,
+            most=MOST_ROWS,
+        )
     titles = [table.find_name(cell) for cell in chosen.rows[place]]
     if "points" not in titles:
         message = N_("{name} has no column {column}. Columns found: {found}.")
         found = ", ".join(cell.strip() for cell in chosen.rows[place] if cell.strip())
         title = table.COLUMNS["points"]
         raise Refusal("no_grid_table", message, name=name, column=_(title), found=found)
-    said = [row for sheet in sheets for row in (sheet.rows[:place] if sheet is chosen else sheet.rows)]
-    header = {line: row[1] for row in said if len(row) > 1 and (line := table.find_name(row[0])) in table.HEADER}
+    said = [
+        row for sheet in sheets for row in (sheet.rows[:place] if sheet is chosen else sheet.rows)
+    ]
+    header = {
+        line: row[1]
+        for row in said
+        if len(row) > 1 and (line := table.find_name(row[0])) in table.HEADER
+    }
     if not header.get("title") and not header.get("title_en") and not header.get("title_fr"):
-        header["title"] = PurePath(name).stem.replace("_", " ").replace("-", " ").strip().capitalize()
+        header["title"] = (
+            PurePath(name).stem.replace("_", " ").replace("-", " ").strip().capitalize()
+        )
     lines = [
         (number, {title: cell for title, cell in zip(titles, row, strict=False) if title})
         for number, row in enumerate(chosen.rows[place + 1 :], start=chosen.first_row + place + 1)
@@ -189,15 +291,23 @@ def _read_sheets(name: str, sheets: Sequence[_Cells]) -> dict[str, Any]:
     sections, numbers = _part(lines, header["title"] if header.get("title") else name)
     content = table.to_content(header, sections)
     if faults := find_faults(content):
-        columns = {title: cell.strip() for title, cell in zip(titles, chosen.rows[place], strict=True) if title}
+        columns = {
+            title: cell.strip()
+            for title, cell in zip(titles, chosen.rows[place], strict=True)
+            if title
+        }
         raise FaultyFile(name, [_name_cell(fault, sections, numbers, columns) for fault in faults])
     return content
 
 
-def _part(lines: Sequence[tuple[int, dict[str, str]]], usual: str) -> tuple[list[tuple[dict[str, str], list[dict[str, str]]]], list[tuple[int, list[int]]]]:
-    """The rows by their sections, in order of first mention, with the numbers of the rows: of each section, and of each of its criteria.
+def _part(
+    lines: Sequence[tuple[int, dict[str, str]]], usual: str
+) -> tuple[list[tuple[dict[str, str], list[dict[str, str]]]], list[tuple[int, list[int]]]]:
+    """The rows by their sections, in order of first mention, with the numbers of the
+    rows: of each section, and of each of its criteria.
 
-    A cell of the section that is empty means the one above; a row with a section alone is the heading of what follows.
+    A cell of the section that is empty means the one above; a row with a section alone
+    is the heading of what follows.
     """
     sections: dict[str, tuple[dict[str, str], list[dict[str, str]]]] = {}
     numbers: dict[str, tuple[int, list[int]]] = {}
@@ -207,7 +317,14 @@ def _part(lines: Sequence[tuple[int, dict[str, str]]], usual: str) -> tuple[list
         words = next((cell for cell in line.values() if not table.is_blank(cell)), "")
         if not filled or table.fold(words) in table.TOTALS:
             continue
-        named = next((line[title].strip() for title in ("section", "section_en", "section_fr") if title in filled), "")
+        named = next(
+            (
+                line[title].strip()
+                for title in ("section", "section_en", "section_fr")
+                if title in filled
+            ),
+            "",
+        )
         current = named or current or usual
         section, criteria = sections.setdefault(current, ({"section": current}, []))
         numbers.setdefault(current, (number, []))
@@ -220,12 +337,21 @@ def _part(lines: Sequence[tuple[int, dict[str, str]]], usual: str) -> tuple[list
     return list(sections.values()), list(numbers.values())
 
 
-def _name_cell(fault: Fault, sections: Sequence[Any], numbers: Sequence[tuple[int, list[int]]], columns: Mapping[str, str]) -> Refusal:
+def _name_cell(
+    fault: Fault,
+    sections: Sequence[Any],
+    numbers: Sequence[tuple[int, list[int]]],
+    columns: Mapping[str, str],
+) -> Refusal:
     """The fault with the row and the column of the file, and what stands there."""
     if fault.section is None or fault.section > len(numbers):
         return fault.refusal
     first, rows = numbers[fault.section - 1]
-    cells = sections[fault.section - 1][0] if fault.criterion is None else sections[fault.section - 1][1][fault.criterion - 1]
+    cells = (
+        sections[fault.section - 1][0]
+        if fault.criterion is None
+        else sections[fault.section - 1][1][fault.criterion - 1]
+    )
     name = {"text": "text", "name": "section"}.get(fault.field, fault.field)
     return Refusal(
         "bad_grid_cell",

@@ -1,4 +1,6 @@
-"""A draft becomes a version: checked, numbered, and never changed again, so that every evaluation can be read as it was made."""
+"""A draft becomes a version: checked, numbered, and never changed again, so that every
+evaluation can be read as it was made.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,8 @@ MAY_START = (Permission.PUBLISH_GRIDS, Permission.MANAGE_LISTENING)
 def publish(viewer: Viewer, grid_id: int, edition: int) -> int:
     """Make a draft the next version of its grid, and return its number.
 
-    Raises Refusal: `changed_meanwhile`, `bad_grid` while it has faults, `nothing_changed` when it asks and counts what the last version does.
+    Raises Refusal: `changed_meanwhile`, `bad_grid` while it has faults,
+    `nothing_changed` when it asks and counts what the last version does.
     """
     viewer.require(Permission.PUBLISH_GRIDS)
     with store.writing() as session:
@@ -38,14 +41,24 @@ def publish(viewer: Viewer, grid_id: int, edition: int) -> int:
         if not plan.title.strip():
             raise Refusal("bad_grid", N_("In the grid, {place} must be a text."), place="title")
         last = _last_version(session, draft.key)
-        if last is not None and asks_anything(last) and scoring.parse_scorecard(last.content) == plan:
-            raise Refusal("nothing_changed", N_("This draft is the same as version {version}; there is nothing to publish."), version=last.version)
+        if (
+            last is not None
+            and asks_anything(last)
+            and scoring.parse_scorecard(last.content) == plan
+        ):
+            raise Refusal(
+                "nothing_changed",
+                N_("This draft is the same as version {version}; there is nothing to publish."),
+                version=last.version,
+            )
         _make_version(session, viewer, draft, plan, (last.version if last else 0) + 1)
         return draft.version
 
 
 def publish_starter(viewer: Viewer, key: str) -> int | None:
-    """Publish the starter grid of that key (`customer-service`) unless a version of it is there. Returns the id of the newest; None: no such starter."""
+    """Publish the starter grid of that key (`customer-service`) unless a version of it
+    is there. Returns the id of the newest; None: no such starter.
+    """
     if not any(viewer.can(permission) for permission in MAY_START):
         raise AccessDenied()
     content = read_starter(key)
@@ -56,7 +69,13 @@ def publish_starter(viewer: Viewer, key: str) -> int | None:
         if found is not None and asks_anything(found):
             return found.id
         version = found.version + 1 if found else 1
-        made = ScorecardVersion(key=key, version=version, title=content["title"], content=content, created_by=viewer.username)
+        made = ScorecardVersion(
+            key=key,
+            version=version,
+            title=content["title"],
+            content=content,
+            created_by=viewer.username,
+        )
         session.add(made)
         _make_version(session, viewer, made, scoring.parse_scorecard(content), version)
         return made.id
@@ -75,16 +94,30 @@ def read_starter(key: str) -> dict[str, Any] | None:
 
 
 def compare(old: scoring.Scorecard, new: scoring.Scorecard) -> list[str]:
-    """What publishing `new` after `old` changes, in sentences of the language spoken, in the order of the grid; none: nothing."""
+    """What publishing `new` after `old` changes, in sentences of the language spoken,
+    in the order of the grid; none: nothing.
+    """
     speak = language()
     said = _differences(
         old,
         new,
         (
-            (N_("The title is now “{now}” instead of “{before}”."), lambda grid: grid.text.in_language(speak)),
-            (N_("Points are now counted as {now} instead of {before}."), lambda grid: _(METHODS[grid.method])),
-            (N_("The pass mark is now {now} instead of {before}."), lambda grid: _describe(grid.pass_mark)),
-            (N_("The score ends at {now} instead of {before}."), lambda grid: _describe(grid.bonus_cap)),
+            (
+                N_("The title is now “{now}” instead of “{before}”."),
+                lambda grid: grid.text.in_language(speak),
+            ),
+            (
+                N_("Points are now counted as {now} instead of {before}."),
+                lambda grid: _(METHODS[grid.method]),
+            ),
+            (
+                N_("The pass mark is now {now} instead of {before}."),
+                lambda grid: _describe(grid.pass_mark),
+            ),
+            (
+                N_("The score ends at {now} instead of {before}."),
+                lambda grid: _describe(grid.bonus_cap),
+            ),
         ),
     )
     before, after = ({section.name: section for section in grid.sections} for grid in (old, new))
@@ -96,26 +129,44 @@ def compare(old: scoring.Scorecard, new: scoring.Scorecard) -> list[str]:
             before[name],
             section,
             (
-                (N_("Section “{before}” is now called “{now}”."), lambda one: one.text.in_language(speak)),
-                (N_("Section “{name}”: weight {now} instead of {before}."), lambda one: _describe(one.weight)),
+                (
+                    N_("Section “{before}” is now called “{now}”."),
+                    lambda one: one.text.in_language(speak),
+                ),
+                (
+                    N_("Section “{name}”: weight {now} instead of {before}."),
+                    lambda one: _describe(one.weight),
+                ),
             ),
             name=section.text.in_language(speak),
         )
-    said += [_("Section “{name}” is removed.", name=section.text.in_language(speak)) for name, section in before.items() if name not in after]
+    said += [
+        _("Section “{name}” is removed.", name=section.text.in_language(speak))
+        for name, section in before.items()
+        if name not in after
+    ]
     return [*said, *_compare_criteria(old, new, speak), *_find_moved(old, new)]
 
 
-METHODS = {scoring.Method.SECTION_RATIO: N_("the share of points in each section"), scoring.Method.POINTS_TIMES_WEIGHT: N_("points times weight")}
+METHODS = {
+    scoring.Method.SECTION_RATIO: N_("the share of points in each section"),
+    scoring.Method.POINTS_TIMES_WEIGHT: N_("points times weight"),
+}
 CLASSES = {
     scoring.CriticalClass.CUSTOMER: N_("critical for the customer"),
     scoring.CriticalClass.BUSINESS: N_("critical for the business"),
     scoring.CriticalClass.COMPLIANCE: N_("critical for compliance"),
 }
-FAILS = {scoring.Fails.GRID: N_("fails the whole grid"), scoring.Fails.SECTION: N_("fails its section")}
+FAILS = {
+    scoring.Fails.GRID: N_("fails the whole grid"),
+    scoring.Fails.SECTION: N_("fails its section"),
+}
 
 
 def _compare_criteria(old: scoring.Scorecard, new: scoring.Scorecard, speak: str) -> list[str]:
-    before, after = ({criterion.key: criterion for criterion in grid.criteria} for grid in (old, new))
+    before, after = (
+        {criterion.key: criterion for criterion in grid.criteria} for grid in (old, new)
+    )
     said = []
     for key, criterion in after.items():
         title = criterion.text.in_language(speak)
@@ -126,23 +177,51 @@ def _compare_criteria(old: scoring.Scorecard, new: scoring.Scorecard, speak: str
             before[key],
             criterion,
             (
-                (N_("Criterion “{before}” now reads “{now}”."), lambda one: one.text.in_language(speak)),
-                (N_("Criterion “{name}”: {now} points instead of {before}."), lambda one: _describe(one.points)),
-                (N_("Criterion “{name}”: answers {now} instead of {before}."), lambda one: ", ".join(map(_describe, one.levels)) or _("any number")),
-                (N_("Criterion “{name}”: {now} instead of {before}."), lambda one: _("may be not applicable") if one.not_applicable else _("always applies")),
+                (
+                    N_("Criterion “{before}” now reads “{now}”."),
+                    lambda one: one.text.in_language(speak),
+                ),
+                (
+                    N_("Criterion “{name}”: {now} points instead of {before}."),
+                    lambda one: _describe(one.points),
+                ),
+                (
+                    N_("Criterion “{name}”: answers {now} instead of {before}."),
+                    lambda one: ", ".join(map(_describe, one.levels)) or _("any number"),
+                ),
+                (
+                    N_("Criterion “{name}”: {now} instead of {before}."),
+                    lambda one: (
+                        _("may be not applicable") if one.not_applicable else _("always applies")
+                    ),
+                ),
                 (N_("Criterion “{name}”: {now} instead of {before}."), _describe_critical),
-                (N_("Criterion “{name}”: {now} instead of {before}."), lambda one: _("a bonus") if one.bonus else _("no bonus")),
+                (
+                    N_("Criterion “{name}”: {now} instead of {before}."),
+                    lambda one: _("a bonus") if one.bonus else _("no bonus"),
+                ),
             ),
             name=title,
         )
         other = "en" if speak == "fr" else "fr"
-        if before[key].help != criterion.help or before[key].text.in_language(other) != criterion.text.in_language(other):
-            said.append(_("Criterion “{name}”: the guidance or the other language is reworded.", name=title))
-    return said + [_("Criterion “{name}” is removed.", name=one.text.in_language(speak)) for key, one in before.items() if key not in after]
+        if before[key].help != criterion.help or before[key].text.in_language(
+            other
+        ) != criterion.text.in_language(other):
+            said.append(
+                _("Criterion “{name}”: the guidance or the other language is reworded.", name=title)
+            )
+    return said + [
+        _("Criterion “{name}” is removed.", name=one.text.in_language(speak))
+        for key, one in before.items()
+        if key not in after
+    ]
 
 
 def _find_moved(old: scoring.Scorecard, new: scoring.Scorecard) -> list[str]:
-    places = [{criterion.key: section for section in grid.sections for criterion in section.criteria} for grid in (old, new)]
+    places = [
+        {criterion.key: section for section in grid.sections for criterion in section.criteria}
+        for grid in (old, new)
+    ]
     moved = [
         _(
             "Criterion “{name}” moves to the section “{section}”.",
@@ -153,19 +232,36 @@ def _find_moved(old: scoring.Scorecard, new: scoring.Scorecard) -> list[str]:
         for criterion in section.criteria
         if criterion.key in places[0] and places[0][criterion.key].name != section.name
     ]
-    kept = [[criterion.key for criterion in grid.criteria if criterion.key in places[0] and criterion.key in places[1]] for grid in (old, new)]
+    kept = [
+        [
+            criterion.key
+            for criterion in grid.criteria
+            if criterion.key in places[0] and criterion.key in places[1]
+        ]
+        for grid in (old, new)
+    ]
     return moved or ([_("The criteria stand in another order.")] if kept[0] != kept[1] else [])
 
 
-def _differences(old: Any, new: Any, parts: Sequence[tuple[str, Callable[[Any], str]]], **params: str) -> list[str]:
+def _differences(
+    old: Any, new: Any, parts: Sequence[tuple[str, Callable[[Any], str]]], **params: str
+) -> list[str]:
     found = [(message, tell(old), tell(new)) for message, tell in parts]
-    return [_(message, before=before, now=now, **params) for message, before, now in found if before != now]
+    return [
+        _(message, before=before, now=now, **params)
+        for message, before, now in found
+        if before != now
+    ]
 
 
 def _describe_critical(criterion: scoring.Criterion) -> str:
     if criterion.critical is None:
         return _("not critical")
-    return _("{critical}, {fails}", critical=_(CLASSES[criterion.critical]), fails=_(FAILS[criterion.fails]))
+    return _(
+        "{critical}, {fails}",
+        critical=_(CLASSES[criterion.critical]),
+        fails=_(FAILS[criterion.fails]),
+    )
 
 
 def _describe(number: Any) -> str:
@@ -181,7 +277,16 @@ def _last_version(session: Session, key: str) -> ScorecardVersion | None:
     )
 
 
-def _make_version(session: Session, viewer: Viewer, grid: ScorecardVersion, plan: scoring.Scorecard, version: int) -> None:
-    grid.version, grid.title, grid.published_at, grid.published_by = version, plan.title, now(), viewer.username
+def _make_version(
+    session: Session, viewer: Viewer, grid: ScorecardVersion, plan: scoring.Scorecard, version: int
+) -> None:
+    grid.version, grid.title, grid.published_at, grid.published_by = (
+        version,
+        plan.title,
+        now(),
+        viewer.username,
+    )
     session.flush()
-    audit_log.record(session, viewer.username, "grid_publish", grid.key, reason=f"version {version}")
+    audit_log.record(
+        session, viewer.username, "grid_publish", grid.key, reason=f"version {version}"
+    )

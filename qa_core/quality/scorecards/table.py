@@ -1,4 +1,6 @@
-"""A grid as a table, one criterion to a row: what spreadsheets carry and the editor shows, read leniently in French and English."""
+"""A grid as a table, one criterion to a row: what spreadsheets carry and the editor
+shows, read leniently in French and English.
+"""
 
 from __future__ import annotations
 
@@ -15,34 +17,48 @@ from qa_core.centre.advisors import fold
 from qa_core.scoring.scorecard import read_number
 
 COLUMNS: dict[str, str] = {
-    "section": N_("Section"), "section_fr": N_("Section (French)"), "section_en": N_("Section (English)"), "weight": N_("Section weight"),
+    "section": N_("Section"), "section_fr": N_("Section (French)"),
+    "section_en": N_("Section (English)"), "weight": N_("Section weight"),
     "key": N_("Key"), "fr": N_("Criterion (French)"), "en": N_("Criterion (English)"),
-    "help_fr": N_("Guidance (French)"), "help_en": N_("Guidance (English)"), "points": N_("Points"), "levels": N_("Levels"),
-    "not_applicable": N_("Not applicable allowed"), "critical": N_("Critical"), "fails": N_("Fails"), "bonus": N_("Bonus"),
+    "help_fr": N_("Guidance (French)"), "help_en": N_("Guidance (English)"), "points": N_("Points"),
+    "levels": N_("Levels"),
+    "not_applicable": N_("Not applicable allowed"), "critical": N_("Critical"),
+    "fails": N_("Fails"), "bonus": N_("Bonus"),
 }  # fmt: skip
 """Every column, in the order of the file."""
 
 HEADER: dict[str, str] = {
-    "title": N_("Title"), "title_fr": N_("Title (French)"), "title_en": N_("Title (English)"), "method": N_("Method"),
-    "pass_mark": N_("Pass mark"), "bonus_cap": N_("Highest score"),
-}  # fmt: skip
+    "title": N_("Title"),
+    "title_fr": N_("Title (French)"),
+    "title_en": N_("Title (English)"),
+    "method": N_("Method"),
+    "pass_mark": N_("Pass mark"),
+    "bonus_cap": N_("Highest score"),
+}
 """What is said once of the whole grid, in lines of a title and a value."""
 
 SYNONYMS: dict[str, str] = {
     "section": "rubrique|thème|catégorie|category|bloc|chapitre|partie|part",
     "section_fr": "rubrique (français)|section (français)|section fr|rubrique fr",
     "section_en": "rubrique (anglais)|section (anglais)|section en|rubrique en",
-    "weight": "weight|poids|poids de la rubrique|poids rubrique|poids de la section|poids section|pondération|weighting|coefficient|coef",
+    "weight": "weight|poids|poids de la rubrique|poids rubrique|poids de la section|poids "
+    "section|pondération|weighting|coefficient|coef",
     "key": "clé|id|code|identifiant",
-    "text": "criterion|criteria|critère|critères|question|item|libellé|text|texte|intitulé|comportement",
-    "fr": "criterion fr|critère (français)|critère fr|texte fr|text fr|fr|français|french|libellé fr",
-    "en": "criterion en|critère (anglais)|critère en|texte en|text en|en|anglais|english|libellé en",
-    "help": "guidance|help|consigne|consignes|aide|description|définition|definition|what to listen for|à écouter",
+    "text": "criterion|criteria|critère|critères|question|item|libellé|text|texte|intitulé|"
+    "comportement",
+    "fr": "criterion fr|critère (français)|critère fr|texte fr|text "
+    "fr|fr|français|french|libellé fr",
+    "en": "criterion en|critère (anglais)|critère en|texte en|text "
+    "en|en|anglais|english|libellé en",
+    "help": "guidance|help|consigne|consignes|aide|description|définition|definition|what to "
+    "listen for|à écouter",
     "help_fr": "help fr|consigne (français)|consigne fr|aide fr",
     "help_en": "help en|consigne (anglais)|consigne en|aide en",
-    "points": "point|pts|barème|maximum|max|points possible|points max|points possibles|maximum points|note max",
+    "points": "point|pts|barème|maximum|max|points possible|points max|points "
+    "possibles|maximum points|note max",
     "levels": "level|niveaux|niveau|échelle|scale|answers|réponses|réponses possibles|valeurs",
-    "not_applicable": "na|n/a|sans objet|sans objet possible|non applicable|not applicable|so|s/o|nc",
+    "not_applicable": "na|n/a|sans objet|sans objet possible|non applicable|not "
+    "applicable|so|s/o|nc",
     "critical": "critique|éliminatoire|critical class|critical error|erreur critique",
     "fails": "fait échouer|conséquence|échec",
     "bonus": "bonus",
@@ -59,14 +75,19 @@ YES = frozenset({"yes", "y", "oui", "o", "x", "true", "vrai", "1", "✓", "✔"}
 NO = frozenset({"no", "n", "non", "false", "faux", "0", "-", "–"})
 WORDS: dict[str, dict[str, str]] = {
     "critical": {
-        "client": "customer", "for the customer": "customer", "critical for the customer": "customer", "pour le client": "customer",
-        "entreprise": "business", "métier": "business", "activité": "business", "conformité": "compliance", "légal": "compliance", "legal": "compliance",
+        "client": "customer", "for the customer": "customer",
+        "critical for the customer": "customer", "pour le client": "customer",
+        "entreprise": "business", "métier": "business", "activité": "business",
+        "conformité": "compliance", "légal": "compliance", "legal": "compliance",
     },
-    "fails": {"grille": "grid", "the grid": "grid", "la grille": "grid", "rubrique": "section", "its section": "section", "sa section": "section"},
+    "fails": {"grille": "grid", "the grid": "grid", "la grille": "grid", "rubrique": "section",
+    "its section": "section", "sa section": "section"},
     "method": {
         "part des points de chaque rubrique": "section_ratio",
-        "part des points de chaque section": "section_ratio", "share of points in each section": "section_ratio", "ratio": "section_ratio",
-        "points × poids": "points_times_weight", "points x poids": "points_times_weight", "points times weight": "points_times_weight",
+        "part des points de chaque section": "section_ratio",
+        "share of points in each section": "section_ratio", "ratio": "section_ratio",
+        "points × poids": "points_times_weight", "points x poids": "points_times_weight",
+        "points times weight": "points_times_weight",
         "points multipliés par le poids": "points_times_weight",
     },
 }  # fmt: skip
@@ -77,7 +98,11 @@ LONGEST_CRITERION_KEY, WORDS_OF_KEY = 40, 5
 def _spellings() -> dict[str, str]:
     found = {}
     for name, said in SYNONYMS.items():
-        for spelling in (name, *said.split("|"), *(titles[name] for titles in (COLUMNS, HEADER) if name in titles)):
+        for spelling in (
+            name,
+            *said.split("|"),
+            *(titles[name] for titles in (COLUMNS, HEADER) if name in titles),
+        ):
             found.setdefault(_plain(spelling), name)
     return found
 
@@ -112,7 +137,14 @@ def to_sections(content: Mapping[str, Any]) -> list[dict[str, Any]]:
     found = []
     for section in _tables(content.get("section")):
         french, english = _both(section.get("text"), "")
-        found.append({"section": section.get("name", ""), "section_fr": french, "section_en": english, "weight": section.get("weight", 1)})
+        found.append(
+            {
+                "section": section.get("name", ""),
+                "section_fr": french,
+                "section_en": english,
+                "weight": section.get("weight", 1),
+            }
+        )
     return found
 
 
@@ -120,7 +152,10 @@ def to_criteria(section: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The criteria of a section, by name of `COLUMNS`; levels as a text."""
     found = []
     for criterion in _tables(section.get("criterion")):
-        (french, english), (help_french, help_english) = _both(criterion.get("text"), ""), _both(criterion.get("help"), "")
+        (french, english), (help_french, help_english) = (
+            _both(criterion.get("text"), ""),
+            _both(criterion.get("help"), ""),
+        )
         levels = criterion.get("levels")
         found.append(
             {
@@ -130,7 +165,9 @@ def to_criteria(section: Mapping[str, Any]) -> list[dict[str, Any]]:
                 "help_fr": help_french,
                 "help_en": help_english,
                 "points": criterion.get("points"),
-                "levels": "; ".join(map(describe_exactly, levels)) if isinstance(levels, list) else describe_exactly(levels),
+                "levels": "; ".join(map(describe_exactly, levels))
+                if isinstance(levels, list)
+                else describe_exactly(levels),
                 "not_applicable": criterion.get("not_applicable", False),
                 "critical": criterion.get("critical"),
                 "fails": criterion.get("fails", "grid" if criterion.get("critical") else None),
@@ -140,20 +177,33 @@ def to_criteria(section: Mapping[str, Any]) -> list[dict[str, Any]]:
     return found
 
 
-def to_content(header: Mapping[str, Any], sections: Sequence[tuple[Mapping[str, Any], Sequence[Mapping[str, Any]]]]) -> dict[str, Any]:
-    """The grid of those cells, kept as they are where they cannot be read: `faults.find_faults` then says what is expected there.
+def to_content(
+    header: Mapping[str, Any],
+    sections: Sequence[tuple[Mapping[str, Any], Sequence[Mapping[str, Any]]]],
+) -> dict[str, Any]:
+    """The grid of those cells, kept as they are where they cannot be read:
+    `faults.find_faults` then says what is expected there.
 
-    `sections`: each with its criteria. Criteria without a key get one made of their text.
+    `sections`: each with its criteria. Criteria without a key get one made of their
+    text.
     """
     taken = {text for _section, rows in sections for row in rows if (text := _text(row.get("key")))}
-    content: dict[str, Any] = {"title": _text(header.get("title")) or _text(header.get("title_en")) or _text(header.get("title_fr"))}
+    content: dict[str, Any] = {
+        "title": _text(header.get("title"))
+        or _text(header.get("title_en"))
+        or _text(header.get("title_fr"))
+    }
     _put_text(content, "text", header.get("title_fr"), header.get("title_en"), None)
     _put(content, "method", _word("method", header.get("method")))
     _put(content, "pass_mark", to_number(header.get("pass_mark")))
     _put(content, "bonus_cap", to_number(header.get("bonus_cap")))
     content["section"] = []
     for row, criteria in sections:
-        made: dict[str, Any] = {"name": _text(row.get("section")) or _text(row.get("section_en")) or _text(row.get("section_fr"))}
+        made: dict[str, Any] = {
+            "name": _text(row.get("section"))
+            or _text(row.get("section_en"))
+            or _text(row.get("section_fr"))
+        }
         _put_text(made, "text", row.get("section_fr"), row.get("section_en"), None)
         _put(made, "weight", to_number(row.get("weight")))
         made["criterion"] = [_to_criterion(criterion, taken) for criterion in criteria]
@@ -164,7 +214,9 @@ def to_content(header: Mapping[str, Any], sections: Sequence[tuple[Mapping[str, 
 def _to_criterion(row: Mapping[str, Any], taken: set[str]) -> dict[str, Any]:
     made: dict[str, Any] = {}
     _put_text(made, "text", row.get("fr"), row.get("en"), row.get("text"))
-    key = _text(row.get("key")) or make_key(_text(row.get("en")) or _text(row.get("text")) or _text(row.get("fr")), taken)
+    key = _text(row.get("key")) or make_key(
+        _text(row.get("en")) or _text(row.get("text")) or _text(row.get("fr")), taken
+    )
     taken.add(key)
     criterion: dict[str, Any] = {"key": key, **made}
     _put_text(criterion, "help", row.get("help_fr"), row.get("help_en"), row.get("help"))
@@ -181,7 +233,9 @@ def _to_criterion(row: Mapping[str, Any], taken: set[str]) -> dict[str, Any]:
 
 
 def make_key(text: str, taken: Iterable[str] = ()) -> str:
-    """A key made of the first words of a text, unlike those taken: `says_goodbye`, `says_goodbye_2`."""
+    """A key made of the first words of a text, unlike those taken: `says_goodbye`,
+    `says_goodbye_2`.
+    """
     words = [word for word in re.split(r"[^a-z0-9]+", fold(text)) if word][:WORDS_OF_KEY]
     base = "_".join(words)[:LONGEST_CRITERION_KEY].strip("_")
     if not base:
@@ -194,7 +248,9 @@ def make_key(text: str, taken: Iterable[str] = ()) -> str:
 
 
 def to_number(cell: Any) -> Any:
-    """The number in a cell, written with a point or a comma, perhaps with a per cent sign; what is no number stays as it is, nothing is None."""
+    """The number in a cell, written with a point or a comma, perhaps with a per cent
+    sign; what is no number stays as it is, nothing is None.
+    """
     if is_blank(cell):
         return None
     if isinstance(cell, str):
@@ -212,18 +268,26 @@ def as_number(value: Fraction) -> int | float:
 
 
 def describe_exactly(value: Any) -> str:
-    """A number as text, without any rounding; anything else as it is, nothing as an empty text."""
+    """A number as text, without any rounding; anything else as it is, nothing as an
+    empty text.
+    """
     number = read_number(value)
     return str(as_number(number)) if number is not None else "" if value is None else str(value)
 
 
 def is_blank(cell: Any) -> bool:
     """Whether a cell holds nothing."""
-    return cell is None or (isinstance(cell, float) and math.isnan(cell)) or (isinstance(cell, str) and not cell.strip())
+    return (
+        cell is None
+        or (isinstance(cell, float) and math.isnan(cell))
+        or (isinstance(cell, str) and not cell.strip())
+    )
 
 
 def describe_cell(name: str, value: Any) -> Any:
-    """A cell of the file, in the language spoken: words for what the grid holds as codes."""
+    """A cell of the file, in the language spoken: words for what the grid holds as
+    codes.
+    """
     match name:
         case "not_applicable" | "bonus":
             return _("yes") if value is True else "" if value is False else value
@@ -233,7 +297,13 @@ def describe_cell(name: str, value: Any) -> Any:
             return value
 
 
-CODES = {"customer": N_("customer"), "business": N_("business"), "compliance": N_("compliance"), "grid": N_("grid"), "section": N_("section")}
+CODES = {
+    "customer": N_("customer"),
+    "business": N_("business"),
+    "compliance": N_("compliance"),
+    "grid": N_("grid"),
+    "section": N_("section"),
+}
 
 
 def _to_levels(cell: Any) -> Any:
@@ -260,11 +330,19 @@ def _word(name: str, cell: Any) -> Any:
         return None
     word = str(cell).strip()
     known = {_plain(spelling): code for spelling, code in WORDS[name].items()}
-    return known.get(_plain(word), word.casefold() if word.casefold() in {*CODES, *scoring.Method} else word)
+    return known.get(
+        _plain(word), word.casefold() if word.casefold() in {*CODES, *scoring.Method} else word
+    )
 
 
 def _text(cell: Any) -> str:
-    return "" if is_blank(cell) else describe_exactly(cell).strip() if isinstance(cell, float) else str(cell).strip()
+    return (
+        ""
+        if is_blank(cell)
+        else describe_exactly(cell).strip()
+        if isinstance(cell, float)
+        else str(cell).strip()
+    )
 
 
 def _put(table: dict[str, Any], name: str, value: Any) -> None:
@@ -273,8 +351,14 @@ def _put(table: dict[str, Any], name: str, value: Any) -> None:
 
 
 def _put_text(table: dict[str, Any], name: str, french: Any, english: Any, either: Any) -> None:
-    """A text in one language or both; `either`: the text in no language in particular, shown where the other is missing."""
-    both = {language: text for language, cell in (("fr", french), ("en", english)) if (text := _text(cell))}
+    """A text in one language or both; `either`: the text in no language in particular,
+    shown where the other is missing.
+    """
+    both = {
+        language: text
+        for language, cell in (("fr", french), ("en", english))
+        if (text := _text(cell))
+    }
     if both:
         table[name] = both
     elif text := _text(either):
@@ -288,4 +372,6 @@ def _both(value: Any, missing: str) -> tuple[str, str]:
 
 
 def _tables(value: Any) -> list[Mapping[str, Any]]:
-    return [entry for entry in value if isinstance(entry, Mapping)] if isinstance(value, list) else []
+    return (
+        [entry for entry in value if isinstance(entry, Mapping)] if isinstance(value, list) else []
+    )

@@ -1,4 +1,6 @@
-"""Which grids there are: the published versions, and the drafts of whoever writes grids. No person stands in a grid, so none is hidden by rows."""
+"""Which grids there are: the published versions, and the drafts of whoever writes
+grids. No person stands in a grid, so none is hidden by rows.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import Evaluation, ScorecardVersion
 
 READERS = (Permission.SEE_GRIDS, Permission.SEE_EVALUATIONS)
-"""Who evaluates, is evaluated, or plans listening reads published grids; whoever writes or publishes them reads drafts too."""
+"""Who evaluates, is evaluated, or plans listening reads published grids; whoever writes
+or publishes them reads drafts too.
+"""
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,9 @@ class GridVersion:
 
 @dataclass(frozen=True)
 class ScorecardDraft:
-    """A draft (`version` None) or a published version, as it stands in the records; `evaluations`: how many were made on it."""
+    """A draft (`version` None) or a published version, as it stands in the records;
+    `evaluations`: how many were made on it.
+    """
 
     id: int
     key: str
@@ -54,16 +60,27 @@ class ScorecardDraft:
 
 
 def find_published(viewer: Viewer) -> list[GridVersion]:
-    """The newest version of each grid that can be answered, by title. A grid that came with imported scores alone asks nothing."""
+    """The newest version of each grid that can be answered, by title. A grid that came
+    with imported scores alone asks nothing.
+    """
     _require_reader(viewer)
     with store.reading() as session:
-        rows = session.scalars(sa.select(ScorecardVersion).where(ScorecardVersion.published_at.is_not(None)).order_by(ScorecardVersion.version)).all()
+        rows = session.scalars(
+            sa.select(ScorecardVersion)
+            .where(ScorecardVersion.published_at.is_not(None))
+            .order_by(ScorecardVersion.version)
+        ).all()
     newest = {row.key: row for row in rows}
-    return sorted((_version_of(row) for row in newest.values() if asks_anything(row)), key=lambda grid: (grid.title, grid.key))
+    return sorted(
+        (_version_of(row) for row in newest.values() if asks_anything(row)),
+        key=lambda grid: (grid.title, grid.key),
+    )
 
 
 def get_plan(session: Session, grid_id: int) -> scoring.Scorecard:
-    """The grid of that published version, ready to be answered. Raises AccessDenied for none, and for a draft."""
+    """The grid of that published version, ready to be answered. Raises AccessDenied for
+    none, and for a draft.
+    """
     row = session.get(ScorecardVersion, grid_id)
     if row is None or row.published_at is None:
         raise AccessDenied()
@@ -71,37 +88,64 @@ def get_plan(session: Session, grid_id: int) -> scoring.Scorecard:
 
 
 def newest_published(session: Session, key_or_file_title: str) -> ScorecardVersion | None:
-    """The newest published version that can be answered of the grid of that key, else of that title (capitals, accents and dashes aside)."""
+    """The newest published version that can be answered of the grid of that key, else
+    of that title (capitals, accents and dashes aside).
+    """
     wanted = fold(key_or_file_title)
     published = session.scalars(
-        sa.select(ScorecardVersion).where(ScorecardVersion.published_at.is_not(None)).order_by(ScorecardVersion.version.desc(), ScorecardVersion.id.desc())
+        sa.select(ScorecardVersion)
+        .where(ScorecardVersion.published_at.is_not(None))
+        .order_by(ScorecardVersion.version.desc(), ScorecardVersion.id.desc())
     )
     rows = [row for row in published if asks_anything(row)]
-    for is_meant in (lambda row: row.key == key_or_file_title, lambda row: fold(row.key) == wanted, lambda row: fold(row.title) == wanted):
+    for is_meant in (
+        lambda row: row.key == key_or_file_title,
+        lambda row: fold(row.key) == wanted,
+        lambda row: fold(row.title) == wanted,
+    ):
         if found := next(filter(is_meant, rows), None):
             return found
     return None
 
 
 def require_published(session: Session, key: str) -> ScorecardVersion:
-    """The newest published version of that grid. Raises Refusal (`unknown_grid`), naming those there are."""
+    """The newest published version of that grid. Raises Refusal (`unknown_grid`),
+    naming those there are.
+    """
     found = newest_published(session, key)
     if found is None:
         known = session.scalars(
-            sa.select(ScorecardVersion.key).where(ScorecardVersion.published_at.is_not(None)).distinct().order_by(ScorecardVersion.key)
+            sa.select(ScorecardVersion.key)
+            .where(ScorecardVersion.published_at.is_not(None))
+            .distinct()
+            .order_by(ScorecardVersion.key)
         ).all()
-        message = N_("There is no published grid {key}. Published: {known}. Publish one under Evaluation grids, or: {command}")
-        raise Refusal("unknown_grid", message, key=key, known=", ".join(known) or "–", command="python -m qa_core grid import FILE --publish")
+        message = N_(
+            "There is no published grid {key}. Published: {known}. Publish one under "
+            "Evaluation grids, or: {command}"
+        )
+        raise Refusal(
+            "unknown_grid",
+            message,
+            key=key,
+            known=", ".join(known) or "–",
+            command="python -m qa_core grid import FILE --publish",
+        )
     return found
 
 
 def find_all(viewer: Viewer) -> list[ScorecardDraft]:
-    """Every draft, newest first, then every published version, by title and from the newest version down."""
+    """Every draft, newest first, then every published version, by title and from the
+    newest version down.
+    """
     viewer.require(Permission.SEE_GRIDS)
     with store.reading() as session:
         found = [_hold(row, count) for row, count in session.execute(_with_counts())]
     drafts = sorted((held for held in found if held.is_draft), key=lambda held: -held.id)
-    versions = sorted((held for held in found if not held.is_draft), key=lambda held: (held.title, held.key, -held.version))
+    versions = sorted(
+        (held for held in found if not held.is_draft),
+        key=lambda held: (held.title, held.key, -held.version),
+    )
     return [*drafts, *versions]
 
 
@@ -116,12 +160,18 @@ def get(viewer: Viewer, grid_id: int) -> ScorecardDraft:
 
 
 def asks_anything(row: ScorecardVersion) -> bool:
-    """Whether a published version has criteria; one that came with imported scores alone has none, and nothing is evaluated on it."""
+    """Whether a published version has criteria; one that came with imported scores
+    alone has none, and nothing is evaluated on it.
+    """
     return bool(row.content.get("section"))
 
 
 def _with_counts() -> sa.Select[tuple[ScorecardVersion, int]]:
-    made = sa.select(sa.func.count(Evaluation.id)).where(Evaluation.grid_id == ScorecardVersion.id).scalar_subquery()
+    made = (
+        sa.select(sa.func.count(Evaluation.id))
+        .where(Evaluation.grid_id == ScorecardVersion.id)
+        .scalar_subquery()
+    )
     return sa.select(ScorecardVersion, made)
 
 
@@ -143,7 +193,9 @@ def _hold(row: ScorecardVersion, evaluations: int) -> ScorecardDraft:
 
 
 def _version_of(row: ScorecardVersion) -> GridVersion:
-    return GridVersion(row.id, row.key, row.version, row.title, scoring.parse_scorecard(row.content))
+    return GridVersion(
+        row.id, row.key, row.version, row.title, scoring.parse_scorecard(row.content)
+    )
 
 
 def _require_reader(viewer: Viewer) -> None:

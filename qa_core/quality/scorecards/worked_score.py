@@ -1,4 +1,6 @@
-"""How a score comes about, with its numbers filled in, so that whoever writes or answers a grid can check it by hand."""
+"""How a score comes about, with its numbers filled in, so that whoever writes or
+answers a grid can check it by hand.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,9 @@ from qa_core.metrics import formatting
 
 @dataclass(frozen=True)
 class SectionSum:
-    """A section as it counts: what was earned of what was possible, its weight, and its share of the whole (0–1; 0: it does not apply)."""
+    """A section as it counts: what was earned of what was possible, its weight, and its
+    share of the whole (0–1; 0: it does not apply).
+    """
 
     name: str
     title: str
@@ -24,8 +28,12 @@ class SectionSum:
 
 
 FORMULAS = {
-    scoring.Method.SECTION_RATIO: N_("Sum of weight × earned / possible of each section, divided by the sum of the weights"),
-    scoring.Method.POINTS_TIMES_WEIGHT: N_("Sum of weight × points earned, divided by the sum of weight × points possible"),
+    scoring.Method.SECTION_RATIO: N_(
+        "Sum of weight × earned / possible of each section, divided by the sum of the weights"
+    ),
+    scoring.Method.POINTS_TIMES_WEIGHT: N_(
+        "Sum of weight × points earned, divided by the sum of weight × points possible"
+    ),
 }
 
 
@@ -38,60 +46,115 @@ def find_sums(plan: scoring.Scorecard, result: scoring.Result) -> list[SectionSu
         earned = sum((answer.earned for answer in inside if answer.earned is not None), Fraction(0))
         possible = sum((answer.possible for answer in inside), Fraction(0))
         share = sum((answer.applied_weight for answer in inside), Fraction(0))
-        found.append(SectionSum(section.name, section.text.in_language(language()), earned, possible, section.weight, share, scores[section.name]))
+        found.append(
+            SectionSum(
+                section.name,
+                section.text.in_language(language()),
+                earned,
+                possible,
+                section.weight,
+                share,
+                scores[section.name],
+            )
+        )
     return found
 
 
 def write_formula(plan: scoring.Scorecard, result: scoring.Result) -> str:
-    """The calculated score: `100 × (40 × 3/4 + 20 × 1/1) / 60 = 83.3`; empty when nothing applies."""
-    return _write(plan, [(one, one.earned) for one in find_sums(plan, result) if one.share], result.calculated_score)
+    """The calculated score: `100 × (40 × 3/4 + 20 × 1/1) / 60 = 83.3`; empty when
+    nothing applies.
+    """
+    return _write(
+        plan,
+        [(one, one.earned) for one in find_sums(plan, result) if one.share],
+        result.calculated_score,
+    )
 
 
 def describe(plan: scoring.Scorecard, result: scoring.Result) -> list[str]:
-    """What came in between the calculated score and the outcome, in sentences: the cap, critical errors, the pass mark."""
+    """What came in between the calculated score and the outcome, in sentences: the cap,
+    critical errors, the pass mark.
+    """
     said = []
     uncapped = _total(plan, result)
     if result.calculated_score is None:
         said.append(_("Nothing applies, so there is no score."))
     elif uncapped is not None and uncapped > plan.bonus_cap:
-        said.append(_("With its bonus it would be {value}; the score ends at {cap}.", value=_describe(uncapped), cap=_describe(plan.bonus_cap)))
+        said.append(
+            _(
+                "With its bonus it would be {value}; the score ends at {cap}.",
+                value=_describe(uncapped),
+                cap=_describe(plan.bonus_cap),
+            )
+        )
     titles = {criterion.key: criterion for criterion in plan.criteria}
     for failure in result.failures:
         criterion = titles[failure.key]
         name = criterion.text.in_language(language())
         if criterion.fails == scoring.Fails.GRID:
-            said.append(_("“{name}” is 0, a critical error: the evaluation fails, whatever the score.", name=name))
+            said.append(
+                _(
+                    "“{name}” is 0, a critical error: the evaluation fails, whatever the score.",
+                    name=name,
+                )
+            )
         else:
             said.append(_("“{name}” is 0, a critical error: its section counts 0.", name=name))
     if result.score != result.calculated_score:
         failed = {section.name for section in result.sections if section.score == 0}
-        sums = [(one, Fraction(0) if one.name in failed else one.earned) for one in find_sums(plan, result) if one.share]
+        sums = [
+            (one, Fraction(0) if one.name in failed else one.earned)
+            for one in find_sums(plan, result)
+            if one.share
+        ]
         said.append(_write(plan, sums, result.score))
     if plan.pass_mark is not None and result.score is not None:
         mark = _describe(plan.pass_mark)
-        told = N_("{score} reaches the pass mark of {mark}.") if result.score >= plan.pass_mark else N_("{score} is below the pass mark of {mark}.")
+        told = (
+            N_("{score} reaches the pass mark of {mark}.")
+            if result.score >= plan.pass_mark
+            else N_("{score} is below the pass mark of {mark}.")
+        )
         said.append(_(told, score=_describe(result.score), mark=mark))
     return said
 
 
-def _write(plan: scoring.Scorecard, sums: list[tuple[SectionSum, Fraction]], value: Fraction | None) -> str:
+def _write(
+    plan: scoring.Scorecard, sums: list[tuple[SectionSum, Fraction]], value: Fraction | None
+) -> str:
     if not sums or value is None:
         return ""
     if plan.method == scoring.Method.SECTION_RATIO:
-        above = " + ".join(f"{_describe(one.weight)} × {_describe(earned)}/{_describe(one.possible)}" for one, earned in sums)
+        above = " + ".join(
+            f"{_describe(one.weight)} × {_describe(earned)}/{_describe(one.possible)}"
+            for one, earned in sums
+        )
         below = _describe(sum((one.weight for one, _earned in sums), Fraction(0)))
         return f"100 × ({above}) / {below} = {_describe(value)}"
     above = " + ".join(f"{_describe(one.weight)} × {_describe(earned)}" for one, earned in sums)
-    below = " + ".join(f"{_describe(one.weight)} × {_describe(one.possible)}" for one, _earned in sums)
+    below = " + ".join(
+        f"{_describe(one.weight)} × {_describe(one.possible)}" for one, _earned in sums
+    )
     return f"100 × ({above}) / ({below}) = {_describe(value)}"
 
 
 def _total(plan: scoring.Scorecard, result: scoring.Result) -> Fraction | None:
     """The calculated score before its cap."""
     sums = [one for one in find_sums(plan, result) if one.share]
-    return 100 * sum((one.share * one.earned / one.possible for one in sums), Fraction(0)) if sums else None
+    return (
+        100 * sum((one.share * one.earned / one.possible for one in sums), Fraction(0))
+        if sums
+        else None
+    )
 
 
 def _describe(value: Fraction) -> str:
     number = float(value)
-    return formatting.number(number, 0 if value.denominator == 1 else 1 if value.denominator in (2, 5, 10) or abs(number) >= 10 else 2)
+    return formatting.number(
+        number,
+        0
+        if value.denominator == 1
+        else 1
+        if value.denominator in (2, 5, 10) or abs(number) >= 10
+        else 2,
+    )

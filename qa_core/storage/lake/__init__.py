@@ -1,4 +1,6 @@
-"""The lake: contacts, spend and intervals as Delta tables by month. Writers queue, each change is one commit, readers see old or new."""
+"""The lake: contacts, spend and intervals as Delta tables by month. Writers queue, each
+change is one commit, readers see old or new.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,14 @@ import duckdb
 
 from qa_core.storage.lake import tables
 from qa_core.storage.lake.before_images import undo
-from qa_core.storage.lake.merge import MergeResult, commit_result, has_commit, merge_contacts, merge_intervals, merge_spend
+from qa_core.storage.lake.merge import (
+    MergeResult,
+    commit_result,
+    has_commit,
+    merge_contacts,
+    merge_intervals,
+    merge_spend,
+)
 from qa_core.storage.lake.rewrite import Progress
 from qa_core.storage.lake.tables import version
 from qa_core.storage.lake.upkeep import compact, erase, vacuum
@@ -35,20 +44,28 @@ __all__ = [
 
 
 def files(name: str, first_month: str | None = None, last_month: str | None = None) -> list[str]:
-    """The Parquet files of the present version that hold those months (`YYYY-MM`, both inclusive; None is open)."""
+    """The Parquet files of the present version that hold those months (`YYYY-MM`, both
+    inclusive; None is open).
+    """
     return tables.snapshot(name).files(first_month, last_month)
 
 
 def span(name: str = "contacts") -> tuple[datetime, datetime] | None:
-    """When the first and the last contact (or interval) of the whole lake started, in UTC; None while there is none."""
+    """When the first and the last contact (or interval) of the whole lake started, in
+    UTC; None while there is none.
+    """
     parts = tables.snapshot(name).parts
     return (min(part.first for part in parts), max(part.last for part in parts)) if parts else None
 
 
 @contextmanager
 def working() -> Iterator[duckdb.DuckDBPyConnection]:
-    """A DuckDB connection for those who bring rows in, with a view per table of the present version. Not for showing people anything."""
+    """A DuckDB connection for those who bring rows in, with a view per table of the
+    present version. Not for showing people anything.
+    """
     with tables.scratch(tables.snapshot("contacts").rows) as connection:
         for name in tables.TABLES:
-            connection.execute(f"CREATE TEMP VIEW {name} AS {tables.select_from_files(name, files(name))}")
+            connection.execute(
+                f"CREATE TEMP VIEW {name} AS {tables.select_from_files(name, files(name))}"
+            )
         yield connection

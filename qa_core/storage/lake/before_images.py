@@ -1,4 +1,6 @@
-"""Taking a batch back: each change keeps a before-image in the lake's folder, and undoing restores exactly what stood before."""
+"""Taking a batch back: each change keeps a before-image in the lake's folder, and
+undoing restores exactly what stood before.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ from qa_core.storage.lake import tables
 from qa_core.storage.lake.rewrite import Progress, Rewrite, commit_with_retries
 
 LANDED, TAKEN_BACK = 1, 0
-"""What the transaction version of a batch says in the Delta log: its rows are in the lake, or were undone."""
+"""What the transaction version of a batch says in the Delta log: its rows are in the
+lake, or were undone.
+"""
 
 
 def image_folder() -> Path:
@@ -25,12 +29,16 @@ def image_folder() -> Path:
 
 
 def last_transaction(base: tables.Snapshot, batch_id: str) -> int | None:
-    """`LANDED`, `TAKEN_BACK`, or None when the table never saw that batch. Outlives checkpoints of the log."""
+    """`LANDED`, `TAKEN_BACK`, or None when the table never saw that batch. Outlives
+    checkpoints of the log.
+    """
     return None if base.version < 0 else DeltaTable(base.folder).transaction_version(batch_id)
 
 
 def standing_commits(base: tables.Snapshot) -> list[Mapping[str, Any]]:
-    """The log entries of the batches that landed and were not undone, oldest first; `undo` names the files of their before-images."""
+    """The log entries of the batches that landed and were not undone, oldest first;
+    `undo` names the files of their before-images.
+    """
     if base.version < 0:
         return []
     standing, undone = [], set()
@@ -43,31 +51,69 @@ def standing_commits(base: tables.Snapshot) -> list[Mapping[str, Any]]:
 
 
 def undo(batch_id: str, progress: Progress | None = None) -> int:
-    """Restore what stood before that batch, neighbours included, in one commit per table. Returns the number of rows restored or removed.
+    """Restore what stood before that batch, neighbours included, in one commit per
+    table. Returns the number of rows restored or removed.
 
-    Raises Refusal when the batch is not in the lake, when a later batch changed one of its rows, or when its before-image is gone.
+    Raises Refusal when the batch is not in the lake, when a later batch changed one of
+    its rows, or when its before-image is gone.
     """
-    names = [name for name in tables.TABLES if last_transaction(tables.snapshot(name), batch_id) == LANDED]
+    names = [
+        name
+        for name in tables.TABLES
+        if last_transaction(tables.snapshot(name), batch_id) == LANDED
+    ]
     if not names:
-        raise Refusal("not_in_lake", N_("There are no rows of the import {batch} to take back."), batch=batch_id)
-    return sum(commit_with_retries(name, lambda connection, base: _attempt(connection, base, batch_id, progress)) for name in names)
+        raise Refusal(
+            "not_in_lake",
+            N_("There are no rows of the import {batch} to take back."),
+            batch=batch_id,
+        )
+    return sum(
+        commit_with_retries(
+            name, lambda connection, base: _attempt(connection, base, batch_id, progress)
+        )
+        for name in names
+    )
 
 
-def _attempt(connection: duckdb.DuckDBPyConnection, base: tables.Snapshot, batch_id: str, progress: Progress | None) -> int:
+def _attempt(
+    connection: duckdb.DuckDBPyConnection,
+    base: tables.Snapshot,
+    batch_id: str,
+    progress: Progress | None,
+) -> int:
     commits = standing_commits(base)
     own = [image for entry in commits if entry["batch_id"] == batch_id for image in entry["undo"]]
-    restored = [column for column in tables.columns_of(base.name) if column not in schema.NEIGHBOURS]
+    restored = [
+        column for column in tables.columns_of(base.name) if column not in schema.NEIGHBOURS
+    ]
     rewrite = Rewrite(connection, base, restored, progress)
     if not all((image_folder() / image).exists() for image in own):
-        raise Refusal("too_old_to_undo", N_("What stood before the import {batch} is no longer kept, so that it cannot be taken back."), batch=batch_id)
-    connection.execute(f"CREATE TEMP VIEW stored AS {tables.select_from_files(base.name, base.files())}")
+        raise Refusal(
+            "too_old_to_undo",
+            N_(
+                "What stood before the import {batch} is no longer kept, so that it cannot be "
+                "taken back."
+            ),
+            batch=batch_id,
+        )
+    connection.execute(
+        f"CREATE TEMP VIEW stored AS {tables.select_from_files(base.name, base.files())}"
+    )
     _make_before(rewrite, own)
     _refuse_if_changed_since(rewrite, commits, batch_id)
-    connection.execute("CREATE TEMP VIEW incoming AS SELECT * EXCLUDE (status) FROM before WHERE status = 'changed'")
-    concerned = ", s.customer_key AS before_customer, s.started_at AS before_start, b.customer_key AS after_customer, b.started_at AS after_start"
+    connection.execute(
+        "CREATE TEMP VIEW incoming AS SELECT * EXCLUDE (status) FROM before WHERE status = "
+        "'changed'"
+    )
+    concerned = (
+        ", s.customer_key AS before_customer, s.started_at AS before_start, "
+        "b.customer_key AS after_customer, b.started_at AS after_start"
+    )
     connection.execute(f"""
         CREATE TEMP TABLE fate AS
-        SELECT {rewrite.listed("b")}, s.month AS old_month, b.month AS new_month, CASE b.status WHEN 'new' THEN 'deleted' ELSE 'changed' END AS status
+        SELECT {rewrite.listed("b")}, s.month AS old_month, b.month AS new_month, CASE b.status
+            WHEN 'new' THEN 'deleted' ELSE 'changed' END AS status
         {concerned if base.name == "contacts" else ""}
         FROM before b JOIN stored s ON {rewrite.match("b", "s")}
     """)
@@ -79,12 +125,26 @@ def _attempt(connection: duckdb.DuckDBPyConnection, base: tables.Snapshot, batch
 
 
 def _make_before(rewrite: Rewrite, images: Sequence[str]) -> None:
-    """Make the view `before`: what each row was (`status` changed) or that it was not (new); from the first of a batch's commits that touched it."""
-    pieces = [f"SELECT '' AS status, 0 AS image, * FROM ({tables.select_from_files(rewrite.base.name, [])})"]
+    """Make the view `before`: what each row was (`status` changed) or that it was not
+    (new); from the first of a batch's commits that touched it.
+    """
+    pieces = [
+        "SELECT '' AS status, 0 AS image, * FROM "
+        f"({tables.select_from_files(rewrite.base.name, [])})"
+    ]
     for number, image in enumerate(images):
-        pieces.append(f"SELECT '{status_of(image)}' AS status, {number} AS image, * FROM {read_image(image)}")
-    first = f"QUALIFY row_number() OVER (PARTITION BY {', '.join(rewrite.key)} ORDER BY image) = 1" if len(images) > 1 else ""
-    rewrite.connection.execute(f"CREATE TEMP VIEW before AS SELECT * EXCLUDE (image) FROM ({' UNION ALL BY NAME '.join(pieces)}) {first}")
+        pieces.append(
+            f"SELECT '{status_of(image)}' AS status, {number} AS image, * FROM {read_image(image)}"
+        )
+    first = (
+        f"QUALIFY row_number() OVER (PARTITION BY {', '.join(rewrite.key)} ORDER BY image) = 1"
+        if len(images) > 1
+        else ""
+    )
+    rewrite.connection.execute(
+        "CREATE TEMP VIEW before AS SELECT * EXCLUDE (image) FROM "
+        f"({' UNION ALL BY NAME '.join(pieces)}) {first}"
+    )
 
 
 def read_image(image: str) -> str:
@@ -92,19 +152,34 @@ def read_image(image: str) -> str:
 
 
 def status_of(image: str) -> str:
-    """What a before-image holds: rows as they were before they `changed`, or the keys of `new` ones."""
+    """What a before-image holds: rows as they were before they `changed`, or the keys
+    of `new` ones.
+    """
     return image.removesuffix(".parquet").rsplit("-", 1)[1]
 
 
-def _refuse_if_changed_since(rewrite: Rewrite, commits: Sequence[Mapping[str, Any]], batch_id: str) -> None:
+def _refuse_if_changed_since(
+    rewrite: Rewrite, commits: Sequence[Mapping[str, Any]], batch_id: str
+) -> None:
     first = min((entry["version"] for entry in commits if entry["batch_id"] == batch_id), default=0)
-    later = [(entry["batch_id"], image) for entry in commits if entry["version"] >= first and entry["batch_id"] != batch_id for image in entry["undo"]]
+    later = [
+        (entry["batch_id"], image)
+        for entry in commits
+        if entry["version"] >= first and entry["batch_id"] != batch_id
+        for image in entry["undo"]
+    ]
     for other, image in later:
-        changed = rewrite.connection.execute(f"SELECT count(*) FROM {read_image(image)} l SEMI JOIN before b ON {rewrite.match('l', 'b')}").fetchone()[0]
+        changed = rewrite.connection.execute(
+            f"SELECT count(*) FROM {read_image(image)} l SEMI JOIN before b ON "
+            f"{rewrite.match('l', 'b')}"
+        ).fetchone()[0]
         if changed:
             raise Refusal(
                 "changed_since",
-                N_("The import {later} changed {rows} rows of the import {batch} afterwards. Take {later} back first."),
+                N_(
+                    "The import {later} changed {rows} rows of the import {batch} afterwards. "
+                    "Take {later} back first."
+                ),
                 later=other,
                 rows=changed,
                 batch=batch_id,

@@ -1,4 +1,6 @@
-"""How much memory DuckDB may take: little for a usual centre, more where there are more rows, never over half of the machine."""
+"""How much memory DuckDB may take: little for a usual centre, more where there are more
+rows, never over half of the machine.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +8,14 @@ import os
 
 MILLION = 1_000_000
 PER_MILLION_ROWS = 150
-"""Megabytes. Sorting and joining ten million contacts within 300 MB failed; with this they pass."""
+"""Megabytes. Sorting and joining ten million contacts within 300 MB failed; with this
+they pass.
+"""
 
 
 def limit_for(rows: int, least: int) -> str:
-    """The limit for work on that many rows, as DuckDB reads it: `least` megabytes for up to two million rows.
+    """The limit for work on that many rows, as DuckDB reads it: `least` megabytes for
+    up to two million rows.
 
     It grows by doublings of the rows, so that a lake that grows changes it rarely.
     """

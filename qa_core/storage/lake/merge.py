@@ -1,4 +1,6 @@
-"""Merging rows into the facts: new keys come in, known keys take the columns that the file carries, equal rows change nothing."""
+"""Merging rows into the facts: new keys come in, known keys take the columns that the
+file carries, equal rows change nothing.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,12 @@ import pyarrow as pa
 from deltalake.transaction import Transaction
 
 from qa_core.storage.lake import tables
-from qa_core.storage.lake.before_images import LANDED, image_folder, last_transaction, standing_commits
+from qa_core.storage.lake.before_images import (
+    LANDED,
+    image_folder,
+    last_transaction,
+    standing_commits,
+)
 from qa_core.storage.lake.neighbours import INPUTS
 from qa_core.storage.lake.rewrite import Progress, Rewrite, commit_with_retries
 from qa_core.storage.lake.upkeep import vacuum
@@ -23,12 +30,15 @@ Rows = Path | str | pa.Table | pa.RecordBatchReader
 
 
 COMMITS_BETWEEN_VACUUMS = 10
-"""Each commit leaves the months it replaced behind; a merge clears them away now and then, so that nobody has to remember."""
+"""Each commit leaves the months it replaced behind; a merge clears them away now and
+then, so that nobody has to remember.
+"""
 
 
 @dataclass(frozen=True)
 class MergeResult:
-    """What became of the rows. `missing`: keys that are not in the lake, where none may be created.
+    """What became of the rows. `missing`: keys that are not in the lake, where none may
+    be created.
 
     Days are those of the rows found or made, before and after.
     """
@@ -52,41 +62,79 @@ def merge_contacts(
 ) -> MergeResult:
     """Merge contacts, one row per key, in one commit, neighbours included.
 
-    `carried` are the columns that the file carries: they replace what is stored, null included; others keep their value. With `create` the rows
-    hold `started_at`, `local_start` and `month` too, and a changed row takes this batch's id. Without, only known keys are touched and
-    their batch stays. A contact whose start changes moves to its month. `progress` is told the share done. `for_new` are columns of the
-    rows that only new contacts take, such as defaults: they never overwrite what is stored. What `is_derived` follows from what is stored
-    anyway: it cannot be undone by itself, and stands in no other batch's way.
+    `carried` are the columns that the file carries: they replace what is stored, null
+    included; others keep their value. With `create` the rows hold `started_at`,
+    `local_start` and `month` too, and a changed row takes this batch's id. Without,
+    only known keys are touched and their batch stays. A contact whose start changes
+    moves to its month. `progress` is told the share done. `for_new` are columns of the
+    rows that only new contacts take, such as defaults: they never overwrite what is
+    stored. What `is_derived` follows from what is stored anyway: it cannot be undone by
+    itself, and stands in no other batch's way.
     """
     always = ("started_at", "local_start", "month") if create else ()
-    return _merge("contacts", rows, tuple(dict.fromkeys((*always, *carried))), batch_id, create, progress, tuple(for_new), is_derived)
+    return _merge(
+        "contacts",
+        rows,
+        tuple(dict.fromkeys((*always, *carried))),
+        batch_id,
+        create,
+        progress,
+        tuple(for_new),
+        is_derived,
+    )
 
 
 def merge_spend(rows: Rows, batch_id: str, progress: Progress | None = None) -> MergeResult:
-    """Merge amounts, one row per day, source, medium, campaign and currency; a known key takes the new amount."""
+    """Merge amounts, one row per day, source, medium, campaign and currency; a known
+    key takes the new amount.
+    """
     return _merge("spend", rows, ("month", "amount"), batch_id, True, progress)
 
 
-def merge_intervals(rows: Rows, carried: Sequence[str], batch_id: str, progress: Progress | None = None) -> MergeResult:
-    """Merge totals, one row per start, length, queue, channel, team and system; a known key takes the columns that the file carries.
+def merge_intervals(
+    rows: Rows, carried: Sequence[str], batch_id: str, progress: Progress | None = None
+) -> MergeResult:
+    """Merge totals, one row per start, length, queue, channel, team and system; a known
+    key takes the columns that the file carries.
 
     The rows hold `local_start` and `month` too.
     """
-    return _merge("intervals", rows, tuple(dict.fromkeys(("local_start", "month", *carried))), batch_id, True, progress)
+    return _merge(
+        "intervals",
+        rows,
+        tuple(dict.fromkeys(("local_start", "month", *carried))),
+        batch_id,
+        True,
+        progress,
+    )
 
 
 def has_commit(batch_id: str) -> bool:
     """Whether rows of that batch are in the lake: it landed and was not undone."""
-    return any(last_transaction(tables.snapshot(name), batch_id) == LANDED for name in tables.TABLES)
+    return any(
+        last_transaction(tables.snapshot(name), batch_id) == LANDED for name in tables.TABLES
+    )
 
 
 def commit_result(batch_id: str) -> MergeResult | None:
-    """What the first commit of a batch that stands in the lake did, for whoever was killed before noting it; None when there is none."""
+    """What the first commit of a batch that stands in the lake did, for whoever was
+    killed before noting it; None when there is none.
+    """
     for name in tables.TABLES:
         base = tables.snapshot(name)
         if last_transaction(base, batch_id) == LANDED:
-            counts = next(entry["result"] for entry in standing_commits(base) if entry["batch_id"] == batch_id)
-            return MergeResult(**{**counts, **{day: date.fromisoformat(counts[day]) if counts[day] else None for day in ("first_day", "last_day")}})
+            counts = next(
+                entry["result"] for entry in standing_commits(base) if entry["batch_id"] == batch_id
+            )
+            return MergeResult(
+                **{
+                    **counts,
+                    **{
+                        day: date.fromisoformat(counts[day]) if counts[day] else None
+                        for day in ("first_day", "last_day")
+                    },
+                }
+            )
     return None
 
 
@@ -105,7 +153,11 @@ def _merge(
         raise ValueError(f"{name} has no column {', '.join(sorted(unknown))}")
     with _spooled(rows) as source:
         result = commit_with_retries(
-            name, lambda connection, base: _attempt(connection, base, source, carried, batch_id, create, progress, for_new, is_derived), _count_rows(source)
+            name,
+            lambda connection, base: _attempt(
+                connection, base, source, carried, batch_id, create, progress, for_new, is_derived
+            ),
+            _count_rows(source),
         )
     if tables.version(name) % COMMITS_BETWEEN_VACUUMS == 0:
         vacuum()
@@ -123,19 +175,32 @@ def _attempt(
     for_new: tuple[str, ...],
     is_derived: bool,
 ) -> MergeResult:
-    rewrite = Rewrite(connection, base, (*carried, "batch_id") if create else carried, progress, for_new=for_new)
+    rewrite = Rewrite(
+        connection, base, (*carried, "batch_id") if create else carried, progress, for_new=for_new
+    )
     _make_incoming(rewrite, source, (*carried, *for_new), batch_id)
-    connection.execute(f"CREATE TEMP VIEW stored AS {tables.select_from_files(base.name, base.files())}")
+    connection.execute(
+        f"CREATE TEMP VIEW stored AS {tables.select_from_files(base.name, base.files())}"
+    )
     _make_fate(rewrite, carried, create)
     result = _count(rewrite)
-    # A batch that changes nothing is committed too, so that it is known to have been seen.
+    # A batch that changes nothing is committed too, so that it is known to have been
+    # seen.
     metadata = {"undo": [] if is_derived else _keep_before_image(rewrite, result)}
-    counts = {**asdict(result), "first_day": str(result.first_day or ""), "last_day": str(result.last_day or "")}
-    rewrite.run([Transaction(batch_id, LANDED)], {"batch_id": batch_id, "result": counts, **metadata})
+    counts = {
+        **asdict(result),
+        "first_day": str(result.first_day or ""),
+        "last_day": str(result.last_day or ""),
+    }
+    rewrite.run(
+        [Transaction(batch_id, LANDED)], {"batch_id": batch_id, "result": counts, **metadata}
+    )
     return result
 
 
-def _make_incoming(rewrite: Rewrite, source: Path | pa.Table, carried: Sequence[str], batch_id: str) -> None:
+def _make_incoming(
+    rewrite: Rewrite, source: Path | pa.Table, carried: Sequence[str], batch_id: str
+) -> None:
     name, connection = rewrite.base.name, rewrite.connection
     if isinstance(source, Path):
         relation = f"read_parquet({tables.quoted(str(source))})"
@@ -143,9 +208,17 @@ def _make_incoming(rewrite: Rewrite, source: Path | pa.Table, carried: Sequence[
         connection.register("given", source)
         relation = "given"
     columns = tables.TABLES[name].columns
-    listed = ", ".join(f'CAST("{column}" AS {tables.sql_type(columns[column])}) AS "{column}"' for column in dict.fromkeys((*rewrite.key, *carried)))
-    connection.execute(f"CREATE TEMP VIEW incoming AS SELECT {listed}, {tables.quoted(batch_id)} AS batch_id FROM {relation}")
-    twice = connection.execute(f"SELECT {rewrite.listed('i')} FROM incoming i GROUP BY ALL HAVING count(*) > 1 LIMIT 1").fetchone()
+    listed = ", ".join(
+        f'CAST("{column}" AS {tables.sql_type(columns[column])}) AS "{column}"'
+        for column in dict.fromkeys((*rewrite.key, *carried))
+    )
+    connection.execute(
+        f"CREATE TEMP VIEW incoming AS SELECT {listed}, {tables.quoted(batch_id)} AS batch_id "
+        f"FROM {relation}"
+    )
+    twice = connection.execute(
+        f"SELECT {rewrite.listed('i')} FROM incoming i GROUP BY ALL HAVING count(*) > 1 LIMIT 1"
+    ).fetchone()
     if twice:
         raise ValueError(f"two rows for one key of {name}")
 
@@ -158,24 +231,41 @@ def _make_fate(rewrite: Rewrite, carried: Sequence[str], create: bool) -> None:
     differs = " OR ".join(f'i."{column}" IS DISTINCT FROM s."{column}"' for column in carried)
     new_month = "i.month" if "month" in carried else "s.month"
     day = f"CAST({f'i.{clock}' if has_clock else f's.{clock}'} AS DATE)"
-    status = f"CASE WHEN s.month IS NULL THEN '{'new' if create else 'missing'}' WHEN {differs} THEN 'changed' ELSE 'unchanged' END"
+    status = (
+        f"CASE WHEN s.month IS NULL THEN '{'new' if create else 'missing'}' WHEN "
+        f"{differs} THEN 'changed' ELSE 'unchanged' END"
+    )
     concerned = _concerned(rewrite) if name == "contacts" and not rewrite.starts_empty else ""
     rewrite.connection.execute(f"""
         CREATE TEMP TABLE fate AS
-        SELECT {rewrite.listed("i")}, s.month AS old_month, {new_month} AS new_month, {status} AS status,
-            least({day}, CAST(s.{clock} AS DATE)) AS first_day, greatest({day}, CAST(s.{clock} AS DATE)) AS last_day{concerned}
+        SELECT {rewrite.listed("i")}, s.month AS old_month, {new_month} AS new_month,
+            {status} AS status,
+            least({day}, CAST(s.{clock} AS DATE)) AS first_day, greatest({day},
+                CAST(s.{clock} AS DATE)) AS last_day{concerned}
         FROM incoming i LEFT JOIN stored s ON {rewrite.match("i", "s")}
     """)
 
 
 def _concerned(rewrite: Rewrite) -> str:
-    """The columns of the fate that say whose neighbours may change: of new rows, and of those that change where neighbours look."""
-    touches = " OR ".join(f'i."{name}" IS DISTINCT FROM s."{name}"' for name in INPUTS if name in rewrite.carried) or "false"
+    """The columns of the fate that say whose neighbours may change: of new rows, and of
+    those that change where neighbours look.
+    """
+    touches = (
+        " OR ".join(
+            f'i."{name}" IS DISTINCT FROM s."{name}"' for name in INPUTS if name in rewrite.carried
+        )
+        or "false"
+    )
     columns = []
     for title, name in (("customer", "customer_key"), ("start", "started_at")):
         after = f'i."{name}"' if name in rewrite.carried else f's."{name}"'
-        columns.append(f'CASE WHEN s.month IS NOT NULL AND ({touches}) THEN s."{name}" END AS before_{title}')
-        columns.append(f"CASE WHEN s.month IS NULL THEN {rewrite.arriving(name)} WHEN {touches} THEN {after} END AS after_{title}")
+        columns.append(
+            f'CASE WHEN s.month IS NOT NULL AND ({touches}) THEN s."{name}" END AS before_{title}'
+        )
+        columns.append(
+            f"CASE WHEN s.month IS NULL THEN {rewrite.arriving(name)} WHEN {touches} THEN "
+            f"{after} END AS after_{title}"
+        )
     return ", " + ", ".join(columns)
 
 
@@ -189,20 +279,28 @@ def _count(rewrite: Rewrite) -> MergeResult:
         if status != "missing" and least:
             first, last = min(first or least, least), max(last or greatest, greatest)
     rewrite.connection.execute("DELETE FROM fate WHERE status IN ('unchanged', 'missing')")
-    return MergeResult(counts["new"], counts["changed"], counts["unchanged"], counts["missing"], first, last)
+    return MergeResult(
+        counts["new"], counts["changed"], counts["unchanged"], counts["missing"], first, last
+    )
 
 
 def _keep_before_image(rewrite: Rewrite, result: MergeResult) -> list[str]:
-    """Keep what the batch is about to replace, and the keys that it brings, so that it can be undone. Returns the names of the files."""
+    """Keep what the batch is about to replace, and the keys that it brings, so that it
+    can be undone. Returns the names of the files.
+    """
     image_folder().mkdir(parents=True, exist_ok=True)
     select = {
-        "changed": f"SELECT s.* FROM stored s SEMI JOIN (SELECT * FROM fate WHERE status = 'changed') f ON {rewrite.match('s', 'f')}",
+        "changed": "SELECT s.* FROM stored s SEMI JOIN (SELECT * FROM fate WHERE status = "
+        f"'changed') f ON {rewrite.match('s', 'f')}",
         "new": f"SELECT {rewrite.listed('f')} FROM fate f WHERE status = 'new'",
     }
     kept = [status for status, rows in (("changed", result.updated), ("new", result.new)) if rows]
     names = {status: f"{rewrite.base.name}-{uuid.uuid4().hex}-{status}.parquet" for status in kept}
     for status, name in names.items():
-        rewrite.connection.execute(f"COPY ({select[status]}) TO {tables.quoted(str(image_folder() / name))} (FORMAT parquet, COMPRESSION zstd)")
+        rewrite.connection.execute(
+            f"COPY ({select[status]}) TO {tables.quoted(str(image_folder() / name))} (FORMAT "
+            "parquet, COMPRESSION zstd)"
+        )
     for path in (*(image_folder() / name for name in names.values()), image_folder()):
         tables.sync(path)
     return list(names.values())
@@ -211,12 +309,18 @@ def _keep_before_image(rewrite: Rewrite, result: MergeResult) -> list[str]:
 def _count_rows(source: Path | pa.Table) -> int:
     import pyarrow.parquet
 
-    return source.num_rows if isinstance(source, pa.Table) else pyarrow.parquet.read_metadata(source).num_rows
+    return (
+        source.num_rows
+        if isinstance(source, pa.Table)
+        else pyarrow.parquet.read_metadata(source).num_rows
+    )
 
 
 @contextmanager
 def _spooled(rows: Rows) -> Iterator[Path | pa.Table]:
-    """The rows in a form that can be read several times: a stream goes through a temporary file."""
+    """The rows in a form that can be read several times: a stream goes through a
+    temporary file.
+    """
     if isinstance(rows, (str, Path)):
         yield Path(rows)
         return

@@ -1,6 +1,8 @@
-"""The neighbours of a contact: how long until, and since, the other contacts of the same customer.
+"""The neighbours of a contact: how long until, and since, the other contacts of the
+same customer.
 
-Contacts of one customer stand in the order of their start, then of their key, so that the order of imports never matters.
+Contacts of one customer stand in the order of their start, then of their key, so that
+the order of imports never matters.
 """
 
 from __future__ import annotations
@@ -8,7 +10,9 @@ from __future__ import annotations
 from qa_core.storage.schema import CONTACT_KEY, NEIGHBOUR_DAYS, NEIGHBOURS
 
 INPUTS = ("customer_key", "started_at", "direction", "reason", "outcome")
-"""The columns that neighbours depend on; a change to any other column leaves them as they are."""
+"""The columns that neighbours depend on; a change to any other column leaves them as
+they are.
+"""
 
 REACH = f"INTERVAL {NEIGHBOUR_DAYS} DAY"
 
@@ -18,30 +22,48 @@ _BEFORE = f"{_ORDER} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING"
 
 
 def select_neighbours(events: str) -> str:
-    """A SELECT of the rows of `events` with their neighbours in seconds, null beyond 31 days.
+    """A SELECT of the rows of `events` with their neighbours in seconds, null beyond 31
+    days.
 
-    `events` names a relation with the key and `INPUTS`, holding every contact of the customers concerned; its other columns pass through.
-    Reasons match when equal or when either is missing: a contact with a reason looks at those with the same one and at those without.
-    Contacts without direction count as inbound.
+    `events` names a relation with the key and `INPUTS`, holding every contact of the
+    customers concerned; its other columns pass through. Reasons match when equal or
+    when either is missing: a contact with a reason looks at those with the same one and
+    at those without. Contacts without direction count as inbound.
     """
-    to_next = _within("next_any", "least(next_same, next_without)", "date_diff('microsecond', started_at, {found})")
-    since_previous = _within("previous_any", "greatest(previous_same, previous_without)", "date_diff('microsecond', {found}, started_at)")
+    to_next = _within(
+        "next_any",
+        "least(next_same, next_without)",
+        "date_diff('microsecond', started_at, {found})",
+    )
+    since_previous = _within(
+        "previous_any",
+        "greatest(previous_same, previous_without)",
+        "date_diff('microsecond', {found}, started_at)",
+    )
     return f"""
-        SELECT * EXCLUDE (next_any, next_without, next_same, previous_any, previous_without, previous_same, reached_any, is_inbound, is_answered),
+        SELECT * EXCLUDE (next_any, next_without, next_same, previous_any, previous_without,
+            previous_same, reached_any, is_inbound, is_answered),
             {to_next} AS {NEIGHBOURS[0]},
             {since_previous} AS {NEIGHBOURS[1]},
-            CASE WHEN reached_any <= started_at + {REACH} THEN date_diff('microsecond', started_at, reached_any) / 1000000.0 END AS {NEIGHBOURS[2]}
+            CASE WHEN reached_any <= started_at + {REACH} THEN date_diff('microsecond', started_at,
+                reached_any) / 1000000.0 END AS {NEIGHBOURS[2]}
         FROM (
             SELECT *,
                 min(started_at) FILTER (WHERE is_inbound) OVER after_any AS next_any,
-                min(started_at) FILTER (WHERE is_inbound AND reason IS NULL) OVER after_any AS next_without,
+                min(started_at) FILTER (WHERE is_inbound AND reason IS NULL) OVER after_any AS
+                    next_without,
                 min(started_at) FILTER (WHERE is_inbound) OVER after_same AS next_same,
-                max(started_at) FILTER (WHERE is_inbound AND is_answered) OVER before_any AS previous_any,
-                max(started_at) FILTER (WHERE is_inbound AND is_answered AND reason IS NULL) OVER before_any AS previous_without,
-                max(started_at) FILTER (WHERE is_inbound AND is_answered) OVER before_same AS previous_same,
-                min(started_at) FILTER (WHERE is_answered AND coalesce(direction, 'inbound') <> 'internal') OVER after_any AS reached_any
+                max(started_at) FILTER (WHERE is_inbound AND is_answered) OVER before_any AS
+                    previous_any,
+                max(started_at) FILTER (WHERE is_inbound AND is_answered
+                    AND reason IS NULL) OVER before_any AS previous_without,
+                max(started_at) FILTER (WHERE is_inbound AND is_answered) OVER before_same AS
+                    previous_same,
+                min(started_at) FILTER (WHERE is_answered AND coalesce(direction,
+                    'inbound') <> 'internal') OVER after_any AS reached_any
             FROM (
-                SELECT *, coalesce(direction, 'inbound') = 'inbound' AS is_inbound, coalesce(outcome = 'answered', false) AS is_answered FROM {events}
+                SELECT *, coalesce(direction, 'inbound') = 'inbound' AS is_inbound,
+                    coalesce(outcome = 'answered', false) AS is_answered FROM {events}
             )
             WINDOW
                 after_any AS (PARTITION BY customer_key {_AFTER}),

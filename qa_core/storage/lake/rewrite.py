@@ -1,9 +1,12 @@
-"""Rewriting months: given what becomes of which row, write the months that change and commit them together, neighbours included.
+"""Rewriting months: given what becomes of which row, write the months that change and
+commit them together, neighbours included.
 
-A writer prepares three things on its connection: the view `stored` (the table as it stands), the view `incoming` (rows by key, with the
-columns that it carries) and the table `fate` (key, `old_month`, `new_month`, `status`: new, changed or deleted). For contacts, the fate also says
-which customer is concerned, before and after, and when: `before_customer`, `before_start`, `after_customer`, `after_start`; null where
-the neighbours of nobody can change.
+A writer prepares three things on its connection: the view `stored` (the table as it
+stands), the view `incoming` (rows by key, with the columns that it carries) and the
+table `fate` (key, `old_month`, `new_month`, `status`: new, changed or deleted). For
+contacts, the fate also says which customer is concerned, before and after, and when:
+`before_customer`, `before_start`, `after_customer`, `after_start`; null where the
+neighbours of nobody can change.
 """
 
 from __future__ import annotations
@@ -48,15 +51,25 @@ class Rewrite:
         return KEYS[self.base.name]
 
     def match(self, left: str, right: str) -> str:
-        """The join of two relations on the key; parts of the key of spend and of intervals may be missing."""
-        nullable = {column.name for column in tables.TABLES[self.base.name].columns if column.nullable}
-        return " AND ".join(f'{left}."{name}" {"IS NOT DISTINCT FROM" if name in nullable else "="} {right}."{name}"' for name in self.key)
+        """The join of two relations on the key; parts of the key of spend and of
+        intervals may be missing.
+        """
+        nullable = {
+            column.name for column in tables.TABLES[self.base.name].columns if column.nullable
+        }
+        return " AND ".join(
+            f'{left}."{name}" {"IS NOT DISTINCT FROM" if name in nullable else "="} '
+            f'{right}."{name}"'
+            for name in self.key
+        )
 
     def listed(self, relation: str) -> str:
         return ", ".join(f'{relation}."{name}"' for name in self.key)
 
     def merged(self, name: str) -> str:
-        """A column after the change, of `s` (stored) left joined to `i` (incoming, changed)."""
+        """A column after the change, of `s` (stored) left joined to `i` (incoming,
+        changed).
+        """
         if name in self.carried:
             return f'CASE WHEN i.is_change THEN i."{name}" ELSE s."{name}" END'
         return f's."{name}"'
@@ -69,16 +82,22 @@ class Rewrite:
         return f"CAST(NULL AS {tables.sql_type(column)})"
 
     def run(self, transactions: list[Transaction], metadata: dict[str, Any]) -> int:
-        """Write and commit. Returns the version that stands afterwards, the same one when nothing changed and nothing is recorded."""
+        """Write and commit. Returns the version that stands afterwards, the same one
+        when nothing changed and nothing is recorded.
+        """
         has_neighbours = self.base.name == "contacts" and self._find_neighbours()
         months = self._find_months(has_neighbours)
         self._report(1 - WRITING_SHARE if months else 1.0)
         try:
             for done, month in enumerate(months):
-                add = tables.write_part(self.connection, self.base, month, self._select_month(month, has_neighbours))
+                add = tables.write_part(
+                    self.connection, self.base, month, self._select_month(month, has_neighbours)
+                )
                 self.adds += [add] if add else []
                 self._report(1 - WRITING_SHARE * (len(months) - done - 1) / len(months))
-            return tables.commit(self.base, tables.Commit(self.adds, set(months), transactions, metadata))
+            return tables.commit(
+                self.base, tables.Commit(self.adds, set(months), transactions, metadata)
+            )
         except BaseException:
             tables.discard(self.base, self.adds)
             raise
@@ -89,14 +108,19 @@ class Rewrite:
 
     @property
     def starts_empty(self) -> bool:
-        """Whether nothing was stored, so that every incoming row is new and needs no looking up."""
+        """Whether nothing was stored, so that every incoming row is new and needs no
+        looking up.
+        """
         return not self.base.parts
 
     def _find_months(self, has_neighbours: bool) -> list[str]:
         parts = ["SELECT old_month AS month FROM fate", "SELECT new_month FROM fate"]
         if has_neighbours:
             parts.append("SELECT month FROM neighbours")
-        rows = self.connection.execute(f"SELECT DISTINCT month FROM ({' UNION ALL '.join(parts)}) WHERE month IS NOT NULL ORDER BY month").fetchall()
+        rows = self.connection.execute(
+            f"SELECT DISTINCT month FROM ({' UNION ALL '.join(parts)}) WHERE month IS NOT NULL "
+            "ORDER BY month"
+        ).fetchall()
         return [month for (month,) in rows]
 
     def _select_month(self, month: str, has_neighbours: bool) -> str:
@@ -104,60 +128,94 @@ class Rewrite:
         columns = [column for column in tables.columns_of(name) if column not in schema.NEIGHBOURS]
         staying = ", ".join(f'{self.merged(column)} AS "{column}"' for column in columns)
         arriving = ", ".join(f'{self.arriving(column)} AS "{column}"' for column in columns)
-        kept = "".join(f", s.{column}" for column in schema.NEIGHBOURS) if name == "contacts" else ""
-        none = "".join(f", CAST(NULL AS DOUBLE) AS {column}" for column in schema.NEIGHBOURS) if name == "contacts" else ""
+        kept = (
+            "".join(f", s.{column}" for column in schema.NEIGHBOURS) if name == "contacts" else ""
+        )
+        none = (
+            "".join(f", CAST(NULL AS DOUBLE) AS {column}" for column in schema.NEIGHBOURS)
+            if name == "contacts"
+            else ""
+        )
         # Where the rows say their month, only those of this one are looked at.
-        incoming = f"(SELECT * FROM incoming WHERE month = {quoted})" if "month" in self.carried else "incoming"
+        incoming = (
+            f"(SELECT * FROM incoming WHERE month = {quoted})"
+            if "month" in self.carried
+            else "incoming"
+        )
         pieces = []
         if month in self.base.months:
             pieces.append(
-                f"SELECT {staying}{kept} FROM ({tables.select_from_files(name, self.base.files(months=[month]))}) s "
-                f"LEFT JOIN ({self._changes(f'f.old_month = {quoted}', incoming)}) i ON {self.match('i', 's')} "
+                f"SELECT {staying}{kept} FROM "
+                f"({tables.select_from_files(name, self.base.files(months=[month]))}) s "
+                f"LEFT JOIN ({self._changes(f'f.old_month = {quoted}', incoming)}) i ON "
+                f"{self.match('i', 's')} "
                 f"WHERE i.is_change IS NULL OR (NOT i.is_deleted AND i.new_month = {quoted})"
             )
         origins = self.connection.execute(
-            f"SELECT DISTINCT old_month FROM fate WHERE status = 'changed' AND new_month = {quoted} AND old_month <> {quoted}"
+            "SELECT DISTINCT old_month FROM fate WHERE status = 'changed' AND new_month = "
+            f"{quoted} AND old_month <> {quoted}"
         ).fetchall()
         if origins:
             files = self.base.files(months=[origin for (origin,) in origins])
+            moved = self._changes(f"f.new_month = {quoted} AND f.old_month <> {quoted}", incoming)
             pieces.append(
                 f"SELECT {staying}{kept} FROM ({tables.select_from_files(name, files)}) s "
-                f"JOIN ({self._changes(f'f.new_month = {quoted} AND f.old_month <> {quoted}', incoming)}) i ON {self.match('i', 's')}"
+                f"JOIN ({moved}) i ON {self.match('i', 's')}"
             )
         if self.starts_empty:
             pieces.append(f"SELECT {arriving}{none} FROM {incoming} i")
-        elif self.connection.execute(f"SELECT 1 FROM fate WHERE status = 'new' AND new_month = {quoted} LIMIT 1").fetchone():
-            fresh = f"SELECT {', '.join(self.key)} FROM fate WHERE status = 'new' AND new_month = {quoted}"
-            pieces.append(f"SELECT {arriving}{none} FROM {incoming} i SEMI JOIN ({fresh}) f ON {self.match('i', 'f')}")
+        elif self.connection.execute(
+            f"SELECT 1 FROM fate WHERE status = 'new' AND new_month = {quoted} LIMIT 1"
+        ).fetchone():
+            fresh = (
+                f"SELECT {', '.join(self.key)} FROM fate WHERE status = 'new' AND "
+                f"new_month = {quoted}"
+            )
+            pieces.append(
+                f"SELECT {arriving}{none} FROM {incoming} i SEMI JOIN ({fresh}) f ON "
+                f"{self.match('i', 'f')}"
+            )
         rows = " UNION ALL ".join(pieces)
         if not has_neighbours:
             return rows
         current = ", ".join(
-            f"CASE WHEN n.month IS NOT NULL THEN n.{column} WHEN r.customer_key IS NOT NULL THEN r.{column} END AS {column}" for column in schema.NEIGHBOURS
+            f"CASE WHEN n.month IS NOT NULL THEN n.{column} WHEN r.customer_key IS NOT NULL "
+            f"THEN r.{column} END AS {column}"
+            for column in schema.NEIGHBOURS
         )
         return (
             f"SELECT r.* EXCLUDE ({', '.join(schema.NEIGHBOURS)}), {current} FROM ({rows}) r "
-            f"LEFT JOIN (SELECT * FROM neighbours WHERE month = {quoted}) n ON {self.match('n', 'r')}"
+            f"LEFT JOIN (SELECT * FROM neighbours WHERE month = {quoted}) n ON "
+            f"{self.match('n', 'r')}"
         )
 
     def _changes(self, condition: str, incoming: str = "incoming") -> str:
-        """The incoming rows that change or delete a stored one, as far as the fate fulfils the condition."""
+        """The incoming rows that change or delete a stored one, as far as the fate
+        fulfils the condition.
+        """
         carried = ", ".join(f'i."{name}"' for name in self.carried if name not in self.key)
         return (
-            f"SELECT {self.listed('f')}{', ' + carried if carried else ''}, true AS is_change, f.status = 'deleted' AS is_deleted, f.new_month FROM fate f "
-            f"LEFT JOIN {incoming} i ON {self.match('i', 'f')} WHERE f.status IN ('changed', 'deleted') AND {condition}"
+            f"SELECT {self.listed('f')}{', ' + carried if carried else ''}, true AS is_change, "
+            "f.status = 'deleted' AS is_deleted, f.new_month FROM fate f "
+            f"LEFT JOIN {incoming} i ON {self.match('i', 'f')} WHERE f.status IN ('changed', "
+            f"'deleted') AND {condition}"
         )
 
     def _find_neighbours(self) -> bool:
-        """Make the table `neighbours` (key, month, the three) of the rows whose neighbours change; False when none can.
+        """Make the table `neighbours` (key, month, the three) of the rows whose
+        neighbours change; False when none can.
 
-        Looks at every contact of the customers concerned, up to twice the reach around the changes: the outer half only as neighbours.
+        Looks at every contact of the customers concerned, up to twice the reach around
+        the changes: the outer half only as neighbours.
         """
         inputs = ("customer_key", *(name for name in neighbours.INPUTS if name != "customer_key"))
         arriving = ", ".join(f'{self.arriving(name)} AS "{name}"' for name in inputs)
         none = ", ".join(f"CAST(NULL AS DOUBLE) AS old_{name}" for name in schema.NEIGHBOURS)
         if self.starts_empty:
-            events = f"SELECT {self.listed('i')}, month, {arriving}, {none} FROM incoming i WHERE {self.arriving('customer_key')} IS NOT NULL"
+            events = (
+                f"SELECT {self.listed('i')}, month, {arriving}, {none} FROM incoming i "
+                f"WHERE {self.arriving('customer_key')} IS NOT NULL"
+            )
             is_near = "true"
         else:
             span = self._make_touched()
@@ -168,25 +226,34 @@ class Rewrite:
             old = ", ".join(f"s.{name} AS old_{name}" for name in schema.NEIGHBOURS)
             events = f"""
                 SELECT * FROM (
-                    SELECT {self.listed("s")}, CASE WHEN i.is_change THEN i.new_month ELSE s.month END AS month, {staying}, {old}
-                    FROM ({tables.select_from_files("contacts", near)}) s LEFT JOIN ({self._changes("true")}) i ON {self.match("i", "s")}
+                    SELECT {self.listed("s")}, CASE WHEN i.is_change THEN i.new_month
+                        ELSE s.month END AS month, {staying}, {old}
+                    FROM ({tables.select_from_files("contacts", near)}) s LEFT
+                        JOIN ({self._changes("true")}) i ON {self.match("i", "s")}
                     WHERE i.is_change IS NULL OR NOT i.is_deleted
                     UNION ALL
                     SELECT {self.listed("i")}, f.new_month, {arriving}, {none}
-                    FROM incoming i JOIN (SELECT * FROM fate WHERE status = 'new') f ON {self.match("i", "f")}
+                    FROM incoming i JOIN (SELECT * FROM fate WHERE status = 'new') f
+                        ON {self.match("i", "f")}
                 ) SEMI JOIN touched USING (customer_key)"""
-            is_near = f"started_at BETWEEN TIMESTAMP '{span[0]}' - {neighbours.REACH} AND TIMESTAMP '{span[1]}' + {neighbours.REACH}"
+            is_near = (
+                f"started_at BETWEEN TIMESTAMP '{span[0]}' - {neighbours.REACH} AND "
+                f"TIMESTAMP '{span[1]}' + {neighbours.REACH}"
+            )
         self.connection.execute(f"CREATE TEMP VIEW events AS {events}")
         changed = " OR ".join(f"{name} IS DISTINCT FROM old_{name}" for name in schema.NEIGHBOURS)
         self.connection.execute(f"""
             CREATE TEMP TABLE neighbours AS
-            SELECT source_system, contact_id, month, {", ".join(schema.NEIGHBOURS)} FROM ({neighbours.select_neighbours("events")})
+            SELECT source_system, contact_id, month, {", ".join(schema.NEIGHBOURS)}
+                FROM ({neighbours.select_neighbours("events")})
             WHERE {is_near} AND ({changed})
         """)
         return True
 
     def _make_touched(self) -> tuple[datetime, datetime] | None:
-        """Make the table `touched`: each customer with a contact that comes, goes, moves or ends differently. Returns the span of these contacts."""
+        """Make the table `touched`: each customer with a contact that comes, goes,
+        moves or ends differently. Returns the span of these contacts.
+        """
         self.connection.execute("""
             CREATE TEMP TABLE touched AS
             SELECT customer_key, min(started_at) AS first_start, max(started_at) AS last_start
@@ -197,24 +264,38 @@ class Rewrite:
             )
             WHERE customer_key IS NOT NULL GROUP BY customer_key
         """)
-        first, last = self.connection.execute("SELECT min(first_start), max(last_start) FROM touched").fetchone()
+        first, last = self.connection.execute(
+            "SELECT min(first_start), max(last_start) FROM touched"
+        ).fetchone()
         return None if first is None else (first, last)
 
 
 def _months_around(first: datetime, last: datetime, days: int) -> tuple[str, str]:
-    """The months that can hold what starts that near; a day more on either side, because months are those of the local clock."""
+    """The months that can hold what starts that near; a day more on either side,
+    because months are those of the local clock.
+    """
     margin = timedelta(days=days + 1)
     return f"{first - margin:%Y-%m}", f"{last + margin:%Y-%m}"
 
 
-def commit_with_retries(name: str, attempt: Callable[[duckdb.DuckDBPyConnection, tables.Snapshot], Result], coming: int = 0) -> Result:
-    """Run the attempt on the table as it stands, holding the lock; again from the start when a writer without the lock got between.
+def commit_with_retries(
+    name: str,
+    attempt: Callable[[duckdb.DuckDBPyConnection, tables.Snapshot], Result],
+    coming: int = 0,
+) -> Result:
+    """Run the attempt on the table as it stands, holding the lock; again from the start
+    when a writer without the lock got between.
 
     `coming` is how many rows are brought to it, as far as that is known.
     """
     with tables.writing(name):
         for _attempt in range(ATTEMPTS):
             base = tables.snapshot(name)
-            with contextlib.suppress(CommitFailedError), tables.scratch(base.rows + coming) as connection:
+            with (
+                contextlib.suppress(CommitFailedError),
+                tables.scratch(base.rows + coming) as connection,
+            ):
                 return attempt(connection, base)
-    raise Refusal("lake_busy", N_("Another program keeps changing the lake. Stop it, then try again."))
+    raise Refusal(
+        "lake_busy", N_("Another program keeps changing the lake. Stop it, then try again.")
+    )

@@ -1,4 +1,6 @@
-"""The Delta tables as files: which version stands, who may write, and the one way to commit. Readers see old or new, never half."""
+"""The Delta tables as files: which version stands, who may write, and the one way to
+commit. Readers see old or new, never half.
+"""
 
 from __future__ import annotations
 
@@ -40,14 +42,18 @@ WAIT_SECONDS = 30 * 60
 ROWS_PER_GROUP = 50_000
 MEGABYTES = 400
 LOG_RETENTION = "interval 3650 days"
-"""The log names the batch of each commit, and undoing one reads it: it outlives every before-image."""
+"""The log names the batch of each commit, and undoing one reads it: it outlives every
+before-image.
+"""
 
 _LOG_FILE = re.compile(r"(\d{20})\.json")
 
 
 @dataclass(frozen=True)
 class Part:
-    """One Parquet file of a table, and the least and greatest value of the column that it is sorted by."""
+    """One Parquet file of a table, and the least and greatest value of the column that
+    it is sorted by.
+    """
 
     month: str
     path: str
@@ -75,8 +81,15 @@ class Snapshot:
     def months(self) -> frozenset[str]:
         return frozenset(part.month for part in self.parts)
 
-    def files(self, first_month: str | None = None, last_month: str | None = None, months: Iterable[str] | None = None) -> list[str]:
-        """The files that hold those months (both inclusive; None is open), sorted by month."""
+    def files(
+        self,
+        first_month: str | None = None,
+        last_month: str | None = None,
+        months: Iterable[str] | None = None,
+    ) -> list[str]:
+        """The files that hold those months (both inclusive; None is open), sorted by
+        month.
+        """
         chosen = None if months is None else frozenset(months)
         return [
             str(self.folder / part.path)
@@ -103,7 +116,11 @@ def lake_folder() -> Path:
     if url.startswith("file://"):
         url = url.removeprefix("file://")
     if "://" in url:
-        raise Refusal("lake_not_local", N_("The lake must be a folder of this machine, but QA_LAKE_URL is {url}. Give a path."), url=url)
+        raise Refusal(
+            "lake_not_local",
+            N_("The lake must be a folder of this machine, but QA_LAKE_URL is {url}. Give a path."),
+            url=url,
+        )
     return Path(url).resolve()
 
 
@@ -112,12 +129,16 @@ _snapshots: dict[Path, tuple[tuple[int, tuple[int, int]], Snapshot]] = {}
 
 
 def version(name: str) -> int:
-    """The number of the version that stands, -1 when the table does not exist. A few system calls, so that every question may ask."""
+    """The number of the version that stands, -1 when the table does not exist. A few
+    system calls, so that every question may ask.
+    """
     return _find_newest(_table_folder(name))[0]
 
 
 def snapshot(name: str) -> Snapshot:
-    """The version of the table that stands now, with its files; read once per version and process."""
+    """The version of the table that stands now, with its files; read once per version
+    and process.
+    """
     folder = _table_folder(name)
     newest = _find_newest(folder)
     if newest[0] < 0:
@@ -134,7 +155,9 @@ def _table_folder(name: str) -> Path:
 
 
 def _find_newest(folder: Path) -> tuple[int, tuple[int, int]]:
-    """The newest version and the identity of its log entry: a lake that was removed and made again has another one."""
+    """The newest version and the identity of its log entry: a lake that was removed and
+    made again has another one.
+    """
     log = folder / "_delta_log"
     known = _newest.get(folder)
     if known and _identity(log, known[0]) == known[1]:
@@ -143,7 +166,14 @@ def _find_newest(folder: Path) -> tuple[int, tuple[int, int]]:
             number += 1
     else:
         try:
-            number = max((int(match[1]) for entry in os.scandir(log) if (match := _LOG_FILE.fullmatch(entry.name))), default=-1)
+            number = max(
+                (
+                    int(match[1])
+                    for entry in os.scandir(log)
+                    if (match := _LOG_FILE.fullmatch(entry.name))
+                ),
+                default=-1,
+            )
         except FileNotFoundError:
             number = -1
     found = (number, _identity(log, number) or (0, 0))
@@ -165,13 +195,27 @@ def _read_snapshot(name: str, folder: Path, number: int) -> Snapshot:
         return Snapshot(name, folder, number)
     first, last = f"min.{CLOCKS[name]}", f"max.{CLOCKS[name]}"
     rows = actions.to_pylist()
-    parts = [Part(row["partition.month"], row["path"], row["num_records"], row["size_bytes"], row.get(first), row.get(last)) for row in rows]
-    return Snapshot(name, folder, number, tuple(sorted(parts, key=lambda part: (part.month, part.path))))
+    parts = [
+        Part(
+            row["partition.month"],
+            row["path"],
+            row["num_records"],
+            row["size_bytes"],
+            row.get(first),
+            row.get(last),
+        )
+        for row in rows
+    ]
+    return Snapshot(
+        name, folder, number, tuple(sorted(parts, key=lambda part: (part.month, part.path)))
+    )
 
 
 @contextmanager
 def writing(name: str) -> Iterator[None]:
-    """Hold the lock of the writers of that table, across threads and processes; the system frees it when its holder dies."""
+    """Hold the lock of the writers of that table, across threads and processes; the
+    system frees it when its holder dies.
+    """
     lake_folder().mkdir(parents=True, exist_ok=True)
     with (lake_folder() / f".{name}.lock").open("w") as file:
         deadline = time.monotonic() + WAIT_SECONDS
@@ -182,7 +226,12 @@ def writing(name: str) -> Iterator[None]:
             except BlockingIOError:
                 if time.monotonic() > deadline:
                     raise Refusal(
-                        "lake_busy", N_("Another import has held the lake for over {minutes} minutes. Stop it, then try again."), minutes=WAIT_SECONDS // 60
+                        "lake_busy",
+                        N_(
+                            "Another import has held the lake for over {minutes} minutes. Stop "
+                            "it, then try again."
+                        ),
+                        minutes=WAIT_SECONDS // 60,
                     ) from None
                 time.sleep(0.05)
         yield
@@ -190,8 +239,12 @@ def writing(name: str) -> Iterator[None]:
 
 @contextmanager
 def scratch_folder() -> Iterator[Path]:
-    """A folder for a writer, removed at the end; its number tells whether its maker still lives."""
-    temporary = environment.current().temporary_folder / f"lake-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+    """A folder for a writer, removed at the end; its number tells whether its maker
+    still lives.
+    """
+    temporary = (
+        environment.current().temporary_folder / f"lake-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+    )
     temporary.mkdir(parents=True)
     try:
         yield temporary
@@ -201,7 +254,9 @@ def scratch_folder() -> Iterator[Path]:
 
 @contextmanager
 def scratch(rows: int) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A DuckDB connection for a writer of that many rows: as much memory as they take, and a folder of its own to spill into."""
+    """A DuckDB connection for a writer of that many rows: as much memory as they take,
+    and a folder of its own to spill into.
+    """
     with scratch_folder() as temporary:
         connection = duckdb.connect(
             config={
@@ -214,7 +269,9 @@ def scratch(rows: int) -> Iterator[duckdb.DuckDBPyConnection]:
             }
         )
         try:
-            connection.execute("SET enable_progress_bar = false")  # after two seconds it would write among what a command prints
+            connection.execute(
+                "SET enable_progress_bar = false"
+            )  # after two seconds it would write among what a command prints
             yield connection
         finally:
             connection.close()
@@ -232,7 +289,14 @@ def columns_of(name: str) -> list[str]:
 
 def sql_type(column: sa.Column) -> str:
     """The type of a declared column as DuckDB calls it."""
-    return {sa.Text: "VARCHAR", sa.DateTime: "TIMESTAMP", sa.Date: "DATE", sa.Double: "DOUBLE", sa.Integer: "INTEGER", sa.Boolean: "BOOLEAN"}[type(column.type)]
+    return {
+        sa.Text: "VARCHAR",
+        sa.DateTime: "TIMESTAMP",
+        sa.Date: "DATE",
+        sa.Double: "DOUBLE",
+        sa.Integer: "INTEGER",
+        sa.Boolean: "BOOLEAN",
+    }[type(column.type)]
 
 
 def select_from_files(name: str, files: Sequence[str]) -> str:
@@ -246,13 +310,23 @@ def select_from_files(name: str, files: Sequence[str]) -> str:
     for file in files:
         alike.setdefault(_missing_in(name, file), []).append(file)
     return " UNION ALL ".join(
-        _select_from(name, missing, f" FROM read_parquet([{', '.join(map(quoted, some))}], hive_partitioning = true, hive_types = {{'month': VARCHAR}})")
+        _select_from(
+            name,
+            missing,
+            f" FROM read_parquet([{', '.join(map(quoted, some))}], hive_partitioning = true, "
+            f"hive_types = {{'month': VARCHAR}})",
+        )
         for missing, some in alike.items()
     )
 
 
 def _select_from(name: str, missing: frozenset[str], relation: str) -> str:
-    listed = (f'CAST(NULL AS {sql_type(column)}) AS "{column.name}"' if column.name in missing else f'"{column.name}"' for column in TABLES[name].columns)
+    listed = (
+        f'CAST(NULL AS {sql_type(column)}) AS "{column.name}"'
+        if column.name in missing
+        else f'"{column.name}"'
+        for column in TABLES[name].columns
+    )
     return f"SELECT {', '.join(listed)}{relation}"
 
 
@@ -264,8 +338,12 @@ def _missing_in(name: str, file: str) -> frozenset[str]:
     return frozenset(columns_of(name)) - {"month", *pyarrow.parquet.read_schema(file).names}
 
 
-def write_part(connection: duckdb.DuckDBPyConnection, target: Snapshot, month: str, select: str) -> AddAction | None:
-    """Write the rows of one month as a new file, not yet part of the table; None when there are none."""
+def write_part(
+    connection: duckdb.DuckDBPyConnection, target: Snapshot, month: str, select: str
+) -> AddAction | None:
+    """Write the rows of one month as a new file, not yet part of the table; None when
+    there are none.
+    """
     listed = ", ".join(f'"{name}"' for name in columns_of(target.name) if name != "month")
     path = f"month={month}/part-{uuid.uuid4().hex}.parquet"
     file = target.folder / path
@@ -282,14 +360,28 @@ def write_part(connection: duckdb.DuckDBPyConnection, target: Snapshot, month: s
     status = file.stat()
     bounds = statistics[4][f'"{clock}"']
     least, greatest = bounds["min"].replace(" ", "T"), bounds["max"].replace(" ", "T")
-    content = {"numRecords": rows, "minValues": {clock: least}, "maxValues": {clock: greatest}, "nullCount": {clock: 0}}
-    return AddAction(path, status.st_size, {"month": month}, int(status.st_mtime * 1000), True, json.dumps(content))
+    content = {
+        "numRecords": rows,
+        "minValues": {clock: least},
+        "maxValues": {clock: greatest},
+        "nullCount": {clock: 0},
+    }
+    return AddAction(
+        path,
+        status.st_size,
+        {"month": month},
+        int(status.st_mtime * 1000),
+        True,
+        json.dumps(content),
+    )
 
 
 def commit(base: Snapshot, change: Commit) -> int:
-    """Make the change the next version, all at once. Raises CommitFailedError when somebody committed since `base`.
+    """Make the change the next version, all at once. Raises CommitFailedError when
+    somebody committed since `base`.
 
-    Delta itself would let two appends pass that hold the same new contact, so any commit in between makes us start again.
+    Delta itself would let two appends pass that hold the same new contact, so any
+    commit in between makes us start again.
     """
     if base.version < 0:
         _create(base)
@@ -299,32 +391,51 @@ def commit(base: Snapshot, change: Commit) -> int:
     _add_new_columns(base.name, table)
     _make_durable(base, change.adds)
     now = int(time.time() * 1000)
-    gone = [RemoveAction(part.path, True, now, part.size, {"month": part.month}) for part in base.parts if part.month in change.removed_months]
+    gone = [
+        RemoveAction(part.path, True, now, part.size, {"month": part.month})
+        for part in base.parts
+        if part.month in change.removed_months
+    ]
     table.create_write_transaction(
         [*change.adds, *gone],
         "append",
         arrow_schema(TABLES[base.name]),
         partition_by=["month"],
-        commit_properties=CommitProperties(custom_metadata=change.metadata, max_commit_retries=0, app_transactions=change.transactions),
+        commit_properties=CommitProperties(
+            custom_metadata=change.metadata,
+            max_commit_retries=0,
+            app_transactions=change.transactions,
+        ),
     )
     number = version(base.name)
     log = base.folder / "_delta_log"
-    entries = [path for done in range(base.version + 1, number + 1) for path in log.glob(f"{done:020d}*")]
+    entries = [
+        path for done in range(base.version + 1, number + 1) for path in log.glob(f"{done:020d}*")
+    ]
     for path in (*entries, *log.glob("_last_checkpoint"), log):
         sync(path)
     return number
 
 
 def _add_new_columns(name: str, table: DeltaTable) -> None:
-    """Give a table of an earlier version the columns that were declared since, in a commit of its own; its files stay as they are."""
+    """Give a table of an earlier version the columns that were declared since, in a
+    commit of its own; its files stay as they are.
+    """
     known = {item.name for item in table.schema().fields}
-    fresh = [item.with_nullable(True) for item in arrow_schema(TABLES[name]) if item.name not in known]
+    fresh = [
+        item.with_nullable(True) for item in arrow_schema(TABLES[name]) if item.name not in known
+    ]
     if fresh:
-        table.alter.add_columns(Schema.from_arrow(pa.schema(fresh)).fields, commit_properties=CommitProperties(max_commit_retries=0))
+        table.alter.add_columns(
+            Schema.from_arrow(pa.schema(fresh)).fields,
+            commit_properties=CommitProperties(max_commit_retries=0),
+        )
 
 
 def _make_durable(base: Snapshot, adds: Iterable[AddAction]) -> None:
-    """Bring new files to the disk before a commit names them, so that no version points to an empty file after the power failed."""
+    """Bring new files to the disk before a commit names them, so that no version points
+    to an empty file after the power failed.
+    """
     files = [base.folder / add.path for add in adds]
     folders = {folder: None for file in files for folder in (file.parent, base.folder)}
     for path in (*files, *folders):
@@ -348,4 +459,10 @@ def discard(base: Snapshot, adds: Iterable[AddAction]) -> None:
 
 def _create(base: Snapshot) -> None:
     schema = Schema.from_arrow(arrow_schema(TABLES[base.name]))
-    DeltaTable.create(base.folder, schema, mode="ignore", partition_by=["month"], configuration={"delta.logRetentionDuration": LOG_RETENTION})
+    DeltaTable.create(
+        base.folder,
+        schema,
+        mode="ignore",
+        partition_by=["month"],
+        configuration={"delta.logRetentionDuration": LOG_RETENTION},
+    )

@@ -1,4 +1,6 @@
-"""Keeping the lake in order: erasing a customer, clearing away what nobody reads any more, joining small files."""
+"""Keeping the lake in order: erasing a customer, clearing away what nobody reads any
+more, joining small files.
+"""
 
 from __future__ import annotations
 
@@ -16,39 +18,50 @@ from qa_core.storage.lake.before_images import image_folder, read_image, standin
 from qa_core.storage.lake.rewrite import Rewrite, commit_with_retries
 
 READER_SECONDS = 600
-"""A version stays on disk for so long after the next one came: longer than any question takes."""
+"""A version stays on disk for so long after the next one came: longer than any question
+takes.
+"""
 
 SHARED_KEY = schema.AS_GIVEN["customer_key"]
 """Where the key of a shared number stands, on contacts that have no customer."""
 
 IMAGE_DAYS = 90
-"""How long a batch can be undone; a later before-image is never dropped before an earlier one."""
+"""How long a batch can be undone; a later before-image is never dropped before an
+earlier one.
+"""
 
 
 def erase(customer_key: str) -> int:
-    """Remove every contact of that customer, and their key from contacts of a number that is shared, which identify nobody and so stay;
-    from the before-images too. Returns how many contacts there were.
+    """Remove every contact of that customer, and their key from contacts of a number
+    that is shared, which identify nobody and so stay; from the before-images too.
+    Returns how many contacts there were.
 
-    Files of earlier versions still hold them until `vacuum` clears those away, ten minutes later. Of the other stores,
-    `ingest.erase_customer` takes care.
+    Files of earlier versions still hold them until `vacuum` clears those away, ten
+    minutes later. Of the other stores, `ingest.erase_customer` takes care.
     """
 
     def attempt(connection: duckdb.DuckDBPyConnection, base: tables.Snapshot) -> int:
         rewrite = Rewrite(connection, base, (SHARED_KEY,))
         customer = tables.quoted(customer_key)
-        connection.execute(f"CREATE TEMP VIEW stored AS {tables.select_from_files('contacts', base.files())}")
+        connection.execute(
+            f"CREATE TEMP VIEW stored AS {tables.select_from_files('contacts', base.files())}"
+        )
         connection.execute(f"""
             CREATE TEMP TABLE incoming AS
-            SELECT {rewrite.listed("s")}, CAST(NULL AS VARCHAR) AS {SHARED_KEY} FROM stored s WHERE {SHARED_KEY} = {customer}
+            SELECT {rewrite.listed("s")}, CAST(NULL AS VARCHAR) AS {SHARED_KEY} FROM stored s
+                WHERE {SHARED_KEY} = {customer}
         """)
         connection.execute(f"""
             CREATE TEMP TABLE fate AS
-            SELECT {rewrite.listed("s")}, s.month AS old_month, CASE WHEN s.customer_key IS NULL THEN s.month END AS new_month,
+            SELECT {rewrite.listed("s")}, s.month AS old_month, CASE WHEN s.customer_key IS NULL
+                THEN s.month END AS new_month,
                 CASE WHEN s.customer_key IS NULL THEN 'changed' ELSE 'deleted' END AS status,
-                s.customer_key AS before_customer, s.started_at AS before_start, CAST(NULL AS VARCHAR) AS after_customer, CAST(NULL AS TIMESTAMP) AS after_start
+                s.customer_key AS before_customer, s.started_at AS before_start,
+                    CAST(NULL AS VARCHAR) AS after_customer, CAST(NULL AS TIMESTAMP) AS after_start
             FROM stored s WHERE customer_key = {customer} OR {SHARED_KEY} = {customer}
         """)
-        # The images go first: were we stopped in between, a second call would still find the contacts and finish.
+        # The images go first: were we stopped in between, a second call would still
+        # find the contacts and finish.
         _erase_from_images(rewrite, customer)
         rows = connection.execute("SELECT count(*) FROM fate").fetchone()[0]
         if rows:
@@ -61,25 +74,37 @@ def erase(customer_key: str) -> int:
 def _erase_from_images(rewrite: Rewrite, customer: str) -> None:
     for image in sorted(image_folder().glob("contacts-*.parquet")):
         # An image of an earlier version may lack the column of shared numbers.
-        source, kept = f"({tables.select_from_files('contacts', [])} UNION ALL BY NAME SELECT * FROM {read_image(image.name)})", "*"
-        condition = touched = f"EXISTS (SELECT 1 FROM fate f WHERE f.status = 'deleted' AND {rewrite.match('f', 'i')})"
+        source, kept = (
+            f"({tables.select_from_files('contacts', [])} UNION ALL BY NAME SELECT * FROM "
+            f"{read_image(image.name)})",
+            "*",
+        )
+        condition = touched = (
+            "EXISTS (SELECT 1 FROM fate f WHERE f.status = 'deleted' AND "
+            f"{rewrite.match('f', 'i')})"
+        )
         if status_of(image.name) == "new":
             kept = rewrite.listed("i")
         else:
             condition += f" OR customer_key = {customer}"
             touched = f"{condition} OR {SHARED_KEY} = {customer}"
             kept += f" REPLACE (nullif({SHARED_KEY}, {customer}) AS {SHARED_KEY})"
-        if not rewrite.connection.execute(f"SELECT 1 FROM {source} i WHERE {touched} LIMIT 1").fetchone():
+        if not rewrite.connection.execute(
+            f"SELECT 1 FROM {source} i WHERE {touched} LIMIT 1"
+        ).fetchone():
             continue
         draft = image.with_suffix(".draft")
         rewrite.connection.execute(
-            f"COPY (SELECT {kept} FROM {source} i WHERE ({condition}) IS NOT TRUE) TO {tables.quoted(str(draft))} (FORMAT parquet, COMPRESSION zstd)"
+            f"COPY (SELECT {kept} FROM {source} i WHERE ({condition}) IS NOT TRUE) TO "
+            f"{tables.quoted(str(draft))} (FORMAT parquet, COMPRESSION zstd)"
         )
         os.replace(draft, image)
 
 
 def vacuum() -> int:
-    """Delete the files that no version of the last ten minutes holds, and what killed writers left behind. Returns the number of files."""
+    """Delete the files that no version of the last ten minutes holds, and what killed
+    writers left behind. Returns the number of files.
+    """
     removed = 0
     for name in tables.TABLES:
         with tables.writing(name):
@@ -100,12 +125,25 @@ def _vacuum_table(base: tables.Snapshot) -> int:
             break
         kept.append(entry["version"])
         superseded_at = entry["timestamp"]
-    return len(table.vacuum(retention_hours=0, dry_run=False, enforce_retention_duration=False, full=True, keep_versions=kept))
+    return len(
+        table.vacuum(
+            retention_hours=0,
+            dry_run=False,
+            enforce_retention_duration=False,
+            full=True,
+            keep_versions=kept,
+        )
+    )
 
 
 def _vacuum_images(base: tables.Snapshot) -> int:
     horizon = time.time() - IMAGE_DAYS * 86400
-    needed = {image for entry in standing_commits(base) if entry["timestamp"] / 1000 >= horizon for image in entry["undo"]}
+    needed = {
+        image
+        for entry in standing_commits(base)
+        if entry["timestamp"] / 1000 >= horizon
+        for image in entry["undo"]
+    }
     stale = [image for image in image_folder().glob(f"{base.name}-*") if image.name not in needed]
     for image in stale:
         image.unlink(missing_ok=True)
@@ -124,12 +162,16 @@ def _remove_dead_scratch() -> None:
 
 
 def compact() -> int:
-    """Join the files of each month that has several, as other writers may leave them. Returns how many files were joined."""
+    """Join the files of each month that has several, as other writers may leave them.
+    Returns how many files were joined.
+    """
     joined = 0
     for name in tables.TABLES:
         with tables.writing(name):
             base = tables.snapshot(name)
             if len(base.parts) > len(base.months):
-                metrics = DeltaTable(base.folder).optimize.compact(max_concurrent_tasks=1, writer_properties=WriterProperties(compression="ZSTD"))
+                metrics = DeltaTable(base.folder).optimize.compact(
+                    max_concurrent_tasks=1, writer_properties=WriterProperties(compression="ZSTD")
+                )
                 joined += metrics["numFilesRemoved"]
     return joined

@@ -1,5 +1,25 @@
-"""Everything small that changes row by row. All files of tables are loaded together: they refer to each other."""
+"""Everything small that changes row by row. All files of tables are loaded together:
+they refer to each other.
+"""
 
-from qa_core.storage.records import audit_log, base, centre_rules, evaluations, imports, listening, people, steering
+from qa_core.storage.records import (
+    audit_log,
+    base,
+    centre_rules,
+    evaluations,
+    imports,
+    listening,
+    people,
+    steering,
+)
 
-__all__ = ["audit_log", "base", "centre_rules", "evaluations", "imports", "listening", "people", "steering"]
+__all__ = [
+    "audit_log",
+    "base",
+    "centre_rules",
+    "evaluations",
+    "imports",
+    "listening",
+    "people",
+    "steering",
+]

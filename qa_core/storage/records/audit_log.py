@@ -8,7 +8,9 @@ from qa_core.storage.records.base import Base
 
 
 class JournalRow(Base):
-    """One act. Written only by `journal.record`, never changed: each row's `mac` seals it and the one before."""
+    """One act. Written only by `journal.record`, never changed: each row's `mac` seals
+    it and the one before.
+    """
 
     __tablename__ = "journal"
 

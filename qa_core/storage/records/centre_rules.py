@@ -1,4 +1,6 @@
-"""Tables of what the centre itself says: names that mean the same, opening hours, numbers of campaigns."""
+"""Tables of what the centre itself says: names that mean the same, opening hours,
+numbers of campaigns.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +13,11 @@ from qa_core.storage.records.base import Base, now
 
 
 class NameDecision(Base):
-    """That two names mean the same (`spelling` is shown as `kept`) or, `is_same` false, that they do not, whatever they look like.
+    """That two names mean the same (`spelling` is shown as `kept`) or, `is_same` false,
+    that they do not, whatever they look like.
 
-    For advisors the names are their ids. Nothing else is lost: undone, every fact reads as its source said.
+    For advisors the names are their ids. Nothing else is lost: undone, every fact reads
+    as its source said.
     """
 
     __tablename__ = "name_decision"
@@ -32,12 +36,16 @@ class NameDecision(Base):
 
 
 class OpeningHours(Base):
-    """A site is open on that weekday (1: Monday) between two times of its clock; the rows of the latest `starts_on` (null: always) hold together."""
+    """A site is open on that weekday (1: Monday) between two times of its clock; the
+    rows of the latest `starts_on` (null: always) hold together.
+    """
 
     __tablename__ = "opening_hours"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    site_name: Mapped[str] = mapped_column(sa.ForeignKey("site.name", ondelete="CASCADE", onupdate="CASCADE"), index=True)
+    site_name: Mapped[str] = mapped_column(
+        sa.ForeignKey("site.name", ondelete="CASCADE", onupdate="CASCADE"), index=True
+    )
     starts_on: Mapped[date | None]
     weekday: Mapped[int]
     opens_at: Mapped[str]
@@ -47,11 +55,15 @@ class OpeningHours(Base):
 
 
 class SiteCalendar(Base):
-    """Whose public holidays a site keeps: a country and, where they differ inside it, a region, as the library `holidays` names them."""
+    """Whose public holidays a site keeps: a country and, where they differ inside it, a
+    region, as the library `holidays` names them.
+    """
 
     __tablename__ = "site_calendar"
 
-    site_name: Mapped[str] = mapped_column(sa.ForeignKey("site.name", ondelete="CASCADE", onupdate="CASCADE"), primary_key=True)
+    site_name: Mapped[str] = mapped_column(
+        sa.ForeignKey("site.name", ondelete="CASCADE", onupdate="CASCADE"), primary_key=True
+    )
     country: Mapped[str]
     region: Mapped[str | None]
 
@@ -61,17 +73,23 @@ class ClosedDay(Base):
 
     __tablename__ = "closed_day"
 
-    site_name: Mapped[str] = mapped_column(sa.ForeignKey("site.name", ondelete="CASCADE", onupdate="CASCADE"), primary_key=True)
+    site_name: Mapped[str] = mapped_column(
+        sa.ForeignKey("site.name", ondelete="CASCADE", onupdate="CASCADE"), primary_key=True
+    )
     day: Mapped[date] = mapped_column(primary_key=True)
 
 
 class TrackingAssignment(Base):
-    """What a tracking number stood for: from `starts_on` (null: always) until the day before `ends_on` (null: still)."""
+    """What a tracking number stood for: from `starts_on` (null: always) until the day
+    before `ends_on` (null: still).
+    """
 
     __tablename__ = "tracking_assignment"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    batch_id: Mapped[str] = mapped_column(sa.ForeignKey("import_batch.id", ondelete="CASCADE"), index=True)
+    batch_id: Mapped[str] = mapped_column(
+        sa.ForeignKey("import_batch.id", ondelete="CASCADE"), index=True
+    )
     tracking_number: Mapped[str]
     source: Mapped[str | None]
     medium: Mapped[str | None]

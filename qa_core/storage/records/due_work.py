@@ -1,4 +1,6 @@
-"""Work on the lake that a decision in the records asks for, noted in the decision's own transaction."""
+"""Work on the lake that a decision in the records asks for, noted in the decision's own
+transaction.
+"""
 
 from __future__ import annotations
 

@@ -12,7 +12,9 @@ from qa_core.storage.records.base import Base, now
 
 
 class ScorecardVersion(Base):
-    """One version of an evaluation grid. A published version is never changed; evaluations are pinned to theirs."""
+    """One version of an evaluation grid. A published version is never changed;
+    evaluations are pinned to theirs.
+    """
 
     __tablename__ = "grid"
     __table_args__ = (sa.UniqueConstraint("key", "version"),)
@@ -34,19 +36,25 @@ class ScorecardVersion(Base):
 class Evaluation(Base):
     """What one evaluator found in one contact, on one version of a grid.
 
-    Scores are 0–100. `team` and `local_day` are those of the contact (of the evaluation, when no contact is named),
-    so that the scope of a reader can be decided here without the lake.
+    Scores are 0–100. `team` and `local_day` are those of the contact (of the
+    evaluation, when no contact is named), so that the scope of a reader can be decided
+    here without the lake.
     """
 
     __tablename__ = "evaluation"
-    __table_args__ = (sa.Index("ix_evaluation_contact", "source_system", "contact_id"), sa.Index("ix_evaluation_counted", "state", "kind", "changed_at"))
+    __table_args__ = (
+        sa.Index("ix_evaluation_contact", "source_system", "contact_id"),
+        sa.Index("ix_evaluation_counted", "state", "kind", "changed_at"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     external_key: Mapped[str | None] = mapped_column(unique=True)
     """Identity of an imported evaluation, so that the same file again changes nothing."""
     source_system: Mapped[str | None]
     contact_id: Mapped[str | None]
-    advisor_id: Mapped[str | None] = mapped_column(sa.ForeignKey("advisor.advisor_id", onupdate="CASCADE"), index=True)
+    advisor_id: Mapped[str | None] = mapped_column(
+        sa.ForeignKey("advisor.advisor_id", onupdate="CASCADE"), index=True
+    )
     team: Mapped[str | None]
     local_day: Mapped[date] = mapped_column(index=True)
     evaluator: Mapped[str | None]
@@ -65,12 +73,20 @@ class Evaluation(Base):
     kind: Mapped[str] = mapped_column(default="scored", server_default="scored")
     """scored (the only one that numbers are made of) · targeted · calibration · self"""
     purpose: Mapped[str] = mapped_column(default="evaluation")
-    drawn_id: Mapped[int | None] = mapped_column(sa.ForeignKey("drawn_contact.id", ondelete="SET NULL"), index=True)
-    calibration_id: Mapped[int | None] = mapped_column(sa.ForeignKey("calibration.id", ondelete="SET NULL"), index=True)
-    answered_evaluation_id: Mapped[int | None] = mapped_column(sa.ForeignKey("evaluation.id", ondelete="CASCADE"), index=True)
+    drawn_id: Mapped[int | None] = mapped_column(
+        sa.ForeignKey("drawn_contact.id", ondelete="SET NULL"), index=True
+    )
+    calibration_id: Mapped[int | None] = mapped_column(
+        sa.ForeignKey("calibration.id", ondelete="SET NULL"), index=True
+    )
+    answered_evaluation_id: Mapped[int | None] = mapped_column(
+        sa.ForeignKey("evaluation.id", ondelete="CASCADE"), index=True
+    )
     """Of a self-evaluation: the evaluation beside which it stands."""
     draft: Mapped[dict[str, Any] | None] = mapped_column(sa.JSON(none_as_null=True))
-    """While it is a draft: {answers: {key: points or "na"}, comments: {key: text}}, complete or not."""
+    """While it is a draft: {answers: {key: points or "na"}, comments: {key: text}},
+    complete or not.
+    """
     version: Mapped[int] = mapped_column(default=1, server_default="1")
     """Raised by each change: who saved an older one is told."""
     started_at: Mapped[datetime | None]
@@ -84,19 +100,29 @@ class Evaluation(Base):
     batch_id: Mapped[str | None] = mapped_column(index=True)
     changed_at: Mapped[datetime] = mapped_column(default=now, onupdate=now)
     given_advisor_id: Mapped[str | None]
-    """The advisor that the source names, where that one was merged into another; null: as it stands."""
+    """The advisor that the source names, where that one was merged into another; null:
+    as it stands.
+    """
     given_team: Mapped[str | None]
-    """Empty where the source gave no team and the merged advisor's was filled in; null: as it stands."""
+    """Empty where the source gave no team and the merged advisor's was filled in; null:
+    as it stands.
+    """
 
-    answers: Mapped[list[EvaluationAnswer]] = relationship(back_populates="evaluation", cascade="all, delete-orphan", passive_deletes=True)
+    answers: Mapped[list[EvaluationAnswer]] = relationship(
+        back_populates="evaluation", cascade="all, delete-orphan", passive_deletes=True
+    )
 
 
 class EvaluationAnswer(Base):
-    """One criterion of one evaluation, with the weight that was really applied (shares that add up to 1)."""
+    """One criterion of one evaluation, with the weight that was really applied (shares
+    that add up to 1).
+    """
 
     __tablename__ = "evaluation_answer"
 
-    evaluation_id: Mapped[int] = mapped_column(sa.ForeignKey("evaluation.id", ondelete="CASCADE"), primary_key=True)
+    evaluation_id: Mapped[int] = mapped_column(
+        sa.ForeignKey("evaluation.id", ondelete="CASCADE"), primary_key=True
+    )
     criterion: Mapped[str] = mapped_column(primary_key=True)
     section: Mapped[str | None]
     earned: Mapped[float | None]

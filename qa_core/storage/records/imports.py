@@ -1,4 +1,6 @@
-"""Tables of imports: what came when, what waits, what undoing needs, and work on the lake that is due."""
+"""Tables of imports: what came when, what waits, what undoing needs, and work on the
+lake that is due.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,9 @@ from qa_core.storage.records.base import Base, now
 
 
 class ImportBatch(Base):
-    """One imported file. It is `started` before the lake is touched and `done` after; a start without an end is resumed."""
+    """One imported file. It is `started` before the lake is touched and `done` after; a
+    start without an end is resumed.
+    """
 
     __tablename__ = "import_batch"
 
@@ -23,7 +27,9 @@ class ImportBatch(Base):
     system: Mapped[str]
     profile: Mapped[str]
     options: Mapped[dict[str, Any]]
-    """The options that change the reading of the file; the same digest with the same options is the same import."""
+    """The options that change the reading of the file; the same digest with the same
+    options is the same import.
+    """
     state: Mapped[str] = mapped_column(default="started", index=True)
     """started · done · failed · undone"""
     counts: Mapped[dict[str, Any]] = mapped_column(default=dict)
@@ -38,13 +44,17 @@ class ImportBatch(Base):
 
 
 class WaitingRow(Base):
-    """A survey, tracking or evaluation row whose contact had not come; `joined_by` is the batch that brought it since. Or a leg of a contact
-    that may have others in other files."""
+    """A survey, tracking or evaluation row whose contact had not come; `joined_by` is
+    the batch that brought it since. Or a leg of a contact that may have others in other
+    files.
+    """
 
     __tablename__ = "waiting_row"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    batch_id: Mapped[str] = mapped_column(sa.ForeignKey("import_batch.id", ondelete="CASCADE"), index=True)
+    batch_id: Mapped[str] = mapped_column(
+        sa.ForeignKey("import_batch.id", ondelete="CASCADE"), index=True
+    )
     kind: Mapped[str]
     row_key: Mapped[str] = mapped_column(unique=True)
     contact_id: Mapped[str | None] = mapped_column(index=True)
@@ -55,13 +65,17 @@ class WaitingRow(Base):
 
 
 class BeforeImage(Base):
-    """What a record was before a batch changed it (null: it did not exist), so that the batch can be undone exactly."""
+    """What a record was before a batch changed it (null: it did not exist), so that the
+    batch can be undone exactly.
+    """
 
     __tablename__ = "before_image"
     __table_args__ = (sa.UniqueConstraint("batch_id", "object", "key"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    batch_id: Mapped[str] = mapped_column(sa.ForeignKey("import_batch.id", ondelete="CASCADE"), index=True)
+    batch_id: Mapped[str] = mapped_column(
+        sa.ForeignKey("import_batch.id", ondelete="CASCADE"), index=True
+    )
     object: Mapped[str]
     """evaluation · advisor · team · site · grid"""
     key: Mapped[str]
@@ -69,7 +83,9 @@ class BeforeImage(Base):
 
 
 class SavedMapping(Base):
-    """A mapping of columns that a person saved under a name, with the options that go with it."""
+    """A mapping of columns that a person saved under a name, with the options that go
+    with it.
+    """
 
     __tablename__ = "saved_mapping"
 
@@ -81,14 +97,18 @@ class SavedMapping(Base):
 
 
 CENTRE_RULES = "conventions"
-"""The due work of bringing all that is stored in line with the conventions of the centre."""
+"""The due work of bringing all that is stored in line with the conventions of the
+centre.
+"""
 
 ALERTS = "alerts"
 """The due work of evaluating alert rules, noted where it failed after an import."""
 
 
 class DueWork(Base):
-    """Work that a decision in the records asks for, or that failed; noted in the decision's own transaction, so that nothing killed is forgotten."""
+    """Work that a decision in the records asks for, or that failed; noted in the
+    decision's own transaction, so that nothing killed is forgotten.
+    """
 
     __tablename__ = "due_work"
 

@@ -1,4 +1,6 @@
-"""The tables of listening: what the law asks for first, the recordings, what is drawn, and what is said about evaluations afterwards."""
+"""The tables of listening: what the law asks for first, the recordings, what is drawn,
+and what is said about evaluations afterwards.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ ADVISOR = "advisor.advisor_id"
 
 
 class GateValue(Base):
-    """What was entered for a legal gate (COMPLIANCE R1–R4); the newest entry of a name holds."""
+    """What was entered for a legal gate (COMPLIANCE R1–R4); the newest entry of a name
+    holds.
+    """
 
     __tablename__ = "gate_value"
 
@@ -26,12 +30,16 @@ class GateValue(Base):
 
 
 class Accreditation(Base):
-    """That an account may listen for these purposes, through `ends_on`; ended early, not deleted."""
+    """That an account may listen for these purposes, through `ends_on`; ended early,
+    not deleted.
+    """
 
     __tablename__ = "accreditation"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    username: Mapped[str] = mapped_column(sa.ForeignKey("account.username", ondelete="CASCADE"), index=True)
+    username: Mapped[str] = mapped_column(
+        sa.ForeignKey("account.username", ondelete="CASCADE"), index=True
+    )
     purposes: Mapped[list[Any]]
     """Of training · evaluation · quality."""
     starts_on: Mapped[date]
@@ -48,14 +56,18 @@ class AdvisorNotice(Base):
     __tablename__ = "advisor_notice"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    advisor_id: Mapped[str] = mapped_column(sa.ForeignKey(ADVISOR, ondelete="CASCADE", onupdate="CASCADE"), index=True)
+    advisor_id: Mapped[str] = mapped_column(
+        sa.ForeignKey(ADVISOR, ondelete="CASCADE", onupdate="CASCADE"), index=True
+    )
     informed_on: Mapped[date]
     entered_by: Mapped[str]
     entered_at: Mapped[datetime] = mapped_column(default=now)
 
 
 class Recording(Base):
-    """The audio of one contact, encrypted in a file of its own; deleted, the row stays as proof without anything to play."""
+    """The audio of one contact, encrypted in a file of its own; deleted, the row stays
+    as proof without anything to play.
+    """
 
     __tablename__ = "recording"
     __table_args__ = (sa.Index("ix_recording_contact", "source_system", "contact_id"),)
@@ -63,16 +75,22 @@ class Recording(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     source_system: Mapped[str]
     contact_id: Mapped[str]
-    advisor_id: Mapped[str | None] = mapped_column(sa.ForeignKey(ADVISOR, ondelete="SET NULL", onupdate="CASCADE"), index=True)
+    advisor_id: Mapped[str | None] = mapped_column(
+        sa.ForeignKey(ADVISOR, ondelete="SET NULL", onupdate="CASCADE"), index=True
+    )
     team: Mapped[str | None]
     local_day: Mapped[date] = mapped_column(index=True)
-    """Day of the contact; with `team` and `advisor_id`, what the scope of a reader is decided by."""
+    """Day of the contact; with `team` and `advisor_id`, what the scope of a reader is
+    decided by.
+    """
     purpose: Mapped[str]
     """training · evaluation · quality · proof"""
     file_name: Mapped[str | None] = mapped_column(unique=True)
     """Under QA_HOME/recordings; null once deleted."""
     digest: Mapped[str]
-    """HMAC of the clear audio, so that the same file again is known without being readable."""
+    """HMAC of the clear audio, so that the same file again is known without being
+    readable.
+    """
     media_type: Mapped[str]
     clear_bytes: Mapped[int]
     seconds: Mapped[float]
@@ -85,35 +103,49 @@ class Recording(Base):
     stored_at: Mapped[datetime] = mapped_column(default=now)
     deleted_at: Mapped[datetime | None]
     deleted_because: Mapped[str | None]
-    """undone · expired · objected · no_notice · stopped_by_advisor · private_line · erased"""
+    """undone · expired · objected · no_notice · stopped_by_advisor · private_line ·
+    erased
+    """
 
 
 class Playback(Base):
-    """One listening, by whom, to which recording, and for what: what advisors see, and what rates are counted from."""
+    """One listening, by whom, to which recording, and for what: what advisors see, and
+    what rates are counted from.
+    """
 
     __tablename__ = "playback"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    recording_id: Mapped[int] = mapped_column(sa.ForeignKey("recording.id", ondelete="CASCADE"), index=True)
+    recording_id: Mapped[int] = mapped_column(
+        sa.ForeignKey("recording.id", ondelete="CASCADE"), index=True
+    )
     source_system: Mapped[str]
     contact_id: Mapped[str]
-    advisor_id: Mapped[str | None] = mapped_column(sa.ForeignKey(ADVISOR, ondelete="SET NULL", onupdate="CASCADE"), index=True)
+    advisor_id: Mapped[str | None] = mapped_column(
+        sa.ForeignKey(ADVISOR, ondelete="SET NULL", onupdate="CASCADE"), index=True
+    )
     username: Mapped[str] = mapped_column(index=True)
     purpose: Mapped[str]
-    """training · evaluation · quality · targeted · calibration · own (an advisor who hears their own call)"""
+    """training · evaluation · quality · targeted · calibration · own (an advisor who
+    hears their own call)
+    """
     reason: Mapped[str]
     played_at: Mapped[datetime] = mapped_column(default=now)
 
 
 class ListeningPlan(Base):
-    """Who listens to how much, of whom and why, in a period: what draws are made from (CONTRACT section 7)."""
+    """Who listens to how much, of whom and why, in a period: what draws are made from
+    (CONTRACT section 7).
+    """
 
     __tablename__ = "listening_plan"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(unique=True)
     purpose: Mapped[str]
-    """training · evaluation · quality; targeted for contacts picked by hand, which no score is made of"""
+    """training · evaluation · quality; targeted for contacts picked by hand, which no
+    score is made of
+    """
     starts_on: Mapped[date]
     ends_on: Mapped[date]
     grid_key: Mapped[str]
@@ -123,7 +155,9 @@ class ListeningPlan(Base):
     strata: Mapped[list[Any]] = mapped_column(default=list)
     """Of channel · queue · duration · hour · weekday"""
     filters: Mapped[dict[str, Any]] = mapped_column(default=dict)
-    """Dimension → values that contacts must have: team, queue, channel, reason; minimum_seconds, maximum_seconds"""
+    """Dimension → values that contacts must have: team, queue, channel, reason;
+    minimum_seconds, maximum_seconds
+    """
     evaluators: Mapped[list[Any]] = mapped_column(default=list)
     most_per_evaluator: Mapped[int | None]
     due_on: Mapped[date | None]
@@ -135,38 +169,52 @@ class ListeningPlan(Base):
     closed_by: Mapped[str | None]
     closed_at: Mapped[datetime | None]
 
-    draws: Mapped[list[Draw]] = relationship(back_populates="plan", cascade="all, delete-orphan", passive_deletes=True)
+    draws: Mapped[list[Draw]] = relationship(
+        back_populates="plan", cascade="all, delete-orphan", passive_deletes=True
+    )
 
 
 class Draw(Base):
-    """One seeded draw of a plan, with all that is needed to make it again and to judge whether it was fair."""
+    """One seeded draw of a plan, with all that is needed to make it again and to judge
+    whether it was fair.
+    """
 
     __tablename__ = "draw"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    plan_id: Mapped[int] = mapped_column(sa.ForeignKey("listening_plan.id", ondelete="CASCADE"), index=True)
+    plan_id: Mapped[int] = mapped_column(
+        sa.ForeignKey("listening_plan.id", ondelete="CASCADE"), index=True
+    )
     seed: Mapped[int]
     lake_version: Mapped[str]
     """Of the contacts when it was drawn."""
     frame: Mapped[int]
     """How many contacts could have been drawn."""
     frame_digest: Mapped[str]
-    """SHA-256 over advisors, strata, and sums over the keys in each: the same again means the same frame."""
+    """SHA-256 over advisors, strata, and sums over the keys in each: the same again
+    means the same frame.
+    """
     excluded: Mapped[dict[str, Any]]
     """reason → number of contacts outside the frame"""
     short: Mapped[dict[str, Any]]
     """advisor → how many are missing"""
     frame_shares: Mapped[dict[str, Any]]
-    """dimension → {values: [[value, contacts in the frame, expected in the sample, drawn, deviation]], p_value, is_simulated}: was it fair?"""
+    """dimension → {values: [[value, contacts in the frame, expected in the sample,
+    drawn, deviation]], p_value, is_simulated}: was it fair?
+    """
     drawn_by: Mapped[str]
     drawn_at: Mapped[datetime] = mapped_column(default=now)
 
     plan: Mapped[ListeningPlan] = relationship(back_populates="draws")
-    contacts: Mapped[list[DrawnContact]] = relationship(back_populates="draw", cascade="all, delete-orphan", passive_deletes=True)
+    contacts: Mapped[list[DrawnContact]] = relationship(
+        back_populates="draw", cascade="all, delete-orphan", passive_deletes=True
+    )
 
 
 class DrawnContact(Base):
-    """A contact that an evaluator is to listen to. Replaced, it keeps the reason and names the one in its place."""
+    """A contact that an evaluator is to listen to. Replaced, it keeps the reason and
+    names the one in its place.
+    """
 
     __tablename__ = "drawn_contact"
     __table_args__ = (sa.Index("ix_drawn_contact_contact", "source_system", "contact_id"),)
@@ -177,7 +225,9 @@ class DrawnContact(Base):
     """The place in the order drawn, from 1."""
     source_system: Mapped[str]
     contact_id: Mapped[str]
-    advisor_id: Mapped[str | None] = mapped_column(sa.ForeignKey(ADVISOR, ondelete="SET NULL", onupdate="CASCADE"), index=True)
+    advisor_id: Mapped[str | None] = mapped_column(
+        sa.ForeignKey(ADVISOR, ondelete="SET NULL", onupdate="CASCADE"), index=True
+    )
     team: Mapped[str | None]
     local_start: Mapped[datetime] = mapped_column(sa.DateTime())
     """The centre's wall clock, as in the lake."""
@@ -189,7 +239,9 @@ class DrawnContact(Base):
     """waiting · started · done · replaced"""
     replaced_because: Mapped[str | None]
     """no_audio · inaudible · not_a_conversation · private · knows_the_customer · other"""
-    replaced_by: Mapped[int | None] = mapped_column(sa.ForeignKey("drawn_contact.id", ondelete="SET NULL"))
+    replaced_by: Mapped[int | None] = mapped_column(
+        sa.ForeignKey("drawn_contact.id", ondelete="SET NULL")
+    )
 
     draw: Mapped[Draw] = relationship(back_populates="contacts")
 
@@ -200,7 +252,9 @@ class TimedComment(Base):
     __tablename__ = "timed_comment"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    evaluation_id: Mapped[int] = mapped_column(sa.ForeignKey("evaluation.id", ondelete="CASCADE"), index=True)
+    evaluation_id: Mapped[int] = mapped_column(
+        sa.ForeignKey("evaluation.id", ondelete="CASCADE"), index=True
+    )
     seconds: Mapped[float]
     criterion: Mapped[str | None]
     text: Mapped[str]
@@ -215,10 +269,14 @@ class EvaluationRevision(Base):
     __table_args__ = (sa.UniqueConstraint("evaluation_id", "version"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    evaluation_id: Mapped[int] = mapped_column(sa.ForeignKey("evaluation.id", ondelete="CASCADE"), index=True)
+    evaluation_id: Mapped[int] = mapped_column(
+        sa.ForeignKey("evaluation.id", ondelete="CASCADE"), index=True
+    )
     version: Mapped[int]
     content: Mapped[dict[str, Any]]
-    """{score, calculated_score, outcome, comment, answers: [{criterion, section, earned, possible, applied_weight, applicable, comment}]}"""
+    """{score, calculated_score, outcome, comment, answers: [{criterion, section,
+    earned, possible, applied_weight, applicable, comment}]}
+    """
     reason: Mapped[str]
     """amended · disputed, and the words of who did it"""
     replaced_by: Mapped[str]
@@ -232,7 +290,9 @@ class Dispute(Base):
     __table_args__ = (sa.UniqueConstraint("evaluation_id", "criterion"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    evaluation_id: Mapped[int] = mapped_column(sa.ForeignKey("evaluation.id", ondelete="CASCADE"), index=True)
+    evaluation_id: Mapped[int] = mapped_column(
+        sa.ForeignKey("evaluation.id", ondelete="CASCADE"), index=True
+    )
     criterion: Mapped[str]
     original: Mapped[float | None]
     """The points that were disputed; null: not applicable."""
@@ -251,7 +311,9 @@ class Dispute(Base):
 
 
 class Calibration(Base):
-    """A round in which several evaluators score the same contacts blind; it never enters the KPIs."""
+    """A round in which several evaluators score the same contacts blind; it never
+    enters the KPIs.
+    """
 
     __tablename__ = "calibration"
 
@@ -265,20 +327,28 @@ class Calibration(Base):
     closed_by: Mapped[str | None]
     closed_at: Mapped[datetime | None]
 
-    contacts: Mapped[list[CalibrationContact]] = relationship(back_populates="calibration", cascade="all, delete-orphan", passive_deletes=True)
+    contacts: Mapped[list[CalibrationContact]] = relationship(
+        back_populates="calibration", cascade="all, delete-orphan", passive_deletes=True
+    )
 
 
 class CalibrationContact(Base):
-    """One contact of a calibration, the evaluation that is the reference for it, and the answers that were agreed on afterwards."""
+    """One contact of a calibration, the evaluation that is the reference for it, and
+    the answers that were agreed on afterwards.
+    """
 
     __tablename__ = "calibration_contact"
     __table_args__ = (sa.UniqueConstraint("calibration_id", "source_system", "contact_id"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    calibration_id: Mapped[int] = mapped_column(sa.ForeignKey("calibration.id", ondelete="CASCADE"), index=True)
+    calibration_id: Mapped[int] = mapped_column(
+        sa.ForeignKey("calibration.id", ondelete="CASCADE"), index=True
+    )
     source_system: Mapped[str]
     contact_id: Mapped[str]
-    advisor_id: Mapped[str | None] = mapped_column(sa.ForeignKey(ADVISOR, ondelete="SET NULL", onupdate="CASCADE"), index=True)
+    advisor_id: Mapped[str | None] = mapped_column(
+        sa.ForeignKey(ADVISOR, ondelete="SET NULL", onupdate="CASCADE"), index=True
+    )
     team: Mapped[str | None]
     local_start: Mapped[datetime] = mapped_column(sa.DateTime())
     reference_evaluator: Mapped[str | None]
@@ -289,14 +359,20 @@ class CalibrationContact(Base):
 
 
 class CoachingPlan(Base):
-    """What an advisor works on with their team lead: a goal on criteria, from what was heard, until when."""
+    """What an advisor works on with their team lead: a goal on criteria, from what was
+    heard, until when.
+    """
 
     __tablename__ = "coaching_plan"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    advisor_id: Mapped[str] = mapped_column(sa.ForeignKey(ADVISOR, ondelete="CASCADE", onupdate="CASCADE"), index=True)
+    advisor_id: Mapped[str] = mapped_column(
+        sa.ForeignKey(ADVISOR, ondelete="CASCADE", onupdate="CASCADE"), index=True
+    )
     given_advisor_id: Mapped[str | None]
-    """The advisor it was opened for, where that one was merged into another; null: as it stands."""
+    """The advisor it was opened for, where that one was merged into another; null: as
+    it stands.
+    """
     team: Mapped[str | None]
     """The advisor's when it was opened."""
     local_day: Mapped[date]
@@ -314,7 +390,12 @@ class CoachingPlan(Base):
     opened_at: Mapped[datetime] = mapped_column(default=now)
     ended_on: Mapped[date | None]
 
-    notes: Mapped[list[CoachingNote]] = relationship(back_populates="plan", cascade="all, delete-orphan", passive_deletes=True, order_by="CoachingNote.id")
+    notes: Mapped[list[CoachingNote]] = relationship(
+        back_populates="plan",
+        cascade="all, delete-orphan",
+        passive_deletes=True,
+        order_by="CoachingNote.id",
+    )
 
 
 class CoachingNote(Base):
@@ -323,7 +404,9 @@ class CoachingNote(Base):
     __tablename__ = "coaching_note"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    plan_id: Mapped[int] = mapped_column(sa.ForeignKey("coaching_plan.id", ondelete="CASCADE"), index=True)
+    plan_id: Mapped[int] = mapped_column(
+        sa.ForeignKey("coaching_plan.id", ondelete="CASCADE"), index=True
+    )
     text: Mapped[str]
     minutes: Mapped[int | None]
     """Of a session; null: a remark."""

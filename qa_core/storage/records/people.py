@@ -1,4 +1,6 @@
-"""Tables of people: sites, teams, advisors and their memberships, accounts and their sign-ins."""
+"""Tables of people: sites, teams, advisors and their memberships, accounts and their
+sign-ins.
+"""
 
 from __future__ import annotations
 
@@ -23,11 +25,15 @@ class Team(Base):
     __tablename__ = "team"
 
     name: Mapped[str] = mapped_column(primary_key=True)
-    site_name: Mapped[str | None] = mapped_column(sa.ForeignKey("site.name", onupdate="CASCADE"), index=True)
+    site_name: Mapped[str | None] = mapped_column(
+        sa.ForeignKey("site.name", onupdate="CASCADE"), index=True
+    )
 
 
 class Advisor(Base):
-    """A person who answers contacts. `advisor_id` is what contacts carry; it may be the name where a file knows no other."""
+    """A person who answers contacts. `advisor_id` is what contacts carry; it may be the
+    name where a file knows no other.
+    """
 
     __tablename__ = "advisor"
 
@@ -36,30 +42,44 @@ class Advisor(Base):
     created_at: Mapped[datetime] = mapped_column(default=now)
     created_by_batch: Mapped[str | None]
 
-    aliases: Mapped[list[AdvisorAlias]] = relationship(back_populates="advisor", cascade="all, delete-orphan")
-    memberships: Mapped[list[Membership]] = relationship(back_populates="advisor", cascade="all, delete-orphan")
+    aliases: Mapped[list[AdvisorAlias]] = relationship(
+        back_populates="advisor", cascade="all, delete-orphan"
+    )
+    memberships: Mapped[list[Membership]] = relationship(
+        back_populates="advisor", cascade="all, delete-orphan"
+    )
 
 
 class AdvisorAlias(Base):
-    """Another spelling, extension or id under which a tool knows the advisor; `key` is its folded form, unique."""
+    """Another spelling, extension or id under which a tool knows the advisor; `key` is
+    its folded form, unique.
+    """
 
     __tablename__ = "advisor_alias"
 
     key: Mapped[str] = mapped_column(primary_key=True)
     alias: Mapped[str]
-    advisor_id: Mapped[str] = mapped_column(sa.ForeignKey("advisor.advisor_id", ondelete="CASCADE", onupdate="CASCADE"), index=True)
+    advisor_id: Mapped[str] = mapped_column(
+        sa.ForeignKey("advisor.advisor_id", ondelete="CASCADE", onupdate="CASCADE"), index=True
+    )
 
     advisor: Mapped[Advisor] = relationship(back_populates="aliases")
 
 
 class Membership(Base):
-    """An advisor's time in a team: from `starts_on` (null: always) until the day before `ends_on` (null: still)."""
+    """An advisor's time in a team: from `starts_on` (null: always) until the day before
+    `ends_on` (null: still).
+    """
 
     __tablename__ = "membership"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    advisor_id: Mapped[str] = mapped_column(sa.ForeignKey("advisor.advisor_id", ondelete="CASCADE", onupdate="CASCADE"), index=True)
-    team_name: Mapped[str] = mapped_column(sa.ForeignKey("team.name", onupdate="CASCADE"), index=True)
+    advisor_id: Mapped[str] = mapped_column(
+        sa.ForeignKey("advisor.advisor_id", ondelete="CASCADE", onupdate="CASCADE"), index=True
+    )
+    team_name: Mapped[str] = mapped_column(
+        sa.ForeignKey("team.name", onupdate="CASCADE"), index=True
+    )
     starts_on: Mapped[date | None]
     ends_on: Mapped[date | None]
 
@@ -67,7 +87,9 @@ class Membership(Base):
 
 
 class Account(Base):
-    """A person who may sign in: one role, and what that role is bound to (teams led, sites managed, the advisor they are)."""
+    """A person who may sign in: one role, and what that role is bound to (teams led,
+    sites managed, the advisor they are).
+    """
 
     __tablename__ = "account"
 
@@ -82,22 +104,34 @@ class Account(Base):
     demo: Mapped[bool] = mapped_column(default=False)
     token_version: Mapped[int] = mapped_column(default=1)
     language: Mapped[str | None]
-    advisor_id: Mapped[str | None] = mapped_column(sa.ForeignKey("advisor.advisor_id", onupdate="CASCADE"))
+    advisor_id: Mapped[str | None] = mapped_column(
+        sa.ForeignKey("advisor.advisor_id", onupdate="CASCADE")
+    )
     sees_unassigned: Mapped[bool] = mapped_column(default=False)
-    """For a manager: also what belongs to no site (contacts without a team, teams without a site)."""
+    """For a manager: also what belongs to no site (contacts without a team, teams
+    without a site).
+    """
     created_at: Mapped[datetime] = mapped_column(default=now)
 
-    led_teams: Mapped[list[TeamLead]] = relationship(back_populates="account", cascade="all, delete-orphan")
-    sites: Mapped[list[ManagedSite]] = relationship(back_populates="account", cascade="all, delete-orphan")
+    led_teams: Mapped[list[TeamLead]] = relationship(
+        back_populates="account", cascade="all, delete-orphan"
+    )
+    sites: Mapped[list[ManagedSite]] = relationship(
+        back_populates="account", cascade="all, delete-orphan"
+    )
 
 
 class TeamLead(Base):
-    """A team that an account leads, from `starts_on` (null: the beginning) until the day before `ends_on`."""
+    """A team that an account leads, from `starts_on` (null: the beginning) until the
+    day before `ends_on`.
+    """
 
     __tablename__ = "team_lead"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    username: Mapped[str] = mapped_column(sa.ForeignKey("account.username", ondelete="CASCADE"), index=True)
+    username: Mapped[str] = mapped_column(
+        sa.ForeignKey("account.username", ondelete="CASCADE"), index=True
+    )
     team_name: Mapped[str] = mapped_column(sa.ForeignKey("team.name", onupdate="CASCADE"))
     starts_on: Mapped[date | None]
     ends_on: Mapped[date | None]
@@ -108,20 +142,28 @@ class TeamLead(Base):
 class ManagedSite(Base):
     __tablename__ = "managed_site"
 
-    username: Mapped[str] = mapped_column(sa.ForeignKey("account.username", ondelete="CASCADE"), primary_key=True)
-    site_name: Mapped[str] = mapped_column(sa.ForeignKey("site.name", onupdate="CASCADE"), primary_key=True)
+    username: Mapped[str] = mapped_column(
+        sa.ForeignKey("account.username", ondelete="CASCADE"), primary_key=True
+    )
+    site_name: Mapped[str] = mapped_column(
+        sa.ForeignKey("site.name", onupdate="CASCADE"), primary_key=True
+    )
 
     account: Mapped[Account] = relationship(back_populates="sites")
 
 
 class LoginSession(Base):
-    """A sign-in on one browser. Only hashes are kept: of the 256-bit id in the cookie, and of the browser's own token."""
+    """A sign-in on one browser. Only hashes are kept: of the 256-bit id in the cookie,
+    and of the browser's own token.
+    """
 
     __tablename__ = "login_session"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     token_hash: Mapped[str] = mapped_column(unique=True)
-    username: Mapped[str] = mapped_column(sa.ForeignKey("account.username", ondelete="CASCADE"), index=True)
+    username: Mapped[str] = mapped_column(
+        sa.ForeignKey("account.username", ondelete="CASCADE"), index=True
+    )
     token_version: Mapped[int]
     browser_hash: Mapped[str]
     browser_name: Mapped[str] = mapped_column(default="")
@@ -131,7 +173,9 @@ class LoginSession(Base):
 
 
 class SignInThrottle(Base):
-    """Failures counted per account (`account:…`) and per address (`address:…`), and until when the next try must wait."""
+    """Failures counted per account (`account:…`) and per address (`address:…`), and
+    until when the next try must wait.
+    """
 
     __tablename__ = "sign_in_throttle"
 
@@ -142,7 +186,9 @@ class SignInThrottle(Base):
 
 
 class AccountRequest(Base):
-    """What one administrator asked for an account that decides over others, and a second one has to confirm."""
+    """What one administrator asked for an account that decides over others, and a
+    second one has to confirm.
+    """
 
     __tablename__ = "account_request"
 

@@ -1,4 +1,6 @@
-"""Tables of how figures are counted and followed: settings, targets, notes, alerts, irritants."""
+"""Tables of how figures are counted and followed: settings, targets, notes, alerts,
+irritants.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,9 @@ from qa_core.storage.records.base import Base, now
 
 
 class SettingValue(Base):
-    """A value of a setting and the day from which it holds (null: always). The newest entry for a day wins."""
+    """A value of a setting and the day from which it holds (null: always). The newest
+    entry for a day wins.
+    """
 
     __tablename__ = "setting_value"
 
@@ -25,7 +29,9 @@ class SettingValue(Base):
 
 
 class Target(Base):
-    """What a KPI should reach, for the whole centre or one value of one dimension, in a period."""
+    """What a KPI should reach, for the whole centre or one value of one dimension, in a
+    period.
+    """
 
     __tablename__ = "target"
 
@@ -41,7 +47,9 @@ class Target(Base):
 
 
 class Annotation(Base):
-    """What was going on at the centre, or in one site, team or queue, on a day or from one to another (both inclusive), in somebody's words."""
+    """What was going on at the centre, or in one site, team or queue, on a day or from
+    one to another (both inclusive), in somebody's words.
+    """
 
     __tablename__ = "annotation"
 
@@ -56,7 +64,9 @@ class Annotation(Base):
 
 
 class AlertRule(Base):
-    """When a KPI needs a look: for the whole centre, one value of a dimension, or (`dimension_value` null) each of its values. Ended, not deleted."""
+    """When a KPI needs a look: for the whole centre, one value of a dimension, or
+    (`dimension_value` null) each of its values. Ended, not deleted.
+    """
 
     __tablename__ = "alert_rule"
 
@@ -80,13 +90,17 @@ class AlertRule(Base):
 
 
 class AlertEvent(Base):
-    """A rule that fired for one slice: from the first period to the last that it did, until so many periods were clear."""
+    """A rule that fired for one slice: from the first period to the last that it did,
+    until so many periods were clear.
+    """
 
     __tablename__ = "alert_event"
     __table_args__ = (sa.Index("ix_alert_event_state", "state"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    rule_id: Mapped[int] = mapped_column(sa.ForeignKey("alert_rule.id", ondelete="CASCADE"), index=True)
+    rule_id: Mapped[int] = mapped_column(
+        sa.ForeignKey("alert_rule.id", ondelete="CASCADE"), index=True
+    )
     dimension_value: Mapped[str | None]
     first_day: Mapped[date]
     """Of the first period in which it fired."""
@@ -113,7 +127,9 @@ class AlertEvent(Base):
 
 
 class Irritant(Base):
-    """What annoys customers again and again, put on the action list: what it was seen from, who sees to it, and how far they are."""
+    """What annoys customers again and again, put on the action list: what it was seen
+    from, who sees to it, and how far they are.
+    """
 
     __tablename__ = "irritant"
 
@@ -133,7 +149,9 @@ class Irritant(Base):
     """Also what belongs to no team"""
     state: Mapped[str] = mapped_column(default="new")
     """new · looked_at · in_hand · solved · set_aside"""
-    owner: Mapped[str | None] = mapped_column(sa.ForeignKey("account.username", ondelete="SET NULL"), index=True)
+    owner: Mapped[str | None] = mapped_column(
+        sa.ForeignKey("account.username", ondelete="SET NULL"), index=True
+    )
     due_on: Mapped[date | None]
     note: Mapped[str] = mapped_column(default="")
     version: Mapped[int] = mapped_column(default=1)
@@ -141,17 +159,32 @@ class Irritant(Base):
     opened_by: Mapped[str]
     opened_at: Mapped[datetime] = mapped_column(default=now)
 
-    teams: Mapped[list[IrritantTeam]] = relationship(back_populates="irritant", cascade="all, delete-orphan", passive_deletes=True)
-    steps: Mapped[list[IrritantStep]] = relationship(back_populates="irritant", cascade="all, delete-orphan", passive_deletes=True, order_by="IrritantStep.id")
+    teams: Mapped[list[IrritantTeam]] = relationship(
+        back_populates="irritant", cascade="all, delete-orphan", passive_deletes=True
+    )
+    steps: Mapped[list[IrritantStep]] = relationship(
+        back_populates="irritant",
+        cascade="all, delete-orphan",
+        passive_deletes=True,
+        order_by="IrritantStep.id",
+    )
 
 
 class IrritantTeam(Base):
-    """A team whose contacts an irritant was seen in: who leads or manages it sees the entry."""
+    """A team whose contacts an irritant was seen in: who leads or manages it sees the
+    entry.
+    """
 
     __tablename__ = "irritant_team"
 
-    irritant_id: Mapped[int] = mapped_column(sa.ForeignKey("irritant.id", ondelete="CASCADE"), primary_key=True)
-    team_name: Mapped[str] = mapped_column(sa.ForeignKey("team.name", ondelete="CASCADE", onupdate="CASCADE"), primary_key=True, index=True)
+    irritant_id: Mapped[int] = mapped_column(
+        sa.ForeignKey("irritant.id", ondelete="CASCADE"), primary_key=True
+    )
+    team_name: Mapped[str] = mapped_column(
+        sa.ForeignKey("team.name", ondelete="CASCADE", onupdate="CASCADE"),
+        primary_key=True,
+        index=True,
+    )
 
     irritant: Mapped[Irritant] = relationship(back_populates="teams")
 
@@ -162,7 +195,9 @@ class IrritantStep(Base):
     __tablename__ = "irritant_step"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    irritant_id: Mapped[int] = mapped_column(sa.ForeignKey("irritant.id", ondelete="CASCADE"), index=True)
+    irritant_id: Mapped[int] = mapped_column(
+        sa.ForeignKey("irritant.id", ondelete="CASCADE"), index=True
+    )
     state: Mapped[str]
     taken_by: Mapped[str]
     taken_at: Mapped[datetime] = mapped_column(default=now)

@@ -1,4 +1,6 @@
-"""Opens the records: one engine per database, sessions that read, and sessions that write one at a time."""
+"""Opens the records: one engine per database, sessions that read, and sessions that
+write one at a time.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,8 @@ def engine_for(url: str) -> sa.Engine:
             return sa.create_engine(parsed, pool_pre_ping=True)
         except (ModuleNotFoundError, sa.exc.NoSuchModuleError) as error:
             message = N_(
-                "QA_DATABASE_URL names a database whose driver is not installed. For PostgreSQL: pip install 'psycopg[binary]', and postgresql+psycopg://…"
+                "QA_DATABASE_URL names a database whose driver is not installed. For "
+                "PostgreSQL: pip install 'psycopg[binary]', and postgresql+psycopg://…"
             )
             raise Refusal("no_driver", message) from error
     file = file_of(url)
@@ -56,8 +59,11 @@ def engine_for(url: str) -> sa.Engine:
 
     @sa.event.listens_for(engine, "begin")
     def _begin(connection) -> None:
-        # A writer takes the lock at once: a reader that turns writer half-way fails instead of waiting.
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get("writes") else "BEGIN")
+        # A writer takes the lock at once: a reader that turns writer half-way fails
+        # instead of waiting.
+        connection.exec_driver_sql(
+            "BEGIN IMMEDIATE" if connection.get_execution_options().get("writes") else "BEGIN"
+        )
 
     return engine
 
@@ -65,7 +71,9 @@ def engine_for(url: str) -> sa.Engine:
 def file_of(url: str) -> Path | None:
     """The file that holds the records, where they are in SQLite."""
     parsed = sa.make_url(url)
-    return Path(parsed.database) if parsed.get_backend_name() == "sqlite" and parsed.database else None
+    return (
+        Path(parsed.database) if parsed.get_backend_name() == "sqlite" and parsed.database else None
+    )
 
 
 @contextmanager
@@ -84,14 +92,17 @@ def writing() -> Iterator[Session]:
     engine = engine_for(environment.current().database_url).execution_options(writes=True)
     with Session(engine, expire_on_commit=False) as session, session.begin():
         if engine.dialect.name == "postgresql":
-            # SQLite has one writer at a time by itself; what is counted or compared before it is written relies on that.
+            # SQLite has one writer at a time by itself; what is counted or compared
+            # before it is written relies on that.
             session.execute(sa.text(f"SET LOCAL lock_timeout = '{BUSY_SECONDS}s'"))
             session.execute(sa.select(sa.func.pg_advisory_xact_lock(WRITERS_LOCK)))
         yield session
 
 
 def migrate() -> None:
-    """Bring the schema to the newest revision; safe to call at every start and from several processes."""
+    """Bring the schema to the newest revision; safe to call at every start and from
+    several processes.
+    """
     from alembic import command
     from alembic.config import Config
 
@@ -135,21 +146,32 @@ def has_tables() -> bool:
 
 
 def require_ready() -> None:
-    """Refuse, with the command that helps, when the records were never made or are of an earlier version."""
+    """Refuse, with the command that helps, when the records were never made or are of
+    an earlier version.
+    """
     if is_ready():
         return
     if has_tables():
         raise Refusal(
             "old_records",
-            N_("The records in {folder} are of an earlier version; bring them up to date with: python -m qa_core init"),
+            N_(
+                "The records in {folder} are of an earlier version; bring them up to date "
+                "with: python -m qa_core init"
+            ),
             folder=str(environment.current().folder),
         )
-    raise Refusal("no_records", N_("There are no records in {folder} yet; run: python -m qa_core init"), folder=str(environment.current().folder))
+    raise Refusal(
+        "no_records",
+        N_("There are no records in {folder} yet; run: python -m qa_core init"),
+        folder=str(environment.current().folder),
+    )
 
 
 @contextmanager
 def one_import_at_a_time() -> Iterator[None]:
-    """Hold the right to change the stores by an import; others wait. The system frees it when its holder dies."""
+    """Hold the right to change the stores by an import; others wait. The system frees
+    it when its holder dies.
+    """
     engine = engine_for(environment.current().database_url)
     if engine.dialect.name == "postgresql":
         with engine.connect() as connection:
@@ -168,7 +190,9 @@ def one_import_at_a_time() -> Iterator[None]:
 
 @contextmanager
 def reading_or_empty() -> Iterator[Session]:
-    """The records as they stand; where there are none yet, empty ones in memory, so that a dry run needs no store."""
+    """The records as they stand; where there are none yet, empty ones in memory, so
+    that a dry run needs no store.
+    """
     if is_ready():
         with reading() as session:
             yield session

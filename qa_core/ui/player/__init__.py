@@ -1,6 +1,8 @@
-"""The player: a recording as a waveform, heard at a speed of one's own, with remarks at moments of it.
+"""The player: a recording as a waveform, heard at a speed of one's own, with remarks at
+moments of it.
 
-The address of the audio is asked for when somebody presses play, and only once there is a reason to listen; each address is one listening.
+The address of the audio is asked for when somebody presses play, and only once there is
+a reason to listen; each address is one listening.
 """
 
 from __future__ import annotations
@@ -43,11 +45,21 @@ LABELS = {
 }
 
 
-def show(viewer: Viewer, source_system: str, contact_id: str, purpose: str | None, reason: str | None, key: str, evaluation_id: int | None = None) -> None:
-    """The player of the recording of a contact, or one sentence that says why there is nothing to hear.
+def show(
+    viewer: Viewer,
+    source_system: str,
+    contact_id: str,
+    purpose: str | None,
+    reason: str | None,
+    key: str,
+    evaluation_id: int | None = None,
+) -> None:
+    """The player of the recording of a contact, or one sentence that says why there is
+    nothing to hear.
 
-    `purpose` and `reason` are what the listening is journalled with; whoever is given without one is asked for it. `evaluation_id`: the evaluation whose
-    remarks are shown, and added while its draft is open. `key` is unique on the page.
+    `purpose` and `reason` are what the listening is journalled with; whoever is given
+    without one is asked for it. `evaluation_id`: the evaluation whose remarks are
+    shown, and added while its draft is open. `key` is unique on the page.
     """
     if not viewer.can(Permission.LISTEN):
         return False
@@ -59,7 +71,14 @@ def show(viewer: Viewer, source_system: str, contact_id: str, purpose: str | Non
 
 
 @st.fragment
-def _show_player(source_system: str, contact_id: str, purpose: str | None, reason: str | None, key: str, evaluation_id: int | None) -> None:
+def _show_player(
+    source_system: str,
+    contact_id: str,
+    purpose: str | None,
+    reason: str | None,
+    key: str,
+    evaluation_id: int | None,
+) -> None:
     viewer = gate.current_viewer(Permission.LISTEN)
     playable = recordings.find_playable(viewer, source_system, contact_id, purpose)
     if playable is None:
@@ -86,17 +105,33 @@ def _show_player(source_system: str, contact_id: str, purpose: str | None, reaso
         _component()(
             key=key,
             data=data,
-            on_asked_change=functools.partial(_give_address, playable.recording_id, purpose, reason, key),
+            on_asked_change=functools.partial(
+                _give_address, playable.recording_id, purpose, reason, key
+            ),
             on_remark_change=functools.partial(_note_moment, key, playable.seconds),
             on_removed_change=functools.partial(_remove_remark, key),
         )
-        if found is not None and is_open and evaluation_id is not None and f"{key}_moment" in st.session_state:
+        if (
+            found is not None
+            and is_open
+            and evaluation_id is not None
+            and f"{key}_moment" in st.session_state
+        ):
             _show_remark_form(found, key, evaluation_id)
-        st.caption(_("Can be played until {day}.", day=formatting.full_day(environment.to_local(playable.last_moment).date())))
+        st.caption(
+            _(
+                "Can be played until {day}.",
+                day=formatting.full_day(environment.to_local(playable.last_moment).date()),
+            )
+        )
 
 
-def _ask_why(playable: Playable, purpose: str | None, reason: str | None, key: str) -> tuple[str | None, str | None]:
-    """What a listening without a plan needs first: what for, among the purposes that this person may listen for, and why."""
+def _ask_why(
+    playable: Playable, purpose: str | None, reason: str | None, key: str
+) -> tuple[str | None, str | None]:
+    """What a listening without a plan needs first: what for, among the purposes that
+    this person may listen for, and why.
+    """
     if purpose is None:
         choices = [name for name in gates.PURPOSES if name in playable.purposes]
         if not choices:
@@ -104,7 +139,12 @@ def _ask_why(playable: Playable, purpose: str | None, reason: str | None, key: s
         purpose = choices[0]
         if len(choices) > 1:
             purpose = st.segmented_control(
-                _("What for?"), choices, default=choices[0], required=True, format_func=lambda name: _(gates.PURPOSE_TITLES[name]), key=f"{key}_purpose"
+                _("What for?"),
+                choices,
+                default=choices[0],
+                required=True,
+                format_func=lambda name: _(gates.PURPOSE_TITLES[name]),
+                key=f"{key}_purpose",
             )
     if reason is None:
         reason = st.text_input(
@@ -122,7 +162,9 @@ def _give_address(recording_id: int, purpose: str | None, reason: str | None, ke
     if not purpose or not reason:
         return
     try:
-        st.session_state[f"{key}_address"] = recordings.make_ticket(signed_in, recording_id, purpose, reason)
+        st.session_state[f"{key}_address"] = recordings.make_ticket(
+            signed_in, recording_id, purpose, reason
+        )
     except Refusal as refusal:
         st.session_state[f"{key}_refused"] = refusal
 
@@ -176,30 +218,54 @@ def _show_remark_form(found: timed_comments.Remarks, key: str, evaluation_id: in
     with st.form(f"{key}_remark_form"):
         moment = st.session_state[f"{key}_moment"]
         st.text_area(
-            _("Remark at {moment}", moment=f"{int(moment // 60)}:{int(moment % 60):02d}"), max_chars=timed_comments.LONGEST, height=80, key=f"{key}_remark_text"
+            _("Remark at {moment}", moment=f"{int(moment // 60)}:{int(moment % 60):02d}"),
+            max_chars=timed_comments.LONGEST,
+            height=80,
+            key=f"{key}_remark_text",
         )
         st.selectbox(
             _("About"),
             ["", *found.criteria],
-            format_func=lambda name: found.criteria[name].in_language(language) if name else _("the call as a whole"),
+            format_func=lambda name: (
+                found.criteria[name].in_language(language) if name else _("the call as a whole")
+            ),
             key=f"{key}_remark_about",
         )
         if kinds := st.session_state.get(f"{key}_personal"):
-            st.warning(_("This seems to hold personal data: {kinds}. Leave it out, or save once more as it stands.", kinds=", ".join(map(_, kinds))))
+            st.warning(
+                _(
+                    "This seems to hold personal data: {kinds}. Leave it out, or save once "
+                    "more as it stands.",
+                    kinds=", ".join(map(_, kinds)),
+                )
+            )
         with st.container(horizontal=True, gap="small"):
-            st.form_submit_button(_("Save the remark"), type="primary", on_click=_save_remark, args=(key, evaluation_id))
+            st.form_submit_button(
+                _("Save the remark"),
+                type="primary",
+                on_click=_save_remark,
+                args=(key, evaluation_id),
+            )
             st.form_submit_button(_("Cancel"), on_click=_close_form, args=(key,))
 
 
 def _save_remark(key: str, evaluation_id: int) -> None:
     viewer = gate.current_viewer(Permission.LISTEN)
     text = st.session_state.get(f"{key}_remark_text", "")
-    kinds = list(dict.fromkeys(masking.KINDS[found.kind] for found in masking.find_personal_data(text)))
+    kinds = list(
+        dict.fromkeys(masking.KINDS[found.kind] for found in masking.find_personal_data(text))
+    )
     if kinds and st.session_state.get(f"{key}_warned") != text:
         st.session_state[f"{key}_warned"], st.session_state[f"{key}_personal"] = text, kinds
         return
     try:
-        timed_comments.add_remark(viewer, evaluation_id, st.session_state[f"{key}_moment"], text, st.session_state.get(f"{key}_remark_about") or None)
+        timed_comments.add_remark(
+            viewer,
+            evaluation_id,
+            st.session_state[f"{key}_moment"],
+            text,
+            st.session_state.get(f"{key}_remark_about") or None,
+        )
     except Refusal as refusal:
         st.session_state[f"{key}_refused"] = refusal
     else:
@@ -212,15 +278,22 @@ def _close_form(key: str) -> None:
 
 
 def _component() -> Any:
-    """The component, known to the server that runs: as files that it serves, since the security policy of the pages allows no script from elsewhere."""
+    """The component, known to the server that runs: as files that it serves, since the
+    security policy of the pages allows no script from elsewhere.
+    """
     manager = get_bidi_component_manager()
     if manager.get_component_asset_root(COMPONENT) is None:
         room, name = COMPONENT.split(".")
-        manager.register_from_manifest(ComponentManifest(room, "1", [ComponentConfig(name, FOLDER.name)]), FOLDER.parent)
+        manager.register_from_manifest(
+            ComponentManifest(room, "1", [ComponentConfig(name, FOLDER.name)]), FOLDER.parent
+        )
     return _declare()
 
 
 @functools.cache
 def _declare() -> Any:
-    html, css = (FOLDER.joinpath(f"player.{ending}").read_text(encoding="utf-8") for ending in ("html", "css"))
+    html, css = (
+        FOLDER.joinpath(f"player.{ending}").read_text(encoding="utf-8")
+        for ending in ("html", "css")
+    )
     return st.components.v2.component(COMPONENT, html=html, css=css, js="player.js")

@@ -1,1 +1,3 @@
-"""What the pages are laid out from: one module per page, and the cards that several share."""
+"""What the pages are laid out from: one module per page, and the cards that several
+share.
+"""

@@ -1,4 +1,6 @@
-"""Runs the migrations of the records, in one transaction, on the database that the caller names."""
+"""Runs the migrations of the records, in one transaction, on the database that the
+caller names.
+"""
 
 import sqlalchemy as sa
 from alembic import context

@@ -1,4 +1,6 @@
-"""What the fields of an import are called; the command line and saved mappings know them by their code."""
+"""What the fields of an import are called; the command line and saved mappings know
+them by their code.
+"""
 
 from __future__ import annotations
 
@@ -7,25 +9,42 @@ from qa_core.base.i18n import N_, _
 TITLES = {
     "file": N_("File"), "customer_key": N_("Customer"),
     # contacts, and what files of other kinds share with them
-    "contact_id": N_("Id of the contact"), "ticket": N_("Ticket"), "source_system": N_("Tool"), "started_at": N_("Start (UTC or with its zone)"),
-    "local_start": N_("Start"), "date": N_("Date"), "time": N_("Time of day"), "answered_at": N_("Moment of the answer"), "ended_at": N_("End"),
-    "updated_at": N_("Last change"), "direction": N_("Direction"), "channel": N_("Channel"), "queue": N_("Queue"), "reason": N_("Reason"),
-    "advisor": N_("Advisor"), "advisor_name": N_("Name of the advisor"), "team": N_("Team"), "site": N_("Site"), "customer": N_("Customer"),
-    "caller": N_("Number that called"), "called": N_("Number called"), "outcome": N_("Outcome"), "answered": N_("Answered"), "abandoned": N_("Abandoned"),
-    "wait_seconds": N_("Wait"), "talk_seconds": N_("Talk"), "hold_seconds": N_("Hold"), "wrap_seconds": N_("After-contact work"),
-    "duration": N_("Duration in all"), "transfers": N_("Transfers"), "transferred": N_("Transferred"), "declared_resolved": N_("Declared resolved"),
-    "tracking_number": N_("Tracking number"), "source": N_("Source"), "medium": N_("Medium"), "campaign": N_("Campaign"), "keyword": N_("Keyword"),
-    "landing_page": N_("Landing page"), "survey_sent": N_("Survey sent"), "csat": N_("Rating"), "nps": N_("Would recommend (0–10)"),
-    "ces": N_("Made it easy (1–7)"), "survey_resolved": N_("Resolved, says the customer"), "survey_contacts": N_("Contacts needed, says the customer"),
-    "survey_comment": N_("Comment of the customer"), "recorded": N_("Recorded"), "notice_played": N_("Told of the recording"),
-    "customer_objected": N_("Objected to the recording"), "stopped_by_advisor": N_("Recording stopped by the advisor"),
+    "contact_id": N_("Id of the contact"), "ticket": N_("Ticket"), "source_system": N_("Tool"),
+    "started_at": N_("Start (UTC or with its zone)"),
+    "local_start": N_("Start"), "date": N_("Date"), "time": N_("Time of day"),
+    "answered_at": N_("Moment of the answer"), "ended_at": N_("End"),
+    "updated_at": N_("Last change"), "direction": N_("Direction"), "channel": N_("Channel"),
+    "queue": N_("Queue"), "reason": N_("Reason"),
+    "advisor": N_("Advisor"), "advisor_name": N_("Name of the advisor"), "team": N_("Team"),
+    "site": N_("Site"), "customer": N_("Customer"),
+    "caller": N_("Number that called"), "called": N_("Number called"), "outcome": N_("Outcome"),
+    "answered": N_("Answered"), "abandoned": N_("Abandoned"),
+    "wait_seconds": N_("Wait"), "talk_seconds": N_("Talk"), "hold_seconds": N_("Hold"),
+    "wrap_seconds": N_("After-contact work"),
+    "duration": N_("Duration in all"), "transfers": N_("Transfers"),
+    "transferred": N_("Transferred"), "declared_resolved": N_("Declared resolved"),
+    "tracking_number": N_("Tracking number"), "source": N_("Source"), "medium": N_("Medium"),
+    "campaign": N_("Campaign"), "keyword": N_("Keyword"),
+    "landing_page": N_("Landing page"), "survey_sent": N_("Survey sent"), "csat": N_("Rating"),
+    "nps": N_("Would recommend (0–10)"),
+    "ces": N_("Made it easy (1–7)"), "survey_resolved": N_("Resolved, says the customer"),
+    "survey_contacts": N_("Contacts needed, says the customer"),
+    "survey_comment": N_("Comment of the customer"), "recorded": N_("Recorded"),
+    "notice_played": N_("Told of the recording"),
+    "customer_objected": N_("Objected to the recording"),
+    "stopped_by_advisor": N_("Recording stopped by the advisor"),
     "private_line": N_("Private line"), "recording_purpose": N_("Purpose of the recording"),
     # the other kinds
-    "from": N_("From"), "to": N_("To"), "sent_at": N_("Moment of sending"), "resolved": N_("Resolved"), "contacts": N_("Contacts needed"),
-    "comment": N_("Comment"), "day": N_("Day"), "amount": N_("Amount"), "currency": N_("Currency"), "start": N_("Start"), "hour": N_("Hour"),
-    "advisor_id": N_("Id of the advisor"), "name": N_("Name"), "first_name": N_("First name"), "last_name": N_("Last name"), "aliases": N_("Other names"),
-    "evaluation_id": N_("Id of the evaluation"), "evaluator": N_("Evaluator"), "evaluated_at": N_("Moment of the evaluation"), "grid": N_("Grid"),
-    "section": N_("Section"), "criterion": N_("Criterion"), "points": N_("Points"), "possible": N_("Points possible"), "score": N_("Score"),
+    "from": N_("From"), "to": N_("To"), "sent_at": N_("Moment of sending"),
+    "resolved": N_("Resolved"), "contacts": N_("Contacts needed"),
+    "comment": N_("Comment"), "day": N_("Day"), "amount": N_("Amount"), "currency": N_("Currency"),
+    "start": N_("Start"), "hour": N_("Hour"),
+    "advisor_id": N_("Id of the advisor"), "name": N_("Name"), "first_name": N_("First name"),
+    "last_name": N_("Last name"), "aliases": N_("Other names"),
+    "evaluation_id": N_("Id of the evaluation"), "evaluator": N_("Evaluator"),
+    "evaluated_at": N_("Moment of the evaluation"), "grid": N_("Grid"),
+    "section": N_("Section"), "criterion": N_("Criterion"), "points": N_("Points"),
+    "possible": N_("Points possible"), "score": N_("Score"),
 }  # fmt: skip
 
 

@@ -1,4 +1,6 @@
-"""The parts of the Names page: what looks alike, deciding on any two names, and the decisions that stand."""
+"""The parts of the Names page: what looks alike, deciding on any two names, and the
+decisions that stand.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,12 @@ from qa_core.ingest.rules import due
 from qa_core.metrics import formatting
 from qa_core.ui import gate, url_state
 
-KIND_TITLES = {"advisor": N_("Advisors"), "queue": N_("Queues"), "reason": N_("Reasons"), "campaign": N_("Campaigns")}
+KIND_TITLES = {
+    "advisor": N_("Advisors"),
+    "queue": N_("Queues"),
+    "reason": N_("Reasons"),
+    "campaign": N_("Campaigns"),
+}
 SHOWN = 30
 OUTCOME = "names_outcome"
 
@@ -26,7 +33,12 @@ def choose_kind() -> str:
     """Which names are meant."""
     url_state.take("names", "kind", KIND_TITLES, "advisor")
     chosen = st.segmented_control(
-        _("Names of"), list(KIND_TITLES), format_func=lambda kind: _(KIND_TITLES[kind]), key="kind", label_visibility="collapsed", required=True
+        _("Names of"),
+        list(KIND_TITLES),
+        format_func=lambda kind: _(KIND_TITLES[kind]),
+        key="kind",
+        label_visibility="collapsed",
+        required=True,
     )
     url_state.give("names", "kind", chosen, "advisor")
     return chosen
@@ -56,7 +68,10 @@ def _show_suggestion(item: Suggestion) -> None:
     with st.container(border=True):
         told, merge, apart = st.columns([6, 2, 2], vertical_alignment="center")
         with told:
-            st.text(f"{_title(item.spelling, item.spelling_title)}  →  {_title(item.kept, item.kept_title)}")
+            st.text(
+                f"{_title(item.spelling, item.spelling_title)}  →  "
+                f"{_title(item.kept, item.kept_title)}"
+            )
             st.caption(gate.escape(name_suggestions.describe(item)))
         if merge.button(_("Count as one"), key=f"merge:{key}", type="primary", width="stretch"):
             _merge(item.kind, item.spelling, item.kept)
@@ -72,15 +87,36 @@ def ask_merge(viewer: Viewer, kind: str) -> None:
             st.caption(_("There are not two names yet. They come with imports."))
             return
         left, right, send = st.columns([4, 4, 2], vertical_alignment="bottom")
-        spelling = left.selectbox(_("Name"), list(known), index=None, format_func=lambda name: _title(name, known.get(name, name)), key=f"spelling:{kind}")
-        kept = right.selectbox(_("counts as"), list(known), index=None, format_func=lambda name: _title(name, known.get(name, name)), key=f"kept:{kind}")
-        if send.button(_("Count as one"), key=f"merge_any:{kind}", disabled=not (spelling and kept), width="stretch"):
+        spelling = left.selectbox(
+            _("Name"),
+            list(known),
+            index=None,
+            format_func=lambda name: _title(name, known.get(name, name)),
+            key=f"spelling:{kind}",
+        )
+        kept = right.selectbox(
+            _("counts as"),
+            list(known),
+            index=None,
+            format_func=lambda name: _title(name, known.get(name, name)),
+            key=f"kept:{kind}",
+        )
+        if send.button(
+            _("Count as one"),
+            key=f"merge_any:{kind}",
+            disabled=not (spelling and kept),
+            width="stretch",
+        ):
             _merge(kind, spelling, kept)
 
 
 def show_decisions(viewer: Viewer, kind: str) -> None:
     """The decisions that stand, each of which can be undone."""
-    standing = [item for item in name_decisions.find_decisions(viewer) if item["kind"] == kind and item["undone_at"] is None]
+    standing = [
+        item
+        for item in name_decisions.find_decisions(viewer)
+        if item["kind"] == kind and item["undone_at"] is None
+    ]
     st.subheader(_("Decided"), anchor=False)
     if not standing:
         st.caption(_("Nothing yet."))
@@ -93,12 +129,23 @@ def _show_decision(item: dict[str, Any], titles: dict[str, str]) -> None:
     with st.container(border=True):
         told, undo = st.columns([8, 2], vertical_alignment="center")
         with told:
-            names = [_title(item[side], titles.get(item[side], item[side])) for side in ("spelling", "kept")]
+            names = [
+                _title(item[side], titles.get(item[side], item[side]))
+                for side in ("spelling", "kept")
+            ]
             st.text(f"  {'→' if item['is_same'] else '≠'}  ".join(names))
             st.caption(
-                gate.escape(_("decided by {name}, {moment}", name=item["decided_by"], moment=formatting.moment(environment.to_local(item["decided_at"]))))
+                gate.escape(
+                    _(
+                        "decided by {name}, {moment}",
+                        name=item["decided_by"],
+                        moment=formatting.moment(environment.to_local(item["decided_at"])),
+                    )
+                )
             )
-        if undo.button(_("Undo"), key=f"undo:{item['id']}", icon=":material/undo:", width="stretch"):
+        if undo.button(
+            _("Undo"), key=f"undo:{item['id']}", icon=":material/undo:", width="stretch"
+        ):
             _do(lambda viewer: _follow(name_decisions.undo(viewer, item["id"])))
 
 
@@ -113,7 +160,11 @@ def _kept_apart(viewer: Viewer, item: Suggestion) -> str:
 
 def _follow(_decision: int | None) -> str:
     contacts = due.apply_due()
-    return ngettext("Done: {n} contact reads otherwise for it.", "Done: {n} contacts read otherwise for it.", contacts)
+    return ngettext(
+        "Done: {n} contact reads otherwise for it.",
+        "Done: {n} contacts read otherwise for it.",
+        contacts,
+    )
 
 
 def _do(work: Callable[[Viewer], str]) -> None:

@@ -1,4 +1,6 @@
-"""The parts of the Opening hours page: the week of a site, its public holidays and its closed days."""
+"""The parts of the Opening hours page: the week of a site, its public holidays and its
+closed days.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,15 @@ from qa_core.centre.rules import opening_hours, site_hours
 from qa_core.ingest.rules import due
 from qa_core.ui import gate, url_state
 
-WEEKDAY_TITLES = (N_("Monday"), N_("Tuesday"), N_("Wednesday"), N_("Thursday"), N_("Friday"), N_("Saturday"), N_("Sunday"))
+WEEKDAY_TITLES = (
+    N_("Monday"),
+    N_("Tuesday"),
+    N_("Wednesday"),
+    N_("Thursday"),
+    N_("Friday"),
+    N_("Saturday"),
+    N_("Sunday"),
+)
 OUTCOME = "opening_outcome"
 
 
@@ -30,7 +40,12 @@ def choose_site(viewer: Viewer) -> dict[str, Any] | None:
     """Which site is meant; None while there is none."""
     known = opening_hours.find_sites(viewer)
     if not known:
-        st.info(_("There is no site yet. Sites come with teams: import advisors with their team and site."))
+        st.info(
+            _(
+                "There is no site yet. Sites come with teams: import advisors with their team "
+                "and site."
+            )
+        )
         return None
     names = [site["site"] for site in known]
     if len(names) == 1:
@@ -51,28 +66,57 @@ def ask_hours(viewer: Viewer, site: dict[str, Any]) -> None:
         st.subheader(_("Week"), anchor=False)
         st.caption(_("Hours as 09:00-18:00, two spans with a comma; empty: closed all day."))
         written = {}
-        for column, (number, title) in zip(st.columns(len(WEEKDAY_TITLES)), enumerate(WEEKDAY_TITLES, 1), strict=True):
-            present = ",".join(f"{row['opens_at']}-{row['closes_at']}" for row in site["hours"] if row["weekday"] == number and row["from"] == newest)
-            written[number] = column.text_input(_(title), value=present, key=f"hours_{name}_{number}")
+        for column, (number, title) in zip(
+            st.columns(len(WEEKDAY_TITLES)), enumerate(WEEKDAY_TITLES, 1), strict=True
+        ):
+            present = ",".join(
+                f"{row['opens_at']}-{row['closes_at']}"
+                for row in site["hours"]
+                if row["weekday"] == number and row["from"] == newest
+            )
+            written[number] = column.text_input(
+                _(title), value=present, key=f"hours_{name}_{number}"
+            )
         left, middle, right = st.columns(3)
-        starts_on = left.date_input(_("From (empty: always)"), value=newest, key=f"hours_from_{name}", format="DD/MM/YYYY")
+        starts_on = left.date_input(
+            _("From (empty: always)"), value=newest, key=f"hours_from_{name}", format="DD/MM/YYYY"
+        )
         calendar = middle.selectbox(
-            _("Public holidays"), _calendars(site["holidays"], bool(versions)), format_func=_calendar_title, key=f"calendar_{name}", accept_new_options=True
+            _("Public holidays"),
+            _calendars(site["holidays"], bool(versions)),
+            format_func=_calendar_title,
+            key=f"calendar_{name}",
+            accept_new_options=True,
         )
         closed = right.text_input(
-            _("Other closed days"), value=", ".join(day.isoformat() for day in site["closed_days"]), placeholder="2026-12-24, 2026-12-31", key=f"closed_{name}"
+            _("Other closed days"),
+            value=", ".join(day.isoformat() for day in site["closed_days"]),
+            placeholder="2026-12-24, 2026-12-31",
+            key=f"closed_{name}",
         )
         sent = st.form_submit_button(_("Save"), type="primary")
     if sent:
-        _save(name, written, starts_on if isinstance(starts_on, date) else None, calendar or opening_hours.NO_HOLIDAYS, closed)
+        _save(
+            name,
+            written,
+            starts_on if isinstance(starts_on, date) else None,
+            calendar or opening_hours.NO_HOLIDAYS,
+            closed,
+        )
     _show_holidays(calendar)
 
 
 def _calendars(present: str, is_set: bool) -> list[str]:
-    """The calendars to choose from, the present one first; before there are any hours, the country's is proposed."""
+    """The calendars to choose from, the present one first; before there are any hours,
+    the country's is proposed.
+    """
     country = environment.current().country
     first = present if is_set else country
-    return list(dict.fromkeys((first, country, "-".join(opening_hours.ALSACE_MOSELLE), opening_hours.NO_HOLIDAYS)))
+    return list(
+        dict.fromkeys(
+            (first, country, "-".join(opening_hours.ALSACE_MOSELLE), opening_hours.NO_HOLIDAYS)
+        )
+    )
 
 
 def _calendar_title(calendar: str) -> str:
@@ -84,17 +128,34 @@ def _calendar_title(calendar: str) -> str:
     return Locale(i18n.language()).territories.get(country, country) + dash + part
 
 
-def _save(site: str, written: dict[int, str], starts_on: date | None, calendar: str, closed: str) -> None:
+def _save(
+    site: str, written: dict[int, str], starts_on: date | None, calendar: str, closed: str
+) -> None:
     try:
-        texts = [f"{opening_hours.WEEKDAYS[number - 1]}={hours.replace(' ', '')}" for number, hours in written.items() if hours.strip()]
+        texts = [
+            f"{opening_hours.WEEKDAYS[number - 1]}={hours.replace(' ', '')}"
+            for number, hours in written.items()
+            if hours.strip()
+        ]
         days = opening_hours.parse_days(closed)
         with st.spinner(_("Past contacts follow …")):
-            site_hours.set_opening(gate.current_viewer(Permission.MANAGE_SETTINGS), site, opening_hours.parse_hours(texts), starts_on, calendar, days)
+            site_hours.set_opening(
+                gate.current_viewer(Permission.MANAGE_SETTINGS),
+                site,
+                opening_hours.parse_hours(texts),
+                starts_on,
+                calendar,
+                days,
+            )
             count = due.apply_due()
     except Refusal as refusal:
         gate.show_refusal(refusal)
         return
-    st.session_state[OUTCOME] = ngettext("Done: {n} contact reads otherwise for it.", "Done: {n} contacts read otherwise for it.", count)
+    st.session_state[OUTCOME] = ngettext(
+        "Done: {n} contact reads otherwise for it.",
+        "Done: {n} contacts read otherwise for it.",
+        count,
+    )
     st.rerun()
 
 
@@ -110,4 +171,6 @@ def _show_holidays(calendar: str | None) -> None:
     year = date.today().year
     with st.expander(_("Public holidays of {year}", year=year)):
         days = opening_hours.find_holidays(*parsed, year)
-        st.dataframe([{_("Day"): day, _("Holiday"): title} for day, title in days.items()], hide_index=True)
+        st.dataframe(
+            [{_("Day"): day, _("Holiday"): title} for day, title in days.items()], hide_index=True
+        )

@@ -1,4 +1,6 @@
-"""The parts of the People page: the list, one account, a new one, and what waits for a second administrator."""
+"""The parts of the People page: the list, one account, a new one, and what waits for a
+second administrator.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,13 @@ def show_requests(viewer: Viewer) -> None:
         with st.container(border=True, horizontal=True, vertical_alignment="center"):
             role = _(ROLE_TITLES[Role(request.role)]) if request.role else ""
             st.text(" · ".join(filter(None, (_(ACTS[request.act]), request.username, role))))
-            st.caption(_("asked by {name}, {moment}", name=request.asked_by, moment=formatting.moment(environment.to_local(request.asked_at))))
+            st.caption(
+                _(
+                    "asked by {name}, {moment}",
+                    name=request.asked_by,
+                    moment=formatting.moment(environment.to_local(request.asked_at)),
+                )
+            )
             if request.asked_by == viewer.username:
                 st.caption(_("Another administrator has to confirm it."))
             elif st.button(_("Confirm"), key=f"confirm_{request.id}", type="primary"):
@@ -63,8 +71,20 @@ def show_list(viewer: Viewer, known: list[dict[str, Any]]) -> None:
         for account in known
     ]
     st.caption(_("Select a row to change an account; select none to add one."))
-    widths = {_("Role"): st.column_config.Column(width=115), _("Bound to"): st.column_config.Column(width=120)}
-    st.dataframe(rows, column_config=widths, hide_index=True, width="stretch", height="content", on_select="rerun", selection_mode="single-row", key=LIST)
+    widths = {
+        _("Role"): st.column_config.Column(width=115),
+        _("Bound to"): st.column_config.Column(width=120),
+    }
+    st.dataframe(
+        rows,
+        column_config=widths,
+        hide_index=True,
+        width="stretch",
+        height="content",
+        on_select="rerun",
+        selection_mode="single-row",
+        key=LIST,
+    )
 
 
 def show_new(viewer: Viewer) -> None:
@@ -91,7 +111,10 @@ def show_new(viewer: Viewer) -> None:
         except Refusal as refusal:
             gate.show_refusal(refusal)
             return
-        st.session_state[NEW], st.session_state[OUTCOME] = added + 1, (username, one_time, is_proposed)
+        st.session_state[NEW], st.session_state[OUTCOME] = (
+            added + 1,
+            (username, one_time, is_proposed),
+        )
         st.rerun()
 
 
@@ -100,19 +123,32 @@ def show_one(viewer: Viewer, account: dict[str, Any]) -> None:
     username = account["username"]
     st.subheader(username, anchor=False)
     if username == viewer.username:
-        st.info(_("This is your own account: password and language are under My account, the rest is changed by another administrator."))
+        st.info(
+            _(
+                "This is your own account: password and language are under My account, the "
+                "rest is changed by another administrator."
+            )
+        )
         return
-    role = _choose_role(viewer, username, Role(account["role"]) if account["role"] in set(Role) else Role.ADVISOR)
+    role = _choose_role(
+        viewer, username, Role(account["role"]) if account["role"] in set(Role) else Role.ADVISOR
+    )
     with st.form(f"change_{username}", border=True):
         wanted = _ask_bounds(viewer, role, username, account)
         sent = st.form_submit_button(_("Save"), type="primary")
     if sent:
-        _ask(viewer, Act.CHANGE, username, lambda: accounts.change(viewer, username, wanted), wanted)
+        _ask(
+            viewer, Act.CHANGE, username, lambda: accounts.change(viewer, username, wanted), wanted
+        )
     with st.container(horizontal=True):
         if account["active"]:
-            if st.button(_("Close the account"), icon=":material/block:", key=f"disable_{username}"):
+            if st.button(
+                _("Close the account"), icon=":material/block:", key=f"disable_{username}"
+            ):
                 _ask(viewer, Act.DISABLE, username, lambda: accounts.disable(viewer, username))
-        elif st.button(_("Open the account"), icon=":material/lock_open:", key=f"enable_{username}"):
+        elif st.button(
+            _("Open the account"), icon=":material/lock_open:", key=f"enable_{username}"
+        ):
             _ask(viewer, Act.ENABLE, username, lambda: accounts.enable(viewer, username))
         if st.button(_("New one-time password"), icon=":material/key:", key=f"reset_{username}"):
             _ask(viewer, Act.RESET, username, lambda: accounts.reset(viewer, username))
@@ -120,7 +156,13 @@ def show_one(viewer: Viewer, account: dict[str, Any]) -> None:
 
 def _choose_role(viewer: Viewer, key: str, present: Role) -> Role:
     roles = list(Role)
-    chosen = st.selectbox(_("Role"), roles, index=roles.index(present), format_func=lambda role: _(ROLE_TITLES[role]), key=f"role_{key}")
+    chosen = st.selectbox(
+        _("Role"),
+        roles,
+        index=roles.index(present),
+        format_func=lambda role: _(ROLE_TITLES[role]),
+        key=f"role_{key}",
+    )
     if accounts.needs_second(viewer, key, chosen):
         st.caption(_("This role decides over others: a second administrator has to confirm."))
     return Role(chosen)
@@ -128,7 +170,9 @@ def _choose_role(viewer: Viewer, key: str, present: Role) -> Role:
 
 def _ask_bounds(viewer: Viewer, role: Role, key: str, account: dict[str, Any]) -> Wanted:
     """The fields that this role needs, inside a form."""
-    name = st.text_input(_("Name shown"), value=account.get("display_name", ""), max_chars=120, key=f"name_{key}")
+    name = st.text_input(
+        _("Name shown"), value=account.get("display_name", ""), max_chars=120, key=f"name_{key}"
+    )
     teams: list[str] = []
     sites: list[str] = []
     advisor: str | None = None
@@ -136,13 +180,28 @@ def _ask_bounds(viewer: Viewer, role: Role, key: str, account: dict[str, Any]) -
     if role == Role.TEAM_LEAD:
         known = accounts.find_teams(viewer)
         teams = st.multiselect(
-            _("Teams led"), known, default=account.get("teams", []), accept_new_options=True, placeholder=_("Choose or type"), key=f"teams_{key}"
+            _("Teams led"),
+            known,
+            default=account.get("teams", []),
+            accept_new_options=True,
+            placeholder=_("Choose or type"),
+            key=f"teams_{key}",
         )
-        since = st.date_input(_("Since (empty: from the beginning)"), value=None, key=f"since_{key}", format="DD/MM/YYYY")
+        since = st.date_input(
+            _("Since (empty: from the beginning)"),
+            value=None,
+            key=f"since_{key}",
+            format="DD/MM/YYYY",
+        )
     if role == Role.MANAGER:
         known = accounts.find_sites(viewer)
         sites = st.multiselect(
-            _("Sites managed"), known, default=account.get("sites", []), accept_new_options=True, placeholder=_("Choose or type"), key=f"sites_{key}"
+            _("Sites managed"),
+            known,
+            default=account.get("sites", []),
+            accept_new_options=True,
+            placeholder=_("Choose or type"),
+            key=f"sites_{key}",
         )
         st.caption(_("Without a site, a manager sees what belongs to no site."))
     if role == Role.ADVISOR:
@@ -161,7 +220,13 @@ def _ask_bounds(viewer: Viewer, role: Role, key: str, account: dict[str, Any]) -
     return Wanted(role, name.strip(), tuple(teams), tuple(sites), advisor, since)
 
 
-def _ask(viewer: Viewer, act: Act, username: str, work: Callable[[], str | None], wanted: Wanted | None = None) -> None:
+def _ask(
+    viewer: Viewer,
+    act: Act,
+    username: str,
+    work: Callable[[], str | None],
+    wanted: Wanted | None = None,
+) -> None:
     if accounts.needs_second(viewer, username, wanted.role if wanted else None):
         _do(lambda: accounts.propose(viewer, act, username, wanted), username, proposed=True)
     else:
@@ -183,7 +248,13 @@ def _describe(username: str, one_time: str | None, proposed: bool) -> None:
     if proposed:
         st.info(_("Noted. Another administrator has to confirm it on this page."))
     elif one_time:
-        st.success(_("One-time password of {name}, shown only now. Hand it over in person; it has to be changed at the first sign-in.", name=username))
+        st.success(
+            _(
+                "One-time password of {name}, shown only now. Hand it over in person; it has "
+                "to be changed at the first sign-in.",
+                name=username,
+            )
+        )
         st.code(one_time, language=None)
     else:
         st.success(_("Done: {name}.", name=username))
@@ -199,7 +270,11 @@ def _bounds(account: dict[str, Any], advisors: dict[str, str]) -> str:
     counting = {
         Role.TEAM_LEAD: account["teams"],
         Role.MANAGER: account["sites"] or [_("what belongs to no site")],
-        Role.ADVISOR: [f"{advisors[advisor]} ({advisor})" if advisors.get(advisor, advisor) != advisor else advisor],
+        Role.ADVISOR: [
+            f"{advisors[advisor]} ({advisor})"
+            if advisors.get(advisor, advisor) != advisor
+            else advisor
+        ],
     }
     return ", ".join(counting.get(account["role"], []))
 
@@ -207,4 +282,10 @@ def _bounds(account: dict[str, Any], advisors: dict[str, str]) -> str:
 def _state(account: dict[str, Any]) -> str:
     if not account["active"]:
         return _("closed")
-    return _("demo") if account["demo"] else _("new password due") if account["must_change_password"] else _("active")
+    return (
+        _("demo")
+        if account["demo"]
+        else _("new password due")
+        if account["must_change_password"]
+        else _("active")
+    )

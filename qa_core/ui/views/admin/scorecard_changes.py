@@ -1,4 +1,6 @@
-"""What a draft changes against the last version, and its publication by whoever answers for it."""
+"""What a draft changes against the last version, and its publication by whoever answers
+for it.
+"""
 
 from __future__ import annotations
 
@@ -33,21 +35,35 @@ def open_next(grid_id: int | None, said: str) -> None:
 
 
 def show_draft(viewer: Viewer, held: ScorecardDraft, content: Mapping[str, Any]) -> None:
-    """The changes against the last version; whoever may publishes the draft as it was saved."""
+    """The changes against the last version; whoever may publishes the draft as it was
+    saved.
+    """
     last = _find_before(viewer, held)
     with st.container(border=True, gap="small"):
         if last is None:
             st.markdown("##### " + _("The first version of this grid"))
         else:
-            st.markdown("##### " + _("What changes against version {version}", version=last.version))
+            st.markdown(
+                "##### " + _("What changes against version {version}", version=last.version)
+            )
             _show_changes(last.content, content)
         if not viewer.can(Permission.PUBLISH_GRIDS):
             st.caption(_("A manager publishes it, once it is saved."))
             return
         number = (last.version or 0) + 1 if last else 1
-        if st.button(_("Publish as version {version}", version=number), type="primary", icon=":material/publish:", key=f"publish_{held.id}_{held.edition}"):
+        if st.button(
+            _("Publish as version {version}", version=number),
+            type="primary",
+            icon=":material/publish:",
+            key=f"publish_{held.id}_{held.edition}",
+        ):
             _publish(held)
-        st.caption(_("From then on new evaluations are made on it. It is never changed again; those made before keep their version."))
+        st.caption(
+            _(
+                "From then on new evaluations are made on it. It is never changed again; those "
+                "made before keep their version."
+            )
+        )
 
 
 def show_since_last(viewer: Viewer, held: ScorecardDraft) -> None:
@@ -60,8 +76,14 @@ def show_since_last(viewer: Viewer, held: ScorecardDraft) -> None:
 
 def _find_before(viewer: Viewer, held: ScorecardDraft) -> ScorecardDraft | None:
     """The version before; of a draft, the last one."""
-    versions = [one for one in scorecards.find_all(viewer) if one.key == held.key and not one.is_draft and one.content.get("section")]
-    return next((one for one in versions if held.version is None or one.version < held.version), None)
+    versions = [
+        one
+        for one in scorecards.find_all(viewer)
+        if one.key == held.key and not one.is_draft and one.content.get("section")
+    ]
+    return next(
+        (one for one in versions if held.version is None or one.version < held.version), None
+    )
 
 
 def _show_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
@@ -71,8 +93,12 @@ def _show_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
 
 def _publish(held: ScorecardDraft) -> None:
     try:
-        version = scorecards.publish(gate.current_viewer(Permission.PUBLISH_GRIDS), held.id, held.edition)
+        version = scorecards.publish(
+            gate.current_viewer(Permission.PUBLISH_GRIDS), held.id, held.edition
+        )
     except Refusal as refusal:
         gate.show_refusal(refusal)
         return
-    open_next(held.id, _("{title} is published as version {version}.", title=held.title, version=version))
+    open_next(
+        held.id, _("{title} is published as version {version}.", title=held.title, version=version)
+    )

@@ -1,4 +1,6 @@
-"""A grid as its evaluator will see it, answerable, with the arithmetic beside it; nothing of it is kept."""
+"""A grid as its evaluator will see it, answerable, with the arithmetic beside it;
+nothing of it is kept.
+"""
 
 from __future__ import annotations
 
@@ -20,9 +22,13 @@ OUTCOMES = {"pass": ":green[:material/check_circle:] ", "fail": ":red[:material/
 
 
 def show(plan: Scorecard, key: str) -> None:
-    """The grid on the left, what the answers come to on the right. `key` tells several previews apart."""
+    """The grid on the left, what the answers come to on the right. `key` tells several
+    previews apart.
+    """
     st.subheader(_("Try it"), anchor=False)
-    st.caption(_("As the evaluator will see it. Answer to see what each answer does; nothing is kept."))
+    st.caption(
+        _("As the evaluator will see it. Answer to see what each answer does; nothing is kept.")
+    )
     styles.keep_in_view()
     left, right = st.columns([4, 3], gap="medium")
     with right:
@@ -47,13 +53,18 @@ def show(plan: Scorecard, key: str) -> None:
 
 
 def _show_criterion(criterion: Criterion, key: str) -> tuple[Any, Any]:
-    """Ask for the answer, all points at first; returns it, and the place for what it weighs."""
+    """Ask for the answer, all points at first; returns it, and the place for what it
+    weighs.
+    """
     with st.container(gap="xxsmall"):
         st.markdown(f"**{gate.escape(_describe(criterion.text))}**")
         if criterion.help:
             st.caption(gate.escape(_describe(criterion.help)))
         if criterion.critical:
-            st.caption(f":red[:material/report:] {_(HARMS[criterion.critical])} · {_(FAILS[criterion.fails])}")
+            st.caption(
+                f":red[:material/report:] {_(HARMS[criterion.critical])} · "
+                f"{_(FAILS[criterion.fails])}"
+            )
         if criterion.bonus:
             bonus = _("Bonus: adds points, never takes any away")
             st.caption(f":green[:material/add_circle:] {bonus}")
@@ -64,7 +75,9 @@ def _show_criterion(criterion: Criterion, key: str) -> tuple[Any, Any]:
 def _ask(criterion: Criterion, key: str) -> Any:
     label = _describe(criterion.text)
     highest = table.as_number(criterion.points)
-    levels = sorted(map(table.as_number, criterion.levels)) or (list(range(highest + 1)) if isinstance(highest, int) and highest < MOST_BUTTONS else [])
+    levels = sorted(map(table.as_number, criterion.levels)) or (
+        list(range(highest + 1)) if isinstance(highest, int) and highest < MOST_BUTTONS else []
+    )
     if levels:
         options = [*levels, *([NOT_APPLICABLE] if criterion.not_applicable else [])]
         # A bonus is given on top, so it is not taken for granted.
@@ -75,9 +88,24 @@ def _ask(criterion: Criterion, key: str) -> Any:
         def say(option: Any) -> str:
             return scorecard_answers.describe(criterion, scorecard_answers.code(option))
 
-        return st.segmented_control(label, options, default=usual, required=True, format_func=say, key=name, label_visibility="collapsed")
+        return st.segmented_control(
+            label,
+            options,
+            default=usual,
+            required=True,
+            format_func=say,
+            key=name,
+            label_visibility="collapsed",
+        )
     with st.container(horizontal=True, vertical_alignment="center"):
-        given = st.number_input(label, 0.0, float(highest), 0.0 if criterion.bonus else float(highest), key=f"{key}_{highest}", label_visibility="collapsed")
+        given = st.number_input(
+            label,
+            0.0,
+            float(highest),
+            0.0 if criterion.bonus else float(highest),
+            key=f"{key}_{highest}",
+            label_visibility="collapsed",
+        )
         if criterion.not_applicable and st.checkbox(_("Not applicable"), key=f"{key}_na"):
             return NOT_APPLICABLE
     return given
@@ -86,7 +114,13 @@ def _ask(criterion: Criterion, key: str) -> Any:
 def _show_result(plan: Scorecard, result: Result, key: str) -> None:
     with st.container(border=True, gap="small"):
         score = "–" if result.score is None else formatting.value(float(result.score), "score")
-        outcome = _("passed") if result.outcome == "pass" else _("not passed") if result.outcome == "fail" else _("no outcome")
+        outcome = (
+            _("passed")
+            if result.outcome == "pass"
+            else _("not passed")
+            if result.outcome == "fail"
+            else _("no outcome")
+        )
         st.markdown(f"### {OUTCOMES.get(result.outcome or '', '')}{score} · {outcome}")
         st.caption(_(worked_score.FORMULAS[plan.method]))
         if formula := worked_score.write_formula(plan, result):
@@ -97,16 +131,27 @@ def _show_result(plan: Scorecard, result: Result, key: str) -> None:
         rows = [
             {
                 section: one.title,
-                points: f"{table.describe_exactly(one.earned)} / {table.describe_exactly(one.possible)}",
+                points: f"{table.describe_exactly(one.earned)} / "
+                f"{table.describe_exactly(one.possible)}",
                 weight: formatting.percent(float(one.share)) if one.share else "–",
                 percent: None if one.score is None else formatting.value(float(one.score), "score"),
             }
             for one in worked_score.find_sums(plan, result)
         ]
-        config = {section: tables.name_column(section, 112), points: _narrow(points, 62), weight: _narrow(weight, 70), percent: _narrow(percent, 62)}
+        config = {
+            section: tables.name_column(section, 112),
+            points: _narrow(points, 62),
+            weight: _narrow(weight, 70),
+            percent: _narrow(percent, 62),
+        }
         tables.show(rows, config, f"sums_{key}")
         if result.calculated_score != result.score:
-            st.caption(_("Before the critical error: {score}.", score=formatting.value(float(result.calculated_score), "score")))
+            st.caption(
+                _(
+                    "Before the critical error: {score}.",
+                    score=formatting.value(float(result.calculated_score), "score"),
+                )
+            )
 
 
 def _narrow(title: str, width: int) -> Any:
@@ -114,18 +159,30 @@ def _narrow(title: str, width: int) -> Any:
 
 
 def _describe_weight(criterion: Criterion, answer: scoring.Answer) -> str:
-    points = ngettext("{n} point", "{n} points", int(criterion.points)) if criterion.points.denominator == 1 else None
+    points = (
+        ngettext("{n} point", "{n} points", int(criterion.points))
+        if criterion.points.denominator == 1
+        else None
+    )
     points = points or _("{points} points", points=formatting.number(float(criterion.points), 1))
     if criterion.bonus:
         return _("up to {points} on top", points=points)
     if not answer.applicable:
         return _("{points} · left out", points=points)
-    return _("{points} · {share} of the whole", points=points, share=formatting.percent(float(answer.applied_weight)))
+    return _(
+        "{points} · {share} of the whole",
+        points=points,
+        share=formatting.percent(float(answer.applied_weight)),
+    )
 
 
 def _describe_section(one: worked_score.SectionSum) -> str:
     weight = _("weight {weight}", weight=table.describe_exactly(one.weight))
-    return f"{weight} · " + (_("{share} of the whole", share=formatting.percent(float(one.share))) if one.share else _("does not apply"))
+    return f"{weight} · " + (
+        _("{share} of the whole", share=formatting.percent(float(one.share)))
+        if one.share
+        else _("does not apply")
+    )
 
 
 def _describe(text: scoring.Text) -> str:

@@ -1,4 +1,6 @@
-"""Which grids there are, which one is looked at, and how a draft is started: from a version, a starter grid, a file, or nothing."""
+"""Which grids there are, which one is looked at, and how a draft is started: from a
+version, a starter grid, a file, or nothing.
+"""
 
 from __future__ import annotations
 
@@ -22,18 +24,31 @@ LARGEST_UPLOAD_MB = 2
 
 
 def choose(viewer: Viewer) -> ScorecardDraft | None:
-    """The list, and the draft or version that is chosen in it; None while there is none."""
+    """The list, and the draft or version that is chosen in it; None while there is
+    none.
+    """
     found = scorecards.find_all(viewer)
     if not found:
-        st.info(_("There is no grid yet. An administrator starts a draft here; a manager publishes it."))
+        st.info(
+            _("There is no grid yet. An administrator starts a draft here; a manager publishes it.")
+        )
         return None
-    title, key, state, when, by, made = _("Grid"), _("Key"), _("State"), _("Published on"), _("By"), _("Evaluations")
+    title, key, state, when, by, made = (
+        _("Grid"),
+        _("Key"),
+        _("State"),
+        _("Published on"),
+        _("By"),
+        _("Evaluations"),
+    )
     rows = [
         {
             title: describe_title(held),
             key: held.key,
             state: describe_state(held),
-            when: formatting.day(environment.to_local(held.published_at).date(), year=True) if held.published_at else None,
+            when: formatting.day(environment.to_local(held.published_at).date(), year=True)
+            if held.published_at
+            else None,
             by: held.published_by if held.published_at else held.created_by,
             made: held.evaluations,
         }
@@ -44,8 +59,17 @@ def choose(viewer: Viewer) -> ScorecardDraft | None:
         if cells := st.session_state[TABLE]["selection"]["cells"]:
             st.session_state[CHOSEN] = str(found[cells[0][0]].id)
 
-    tables.show(rows, {title: tables.name_column(title, 220), made: tables.count_column(made)}, TABLE, take, height=330)
-    titles = {str(held.id): f"{describe_title(held)} ({held.key}) · {describe_state(held)}" for held in found}
+    tables.show(
+        rows,
+        {title: tables.name_column(title, 220), made: tables.count_column(made)},
+        TABLE,
+        take,
+        height=330,
+    )
+    titles = {
+        str(held.id): f"{describe_title(held)} ({held.key}) · {describe_state(held)}"
+        for held in found
+    }
     usual = next(iter(titles))
     if st.session_state.get(scorecard_changes.OPENED):
         st.session_state[CHOSEN] = str(st.session_state.pop(scorecard_changes.OPENED))
@@ -53,7 +77,9 @@ def choose(viewer: Viewer) -> ScorecardDraft | None:
         url_state.take(PAGE, CHOSEN, titles, usual)
     if st.session_state.get(CHOSEN) not in titles:
         st.session_state[CHOSEN] = usual
-    chosen = st.selectbox(_("Open"), list(titles), format_func=lambda number: titles[number], key=CHOSEN)
+    chosen = st.selectbox(
+        _("Open"), list(titles), format_func=lambda number: titles[number], key=CHOSEN
+    )
     url_state.give(PAGE, CHOSEN, chosen, usual)
     return next(held for held in found if str(held.id) == chosen)
 
@@ -70,11 +96,24 @@ def describe_state(held: ScorecardDraft) -> str:
 
 def show(viewer: Viewer, held: ScorecardDraft) -> None:
     """A draft to write or to publish, or a version to read."""
-    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-        st.subheader(f"{gate.escape(describe_title(held))} · {describe_state(held)}", anchor=False, width="content")
-        download_links.show_download(_("Export"), "grid", key=str(held.id), forms=files.FORMS, grid_id=held.id)
+    with st.container(
+        horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
+    ):
+        st.subheader(
+            f"{gate.escape(describe_title(held))} · {describe_state(held)}",
+            anchor=False,
+            width="content",
+        )
+        download_links.show_download(
+            _("Export"), "grid", key=str(held.id), forms=files.FORMS, grid_id=held.id
+        )
     if not held.is_draft:
-        st.caption(_("Published: it stays as it is for ever, so that every evaluation made on it can be read as it was made."))
+        st.caption(
+            _(
+                "Published: it stays as it is for ever, so that every evaluation made on it "
+                "can be read as it was made."
+            )
+        )
         scorecard_changes.show_since_last(viewer, held)
         _show_preview(held.content, f"preview_{held.id}")
         return
@@ -82,7 +121,9 @@ def show(viewer: Viewer, held: ScorecardDraft) -> None:
     if viewer.can(Permission.EDIT_GRIDS):
         content = scorecard_editor.show(viewer, held)
     else:
-        st.caption(_("A draft, as its writer saved it last. Publish it once it is as it should be."))
+        st.caption(
+            _("A draft, as its writer saved it last. Publish it once it is as it should be.")
+        )
     faults = scorecards.find_faults(content)
     scorecard_editor.show_faults(faults)
     if not faults:
@@ -94,25 +135,54 @@ def ask_new(viewer: Viewer) -> None:
     """Start a draft."""
     if not viewer.can(Permission.EDIT_GRIDS):
         return
-    with st.expander(_("New draft"), icon=":material/add:", expanded=not scorecards.find_all(viewer)):
+    with st.expander(
+        _("New draft"), icon=":material/add:", expanded=not scorecards.find_all(viewer)
+    ):
         left, right = st.columns(2, gap="medium")
         # No form: the key that was typed holds for a file, too.
         with left:
             sources = _find_sources(viewer)
-            source = st.selectbox(_("Start from"), list(sources), format_func=lambda one: sources[one], key="draft_source")
-            key = st.text_input(_("Key"), placeholder="customer-service", help=_("Empty: that of the grid it starts from."), key="draft_key")
+            source = st.selectbox(
+                _("Start from"),
+                list(sources),
+                format_func=lambda one: sources[one],
+                key="draft_source",
+            )
+            key = st.text_input(
+                _("Key"),
+                placeholder="customer-service",
+                help=_("Empty: that of the grid it starts from."),
+                key="draft_key",
+            )
             if st.button(_("Start a draft"), type="primary"):
                 _start(source, key.strip())
         with right:
-            sent = st.file_uploader(_("Or from a file"), type=list(files.READ), max_upload_size=LARGEST_UPLOAD_MB, key="draft_file")
-            st.caption(_("TOML, or a workbook or CSV with one row to each criterion: section, criterion and points are enough."))
-            if sent is not None and st.button(_("Bring it in as a draft"), icon=":material/upload_file:"):
+            sent = st.file_uploader(
+                _("Or from a file"),
+                type=list(files.READ),
+                max_upload_size=LARGEST_UPLOAD_MB,
+                key="draft_file",
+            )
+            st.caption(
+                _(
+                    "TOML, or a workbook or CSV with one row to each criterion: section, "
+                    "criterion and points are enough."
+                )
+            )
+            if sent is not None and st.button(
+                _("Bring it in as a draft"), icon=":material/upload_file:"
+            ):
                 _bring(sent, key.strip())
 
 
 def _find_sources(viewer: Viewer) -> dict[tuple[str, Any], str]:
-    held = {("version", one.id): f"{describe_title(one)} ({one.key}) · {describe_state(one)}" for one in scorecards.find_all(viewer)}
-    starters = {("starter", key): _("Starter grid: {key}", key=key) for key in publication.find_starters()}
+    held = {
+        ("version", one.id): f"{describe_title(one)} ({one.key}) · {describe_state(one)}"
+        for one in scorecards.find_all(viewer)
+    }
+    starters = {
+        ("starter", key): _("Starter grid: {key}", key=key) for key in publication.find_starters()
+    }
     return {**held, **starters, ("empty", None): _("An empty grid")}
 
 
@@ -121,9 +191,15 @@ def _start(source: tuple[str, Any], key: str) -> None:
     kind, which = source
     try:
         if kind == "version":
-            made = scorecards.create_draft(viewer, key or scorecards.get(viewer, which).key, from_version=which)
+            made = scorecards.create_draft(
+                viewer, key or scorecards.get(viewer, which).key, from_version=which
+            )
         else:
-            made = scorecards.create_draft(viewer, key or which or "", publication.read_starter(which) if kind == "starter" else None)
+            made = scorecards.create_draft(
+                viewer,
+                key or which or "",
+                publication.read_starter(which) if kind == "starter" else None,
+            )
     except Refusal as refusal:
         gate.show_refusal(refusal)
         return
@@ -132,7 +208,9 @@ def _start(source: tuple[str, Any], key: str) -> None:
 
 def _bring(sent: Any, key: str) -> None:
     try:
-        made = files.import_file(gate.current_viewer(Permission.EDIT_GRIDS), sent.name, sent.getvalue(), key or None)
+        made = files.import_file(
+            gate.current_viewer(Permission.EDIT_GRIDS), sent.name, sent.getvalue(), key or None
+        )
     except files.FaultyFile as faulty:
         for fault in faulty.faults:
             gate.show_refusal(fault)

@@ -25,8 +25,20 @@ from qa_core.ui.filter_bar import FilterState
 PAGE = 100
 WINDOW = "first_contact_days"
 WAITED = re.compile(r"(?P<above>\d{1,5})-(?P<until>\d{1,5})?")
-WIDTHS = {"queue": 145, "reason": 120, "team": 95, "advisor": 145, "outcome": 100, "wait_seconds": 95, "talk_seconds": 100, "csat": 65, "campaign": 140}
-"""In pixels: Streamlit measures the first rows alone, which may be empty where later ones are long."""
+WIDTHS = {
+    "queue": 145,
+    "reason": 120,
+    "team": 95,
+    "advisor": 145,
+    "outcome": 100,
+    "wait_seconds": 95,
+    "talk_seconds": 100,
+    "csat": 65,
+    "campaign": 140,
+}
+"""In pixels: Streamlit measures the first rows alone, which may be empty where later
+ones are long.
+"""
 ORDERS = {
     "newest": N_("Newest first"),
     "oldest": N_("Oldest first"),
@@ -38,7 +50,9 @@ ORDERS = {
 
 @dataclass(frozen=True)
 class ContactsQuery:
-    """What the list shows: the row of filters, what the address adds, and the KPI whose contacts are meant."""
+    """What the list shows: the row of filters, what the address adds, and the KPI whose
+    contacts are meant.
+    """
 
     where: Filters
     extra: tuple[tuple[str, str | None], ...]
@@ -53,17 +67,33 @@ class ContactsQuery:
 
 
 def read_address(viewer: Viewer, look: FilterState) -> ContactsQuery:
-    """The filters above the page, and those that a click on a figure put into the address; what is unknown there is passed over."""
-    extra = tuple((key, st.query_params[key] or None) for key in drill.EXTRA if key in st.query_params and key in dimensions.BY_KEY and viewer.can_cut_by(key))
+    """The filters above the page, and those that a click on a figure put into the
+    address; what is unknown there is passed over.
+    """
+    extra = tuple(
+        (key, st.query_params[key] or None)
+        for key in drill.EXTRA
+        if key in st.query_params and key in dimensions.BY_KEY and viewer.can_cut_by(key)
+    )
     behind = st.query_params.get("behind")
-    known = behind in BY_KEY and BY_KEY[behind].subject == FactTable.CONTACTS and viewer.can(BY_KEY[behind].needs)
+    known = (
+        behind in BY_KEY
+        and BY_KEY[behind].subject == FactTable.CONTACTS
+        and viewer.can(BY_KEY[behind].needs)
+    )
     where = look.where
     for dimension, value in extra:
         # A week or month that was clicked on may lie outside the period chosen above.
         period = periods.period_of(dimension, value)
         where = where.with_period(period) if period else where.with_value(dimension, value)
     window = st.query_params.get("window") if known and WINDOW in BY_KEY[behind].settings else None
-    return ContactsQuery(where, extra, behind if known else None, window if _is_window(window) else None, _read_waits(st.query_params.get("waited", "")))
+    return ContactsQuery(
+        where,
+        extra,
+        behind if known else None,
+        window if _is_window(window) else None,
+        _read_waits(st.query_params.get("waited", "")),
+    )
 
 
 def _is_window(text: str | None) -> bool:
@@ -86,15 +116,28 @@ def show_asked(asked: ContactsQuery) -> None:
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
         if asked.behind:
-            _show_removable("behind", _("Counted in: {title}", title=cards.title_of(BY_KEY[asked.behind])))
+            _show_removable(
+                "behind", _("Counted in: {title}", title=cards.title_of(BY_KEY[asked.behind]))
+            )
         if asked.window:
-            _show_removable("window", f"{_(settings.get_setting(WINDOW).title)}: {formatting.days(float(asked.window))}")
+            _show_removable(
+                "window",
+                f"{_(settings.get_setting(WINDOW).title)}: {formatting.days(float(asked.window))}",
+            )
         if asked.waited:
             _show_removable("waited", f"{_(exports.WAIT)}: {formatting.waited(*asked.waited)}")
         for dimension, value in asked.extra:
-            _show_removable(dimension, f"{_(dimensions.get_dimension(dimension).title)}: {formatting.name(dimension, value)}")
+            _show_removable(
+                dimension,
+                f"{_(dimensions.get_dimension(dimension).title)}: "
+                f"{formatting.name(dimension, value)}",
+            )
         if asked.behind and not asked.waited:
-            explain_link.show_link(asked.behind, {dimension: (value,) for dimension, value in asked.extra}, _("Explain this number"))
+            explain_link.show_link(
+                asked.behind,
+                {dimension: (value,) for dimension, value in asked.extra},
+                _("Explain this number"),
+            )
 
 
 def count(viewer: Viewer, asked: ContactsQuery) -> int:
@@ -106,10 +149,14 @@ def show_list(viewer: Viewer, asked: ContactsQuery, total: int) -> None:
     """The contacts, newest first unless asked otherwise; a click opens one in full."""
     pages = max(1, -(-total // PAGE))
     left, middle, right = st.columns([5, 2, 1], vertical_alignment="bottom")
-    left.markdown("##### " + ngettext("{count} contact", "{count} contacts", total, count=formatting.number(total)))
+    left.markdown(
+        "##### "
+        + ngettext("{count} contact", "{count} contacts", total, count=formatting.number(total))
+    )
     order = _ask_order(middle)
     page = _ask_page(right, pages, (asked, order))
-    # Between the fields above and the table, whose own buttons appear over what is next to it.
+    # Between the fields above and the table, whose own buttons appear over what is next
+    # to it.
     st.caption(_("Click a line to open the contact."))
     allowed = query.contact_columns(viewer)
     own = ("team", "advisor") if viewer.advisor_id else ()
@@ -127,30 +174,56 @@ def show_list(viewer: Viewer, asked: ContactsQuery, total: int) -> None:
     )
     _note_reading(viewer, asked, page)
     keys = list(zip(frame["source_system"], frame["contact_id"], strict=True))
-    rows = [{_(CONTACT_COLUMNS[name]): _cell(name, record[name]) for name in columns} for record in frame.to_dict("records")]
+    rows = [
+        {_(CONTACT_COLUMNS[name]): _cell(name, record[name]) for name in columns}
+        for record in frame.to_dict("records")
+    ]
     _show_rows(rows, keys)
     said, export = st.columns([5, 1], vertical_alignment="center")
     if total > exports.MOST_CONTACTS and viewer.can(Permission.EXPORT_CONTACTS):
-        said.caption(_("The file has the first {most} in this order.", most=formatting.number(exports.MOST_CONTACTS)))
+        said.caption(
+            _(
+                "The file has the first {most} in this order.",
+                most=formatting.number(exports.MOST_CONTACTS),
+            )
+        )
     with export:
-        download_links.show_download(_("Export"), "contacts", **exports.contact_parameters(asked.where, asked.behind, order, asked.overrides, asked.waited))
+        download_links.show_download(
+            _("Export"),
+            "contacts",
+            **exports.contact_parameters(
+                asked.where, asked.behind, order, asked.overrides, asked.waited
+            ),
+        )
 
 
 def _ask_order(place: Any) -> str:
     url_state.take("contacts", "order", ORDERS, "newest")
-    order = place.selectbox(_("Order"), list(ORDERS), format_func=lambda key: _(ORDERS[key]), key="order")
+    order = place.selectbox(
+        _("Order"), list(ORDERS), format_func=lambda key: _(ORDERS[key]), key="order"
+    )
     url_state.give("contacts", "order", order, "newest")
     return order
 
 
 def _ask_page(place: Any, pages: int, listed: tuple[ContactsQuery, str]) -> int:
     """Which page of the list; another list, or another order, starts at its first."""
-    if st.session_state.get("contacts_listed", listed) != listed and not url_state.is_news("contacts", "page"):
+    if st.session_state.get("contacts_listed", listed) != listed and not url_state.is_news(
+        "contacts", "page"
+    ):
         st.session_state["page"] = "1"
     st.session_state["contacts_listed"] = listed
     url_state.take("contacts", "page", [str(number) for number in range(1, pages + 1)], "1")
     st.session_state["contacts_page"] = int(st.session_state["page"])
-    page = int(place.number_input(_("Page of {pages}", pages=formatting.number(pages)), 1, pages, key="contacts_page", on_change=_turn))
+    page = int(
+        place.number_input(
+            _("Page of {pages}", pages=formatting.number(pages)),
+            1,
+            pages,
+            key="contacts_page",
+            on_change=_turn,
+        )
+    )
     url_state.give("contacts", "page", str(page), "1")
     return page
 
@@ -165,10 +238,24 @@ def _show_rows(rows: list[dict[str, Any]], keys: list[tuple[str, str]]) -> None:
         if cells:
             drill.to_contact("contacts", *keys[cells[0][0]])
 
-    widths = {_(CONTACT_COLUMNS[name]): st.column_config.Column(width=width) for name, width in WIDTHS.items()}
-    start = {_(CONTACT_COLUMNS["local_start"]): st.column_config.DatetimeColumn(format="DD/MM/YYYY HH:mm", width=130)}
+    widths = {
+        _(CONTACT_COLUMNS[name]): st.column_config.Column(width=width)
+        for name, width in WIDTHS.items()
+    }
+    start = {
+        _(CONTACT_COLUMNS["local_start"]): st.column_config.DatetimeColumn(
+            format="DD/MM/YYYY HH:mm", width=130
+        )
+    }
     st.dataframe(
-        rows, column_config=widths | start, hide_index=True, key="contacts", on_select=open_row, selection_mode="single-cell", height=560, placeholder="–"
+        rows,
+        column_config=widths | start,
+        hide_index=True,
+        key="contacts",
+        on_select=open_row,
+        selection_mode="single-cell",
+        height=560,
+        placeholder="–",
     )
 
 
@@ -189,7 +276,9 @@ def _show_removable(key: str, label: str) -> None:
 
 
 def _note_reading(viewer: Viewer, asked: ContactsQuery, page: int) -> None:
-    """One row of the journal per page of contacts that was read, not per run of the script."""
+    """One row of the journal per page of contacts that was read, not per run of the
+    script.
+    """
     reading = (asked, page)
     if st.session_state.get("contacts_read") != reading:
         st.session_state["contacts_read"] = reading

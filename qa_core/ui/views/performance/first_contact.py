@@ -1,4 +1,6 @@
-"""First contact: three ways to know whether a contact resolved it, how the share moves and what the window does to it, and who can be told apart."""
+"""First contact: three ways to know whether a contact resolved it, how the share moves
+and what the window does to it, and who can be told apart.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,13 @@ from qa_core.metrics import formatting
 from qa_core.metrics.kpis import get_kpi
 from qa_core.ui import cached, cards, drill, peer_dots, trend_cards
 from qa_core.ui.filter_bar import FilterState
-from qa_core.ui.views.performance import rate_mix_waterfall, repeat_chains, repeat_reasons, resolution_agreement, resolution_window
+from qa_core.ui.views.performance import (
+    rate_mix_waterfall,
+    repeat_chains,
+    repeat_reasons,
+    resolution_agreement,
+    resolution_window,
+)
 from qa_core.ui.views.performance.resolution_window import SETTING, Window
 
 REPEAT = "first_contact_resolution"
@@ -29,14 +37,28 @@ ENOUGH = 30
 
 
 def show(viewer: Viewer, look: FilterState) -> None:
-    """The whole page: how much, how it moves, why the three differ, why it moved, what brings people back, who, and the chains."""
+    """The whole page: how much, how it moves, why the three differ, why it moved, what
+    brings people back, who, and the chains.
+    """
     tried = resolution_window.ask(viewer, look)
-    rows = cached.headline(viewer, (*THREE, "answered", "response_rate", "repeat_contacts", SPENT), look.where, look.compare, tried.overrides)
+    rows = cached.headline(
+        viewer,
+        (*THREE, "answered", "response_rate", "repeat_contacts", SPENT),
+        look.where,
+        look.compare,
+        tried.overrides,
+    )
     series = trend_cards.read_series(viewer, look, THREE, tried.overrides)
     _show_tiles(look, rows, series, tried)
     left, right = st.columns([3, 2], gap="small")
     with left:
-        trend_cards.show_trend(viewer, look, series[REPEAT], window=tried.tried, why_empty=_describe_why_pending(rows[REPEAT], tried))
+        trend_cards.show_trend(
+            viewer,
+            look,
+            series[REPEAT],
+            window=tried.tried,
+            why_empty=_describe_why_pending(rows[REPEAT], tried),
+        )
     with right:
         _show_window(viewer, look, tried)
     rate_mix_waterfall.show(viewer, look, REPEAT, series[REPEAT].spread, tried)
@@ -56,23 +78,44 @@ def show(viewer: Viewer, look: FilterState) -> None:
         repeat_chains.show(viewer, look, tried)
 
 
-def _show_tiles(look: FilterState, rows: Mapping[str, Any], series: Mapping[str, Series], tried: Window) -> None:
+def _show_tiles(
+    look: FilterState, rows: Mapping[str, Any], series: Mapping[str, Series], tried: Window
+) -> None:
     answered = rows["response_rate"]
-    response = "" if formatting.is_missing(answered.value) else _("response rate {rate}", rate=formatting.percent(answered.value, 0))
-    tiles = [cards.build_tile(rows[key], look, series[key], response if key == THREE[2] else "") for key in THREE]
+    response = (
+        ""
+        if formatting.is_missing(answered.value)
+        else _("response rate {rate}", rate=formatting.percent(answered.value, 0))
+    )
+    tiles = [
+        cards.build_tile(rows[key], look, series[key], response if key == THREE[2] else "")
+        for key in THREE
+    ]
     counted = rows["repeat_contacts"]
-    repeated = "" if formatting.is_missing(counted.value) else _("{n} repeat contacts", n=formatting.number(counted.value))
+    repeated = (
+        ""
+        if formatting.is_missing(counted.value)
+        else _("{n} repeat contacts", n=formatting.number(counted.value))
+    )
     tiles.append(cards.build_tile(rows[SPENT], look, extra=repeated))
     # What is explained is the number by the settings: another window has another one.
-    cards.show_tiles([replace(tile, kpi="") if tried.tried and tile.kpi in (REPEAT, SPENT) else tile for tile in tiles])
+    cards.show_tiles(
+        [
+            replace(tile, kpi="") if tried.tried and tile.kpi in (REPEAT, SPENT) else tile
+            for tile in tiles
+        ]
+    )
 
 
 def _describe_why_pending(row: Any, tried: Window) -> str:
-    """Where every first contact still waits for its window: that, and what would tell more."""
+    """Where every first contact still waits for its window: that, and what would tell
+    more.
+    """
     if row.status != "pending":
         return ""
     return _(
-        "All {n} first contacts are pending: their {days} are not over, or reach back beyond the first day of the data. A shorter window may tell more.",
+        "All {n} first contacts are pending: their {days} are not over, or reach back beyond "
+        "the first day of the data. A shorter window may tell more.",
         n=formatting.number(row.pending),
         days=formatting.days(tried.days),
     )
@@ -81,15 +124,29 @@ def _describe_why_pending(row: Any, tried: Window) -> str:
 def _show_window(viewer: Viewer, look: FilterState, tried: Window) -> None:
     """How the share depends on the window that counts as a repeat."""
     windows = sorted({*map(float, SETTING.offered), tried.days})
-    frame = pd.concat([cached.measure(viewer, (REPEAT,), (), look.where, overrides={SETTING.name: f"{days:g}"}) for days in windows])
-    # Of a few contacts a longer window may even look better: each window has contacts of its own.
+    frame = pd.concat(
+        [
+            cached.measure(viewer, (REPEAT,), (), look.where, overrides={SETTING.name: f"{days:g}"})
+            for days in windows
+        ]
+    )
+    # Of a few contacts a longer window may even look better: each window has contacts
+    # of its own.
     frame.loc[frame["status"] != "ok", ["value", "low", "high"]] = None
-    known = [(days, value) for days, value in zip(windows, frame["value"], strict=True) if not formatting.is_missing(value)]
+    known = [
+        (days, value)
+        for days, value in zip(windows, frame["value"], strict=True)
+        if not formatting.is_missing(value)
+    ]
     if len(known) < 2:
         with st.container(border=True, height="stretch", gap="xxsmall"):
             cards.show_heading(
                 ChartTitle(_("Too short to try other windows")),
-                _("Only contacts whose window is over on both sides can be judged, and it takes {n} of them.", n=ENOUGH),
+                _(
+                    "Only contacts whose window is over on both sides can be judged, and it "
+                    "takes {n} of them.",
+                    n=ENOUGH,
+                ),
             )
         return
     (first, share), (longest, last) = known[0], known[-1]
@@ -102,9 +159,21 @@ def _show_window(viewer: Viewer, look: FilterState, tried: Window) -> None:
             longest=formatting.days(longest),
         )
     )
-    figure = charts.build_curve(windows, frame, "rate", here=tried.days, x_label=_("window in days"), dark=cards.is_dark(), height=270)
+    figure = charts.build_curve(
+        windows,
+        frame,
+        "rate",
+        here=tried.days,
+        x_label=_("window in days"),
+        dark=cards.is_dark(),
+        height=270,
+    )
     title = cards.title_of(get_kpi(REPEAT))
-    caption = _("{title} by the length of its window, each of the contacts whose window is over; dashed: the window of this page", title=title)
+    caption = _(
+        "{title} by the length of its window, each of the contacts whose window is over; "
+        "dashed: the window of this page",
+        title=title,
+    )
     cards.show_chart(figure, finding, caption, "window_curve")
 
 
@@ -115,4 +184,9 @@ def _show_advisors(viewer: Viewer, look: FilterState, tried: Window) -> None:
     if group is None:
         peer_dots.show_nobody(REPEAT)
         return
-    peer_dots.show_bands(group, drill.on_point(f"dots_{REPEAT}", "advisor", REPEAT, window=tried.tried) if drill.is_open_to(viewer) else None)
+    peer_dots.show_bands(
+        group,
+        drill.on_point(f"dots_{REPEAT}", "advisor", REPEAT, window=tried.tried)
+        if drill.is_open_to(viewer)
+        else None,
+    )

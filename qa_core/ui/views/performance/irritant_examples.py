@@ -1,4 +1,6 @@
-"""Contacts that show an irritant, in the words of customers and evaluators: for who reads them, once asked for, and journalled."""
+"""Contacts that show an irritant, in the words of customers and evaluators: for who
+reads them, once asked for, and journalled.
+"""
 
 from __future__ import annotations
 
@@ -19,12 +21,20 @@ ASKED, READ = "irritant_examples", "irritant_read"
 
 
 def show(viewer: Viewer, subject: IrritantSubject, where: Filters, key: str) -> None:
-    """Up to five contacts that show an irritant, once asked for; reading them is journalled."""
+    """Up to five contacts that show an irritant, once asked for; reading them is
+    journalled.
+    """
     if not query.may_read_remarks(viewer):
         return
     asked = (key, subject.key, where)
     if st.session_state.get(ASKED) != asked:
-        st.button(_("Examples"), key=f"examples_{key}", icon=":material/format_quote:", on_click=_ask, args=(asked,))
+        st.button(
+            _("Examples"),
+            key=f"examples_{key}",
+            icon=":material/format_quote:",
+            on_click=_ask,
+            args=(asked,),
+        )
         return
     examples = detection.find_examples(viewer, subject, where)
     if not examples:
@@ -33,7 +43,12 @@ def show(viewer: Viewer, subject: IrritantSubject, where: Filters, key: str) -> 
     if st.session_state.get(READ) != asked:
         st.session_state[READ] = asked
         with store.writing() as session:
-            audit_log.record(session, viewer.username, "irritant_read", ", ".join(f"{example.source_system}/{example.contact_id}" for example in examples))
+            audit_log.record(
+                session,
+                viewer.username,
+                "irritant_read",
+                ", ".join(f"{example.source_system}/{example.contact_id}" for example in examples),
+            )
     for place, example in enumerate(examples):
         _show_example(example, f"{key}_{place}")
 

@@ -1,4 +1,6 @@
-"""What annoys customers in the period: what stands out, the one that was chosen in full, and its examples."""
+"""What annoys customers in the period: what stands out, the one that was chosen in
+full, and its examples.
+"""
 
 from __future__ import annotations
 
@@ -27,14 +29,26 @@ TABLE, CHOSEN = "table_irritants", "irritant_chosen"
 def show(viewer: Viewer, look: FilterState, entries: Sequence[ActionEntry]) -> None:
     """The table of what stands out, and beside it the one chosen."""
     found = cached.find_irritants(viewer, look.where, look.compare)
-    text = ngettext("{n} irritant stands out", "{n} irritants stand out", len(found)) if found else _("Nothing stands out in this period")
-    caption = (
-        _("More contacts than the share of the others would give, and by more than chance. Those that add most come first.")
+    text = (
+        ngettext("{n} irritant stands out", "{n} irritants stand out", len(found))
         if found
-        else _("Of fewer than five contacts, or of no more than chance would give, nothing is said. A longer period may tell more.")
+        else _("Nothing stands out in this period")
+    )
+    caption = (
+        _(
+            "More contacts than the share of the others would give, and by more than chance. "
+            "Those that add most come first."
+        )
+        if found
+        else _(
+            "Of fewer than five contacts, or of no more than chance would give, nothing is "
+            "said. A longer period may tell more."
+        )
     )
     if not query.may_read_remarks(viewer):
-        caption += " " + _("What comes from the words of customers and evaluators is left out here.")
+        caption += " " + _(
+            "What comes from the words of customers and evaluators is left out here."
+        )
     if not found:
         with st.container(border=True):
             cards.show_heading(ChartTitle(text), caption)
@@ -46,7 +60,14 @@ def show(viewer: Viewer, look: FilterState, entries: Sequence[ActionEntry]) -> N
         shown = _choose_kinds(found)
         _show_table(shown, look, listed)
     with right, st.container(border=True, height="stretch", gap="xsmall"):
-        chosen = next((candidate for candidate in shown if candidate.subject.key == st.session_state.get(CHOSEN)), shown[0])
+        chosen = next(
+            (
+                candidate
+                for candidate in shown
+                if candidate.subject.key == st.session_state.get(CHOSEN)
+            ),
+            shown[0],
+        )
         _show_one(viewer, look, chosen, listed.get(chosen.subject.key))
 
 
@@ -55,13 +76,29 @@ def _choose_kinds(found: Sequence[IrritantCandidate]) -> Sequence[IrritantCandid
     if len(kinds) < 2:
         return found
     chosen = st.pills(
-        _("Seen from"), kinds, format_func=lambda kind: _(texts.KINDS[kind]), selection_mode="multi", key="irritant_kinds", label_visibility="collapsed"
+        _("Seen from"),
+        kinds,
+        format_func=lambda kind: _(texts.KINDS[kind]),
+        selection_mode="multi",
+        key="irritant_kinds",
+        label_visibility="collapsed",
     )
-    return [candidate for candidate in found if not chosen or candidate.subject.kind in chosen] or found
+    return [
+        candidate for candidate in found if not chosen or candidate.subject.kind in chosen
+    ] or found
 
 
-def _show_table(found: Sequence[IrritantCandidate], look: FilterState, listed: dict[str, ActionEntry]) -> None:
-    head, contacts, share, other, change, state = _("Irritant"), _("Contacts"), _("Share"), _("Others"), _("Change (pts)"), _("State")
+def _show_table(
+    found: Sequence[IrritantCandidate], look: FilterState, listed: dict[str, ActionEntry]
+) -> None:
+    head, contacts, share, other, change, state = (
+        _("Irritant"),
+        _("Contacts"),
+        _("Share"),
+        _("Others"),
+        _("Change (pts)"),
+        _("State"),
+    )
     rows = []
     for candidate in found:
         entry = listed.get(candidate.subject.key)
@@ -73,7 +110,9 @@ def _show_table(found: Sequence[IrritantCandidate], look: FilterState, listed: d
         }
         if look.compare:
             row[change] = _describe_change(candidate)
-        rows.append(row | ({state: _(texts.STATES[entry.state]) if entry else None} if listed else {}))
+        rows.append(
+            row | ({state: _(texts.STATES[entry.state]) if entry else None} if listed else {})
+        )
     config = {
         head: st.column_config.TextColumn(head, width=262),
         contacts: tables.count_column(contacts, 66),
@@ -101,7 +140,9 @@ def _describe_change(candidate: IrritantCandidate) -> str:
     return mark + texts.points(now.share - before.share)
 
 
-def _show_one(viewer: Viewer, look: FilterState, candidate: IrritantCandidate, entry: ActionEntry | None) -> None:
+def _show_one(
+    viewer: Viewer, look: FilterState, candidate: IrritantCandidate, entry: ActionEntry | None
+) -> None:
     subject = candidate.subject
     cards.show_heading(ChartTitle(texts.title(subject)))
     st.text(texts.describe_share(candidate))
@@ -118,14 +159,28 @@ def _show_one(viewer: Viewer, look: FilterState, candidate: IrritantCandidate, e
     with st.container(horizontal=True, gap="small"):
         if entry is not None:
             st.button(
-                _("On the action list: {state}", state=_(texts.STATES[entry.state])), key="show_entry", icon=":material/checklist:",
-                on_click=action_list.choose, args=(entry.id,),
-            )  # fmt: skip
-        elif viewer.can(Permission.MANAGE_IRRITANTS) and st.button(_("Put on the action list"), key="open_entry", icon=":material/add_task:", type="primary"):
+                _("On the action list: {state}", state=_(texts.STATES[entry.state])),
+                key="show_entry",
+                icon=":material/checklist:",
+                on_click=action_list.choose,
+                args=(entry.id,),
+            )
+        elif viewer.can(Permission.MANAGE_IRRITANTS) and st.button(
+            _("Put on the action list"),
+            key="open_entry",
+            icon=":material/add_task:",
+            type="primary",
+        ):
             _open(subject, look.where)
         if subject.dimension not in (None, WAIT) and drill.is_open_to(viewer):
             values = {subject.dimension: subject.value}
-            st.button(_("Contacts"), key="irritant_contacts", icon=":material/call:", on_click=drill.to_contacts, args=(values, KPIS[subject.kind]))
+            st.button(
+                _("Contacts"),
+                key="irritant_contacts",
+                icon=":material/call:",
+                on_click=drill.to_contacts,
+                args=(values, KPIS[subject.kind]),
+            )
     irritant_examples.show(viewer, subject, look.where, "candidate")
 
 

@@ -1,4 +1,6 @@
-"""Chains of repeats: which customers came again and again, without saying who they are; opened on demand, and journalled."""
+"""Chains of repeats: which customers came again and again, without saying who they are;
+opened on demand, and journalled.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ OPEN = "chains"
 
 
 def show(viewer: Viewer, look: FilterState, tried: Window) -> None:
-    """The longest chains of the period, once the reader asks for them; a click opens one as a time line."""
+    """The longest chains of the period, once the reader asks for them; a click opens
+    one as a time line.
+    """
     url_state.take("first_contact", OPEN, ("yes",), "")
     is_open = st.session_state[OPEN] == "yes"
     url_state.give("first_contact", OPEN, "yes" if is_open else "", "")
@@ -27,16 +31,32 @@ def show(viewer: Viewer, look: FilterState, tried: Window) -> None:
         if not is_open:
             cards.show_heading(
                 ChartTitle(_("Customers who came again and again")),
-                _("Their chains of contacts, without saying who they are. Opening them is noted in the journal, as for every list of contacts."),
+                _(
+                    "Their chains of contacts, without saying who they are. Opening them is "
+                    "noted in the journal, as for every list of contacts."
+                ),
             )
-            st.button(_("Show the chains"), icon=":material/link:", on_click=_set, args=("yes",), key="show_chains")
+            st.button(
+                _("Show the chains"),
+                icon=":material/link:",
+                on_click=_set,
+                args=("yes",),
+                key="show_chains",
+            )
             return
         found = cached.find_chains(viewer, look.where, tried.overrides)
         _note_reading(viewer, look, tried)
         cards.show_heading(_describe(found), _describe_rule(tried, bool(found)))
         if found:
             _show_table(viewer, found)
-        st.button(_("Close the chains"), icon=":material/close:", type="tertiary", on_click=_set, args=("",), key="close_chains")
+        st.button(
+            _("Close the chains"),
+            icon=":material/close:",
+            type="tertiary",
+            on_click=_set,
+            args=("",),
+            key="close_chains",
+        )
 
 
 def _set(value: str) -> None:
@@ -48,11 +68,17 @@ def _describe(found: list[RepeatChain]) -> ChartTitle:
     if not found:
         return ChartTitle(_("Nobody came back within the window"))
     longest = found[0].repeats
-    return ChartTitle(ngettext("At most {n} repeat of one customer", "Up to {n} repeats of one customer", longest))
+    return ChartTitle(
+        ngettext("At most {n} repeat of one customer", "Up to {n} repeats of one customer", longest)
+    )
 
 
 def _describe_rule(tried: Window, is_clickable: bool) -> str:
-    said = _("Contacts of one customer, each within {days} of the one before; those with most repeats first.", days=formatting.days(tried.days))
+    said = _(
+        "Contacts of one customer, each within {days} of the one before; those with most "
+        "repeats first.",
+        days=formatting.days(tried.days),
+    )
     return said + (" " + _("Click a line to see the chain as a time line.") if is_clickable else "")
 
 
@@ -61,9 +87,16 @@ def _show_table(viewer: Viewer, found: list[RepeatChain]) -> None:
     heads = {name: title for name, title in _heads().items() if name != "advisors" or names_people}
     if not any(chain.elsewhere for chain in found):
         del heads["elsewhere"]
-    rows = [{heads[name]: value for name, value in _row(number, chain).items() if name in heads} for number, chain in enumerate(found, 1)]
+    rows = [
+        {heads[name]: value for name, value in _row(number, chain).items() if name in heads}
+        for number, chain in enumerate(found, 1)
+    ]
     config = {heads["customer"]: tables.name_column(heads["customer"], 90)}
-    config |= {heads[name]: tables.count_column(heads[name], 72) for name in ("repeats", "contacts", "days", "elsewhere") if name in heads}
+    config |= {
+        heads[name]: tables.count_column(heads[name], 72)
+        for name in ("repeats", "contacts", "days", "elsewhere")
+        if name in heads
+    }
     config |= {
         heads[name]: st.column_config.TextColumn(heads[name], width=width)
         for name, width in (("ended", 160), ("reasons", 170), ("queues", 180), ("advisors", 220))
@@ -95,7 +128,9 @@ def _heads() -> dict[str, str]:
 
 def _row(number: int, chain: RepeatChain) -> dict[str, object]:
     def listed(name: str) -> str:
-        return formatting.listing(sorted({getattr(link, name) for link in chain.links if getattr(link, name)}))
+        return formatting.listing(
+            sorted({getattr(link, name) for link in chain.links if getattr(link, name)})
+        )
 
     return {
         "customer": f"{number}. {chain.customer}" if chain.customer else f"{number}.",
@@ -103,7 +138,9 @@ def _row(number: int, chain: RepeatChain) -> dict[str, object]:
         "contacts": len(chain.links),
         "days": round(chain.days, 1),
         "elsewhere": chain.elsewhere,
-        "ended": _("Beyond your scope") if chain.ends_elsewhere else describe_end(chain.links[-1].outcome, chain.links[-1].declared_resolved),
+        "ended": _("Beyond your scope")
+        if chain.ends_elsewhere
+        else describe_end(chain.links[-1].outcome, chain.links[-1].declared_resolved),
         "reasons": listed("reason"),
         "queues": listed("queue"),
         "advisors": listed("advisor"),
@@ -123,4 +160,6 @@ def _note_reading(viewer: Viewer, look: FilterState, tried: Window) -> None:
     if st.session_state.get("chains_read") != reading:
         st.session_state["chains_read"] = reading
         with store.writing() as session:
-            audit_log.record(session, viewer.username, "chains_read", formatting.period(look.where.period))
+            audit_log.record(
+                session, viewer.username, "chains_read", formatting.period(look.where.period)
+            )

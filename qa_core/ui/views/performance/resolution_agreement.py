@@ -1,4 +1,6 @@
-"""Why the three resolutions differ: what was declared and said, against who came back, contact by contact; and what could not be judged."""
+"""Why the three resolutions differ: what was declared and said, against who came back,
+contact by contact; and what could not be judged.
+"""
 
 from __future__ import annotations
 
@@ -28,8 +30,11 @@ ENOUGH = 30
 
 @dataclass(frozen=True)
 class ResolutionCounts:
-    """What was said of contacts whose window is complete (`dimension`: by whom, `value`: yes or no), and what came of them: `back` came back of `n`;
-    `low` and `high` are the ends of that share. `confirmed`: a row of `measure` on the surveyed among them."""
+    """What was said of contacts whose window is complete (`dimension`: by whom,
+    `value`: yes or no), and what came of them: `back` came back of `n`; `low` and
+    `high` are the ends of that share. `confirmed`: a row of `measure` on the surveyed
+    among them.
+    """
 
     dimension: str
     value: str
@@ -52,13 +57,29 @@ def read(viewer: Viewer, look: FilterState, tried: Window) -> list[ResolutionCou
     for dimension in ("declared", "surveyed"):
         if not viewer.can_cut_by(dimension):
             continue
-        frame = cached.measure(viewer, (REPEAT,), (dimension,), look.where, overrides=tried.overrides)
-        rows = {getattr(row, dimension): row for row in frame.itertuples() if not formatting.is_missing(row.value) and row.n >= ENOUGH}
+        frame = cached.measure(
+            viewer, (REPEAT,), (dimension,), look.where, overrides=tried.overrides
+        )
+        rows = {
+            getattr(row, dimension): row
+            for row in frame.itertuples()
+            if not formatting.is_missing(row.value) and row.n >= ENOUGH
+        }
         for value in ("yes", "no"):
             if value in rows:
                 row = rows[value]
                 extra = confirmed.get(value) if dimension == "declared" else None
-                found.append(ResolutionCounts(dimension, value, int(row.n), int(row.n - row.numerator), 1 - row.high, 1 - row.low, extra))
+                found.append(
+                    ResolutionCounts(
+                        dimension,
+                        value,
+                        int(row.n),
+                        int(row.n - row.numerator),
+                        1 - row.high,
+                        1 - row.low,
+                        extra,
+                    )
+                )
     return found
 
 
@@ -67,13 +88,25 @@ def show(viewer: Viewer, look: FilterState, tried: Window) -> None:
     said = read(viewer, look, tried)
     with st.container(border=True, height="stretch", gap="xxsmall"):
         clickable = drill.is_open_to(viewer) and bool(said)
-        caption = _("First contacts whose window is complete and of which both are known. Coming back proves no failure, and staying away no success.")
-        cards.show_heading(describe(said, tried), caption + (" " + _("Click a line to see its contacts.") if clickable else ""))
+        caption = _(
+            "First contacts whose window is complete and of which both are known. Coming back "
+            "proves no failure, and staying away no success."
+        )
+        cards.show_heading(
+            describe(said, tried),
+            caption + (" " + _("Click a line to see its contacts.") if clickable else ""),
+        )
         if not said:
             if viewer.needs_suppression:
                 st.caption(_("Hidden, or no data."))
             return
-        head, back, stayed, between, confirmed = _("What was said"), _("Came back"), _("Did not"), _("95 % interval"), _("Customer confirms")
+        head, back, stayed, between, confirmed = (
+            _("What was said"),
+            _("Came back"),
+            _("Did not"),
+            _("95 % interval"),
+            _("Customer confirms"),
+        )
         shown = [
             {
                 head: _(TITLES[row.dimension, row.value]),
@@ -81,7 +114,11 @@ def show(viewer: Viewer, look: FilterState, tried: Window) -> None:
                 back: 100 * row.share_back,
                 stayed: 100 * (1 - row.share_back),
                 between: formatting.interval(row.low, row.high, "rate"),
-                **({confirmed: _confirmation(row)} if any(other.confirmed for other in said) else {}),
+                **(
+                    {confirmed: _confirmation(row)}
+                    if any(other.confirmed for other in said)
+                    else {}
+                ),
             }
             for row in said
         ]
@@ -90,9 +127,16 @@ def show(viewer: Viewer, look: FilterState, tried: Window) -> None:
             "n": tables.count_column("n", 52),
             back: tables.percent_column(back, 80),
             stayed: tables.percent_column(stayed, 88),
-            between: st.column_config.TextColumn(between, width=104, help=_("Of the share that came back")),
+            between: st.column_config.TextColumn(
+                between, width=104, help=_("Of the share that came back")
+            ),
             confirmed: st.column_config.TextColumn(
-                confirmed, width=120, help=_("Of those who answered both questions of the survey: resolved, and in one contact")
+                confirmed,
+                width=120,
+                help=_(
+                    "Of those who answered both questions of the survey: resolved, and in one "
+                    "contact"
+                ),
             ),
         }
 
@@ -115,34 +159,59 @@ def describe(said: list[ResolutionCounts], tried: Window) -> ChartTitle:
             return ChartTitle(_("What advisors declare does not tell who comes back"))
         return ChartTitle(
             _(
-                "Of contacts declared resolved, {back} came back within {days}; of those declared not resolved, {stayed} did not",
+                "Of contacts declared resolved, {back} came back within {days}; of those "
+                "declared not resolved, {stayed} did not",
                 back=formatting.percent(yes.share_back, 0),
                 stayed=formatting.percent(1 - no.share_back, 0),
                 days=days,
             )
         )
     if yes:
-        return ChartTitle(_("Of contacts declared resolved, {back} came back within {days}", back=formatting.percent(yes.share_back, 0), days=days))
+        return ChartTitle(
+            _(
+                "Of contacts declared resolved, {back} came back within {days}",
+                back=formatting.percent(yes.share_back, 0),
+                days=days,
+            )
+        )
     return ChartTitle(_("Too few contacts of which both are known to say why the three differ"))
 
 
 def _confirmation(row: ResolutionCounts) -> str:
     if row.confirmed is None:
         return ""
-    return _("{share} of {n}", share=formatting.percent(row.confirmed.value, 0), n=formatting.number(row.confirmed.n))
+    return _(
+        "{share} of {n}",
+        share=formatting.percent(row.confirmed.value, 0),
+        n=formatting.number(row.confirmed.n),
+    )
 
 
 def show_left_out(row: Any, answered: Any, tried: Window) -> None:
-    """Which answered contacts could not be judged by repeat, what that means and how to have fewer of them."""
-    pending = None if formatting.is_missing(row.pending) or formatting.is_missing(row.n) else share(row.pending, row.n + row.pending)
-    unknown = None if formatting.is_missing(row.unknown_identity) or formatting.is_missing(answered.value) else share(row.unknown_identity, answered.value)
+    """Which answered contacts could not be judged by repeat, what that means and how to
+    have fewer of them.
+    """
+    pending = (
+        None
+        if formatting.is_missing(row.pending) or formatting.is_missing(row.n)
+        else share(row.pending, row.n + row.pending)
+    )
+    unknown = (
+        None
+        if formatting.is_missing(row.unknown_identity) or formatting.is_missing(answered.value)
+        else share(row.unknown_identity, answered.value)
+    )
     with st.container(border=True, height="stretch", gap="xsmall"):
         cards.show_heading(ChartTitle(_("What cannot be judged by repeat")))
         _show_share(
             _("Pending"),
             pending,
             row.pending,
-            _("of first contacts are younger than {days}, or lie so near the first day of the data.", days=formatting.days(tried.days)),
+            _(
+                "of first contacts are younger than {days}, or lie so near the first day of "
+                "the data.",
+                days=formatting.days(tried.days),
+            ),
             _("To have fewer: choose a period that ended before that, or a shorter window."),
         )
         _show_share(
@@ -150,7 +219,10 @@ def show_left_out(row: Any, answered: Any, tried: Window) -> None:
             unknown,
             row.unknown_identity,
             _("of answered contacts came from a withheld number or one that many share."),
-            _("To have fewer: import a customer number or the ticket with the contacts, and see whether the limit for shared numbers is too low."),
+            _(
+                "To have fewer: import a customer number or the ticket with the contacts, and "
+                "see whether the limit for shared numbers is too low."
+            ),
         )
 
 
@@ -159,11 +231,19 @@ def share(part: float, whole: float) -> float | None:
     return part / whole if whole else None
 
 
-def _show_share(title: str, value: float | None, count: float | None, meaning: str, remedy: str) -> None:
+def _show_share(
+    title: str, value: float | None, count: float | None, meaning: str, remedy: str
+) -> None:
     if value is None:
         st.markdown(f"**{title}** {cards.NOTHING}")
         st.caption(_("Hidden, or no data."))
         return
-    shown = formatting.percent(value) if value == 0 or value >= 0.0005 else "< " + formatting.percent(0.001)
-    st.markdown("**" + _("{title}: {share}", title=title, share=shown) + f"** ({formatting.number(count)})")
+    shown = (
+        formatting.percent(value)
+        if value == 0 or value >= 0.0005
+        else "< " + formatting.percent(0.001)
+    )
+    st.markdown(
+        "**" + _("{title}: {share}", title=title, share=shown) + f"** ({formatting.number(count)})"
+    )
     st.caption(meaning + ("" if not count else " " + remedy))

@@ -1,4 +1,6 @@
-"""The first-contact window of a page: that of the settings, or another one that the reader tries out, kept in the address."""
+"""The first-contact window of a page: that of the settings, or another one that the
+reader tries out, kept in the address.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ NAME = "window"
 
 @dataclass(frozen=True)
 class Window:
-    """The days that count, and those of the settings; `tried`: the days as text where the reader tries others."""
+    """The days that count, and those of the settings; `tried`: the days as text where
+    the reader tries others.
+    """
 
     days: float
     in_force: float
@@ -31,15 +35,26 @@ class Window:
 
 
 def ask(viewer: Viewer, look: FilterState) -> Window:
-    """The slider, and what it means; whoever sees large groups alone is offered only the windows that stand side by side."""
+    """The slider, and what it means; whoever sees large groups alone is offered only
+    the windows that stand side by side.
+    """
     in_force = float(cached.current_settings().first_contact_days)
-    offered = SETTING.offered if viewer.needs_suppression else range(int(SETTING.low), int(SETTING.high) + 1)
+    offered = (
+        SETTING.offered
+        if viewer.needs_suppression
+        else range(int(SETTING.low), int(SETTING.high) + 1)
+    )
     usual = f"{in_force:g}"
     options = [f"{days:g}" for days in sorted({*map(float, offered), in_force})]
     with st.container(border=True, horizontal=True, vertical_alignment="center", gap="medium"):
         url_state.take("first_contact", NAME, options, usual)
         with st.container(width=320):
-            chosen = st.select_slider(_(SETTING.title), options, format_func=lambda text: formatting.days(float(text)), key=NAME)
+            chosen = st.select_slider(
+                _(SETTING.title),
+                options,
+                format_func=lambda text: formatting.days(float(text)),
+                key=NAME,
+            )
         url_state.give("first_contact", NAME, chosen, usual)
         window = Window(float(chosen), in_force, None if chosen == usual else chosen)
         with st.container(width="stretch"):
@@ -50,13 +65,19 @@ def ask(viewer: Viewer, look: FilterState) -> Window:
 def _explain(viewer: Viewer, look: FilterState, window: Window) -> str:
     if window.tried:
         return _(
-            "By repeat, this page tries a window of {tried}; the settings say {in_force}. What advisors declare and customers confirm does not depend on it.",
+            "By repeat, this page tries a window of {tried}; the settings say {in_force}. What "
+            "advisors declare and customers confirm does not depend on it.",
             tried=formatting.days(window.days),
             in_force=formatting.days(window.in_force),
         )
-    changes = [change for change in cached.find_changes(viewer, look.where.period, ("first_contact_resolution",)) if change.name == SETTING.name]
+    changes = [
+        change
+        for change in cached.find_changes(viewer, look.where.period, ("first_contact_resolution",))
+        if change.name == SETTING.name
+    ]
     said = _(
-        "In force: a further contact of the same customer within {days}, about the same reason where both are known, counts as a repeat.",
+        "In force: a further contact of the same customer within {days}, about the same reason "
+        "where both are known, counts as a repeat.",
         days=formatting.days(window.in_force),
     )
     if changes:

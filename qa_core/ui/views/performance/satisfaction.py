@@ -1,4 +1,6 @@
-"""Satisfaction: what customers say, how sure it is, and how many said anything. Never a person."""
+"""Satisfaction: what customers say, how sure it is, and how many said anything. Never a
+person.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,12 @@ from qa_core.metrics.dimensions import Period
 from qa_core.metrics.kpis import get_kpi
 from qa_core.ui import cached, cards, download_links, styles, tables, trend_cards
 from qa_core.ui.filter_bar import FilterState
-from qa_core.ui.views.performance import satisfaction_drivers, survey_answers, survey_response, year_over_year
+from qa_core.ui.views.performance import (
+    satisfaction_drivers,
+    survey_answers,
+    survey_response,
+    year_over_year,
+)
 
 KPIS = ("csat", "nps", "ces", "response_rate")
 TREND_HEIGHT = 220
@@ -27,18 +34,34 @@ def show_top(viewer: Viewer, look: FilterState) -> None:
     rows = cached.headline(viewer, (*KPIS, "csat_mean"), look.where, look.compare)
     series = trend_cards.read_series(viewer, look, KPIS)
     mean = rows["csat_mean"]
-    extra = {"csat": "" if formatting.is_missing(mean.value) else _("mean {mean} of 5", mean=formatting.value(mean.value, "rating")), "ces": _("of 7")}
-    cards.show_tiles([cards.build_tile(rows[key], look, series[key], extra.get(key, "")) for key in KPIS])
+    extra = {
+        "csat": ""
+        if formatting.is_missing(mean.value)
+        else _("mean {mean} of 5", mean=formatting.value(mean.value, "rating")),
+        "ces": _("of 7"),
+    }
+    cards.show_tiles(
+        [cards.build_tile(rows[key], look, series[key], extra.get(key, "")) for key in KPIS]
+    )
     before = _read_year_before(viewer, look)
     for pair in (("csat", "nps"), ("ces", "response_rate")):
         for column, key in zip(st.columns(2, gap="small"), pair, strict=True):
             with column:
                 points = [before[key].get(day) for day in series[key].points["at"]]
-                trend_cards.show_trend(viewer, look, series[key], height=TREND_HEIGHT, title=cards.title_of(get_kpi(key)), before=points)
+                trend_cards.show_trend(
+                    viewer,
+                    look,
+                    series[key],
+                    height=TREND_HEIGHT,
+                    title=cards.title_of(get_kpi(key)),
+                    before=points,
+                )
 
 
 def show_why(viewer: Viewer, look: FilterState) -> None:
-    """What satisfaction goes with, how it stands a year apart, who answered, and what they answered."""
+    """What satisfaction goes with, how it stands a year apart, who answered, and what
+    they answered.
+    """
     left, right = st.columns([5, 4], gap="small")
     with left:
         satisfaction_drivers.show(viewer, look)
@@ -51,13 +74,20 @@ def show_why(viewer: Viewer, look: FilterState) -> None:
 
 
 def _read_year_before(viewer: Viewer, look: FilterState) -> dict[str, dict[date, float]]:
-    """For each KPI the values a year before, by the week or month of the trend that each stands beside; none from before the data."""
+    """For each KPI the values a year before, by the week or month of the trend that
+    each stands beside; none from before the data.
+    """
     trend = look.trend
-    frame = cached.measure(viewer, KPIS, (look.grain,), trend, a_year_before(look.grain, trend.period))
+    frame = cached.measure(
+        viewer, KPIS, (look.grain,), trend, a_year_before(look.grain, trend.period)
+    )
     found: dict[str, dict[date, float]] = {key: {} for key in KPIS}
     for row in frame.itertuples():
         start = date.fromisoformat(f"{getattr(row, look.grain)}-01"[:10])
-        if not formatting.is_missing(row.value_before) and a_year_before(look.grain, Period(start, start)).first_day >= look.first_day:
+        if (
+            not formatting.is_missing(row.value_before)
+            and a_year_before(look.grain, Period(start, start)).first_day >= look.first_day
+        ):
             found[row.kpi][start] = float(row.value_before)
     return found
 
@@ -66,23 +96,42 @@ def show_cuts(viewer: Viewer, look: FilterState) -> None:
     """Where satisfaction is better or worse: queues, channels, reasons."""
     cuts = ("queue", "channel", "reason")
     with st.container(key=styles.NOT_PRINTED):
-        for tab, dimension in zip(st.tabs([_(dimensions.get_dimension(dimension).title) for dimension in cuts]), cuts, strict=True):
+        for tab, dimension in zip(
+            st.tabs([_(dimensions.get_dimension(dimension).title) for dimension in cuts]),
+            cuts,
+            strict=True,
+        ):
             with tab:
                 _show_table(viewer, look, dimension)
 
 
 def _show_table(viewer: Viewer, look: FilterState, dimension: str) -> None:
     by = tables.wide(cached.measure(viewer, KPIS, (dimension,), look.where), dimension)
-    lines = tables.sparklines(cached.measure(viewer, ("csat",), (dimension, look.grain), look.trend), dimension, look.grain, "csat")
-    ordered = sorted((value for value in by if not formatting.is_missing(by[value]["csat"].value)), key=lambda value: by[value]["csat"].value)
+    lines = tables.sparklines(
+        cached.measure(viewer, ("csat",), (dimension, look.grain), look.trend),
+        dimension,
+        look.grain,
+        "csat",
+    )
+    ordered = sorted(
+        (value for value in by if not formatting.is_missing(by[value]["csat"].value)),
+        key=lambda value: by[value]["csat"].value,
+    )
     hidden = sum(by[value]["csat"].status == "suppressed" for value in by)
     head = _(dimensions.get_dimension(dimension).title)
-    csat, trend, answers, response = cards.column_of("csat"), _("Trend"), _("Ratings"), cards.column_of("response_rate")
+    csat, trend, answers, response = (
+        cards.column_of("csat"),
+        _("Trend"),
+        _("Ratings"),
+        cards.column_of("response_rate"),
+    )
     rows = [
         {
             head: formatting.name(dimension, value),
             csat: tables.as_share(by[value]["csat"].value),
-            _("95 % interval"): formatting.interval(by[value]["csat"].low, by[value]["csat"].high, "rate"),
+            _("95 % interval"): formatting.interval(
+                by[value]["csat"].low, by[value]["csat"].high, "rate"
+            ),
             trend: lines.get(value, []),
             answers: by[value]["csat"].n,
             cards.column_of("nps"): tables.cell(by[value]["nps"]),
@@ -104,6 +153,16 @@ def _show_table(viewer: Viewer, look: FilterState, dimension: str) -> None:
     tables.show(rows, config, f"table_satisfaction_{dimension}", height=420)
     with tables.show_foot():
         tables.note_definitions(KPIS, look, key=dimension)
-        download_links.show_download(_("Export"), "figures", key=dimension, **exports.parameters(KPIS, (dimension,), look.where))
+        download_links.show_download(
+            _("Export"),
+            "figures",
+            key=dimension,
+            **exports.parameters(KPIS, (dimension,), look.where),
+        )
     if hidden:
-        st.caption(_("Some lines are hidden: fewer than five advisors or ten contacts stand behind them, or they would give such a line away."))
+        st.caption(
+            _(
+                "Some lines are hidden: fewer than five advisors or ten contacts stand behind "
+                "them, or they would give such a line away."
+            )
+        )

@@ -1,4 +1,6 @@
-"""What satisfaction goes with: every level of every factor against the rest, the others held alike. Worded as association."""
+"""What satisfaction goes with: every level of every factor against the rest, the others
+held alike. Worded as association.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ MOST_ROWS = 18
 
 
 def show(viewer: Viewer, look: FilterState) -> None:
-    """One card: dots with intervals, the largest difference first, grey where chance explains it."""
+    """One card: dots with intervals, the largest difference first, grey where chance
+    explains it.
+    """
     read = cached.find_drivers(viewer, look.where)
     finding = _conclude(read)
     if not read.found:
@@ -33,11 +37,18 @@ def show(viewer: Viewer, look: FilterState) -> None:
         {
             "label": [name(driver) for driver in drawn],
             "value": [driver.size for driver in drawn],
-            "low": [driver.low if driver.adjusted is None else driver.adjusted_low for driver in drawn],
-            "high": [driver.high if driver.adjusted is None else driver.adjusted_high for driver in drawn],
+            "low": [
+                driver.low if driver.adjusted is None else driver.adjusted_low for driver in drawn
+            ],
+            "high": [
+                driver.high if driver.adjusted is None else driver.adjusted_high for driver in drawn
+            ],
             "plain": [None if driver.adjusted is None else driver.difference for driver in drawn],
             "n": [driver.n for driver in drawn],
-            "tone": [("better" if driver.size > 0 else "attention") if driver.is_apart else "" for driver in drawn],
+            "tone": [
+                ("better" if driver.size > 0 else "attention") if driver.is_apart else ""
+                for driver in drawn
+            ],
         }
     ).astype({"plain": float})
     figure = charts.build_differences(frame, Unit.RATE, dark=cards.is_dark(), row_height=23)
@@ -48,8 +59,16 @@ def name(driver: Driver) -> str:
     """What one level is called: its factor and its name."""
     factor = BY_KEY.get(driver.factor)
     if driver.factor == CRITERION or factor is None:
-        return _("{factor}: {level}", factor=_(dimensions.get_dimension(CRITERION).title), level=formatting.name(CRITERION, driver.level))
-    level = formatting.name(factor.key, driver.level) if factor.is_dimension else _(factor.levels[driver.level])
+        return _(
+            "{factor}: {level}",
+            factor=_(dimensions.get_dimension(CRITERION).title),
+            level=formatting.name(CRITERION, driver.level),
+        )
+    level = (
+        formatting.name(factor.key, driver.level)
+        if factor.is_dimension
+        else _(factor.levels[driver.level])
+    )
     return _("{factor}: {level}", factor=_(factor.title), level=level) if factor.title else level
 
 
@@ -63,23 +82,41 @@ def _conclude(read: Drivers) -> ChartTitle:
         return ChartTitle(_("Nothing tried goes with satisfaction more than chance would explain"))
     size = formatting.change(abs(strongest.size), Unit.RATE).lstrip("+")
     if strongest.size > 0:
-        return ChartTitle(_("“{level}” goes with satisfaction {size} higher", level=name(strongest), size=size))
-    return ChartTitle(_("“{level}” goes with satisfaction {size} lower", level=name(strongest), size=size))
+        return ChartTitle(
+            _("“{level}” goes with satisfaction {size} higher", level=name(strongest), size=size)
+        )
+    return ChartTitle(
+        _("“{level}” goes with satisfaction {size} lower", level=name(strongest), size=size)
+    )
 
 
 def _explain(read: Drivers, drawn: int) -> str:
     tried = len(read.found)
     parts = [
-        _("Each against all other ratings, the other factors held alike, with 95 % interval; open: by itself.")
+        _(
+            "Each against all other ratings, the other factors held alike, with 95 % interval; "
+            "open: by itself."
+        )
         if read.is_adjusted
         else _("Each against all other ratings, by itself, with 95 % interval."),
-        ngettext("Grey: chance explains it.", "Grey: chance explains it, all {n} tried at once.", tried),
+        ngettext(
+            "Grey: chance explains it.", "Grey: chance explains it, all {n} tried at once.", tried
+        ),
         _("An association is not a cause."),
     ]
     if tried > drawn:
-        parts.append(ngettext("{n} smaller one is not drawn.", "{n} smaller ones are not drawn.", tried - drawn))
+        parts.append(
+            ngettext(
+                "{n} smaller one is not drawn.", "{n} smaller ones are not drawn.", tried - drawn
+            )
+        )
     if read.evaluated is not None and not any(driver.factor == CRITERION for driver in read.found):
-        parts.append(_("Too few rated contacts were evaluated to try the criteria ({n}).", n=formatting.number(read.evaluated)))
+        parts.append(
+            _(
+                "Too few rated contacts were evaluated to try the criteria ({n}).",
+                n=formatting.number(read.evaluated),
+            )
+        )
     return " ".join(parts)
 
 
@@ -90,6 +127,10 @@ def _describe_why_not(read: Drivers) -> str:
 
 
 def _choose(found: tuple[Driver, ...]) -> list[Driver]:
-    """All that chance does not explain, then the largest others; in the order of their size."""
-    kept = sorted(range(len(found)), key=lambda place: (not found[place].is_apart, place))[:MOST_ROWS]
+    """All that chance does not explain, then the largest others; in the order of their
+    size.
+    """
+    kept = sorted(range(len(found)), key=lambda place: (not found[place].is_apart, place))[
+        :MOST_ROWS
+    ]
     return [found[place] for place in sorted(kept)]

@@ -14,36 +14,63 @@ from qa_core.metrics.query.ratings import COARSE, MARKS
 from qa_core.ui import cached, cards
 from qa_core.ui.filter_bar import FilterState
 
-NAMES = {"detractor": N_("Detractors (0–6)"), "passive": N_("Passives (7–8)"), "promoter": N_("Promoters (9–10)")}
+NAMES = {
+    "detractor": N_("Detractors (0–6)"),
+    "passive": N_("Passives (7–8)"),
+    "promoter": N_("Promoters (9–10)"),
+}
 
 
 def show(viewer: Viewer, look: FilterState, kpi: str) -> None:
-    """One card of stacked bars; months that may not be shown, or without answers, have none."""
+    """One card of stacked bars; months that may not be shown, or without answers, have
+    none.
+    """
     period = Period(look.trend.period.first_day.replace(day=1), look.trend.period.last_day)
     frame = cached.find_ratings(viewer, kpi, look.trend.with_period(period))
     title = _("How customers rated") if kpi == "csat" else _("Who would recommend the centre")
     if frame.empty:
         with st.container(border=True, height="stretch", gap="xxsmall"):
-            cards.show_heading(ChartTitle(_("{title}: nothing to show", title=title)), _hidden(viewer, look))
+            cards.show_heading(
+                ChartTitle(_("{title}: nothing to show", title=title)), _hidden(viewer, look)
+            )
         return
     told = COARSE if kpi == "csat" and viewer.needs_suppression else MARKS[kpi]
     names = {mark: _(NAMES[mark]) if mark in NAMES else mark.replace("-", "–") for mark in told}
-    caption = _("Share of ratings by month, each brought to 1–5") if kpi == "csat" else _("Share of answers by month")
+    caption = (
+        _("Share of ratings by month, each brought to 1–5")
+        if kpi == "csat"
+        else _("Share of answers by month")
+    )
     if viewer.needs_suppression and frame["month"].nunique() < _count_months(look):
         caption += "; " + _("months with a small part are hidden")
     finding = ChartTitle(_("{title}: {share}", title=title, share=_describe_last(frame, kpi)))
-    cards.show_chart(charts.build_shares(frame, names, dark=cards.is_dark()), finding, caption, f"answers_{kpi}")
+    cards.show_chart(
+        charts.build_shares(frame, names, dark=cards.is_dark()), finding, caption, f"answers_{kpi}"
+    )
 
 
 def _describe_last(frame, kpi: str) -> str:
     """The ends of the scale in the last month shown."""
     last = frame["month"].max()
     counts = frame[frame["month"] == last].set_index("mark")["n"]
-    share = lambda *marks: formatting.percent(sum(counts.get(mark, 0) for mark in marks) / counts.sum(), 0)  # noqa: E731
+
+    def share(*marks):
+        return formatting.percent(sum(counts.get(mark, 0) for mark in marks) / counts.sum(), 0)
+
     month = formatting.month(last)
     if kpi == "nps":
-        return _("{promoters} promoters, {detractors} detractors in {month}", promoters=share("promoter"), detractors=share("detractor"), month=month)
-    return _("{best} gave a 5, {worst} a 1 or 2 in {month}", best=share("5"), worst=share("1", "2", COARSE[0]), month=month)
+        return _(
+            "{promoters} promoters, {detractors} detractors in {month}",
+            promoters=share("promoter"),
+            detractors=share("detractor"),
+            month=month,
+        )
+    return _(
+        "{best} gave a 5, {worst} a 1 or 2 in {month}",
+        best=share("5"),
+        worst=share("1", "2", COARSE[0]),
+        month=month,
+    )
 
 
 def _count_months(look: FilterState) -> int:

@@ -24,30 +24,52 @@ KPIS = ("csat", "nps", "ces", "response_rate")
 
 
 def show(viewer: Viewer, look: FilterState) -> None:
-    """One card: satisfaction month by month against the year before, the change of all these months together, and what can be said of seasons."""
+    """One card: satisfaction month by month against the year before, the change of all
+    these months together, and what can be said of seasons.
+    """
     paired = year_over_year.find_paired(look.first_day, look.last_day)
     title = cards.title_of(get_kpi("csat"))
     if paired is None:
         with st.container(border=True, height="stretch", gap="xxsmall"):
-            cards.show_heading(ChartTitle(_("{title}: no month has its year before yet", title=title)), _describe_season(viewer, look))
+            cards.show_heading(
+                ChartTitle(_("{title}: no month has its year before yet", title=title)),
+                _describe_season(viewer, look),
+            )
         return
     where, before = look.where.with_period(paired), paired.year_before()
     together = cached.headline(viewer, KPIS, where, before)
     csat, kpi = together["csat"], get_kpi("csat")
     finding = chart_titles.describe_change(
-        _("Satisfaction year over year"), getattr(csat, "delta", None), control_charts.interval_of_change(csat), kpi.unit, kpi.better
+        _("Satisfaction year over year"),
+        getattr(csat, "delta", None),
+        control_charts.interval_of_change(csat),
+        kpi.unit,
+        kpi.better,
     )
-    months = [row for row in cached.measure(viewer, ("csat",), ("month",), where, before).itertuples() if not formatting.is_missing(row.delta)]
-    caption = " ".join(part for part in (_explain(paired, together), _describe_season(viewer, look)) if part)
+    months = [
+        row
+        for row in cached.measure(viewer, ("csat",), ("month",), where, before).itertuples()
+        if not formatting.is_missing(row.delta)
+    ]
+    caption = " ".join(
+        part for part in (_explain(paired, together), _describe_season(viewer, look)) if part
+    )
     if not months:
         with st.container(border=True, height="stretch", gap="xxsmall"):
             cards.show_heading(finding, caption)
         return
-    cards.show_chart(charts.build_differences(_frame(months), kpi.unit, dark=cards.is_dark(), row_height=19), finding, caption, "year_over_year")
+    cards.show_chart(
+        charts.build_differences(_frame(months), kpi.unit, dark=cards.is_dark(), row_height=19),
+        finding,
+        caption,
+        "year_over_year",
+    )
 
 
 def _frame(months: list[Any]) -> pd.DataFrame:
-    """Newest on top; coloured where chance does not explain the difference, all months tried at once."""
+    """Newest on top; coloured where chance does not explain the difference, all months
+    tried at once.
+    """
     between = [control_charts.interval_of_change(row) or (None, None) for row in months]
     sure = holm([_p_value(row.delta, *ends) for row, ends in zip(months, between, strict=True)])
     records = [
@@ -65,7 +87,9 @@ def _frame(months: list[Any]) -> pd.DataFrame:
 
 
 def _p_value(change: float, low: float | None, high: float | None) -> float:
-    """Of a difference by its 95 % interval: by the end nearer to zero, as that of a normal distribution."""
+    """Of a difference by its 95 % interval: by the end nearer to zero, as that of a
+    normal distribution.
+    """
     if low is None or not change:
         return 1.0
     half = change - low if change > 0 else high - change
@@ -73,13 +97,21 @@ def _p_value(change: float, low: float | None, high: float | None) -> float:
 
 
 def _explain(paired: Period, together: dict[str, Any]) -> str:
-    parts = [_("{months} against the same months a year before, with 95 % interval.", months=formatting.period(paired))]
+    parts = [
+        _(
+            "{months} against the same months a year before, with 95 % interval.",
+            months=formatting.period(paired),
+        )
+    ]
     changes = []
     for key in KPIS:
         row, between = together[key], control_charts.interval_of_change(together[key])
         if between:
             unit = get_kpi(key).unit
-            changes.append(f"{cards.column_of(key)} {formatting.change(row.delta, unit)} ({charts.format_between(*between, unit)})")
+            changes.append(
+                f"{cards.column_of(key)} {formatting.change(row.delta, unit)} "
+                f"({charts.format_between(*between, unit)})"
+            )
     return " ".join([*parts, *(["; ".join(changes) + "."] if changes else [])])
 
 
@@ -87,16 +119,32 @@ def _describe_season(viewer: Viewer, look: FilterState) -> str:
     count = year_over_year.count_months(look.first_day, look.last_day)
     if count < year_over_year.LEAST_MONTHS:
         return ngettext(
-            "Seasons take {least} whole months to be told; there is {n}.", "Seasons take {least} whole months to be told; there are {n}.", count,
+            "Seasons take {least} whole months to be told; there is {n}.",
+            "Seasons take {least} whole months to be told; there are {n}.",
+            count,
             least=year_over_year.LEAST_MONTHS,
-        )  # fmt: skip
+        )
     whole = year_over_year.find_paired(look.first_day, look.last_day, count)
-    frame = cached.measure(viewer, ("csat",), ("month",), Filters(Period(whole.year_before().first_day, whole.last_day), look.where.values))
+    frame = cached.measure(
+        viewer,
+        ("csat",),
+        ("month",),
+        Filters(Period(whole.year_before().first_day, whole.last_day), look.where.values),
+    )
     known = frame[frame["numerator"].notna()].sort_values("month")
-    season = year_over_year.find_season(list(zip(known["month"], known["numerator"], known["n"], strict=True))) if len(known) == count else None
+    season = (
+        year_over_year.find_season(
+            list(zip(known["month"], known["numerator"], known["n"], strict=True))
+        )
+        if len(known) == count
+        else None
+    )
     if season is None:
         return _("Some months are missing or hidden: no season can be told.")
     if season.p_value >= SURE:
         return _("No season: calendar months differ no more than months do anyway.")
-    high, low = (formatting.month(date(2000, month, 1), year=False) for month in (season.highest, season.lowest))
+    high, low = (
+        formatting.month(date(2000, month, 1), year=False)
+        for month in (season.highest, season.lowest)
+    )
     return _("There is a season: highest in {high}, lowest in {low}.", high=high, low=low)

@@ -1,4 +1,6 @@
-"""Scores of advisors as an average evaluator would give them, beside the plain ones: what is shown, and what it rests on."""
+"""Scores of advisors as an average evaluator would give them, beside the plain ones:
+what is shown, and what it rests on.
+"""
 
 from __future__ import annotations
 
@@ -16,17 +18,25 @@ TITLE = N_("Score, adjusted")
 
 
 def read(viewer: Viewer, look: FilterState) -> Adjusted:
-    """The adjusted scores of the advisors shown; none where nothing connects the evaluators, or there is only one."""
+    """The adjusted scores of the advisors shown; none where nothing connects the
+    evaluators, or there is only one.
+    """
     return cached.find_adjusted_scores(viewer, look.where)
 
 
 def cell(scores: Adjusted, name: str) -> str:
-    """The adjusted score of the advisor of that name, with its interval; empty without an evaluation."""
-    effect = next((scores.advisors[key] for key, shown in scores.names.items() if shown == name), None)
+    """The adjusted score of the advisor of that name, with its interval; empty without
+    an evaluation.
+    """
+    effect = next(
+        (scores.advisors[key] for key, shown in scores.names.items() if shown == name), None
+    )
     if effect is None:
         return ""
     between = formatting.interval(effect.low, effect.high, Unit.SCORE)
-    return formatting.value(min(100.0, max(0.0, effect.value)), Unit.SCORE) + (f"  ({between})" if between else "")
+    return formatting.value(min(100.0, max(0.0, effect.value)), Unit.SCORE) + (
+        f"  ({between})" if between else ""
+    )
 
 
 def show_note(scores: Adjusted) -> None:
@@ -34,12 +44,24 @@ def show_note(scores: Adjusted) -> None:
     if scores.is_connected:
         st.caption(
             _(
-                "Adjusted: the score as an average of the {n} evaluators would give it, on an average grid (advisor + evaluator + grid, least squares). "
-                "It assumes that contacts came to evaluators by chance; the plain score is the one that counts.",
+                "Adjusted: the score as an average of the {n} evaluators would give it, on an "
+                "average grid (advisor + evaluator + grid, least squares). "
+                "It assumes that contacts came to evaluators by chance; the plain score is the "
+                "one that counts.",
                 n=scores.evaluators,
             )
         )
     elif any(scores.apart):
         evaluators, grids = scores.apart
-        said = ngettext("{n} evaluator", "{n} evaluators", evaluators) if evaluators else ngettext("{n} grid", "{n} grids", grids)
-        st.caption(_("No score is adjusted for how strict evaluators are: {said} shared no advisor with the others in this period.", said=said))
+        said = (
+            ngettext("{n} evaluator", "{n} evaluators", evaluators)
+            if evaluators
+            else ngettext("{n} grid", "{n} grids", grids)
+        )
+        st.caption(
+            _(
+                "No score is adjusted for how strict evaluators are: {said} shared no advisor "
+                "with the others in this period.",
+                said=said,
+            )
+        )

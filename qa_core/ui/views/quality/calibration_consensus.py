@@ -1,4 +1,6 @@
-"""After a calibration: whose marks the others are held against, and what was agreed on for a contact, criterion by criterion."""
+"""After a calibration: whose marks the others are held against, and what was agreed on
+for a contact, criterion by criterion.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,11 @@ def show_reference(found: CalibrationSession) -> None:
 
 def _set_reference(number: int) -> None:
     try:
-        calibration.set_reference(gate.current_viewer(Permission.MANAGE_CALIBRATIONS), number, st.session_state.get(f"reference_{number}"))
+        calibration.set_reference(
+            gate.current_viewer(Permission.MANAGE_CALIBRATIONS),
+            number,
+            st.session_state.get(f"reference_{number}"),
+        )
     except Refusal as refusal:
         gate.show_refusal(refusal)
 
@@ -63,13 +69,24 @@ def _ask(results: Results, contact: SessionContact) -> None:
         columns = st.columns(2, gap="medium")
         for place, criterion in enumerate(found.grid.criteria):
             with columns[place % 2]:
-                answers[criterion.key] = _ask_answer(results, contact, criterion, agreed["answers"].get(criterion.key))
-        note = st.text_area(_("Why"), agreed["note"], max_chars=LONGEST_NOTE, height=90, help=_("No names of customers."), key=f"note_{contact.id}")
+                answers[criterion.key] = _ask_answer(
+                    results, contact, criterion, agreed["answers"].get(criterion.key)
+                )
+        note = st.text_area(
+            _("Why"),
+            agreed["note"],
+            max_chars=LONGEST_NOTE,
+            height=90,
+            help=_("No names of customers."),
+            key=f"note_{contact.id}",
+        )
         if not st.form_submit_button(_("Save"), type="primary", icon=":material/save:"):
             return
     given = {key: value for key, value in answers.items() if value is not None}
     try:
-        calibration.agree(gate.current_viewer(Permission.MANAGE_CALIBRATIONS), contact.id, given, note)
+        calibration.agree(
+            gate.current_viewer(Permission.MANAGE_CALIBRATIONS), contact.id, given, note
+        )
     except Refusal as refusal:
         gate.show_refusal(refusal)
         return
@@ -77,15 +94,25 @@ def _ask(results: Results, contact: SessionContact) -> None:
     st.rerun()
 
 
-def _ask_answer(results: Results, contact: SessionContact, criterion: Criterion, agreed: Any) -> Any:
-    """One answer: offered is what the grid allows; suggested is what was agreed on, else what all gave alike."""
-    given = {marks.get(criterion.key) for (number, _evaluator), marks in results.marks.items() if number == contact.id}
+def _ask_answer(
+    results: Results, contact: SessionContact, criterion: Criterion, agreed: Any
+) -> Any:
+    """One answer: offered is what the grid allows; suggested is what was agreed on,
+    else what all gave alike.
+    """
+    given = {
+        marks.get(criterion.key)
+        for (number, _evaluator), marks in results.marks.items()
+        if number == contact.id
+    }
     if agreed is None and len(given) == 1:
         alike = next(iter(given))
         agreed = NOT_APPLICABLE if alike is None else alike
     label, key = criterion.text.in_language(i18n.language()), f"agreed_{contact.id}_{criterion.key}"
     whole = criterion.points.denominator == 1
-    levels = [float(level) for level in criterion.levels] or ([float(points) for points in range(int(criterion.points) + 1)] if whole else [])
+    levels = [float(level) for level in criterion.levels] or (
+        [float(points) for points in range(int(criterion.points) + 1)] if whole else []
+    )
     options: list[Any] = [*levels, *([NOT_APPLICABLE] if criterion.not_applicable else [])]
     if agreed is not None and agreed not in options:
         options.append(agreed)
@@ -93,7 +120,11 @@ def _ask_answer(results: Results, contact: SessionContact, criterion: Criterion,
         gate.escape(label),
         options,
         index=options.index(agreed) if agreed is not None else None,
-        format_func=lambda value: _("n/a") if value == NOT_APPLICABLE else formatting.number(value, 0 if float(value).is_integer() else 1),
+        format_func=lambda value: (
+            _("n/a")
+            if value == NOT_APPLICABLE
+            else formatting.number(value, 0 if float(value).is_integer() else 1)
+        ),
         key=key,
         placeholder=_("Choose"),
     )

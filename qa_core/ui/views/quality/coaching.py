@@ -1,4 +1,6 @@
-"""Coaching: the list of the week with the way to a prefilled plan, and the plans with how they stand and what came of them."""
+"""Coaching: the list of the week with the way to a prefilled plan, and the plans with
+how they stand and what came of them.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,15 @@ from qa_core.metrics.query import scorecard_texts
 from qa_core.quality.coaching import plans, training_file
 from qa_core.quality.coaching.needs import Need
 from qa_core.quality.coaching.plans import CoachingPlanView, CoachingState
-from qa_core.quality.coaching.texts import describe_criteria, describe_progress, describe_reason, describe_result, describe_state, describe_week, suggest_goal
+from qa_core.quality.coaching.texts import (
+    describe_criteria,
+    describe_progress,
+    describe_reason,
+    describe_result,
+    describe_state,
+    describe_week,
+    suggest_goal,
+)
 from qa_core.ui import cached, cards, download_links, drill, menu, segmented_choice, tables
 from qa_core.ui.views.quality import coaching_form, coaching_plan
 
@@ -35,33 +45,58 @@ def show_week(viewer: Viewer) -> None:
     with st.container(border=True, gap="small"):
         n = len(week.needs)
         finding = (
-            ChartTitle(ngettext("This week: {n} advisor needs you", "This week: {n} advisors need you", n))
+            ChartTitle(
+                ngettext("This week: {n} advisor needs you", "This week: {n} advisors need you", n)
+            )
             if n
             else ChartTitle(_("Nothing to see to this week"))
         )
         cards.show_heading(finding, describe_week(week))
         for need in week.needs:
             _show_need(need, texts)
-        st.button(_("Open a plan"), icon=":material/add:", on_click=coaching_form.begin, args=(None,), key="open_any")
+        st.button(
+            _("Open a plan"),
+            icon=":material/add:",
+            on_click=coaching_form.begin,
+            args=(None,),
+            key="open_any",
+        )
     coaching_form.show(viewer, texts)
 
 
 def show_plans(viewer: Viewer) -> None:
     """The plans in scope, open or ended, and the one that the address names in full."""
     found, texts = plans.find_plans(viewer), scorecard_texts.find_grid_texts(viewer)
-    sides = {"open": [plan for plan in found if plan.state == CoachingState.OPEN], "ended": [plan for plan in found if plan.state != CoachingState.OPEN]}
+    sides = {
+        "open": [plan for plan in found if plan.state == CoachingState.OPEN],
+        "ended": [plan for plan in found if plan.state != CoachingState.OPEN],
+    }
     with st.container(border=True, gap="xxsmall"):
         late = sum(plan.is_overdue for plan in found)
         text = ngettext("{n} plan under way", "{n} plans under way", len(sides["open"])) + (
             " · " + ngettext("{n} overdue", "{n} overdue", late) if late else ""
         )
-        caption = _("The change on the criteria of a plan, with its interval: against matched colleagues where there are some.")
+        caption = _(
+            "The change on the criteria of a plan, with its interval: against matched "
+            "colleagues where there are some."
+        )
         if not viewer.can(Permission.SEE_ADVISORS):
-            caption = _("What you and your team lead agreed to work on, and how your scores on it changed. Colleagues see none of it.")
-        cards.show_heading(ChartTitle(text if found else _("No coaching plan yet"), "attention" if late else ""), caption if found else "")
+            caption = _(
+                "What you and your team lead agreed to work on, and how your scores on it "
+                "changed. Colleagues see none of it."
+            )
+        cards.show_heading(
+            ChartTitle(text if found else _("No coaching plan yet"), "attention" if late else ""),
+            caption if found else "",
+        )
         if found:
             which = (
-                segmented_choice.ask("coaching", _("Plans"), {key: _(title) for key, title in WHICH.items()}, key="coaching_which")
+                segmented_choice.ask(
+                    "coaching",
+                    _("Plans"),
+                    {key: _(title) for key, title in WHICH.items()},
+                    key="coaching_which",
+                )
                 if sides["ended"]
                 else "open"
             )
@@ -75,7 +110,9 @@ def show_plans(viewer: Viewer) -> None:
 
 
 def show_line(viewer: Viewer, advisor_id: str | None = None) -> None:
-    """On other pages: the open plans of one advisor (None: one's own), each leading to itself, and their training file."""
+    """On other pages: the open plans of one advisor (None: one's own), each leading to
+    itself, and their training file.
+    """
     person = advisor_id or viewer.advisor_id
     if not viewer.can(Permission.SEE_COACHING) or person is None:
         return
@@ -83,31 +120,72 @@ def show_line(viewer: Viewer, advisor_id: str | None = None) -> None:
     for plan in plans.find_plans(viewer, person, is_open=True):
         with st.container(gap=None):
             label = cards.escape(_("Coaching: {goal}", goal=plan.goal))
-            st.page_link(page.path, label=label, icon=page.icon, query_params={"plan": str(plan.id)})
+            st.page_link(
+                page.path, label=label, icon=page.icon, query_params={"plan": str(plan.id)}
+            )
             st.caption(cards.escape(f"{describe_state(plan)} · {describe_criteria(plan, texts)}"))
-    download_links.show_download(_("Training file"), training_file.KIND, key=person, advisor_id=person)
+    download_links.show_download(
+        _("Training file"), training_file.KIND, key=person, advisor_id=person
+    )
 
 
 def _show_need(need: Need, texts: scorecard_texts.GridTexts) -> None:
     with st.container(border=True, gap="xsmall", key=f"need_{need.advisor_id}"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             label = cards.escape(need.advisor)
-            st.button(label, key=f"who_{need.advisor_id}", type="tertiary", icon=":material/person:", on_click=drill.to_advisor, args=(need.advisor_id,))
+            st.button(
+                label,
+                key=f"who_{need.advisor_id}",
+                type="tertiary",
+                icon=":material/person:",
+                on_click=drill.to_advisor,
+                args=(need.advisor_id,),
+            )
             st.caption(cards.escape(need.team))
-        st.markdown("\n".join(f"- {cards.escape(describe_reason(reason, texts))}" for reason in need.reasons))
+        st.markdown(
+            "\n".join(
+                f"- {cards.escape(describe_reason(reason, texts))}" for reason in need.reasons
+            )
+        )
         with st.container(horizontal=True, gap="small"):
-            for plan_id in dict.fromkeys(reason.plan_id for reason in need.reasons if reason.plan_id is not None):
+            for plan_id in dict.fromkeys(
+                reason.plan_id for reason in need.reasons if reason.plan_id is not None
+            ):
                 key = f"plan_of_{need.advisor_id}_{plan_id}"
-                st.button(_("Show the plan"), key=key, icon=":material/arrow_forward:", on_click=coaching_plan.choose, args=(plan_id,))
-            if need.criteria:
-                start = {"advisor_id": need.advisor_id, "criteria": need.criteria, "goal": suggest_goal(need, texts)}
                 st.button(
-                    _("Open a plan for this"), key=f"open_{need.advisor_id}", type="primary", icon=":material/add:", on_click=coaching_form.begin, args=(start,)
+                    _("Show the plan"),
+                    key=key,
+                    icon=":material/arrow_forward:",
+                    on_click=coaching_plan.choose,
+                    args=(plan_id,),
+                )
+            if need.criteria:
+                start = {
+                    "advisor_id": need.advisor_id,
+                    "criteria": need.criteria,
+                    "goal": suggest_goal(need, texts),
+                }
+                st.button(
+                    _("Open a plan for this"),
+                    key=f"open_{need.advisor_id}",
+                    type="primary",
+                    icon=":material/add:",
+                    on_click=coaching_form.begin,
+                    args=(start,),
                 )
 
 
-def _show_table(viewer: Viewer, found: Sequence[CoachingPlanView], texts: scorecard_texts.GridTexts, which: str) -> None:
-    who, goal, state, about, held, result = _("Advisor"), _("Goal"), _("State"), _("Criteria"), _("Sessions"), _("Change")
+def _show_table(
+    viewer: Viewer, found: Sequence[CoachingPlanView], texts: scorecard_texts.GridTexts, which: str
+) -> None:
+    who, goal, state, about, held, result = (
+        _("Advisor"),
+        _("Goal"),
+        _("State"),
+        _("Criteria"),
+        _("Sessions"),
+        _("Change"),
+    )
     rows = []
     for plan in found:
         row: dict[str, Any] = {} if viewer.role == Role.ADVISOR else {who: plan.advisor}

@@ -1,4 +1,6 @@
-"""The form that opens a coaching plan, empty or filled from what the list of the week says."""
+"""The form that opens a coaching plan, empty or filled from what the list of the week
+says.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,9 @@ USUAL_WEEKS = 6
 
 
 def begin(start: dict[str, Any] | None) -> None:
-    """Callback: open the form, filled with `advisor_id`, `criteria` and `goal` where they are given."""
+    """Callback: open the form, filled with `advisor_id`, `criteria` and `goal` where
+    they are given.
+    """
     st.session_state[START] = start or {}
     st.session_state[ROUND] = st.session_state.get(ROUND, 0) + 1
 
@@ -36,21 +40,33 @@ def show(viewer: Viewer, texts: GridTexts) -> None:
         return
     people, number = plans.find_trainees(viewer), st.session_state[ROUND]
     with st.container(border=True, gap="small"):
-        cards.show_heading(ChartTitle(_("Open a coaching plan")), _("Agree on it with the advisor first: they read it, and may write on it."))
+        cards.show_heading(
+            ChartTitle(_("Open a coaching plan")),
+            _("Agree on it with the advisor first: they read it, and may write on it."),
+        )
         if not people:
             st.caption(_("Nobody is in a team that you lead today."))
             return
         given = start.get("advisor_id")
         options = list(people)
         advisor = st.selectbox(
-            _("Advisor"), options, index=options.index(given) if given in options else 0, format_func=people.get, key=f"coaching_who_{number}"
+            _("Advisor"),
+            options,
+            index=options.index(given) if given in options else 0,
+            format_func=people.get,
+            key=f"coaching_who_{number}",
         )
-        # Another advisor is another plan: what was filled in for the first one is not theirs.
+        # Another advisor is another plan: what was filled in for the first one is not
+        # theirs.
         key, is_given = f"{number}_{advisor}", advisor == given
         goal = st.text_area(
-            _("Goal"), start.get("goal", "") if is_given else "", max_chars=LONGEST_GOAL, height=80, key=f"coaching_goal_{key}",
+            _("Goal"),
+            start.get("goal", "") if is_given else "",
+            max_chars=LONGEST_GOAL,
+            height=80,
+            key=f"coaching_goal_{key}",
             help=_("What the advisor will do differently, so that both would notice."),
-        )  # fmt: skip
+        )
         coaching_plan.warn_of_personal_data(goal)
         known = plans.find_criteria(viewer, advisor)
         criteria = st.multiselect(
@@ -65,20 +81,44 @@ def show(viewer: Viewer, texts: GridTexts) -> None:
         evaluations = st.multiselect(
             _("Comes from these evaluations"),
             list(heard),
-            format_func=lambda number: f"{formatting.day(heard[number].day, year=True)} · {formatting.value(heard[number].score, 'score')}",
+            format_func=lambda number: (
+                f"{formatting.day(heard[number].day, year=True)} · "
+                f"{formatting.value(heard[number].score, 'score')}"
+            ),
             placeholder=_("None in particular"),
             key=f"coaching_heard_{key}",
         )
         today = environment.today()
         with st.container(horizontal=True, gap="small"):
-            starts_on = st.date_input(_("Starts"), today, format="DD/MM/YYYY", key=f"coaching_starts_{key}", width=180)
-            due_on = st.date_input(_("Due"), today + timedelta(weeks=USUAL_WEEKS), format="DD/MM/YYYY", key=f"coaching_due_{key}", width=180)
+            starts_on = st.date_input(
+                _("Starts"), today, format="DD/MM/YYYY", key=f"coaching_starts_{key}", width=180
+            )
+            due_on = st.date_input(
+                _("Due"),
+                today + timedelta(weeks=USUAL_WEEKS),
+                format="DD/MM/YYYY",
+                key=f"coaching_due_{key}",
+                width=180,
+            )
         with st.container(horizontal=True, gap="small"):
-            is_sent = st.button(_("Open the plan"), type="primary", icon=":material/check:", key=f"coaching_send_{number}")
+            is_sent = st.button(
+                _("Open the plan"),
+                type="primary",
+                icon=":material/check:",
+                key=f"coaching_send_{number}",
+            )
             st.button(_("Cancel"), on_click=_close, key=f"coaching_cancel_{number}")
     if is_sent:
         try:
-            opened = plans.open_plan(gate.current_viewer(Permission.MANAGE_COACHING), advisor, goal, criteria, evaluations, starts_on, due_on)
+            opened = plans.open_plan(
+                gate.current_viewer(Permission.MANAGE_COACHING),
+                advisor,
+                goal,
+                criteria,
+                evaluations,
+                starts_on,
+                due_on,
+            )
         except Refusal as refusal:
             gate.show_refusal(refusal)
             return

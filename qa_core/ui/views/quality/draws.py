@@ -1,4 +1,6 @@
-"""Drawing for a plan: what would come out, the draws that were made, and whether each was fair."""
+"""Drawing for a plan: what would come out, the draws that were made, and whether each
+was fair.
+"""
 
 from __future__ import annotations
 
@@ -39,11 +41,29 @@ def show(viewer: Viewer, plans: Sequence[PlanState], change: Callable[..., None]
         one, two, three, four = st.columns([3, 2, 2, 2], vertical_alignment="bottom")
         name = one.selectbox(_("Plan"), named, key=PLAN)
         seed = two.number_input(
-            _("Seed"), min_value=0, step=1, key=SEED, help=_("Chosen by chance, and yours to change. With it anybody can make the same draw again.")
+            _("Seed"),
+            min_value=0,
+            step=1,
+            key=SEED,
+            help=_(
+                "Chosen by chance, and yours to change. With it anybody can make the same draw "
+                "again."
+            ),
         )
-        if three.button(_("Try it"), icon=":material/visibility:", width="stretch", disabled=name not in drawable):
+        if three.button(
+            _("Try it"),
+            icon=":material/visibility:",
+            width="stretch",
+            disabled=name not in drawable,
+        ):
             st.session_state[TRIED] = (name, int(seed))
-        sent = four.button(_("Draw"), type="primary", icon=":material/casino:", width="stretch", disabled=name not in drawable)
+        sent = four.button(
+            _("Draw"),
+            type="primary",
+            icon=":material/casino:",
+            width="stretch",
+            disabled=name not in drawable,
+        )
         if sent:
             st.session_state.pop(TRIED, None)
         if name not in drawable:
@@ -53,7 +73,11 @@ def show(viewer: Viewer, plans: Sequence[PlanState], change: Callable[..., None]
     if sent:
         change(
             lambda viewer: sampling.draw(viewer, name, int(seed)),
-            lambda result: ngettext("{n} contact is drawn and given out.", "{n} contacts are drawn and given out.", len(result.drawn)),
+            lambda result: ngettext(
+                "{n} contact is drawn and given out.",
+                "{n} contacts are drawn and given out.",
+                len(result.drawn),
+            ),
         )
     found = sampling.find_draws(viewer, name)
     for position, stored in enumerate(found):
@@ -84,14 +108,23 @@ def _describe_drawn(drawn: int, frame: int) -> str:
 
 
 def _show_excluded(excluded: Mapping[str, int], frame: int, key: str) -> None:
-    st.caption(_("Every contact of the period is in the frame, or outside for the first of these reasons."))
-    rows = [(_("may be listened to"), frame), *((_(REASONS[reason]), count) for reason, count in excluded.items())]
+    st.caption(
+        _("Every contact of the period is in the frame, or outside for the first of these reasons.")
+    )
+    rows = [
+        (_("may be listened to"), frame),
+        *((_(REASONS[reason]), count) for reason, count in excluded.items()),
+    ]
     most, why, count = max(number for _name, number in rows) or 1, _("Why"), _("Contacts")
     config = {
         why: tables.name_column(why, 215),
-        count: st.column_config.ProgressColumn(count, format="localized", min_value=0, max_value=most, width=150),
+        count: st.column_config.ProgressColumn(
+            count, format="localized", min_value=0, max_value=most, width=150
+        ),
     }
-    tables.show([{why: name, count: number} for name, number in rows], config, f"excluded_{key}", height=420)
+    tables.show(
+        [{why: name, count: number} for name, number in rows], config, f"excluded_{key}", height=420
+    )
 
 
 def _show_short(short: Mapping[str, int]) -> None:
@@ -99,8 +132,15 @@ def _show_short(short: Mapping[str, int]) -> None:
         return
     total = sum(short.values())
     worst = sorted(short.items(), key=lambda entry: (-entry[1], entry[0]))
-    names = formatting.listing([*(f"{name} ({missing})" for name, missing in worst[:NAMED]), *(["…"] if len(worst) > NAMED else [])])
-    said = ngettext("{n} contact is missing: {names}", "{n} contacts are missing: {names}", total, names=names)
+    names = formatting.listing(
+        [
+            *(f"{name} ({missing})" for name, missing in worst[:NAMED]),
+            *(["…"] if len(worst) > NAMED else []),
+        ]
+    )
+    said = ngettext(
+        "{n} contact is missing: {names}", "{n} contacts are missing: {names}", total, names=names
+    )
     st.caption(":material/person_alert: " + escape(said))
 
 
@@ -109,7 +149,12 @@ def _show_stored(stored: StoredDraw, is_newest: bool) -> None:
     with st.expander(f"{title} · " + _("seed {seed}", seed=stored.seed), expanded=is_newest):
         st.markdown("**" + _describe_drawn(stored.drawn, stored.frame) + "**")
         st.caption(escape(_("by {name}", name=stored.drawn_by)))
-        if st.button(_("Verify"), icon=":material/fact_check:", key=f"verify_{stored.id}", help=_("Make the draw again, as things stood, and compare.")):
+        if st.button(
+            _("Verify"),
+            icon=":material/fact_check:",
+            key=f"verify_{stored.id}",
+            help=_("Make the draw again, as things stood, and compare."),
+        ):
             _verify(stored)
         left, right = st.columns(2, gap="medium")
         with left:
@@ -127,12 +172,25 @@ def _verify(stored: StoredDraw) -> None:
         return
     causes = formatting.listing(labels.cause_title(cause) for cause in told.causes)
     if told.is_same and not told.causes:
-        st.success(_("The same: made again, the draw gives the same list from the same frame."), icon=":material/verified:")
+        st.success(
+            _("The same: made again, the draw gives the same list from the same frame."),
+            icon=":material/verified:",
+        )
     elif told.is_same:
-        st.success(_("The same list, although something changed: {causes}.", causes=causes), icon=":material/verified:")
+        st.success(
+            _("The same list, although something changed: {causes}.", causes=causes),
+            icon=":material/verified:",
+        )
     else:
-        frames = {"then": formatting.number(told.frame_then), "now": formatting.number(told.frame_now)}
-        said = _("Another list comes out today: {causes}. The frame was {then}, now {now}.", causes=causes, **frames)
+        frames = {
+            "then": formatting.number(told.frame_then),
+            "now": formatting.number(told.frame_now),
+        }
+        said = _(
+            "Another list comes out today: {causes}. The frame was {then}, now {now}.",
+            causes=causes,
+            **frames,
+        )
         st.warning(escape(said), icon=":material/difference:")
 
 
@@ -146,7 +204,9 @@ def _show_fairness(stored: StoredDraw) -> None:
         _("By"),
         list(dimensions),
         format_func=labels.dimension_title,
-        default=next((name for name, entry in dimensions.items() if entry.p_value is not None), DIMENSIONS[0]),
+        default=next(
+            (name for name, entry in dimensions.items() if entry.p_value is not None), DIMENSIONS[0]
+        ),
         key=f"fair_{stored.id}",
         label_visibility="collapsed",
         required=True,
@@ -170,11 +230,17 @@ def _show_fairness(stored: StoredDraw) -> None:
         for share in entry.shares
     ]
     figure = charts.build_dots(pd.DataFrame(rows), "rate", dark=cards.is_dark(), bounds=(0, 1))
-    cards.show_figure(figure, f"fair_figure_{stored.id}", _("Shares in the sample, and where chance alone would put them."))
+    cards.show_figure(
+        figure,
+        f"fair_figure_{stored.id}",
+        _("Shares in the sample, and where chance alone would put them."),
+    )
     st.caption(
         _(
-            "Dots: shares in the sample. Grey: where chance alone puts 95 % of samples. Each advisor gives the same number, so a busy one weighs "
-            "no more than another: the sample is held against each advisor's own contacts, not against the centre's mix."
+            "Dots: shares in the sample. Grey: where chance alone puts 95 % of samples. Each "
+            "advisor gives the same number, so a busy one weighs "
+            "no more than another: the sample is held against each advisor's own contacts, not "
+            "against the centre's mix."
         )
     )
 
@@ -182,15 +248,27 @@ def _show_fairness(stored: StoredDraw) -> None:
 def _describe_fairness(entry: Fairness) -> str:
     if entry.p_value is None:
         return _("All of these are alike, or all contacts were drawn: nothing could differ.")
-    by = _("by {n} simulated draws", n=formatting.number(2000)) if entry.is_simulated else _("by a chi-square test")
+    by = (
+        _("by {n} simulated draws", n=formatting.number(2000))
+        if entry.is_simulated
+        else _("by a chi-square test")
+    )
     if entry.p_value < 0.001:
-        return ":orange[:material/error:] " + _("Chance alone gives a sample as far off in fewer than 1 draw of 1,000 ({by}): look at what went wrong.", by=by)
+        return ":orange[:material/error:] " + _(
+            "Chance alone gives a sample as far off in fewer than 1 draw of 1,000 ({by}): look "
+            "at what went wrong.",
+            by=by,
+        )
     if entry.p_value < 0.05:
         return _(
-            "Chance alone gives a sample as far off in {n} of 100 draws ({by}): of five such comparisons one now and then looks so.",
+            "Chance alone gives a sample as far off in {n} of 100 draws ({by}): of five such "
+            "comparisons one now and then looks so.",
             n=max(1, round(100 * entry.p_value)),
             by=by,
         )
     return ":green[:material/check_circle:] " + _(
-        "Nothing unusual: chance alone gives a sample at least as far off in {n} of 100 draws ({by}).", n=round(100 * entry.p_value), by=by
+        "Nothing unusual: chance alone gives a sample at least as far off in {n} of 100 draws "
+        "({by}).",
+        n=round(100 * entry.p_value),
+        by=by,
     )

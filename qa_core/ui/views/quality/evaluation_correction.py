@@ -1,4 +1,6 @@
-"""Correcting an evaluation where its evaluator reads it: the answers as they stand, what a change does to the score, and why, for the advisor to read."""
+"""Correcting an evaluation where its evaluator reads it: the answers as they stand,
+what a change does to the score, and why, for the advisor to read.
+"""
 
 from __future__ import annotations
 
@@ -28,26 +30,43 @@ OUTCOMES = {"pass": N_("Passed"), "fail": N_("Not passed")}
 
 @dataclass
 class OpenCorrection:
-    """What this tab holds beside the widgets: the version that was looked at, and what went wrong at the last try to save."""
+    """What this tab holds beside the widgets: the version that was looked at, and what
+    went wrong at the last try to save.
+    """
 
     version: int
     refusal: Refusal | None = None
 
 
 def show(reading: EvaluationView) -> None:
-    """The way to the form, and the form while it stands open; nothing for who did not make this evaluation, and why not where it cannot be corrected."""
+    """The way to the form, and the form while it stands open; nothing for who did not
+    make this evaluation, and why not where it cannot be corrected.
+    """
     if not reading.may_correct:
         if reading.is_readers_work:
-            said = _("It came from a file, and its answers are not those of a grid that is known here: correct it where it was made, and import that again.")
+            said = _(
+                "It came from a file, and its answers are not those of a grid that is known "
+                "here: correct it where it was made, and import that again."
+            )
             st.caption(said)
         return
     if st.session_state.pop(SAVED, None) == reading.evaluation_id:
-        st.success(_("Corrected. How it stood before is kept below, with your reason."), icon=":material/task_alt:")
+        st.success(
+            _("Corrected. How it stood before is kept below, with your reason."),
+            icon=":material/task_alt:",
+        )
     if st.session_state.get(OPEN) == reading.evaluation_id:
         _show_form(reading.evaluation_id)
     else:
         label = _("Correct this evaluation")
-        st.button(label, icon=":material/edit_note:", type="tertiary", key="correct", on_click=_open, args=(reading.evaluation_id,))
+        st.button(
+            label,
+            icon=":material/edit_note:",
+            type="tertiary",
+            key="correct",
+            on_click=_open,
+            args=(reading.evaluation_id,),
+        )
 
 
 @st.fragment
@@ -62,7 +81,9 @@ def _show_form(evaluation_id: int) -> None:
             _show_way_out(evaluation_id)
             return
         evaluation = standing.evaluation
-        st.caption(_("The advisor reads what you change, and why. How it stood before stays on record."))
+        st.caption(
+            _("The advisor reads what you change, and why. How it stood before stays on record.")
+        )
         held = _hold(standing)
         for section in evaluation.plan.sections:
             st.markdown(f"**{gate.escape(describe_text(section.text))}**")
@@ -75,22 +96,47 @@ def _show_form(evaluation_id: int) -> None:
         _ask_to_save(viewer, evaluation, held, given)
 
 
-def _show_criterion(prefix: str, criterion: Criterion, is_disputed: bool, evaluation: Draft) -> None:
+def _show_criterion(
+    prefix: str, criterion: Criterion, is_disputed: bool, evaluation: Draft
+) -> None:
     with st.container(gap="xxsmall"):
-        st.markdown(gate.escape(describe_text(criterion.text)), help=gate.escape(describe_text(criterion.help)) if criterion.help else None)
+        st.markdown(
+            gate.escape(describe_text(criterion.text)),
+            help=gate.escape(describe_text(criterion.help)) if criterion.help else None,
+        )
         if criterion.critical:
-            st.caption(f":red[:material/report:] {_(scorecard_form.HARMS[criterion.critical])} · {_(scorecard_form.FAILS[criterion.fails])}")
+            st.caption(
+                f":red[:material/report:] {_(scorecard_form.HARMS[criterion.critical])} · "
+                f"{_(scorecard_form.FAILS[criterion.fails])}"
+            )
         if is_disputed:
             # Whatever this tab held: a decision may have come meanwhile.
-            scorecard_answers.put(prefix, criterion, evaluation.answers[criterion.key], evaluation.comments.get(criterion.key, ""))
+            scorecard_answers.put(
+                prefix,
+                criterion,
+                evaluation.answers[criterion.key],
+                evaluation.comments.get(criterion.key, ""),
+            )
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             scorecard_answers.ask(prefix, criterion, disabled=is_disputed)
             comment = st.session_state[scorecard_answers.name(prefix, "comment", criterion.key)]
             if not is_disputed:
-                with st.popover(_("Comment"), icon=":material/chat:" if comment else ":material/add_comment:", type="tertiary"):
-                    scorecard_answers.ask_comment(prefix, criterion.key, describe_text(criterion.text))
+                with st.popover(
+                    _("Comment"),
+                    icon=":material/chat:" if comment else ":material/add_comment:",
+                    type="tertiary",
+                ):
+                    scorecard_answers.ask_comment(
+                        prefix, criterion.key, describe_text(criterion.text)
+                    )
         if is_disputed:
-            st.caption(":material/gavel: " + _("Disputed by the advisor: it stays as it is, only who decides on disputes changes it."))
+            st.caption(
+                ":material/gavel: "
+                + _(
+                    "Disputed by the advisor: it stays as it is, only who decides on disputes "
+                    "changes it."
+                )
+            )
         if comment:
             st.text(comment)
             scorecard_answers.warn(comment)
@@ -106,21 +152,39 @@ def _show_changes(evaluation: Draft, given: dict[str, Any]) -> None:
         if finalise.find_missing(evaluation.plan, given["answers"]):
             said = _("An answer is missing")
         else:
-            said = _describe_scores(evaluation.result, scoring.score(evaluation.plan, given["answers"]))
+            said = _describe_scores(
+                evaluation.result, scoring.score(evaluation.plan, given["answers"])
+            )
         st.markdown(f"**{gate.escape(said)}**")
         for _kind, _key, label, before, after in changes:
-            st.caption(gate.escape(_("{criterion}: {before} → {after}", criterion=label, before=before, after=after)))
+            st.caption(
+                gate.escape(
+                    _(
+                        "{criterion}: {before} → {after}",
+                        criterion=label,
+                        before=before,
+                        after=after,
+                    )
+                )
+            )
 
 
 def _describe_scores(before: scoring.Result, after: scoring.Result) -> str:
-    scores = [_(formatting.NO_DATA) if result.score is None else formatting.value(float(result.score), "score") for result in (before, after)]
+    scores = [
+        _(formatting.NO_DATA)
+        if result.score is None
+        else formatting.value(float(result.score), "score")
+        for result in (before, after)
+    ]
     said = _("Score {before} → {after}", before=scores[0], after=scores[1])
     if before.outcome == after.outcome or after.outcome is None:
         return said
     return f"{said} · {_(OUTCOMES[after.outcome])}"
 
 
-def _ask_to_save(viewer: Viewer, evaluation: Draft, held: OpenCorrection, given: dict[str, Any]) -> None:
+def _ask_to_save(
+    viewer: Viewer, evaluation: Draft, held: OpenCorrection, given: dict[str, Any]
+) -> None:
     prefix = _prefix(evaluation.id)
     reason = st.text_area(
         _("Why is it corrected?"),
@@ -132,24 +196,38 @@ def _ask_to_save(viewer: Viewer, evaluation: Draft, held: OpenCorrection, given:
     scorecard_answers.warn(reason)
     is_kept = False
     if kinds := scorecard_answers.find_kinds([*given["comments"].values(), given["comment"]]):
-        said = _("The comments seem to hold personal data: {kinds}. Take out what the work does not need.", kinds=formatting.listing(kinds))
+        said = _(
+            "The comments seem to hold personal data: {kinds}. Take out what the work does not "
+            "need.",
+            kinds=formatting.listing(kinds),
+        )
         st.warning(said, icon=":material/privacy_tip:")
         is_kept = st.checkbox(_("It is needed to judge the contact: keep it"), key=f"{prefix}keep")
     if held.refusal is not None:
         gate.show_refusal(held.refusal)
         if held.refusal.code == drafts.CHANGED_MEANWHILE:
-            st.button(_("Begin again from what stands now"), key=f"{prefix}again", on_click=scorecard_answers.forget, args=(prefix,))
+            st.button(
+                _("Begin again from what stands now"),
+                key=f"{prefix}again",
+                on_click=scorecard_answers.forget,
+                args=(prefix,),
+            )
         else:
             held.refusal = None
     with st.container(horizontal=True, gap="small"):
-        is_sent = st.button(_("Save the correction"), type="primary", icon=":material/save:", key=f"{prefix}save")
+        is_sent = st.button(
+            _("Save the correction"), type="primary", icon=":material/save:", key=f"{prefix}save"
+        )
         _show_way_out(evaluation.id)
     if not is_sent:
         return
     try:
-        corrections.amend(viewer, evaluation.id, held.version, **given, reason=reason, keeps_personal_data=is_kept)
+        corrections.amend(
+            viewer, evaluation.id, held.version, **given, reason=reason, keeps_personal_data=is_kept
+        )
     except Refusal as refusal:
-        # What differs from what stands now is shown on the next run, so that saving once more is a choice.
+        # What differs from what stands now is shown on the next run, so that saving
+        # once more is a choice.
         held.version, held.refusal = evaluation.version, refusal
     else:
         _close(evaluation.id)
@@ -169,9 +247,18 @@ def _hold(standing: CorrectionBase) -> OpenCorrection:
     held = st.session_state.get(f"{prefix}held")
     if held is None or scorecard_answers.name(prefix, "comment", OVERALL) not in st.session_state:
         held = st.session_state[f"{prefix}held"] = OpenCorrection(evaluation.version)
-        scorecard_answers.fill(prefix, evaluation.plan, evaluation.answers, evaluation.comments, evaluation.comment)
+        scorecard_answers.fill(
+            prefix, evaluation.plan, evaluation.answers, evaluation.comments, evaluation.comment
+        )
     else:
-        scorecard_answers.fill(prefix, evaluation.plan, evaluation.answers, evaluation.comments, evaluation.comment, only_missing=True)
+        scorecard_answers.fill(
+            prefix,
+            evaluation.plan,
+            evaluation.answers,
+            evaluation.comments,
+            evaluation.comment,
+            only_missing=True,
+        )
     return held
 
 

@@ -1,4 +1,6 @@
-"""A dispute where it belongs, under its criterion: raised by the advisor, decided by a manager, with what was asked and what was answered."""
+"""A dispute where it belongs, under its criterion: raised by the advisor, decided by a
+manager, with what was asked and what was answered.
+"""
 
 from __future__ import annotations
 
@@ -11,19 +13,33 @@ from qa_core.base.i18n import N_, _
 from qa_core.metrics import formatting
 from qa_core.quality.evaluations import disputes
 from qa_core.quality.evaluations.disputes import DisputeDecision
-from qa_core.quality.evaluations.evaluation_view_types import AnswerView, DisputeView, EvaluationView
+from qa_core.quality.evaluations.evaluation_view_types import (
+    AnswerView,
+    DisputeView,
+    EvaluationView,
+)
 from qa_core.ui import gate
 from qa_core.ui.views.quality import answer_texts
 from qa_core.ui.views.quality.answer_texts import of_most, warn_of_personal_data
 
 OPEN = "disputed_criterion"
 """The criterion whose form stands open."""
-DECIDED = {DisputeDecision.KEEP: N_("Kept"), DisputeDecision.ACCEPT: N_("Accepted"), DisputeDecision.THIRD: N_("Decided otherwise")}
+DECIDED = {
+    DisputeDecision.KEEP: N_("Kept"),
+    DisputeDecision.ACCEPT: N_("Accepted"),
+    DisputeDecision.THIRD: N_("Decided otherwise"),
+}
 
 
 def show_way(answer: AnswerView) -> None:
     """The button that opens the form of that criterion."""
-    st.button(_("Dispute"), type="tertiary", key=f"dispute_{answer.key}", on_click=_open, args=(answer.key,))
+    st.button(
+        _("Dispute"),
+        type="tertiary",
+        key=f"dispute_{answer.key}",
+        on_click=_open,
+        args=(answer.key,),
+    )
 
 
 def show(viewer: Viewer, reading: EvaluationView, answer: AnswerView) -> None:
@@ -34,7 +50,11 @@ def show(viewer: Viewer, reading: EvaluationView, answer: AnswerView) -> None:
             _show_form(viewer, reading, answer)
         return
     with st.container(border=True, gap="xxsmall"):
-        asked = _("Disputed on {day}: {proposed} instead of {original}", day=_day(dispute.raised_at), **_points(dispute, answer))
+        asked = _(
+            "Disputed on {day}: {proposed} instead of {original}",
+            day=_day(dispute.raised_at),
+            **_points(dispute, answer),
+        )
         st.markdown(f":material/gavel: {gate.escape(asked)}")
         st.text(dispute.reason)
         if dispute.decision is not None:
@@ -46,11 +66,18 @@ def show(viewer: Viewer, reading: EvaluationView, answer: AnswerView) -> None:
 
 
 def _points(dispute: DisputeView, answer: AnswerView) -> dict[str, str]:
-    return {"proposed": of_most(dispute.proposed, answer.most), "original": of_most(dispute.original, answer.most)}
+    return {
+        "proposed": of_most(dispute.proposed, answer.most),
+        "original": of_most(dispute.original, answer.most),
+    }
 
 
 def _show_decision(dispute: DisputeView, answer: AnswerView) -> None:
-    said = _("{decision}: {points}", decision=_(DECIDED[DisputeDecision(dispute.decision)]), points=of_most(dispute.decided, answer.most))
+    said = _(
+        "{decision}: {points}",
+        decision=_(DECIDED[DisputeDecision(dispute.decision)]),
+        points=of_most(dispute.decided, answer.most),
+    )
     by = _("by {name} on {day}", name=dispute.decided_by, day=_day(dispute.decided_at))
     st.markdown(f"**{gate.escape(said)}** · {gate.escape(by)}")
     st.text(dispute.decision_reason or "")
@@ -58,7 +85,9 @@ def _show_decision(dispute: DisputeView, answer: AnswerView) -> None:
 
 def _show_form(viewer: Viewer, reading: EvaluationView, answer: AnswerView) -> None:
     with st.container(border=True, gap="small"):
-        proposed = answer_texts.ask(_("What should it have been?"), answer, f"proposed_{answer.key}", (answer.earned,))
+        proposed = answer_texts.ask(
+            _("What should it have been?"), answer, f"proposed_{answer.key}", (answer.earned,)
+        )
         reason = st.text_area(
             _("Why?"),
             max_chars=disputes.LONGEST_TEXT,
@@ -70,10 +99,14 @@ def _show_form(viewer: Viewer, reading: EvaluationView, answer: AnswerView) -> N
             if st.button(_("Send the dispute"), type="primary", key=f"send_{answer.key}"):
                 _raise(viewer, reading, answer, proposed, reason)
             st.button(_("Leave it"), key=f"leave_{answer.key}", on_click=_open, args=(None,))
-        st.caption(_("A manager who did not make the evaluation decides. What was given stays on record."))
+        st.caption(
+            _("A manager who did not make the evaluation decides. What was given stays on record.")
+        )
 
 
-def _raise(viewer: Viewer, reading: EvaluationView, answer: AnswerView, proposed: object, reason: str) -> None:
+def _raise(
+    viewer: Viewer, reading: EvaluationView, answer: AnswerView, proposed: object, reason: str
+) -> None:
     if proposed is None:
         st.warning(_("Choose what it should have been."))
         return
@@ -95,10 +128,24 @@ def _ask_decision(viewer: Viewer, dispute: DisputeView, answer: AnswerView) -> N
         DisputeDecision.THIRD: _("Another value"),
     }
     without = (dispute.original, dispute.proposed)
-    options = [decision for decision in titles if decision != DisputeDecision.THIRD or answer_texts.can_ask(answer, without)]
-    decision = st.radio(_("Decision"), options, format_func=titles.get, index=None, horizontal=True, key=key)
-    third = answer_texts.ask(_("Which?"), answer, f"{key}_third", without) if decision == DisputeDecision.THIRD else None
-    reason = st.text_area(_("Reason, for the advisor and the evaluator"), max_chars=disputes.LONGEST_TEXT, key=f"{key}_reason")
+    options = [
+        decision
+        for decision in titles
+        if decision != DisputeDecision.THIRD or answer_texts.can_ask(answer, without)
+    ]
+    decision = st.radio(
+        _("Decision"), options, format_func=titles.get, index=None, horizontal=True, key=key
+    )
+    third = (
+        answer_texts.ask(_("Which?"), answer, f"{key}_third", without)
+        if decision == DisputeDecision.THIRD
+        else None
+    )
+    reason = st.text_area(
+        _("Reason, for the advisor and the evaluator"),
+        max_chars=disputes.LONGEST_TEXT,
+        key=f"{key}_reason",
+    )
     warn_of_personal_data(reason)
     if not st.button(_("Decide"), type="primary", key=f"{key}_send"):
         return

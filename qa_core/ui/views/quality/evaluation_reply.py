@@ -1,4 +1,6 @@
-"""What the advisor answers to an evaluation: that they read it, a comment, an evaluation of their own; for the others, what they answered."""
+"""What the advisor answers to an evaluation: that they read it, a comment, an
+evaluation of their own; for the others, what they answered.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,9 @@ def show(viewer: Viewer, reading: EvaluationView) -> None:
     if reading.kind not in READ_KINDS or reading.state != "published":
         return
     with st.container(border=True, gap="small"):
-        st.markdown("##### " + (_("Your answer") if reading.is_own else _("What the advisor answered")))
+        st.markdown(
+            "##### " + (_("Your answer") if reading.is_own else _("What the advisor answered"))
+        )
         if reading.own is not None:
             _show_own(reading, reading.own)
         if reading.is_own and viewer.can(Permission.ANSWER_EVALUATIONS):
@@ -36,7 +40,12 @@ def show(viewer: Viewer, reading: EvaluationView) -> None:
 
 def _describe(reading: EvaluationView) -> None:
     if reading.acknowledged_at:
-        st.caption(_("Read on {when}.", when=formatting.moment(environment.to_local(reading.acknowledged_at))))
+        st.caption(
+            _(
+                "Read on {when}.",
+                when=formatting.moment(environment.to_local(reading.acknowledged_at)),
+            )
+        )
     else:
         st.caption(_("Not marked as read yet."))
     if reading.advisor_comment:
@@ -44,33 +53,63 @@ def _describe(reading: EvaluationView) -> None:
 
 
 def _ask(viewer: Viewer, reading: EvaluationView) -> None:
-    words = st.text_area(_("Your comment"), value=reading.advisor_comment or "", max_chars=LONGEST_TEXT, key=f"{COMMENT}_{reading.evaluation_id}")
+    words = st.text_area(
+        _("Your comment"),
+        value=reading.advisor_comment or "",
+        max_chars=LONGEST_TEXT,
+        key=f"{COMMENT}_{reading.evaluation_id}",
+    )
     warn_of_personal_data(words)
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
-        if reading.acknowledged_at is None and st.button(_("I have read it"), icon=":material/done_all:", type="primary"):
+        if reading.acknowledged_at is None and st.button(
+            _("I have read it"), icon=":material/done_all:", type="primary"
+        ):
             _do(advisor_response.acknowledge, viewer, reading.evaluation_id)
         if st.button(_("Save the comment"), icon=":material/save:"):
             _do(advisor_response.comment, viewer, reading.evaluation_id, words)
-        if reading.own is None and reading.is_disputable and st.button(_("Evaluate it yourself"), icon=":material/edit_square:"):
+        if (
+            reading.own is None
+            and reading.is_disputable
+            and st.button(_("Evaluate it yourself"), icon=":material/edit_square:")
+        ):
             _start(viewer, reading.evaluation_id)
     if reading.acknowledged_at:
-        st.caption(_("Read on {when}.", when=formatting.moment(environment.to_local(reading.acknowledged_at))))
+        st.caption(
+            _(
+                "Read on {when}.",
+                when=formatting.moment(environment.to_local(reading.acknowledged_at)),
+            )
+        )
     if reading.own is None and reading.is_disputable:
         st.caption(
-            _("On the same grid, for you and your team lead; it makes no numbers. Done before you marked this one as read, it says so.")
+            _(
+                "On the same grid, for you and your team lead; it makes no numbers. Done "
+                "before you marked this one as read, it says so."
+            )
             if reading.acknowledged_at is None
-            else _("On the same grid, for you and your team lead; it makes no numbers. It will say that it came after you read this one.")
+            else _(
+                "On the same grid, for you and your team lead; it makes no numbers. It will "
+                "say that it came after you read this one."
+            )
         )
 
 
 def _show_own(reading: EvaluationView, own: SelfEvaluationView) -> None:
     if not own.is_submitted:
-        st.button(_("Go on with your own evaluation"), icon=":material/edit_square:", on_click=drill.to_draft, args=(own.evaluation_id,))
+        st.button(
+            _("Go on with your own evaluation"),
+            icon=":material/edit_square:",
+            on_click=drill.to_draft,
+            args=(own.evaluation_id,),
+        )
         return
     after = _("made after reading the evaluator's")
     when = _("made before the evaluator's was marked as read") if own.was_before else after
     whose = _("Your own evaluation") if reading.is_own else _("The advisor's own evaluation")
-    st.markdown(f"**{gate.escape(whose)}: {describe(own.score) if own.score is None else formatting.value(own.score, 'score')}**")
+    st.markdown(
+        f"**{gate.escape(whose)}: "
+        f"{describe(own.score) if own.score is None else formatting.value(own.score, 'score')}**"
+    )
     st.caption(gate.escape(f"{evaluation_answers.count_agreed(reading)} · {when}"))
     if own.comment:
         st.text(own.comment)

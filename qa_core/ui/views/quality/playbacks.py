@@ -1,4 +1,6 @@
-"""Who listened to one's calls: one line per listening, with its purpose and the reason that was given."""
+"""Who listened to one's calls: one line per listening, with its purpose and the reason
+that was given.
+"""
 
 from __future__ import annotations
 
@@ -15,18 +17,42 @@ from qa_core.compliance.recordings import playback_list
 from qa_core.metrics import formatting
 from qa_core.ui import cards, drill, tables
 
-PURPOSES = {**gates.PURPOSE_TITLES, "targeted": N_("targeted listening"), "calibration": N_("calibration")}
+PURPOSES = {
+    **gates.PURPOSE_TITLES,
+    "targeted": N_("targeted listening"),
+    "calibration": N_("calibration"),
+}
 BY_GRID = re.compile(r"(scored|targeted|calibration|self) (\d+)")
-KINDS = {"scored": N_("evaluation no. {n}"), "targeted": N_("targeted evaluation no. {n}"), "calibration": N_("calibration no. {n}")}
-"""A grid that is filled in beside the recording gives its kind and number as the reason."""
+KINDS = {
+    "scored": N_("evaluation no. {n}"),
+    "targeted": N_("targeted evaluation no. {n}"),
+    "calibration": N_("calibration no. {n}"),
+}
+"""A grid that is filled in beside the recording gives its kind and number as the
+reason.
+"""
 
 
 def show(viewer: Viewer) -> None:
     """The listenings of others to the viewer's own calls; a click opens the contact."""
     entries = playback_list.find_own(viewer)
     with st.container(border=True, gap="xxsmall", key="own_listenings"):
-        title = ngettext("Your calls were listened to {n} time", "Your calls were listened to {n} times", len(entries)) if entries else _("Who listened to me")
-        cards.show_heading(ChartTitle(title), _("Each time that somebody played one of your recordings. Click a line to open the contact."))
+        title = (
+            ngettext(
+                "Your calls were listened to {n} time",
+                "Your calls were listened to {n} times",
+                len(entries),
+            )
+            if entries
+            else _("Who listened to me")
+        )
+        cards.show_heading(
+            ChartTitle(title),
+            _(
+                "Each time that somebody played one of your recordings. Click a line to open "
+                "the contact."
+            ),
+        )
         if not entries:
             st.caption(_("Nobody has played a recording of yours."))
             return

@@ -1,4 +1,6 @@
-"""How many evaluations it takes: what a plan's number can show of an advisor and of a team, and what it would take to see more."""
+"""How many evaluations it takes: what a plan's number can show of an advisor and of a
+team, and what it would take to see more.
+"""
 
 from __future__ import annotations
 
@@ -17,18 +19,26 @@ TEAM_SIZE = 10
 
 
 def show(viewer: Viewer, plans: Sequence[PlanState]) -> None:
-    """The centre's own spread, what so many a month detect, and how many a difference takes."""
+    """The centre's own spread, what so many a month detect, and how many a difference
+    takes.
+    """
     spread = power.find_spread(viewer)
     if spread.is_own:
         said = ngettext(
-            "Single scores of an advisor here lie {points} points around their mean (standard deviation, {count} evaluation of the last year).",
-            "Single scores of an advisor here lie {points} points around their mean (standard deviation, {count} evaluations of the last year).",
+            "Single scores of an advisor here lie {points} points around their mean (standard "
+            "deviation, {count} evaluation of the last year).",
+            "Single scores of an advisor here lie {points} points around their mean (standard "
+            "deviation, {count} evaluations of the last year).",
             spread.evaluations,
             count=formatting.number(spread.evaluations),
             points=formatting.number(spread.deviation, 1),
         )
     else:
-        said = _("There are too few evaluations here to say how much scores scatter; {points} points are usual.", points=formatting.number(spread.deviation, 1))
+        said = _(
+            "There are too few evaluations here to say how much scores scatter; {points} "
+            "points are usual.",
+            points=formatting.number(spread.deviation, 1),
+        )
     st.caption(said)
     left, right = st.columns(2, gap="medium")
     with left, st.container(border=True, gap="small"):
@@ -37,7 +47,8 @@ def show(viewer: Viewer, plans: Sequence[PlanState]) -> None:
         _show_needed(spread)
     st.caption(
         _(
-            "For two means, two-sided at 5 %, seen in four of five cases. A smaller difference may be there all the same: it does not show, "
+            "For two means, two-sided at 5 %, seen in four of five cases. A smaller difference "
+            "may be there all the same: it does not show, "
             "and no single month of a few calls says who is better."
         )
     )
@@ -45,7 +56,9 @@ def show(viewer: Viewer, plans: Sequence[PlanState]) -> None:
 
 def _show_detectable(spread: power.Spread, plans: Sequence[PlanState]) -> None:
     st.markdown("**" + _("What does it show?") + "**")
-    present = next((plan.per_advisor for plan in plans if not plan.is_closed and plan.per_advisor), 4)
+    present = next(
+        (plan.per_advisor for plan in plans if not plan.is_closed and plan.per_advisor), 4
+    )
     one, two = st.columns(2)
     each = int(one.number_input(_("Per advisor and month"), 1, 200, present, key=PER_MONTH))
     team = int(two.number_input(_("Advisors in a team"), 1, 500, TEAM_SIZE, key=TEAM))
@@ -54,17 +67,30 @@ def _show_detectable(spread: power.Spread, plans: Sequence[PlanState]) -> None:
     rows = [
         {
             span: titles[single.months],
-            alone: _("{points} pt ({n} each)", points=formatting.number(single.points, 1), n=formatting.number(single.evaluations)),
-            together: _("{points} pt ({n} each)", points=formatting.number(of_team.points, 1), n=formatting.number(of_team.evaluations)),
+            alone: _(
+                "{points} pt ({n} each)",
+                points=formatting.number(single.points, 1),
+                n=formatting.number(single.evaluations),
+            ),
+            together: _(
+                "{points} pt ({n} each)",
+                points=formatting.number(of_team.points, 1),
+                n=formatting.number(of_team.evaluations),
+            ),
         }
-        for single, of_team in zip(power.find_detectable(spread.deviation, each), power.find_detectable(spread.deviation, each * team), strict=True)
+        for single, of_team in zip(
+            power.find_detectable(spread.deviation, each),
+            power.find_detectable(spread.deviation, each * team),
+            strict=True,
+        )
     ]
     st.caption(_("The smallest difference that would show:"))
     tables.show(rows, {span: tables.name_column(span, 90)}, "sizes_table")
     month = power.find_detectable(spread.deviation, each)[0]
     st.markdown(
         _(
-            "With {n} a month, two advisors who differ by fewer than {points} points cannot be told apart after one month.",
+            "With {n} a month, two advisors who differ by fewer than {points} points cannot be "
+            "told apart after one month.",
             n=each,
             points=formatting.number(month.points),
         )
@@ -77,12 +103,21 @@ def _show_needed(spread: power.Spread) -> None:
     count = power.needed(spread.deviation, points)
     st.markdown(
         ngettext(
-            "**{count} evaluation** of each of the two, whether advisors, teams, or one before and after coaching.",
-            "**{count} evaluations** of each of the two, whether advisors, teams, or one before and after coaching.",
+            "**{count} evaluation** of each of the two, whether advisors, teams, or one before "
+            "and after coaching.",
+            "**{count} evaluations** of each of the two, whether advisors, teams, or one "
+            "before and after coaching.",
             count,
             count=formatting.number(count),
         )
     )
     difference, each = _("Difference"), _("Evaluations of each")
-    rows = [{difference: _("{n} points", n=size), each: power.needed(spread.deviation, size)} for size in (2, 5, 10, 15, 20)]
-    tables.show(rows, {difference: tables.name_column(difference, 110), each: tables.count_column(each, 150)}, "sizes_needed")
+    rows = [
+        {difference: _("{n} points", n=size), each: power.needed(spread.deviation, size)}
+        for size in (2, 5, 10, 15, 20)
+    ]
+    tables.show(
+        rows,
+        {difference: tables.name_column(difference, 110), each: tables.count_column(each, 150)},
+        "sizes_needed",
+    )

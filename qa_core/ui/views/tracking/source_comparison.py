@@ -1,4 +1,6 @@
-"""Campaigns (or sources, media, keywords, numbers) against each other and against before: who differs by more than chance, and what needs a look."""
+"""Campaigns (or sources, media, keywords, numbers) against each other and against
+before: who differs by more than chance, and what needs a look.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,13 @@ from qa_core.ui import cached, cards, drill, segmented_choice, trend_cards
 from qa_core.ui.filter_bar import FilterState
 from qa_core.ui.views.tracking import source_steps, source_tables
 
-RATES = ("answer_rate", "recovered_rate", "first_contact_resolution", "first_contact_resolution_declared", "csat")
+RATES = (
+    "answer_rate",
+    "recovered_rate",
+    "first_contact_resolution",
+    "first_contact_resolution_declared",
+    "csat",
+)
 LEAST = 5
 """A rate of fewer says nothing and is not compared."""
 MOST_ROWS = 20
@@ -32,7 +40,9 @@ MOST_ITEMS = 6
 
 @dataclass(frozen=True)
 class ChangedSource:
-    """One line of what needs a look: `strength` in steps of its own uncertainty; a click opens the contacts of `value` behind `kpi`."""
+    """One line of what needs a look: `strength` in steps of its own uncertainty; a
+    click opens the contacts of `value` behind `kpi`.
+    """
 
     strength: float
     text: str
@@ -47,17 +57,33 @@ def rates_for(viewer: Viewer, look: FilterState) -> tuple[str, ...]:
     return tuple(key for key in RATES if key not in of_missed)
 
 
-def compare(by: Mapping[Any, Mapping[str, Any]], key: str) -> tuple[list[Any], list[Any], Comparison]:
-    """The values that can be compared on one rate, their rows, and what can honestly be said about them."""
+def compare(
+    by: Mapping[Any, Mapping[str, Any]], key: str
+) -> tuple[list[Any], list[Any], Comparison]:
+    """The values that can be compared on one rate, their rows, and what can honestly be
+    said about them.
+    """
     known = [(value, row[key]) for value, row in by.items() if value is not None and key in row]
-    known = [(value, row) for value, row in known if not formatting.is_missing(row.value) and row.n >= LEAST]
+    known = [
+        (value, row)
+        for value, row in known
+        if not formatting.is_missing(row.value) and row.n >= LEAST
+    ]
     names, rows = [value for value, _row in known], [row for _value, row in known]
-    compared = peers.compare_rates(tuple(map(str, names)), tuple(int(row.numerator) for row in rows), tuple(int(row.n) for row in rows))
+    compared = peers.compare_rates(
+        tuple(map(str, names)),
+        tuple(int(row.numerator) for row in rows),
+        tuple(int(row.n) for row in rows),
+    )
     return names, rows, compared
 
 
-def show_dots(viewer: Viewer, look: FilterState, by: Mapping[Any, Mapping[str, Any]], dimension: str) -> None:
-    """One rate of all values side by side: dot and interval over the grey bar that chance alone would fill."""
+def show_dots(
+    viewer: Viewer, look: FilterState, by: Mapping[Any, Mapping[str, Any]], dimension: str
+) -> None:
+    """One rate of all values side by side: dot and interval over the grey bar that
+    chance alone would fill.
+    """
     titles = {key: source_steps.title_of(key) for key in rates_for(viewer, look)}
     with st.container(border=True, height="stretch", gap="xxsmall"):
         place = st.container(gap="xxsmall")
@@ -95,7 +121,12 @@ def show_dots(viewer: Viewer, look: FilterState, by: Mapping[Any, Mapping[str, A
         )
         clickable = drill.is_open_to(viewer)
         behind = key if kpi.subject == FactTable.CONTACTS else "missed"
-        cards.show_figure(figure, "dots", f"{finding.text}. {caption}", drill.on_point("dots", dimension, behind) if clickable else None)
+        cards.show_figure(
+            figure,
+            "dots",
+            f"{finding.text}. {caption}",
+            drill.on_point("dots", dimension, behind) if clickable else None,
+        )
         left_out = sum(value is not None for value in by) - len(drawn)
         if left_out:
             st.caption(
@@ -114,17 +145,25 @@ def describe(compared: Comparison, count: int, title: str, better: str) -> Chart
         return ChartTitle(_("{title}: too little to compare the {n}", title=title, n=count))
     if not apart:
         if compared.p_value < chart_titles.SURE:
-            return ChartTitle(_("{title}: the {n} differ, but no single one stands out", title=title, n=count))
+            return ChartTitle(
+                _("{title}: the {n} differ, but no single one stands out", title=title, n=count)
+            )
         return ChartTitle(_("{title}: the {n} cannot be told apart", title=title, n=count))
     worse = compared.below if better == "up" else compared.above
-    return ChartTitle(_("{title}: {apart} of {n} differ from the rest", title=title, apart=apart, n=count), "attention" if worse else "better")
+    return ChartTitle(
+        _("{title}: {apart} of {n} differ from the rest", title=title, apart=apart, n=count),
+        "attention" if worse else "better",
+    )
 
 
 def _describe_rest(compared: Comparison) -> str:
     if compared.p_value is None:
         return ""
     if not compared.above and not compared.below:
-        return _("Chance alone would make them differ as much in {share} of cases.", share=formatting.percent(compared.p_value, 0))
+        return _(
+            "Chance alone would make them differ as much in {share} of cases.",
+            share=formatting.percent(compared.p_value, 0),
+        )
     parts = []
     if compared.below:
         parts.append(_("Below the rest: {names}.", names=formatting.listing(compared.below)))
@@ -134,9 +173,13 @@ def _describe_rest(compared: Comparison) -> str:
 
 
 def _choose_rows(names: list[Any], rows: list[Any], compared: Comparison) -> list[int]:
-    """The places of those drawn, highest rate first: all, or where they are many those who stand out and the largest others."""
+    """The places of those drawn, highest rate first: all, or where they are many those
+    who stand out and the largest others.
+    """
     apart = {*compared.above, *compared.below}
-    chosen = sorted(range(len(rows)), key=lambda place: (str(names[place]) not in apart, -rows[place].n))[:MOST_ROWS]
+    chosen = sorted(
+        range(len(rows)), key=lambda place: (str(names[place]) not in apart, -rows[place].n)
+    )[:MOST_ROWS]
     return sorted(chosen, key=lambda place: -rows[place].value)
 
 
@@ -144,9 +187,13 @@ def _centre(rows: list[Any]) -> float:
     return sum(row.numerator for row in rows) / sum(row.n for row in rows)
 
 
-def _frame(names: list[Any], rows: list[Any], drawn: list[int], compared: Comparison, better: str) -> pd.DataFrame:
+def _frame(
+    names: list[Any], rows: list[Any], drawn: list[int], compared: Comparison, better: str
+) -> pd.DataFrame:
     centre = _centre(rows)
-    good, bad = (compared.above, compared.below) if better == "up" else (compared.below, compared.above)
+    good, bad = (
+        (compared.above, compared.below) if better == "up" else (compared.below, compared.above)
+    )
     records = []
     for place in drawn:
         row, name = rows[place], str(names[place])
@@ -168,18 +215,30 @@ def _frame(names: list[Any], rows: list[Any], drawn: list[int], compared: Compar
     return pd.DataFrame(records)
 
 
-def show_look(viewer: Viewer, look: FilterState, by: Mapping[Any, Mapping[str, Any]], dimension: str) -> None:
-    """What differs from the rest, what moved since the period before, and what became of the attribution itself; the worse first."""
+def show_look(
+    viewer: Viewer, look: FilterState, by: Mapping[Any, Mapping[str, Any]], dimension: str
+) -> None:
+    """What differs from the rest, what moved since the period before, and what became
+    of the attribution itself; the worse first.
+    """
     rates = rates_for(viewer, look)
     apart = list(_find_apart(by, rates, dimension))
     moved, tried, whole = _find_moved(viewer, look, rates, dimension)
-    items = sorted([*apart, *moved, *_find_attribution(viewer, look)], key=lambda item: -item.strength)
-    worse, better = ([item for item in items if item.tone == tone] for tone in ("attention", "better"))
+    items = sorted(
+        [*apart, *moved, *_find_attribution(viewer, look)], key=lambda item: -item.strength
+    )
+    worse, better = (
+        [item for item in items if item.tone == tone] for tone in ("attention", "better")
+    )
     with st.container(border=True, height="stretch", gap="xxsmall"):
         if worse:
             finding = ChartTitle(_("What needs a look"), "attention")
         elif better:
-            finding = ChartTitle(_("What got better"), "better") if any(item in better for item in moved) else ChartTitle(_("What stands out"), "better")
+            finding = (
+                ChartTitle(_("What got better"), "better")
+                if any(item in better for item in moved)
+                else ChartTitle(_("What stands out"), "better")
+            )
         elif tried or any(compare(by, key)[2].p_value is not None for key in rates):
             finding = ChartTitle(_("Nothing stands out"))
         else:
@@ -187,10 +246,14 @@ def show_look(viewer: Viewer, look: FilterState, by: Mapping[Any, Mapping[str, A
         cards.show_heading(finding, _describe_what_was_tried(look, tried, whole))
         clickable = drill.is_open_to(viewer)
         for place, item in enumerate([*worse, *better][:MOST_ITEMS]):
-            with st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="xxsmall"):
+            with st.container(
+                horizontal=True, wrap=False, vertical_alignment="center", gap="xxsmall"
+            ):
                 st.markdown(cards.ICONS[item.tone] + item.text, width="stretch")
                 if clickable and item.kpi:
-                    behind = item.kpi if get_kpi(item.kpi).subject == FactTable.CONTACTS else "missed"
+                    behind = (
+                        item.kpi if get_kpi(item.kpi).subject == FactTable.CONTACTS else "missed"
+                    )
                     st.button(
                         "",
                         icon=":material/arrow_forward:",
@@ -203,8 +266,12 @@ def show_look(viewer: Viewer, look: FilterState, by: Mapping[Any, Mapping[str, A
         st.caption(source_tables.describe_attribution(viewer, look))
 
 
-def _find_apart(by: Mapping[Any, Mapping[str, Any]], rates: tuple[str, ...], dimension: str) -> Iterator[ChangedSource]:
-    """Those that differ from the rest by more than chance, all of one rate tried at once."""
+def _find_apart(
+    by: Mapping[Any, Mapping[str, Any]], rates: tuple[str, ...], dimension: str
+) -> Iterator[ChangedSource]:
+    """Those that differ from the rest by more than chance, all of one rate tried at
+    once.
+    """
     for key in rates:
         names, rows, compared = compare(by, key)
         better = get_kpi(key).better
@@ -213,53 +280,111 @@ def _find_apart(by: Mapping[Any, Mapping[str, Any]], rates: tuple[str, ...], dim
             side = 1 if str(name) in compared.above else -1 if str(name) in compared.below else 0
             if not side:
                 continue
-            said = {"name": cards.escape(formatting.name(dimension, name)), "kpi": source_steps.title_of(key), "value": formatting.percent(row.value, 0)}
+            said = {
+                "name": cards.escape(formatting.name(dimension, name)),
+                "kpi": source_steps.title_of(key),
+                "value": formatting.percent(row.value, 0),
+            }
             said["between"] = formatting.interval(row.low, row.high, "rate")
             above, below = (
                 _("**{name}**: {kpi} {value} ({between}), above the rest", **said),
                 _("**{name}**: {kpi} {value} ({between}), below the rest", **said),
             )
             error = math.sqrt(centre * (1 - centre) / row.n) or 1.0
-            yield ChangedSource(abs(row.value - centre) / error / stats.Z95, above if side > 0 else below, chart_titles.severity_of(side, better), name, key)
+            yield ChangedSource(
+                abs(row.value - centre) / error / stats.Z95,
+                above if side > 0 else below,
+                chart_titles.severity_of(side, better),
+                name,
+                key,
+            )
 
 
-def _find_moved(viewer: Viewer, look: FilterState, rates: tuple[str, ...], dimension: str) -> tuple[list[ChangedSource], int, int]:
-    """The rates of single values that moved since the period before, by more than chance where all are tried at once; how many could be tried, of how many."""
+def _find_moved(
+    viewer: Viewer, look: FilterState, rates: tuple[str, ...], dimension: str
+) -> tuple[list[ChangedSource], int, int]:
+    """The rates of single values that moved since the period before, by more than
+    chance where all are tried at once; how many could be tried, of how many.
+    """
     if look.compare is None:
         return [], 0, 0
-    groups = (tuple(key for key in rates if get_kpi(key).subject == subject) for subject in (FactTable.CONTACTS, FactTable.MISSES))
-    rows = [row for keys in groups if keys for row in cached.measure(viewer, keys, (dimension,), look.where, look.compare).itertuples()]
+    groups = (
+        tuple(key for key in rates if get_kpi(key).subject == subject)
+        for subject in (FactTable.CONTACTS, FactTable.MISSES)
+    )
+    rows = [
+        row
+        for keys in groups
+        if keys
+        for row in cached.measure(viewer, keys, (dimension,), look.where, look.compare).itertuples()
+    ]
     rows = [row for row in rows if not formatting.is_missing(getattr(row, dimension))]
-    tried = [row for row in rows if not formatting.is_missing(row.delta) and min(row.n, row.n_before) >= LEAST]
+    tried = [
+        row
+        for row in rows
+        if not formatting.is_missing(row.delta) and min(row.n, row.n_before) >= LEAST
+    ]
     if not tried:
         return [], 0, len(rows)
     # Bonferroni: with so many tries at once, each must be that much surer.
     wider = NormalDist().inv_cdf(1 - chart_titles.SURE / 2 / len(tried)) / stats.Z95
-    spread = {key: series.spread for key, series in trend_cards.read_series(viewer, look, rates).items()}
+    spread = {
+        key: series.spread for key, series in trend_cards.read_series(viewer, look, rates).items()
+    }
     items = []
     for row in tried:
         kpi, value = get_kpi(row.kpi), getattr(row, dimension)
         between = control_charts.interval_of_change(row, wider * spread[row.kpi])
-        tone = chart_titles.describe_change("", row.delta, between, kpi.unit, kpi.better).tone if between else ""
+        tone = (
+            chart_titles.describe_change("", row.delta, between, kpi.unit, kpi.better).tone
+            if between
+            else ""
+        )
         if not tone:
             continue
-        said = {"name": cards.escape(formatting.name(dimension, value)), "kpi": source_steps.title_of(row.kpi)}
-        said |= {"change": formatting.change(row.delta, kpi.unit), "value": formatting.percent(row.value, 0)}
-        items.append(ChangedSource(2 * abs(row.delta) / (between[1] - between[0]), _("**{name}**: {kpi} {change}, now {value}", **said), tone, value, row.kpi))
+        said = {
+            "name": cards.escape(formatting.name(dimension, value)),
+            "kpi": source_steps.title_of(row.kpi),
+        }
+        said |= {
+            "change": formatting.change(row.delta, kpi.unit),
+            "value": formatting.percent(row.value, 0),
+        }
+        items.append(
+            ChangedSource(
+                2 * abs(row.delta) / (between[1] - between[0]),
+                _("**{name}**: {kpi} {change}, now {value}", **said),
+                tone,
+                value,
+                row.kpi,
+            )
+        )
     return items, len(tried), len(rows)
 
 
 def _find_attribution(viewer: Viewer, look: FilterState) -> Iterator[ChangedSource]:
-    """The attribution rate itself, where it moved: whatever is compared above then rests on other contacts than before."""
+    """The attribution rate itself, where it moved: whatever is compared above then
+    rests on other contacts than before.
+    """
     if look.compare is None:
         return
-    row = cached.headline(viewer, ("attribution_rate",), look.where, look.compare)["attribution_rate"]
+    row = cached.headline(viewer, ("attribution_rate",), look.where, look.compare)[
+        "attribution_rate"
+    ]
     between = control_charts.interval_of_change(row)
     if between is None or between[0] <= 0 <= between[1] or abs(row.delta) < 0.01:
         return
     said = {"change": formatting.change(row.delta, "rate"), "value": formatting.percent(row.value)}
-    text = _("**Attribution rate** {change}, now {value}: the campaigns of the two periods are not known alike", **said)
-    yield ChangedSource(2 * abs(row.delta) / (between[1] - between[0]), text, chart_titles.severity_of(math.copysign(1, row.delta), "up"))
+    text = _(
+        "**Attribution rate** {change}, now {value}: the campaigns of the two periods are not "
+        "known alike",
+        **said,
+    )
+    yield ChangedSource(
+        2 * abs(row.delta) / (between[1] - between[0]),
+        text,
+        chart_titles.severity_of(math.copysign(1, row.delta), "up"),
+    )
 
 
 def _describe_what_was_tried(look: FilterState, tried: int, whole: int) -> str:
@@ -269,7 +394,8 @@ def _describe_what_was_tried(look: FilterState, tried: int, whole: int) -> str:
     if not tried:
         return first + ". " + _("The period before has too little to say what moved.")
     return _(
-        "{first}; or moved since {period} by more than chance, {count} of {whole} rates tried at once",
+        "{first}; or moved since {period} by more than chance, {count} of {whole} rates tried "
+        "at once",
         first=first,
         period=look.compare_title,
         count=formatting.number(tried),

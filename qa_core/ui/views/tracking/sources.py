@@ -1,4 +1,6 @@
-"""Sources: what a campaign brings, from the call to the settled matter, and what that costs."""
+"""Sources: what a campaign brings, from the call to the settled matter, and what that
+costs.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ DIMENSIONS = ("campaign", "source", "medium", "keyword", "tracking_number")
 
 @dataclass(frozen=True)
 class Cut:
-    """What the page tells apart: a dimension, the value whose path is drawn, and the rows of every step by value."""
+    """What the page tells apart: a dimension, the value whose path is drawn, and the
+    rows of every step by value.
+    """
 
     dimension: str
     value: str
@@ -39,13 +43,22 @@ def show_top(viewer: Viewer, look: FilterState) -> None:
     for key in TILES:
         known = [row for row in rows[key] if row.value == row.value] or rows[key]
         others = " · ".join(source_tables.describe_money(row, look) for row in known[1:])
-        tiles.append(cards.build_tile(known[0], look, series.get(key), _("and {amounts}", amounts=others) if others else ""))
+        tiles.append(
+            cards.build_tile(
+                known[0],
+                look,
+                series.get(key),
+                _("and {amounts}", amounts=others) if others else "",
+            )
+        )
     cards.show_tiles(tiles)
 
 
 def ask(viewer: Viewer, look: FilterState) -> Cut:
     """What to tell apart, and which of it; both are kept in the address."""
-    offered = {key: _(dimensions.get_dimension(key).title) for key in DIMENSIONS if viewer.can_cut_by(key)}
+    offered = {
+        key: _(dimensions.get_dimension(key).title) for key in DIMENSIONS if viewer.can_cut_by(key)
+    }
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         with st.container(width="content"):
             dimension = segmented_choice.ask("by", _("By"), offered)
@@ -89,8 +102,14 @@ def show_numbers(viewer: Viewer, look: FilterState) -> None:
 
 
 def _show_trend(viewer: Viewer, look: FilterState) -> None:
-    """The cost of an answered contact over time where it is in one currency, else the attribution rate."""
+    """The cost of an answered contact over time where it is in one currency, else the
+    attribution rate.
+    """
     series = trend_cards.read_series(viewer, look, TILES if look.currency else TILES[:1])
-    known = [series[key] for key in ("cost_per_answered", "attribution_rate") if key in series and series[key].points["value"].notna().any()]
+    known = [
+        series[key]
+        for key in ("cost_per_answered", "attribution_rate")
+        if key in series and series[key].points["value"].notna().any()
+    ]
     shown = known[0] if known else series[TILES[0]]
     trend_cards.show_trend(viewer, look, shown, height=300, title=cards.title_of(shown.kpi))

@@ -15,7 +15,9 @@ def upgrade() -> None:
         "advisor",
         sa.Column("advisor_id", sa.Text(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("created_at", qa_core.storage.records.base.UtcDateTime(timezone=True), nullable=False),
+        sa.Column(
+            "created_at", qa_core.storage.records.base.UtcDateTime(timezone=True), nullable=False
+        ),
         sa.Column("created_by_batch", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("advisor_id", name=op.f("pk_advisor")),
     )
@@ -26,8 +28,12 @@ def upgrade() -> None:
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("title", sa.Text(), nullable=False),
         sa.Column("content", sa.JSON(), nullable=False),
-        sa.Column("published_at", qa_core.storage.records.base.UtcDateTime(timezone=True), nullable=True),
-        sa.Column("created_at", qa_core.storage.records.base.UtcDateTime(timezone=True), nullable=False),
+        sa.Column(
+            "published_at", qa_core.storage.records.base.UtcDateTime(timezone=True), nullable=True
+        ),
+        sa.Column(
+            "created_at", qa_core.storage.records.base.UtcDateTime(timezone=True), nullable=False
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_grid")),
         sa.UniqueConstraint("key", "version", name=op.f("uq_grid_key_version")),
     )
@@ -48,8 +54,12 @@ def upgrade() -> None:
         sa.Column("first_day", sa.Date(), nullable=True),
         sa.Column("last_day", sa.Date(), nullable=True),
         sa.Column("actor", sa.Text(), nullable=False),
-        sa.Column("started_at", qa_core.storage.records.base.UtcDateTime(timezone=True), nullable=False),
-        sa.Column("finished_at", qa_core.storage.records.base.UtcDateTime(timezone=True), nullable=True),
+        sa.Column(
+            "started_at", qa_core.storage.records.base.UtcDateTime(timezone=True), nullable=False
+        ),
+        sa.Column(
+            "finished_at", qa_core.storage.records.base.UtcDateTime(timezone=True), nullable=True
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_import_batch")),
     )
     with op.batch_alter_table("import_batch", schema=None) as batch_op:
@@ -77,7 +87,9 @@ def upgrade() -> None:
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("content", sa.JSON(), nullable=False),
         sa.Column("saved_by", sa.Text(), nullable=False),
-        sa.Column("saved_at", qa_core.storage.records.base.UtcDateTime(timezone=True), nullable=False),
+        sa.Column(
+            "saved_at", qa_core.storage.records.base.UtcDateTime(timezone=True), nullable=False
+        ),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_saved_mapping")),
     )
     op.create_table(
@@ -87,7 +99,9 @@ def upgrade() -> None:
         sa.Column("value", sa.Text(), nullable=False),
         sa.Column("valid_from", sa.Date(), nullable=True),
         sa.Column("set_by", sa.Text(), nullable=False),
-        sa.Column("set_at", qa_core.storage.records.base.UtcDateTime(timezone=True), nullable=False),
+        sa.Column(
+            "set_at", qa_core.storage.records.base.UtcDateTime(timezone=True), nullable=False
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_setting_value")),
     )
     with op.batch_alter_table("setting_value", schema=None) as batch_op:
@@ -97,11 +111,21 @@ def upgrade() -> None:
         "sign_in_throttle",
         sa.Column("key", sa.Text(), nullable=False),
         sa.Column("failures", sa.Integer(), nullable=False),
-        sa.Column("last_failure_at", qa_core.storage.records.base.UtcDateTime(timezone=True), nullable=False),
-        sa.Column("blocked_until", qa_core.storage.records.base.UtcDateTime(timezone=True), nullable=True),
+        sa.Column(
+            "last_failure_at",
+            qa_core.storage.records.base.UtcDateTime(timezone=True),
+            nullable=False,
+        ),
+        sa.Column(
+            "blocked_until", qa_core.storage.records.base.UtcDateTime(timezone=True), nullable=True
+        ),
         sa.PrimaryKeyConstraint("key", name=op.f("pk_sign_in_throttle")),
     )
-    op.create_table("site", sa.Column("name", sa.Text(), nullable=False), sa.PrimaryKeyConstraint("name", name=op.f("pk_site")))
+    op.create_table(
+        "site",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_site")),
+    )
     op.create_table(
         "target",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -112,7 +136,9 @@ def upgrade() -> None:
         sa.Column("ends_on", sa.Date(), nullable=True),
         sa.Column("value", sa.Double(), nullable=False),
         sa.Column("set_by", sa.Text(), nullable=False),
-        sa.Column("set_at", qa_core.storage.records.base.UtcDateTime(timezone=True), nullable=False),
+        sa.Column(
+            "set_at", qa_core.storage.records.base.UtcDateTime(timezone=True), nullable=False
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_target")),
     )
     with op.batch_alter_table("target", schema=None) as batch_op:
@@ -131,8 +157,15 @@ def upgrade() -> None:
         sa.Column("language", sa.Text(), nullable=True),
         sa.Column("advisor_id", sa.Text(), nullable=True),
         sa.Column("sees_unassigned", sa.Boolean(), nullable=False),
-        sa.Column("created_at", qa_core.storage.records.base.UtcDateTime(timezone=True), nullable=False),
-        sa.ForeignKeyConstraint(["advisor_id"], ["advisor.advisor_id"], name=op.f("fk_account_advisor_id"), onupdate="CASCADE"),
+        sa.Column(
+            "created_at", qa_core.storage.records.base.UtcDateTime(timezone=True), nullable=False
+        ),
+        sa.ForeignKeyConstraint(
+            ["advisor_id"],
+            ["advisor.advisor_id"],
+            name=op.f("fk_account_advisor_id"),
+            onupdate="CASCADE",
+        ),
         sa.PrimaryKeyConstraint("username", name=op.f("pk_account")),
     )
     op.create_table(
@@ -140,11 +173,19 @@ def upgrade() -> None:
         sa.Column("key", sa.Text(), nullable=False),
         sa.Column("alias", sa.Text(), nullable=False),
         sa.Column("advisor_id", sa.Text(), nullable=False),
-        sa.ForeignKeyConstraint(["advisor_id"], ["advisor.advisor_id"], name=op.f("fk_advisor_alias_advisor_id"), onupdate="CASCADE", ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["advisor_id"],
+            ["advisor.advisor_id"],
+            name=op.f("fk_advisor_alias_advisor_id"),
+            onupdate="CASCADE",
+            ondelete="CASCADE",
+        ),
         sa.PrimaryKeyConstraint("key", name=op.f("pk_advisor_alias")),
     )
     with op.batch_alter_table("advisor_alias", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_advisor_alias_advisor_id"), ["advisor_id"], unique=False)
+        batch_op.create_index(
+            batch_op.f("ix_advisor_alias_advisor_id"), ["advisor_id"], unique=False
+        )
 
     op.create_table(
         "evaluation",
@@ -156,7 +197,9 @@ def upgrade() -> None:
         sa.Column("team", sa.Text(), nullable=True),
         sa.Column("local_day", sa.Date(), nullable=False),
         sa.Column("evaluator", sa.Text(), nullable=True),
-        sa.Column("evaluated_at", qa_core.storage.records.base.UtcDateTime(timezone=True), nullable=False),
+        sa.Column(
+            "evaluated_at", qa_core.storage.records.base.UtcDateTime(timezone=True), nullable=False
+        ),
         sa.Column("grid_id", sa.Integer(), nullable=True),
         sa.Column("grid_name", sa.Text(), nullable=True),
         sa.Column("score", sa.Double(), nullable=True),
@@ -165,8 +208,15 @@ def upgrade() -> None:
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("purpose", sa.Text(), nullable=False),
         sa.Column("batch_id", sa.Text(), nullable=True),
-        sa.Column("changed_at", qa_core.storage.records.base.UtcDateTime(timezone=True), nullable=False),
-        sa.ForeignKeyConstraint(["advisor_id"], ["advisor.advisor_id"], name=op.f("fk_evaluation_advisor_id"), onupdate="CASCADE"),
+        sa.Column(
+            "changed_at", qa_core.storage.records.base.UtcDateTime(timezone=True), nullable=False
+        ),
+        sa.ForeignKeyConstraint(
+            ["advisor_id"],
+            ["advisor.advisor_id"],
+            name=op.f("fk_evaluation_advisor_id"),
+            onupdate="CASCADE",
+        ),
         sa.ForeignKeyConstraint(["grid_id"], ["grid.id"], name=op.f("fk_evaluation_grid_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_evaluation")),
         sa.UniqueConstraint("external_key", name=op.f("uq_evaluation_external_key")),
@@ -174,14 +224,18 @@ def upgrade() -> None:
     with op.batch_alter_table("evaluation", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_evaluation_advisor_id"), ["advisor_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_evaluation_batch_id"), ["batch_id"], unique=False)
-        batch_op.create_index("ix_evaluation_contact", ["source_system", "contact_id"], unique=False)
+        batch_op.create_index(
+            "ix_evaluation_contact", ["source_system", "contact_id"], unique=False
+        )
         batch_op.create_index(batch_op.f("ix_evaluation_local_day"), ["local_day"], unique=False)
 
     op.create_table(
         "team",
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("site_name", sa.Text(), nullable=True),
-        sa.ForeignKeyConstraint(["site_name"], ["site.name"], name=op.f("fk_team_site_name"), onupdate="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["site_name"], ["site.name"], name=op.f("fk_team_site_name"), onupdate="CASCADE"
+        ),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_team")),
     )
     with op.batch_alter_table("team", schema=None) as batch_op:
@@ -195,16 +249,25 @@ def upgrade() -> None:
         sa.Column("row_key", sa.Text(), nullable=False),
         sa.Column("contact_id", sa.Text(), nullable=True),
         sa.Column("tracking_number", sa.Text(), nullable=True),
-        sa.Column("happened_at", qa_core.storage.records.base.UtcDateTime(timezone=True), nullable=True),
+        sa.Column(
+            "happened_at", qa_core.storage.records.base.UtcDateTime(timezone=True), nullable=True
+        ),
         sa.Column("content", sa.JSON(), nullable=False),
-        sa.ForeignKeyConstraint(["batch_id"], ["import_batch.id"], name=op.f("fk_waiting_row_batch_id"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["batch_id"],
+            ["import_batch.id"],
+            name=op.f("fk_waiting_row_batch_id"),
+            ondelete="CASCADE",
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_waiting_row")),
         sa.UniqueConstraint("row_key", name=op.f("uq_waiting_row_row_key")),
     )
     with op.batch_alter_table("waiting_row", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_waiting_row_batch_id"), ["batch_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_waiting_row_contact_id"), ["contact_id"], unique=False)
-        batch_op.create_index(batch_op.f("ix_waiting_row_tracking_number"), ["tracking_number"], unique=False)
+        batch_op.create_index(
+            batch_op.f("ix_waiting_row_tracking_number"), ["tracking_number"], unique=False
+        )
 
     op.create_table(
         "evaluation_answer",
@@ -215,7 +278,12 @@ def upgrade() -> None:
         sa.Column("possible", sa.Double(), nullable=False),
         sa.Column("applied_weight", sa.Double(), nullable=False),
         sa.Column("applicable", sa.Boolean(), nullable=False),
-        sa.ForeignKeyConstraint(["evaluation_id"], ["evaluation.id"], name=op.f("fk_evaluation_answer_evaluation_id"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["evaluation_id"],
+            ["evaluation.id"],
+            name=op.f("fk_evaluation_answer_evaluation_id"),
+            ondelete="CASCADE",
+        ),
         sa.PrimaryKeyConstraint("evaluation_id", "criterion", name=op.f("pk_evaluation_answer")),
     )
     op.create_table(
@@ -226,10 +294,21 @@ def upgrade() -> None:
         sa.Column("token_version", sa.Integer(), nullable=False),
         sa.Column("browser_hash", sa.Text(), nullable=False),
         sa.Column("browser_name", sa.Text(), nullable=False),
-        sa.Column("created_at", qa_core.storage.records.base.UtcDateTime(timezone=True), nullable=False),
-        sa.Column("last_seen_at", qa_core.storage.records.base.UtcDateTime(timezone=True), nullable=False),
-        sa.Column("revoked_at", qa_core.storage.records.base.UtcDateTime(timezone=True), nullable=True),
-        sa.ForeignKeyConstraint(["username"], ["account.username"], name=op.f("fk_login_session_username"), ondelete="CASCADE"),
+        sa.Column(
+            "created_at", qa_core.storage.records.base.UtcDateTime(timezone=True), nullable=False
+        ),
+        sa.Column(
+            "last_seen_at", qa_core.storage.records.base.UtcDateTime(timezone=True), nullable=False
+        ),
+        sa.Column(
+            "revoked_at", qa_core.storage.records.base.UtcDateTime(timezone=True), nullable=True
+        ),
+        sa.ForeignKeyConstraint(
+            ["username"],
+            ["account.username"],
+            name=op.f("fk_login_session_username"),
+            ondelete="CASCADE",
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_login_session")),
         sa.UniqueConstraint("token_hash", name=op.f("uq_login_session_token_hash")),
     )
@@ -240,8 +319,15 @@ def upgrade() -> None:
         "managed_site",
         sa.Column("username", sa.Text(), nullable=False),
         sa.Column("site_name", sa.Text(), nullable=False),
-        sa.ForeignKeyConstraint(["site_name"], ["site.name"], name=op.f("fk_managed_site_site_name"), onupdate="CASCADE"),
-        sa.ForeignKeyConstraint(["username"], ["account.username"], name=op.f("fk_managed_site_username"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["site_name"], ["site.name"], name=op.f("fk_managed_site_site_name"), onupdate="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["username"],
+            ["account.username"],
+            name=op.f("fk_managed_site_username"),
+            ondelete="CASCADE",
+        ),
         sa.PrimaryKeyConstraint("username", "site_name", name=op.f("pk_managed_site")),
     )
     op.create_table(
@@ -251,8 +337,16 @@ def upgrade() -> None:
         sa.Column("team_name", sa.Text(), nullable=False),
         sa.Column("starts_on", sa.Date(), nullable=True),
         sa.Column("ends_on", sa.Date(), nullable=True),
-        sa.ForeignKeyConstraint(["advisor_id"], ["advisor.advisor_id"], name=op.f("fk_membership_advisor_id"), onupdate="CASCADE", ondelete="CASCADE"),
-        sa.ForeignKeyConstraint(["team_name"], ["team.name"], name=op.f("fk_membership_team_name"), onupdate="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["advisor_id"],
+            ["advisor.advisor_id"],
+            name=op.f("fk_membership_advisor_id"),
+            onupdate="CASCADE",
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["team_name"], ["team.name"], name=op.f("fk_membership_team_name"), onupdate="CASCADE"
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_membership")),
     )
     with op.batch_alter_table("membership", schema=None) as batch_op:
@@ -266,8 +360,15 @@ def upgrade() -> None:
         sa.Column("team_name", sa.Text(), nullable=False),
         sa.Column("starts_on", sa.Date(), nullable=True),
         sa.Column("ends_on", sa.Date(), nullable=True),
-        sa.ForeignKeyConstraint(["team_name"], ["team.name"], name=op.f("fk_team_lead_team_name"), onupdate="CASCADE"),
-        sa.ForeignKeyConstraint(["username"], ["account.username"], name=op.f("fk_team_lead_username"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["team_name"], ["team.name"], name=op.f("fk_team_lead_team_name"), onupdate="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["username"],
+            ["account.username"],
+            name=op.f("fk_team_lead_username"),
+            ondelete="CASCADE",
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_team_lead")),
     )
     with op.batch_alter_table("team_lead", schema=None) as batch_op:

@@ -1,4 +1,6 @@
-"""What undoing a batch needs: before-images of records, and which batch joined a waiting row"""
+"""What undoing a batch needs: before-images of records, and which batch joined a
+waiting row
+"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -15,9 +17,16 @@ def upgrade() -> None:
         sa.Column("object", sa.Text(), nullable=False),
         sa.Column("key", sa.Text(), nullable=False),
         sa.Column("content", sa.JSON(none_as_null=True), nullable=True),
-        sa.ForeignKeyConstraint(["batch_id"], ["import_batch.id"], name=op.f("fk_before_image_batch_id"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["batch_id"],
+            ["import_batch.id"],
+            name=op.f("fk_before_image_batch_id"),
+            ondelete="CASCADE",
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_before_image")),
-        sa.UniqueConstraint("batch_id", "object", "key", name=op.f("uq_before_image_batch_id_object_key")),
+        sa.UniqueConstraint(
+            "batch_id", "object", "key", name=op.f("uq_before_image_batch_id_object_key")
+        ),
     )
     op.create_index(op.f("ix_before_image_batch_id"), "before_image", ["batch_id"])
     op.add_column("waiting_row", sa.Column("joined_by", sa.Text(), nullable=True))

@@ -1,4 +1,6 @@
-"""What the centre itself says about its contacts: names, opening hours, tracking numbers"""
+"""What the centre itself says about its contacts: names, opening hours, tracking
+numbers
+"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +10,9 @@ down_revision = "0003"
 
 
 def _site() -> sa.ForeignKeyConstraint:
-    return sa.ForeignKeyConstraint(["site_name"], ["site.name"], ondelete="CASCADE", onupdate="CASCADE")
+    return sa.ForeignKeyConstraint(
+        ["site_name"], ["site.name"], ondelete="CASCADE", onupdate="CASCADE"
+    )
 
 
 def upgrade() -> None:

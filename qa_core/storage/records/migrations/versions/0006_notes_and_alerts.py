@@ -61,7 +61,12 @@ def upgrade() -> None:
         sa.Column("acknowledged_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("closed_by", sa.Text(), nullable=True),
         sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
-        sa.ForeignKeyConstraint(["rule_id"], ["alert_rule.id"], name=op.f("fk_alert_event_rule_id_alert_rule"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["rule_id"],
+            ["alert_rule.id"],
+            name=op.f("fk_alert_event_rule_id_alert_rule"),
+            ondelete="CASCADE",
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_alert_event")),
     )
     op.create_index(op.f("ix_alert_event_rule_id"), "alert_event", ["rule_id"])

@@ -27,7 +27,9 @@ def upgrade() -> None:
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("opened_by", sa.Text(), nullable=False),
         sa.Column("opened_at", sa.DateTime(timezone=True), nullable=False),
-        sa.ForeignKeyConstraint(["owner"], ["account.username"], name=op.f("fk_irritant_owner"), ondelete="SET NULL"),
+        sa.ForeignKeyConstraint(
+            ["owner"], ["account.username"], name=op.f("fk_irritant_owner"), ondelete="SET NULL"
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_irritant")),
     )
     op.create_index(op.f("ix_irritant_owner"), "irritant", ["owner"])
@@ -35,8 +37,19 @@ def upgrade() -> None:
         "irritant_team",
         sa.Column("irritant_id", sa.Integer(), nullable=False),
         sa.Column("team_name", sa.Text(), nullable=False),
-        sa.ForeignKeyConstraint(["irritant_id"], ["irritant.id"], name=op.f("fk_irritant_team_irritant_id"), ondelete="CASCADE"),
-        sa.ForeignKeyConstraint(["team_name"], ["team.name"], name=op.f("fk_irritant_team_team_name"), ondelete="CASCADE", onupdate="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["irritant_id"],
+            ["irritant.id"],
+            name=op.f("fk_irritant_team_irritant_id"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["team_name"],
+            ["team.name"],
+            name=op.f("fk_irritant_team_team_name"),
+            ondelete="CASCADE",
+            onupdate="CASCADE",
+        ),
         sa.PrimaryKeyConstraint("irritant_id", "team_name", name=op.f("pk_irritant_team")),
     )
     op.create_index(op.f("ix_irritant_team_team_name"), "irritant_team", ["team_name"])
@@ -47,7 +60,12 @@ def upgrade() -> None:
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("taken_by", sa.Text(), nullable=False),
         sa.Column("taken_at", sa.DateTime(timezone=True), nullable=False),
-        sa.ForeignKeyConstraint(["irritant_id"], ["irritant.id"], name=op.f("fk_irritant_step_irritant_id"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["irritant_id"],
+            ["irritant.id"],
+            name=op.f("fk_irritant_step_irritant_id"),
+            ondelete="CASCADE",
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_irritant_step")),
     )
     op.create_index(op.f("ix_irritant_step_irritant_id"), "irritant_step", ["irritant_id"])

@@ -1,4 +1,6 @@
-"""Listening: what the law asks for first, recordings, plans and draws, drafts, disputes, calibration and coaching"""
+"""Listening: what the law asks for first, recordings, plans and draws, drafts,
+disputes, calibration and coaching
+"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -49,7 +51,13 @@ def upgrade() -> None:
         sa.Column("informed_on", sa.Date(), nullable=False),
         sa.Column("entered_by", sa.Text(), nullable=False),
         sa.Column("entered_at", sa.DateTime(timezone=True), nullable=False),
-        sa.ForeignKeyConstraint(["advisor_id"], ["advisor.advisor_id"], name=op.f("fk_advisor_notice_advisor_id"), onupdate="CASCADE", ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["advisor_id"],
+            ["advisor.advisor_id"],
+            name=op.f("fk_advisor_notice_advisor_id"),
+            onupdate="CASCADE",
+            ondelete="CASCADE",
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_advisor_notice")),
     )
     op.create_index(op.f("ix_advisor_notice_advisor_id"), "advisor_notice", ["advisor_id"])
@@ -83,7 +91,13 @@ def upgrade() -> None:
         sa.Column("opened_by", sa.Text(), nullable=False),
         sa.Column("opened_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("ended_on", sa.Date(), nullable=True),
-        sa.ForeignKeyConstraint(["advisor_id"], ["advisor.advisor_id"], name=op.f("fk_coaching_plan_advisor_id"), onupdate="CASCADE", ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["advisor_id"],
+            ["advisor.advisor_id"],
+            name=op.f("fk_coaching_plan_advisor_id"),
+            onupdate="CASCADE",
+            ondelete="CASCADE",
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_coaching_plan")),
     )
     op.create_index(op.f("ix_coaching_plan_advisor_id"), "coaching_plan", ["advisor_id"])
@@ -100,7 +114,9 @@ def upgrade() -> None:
         sa.Column("frame_shares", sa.JSON(), nullable=False),
         sa.Column("drawn_by", sa.Text(), nullable=False),
         sa.Column("drawn_at", sa.DateTime(timezone=True), nullable=False),
-        sa.ForeignKeyConstraint(["plan_id"], ["listening_plan.id"], name=op.f("fk_draw_plan_id"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["plan_id"], ["listening_plan.id"], name=op.f("fk_draw_plan_id"), ondelete="CASCADE"
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_draw")),
     )
     op.create_index(op.f("ix_draw_plan_id"), "draw", ["plan_id"])
@@ -125,7 +141,13 @@ def upgrade() -> None:
         sa.Column("stored_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("deleted_because", sa.Text(), nullable=True),
-        sa.ForeignKeyConstraint(["advisor_id"], ["advisor.advisor_id"], name=op.f("fk_recording_advisor_id"), onupdate="CASCADE", ondelete="SET NULL"),
+        sa.ForeignKeyConstraint(
+            ["advisor_id"],
+            ["advisor.advisor_id"],
+            name=op.f("fk_recording_advisor_id"),
+            onupdate="CASCADE",
+            ondelete="SET NULL",
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_recording")),
         sa.UniqueConstraint("file_name", name=op.f("uq_recording_file_name")),
     )
@@ -144,7 +166,12 @@ def upgrade() -> None:
         sa.Column("given_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("ended_by", sa.Text(), nullable=True),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
-        sa.ForeignKeyConstraint(["username"], ["account.username"], name=op.f("fk_accreditation_username"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["username"],
+            ["account.username"],
+            name=op.f("fk_accreditation_username"),
+            ondelete="CASCADE",
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_accreditation")),
     )
     op.create_index(op.f("ix_accreditation_username"), "accreditation", ["username"])
@@ -160,14 +187,32 @@ def upgrade() -> None:
         sa.Column("reference_evaluator", sa.Text(), nullable=True),
         sa.Column("consensus", sa.JSON(none_as_null=True), nullable=True),
         sa.ForeignKeyConstraint(
-            ["advisor_id"], ["advisor.advisor_id"], name=op.f("fk_calibration_contact_advisor_id"), onupdate="CASCADE", ondelete="SET NULL"
+            ["advisor_id"],
+            ["advisor.advisor_id"],
+            name=op.f("fk_calibration_contact_advisor_id"),
+            onupdate="CASCADE",
+            ondelete="SET NULL",
         ),
-        sa.ForeignKeyConstraint(["calibration_id"], ["calibration.id"], name=op.f("fk_calibration_contact_calibration_id"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["calibration_id"],
+            ["calibration.id"],
+            name=op.f("fk_calibration_contact_calibration_id"),
+            ondelete="CASCADE",
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_calibration_contact")),
-        sa.UniqueConstraint("calibration_id", "source_system", "contact_id", name=op.f("uq_calibration_contact_calibration_id_source_system_contact_id")),
+        sa.UniqueConstraint(
+            "calibration_id",
+            "source_system",
+            "contact_id",
+            name=op.f("uq_calibration_contact_calibration_id_source_system_contact_id"),
+        ),
     )
-    op.create_index(op.f("ix_calibration_contact_advisor_id"), "calibration_contact", ["advisor_id"])
-    op.create_index(op.f("ix_calibration_contact_calibration_id"), "calibration_contact", ["calibration_id"])
+    op.create_index(
+        op.f("ix_calibration_contact_advisor_id"), "calibration_contact", ["advisor_id"]
+    )
+    op.create_index(
+        op.f("ix_calibration_contact_calibration_id"), "calibration_contact", ["calibration_id"]
+    )
     op.create_table(
         "coaching_note",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -176,7 +221,12 @@ def upgrade() -> None:
         sa.Column("minutes", sa.Integer(), nullable=True),
         sa.Column("author", sa.Text(), nullable=False),
         sa.Column("written_at", sa.DateTime(timezone=True), nullable=False),
-        sa.ForeignKeyConstraint(["plan_id"], ["coaching_plan.id"], name=op.f("fk_coaching_note_plan_id"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["plan_id"],
+            ["coaching_plan.id"],
+            name=op.f("fk_coaching_note_plan_id"),
+            ondelete="CASCADE",
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_coaching_note")),
     )
     op.create_index(op.f("ix_coaching_note_plan_id"), "coaching_note", ["plan_id"])
@@ -196,9 +246,22 @@ def upgrade() -> None:
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("replaced_because", sa.Text(), nullable=True),
         sa.Column("replaced_by", sa.Integer(), nullable=True),
-        sa.ForeignKeyConstraint(["advisor_id"], ["advisor.advisor_id"], name=op.f("fk_drawn_contact_advisor_id"), onupdate="CASCADE", ondelete="SET NULL"),
-        sa.ForeignKeyConstraint(["draw_id"], ["draw.id"], name=op.f("fk_drawn_contact_draw_id"), ondelete="CASCADE"),
-        sa.ForeignKeyConstraint(["replaced_by"], ["drawn_contact.id"], name=op.f("fk_drawn_contact_replaced_by"), ondelete="SET NULL"),
+        sa.ForeignKeyConstraint(
+            ["advisor_id"],
+            ["advisor.advisor_id"],
+            name=op.f("fk_drawn_contact_advisor_id"),
+            onupdate="CASCADE",
+            ondelete="SET NULL",
+        ),
+        sa.ForeignKeyConstraint(
+            ["draw_id"], ["draw.id"], name=op.f("fk_drawn_contact_draw_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["replaced_by"],
+            ["drawn_contact.id"],
+            name=op.f("fk_drawn_contact_replaced_by"),
+            ondelete="SET NULL",
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_drawn_contact")),
     )
     op.create_index(op.f("ix_drawn_contact_advisor_id"), "drawn_contact", ["advisor_id"])
@@ -216,8 +279,19 @@ def upgrade() -> None:
         sa.Column("purpose", sa.Text(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("played_at", sa.DateTime(timezone=True), nullable=False),
-        sa.ForeignKeyConstraint(["advisor_id"], ["advisor.advisor_id"], name=op.f("fk_playback_advisor_id"), onupdate="CASCADE", ondelete="SET NULL"),
-        sa.ForeignKeyConstraint(["recording_id"], ["recording.id"], name=op.f("fk_playback_recording_id"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["advisor_id"],
+            ["advisor.advisor_id"],
+            name=op.f("fk_playback_advisor_id"),
+            onupdate="CASCADE",
+            ondelete="SET NULL",
+        ),
+        sa.ForeignKeyConstraint(
+            ["recording_id"],
+            ["recording.id"],
+            name=op.f("fk_playback_recording_id"),
+            ondelete="CASCADE",
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_playback")),
     )
     op.create_index(op.f("ix_playback_advisor_id"), "playback", ["advisor_id"])
@@ -238,9 +312,16 @@ def upgrade() -> None:
         sa.Column("decision_reason", sa.Text(), nullable=True),
         sa.Column("decided_by", sa.Text(), nullable=True),
         sa.Column("decided_at", sa.DateTime(timezone=True), nullable=True),
-        sa.ForeignKeyConstraint(["evaluation_id"], ["evaluation.id"], name=op.f("fk_dispute_evaluation_id"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["evaluation_id"],
+            ["evaluation.id"],
+            name=op.f("fk_dispute_evaluation_id"),
+            ondelete="CASCADE",
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_dispute")),
-        sa.UniqueConstraint("evaluation_id", "criterion", name=op.f("uq_dispute_evaluation_id_criterion")),
+        sa.UniqueConstraint(
+            "evaluation_id", "criterion", name=op.f("uq_dispute_evaluation_id_criterion")
+        ),
     )
     op.create_index(op.f("ix_dispute_evaluation_id"), "dispute", ["evaluation_id"])
     op.create_table(
@@ -252,11 +333,20 @@ def upgrade() -> None:
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("replaced_by", sa.Text(), nullable=False),
         sa.Column("replaced_at", sa.DateTime(timezone=True), nullable=False),
-        sa.ForeignKeyConstraint(["evaluation_id"], ["evaluation.id"], name=op.f("fk_evaluation_revision_evaluation_id"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["evaluation_id"],
+            ["evaluation.id"],
+            name=op.f("fk_evaluation_revision_evaluation_id"),
+            ondelete="CASCADE",
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_evaluation_revision")),
-        sa.UniqueConstraint("evaluation_id", "version", name=op.f("uq_evaluation_revision_evaluation_id_version")),
+        sa.UniqueConstraint(
+            "evaluation_id", "version", name=op.f("uq_evaluation_revision_evaluation_id_version")
+        ),
     )
-    op.create_index(op.f("ix_evaluation_revision_evaluation_id"), "evaluation_revision", ["evaluation_id"])
+    op.create_index(
+        op.f("ix_evaluation_revision_evaluation_id"), "evaluation_revision", ["evaluation_id"]
+    )
     op.create_table(
         "timed_comment",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -266,16 +356,37 @@ def upgrade() -> None:
         sa.Column("text", sa.Text(), nullable=False),
         sa.Column("author", sa.Text(), nullable=False),
         sa.Column("written_at", sa.DateTime(timezone=True), nullable=False),
-        sa.ForeignKeyConstraint(["evaluation_id"], ["evaluation.id"], name=op.f("fk_timed_comment_evaluation_id"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["evaluation_id"],
+            ["evaluation.id"],
+            name=op.f("fk_timed_comment_evaluation_id"),
+            ondelete="CASCADE",
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_timed_comment")),
     )
     op.create_index(op.f("ix_timed_comment_evaluation_id"), "timed_comment", ["evaluation_id"])
-    # Added in place: making the table anew would let SQLite cascade over what refers to it.
+    # Added in place: making the table anew would let SQLite cascade over what refers to
+    # it.
     for column in (
         sa.Column("kind", sa.Text(), server_default="scored", nullable=False),
-        sa.Column("drawn_id", sa.Integer(), sa.ForeignKey("drawn_contact.id", ondelete="SET NULL"), nullable=True),
-        sa.Column("calibration_id", sa.Integer(), sa.ForeignKey("calibration.id", ondelete="SET NULL"), nullable=True),
-        sa.Column("answered_evaluation_id", sa.Integer(), sa.ForeignKey("evaluation.id", ondelete="CASCADE"), nullable=True),
+        sa.Column(
+            "drawn_id",
+            sa.Integer(),
+            sa.ForeignKey("drawn_contact.id", ondelete="SET NULL"),
+            nullable=True,
+        ),
+        sa.Column(
+            "calibration_id",
+            sa.Integer(),
+            sa.ForeignKey("calibration.id", ondelete="SET NULL"),
+            nullable=True,
+        ),
+        sa.Column(
+            "answered_evaluation_id",
+            sa.Integer(),
+            sa.ForeignKey("evaluation.id", ondelete="CASCADE"),
+            nullable=True,
+        ),
         sa.Column("draft", sa.JSON(), nullable=True),
         sa.Column("version", sa.Integer(), server_default="1", nullable=False),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
@@ -291,7 +402,9 @@ def upgrade() -> None:
     op.add_column("grid", sa.Column("created_by", sa.Text(), nullable=True))
     op.add_column("grid", sa.Column("published_by", sa.Text(), nullable=True))
     op.add_column("grid", sa.Column("edition", sa.Integer(), server_default="1", nullable=False))
-    op.create_index(op.f("ix_evaluation_answered_evaluation_id"), "evaluation", ["answered_evaluation_id"])
+    op.create_index(
+        op.f("ix_evaluation_answered_evaluation_id"), "evaluation", ["answered_evaluation_id"]
+    )
     op.create_index(op.f("ix_evaluation_calibration_id"), "evaluation", ["calibration_id"])
     op.create_index(op.f("ix_evaluation_drawn_id"), "evaluation", ["drawn_id"])
     op.create_index("ix_evaluation_counted", "evaluation", ["state", "kind", "changed_at"])
