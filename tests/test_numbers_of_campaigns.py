@@ -135,7 +135,8 @@ def test_a_later_assignment_ends_the_one_before(centre: Path, tmp_path: Path) ->
     bring(
         tmp_path,
         "tracking",
-        "tracking_number,campaign,from\n0170000001,First,2026-02-01\n0170000001,Second,2026-03-16\n",
+        "tracking_number,campaign,from\n0170000001,First,2026-02-01\n0170000001,Second,"
+        "2026-03-16\n",
     )
 
     assert [row[2] for row in find_joined()[:3]] == ["First", "Second", "First"]
@@ -172,7 +173,8 @@ def test_rows_without_a_number_or_that_end_before_they_begin_are_rejected(
     report = bring(
         tmp_path,
         "tracking",
-        "tracking_number,campaign,from,to\n,A,2026-03-01,2026-03-02\n0170000001,B,2026-03-02,2026-03-01\n0170000001,C,2026-03-02,2026-03-02\n",
+        "tracking_number,campaign,from,to\n,A,2026-03-01,2026-03-02\n0170000001,B,2026-03-02,"
+        "2026-03-01\n0170000001,C,2026-03-02,2026-03-02\n",
     )
 
     assert report.reasons == {"ends_before_start": 1, "missing_key": 1}

@@ -9,10 +9,13 @@ from platforms import pick, stage
 T = 1_767_603_600  # 5 January 2026, 09:00:00 UTC
 
 HEADER = (
-    '"cdrRecordType","globalCallID_callManagerId","globalCallID_callId","dateTimeOrigination","callingPartyNumber","origCause_value",'
+    '"cdrRecordType","globalCallID_callManagerId","globalCallID_callId","dateTimeOrigination",'
+    '"callingPartyNumber","origCause_value",'
     '"originalCalledPartyNumber",'
-    '"finalCalledPartyNumber","destCause_value","dateTimeConnect","dateTimeDisconnect","duration","huntPilotDN"\n'
-    "INTEGER,INTEGER,INTEGER,INTEGER,VARCHAR(50),INTEGER,VARCHAR(50),VARCHAR(50),INTEGER,INTEGER,INTEGER,INTEGER,VARCHAR(50)\n"
+    '"finalCalledPartyNumber","destCause_value","dateTimeConnect","dateTimeDisconnect",'
+    '"duration","huntPilotDN"\n'
+    "INTEGER,INTEGER,INTEGER,INTEGER,VARCHAR(50),INTEGER,VARCHAR(50),VARCHAR(50),INTEGER,"
+    "INTEGER,INTEGER,INTEGER,VARCHAR(50)\n"
 )
 
 

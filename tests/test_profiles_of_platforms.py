@@ -45,7 +45,8 @@ def test_hermes_answers_only_where_somebody_spoke(centre: Path) -> None:
     staged, rows = stage(
         centre,
         "ODCalls.csv",
-        "ID;CallLocalTime;ANI;DNIS;WaitDuration;ConvDuration;WrapupDuration;Abandon;Closed;LastQueue;FirstAgent;LastAgent;CallStatusDetail\n"
+        "ID;CallLocalTime;ANI;DNIS;WaitDuration;ConvDuration;WrapupDuration;Abandon;Closed;"
+        "LastQueue;FirstAgent;LastAgent;CallStatusDetail\n"
         "1;2026-01-13 10:00:00;0612345678;0187654321;12;60;5;0;0;Sales;7;8;Order\n"
         "2;2026-01-13 10:10:00;0612345678;0187654321;40;0;0;1;0;Sales;NULL;NULL;NULL\n"
         "3;2026-01-13 22:00:00;NULL;0187654321;0;0;0;0;1;NULL;NULL;NULL;NULL\n",

@@ -54,33 +54,47 @@ _IBAN_LENGTHS = {
     "PL": 28,
 }
 _SOCIAL_SECURITY = re.compile(
-    rf"(?<!\d)([12378]){_GAP}(\d{{2}}){_GAP}(0[1-9]|1[0-2]|[2-9]\d){_GAP}(\d[\dAB]){_GAP}(\d{{3}}){_GAP}(\d{{3}})(?:{_GAP}(\d{{2}}))?(?!\d)",
+    rf"(?<!\d)([12378]){_GAP}(\d{{2}}){_GAP}(0[1-9]|1[0-2]|"
+    rf"[2-9]\d){_GAP}(\d[\dAB]){_GAP}(\d{{3}}){_GAP}(\d{{3}})(?:{_GAP}(\d{{2}}))?(?!\d)",
     re.IGNORECASE,
 )
 _MONTHS = (
-    r"jan(?:vier|uary|v)?|f[ée]v(?:rier|r)?|feb(?:ruary)?|mars|mar(?:ch)?|avr(?:il)?|apr(?:il)?|mai|may|juin|june?|juil(?:let)?|july?|ao[ûu]t|aug(?:ust)?"
+    r"jan(?:vier|uary|v)?|f[ée]v(?:rier|r)?|feb(?:ruary)?|mars|mar(?:ch)?|avr(?:il)?|"
+    r"apr(?:il)?|mai|may|juin|june?|juil(?:let)?|july?|ao[ûu]t|aug(?:ust)?"
     r"|sept?(?:embre|ember)?|oct(?:obre|ober)?|nov(?:embre|ember)?|d[ée]c(?:embre|ember)?"
 )
 _DATE = (
     rf"(?:\d{{1,2}}[/.\-\s]\d{{1,2}}[/.\-\s]\d{{2,4}}|\d{{4}}-\d{{2}}-\d{{2}}"
-    rf"|\d{{1,2}}(?:er|st|nd|rd|th)?\s(?:{_MONTHS})\.?,?\s\d{{2,4}}|(?:{_MONTHS})\.?\s\d{{1,2}}(?:st|nd|rd|th)?,?\s\d{{4}})"
+    rf"|\d{{1,2}}(?:er|st|nd|rd|th)?\s(?:{_MONTHS})\.?,?\s\d{{2,4}}|(?:{_MONTHS})\.?\s\d{{1,"
+    rf"2}}(?:st|nd|rd|th)?,?\s\d{{4}})"
 )
 _BIRTH = re.compile(
-    r"(?:\bn[ée]+(?:\(?e\)?)?\s(?:le\s|en\s)?|\bnaissance\b[^.\d]{0,20}|\bborn\s(?:on\s)?|\bbirth(?:day|date)?\b[^.\d]{0,20}"
+    r"(?:\bn[ée]+(?:\(?e\)?)?\s(?:le\s|en\s)?|\bnaissance\b[^.\d]{0,20}|\bborn\s(?:on\s)?|"
+    r"\bbirth(?:day|date)?\b[^.\d]{0,20}"
     rf"|\bd\.?o\.?b\.?[^.\d]{{0,12}}|\banniversaire\b[^.\d]{{0,20}})(?P<day>{_DATE})",
     re.IGNORECASE,
 )
 _HEALTH = re.compile(
     r"\b(?:"
     # French
-    r"malad(?:e|es|ie|ies)|cancers?|canc[ée]r\w+|tumeurs?|chimio\w*|radioth[ée]rapie\w*|diab[èe]t\w*|d[ée]press(?:ion|ions|if|ive|ifs|ives)|d[ée]prim[ée]e?s?|"
-    r"burn[\s-]?out|grossesse\w*|enceinte|fausse[\s-]couche|hospitalis\w+|h[ôo]pita(?:l|ux)|clinique|handicap\w*|invalidit[ée]|arr[êe]t\s(?:de\s)?(?:maladie|travail)|"
-    r"ordonnances?\sm[ée]dicales?|m[ée]dicament\w*|traitements?\sm[ée]dica(?:l|ux)|dossiers?\sm[ée]dica(?:l|ux)|certificats?\sm[ée]dica(?:l|ux)|op[ée]r[ée]e?s?\s(?:d[eu]|du|des|[àa])\b|"
-    r"chirurgi\w+|s[ée]ropositi\w+|(?-i:VIH)|sida|[ée]pilep\w+|alzheimer|parkinson|scl[ée]rose|asthm\w+|allergi\w+|infarctus|(?-i:AVC)|cardiaque|alcooli\w+|toxicoman\w+|schizophr\w+|bipolaire|"
-    r"autis\w+|psychiatr\w+|psychologue|anxiolytiq\w+|antid[ée]presseu\w+|insuline|dialyse|(?-i:ALD)|"
+    r"malad(?:e|es|ie|ies)|cancers?|canc[ée]r\w+|tumeurs?|chimio\w*|radioth[ée]rapie\w*|"
+    r"diab[èe]t\w*|d[ée]press(?:ion|ions|if|ive|ifs|ives)|d[ée]prim[ée]e?s?|"
+    r"burn[\s-]?out|grossesse\w*|enceinte|fausse[\s-]couche|hospitalis\w+|h[ôo]pita(?:l|ux)|"
+    r"clinique|handicap\w*|invalidit[ée]|arr[êe]t\s(?:de\s)?(?:maladie|travail)|"
+    r"ordonnances?\sm[ée]dicales?|m[ée]dicament\w*|traitements?\sm[ée]dica(?:l|ux)|"
+    r"dossiers?\sm[ée]dica(?:l|ux)|certificats?\sm[ée]dica(?:l|ux)|op[ée]r[ée]e?s?\s(?:d[eu]|"
+    r"du|des|[àa])\b|"
+    r"chirurgi\w+|s[ée]ropositi\w+|(?-i:VIH)|sida|[ée]pilep\w+|alzheimer|parkinson|scl[ée]rose|"
+    r"asthm\w+|allergi\w+|infarctus|(?-i:AVC)|cardiaque|alcooli\w+|toxicoman\w+|schizophr\w+|"
+    r"bipolaire|"
+    r"autis\w+|psychiatr\w+|psychologue|anxiolytiq\w+|antid[ée]presseu\w+|insuline|dialyse|"
+    r"(?-i:ALD)|"
     # English
-    r"illness\w*|sick(?:ness)?(?:\sleave)?|ill|disease\w*|tumou?rs?|chemo\w*|diabet\w+|depress(?:ion|ed|ive)|pregnan\w+|miscarr\w+|hospitals?|hospitali[sz]\w+|disab(?:led|ility|ilities)|"
-    r"medications?|medical(?:ly)?|surger(?:y|ies)|hiv|(?-i:AIDS)|epilep\w+|sclerosis|heart\sattack|strokes?|alcoholic\w*|addict(?:ed|ion)s?|schizo\w+|bipolar|"
+    r"illness\w*|sick(?:ness)?(?:\sleave)?|ill|disease\w*|tumou?rs?|chemo\w*|diabet\w+|"
+    r"depress(?:ion|ed|ive)|pregnan\w+|miscarr\w+|hospitals?|hospitali[sz]\w+|disab(?:led|"
+    r"ility|ilities)|"
+    r"medications?|medical(?:ly)?|surger(?:y|ies)|hiv|(?-i:AIDS)|epilep\w+|sclerosis|"
+    r"heart\sattack|strokes?|alcoholic\w*|addict(?:ed|ion)s?|schizo\w+|bipolar|"
     r"psychiatr\w+|psycholog(?:ist|ists)|antidepress\w+|insulin|dialysis|mental\shealth"
     r")\b",
     re.IGNORECASE,

@@ -45,8 +45,8 @@ CONTACTS = sa.Table(
     sa.Column(
         "ticket",
         sa.Text,
-        # the case that the contact belongs to, as the tool numbers it; several contacts may
-        # share one
+        # the case that the contact belongs to, as the tool numbers it; several contacts
+        # may share one
     ),
     sa.Column("month", sa.Text, nullable=False),  # partition: YYYY-MM of local_start
     sa.Column("started_at", sa.DateTime, nullable=False),  # UTC, without zone

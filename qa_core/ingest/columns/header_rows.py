@@ -24,12 +24,14 @@ if TYPE_CHECKING:
 
 Vocabulary = Mapping[str, tuple[Field, int]]
 _TYPE = re.compile(
-    r"(?:n?varchar2?|n?char|text|texte|string|str|u?(?:tiny|small|medium|big)?int(?:eger|64|32|16)?|entier|number|numeric|numerique|decimal|float|double|"
+    r"(?:n?varchar2?|n?char|text|texte|string|str|u?(?:tiny|small|medium|big)?int(?:eger|64|32|"
+    r"16)?|entier|number|numeric|numerique|decimal|float|double|"
     r"real|bool(?:ean)?|booleen|date ?time(?: offset)?|timestamp(?: "
     r"?tz)?|date|time|heure|uuid|object|duration|duree|enum)(?: \d+)*"
 )
 _UNIT = re.compile(
-    r"s|secs?|seconds?|secondes?|ms|msec|milliseconds|millisecondes|mins?|mn|minutes?|h|hrs?|heures?|hours?|%|pct|nb|nombre|count|eur|usd|euros?|unites?|units?|"
+    r"s|secs?|seconds?|secondes?|ms|msec|milliseconds|millisecondes|mins?|mn|minutes?|h|hrs?|"
+    r"heures?|hours?|%|pct|nb|nombre|count|eur|usd|euros?|unites?|units?|"
     r"[jdmya]{1,4}(?: [jdmya]{1,4}){1,2}(?: hh? mm(?: ss)?)?|hh? mm(?: ss)?|mm ss"
 )
 _SPEAKING = re.compile(r"\b(avg|average|mean|moy|moyens?|moyennes?|total|totale|totaux|cumul\w*)\b")

@@ -51,7 +51,8 @@ _AVERAGE = re.compile(r"\b(avg|average|mean|moy|moyens?|moyennes?)\b", re.IGNORE
 _TOTAL = re.compile(r"\b(total|totale|sum|somme|cumul\w*|acd|acw)\b", re.IGNORECASE)
 _SECONDS = re.compile(r"(\d{1,4})\s*(?:s|secs?|seconds?|secondes?|sec\.)(?![a-z])", re.IGNORECASE)
 _WITHIN = re.compile(
-    r"\b(ans|answered|answer|handled|acd|acceptable|traites?|repondus?|decroches?|pris|prises?)\b.*\b(within|in|under|sous|en|dans|avant|moins)\b",
+    r"\b(ans|answered|answer|handled|acd|acceptable|traites?|repondus?|decroches?|pris|"
+    r"prises?)\b.*\b(within|in|under|sous|en|dans|avant|moins)\b",
     re.IGNORECASE,
 )
 _SUMS = re.compile(

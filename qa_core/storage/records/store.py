@@ -9,6 +9,7 @@ import functools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -18,6 +19,9 @@ from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
 from qa_core.storage.records.base import Base
 
+if TYPE_CHECKING:
+    from alembic.config import Config
+
 BUSY_SECONDS = 30
 """How long a writer waits for another one before it gives up."""
 
@@ -26,6 +30,9 @@ WRITERS_LOCK = 7303
 
 IMPORTS_LOCK = 7302
 """Of the advisory lock that holds imports apart there."""
+
+FIRST_REVISION = "0009"
+"""Where migrations begin."""
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 
@@ -100,41 +107,69 @@ def writing() -> Iterator[Session]:
 
 
 def migrate() -> None:
-    """Bring the schema to the newest revision; safe to call at every start and from
-    several processes.
+    """Make the records, or bring them to the newest revision; safe to call at every
+    start and from several processes.
+
+    Raises Refusal for records of a revision that no migration starts from: older than
+    the first version, or newer than this program.
     """
     from alembic import command
-    from alembic.config import Config
 
     file = file_of(environment.current().database_url)
     if file is not None:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.touch(mode=0o600)
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
+    _require_known_revision()
+    config = _migration_config()
     config.set_main_option("sqlalchemy.url", environment.current().database_url.replace("%", "%%"))
     command.upgrade(config, "head")
 
 
-def is_ready() -> bool:
-    """Whether the records exist and are at the newest revision."""
-    from alembic.runtime.migration import MigrationContext
+def _require_known_revision() -> None:
+    found, newest = _find_revision(), _newest_revision()
+    if found is None or found == newest or FIRST_REVISION <= found < newest:
+        return
+    if found > newest:
+        message = N_(
+            "The records in {folder} were made by a newer version of Écoute. Update the "
+            "program, then try again."
+        )
+        raise Refusal("newer_records", message, folder=str(environment.current().folder))
+    message = N_(
+        "The records in {folder} are older than the first version, and nothing brings them up "
+        "to date. "
+        "Move that folder away, run: python -m qa_core init, and import your files again."
+    )
+    raise Refusal("too_old_records", message, folder=str(environment.current().folder))
 
+
+def is_ready() -> bool:
+    """Tell whether the records exist and are at the newest revision."""
+    return _find_revision() == _newest_revision()
+
+
+def _find_revision() -> str | None:
+    """Find the revision that the records are at; None where there are none."""
     if not has_tables():
-        return False
+        return None
     with engine_for(environment.current().database_url).connect() as connection:
-        return MigrationContext.configure(connection).get_current_revision() == _newest_revision()
+        return connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
 
 
 @functools.cache
 def _newest_revision() -> str | None:
     # Kept: to find it, every migration is compiled anew.
-    from alembic.config import Config
     from alembic.script import ScriptDirectory
+
+    return ScriptDirectory.from_config(_migration_config()).get_current_head()
+
+
+def _migration_config() -> Config:
+    from alembic.config import Config
 
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
-    return ScriptDirectory.from_config(config).get_current_head()
+    return config
 
 
 def has_tables() -> bool:

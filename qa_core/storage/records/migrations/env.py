@@ -1,5 +1,5 @@
-"""Runs the migrations of the records, in one transaction, on the database that the
-caller names.
+"""Makes the records or brings them up to date, in one transaction, on the database that
+the caller names.
 """
 
 import sqlalchemy as sa
@@ -11,7 +11,11 @@ from qa_core.storage.records.store import engine_for
 engine = engine_for(context.config.get_main_option("sqlalchemy.url")).execution_options(writes=True)
 with engine.connect() as connection:
     context.configure(connection=connection, target_metadata=Base.metadata, render_as_batch=True)
-    with context.begin_transaction():
+    with connection.begin():
         if connection.dialect.name == "postgresql":
             connection.execute(sa.text("SELECT pg_advisory_xact_lock(7301)"))
-        context.run_migrations()
+        if sa.inspect(connection).has_table("alembic_version"):
+            context.run_migrations()
+        else:
+            Base.metadata.create_all(connection)
+            context.get_context().stamp(context.script, "head")
