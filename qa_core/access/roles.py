@@ -169,14 +169,11 @@ to whoever sees the KPI.
 
 EXECUTIVE_DIMENSIONS = frozenset(
     {
-        "week",
         "month",
         "channel",
         "queue",
         "reason",
         "direction",
-        "declared",
-        "surveyed",
         "site",
         "source",
         "medium",

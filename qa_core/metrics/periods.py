@@ -179,3 +179,11 @@ def last_whole_month_end(last_day: date) -> date:
     """The end of the last month that is whole in data that goes to `last_day`."""
     following = last_day + timedelta(days=1)
     return last_day if following.day == 1 else last_day.replace(day=1) - timedelta(days=1)
+
+
+def last_closed_day(last_day: date, today: date) -> date:
+    """The end of the last month that is whole in data that goes to `last_day`, and that
+    today is not in.
+    """
+    end = last_whole_month_end(last_day)
+    return end.replace(day=1) - timedelta(days=1) if f"{today:%Y-%m}" == f"{end:%Y-%m}" else end

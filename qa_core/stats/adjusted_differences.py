@@ -114,10 +114,10 @@ def _penalised(design: np.ndarray, n: np.ndarray, hits: np.ndarray, beta: np.nda
 
 
 def find_drivers(
-    cells: pd.DataFrame, told: Mapping[str, Collection[Hashable] | None], adjusts: bool = True
+    cells: pd.DataFrame, told: Mapping[str, Collection[Hashable] | None]
 ) -> tuple[Driver, ...]:
-    """Compare every level with the rest of its factor, by itself and (with `adjusts`)
-    with the other factors held alike.
+    """Compare every level with the rest of its factor, by itself and with the other
+    factors held alike.
 
     `cells`: one column per factor of `told`, then `n` and `hits`; a missing level is a
     level that is never told. `told`: the levels to tell of each factor, None for all.
@@ -128,7 +128,7 @@ def find_drivers(
         return ()
     cells = fold(cells, list(told))
     n, hits = cells["n"].to_numpy(float), cells["hits"].to_numpy(float)
-    adjusted = _standardise(cells, list(told), n, hits) if adjusts and len(told) > 1 else {}
+    adjusted = _standardise(cells, list(told), n, hits) if len(told) > 1 else {}
     total, wins, made, changes = int(n.sum()), int(hits.sum()), [], []
     for factor, levels in told.items():
         sums = cells.groupby(factor, dropna=False)[["n", "hits"]].sum()
@@ -183,24 +183,16 @@ def settle(drivers: Sequence[Driver]) -> tuple[Driver, ...]:
     )
 
 
-def fold(
-    cells: pd.DataFrame, factors: Sequence[str], kept: Mapping[str, Collection[Hashable]] = {}
-) -> pd.DataFrame:
-    """The cells with the small levels of each factor under one name, and those that are
-    not among `kept` likewise; equal cells are added up.
+def fold(cells: pd.DataFrame, factors: Sequence[str]) -> pd.DataFrame:
+    """The cells with the small levels of each factor under one name; equal cells are
+    added up.
     """
     cells = cells.copy()
     for factor in factors:
         sizes = cells.groupby(factor, dropna=False)["n"].sum()
-        small = [
-            level
-            for level, n in sizes.items()
-            if not pd.isna(level) and (n < LEAST or (factor in kept and level not in kept[factor]))
-        ]
+        small = [level for level, n in sizes.items() if not pd.isna(level) and n < LEAST]
         if small:
             cells[factor] = cells[factor].where(~cells[factor].isin(small), FOLDED)
-        if factor in kept and None not in kept[factor]:
-            cells[factor] = cells[factor].fillna(FOLDED)
     return cells.groupby(list(factors), dropna=False, as_index=False)[["n", "hits"]].sum()
 
 

@@ -15,13 +15,12 @@ from qa_core.metrics.query.contacts import (
     Waited,
     contact_columns,
     count_contacts,
-    data_span,
-    data_through,
     find_contacts,
     find_values,
     get_contact,
 )
 from qa_core.metrics.query.currencies import find_currencies
+from qa_core.metrics.query.data_span import data_span, data_through
 from qa_core.metrics.query.dialled_numbers import find_number_uses
 from qa_core.metrics.query.explain import Explanation, explain, find_settings
 from qa_core.metrics.query.freshness import Freshness, find_freshness
