@@ -22,12 +22,17 @@ def find_shown(cells: np.ndarray, order: Sequence[int], protected: np.ndarray) -
     `cells`: bool, one row per cell and one column per combination. `order`: the cells
     to try, the most wanted first; each is shown unless a protected one would follow.
     `protected`: bool, the cells that must not follow.
+
     A cell that was tried and left out does not follow either: with it, a protected one
     would follow as well.
     """
-    vectors = cells.astype(float)
+    if not cells.size:
+        return np.zeros(len(cells), bool)
+    packed = np.packbits(cells, axis=1)
     # The inner products: how many combinations two cells share.
-    together = np.rint(vectors @ vectors.T).astype(np.int64)
+    together = np.array(
+        [np.bitwise_count(packed & row).sum(axis=1, dtype=np.int64) for row in packed]
+    )
     # What the shown cells leave of each one's square: 0 where it follows.
     left = together.diagonal() % PRIME
     watched = np.flatnonzero(protected & (left > 0))
