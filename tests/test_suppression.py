@@ -15,13 +15,13 @@ import pytest
 from centres import add_people, contact, evaluation, land, land_spend
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from qa_core.metrics.query.suppression import ALL, Published, Weight, agree
 
 from qa_core.access.roles import MINIMUM_ADVISORS, MINIMUM_CONTACTS, Role, Viewer
 from qa_core.base.errors import AccessDenied
 from qa_core.metrics import query
 from qa_core.metrics.dimensions import Filters, Period
 from qa_core.metrics.query import linked_dimensions
-from qa_core.metrics.query.suppression import ALL, Published, Weight, agree
 from qa_core.storage.records import store
 
 EXECUTIVE = Viewer("rex", Role.EXECUTIVE)

@@ -36,15 +36,14 @@ from qa_core.metrics.kpis import KpiKind, get_kpi
 from qa_core.metrics.query import dimension_sql, evaluation_table, published_tables, statements
 from qa_core.metrics.query.data_span import find_last_closed_day, find_span
 from qa_core.metrics.query.metric_query import build_query
-from qa_core.metrics.query.published_tables import (
+from qa_core.metrics.query.published_families import (
     COSTS,
-    DECIDED_BY,
-    TABLES,
-    TOTAL,
+    FAMILIES,
+    KIND_OF,
     WITH_SOURCE,
-    Cell,
-    Table,
+    family_of,
 )
+from qa_core.metrics.query.published_tables import TOTAL, Cell, Table
 from qa_core.metrics.query.result_rows import Row
 from qa_core.metrics.query.statements import MetricQuery
 from qa_core.storage import lake, name_merges
@@ -58,7 +57,6 @@ ALWAYS_SHOWN = frozenset({"spend"})
 NOT_OF_CONTACTS = ("pending", "unknown_identity", "p50", "p90", "p95")
 """Not in the published tables: counts of what a KPI leaves out, and percentiles."""
 
-_KIND_OF = {key: kind for kind, keys in TABLES.items() for key in keys}
 _kept: dict[Path, tuple[str, dict[str, Table]]] = {}
 _lock = threading.Lock()
 
@@ -151,13 +149,13 @@ def shows(
     """Whether a cell is shown in each of these months that it has contacts in, and has
     some in one. What counts customers does not add up: it is shown for one month alone.
     """
-    verdicts = _find_verdicts(_load(viewer, kpi), kpi, months, (dimension, value))
+    verdicts = _find_verdicts(_load(viewer, kpi), kpi, months, (dimension or "", value))
     return bool(verdicts) and _are_shown(kpi, verdicts)
 
 
 def find_shown_values(viewer: Viewer, kpi: str, dimension: str) -> set[str | None]:
     """The values of a dimension that are shown in some month."""
-    key = DECIDED_BY.get(kpi, kpi)
+    key = family_of(kpi)
     return {
         value
         for tables in _load(viewer, kpi).values()
@@ -183,11 +181,11 @@ def hide(question: MetricQuery, rows: Sequence[Row]) -> None:
             setattr(row, name, None)
         if row.kpi in ALWAYS_SHOWN:
             continue
-        key = DECIDED_BY.get(row.kpi, row.kpi)
-        if key not in _KIND_OF:
+        key = family_of(row.kpi)
+        if key not in KIND_OF:
             row.suppress()
             continue
-        kind = _KIND_OF[key]
+        kind = KIND_OF[key]
         if kind not in loaded:
             loaded[kind] = _load(question.viewer, row.kpi)
         cell = TOTAL
@@ -208,9 +206,9 @@ def _find_verdicts(
     loaded: Mapping[str, Mapping[str, Table]], kpi: str, months: Sequence[str], cell: Cell
 ) -> list[bool]:
     """Whether the cell is shown, for each of the months that it has contacts in."""
-    key = DECIDED_BY.get(kpi, kpi)
+    key = family_of(kpi)
     if kpi in COSTS and cell[0] != "source":
-        cell = WITH_SOURCE + (cell[0] or ""), cell[1]
+        cell = WITH_SOURCE + cell[0], cell[1]
     tables = [loaded[month].get(key, {}) for month in months if month in loaded]
     return [table[cell] for table in tables if cell in table]
 
@@ -223,7 +221,7 @@ def _months_of(period: Period) -> list[str]:
 
 def _load(viewer: Viewer, kpi: str) -> dict[str, dict[str, Table]]:
     """The tables of every closed month that decide about a KPI: month → KPI → cells."""
-    kind = _KIND_OF.get(DECIDED_BY.get(kpi, kpi))
+    kind = KIND_OF.get(family_of(kpi))
     last_day, span = find_last_closed_day(), find_span()
     if kind is None or last_day is None or span is None or last_day < span[0]:
         return {}
@@ -252,7 +250,7 @@ def _find_keys(
     with store.reading() as session:
         merged = name_merges.find_kept(session)
         counter = evaluation_table.change_counter(session) if kind == "evaluations" else ()
-    names = sorted({name for key in TABLES[kind] for name in get_kpi(key).settings})
+    names = sorted({name for one in FAMILIES[kind] for name in get_kpi(one.kpi).settings})
     for month in months:
         period = periods.period_of("month", month)
         pieces = statements.pieces_within(question.pieces, period)

@@ -1,0 +1,189 @@
+"""Denominator families: which KPIs share a published table, which rows stand behind it,
+and which tables have to agree so that none gives away what another one hides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from qa_core.access.roles import EXECUTIVE_DIMENSIONS
+from qa_core.metrics.kpis import (
+    ATTRIBUTED,
+    COUNTED_DIRECTION,
+    EVALUATED,
+    MISSED,
+    RECEIVED,
+    FactTable,
+    Kpi,
+    KpiKind,
+    get_kpi,
+)
+from qa_core.metrics.kpis.declaration import Predicate
+from qa_core.metrics.query.statements import MetricQuery, parts_of
+from qa_core.storage.schema import CONTACTS
+
+DIMENSIONS: Mapping[str, tuple[str, ...]] = {
+    "contacts": tuple(sorted(EXECUTIVE_DIMENSIONS - {"month", "grid"})),
+    "evaluations": tuple(sorted(EXECUTIVE_DIMENSIONS - {"month"})),
+}
+"""The dimensions that tables are published by, for each kind of row."""
+
+
+@dataclass(frozen=True)
+class Family:
+    """The rows that a KPI counts (`part` "rows"), or those of its numerator ("hits").
+
+    `within`: families whose hidden cells this one hides too, because its figures and
+    theirs give each other away. `limits`: the dimensions ("": the total) by which the
+    first part of its rows has to be large enough too.
+    """
+
+    kpi: str
+    part: str = "rows"
+    within: tuple[str, ...] = ()
+    limits: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> str:
+        return self.kpi if self.part == "rows" else f"{self.kpi}:{self.part}"
+
+
+FAMILIES: Mapping[str, tuple[Family, ...]] = {
+    "contacts": (
+        Family("answer_rate", "hits"),
+        Family("answer_rate", within=("answer_rate:hits",)),
+        Family("abandon_rate"),
+        Family("average_speed_of_answer"),
+        # answered in time or not = answered with a known wait + abandoned
+        Family("service_level", within=("abandon_rate", "average_speed_of_answer")),
+        Family("average_time_to_abandon"),
+        Family("average_handle_time"),
+        Family("average_talk_time"),
+        Family("transfer_rate"),
+        Family("recovered_rate"),
+        Family("repeat_caller_rate"),
+        Family("first_contact_resolution"),
+        Family("first_contact_resolution_declared", "hits"),
+        Family(
+            "first_contact_resolution_declared", within=("first_contact_resolution_declared:hits",)
+        ),
+        Family("first_contact_resolution_surveyed"),
+        Family("repeat_contacts", "hits"),
+        Family("repeat_contacts", within=("repeat_contacts:hits",)),
+        Family("cost_of_repeats"),
+        Family("repeat_handle_time", within=("cost_of_repeats",)),
+        Family("csat"),
+        # with the same satisfied, and as many silent in both
+        Family("csat_if_silent_unhappy", within=("csat",)),
+        Family("unhappy_rate"),
+        Family("nps"),
+        Family("ces"),
+        Family("response_rate", "hits"),
+        Family("response_rate", within=("response_rate:hits",)),
+        # its numerator is what a cost is divided by
+        Family("attribution_rate", limits=("", "source", "medium", "campaign")),
+        Family("recording_rate"),
+    ),
+    "evaluations": (
+        Family("evaluations"),
+        Family("evaluation_score"),
+        Family("evaluation_pass_rate"),
+        Family("critical_accuracy_customer"),
+        Family("critical_accuracy_business"),
+        Family("critical_accuracy_compliance"),
+    ),
+}
+
+DECIDED_BY: Mapping[str, str] = {
+    "received": "answer_rate",
+    "answered": "answer_rate",
+    "missed": "answer_rate",
+    "talk_time": "average_talk_time",
+    "csat_mean": "csat",
+    "csat_if_silent_happy": "csat_if_silent_unhappy",
+    "ces_agree": "ces",
+    "call_back_rate": "recovered_rate",
+    "first_time_callers": "repeat_caller_rate",
+    "returning_callers": "repeat_caller_rate",
+    "cost_per_contact": "attribution_rate",
+    "cost_per_answered": "answer_rate:hits",
+    "cost_per_resolved": "first_contact_resolution_declared:hits",
+}
+"""KPIs that count the rows of another family. KPIs of no family are not published:
+those of single advisors' means, and of listening.
+"""
+
+COSTS = frozenset({"cost_per_answered", "cost_per_resolved"})
+"""Divided by those contacts of a cell that have a known source, which no KPI counts."""
+WITH_SOURCE = "with_source:"
+"""Before a dimension: its cells, of contacts with a known source alone."""
+COST_DIMENSIONS = ("", "medium", "campaign")
+"""By which a cost can be cut, besides by source ("": not at all)."""
+
+
+def family_of(kpi: str) -> str:
+    """The key of the family that decides about a KPI."""
+    return DECIDED_BY.get(kpi, kpi)
+
+
+KIND_OF: Mapping[str, str] = {
+    family.key: kind for kind, families in FAMILIES.items() for family in families
+}
+
+SINGLES = (
+    sa.select(CONTACTS.c.month.label("single_month"), CONTACTS.c.customer_key.label("single_key"))
+    .where(COUNTED_DIRECTION, CONTACTS.c.customer_key.is_not(None))
+    .group_by(CONTACTS.c.month, CONTACTS.c.customer_key)
+    .having(sa.func.count() == sa.literal_column("1"))
+    .cte("singles")
+)
+"""The customers with one contact in a month: what counts customers is audited on them
+alone, because only there are customers and contacts the same.
+"""
+_IS_SINGLE = SINGLES.c.single_key.is_not(None)
+
+
+@dataclass(frozen=True, eq=False)
+class Population:
+    """Rows that a figure counts, and those whose advisors stand behind it. `totals`:
+    the KPI and the sum of it that intervals add to the rows, where some do.
+    """
+
+    rows: Predicate
+    advisors: Predicate
+    totals: tuple[Kpi, str] | None = None
+
+
+def find_populations(question: MetricQuery, family: Family) -> tuple[Population, ...]:
+    """The rows of a family, and then the parts of them that its figures tell apart."""
+    kpi = get_kpi(family.kpi)
+    if kpi.subject == FactTable.ANSWERS:
+        rows = parts_of(question, kpi, EVALUATED.c).counted
+        return (Population(rows, rows),)
+    if kpi.subject == FactTable.MISSES:
+        return (_counted(sa.and_(MISSED, _IS_SINGLE), RECEIVED),)
+    parts = parts_of(question, kpi, CONTACTS.c)
+    advisors = parts.counted if parts.behind is None else parts.behind
+    if family.part == "hits":
+        return (_counted(parts.hits, advisors, (kpi, "hits") if kpi.sums else None),)
+    rows = parts.counted
+    if kpi.kind == KpiKind.TOTAL and parts.hits is not None:
+        rows = advisors  # a count is one among those it could have been
+    if kpi.kind == KpiKind.DISTINCT:
+        rows = sa.and_(rows, _IS_SINGLE)
+    own = _counted(rows, advisors, (kpi, "n") if kpi.sums else None)
+    if kpi.key != "attribution_rate":
+        return (own,)
+    # Whether a source is known is said by the source itself: both parts are cells.
+    return own, *(_counted(test, test) for test in (ATTRIBUTED, sa.not_(ATTRIBUTED)))
+
+
+def _counted(
+    rows: Predicate, advisors: Predicate, totals: tuple[Kpi, str] | None = None
+) -> Population:
+    return Population(
+        sa.and_(COUNTED_DIRECTION, rows), sa.and_(COUNTED_DIRECTION, advisors), totals
+    )

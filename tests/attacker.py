@@ -1,0 +1,340 @@
+"""An attacker who asks everything that an executive may ask, and combines the answers
+linearly: over the combinations of values that occur, with every identity between KPIs.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from centres import add_people, contact, evaluation, land, land_spend
+
+from qa_core.access.roles import Role, Viewer
+from qa_core.metrics import query
+from qa_core.metrics.dimensions import Filters, Period, add_months
+from qa_core.metrics.kpis import ALL, FactTable
+from qa_core.storage.records import store
+
+EXECUTIVE = Viewer("rex", Role.EXECUTIVE)
+OF_CONTACTS = ("site", "channel", "queue", "reason", "direction", "source", "medium", "campaign")
+OF_SPEND = ("source", "medium", "campaign")
+CUSTOMERS = ("repeat_caller_rate", "first_time_callers", "returning_callers")
+"""Count customers, who are no sum over combinations."""
+KPIS = [
+    kpi.key
+    for kpi in ALL
+    if kpi.subject not in (FactTable.ADVISORS, FactTable.CALIBRATED)
+    and kpi.key not in (*CUSTOMERS, "spend")
+]
+
+Sums = Mapping[str, float]
+"""Quantities and how often each is in a number."""
+N: Mapping[str, Sums] = {
+    "received": {"received": 1},
+    "answer_rate": {"received": 1},
+    "answered": {"answered": 1},
+    "missed": {"received": 1, "answered": -1},
+    "service_level": {"average_speed_of_answer": 1, "abandon_rate:hits": 1},
+    "talk_time": {"average_talk_time": 1},
+    "csat_mean": {"csat": 1},
+    "csat_if_silent_unhappy": {"csat": 1, "silent": 1},
+    "csat_if_silent_happy": {"csat": 1, "silent": 1},
+    "ces_agree": {"ces": 1},
+    "call_back_rate": {"recovered_rate": 1},
+    "cost_per_contact": {"attribution_rate": 1},
+    "cost_per_answered": {"answered": 1},
+    "cost_per_resolved": {"first_contact_resolution_declared:hits": 1},
+    "cost_of_repeats": {"repeat_handle_time": 1},
+}
+"""What `n` of a KPI adds up, where that is no quantity of its own. Costs add it up for
+contacts with a source.
+"""
+NUMERATORS: Mapping[str, Sums] = {
+    "received": {"received": 1},
+    "answered": {"answered": 1},
+    "answer_rate": {"answered": 1},
+    "missed": {"received": 1, "answered": -1},
+    "talk_time": {"average_talk_time:hits": 1},
+    "csat_if_silent_unhappy": {"csat:hits": 1},
+    "csat_if_silent_happy": {"csat:hits": 1, "silent": 1},
+    "attribution_rate": {"attribution_rate": 1},
+    "cost_of_repeats": {"repeat_handle_time:hits": 1},
+}
+WITH_SOURCE = {
+    ("cost_per_contact", "n"),
+    ("cost_per_answered", "n"),
+    ("cost_per_resolved", "n"),
+    ("attribution_rate", "numerator"),
+}
+
+
+def add_centre(seed: int) -> list[dict[str, Any]]:
+    """Land a random centre: 10–26 advisors, 150–700 contacts, 2–6 months; queues inside
+    sites and campaigns inside sources, more or less; surveys, evaluations and spend.
+    Returns its contacts.
+    """
+    draw = random.Random(seed)
+    advisors, months = draw.randint(10, 26), draw.randint(2, 6)
+    teams = {f"team {number}": draw.choice(["Lille", "Lyon", None]) for number in range(5)}
+    team_of = {f"a{number}": draw.choice(sorted(teams)) for number in range(advisors)}
+    queues = draw.sample(["billing", "sales", "support", "claims", "vip"], draw.randint(2, 4))
+    queue_of = {advisor: draw.sample(queues, min(2, len(queues))) for advisor in team_of}
+    reasons = draw.sample(["invoice", "delivery", "refund", "other"], draw.randint(2, 5))
+    campaigns = {
+        "spring": ("Google", "cpc"),
+        "summer": ("Google", "cpc"),
+        "loyal": ("Letter", "mail"),
+        "news": ("Letter", "mail"),
+        "radio": ("Radio", "offline"),
+    }
+    customers = [f"k{number}" for number in range(draw.randint(100, 600))]
+    fills = {
+        name: draw.choice((0.3, 0.8, 1.0)) for name in ("talk", "wait", "declared", "recorded")
+    }
+    asks = draw.choice((0.3, 0.9))
+    rows = []
+    for _number in range(draw.randint(150, 700)):
+        start = add_months(date(2026, 3, 1), draw.randrange(months))
+        clock = datetime.combine(start, datetime.min.time()) + timedelta(
+            days=draw.randrange(28), minutes=draw.randrange(8 * 60, 19 * 60)
+        )
+        advisor = draw.choice(sorted(team_of))
+        answered = draw.random() < 0.85
+        campaign = draw.choice(sorted(campaigns)) if draw.random() < 0.5 else None
+        source, medium = campaigns.get(campaign, (None, None))
+        surveyed = answered and draw.random() < asks
+        rated = surveyed and draw.random() < 0.6
+        rows.append(
+            contact(
+                clock,
+                advisor_id=advisor if answered else None,
+                team=team_of[advisor] if answered else None,
+                outcome="answered" if answered else draw.choice(["abandoned", "voicemail"]),
+                queue=draw.choice(queue_of[advisor] if draw.random() < 0.9 else queues),
+                reason=draw.choice([*reasons, None]),
+                channel=draw.choice(["phone"] * 8 + ["chat"] * 3 + ["email"]),
+                direction=draw.choice(["inbound"] * 9 + [None]),
+                source=source,
+                medium=medium if draw.random() < 0.95 else None,
+                campaign=campaign if draw.random() < 0.95 else None,
+                customer_key=draw.choice(customers) if draw.random() < 0.9 else None,
+                wait_seconds=float(draw.randrange(90)) if draw.random() < fills["wait"] else None,
+                transfers=draw.randrange(3) if answered else None,
+                survey_sent=surveyed or None,
+                csat=float(draw.randint(1, 5)) if rated else None,
+                csat_scale="1-5" if rated else None,
+                nps=float(draw.randint(0, 10)) if surveyed and draw.random() < 0.5 else None,
+                ces=float(draw.randint(1, 7)) if surveyed and draw.random() < 0.4 else None,
+                recorded=draw.random() < 0.4 if draw.random() < fills["recorded"] else None,
+                declared_resolved=draw.random() < 0.8
+                if answered and draw.random() < fills["declared"]
+                else None,
+                **dict.fromkeys(
+                    ("talk_seconds", "hold_seconds", "wrap_seconds"),
+                    float(draw.randrange(20, 600))
+                    if answered and draw.random() < fills["talk"]
+                    else None,
+                ),
+            )
+            | {"contact_id": f"c{_number}"}
+        )
+    land(rows)
+    # The month after the last makes it one that is over in the data.
+    land([contact(datetime(2026, 3 + months, 1, 10), "end", advisor_id="a0")], "end")
+    land_spend(
+        [
+            (f"2026-{3 + month:02d}-05", source, campaign, 100.0, "EUR")
+            for month in range(months)
+            for campaign, (source, _medium) in campaigns.items()
+        ]
+    )
+    add_people({advisor: f"Name {advisor}" for advisor in team_of}, teams)
+    with store.writing() as session:
+        session.add_all(
+            evaluation(
+                row, float(draw.randint(40, 100)), grid_name=draw.choice(["Service", "Sales"])
+            )
+            for row in rows
+            if row["advisor_id"] and draw.random() < 0.5
+        )
+    return rows
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What was asked about one kind of figure, by month: the cells that the executive
+    was given or refused (`seen`), and the true figures of every combination (`atoms`).
+    """
+
+    dimensions: tuple[str, ...]
+    seen: Mapping[tuple[str | None, Any], pd.DataFrame]
+    atoms: pd.DataFrame
+
+
+def ask(kpis: list[str], dimensions: tuple[str, ...]) -> Answers:
+    """Ask for every table of these KPIs, month by month, and for the truth."""
+    where = Filters(Period(date(2026, 1, 1), query.publication.find_last_closed_day()))
+    seen = {}
+    for name in (None, *dimensions):
+        frame = query.measure(EXECUTIVE, kpis, (name, "month") if name else ("month",), where)
+        for value, part in frame.groupby(name, dropna=False) if name else [(None, frame)]:
+            seen[name, None if pd.isna(value) else value] = part
+    atoms = query.measure(Viewer.SYSTEM, kpis, (*dimensions, "month"), where)
+    return Answers(dimensions, seen, atoms[atoms["n"] > 0])
+
+
+def find_leaks(answers: Answers, is_strong: bool = False) -> Iterator[str]:
+    """The hidden cells of which a count or a numerator follows from what was shown.
+
+    `is_strong`: the attacker also takes quantities for equal that are so everywhere,
+    such as the answered contacts and those with a talk time.
+    """
+    for month, atoms in answers.atoms.groupby("month"):
+        yield from _find_leaks_of_month(answers, month, atoms, is_strong)
+
+
+def _find_leaks_of_month(
+    answers: Answers, month: str, atoms: pd.DataFrame, is_strong: bool
+) -> Iterator[str]:
+    keys = atoms[list(answers.dimensions)].apply(
+        lambda row: tuple(None if pd.isna(value) else value for value in row), axis=1
+    )
+    combinations = sorted(set(keys), key=str)
+    place_of = {combination: place for place, combination in enumerate(combinations)}
+    counts = {}
+    for key, part in atoms.assign(place=keys.map(place_of)).groupby("kpi"):
+        n, numerator = np.zeros(len(combinations)), np.zeros(len(combinations))
+        n[part["place"]] = part["n"]
+        numerator[part["place"]] = part["numerator"].fillna(0)
+        counts[key] = n, numerator
+    quantities = _find_quantities(counts)
+    if is_strong:
+        _merge_equal(quantities)
+    has_source = np.array(
+        [
+            "source" in answers.dimensions
+            and combination[answers.dimensions.index("source")] is not None
+            for combination in combinations
+        ]
+    )
+    shown, hidden = [], []
+    for (name, value), frame in answers.seen.items():
+        inside = np.array(
+            [
+                name is None or combination[answers.dimensions.index(name)] == value
+                for combination in combinations
+            ]
+        )
+        for row in frame[frame["month"] == month].to_dict("records"):
+            if row["kpi"] not in counts:
+                continue
+            for part, sums in (("n", N), ("numerator", NUMERATORS)):
+                if part == "numerator" and row["kpi"].startswith("cost_per"):
+                    continue  # money, which is no secret
+                own = row["kpi"] if part == "n" else f"{row['kpi']}:hits"
+                among = inside & has_source if (row["kpi"], part) in WITH_SOURCE else inside
+                vector = _build(sums.get(row["kpi"], {own: 1}), among, quantities)
+                if not vector:
+                    continue
+                label = f"{month} {row['kpi']} {part} of {name}={value}"
+                (hidden if row["status"] == "suppressed" else shown).append((label, vector))
+    yield from _solve(shown, hidden)
+
+
+@dataclass
+class Quantity:
+    """One thing that is counted: by what name it is solved for, and where it occurs."""
+
+    name: str
+    occurs: np.ndarray
+    amounts: np.ndarray | None = None
+
+
+def _find_quantities(
+    counts: Mapping[str, tuple[np.ndarray, np.ndarray]],
+) -> dict[str, Quantity]:
+    """Every quantity; a numerator may be anywhere that its denominator is."""
+    found = {}
+    for key, (n, _numerator) in counts.items():
+        if key not in N or key in ("received", "answered"):
+            found[key] = Quantity(key, n > 0, n)
+        else:
+            found.setdefault(key, Quantity(key, n > 0, n))
+        found[f"{key}:hits"] = Quantity(f"{key}:hits", n > 0)
+    if "csat_if_silent_unhappy" in counts:
+        found["silent"] = Quantity("silent", counts["csat_if_silent_unhappy"][0] > 0)
+    return found
+
+
+def _merge_equal(quantities: dict[str, Quantity]) -> None:
+    names: dict[bytes, str] = {}
+    for quantity in quantities.values():
+        if quantity.amounts is not None:
+            quantity.name = names.setdefault(quantity.amounts.tobytes(), quantity.name)
+
+
+def _build(
+    sums: Sums, inside: np.ndarray, quantities: Mapping[str, Quantity]
+) -> dict[tuple[str, int], float]:
+    """The number as a sum over quantities and combinations."""
+    vector: dict[tuple[str, int], float] = {}
+    for key, times in sums.items():
+        if key in quantities:
+            quantity = quantities[key]
+            for place in np.flatnonzero(inside & quantity.occurs):
+                unknown = quantity.name, int(place)
+                vector[unknown] = vector.get(unknown, 0) + times
+    return {unknown: times for unknown, times in vector.items() if times}
+
+
+Labelled = list[tuple[str, dict[tuple[str, int], float]]]
+
+
+def _solve(shown: Labelled, hidden: Labelled) -> Iterator[str]:
+    """The hidden numbers that are combinations of the shown ones."""
+    group_of: dict[str, str] = {}
+
+    def find(name: str) -> str:
+        while group_of.setdefault(name, name) != name:
+            name = group_of[name]
+        return name
+
+    for _label, vector in [*shown, *hidden]:
+        names = sorted({name for name, _place in vector})
+        for name in names:
+            group_of[find(name)] = find(names[0])
+    groups: dict[str, tuple[Labelled, Labelled]] = {}
+    for side, numbers in enumerate((shown, hidden)):
+        for label, vector in numbers:
+            groups.setdefault(find(next(iter(vector))[0]), ([], []))[side].append((label, vector))
+    for known, wanted in groups.values():
+        if not known or not wanted:
+            continue
+        unknowns = {
+            unknown: place
+            for place, unknown in enumerate(
+                sorted({unknown for _label, vector in [*known, *wanted] for unknown in vector})
+            )
+        }
+
+        def matrix(numbers: Labelled, unknowns: Mapping[Any, int] = unknowns) -> np.ndarray:
+            made = np.zeros((len(numbers), len(unknowns)))
+            for row, (_label, vector) in enumerate(numbers):
+                for unknown, times in vector.items():
+                    made[row, unknowns[unknown]] = times
+            return made
+
+        _left, sizes, directions = np.linalg.svd(
+            np.unique(matrix(known), axis=0), full_matrices=False
+        )
+        basis = directions[sizes > 1e-9 * sizes[0]]
+        targets = matrix(wanted)
+        rest = targets - targets @ basis.T @ basis
+        for (label, _vector), size in zip(wanted, np.abs(rest).max(axis=1), strict=True):
+            if size < 1e-7:
+                yield label
