@@ -14,15 +14,18 @@ import numpy as np
 import pandas as pd
 from centres import add_people, contact, evaluation, land, land_spend
 
-from qa_core.access.roles import Role, Viewer
+from qa_core.access.roles import MINIMUM_ADVISORS, MINIMUM_CONTACTS, Role, Viewer
 from qa_core.metrics import query
 from qa_core.metrics.dimensions import Filters, Period, add_months
-from qa_core.metrics.kpis import ALL, FactTable
+from qa_core.metrics.kpis import ALL, BY_KEY, FactTable
+from qa_core.metrics.query.data_span import find_last_closed_day
 from qa_core.storage.records import store
 
 EXECUTIVE = Viewer("rex", Role.EXECUTIVE)
 OF_CONTACTS = ("site", "channel", "queue", "reason", "direction", "source", "medium", "campaign")
 OF_SPEND = ("source", "medium", "campaign")
+OF_NOBODY = frozenset({"missed", "average_time_to_abandon", "recovered_rate", "call_back_rate"})
+"""Of contacts that no advisor took: who works there stands behind them."""
 CUSTOMERS = ("repeat_caller_rate", "first_time_callers", "returning_callers")
 """Count customers, who are no sum over combinations."""
 KPIS = [
@@ -49,7 +52,6 @@ N: Mapping[str, Sums] = {
     "cost_per_contact": {"attribution_rate": 1},
     "cost_per_answered": {"answered": 1},
     "cost_per_resolved": {"first_contact_resolution_declared:hits": 1},
-    "cost_of_repeats": {"repeat_handle_time": 1},
 }
 """What `n` of a KPI adds up, where that is no quantity of its own. Costs add it up for
 contacts with a source.
@@ -63,8 +65,11 @@ NUMERATORS: Mapping[str, Sums] = {
     "csat_if_silent_unhappy": {"csat:hits": 1},
     "csat_if_silent_happy": {"csat:hits": 1, "silent": 1},
     "attribution_rate": {"attribution_rate": 1},
-    "cost_of_repeats": {"repeat_handle_time:hits": 1},
 }
+COUNTED_APART = frozenset({"answer_rate", "first_contact_resolution_declared"})
+"""Rates whose numerator another KPI counts, in a table of its own: known there, it
+gives no rate away where the denominator is hidden.
+"""
 WITH_SOURCE = {
     ("cost_per_contact", "n"),
     ("cost_per_answered", "n"),
@@ -84,7 +89,7 @@ def add_centre(seed: int) -> list[dict[str, Any]]:
     team_of = {f"a{number}": draw.choice(sorted(teams)) for number in range(advisors)}
     queues = draw.sample(["billing", "sales", "support", "claims", "vip"], draw.randint(2, 4))
     queue_of = {advisor: draw.sample(queues, min(2, len(queues))) for advisor in team_of}
-    reasons = draw.sample(["invoice", "delivery", "refund", "other"], draw.randint(2, 5))
+    reasons = draw.sample(["invoice", "delivery", "refund", "other"], draw.randint(2, 4))
     campaigns = {
         "spring": ("Google", "cpc"),
         "summer": ("Google", "cpc"),
@@ -166,83 +171,133 @@ def add_centre(seed: int) -> list[dict[str, Any]]:
 
 
 @dataclass(frozen=True)
+class Line:
+    """A cell of a table that was asked for: hidden, shown, or of no contacts."""
+
+    month: str
+    kpi: str
+    dimension: str | None
+    value: Any
+    status: str
+
+
+@dataclass(frozen=True)
 class Answers:
-    """What was asked about one kind of figure, by month: the cells that the executive
-    was given or refused (`seen`), and the true figures of every combination (`atoms`).
+    """What the executive was given, month by month, and the truth: how many each KPI
+    counts of every combination of values (`atoms`, by month), and which cells have few
+    contacts or advisors (`small`).
     """
 
     dimensions: tuple[str, ...]
-    seen: Mapping[tuple[str | None, Any], pd.DataFrame]
-    atoms: pd.DataFrame
+    lines: list[Line]
+    atoms: Mapping[str, Mapping[tuple[Any, ...], Mapping[str, float]]]
+    small: frozenset[tuple[str, str, str | None, Any]]
+
+    @property
+    def small_shown(self) -> list[Line]:
+        """Cells of few contacts or advisors that are shown; `missed` is what `received`
+        and `answered` leave, and no cell of its own.
+        """
+        return [
+            line
+            for line in self.lines
+            if line.status != "suppressed"
+            and line.kpi != "missed"
+            and (line.month, line.kpi, line.dimension, line.value) in self.small
+        ]
 
 
 def ask(kpis: list[str], dimensions: tuple[str, ...]) -> Answers:
     """Ask for every table of these KPIs, month by month, and for the truth."""
-    where = Filters(Period(date(2026, 1, 1), query.publication.find_last_closed_day()))
-    seen = {}
+    where = Filters(Period(date(2026, 1, 1), find_last_closed_day()))
+    lines = []
     for name in (None, *dimensions):
-        frame = query.measure(EXECUTIVE, kpis, (name, "month") if name else ("month",), where)
-        for value, part in frame.groupby(name, dropna=False) if name else [(None, frame)]:
-            seen[name, None if pd.isna(value) else value] = part
-    atoms = query.measure(Viewer.SYSTEM, kpis, (*dimensions, "month"), where)
-    return Answers(dimensions, seen, atoms[atoms["n"] > 0])
+        open_to = [key for key in kpis if name is None or name in BY_KEY[key].dimensions]
+        frame = query.measure(EXECUTIVE, open_to, (name, "month") if name else ("month",), where)
+        values = _plain(frame[name]) if name else [None] * len(frame)
+        lines += map(
+            Line, frame["month"], frame["kpi"], [name] * len(frame), values, frame["status"]
+        )
+    told = [key for key in kpis if not key.startswith("cost_per")]
+    frame = query.measure(Viewer.SYSTEM, told, (*dimensions, "month", "advisor"), where)
+    atoms: dict[str, dict[tuple[Any, ...], dict[str, float]]] = {}
+    cells: dict[tuple[str, str, str | None, Any], tuple[float, set[str]]] = {}
+    for month, key, n, advisor, *combination in zip(
+        frame["month"],
+        frame["kpi"],
+        frame["n"],
+        _plain(frame["advisor"]),
+        *(_plain(frame[name]) for name in dimensions),
+        strict=True,
+    ):
+        if not n:
+            continue
+        counts = atoms.setdefault(month, {}).setdefault(tuple(combination), {})
+        counts[key] = counts.get(key, 0) + n
+        for name, value in zip((None, *dimensions), (None, *combination), strict=True):
+            before, advisors = cells.get((month, key, name, value), (0, set()))
+            cells[month, key, name, value] = before + n, advisors | {advisor} - {None}
+    small = frozenset(
+        cell
+        for cell, (n, advisors) in cells.items()
+        if n < MINIMUM_CONTACTS or (len(advisors) < MINIMUM_ADVISORS and cell[1] not in OF_NOBODY)
+    )
+    return Answers(dimensions, lines, atoms, small)
+
+
+def _plain(values: pd.Series) -> list[Any]:
+    return [None if value is None or value != value else value for value in values.tolist()]
 
 
 def find_leaks(answers: Answers, is_strong: bool = False) -> Iterator[str]:
     """The hidden cells of which a count or a numerator follows from what was shown.
 
     `is_strong`: the attacker also takes quantities for equal that are so everywhere,
-    such as the answered contacts and those with a talk time.
+    such as the answered contacts and those with a talk time, and looks for small cells.
     """
-    for month, atoms in answers.atoms.groupby("month"):
+    for month, atoms in answers.atoms.items():
         yield from _find_leaks_of_month(answers, month, atoms, is_strong)
 
 
 def _find_leaks_of_month(
-    answers: Answers, month: str, atoms: pd.DataFrame, is_strong: bool
+    answers: Answers,
+    month: str,
+    atoms: Mapping[tuple[Any, ...], Mapping[str, float]],
+    is_strong: bool,
 ) -> Iterator[str]:
-    keys = atoms[list(answers.dimensions)].apply(
-        lambda row: tuple(None if pd.isna(value) else value for value in row), axis=1
+    keys = {key for counts in atoms.values() for key in counts}
+    quantities = _find_quantities(
+        {key: np.array([counts.get(key, 0) for counts in atoms.values()]) for key in keys}
     )
-    combinations = sorted(set(keys), key=str)
-    place_of = {combination: place for place, combination in enumerate(combinations)}
-    counts = {}
-    for key, part in atoms.assign(place=keys.map(place_of)).groupby("kpi"):
-        n, numerator = np.zeros(len(combinations)), np.zeros(len(combinations))
-        n[part["place"]] = part["n"]
-        numerator[part["place"]] = part["numerator"].fillna(0)
-        counts[key] = n, numerator
-    quantities = _find_quantities(counts)
     if is_strong:
         _merge_equal(quantities)
-    has_source = np.array(
-        [
-            "source" in answers.dimensions
-            and combination[answers.dimensions.index("source")] is not None
-            for combination in combinations
-        ]
-    )
+    columns = dict(zip(answers.dimensions, zip(*atoms, strict=True), strict=True))
+    has_source = np.array([value is not None for value in columns["source"]])
     shown, hidden = [], []
-    for (name, value), frame in answers.seen.items():
+    for line in answers.lines:
+        if line.month != month:
+            continue
         inside = np.array(
-            [
-                name is None or combination[answers.dimensions.index(name)] == value
-                for combination in combinations
-            ]
+            [line.dimension is None or value == line.value for value in columns[line.dimension]]
+            if line.dimension
+            else [True] * len(atoms)
         )
-        for row in frame[frame["month"] == month].to_dict("records"):
-            if row["kpi"] not in counts:
+        for part, sums in (("n", N), ("numerator", NUMERATORS)):
+            if part == "numerator" and (
+                line.kpi.startswith("cost_per")  # money, which is no secret
+                or (line.kpi in COUNTED_APART and line.status == "suppressed")
+            ):
                 continue
-            for part, sums in (("n", N), ("numerator", NUMERATORS)):
-                if part == "numerator" and row["kpi"].startswith("cost_per"):
-                    continue  # money, which is no secret
-                own = row["kpi"] if part == "n" else f"{row['kpi']}:hits"
-                among = inside & has_source if (row["kpi"], part) in WITH_SOURCE else inside
-                vector = _build(sums.get(row["kpi"], {own: 1}), among, quantities)
-                if not vector:
-                    continue
-                label = f"{month} {row['kpi']} {part} of {name}={value}"
-                (hidden if row["status"] == "suppressed" else shown).append((label, vector))
+            own = line.kpi if part == "n" else f"{line.kpi}:hits"
+            among = inside & has_source if (line.kpi, part) in WITH_SOURCE else inside
+            vector = _build(sums.get(line.kpi, {own: 1}), among, quantities)
+            if not vector:
+                continue
+            label = f"{month} {line.kpi} {part} of {line.dimension}={line.value}"
+            if line.status != "suppressed":
+                shown.append((label, vector))
+            elif not is_strong or (month, line.kpi, line.dimension, line.value) in answers.small:
+                hidden.append((label, vector))
     yield from _solve(shown, hidden)
 
 
@@ -255,19 +310,14 @@ class Quantity:
     amounts: np.ndarray | None = None
 
 
-def _find_quantities(
-    counts: Mapping[str, tuple[np.ndarray, np.ndarray]],
-) -> dict[str, Quantity]:
+def _find_quantities(counts: Mapping[str, np.ndarray]) -> dict[str, Quantity]:
     """Every quantity; a numerator may be anywhere that its denominator is."""
     found = {}
-    for key, (n, _numerator) in counts.items():
-        if key not in N or key in ("received", "answered"):
-            found[key] = Quantity(key, n > 0, n)
-        else:
-            found.setdefault(key, Quantity(key, n > 0, n))
+    for key, n in counts.items():
+        found[key] = Quantity(key, n > 0, n)
         found[f"{key}:hits"] = Quantity(f"{key}:hits", n > 0)
     if "csat_if_silent_unhappy" in counts:
-        found["silent"] = Quantity("silent", counts["csat_if_silent_unhappy"][0] > 0)
+        found["silent"] = Quantity("silent", counts["csat_if_silent_unhappy"] > 0)
     return found
 
 

@@ -37,7 +37,9 @@ from qa_core.metrics.query import dimension_sql, evaluation_table, published_tab
 from qa_core.metrics.query.data_span import find_last_closed_day, find_span
 from qa_core.metrics.query.metric_query import build_query
 from qa_core.metrics.query.published_families import (
+    COST_DIMENSIONS,
     COSTS,
+    COUNTED_WITH_SOURCE,
     FAMILIES,
     KIND_OF,
     WITH_SOURCE,
@@ -206,11 +208,18 @@ def _find_verdicts(
     loaded: Mapping[str, Mapping[str, Table]], kpi: str, months: Sequence[str], cell: Cell
 ) -> list[bool]:
     """Whether the cell is shown, for each of the months that it has contacts in."""
-    key = family_of(kpi)
-    if kpi in COSTS and cell[0] != "source":
-        cell = WITH_SOURCE + cell[0], cell[1]
+    key, cells = family_of(kpi), [cell]
+    if kpi in COUNTED_WITH_SOURCE and cell[0] != "source":
+        if cell[0] not in COST_DIMENSIONS:
+            return [False]  # whether a source is known would be a second cut
+        with_source = WITH_SOURCE + cell[0], cell[1]
+        cells = [with_source] if kpi in COSTS else [cell, with_source]
     tables = [loaded[month].get(key, {}) for month in months if month in loaded]
-    return [table[cell] for table in tables if cell in table]
+    return [
+        all(table[one] for one in cells if one in table)
+        for table in tables
+        if any(one in table for one in cells)
+    ]
 
 
 def _months_of(period: Period) -> list[str]:

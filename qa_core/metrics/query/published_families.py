@@ -11,7 +11,6 @@ import sqlalchemy as sa
 
 from qa_core.access.roles import EXECUTIVE_DIMENSIONS
 from qa_core.metrics.kpis import (
-    ATTRIBUTED,
     COUNTED_DIRECTION,
     EVALUATED,
     MISSED,
@@ -30,6 +29,10 @@ DIMENSIONS: Mapping[str, tuple[str, ...]] = {
     "evaluations": tuple(sorted(EXECUTIVE_DIMENSIONS - {"month"})),
 }
 """The dimensions that tables are published by, for each kind of row."""
+COST_DIMENSIONS = ("", "medium", "campaign")
+"""By which a cost can be cut, besides by source ("": not at all)."""
+WITH_SOURCE = "with_source:"
+"""Before a dimension: its cells, of rows with a known source alone."""
 
 
 @dataclass(frozen=True)
@@ -37,14 +40,16 @@ class Family:
     """The rows that a KPI counts (`part` "rows"), or those of its numerator ("hits").
 
     `within`: families whose hidden cells this one hides too, because its figures and
-    theirs give each other away. `limits`: the dimensions ("": the total) by which the
-    first part of its rows has to be large enough too.
+    theirs give each other away. `with_source`: the dimensions ("": the total) by which
+    its figures also count the rows with a known source.
     """
 
     kpi: str
     part: str = "rows"
     within: tuple[str, ...] = ()
-    limits: tuple[str, ...] = ()
+    with_source: tuple[str, ...] = ()
+    is_widest: bool = False
+    """Whether it counts, up to contacts outside opening hours, all rows."""
 
     @property
     def key(self) -> str:
@@ -53,11 +58,11 @@ class Family:
 
 FAMILIES: Mapping[str, tuple[Family, ...]] = {
     "contacts": (
-        Family("answer_rate", "hits"),
-        Family("answer_rate", within=("answer_rate:hits",)),
-        Family("abandon_rate"),
+        Family("answer_rate", "hits", with_source=COST_DIMENSIONS),
+        Family("answer_rate", within=("answer_rate:hits",), is_widest=True),
+        Family("abandon_rate", within=("service_level",)),
         Family("average_speed_of_answer"),
-        # answered in time or not = answered with a known wait + abandoned
+        # what it counts = answered with a known wait + abandoned
         Family("service_level", within=("abandon_rate", "average_speed_of_answer")),
         Family("average_time_to_abandon"),
         Family("average_handle_time"),
@@ -66,7 +71,7 @@ FAMILIES: Mapping[str, tuple[Family, ...]] = {
         Family("recovered_rate"),
         Family("repeat_caller_rate"),
         Family("first_contact_resolution"),
-        Family("first_contact_resolution_declared", "hits"),
+        Family("first_contact_resolution_declared", "hits", with_source=COST_DIMENSIONS),
         Family(
             "first_contact_resolution_declared", within=("first_contact_resolution_declared:hits",)
         ),
@@ -83,12 +88,11 @@ FAMILIES: Mapping[str, tuple[Family, ...]] = {
         Family("ces"),
         Family("response_rate", "hits"),
         Family("response_rate", within=("response_rate:hits",)),
-        # its numerator is what a cost is divided by
-        Family("attribution_rate", limits=("", "source", "medium", "campaign")),
+        Family("attribution_rate", with_source=COST_DIMENSIONS, is_widest=True),
         Family("recording_rate"),
     ),
     "evaluations": (
-        Family("evaluations"),
+        Family("evaluations", is_widest=True),
         Family("evaluation_score"),
         Family("evaluation_pass_rate"),
         Family("critical_accuracy_customer"),
@@ -99,7 +103,7 @@ FAMILIES: Mapping[str, tuple[Family, ...]] = {
 
 DECIDED_BY: Mapping[str, str] = {
     "received": "answer_rate",
-    "answered": "answer_rate",
+    "answered": "answer_rate:hits",
     "missed": "answer_rate",
     "talk_time": "average_talk_time",
     "csat_mean": "csat",
@@ -116,12 +120,9 @@ DECIDED_BY: Mapping[str, str] = {
 those of single advisors' means, and of listening.
 """
 
-COSTS = frozenset({"cost_per_answered", "cost_per_resolved"})
-"""Divided by those contacts of a cell that have a known source, which no KPI counts."""
-WITH_SOURCE = "with_source:"
-"""Before a dimension: its cells, of contacts with a known source alone."""
-COST_DIMENSIONS = ("", "medium", "campaign")
-"""By which a cost can be cut, besides by source ("": not at all)."""
+COSTS = frozenset({"cost_per_contact", "cost_per_answered", "cost_per_resolved"})
+COUNTED_WITH_SOURCE = COSTS | {"attribution_rate"}
+"""KPIs that count the rows of a cell with a known source."""
 
 
 def family_of(kpi: str) -> str:
@@ -157,28 +158,24 @@ class Population:
     totals: tuple[Kpi, str] | None = None
 
 
-def find_populations(question: MetricQuery, family: Family) -> tuple[Population, ...]:
-    """The rows of a family, and then the parts of them that its figures tell apart."""
+def find_population(question: MetricQuery, family: Family) -> Population:
+    """The rows of a family."""
     kpi = get_kpi(family.kpi)
     if kpi.subject == FactTable.ANSWERS:
         rows = parts_of(question, kpi, EVALUATED.c).counted
-        return (Population(rows, rows),)
+        return Population(rows, rows)
     if kpi.subject == FactTable.MISSES:
-        return (_counted(sa.and_(MISSED, _IS_SINGLE), RECEIVED),)
+        return _counted(sa.and_(MISSED, _IS_SINGLE), RECEIVED)
     parts = parts_of(question, kpi, CONTACTS.c)
     advisors = parts.counted if parts.behind is None else parts.behind
     if family.part == "hits":
-        return (_counted(parts.hits, advisors, (kpi, "hits") if kpi.sums else None),)
+        return _counted(parts.hits, advisors, (kpi, "hits") if kpi.sums else None)
     rows = parts.counted
     if kpi.kind == KpiKind.TOTAL and parts.hits is not None:
         rows = advisors  # a count is one among those it could have been
     if kpi.kind == KpiKind.DISTINCT:
         rows = sa.and_(rows, _IS_SINGLE)
-    own = _counted(rows, advisors, (kpi, "n") if kpi.sums else None)
-    if kpi.key != "attribution_rate":
-        return (own,)
-    # Whether a source is known is said by the source itself: both parts are cells.
-    return own, *(_counted(test, test) for test in (ATTRIBUTED, sa.not_(ATTRIBUTED)))
+    return _counted(rows, advisors, (kpi, "n") if kpi.sums else None)
 
 
 def _counted(

@@ -20,15 +20,13 @@ from qa_core.metrics.kpis.declaration import Predicate
 from qa_core.metrics.query import dimension_sql, evaluation_table, interval_totals, statements
 from qa_core.metrics.query.published_families import (
     COST_DIMENSIONS,
-    COSTS,
-    DECIDED_BY,
     DIMENSIONS,
     FAMILIES,
     SINGLES,
     WITH_SOURCE,
     Family,
     Population,
-    find_populations,
+    find_population,
 )
 from qa_core.metrics.query.statements import MetricQuery
 from qa_core.stats.linear_audit import find_shown
@@ -41,7 +39,6 @@ Cell = tuple[str, str | None]
 TOTAL: Cell = ("", None)
 Table = dict[Cell, bool]
 """The cells of one family and month that have any contacts, and whether each is shown."""
-WITH_COSTS = frozenset(DECIDED_BY[cost] for cost in COSTS)
 
 
 @dataclass(frozen=True)
@@ -61,12 +58,11 @@ def work_out(
     """The tables of these months (`YYYY-MM`): month → family → cells. `question` has no
     cut, no filter and no period.
     """
-    populations = {family.key: find_populations(question, family) for family in FAMILIES[kind]}
-    every = [one for found in populations.values() for one in found]
+    families = FAMILIES[kind]
+    populations = [find_population(question, family) for family in families]
     whole = replace(question, by=("month", *DIMENSIONS[kind]))
-    counts = _count(whole, kind, every, months)
-    places = {key: [every.index(one) for one in found] for key, found in populations.items()}
-    return {month: _audit(whole, kind, counts, month, places) for month in months}
+    counts = _count(whole, kind, populations, months)
+    return {month: _audit(whole, families, counts, month) for month in months}
 
 
 def _count(
@@ -162,7 +158,10 @@ def _select_advisors(question: MetricQuery, rows: sa.CTE) -> sa.CompoundSelect:
 
     return sa.union_all(
         *(select(name) for name in ("", *question.by[1:])),
-        *(select(name, WITH_SOURCE).where(rows.c.source.is_not(None)) for name in COST_DIMENSIONS),
+        *(
+            select(name, WITH_SOURCE).where(rows.c.source.is_not(None))
+            for name in ("", *question.by[1:])
+        ),
     )
 
 
@@ -192,80 +191,95 @@ def _weigh(kpi: Kpi, suffix: str, record: Mapping[str, Any]) -> int:
 
 
 def _audit(
-    question: MetricQuery,
-    kind: str,
-    counts: _Counts,
-    month: str,
-    places: Mapping[str, Sequence[int]],
+    question: MetricQuery, families: Sequence[Family], counts: _Counts, month: str
 ) -> dict[str, Table]:
     """The tables of one month. Families that count the same rows share one audit."""
     atoms = counts.atoms[counts.atoms["month"] == month]
     cells, inside = _find_cells(question, atoms)
-    width = 1 + max(place for found in places.values() for place in found)
-    rows = atoms[[f"n{place}" for place in range(width)]].to_numpy(np.int64)
+    rows = atoms[[f"n{place}" for place in range(len(families))]].to_numpy(np.int64)
     contacts = inside @ rows
-    advisors = _count_advisors(counts.advisors, month, cells, width)
+    advisors = _count_advisors(counts.advisors, month, cells, len(families))
     small = (contacts > 0) & ((contacts < MINIMUM_CONTACTS) | (advisors < MINIMUM_ADVISORS))
+    small &= np.array([_is_limited(cell) for cell in cells])[:, None]
     widest = contacts.max(axis=1, initial=0)
-    order = sorted(range(len(cells)), key=lambda cell: (-widest[cell], str(cells[cell])))
-    groups: dict[bytes, list[Family]] = {}
-    for family in FAMILIES[kind]:
-        groups.setdefault(rows[:, places[family.key][0]].tobytes(), []).append(family)
-    hidden = {family.key: np.zeros(len(cells), bool) for family in FAMILIES[kind]}
-    waiting = list(groups.values())
-    while waiting:
-        for families in waiting:
-            start = hidden[families[0].key].copy()
-            for family in families:
-                own, *parts = places[family.key]
-                start |= small[:, own]
-                for narrower in family.within:
-                    start |= hidden[narrower]
-                for part in parts[: len(family.limits) and 1]:
-                    start |= small[:, part] & [
-                        dimension in family.limits for dimension, _value in cells
-                    ]
-            found = list(dict.fromkeys(place for one in families for place in places[one.key]))
-            belongs = np.array([any(_belongs(one, cell) for one in families) for cell in cells])
-            chosen = _choose(inside, rows[:, found], start, belongs, order)
-            hidden |= {family.key: chosen for family in families}
-        # A family that others have to agree with may itself have been hidden more since.
-        waiting = [
-            families
-            for families in waiting
-            if any(
-                (hidden[narrower] & ~hidden[one.key]).any()
-                for one in families
-                for narrower in one.within
-            )
+    order = sorted(
+        range(len(cells)),
+        key=lambda cell: (_has_prefix(cells[cell]), -widest[cell], str(cells[cell])),
+    )
+
+    def choose(places: Sequence[int], start: np.ndarray) -> np.ndarray:
+        live = [
+            cell
+            for cell in order
+            if contacts[cell, places[0]]
+            and any(_belongs(families[place], cells[cell]) for place in places)
         ]
+        return _hide(inside[:, rows[:, places[0]] > 0], start, live, cells)
+
+    same = [rows[:, place].tobytes() for place in range(len(families))]
+    hidden = np.zeros((len(cells), len(families)), bool)
+    for one in dict.fromkeys(same):
+        group = [place for place, other in enumerate(same) if other == one]
+        hidden[:, group] = choose(group, small[:, group].any(axis=1))[:, None]
+    place_of = {family.key: place for place, family in enumerate(families)}
+    is_settled = False
+    while not is_settled:
+        is_settled = True
+        for place, family in enumerate(families):
+            start = hidden[:, [place, *(place_of[key] for key in family.within)]].any(axis=1)
+            if (start & ~hidden[:, place]).any():
+                hidden[:, place], is_settled = choose([place], start), False
+    # That a figure counts nothing in a cell would tell what a wider one hides there.
+    for place, family in enumerate(families):
+        wider = [
+            other
+            for other, one in enumerate(families)
+            if one.is_widest or one.key in family.within or family.key in one.within
+        ]
+        hidden[:, place] |= (contacts[:, place] == 0) & hidden[:, wider].any(axis=1)
     return {
         family.key: {
-            cells[cell]: not hidden[family.key][cell]
-            for cell in np.flatnonzero(contacts[:, places[family.key][0]])
+            cells[cell]: not hidden[cell, place]
+            for cell in np.flatnonzero((contacts[:, place] > 0) | hidden[:, place])
             if _belongs(family, cells[cell])
         }
-        for family in FAMILIES[kind]
+        for place, family in enumerate(families)
     }
 
 
-def _find_cells(question: MetricQuery, atoms: pd.DataFrame) -> tuple[list[Cell], np.ndarray]:
-    """Every cell of the month, and the atoms inside each (bool, cells × atoms)."""
-    cells, inside = [TOTAL], [np.ones(len(atoms), bool)]
+def _hide(
+    inside: np.ndarray, start: np.ndarray, live: Sequence[int], cells: Sequence[Cell]
+) -> np.ndarray:
+    """The cells to hide: those of `start`, and more by the audit of the `live` ones, in
+    the order to be shown. Of a hidden cell, what has a source is hidden too.
+    """
+    hidden, half = start.copy(), len(cells) // 2
+    for tried in ([cell for cell in live if cell < half], live):
+        found = find_shown(
+            inside[tried],
+            [place for place, cell in enumerate(tried) if not hidden[cell]],
+            hidden[tried],
+        )
+        hidden[np.array(tried, int)[~found]] = True
+        hidden[half:] |= hidden[:half]
+        if len(tried) == len(live):
+            break
+    return hidden
 
-    def add(prefix: str, name: str, among: np.ndarray) -> None:
+
+def _find_cells(question: MetricQuery, atoms: pd.DataFrame) -> tuple[list[Cell], np.ndarray]:
+    """Every cell of the month, and then each again of rows with a source alone; and the
+    atoms inside each (bool, cells × atoms).
+    """
+    cells, inside = [TOTAL], [np.ones(len(atoms), bool)]
+    for name in question.by[1:]:
         codes, values = pd.factorize(atoms[name], use_na_sentinel=False)
         for code, value in enumerate(values):
-            cells.append((prefix + name, dimension_sql.plain(name, value, question.names)))
-            inside.append(among & (codes == code))
-
-    for name in question.by[1:]:
-        add("", name, inside[0])
+            cells.append((name, dimension_sql.plain(name, value, question.names)))
+            inside.append(codes == code)
     with_source = atoms["source"].notna().to_numpy(bool)
-    cells.append((WITH_SOURCE, None))
-    inside.append(with_source)
-    for name in filter(None, COST_DIMENSIONS):
-        add(WITH_SOURCE, name, with_source)
+    cells += [(WITH_SOURCE + dimension, value) for dimension, value in cells]
+    inside += [among & with_source for among in inside]
     return cells, np.array(inside)
 
 
@@ -285,33 +299,17 @@ def _count_advisors(
     return found
 
 
+def _has_prefix(cell: Cell) -> bool:
+    return cell[0].startswith(WITH_SOURCE)
+
+
+def _is_limited(cell: Cell) -> bool:
+    """Whether enough rows have to stand behind a cell: whatever a KPI is measured by."""
+    return not _has_prefix(cell) or cell[0].removeprefix(WITH_SOURCE) in COST_DIMENSIONS
+
+
 def _belongs(family: Family, cell: Cell) -> bool:
     """Whether a cell is one of the tables of that family."""
-    dimension = cell[0]
-    if dimension.startswith(WITH_SOURCE):
-        return family.key in WITH_COSTS
-    return not dimension or dimension in get_kpi(family.kpi).dimensions
-
-
-def _choose(
-    inside: np.ndarray,
-    rows: np.ndarray,
-    start: np.ndarray,
-    belongs: np.ndarray,
-    order: Sequence[int],
-) -> np.ndarray:
-    """The cells to hide: those of `start`, and more by the audit of each population in
-    turn, whose hidden cells the next one hides too.
-    """
-    hidden = start.copy()
-    for place in range(rows.shape[1]):
-        occurs = rows[:, place] > 0
-        live = np.flatnonzero(belongs & inside[:, occurs].any(axis=1))
-        place_of = {cell: position for position, cell in enumerate(live.tolist())}
-        shown = find_shown(
-            inside[np.ix_(live, occurs)],
-            [place_of[cell] for cell in order if cell in place_of and not hidden[cell]],
-            hidden[live],
-        )
-        hidden[live] |= ~shown
-    return hidden
+    if _has_prefix(cell):
+        return cell[0].removeprefix(WITH_SOURCE) in family.with_source
+    return not cell[0] or cell[0] in get_kpi(family.kpi).dimensions
