@@ -19,6 +19,7 @@ from qa_core.metrics import query
 from qa_core.metrics.dimensions import Filters, Period, add_months
 from qa_core.metrics.kpis import ALL, BY_KEY, FactTable
 from qa_core.metrics.query.data_span import find_last_closed_day
+from qa_core.metrics.query.publication import PUBLISHED_BY
 from qa_core.storage.records import store
 
 EXECUTIVE = Viewer("rex", Role.EXECUTIVE)
@@ -66,7 +67,14 @@ NUMERATORS: Mapping[str, Sums] = {
     "csat_if_silent_happy": {"csat:hits": 1, "silent": 1},
     "attribution_rate": {"attribution_rate": 1},
 }
-COUNTED_APART = frozenset({"answer_rate", "first_contact_resolution_declared"})
+COUNTED_APART = frozenset(
+    {
+        "answer_rate",
+        "csat_if_silent_unhappy",
+        "csat_if_silent_happy",
+        "first_contact_resolution_declared",
+    }
+)
 """Rates whose numerator another KPI counts, in a table of its own: known there, it
 gives no rate away where the denominator is hidden.
 """
@@ -183,9 +191,9 @@ class Line:
 
 @dataclass(frozen=True)
 class Answers:
-    """What the executive was given, month by month, and the truth: how many each KPI
-    counts of every combination of values (`atoms`, by month), and which cells have few
-    contacts or advisors (`small`).
+    """What the executive was given, month by month, and the truth: `n` and numerator
+    (`…:hits`) of each KPI for every combination of values (`atoms`, by month), and
+    which cells have few contacts or advisors (`small`).
     """
 
     dimensions: tuple[str, ...]
@@ -212,7 +220,7 @@ def ask(kpis: list[str], dimensions: tuple[str, ...]) -> Answers:
     where = Filters(Period(date(2026, 1, 1), find_last_closed_day()))
     lines = []
     for name in (None, *dimensions):
-        open_to = [key for key in kpis if name is None or name in BY_KEY[key].dimensions]
+        open_to = [key for key in kpis if name is None or name in _dimensions_of(key)]
         frame = query.measure(EXECUTIVE, open_to, (name, "month") if name else ("month",), where)
         values = _plain(frame[name]) if name else [None] * len(frame)
         lines += map(
@@ -222,10 +230,11 @@ def ask(kpis: list[str], dimensions: tuple[str, ...]) -> Answers:
     frame = query.measure(Viewer.SYSTEM, told, (*dimensions, "month", "advisor"), where)
     atoms: dict[str, dict[tuple[Any, ...], dict[str, float]]] = {}
     cells: dict[tuple[str, str, str | None, Any], tuple[float, set[str]]] = {}
-    for month, key, n, advisor, *combination in zip(
+    for month, key, n, numerator, advisor, *combination in zip(
         frame["month"],
         frame["kpi"],
         frame["n"],
+        frame["numerator"],
         _plain(frame["advisor"]),
         *(_plain(frame[name]) for name in dimensions),
         strict=True,
@@ -234,6 +243,8 @@ def ask(kpis: list[str], dimensions: tuple[str, ...]) -> Answers:
             continue
         counts = atoms.setdefault(month, {}).setdefault(tuple(combination), {})
         counts[key] = counts.get(key, 0) + n
+        hits = 0 if numerator != numerator else numerator
+        counts[f"{key}:hits"] = counts.get(f"{key}:hits", 0) + hits
         for name, value in zip((None, *dimensions), (None, *combination), strict=True):
             before, advisors = cells.get((month, key, name, value), (0, set()))
             cells[month, key, name, value] = before + n, advisors | {advisor} - {None}
@@ -245,8 +256,43 @@ def ask(kpis: list[str], dimensions: tuple[str, ...]) -> Answers:
     return Answers(dimensions, lines, atoms, small)
 
 
+def _dimensions_of(key: str) -> tuple[str, ...]:
+    return PUBLISHED_BY.get(key, BY_KEY[key].dimensions)
+
+
 def _plain(values: pd.Series) -> list[Any]:
     return [None if value is None or value != value else value for value in values.tolist()]
+
+
+def find_leaks_of_customers(rows: list[dict[str, Any]]) -> Iterator[str]:
+    """The hidden cells of which the number of customers follows from what was shown:
+    over the customers, each with all the cells that they were in contact in.
+    """
+    where = Filters(Period(date(2026, 1, 1), find_last_closed_day()))
+    frames = {
+        name: query.measure(
+            EXECUTIVE, ("repeat_caller_rate",), (name, "month") if name else ("month",), where
+        )
+        for name in (None, *OF_CONTACTS)
+        if name != "site"
+    }
+    counted = [row for row in rows if row["customer_key"] is not None]
+    for month in sorted({row["month"] for row in rows}):
+        shown, hidden = [], []
+        for name, frame in frames.items():
+            of_month = frame[frame["month"] == month]
+            values = _plain(of_month[name]) if name else [None] * len(of_month)
+            for value, status in zip(values, of_month["status"], strict=True):
+                customers = {
+                    row["customer_key"]
+                    for row in counted
+                    if row["month"] == month and (name is None or row[name] == value)
+                }
+                vector = {("customers", customer): 1.0 for customer in customers}
+                if vector:
+                    label = f"{month} customers of {name}={value}"
+                    (hidden if status == "suppressed" else shown).append((label, vector))
+        yield from _solve(shown, hidden)
 
 
 def find_leaks(answers: Answers, is_strong: bool = False) -> Iterator[str]:
@@ -290,59 +336,66 @@ def _find_leaks_of_month(
                 continue
             own = line.kpi if part == "n" else f"{line.kpi}:hits"
             among = inside & has_source if (line.kpi, part) in WITH_SOURCE else inside
-            vector = _build(sums.get(line.kpi, {own: 1}), among, quantities)
+            vector, amount = _build(sums.get(line.kpi, {own: 1}), among, quantities)
             if not vector:
                 continue
             label = f"{month} {line.kpi} {part} of {line.dimension}={line.value}"
             if line.status != "suppressed":
                 shown.append((label, vector))
-            elif not is_strong or (month, line.kpi, line.dimension, line.value) in answers.small:
+            elif amount and (
+                not is_strong or (month, line.kpi, line.dimension, line.value) in answers.small
+            ):
                 hidden.append((label, vector))
     yield from _solve(shown, hidden)
 
 
 @dataclass
 class Quantity:
-    """One thing that is counted: by what name it is solved for, and where it occurs."""
+    """One thing that is counted or summed: by what name it is solved for, in which
+    combinations it may occur, and its true amounts.
+    """
 
     name: str
     occurs: np.ndarray
-    amounts: np.ndarray | None = None
+    amounts: np.ndarray
 
 
 def _find_quantities(counts: Mapping[str, np.ndarray]) -> dict[str, Quantity]:
     """Every quantity; a numerator may be anywhere that its denominator is."""
-    found = {}
-    for key, n in counts.items():
-        found[key] = Quantity(key, n > 0, n)
-        found[f"{key}:hits"] = Quantity(f"{key}:hits", n > 0)
+    found = {
+        key: Quantity(key, counts[key.removesuffix(":hits")] > 0, amounts)
+        for key, amounts in counts.items()
+    }
     if "csat_if_silent_unhappy" in counts:
-        found["silent"] = Quantity("silent", counts["csat_if_silent_unhappy"] > 0)
+        asked = counts["csat_if_silent_unhappy"]
+        found["silent"] = Quantity("silent", asked > 0, asked - counts.get("csat", 0))
     return found
 
 
 def _merge_equal(quantities: dict[str, Quantity]) -> None:
     names: dict[bytes, str] = {}
-    for quantity in quantities.values():
-        if quantity.amounts is not None:
+    for key, quantity in quantities.items():
+        if not key.endswith(":hits") and key != "silent":
             quantity.name = names.setdefault(quantity.amounts.tobytes(), quantity.name)
 
 
 def _build(
     sums: Sums, inside: np.ndarray, quantities: Mapping[str, Quantity]
-) -> dict[tuple[str, int], float]:
-    """The number as a sum over quantities and combinations."""
-    vector: dict[tuple[str, int], float] = {}
+) -> tuple[dict[tuple[str, Any], float], float]:
+    """The number as a sum over quantities and combinations, and what it comes to."""
+    vector: dict[tuple[str, Any], float] = {}
+    amount = 0.0
     for key, times in sums.items():
         if key in quantities:
             quantity = quantities[key]
+            amount += times * float(quantity.amounts[inside].sum())
             for place in np.flatnonzero(inside & quantity.occurs):
                 unknown = quantity.name, int(place)
                 vector[unknown] = vector.get(unknown, 0) + times
-    return {unknown: times for unknown, times in vector.items() if times}
+    return {unknown: times for unknown, times in vector.items() if times}, amount
 
 
-Labelled = list[tuple[str, dict[tuple[str, int], float]]]
+Labelled = list[tuple[str, dict[tuple[str, Any], float]]]
 
 
 def _solve(shown: Labelled, hidden: Labelled) -> Iterator[str]:

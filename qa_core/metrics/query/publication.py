@@ -37,7 +37,6 @@ from qa_core.metrics.query import dimension_sql, evaluation_table, published_tab
 from qa_core.metrics.query.data_span import find_last_closed_day, find_span
 from qa_core.metrics.query.metric_query import build_query
 from qa_core.metrics.query.published_families import (
-    COST_DIMENSIONS,
     COSTS,
     COUNTED_WITH_SOURCE,
     FAMILIES,
@@ -50,12 +49,19 @@ from qa_core.metrics.query.result_rows import Row
 from qa_core.metrics.query.statements import MetricQuery
 from qa_core.storage import lake, name_merges
 from qa_core.storage.records import store
+from qa_core.storage.schema import NEIGHBOUR_DAYS
 
 LOG = logging.getLogger("qa_core")
 POLICY = 1
 """Raised with every change of what is hidden: tables kept by another one are not read."""
 ALWAYS_SHOWN = frozenset({"spend"})
 """What was spent says nothing of a person."""
+PUBLISHED_BY = {
+    family.kpi: family.dimensions
+    for families in FAMILIES.values()
+    for family in families
+    if family.dimensions is not None
+}
 NOT_OF_CONTACTS = ("pending", "unknown_identity", "p50", "p90", "p95")
 """Not in the published tables: counts of what a KPI leaves out, and percentiles."""
 
@@ -96,7 +102,10 @@ def close_period(where: Filters) -> Filters:
 
 
 def require_one_table(
-    by: Collection[str], where: Filters, overrides: Mapping[str, str] = {}
+    kpis: Collection[str],
+    by: Collection[str],
+    where: Filters,
+    overrides: Mapping[str, str] = {},
 ) -> None:
     """Raise Refusal unless the question reads one published table: one cut or one
     filter, month besides, by the settings in force.
@@ -122,6 +131,17 @@ def require_one_table(
             tuple(f"--by {name}" for name in sorted({*cuts, *filters})),
             names=", ".join(sorted({*cuts, *filters})),
         )
+    for kpi in kpis:
+        known = PUBLISHED_BY.get(kpi)
+        for name in {*cuts, *filters}:
+            if known is not None and name not in known:
+                raise Refusal(
+                    "one_table",
+                    N_("You see {kpi} by {known} alone: by {dimension} it would be two cuts."),
+                    kpi=kpi,
+                    known=", ".join(known),
+                    dimension=name,
+                )
     several = [name for name, values in filters.items() if len(values) > 1 and name not in cuts]
     for name in several:
         raise Refusal(
@@ -210,8 +230,6 @@ def _find_verdicts(
     """Whether the cell is shown, for each of the months that it has contacts in."""
     key, cells = family_of(kpi), [cell]
     if kpi in COUNTED_WITH_SOURCE and cell[0] != "source":
-        if cell[0] not in COST_DIMENSIONS:
-            return [False]  # whether a source is known would be a second cut
         with_source = WITH_SOURCE + cell[0], cell[1]
         cells = [with_source] if kpi in COSTS else [cell, with_source]
     tables = [loaded[month].get(key, {}) for month in months if month in loaded]
@@ -262,12 +280,14 @@ def _find_keys(
     names = sorted({name for one in FAMILIES[kind] for name in get_kpi(one.kpi).settings})
     for month in months:
         period = periods.period_of("month", month)
+        first = period.first_day - timedelta(days=NEIGHBOUR_DAYS)
         pieces = statements.pieces_within(question.pieces, period)
         inputs = [question.give(settings) for _day, settings in pieces]
         depends_on = (
             POLICY,
             (MINIMUM_ADVISORS, MINIMUM_CONTACTS, sorted(EXECUTIVE_DIMENSIONS)),
-            [lake.files(name, month, month) for name in ("contacts", "intervals")],
+            lake.files("contacts", f"{first:%Y-%m}", month),  # the first miss of a caller
+            lake.files("intervals", month, month),
             sorted(question.names.sites.items()),
             [sorted(kept.items()) for kept in merged.values()],
             counter,

@@ -13,7 +13,6 @@ from qa_core.access.roles import EXECUTIVE_DIMENSIONS
 from qa_core.metrics.kpis import (
     COUNTED_DIRECTION,
     EVALUATED,
-    MISSED,
     RECEIVED,
     FactTable,
     Kpi,
@@ -48,6 +47,8 @@ class Family:
     part: str = "rows"
     within: tuple[str, ...] = ()
     with_source: tuple[str, ...] = ()
+    dimensions: tuple[str, ...] | None = None
+    """Those of its tables, where they are fewer than those of the KPI."""
     is_widest: bool = False
     """Whether it counts, up to contacts outside opening hours, all rows."""
 
@@ -88,7 +89,13 @@ FAMILIES: Mapping[str, tuple[Family, ...]] = {
         Family("ces"),
         Family("response_rate", "hits"),
         Family("response_rate", within=("response_rate:hits",)),
-        Family("attribution_rate", with_source=COST_DIMENSIONS, is_widest=True),
+        # by anything but the source it would be a second cut: with or without one
+        Family(
+            "attribution_rate",
+            with_source=COST_DIMENSIONS,
+            dimensions=("source",),
+            is_widest=True,
+        ),
         Family("recording_rate"),
     ),
     "evaluations": (
@@ -125,6 +132,19 @@ COUNTED_WITH_SOURCE = COSTS | {"attribution_rate"}
 """KPIs that count the rows of a cell with a known source."""
 
 
+MISSED_CALLERS, CUSTOMERS = "recovered_rate", "repeat_caller_rate"
+"""Families that do not count contacts, but callers once per recovery window and
+customers once."""
+
+
+def dimensions_of(family: Family) -> tuple[str, ...]:
+    """The dimensions that the tables of a family are published by."""
+    if family.dimensions is not None:
+        return family.dimensions
+    open_to = get_kpi(family.kpi).dimensions
+    return tuple(name for name in DIMENSIONS[KIND_OF[family.key]] if name in open_to)
+
+
 def family_of(kpi: str) -> str:
     """The key of the family that decides about a KPI."""
     return DECIDED_BY.get(kpi, kpi)
@@ -133,18 +153,6 @@ def family_of(kpi: str) -> str:
 KIND_OF: Mapping[str, str] = {
     family.key: kind for kind, families in FAMILIES.items() for family in families
 }
-
-SINGLES = (
-    sa.select(CONTACTS.c.month.label("single_month"), CONTACTS.c.customer_key.label("single_key"))
-    .where(COUNTED_DIRECTION, CONTACTS.c.customer_key.is_not(None))
-    .group_by(CONTACTS.c.month, CONTACTS.c.customer_key)
-    .having(sa.func.count() == sa.literal_column("1"))
-    .cte("singles")
-)
-"""The customers with one contact in a month: what counts customers is audited on them
-alone, because only there are customers and contacts the same.
-"""
-_IS_SINGLE = SINGLES.c.single_key.is_not(None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,13 +167,15 @@ class Population:
 
 
 def find_population(question: MetricQuery, family: Family) -> Population:
-    """The rows of a family."""
+    """The rows of a family; none where missed callers or customers are counted, which
+    are rows of another kind (`published_tables`).
+    """
     kpi = get_kpi(family.kpi)
     if kpi.subject == FactTable.ANSWERS:
         rows = parts_of(question, kpi, EVALUATED.c).counted
         return Population(rows, rows)
     if kpi.subject == FactTable.MISSES:
-        return _counted(sa.and_(MISSED, _IS_SINGLE), RECEIVED)
+        return _counted(sa.false(), RECEIVED)
     parts = parts_of(question, kpi, CONTACTS.c)
     advisors = parts.counted if parts.behind is None else parts.behind
     if family.part == "hits":
@@ -174,7 +184,7 @@ def find_population(question: MetricQuery, family: Family) -> Population:
     if kpi.kind == KpiKind.TOTAL and parts.hits is not None:
         rows = advisors  # a count is one among those it could have been
     if kpi.kind == KpiKind.DISTINCT:
-        rows = sa.and_(rows, _IS_SINGLE)
+        rows = sa.false()
     return _counted(rows, advisors, (kpi, "n") if kpi.sums else None)
 
 

@@ -8,24 +8,29 @@ import functools
 import operator
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import sqlalchemy as sa
 
 from qa_core.access.roles import MINIMUM_ADVISORS, MINIMUM_CONTACTS
-from qa_core.metrics.kpis import Kpi, get_kpi
+from qa_core.metrics import dimensions
+from qa_core.metrics.kpis import COUNTED_DIRECTION, MISSES, Kpi
 from qa_core.metrics.kpis.declaration import Predicate
 from qa_core.metrics.query import dimension_sql, evaluation_table, interval_totals, statements
 from qa_core.metrics.query.published_families import (
     COST_DIMENSIONS,
+    CUSTOMERS,
     DIMENSIONS,
     FAMILIES,
-    SINGLES,
+    MISSED_CALLERS,
     WITH_SOURCE,
     Family,
     Population,
+    dimensions_of,
     find_population,
 )
 from qa_core.metrics.query.statements import MetricQuery
@@ -43,13 +48,14 @@ Table = dict[Cell, bool]
 
 @dataclass(frozen=True)
 class _Counts:
-    """What was counted: `atoms` has one row per month and combination of values, with
-    the rows of each population; `advisors` one row per cell and advisor, with a bit per
-    population that they stand behind.
+    """What was counted. `atoms`: per month and combination of values, the rows of each
+    family (`n0`, `n1` …). `advisors`: per cell and advisor, a bit for each family that
+    they stand behind. `customers`: the combinations of each known customer of a month.
     """
 
     atoms: pd.DataFrame
     advisors: pd.DataFrame
+    customers: pd.DataFrame | None = None
 
 
 def work_out(
@@ -58,44 +64,66 @@ def work_out(
     """The tables of these months (`YYYY-MM`): month → family → cells. `question` has no
     cut, no filter and no period.
     """
-    families = FAMILIES[kind]
-    populations = [find_population(question, family) for family in families]
     whole = replace(question, by=("month", *DIMENSIONS[kind]))
-    counts = _count(whole, kind, populations, months)
-    return {month: _audit(whole, families, counts, month) for month in months}
-
-
-def _count(
-    question: MetricQuery, kind: str, every: Sequence[Population], months: Sequence[str]
-) -> _Counts:
-    """Count rows and advisors, in two statements."""
-    if kind == "contacts":
-        arrow = {}
-        joined = CONTACTS.outerjoin(
-            SINGLES,
-            sa.and_(
-                SINGLES.c.single_month == CONTACTS.c.month,
-                SINGLES.c.single_key == CONTACTS.c.customer_key,
-            ),
-        )
-        columns = CONTACTS.c
-        select = sa.select(*_describe_rows(question, columns, every)).select_from(joined)
-    else:
-        with store.reading() as session:
-            arrow = {"answers": evaluation_table.load(session)}
-        source, columns, finish = statements.evaluations_of(question, with_errors=True)
-        select = finish(sa.select(*_describe_rows(question, columns, every)).select_from(source))
-    rows = select.cte("rows_counted")
     span = {"first_month": min(months), "last_month": max(months)}
-    atoms = engine.current().run(_select_atoms(question, rows, len(every)), arrow, **span)
-    advisors = engine.current().run(_select_advisors(question, rows), arrow, **span)
-    if kind == "contacts":
-        atoms = _add_totals(question, atoms, every)
-    for frame in (atoms, advisors):
-        frame["month"] = [
-            dimension_sql.plain("month", month, question.names) for month in frame["month"]
-        ]
-    return _Counts(atoms, advisors)
+    if kind == "evaluations":
+        counts = _count_evaluations(whole, span)
+    else:
+        counts = _count_contacts(whole, span)
+    return {month: _audit(whole, FAMILIES[kind], counts, month) for month in months}
+
+
+def _count_evaluations(question: MetricQuery, span: Mapping[str, str]) -> _Counts:
+    with store.reading() as session:
+        answers = evaluation_table.load(session)
+    source, columns, finish = statements.evaluations_of(question, with_errors=True)
+    populations = [find_population(question, family) for family in FAMILIES["evaluations"]]
+    described = sa.select(*_describe_rows(question, columns, populations)).select_from(source)
+    rows = finish(described).cte("rows_counted")
+
+    def run(statement: sa.SelectBase) -> pd.DataFrame:
+        return _run(question, statement, span, {"answers": answers})
+
+    return _Counts(
+        run(_select_atoms(question, rows, len(populations))), run(_select_advisors(question, rows))
+    )
+
+
+def _count_contacts(question: MetricQuery, span: Mapping[str, str]) -> _Counts:
+    families = FAMILIES["contacts"]
+    populations = [find_population(question, family) for family in families]
+    rows = sa.select(*_describe_rows(question, CONTACTS.c, populations)).cte("rows_counted")
+    atoms = _run(question, _select_atoms(question, rows, len(families)), span)
+    # A caller's first miss may lie in the month before.
+    before = dimensions.add_months(date.fromisoformat(f"{span['first_month']}-01"), -1)
+    misses = _run(question, _select_misses(question), {**span, "first_month": f"{before:%Y-%m}"})
+    place = [family.key for family in families].index(MISSED_CALLERS)
+    misses = misses.rename(columns={"n": f"n{place}"})
+    atoms = pd.concat([atoms, misses, *_count_totals(question, populations)])
+    atoms = atoms.fillna({f"n{place}": 0 for place in range(len(families))})
+    customers = (
+        sa.select(*_values(question, CONTACTS.c), CONTACTS.c.customer_key.label("customer"))
+        .where(COUNTED_DIRECTION, CONTACTS.c.customer_key.is_not(None))
+        .distinct()
+    )
+    return _Counts(
+        atoms,
+        _run(question, _select_advisors(question, rows), span),
+        _run(question, customers, span),
+    )
+
+
+def _run(
+    question: MetricQuery,
+    statement: sa.SelectBase,
+    span: Mapping[str, str],
+    arrow: Mapping[str, pa.Table] = {},
+) -> pd.DataFrame:
+    frame = engine.current().run(statement, arrow, **span)
+    frame["month"] = [
+        dimension_sql.plain("month", month, question.names) for month in frame["month"]
+    ]
+    return frame
 
 
 def _describe_rows(
@@ -111,14 +139,18 @@ def _describe_rows(
             (sa.case((test, _bit(place)), else_=_ZERO) for place, test in enumerate(tests)),
         )
 
-    values = [
-        dimension_sql.expression(name, columns, question.names).label(name) for name in question.by
-    ]
     return [
-        *values,
+        *_values(question, columns),
         columns.advisor_id.label("advisor"),
         bits(one.rows for one in every).label("counted"),
         bits(one.advisors for one in every).label("behind"),
+    ]
+
+
+def _values(question: MetricQuery, columns: Any) -> list[sa.ColumnElement[Any]]:
+    """The month and the values of each dimension of a row."""
+    return [
+        dimension_sql.expression(name, columns, question.names).label(name) for name in question.by
     ]
 
 
@@ -165,22 +197,32 @@ def _select_advisors(question: MetricQuery, rows: sa.CTE) -> sa.CompoundSelect:
     )
 
 
-def _add_totals(
-    question: MetricQuery, atoms: pd.DataFrame, every: Sequence[Population]
-) -> pd.DataFrame:
-    """The atoms with those of intervals that no contact covers: contacts that nobody is
-    known to stand behind.
+def _select_misses(question: MetricQuery) -> sa.Select:
+    """The missed callers who are known, one per recovery window."""
+    values = _values(question, MISSES.c)
+    return (
+        sa.select(*values, sa.func.count().label("n"))
+        .where(MISSES.c.customer_key.is_not(None))
+        .group_by(*values)
+        .add_cte(statements.misses_of(question))
+    )
+
+
+def _count_totals(question: MetricQuery, populations: Sequence[Population]) -> list[pd.DataFrame]:
+    """Contacts that only totals by interval know, like atoms, if there are any: nobody
+    is known to stand behind them.
     """
-    kpis = list({one.totals[0].key: one.totals[0] for one in every if one.totals}.values())
+    kpis = list({one.totals[0].key: one.totals[0] for one in populations if one.totals}.values())
     found = [
         {name: record[f"by_{name}"] for name in question.by}
         | {
-            f"n{place}": 0 if one.totals is None else _weigh(*one.totals, record)
-            for place, one in enumerate(every)
+            f"n{place}": _weigh(*one.totals, record)
+            for place, one in enumerate(populations)
+            if one.totals
         }
         for record in interval_totals.find_totals(question, kpis)
     ]
-    return pd.concat([atoms, pd.DataFrame(found, columns=atoms.columns)]) if found else atoms
+    return [pd.DataFrame(found)] if found else []
 
 
 def _weigh(kpi: Kpi, suffix: str, record: Mapping[str, Any]) -> int:
@@ -196,8 +238,13 @@ def _audit(
     """The tables of one month. Families that count the same rows share one audit."""
     atoms = counts.atoms[counts.atoms["month"] == month]
     cells, inside = _find_cells(question, atoms)
-    rows = atoms[[f"n{place}" for place in range(len(families))]].to_numpy(np.int64)
-    contacts = inside @ rows
+    columns = {
+        family.key: (inside, atoms[f"n{place}"].to_numpy(np.int64))
+        for place, family in enumerate(families)
+    }
+    if counts.customers is not None:
+        columns[CUSTOMERS] = _find_customers(question, counts.customers, month, cells)
+    contacts = np.array([among @ n for among, n in columns.values()]).T
     advisors = _count_advisors(counts.advisors, month, cells, len(families))
     small = (contacts > 0) & ((contacts < MINIMUM_CONTACTS) | (advisors < MINIMUM_ADVISORS))
     small &= np.array([_is_limited(cell) for cell in cells])[:, None]
@@ -214,9 +261,10 @@ def _audit(
             if contacts[cell, places[0]]
             and any(_belongs(families[place], cells[cell]) for place in places)
         ]
-        return _hide(inside[:, rows[:, places[0]] > 0], start, live, cells)
+        among, n = columns[families[places[0]].key]
+        return _hide(among[:, n > 0], start, live, cells)
 
-    same = [rows[:, place].tobytes() for place in range(len(families))]
+    same = [n.tobytes() for _among, n in columns.values()]
     hidden = np.zeros((len(cells), len(families)), bool)
     for one in dict.fromkeys(same):
         group = [place for place, other in enumerate(same) if other == one]
@@ -283,6 +331,26 @@ def _find_cells(question: MetricQuery, atoms: pd.DataFrame) -> tuple[list[Cell],
     return cells, np.array(inside)
 
 
+def _find_customers(
+    question: MetricQuery, customers: pd.DataFrame, month: str, cells: Sequence[Cell]
+) -> tuple[np.ndarray, np.ndarray]:
+    """The cells that each customer was in contact in (bool, cells × customers), and one
+    for each: what `atoms` is for contacts.
+    """
+    of_month = customers[customers["month"] == month]
+    place_of = {cell: place for place, cell in enumerate(cells)}
+    who, _keys = pd.factorize(of_month["customer"])
+    touched = np.zeros((who.max(initial=-1) + 1, len(cells)), bool)
+    touched[:, place_of[TOTAL]] = True
+    for name in question.by[1:]:
+        codes, values = pd.factorize(of_month[name], use_na_sentinel=False)
+        places = [
+            place_of[name, dimension_sql.plain(name, value, question.names)] for value in values
+        ]
+        touched[who, np.array(places, int)[codes]] = True
+    return touched.T, np.ones(len(touched), np.int64)
+
+
 def _count_advisors(
     advisors: pd.DataFrame, month: str, cells: list[Cell], width: int
 ) -> np.ndarray:
@@ -312,4 +380,4 @@ def _belongs(family: Family, cell: Cell) -> bool:
     """Whether a cell is one of the tables of that family."""
     if _has_prefix(cell):
         return cell[0].removeprefix(WITH_SOURCE) in family.with_source
-    return not cell[0] or cell[0] in get_kpi(family.kpi).dimensions
+    return not cell[0] or cell[0] in dimensions_of(family)
