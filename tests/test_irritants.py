@@ -31,6 +31,7 @@ from qa_core.storage.records.audit_log import JournalRow
 from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.records.imports import BeforeImage
 from qa_core.storage.records.people import Team, TeamLead
+from qa_core.storage.records.steering import Irritant
 from tests.centres import add_people, contact, evaluation, land
 from tests.imported import bring, find_contacts
 from tests.test_erasing import CALLS, find_traces, forget
@@ -609,7 +610,7 @@ def test_a_manager_puts_an_irritant_on_the_list_and_takes_it_in_hand(
     app.button(key="FormSubmitter:action_1_1-Save").click().run()
     assert not app.exception and not app.error
     with store.reading() as session:
-        assert session.scalars(sa.select(IrritantCandidate.state)).all() == ["in_hand"]
+        assert session.scalars(sa.select(Irritant.state)).all() == ["in_hand"]
 
 
 def test_who_saves_an_older_version_on_the_page_is_told(
