@@ -156,7 +156,10 @@ def test_a_fragment_asks_the_gate_itself(path: Path) -> None:
         if isinstance(node, ast.FunctionDef) and any(
             "fragment" in ast.unparse(decorator) for decorator in node.decorator_list
         ):
-            assert "gate.current_" in ast.unparse(node), f"{name_of(path)}:{node.name}"
+            source = ast.unparse(node)
+            assert "gate.current_" in source or "gate.find_signed_in" in source, (
+                f"{name_of(path)}:{node.name}"
+            )
 
 
 def test_nothing_personal_leaves_by_the_addresses_of_streamlit() -> None:

@@ -20,6 +20,7 @@ from qa_core.stats import control_charts
 from qa_core.ui import explain_link
 from qa_core.ui.filter_bar import FilterState
 from qa_core.ui.plain import escape
+from qa_core.ui.styles import is_dark as is_dark
 
 SHORT_TITLES: Mapping[str, str] = {
     "average_speed_of_answer": N_("Average wait"),
@@ -73,11 +74,6 @@ class Tile:
     sparkline: tuple[float, ...] = ()
     kpi: str = ""
     """The KPI that can be explained; nothing for what is put together from several."""
-
-
-def is_dark() -> bool:
-    """Whether the reader's browser shows the dark theme."""
-    return st.context.theme.type == "dark"
 
 
 def title_of(kpi: Kpi) -> str:
