@@ -127,8 +127,8 @@ def open_app(
             str(environment.PROJECT / "qa_core/ui/front_door.py"), default_timeout=60
         )
         if page is not None:
-            # The pages are known after a first run, which leads to the person's own page
-            # and drops the query.
+            # The pages are known after a first run, which leads to the person's own
+            # page and drops the query.
             app.run().switch_page(menu.find_page(page).path)
         for name, value in query.items():
             app.query_params[name] = value

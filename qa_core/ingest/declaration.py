@@ -89,7 +89,8 @@ class Profile:
     the columns of `staged.SCHEMAS[kind]`. `finish` is called after the last one.
     `signature`: headers (simplified) which together belong to one product only, so that
     the profile recognises itself. `date_order`: the order in which the tool writes
-    numeric dates (`dmy`, `mdy` or `ymd`), used where the values of a file leave it open.
+    numeric dates (`dmy`, `mdy` or `ymd`), used where the values of a file leave it
+    open.
     """
 
     name: str
