@@ -300,7 +300,7 @@ def neighbours_in_lake() -> list[tuple]:
 
 
 def neighbours_by_hand(rows: Iterable[Mapping[str, Any]]) -> list[tuple]:
-    """What KPIS.md and DESIGN.md section 3 say, contact by contact."""
+    """What docs/kpis.md and data/README.md say, contact by contact."""
     ordered = sorted(
         rows, key=lambda row: (row["started_at"], row["source_system"], row["contact_id"])
     )

@@ -185,7 +185,7 @@ EXECUTIVE_DIMENSIONS = frozenset(
     }
 )
 """All that an executive may cut or filter by: nothing fine enough to single out a
-person (ACCESS section 1).
+person (docs/access.md, section 6).
 """
 
 MINIMUM_ADVISORS, MINIMUM_CONTACTS = 5, 10

@@ -52,10 +52,12 @@ def init(
 
 
 def demo(
-    months: Annotated[int, typer.Option(min=1, max=60)] = 18,
-    advisors: Annotated[int, typer.Option(min=6, max=2000)] = 60,
-    contacts: Annotated[int, typer.Option(min=100, max=20_000_000)] = 250_000,
-    seed: Annotated[int, typer.Option()] = 7,
+    months: Annotated[int, typer.Option(min=1, max=60, help="How long.")] = 18,
+    advisors: Annotated[int, typer.Option(min=6, max=2000, help="How many advisors.")] = 60,
+    contacts: Annotated[
+        int, typer.Option(min=100, max=20_000_000, help="About how many contacts.")
+    ] = 250_000,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same centre.")] = 7,
     remove: Annotated[bool, typer.Option("--remove", help="Take the demo centre away.")] = False,
     if_empty: Annotated[bool, typer.Option("--if-empty", hidden=True)] = False,
 ) -> None:

@@ -1,5 +1,5 @@
-"""Who may listen, for what, and until when (R7): asked again on every call, so that an
-accreditation that ends today listens no more tomorrow.
+"""Who may listen, for what, and until when (docs/compliance.md, R7): asked again on
+every call, so that an accreditation that ends today listens no more tomorrow.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Which advisors were informed that calls are recorded and listened to, and when (R4):
-before that day none of their contacts is drawn.
+"""Which advisors were informed that calls are recorded and listened to, and when
+(docs/compliance.md, R4): before that day none of their contacts is drawn.
 """
 
 from __future__ import annotations

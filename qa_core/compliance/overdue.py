@@ -1,5 +1,5 @@
-"""Personal data that is kept longer than allowed (R5, R5b, R6): how much, and since
-when. It deletes nothing.
+"""Personal data that is kept longer than allowed (docs/compliance.md, R5, R5b, R6): how
+much, and since when. It deletes nothing.
 """
 
 from __future__ import annotations

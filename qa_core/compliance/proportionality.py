@@ -1,5 +1,5 @@
-"""Whether listening stays within measure (R2): how many contacts of each advisor were
-heard lately, and who is heard far more than the rest.
+"""Whether listening stays within measure (docs/compliance.md, R2): how many contacts of
+each advisor were heard lately, and who is heard far more than the rest.
 """
 
 from __future__ import annotations

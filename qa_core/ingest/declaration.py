@@ -88,7 +88,9 @@ class Profile:
     seen: it decides what the columns are used for. `build` turns one chunk of rows into
     the columns of `staged.SCHEMAS[kind]`. `finish` is called after the last one.
     `signature`: headers (simplified) which together belong to one product only, so that
-    the profile recognises itself.
+    the profile recognises itself. `date_order`: the order in which the tool writes
+    numeric dates (`dmy`, `mdy` or `ymd`), used where the values of a file leave it
+    open.
     """
 
     name: str
@@ -100,6 +102,7 @@ class Profile:
     finish: Callable[..., None] | None = None
     claim: Callable[[tuple[str, ...], dict[str, Column]], None] | None = None
     signature: tuple[str, ...] = ()
+    date_order: str | None = None
 
     def get_field(self, name: str) -> Field | None:
         return next((item for item in self.fields if item.name == name), None)

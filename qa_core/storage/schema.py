@@ -35,7 +35,7 @@ class Direction(StrEnum):
 
 
 NEIGHBOUR_DAYS = 31
-"""`seconds_to_next` and its like are null beyond this many days (DESIGN section 3)."""
+"""`seconds_to_next` and its like are null beyond this many days (data/README.md)."""
 
 CONTACTS = sa.Table(
     "contacts",

@@ -1,5 +1,5 @@
 """Who listened to an advisor's calls, when, what for and why: for the advisor themself
-(R8).
+(docs/compliance.md, R8).
 """
 
 from __future__ import annotations

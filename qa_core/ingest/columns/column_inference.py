@@ -171,7 +171,10 @@ class FileContext:
             for name, evidence in list(waiting):
                 try:
                     reading, decisions = date_order.decide(
-                        evidence, self.options.date_order, tuple(certain)
+                        evidence,
+                        self.options.date_order,
+                        tuple(certain),
+                        self.profile.date_order if last else None,
                     )
                 except Refusal as refusal:
                     if refusal.code != "ambiguous_dates" or last:

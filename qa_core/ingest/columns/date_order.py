@@ -26,10 +26,14 @@ ORDER_NAMES = {
 
 
 def decide(
-    evidence: MomentEvidence, date_order: str | None, others: tuple[tuple[str, str], ...] = ()
+    evidence: MomentEvidence,
+    date_order: str | None,
+    others: tuple[tuple[str, str], ...] = (),
+    usual_order: str | None = None,
 ) -> tuple[MomentReading, list[Decision]]:
-    """How to read a column, and why. `others`: (column, order) already certain in this
-    file, for a column that alone would be ambiguous.
+    """How to read a column, and why. For a column that alone would be ambiguous:
+    `others`, (column, order) already certain in this file, then `usual_order`, in which
+    the tool that wrote the file writes its dates.
 
     Raises Refusal `destroyed_timestamps`, `ambiguous_dates`, `mixed_dates`,
     `swapped_dates`, `unreadable_dates`.
@@ -66,12 +70,12 @@ def decide(
         )
     decisions: list[Decision] = []
     order = (
-        _decide_order(evidence, date_order, others, decisions)
+        _decide_order(evidence, date_order, others, usual_order, decisions)
         if "year_last" in evidence.counts
         else None
     )
     short_order = (
-        _decide_short_order(evidence, date_order, others, decisions)
+        _decide_short_order(evidence, date_order, others, usual_order, decisions)
         if "short_year" in evidence.counts
         else None
     )
@@ -133,6 +137,7 @@ def _decide_order(
     evidence: MomentEvidence,
     given: str | None,
     others: tuple[tuple[str, str], ...],
+    usual_order: str | None,
     decisions: list[Decision],
 ) -> str:
     first, second = evidence.beyond("year_last", "a", 12), evidence.beyond("year_last", "b", 12)
@@ -166,12 +171,13 @@ def _decide_order(
         return order
     if all(a == b for _year, a, b in evidence.months.get("year_last", ())):
         return "dmy"
-    return _borrow_or_ask(evidence, others, ("dmy", "mdy"), decisions)
+    return _borrow_or_ask(evidence, others, usual_order, ("dmy", "mdy"), decisions)
 
 
 def _borrow_or_ask(
     evidence: MomentEvidence,
     others: tuple[tuple[str, str], ...],
+    usual_order: str | None,
     possible: tuple[str, ...],
     decisions: list[Decision],
 ) -> str:
@@ -186,6 +192,10 @@ def _borrow_or_ask(
             )
         )
         return order
+    if usual_order in possible:
+        found = N_("{column} alone does not tell; this tool writes dates in this order")
+        decisions.append(_order_decision(evidence, usual_order, found))
+        return usual_order
     raise Refusal(
         "ambiguous_dates",
         N_(
@@ -202,6 +212,7 @@ def _decide_short_order(
     evidence: MomentEvidence,
     given: str | None,
     others: tuple[tuple[str, str], ...],
+    usual_order: str | None,
     decisions: list[Decision],
 ) -> str:
     if given:
@@ -260,6 +271,7 @@ def _decide_short_order(
     return _borrow_or_ask(
         evidence,
         tuple(other for other in others if other[1] in possible),
+        usual_order,
         tuple(possible),
         decisions,
     )

@@ -85,4 +85,5 @@ PROFILE = Profile(
     build,
     contacts.finish,
     signature=("ani", "wait duration", "conv duration", "abandon"),
+    date_order="dmy",
 )

@@ -225,8 +225,8 @@ class Kpi:
             )
 
     def as_json(self) -> dict[str, Any]:
-        """The glossary entry, in the language spoken (CONTRACT.md section 3, `kpis
-        --json`).
+        """The glossary entry, in the language spoken (docs/contract.md, section 3,
+        `kpis --json`).
         """
         return {
             "key": self.key,

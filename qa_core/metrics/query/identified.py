@@ -1,5 +1,5 @@
 """Contacts that still name a customer or an advisor: counts alone, for whoever checks
-that they do so no longer than allowed (R5b).
+that they do so no longer than allowed (docs/compliance.md, R5b).
 """
 
 from __future__ import annotations

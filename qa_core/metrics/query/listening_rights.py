@@ -1,5 +1,5 @@
 """Which contacts may be listened to together: answered by an advisor, in the viewer's
-scope, and with nothing that forbids it (COMPLIANCE R3, R9).
+scope, and with nothing that forbids it (docs/compliance.md, R3, R9).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from qa_core.storage import engine
 from qa_core.storage.schema import CONTACTS
 
 PROOF = "proof"
-"""A recording kept to prove a contract is for nothing else (R1)."""
+"""A recording kept to prove a contract is for nothing else (docs/compliance.md, R1)."""
 
 
 @dataclass(frozen=True)

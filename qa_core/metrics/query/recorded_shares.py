@@ -1,5 +1,5 @@
 """How much of what is said is recorded, team by team: counts alone, for whoever watches
-that recording is not permanent (R2).
+that recording is not permanent (docs/compliance.md, R2).
 """
 
 from __future__ import annotations

@@ -24,8 +24,8 @@ AGAINST = sa.case(
     (CONTACTS.c.stopped_by_advisor, "stopped_by_advisor"),
     (CONTACTS.c.private_line, "private_line"),
 )
-"""What the contact itself says against keeping or hearing its audio (COMPLIANCE R3,
-R9); null: nothing.
+"""What the contact itself says against keeping or hearing its audio
+(docs/compliance.md, R3, R9); null: nothing.
 """
 
 

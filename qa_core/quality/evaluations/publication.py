@@ -1,5 +1,5 @@
 """When an evaluation becomes visible: at once, or on the day that its plan puts it off
-to. Only what its evaluator signed is published (R18).
+to. Only what its evaluator signed is published (docs/compliance.md, R18).
 """
 
 from __future__ import annotations

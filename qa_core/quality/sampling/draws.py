@@ -64,7 +64,7 @@ class DrawResult:
     draw_id: int | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """As CONTRACT section 7 writes it; advisors by name."""
+        """As docs/contract.md, section 7 writes it; advisors by name."""
         drawn = [
             {
                 "source_system": one.source_system,

@@ -114,7 +114,7 @@ def gather(session: Session, plan: ListeningPlan, before: Before | None = None) 
 
 def whole_months(period: Period) -> Period:
     """The months that a period touches: what a maximum is counted over, so that plans
-    of a week or two limit each other within a month (R2).
+    of a week or two limit each other within a month (docs/compliance.md, R2).
     """
     return Period(
         period.first_day.replace(day=1),
