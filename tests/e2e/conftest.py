@@ -34,6 +34,9 @@ FLAGS = (
     "--disable-sync",
 )
 
+LONGEST_MILLISECONDS = 180_000
+"""How long a page may take on a busy machine before it counts as broken."""
+
 
 @dataclass(frozen=True)
 class Server:
@@ -74,7 +77,7 @@ def serve(folder: Path) -> Iterator[Server]:
 
 
 def _wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    for _ in range(300):
+    for _ in range(1_200):
         if process.poll() is not None:
             break
         try:
@@ -148,9 +151,8 @@ def new_page(browser, server: Server) -> Iterator[Callable[..., object]]:
                 | options
             )
         )
-        page = contexts[-1].new_page()
-        page.set_default_timeout(45_000)
-        return page
+        contexts[-1].set_default_timeout(LONGEST_MILLISECONDS)
+        return contexts[-1].new_page()
 
     yield open_page
     for context in contexts:
