@@ -264,9 +264,9 @@ class Viewer:
         return not self.is_system and self.role == Role.EXECUTIVE
 
     def scope(self, table: sa.FromClause) -> sa.ColumnElement[bool]:
-        """The rows this viewer may count, as a predicate on a table with `advisor_id`,
-        `team` and `local_start` (the facts), or `local_day` instead (the evaluations in
-        the records).
+        """The rows this viewer may count, as a predicate on a table with `team` and
+        `local_start` (the facts), or `local_day` instead (the evaluations in the
+        records). Of a table that names no advisor, an advisor has no row.
         """
         columns = table.c
         if self.is_system or self.role == Role.EXECUTIVE:
@@ -276,7 +276,7 @@ class Viewer:
             return sa.or_(own, columns.team.is_(None)) if self.sees_unassigned else own
         if self.role == Role.TEAM_LEAD:
             return sa.or_(sa.false(), *(self._within(columns, span) for span in self.led))
-        if self.role == Role.ADVISOR and self.advisor_id:
+        if self.role == Role.ADVISOR and self.advisor_id and "advisor_id" in columns:
             return columns.advisor_id == self.advisor_id
         if self.role == Role.EVALUATOR and "evaluator" in columns:
             return columns.evaluator == self.username

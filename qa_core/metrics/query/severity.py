@@ -24,6 +24,7 @@ from qa_core.metrics.query.measure import build_query
 from qa_core.metrics.query.statements import evaluations_of
 from qa_core.stats.severity import RaterEffect, Severity, fit_severity
 from qa_core.storage import engine
+from qa_core.storage.guard import Scoped, Unscoped
 from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.records.people import Account
@@ -112,9 +113,9 @@ def find_evaluators(viewer: Viewer, period: Period) -> Evaluators:
     where = Filters(period)
     found, _count = _fit(viewer, where)
     statement = sa.select(ANSWERS.c.evaluator, ANSWERS.c.score).where(
-        viewer.scope(ANSWERS), *dimension_sql.within(period, ANSWERS.c), ANSWERS.c.is_first
+        *dimension_sql.within(period, ANSWERS.c), ANSWERS.c.is_first
     )
-    frame = _run(statement.where(ANSWERS.c.score.is_not(None)), where)
+    frame = _run(Scoped(statement.where(ANSWERS.c.score.is_not(None)), viewer), where)
     seconds = _read_seconds(viewer, period)
     with store.reading() as session:
         known = dict(session.execute(sa.select(Account.username, Account.display_name)).all())
@@ -169,14 +170,14 @@ def _fit(viewer: Viewer, where: Filters) -> tuple[Severity, int]:
         ANSWERS.c.advisor_id.is_not(None),
         ANSWERS.c.evaluator.is_not(None),
     )
-    # As the system: the rows of others say how strict an evaluator is, and nothing else
-    # of them leaves this function.
-    frame = _run(
+    everyone = Unscoped(
         sa.select(*kept).where(
             *dimension_sql.within(where.period, ANSWERS.c), ANSWERS.c.is_first, *known
         ),
-        where,
+        "How strict an evaluator is follows from all their scores, those of other teams included; "
+        "only the effects of advisors and evaluators in the viewer's scope are handed out.",
     )
+    frame = _run(everyone, where)
     advisors = [
         (advisor, number in own)
         for advisor, number in zip(frame["advisor_id"], frame["evaluation_id"], strict=True)
@@ -187,7 +188,7 @@ def _fit(viewer: Viewer, where: Filters) -> tuple[Severity, int]:
     ), frame["evaluator"].nunique()
 
 
-def _run(statement: sa.Select, where: Filters) -> pd.DataFrame:
+def _run(statement: Scoped | Unscoped, where: Filters) -> pd.DataFrame:
     with store.reading() as session:
         beside = {"answers": evaluation_table.load(session)}
     return engine.current().run(statement, beside, **dimension_sql.months(where.period))
