@@ -94,34 +94,33 @@ class DuckDbEngine:
             str(compiled),
             [compiled.params[name] for name in compiled.positiontup or ()],
         )
-        looks_beyond = isinstance(query, Scoped) and query.beyond and EVERY_CONTACT.name in text
+        views = dict(tables.TABLES)
+        if isinstance(query, Scoped) and query.beyond:
+            views[EVERY_CONTACT.name] = CONTACTS
         with self.connection.cursor() as cursor:
-            for name, table in tables.TABLES.items():
-                of_contacts = looks_beyond and table is CONTACTS
-                if name in arrow or not (name in text or of_contacts):
-                    continue
-                files = lake.files(name, first_month, last_month)
-                rows = _spelled(name, tables.select_from_files(name, files))
-                cursor.execute(f"CREATE TEMP VIEW {name} AS {_within_scope(query, table, rows)}")
-                if of_contacts:
-                    own = f"coalesce({_scope(query, table)}, false) AS is_own"
-                    cursor.execute(
-                        f"CREATE TEMP VIEW {EVERY_CONTACT.name} AS "
-                        f"SELECT *, {own} FROM ({rows}) AS {name}"
-                    )
-            for name, rows in arrow.items():
-                cursor.register(f"{name}{GIVEN}", rows)
-                table = sa.table(name, *map(sa.column, rows.column_names))
-                shown = _within_scope(query, table, f'SELECT * FROM "{name}{GIVEN}"')
-                cursor.execute(f'CREATE TEMP VIEW "{name}" AS {shown}')
+            for view, table in views.items():
+                if view in text and view not in arrow:
+                    files = lake.files(table.name, first_month, last_month)
+                    rows = _spelled(table.name, tables.select_from_files(table.name, files))
+                    cursor.execute(_create_view(query, view, table, rows))
+            for view, rows in arrow.items():
+                cursor.register(f"{view}{GIVEN}", rows)
+                table = sa.table(view, *map(sa.column, rows.column_names))
+                cursor.execute(_create_view(query, view, table, f'SELECT * FROM "{view}{GIVEN}"'))
             return cursor.execute(text, parameters).df()
 
 
-def _within_scope(query: Scoped | Unscoped, table: sa.FromClause, rows: str) -> str:
-    """Narrow the rows of a table to those in the viewer's scope, where it has one."""
-    if isinstance(query, Unscoped) or not has_scope(table.c.keys()):
-        return rows
-    return f'SELECT * FROM ({rows}) AS "{table.name}" WHERE {_scope(query, table)}'
+def _create_view(query: Scoped | Unscoped, view: str, table: sa.FromClause, rows: str) -> str:
+    """Write the view of a table that the statement may see: where the table has a scope,
+    the viewer's rows, or every row marked whether it is one of them.
+    """
+    shown = rows
+    if view == EVERY_CONTACT.name:
+        own = f"coalesce({_scope(query, table)}, false) AS is_own"
+        shown = f'SELECT *, {own} FROM ({rows}) AS "{table.name}"'
+    elif isinstance(query, Scoped) and has_scope(table.c.keys()):
+        shown = f'SELECT * FROM ({rows}) AS "{table.name}" WHERE {_scope(query, table)}'
+    return f'CREATE TEMP VIEW "{view}" AS {shown}'
 
 
 def _scope(query: Scoped, table: sa.FromClause) -> str:
