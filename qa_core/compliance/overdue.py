@@ -18,6 +18,7 @@ from qa_core.compliance.recordings import deletion
 from qa_core.metrics import formatting
 from qa_core.metrics.dimensions import add_months
 from qa_core.metrics.query.identified import count_identified
+from qa_core.storage.guard import Unscoped
 from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.records.listening import Calibration, CoachingPlan, Recording
@@ -76,7 +77,12 @@ def _find_recordings(session: Session) -> list[Overdue]:
     counted = sa.select(
         sa.func.count(), sa.func.min(Recording.delete_after), sa.func.min(Recording.local_day)
     ).where(deletion.is_expired(session))
-    count, end, first_day = session.execute(counted).one()
+    count, end, first_day = session.execute(
+        Unscoped(
+            counted,
+            "Recordings kept too long are counted in the whole centre: a number and days are read.",
+        )
+    ).one()
     if not count:
         return []
     end = min(end, deletion.find_end(first_day, gates.retention_months(session, "recording")))

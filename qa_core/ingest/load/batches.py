@@ -25,6 +25,7 @@ from qa_core.files.options import ImportOptions
 from qa_core.ingest.load import quarantine
 from qa_core.ingest.load.staged import Staged
 from qa_core.ingest.matching import attach
+from qa_core.ingest.own_rows import of_files
 from qa_core.ingest.report import FileReport
 from qa_core.quality import evaluations
 from qa_core.storage import audit_log, lake
@@ -177,9 +178,11 @@ def recognise(session: Session, batch: ImportBatch, file: str) -> FileReport:
     )
     report.take_counts(batch.counts)
     joined = session.scalar(
-        sa.select(sa.func.count())
-        .select_from(WaitingRow)
-        .where(WaitingRow.batch_id == batch.id, WaitingRow.joined_by.is_not(None))
+        of_files(
+            sa.select(sa.func.count())
+            .select_from(WaitingRow)
+            .where(WaitingRow.batch_id == batch.id, WaitingRow.joined_by.is_not(None))
+        )
     )
     if joined:
         report.skipped_kinds["unmatched"] -= joined
@@ -281,11 +284,10 @@ def rollback_records(session: Session, batch_id: str) -> None:
 
 def names_in_lake(session: Session, batch_id: str) -> tuple[set[str], set[str]]:
     """Of the advisors and teams that the batch created: those that contacts carry."""
-    images = session.execute(
-        sa.select(BeforeImage.object, BeforeImage.key).where(
-            BeforeImage.batch_id == batch_id, BeforeImage.object.in_(("advisor", "team"))
-        )
-    ).all()
+    created = sa.select(BeforeImage.object, BeforeImage.key).where(
+        BeforeImage.batch_id == batch_id, BeforeImage.object.in_(("advisor", "team"))
+    )
+    images = session.execute(of_files(created)).all()
     found: tuple[set[str], set[str]] = (set(), set())
     if images:
         with lake.working() as connection:

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 import sqlalchemy as sa
 
+from qa_core.access import people
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base.errors import AccessDenied
 from qa_core.metrics.dimensions import Filters, Period
@@ -21,7 +22,6 @@ from qa_core.metrics.query.statements import EVALUATION_DIMENSIONS
 from qa_core.storage import engine
 from qa_core.storage.guard import Scoped
 from qa_core.storage.records import store
-from qa_core.storage.records.people import Account
 from qa_core.storage.schema import ANSWERS, CONTACTS, EVERY_CONTACT
 
 
@@ -115,8 +115,8 @@ def find_evaluations_of(
     frame = engine.current().run(evaluations, _beside(), **dimension_sql.months(where.period))
     if "evaluator" in frame:
         with store.reading() as session:
-            known = dict(session.execute(sa.select(Account.username, Account.display_name)).all())
-        frame["evaluator"] = [known.get(username) or username for username in frame["evaluator"]]
+            known = people.find_names(session)
+        frame["evaluator"] = [known.get(username, username) for username in frame["evaluator"]]
     return frame
 
 

@@ -117,7 +117,6 @@ def _find_notes(question: MetricQuery) -> pa.Table:
     if not viewer.can(Permission.SEE_SCORES):
         return _NOTES_SCHEMA.empty_table()
     conditions = [
-        viewer.scope(Evaluation.__table__),
         Evaluation.state == "published",
         Evaluation.kind == "scored",
         Evaluation.contact_id.is_not(None),
@@ -135,9 +134,8 @@ def _find_notes(question: MetricQuery) -> pa.Table:
         *conditions, sa.or_(Evaluation.comment.is_not(None), Evaluation.tags.is_not(None))
     )
     with store.reading() as session:
-        rows = session.execute(
-            statement.order_by(Evaluation.local_day.desc(), Evaluation.id).limit(MOST_REMARKS)
-        ).all()
+        newest = statement.order_by(Evaluation.local_day.desc(), Evaluation.id)
+        rows = session.execute(Scoped(newest.limit(MOST_REMARKS), viewer)).all()
     made = [
         (system, contact, comment or "", "\n".join(tags or ()), outcome)
         for system, contact, comment, tags, outcome in rows

@@ -360,14 +360,13 @@ def _evaluations(
         .add_columns(Evaluation.score, Evaluation.calculated_score, Evaluation.outcome)
         .outerjoin(ScorecardVersion, ScorecardVersion.id == Evaluation.grid_id)
         .where(
-            viewer.scope(Evaluation.__table__),
             Evaluation.state == "published",
             Evaluation.kind.in_(("scored", "targeted")),
         )
         .where(Evaluation.source_system == source_system, Evaluation.contact_id == contact_id)
         .order_by(Evaluation.evaluated_at)
     )
-    found = [dict(row) for row in session.execute(statement).mappings()]
+    found = [dict(row) for row in session.execute(Scoped(statement, viewer)).mappings()]
     if not viewer.can(Permission.SEE_EVALUATORS):
         for entry in found:
             del entry["evaluator"]

@@ -15,7 +15,7 @@ from qa_core.access.roles import Permission, Viewer
 from qa_core.base.errors import AccessDenied
 from qa_core.metrics.query.recording_flags import AGAINST
 from qa_core.storage import engine
-from qa_core.storage.guard import Unscoped
+from qa_core.storage.guard import Scoped, Unscoped
 from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.records.listening import DrawnContact
@@ -114,4 +114,4 @@ def _is_theirs(session: Any, viewer: Viewer, source_system: str, contact_id: str
         Evaluation.contact_id == contact_id,
         Evaluation.evaluator == viewer.username,
     )
-    return session.scalar(drawn.limit(1)) is not None or session.scalar(begun.limit(1)) is not None
+    return any(session.scalar(Scoped(some.limit(1), viewer)) is not None for some in (drawn, begun))

@@ -90,11 +90,15 @@ def find_freshness(viewer: Viewer) -> tuple[Freshness, ...]:
                 ImportBatch.system, ImportBatch.kind
             )
         ).all()
-        marked = session.scalar(
-            sa.select(sa.func.max(Evaluation.local_day)).where(
-                sa.true() if sees_all else viewer.scope(Evaluation.__table__)
+        newest_day = sa.select(sa.func.max(Evaluation.local_day))
+        evaluated = Scoped(newest_day, viewer)
+        if sees_all:
+            evaluated = Unscoped(
+                newest_day,
+                "Whoever keeps the centre running is told how fresh every source is: the day of "
+                "the newest evaluation is read.",
             )
-        )
+        marked = session.scalar(evaluated)
     newest = _find_newest(viewer, sees_all)
     found = []
     for system, kind, finished_at, last_day in imports:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import pandas as pd
 import sqlalchemy as sa
 
+from qa_core.access import people
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base.errors import AccessDenied
 from qa_core.metrics.dimensions import Filters, Period
@@ -27,7 +28,6 @@ from qa_core.storage import engine
 from qa_core.storage.guard import Scoped, Unscoped
 from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import Evaluation
-from qa_core.storage.records.people import Account
 from qa_core.storage.schema import ANSWERS
 
 
@@ -118,7 +118,7 @@ def find_evaluators(viewer: Viewer, period: Period) -> Evaluators:
     frame = _run(Scoped(statement.where(ANSWERS.c.score.is_not(None)), viewer), where)
     seconds = _read_seconds(viewer, period)
     with store.reading() as session:
-        known = dict(session.execute(sa.select(Account.username, Account.display_name)).all())
+        known = people.find_names(session)
     figures = []
     for evaluator, scores in frame.groupby("evaluator", dropna=False)["score"]:
         name = evaluator if isinstance(evaluator, str) else None
@@ -128,7 +128,7 @@ def find_evaluators(viewer: Viewer, period: Period) -> Evaluators:
         figures.append(
             EvaluatorFigures(
                 name,
-                known.get(name) or name,
+                known.get(name, name),
                 len(scores),
                 float(scores.mean()),
                 deviation,
@@ -139,9 +139,7 @@ def find_evaluators(viewer: Viewer, period: Period) -> Evaluators:
     figures.sort(key=lambda item: (item.name is None, (item.name or "").casefold()))
     own = {item.evaluator for item in figures}
     apart = [
-        known.get(name) or name
-        for name in found.apart_evaluators
-        if name in own and name is not None
+        known.get(name, name) for name in found.apart_evaluators if name in own and name is not None
     ]
     return Evaluators(
         tuple(figures), tuple(apart), tuple(grid for grid in found.apart_grids if grid), found.n
@@ -196,7 +194,6 @@ def _run(statement: Scoped | Unscoped, where: Filters) -> pd.DataFrame:
 
 def _read_seconds(viewer: Viewer, period: Period) -> dict[str | None, list[float]]:
     conditions = [
-        viewer.scope(Evaluation.__table__),
         Evaluation.state == "published",
         Evaluation.kind == "scored",
         Evaluation.seconds_spent.is_not(None),
@@ -204,9 +201,8 @@ def _read_seconds(viewer: Viewer, period: Period) -> dict[str | None, list[float
     conditions += [] if period.first_day is None else [Evaluation.local_day >= period.first_day]
     conditions += [] if period.last_day is None else [Evaluation.local_day <= period.last_day]
     found: dict[str | None, list[float]] = {}
+    statement = sa.select(Evaluation.evaluator, Evaluation.seconds_spent).where(*conditions)
     with store.reading() as session:
-        for evaluator, seconds in session.execute(
-            sa.select(Evaluation.evaluator, Evaluation.seconds_spent).where(*conditions)
-        ):
+        for evaluator, seconds in session.execute(Scoped(statement, viewer)):
             found.setdefault(evaluator, []).append(seconds)
     return found

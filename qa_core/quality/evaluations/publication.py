@@ -14,6 +14,7 @@ from qa_core.base import environment
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
 from qa_core.storage import audit_log
+from qa_core.storage.guard import Unscoped
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
 from qa_core.storage.records.evaluations import Evaluation
@@ -41,12 +42,17 @@ def publish(session: Session, evaluation: Evaluation, actor: str) -> None:
 
 def publish_due() -> int:
     """Publish every evaluation whose day has come; returns how many."""
-    due = (Evaluation.state == "submitted", Evaluation.publish_on <= environment.today())
+    due = Unscoped(
+        sa.select(Evaluation)
+        .where(Evaluation.state == "submitted", Evaluation.publish_on <= environment.today())
+        .order_by(Evaluation.id),
+        "Evaluations whose day has come are published by no person: all of them, and none shown.",
+    )
     with store.reading() as session:
-        if session.scalar(sa.select(Evaluation.id).where(*due).limit(1)) is None:
+        if session.scalars(due).first() is None:
             return 0
     with store.writing() as session:
-        found = list(session.scalars(sa.select(Evaluation).where(*due).order_by(Evaluation.id)))
+        found = session.scalars(due).all()
         for evaluation in found:
             publish(session, evaluation, Viewer.SYSTEM.username)
     return len(found)
