@@ -19,7 +19,7 @@ from qa_core.metrics.query import dimension_sql, evaluation_table
 from qa_core.metrics.query.dimension_sql import Names
 from qa_core.metrics.query.measure import build_query
 from qa_core.metrics.query.statements import EVALUATION_DIMENSIONS
-from qa_core.storage import engine
+from qa_core.storage import audit_log, engine
 from qa_core.storage.guard import Scoped
 from qa_core.storage.records import store
 from qa_core.storage.schema import ANSWERS, CONTACTS, EVERY_CONTACT
@@ -58,6 +58,14 @@ def get_advisor(viewer: Viewer, advisor_id: str, period: Period = Period()) -> A
     if len(found) != 1:
         raise AccessDenied()
     return found[0]
+
+
+def read_advisor(viewer: Viewer, advisor_id: str, period: Period = Period()) -> AdvisorProfile:
+    """Open one advisor for a reader: `get_advisor`, noted in the audit log."""
+    advisor = get_advisor(viewer, advisor_id, period)
+    with store.writing() as session:
+        audit_log.record(session, viewer.username, "advisor_read", advisor.advisor_id)
+    return advisor
 
 
 def find_evaluations_of(

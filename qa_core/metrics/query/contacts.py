@@ -23,7 +23,7 @@ from qa_core.metrics.query.dimension_sql import Names
 from qa_core.metrics.query.interval_totals import find_totals
 from qa_core.metrics.query.measure import build_query, measure
 from qa_core.metrics.query.statements import parts_of
-from qa_core.storage import engine, lake
+from qa_core.storage import audit_log, engine, lake
 from qa_core.storage.guard import Scoped
 from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import Evaluation, ScorecardVersion
@@ -212,6 +212,22 @@ def get_contact(viewer: Viewer, source_system: str, contact_id: str) -> dict[str
     if "customer" in contact:
         contact["customer"] = shown_customer(viewer, contact["customer"])
     return contact
+
+
+def read_contact(viewer: Viewer, source_system: str, contact_id: str) -> dict[str, Any]:
+    """Open one contact for a reader: `get_contact`, noted in the audit log."""
+    contact = get_contact(viewer, source_system, contact_id)
+    with store.writing() as session:
+        audit_log.record(session, viewer.username, "contact_read", f"{source_system}/{contact_id}")
+    return contact
+
+
+def read_contacts(viewer: Viewer, page: int, **asked: Any) -> pd.DataFrame:
+    """Open a page of a list for a reader: `find_contacts`, noted in the audit log."""
+    found = find_contacts(viewer, **asked)
+    with store.writing() as session:
+        audit_log.record(session, viewer.username, "contacts_read", f"page {page}")
+    return found
 
 
 def find_values(

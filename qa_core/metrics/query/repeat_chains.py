@@ -17,6 +17,7 @@ import sqlalchemy as sa
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base.errors import AccessDenied
+from qa_core.metrics import formatting
 from qa_core.metrics.dimensions import Filters
 from qa_core.metrics.kpis import COUNTED_DIRECTION, get_kpi
 from qa_core.metrics.query import dimension_sql
@@ -24,6 +25,7 @@ from qa_core.metrics.query.contacts import contact_columns, shown_customer
 from qa_core.metrics.query.dimension_sql import Names
 from qa_core.metrics.query.measure import build_query
 from qa_core.metrics.query.statements import MetricQuery, case_by_date, changes_of, parts_of
+from qa_core.storage import audit_log
 from qa_core.storage.engine import current
 from qa_core.storage.guard import Scoped
 from qa_core.storage.records import store
@@ -145,6 +147,16 @@ def find_chains(
                 bool(first["ends_at"] > rows["started_at"].max()),
             )
         )
+    return found
+
+
+def read_chains(
+    viewer: Viewer, where: Filters = Filters(), overrides: Mapping[str, str] | None = None
+) -> list[RepeatChain]:
+    """Open the chains for a reader: `find_chains`, noted in the audit log."""
+    found = find_chains(viewer, where, overrides)
+    with store.writing() as session:
+        audit_log.record(session, viewer.username, "chains_read", formatting.period(where.period))
     return found
 
 

@@ -298,6 +298,17 @@ def get_plan(viewer: Viewer, plan_id: int) -> CoachingPlanView:
         )
 
 
+def read_plan(viewer: Viewer, plan_id: int) -> CoachingPlanView:
+    """Open one plan for a reader: `get_plan`, noted in the audit log as a reading about
+    its advisor, where the reader is somebody else.
+    """
+    plan = get_plan(viewer, plan_id)
+    if viewer.role != Role.ADVISOR:
+        with store.writing() as session:
+            audit_log.record(session, viewer.username, "advisor_read", plan.advisor_id)
+    return plan
+
+
 def find_trainees(viewer: Viewer) -> dict[str, str]:
     """Whom the viewer may open a plan for today: advisor → name, by name."""
     viewer.require(Permission.MANAGE_COACHING)

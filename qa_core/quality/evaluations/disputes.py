@@ -25,7 +25,7 @@ from qa_core.metrics import formatting
 from qa_core.metrics.dimensions import Period
 from qa_core.quality.evaluations import evaluation_view, finalise
 from qa_core.storage import audit_log
-from qa_core.storage.guard import Scoped
+from qa_core.storage.guard import Scoped, Unscoped
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
 from qa_core.storage.records.evaluations import Evaluation, EvaluationAnswer
@@ -234,6 +234,21 @@ def find_disputes(viewer: Viewer) -> list[DisputeLine]:
         return [
             _build_line(names, advisors, *row) for row in session.execute(Scoped(statement, viewer))
         ]
+
+
+def change_counter(session: Session) -> tuple[Any, ...]:
+    """A value that differs after a dispute was raised or decided."""
+    counted = sa.select(
+        sa.func.max(Dispute.id), sa.func.count(Dispute.id), sa.func.count(Dispute.decided_at)
+    )
+    return tuple(
+        session.execute(
+            Unscoped(
+                counted,
+                "A counter tells whether what is kept of disputes is still true: no row is read.",
+            )
+        ).one()
+    )
 
 
 def count_outcomes(viewer: Viewer, period: Period) -> Outcomes:

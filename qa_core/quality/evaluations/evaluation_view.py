@@ -28,6 +28,7 @@ from qa_core.quality.evaluations.evaluation_view_types import (
     TimedCommentView,
 )
 from qa_core.scoring import Text
+from qa_core.storage import audit_log
 from qa_core.storage.guard import Scoped, Unscoped
 from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import Evaluation, EvaluationAnswer, ScorecardVersion
@@ -58,6 +59,14 @@ def get_evaluation(viewer: Viewer, evaluation_id: int) -> EvaluationView:
     with store.reading() as session:
         evaluation = find_readable(session, viewer, evaluation_id)
         return _build(session, viewer, evaluation)
+
+
+def read_evaluation(viewer: Viewer, evaluation_id: int) -> EvaluationView:
+    """Open one evaluation for a reader: `get_evaluation`, noted in the audit log."""
+    evaluation = get_evaluation(viewer, evaluation_id)
+    with store.writing() as session:
+        audit_log.record(session, viewer.username, "evaluation_read", str(evaluation_id))
+    return evaluation
 
 
 def find_readable(session: Session, viewer: Viewer, evaluation_id: int) -> Evaluation:
