@@ -264,13 +264,15 @@ class Viewer:
         return not self.is_system and self.role == Role.EXECUTIVE
 
     def scope(self, table: sa.FromClause) -> sa.ColumnElement[bool]:
-        """The rows this viewer may count, as a predicate on a table with `team` and
-        `local_start` (the facts), or `local_day` instead (the evaluations in the
-        records). Of a table that names no advisor, an advisor has no row.
+        """The rows this viewer may count, as a predicate on a table with `advisor_id`,
+        `team`, `evaluator`, and `local_start` (the facts) or `local_day` (the records).
+        Of a table without the column that decides for their role they have no row.
         """
         columns = table.c
         if self.is_system or self.role == Role.EXECUTIVE:
             return sa.true()
+        if self.role in (Role.MANAGER, Role.TEAM_LEAD) and "team" not in columns:
+            return sa.false()
         if self.role == Role.MANAGER:
             own = columns.team.in_(self.managed_teams) if self.managed_teams else sa.false()
             return sa.or_(own, columns.team.is_(None)) if self.sees_unassigned else own

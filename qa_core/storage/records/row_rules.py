@@ -84,7 +84,7 @@ scope and with a reason.
 OPTION = "rows_are_those_of"
 """The execution option that says which tables a statement may name."""
 
-OWNERS = ("qa_core.storage", "qa_core.access", "qa_core.centre")
+OWNERS = ("qa_core.storage.", "qa_core.access.", "qa_core.centre.")
 """The rooms below those that read for a person."""
 
 _SCOPED = {table.__tablename__: None for table in BY_SCOPE} | {
@@ -92,7 +92,7 @@ _SCOPED = {table.__tablename__: None for table in BY_SCOPE} | {
 }
 PERSONAL = frozenset({*_SCOPED, *(table.__tablename__ for table in WITHOUT_VIEWERS)})
 _NAMED = re.compile(rf"(?:\bFROM|\bJOIN|,)[\s(]+\"?({'|'.join(sorted(PERSONAL))})\b(?!\"?\.)")
-_BETWEEN = ("sqlalchemy.", "qa_core.storage.records.store", __name__)
+_BETWEEN = ("qa_core.storage.records.store", __name__)
 
 
 def prepare(statement: Any, dialect: str) -> Any:
@@ -157,10 +157,12 @@ def _find_named(text: str) -> frozenset[str]:
 
 
 def _is_owner(frame: FrameType | None) -> bool:
-    """Tell whether the code that runs the statement is of a room that owns people's data,
-    or not of the product at all.
+    """Tell whether the product's code that runs the statement is of a room that owns
+    people's data; what is not of the product is not asked.
     """
-    while frame is not None and frame.f_globals.get("__name__", "").startswith(_BETWEEN):
+    while frame is not None:
+        module = frame.f_globals.get("__name__", "")
+        if module.startswith("qa_core.") and module not in _BETWEEN:
+            return module.startswith(OWNERS)
         frame = frame.f_back
-    module = "" if frame is None else frame.f_globals.get("__name__", "")
-    return not module.startswith("qa_core.") or module.startswith(OWNERS)
+    return True
