@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import date
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
@@ -19,6 +18,7 @@ from qa_core.storage import audit_log, name_merges
 from qa_core.storage.guard import Unscoped
 from qa_core.storage.records import store
 from qa_core.storage.records.listening import AdvisorNotice
+from qa_core.storage.records.store import Session
 
 
 @dataclass(frozen=True)

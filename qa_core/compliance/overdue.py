@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
@@ -22,6 +21,7 @@ from qa_core.storage.guard import Unscoped
 from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.records.listening import Calibration, CoachingPlan, Recording
+from qa_core.storage.records.store import Session
 
 CONTACT_MONTHS = 13
 """How long a contact may name its customer and its advisor."""

@@ -20,7 +20,33 @@ def draw_rooms() -> str:
     return rooms.draw_diagram(rooms.find_arrows(rooms.find_imports(rooms.find_modules())))
 
 
-PARTS: dict[tuple[str, str], Callable[[], str]] = {("architecture.md", "rooms"): draw_rooms}
+def list_unscoped() -> str:
+    """List the statements without a scope."""
+    from tools import row_access
+
+    return row_access.list_reasons(row_access.UNSCOPED)
+
+
+def list_beyond() -> str:
+    """List the statements that look beyond a scope."""
+    from tools import row_access
+
+    return row_access.list_reasons(row_access.BEYOND)
+
+
+def list_system() -> str:
+    """List what asks as the system."""
+    from tools import row_access
+
+    return row_access.list_system()
+
+
+PARTS: dict[tuple[str, str], Callable[[], str]] = {
+    ("architecture.md", "rooms"): draw_rooms,
+    ("access.md", "unscoped"): list_unscoped,
+    ("access.md", "beyond"): list_beyond,
+    ("access.md", "system"): list_system,
+}
 """The generated parts: document and name of the part."""
 
 

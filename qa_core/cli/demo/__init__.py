@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from dataclasses import asdict
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
 
 from qa_core import ingest
 from qa_core.access import people
@@ -44,6 +43,7 @@ from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import Evaluation, ScorecardVersion
 from qa_core.storage.records.imports import ImportBatch
 from qa_core.storage.records.listening import Calibration
+from qa_core.storage.records.store import Session
 
 __all__ = ["DemoPlan", "build", "is_unfinished", "remove", "sign_ins"]
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm import selectinload
 
 from qa_core import scoring
 from qa_core.access import accounts
@@ -20,6 +20,7 @@ from qa_core.storage.guard import Scoped
 from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.records.listening import Dispute, EvaluationRevision
+from qa_core.storage.records.store import Session
 
 RECENT, SETTLED = timedelta(days=31), timedelta(days=3)
 """How old the evaluations are that were answered: young enough to matter, old enough

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
 
 from qa_core import scoring
 from qa_core.access import people
@@ -28,6 +27,7 @@ from qa_core.storage.guard import Scoped
 from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import Evaluation, ScorecardVersion
 from qa_core.storage.records.listening import Calibration, CalibrationContact, Recording
+from qa_core.storage.records.store import Session
 
 CLOSED_TITLE, OPEN_TITLE = "Calibrage : appels courants", "Calibrage : appels récents"
 CLOSED_CONTACTS, OPEN_CONTACTS, FEWEST = 8, 5, 3

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
@@ -29,6 +28,7 @@ from qa_core.storage.guard import Scoped
 from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.records.listening import Recording
+from qa_core.storage.records.store import Session
 
 FOLDER = environment.PROJECT / "data" / "demo_calls"
 BATCH = "demo calls"

@@ -7,7 +7,6 @@ from __future__ import annotations
 from datetime import datetime
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
 
 from qa_core.access.roles import Permission, Role, Viewer
 from qa_core.base import environment
@@ -18,6 +17,7 @@ from qa_core.metrics import formatting
 from qa_core.storage.guard import Scoped, Unscoped
 from qa_core.storage.records import store
 from qa_core.storage.records.listening import DrawnContact, Recording
+from qa_core.storage.records.store import Session
 
 
 def explain(viewer: Viewer, source_system: str, contact_id: str) -> str:

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
@@ -25,6 +24,7 @@ from qa_core.storage.guard import Unscoped
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
 from qa_core.storage.records.listening import Recording
+from qa_core.storage.records.store import Session
 
 if TYPE_CHECKING:
     from qa_core.metrics.query import RecordedContact

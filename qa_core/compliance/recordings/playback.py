@@ -13,7 +13,6 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
 
 from qa_core.access.roles import Permission, Role, Viewer
 from qa_core.access.sessions import SignedIn
@@ -35,6 +34,7 @@ from qa_core.storage.records.listening import (
     Playback,
     Recording,
 )
+from qa_core.storage.records.store import Session
 
 if TYPE_CHECKING:
     from qa_core.metrics.query import RecordedContact

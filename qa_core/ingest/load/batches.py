@@ -6,14 +6,13 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
@@ -33,6 +32,7 @@ from qa_core.storage.records import store
 from qa_core.storage.records.base import now
 from qa_core.storage.records.centre_rules import TrackingAssignment
 from qa_core.storage.records.imports import BeforeImage, ImportBatch, SavedMapping, WaitingRow
+from qa_core.storage.records.store import Session
 
 """Of the advisory lock that holds imports apart where the records are in PostgreSQL."""
 
@@ -70,17 +70,7 @@ def rehearsing(kind: str) -> Iterator[Session]:
     """A session in which a dry run may write as the batch `REHEARSAL`; nothing of it
     stays.
     """
-    with ExitStack() as stack:
-        if store.is_ready():
-            session = stack.enter_context(
-                Session(
-                    store.engine_for(environment.current().database_url).execution_options(
-                        writes=True
-                    )
-                )
-            )
-        else:
-            session = stack.enter_context(store.reading_or_empty())
+    with store.rehearsing() as session:
         session.add(
             ImportBatch(
                 id=REHEARSAL,
@@ -95,7 +85,6 @@ def rehearsing(kind: str) -> Iterator[Session]:
         )
         session.flush()
         yield session
-        session.rollback()
 
 
 def new_id() -> str:

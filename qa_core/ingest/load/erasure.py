@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
 
 from qa_core.access.roles import Viewer
 from qa_core.base import environment
@@ -27,6 +26,7 @@ from qa_core.storage.records import store
 from qa_core.storage.records.base import now
 from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.records.imports import BeforeImage, WaitingRow
+from qa_core.storage.records.store import Session
 
 Named = set[tuple[str, str | None]]
 """Ids or tickets with their system, and once more with none: a row that names no system

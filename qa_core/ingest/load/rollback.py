@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pyarrow as pa
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
 
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
@@ -28,6 +27,7 @@ from qa_core.storage.records.base import now
 from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.records.imports import CENTRE_RULES, ImportBatch, WaitingRow
 from qa_core.storage.records.listening import Recording
+from qa_core.storage.records.store import Session
 
 
 def require_last(session: Session, batch: ImportBatch) -> None:

@@ -15,7 +15,6 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
 
 from qa_core.centre import advisors
 from qa_core.centre.advisors import Pair
@@ -27,6 +26,7 @@ from qa_core.ingest.own_rows import of_files
 from qa_core.quality import evaluations
 from qa_core.quality.evaluations import ImportedAnswer, ImportedEvaluation
 from qa_core.storage.records.imports import WaitingRow
+from qa_core.storage.records.store import Session
 
 NO_DATE = "no_date"
 

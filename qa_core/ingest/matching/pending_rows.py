@@ -11,7 +11,6 @@ from typing import Any
 
 import pyarrow as pa
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
 
 from qa_core.ingest.load.duckdb_session import open_session
 from qa_core.ingest.matching import attach, contact_match
@@ -20,6 +19,7 @@ from qa_core.ingest.rules import apply
 from qa_core.storage import lake, name_merges
 from qa_core.storage.records import store
 from qa_core.storage.records.imports import ImportBatch, WaitingRow
+from qa_core.storage.records.store import Session
 
 WRITE_AT_ONCE = 5_000
 

@@ -15,7 +15,6 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
 
 from qa_core.base import environment
 from qa_core.centre import advisors
@@ -30,6 +29,7 @@ from qa_core.storage.guard import Unscoped
 from qa_core.storage.records import due_work, store
 from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.records.imports import CENTRE_RULES, DueWork
+from qa_core.storage.records.store import Session
 from qa_core.storage.schema import AS_GIVEN
 
 

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pyarrow as pa
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
 
 from qa_core.base import environment
 from qa_core.centre import members
@@ -29,6 +28,7 @@ from qa_core.storage.records.listening import (
     Playback,
     Recording,
 )
+from qa_core.storage.records.store import Session
 
 OF_CONTACTS = (Recording, Playback, DrawnContact, CalibrationContact)
 Key = tuple[str, str]

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm import selectinload
 
 from qa_core import scoring
 from qa_core.access.roles import Permission, Role, Viewer
@@ -32,6 +32,7 @@ from qa_core.storage.guard import Unscoped
 from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import Evaluation, EvaluationAnswer, ScorecardVersion
 from qa_core.storage.records.listening import Calibration, CalibrationContact
+from qa_core.storage.records.store import Session
 
 KIND = "calibration"
 ONE_CRITERION = "one_criterion"

@@ -14,11 +14,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
 
 from qa_core.storage import schema
 from qa_core.storage.guard import Unscoped
 from qa_core.storage.records.evaluations import Evaluation, EvaluationAnswer, ScorecardVersion
+from qa_core.storage.records.store import Session
 
 AT_ONCE = 2_000
 """Evaluations per piece that is read: it bounds the memory that rows take as Python

@@ -9,11 +9,11 @@ from typing import Any
 
 import pyarrow as pa
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
 
 from qa_core.storage.guard import Unscoped
 from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.records.listening import Playback
+from qa_core.storage.records.store import Session
 
 OWN = "own"
 """An advisor who hears their own call is no listener to it."""

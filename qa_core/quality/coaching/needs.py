@@ -12,7 +12,6 @@ from datetime import date, timedelta
 from enum import StrEnum
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
 
 from qa_core.access import people
 from qa_core.access.roles import Permission, Viewer
@@ -28,6 +27,7 @@ from qa_core.storage.records import store
 from qa_core.storage.records.base import now
 from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.records.listening import CoachingPlan, Dispute
+from qa_core.storage.records.store import Session
 
 COMPARED_DAYS = 91
 """Scores of the last thirteen weeks are compared."""

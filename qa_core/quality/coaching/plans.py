@@ -17,7 +17,7 @@ from enum import StrEnum
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm import selectinload
 
 from qa_core.access import people
 from qa_core.access.roles import Permission, Role, Viewer
@@ -32,6 +32,7 @@ from qa_core.storage.guard import Scoped, Unscoped
 from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import Evaluation, EvaluationAnswer, ScorecardVersion
 from qa_core.storage.records.listening import CoachingNote, CoachingPlan
+from qa_core.storage.records.store import Session
 
 LONGEST_GOAL, LONGEST_NOTE, LONGEST_SESSION = 500, 2000, 480
 """Characters, characters, minutes."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm import selectinload
 
 from qa_core.access import people
 from qa_core.access.roles import Permission, Role, Viewer
@@ -25,6 +25,7 @@ from qa_core.quality.coaching.texts import describe_criteria, describe_state
 from qa_core.storage.guard import Scoped
 from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import Evaluation, ScorecardVersion
+from qa_core.storage.records.store import Session
 
 KIND = "training_file"
 HEADER = (

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base.errors import AccessDenied, Refusal
@@ -21,6 +20,7 @@ from qa_core.storage.records import store
 from qa_core.storage.records.base import now
 from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.records.listening import Dispute, EvaluationRevision
+from qa_core.storage.records.store import Session
 
 NEW_DAYS = 30
 """For so long an evaluation that nobody said to have read, and the answer to a dispute,

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
 
 from qa_core import scoring
 from qa_core.access.roles import Viewer
@@ -23,6 +22,7 @@ from qa_core.storage.guard import Scoped
 from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.records.listening import Dispute
+from qa_core.storage.records.store import Session
 
 AMENDED = "amended"
 LONGEST_REASON = 1_000

@@ -12,7 +12,6 @@ from enum import StrEnum
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
 
 from qa_core import scoring, stats
 from qa_core.access import people
@@ -30,6 +29,7 @@ from qa_core.storage.records import store
 from qa_core.storage.records.base import now
 from qa_core.storage.records.evaluations import Evaluation, EvaluationAnswer
 from qa_core.storage.records.listening import Dispute
+from qa_core.storage.records.store import Session
 
 LONGEST_TEXT = 2_000
 """Characters of a reason or a comment."""

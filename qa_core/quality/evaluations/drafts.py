@@ -10,7 +10,6 @@ from datetime import date, datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
 
 from qa_core import scoring
 from qa_core.access import people
@@ -28,6 +27,7 @@ from qa_core.storage.records import store
 from qa_core.storage.records.base import now
 from qa_core.storage.records.evaluations import Evaluation, ScorecardVersion
 from qa_core.storage.records.listening import Calibration, DrawnContact
+from qa_core.storage.records.store import Session
 
 SCORED, TARGETED, CALIBRATION, SELF = "scored", "targeted", "calibration", "self"
 CHANGED_MEANWHILE = "changed_meanwhile"

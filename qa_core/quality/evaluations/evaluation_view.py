@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm import selectinload
 
 from qa_core import scoring
 from qa_core.access import people
@@ -40,6 +40,7 @@ from qa_core.storage.records.listening import (
     ListeningPlan,
     TimedComment,
 )
+from qa_core.storage.records.store import Session
 
 DISPUTE_DAYS = 14
 """How long after publication an advisor may dispute, where no listening plan says

@@ -11,7 +11,7 @@ from datetime import date, datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm import selectinload
 
 from qa_core import scoring
 from qa_core.access import people
@@ -22,6 +22,7 @@ from qa_core.storage.records.base import now
 from qa_core.storage.records.evaluations import Evaluation, EvaluationAnswer, ScorecardVersion
 from qa_core.storage.records.imports import BeforeImage
 from qa_core.storage.records.listening import EvaluationRevision
+from qa_core.storage.records.store import Session
 
 FIELDS = (
     "source_system",

@@ -7,7 +7,6 @@ from __future__ import annotations
 from datetime import timedelta
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
 
 from qa_core.access.roles import Viewer
 from qa_core.base import environment
@@ -18,6 +17,7 @@ from qa_core.storage.guard import Unscoped
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
 from qa_core.storage.records.evaluations import Evaluation
+from qa_core.storage.records.store import Session
 
 
 def publish_or_wait(

@@ -7,7 +7,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
 
 from qa_core import scoring
 from qa_core.access.roles import Permission, Viewer
@@ -21,6 +20,7 @@ from qa_core.storage.guard import Scoped
 from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import Evaluation, ScorecardVersion
 from qa_core.storage.records.listening import TimedComment
+from qa_core.storage.records.store import Session
 
 LONGEST = 1000
 """Characters of one remark."""

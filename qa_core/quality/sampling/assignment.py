@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Iterable
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
 
 from qa_core.access import people
 from qa_core.base.errors import Refusal
@@ -17,6 +16,7 @@ from qa_core.compliance import accreditations
 from qa_core.storage import name_merges
 from qa_core.storage.guard import Unscoped
 from qa_core.storage.records.listening import Draw, DrawnContact, ListeningPlan
+from qa_core.storage.records.store import Session
 
 
 def find_listeners(session: Session, plan: ListeningPlan) -> dict[str, str | None]:

@@ -12,7 +12,6 @@ from datetime import date, datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
 
 from qa_core.access import accounts
 from qa_core.access.roles import Permission, Viewer
@@ -28,6 +27,7 @@ from qa_core.storage import audit_log, lake
 from qa_core.storage.guard import Unscoped
 from qa_core.storage.records import store
 from qa_core.storage.records.listening import Draw, DrawnContact, ListeningPlan
+from qa_core.storage.records.store import Session
 
 HIGHEST_SEED = (1 << 63) - 1
 

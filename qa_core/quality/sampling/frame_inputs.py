@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
 
 from qa_core.base import environment
 from qa_core.compliance import gates
@@ -33,6 +32,7 @@ from qa_core.storage.records.listening import (
     Playback,
     Recording,
 )
+from qa_core.storage.records.store import Session
 
 Key = tuple[str, str]
 LISTENED = ("scored", "targeted")

@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
 
 from qa_core import scoring
 from qa_core.access.roles import Permission, Viewer
@@ -19,6 +18,7 @@ from qa_core.centre.advisors import fold
 from qa_core.storage.guard import Unscoped
 from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import Evaluation, ScorecardVersion
+from qa_core.storage.records.store import Session
 
 READERS = (Permission.SEE_GRIDS, Permission.SEE_EVALUATIONS)
 """Who evaluates, is evaluated, or plans listening reads published grids; whoever writes

@@ -7,7 +7,7 @@ from __future__ import annotations
 import fcntl
 import functools
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -268,3 +268,18 @@ def reading_or_empty() -> Iterator[Session]:
     with Session(engine) as session:
         yield session
     engine.dispose()
+
+
+@contextmanager
+def rehearsing() -> Iterator[Session]:
+    """A session that may write, of which nothing stays; on empty records in memory
+    where there are none yet.
+    """
+    with ExitStack() as stack:
+        if is_ready():
+            engine = engine_for(environment.current().database_url)
+            session = stack.enter_context(Session(engine.execution_options(writes=True)))
+        else:
+            session = stack.enter_context(reading_or_empty())
+        yield session
+        session.rollback()
