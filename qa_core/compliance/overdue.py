@@ -77,12 +77,7 @@ def _find_recordings(session: Session) -> list[Overdue]:
     counted = sa.select(
         sa.func.count(), sa.func.min(Recording.delete_after), sa.func.min(Recording.local_day)
     ).where(deletion.is_expired(session))
-    count, end, first_day = session.execute(
-        Unscoped(
-            counted,
-            "Recordings kept too long are counted in the whole centre: a number and days are read.",
-        )
-    ).one()
+    count, end, first_day = _read(session, counted)
     if not count:
         return []
     end = min(end, deletion.find_end(first_day, gates.retention_months(session, "recording")))
@@ -96,14 +91,22 @@ def _find_analyses(session: Session) -> list[Overdue]:
     ).astimezone(UTC)
     found = []
     for kind, moment in ANALYSES:
-        count, first = session.execute(
-            sa.select(sa.func.count(), sa.func.min(moment)).where(moment < before)
-        ).one()
+        counted = sa.select(sa.func.count(), sa.func.min(moment)).where(moment < before)
+        count, first = _read(session, counted)
         if count:
             found.append(
                 Overdue(kind, count, _day_after(environment.to_local(first).date(), months))
             )
     return found
+
+
+def _read(session: Session, counted: sa.Select) -> sa.Row:
+    return session.execute(
+        Unscoped(
+            counted,
+            "What is kept too long is counted in the whole centre: a number and days are read.",
+        )
+    ).one()
 
 
 def _find_contacts(viewer: Viewer) -> list[Overdue]:
