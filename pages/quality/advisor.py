@@ -4,7 +4,6 @@ import streamlit as st
 
 from qa_core.access.roles import Permission
 from qa_core.base.i18n import _
-from qa_core.metrics import query
 from qa_core.ui import drill, empty_states, filter_bar, gate
 from qa_core.ui.views.quality import advisor as view
 from qa_core.ui.views.quality import coaching
@@ -17,8 +16,7 @@ if "id" not in st.query_params:
     st.title(_("Advisor"), anchor=False)
     st.info(_("Choose an advisor on the page that shows them side by side."))
 elif not empty_states.is_shown(viewer, look):
-    advisor = query.get_advisor(viewer, st.query_params["id"], look.where.period)
-    view.note_reading(viewer, advisor)
+    advisor = view.read(viewer, st.query_params["id"], look.where.period)
     filter_bar.show_title(advisor.name)
     coaching.show_line(viewer, advisor.advisor_id)
     side = view.read_side(viewer, look, advisor)

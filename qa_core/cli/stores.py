@@ -90,15 +90,13 @@ def demo(
 def _is_empty() -> bool:
     import sqlalchemy as sa
 
+    from qa_core.access import people
     from qa_core.storage.records import store
     from qa_core.storage.records.imports import ImportBatch
-    from qa_core.storage.records.people import Account
 
     with store.reading() as session:
-        return not any(
-            session.scalar(sa.select(sa.func.count()).select_from(table))
-            for table in (Account, ImportBatch)
-        )
+        batches = session.scalar(sa.select(sa.func.count()).select_from(ImportBatch))
+        return not batches and not people.find_people(session)
 
 
 def doctor(as_json: Json = False) -> int:

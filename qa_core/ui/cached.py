@@ -17,19 +17,18 @@ from qa_core.access.roles import Viewer
 from qa_core.analysis import alerts, annotations, targets, tracking_numbers
 from qa_core.analysis.irritants import detection
 from qa_core.base import environment
-from qa_core.centre import settings
+from qa_core.centre import members, settings
 from qa_core.centre.settings import Settings
 from qa_core.metrics import query
 from qa_core.metrics.dimensions import Filters, Period
 from qa_core.metrics.query import calibration_metrics, evaluation_table, listened_contacts, severity
-from qa_core.quality.coaching import effect, needs
+from qa_core.quality.coaching import effect, needs, plans
+from qa_core.quality.evaluations import disputes
 from qa_core.storage import lake
 from qa_core.storage.records import store
 from qa_core.storage.records.centre_rules import NameDecision
 from qa_core.storage.records.evaluations import ScorecardVersion
 from qa_core.storage.records.imports import ImportBatch
-from qa_core.storage.records.listening import CoachingPlan, Dispute
-from qa_core.storage.records.people import Advisor
 from qa_core.storage.records.steering import AlertEvent, Annotation, SettingValue, Target
 
 _VERSION = "data_version"
@@ -66,7 +65,7 @@ def look_up_version() -> tuple[Any, ...]:
     here = environment.current()
     with store.reading() as session:
         newest_setting = session.scalar(sa.select(sa.func.max(SettingValue.id)))
-        advisors = session.scalar(sa.select(sa.func.count()).select_from(Advisor))
+        advisors = members.count(session)
         counter = (
             *evaluation_table.change_counter(session),
             *listened_contacts.change_counter(session),
@@ -152,21 +151,8 @@ def _last_import() -> tuple[Any, ...]:
 
 
 def _state_of_coaching() -> tuple[Any, ...]:
-    plans = (
-        sa.func.max(CoachingPlan.id),
-        sa.func.count(CoachingPlan.id),
-        sa.func.sum(CoachingPlan.version),
-    )
-    disputes = (
-        sa.func.max(Dispute.id),
-        sa.func.count(Dispute.id),
-        sa.func.count(Dispute.decided_at),
-    )
     with store.reading() as session:
-        return (
-            *session.execute(sa.select(*plans)).one(),
-            *session.execute(sa.select(*disputes)).one(),
-        )
+        return (*plans.change_counter(session), *disputes.change_counter(session))
 
 
 def _measure_headline(

@@ -333,6 +333,27 @@ def list_reasons() -> str:
     )
 
 
+def list_unscoped() -> str:
+    """List the statements without a scope."""
+    from tools import row_access
+
+    return row_access.list_reasons(row_access.UNSCOPED)
+
+
+def list_beyond() -> str:
+    """List the statements that look beyond a scope."""
+    from tools import row_access
+
+    return row_access.list_reasons(row_access.BEYOND)
+
+
+def list_system() -> str:
+    """List what asks as the system."""
+    from tools import row_access
+
+    return row_access.list_system()
+
+
 PARTS: dict[tuple[str, str], Callable[[], str]] = {
     ("architecture.md", "rooms"): draw_rooms,
     ("contract.md", "commands"): list_commands,
@@ -342,6 +363,9 @@ PARTS: dict[tuple[str, str], Callable[[], str]] = {
     ("glossary.md", "kpis"): list_kpi_words,
     ("access.md", "permissions"): list_permissions,
     ("access.md", "pages"): list_pages,
+    ("access.md", "unscoped"): list_unscoped,
+    ("access.md", "beyond"): list_beyond,
+    ("access.md", "system"): list_system,
     ("compliance.md", "gates"): list_gates,
     ("import.md", "fields"): list_fields,
     ("import.md", "profiles"): list_profiles,

@@ -6,14 +6,13 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
@@ -25,6 +24,7 @@ from qa_core.files.options import ImportOptions
 from qa_core.ingest.load import quarantine
 from qa_core.ingest.load.staged import Staged
 from qa_core.ingest.matching import attach
+from qa_core.ingest.own_rows import of_files
 from qa_core.ingest.report import FileReport
 from qa_core.quality import evaluations
 from qa_core.storage import audit_log, lake
@@ -32,6 +32,7 @@ from qa_core.storage.records import store
 from qa_core.storage.records.base import now
 from qa_core.storage.records.centre_rules import TrackingAssignment
 from qa_core.storage.records.imports import BeforeImage, ImportBatch, SavedMapping, WaitingRow
+from qa_core.storage.records.store import Session
 
 """Of the advisory lock that holds imports apart where the records are in PostgreSQL."""
 
@@ -69,17 +70,7 @@ def rehearsing(kind: str) -> Iterator[Session]:
     """A session in which a dry run may write as the batch `REHEARSAL`; nothing of it
     stays.
     """
-    with ExitStack() as stack:
-        if store.is_ready():
-            session = stack.enter_context(
-                Session(
-                    store.engine_for(environment.current().database_url).execution_options(
-                        writes=True
-                    )
-                )
-            )
-        else:
-            session = stack.enter_context(store.reading_or_empty())
+    with store.rehearsing() as session:
         session.add(
             ImportBatch(
                 id=REHEARSAL,
@@ -94,7 +85,6 @@ def rehearsing(kind: str) -> Iterator[Session]:
         )
         session.flush()
         yield session
-        session.rollback()
 
 
 def new_id() -> str:
@@ -177,9 +167,11 @@ def recognise(session: Session, batch: ImportBatch, file: str) -> FileReport:
     )
     report.take_counts(batch.counts)
     joined = session.scalar(
-        sa.select(sa.func.count())
-        .select_from(WaitingRow)
-        .where(WaitingRow.batch_id == batch.id, WaitingRow.joined_by.is_not(None))
+        of_files(
+            sa.select(sa.func.count())
+            .select_from(WaitingRow)
+            .where(WaitingRow.batch_id == batch.id, WaitingRow.joined_by.is_not(None))
+        )
     )
     if joined:
         report.skipped_kinds["unmatched"] -= joined
@@ -281,11 +273,10 @@ def rollback_records(session: Session, batch_id: str) -> None:
 
 def names_in_lake(session: Session, batch_id: str) -> tuple[set[str], set[str]]:
     """Of the advisors and teams that the batch created: those that contacts carry."""
-    images = session.execute(
-        sa.select(BeforeImage.object, BeforeImage.key).where(
-            BeforeImage.batch_id == batch_id, BeforeImage.object.in_(("advisor", "team"))
-        )
-    ).all()
+    created = sa.select(BeforeImage.object, BeforeImage.key).where(
+        BeforeImage.batch_id == batch_id, BeforeImage.object.in_(("advisor", "team"))
+    )
+    images = session.execute(of_files(created)).all()
     found: tuple[set[str], set[str]] = (set(), set())
     if images:
         with lake.working() as connection:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
 
 from qa_core.access.roles import Viewer
 from qa_core.base import environment
@@ -19,12 +18,15 @@ from qa_core.compliance import recordings
 from qa_core.files import uploads
 from qa_core.ingest.load import recovery
 from qa_core.ingest.matching import attach
+from qa_core.ingest.own_rows import of_files
 from qa_core.ingest.watch import queue_log
 from qa_core.storage import audit_log, lake
+from qa_core.storage.guard import Unscoped
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
 from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.records.imports import BeforeImage, WaitingRow
+from qa_core.storage.records.store import Session
 
 Named = set[tuple[str, str | None]]
 """Ids or tickets with their system, and once more with none: a row that names no system
@@ -142,7 +144,8 @@ def _erase_waiting(session: Session, customer_key: str, contacts: Named, tickets
         return customer_key in json.dumps(content) or (kind in attach.VALUES and is_named)
 
     rows = sa.select(WaitingRow.id, WaitingRow.kind, WaitingRow.contact_id, WaitingRow.content)
-    concerned = [row_id for row_id, *row in session.execute(rows) if is_theirs(*row)]
+    waiting = session.execute(of_files(rows))
+    concerned = [row_id for row_id, *row in waiting if is_theirs(*row)]
     for row_id in concerned:
         session.execute(sa.delete(WaitingRow).filter_by(id=row_id))
     return len(concerned)
@@ -152,7 +155,11 @@ def _erase_notes(session: Session, contacts: Named) -> None:
     """Take away what evaluators wrote of those contacts."""
     blank = {"comment": None, "tags": None}
     known = sa.select(Evaluation.id, Evaluation.source_system, Evaluation.contact_id)
-    noted = known.where(sa.or_(Evaluation.comment.is_not(None), Evaluation.tags.is_not(None)))
+    noted = Unscoped(
+        known.where(sa.or_(Evaluation.comment.is_not(None), Evaluation.tags.is_not(None))),
+        "A customer's request reaches every word written about their contacts, in whichever "
+        "team: keys are read, and the words taken away.",
+    )
     theirs = [
         number
         for number, system, contact_id in session.execute(noted).all()
@@ -163,7 +170,9 @@ def _erase_notes(session: Session, contacts: Named) -> None:
             sa.update(Evaluation),
             [{"id": number, **blank, "changed_at": now()} for number in theirs],
         )
-    images = session.scalars(sa.select(BeforeImage).where(BeforeImage.object == "evaluation"))
+    images = session.scalars(
+        of_files(sa.select(BeforeImage).where(BeforeImage.object == "evaluation"))
+    )
     for image in [
         image
         for image in images
@@ -171,6 +180,7 @@ def _erase_notes(session: Session, contacts: Named) -> None:
         and (image.content.get("contact_id"), image.content.get("source_system")) in contacts
     ]:
         image.content = {**image.content, **blank}
-    for row in session.scalars(sa.select(WaitingRow).where(WaitingRow.kind == "evaluations")):
+    waiting = sa.select(WaitingRow).where(WaitingRow.kind == "evaluations")
+    for row in session.scalars(of_files(waiting)):
         if (row.contact_id, row.content.get("system")) in contacts:
             row.content = {**row.content, "values": {**row.content["values"], **blank}}

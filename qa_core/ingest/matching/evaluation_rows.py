@@ -15,7 +15,6 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
 
 from qa_core.centre import advisors
 from qa_core.centre.advisors import Pair
@@ -23,9 +22,11 @@ from qa_core.centre.rules.active_rules import as_given
 from qa_core.ingest.load.staged import Staged
 from qa_core.ingest.matching import contact_match
 from qa_core.ingest.matching.pending_rows import mark_joined
+from qa_core.ingest.own_rows import of_files
 from qa_core.quality import evaluations
 from qa_core.quality.evaluations import ImportedAnswer, ImportedEvaluation
 from qa_core.storage.records.imports import WaitingRow
+from qa_core.storage.records.store import Session
 
 NO_DATE = "no_date"
 
@@ -159,13 +160,13 @@ def join_arrived(
     """Write the evaluations that waited for a contact that is in `contacts` now, in the
     order in which they came.
     """
-    waiting = list(
-        session.scalars(
+    waiting = session.scalars(
+        of_files(
             sa.select(WaitingRow)
             .where(WaitingRow.kind == "evaluations", WaitingRow.joined_by.is_(None))
             .order_by(WaitingRow.id)
         )
-    )
+    ).all()
     drafts = [
         EvaluationRow(
             row.content["values"]["external_key"],
@@ -203,9 +204,11 @@ def release(session: Session, arrived_batch: str) -> None:
     again.
     """
     rows = session.scalars(
-        sa.select(WaitingRow)
-        .where(WaitingRow.kind == "evaluations", WaitingRow.joined_by == arrived_batch)
-        .order_by(WaitingRow.id.desc())
+        of_files(
+            sa.select(WaitingRow)
+            .where(WaitingRow.kind == "evaluations", WaitingRow.joined_by == arrived_batch)
+            .order_by(WaitingRow.id.desc())
+        )
     )
     by_batch: dict[str, list[str]] = {}
     for row in rows:

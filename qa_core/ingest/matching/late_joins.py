@@ -13,6 +13,7 @@ from qa_core.centre import advisors, settings
 from qa_core.centre.rules.active_rules import as_given
 from qa_core.ingest.load.duckdb_session import open_session, write_rows
 from qa_core.ingest.matching import evaluation_rows, pending_rows
+from qa_core.ingest.own_rows import of_files
 from qa_core.ingest.rules import apply
 from qa_core.storage import lake
 from qa_core.storage.records import store
@@ -26,11 +27,10 @@ def join_arrived(batch_id: str, folder: Path) -> dict[str, int]:
     """
     with store.reading() as session:
         tolerance = settings.current(session).tracking_tolerance_seconds
-        marks = session.scalar(
-            sa.select(WaitingRow.id)
-            .where(WaitingRow.kind == "evaluations", WaitingRow.joined_by.is_(None))
-            .limit(1)
+        waiting = sa.select(WaitingRow.id).where(
+            WaitingRow.kind == "evaluations", WaitingRow.joined_by.is_(None)
         )
+        marks = session.scalar(of_files(waiting.limit(1)))
     joined = pending_rows.join_arrived(batch_id, folder, tolerance)
     if marks is not None:
         with open_session(folder) as bench, store.writing() as session:
@@ -52,7 +52,7 @@ def fill_teams(batch_id: str, folder: Path) -> None:
         keys = sa.select(BeforeImage.key).where(
             BeforeImage.batch_id == batch_id, BeforeImage.object == "advisor"
         )
-        concerned = list(session.scalars(keys))
+        concerned = list(session.scalars(of_files(keys)))
         memberships = advisors.find_memberships(session)
     path = folder / "teams.parquet"
     with open_session(folder) as bench:

@@ -11,14 +11,15 @@ from typing import Any
 
 import pyarrow as pa
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
 
 from qa_core.ingest.load.duckdb_session import open_session
 from qa_core.ingest.matching import attach, contact_match
+from qa_core.ingest.own_rows import of_files
 from qa_core.ingest.rules import apply
 from qa_core.storage import lake, name_merges
 from qa_core.storage.records import store
 from qa_core.storage.records.imports import ImportBatch, WaitingRow
+from qa_core.storage.records.store import Session
 
 WRITE_AT_ONCE = 5_000
 
@@ -61,7 +62,7 @@ def join_arrived(arrived_batch: str, folder: Path, tolerance_seconds: float) -> 
             .group_by(WaitingRow.batch_id, WaitingRow.kind, ImportBatch.started_at)
             .order_by(ImportBatch.started_at, WaitingRow.batch_id)
         )
-        batches = session.execute(query).all()
+        batches = session.execute(of_files(query)).all()
     joined: dict[str, int] = defaultdict(int)
     for batch_id, kind, _rows in batches:
         joined[kind] += _join_batch(batch_id, kind, arrived_batch, folder, tolerance_seconds)
@@ -83,16 +84,12 @@ def _join_batch(
             customer,
             WaitingRow.happened_at,
         )
-        rows = session.execute(
-            sa.select(*columns).where(
-                WaitingRow.batch_id == batch_id, WaitingRow.joined_by.is_(None)
-            )
-        ).all()
-        system = session.scalar(
-            sa.select(WaitingRow.content["system"].as_string())
-            .where(WaitingRow.batch_id == batch_id)
-            .limit(1)
+        waiting = sa.select(*columns).where(
+            WaitingRow.batch_id == batch_id, WaitingRow.joined_by.is_(None)
         )
+        rows = session.execute(of_files(waiting)).all()
+        named = sa.select(WaitingRow.content["system"].as_string())
+        system = session.scalar(of_files(named.where(WaitingRow.batch_id == batch_id).limit(1)))
     *known, happened = zip(*rows, strict=True)
     moments = [
         moment.astimezone(UTC).replace(tzinfo=None) if moment else None for moment in happened
@@ -121,11 +118,8 @@ def _build_rows(kind: str, found: list[tuple[Any, ...]]) -> tuple[pa.Table, tupl
         lines = [row[0] for row in found]
         for first in range(0, len(lines), WRITE_AT_ONCE):
             some = lines[first : first + WRITE_AT_ONCE]
-            contents |= dict(
-                session.execute(
-                    sa.select(WaitingRow.id, WaitingRow.content).where(WaitingRow.id.in_(some))
-                ).all()
-            )
+            rows = sa.select(WaitingRow.id, WaitingRow.content).where(WaitingRow.id.in_(some))
+            contents |= dict(session.execute(of_files(rows)).all())
     # The newest comes last and stays; all rows of one batch carry the same columns.
     newest: dict[tuple[str, str], dict[str, Any]] = {}
     with store.reading() as session:
@@ -154,12 +148,14 @@ def find_parts(session: Session, batch_id: str) -> list[str]:
     sort by time.
     """
     own = session.scalars(
-        sa.select(WaitingRow.joined_by)
-        .where(WaitingRow.batch_id == batch_id, WaitingRow.joined_by.is_not(None))
-        .distinct()
+        of_files(
+            sa.select(WaitingRow.joined_by)
+            .where(WaitingRow.batch_id == batch_id, WaitingRow.joined_by.is_not(None))
+            .distinct()
+        )
     )
     theirs = session.scalars(
-        sa.select(WaitingRow.batch_id).where(WaitingRow.joined_by == batch_id).distinct()
+        of_files(sa.select(WaitingRow.batch_id).where(WaitingRow.joined_by == batch_id).distinct())
     )
     return sorted(
         [

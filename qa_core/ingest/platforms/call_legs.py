@@ -18,6 +18,7 @@ import sqlalchemy as sa
 
 from qa_core.base.i18n import N_
 from qa_core.ingest.declaration import LegChain, Platform
+from qa_core.ingest.own_rows import of_files
 from qa_core.storage import lake
 from qa_core.storage.records import store
 from qa_core.storage.records.imports import WaitingRow
@@ -191,7 +192,7 @@ def _register_kept(
         .order_by(WaitingRow.id)
     )
     with store.reading_or_empty() as session:
-        rows = session.execute(query).all()
+        rows = session.execute(of_files(query)).all()
     chain, schema = work.platform.chain, work.platform.schema
     legs = {
         content["values"][chain.own]: content["values"]

@@ -15,7 +15,6 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
 
 from qa_core.base import environment
 from qa_core.centre import advisors
@@ -26,9 +25,11 @@ from qa_core.ingest.load.duckdb_session import open_session, write_rows
 from qa_core.ingest.pseudonyms import find_number
 from qa_core.ingest.rules import reattach
 from qa_core.storage import lake, name_merges
+from qa_core.storage.guard import Unscoped
 from qa_core.storage.records import due_work, store
 from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.records.imports import CENTRE_RULES, DueWork
+from qa_core.storage.records.store import Session
 from qa_core.storage.schema import AS_GIVEN
 
 
@@ -58,7 +59,12 @@ def apply_to_evaluations(session: Session) -> None:
         Evaluation.given_team.is_not(None),
         Evaluation.advisor_id.in_(kept),
     )
-    for evaluation in session.scalars(sa.select(Evaluation).where(concerned)).all():
+    merged = Unscoped(
+        sa.select(Evaluation).where(concerned),
+        "Advisors who were merged, or are apart again, are renamed on all their evaluations: "
+        "none is shown.",
+    )
+    for evaluation in session.scalars(merged).all():
         given = evaluation.given_advisor_id or evaluation.advisor_id
         team = None if evaluation.given_team == "" else evaluation.team
         advisor_id = kept.get(given, given)

@@ -13,11 +13,12 @@ from pathlib import Path
 
 import pyarrow as pa
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
 
 from qa_core.base import environment
+from qa_core.centre import members
 from qa_core.ingest.load.duckdb_session import open_session
 from qa_core.storage import name_merges
+from qa_core.storage.guard import Unscoped
 from qa_core.storage.records.centre_rules import NameDecision
 from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.records.listening import (
@@ -27,7 +28,7 @@ from qa_core.storage.records.listening import (
     Playback,
     Recording,
 )
-from qa_core.storage.records.people import Advisor
+from qa_core.storage.records.store import Session
 
 OF_CONTACTS = (Recording, Playback, DrawnContact, CalibrationContact)
 Key = tuple[str, str]
@@ -48,7 +49,7 @@ def follow(session: Session) -> None:
     may_differ = sa.or_(
         CoachingPlan.given_advisor_id.is_not(None), CoachingPlan.advisor_id.in_(kept)
     )
-    for plan in session.scalars(sa.select(CoachingPlan).where(may_differ)).all():
+    for plan in session.scalars(_of_merged(sa.select(CoachingPlan).where(may_differ))).all():
         given = plan.given_advisor_id or plan.advisor_id
         plan.advisor_id = kept.get(given, given)
         plan.given_advisor_id = given if plan.advisor_id != given else None
@@ -64,19 +65,29 @@ def _follow_contacts(session: Session, concerned: set[str]) -> None:
     rows = [
         row
         for table in OF_CONTACTS
-        for row in session.scalars(sa.select(table).where(table.advisor_id.in_(concerned)))
+        for row in session.scalars(
+            _of_merged(sa.select(table).where(table.advisor_id.in_(concerned)))
+        )
     ]
     rows += session.scalars(
-        sa.select(Evaluation).where(Evaluation.advisor_id.in_(concerned), made_here)
+        _of_merged(sa.select(Evaluation).where(Evaluation.advisor_id.in_(concerned), made_here))
     )
     now_named = _find_named({(row.source_system, row.contact_id) for row in rows})
-    known = set(session.scalars(sa.select(Advisor.advisor_id)))
+    known = members.find_names(session)
     for row in rows:
         advisor_id, team = now_named.get((row.source_system, row.contact_id), (None, None))
         if advisor_id in known and advisor_id != row.advisor_id:
             row.advisor_id = advisor_id
             if not isinstance(row, Playback):
                 row.team = team
+
+
+def _of_merged(statement: sa.Select) -> Unscoped:
+    return Unscoped(
+        statement,
+        "What was made of contacts here follows advisors who were merged, or are apart again, in "
+        "all teams: none is shown.",
+    )
 
 
 def _find_named(keys: set[Key]) -> dict[Key, tuple[str | None, str | None]]:

@@ -24,6 +24,7 @@ from qa_core.metrics.query.driver_factors import Factor
 from qa_core.metrics.query.statements import MetricQuery, parts_of
 from qa_core.metrics.query.suppression import Cell, Published, Weight
 from qa_core.storage import engine
+from qa_core.storage.guard import Scoped
 from qa_core.storage.records import store
 from qa_core.storage.schema import CONTACTS
 
@@ -81,7 +82,8 @@ def weigh(question: MetricQuery, kpi: Kpi, level: sa.ColumnElement[Any]) -> dict
     )
     cells: dict[Cell, Weight] = {}
     bits: dict[Any, int] = {}
-    for found, month, advisor, n in engine.current().run(statement).itertuples(index=False):
+    frame = engine.current().run(Scoped(statement, question.viewer))
+    for found, month, advisor, n in frame.itertuples(index=False):
         bit = 0 if pd.isna(advisor) else 1 << bits.setdefault(advisor, len(bits))
         cell = (None if pd.isna(found) else found, month)
         cells[cell] = cells.get(cell, Weight()) + Weight(int(n), bit)
@@ -101,13 +103,13 @@ def _occur_together(
         for name in linked_dimensions.DIMENSIONS
     }
     columns = [expression.label(name) for name, expression in (dimensions | expressions).items()]
-    return engine.current().run(sa.select(*columns).where(*_counted(question, kpi)).distinct())
+    statement = sa.select(*columns).where(*_counted(question, kpi)).distinct()
+    return engine.current().run(Scoped(statement, question.viewer))
 
 
 def _counted(question: MetricQuery, kpi: Kpi) -> list[sa.ColumnElement[bool]]:
     whole = replace(question, where=Filters())
     return [
-        question.viewer.scope(CONTACTS),
         COUNTED_DIRECTION,
         parts_of(whole, kpi, CONTACTS.c).counted,
     ]

@@ -18,6 +18,7 @@ from qa_core.metrics.kpis import COUNTED_DIRECTION
 from qa_core.metrics.query import dimension_sql
 from qa_core.metrics.query.dimension_sql import Names
 from qa_core.storage import engine, lake
+from qa_core.storage.guard import Unscoped
 from qa_core.storage.records import store
 from qa_core.storage.schema import CONTACTS
 
@@ -64,7 +65,12 @@ def _find_now() -> tuple[Link, ...]:
 def _find_all(lake_url: str, version: int, sites: tuple[tuple[str, str], ...]) -> tuple[Link, ...]:
     names = Names({}, dict(sites))
     columns = [dimension_sql.expression(name, CONTACTS.c, names).label(name) for name in DIMENSIONS]
-    frame = engine.current().run(sa.select(*columns).where(COUNTED_DIRECTION).distinct())
+    query = Unscoped(
+        sa.select(*columns).where(COUNTED_DIRECTION).distinct(),
+        "Small cells are hidden by how values occur together in the whole lake: only values of "
+        "dimensions that name nobody are read, and kept for all executives.",
+    )
+    frame = engine.current().run(query)
     values = {
         name: [dimension_sql.plain(name, value, names) for value in frame[name]]
         for name in DIMENSIONS

@@ -14,6 +14,7 @@ from qa_core.metrics.query import dimension_sql, factor_suppression, suppression
 from qa_core.metrics.query.measure import build_query, measure
 from qa_core.metrics.query.statements import MetricQuery, parts_of
 from qa_core.storage import engine
+from qa_core.storage.guard import Scoped
 from qa_core.storage.schema import CONTACTS
 
 MARKS = {"csat": ("1", "2", "3", "4", "5"), "nps": ("detractor", "passive", "promoter")}
@@ -42,7 +43,6 @@ def find_ratings(viewer: Viewer, kpi: str, where: Filters = Filters()) -> pd.Dat
     mark, counted = _mark(question, kpi), parts_of(question, get_kpi(kpi), CONTACTS.c).counted
     groups = [CONTACTS.c.month.label("month"), mark.label("mark")]
     conditions = [
-        viewer.scope(CONTACTS),
         COUNTED_DIRECTION,
         *dimension_sql.within(where.period, CONTACTS.c),
         *question.filters(CONTACTS.c),
@@ -54,10 +54,11 @@ def find_ratings(viewer: Viewer, kpi: str, where: Filters = Filters()) -> pd.Dat
         .group_by(*groups)
         .order_by(*groups)
     )
+    if viewer.needs_suppression:
+        suppression.require_whole_months(where.period)
+    frame = engine.current().run(Scoped(statement, viewer), **dimension_sql.months(where.period))
     if not viewer.needs_suppression:
-        return engine.current().run(statement, **dimension_sql.months(where.period))
-    suppression.require_whole_months(where.period)
-    frame = engine.current().run(statement, **dimension_sql.months(where.period))
+        return frame
     return frame[frame["month"].isin(_find_shown(question, kpi, mark))].reset_index(drop=True)
 
 

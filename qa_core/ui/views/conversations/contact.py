@@ -13,12 +13,10 @@ from qa_core.analysis import charts
 from qa_core.base import environment
 from qa_core.base.i18n import N_, _, ngettext
 from qa_core.compliance import recordings
-from qa_core.metrics import formatting
+from qa_core.metrics import formatting, query
 from qa_core.metrics.query import scorecard_texts
 from qa_core.metrics.query.scorecard_texts import GridTexts
-from qa_core.storage import audit_log
-from qa_core.storage.records import store
-from qa_core.ui import cards, drill, player
+from qa_core.ui import cards, drill, player, readings
 
 TIMES = {
     "wait_seconds": N_("Wait"),
@@ -164,13 +162,14 @@ def show_details(viewer: Viewer, contact: dict[str, Any]) -> None:
         )
 
 
-def note_reading(viewer: Viewer, contact: dict[str, Any]) -> None:
-    """One row of the journal per contact that was opened."""
-    key = (contact["source_system"], contact["contact_id"])
-    if st.session_state.get("contact_read") != key:
-        st.session_state["contact_read"] = key
-        with store.writing() as session:
-            audit_log.record(session, viewer.username, "contact_read", f"{key[0]}/{key[1]}")
+def read(viewer: Viewer, source_system: str, contact_id: str) -> dict[str, Any]:
+    """The contact of that address."""
+    return readings.read(
+        "contact_read",
+        (source_system, contact_id),
+        lambda: query.read_contact(viewer, source_system, contact_id),
+        lambda: query.get_contact(viewer, source_system, contact_id),
+    )
 
 
 def _neighbours(contact: dict[str, Any]) -> list[str]:

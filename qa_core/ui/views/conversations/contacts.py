@@ -17,9 +17,7 @@ from qa_core.centre import settings
 from qa_core.metrics import dimensions, formatting, periods, query
 from qa_core.metrics.dimensions import Filters
 from qa_core.metrics.kpis import BY_KEY, FactTable
-from qa_core.storage import audit_log
-from qa_core.storage.records import store
-from qa_core.ui import cards, download_links, drill, explain_link, url_state
+from qa_core.ui import cards, download_links, drill, explain_link, readings, url_state
 from qa_core.ui.filter_bar import FilterState
 
 PAGE = 100
@@ -161,18 +159,22 @@ def show_list(viewer: Viewer, asked: ContactsQuery, total: int) -> None:
     allowed = query.contact_columns(viewer)
     own = ("team", "advisor") if viewer.advisor_id else ()
     columns = tuple(name for name in CONTACT_COLUMNS if name in allowed and name not in own)
-    frame = query.find_contacts(
-        viewer,
-        asked.where,
-        (*columns, "source_system", "contact_id"),
-        PAGE,
-        (page - 1) * PAGE,
-        order,
-        asked.behind,
-        asked.overrides,
-        asked.waited,
+    contacts = {
+        "where": asked.where,
+        "columns": (*columns, "source_system", "contact_id"),
+        "limit": PAGE,
+        "offset": (page - 1) * PAGE,
+        "order": order,
+        "behind": asked.behind,
+        "overrides": asked.overrides,
+        "waited": asked.waited,
+    }
+    frame = readings.read(
+        "contacts_read",
+        (asked, page),
+        lambda: query.read_contacts(viewer, page, **contacts),
+        lambda: query.find_contacts(viewer, **contacts),
     )
-    _note_reading(viewer, asked, page)
     keys = list(zip(frame["source_system"], frame["contact_id"], strict=True))
     rows = [
         {_(CONTACT_COLUMNS[name]): _cell(name, record[name]) for name in columns}
@@ -273,14 +275,3 @@ def _show_removable(key: str, label: str) -> None:
             del st.query_params[key]
 
     st.button(cards.escape(label), icon=":material/close:", key=f"remove_{key}", on_click=remove)
-
-
-def _note_reading(viewer: Viewer, asked: ContactsQuery, page: int) -> None:
-    """One row of the journal per page of contacts that was read, not per run of the
-    script.
-    """
-    reading = (asked, page)
-    if st.session_state.get("contacts_read") != reading:
-        st.session_state["contacts_read"] = reading
-        with store.writing() as session:
-            audit_log.record(session, viewer.username, "contacts_read", f"page {page}")

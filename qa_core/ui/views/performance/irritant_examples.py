@@ -13,9 +13,7 @@ from qa_core.analysis.irritants.subject import IrritantSubject
 from qa_core.base.i18n import _
 from qa_core.metrics import formatting, query
 from qa_core.metrics.dimensions import Filters
-from qa_core.storage import audit_log
-from qa_core.storage.records import store
-from qa_core.ui import cards, drill
+from qa_core.ui import cards, drill, readings
 
 ASKED, READ = "irritant_examples", "irritant_read"
 
@@ -36,19 +34,15 @@ def show(viewer: Viewer, subject: IrritantSubject, where: Filters, key: str) -> 
             args=(asked,),
         )
         return
-    examples = detection.find_examples(viewer, subject, where)
+    examples = readings.read(
+        READ,
+        asked,
+        lambda: detection.read_examples(viewer, subject, where),
+        lambda: detection.find_examples(viewer, subject, where),
+    )
     if not examples:
         st.caption(_("No unhappy customer of this period wrote anything about it."))
         return
-    if st.session_state.get(READ) != asked:
-        st.session_state[READ] = asked
-        with store.writing() as session:
-            audit_log.record(
-                session,
-                viewer.username,
-                "irritant_read",
-                ", ".join(f"{example.source_system}/{example.contact_id}" for example in examples),
-            )
     for place, example in enumerate(examples):
         _show_example(example, f"{key}_{place}")
 

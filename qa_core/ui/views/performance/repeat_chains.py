@@ -9,11 +9,9 @@ import streamlit as st
 from qa_core.access.roles import Viewer
 from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.base.i18n import _, ngettext
-from qa_core.metrics import formatting
+from qa_core.metrics import formatting, query
 from qa_core.metrics.query import RepeatChain
-from qa_core.storage import audit_log
-from qa_core.storage.records import store
-from qa_core.ui import cached, cards, drill, tables, url_state
+from qa_core.ui import cached, cards, drill, readings, tables, url_state
 from qa_core.ui.filter_bar import FilterState
 from qa_core.ui.views.performance.resolution_window import Window
 
@@ -44,8 +42,12 @@ def show(viewer: Viewer, look: FilterState, tried: Window) -> None:
                 key="show_chains",
             )
             return
-        found = cached.find_chains(viewer, look.where, tried.overrides)
-        _note_reading(viewer, look, tried)
+        found = readings.read(
+            "chains_read",
+            (look.where, tried.days),
+            lambda: query.read_chains(viewer, look.where, tried.overrides),
+            lambda: cached.find_chains(viewer, look.where, tried.overrides),
+        )
         cards.show_heading(_describe(found), _describe_rule(tried, bool(found)))
         if found:
             _show_table(viewer, found)
@@ -152,14 +154,3 @@ def describe_end(outcome: str | None, declared_resolved: bool | None) -> str:
     if declared_resolved is None:
         return formatting.name("outcome", outcome)
     return _("Declared resolved") if declared_resolved else _("Declared not resolved")
-
-
-def _note_reading(viewer: Viewer, look: FilterState, tried: Window) -> None:
-    """One row of the journal per question, not per run of the script."""
-    reading = (look.where, tried.days)
-    if st.session_state.get("chains_read") != reading:
-        st.session_state["chains_read"] = reading
-        with store.writing() as session:
-            audit_log.record(
-                session, viewer.username, "chains_read", formatting.period(look.where.period)
-            )

@@ -16,13 +16,11 @@ from qa_core.analysis import case_mix, charts, series
 from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.base.i18n import _, ngettext
 from qa_core.metrics import formatting, query
-from qa_core.metrics.dimensions import Filters
+from qa_core.metrics.dimensions import Filters, Period
 from qa_core.metrics.kpis import Kpi, get_kpi
 from qa_core.metrics.query import AdvisorProfile, scorecard_texts
 from qa_core.stats import Standard
-from qa_core.storage import audit_log
-from qa_core.storage.records import store
-from qa_core.ui import cached, cards, drill, segmented_choice, tables
+from qa_core.ui import cached, cards, drill, readings, segmented_choice, tables
 from qa_core.ui.filter_bar import FilterState
 from qa_core.ui.trend_cards import BOUNDS
 from qa_core.ui.views.quality.advisors import MEASURES
@@ -44,12 +42,14 @@ class CaseMixSide:
     colleagues: int
 
 
-def note_reading(viewer: Viewer, advisor: AdvisorProfile) -> None:
-    """One row of the journal per advisor that was opened."""
-    if st.session_state.get("advisor_read") != advisor.advisor_id:
-        st.session_state["advisor_read"] = advisor.advisor_id
-        with store.writing() as session:
-            audit_log.record(session, viewer.username, "advisor_read", advisor.advisor_id)
+def read(viewer: Viewer, advisor_id: str, period: Period) -> AdvisorProfile:
+    """The advisor of that id in the address."""
+    return readings.read(
+        "advisor_read",
+        advisor_id,
+        lambda: query.read_advisor(viewer, advisor_id, period),
+        lambda: query.get_advisor(viewer, advisor_id, period),
+    )
 
 
 def read_side(viewer: Viewer, look: FilterState, advisor: AdvisorProfile) -> CaseMixSide:

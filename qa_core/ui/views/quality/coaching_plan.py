@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from qa_core.access.roles import Permission, Role, Viewer
+from qa_core.access.roles import Permission, Viewer
 from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.base import environment, masking
 from qa_core.base.errors import Refusal
@@ -29,9 +29,7 @@ from qa_core.quality.coaching.texts import (
     describe_verdict,
     tone_of,
 )
-from qa_core.storage import audit_log
-from qa_core.storage.records import store
-from qa_core.ui import cached, cards, download_links, drill, gate
+from qa_core.ui import cached, cards, download_links, drill, gate, readings
 
 PLAN, OUTCOME, SEEN, READ = "plan", "coaching_outcome", "coaching_seen", "coaching_read"
 
@@ -62,7 +60,9 @@ def warn_of_personal_data(text: str) -> None:
 
 def show(viewer: Viewer, plan: CoachingPlanView, texts: GridTexts) -> None:
     """The plan, with what this reader may do about it."""
-    _note_reading(viewer, plan)
+    plan = readings.read(
+        READ, plan.advisor_id, lambda: plans.read_plan(viewer, plan.id), lambda: plan
+    )
     # An end is decided on what was on the screen, not on what this run has just read.
     seen = st.session_state.get(SEEN, {}).get(plan.id, plan.version)
     with st.container(border=True, gap="small"):
@@ -205,11 +205,3 @@ def _ask_end(plan: CoachingPlanView, seen: int) -> None:
                 describe(_("The plan has ended."))
                 choose(plan.id)
                 st.rerun()
-
-
-def _note_reading(viewer: Viewer, plan: CoachingPlanView) -> None:
-    """One row of the journal for each advisor whose plan somebody else opens."""
-    if viewer.role != Role.ADVISOR and st.session_state.get(READ) != plan.advisor_id:
-        st.session_state[READ] = plan.advisor_id
-        with store.writing() as session:
-            audit_log.record(session, viewer.username, "advisor_read", plan.advisor_id)

@@ -12,12 +12,10 @@ from qa_core.base.errors import AccessDenied
 from qa_core.base.i18n import N_, _, ngettext
 from qa_core.compliance import gates, recordings
 from qa_core.metrics import formatting
-from qa_core.quality.evaluations.evaluation_view import get_evaluation
+from qa_core.quality.evaluations.evaluation_view import get_evaluation, read_evaluation
 from qa_core.quality.evaluations.evaluation_view_types import EvaluationView
 from qa_core.scoring import Text
-from qa_core.storage import audit_log
-from qa_core.storage.records import store
-from qa_core.ui import drill, gate, player
+from qa_core.ui import drill, gate, player, readings
 from qa_core.ui.scorecard_answers import OVERALL
 from qa_core.ui.views.quality.answer_texts import describe
 
@@ -30,17 +28,15 @@ READ = "evaluation_read"
 
 
 def read(viewer: Viewer, given: str) -> EvaluationView:
-    """The evaluation of that number in the address; one row of the journal each time
-    that another one is opened.
-    """
+    """The evaluation of that number in the address."""
     if not given.isascii() or not given.isdigit() or len(given) > 15:
         raise AccessDenied()
-    reading = get_evaluation(viewer, int(given))
-    if st.session_state.get(READ) != given:
-        st.session_state[READ] = given
-        with store.writing() as session:
-            audit_log.record(session, viewer.username, "evaluation_read", given)
-    return reading
+    return readings.read(
+        READ,
+        given,
+        lambda: read_evaluation(viewer, int(given)),
+        lambda: get_evaluation(viewer, int(given)),
+    )
 
 
 def show_head(viewer: Viewer, reading: EvaluationView) -> None:
