@@ -14,9 +14,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from qa_core.base import environment
-from qa_core.base.contact_details import mask_contact_details
 from qa_core.base.errors import Misuse, Refusal
 from qa_core.base.i18n import N_
+from qa_core.base.masking import mask_contact_details
 from qa_core.compliance.recordings import audio
 from qa_core.files.decision import Decision
 from qa_core.files.options import ImportOptions

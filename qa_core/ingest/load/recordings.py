@@ -18,8 +18,8 @@ from sqlalchemy.orm import Session
 
 from qa_core.access.roles import Viewer
 from qa_core.base import environment
-from qa_core.base.contact_details import mask_contact_details
 from qa_core.base.i18n import N_
+from qa_core.base.masking import mask_contact_details
 from qa_core.compliance import gates, recordings
 from qa_core.compliance.recordings import audio, deletion, vault
 from qa_core.ingest.load.load_job import LoadJob

@@ -10,9 +10,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from qa_core.base.contact_details import mask_contact_details
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
+from qa_core.base.masking import mask_contact_details
 from qa_core.files.header_text import simplify
 from qa_core.ingest.columns import header_matching
 from qa_core.ingest.columns.column_inference import (

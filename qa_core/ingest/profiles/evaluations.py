@@ -10,9 +10,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from qa_core.base.contact_details import mask_contact_details
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
+from qa_core.base.masking import mask_contact_details
 from qa_core.files.options import parse_scale
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch, as_moments, as_numbers
 from qa_core.ingest.columns.header_matching import build_vocabulary, look_up, parse_header
