@@ -4,7 +4,6 @@ changes anything.
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
@@ -13,6 +12,7 @@ from itertools import combinations
 from typing import Any
 
 import sqlalchemy as sa
+from rapidfuzz import fuzz
 from sqlalchemy.orm import Session
 
 from qa_core.access.roles import Permission, Viewer
@@ -24,9 +24,9 @@ from qa_core.storage.records import store
 from qa_core.storage.records.centre_rules import NameDecision
 from qa_core.storage.records.people import Advisor, AdvisorAlias, Membership
 
-ALIKE = 0.87
-"""How much of two names must agree (difflib's ratio); below it, strangers are suggested
-more often than spellings.
+MIN_SIMILARITY = 87
+"""Least similarity of two names, in per cent (rapidfuzz's ratio): below it, strangers
+are suggested more often than spellings.
 """
 SHORTEST = 4
 MOST_IN_ONE_BLOCK = 200
@@ -239,6 +239,6 @@ def _compare(one: str, other: str, initials: bool) -> str | None:
     return (
         SIMILAR
         if min(map(len, texts)) >= SHORTEST
-        and difflib.SequenceMatcher(None, *texts, autojunk=False).ratio() >= ALIKE
+        and fuzz.ratio(*texts) >= MIN_SIMILARITY
         else None
     )
