@@ -238,7 +238,6 @@ def _compare(one: str, other: str, initials: bool) -> str | None:
     texts = "".join(first), "".join(second)
     return (
         SIMILAR
-        if min(map(len, texts)) >= SHORTEST
-        and fuzz.ratio(*texts) >= MIN_SIMILARITY
+        if min(map(len, texts)) >= SHORTEST and fuzz.ratio(*texts) >= MIN_SIMILARITY
         else None
     )
