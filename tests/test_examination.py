@@ -174,7 +174,7 @@ def test_decisions_name_the_option_that_overrides_them(centre: Path) -> None:
 def test_every_reason_of_a_rejected_row_is_said_in_words(centre: Path) -> None:
     report = bring(centre, "contacts", CALLS.replace("2026-03-02 09:05:00", "2026-02-30 09:05:00"))
 
-    assert report.reasons == {"impossible_date": 1}
+    assert report.tally.reasons == {"impossible_date": 1}
     assert "a date that does not exist" in report.as_text()
     assert all(reason_texts.describe(code) != code for code in reason_texts.IN_WORDS)
 

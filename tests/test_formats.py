@@ -86,7 +86,7 @@ LINES = "\n".join(json.dumps(item) for item in OBJECTS)
 def test_the_same_table_reads_the_same_in_any_format(centre: Path, content: bytes) -> None:
     staged, rows = stage(centre, "export", content)
     assert pick(rows, *NAMES) == SEEN
-    assert staged.profile == "generic" and staged.read == 2
+    assert staged.profile == "generic" and staged.tally.read == 2
 
 
 def test_parquet_keeps_its_types_and_flattens_what_is_nested(centre: Path) -> None:

@@ -19,14 +19,14 @@ chat,1,2026-03-02 09:05:00,answered,20
 
 def test_the_same_id_in_two_systems_of_one_file_stays_apart(centre: Path) -> None:
     report = bring(centre, "contacts", TWO_SYSTEMS)
-    assert (report.new, report.duplicates, report.system) == (3, 0, "generic")
+    assert (report.tally.new, report.tally.duplicates, report.system) == (3, 0, "generic")
     assert find_contacts("source_system", "wait_seconds") == [
         ("1", "chat", 20.0),
         ("1", "generic", 30.0),
         ("1", "phone", 10.0),
     ]
     later = bring(centre, "contacts", TWO_SYSTEMS.replace(",20\n", ",25\n"))
-    assert (later.new, later.updated, later.unchanged) == (0, 1, 2)
+    assert (later.tally.new, later.tally.updated, later.tally.unchanged) == (0, 1, 2)
     assert find_contacts("wait_seconds", where="source_system = 'chat'") == [("1", 25.0)]
 
 
@@ -34,7 +34,7 @@ def test_the_system_that_is_asked_for_goes_over_the_column_and_the_report_says_s
     centre: Path,
 ) -> None:
     report = bring(centre, "contacts", TWO_SYSTEMS, system="crm")
-    assert (report.new, report.duplicates) == (1, 2)
+    assert (report.tally.new, report.tally.duplicates) == (1, 2)
     assert find_contacts("source_system") == [("1", "crm")]
     said = next(
         decision.as_json() for decision in report.decisions if decision.field == "source_system"
@@ -50,7 +50,9 @@ def test_a_mapping_saved_under_a_name_leaves_the_file_its_own_systems(centre: Pa
         centre, "contacts", TWO_SYSTEMS + "phone,2,2026-03-02 10:00:00,answered,5\n", profile="hub"
     )
     assert report.system == "hub"
-    assert (report.new, report.unchanged) == (2, 2), "the row without a system belongs to the hub"
+    assert (report.tally.new, report.tally.unchanged) == (2, 2), (
+        "the row without a system belongs to the hub"
+    )
     assert find_contacts("source_system", where="contact_id = '2'") == [("2", "phone")]
 
 
@@ -61,7 +63,7 @@ def test_rows_without_an_id_keep_theirs_in_each_system(centre: Path) -> None:
     )
     assert bring(centre, "contacts", text).new == 3
     again = bring(centre, "contacts", text + "b,2026-03-02 11:00:00,Sales\n")
-    assert (again.new, again.unchanged) == (1, 3)
+    assert (again.tally.new, again.tally.unchanged) == (1, 3)
 
 
 CALLS_OF_TICKETS = """contact_id,ticket,started_at,outcome,customer
@@ -94,7 +96,7 @@ def test_an_id_says_more_than_a_ticket_and_a_ticket_without_a_time_may_be_in_dou
 ) -> None:
     bring(centre, "contacts", CALLS_OF_TICKETS)
     report = bring(centre, "surveys", "contact_id,ticket,csat\nC1,T2,1\nC9,T2,2\n,T1,3\n,T2,4\n")
-    assert (report.updated, report.skipped_kinds, report.reasons) == (
+    assert (report.tally.updated, report.tally.skipped_kinds, report.tally.reasons) == (
         2,
         {"unmatched": 1},
         {"ambiguous_contact": 1},

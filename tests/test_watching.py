@@ -136,7 +136,7 @@ def test_a_file_that_grows_after_it_was_taken_is_taken_again(folder: Path) -> No
         sending.write(CALLS.removeprefix(whole))
     for _time in range(2):
         watch.look()
-    assert [report.new for report in told] == [1, 2] and len(find_contacts()) == 3
+    assert [report.tally.new for report in told] == [1, 2] and len(find_contacts()) == 3
 
 
 def test_a_folder_says_how_its_files_are_to_be_read_and_a_file_may_say_otherwise(
@@ -151,7 +151,7 @@ def test_a_folder_says_how_its_files_are_to_be_read_and_a_file_may_say_otherwise
     put(folder, "old tool/a.csv", "ref;moment\nC1;02/03/2026 09:00\n")
     put(folder, "old tool/b.csv", "ref;moment\nC2;02/03/2026 09:00\n")
     put(folder, "old tool/b.csv.toml", 'date_order = "mdy"\n')
-    assert [report.new for report in look(folder)] == [1, 1]
+    assert [report.tally.new for report in look(folder)] == [1, 1]
     assert [
         (name, str(start)[:10])
         for name, start in find_contacts("local_start", where="source_system = 'old'")
@@ -195,7 +195,7 @@ def test_where_nothing_may_be_moved_files_stay_and_are_imported_once(folder: Pat
     write(folder, ".taken", "in the way")
     path = put(folder, "contacts/calls.csv", CALLS)
     report, told = look(folder, times=3)
-    assert report.new == 3 and told.code == "cannot_move" and path.exists()
+    assert report.tally.new == 3 and told.code == "cannot_move" and path.exists()
     assert look(folder)[0].recognised and len(find_contacts()) == 3
 
 
@@ -444,13 +444,13 @@ def test_the_log_in_the_folder_stays_where_it_is(folder: Path) -> None:
     put(folder, "pbx/queue_log", LOG)
     put(folder, "pbx/import.toml", 'system = "lille"\n')
     (report,) = look(folder, times=2)
-    assert report.new == 3 and names(folder) == ["pbx/import.toml", "pbx/queue_log"]
+    assert report.tally.new == 3 and names(folder) == ["pbx/import.toml", "pbx/queue_log"]
     assert find_contacts(where="source_system = 'lille'") == [("A1",), ("A2",), ("A3",)]
 
 
 def test_a_log_elsewhere_is_followed_when_named(folder: Path, centre: Path) -> None:
     (report,) = look(folder, logs=(write(centre, "my_log", LOG),))
-    assert report.new == 3
+    assert report.tally.new == 3
 
 
 @st.composite

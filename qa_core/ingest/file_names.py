@@ -23,6 +23,7 @@ from qa_core.files.options import ImportOptions
 from qa_core.ingest.columns import table_reader
 from qa_core.ingest.load.quarantine import REJECTED
 from qa_core.ingest.load.staged import SCHEMAS, Staged
+from qa_core.ingest.tally import ImportTally
 
 PLACES = {
     "contact_id": r".+?",
@@ -112,10 +113,8 @@ def stage(path: Path, options: ImportOptions) -> Staged:
                 (("pattern", pattern),),
             )
         ],
-        read=len(names),
-        staged=len(rows),
-        rejected=len(rejected),
-        reasons=dict(Counter(reason for _line, reason, _cells in rejected)),
+        tally=ImportTally(len(names), reasons=Counter(row[1] for row in rejected)),
+        accepted=len(rows),
     )
     pq.write_table(
         pa.Table.from_pylist(

@@ -214,7 +214,7 @@ def _bring(
 
                 with open_session(staged.folder, staged) as bench:
                     report.examination = dry_run.examine(bench, staged, coming.trial)
-        report.require_identity()
+        report.tally.require_identity(name)
         return report
     finally:
         staged.discard()
@@ -253,11 +253,7 @@ def _open_report(
         system=staged.system,
         profile=profile or staged.profile,
         mapping=dict(staged.mapping),
-        read=staged.read,
-        rejected=staged.rejected,
-        reasons=dict(staged.reasons),
-        skipped_kinds=dict(staged.skipped_kinds),
-        folded_kinds=dict(staged.folded_kinds),
+        tally=staged.tally,
         decisions=list(staged.decisions),
         dry_run=options.dry_run,
         dropped=staged.dropped,

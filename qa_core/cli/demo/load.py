@@ -25,6 +25,7 @@ from qa_core.files.options import ImportOptions
 from qa_core.ingest.load import load, load_job, recovery
 from qa_core.ingest.load.staged import SCHEMAS, Staged
 from qa_core.ingest.report import FileReport
+from qa_core.ingest.tally import ImportTally
 from qa_core.storage.records import store
 
 PROFILE = "demo"
@@ -80,7 +81,7 @@ def take_in(viewer: Viewer, staged: Staged) -> FileReport:
         system=staged.system,
         profile=staged.profile,
         mapping=staged.mapping,
-        read=staged.read,
+        tally=staged.tally,
         decisions=list(staged.decisions),
         headers=staged.headers,
     )
@@ -151,6 +152,6 @@ def _stage(plan: DemoPlan, kind: str, system: str, name: str, table: pa.Table) -
                 (("seed", plan.seed),),
             )
         ],
-        read=read,
-        staged=read,
+        tally=ImportTally(read),
+        accepted=read,
     )

@@ -8,7 +8,6 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
@@ -39,6 +38,7 @@ from qa_core.ingest.platforms.reader import stage_platform
 from qa_core.ingest.profiles.contacts import ZERO_COLUMNS
 from qa_core.ingest.pseudonyms import Pseudonyms, mask_cell
 from qa_core.ingest.registry import find_platform, get_profile
+from qa_core.ingest.tally import ImportTally
 from qa_core.storage.schema import Outcome
 
 SKIPPED = ("footer", "not_given")
@@ -199,9 +199,8 @@ class _Rows:
     ) -> None:
         self.source, self.header, self.context = source, header, context
         self._progress = progress or (lambda done, share: None)
-        self._skipped: Counter[str] = Counter()
+        self._tally = ImportTally()
         self._misfits: list[tuple[int, str, list[str]]] = []
-        self._read = 0
         self._shorter = 0
         self._last_line = self._last_short = -1
 
@@ -215,26 +214,26 @@ class _Rows:
             for name, column in self.context.columns.items()
             if name in self._key_fields()
         )
-        self._skipped, self._misfits, self._read, self._shorter = Counter(), [], 0, 0
+        self._tally, self._misfits, self._shorter = ImportTally(), [], 0
         self._last_line = self._last_short = -1
         for block in read_blocks(self.source, self.header.line, width):
             if self.header.span:
                 block = block.within(*self.header.span)
-            self._read += len(block.lines) + len(block.odd)
+            self._tally.read += len(block.lines) + len(block.odd)
             self._last_line = max(
                 self._last_line,
                 *block.lines[-1:].tolist(),
                 *(line for line, _row in block.odd[-1:]),
             )
             yield from self._sort_out(block, width, key)
-            self._progress(self._read, (half + block.share) / 2)
+            self._progress(self._tally.read, (half + block.share) / 2)
 
     def _sort_out(self, block: Block, width: int, key: tuple[int, ...]) -> Iterator[Block]:
         block = self._without_headers(block)
         without_key = _is_blank(block.cells[key[0] if key else 0])
         if without_key.any():
             blank = np.logical_and.reduce([_is_blank(column) for column in block.cells])
-            self._skipped["blank"] += int(blank.sum())
+            self._tally.skip("blank", blank.sum())
             keep = ~blank
             for index in np.flatnonzero(without_key & keep):
                 keep[index] = not self._put_aside(
@@ -286,13 +285,13 @@ class _Rows:
         ):
             kind = "header"
         if kind:
-            self._skipped[kind] += 1
+            self._tally.skip(kind)
         return kind is not None
 
     def _put_aside(self, line: int, row: list[str], width: int, key: tuple[int, ...]) -> bool:
         found = table_bounds.classify(row, width, key)
         if found in ("blank", "note", "footer"):
-            self._skipped[found] += 1
+            self._tally.skip(found)
         elif found:
             self._misfits.append((line, found, row))
         elif len(row) < width:
@@ -333,7 +332,7 @@ class _Rows:
         """Type the rows and write them and the refused ones to the temporary files;
         fill in the counts.
         """
-        context, reasons = self.context, Counter()
+        context = self.context
         schema: pa.Schema | None = None
         kept_lines = 0
         with ExitStack() as stack:
@@ -369,9 +368,9 @@ class _Rows:
                 writer.write_table(kept.cast(schema))
                 self._keep_some(staged, block, keep)
                 skipped = np.isin(chunk.reasons[~keep], SKIPPED)
-                self._skipped.update(chunk.reasons[~keep][skipped].tolist())
+                self._tally.skipped_kinds.update(chunk.reasons[~keep][skipped].tolist())
                 bad = np.flatnonzero(~keep)[~skipped]
-                reasons.update(chunk.reasons[bad].tolist())
+                self._tally.reasons.update(chunk.reasons[bad].tolist())
                 self._write_refused(
                     refused,
                     [
@@ -379,7 +378,7 @@ class _Rows:
                         for index in bad
                     ],
                 )
-            reasons.update(reason for _line, reason, _row in self._misfits)
+            self._tally.reasons.update(reason for _line, reason, _row in self._misfits)
             self._write_refused(refused, self._misfits)
         if schema is None:
             raise Refusal(
@@ -390,15 +389,12 @@ class _Rows:
                 ),
                 seen=header_matching.show(list(self.header.names)),
             )
-        self._fill_in(staged, schema, kept_lines, reasons)
+        self._fill_in(staged, schema, kept_lines)
 
-    def _fill_in(self, staged: Staged, schema: pa.Schema, kept: int, reasons: Counter[str]) -> None:
+    def _fill_in(self, staged: Staged, schema: pa.Schema, kept: int) -> None:
         context = self.context
-        staged.read, staged.staged, staged.rejected = self._read, kept, sum(reasons.values())
-        staged.reasons = dict(sorted(reasons.items()))
-        staged.skipped_kinds = {
-            name: count for name, count in sorted(self._skipped.items()) if count
-        }
+        staged.tally, staged.accepted = self._tally, kept
+        staged.tally.require_identity(staged.file.name, kept)
         staged.columns = tuple(name for name in schema.names if name != "line")
         staged.mapping = {
             name: context.headers[column.index] for name, column in context.columns.items()

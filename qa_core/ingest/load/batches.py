@@ -26,6 +26,7 @@ from qa_core.ingest.load import quarantine
 from qa_core.ingest.load.staged import Staged
 from qa_core.ingest.matching import attach
 from qa_core.ingest.report import FileReport
+from qa_core.ingest.tally import ImportTally
 from qa_core.quality import evaluations
 from qa_core.storage import audit_log, lake
 from qa_core.storage.records import store
@@ -174,20 +175,17 @@ def recognise(session: Session, batch: ImportBatch, file: str) -> FileReport:
         mapping=dict(batch.mapping),
         batch_id=batch.id,
         recognised=True,
+        tally=ImportTally.from_counts(batch.counts),
     )
-    report.take_counts(batch.counts)
+    tally = report.tally
     joined = session.scalar(
         sa.select(sa.func.count())
         .select_from(WaitingRow)
         .where(WaitingRow.batch_id == batch.id, WaitingRow.joined_by.is_not(None))
     )
-    if joined:
-        report.skipped_kinds["unmatched"] -= joined
-        report.skipped_kinds = {
-            kind: count for kind, count in report.skipped_kinds.items() if count
-        }
-    report.unchanged += report.new + report.updated + joined
-    report.new = report.updated = 0
+    tally.skip("unmatched", -joined)
+    tally.unchanged += tally.new + tally.updated + joined
+    tally.new = tally.updated = 0
     report.quarantine = Path(batch.quarantine) if batch.quarantine else None
     report.decisions = [
         Decision(
@@ -198,7 +196,7 @@ def recognise(session: Session, batch: ImportBatch, file: str) -> FileReport:
         ),
         *load_decisions(batch),
     ]
-    report.require_identity()
+    tally.require_identity(file)
     return report
 
 
@@ -220,7 +218,7 @@ def start(
         system=report.system,
         profile=report.profile,
         options=options.as_reading(),
-        counts=report.as_counts(),
+        counts=report.tally.as_counts(),
         mapping=report.mapping,
         decisions=[
             {
@@ -237,7 +235,7 @@ def start(
         session.add(batch)
         session.flush()
         write(session, batch.id)
-        batch.counts = report.as_counts()
+        batch.counts = report.tally.as_counts()
         save_mapping(session, viewer, batch, options)
     report.batch_id = batch.id
     return batch

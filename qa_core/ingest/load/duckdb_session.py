@@ -23,7 +23,7 @@ def open_session(folder: Path, staged: Staged | None = None) -> Iterator[duckdb.
     """A connection with a view per table of the lake as it stands, and `staged`. It
     spills into `folder`, and writes nowhere else.
     """
-    rows = tables.snapshot("contacts").rows + (staged.staged if staged else 0)
+    rows = tables.snapshot("contacts").rows + (staged.accepted if staged else 0)
     connection = duckdb.connect(
         config={
             "memory_limit": memory.limit_for(rows, MEGABYTES),

@@ -18,7 +18,7 @@ from qa_core.centre.rules.active_rules import ActiveRules
 from qa_core.compliance.recordings import delete_forbidden
 from qa_core.ingest.load import batches, contacts, intervals, recordings
 from qa_core.ingest.load.duckdb_session import RowComparison, compare, open_session, write_rows
-from qa_core.ingest.load.load_job import LoadJob, take_result
+from qa_core.ingest.load.load_job import LoadJob
 from qa_core.ingest.load.quarantine import Rejected
 from qa_core.ingest.load.staged import Staged
 from qa_core.ingest.matching import attach, evaluation_rows, late_joins, pending_rows
@@ -40,9 +40,9 @@ def load(landing: LoadJob) -> None:
 
 
 def load_contacts(landing: LoadJob) -> None:
-    staged, report = landing.staged, landing.report
+    staged, tally = landing.staged, landing.tally
     with open_session(staged.folder, staged) as bench:
-        report.duplicates = contacts.number_rows(bench, staged)
+        tally.duplicates = contacts.number_rows(bench, staged)
         with store.reading_or_empty() as session:
             naming = advisors.plan_names(
                 session,
@@ -59,8 +59,7 @@ def load_contacts(landing: LoadJob) -> None:
         _describe_changed(landing, bench, prepared)
         if landing.options.dry_run:
             rows = f"read_parquet({quoted(str(prepared.path))})"
-            take_result(
-                report,
+            tally.add(
                 compare(
                     bench,
                     "contacts",
@@ -112,14 +111,14 @@ def load_tracking(landing: LoadJob) -> None:
 
 
 def load_assignments(landing: LoadJob) -> None:
-    report = landing.report
+    tally = landing.tally
     rows = pq.read_table(landing.staged.rows).sort_by("line").to_pylist()
     with store.reading_or_empty() as session:
         known = number_assignments.find_known(session)
     told = {number_assignments.identity(row): row for row in rows}
     fresh = [row for identity, row in told.items() if identity not in known]
-    report.duplicates = len(rows) - len(told)
-    take_result(report, RowComparison(len(fresh), 0, len(told) - len(fresh)))
+    tally.duplicates = len(rows) - len(told)
+    tally.add(RowComparison(len(fresh), 0, len(told) - len(fresh)))
     numbers = len({row["tracking_number"] for row in rows})
     landing.decide(
         "tracking_number",
@@ -146,20 +145,19 @@ def load_assignments(landing: LoadJob) -> None:
 
 
 def load_attachments(landing: LoadJob) -> None:
-    staged, report = landing.staged, landing.report
+    staged, tally = landing.staged, landing.tally
     with open_session(staged.folder, staged) as bench:
         with store.reading_or_empty() as session:
             tolerance = settings.current(session).tracking_tolerance_seconds
             kept = name_merges.find_kept(session)
         attached = attach.attach(bench, staged, tolerance, landing.system, kept["campaign"])
-        report.duplicates = attached.duplicates
-        landing.reject(attached.doubtful)
+        tally.duplicates = attached.duplicates
+        tally.reject(attached.doubtful)
         late = attach.find_doubtful(bench, staged)
         waits = attach.find_waiting(bench, staged, landing.system)
-        landing.skip("unmatched", len(waits))
+        tally.skip("unmatched", len(waits))
         if landing.options.dry_run:
-            take_result(
-                report,
+            tally.add(
                 compare(
                     bench,
                     "contacts",
@@ -187,7 +185,7 @@ def load_attachments(landing: LoadJob) -> None:
 
 
 def load_spend(landing: LoadJob) -> None:
-    staged, report = landing.staged, landing.report
+    staged, tally = landing.staged, landing.tally
     with open_session(staged.folder, staged) as bench:
         key = {
             name: f'"{name}"' if name in staged.columns else "CAST(NULL AS VARCHAR)"
@@ -201,17 +199,16 @@ def load_spend(landing: LoadJob) -> None:
             "staged GROUP BY ALL",
             path,
         )
-        if rows < staged.staged:
-            landing.fold("same_day_and_campaign", staged.staged - rows)
+        if rows < staged.accepted:
+            tally.fold("same_day_and_campaign", staged.accepted - rows)
             landing.decide(
                 "amount",
                 N_("amounts of the same day and campaign are added up"),
                 N_("{count} rows"),
-                count=staged.staged - rows,
+                count=staged.accepted - rows,
             )
         if landing.options.dry_run:
-            take_result(
-                report,
+            tally.add(
                 compare(
                     bench, "spend", f"read_parquet({quoted(str(path))})", SPEND_KEY, ("amount",)
                 ),
@@ -222,13 +219,13 @@ def load_spend(landing: LoadJob) -> None:
 
 
 def load_intervals(landing: LoadJob) -> None:
-    staged, report = landing.staged, landing.report
+    staged, tally = landing.staged, landing.tally
     with open_session(staged.folder, staged) as bench:
         with store.reading_or_empty() as session:
             naming = advisors.plan_names(session, (), contacts.find_teams(bench, staged).items())
         _describe_created(landing, naming)
         prepared = intervals.prepare(bench, staged)
-        report.duplicates = prepared.duplicates
+        tally.duplicates = prepared.duplicates
         if prepared.minutes:
             landing.decide(
                 "length_minutes",
@@ -237,8 +234,7 @@ def load_intervals(landing: LoadJob) -> None:
                 minutes=prepared.minutes,
             )
         if landing.options.dry_run:
-            take_result(
-                report,
+            tally.add(
                 compare(
                     bench,
                     "intervals",
@@ -267,10 +263,8 @@ def load_advisors(landing: LoadJob) -> None:
     def write(session: Session, batch_id: str) -> None:
         directory = advisors.Directory.load(session)
         counts = Counter(advisors.write_row(session, batch_id, directory, row) for row in rows)
-        take_result(
-            landing.report, RowComparison(counts["new"], counts["updated"], counts["unchanged"])
-        )
-        landing.report.require_identity()
+        landing.tally.add(RowComparison(counts["new"], counts["updated"], counts["unchanged"]))
+        landing.tally.require_identity(landing.report.file)
         conventions = ActiveRules.load(session)
         if conventions.hours or conventions.kept["advisor"]:
             due_work.request(session, CENTRE_RULES)
@@ -286,10 +280,10 @@ def load_advisors(landing: LoadJob) -> None:
 
 
 def load_evaluations(landing: LoadJob) -> None:
-    staged, report = landing.staged, landing.report
+    staged, tally = landing.staged, landing.tally
     with open_session(staged.folder, staged) as bench:
         gathered = evaluation_rows.gather(bench, staged, landing.system)
-        report.duplicates = gathered.duplicates
+        tally.duplicates = gathered.duplicates
         with store.reading_or_empty() as session:
             naming = advisors.plan_names(
                 session, {(draft.first.get("advisor"), None) for draft in gathered.drafts}
@@ -297,12 +291,12 @@ def load_evaluations(landing: LoadJob) -> None:
             spans = advisors.spans_of(advisors.find_memberships(session))
         _describe_created(landing, naming)
         for draft in gathered.drafts:
-            landing.fold("criterion", 0 if draft.reason else len(draft.lines) - 1)
-        landing.skip("unmatched", sum(draft.is_waiting for draft in gathered.drafts))
+            tally.fold("criterion", 0 if draft.reason else len(draft.lines) - 1)
+        tally.skip("unmatched", sum(draft.is_waiting for draft in gathered.drafts))
         refused: list[evaluation_rows.EvaluationRow] = [
             draft for draft in gathered.drafts if draft.reason
         ]
-        landing.reject(Counter(draft.reason for draft in refused for _line in draft.lines))
+        tally.reject(Counter(draft.reason for draft in refused for _line in draft.lines))
         cells = _cells_of(bench, staged, refused)
     drafts = [draft for draft in gathered.drafts if draft.reason is None]
 
@@ -324,8 +318,8 @@ def load_evaluations(landing: LoadJob) -> None:
                 if draft.is_waiting
             ],
         )
-        take_result(report, RowComparison(counts["new"], counts["updated"], counts["unchanged"]))
-        report.require_identity()
+        tally.add(RowComparison(counts["new"], counts["updated"], counts["unchanged"]))
+        tally.require_identity(landing.report.file)
 
     if landing.options.dry_run:
         with batches.rehearsing(staged.kind) as session:

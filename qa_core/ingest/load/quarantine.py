@@ -65,7 +65,7 @@ def read(path: Path, limit: int = 200) -> tuple[list[str], list[list[str]]]:
 
 
 def _read_rejected(staged: Staged) -> list[tuple[int, str, list[str]]]:
-    if not staged.rejected:
+    if not staged.tally.rejected:
         return []
     table = pq.read_table(staged.rejected_rows)
     return list(

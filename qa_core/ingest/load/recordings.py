@@ -88,7 +88,7 @@ def load(landing: LoadJob) -> None:
     """Store the audio of a manifest or a folder; fills in the report. Raises Refusal
     while the legal gates are closed.
     """
-    staged, report = landing.staged, landing.report
+    staged, tally = landing.staged, landing.tally
     with store.reading_or_empty() as session:
         gates.require_open(session)
         law = Law(
@@ -119,13 +119,13 @@ def load(landing: LoadJob) -> None:
                 kept += [item] if item.fate is None else []
             landing.say_writing((number + 1) / len(rows))
         fates = Counter(item.fate for item in rows if item.fate)
-        report.unchanged += fates.pop(UNCHANGED, 0)
-        report.duplicates += fates.pop(DUPLICATE, 0)
+        tally.unchanged += fates.pop(UNCHANGED, 0)
+        tally.duplicates += fates.pop(DUPLICATE, 0)
         unmatched = fates.pop(UNMATCHED, 0)
-        landing.skip(UNMATCHED, unmatched)
-        landing.reject(fates)
+        tally.skip(UNMATCHED, unmatched)
+        tally.reject(fates)
         _describe(landing, kept, unmatched)
-        report.new += len(kept)
+        tally.new += len(kept)
         if landing.options.dry_run:
             return
 
@@ -136,12 +136,12 @@ def load(landing: LoadJob) -> None:
                 )
 
         landing.start(
-            len(kept) + report.unchanged,
+            len(kept) + tally.unchanged,
             write,
             list(_cells(staged, [item for item in rows if item.fate in fates])),
         )
     except BaseException:
-        if report.batch_id is None:  # else the rows stand, and these are their files
+        if landing.report.batch_id is None:  # else the rows stand, and these are their files
             for item in kept:
                 if item.stored:
                     vault.remove(item.stored.file_name)

@@ -17,6 +17,7 @@ from qa_core.compliance import recordings
 from qa_core.ingest.load import batches, rollback
 from qa_core.ingest.matching import late_joins
 from qa_core.ingest.rules import apply
+from qa_core.ingest.tally import ImportTally
 from qa_core.storage import lake
 from qa_core.storage.records import store
 from qa_core.storage.records.imports import ImportBatch
@@ -61,11 +62,7 @@ def _finish_or_fail(batch_id: str) -> None:
         batch = session.get_one(ImportBatch, batch_id)
         kind, counts = batch.kind, dict(batch.counts)
     result = lake.commit_result(batch_id) if kind in IN_LAKE else None
-    expected = counts["read"] - sum(
-        counts[name]
-        for name in ("new", "updated", "unchanged", "duplicates", "rejected", "folded", "skipped")
-    )
-    if kind in IN_LAKE and expected and result is None:
+    if kind in IN_LAKE and ImportTally.from_counts(counts).pending and result is None:
         with store.writing() as session:
             batches.fail(session, session.get_one(ImportBatch, batch_id))
         return

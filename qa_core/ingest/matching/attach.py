@@ -124,7 +124,7 @@ def attach(
     doubtful = dict(
         connection.execute("SELECT reason, count(*) FROM doubtful GROUP BY reason").fetchall()
     )
-    return Attached(path, rows, carried, staged.staged - kept, doubtful)
+    return Attached(path, rows, carried, staged.accepted - kept, doubtful)
 
 
 def find_doubtful(connection: duckdb.DuckDBPyConnection, staged: Staged) -> list[Rejected]:

@@ -106,7 +106,7 @@ def _records(work: ExportReader) -> Iterator[dict[str, Any]]:
                 [str(own or ""), str(item.get("InitiationTimestamp") or "")],
             )
         elif item.get("InitiationMethod") == "MONITOR":
-            work.skip("monitoring")
+            work.tally.skip("monitoring")
         else:
             yield from work.build(number, _as_record, item, str(own), started)
 

@@ -136,7 +136,7 @@ def _records(work: ExportReader) -> Iterator[dict[str, Any]]:
         for line in text.splitlines():
             number += 1
             if not line.strip():
-                work.skip("blank")
+                work.tally.skip("blank")
                 continue
             if not started:
                 started = True

@@ -182,7 +182,7 @@ def _read_lines(
         numbers = np.arange(number + 1, number + 1 + count)[filled]
         number += count
         work.progress(number, 0.6 * share)
-        work.skip("blank", count - len(numbers))
+        work.tally.skip("blank", count - len(numbers))
         if not len(numbers):
             continue
         offsets, values = cells.offsets.to_numpy(), cells.values
@@ -303,7 +303,7 @@ def _read_table(
         ).combine_chunks()
         for row in misfits:
             blank = not (row.text or "").strip()
-            work.skip("blank") if blank else work.reject(
+            work.tally.skip("blank") if blank else work.reject(
                 first_of_row, "too_many_cells" if row.actual_columns > width else "too_few_cells"
             )
         cells = [clean(column.combine_chunks()) for column in table.columns]
@@ -313,7 +313,7 @@ def _read_table(
         filled = np.zeros(len(table), bool)
         for column in cells:
             filled |= column.is_valid().to_numpy(zero_copy_only=False)
-        work.skip("blank", (~filled).sum())
+        work.tally.skip("blank", (~filled).sum())
         keep = pa.array(filled)
         empty = pa.nulls(len(table), pa.string())
         fields = {
@@ -399,7 +399,7 @@ def _as_events(
         work.reject(lines[index], "missing_call_id", _show(fields, index))
     skipped = (of_agents | nameless) & ~lost
     for item in pc.value_counts(event.filter(pa.array(skipped))).to_pylist():
-        work.skip(item["values"].lower(), item["counts"])
+        work.tally.skip(item["values"].lower(), item["counts"])
     keep = pa.array(~skipped & ~lost)
     kept = event.filter(keep)
     pieces = [piece.filter(keep) for piece in pieces]

@@ -83,7 +83,7 @@ def _records(work: ExportReader) -> Iterator[dict[str, Any]]:
     for number, item in work.documents():
         started, direction = _read_start(item), str(item.get("direction") or "").casefold()
         if any(direction.startswith(kind) for kind in _NO_CALLS):
-            work.skip(direction)
+            work.tally.skip(direction)
         elif started is None:
             work.reject(
                 number,

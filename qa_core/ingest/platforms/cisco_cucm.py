@@ -48,7 +48,7 @@ def read(work: ExportReader) -> Iterator[pa.Table]:
 def _records(work: ExportReader) -> Iterator[dict[str, Any]]:
     for number, row in work.table_rows():
         if all(not cell or cell.upper().startswith(_TYPES) for cell in row.values()):
-            work.skip("types")
+            work.tally.skip("types")
             continue
         record = _as_record(
             number, {name.replace(" ", ""): cell for name, cell in row.items()}, work

@@ -44,12 +44,12 @@ def fold(bench: FoldSession) -> str:
         "NOT is_call) USING (callid) GROUP BY 1"
     )
     for kind, rows in loose.items():
-        bench.work.skip(f"{kind}_without_call", rows)
+        bench.work.tally.skip(f"{kind}_without_call", rows)
     connection.execute("DELETE FROM calls WHERE NOT is_call")
     kinds = bench.counts("SELECT lower(event), count(*) FROM events GROUP BY 1")
     first = bench.counts("SELECT lower(first_event), count(*) FROM calls GROUP BY 1")
     for kind, rows in kinds.items():
-        bench.work.fold(kind, rows - first.get(kind, 0) - loose.get(kind, 0))
+        bench.work.tally.fold(kind, rows - first.get(kind, 0) - loose.get(kind, 0))
     connection.execute(f"CREATE OR REPLACE TEMP TABLE whole AS {_SIMPLE}")
     if bench.count("SELECT count(*) FROM calls WHERE NOT is_simple"):
         connection.execute(f"INSERT INTO whole BY NAME {_WHOLE}")
@@ -83,7 +83,7 @@ def _number(bench: FoldSession) -> None:
         f"FROM (SELECT *, row_number() OVER (PARTITION BY {whole} ORDER BY line) AS copy FROM "
         "records) WHERE copy = 1"
     )
-    bench.work.fold(
+    bench.work.tally.fold(
         "repeated_event",
         bench.count("SELECT (SELECT count(*) FROM records) - (SELECT count(*) FROM once)"),
     )

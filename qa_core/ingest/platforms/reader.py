@@ -35,6 +35,7 @@ from qa_core.ingest.load.staged import SCHEMAS, Staged
 from qa_core.ingest.platforms import call_legs
 from qa_core.ingest.profiles.starts import describe_clock_changes
 from qa_core.ingest.pseudonyms import Pseudonyms, find_outside, mask_cell, spell_numbers
+from qa_core.ingest.tally import ImportTally
 from qa_core.storage.lake.tables import quoted
 
 MOMENT = pa.timestamp("us")
@@ -82,28 +83,16 @@ class ExportReader:
     pseudonyms: Pseudonyms
     progress: Progress
     decisions: list[Decision] = field(default_factory=list)
-    skipped: Counter[str] = field(default_factory=Counter)
-    folded: Counter[str] = field(default_factory=Counter)
-    reasons: Counter[str] = field(default_factory=Counter)
+    tally: ImportTally = field(default_factory=ImportTally)
     records: int = 0
     refused: list[tuple[int, str, list[str]]] = field(default_factory=list)
     notes: dict[str, Any] = field(default_factory=dict)
-
-    def skip(self, kind: str, rows: int = 1) -> None:
-        """Count rows of the file that speak of no contact."""
-        if rows:
-            self.skipped[kind] += int(rows)
-
-    def fold(self, kind: str, rows: int) -> None:
-        """Count records that went into the row of their contact."""
-        if rows:
-            self.folded[kind] += int(rows)
 
     def reject(self, line: int, reason: str, cells: Iterable[str] = ()) -> None:
         """Refuse one row. `cells`, aligned with the platform's `shown`, must hold no
         identity.
         """
-        self.reasons[reason] += 1
+        self.tally.reasons[reason] += 1
         self.refused.append(
             (int(line), reason, [_hide_number(str(cell)[:SHOWN_OF_A_CELL]) for cell in cells])
         )
@@ -156,7 +145,7 @@ class ExportReader:
                 # alone.
                 row = [cell.strip() for cell in next(csv.reader([line], delimiter=delimiter), [])]
                 if not any(row):
-                    self.skip("blank")
+                    self.tally.skip("blank")
                 elif not header:
                     header = [simplify(cell) for cell in row]
                 else:
@@ -318,12 +307,11 @@ def stage_platform(
         platform.finish(work)
     before = _find_some(records, rows) if options.dry_run else {}
     records.unlink()
-    seen = (
-        work.records
-        + sum(work.skipped.values())
-        + sum(work.reasons.values())
-        - work.notes.get("skipped_records", 0)
+    tally = work.tally
+    tally.read = (
+        work.records + tally.skipped + tally.rejected - work.notes.get("skipped_records", 0)
     )
+    tally.require_identity(content.name, staged_rows)
     return Staged(
         kind=kind,
         system=work.system,
@@ -347,12 +335,8 @@ def stage_platform(
             if name not in columns and kind == "contacts"
         },
         decisions=work.decisions,
-        read=seen,
-        staged=staged_rows,
-        rejected=sum(work.reasons.values()),
-        reasons=dict(sorted(work.reasons.items())),
-        skipped_kinds=dict(sorted(work.skipped.items())),
-        folded_kinds=dict(sorted(work.folded.items())),
+        tally=tally,
+        accepted=staged_rows,
         before=before,
         pseudonymised=tuple(
             source for name, source in platform.mapping.items() if name == "customer"
@@ -393,12 +377,8 @@ def _write_records(work: ExportReader, path: Path, refused: pq.ParquetWriter) ->
             if len(work.refused) > RECORDS_AT_ONCE:
                 _write_refused(work, refused)
     if not work.records:
-        seen = (
-            ", ".join(
-                f"{count} × {kind}" for kind, count in (work.skipped + work.reasons).most_common(8)
-            )
-            or "–"
-        )
+        kinds = (work.tally.skipped_kinds + work.tally.reasons).most_common(8)
+        seen = ", ".join(f"{count} × {kind}" for kind, count in kinds) or "–"
         raise Refusal(
             "no_contacts",
             N_(
@@ -428,7 +408,7 @@ def _fold(
             "autoload_known_extensions": False,
         }
     )
-    before = sum(work.skipped.values())
+    before = work.tally.skipped
     try:
         with ExitStack() as stack:
             for part in range(parts):
@@ -458,7 +438,7 @@ def _fold(
                 work.progress(work.records, 0.6 + 0.4 * (part + 1) / parts)
     finally:
         connection.close()
-    work.notes["skipped_records"] = sum(work.skipped.values()) - before
+    work.notes["skipped_records"] = work.tally.skipped - before
     if writer is None:
         raise Refusal(
             "no_contacts",
@@ -466,8 +446,8 @@ def _fold(
             name=work.content.name,
             platform=work.platform.title,
         )
-    work.fold(
-        "leg", work.records - written - sum(work.folded.values()) - work.notes["skipped_records"]
+    work.tally.fold(
+        "leg", work.records - written - work.tally.folded - work.notes["skipped_records"]
     )
     # A column without any value is one that this export does not carry: it must not
     # empty what other files have brought.

@@ -76,9 +76,9 @@ def _records(work: ExportReader) -> Iterator[dict[str, Any]]:
     for number, item in work.documents():
         started = from_iso(item.get("startTime"))
         if str(item.get("type", "Voice")).casefold() != "voice":
-            work.skip(str(item["type"]).casefold())
+            work.tally.skip(str(item["type"]).casefold())
         elif str(item.get("action", "")).casefold() in ("phone login", "sip forwarding login"):
-            work.skip("login")
+            work.tally.skip("login")
         elif not item.get("id") or started is None:
             work.reject(
                 number,

@@ -395,7 +395,7 @@ def _fold_but_waiting(bench: FoldSession) -> str:
         [asterisk_queue_log.ENTRY, _now() - WAITING],
     )
     # One event of each: the others count as folded already.
-    bench.work.skip("still_waiting", bench.count("SELECT count(*) FROM still_waiting"))
+    bench.work.tally.skip("still_waiting", bench.count("SELECT count(*) FROM still_waiting"))
     return f"SELECT * FROM ({rows}) WHERE contact_id NOT IN (SELECT callid FROM still_waiting)"
 
 
