@@ -5,17 +5,19 @@ numbered, compared and joined before the commit.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 
 from qa_core.ingest.load.staged import Staged
-from qa_core.storage.lake import memory, tables
+from qa_core.storage import duckdb_connection
+from qa_core.storage.lake import tables
 from qa_core.storage.schema import CONTACT_KEY
 
 MEGABYTES = 300
+THREADS = 2
 
 
 @contextmanager
@@ -24,17 +26,8 @@ def open_session(folder: Path, staged: Staged | None = None) -> Iterator[duckdb.
     spills into `folder`, and writes nowhere else.
     """
     rows = tables.snapshot("contacts").rows + (staged.accepted if staged else 0)
-    connection = duckdb.connect(
-        config={
-            "memory_limit": memory.limit_for(rows, MEGABYTES),
-            "threads": 2,
-            "temp_directory": str(folder / "spill"),
-            "preserve_insertion_order": False,
-            "autoinstall_known_extensions": False,
-            "autoload_known_extensions": False,
-        }
-    )
-    try:
+    limit = duckdb_connection.memory_limit(rows, MEGABYTES)
+    with closing(duckdb_connection.connect(limit, folder / "spill", threads=THREADS)) as connection:
         for name in tables.TABLES:
             connection.execute(
                 f"CREATE VIEW {name} AS "
@@ -46,8 +39,6 @@ def open_session(folder: Path, staged: Staged | None = None) -> Iterator[duckdb.
                 f"read_parquet({tables.quoted(str(staged.rows))})"
             )
         yield connection
-    finally:
-        connection.close()
 
 
 @dataclass(frozen=True)

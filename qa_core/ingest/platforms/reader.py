@@ -36,6 +36,7 @@ from qa_core.ingest.platforms import call_legs
 from qa_core.ingest.profiles.starts import describe_clock_changes
 from qa_core.ingest.pseudonyms import Pseudonyms, find_outside, mask_cell, spell_numbers
 from qa_core.ingest.tally import ImportTally
+from qa_core.storage import duckdb_connection
 from qa_core.storage.lake.tables import quoted
 
 MOMENT = pa.timestamp("us")
@@ -44,6 +45,7 @@ RECORDS_PER_PART = 1_000_000
 SHOWN_OF_A_CELL = 200
 SHOWN_ROWS = 20
 MEMORY = "350MB"
+THREADS = 2
 _LIKE_A_NUMBER, _LIKE_AN_ID = (
     re.compile(r"^\+?[\d .()/_-]{6,}$"),
     re.compile(r"^\d{9,10}\.\d+$|^\d{4}-\d\d-\d\d"),
@@ -399,14 +401,8 @@ def _fold(
     parts = max(1, -(-work.records // RECORDS_PER_PART)) if group else 1
     written, writer = 0, None
     known: Counter[str] = Counter()
-    connection = duckdb.connect(
-        config={
-            "memory_limit": MEMORY,
-            "threads": 2,
-            "temp_directory": str(folder / "spill"),
-            "autoinstall_known_extensions": False,
-            "autoload_known_extensions": False,
-        }
+    connection = duckdb_connection.connect(
+        MEMORY, folder / "spill", threads=THREADS, preserve_order=True
     )
     before = work.tally.skipped
     try:

@@ -14,7 +14,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -39,6 +39,7 @@ from qa_core.ingest.columns import table_reader
 from qa_core.ingest.platforms import asterisk_queue_log
 from qa_core.ingest.platforms.reader import ExportReader, FoldSession, stage_platform
 from qa_core.ingest.report import FileReport
+from qa_core.storage import duckdb_connection
 
 LOG_NAME = re.compile(r"queue_log(?:[.-]\d+)*(?:\.gz)?")
 """A log and what a rotation makes of it: queue_log.1, queue_log-20261124,
@@ -48,6 +49,7 @@ queue_log.2.gz.
 STEP = 32 << 20
 """Bytes that are read and landed at once."""
 BEGINNING = 4096
+MEMORY = "350MB"
 SETTLED = timedelta(hours=2)
 """A call that ended is kept so long: it may come back into another queue under the same
 id.
@@ -420,12 +422,10 @@ def _keep(tables: list[pa.Table]) -> pa.Table:
 
 @contextmanager
 def _open(events: pa.Table) -> Iterator[duckdb.DuckDBPyConnection]:
-    connection = duckdb.connect(config={"threads": 1})
-    try:
+    folder = environment.current().temporary_folder
+    with closing(duckdb_connection.connect(MEMORY, folder, threads=1)) as connection:
         connection.register("events", events)
         yield connection
-    finally:
-        connection.close()
 
 
 def _now() -> datetime:
