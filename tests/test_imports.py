@@ -98,14 +98,18 @@ def test_the_same_file_again_is_recognised_and_a_copy_with_other_bytes_changes_n
         3,
     )
     other = bring(centre, "contacts", CALLS.replace("\n", "\r\n"))
-    assert not other.recognised and (other.new, other.updated, other.unchanged) == (0, 0, 3)
+    assert not other.recognised and (
+        other.tally.new,
+        other.tally.updated,
+        other.tally.unchanged,
+    ) == (0, 0, 3)
     assert find_facts() == before
 
 
 def test_other_reading_options_make_it_another_import(centre: Path) -> None:
     bring(centre, "contacts", CALLS)
     other = bring(centre, "contacts", CALLS, system="second")
-    assert other.new == 3 and len(find_contacts()) == 6
+    assert other.tally.new == 3 and len(find_contacts()) == 6
 
 
 def test_the_newest_row_of_an_id_is_kept(centre: Path) -> None:
@@ -121,7 +125,7 @@ def test_the_newest_row_of_an_id_is_kept(centre: Path) -> None:
 def test_rows_without_an_id_stay_apart_and_keep_their_ids(centre: Path) -> None:
     rows = "2026-03-02 09:00:00,Diane,answered\n"
     text = "started_at,advisor,outcome\n" + rows * 3 + rows.replace("Diane", "Becky")
-    assert bring(centre, "contacts", text).new == 4
+    assert bring(centre, "contacts", text).tally.new == 4
     # The same rows in another file: the same ids, whatever stands around them.
     longer = text + "2026-03-02 10:00:00,Diane,answered\n"
     report = bring(centre, "contacts", longer)
@@ -207,7 +211,7 @@ def test_spend_of_the_same_day_and_campaign_is_added_up_and_replaced_by_a_later_
     assert (report.tally.read, report.tally.new, report.tally.folded) == (3, 2, 1)
     assert bring(
         centre, "spend", head + "2026-03-01,Bing,Spring,8,EUR\n2026-03-01,Google,Spring,15,EUR\n"
-    ).as_counts() | {"reasons": {}} == {
+    ).tally.as_counts() | {"reasons": {}} == {
         **dict.fromkeys(("new", "duplicates", "rejected", "folded", "skipped"), 0),
         **{
             "read": 2,
@@ -266,7 +270,7 @@ def test_only_who_may_import_can_and_it_is_journalled(centre: Path) -> None:
     for role in Role:
         viewer = Viewer("someone", role)
         if role == Role.ADMIN:
-            assert ingest.run(viewer, "contacts", [path])[0].new == 3
+            assert ingest.run(viewer, "contacts", [path])[0].tally.new == 3
             continue
         for call in (
             lambda viewer=viewer: ingest.run(viewer, "contacts", [path]),

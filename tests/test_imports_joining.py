@@ -52,7 +52,7 @@ def test_surveys_join_by_id_and_wait_for_contacts_that_have_not_come(centre: Pat
 
 
 def test_the_file_that_waited_is_recognised_as_joined(centre: Path) -> None:
-    assert bring(centre, "surveys", SURVEYS).skipped_kinds == {"unmatched": 3}
+    assert bring(centre, "surveys", SURVEYS).tally.skipped_kinds == {"unmatched": 3}
     bring(centre, "contacts", CALLS)
     again = bring(centre, "surveys", SURVEYS)
     assert (again.recognised, again.tally.unchanged, again.tally.skipped_kinds) == (
@@ -162,7 +162,7 @@ def test_tracking_joins_the_nearest_call_within_the_tolerance(centre: Path) -> N
     assert find_contacts("source") == [("C1", None), ("C2", "near the second"), ("C3", None)]
     with store.writing() as session:
         set_value(session, Viewer.SYSTEM, "tracking_tolerance_seconds", "121")
-    assert bring(centre, "tracking", text + "\n").updated == 1
+    assert bring(centre, "tracking", text + "\n").tally.updated == 1
     assert find_contacts("source", where="contact_id = 'C3'") == [("C3", "121 seconds off")]
 
 
@@ -212,7 +212,7 @@ def test_evaluations_create_their_grid_once_and_update_in_place(centre: Path) ->
         2,
         {"criterion": 2},
     )
-    assert bring(centre, "evaluations", LONG + "\n").unchanged == 2
+    assert bring(centre, "evaluations", LONG + "\n").tally.unchanged == 2
     changed = bring(centre, "evaluations", LONG.replace("Closing,1,2\nC2", "Closing,2,2\nC2"))
     assert (changed.updated, changed.unchanged) == (1, 1)
     assert sorted((row[2], row[6]) for row in find_evaluations()[:2]) == [
@@ -246,7 +246,7 @@ def test_teams_follow_the_dated_membership_whichever_file_comes_first(centre: Pa
     bring(centre, "contacts", calls)
     expected = [("C1", "A7", "North"), ("C2", "A7", "South"), ("C3", "A7", "South")]
     assert find_contacts("advisor_id", "team") == expected
-    assert bring(centre, "advisors", staff + "\n").unchanged == 2
+    assert bring(centre, "advisors", staff + "\n").tally.unchanged == 2
 
 
 def test_contacts_get_their_team_when_the_advisors_come_later(centre: Path) -> None:

@@ -357,7 +357,7 @@ def test_a_total_of_all_queues_beside_them_counts_nobody_twice(centre: Path) -> 
         "Date;File;Appels reçus;Appels "
         "traités\n13/03/2026;A;10;9\n13/03/2026;B;20;19\n13/03/2026;Total;30;28\n"
     )
-    assert bring(centre, "intervals", text).skipped_kinds == {"footer": 1}
+    assert bring(centre, "intervals", text).tally.skipped_kinds == {"footer": 1}
     assert measured("received") == {"received": 30}
 
 

@@ -187,7 +187,7 @@ def expect_whole(centre: Path, expected: dict[str, object]) -> None:
     half-done is left.
     """
     ingest.resume()
-    assert bring(centre, "contacts", CALLS).read == 3
+    assert bring(centre, "contacts", CALLS).tally.read == 3
     assert everything() == expected
     with store.reading() as session:
         states = session.execute(

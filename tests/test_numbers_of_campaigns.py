@@ -189,7 +189,7 @@ def test_a_dry_run_of_assignments_writes_nothing(centre: Path, tmp_path: Path) -
 
     assert report.tally.new == 3
     assert find_facts() == facts
-    assert bring(tmp_path, "tracking", ASSIGNED).new == 3
+    assert bring(tmp_path, "tracking", ASSIGNED).tally.new == 3
 
 
 @pytest.mark.parametrize(("times", "unknown"), [(20, 0), (21, 21)])

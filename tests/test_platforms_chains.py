@@ -150,9 +150,11 @@ def test_taking_a_leg_back_leaves_the_contact_as_it_was(centre: Path) -> None:
 
 def test_legs_whose_beginning_never_comes_are_a_contact_that_stays_the_same(centre: Path) -> None:
     leg = json.dumps(TWILIO[1])
-    assert bring(centre, "leg.json", leg).new == 1
+    assert bring(centre, "leg.json", leg).tally.new == 1
     before = find_contacts(*COLUMNS)
-    assert bring(centre, "leg.json.gz", leg).unchanged == 1 and find_contacts(*COLUMNS) == before
+    assert (
+        bring(centre, "leg.json.gz", leg).tally.unchanged == 1 and find_contacts(*COLUMNS) == before
+    )
 
 
 def test_a_leg_that_is_missing_for_good_parts_no_contact(centre: Path) -> None:

@@ -283,7 +283,7 @@ def test_a_contact_that_comes_later_takes_its_audio_with_the_next_import(open_ce
         {"unmatched": 1},
         ["not kept, because their contact has not come yet: import the file again once it has"],
     )
-    assert take(path).new == 1
+    assert take(path).tally.new == 1
 
 
 def test_nothing_is_imported_before_the_gates_are_open(centre: Path) -> None:
@@ -323,7 +323,7 @@ def test_an_undo_deletes_the_audio_and_the_file_may_come_again(open_centre: Path
     assert (stored(), files()) == ([], [])
     with store.reading() as session:
         assert session.scalar(sa.select(Recording.deleted_because)) == "undone"
-    assert take(path).new == 1
+    assert take(path).tally.new == 1
 
 
 def test_contacts_that_have_recordings_are_not_undone_before_those(open_centre: Path) -> None:
@@ -369,7 +369,7 @@ def test_an_objection_that_comes_later_deletes_the_audio_at_once(
             == because
         )
         assert audit_log.verify(session).ok
-    assert take(write(open_centre, "a.wav,c1,,,quality")).rejected == 1
+    assert take(write(open_centre, "a.wav,c1,,,quality")).tally.rejected == 1
 
 
 def test_erasing_a_customer_deletes_their_recordings(open_centre: Path) -> None:
@@ -408,7 +408,9 @@ def test_file_names_say_the_contact_by_a_pattern(open_centre: Path) -> None:
         at = session.scalar(sa.select(Recording.recorded_at).where(Recording.contact_id == "c1"))
     assert f"{environment.to_local(at):%H:%M:%S}" == "09:01:30"
     assert (
-        take(folder, purpose="quality", pattern="{system}_{date}_{time}_{contact_id}").unchanged
+        take(
+            folder, purpose="quality", pattern="{system}_{date}_{time}_{contact_id}"
+        ).tally.unchanged
         == 3
     )
 
@@ -459,7 +461,7 @@ def test_a_full_disk_keeps_nothing_half_and_the_next_try_brings_all_once(open_ce
     assert done.returncode == 1
     assert json.loads(done.stdout)[0]["error"]["code"] == "disk_full"
     assert (stored(), files()) == ([], [])
-    assert take(path).new == 4
+    assert take(path).tally.new == 4
     assert len(files()) == 4
 
 

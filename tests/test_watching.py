@@ -108,7 +108,7 @@ def test_a_file_is_taken_only_when_it_has_not_changed_for_a_while(folder: Path) 
     assert told == []
     time.sleep(0.25)
     watch.look()
-    assert told[0].new == 3
+    assert told[0].tally.new == 3
 
 
 @pytest.mark.parametrize(
@@ -188,7 +188,7 @@ def test_instructions_that_make_no_sense_are_said_once_and_move_no_file(
     (told,) = look(folder, times=3)
     assert isinstance(told, Refusal) and path.exists()
     put(folder, "contacts/import.toml", "")
-    assert look(folder)[0].new == 3
+    assert look(folder)[0].tally.new == 3
 
 
 def test_where_nothing_may_be_moved_files_stay_and_are_imported_once(folder: Path) -> None:
@@ -215,7 +215,7 @@ def test_a_busy_store_is_tried_again_and_said_once(
             time.sleep(0.05)
     assert [getattr(item, "code", item) for item in told] == ["store_busy"]
     watch.look()
-    assert told[1].new == 3 and len(find_contacts()) == 3
+    assert told[1].tally.new == 3 and len(find_contacts()) == 3
     store.engine_for.cache_clear()
 
 

@@ -212,7 +212,7 @@ def _bring(
                 # longer to load than a known file to recognise.
                 from qa_core.ingest import dry_run
 
-                with open_session(staged.folder, staged) as bench:
+                with open_session(staged) as bench:
                     report.examination = dry_run.examine(bench, staged, coming.trial)
         report.tally.require_identity(name)
         return report

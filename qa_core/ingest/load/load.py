@@ -41,7 +41,7 @@ def load(landing: LoadJob) -> None:
 
 def load_contacts(landing: LoadJob) -> None:
     staged, tally = landing.staged, landing.tally
-    with open_session(staged.folder, staged) as bench:
+    with open_session(staged) as bench:
         tally.duplicates = contacts.number_rows(bench, staged)
         with store.reading_or_empty() as session:
             naming = advisors.plan_names(
@@ -86,9 +86,7 @@ def load_contacts(landing: LoadJob) -> None:
         progress=landing.say_writing,
         for_new=prepared.for_new,
     )
-    joined = (
-        late_joins.join_arrived(batch_id, staged.folder) if result.new or result.updated else {}
-    )
+    joined = late_joins.join_arrived(batch_id) if result.new or result.updated else {}
     if joined:
         landing.decide(
             "file",
@@ -146,7 +144,7 @@ def load_assignments(landing: LoadJob) -> None:
 
 def load_attachments(landing: LoadJob) -> None:
     staged, tally = landing.staged, landing.tally
-    with open_session(staged.folder, staged) as bench:
+    with open_session(staged) as bench:
         with store.reading_or_empty() as session:
             tolerance = settings.current(session).tracking_tolerance_seconds
             kept = name_merges.find_kept(session)
@@ -186,7 +184,7 @@ def load_attachments(landing: LoadJob) -> None:
 
 def load_spend(landing: LoadJob) -> None:
     staged, tally = landing.staged, landing.tally
-    with open_session(staged.folder, staged) as bench:
+    with open_session(staged) as bench:
         key = {
             name: f'"{name}"' if name in staged.columns else "CAST(NULL AS VARCHAR)"
             for name in SPEND_KEY
@@ -220,7 +218,7 @@ def load_spend(landing: LoadJob) -> None:
 
 def load_intervals(landing: LoadJob) -> None:
     staged, tally = landing.staged, landing.tally
-    with open_session(staged.folder, staged) as bench:
+    with open_session(staged) as bench:
         with store.reading_or_empty() as session:
             naming = advisors.plan_names(session, (), contacts.find_teams(bench, staged).items())
         _describe_created(landing, naming)
@@ -274,14 +272,14 @@ def load_advisors(landing: LoadJob) -> None:
             write(session, batches.REHEARSAL)
         return
     batch_id = landing.start(len(rows), write)
-    late_joins.fill_teams(batch_id, landing.staged.folder)
+    late_joins.fill_teams(batch_id)
     landing.finish()
     apply.apply_if_due()
 
 
 def load_evaluations(landing: LoadJob) -> None:
     staged, tally = landing.staged, landing.tally
-    with open_session(staged.folder, staged) as bench:
+    with open_session(staged) as bench:
         gathered = evaluation_rows.gather(bench, staged, landing.system)
         tally.duplicates = gathered.duplicates
         with store.reading_or_empty() as session:

@@ -7,7 +7,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import tempfile
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -66,11 +65,10 @@ def _finish_or_fail(batch_id: str) -> None:
         with store.writing() as session:
             batches.fail(session, session.get_one(ImportBatch, batch_id))
         return
-    with tempfile.TemporaryDirectory(prefix="ecoute-") as folder:
-        if kind == "contacts":
-            late_joins.join_arrived(batch_id, Path(folder))
-        if kind == "advisors":
-            late_joins.fill_teams(batch_id, Path(folder))
+    if kind == "contacts":
+        late_joins.join_arrived(batch_id)
+    if kind == "advisors":
+        late_joins.fill_teams(batch_id)
     if result is not None:
         counts |= {"new": result.new, "updated": result.updated, "unchanged": result.unchanged}
     with store.writing() as session:

@@ -4,9 +4,6 @@ records, or the undo is refused.
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
-
 import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -98,9 +95,8 @@ def _stand_again(batch_id: str) -> None:
                 sa.or_(WaitingRow.joined_by == batch_id, WaitingRow.batch_id == batch_id)
             ).values(joined_by=None)
         )
-    with tempfile.TemporaryDirectory(prefix="ecoute-") as folder:
-        for arrived in sorted(affected):
-            late_joins.join_arrived(arrived, Path(folder))
+    for arrived in sorted(affected):
+        late_joins.join_arrived(arrived)
 
 
 def _find_later_users(session: Session, batch: ImportBatch) -> str | None:

@@ -6,14 +6,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from datetime import UTC
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from qa_core.ingest.load.duckdb_session import open_session
 from qa_core.ingest.matching import attach, contact_match
 from qa_core.ingest.rules import apply
 from qa_core.storage import lake, name_merges
@@ -45,7 +43,7 @@ def part_of(waiting_batch: str, arrived_batch: str) -> str:
     return f"{waiting_batch}+{arrived_batch}"
 
 
-def join_arrived(arrived_batch: str, folder: Path, tolerance_seconds: float) -> dict[str, int]:
+def join_arrived(arrived_batch: str, tolerance_seconds: float) -> dict[str, int]:
     """Put the surveys and tracking rows that waited onto the contacts that have come;
     returns how many of each kind joined.
 
@@ -64,13 +62,11 @@ def join_arrived(arrived_batch: str, folder: Path, tolerance_seconds: float) -> 
         batches = session.execute(query).all()
     joined: dict[str, int] = defaultdict(int)
     for batch_id, kind, _rows in batches:
-        joined[kind] += _join_batch(batch_id, kind, arrived_batch, folder, tolerance_seconds)
+        joined[kind] += _join_batch(batch_id, kind, arrived_batch, tolerance_seconds)
     return {kind: count for kind, count in joined.items() if count}
 
 
-def _join_batch(
-    batch_id: str, kind: str, arrived_batch: str, folder: Path, tolerance: float
-) -> int:
+def _join_batch(batch_id: str, kind: str, arrived_batch: str, tolerance: float) -> int:
     with store.reading() as session:
         ticket, customer = (
             WaitingRow.content[name].as_string() for name in ("ticket", "customer_key")
@@ -98,7 +94,7 @@ def _join_batch(
         moment.astimezone(UTC).replace(tzinfo=None) if moment else None for moment in happened
     ]
     table = pa.table([*(list(column) for column in known), moments], schema=contact_match.INCOMING)
-    with open_session(folder) as bench:
+    with lake.working() as bench:
         bench.register("incoming", table)
         contact_match.match(bench, tolerance, system)
         found = bench.execute(

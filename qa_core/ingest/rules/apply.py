@@ -7,10 +7,7 @@ time, again after an interruption, and changes nothing twice.
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Mapping
-from pathlib import Path
 
 import duckdb
 import pyarrow as pa
@@ -22,7 +19,7 @@ from qa_core.centre import advisors
 from qa_core.centre.rules import number_assignments
 from qa_core.centre.rules.active_rules import SPELLED, ActiveRules, as_given
 from qa_core.ingest.load.batches import new_id
-from qa_core.ingest.load.duckdb_session import open_session, write_rows
+from qa_core.ingest.load.duckdb_session import write_rows
 from qa_core.ingest.pseudonyms import find_number
 from qa_core.ingest.rules import reattach
 from qa_core.storage import lake, name_merges
@@ -79,11 +76,9 @@ def _apply_to_contacts() -> int:
         return 0
     with store.reading() as session:
         conventions, memberships = ActiveRules.load(session), advisors.find_memberships(session)
-    scratch = environment.current().temporary_folder
-    scratch.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f"staged-{os.getpid()}-", dir=scratch) as folder:
-        path = Path(folder) / "contacts.parquet"
-        with open_session(Path(folder)) as bench:
+    with lake.scratch_folder() as folder:
+        path = folder / "contacts.parquet"
+        with lake.working(spill_folder=folder) as bench:
             bench.register("memberships", memberships)
             bench.execute(
                 conventions.make_shared(

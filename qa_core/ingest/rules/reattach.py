@@ -7,17 +7,11 @@ they were opened for.
 
 from __future__ import annotations
 
-import os
-import tempfile
-from pathlib import Path
-
 import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from qa_core.base import environment
-from qa_core.ingest.load.duckdb_session import open_session
-from qa_core.storage import name_merges
+from qa_core.storage import lake, name_merges
 from qa_core.storage.records.centre_rules import NameDecision
 from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.records.listening import (
@@ -83,12 +77,7 @@ def _find_named(keys: set[Key]) -> dict[Key, tuple[str | None, str | None]]:
     """The advisor and team of each of these contacts, as the lake names them."""
     if not keys:
         return {}
-    scratch = environment.current().temporary_folder
-    scratch.mkdir(parents=True, exist_ok=True)
-    with (
-        tempfile.TemporaryDirectory(prefix=f"staged-{os.getpid()}-", dir=scratch) as folder,
-        open_session(Path(folder)) as bench,
-    ):
+    with lake.working() as bench:
         columns = [pa.array(list(values), pa.string()) for values in zip(*keys, strict=True)]
         bench.register("keys", pa.table(columns, names=["source_system", "contact_id"]))
         found = bench.execute(

@@ -13,7 +13,7 @@ import shutil
 import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -253,11 +253,11 @@ def scratch_folder() -> Iterator[Path]:
 
 
 @contextmanager
-def scratch(rows: int) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A DuckDB connection for a writer of that many rows: as much memory as they take,
-    and a folder of its own to spill into.
+def scratch(rows: int, spill_folder: Path | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a DuckDB connection for a writer of that many rows; it spills into
+    `spill_folder`, by default a folder of its own.
     """
-    with scratch_folder() as temporary:
+    with scratch_folder() if spill_folder is None else nullcontext(spill_folder) as temporary:
         limit = duckdb_connection.memory_limit(rows, MEGABYTES)
         with closing(duckdb_connection.connect(limit, temporary)) as connection:
             yield connection
