@@ -291,17 +291,16 @@ def test_an_unknown_kind_is_wrong_usage(centre: Path) -> None:
         ingest.run(Viewer.SYSTEM, "horoscopes", [])
 
 
-def test_progress_is_told(centre: Path) -> None:
-    told: list[tuple[str, float]] = []
+def test_an_import_reports_its_progress_by_step(centre: Path) -> None:
+    reports: list[tuple[str, float]] = []
     ingest.run(
         Viewer.SYSTEM,
         "contacts",
         [write(centre, "calls.csv", CALLS)],
-        progress=lambda step, share: told.append((step, share)),
+        progress=lambda step, share: reports.append((step, share)),
     )
-    assert {step for step, _share in told} == {"Reading", "Writing"} and all(
-        0 <= share <= 1 for _step, share in told
-    )
+    assert {step for step, _share in reports} == {"Reading", "Writing"}
+    assert all(0 <= share <= 1 for _step, share in reports)
 
 
 def test_no_temporary_file_stays(centre: Path) -> None:

@@ -603,12 +603,14 @@ def test_evaluations_wide_have_a_row_per_criterion(tmp_path):
     ]
 
 
-def test_progress_is_told(tmp_path):
-    told = []
+def test_reading_reports_its_progress_to_the_end(tmp_path):
+    reports = []
     table_reader.stage(
-        write(tmp_path, CALLS), "contacts", None, lambda done, share: told.append((done, share))
+        write(tmp_path, CALLS),
+        "contacts",
+        progress=lambda step, share: reports.append((step, share)),
     )
-    assert told[-1][0] == 3 and told[-1][1] == 1
+    assert reports[-1] == ("Reading", 1)
 
 
 def test_broken_lines_in_cells_keep_their_line_numbers(tmp_path):

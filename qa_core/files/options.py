@@ -4,7 +4,7 @@ leave open.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import date
 from typing import Any
@@ -26,11 +26,6 @@ DECIMALS = (",", ".")
 UNITS = ("s", "ms", "min", "day")
 IGNORE = "ignore"
 """In the place of a field: the column is left aside."""
-
-Progress = Callable[[str, float], None]
-"""Called with the step at work (a gettext message) and the fraction of that step that
-is done, 0–1.
-"""
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,10 @@ from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Misuse, Refusal
 from qa_core.base.i18n import N_
+from qa_core.base.progress import Progress, ignore_progress
 from qa_core.compliance import recordings
 from qa_core.files import uploads
-from qa_core.files.options import WITH_AUDIO, ImportOptions, Progress
+from qa_core.files.options import WITH_AUDIO, ImportOptions
 from qa_core.ingest import file_names, system_errors
 from qa_core.ingest.columns import table_reader
 from qa_core.ingest.load import batches, load, load_job, recovery, rollback
@@ -37,7 +38,7 @@ def run(
     kind: str,
     paths: Iterable[Path | str],
     options: ImportOptions | None = None,
-    progress: Progress | None = None,
+    progress: Progress = ignore_progress,
 ) -> list[FileReport]:
     """Import files of one kind and report on each, then evaluate the alert rules; a
     refused file does not stop the next. Needs MANAGE_IMPORTS.
@@ -57,7 +58,7 @@ def import_files(
     kind: str,
     paths: Iterable[Path | str],
     options: ImportOptions | None = None,
-    progress: Progress | None = None,
+    progress: Progress = ignore_progress,
 ) -> list[FileReport]:
     """The same without the alert rules, for who brings file after file and evaluates
     them now and then.
@@ -73,12 +74,7 @@ def import_files(
     options = options or ImportOptions()
     if not options.dry_run:
         store.require_ready()
-    return [
-        _import_file(
-            viewer, kind, Path(path), str(path), options, progress or (lambda step, share: None)
-        )
-        for path in paths
-    ]
+    return [_import_file(viewer, kind, Path(path), str(path), options, progress) for path in paths]
 
 
 def run_upload(
@@ -87,13 +83,13 @@ def run_upload(
     path: Path,
     name: str,
     options: ImportOptions,
-    progress: Progress | None = None,
+    progress: Progress = ignore_progress,
 ) -> FileReport:
     """As `run`, for one file that was sent to us: it stands at `path`, and is called
     `name`.
     """
     viewer.require(Permission.MANAGE_IMPORTS)
-    report = _import_file(viewer, kind, path, name, options, progress or (lambda step, share: None))
+    report = _import_file(viewer, kind, path, name, options, progress)
     if report.brought_something:
         evaluate_alerts()
     return report
@@ -165,7 +161,7 @@ def _land(
         path,
         kind,
         reading,
-        progress=lambda rows, share: progress(N_("Reading"), share),
+        progress=progress,
         system=profile,
     )
     return _bring(viewer, staged, name, options, progress, reading.system or profile, profile)
@@ -179,9 +175,7 @@ def run_staged(viewer: Viewer, staged: Staged, name: str, options: ImportOptions
     return _or_refused(
         name,
         options,
-        lambda: _bring(
-            viewer, staged, name, options, lambda step, share: None, options.system, None
-        ),
+        lambda: _bring(viewer, staged, name, options, ignore_progress, options.system, None),
     )
 
 

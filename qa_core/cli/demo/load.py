@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from qa_core.access.roles import Viewer
 from qa_core.base import environment
 from qa_core.base.i18n import N_
+from qa_core.base.progress import ignore_progress
 from qa_core.cli.demo import campaigns, contacts, evaluations, seasons, surveys
 from qa_core.cli.demo.extracts import SYSTEMS, Extracts
 from qa_core.cli.demo.plan import DemoPlan
@@ -94,7 +95,7 @@ def take_in(viewer: Viewer, staged: Staged) -> FileReport:
                     staged,
                     ImportOptions(system=staged.system),
                     report,
-                    progress=lambda step, share: None,
+                    progress=ignore_progress,
                 )
             )
         return report

@@ -8,7 +8,7 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 from qa_core.base import environment
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
+from qa_core.base.progress import Progress, ignore_progress
 from qa_core.files import readers
 from qa_core.files.archives import Content, open_content
 from qa_core.files.decision import Decision
@@ -46,15 +47,12 @@ SKIPPED = ("footer", "not_given")
 SHOWN_OF_A_CELL = 200
 SHOWN_ROWS = 20
 
-Progress = Callable[[int, float], None]
-"""Called with the rows done, and what share of the reading is behind (0–1)."""
-
 
 def stage(
     path: Path,
     kind: str,
     options: ImportOptions | None = None,
-    progress: Progress | None = None,
+    progress: Progress = ignore_progress,
     system: str | None = None,
 ) -> Staged:
     """Read one file of that kind. The temporary files of the result are the caller's to
@@ -158,7 +156,7 @@ def _stage_platform(
     content: Content,
     kind: str,
     options: ImportOptions,
-    progress: Progress | None,
+    progress: Progress,
 ) -> Staged:
     folder = make_folder(environment.current(), options)
     try:
@@ -195,10 +193,10 @@ class _Rows:
         source: readers.Source,
         header: table_bounds.HeaderRow,
         context: FileContext,
-        progress: Progress | None,
+        progress: Progress,
     ) -> None:
         self.source, self.header, self.context = source, header, context
-        self._progress = progress or (lambda done, share: None)
+        self._progress = progress
         self._tally = ImportTally()
         self._misfits: list[tuple[int, str, list[str]]] = []
         self._shorter = 0
@@ -226,7 +224,7 @@ class _Rows:
                 *(line for line, _row in block.odd[-1:]),
             )
             yield from self._sort_out(block, width, key)
-            self._progress(self._tally.read, (half + block.share) / 2)
+            self._progress(N_("Reading"), (half + block.share) / 2)
 
     def _sort_out(self, block: Block, width: int, key: tuple[int, ...]) -> Iterator[Block]:
         block = self._without_headers(block)

@@ -83,7 +83,7 @@ def load_contacts(landing: LoadJob) -> None:
         prepared.path,
         prepared.carried,
         batch_id,
-        progress=landing.say_writing,
+        progress=landing.progress,
         for_new=prepared.for_new,
     )
     joined = late_joins.join_arrived(batch_id) if result.new or result.updated else {}
@@ -174,7 +174,7 @@ def load_attachments(landing: LoadJob) -> None:
     )
     result = (
         lake.merge_contacts(
-            attached.path, attached.carried, batch_id, create=False, progress=landing.say_writing
+            attached.path, attached.carried, batch_id, create=False, progress=landing.progress
         )
         if attached.rows
         else None
@@ -213,7 +213,7 @@ def load_spend(landing: LoadJob) -> None:
             )
             return
     batch_id = landing.start(rows, lambda session, batch_id: None)
-    landing.finish(lake.merge_spend(path, batch_id, progress=landing.say_writing))
+    landing.finish(lake.merge_spend(path, batch_id, progress=landing.progress))
 
 
 def load_intervals(landing: LoadJob) -> None:
@@ -249,9 +249,7 @@ def load_intervals(landing: LoadJob) -> None:
         prepared.rows, lambda session, batch_id: advisors.write_names(session, naming, batch_id)
     )
     landing.finish(
-        lake.merge_intervals(
-            prepared.path, prepared.carried, batch_id, progress=landing.say_writing
-        )
+        lake.merge_intervals(prepared.path, prepared.carried, batch_id, progress=landing.progress)
     )
 
 

@@ -9,9 +9,9 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from qa_core.access.roles import Viewer
-from qa_core.base.i18n import N_
+from qa_core.base.progress import Progress
 from qa_core.files.decision import Decision
-from qa_core.files.options import ImportOptions, Progress
+from qa_core.files.options import ImportOptions
 from qa_core.ingest.load import batches, quarantine
 from qa_core.ingest.load.duckdb_session import RowComparison
 from qa_core.ingest.load.quarantine import Rejected
@@ -70,6 +70,3 @@ class LoadJob:
 
     def decide(self, field: str, decision: str, evidence: str, **params: Any) -> None:
         self.report.decisions.append(Decision(field, decision, evidence, tuple(params.items())))
-
-    def say_writing(self, share: float) -> None:
-        self.progress(N_("Writing"), share)

@@ -117,7 +117,7 @@ def load(landing: LoadJob) -> None:
             if item.fate is None:
                 _take(item, staged.file, known.get(item.place), is_real=not landing.options.dry_run)
                 kept += [item] if item.fate is None else []
-            landing.say_writing((number + 1) / len(rows))
+            landing.progress(N_("Writing"), (number + 1) / len(rows))
         fates = Counter(item.fate for item in rows if item.fate)
         tally.unchanged += fates.pop(UNCHANGED, 0)
         tally.duplicates += fates.pop(DUPLICATE, 0)

@@ -161,7 +161,7 @@ def _records(work: ExportReader) -> Iterator[dict[str, Any]]:
             record = _as_record(number, cells, extra, work)
             if record is not None:
                 yield record
-        work.progress(number, 0.6 * share)
+        work.report_share(share)
 
 
 def _as_record(

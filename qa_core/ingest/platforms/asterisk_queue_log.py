@@ -181,7 +181,7 @@ def _read_lines(
     for count, filled, cells, share in _split_ahead(work):
         numbers = np.arange(number + 1, number + 1 + count)[filled]
         number += count
-        work.progress(number, 0.6 * share)
+        work.report_share(share)
         work.tally.skip("blank", count - len(numbers))
         if not len(numbers):
             continue
@@ -309,7 +309,7 @@ def _read_table(
         cells = [clean(column.combine_chunks()) for column in table.columns]
         numbers = np.arange(first_of_row, first_of_row + len(table))
         first_of_row += len(table) + len(misfits)
-        work.progress(first_of_row, 0.6 * share)
+        work.report_share(share)
         filled = np.zeros(len(table), bool)
         for column in cells:
             filled |= column.is_valid().to_numpy(zero_copy_only=False)

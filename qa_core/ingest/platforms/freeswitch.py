@@ -174,7 +174,7 @@ def _records(work: ExportReader) -> Iterator[dict[str, Any]]:
             record = _as_record(number, cells, work)
             if record is not None:
                 yield record
-        work.progress(number, 0.6 * share)
+        work.report_share(share)
 
 
 def _read_moment(value: str | None) -> datetime | None:

@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 from qa_core.base import environment
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
+from qa_core.base.progress import Progress, ignore_progress
 from qa_core.files.archives import Content
 from qa_core.files.decision import Decision
 from qa_core.files.header_text import simplify
@@ -42,6 +43,8 @@ from qa_core.storage.lake.tables import quoted
 MOMENT = pa.timestamp("us")
 RECORDS_AT_ONCE = 10_000
 RECORDS_PER_PART = 1_000_000
+RECORDS_SHARE = 0.6
+"""Share of the reading that is done when all records are on disk."""
 SHOWN_OF_A_CELL = 200
 SHOWN_ROWS = 20
 MEMORY = "350MB"
@@ -53,8 +56,6 @@ _LIKE_A_NUMBER, _LIKE_AN_ID = (
 _REJECTED = pa.schema(
     [("line", pa.int64()), ("reason", pa.string()), ("cells", pa.list_(pa.string()))]
 )
-
-Progress = Callable[[int, float], None]
 
 
 def record_schema(*names: str) -> pa.Schema:
@@ -103,6 +104,10 @@ class ExportReader:
         """Write down a decision."""
         self.decisions.append(Decision(field_name, decision, evidence, tuple(places.items())))
 
+    def report_share(self, share: float) -> None:
+        """Report which share of the export is read; the step ends when it is folded."""
+        self.progress(N_("Reading"), RECORDS_SHARE * share)
+
     def build(
         self, number: int, make: Callable[..., Mapping[str, Any]], *arguments: Any
     ) -> Iterator[Mapping[str, Any]]:
@@ -129,7 +134,7 @@ class ExportReader:
         documents = Documents(self.content)
         for number, _envelope, item in documents.objects():
             if not number % RECORDS_AT_ONCE:
-                self.progress(number, 0.6 * documents.share)
+                self.report_share(documents.share)
             yield number, item
 
     def table_rows(self) -> Iterator[tuple[int, dict[str, str]]]:
@@ -152,7 +157,7 @@ class ExportReader:
                     header = [simplify(cell) for cell in row]
                 else:
                     yield number, dict(zip(header, row, strict=False))
-            self.progress(number, 0.6 * share)
+            self.report_share(share)
 
     def tables(
         self, records: Iterable[Mapping[str, Any]], identity: str = "customer"
@@ -268,7 +273,7 @@ def stage_platform(
     options: ImportOptions,
     folder: Path,
     digest: str,
-    progress: Progress | None = None,
+    progress: Progress = ignore_progress,
 ) -> Staged:
     """Read an export into `folder`. Raises Refusal when it holds no contact at all."""
     here = environment.current()
@@ -280,7 +285,7 @@ def stage_platform(
         Zone(options.timezone or here.timezone),
         centre,
         Pseudonyms.current(may_create=not options.dry_run),
-        progress or (lambda done, share: None),
+        progress,
     )
     work.decide(
         "file",
@@ -431,7 +436,9 @@ def _fold(
                     writer.write_table(table)
                     written += len(table)
                 legs += call_legs.find_open(connection, work, chain) if chain else ()
-                work.progress(work.records, 0.6 + 0.4 * (part + 1) / parts)
+                work.progress(
+                    N_("Reading"), RECORDS_SHARE + (1 - RECORDS_SHARE) * (part + 1) / parts
+                )
     finally:
         connection.close()
     work.notes["skipped_records"] = work.tally.skipped - before

@@ -21,13 +21,11 @@ from qa_core.storage.lake.merge import (
     merge_intervals,
     merge_spend,
 )
-from qa_core.storage.lake.rewrite import Progress
 from qa_core.storage.lake.tables import scratch_folder, version
 from qa_core.storage.lake.upkeep import compact, erase, vacuum
 
 __all__ = [
     "MergeResult",
-    "Progress",
     "commit_result",
     "compact",
     "erase",
