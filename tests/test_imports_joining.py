@@ -119,7 +119,7 @@ def test_an_id_known_in_two_systems_is_rejected_unless_the_system_is_named(centr
         and "ambiguous_contact" in report.quarantine.read_text()
     )
     named = bring(centre, "surveys", SURVEYS, system="south")
-    assert named.updated == 2
+    assert named.tally.updated == 2
     assert find_contacts("csat", where="csat IS NOT NULL AND source_system = 'north'") == []
 
 
@@ -214,7 +214,7 @@ def test_evaluations_create_their_grid_once_and_update_in_place(centre: Path) ->
     )
     assert bring(centre, "evaluations", LONG + "\n").tally.unchanged == 2
     changed = bring(centre, "evaluations", LONG.replace("Closing,1,2\nC2", "Closing,2,2\nC2"))
-    assert (changed.updated, changed.unchanged) == (1, 1)
+    assert (changed.tally.updated, changed.tally.unchanged) == (1, 1)
     assert sorted((row[2], row[6]) for row in find_evaluations()[:2]) == [
         ("C1", 100.0),
         ("C2", 25.0),

@@ -130,7 +130,7 @@ def test_an_older_file_brought_again_after_a_newer_one_stands_again(centre: Path
     bring(centre, "contacts", OLD)
     assert bring(centre, "contacts", NEW).tally.updated == 1
     restored = bring(centre, "contacts", OLD)
-    assert (restored.recognised, restored.updated, restored.unchanged) == (False, 1, 1)
+    assert (restored.recognised, restored.tally.updated, restored.tally.unchanged) == (False, 1, 1)
     assert find_contacts("wait_seconds") == [("C1", 10.0), ("C2", 20.0)]
     assert bring(centre, "contacts", OLD).recognised, "the last to be imported is known again"
     assert bring(centre, "contacts", NEW).tally.updated == 1

@@ -288,7 +288,7 @@ def test_an_interval_by_itself_does_not_tell_how_long_it_is(centre: Path) -> Non
 
 def test_a_dry_run_counts_and_writes_nothing_and_a_batch_of_totals_is_undone(centre: Path) -> None:
     rehearsal = bring(centre, "intervals", DATED, dry_run=True)
-    assert (rehearsal.new, lake.version("intervals")) == (3, -1)
+    assert (rehearsal.tally.new, lake.version("intervals")) == (3, -1)
     bring(centre, "intervals", DATED)
     report = bring(centre, "intervals", DATED.replace("100,90", "99,90"))
     assert (report.tally.updated, report.tally.unchanged) == (1, 2)

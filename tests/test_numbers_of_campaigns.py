@@ -159,8 +159,8 @@ def test_assignments_are_told_from_calls(centre: Path, tmp_path: Path) -> None:
         "12:00:05,0612345678,0170000002,Call\n",
     )
 
-    assert french.mapping["from"] == "Date début" and french.new == 1
-    assert calls.mapping["customer"] == "from" and calls.updated == 1
+    assert french.mapping["from"] == "Date début" and french.tally.new == 1
+    assert calls.mapping["customer"] == "from" and calls.tally.updated == 1
     assert find_contacts("campaign", "tracking_match", where="contact_id IN ('A', 'D')") == [
         ("A", "Printemps", "number"),
         ("D", "Call", "number_and_time"),

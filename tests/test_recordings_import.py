@@ -308,7 +308,7 @@ def test_a_dry_run_says_the_same_and_writes_nothing(open_centre: Path) -> None:
     real = take(path)
     assert (
         (report.tally.new, report.tally.reasons)
-        == (real.new, real.reasons)
+        == (real.tally.new, real.tally.reasons)
         == (1, {"no_file": 1, "unknown_purpose": 1})
     )
 

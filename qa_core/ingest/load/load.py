@@ -131,7 +131,7 @@ def load_assignments(landing: LoadJob) -> None:
         number_assignments.write(session, batch_id, fresh)
         due_work.request(session, CENTRE_RULES)
 
-    landing.start(len(told), write)
+    landing.start(0, write)
     changed = apply.apply_if_due()
     landing.decide(
         "campaign",

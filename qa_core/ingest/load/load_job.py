@@ -44,13 +44,16 @@ class LoadJob:
         return self.report.tally
 
     def start(
-        self, merged: int, write: Callable[[Session, str], None], late: list[Rejected] | None = None
+        self,
+        pending: int,
+        write: Callable[[Session, str], None],
+        late: list[Rejected] | None = None,
     ) -> str:
         """Check that every row is accounted for, enter the batch as started and write
         its quarantine. Returns its id.
         """
         report = self.report
-        self.tally.require_identity(report.file, merged)
+        self.tally.require_identity(report.file, pending)
         batch = batches.start(self.viewer, self.staged, self.options, report, write)
         report.quarantine = quarantine.write(batch.id, self.staged, late or ())
         return batch.id

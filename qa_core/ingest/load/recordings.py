@@ -136,7 +136,7 @@ def load(landing: LoadJob) -> None:
                 )
 
         landing.start(
-            len(kept) + tally.unchanged,
+            0,
             write,
             list(_cells(staged, [item for item in rows if item.fate in fates])),
         )
