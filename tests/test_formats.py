@@ -21,7 +21,7 @@ from workbooks import XLS, make_ods, make_xlsb
 
 from qa_core.base.errors import Refusal
 from qa_core.files.archives import Content
-from qa_core.files.json_documents import Documents, flatten
+from qa_core.files.json_documents import JsonObjects, flatten
 
 HEADER = ("Call Id", "Start time", "Answered", "Talk seconds")
 ROWS = (("0042", "2026-01-13 10:00:00", "Y", "60"), ("0043", "2026-01-14 11:30:00", "N", "0"))
@@ -185,6 +185,6 @@ def test_objects_come_out_as_they_went_in_however_the_text_is_cut(
         def pieces(self):
             yield from ((text[at : at + block], 0.5) for at in range(0, len(text), block))
 
-    seen = [item for _number, _path, item in Documents(Cut(Path("calls.json"))).objects()]
+    seen = list(JsonObjects(Cut(Path("calls.json"))))
     assert seen == ([{"id": 1} | item for item in items] if form == "lines" else items)
     assert all(isinstance(value, str) for item in seen for value in flatten(item).values())

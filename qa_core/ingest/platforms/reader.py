@@ -27,7 +27,7 @@ from qa_core.base.progress import Progress, ignore_progress
 from qa_core.files.archives import Content
 from qa_core.files.decision import Decision
 from qa_core.files.header_text import simplify
-from qa_core.files.json_documents import Documents
+from qa_core.files.json_documents import JsonObjects
 from qa_core.files.options import ImportOptions
 from qa_core.files.sample import take_sample
 from qa_core.ingest.columns.timezones import Zone
@@ -131,10 +131,10 @@ class ExportReader:
 
     def documents(self) -> Iterator[tuple[int, dict[str, Any]]]:
         """The objects of a JSON export, numbered from 1."""
-        documents = Documents(self.content)
-        for number, _envelope, item in documents.objects():
+        objects = JsonObjects(self.content)
+        for number, item in enumerate(objects, 1):
             if not number % RECORDS_AT_ONCE:
-                self.report_share(documents.share)
+                self.report_share(objects.share)
             yield number, item
 
     def table_rows(self) -> Iterator[tuple[int, dict[str, str]]]:
