@@ -194,7 +194,7 @@ def test_a_file_that_was_sent_is_readable_by_us_alone_and_gone_afterwards(centre
 def test_a_file_that_a_killed_server_left_behind_is_removed_at_the_next_start(centre: Path) -> None:
     script = """
 import os, signal
-from qa_core.ingest import uploads
+from qa_core.files import uploads
 with uploads.on_disk("calls.csv", b"0612345601"):
     os.kill(os.getpid(), signal.SIGKILL)
 """

@@ -20,16 +20,21 @@ from qa_core.base.i18n import N_
 
 GZIP, ZIP, EMPTY_ZIP = b"\x1f\x8b", b"PK\x03\x04", b"PK\x05\x06"
 BLOCK = 4 << 20
+LINE_ENDS = (b"\n", b"\r", b"\x00")
+"""Last bytes of a finished line; the zero byte is that of a wide encoding."""
 LONGEST_LINE = 16 << 20
 LARGEST_UNPACKED = 16 << 30
 LARGEST_RATIO = 300
 RATIO_MATTERS_FROM = 32 << 20
 _WORKBOOKS = ("xl/", "content.xml", "[content_types].xml")
-_MARKS = (
+BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+"""Marks with their encodings; that of UTF-32 begins with that of UTF-16."""
 
 
 @dataclass(frozen=True)
@@ -78,10 +83,10 @@ class Content:
 
     def decode_start(self, start: bytes) -> str | None:
         """The beginning as text; None when it is none."""
-        mark = next((name for mark, name in _MARKS if start.startswith(mark)), None)
-        if mark is None and b"\x00" in start[:4096]:
+        marked = find_marked_encoding(start)
+        if marked is None and b"\x00" in start[:4096]:
             return None
-        decoder = codecs.getincrementaldecoder(self.encoding or mark or "utf-8")(errors="strict")
+        decoder = codecs.getincrementaldecoder(self.encoding or marked or "utf-8")()
         try:
             return decoder.decode(start)
         except (UnicodeDecodeError, UnicodeError):
@@ -91,8 +96,8 @@ class Content:
         """The text in pieces of any length, cut anywhere, and what share is behind
         each.
         """
-        mark = next((name for mark, name in _MARKS if self.read_start(4).startswith(mark)), None)
-        decoder = codecs.getincrementaldecoder(self.encoding or mark or "utf-8")(errors="replace")
+        encoding = self.encoding or find_marked_encoding(self.read_start(4)) or "utf-8"
+        decoder = codecs.getincrementaldecoder(encoding)(errors="replace")
         with self.open() as file:
             while block := file.read(BLOCK):
                 yield decoder.decode(block), min(1.0, file.tell() / self.unpacked_size)
@@ -102,8 +107,7 @@ class Content:
         """The text in blocks of whole lines, and what share is behind each; bytes that
         are no UTF-8 are read as Windows-1252.
         """
-        mark = next((name for mark, name in _MARKS if self.read_start(4).startswith(mark)), None)
-        encoding = self.encoding or mark
+        encoding = self.encoding or find_marked_encoding(self.read_start(4))
         with self.open() as file:
 
             def share() -> float:
@@ -143,7 +147,12 @@ class Content:
                 file.seek(-1, io.SEEK_END)
             while block := file.read(BLOCK):
                 last = block[-1:]
-        return last in (b"\n", b"\r", b"\x00")
+        return last in LINE_ENDS
+
+
+def find_marked_encoding(start: bytes) -> str | None:
+    """Find the encoding that a byte order mark names."""
+    return next((name for mark, name in BYTE_ORDER_MARKS if start.startswith(mark)), None)
 
 
 def open_content(path: Path, encoding: str | None = None) -> Content:

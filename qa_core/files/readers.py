@@ -18,7 +18,7 @@ from typing import Any, BinaryIO
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
 from qa_core.files import json_documents, parquet, workbooks
-from qa_core.files.archives import ZIP, Content
+from qa_core.files.archives import LINE_ENDS, ZIP, Content, find_marked_encoding
 from qa_core.files.decision import Decision
 from qa_core.files.json_documents import Records
 from qa_core.files.options import ImportOptions
@@ -32,13 +32,6 @@ DELIMITER_NAMES = {
     "^": "caret",
     "~": "tilde",
 }
-_MARKS = (
-    (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF32_LE, "utf-32"),
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
 _OLD_ENCODINGS = ("cp1252", "iso8859-15", "mac_roman", "cp850")
 _USUAL = frozenset("éèêëàâäîïôöùûüçœæÉÈÊÀÂÇÎÔŒ€’‘“”«»–…°·áíóúñßåøæÄÖÜ\u00a0")
 _FRENCH = frozenset("éèêàçùôî’")
@@ -235,8 +228,9 @@ def _open_records(content: Content, records: Records) -> Source:
 
 
 def _open_text(content: Content, options: ImportOptions) -> Source:
-    encoding, decisions = _find_encoding(content, options)
-    nuls = 0 if encoding.startswith(("utf-16", "utf-32")) else _count_nuls(content)
+    scan = _scan_text(content, options.encoding or "utf-8")
+    encoding, decisions = _find_encoding(content, options, scan)
+    nuls = 0 if encoding.startswith(("utf-16", "utf-32")) else scan.nuls
     has_nuls = nuls > 0
     if has_nuls:
         decisions.append(
@@ -287,7 +281,7 @@ def _open_text(content: Content, options: ImportOptions) -> Source:
         delimiter,
         0,
         decisions,
-        content.ends_with_newline,
+        scan.ends_with_newline,
     )
 
 
@@ -340,21 +334,56 @@ def find_delimiter(lines: list[str]) -> str:
     return best
 
 
-def _find_encoding(content: Content, options: ImportOptions) -> tuple[str, list[Decision]]:
+@dataclass(frozen=True)
+class TextScan:
+    """Findings of one pass over the bytes of a text: whether they decode, how many are
+    zero, and whether the last line is finished.
+    """
+
+    is_valid: bool
+    nuls: int
+    ends_with_newline: bool
+
+
+def _scan_text(content: Content, encoding: str) -> TextScan:
+    """Read a text once in that encoding. A text cut within a letter still is valid."""
+    try:
+        decoder = codecs.getincrementaldecoder(encoding)()
+    except LookupError as error:
+        raise Refusal(
+            "unknown_encoding",
+            N_("{value} is not an encoding; try utf-8 or cp1252."),
+            options=("--encoding utf-8", "--encoding cp1252"),
+            value=encoding,
+        ) from error
+    is_valid, nuls, last = True, 0, b""
     with content.open() as file:
-        start = file.read(4)
+        while block := file.read(BLOCK):
+            nuls += block.count(b"\x00")
+            last = block[-1:]
+            if is_valid:
+                try:
+                    decoder.decode(block)
+                except UnicodeError:
+                    is_valid = False
+    return TextScan(is_valid, nuls, last in LINE_ENDS)
+
+
+def _find_encoding(
+    content: Content, options: ImportOptions, scan: TextScan
+) -> tuple[str, list[Decision]]:
+    """Choose the encoding of a text, `mixed` where lines differ. Raises Refusal where it
+    is not in the one asked for.
+    """
     if options.encoding:
-        return _check_encoding(content, options.encoding), []
-    for mark, name in _MARKS:
-        if start.startswith(mark):
-            if name == "utf-8-sig" and not _decodes(content, "utf-8"):
-                break
-            return name, []
-    wide = _find_wide(content.read_start(512))
-    if wide:
-        return wide, []
-    if _decodes(content, "utf-8"):
-        return "utf-8", []
+        return _require_encoding(content, options.encoding, scan), []
+    start = content.read_start(512)
+    marked = find_marked_encoding(start)
+    if marked and (scan.is_valid or marked != "utf-8-sig"):
+        return marked, []
+    wide = None if marked else _find_wide(start)
+    if wide or scan.is_valid:
+        return wide or "utf-8", []
     good, other = _count_lines_beyond_ascii(content)
     if not good:
         return _find_old_encoding(content)
@@ -397,14 +426,6 @@ def _find_old_encoding(content: Content) -> tuple[str, list[Decision]]:
     return best, [Decision("file", N_("read in the encoding {encoding}"), found, places)]
 
 
-def _count_nuls(content: Content) -> int:
-    count = 0
-    with content.open() as file:
-        while block := file.read(BLOCK):
-            count += block.count(b"\x00")
-    return count
-
-
 class _WithoutNuls(io.RawIOBase):
     """A file without its zero bytes, which a broken export leaves among the text."""
 
@@ -430,17 +451,8 @@ class _WithoutNuls(io.RawIOBase):
         super().close()
 
 
-def _check_encoding(content: Content, name: str) -> str:
-    try:
-        codecs.lookup(name)
-    except LookupError as error:
-        raise Refusal(
-            "unknown_encoding",
-            N_("{value} is not an encoding; try utf-8 or cp1252."),
-            options=("--encoding utf-8", "--encoding cp1252"),
-            value=name,
-        ) from error
-    if not _decodes(content, name):
+def _require_encoding(content: Content, name: str, scan: TextScan) -> str:
+    if not scan.is_valid:
         raise Refusal(
             "wrong_encoding",
             N_("{name} is not written in {value}; leave --encoding out to let it be found."),
@@ -448,20 +460,8 @@ def _check_encoding(content: Content, name: str) -> str:
             name=content.name,
             value=name,
         )
-    found = codecs.lookup(name).name
-    return "utf-8-sig" if found == "utf-8" else found
-
-
-def _decodes(content: Content, encoding: str) -> bool:
-    decoder = codecs.getincrementaldecoder(encoding)()
-    try:
-        with content.open() as file:
-            while block := file.read(BLOCK):
-                decoder.decode(block)
-        # A file cut in the middle of a letter still is in that encoding.
-        return True
-    except UnicodeDecodeError:
-        return False
+    codec = codecs.lookup(name).name
+    return "utf-8-sig" if codec == "utf-8" else codec
 
 
 def _count_lines_beyond_ascii(content: Content) -> tuple[int, int]:

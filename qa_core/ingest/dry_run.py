@@ -249,9 +249,7 @@ def find_columns(
         source = readers.open_source(
             open_content(path, options.encoding),
             options,
-            lambda rows: max(
-                (header_matching.count_known(row, vocabulary) for row in rows), default=0
-            ),
+            lambda rows: header_matching.score_rows(rows, vocabulary),
         )
         headers = tables_of_file.find_header(
             source.sample(tables_of_file.SAMPLE_ROWS), vocabulary, tuple(options.columns.values())

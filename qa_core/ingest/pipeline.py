@@ -163,6 +163,7 @@ def _land(
         reading,
         progress=progress,
         system=profile,
+        digest=digest,
     )
     return _bring(viewer, staged, name, options, progress, reading.system or profile, profile)
 

@@ -97,6 +97,15 @@ def count_known(cells: Iterable[str], vocabulary: Mapping[str, tuple[Field, int]
     return len({hit[0].name for hit in found if hit})
 
 
+def score_rows(
+    rows: Iterable[Iterable[str]], *vocabularies: Mapping[str, tuple[Field, int]]
+) -> int:
+    """Count the fields that the best of these rows would name as a header."""
+    return max(
+        (count_known(row, vocabulary) for row in rows for vocabulary in vocabularies), default=0
+    )
+
+
 def look_up(
     header: Header, vocabulary: Mapping[str, tuple[Field, int]]
 ) -> tuple[Field, int] | None:

@@ -54,16 +54,18 @@ def stage(
     options: ImportOptions | None = None,
     progress: Progress = ignore_progress,
     system: str | None = None,
+    digest: str | None = None,
 ) -> Staged:
     """Read one file of that kind. The temporary files of the result are the caller's to
     `discard()`.
 
     `system`: where the rows come from when neither the options nor the rows say it;
-    else the profile's name.
+    else the profile's name. `digest`: of the file, where it is known already.
 
     Raises Refusal when the file cannot be read rightly; nothing is left behind then.
     """
     path, options = Path(path), options or ImportOptions()
+    digest = digest or find_digest(path)
     content = open_content(path, options.encoding)
     # Who says which column is what means a table.
     platform = (
@@ -73,14 +75,19 @@ def stage(
     )
     if platform is not None:
         return _stage_platform(
-            platform, content, kind, replace(options, system=options.system or system), progress
+            platform,
+            content,
+            kind,
+            replace(options, system=options.system or system),
+            digest,
+            progress,
         )
     profile = get_profile(kind, options.profile)
     vocabulary = header_matching.build_vocabulary(profile.fields)
     source = readers.open_source(
         content,
         options,
-        lambda rows: max((header_matching.count_known(row, vocabulary) for row in rows), default=0),
+        lambda rows: header_matching.score_rows(rows, vocabulary),
     )
     sample = source.sample(table_bounds.SAMPLE_ROWS)
     if options.profile is None:
@@ -128,7 +135,7 @@ def stage(
         system=options.system or system or profile.name,
         profile=profile.name,
         file=path,
-        digest=find_digest(path),
+        digest=digest,
         folder=folder,
         rows=folder / "rows.parquet",
         rejected_rows=folder / "rejected.parquet",
@@ -156,13 +163,12 @@ def _stage_platform(
     content: Content,
     kind: str,
     options: ImportOptions,
+    digest: str,
     progress: Progress,
 ) -> Staged:
     folder = make_folder(environment.current(), options)
     try:
-        return stage_platform(
-            platform, content, kind, options, folder, find_digest(content.path), progress
-        )
+        return stage_platform(platform, content, kind, options, folder, digest, progress)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
