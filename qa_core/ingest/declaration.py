@@ -136,7 +136,8 @@ class Platform:
     `fold` then leaves the table `roots`. `is_local`: the export writes the wall clock
     of its server; `Work.tables` turns its moments into UTC. `finish` says what can be
     said only when everything is folded. `mapping`: field → what of the export it comes
-    from, for the report. `shown`: what a rejected record shows of itself.
+    from, for the report. `shown`: what a rejected record
+    shows of itself, `masked` among it.
     """
 
     name: str
@@ -152,4 +153,5 @@ class Platform:
     is_local: bool = False
     finish: Callable[..., None] | None = None
     shown: tuple[str, ...] = ()
+    masked: tuple[str, ...] = ()
     defaults: Mapping[str, str] = field(default_factory=lambda: {"channel": "phone"})

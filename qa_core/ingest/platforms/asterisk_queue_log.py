@@ -152,21 +152,21 @@ def _find_columns(header: list[str]) -> dict[str, int]:
     return found
 
 
-def read(work: ExportReader) -> Iterator[pa.Table]:
+def read(export: ExportReader) -> Iterator[pa.Table]:
     """Events of calls, block by block; those of agents are counted by their name."""
     first = (
-        next((text for text, _share in work.content.blocks()), "").split("\n", 1)[0].rstrip("\r")
+        next((text for text, _share in export.content.blocks()), "").split("\n", 1)[0].rstrip("\r")
     )
     delimiter = max(",;\t|", key=first.count)
     columns = _find_columns([cell.strip().strip('"') for cell in first.split(delimiter)])
-    blocks = _read_table(work, columns, delimiter) if columns else _read_lines(work)
+    blocks = _read_table(export, columns, delimiter) if columns else _read_lines(export)
     last = np.datetime64(0, "us")
     for lines, fields, pieces in blocks:
-        table = _as_events(work, lines, fields, pieces)
+        table = _as_events(export, lines, fields, pieces)
         if len(table):
             at = table.column("moment").to_numpy()
-            work.notes["in_order"] = bool(
-                work.notes.get("in_order", True)
+            export.notes["in_order"] = bool(
+                export.notes.get("in_order", True)
                 and at[0] >= last
                 and (np.diff(at) >= np.timedelta64(0, "us")).all()
             )
@@ -175,14 +175,14 @@ def read(work: ExportReader) -> Iterator[pa.Table]:
 
 
 def _read_lines(
-    work: ExportReader,
+    export: ExportReader,
 ) -> Iterator[tuple[np.ndarray, dict[str, pa.Array], list[pa.Array]]]:
     number = 0
-    for count, filled, cells, share in _split_ahead(work):
+    for count, filled, cells, share in _split_ahead(export):
         numbers = np.arange(number + 1, number + 1 + count)[filled]
         number += count
-        work.report_share(share)
-        work.tally.skip("blank", count - len(numbers))
+        export.report_share(share)
+        export.tally.skip("blank", count - len(numbers))
         if not len(numbers):
             continue
         offsets, values = cells.offsets.to_numpy(), cells.values
@@ -202,20 +202,20 @@ def _read_lines(
             for place, name in enumerate(("at", "call", "queue", "agent", "event"))
         }
         good = _check(
-            work, numbers, fields, is_last=share >= 1 and not work.content.ends_with_newline
+            export, numbers, fields, is_last=share >= 1 and not export.content.ends_with_newline
         )
         keep = pa.array(good)
         pieces = [cell(5 + place).filter(keep) for place in range(FIELDS - 5)]
         yield numbers[good], {name: values.filter(keep) for name, values in fields.items()}, pieces
 
 
-def _split_ahead(work: ExportReader) -> Iterator[tuple[int, np.ndarray, pa.ListArray, float]]:
+def _split_ahead(export: ExportReader) -> Iterator[tuple[int, np.ndarray, pa.ListArray, float]]:
     """Per block of text its number of lines, which of them are filled, the cells of
     those, and the share behind; the next block is split meanwhile.
     """
     with ThreadPoolExecutor(1) as splitter:
         waiting: deque[tuple[Future[tuple[int, np.ndarray, pa.ListArray]], float]] = deque()
-        for text, share in work.content.blocks():
+        for text, share in export.content.blocks():
             waiting.append((splitter.submit(_split, text), share))
             if len(waiting) > 1:
                 done, before = waiting.popleft()
@@ -237,7 +237,7 @@ def _split(text: str) -> tuple[int, np.ndarray, pa.ListArray]:
 
 
 def _check(
-    work: ExportReader, numbers: np.ndarray, fields: dict[str, pa.Array], is_last: bool
+    export: ExportReader, numbers: np.ndarray, fields: dict[str, pa.Array], is_last: bool
 ) -> np.ndarray:
     """Which lines can be read at all: they begin with a moment and have an event. Sets
     `at` and `event` right.
@@ -254,7 +254,7 @@ def _check(
         good[-1] = False
     for index in np.flatnonzero(~good):
         cut = is_last and index == len(numbers) - 1
-        work.reject(numbers[index], "cut_row" if cut else "not_an_event", _show(fields, index))
+        export.reject(numbers[index], "cut_row" if cut else "not_an_event", _show(fields, index))
     seconds = (
         pc.if_else(pa.array(good), fields["at"], pa.scalar("0"))
         .cast(pa.float64())
@@ -275,10 +275,10 @@ def _show(fields: dict[str, pa.Array], index: int) -> list[str]:
 
 
 def _read_table(
-    work: ExportReader, columns: dict[str, int], delimiter: str
+    export: ExportReader, columns: dict[str, int], delimiter: str
 ) -> Iterator[tuple[np.ndarray, dict[str, pa.Array], list[pa.Array]]]:
     header, first_of_row, reading = "", 2, None
-    for text, share in work.content.blocks():
+    for text, share in export.content.blocks():
         if not header:
             header, _newline, text = text.partition("\n")
             width = len(header.rstrip("\r").split(delimiter))
@@ -303,17 +303,17 @@ def _read_table(
         ).combine_chunks()
         for row in misfits:
             blank = not (row.text or "").strip()
-            work.tally.skip("blank") if blank else work.reject(
+            export.tally.skip("blank") if blank else export.reject(
                 first_of_row, "too_many_cells" if row.actual_columns > width else "too_few_cells"
             )
         cells = [clean(column.combine_chunks()) for column in table.columns]
         numbers = np.arange(first_of_row, first_of_row + len(table))
         first_of_row += len(table) + len(misfits)
-        work.report_share(share)
+        export.report_share(share)
         filled = np.zeros(len(table), bool)
         for column in cells:
             filled |= column.is_valid().to_numpy(zero_copy_only=False)
-        work.tally.skip("blank", (~filled).sum())
+        export.tally.skip("blank", (~filled).sum())
         keep = pa.array(filled)
         empty = pa.nulls(len(table), pa.string())
         fields = {
@@ -327,13 +327,15 @@ def _read_table(
             for place in range(6)
         ]
         pieces = _split_data(fields, pieces)
-        reading = reading or _decide_moments(work, fields["at"])
+        reading = reading or _decide_moments(export, fields["at"])
         found = reading.read(fields["at"])
         at = found.day.astype("M8[us]") + np.where(
             np.isnat(found.clock), np.timedelta64(0, "us"), found.clock
         )
         at = np.where(
-            found.fixed, at, work.zone.to_utc(np.where(found.fixed, np.datetime64("NaT", "us"), at))
+            found.fixed,
+            at,
+            export.zone.to_utc(np.where(found.fixed, np.datetime64("NaT", "us"), at)),
         )
         event = pc.utf8_upper(pc.fill_null(fields["event"], ""))
         good = ~np.isnat(at) & pc.match_substring_regex(event, r"^[A-Z_]+$").to_numpy(
@@ -342,7 +344,7 @@ def _read_table(
         numbers = numbers[filled]
         fields |= {"at": pa.array(at, MOMENT), "event": event}
         for index in np.flatnonzero(~good):
-            work.reject(
+            export.reject(
                 numbers[index],
                 "impossible_date" if np.isnat(at[index]) else "not_an_event",
                 _show(fields, index),
@@ -369,16 +371,16 @@ def _split_data(fields: dict[str, pa.Array], pieces: list[pa.Array]) -> list[pa.
     ]
 
 
-def _decide_moments(work: ExportReader, values: pa.Array) -> timestamps.MomentReading:
+def _decide_moments(export: ExportReader, values: pa.Array) -> timestamps.MomentReading:
     evidence = timestamps.MomentEvidence("started_at", "time")
     evidence.add(values)
-    reading, decisions = date_order.decide(evidence, work.options.date_order, ())
-    work.decisions += decisions
+    reading, decisions = date_order.decide(evidence, export.options.date_order, ())
+    export.decisions += decisions
     return reading
 
 
 def _as_events(
-    work: ExportReader, lines: np.ndarray, fields: dict[str, pa.Array], pieces: list[pa.Array]
+    export: ExportReader, lines: np.ndarray, fields: dict[str, pa.Array], pieces: list[pa.Array]
 ) -> pa.Table:
     """Events of calls as records; those of agents are counted."""
     call = pc.fill_null(pc.utf8_trim_whitespace(fields["call"]), "")
@@ -396,10 +398,10 @@ def _as_events(
         )
     )
     for index in np.flatnonzero(lost):
-        work.reject(lines[index], "missing_call_id", _show(fields, index))
+        export.reject(lines[index], "missing_call_id", _show(fields, index))
     skipped = (of_agents | nameless) & ~lost
     for item in pc.value_counts(event.filter(pa.array(skipped))).to_pylist():
-        work.tally.skip(item["values"].lower(), item["counts"])
+        export.tally.skip(item["values"].lower(), item["counts"])
     keep = pa.array(~skipped & ~lost)
     kept = event.filter(keep)
     pieces = [piece.filter(keep) for piece in pieces]
@@ -424,7 +426,7 @@ def _as_events(
             kept,
             pa.array(wait, pa.float64(), from_pandas=True),
             pa.array(talk, pa.float64(), from_pandas=True),
-            work.find_keys(pc.if_else(is_entry, pieces[1], nothing)),
+            export.find_keys(pc.if_else(is_entry, pieces[1], nothing)),
             pc.if_else(pc.equal(kept, "DID"), pieces[0], nothing),
         ],
         schema=SCHEMA,

@@ -79,7 +79,7 @@ def select_talks(legs: str, call: str) -> str:
 
 
 def load_earlier_legs(
-    connection: duckdb.DuckDBPyConnection, work: Export, chain: LegChain, source: str
+    connection: duckdb.DuckDBPyConnection, export: Export, chain: LegChain, source: str
 ) -> None:
     """Make the view `records` from the legs of the file, and those of the same contacts
     that came before, which have no `line`.
@@ -88,7 +88,7 @@ def load_earlier_legs(
     first, last = connection.execute(
         "SELECT min(started_at), max(started_at) FROM of_file"
     ).fetchall()[0]
-    _register_kept(connection, work, first, last)
+    _register_kept(connection, export, first, last)
     ids = " UNION ALL ".join(
         f"SELECT {name} AS id FROM {{0}} WHERE {name} IS NOT NULL"
         for name in (chain.own, *chain.named)
@@ -106,10 +106,10 @@ def load_earlier_legs(
         connection.execute(f"INSERT INTO known_ids {ids.format('taken')}")
     connection.execute("CREATE OR REPLACE TEMP TABLE rebuilt (id VARCHAR)")
     if chain.from_contact:
-        _rebuild(connection, work, chain)
+        _rebuild(connection, export, chain)
     count = connection.execute("SELECT count(*) FROM taken").fetchall()[0][0]
     if count:
-        work.decide(
+        export.decide(
             "contact_id",
             N_("joined with legs of the same contacts that came in other files"),
             N_("{count} legs"),
@@ -137,7 +137,7 @@ _STANDING = (
 
 
 def find_open(
-    connection: duckdb.DuckDBPyConnection, work: Export, chain: LegChain
+    connection: duckdb.DuckDBPyConnection, export: Export, chain: LegChain
 ) -> list[dict[str, Any]]:
     """The legs of the file that must be kept, after the fold has left `roots`: of
     contacts with a leg that is not there, or with one taken up.
@@ -156,7 +156,7 @@ def find_open(
         f"LEFT JOIN ({_STANDING}) s ON s.root = o.root "
         f"WHERE r.line IS NOT NULL OR r.{chain.own} IN (SELECT id FROM rebuilt)"
     ).to_arrow_table()
-    return [_as_waiting(record, chain, work.system) for record in found.to_pylist()]
+    return [_as_waiting(record, chain, export.system) for record in found.to_pylist()]
 
 
 def _as_waiting(record: dict[str, Any], chain: LegChain, system: str) -> dict[str, Any]:
@@ -176,14 +176,14 @@ def _as_waiting(record: dict[str, Any], chain: LegChain, system: str) -> dict[st
 
 
 def _register_kept(
-    connection: duckdb.DuckDBPyConnection, work: Export, first: datetime, last: datetime
+    connection: duckdb.DuckDBPyConnection, export: Export, first: datetime, last: datetime
 ) -> None:
     """Make the table `kept` from the legs that came before about that time, the last
     copy of each.
     """
     query = (
         sa.select(WaitingRow.contact_id, WaitingRow.content)
-        .where(WaitingRow.kind == KIND, WaitingRow.content["system"].as_string() == work.system)
+        .where(WaitingRow.kind == KIND, WaitingRow.content["system"].as_string() == export.system)
         .where(
             WaitingRow.happened_at >= first.replace(tzinfo=UTC) - EDGE,
             WaitingRow.happened_at <= last.replace(tzinfo=UTC) + EDGE,
@@ -192,7 +192,7 @@ def _register_kept(
     )
     with store.reading_or_empty() as session:
         rows = session.execute(query).all()
-    chain, schema = work.platform.chain, work.platform.schema
+    chain, schema = export.platform.chain, export.platform.schema
     legs = {
         content["values"][chain.own]: content["values"]
         | {"customer_key": content["customer_key"], "root": root}
@@ -219,7 +219,7 @@ def _restore(value: Any, kind: pa.DataType) -> Any:
     return datetime.fromisoformat(value) if pa.types.is_timestamp(kind) and value else value
 
 
-def _rebuild(connection: duckdb.DuckDBPyConnection, work: Export, chain: LegChain) -> None:
+def _rebuild(connection: duckdb.DuckDBPyConnection, export: Export, chain: LegChain) -> None:
     """Put the first legs together again of contacts that are in the lake, and of which
     nothing was kept.
     """
@@ -239,7 +239,7 @@ def _rebuild(connection: duckdb.DuckDBPyConnection, work: Export, chain: LegChai
         found = stored.sql(
             f"SELECT {values} FROM contacts WHERE source_system = ? AND contact_id IN (SELECT "
             "unnest(?))",
-            params=[work.system, missing],
+            params=[export.system, missing],
         ).to_arrow_table()
     connection.register("found", found)
     connection.execute(

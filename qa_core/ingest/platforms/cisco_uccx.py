@@ -24,7 +24,7 @@ def recognise(sample: Sample) -> bool:
     )
 
 
-def read(work: ExportReader) -> Iterator[pa.Table]:
+def read(export: ExportReader) -> Iterator[pa.Table]:
     """Refuses: totals since midnight or since the last reset, without any date, would
     be counted as something that they are not.
     """
@@ -38,7 +38,7 @@ def read(work: ExportReader) -> Iterator[pa.Table]:
             "import it as contacts."
         ),
         options=("import intervals", "import contacts"),
-        name=work.content.name,
+        name=export.content.name,
     )
 
 

@@ -208,7 +208,7 @@ class Follower:
         lines = self.mark.lines if offset and self.mark else 0
         platform = replace(
             asterisk_queue_log.PLATFORM,
-            read=lambda work: self._read(work, lines, due, events),
+            read=lambda export: self._read(export, lines, due, events),
             fold=_fold_but_waiting,
             finish=None,
         )
@@ -243,13 +243,15 @@ class Follower:
         return report, _keep([self.kept, *events])
 
     def _read(
-        self, work: ExportReader, lines: int, due: pa.Array, events: list[pa.Table]
+        self, export: ExportReader, lines: int, due: pa.Array, events: list[pa.Table]
     ) -> Iterator[pa.Table]:
         """What is kept of the calls that go on in this piece or are due, then the piece
         itself.
         """
-        events += asterisk_queue_log.PLATFORM.read(work)
-        work.refused[:] = [(line + lines, reason, cells) for line, reason, cells in work.refused]
+        events += asterisk_queue_log.PLATFORM.read(export)
+        export.rejected[:] = [
+            (line + lines, reason, cells) for line, reason, cells in export.rejected
+        ]
         events[:] = [
             table.set_column(0, "line", pc.add(table.column("line"), lines)) for table in events
         ]
@@ -263,8 +265,8 @@ class Follower:
                 default=None,
             )
             in_order = first is None or pc.max(earlier.column("moment")).as_py() <= first
-            work.notes["in_order"] = work.notes.get("in_order", True) and in_order
-            work.decide(
+            export.notes["in_order"] = export.notes.get("in_order", True) and in_order
+            export.decide(
                 "file",
                 N_("events of calls that had not ended are taken up again"),
                 N_("{count} events"),
@@ -386,18 +388,18 @@ def find_logs(path: Path) -> list[Log]:
     return sorted(found.values(), key=lambda log: log.first)
 
 
-def _fold_but_waiting(bench: FoldSession) -> str:
+def _fold_but_waiting(session: FoldSession) -> str:
     """The calls, but for those whose caller is in the queue at this moment: nobody
     knows yet how they end.
     """
-    rows = asterisk_queue_log.PLATFORM.fold(bench)
-    bench.connection.execute(
+    rows = asterisk_queue_log.PLATFORM.fold(session)
+    session.connection.execute(
         "CREATE OR REPLACE TEMP TABLE still_waiting AS SELECT callid FROM records GROUP BY "
         f"callid HAVING {_LAST_STEP} = ? AND max(moment) >= ?",
         [asterisk_queue_log.ENTRY, _now() - WAITING],
     )
     # One event of each: the others count as folded already.
-    bench.work.tally.skip("still_waiting", bench.count("SELECT count(*) FROM still_waiting"))
+    session.export.tally.skip("still_waiting", session.count("SELECT count(*) FROM still_waiting"))
     return f"SELECT * FROM ({rows}) WHERE contact_id NOT IN (SELECT callid FROM still_waiting)"
 
 
