@@ -182,7 +182,7 @@ def test_objects_come_out_as_they_went_in_however_the_text_is_cut(
     }[form]
 
     class Cut(Content):
-        def pieces(self):
+        def read_pieces(self):
             yield from ((text[at : at + block], 0.5) for at in range(0, len(text), block))
 
     seen = list(JsonObjects(Cut(Path("calls.json"))))

@@ -159,7 +159,7 @@ def test_what_is_not_standing_cannot_be_undone(centre: Path) -> None:
 
 MOMENTS = [
     ("qa_core.ingest.columns.table_reader.stage", "after"),
-    ("qa_core.ingest.load.contacts.prepare", "after"),
+    ("qa_core.ingest.load.contacts.prepare_contacts", "after"),
     ("qa_core.ingest.load.batches.start", "after"),
     ("qa_core.storage.lake.tables.write_part", "after"),
     ("qa_core.storage.lake.tables.commit", "before"),

@@ -24,7 +24,7 @@ from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.ingest.report import FileReport
 from qa_core.ingest.watch import folder as watching
-from qa_core.ingest.watch.folder import Watch, watching_alone
+from qa_core.ingest.watch.folder import Watch, lock_folder
 from qa_core.ingest.watch.queue_log import Follower
 from qa_core.storage import lake
 from qa_core.storage.records import store
@@ -46,9 +46,9 @@ def put(folder: Path, name: str, text: str) -> Path:
 def look(folder: Path, times: int = 1, **options) -> list[FileReport | Refusal]:
     """Watch the folder anew, as after a restart, and return what was told."""
     told: list[FileReport | Refusal] = []
-    watch = Watch(Viewer.SYSTEM, folder, settle=0, tell=told.append, **options)
+    watch = Watch(Viewer.SYSTEM, folder, stable_seconds=0, report=told.append, **options)
     for _time in range(times):
-        watch.look()
+        watch.check()
     return told
 
 
@@ -100,14 +100,14 @@ def test_what_cannot_be_told_apart_is_set_aside_with_the_reason(folder: Path) ->
 
 def test_a_file_is_taken_only_when_it_has_not_changed_for_a_while(folder: Path) -> None:
     told: list[FileReport] = []
-    watch = Watch(Viewer.SYSTEM, folder, settle=0.2, tell=told.append)
+    watch = Watch(Viewer.SYSTEM, folder, stable_seconds=0.2, report=told.append)
     path = put(folder, "contacts/calls.csv", CALLS[:200])
-    watch.look()
+    watch.check()
     path.write_text(CALLS)
-    watch.look()
+    watch.check()
     assert told == []
     time.sleep(0.25)
-    watch.look()
+    watch.check()
     assert told[0].tally.new == 3
 
 
@@ -129,13 +129,13 @@ def test_the_same_file_again_changes_nothing(folder: Path) -> None:
 
 def test_a_file_that_grows_after_it_was_taken_is_taken_again(folder: Path) -> None:
     told: list[FileReport] = []
-    watch = Watch(Viewer.SYSTEM, folder, settle=0, tell=told.append)
+    watch = Watch(Viewer.SYSTEM, folder, stable_seconds=0, report=told.append)
     whole = "".join(CALLS.splitlines(keepends=True)[:2])
     with put(folder, "contacts/calls.csv", whole).open("a") as sending:
-        watch.look()
+        watch.check()
         sending.write(CALLS.removeprefix(whole))
     for _time in range(2):
-        watch.look()
+        watch.check()
     assert [report.tally.new for report in told] == [1, 2] and len(find_contacts()) == 3
 
 
@@ -207,14 +207,14 @@ def test_a_busy_store_is_tried_again_and_said_once(
     store.engine_for.cache_clear()
     put(folder, "contacts/calls.csv", CALLS)
     told: list[FileReport | Refusal] = []
-    watch = Watch(Viewer.SYSTEM, folder, settle=0, tell=told.append)
+    watch = Watch(Viewer.SYSTEM, folder, stable_seconds=0, report=told.append)
     with store.writing() as session:
         session.execute(sa.text("SELECT 1"))
         for _time in range(2):
-            watch.look()
+            watch.check()
             time.sleep(0.05)
     assert [getattr(item, "code", item) for item in told] == ["store_busy"]
-    watch.look()
+    watch.check()
     assert told[1].tally.new == 3 and len(find_contacts()) == 3
     store.engine_for.cache_clear()
 
@@ -252,7 +252,7 @@ def test_files_taken_are_deleted_when_they_are_as_old_as_was_asked_for(folder: P
 def test_only_who_may_import_can_watch_and_one_process_at_a_time(folder: Path) -> None:
     with pytest.raises(AccessDenied):
         Watch(Viewer("someone", Role.MANAGER), folder)
-    with watching_alone(folder), pytest.raises(Refusal) as refused, watching_alone(folder):
+    with lock_folder(folder), pytest.raises(Refusal) as refused, lock_folder(folder):
         pass
     assert refused.value.code == "watched_already"
 
@@ -261,7 +261,7 @@ MOMENTS = [
     ("qa_core.ingest.load.batches.start", "after"),
     ("qa_core.storage.lake.tables.commit", "after"),
     ("qa_core.ingest.load.batches.finish", "after"),
-    ("qa_core.ingest.watch.folder.Watch._put_away", "before"),
+    ("qa_core.ingest.watch.folder.Watch._archive", "before"),
     ("qa_core.ingest.watch.folder.Watch._move", "before"),
     ("qa_core.ingest.watch.folder.Watch._move", "after"),
     ("qa_core.ingest.watch.queue_log.Follower._save", "before"),

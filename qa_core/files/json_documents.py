@@ -65,7 +65,7 @@ class JsonObjects:
         """Share of the file that is read, 0–1."""
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
-        self._text, self._position, self._pieces = "", 0, self._content.pieces()
+        self._text, self._position, self._pieces = "", 0, self._content.read_pieces()
         while self._peek():
             yield from self._read_document(0)
 

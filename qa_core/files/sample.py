@@ -55,7 +55,7 @@ class Sample:
             all(name in item for name in names) for item in self.objects
         )
 
-    def some_have(self, *names: str) -> bool:
+    def has_any_with(self, *names: str) -> bool:
         """Whether one object of the sample has all these keys."""
         return any(all(name in item for name in names) for item in self.objects)
 

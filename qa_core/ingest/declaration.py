@@ -55,7 +55,7 @@ class Field:
 
     @property
     def is_identity(self) -> bool:
-        return self.reads in (ValueType.CUSTOMER, ValueType.PARTY)
+        return self.value_type in (ValueType.CUSTOMER, ValueType.PARTY)
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ class Profile:
     kind: str
     fields: tuple[Field, ...]
     needs: tuple[tuple[str, ...], ...]
-    settle: Callable[..., None]
+    decide_columns: Callable[..., None]
     build: Callable[..., Mapping[str, pa.Array]]
     finish: Callable[..., None] | None = None
     claim: Callable[[tuple[str, ...], dict[str, Column]], None] | None = None

@@ -39,8 +39,15 @@ is not kept.
 ENDING = re.compile(r"\.[A-Za-z]\w{0,4}$")
 """Of a file name; the ids of some platforms end in a full stop and digits."""
 
-USUAL = "{contact_id}"
-TABLES = (b"PK\x03\x04", b"PK\x05\x06", b"\x1f\x8b", b"\xd0\xcf\x11\xe0", b"\xff\xfe", b"\xfe\xff")
+DEFAULT_PATTERN = "{contact_id}"
+TABLE_MARKS = (
+    b"PK\x03\x04",
+    b"PK\x05\x06",
+    b"\x1f\x8b",
+    b"\xd0\xcf\x11\xe0",
+    b"\xff\xfe",
+    b"\xfe\xff",
+)
 """How packed files, workbooks and wide texts begin: files that may be a manifest
 although they hold no plain text.
 """
@@ -54,15 +61,15 @@ def is_manifest(path: Path) -> bool:
         return False
     with path.open("rb") as file:
         head = file.read(4096)
-    return head.startswith(TABLES) or b"\0" not in head
+    return head.startswith(TABLE_MARKS) or b"\0" not in head
 
 
-def stage(path: Path, options: ImportOptions) -> Staged:
+def stage_files(path: Path, options: ImportOptions) -> Staged:
     """The files of a folder and those below it, or that one file, as rows of a
     manifest. Hidden files are left out. Raises Refusal, Misuse.
     """
-    pattern = options.pattern or USUAL
-    reading = _compile(pattern)
+    pattern = options.pattern or DEFAULT_PATTERN
+    reading = _compile_pattern(pattern)
     if not options.purpose:
         raise Refusal(
             "no_purpose",
@@ -83,7 +90,7 @@ def stage(path: Path, options: ImportOptions) -> Staged:
         raise Refusal("no_rows", N_("There is no file in {path}."), path=str(path))
     rows, rejected = [], []
     for line, name in enumerate(names, start=1):
-        said = _read(name if "/" in pattern else Path(name).name, reading, options)
+        said = _read_name(name if "/" in pattern else Path(name).name, reading, options)
         if said is None:
             rejected.append(
                 (line, "unlike_pattern", mask_contact_details(pa.array([name])).to_pylist())
@@ -139,7 +146,7 @@ def _find_names(base: Path) -> list[str]:
     ]
 
 
-def _compile(pattern: str) -> re.Pattern[str]:
+def _compile_pattern(pattern: str) -> re.Pattern[str]:
     pieces = re.split(r"\{(\w*)\}", pattern)
     names = pieces[1::2]
     kept = [name for name in names if name != "any"]
@@ -163,7 +170,7 @@ def _compile(pattern: str) -> re.Pattern[str]:
     return re.compile("".join(parts))
 
 
-def _read(
+def _read_name(
     name: str, reading: re.Pattern[str], options: ImportOptions
 ) -> dict[str, str | datetime | None] | None:
     """What a name says, with or without its ending, as columns of a manifest; None

@@ -79,6 +79,6 @@ def _count_fields(
         # A kind that needs a column which the file does not have does not fit.
         with suppress(Refusal):
             header = table_bounds.find_header(sample, vocabulary, tuple(options.columns.values()))
-            columns = header_matching.recognise(profile, list(header.names), options.columns)
+            columns = header_matching.match_columns(profile, list(header.names), options.columns)
             counts[profile.kind] = max(len(columns), counts.get(profile.kind, 0))
     return counts

@@ -47,7 +47,7 @@ class FileReport:
     """What a dry run has looked at besides."""
 
     @property
-    def brought_something(self) -> bool:
+    def changes_figures(self) -> bool:
         """Whether figures may read otherwise for it."""
         return not (self.is_refused or self.dry_run or self.recognised) and bool(
             self.tally.new or self.tally.updated

@@ -16,11 +16,11 @@ from qa_core.base.i18n import N_
 from qa_core.files.decision import Decision
 from qa_core.ingest.columns.numbers import (
     NumberEvidence,
-    convert,
     decide_decimal,
+    parse_cells,
     parse_number,
     read_plain,
-    undress,
+    strip_decoration,
 )
 
 SECONDS_IN = {"s": 1.0, "ms": 0.001, "min": 60.0, "h": 3_600.0, "day": 86_400.0}
@@ -31,9 +31,9 @@ UNIT_NAMES = {
     "h": N_("hours"),
     "day": N_("days"),
 }
-HOURS_OF_A_CALL = 3
+MAX_CALL_HOURS = 3
 """A conversation of more hours than this is less likely than minutes and seconds."""
-LONG_CALL = 18_000
+LONG_CALL_SECONDS = 18_000
 _FULL = re.compile(
     r"^(?:(?P<date>\d{4}-\d{2}-\d{2}|\d{1,2}/\d{1,2}/\d{4})[ "
     r"T])?(?P<sign>-?)(?:(?P<days>\d+)(?: (?:days?|jours?|d|j),? |\.(?=\d\d:)))?"
@@ -56,7 +56,7 @@ _PAIR_IN_HEADER = re.compile(
 )
 _DOTTED = re.compile(r"^(\d{1,4})\.([0-5]\d)\.([0-5]\d)$")
 _MILLI = re.compile(r"^(-?\d+(?:[.,]\d+)?) ?(?:ms|msec|millisecond(?:e)?s?)$", re.IGNORECASE)
-_UNWRITTEN_DAYS = (
+_PLACEHOLDER_DAYS = (
     "1899-12-30",
     "1899-12-31",
     "1900-01-00",
@@ -94,7 +94,7 @@ class DurationEvidence:
         self.numbers = NumberEvidence(self.field, self.column)
 
     def add(self, values: pa.Array) -> None:
-        """Look at one chunk of cells (empty ones null)."""
+        """Look at one batch of cells (empty ones null)."""
         values = values.drop_null()
         if not len(values):
             return
@@ -109,18 +109,18 @@ class DurationEvidence:
         rows = np.bincount(encoded.indices.to_numpy(), minlength=len(encoded.dictionary)).tolist()
         plain: list[str] = []
         for text, count in zip(encoded.dictionary.to_pylist(), rows, strict=True):
-            text = tidy(text)
+            text = normalise(text)
             pair = _PAIR.match(text)
             if pair:
                 self.pairs += count
                 self.example = self.example or text
                 self.first_of_pairs = max(self.first_of_pairs, int(pair["x"]))
-                self.minutes_as_hours += count * (int(pair["x"]) > HOURS_OF_A_CALL)
+                self.minutes_as_hours += count * (int(pair["x"]) > MAX_CALL_HOURS)
             elif _FULL.match(text):
                 self.full += count
             elif (
-                parse_number(undress(text), ",") is not None
-                or parse_number(undress(text), ".") is not None
+                parse_number(strip_decoration(text), ",") is not None
+                or parse_number(strip_decoration(text), ".") is not None
             ):
                 plain.extend([text] * min(count, 3))
             elif _read_words(text) is not None:
@@ -147,15 +147,15 @@ class DurationReading:
         clocks = read_clocks(values)
         if clocks is not None:
             return clocks, np.zeros(len(values), bool), np.zeros(len(values), bool)
-        seconds, bad = convert(values, self._parse, self.decimal, SECONDS_IN[self.unit])
+        seconds, bad = parse_cells(values, self._parse, self.decimal, SECONDS_IN[self.unit])
         seconds = np.round(seconds, 0 if self.unit == "day" else 6)
         negative = seconds < 0
         seconds[negative] = np.nan
         return seconds, bad, negative
 
     def _parse(self, text: str) -> float | None:
-        text = tidy(text)
-        number = parse_number(undress(text), self.decimal)
+        text = normalise(text)
+        number = parse_number(strip_decoration(text), self.decimal)
         if number is not None:
             return number * SECONDS_IN[self.unit]
         pair = _PAIR.match(text)
@@ -167,7 +167,7 @@ class DurationReading:
         return _read_full(text) if _FULL.match(text) else _read_words(text)
 
 
-def tidy(text: str) -> str:
+def normalise(text: str) -> str:
     """A duration with plain single spaces and colons: `00.01:05` stays, `00.01.05` is
     `00:01:05`.
     """
@@ -191,7 +191,7 @@ def read_clocks(values: pa.Array) -> np.ndarray | None:
     return hours * 3600 + minutes * 60 + seconds
 
 
-def decide(
+def decide_reading(
     evidence: DurationEvidence,
     given: str | None,
     hint: str | None,
@@ -244,7 +244,7 @@ def decide(
         not of_many
         and numbers.lowest >= 0
         and numbers.above[100]
-        and numbers.highest > LONG_CALL
+        and numbers.highest > LONG_CALL_SECONDS
         and not numbers.fractions
         and numbers.above[100] > 0.9 * (numbers.total - numbers.zeros)
     ):
@@ -331,7 +331,7 @@ def _float(text: str | None) -> float:
 
 def _read_full(text: str) -> float | None:
     parts = _FULL.match(text)
-    if parts["date"] and parts["date"] not in _UNWRITTEN_DAYS:
+    if parts["date"] and parts["date"] not in _PLACEHOLDER_DAYS:
         return None
     hours, minutes, seconds = int(parts["h"]), int(parts["m"]), _float(parts["s"])
     # `00:00:65` and `00:90:00` are what they say, as long as nothing greater stands

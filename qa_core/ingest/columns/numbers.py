@@ -18,9 +18,9 @@ from qa_core.base.i18n import N_
 from qa_core.files.decision import Decision
 from qa_core.files.options import parse_scale
 
-FEW = 0.01
+MAX_FAULT_SHARE = 0.01
 _SPACES = re.compile(r"[\s\u00a0\u202f\u2009]|['’](?=\d{3}(?!\d))")
-_DRESS = re.compile(
+_DECORATION = re.compile(
     r"(?i)^(?:[€$£]|eur|usd|gbp|chf|cad)?\s*([-+]?.*?)\s*(?:[€$£%]|eur|usd|gbp|chf|cad)?$"
 )
 _OF = re.compile(
@@ -30,7 +30,7 @@ _MINUS = str.maketrans("−–", "--")
 _NUMBER = re.compile(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?$")
 _SCALES = ((1, 5), (1, 10), (0, 100))
 _EFFORT_SCALES = ((1, 7), (1, 10), (0, 100))
-MANY = 30
+MANY_MARKS = 30
 """So many marks of effort, all in the lower five, were hardly given on a scale to
 seven.
 """
@@ -62,7 +62,7 @@ class NumberEvidence:
     odd_example: str = ""
 
     def add(self, values: pa.Array) -> None:
-        """Look at one chunk of cells (empty ones null)."""
+        """Look at one batch of cells (empty ones null)."""
         values = values.drop_null()
         if not len(values):
             return
@@ -105,7 +105,7 @@ class NumberEvidence:
         if given:
             self.denominators.add(float(given[2].replace(",", ".")))
             text = given[1]
-        plain = undress(text)
+        plain = strip_decoration(text)
         self.percents += count * text.endswith("%")
         self._add_spelling(plain, count)
         value = parse_number(plain, "," if "," in plain and "." not in plain else ".")
@@ -160,9 +160,9 @@ def read_plain(values: pa.Array) -> np.ndarray | None:
     return None if np.isinf(plain).any() or np.isnan(plain).sum() > values.null_count else plain
 
 
-def undress(text: str) -> str:
+def strip_decoration(text: str) -> str:
     """A number without its currency, per cent sign and spaces."""
-    return _SPACES.sub("", _DRESS.sub(r"\1", text.strip())).translate(_MINUS)
+    return _SPACES.sub("", _DECORATION.sub(r"\1", text.strip())).translate(_MINUS)
 
 
 def parse_number(plain: str, decimal: str) -> float | None:
@@ -229,7 +229,7 @@ class NumberReading:
         """Cells (empty ones null) → float64 (missing NaN), which are no numbers, which
         are off the scale.
         """
-        numbers, bad = convert(values, self._parse, self.decimal)
+        numbers, bad = parse_cells(values, self._parse, self.decimal)
         if self.zero_is_missing:
             numbers[numbers == 0] = np.nan
         numbers *= self.factor
@@ -245,10 +245,10 @@ class NumberReading:
 
     def _parse(self, text: str) -> float | None:
         given = _OF.match(text)
-        return parse_number(undress(given[1] if given else text), self.decimal)
+        return parse_number(strip_decoration(given[1] if given else text), self.decimal)
 
 
-def convert(
+def parse_cells(
     values: pa.Array, parse: Callable[[str], float | None], decimal: str, factor: float = 1.0
 ) -> tuple[np.ndarray, np.ndarray]:
     """Apply `parse` once to each distinct cell: float64 with NaN for missing, and which
@@ -315,7 +315,7 @@ def decide_mark(
             100.0,
         )
     else:
-        if evidence.field == "ces" and evidence.total >= MANY and not evidence.above[5]:
+        if evidence.field == "ces" and evidence.total >= MANY_MARKS and not evidence.above[5]:
             raise Refusal(
                 "ambiguous_scale",
                 N_(
@@ -328,7 +328,11 @@ def decide_mark(
             )
         scales = _EFFORT_SCALES if evidence.field == "ces" else _SCALES
         low, high = next(
-            ((low, high) for low, high in scales if evidence.above[high] <= FEW * readable),
+            (
+                (low, high)
+                for low, high in scales
+                if evidence.above[high] <= MAX_FAULT_SHARE * readable
+            ),
             (0, 100),
         )
         found = N_("{column}: values from {low} to {high}")

@@ -27,7 +27,7 @@ from qa_core.files.archives import Content, open_content
 from qa_core.files.decision import Decision
 from qa_core.files.options import ImportOptions
 from qa_core.files.sample import take_sample
-from qa_core.files.text_blocks import Block, read_blocks
+from qa_core.files.text_blocks import RowBlock, read_blocks
 from qa_core.ingest import registry
 from qa_core.ingest.columns import header_matching, header_rows, table_bounds, vocabulary
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
@@ -42,7 +42,7 @@ from qa_core.ingest.registry import find_platform, get_profile
 from qa_core.ingest.tally import ImportTally
 from qa_core.storage.schema import Outcome
 
-SKIPPED = ("footer", "not_given")
+SKIP_REASONS = ("footer", "not_given")
 """Reasons that are no fault of the row: it is skipped, not rejected."""
 SHOWN_OF_A_CELL = 200
 SHOWN_ROWS = 20
@@ -65,7 +65,7 @@ def stage(
     Raises Refusal when the file cannot be read rightly; nothing is left behind then.
     """
     path, options = Path(path), options or ImportOptions()
-    digest = digest or find_digest(path)
+    digest = digest or compute_digest(path)
     content = open_content(path, options.encoding)
     # Who says which column is what means a table.
     platform = (
@@ -96,8 +96,8 @@ def stage(
     header = table_bounds.find_header(sample, vocabulary, tuple(options.columns.values()))
     header, seen_beside = header_rows.choose_table(header, source, vocabulary)
     if not seen_beside:
-        header, seen_beside = header_rows.complete(header, sample, vocabulary)
-    columns = header_matching.recognise(
+        header, seen_beside = header_rows.complete_header(header, sample, vocabulary)
+    columns = header_matching.match_columns(
         profile, list(header.names), options.columns, options.ignored
     )
     ignored = header_matching.find_ignored(list(header.names), options.ignored)
@@ -127,7 +127,7 @@ def stage(
                 (("line", place),),
             )
         )
-    rows = _Rows(source, header, context, progress)
+    rows = _RowReader(source, header, context, progress)
     rows.infer()
     folder = make_folder(here, options)
     staged = Staged(
@@ -185,13 +185,13 @@ def make_folder(here: environment.Environment, options: ImportOptions) -> Path:
     return Path(tempfile.mkdtemp(prefix=name, dir=here.temporary_folder))
 
 
-def find_digest(path: Path) -> str:
+def compute_digest(path: Path) -> str:
     """SHA-256 of the file as it is."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-class _Rows:
+class _RowReader:
     """The rows of one file, read twice: to infer on whole columns, then to write."""
 
     def __init__(
@@ -204,11 +204,11 @@ class _Rows:
         self.source, self.header, self.context = source, header, context
         self._progress = progress
         self._tally = ImportTally()
-        self._misfits: list[tuple[int, str, list[str]]] = []
+        self._odd_rows: list[tuple[int, str, list[str]]] = []
         self._shorter = 0
         self._last_line = self._last_short = -1
 
-    def _blocks(self, half: int) -> Iterator[Block]:
+    def _blocks(self, half: int) -> Iterator[RowBlock]:
         """Data rows, all as wide as the header; other rows are counted or kept as
         misfits.
         """
@@ -218,21 +218,21 @@ class _Rows:
             for name, column in self.context.columns.items()
             if name in self._key_fields()
         )
-        self._tally, self._misfits, self._shorter = ImportTally(), [], 0
+        self._tally, self._odd_rows, self._shorter = ImportTally(), [], 0
         self._last_line = self._last_short = -1
         for block in read_blocks(self.source, self.header.line, width):
             if self.header.span:
-                block = block.within(*self.header.span)
-            self._tally.read += len(block.lines) + len(block.odd)
+                block = block.clear_outside(*self.header.span)
+            self._tally.read += len(block.lines) + len(block.odd_rows)
             self._last_line = max(
                 self._last_line,
                 *block.lines[-1:].tolist(),
-                *(line for line, _row in block.odd[-1:]),
+                *(line for line, _row in block.odd_rows[-1:]),
             )
-            yield from self._sort_out(block, width, key)
+            yield from self._select_data(block, width, key)
             self._progress(N_("Reading"), (half + block.share) / 2)
 
-    def _sort_out(self, block: Block, width: int, key: tuple[int, ...]) -> Iterator[Block]:
+    def _select_data(self, block: RowBlock, width: int, key: tuple[int, ...]) -> Iterator[RowBlock]:
         block = self._without_headers(block)
         without_key = _is_blank(block.cells[key[0] if key else 0])
         if without_key.any():
@@ -240,19 +240,19 @@ class _Rows:
             self._tally.skip("blank", blank.sum())
             keep = ~blank
             for index in np.flatnonzero(without_key & keep):
-                keep[index] = not self._put_aside(
+                keep[index] = not self._classify_odd_row(
                     int(block.lines[index]), block.row(index), width, key
                 )
-            block = block.keep(keep, block.odd)
+            block = block.filter(keep, block.odd_rows)
         padded = [
             (line, (row + [""] * (width - len(row)))[:width])
-            for line, row in block.odd
-            if not self._put_aside(line, row, width, key)
+            for line, row in block.odd_rows
+            if not self._classify_odd_row(line, row, width, key)
         ]
         if len(block.lines):
             yield block
         if padded:
-            yield Block(
+            yield RowBlock(
                 np.array([line for line, _row in padded], np.int64),
                 [
                     pa.array(list(column), pa.string())
@@ -262,7 +262,7 @@ class _Rows:
                 block.share,
             )
 
-    def _without_headers(self, block: Block) -> Block:
+    def _without_headers(self, block: RowBlock) -> RowBlock:
         """The same without the second header row and those that repeat the first."""
         header, offset = self.header, self.source.line_offset
         place = next(index for index, name in enumerate(header.raw) if name and header.names[index])
@@ -275,8 +275,8 @@ class _Rows:
         keep = np.ones(len(block.lines), bool)
         for index in np.flatnonzero(suspect):
             keep[index] = not self._skip_header(int(block.lines[index]), block.row(int(index)))
-        odd = [(line, row) for line, row in block.odd if not self._skip_header(line, row)]
-        return block if keep.all() and len(odd) == len(block.odd) else block.keep(keep, odd)
+        odd = [(line, row) for line, row in block.odd_rows if not self._skip_header(line, row)]
+        return block if keep.all() and len(odd) == len(block.odd_rows) else block.filter(keep, odd)
 
     def _skip_header(self, line: int, row: list[str]) -> bool:
         header = self.header
@@ -292,12 +292,14 @@ class _Rows:
             self._tally.skip(kind)
         return kind is not None
 
-    def _put_aside(self, line: int, row: list[str], width: int, key: tuple[int, ...]) -> bool:
-        found = table_bounds.classify(row, width, key)
+    def _classify_odd_row(
+        self, line: int, row: list[str], width: int, key: tuple[int, ...]
+    ) -> bool:
+        found = table_bounds.classify_row(row, width, key)
         if found in ("blank", "note", "footer"):
             self._tally.skip(found)
         elif found:
-            self._misfits.append((line, found, row))
+            self._odd_rows.append((line, found, row))
         elif len(row) < width:
             self._shorter += 1
             self._last_short = line
@@ -316,7 +318,7 @@ class _Rows:
         for block in self._blocks(0):
             seen += len(block.lines)
             for name in context.evidence:
-                context.look_at(name, block.cells[context.columns[name].index])
+                context.add_evidence(name, block.cells[context.columns[name].index])
         if not seen:
             raise Refusal(
                 "headers_only",
@@ -324,36 +326,36 @@ class _Rows:
                     "The file has headers but no row of data. Seen: {seen}. Export it again "
                     "with its rows."
                 ),
-                seen=header_matching.show(list(self.header.names)),
+                seen=header_matching.format_headers(list(self.header.names)),
             )
         context.notes["mapping"] = {
             name: column.header.text for name, column in context.columns.items()
         }
         context.decide_readings()
-        context.profile.settle(context)
+        context.profile.decide_columns(context)
 
     def write(self, staged: Staged) -> None:
-        """Type the rows and write them and the refused ones to the temporary files;
+        """Type the rows and write them and the rejected_file ones to the temporary files;
         fill in the counts.
         """
         context = self.context
         schema: pa.Schema | None = None
         kept_lines = 0
         with ExitStack() as stack:
-            refused = stack.enter_context(pq.ParquetWriter(staged.rejected_rows, REJECTED))
+            rejected_file = stack.enter_context(pq.ParquetWriter(staged.rejected_rows, REJECTED))
             writer: pq.ParquetWriter | None = None
             used = {column.index for column in context.columns.values()}
             for block in self._blocks(1):
-                chunk = RowBatch(
+                batch = RowBatch(
                     context,
                     block.lines,
-                    {index: vocabulary.clean(block.cells[index]) for index in used},
+                    {index: vocabulary.clean_cells(block.cells[index]) for index in used},
                 )
-                self._refuse_cut_row(chunk)
-                built = context.profile.build(context, chunk)
-                self._count_footers(chunk, block)
-                keep = chunk.reasons == None  # noqa: E711 (element by element)
-                table = _as_table(staged.kind, chunk, built)
+                self._reject_cut_row(batch)
+                built = context.profile.build(context, batch)
+                self._mark_footers(batch, block)
+                keep = batch.reasons == None  # noqa: E711 (element by element)
+                table = _as_table(staged.kind, batch, built)
                 kept = (
                     table.filter(
                         pa.array(np.isin(table.column("line").to_numpy(), block.lines[keep]))
@@ -370,20 +372,20 @@ class _Rows:
                         )
                     )
                 writer.write_table(kept.cast(schema))
-                self._keep_some(staged, block, keep)
-                skipped = np.isin(chunk.reasons[~keep], SKIPPED)
-                self._tally.skipped_kinds.update(chunk.reasons[~keep][skipped].tolist())
+                self._sample_rows(staged, block, keep)
+                skipped = np.isin(batch.reasons[~keep], SKIP_REASONS)
+                self._tally.skipped_kinds.update(batch.reasons[~keep][skipped].tolist())
                 bad = np.flatnonzero(~keep)[~skipped]
-                self._tally.reasons.update(chunk.reasons[bad].tolist())
-                self._write_refused(
-                    refused,
+                self._tally.reasons.update(batch.reasons[bad].tolist())
+                self._write_rejected(
+                    rejected_file,
                     [
-                        (int(block.lines[index]), chunk.reasons[index], block.row(index))
+                        (int(block.lines[index]), batch.reasons[index], block.row(index))
                         for index in bad
                     ],
                 )
-            self._tally.reasons.update(reason for _line, reason, _row in self._misfits)
-            self._write_refused(refused, self._misfits)
+            self._tally.reasons.update(reason for _line, reason, _row in self._odd_rows)
+            self._write_rejected(rejected_file, self._odd_rows)
         if schema is None:
             raise Refusal(
                 "headers_only",
@@ -391,11 +393,11 @@ class _Rows:
                     "The file has headers but no row of data. Seen: {seen}. Export it again "
                     "with its rows."
                 ),
-                seen=header_matching.show(list(self.header.names)),
+                seen=header_matching.format_headers(list(self.header.names)),
             )
-        self._fill_in(staged, schema, kept_lines)
+        self._describe(staged, schema, kept_lines)
 
-    def _fill_in(self, staged: Staged, schema: pa.Schema, kept: int) -> None:
+    def _describe(self, staged: Staged, schema: pa.Schema, kept: int) -> None:
         context = self.context
         staged.tally, staged.accepted = self._tally, kept
         staged.tally.require_identity(staged.file.name, kept)
@@ -414,7 +416,9 @@ class _Rows:
             if name and index not in used | ignored
         ]
         if ignored:
-            asked = header_matching.show([context.headers[index] for index in sorted(ignored)])
+            asked = header_matching.format_headers(
+                [context.headers[index] for index in sorted(ignored)]
+            )
             context.decisions.append(
                 Decision("file", N_("left aside, as asked: {columns}"), "", (("columns", asked),))
             )
@@ -424,7 +428,7 @@ class _Rows:
                     "file",
                     N_("not kept: {columns}"),
                     N_("no field of {kind} is recognised in them"),
-                    (("columns", header_matching.show(unknown)), ("kind", staged.kind)),
+                    (("columns", header_matching.format_headers(unknown)), ("kind", staged.kind)),
                 )
             )
         hidden = [name for name, column in context.columns.items() if column.field.is_identity]
@@ -448,24 +452,24 @@ class _Rows:
                 )
             )
 
-    def _refuse_cut_row(self, chunk: RowBatch) -> None:
+    def _reject_cut_row(self, batch: RowBatch) -> None:
         """A file cut in the middle ends in a row without its end."""
         if (
             self.source.ends_with_newline
             or self._last_short != self._last_line
-            or chunk.lines[-1] != self._last_line
+            or batch.lines[-1] != self._last_line
         ):
             return
-        last = np.zeros(len(chunk), bool)
+        last = np.zeros(len(batch), bool)
         last[-1] = True
-        chunk.reject(last, "cut_row")
+        batch.reject(last, "cut_row")
 
-    def _count_footers(self, chunk: RowBatch, block: Block) -> None:
-        for index in np.flatnonzero(chunk.reasons != None):  # noqa: E711 (element by element)
-            if chunk.reasons[index] != "not_given" and table_bounds.is_footer(block.row(index)):
-                chunk.reasons[index] = "footer"
+    def _mark_footers(self, batch: RowBatch, block: RowBlock) -> None:
+        for index in np.flatnonzero(batch.reasons != None):  # noqa: E711 (element by element)
+            if batch.reasons[index] != "not_given" and table_bounds.is_footer(block.row(index)):
+                batch.reasons[index] = "footer"
 
-    def _keep_some(self, staged: Staged, block: Block, keep: np.ndarray) -> None:
+    def _sample_rows(self, staged: Staged, block: RowBlock, keep: np.ndarray) -> None:
         """The first rows as the file has them, identities masked, to be shown beside
         what they became.
         """
@@ -488,7 +492,7 @@ class _Rows:
             and column.field.name not in ("survey_comment", "comment")
         }
 
-    def _write_refused(
+    def _write_rejected(
         self, writer: pq.ParquetWriter, rows: list[tuple[int, str, list[str]]]
     ) -> None:
         if not rows:
@@ -510,9 +514,9 @@ class _Rows:
         )
 
 
-def _as_table(kind: str, chunk: RowBatch, built: dict[str, pa.Array]) -> pa.Table:
+def _as_table(kind: str, batch: RowBatch, built: dict[str, pa.Array]) -> pa.Table:
     declared = SCHEMAS[kind]
-    lines = built.get("line", pa.array(chunk.lines, pa.int64()))
+    lines = built.get("line", pa.array(batch.lines, pa.int64()))
     names = [name for name in declared if name in built]
     return pa.table(
         [lines, *(built[name].cast(declared[name]) for name in names)], names=["line", *names]

@@ -36,9 +36,9 @@ from qa_core.storage.records.imports import BeforeImage, ImportBatch, SavedMappi
 
 """Of the advisory lock that holds imports apart where the records are in PostgreSQL."""
 
-REHEARSAL = "rehearsal"
+DRY_RUN_BATCH = "rehearsal"
 
-ON_CONTACTS = {"contacts", *attach.VALUES}
+CONTACT_KINDS = {"contacts", *attach.VALUES}
 """Kinds that write on the same rows."""
 
 STATES = {
@@ -49,7 +49,7 @@ STATES = {
     "undoing": N_("interrupted"),
 }
 
-KEPT_IN_MAPPING = (
+MAPPING_OPTIONS = (
     "system",
     "columns",
     "ignored",
@@ -66,7 +66,7 @@ KEPT_IN_MAPPING = (
 
 
 @contextmanager
-def rehearsing(kind: str) -> Iterator[Session]:
+def open_dry_run(kind: str) -> Iterator[Session]:
     """A session in which a dry run may write as the batch `REHEARSAL`; nothing of it
     stays.
     """
@@ -83,7 +83,7 @@ def rehearsing(kind: str) -> Iterator[Session]:
             session = stack.enter_context(store.reading_or_empty())
         session.add(
             ImportBatch(
-                id=REHEARSAL,
+                id=DRY_RUN_BATCH,
                 kind=kind,
                 file_name="",
                 digest="",
@@ -137,7 +137,7 @@ def _may_be_overwritten(session: Session, batch: ImportBatch) -> bool:
         )
     ):
         if kind != batch.kind and not (
-            {kind, batch.kind} <= ON_CONTACTS and own & _written_fields(kind, mapping)
+            {kind, batch.kind} <= CONTACT_KINDS and own & _written_fields(kind, mapping)
         ):
             continue
         is_other_system = (
@@ -163,7 +163,7 @@ def _written_fields(kind: str, mapping: dict[str, str]) -> set[str]:
     } & shared
 
 
-def recognise(session: Session, batch: ImportBatch, file: str) -> FileReport:
+def build_known_report(session: Session, batch: ImportBatch, file: str) -> FileReport:
     """The report of a file that is known: all that it brought is unchanged, also what
     has found its contact since.
     """
@@ -217,7 +217,7 @@ def start(
         digest=staged.digest,
         system=report.system,
         profile=report.profile,
-        options=options.as_reading(),
+        options=options.as_reading_options(),
         counts=report.tally.as_counts(),
         mapping=report.mapping,
         decisions=[
@@ -270,14 +270,14 @@ def rollback_records(session: Session, batch_id: str) -> None:
     """
     evaluations.restore(session, batch_id)
     recordings.take_back(session, batch_id)
-    advisors.restore(session, batch_id, names_in_lake(session, batch_id))
+    advisors.restore(session, batch_id, find_names_in_lake(session, batch_id))
     session.execute(sa.delete(TrackingAssignment).filter_by(batch_id=batch_id))
     session.execute(sa.delete(WaitingRow).filter_by(batch_id=batch_id))
     session.execute(sa.delete(BeforeImage).filter_by(batch_id=batch_id))
     quarantine.path_of(batch_id).unlink(missing_ok=True)
 
 
-def names_in_lake(session: Session, batch_id: str) -> tuple[set[str], set[str]]:
+def find_names_in_lake(session: Session, batch_id: str) -> tuple[set[str], set[str]]:
     """Of the advisors and teams that the batch created: those that contacts carry."""
     images = session.execute(
         sa.select(BeforeImage.object, BeforeImage.key).where(
@@ -443,7 +443,9 @@ def save_mapping(
     """
     if options.save_mapping:
         given = {
-            name: value for name, value in options.as_reading().items() if name in KEPT_IN_MAPPING
+            name: value
+            for name, value in options.as_reading_options().items()
+            if name in MAPPING_OPTIONS
         }
         content = {**given, "columns": {**batch.mapping, **options.columns}}
         session.merge(

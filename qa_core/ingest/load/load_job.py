@@ -14,7 +14,7 @@ from qa_core.files.decision import Decision
 from qa_core.files.options import ImportOptions
 from qa_core.ingest.load import batches, quarantine
 from qa_core.ingest.load.duckdb_session import RowComparison
-from qa_core.ingest.load.quarantine import Rejected
+from qa_core.ingest.load.quarantine import RejectedRow
 from qa_core.ingest.load.staged import Staged
 from qa_core.ingest.report import FileReport
 from qa_core.ingest.tally import ImportTally
@@ -47,7 +47,7 @@ class LoadJob:
         self,
         pending: int,
         write: Callable[[Session, str], None],
-        late: list[Rejected] | None = None,
+        late: list[RejectedRow] | None = None,
     ) -> str:
         """Check that every row is accounted for, enter the batch as started and write
         its quarantine. Returns its id.

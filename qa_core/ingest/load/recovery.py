@@ -21,7 +21,7 @@ from qa_core.storage import lake
 from qa_core.storage.records import store
 from qa_core.storage.records.imports import ImportBatch
 
-IN_LAKE = frozenset({"contacts", "tracking", "surveys", "spend", "intervals"})
+LAKE_KINDS = frozenset({"contacts", "tracking", "surveys", "spend", "intervals"})
 """Kinds whose rows stand in the lake; the others are whole as soon as the records are."""
 
 
@@ -60,8 +60,8 @@ def _finish_or_fail(batch_id: str) -> None:
     with store.reading() as session:
         batch = session.get_one(ImportBatch, batch_id)
         kind, counts = batch.kind, dict(batch.counts)
-    result = lake.commit_result(batch_id) if kind in IN_LAKE else None
-    if kind in IN_LAKE and ImportTally.from_counts(counts).pending and result is None:
+    result = lake.commit_result(batch_id) if kind in LAKE_KINDS else None
+    if kind in LAKE_KINDS and ImportTally.from_counts(counts).pending and result is None:
         with store.writing() as session:
             batches.fail(session, session.get_one(ImportBatch, batch_id))
         return

@@ -51,7 +51,7 @@ def rollback(batch_id: str, actor: str) -> None:
             if lake.has_commit(part):
                 lake.undo(part)
     except Refusal as refusal:
-        _stand_again(batch_id)
+        _reinstate(batch_id)
         if "later" in refusal.params:
             # The lake names the part that stands in the way; a person undoes the batch
             # that it comes from.
@@ -75,7 +75,7 @@ def rollback(batch_id: str, actor: str) -> None:
     recordings.delete_forbidden(actor)
 
 
-def _stand_again(batch_id: str) -> None:
+def _reinstate(batch_id: str) -> None:
     """The undo was refused half-way: what had been taken off its contacts joins them
     again, and the batch stands as before.
     """

@@ -8,7 +8,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from qa_core.centre import advisors, settings
-from qa_core.centre.rules.active_rules import as_given
+from qa_core.centre.rules.active_rules import source_value
 from qa_core.ingest.load.duckdb_session import write_rows
 from qa_core.ingest.matching import evaluation_rows, pending_rows
 from qa_core.ingest.rules import apply
@@ -31,9 +31,12 @@ def join_arrived(batch_id: str) -> dict[str, int]:
         )
     joined = pending_rows.join_arrived(batch_id, tolerance)
     if marks is not None:
-        with lake.working() as bench, store.writing() as session:
+        with lake.working() as connection, store.writing() as session:
             count = evaluation_rows.join_arrived(
-                session, bench, batch_id, advisors.spans_of(advisors.find_memberships(session))
+                session,
+                connection,
+                batch_id,
+                advisors.group_spans(advisors.find_memberships(session)),
             )
             apply.apply_to_evaluations(session)
         joined |= {"evaluations": count} if count else {}
@@ -64,9 +67,9 @@ def fill_teams(batch_id: str) -> None:
                 connection,
                 "SELECT c.source_system, c.contact_id, m.team, CAST(NULL AS VARCHAR) AS "
                 f"{AS_GIVEN['team']} FROM contacts c "
-                f"JOIN memberships m ON m.advisor_id = {as_given('advisor_id')} AND {day} >= "
+                f"JOIN memberships m ON m.advisor_id = {source_value('advisor_id')} AND {day} >= "
                 f"m.starts_on AND {day} < m.ends_on "
-                f"WHERE {as_given('team')} IS NULL AND m.advisor_id IN (SELECT advisor_id FROM "
+                f"WHERE {source_value('team')} IS NULL AND m.advisor_id IN (SELECT advisor_id FROM "
                 "concerned)",
                 path,
             )

@@ -21,7 +21,7 @@ from qa_core.storage.records.imports import ImportBatch, WaitingRow
 WRITE_AT_ONCE = 5_000
 
 
-def keep(session: Session, batch_id: str, rows: list[dict[str, Any]]) -> None:
+def store_rows(session: Session, batch_id: str, rows: list[dict[str, Any]]) -> None:
     """Keep rows of that batch until their contact comes; `row_key` tells them apart
     within it.
     """
@@ -36,7 +36,7 @@ def keep(session: Session, batch_id: str, rows: list[dict[str, Any]]) -> None:
         )
 
 
-def part_of(waiting_batch: str, arrived_batch: str) -> str:
+def build_part_name(waiting_batch: str, arrived_batch: str) -> str:
     """The name under which the lake knows the rows of one batch that joined the
     contacts of another.
     """
@@ -94,16 +94,16 @@ def _join_batch(batch_id: str, kind: str, arrived_batch: str, tolerance: float) 
         moment.astimezone(UTC).replace(tzinfo=None) if moment else None for moment in happened
     ]
     table = pa.table([*(list(column) for column in known), moments], schema=contact_match.INCOMING)
-    with lake.working() as bench:
-        bench.register("incoming", table)
-        contact_match.match(bench, tolerance, system)
-        found = bench.execute(
+    with lake.working() as connection:
+        connection.register("incoming", table)
+        contact_match.match(connection, tolerance, system)
+        found = connection.execute(
             "SELECT m.line, m.source_system, m.contact_id, m.how, i.moment FROM matched m JOIN "
             "incoming i USING (line) ORDER BY i.moment NULLS FIRST, m.line"
         ).fetchall()
     if not found:
         return 0
-    part = part_of(batch_id, arrived_batch)
+    part = build_part_name(batch_id, arrived_batch)
     if not lake.has_commit(part):
         lake.merge_contacts(*_build_rows(kind, found), part, create=False)
     with store.writing() as session:
@@ -130,9 +130,9 @@ def _build_rows(kind: str, found: list[tuple[Any, ...]]) -> tuple[pa.Table, tupl
         values = dict(contents[line]["values"])
         if kind == "tracking":
             values["tracking_match"] = how
-        newest[(source_system, contact_id)] = apply.spell_values(values, kept)
+        newest[(source_system, contact_id)] = apply.apply_merged_names(values, kept)
     carried = tuple(next(iter(newest.values())))
-    return attach.values_table(list(newest.items()), carried), carried
+    return attach.build_values_table(list(newest.items()), carried), carried
 
 
 def mark_joined(session: Session, rows: list[int], arrived_batch: str) -> None:
@@ -159,8 +159,8 @@ def find_parts(session: Session, batch_id: str) -> list[str]:
     )
     return sorted(
         [
-            *(part_of(batch_id, other) for other in own),
-            *(part_of(other, batch_id) for other in theirs),
+            *(build_part_name(batch_id, other) for other in own),
+            *(build_part_name(other, batch_id) for other in theirs),
         ],
         reverse=True,
     )

@@ -20,7 +20,7 @@ from qa_core.ingest.columns.scalars import (
     seconds_between,
 )
 from qa_core.ingest.declaration import Platform
-from qa_core.ingest.platforms.reader import ExportReader, record_schema, require, take_all
+from qa_core.ingest.platforms.reader import ExportReader, record_schema, require, select_all
 
 _MISSED = {
     "out_of_opening_hours": "closed",
@@ -122,7 +122,7 @@ PLATFORM = Platform(
     recognise=recognise,
     schema=SCHEMA,
     read=read,
-    fold=take_all,
+    fold=select_all,
     mapping={
         "contact_id": "id",
         "started_at": "started_at",

@@ -29,7 +29,7 @@ from qa_core.ingest.platforms.reader import (
     RejectedRecord,
     require,
 )
-from qa_core.ingest.pseudonyms import find_outside, is_withheld
+from qa_core.ingest.pseudonyms import find_outside_number, is_withheld
 
 CSV = (
     "accountcode", "src", "dst", "dcontext", "clid", "channel", "dstchannel", "lastapp", "lastdata",
@@ -187,7 +187,7 @@ def _build_record(number: int, cells: Cells) -> dict[str, Any]:
             "talk": seconds_between(answered, ended) if talk is None else talk,
             "customer": customer,
             "did": cells["did"]
-            or (target if direction == "inbound" and find_outside(target) else None),
+            or (target if direction == "inbound" and find_outside_number(target) else None),
             "recorded": bool(cells["recording"]) if "recording" in cells else None,
         },
         "advisor",
@@ -198,7 +198,7 @@ def _find_direction(source: str, target: str, cells: Cells) -> tuple[str | None,
     """Which way the call went, and the number of the party outside. Unknown where
     neither side shows who it is.
     """
-    caller, called = find_outside(source), find_outside(target)
+    caller, called = find_outside_number(source), find_outside_number(target)
     if (
         caller
         or (is_withheld(source) and source)

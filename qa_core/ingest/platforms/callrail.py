@@ -13,7 +13,7 @@ from qa_core.base.i18n import N_
 from qa_core.files.sample import Sample
 from qa_core.ingest.columns.scalars import as_number, from_iso, keep_of_answered, read_direction
 from qa_core.ingest.declaration import Platform
-from qa_core.ingest.platforms.reader import ExportReader, record_schema, require, take_all
+from qa_core.ingest.platforms.reader import ExportReader, record_schema, require, select_all
 
 _OUTCOMES = (
     ("answered", True, "answered"),
@@ -107,7 +107,7 @@ PLATFORM = Platform(
     recognise=recognise,
     schema=SCHEMA,
     read=read,
-    fold=take_all,
+    fold=select_all,
     mapping={
         "contact_id": "id",
         "started_at": "start_time",

@@ -27,7 +27,7 @@ from qa_core.ingest.platforms.reader import (
     SkippedRecord,
     record_schema,
     require,
-    take_all,
+    select_all,
 )
 
 _OUTCOMES = {
@@ -153,7 +153,7 @@ PLATFORM = Platform(
     recognise=recognise,
     schema=SCHEMA,
     read=read,
-    fold=take_all,
+    fold=select_all,
     mapping={
         "contact_id": "id",
         "started_at": "unix_time, called_at",

@@ -26,7 +26,7 @@ from qa_core.ingest.platforms.reader import (
     SkippedRecord,
     require,
 )
-from qa_core.ingest.pseudonyms import find_outside
+from qa_core.ingest.pseudonyms import find_outside_number
 
 _TYPES = ("INTEGER", "VARCHAR", "UNIQUEIDENTIFIER", "TIMESTAMP", "BIGINT")
 _BUSY, _NUMBER_CHANGED = ("17",), ("1", "3", "22", "28")
@@ -92,7 +92,10 @@ def _build_record(number: int, cells: Cells) -> dict[str, Any]:
     connected = from_epoch(cells["dateTimeConnect"])
     ended = from_epoch(cells["dateTimeDisconnect"])
     dialled, final = cells["originalCalledPartyNumber"], cells["finalCalledPartyNumber"]
-    caller, called = find_outside(cells["callingPartyNumber"]), find_outside(final or dialled)
+    caller, called = (
+        find_outside_number(cells["callingPartyNumber"]),
+        find_outside_number(final or dialled),
+    )
     direction = (
         "inbound"
         if caller
@@ -117,7 +120,7 @@ def _build_record(number: int, cells: Cells) -> dict[str, Any]:
             "advisor": cells["finalCalledPartyUnicodeLoginUserID"] or desk or None,
             "wait": seconds_between(started, connected or ended),
             "talk": seconds_between(connected, ended) if talk is None else talk,
-            "did": dialled if direction == "inbound" and find_outside(dialled) else None,
+            "did": dialled if direction == "inbound" and find_outside_number(dialled) else None,
             "customer": caller if direction == "inbound" else called,
         },
         "advisor",

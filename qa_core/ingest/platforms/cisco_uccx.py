@@ -12,7 +12,7 @@ from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
 from qa_core.files.sample import Sample
 from qa_core.ingest.declaration import Platform
-from qa_core.ingest.platforms.reader import ExportReader, record_schema, take_all
+from qa_core.ingest.platforms.reader import ExportReader, record_schema, select_all
 
 
 def recognise(sample: Sample) -> bool:
@@ -48,7 +48,7 @@ PLATFORM = Platform(
     recognise=recognise,
     schema=record_schema("contact_id", "started_at"),
     read=read,
-    fold=take_all,
+    fold=select_all,
     mapping={},
     kinds=("contacts", "tracking", "intervals", "surveys", "spend", "advisors", "evaluations"),
 )

@@ -33,7 +33,7 @@ from qa_core.ingest.platforms.reader import (
     RejectedRecord,
     require,
 )
-from qa_core.ingest.pseudonyms import find_outside
+from qa_core.ingest.pseudonyms import find_outside_number
 
 TEMPLATE = (
     "caller name",
@@ -196,7 +196,7 @@ def _build_record(number: int, cells: Cells) -> dict[str, Any]:
     is_queued = bool(cells["queue"]) and bool({"queue cause", "connected"} & set(cells))
     if is_queued:
         outcome, times = _read_queue(cells, times)
-    caller, called = find_outside(cells["caller"]), find_outside(cells["called"])
+    caller, called = find_outside_number(cells["caller"]), find_outside_number(cells["called"])
     direction = _find_direction(cells, caller, called)
     is_answered = outcome == "answered"
     is_inbound = direction == "inbound"
@@ -216,7 +216,7 @@ def _build_record(number: int, cells: Cells) -> dict[str, Any]:
             "wait": times.wait if is_answered or is_queued else times.duration,
             "talk": times.talk,
             "duration": times.duration,
-            "did": dialled if is_inbound and find_outside(dialled) else None,
+            "did": dialled if is_inbound and find_outside_number(dialled) else None,
             "recorded": bool(cells["record"]) if "record" in cells else None,
             "customer": called if direction == "outbound" else caller,
         },
@@ -304,7 +304,7 @@ def _find_desk(cells: Cells, is_inbound: bool, called: str | None, is_queued: bo
     """Find the extension that spoke; a queue's own leg has none."""
     is_called = is_inbound or (cells["parent"] and not called)
     desk = cells["called" if is_called else "caller"]
-    return desk if desk and not is_queued and not find_outside(desk) else None
+    return desk if desk and not is_queued and not find_outside_number(desk) else None
 
 
 def fold(session: FoldSession) -> str:

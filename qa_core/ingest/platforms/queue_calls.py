@@ -37,7 +37,7 @@ def fold(session: FoldSession) -> str:
     up directly, only the others event by event.
     """
     connection = session.connection
-    _number(session)
+    _order_events(session)
     connection.execute(f"CREATE OR REPLACE TEMP TABLE calls AS {_CALLS}")
     loose = session.counts(
         "SELECT lower(event), count(*) FROM events SEMI JOIN (SELECT callid FROM calls WHERE "
@@ -53,7 +53,7 @@ def fold(session: FoldSession) -> str:
     connection.execute(f"CREATE OR REPLACE TEMP TABLE whole AS {_SIMPLE}")
     if session.count("SELECT count(*) FROM calls WHERE NOT is_simple"):
         connection.execute(f"INSERT INTO whole BY NAME {_WHOLE}")
-    _remember(session)
+    _count_gaps(session)
     return (
         "SELECT line, callid AS contact_id, started_at, 'inbound' AS direction, queue, "
         "customer_key, agent AS advisor, outcome, wait_seconds, talk_seconds, "
@@ -61,7 +61,7 @@ def fold(session: FoldSession) -> str:
     )
 
 
-def _number(session: FoldSession) -> None:
+def _order_events(session: FoldSession) -> None:
     """Leaves `events` with the `place` of each in time. The same event twice, as logs
     put together have it, counts once.
     """
@@ -176,7 +176,7 @@ _WHOLE = f"""
     FROM calls c JOIN talks t USING (callid) JOIN waits w USING (callid)"""
 
 
-def _remember(session: FoldSession) -> None:
+def _count_gaps(session: FoldSession) -> None:
     """Add up over the parts what could only be reconstructed, to be said at the end."""
     notes = session.export.notes.setdefault("queue_log", [0, 0, 0])
     row = session.connection.execute(

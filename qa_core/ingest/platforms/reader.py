@@ -35,7 +35,7 @@ from qa_core.ingest.declaration import Platform
 from qa_core.ingest.load.staged import SCHEMAS, Staged
 from qa_core.ingest.platforms import call_legs
 from qa_core.ingest.profiles.starts import describe_clock_changes
-from qa_core.ingest.pseudonyms import Pseudonyms, find_outside, mask_cell, spell_numbers
+from qa_core.ingest.pseudonyms import Pseudonyms, find_outside_number, mask_cell, normalise_numbers
 from qa_core.ingest.tally import ImportTally
 from qa_core.storage import duckdb_connection
 from qa_core.storage.lake.tables import quoted
@@ -66,7 +66,7 @@ def record_schema(*names: str) -> pa.Schema:
     return pa.schema([("line", pa.int64()), *((name, SCHEMAS["contacts"][name]) for name in names)])
 
 
-def take_all(session: FoldSession) -> str:
+def select_all(session: FoldSession) -> str:
     """The fold of exports with one record per contact. The same id again stays, as a
     duplicate of its newest.
     """
@@ -203,7 +203,7 @@ class ExportReader:
     def rows(self) -> Iterator[tuple[int, list[str]]]:
         """Yield the filled rows of a table by their line, cells trimmed; count blank ones."""
         delimiter, number = "", 0
-        for text, share in self.content.blocks():
+        for text, share in self.content.read_line_blocks():
             for line in text.splitlines():
                 number += 1
                 delimiter = delimiter or (max(",;\t|", key=line.count) if line.strip() else "")
@@ -276,7 +276,8 @@ class ExportReader:
         outside = texts
         if pc.any(doubtful).as_py():
             found = pa.array(
-                [find_outside(text) for text in texts.filter(doubtful).to_pylist()], pa.string()
+                [find_outside_number(text) for text in texts.filter(doubtful).to_pylist()],
+                pa.string(),
             )
             outside = pc.replace_with_mask(texts, doubtful, found)
         return pc.take(self.pseudonyms.find_keys(outside), encoded.indices)
@@ -356,7 +357,7 @@ def stage_platform(
     rejected_rows = folder / "rejected.parquet"
     with pq.ParquetWriter(rejected_rows, _REJECTED) as refused:
         _write_records(export, records, refused)
-        _write_refused(export, refused)
+        _write_rejected(export, refused)
     rows = folder / "rows.parquet"
     staged_rows, columns, legs = _fold(export, records, rows, kind, folder)
     if "customer_key" in columns:
@@ -369,7 +370,7 @@ def stage_platform(
     _describe_clock_changes(export)
     if platform.finish:
         platform.finish(export)
-    before = _find_some(records, rows) if options.dry_run else {}
+    before = _sample_records(records, rows) if options.dry_run else {}
     records.unlink()
     tally = export.tally
     tally.read = (
@@ -409,7 +410,7 @@ def stage_platform(
     )
 
 
-def _find_some(records: Path, rows: Path) -> dict[int, dict[str, str]]:
+def _sample_records(records: Path, rows: Path) -> dict[int, dict[str, str]]:
     """The record that stands for each of the first contacts, identities masked, to be
     shown beside what it became.
     """
@@ -439,7 +440,7 @@ def _write_records(export: ExportReader, path: Path, refused: pq.ParquetWriter) 
             writer.write_table(table)
             export.records += len(table)
             if len(export.rejected) > RECORDS_AT_ONCE:
-                _write_refused(export, refused)
+                _write_rejected(export, refused)
     if not export.records:
         kinds = (export.tally.skipped_kinds + export.tally.reasons).most_common(8)
         seen = ", ".join(f"{count} × {kind}" for kind, count in kinds) or "–"
@@ -492,7 +493,7 @@ def _fold(
                         )
                     writer.write_table(table)
                     written += len(table)
-                legs += call_legs.find_open(connection, export, chain) if chain else ()
+                legs += call_legs.find_incomplete(connection, export, chain) if chain else ()
                 export.progress(
                     N_("Reading"), RECORDS_SHARE + (1 - RECORDS_SHARE) * (part + 1) / parts
                 )
@@ -520,7 +521,7 @@ def _finish(export: ExportReader, table: pa.Table, kind: str) -> pa.Table:
     columns = {name: table.column(name) for name in table.column_names}
     columns["local_start"] = pa.array(export.centre.to_local(started), MOMENT)
     if "tracking_number" in columns:
-        columns["tracking_number"] = spell_numbers(columns["tracking_number"].combine_chunks())
+        columns["tracking_number"] = normalise_numbers(columns["tracking_number"].combine_chunks())
     if kind == "tracking" and "tracking_number" in columns:
         # The id of a call in the tracking tool is none of the telephony's: number and
         # time join the two.
@@ -537,7 +538,7 @@ def _finish(export: ExportReader, table: pa.Table, kind: str) -> pa.Table:
     )
 
 
-def _write_refused(export: ExportReader, writer: pq.ParquetWriter) -> None:
+def _write_rejected(export: ExportReader, writer: pq.ParquetWriter) -> None:
     width = len(export.platform.shown)
     cells = [(row + [""] * width)[:width] for _line, _reason, row in export.rejected]
     if export.rejected:

@@ -66,8 +66,8 @@ def recognise(sample: Sample) -> bool:
     """Every object is a record of a session with its direction, result and two parties."""
     return (
         sample.has_keys("id", "sessionId", "startTime", "direction")
-        and sample.some_have("result")
-        and sample.some_have("from")
+        and sample.has_any_with("result")
+        and sample.has_any_with("from")
     )
 
 

@@ -19,7 +19,7 @@ from qa_core.ingest.columns.scalars import as_number, from_iso
 from qa_core.ingest.declaration import LegChain, Platform
 from qa_core.ingest.platforms.call_legs import find_roots, select_talks
 from qa_core.ingest.platforms.reader import MOMENT, ExportReader, FoldSession, require
-from qa_core.ingest.pseudonyms import find_outside
+from qa_core.ingest.pseudonyms import find_outside_number
 
 _OUTCOMES = {
     "completed": "answered",
@@ -102,7 +102,7 @@ def _build_record(number: int, item: Mapping[str, Any]) -> dict[str, Any]:
         outcome = "voicemail"
     parent = item.get("parent_call_sid") or None
     target = str(item.get("to") or "")
-    is_agent = parent and target and not find_outside(target)
+    is_agent = parent and target and not find_outside_number(target)
     return {
         "line": number,
         "sid": own,

@@ -27,7 +27,7 @@ OF_CONTACTS = (Recording, Playback, DrawnContact, CalibrationContact)
 Key = tuple[str, str]
 
 
-def follow(session: Session) -> None:
+def update_listening(session: Session) -> None:
     """Bring recordings, listenings, what was drawn or calibrated, evaluations made here
     and coaching plans in line with the merges that stand.
     """
@@ -37,7 +37,7 @@ def follow(session: Session) -> None:
     concerned = {advisor_id for pair in session.execute(decided) for advisor_id in pair}
     if not concerned:
         return
-    _follow_contacts(session, concerned)
+    _update_contact_rows(session, concerned)
     kept = name_merges.find_kept(session)["advisor"]
     may_differ = sa.or_(
         CoachingPlan.given_advisor_id.is_not(None), CoachingPlan.advisor_id.in_(kept)
@@ -48,7 +48,7 @@ def follow(session: Session) -> None:
         plan.given_advisor_id = given if plan.advisor_id != given else None
 
 
-def _follow_contacts(session: Session, concerned: set[str]) -> None:
+def _update_contact_rows(session: Session, concerned: set[str]) -> None:
     # Imported evaluations say themselves whom they name, and have followed already.
     made_here = sa.and_(
         Evaluation.batch_id.is_(None),
@@ -63,7 +63,7 @@ def _follow_contacts(session: Session, concerned: set[str]) -> None:
     rows += session.scalars(
         sa.select(Evaluation).where(Evaluation.advisor_id.in_(concerned), made_here)
     )
-    now_named = _find_named({(row.source_system, row.contact_id) for row in rows})
+    now_named = _find_contacts({(row.source_system, row.contact_id) for row in rows})
     known = set(session.scalars(sa.select(Advisor.advisor_id)))
     for row in rows:
         advisor_id, team = now_named.get((row.source_system, row.contact_id), (None, None))
@@ -73,14 +73,14 @@ def _follow_contacts(session: Session, concerned: set[str]) -> None:
                 row.team = team
 
 
-def _find_named(keys: set[Key]) -> dict[Key, tuple[str | None, str | None]]:
+def _find_contacts(keys: set[Key]) -> dict[Key, tuple[str | None, str | None]]:
     """The advisor and team of each of these contacts, as the lake names them."""
     if not keys:
         return {}
-    with lake.working() as bench:
+    with lake.working() as connection:
         columns = [pa.array(list(values), pa.string()) for values in zip(*keys, strict=True)]
-        bench.register("keys", pa.table(columns, names=["source_system", "contact_id"]))
-        found = bench.execute(
+        connection.register("keys", pa.table(columns, names=["source_system", "contact_id"]))
+        found = connection.execute(
             "SELECT source_system, contact_id, advisor_id, team FROM contacts SEMI JOIN keys "
             "USING (source_system, contact_id)"
         )

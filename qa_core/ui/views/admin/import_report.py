@@ -184,8 +184,8 @@ def _show_effects(examination: Examination) -> None:
         [
             {
                 _("Figure"): _(effect.title),
-                _("Now"): effect.say_before(),
-                _("After the import"): effect.say_after(),
+                _("Now"): effect.format_before(),
+                _("After the import"): effect.format_after(),
                 _("Change"): _describe_change(effect.kpi, effect.before, effect.after),
                 _("Out of, now"): formatting.number(effect.n_before),
                 _("Out of, after"): formatting.number(effect.n_after),
