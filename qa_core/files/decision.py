@@ -40,6 +40,11 @@ class Decision:
     evidence: str = ""
     params: tuple[tuple[str, Any], ...] = ()
 
+    @staticmethod
+    def of(field: str, decision: str, evidence: str = "", /, **params: Any) -> Decision:
+        """Build a decision with the values of its places by name."""
+        return Decision(field, decision, evidence, tuple(params.items()))
+
     def as_json(self) -> dict[str, str]:
         """In the language spoken, as `import --json` prints it."""
         places = {name: _translate_param(name, value) for name, value in self.params}

@@ -223,7 +223,7 @@ def _open_records(content: Content, records: Records) -> Source:
         content.unpacked_size,
         ",",
         0,
-        [Decision("file", records.decision, "", _places(count=records.count))],
+        [Decision.of("file", records.decision, count=records.count)],
     )
 
 
@@ -234,11 +234,11 @@ def _open_text(content: Content, options: ImportOptions) -> Source:
     has_nuls = nuls > 0
     if has_nuls:
         decisions.append(
-            Decision(
+            Decision.of(
                 "file",
                 N_("zero bytes are left out"),
                 N_("{count} zero bytes among the text"),
-                _places(count=nuls),
+                count=nuls,
             )
         )
 
@@ -265,11 +265,11 @@ def _open_text(content: Content, options: ImportOptions) -> Source:
         )
     delimiter = _parse_delimiter(options.delimiter) or find_delimiter(sample)
     decisions.append(
-        Decision(
+        Decision.of(
             "file",
             N_("read as text in {encoding}, cells separated by: {delimiter}"),
-            "",
-            _places(encoding=encoding, delimiter=DELIMITER_NAMES.get(delimiter, delimiter)),
+            encoding=encoding,
+            delimiter=DELIMITER_NAMES.get(delimiter, delimiter),
         )
     )
     by_bytes = encoding in ("utf-8", "utf-8-sig", "ascii", "cp1252")
@@ -283,10 +283,6 @@ def _open_text(content: Content, options: ImportOptions) -> Source:
         decisions,
         scan.ends_with_newline,
     )
-
-
-def _places(**places: Any) -> tuple[tuple[str, Any], ...]:
-    return tuple(places.items())
 
 
 def _parse_delimiter(name: str | None) -> str | None:
@@ -388,14 +384,15 @@ def _find_encoding(
     if not good:
         return _find_single_byte_encoding(content)
     return "mixed", [
-        Decision(
+        Decision.of(
             "file",
             N_(
                 "two encodings are mixed: each line is read as UTF-8 where that is possible, "
                 "else as Windows-1252; --encoding reads the whole in one"
             ),
             N_("{good} lines are UTF-8, {other} are not"),
-            _places(good=good, other=other),
+            good=good,
+            other=other,
         )
     ]
 
@@ -415,15 +412,19 @@ def _find_single_byte_encoding(content: Content) -> tuple[str, list[Decision]]:
     best = max(_SINGLE_BYTE_ENCODINGS, key=lambda name: usual[name])
     if best == "cp1252" or usual["cp1252"] == usual[best]:
         return "cp1252", []
-    places = _places(
+    common = sum(letter in _COMMON_LETTERS for letter in beyond.decode(best, errors="replace"))
+    decision = Decision.of(
+        "file",
+        N_("read in the encoding {encoding}"),
+        N_(
+            "{count} of {total} letters beyond ASCII are common ones then; --encoding says "
+            "otherwise"
+        ),
         encoding=best,
-        count=sum(letter in _COMMON_LETTERS for letter in beyond.decode(best, errors="replace")),
+        count=common,
         total=len(beyond),
     )
-    found = N_(
-        "{count} of {total} letters beyond ASCII are common ones then; --encoding says otherwise"
-    )
-    return best, [Decision("file", N_("read in the encoding {encoding}"), found, places)]
+    return best, [decision]
 
 
 class _NulFilter(io.RawIOBase):

@@ -66,13 +66,13 @@ def choose_sheet(
     others = ", ".join(name for name in names if name != chosen)
     if not others:
         return chosen, []
-    places = (("sheet", chosen), ("others", others))
     return chosen, [
-        Decision(
+        Decision.of(
             "file",
             N_("the sheet {sheet} is read; --sheet chooses another"),
             N_("left aside: {others}"),
-            places,
+            sheet=chosen,
+            others=others,
         )
     ]
 

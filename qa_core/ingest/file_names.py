@@ -113,11 +113,10 @@ def stage_files(path: Path, options: ImportOptions) -> Staged:
         dropped=(),
         defaults={},
         decisions=[
-            Decision(
+            Decision.of(
                 "contact_id",
                 N_("taken from the names of the files, by the pattern {pattern}"),
-                "",
-                (("pattern", pattern),),
+                pattern=pattern,
             )
         ],
         tally=ImportTally(len(names), reasons=Counter(row[1] for row in rejected)),

@@ -146,11 +146,11 @@ def _stage(plan: DemoPlan, kind: str, system: str, name: str, table: pa.Table) -
         dropped=(),
         defaults={},
         decisions=[
-            Decision(
+            Decision.of(
                 "file",
                 N_("simulated"),
                 N_("demo centre from seed {seed}; every person in it is invented"),
-                (("seed", plan.seed),),
+                seed=plan.seed,
             )
         ],
         tally=ImportTally(read),

@@ -100,7 +100,7 @@ class FileContext:
         """Write down a decision; `{column}` in it is the field's column."""
         if field_name in self.columns:
             places.setdefault("column", self.columns[field_name].header.text)
-        self.decisions.append(Decision(field_name, decision, evidence, tuple(places.items())))
+        self.decisions.append(Decision.of(field_name, decision, evidence, **places))
 
     def drop_column(
         self, field_name: str, decision: str, evidence: str = "", **places: Any

@@ -81,11 +81,12 @@ def decide_reading(
     ranged = len(evidence.behind_utc) > MAX_OFFSETS
     if evidence.ranges or ranged:
         decisions.append(
-            Decision(
+            Decision.of(
                 evidence.field,
                 N_("of each range its start"),
                 N_("{column}: such as {example}"),
-                _places(column=evidence.column, example=evidence.example),
+                column=evidence.column,
+                example=evidence.example,
             )
         )
     if evidence.unwritten:
@@ -95,20 +96,23 @@ def decide_reading(
             else N_("days before 1901 stand for no date: read as empty")
         )
         decisions.append(
-            Decision(
+            Decision.of(
                 evidence.field,
                 found,
                 N_("{column}: {count} values"),
-                _places(column=evidence.column, count=evidence.unwritten),
+                column=evidence.column,
+                count=evidence.unwritten,
             )
         )
     if meaning and meaning != "unknown":
         decisions.append(
-            Decision(
+            Decision.of(
                 evidence.field,
                 NUMBER_MEANINGS[meaning],
                 N_("{column}: numbers from {low} to {high}"),
-                _places(column=evidence.column, low=evidence.numbers[0], high=evidence.numbers[1]),
+                column=evidence.column,
+                low=evidence.numbers[0],
+                high=evidence.numbers[1],
             )
         )
     shapes = tuple(sorted(evidence.counts, key=lambda shape: -evidence.counts[shape]))
@@ -274,11 +278,13 @@ def _decide_day_before_month(evidence: MomentEvidence, decisions: list[Decision]
         return False
     found = N_("{column}: {count} of {total} dates have a number above 12 in the middle")
     decisions.append(
-        Decision(
+        Decision.of(
             evidence.field,
             N_("year, day, month"),
             found,
-            _places(column=evidence.column, count=middle, total=count),
+            column=evidence.column,
+            count=middle,
+            total=count,
         )
     )
     return True
@@ -311,9 +317,8 @@ def _decide_swapped(evidence: MomentEvidence, order: str, decisions: list[Decisi
         {(year, day) for year, _month, day in seen},
     )
     if undone <= text_months and not as_is <= text_months:
-        places = _places(column=evidence.column, dates=dates, texts=texts)
         decisions.append(
-            Decision(
+            Decision.of(
                 evidence.field,
                 N_(
                     "a spreadsheet had swapped day and month of the dates it recognised; "
@@ -324,7 +329,9 @@ def _decide_swapped(evidence: MomentEvidence, order: str, decisions: list[Decisi
                     "day above 12; swapped back they fall in the months of the "
                     "texts, as they are they do not"
                 ),
-                places,
+                column=evidence.column,
+                dates=dates,
+                texts=texts,
             )
         )
         return True
@@ -344,10 +351,4 @@ def _decide_swapped(evidence: MomentEvidence, order: str, decisions: list[Decisi
 
 
 def _describe_order(evidence: MomentEvidence, order: str, found: str, **places: Any) -> Decision:
-    return Decision(
-        evidence.field, ORDER_NAMES[order], found, _places(column=evidence.column, **places)
-    )
-
-
-def _places(**places: Any) -> tuple[tuple[str, Any], ...]:
-    return tuple(places.items())
+    return Decision.of(evidence.field, ORDER_NAMES[order], found, column=evidence.column, **places)

@@ -193,7 +193,7 @@ def read_clocks(values: pa.Array) -> np.ndarray | None:
 
 def decide_reading(
     evidence: DurationEvidence,
-    given: str | None,
+    requested: str | None,
     hint: str | None,
     decimal: str | None,
     decisions: list[Decision],
@@ -223,23 +223,17 @@ def decide_reading(
             field=evidence.field,
             example=evidence.odd_example,
         )
-    pair_is_minutes = _decide_pairs(evidence, given, decisions) if evidence.pairs else True
+    pair_is_minutes = _decide_pairs(evidence, requested, decisions) if evidence.pairs else True
     numbers = evidence.numbers
     if not numbers.total:
         return DurationReading(pair_is_minutes=pair_is_minutes)
     separator = decide_decimal(numbers, decimal, decisions)
-    places = (
-        ("column", evidence.column),
-        ("low", f"{numbers.lowest:g}"),
-        ("high", f"{numbers.highest:g}"),
-        ("unit", _unit_name(given or hint)),
-    )
-    if given:
-        unit, found = given, N_("as asked for by --unit")
+    if requested:
+        unit, reason = requested, N_("as asked for by --unit")
     elif hint:
-        unit, found = hint, N_("as the header {column} says")
+        unit, reason = hint, N_("as the header {column} says")
     elif numbers.fractions and numbers.lowest >= 0 and numbers.highest < 1:
-        unit, found = "day", N_("{column}: fractions of a day, from {low} to {high}")
+        unit, reason = "day", N_("{column}: fractions of a day, from {low} to {high}")
     elif (
         not of_many
         and numbers.lowest >= 0
@@ -259,60 +253,46 @@ def decide_reading(
             high=f"{numbers.highest:g}",
         )
     else:
-        unit, found = (
-            "s",
-            N_("{column}: numbers from {low} to {high}, and nothing says another unit"),
+        unit = "s"
+        reason = N_("{column}: numbers from {low} to {high}, and nothing says another unit")
+    decisions.append(
+        Decision.of(
+            evidence.field,
+            UNIT_NAMES[unit],
+            reason,
+            column=evidence.column,
+            low=f"{numbers.lowest:g}",
+            high=f"{numbers.highest:g}",
         )
-    decisions.append(Decision(evidence.field, UNIT_NAMES[unit], found, places))
+    )
     return DurationReading(unit, separator, pair_is_minutes)
 
 
-def _unit_name(unit: str | None) -> str:
-    return unit or "s"
+def _decide_pairs(
+    evidence: DurationEvidence, requested: str | None, decisions: list[Decision]
+) -> bool:
+    stated = _PAIR_IN_HEADER.search(evidence.column)
+    decision = None
+    if requested in ("s", "min"):
+        is_minutes, reason = requested == "s", N_("as asked for by --unit")
+    elif stated:
+        is_minutes, reason = bool(stated["minutes"]), N_("as the header {column} says")
+    elif evidence.full:
+        is_minutes, decision = True, N_("two numbers are minutes and seconds")
+        reason = N_("{column}: other values of the column write hours, minutes and seconds")
+    elif evidence.minutes_as_hours:
+        is_minutes = True
+        reason = N_("{column}: up to {first} before the colon, too many for hours")
+    else:
+        raise _refuse_pairs(evidence)
+    decision = decision or (N_("minutes and seconds") if is_minutes else N_("hours and minutes"))
+    params = {"column": evidence.column, "first": evidence.first_of_pairs}
+    decisions.append(Decision.of(evidence.field, decision, reason, **params))
+    return is_minutes
 
 
-def _decide_pairs(evidence: DurationEvidence, given: str | None, decisions: list[Decision]) -> bool:
-    places = (
-        ("column", evidence.column),
-        ("example", evidence.example),
-        ("first", evidence.first_of_pairs),
-    )
-    if given in ("s", "min"):
-        decisions.append(
-            Decision(
-                evidence.field,
-                N_("minutes and seconds") if given == "s" else N_("hours and minutes"),
-                N_("as asked for by --unit"),
-                places,
-            )
-        )
-        return given == "s"
-    said = _PAIR_IN_HEADER.search(evidence.column)
-    if said:
-        found = N_("minutes and seconds") if said["minutes"] else N_("hours and minutes")
-        decisions.append(Decision(evidence.field, found, N_("as the header {column} says"), places))
-        return bool(said["minutes"])
-    if evidence.full:
-        decisions.append(
-            Decision(
-                evidence.field,
-                N_("two numbers are minutes and seconds"),
-                N_("{column}: other values of the column write hours, minutes and seconds"),
-                places,
-            )
-        )
-        return True
-    if evidence.minutes_as_hours:
-        decisions.append(
-            Decision(
-                evidence.field,
-                N_("minutes and seconds"),
-                N_("{column}: up to {first} before the colon, too many for hours"),
-                places,
-            )
-        )
-        return True
-    raise Refusal(
+def _refuse_pairs(evidence: DurationEvidence) -> Refusal:
+    return Refusal(
         "ambiguous_duration",
         N_(
             "In the column {column}, a value such as {example} may be minutes and seconds, or "

@@ -56,22 +56,23 @@ def complete_header(
     if kind:
         second[header.line + 1] = kind
         decisions.append(
-            Decision(
+            Decision.of(
                 "file",
                 N_("line {line} is a second header row, no data"),
                 N_("seen: {seen}"),
-                _places(line=header.line + 1, seen=_format_cells(below)),
+                line=header.line + 1,
+                seen=_format_cells(below),
             )
         )
     if _are_groups(above, names):
         names, before = _combine(above, names, vocabulary), names
         if names != before:
             decisions.append(
-                Decision(
+                Decision.of(
                     "file",
                     N_("the groups above the headers are read with them"),
                     N_("seen: {seen}"),
-                    _places(seen=_format_cells([*names, *above])),
+                    seen=_format_cells([*names, *above]),
                 )
             )
     if names == own and not second:
@@ -235,11 +236,13 @@ def choose_table(
         name for index in apart for name in header.raw[runs[index][0] : runs[index][1]] if name
     ]
     names = tuple(name if first <= index < last else "" for index, name in enumerate(header.raw))
-    decision = Decision(
+    decision = Decision.of(
         "file",
         N_("another table beside it is left aside: {columns}"),
         N_("an empty column parts them; {own} rows here, {other} there"),
-        _places(columns=_format_cells(outside), own=extents[chosen][0], other=extents[apart[0]][0]),
+        columns=_format_cells(outside),
+        own=extents[chosen][0],
+        other=extents[apart[0]][0],
     )
     return replace(header, names=table_bounds.make_unique(list(names)), span=(first, last)), [
         decision
@@ -311,7 +314,3 @@ def _stands_apart(shared: set[str], own: tuple[int, int], other: tuple[int, int]
 
 def _format_cells(cells: list[str]) -> str:
     return ", ".join(dict.fromkeys(cell for cell in cells if cell))[:200]
-
-
-def _places(**places: object) -> tuple[tuple[str, object], ...]:
-    return tuple(places.items())

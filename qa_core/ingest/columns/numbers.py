@@ -174,20 +174,22 @@ def parse_number(plain: str, decimal: str) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def decide_decimal(evidence: NumberEvidence, given: str | None, decisions: list[Decision]) -> str:
+def decide_decimal(
+    evidence: NumberEvidence, requested: str | None, decisions: list[Decision]
+) -> str:
     """`,` or `.`: what separates the decimals of the column. Raises Refusal
     `ambiguous_decimal`.
     """
-    if given:
-        return given
-    places = (("column", evidence.column), ("example", evidence.odd_example or evidence.example))
+    if requested:
+        return requested
     if evidence.comma_decimal:
         decisions.append(
-            Decision(
+            Decision.of(
                 evidence.field,
                 N_("the comma separates decimals"),
                 N_("{column}: {count} values such as 1,5"),
-                (*places, ("count", evidence.comma_decimal)),
+                column=evidence.column,
+                count=evidence.comma_decimal,
             )
         )
         return ","
@@ -291,29 +293,25 @@ def decide_mark(
     """How a column of satisfaction marks is read, and its scale, "least-greatest"."""
     separator = decide_decimal(evidence, decimal, decisions)
     readable = max(1, evidence.total - evidence.unread)
-    told = parse_scale(scale) if scale else None
+    requested = parse_scale(scale) if scale else None
     factor = 1.0
-    places = (
-        ("column", evidence.column),
-        ("low", f"{evidence.lowest:g}"),
-        ("high", f"{evidence.highest:g}"),
-    )
-    if told:
-        low, high, found = *told, N_("as asked for by --scale")
+    column = {
+        "column": evidence.column,
+        "low": f"{evidence.lowest:g}",
+        "high": f"{evidence.highest:g}",
+    }
+    if requested:
+        low, high, reason = *requested, N_("as asked for by --scale")
     elif hint and parse_scale(hint):
-        (low, high), found = parse_scale(hint), N_("as the header {column} says")
+        (low, high), reason = parse_scale(hint), N_("as the header {column} says")
     elif len(evidence.denominators) == 1:
         high = next(iter(evidence.denominators))
-        low, found = (1 if high <= 10 else 0), N_("{column}: each mark says out of how much")
+        low, reason = (1 if high <= 10 else 0), N_("{column}: each mark says out of how much")
     elif evidence.percents > readable / 2:
-        low, high, found = 0, 100, N_("{column}: per cent")
+        low, high, reason = 0, 100, N_("{column}: per cent")
     elif evidence.fractions and evidence.lowest >= 0 and evidence.highest <= 1:
-        low, high, found, factor = (
-            0,
-            100,
-            N_("{column}: shares of one, from {low} to {high}"),
-            100.0,
-        )
+        low, high, factor = 0, 100, 100.0
+        reason = N_("{column}: shares of one, from {low} to {high}")
     else:
         if evidence.field == "ces" and evidence.total >= MANY_MARKS and not evidence.above[5]:
             raise Refusal(
@@ -324,7 +322,7 @@ def decide_mark(
                 ),
                 options=("--scale ces=1-5", "--scale ces=1-7"),
                 count=evidence.total,
-                **dict(places),
+                **column,
             )
         scales = _EFFORT_SCALES if evidence.field == "ces" else _SCALES
         low, high = next(
@@ -335,24 +333,23 @@ def decide_mark(
             ),
             (0, 100),
         )
-        found = N_("{column}: values from {low} to {high}")
-    zero_is_missing = bool(evidence.zeros and low > 0 and not told)
+        reason = N_("{column}: values from {low} to {high}")
+    zero_is_missing = bool(evidence.zeros and low > 0 and not requested)
     decisions.append(
-        Decision(
+        Decision.of(
             evidence.field,
             N_("marks from {least} to {greatest}; --scale says otherwise"),
-            found,
-            (*places, ("least", f"{low:g}"), ("greatest", f"{high:g}")),
+            reason,
+            **column,
+            least=f"{low:g}",
+            greatest=f"{high:g}",
         )
     )
     if zero_is_missing:
         note = N_("a mark of 0 lies outside the scale and is read as: no mark")
         decisions.append(
-            Decision(
-                evidence.field,
-                note,
-                N_("{column}: {zeros} zeros"),
-                (*places, ("zeros", evidence.zeros)),
+            Decision.of(
+                evidence.field, note, N_("{column}: {zeros} zeros"), **column, zeros=evidence.zeros
             )
         )
     return NumberReading(

@@ -120,11 +120,8 @@ def stage(
     if header.row:
         place = header.line + source.line_offset
         context.decisions.append(
-            Decision(
-                "file",
-                N_("the header is on line {line}; the rows above it are titles"),
-                "",
-                (("line", place),),
+            Decision.of(
+                "file", N_("the header is on line {line}; the rows above it are titles"), line=place
             )
         )
     rows = _RowReader(source, header, context, progress)
@@ -420,35 +417,35 @@ class _RowReader:
                 [context.headers[index] for index in sorted(ignored)]
             )
             context.decisions.append(
-                Decision("file", N_("left aside, as asked: {columns}"), "", (("columns", asked),))
+                Decision.of("file", N_("left aside, as asked: {columns}"), columns=asked)
             )
         if unknown:
             context.decisions.append(
-                Decision(
+                Decision.of(
                     "file",
                     N_("not kept: {columns}"),
                     N_("no field of {kind} is recognised in them"),
-                    (("columns", header_matching.format_headers(unknown)), ("kind", staged.kind)),
+                    columns=header_matching.format_headers(unknown),
+                    kind=staged.kind,
                 )
             )
         hidden = [name for name, column in context.columns.items() if column.field.is_identity]
         if hidden:
             staged.pseudonymised = tuple(context.columns[name].header.text for name in hidden)
             context.decisions.append(
-                Decision(
+                Decision.of(
                     "customer",
                     N_("replaced by pseudonyms: {columns}"),
-                    "",
-                    (("columns", ", ".join(context.columns[name].header.text for name in hidden)),),
+                    columns=", ".join(context.columns[name].header.text for name in hidden),
                 )
             )
         if self._shorter:
             context.decisions.append(
-                Decision(
+                Decision.of(
                     "file",
                     N_("cells missing at the end of a row are empty"),
                     N_("{count} rows shorter than the header"),
-                    (("count", self._shorter),),
+                    count=self._shorter,
                 )
             )
 

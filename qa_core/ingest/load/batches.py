@@ -188,11 +188,11 @@ def build_known_report(session: Session, batch: ImportBatch, file: str) -> FileR
     tally.new = tally.updated = 0
     report.quarantine = Path(batch.quarantine) if batch.quarantine else None
     report.decisions = [
-        Decision(
+        Decision.of(
             "file",
             N_("recognised"),
             N_("the same file was imported as batch {batch}"),
-            (("batch", batch.id),),
+            batch=batch.id,
         ),
         *load_decisions(batch),
     ]

@@ -72,4 +72,4 @@ class LoadJob:
             batches.finish(session, self.report.batch_id, self.tally.as_counts(), days)
 
     def decide(self, field: str, decision: str, evidence: str, **params: Any) -> None:
-        self.report.decisions.append(Decision(field, decision, evidence, tuple(params.items())))
+        self.report.decisions.append(Decision.of(field, decision, evidence, **params))

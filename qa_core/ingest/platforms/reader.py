@@ -138,7 +138,7 @@ class ExportReader:
 
     def decide(self, field_name: str, decision: str, evidence: str = "", **places: Any) -> None:
         """Write down a decision."""
-        self.decisions.append(Decision(field_name, decision, evidence, tuple(places.items())))
+        self.decisions.append(Decision.of(field_name, decision, evidence, **places))
 
     def report_share(self, share: float) -> None:
         """Report which share of the export is read; the step ends when it is folded."""
