@@ -343,7 +343,7 @@ def test_an_evaluation_brings_its_comment_and_tags_without_numbers_and_addresses
         + 'C1,Ann,2026-03-03,80,"Ring 06 12 34 56 78 or a.b@example.com","tone, record , tone"\n',
         "again.csv",
     )
-    assert report.new == 0
+    assert report.tally.new == 0
 
 
 def test_a_customer_who_is_erased_takes_along_what_evaluators_wrote_of_their_contacts(

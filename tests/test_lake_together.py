@@ -18,6 +18,7 @@ import pyarrow as pa
 import pytest
 import sqlalchemy as sa
 
+from qa_core.base.progress import Progress, ignore_progress
 from qa_core.storage import engine, lake, schema
 from qa_core.storage.guard import Unscoped
 
@@ -49,7 +50,7 @@ def rows(first: int, count: int, wait: float) -> pa.Table:
 
 
 def merge(
-    first: int, count: int, wait: float, batch: str, progress: lake.Progress | None = None
+    first: int, count: int, wait: float, batch: str, progress: Progress = ignore_progress
 ) -> lake.MergeResult:
     return lake.merge_contacts(
         rows(first, count, wait), ["customer_key", "wait_seconds"], batch, progress=progress
@@ -66,7 +67,7 @@ def merge_and_hang(home: str, share: float, told: Connection) -> None:
     """Merge until that share of the work is done, then say so and wait to be killed."""
     os.environ["QA_HOME"] = home
 
-    def hang(done: float) -> None:
+    def hang(step: str, done: float) -> None:
         if done >= share:
             told.send(done)
             time.sleep(SECONDS)

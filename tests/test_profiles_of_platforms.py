@@ -25,7 +25,11 @@ LOG = (
 
 def test_3cx_lists_the_newest_first_and_sums_up_below(centre: Path) -> None:
     staged, rows = stage(centre, "call_log.csv", LOG)
-    assert staged.profile == "3cx" and staged.read == 4 and staged.skipped_kinds == {"footer": 1}
+    assert (
+        staged.profile == "3cx"
+        and staged.tally.read == 4
+        and staged.tally.skipped_kinds == {"footer": 1}
+    )
     assert pick(
         rows, "direction", "outcome", "advisor", "wait_seconds", "talk_seconds", "tracking_number"
     ) == [

@@ -210,7 +210,7 @@ def watch_folder(
     from qa_core.base.stop_signal import Stop
     from qa_core.files.options import ImportOptions
     from qa_core.ingest.report import FileReport
-    from qa_core.ingest.watch.folder import Watch, watching_alone
+    from qa_core.ingest.watch.folder import Watch, lock_folder
     from qa_core.storage.records import store
 
     def tell(told: FileReport | Refusal) -> None:
@@ -239,7 +239,7 @@ def watch_folder(
         keep,
         tell,
     )
-    with watching_alone(folder):
+    with lock_folder(folder):
         if once:
             watch.run_once(stop)
         else:

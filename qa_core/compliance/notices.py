@@ -92,7 +92,7 @@ def _find(directory: advisors.Directory, name: str) -> str:
     found = directory.find(name)
     if found is not None:
         return found
-    sharing = directory.by_name.get(advisors.fold(name), [])
+    sharing = directory.by_name.get(advisors.normalise_name(name), [])
     if sharing:
         raise Refusal(
             "several_advisors",

@@ -55,7 +55,7 @@ class Field:
 
     @property
     def is_identity(self) -> bool:
-        return self.reads in (ValueType.CUSTOMER, ValueType.PARTY)
+        return self.value_type in (ValueType.CUSTOMER, ValueType.PARTY)
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ class Profile:
     kind: str
     fields: tuple[Field, ...]
     needs: tuple[tuple[str, ...], ...]
-    settle: Callable[..., None]
+    decide_columns: Callable[..., None]
     build: Callable[..., Mapping[str, pa.Array]]
     finish: Callable[..., None] | None = None
     claim: Callable[[tuple[str, ...], dict[str, Column]], None] | None = None
@@ -139,7 +139,8 @@ class Platform:
     `fold` then leaves the table `roots`. `is_local`: the export writes the wall clock
     of its server; `Work.tables` turns its moments into UTC. `finish` says what can be
     said only when everything is folded. `mapping`: field → what of the export it comes
-    from, for the report. `shown`: what a rejected record shows of itself.
+    from, for the report. `shown`: what a rejected record
+    shows of itself, `masked` among it.
     """
 
     name: str
@@ -155,4 +156,5 @@ class Platform:
     is_local: bool = False
     finish: Callable[..., None] | None = None
     shown: tuple[str, ...] = ()
+    masked: tuple[str, ...] = ()
     defaults: Mapping[str, str] = field(default_factory=lambda: {"channel": "phone"})

@@ -11,16 +11,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-import duckdb
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
 from qa_core.base import environment
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
-from qa_core.storage import lake, name_merges
+from qa_core.storage import duckdb_connection, lake, name_merges
 from qa_core.storage.guard import Scoped, Unscoped, has_scope
-from qa_core.storage.lake import memory, tables
+from qa_core.storage.lake import tables
 from qa_core.storage.records import store
 from qa_core.storage.schema import CONTACTS, EVERY_CONTACT
 
@@ -60,15 +59,7 @@ class DuckDbEngine:
 
     def __init__(self, folder: Path, temporary: Path, memory_limit: str) -> None:
         temporary.parent.mkdir(parents=True, exist_ok=True)
-        self.connection = duckdb.connect(
-            config={
-                "memory_limit": memory_limit,
-                "threads": min(4, os.cpu_count() or 1),
-                "temp_directory": str(temporary),
-                "autoinstall_known_extensions": False,
-                "autoload_known_extensions": False,
-            }
-        )
+        self.connection = duckdb_connection.connect(memory_limit, temporary, preserve_order=True)
         self.connection.execute("SET parquet_metadata_cache = true")
         self.connection.execute(f"SET allowed_directories = [{tables.quoted(f'{folder}/')}]")
         self.connection.execute("SET enable_external_access = false")
@@ -156,7 +147,7 @@ def current() -> Engine:
             N_("QA_ENGINE_URL is {url}, but only duckdb:// is known. Correct it, or leave it out."),
             url=settings.engine_url,
         )
-    limit = memory.limit_for(tables.snapshot("contacts").rows, MEGABYTES)
+    limit = duckdb_connection.memory_limit(tables.snapshot("contacts").rows, MEGABYTES)
     return _duckdb(tables.lake_folder(), settings.temporary_folder / f"engine-{os.getpid()}", limit)
 
 

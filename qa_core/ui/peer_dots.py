@@ -16,7 +16,7 @@ from qa_core.analysis import chart_titles, charts, peers
 from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.analysis.peers import Group, Peer
 from qa_core.base.i18n import N_, _, ngettext
-from qa_core.centre.advisors import fold
+from qa_core.centre.advisors import normalise_name
 from qa_core.metrics import formatting
 from qa_core.metrics.kpis import get_kpi
 from qa_core.ui import cached, cards, drill, segmented_choice, tables
@@ -215,7 +215,7 @@ def show_needed(
                 ChartTitle(_describe_needed(missing, titles[f"{size:g}"], counted)),
                 _explain_needed(group, counted),
             )
-        ordered = sorted(group.peers, key=lambda peer: fold(peer.name))
+        ordered = sorted(group.peers, key=lambda peer: normalise_name(peer.name))
         rows = [
             {
                 title: peer.name,

@@ -329,7 +329,9 @@ def bring_recordings(folder: Path) -> None:
         encoding="utf-8",
     )
     (report,) = ingest.run(Viewer.SYSTEM, "recordings", [manifest], ImportOptions())
-    assert (report.read, report.new, report.rejected) == (3, 2, 1), report.as_text()
+    assert (report.tally.read, report.tally.new, report.tally.rejected) == (3, 2, 1), (
+        report.as_text()
+    )
     with store.reading() as session:
         assert sorted(
             session.scalars(sa.select(Recording.contact_id).where(Recording.file_name.is_not(None)))

@@ -20,6 +20,7 @@ from qa_core.analysis.irritants import action_list
 from qa_core.base import environment
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
+from qa_core.base.progress import Progress, ignore_progress
 from qa_core.cli.demo import (
     accounts,
     answers,
@@ -66,7 +67,7 @@ def build(
     advisors: int = 60,
     contacts: int = 250_000,
     seed: int = 7,
-    progress: Callable[[str, float], None] | None = None,
+    progress: Progress = ignore_progress,
     plan: DemoPlan | None = None,
 ) -> None:
     """Simulate the centre and import it, with an account per role. `plan` gives the
@@ -89,7 +90,7 @@ def build(
                     "qa_core demo --remove"
                 ),
             )
-        _fill(viewer, plan, progress or (lambda step, share: None))
+        _fill(viewer, plan, progress)
 
 
 def remove(viewer: Viewer) -> None:

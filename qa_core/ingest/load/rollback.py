@@ -4,9 +4,6 @@ records, or the undo is refused.
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
-
 import pyarrow as pa
 import sqlalchemy as sa
 
@@ -56,7 +53,7 @@ def rollback(batch_id: str, actor: str) -> None:
             if lake.has_commit(part):
                 lake.undo(part)
     except Refusal as refusal:
-        _stand_again(batch_id)
+        _reinstate(batch_id)
         if "later" in refusal.params:
             # The lake names the part that stands in the way; a person undoes the batch
             # that it comes from.
@@ -80,7 +77,7 @@ def rollback(batch_id: str, actor: str) -> None:
     recordings.delete_forbidden(actor)
 
 
-def _stand_again(batch_id: str) -> None:
+def _reinstate(batch_id: str) -> None:
     """The undo was refused half-way: what had been taken off its contacts joins them
     again, and the batch stands as before.
     """
@@ -102,9 +99,8 @@ def _stand_again(batch_id: str) -> None:
                 sa.or_(WaitingRow.joined_by == batch_id, WaitingRow.batch_id == batch_id)
             ).values(joined_by=None)
         )
-    with tempfile.TemporaryDirectory(prefix="ecoute-") as folder:
-        for arrived in sorted(affected):
-            late_joins.join_arrived(arrived, Path(folder))
+    for arrived in sorted(affected):
+        late_joins.join_arrived(arrived)
 
 
 def _find_later_users(session: Session, batch: ImportBatch) -> str | None:

@@ -6,13 +6,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from datetime import UTC
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import sqlalchemy as sa
 
-from qa_core.ingest.load.duckdb_session import open_session
 from qa_core.ingest.matching import attach, contact_match
 from qa_core.ingest.own_rows import of_files
 from qa_core.ingest.rules import apply
@@ -24,7 +22,7 @@ from qa_core.storage.records.store import Session
 WRITE_AT_ONCE = 5_000
 
 
-def keep(session: Session, batch_id: str, rows: list[dict[str, Any]]) -> None:
+def store_rows(session: Session, batch_id: str, rows: list[dict[str, Any]]) -> None:
     """Keep rows of that batch until their contact comes; `row_key` tells them apart
     within it.
     """
@@ -39,14 +37,14 @@ def keep(session: Session, batch_id: str, rows: list[dict[str, Any]]) -> None:
         )
 
 
-def part_of(waiting_batch: str, arrived_batch: str) -> str:
+def build_part_name(waiting_batch: str, arrived_batch: str) -> str:
     """The name under which the lake knows the rows of one batch that joined the
     contacts of another.
     """
     return f"{waiting_batch}+{arrived_batch}"
 
 
-def join_arrived(arrived_batch: str, folder: Path, tolerance_seconds: float) -> dict[str, int]:
+def join_arrived(arrived_batch: str, tolerance_seconds: float) -> dict[str, int]:
     """Put the surveys and tracking rows that waited onto the contacts that have come;
     returns how many of each kind joined.
 
@@ -65,13 +63,11 @@ def join_arrived(arrived_batch: str, folder: Path, tolerance_seconds: float) -> 
         batches = session.execute(of_files(query)).all()
     joined: dict[str, int] = defaultdict(int)
     for batch_id, kind, _rows in batches:
-        joined[kind] += _join_batch(batch_id, kind, arrived_batch, folder, tolerance_seconds)
+        joined[kind] += _join_batch(batch_id, kind, arrived_batch, tolerance_seconds)
     return {kind: count for kind, count in joined.items() if count}
 
 
-def _join_batch(
-    batch_id: str, kind: str, arrived_batch: str, folder: Path, tolerance: float
-) -> int:
+def _join_batch(batch_id: str, kind: str, arrived_batch: str, tolerance: float) -> int:
     with store.reading() as session:
         ticket, customer = (
             WaitingRow.content[name].as_string() for name in ("ticket", "customer_key")
@@ -95,16 +91,16 @@ def _join_batch(
         moment.astimezone(UTC).replace(tzinfo=None) if moment else None for moment in happened
     ]
     table = pa.table([*(list(column) for column in known), moments], schema=contact_match.INCOMING)
-    with open_session(folder) as bench:
-        bench.register("incoming", table)
-        contact_match.match(bench, tolerance, system)
-        found = bench.execute(
+    with lake.working() as connection:
+        connection.register("incoming", table)
+        contact_match.match(connection, tolerance, system)
+        found = connection.execute(
             "SELECT m.line, m.source_system, m.contact_id, m.how, i.moment FROM matched m JOIN "
             "incoming i USING (line) ORDER BY i.moment NULLS FIRST, m.line"
         ).fetchall()
     if not found:
         return 0
-    part = part_of(batch_id, arrived_batch)
+    part = build_part_name(batch_id, arrived_batch)
     if not lake.has_commit(part):
         lake.merge_contacts(*_build_rows(kind, found), part, create=False)
     with store.writing() as session:
@@ -128,9 +124,9 @@ def _build_rows(kind: str, found: list[tuple[Any, ...]]) -> tuple[pa.Table, tupl
         values = dict(contents[line]["values"])
         if kind == "tracking":
             values["tracking_match"] = how
-        newest[(source_system, contact_id)] = apply.spell_values(values, kept)
+        newest[(source_system, contact_id)] = apply.apply_merged_names(values, kept)
     carried = tuple(next(iter(newest.values())))
-    return attach.values_table(list(newest.items()), carried), carried
+    return attach.build_values_table(list(newest.items()), carried), carried
 
 
 def mark_joined(session: Session, rows: list[int], arrived_batch: str) -> None:
@@ -159,8 +155,8 @@ def find_parts(session: Session, batch_id: str) -> list[str]:
     )
     return sorted(
         [
-            *(part_of(batch_id, other) for other in own),
-            *(part_of(other, batch_id) for other in theirs),
+            *(build_part_name(batch_id, other) for other in own),
+            *(build_part_name(other, batch_id) for other in theirs),
         ],
         reverse=True,
     )

@@ -7,17 +7,11 @@ they were opened for.
 
 from __future__ import annotations
 
-import os
-import tempfile
-from pathlib import Path
-
 import pyarrow as pa
 import sqlalchemy as sa
 
-from qa_core.base import environment
 from qa_core.centre import members
-from qa_core.ingest.load.duckdb_session import open_session
-from qa_core.storage import name_merges
+from qa_core.storage import lake, name_merges
 from qa_core.storage.guard import Unscoped
 from qa_core.storage.records.centre_rules import NameDecision
 from qa_core.storage.records.evaluations import Evaluation
@@ -34,7 +28,7 @@ OF_CONTACTS = (Recording, Playback, DrawnContact, CalibrationContact)
 Key = tuple[str, str]
 
 
-def follow(session: Session) -> None:
+def update_listening(session: Session) -> None:
     """Bring recordings, listenings, what was drawn or calibrated, evaluations made here
     and coaching plans in line with the merges that stand.
     """
@@ -44,7 +38,7 @@ def follow(session: Session) -> None:
     concerned = {advisor_id for pair in session.execute(decided) for advisor_id in pair}
     if not concerned:
         return
-    _follow_contacts(session, concerned)
+    _update_contact_rows(session, concerned)
     kept = name_merges.find_kept(session)["advisor"]
     may_differ = sa.or_(
         CoachingPlan.given_advisor_id.is_not(None), CoachingPlan.advisor_id.in_(kept)
@@ -55,7 +49,7 @@ def follow(session: Session) -> None:
         plan.given_advisor_id = given if plan.advisor_id != given else None
 
 
-def _follow_contacts(session: Session, concerned: set[str]) -> None:
+def _update_contact_rows(session: Session, concerned: set[str]) -> None:
     # Imported evaluations say themselves whom they name, and have followed already.
     made_here = sa.and_(
         Evaluation.batch_id.is_(None),
@@ -72,7 +66,7 @@ def _follow_contacts(session: Session, concerned: set[str]) -> None:
     rows += session.scalars(
         _of_merged(sa.select(Evaluation).where(Evaluation.advisor_id.in_(concerned), made_here))
     )
-    now_named = _find_named({(row.source_system, row.contact_id) for row in rows})
+    now_named = _find_contacts({(row.source_system, row.contact_id) for row in rows})
     known = members.find_names(session)
     for row in rows:
         advisor_id, team = now_named.get((row.source_system, row.contact_id), (None, None))
@@ -90,19 +84,14 @@ def _of_merged(statement: sa.Select) -> Unscoped:
     )
 
 
-def _find_named(keys: set[Key]) -> dict[Key, tuple[str | None, str | None]]:
+def _find_contacts(keys: set[Key]) -> dict[Key, tuple[str | None, str | None]]:
     """The advisor and team of each of these contacts, as the lake names them."""
     if not keys:
         return {}
-    scratch = environment.current().temporary_folder
-    scratch.mkdir(parents=True, exist_ok=True)
-    with (
-        tempfile.TemporaryDirectory(prefix=f"staged-{os.getpid()}-", dir=scratch) as folder,
-        open_session(Path(folder)) as bench,
-    ):
+    with lake.working() as connection:
         columns = [pa.array(list(values), pa.string()) for values in zip(*keys, strict=True)]
-        bench.register("keys", pa.table(columns, names=["source_system", "contact_id"]))
-        found = bench.execute(
+        connection.register("keys", pa.table(columns, names=["source_system", "contact_id"]))
+        found = connection.execute(
             "SELECT source_system, contact_id, advisor_id, team FROM contacts SEMI JOIN keys "
             "USING (source_system, contact_id)"
         )

@@ -16,7 +16,7 @@ from sqlalchemy.orm import selectinload
 from qa_core import scoring
 from qa_core.access import people
 from qa_core.base.errors import Refusal
-from qa_core.centre.advisors import fold
+from qa_core.centre.advisors import normalise_name
 from qa_core.storage.guard import Unscoped
 from qa_core.storage.records.base import now
 from qa_core.storage.records.evaluations import Evaluation, EvaluationAnswer, ScorecardVersion
@@ -87,7 +87,7 @@ class Intake:
         self._plans: dict[int, scoring.Scorecard | None] = {}
         self._evaluators: dict[str, set[str]] = {}
         for username, name in people.find_names(session).items():
-            for spelling in {fold(username), fold(name)}:
+            for spelling in {normalise_name(username), normalise_name(name)}:
                 self._evaluators.setdefault(spelling, set()).add(username)
         self._known: dict[str, Evaluation] = {}
         self._remembered: set[str] = set()
@@ -175,13 +175,13 @@ class Intake:
 
     def _find_evaluator(self, name: str | None) -> str | None:
         """The username of that evaluator, else the name as it stands in the file."""
-        meant = self._evaluators.get(fold(name), set()) if name else set()
+        meant = self._evaluators.get(normalise_name(name), set()) if name else set()
         return next(iter(meant)) if len(meant) == 1 else name
 
     def _find_or_create_grid(self, item: ImportedEvaluation) -> ScorecardVersion:
         title = item.grid or UNNAMED_GRID
         if title not in self._grids:
-            key = re.sub(r"\s+", "-", fold(title))
+            key = re.sub(r"\s+", "-", normalise_name(title))
             newest = (
                 sa.select(ScorecardVersion)
                 .where(
@@ -323,9 +323,9 @@ def _answers_for(plan: scoring.Scorecard, marks: Sequence[ImportedAnswer]) -> di
     keys = {}
     for criterion in plan.criteria:
         for spelling in (criterion.key, criterion.text.fr, criterion.text.en):
-            keys.setdefault(fold(spelling), criterion.key)
+            keys.setdefault(normalise_name(spelling), criterion.key)
     answers = {
-        keys.get(fold(mark.criterion)): mark.points
+        keys.get(normalise_name(mark.criterion)): mark.points
         if mark.points is not None
         else scoring.NOT_APPLICABLE
         for mark in marks

@@ -233,7 +233,7 @@ def _unescape(cell: str) -> str:
 
 
 def _read_workbook(name: str, content: bytes) -> list[_Cells]:
-    with uploads.on_disk(name, content) as path:
+    with uploads.store_temporarily(name, content) as path:
         opened = open_content(path)
         read = []
         for sheet in workbooks.find_sheets(opened):

@@ -14,7 +14,7 @@ from qa_core import scoring
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.base.i18n import N_
-from qa_core.centre.advisors import fold
+from qa_core.centre.advisors import normalise_name
 from qa_core.storage.guard import Unscoped
 from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import Evaluation, ScorecardVersion
@@ -92,7 +92,7 @@ def newest_published(session: Session, key_or_file_title: str) -> ScorecardVersi
     """The newest published version that can be answered of the grid of that key, else
     of that title (capitals, accents and dashes aside).
     """
-    wanted = fold(key_or_file_title)
+    wanted = normalise_name(key_or_file_title)
     published = session.scalars(
         sa.select(ScorecardVersion)
         .where(ScorecardVersion.published_at.is_not(None))
@@ -101,8 +101,8 @@ def newest_published(session: Session, key_or_file_title: str) -> ScorecardVersi
     rows = [row for row in published if asks_anything(row)]
     for is_meant in (
         lambda row: row.key == key_or_file_title,
-        lambda row: fold(row.key) == wanted,
-        lambda row: fold(row.title) == wanted,
+        lambda row: normalise_name(row.key) == wanted,
+        lambda row: normalise_name(row.title) == wanted,
     ):
         if found := next(filter(is_meant, rows), None):
             return found

@@ -46,7 +46,7 @@ def show_files(reports: list[FileReport]) -> None:
                 if report.recognised
                 else _("ready"),
                 **{
-                    _(COUNTS[name]): None if report.is_refused else getattr(report, name)
+                    _(COUNTS[name]): None if report.is_refused else getattr(report.tally, name)
                     for name in ("read", "new", "updated", "rejected", "skipped")
                 },
             }
@@ -70,7 +70,7 @@ def show(report: FileReport) -> None:
         st.info(_("This file was imported before. Importing it again changes nothing."))
     elif report.dry_run:
         st.info(_("Nothing is written yet. This is what the import would do:"))
-    show_counts(report.as_counts())
+    show_counts(report.tally.as_counts())
     if report.examination is not None:
         _show_effects(report.examination)
         _show_remarks(report)
@@ -184,8 +184,8 @@ def _show_effects(examination: Examination) -> None:
         [
             {
                 _("Figure"): _(effect.title),
-                _("Now"): effect.say_before(),
-                _("After the import"): effect.say_after(),
+                _("Now"): effect.format_before(),
+                _("After the import"): effect.format_after(),
                 _("Change"): _describe_change(effect.kpi, effect.before, effect.after),
                 _("Out of, now"): formatting.number(effect.n_before),
                 _("Out of, after"): formatting.number(effect.n_after),

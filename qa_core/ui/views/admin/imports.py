@@ -342,12 +342,12 @@ def _rehearse(viewer: Viewer, kind: str, sent: Any, options: ImportOptions) -> F
     """
     own = _with_mapping(kind, sent.file_id, options)
     kept = st.session_state.setdefault(REHEARSED, {})
-    key = json.dumps([sent.file_id, kind, own.as_reading()], sort_keys=True)
+    key = json.dumps([sent.file_id, kind, own.as_reading_options()], sort_keys=True)
     if key not in kept:
         for other in [name for name in kept if json.loads(name)[0] == sent.file_id]:
             del kept[other]
         rehearsal = ImportOptions(**{**vars(own), "dry_run": True, "save_mapping": None})
-        with uploads.on_disk(sent.name, sent.getbuffer()) as path:
+        with uploads.store_temporarily(sent.name, sent.getbuffer()) as path:
             kept[key] = _with_progress(
                 lambda tell: ingest.run_upload(viewer, kind, path, sent.name, rehearsal, tell)
             )
@@ -356,7 +356,7 @@ def _rehearse(viewer: Viewer, kind: str, sent: Any, options: ImportOptions) -> F
 
 def _bring(kind: str, sent: Any, options: ImportOptions) -> FileReport:
     own = _with_mapping(kind, sent.file_id, options)
-    with uploads.on_disk(sent.name, sent.getbuffer()) as path:
+    with uploads.store_temporarily(sent.name, sent.getbuffer()) as path:
         return _with_progress(
             lambda tell: ingest.run_upload(
                 gate.current_viewer(Permission.MANAGE_IMPORTS), kind, path, sent.name, own, tell

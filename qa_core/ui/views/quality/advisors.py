@@ -13,7 +13,7 @@ from qa_core.access.roles import Permission, Viewer
 from qa_core.analysis import exports, peers
 from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.base.i18n import N_, _
-from qa_core.centre.advisors import fold
+from qa_core.centre.advisors import normalise_name
 from qa_core.metrics import formatting
 from qa_core.metrics.kpis import get_kpi
 from qa_core.ui import (
@@ -153,7 +153,7 @@ def _show_table(viewer: Viewer, look: FilterState) -> None:
     """Everybody, by name, with intervals; a click opens the advisor."""
     shown = (*MEASURES, "answered", "evaluations")
     by = tables.wide(cached.measure(viewer, shown, ("advisor",), look.where), "advisor")
-    names = sorted((name for name in by if name is not None), key=fold)
+    names = sorted((name for name in by if name is not None), key=normalise_name)
     scores = adjusted_scores.read(viewer, look)
     with st.container(border=True, gap="xxsmall"):
         cards.show_heading(

@@ -11,7 +11,7 @@ from qa_core.analysis import charts, exports
 from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.analysis.charts.labels import plain
 from qa_core.base.i18n import _, ngettext
-from qa_core.centre.advisors import fold
+from qa_core.centre.advisors import normalise_name
 from qa_core.metrics import formatting
 from qa_core.metrics.query import scorecard_texts
 from qa_core.ui import cached, cards, download_links, drill
@@ -36,7 +36,7 @@ def show(viewer: Viewer, look: FilterState) -> None:
             )
         return
     texts = scorecard_texts.find_grid_texts(viewer)
-    everybody = sorted(set(frame["advisor"]), key=fold)
+    everybody = sorted(set(frame["advisor"]), key=normalise_name)
     names = everybody[:MOST_ADVISORS]
     order = {key: position for position, key in enumerate(texts.by_dimension.get("criterion", {}))}
     keys = sorted(set(frame["criterion"]), key=lambda key: (order.get(key, len(order)), key))

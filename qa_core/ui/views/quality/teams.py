@@ -10,7 +10,7 @@ from qa_core.access.roles import Viewer
 from qa_core.analysis import chart_titles, exports, peers
 from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.base.i18n import _
-from qa_core.centre.advisors import fold
+from qa_core.centre.advisors import normalise_name
 from qa_core.metrics import formatting
 from qa_core.metrics.dimensions import Filters
 from qa_core.metrics.kpis import get_kpi
@@ -78,7 +78,7 @@ def _find(group: peers.Group) -> ChartTitle:
 def _show_both(viewer: Viewer, look: FilterState) -> None:
     by = tables.wide(cached.measure(viewer, BOTH, ("team",), look.where), "team")
     of_advisors = cached.measure(viewer, ("evaluations",), ("team", "advisor"), look.where)
-    names = sorted((name for name in by if name is not None), key=fold)
+    names = sorted((name for name in by if name is not None), key=normalise_name)
     rows, gaps = [], []
     for name in names:
         uneven = peers.find_uneven(
