@@ -13,14 +13,8 @@ from qa_core.analysis import alerts
 from qa_core.base.i18n import _
 from qa_core.metrics import formatting
 from qa_core.metrics.kpis import get_kpi
-from qa_core.ui import cached, drill, filter_bar, gate, menu
-
-PAGES = {
-    Permission.SEE_SATISFACTION: "satisfaction",
-    Permission.SEE_TRACKING: "sources",
-    Permission.SEE_CALL_STATISTICS: "first_contact",
-}
-"""The page that tells more of what this permission shows."""
+from qa_core.metrics.kpis.declaration import CONTACT_DIMENSIONS
+from qa_core.ui import cached, drill, gate, menu
 
 
 def show_open(viewer: Viewer, found: Sequence[alerts.Alert], with_rule: bool = False) -> None:
@@ -65,7 +59,7 @@ def _show_way(viewer: Viewer, event: alerts.Alert) -> None:
     if (
         drill.is_open_to(viewer)
         and kpi.subject == "contacts"
-        and set(values) <= {*filter_bar.PAGES["contacts"], *drill.EXTRA}
+        and set(values) <= set(CONTACT_DIMENSIONS)
     ):
         start = event.period.first_day
         span = {
@@ -82,12 +76,8 @@ def _show_way(viewer: Viewer, event: alerts.Alert) -> None:
             args=arguments,
         )
         return
-    page = menu.find_page(PAGES.get(kpi.needs, "overview"))
-    if (
-        page.is_open_to(viewer)
-        and page.key in filter_bar.PAGES
-        and set(values) <= set(filter_bar.PAGES[page.key])
-    ):
+    page = menu.find_page_explaining(kpi.needs)
+    if page.is_open_to(viewer) and page.can_filter_by(set(values)):
         month = {"period": f"{event.period.first_day:%Y-%m}"} if event.rule.grain == "month" else {}
         st.page_link(
             page.path,

@@ -4,7 +4,7 @@ that says what it shows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,31 +21,6 @@ from qa_core.ui import explain_link
 from qa_core.ui.filter_bar import FilterState
 from qa_core.ui.plain import escape
 
-SHORT_TITLES: Mapping[str, str] = {
-    "average_speed_of_answer": N_("Average wait"),
-    "average_handle_time": N_("Handle time"),
-    "first_contact_resolution": N_("Resolved at first contact"),
-    "first_contact_resolution_declared": N_("Declared by advisors"),
-    "first_contact_resolution_surveyed": N_("Confirmed by customers"),
-}
-"""Where the title of the glossary is too long for a tile."""
-TABLE_TITLES: Mapping[str, str] = {
-    "received": N_("Contacts"),
-    "answer_rate": N_("Answered"),
-    "average_speed_of_answer": N_("Wait"),
-    "average_handle_time": N_("Handle time"),
-    "first_contact_resolution": N_("Resolved"),
-    "first_contact_resolution_declared": N_("Declared resolved"),
-    "csat": N_("Satisfied"),
-    "nps": N_("NPS"),
-    "ces": N_("CES"),
-    "evaluation_score": N_("Score"),
-    "response_rate": N_("Response"),
-    "cost_per_contact": N_("Per contact"),
-    "cost_per_answered": N_("Per answered"),
-    "cost_per_resolved": N_("Per resolved"),
-}
-"""And for the head of a column."""
 NOTHING = ":gray[–]"
 SHORT = 20
 """So many characters fit on one line of a tile on a phone."""
@@ -82,12 +57,13 @@ def is_dark() -> bool:
 
 def title_of(kpi: Kpi) -> str:
     """The short title of a KPI, in the language spoken."""
-    return _(SHORT_TITLES.get(kpi.key, kpi.title))
+    return _(kpi.short_title or kpi.title)
 
 
 def column_of(key: str) -> str:
     """The head of a column for that KPI, in the language spoken."""
-    return _(TABLE_TITLES.get(key, get_kpi(key).title))
+    kpi = get_kpi(key)
+    return _(kpi.heading or kpi.short_title or kpi.title)
 
 
 def build_tile(row: Any, look: FilterState, series: Series | None = None, extra: str = "") -> Tile:

@@ -20,26 +20,6 @@ other.
 """
 _BESIDE = "advisors_left"
 """How the advisors were looked at before one of them was opened."""
-EXTRA = (
-    "advisor",
-    "outcome",
-    "declared",
-    "surveyed",
-    "source",
-    "medium",
-    "keyword",
-    "tracking_number",
-    "day",
-    "week",
-    "month",
-    "weekday",
-    "hour",
-    "half_hour",
-)
-"""What the address of the list can say beside the row of filters; `behind` besides, the
-KPI whose contacts are meant, `window`, the days of its first-contact window where they
-are not those of the settings, and `waited`, the seconds that they waited.
-"""
 
 
 def follow(page_key: str) -> None:
@@ -79,7 +59,7 @@ def to_contacts(
     row = {
         dimension: value
         for dimension, value in values.items()
-        if dimension in filter_bar.PAGES["contacts"]
+        if dimension in menu.find_page("contacts").filters
     }
     filter_bar.narrow(row)
     parameters: dict[str, str | list[str]] = {

@@ -56,7 +56,9 @@ def read_extra(viewer: Viewer) -> Extra:
     known = [
         key
         for key in dimensions.BY_KEY
-        if key not in filter_bar.PAGES[PAGE] and key in st.query_params and viewer.can_cut_by(key)
+        if key not in menu.find_page(PAGE).filters
+        and key in st.query_params
+        and viewer.can_cut_by(key)
     ]
     return tuple(
         (key, tuple(value or None for value in st.query_params.get_all(key))) for key in known

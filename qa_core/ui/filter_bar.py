@@ -18,29 +18,10 @@ from qa_core.metrics import dimensions, formatting, periods, query
 from qa_core.metrics.dimensions import Filters, Period
 from qa_core.metrics.kpis import BY_KEY
 from qa_core.storage.records.base import now
-from qa_core.ui import cached, url_state
+from qa_core.ui import cached, menu, url_state
 from qa_core.ui.plain import escape
 
-PAGES: dict[str, tuple[str, ...]] = {
-    "overview": ("channel", "queue", "team", "reason", "campaign"),
-    "traffic": ("channel", "queue", "team", "reason", "campaign"),
-    "first_contact": ("channel", "queue", "team", "reason", "campaign"),
-    "satisfaction": ("channel", "queue", "reason", "campaign"),
-    "irritants": ("channel", "queue", "team", "reason", "campaign"),
-    "sources": ("source", "campaign"),
-    "advisors": ("channel", "queue", "team", "reason", "campaign"),
-    "advisor": ("channel", "queue", "reason", "campaign"),
-    "my_quality": ("channel", "queue", "reason"),
-    "scores": ("grid",),
-    "disputes": (),
-    "contacts": ("channel", "queue", "team", "reason", "campaign"),
-    "explain": ("channel", "queue", "team", "reason", "campaign"),
-}
-"""The pages that have the row, and the dimensions they filter by, besides period and
-comparison.
-"""
 ALWAYS = ("period", "from", "to", "compare")
-WITHOUT_COMPARISON = frozenset({"contacts", "explain", "advisor", "disputes"})
 
 MOST_BUTTONS = 14
 """Up to so many values are buttons; beyond, a list to search in."""
@@ -104,19 +85,20 @@ def show(viewer: Viewer, page_key: str) -> None:
     keep(_drawn(page_key))
     _widen(page_key)
     span = query.data_span(viewer)
-    if span is None or page_key not in PAGES:
+    page = menu.find_page(page_key)
+    if span is None or page.filters is None:
         url_state.write(page_key, {})
         return
     first_day, last_day = span
     dimensions = [
         dimension
-        for dimension in PAGES[page_key]
+        for dimension in page.filters
         if viewer.can_cut_by(dimension) and _fits(viewer, page_key, dimension)
     ]
     _take_address(page_key, dimensions)
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="filter_bar"):
         period = _ask_period(viewer, first_day, last_day)
-        compare_with = "none" if page_key in WITHOUT_COMPARISON else _ask_comparison()
+        compare_with = _ask_comparison() if page.has_comparison else "none"
         values = {dimension: _ask_values(viewer, dimension) for dimension in dimensions}
         if any(values.values()):
             st.button(
@@ -162,7 +144,7 @@ def share() -> dict[str, list[str]]:
     it from the link.
     """
     page_key = st.session_state.get(_PAGE)
-    if page_key not in PAGES:
+    if page_key is None or menu.find_page(page_key).filters is None:
         return {}
     said = describe(page_key) | {
         "period": [st.session_state.get("period") or periods.USUAL],
@@ -172,11 +154,10 @@ def share() -> dict[str, list[str]]:
 
 
 def _drawn(page_key: str) -> tuple[str, ...]:
-    if page_key not in PAGES:
+    page = menu.find_page(page_key)
+    if page.filters is None:
         return ()
-    return *(
-        name for name in ALWAYS if name != "compare" or page_key not in WITHOUT_COMPARISON
-    ), *PAGES[page_key]
+    return *(name for name in ALWAYS if name != "compare" or page.has_comparison), *page.filters
 
 
 def current() -> FilterState:
@@ -223,7 +204,7 @@ def choose_period(choice: str) -> None:
 
 def clear() -> None:
     """Callback: take away every filter on a dimension."""
-    for dimension in {name for names in PAGES.values() for name in names}:
+    for dimension in menu.all_filters():
         if dimension in st.session_state:
             st.session_state[dimension] = []
 
@@ -255,7 +236,7 @@ def keep(drawn: Collection[str] = ()) -> None:
     """Hold the row for later, but for what this run draws: Streamlit forgets a widget
     that a run does not draw.
     """
-    for key in {*ALWAYS, *(name for names in PAGES.values() for name in names)} - set(drawn):
+    for key in {*ALWAYS, *menu.all_filters()} - set(drawn):
         if key in st.session_state:
             st.session_state[key] = st.session_state[key]
 
@@ -282,7 +263,7 @@ def describe(page_key: str) -> dict[str, list[str]]:
     """The row as it stands, as the address of that page says it; empty lists for what
     is as usual.
     """
-    held = st.session_state
+    held, page = st.session_state, menu.find_page(page_key)
     period, compare = held.get("period") or periods.USUAL, held.get("compare") or "previous"
     return {
         "period": [] if period == periods.USUAL else [period],
@@ -290,8 +271,8 @@ def describe(page_key: str) -> dict[str, list[str]]:
             key: [held[key].isoformat()] if period == "days" and held.get(key) else []
             for key in ("from", "to")
         },
-        **{dimension: list(held.get(dimension) or []) for dimension in PAGES[page_key]},
-        "compare": [] if compare == "previous" or page_key in WITHOUT_COMPARISON else [compare],
+        **{dimension: list(held.get(dimension) or []) for dimension in page.filters or ()},
+        "compare": [compare] if page.has_comparison and compare != "previous" else [],
     }
 
 

@@ -21,7 +21,6 @@ from qa_core.metrics import formatting
 from qa_core.metrics.kpis import get_kpi
 from qa_core.ui import cached, cards, drill, segmented_choice, tables
 from qa_core.ui.filter_bar import FilterState
-from qa_core.ui.trend_cards import BOUNDS
 
 MOST_ROWS = 24
 MOST_NAMES = 6
@@ -113,7 +112,7 @@ def show_bands(
         kpi.unit,
         dark=cards.is_dark(),
         centre=group.centre,
-        bounds=BOUNDS.get(kpi.unit),
+        bounds=kpi.bounds,
         row_height=_row_height(len(drawn)),
         breaks=[row for row in range(1, len(drawn)) if drawn[row].band != drawn[row - 1].band],
     )
@@ -182,7 +181,7 @@ def show_funnel(group: Group, on_select: Callable[[], None] | None) -> None:
         group.funnel,
         group.kpi.unit,
         dark=cards.is_dark(),
-        bounds=BOUNDS.get(group.kpi.unit),
+        bounds=group.kpi.bounds,
         height=max(300, 46 + rows * _row_height(rows)),
     )
     cards.show_chart(

@@ -11,18 +11,9 @@ from qa_core.analysis import chart_titles, charts
 from qa_core.analysis.series import Series, build_series
 from qa_core.base.i18n import _
 from qa_core.metrics import formatting
-from qa_core.metrics.kpis import Unit, get_kpi
+from qa_core.metrics.kpis import get_kpi
 from qa_core.ui import cached, cards, drill, notes
 from qa_core.ui.filter_bar import FilterState
-
-BOUNDS = {
-    Unit.RATE: (0.0, 1.0),
-    Unit.NPS: (-100.0, 100.0),
-    Unit.SCORE: (0.0, 100.0),
-    Unit.EFFORT: (1.0, 7.0),
-    Unit.RATING: (1.0, 5.0),
-    Unit.COEFFICIENT: (-1.0, 1.0),
-}
 
 
 def read_series(
@@ -121,7 +112,7 @@ def show_trend(
         before=before,
         goals=goals,
         marks=notes.find_marks(viewer, look, kpi.key),
-        bounds=BOUNDS.get(kpi.unit),
+        bounds=kpi.bounds,
         height=height,
         currency=look.currency,
     )

@@ -17,9 +17,10 @@ from qa_core.centre import settings
 from qa_core.metrics import dimensions, formatting, periods, query
 from qa_core.metrics.dimensions import Filters
 from qa_core.metrics.kpis import BY_KEY, FactTable
+from qa_core.metrics.kpis.declaration import CONTACT_DIMENSIONS
 from qa_core.storage import audit_log
 from qa_core.storage.records import store
-from qa_core.ui import cards, download_links, drill, explain_link, url_state
+from qa_core.ui import cards, download_links, drill, explain_link, menu, url_state
 from qa_core.ui.filter_bar import FilterState
 
 PAGE = 100
@@ -72,8 +73,10 @@ def read_address(viewer: Viewer, look: FilterState) -> ContactsQuery:
     """
     extra = tuple(
         (key, st.query_params[key] or None)
-        for key in drill.EXTRA
-        if key in st.query_params and key in dimensions.BY_KEY and viewer.can_cut_by(key)
+        for key in CONTACT_DIMENSIONS
+        if key not in menu.find_page("contacts").filters
+        and key in st.query_params
+        and viewer.can_cut_by(key)
     )
     behind = st.query_params.get("behind")
     known = (

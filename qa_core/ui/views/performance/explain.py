@@ -13,6 +13,7 @@ from qa_core.base.i18n import N_, _
 from qa_core.centre.settings import get_setting
 from qa_core.metrics import dimensions, formatting, setting_texts
 from qa_core.metrics.kpis import Kpi
+from qa_core.metrics.kpis.declaration import CONTACT_DIMENSIONS
 from qa_core.metrics.query import Explanation
 from qa_core.metrics.query.freshness import SOURCE_TITLES
 from qa_core.ui import cached, cards, download_links, drill, explain_link, menu, tables
@@ -126,7 +127,9 @@ def _show_way_to_contacts(
     viewer: Viewer, explanation: Explanation, extra: explain_link.Extra
 ) -> None:
     behind = explanation.contacts_behind
-    listable = all(len(values) == 1 and dimension in drill.EXTRA for dimension, values in extra)
+    listable = all(
+        len(values) == 1 and dimension in CONTACT_DIMENSIONS for dimension, values in extra
+    )
     if behind and listable and drill.is_open_to(viewer):
         values = {dimension: chosen[0] for dimension, chosen in extra}
         st.button(
@@ -160,9 +163,7 @@ def _show_settings(viewer: Viewer, explanation: Explanation) -> None:
 
 
 def _show_way_to_settings() -> None:
-    page = next(
-        (page for pages in menu.MENU.values() for page in pages if page.key == "settings"), None
-    )
+    page = next((page for page in menu.all_pages() if page.key == "settings"), None)
     if page:
         st.page_link(page.path, label=_(page.title), icon=page.icon)
 

@@ -62,7 +62,7 @@ def read(viewer: Viewer, look: FilterState) -> tuple[dict[str, Any], Mapping[str
     keys = tuple(
         key
         for key in (*FIRST, *SECOND)
-        if viewer.can(get_kpi(key).needs) and (knows_missed or key not in traffic.OF_THE_MISSED)
+        if viewer.can(get_kpi(key).needs) and (knows_missed or not get_kpi(key).needs_missed)
     )
     return cached.headline(viewer, keys, look.where, look.compare), trend_cards.read_series(
         viewer, look, keys
@@ -84,13 +84,7 @@ def show_top(
     )
     left, right = st.columns([3, 2], gap="small")
     with left:
-        trend_cards.show_trend(
-            viewer,
-            look,
-            watched,
-            height=300,
-            title=cards.title_of(watched.kpi),
-        )
+        trend_cards.show_trend(viewer, look, watched, height=300, title=cards.title_of(watched.kpi))
     with right:
         _show_items(viewer, look, series)
 

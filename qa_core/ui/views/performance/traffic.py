@@ -18,7 +18,7 @@ from qa_core.base.i18n import N_, _, ngettext
 from qa_core.metrics import dimensions, formatting, half_hours
 from qa_core.metrics.dimensions import Period
 from qa_core.metrics.half_hours import ClockChange
-from qa_core.metrics.kpis import Unit, get_kpi
+from qa_core.metrics.kpis import ALL, Unit, get_kpi
 from qa_core.ui import cached, cards, download_links, drill, segmented_choice, tables, trend_cards
 from qa_core.ui.filter_bar import FilterState
 from qa_core.ui.views.tracking import source_steps
@@ -36,10 +36,7 @@ HEADINGS: Mapping[str, str] = {
     "service_level": N_("Service level lowest: {when}, {value}"),
     "abandon_rate": N_("Most give up: {when}, {value}"),
 }
-OF_THE_MISSED = frozenset({"answer_rate", "abandon_rate", "recovered_rate"})
-"""What says nothing where missed contacts belong to nobody whom the viewer may see:
-everything there was answered.
-"""
+NEED_MISSED = {kpi.key for kpi in ALL if kpi.needs_missed}
 PER: Mapping[str, str] = {
     "half_hour": N_("Per half-hour"),
     "hour": N_("Per hour"),
@@ -66,7 +63,7 @@ class Clock:
 
     def keep(self, keys: Iterable[str]) -> tuple[str, ...]:
         """Of those KPIs, the ones that say something in what the viewer may see."""
-        return tuple(key for key in keys if self.knows_missed or key not in OF_THE_MISSED)
+        return tuple(key for key in keys if self.knows_missed or not get_kpi(key).needs_missed)
 
     def count(self, at: Any, weekday: int | None = None) -> float:
         """How often that half-hour or hour came, on one weekday or on all."""
@@ -207,7 +204,7 @@ def show_hours(viewer: Viewer, look: FilterState, clock: Clock) -> None:
     before = (
         level["value_before"].where(level["n_before"] >= ENOUGH)
         if look.compare
-        else level["value"].where(False)
+        else pd.Series(dtype=float)
     )
     if before.notna().any():
         lines.append(charts.ChartLine(_("before"), before.to_frame("value"), "reference", "dot"))
@@ -548,7 +545,7 @@ def _build_line(
     )()
     share = {
         key: tables.as_share(row[key].value) if key in row else None
-        for key in (*OF_THE_MISSED, "service_level")
+        for key in (*NEED_MISSED, "service_level")
     }
     line = {
         "received": (
@@ -575,7 +572,7 @@ def _build_line(
     }
     left_out = {
         key for key, absent in (("mean", cut not in PER), ("change", not look.compare)) if absent
-    } | (OF_THE_MISSED - row.keys())
+    } | (NEED_MISSED - row.keys())
     return {title: value for key, (title, value) in line.items() if key not in left_out}
 
 

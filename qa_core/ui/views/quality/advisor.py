@@ -24,7 +24,6 @@ from qa_core.storage import audit_log
 from qa_core.storage.records import store
 from qa_core.ui import cached, cards, drill, segmented_choice, tables
 from qa_core.ui.filter_bar import FilterState
-from qa_core.ui.trend_cards import BOUNDS
 from qa_core.ui.views.quality.advisors import MEASURES
 
 LEAST_MATCHED = 0.8
@@ -301,7 +300,7 @@ def _show_trend(viewer: Viewer, look: FilterState, side: CaseMixSide) -> None:
             grain=grain,
             dark=cards.is_dark(),
             before=around,
-            bounds=BOUNDS.get(kpi.unit),
+            bounds=kpi.bounds,
             height=360,
         )
         cards.show_figure(figure, f"course_{key}", by)

@@ -116,7 +116,7 @@ def show_dots(
             kpi.unit,
             dark=cards.is_dark(),
             centre=_centre(rows),
-            bounds=trend_cards.BOUNDS[kpi.unit],
+            bounds=kpi.bounds,
             row_height=min(28, max(18, 440 // len(drawn))),
         )
         clickable = drill.is_open_to(viewer)
