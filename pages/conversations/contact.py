@@ -14,11 +14,11 @@ viewer = gate.current_viewer(Permission.SEE_CONTACTS)
 if "id" not in st.query_params:
     st.title(_("Contact"), anchor=False)
     st.info(_("Choose a contact in the list."))
-    drill.show_way_back()
+    drill.show_link_from_contact()
 else:
     contact = query.get_contact(viewer, st.query_params.get("system", ""), st.query_params["id"])
     view.note_reading(viewer, contact)
-    drill.show_way_back()
+    drill.show_link_from_contact()
     view.show_head(contact)
     view.show_course(contact)
     view.show_player(viewer, contact)

@@ -319,3 +319,8 @@ def _refuse(viewer: Viewer | None) -> None:
     first = find_first(viewer)
     st.page_link(first.path, label=_(first.title), icon=":material/arrow_back:")
     raise AccessDenied()
+
+
+def name_role(role: str | None) -> str:
+    """Return the title of a role; an unknown one as it is."""
+    return _(ROLE_TITLES[Role(role)]) if role in set(Role) else role or _("No role")
