@@ -38,7 +38,7 @@ def card(icon: str, title: str, text: str = "") -> DeltaGenerator:
     """Return a card with an icon, a title and a text, to be filled in a `with` block."""
     place = st.container(border=True)
     with place:
-        st.markdown(f"#### :material/{icon}: {title}")
+        st.markdown(f"#### {icon} {title}")
         if text:
             st.write(text)
     return place
@@ -47,7 +47,7 @@ def card(icon: str, title: str, text: str = "") -> DeltaGenerator:
 def _show_no_data(viewer: Viewer) -> None:
     if not viewer.can(Permission.MANAGE_IMPORTS):
         card(
-            "inbox",
+            ":material/inbox:",
             _("No data yet"),
             _(
                 "Nothing was imported yet. An administrator of this centre can do it, under "
@@ -56,7 +56,7 @@ def _show_no_data(viewer: Viewer) -> None:
         )
         return
     with card(
-        "inbox",
+        ":material/inbox:",
         _("No data yet"),
         _(
             "Bring in a first file: the export of your telephony platform, as CSV or XLSX. "
@@ -75,7 +75,7 @@ def _show_no_whole_month(state: FilterState) -> None:
         first=formatting.day(state.first_day, year=True),
         month=formatting.month(f"{state.last_day:%Y-%m}"),
     )
-    card("event_busy", _("No whole month yet"), text)
+    card(":material/event_busy:", _("No whole month yet"), text)
 
 
 def _show_empty_period(viewer: Viewer, state: FilterState) -> None:
@@ -91,7 +91,7 @@ def _show_empty_period(viewer: Viewer, state: FilterState) -> None:
             last=formatting.day(state.last_day, year=True),
         )
     title = _("Nothing in {period}", period=state.period_title)
-    with card("event_busy", title, text), st.container(horizontal=True):
+    with card(":material/event_busy:", title, text), st.container(horizontal=True):
         if last:
             st.button(
                 _("Show {month}", month=formatting.month(last)),

@@ -25,7 +25,7 @@ Width = int | str | None
 
 
 @dataclass(frozen=True)
-class Column:
+class TableColumn:
     """One column: its heading, the value of a line in it, and how the browser shows it."""
 
     heading: str
@@ -33,15 +33,15 @@ class Column:
     config: Any = None
 
 
-def name_column(heading: str, value: Callable[[Any], Any], width: Width = 150) -> Column:
+def name_column(heading: str, value: Callable[[Any], Any], width: Width = 150) -> TableColumn:
     """Build the column that names the lines; it stays in sight when the rest scrolls."""
     config = column_config.TextColumn(heading, width=width, pinned=True)
-    return Column(heading, value, config)
+    return TableColumn(heading, value, config)
 
 
 def text_column(
     heading: str, value: Callable[[Any], Any], width: Width = None, help_text: str = ""
-) -> Column:
+) -> TableColumn:
     """Build a column of text."""
     has_config = width is not None or help_text
     config = (
@@ -49,51 +49,55 @@ def text_column(
         if has_config
         else None
     )
-    return Column(heading, value, config)
+    return TableColumn(heading, value, config)
 
 
-def number_text_column(heading: str, value: Callable[[Any], Any], width: Width = None) -> Column:
+def number_text_column(
+    heading: str, value: Callable[[Any], Any], width: Width = None
+) -> TableColumn:
     """Build a column of numbers that are texts already, such as `3 / 4`."""
     config = column_config.TextColumn(heading, width=width, alignment="right")
-    return Column(heading, value, config)
+    return TableColumn(heading, value, config)
 
 
-def count_column(heading: str, value: Callable[[Any], Any], width: Width = "small") -> Column:
+def count_column(heading: str, value: Callable[[Any], Any], width: Width = "small") -> TableColumn:
     """Build a column of numbers."""
     config = column_config.NumberColumn(heading, format="localized", width=width)
-    return Column(heading, value, config)
+    return TableColumn(heading, value, config)
 
 
-def share_column(heading: str, value: Callable[[Any], Any], width: Width = "small") -> Column:
+def share_column(heading: str, value: Callable[[Any], Any], width: Width = "small") -> TableColumn:
     """Build a column of rates (0–1) as bars."""
     config = column_config.ProgressColumn(
         heading, format="%.0f %%", min_value=0, max_value=100, width=width
     )
-    return Column(heading, lambda line: _in_hundredths(value(line)), config)
+    return TableColumn(heading, lambda line: _in_hundredths(value(line)), config)
 
 
-def percent_column(heading: str, value: Callable[[Any], Any], width: Width = "small") -> Column:
+def percent_column(
+    heading: str, value: Callable[[Any], Any], width: Width = "small"
+) -> TableColumn:
     """Build a column of rates (0–1) as numbers, where there is no room for bars."""
     config = column_config.NumberColumn(heading, format="%.0f %%", width=width)
-    return Column(heading, lambda line: _in_hundredths(value(line)), config)
+    return TableColumn(heading, lambda line: _in_hundredths(value(line)), config)
 
 
-def trend_column(heading: str, value: Callable[[Any], Any], width: Width = "small") -> Column:
+def trend_column(heading: str, value: Callable[[Any], Any], width: Width = "small") -> TableColumn:
     """Build a column of small line charts."""
-    return Column(heading, value, column_config.LineChartColumn(heading, width=width))
+    return TableColumn(heading, value, column_config.LineChartColumn(heading, width=width))
 
 
-def moment_column(heading: str, value: Callable[[Any], Any], pinned: bool = False) -> Column:
+def moment_column(heading: str, value: Callable[[Any], Any], pinned: bool = False) -> TableColumn:
     """Build a column of days with their times."""
     config = column_config.DatetimeColumn(
         heading, format="DD/MM/YYYY HH:mm", width=130, pinned=pinned
     )
-    return Column(heading, value, config)
+    return TableColumn(heading, value, config)
 
 
 def kpi_column(
     key: str, row_of: Callable[[Any], Any], width: Width = None, has_bar: bool = False
-) -> Column:
+) -> TableColumn:
     """Build the column of a KPI in the format of its unit; rates as bars with `has_bar`.
 
     `row_of` returns the row of `measure` of a line, or None for a dash.
@@ -109,7 +113,7 @@ def kpi_column(
 
 def interval_column(
     key: str, row_of: Callable[[Any], Any], missing: str = "", heading: str = ""
-) -> Column:
+) -> TableColumn:
     """Build the column of a KPI with its interval beside each value."""
     return text_column(
         heading or cards.column_of(key), lambda line: with_interval(row_of(line)) or missing
@@ -118,7 +122,7 @@ def interval_column(
 
 def show(
     lines: Sequence[Line],
-    columns: Sequence[Column | None],
+    columns: Sequence[TableColumn | None],
     key: str,
     on_line: Callable[[Line], None] | None = None,
     height: int | None = None,

@@ -17,7 +17,7 @@ from qa_core.ingest.load import batches
 from qa_core.metrics import formatting
 from qa_core.metrics.query.freshness import SOURCE_TITLES
 from qa_core.ui import actions, cards, gate, tables
-from qa_core.ui.tables import Column
+from qa_core.ui.tables import TableColumn
 from qa_core.ui.views.admin import import_report, imports
 
 LINES = 25
@@ -89,7 +89,7 @@ def _ask_which(viewer: Viewer) -> tuple[batches.BatchFilter, int, int]:
     return which, fourth.number_input(label, 1, pages, key=f"batches_page_{which}"), total
 
 
-def _count_column(name: str) -> Column:
+def _count_column(name: str) -> TableColumn:
     title = _(import_report.COUNTS[name])
     return tables.count_column(title, lambda batch: batch["counts"].get(name, 0), width=80)
 

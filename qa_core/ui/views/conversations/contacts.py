@@ -217,12 +217,12 @@ def _turn() -> None:
     st.session_state["page"] = str(st.session_state["contacts_page"])
 
 
-def _build_column(name: str) -> tables.Column:
+def _build_column(name: str) -> tables.TableColumn:
     heading = _(CONTACT_COLUMNS[name])
     if name == "local_start":
         return tables.moment_column(heading, lambda row: row[name])
     config = st.column_config.Column(width=WIDTHS[name]) if name in WIDTHS else None
-    return tables.Column(heading, lambda row: _format_cell(name, row), config)
+    return tables.TableColumn(heading, lambda row: _format_cell(name, row), config)
 
 
 def _format_cell(name: str, row: Mapping[str, Any]) -> Any:

@@ -63,7 +63,7 @@ def choose(number: int) -> None:
 def _show_table(viewer: Viewer, entries: Sequence[ActionEntry]) -> None:
     has_counts = any(entry.in_hand_on for entry in entries) and not viewer.needs_suppression
     counts = {entry.id: _find_counts(viewer, entry) for entry in entries if has_counts}
-    columns: list[tables.Column | None] = [
+    columns: list[tables.TableColumn | None] = [
         tables.text_column(_("Irritant"), lambda entry: texts.title(entry.subject), 208),
         tables.text_column(_("State"), lambda entry: _(texts.STATES[entry.state]), 96),
         None

@@ -85,7 +85,7 @@ def _columns(
     lines: Mapping[Any, list[float]],
     state: FilterState,
     has_cost: bool,
-) -> tuple[tables.Column | None, ...]:
+) -> tuple[tables.TableColumn | None, ...]:
     cost = _("Cost")
     if state.currency:
         cost = _("Cost ({currency})", currency=state.currency)

@@ -256,16 +256,16 @@ def show_table(viewer: Viewer, state: FilterState, clock: Clock) -> None:
 
 def _columns(
     by: Mapping[Any, Mapping[str, Any]], cut: str, state: FilterState, clock: Clock
-) -> list[tables.Column | None]:
+) -> list[tables.TableColumn | None]:
     def of(key: str, field: str = "value") -> Any:
         return lambda value: getattr(by[value][key], field)
 
-    def rate(key: str, heading: str = "") -> tables.Column | None:
+    def rate(key: str, heading: str = "") -> tables.TableColumn | None:
         if key not in clock.keep((key,)):
             return None
         return tables.share_column(heading or cards.column_of(key), of(key), 116)
 
-    def wait(heading: str, percentile: str) -> tables.Column:
+    def wait(heading: str, percentile: str) -> tables.TableColumn:
         seconds = of("average_speed_of_answer", percentile)
         return tables.text_column(heading, lambda value: _format_wait(seconds(value)))
 

@@ -168,7 +168,7 @@ def show_evaluations(viewer: Viewer, state: FilterState, side: CaseMixSide) -> N
             )
 
 
-def _evaluation_columns(known: set[str], texts: GridTexts) -> list[tables.Column | None]:
+def _evaluation_columns(known: set[str], texts: GridTexts) -> list[tables.TableColumn | None]:
     outcomes = {"pass": _("passed"), "fail": _("not passed")}
 
     def grid(entry: Mapping[str, Any]) -> str | None:

@@ -296,7 +296,7 @@ def _show_contact(viewer: Viewer, results: Results) -> None:
 
 def _mark_columns(
     results: Results, contact: SessionContact, evaluators: Sequence[str], apart: Sequence[Criterion]
-) -> list[tables.Column | None]:
+) -> list[tables.TableColumn | None]:
     """Return the columns of the marks; a line is a criterion, or None for the score."""
 
     def name(criterion: Criterion | None) -> str:

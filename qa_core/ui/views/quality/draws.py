@@ -116,7 +116,7 @@ def _show_frame(excluded: Mapping[str, int], frame: int, key: str) -> None:
         counts,
         (
             tables.name_column(_("Why"), lambda line: line[0], 215),
-            tables.Column(heading, lambda line: line[1], bar),
+            tables.TableColumn(heading, lambda line: line[1], bar),
         ),
         f"excluded_{key}",
         height=420,

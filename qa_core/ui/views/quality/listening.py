@@ -62,7 +62,7 @@ def show(viewer: Viewer, section: str) -> None:
         listening_plan_form.ask(viewer, has_plans=bool(plans))
     elif not plans:
         empty_states.card(
-            "inbox",
+            ":material/inbox:",
             _("No plan yet"),
             _(
                 "Contacts are drawn for a plan: its purpose, its period, how many of each "

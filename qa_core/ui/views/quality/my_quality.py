@@ -50,7 +50,7 @@ def show_top(viewer: Viewer, state: FilterState) -> None:
 def show_unlinked() -> None:
     """Show that the account belongs to no advisor, and who mends it."""
     empty_states.card(
-        "link_off",
+        ":material/link_off:",
         _("Your account is not linked to an advisor yet"),
         _(
             "Until it is, no contact is yours. An administrator says which advisor you are, "
@@ -120,7 +120,7 @@ def show_evaluations(viewer: Viewer, state: FilterState, news: News) -> None:
     )
 
 
-def _evaluation_columns(viewer: Viewer, news: News) -> list[tables.Column]:
+def _evaluation_columns(viewer: Viewer, news: News) -> list[tables.TableColumn]:
     texts = scorecard_texts.find_grid_texts(viewer)
     outcomes = {"pass": _("passed"), "fail": _("not passed")}
     purposes = {key: _(title) for key, title in PURPOSE_TITLES.items()}

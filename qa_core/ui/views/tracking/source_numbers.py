@@ -58,7 +58,7 @@ def show(viewer: Viewer, state: FilterState) -> None:
         _show_unassigned(viewer, state, history.loose)
 
 
-def _number_column(width: int = 122) -> tables.Column:
+def _number_column(width: int = 122) -> tables.TableColumn:
     title = _(dimensions.get_dimension("tracking_number").title)
     return tables.name_column(title, lambda line: line.number, width)
 

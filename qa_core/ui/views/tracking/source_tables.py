@@ -37,7 +37,7 @@ ENOUGH = 10
 OWN_WORDS = N_("Said by the contact's own file")
 
 
-def _name_column(dimension: str, width: int = NAME_WIDTH) -> tables.Column:
+def _name_column(dimension: str, width: int = NAME_WIDTH) -> tables.TableColumn:
     return tables.name_column(
         _(dimensions.get_dimension(dimension).title),
         lambda value: formatting.name(dimension, value),
@@ -77,15 +77,15 @@ def show_steps(
             download_links.show_figures("steps", KPIS, (dimension,), state.where)
 
 
-def _step_columns(paths: Mapping[Any, Mapping[str, PathStep]]) -> list[tables.Column]:
-    def count(heading: str, key: str, field: str = "count") -> tables.Column:
+def _step_columns(paths: Mapping[Any, Mapping[str, PathStep]]) -> list[tables.TableColumn]:
+    def count(heading: str, key: str, field: str = "count") -> tables.TableColumn:
         return tables.count_column(
             heading,
             lambda value: tables.whole(getattr(paths[value][key], field)),
             max(72, 20 + 7 * len(heading)),
         )
 
-    def share(key: str) -> tables.Column:
+    def share(key: str) -> tables.TableColumn:
         heading = title_of(key)
         width = 104 if len(heading) < 14 else 128
         return tables.share_column(heading, lambda value: paths[value][key].share, width)
@@ -300,13 +300,13 @@ def _describe_currencies(currencies: Sequence[str]) -> str:
     )
 
 
-def _cost_columns(dimension: str, currencies: Sequence[str]) -> list[tables.Column | None]:
+def _cost_columns(dimension: str, currencies: Sequence[str]) -> list[tables.TableColumn | None]:
     form = MONEY_FORMATS.get(currencies[0], "%.2f") if len(currencies) == 1 else "%.2f"
 
-    def money(key: str) -> tables.Column:
+    def money(key: str) -> tables.TableColumn:
         heading = cards.column_of(key)
         config = st.column_config.NumberColumn(heading, format=form, width=100)
-        return tables.Column(heading, lambda line: line.amount(key), config)
+        return tables.TableColumn(heading, lambda line: line.amount(key), config)
 
     return [
         tables.name_column(
@@ -331,7 +331,7 @@ def show_callers(
     rows = tables.wide(frame, dimension)
     new, old = CALLERS
 
-    def count(heading: str, key: str, field: str = "value") -> tables.Column:
+    def count(heading: str, key: str, field: str = "value") -> tables.TableColumn:
         return tables.count_column(
             heading, lambda value: tables.whole(getattr(rows[value][key], field)), 98
         )
