@@ -15,6 +15,7 @@ from qa_core import ingest
 from qa_core.access.roles import Viewer
 from qa_core.files.options import ImportOptions
 from qa_core.ingest.kinds import find_kind
+from qa_core.ingest.report import FileReport
 from qa_core.metrics import query
 from qa_core.storage import lake
 
@@ -65,7 +66,7 @@ def refused(
     return report.refusal.code, tuple(report.refusal.options)
 
 
-def said(report: ingest.FileReport, field: str) -> list[str]:
+def said(report: FileReport, field: str) -> list[str]:
     return [
         decision.as_json()["decision"] for decision in report.decisions if decision.field == field
     ]

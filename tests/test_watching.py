@@ -428,7 +428,7 @@ def test_half_a_line_waits_for_its_end(folder: Path) -> None:
     read_on(path)
     append(path, LOG[120:])
     follower = read_on(path)
-    assert follower.mark.offset == len(LOG) and not follower.lost and len(find_contacts()) == 3
+    assert follower.position.offset == len(LOG) and not follower.lost and len(find_contacts()) == 3
 
 
 def test_a_log_that_was_cut_short_is_read_from_its_start_and_said(folder: Path) -> None:

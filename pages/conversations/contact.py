@@ -13,10 +13,10 @@ viewer = gate.current_viewer(Permission.SEE_CONTACTS)
 if "id" not in st.query_params:
     st.title(_("Contact"), anchor=False)
     st.info(_("Choose a contact in the list."))
-    drill.show_way_back()
+    drill.show_link_from_contact()
 else:
     contact = view.read(viewer, st.query_params.get("system", ""), st.query_params["id"])
-    drill.show_way_back()
+    drill.show_link_from_contact()
     view.show_head(contact)
     view.show_course(contact)
     view.show_player(viewer, contact)

@@ -23,25 +23,25 @@ ROWS_AT_ONCE = 25_000
 
 @dataclass
 class RowBlock:
-    """Rows as wide as the header, column by column, with their lines; `odd` ones have
+    """Rows as wide as the header, column by column, with their lines; `odd_rows` have
     another width.
     """
 
     lines: np.ndarray
     cells: list[pa.Array]
-    odd: list[tuple[int, list[str]]]
+    odd_rows: list[tuple[int, list[str]]]
     share: float
 
     def row(self, index: int) -> list[str]:
         """One row as its cells."""
         return [column[index].as_py() for column in self.cells]
 
-    def filter(self, rows: np.ndarray, odd: list[tuple[int, list[str]]]) -> RowBlock:
+    def filter(self, rows: np.ndarray, odd_rows: list[tuple[int, list[str]]]) -> RowBlock:
         """Only these rows (a mask), and these odd ones."""
         return RowBlock(
             self.lines[rows],
             [column.filter(pa.array(rows)) for column in self.cells],
-            odd,
+            odd_rows,
             self.share,
         )
 
@@ -145,7 +145,7 @@ def _read_rows(
     )
     numbers: list[int] = []
     rows: list[list[str]] = []
-    odd: list[tuple[int, list[str]]] = []
+    odd_rows: list[tuple[int, list[str]]] = []
     offset = line + source.line_offset
     row: list[str] = []
     before = last = 0
@@ -156,10 +156,10 @@ def _read_rows(
                 rows.append(row)
                 numbers.append(reader.line_num + offset)
             else:
-                odd.append((reader.line_num + offset, row))
-            if len(rows) + len(odd) == ROWS_AT_ONCE:
-                yield _build_block(numbers, rows, odd, width, share())
-                numbers, rows, odd = [], [], []
+                odd_rows.append((reader.line_num + offset, row))
+            if len(rows) + len(odd_rows) == ROWS_AT_ONCE:
+                yield _build_block(numbers, rows, odd_rows, width, share())
+                numbers, rows, odd_rows = [], [], []
     # A cell that holds whole rows at the very end was opened by a quote that nobody
     # closed.
     if (
@@ -169,14 +169,14 @@ def _read_rows(
         and any(text.count(source.delimiter) == width - 1 for text in row[-1].split("\n")[1:])
     ):
         raise source.refuse_unclosed(before + 1 + offset)
-    if rows or odd:
-        yield _build_block(numbers, rows, odd, width, share())
+    if rows or odd_rows:
+        yield _build_block(numbers, rows, odd_rows, width, share())
 
 
 def _build_block(
     numbers: list[int],
     rows: list[list[str]],
-    odd: list[tuple[int, list[str]]],
+    odd_rows: list[tuple[int, list[str]]],
     width: int,
     share: float,
 ) -> RowBlock:
@@ -184,7 +184,7 @@ def _build_block(
     return RowBlock(
         np.array(numbers, np.int64),
         [pa.array(list(column), pa.string()) for column in columns],
-        odd,
+        odd_rows,
         share,
     )
 

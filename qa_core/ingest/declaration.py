@@ -47,7 +47,7 @@ class Field:
     """
 
     name: str
-    reads: ValueType
+    value_type: ValueType
     synonyms: str = ""
     low: float | None = None
     high: float | None = None
@@ -117,8 +117,8 @@ class LegChain:
     say that others follow: it is put together again from the contact that it became.
     """
 
-    own: str
-    named: tuple[str, ...]
+    id_column: str
+    reference_columns: tuple[str, ...]
     from_contact: Mapping[str, str] | None = None
 
 

@@ -9,7 +9,6 @@ without any page noticing.
 from __future__ import annotations
 
 import logging
-import re
 import secrets
 import threading
 from dataclasses import dataclass, field
@@ -24,6 +23,7 @@ from qa_core.base.errors import Refusal
 from qa_core.base.i18n import _
 from qa_core.storage.records import store
 from qa_core.ui import browser
+from qa_core.ui.markdown import escape
 
 LOG = logging.getLogger("qa_core")
 ICON = (Path(__file__).parent / "assets" / "icon.svg").read_text(encoding="utf-8")
@@ -117,13 +117,6 @@ def show_refusal(refusal: Refusal) -> None:
     or people are shown as they are, never as markdown.
     """
     st.error(escape(i18n.format_refusal(refusal)), icon=":material/block:")
-
-
-def escape(text: str) -> str:
-    """A text that markdown shows letter by letter: no link, picture, colour, formula or
-    icon comes of it.
-    """
-    return re.sub(r"([\\`*_{}\[\]()#+.!|~<>$:&-])", r"\\\1", text)
 
 
 def report_error(error: Exception) -> bool:

@@ -266,10 +266,10 @@ def list_gates() -> str:
 
 def list_fields() -> str:
     """List the fields of each kind of file, and which of them a file must have."""
-    from qa_core.files.options import WITH_AUDIO
+    from qa_core.files.options import ALL_KINDS
     from qa_core.ingest import registry
 
-    profiles = [registry.get_profile(kind, None) for kind in WITH_AUDIO]
+    profiles = [registry.get_profile(kind, None) for kind in ALL_KINDS]
     return build_table(
         ("kind", "fields", "needs"),
         (

@@ -56,7 +56,7 @@ class IncomingRecording:
     purpose: str = ""
     contact: RecordedContact | None = None
     result: str | None = None
-    understood: audio.Audio | None = None
+    audio: audio.Audio | None = None
     stored: deletion.Stored | None = None
 
     @property

@@ -80,7 +80,7 @@ class FileSighting:
     (again).
     """
 
-    look: tuple[int, int]
+    state: tuple[int, int]
     since: float
     tries: int = 0
     wait: float = 0.0

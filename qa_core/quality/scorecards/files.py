@@ -315,7 +315,7 @@ def _part(
     for number, line in lines:
         filled = {title for title, cell in line.items() if not table.is_blank(cell)}
         words = next((cell for cell in line.values() if not table.is_blank(cell)), "")
-        if not filled or table.fold(words) in table.TOTALS:
+        if not filled or table.normalise_name(words) in table.TOTALS:
             continue
         named = next(
             (
